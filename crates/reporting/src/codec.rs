@@ -1,0 +1,104 @@
+//! Fixed-width and length-prefixed fields: the bytes that are committed, MACed and stored.
+//!
+//! Integers are big-endian. [`Reader`] hands out slices of its input and never allocates;
+//! [`Reader::finish`] refuses trailing bytes.
+
+/// Reads fields off the front of a byte string; `None` once the input is too short.
+pub(crate) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    pub(crate) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (head, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
+        Some(head)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.take(N)?.try_into().ok()
+    }
+
+    pub(crate) fn u8(&mut self) -> Option<u8> {
+        self.array().map(u8::from_be_bytes)
+    }
+
+    pub(crate) fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    /// A field of at most 255 bytes behind its length in one byte.
+    pub(crate) fn short(&mut self) -> Option<&'a [u8]> {
+        let len = self.u8()?;
+        self.take(usize::from(len))
+    }
+
+    /// A field of at most 65,535 bytes behind its length in two bytes.
+    pub(crate) fn medium(&mut self) -> Option<&'a [u8]> {
+        let len = self.u16()?;
+        self.take(usize::from(len))
+    }
+
+    /// A field behind its length in four bytes.
+    pub(crate) fn long(&mut self) -> Option<&'a [u8]> {
+        let len = self.u32()?;
+        self.take(usize::try_from(len).ok()?)
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        core::mem::take(&mut self.rest)
+    }
+
+    /// `None` if bytes are left over.
+    pub(crate) fn finish(self) -> Option<()> {
+        self.rest.is_empty().then_some(())
+    }
+}
+
+/// The length of a field that its type bounds to 255 bytes.
+///
+/// Saturates; every caller passes a value whose constructor bounds it.
+pub(crate) fn len8(field: &[u8]) -> u8 {
+    u8::try_from(field.len()).unwrap_or(u8::MAX)
+}
+
+/// The length of a field that its type bounds to 65,535 bytes; saturates like [`len8`].
+pub(crate) fn len16(field: &[u8]) -> u16 {
+    u16::try_from(field.len()).unwrap_or(u16::MAX)
+}
+
+/// The length of a field that its type bounds to 4 GiB; saturates like [`len8`].
+pub(crate) fn len32(field: &[u8]) -> u32 {
+    u32::try_from(field.len()).unwrap_or(u32::MAX)
+}
+
+/// Appends a field of at most 255 bytes behind its length.
+pub(crate) fn put_short(out: &mut Vec<u8>, field: &[u8]) {
+    out.push(len8(field));
+    out.extend_from_slice(field);
+}
+
+/// Appends a field of at most 65,535 bytes behind its length.
+pub(crate) fn put_medium(out: &mut Vec<u8>, field: &[u8]) {
+    out.extend_from_slice(&len16(field).to_be_bytes());
+    out.extend_from_slice(field);
+}
+
+/// Appends a field behind its length in four bytes.
+pub(crate) fn put_long(out: &mut Vec<u8>, field: &[u8]) {
+    out.extend_from_slice(&len32(field).to_be_bytes());
+    out.extend_from_slice(field);
+}

@@ -1,0 +1,186 @@
+//! Part 1: the kinds of content. Each kind is a payload of its own, so each can be reported.
+
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::codec::{Reader, put_short};
+use crate::franking::FrankingTag;
+
+/// Most bytes of a reaction: the longest emoji sequences in use, and some room.
+pub const MAX_REACTION_LEN: usize = 64;
+
+/// Most bytes of an application's name for its own kind of content.
+pub const MAX_APPLICATION_KIND_LEN: usize = 128;
+
+/// What a message says. `Debug` shows the kind only.
+///
+/// | kind | bytes of part 1 |
+/// |---|---|
+/// | text | `0x01`, text (UTF-8, may be empty beside attachments) |
+/// | edit | `0x02`, tag 32, text |
+/// | deletion | `0x03`, tag 32 |
+/// | reaction | `0x04`, tag 32, reaction (UTF-8, at most 64 bytes; empty takes it back) |
+/// | application | `0x05`, `len u8`, kind (1 to 128 visible ASCII bytes), body |
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Content {
+    /// Text, or the caption of the attachments.
+    Text(String),
+    /// New text for an earlier message of the same sender.
+    Edit {
+        /// The message that is edited.
+        of: FrankingTag,
+        /// Its new text.
+        text: String,
+    },
+    /// An earlier message of the same sender is taken back.
+    Deletion {
+        /// The message that is deleted.
+        of: FrankingTag,
+    },
+    /// A reaction to a message.
+    Reaction {
+        /// The message reacted to.
+        to: FrankingTag,
+        /// The reaction, at most 64 bytes; empty takes an earlier one back.
+        reaction: String,
+    },
+    /// Content of the application's own kind.
+    Application {
+        /// The kind, for example a media type.
+        kind: String,
+        /// The bytes.
+        body: Vec<u8>,
+    },
+}
+
+const TEXT: u8 = 1;
+const EDIT: u8 = 2;
+const DELETION: u8 = 3;
+const REACTION: u8 = 4;
+const APPLICATION: u8 = 5;
+
+impl Content {
+    /// The text of a text message or an edit.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::Edit { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The earlier message that this one edits, deletes or reacts to.
+    pub fn refers_to(&self) -> Option<&FrankingTag> {
+        match self {
+            Self::Edit { of: tag, .. }
+            | Self::Deletion { of: tag }
+            | Self::Reaction { to: tag, .. } => Some(tag),
+            Self::Text(_) | Self::Application { .. } => None,
+        }
+    }
+
+    fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "Text",
+            Self::Edit { .. } => "Edit",
+            Self::Deletion { .. } => "Deletion",
+            Self::Reaction { .. } => "Reaction",
+            Self::Application { .. } => "Application",
+        }
+    }
+
+    /// `None` if a bounded field is out of its bounds.
+    pub(crate) fn encode(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let mut out = Zeroizing::new(Vec::new());
+        match self {
+            Self::Text(text) => {
+                out.reserve_exact(text.len().saturating_add(1));
+                out.push(TEXT);
+                out.extend_from_slice(text.as_bytes());
+            }
+            Self::Edit { of, text } => {
+                out.reserve_exact(text.len().saturating_add(33));
+                out.push(EDIT);
+                out.extend_from_slice(of.as_bytes());
+                out.extend_from_slice(text.as_bytes());
+            }
+            Self::Deletion { of } => {
+                out.push(DELETION);
+                out.extend_from_slice(of.as_bytes());
+            }
+            Self::Reaction { to, reaction } => {
+                if reaction.len() > MAX_REACTION_LEN {
+                    return None;
+                }
+                out.push(REACTION);
+                out.extend_from_slice(to.as_bytes());
+                out.extend_from_slice(reaction.as_bytes());
+            }
+            Self::Application { kind, body } => {
+                if !is_application_kind(kind) {
+                    return None;
+                }
+                out.reserve_exact(body.len().saturating_add(kind.len()).saturating_add(2));
+                out.push(APPLICATION);
+                put_short(&mut out, kind.as_bytes());
+                out.extend_from_slice(body);
+            }
+        }
+        Some(out)
+    }
+
+    pub(crate) fn decode(part: &[u8]) -> Option<Self> {
+        // CHK-59: part 1 is content of a known kind, every field within its bounds, text in UTF-8.
+        let mut reader = Reader::new(part);
+        let content = match reader.u8()? {
+            TEXT => Self::Text(utf8(reader.rest())?),
+            EDIT => Self::Edit {
+                of: FrankingTag::from_bytes(reader.array()?),
+                text: utf8(reader.rest())?,
+            },
+            DELETION => Self::Deletion {
+                of: FrankingTag::from_bytes(reader.array()?),
+            },
+            REACTION => {
+                let to = FrankingTag::from_bytes(reader.array()?);
+                let reaction = utf8(reader.rest())?;
+                if reaction.len() > MAX_REACTION_LEN {
+                    return None;
+                }
+                Self::Reaction { to, reaction }
+            }
+            APPLICATION => {
+                let kind = utf8(reader.short()?)?;
+                if !is_application_kind(&kind) {
+                    return None;
+                }
+                Self::Application {
+                    kind,
+                    body: reader.rest().to_vec(),
+                }
+            }
+            _ => return None,
+        };
+        reader.finish()?;
+        Some(content)
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(self.kind_name()).finish_non_exhaustive()
+    }
+}
+
+fn utf8(bytes: &[u8]) -> Option<String> {
+    core::str::from_utf8(bytes).ok().map(str::to_owned)
+}
+
+fn is_application_kind(kind: &str) -> bool {
+    (1..=MAX_APPLICATION_KIND_LEN).contains(&kind.len())
+        && kind.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,331 @@
+//! Delivery and receipt: the relay shows a device, and nobody else, that a stamp is its own.
+//!
+//! A stamp is a MAC under a key only the provider has, so the recipient cannot check it. The delivery MAC,
+//! under a key the relay shares with that device alone, lets it know at receipt that a later report will
+//! verify; the device could have made the MAC itself, so it convinces no third party.
+
+use core::fmt;
+
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::account::{AccountId, Audience};
+use crate::envelope::{Envelope, MAX_CIPHERTEXT_LEN, check_ciphertext};
+use crate::evidence::Evidence;
+use crate::franking::FrankingTag;
+use crate::labels;
+use crate::mac;
+use crate::seal::SentMessage;
+use crate::stamp::{Claim, MAX_CONTEXT_LEN, Stamp, StampContext};
+use crate::wire::{self, DecodeError};
+
+/// Most bytes of an encoded delivery.
+pub const MAX_DELIVERY_LEN: usize = MAX_CIPHERTEXT_LEN + MAX_RECEIPT_LEN;
+
+/// Most bytes of an encoded receipt.
+pub const MAX_RECEIPT_LEN: usize = 3 * 34 + MAX_CONTEXT_LEN + 64;
+
+/// The key the relay shares with one device, agreed when the device registers. 32 bytes.
+///
+/// It authenticates the relay to the device (deliveries, receipts) and the device to the provider's
+/// intake (reports), under different labels.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct DeliveryKey([u8; 32]);
+
+impl DeliveryKey {
+    /// Draws a key.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut key = Self([0; 32]);
+        rng.fill_bytes(&mut key.0);
+        key
+    }
+
+    /// The key with these 32 bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, for the device's registration and for storage.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DeliveryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeliveryKey").finish_non_exhaustive()
+    }
+}
+
+/// `HMAC-SHA-256(K_delivery, label || tag 32 || context || stamp 32)`; the context parses in one way only.
+fn mac_fields<'a>(label: &'a [u8], claim: &'a Claim, context: &'a [u8]) -> [&'a [u8]; 4] {
+    [label, claim.tag.as_bytes(), context, claim.stamp.as_bytes()]
+}
+
+/// A stamped message on its way to one recipient device, not yet authenticated.
+///
+/// | bytes | field |
+/// |---|---|
+/// | 1 | version `01` |
+/// | 2 + 32 | `0a 20`, franking tag |
+/// | 1 + varint + 20..275 | `12`, length, stamp context |
+/// | 2 + 32 | `1a 20`, stamp |
+/// | 2 + 32 | `22 20`, delivery MAC |
+/// | 1 + varint + n | `2a`, length, ciphertext |
+#[derive(Clone)]
+pub struct Delivery {
+    claim: Claim,
+    mac: [u8; 32],
+    ciphertext: Vec<u8>,
+}
+
+impl Delivery {
+    /// The relay's step: joins an envelope and the claim it stamped for it, for one device.
+    ///
+    /// # Errors
+    /// [`DeliveryError::OtherMessage`] if the claim is not for this envelope: the relay mixed them up.
+    pub fn new(
+        claim: &Claim,
+        envelope: Envelope,
+        key: &DeliveryKey,
+    ) -> Result<Self, DeliveryError> {
+        if !claim.tag.matches(envelope.tag()) {
+            return Err(DeliveryError::OtherMessage);
+        }
+        let mac = mac::hmac(
+            &key.0,
+            &mac_fields(labels::DELIVERY, claim, &claim.context.encode()),
+        );
+        Ok(Self {
+            claim: claim.clone(),
+            mac,
+            ciphertext: envelope.into_ciphertext(),
+        })
+    }
+
+    /// The recipient's step: checks that the relay says this, to this device.
+    ///
+    /// # Errors
+    /// [`DeliveryError::NotAuthentic`] if the MAC is not the relay's over tag, context and stamp;
+    /// [`DeliveryError::OtherRecipient`] if the message is addressed to another account.
+    pub fn authenticate(
+        self,
+        key: &DeliveryKey,
+        me: &AccountId,
+    ) -> Result<AuthenticDelivery, DeliveryError> {
+        let context = self.claim.context.encode();
+        // CHK-64: the delivery MAC covers this tag, this context and this stamp.
+        if !mac::verify(
+            &key.0,
+            &mac_fields(labels::DELIVERY, &self.claim, &context),
+            &self.mac,
+        ) {
+            return Err(DeliveryError::NotAuthentic);
+        }
+        // CHK-65: a direct message is addressed to this account.
+        match &self.claim.context.audience {
+            Audience::Direct(recipient) if recipient != me => Err(DeliveryError::OtherRecipient),
+            _ => Ok(AuthenticDelivery {
+                claim: self.claim,
+                ciphertext: self.ciphertext,
+            }),
+        }
+    }
+
+    /// The delivery as bytes for the wire.
+    pub fn encode(&self) -> Vec<u8> {
+        wire::encode(&wire::Delivery {
+            franking_tag: self.claim.tag.as_bytes().to_vec(),
+            stamp_context: self.claim.context.encode(),
+            stamp: self.claim.stamp.as_bytes().to_vec(),
+            delivery_mac: self.mac.to_vec(),
+            ciphertext: self.ciphertext.clone(),
+        })
+    }
+
+    /// Reads a delivery.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it is not one; [`DecodeError::MissingStamp`] if it has no stamp or no MAC.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let message: wire::Delivery = wire::decode(bytes, MAX_DELIVERY_LEN)?;
+        let claim = claim(
+            &message.franking_tag,
+            &message.stamp_context,
+            &message.stamp,
+            &message.delivery_mac,
+        )?;
+        check_ciphertext(&message.ciphertext)?;
+        Ok(Self {
+            claim,
+            mac: wire::array(&message.delivery_mac)?,
+            ciphertext: message.ciphertext,
+        })
+    }
+}
+
+fn claim(tag: &[u8], context: &[u8], stamp: &[u8], mac: &[u8]) -> Result<Claim, DecodeError> {
+    // CHK-63: the stamp and the MAC over it are there.
+    if stamp.is_empty() || mac.is_empty() {
+        return Err(DecodeError::MissingStamp);
+    }
+    Ok(Claim {
+        tag: FrankingTag::from_bytes(wire::array(tag)?),
+        context: StampContext::decode(context).ok_or(DecodeError::Malformed)?,
+        stamp: Stamp::new(wire::array(stamp)?),
+    })
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("ciphertext_len", &self.ciphertext.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A delivery that the relay vouches for to this device: [`open`](crate::open()) takes nothing else.
+///
+/// Made by [`Delivery::authenticate`] only. It says who sent the ciphertext; the channel must agree.
+#[derive(Clone)]
+pub struct AuthenticDelivery {
+    pub(crate) claim: Claim,
+    pub(crate) ciphertext: Vec<u8>,
+}
+
+impl AuthenticDelivery {
+    /// The claim a report of this message would make. Its context names the session to open it with.
+    pub fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    /// The channel's ciphertext.
+    pub fn ciphertext(&self) -> &[u8] {
+        &self.ciphertext
+    }
+}
+
+impl fmt::Debug for AuthenticDelivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthenticDelivery")
+            .field("claim", &self.claim)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The stamp of a device's own message, returned by the relay, not yet authenticated.
+///
+/// Encoded as a [`Delivery`] without ciphertext, its fourth field being the receipt MAC.
+#[derive(Clone)]
+pub struct Receipt {
+    claim: Claim,
+    mac: [u8; 32],
+}
+
+impl Receipt {
+    /// The relay's step, for the device that sent the message.
+    pub fn new(claim: &Claim, key: &DeliveryKey) -> Self {
+        let mac = mac::hmac(
+            &key.0,
+            &mac_fields(labels::RECEIPT, claim, &claim.context.encode()),
+        );
+        Self {
+            claim: claim.clone(),
+            mac,
+        }
+    }
+
+    /// The sender's step: its own message, with the stamp, becomes evidence.
+    ///
+    /// # Errors
+    /// [`DeliveryError::NotAuthentic`] if the MAC is not the relay's; [`DeliveryError::OtherMessage`] if
+    /// the receipt is for another message, sender or conversation than `sent`.
+    pub fn authenticate(
+        self,
+        key: &DeliveryKey,
+        sent: &SentMessage,
+    ) -> Result<Evidence, DeliveryError> {
+        let context = self.claim.context.encode();
+        // CHK-66: the receipt MAC covers this tag, this context and this stamp.
+        if !mac::verify(
+            &key.0,
+            &mac_fields(labels::RECEIPT, &self.claim, &context),
+            &self.mac,
+        ) {
+            return Err(DeliveryError::NotAuthentic);
+        }
+        // CHK-67: the receipt is for the message that was sent, by this device, to this conversation.
+        if !self.claim.tag.matches(&sent.tag)
+            || self.claim.context.sender != sent.sender
+            || self.claim.conversation() != sent.header.conversation
+        {
+            return Err(DeliveryError::OtherMessage);
+        }
+        Ok(Evidence::new(
+            self.claim,
+            sent.header.clone(),
+            sent.franked.clone(),
+        ))
+    }
+
+    /// The franking tag of the message it is for, to find the [`SentMessage`] by.
+    pub fn tag(&self) -> &FrankingTag {
+        &self.claim.tag
+    }
+
+    /// The receipt as bytes for the wire.
+    pub fn encode(&self) -> Vec<u8> {
+        wire::encode(&wire::Receipt {
+            franking_tag: self.claim.tag.as_bytes().to_vec(),
+            stamp_context: self.claim.context.encode(),
+            stamp: self.claim.stamp.as_bytes().to_vec(),
+            receipt_mac: self.mac.to_vec(),
+        })
+    }
+
+    /// Reads a receipt.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it is not one; [`DecodeError::MissingStamp`] if it has no stamp or no MAC.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let message: wire::Receipt = wire::decode(bytes, MAX_RECEIPT_LEN)?;
+        let claim = claim(
+            &message.franking_tag,
+            &message.stamp_context,
+            &message.stamp,
+            &message.receipt_mac,
+        )?;
+        Ok(Self {
+            claim,
+            mac: wire::array(&message.receipt_mac)?,
+        })
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt").finish_non_exhaustive()
+    }
+}
+
+/// Why a delivery or receipt does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeliveryError {
+    /// Not what the relay said to this device: drop it and let the relay deliver again.
+    #[error("not authenticated by the relay for this device")]
+    NotAuthentic,
+    /// Addressed to another account.
+    #[error("addressed to another account")]
+    OtherRecipient,
+    /// Claim and message are not of one another.
+    #[error("the stamp belongs to another message")]
+    OtherMessage,
+}
+
+#[cfg(test)]
+mod tests;

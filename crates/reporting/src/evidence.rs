@@ -1,0 +1,159 @@
+//! Evidence: what a device keeps of a message so that it can report it later.
+
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::account::{Audience, ConversationId, Sender, Timestamp};
+use crate::attachment::Attachment;
+use crate::codec::Reader;
+use crate::content::Content;
+use crate::franking::{FrankingKey, FrankingTag};
+use crate::parts::{Franked, MAX_PAYLOAD_LEN};
+use crate::payload::{Payload, PayloadHeader};
+use crate::stamp::{Claim, MAX_CONTEXT_LEN};
+use crate::wire::{self, DecodeError, VERSION};
+
+/// Most bytes of encoded evidence.
+pub const MAX_EVIDENCE_LEN: usize =
+    1 + 32 + 2 + MAX_CONTEXT_LEN + 32 + FrankingKey::LEN + MAX_PAYLOAD_LEN;
+
+/// A received or own message with everything a report of it needs: claim, franking key, exact parts.
+///
+/// Encoded `01 || tag 32 || len be16 || context || stamp 32 || K_f 32 || n u8 || n x (len be32 || part)`:
+/// 99 bytes and the context (20 to 275) more than the parts.
+///
+/// # Security
+/// It holds the message's content and the key that proves it: store it as you store the messages
+/// themselves, delete it with them. It proves nothing to anyone but the provider.
+#[derive(Clone)]
+pub struct Evidence {
+    claim: Claim,
+    header: PayloadHeader,
+    franked: Franked,
+}
+
+impl Evidence {
+    /// The caller has checked that `franked` matches the claim's tag and `header` is its part 0.
+    pub(crate) fn new(claim: Claim, header: PayloadHeader, franked: Franked) -> Self {
+        Self {
+            claim,
+            header,
+            franked,
+        }
+    }
+
+    /// The claim that a report of this message makes.
+    pub fn claim(&self) -> &Claim {
+        &self.claim
+    }
+
+    /// The message's tag.
+    pub fn tag(&self) -> &FrankingTag {
+        &self.claim.tag
+    }
+
+    /// The sending device.
+    pub fn sender(&self) -> &Sender {
+        &self.claim.context.sender
+    }
+
+    /// Whom the message was for.
+    pub fn audience(&self) -> &Audience {
+        &self.claim.context.audience
+    }
+
+    /// When the relay accepted it.
+    pub fn accepted_at(&self) -> Timestamp {
+        self.claim.context.accepted_at
+    }
+
+    /// The conversation it belongs to.
+    pub fn conversation(&self) -> ConversationId {
+        self.header.conversation
+    }
+
+    /// Its number among the sending device's messages in the conversation, the sender's word.
+    pub fn sequence(&self) -> u64 {
+        self.header.sequence
+    }
+
+    /// What surrounds the content, the sender's word.
+    pub fn header(&self) -> &PayloadHeader {
+        &self.header
+    }
+
+    /// What the message says, read from the committed bytes.
+    pub fn content(&self) -> Option<Content> {
+        Content::decode(self.franked.parts().iter().nth(1)?)
+    }
+
+    /// Its attachments, read from the committed bytes.
+    pub fn attachments(&self) -> Vec<Attachment> {
+        self.franked
+            .parts()
+            .iter()
+            .skip(2)
+            .filter_map(Attachment::decode)
+            .collect()
+    }
+
+    /// Number of parts: 0 the header, 1 the content, 2 and on the attachments.
+    pub fn part_count(&self) -> usize {
+        self.franked.parts().len()
+    }
+
+    pub(crate) fn franked(&self) -> &Franked {
+        &self.franked
+    }
+
+    /// The evidence as bytes for storage.
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let franked = self.franked.as_bytes();
+        let len = franked
+            .len()
+            .saturating_add(1 + 32 + 2 + MAX_CONTEXT_LEN + 32);
+        let mut out = Zeroizing::new(Vec::with_capacity(len));
+        out.push(VERSION);
+        self.claim.put(&mut out);
+        out.extend_from_slice(franked);
+        out
+    }
+
+    /// Reads evidence back.
+    ///
+    /// # Errors
+    /// [`DecodeError::Malformed`] if the bytes are not evidence, or the message in them is not the one its
+    /// tag commits to. Whether the stamp is genuine only the provider can tell.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let body = wire::versioned(bytes, MAX_EVIDENCE_LEN)?;
+        Self::read(body).ok_or(DecodeError::Malformed)
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(body);
+        let claim = Claim::read(&mut reader)?;
+        let franked = Franked::from_bytes(Zeroizing::new(reader.rest().to_vec()))?;
+        // CHK-73: the kept message is the one its tag commits to, written for the conversation of its claim.
+        if !franked.tag().matches(&claim.tag) {
+            return None;
+        }
+        let header = Payload::parse(&franked.parts())?.header;
+        (header.conversation == claim.conversation()).then_some(Self {
+            claim,
+            header,
+            franked,
+        })
+    }
+}
+
+impl fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Evidence")
+            .field("claim", &self.claim)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Franking: the commitment that makes one message, and no other, provable from its tag.
+//!
+//! ```text
+//! k_root = HKDF-Expand(K_f, "waxseal/1/frank-root-key", 32)
+//! k_i    = HKDF-Expand(K_f, "waxseal/1/frank-part-key" || i u8, 32)
+//! c_i    = HMAC-SHA-256(k_i, "waxseal/1/frank-commit" || i u8 || len be32 || part_i)
+//! tag    = HMAC-SHA-256(k_root, "waxseal/1/frank-tag" || n u8 || c_0 || .. || c_(n-1))
+//! ```
+//!
+//! Opening part `i` shows `k_root`, every `c_j`, `k_i` and `part_i`: the franking key itself never
+//! leaves the two devices, so undisclosed parts stay hidden behind their own keys.
+
+use core::fmt;
+
+use rand_core::CryptoRng;
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::labels;
+use crate::mac;
+use crate::parts::Parts;
+
+/// The key a message's commitment opens with. 32 random bytes, chosen by the sender for each message,
+/// carried inside the ciphertext, held by sender and recipient, shown to nobody.
+///
+/// GLR17 `K_f`; Facebook `N_F`; MIMI: the salt in the content.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct FrankingKey([u8; 32]);
+
+impl FrankingKey {
+    pub(crate) const LEN: usize = 32;
+
+    pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut key = Self([0; 32]);
+        rng.fill_bytes(&mut key.0);
+        key
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// The commitment to one message, 32 bytes, in clear on the wire and in the channel's associated data.
+///
+/// GLR17 `C_B`; Facebook `T_F`; MIMI `franking_tag`. It also names the message: replies, edits,
+/// reactions and "last seen" refer to a message by its tag, and stores may key on it, which is why it is
+/// `Eq`, `Ord` and `Hash`. Verification never uses `==` but a constant-time comparison.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrankingTag([u8; 32]);
+
+impl FrankingTag {
+    /// The tag with these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Constant-time comparison, for every decision that authenticates.
+    pub(crate) fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for FrankingTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FrankingTag(..)")
+    }
+}
+
+/// The commitment to one part. 32 bytes, public once its message is reported.
+pub(crate) type PartCommitment = [u8; 32];
+
+/// Everything the commitment to one message is made of; a report shows a selection of it.
+pub(crate) struct Commitment {
+    pub(crate) root_key: Zeroizing<[u8; 32]>,
+    pub(crate) parts: Vec<(Zeroizing<[u8; 32]>, PartCommitment)>,
+}
+
+impl Commitment {
+    /// Commits to the parts under a franking key.
+    pub(crate) fn new(key: &FrankingKey, parts: &Parts<'_>) -> Self {
+        let prk = mac::keyed(&key.0);
+        let root_key = mac::expand(prk.clone(), &[labels::FRANKING_ROOT_KEY]);
+        let parts = (0..=u8::MAX).zip(parts.iter()).map(|(index, part)| {
+            let part_key = mac::expand(prk.clone(), &[labels::FRANKING_PART_KEY, &[index]]);
+            let commitment = commit_part(&part_key, index, part);
+            (part_key, commitment)
+        });
+        Self {
+            parts: parts.collect(),
+            root_key,
+        }
+    }
+
+    pub(crate) fn tag(&self) -> FrankingTag {
+        tag(
+            &self.root_key,
+            self.parts.iter().map(|(_, commitment)| commitment),
+        )
+    }
+}
+
+/// `c_i = HMAC(k_i, label || i u8 || len be32 || part_i)`
+pub(crate) fn commit_part(part_key: &[u8; 32], index: u8, part: &[u8]) -> PartCommitment {
+    let len = crate::codec::len32(part).to_be_bytes();
+    mac::hmac(part_key, &[labels::FRANKING_PART, &[index], &len, part])
+}
+
+/// `tag = HMAC(k_root, label || n u8 || c_0 || .. || c_(n-1))`
+pub(crate) fn tag<'a>(
+    root_key: &[u8; 32],
+    commitments: impl ExactSizeIterator<Item = &'a PartCommitment>,
+) -> FrankingTag {
+    let count = u8::try_from(commitments.len()).unwrap_or(u8::MAX);
+    let mut mac = mac::keyed(root_key);
+    hmac::Mac::update(&mut mac, labels::FRANKING_TAG);
+    hmac::Mac::update(&mut mac, &[count]);
+    for commitment in commitments {
+        hmac::Mac::update(&mut mac, commitment);
+    }
+    FrankingTag(mac::finish(mac, &[]))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,268 @@
+//! Intake: does this report come from a participant, and is it about messages that passed through the
+//! relay? Answered without reading any of it.
+
+use core::fmt;
+
+use rand_core::CryptoRng;
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::account::{AccountId, Audience, ConversationId, Sender, Timestamp};
+use crate::codec::{Reader, len8, put_long};
+use crate::delivery::DeliveryKey;
+use crate::labels;
+use crate::mac;
+use crate::rejection::Rejection;
+use crate::report::{MAX_REPORT_LEN, MAX_REPORTED, Report, is_participant};
+use crate::stamp::Claim;
+use crate::stamp_keys::StampKeys;
+use crate::wire::{self, DecodeError, VERSION};
+
+/// Most bytes of an encoded accepted report.
+pub const MAX_ACCEPTED_LEN: usize = 1 + 8 + 4 + 4 + MAX_REPORT_LEN + 32;
+
+/// What makes one account's second report of one message recognisable. 32 bytes.
+///
+/// `SHA-256("waxseal/1/nullifier" || stamp 32 || len u8 || reporter's account)`. The reporter is in it so
+/// that nobody can use up another participant's report of the same message, the sender least of all.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Nullifier([u8; 32]);
+
+impl Nullifier {
+    /// The nullifier of a report of this claim by this account.
+    pub fn new(claim: &Claim, reporter: &AccountId) -> Self {
+        let mut hash = Sha256::new_with_prefix(labels::NULLIFIER);
+        hash.update(claim.stamp().as_bytes());
+        hash.update([len8(reporter.as_bytes())]);
+        hash.update(reporter.as_bytes());
+        Self(hash.finalize().into())
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Nullifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Nullifier(..)")
+    }
+}
+
+/// What the intake asks the provider's records.
+///
+/// A closure `FnMut(&Nullifier) -> bool` is one that knows no groups, and refuses every report about one.
+pub trait IntakeRecords {
+    /// Whether a report with this nullifier was accepted before. Asked last, once everything else holds;
+    /// store [`AcceptedReport::nullifiers`] in the same transaction as the report.
+    fn was_reported(&mut self, nullifier: &Nullifier) -> bool;
+
+    /// Whether the reporter is, or at that time was, a member of the group.
+    fn is_member(&mut self, group: &ConversationId, reporter: &Sender, at: Timestamp) -> bool;
+}
+
+impl<F: FnMut(&Nullifier) -> bool> IntakeRecords for F {
+    fn was_reported(&mut self, nullifier: &Nullifier) -> bool {
+        self(nullifier)
+    }
+
+    fn is_member(&mut self, _: &ConversationId, _: &Sender, _: Timestamp) -> bool {
+        false
+    }
+}
+
+/// Checks a report's origin and its claims.
+///
+/// `reporter_key` is the delivery key of [`Report::reporter`]. A report about messages some of which this
+/// reporter reported before is accepted, and those are marked.
+///
+/// # Errors
+/// [`Rejection`], the first check that fails.
+pub fn accept(
+    report: Report,
+    stamp_keys: &StampKeys,
+    reporter_key: &DeliveryKey,
+    now: Timestamp,
+    records: &mut impl IntakeRecords,
+) -> Result<AcceptedReport, Rejection> {
+    // CHK-74: the report is from the device it names.
+    if !report.is_from_reporter(reporter_key) {
+        return Err(Rejection::NotFromReporter);
+    }
+    let claims = report.claims();
+    for (earlier, later) in claims.iter().zip(claims.iter().skip(1)) {
+        // CHK-76: claims ascend strictly by accepted time and tag, so none is there twice.
+        if earlier.order() >= later.order() || earlier.same_stamp(later) {
+            return Err(Rejection::ClaimsOutOfOrder);
+        }
+        // CHK-77: all claims are of one conversation.
+        if earlier.conversation() != later.conversation() {
+            return Err(Rejection::SeveralConversations);
+        }
+    }
+    for (index, claim) in claims.iter().enumerate() {
+        // CHK-78: the reporter is a participant: sender or recipient, or member of the group.
+        let is_member = match &claim.context.audience {
+            Audience::Group(group) => {
+                records.is_member(group, report.reporter(), claim.context.accepted_at)
+            }
+            Audience::Direct(_) => true,
+        };
+        if !is_member || !is_participant(report.reporter(), claim) {
+            return Err(Rejection::NotAParticipant);
+        }
+        // CHK-79: every claim's stamp counts (checks 68 to 71).
+        stamp_keys
+            .verify(claim, now)
+            .map_err(|cause| Rejection::Stamp {
+                claim: index,
+                cause,
+            })?;
+    }
+    // CHK-80: at least one of the messages is new from this reporter.
+    let reporter = &report.reporter().account;
+    let repeated = claims
+        .iter()
+        .map(|claim| records.was_reported(&Nullifier::new(claim, reporter)));
+    let repeated: Vec<bool> = repeated.collect();
+    if repeated.iter().all(|repeated| *repeated) {
+        return Err(Rejection::AlreadyReported);
+    }
+    Ok(AcceptedReport {
+        report,
+        accepted_at: now,
+        repeated,
+    })
+}
+
+/// A report whose claims the intake verified. Its openings are still sealed.
+///
+/// Made by [`accept`], or read from storage under the [`AcceptanceKey`]; [`review`](crate::review()) takes
+/// nothing else, and needs no stamp keys.
+pub struct AcceptedReport {
+    report: Report,
+    accepted_at: Timestamp,
+    repeated: Vec<bool>,
+}
+
+impl AcceptedReport {
+    /// The report.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// When the intake accepted it.
+    pub fn accepted_at(&self) -> Timestamp {
+        self.accepted_at
+    }
+
+    /// Whether this reporter reported the message of each claim before.
+    pub fn repeated(&self) -> &[bool] {
+        &self.repeated
+    }
+
+    /// What to remember, so that the same report is recognised.
+    pub fn nullifiers(&self) -> impl Iterator<Item = Nullifier> {
+        let reporter = &self.report.reporter().account;
+        self.report
+            .claims()
+            .iter()
+            .map(|claim| Nullifier::new(claim, reporter))
+    }
+
+    /// The report for the reviewers' queue:
+    /// `01 || accepted be64 || repeated be32 (bit i: claim i) || len be32 || report || MAC 32`, where
+    /// `MAC = HMAC-SHA-256(K_acceptance, "waxseal/1/acceptance-mac" || all before it)`.
+    pub fn encode(&self, key: &AcceptanceKey) -> Vec<u8> {
+        let report = self.report.encode();
+        let mut out = Vec::with_capacity(report.len().saturating_add(1 + 8 + 4 + 4 + 32));
+        out.push(VERSION);
+        out.extend_from_slice(&self.accepted_at.0.to_be_bytes());
+        let repeated = self
+            .repeated
+            .iter()
+            .rev()
+            .fold(0u32, |bits, bit| (bits << 1) | u32::from(*bit));
+        out.extend_from_slice(&repeated.to_be_bytes());
+        put_long(&mut out, &report);
+        let mac = mac::hmac(&key.0, &[labels::ACCEPTANCE, &out]);
+        out.extend_from_slice(&mac);
+        out
+    }
+
+    /// Reads an accepted report from the queue.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it is not one, or was not accepted by the holder of this key.
+    pub fn decode(bytes: &[u8], key: &AcceptanceKey) -> Result<Self, DecodeError> {
+        wire::versioned(bytes, MAX_ACCEPTED_LEN)?;
+        let (accepted, mac) = bytes
+            .split_last_chunk::<32>()
+            .ok_or(DecodeError::Malformed)?;
+        // CHK-81: the intake accepted exactly these bytes.
+        if !mac::verify(&key.0, &[labels::ACCEPTANCE, accepted], mac) {
+            return Err(DecodeError::Malformed);
+        }
+        let mut reader = Reader::new(accepted);
+        let (accepted_at, repeated, report) =
+            Self::read(&mut reader).ok_or(DecodeError::Malformed)?;
+        reader.finish().ok_or(DecodeError::Malformed)?;
+        let report = Report::decode(report)?;
+        let repeated =
+            (0..report.claims().len().min(MAX_REPORTED)).map(|claim| (repeated >> claim) & 1 == 1);
+        Ok(Self {
+            accepted_at,
+            repeated: repeated.collect(),
+            report,
+        })
+    }
+
+    fn read<'a>(reader: &mut Reader<'a>) -> Option<(Timestamp, u32, &'a [u8])> {
+        reader.u8()?;
+        Some((Timestamp(reader.u64()?), reader.u32()?, reader.long()?))
+    }
+}
+
+impl fmt::Debug for AcceptedReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcceptedReport")
+            .field("accepted_at", &self.accepted_at)
+            .field("report", &self.report)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The key the intake shares with the reviewers' side. 32 bytes.
+///
+/// A MAC and not a signature, so that a leaked queue proves nothing to outsiders.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct AcceptanceKey([u8; 32]);
+
+impl AcceptanceKey {
+    /// Draws a key.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut key = Self([0; 32]);
+        rng.fill_bytes(&mut key.0);
+        key
+    }
+
+    /// The key with these 32 bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, for storage.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0)
+    }
+}
+
+impl fmt::Debug for AcceptanceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcceptanceKey").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! Every label a key derivation, MAC or hash of this crate starts with.
+//!
+//! No label is a prefix of another, so a label and the bytes after it can be read in one way only.
+
+/// HKDF-Expand from the franking key to the root key.
+pub(crate) const FRANKING_ROOT_KEY: &[u8] = b"waxseal/1/frank-root-key";
+/// HKDF-Expand from the franking key to one part's key.
+pub(crate) const FRANKING_PART_KEY: &[u8] = b"waxseal/1/frank-part-key";
+/// Commitment to one part.
+pub(crate) const FRANKING_PART: &[u8] = b"waxseal/1/frank-commit";
+/// The franking tag, over the commitments to all parts.
+pub(crate) const FRANKING_TAG: &[u8] = b"waxseal/1/frank-tag";
+/// Associated data given to the channel.
+pub(crate) const CHANNEL: &[u8] = b"waxseal/1/channel";
+/// Identifier of a conversation of two accounts.
+pub(crate) const CONVERSATION_DIRECT: &[u8] = b"waxseal/1/conversation-direct";
+/// Identifier of a group's conversation.
+pub(crate) const CONVERSATION_GROUP: &[u8] = b"waxseal/1/conversation-group";
+/// HKDF-Expand from an epoch's root to its stamp key.
+pub(crate) const STAMP_EPOCH_KEY: &[u8] = b"waxseal/1/stamp-epoch-key";
+/// HKDF-Expand from an epoch's root to the next epoch's root.
+pub(crate) const STAMP_NEXT_ROOT: &[u8] = b"waxseal/1/stamp-next-root";
+/// The stamp.
+pub(crate) const STAMP: &[u8] = b"waxseal/1/stamp-mac";
+/// The relay's MAC to a recipient device.
+pub(crate) const DELIVERY: &[u8] = b"waxseal/1/delivery-mac";
+/// The relay's MAC to the sending device.
+pub(crate) const RECEIPT: &[u8] = b"waxseal/1/receipt-mac";
+/// HPKE info of a report's sealed openings.
+pub(crate) const REPORT_OPENINGS: &[u8] = b"waxseal/1/report-openings";
+/// The reporter's MAC over its report.
+pub(crate) const REPORTER: &[u8] = b"waxseal/1/reporter-mac";
+/// What makes the same reporter's second report of one message recognisable.
+pub(crate) const NULLIFIER: &[u8] = b"waxseal/1/nullifier";
+/// The intake's MAC over a report it accepted.
+pub(crate) const ACCEPTANCE: &[u8] = b"waxseal/1/acceptance-mac";
+/// Fingerprint of a moderation key.
+pub(crate) const MODERATION_KEY: &[u8] = b"waxseal/1/moderation-key";
+
+#[cfg(test)]
+mod tests;

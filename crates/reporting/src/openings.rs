@@ -1,0 +1,212 @@
+//! The sealed section of a report: reason, note, and for each message the parts the reporter shows.
+//!
+//! ```text
+//! reason u8 || len be16 || note || count u8 || per message, in the order of the claims:
+//!   n u8 || k_root 32 || n x c_i 32 || opened be32 (bit i: part i is shown)
+//!   || per shown part, ascending: k_i 32 || len be32 || part_i
+//! ```
+//! Padded like a payload before it is sealed, so that the intake learns little of its size.
+
+use zeroize::Zeroizing;
+
+use crate::codec::{Reader, put_long, put_medium};
+use crate::evidence::Evidence;
+use crate::franking::{self, FrankingTag, PartCommitment, commit_part};
+use crate::padding;
+use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
+use crate::reason::Reason;
+use crate::report::{MAX_NOTE_LEN, MAX_REPORTED};
+
+/// Most bytes of the openings before padding.
+const MAX_OPENINGS_LEN: usize = 1 + 2 + MAX_NOTE_LEN + 1 + MAX_REPORTED * MAX_OPENING_LEN;
+
+/// Most bytes of one message's opening.
+const MAX_OPENING_LEN: usize = 1 + 32 + MAX_PARTS * 32 + 4 + MAX_PARTS * (32 + 4) + MAX_PAYLOAD_LEN;
+
+/// Most bytes of the openings with padding.
+pub(crate) const MAX_PADDED_OPENINGS_LEN: usize = padding::padded_len(MAX_OPENINGS_LEN);
+
+/// Which parts of a message are shown: bit i for part i.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PartSet(u32);
+
+impl PartSet {
+    /// The header alone; it is always shown.
+    pub(crate) const HEADER: Self = Self(1);
+
+    /// Parts 0 to `count` - 1.
+    pub(crate) fn all(count: usize) -> Self {
+        (0..count).fold(Self(0), Self::with)
+    }
+
+    pub(crate) fn with(self, index: usize) -> Self {
+        Self(self.0 | Self::bit(index))
+    }
+
+    pub(crate) fn contains(self, index: usize) -> bool {
+        self.0 & Self::bit(index) != 0
+    }
+
+    fn bit(index: usize) -> u32 {
+        u32::try_from(index)
+            .ok()
+            .and_then(|index| 1u32.checked_shl(index))
+            .unwrap_or(0)
+    }
+}
+
+/// Appends one message's opening.
+fn put_opening(out: &mut Vec<u8>, evidence: &Evidence, shown: PartSet) {
+    let commitment = evidence.franked().commitment();
+    out.push(u8::try_from(commitment.parts.len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(&*commitment.root_key);
+    for (_, part_commitment) in &commitment.parts {
+        out.extend_from_slice(part_commitment);
+    }
+    out.extend_from_slice(&shown.0.to_be_bytes());
+    for (index, ((part_key, _), part)) in commitment
+        .parts
+        .iter()
+        .zip(evidence.franked().parts().iter())
+        .enumerate()
+    {
+        if shown.contains(index) {
+            out.extend_from_slice(&**part_key);
+            put_long(out, part);
+        }
+    }
+}
+
+/// The padded plaintext of a report's sealed section.
+pub(crate) fn encode<'a>(
+    reason: Reason,
+    note: &str,
+    messages: impl ExactSizeIterator<Item = (&'a Evidence, PartSet)> + Clone,
+) -> Zeroizing<Vec<u8>> {
+    // Room for all of it at once: a vector that grows leaves plaintext in the memory it gives back.
+    let room = messages
+        .clone()
+        .map(|(evidence, _)| evidence.franked().as_bytes().len());
+    let room = room.fold(note.len(), |sum, len| {
+        sum.saturating_add(len)
+            .saturating_add(MAX_OPENING_LEN - MAX_PAYLOAD_LEN)
+    });
+    let mut out = Zeroizing::new(Vec::with_capacity(padding::padded_len(
+        room.saturating_add(4),
+    )));
+    out.push(reason.number());
+    put_medium(&mut out, note.as_bytes());
+    out.push(u8::try_from(messages.len()).unwrap_or(u8::MAX));
+    for (evidence, shown) in messages {
+        put_opening(&mut out, evidence, shown);
+    }
+    padding::pad(&mut out);
+    out
+}
+
+/// A sealed section as read: every field within its bounds, nothing verified.
+pub(crate) struct Openings<'a> {
+    pub(crate) reason: Reason,
+    pub(crate) note: &'a str,
+    pub(crate) messages: Vec<Opening<'a>>,
+}
+
+/// One message's opening, not verified.
+pub(crate) struct Opening<'a> {
+    root_key: Zeroizing<[u8; 32]>,
+    commitments: Vec<PartCommitment>,
+    /// As long as `commitments`; `None` where a part is withheld.
+    shown: Vec<Option<ShownPart<'a>>>,
+}
+
+/// A shown part, not verified.
+struct ShownPart<'a> {
+    key: Zeroizing<[u8; 32]>,
+    bytes: &'a [u8],
+}
+
+impl<'a> Openings<'a> {
+    /// Reads the padded plaintext.
+    pub(crate) fn parse(padded: &'a [u8]) -> Option<Self> {
+        // CHK-84: the section is padded canonically, its reason is known, its note within bounds, and every
+        // opening is whole, with nothing behind the last.
+        let len = padding::unpadded_len(padded)?;
+        let mut reader = Reader::new(padded.get(..len)?);
+        let reason = Reason::from_number(reader.u8()?)?;
+        let note = core::str::from_utf8(reader.medium()?).ok()?;
+        let count = usize::from(reader.u8()?);
+        if note.len() > MAX_NOTE_LEN || count > MAX_REPORTED {
+            return None;
+        }
+        let messages = (0..count)
+            .map(|_| Opening::read(&mut reader))
+            .collect::<Option<_>>()?;
+        reader.finish()?;
+        Some(Self {
+            reason,
+            note,
+            messages,
+        })
+    }
+}
+
+impl<'a> Opening<'a> {
+    fn read(reader: &mut Reader<'a>) -> Option<Self> {
+        let count = usize::from(reader.u8()?);
+        if !(MIN_PARTS..=MAX_PARTS).contains(&count) {
+            return None;
+        }
+        let root_key = Zeroizing::new(reader.array()?);
+        let commitments = (0..count).map(|_| reader.array()).collect::<Option<_>>()?;
+        let set = PartSet(reader.u32()?);
+        if set.0 & !PartSet::all(count).0 != 0 {
+            return None;
+        }
+        let shown = (0..count).map(|index| {
+            if set.contains(index) {
+                let key = Zeroizing::new(reader.array()?);
+                Some(Some(ShownPart {
+                    key,
+                    bytes: reader.long()?,
+                }))
+            } else {
+                Some(None)
+            }
+        });
+        let shown = shown.collect::<Option<_>>()?;
+        Some(Self {
+            root_key,
+            commitments,
+            shown,
+        })
+    }
+
+    /// The tag this opening commits to.
+    pub(crate) fn tag(&self) -> FrankingTag {
+        franking::tag(&self.root_key, self.commitments.iter())
+    }
+
+    /// Whether every shown part is the one committed to.
+    pub(crate) fn shown_parts_match(&self) -> bool {
+        use subtle::ConstantTimeEq;
+        (0..=u8::MAX)
+            .zip(self.commitments.iter().zip(&self.shown))
+            .all(|(index, (commitment, shown))| {
+                shown.as_ref().is_none_or(|part| {
+                    commit_part(&part.key, index, part.bytes)
+                        .ct_eq(commitment)
+                        .into()
+                })
+            })
+    }
+
+    /// The parts, `None` where withheld.
+    pub(crate) fn parts(&self) -> impl ExactSizeIterator<Item = Option<&'a [u8]>> {
+        self.shown
+            .iter()
+            .map(|shown| shown.as_ref().map(|part| part.bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests;

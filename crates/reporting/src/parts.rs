@@ -1,0 +1,159 @@
+//! A payload's parts as exact bytes, with the key they are committed under.
+
+use core::fmt;
+
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::codec::{Reader, put_long};
+use crate::franking::{Commitment, FrankingKey, FrankingTag};
+use crate::padding;
+
+/// Fewest parts of a payload: the header and the content.
+pub const MIN_PARTS: usize = 2;
+
+/// Most parts of a payload: header, content and 30 attachments. One bit each in a report's opening.
+pub const MAX_PARTS: usize = 32;
+
+/// Most bytes of a payload's parts with their count and lengths. Bounds what one message makes a
+/// recipient, a report and a reviewer hold; larger content belongs in an attachment.
+pub const MAX_PAYLOAD_LEN: usize = 65_536;
+
+/// The longest plaintext handed to a channel: franking key and parts, padded.
+pub(crate) const MAX_PLAINTEXT_LEN: usize = padding::padded_len(FrankingKey::LEN + MAX_PAYLOAD_LEN);
+
+/// Encodes parts: `n u8 || n x (len be32 || part)`.
+pub(crate) fn encode_parts<'a>(
+    parts: impl ExactSizeIterator<Item = &'a [u8]>,
+) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(vec![u8::try_from(parts.len()).unwrap_or(u8::MAX)]);
+    for part in parts {
+        put_long(&mut out, part);
+    }
+    out
+}
+
+/// A view of well-formed parts: 2 to 32 of them, exactly filling their bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    count: usize,
+    encoded: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// Reads `n u8 || n x (len be32 || part)`.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        // CHK-57: 2 to 32 parts that fill at most 65,536 bytes exactly.
+        if bytes.len() > MAX_PAYLOAD_LEN {
+            return None;
+        }
+        let mut reader = Reader::new(bytes);
+        let count = usize::from(reader.u8()?);
+        if !(MIN_PARTS..=MAX_PARTS).contains(&count) {
+            return None;
+        }
+        let encoded = reader.rest();
+        let mut reader = Reader::new(encoded);
+        for _ in 0..count {
+            reader.long()?;
+        }
+        reader.finish()?;
+        Some(Self { count, encoded })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut reader = Reader::new(self.encoded);
+        core::iter::from_fn(move || reader.long())
+    }
+}
+
+/// The franking key and the exact parts of one message: `K_f 32 || n u8 || n x (len be32 || part)`.
+///
+/// This is what the channel encrypts (padded) and what evidence keeps (unpadded).
+#[derive(Clone)]
+pub(crate) struct Franked {
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Franked {
+    /// Draws a franking key for encoded parts.
+    pub(crate) fn generate(encoded_parts: &[u8], rng: &mut impl CryptoRng) -> Self {
+        Self::new(&FrankingKey::generate(rng), encoded_parts)
+    }
+
+    pub(crate) fn new(key: &FrankingKey, encoded_parts: &[u8]) -> Self {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(
+            FrankingKey::LEN.saturating_add(encoded_parts.len()),
+        ));
+        bytes.extend_from_slice(key.as_bytes());
+        bytes.extend_from_slice(encoded_parts);
+        Self { bytes }
+    }
+
+    /// Takes unpadded bytes; the parts are checked.
+    pub(crate) fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Option<Self> {
+        let (_, parts) = bytes.split_at_checked(FrankingKey::LEN)?;
+        Parts::parse(parts)?;
+        Some(Self { bytes })
+    }
+
+    /// Takes a decrypted plaintext.
+    pub(crate) fn unpad(mut plaintext: Zeroizing<Vec<u8>>) -> Option<Self> {
+        // CHK-56: the padding is the one canonical padding of its content.
+        if plaintext.len() > MAX_PLAINTEXT_LEN {
+            return None;
+        }
+        let len = padding::unpadded_len(&plaintext)?;
+        plaintext.truncate(len);
+        Self::from_bytes(plaintext)
+    }
+
+    /// The padded plaintext for the channel.
+    pub(crate) fn padded(&self) -> Zeroizing<Vec<u8>> {
+        let padded_len = padding::padded_len(self.bytes.len());
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(padded_len));
+        plaintext.extend_from_slice(&self.bytes);
+        padding::pad(&mut plaintext);
+        plaintext
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        // Both constructors checked the bytes; without parts nothing would verify.
+        let empty = Parts {
+            count: 0,
+            encoded: &[],
+        };
+        self.bytes
+            .get(FrankingKey::LEN..)
+            .and_then(Parts::parse)
+            .unwrap_or(empty)
+    }
+
+    pub(crate) fn commitment(&self) -> Commitment {
+        let key = self.bytes.first_chunk().copied().unwrap_or_default();
+        Commitment::new(&FrankingKey::from_bytes(key), &self.parts())
+    }
+
+    pub(crate) fn tag(&self) -> FrankingTag {
+        self.commitment().tag()
+    }
+}
+
+impl fmt::Debug for Franked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Franked")
+            .field("parts", &self.parts().len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! What a message says: a header, content, attachments. Each is one part, committed by itself.
+
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::account::{ConversationId, Timestamp};
+use crate::attachment::Attachment;
+use crate::codec::Reader;
+use crate::content::Content;
+use crate::franking::FrankingTag;
+use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, Parts, encode_parts};
+
+/// Part 0: what surrounds a message's content. 54, 86 or 118 bytes.
+///
+/// | bytes | field |
+/// |---|---|
+/// | 1 | flags: bit 0 `last_seen` present, bit 1 `reply_to` present, others zero |
+/// | 32 | conversation |
+/// | 8 | sequence |
+/// | 8 | sent time, ms |
+/// | 1 | forward count |
+/// | 4 | expires after, seconds; 0 never |
+/// | 32 | `last_seen`, if flagged |
+/// | 32 | `reply_to`, if flagged |
+///
+/// Every number here is the sender's word, committed but not vouched for: only the stamp's time is the
+/// provider's. It is always opened in a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PayloadHeader {
+    /// The conversation the message was written in.
+    pub conversation: ConversationId,
+    /// Number of this message among those of the sending device in this conversation, from 0.
+    pub sequence: u64,
+    /// When the sender's clock says it was sent.
+    pub sent_at: Timestamp,
+    /// How often the content was forwarded before.
+    pub forward_count: u8,
+    /// Seconds after reading until the message disappears; 0 never.
+    pub expires_after_secs: u32,
+    /// The last message the sending device had seen from the others in the conversation.
+    pub last_seen: Option<FrankingTag>,
+    /// The message this one answers.
+    pub reply_to: Option<FrankingTag>,
+}
+
+const FLAG_LAST_SEEN: u8 = 0b01;
+const FLAG_REPLY_TO: u8 = 0b10;
+
+impl PayloadHeader {
+    /// A header with the fields every message has; the others are public and start empty.
+    pub fn new(conversation: ConversationId, sequence: u64, sent_at: Timestamp) -> Self {
+        Self {
+            conversation,
+            sequence,
+            sent_at,
+            forward_count: 0,
+            expires_after_secs: 0,
+            last_seen: None,
+            reply_to: None,
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(118);
+        let mut flags = 0;
+        if self.last_seen.is_some() {
+            flags |= FLAG_LAST_SEEN;
+        }
+        if self.reply_to.is_some() {
+            flags |= FLAG_REPLY_TO;
+        }
+        out.push(flags);
+        out.extend_from_slice(self.conversation.as_bytes());
+        out.extend_from_slice(&self.sequence.to_be_bytes());
+        out.extend_from_slice(&self.sent_at.0.to_be_bytes());
+        out.push(self.forward_count);
+        out.extend_from_slice(&self.expires_after_secs.to_be_bytes());
+        for tag in [&self.last_seen, &self.reply_to].into_iter().flatten() {
+            out.extend_from_slice(tag.as_bytes());
+        }
+        out
+    }
+
+    pub(crate) fn decode(part: &[u8]) -> Option<Self> {
+        // CHK-58: part 0 is a header: known flags, every field, nothing behind.
+        let mut reader = Reader::new(part);
+        let flags = reader.u8()?;
+        if flags & !(FLAG_LAST_SEEN | FLAG_REPLY_TO) != 0 {
+            return None;
+        }
+        let header = Self {
+            conversation: ConversationId::from_bytes(reader.array()?),
+            sequence: reader.u64()?,
+            sent_at: Timestamp(reader.u64()?),
+            forward_count: reader.u8()?,
+            expires_after_secs: reader.u32()?,
+            last_seen: read_tag(&mut reader, flags & FLAG_LAST_SEEN != 0)?,
+            reply_to: read_tag(&mut reader, flags & FLAG_REPLY_TO != 0)?,
+        };
+        reader.finish()?;
+        Some(header)
+    }
+}
+
+fn read_tag(reader: &mut Reader<'_>, present: bool) -> Option<Option<FrankingTag>> {
+    if !present {
+        return Some(None);
+    }
+    reader.array().map(|tag| Some(FrankingTag::from_bytes(tag)))
+}
+
+/// A whole message before it is sealed, or after it was opened: header, content, up to 30 attachments.
+#[derive(Clone)]
+pub struct Payload {
+    header: PayloadHeader,
+    content: Content,
+    attachments: Vec<Attachment>,
+    encoded: Zeroizing<Vec<u8>>,
+}
+
+impl Payload {
+    /// A message without attachments.
+    ///
+    /// # Errors
+    /// [`PayloadError`] if the content is out of its bounds or the whole is too long.
+    pub fn new(header: PayloadHeader, content: Content) -> Result<Self, PayloadError> {
+        Self::with_attachments(header, content, Vec::new())
+    }
+
+    /// A text message.
+    ///
+    /// # Errors
+    /// [`PayloadError::TooLong`] if the text is longer than a payload may be.
+    pub fn text(header: PayloadHeader, text: impl Into<String>) -> Result<Self, PayloadError> {
+        Self::new(header, Content::Text(text.into()))
+    }
+
+    /// A message with attachments.
+    ///
+    /// # Errors
+    /// [`PayloadError`] if the content is out of its bounds, there are more than 30 attachments or the
+    /// whole is longer than [`MAX_PAYLOAD_LEN`].
+    pub fn with_attachments(
+        header: PayloadHeader,
+        content: Content,
+        attachments: Vec<Attachment>,
+    ) -> Result<Self, PayloadError> {
+        if attachments.len() > MAX_PARTS - 2 {
+            return Err(PayloadError::TooManyAttachments);
+        }
+        let mut parts = Vec::with_capacity(attachments.len().saturating_add(2));
+        parts.push(Zeroizing::new(header.encode()));
+        parts.push(content.encode().ok_or(PayloadError::ContentOutOfBounds)?);
+        parts.extend(attachments.iter().map(Attachment::encode));
+        let encoded = encode_parts(parts.iter().map(|part| part.as_slice()));
+        if encoded.len() > MAX_PAYLOAD_LEN {
+            return Err(PayloadError::TooLong);
+        }
+        Ok(Self {
+            header,
+            content,
+            attachments,
+            encoded,
+        })
+    }
+
+    /// Reads all parts of an opened message; `None` if one is not what its place demands.
+    pub(crate) fn parse(parts: &Parts<'_>) -> Option<ParsedPayload> {
+        let mut parts = parts.iter();
+        Some(ParsedPayload {
+            header: PayloadHeader::decode(parts.next()?)?,
+            content: Content::decode(parts.next()?)?,
+            attachments: parts.map(Attachment::decode).collect::<Option<_>>()?,
+        })
+    }
+
+    /// What surrounds the content.
+    pub fn header(&self) -> &PayloadHeader {
+        &self.header
+    }
+
+    /// What the message says.
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// The attachments, part 2 and on.
+    pub fn attachments(&self) -> &[Attachment] {
+        &self.attachments
+    }
+
+    pub(crate) fn encoded_parts(&self) -> &[u8] {
+        &self.encoded
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload")
+            .field("parts", &self.attachments.len().saturating_add(2))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The typed form of all parts of one message.
+#[derive(Clone)]
+pub(crate) struct ParsedPayload {
+    pub(crate) header: PayloadHeader,
+    pub(crate) content: Content,
+    pub(crate) attachments: Vec<Attachment>,
+}
+
+/// Why a payload cannot be built. The caller's input is out of bounds; nothing was sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PayloadError {
+    /// More than 30 attachments.
+    #[error("a message has at most 30 attachments")]
+    TooManyAttachments,
+    /// A reaction, application type or other field of the content is out of its bounds.
+    #[error("a field of the content is out of its bounds")]
+    ContentOutOfBounds,
+    /// The parts together are longer than [`MAX_PAYLOAD_LEN`].
+    #[error("the message is longer than 65,536 bytes; put the content in an attachment")]
+    TooLong,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! What a report will show, for its user to agree to before anything leaves the device.
+
+use core::fmt;
+
+use crate::account::{Audience, Sender, Timestamp};
+use crate::evidence::Evidence;
+use crate::franking::FrankingTag;
+use crate::openings::PartSet;
+use crate::payload::PayloadHeader;
+use crate::reason::Reason;
+use crate::report::ReportDraft;
+
+/// Exactly what the provider learns from a report: the intake the reporter and each message's sender,
+/// audience and accepted time; the reviewer all of it.
+#[derive(Clone)]
+pub struct Preview {
+    reporter: Sender,
+    reason: Reason,
+    note: String,
+    messages: Vec<PreviewMessage>,
+}
+
+impl Preview {
+    pub(crate) fn new(draft: &ReportDraft) -> Self {
+        Self {
+            reporter: draft.reporter.clone(),
+            reason: draft.reason,
+            note: draft.note.to_string(),
+            messages: draft
+                .messages
+                .iter()
+                .map(|(evidence, shown)| PreviewMessage::new(evidence, *shown))
+                .collect(),
+        }
+    }
+
+    /// The reporting device: shown to the intake and the reviewer.
+    pub fn reporter(&self) -> &Sender {
+        &self.reporter
+    }
+
+    /// The reason, shown to the reviewer.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The note, shown to the reviewer.
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+
+    /// The messages in the order the relay accepted them.
+    pub fn messages(&self) -> &[PreviewMessage] {
+        &self.messages
+    }
+}
+
+impl fmt::Debug for Preview {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Preview")
+            .field("messages", &self.messages.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One message of a [`Preview`].
+#[derive(Clone)]
+pub struct PreviewMessage {
+    tag: FrankingTag,
+    sender: Sender,
+    audience: Audience,
+    accepted_at: Timestamp,
+    header: PayloadHeader,
+    parts: Vec<PreviewPart>,
+}
+
+impl PreviewMessage {
+    fn new(evidence: &Evidence, shown: PartSet) -> Self {
+        let parts = evidence
+            .franked()
+            .parts()
+            .iter()
+            .enumerate()
+            .map(|(index, part)| PreviewPart {
+                index,
+                size_bytes: part.len(),
+                shown: shown.contains(index),
+            });
+        Self {
+            tag: *evidence.tag(),
+            sender: evidence.sender().clone(),
+            audience: evidence.audience().clone(),
+            accepted_at: evidence.accepted_at(),
+            header: evidence.header().clone(),
+            parts: parts.collect(),
+        }
+    }
+
+    /// Its tag, to find the message by.
+    pub fn tag(&self) -> &FrankingTag {
+        &self.tag
+    }
+
+    /// Who sent it.
+    pub fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    /// Whom it was for.
+    pub fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
+    /// When the relay accepted it.
+    pub fn accepted_at(&self) -> Timestamp {
+        self.accepted_at
+    }
+
+    /// Its header, part 0, which is always shown.
+    pub fn header(&self) -> &PayloadHeader {
+        &self.header
+    }
+
+    /// Its parts. Of a part that is withheld, the reviewer learns only that it exists.
+    pub fn parts(&self) -> &[PreviewPart] {
+        &self.parts
+    }
+}
+
+impl fmt::Debug for PreviewMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PreviewMessage")
+            .field("parts", &self.parts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One part of a [`PreviewMessage`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PreviewPart {
+    /// 0 the header, 1 the content, 2 and on the attachments.
+    pub index: usize,
+    /// Its size on this device.
+    pub size_bytes: usize,
+    /// Whether the reviewer will see it.
+    pub shown: bool,
+}

@@ -1,0 +1,380 @@
+//! The report: what a device shows the provider, chosen and previewed by its user.
+
+use core::fmt;
+
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::account::{Audience, ConversationId, Sender};
+use crate::codec::{Reader, len32};
+use crate::delivery::DeliveryKey;
+use crate::evidence::Evidence;
+use crate::labels;
+use crate::mac;
+use crate::moderation::{ENCAPSULATED_LEN, ModerationKeyId, ModerationPublicKey};
+use crate::openings::{self, MAX_PADDED_OPENINGS_LEN, PartSet};
+use crate::preview::Preview;
+use crate::reason::Reason;
+use crate::stamp::{Claim, MAX_CONTEXT_LEN};
+use crate::wire::{self, DecodeError};
+
+/// Most messages of one report. More is another report; 30 give a reviewer the context of a conversation.
+pub const MAX_REPORTED: usize = 30;
+
+/// Most bytes of the reporter's note.
+pub const MAX_NOTE_LEN: usize = 2_000;
+
+/// Most bytes of the claims section.
+const MAX_CLAIMS_LEN: usize = 1 + 128 + 4 + 1 + MAX_REPORTED * (32 + 2 + MAX_CONTEXT_LEN + 32);
+
+/// Most bytes of the sealed section: padded openings and the AEAD's tag.
+const MAX_SEALED_LEN: usize = MAX_PADDED_OPENINGS_LEN + 16;
+
+/// Most bytes of an encoded report: 30 messages of full length shown whole, padded.
+pub const MAX_REPORT_LEN: usize =
+    1 + MAX_CLAIMS_LEN + 32 + ENCAPSULATED_LEN + MAX_SEALED_LEN + 32 + 32;
+
+/// How much of one message a report shows. Its header (part 0) is always shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disclosure {
+    /// Every part.
+    Whole,
+    /// The header and the parts with these numbers: 1 the content, 2 and on the attachments.
+    Parts(Vec<usize>),
+}
+
+/// A report being put together on the reporter's device. Nothing leaves it before [`seal`](Self::seal).
+///
+/// ```text
+/// new --note, add--> draft --preview--> shown to the user --seal--> Report
+/// ```
+#[derive(Clone)]
+pub struct ReportDraft {
+    pub(crate) reporter: Sender,
+    pub(crate) reason: Reason,
+    pub(crate) note: Zeroizing<String>,
+    /// Sorted by accepted time and tag.
+    pub(crate) messages: Vec<(Evidence, PartSet)>,
+}
+
+impl ReportDraft {
+    /// An empty draft. `reporter` is this device as the provider knows it.
+    pub fn new(reporter: Sender, reason: Reason) -> Self {
+        Self {
+            reporter,
+            reason,
+            note: Zeroizing::default(),
+            messages: Vec::new(),
+        }
+    }
+
+    /// Sets the reporter's own words to the reviewer.
+    ///
+    /// # Errors
+    /// [`DraftError::NoteTooLong`] past [`MAX_NOTE_LEN`]; the draft is unchanged.
+    pub fn note(&mut self, note: &str) -> Result<&mut Self, DraftError> {
+        if note.len() > MAX_NOTE_LEN {
+            return Err(DraftError::NoteTooLong);
+        }
+        self.note = Zeroizing::new(note.to_owned());
+        Ok(self)
+    }
+
+    /// Adds a message, received or the reporter's own, in any order.
+    ///
+    /// # Errors
+    /// [`DraftError`] if the message cannot be in this report; the draft is unchanged.
+    pub fn add(
+        &mut self,
+        evidence: &Evidence,
+        disclosure: Disclosure,
+    ) -> Result<&mut Self, DraftError> {
+        if self.messages.len() >= MAX_REPORTED {
+            return Err(DraftError::TooManyMessages);
+        }
+        if self
+            .messages
+            .first()
+            .is_some_and(|(first, _)| first.conversation() != evidence.conversation())
+        {
+            return Err(DraftError::OtherConversation);
+        }
+        if !is_participant(&self.reporter, evidence.claim()) {
+            return Err(DraftError::NotAParticipant);
+        }
+        let shown = match disclosure {
+            Disclosure::Whole => PartSet::all(evidence.part_count()),
+            Disclosure::Parts(indices) => {
+                if let Some(&index) = indices
+                    .iter()
+                    .find(|index| **index >= evidence.part_count())
+                {
+                    return Err(DraftError::NoSuchPart { index });
+                }
+                indices.into_iter().fold(PartSet::HEADER, PartSet::with)
+            }
+        };
+        let order = evidence.claim().order();
+        match self
+            .messages
+            .binary_search_by_key(&order, |(other, _)| other.claim().order())
+        {
+            Ok(_) => Err(DraftError::AddedBefore),
+            Err(place) => {
+                self.messages.insert(place, (evidence.clone(), shown));
+                Ok(self)
+            }
+        }
+    }
+
+    /// Exactly what the provider will learn from this report, for the user to agree to.
+    pub fn preview(&self) -> Preview {
+        Preview::new(self)
+    }
+
+    /// Seals the report: claims in clear for the intake, openings for the holders of the moderation key.
+    ///
+    /// `delivery_key` is the one this device shares with the provider.
+    ///
+    /// # Errors
+    /// [`DraftError::Empty`] if no message was added; [`DraftError::ModerationKey`] if the key cannot be
+    /// sealed to.
+    pub fn seal(
+        &self,
+        delivery_key: &DeliveryKey,
+        moderation_key: &ModerationPublicKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Report, DraftError> {
+        if self.messages.is_empty() {
+            return Err(DraftError::Empty);
+        }
+        let claims: Vec<Claim> = self
+            .messages
+            .iter()
+            .map(|(evidence, _)| evidence.claim().clone())
+            .collect();
+        let claims_section = encode_claims(&self.reporter, &claims);
+        let messages = self
+            .messages
+            .iter()
+            .map(|(evidence, shown)| (evidence, *shown));
+        let openings = openings::encode(self.reason, &self.note, messages);
+        let (encapsulated_key, sealed_openings) = moderation_key
+            .seal(&openings, &claims_section, rng)
+            .ok_or(DraftError::ModerationKey)?;
+        let mut sections = wire::Report {
+            claims: claims_section,
+            moderation_key_fingerprint: moderation_key.id().as_bytes().to_vec(),
+            encapsulated_key,
+            sealed_openings,
+            reporter_mac: Vec::new(),
+        };
+        let reporter_mac = reporter_mac(delivery_key, &sections);
+        sections.reporter_mac = reporter_mac.to_vec();
+        Ok(Report {
+            reporter: self.reporter.clone(),
+            claims,
+            moderation_key: *moderation_key.id(),
+            reporter_mac,
+            sections,
+        })
+    }
+}
+
+impl fmt::Debug for ReportDraft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReportDraft")
+            .field("reason", &self.reason)
+            .field("messages", &self.messages.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the reporter sent or received the message; of a group, who its members are only the provider knows.
+pub(crate) fn is_participant(reporter: &Sender, claim: &Claim) -> bool {
+    match &claim.context.audience {
+        Audience::Direct(recipient) => {
+            reporter.account == *recipient || reporter.account == claim.context.sender.account
+        }
+        Audience::Group(_) => true,
+    }
+}
+
+/// A report as sent to the provider's intake: claims in clear, everything else sealed.
+///
+/// Nothing in it is verified but its form; [`accept`](crate::accept) takes it from here.
+///
+/// | bytes | field |
+/// |---|---|
+/// | 1 | version `01` |
+/// | 1 + varint + n | `0a`, length, claims: reporter (`len u8`, account, device be32), count u8, per claim tag 32, `len be16`, context, stamp 32 |
+/// | 2 + 32 | `12 20`, fingerprint of the moderation key |
+/// | 3 + 1,120 | `1a e008`, encapsulated key |
+/// | 1 + varint + n | `22`, length, sealed openings |
+/// | 2 + 32 | `2a 20`, reporter MAC |
+#[derive(Clone)]
+pub struct Report {
+    reporter: Sender,
+    claims: Vec<Claim>,
+    moderation_key: ModerationKeyId,
+    reporter_mac: [u8; 32],
+    sections: wire::Report,
+}
+
+impl Report {
+    /// The device that says it reports: its delivery key checks the report.
+    pub fn reporter(&self) -> &Sender {
+        &self.reporter
+    }
+
+    /// The claims, unverified.
+    pub fn claims(&self) -> &[Claim] {
+        &self.claims
+    }
+
+    /// The conversation of the first claim; an accepted report has one conversation only.
+    pub fn conversation(&self) -> Option<ConversationId> {
+        self.claims.first().map(Claim::conversation)
+    }
+
+    /// The moderation key it is sealed to.
+    pub fn moderation_key(&self) -> &ModerationKeyId {
+        &self.moderation_key
+    }
+
+    pub(crate) fn is_from_reporter(&self, key: &DeliveryKey) -> bool {
+        use subtle::ConstantTimeEq;
+        reporter_mac(key, &self.sections)
+            .ct_eq(&self.reporter_mac)
+            .into()
+    }
+
+    /// The exact bytes of the claims section: the sealed section's associated data.
+    pub(crate) fn claims_section(&self) -> &[u8] {
+        &self.sections.claims
+    }
+
+    pub(crate) fn encapsulated_key(&self) -> &[u8] {
+        &self.sections.encapsulated_key
+    }
+
+    pub(crate) fn sealed_openings(&self) -> &[u8] {
+        &self.sections.sealed_openings
+    }
+
+    /// The report as bytes for the wire.
+    pub fn encode(&self) -> Vec<u8> {
+        wire::encode(&self.sections)
+    }
+
+    /// Reads a report.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it is not one.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let sections: wire::Report = wire::decode(bytes, MAX_REPORT_LEN)?;
+        if sections.encapsulated_key.len() != ENCAPSULATED_LEN
+            || sections.sealed_openings.is_empty()
+            || sections.sealed_openings.len() > MAX_SEALED_LEN
+            || sections.claims.len() > MAX_CLAIMS_LEN
+        {
+            return Err(DecodeError::Malformed);
+        }
+        let (reporter, claims) = decode_claims(&sections.claims).ok_or(DecodeError::Malformed)?;
+        Ok(Self {
+            reporter,
+            claims,
+            moderation_key: ModerationKeyId::from_bytes(wire::array(
+                &sections.moderation_key_fingerprint,
+            )?),
+            reporter_mac: wire::array(&sections.reporter_mac)?,
+            sections,
+        })
+    }
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Report")
+            .field("claims", &self.claims.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// `reporter || count u8 || count x claim`
+fn encode_claims(reporter: &Sender, claims: &[Claim]) -> Vec<u8> {
+    let mut out = Vec::new();
+    reporter.put(&mut out);
+    out.push(u8::try_from(claims.len()).unwrap_or(u8::MAX));
+    for claim in claims {
+        claim.put(&mut out);
+    }
+    out
+}
+
+fn decode_claims(bytes: &[u8]) -> Option<(Sender, Vec<Claim>)> {
+    let mut reader = Reader::new(bytes);
+    let reporter = Sender::read(&mut reader)?;
+    let count = usize::from(reader.u8()?);
+    // CHK-75: a report makes 1 to 30 claims.
+    if !(1..=MAX_REPORTED).contains(&count) {
+        return None;
+    }
+    let claims = (0..count)
+        .map(|_| Claim::read(&mut reader))
+        .collect::<Option<_>>()?;
+    reader.finish()?;
+    Some((reporter, claims))
+}
+
+/// `HMAC(K_delivery, label || 4 x (len be32 || section))`
+fn reporter_mac(key: &DeliveryKey, sections: &wire::Report) -> [u8; 32] {
+    let mut mac = mac::keyed(key.as_bytes());
+    hmac::Mac::update(&mut mac, labels::REPORTER);
+    for section in [
+        &sections.claims,
+        &sections.moderation_key_fingerprint,
+        &sections.encapsulated_key,
+        &sections.sealed_openings,
+    ] {
+        hmac::Mac::update(&mut mac, &len32(section).to_be_bytes());
+        hmac::Mac::update(&mut mac, section);
+    }
+    mac::finish(mac, &[])
+}
+
+/// Why a report cannot be put together. The draft is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DraftError {
+    /// The note is longer than [`MAX_NOTE_LEN`].
+    #[error("the note is longer than 2,000 bytes")]
+    NoteTooLong,
+    /// The report has [`MAX_REPORTED`] messages already.
+    #[error("a report has at most 30 messages")]
+    TooManyMessages,
+    /// The message is of another conversation than the others.
+    #[error("a report is about one conversation")]
+    OtherConversation,
+    /// The reporter neither sent nor received the message.
+    #[error("only a participant can report a message")]
+    NotAParticipant,
+    /// The message has no such part.
+    #[error("the message has no part {index}")]
+    NoSuchPart {
+        /// The part asked for.
+        index: usize,
+    },
+    /// The message is in the report already.
+    #[error("the message is in the report already")]
+    AddedBefore,
+    /// A report is about one message at least.
+    #[error("the report has no messages")]
+    Empty,
+    /// The moderation key cannot be sealed to.
+    #[error("the moderation key is unusable")]
+    ModerationKey,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! Review: what did the reported messages say? Answered with the moderation key and without stamp keys.
+
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::account::{Audience, ConversationId, Sender, Timestamp};
+use crate::attachment::Attachment;
+use crate::content::Content;
+use crate::franking::FrankingTag;
+use crate::intake::AcceptedReport;
+use crate::moderation::ModerationKeyPair;
+use crate::open::sent_time_agrees;
+use crate::openings::{Opening, Openings};
+use crate::payload::PayloadHeader;
+use crate::reason::Reason;
+use crate::rejection::Rejection;
+use crate::stamp::Claim;
+use crate::transcript::{self, Contradiction, LastSeen, Place};
+
+/// Opens an accepted report and checks every opening against its claim.
+///
+/// # Errors
+/// [`Rejection`], the first check that fails; nothing of the content is returned then.
+pub fn review(
+    accepted: AcceptedReport,
+    key: &ModerationKeyPair,
+) -> Result<VerifiedReport, Rejection> {
+    let report = accepted.report();
+    // CHK-82: sealed to this moderation key.
+    if report.moderation_key() != key.public_key().id() {
+        return Err(Rejection::OtherModerationKey);
+    }
+    // CHK-83: the openings were sealed under exactly these claims.
+    let openings = key
+        .open(
+            report.encapsulated_key(),
+            report.sealed_openings(),
+            report.claims_section(),
+        )
+        .ok_or(Rejection::SealBroken)?;
+    let openings = Openings::parse(&openings).ok_or(Rejection::MalformedOpenings)?;
+    let claims = report.claims();
+    // CHK-85: one opening for each claim.
+    if openings.messages.len() != claims.len() {
+        return Err(Rejection::OpeningCount {
+            openings: openings.messages.len(),
+            claims: claims.len(),
+        });
+    }
+    let mut messages = Vec::with_capacity(claims.len());
+    for (index, (claim, opening)) in claims.iter().zip(&openings.messages).enumerate() {
+        let repeated = accepted.repeated().get(index).copied().unwrap_or_default();
+        messages.push(VerifiedMessage::verify(index, claim, opening, repeated)?);
+    }
+    transcript::place(&mut messages);
+    Ok(VerifiedReport {
+        reporter: report.reporter().clone(),
+        accepted_at: accepted.accepted_at(),
+        reason: openings.reason,
+        note: Zeroizing::new(openings.note.to_owned()),
+        messages,
+    })
+}
+
+/// A report in which every message is proven: stamped by the relay, and said by its sender as shown.
+///
+/// Made by [`review`] only: it has no other constructor, no public field, no decoder and no `Default`.
+/// Everything downstream takes it and nothing else.
+pub struct VerifiedReport {
+    reporter: Sender,
+    accepted_at: Timestamp,
+    reason: Reason,
+    note: Zeroizing<String>,
+    messages: Vec<VerifiedMessage>,
+}
+
+impl VerifiedReport {
+    /// The reporting device.
+    pub fn reporter(&self) -> &Sender {
+        &self.reporter
+    }
+
+    /// When the intake accepted the report.
+    pub fn accepted_at(&self) -> Timestamp {
+        self.accepted_at
+    }
+
+    /// The reason the reporter gave.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The reporter's own words.
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+
+    /// The conversation all messages belong to.
+    pub fn conversation(&self) -> Option<ConversationId> {
+        self.messages
+            .first()
+            .map(|message| message.header.conversation)
+    }
+
+    /// The messages in the order the relay accepted them, 1 to 30.
+    pub fn messages(&self) -> &[VerifiedMessage] {
+        &self.messages
+    }
+}
+
+impl fmt::Debug for VerifiedReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedReport")
+            .field("reason", &self.reason)
+            .field("messages", &self.messages.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One message of a verified report.
+pub struct VerifiedMessage {
+    claim: Claim,
+    repeated: bool,
+    pub(crate) header: PayloadHeader,
+    content: Option<Content>,
+    attachments: Vec<(usize, Attachment)>,
+    parts: Vec<VerifiedPart>,
+    pub(crate) place: Place,
+}
+
+/// One part of a verified message.
+#[derive(Clone, PartialEq, Eq)]
+pub enum VerifiedPart {
+    /// The exact bytes the sender committed to.
+    Shown(Zeroizing<Vec<u8>>),
+    /// The reporter chose not to show it.
+    Withheld,
+}
+
+impl fmt::Debug for VerifiedPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shown(part) => write!(f, "Shown({} bytes)", part.len()),
+            Self::Withheld => f.write_str("Withheld"),
+        }
+    }
+}
+
+impl VerifiedMessage {
+    fn verify(
+        index: usize,
+        claim: &Claim,
+        opening: &Opening<'_>,
+        repeated: bool,
+    ) -> Result<Self, Rejection> {
+        // CHK-86: the opening commits to the tag of its own claim.
+        if !opening.tag().matches(claim.tag()) {
+            return Err(Rejection::OtherTag { message: index });
+        }
+        // CHK-87: every shown part is the one committed to in its place.
+        if !opening.shown_parts_match() {
+            return Err(Rejection::OtherPart { message: index });
+        }
+        let malformed = Rejection::MalformedPart { message: index };
+        let mut header = None;
+        let mut content = None;
+        let mut attachments = Vec::new();
+        let mut parts = Vec::with_capacity(opening.parts().len());
+        for (place, part) in opening.parts().enumerate() {
+            let Some(part) = part else {
+                parts.push(VerifiedPart::Withheld);
+                continue;
+            };
+            // CHK-90: a shown part is what its place demands.
+            match place {
+                0 => header = Some(PayloadHeader::decode(part).ok_or(malformed)?),
+                1 => content = Some(Content::decode(part).ok_or(malformed)?),
+                _ => attachments.push((place, Attachment::decode(part).ok_or(malformed)?)),
+            }
+            parts.push(VerifiedPart::Shown(Zeroizing::new(part.to_vec())));
+        }
+        // CHK-88: the header is shown.
+        let header = header.ok_or(Rejection::HeaderWithheld { message: index })?;
+        // CHK-89: the message was written for the conversation it was stamped in.
+        if header.conversation != claim.conversation() {
+            return Err(Rejection::OtherConversation { message: index });
+        }
+        let place = Place::default();
+        Ok(Self {
+            claim: claim.clone(),
+            repeated,
+            header,
+            content,
+            attachments,
+            parts,
+            place,
+        })
+    }
+
+    /// Its tag.
+    pub fn tag(&self) -> &FrankingTag {
+        self.claim.tag()
+    }
+
+    /// The sending device, as the relay authenticated it.
+    pub fn sender(&self) -> &Sender {
+        &self.claim.context().sender
+    }
+
+    /// Whom it was for, as the relay saw it.
+    pub fn audience(&self) -> &Audience {
+        &self.claim.context().audience
+    }
+
+    /// When the relay accepted it: the time to rely on.
+    pub fn accepted_at(&self) -> Timestamp {
+        self.claim.context().accepted_at
+    }
+
+    /// When its sender says it was sent.
+    pub fn sent_at(&self) -> Timestamp {
+        self.header.sent_at
+    }
+
+    /// Whether the sender's time is plausible beside the relay's.
+    pub fn sent_time_agrees(&self) -> bool {
+        sent_time_agrees(self.sent_at(), self.accepted_at())
+    }
+
+    /// Its number among the sending device's messages in this conversation, the sender's word.
+    pub fn sequence(&self) -> u64 {
+        self.header.sequence
+    }
+
+    /// What surrounds the content, the sender's word.
+    pub fn header(&self) -> &PayloadHeader {
+        &self.header
+    }
+
+    /// What it says, if the reporter showed it.
+    pub fn content(&self) -> Option<&Content> {
+        self.content.as_ref()
+    }
+
+    /// The attachments shown, with the number of their part.
+    pub fn attachments(&self) -> impl ExactSizeIterator<Item = (usize, &Attachment)> {
+        self.attachments
+            .iter()
+            .map(|(part, attachment)| (*part, attachment))
+    }
+
+    /// All its parts: 0 the header, 1 the content, 2 and on the attachments.
+    pub fn parts(&self) -> &[VerifiedPart] {
+        &self.parts
+    }
+
+    /// Whether this reporter reported it before.
+    pub fn repeated(&self) -> bool {
+        self.repeated
+    }
+
+    /// How many messages of the same device are missing between the one before it in this report and this
+    /// one. `None` for the device's first message here, or where the numbers contradict each other.
+    pub fn gap_before(&self) -> Option<u64> {
+        self.place.gap_before
+    }
+
+    /// The message of the others its sender had last seen.
+    pub fn last_seen(&self) -> LastSeen {
+        self.place.last_seen
+    }
+
+    /// Where its numbers and references contradict the relay's order: its sender's doing, or the network's.
+    pub fn contradictions(&self) -> &[Contradiction] {
+        &self.place.contradictions
+    }
+}
+
+impl fmt::Debug for VerifiedMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifiedMessage")
+            .field("parts", &self.parts)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! The stamp: the relay's word, over a tag it cannot read behind, for who sent it where and when.
+
+use core::fmt;
+
+use subtle::ConstantTimeEq;
+
+use crate::account::{Audience, ConversationId, Sender, Timestamp};
+use crate::codec::{Reader, put_medium};
+use crate::franking::FrankingTag;
+
+/// Length of an epoch: one UTC day. Stamp keys are kept and destroyed by epoch.
+pub const EPOCH_MS: u64 = 86_400_000;
+
+/// Most bytes of an encoded stamp context: two accounts of 128 bytes.
+pub const MAX_CONTEXT_LEN: usize = 1 + 128 + 4 + 1 + 1 + 128 + 8 + 4;
+
+/// The epoch a time falls into, or `None` past the year 11,000,000 where epochs no longer fit 32 bits.
+pub(crate) fn epoch_of(time: Timestamp) -> Option<u32> {
+    u32::try_from(time.0 / EPOCH_MS).ok()
+}
+
+/// Who sent a message to whom and when, as the relay saw it. 20 to 275 bytes.
+///
+/// MIMI: `ServerFrankingContext`.
+///
+/// | bytes | field |
+/// |---|---|
+/// | 1 + 1..128 | sender's account behind its length |
+/// | 4 | sender's device |
+/// | 1 + .. | audience: `01`, length, account; or `02`, conversation 32 |
+/// | 8 | accepted time, ms |
+/// | 4 | epoch: accepted time / 86,400,000 |
+///
+/// From `al`, device 1, to `bo` at 86,400,001 ms: `02616c 00000001 0102626f 0000000005265c01 00000001`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StampContext {
+    /// The sending device, as the relay authenticated it.
+    pub sender: Sender,
+    /// Whom the message was for.
+    pub audience: Audience,
+    /// When the relay accepted it. The one time a reviewer relies on.
+    pub accepted_at: Timestamp,
+    /// The epoch whose key stamped it; always that of `accepted_at`.
+    pub epoch: u32,
+}
+
+impl StampContext {
+    /// The conversation the message belongs to.
+    pub fn conversation(&self) -> ConversationId {
+        self.audience.conversation(&self.sender.account)
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        self.sender.put(out);
+        self.audience.put(out);
+        out.extend_from_slice(&self.accepted_at.0.to_be_bytes());
+        out.extend_from_slice(&self.epoch.to_be_bytes());
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(96);
+        self.put(&mut out);
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let context = Self {
+            sender: Sender::read(&mut reader)?,
+            audience: Audience::read(&mut reader)?,
+            accepted_at: Timestamp(reader.u64()?),
+            epoch: reader.u32()?,
+        };
+        reader.finish()?;
+        Some(context)
+    }
+}
+
+/// The relay's MAC over a tag and its context. 32 bytes; only a holder of the epoch's key can make or
+/// check one, so it convinces nobody outside the provider.
+///
+/// Facebook `R_F`; MIMI `server_frank`. No `PartialEq`: stamps are compared in constant time.
+#[derive(Clone, Copy)]
+pub struct Stamp([u8; 32]);
+
+impl Stamp {
+    pub(crate) fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stamp(..)")
+    }
+}
+
+/// One message as the relay stamped it: tag, context, stamp. Says that a message passed through the
+/// relay, and nothing of its content.
+///
+/// A claim is only a claim: [`StampKeys::verify`](crate::StampKeys::verify) says whether the stamp is the
+/// relay's. Encoded `tag 32 || len be16 || context || stamp 32`.
+#[derive(Clone)]
+pub struct Claim {
+    pub(crate) tag: FrankingTag,
+    pub(crate) context: StampContext,
+    pub(crate) stamp: Stamp,
+}
+
+impl Claim {
+    /// The message's franking tag.
+    pub fn tag(&self) -> &FrankingTag {
+        &self.tag
+    }
+
+    /// Who, to whom, when.
+    pub fn context(&self) -> &StampContext {
+        &self.context
+    }
+
+    /// The relay's MAC over both.
+    pub fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    /// The conversation the message belongs to.
+    pub fn conversation(&self) -> ConversationId {
+        self.context.conversation()
+    }
+
+    /// The order of claims in a report.
+    pub(crate) fn order(&self) -> (Timestamp, FrankingTag) {
+        (self.context.accepted_at, self.tag)
+    }
+
+    pub(crate) fn same_stamp(&self, other: &Self) -> bool {
+        self.stamp.0.ct_eq(&other.stamp.0).into()
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.tag.as_bytes());
+        put_medium(out, &self.context.encode());
+        out.extend_from_slice(&self.stamp.0);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        Some(Self {
+            tag: FrankingTag::from_bytes(reader.array()?),
+            context: StampContext::decode(reader.medium()?)?,
+            stamp: Stamp(reader.array()?),
+        })
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim")
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,335 @@
+//! The relay's stamp keys: one an epoch, from a chain of roots that runs one way.
+
+use core::fmt;
+
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::account::{Audience, Sender, Timestamp};
+use crate::codec::{Reader, len8, put_short};
+use crate::franking::FrankingTag;
+use crate::labels;
+use crate::mac;
+use crate::stamp::{Claim, MAX_CONTEXT_LEN, Stamp, StampContext, epoch_of};
+use crate::wire::{self, DecodeError, VERSION};
+
+/// Most epochs the newest stamp may be ahead of the oldest kept root: a year and a month of verifiable
+/// messages. Bounds the work one stamp or claim can cost and forces keys to be destroyed in the end.
+pub const MAX_EPOCHS_KEPT: u32 = 400;
+
+/// Most epochs one call to [`StampKeys::destroy_before`] walks: a hundred years.
+pub const MAX_EPOCHS_DESTROYED: u32 = 36_525;
+
+/// How far ahead of the intake's clock a stamp's time may lie: clocks of one provider disagree a little.
+pub const MAX_CLOCK_SKEW_MS: u64 = 300_000;
+
+/// Most bytes of a region's name.
+pub const MAX_REGION_LEN: usize = 64;
+
+/// The keys a relay stamps with and an intake verifies with, from the oldest epoch kept. Never leaves the
+/// provider.
+///
+/// ```text
+/// K_e      = HKDF-Expand(root_e, "waxseal/1/stamp-epoch-key" || e be32 || len u8 || region, 32)
+/// root_e+1 = HKDF-Expand(root_e, "waxseal/1/stamp-next-root" || e be32, 32)
+/// stamp    = HMAC-SHA-256(K_e, "waxseal/1/stamp-mac" || tag || context)
+///
+/// new(first) --advance_to(now)--> keys of first..=now+1 at hand
+///            --destroy_before(e)--> root_e; everything before is gone for ever
+/// ```
+///
+/// Stamping and verifying take `&self`, keep nothing per message and may run on many threads. Keys within
+/// [`advance_to`](Self::advance_to) are looked up; later ones are derived on the fly, at most
+/// [`MAX_EPOCHS_KEPT`] steps.
+///
+/// # Security
+/// Whoever holds a root can stamp for every epoch from it on, and so could deny that a stamp means
+/// anything: keep roots in as few places as stamps are made and checked. Destruction is only as good as
+/// the destruction of old exports and backups.
+pub struct StampKeys {
+    region: String,
+    oldest_epoch: u32,
+    root: Root,
+    /// Keys of `oldest_epoch` and on.
+    epoch_keys: Vec<EpochKey>,
+    /// The root after the last of them.
+    next_root: Root,
+}
+
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+struct Root([u8; 32]);
+
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+struct EpochKey([u8; 32]);
+
+impl Root {
+    fn next(&self, epoch: u32) -> Self {
+        let info: [&[u8]; 2] = [labels::STAMP_NEXT_ROOT, &epoch.to_be_bytes()];
+        Self(*mac::expand(mac::keyed(&self.0), &info))
+    }
+
+    fn epoch_key(&self, epoch: u32, region: &str) -> EpochKey {
+        let region = region.as_bytes();
+        let info: [&[u8]; 4] = [
+            labels::STAMP_EPOCH_KEY,
+            &epoch.to_be_bytes(),
+            &[len8(region)],
+            region,
+        ];
+        EpochKey(*mac::expand(mac::keyed(&self.0), &info))
+    }
+}
+
+impl StampKeys {
+    /// Draws a root for the epoch of `now`.
+    ///
+    /// # Errors
+    /// [`StampKeysError`] if the region's name or the time is out of bounds.
+    pub fn generate(
+        region: &str,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, StampKeysError> {
+        let mut root = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *root);
+        Self::new(
+            &root,
+            epoch_of(now).ok_or(StampKeysError::EpochOutOfReach)?,
+            region,
+        )
+    }
+
+    /// Keys from a root of 32 random bytes that belongs to `first_epoch`.
+    ///
+    /// # Errors
+    /// [`StampKeysError::Region`] if the region's name is longer than [`MAX_REGION_LEN`].
+    pub fn new(root: &[u8; 32], first_epoch: u32, region: &str) -> Result<Self, StampKeysError> {
+        if region.len() > MAX_REGION_LEN {
+            return Err(StampKeysError::Region);
+        }
+        Ok(Self {
+            region: region.to_owned(),
+            oldest_epoch: first_epoch,
+            root: Root(*root),
+            epoch_keys: Vec::new(),
+            next_root: Root(*root),
+        })
+    }
+
+    /// The oldest epoch whose stamps can still be made and verified.
+    pub fn oldest_epoch(&self) -> u32 {
+        self.oldest_epoch
+    }
+
+    /// Derives the keys up to the epoch after `now`'s, so that stamping is one MAC. Once a day is enough.
+    ///
+    /// # Errors
+    /// [`StampKeysError::EpochOutOfReach`] if `now` is before the oldest epoch or more than
+    /// [`MAX_EPOCHS_KEPT`] after it.
+    pub fn advance_to(&mut self, now: Timestamp) -> Result<(), StampKeysError> {
+        let ahead = self.distance(now).ok_or(StampKeysError::EpochOutOfReach)?;
+        let wanted = usize::try_from(ahead)
+            .unwrap_or(usize::MAX)
+            .saturating_add(2);
+        if self.epoch_keys.len() >= wanted {
+            return Ok(());
+        }
+        // A vector that grows in place would leave copies of keys in the memory it gives back.
+        let mut epoch_keys = Vec::with_capacity(wanted);
+        epoch_keys.extend_from_slice(&self.epoch_keys);
+        while epoch_keys.len() < wanted {
+            let index = u32::try_from(epoch_keys.len()).unwrap_or(u32::MAX);
+            let Some(epoch) = self.oldest_epoch.checked_add(index) else {
+                break;
+            };
+            epoch_keys.push(self.next_root.epoch_key(epoch, &self.region));
+            self.next_root = self.next_root.next(epoch);
+        }
+        self.epoch_keys = epoch_keys;
+        Ok(())
+    }
+
+    /// Stamps a tag: `sender` (authenticated by the relay) sent it to `audience` now.
+    ///
+    /// # Errors
+    /// [`StampKeysError::EpochOutOfReach`] if there is no key for `now`: it was destroyed, or none was
+    /// destroyed for [`MAX_EPOCHS_KEPT`] days.
+    pub fn stamp(
+        &self,
+        tag: &FrankingTag,
+        sender: &Sender,
+        audience: &Audience,
+        now: Timestamp,
+    ) -> Result<Claim, StampKeysError> {
+        let epoch = epoch_of(now).ok_or(StampKeysError::EpochOutOfReach)?;
+        self.distance(now).ok_or(StampKeysError::EpochOutOfReach)?;
+        let context = StampContext {
+            sender: sender.clone(),
+            audience: audience.clone(),
+            accepted_at: now,
+            epoch,
+        };
+        let key = self
+            .epoch_key(epoch)
+            .ok_or(StampKeysError::EpochOutOfReach)?;
+        let stamp = mac::hmac(&key.0, &[labels::STAMP, tag.as_bytes(), &context.encode()]);
+        Ok(Claim {
+            tag: *tag,
+            context,
+            stamp: Stamp::new(stamp),
+        })
+    }
+
+    /// Checks that a claim's stamp is one this relay made.
+    ///
+    /// # Errors
+    /// [`StampError`], the first check that fails.
+    pub fn verify(&self, claim: &Claim, now: Timestamp) -> Result<(), StampError> {
+        let context = &claim.context;
+        // CHK-68: the epoch is that of the accepted time.
+        if epoch_of(context.accepted_at) != Some(context.epoch) {
+            return Err(StampError::OtherEpoch);
+        }
+        // CHK-70: not accepted in the future.
+        if context.accepted_at.0 > now.0.saturating_add(MAX_CLOCK_SKEW_MS) {
+            return Err(StampError::InTheFuture);
+        }
+        // CHK-69: the epoch's key is kept: not destroyed, not out of reach.
+        self.distance(context.accepted_at)
+            .ok_or(StampError::EpochUnknown)?;
+        let key = self
+            .epoch_key(context.epoch)
+            .ok_or(StampError::EpochUnknown)?;
+        // CHK-71: the stamp is the MAC over this tag and this context.
+        let fields: [&[u8]; 3] = [labels::STAMP, claim.tag.as_bytes(), &context.encode()];
+        if !mac::verify(&key.0, &fields, claim.stamp.as_bytes()) {
+            return Err(StampError::NotOurs);
+        }
+        Ok(())
+    }
+
+    /// Destroys the keys of every epoch before `epoch`: from then on nobody can verify, or be shown to
+    /// have been able to verify, a message of those days. Does nothing if they are gone already.
+    ///
+    /// # Errors
+    /// [`StampKeysError::EpochOutOfReach`] if `epoch` is more than [`MAX_EPOCHS_DESTROYED`] ahead of the
+    /// oldest; nothing is destroyed then.
+    pub fn destroy_before(&mut self, epoch: u32) -> Result<(), StampKeysError> {
+        let steps = epoch.saturating_sub(self.oldest_epoch);
+        if steps > MAX_EPOCHS_DESTROYED {
+            return Err(StampKeysError::EpochOutOfReach);
+        }
+        for passed in self.oldest_epoch..self.oldest_epoch.saturating_add(steps) {
+            self.root = self.root.next(passed);
+        }
+        let gone = usize::try_from(steps).unwrap_or(usize::MAX);
+        // Not `drain`, which would leave the last keys behind in the vector's spare room.
+        self.epoch_keys = self.epoch_keys.iter().skip(gone).cloned().collect();
+        self.oldest_epoch = self.oldest_epoch.saturating_add(steps);
+        if self.epoch_keys.is_empty() {
+            self.next_root = self.root.clone();
+        }
+        Ok(())
+    }
+
+    /// The oldest root, for the provider's key store: `01 || epoch be32 || root 32 || len u8 || region`.
+    pub fn export(&self) -> Zeroizing<Vec<u8>> {
+        let mut out = Zeroizing::new(Vec::with_capacity(self.region.len().saturating_add(38)));
+        out.push(VERSION);
+        out.extend_from_slice(&self.oldest_epoch.to_be_bytes());
+        out.extend_from_slice(&self.root.0);
+        put_short(&mut out, self.region.as_bytes());
+        out
+    }
+
+    /// Takes back an [`export`](Self::export).
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it is not one.
+    pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let body = wire::versioned(bytes, 38 + MAX_REGION_LEN)?;
+        // CHK-72: exported stamp keys are whole.
+        Self::read(body).ok_or(DecodeError::Malformed)
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(body);
+        let oldest_epoch = reader.u32()?;
+        let root = Zeroizing::new(reader.array()?);
+        let region = core::str::from_utf8(reader.short()?).ok()?;
+        reader.finish()?;
+        Self::new(&root, oldest_epoch, region).ok()
+    }
+
+    /// Epochs from the oldest to that of `time`, if within reach.
+    fn distance(&self, time: Timestamp) -> Option<u32> {
+        let ahead = epoch_of(time)?.checked_sub(self.oldest_epoch)?;
+        (ahead <= MAX_EPOCHS_KEPT).then_some(ahead)
+    }
+
+    /// The first epoch whose key is not at hand.
+    fn next_epoch(&self) -> Option<u32> {
+        self.oldest_epoch
+            .checked_add(u32::try_from(self.epoch_keys.len()).ok()?)
+    }
+
+    /// Callers have checked the distance, which bounds the walk.
+    fn epoch_key(&self, epoch: u32) -> Option<EpochKey> {
+        let index = usize::try_from(epoch.checked_sub(self.oldest_epoch)?).ok()?;
+        if let Some(key) = self.epoch_keys.get(index) {
+            return Some(key.clone());
+        }
+        let mut root = self.next_root.clone();
+        for passed in self.next_epoch()?..epoch {
+            root = root.next(passed);
+        }
+        Some(root.epoch_key(epoch, &self.region))
+    }
+}
+
+impl fmt::Debug for StampKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StampKeys")
+            .field("region", &self.region)
+            .field("oldest_epoch", &self.oldest_epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why the stamp keys cannot do what was asked: the operator's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StampKeysError {
+    /// The region's name is longer than [`MAX_REGION_LEN`].
+    #[error("a region's name is at most 64 bytes")]
+    Region,
+    /// The epoch was destroyed, or lies too far ahead of the oldest one kept: destroy old epochs.
+    #[error("no stamp key within reach for this epoch")]
+    EpochOutOfReach,
+}
+
+/// Why a claim's stamp does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StampError {
+    /// The epoch is not that of the accepted time.
+    #[error("the epoch is not that of the accepted time")]
+    OtherEpoch,
+    /// The accepted time lies in the future.
+    #[error("accepted in the future")]
+    InTheFuture,
+    /// No key for that epoch: destroyed, or before this relay's first.
+    #[error("no stamp key for this epoch")]
+    EpochUnknown,
+    /// Not a stamp of this relay over this tag and context.
+    #[error("not a stamp of this relay")]
+    NotOurs,
+}
+
+const _: () = assert!(
+    MAX_CONTEXT_LEN <= u16::MAX as usize,
+    "a claim's context fits its length field"
+);
+
+#[cfg(test)]
+mod tests;
