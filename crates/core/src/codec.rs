@@ -1,0 +1,148 @@
+//! Bounded reading and writing of exported state: one version byte, then fixed-width or length-prefixed fields.
+//!
+//! Exports are for the same device's storage. They hold secrets, so they are written into memory that is wiped on drop, with the
+//! space reserved beforehand so that growing leaves no copies behind.
+
+use zeroize::Zeroizing;
+
+use crate::error::DecodeError;
+
+/// Version byte of every export.
+pub(crate) const EXPORT_VERSION: u8 = 0x01;
+
+/// Writes an export.
+pub(crate) struct Writer(Zeroizing<Vec<u8>>);
+
+impl Writer {
+    /// Starts an export of at most `capacity` bytes after the version byte.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(capacity.saturating_add(1)));
+        bytes.push(EXPORT_VERSION);
+        Self(bytes)
+    }
+
+    pub(crate) fn u8(&mut self, value: u8) {
+        self.0.push(value);
+    }
+
+    pub(crate) fn u32(&mut self, value: u32) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+
+    pub(crate) fn u64(&mut self, value: u64) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+
+    pub(crate) fn bytes(&mut self, value: &[u8]) {
+        self.0.extend_from_slice(value);
+    }
+
+    /// How many elements follow. Every count in this crate is bounded far below 2^32 where the elements are collected.
+    pub(crate) fn count(&mut self, count: usize) {
+        self.u32(u32::try_from(count).unwrap_or(u32::MAX));
+    }
+
+    /// One presence byte, then the value if there is one.
+    pub(crate) fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        match value {
+            None => self.u8(0),
+            Some(value) => {
+                self.u8(1);
+                write(self, value);
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> Zeroizing<Vec<u8>> {
+        self.0
+    }
+}
+
+/// Reads an export; every read is checked against what is left.
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// Checks length and version.
+    pub(crate) fn new(bytes: &'a [u8], max: usize) -> Result<Self, DecodeError> {
+        // CHK-01: no input longer than its kind allows is looked at.
+        if bytes.len() > max {
+            return Err(DecodeError::TooLong {
+                len: bytes.len(),
+                max,
+            });
+        }
+        // CHK-02: the version comes first and must be known.
+        match bytes.split_first() {
+            None => Err(DecodeError::Malformed),
+            Some((&EXPORT_VERSION, rest)) => Ok(Self(rest)),
+            Some((&version, _)) => Err(DecodeError::UnknownVersion { version }),
+        }
+    }
+
+    pub(crate) fn slice(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+        let (value, rest) = self.0.split_at_checked(len).ok_or(DecodeError::Malformed)?;
+        self.0 = rest;
+        Ok(value)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], DecodeError> {
+        let (value, rest) = self.0.split_first_chunk().ok_or(DecodeError::Malformed)?;
+        self.0 = rest;
+        Ok(value)
+    }
+
+    pub(crate) fn u8(&mut self) -> Result<u8, DecodeError> {
+        let [value] = *self.array()?;
+        Ok(value)
+    }
+
+    pub(crate) fn u32(&mut self) -> Result<u32, DecodeError> {
+        Ok(u32::from_be_bytes(*self.array()?))
+    }
+
+    pub(crate) fn u64(&mut self) -> Result<u64, DecodeError> {
+        Ok(u64::from_be_bytes(*self.array()?))
+    }
+
+    /// A presence byte of 0 or 1, nothing else.
+    pub(crate) fn flag(&mut self) -> Result<bool, DecodeError> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(DecodeError::NotCanonical),
+        }
+    }
+
+    pub(crate) fn optional<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        if self.flag()? {
+            read(self).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// A count of elements of at least `element_len` bytes each: bounded by `max` and by what is left, so that a small input
+    /// never reserves much.
+    pub(crate) fn count(&mut self, max: usize, element_len: usize) -> Result<usize, DecodeError> {
+        let count = usize::try_from(self.u32()?).map_err(|_| DecodeError::Malformed)?;
+        let needed = count
+            .checked_mul(element_len)
+            .ok_or(DecodeError::Malformed)?;
+        if count > max || needed > self.0.len() {
+            return Err(DecodeError::Malformed);
+        }
+        Ok(count)
+    }
+
+    /// Nothing may be left.
+    pub(crate) fn finish(self) -> Result<(), DecodeError> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(DecodeError::NotCanonical)
+        }
+    }
+}

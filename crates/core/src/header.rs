@@ -1,0 +1,131 @@
+//! The ratchet header and its encryption.
+
+use chacha20poly1305::aead::AeadInOut;
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Tag};
+
+use crate::dh::DhPublicKey;
+use crate::kdf::{HeaderKey, NONCE_LEN, TAG_LEN};
+use crate::labels;
+use crate::pqxdh::SessionAd;
+
+/// Length of a header in bytes, the same for every message.
+pub(crate) const HEADER_LEN: usize = 44;
+/// Length of an encrypted header in bytes.
+pub(crate) const SEALED_HEADER_LEN: usize = HEADER_LEN + TAG_LEN;
+
+/// Header of one message.
+///
+/// | offset | bytes | field |
+/// |---:|---:|---|
+/// | 0 | 32 | `dh`: sender's ratchet public key |
+/// | 32 | 4 | `pn`: messages in the sender's previous chain, big-endian |
+/// | 36 | 4 | `n`: number of this message in its chain, big-endian |
+/// | 40 | 4 | `selection`: how recent the sender's choice of this session is, big-endian |
+#[derive(Clone, Copy)]
+pub(crate) struct Header {
+    /// Not yet checked: only a header that starts a chain has its key used.
+    pub(crate) dh: [u8; 32],
+    pub(crate) pn: u32,
+    pub(crate) n: u32,
+    pub(crate) selection: u32,
+}
+
+impl Header {
+    pub(crate) fn new(dh: &DhPublicKey, pn: u32, n: u32, selection: u32) -> Self {
+        Self {
+            dh: *dh.as_bytes(),
+            pn,
+            n,
+            selection,
+        }
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; HEADER_LEN] {
+        let mut bytes = [0; HEADER_LEN];
+        let fields = self
+            .dh
+            .into_iter()
+            .chain(self.pn.to_be_bytes())
+            .chain(self.n.to_be_bytes());
+        for (to, from) in bytes
+            .iter_mut()
+            .zip(fields.chain(self.selection.to_be_bytes()))
+        {
+            *to = from;
+        }
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; HEADER_LEN]) -> Option<Self> {
+        let (dh, rest) = bytes.split_first_chunk()?;
+        let (pn, rest) = rest.split_first_chunk()?;
+        let (n, rest) = rest.split_first_chunk()?;
+        let selection = rest.first_chunk()?;
+        Some(Self {
+            dh: *dh,
+            pn: u32::from_be_bytes(*pn),
+            n: u32::from_be_bytes(*n),
+            selection: u32::from_be_bytes(*selection),
+        })
+    }
+}
+
+/// Nonce of a header: the first 12 bytes of its body's tag.
+///
+/// The tag is made under a key that serves one message, so it is as good as random and costs neither bytes nor a generator; and a
+/// header only opens beside the body it was made for. SPEC.md, “Header encryption”, bounds the chance of two being equal.
+pub(crate) fn nonce_of(body: &[u8]) -> Option<[u8; NONCE_LEN]> {
+    body.last_chunk::<TAG_LEN>()?.first_chunk().copied()
+}
+
+/// `label || session associated data`, made once for all trials of one message.
+pub(crate) struct HeaderAd([u8; labels::HEADER.len() + 32]);
+
+impl HeaderAd {
+    pub(crate) fn new(ad: &SessionAd) -> Self {
+        let mut bytes = [0; labels::HEADER.len() + 32];
+        for (to, from) in bytes
+            .iter_mut()
+            .zip(labels::HEADER.iter().chain(ad.as_bytes()))
+        {
+            *to = *from;
+        }
+        Self(bytes)
+    }
+}
+
+/// Encrypts a header; `nonce` comes from the sealed body.
+pub(crate) fn seal(
+    key: &HeaderKey,
+    nonce: &[u8; NONCE_LEN],
+    ad: &HeaderAd,
+    header: &[u8; HEADER_LEN],
+) -> Option<Vec<u8>> {
+    let mut buffer = Vec::with_capacity(SEALED_HEADER_LEN);
+    buffer.extend_from_slice(header);
+    let cipher = ChaCha20Poly1305::new(key.as_bytes().into());
+    cipher
+        .encrypt_in_place(nonce.into(), &ad.0, &mut buffer)
+        .ok()?;
+    Some(buffer)
+}
+
+/// Decrypts a header, or says that this is not its key.
+pub(crate) fn open(
+    key: &HeaderKey,
+    nonce: &[u8; NONCE_LEN],
+    ad: &HeaderAd,
+    sealed: &[u8; SEALED_HEADER_LEN],
+) -> Option<Header> {
+    let (ciphertext, tag) = sealed.split_first_chunk::<HEADER_LEN>()?;
+    let tag = Tag::try_from(tag).ok()?;
+    let mut header = *ciphertext;
+    let cipher = ChaCha20Poly1305::new(key.as_bytes().into());
+    cipher
+        .decrypt_inout_detached(nonce.into(), &ad.0, header.as_mut_slice().into(), &tag)
+        .ok()?;
+    Header::from_bytes(&header)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! Who a device is: an Ed25519 key that signs, and an X25519 key, certified by the first, that agrees on secrets.
+
+use core::fmt;
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use rand_core::CryptoRng;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::codec::{Reader, Writer};
+use crate::dh::{DhKeyPair, DhPublicKey};
+use crate::error::{DecodeError, KeyError};
+use crate::labels;
+
+/// Length of an [`IdentityKey`] in bytes.
+pub const IDENTITY_KEY_LEN: usize = 64;
+/// Length of an [`IdentityCertificate`] in bytes.
+pub const IDENTITY_CERTIFICATE_LEN: usize = 64;
+
+/// The public identity of a device: what a safety number is made of, and what an application pins.
+///
+/// 64 bytes: Ed25519 public key (32), then X25519 public key (32). Everyone may see it. Both halves of both parties are in the
+/// associated data of every message. (PQXDH, “Keys”: `IK`)
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdentityKey {
+    signing: [u8; 32],
+    dh: DhPublicKey,
+}
+
+impl IdentityKey {
+    /// The 64 bytes: Ed25519 public key, then X25519 public key.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; IDENTITY_KEY_LEN] {
+        let mut bytes = [0; IDENTITY_KEY_LEN];
+        for (to, from) in bytes
+            .iter_mut()
+            .zip(self.signing.iter().chain(self.dh.as_bytes()))
+        {
+            *to = *from;
+        }
+        bytes
+    }
+
+    /// Decodes and checks both keys. The certificate is not part of it: an identity that came with one has been checked where it
+    /// was received.
+    ///
+    /// # Errors
+    /// [`DecodeError::Malformed`] unless there are 64 bytes; [`DecodeError::InvalidKey`] when a key is not canonical, not on its
+    /// curve or of small order.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let bytes: &[u8; IDENTITY_KEY_LEN] =
+            bytes.try_into().map_err(|_| DecodeError::Malformed)?;
+        let (signing, dh) = bytes
+            .split_first_chunk::<32>()
+            .ok_or(DecodeError::Malformed)?;
+        let dh = dh.first_chunk::<32>().ok_or(DecodeError::Malformed)?;
+        // CHK-09: the Ed25519 key is canonical, on the curve and not of small order.
+        let key = VerifyingKey::from_bytes(signing).map_err(|_| KeyError::NotOnCurve)?;
+        if key.to_edwards().compress().as_bytes() != signing {
+            return Err(KeyError::NotCanonical.into());
+        }
+        if key.is_weak() {
+            return Err(KeyError::SmallOrder.into());
+        }
+        Ok(Self {
+            signing: *signing,
+            dh: DhPublicKey::from_bytes(dh)?,
+        })
+    }
+
+    pub(crate) fn dh(&self) -> &DhPublicKey {
+        &self.dh
+    }
+
+    /// Checks a signature of this identity over `label || parts`, strictly: canonical, no small-order points.
+    pub(crate) fn verify(
+        &self,
+        message: &[u8],
+        signature: &[u8; 64],
+    ) -> Result<(), InvalidSignature> {
+        let key = VerifyingKey::from_bytes(&self.signing).map_err(|_| InvalidSignature)?;
+        key.verify_strict(message, &Signature::from_bytes(signature))
+            .map_err(|_| InvalidSignature)
+    }
+}
+
+impl fmt::Debug for IdentityKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdentityKey(")?;
+        for byte in self.signing.iter().chain(self.dh.as_bytes()) {
+            write!(f, "{byte:02x}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// A signature that does not verify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the signature does not verify")]
+pub struct InvalidSignature;
+
+/// Shows that the holder of an identity's Ed25519 key chose its X25519 key.
+///
+/// 64 bytes: Ed25519 signature over `waxseal/1/core/identity-certificate || X25519 public key`. Public; travels with the identity in
+/// prekey bundles and initial messages.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct IdentityCertificate([u8; IDENTITY_CERTIFICATE_LEN]);
+
+impl IdentityCertificate {
+    /// The 64 bytes of the signature.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; IDENTITY_CERTIFICATE_LEN] {
+        self.0
+    }
+
+    /// Takes 64 bytes; [`IdentityCertificate::verify`] says whether they certify anything.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; IDENTITY_CERTIFICATE_LEN]) -> Self {
+        Self(*bytes)
+    }
+
+    /// Checks the certificate of `identity`.
+    ///
+    /// # Errors
+    /// [`InvalidSignature`] when the identity's Ed25519 key did not sign its X25519 key.
+    pub fn verify(&self, identity: &IdentityKey) -> Result<(), InvalidSignature> {
+        identity.verify(&certificate_input(&identity.dh), &self.0)
+    }
+}
+
+impl fmt::Debug for IdentityCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdentityCertificate")
+            .finish_non_exhaustive()
+    }
+}
+
+/// label || X25519 public key
+fn certificate_input(dh: &DhPublicKey) -> Vec<u8> {
+    [labels::IDENTITY_CERTIFICATE, dh.as_bytes()].concat()
+}
+
+/// The secret identity of a device. It stays on the device.
+///
+/// Exported as 65 bytes: version, Ed25519 seed (32), X25519 private key (32).
+///
+/// # Security
+/// Who holds it can start and accept sessions as this device. It does not open messages of existing sessions.
+pub struct IdentityKeyPair {
+    signing: SigningKey,
+    dh: DhKeyPair,
+    public: IdentityKey,
+    certificate: IdentityCertificate,
+}
+
+impl IdentityKeyPair {
+    /// A fresh identity.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill_bytes(seed.as_mut());
+        Self::from_keys(SigningKey::from_bytes(&seed), DhKeyPair::generate(rng))
+    }
+
+    fn from_keys(signing: SigningKey, dh: DhKeyPair) -> Self {
+        let public = IdentityKey {
+            signing: signing.verifying_key().to_bytes(),
+            dh: *dh.public(),
+        };
+        let certificate =
+            IdentityCertificate(signing.sign(&certificate_input(dh.public())).to_bytes());
+        Self {
+            signing,
+            dh,
+            public,
+            certificate,
+        }
+    }
+
+    /// The public identity.
+    #[must_use]
+    pub fn public(&self) -> &IdentityKey {
+        &self.public
+    }
+
+    /// The certificate that goes with the public identity.
+    #[must_use]
+    pub fn certificate(&self) -> &IdentityCertificate {
+        &self.certificate
+    }
+
+    pub(crate) fn dh(&self) -> &DhKeyPair {
+        &self.dh
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.signing.sign(message).to_bytes()
+    }
+
+    /// 65 secret bytes for this device's storage, wiped on drop.
+    #[must_use]
+    pub fn export(&self) -> Zeroizing<Vec<u8>> {
+        let mut writer = Writer::new(64);
+        writer.bytes(self.signing.as_bytes());
+        writer.bytes(self.dh.secret_bytes());
+        writer.finish()
+    }
+
+    /// Reads what [`IdentityKeyPair::export`] wrote.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything else.
+    pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes, 65)?;
+        let signing = SigningKey::from_bytes(reader.array()?);
+        let dh = DhKeyPair::from_secret_bytes(reader.array()?);
+        reader.finish()?;
+        Ok(Self::from_keys(signing, dh))
+    }
+}
+
+impl fmt::Debug for IdentityKeyPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdentityKeyPair")
+            .field("public", &self.public)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! Key derivation of the Double Ratchet: root steps, chain steps and message keys.
+
+use chacha20poly1305::aead::AeadInOut;
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::dh::DhOutput;
+use crate::labels;
+
+/// Length of an authentication tag in bytes.
+pub(crate) const TAG_LEN: usize = 16;
+/// Length of an AEAD nonce in bytes.
+pub(crate) const NONCE_LEN: usize = 12;
+/// What takes the place of the second ratchet's key in a message key while there is no second ratchet.
+const NO_POST_QUANTUM_KEY: [u8; 32] = [0; 32];
+
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Zeroize, ZeroizeOnDrop)]
+        pub(crate) struct $name([u8; 32]);
+
+        impl $name {
+            pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
+                Self(*bytes)
+            }
+
+            pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+    };
+}
+
+secret! {
+    /// `RK`: ties each Diffie–Hellman step to all before it.
+    RootKey
+}
+secret! {
+    /// `CK`: one step per message.
+    ChainKey
+}
+secret! {
+    /// `HK`: encrypts the headers of one chain.
+    HeaderKey
+}
+secret! {
+    /// What a chain step yields for one message, and what is stored for a skipped one. The message key comes from it.
+    MessageSeed
+}
+
+impl HeaderKey {
+    /// A second copy, for a state that is still a candidate.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(self.0)
+    }
+}
+
+/// `HKDF-SHA256(salt, ikm, info)` to `N` bytes.
+pub(crate) fn hkdf<const N: usize>(salt: &[u8; 32], ikm: &[u8], info: &[u8]) -> Zeroizing<[u8; N]> {
+    const { assert!(N <= 255 * 32, "more than HKDF-SHA256 can give") };
+    let mut output = Zeroizing::new([0; N]);
+    #[expect(
+        clippy::expect_used,
+        reason = "the only error is an output too long, which the assertion above excludes at compile time"
+    )]
+    Hkdf::<Sha256>::new(Some(salt), ikm)
+        .expand(info, output.as_mut())
+        .expect("length was checked");
+    output
+}
+
+/// Splits `N` derived bytes into 32-byte parts, the last ones of which may be left over.
+pub(crate) fn part(bytes: &[u8], index: usize) -> Zeroizing<[u8; 32]> {
+    let mut part = Zeroizing::new([0; 32]);
+    for (to, from) in part
+        .iter_mut()
+        .zip(bytes.iter().skip(index.saturating_mul(32)))
+    {
+        *to = *from;
+    }
+    part
+}
+
+impl RootKey {
+    /// `KDF_RK_HE`. (Double Ratchet, “External functions” of header encryption)
+    pub(crate) fn step(&self, shared: &DhOutput) -> RootStep {
+        // RK', CK, NHK = HKDF(salt = RK, ikm = DH, info)
+        let output = hkdf::<96>(&self.0, shared.as_bytes(), labels::ROOT_STEP);
+        RootStep {
+            root: RootKey(*part(output.as_ref(), 0)),
+            chain: ChainKey(*part(output.as_ref(), 1)),
+            next_header: HeaderKey(*part(output.as_ref(), 2)),
+        }
+    }
+}
+
+/// What one root step yields.
+pub(crate) struct RootStep {
+    pub(crate) root: RootKey,
+    pub(crate) chain: ChainKey,
+    pub(crate) next_header: HeaderKey,
+}
+
+impl ChainKey {
+    /// `KDF_CK`: the seed of this step's message and the next chain key.
+    pub(crate) fn step(&self) -> (MessageSeed, Self) {
+        // mk = HMAC(CK, 0x01), CK' = HMAC(CK, 0x02); the key's schedule is shared.
+        let mut block = Zeroizing::new([0; 64]);
+        for (to, from) in block.iter_mut().zip(self.0) {
+            *to = from;
+        }
+        let first = Hmac::<Sha256>::new((&*block).into());
+        let second = first.clone();
+        let mac = |mut hmac: Hmac<Sha256>, input: u8| {
+            hmac.update(&[input]);
+            let mut output = hmac.finalize().into_bytes();
+            let bytes: [u8; 32] = output.into();
+            output.zeroize();
+            bytes
+        };
+        (MessageSeed(mac(first, 0x01)), Self(mac(second, 0x02)))
+    }
+}
+
+/// AEAD key and nonce of one message's body, used once and consumed by its use.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct MessageKey {
+    key: [u8; 32],
+    nonce: [u8; NONCE_LEN],
+}
+
+/// The body did not authenticate, or is longer than the AEAD can take.
+pub(crate) struct AeadFailed;
+
+impl MessageKey {
+    /// Key and nonce from the chain's seed.
+    ///
+    /// This is the one place where a second ratchet's key joins: it becomes the salt, so that the message key is secret as long as
+    /// either is. (Double Ratchet, “The Triple Ratchet”)
+    pub(crate) fn derive(seed: &MessageSeed) -> Self {
+        // key || nonce = HKDF(salt = post-quantum key or zeros, ikm = seed, info)
+        let output = hkdf::<44>(&NO_POST_QUANTUM_KEY, &seed.0, labels::MESSAGE_KEY);
+        let mut nonce = [0; NONCE_LEN];
+        for (to, from) in nonce.iter_mut().zip(output.iter().skip(32)) {
+            *to = *from;
+        }
+        Self {
+            key: *part(output.as_ref(), 0),
+            nonce,
+        }
+    }
+
+    /// Encrypts `buffer` in place and appends the tag.
+    pub(crate) fn seal(
+        self,
+        associated_data: &[u8],
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), AeadFailed> {
+        ChaCha20Poly1305::new((&self.key).into())
+            .encrypt_in_place((&self.nonce).into(), associated_data, buffer)
+            .map_err(|_| AeadFailed)
+    }
+
+    /// Decrypts `buffer` in place and removes the tag; after a failure it still holds the ciphertext.
+    pub(crate) fn open(
+        self,
+        associated_data: &[u8],
+        buffer: &mut Vec<u8>,
+    ) -> Result<(), AeadFailed> {
+        ChaCha20Poly1305::new((&self.key).into())
+            .decrypt_in_place((&self.nonce).into(), associated_data, buffer)
+            .map_err(|_| AeadFailed)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! Every label that separates one use of a key or hash from another.
+//!
+//! Each names the format version, so that a later version never shares an input with this one. No label is a prefix of another,
+//! so `label || fixed-width fields` is unambiguous between uses as well as within one.
+
+/// Signed by the identity's Ed25519 key: its X25519 key.
+pub(crate) const IDENTITY_CERTIFICATE: &[u8] = b"waxseal/1/core/identity-certificate";
+/// Signed by the identity's Ed25519 key: a signed prekey set.
+pub(crate) const SIGNED_PREKEYS: &[u8] = b"waxseal/1/core/signed-prekeys";
+/// Signed by the identity's Ed25519 key: a one-time prekey set.
+pub(crate) const ONE_TIME_PREKEYS: &[u8] = b"waxseal/1/core/one-time-prekeys";
+/// HKDF info of the handshake; names curve, hash and KEM as PQXDH asks.
+pub(crate) const PQXDH: &[u8] = b"waxseal/1/core/pqxdh/X25519/SHA-256/ML-KEM-1024";
+/// Hash of what the initiator sends in the handshake.
+pub(crate) const HANDSHAKE_DIGEST: &[u8] = b"waxseal/1/core/handshake-digest";
+/// Hash of the whole handshake, in the associated data of every message.
+pub(crate) const SESSION_AD: &[u8] = b"waxseal/1/core/session-associated-data";
+/// HKDF info of a root step.
+pub(crate) const ROOT_STEP: &[u8] = b"waxseal/1/core/root-step";
+/// HKDF info of a message key.
+pub(crate) const MESSAGE_KEY: &[u8] = b"waxseal/1/core/message-key";
+/// Associated data of an encrypted header.
+pub(crate) const HEADER: &[u8] = b"waxseal/1/core/header";
+/// First hash of a safety number's fingerprint.
+pub(crate) const FINGERPRINT_START: &[u8] = b"waxseal/1/core/fingerprint-start";
+/// Each further hash of a safety number's fingerprint.
+pub(crate) const FINGERPRINT_STEP: &[u8] = b"waxseal/1/core/fingerprint-step";
+
+/// All of the above, for the test below.
+#[cfg(test)]
+pub(crate) const ALL: &[&[u8]] = &[
+    IDENTITY_CERTIFICATE,
+    SIGNED_PREKEYS,
+    ONE_TIME_PREKEYS,
+    PQXDH,
+    HANDSHAKE_DIGEST,
+    SESSION_AD,
+    ROOT_STEP,
+    MESSAGE_KEY,
+    HEADER,
+    FINGERPRINT_START,
+    FINGERPRINT_STEP,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn labels_are_versioned_and_none_is_a_prefix_of_another() {
+        for (i, a) in ALL.iter().enumerate() {
+            assert!(a.starts_with(b"waxseal/1/"));
+            for (j, b) in ALL.iter().enumerate() {
+                assert!(i == j || !b.starts_with(a), "{i} is a prefix of {j}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_label_in_this_file_is_in_the_list() {
+        let declared = include_str!("labels.rs")
+            .lines()
+            .filter(|line| line.starts_with("pub(crate) const") && line.contains("b\"waxseal/"))
+            .count();
+        assert_eq!(declared, ALL.len());
+    }
+}

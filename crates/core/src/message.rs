@@ -1,0 +1,91 @@
+//! Messages as they arrive: decoded and bounded, nothing authenticated yet.
+
+use crate::error::DecodeError;
+use crate::header::SEALED_HEADER_LEN;
+use crate::identity::IdentityKey;
+use crate::kdf::TAG_LEN;
+use crate::pqxdh::Handshake;
+use crate::wire;
+
+/// Most bytes of one message's plaintext: 128 KiB and 1 KiB for what layers above add.
+///
+/// Bounds the memory that one message can claim before it is authenticated.
+pub const MAX_PLAINTEXT_LEN: usize = 132_096;
+
+/// Most bytes of the associated data that a caller binds to one message.
+pub const MAX_ASSOCIATED_DATA_LEN: usize = 1_024;
+
+/// Most bytes of one message on the wire: the largest plaintext, and 2 KiB for handshake, header, tag and framing.
+pub const MAX_MESSAGE_LEN: usize = MAX_PLAINTEXT_LEN + 2_048;
+
+/// What a received message is, as far as can be told without opening it. Nothing here is authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageKind {
+    /// It carries a handshake and can start a session.
+    Initial {
+        /// Who it claims to come from.
+        identity: IdentityKey,
+    },
+    /// It belongs to a session that both sides already have.
+    Ordinary,
+}
+
+/// A decoded message.
+///
+/// | field | bytes |
+/// |---|---:|
+/// | version | 1 |
+/// | handshake, until the first reply was opened | 0 or 1,738 to 1,750 |
+/// | encrypted header | 60 |
+/// | encrypted body: plaintext and a tag of 16 | 16 to 132,112 |
+///
+/// With protobuf's framing a message is 81 to 85 bytes longer than its plaintext; one with a handshake 1,830 or so.
+pub struct Message {
+    pub(crate) handshake: Option<Handshake>,
+    pub(crate) header: [u8; SEALED_HEADER_LEN],
+    pub(crate) body: Vec<u8>,
+}
+
+impl Message {
+    /// Says what `bytes` are, before any state is touched.
+    ///
+    /// # Errors
+    /// [`DecodeError`]: no session can open it, drop it.
+    pub fn peek(bytes: &[u8]) -> Result<MessageKind, DecodeError> {
+        let message = Self::decode(bytes)?;
+        Ok(match message.handshake {
+            Some(handshake) => MessageKind::Initial {
+                identity: handshake.identity,
+            },
+            None => MessageKind::Ordinary,
+        })
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let message: wire::Message = wire::decode(bytes, MAX_MESSAGE_LEN)?;
+        // CHK-14: a body has a tag and no more than the largest plaintext.
+        let max = MAX_PLAINTEXT_LEN + TAG_LEN;
+        if message.body.len() > max {
+            return Err(DecodeError::TooLong {
+                len: message.body.len(),
+                max,
+            });
+        }
+        if message.body.len() < TAG_LEN {
+            return Err(DecodeError::Malformed);
+        }
+        Ok(Self {
+            handshake: message.handshake.map(Handshake::from_wire).transpose()?,
+            header: *wire::array(&message.header)?,
+            body: message.body,
+        })
+    }
+
+    pub(crate) fn encode(handshake: Option<&Handshake>, header: Vec<u8>, body: Vec<u8>) -> Vec<u8> {
+        wire::encode(&wire::Message {
+            handshake: handshake.map(Handshake::to_wire),
+            header,
+            body,
+        })
+    }
+}

@@ -1,0 +1,235 @@
+//! PQXDH: the key agreement of a new session, safe against recording now and a quantum computer later.
+//!
+//! A handshake yields what goes on the wire and what the ratchet starts from, and nothing else. (PQXDH, revision 3)
+
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use rand_core::CryptoRng;
+
+use crate::bundle::PreKeyBundle;
+use crate::dh::{DhKeyPair, DhOutput, DhPublicKey};
+use crate::error::{DecodeError, NonContributory};
+use crate::identity::{IdentityCertificate, IdentityKey, IdentityKeyPair};
+use crate::kdf::{self, HeaderKey, RootKey};
+use crate::kem::{KEM_PUBLIC_KEY_LEN, KemCiphertext, KemSecret};
+use crate::prekeys::{OneTimeSet, SignedSet};
+use crate::{labels, wire};
+
+/// The initiator's part of the key agreement, as it goes on the wire.
+pub(crate) struct Handshake {
+    pub(crate) identity: IdentityKey,
+    pub(crate) certificate: IdentityCertificate,
+    pub(crate) base_key: DhPublicKey,
+    pub(crate) signed_prekey_id: u32,
+    pub(crate) one_time_prekey_id: Option<u32>,
+    pub(crate) kem_ciphertext: Box<KemCiphertext>,
+}
+
+/// Hash of all that a handshake carries, 32 bytes: which handshake a session came from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HandshakeDigest(pub(crate) [u8; 32]);
+
+/// Hash of everything both sides put into the key agreement, 32 bytes. It is in the associated data of every message, in the place
+/// of PQXDH's `AD`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SessionAd(pub(crate) [u8; 32]);
+
+impl SessionAd {
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// What the ratchet starts from.
+pub(crate) struct Secret {
+    pub(crate) root: RootKey,
+    /// Of the initiator's first chain.
+    pub(crate) initiator_header: HeaderKey,
+    /// Of the recipient's first chain.
+    pub(crate) recipient_header: HeaderKey,
+}
+
+/// The outcome of a handshake, the same on both sides.
+pub(crate) struct Agreed {
+    pub(crate) secret: Secret,
+    pub(crate) ad: SessionAd,
+    pub(crate) digest: HandshakeDigest,
+}
+
+/// The initiator's side.
+pub(crate) fn initiate(
+    identity: &IdentityKeyPair,
+    bundle: &PreKeyBundle,
+    rng: &mut impl CryptoRng,
+) -> Result<(Handshake, Agreed), NonContributory> {
+    let base = DhKeyPair::generate(rng);
+    let (kem_public, one_time) = match &bundle.one_time {
+        Some(part) => (&part.kem, Some((part.id, &part.prekey))),
+        None => (&bundle.signed.last_resort, None),
+    };
+    // (CT, SS) = Encaps(KEM prekey)
+    let (ciphertext, kem_secret) = kem_public.encapsulate(rng);
+    // DH1 = DH(IK_A, SPK_B), DH2 = DH(EK_A, IK_B), DH3 = DH(EK_A, SPK_B), DH4 = DH(EK_A, OPK_B)
+    let dh1 = identity.dh().diffie_hellman(&bundle.signed.prekey)?;
+    let dh2 = base.diffie_hellman(bundle.identity.dh())?;
+    let dh3 = base.diffie_hellman(&bundle.signed.prekey)?;
+    let dh4 = one_time
+        .map(|(_, prekey)| base.diffie_hellman(prekey))
+        .transpose()?;
+    let handshake = Handshake {
+        identity: *identity.public(),
+        certificate: *identity.certificate(),
+        base_key: *base.public(),
+        signed_prekey_id: bundle.signed.id,
+        one_time_prekey_id: one_time.map(|(id, _)| id),
+        kem_ciphertext: Box::new(ciphertext),
+    };
+    let digest = handshake.digest();
+    let ad = session_ad(
+        &digest,
+        &bundle.identity,
+        &bundle.signed.prekey,
+        one_time.map(|(_, key)| key),
+        kem_public.as_bytes(),
+    );
+    Ok((
+        handshake,
+        Agreed {
+            secret: derive(&dh1, &dh2, &dh3, dh4.as_ref(), &kem_secret),
+            ad,
+            digest,
+        },
+    ))
+}
+
+/// The recipient's side. The caller has found the prekeys that the handshake names and checked its certificate and base key.
+pub(crate) fn accept(
+    identity: &IdentityKeyPair,
+    signed: &SignedSet,
+    one_time: Option<&OneTimeSet>,
+    handshake: &Handshake,
+) -> Result<Agreed, NonContributory> {
+    let one_time_prekey = one_time.map(|set| set.prekey.key_pair());
+    let kem_seed = one_time.map_or(&signed.last_resort, |set| &set.kem);
+    // SS = Decaps(CT)
+    let (kem_public, kem_secret) = kem_seed.decapsulate(&handshake.kem_ciphertext);
+    // The same four as the initiator's, from the other side.
+    let dh1 = signed.prekey.diffie_hellman(handshake.identity.dh())?;
+    let dh2 = identity.dh().diffie_hellman(&handshake.base_key)?;
+    let dh3 = signed.prekey.diffie_hellman(&handshake.base_key)?;
+    let dh4 = one_time_prekey
+        .as_ref()
+        .map(|prekey| prekey.diffie_hellman(&handshake.base_key))
+        .transpose()?;
+    let digest = handshake.digest();
+    let one_time_public = one_time_prekey.as_ref().map(DhKeyPair::public);
+    let ad = session_ad(
+        &digest,
+        identity.public(),
+        signed.prekey.public(),
+        one_time_public,
+        kem_public.as_bytes(),
+    );
+    Ok(Agreed {
+        secret: derive(&dh1, &dh2, &dh3, dh4.as_ref(), &kem_secret),
+        ad,
+        digest,
+    })
+}
+
+/// root key || initiator's header key || recipient's header key
+fn derive(
+    dh1: &DhOutput,
+    dh2: &DhOutput,
+    dh3: &DhOutput,
+    dh4: Option<&DhOutput>,
+    kem: &KemSecret,
+) -> Secret {
+    // IKM = 0xFF^32 || DH1 || DH2 || DH3 [|| DH4] || SS; with or without DH4 the length differs.
+    let mut ikm = Zeroizing::new(Vec::with_capacity(6 * 32));
+    ikm.extend_from_slice(&[0xff; 32]);
+    for dh in [Some(dh1), Some(dh2), Some(dh3), dh4].into_iter().flatten() {
+        ikm.extend_from_slice(dh.as_bytes());
+    }
+    ikm.extend_from_slice(kem.as_bytes());
+    let output = kdf::hkdf::<96>(&[0; 32], &ikm, labels::PQXDH);
+    Secret {
+        root: RootKey::from_bytes(&kdf::part(output.as_ref(), 0)),
+        initiator_header: HeaderKey::from_bytes(&kdf::part(output.as_ref(), 1)),
+        recipient_header: HeaderKey::from_bytes(&kdf::part(output.as_ref(), 2)),
+    }
+}
+
+/// The recipient's side of the transcript, over the digest of the initiator's.
+fn session_ad(
+    digest: &HandshakeDigest,
+    recipient: &IdentityKey,
+    signed_prekey: &DhPublicKey,
+    one_time_prekey: Option<&DhPublicKey>,
+    kem_public: &[u8; KEM_PUBLIC_KEY_LEN],
+) -> SessionAd {
+    // label || digest || IK_B || SPK_B || 0, or 1 and OPK_B || KEM prekey
+    let mut hash = Sha256::new();
+    hash.update(labels::SESSION_AD);
+    hash.update(digest.0);
+    hash.update(recipient.to_bytes());
+    hash.update(signed_prekey.as_bytes());
+    match one_time_prekey {
+        None => hash.update([0]),
+        Some(prekey) => {
+            hash.update([1]);
+            hash.update(prekey.as_bytes());
+        }
+    }
+    hash.update(kem_public);
+    SessionAd(hash.finalize().into())
+}
+
+impl Handshake {
+    pub(crate) fn digest(&self) -> HandshakeDigest {
+        // label || IK_A || certificate || EK_A || signed set || 0, or 1 and one-time set || CT
+        let mut hash = Sha256::new();
+        hash.update(labels::HANDSHAKE_DIGEST);
+        hash.update(self.identity.to_bytes());
+        hash.update(self.certificate.to_bytes());
+        hash.update(self.base_key.as_bytes());
+        hash.update(self.signed_prekey_id.to_be_bytes());
+        match self.one_time_prekey_id {
+            None => hash.update([0]),
+            Some(id) => {
+                hash.update([1]);
+                hash.update(id.to_be_bytes());
+            }
+        }
+        hash.update(self.kem_ciphertext.as_bytes());
+        HandshakeDigest(hash.finalize().into())
+    }
+
+    pub(crate) fn from_wire(wire: wire::Handshake) -> Result<Self, DecodeError> {
+        Ok(Self {
+            identity: IdentityKey::from_bytes(&wire.identity)?,
+            certificate: IdentityCertificate::from_bytes(wire::array(&wire.certificate)?),
+            base_key: DhPublicKey::from_bytes(wire::array(&wire.base_key)?)?,
+            signed_prekey_id: wire.signed_prekey_id,
+            one_time_prekey_id: wire.one_time_prekey_id,
+            kem_ciphertext: Box::new(KemCiphertext::from_bytes(wire::array(
+                &wire.kem_ciphertext,
+            )?)),
+        })
+    }
+
+    pub(crate) fn to_wire(&self) -> wire::Handshake {
+        wire::Handshake {
+            identity: self.identity.to_bytes().to_vec(),
+            certificate: self.certificate.to_bytes().to_vec(),
+            base_key: self.base_key.as_bytes().to_vec(),
+            signed_prekey_id: self.signed_prekey_id,
+            one_time_prekey_id: self.one_time_prekey_id,
+            kem_ciphertext: self.kem_ciphertext.as_bytes().to_vec(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

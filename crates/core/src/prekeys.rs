@@ -1,0 +1,310 @@
+//! Prekeys: what a device publishes so that others can start sessions while it is offline, and the private half it keeps.
+
+use core::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand_core::CryptoRng;
+use thiserror::Error;
+
+use crate::bundle::{one_time_set_input, signed_set_input};
+use crate::dh::{DhKeyPair, DhPublicKey};
+use crate::identity::{IdentityKey, IdentityKeyPair};
+use crate::kem::KemSeed;
+use crate::wire;
+
+mod export;
+
+/// Most one-time prekey sets kept at once. Bounds the stored state (100 bytes a set) and what one upload carries (1.7 KB a set).
+pub const MAX_ONE_TIME_PREKEYS: usize = 100;
+
+/// Most base keys remembered for one signed prekey set, of initial messages that used no one-time prekey. Bounds the stored state
+/// (32 bytes each). One past it, such messages are refused until [`PreKeys::rotate`].
+pub const MAX_REMEMBERED_BASE_KEYS: usize = 16_384;
+
+/// Why prekeys could not be made. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PreKeyError {
+    /// The prekeys belong to another identity: a mistake of the caller.
+    #[error("the prekeys belong to another identity")]
+    OtherIdentity,
+    /// More one-time sets than [`MAX_ONE_TIME_PREKEYS`] would be kept. Ask for fewer: at most `max - kept`.
+    #[error("{kept} one-time prekey sets are kept, {requested} more would exceed {max}")]
+    TooMany {
+        /// Sets kept now.
+        kept: usize,
+        /// Sets asked for.
+        requested: usize,
+        /// Most sets kept.
+        max: usize,
+    },
+    /// All 2^32 numbers of prekey sets have been used. The device needs a new identity.
+    #[error("prekey numbers are exhausted")]
+    Exhausted,
+}
+
+/// What to publish: opaque messages that the provider stores and hands out, `base` to everyone and each of `one_time` once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreKeyUpload {
+    /// Identity, certificate and signed prekey set, 1,801 to 1,804 bytes. Replaces the one published before.
+    pub base: Vec<u8>,
+    /// One-time prekey sets, 1,678 to 1,681 bytes each. Added to those published before; the same ones may be sent again.
+    pub one_time: Vec<Vec<u8>>,
+}
+
+/// The private half of a device's prekeys.
+///
+/// ```text
+/// generate -> [signed set 1]            replenish -> one-time sets 1..=n
+/// rotate   -> [signed set 2, then 1]    a first message opened -> its one-time set is destroyed
+/// rotate   -> [signed set 3, then 2]    set 1 is destroyed
+/// ```
+///
+/// The signed set before the current one is kept, so that a first message which was on its way while it was replaced still opens.
+/// Numbers of sets only increase and are never used again.
+///
+/// # Security
+/// Export and store after each change. Who holds it, together with the identity, can read first messages that have not been opened
+/// yet.
+pub struct PreKeys {
+    identity: IdentityKey,
+    current: SignedSet,
+    previous: Option<SignedSet>,
+    one_time: BTreeMap<u32, OneTimeSet>,
+    next_one_time_id: u32,
+}
+
+pub(crate) struct SignedSet {
+    pub(crate) id: u32,
+    pub(crate) prekey: DhKeyPair,
+    pub(crate) last_resort: KemSeed,
+    /// Base keys of initial messages that were accepted on this set without a one-time prekey.
+    remembered: BTreeSet<DhPublicKey>,
+}
+
+pub(crate) struct OneTimeSet {
+    /// Expanded when used: most are read and written many times before that.
+    pub(crate) prekey: crate::dh::DhSecret,
+    pub(crate) kem: KemSeed,
+}
+
+/// What the opening of a first message used up. Give it to [`PreKeys::spend`] in the same transaction that stores the session.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the prekey stays usable until it is spent"]
+pub struct SpentPreKey {
+    pub(crate) signed_prekey_id: u32,
+    pub(crate) one_time_prekey_id: Option<u32>,
+    pub(crate) base_key: DhPublicKey,
+}
+
+impl SignedSet {
+    fn generate(id: u32, rng: &mut impl CryptoRng) -> Self {
+        let prekey = DhKeyPair::generate(rng);
+        Self {
+            id,
+            prekey,
+            last_resort: KemSeed::generate(rng),
+            remembered: BTreeSet::new(),
+        }
+    }
+
+    fn message(&self, identity: &IdentityKeyPair) -> Vec<u8> {
+        let last_resort = self.last_resort.public_key();
+        let signature = identity.sign(&signed_set_input(
+            self.id,
+            self.prekey.public(),
+            &last_resort,
+        ));
+        wire::encode(&wire::SignedPreKeys {
+            identity: identity.public().to_bytes().to_vec(),
+            certificate: identity.certificate().to_bytes().to_vec(),
+            id: self.id,
+            signed_prekey: self.prekey.public().as_bytes().to_vec(),
+            last_resort_kem_prekey: last_resort.as_bytes().to_vec(),
+            signature: signature.to_vec(),
+        })
+    }
+}
+
+impl PreKeys {
+    /// A first signed prekey set, and no one-time sets yet.
+    pub fn generate(identity: &IdentityKeyPair, rng: &mut impl CryptoRng) -> Self {
+        Self {
+            identity: *identity.public(),
+            current: SignedSet::generate(1, rng),
+            previous: None,
+            one_time: BTreeMap::new(),
+            next_one_time_id: 1,
+        }
+    }
+
+    /// Makes `count` more one-time sets and returns the messages to publish for them.
+    ///
+    /// # Errors
+    /// [`PreKeyError::TooMany`] past [`MAX_ONE_TIME_PREKEYS`], [`PreKeyError::OtherIdentity`], [`PreKeyError::Exhausted`].
+    pub fn replenish(
+        &mut self,
+        identity: &IdentityKeyPair,
+        count: usize,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<Vec<u8>>, PreKeyError> {
+        self.check_identity(identity)?;
+        let kept = self.one_time.len();
+        // CHK-13: no more one-time sets than the limit.
+        let room = MAX_ONE_TIME_PREKEYS.saturating_sub(kept);
+        if count > room {
+            return Err(PreKeyError::TooMany {
+                kept,
+                requested: count,
+                max: MAX_ONE_TIME_PREKEYS,
+            });
+        }
+        let first = self.next_one_time_id;
+        let end = u32::try_from(count)
+            .ok()
+            .and_then(|count| first.checked_add(count))
+            .ok_or(PreKeyError::Exhausted)?;
+        for id in first..end {
+            self.one_time.insert(
+                id,
+                OneTimeSet {
+                    prekey: crate::dh::DhSecret::generate(rng),
+                    kem: KemSeed::generate(rng),
+                },
+            );
+        }
+        self.next_one_time_id = end;
+        Ok(self
+            .one_time
+            .range(first..)
+            .map(|(id, set)| set.message(identity, *id))
+            .collect())
+    }
+
+    /// Replaces the signed set: about once a week, and at once when [`DecryptError::ReplayMemoryFull`] says so. Publish
+    /// [`PreKeys::upload`] afterwards.
+    ///
+    /// # Errors
+    /// [`PreKeyError::OtherIdentity`], [`PreKeyError::Exhausted`].
+    ///
+    /// [`DecryptError::ReplayMemoryFull`]: crate::DecryptError::ReplayMemoryFull
+    pub fn rotate(
+        &mut self,
+        identity: &IdentityKeyPair,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), PreKeyError> {
+        self.check_identity(identity)?;
+        let id = self
+            .current
+            .id
+            .checked_add(1)
+            .ok_or(PreKeyError::Exhausted)?;
+        let replaced = core::mem::replace(&mut self.current, SignedSet::generate(id, rng));
+        self.previous = Some(replaced);
+        Ok(())
+    }
+
+    /// Everything there is to publish now: the current signed set and all one-time sets left.
+    ///
+    /// # Errors
+    /// [`PreKeyError::OtherIdentity`].
+    pub fn upload(&self, identity: &IdentityKeyPair) -> Result<PreKeyUpload, PreKeyError> {
+        self.check_identity(identity)?;
+        let base = self.current.message(identity);
+        let one_time = self
+            .one_time
+            .iter()
+            .map(|(id, set)| set.message(identity, *id))
+            .collect();
+        Ok(PreKeyUpload { base, one_time })
+    }
+
+    /// One-time sets left. Replenish when few are.
+    #[must_use]
+    pub fn one_time_left(&self) -> usize {
+        self.one_time.len()
+    }
+
+    /// Whose prekeys these are.
+    #[must_use]
+    pub fn identity(&self) -> &IdentityKey {
+        &self.identity
+    }
+
+    /// Destroys the one-time set, or remembers the base key, of a first message that was opened.
+    pub fn spend(&mut self, spent: SpentPreKey) {
+        match spent.one_time_prekey_id {
+            Some(id) => {
+                self.one_time.remove(&id);
+            }
+            None => {
+                if let Some(set) = self.signed_mut(spent.signed_prekey_id) {
+                    set.remembered.insert(spent.base_key);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn signed(&self, id: u32) -> Option<&SignedSet> {
+        [Some(&self.current), self.previous.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|set| set.id == id)
+    }
+
+    fn signed_mut(&mut self, id: u32) -> Option<&mut SignedSet> {
+        [Some(&mut self.current), self.previous.as_mut()]
+            .into_iter()
+            .flatten()
+            .find(|set| set.id == id)
+    }
+
+    pub(crate) fn one_time(&self, id: u32) -> Option<&OneTimeSet> {
+        self.one_time.get(&id)
+    }
+
+    fn check_identity(&self, identity: &IdentityKeyPair) -> Result<(), PreKeyError> {
+        if identity.public() == &self.identity {
+            Ok(())
+        } else {
+            Err(PreKeyError::OtherIdentity)
+        }
+    }
+}
+
+impl SignedSet {
+    pub(crate) fn remembers(&self, base_key: &DhPublicKey) -> bool {
+        self.remembered.contains(base_key)
+    }
+
+    pub(crate) fn memory_is_full(&self) -> bool {
+        self.remembered.len() >= MAX_REMEMBERED_BASE_KEYS
+    }
+}
+
+impl OneTimeSet {
+    fn message(&self, identity: &IdentityKeyPair, id: u32) -> Vec<u8> {
+        let prekey = self.prekey.key_pair();
+        let kem = self.kem.public_key();
+        let signature = identity.sign(&one_time_set_input(id, prekey.public(), &kem));
+        wire::encode(&wire::OneTimePreKeys {
+            id,
+            one_time_prekey: prekey.public().as_bytes().to_vec(),
+            kem_prekey: kem.as_bytes().to_vec(),
+            signature: signature.to_vec(),
+        })
+    }
+}
+
+impl fmt::Debug for PreKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PreKeys")
+            .field("identity", &self.identity)
+            .field("signed_prekey_id", &self.current.id)
+            .field("one_time_left", &self.one_time.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

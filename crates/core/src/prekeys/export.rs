@@ -1,0 +1,130 @@
+//! [`PreKeys`] as versioned bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use zeroize::Zeroizing;
+
+use super::{MAX_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, OneTimeSet, PreKeys, SignedSet};
+use crate::codec::{Reader, Writer};
+use crate::dh::{DhKeyPair, DhPublicKey, DhSecret};
+use crate::error::DecodeError;
+use crate::identity::{IDENTITY_KEY_LEN, IdentityKey};
+use crate::kem::{KEM_SEED_LEN, KemSeed};
+
+/// A signed set without what it remembers: id, key pair, seed, count.
+const SIGNED_SET_LEN: usize = 4 + 64 + KEM_SEED_LEN + 4;
+/// A one-time set: id, X25519 private key, seed.
+const ONE_TIME_SET_LEN: usize = 4 + 32 + KEM_SEED_LEN;
+/// Most bytes of an export: version, identity, two full signed sets, presence, next number, count and all one-time sets.
+const MAX_EXPORT_LEN: usize = 1
+    + IDENTITY_KEY_LEN
+    + 2 * (SIGNED_SET_LEN + 32 * MAX_REMEMBERED_BASE_KEYS)
+    + 1
+    + 8
+    + MAX_ONE_TIME_PREKEYS * ONE_TIME_SET_LEN;
+
+impl PreKeys {
+    /// Secret bytes for this device's storage, wiped on drop: under 350 bytes, 100 bytes more for each one-time set, 32 more for each
+    /// remembered base key.
+    #[must_use]
+    pub fn export(&self) -> Zeroizing<Vec<u8>> {
+        let remembered = self
+            .previous
+            .iter()
+            .chain([&self.current])
+            .map(|set| set.remembered.len())
+            .sum::<usize>();
+        let capacity = (IDENTITY_KEY_LEN + 2 * SIGNED_SET_LEN + 9)
+            .saturating_add(remembered.saturating_mul(32))
+            .saturating_add(self.one_time.len().saturating_mul(ONE_TIME_SET_LEN));
+        let mut writer = Writer::new(capacity);
+        writer.bytes(&self.identity.to_bytes());
+        self.current.write(&mut writer);
+        writer.optional(self.previous.as_ref(), |writer, set| set.write(writer));
+        writer.u32(self.next_one_time_id);
+        writer.count(self.one_time.len());
+        for (id, set) in &self.one_time {
+            writer.u32(*id);
+            writer.bytes(set.prekey.as_bytes());
+            writer.bytes(set.kem.as_bytes());
+        }
+        writer.finish()
+    }
+
+    /// Reads what [`PreKeys::export`] wrote.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything else.
+    pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes, MAX_EXPORT_LEN)?;
+        let identity = IdentityKey::from_bytes(reader.slice(IDENTITY_KEY_LEN)?)?;
+        let current = SignedSet::read(&mut reader)?;
+        let previous = reader.optional(SignedSet::read)?;
+        if previous.as_ref().is_some_and(|set| set.id >= current.id) {
+            return Err(DecodeError::Malformed);
+        }
+        let next_one_time_id = reader.u32()?;
+        let count = reader.count(MAX_ONE_TIME_PREKEYS, ONE_TIME_SET_LEN)?;
+        let mut one_time = BTreeMap::new();
+        for _ in 0..count {
+            let id = reader.u32()?;
+            // Ascending, so that there is one encoding, and below the next number, so that none is used again.
+            if id >= next_one_time_id
+                || one_time
+                    .last_key_value()
+                    .is_some_and(|(last, _)| *last >= id)
+            {
+                return Err(DecodeError::NotCanonical);
+            }
+            let prekey = DhSecret::from_bytes(reader.array()?);
+            one_time.insert(
+                id,
+                OneTimeSet {
+                    prekey,
+                    kem: KemSeed::from_bytes(reader.array()?),
+                },
+            );
+        }
+        reader.finish()?;
+        Ok(Self {
+            identity,
+            current,
+            previous,
+            one_time,
+            next_one_time_id,
+        })
+    }
+}
+
+impl SignedSet {
+    fn write(&self, writer: &mut Writer) {
+        writer.u32(self.id);
+        self.prekey.write(writer);
+        writer.bytes(self.last_resort.as_bytes());
+        writer.count(self.remembered.len());
+        for base_key in &self.remembered {
+            writer.bytes(base_key.as_bytes());
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let id = reader.u32()?;
+        let prekey = DhKeyPair::read(reader)?;
+        let last_resort = KemSeed::from_bytes(reader.array()?);
+        let count = reader.count(MAX_REMEMBERED_BASE_KEYS, 32)?;
+        let mut remembered = BTreeSet::new();
+        for _ in 0..count {
+            let base_key = DhPublicKey::from_bytes(reader.array()?)?;
+            if remembered.last().is_some_and(|last| *last >= base_key) {
+                return Err(DecodeError::NotCanonical);
+            }
+            remembered.insert(base_key);
+        }
+        Ok(Self {
+            id,
+            prekey,
+            last_resort,
+            remembered,
+        })
+    }
+}

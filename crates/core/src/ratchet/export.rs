@@ -1,0 +1,88 @@
+//! [`Ratchet`] as fixed-width fields, inside a session's export.
+
+use super::{Ratchet, ReceivingChain, SendingChain};
+use crate::codec::{Reader, Writer};
+use crate::dh::{DhKeyPair, DhPublicKey};
+use crate::error::DecodeError;
+use crate::kdf::{ChainKey, HeaderKey, RootKey};
+use crate::skipped::{MAX_SKIPPED_EXPORT_LEN, SkippedKeys};
+
+/// Bytes without skipped keys and with both chains: root, key pair, peer's key, presence and chains, two header keys, counters.
+const FIXED_LEN: usize = 32 + 64 + 32 + (1 + 68) + (1 + 76) + 64 + 4 + 8 + 8;
+/// Most bytes that this part of an export takes.
+pub(crate) const MAX_RATCHET_EXPORT_LEN: usize = FIXED_LEN + MAX_SKIPPED_EXPORT_LEN;
+
+impl Ratchet {
+    /// How many bytes [`Ratchet::write`] writes at most.
+    pub(crate) fn export_len(&self) -> usize {
+        self.skipped.export_len().saturating_add(FIXED_LEN)
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.bytes(self.root.as_bytes());
+        self.dh.write(writer);
+        writer.bytes(self.peer_dh.as_bytes());
+        writer.optional(self.sending.as_ref(), |writer, chain| {
+            writer.bytes(chain.key.as_bytes());
+            writer.bytes(chain.header_key.as_bytes());
+            writer.u32(chain.n);
+        });
+        writer.optional(self.receiving.as_ref(), |writer, chain| {
+            writer.bytes(chain.key.as_bytes());
+            writer.bytes(chain.header_key.as_bytes());
+            writer.u32(chain.n);
+            writer.u64(chain.number);
+        });
+        writer.bytes(self.next_sending_header.as_bytes());
+        writer.bytes(self.next_receiving_header.as_bytes());
+        writer.u32(self.previous_sent);
+        writer.u64(self.opened);
+        writer.u64(self.steps);
+        self.skipped.write(writer);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let root = RootKey::from_bytes(reader.array()?);
+        let dh = DhKeyPair::read(reader)?;
+        let peer_dh = DhPublicKey::from_bytes(reader.array()?)?;
+        let sending = reader.optional(|reader| {
+            Ok(SendingChain {
+                key: ChainKey::from_bytes(reader.array()?),
+                header_key: HeaderKey::from_bytes(reader.array()?),
+                n: reader.u32()?,
+            })
+        })?;
+        let receiving = reader.optional(|reader| {
+            Ok(ReceivingChain {
+                key: ChainKey::from_bytes(reader.array()?),
+                header_key: HeaderKey::from_bytes(reader.array()?),
+                n: reader.u32()?,
+                number: reader.u64()?,
+            })
+        })?;
+        // A session that neither sends nor receives does not exist outside a handshake.
+        if sending.is_none() && receiving.is_none() {
+            return Err(DecodeError::Malformed);
+        }
+        let next_sending_header = HeaderKey::from_bytes(reader.array()?);
+        let next_receiving_header = HeaderKey::from_bytes(reader.array()?);
+        let previous_sent = reader.u32()?;
+        let opened = reader.u64()?;
+        let steps = reader.u64()?;
+        let skipped =
+            SkippedKeys::read(reader, receiving.as_ref().map_or(0, |chain| chain.number))?;
+        Ok(Self {
+            root,
+            dh,
+            peer_dh,
+            sending,
+            receiving,
+            next_sending_header,
+            next_receiving_header,
+            previous_sent,
+            skipped,
+            opened,
+            steps,
+        })
+    }
+}

@@ -1,0 +1,254 @@
+//! The receiving side of the ratchet: find the chain whose header key fits, derive on the side, authenticate the body, and only
+//! then change state.
+
+use zeroize::Zeroizing;
+
+use super::{Ratchet, ReceivingChain, SealedHeader, body_ad};
+use crate::dh::DhPublicKey;
+use crate::error::{KeyError, NonContributory};
+use crate::header::{self, Header, HeaderAd};
+use crate::kdf::{ChainKey, MessageKey, MessageSeed};
+use crate::pqxdh::SessionAd;
+use crate::skipped::EarlierChain;
+
+/// Most messages that one message may skip in its chain, and most that it may declare missing at the end of the chain before.
+///
+/// Bounds the work that a peer can cause with one message, about 0.6 ms for each; others cannot cause any, since headers are
+/// encrypted. (Double Ratchet, “External functions”: `MAX_SKIP`)
+pub const MAX_FORWARD_JUMP: u32 = 2_000;
+
+/// A message whose header has been authenticated: which chain it belongs to, and what the header says.
+pub(crate) struct Located {
+    header: Header,
+    place: Place,
+}
+
+enum Place {
+    /// The receiving chain.
+    Current,
+    /// A new chain.
+    Next,
+    /// An earlier chain that lacks messages.
+    Earlier(u64),
+}
+
+/// An opened message.
+pub(crate) struct Opened {
+    pub(crate) plaintext: Zeroizing<Vec<u8>>,
+    pub(crate) selection: u32,
+}
+
+/// Why an authenticated header's message was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OpenError {
+    Unauthenticated,
+    AlreadyReceived,
+    JumpTooFar { ahead: u32 },
+    InvalidRatchetKey(KeyError),
+    NonContributory,
+}
+
+impl From<NonContributory> for OpenError {
+    fn from(_: NonContributory) -> Self {
+        Self::NonContributory
+    }
+}
+
+/// A chain that was advanced on the side.
+struct Advanced {
+    skipped: Vec<(u32, MessageSeed)>,
+    key: ChainKey,
+    n: u32,
+}
+
+/// Derives the seeds of all messages from the chain's next one up to `until`, without it.
+fn advance(key: &ChainKey, n: u32, until: u32) -> Result<Option<Advanced>, OpenError> {
+    let Some(ahead) = until.checked_sub(n) else {
+        return Ok(None);
+    };
+    // CHK-22: nothing is derived for a message too far ahead.
+    if ahead > MAX_FORWARD_JUMP {
+        return Err(OpenError::JumpTooFar { ahead });
+    }
+    let mut key = ChainKey::from_bytes(key.as_bytes());
+    let mut skipped = Vec::with_capacity(usize::try_from(ahead).unwrap_or(0));
+    for n in n..until {
+        let (seed, next) = key.step();
+        skipped.push((n, seed));
+        key = next;
+    }
+    Ok(Some(Advanced {
+        skipped,
+        key,
+        n: until,
+    }))
+}
+
+impl Ratchet {
+    /// `TrySkippedMessageKeysHE` and the two header trials of `RatchetDecryptHE`: which chain the header opens under, if any.
+    pub(crate) fn locate(&self, ad: &SessionAd, sealed: &SealedHeader<'_>) -> Option<Located> {
+        let ad = HeaderAd::new(ad);
+        let try_key = |key| header::open(key, &sealed.nonce, &ad, sealed.bytes);
+        if let Some(chain) = &self.receiving
+            && let Some(header) = try_key(&chain.header_key)
+        {
+            return Some(Located {
+                header,
+                place: Place::Current,
+            });
+        }
+        // CHK-19: a peer starts its next chain in answer to ours; while ours has not begun there is none.
+        if (self.sending.is_some() || self.receiving.is_none())
+            && let Some(header) = try_key(&self.next_receiving_header)
+        {
+            return Some(Located {
+                header,
+                place: Place::Next,
+            });
+        }
+        self.skipped.chains().find_map(|chain| {
+            let header = try_key(&chain.header_key)?;
+            Some(Located {
+                header,
+                place: Place::Earlier(chain.number),
+            })
+        })
+    }
+
+    /// Opens the body of a located message. After a failure the state is what it was.
+    pub(crate) fn open(
+        &mut self,
+        ad: &SessionAd,
+        located: Located,
+        body: Vec<u8>,
+        caller_ad: &[u8],
+    ) -> Result<Opened, OpenError> {
+        let Located { header, place } = located;
+        let body_ad = body_ad(ad, &header.to_bytes(), caller_ad);
+        let plaintext = match (place, &self.receiving) {
+            (Place::Earlier(chain), _) => self.open_skipped(chain, header.n, body, &body_ad)?,
+            (Place::Current, Some(chain)) if header.n < chain.n => {
+                let number = chain.number;
+                self.open_skipped(number, header.n, body, &body_ad)?
+            }
+            (Place::Current, Some(_)) => self.open_current(header.n, body, &body_ad)?,
+            // CHK-20: nothing opens on a chain that does not exist; only `Next` makes one.
+            (Place::Current, None) => return Err(OpenError::Unauthenticated),
+            (Place::Next, _) => self.open_next(&header, body, &body_ad)?,
+        };
+        self.opened = self.opened.saturating_add(1);
+        self.skipped.prune(self.opened);
+        Ok(Opened {
+            plaintext,
+            selection: header.selection,
+        })
+    }
+
+    fn open_skipped(
+        &mut self,
+        chain: u64,
+        n: u32,
+        body: Vec<u8>,
+        ad: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        // CHK-21: a seed is used once; without one the message was received before, or given up.
+        let seed = self
+            .skipped
+            .get(chain, n)
+            .ok_or(OpenError::AlreadyReceived)?;
+        let plaintext = open_body(seed, body, ad)?;
+        self.skipped.remove(chain, n);
+        Ok(plaintext)
+    }
+
+    fn open_current(
+        &mut self,
+        n: u32,
+        body: Vec<u8>,
+        ad: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let Some(chain) = &mut self.receiving else {
+            return Err(OpenError::Unauthenticated);
+        };
+        // SkipMessageKeysHE(n); CKr, mk = KDF_CK(CKr)
+        let advanced = advance(&chain.key, chain.n, n)?.ok_or(OpenError::AlreadyReceived)?;
+        let next_n = advanced
+            .n
+            .checked_add(1)
+            .ok_or(OpenError::JumpTooFar { ahead: u32::MAX })?;
+        let (seed, next_key) = advanced.key.step();
+        let plaintext = open_body(&seed, body, ad)?;
+
+        self.skipped
+            .store(chain.number, advanced.skipped, self.opened);
+        chain.key = next_key;
+        chain.n = next_n;
+        Ok(plaintext)
+    }
+
+    fn open_next(
+        &mut self,
+        header: &Header,
+        body: Vec<u8>,
+        ad: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        // SkipMessageKeysHE(pn)
+        let closed = match &self.receiving {
+            Some(chain) => advance(&chain.key, chain.n, header.pn)?,
+            None => None,
+        };
+        // CHK-23: the new ratchet key is one that can contribute.
+        let peer_dh = DhPublicKey::from_bytes(&header.dh).map_err(OpenError::InvalidRatchetKey)?;
+        // DHRatchetHE, receiving half: RK, CKr, NHKr = KDF_RK_HE(RK, DH(DHs, DHr))
+        let step = self.root.step(&self.dh.diffie_hellman(&peer_dh)?);
+        // SkipMessageKeysHE(n); CKr, mk = KDF_CK(CKr)
+        let advanced = advance(&step.chain, 0, header.n)?.ok_or(OpenError::AlreadyReceived)?;
+        let next_n = advanced
+            .n
+            .checked_add(1)
+            .ok_or(OpenError::JumpTooFar { ahead: u32::MAX })?;
+        let (seed, next_key) = advanced.key.step();
+        let plaintext = open_body(&seed, body, ad)?;
+
+        let header_key = core::mem::replace(&mut self.next_receiving_header, step.next_header);
+        let number = self
+            .receiving
+            .as_ref()
+            .map_or(1, |chain| chain.number.saturating_add(1));
+        let chain = ReceivingChain {
+            key: next_key,
+            header_key,
+            n: next_n,
+            number,
+        };
+        if let Some(ended) = self.receiving.replace(chain) {
+            let missing = closed.map(|advanced| advanced.skipped).unwrap_or_default();
+            self.skipped.store(ended.number, missing, self.opened);
+            self.skipped.close(EarlierChain {
+                number: ended.number,
+                header_key: ended.header_key,
+            });
+        }
+        self.skipped.store(number, advanced.skipped, self.opened);
+        self.root = step.root;
+        self.peer_dh = peer_dh;
+        if let Some(chain) = self.sending.take() {
+            self.previous_sent = chain.n;
+        }
+        self.steps = self.steps.saturating_add(1);
+        Ok(plaintext)
+    }
+}
+
+fn open_body(
+    seed: &MessageSeed,
+    body: Vec<u8>,
+    ad: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    let mut body = Zeroizing::new(body);
+    // CHK-24: the body, its header, the session and the caller's associated data belong together.
+    MessageKey::derive(seed)
+        .open(ad, &mut body)
+        .map_err(|_| OpenError::Unauthenticated)?;
+    Ok(body)
+}

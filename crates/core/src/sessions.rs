@@ -1,0 +1,324 @@
+//! All sessions that two devices have with each other, and which of them to send on.
+//!
+//! Two devices may start at the same time, or start again while messages are on their way; each then holds several sessions. Every
+//! one stays open for receiving, and both ends must come to send on the same one. Each end's choice is a pair
+//! `(selection, base key)`, and the greater pair wins wherever two meet. The selection travels inside each message's encrypted
+//! header:
+//!
+//! ```text
+//! initiate                          selection = 1
+//! start again                       selection = ours + 1, on the new session
+//! accept a new session with s       selection = s if s > ours, else ours + 1, on the new session
+//! open a message of session R, s    if (s, base key of R) > (ours, base key of ours): adopt both
+//! ```
+//!
+//! Late messages carry smaller pairs and move nobody. A session that was accepted is always chosen over one that only we know of, so
+//! that nobody sticks to one that the peer cannot open. After the last start both ends hold the greatest pair as soon as each has
+//! opened what the other sent last.
+
+use core::fmt;
+
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::bundle::PreKeyBundle;
+use crate::codec::{Reader, Writer};
+use crate::error::DecodeError;
+use crate::identity::{IdentityKey, IdentityKeyPair};
+use crate::message::Message;
+use crate::prekeys::PreKeys;
+use crate::ratchet::EncryptError;
+use crate::session::{
+    DecryptError, HandshakeError, MAX_SESSION_EXPORT_LEN, Session, check_associated_data,
+};
+
+/// Most sessions held with one peer device. The oldest gives way. Bounds the stored state and what a forged message costs.
+pub const MAX_SESSIONS: usize = 5;
+
+/// The sessions with one peer device, one to five: what an application stores per peer device.
+///
+/// The peer's identity is pinned: a message or bundle of another one is refused.
+///
+/// # Security
+/// Export and store after each change, together with the prekeys if a message was received: before a ciphertext leaves, before a
+/// delivery is acknowledged.
+pub struct Sessions {
+    /// The one to send on.
+    sending: Session,
+    /// The others, oldest first.
+    others: Vec<Session>,
+    /// How recent the choice of `sending` is.
+    selection: u32,
+    /// Diffie–Hellman steps of sessions that gave way.
+    dropped_steps: u64,
+}
+
+impl Sessions {
+    /// Starts a first session with the peer whose bundle this is.
+    ///
+    /// # Errors
+    /// [`HandshakeError`].
+    pub fn initiate(
+        identity: &IdentityKeyPair,
+        bundle: PreKeyBundle,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, HandshakeError> {
+        Ok(Self {
+            sending: Session::initiate(identity, bundle, rng)?,
+            others: Vec::new(),
+            selection: 1,
+            dropped_steps: 0,
+        })
+    }
+
+    /// Starts another session with the same peer and sends on it from now on: when the peer does not answer, or its messages do not
+    /// open. Messages of the earlier sessions still open.
+    ///
+    /// # Errors
+    /// [`HandshakeError::IdentityChanged`] if the bundle is of another identity; otherwise as [`Sessions::initiate`].
+    pub fn add_initiated(
+        &mut self,
+        identity: &IdentityKeyPair,
+        bundle: PreKeyBundle,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), HandshakeError> {
+        // CHK-34: sessions are with one identity.
+        if bundle.identity() != self.peer() {
+            return Err(HandshakeError::IdentityChanged);
+        }
+        let session = Session::initiate(identity, bundle, rng)?;
+        self.select_new(session, self.selection.saturating_add(1));
+        Ok(())
+    }
+
+    /// Accepts the first session that a peer starts, and opens the message that starts it. The prekey it used is spent.
+    ///
+    /// # Errors
+    /// [`DecryptError`].
+    pub fn accept(
+        identity: &IdentityKeyPair,
+        prekeys: &mut PreKeys,
+        message: &[u8],
+        associated_data: &[u8],
+    ) -> Result<(Self, Zeroizing<Vec<u8>>), DecryptError> {
+        check_associated_data(associated_data)?;
+        let message = Message::decode(message)?;
+        let (session, opened, spent) =
+            Session::accept_message(identity, prekeys, message, associated_data)?;
+        prekeys.spend(spent);
+        let sessions = Self {
+            sending: session,
+            others: Vec::new(),
+            selection: opened.selection,
+            dropped_steps: 0,
+        };
+        Ok((sessions, opened.plaintext))
+    }
+
+    /// Encrypts a message on the session chosen for sending. See [`Session::encrypt`].
+    ///
+    /// # Errors
+    /// [`EncryptError`].
+    pub fn encrypt(
+        &mut self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, EncryptError> {
+        self.sending
+            .encrypt_selected(self.selection, plaintext, associated_data, rng)
+    }
+
+    /// Opens a message of any of the sessions, or one that starts another session.
+    ///
+    /// # Errors
+    /// [`DecryptError`].
+    pub fn decrypt(
+        &mut self,
+        identity: &IdentityKeyPair,
+        prekeys: &mut PreKeys,
+        message: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        check_associated_data(associated_data)?;
+        let message = Message::decode(message)?;
+        let index = match &message.handshake {
+            None => self
+                .find(|session| session.recognises(&message))
+                .ok_or(DecryptError::Unauthenticated)?,
+            Some(handshake) => {
+                // CHK-17: no session with oneself.
+                if &handshake.identity == identity.public() {
+                    return Err(DecryptError::OwnIdentity);
+                }
+                // CHK-34: sessions are with one identity.
+                if &handshake.identity != self.peer() {
+                    return Err(DecryptError::IdentityChanged);
+                }
+                // CHK-35: a handshake seen before belongs to the session it made, and never makes another.
+                match self.find(|session| session.is_from(handshake)) {
+                    Some(index) => index,
+                    None => {
+                        let (session, opened, spent) =
+                            Session::accept_message(identity, prekeys, message, associated_data)?;
+                        prekeys.spend(spent);
+                        // The peer's own number if it is the greater, else one that is greater than both.
+                        let selection = opened.selection.max(self.selection.saturating_add(1));
+                        self.select_new(session, selection);
+                        return Ok(opened.plaintext);
+                    }
+                }
+            }
+        };
+        let session = self.get_mut(index).ok_or(DecryptError::Unauthenticated)?;
+        let opened = session.open_message(message, associated_data)?;
+        let theirs = (opened.selection, *session.base_key());
+        if theirs > (self.selection, *self.sending.base_key()) {
+            self.selection = opened.selection;
+            self.select_existing(index);
+        }
+        Ok(opened.plaintext)
+    }
+
+    /// The session chosen for sending, then the others, newest first.
+    fn find(&self, mut matches: impl FnMut(&Session) -> bool) -> Option<Index> {
+        if matches(&self.sending) {
+            return Some(Index::Sending);
+        }
+        let found = self
+            .others
+            .iter()
+            .enumerate()
+            .rev()
+            .find(|(_, session)| matches(session));
+        found.map(|(index, _)| Index::Other(index))
+    }
+
+    fn get_mut(&mut self, index: Index) -> Option<&mut Session> {
+        match index {
+            Index::Sending => Some(&mut self.sending),
+            Index::Other(index) => self.others.get_mut(index),
+        }
+    }
+
+    /// Sends on a new session from now on; the oldest of the others gives way if there are too many.
+    fn select_new(&mut self, session: Session, selection: u32) {
+        let replaced = core::mem::replace(&mut self.sending, session);
+        self.selection = selection;
+        self.others.push(replaced);
+        // CHK-36: no more sessions than the limit.
+        if self.others.len() >= MAX_SESSIONS {
+            let dropped = self.others.remove(0);
+            self.dropped_steps = self
+                .dropped_steps
+                .saturating_add(dropped.dh_ratchet_steps());
+        }
+    }
+
+    /// Sends on one of the others from now on, which takes the place of the newest.
+    fn select_existing(&mut self, index: Index) {
+        if let Index::Other(index) = index
+            && index < self.others.len()
+        {
+            let chosen = self.others.remove(index);
+            self.others
+                .push(core::mem::replace(&mut self.sending, chosen));
+        }
+    }
+
+    /// The pinned identity of the peer's device.
+    #[must_use]
+    pub fn peer(&self) -> &IdentityKey {
+        self.sending.peer()
+    }
+
+    /// Whether a message of the peer has been opened on the session chosen for sending. Until then nothing shows that the peer could
+    /// accept it, and each message repeats the handshake.
+    #[must_use]
+    pub fn is_established(&self) -> bool {
+        self.sending.is_established()
+    }
+
+    /// How many sessions are held.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.others.len().saturating_add(1)
+    }
+
+    /// Diffie–Hellman steps taken on all sessions, those no longer held included.
+    #[must_use]
+    pub fn dh_ratchet_steps(&self) -> u64 {
+        let held = self
+            .others
+            .iter()
+            .chain([&self.sending])
+            .map(Session::dh_ratchet_steps);
+        held.fold(self.dropped_steps, u64::saturating_add)
+    }
+
+    /// Secret bytes for this device's storage, wiped on drop: 541 bytes for one established session.
+    #[must_use]
+    pub fn export(&self) -> Zeroizing<Vec<u8>> {
+        let sessions = self.others.iter().chain([&self.sending]);
+        let mut writer = Writer::new(
+            sessions
+                .clone()
+                .map(Session::export_len)
+                .fold(16, usize::saturating_add),
+        );
+        writer.u32(self.selection);
+        writer.u64(self.dropped_steps);
+        writer.count(self.count());
+        for session in sessions {
+            session.write(&mut writer);
+        }
+        writer.finish()
+    }
+
+    /// Reads what [`Sessions::export`] wrote.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything else.
+    pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes, 17 + MAX_SESSIONS * MAX_SESSION_EXPORT_LEN)?;
+        let selection = reader.u32()?;
+        let dropped_steps = reader.u64()?;
+        let mut others = Vec::new();
+        for _ in 0..reader.count(MAX_SESSIONS, 1)? {
+            others.push(Session::read(&mut reader)?);
+        }
+        reader.finish()?;
+        let sending = others.pop().ok_or(DecodeError::Malformed)?;
+        if others
+            .iter()
+            .any(|session| session.peer() != sending.peer())
+        {
+            return Err(DecodeError::Malformed);
+        }
+        Ok(Self {
+            sending,
+            others,
+            selection,
+            dropped_steps,
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Index {
+    Sending,
+    Other(usize),
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("peer", self.peer())
+            .field("count", &self.count())
+            .field("is_established", &self.is_established())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
