@@ -10,8 +10,7 @@ use crate::identity::{IdentityCertificate, IdentityKey};
 use crate::kem::KemPublicKey;
 use crate::{labels, wire};
 
-/// Most bytes of either part of a bundle. The parts are 1,804 and 1,681 bytes with the largest numbers; the rest is slack for
-/// none, since every field is of fixed size.
+/// Most bytes of either part of a bundle. The parts are at most 1,810 and 1,678 bytes.
 pub const MAX_BUNDLE_PART_LEN: usize = 2_048;
 
 /// Type byte of a key inside a signature's input, one per kind of key, so that no key can be passed off as another kind.

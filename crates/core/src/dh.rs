@@ -190,4 +190,4 @@ impl DhOutput {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -56,6 +56,8 @@ mod safety_number;
 mod session;
 mod sessions;
 mod skipped;
+#[cfg(test)]
+mod test_support;
 mod wire;
 
 pub use bundle::{BundleError, MAX_BUNDLE_PART_LEN, PreKeyBundle};

@@ -46,9 +46,9 @@ pub enum PreKeyError {
 /// What to publish: opaque messages that the provider stores and hands out, `base` to everyone and each of `one_time` once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreKeyUpload {
-    /// Identity, certificate and signed prekey set, 1,801 to 1,804 bytes. Replaces the one published before.
+    /// Identity, certificate and signed prekey set, 1,806 to 1,810 bytes. Replaces the one published before.
     pub base: Vec<u8>,
-    /// One-time prekey sets, 1,678 to 1,681 bytes each. Added to those published before; the same ones may be sent again.
+    /// One-time prekey sets, 1,674 to 1,678 bytes each. Added to those published before; the same ones may be sent again.
     pub one_time: Vec<Vec<u8>>,
 }
 

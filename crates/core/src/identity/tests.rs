@@ -1,1 +1,113 @@
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
 
+use super::*;
+
+fn identity(seed: u64) -> IdentityKeyPair {
+    IdentityKeyPair::generate(&mut ChaCha20Rng::seed_from_u64(seed))
+}
+
+#[test]
+fn identity_round_trips_through_its_export() {
+    let identity = identity(1);
+    let export = identity.export();
+    assert_eq!(export.len(), 65);
+    let read = IdentityKeyPair::import(&export).unwrap();
+    assert_eq!(read.public(), identity.public());
+    assert_eq!(read.certificate(), identity.certificate());
+    for len in 0..export.len() {
+        assert!(IdentityKeyPair::import(&export[..len]).is_err());
+    }
+    let longer = [export.as_slice(), &[0]].concat();
+    assert_eq!(
+        IdentityKeyPair::import(&longer).unwrap_err(),
+        DecodeError::TooLong { len: 66, max: 65 }
+    );
+    let mut newer = export.to_vec();
+    newer[0] = 2;
+    assert_eq!(
+        IdentityKeyPair::import(&newer).unwrap_err(),
+        DecodeError::UnknownVersion { version: 2 }
+    );
+}
+
+#[test]
+fn public_identity_round_trips_through_its_bytes() {
+    let key = *identity(2).public();
+    assert_eq!(IdentityKey::from_bytes(&key.to_bytes()), Ok(key));
+    assert_eq!(
+        IdentityKey::from_bytes(&key.to_bytes()[..63]),
+        Err(DecodeError::Malformed)
+    );
+}
+
+#[test]
+fn chk09_bad_signing_keys_are_rejected() {
+    let good = identity(3).public().to_bytes();
+    let with = |signing: [u8; 32]| {
+        let mut bytes = good;
+        bytes[..32].copy_from_slice(&signing);
+        IdentityKey::from_bytes(&bytes)
+    };
+    // y = 1, the neutral point.
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    assert_eq!(with(neutral), Err(KeyError::SmallOrder.into()));
+    // y = p + 1, the same point written otherwise.
+    let mut non_canonical = [0xff; 32];
+    non_canonical[0] = 0xee;
+    non_canonical[31] = 0x7f;
+    assert_eq!(with(non_canonical), Err(KeyError::NotCanonical.into()));
+    // y = 2 is no point's.
+    let mut off = [0; 32];
+    off[0] = 2;
+    assert_eq!(with(off), Err(KeyError::NotOnCurve.into()));
+    // The X25519 half is checked too.
+    let mut low = good;
+    low[32..].fill(0);
+    assert_eq!(
+        IdentityKey::from_bytes(&low),
+        Err(KeyError::SmallOrder.into())
+    );
+}
+
+#[test]
+fn chk10_certificate_of_another_identity_does_not_verify() {
+    let (a, b) = (identity(4), identity(5));
+    assert_eq!(a.certificate().verify(a.public()), Ok(()));
+    assert_eq!(b.certificate().verify(a.public()), Err(InvalidSignature));
+}
+
+#[test]
+fn malleable_signature_is_rejected() {
+    // S + L is the same scalar: a verifier that does not check its range takes it.
+    let identity = identity(6);
+    let mut signature = identity.certificate().to_bytes();
+    const L: [u8; 32] = [
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
+        0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+    ];
+    let mut carry = 0;
+    for (s, l) in signature[32..].iter_mut().zip(L) {
+        let sum = u16::from(*s) + u16::from(l) + carry;
+        *s = sum.to_le_bytes()[0];
+        carry = sum >> 8;
+    }
+    let certificate = IdentityCertificate::from_bytes(&signature);
+    assert_eq!(certificate.verify(identity.public()), Err(InvalidSignature));
+}
+
+#[test]
+fn debug_shows_public_parts_only() {
+    let identity = identity(7);
+    let public = format!("{:?}", identity.public());
+    assert_eq!(public.len(), "IdentityKey()".len() + 128);
+    assert_eq!(
+        format!("{identity:?}"),
+        format!("IdentityKeyPair {{ public: {public}, .. }}")
+    );
+    assert_eq!(
+        format!("{:?}", identity.certificate()),
+        "IdentityCertificate { .. }"
+    );
+}

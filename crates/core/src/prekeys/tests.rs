@@ -1,1 +1,160 @@
+use super::*;
+use crate::error::DecodeError;
+use crate::test_support::{Device, rng};
 
+#[test]
+fn chk13_one_time_sets_beyond_the_limit_are_rejected() {
+    let mut bob = Device::new(1);
+    let before = bob.prekeys.export();
+    let error = bob
+        .prekeys
+        .replenish(&bob.identity, 98, &mut rng(2))
+        .unwrap_err();
+    assert_eq!(
+        error,
+        PreKeyError::TooMany {
+            kept: 3,
+            requested: 98,
+            max: MAX_ONE_TIME_PREKEYS
+        }
+    );
+    assert_eq!(bob.prekeys.export(), before);
+    assert_eq!(
+        bob.prekeys
+            .replenish(&bob.identity, 97, &mut rng(2))
+            .unwrap()
+            .len(),
+        97
+    );
+    assert_eq!(bob.prekeys.one_time_left(), MAX_ONE_TIME_PREKEYS);
+    assert!(
+        bob.prekeys
+            .replenish(&bob.identity, 1, &mut rng(2))
+            .is_err()
+    );
+}
+
+#[test]
+fn numbers_of_one_time_sets_are_never_used_again() {
+    let mut bob = Device::new(1);
+    let base_key = *DhKeyPair::generate(&mut rng(9)).public();
+    bob.prekeys.spend(SpentPreKey {
+        signed_prekey_id: 1,
+        one_time_prekey_id: Some(3),
+        base_key,
+    });
+    let new = bob
+        .prekeys
+        .replenish(&bob.identity, 1, &mut rng(2))
+        .unwrap();
+    let set: wire::OneTimePreKeys = wire::decode(&new[0], 4_000).unwrap();
+    assert_eq!(set.id, 4);
+}
+
+#[test]
+fn upload_gives_the_messages_that_replenish_gave() {
+    let bob = Device::new(1);
+    let upload = bob.prekeys.upload(&bob.identity).unwrap();
+    assert_eq!(
+        upload,
+        PreKeyUpload {
+            base: bob.base.clone(),
+            one_time: bob.one_time.clone()
+        }
+    );
+}
+
+#[test]
+fn another_identity_is_refused() {
+    let (mut bob, mallory) = (Device::new(1), Device::new(2));
+    let before = bob.prekeys.export();
+    assert_eq!(
+        bob.prekeys.upload(&mallory.identity),
+        Err(PreKeyError::OtherIdentity)
+    );
+    assert_eq!(
+        bob.prekeys.rotate(&mallory.identity, &mut rng(1)),
+        Err(PreKeyError::OtherIdentity)
+    );
+    assert_eq!(
+        bob.prekeys.replenish(&mallory.identity, 1, &mut rng(1)),
+        Err(PreKeyError::OtherIdentity)
+    );
+    assert_eq!(bob.prekeys.export(), before);
+}
+
+#[test]
+fn numbers_of_sets_run_out_with_an_error() {
+    let mut bob = Device::new(1);
+    bob.prekeys.next_one_time_id = u32::MAX;
+    bob.prekeys.current.id = u32::MAX;
+    let before = bob.prekeys.export();
+    assert_eq!(
+        bob.prekeys.replenish(&bob.identity, 1, &mut rng(1)),
+        Err(PreKeyError::Exhausted)
+    );
+    assert_eq!(
+        bob.prekeys.rotate(&bob.identity, &mut rng(1)),
+        Err(PreKeyError::Exhausted)
+    );
+    assert_eq!(bob.prekeys.export(), before);
+}
+
+#[test]
+fn export_round_trips_and_refuses_everything_else() {
+    let mut bob = Device::new(1);
+    bob.prekeys.rotate(&bob.identity, &mut rng(2)).unwrap();
+    for seed in 0..3 {
+        let base_key = *DhKeyPair::generate(&mut rng(seed)).public();
+        bob.prekeys.spend(SpentPreKey {
+            signed_prekey_id: 1,
+            one_time_prekey_id: None,
+            base_key,
+        });
+    }
+    let export = bob.prekeys.export();
+    let read = PreKeys::import(&export).unwrap();
+    assert_eq!(read.export(), export);
+    assert_eq!(
+        read.upload(&bob.identity),
+        bob.prekeys.upload(&bob.identity)
+    );
+    for len in 0..export.len() {
+        assert!(PreKeys::import(&export[..len]).is_err(), "cut at {len}");
+    }
+    assert!(PreKeys::import(&[export.as_slice(), &[0]].concat()).is_err());
+    let mut newer = export.to_vec();
+    newer[0] = 9;
+    assert_eq!(
+        PreKeys::import(&newer).unwrap_err(),
+        DecodeError::UnknownVersion { version: 9 }
+    );
+}
+
+#[test]
+fn debug_shows_public_parts_only() {
+    let bob = Device::new(1);
+    let expected = format!(
+        "PreKeys {{ identity: {:?}, signed_prekey_id: 1, one_time_left: 3, .. }}",
+        bob.identity.public()
+    );
+    assert_eq!(format!("{:?}", bob.prekeys), expected);
+}
+
+impl PreKeys {
+    /// Fills the memory of the current set up to `count`.
+    pub(crate) fn remember_many(&mut self, count: usize) {
+        let mut seed = [0_u8; 32];
+        while self.current.remembered.len() < count {
+            for byte in &mut seed {
+                *byte = byte.wrapping_add(1);
+                if *byte != 0 {
+                    break;
+                }
+            }
+            if let Ok(key) = DhPublicKey::from_bytes(&seed) {
+                self.current.remembered.insert(key);
+            }
+        }
+    }
+}

@@ -252,3 +252,14 @@ fn open_body(
         .map_err(|_| OpenError::Unauthenticated)?;
     Ok(body)
 }
+
+#[cfg(test)]
+impl Located {
+    /// A header as if the receiving chain's key had opened it.
+    pub(crate) fn current_for_test(header: Header) -> Self {
+        Self {
+            header,
+            place: Place::Current,
+        }
+    }
+}

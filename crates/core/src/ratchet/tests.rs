@@ -1,1 +1,215 @@
+//! The limits of the ratchet, through sessions that are already established. What an outsider can do is tested in
+//! `session/tests.rs`.
 
+use super::*;
+use crate::error::KeyError;
+use crate::session::{DecryptError, Session};
+use crate::test_support::{established, rng};
+
+const FAR: u32 = MAX_FORWARD_JUMP;
+
+/// The last of `count` messages, sent one after the other.
+fn last_of(session: &mut Session, count: u32) -> Vec<u8> {
+    let mut rng = rng(50);
+    (0..count)
+        .map(|_| session.encrypt(b"x", b"", &mut rng).unwrap())
+        .last()
+        .unwrap()
+}
+
+fn assert_refused(session: &mut Session, message: &[u8], error: DecryptError) {
+    let before = session.export();
+    assert_eq!(session.decrypt(message, b""), Err(error));
+    assert_eq!(session.export(), before, "state is what it was");
+}
+
+#[test]
+fn chk22_jump_of_the_limit_opens_and_one_past_is_rejected() {
+    let (.., mut to_bob, mut to_alice) = established();
+    // `to_bob` answers on a new chain: the message starts it.
+    let past = last_of(&mut to_bob, FAR + 2);
+    assert_refused(
+        &mut to_alice,
+        &past,
+        DecryptError::JumpTooFar {
+            ahead: FAR + 1,
+            max: FAR,
+        },
+    );
+    let (.., mut to_bob, mut to_alice) = established();
+    let at = last_of(&mut to_bob, FAR + 1);
+    assert!(to_alice.decrypt(&at, b"").is_ok());
+    // And within the chain, from number 2,001 on.
+    let at = last_of(&mut to_bob, FAR + 1);
+    assert!(to_alice.decrypt(&at, b"").is_ok());
+    let past = last_of(&mut to_bob, FAR + 2);
+    assert_refused(
+        &mut to_alice,
+        &past,
+        DecryptError::JumpTooFar {
+            ahead: FAR + 1,
+            max: FAR,
+        },
+    );
+}
+
+#[test]
+fn chk22_messages_missing_from_the_chain_before_are_bounded_too() {
+    for (sent, opens) in [(FAR, true), (FAR + 1, false)] {
+        let (.., mut to_bob, mut to_alice) = established();
+        let first = last_of(&mut to_bob, 1);
+        to_alice.decrypt(&first, b"").unwrap();
+        let reply = last_of(&mut to_alice, 1);
+        last_of(&mut to_bob, sent);
+        to_bob.decrypt(&reply, b"").unwrap();
+        let next = last_of(&mut to_bob, 1);
+        if opens {
+            assert!(to_alice.decrypt(&next, b"").is_ok());
+        } else {
+            assert_refused(
+                &mut to_alice,
+                &next,
+                DecryptError::JumpTooFar {
+                    ahead: sent,
+                    max: FAR,
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn chk16_an_exhausted_chain_sends_nothing() {
+    let (.., mut to_bob, mut to_alice) = established();
+    let first = last_of(&mut to_bob, 1);
+    to_alice.decrypt(&first, b"").unwrap();
+    let chain = to_bob.ratchet_mut().sending.as_mut().unwrap();
+    chain.n = u32::MAX - 1;
+    assert!(to_bob.encrypt(b"last", b"", &mut rng(1)).is_ok());
+    let before = to_bob.export();
+    assert_eq!(
+        to_bob.encrypt(b"one more", b"", &mut rng(1)),
+        Err(EncryptError::ChainExhausted)
+    );
+    assert_eq!(to_bob.export(), before);
+}
+
+#[test]
+fn chk15_plaintext_and_associated_data_have_limits() {
+    let (.., mut to_bob, mut to_alice) = established();
+    let (long, ad) = (
+        vec![1; MAX_PLAINTEXT_LEN + 1],
+        vec![2; MAX_ASSOCIATED_DATA_LEN + 1],
+    );
+    let before = to_bob.export();
+    let too_long = EncryptError::PlaintextTooLong {
+        len: long.len(),
+        max: MAX_PLAINTEXT_LEN,
+    };
+    assert_eq!(to_bob.encrypt(&long, b"", &mut rng(1)), Err(too_long));
+    let too_long = EncryptError::AssociatedDataTooLong {
+        len: ad.len(),
+        max: MAX_ASSOCIATED_DATA_LEN,
+    };
+    assert_eq!(to_bob.encrypt(b"", &ad, &mut rng(1)), Err(too_long));
+    assert_eq!(to_bob.export(), before);
+    let message = to_bob.encrypt(&long[1..], &ad[1..], &mut rng(1)).unwrap();
+    assert!(message.len() <= crate::MAX_MESSAGE_LEN);
+    let too_long = DecryptError::AssociatedDataTooLong {
+        len: ad.len(),
+        max: MAX_ASSOCIATED_DATA_LEN,
+    };
+    assert_eq!(to_alice.decrypt(&message, &ad), Err(too_long));
+    assert_eq!(*to_alice.decrypt(&message, &ad[1..]).unwrap(), long[1..]);
+}
+
+#[test]
+fn chk23_low_order_or_non_canonical_ratchet_key_is_rejected() {
+    // Only the peer itself can send one: its own ratchet key is exchanged before the header is encrypted.
+    for (bytes, error) in [
+        ([0; 32], KeyError::SmallOrder),
+        ([0xff; 32], KeyError::NotCanonical),
+    ] {
+        let (.., mut to_bob, mut to_alice) = established();
+        let mut rng = rng(4);
+        let step = to_bob.ratchet_mut().sending_step(&mut rng).unwrap();
+        let (seed, _) = step.chain.key.step();
+        let header = Header {
+            dh: bytes,
+            pn: 1,
+            n: 0,
+            selection: 0,
+        }
+        .to_bytes();
+        let ad = *to_bob.ad();
+        let mut body = b"x".to_vec();
+        assert!(
+            MessageKey::derive(&seed)
+                .seal(&body_ad(&ad, &header, b""), &mut body)
+                .is_ok()
+        );
+        let nonce = header::nonce_of(&body).unwrap();
+        let header =
+            header::seal(&step.chain.header_key, &nonce, &HeaderAd::new(&ad), &header).unwrap();
+        let message = crate::message::Message::encode(None, header, body);
+        assert_refused(&mut to_alice, &message, DecryptError::InvalidPeerKey(error));
+    }
+}
+
+#[test]
+fn chk19_no_second_receiving_step_before_our_own() {
+    // A peer that steps twice without hearing from us: no honest one can.
+    let (.., mut to_bob, mut to_alice) = established();
+    let first = last_of(&mut to_bob, 1);
+    to_alice.decrypt(&first, b"").unwrap();
+    to_bob.ratchet_mut().sending = None;
+    let second = last_of(&mut to_bob, 1);
+    assert_refused(&mut to_alice, &second, DecryptError::Unauthenticated);
+}
+
+#[test]
+fn skipped_messages_of_both_chains_open_later_and_their_keys_go() {
+    let (.., mut to_bob, mut to_alice) = established();
+    let mut rng = rng(7);
+    let mut send =
+        |session: &mut Session, text: &[u8]| session.encrypt(text, b"", &mut rng).unwrap();
+    let a = send(&mut to_bob, b"a");
+    let b = send(&mut to_bob, b"b");
+    let c = send(&mut to_bob, b"c");
+    to_alice.decrypt(&b, b"").unwrap();
+    let reply = send(&mut to_alice, b"reply");
+    to_bob.decrypt(&reply, b"").unwrap();
+    let d = send(&mut to_bob, b"d");
+    let e = send(&mut to_bob, b"e");
+    assert_eq!(*to_alice.decrypt(&e, b"").unwrap(), b"e");
+    // Missing: a and c of the chain before, d of this one.
+    assert_eq!(to_alice.ratchet_mut().skipped.len(), (3, 1));
+    for (message, text) in [(&c, b"c"), (&d, b"d"), (&a, b"a")] {
+        assert_eq!(*to_alice.decrypt(message, b"").unwrap(), text);
+    }
+    assert_eq!(to_alice.ratchet_mut().skipped.len(), (0, 0));
+    for message in [&d, &e] {
+        assert_refused(&mut to_alice, message, DecryptError::AlreadyReceived);
+    }
+    // Of the chain before not even the header key is left.
+    assert_refused(&mut to_alice, &a, DecryptError::Unauthenticated);
+}
+
+#[test]
+fn chk20_a_recipient_without_a_receiving_chain_opens_nothing_on_it() {
+    let (.., mut to_bob, mut to_alice) = established();
+    let first = last_of(&mut to_bob, 1);
+    let ratchet = to_alice.ratchet_mut();
+    let chain = ratchet.receiving.take().unwrap();
+    let located = open::Located::current_for_test(Header {
+        dh: [9; 32],
+        pn: 0,
+        n: chain.n,
+        selection: 0,
+    });
+    let result = ratchet
+        .open(&SessionAd([0; 32]), located, vec![0; 32], b"")
+        .map(|_| ());
+    assert_eq!(result, Err(OpenError::Unauthenticated));
+    drop(first);
+}

@@ -28,7 +28,7 @@ pub enum DecryptError {
     /// Not a message of this protocol. Drop it; a version that is not known may open after an update.
     #[error("message cannot be decoded: {0}")]
     Malformed(#[from] DecodeError),
-    /// The associated data is longer than [`MAX_ASSOCIATED_DATA_LEN`]: a mistake of the caller.
+    /// The associated data is longer than [`MAX_ASSOCIATED_DATA_LEN`](crate::MAX_ASSOCIATED_DATA_LEN): a mistake of the caller.
     #[error("associated data of {len} bytes is longer than the {max} allowed")]
     AssociatedDataTooLong {
         /// Length of the associated data in bytes.
@@ -61,7 +61,7 @@ pub enum DecryptError {
     /// the peer learns that its own is gone.
     #[error("message carries no handshake")]
     NoHandshake,
-    /// It starts a session of its own. Give it to [`Session::accept`] or [`Sessions`](crate::Sessions).
+    /// It starts a session of its own. Give it to [`Session::accept`](crate::Session::accept) or [`Sessions`](crate::Sessions).
     #[error("message belongs to another handshake")]
     OtherHandshake,
     /// It comes from this device itself. Drop it.
@@ -80,7 +80,7 @@ pub enum DecryptError {
     /// It repeats an initial message that was opened before. Drop it.
     #[error("initial message was received before")]
     ReplayedInitialMessage,
-    /// Too many initial messages without a one-time prekey: [`PreKeys::rotate`], publish, replenish; then try again.
+    /// Too many initial messages without a one-time prekey: [`PreKeys::rotate`](crate::PreKeys::rotate), publish, replenish; then try again.
     #[error("the memory of initial messages is full")]
     ReplayMemoryFull,
 }

@@ -1,1 +1,99 @@
+use super::*;
 
+fn seeds(numbers: core::ops::Range<u32>) -> Vec<(u32, MessageSeed)> {
+    numbers
+        .map(|n| (n, MessageSeed::from_bytes(&[7; 32])))
+        .collect()
+}
+
+fn chain(number: u64) -> EarlierChain {
+    EarlierChain {
+        number,
+        header_key: HeaderKey::from_bytes(&[8; 32]),
+    }
+}
+
+const MAX_KEYS: u32 = 4_000;
+
+#[test]
+fn chk31_the_eleventh_chain_drops_the_oldest_with_its_seeds() {
+    let mut skipped = SkippedKeys::new();
+    for number in 1..=10 {
+        skipped.store(number, seeds(0..2), 0);
+        skipped.close(chain(number));
+        skipped.prune(0);
+    }
+    assert_eq!(skipped.len(), (20, MAX_SKIPPED_CHAINS));
+    assert!(skipped.get(1, 0).is_some());
+    skipped.store(11, seeds(0..2), 0);
+    skipped.close(chain(11));
+    skipped.prune(0);
+    assert_eq!(skipped.len(), (20, MAX_SKIPPED_CHAINS));
+    assert!(skipped.get(1, 0).is_none());
+    assert!(skipped.get(2, 0).is_some());
+}
+
+#[test]
+fn chk32_one_seed_too_many_drops_the_oldest() {
+    let mut skipped = SkippedKeys::new();
+    skipped.store(1, seeds(0..MAX_KEYS), 0);
+    skipped.prune(0);
+    assert_eq!(skipped.len().0, MAX_SKIPPED_KEYS);
+    skipped.store(1, seeds(MAX_KEYS..MAX_KEYS + 1), 0);
+    skipped.prune(0);
+    assert_eq!(skipped.len().0, MAX_SKIPPED_KEYS);
+    assert!(skipped.get(1, 0).is_none());
+    assert!(skipped.get(1, 1).is_some());
+    assert!(skipped.get(1, MAX_KEYS).is_some());
+}
+
+#[test]
+fn chk33_a_seed_is_given_up_after_its_age() {
+    let mut skipped = SkippedKeys::new();
+    skipped.store(1, seeds(0..1), 5);
+    skipped.close(chain(1));
+    skipped.prune(5 + MAX_SKIPPED_AGE);
+    assert_eq!(skipped.len(), (1, 1));
+    skipped.prune(5 + MAX_SKIPPED_AGE + 1);
+    assert_eq!(
+        skipped.len(),
+        (0, 0),
+        "the chain's header key goes with its last seed"
+    );
+}
+
+#[test]
+fn a_chain_that_lacks_nothing_is_forgotten() {
+    let mut skipped = SkippedKeys::new();
+    skipped.close(chain(1));
+    assert_eq!(skipped.len(), (0, 0));
+    skipped.store(2, seeds(3..5), 0);
+    skipped.close(chain(2));
+    skipped.remove(2, 4);
+    assert_eq!(skipped.len(), (1, 1));
+    skipped.remove(2, 3);
+    assert_eq!(skipped.len(), (0, 0));
+}
+
+#[test]
+fn an_export_with_a_chain_that_lacks_nothing_is_refused() {
+    let mut skipped = SkippedKeys::new();
+    skipped.store(1, seeds(0..1), 0);
+    skipped.close(chain(1));
+    let mut writer = Writer::new(skipped.export_len());
+    skipped.write(&mut writer);
+    let bytes = writer.finish();
+    assert_eq!(bytes.len(), skipped.export_len() + 1);
+    let read = |current| {
+        SkippedKeys::read(&mut Reader::new(&bytes, 1_000).unwrap(), current).map(|read| read.len())
+    };
+    assert_eq!(read(2), Ok((1, 1)));
+    // Chain 1 cannot be earlier than itself.
+    assert_eq!(read(1), Err(DecodeError::NotCanonical));
+    let mut empty = SkippedKeys::new();
+    empty.chains.push(chain(1));
+    let mut writer = Writer::new(100);
+    empty.write(&mut writer);
+    let bytes = writer.finish();
+    assert!(SkippedKeys::read(&mut Reader::new(&bytes, 1_000).unwrap(), 2).is_err());
+}

@@ -26,3 +26,136 @@ fn generated_structs_match_the_proto_file() {
         generated
     );
 }
+
+fn ordinary() -> Vec<u8> {
+    encode(&Message {
+        handshake: None,
+        header: vec![1; 60],
+        body: vec![2; 20],
+    })
+}
+
+fn decode_message(bytes: &[u8]) -> Result<Message, DecodeError> {
+    decode(bytes, 1_000)
+}
+
+#[test]
+fn chk01_input_over_its_limit_is_rejected() {
+    let bytes = ordinary();
+    assert!(decode::<Message>(&bytes, bytes.len()).is_ok());
+    let (len, max) = (bytes.len(), bytes.len() - 1);
+    assert_eq!(
+        decode::<Message>(&bytes, max),
+        Err(DecodeError::TooLong { len, max })
+    );
+}
+
+#[test]
+fn chk02_unknown_version_is_rejected() {
+    for version in (0..=255).filter(|version| *version != WIRE_VERSION) {
+        let mut bytes = ordinary();
+        bytes[0] = version;
+        assert_eq!(
+            decode_message(&bytes),
+            Err(DecodeError::UnknownVersion { version })
+        );
+    }
+    assert_eq!(decode_message(&[]), Err(DecodeError::Malformed));
+}
+
+#[test]
+fn chk03_truncated_input_is_rejected() {
+    let bytes = ordinary();
+    let header_end = 1 + 2 + 60;
+    for len in 0..bytes.len() {
+        // Cut between two fields it is still protobuf; the message decoder then misses the body.
+        let whole_fields = len == 1 || len == header_end;
+        assert_eq!(
+            decode_message(&bytes[..len]).is_ok(),
+            whole_fields,
+            "cut at {len}"
+        );
+        assert!(
+            crate::message::Message::decode(&bytes[..len]).is_err(),
+            "cut at {len}"
+        );
+    }
+}
+
+#[test]
+fn chk04_other_encodings_of_the_same_message_are_rejected() {
+    let bytes = ordinary();
+    let (header, body) = bytes[1..].split_at(62);
+    let with =
+        |parts: &[&[u8]]| decode_message(&[&[WIRE_VERSION], parts.concat().as_slice()].concat());
+    assert!(with(&[header, body]).is_ok());
+    assert_eq!(
+        with(&[body, header]),
+        Err(DecodeError::NotCanonical),
+        "order"
+    );
+    assert_eq!(
+        with(&[header, header, body]),
+        Err(DecodeError::NotCanonical),
+        "repeated field"
+    );
+    assert_eq!(
+        with(&[header, body, &[0x50, 0x01]]),
+        Err(DecodeError::NotCanonical),
+        "unknown field"
+    );
+    let long_varint = [&[0x12, 0xbc, 0x00], &header[2..]].concat();
+    assert_eq!(
+        with(&[&long_varint, body]),
+        Err(DecodeError::NotCanonical),
+        "long varint"
+    );
+    assert!(with(&[header, body, &[0x00]]).is_err(), "trailing byte");
+    let mut default = encode(&OneTimePreKeys {
+        id: 0,
+        one_time_prekey: vec![1],
+        kem_prekey: vec![],
+        signature: vec![],
+    });
+    default.splice(1..1, [0x08, 0x00]);
+    assert_eq!(
+        decode::<OneTimePreKeys>(&default, 100),
+        Err(DecodeError::NotCanonical),
+        "explicit default"
+    );
+}
+
+#[test]
+fn chk14_body_outside_its_limits_is_rejected() {
+    let message = |len| {
+        encode(&Message {
+            handshake: None,
+            header: vec![1; 60],
+            body: vec![2; len],
+        })
+    };
+    let max = crate::MAX_PLAINTEXT_LEN + 16;
+    let decode = |len| crate::message::Message::decode(&message(len)).map(|_| ());
+    assert_eq!(decode(16), Ok(()));
+    assert_eq!(decode(15), Err(DecodeError::Malformed));
+    assert_eq!(decode(max), Ok(()));
+    assert_eq!(
+        decode(max + 1),
+        Err(DecodeError::TooLong { len: max + 1, max })
+    );
+}
+
+#[test]
+fn every_field_of_a_message_has_exactly_its_length() {
+    for len in [0, 59, 61] {
+        let bytes = encode(&Message {
+            handshake: None,
+            header: vec![1; len],
+            body: vec![2; 20],
+        });
+        assert!(matches!(
+            crate::message::Message::decode(&bytes),
+            Err(DecodeError::Malformed)
+        ));
+    }
+}
