@@ -69,6 +69,3 @@ pub(crate) fn associated_data(
     out.extend_from_slice(conversation.as_bytes());
     out
 }
-
-#[cfg(test)]
-pub(crate) mod tests;

@@ -11,6 +11,7 @@ use crate::content::Content;
 use crate::franking::{FrankingKey, FrankingTag};
 use crate::parts::{Franked, MAX_PAYLOAD_LEN};
 use crate::payload::{Payload, PayloadHeader};
+use crate::seal::SentMessage;
 use crate::stamp::{Claim, MAX_CONTEXT_LEN};
 use crate::wire::{self, DecodeError, VERSION};
 
@@ -41,6 +42,16 @@ impl Evidence {
             header,
             franked,
         }
+    }
+
+    /// Joins a claim and a message that need not belong together: what a hostile reporter would do, so that
+    /// an intake and its reviewers can be tried.
+    ///
+    /// # Security
+    /// Nothing is checked here. [`accept`](crate::accept) and [`review`](crate::review()) trust no evidence, whoever made
+    /// it: they refuse a report of it, unless it is genuine after all.
+    pub fn unverified(claim: Claim, message: SentMessage) -> Self {
+        Self::new(claim, message.header, message.franked)
     }
 
     /// The claim that a report of this message makes.

@@ -74,3 +74,13 @@ pub use wire::{DecodeError, VERSION};
 /// The specification, SPEC.md.
 #[doc = include_str!("../SPEC.md")]
 pub mod spec {}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+mod salamander;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+mod test_world;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+mod vectors;

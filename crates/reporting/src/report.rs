@@ -377,4 +377,4 @@ pub enum DraftError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -88,6 +88,11 @@ impl Stamp {
         Self(bytes)
     }
 
+    /// The stamp with these 32 bytes, genuine or not.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -113,6 +118,15 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// A claim that anyone can make: only the provider can tell whether it is true.
+    pub fn new(tag: FrankingTag, context: StampContext, stamp: Stamp) -> Self {
+        Self {
+            tag,
+            context,
+            stamp,
+        }
+    }
+
     /// The message's franking tag.
     pub fn tag(&self) -> &FrankingTag {
         &self.tag

@@ -1,1 +1,88 @@
 //! Tests of `content.rs`.
+
+use super::*;
+
+fn all() -> Vec<Content> {
+    let tag = FrankingTag::from_bytes([8; 32]);
+    vec![
+        Content::Text("héllo".into()),
+        Content::Text(String::new()),
+        Content::Edit {
+            of: tag,
+            text: "better".into(),
+        },
+        Content::Deletion { of: tag },
+        Content::Reaction {
+            to: tag,
+            reaction: "👍".into(),
+        },
+        Content::Reaction {
+            to: tag,
+            reaction: String::new(),
+        },
+        Content::Application {
+            kind: "application/x-poll".into(),
+            body: vec![0, 255],
+        },
+    ]
+}
+
+#[test]
+fn every_kind_round_trips() {
+    for content in all() {
+        assert_eq!(
+            Content::decode(&content.encode().unwrap()).as_ref(),
+            Some(&content)
+        );
+        assert!(!format!("{content:?}").contains("better"));
+    }
+}
+
+#[test]
+fn chk59_content_out_of_form_is_refused() {
+    let long_reaction = [&[REACTION][..], &[8; 32], &[b'x'; MAX_REACTION_LEN + 1]].concat();
+    let bad: [&[u8]; 9] = [
+        &[],
+        &[0],
+        &[6, 1],
+        &[TEXT, 0xff],
+        &[EDIT, 1],
+        &[DELETION, 0],
+        &long_reaction,
+        &[APPLICATION, 0, 1],
+        &[APPLICATION, 1, b' ', 1],
+    ];
+    for bytes in bad {
+        assert_eq!(Content::decode(bytes), None, "{bytes:?}");
+    }
+    let trailing = [&[DELETION][..], &[8; 33]].concat();
+    assert_eq!(Content::decode(&trailing), None);
+    assert!(Content::decode(&long_reaction[..33 + MAX_REACTION_LEN]).is_some());
+}
+
+#[test]
+fn what_cannot_be_read_cannot_be_written() {
+    let to = FrankingTag::from_bytes([8; 32]);
+    assert!(
+        Content::Reaction {
+            to,
+            reaction: "x".repeat(MAX_REACTION_LEN + 1)
+        }
+        .encode()
+        .is_none()
+    );
+    assert!(
+        Content::Application {
+            kind: String::new(),
+            body: vec![]
+        }
+        .encode()
+        .is_none()
+    );
+    let kind = "x".repeat(MAX_APPLICATION_KIND_LEN + 1);
+    assert!(
+        Content::Application { kind, body: vec![] }
+            .encode()
+            .is_none()
+    );
+}

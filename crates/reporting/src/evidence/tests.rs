@@ -1,1 +1,58 @@
 //! Tests of `evidence.rs`.
+
+use super::*;
+use crate::seal::SentMessage;
+use crate::test_world::*;
+
+#[test]
+fn evidence_and_sent_messages_round_trip() {
+    let mut world = World::new(1);
+    let delivered = world.alice_says("hello");
+    for evidence in [delivered.opened.evidence(), &delivered.own] {
+        let bytes = evidence.encode();
+        let again = Evidence::decode(&bytes).unwrap();
+        assert_eq!(*again.encode(), *bytes);
+        assert_eq!(again.content().unwrap().as_text(), Some("hello"));
+        assert!(bytes.len() <= "hello".len() + 230, "{}", bytes.len());
+    }
+    assert!(format!("{:?}", delivered.own).starts_with("Evidence { claim: Claim {"));
+}
+
+#[test]
+fn chk73_evidence_of_another_message_is_refused() {
+    let mut world = World::new(2);
+    let bytes = world.alice_says("hello").own.encode();
+    let stamp = bytes.len() - world_tail();
+    for index in 0..bytes.len() {
+        let mut altered = bytes.to_vec();
+        altered[index] ^= 0x01;
+        // The device cannot tell a wrong stamp, time or device: the provider will.
+        assert!(
+            Evidence::decode(&altered).is_err() || (33..stamp).contains(&index),
+            "{index}"
+        );
+    }
+    for cut in 0..bytes.len() {
+        assert!(Evidence::decode(&bytes[..cut]).is_err());
+    }
+    assert!(Evidence::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
+}
+
+/// Franking key and parts of "hello".
+fn world_tail() -> usize {
+    32 + 1 + 4 + 54 + 4 + 6
+}
+
+#[test]
+fn chk92_stored_sent_message_out_of_form_is_refused() {
+    let mut world = World::new(3);
+    let payload = Payload::text(world.header(true), "hello").unwrap();
+    let (_, sent) = world.seal(true, &payload);
+    let bytes = sent.encode();
+    let again = SentMessage::decode(&bytes).unwrap();
+    assert!(again.tag().matches(sent.tag()));
+    for cut in 0..bytes.len() {
+        assert!(SentMessage::decode(&bytes[..cut]).is_err());
+    }
+    assert!(SentMessage::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
+}

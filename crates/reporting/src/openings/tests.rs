@@ -1,1 +1,65 @@
 //! Tests of `openings.rs`.
+
+use super::*;
+use crate::test_world::*;
+
+#[test]
+fn chk84_openings_out_of_form_are_refused() {
+    let mut world = World::new(1);
+    let message = world.alice_says("hello").own;
+    let padded = encode(
+        Reason::Spam,
+        "note",
+        [(&message, PartSet::all(2))].into_iter(),
+    );
+    let len = padding::unpadded_len(&padded).unwrap();
+    let plain = &padded[..len];
+    let repad = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        padding::pad(&mut bytes);
+        bytes
+    };
+    assert!(Openings::parse(&repad(plain)).is_some());
+    assert!(Openings::parse(plain).is_none(), "not padded");
+    for cut in 0..len {
+        assert!(Openings::parse(&repad(&plain[..cut])).is_none(), "{cut}");
+    }
+    assert!(
+        Openings::parse(&repad(&[plain, &[0]].concat())).is_none(),
+        "trailing byte"
+    );
+    let set = 8 + 1 + 32 + 64;
+    let alterations: [(usize, u8, &str); 7] = [
+        (0, 0, "reason 0"),
+        (0, 17, "reason 17"),
+        (3, 0xff, "note not in UTF-8"),
+        (7, 2, "an opening missing"),
+        (8, 1, "one part"),
+        (8, 33, "33 parts"),
+        (set, 0x80, "a part that does not exist is shown"),
+    ];
+    for (index, value, what) in alterations {
+        let mut altered = plain.to_vec();
+        altered[index] = value;
+        assert!(Openings::parse(&repad(&altered)).is_none(), "{what}");
+    }
+    let long = "x".repeat(MAX_NOTE_LEN + 1);
+    let long = encode(
+        Reason::Spam,
+        &long,
+        [(&message, PartSet::HEADER)].into_iter(),
+    );
+    assert!(Openings::parse(&long).is_none(), "note too long");
+    let many = vec![(&message, PartSet::HEADER); MAX_REPORTED + 1];
+    assert!(
+        Openings::parse(&encode(Reason::Spam, "", many.into_iter())).is_none(),
+        "31 openings"
+    );
+}
+
+#[test]
+fn part_sets_hold_32_parts() {
+    assert!(PartSet::all(32).contains(31));
+    assert!(!PartSet::all(32).contains(32));
+    assert!(!PartSet::HEADER.with(40).contains(40));
+}

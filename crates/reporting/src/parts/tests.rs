@@ -1,1 +1,43 @@
 //! Tests of `parts.rs`.
+
+use super::*;
+
+fn encoded(lens: &[usize]) -> Zeroizing<Vec<u8>> {
+    let parts: Vec<Vec<u8>> = lens.iter().map(|len| vec![0; *len]).collect();
+    encode_parts(parts.iter().map(Vec::as_slice))
+}
+
+#[test]
+fn chk57_number_and_lengths_of_parts_are_checked() {
+    assert!(Parts::parse(&encoded(&[0, 0])).is_some());
+    assert!(Parts::parse(&encoded(&[0; 32])).is_some());
+    assert!(Parts::parse(&encoded(&[MAX_PAYLOAD_LEN - 9, 0])).is_some());
+    let bad = [
+        encoded(&[0]),
+        encoded(&[0; 33]),
+        encoded(&[MAX_PAYLOAD_LEN - 8, 0]),
+        Zeroizing::new(vec![]),
+        Zeroizing::new([encoded(&[1, 1]).as_slice(), &[0]].concat()),
+        Zeroizing::new(encoded(&[1, 1])[..10].to_vec()),
+        Zeroizing::new(vec![2, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]),
+    ];
+    for bytes in bad {
+        assert!(Parts::parse(&bytes).is_none());
+    }
+}
+
+#[test]
+fn franked_bytes_survive_padding_and_show_nothing() {
+    let franked = Franked::new(&FrankingKey::from_bytes([3; 32]), &encoded(&[54, 10]));
+    let again = Franked::unpad(franked.padded()).unwrap();
+    assert_eq!(again.as_bytes(), franked.as_bytes());
+    assert!(again.tag().matches(&franked.tag()));
+    assert_eq!(format!("{franked:?}"), "Franked { parts: 2, .. }");
+}
+
+#[test]
+fn plaintext_past_the_bound_is_refused() {
+    let mut long = Zeroizing::new(vec![0; MAX_PLAINTEXT_LEN + 1]);
+    long[40] = 0x80;
+    assert!(Franked::unpad(long).is_none());
+}

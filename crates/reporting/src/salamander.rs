@@ -1,0 +1,261 @@
+//! DGRW18, "invisible salamanders": one ciphertext that opens under two keys, built and then refused.
+//!
+//! Poly1305 is a polynomial over GF(2^130 - 5) plus a constant; for two known keys one free block is a
+//! linear equation. The arithmetic below solves it, so that the attack tried here is a real one.
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload as AeadPayload};
+use chacha20poly1305::{ChaCha20Poly1305, Nonce};
+
+use crate::channel::associated_data;
+use crate::parts::Franked;
+use crate::test_world::*;
+use crate::*;
+
+/// A number below 2^192, least significant limb first.
+type Number = [u64; 3];
+
+const P: Number = [0xffff_ffff_ffff_fffb, u64::MAX, 3];
+
+fn sub_p(a: Number) -> Number {
+    let mut out = a;
+    let mut borrow = false;
+    for (limb, p) in out.iter_mut().zip(P) {
+        let (x, b1) = limb.overflowing_sub(p);
+        let (x, b2) = x.overflowing_sub(u64::from(borrow));
+        (*limb, borrow) = (x, b1 || b2);
+    }
+    if borrow { a } else { out }
+}
+
+fn add(a: Number, b: Number) -> Number {
+    let mut out = [0; 3];
+    let mut carry = 0u128;
+    for i in 0..3 {
+        carry += u128::from(a[i]) + u128::from(b[i]);
+        out[i] = carry as u64;
+        carry >>= 64;
+    }
+    sub_p(out)
+}
+
+fn mul(a: Number, b: Number) -> Number {
+    let mut out = [0; 3];
+    for bit in (0..130).rev() {
+        out = add(out, out);
+        if b[bit / 64] >> (bit % 64) & 1 == 1 {
+            out = add(out, a);
+        }
+    }
+    out
+}
+
+fn pow(a: Number, exponent: Number) -> Number {
+    let mut out = [1, 0, 0];
+    for bit in (0..130).rev() {
+        out = mul(out, out);
+        if exponent[bit / 64] >> (bit % 64) & 1 == 1 {
+            out = mul(out, a);
+        }
+    }
+    out
+}
+
+fn neg(a: Number) -> Number {
+    mul(a, [P[0] - 1, P[1], P[2]])
+}
+
+fn number(value: u128, top: u64) -> Number {
+    [value as u64, (value >> 64) as u64, top]
+}
+
+/// The block function of ChaCha20 (RFC 8439) at counter 0: its first 32 bytes are Poly1305's `r || s`.
+fn poly_key(key: &[u8; 32], nonce: &[u8; 12]) -> (Number, u128) {
+    let word = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap());
+    let mut state = [0u32; 16];
+    for (i, constant) in b"expand 32-byte k".chunks(4).enumerate() {
+        state[i] = word(constant);
+    }
+    for (i, chunk) in key.chunks(4).enumerate() {
+        state[4 + i] = word(chunk);
+    }
+    for (i, chunk) in nonce.chunks(4).enumerate() {
+        state[13 + i] = word(chunk);
+    }
+    let start = state;
+    let mut quarter = |a: usize, b: usize, c: usize, d: usize| {
+        for (x, y, z, turn) in [(a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)] {
+            state[x] = state[x].wrapping_add(state[y]);
+            state[z] = (state[z] ^ state[x]).rotate_left(turn);
+        }
+    };
+    for _ in 0..10 {
+        for i in 0..4 {
+            quarter(i, 4 + i, 8 + i, 12 + i);
+        }
+        for i in 0..4 {
+            quarter(i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4);
+        }
+    }
+    let half = |at: usize| {
+        let words = (0..4)
+            .rev()
+            .map(|i| state[at + i].wrapping_add(start[at + i]));
+        words.fold(0u128, |value, word| value << 32 | u128::from(word))
+    };
+    let r = half(0) & 0x0fff_fffc_0fff_fffc_0fff_fffc_0fff_ffff;
+    (number(r, 0), half(4))
+}
+
+/// Poly1305 of the AEAD's input, without the final addition of `s`, the block at `skip` taken as zero and
+/// without its top bit; and `r` to the power that block is multiplied with.
+fn hash(r: Number, input: &[u8], skip: usize) -> (Number, Number) {
+    let (mut sum, mut power) = ([0; 3], [0; 3]);
+    for (i, block) in input.chunks(16).enumerate() {
+        if i == skip {
+            power = [1, 0, 0];
+        } else {
+            let value = u128::from_le_bytes(block.try_into().unwrap());
+            sum = add(sum, number(value, 1));
+        }
+        sum = mul(sum, r);
+        power = mul(power, r);
+    }
+    (sum, power)
+}
+
+fn crypt(key: [u8; 32], nonce: &Nonce, plaintext: &[u8]) -> Vec<u8> {
+    let mut out = ChaCha20Poly1305::new(&key.into())
+        .encrypt(nonce, plaintext)
+        .unwrap();
+    out.truncate(plaintext.len());
+    out
+}
+
+/// A ciphertext, with its tag, that opens under both keys; under the first to `plaintext` but for the 16
+/// bytes at `free`. `None` if the equation has no solution in a block for this plaintext.
+fn salamander(
+    keys: [[u8; 32]; 2],
+    nonce: &Nonce,
+    aad: &[u8],
+    plaintext: &[u8],
+    free: usize,
+) -> Option<Vec<u8>> {
+    let mut ciphertext = crypt(keys[0], nonce, plaintext);
+    let mut input = aad.to_vec();
+    input.resize(aad.len().next_multiple_of(16), 0);
+    let skip = input.len() / 16 + free / 16;
+    let start = input.len() + free;
+    input.extend_from_slice(&ciphertext);
+    assert_eq!((input.len() % 16, free % 16), (0, 0));
+    input.extend_from_slice(&(aad.len() as u64).to_le_bytes());
+    input.extend_from_slice(&(ciphertext.len() as u64).to_le_bytes());
+    let [(r1, s1), (r2, s2)] = keys.map(|key| poly_key(&key, &(*nonce).into()));
+    let ((c1, a1), (c2, a2)) = (hash(r1, &input, skip), hash(r2, &input, skip));
+    // c1 + x a1 + s1 = c2 + x a2 + s2 modulo 2^128: one x for each multiple of 2^128 between them.
+    let inverse = pow(add(a1, neg(a2)), [P[0] - 2, P[1], P[2]]);
+    let difference = add(number(s2, 0), neg(number(s1, 0)));
+    let constant = add(difference, add(c2, neg(c1)));
+    for multiple in 0..4 {
+        for shift in [[0, 0, multiple], neg([0, 0, multiple])] {
+            let x = mul(add(constant, shift), inverse);
+            if x[2] != 1 {
+                continue;
+            }
+            let block = u128::from(x[0]) | u128::from(x[1]) << 64;
+            input[start..start + 16].copy_from_slice(&block.to_le_bytes());
+            ciphertext[free..free + 16].copy_from_slice(&block.to_le_bytes());
+            for (r, s) in [(r1, s1), (r2, s2)] {
+                let (sum, _) = hash(r, &input, usize::MAX);
+                let tag = (u128::from(sum[0]) | u128::from(sum[1]) << 64).wrapping_add(s);
+                let sealed = [ciphertext.as_slice(), &tag.to_le_bytes()].concat();
+                if keys
+                    .iter()
+                    .all(|key| decrypt(*key, nonce, aad, &sealed).is_some())
+                {
+                    return Some(sealed);
+                }
+            }
+        }
+    }
+    None
+}
+
+fn decrypt(key: [u8; 32], nonce: &Nonce, aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    let payload = AeadPayload { msg: sealed, aad };
+    ChaCha20Poly1305::new(&key.into())
+        .decrypt(nonce, payload)
+        .ok()
+}
+
+#[test]
+fn invisible_salamander_message_that_opens_under_two_keys_is_withheld() {
+    let mut world = World::new(1);
+    let keys = [[0x11; 32], [0x22; 32]];
+    let nonce = ToyChannel::nonce(0);
+    // Content with room for the free block, tried until the equation has a solution.
+    let (sealed, tag) = (0..64)
+        .find_map(|attempt| {
+            let header = PayloadHeader::new(world.conversation(), 0, NOON);
+            let content = Content::Application {
+                kind: "x".into(),
+                body: vec![attempt; 120],
+            };
+            let payload = Payload::new(header, content).unwrap();
+            let franked = Franked::generate(payload.encoded_parts(), &mut world.rng);
+            let aad = associated_data(&franked.tag(), &world.alice, &world.conversation());
+            let sealed = salamander(keys, &nonce, &aad, &franked.padded(), 128)?;
+            Some((sealed, franked.tag()))
+        })
+        .expect("a ciphertext that opens under both keys");
+    let aad = associated_data(&tag, &world.alice, &world.conversation());
+    let opened = keys.map(|key| decrypt(key, &nonce, &aad, &sealed).expect("the channel opens it"));
+    assert_ne!(opened[0], opened[1], "one ciphertext, two plaintexts");
+
+    let audience = Audience::Direct(world.bob.account.clone());
+    let claim = world
+        .stamp_keys
+        .stamp(&tag, &world.alice, &audience, world.now)
+        .unwrap();
+    let envelope = Envelope::new(tag, [&0u64.to_be_bytes()[..], &sealed].concat());
+    let delivery = Delivery::new(&claim, envelope, &world.bob_key).unwrap();
+    let delivery = delivery
+        .authenticate(&world.bob_key, &world.bob.account)
+        .unwrap();
+    for key in keys {
+        let mut channel = ToyChannel { key, next: 0 };
+        // The free block changes the content and with it the tag, which the block depends on: not even the
+        // first of the two can be shown.
+        assert!(matches!(
+            open(&mut channel, &delivery),
+            Err(OpenError::Withheld(_))
+        ));
+    }
+}
+
+/// The published break: an attachment's one ciphertext, reported by it or de-duplicated by it, was two pictures.
+#[test]
+fn invisible_salamander_attachment_is_refused_as_the_second_picture() {
+    let keys = [[0x33; 32], [0x44; 32]];
+    let nonce = ToyChannel::nonce(0);
+    let (sealed, first) = (0..64u8)
+        .find_map(|attempt| {
+            let picture = [attempt; 256];
+            let sealed = salamander(keys, &nonce, b"", &picture, 64)?;
+            let first = decrypt(keys[0], &nonce, b"", &sealed)?;
+            Some((sealed, first))
+        })
+        .expect("a ciphertext that opens under both keys");
+    let second = decrypt(keys[1], &nonce, b"", &sealed).unwrap();
+    let key = AttachmentKey::from_bytes(keys[0]);
+    let attachment = Attachment::new("image/png", &first, &sealed, key, "blob").unwrap();
+    assert_eq!(
+        attachment.check_ciphertext(&sealed),
+        Ok(()),
+        "the ciphertext alone does not tell"
+    );
+    assert_eq!(attachment.check_plaintext(&first), Ok(()));
+    assert_eq!(
+        attachment.check_plaintext(&second),
+        Err(AttachmentError::OtherBytes)
+    );
+}

@@ -1,0 +1,307 @@
+//! Alice, Bob, their provider and a toy channel, for tests of the whole path.
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload as AeadPayload};
+use chacha20poly1305::{ChaCha20Poly1305, Nonce};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{CryptoRng, SeedableRng};
+use zeroize::Zeroizing;
+
+use crate::channel::associated_data;
+use crate::*;
+
+/// A channel for tests alone: one static key each way, the nonce a counter in clear, no ratchet, no forward
+/// secrecy. It has the three properties that [`Channel`] asks for.
+#[derive(Clone)]
+pub(crate) struct ToyChannel {
+    pub(crate) key: [u8; 32],
+    pub(crate) next: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("toy channel refused")]
+pub(crate) struct ToyError;
+
+impl ToyChannel {
+    pub(crate) fn new(key: u8) -> Self {
+        Self {
+            key: [key; 32],
+            next: 0,
+        }
+    }
+
+    pub(crate) fn nonce(counter: u64) -> Nonce {
+        let mut nonce = [0; 12];
+        nonce[4..].copy_from_slice(&counter.to_be_bytes());
+        nonce.into()
+    }
+}
+
+impl Channel for ToyChannel {
+    type Error = ToyError;
+
+    fn encrypt(
+        &mut self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+        _: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, ToyError> {
+        let cipher = ChaCha20Poly1305::new(&self.key.into());
+        let payload = AeadPayload {
+            msg: plaintext,
+            aad: associated_data,
+        };
+        let body = cipher
+            .encrypt(&Self::nonce(self.next), payload)
+            .map_err(|_| ToyError)?;
+        let mut out = self.next.to_be_bytes().to_vec();
+        out.extend(body);
+        self.next += 1;
+        Ok(out)
+    }
+
+    fn decrypt(
+        &mut self,
+        ciphertext: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, ToyError> {
+        let (counter, body) = ciphertext.split_first_chunk().ok_or(ToyError)?;
+        let counter = u64::from_be_bytes(*counter);
+        if counter < self.next {
+            return Err(ToyError);
+        }
+        let cipher = ChaCha20Poly1305::new(&self.key.into());
+        let payload = AeadPayload {
+            msg: body,
+            aad: associated_data,
+        };
+        let plaintext = cipher
+            .decrypt(&Self::nonce(counter), payload)
+            .map_err(|_| ToyError)?;
+        self.next = counter + 1;
+        Ok(Zeroizing::new(plaintext))
+    }
+}
+
+pub(crate) const DAY: u64 = EPOCH_MS;
+/// Noon of day 20,000.
+pub(crate) const NOON: Timestamp = Timestamp(20_000 * DAY + DAY / 2);
+
+pub(crate) fn account(name: &str) -> AccountId {
+    AccountId::new(name).unwrap()
+}
+
+pub(crate) fn device(name: &str, device: u32) -> Sender {
+    Sender::new(account(name), DeviceId(device))
+}
+
+pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+/// Two people and their provider.
+pub(crate) struct World {
+    pub(crate) alice: Sender,
+    pub(crate) bob: Sender,
+    pub(crate) stamp_keys: StampKeys,
+    pub(crate) alice_key: DeliveryKey,
+    pub(crate) bob_key: DeliveryKey,
+    pub(crate) acceptance_key: AcceptanceKey,
+    pub(crate) moderation: ModerationKeyPair,
+    pub(crate) now: Timestamp,
+    pub(crate) rng: ChaCha20Rng,
+    /// Alice's end of the channel to Bob, and Bob's end of it.
+    pub(crate) to_bob: (ToyChannel, ToyChannel),
+    pub(crate) to_alice: (ToyChannel, ToyChannel),
+    sequences: [u64; 2],
+}
+
+/// One message that went all the way.
+pub(crate) struct Delivered {
+    pub(crate) claim: Claim,
+    pub(crate) opened: OpenedMessage,
+    pub(crate) own: Evidence,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut rng = rng(seed);
+        let mut stamp_keys = StampKeys::generate("eu", NOON, &mut rng).unwrap();
+        stamp_keys.advance_to(NOON).unwrap();
+        Self {
+            alice: device("alice", 1),
+            bob: device("bob", 7),
+            stamp_keys,
+            alice_key: DeliveryKey::generate(&mut rng),
+            bob_key: DeliveryKey::generate(&mut rng),
+            acceptance_key: AcceptanceKey::generate(&mut rng),
+            moderation: ModerationKeyPair::generate(&mut rng),
+            now: NOON,
+            rng,
+            to_bob: (ToyChannel::new(1), ToyChannel::new(1)),
+            to_alice: (ToyChannel::new(2), ToyChannel::new(2)),
+            sequences: [0, 0],
+        }
+    }
+
+    pub(crate) fn conversation(&self) -> ConversationId {
+        ConversationId::direct(&self.alice.account, &self.bob.account)
+    }
+
+    pub(crate) fn header(&mut self, from_alice: bool) -> PayloadHeader {
+        let sequence = &mut self.sequences[usize::from(from_alice)];
+        *sequence += 1;
+        let sequence = *sequence - 1;
+        PayloadHeader::new(self.conversation(), sequence, Timestamp(self.now.0 - 250))
+    }
+
+    /// Alice says something to Bob.
+    pub(crate) fn alice_says(&mut self, text: &str) -> Delivered {
+        let header = self.header(true);
+        self.send(true, &Payload::text(header, text).unwrap())
+    }
+
+    /// Bob says something to Alice.
+    pub(crate) fn bob_says(&mut self, text: &str) -> Delivered {
+        let header = self.header(false);
+        self.send(false, &Payload::text(header, text).unwrap())
+    }
+
+    /// Seals, stamps and delivers through encoded bytes, a second later than the one before.
+    pub(crate) fn send(&mut self, from_alice: bool, payload: &Payload) -> Delivered {
+        self.now.0 += 1_000;
+        let (envelope, sent) = self.seal(from_alice, payload);
+        let (sender, recipient) = self.ends(from_alice);
+        let audience = Audience::Direct(recipient.account.clone());
+        let claim = self
+            .stamp_keys
+            .stamp(envelope.tag(), &sender, &audience, self.now)
+            .unwrap();
+        let (sender_key, key) = self.keys(from_alice);
+        let delivery = Delivery::new(&claim, envelope, &key).unwrap().encode();
+        let receipt = Receipt::new(&claim, &sender_key).encode();
+        let delivery = Delivery::decode(&delivery)
+            .unwrap()
+            .authenticate(&key, &recipient.account)
+            .unwrap();
+        let opened = open(self.receiving(from_alice), &delivery).unwrap();
+        let own = Receipt::decode(&receipt)
+            .unwrap()
+            .authenticate(&sender_key, &sent)
+            .unwrap();
+        Delivered { claim, opened, own }
+    }
+
+    pub(crate) fn seal(&mut self, from_alice: bool, payload: &Payload) -> (Envelope, SentMessage) {
+        let (sender, _) = self.ends(from_alice);
+        let channel = if from_alice {
+            &mut self.to_bob.0
+        } else {
+            &mut self.to_alice.0
+        };
+        let Sealed { envelope, sent } = seal(channel, &sender, payload, &mut self.rng).unwrap();
+        (Envelope::decode(&envelope.encode()).unwrap(), sent)
+    }
+
+    pub(crate) fn receiving(&mut self, from_alice: bool) -> &mut ToyChannel {
+        if from_alice {
+            &mut self.to_bob.1
+        } else {
+            &mut self.to_alice.1
+        }
+    }
+
+    pub(crate) fn ends(&self, from_alice: bool) -> (Sender, Sender) {
+        let (alice, bob) = (self.alice.clone(), self.bob.clone());
+        if from_alice {
+            (alice, bob)
+        } else {
+            (bob, alice)
+        }
+    }
+
+    fn keys(&self, from_alice: bool) -> (DeliveryKey, DeliveryKey) {
+        let (alice, bob) = (self.alice_key.clone(), self.bob_key.clone());
+        if from_alice {
+            (alice, bob)
+        } else {
+            (bob, alice)
+        }
+    }
+
+    /// Seals a plaintext a malicious Alice made, stamped and delivered under `tag`.
+    pub(crate) fn deliver_plaintext(
+        &mut self,
+        plaintext: &[u8],
+        tag: FrankingTag,
+    ) -> AuthenticDelivery {
+        let data = associated_data(&tag, &self.alice, &self.conversation());
+        let ciphertext = self
+            .to_bob
+            .0
+            .encrypt(plaintext, &data, &mut self.rng)
+            .unwrap();
+        let audience = Audience::Direct(self.bob.account.clone());
+        let claim = self
+            .stamp_keys
+            .stamp(&tag, &self.alice, &audience, self.now)
+            .unwrap();
+        let envelope = Envelope::new(tag, ciphertext);
+        let delivery = Delivery::new(&claim, envelope, &self.bob_key).unwrap();
+        delivery
+            .authenticate(&self.bob_key, &self.bob.account)
+            .unwrap()
+    }
+
+    /// Bob's draft about these messages, shown whole.
+    pub(crate) fn draft(&self, messages: &[&Evidence]) -> ReportDraft {
+        let mut draft = ReportDraft::new(self.bob.clone(), Reason::Spam);
+        for evidence in messages {
+            draft.add(evidence, Disclosure::Whole).unwrap();
+        }
+        draft
+    }
+
+    pub(crate) fn report(&mut self, messages: &[&Evidence]) -> Report {
+        let draft = self.draft(messages);
+        self.seal_report(&draft)
+    }
+
+    pub(crate) fn seal_report(&mut self, draft: &ReportDraft) -> Report {
+        let report = draft
+            .seal(&self.bob_key, self.moderation.public_key(), &mut self.rng)
+            .unwrap();
+        Report::decode(&report.encode()).unwrap()
+    }
+
+    pub(crate) fn accept(&self, report: Report) -> Result<AcceptedReport, Rejection> {
+        accept(
+            report,
+            &self.stamp_keys,
+            &self.bob_key,
+            self.now,
+            &mut |_: &Nullifier| false,
+        )
+    }
+
+    /// Intake and review, through the bytes of the reviewers' queue.
+    pub(crate) fn verify(&self, report: Report) -> Result<VerifiedReport, Rejection> {
+        let queued = self.accept(report)?.encode(&self.acceptance_key);
+        review(
+            AcceptedReport::decode(&queued, &self.acceptance_key).unwrap(),
+            &self.moderation,
+        )
+    }
+
+    /// A report of Bob's about claims and openings of his making, with every MAC and seal right.
+    pub(crate) fn forge(&mut self, claims: &[Claim], openings: &[u8]) -> Report {
+        let (reporter, key) = (self.bob.clone(), self.bob_key.clone());
+        report::tests::forge(
+            &reporter,
+            &key,
+            claims,
+            openings,
+            self.moderation.public_key(),
+            &mut self.rng,
+        )
+    }
+}
