@@ -58,6 +58,8 @@ mod sessions;
 mod skipped;
 #[cfg(test)]
 mod test_support;
+#[cfg(test)]
+mod vectors;
 mod wire;
 
 pub use bundle::{BundleError, MAX_BUNDLE_PART_LEN, PreKeyBundle};

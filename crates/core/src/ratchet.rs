@@ -28,7 +28,7 @@ mod open;
 
 pub(crate) use export::MAX_RATCHET_EXPORT_LEN;
 pub use open::MAX_FORWARD_JUMP;
-pub(crate) use open::{OpenError, Opened};
+pub(crate) use open::{Located, OpenError, Opened};
 
 /// Why a message was not encrypted. Nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -12,7 +12,7 @@ use crate::identity::{IdentityKey, IdentityKeyPair};
 use crate::message::{MAX_ASSOCIATED_DATA_LEN, Message};
 use crate::pqxdh::{self, Handshake, HandshakeDigest, SessionAd};
 use crate::prekeys::{PreKeys, SpentPreKey};
-use crate::ratchet::{EncryptError, Opened, Ratchet, SealedHeader};
+use crate::ratchet::{EncryptError, Located, Opened, Ratchet, SealedHeader};
 
 mod error;
 mod export;
@@ -232,18 +232,30 @@ impl Session {
         {
             return Err(DecryptError::Unauthenticated);
         }
-        let nonce = header::nonce_of(&message.body).ok_or(DecryptError::Unauthenticated)?;
         // CHK-18: a header that opens under none of the session's header keys is not the session's.
-        let located = self
-            .ratchet
-            .locate(
-                &self.ad,
-                &SealedHeader {
-                    bytes: &message.header,
-                    nonce,
-                },
-            )
-            .ok_or(DecryptError::Unauthenticated)?;
+        let located = self.locate(&message).ok_or(DecryptError::Unauthenticated)?;
+        self.open_located(located, message, associated_data)
+    }
+
+    /// Where in this session the message's header opens, if it does.
+    pub(crate) fn locate(&self, message: &Message) -> Option<Located> {
+        let nonce = header::nonce_of(&message.body)?;
+        self.ratchet.locate(
+            &self.ad,
+            &SealedHeader {
+                bytes: &message.header,
+                nonce,
+            },
+        )
+    }
+
+    /// Opens the body of a message that was located in this session.
+    pub(crate) fn open_located(
+        &mut self,
+        located: Located,
+        message: Message,
+        associated_data: &[u8],
+    ) -> Result<Opened, DecryptError> {
         let opened = self
             .ratchet
             .open(&self.ad, located, message.body, associated_data)?;
@@ -251,21 +263,6 @@ impl Session {
             self.origin = Origin::Initiated;
         }
         Ok(opened)
-    }
-
-    /// Whether the message's header opens here.
-    pub(crate) fn recognises(&self, message: &Message) -> bool {
-        header::nonce_of(&message.body).is_some_and(|nonce| {
-            self.ratchet
-                .locate(
-                    &self.ad,
-                    &SealedHeader {
-                        bytes: &message.header,
-                        nonce,
-                    },
-                )
-                .is_some()
-        })
     }
 
     pub(crate) fn base_key(&self) -> &DhPublicKey {

@@ -142,10 +142,17 @@ impl Sessions {
     ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
         check_associated_data(associated_data)?;
         let message = Message::decode(message)?;
-        let index = match &message.handshake {
-            None => self
-                .find(|session| session.recognises(&message))
-                .ok_or(DecryptError::Unauthenticated)?,
+        let (index, opened) = match &message.handshake {
+            None => {
+                let (index, located) = self
+                    .find(|session| session.locate(&message))
+                    .ok_or(DecryptError::Unauthenticated)?;
+                let session = self.get_mut(index).ok_or(DecryptError::Unauthenticated)?;
+                (
+                    index,
+                    session.open_located(located, message, associated_data)?,
+                )
+            }
             Some(handshake) => {
                 // CHK-17: no session with oneself.
                 if &handshake.identity == identity.public() {
@@ -156,42 +163,59 @@ impl Sessions {
                     return Err(DecryptError::IdentityChanged);
                 }
                 // CHK-35: a handshake seen before belongs to the session it made, and never makes another.
-                match self.find(|session| session.is_from(handshake)) {
-                    Some(index) => index,
-                    None => {
-                        let (session, opened, spent) =
-                            Session::accept_message(identity, prekeys, message, associated_data)?;
-                        prekeys.spend(spent);
-                        // The peer's own number if it is the greater, else one that is greater than both.
-                        let selection = opened.selection.max(self.selection.saturating_add(1));
-                        self.select_new(session, selection);
-                        return Ok(opened.plaintext);
-                    }
-                }
+                let Some((index, ())) =
+                    self.find(|session| session.is_from(handshake).then_some(()))
+                else {
+                    return self.accept_another(identity, prekeys, message, associated_data);
+                };
+                let session = self.get_mut(index).ok_or(DecryptError::Unauthenticated)?;
+                (index, session.open_message(message, associated_data)?)
             }
         };
-        let session = self.get_mut(index).ok_or(DecryptError::Unauthenticated)?;
-        let opened = session.open_message(message, associated_data)?;
-        let theirs = (opened.selection, *session.base_key());
-        if theirs > (self.selection, *self.sending.base_key()) {
-            self.selection = opened.selection;
-            self.select_existing(index);
-        }
+        self.consider(index, opened.selection);
         Ok(opened.plaintext)
     }
 
-    /// The session chosen for sending, then the others, newest first.
-    fn find(&self, mut matches: impl FnMut(&Session) -> bool) -> Option<Index> {
-        if matches(&self.sending) {
-            return Some(Index::Sending);
+    /// Accepts a session beside those there are, and chooses it.
+    fn accept_another(
+        &mut self,
+        identity: &IdentityKeyPair,
+        prekeys: &mut PreKeys,
+        message: Message,
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        let (session, opened, spent) =
+            Session::accept_message(identity, prekeys, message, associated_data)?;
+        prekeys.spend(spent);
+        // The peer's own number if it is the greater, else one that is greater than both.
+        self.select_new(
+            session,
+            opened.selection.max(self.selection.saturating_add(1)),
+        );
+        Ok(opened.plaintext)
+    }
+
+    /// Adopts the peer's choice if it is the greater.
+    fn consider(&mut self, index: Index, selection: u32) {
+        let Some(session) = self.get_mut(index) else {
+            return;
+        };
+        let theirs = (selection, *session.base_key());
+        if theirs > (self.selection, *self.sending.base_key()) {
+            self.selection = selection;
+            self.select_existing(index);
         }
-        let found = self
-            .others
-            .iter()
-            .enumerate()
-            .rev()
-            .find(|(_, session)| matches(session));
-        found.map(|(index, _)| Index::Other(index))
+    }
+
+    /// Looks at the session chosen for sending, then at the others, newest first.
+    fn find<T>(&self, mut look: impl FnMut(&Session) -> Option<T>) -> Option<(Index, T)> {
+        if let Some(found) = look(&self.sending) {
+            return Some((Index::Sending, found));
+        }
+        let others = self.others.iter().enumerate().rev();
+        others
+            .map(|(index, session)| (index, look(session)))
+            .find_map(|(index, found)| Some((Index::Other(index), found?)))
     }
 
     fn get_mut(&mut self, index: Index) -> Option<&mut Session> {

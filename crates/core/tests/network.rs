@@ -1,5 +1,13 @@
 //! Two devices over a network that loses and sends again, duplicates, delays and reorders, with starts at any time and storage
 //! round trips at any point: each message opens exactly once, and in the end both send on the same session.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may fail by a panic"
+)]
 
 use std::collections::BTreeMap;
 

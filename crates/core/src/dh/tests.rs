@@ -76,6 +76,10 @@ fn chk29_torsioned_and_twisted_keys_are_not_of_prime_order() {
 }
 
 /// The key plus a point of order eight.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "addition of points, which cannot overflow"
+)]
 pub(crate) fn torsioned(key: &DhPublicKey) -> DhPublicKey {
     let point = MontgomeryPoint(key.0).to_edwards(0).expect("on the curve");
     let torsion = curve25519_dalek::constants::EIGHT_TORSION[1];

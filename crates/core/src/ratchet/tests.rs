@@ -201,7 +201,7 @@ fn chk20_a_recipient_without_a_receiving_chain_opens_nothing_on_it() {
     let first = last_of(&mut to_bob, 1);
     let ratchet = to_alice.ratchet_mut();
     let chain = ratchet.receiving.take().unwrap();
-    let located = open::Located::current_for_test(Header {
+    let located = Located::current_for_test(Header {
         dh: [9; 32],
         pn: 0,
         n: chain.n,

@@ -36,8 +36,9 @@ pub enum DecryptError {
         /// Most bytes allowed.
         max: usize,
     },
-    /// It does not authenticate: forged, altered, with other associated data, or of a session that is no longer held. Drop it; if
-    /// the peer's messages keep failing, start a new session.
+    /// It does not authenticate: forged, altered, with other associated data, of a session that is no longer held, or a duplicate
+    /// from a chain that is complete, whose header key is gone. Drop it; if messages that are no duplicates keep failing, start a
+    /// new session.
     #[error("message does not authenticate")]
     Unauthenticated,
     /// Its key has been used or was given up: a duplicate, or later than the limits allow. Drop it.

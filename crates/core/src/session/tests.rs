@@ -362,19 +362,6 @@ fn export_round_trips_and_refuses_everything_else() {
 }
 
 #[test]
-fn peek_tells_the_kind_and_the_claimed_identity() {
-    let (alice, bob) = (Device::new(1), Device::new(2));
-    let (_, first) = first_message(&alice, &bob, None);
-    let kind = crate::MessageKind::Initial {
-        identity: *alice.identity.public(),
-    };
-    assert_eq!(Message::peek(&first), Ok(kind));
-    let ordinary = edit(&first, |message| message.handshake = None);
-    assert_eq!(Message::peek(&ordinary), Ok(crate::MessageKind::Ordinary));
-    assert!(Message::peek(&first[1..]).is_err());
-}
-
-#[test]
 fn debug_shows_public_parts_only() {
     let (_, bob, to_bob, _) = established();
     let expected = format!(

@@ -1,0 +1,52 @@
+//! The table of checks in SPEC.md, the code and the tests name the same checks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may fail by a panic"
+)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+fn sources(folder: &Path, found: &mut Vec<(bool, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((
+                path.ends_with("tests.rs"),
+                fs::read_to_string(&path).unwrap(),
+            ));
+        }
+    }
+}
+
+/// The two digits after each occurrence of `mark`.
+fn numbers(text: &str, mark: &str) -> BTreeSet<u8> {
+    text.split(mark)
+        .skip(1)
+        .filter_map(|rest| rest.get(..2)?.parse().ok())
+        .collect()
+}
+
+#[test]
+fn every_check_is_in_the_specification_in_the_code_and_in_the_name_of_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    sources(&root.join("src"), &mut files);
+    let collect = |tests: bool, mark: &str| {
+        let chosen = files.iter().filter(|(is_test, _)| *is_test == tests);
+        chosen
+            .flat_map(|(_, text)| numbers(text, mark))
+            .collect::<BTreeSet<_>>()
+    };
+    let specified = numbers(&fs::read_to_string(root.join("SPEC.md")).unwrap(), "| CHK-");
+    assert_eq!(specified, (1..=38).collect());
+    assert_eq!(collect(false, "CHK-"), specified, "code");
+    assert_eq!(collect(true, "chk"), specified, "tests");
+}
