@@ -1,0 +1,364 @@
+//! The client: one device's account, its conversations, and what they leave behind.
+//!
+//! Each call is one step of a message's journey and commits one transaction: [`Client::publish_prekeys`],
+//! [`Client::start`], [`Client::send`], [`Client::confirm`], [`Client::receive`], [`Client::report`].
+
+mod history;
+mod receive;
+mod report;
+mod send;
+
+use rand_core::CryptoRng;
+use waxseal_core::{
+    IdentityKey, IdentityKeyPair, MAX_ONE_TIME_PREKEYS, PreKeyBundle, PreKeyError, PreKeyUpload,
+    PreKeys, SafetyNumber, Sessions,
+};
+use waxseal_reporting::{AccountId, DeliveryKey, DeviceId, FrankingTag, Sender};
+use zeroize::{Zeroize, Zeroizing};
+
+pub use self::history::{Direction, Message};
+pub use self::receive::Received;
+pub use self::report::{OutgoingReport, ReportId};
+pub use self::send::{Draft, Outgoing};
+
+use crate::error::{OpenAccountError, PeerError, StartError};
+use crate::records::{self, AccountRecord, PeerRecord};
+use crate::store::{Key, Store, Table, Transaction};
+
+/// One device of one account.
+///
+/// Holds the identity and the delivery key in memory; everything else is read from the store in the call that
+/// needs it. Every call commits one transaction or changes nothing.
+///
+/// # Security
+/// Restoring an old copy of the store repeats message keys. Move a store, never copy it.
+pub struct Client<S> {
+    store: S,
+    me: Sender,
+    identity: IdentityKeyPair,
+    delivery_key: DeliveryKey,
+    next_outbox: u64,
+    /// Read when first needed; dropped when a commit failed, so that memory never runs ahead of the store.
+    prekeys: Option<PreKeys>,
+}
+
+impl<S> std::fmt::Debug for Client<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("identity", self.identity.public())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: Store> Client<S> {
+    /// Creates the account of this device in an empty store, with a fresh identity.
+    ///
+    /// `me` is the account and device as the provider authenticates them; `delivery_key` is agreed with the
+    /// provider when the device is registered.
+    ///
+    /// # Errors
+    /// [`OpenAccountError::AlreadyExists`] if the store holds an account: use [`Client::open`].
+    pub fn create(
+        store: S,
+        me: Sender,
+        delivery_key: DeliveryKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, OpenAccountError<S::Error>> {
+        if store
+            .get(&Key::Account)
+            .map_err(OpenAccountError::Store)?
+            .is_some()
+        {
+            return Err(OpenAccountError::AlreadyExists);
+        }
+        let identity = IdentityKeyPair::generate(rng);
+        let prekeys = PreKeys::generate(&identity, rng);
+        let record = AccountRecord {
+            account: me.account.as_str().to_owned(),
+            device: me.device.0,
+            identity: field(identity.export()),
+            delivery_key: delivery_key.to_bytes().to_vec(),
+        };
+        let mut client = Self {
+            store,
+            me,
+            identity,
+            delivery_key,
+            next_outbox: 0,
+            prekeys: None,
+        };
+        let mut transaction = Transaction::default();
+        transaction.put(Key::Account, records::encode(&record));
+        transaction.put(Key::PreKeys, prekeys.export());
+        client
+            .store
+            .commit(transaction)
+            .map_err(OpenAccountError::Store)?;
+        Ok(client)
+    }
+
+    /// Opens the account a store holds.
+    ///
+    /// # Errors
+    /// [`OpenAccountError::NoAccount`] if the store is empty: use [`Client::create`].
+    pub fn open(store: S) -> Result<Self, OpenAccountError<S::Error>> {
+        let bytes = store
+            .get(&Key::Account)
+            .map_err(OpenAccountError::Store)?
+            .ok_or(OpenAccountError::NoAccount)?;
+        let record: AccountRecord = records::decode(&bytes).ok_or(OpenAccountError::Damaged)?;
+        let account = AccountId::new(&record.account).map_err(|_| OpenAccountError::Damaged)?;
+        let me = Sender::new(account, DeviceId(record.device));
+        let identity =
+            IdentityKeyPair::import(&record.identity).map_err(|_| OpenAccountError::Damaged)?;
+        let delivery_key = record
+            .delivery_key
+            .as_slice()
+            .try_into()
+            .map_err(|_| OpenAccountError::Damaged)?;
+        let delivery_key = DeliveryKey::from_bytes(delivery_key);
+        let mut client = Self {
+            store,
+            me,
+            identity,
+            delivery_key,
+            next_outbox: 0,
+            prekeys: None,
+        };
+        client.next_outbox = client
+            .last_outbox_ordinal()?
+            .map_or(0, |last| last.saturating_add(1));
+        Ok(client)
+    }
+
+    /// This account and device.
+    pub fn me(&self) -> &Sender {
+        &self.me
+    }
+
+    /// This device's public identity.
+    pub fn identity(&self) -> &IdentityKey {
+        self.identity.public()
+    }
+
+    /// The store, for reading: what a call commits is the client's business.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// Gives the store back.
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
+    /// Fills up the one-time prekeys and returns what the provider must hand out: the base bundle and the
+    /// one-time parts made by this call.
+    ///
+    /// Call it after [`Client::create`] and whenever the provider says that few one-time parts are left. The
+    /// provider hands out the newest base with at most one one-time part, and each one-time part once.
+    pub fn publish_prekeys(
+        &mut self,
+        rng: &mut impl CryptoRng,
+    ) -> Result<PreKeyUpload, OpenAccountError<S::Error>> {
+        self.change_prekeys(|prekeys, identity| {
+            let missing = MAX_ONE_TIME_PREKEYS.saturating_sub(prekeys.one_time_left());
+            let one_time = prekeys.replenish(identity, missing, rng)?;
+            Ok(PreKeyUpload {
+                one_time,
+                ..prekeys.upload(identity)?
+            })
+        })
+    }
+
+    /// Replaces the signed prekeys, keeping the previous ones for messages under way, and returns the new base
+    /// bundle to hand out. Once a week is usual.
+    pub fn rotate_prekeys(
+        &mut self,
+        rng: &mut impl CryptoRng,
+    ) -> Result<PreKeyUpload, OpenAccountError<S::Error>> {
+        self.change_prekeys(|prekeys, identity| {
+            prekeys.rotate(identity, rng)?;
+            Ok(PreKeyUpload {
+                one_time: Vec::new(),
+                ..prekeys.upload(identity)?
+            })
+        })
+    }
+
+    /// One-time prekeys nobody has used yet, as far as this device knows.
+    pub fn one_time_prekeys_left(&mut self) -> Result<usize, PeerError<S::Error>> {
+        let prekeys = self.take_prekeys()?;
+        let left = prekeys.one_time_left();
+        self.prekeys = Some(prekeys);
+        Ok(left)
+    }
+
+    fn change_prekeys(
+        &mut self,
+        change: impl FnOnce(&mut PreKeys, &IdentityKeyPair) -> Result<PreKeyUpload, PreKeyError>,
+    ) -> Result<PreKeyUpload, OpenAccountError<S::Error>> {
+        let mut prekeys = self.take_prekeys().map_err(|error| match error {
+            PeerError::Store(error) => OpenAccountError::Store(error),
+            _ => OpenAccountError::Damaged,
+        })?;
+        let upload = change(&mut prekeys, &self.identity)?;
+        let mut transaction = Transaction::default();
+        transaction.put(Key::PreKeys, prekeys.export());
+        self.store
+            .commit(transaction)
+            .map_err(OpenAccountError::Store)?;
+        self.prekeys = Some(prekeys);
+        Ok(upload)
+    }
+
+    fn take_prekeys(&mut self) -> Result<PreKeys, PeerError<S::Error>> {
+        if let Some(prekeys) = self.prekeys.take() {
+            return Ok(prekeys);
+        }
+        let bytes = self
+            .store
+            .get(&Key::PreKeys)
+            .map_err(PeerError::Store)?
+            .ok_or(PeerError::Damaged)?;
+        PreKeys::import(&bytes).map_err(|_| PeerError::Damaged)
+    }
+
+    /// Starts a conversation with `peer` from the prekey bundle the provider handed out for it.
+    ///
+    /// Also the way to start over with a peer whose device lost its state: the identity must be the pinned one.
+    ///
+    /// # Errors
+    /// [`StartError::IdentityChanged`] if another identity is pinned for this peer: warn the user, and call
+    /// [`Client::accept_identity`] if the user accepts it.
+    pub fn start(
+        &mut self,
+        peer: &AccountId,
+        base: &[u8],
+        one_time: Option<&[u8]>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StartError<S::Error>> {
+        let bundle = PreKeyBundle::decode(base, one_time)?;
+        let mut record = match self.peer(peer)? {
+            Some(record) if record.identity != bundle.identity().to_bytes() => {
+                return Err(StartError::IdentityChanged {
+                    new: *bundle.identity(),
+                });
+            }
+            Some(record) => record,
+            None => {
+                let mut record = PeerRecord::default();
+                record.identity = bundle.identity().to_bytes().to_vec();
+                record
+            }
+        };
+        let sessions = match sessions_of(&record)? {
+            Some(mut sessions) => {
+                sessions.add_initiated(&self.identity, bundle, rng)?;
+                sessions
+            }
+            None => Sessions::initiate(&self.identity, bundle, rng)?,
+        };
+        record.sessions = field(sessions.export());
+        let mut transaction = Transaction::default();
+        transaction.put(Key::Peer(peer.clone()), records::encode(&record));
+        self.store
+            .commit(transaction)
+            .map_err(|error| StartError::Peer(PeerError::Store(error)))
+    }
+
+    /// Whether a conversation with `peer` can go on without a prekey bundle.
+    pub fn knows(&self, peer: &AccountId) -> Result<bool, PeerError<S::Error>> {
+        Ok(self
+            .peer(peer)?
+            .is_some_and(|record| !record.sessions.is_empty()))
+    }
+
+    /// The identity pinned for `peer` at first contact.
+    pub fn peer_identity(&self, peer: &AccountId) -> Result<IdentityKey, PeerError<S::Error>> {
+        let record = self.peer(peer)?.ok_or(PeerError::UnknownPeer)?;
+        identity_of(&record)
+    }
+
+    /// The number both users compare to be sure of each other's identity.
+    pub fn safety_number(&self, peer: &AccountId) -> Result<SafetyNumber, PeerError<S::Error>> {
+        let theirs = self.peer_identity(peer)?;
+        let ours = (self.identity.public(), self.me.account.as_str().as_bytes());
+        SafetyNumber::new(ours, (&theirs, peer.as_str().as_bytes())).map_err(|_| PeerError::Damaged)
+    }
+
+    /// Pins `identity` for `peer` after the user accepted the change; the sessions with the old identity are
+    /// destroyed, the messages stay. The next message needs [`Client::start`] or a message from the peer.
+    pub fn accept_identity(
+        &mut self,
+        peer: &AccountId,
+        identity: &IdentityKey,
+    ) -> Result<(), PeerError<S::Error>> {
+        let mut record = self.peer(peer)?.unwrap_or_default();
+        record.identity = identity.to_bytes().to_vec();
+        record.sessions.zeroize();
+        let mut transaction = Transaction::default();
+        transaction.put(Key::Peer(peer.clone()), records::encode(&record));
+        self.store.commit(transaction).map_err(PeerError::Store)
+    }
+
+    /// Sending and receiving DH ratchet steps of the sessions with `peer`: how often the conversation healed.
+    pub fn dh_ratchet_steps(&self, peer: &AccountId) -> Result<u64, PeerError<S::Error>> {
+        let record = self.peer(peer)?.ok_or(PeerError::UnknownPeer)?;
+        Ok(sessions_of(&record)?.map_or(0, |sessions| sessions.dh_ratchet_steps()))
+    }
+
+    fn peer(&self, peer: &AccountId) -> Result<Option<PeerRecord>, PeerError<S::Error>> {
+        let Some(bytes) = self
+            .store
+            .get(&Key::Peer(peer.clone()))
+            .map_err(PeerError::Store)?
+        else {
+            return Ok(None);
+        };
+        records::decode(&bytes).map(Some).ok_or(PeerError::Damaged)
+    }
+
+    fn last_outbox_ordinal(&self) -> Result<Option<u64>, OpenAccountError<S::Error>> {
+        let mut last = None;
+        loop {
+            let after = last.map(|ordinal| Key::Outbox { ordinal });
+            let page = self
+                .store
+                .list(&Table::Outbox, after.as_ref(), 100)
+                .map_err(OpenAccountError::Store)?;
+            let Some(bytes) = page.last() else {
+                return Ok(last);
+            };
+            let record: records::OutboxRecord =
+                records::decode(bytes).ok_or(OpenAccountError::Damaged)?;
+            last = Some(record.ordinal);
+        }
+    }
+}
+
+fn identity_of<E: std::error::Error + 'static>(
+    record: &PeerRecord,
+) -> Result<IdentityKey, PeerError<E>> {
+    IdentityKey::from_bytes(&record.identity).map_err(|_| PeerError::Damaged)
+}
+
+fn sessions_of<E: std::error::Error + 'static>(
+    record: &PeerRecord,
+) -> Result<Option<Sessions>, PeerError<E>> {
+    if record.sessions.is_empty() {
+        return Ok(None);
+    }
+    Sessions::import(&record.sessions)
+        .map(Some)
+        .map_err(|_| PeerError::Damaged)
+}
+
+/// An exported secret as the field of a record that zeroizes itself.
+fn field(secret: Zeroizing<Vec<u8>>) -> Vec<u8> {
+    let mut secret = secret;
+    std::mem::take(&mut *secret)
+}
+
+fn tag_of(bytes: &[u8]) -> Option<FrankingTag> {
+    bytes.try_into().ok().map(FrankingTag::from_bytes)
+}

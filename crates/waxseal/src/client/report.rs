@@ -1,0 +1,114 @@
+//! Reporting: draft, preview, seal, persist until the provider has it.
+
+use rand_core::CryptoRng;
+use waxseal_reporting::{
+    AccountId, Disclosure, FrankingTag, ModerationPublicKey, Reason, ReportDraft,
+};
+
+use super::Client;
+use crate::error::{PeerError, ReportError};
+use crate::records::{self, ReportRecord};
+use crate::store::{Key, Store, Table, Transaction};
+
+/// Names a report on this device until the provider has confirmed it. 16 random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReportId([u8; 16]);
+
+/// A sealed report on its way to the provider's intake.
+#[derive(Clone)]
+pub struct OutgoingReport {
+    /// Its name on this device.
+    pub id: ReportId,
+    /// The bytes for the provider's intake.
+    pub report: Vec<u8>,
+}
+
+impl std::fmt::Debug for OutgoingReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OutgoingReport")
+            .field("report_len", &self.report.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: Store> Client<S> {
+    /// Puts messages exchanged with `peer` into a draft of a report, each with as much of it as is to be shown.
+    ///
+    /// Nothing leaves the device: show [`ReportDraft::preview`] to the user, add a note, then call
+    /// [`Client::report`].
+    ///
+    /// # Errors
+    /// [`ReportError::NoSuchMessage`], [`ReportError::NotStamped`] for a message of this device whose receipt was
+    /// not confirmed yet, [`ReportError::Draft`] if the messages cannot be in one report.
+    pub fn draft_report(
+        &self,
+        peer: &AccountId,
+        reason: Reason,
+        messages: impl IntoIterator<Item = (FrankingTag, Disclosure)>,
+    ) -> Result<ReportDraft, ReportError<S::Error>> {
+        let mut draft = ReportDraft::new(self.me.clone(), reason);
+        for (id, disclosure) in messages {
+            let message = self.message(peer, &id)?.ok_or(ReportError::NoSuchMessage)?;
+            let evidence = message.evidence().ok_or(ReportError::NotStamped)?;
+            draft.add(evidence, disclosure)?;
+        }
+        Ok(draft)
+    }
+
+    /// Seals a draft the user agreed to and returns the report for the provider's intake.
+    ///
+    /// It stays in the [report outbox](Client::pending_reports) until [`Client::confirm_report`]: after a crash or a
+    /// broken connection, send it again as it is; the intake counts it once.
+    pub fn report(
+        &mut self,
+        draft: &ReportDraft,
+        moderation_key: &ModerationPublicKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<OutgoingReport, ReportError<S::Error>> {
+        let report = draft
+            .seal(&self.delivery_key, moderation_key, rng)?
+            .encode();
+        let mut id = [0; 16];
+        rng.fill_bytes(&mut id);
+        let record = ReportRecord {
+            id: id.to_vec(),
+            report: report.clone(),
+        };
+        let mut transaction = Transaction::default();
+        transaction.put(Key::Report { id }, records::encode(&record));
+        self.store.commit(transaction).map_err(PeerError::Store)?;
+        Ok(OutgoingReport {
+            id: ReportId(id),
+            report,
+        })
+    }
+
+    /// Reports that were sealed and not yet confirmed, at most `limit`.
+    pub fn pending_reports(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<OutgoingReport>, PeerError<S::Error>> {
+        let rows = self
+            .store
+            .list(&Table::Reports, None, limit)
+            .map_err(PeerError::Store)?;
+        rows.iter()
+            .map(|bytes| outgoing_of(bytes).ok_or(PeerError::Damaged))
+            .collect()
+    }
+
+    /// Forgets a report that the intake has accepted or refused for good.
+    pub fn confirm_report(&mut self, id: ReportId) -> Result<(), PeerError<S::Error>> {
+        let mut transaction = Transaction::default();
+        transaction.delete(Key::Report { id: id.0 });
+        self.store.commit(transaction).map_err(PeerError::Store)
+    }
+}
+
+fn outgoing_of(bytes: &[u8]) -> Option<OutgoingReport> {
+    let ReportRecord { id, report } = records::decode(bytes)?;
+    Some(OutgoingReport {
+        id: ReportId(id.try_into().ok()?),
+        report,
+    })
+}

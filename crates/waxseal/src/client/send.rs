@@ -1,0 +1,250 @@
+//! Sending: draft, seal, persist, hand out the envelope; later the relay's receipt makes it reportable.
+
+use rand_core::CryptoRng;
+use waxseal_reporting::{
+    AccountId, Attachment, Audience, Content, FrankingTag, Payload, PayloadHeader, Receipt,
+    SealError, SentMessage, Timestamp, seal,
+};
+
+use super::{Client, field, sessions_of, tag_of};
+use crate::channel::{SessionChannel, SessionError};
+use crate::error::{ConfirmError, PeerError, SendError};
+use crate::records::{self, IndexRecord, MessageRecord, MessageState, OutboxRecord};
+use crate::store::{Key, Store, Table, Transaction};
+
+/// A message about to be sent: its content and what goes with it.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    content: Content,
+    attachments: Vec<Attachment>,
+    reply_to: Option<FrankingTag>,
+    forward_count: u8,
+    expires_after_secs: u32,
+}
+
+impl Draft {
+    /// A message with this content.
+    pub fn new(content: Content) -> Self {
+        Self {
+            content,
+            attachments: Vec::new(),
+            reply_to: None,
+            forward_count: 0,
+            expires_after_secs: 0,
+        }
+    }
+
+    /// Adds a descriptor of an encrypted file that is stored elsewhere.
+    pub fn attach(mut self, attachment: Attachment) -> Self {
+        self.attachments.push(attachment);
+        self
+    }
+
+    /// Marks the message as an answer to another one.
+    pub fn reply_to(mut self, message: FrankingTag) -> Self {
+        self.reply_to = Some(message);
+        self
+    }
+
+    /// Says how often the content was forwarded before.
+    pub fn forwarded(mut self, times: u8) -> Self {
+        self.forward_count = times;
+        self
+    }
+
+    /// Asks the recipient's application to delete the message so many seconds after it was read.
+    pub fn expires_after_secs(mut self, seconds: u32) -> Self {
+        self.expires_after_secs = seconds;
+        self
+    }
+}
+
+impl From<&str> for Draft {
+    /// A text message.
+    fn from(text: &str) -> Self {
+        Self::new(Content::Text(text.to_owned()))
+    }
+}
+
+impl From<Content> for Draft {
+    fn from(content: Content) -> Self {
+        Self::new(content)
+    }
+}
+
+/// What has to go to the provider: an envelope to a recipient.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The message's identifier, the same on every device and in every report.
+    pub id: FrankingTag,
+    /// For whom it is.
+    pub recipient: AccountId,
+    /// The bytes for the provider's relay.
+    pub envelope: Vec<u8>,
+}
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("envelope_len", &self.envelope.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: Store> Client<S> {
+    /// Seals a message to `recipient` and returns the envelope for the provider's relay.
+    ///
+    /// The envelope stays in the [outbox](Client::outbox) until the relay's receipt was [confirmed](Client::confirm):
+    /// after a crash or a broken connection, send it again as it is.
+    ///
+    /// # Errors
+    /// [`SendError::NoSession`]: fetch the recipient's prekey bundle and call [`Client::start`] first.
+    pub fn send(
+        &mut self,
+        recipient: &AccountId,
+        message: impl Into<Draft>,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Outgoing, SendError<S::Error>> {
+        let mut peer = self.peer(recipient)?.ok_or(SendError::NoSession)?;
+        let mut sessions = sessions_of(&peer)?;
+        let conversation = Audience::Direct(recipient.clone()).conversation(&self.me.account);
+        let draft = message.into();
+        let mut header = PayloadHeader::new(conversation, peer.next_sequence, now);
+        header.last_seen = tag_of(&peer.last_seen);
+        header.reply_to = draft.reply_to;
+        header.forward_count = draft.forward_count;
+        header.expires_after_secs = draft.expires_after_secs;
+        let payload = Payload::with_attachments(header, draft.content, draft.attachments)?;
+
+        let mut channel = SessionChannel::to_send(&mut sessions);
+        let sealed = seal(&mut channel, &self.me, &payload, rng).map_err(seal_error)?;
+        let sessions = sessions.ok_or(SendError::NoSession)?;
+        let id = *sealed.sent.tag();
+        let envelope = sealed.envelope.encode();
+
+        let ordinal = peer.next_ordinal;
+        let outbox = self.next_outbox;
+        peer.next_ordinal = ordinal.checked_add(1).ok_or(SendError::Exhausted)?;
+        peer.next_sequence = peer
+            .next_sequence
+            .checked_add(1)
+            .ok_or(SendError::Exhausted)?;
+        peer.sessions = field(sessions.export());
+        let state = MessageState::Sent(field(sealed.sent.encode()));
+        let message = MessageRecord {
+            ordinal,
+            state: Some(state),
+        };
+        let waiting = OutboxRecord {
+            ordinal: outbox,
+            recipient: recipient.as_str().to_owned(),
+            id: id.as_bytes().to_vec(),
+            envelope: envelope.clone(),
+        };
+
+        // Persist before the ciphertext leaves.
+        let mut transaction = Transaction::default();
+        transaction.put(Key::Peer(recipient.clone()), records::encode(&peer));
+        transaction.put(
+            Key::Message {
+                peer: recipient.clone(),
+                ordinal,
+            },
+            records::encode(&message),
+        );
+        transaction.put(
+            Key::MessageIndex {
+                peer: recipient.clone(),
+                tag: id,
+            },
+            records::encode(&IndexRecord {
+                ordinal: Some(ordinal),
+                outbox: Some(outbox),
+            }),
+        );
+        transaction.put(Key::Outbox { ordinal: outbox }, records::encode(&waiting));
+        self.store.commit(transaction).map_err(PeerError::Store)?;
+        self.next_outbox = outbox.saturating_add(1);
+        Ok(Outgoing {
+            id,
+            recipient: recipient.clone(),
+            envelope,
+        })
+    }
+
+    /// Takes the relay's receipt for a sent message: the message leaves the outbox and becomes reportable, so
+    /// that a report can show both sides of a conversation.
+    ///
+    /// A receipt that comes again changes nothing. Returns the message's identifier.
+    pub fn confirm(
+        &mut self,
+        recipient: &AccountId,
+        receipt: &[u8],
+    ) -> Result<FrankingTag, ConfirmError<S::Error>> {
+        let receipt = Receipt::decode(receipt)?;
+        let id = *receipt.tag();
+        let index = self.index(recipient, &id)?.ok_or(ConfirmError::NotSent)?;
+        let ordinal = index.ordinal.ok_or(ConfirmError::NotSent)?;
+        let mut message = self.message_record(recipient, ordinal)?;
+        let Some(MessageState::Sent(sent)) = &message.state else {
+            return Ok(id); // confirmed before, or not ours to confirm
+        };
+        let sent = SentMessage::decode(sent).map_err(|_| PeerError::Damaged)?;
+        let evidence = receipt.authenticate(&self.delivery_key, &sent)?;
+
+        message.state = Some(MessageState::Stamped(field(evidence.encode())));
+        let mut transaction = Transaction::default();
+        transaction.put(
+            Key::Message {
+                peer: recipient.clone(),
+                ordinal,
+            },
+            records::encode(&message),
+        );
+        transaction.put(
+            Key::MessageIndex {
+                peer: recipient.clone(),
+                tag: id,
+            },
+            records::encode(&IndexRecord {
+                ordinal: Some(ordinal),
+                outbox: None,
+            }),
+        );
+        if let Some(ordinal) = index.outbox {
+            transaction.delete(Key::Outbox { ordinal });
+        }
+        self.store.commit(transaction).map_err(PeerError::Store)?;
+        Ok(id)
+    }
+
+    /// Envelopes that were sealed and not yet confirmed, oldest first, at most `limit`: to be sent again after a
+    /// crash or a broken connection.
+    pub fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, PeerError<S::Error>> {
+        let rows = self
+            .store
+            .list(&Table::Outbox, None, limit)
+            .map_err(PeerError::Store)?;
+        rows.iter()
+            .map(|bytes| outgoing_of(bytes).ok_or(PeerError::Damaged))
+            .collect()
+    }
+}
+
+fn outgoing_of(bytes: &[u8]) -> Option<Outgoing> {
+    let mut record: OutboxRecord = records::decode(bytes)?;
+    Some(Outgoing {
+        id: tag_of(&record.id)?,
+        recipient: AccountId::new(&record.recipient).ok()?,
+        envelope: std::mem::take(&mut record.envelope),
+    })
+}
+
+fn seal_error<E: std::error::Error + 'static>(error: SealError<SessionError>) -> SendError<E> {
+    match error {
+        SealError::Channel(SessionError::NoSession) => SendError::NoSession,
+        SealError::Channel(error) => SendError::Session(error),
+        _ => SendError::Exhausted,
+    }
+}

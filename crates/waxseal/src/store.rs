@@ -1,0 +1,244 @@
+//! Where a client keeps what must survive: the [`Store`] trait and the in-memory store.
+//!
+//! A [`Client`](crate::Client) reads what a call needs, computes on copies, and hands the store one
+//! [`Transaction`] with everything the call changed. Nothing that depends on the change leaves the call
+//! before [`Store::commit`] has returned `Ok`, so a store that commits durably and atomically gives the
+//! crash rules of the front door: no message key is used twice and nothing acknowledged is lost.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::ops::Bound;
+
+use waxseal_reporting::{AccountId, FrankingTag};
+use zeroize::Zeroizing;
+
+/// Durable, atomic key-value records of one client.
+///
+/// Shape: [`Key::to_bytes`] gives the byte string under which a record is kept; keys of one [`Table`] sort in
+/// the order in which [`Store::list`] returns them. Values are opaque to the store, hold secrets, and are up
+/// to 256 KiB; a store on disk must encrypt them at rest.
+///
+/// # Contract
+/// * `commit` applies all changes of a transaction or none, and returns `Ok` only when they are durable.
+/// * After an `Err` from `commit` the changes may be there or not, but never in part.
+/// * Reads see every committed change. One client owns one store: nobody else writes to it meanwhile.
+pub trait Store {
+    /// Why the store could not read or write.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Returns the value under `key`, or `None`.
+    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Self::Error>;
+
+    /// Returns at most `limit` values of `table` in key order: the first ones, or those after the key `after`.
+    fn list(
+        &self,
+        table: &Table,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Zeroizing<Vec<u8>>>, Self::Error>;
+
+    /// Applies all changes of `transaction`, in its order, or none of them.
+    fn commit(&mut self, transaction: Transaction) -> Result<(), Self::Error>;
+}
+
+/// A family of records that [`Store::list`] walks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// Messages exchanged with one peer, oldest first.
+    Messages(AccountId),
+    /// Envelopes the relay has not confirmed yet, oldest first.
+    Outbox,
+    /// Reports the intake has not confirmed yet, in no order.
+    Reports,
+}
+
+impl Table {
+    /// The bytes with which the keys of this table begin.
+    pub fn prefix(&self) -> Vec<u8> {
+        match self {
+            Table::Messages(peer) => with_account(b'm', peer),
+            Table::Outbox => vec![b'o'],
+            Table::Reports => vec![b'r'],
+        }
+    }
+}
+
+/// Names one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The account of this device: identity, address, delivery key, counters.
+    Account,
+    /// The private halves of the published prekeys.
+    PreKeys,
+    /// What is known of one peer: pinned identity, sessions, sequence numbers.
+    Peer(AccountId),
+    /// One message exchanged with a peer, by its ordinal in that conversation.
+    Message {
+        /// The other side.
+        peer: AccountId,
+        /// Its place in the order in which this device sent or received it.
+        ordinal: u64,
+    },
+    /// The ordinal of the message with this tag: recognises what is delivered again.
+    MessageIndex {
+        /// The other side. Part of the key: a third party cannot occupy another sender's tag.
+        peer: AccountId,
+        /// The message's tag.
+        tag: FrankingTag,
+    },
+    /// An envelope the relay has not confirmed yet.
+    Outbox {
+        /// Its place in the order of sending.
+        ordinal: u64,
+    },
+    /// A report the intake has not confirmed yet.
+    Report {
+        /// Its random number.
+        id: [u8; 16],
+    },
+}
+
+impl Key {
+    /// The byte string that stands for this key: one byte for the family, then its fields, account names
+    /// with a length before them, ordinals as eight big-endian bytes. At most 162 bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Key::Account => vec![b'a'],
+            Key::PreKeys => vec![b'k'],
+            Key::Peer(peer) => with_account(b'p', peer),
+            Key::Message { peer, ordinal } => {
+                let mut bytes = with_account(b'm', peer);
+                bytes.extend_from_slice(&ordinal.to_be_bytes());
+                bytes
+            }
+            Key::MessageIndex { peer, tag } => {
+                let mut bytes = with_account(b'i', peer);
+                bytes.extend_from_slice(tag.as_bytes());
+                bytes
+            }
+            Key::Outbox { ordinal } => {
+                let mut bytes = vec![b'o'];
+                bytes.extend_from_slice(&ordinal.to_be_bytes());
+                bytes
+            }
+            Key::Report { id } => {
+                let mut bytes = vec![b'r'];
+                bytes.extend_from_slice(id);
+                bytes
+            }
+        }
+    }
+}
+
+fn with_account(family: u8, account: &AccountId) -> Vec<u8> {
+    let name = account.as_str().as_bytes();
+    let len = u8::try_from(name.len()).unwrap_or(u8::MAX); // an AccountId has at most 128 bytes
+    let mut bytes = vec![family, len];
+    bytes.extend_from_slice(name);
+    bytes
+}
+
+/// Everything one client call changes. Applied whole or not at all.
+#[derive(Default)]
+pub struct Transaction {
+    changes: Vec<Change>,
+}
+
+/// One change of a [`Transaction`].
+pub enum Change {
+    /// Writes a value, replacing the one that was there.
+    Put(Key, Zeroizing<Vec<u8>>),
+    /// Removes a value; one that is not there is no error.
+    Delete(Key),
+}
+
+impl Transaction {
+    pub(crate) fn put(&mut self, key: Key, value: Zeroizing<Vec<u8>>) {
+        self.changes.push(Change::Put(key, value));
+    }
+
+    pub(crate) fn delete(&mut self, key: Key) {
+        self.changes.push(Change::Delete(key));
+    }
+
+    /// The changes, in the order in which they are to be applied.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// The changes, by value.
+    pub fn into_changes(self) -> Vec<Change> {
+        self.changes
+    }
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transaction")
+            .field("changes", &self.changes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A store in memory, for tests and for trying things out. Nothing survives the process.
+#[derive(Default)]
+pub struct MemoryStore {
+    records: BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every record, in key order: for tests that compare states.
+    pub fn records(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.records
+            .iter()
+            .map(|(key, value)| (key.as_slice(), value.as_slice()))
+    }
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("records", &self.records.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store for MemoryStore {
+    type Error = Infallible;
+
+    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Infallible> {
+        Ok(self.records.get(&key.to_bytes()).cloned())
+    }
+
+    fn list(
+        &self,
+        table: &Table,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Zeroizing<Vec<u8>>>, Infallible> {
+        let prefix = table.prefix();
+        let start = after.map_or(Bound::Included(prefix.clone()), |key| {
+            Bound::Excluded(key.to_bytes())
+        });
+        let rows = self.records.range((start, Bound::Unbounded));
+        let rows = rows
+            .skip_while(|(key, _)| **key < prefix)
+            .take_while(|(key, _)| key.starts_with(&prefix));
+        Ok(rows.take(limit).map(|(_, value)| value.clone()).collect())
+    }
+
+    fn commit(&mut self, transaction: Transaction) -> Result<(), Infallible> {
+        for change in transaction.into_changes() {
+            match change {
+                Change::Put(key, value) => drop(self.records.insert(key.to_bytes(), value)),
+                Change::Delete(key) => drop(self.records.remove(&key.to_bytes())),
+            }
+        }
+        Ok(())
+    }
+}

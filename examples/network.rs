@@ -1,0 +1,262 @@
+//! A network that drops, repeats, delays and reorders by a seed, with clients and a provider on it.
+//!
+//! Whatever is not confirmed is sent again, as a real client and a real relay would. Time is simulated.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use waxseal::{Client, FrankingTag, MemoryStore, Received, Timestamp};
+
+use crate::provider::Provider;
+
+/// Chance that a packet is lost on the way.
+const DROP: f64 = 0.10;
+/// Chance that a packet arrives twice.
+const REPEAT: f64 = 0.05;
+/// A packet takes this long, evenly spread: more than the pause between messages, so that they overtake each other.
+const DELAY_MS: std::ops::Range<u64> = 20..6_000;
+/// Whatever is not confirmed by then is sent again.
+const RESEND_MS: u64 = 8_000;
+/// After so many attempts the network is called broken.
+const MAX_ATTEMPTS: u32 = 60;
+
+/// One message on its way from client to client.
+pub struct Flight {
+    /// Who sends, as an index into [`Network::clients`].
+    pub from: usize,
+    /// Who receives.
+    pub to: usize,
+    /// Its identifier.
+    pub id: FrankingTag,
+    /// How often the recipient's application was shown it.
+    pub shown: u32,
+    /// The text the recipient's application was shown.
+    pub text: Option<String>,
+    envelope: Vec<u8>,
+    delivery: Vec<u8>,
+    confirmed: bool,
+    acknowledged: bool,
+    attempts: u32,
+}
+
+enum Event {
+    EnvelopeAtRelay(usize),
+    DeliveryAtRecipient(usize, Vec<u8>),
+    ReceiptAtSender(usize, Vec<u8>),
+    AcknowledgementAtRelay(usize),
+    SenderWaited(usize),
+    RelayWaited(usize),
+}
+
+/// What happened on the network.
+#[derive(Default)]
+pub struct Counts {
+    pub duplicates_ignored: u64,
+    pub out_of_order: u64,
+    pub wire_bytes: u64,
+    pub refused: u64,
+}
+
+/// The clients, the provider between them, and what is on its way.
+pub struct Network {
+    pub clients: Vec<Client<MemoryStore>>,
+    pub provider: Provider,
+    pub flights: Vec<Flight>,
+    pub counts: Counts,
+    pub rng: ChaCha20Rng,
+    now_ms: u64,
+    events: BTreeMap<(u64, u64), Event>,
+    scheduled: u64,
+    last_sequence: HashMap<(usize, usize), u64>,
+}
+
+impl Network {
+    pub fn new(
+        clients: Vec<Client<MemoryStore>>,
+        provider: Provider,
+        start: Timestamp,
+        seed: u64,
+    ) -> Self {
+        Self {
+            clients,
+            provider,
+            flights: Vec::new(),
+            counts: Counts::default(),
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            now_ms: start.0,
+            events: BTreeMap::new(),
+            scheduled: 0,
+            last_sequence: HashMap::new(),
+        }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.now_ms)
+    }
+
+    /// `from` sends a text to `to`; its envelope sets out.
+    pub fn send(&mut self, from: usize, to: usize, text: &str) -> Result<(), String> {
+        let now = self.now();
+        let recipient = self.clients[to].me().account.clone();
+        let sender = &mut self.clients[from];
+        if !sender
+            .knows(&recipient)
+            .map_err(|error| error.to_string())?
+        {
+            let (base, one_time) = self.provider.bundle(&recipient).ok_or("no prekeys")?;
+            sender
+                .start(&recipient, &base, one_time.as_deref(), &mut self.rng)
+                .map_err(|error| error.to_string())?;
+        }
+        let sent = sender
+            .send(&recipient, text, now, &mut self.rng)
+            .map_err(|error| error.to_string())?;
+        self.counts.wire_bytes += sent.envelope.len() as u64;
+        self.flights.push(Flight {
+            from,
+            to,
+            id: sent.id,
+            shown: 0,
+            text: None,
+            envelope: sent.envelope,
+            delivery: Vec::new(),
+            confirmed: false,
+            acknowledged: false,
+            attempts: 0,
+        });
+        self.set_out(self.flights.len() - 1)
+    }
+
+    /// Lets `span_ms` pass, or with `None` everything that is on its way arrive.
+    pub fn run(&mut self, span_ms: Option<u64>) -> Result<(), String> {
+        let until = span_ms.map(|span| self.now_ms + span);
+        while let Some(entry) = self.events.first_entry() {
+            if until.is_some_and(|until| entry.key().0 > until) {
+                break;
+            }
+            let ((at, _), event) = entry.remove_entry();
+            self.now_ms = at;
+            self.handle(event)?;
+        }
+        self.now_ms = until.unwrap_or(self.now_ms);
+        Ok(())
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), String> {
+        match event {
+            Event::EnvelopeAtRelay(flight) => self.at_relay(flight),
+            Event::DeliveryAtRecipient(flight, delivery) => self.at_recipient(flight, &delivery),
+            Event::ReceiptAtSender(flight, receipt) => {
+                let recipient = self.clients[self.flights[flight].to].me().account.clone();
+                let sender = &mut self.clients[self.flights[flight].from];
+                sender
+                    .confirm(&recipient, &receipt)
+                    .map_err(|error| error.to_string())?;
+                self.flights[flight].confirmed = true;
+                Ok(())
+            }
+            Event::AcknowledgementAtRelay(flight) => {
+                self.flights[flight].acknowledged = true;
+                Ok(())
+            }
+            Event::SenderWaited(flight) if !self.flights[flight].confirmed => self.set_out(flight),
+            Event::RelayWaited(flight) if !self.flights[flight].acknowledged => {
+                self.deliver(flight)
+            }
+            Event::SenderWaited(_) | Event::RelayWaited(_) => Ok(()),
+        }
+    }
+
+    /// The sender hands the envelope to the network, and again later unless it is confirmed.
+    fn set_out(&mut self, flight: usize) -> Result<(), String> {
+        self.attempt(flight)?;
+        self.transmit(|| Event::EnvelopeAtRelay(flight));
+        self.schedule(RESEND_MS, Event::SenderWaited(flight));
+        Ok(())
+    }
+
+    /// The relay stamps what it got, even if it got it before: it keeps nothing of a message it relayed.
+    fn at_relay(&mut self, flight: usize) -> Result<(), String> {
+        let Flight {
+            from,
+            to,
+            ref envelope,
+            ..
+        } = self.flights[flight];
+        let (sender, recipient) = (
+            self.clients[from].me().clone(),
+            self.clients[to].me().clone(),
+        );
+        let relayed = self
+            .provider
+            .relay(&sender, &recipient, envelope, self.now());
+        self.flights[flight].delivery = relayed.delivery;
+        self.transmit(|| Event::ReceiptAtSender(flight, relayed.receipt.clone()));
+        self.deliver(flight)
+    }
+
+    /// The relay hands the delivery to the network, and again later unless it is acknowledged.
+    fn deliver(&mut self, flight: usize) -> Result<(), String> {
+        self.attempt(flight)?;
+        let delivery = self.flights[flight].delivery.clone();
+        self.transmit(|| Event::DeliveryAtRecipient(flight, delivery.clone()));
+        self.schedule(RESEND_MS, Event::RelayWaited(flight));
+        Ok(())
+    }
+
+    fn at_recipient(&mut self, flight: usize, delivery: &[u8]) -> Result<(), String> {
+        let Flight { from, to, id, .. } = self.flights[flight];
+        match self.clients[to].receive(delivery) {
+            Ok(Received::Message { message, .. }) => {
+                assert_eq!(message.id(), &id);
+                let flown = &mut self.flights[flight];
+                flown.shown += 1;
+                flown.text = message.text();
+                let sequence = message.header().sequence;
+                let last = self.last_sequence.entry((from, to)).or_insert(sequence);
+                if sequence < *last {
+                    self.counts.out_of_order += 1;
+                }
+                *last = sequence.max(*last);
+            }
+            Ok(Received::Duplicate { .. }) => self.counts.duplicates_ignored += 1,
+            Err(error) => {
+                // Not acknowledged: the relay delivers it again.
+                eprintln!("a delivery was refused: {error}");
+                self.counts.refused += 1;
+                return Ok(());
+            }
+        }
+        self.transmit(|| Event::AcknowledgementAtRelay(flight));
+        Ok(())
+    }
+
+    fn attempt(&mut self, flight: usize) -> Result<(), String> {
+        self.flights[flight].attempts += 1;
+        if self.flights[flight].attempts > MAX_ATTEMPTS {
+            return Err(format!(
+                "message {flight} did not get through in {MAX_ATTEMPTS} attempts"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The network loses a packet, or brings it, perhaps twice, each time after a while of its own.
+    fn transmit(&mut self, packet: impl Fn() -> Event) {
+        if self.rng.random_bool(DROP) {
+            return;
+        }
+        let copies = if self.rng.random_bool(REPEAT) { 2 } else { 1 };
+        for _ in 0..copies {
+            let delay = self.rng.random_range(DELAY_MS);
+            self.schedule(delay, packet());
+        }
+    }
+
+    fn schedule(&mut self, after_ms: u64, event: Event) {
+        self.scheduled += 1;
+        self.events
+            .insert((self.now_ms + after_ms, self.scheduled), event);
+    }
+}

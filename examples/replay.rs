@@ -1,0 +1,412 @@
+//! Sends every line of a file through a faulty network, reports the ones labelled `spam`, and tries to forge reports.
+//!
+//! `cargo run --release --example replay -- [FILE] [--seed N] [--json]`
+
+mod forge;
+mod network;
+mod no_channel;
+mod provider;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use network::Network;
+use provider::Provider;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use waxseal::{
+    AccountId, Client, Content, DeviceId, Disclosure, Evidence, FrankingTag, MemoryStore, Reason,
+    Sender, Timestamp,
+};
+use waxseal_reporting::{AcceptanceKey, AcceptedReport, ModerationKeyPair, VerifiedReport, review};
+
+/// How many people write to the recipient.
+const SENDERS: usize = 8;
+/// Chance that a line is the recipient's reply.
+const REPLY: f64 = 0.2;
+/// Milliseconds between two lines.
+const PAUSE_MS: u64 = 400;
+
+/// Replay text messages over a faulty network and report the spam among them.
+///
+/// Each line is sent by one of several senders to a recipient, or is the recipient's reply, through an in-process
+/// provider. The network drops, repeats, delays and reorders by the seed; what is not confirmed is sent again. Every
+/// message labelled `spam` is reported by whoever received it, verified, and then tried in forged variants.
+#[derive(Parser)]
+struct Arguments {
+    /// Lines of `label<TAB>text`; without it a short built-in conversation is replayed.
+    file: Option<PathBuf>,
+    /// Seed of the network's faults and of everything else that is random here.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match lines(&arguments).and_then(|lines| replay(&lines, &arguments)) {
+        Ok(outcome) => {
+            outcome.print(arguments.json);
+            if outcome.holds() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+        Err(error) => {
+            eprintln!("replay: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One message to send.
+struct Line {
+    is_spam: bool,
+    text: String,
+}
+
+fn lines(arguments: &Arguments) -> Result<Vec<Line>, String> {
+    let text = match &arguments.file {
+        None => BUILT_IN.to_owned(),
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?
+        }
+    };
+    let parse = |(number, line): (usize, &str)| {
+        let (label, text) = line
+            .split_once('\t')
+            .ok_or(format!("line {}: no tab", number + 1))?;
+        Ok(Line {
+            is_spam: label == "spam",
+            text: text.to_owned(),
+        })
+    };
+    text.lines()
+        .filter(|line| !line.is_empty())
+        .enumerate()
+        .map(parse)
+        .collect()
+}
+
+/// The numbers that `--json` prints.
+#[derive(Default)]
+struct Outcome {
+    messages: u64,
+    delivered: u64,
+    duplicates_ignored: u64,
+    out_of_order: u64,
+    to_report: u64,
+    reported: u64,
+    verified: u64,
+    forgeries_tried: u64,
+    forgeries_accepted: u64,
+    plaintext_bytes: u64,
+    wire_bytes: u64,
+    dh_ratchet_steps: u64,
+    seconds: f64,
+}
+
+impl Outcome {
+    fn holds(&self) -> bool {
+        self.delivered == self.messages
+            && self.reported == self.to_report
+            && self.verified == self.reported
+            && self.forgeries_accepted == 0
+    }
+
+    fn print(&self, json: bool) {
+        if json {
+            let object = serde_json::json!({
+                "messages": self.messages,
+                "delivered": self.delivered,
+                "duplicates_ignored": self.duplicates_ignored,
+                "out_of_order": self.out_of_order,
+                "reported": self.reported,
+                "verified": self.verified,
+                "forgeries_tried": self.forgeries_tried,
+                "forgeries_accepted": self.forgeries_accepted,
+                "plaintext_bytes": self.plaintext_bytes,
+                "wire_bytes": self.wire_bytes,
+                "dh_ratchet_steps": self.dh_ratchet_steps,
+                "seconds": self.seconds,
+            });
+            println!("{object}");
+            return;
+        }
+        let rows = [
+            ("messages sent", self.messages),
+            ("delivered, each once", self.delivered),
+            ("duplicates ignored", self.duplicates_ignored),
+            ("opened out of order", self.out_of_order),
+            ("reported", self.reported),
+            ("verified", self.verified),
+            ("forgeries tried", self.forgeries_tried),
+            ("forgeries accepted", self.forgeries_accepted),
+            ("bytes of text", self.plaintext_bytes),
+            ("bytes of envelopes", self.wire_bytes),
+            ("DH ratchet steps", self.dh_ratchet_steps),
+        ];
+        for (what, count) in rows {
+            println!("{what:<24}{count:>12}");
+        }
+        println!("{:<24}{:>12.2}", "seconds", self.seconds);
+        println!(
+            "\n{}",
+            if self.holds() {
+                "Everything held."
+            } else {
+                "SOMETHING DID NOT HOLD."
+            }
+        );
+    }
+}
+
+fn replay(lines: &[Line], arguments: &Arguments) -> Result<Outcome, String> {
+    let started = Instant::now();
+    let start = Timestamp(1_760_000_000_000);
+    let rng = &mut ChaCha20Rng::seed_from_u64(arguments.seed);
+    let mut network = people(start, rng, arguments.seed)?;
+
+    let progress = ProgressBar::new(lines.len() as u64); // draws on a terminal only
+    let style = ProgressStyle::with_template("{msg:<10} {wide_bar} {pos}/{len}")
+        .map_err(|error| error.to_string())?;
+    progress.set_style(style);
+    progress.set_message("sending");
+    let mut outcome = Outcome {
+        messages: lines.len() as u64,
+        ..Default::default()
+    };
+    for line in lines {
+        let person = rng.random_range(1..=SENDERS);
+        let (from, to) = if rng.random_bool(REPLY) {
+            (0, person)
+        } else {
+            (person, 0)
+        };
+        network.send(from, to, &line.text)?;
+        network.run(Some(PAUSE_MS))?;
+        outcome.plaintext_bytes += line.text.len() as u64;
+        progress.inc(1);
+    }
+    network.run(None)?;
+
+    let sound = |(flight, line): (&network::Flight, &Line)| {
+        flight.shown == 1 && flight.text.as_ref() == Some(&line.text)
+    };
+    outcome.delivered = network
+        .flights
+        .iter()
+        .zip(lines)
+        .filter(|pair| sound(*pair))
+        .count() as u64;
+    outcome.duplicates_ignored = network.counts.duplicates_ignored;
+    outcome.out_of_order = network.counts.out_of_order;
+    outcome.wire_bytes = network.counts.wire_bytes;
+    outcome.dh_ratchet_steps = dh_ratchet_steps(&network)?;
+
+    let moderation = ModerationKeyPair::generate(rng);
+    let mut desk = Desk {
+        moderation,
+        acceptance: AcceptanceKey::generate(rng),
+        last_of_sender: HashMap::new(),
+    };
+    outcome.to_report = lines.iter().filter(|line| line.is_spam).count() as u64;
+    progress.set_length(outcome.to_report);
+    progress.set_position(0);
+    progress.set_message("reporting");
+    for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.is_spam) {
+        desk.report(&mut network, index, &line.text, rng, &mut outcome)?;
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    outcome.seconds = started.elapsed().as_secs_f64();
+    Ok(outcome)
+}
+
+/// Registers a recipient (number 0) and the senders with one provider.
+fn people(start: Timestamp, rng: &mut ChaCha20Rng, seed: u64) -> Result<Network, String> {
+    let mut provider = Provider::new(start, rng);
+    let mut clients = Vec::new();
+    for number in 0..=SENDERS {
+        let name = if number == 0 {
+            "recipient".to_owned()
+        } else {
+            format!("sender-{number}")
+        };
+        let me = Sender::new(
+            AccountId::new(&name).map_err(|error| error.to_string())?,
+            DeviceId(1),
+        );
+        let delivery_key = provider.register(&me, rng);
+        let mut client = Client::create(MemoryStore::new(), me, delivery_key, rng)
+            .map_err(|error| error.to_string())?;
+        let upload = client
+            .publish_prekeys(rng)
+            .map_err(|error| error.to_string())?;
+        provider.publish(&client.me().account, upload.base, upload.one_time);
+        clients.push(client);
+    }
+    Ok(Network::new(clients, provider, start, seed))
+}
+
+fn dh_ratchet_steps(network: &Network) -> Result<u64, String> {
+    let (recipient, senders) = network.clients.split_first().ok_or("nobody is there")?;
+    let mut steps = 0;
+    for sender in senders {
+        for (one, other) in [(recipient, sender), (sender, recipient)] {
+            let other = &other.me().account;
+            if one.knows(other).map_err(|error| error.to_string())? {
+                steps += one
+                    .dh_ratchet_steps(other)
+                    .map_err(|error| error.to_string())?;
+            }
+        }
+    }
+    Ok(steps)
+}
+
+/// Where reports are made, accepted and reviewed.
+struct Desk {
+    moderation: ModerationKeyPair,
+    acceptance: AcceptanceKey,
+    /// The last spam of each sender: what a forger takes a stamp from.
+    last_of_sender: HashMap<(usize, usize), FrankingTag>,
+}
+
+impl Desk {
+    /// Reports one message with a line of context, verifies the report, then tries forged ones.
+    fn report(
+        &mut self,
+        network: &mut Network,
+        index: usize,
+        text: &str,
+        rng: &mut ChaCha20Rng,
+        outcome: &mut Outcome,
+    ) -> Result<(), String> {
+        let now = network.now();
+        let network::Flight { from, to, id, .. } = network.flights[index];
+        let peer = network.clients[from].me().clone();
+        let reporter = &mut network.clients[to];
+        let evidence = evidence(reporter, &peer.account, &id)?;
+        let last = self.last_of_sender.insert((from, to), id);
+
+        let mut shown = vec![(id, Disclosure::Whole)];
+        if let Some(context) = last {
+            // Context: that there was another message, and when, but not what it said.
+            shown.push((context, Disclosure::Parts(Vec::new())));
+        }
+        let draft = reporter
+            .draft_report(&peer.account, Reason::Spam, shown)
+            .map_err(|error| error.to_string())?;
+        let sent = reporter
+            .report(&draft, self.moderation.public_key(), rng)
+            .map_err(|error| error.to_string())?;
+        outcome.reported += 1;
+
+        // Forgeries first, so that none of them is refused merely for having been reported before.
+        let other = last
+            .map(|last| self::evidence(&network.clients[to], &peer.account, &last))
+            .transpose()?;
+        let me = network.clients[to].me().clone();
+        let key = self.moderation.public_key();
+        let forged = forge::variants(
+            &network.provider,
+            &me,
+            key,
+            &evidence,
+            other.as_ref(),
+            &sent.report,
+            rng,
+        );
+        for (what, report) in forged {
+            outcome.forgeries_tried += 1;
+            let examined = network.provider.examine(&report, now);
+            if examined
+                .map_err(|refusal| format!("{refusal:?}"))
+                .and_then(|report| self.review(&report))
+                .is_ok()
+            {
+                outcome.forgeries_accepted += 1;
+                eprintln!("forgery accepted: {what}");
+            }
+        }
+
+        let accepted = network
+            .provider
+            .intake(&sent.report, now)
+            .map_err(|refusal| format!("{refusal:?}"))?;
+        let verified = self.review(&accepted)?;
+        let said = verified
+            .messages()
+            .iter()
+            .find(|message| message.tag() == &id)
+            .ok_or("the message is missing")?;
+        let withheld = verified
+            .messages()
+            .iter()
+            .filter(|message| message.content().is_none())
+            .count();
+        let holds = said.content().and_then(Content::as_text) == Some(text)
+            && said.sender() == &peer
+            && verified.reporter() == &me
+            && withheld == usize::from(last.is_some());
+        outcome.verified += u64::from(holds);
+        network.clients[to]
+            .confirm_report(sent.id)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Through the queue between intake and reviewers, and open.
+    fn review(&self, accepted: &AcceptedReport) -> Result<VerifiedReport, String> {
+        let queued = accepted.encode(&self.acceptance);
+        let accepted =
+            AcceptedReport::decode(&queued, &self.acceptance).map_err(|error| error.to_string())?;
+        review(accepted, &self.moderation).map_err(|rejection| rejection.to_string())
+    }
+}
+
+fn evidence(
+    client: &Client<MemoryStore>,
+    peer: &AccountId,
+    id: &FrankingTag,
+) -> Result<Evidence, String> {
+    let message = client
+        .message(peer, id)
+        .map_err(|error| error.to_string())?
+        .ok_or("the message is missing")?;
+    Ok(message
+        .evidence()
+        .ok_or("the message is not stamped")?
+        .clone())
+}
+
+/// For those who have no file at hand.
+const BUILT_IN: &str = "\
+ham\tAre you coming on Saturday?
+ham\tYes! Around six. Shall I bring something?
+ham\tOlives, if you pass the market. And your guitar :)
+spam\tCONGRATULATIONS! You have been selected for a £1,000 gift card. Reply YES to claim now
+ham\tWho is this?
+spam\tYour parcel is held at the depot. Pay the fee of 1.99 at parcel-fee.example to release it
+ham\tDon't click that, it's the same number as last week
+ham\tMum says hi, and that the cat is fine 🐈
+spam\tHi mum, I dropped my phone in the sink, this is my new number. Can you send 800 for the rent?
+ham\tNice try. My daughter is sitting next to me.
+ham\tBin um acht da, Zug hat Verspätung
+ham\t好的，到时候见
+spam\tWork from home and earn 5000 a week!! Limited places, register today at easy-money.example
+ham\tRunning late, start without me
+ham\tSaved you a plate
+ham\tYou are the best
+spam\tFINAL NOTICE: your account will be closed. Verify your password at bank-verify.example
+ham\tDid you get that one too?
+ham\tYes, reported it
+ham\tGood night!
+";
