@@ -280,7 +280,7 @@ impl Sessions {
         held.fold(self.dropped_steps, u64::saturating_add)
     }
 
-    /// Secret bytes for this device's storage, wiped on drop: 541 bytes for one established session.
+    /// Secret bytes for this device's storage, wiped on drop: 544 bytes for one established session.
     #[must_use]
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let sessions = self.others.iter().chain([&self.sending]);

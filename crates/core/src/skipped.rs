@@ -6,7 +6,7 @@ use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
 use crate::kdf::{HeaderKey, MessageSeed};
 
-/// Most seeds kept by one session, the oldest of which give way. Bounds the stored state (44 bytes each). One message may skip
+/// Most seeds kept by one session, the oldest of which give way. Bounds the stored state (52 bytes each). One message may skip
 /// 2,000 in the chain it closes and 2,000 in its own, and all of those still open.
 pub const MAX_SKIPPED_KEYS: usize = 4_000;
 

@@ -12,7 +12,7 @@ use crate::dh::DhKeyPair;
 use crate::header::{self, Header, HeaderAd};
 use crate::kdf::{ChainKey, HeaderKey, MessageKey, MessageSeed, RootKey};
 use crate::pqxdh::{self, Handshake, SessionAd};
-use crate::test_support::{Device, edit, rng};
+use crate::test_support::{Device, edit, established, rng};
 use crate::{IdentityKeyPair, PreKeyBundle, PreKeys, SafetyNumber, Session, wire};
 
 fn hex(bytes: &[u8]) -> String {
@@ -207,6 +207,56 @@ fn handshake_vectors() {
             .unwrap()
             .digest();
         assert_eq!(hex(&digest.0), case["handshake_digest"].as_str().unwrap());
+    }
+}
+
+#[test]
+fn conversation_vectors() {
+    let (.., mut to_bob, to_alice) = established();
+    let state = to_alice.export();
+    let mut rng = rng(40);
+    let mut messages: Vec<_> = (0_u8..4)
+        .map(|n| {
+            (
+                vec![n; usize::from(n)],
+                to_bob
+                    .encrypt(&vec![n; usize::from(n)], b"ad", &mut rng)
+                    .unwrap(),
+            )
+        })
+        .collect();
+    messages.swap(0, 3);
+    messages.swap(1, 2);
+    let opened: Vec<_> = messages
+        .iter()
+        .map(|(plaintext, message)| json!({ "plaintext": hex(plaintext), "message": hex(message) }))
+        .collect();
+    let (_, last) = &messages[3];
+    check(
+        "conversation.json",
+        &json!({
+            "comment": "A session's exported state, and messages that open on it in this order, the last sent first; then copies that fail.",
+            "state": hex(&state),
+            "associated_data": hex(b"ad"),
+            "messages": opened,
+            "failing": [
+                { "comment": "opened before", "message": hex(last), "error": "AlreadyReceived" },
+                { "comment": "altered", "message": hex(&edit(last, |message| message.header[9] ^= 1)), "error": "Unauthenticated" },
+            ],
+        }),
+    );
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/conversation.json");
+    let committed: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let mut session = Session::import(&unhex(&committed["state"])).unwrap();
+    for case in committed["messages"].as_array().unwrap() {
+        let plaintext = session.decrypt(&unhex(&case["message"]), b"ad").unwrap();
+        assert_eq!(*plaintext, unhex(&case["plaintext"]));
+    }
+    for case in committed["failing"].as_array().unwrap() {
+        let error = session
+            .decrypt(&unhex(&case["message"]), b"ad")
+            .unwrap_err();
+        assert_eq!(format!("{error:?}"), case["error"].as_str().unwrap());
     }
 }
 
