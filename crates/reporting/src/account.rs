@@ -109,7 +109,7 @@ impl Sender {
 
 /// The conversation a message belongs to. 32 bytes; both sides and the provider know it.
 ///
-/// Only hashes make one, under two labels, so no group can be given the id of a direct conversation.
+/// Made by hashing under two labels, so no group's name gives the id of a direct conversation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConversationId([u8; 32]);
 

@@ -1,4 +1,53 @@
-//! Message franking for end-to-end encrypted messaging.
+//! Verifiable abuse reports for end-to-end encrypted messaging, over any encrypted channel.
+//!
+//! ```
+//! use waxseal_reporting::*;
+//! # use zeroize::Zeroizing;
+//! # struct Toy; // No cipher at all, to keep the page short: use a ratchet.
+//! # impl Channel for Toy {
+//! #     type Error = std::fmt::Error;
+//! #     fn encrypt(&mut self, p: &[u8], _: &[u8], _: &mut impl rand_core::CryptoRng)
+//! #         -> Result<Vec<u8>, Self::Error> { Ok(p.to_vec()) }
+//! #     fn decrypt(&mut self, c: &[u8], _: &[u8])
+//! #         -> Result<Zeroizing<Vec<u8>>, Self::Error> { Ok(Zeroizing::new(c.to_vec())) }
+//! # }
+//! # let (mut to_bob, mut from_alice, now) = (Toy, Toy, Timestamp::from_millis(1_800_000_000_000));
+//! # let mut rng = rand::rng();
+//! let alice = Sender::new(AccountId::new("alice")?, DeviceId(1));
+//! let bob = Sender::new(AccountId::new("bob")?, DeviceId(1));
+//! let stamp_keys = StampKeys::generate("eu", now, &mut rng)?; // the relay and the intake
+//! let bob_key = DeliveryKey::generate(&mut rng); // the provider and Bob's device
+//! let moderation = ModerationKeyPair::generate(&mut rng); // the reviewers
+//!
+//! // Alice seals, the relay stamps what it cannot read, Bob opens.
+//! let to = Audience::Direct(bob.account.clone());
+//! let header = PayloadHeader::new(to.conversation(&alice.account), 0, now);
+//! let sealed = seal(&mut to_bob, &alice, &Payload::text(header, "You have won!")?, &mut rng)?;
+//! let claim = stamp_keys.stamp(sealed.envelope.tag(), &alice, &to, now)?;
+//! let delivery = Delivery::new(&claim, sealed.envelope, &bob_key)?;
+//! let opened = open(&mut from_alice, &delivery.authenticate(&bob_key, &bob.account)?)?;
+//!
+//! // Bob reports, the intake checks without reading, the reviewer reads without stamp keys.
+//! let mut draft = ReportDraft::new(bob, Reason::Scam);
+//! draft.add(opened.evidence(), Disclosure::Whole)?;
+//! let report = draft.seal(&bob_key, moderation.public_key(), &mut rng)?;
+//! let accepted = accept(report, &stamp_keys, &bob_key, now, &mut |_: &Nullifier| false)?;
+//! let verified = review(accepted, &moderation)?;
+//! assert_eq!(verified.messages()[0].sender(), &alice);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | step | who | takes | gives |
+//! |---|---|---|---|
+//! | [`seal`](seal()) | sender | [`Payload`] | [`Envelope`], [`SentMessage`] |
+//! | [`StampKeys::stamp`] | relay | [`FrankingTag`] | [`Claim`], for [`Delivery`] and [`Receipt`] |
+//! | [`open`](open()) | recipient | [`AuthenticDelivery`] | [`OpenedMessage`] with [`Evidence`] |
+//! | [`ReportDraft::seal`] | reporter | [`Evidence`] | [`Report`] |
+//! | [`accept`] | intake | [`Report`] | [`AcceptedReport`] |
+//! | [`review`](review()) | reviewer | [`AcceptedReport`] | [`VerifiedReport`] |
+//!
+//! No clock, no randomness and no I/O of its own; no panic on any input. Formats, derivations, numbered checks
+//! and limits: [`spec`].
 
 mod account;
 mod attachment;
@@ -71,7 +120,6 @@ pub use stamp_keys::{
 pub use transcript::{Contradiction, LastSeen};
 pub use wire::{DecodeError, VERSION};
 
-/// The specification, SPEC.md.
 #[doc = include_str!("../SPEC.md")]
 pub mod spec {}
 
@@ -84,3 +132,6 @@ mod test_world;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod vectors;
+
+#[cfg(test)]
+mod spec_tests;
