@@ -1,0 +1,471 @@
+//! The front door as an application uses it, and as a network, a provider and a failing store abuse it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod world;
+
+use rand_chacha::ChaCha20Rng;
+use waxseal::core::{PreKeyBundle, Sessions};
+use waxseal::reporting::{
+    Audience, Channel, DeliveryError, Payload, PayloadHeader, accept, review, seal,
+};
+use waxseal::{
+    Advice, Client, ConfirmError, Direction, Disclosure, Draft, MemoryStore, OpenAccountError,
+    PeerError, Reason, ReceiveError, Received, ReportError, SendError, SessionChannel, StartError,
+};
+use world::{NOW, World, account, sender, snapshot, text_of};
+use zeroize::Zeroizing;
+
+#[test]
+fn messages_go_both_ways_and_are_listed_with_their_evidence() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    let first = world.exchange(&mut alice, &mut bob, "hello");
+    let second = world.exchange(&mut bob, &mut alice, "hello yourself");
+    for client in [&alice, &bob] {
+        let other = if client.me() == alice.me() {
+            account("bob")
+        } else {
+            account("alice")
+        };
+        let messages = client.messages(&other, None, 10).unwrap();
+        assert_eq!(
+            messages.iter().map(|m| *m.id()).collect::<Vec<_>>(),
+            [first, second]
+        );
+        assert!(messages.iter().all(|message| message.evidence().is_some()));
+        let next = client
+            .messages(&other, Some(messages[0].ordinal()), 10)
+            .unwrap();
+        assert_eq!(next.len(), 1, "paging goes on after an ordinal");
+    }
+    let sent = &alice.messages(&account("bob"), None, 1).unwrap()[0];
+    assert_eq!(
+        (sent.direction(), sent.text().as_deref()),
+        (Direction::Sent, Some("hello"))
+    );
+    let answer = bob.message(&account("alice"), &second).unwrap().unwrap();
+    assert_eq!(
+        answer.header().last_seen,
+        Some(first),
+        "an answer names the message it had seen"
+    );
+    assert!(alice.outbox(10).unwrap().is_empty());
+}
+
+#[test]
+fn an_account_is_created_once_and_opened_afterwards() {
+    let (mut world, alice, bob) = World::of_two();
+    let (identity, mut bob) = (*alice.identity(), bob);
+    let key = world.key(alice.me());
+    let again = Client::create(alice.into_store(), sender("alice"), key, &mut world.rng);
+    assert!(matches!(again, Err(OpenAccountError::AlreadyExists)));
+    assert!(matches!(
+        Client::open(MemoryStore::new()),
+        Err(OpenAccountError::NoAccount)
+    ));
+
+    let carol = world.register("carol");
+    let store = carol.into_store();
+    let mut carol = Client::open(store).unwrap();
+    assert_ne!(carol.identity(), &identity);
+    world.start(&mut bob, &account("carol"));
+    world.exchange(&mut bob, &mut carol, "the account opened again works");
+}
+
+#[test]
+fn sending_needs_a_session_and_says_how_to_get_one() {
+    let (mut world, mut alice, _) = World::of_two();
+    let before = snapshot(&alice);
+    let error = alice
+        .send(&account("nobody"), "hello?", NOW, &mut world.rng)
+        .unwrap_err();
+    assert!(matches!(error, SendError::NoSession));
+    assert_eq!(error.advice(), Advice::FetchBundle);
+    assert_eq!(snapshot(&alice), before);
+    assert!(matches!(
+        alice.safety_number(&account("nobody")),
+        Err(PeerError::UnknownPeer)
+    ));
+}
+
+#[test]
+fn content_over_the_limit_is_refused_and_changes_nothing() {
+    let (mut world, mut alice, _) = World::of_two();
+    let before = snapshot(&alice);
+    let too_long = "x".repeat(waxseal::reporting::MAX_PAYLOAD_LEN);
+    let error = alice
+        .send(&account("bob"), too_long.as_str(), NOW, &mut world.rng)
+        .unwrap_err();
+    assert!(matches!(error, SendError::Content(_)));
+    assert_eq!(error.advice(), Advice::FixCall);
+    assert_eq!(snapshot(&alice), before);
+}
+
+#[test]
+fn a_delivery_opens_once_however_often_it_arrives() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    let sent = alice
+        .send(&account("bob"), "once", NOW, &mut world.rng)
+        .unwrap();
+    let deliveries = [0, 1].map(|_| world.relay(&alice, &bob, &sent.envelope).0);
+    assert_eq!(text_of(bob.receive(&deliveries[0]).unwrap()), "once");
+    let before = snapshot(&bob);
+    for delivery in &deliveries {
+        let Received::Duplicate { id, .. } = bob.receive(delivery).unwrap() else {
+            panic!("shown twice")
+        };
+        assert_eq!(id, sent.id);
+    }
+    assert_eq!(snapshot(&bob), before);
+}
+
+#[test]
+fn an_altered_or_cut_delivery_is_refused_and_changes_nothing() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    world.exchange(&mut alice, &mut bob, "the session is established");
+    world.exchange(&mut bob, &mut alice, "on both sides");
+    let sent = alice
+        .send(&account("bob"), "intact", NOW, &mut world.rng)
+        .unwrap();
+    let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
+    let before = snapshot(&bob);
+    for cut in 0..delivery.len() {
+        bob.receive(&delivery[..cut]).unwrap_err();
+    }
+    for place in 0..delivery.len() {
+        for bit in 0..8 {
+            let mut altered = delivery.clone();
+            altered[place] ^= 1 << bit;
+            let error = bob.receive(&altered).unwrap_err();
+            assert!(!matches!(error, ReceiveError::Withheld), "byte {place}");
+        }
+    }
+    assert!(bob.receive(&[delivery.clone(), vec![0]].concat()).is_err());
+    assert_eq!(snapshot(&bob), before);
+    assert_eq!(text_of(bob.receive(&delivery).unwrap()), "intact");
+}
+
+#[test]
+fn a_delivery_for_somebody_else_is_refused() {
+    let (mut world, mut alice, bob) = World::of_two();
+    let mut carol = world.register("carol");
+    let sent = alice
+        .send(&account("bob"), "for bob", NOW, &mut world.rng)
+        .unwrap();
+    let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
+    let error = carol.receive(&delivery).unwrap_err();
+    assert!(matches!(
+        error,
+        ReceiveError::Delivery(DeliveryError::NotAuthentic)
+    ));
+    assert_eq!(error.advice(), Advice::Drop);
+}
+
+#[test]
+fn an_envelope_replayed_under_another_account_does_not_open() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    let mallory = world.register("mallory");
+    let sent = alice
+        .send(&account("bob"), "from alice", NOW, &mut world.rng)
+        .unwrap();
+    let (as_mallory, _) = world.relay(&mallory, &bob, &sent.envelope);
+    let (as_alice, _) = world.relay(&alice, &bob, &sent.envelope);
+    let before = snapshot(&bob);
+    assert!(matches!(
+        bob.receive(&as_mallory),
+        Err(ReceiveError::Session(_))
+    ));
+    assert_eq!(
+        snapshot(&bob),
+        before,
+        "no identity was pinned and no tag occupied"
+    );
+    assert_eq!(text_of(bob.receive(&as_alice).unwrap()), "from alice");
+}
+
+#[test]
+fn a_changed_identity_is_loud_and_works_once_accepted() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    world.exchange(&mut alice, &mut bob, "before");
+    let old_number = bob.safety_number(&account("alice")).unwrap().digits();
+
+    let mut alice = world.register("alice"); // a new phone
+    world.start(&mut alice, &account("bob"));
+    let sent = alice
+        .send(&account("bob"), "my new phone", NOW, &mut world.rng)
+        .unwrap();
+    let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
+    let before = snapshot(&bob);
+    let error = bob.receive(&delivery).unwrap_err();
+    assert_eq!(error.advice(), Advice::WarnIdentityChange);
+    let ReceiveError::IdentityChanged { new } = error else {
+        panic!("{error}")
+    };
+    assert_eq!(&new, alice.identity());
+    let (base, one_time) = world.bundle(&account("alice"));
+    let error = bob
+        .start(
+            &account("alice"),
+            &base,
+            one_time.as_deref(),
+            &mut world.rng,
+        )
+        .unwrap_err();
+    assert!(matches!(error, StartError::IdentityChanged { .. }));
+    assert_eq!(snapshot(&bob), before);
+
+    bob.accept_identity(&account("alice"), &new).unwrap();
+    assert_eq!(text_of(bob.receive(&delivery).unwrap()), "my new phone");
+    assert_ne!(
+        bob.safety_number(&account("alice")).unwrap().digits(),
+        old_number
+    );
+    assert_eq!(
+        bob.messages(&account("alice"), None, 10).unwrap().len(),
+        2,
+        "the messages stay"
+    );
+    world.exchange(&mut bob, &mut alice, "welcome back");
+}
+
+#[test]
+fn both_may_start_at_once_and_nothing_is_lost() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.register("alice"), world.register("bob"));
+    world.start(&mut alice, &account("bob"));
+    world.start(&mut bob, &account("alice"));
+    let to_bob = alice
+        .send(&account("bob"), "me first", NOW, &mut world.rng)
+        .unwrap();
+    let to_alice = bob
+        .send(&account("alice"), "no, me", NOW, &mut world.rng)
+        .unwrap();
+    let (at_bob, at_alice) = (
+        world.relay(&alice, &bob, &to_bob.envelope),
+        world.relay(&bob, &alice, &to_alice.envelope),
+    );
+    assert_eq!(text_of(bob.receive(&at_bob.0).unwrap()), "me first");
+    assert_eq!(text_of(alice.receive(&at_alice.0).unwrap()), "no, me");
+    for _ in 0..3 {
+        world.exchange(&mut alice, &mut bob, "and on");
+        world.exchange(&mut bob, &mut alice, "and on");
+    }
+}
+
+#[test]
+fn a_message_that_lies_about_its_commitment_is_withheld_and_recognised_again() {
+    let (mut world, _, mut bob) = World::of_two();
+    let mut liar = Liar::new(&mut world, &bob);
+    let envelope = liar.seal("looks harmless", 40, &mut world.rng);
+    let honest = liar.seal("honest again", usize::MAX, &mut world.rng);
+    let liar = world.register_only("liar");
+    let (delivery, _) = world.relay_as(&liar, bob.me(), &envelope);
+    let error = bob.receive(&delivery).unwrap_err();
+    assert!(matches!(error, ReceiveError::Withheld));
+    assert_eq!(error.advice(), Advice::Drop);
+    assert!(bob.messages(&account("liar"), None, 10).unwrap().is_empty());
+    assert!(
+        matches!(bob.receive(&delivery).unwrap(), Received::Duplicate { .. }),
+        "its key is spent"
+    );
+    let (delivery, _) = world.relay_as(&liar, bob.me(), &honest);
+    assert_eq!(text_of(bob.receive(&delivery).unwrap()), "honest again");
+}
+
+/// A sender whose client changes a byte of the plaintext after committing to it.
+struct Liar {
+    sessions: Option<Sessions>,
+    spoil: usize,
+}
+
+impl Liar {
+    fn new(world: &mut World, bob: &Client<MemoryStore>) -> Self {
+        let identity = waxseal::core::IdentityKeyPair::generate(&mut world.rng);
+        let (base, one_time) = world.bundle(&bob.me().account);
+        let bundle = PreKeyBundle::decode(&base, one_time.as_deref()).unwrap();
+        let sessions = Sessions::initiate(&identity, bundle, &mut world.rng).unwrap();
+        Self {
+            sessions: Some(sessions),
+            spoil: usize::MAX,
+        }
+    }
+
+    fn seal(&mut self, text: &str, spoil: usize, rng: &mut ChaCha20Rng) -> Vec<u8> {
+        self.spoil = spoil;
+        let conversation = Audience::Direct(account("bob")).conversation(&account("liar"));
+        let payload = Payload::text(PayloadHeader::new(conversation, 0, NOW), text).unwrap();
+        seal(self, &sender("liar"), &payload, rng)
+            .unwrap()
+            .envelope
+            .encode()
+    }
+}
+
+impl Channel for Liar {
+    type Error = waxseal::SessionError;
+
+    fn encrypt(
+        &mut self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+        rng: &mut impl rand::CryptoRng,
+    ) -> Result<Vec<u8>, Self::Error> {
+        let mut plaintext = plaintext.to_vec();
+        if let Some(byte) = plaintext.get_mut(self.spoil) {
+            *byte ^= 1;
+        }
+        SessionChannel::to_send(&mut self.sessions).encrypt(&plaintext, associated_data, rng)
+    }
+
+    fn decrypt(&mut self, _: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, Self::Error> {
+        unreachable!("the liar only sends")
+    }
+}
+
+#[test]
+fn a_receipt_makes_a_sent_message_reportable_and_only_the_right_one_does() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    let sent = alice
+        .send(&account("bob"), "mine", NOW, &mut world.rng)
+        .unwrap();
+    let (delivery, receipt) = world.relay(&alice, &bob, &sent.envelope);
+    bob.receive(&delivery).unwrap();
+    let own = [(sent.id, Disclosure::Whole)];
+    let early = alice
+        .draft_report(&account("bob"), Reason::Other, own.clone())
+        .unwrap_err();
+    assert!(matches!(early, ReportError::NotStamped));
+    assert_eq!(early.advice(), Advice::KeepAndRetry);
+    assert_eq!(alice.outbox(10).unwrap(), [sent.clone()]);
+
+    let before = snapshot(&alice);
+    for place in 0..receipt.len() {
+        let mut altered = receipt.clone();
+        altered[place] ^= 1;
+        alice.confirm(&account("bob"), &altered).unwrap_err();
+    }
+    assert!(matches!(
+        alice.confirm(&account("carol"), &receipt),
+        Err(ConfirmError::NotSent)
+    ));
+    assert_eq!(snapshot(&alice), before);
+
+    for _ in 0..2 {
+        assert_eq!(alice.confirm(&account("bob"), &receipt).unwrap(), sent.id);
+    }
+    assert!(alice.outbox(10).unwrap().is_empty());
+    alice
+        .draft_report(&account("bob"), Reason::Other, own)
+        .unwrap();
+}
+
+#[test]
+fn a_report_is_kept_until_confirmed_and_verifies() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    let reply = world.exchange(&mut alice, &mut bob, "first");
+    let draft = Draft::from("second")
+        .reply_to(reply)
+        .forwarded(3)
+        .expires_after_secs(60);
+    let second = world.exchange(&mut alice, &mut bob, draft);
+    let shown = [
+        (second, Disclosure::Whole),
+        (reply, Disclosure::Parts(vec![])),
+    ];
+    let draft = bob
+        .draft_report(&account("alice"), Reason::Scam, shown)
+        .unwrap();
+    let sent = bob
+        .report(&draft, world.moderation.public_key(), &mut world.rng)
+        .unwrap();
+
+    let mut bob = Client::open(bob.into_store()).unwrap();
+    let pending = bob.pending_reports(10).unwrap();
+    assert_eq!((pending.len(), &pending[0].report), (1, &sent.report));
+    let report = waxseal::reporting::Report::decode(&pending[0].report).unwrap();
+    let key = world.key(bob.me());
+    let accepted = accept(report, &world.stamp_keys, &key, NOW, &mut |_: &_| false).unwrap();
+    let verified = review(accepted, &world.moderation).unwrap();
+    assert_eq!(verified.messages().len(), 2);
+    let second = verified
+        .messages()
+        .iter()
+        .find(|message| message.tag() == &second)
+        .unwrap();
+    assert_eq!(second.content().unwrap().as_text(), Some("second"));
+    assert_eq!(second.header().reply_to, Some(reply));
+    assert_eq!(
+        (
+            second.header().forward_count,
+            second.header().expires_after_secs
+        ),
+        (3, 60)
+    );
+    assert_eq!(second.gap_before(), Some(0));
+
+    bob.confirm_report(sent.id).unwrap();
+    assert!(bob.pending_reports(10).unwrap().is_empty());
+    let unknown = bob
+        .draft_report(&account("bob"), Reason::Scam, [(reply, Disclosure::Whole)])
+        .unwrap_err();
+    assert!(matches!(unknown, ReportError::NoSuchMessage));
+}
+
+#[test]
+fn a_third_party_cannot_occupy_another_senders_tag() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    let mut mallory = world.register("mallory");
+    world.start(&mut mallory, &account("bob"));
+    let sent = alice
+        .send(&account("bob"), "the real one", NOW, &mut world.rng)
+        .unwrap();
+    // Mallory seals garbage under the tag of a message that is still on its way.
+    let garbage = waxseal::reporting::Envelope::decode(&sent.envelope).unwrap();
+    let (squatting, _) = world.relay(&mallory, &bob, &garbage.encode());
+    bob.receive(&squatting).unwrap_err();
+    let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
+    assert_eq!(text_of(bob.receive(&delivery).unwrap()), "the real one");
+}
+
+#[test]
+fn rotated_prekeys_still_open_what_was_on_its_way() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.register("alice"), world.register("bob"));
+    world.start(&mut alice, &account("bob"));
+    let sent = alice
+        .send(&account("bob"), "late", NOW, &mut world.rng)
+        .unwrap();
+    let upload = bob.rotate_prekeys(&mut world.rng).unwrap();
+    assert!(upload.one_time.is_empty());
+    world.publish(&account("bob"), upload);
+    let left = bob.one_time_prekeys_left().unwrap();
+    let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
+    assert_eq!(text_of(bob.receive(&delivery).unwrap()), "late");
+    assert_eq!(bob.one_time_prekeys_left().unwrap(), left - 1);
+    assert_eq!(
+        bob.publish_prekeys(&mut world.rng).unwrap().one_time.len(),
+        1,
+        "filled up again"
+    );
+}
+
+#[test]
+fn debug_shows_no_secret_and_no_text() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    world.exchange(&mut alice, &mut bob, "a secret text");
+    let message = &bob.messages(&account("alice"), None, 1).unwrap()[0];
+    assert_eq!(
+        format!("{message:?}"),
+        "Message { ordinal: 0, direction: Received, reportable: true, .. }"
+    );
+    let shown = format!("{bob:?} {:?}", bob.store());
+    assert!(
+        !shown.contains("secret") && !shown.contains("delivery_key"),
+        "{shown}"
+    );
+}
