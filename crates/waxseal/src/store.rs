@@ -192,6 +192,16 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// A store with these records, as [`MemoryStore::records`] lists them.
+    pub fn from_records(records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
+        Self {
+            records: records
+                .into_iter()
+                .map(|(key, value)| (key, Zeroizing::new(value)))
+                .collect(),
+        }
+    }
+
     /// Every record, in key order: for tests that compare states.
     pub fn records(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.records
