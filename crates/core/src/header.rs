@@ -73,7 +73,7 @@ impl Header {
 /// Nonce of a header: the first 12 bytes of its body's tag.
 ///
 /// The tag is made under a key that serves one message, so it is as good as random and costs neither bytes nor a generator; and a
-/// header only opens beside the body it was made for. SPEC.md, “Header encryption”, bounds the chance of two being equal.
+/// header only opens beside the tag it was made with. SPEC.md, “Header encryption”, bounds the chance of two being equal.
 pub(crate) fn nonce_of(body: &[u8]) -> Option<[u8; NONCE_LEN]> {
     body.last_chunk::<TAG_LEN>()?.first_chunk().copied()
 }

@@ -77,5 +77,5 @@ pub use prekeys::{
 pub use ratchet::{EncryptError, MAX_FORWARD_JUMP};
 pub use safety_number::{InvalidAccountId, MAX_ACCOUNT_ID_LEN, SafetyNumber, Scan};
 pub use session::{DecryptError, HandshakeError, Session};
-pub use sessions::{MAX_SESSIONS, Sessions};
+pub use sessions::{MAX_LEFT_SESSION_AGE, MAX_SESSIONS, Sessions};
 pub use skipped::{MAX_SKIPPED_AGE, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS};

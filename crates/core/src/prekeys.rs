@@ -18,7 +18,7 @@ mod export;
 pub const MAX_ONE_TIME_PREKEYS: usize = 100;
 
 /// Most base keys remembered for one signed prekey set, of initial messages that used no one-time prekey. Bounds the stored state
-/// (32 bytes each). One past it, such messages are refused until [`PreKeys::rotate`].
+/// (32 bytes each). Past it, such messages on that set are refused; [`PreKeys::rotate`] makes a new one.
 pub const MAX_REMEMBERED_BASE_KEYS: usize = 16_384;
 
 /// Why prekeys could not be made. Nothing was changed.

@@ -259,10 +259,15 @@ impl Session {
         let opened = self
             .ratchet
             .open(&self.ad, located, message.body, associated_data)?;
-        if matches!(self.origin, Origin::Unanswered(_)) {
+        if self.is_unanswered() {
             self.origin = Origin::Initiated;
         }
         Ok(opened)
+    }
+
+    /// Whether we initiated it and have opened nothing on it yet.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        matches!(self.origin, Origin::Unanswered(_))
     }
 
     pub(crate) fn base_key(&self) -> &DhPublicKey {

@@ -9,10 +9,12 @@
 //! initiate                          selection = 1
 //! start again                       selection = ours + 1, on the new session
 //! accept a new session with s       selection = s if s > ours, else ours + 1, on the new session
-//! open a message of session R, s    if (s, base key of R) > (ours, base key of ours): adopt both
+//! open the first answer on a        if (s, base key of R) > (ours, base key of ours): adopt both
+//!   session R that we started, s
 //! ```
 //!
-//! Late messages carry smaller pairs and move nobody. A session that was accepted is always chosen over one that only we know of, so
+//! Nothing else moves anyone: who accepted a session has given it the one number that its answers carry, so that the first of them
+//! says it all. A session that was accepted is always chosen over one that only we know of, so
 //! that nobody sticks to one that the peer cannot open. After the last start both ends hold the greatest pair as soon as each has
 //! opened what the other sent last.
 
@@ -32,8 +34,12 @@ use crate::session::{
     DecryptError, HandshakeError, MAX_SESSION_EXPORT_LEN, Session, check_associated_data,
 };
 
-/// Most sessions held with one peer device. The oldest gives way. Bounds the stored state and what a forged message costs.
+/// Most sessions held with one peer device. The oldest unanswered one gives way, else the oldest. Bounds the stored state and what a forged message costs.
 pub const MAX_SESSIONS: usize = 5;
+
+/// How many messages open on the chosen session before the others are given up. Late messages of those open until then; a copy of
+/// their state that someone took is good until then, since a session that nobody sends on takes no Diffie–Hellman steps.
+pub const MAX_LEFT_SESSION_AGE: u32 = 1_000;
 
 /// The sessions with one peer device, one to five: what an application stores per peer device.
 ///
@@ -51,6 +57,8 @@ pub struct Sessions {
     selection: u32,
     /// Diffie–Hellman steps of sessions that gave way.
     dropped_steps: u64,
+    /// Messages opened on `sending` since it was chosen, while there are others.
+    left_age: u32,
 }
 
 impl Sessions {
@@ -68,6 +76,7 @@ impl Sessions {
             others: Vec::new(),
             selection: 1,
             dropped_steps: 0,
+            left_age: 0,
         })
     }
 
@@ -111,6 +120,7 @@ impl Sessions {
             others: Vec::new(),
             selection: opened.selection,
             dropped_steps: 0,
+            left_age: 0,
         };
         Ok((sessions, opened.plaintext))
     }
@@ -148,10 +158,13 @@ impl Sessions {
                     .find(|session| session.locate(&message))
                     .ok_or(DecryptError::Unauthenticated)?;
                 let session = self.get_mut(index).ok_or(DecryptError::Unauthenticated)?;
-                (
-                    index,
-                    session.open_located(located, message, associated_data)?,
-                )
+                let unanswered = session.is_unanswered();
+                let opened = session.open_located(located, message, associated_data)?;
+                // CHK-39: only the first answer on a session that we started moves us; no honest later message could.
+                if unanswered && self.adopt(index, opened.selection) {
+                    return Ok(opened.plaintext);
+                }
+                (index, opened)
             }
             Some(handshake) => {
                 // CHK-17: no session with oneself.
@@ -172,7 +185,9 @@ impl Sessions {
                 (index, session.open_message(message, associated_data)?)
             }
         };
-        self.consider(index, opened.selection);
+        if matches!(index, Index::Sending) {
+            self.age_others();
+        }
         Ok(opened.plaintext)
     }
 
@@ -195,16 +210,41 @@ impl Sessions {
         Ok(opened.plaintext)
     }
 
-    /// Adopts the peer's choice if it is the greater.
-    fn consider(&mut self, index: Index, selection: u32) {
+    /// Adopts the peer's choice if it is the greater; says whether it did.
+    fn adopt(&mut self, index: Index, selection: u32) -> bool {
         let Some(session) = self.get_mut(index) else {
-            return;
+            return false;
         };
         let theirs = (selection, *session.base_key());
-        if theirs > (self.selection, *self.sending.base_key()) {
+        let greater = theirs > (self.selection, *self.sending.base_key());
+        if greater {
             self.selection = selection;
             self.select_existing(index);
         }
+        greater
+    }
+
+    /// Counts a message that was opened on the chosen session.
+    fn age_others(&mut self) {
+        if self.others.is_empty() {
+            return;
+        }
+        self.left_age = self.left_age.saturating_add(1);
+        // CHK-40: sessions that were left this long ago are given up.
+        if self.left_age > MAX_LEFT_SESSION_AGE {
+            self.left_age = 0;
+            while !self.others.is_empty() {
+                self.give_up(0);
+            }
+        }
+    }
+
+    /// Destroys one of the others.
+    fn give_up(&mut self, index: usize) {
+        let dropped = self.others.remove(index);
+        self.dropped_steps = self
+            .dropped_steps
+            .saturating_add(dropped.dh_ratchet_steps());
     }
 
     /// Looks at the session chosen for sending, then at the others, newest first.
@@ -225,17 +265,16 @@ impl Sessions {
         }
     }
 
-    /// Sends on a new session from now on; the oldest of the others gives way if there are too many.
+    /// Sends on a new session from now on; one of the others gives way if there are too many.
     fn select_new(&mut self, session: Session, selection: u32) {
         let replaced = core::mem::replace(&mut self.sending, session);
         self.selection = selection;
+        self.left_age = 0;
         self.others.push(replaced);
-        // CHK-36: no more sessions than the limit.
+        // CHK-36: no more sessions than the limit. Starting over again and again does not cost a session that works.
         if self.others.len() >= MAX_SESSIONS {
-            let dropped = self.others.remove(0);
-            self.dropped_steps = self
-                .dropped_steps
-                .saturating_add(dropped.dh_ratchet_steps());
+            let unanswered = self.others.iter().position(Session::is_unanswered);
+            self.give_up(unanswered.unwrap_or(0));
         }
     }
 
@@ -244,6 +283,7 @@ impl Sessions {
         if let Index::Other(index) = index
             && index < self.others.len()
         {
+            self.left_age = 0;
             let chosen = self.others.remove(index);
             self.others
                 .push(core::mem::replace(&mut self.sending, chosen));
@@ -280,7 +320,7 @@ impl Sessions {
         held.fold(self.dropped_steps, u64::saturating_add)
     }
 
-    /// Secret bytes for this device's storage, wiped on drop: 544 bytes for one established session.
+    /// Secret bytes for this device's storage, wiped on drop: 548 bytes for one established session.
     #[must_use]
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let sessions = self.others.iter().chain([&self.sending]);
@@ -288,10 +328,11 @@ impl Sessions {
             sessions
                 .clone()
                 .map(Session::export_len)
-                .fold(16, usize::saturating_add),
+                .fold(20, usize::saturating_add),
         );
         writer.u32(self.selection);
         writer.u64(self.dropped_steps);
+        writer.u32(self.left_age);
         writer.count(self.count());
         for session in sessions {
             session.write(&mut writer);
@@ -304,9 +345,10 @@ impl Sessions {
     /// # Errors
     /// [`DecodeError`] for anything else.
     pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes, 17 + MAX_SESSIONS * MAX_SESSION_EXPORT_LEN)?;
+        let mut reader = Reader::new(bytes, 21 + MAX_SESSIONS * MAX_SESSION_EXPORT_LEN)?;
         let selection = reader.u32()?;
         let dropped_steps = reader.u64()?;
+        let left_age = reader.u32()?;
         let mut others = Vec::new();
         for _ in 0..reader.count(MAX_SESSIONS, 1)? {
             others.push(Session::read(&mut reader)?);
@@ -324,6 +366,7 @@ impl Sessions {
             others,
             selection,
             dropped_steps,
+            left_age,
         })
     }
 }

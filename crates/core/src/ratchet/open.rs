@@ -13,8 +13,8 @@ use crate::skipped::EarlierChain;
 
 /// Most messages that one message may skip in its chain, and most that it may declare missing at the end of the chain before.
 ///
-/// Bounds the work that a peer can cause with one message, about 0.6 ms for each; others cannot cause any, since headers are
-/// encrypted. (Double Ratchet, “External functions”: `MAX_SKIP`)
+/// Bounds the work that one message can cause, about 0.6 ms for each. Headers are encrypted, so that only a peer makes one that causes
+/// any; others can at most alter the body of one they held back, and deliver that. (Double Ratchet, “External functions”: `MAX_SKIP`)
 pub const MAX_FORWARD_JUMP: u32 = 2_000;
 
 /// A message whose header has been authenticated: which chain it belongs to, and what the header says.

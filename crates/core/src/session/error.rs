@@ -44,7 +44,7 @@ pub enum DecryptError {
     /// Its key has been used or was given up: a duplicate, or later than the limits allow. Drop it.
     #[error("message was received before")]
     AlreadyReceived,
-    /// It skips more messages than [`MAX_FORWARD_JUMP`]. Open the ones before it first; if they are lost, start a new session.
+    /// It skips more messages than [`MAX_FORWARD_JUMP`]. Its header is the peer's, its body was not looked at. Open the ones before it first; if they are lost, start a new session.
     #[error("message is {ahead} ahead, more than the {max} allowed")]
     JumpTooFar {
         /// How many messages it skips.
@@ -81,7 +81,8 @@ pub enum DecryptError {
     /// It repeats an initial message that was opened before. Drop it.
     #[error("initial message was received before")]
     ReplayedInitialMessage,
-    /// Too many initial messages without a one-time prekey: [`PreKeys::rotate`](crate::PreKeys::rotate), publish, replenish; then try again.
+    /// Too many initial messages without a one-time prekey: [`PreKeys::rotate`](crate::PreKeys::rotate), publish, replenish. Those on
+    /// the new set open; this one does not any more: start a session with the peer.
     #[error("the memory of initial messages is full")]
     ReplayMemoryFull,
 }
