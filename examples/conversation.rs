@@ -7,6 +7,7 @@
 mod no_channel;
 mod provider;
 
+use std::error::Error;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use no_channel::NoChannel;
@@ -14,293 +15,131 @@ use provider::{Provider, Refusal};
 use rand::CryptoRng;
 use waxseal::{
     AccountId, Attachment, AttachmentKey, Client, Content, DeviceId, Disclosure, Draft, Evidence,
-    FrankingTag, MemoryStore, PreviewPart, Reason, Received, ReportDraft, Sender, Timestamp,
+    FrankingTag, MemoryStore, Reason, Received, ReportDraft, Sender, Timestamp,
 };
 use waxseal_reporting::{
-    Audience, Claim, ModerationKeyPair, Payload, Rejection, Stamp, VerifiedPart, review, seal,
+    AcceptedReport, Audience, Claim, ModerationKeyPair, Payload, Rejection, SentMessage, Stamp,
+    StampContext, VerifiedPart, review, seal,
 };
 
 type Phone = Client<MemoryStore>;
+type Outcome<T> = Result<T, Box<dyn Error>>;
 
-fn main() {
+const FIRST: &str = "Hi Bob, is your bike still for sale?";
+const ANSWER: &str = "It is. Do you want to see it on Saturday?";
+const THREAT: &str = "Send me 200 first. I know where you live, and so does my brother.";
+
+fn main() -> Outcome<()> {
     let rng = &mut rand::rng();
-    let start = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a clock after 1970");
-    let start =
-        Timestamp(u64::try_from(start.as_millis()).expect("a clock before the year 500,000,000"));
-    let mut clock = (0..).map(|step| Timestamp(start.0 + step * 20_000));
-    let mut now = || clock.next().expect("the clock goes on");
+    let now = now()?;
+    let mut provider = Provider::new(now, rng);
+    let moderation = ModerationKeyPair::generate(rng); // held by the reviewers, not by the relay
 
     title("1. Two people register, publish prekeys, and agree on keys");
-    let mut provider = Provider::new(start, rng);
-    let moderation = ModerationKeyPair::generate(rng); // held by the reviewers, not by the relay
-    let mut alice = register("alice", &mut provider, rng);
-    let mut bob = register("bob", &mut provider, rng);
-    let (alice_id, bob_id) = (alice.me().account.clone(), bob.me().account.clone());
-
-    let (base, one_time) = provider.bundle(&bob_id).expect("bob published");
-    println!(
-        "  prekey bundle of bob    {} bytes: signed prekeys and one-time prekeys, verified",
-        { base.len() + one_time.as_ref().map_or(0, Vec::len) }
-    );
-    alice
-        .start(&bob_id, &base, one_time.as_deref(), rng)
-        .expect("the bundle verifies");
-    println!(
-        "  PQXDH                   X25519 and ML-KEM-1024, one message, nobody else is online"
-    );
+    let mut alice = register("alice", &mut provider, rng)?;
+    let mut bob = register("bob", &mut provider, rng)?;
+    agree_on_keys(&mut alice, &bob, &mut provider, rng)?;
 
     title("2. They talk; the provider relays what it cannot read");
-    let lines = [
-        (&alice_id, "Hi Bob, is your bike still for sale?"),
-        (&bob_id, "It is. Do you want to see it on Saturday?"),
-        (
-            &alice_id,
-            "Send me 200 first. I know where you live, and so does my brother.",
-        ),
+    let first = exchange(&provider, &mut alice, &mut bob, FIRST.into(), now, rng)?;
+    let answer = exchange(
+        &provider,
+        &mut bob,
+        &mut alice,
+        ANSWER.into(),
+        later(now, 1),
+        rng,
+    )?;
+    let threat = Draft::from(THREAT).attach(picture(rng)?);
+    let threat = exchange(&provider, &mut alice, &mut bob, threat, later(now, 2), rng)?;
+    let numbers = [
+        alice.safety_number(&bob.me().account)?,
+        bob.safety_number(&alice.me().account)?,
     ];
-    let mut tags = Vec::new();
-    for (number, (author, text)) in lines.into_iter().enumerate() {
-        let (from, to) = if *author == alice_id {
-            (&mut alice, &mut bob)
-        } else {
-            (&mut bob, &mut alice)
-        };
-        let mut draft = Draft::from(text);
-        if number == 2 {
-            // The picture itself is stored encrypted elsewhere; the message carries its digests and its key.
-            let picture = Attachment::new(
-                "image/jpeg",
-                b"bytes of a photo",
-                b"the same, encrypted",
-                rng_key(rng),
-                "blob/7",
-            );
-            draft = draft.attach(picture.expect("a small attachment"));
-        }
-        tags.push(exchange(&provider, from, to, draft, now(), rng));
-    }
-    let safety = alice.safety_number(&bob_id).expect("alice knows bob");
-    assert_eq!(
-        safety.digits(),
-        bob.safety_number(&alice_id)
-            .expect("bob knows alice")
-            .digits()
+    assert_eq!(numbers[0].digits(), numbers[1].digits());
+    println!(
+        "\n  safety number, the same on both phones:\n    {}",
+        numbers[0]
     );
-    println!("\n  safety number, the same on both phones:\n    {safety}");
 
     title("3. Bob reports the threat: the text, not the picture, and his own message for context");
-    let shown = [
-        (tags[1], Disclosure::Whole),
-        (tags[2], Disclosure::Parts(vec![1])),
-    ];
-    let mut draft = bob
-        .draft_report(&alice_id, Reason::Threat, shown)
-        .expect("both messages have evidence");
-    draft
-        .note("She has my address from the advert.")
-        .expect("a short note");
-    println!("  preview of everything that will leave the phone:");
-    println!(
-        "    reason {}, note {:?}",
-        draft.preview().reason(),
-        draft.preview().note()
-    );
-    for message in draft.preview().messages() {
-        let part = |part: &PreviewPart| {
-            format!(
-                "part {} ({} B) {}",
-                part.index,
-                part.size_bytes,
-                if part.shown { "shown" } else { "withheld" }
-            )
-        };
-        let parts: Vec<String> = message.parts().iter().map(part).collect();
-        println!(
-            "    {:<6} {}",
-            message.sender().account.as_str(),
-            parts.join(", ")
-        );
-    }
-    let sent = bob
-        .report(&draft, moderation.public_key(), rng)
-        .expect("the draft is complete");
-    println!(
-        "  sealed to the moderation key: {} bytes",
-        sent.report.len()
-    );
+    let report = report(
+        &mut bob,
+        &alice.me().account,
+        answer,
+        threat,
+        &moderation,
+        rng,
+    )?;
 
     title("4. Intake: genuine stamps? It answers without reading anything");
-    let accepted = provider
-        .intake(&sent.report, now())
-        .expect("a genuine report");
-    bob.confirm_report(sent.id).expect("the store works");
-    for claim in accepted.report().claims() {
-        println!(
-            "  {} at {} ms, tag {}.., stamp {}..: genuine",
-            claim.context().sender.account.as_str(),
-            claim.context().accepted_at.0,
-            hex(&claim.tag().as_bytes()[..6]),
-            hex(&claim.stamp().as_bytes()[..6]),
-        );
-    }
-    let again = provider
-        .intake(&sent.report, now())
-        .expect_err("the same report counts once");
-    assert_eq!(again, Refusal::Rejected(Rejection::AlreadyReported));
-    println!("  the same report again: {}", Rejection::AlreadyReported);
+    let accepted = intake(&mut provider, &report, later(now, 3));
 
     title("5. Review: with the moderation key, without stamp keys");
-    let verified = review(accepted, &moderation).expect("every opening matches its tag");
-    println!(
-        "  {} reports {}: {:?}",
-        verified.reporter().account.as_str(),
-        verified.reason(),
-        verified.note()
-    );
-    for message in verified.messages() {
-        println!(
-            "  {} (message {}, missing before it: {}): {}",
-            message.sender().account.as_str(),
-            message.sequence(),
-            message
-                .gap_before()
-                .map_or("unknown".to_owned(), |gap| gap.to_string()),
-            message
-                .content()
-                .and_then(Content::as_text)
-                .unwrap_or("(withheld)"),
-        );
-        for (index, part) in message.parts().iter().enumerate() {
-            if *part == VerifiedPart::Withheld {
-                println!("       part {index} exists and was withheld by the reporter");
-            }
-        }
-    }
-    let [context, threat] = verified.messages() else {
-        panic!("two messages were reported")
-    };
-    assert_eq!(
-        context.content().and_then(Content::as_text),
-        Some(lines[1].1)
-    );
-    assert_eq!(
-        threat.content().and_then(Content::as_text),
-        Some(lines[2].1)
-    );
-    assert_eq!(threat.sender(), alice.me());
-    assert_eq!(threat.parts().last(), Some(&VerifiedPart::Withheld));
+    read(accepted, &moderation, alice.me())?;
 
     title("6. Five forgeries by a reporter with a modified client");
     let genuine = bob
-        .message(&alice_id, &tags[0])
-        .expect("the store works")
-        .expect("bob has it");
-    let genuine = genuine.evidence().expect("a received message has evidence");
-    let original = genuine.claim();
-    let payload = |text: &str| Payload::text(genuine.header().clone(), text).expect("a short text");
-    let committed = |payload: &Payload, rng: &mut rand::rngs::ThreadRng| {
-        seal(&mut NoChannel, alice.me(), payload, rng)
-            .expect("no channel refuses nothing")
-            .sent
-    };
-
-    let forged = Evidence::unverified(
-        original.clone(),
-        committed(&payload("I will hurt you"), rng),
-    );
-    refused(
-        "altered text",
-        &forged,
-        86,
-        &mut provider,
-        &bob,
-        &moderation,
-        now(),
-        rng,
-    );
-
-    let mut context = original.context().clone();
-    context.sender = Sender::new(bob_id.clone(), DeviceId(1));
-    context.audience = Audience::Direct(alice_id.clone());
-    let claim = Claim::new(*original.tag(), context, *original.stamp());
-    let forged = Evidence::unverified(claim, committed(&payload(lines[0].1), rng));
-    refused(
-        "other sender",
-        &forged,
-        71,
-        &mut provider,
-        &bob,
-        &moderation,
-        now(),
-        rng,
-    );
-
-    let mut context = original.context().clone();
-    context.sender = Sender::new(AccountId::new("carol").expect("a valid name"), DeviceId(1));
-    let claim = Claim::new(*original.tag(), context, *original.stamp());
-    let forged = Evidence::unverified(claim, committed(&payload(lines[0].1), rng));
-    refused(
-        "other conversation",
-        &forged,
-        71,
-        &mut provider,
-        &bob,
-        &moderation,
-        now(),
-        rng,
-    );
-
-    let mut context = original.context().clone();
-    context.accepted_at.0 -= 1;
-    let claim = Claim::new(*original.tag(), context, *original.stamp());
-    let forged = Evidence::unverified(claim, committed(&payload(lines[0].1), rng));
-    refused(
-        "other time",
-        &forged,
-        71,
-        &mut provider,
-        &bob,
-        &moderation,
-        now(),
-        rng,
-    );
-
-    let invented = committed(&payload("this was never sent"), rng);
-    let claim = Claim::new(
-        *invented.tag(),
-        original.context().clone(),
-        Stamp::from_bytes(rng_bytes(rng)),
-    );
-    let forged = Evidence::unverified(claim, invented);
-    refused(
-        "a message never sent",
-        &forged,
-        71,
-        &mut provider,
-        &bob,
-        &moderation,
-        now(),
-        rng,
-    );
+        .message(&alice.me().account, &first)?
+        .ok_or("bob has it")?;
+    let genuine = genuine
+        .evidence()
+        .ok_or("a received message has evidence")?;
+    for (what, check, forged) in forgeries(genuine, rng)? {
+        let mut draft = ReportDraft::new(bob.me().clone(), Reason::Threat);
+        draft.add(&forged, Disclosure::Whole)?;
+        let report = draft.seal(
+            &provider.delivery_key(bob.me()),
+            moderation.public_key(),
+            rng,
+        )?;
+        let rejection = match provider.examine(&report.encode(), later(now, 4)) {
+            Ok(accepted) => review(accepted, &moderation).expect_err("a forgery was accepted"),
+            Err(Refusal::Rejected(rejection)) => rejection,
+            Err(refusal) => panic!("the forger writes well-formed reports: {refusal:?}"),
+        };
+        println!(
+            "  {what:<22} refused by CHK-{}: {rejection}",
+            rejection.check()
+        );
+        assert_eq!(rejection.check(), check, "{what}");
+    }
 
     println!("\nEverything held.");
+    Ok(())
 }
 
 /// A device creates its account and publishes its prekeys.
-fn register(name: &str, provider: &mut Provider, rng: &mut impl CryptoRng) -> Phone {
-    let me = Sender::new(AccountId::new(name).expect("a valid name"), DeviceId(1));
+fn register(name: &str, provider: &mut Provider, rng: &mut impl CryptoRng) -> Outcome<Phone> {
+    let me = Sender::new(AccountId::new(name)?, DeviceId(1));
     let delivery_key = provider.register(&me, rng);
-    let mut phone =
-        Client::create(MemoryStore::new(), me, delivery_key, rng).expect("an empty store");
-    let upload = phone.publish_prekeys(rng).expect("the store works");
+    let mut phone = Client::create(MemoryStore::new(), me, delivery_key, rng)?;
+    let upload = phone.publish_prekeys(rng)?;
     println!(
-        "  {name:<6} registered        {} one-time prekeys published",
+        "  {name:<6} published {} one-time prekeys",
         upload.one_time.len()
     );
     provider.publish(&phone.me().account, upload.base, upload.one_time);
-    phone
+    Ok(phone)
+}
+
+/// The first one to write takes the other's prekey bundle; the other may be offline.
+fn agree_on_keys(
+    initiator: &mut Phone,
+    recipient: &Phone,
+    provider: &mut Provider,
+    rng: &mut impl CryptoRng,
+) -> Outcome<()> {
+    let recipient = &recipient.me().account;
+    let (base, one_time) = provider.bundle(recipient).ok_or("nothing was published")?;
+    let len = base.len() + one_time.as_ref().map_or(0, Vec::len);
+    initiator.start(recipient, &base, one_time.as_deref(), rng)?;
+    println!(
+        "  bundle of {}: {len} bytes, signatures verified",
+        recipient.as_str()
+    );
+    println!("  keys agreed by PQXDH (X25519 and ML-KEM-1024) before the first message");
+    Ok(())
 }
 
 /// Sends one message, relays it, opens it. Returns its tag.
@@ -311,105 +150,241 @@ fn exchange(
     draft: Draft,
     now: Timestamp,
     rng: &mut impl CryptoRng,
-) -> FrankingTag {
-    let recipient = to.me().account.clone();
-    let sent = from
-        .send(&recipient, draft, now, rng)
-        .expect("a session and a small message");
+) -> Outcome<FrankingTag> {
+    let (name, recipient) = (from.me().account.clone(), to.me().account.clone());
+    let sent = from.send(&recipient, draft, now, rng)?;
     let relayed = provider.relay(from.me(), to.me(), &sent.envelope, now);
-    from.confirm(&recipient, &relayed.receipt)
-        .expect("the relay's receipt");
+    from.confirm(&recipient, &relayed.receipt)?;
 
-    let name = from.me().account.as_str();
+    let Received::Message {
+        message,
+        sent_time_agrees,
+        ..
+    } = to.receive(&relayed.delivery)?
+    else {
+        panic!("it was delivered once")
+    };
+    let evidence = message
+        .evidence()
+        .ok_or("a received message has evidence")?;
+    let text = message.text().ok_or("a text was sent")?;
+    assert!(sent_time_agrees && message.id() == &sent.id);
     println!(
-        "\n  {name} seals. The provider sees {} bytes from {name} to {}:",
-        sent.envelope.len(),
-        recipient.as_str()
+        "\n  {} seals {} bytes of text. The provider sees:",
+        name.as_str(),
+        text.len()
     );
     println!(
-        "    tag {}.. {}..",
-        hex(&sent.id.as_bytes()[..12]),
-        hex(&sent.envelope[60..76])
+        "    from {} to {}, {} bytes",
+        name.as_str(),
+        recipient.as_str(),
+        sent.envelope.len()
     );
+    println!(
+        "    of which content, padded: {} bytes",
+        evidence.padded_len()
+    );
+    println!(
+        "    tag   {}, its commitment to the content",
+        hex(sent.id.as_bytes())
+    );
+    println!(
+        "    stamp {}, its own mark",
+        hex(evidence.claim().stamp().as_bytes())
+    );
+    println!("  {} opens: {text:?}", recipient.as_str());
 
-    match to.receive(&relayed.delivery).expect("a genuine delivery") {
-        Received::Message {
-            message,
-            sent_time_agrees,
-            ..
-        } => {
-            assert!(sent_time_agrees && message.id() == &sent.id);
-            let claim = message
-                .evidence()
-                .expect("a received message has evidence")
-                .claim();
+    let again = to.receive(&relayed.delivery)?;
+    assert!(matches!(again, Received::Duplicate { id, .. } if id == sent.id));
+    Ok(sent.id)
+}
+
+/// The picture itself is stored encrypted elsewhere; the message carries its digests and its key.
+fn picture(rng: &mut impl CryptoRng) -> Outcome<Attachment> {
+    let key = AttachmentKey::from_bytes(random(rng));
+    let (plaintext, ciphertext) = (b"bytes of a photo", b"the same, encrypted");
+    Ok(Attachment::new(
+        "image/jpeg",
+        plaintext,
+        ciphertext,
+        key,
+        "blob/7",
+    )?)
+}
+
+/// Bob chooses what to show, looks at the preview, and seals the report.
+fn report(
+    bob: &mut Phone,
+    peer: &AccountId,
+    context: FrankingTag,
+    threat: FrankingTag,
+    moderation: &ModerationKeyPair,
+    rng: &mut impl CryptoRng,
+) -> Outcome<Vec<u8>> {
+    let shown = [
+        (context, Disclosure::Whole),
+        (threat, Disclosure::Parts(vec![1])),
+    ];
+    let mut draft = bob.draft_report(peer, Reason::Threat, shown)?;
+    draft.note("She has my address from the advert.")?;
+
+    let preview = draft.preview();
+    println!("  preview of everything that will leave the phone:");
+    println!("    reason {}, note {:?}", preview.reason(), preview.note());
+    for message in preview.messages() {
+        println!("    a message of {}:", message.sender().account.as_str());
+        for (part, name) in message
+            .parts()
+            .iter()
+            .zip(["header", "content", "attachment"])
+        {
+            let shown = if part.shown { "shown" } else { "withheld" };
             println!(
-                "    stamp {}.. by the relay",
-                hex(&claim.stamp().as_bytes()[..12])
-            );
-            println!(
-                "  {} opens: {:?}",
-                recipient.as_str(),
-                message.text().expect("a text")
+                "      part {}, {name}, {} bytes: {shown}",
+                part.index, part.size_bytes
             );
         }
-        Received::Duplicate { .. } => panic!("it was delivered once"),
     }
-    match to.receive(&relayed.delivery).expect("a repeat is no error") {
-        Received::Duplicate { id, .. } => assert_eq!(id, sent.id),
-        Received::Message { .. } => panic!("a repeat must not be shown twice"),
-    }
-    sent.id
-}
-
-/// Reports forged evidence and shows which check refuses it.
-#[expect(clippy::too_many_arguments, reason = "a scene needs its cast")]
-fn refused(
-    what: &str,
-    forged: &Evidence,
-    check: u8,
-    provider: &mut Provider,
-    reporter: &Phone,
-    moderation: &ModerationKeyPair,
-    now: Timestamp,
-    rng: &mut impl CryptoRng,
-) {
-    let mut draft = ReportDraft::new(reporter.me().clone(), Reason::Threat);
-    let outcome = draft
-        .add(forged, Disclosure::Whole)
-        .map_err(|error| error.to_string())
-        .map(|draft| {
-            draft
-                .seal(
-                    &provider.delivery_key(reporter.me()),
-                    moderation.public_key(),
-                    rng,
-                )
-                .expect("sealable")
-        });
-    let report = outcome
-        .expect("the modified client does not stop itself")
-        .encode();
-    let rejection = match provider.intake(&report, now) {
-        Err(Refusal::Rejected(rejection)) => rejection,
-        Err(refusal) => panic!("the modified client writes well-formed reports: {refusal:?}"),
-        Ok(accepted) => review(accepted, moderation).expect_err("a forgery was accepted"),
-    };
+    let sent = bob.report(&draft, moderation.public_key(), rng)?;
     println!(
-        "  {what:<22} refused by CHK-{}: {rejection}",
-        rejection.check()
+        "  sealed to the moderation key: {} bytes",
+        sent.report.len()
     );
-    assert_eq!(rejection.check(), check, "{what}");
+    assert_eq!(bob.pending_reports(10)?.len(), 1);
+    bob.confirm_report(sent.id)?; // once the provider has answered
+    Ok(sent.report)
 }
 
-fn rng_bytes(rng: &mut impl CryptoRng) -> [u8; 32] {
+/// The provider checks where the messages come from. The same report a second time does not count.
+fn intake(provider: &mut Provider, report: &[u8], now: Timestamp) -> AcceptedReport {
+    let accepted = provider.intake(report, now).expect("a genuine report");
+    for claim in accepted.report().claims() {
+        let StampContext {
+            sender,
+            accepted_at,
+            ..
+        } = claim.context();
+        println!(
+            "  {} at {} ms, tag {}.., stamp {}..: genuine",
+            sender.account.as_str(),
+            accepted_at.0,
+            hex(&claim.tag().as_bytes()[..6]),
+            hex(&claim.stamp().as_bytes()[..6]),
+        );
+    }
+    let again = provider
+        .intake(report, now)
+        .expect_err("the same report counts once");
+    assert_eq!(again, Refusal::Rejected(Rejection::AlreadyReported));
+    println!("  the same report again: {}", Rejection::AlreadyReported);
+    accepted
+}
+
+/// A reviewer opens what was shown and nothing else.
+fn read(accepted: AcceptedReport, moderation: &ModerationKeyPair, accused: &Sender) -> Outcome<()> {
+    let verified = review(accepted, moderation)?;
+    let reporter = verified.reporter().account.as_str();
+    println!(
+        "  {reporter} reports a {}: {:?}",
+        verified.reason(),
+        verified.note()
+    );
+    for message in verified.messages() {
+        let text = message
+            .content()
+            .and_then(Content::as_text)
+            .unwrap_or("(withheld)");
+        let (author, number) = (message.sender().account.as_str(), message.sequence());
+        println!("  {author}, message number {number}: {text}");
+        for (index, part) in message.parts().iter().enumerate() {
+            if *part == VerifiedPart::Withheld {
+                println!("    part {index} exists and was withheld by the reporter");
+            }
+        }
+    }
+    let [context, threat] = verified.messages() else {
+        panic!("two messages were reported")
+    };
+    assert_eq!(context.content().and_then(Content::as_text), Some(ANSWER));
+    assert_eq!(threat.content().and_then(Content::as_text), Some(THREAT));
+    assert_eq!(threat.sender(), accused);
+    assert_eq!(threat.parts().last(), Some(&VerifiedPart::Withheld));
+    Ok(())
+}
+
+/// What a reporter could try, with the number of the check that must refuse it.
+fn forgeries(
+    genuine: &Evidence,
+    rng: &mut impl CryptoRng,
+) -> Outcome<Vec<(&'static str, u8, Evidence)>> {
+    let claim = genuine.claim();
+    // Commits to a text of the forger's choice under the genuine header.
+    let mut commit = |text: &str| -> Outcome<SentMessage> {
+        let payload = Payload::text(genuine.header().clone(), text)?;
+        Ok(seal(&mut NoChannel, genuine.sender(), &payload, rng)?.sent)
+    };
+    let altered = commit("I will hurt you")?;
+    let invented = commit("this was never sent")?;
+    let [sender, conversation, time] = [commit(FIRST)?, commit(FIRST)?, commit(FIRST)?];
+    let under = |change: &dyn Fn(&mut StampContext)| {
+        let mut context = claim.context().clone();
+        change(&mut context);
+        Claim::new(*claim.tag(), context, *claim.stamp())
+    };
+
+    // The same conversation, written by the other side.
+    let other_sender = under(&|context| {
+        let Audience::Direct(recipient) = &mut context.audience else {
+            return;
+        };
+        std::mem::swap(&mut context.sender.account, recipient);
+    });
+    let carol = AccountId::new("carol")?;
+    let other_conversation = under(&|context| context.sender.account = carol.clone());
+    let other_time = under(&|context| context.accepted_at.0 -= 1);
+    let never_sent = Claim::new(
+        *invented.tag(),
+        claim.context().clone(),
+        Stamp::from_bytes(random(rng)),
+    );
+    Ok(vec![
+        (
+            "altered text",
+            86,
+            Evidence::unverified(claim.clone(), altered),
+        ),
+        (
+            "other sender",
+            71,
+            Evidence::unverified(other_sender, sender),
+        ),
+        (
+            "other conversation",
+            71,
+            Evidence::unverified(other_conversation, conversation),
+        ),
+        ("other time", 71, Evidence::unverified(other_time, time)),
+        (
+            "a message never sent",
+            71,
+            Evidence::unverified(never_sent, invented),
+        ),
+    ])
+}
+
+fn now() -> Outcome<Timestamp> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok(Timestamp(u64::try_from(since_1970.as_millis())?))
+}
+
+fn later(now: Timestamp, minutes: u64) -> Timestamp {
+    Timestamp(now.0 + minutes * 60_000)
+}
+
+fn random(rng: &mut impl CryptoRng) -> [u8; 32] {
     let mut bytes = [0; 32];
     rng.fill_bytes(&mut bytes);
     bytes
-}
-
-fn rng_key(rng: &mut impl CryptoRng) -> AttachmentKey {
-    AttachmentKey::from_bytes(rng_bytes(rng))
 }
 
 fn title(text: &str) {

@@ -101,7 +101,7 @@ impl Network {
         let recipient = self.clients[to].me().account.clone();
         let sender = &mut self.clients[from];
         if !sender
-            .knows(&recipient)
+            .has_session(&recipient)
             .map_err(|error| error.to_string())?
         {
             let (base, one_time) = self.provider.bundle(&recipient).ok_or("no prekeys")?;

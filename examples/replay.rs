@@ -262,7 +262,7 @@ fn dh_ratchet_steps(network: &Network) -> Result<u64, String> {
     for sender in senders {
         for (one, other) in [(recipient, sender), (sender, recipient)] {
             let other = &other.me().account;
-            if one.knows(other).map_err(|error| error.to_string())? {
+            if one.has_session(other).map_err(|error| error.to_string())? {
                 steps += one
                     .dh_ratchet_steps(other)
                     .map_err(|error| error.to_string())?;

@@ -267,7 +267,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Whether a conversation with `peer` can go on without a prekey bundle.
-    pub fn knows(&self, peer: &AccountId) -> Result<bool, PeerError<S::Error>> {
+    pub fn has_session(&self, peer: &AccountId) -> Result<bool, PeerError<S::Error>> {
         Ok(self
             .peer(peer)?
             .is_some_and(|record| !record.sessions.is_empty()))

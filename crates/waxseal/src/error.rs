@@ -11,7 +11,8 @@ use crate::channel::SessionError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {
-    /// Fetch the peer's prekey bundle, call [`Client::start`](crate::Client::start), and try again.
+    /// Fetch the peer's prekey bundle and call [`Client::start`](crate::Client::start). Then try again what was to be
+    /// sent; acknowledge what was received: it cannot open any more, and the peer's next message will.
     FetchBundle,
     /// Show the user that the peer's identity changed; go on only after the user accepted it.
     WarnIdentityChange,

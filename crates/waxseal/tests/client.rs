@@ -341,7 +341,7 @@ fn a_receipt_makes_a_sent_message_reportable_and_only_the_right_one_does() {
         .unwrap_err();
     assert!(matches!(early, ReportError::NotStamped));
     assert_eq!(early.advice(), Advice::KeepAndRetry);
-    assert_eq!(alice.outbox(10).unwrap(), [sent.clone()]);
+    assert_eq!(alice.outbox(10).unwrap(), std::slice::from_ref(&sent));
 
     let before = snapshot(&alice);
     for place in 0..receipt.len() {
