@@ -19,7 +19,7 @@ fn sources(folder: &Path, found: &mut Vec<(bool, String)>) {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push((
-                path.ends_with("tests.rs"),
+                path.ends_with("tests.rs") || folder.ends_with("tests"),
                 fs::read_to_string(&path).unwrap(),
             ));
         }

@@ -1,5 +1,8 @@
+use curve25519_dalek::scalar::Scalar;
+use ed25519_dalek::Verifier;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use sha2::Digest;
 
 use super::*;
 
@@ -93,6 +96,31 @@ fn malleable_signature_is_rejected() {
         *s = sum.to_le_bytes()[0];
         carry = sum >> 8;
     }
+    let certificate = IdentityCertificate::from_bytes(&signature);
+    assert_eq!(certificate.verify(identity.public()), Err(InvalidSignature));
+}
+
+#[test]
+fn signature_with_a_point_of_small_order_is_rejected() {
+    // R is the neutral point and s = hash * secret: a verifier that only checks the equation takes it.
+    let identity = identity(8);
+    let message = certificate_input(identity.dh().public());
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    let hash = sha2::Sha512::new()
+        .chain_update(neutral)
+        .chain_update(identity.signing.verifying_key().as_bytes())
+        .chain_update(&message)
+        .finalize();
+    let hash = Scalar::from_bytes_mod_order_wide(&hash.into());
+    let scalar = hash * identity.signing.to_scalar();
+    let signature = [neutral, scalar.to_bytes()].concat();
+    let signature: [u8; 64] = signature.try_into().unwrap();
+    let lax = identity
+        .signing
+        .verifying_key()
+        .verify(&message, &Signature::from_bytes(&signature));
+    assert!(lax.is_ok(), "the equation holds");
     let certificate = IdentityCertificate::from_bytes(&signature);
     assert_eq!(certificate.verify(identity.public()), Err(InvalidSignature));
 }

@@ -68,3 +68,59 @@ fn the_one_time_prekey_enters_the_secret() {
     let without = accept(&bob.identity, signed, None, &handshake).unwrap();
     assert_ne!(secrets(&ours)[0], secrets(&without)[0]);
 }
+
+#[test]
+fn every_key_agreement_enters_the_secrets() {
+    let pair = |seed| DhKeyPair::generate(&mut rng(seed));
+    let output = |seed| pair(seed).diffie_hellman(pair(99).public()).unwrap();
+    let kem = |seed| {
+        let kem = crate::kem::KemSeed::generate(&mut rng(seed));
+        kem.public_key().encapsulate(&mut rng(seed)).1
+    };
+    let roots = [
+        derive(&output(1), &output(2), &output(3), None, &kem(1)),
+        derive(&output(9), &output(2), &output(3), None, &kem(1)),
+        derive(&output(1), &output(9), &output(3), None, &kem(1)),
+        derive(&output(1), &output(2), &output(9), None, &kem(1)),
+        derive(&output(1), &output(2), &output(3), None, &kem(9)),
+        derive(
+            &output(1),
+            &output(2),
+            &output(3),
+            Some(&output(4)),
+            &kem(1),
+        ),
+        derive(
+            &output(1),
+            &output(2),
+            &output(3),
+            Some(&output(9)),
+            &kem(1),
+        ),
+    ];
+    let distinct: std::collections::BTreeSet<_> =
+        roots.iter().map(|secret| *secret.root.as_bytes()).collect();
+    assert_eq!(distinct.len(), roots.len());
+}
+
+#[test]
+fn every_key_of_the_recipient_is_in_the_associated_data() {
+    // What an unknown key share would need: the same secrets under another identity or prekey.
+    let (bob, carol) = (Device::new(1), Device::new(2));
+    let (bob, carol) = (bob.bundle(Some(0)), carol.bundle(Some(0)));
+    let (ours, theirs) = (bob.one_time.unwrap(), carol.one_time.unwrap());
+    let digest = HandshakeDigest([5; 32]);
+    let (identity, signed, kem) = (&bob.identity, &bob.signed.prekey, ours.kem.as_bytes());
+    let one_time = Some(&ours.prekey);
+    let all = [
+        session_ad(&digest, identity, signed, one_time, kem),
+        session_ad(&HandshakeDigest([6; 32]), identity, signed, one_time, kem),
+        session_ad(&digest, &carol.identity, signed, one_time, kem),
+        session_ad(&digest, identity, &carol.signed.prekey, one_time, kem),
+        session_ad(&digest, identity, signed, Some(&theirs.prekey), kem),
+        session_ad(&digest, identity, signed, None, kem),
+        session_ad(&digest, identity, signed, one_time, theirs.kem.as_bytes()),
+    ];
+    let distinct: std::collections::BTreeSet<_> = all.iter().map(|ad| ad.0).collect();
+    assert_eq!(distinct.len(), all.len());
+}

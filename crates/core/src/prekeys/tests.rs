@@ -132,6 +132,31 @@ fn export_round_trips_and_refuses_everything_else() {
 }
 
 #[test]
+fn states_that_no_prekeys_have_are_refused() {
+    let mut bob = Device::new(1);
+    bob.prekeys.remember_many(2);
+    bob.prekeys.rotate(&bob.identity, &mut rng(2)).unwrap();
+    let export = bob.prekeys.export().to_vec();
+    // Version, identity, then a set of 136 bytes: id, key pair, seed, count; presence; the set before it, which remembers two.
+    let (current, previous) = (65, 65 + 136 + 1);
+    let remembered = previous + 136;
+    let next_id = remembered + 64;
+    let with = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = export.clone();
+        change(&mut bytes);
+        PreKeys::import(&bytes).err()
+    };
+    assert_eq!(with(&|_| ()), None);
+    let same_id = with(&|bytes| bytes.copy_within(current..current + 4, previous));
+    assert_eq!(same_id, Some(DecodeError::Malformed));
+    let twice = with(&|bytes| bytes.copy_within(remembered..remembered + 32, remembered + 32));
+    assert_eq!(twice, Some(DecodeError::NotCanonical));
+    let id_used_again = with(&|bytes| bytes[next_id + 3] = 3);
+    assert_eq!(id_used_again, Some(DecodeError::NotCanonical));
+    assert_eq!(with(&|bytes| bytes[next_id + 3] = 4), None);
+}
+
+#[test]
 fn debug_shows_public_parts_only() {
     let bob = Device::new(1);
     let expected = format!(

@@ -75,7 +75,8 @@ pub enum DecryptError {
     /// Its identity is not certified. Drop it.
     #[error("the identity's certificate does not verify")]
     InvalidCertificate,
-    /// It uses a prekey that is spent, rotated away or was never there. Start a session with the peer, who must use a fresh bundle.
+    /// It uses a prekey that is spent, rotated away or was never there. Start a session with the peer, from a fresh bundle; but not
+    /// each time: nothing of the message is authenticated, so that anyone who delivers messages can cause this.
     #[error("the message's prekey is not held")]
     UnknownPreKey,
     /// It repeats an initial message that was opened before. Drop it.

@@ -101,3 +101,6 @@ impl Session {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

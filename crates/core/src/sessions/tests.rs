@@ -73,6 +73,8 @@ impl Party {
 
 use crate::dh::DhPublicKey;
 
+mod left;
+
 #[test]
 fn both_sides_starting_at_once_come_to_one_session() {
     let (mut a, mut b) = (Party::new(1), Party::new(2));
@@ -174,6 +176,28 @@ fn chk17_reflected_initial_message_is_refused() {
 }
 
 #[test]
+fn chk15_every_way_in_limits_the_associated_data() {
+    let (mut a, mut b) = (Party::new(1), Party::new(2));
+    a.start(&b.device, Some(0), 10);
+    let max = crate::MAX_ASSOCIATED_DATA_LEN;
+    let long = vec![7; max + 1];
+    let too_long = DecryptError::AssociatedDataTooLong { len: max + 1, max };
+    let message = a.send(b"first");
+    let Device {
+        identity, prekeys, ..
+    } = &mut b.device;
+    let accepted = Session::accept(identity, prekeys, &message, &long).map(|_| ());
+    assert_eq!(accepted, Err(too_long));
+    let accepted = Sessions::accept(identity, prekeys, &message, &long).map(|_| ());
+    assert_eq!(accepted, Err(too_long));
+    let (mut sessions, _) = Sessions::accept(identity, prekeys, &message, b"").unwrap();
+    assert_eq!(
+        sessions.decrypt(identity, prekeys, &message, &long),
+        Err(too_long)
+    );
+}
+
+#[test]
 fn chk35_repeated_handshake_makes_no_second_session() {
     for one_time in [Some(0), None] {
         let (mut a, mut b) = (Party::new(1), Party::new(2));
@@ -221,103 +245,6 @@ fn chk36_one_session_too_many_drops_the_oldest() {
     );
 }
 
-/// Both have heard each other on their first session, then again on a second one, which both have chosen.
-fn settled_on_a_second_session() -> (Party, Party, DhPublicKey) {
-    let (mut a, mut b) = (Party::new(1), Party::new(2));
-    a.start(&b.device, Some(0), 10);
-    let first = a.send(b"first");
-    b.receive(&first).unwrap();
-    let left = b.sends_on();
-    let reply = b.send(b"reply");
-    a.receive(&reply).unwrap();
-    a.start(&b.device, Some(1), 11);
-    let second = a.send(b"second");
-    b.receive(&second).unwrap();
-    let answer = b.send(b"answer");
-    a.receive(&answer).unwrap();
-    assert_eq!(a.sends_on(), b.sends_on());
-    assert_ne!(a.sends_on(), left);
-    (a, b, left)
-}
-
-/// What someone who holds a copy of a party's state sends on a session that both have left.
-fn on_the_session_left(copy: &[u8], left: DhPublicKey, selection: u32) -> Vec<u8> {
-    let mut stolen = Sessions::import(copy).unwrap();
-    let (index, ()) = stolen
-        .find(|session| (*session.base_key() == left).then_some(()))
-        .unwrap();
-    let session = stolen.get_mut(index).unwrap();
-    session
-        .encrypt_selected(selection, b"forged", b"", &mut rng(66))
-        .unwrap()
-}
-
-#[test]
-fn chk39_a_session_that_was_left_moves_nobody_back() {
-    // A session that nobody sends on takes no steps, so that a copy of its state stays good. The copy must not decide what the
-    // two send on, whichever side it came from.
-    let (mut a, mut b, left) = settled_on_a_second_session();
-    let copies = [&a, &b].map(|party| party.sessions.as_ref().unwrap().export());
-    let chosen = a.sends_on();
-    for (copy, victim) in copies.iter().zip([&mut b, &mut a]) {
-        let before = victim.sessions.as_ref().unwrap().selection;
-        let forged = on_the_session_left(copy, left, u32::MAX);
-        assert_eq!(victim.receive(&forged).unwrap(), b"forged");
-        assert_eq!(victim.sends_on(), chosen);
-        assert_eq!(victim.sessions.as_ref().unwrap().selection, before);
-    }
-    // Nor does a peer move the number on the session that is chosen.
-    let wilful = {
-        let sending = &mut a.sessions.as_mut().unwrap().sending;
-        sending
-            .encrypt_selected(u32::MAX, b"x", b"", &mut rng(1))
-            .unwrap()
-    };
-    b.receive(&wilful).unwrap();
-    assert!(b.sessions.as_ref().unwrap().selection < 10);
-}
-
-#[test]
-fn chk40_sessions_that_were_left_are_given_up_after_their_age() {
-    let (mut a, mut b, left) = settled_on_a_second_session();
-    let copy = a.sessions.as_ref().unwrap().export();
-    let forged = on_the_session_left(&copy, left, 1);
-    let mut rng = rng(5);
-    let steps = b.sessions.as_ref().unwrap().dh_ratchet_steps();
-    for opened in 0..=MAX_LEFT_SESSION_AGE {
-        assert_eq!(b.sessions.as_ref().unwrap().count(), 2, "{opened} opened");
-        if opened == MAX_LEFT_SESSION_AGE {
-            // Storage keeps the count.
-            let export = b.sessions.as_ref().unwrap().export();
-            b.sessions = Some(Sessions::import(&export).unwrap());
-        }
-        let message = a.sessions.as_mut().unwrap().encrypt(b"x", b"", &mut rng);
-        b.receive(&message.unwrap()).unwrap();
-    }
-    let sessions = b.sessions.as_ref().unwrap();
-    assert_eq!(sessions.count(), 1);
-    assert!(sessions.dh_ratchet_steps() > steps, "steps still count");
-    assert_eq!(b.refused(&forged), DecryptError::Unauthenticated);
-    let reply = b.send(b"still here");
-    assert_eq!(a.receive(&reply).unwrap(), b"still here");
-}
-
-#[test]
-fn chk36_starting_over_again_and_again_does_not_cost_the_session_that_works() {
-    let (mut a, mut b) = (Party::new(1), Party::new(2));
-    a.start(&b.device, Some(0), 10);
-    let first = a.send(b"first");
-    b.receive(&first).unwrap();
-    let reply = b.send(b"reply");
-    a.receive(&reply).unwrap();
-    let flying = b.send(b"flying");
-    for seed in 0..8 {
-        a.start(&b.device, None, 20 + seed);
-    }
-    assert_eq!(a.sessions.as_ref().unwrap().count(), MAX);
-    assert_eq!(a.receive(&flying).unwrap(), b"flying");
-}
-
 #[test]
 fn export_round_trips_and_refuses_everything_else() {
     let (mut a, mut b) = (Party::new(1), Party::new(2));
@@ -336,6 +263,18 @@ fn export_round_trips_and_refuses_everything_else() {
     assert!(Sessions::import(&[export.as_slice(), &[0]].concat()).is_err());
     let none = [&[1], [0; 20].as_slice()].concat();
     assert!(Sessions::import(&none).is_err(), "no session at all");
+    // Two sessions with different peers.
+    let mut c = Party::new(3);
+    c.start(&a.device, Some(1), 12);
+    let foreign = c.sessions.as_ref().unwrap().export();
+    let mut mixed = [&foreign[..], &foreign[21..]].concat();
+    mixed[20] = 2;
+    assert!(Sessions::import(&mixed).is_ok());
+    let own = Party::new(2);
+    c.sessions = None;
+    c.start(&own.device, Some(0), 13);
+    mixed.splice(foreign.len().., c.sessions.unwrap().export()[21..].to_vec());
+    assert_eq!(Sessions::import(&mixed).err(), Some(DecodeError::Malformed));
 }
 
 #[test]
