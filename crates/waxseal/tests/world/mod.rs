@@ -1,5 +1,12 @@
 //! A provider and its clients, for tests. Deterministic.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test support"
+)]
 
 use std::collections::{HashMap, VecDeque};
 
