@@ -12,7 +12,8 @@ use crate::channel::SessionError;
 #[non_exhaustive]
 pub enum Advice {
     /// Fetch the peer's prekey bundle and call [`Client::start`](crate::Client::start). Then try again what was to be
-    /// sent; acknowledge what was received: it cannot open any more, and the peer's next message will.
+    /// sent; acknowledge what was received: it cannot open any more, and the peer's next message will. What is
+    /// received is not authenticated at that point: start over with one peer once in a while, not on each delivery.
     FetchBundle,
     /// Show the user that the peer's identity changed; go on only after the user accepted it.
     WarnIdentityChange,
@@ -20,7 +21,8 @@ pub enum Advice {
     Drop,
     /// Keep it and try again later: what it needs may still arrive.
     KeepAndRetry,
-    /// Call [`Client::rotate_prekeys`](crate::Client::rotate_prekeys), publish them, and try again.
+    /// Call [`Client::rotate_prekeys`](crate::Client::rotate_prekeys), publish them, and acknowledge the delivery: it
+    /// stays closed, and the sender's next conversation opens.
     RotatePreKeys,
     /// Correct the call.
     FixCall,
