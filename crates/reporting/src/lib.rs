@@ -125,6 +125,9 @@ pub mod spec {}
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+mod properties;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod salamander;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]

@@ -32,10 +32,12 @@ fn every_check_is_in_the_code_and_has_its_test() {
     assert_eq!(rows.len(), 43);
     for (number, row) in (51..).zip(rows) {
         assert_eq!(row[1], number.to_string());
-        assert!(
-            code.contains(&format!("// CHK-{number}: ")),
-            "CHK-{number} is not in the code"
-        );
+        let comment = format!("// CHK-{number}: ");
+        let stated = row[3].split(", ").any(|file| {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
+            fs::read_to_string(path).unwrap().contains(&comment)
+        });
+        assert!(stated, "CHK-{number} is not in {}", row[3]);
         assert!(row[4].contains(&format!("chk{number}_")), "{}", row[4]);
         assert!(
             code.contains(&format!("fn {}()", row[4])),

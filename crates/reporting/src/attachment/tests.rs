@@ -65,6 +65,16 @@ fn mimi_weakness_5_attachment_bytes_are_checked_wherever_they_come_from() {
 }
 
 #[test]
+fn chk60_size_that_is_not_the_files_is_refused() {
+    let told = attachment();
+    let digests = (told.ciphertext_digest, told.plaintext_digest);
+    let lying =
+        Attachment::from_digests("image/png", 8, digests, told.key().clone(), "blob/1").unwrap();
+    let refused = lying.check_plaintext(b"picture");
+    assert_eq!(refused, Err(AttachmentError::OtherBytes));
+}
+
+#[test]
 fn debug_shows_the_size_only() {
     assert_eq!(
         format!("{:?}", attachment()),

@@ -36,6 +36,10 @@ fn chk73_evidence_of_another_message_is_refused() {
         assert!(Evidence::decode(&bytes[..cut]).is_err());
     }
     assert!(Evidence::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
+    // A claim about another conversation: its tag is right, its header is not.
+    let mut elsewhere = world.alice_says("hello").own;
+    elsewhere.claim.context.audience = Audience::Direct(account("carol"));
+    assert!(Evidence::decode(&elsewhere.encode()).is_err());
 }
 
 /// Franking key and parts of "hello".
@@ -55,4 +59,9 @@ fn chk92_stored_sent_message_out_of_form_is_refused() {
         assert!(SentMessage::decode(&bytes[..cut]).is_err());
     }
     assert!(SentMessage::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
+    // Content that no recipient would take, with a tag of its own: "hello" is no text of kind 9.
+    let mut malformed = bytes.to_vec();
+    let kind = malformed.len() - "hello".len() - 1;
+    malformed[kind] = 9;
+    assert!(SentMessage::decode(&malformed).is_err());
 }

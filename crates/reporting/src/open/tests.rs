@@ -125,6 +125,11 @@ fn chk93_sender_device_and_conversation_are_bound_by_the_channel() {
         ));
     }
     let (alice, conversation) = (world.alice.clone(), world.conversation());
+    // In one conversation, as in a group, the sender alone tells them apart.
+    for sender in [device("clara", 1), device("alice", 2)] {
+        let opened = open_unstamped(&mut world.to_bob.1, &sender, &conversation, &envelope);
+        assert!(matches!(opened, Err(OpenError::Channel(_))));
+    }
     let elsewhere = ConversationId::group(b"elsewhere");
     assert!(open_unstamped(&mut world.to_bob.1, &alice, &elsewhere, &envelope).is_err());
     let opened = open_unstamped(&mut world.to_bob.1, &alice, &conversation, &envelope).unwrap();

@@ -43,6 +43,14 @@ fn chk84_openings_out_of_form_are_refused() {
         altered[index] = value;
         assert!(Openings::parse(&repad(&altered)).is_none(), "{what}");
     }
+    let longer = [padded.as_slice(), &[0; 64]].concat();
+    assert!(Openings::parse(&longer).is_none(), "a block too many");
+    for (count, whole) in [(0, false), (1, false), (2, true), (32, true), (33, false)] {
+        let commitments = vec![7; 32 * usize::from(count)];
+        let bytes = [&[1, 0, 0, 1, count][..], &[7; 32], &commitments, &[0; 4]].concat();
+        let padded = repad(&bytes);
+        assert_eq!(Openings::parse(&padded).is_some(), whole, "{count} parts");
+    }
     let long = "x".repeat(MAX_NOTE_LEN + 1);
     let long = encode(
         Reason::Spam,

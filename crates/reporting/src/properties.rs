@@ -1,0 +1,133 @@
+//! Whatever is sent, reported or made up: properties of the whole path.
+
+use proptest::prelude::*;
+use zeroize::Zeroizing;
+
+use crate::openings::{self, Openings, PartSet};
+use crate::padding;
+use crate::parts::{Franked, encode_parts};
+use crate::test_world::*;
+use crate::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_messages_shown_in_any_part_verify(
+        texts in prop::collection::vec((any::<bool>(), ".{0,300}", any::<bool>()), 1..12),
+        seed: u64,
+    ) {
+        let mut world = World::new(seed);
+        let mut draft = ReportDraft::new(world.bob.clone(), Reason::Other);
+        for (from_alice, text, whole) in &texts {
+            let message = if *from_alice { world.alice_says(text) } else { world.bob_says(text) };
+            prop_assert_eq!(message.opened.content().as_text(), Some(text.as_str()));
+            let evidence = if *from_alice { message.opened.evidence().clone() } else { message.own };
+            let shown = if *whole { Disclosure::Whole } else { Disclosure::Parts(vec![]) };
+            draft.add(&evidence, shown).unwrap();
+        }
+        let report = world.seal_report(&draft);
+        let verified = world.verify(report).unwrap();
+        for ((from_alice, text, whole), message) in texts.iter().zip(verified.messages()) {
+            prop_assert_eq!(message.sender() == &world.alice, *from_alice);
+            prop_assert_eq!(message.content().and_then(Content::as_text), whole.then_some(text.as_str()));
+            prop_assert!(message.contradictions().is_empty());
+            prop_assert_eq!(message.gap_before().unwrap_or(0), 0);
+        }
+    }
+
+    /// Sender binding: whatever bytes a sender puts into the channel, under the tag they have, either stay
+    /// hidden or can be reported, whole and in every part.
+    #[test]
+    fn whatever_is_shown_can_be_reported(
+        content in prop_oneof![
+            Just(b"\x01text".to_vec()),
+            Just([&[4][..], &[7; 32], b"!"].concat()),
+            Just(b"\x05\x01k\xff".to_vec()),
+            prop::collection::vec(0u8..7, 0..40),
+        ],
+        attachments in prop::collection::vec(prop_oneof![
+            9 => Just([&[1; 104][..], b"\x01t\x00\x01l"].concat()),
+            1 => prop::collection::vec(any::<u8>(), 0..120),
+        ], 0..4),
+        (flags, numbers) in (0u8..5, any::<[u8; 21]>()),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 1u8..), 0..2),
+        elsewhere in prop::bool::weighted(0.1),
+        extra in prop_oneof![9 => Just(0usize), 1 => Just(64usize)],
+        seed: u64,
+    ) {
+        let mut world = World::new(seed);
+        let conversation = if elsewhere { ConversationId::group(b"x") } else { world.conversation() };
+        let tags = [9; 32].repeat(usize::try_from((flags & 3).count_ones()).unwrap());
+        let header = [&[flags], &conversation.as_bytes()[..], &numbers, &tags].concat();
+        let parts: Vec<Vec<u8>> = [header, content].into_iter().chain(attachments).collect();
+        let encoded = encode_parts(parts.iter().map(Vec::as_slice));
+        let mut bytes = Franked::generate(&encoded, &mut world.rng).as_bytes().to_vec();
+        for (index, xor) in edits {
+            let index = index.index(bytes.len());
+            bytes[index] ^= xor;
+        }
+        let tag = Franked::from_bytes(Zeroizing::new(bytes.clone())).map(|franked| franked.tag());
+        padding::pad(&mut bytes);
+        bytes.resize(bytes.len() + extra, 0);
+        let tag = tag.unwrap_or(FrankingTag::from_bytes([0; 32]));
+        let delivery = world.deliver_plaintext(&bytes, tag);
+        let Ok(opened) = open(&mut world.to_bob.1, &delivery) else {
+            return Ok(());
+        };
+        let count = opened.evidence().part_count();
+        let choices = (0..count).map(|part| Disclosure::Parts(vec![part]));
+        for disclosure in choices.chain([Disclosure::Whole]) {
+            let mut draft = ReportDraft::new(world.bob.clone(), Reason::Other);
+            draft.add(opened.evidence(), disclosure.clone()).unwrap();
+            let report = world.seal_report(&draft);
+            let verified = world.verify(report).unwrap();
+            let message = &verified.messages()[0];
+            prop_assert_eq!(message.header(), opened.header());
+            if disclosure == Disclosure::Whole {
+                prop_assert_eq!(message.content(), Some(opened.content()));
+                prop_assert_eq!(message.attachments().len(), opened.attachments().len());
+                prop_assert!(message.parts().iter().all(|part| *part != VerifiedPart::Withheld));
+            }
+        }
+    }
+
+    #[test]
+    fn no_altered_opening_verifies(
+        text in ".{0,100}",
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 1u8..), 1..5),
+        seed: u64,
+    ) {
+        let mut world = World::new(seed);
+        let message = world.alice_says(&text);
+        let whole = [(message.opened.evidence(), PartSet::all(2))];
+        let padded = openings::encode(Reason::Spam, "", whole.into_iter());
+        let (plain, start) = (padded[..padding::unpadded_len(&padded).unwrap()].to_vec(), 4);
+        let mut altered = plain.clone();
+        for (index, xor) in edits {
+            let index = start + index.index(plain.len() - start);
+            altered[index] ^= xor;
+        }
+        prop_assume!(altered != plain);
+        padding::pad(&mut altered);
+        let report = world.forge(&[message.claim], &altered);
+        prop_assert!(world.verify(report).is_err());
+    }
+
+    #[test]
+    fn decoders_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), version: bool) {
+        let mut bytes = bytes;
+        if version && !bytes.is_empty() {
+            bytes[0] = 1;
+        }
+        let _ = Envelope::decode(&bytes);
+        let _ = Delivery::decode(&bytes);
+        let _ = Receipt::decode(&bytes);
+        let _ = Evidence::decode(&bytes);
+        let _ = SentMessage::decode(&bytes);
+        let _ = Report::decode(&bytes);
+        let _ = StampKeys::import(&bytes);
+        let _ = ModerationPublicKey::decode(&bytes);
+        let _ = Openings::parse(&bytes);
+    }
+}
