@@ -9,7 +9,7 @@ use core::fmt;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::account::{AccountId, Audience};
+use crate::account::{AccountId, Audience, ConversationId};
 use crate::envelope::{Envelope, MAX_CIPHERTEXT_LEN, check_ciphertext};
 use crate::evidence::Evidence;
 use crate::franking::FrankingTag;
@@ -72,7 +72,7 @@ fn mac_fields<'a>(label: &'a [u8], claim: &'a Claim, context: &'a [u8]) -> [&'a 
 /// |---|---|
 /// | 1 | version `01` |
 /// | 2 + 32 | `0a 20`, franking tag |
-/// | 1 + varint + 20..275 | `12`, length, stamp context |
+/// | 1 + varint + 21..275 | `12`, length, stamp context |
 /// | 2 + 32 | `1a 20`, stamp |
 /// | 2 + 32 | `22 20`, delivery MAC |
 /// | 1 + varint + n | `2a`, length, ciphertext |
@@ -85,6 +85,13 @@ pub struct Delivery {
 
 impl Delivery {
     /// The relay's step: joins an envelope and the claim it stamped for it, for one device.
+    ///
+    /// # Security
+    /// This is the relay's word to the device that a report will verify, and the stamp is not looked at again.
+    /// Give it a claim from [`StampKeys::stamp`](crate::StampKeys::stamp) or one that
+    /// [`StampKeys::verify`](crate::StampKeys::verify) passed, never one that came in from outside. Deliver a group's
+    /// message to devices of its members only, or they could not report it; and drop what was not delivered before the
+    /// key of its epoch is destroyed.
     ///
     /// # Errors
     /// [`DeliveryError::OtherMessage`] if the claim is not for this envelope: the relay mixed them up.
@@ -107,15 +114,36 @@ impl Delivery {
         })
     }
 
-    /// The recipient's step: checks that the relay says this, to this device.
+    /// The recipient's step, for a device that is in no groups: checks that the relay says this, to this device.
+    ///
+    /// A message addressed to a group is refused, whatever group it is: see
+    /// [`authenticate_in_groups`](Self::authenticate_in_groups).
     ///
     /// # Errors
     /// [`DeliveryError::NotAuthentic`] if the MAC is not the relay's over tag, context and stamp;
-    /// [`DeliveryError::OtherRecipient`] if the message is addressed to another account.
+    /// [`DeliveryError::OtherRecipient`] if the message is not addressed to this account.
     pub fn authenticate(
         self,
         key: &DeliveryKey,
         me: &AccountId,
+    ) -> Result<AuthenticDelivery, DeliveryError> {
+        self.authenticate_in_groups(key, me, |_| false)
+    }
+
+    /// The recipient's step: checks that the relay says this, to this device. `is_member` tells whether this
+    /// account is in a group.
+    ///
+    /// A message to a group that the provider does not count this account to could not be reported, so it is
+    /// refused before it is opened.
+    ///
+    /// # Errors
+    /// [`DeliveryError`] as for [`authenticate`](Self::authenticate);
+    /// [`DeliveryError::OtherRecipient`] also for a group that this account is not in.
+    pub fn authenticate_in_groups(
+        self,
+        key: &DeliveryKey,
+        me: &AccountId,
+        is_member: impl FnOnce(&ConversationId) -> bool,
     ) -> Result<AuthenticDelivery, DeliveryError> {
         let context = self.claim.context.encode();
         // CHK-64: the delivery MAC covers this tag, this context and this stamp.
@@ -126,14 +154,22 @@ impl Delivery {
         ) {
             return Err(DeliveryError::NotAuthentic);
         }
-        // CHK-65: a direct message is addressed to this account.
-        match &self.claim.context.audience {
-            Audience::Direct(recipient) if recipient != me => Err(DeliveryError::OtherRecipient),
-            _ => Ok(AuthenticDelivery {
-                claim: self.claim,
-                ciphertext: self.ciphertext,
-            }),
+        // CHK-65: the message is addressed to this account or a group it is in; and a group is no direct
+        // conversation in disguise, for no intake knows such a group.
+        let for_me = match &self.claim.context.audience {
+            Audience::Direct(recipient) => recipient == me,
+            Audience::Group(group) => {
+                *group != ConversationId::direct(&self.claim.context.sender.account, me)
+                    && is_member(group)
+            }
+        };
+        if !for_me {
+            return Err(DeliveryError::OtherRecipient);
         }
+        Ok(AuthenticDelivery {
+            claim: self.claim,
+            ciphertext: self.ciphertext,
+        })
     }
 
     /// The delivery as bytes for the wire.
@@ -190,7 +226,7 @@ impl fmt::Debug for Delivery {
 
 /// A delivery that the relay vouches for to this device: [`open`](crate::open()) takes nothing else.
 ///
-/// Made by [`Delivery::authenticate`] only. It says who sent the ciphertext; the channel must agree.
+/// Made by [`Delivery::authenticate`] and [`Delivery::authenticate_in_groups`] only. It says who sent the ciphertext; the channel must agree.
 #[derive(Clone)]
 pub struct AuthenticDelivery {
     pub(crate) claim: Claim,
@@ -227,7 +263,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The relay's step, for the device that sent the message.
+    /// The relay's step, for the device that sent the message. The claim is as for [`Delivery::new`].
     pub fn new(claim: &Claim, key: &DeliveryKey) -> Self {
         let mac = mac::hmac(
             &key.0,
@@ -319,8 +355,8 @@ pub enum DeliveryError {
     /// Not what the relay said to this device: drop it and let the relay deliver again.
     #[error("not authenticated by the relay for this device")]
     NotAuthentic,
-    /// Addressed to another account.
-    #[error("addressed to another account")]
+    /// Addressed to another account, or to a group that this account is not in.
+    #[error("addressed to another account or group")]
     OtherRecipient,
     /// Claim and message are not of one another.
     #[error("the stamp belongs to another message")]

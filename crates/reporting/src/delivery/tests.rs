@@ -239,3 +239,36 @@ fn debug_shows_no_keys() {
         "DeliveryKey { .. }"
     );
 }
+
+/// No report of such a message passes, for the reporter is no member: so it must not be shown.
+#[test]
+fn chk65_message_to_a_group_the_account_is_not_in_is_refused() {
+    let mut world = World::new(7);
+    let header = world.header(true);
+    let (envelope, _) = world.seal(true, &Payload::text(header, "hi").unwrap());
+    let stamped_for = |group: ConversationId| {
+        let audience = Audience::Group(group);
+        let claim = world
+            .stamp_keys
+            .stamp(envelope.tag(), &world.alice, &audience, world.now)
+            .unwrap();
+        Delivery::new(&claim, envelope.clone(), &world.bob_key).unwrap()
+    };
+    let (key, me) = (&world.bob_key, &world.bob.account);
+    let (group, other) = (ConversationId::group(b"g"), ConversationId::group(b"h"));
+    let in_group = |id: &ConversationId| *id == group;
+    let refused = [
+        stamped_for(group).authenticate(key, me),
+        stamped_for(other).authenticate_in_groups(key, me, in_group),
+        // The direct conversation named as a group would be shown in it.
+        stamped_for(world.conversation()).authenticate_in_groups(key, me, |_| true),
+    ];
+    for result in refused {
+        assert_eq!(result.unwrap_err(), DeliveryError::OtherRecipient);
+    }
+    assert!(
+        stamped_for(group)
+            .authenticate_in_groups(key, me, in_group)
+            .is_ok()
+    );
+}
