@@ -71,6 +71,10 @@ impl Content {
     }
 
     /// The earlier message that this one edits, deletes or reacts to.
+    ///
+    /// # Security
+    /// Only the sender's word: an edit or deletion counts if that message has the same sender, which the
+    /// app checks. Nothing here knows the earlier message.
     pub fn refers_to(&self) -> Option<&FrankingTag> {
         match self {
             Self::Edit { of: tag, .. }
@@ -106,6 +110,7 @@ impl Content {
                 out.extend_from_slice(text.as_bytes());
             }
             Self::Deletion { of } => {
+                out.reserve_exact(33);
                 out.push(DELETION);
                 out.extend_from_slice(of.as_bytes());
             }
@@ -113,6 +118,7 @@ impl Content {
                 if reaction.len() > MAX_REACTION_LEN {
                     return None;
                 }
+                out.reserve_exact(reaction.len().saturating_add(33));
                 out.push(REACTION);
                 out.extend_from_slice(to.as_bytes());
                 out.extend_from_slice(reaction.as_bytes());

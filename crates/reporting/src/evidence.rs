@@ -9,6 +9,7 @@ use crate::attachment::Attachment;
 use crate::codec::Reader;
 use crate::content::Content;
 use crate::franking::{FrankingKey, FrankingTag};
+use crate::padding;
 use crate::parts::{Franked, MAX_PAYLOAD_LEN};
 use crate::payload::{Payload, PayloadHeader};
 use crate::seal::SentMessage;
@@ -22,7 +23,7 @@ pub const MAX_EVIDENCE_LEN: usize =
 /// A received or own message with everything a report of it needs: claim, franking key, exact parts.
 ///
 /// Encoded `01 || tag 32 || len be16 || context || stamp 32 || K_f 32 || n u8 || n x (len be32 || part)`:
-/// 99 bytes and the context (20 to 275) more than the parts.
+/// 99 bytes and the context (21 to 275) more than the parts.
 ///
 /// # Security
 /// It holds the message's content and the key that proves it: store it as you store the messages
@@ -44,12 +45,14 @@ impl Evidence {
         }
     }
 
-    /// Joins a claim and a message that need not belong together: what a hostile reporter would do, so that
-    /// an intake and its reviewers can be tried.
+    /// Forges evidence: joins a claim and a message that need not belong together, so that an intake and its
+    /// reviewers can be tried. An app has no use for it; its evidence comes from [`open`](crate::open()) and
+    /// [`Receipt::authenticate`](crate::Receipt::authenticate).
     ///
     /// # Security
-    /// Nothing is checked here. [`accept`](crate::accept) and [`review`](crate::review()) trust no evidence, whoever made
-    /// it: they refuse a report of it, unless it is genuine after all.
+    /// Nothing is checked here, so its accessors say what the forger says. [`accept`](crate::accept) and
+    /// [`review`](crate::review()) trust no evidence, whoever made it: they refuse a report of it, unless it is genuine
+    /// after all. [`decode`](Self::decode) refuses what does not belong together.
     pub fn unverified(claim: Claim, message: SentMessage) -> Self {
         Self::new(claim, message.header, message.franked)
     }
@@ -107,6 +110,11 @@ impl Evidence {
             .skip(2)
             .filter_map(Attachment::decode)
             .collect()
+    }
+
+    /// Bytes of the padded plaintext that the channel encrypted: the size that the relay saw.
+    pub fn padded_len(&self) -> usize {
+        padding::padded_len(self.franked.as_bytes().len())
     }
 
     /// Number of parts: 0 the header, 1 the content, 2 and on the attachments.

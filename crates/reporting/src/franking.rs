@@ -48,8 +48,13 @@ impl FrankingKey {
 /// The commitment to one message, 32 bytes, in clear on the wire and in the channel's associated data.
 ///
 /// GLR17 `C_B`; Facebook `T_F`; MIMI `franking_tag`. It also names the message: replies, edits,
-/// reactions and "last seen" refer to a message by its tag, and stores may key on it, which is why it is
-/// `Eq`, `Ord` and `Hash`. Verification never uses `==` but a constant-time comparison.
+/// reactions and "last seen" refer to a message by its tag, and stores may key on it and its sender, which
+/// is why it is `Eq`, `Ord` and `Hash`. Verification never uses `==` but a constant-time comparison.
+///
+/// # Security
+/// It names content and conversation, not who sent them: whoever received a message can send the same, under
+/// the same tag, as his own. Key stores on sender and tag. The same tag from the same sender once more is the
+/// same message: show it once, for it counts once in reports.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FrankingTag([u8; 32]);
 

@@ -23,8 +23,10 @@ pub const MAX_ACCEPTED_LEN: usize = 1 + 8 + 4 + 4 + MAX_REPORT_LEN + 32;
 
 /// What makes one account's second report of one message recognisable. 32 bytes.
 ///
-/// `SHA-256("waxseal/1/nullifier" || stamp 32 || len u8 || reporter's account)`. The reporter is in it so
-/// that nobody can use up another participant's report of the same message, the sender least of all.
+/// `SHA-256("waxseal/1/nullifier" || tag 32 || sender || len u8 || reporter's account)`. The reporter is in
+/// it so that nobody can use up another participant's report of the same message, the sender least of all.
+/// The stamp is not: a relay that keeps nothing stamps an envelope that is sent again a second time, and the
+/// message is one all the same.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nullifier([u8; 32]);
 
@@ -32,7 +34,11 @@ impl Nullifier {
     /// The nullifier of a report of this claim by this account.
     pub fn new(claim: &Claim, reporter: &AccountId) -> Self {
         let mut hash = Sha256::new_with_prefix(labels::NULLIFIER);
-        hash.update(claim.stamp().as_bytes());
+        let sender = &claim.context.sender;
+        hash.update(claim.tag.as_bytes());
+        hash.update([len8(sender.account.as_bytes())]);
+        hash.update(sender.account.as_bytes());
+        hash.update(sender.device.0.to_be_bytes());
         hash.update([len8(reporter.as_bytes())]);
         hash.update(reporter.as_bytes());
         Self(hash.finalize().into())
@@ -55,10 +61,11 @@ impl fmt::Debug for Nullifier {
 /// A closure `FnMut(&Nullifier) -> bool` is one that knows no groups, and refuses every report about one.
 pub trait IntakeRecords {
     /// Whether a report with this nullifier was accepted before. Asked last, once everything else holds;
-    /// store [`AcceptedReport::nullifiers`] in the same transaction as the report.
+    /// store [`AcceptedReport::nullifiers`] in the same transaction as the report, and forget those that are
+    /// new with it if [`review`](crate::review()) rejects it: it reported nothing.
     fn was_reported(&mut self, nullifier: &Nullifier) -> bool;
 
-    /// Whether the reporter is, or at that time was, a member of the group.
+    /// Whether the reporter is, or at that time was, a member of the group. Asked about genuine stamps only.
     fn is_member(&mut self, group: &ConversationId, reporter: &Sender, at: Timestamp) -> bool;
 }
 
@@ -77,6 +84,9 @@ impl<F: FnMut(&Nullifier) -> bool> IntakeRecords for F {
 /// `reporter_key` is the delivery key of [`Report::reporter`]. A report about messages some of which this
 /// reporter reported before is accepted, and those are marked.
 ///
+/// Whether anybody can open the report is not asked: turn it away first if [`Report::moderation_key`] is none
+/// of the reviewers', so that the app fetches the present key and seals again.
+///
 /// # Errors
 /// [`Rejection`], the first check that fails.
 pub fn accept(
@@ -91,9 +101,11 @@ pub fn accept(
         return Err(Rejection::NotFromReporter);
     }
     let claims = report.claims();
-    for (earlier, later) in claims.iter().zip(claims.iter().skip(1)) {
-        // CHK-76: claims ascend strictly by accepted time and tag, so none is there twice.
-        if earlier.order() >= later.order() || earlier.same_stamp(later) {
+    for (index, (earlier, later)) in claims.iter().zip(claims.iter().skip(1)).enumerate() {
+        // CHK-76: claims ascend strictly by accepted time and tag, and no tag is there twice, whatever its
+        // stamps: a message that was stamped twice is one.
+        let mut before = claims.iter().take(index.saturating_add(1));
+        if earlier.order() >= later.order() || before.any(|claim| claim.tag == later.tag) {
             return Err(Rejection::ClaimsOutOfOrder);
         }
         // CHK-77: all claims are of one conversation.
@@ -101,8 +113,17 @@ pub fn accept(
             return Err(Rejection::SeveralConversations);
         }
     }
+    let mut epochs = stamp_keys.epochs();
     for (index, claim) in claims.iter().enumerate() {
-        // CHK-78: the reporter is a participant: sender or recipient, or member of the group.
+        // CHK-79: every claim's stamp counts (checks 68 to 71).
+        epochs
+            .verify(claim, now)
+            .map_err(|cause| Rejection::Stamp {
+                claim: index,
+                cause,
+            })?;
+        // CHK-78: the reporter is a participant: sender or recipient, or member of the group. The records
+        // are asked about what the relay stamped, not about what a reporter makes up.
         let is_member = match &claim.context.audience {
             Audience::Group(group) => {
                 records.is_member(group, report.reporter(), claim.context.accepted_at)
@@ -112,13 +133,6 @@ pub fn accept(
         if !is_member || !is_participant(report.reporter(), claim) {
             return Err(Rejection::NotAParticipant);
         }
-        // CHK-79: every claim's stamp counts (checks 68 to 71).
-        stamp_keys
-            .verify(claim, now)
-            .map_err(|cause| Rejection::Stamp {
-                claim: index,
-                cause,
-            })?;
     }
     // CHK-80: at least one of the messages is new from this reporter.
     let reporter = &report.reporter().account;

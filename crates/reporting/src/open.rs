@@ -29,6 +29,9 @@ pub(crate) fn sent_time_agrees(sent_at: Timestamp, accepted_at: Timestamp) -> bo
 
 /// Decrypts a delivery and checks that what it holds is what its tag commits to.
 ///
+/// A sender may send one message again, and a relay stamp it again: look whether this sender's tag is known
+/// before opening, and show the message once. It can be reported once.
+///
 /// # Errors
 /// [`OpenError::Channel`] if the channel refuses: wrong session, altered, or opened before; nothing
 /// changed. [`OpenError::Withheld`] if it decrypts to something that could not be reported; the channel's

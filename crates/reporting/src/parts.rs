@@ -24,9 +24,14 @@ pub(crate) const MAX_PLAINTEXT_LEN: usize = padding::padded_len(FrankingKey::LEN
 
 /// Encodes parts: `n u8 || n x (len be32 || part)`.
 pub(crate) fn encode_parts<'a>(
-    parts: impl ExactSizeIterator<Item = &'a [u8]>,
+    parts: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
 ) -> Zeroizing<Vec<u8>> {
-    let mut out = Zeroizing::new(vec![u8::try_from(parts.len()).unwrap_or(u8::MAX)]);
+    // Room for all of it at once: a vector that grows leaves plaintext in the memory it gives back.
+    let room = parts.clone().fold(1usize, |sum, part| {
+        sum.saturating_add(part.len()).saturating_add(4)
+    });
+    let mut out = Zeroizing::new(Vec::with_capacity(room));
+    out.push(u8::try_from(parts.len()).unwrap_or(u8::MAX));
     for part in parts {
         put_long(&mut out, part);
     }

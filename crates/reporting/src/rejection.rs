@@ -2,7 +2,7 @@
 
 use crate::stamp_keys::StampError;
 
-/// Why a report was rejected: by the intake (the first seven) or in review. SPEC.md, "Checks".
+/// Why a report was rejected: by the intake (the first six) or in review. SPEC.md, "Checks".
 ///
 /// The content of a rejected report never reaches anyone. Nothing here holds ids, tags or text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,7 +11,7 @@ pub enum Rejection {
     /// The report is not from the device it names.
     #[error("not from the reporting device it names")]
     NotFromReporter,
-    /// The claims are not in strict order of accepted time and tag, or one is there twice.
+    /// The claims are not in strict order of accepted time and tag, or one message is there twice.
     #[error("claims out of order or repeated")]
     ClaimsOutOfOrder,
     /// The claims are about more than one conversation.

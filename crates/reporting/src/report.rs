@@ -114,17 +114,16 @@ impl ReportDraft {
                 indices.into_iter().fold(PartSet::HEADER, PartSet::with)
             }
         };
-        let order = evidence.claim().order();
-        match self
-            .messages
-            .binary_search_by_key(&order, |(other, _)| other.claim().order())
-        {
-            Ok(_) => Err(DraftError::AddedBefore),
-            Err(place) => {
-                self.messages.insert(place, (evidence.clone(), shown));
-                Ok(self)
-            }
+        let mut tags = self.messages.iter().map(|(other, _)| other.tag());
+        if tags.any(|tag| tag == evidence.tag()) {
+            return Err(DraftError::AddedBefore);
         }
+        let order = evidence.claim().order();
+        let place = self
+            .messages
+            .partition_point(|(other, _)| other.claim().order() < order);
+        self.messages.insert(place, (evidence.clone(), shown));
+        Ok(self)
     }
 
     /// Exactly what the provider will learn from this report, for the user to agree to.
@@ -365,7 +364,7 @@ pub enum DraftError {
         /// The part asked for.
         index: usize,
     },
-    /// The message is in the report already.
+    /// The message is in the report already, under this stamp or another.
     #[error("the message is in the report already")]
     AddedBefore,
     /// A report is about one message at least.

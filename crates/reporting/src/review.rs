@@ -65,6 +65,12 @@ pub fn review(
 
 /// A report in which every message is proven: stamped by the relay, and said by its sender as shown.
 ///
+/// # Security
+/// Of a message that the reporter sent, nothing proves that it was ever read: the relay stamps tags it cannot
+/// look behind, and a reporter can send a stamped tag with a ciphertext that his peer cannot open. Rely on the
+/// reporter's own messages as far as the peer's bear them out, by [`last_seen`](VerifiedMessage::last_seen) or
+/// [`reply_to`](PayloadHeader::reply_to).
+///
 /// Made by [`review`] only: it has no other constructor, no public field, no decoder and no `Default`.
 /// Everything downstream takes it and nothing else.
 pub struct VerifiedReport {

@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use subtle::ConstantTimeEq;
-
 use crate::account::{Audience, ConversationId, Sender, Timestamp};
 use crate::codec::{Reader, put_medium};
 use crate::franking::FrankingTag;
@@ -19,7 +17,7 @@ pub(crate) fn epoch_of(time: Timestamp) -> Option<u32> {
     u32::try_from(time.0 / EPOCH_MS).ok()
 }
 
-/// Who sent a message to whom and when, as the relay saw it. 20 to 275 bytes.
+/// Who sent a message to whom and when, as the relay saw it. 21 to 275 bytes.
 ///
 /// MIMI: `ServerFrankingContext`.
 ///
@@ -88,7 +86,8 @@ impl Stamp {
         Self(bytes)
     }
 
-    /// The stamp with these 32 bytes, genuine or not.
+    /// The stamp with these 32 bytes, genuine or not: for a provider that keeps claims in its own store, and
+    /// for trying an intake with forgeries.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -108,8 +107,12 @@ impl fmt::Debug for Stamp {
 /// One message as the relay stamped it: tag, context, stamp. Says that a message passed through the
 /// relay, and nothing of its content.
 ///
-/// A claim is only a claim: [`StampKeys::verify`](crate::StampKeys::verify) says whether the stamp is the
-/// relay's. Encoded `tag 32 || len be16 || context || stamp 32`.
+/// Encoded `tag 32 || len be16 || context || stamp 32`.
+///
+/// # Security
+/// A claim is only a claim, and the type does not tell a genuine one from an invented one.
+/// [`StampKeys::stamp`](crate::StampKeys::stamp) makes genuine ones; of any other,
+/// [`StampKeys::verify`](crate::StampKeys::verify) says whether it is.
 #[derive(Clone)]
 pub struct Claim {
     pub(crate) tag: FrankingTag,
@@ -119,6 +122,11 @@ pub struct Claim {
 
 impl Claim {
     /// A claim that anyone can make: only the provider can tell whether it is true.
+    ///
+    /// # Security
+    /// For trying an intake with forgeries, and for a provider that keeps claims in its own store. A relay never
+    /// needs it: whoever gives a claim made of a client's bytes to [`Delivery::new`](crate::Delivery::new) or
+    /// [`Receipt::new`](crate::Receipt::new) without verifying it vouches for a lie.
     pub fn new(tag: FrankingTag, context: StampContext, stamp: Stamp) -> Self {
         Self {
             tag,
@@ -150,10 +158,6 @@ impl Claim {
     /// The order of claims in a report.
     pub(crate) fn order(&self) -> (Timestamp, FrankingTag) {
         (self.context.accepted_at, self.tag)
-    }
-
-    pub(crate) fn same_stamp(&self, other: &Self) -> bool {
-        self.stamp.0.ct_eq(&other.stamp.0).into()
     }
 
     pub(crate) fn put(&self, out: &mut Vec<u8>) {

@@ -40,7 +40,7 @@ pub const MAX_REGION_LEN: usize = 64;
 ///
 /// Stamping and verifying take `&self`, keep nothing per message and may run on many threads. Keys within
 /// [`advance_to`](Self::advance_to) are looked up; later ones are derived on the fly, at most
-/// [`MAX_EPOCHS_KEPT`] steps.
+/// [`MAX_EPOCHS_KEPT`] steps a stamp, a claim or a whole report.
 ///
 /// # Security
 /// Whoever holds a root can stamp for every epoch from it on, and so could deny that a stamp means
@@ -169,9 +169,7 @@ impl StampKeys {
             accepted_at: now,
             epoch,
         };
-        let key = self
-            .epoch_key(epoch)
-            .ok_or(StampKeysError::EpochOutOfReach)?;
+        let key = self.epochs().key(epoch);
         let stamp = mac::hmac(&key.0, &[labels::STAMP, tag.as_bytes(), &context.encode()]);
         Ok(Claim {
             tag: *tag,
@@ -185,27 +183,17 @@ impl StampKeys {
     /// # Errors
     /// [`StampError`], the first check that fails.
     pub fn verify(&self, claim: &Claim, now: Timestamp) -> Result<(), StampError> {
-        let context = &claim.context;
-        // CHK-68: the epoch is that of the accepted time.
-        if epoch_of(context.accepted_at) != Some(context.epoch) {
-            return Err(StampError::OtherEpoch);
+        self.epochs().verify(claim, now)
+    }
+
+    /// For several claims: if their epochs ascend, as in a report, each root is derived once.
+    pub(crate) fn epochs(&self) -> Epochs<'_> {
+        let at_hand = u32::try_from(self.epoch_keys.len()).unwrap_or(u32::MAX);
+        Epochs {
+            keys: self,
+            epoch: self.oldest_epoch.saturating_add(at_hand),
+            root: self.next_root.clone(),
         }
-        // CHK-70: not accepted in the future.
-        if context.accepted_at.0 > now.0.saturating_add(MAX_CLOCK_SKEW_MS) {
-            return Err(StampError::InTheFuture);
-        }
-        // CHK-69: the epoch's key is kept: not destroyed, not out of reach.
-        self.distance(context.accepted_at)
-            .ok_or(StampError::EpochUnknown)?;
-        let key = self
-            .epoch_key(context.epoch)
-            .ok_or(StampError::EpochUnknown)?;
-        // CHK-71: the stamp is the MAC over this tag and this context.
-        let fields: [&[u8]; 3] = [labels::STAMP, claim.tag.as_bytes(), &context.encode()];
-        if !mac::verify(&key.0, &fields, claim.stamp.as_bytes()) {
-            return Err(StampError::NotOurs);
-        }
-        Ok(())
     }
 
     /// Destroys the keys of every epoch before `epoch`: from then on nobody can verify, or be shown to
@@ -266,24 +254,56 @@ impl StampKeys {
         let ahead = epoch_of(time)?.checked_sub(self.oldest_epoch)?;
         (ahead <= MAX_EPOCHS_KEPT).then_some(ahead)
     }
+}
 
-    /// The first epoch whose key is not at hand.
-    fn next_epoch(&self) -> Option<u32> {
-        self.oldest_epoch
-            .checked_add(u32::try_from(self.epoch_keys.len()).ok()?)
+/// A walk along the chain of roots, for keys that are not at hand.
+pub(crate) struct Epochs<'a> {
+    keys: &'a StampKeys,
+    /// Where the walk stands, and the root there.
+    epoch: u32,
+    root: Root,
+}
+
+impl Epochs<'_> {
+    /// [`StampKeys::verify`].
+    pub(crate) fn verify(&mut self, claim: &Claim, now: Timestamp) -> Result<(), StampError> {
+        let context = &claim.context;
+        // CHK-68: the epoch is that of the accepted time.
+        if epoch_of(context.accepted_at) != Some(context.epoch) {
+            return Err(StampError::OtherEpoch);
+        }
+        // CHK-70: not accepted in the future.
+        if context.accepted_at.0 > now.0.saturating_add(MAX_CLOCK_SKEW_MS) {
+            return Err(StampError::InTheFuture);
+        }
+        // CHK-69: the epoch's key is kept: not destroyed, not out of reach.
+        self.keys
+            .distance(context.accepted_at)
+            .ok_or(StampError::EpochUnknown)?;
+        let key = self.key(context.epoch);
+        // CHK-71: the stamp is the MAC over this tag and this context.
+        let fields: [&[u8]; 3] = [labels::STAMP, claim.tag.as_bytes(), &context.encode()];
+        if !mac::verify(&key.0, &fields, claim.stamp.as_bytes()) {
+            return Err(StampError::NotOurs);
+        }
+        Ok(())
     }
 
     /// Callers have checked the distance, which bounds the walk.
-    fn epoch_key(&self, epoch: u32) -> Option<EpochKey> {
-        let index = usize::try_from(epoch.checked_sub(self.oldest_epoch)?).ok()?;
-        if let Some(key) = self.epoch_keys.get(index) {
-            return Some(key.clone());
+    fn key(&mut self, epoch: u32) -> EpochKey {
+        let ahead = epoch.saturating_sub(self.keys.oldest_epoch);
+        let at_hand = usize::try_from(ahead).ok();
+        if let Some(key) = at_hand.and_then(|index| self.keys.epoch_keys.get(index)) {
+            return key.clone();
         }
-        let mut root = self.next_root.clone();
-        for passed in self.next_epoch()?..epoch {
-            root = root.next(passed);
+        if epoch < self.epoch {
+            *self = self.keys.epochs();
         }
-        Some(root.epoch_key(epoch, &self.region))
+        for passed in self.epoch..epoch {
+            self.root = self.root.next(passed);
+        }
+        self.epoch = epoch;
+        self.root.epoch_key(epoch, &self.keys.region)
     }
 }
 

@@ -206,10 +206,12 @@ fn chk80_second_report_of_the_same_messages_is_recognised() {
 fn one_participants_report_does_not_use_up_another_participants() {
     let mut world = World::new(9);
     let claim = world.alice_says("one").claim;
-    assert_ne!(
-        Nullifier::new(&claim, &world.alice.account),
-        Nullifier::new(&claim, &world.bob.account)
-    );
+    for other in ["alice", "bab"] {
+        assert_ne!(
+            Nullifier::new(&claim, &account(other)),
+            Nullifier::new(&claim, &world.bob.account)
+        );
+    }
 }
 
 #[test]
@@ -263,4 +265,60 @@ fn a_resealed_report_with_a_wrong_field_length_is_malformed() {
             );
         }
     }
+}
+
+/// A relay that keeps nothing stamps an envelope again when it is sent again: one message, two genuine stamps.
+#[test]
+fn chk76_one_message_with_two_genuine_stamps_is_claimed_once() {
+    let mut world = World::new(12);
+    let message = world.alice_says("one");
+    let between = world.alice_says("between").claim;
+    let one = message.claim.clone();
+    let audience = &one.context.audience;
+    for (sender, seconds) in [
+        (&world.alice, 9),
+        (&device("alice", 2), 9),
+        (&world.alice, 0),
+    ] {
+        let now = Timestamp(one.context.accepted_at.0 + seconds * 1_000);
+        let again = world.stamp_keys.stamp(&one.tag, sender, audience, now);
+        let again = again.unwrap();
+        let mut claims = vec![one.clone(), between.clone(), again];
+        claims.sort_by_key(Claim::order);
+        let section = forge(
+            &world.bob,
+            &world.bob_key,
+            &claims,
+            b"",
+            world.moderation.public_key(),
+            &mut rng(1),
+        );
+        let later = Timestamp(world.now.0 + DAY);
+        let none = &mut |_: &Nullifier| false;
+        let refused = accept(section, &world.stamp_keys, &world.bob_key, later, none);
+        assert_eq!(refused.unwrap_err(), Rejection::ClaimsOutOfOrder);
+    }
+}
+
+#[test]
+fn chk80_second_stamp_of_a_message_does_not_make_its_report_new() {
+    let mut world = World::new(13);
+    let claim = world.alice_says("one").claim;
+    let bob = world.bob.account.clone();
+    let nullifier = Nullifier::new(&claim, &bob);
+    let later = Timestamp(world.now.0 + 3 * DAY);
+    let restamp = |sender: &Sender| {
+        let audience = &claim.context.audience;
+        let again = world.stamp_keys.stamp(&claim.tag, sender, audience, later);
+        Nullifier::new(&again.unwrap(), &bob)
+    };
+    assert_eq!(restamp(&world.alice), nullifier);
+    // Whoever else sends the same tag, another device or a participant who repeats the message, says it too.
+    assert_ne!(restamp(&device("alice", 2)), nullifier);
+    assert_ne!(restamp(&device("carol", 1)), nullifier);
+    let other = Claim {
+        tag: FrankingTag::from_bytes([1; 32]),
+        ..claim.clone()
+    };
+    assert_ne!(Nullifier::new(&other, &bob), nullifier);
 }

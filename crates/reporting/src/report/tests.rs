@@ -206,3 +206,25 @@ fn debug_shows_counts_only() {
         "Preview { messages: 1, .. }"
     );
 }
+
+/// The intake refuses a report with one tag twice, so a draft must: else a message sent twice would spoil the
+/// report of its recipient.
+#[test]
+fn a_draft_takes_a_message_once_whatever_its_stamp() {
+    let mut world = World::new(7);
+    let one = world.alice_says("one").opened.evidence().clone();
+    let two = world.alice_says("two").opened.evidence().clone();
+    let mut draft = world.draft(&[&one, &two]);
+    let later = Timestamp(world.now.0 + 9_000);
+    let claim = world
+        .stamp_keys
+        .stamp(one.tag(), &world.alice, one.audience(), later)
+        .unwrap();
+    let again = Evidence::new(claim, one.header().clone(), one.franked().clone());
+    assert_eq!(
+        draft.add(&again, Disclosure::Whole).unwrap_err(),
+        DraftError::AddedBefore
+    );
+    let report = world.seal_report(&draft);
+    assert_eq!(world.verify(report).unwrap().messages().len(), 2);
+}

@@ -171,6 +171,12 @@ fn the_window_is_400_epochs_and_destruction_a_hundred_years() {
         stamp(&keys, past).unwrap_err(),
         StampKeysError::EpochOutOfReach
     );
+    // Claims past the window are refused before anything is derived, however late it is.
+    let mut far = stamp(&keys, edge).unwrap();
+    assert_eq!(keys.verify(&far, past), Ok(()));
+    far.context.accepted_at = past;
+    far.context.epoch += 1;
+    assert_eq!(keys.verify(&far, past), Err(StampError::EpochUnknown));
     let before = keys.export();
     assert_eq!(keys.advance_to(past), Err(StampKeysError::EpochOutOfReach));
     assert_eq!(
@@ -205,4 +211,26 @@ fn debug_shows_no_keys() {
         format!("{:?}", keys()),
         r#"StampKeys { region: "eu", oldest_epoch: 20000, .. }"#
     );
+}
+
+/// What a report's claims cost an intake that keeps no keys at hand: one walk, whatever the claims.
+#[test]
+fn one_walk_serves_all_claims_of_a_report() {
+    let keys = StampKeys::new(&[1; 32], 20_000, "eu").unwrap();
+    let now = Timestamp(NOON.0 + 400 * DAY);
+    let claims: Vec<Claim> = [0, 0, 1, 7, 399, 399, 400, 3]
+        .map(|days| stamp(&keys, Timestamp(NOON.0 + days * DAY)).unwrap())
+        .into();
+    let mut epochs = keys.epochs();
+    for claim in &claims {
+        assert_eq!(epochs.verify(claim, now), Ok(()));
+    }
+    let mut epochs = keys.epochs();
+    let mut steps = 0;
+    for claim in &claims[..7] {
+        let before = epochs.epoch;
+        epochs.verify(claim, now).unwrap();
+        steps += epochs.epoch - before;
+    }
+    assert_eq!(steps, 400);
 }
