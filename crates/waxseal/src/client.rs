@@ -4,14 +4,14 @@
 //! [`Client::start`], [`Client::send`], [`Client::confirm`], [`Client::receive`], [`Client::report`].
 
 mod history;
+mod prekeys;
 mod receive;
 mod report;
 mod send;
 
 use rand_core::CryptoRng;
 use waxseal_core::{
-    IdentityKey, IdentityKeyPair, MAX_ONE_TIME_PREKEYS, PreKeyBundle, PreKeyError, PreKeyUpload,
-    PreKeys, SafetyNumber, Sessions,
+    HandshakeError, IdentityKey, IdentityKeyPair, PreKeyBundle, PreKeys, SafetyNumber, Sessions,
 };
 use waxseal_reporting::{AccountId, DeliveryKey, DeviceId, FrankingTag, Sender};
 use zeroize::{Zeroize, Zeroizing};
@@ -23,7 +23,7 @@ pub use self::send::{Draft, Outgoing};
 
 use crate::error::{OpenAccountError, PeerError, StartError};
 use crate::records::{self, AccountRecord, PeerRecord};
-use crate::store::{Key, Store, Table, Transaction};
+use crate::store::{Key, Store, Transaction};
 
 /// One device of one account.
 ///
@@ -31,13 +31,13 @@ use crate::store::{Key, Store, Table, Transaction};
 /// needs it. Every call commits one transaction or changes nothing.
 ///
 /// # Security
-/// Restoring an old copy of the store repeats message keys. Move a store, never copy it.
+/// Restoring an old copy of the store repeats message keys. Move a store, never copy it, and never open it in two
+/// processes at once (an application and its notification extension): they would use one message key twice.
 pub struct Client<S> {
     store: S,
     me: Sender,
     identity: IdentityKeyPair,
     delivery_key: DeliveryKey,
-    next_outbox: u64,
     /// Read when first needed; dropped when a commit failed, so that memory never runs ahead of the store.
     prekeys: Option<PreKeys>,
 }
@@ -84,7 +84,6 @@ impl<S: Store> Client<S> {
             me,
             identity,
             delivery_key,
-            next_outbox: 0,
             prekeys: None,
         };
         let mut transaction = Transaction::default();
@@ -117,18 +116,13 @@ impl<S: Store> Client<S> {
             .try_into()
             .map_err(|_| OpenAccountError::Damaged)?;
         let delivery_key = DeliveryKey::from_bytes(delivery_key);
-        let mut client = Self {
+        Ok(Self {
             store,
             me,
             identity,
             delivery_key,
-            next_outbox: 0,
             prekeys: None,
-        };
-        client.next_outbox = client
-            .last_outbox_ordinal()?
-            .map_or(0, |last| last.saturating_add(1));
-        Ok(client)
+        })
     }
 
     /// This account and device.
@@ -151,81 +145,11 @@ impl<S: Store> Client<S> {
         self.store
     }
 
-    /// Fills up the one-time prekeys and returns what the provider must hand out: the base bundle and the
-    /// one-time parts made by this call.
-    ///
-    /// Call it after [`Client::create`] and whenever the provider says that few one-time parts are left. The
-    /// provider hands out the newest base with at most one one-time part, and each one-time part once.
-    pub fn publish_prekeys(
-        &mut self,
-        rng: &mut impl CryptoRng,
-    ) -> Result<PreKeyUpload, OpenAccountError<S::Error>> {
-        self.change_prekeys(|prekeys, identity| {
-            let missing = MAX_ONE_TIME_PREKEYS.saturating_sub(prekeys.one_time_left());
-            let one_time = prekeys.replenish(identity, missing, rng)?;
-            Ok(PreKeyUpload {
-                one_time,
-                ..prekeys.upload(identity)?
-            })
-        })
-    }
-
-    /// Replaces the signed prekeys, keeping the previous ones for messages under way, and returns the new base
-    /// bundle to hand out. Once a week is usual.
-    pub fn rotate_prekeys(
-        &mut self,
-        rng: &mut impl CryptoRng,
-    ) -> Result<PreKeyUpload, OpenAccountError<S::Error>> {
-        self.change_prekeys(|prekeys, identity| {
-            prekeys.rotate(identity, rng)?;
-            Ok(PreKeyUpload {
-                one_time: Vec::new(),
-                ..prekeys.upload(identity)?
-            })
-        })
-    }
-
-    /// One-time prekeys nobody has used yet, as far as this device knows.
-    pub fn one_time_prekeys_left(&mut self) -> Result<usize, PeerError<S::Error>> {
-        let prekeys = self.take_prekeys()?;
-        let left = prekeys.one_time_left();
-        self.prekeys = Some(prekeys);
-        Ok(left)
-    }
-
-    fn change_prekeys(
-        &mut self,
-        change: impl FnOnce(&mut PreKeys, &IdentityKeyPair) -> Result<PreKeyUpload, PreKeyError>,
-    ) -> Result<PreKeyUpload, OpenAccountError<S::Error>> {
-        let mut prekeys = self.take_prekeys().map_err(|error| match error {
-            PeerError::Store(error) => OpenAccountError::Store(error),
-            _ => OpenAccountError::Damaged,
-        })?;
-        let upload = change(&mut prekeys, &self.identity)?;
-        let mut transaction = Transaction::default();
-        transaction.put(Key::PreKeys, prekeys.export());
-        self.store
-            .commit(transaction)
-            .map_err(OpenAccountError::Store)?;
-        self.prekeys = Some(prekeys);
-        Ok(upload)
-    }
-
-    fn take_prekeys(&mut self) -> Result<PreKeys, PeerError<S::Error>> {
-        if let Some(prekeys) = self.prekeys.take() {
-            return Ok(prekeys);
-        }
-        let bytes = self
-            .store
-            .get(&Key::PreKeys)
-            .map_err(PeerError::Store)?
-            .ok_or(PeerError::Damaged)?;
-        PreKeys::import(&bytes).map_err(|_| PeerError::Damaged)
-    }
-
     /// Starts a conversation with `peer` from the prekey bundle the provider handed out for it.
     ///
-    /// Also the way to start over with a peer whose device lost its state: the identity must be the pinned one.
+    /// Also the way to start over with a peer whose device lost its state: the identity must be the pinned one. The
+    /// peer learns of the new session by the next message to it. Not before each message: see
+    /// [`Client::has_session`].
     ///
     /// # Errors
     /// [`StartError::IdentityChanged`] if another identity is pinned for this peer: warn the user, and call
@@ -238,6 +162,10 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<(), StartError<S::Error>> {
         let bundle = PreKeyBundle::decode(base, one_time)?;
+        // Not a changed identity that a user could accept.
+        if bundle.identity() == self.identity.public() {
+            return Err(HandshakeError::OwnIdentity.into());
+        }
         let mut record = match self.peer(peer)? {
             Some(record) if record.identity != bundle.identity().to_bytes() => {
                 return Err(StartError::IdentityChanged {
@@ -258,7 +186,7 @@ impl<S: Store> Client<S> {
             }
             None => Sessions::initiate(&self.identity, bundle, rng)?,
         };
-        record.sessions = field(sessions.export());
+        keep_sessions(&mut record, &sessions);
         let mut transaction = Transaction::default();
         transaction.put(Key::Peer(peer.clone()), records::encode(&record));
         self.store
@@ -288,12 +216,17 @@ impl<S: Store> Client<S> {
 
     /// Pins `identity` for `peer` after the user accepted the change; the sessions with the old identity are
     /// destroyed, the messages stay. The next message needs [`Client::start`] or a message from the peer.
+    ///
+    /// The identity that is pinned already changes nothing: several deliveries may have asked for one change.
     pub fn accept_identity(
         &mut self,
         peer: &AccountId,
         identity: &IdentityKey,
     ) -> Result<(), PeerError<S::Error>> {
         let mut record = self.peer(peer)?.unwrap_or_default();
+        if record.identity == identity.to_bytes() {
+            return Ok(());
+        }
         record.identity = identity.to_bytes().to_vec();
         record.sessions.zeroize();
         let mut transaction = Transaction::default();
@@ -317,23 +250,6 @@ impl<S: Store> Client<S> {
         };
         records::decode(&bytes).map(Some).ok_or(PeerError::Damaged)
     }
-
-    fn last_outbox_ordinal(&self) -> Result<Option<u64>, OpenAccountError<S::Error>> {
-        let mut last = None;
-        loop {
-            let after = last.map(|ordinal| Key::Outbox { ordinal });
-            let page = self
-                .store
-                .list(&Table::Outbox, after.as_ref(), 100)
-                .map_err(OpenAccountError::Store)?;
-            let Some(bytes) = page.last() else {
-                return Ok(last);
-            };
-            let record: records::OutboxRecord =
-                records::decode(bytes).ok_or(OpenAccountError::Damaged)?;
-            last = Some(record.ordinal);
-        }
-    }
 }
 
 fn identity_of<E: std::error::Error + 'static>(
@@ -351,6 +267,12 @@ fn sessions_of<E: std::error::Error + 'static>(
     Sessions::import(&record.sessions)
         .map(Some)
         .map_err(|_| PeerError::Damaged)
+}
+
+/// Puts sessions in a record and wipes the ones that were there.
+fn keep_sessions(record: &mut PeerRecord, sessions: &Sessions) {
+    record.sessions.zeroize();
+    record.sessions = field(sessions.export());
 }
 
 /// An exported secret as the field of a record that zeroizes itself.

@@ -1,8 +1,12 @@
 //! What can go wrong in a client call, and what the application should do about it.
 //!
-//! One enum per operation. A failed call has changed nothing, unless its variant says otherwise.
+//! One enum per operation. A failed call has changed nothing, unless its variant says otherwise; where the store
+//! failed only the store knows.
 
-use waxseal_core::{BundleError, DecryptError, HandshakeError, IdentityKey, PreKeyError};
+use waxseal_core::{
+    BundleError, DecodeError as CoreDecodeError, DecryptError, HandshakeError, IdentityKey,
+    PreKeyError,
+};
 use waxseal_reporting::{DecodeError, DeliveryError, DraftError, PayloadError};
 
 use crate::channel::SessionError;
@@ -12,21 +16,33 @@ use crate::channel::SessionError;
 #[non_exhaustive]
 pub enum Advice {
     /// Fetch the peer's prekey bundle and call [`Client::start`](crate::Client::start). Then try again what was to be
-    /// sent; acknowledge what was received: it cannot open any more, and the peer's next message will. What is
-    /// received is not authenticated at that point: start over with one peer once in a while, not on each delivery.
+    /// sent.
+    ///
+    /// What was received may have been altered on the way: let it be delivered once more, then acknowledge it. If it
+    /// was genuine, the two sides are out of step: the peer's next messages open once the peer has got a message on
+    /// the new session, so send one, if only an application content that shows nothing. Nothing is authenticated at
+    /// that point: start over only with a peer the user talks to, once in a while, not on each delivery.
     FetchBundle,
-    /// Show the user that the peer's identity changed; go on only after the user accepted it.
+    /// Show the user that the peer's identity changed; go on only after the user accepted it. A message alone proves
+    /// no change: the peer's prekey bundle tells whether the provider says so too.
     WarnIdentityChange,
     /// Acknowledge the delivery to the provider and forget it: trying again cannot help.
     Drop,
-    /// Keep it and try again later: what it needs may still arrive.
+    /// Forget it without acknowledging it, and let the provider deliver again: it may have been altered on the way,
+    /// and acknowledging it would lose the genuine one. If one comes so again and again, acknowledge it; if all do,
+    /// this device and the provider no longer agree on the delivery key.
+    DeliverAgain,
+    /// Keep it without acknowledging it, and try again later: what it needs, an earlier message or a newer version,
+    /// may still arrive. A peer can make messages that never open: keep a few of each, for days.
     KeepAndRetry,
     /// Call [`Client::rotate_prekeys`](crate::Client::rotate_prekeys), publish them, and acknowledge the delivery: it
     /// stays closed, and the sender's next conversation opens.
     RotatePreKeys,
     /// Correct the call.
     FixCall,
-    /// The store failed: reopen the client and try again; nothing was sent or acknowledged.
+    /// The store failed, and nothing was sent. Reopen the client and try again, but what was to be sent may have
+    /// been stored: look into [`Client::outbox`](crate::Client::outbox) or
+    /// [`Client::pending_reports`](crate::Client::pending_reports) first, or it is sent twice.
     Retry,
     /// The store holds what this version cannot read: restore it or start over.
     Damaged,
@@ -175,6 +191,17 @@ pub enum ReportError<E: std::error::Error + 'static> {
     Peer(#[from] PeerError<E>),
 }
 
+impl<E: std::error::Error + 'static> OpenAccountError<E> {
+    /// What to do next.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::AlreadyExists | Self::NoAccount => Advice::FixCall,
+            Self::Damaged | Self::PreKeys(_) => Advice::Damaged,
+            Self::Store(_) => Advice::Retry,
+        }
+    }
+}
+
 impl<E: std::error::Error + 'static> PeerError<E> {
     /// What to do next.
     pub fn advice(&self) -> Advice {
@@ -216,7 +243,8 @@ impl<E: std::error::Error + 'static> ConfirmError<E> {
     /// What to do next.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::Malformed(_) | Self::NotSent | Self::Receipt(_) => Advice::Drop,
+            Self::Malformed(_) | Self::Receipt(_) => Advice::DeliverAgain,
+            Self::NotSent => Advice::Drop,
             Self::Peer(error) => error.advice(),
         }
     }
@@ -226,14 +254,25 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
     /// What to do next.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::Malformed(_) | Self::Delivery(_) | Self::Withheld => Advice::Drop,
-            Self::IdentityChanged { .. } => Advice::WarnIdentityChange,
-            Self::Session(DecryptError::JumpTooFar { .. }) => Advice::KeepAndRetry,
-            Self::Session(DecryptError::NoHandshake | DecryptError::UnknownPreKey) => {
-                Advice::FetchBundle
+            Self::Malformed(_) | Self::Delivery(DeliveryError::NotAuthentic) => {
+                Advice::DeliverAgain
             }
+            Self::Delivery(_) | Self::Withheld => Advice::Drop,
+            Self::IdentityChanged { .. } => Advice::WarnIdentityChange,
+            Self::Session(
+                DecryptError::JumpTooFar { .. }
+                | DecryptError::Malformed(CoreDecodeError::UnknownVersion { .. }),
+            ) => Advice::KeepAndRetry,
+            // Honest repeats are known by their tag and do not get here: the two sides are out of step.
+            Self::Session(
+                DecryptError::NoHandshake
+                | DecryptError::UnknownPreKey
+                | DecryptError::Unauthenticated
+                | DecryptError::AlreadyReceived,
+            ) => Advice::FetchBundle,
             Self::Session(DecryptError::ReplayMemoryFull) => Advice::RotatePreKeys,
-            Self::Session(_) => Advice::Drop,
+            // The relay vouches for tag and sender, not for the ciphertext: it may have been altered behind it.
+            Self::Session(_) => Advice::DeliverAgain,
             Self::Peer(error) => error.advice(),
         }
     }

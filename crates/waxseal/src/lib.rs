@@ -22,7 +22,7 @@
 //! let claim = stamp_keys.stamp(envelope.tag(), alice.me(), &Audience::Direct(bob_id), now)?;
 //! let delivery = Delivery::new(&claim, envelope, &bob_key)?.encode();
 //!
-//! let Received::Message { from, message, .. } = bob.receive(&delivery)? else { unreachable!() };
+//! let Received::Message { from, message, .. } = bob.receive(&delivery)? else { return Err("seen before".into()) };
 //! let draft = bob.draft_report(&from, Reason::Threat, [(*message.id(), Disclosure::Whole)])?;
 //! let moderation = ModerationKeyPair::generate(rng); // the reviewers' key
 //! let report = bob.report(&draft, moderation.public_key(), rng)?.report;
@@ -38,11 +38,12 @@
 //!
 //! | when | call | then |
 //! |---|---|---|
-//! | first start | [`Client::create`], [`Client::publish_prekeys`] | upload the prekeys |
-//! | every start | [`Client::open`], [`Client::outbox`], [`Client::pending_reports`] | send again what was not confirmed |
+//! | first start | [`Client::create`], [`Client::publish_prekeys`] | upload the prekeys, then [`Client::confirm_prekeys`] |
+//! | every start | [`Client::open`], [`Client::outbox`], [`Client::pending_reports`] | send again what was not confirmed; after a lost upload [`Client::publish_prekeys`] |
 //! | writing to somebody new | [`Client::start`] with the bundle the provider hands out | |
 //! | writing | [`Client::send`] | upload the envelope; the relay's receipt goes to [`Client::confirm`] |
 //! | a delivery arrives | [`Client::receive`] | show the message, then acknowledge the delivery |
+//! | a message expires or is refused for good | [`Client::delete_message`] | |
 //! | the user reports | [`Client::draft_report`], show [`ReportDraft::preview`], [`Client::report`] | upload the report, then [`Client::confirm_report`] |
 //! | users meet | [`Client::safety_number`] | compare or scan |
 //!
@@ -74,7 +75,7 @@ pub use error::{
     Advice, ConfirmError, OpenAccountError, PeerError, ReceiveError, ReportError, SendError,
     StartError,
 };
-pub use store::{Change, Key, MemoryStore, Store, Table, Transaction};
+pub use store::{Change, Key, MAX_VALUE_LEN, MemoryStore, Store, Table, Transaction};
 
 pub use waxseal_core::{IdentityKey, PreKeyUpload, SafetyNumber, Scan};
 pub use waxseal_reporting::{

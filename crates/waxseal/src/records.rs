@@ -68,7 +68,7 @@ pub(crate) enum MessageState {
 /// Where the message with a tag is: recognises deliveries and receipts.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct IndexRecord {
-    /// The message's ordinal; `None` for one whose content was withheld, so that there is no record of it.
+    /// The message's ordinal; `None` if there is no record of it: its content was withheld, or it was deleted.
     #[prost(uint64, optional, tag = "1")]
     pub(crate) ordinal: Option<u64>,
     /// The outbox entry of a message that waits for its receipt.
@@ -89,6 +89,22 @@ pub(crate) struct OutboxRecord {
     pub(crate) id: Vec<u8>,
     #[prost(bytes = "vec", tag = "4")]
     pub(crate) envelope: Vec<u8>,
+}
+
+/// Numbers that go up by one over all conversations.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct CountersRecord {
+    /// The ordinal of the next outbox entry.
+    #[prost(uint64, tag = "1")]
+    pub(crate) next_outbox: u64,
+}
+
+/// One-time prekeys the provider has not confirmed yet, as they are uploaded.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct UploadRecord {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub(crate) one_time: Vec<Vec<u8>>,
 }
 
 /// A report the provider has not confirmed yet.
@@ -117,6 +133,7 @@ quiet_debug!(
     MessageRecord,
     MessageState,
     OutboxRecord,
+    UploadRecord,
     ReportRecord
 );
 

@@ -9,19 +9,27 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Bound;
 
-use waxseal_reporting::{AccountId, FrankingTag};
+use waxseal_reporting::{AccountId, FrankingTag, MAX_REPORT_LEN};
 use zeroize::Zeroizing;
+
+/// Most bytes of a value: a report of 30 messages of full length. A peer's sessions or the prekeys can reach half
+/// of it under attack; most values have a few hundred bytes.
+pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
 
 /// Durable, atomic key-value records of one client.
 ///
-/// Shape: [`Key::to_bytes`] gives the byte string under which a record is kept; keys of one [`Table`] sort in
-/// the order in which [`Store::list`] returns them. Values are opaque to the store, hold secrets, and are up
-/// to 256 KiB; a store on disk must encrypt them at rest.
+/// Shape: [`Key::to_bytes`] gives the byte string under which a record is kept, of at most 162 bytes; keys compare
+/// byte by byte, a prefix before what it begins. Values are opaque to the store and have at most [`MAX_VALUE_LEN`]
+/// bytes.
 ///
 /// # Contract
 /// * `commit` applies all changes of a transaction or none, and returns `Ok` only when they are durable.
-/// * After an `Err` from `commit` the changes may be there or not, but never in part.
+/// * After an `Err` from `commit` the changes may be there or not, but never in part; reads say which of the two.
 /// * Reads see every committed change. One client owns one store: nobody else writes to it meanwhile.
+///
+/// # Security
+/// Values hold secrets: a store on disk seals them at rest, each with its key as associated data, so that no value
+/// can be put under another key. Keys name peers and messages: encrypt the whole file if that must not show.
 pub trait Store {
     /// Why the store could not read or write.
     type Error: std::error::Error + Send + Sync + 'static;
@@ -29,7 +37,8 @@ pub trait Store {
     /// Returns the value under `key`, or `None`.
     fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Self::Error>;
 
-    /// Returns at most `limit` values of `table` in key order: the first ones, or those after the key `after`.
+    /// Returns at most `limit` values of `table` in key order: the first ones, or those after the key `after`,
+    /// whether or not there is a value under it.
     fn list(
         &self,
         table: &Table,
@@ -66,10 +75,14 @@ impl Table {
 /// Names one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// The account of this device: identity, address, delivery key, counters.
+    /// The account of this device: identity, address, delivery key.
     Account,
     /// The private halves of the published prekeys.
     PreKeys,
+    /// One-time prekeys the provider has not confirmed yet.
+    PreKeyUpload,
+    /// The number of the next envelope.
+    Counters,
     /// What is known of one peer: pinned identity, sessions, sequence numbers.
     Peer(AccountId),
     /// One message exchanged with a peer, by its ordinal in that conversation.
@@ -105,6 +118,8 @@ impl Key {
         match self {
             Key::Account => vec![b'a'],
             Key::PreKeys => vec![b'k'],
+            Key::PreKeyUpload => vec![b'u'],
+            Key::Counters => vec![b'c'],
             Key::Peer(peer) => with_account(b'p', peer),
             Key::Message { peer, ordinal } => {
                 let mut bytes = with_account(b'm', peer);

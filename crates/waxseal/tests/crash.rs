@@ -206,18 +206,59 @@ fn a_stop_at_any_commit_loses_nothing_and_shows_nothing_twice() {
 
 #[test]
 fn a_failed_commit_returns_no_envelope_and_the_next_call_works() {
-    let mut world = World::new();
-    let disk = Disk::new(world.register("alice").into_store());
-    let mut bob = world.register("bob");
-    let mut alice = disk.client();
-    world.start(&mut alice, &account("bob"));
-    *disk.failure.borrow_mut() = Some(Failure {
-        commits_before: 0,
-        is_durable: false,
-    });
-    alice
-        .send(&account("bob"), "lost", NOW, &mut world.rng)
-        .unwrap_err();
-    assert!(alice.outbox(10).unwrap().is_empty());
-    world.exchange(&mut alice, &mut bob, "the same client goes on");
+    for is_durable in [false, true] {
+        let mut world = World::new();
+        let disk = Disk::new(world.register("alice").into_store());
+        let mut bob = world.register("bob");
+        let mut alice = disk.client();
+        world.start(&mut alice, &account("bob"));
+        *disk.failure.borrow_mut() = Some(Failure {
+            commits_before: 0,
+            is_durable,
+        });
+        alice
+            .send(&account("bob"), "interrupted", NOW, &mut world.rng)
+            .unwrap_err();
+        let left = usize::from(is_durable);
+        assert_eq!(alice.outbox(10).unwrap().len(), left);
+        world.exchange(&mut alice, &mut bob, "the same client goes on");
+        let waiting = alice.outbox(10).unwrap();
+        assert_eq!(waiting.len(), left, "what was stored is still to be sent");
+        for waiting in waiting {
+            let (delivery, _) = world.relay(&alice, &bob, &waiting.envelope);
+            let Received::Message { message, .. } = bob.receive(&delivery).unwrap() else {
+                panic!("it was never sent")
+            };
+            assert_eq!(message.text().as_deref(), Some("interrupted"));
+        }
+    }
+}
+
+#[test]
+fn a_failed_commit_on_receiving_leaves_no_prekeys_in_memory_that_differ_from_the_store() {
+    for is_durable in [false, true] {
+        let mut world = World::new();
+        let mut alice = world.register("alice");
+        let mut carol = world.register("carol");
+        let disk = Disk::new(world.register("bob").into_store());
+        let mut bob = disk.client();
+        let mut first = |client: &mut Client<MemoryStore>, text: &str| {
+            world.start(client, &account("bob"));
+            let sent = client
+                .send(&account("bob"), text, NOW, &mut world.rng)
+                .unwrap();
+            world.relay(client, &bob, &sent.envelope).0
+        };
+        let (from_alice, from_carol) = (first(&mut alice, "a"), first(&mut carol, "c"));
+        let left = bob.one_time_prekeys_left().unwrap();
+        *disk.failure.borrow_mut() = Some(Failure {
+            commits_before: 0,
+            is_durable,
+        });
+        bob.receive(&from_alice).unwrap_err();
+        bob.receive(&from_carol).unwrap();
+        bob.receive(&from_alice).unwrap();
+        assert_eq!(bob.one_time_prekeys_left().unwrap(), left - 2);
+        assert_eq!(disk.client().one_time_prekeys_left().unwrap(), left - 2);
+    }
 }

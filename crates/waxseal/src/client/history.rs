@@ -7,7 +7,7 @@ use waxseal_reporting::{
 use super::Client;
 use crate::error::PeerError;
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
-use crate::store::{Key, Store, Table};
+use crate::store::{Key, Store, Table, Transaction};
 
 /// Who wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,46 @@ impl<S: Store> Client<S> {
             .collect()
     }
 
-    /// The message with this identifier, if it was exchanged with `peer` and its content was not withheld.
+    /// The ordinal that the next message exchanged with `peer` gets: to page from the newest back, ask for those
+    /// after it less the page's length and one.
+    pub fn next_ordinal(&self, peer: &AccountId) -> Result<u64, PeerError<S::Error>> {
+        Ok(self.peer(peer)?.map_or(0, |record| record.next_ordinal))
+    }
+
+    /// Deletes a message with its evidence: nobody reads or reports it from this device any more. A copy that is
+    /// delivered later is still recognised and not shown.
+    ///
+    /// One that waits in the [outbox](Client::outbox) leaves it, and is not sent again; it may have arrived
+    /// nevertheless. That is also how to give up one that the relay refuses for good.
+    pub fn delete_message(
+        &mut self,
+        peer: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<(), PeerError<S::Error>> {
+        let Some(index) = self.index(peer, id)? else {
+            return Ok(());
+        };
+        let mut transaction = Transaction::default();
+        if let Some(ordinal) = index.ordinal {
+            transaction.delete(Key::Message {
+                peer: peer.clone(),
+                ordinal,
+            });
+        }
+        if let Some(ordinal) = index.outbox {
+            transaction.delete(Key::Outbox { ordinal });
+        }
+        transaction.put(
+            Key::MessageIndex {
+                peer: peer.clone(),
+                tag: *id,
+            },
+            records::encode(&IndexRecord::default()),
+        );
+        self.store.commit(transaction).map_err(PeerError::Store)
+    }
+
+    /// The message with this identifier, if it was exchanged with `peer`, not withheld and not deleted.
     pub fn message(
         &self,
         peer: &AccountId,

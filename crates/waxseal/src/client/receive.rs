@@ -4,7 +4,7 @@ use waxseal_core::{DecryptError, Message as Sealed, MessageKind};
 use waxseal_reporting::{AccountId, Delivery, FrankingTag, OpenError, open};
 
 use super::history::Message;
-use super::{Client, field, sessions_of};
+use super::{Client, field, keep_sessions, sessions_of};
 use crate::channel::{SessionChannel, SessionError};
 use crate::error::{PeerError, ReceiveError};
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
@@ -23,7 +23,10 @@ pub enum Received {
         /// provider's time where it does not.
         sent_time_agrees: bool,
     },
-    /// A message that was received before.
+    /// A message that was received before, or sent by this account, or deleted since.
+    ///
+    /// An application that was stopped after it was stored and before it was shown sees it here: if
+    /// [`Client::message`] has it and the display does not, show it.
     Duplicate {
         /// Who sent it.
         from: AccountId,
@@ -36,7 +39,7 @@ impl<S: Store> Client<S> {
     /// Takes one delivery of the provider's relay: opens the message, stores it with its evidence, and returns it.
     ///
     /// Acknowledge the delivery to the provider only after this call returned `Ok`, or an error whose
-    /// [advice](ReceiveError::advice) is [`Advice::Drop`](crate::Advice::Drop).
+    /// [advice](ReceiveError::advice) says so.
     ///
     /// The identity of a new sender is pinned at first contact; users make sure of it with the
     /// [safety number](Client::safety_number).
@@ -58,13 +61,16 @@ impl<S: Store> Client<S> {
         let kind = Sealed::peek(delivery.ciphertext())
             .map_err(|error| ReceiveError::Session(error.into()))?;
         if let MessageKind::Initial { identity } = kind {
+            // Not a changed identity that a user could accept.
+            if &identity == self.identity.public() {
+                return Err(ReceiveError::Session(DecryptError::OwnIdentity));
+            }
             // The identity pinned at first contact, or accepted by the user since.
             if !peer.identity.is_empty() && peer.identity != identity.to_bytes() {
                 return Err(ReceiveError::IdentityChanged { new: identity });
             }
         }
 
-        // Taken out while they may change: put back only when memory and store agree again.
         let mut prekeys = self.take_prekeys()?;
         let mut channel = SessionChannel::to_receive(&self.identity, &mut prekeys, &mut sessions);
         let opened = match open(&mut channel, &delivery) {
@@ -84,7 +90,7 @@ impl<S: Store> Client<S> {
         }
         if let Some(sessions) = &sessions {
             peer.identity = sessions.peer().to_bytes().to_vec();
-            peer.sessions = field(sessions.export());
+            keep_sessions(&mut peer, sessions);
         }
         let ordinal = opened.is_some().then_some(peer.next_ordinal);
         let index = IndexRecord {

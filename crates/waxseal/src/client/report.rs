@@ -83,7 +83,8 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Reports that were sealed and not yet confirmed, at most `limit`.
+    /// Reports that were sealed and not yet confirmed, at most `limit`, each of up to
+    /// [`MAX_REPORT_LEN`](waxseal_reporting::MAX_REPORT_LEN) bytes.
     pub fn pending_reports(
         &self,
         limit: usize,

@@ -2,14 +2,16 @@
 
 use rand_core::CryptoRng;
 use waxseal_reporting::{
-    AccountId, Attachment, Audience, Content, FrankingTag, Payload, PayloadHeader, Receipt,
-    SealError, SentMessage, Timestamp, seal,
+    AccountId, Attachment, Audience, Content, Evidence, FrankingTag, Payload, PayloadHeader,
+    Receipt, SealError, SentMessage, Timestamp, seal,
 };
 
-use super::{Client, field, sessions_of, tag_of};
+use super::{Client, field, keep_sessions, sessions_of, tag_of};
 use crate::channel::{SessionChannel, SessionError};
 use crate::error::{ConfirmError, PeerError, SendError};
-use crate::records::{self, IndexRecord, MessageRecord, MessageState, OutboxRecord};
+use crate::records::{
+    self, CountersRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord,
+};
 use crate::store::{Key, Store, Table, Transaction};
 
 /// A message about to be sent: its content and what goes with it.
@@ -95,7 +97,8 @@ impl<S: Store> Client<S> {
     /// Seals a message to `recipient` and returns the envelope for the provider's relay.
     ///
     /// The envelope stays in the [outbox](Client::outbox) until the relay's receipt was [confirmed](Client::confirm):
-    /// after a crash or a broken connection, send it again as it is.
+    /// after a crash or a broken connection, send it again as it is. One that the relay refuses for good leaves the
+    /// outbox with [`Client::delete_message`].
     ///
     /// # Errors
     /// [`SendError::NoSession`]: fetch the recipient's prekey bundle and call [`Client::start`] first.
@@ -124,13 +127,13 @@ impl<S: Store> Client<S> {
         let envelope = sealed.envelope.encode();
 
         let ordinal = peer.next_ordinal;
-        let outbox = self.next_outbox;
+        let outbox = self.next_outbox()?;
         peer.next_ordinal = ordinal.checked_add(1).ok_or(SendError::Exhausted)?;
         peer.next_sequence = peer
             .next_sequence
             .checked_add(1)
             .ok_or(SendError::Exhausted)?;
-        peer.sessions = field(sessions.export());
+        keep_sessions(&mut peer, &sessions);
         let state = MessageState::Sent(field(sealed.sent.encode()));
         let message = MessageRecord {
             ordinal,
@@ -144,7 +147,11 @@ impl<S: Store> Client<S> {
         };
 
         // Persist before the ciphertext leaves.
+        let counters = CountersRecord {
+            next_outbox: outbox.checked_add(1).ok_or(SendError::Exhausted)?,
+        };
         let mut transaction = Transaction::default();
+        transaction.put(Key::Counters, records::encode(&counters));
         transaction.put(Key::Peer(recipient.clone()), records::encode(&peer));
         transaction.put(
             Key::Message {
@@ -165,7 +172,6 @@ impl<S: Store> Client<S> {
         );
         transaction.put(Key::Outbox { ordinal: outbox }, records::encode(&waiting));
         self.store.commit(transaction).map_err(PeerError::Store)?;
-        self.next_outbox = outbox.saturating_add(1);
         Ok(Outgoing {
             id,
             recipient: recipient.clone(),
@@ -187,8 +193,15 @@ impl<S: Store> Client<S> {
         let index = self.index(recipient, &id)?.ok_or(ConfirmError::NotSent)?;
         let ordinal = index.ordinal.ok_or(ConfirmError::NotSent)?;
         let mut message = self.message_record(recipient, ordinal)?;
-        let Some(MessageState::Sent(sent)) = &message.state else {
-            return Ok(id); // confirmed before, or not ours to confirm
+        let sent = match &message.state {
+            Some(MessageState::Sent(sent)) => sent,
+            Some(MessageState::Stamped(evidence)) => {
+                let evidence = Evidence::decode(evidence).map_err(|_| PeerError::Damaged)?;
+                // Confirmed before; or received, and nobody's to confirm.
+                let is_ours = evidence.sender() == &self.me;
+                return is_ours.then_some(id).ok_or(ConfirmError::NotSent);
+            }
+            None => return Err(PeerError::Damaged.into()),
         };
         let sent = SentMessage::decode(sent).map_err(|_| PeerError::Damaged)?;
         let evidence = receipt.authenticate(&self.delivery_key, &sent)?;
@@ -219,8 +232,9 @@ impl<S: Store> Client<S> {
         Ok(id)
     }
 
-    /// Envelopes that were sealed and not yet confirmed, oldest first, at most `limit`: to be sent again after a
-    /// crash or a broken connection.
+    /// Envelopes that were sealed and not yet confirmed, oldest first, at most `limit`, each of up to
+    /// [`MAX_ENVELOPE_LEN`](waxseal_reporting::MAX_ENVELOPE_LEN) bytes: to be sent again after a crash or a broken
+    /// connection. The later ones follow once these are confirmed or [deleted](Client::delete_message).
     pub fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, PeerError<S::Error>> {
         let rows = self
             .store
@@ -229,6 +243,15 @@ impl<S: Store> Client<S> {
         rows.iter()
             .map(|bytes| outgoing_of(bytes).ok_or(PeerError::Damaged))
             .collect()
+    }
+
+    /// From the store each time: after a failed commit only the store knows whether the number is taken.
+    fn next_outbox(&self) -> Result<u64, PeerError<S::Error>> {
+        let Some(bytes) = self.store.get(&Key::Counters).map_err(PeerError::Store)? else {
+            return Ok(0);
+        };
+        let counters: CountersRecord = records::decode(&bytes).ok_or(PeerError::Damaged)?;
+        Ok(counters.next_outbox)
     }
 }
 

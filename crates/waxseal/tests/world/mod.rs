@@ -82,7 +82,8 @@ impl World {
         let mut client = Client::create(MemoryStore::new(), me, key, &mut self.rng).unwrap();
         let upload = client.publish_prekeys(&mut self.rng).unwrap();
         self.prekeys.remove(&client.me().account);
-        self.publish(&account(name), upload);
+        self.publish(&account(name), upload.clone());
+        client.confirm_prekeys(&upload).unwrap();
         client
     }
 

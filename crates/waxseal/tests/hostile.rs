@@ -1,0 +1,210 @@
+//! What senders with a modified client, and a relay that reflects and relabels, try on a recipient.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+mod world;
+
+use rand_chacha::ChaCha20Rng;
+use waxseal::core::{DecryptError, HandshakeError, PreKeyBundle, Sessions};
+use waxseal::reporting::{Audience, Channel, Envelope, Payload, PayloadHeader, seal};
+use waxseal::{
+    Advice, Client, FrankingTag, MemoryStore, ReceiveError, Received, SessionChannel, StartError,
+};
+use world::{NOW, World, account, sender, snapshot, text_of};
+use zeroize::Zeroizing;
+
+#[test]
+fn an_envelope_replayed_under_another_account_does_not_open() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    let mallory = world.register("mallory");
+    let sent = alice
+        .send(&account("bob"), "from alice", NOW, &mut world.rng)
+        .unwrap();
+    let (as_mallory, _) = world.relay(&mallory, &bob, &sent.envelope);
+    let (as_alice, _) = world.relay(&alice, &bob, &sent.envelope);
+    let before = snapshot(&bob);
+    assert!(matches!(
+        bob.receive(&as_mallory),
+        Err(ReceiveError::Session(_))
+    ));
+    assert_eq!(
+        snapshot(&bob),
+        before,
+        "no identity was pinned and no tag occupied"
+    );
+    assert_eq!(text_of(bob.receive(&as_alice).unwrap()), "from alice");
+}
+
+#[test]
+fn a_message_that_claims_our_own_identity_is_no_identity_change() {
+    let (mut world, _, mut bob) = World::of_two();
+    world.register("carol");
+    world.start(&mut bob, &account("carol"));
+    let own = bob
+        .send(&account("carol"), "mine", NOW, &mut world.rng)
+        .unwrap();
+    let (reflected, _) = world.relay_as(&sender("alice"), bob.me(), &own.envelope);
+    let before = snapshot(&bob);
+    let error = bob.receive(&reflected).unwrap_err();
+    assert!(matches!(
+        error,
+        ReceiveError::Session(DecryptError::OwnIdentity)
+    ));
+    assert_eq!(error.advice(), Advice::DeliverAgain);
+    let (base, one_time) = world.bundle(&account("bob"));
+    let error = bob
+        .start(
+            &account("carol"),
+            &base,
+            one_time.as_deref(),
+            &mut world.rng,
+        )
+        .unwrap_err();
+    assert!(matches!(
+        error,
+        StartError::Handshake(HandshakeError::OwnIdentity)
+    ));
+    assert_eq!(snapshot(&bob), before);
+}
+
+#[test]
+fn a_message_of_a_newer_version_is_kept_until_the_update() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    let sent = alice
+        .send(&account("bob"), "from the future", NOW, &mut world.rng)
+        .unwrap();
+    let ciphertext = Envelope::decode(&sent.envelope)
+        .unwrap()
+        .ciphertext()
+        .to_vec();
+    let mut envelope = sent.envelope;
+    let place = find(&envelope, &ciphertext);
+    envelope[place] = 0x7f; // the version of the channel's message
+    let (delivery, _) = world.relay(&alice, &bob, &envelope);
+    let before = snapshot(&bob);
+    let error = bob.receive(&delivery).unwrap_err();
+    assert_eq!(error.advice(), Advice::KeepAndRetry);
+    assert_eq!(snapshot(&bob), before);
+}
+
+#[test]
+fn a_third_party_cannot_occupy_another_senders_tag() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    let mut liar = Liar::new(&mut world, &bob);
+    let sent = alice
+        .send(&account("bob"), "the real one", NOW, &mut world.rng)
+        .unwrap();
+    // A message of the liar's own session, under the tag of one that is still on its way.
+    let squatting = liar.seal_under(&sent.id, &mut world.rng);
+    let at_relay = world.register_only("liar");
+    let (squatting, _) = world.relay_as(&at_relay, bob.me(), &squatting);
+    assert!(matches!(
+        bob.receive(&squatting),
+        Err(ReceiveError::Withheld)
+    ));
+    assert!(matches!(
+        bob.receive(&squatting),
+        Ok(Received::Duplicate { .. })
+    ));
+    let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
+    assert_eq!(text_of(bob.receive(&delivery).unwrap()), "the real one");
+}
+
+#[test]
+fn a_message_that_lies_about_its_commitment_is_withheld_and_recognised_again() {
+    let (mut world, _, mut bob) = World::of_two();
+    let mut liar = Liar::new(&mut world, &bob);
+    let envelope = liar.seal("looks harmless", 40, &mut world.rng);
+    let honest = liar.seal("honest again", usize::MAX, &mut world.rng);
+    let liar = world.register_only("liar");
+    let (delivery, _) = world.relay_as(&liar, bob.me(), &envelope);
+    let error = bob.receive(&delivery).unwrap_err();
+    assert!(matches!(error, ReceiveError::Withheld));
+    assert_eq!(error.advice(), Advice::Drop);
+    assert!(bob.messages(&account("liar"), None, 10).unwrap().is_empty());
+    assert!(
+        matches!(bob.receive(&delivery).unwrap(), Received::Duplicate { .. }),
+        "its key is spent"
+    );
+    let (delivery, _) = world.relay_as(&liar, bob.me(), &honest);
+    assert_eq!(text_of(bob.receive(&delivery).unwrap()), "honest again");
+}
+
+/// A sender whose client changes a byte of the plaintext after committing to it, or names another tag.
+struct Liar {
+    sessions: Option<Sessions>,
+    spoil: usize,
+    tag: Option<FrankingTag>,
+}
+
+impl Liar {
+    fn new(world: &mut World, bob: &Client<MemoryStore>) -> Self {
+        let identity = waxseal::core::IdentityKeyPair::generate(&mut world.rng);
+        let (base, one_time) = world.bundle(&bob.me().account);
+        let bundle = PreKeyBundle::decode(&base, one_time.as_deref()).unwrap();
+        let sessions = Sessions::initiate(&identity, bundle, &mut world.rng).unwrap();
+        Self {
+            sessions: Some(sessions),
+            spoil: usize::MAX,
+            tag: None,
+        }
+    }
+
+    /// A message under a tag that is somebody else's.
+    fn seal_under(&mut self, tag: &FrankingTag, rng: &mut ChaCha20Rng) -> Vec<u8> {
+        self.tag = Some(*tag);
+        let envelope = Envelope::decode(&self.seal("squatting", usize::MAX, rng)).unwrap();
+        let (own, mut bytes) = (*envelope.tag(), envelope.encode());
+        let place = find(&bytes, own.as_bytes());
+        bytes[place..place + 32].copy_from_slice(tag.as_bytes());
+        bytes
+    }
+
+    fn seal(&mut self, text: &str, spoil: usize, rng: &mut ChaCha20Rng) -> Vec<u8> {
+        self.spoil = spoil;
+        let conversation = Audience::Direct(account("bob")).conversation(&account("liar"));
+        let payload = Payload::text(PayloadHeader::new(conversation, 0, NOW), text).unwrap();
+        seal(self, &sender("liar"), &payload, rng)
+            .unwrap()
+            .envelope
+            .encode()
+    }
+}
+
+impl Channel for Liar {
+    type Error = waxseal::SessionError;
+
+    fn encrypt(
+        &mut self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+        rng: &mut impl rand::CryptoRng,
+    ) -> Result<Vec<u8>, Self::Error> {
+        let mut plaintext = plaintext.to_vec();
+        if let Some(byte) = plaintext.get_mut(self.spoil) {
+            *byte ^= 1;
+        }
+        let mut associated_data = associated_data.to_vec();
+        if let Some(tag) = &self.tag {
+            // label || tag 32 || len u8 || account || device 4 || conversation 32
+            let end = associated_data.len() - 32 - 4 - "liar".len() - 1;
+            associated_data[end - 32..end].copy_from_slice(tag.as_bytes());
+        }
+        SessionChannel::to_send(&mut self.sessions).encrypt(&plaintext, &associated_data, rng)
+    }
+
+    fn decrypt(&mut self, _: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, Self::Error> {
+        unreachable!("the liar only sends")
+    }
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> usize {
+    let mut windows = bytes.windows(part.len());
+    windows.position(|window| window == part).unwrap()
+}

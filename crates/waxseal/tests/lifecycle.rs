@@ -1,0 +1,138 @@
+//! What happens to conversations and records over time: sessions that are lost, messages that are deleted, sizes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod world;
+
+use waxseal::core::{
+    MAX_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS, MAX_SKIPPED_KEYS,
+};
+use waxseal::reporting::{MAX_ACCOUNT_LEN, MAX_ENVELOPE_LEN, MAX_EVIDENCE_LEN, MAX_REPORT_LEN};
+use waxseal::{
+    Advice, ConfirmError, Disclosure, FrankingTag, Key, MAX_VALUE_LEN, OpenAccountError, Reason,
+    Received, ReportError, Store,
+};
+use world::{NOW, World, account, text_of};
+
+#[test]
+fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    world.exchange(&mut alice, &mut bob, "hello");
+    world.exchange(&mut bob, &mut alice, "hello yourself");
+    // Bob's sessions are lost.
+    let mallory = *world.register("mallory").identity();
+    for identity in [mallory, *alice.identity()] {
+        bob.accept_identity(&account("alice"), &identity).unwrap();
+    }
+    let mut fails = |world: &mut World, bob: &mut _| {
+        let sent = alice
+            .send(&account("bob"), "lost", NOW, &mut world.rng)
+            .unwrap();
+        let (delivery, _) = world.relay(&alice, bob, &sent.envelope);
+        let error = waxseal::Client::receive(bob, &delivery).unwrap_err();
+        assert_eq!(error.advice(), Advice::FetchBundle, "{error}");
+    };
+    fails(&mut world, &mut bob);
+    world.start(&mut bob, &account("alice"));
+    // Alice cannot know yet, so that the advice stays.
+    fails(&mut world, &mut bob);
+    world.exchange(&mut bob, &mut alice, "");
+    world.exchange(&mut alice, &mut bob, "there you are");
+}
+
+#[test]
+fn a_deleted_message_is_gone_from_this_device_and_not_shown_again() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    let (bob_id, alice_id) = (account("bob"), account("alice"));
+    world.exchange(&mut alice, &mut bob, "stays");
+    let sent = alice.send(&bob_id, "goes", NOW, &mut world.rng).unwrap();
+    let (delivery, receipt) = world.relay(&alice, &bob, &sent.envelope);
+    assert_eq!(text_of(bob.receive(&delivery).unwrap()), "goes");
+    world.exchange(&mut alice, &mut bob, "stays too");
+    bob.delete_message(&alice_id, &sent.id).unwrap();
+    assert!(bob.message(&alice_id, &sent.id).unwrap().is_none());
+    assert!(matches!(
+        bob.receive(&delivery).unwrap(),
+        Received::Duplicate { .. }
+    ));
+    let report = bob.draft_report(&alice_id, Reason::Spam, [(sent.id, Disclosure::Whole)]);
+    assert!(matches!(report, Err(ReportError::NoSuchMessage)));
+    let texts = bob.messages(&alice_id, None, 10).unwrap();
+    let texts: Vec<_> = texts.iter().map(|message| message.text()).collect();
+    assert_eq!(
+        texts,
+        [Some("stays".to_owned()), Some("stays too".to_owned())]
+    );
+
+    // The sender gives it up: it leaves the outbox, and a receipt comes too late.
+    assert_eq!(alice.outbox(10).unwrap().len(), 1);
+    alice.delete_message(&bob_id, &sent.id).unwrap();
+    assert!(alice.outbox(10).unwrap().is_empty());
+    assert!(matches!(
+        alice.confirm(&bob_id, &receipt),
+        Err(ConfirmError::NotSent)
+    ));
+    alice.delete_message(&bob_id, &sent.id).unwrap();
+    world.exchange(&mut alice, &mut bob, "and on");
+}
+
+#[test]
+fn the_newest_messages_are_found_without_reading_the_others() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    assert_eq!(bob.next_ordinal(&account("alice")).unwrap(), 0);
+    for number in 0..5 {
+        world.exchange(&mut alice, &mut bob, format!("{number}").as_str());
+    }
+    let next = bob.next_ordinal(&account("alice")).unwrap();
+    let newest = bob
+        .messages(&account("alice"), next.checked_sub(3), 2)
+        .unwrap();
+    let newest: Vec<_> = newest.iter().filter_map(|message| message.text()).collect();
+    assert_eq!(newest, ["3", "4"]);
+}
+
+#[test]
+fn outbox_numbers_go_up_whatever_was_confirmed() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    world.exchange(&mut alice, &mut bob, "confirmed");
+    let mut alice = waxseal::Client::open(alice.into_store()).unwrap();
+    let sent = alice
+        .send(&account("bob"), "second", NOW, &mut world.rng)
+        .unwrap();
+    assert_eq!(alice.outbox(10).unwrap(), [sent]);
+    let second = alice.store().get(&Key::Outbox { ordinal: 1 }).unwrap();
+    assert!(second.is_some(), "no number is used again");
+}
+
+#[test]
+fn keys_and_values_stay_within_what_a_store_is_promised() {
+    let peer = account(&"x".repeat(MAX_ACCOUNT_LEN));
+    let tag = FrankingTag::from_bytes([7; 32]);
+    let longest = Key::MessageIndex { peer, tag };
+    assert_eq!(longest.to_bytes().len(), 162);
+    let prekeys = 2 * 32 * MAX_REMEMBERED_BASE_KEYS + 100 * MAX_ONE_TIME_PREKEYS + 1_000;
+    let sessions = MAX_SESSIONS * (52 * MAX_SKIPPED_KEYS + 4_000);
+    let record = 64;
+    for len in [
+        MAX_REPORT_LEN + record,
+        MAX_ENVELOPE_LEN + 256,
+        MAX_EVIDENCE_LEN + record,
+        prekeys,
+        sessions + 256,
+    ] {
+        assert!(len <= MAX_VALUE_LEN, "{len}");
+    }
+}
+
+#[test]
+fn every_error_has_advice() {
+    let error = OpenAccountError::<std::io::Error>::Store(std::io::Error::other("full"));
+    assert_eq!(error.advice(), Advice::Retry);
+    let error = OpenAccountError::<std::io::Error>::NoAccount;
+    assert_eq!(error.advice(), Advice::FixCall);
+}
