@@ -15,7 +15,7 @@ use provider::{Provider, Refusal};
 use rand::CryptoRng;
 use waxseal::{
     AccountId, Attachment, AttachmentKey, Client, Content, DeviceId, Disclosure, Draft, Evidence,
-    FrankingTag, MemoryStore, Reason, Received, ReportDraft, Sender, Timestamp,
+    FrankingTag, MemoryStore, PreKeyUpload, Reason, Received, ReportDraft, Sender, Timestamp,
 };
 use waxseal_reporting::{
     AcceptedReport, Audience, Claim, ModerationKeyPair, Payload, Rejection, SentMessage, Stamp,
@@ -119,7 +119,9 @@ fn register(name: &str, provider: &mut Provider, rng: &mut impl CryptoRng) -> Ou
         "  {name:<6} published {} one-time prekeys",
         upload.one_time.len()
     );
-    provider.publish(&phone.me().account, upload.base, upload.one_time);
+    let PreKeyUpload { base, one_time } = upload.clone();
+    provider.publish(&phone.me().account, base, one_time);
+    phone.confirm_prekeys(&upload)?; // the provider has them
     Ok(phone)
 }
 

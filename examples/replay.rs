@@ -102,6 +102,8 @@ struct Outcome {
     delivered: u64,
     duplicates_ignored: u64,
     out_of_order: u64,
+    /// Deliveries that did not open, which this network gives no reason for.
+    refused: u64,
     to_report: u64,
     reported: u64,
     verified: u64,
@@ -115,7 +117,9 @@ struct Outcome {
 
 impl Outcome {
     fn holds(&self) -> bool {
-        self.delivered == self.messages
+        self.messages > 0
+            && self.delivered == self.messages
+            && self.refused == 0
             && self.reported == self.to_report
             && self.verified == self.reported
             && self.forgeries_accepted == 0
@@ -208,6 +212,7 @@ fn replay(lines: &[Line], arguments: &Arguments) -> Result<Outcome, String> {
         .count() as u64;
     outcome.duplicates_ignored = network.counts.duplicates_ignored;
     outcome.out_of_order = network.counts.out_of_order;
+    outcome.refused = network.counts.refused;
     outcome.wire_bytes = network.counts.wire_bytes;
     outcome.dh_ratchet_steps = dh_ratchet_steps(&network)?;
 
