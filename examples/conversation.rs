@@ -114,7 +114,7 @@ fn register(name: &str, provider: &mut Provider, rng: &mut impl CryptoRng) -> Ou
     let me = Sender::new(AccountId::new(name)?, DeviceId(1));
     let delivery_key = provider.register(&me, rng);
     let mut phone = Client::create(MemoryStore::new(), me, delivery_key, rng)?;
-    let upload = phone.publish_prekeys(rng)?;
+    let upload = phone.publish_prekeys(0, rng)?;
     println!(
         "  {name:<6} published {} one-time prekeys",
         upload.one_time.len()

@@ -253,7 +253,7 @@ fn people(start: Timestamp, rng: &mut ChaCha20Rng, seed: u64) -> Result<Network,
         let mut client = Client::create(MemoryStore::new(), me, delivery_key, rng)
             .map_err(|error| error.to_string())?;
         let upload = client
-            .publish_prekeys(rng)
+            .publish_prekeys(0, rng)
             .map_err(|error| error.to_string())?;
         provider.publish(&client.me().account, upload.base, upload.one_time);
         clients.push(client);

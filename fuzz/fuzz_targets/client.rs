@@ -43,7 +43,7 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
         Client::create(MemoryStore::new(), alice_at.clone(), keys[0].clone(), rng).expect("empty");
     let mut bob =
         Client::create(MemoryStore::new(), bob_at.clone(), keys[1].clone(), rng).expect("empty");
-    let upload = bob.publish_prekeys(rng).expect("works");
+    let upload = bob.publish_prekeys(0, rng).expect("works");
     alice
         .start(
             &bob_at.account,

@@ -72,7 +72,8 @@ pub use message::{
     MAX_ASSOCIATED_DATA_LEN, MAX_MESSAGE_LEN, MAX_PLAINTEXT_LEN, Message, MessageKind,
 };
 pub use prekeys::{
-    MAX_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, PreKeyError, PreKeyUpload, PreKeys, SpentPreKey,
+    MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, PreKeyError,
+    PreKeyUpload, PreKeys, SpentPreKey,
 };
 pub use ratchet::{EncryptError, MAX_FORWARD_JUMP};
 pub use safety_number::{InvalidAccountId, MAX_ACCOUNT_ID_LEN, SafetyNumber, Scan};

@@ -14,8 +14,14 @@ use crate::wire;
 
 mod export;
 
-/// Most one-time prekey sets kept at once. Bounds the stored state (100 bytes a set) and what one upload carries (1.7 KB a set).
+/// Most one-time prekey sets made at once. Bounds what one upload carries (1.7 KB a set).
 pub const MAX_ONE_TIME_PREKEYS: usize = 100;
+
+/// Most one-time prekey sets kept; past it the oldest are destroyed. Bounds the stored state (100 bytes a set).
+///
+/// Sets that were handed out and never used would otherwise fill the memory for good. Twice the upload: a set lasts at least until
+/// a whole upload more has been handed out.
+pub const MAX_KEPT_ONE_TIME_PREKEYS: usize = 200;
 
 /// Most base keys remembered for one signed prekey set, of initial messages that used no one-time prekey. Bounds the stored state
 /// (32 bytes each). Past it, such messages on that set are refused; [`PreKeys::rotate`] makes a new one.
@@ -28,14 +34,12 @@ pub enum PreKeyError {
     /// The prekeys belong to another identity: a mistake of the caller.
     #[error("the prekeys belong to another identity")]
     OtherIdentity,
-    /// More one-time sets than [`MAX_ONE_TIME_PREKEYS`] would be kept. Ask for fewer: at most `max - kept`.
-    #[error("{kept} one-time prekey sets are kept, {requested} more would exceed {max}")]
+    /// More one-time sets than [`MAX_ONE_TIME_PREKEYS`] at once: ask for fewer.
+    #[error("{requested} one-time prekey sets are more than {max}")]
     TooMany {
-        /// Sets kept now.
-        kept: usize,
         /// Sets asked for.
         requested: usize,
-        /// Most sets kept.
+        /// Most sets made at once.
         max: usize,
     },
     /// All 2^32 numbers of prekey sets have been used. The device needs a new identity.
@@ -138,7 +142,8 @@ impl PreKeys {
         }
     }
 
-    /// Makes `count` more one-time sets and returns the messages to publish for them.
+    /// Makes `count` more one-time sets and returns the messages to publish for them. Past [`MAX_KEPT_ONE_TIME_PREKEYS`] the oldest
+    /// sets are destroyed: whoever was handed one of those and has not written by now starts again with a fresh bundle.
     ///
     /// # Errors
     /// [`PreKeyError::TooMany`] past [`MAX_ONE_TIME_PREKEYS`], [`PreKeyError::OtherIdentity`], [`PreKeyError::Exhausted`].
@@ -149,12 +154,9 @@ impl PreKeys {
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<Vec<u8>>, PreKeyError> {
         self.check_identity(identity)?;
-        let kept = self.one_time.len();
-        // CHK-13: no more one-time sets than the limit.
-        let room = MAX_ONE_TIME_PREKEYS.saturating_sub(kept);
-        if count > room {
+        // CHK-13: no more one-time sets at once than the limit.
+        if count > MAX_ONE_TIME_PREKEYS {
             return Err(PreKeyError::TooMany {
-                kept,
                 requested: count,
                 max: MAX_ONE_TIME_PREKEYS,
             });
@@ -174,6 +176,9 @@ impl PreKeys {
             );
         }
         self.next_one_time_id = end;
+        while self.one_time.len() > MAX_KEPT_ONE_TIME_PREKEYS {
+            self.one_time.pop_first();
+        }
         Ok(self
             .one_time
             .range(first..)

@@ -61,9 +61,16 @@ impl fmt::Debug for DeliveryKey {
     }
 }
 
-/// `HMAC-SHA-256(K_delivery, label || tag 32 || context || stamp 32)`; the context parses in one way only.
-fn mac_fields<'a>(label: &'a [u8], claim: &'a Claim, context: &'a [u8]) -> [&'a [u8]; 4] {
-    [label, claim.tag.as_bytes(), context, claim.stamp.as_bytes()]
+/// `HMAC-SHA-256(K_delivery, label || tag 32 || context || stamp 32 || ciphertext)`: the context parses in one way
+/// only, and the ciphertext, of which a receipt has none, is last.
+fn mac_fields<'a>(
+    label: &'a [u8],
+    claim: &'a Claim,
+    context: &'a [u8],
+    ciphertext: &'a [u8],
+) -> [&'a [u8]; 5] {
+    let (tag, stamp) = (claim.tag.as_bytes(), claim.stamp.as_bytes());
+    [label, tag, context, stamp, ciphertext]
 }
 
 /// A stamped message on its way to one recipient device, not yet authenticated.
@@ -105,7 +112,12 @@ impl Delivery {
         }
         let mac = mac::hmac(
             &key.0,
-            &mac_fields(labels::DELIVERY, claim, &claim.context.encode()),
+            &mac_fields(
+                labels::DELIVERY,
+                claim,
+                &claim.context.encode(),
+                envelope.ciphertext(),
+            ),
         );
         Ok(Self {
             claim: claim.clone(),
@@ -146,10 +158,10 @@ impl Delivery {
         is_member: impl FnOnce(&ConversationId) -> bool,
     ) -> Result<AuthenticDelivery, DeliveryError> {
         let context = self.claim.context.encode();
-        // CHK-64: the delivery MAC covers this tag, this context and this stamp.
+        // CHK-64: the delivery MAC covers this tag, this context, this stamp and this ciphertext.
         if !mac::verify(
             &key.0,
-            &mac_fields(labels::DELIVERY, &self.claim, &context),
+            &mac_fields(labels::DELIVERY, &self.claim, &context, &self.ciphertext),
             &self.mac,
         ) {
             return Err(DeliveryError::NotAuthentic);
@@ -267,7 +279,7 @@ impl Receipt {
     pub fn new(claim: &Claim, key: &DeliveryKey) -> Self {
         let mac = mac::hmac(
             &key.0,
-            &mac_fields(labels::RECEIPT, claim, &claim.context.encode()),
+            &mac_fields(labels::RECEIPT, claim, &claim.context.encode(), &[]),
         );
         Self {
             claim: claim.clone(),
@@ -289,7 +301,7 @@ impl Receipt {
         // CHK-66: the receipt MAC covers this tag, this context and this stamp.
         if !mac::verify(
             &key.0,
-            &mac_fields(labels::RECEIPT, &self.claim, &context),
+            &mac_fields(labels::RECEIPT, &self.claim, &context, &[]),
             &self.mac,
         ) {
             return Err(DeliveryError::NotAuthentic);

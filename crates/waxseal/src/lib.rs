@@ -13,7 +13,7 @@
 //! let mut bob = Client::create(MemoryStore::new(), device("bob"), bob_key.clone(), rng)?;
 //! let bob_id = bob.me().account.clone();
 //!
-//! let prekeys = bob.publish_prekeys(rng)?; // the provider hands them out
+//! let prekeys = bob.publish_prekeys(0, rng)?; // the provider hands them out
 //! alice.start(&bob_id, &prekeys.base, Some(&prekeys.one_time[0]), rng)?;
 //! let sent = alice.send(&bob_id, "I know where you live.", now, rng)?;
 //!

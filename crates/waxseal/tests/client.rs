@@ -348,14 +348,27 @@ fn rotated_prekeys_still_open_what_was_on_its_way() {
     let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
     assert_eq!(text_of(bob.receive(&delivery).unwrap()), "late");
     assert_eq!(bob.one_time_prekeys_left().unwrap(), left - 1);
-    let lost = bob.publish_prekeys(&mut world.rng).unwrap();
-    assert_eq!(lost.one_time.len(), 1, "filled up again");
+    let lost = bob.publish_prekeys(99, &mut world.rng).unwrap();
+    assert_eq!(lost.one_time.len(), 1, "as many as the provider lacks");
     let mut bob = Client::open(bob.into_store()).unwrap();
-    let again = bob.publish_prekeys(&mut world.rng).unwrap();
+    let again = bob.publish_prekeys(99, &mut world.rng).unwrap();
     assert_eq!(again, lost, "an upload that was lost is made again");
     bob.confirm_prekeys(&again).unwrap();
-    let upload = bob.publish_prekeys(&mut world.rng).unwrap();
+    let upload = bob.publish_prekeys(100, &mut world.rng).unwrap();
     assert!(upload.one_time.is_empty(), "each is published once");
+}
+
+#[test]
+fn bundles_that_were_taken_and_never_used_do_not_stop_new_ones() {
+    let mut world = World::new();
+    let mut bob = world.register("bob");
+    for _ in 0..5 {
+        // Somebody took all of them and never wrote.
+        let upload = bob.publish_prekeys(0, &mut world.rng).unwrap();
+        assert_eq!(upload.one_time.len(), 100);
+        bob.confirm_prekeys(&upload).unwrap();
+        assert!(bob.one_time_prekeys_left().unwrap() <= 200);
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@
 mod world;
 
 use waxseal::core::{
-    MAX_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS, MAX_SKIPPED_KEYS,
+    MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS, MAX_SKIPPED_KEYS,
 };
 use waxseal::reporting::{MAX_ACCOUNT_LEN, MAX_ENVELOPE_LEN, MAX_EVIDENCE_LEN, MAX_REPORT_LEN};
 use waxseal::{
@@ -115,7 +115,7 @@ fn keys_and_values_stay_within_what_a_store_is_promised() {
     let tag = FrankingTag::from_bytes([7; 32]);
     let longest = Key::MessageIndex { peer, tag };
     assert_eq!(longest.to_bytes().len(), 162);
-    let prekeys = 2 * 32 * MAX_REMEMBERED_BASE_KEYS + 100 * MAX_ONE_TIME_PREKEYS + 1_000;
+    let prekeys = 2 * 32 * MAX_REMEMBERED_BASE_KEYS + 100 * MAX_KEPT_ONE_TIME_PREKEYS + 1_000;
     let sessions = MAX_SESSIONS * (52 * MAX_SKIPPED_KEYS + 4_000);
     let record = 64;
     for len in [

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use zeroize::Zeroizing;
 
-use super::{MAX_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, OneTimeSet, PreKeys, SignedSet};
+use super::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, OneTimeSet, PreKeys, SignedSet};
 use crate::codec::{Reader, Writer};
 use crate::dh::{DhKeyPair, DhPublicKey, DhSecret};
 use crate::error::DecodeError;
@@ -21,7 +21,7 @@ const MAX_EXPORT_LEN: usize = 1
     + 2 * (SIGNED_SET_LEN + 32 * MAX_REMEMBERED_BASE_KEYS)
     + 1
     + 8
-    + MAX_ONE_TIME_PREKEYS * ONE_TIME_SET_LEN;
+    + MAX_KEPT_ONE_TIME_PREKEYS * ONE_TIME_SET_LEN;
 
 impl PreKeys {
     /// Secret bytes for this device's storage, wiped on drop: under 350 bytes, 100 bytes more for each one-time set, 32 more for each
@@ -64,7 +64,7 @@ impl PreKeys {
             return Err(DecodeError::Malformed);
         }
         let next_one_time_id = reader.u32()?;
-        let count = reader.count(MAX_ONE_TIME_PREKEYS, ONE_TIME_SET_LEN)?;
+        let count = reader.count(MAX_KEPT_ONE_TIME_PREKEYS, ONE_TIME_SET_LEN)?;
         let mut one_time = BTreeMap::new();
         for _ in 0..count {
             let id = reader.u32()?;

@@ -8,30 +8,42 @@ fn chk13_one_time_sets_beyond_the_limit_are_rejected() {
     let before = bob.prekeys.export();
     let error = bob
         .prekeys
-        .replenish(&bob.identity, 98, &mut rng(2))
+        .replenish(&bob.identity, MAX_ONE_TIME_PREKEYS + 1, &mut rng(2))
         .unwrap_err();
     assert_eq!(
         error,
         PreKeyError::TooMany {
-            kept: 3,
-            requested: 98,
+            requested: 101,
             max: MAX_ONE_TIME_PREKEYS
         }
     );
     assert_eq!(bob.prekeys.export(), before);
-    assert_eq!(
+    let made = bob
+        .prekeys
+        .replenish(&bob.identity, MAX_ONE_TIME_PREKEYS, &mut rng(2));
+    assert_eq!(made.unwrap().len(), MAX_ONE_TIME_PREKEYS);
+}
+
+#[test]
+fn sets_that_nobody_used_give_way_to_new_ones() {
+    let mut bob = Device::new(1); // with three sets
+    let count = MAX_KEPT_ONE_TIME_PREKEYS - 3;
+    for count in [MAX_ONE_TIME_PREKEYS, count - MAX_ONE_TIME_PREKEYS] {
         bob.prekeys
-            .replenish(&bob.identity, 97, &mut rng(2))
-            .unwrap()
-            .len(),
-        97
-    );
-    assert_eq!(bob.prekeys.one_time_left(), MAX_ONE_TIME_PREKEYS);
-    assert!(
-        bob.prekeys
-            .replenish(&bob.identity, 1, &mut rng(2))
-            .is_err()
-    );
+            .replenish(&bob.identity, count, &mut rng(2))
+            .unwrap();
+    }
+    assert_eq!(bob.prekeys.one_time_left(), MAX_KEPT_ONE_TIME_PREKEYS);
+    assert!(bob.prekeys.one_time(1).is_some(), "at the limit all stay");
+    let new = bob
+        .prekeys
+        .replenish(&bob.identity, 1, &mut rng(3))
+        .unwrap();
+    assert_eq!(new.len(), 1);
+    assert_eq!(bob.prekeys.one_time_left(), MAX_KEPT_ONE_TIME_PREKEYS);
+    assert!(bob.prekeys.one_time(1).is_none(), "the oldest gave way");
+    assert!(bob.prekeys.one_time(2).is_some());
+    PreKeys::import(&bob.prekeys.export()).unwrap();
 }
 
 #[test]

@@ -42,13 +42,20 @@ fn mimi_weakness_1_transplant_chk64_stamp_of_another_message_is_refused() {
             .unwrap_err();
         assert_eq!(refused, DeliveryError::NotAuthentic);
     }
-    // The whole of B's claim with A's ciphertext is authentic, but the channel does not open it.
+    // The whole of B's claim with A's ciphertext, under B's MAC.
     let swapped = Delivery {
-        claim: claim_b,
+        claim: claim_b.clone(),
         mac: b.mac,
-        ciphertext: a.ciphertext,
+        ciphertext: a.ciphertext.clone(),
     };
-    let swapped = swapped
+    let refused = swapped
+        .authenticate(&world.bob_key, &world.bob.account)
+        .unwrap_err();
+    assert_eq!(refused, DeliveryError::NotAuthentic);
+    // Even if the relay itself says so, the channel does not open it.
+    let envelope = Envelope::new(claim_b.tag, a.ciphertext);
+    let swapped = Delivery::new(&claim_b, envelope, &world.bob_key)
+        .unwrap()
         .authenticate(&world.bob_key, &world.bob.account)
         .unwrap();
     let before = world.to_bob.1.next;
@@ -57,6 +64,24 @@ fn mimi_weakness_1_transplant_chk64_stamp_of_another_message_is_refused() {
         Err(OpenError::Channel(_))
     ));
     assert_eq!(world.to_bob.1.next, before);
+}
+
+#[test]
+fn chk64_altered_ciphertext_is_refused_before_any_session_is_tried() {
+    let mut world = World::new(6);
+    let (claim, envelope, _) = stamped(&mut world, "a");
+    let delivery = Delivery::new(&claim, envelope, &world.bob_key).unwrap();
+    for place in 0..delivery.ciphertext.len() {
+        let mut altered = delivery.clone();
+        altered.ciphertext[place] ^= 1;
+        let refused = altered
+            .authenticate(&world.bob_key, &world.bob.account)
+            .unwrap_err();
+        assert_eq!(refused, DeliveryError::NotAuthentic);
+    }
+    delivery
+        .authenticate(&world.bob_key, &world.bob.account)
+        .unwrap();
 }
 
 /// MIMI weakness 2: the frank is optional, so it can be stripped unseen.

@@ -9,19 +9,21 @@ use crate::records::{self, UploadRecord};
 use crate::store::{Key, Store, Transaction};
 
 impl<S: Store> Client<S> {
-    /// Fills up the one-time prekeys and returns what the provider must hand out: the base bundle and the
-    /// one-time parts that no [`Client::confirm_prekeys`] has named yet.
+    /// Makes the one-time prekeys that the provider lacks and returns what it must hand out: the base bundle and
+    /// the one-time parts that no [`Client::confirm_prekeys`] has named yet.
     ///
-    /// Call it after [`Client::create`], when an upload may have been lost, and whenever the provider says that few
-    /// one-time parts are left. The provider hands out the newest base with at most one one-time part, and each
-    /// one-time part once, even if it was uploaded twice.
+    /// `at_provider` is how many one-time parts the provider says it has left: 0 after [`Client::create`]. Call it
+    /// then, when an upload may have been lost, and whenever few are left. The provider hands out the newest base
+    /// with at most one one-time part, and each one-time part once, even if it was uploaded twice.
     pub fn publish_prekeys(
         &mut self,
+        at_provider: usize,
         rng: &mut impl CryptoRng,
     ) -> Result<PreKeyUpload, OpenAccountError<S::Error>> {
         let mut waiting = self.waiting_upload()?;
         self.change_prekeys(|prekeys, identity, transaction| {
-            let missing = MAX_ONE_TIME_PREKEYS.saturating_sub(prekeys.one_time_left());
+            let there = at_provider.saturating_add(waiting.one_time.len());
+            let missing = MAX_ONE_TIME_PREKEYS.saturating_sub(there);
             let made = prekeys.replenish(identity, missing, rng)?;
             let all = prekeys.upload(identity)?;
             waiting.one_time.extend(made);

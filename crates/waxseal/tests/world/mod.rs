@@ -80,7 +80,7 @@ impl World {
         let me = self.register_only(name);
         let key = self.key(&me);
         let mut client = Client::create(MemoryStore::new(), me, key, &mut self.rng).unwrap();
-        let upload = client.publish_prekeys(&mut self.rng).unwrap();
+        let upload = client.publish_prekeys(0, &mut self.rng).unwrap();
         self.prekeys.remove(&client.me().account);
         self.publish(&account(name), upload.clone());
         client.confirm_prekeys(&upload).unwrap();
