@@ -18,10 +18,10 @@ pub enum Advice {
     /// Fetch the peer's prekey bundle and call [`Client::start`](crate::Client::start). Then try again what was to be
     /// sent.
     ///
-    /// What was received may have been altered on the way: let it be delivered once more, then acknowledge it. If it
-    /// was genuine, the two sides are out of step: the peer's next messages open once the peer has got a message on
-    /// the new session, so send one, if only an application content that shows nothing. Nothing is authenticated at
-    /// that point: start over only with a peer the user talks to, once in a while, not on each delivery.
+    /// What was received opens no more: acknowledge it. If it was genuine, the two sides are out of step: the peer's
+    /// next messages open once the peer has got a message on the new session, so send one, if only an application
+    /// content that shows nothing. The peer is not authenticated at that point: start over only with one the user
+    /// talks to, once in a while, not on each delivery.
     FetchBundle,
     /// Show the user that the peer's identity changed; go on only after the user accepted it. A message alone proves
     /// no change: the peer's prekey bundle tells whether the provider says so too.
