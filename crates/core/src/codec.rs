@@ -25,6 +25,10 @@ impl Writer {
         self.0.push(value);
     }
 
+    pub(crate) fn u16(&mut self, value: u16) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+
     pub(crate) fn u32(&mut self, value: u32) {
         self.0.extend_from_slice(&value.to_be_bytes());
     }
@@ -55,6 +59,18 @@ impl Writer {
 
     pub(crate) fn finish(self) -> Zeroizing<Vec<u8>> {
         self.0
+    }
+}
+
+/// Copies a field of a fixed layout to the front of `to`, and gives what is left for the next.
+pub(crate) fn put<'a>(to: &'a mut [u8], field: &[u8]) -> &'a mut [u8] {
+    match to.split_at_mut_checked(field.len()) {
+        Some((front, rest)) => {
+            front.copy_from_slice(field);
+            rest
+        }
+        // Layouts have room for their fields: tests compare every byte.
+        None => &mut [],
     }
 }
 
@@ -94,6 +110,10 @@ impl<'a> Reader<'a> {
     pub(crate) fn u8(&mut self) -> Result<u8, DecodeError> {
         let [value] = *self.array()?;
         Ok(value)
+    }
+
+    pub(crate) fn u16(&mut self) -> Result<u16, DecodeError> {
+        Ok(u16::from_be_bytes(*self.array()?))
     }
 
     pub(crate) fn u32(&mut self) -> Result<u32, DecodeError> {

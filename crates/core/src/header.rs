@@ -3,13 +3,14 @@
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Tag};
 
-use crate::dh::DhPublicKey;
+use crate::codec::put;
 use crate::kdf::{HeaderKey, NONCE_LEN, TAG_LEN};
 use crate::labels;
+use crate::post_quantum::{PART_LEN, Part};
 use crate::pqxdh::SessionAd;
 
 /// Length of a header in bytes, the same for every message.
-pub(crate) const HEADER_LEN: usize = 44;
+pub(crate) const HEADER_LEN: usize = 44 + PART_LEN;
 /// Length of an encrypted header in bytes.
 pub(crate) const SEALED_HEADER_LEN: usize = HEADER_LEN + TAG_LEN;
 
@@ -21,6 +22,7 @@ pub(crate) const SEALED_HEADER_LEN: usize = HEADER_LEN + TAG_LEN;
 /// | 32 | 4 | `pn`: messages in the sender's previous chain, big-endian |
 /// | 36 | 4 | `n`: number of this message in its chain, big-endian |
 /// | 40 | 4 | `selection`: how recent the sender's choice of this session is, big-endian |
+/// | 44 | 39 | `post_quantum`: see [`Part`] |
 #[derive(Clone, Copy)]
 pub(crate) struct Header {
     /// Not yet checked: only a header that starts a chain has its key used.
@@ -28,31 +30,17 @@ pub(crate) struct Header {
     pub(crate) pn: u32,
     pub(crate) n: u32,
     pub(crate) selection: u32,
+    pub(crate) post_quantum: Part,
 }
 
 impl Header {
-    pub(crate) fn new(dh: &DhPublicKey, pn: u32, n: u32, selection: u32) -> Self {
-        Self {
-            dh: *dh.as_bytes(),
-            pn,
-            n,
-            selection,
-        }
-    }
-
     pub(crate) fn to_bytes(self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
-        let fields = self
-            .dh
-            .into_iter()
-            .chain(self.pn.to_be_bytes())
-            .chain(self.n.to_be_bytes());
-        for (to, from) in bytes
-            .iter_mut()
-            .zip(fields.chain(self.selection.to_be_bytes()))
-        {
-            *to = from;
-        }
+        let rest = put(&mut bytes, &self.dh);
+        let rest = put(rest, &self.pn.to_be_bytes());
+        let rest = put(rest, &self.n.to_be_bytes());
+        let rest = put(rest, &self.selection.to_be_bytes());
+        put(rest, &self.post_quantum.to_bytes());
         bytes
     }
 
@@ -60,12 +48,13 @@ impl Header {
         let (dh, rest) = bytes.split_first_chunk()?;
         let (pn, rest) = rest.split_first_chunk()?;
         let (n, rest) = rest.split_first_chunk()?;
-        let selection = rest.first_chunk()?;
+        let (selection, rest) = rest.split_first_chunk()?;
         Some(Self {
             dh: *dh,
             pn: u32::from_be_bytes(*pn),
             n: u32::from_be_bytes(*n),
             selection: u32::from_be_bytes(*selection),
+            post_quantum: Part::from_bytes(rest.first_chunk()?)?,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Key derivation of the Double Ratchet: root steps, chain steps and message keys.
+//! Key derivation of the ratchets: root steps, chain steps and message keys.
 
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
@@ -9,13 +9,12 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::dh::DhOutput;
 use crate::labels;
+use crate::post_quantum::PqMessageKey;
 
 /// Length of an authentication tag in bytes.
 pub(crate) const TAG_LEN: usize = 16;
 /// Length of an AEAD nonce in bytes.
 pub(crate) const NONCE_LEN: usize = 12;
-/// What takes the place of the second ratchet's key in a message key while there is no second ratchet.
-const NO_POST_QUANTUM_KEY: [u8; 32] = [0; 32];
 
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
@@ -48,7 +47,7 @@ secret! {
     HeaderKey
 }
 secret! {
-    /// What a chain step yields for one message, and what is stored for a skipped one. The message key comes from it.
+    /// What a chain step yields for one message: the Double Ratchet's half of its key.
     MessageSeed
 }
 
@@ -108,22 +107,28 @@ pub(crate) struct RootStep {
 impl ChainKey {
     /// `KDF_CK`: the seed of this step's message and the next chain key.
     pub(crate) fn step(&self) -> (MessageSeed, Self) {
-        // mk = HMAC(CK, 0x01), CK' = HMAC(CK, 0x02); the key's schedule is shared.
-        let mut block = Zeroizing::new([0; 64]);
-        for (to, from) in block.iter_mut().zip(self.0) {
-            *to = from;
-        }
-        let first = Hmac::<Sha256>::new((&*block).into());
-        let second = first.clone();
-        let mac = |mut hmac: Hmac<Sha256>, input: u8| {
-            hmac.update(&[input]);
-            let mut output = hmac.finalize().into_bytes();
-            let bytes: [u8; 32] = output.into();
-            output.zeroize();
-            bytes
-        };
-        (MessageSeed(mac(first, 0x01)), Self(mac(second, 0x02)))
+        let (seed, next) = chain_step(&self.0);
+        (MessageSeed(seed), Self(next))
     }
+}
+
+/// One step of a chain of either ratchet: what is for this step's message, and the next key. Callers wrap both at once.
+pub(crate) fn chain_step(key: &[u8; 32]) -> ([u8; 32], [u8; 32]) {
+    // mk = HMAC(CK, 0x01), CK' = HMAC(CK, 0x02); the key's schedule is shared.
+    let mut block = Zeroizing::new([0; 64]);
+    for (to, from) in block.iter_mut().zip(key) {
+        *to = *from;
+    }
+    let first = Hmac::<Sha256>::new((&*block).into());
+    let second = first.clone();
+    let mac = |mut hmac: Hmac<Sha256>, input: u8| {
+        hmac.update(&[input]);
+        let mut output = hmac.finalize().into_bytes();
+        let bytes: [u8; 32] = output.into();
+        output.zeroize();
+        bytes
+    };
+    (mac(first, 0x01), mac(second, 0x02))
 }
 
 /// AEAD key and nonce of one message's body, used once and consumed by its use.
@@ -137,13 +142,11 @@ pub(crate) struct MessageKey {
 pub(crate) struct AeadFailed;
 
 impl MessageKey {
-    /// Key and nonce from the chain's seed.
-    ///
-    /// This is the one place where a second ratchet's key joins: it becomes the salt, so that the message key is secret as long as
-    /// either is. (Double Ratchet, “The Triple Ratchet”)
-    pub(crate) fn derive(seed: &MessageSeed) -> Self {
-        // key || nonce = HKDF(salt = post-quantum key or zeros, ikm = seed, info)
-        let output = hkdf::<44>(&NO_POST_QUANTUM_KEY, &seed.0, labels::MESSAGE_KEY);
+    /// Key and nonce from the keys that both ratchets give this message: secret as long as either is. This is the one place where
+    /// the two join. (Double Ratchet, “The Triple Ratchet”)
+    pub(crate) fn derive(seed: &MessageSeed, post_quantum: &PqMessageKey) -> Self {
+        // key || nonce = HKDF(salt = post-quantum key, ikm = seed, info)
+        let output = hkdf::<44>(post_quantum.as_bytes(), &seed.0, labels::MESSAGE_KEY);
         let mut nonce = [0; NONCE_LEN];
         for (to, from) in nonce.iter_mut().zip(output.iter().skip(32)) {
             *to = *from;

@@ -11,12 +11,29 @@ pub(crate) const SIGNED_PREKEYS: &[u8] = b"waxseal/1/core/signed-prekeys";
 pub(crate) const ONE_TIME_PREKEYS: &[u8] = b"waxseal/1/core/one-time-prekeys";
 /// HKDF info of the handshake; names curve, hash and KEM as PQXDH asks.
 pub(crate) const PQXDH: &[u8] = b"waxseal/1/core/pqxdh/X25519/SHA-256/ML-KEM-1024";
+/// HKDF info of the handshake's secret for the post-quantum ratchet, from the same input.
+pub(crate) const PQXDH_POST_QUANTUM: &[u8] =
+    b"waxseal/1/core/post-quantum-seed/X25519/SHA-256/ML-KEM-1024";
 /// Hash of what the initiator sends in the handshake.
 pub(crate) const HANDSHAKE_DIGEST: &[u8] = b"waxseal/1/core/handshake-digest";
 /// Hash of the whole handshake, in the associated data of every message.
 pub(crate) const SESSION_AD: &[u8] = b"waxseal/1/core/session-associated-data";
 /// HKDF info of a root step.
 pub(crate) const ROOT_STEP: &[u8] = b"waxseal/1/core/root-step";
+/// HKDF info of the post-quantum ratchet's first chains; names its KEM.
+pub(crate) const PQ_START: &[u8] = b"waxseal/1/core/post-quantum-start/ML-KEM-768";
+/// HKDF info of an epoch's key.
+pub(crate) const PQ_EPOCH_KEY: &[u8] = b"waxseal/1/core/post-quantum-epoch-key";
+/// HKDF info of an epoch's chains.
+pub(crate) const PQ_EPOCH_CHAINS: &[u8] = b"waxseal/1/core/post-quantum-epoch-chains";
+/// HKDF info of the first authenticator.
+pub(crate) const PQ_AUTHENTICATOR_START: &[u8] = b"waxseal/1/core/post-quantum-first-authenticator";
+/// HKDF info of an epoch's authenticator.
+pub(crate) const PQ_AUTHENTICATOR: &[u8] = b"waxseal/1/core/post-quantum-authenticator";
+/// MAC over a key header.
+pub(crate) const PQ_HEADER_MAC: &[u8] = b"waxseal/1/core/post-quantum-header-mac";
+/// MAC over a ciphertext.
+pub(crate) const PQ_CIPHERTEXT_MAC: &[u8] = b"waxseal/1/core/post-quantum-ciphertext-mac";
 /// HKDF info of a message key.
 pub(crate) const MESSAGE_KEY: &[u8] = b"waxseal/1/core/message-key";
 /// Associated data of an encrypted header.
@@ -33,9 +50,17 @@ pub(crate) const ALL: &[&[u8]] = &[
     SIGNED_PREKEYS,
     ONE_TIME_PREKEYS,
     PQXDH,
+    PQXDH_POST_QUANTUM,
     HANDSHAKE_DIGEST,
     SESSION_AD,
     ROOT_STEP,
+    PQ_START,
+    PQ_EPOCH_KEY,
+    PQ_EPOCH_CHAINS,
+    PQ_AUTHENTICATOR_START,
+    PQ_AUTHENTICATOR,
+    PQ_HEADER_MAC,
+    PQ_CIPHERTEXT_MAC,
     MESSAGE_KEY,
     HEADER,
     FINGERPRINT_START,
@@ -60,7 +85,7 @@ mod tests {
     fn every_label_in_this_file_is_in_the_list() {
         let declared = include_str!("labels.rs")
             .lines()
-            .filter(|line| line.starts_with("pub(crate) const") && line.contains("b\"waxseal/"))
+            .filter(|line| line.starts_with("pub(crate) const") && line.contains(": &[u8] ="))
             .count();
         assert_eq!(declared, ALL.len());
     }

@@ -1,4 +1,5 @@
-//! End-to-end encrypted sessions between two devices: PQXDH handshake and Double Ratchet with header encryption.
+//! End-to-end encrypted sessions between two devices: PQXDH handshake and Triple Ratchet, which is the
+//! Double Ratchet with header encryption and a post-quantum ratchet in step with it.
 //!
 //! ```
 //! use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, Sessions};
@@ -26,8 +27,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! One message's way through the files: [`PreKeys`] and [`PreKeyBundle`] (what is published), `pqxdh` (the handshake), `ratchet` (keys
-//! of each message), [`Session`] (one handshake and its ratchet), [`Sessions`] (all that two devices share; the type applications
+//! One message's way through the files: [`PreKeys`] and [`PreKeyBundle`] (what is published), `pqxdh` (the handshake), `ratchet` and `post_quantum`
+//! (keys of each message), [`Session`] (one handshake and its ratchet), [`Sessions`] (all that two devices share; the type applications
 //! use), [`SafetyNumber`] (what people compare). [`spec`] has every byte.
 //!
 //! Nothing here reads a clock, asks the system for randomness, or does I/O. Pass a generator seeded from the system, such as
@@ -49,6 +50,7 @@ mod kdf;
 mod kem;
 mod labels;
 mod message;
+mod post_quantum;
 mod pqxdh;
 mod prekeys;
 mod ratchet;
@@ -71,6 +73,7 @@ pub use identity::{
 pub use message::{
     MAX_ASSOCIATED_DATA_LEN, MAX_MESSAGE_LEN, MAX_PLAINTEXT_LEN, Message, MessageKind,
 };
+pub use post_quantum::PostQuantumStop;
 pub use prekeys::{
     MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, PreKeyError,
     PreKeyUpload, PreKeys, SpentPreKey,

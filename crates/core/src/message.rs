@@ -36,10 +36,10 @@ pub enum MessageKind {
 /// |---|---:|
 /// | version | 1 |
 /// | handshake, until the first reply was opened | 0 or 1,742 to 1,752 |
-/// | encrypted header | 60 |
+/// | encrypted header | 99 |
 /// | encrypted body: plaintext and a tag of 16 | 16 to 132,112 |
 ///
-/// With protobuf's framing a message is 81 to 83 bytes longer than its plaintext; one with a handshake
+/// With protobuf's framing a message is 120 to 122 bytes longer than its plaintext; one with a handshake
 /// about 1,750 more.
 pub struct Message {
     pub(crate) handshake: Option<Handshake>,

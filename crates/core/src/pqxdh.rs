@@ -13,6 +13,7 @@ use crate::error::{DecodeError, NonContributory};
 use crate::identity::{IdentityCertificate, IdentityKey, IdentityKeyPair};
 use crate::kdf::{self, HeaderKey, RootKey};
 use crate::kem::{KEM_PUBLIC_KEY_LEN, KemCiphertext, KemSecret};
+use crate::post_quantum::PqSeed;
 use crate::prekeys::{OneTimeSet, SignedSet};
 use crate::{labels, wire};
 
@@ -41,13 +42,15 @@ impl SessionAd {
     }
 }
 
-/// What the ratchet starts from.
+/// What the two ratchets start from.
 pub(crate) struct Secret {
     pub(crate) root: RootKey,
     /// Of the initiator's first chain.
     pub(crate) initiator_header: HeaderKey,
     /// Of the recipient's first chain.
     pub(crate) recipient_header: HeaderKey,
+    /// Of the post-quantum ratchet.
+    pub(crate) post_quantum: PqSeed,
 }
 
 /// The outcome of a handshake, the same on both sides.
@@ -138,7 +141,7 @@ pub(crate) fn accept(
     })
 }
 
-/// root key || initiator's header key || recipient's header key
+/// root key || initiator's header key || recipient's header key, and the seed of the post-quantum ratchet
 fn derive(
     dh1: &DhOutput,
     dh2: &DhOutput,
@@ -154,10 +157,12 @@ fn derive(
     }
     ikm.extend_from_slice(kem.as_bytes());
     let output = kdf::hkdf::<96>(&[0; 32], &ikm, labels::PQXDH);
+    let post_quantum = kdf::hkdf(&[0; 32], &ikm, labels::PQXDH_POST_QUANTUM);
     Secret {
         root: RootKey::from_bytes(&kdf::part(output.as_ref(), 0)),
         initiator_header: HeaderKey::from_bytes(&kdf::part(output.as_ref(), 1)),
         recipient_header: HeaderKey::from_bytes(&kdf::part(output.as_ref(), 2)),
+        post_quantum: PqSeed::from_bytes(&post_quantum),
     }
 }
 

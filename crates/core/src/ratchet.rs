@@ -1,4 +1,5 @@
-//! The Double Ratchet with header encryption. (Double Ratchet, revision 4, “Double Ratchet with header encryption”)
+//! The Triple Ratchet: the Double Ratchet with header encryption, and the post-quantum ratchet in step with it. (Double Ratchet,
+//! revision 4, “Double Ratchet with header encryption”, “The Triple Ratchet”)
 //!
 //! ```text
 //!            first send after a receiving step: new key pair, root step, new sending chain
@@ -20,6 +21,7 @@ use crate::error::NonContributory;
 use crate::header::{self, HEADER_LEN, Header, HeaderAd, SEALED_HEADER_LEN};
 use crate::kdf::{ChainKey, HeaderKey, MessageKey, NONCE_LEN, RootKey, TAG_LEN};
 use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_PLAINTEXT_LEN};
+use crate::post_quantum::PostQuantum;
 use crate::pqxdh::{Secret, SessionAd};
 use crate::skipped::SkippedKeys;
 
@@ -82,6 +84,8 @@ pub(crate) struct Ratchet {
     opened: u64,
     /// Root steps taken, sending and receiving.
     steps: u64,
+    /// Steps once with each message, as the chains above do.
+    post_quantum: PostQuantum,
 }
 
 /// \[CKs, HKs, Ns]
@@ -140,6 +144,7 @@ impl Ratchet {
             skipped: SkippedKeys::new(),
             opened: 0,
             steps: 1,
+            post_quantum: PostQuantum::new_initiator(&secret.post_quantum),
         })
     }
 
@@ -158,12 +163,18 @@ impl Ratchet {
             skipped: SkippedKeys::new(),
             opened: 0,
             steps: 0,
+            post_quantum: PostQuantum::new_recipient(&secret.post_quantum),
         }
     }
 
     /// Root steps taken.
     pub(crate) fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// The ratchet beside this one.
+    pub(crate) fn post_quantum(&self) -> &PostQuantum {
+        &self.post_quantum
     }
 
     /// Whether a message of the peer has been opened.
@@ -206,14 +217,23 @@ impl Ratchet {
 
         // CKs, mk = KDF_CK(CKs); header = HEADER(DHs, PN, Ns); enc_header = HENCRYPT(HKs, header)
         let (seed, next_key) = chain.key.step();
-        let header = Header::new(dh, self.previous_sent, chain.n, selection).to_bytes();
+        let (part, post_quantum_key, outgoing, post_quantum_chain) =
+            self.post_quantum.next_to_send(rng).into_parts();
+        let header = Header {
+            dh: *dh.as_bytes(),
+            pn: self.previous_sent,
+            n: chain.n,
+            selection,
+            post_quantum: part,
+        }
+        .to_bytes();
         let mut body = Vec::with_capacity(plaintext.len().saturating_add(TAG_LEN));
         body.extend_from_slice(plaintext);
         let too_long = EncryptError::PlaintextTooLong {
             len: plaintext.len(),
             max: MAX_PLAINTEXT_LEN,
         };
-        MessageKey::derive(&seed)
+        MessageKey::derive(&seed, &post_quantum_key)
             .seal(&body_ad(ad, &header, caller_ad), &mut body)
             .map_err(|_| too_long)?;
         let nonce = header::nonce_of(&body).ok_or(too_long)?;
@@ -231,6 +251,7 @@ impl Ratchet {
             chain.key = next_key;
             chain.n = next_n;
         }
+        self.post_quantum.commit_sent(outgoing, post_quantum_chain);
         Ok(Sealed { header, body })
     }
 

@@ -10,6 +10,7 @@ use crate::dh::DhPublicKey;
 use crate::header;
 use crate::identity::{IdentityKey, IdentityKeyPair};
 use crate::message::{MAX_ASSOCIATED_DATA_LEN, Message};
+use crate::post_quantum::PostQuantumStop;
 use crate::pqxdh::{self, Handshake, HandshakeDigest, SessionAd};
 use crate::prekeys::{PreKeys, SpentPreKey};
 use crate::ratchet::{EncryptError, Located, Opened, Ratchet, SealedHeader};
@@ -290,6 +291,20 @@ impl Session {
     #[must_use]
     pub fn dh_ratchet_steps(&self) -> u64 {
         self.ratchet.steps()
+    }
+
+    /// Epochs of the post-quantum ratchet that this side has completed: how often the session has healed against an attacker with a
+    /// quantum computer. An epoch takes some 90 messages in a conversation.
+    #[must_use]
+    pub fn pq_epochs(&self) -> u64 {
+        self.ratchet.post_quantum().epochs()
+    }
+
+    /// Why the post-quantum ratchet goes no further, if it does not: the peer sent what no honest one would. Messages still open, and
+    /// are protected by the epochs before; start a new session for further ones.
+    #[must_use]
+    pub fn pq_stopped(&self) -> Option<PostQuantumStop> {
+        self.ratchet.post_quantum().stopped()
     }
 }
 

@@ -24,15 +24,14 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::bundle::PreKeyBundle;
-use crate::codec::{Reader, Writer};
-use crate::error::DecodeError;
 use crate::identity::{IdentityKey, IdentityKeyPair};
 use crate::message::Message;
+use crate::post_quantum::PostQuantumStop;
 use crate::prekeys::PreKeys;
 use crate::ratchet::EncryptError;
-use crate::session::{
-    DecryptError, HandshakeError, MAX_SESSION_EXPORT_LEN, Session, check_associated_data,
-};
+use crate::session::{DecryptError, HandshakeError, Session, check_associated_data};
+
+mod export;
 
 /// Most sessions held with one peer device. The oldest unanswered one gives way, else the oldest. Bounds the stored state and what a forged message costs.
 pub const MAX_SESSIONS: usize = 5;
@@ -57,6 +56,8 @@ pub struct Sessions {
     selection: u32,
     /// Diffie–Hellman steps of sessions that gave way.
     dropped_steps: u64,
+    /// Post-quantum epochs of sessions that gave way.
+    dropped_epochs: u64,
     /// Messages opened on `sending` since it was chosen, while there are others.
     left_age: u32,
 }
@@ -76,6 +77,7 @@ impl Sessions {
             others: Vec::new(),
             selection: 1,
             dropped_steps: 0,
+            dropped_epochs: 0,
             left_age: 0,
         })
     }
@@ -120,6 +122,7 @@ impl Sessions {
             others: Vec::new(),
             selection: opened.selection,
             dropped_steps: 0,
+            dropped_epochs: 0,
             left_age: 0,
         };
         Ok((sessions, opened.plaintext))
@@ -245,6 +248,7 @@ impl Sessions {
         self.dropped_steps = self
             .dropped_steps
             .saturating_add(dropped.dh_ratchet_steps());
+        self.dropped_epochs = self.dropped_epochs.saturating_add(dropped.pq_epochs());
     }
 
     /// Looks at the session chosen for sending, then at the others, newest first.
@@ -320,54 +324,21 @@ impl Sessions {
         held.fold(self.dropped_steps, u64::saturating_add)
     }
 
-    /// Secret bytes for this device's storage, wiped on drop: 548 bytes for one established session.
+    /// Epochs of the post-quantum ratchet completed on all sessions, those no longer held included. See [`Session::pq_epochs`].
     #[must_use]
-    pub fn export(&self) -> Zeroizing<Vec<u8>> {
-        let sessions = self.others.iter().chain([&self.sending]);
-        let mut writer = Writer::new(
-            sessions
-                .clone()
-                .map(Session::export_len)
-                .fold(20, usize::saturating_add),
-        );
-        writer.u32(self.selection);
-        writer.u64(self.dropped_steps);
-        writer.u32(self.left_age);
-        writer.count(self.count());
-        for session in sessions {
-            session.write(&mut writer);
-        }
-        writer.finish()
+    pub fn pq_epochs(&self) -> u64 {
+        let held = self
+            .others
+            .iter()
+            .chain([&self.sending])
+            .map(Session::pq_epochs);
+        held.fold(self.dropped_epochs, u64::saturating_add)
     }
 
-    /// Reads what [`Sessions::export`] wrote.
-    ///
-    /// # Errors
-    /// [`DecodeError`] for anything else.
-    pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes, 21 + MAX_SESSIONS * MAX_SESSION_EXPORT_LEN)?;
-        let selection = reader.u32()?;
-        let dropped_steps = reader.u64()?;
-        let left_age = reader.u32()?;
-        let mut others = Vec::new();
-        for _ in 0..reader.count(MAX_SESSIONS, 1)? {
-            others.push(Session::read(&mut reader)?);
-        }
-        reader.finish()?;
-        let sending = others.pop().ok_or(DecodeError::Malformed)?;
-        if others
-            .iter()
-            .any(|session| session.peer() != sending.peer())
-        {
-            return Err(DecodeError::Malformed);
-        }
-        Ok(Self {
-            sending,
-            others,
-            selection,
-            dropped_steps,
-            left_age,
-        })
+    /// Why the post-quantum ratchet of the session chosen for sending goes no further, if it does not. See [`Session::pq_stopped`].
+    #[must_use]
+    pub fn pq_stopped(&self) -> Option<PostQuantumStop> {
+        self.sending.pq_stopped()
     }
 }
 

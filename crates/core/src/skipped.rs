@@ -1,12 +1,13 @@
-//! `MKSKIPPED`: seeds of messages that were skipped over and may still arrive.
+//! `MKSKIPPED`: keys of messages that were skipped over and may still arrive.
 
 use std::collections::BTreeMap;
 
 use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
 use crate::kdf::{HeaderKey, MessageSeed};
+use crate::post_quantum::PqMessageKey;
 
-/// Most seeds kept by one session, the oldest of which give way. Bounds the stored state (52 bytes each). One message may skip
+/// Most seeds kept by one session, the oldest of which give way. Bounds the stored state (84 bytes each). One message may skip
 /// 2,000 in the chain it closes and 2,000 in its own, and all of those still open.
 pub const MAX_SKIPPED_KEYS: usize = 4_000;
 
@@ -17,8 +18,8 @@ pub const MAX_SKIPPED_CHAINS: usize = 10;
 /// on the device. (Double Ratchet, “Deletion of skipped message keys”)
 pub const MAX_SKIPPED_AGE: u64 = 20_000;
 
-/// An entry of an export: chain, number, age, seed.
-const ENTRY_LEN: usize = 8 + 4 + 8 + 32;
+/// An entry of an export: chain, number, age, seed, post-quantum key.
+const ENTRY_LEN: usize = 8 + 4 + 8 + 32 + 32;
 /// An earlier chain in an export: number, header key.
 const CHAIN_LEN: usize = 8 + 32;
 /// Most bytes that this part of an export takes.
@@ -34,9 +35,15 @@ pub(crate) struct SkippedKeys {
 }
 
 struct Entry {
-    seed: MessageSeed,
+    keys: SkippedKey,
     /// How many messages the session had opened when this was stored.
     stored_at: u64,
+}
+
+/// What both ratchets give one skipped message.
+pub(crate) struct SkippedKey {
+    pub(crate) seed: MessageSeed,
+    pub(crate) post_quantum: PqMessageKey,
 }
 
 /// A chain that is no longer the receiving one.
@@ -58,17 +65,22 @@ impl SkippedKeys {
         self.chains.iter().rev()
     }
 
-    pub(crate) fn get(&self, chain: u64, n: u32) -> Option<&MessageSeed> {
-        self.seeds.get(&(chain, n)).map(|entry| &entry.seed)
+    pub(crate) fn get(&self, chain: u64, n: u32) -> Option<&SkippedKey> {
+        self.seeds.get(&(chain, n)).map(|entry| &entry.keys)
     }
 
-    /// Stores seeds of `chain`, the newest there is, in ascending order of their numbers.
-    pub(crate) fn store(&mut self, chain: u64, seeds: Vec<(u32, MessageSeed)>, opened: u64) {
-        for (n, seed) in seeds {
+    /// Stores keys of `chain`, the newest there is, in ascending order of their numbers.
+    pub(crate) fn store(
+        &mut self,
+        chain: u64,
+        keys: impl Iterator<Item = (u32, SkippedKey)>,
+        opened: u64,
+    ) {
+        for (n, keys) in keys {
             self.seeds.insert(
                 (chain, n),
                 Entry {
-                    seed,
+                    keys,
                     stored_at: opened,
                 },
             );
@@ -143,7 +155,8 @@ impl SkippedKeys {
             writer.u64(*chain);
             writer.u32(*n);
             writer.u64(entry.stored_at);
-            writer.bytes(entry.seed.as_bytes());
+            writer.bytes(entry.keys.seed.as_bytes());
+            writer.bytes(entry.keys.post_quantum.as_bytes());
         }
     }
 
@@ -171,7 +184,10 @@ impl SkippedKeys {
                 key,
                 Entry {
                     stored_at,
-                    seed: MessageSeed::from_bytes(reader.array()?),
+                    keys: SkippedKey {
+                        seed: MessageSeed::from_bytes(reader.array()?),
+                        post_quantum: PqMessageKey::from_bytes(reader.array()?),
+                    },
                 },
             );
         }

@@ -11,11 +11,12 @@ use zeroize::Zeroizing;
 use crate::dh::DhKeyPair;
 use crate::header::{self, Header, HeaderAd};
 use crate::kdf::{ChainKey, HeaderKey, MessageKey, MessageSeed, RootKey};
+use crate::post_quantum::{PART_LEN, Part, PqMessageKey};
 use crate::pqxdh::{self, Handshake, SessionAd};
 use crate::test_support::{Device, edit, established, rng};
 use crate::{IdentityKeyPair, PreKeyBundle, PreKeys, SafetyNumber, Session, wire};
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -28,7 +29,7 @@ fn unhex(value: &Value) -> Vec<u8> {
 }
 
 /// Compares with the committed file, or writes it.
-fn check(name: &str, vectors: &Value) {
+pub(crate) fn check(name: &str, vectors: &Value) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/vectors")
         .join(name);
@@ -53,9 +54,10 @@ fn key_derivation_vectors() {
     let shared = ours.diffie_hellman(theirs.public()).unwrap();
     let root = RootKey::from_bytes(&[0x33; 32]).step(&shared);
     let (seed, next) = ChainKey::from_bytes(&[0x44; 32]).step();
+    let post_quantum = PqMessageKey::from_bytes(&[0x77; 32]);
     let mut body = b"known answer".to_vec();
     assert!(
-        MessageKey::derive(&seed)
+        MessageKey::derive(&seed, &post_quantum)
             .seal(b"associated data", &mut body)
             .is_ok()
     );
@@ -64,6 +66,7 @@ fn key_derivation_vectors() {
         pn: 1,
         n: 2,
         selection: 3,
+        post_quantum: Part::from_bytes(&[0x05; PART_LEN]).unwrap(),
     }
     .to_bytes();
     let (key, ad, nonce) = (
@@ -83,7 +86,7 @@ fn key_derivation_vectors() {
             },
             "chain_step": { "chain": hex(&[0x44; 32]), "seed": hex(seed.as_bytes()), "next_chain": hex(next.as_bytes()) },
             "body": {
-                "seed": hex(seed.as_bytes()), "associated_data": hex(b"associated data"),
+                "seed": hex(seed.as_bytes()), "post_quantum_key": hex(&[0x77; 32]), "associated_data": hex(b"associated data"),
                 "plaintext": hex(b"known answer"), "sealed": hex(&body),
             },
             "header": {
@@ -93,7 +96,7 @@ fn key_derivation_vectors() {
         }),
     );
     assert!(
-        MessageKey::derive(&MessageSeed::from_bytes(seed.as_bytes()))
+        MessageKey::derive(&MessageSeed::from_bytes(seed.as_bytes()), &post_quantum)
             .open(b"associated data", &mut body)
             .is_ok()
     );
@@ -160,6 +163,7 @@ fn handshake(comment: &str, alice: &Device, bob: &Device, one_time: Option<usize
         "root": hex(agreed.secret.root.as_bytes()),
         "initiator_header": hex(agreed.secret.initiator_header.as_bytes()),
         "recipient_header": hex(agreed.secret.recipient_header.as_bytes()),
+        "post_quantum_seed": hex(agreed.secret.post_quantum.as_bytes()),
         "session_associated_data": hex(&agreed.ad.0),
         "handshake_digest": hex(&agreed.digest.0),
         "associated_data": hex(b"ad"),

@@ -1,5 +1,11 @@
 use super::*;
 
+const PART: [u8; PART_LEN] = {
+    let mut part = [9; PART_LEN];
+    part[4] = 6;
+    part
+};
+
 fn sealed() -> (
     HeaderKey,
     HeaderAd,
@@ -13,6 +19,7 @@ fn sealed() -> (
         pn: 0x0102_0304,
         n: 0x0506_0708,
         selection: 0x090a_0b0c,
+        post_quantum: Part::from_bytes(&PART).unwrap(),
     };
     let nonce = [4; NONCE_LEN];
     let sealed = seal(&key, &nonce, &ad, &header.to_bytes()).unwrap();
@@ -28,9 +35,10 @@ fn header_round_trips_at_fixed_offsets() {
         ([3; 32], 0x0102_0304, 0x0506_0708, 0x090a_0b0c)
     );
     assert_eq!(
-        header.to_bytes()[32..],
+        header.to_bytes()[32..44],
         [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
     );
+    assert_eq!(header.to_bytes()[44..], PART);
 }
 
 #[test]

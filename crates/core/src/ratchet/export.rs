@@ -5,10 +5,12 @@ use crate::codec::{Reader, Writer};
 use crate::dh::{DhKeyPair, DhPublicKey};
 use crate::error::DecodeError;
 use crate::kdf::{ChainKey, HeaderKey, RootKey};
+use crate::post_quantum::{MAX_POST_QUANTUM_EXPORT_LEN, PostQuantum};
 use crate::skipped::{MAX_SKIPPED_EXPORT_LEN, SkippedKeys};
 
-/// Bytes without skipped keys and with both chains: root, key pair, peer's key, presence and chains, two header keys, counters.
-const FIXED_LEN: usize = 32 + 64 + 32 + (1 + 68) + (1 + 76) + 64 + 4 + 8 + 8;
+/// Most bytes without skipped keys: root, key pair, peer's key, presence and chains, two header keys, counters, the other ratchet.
+const FIXED_LEN: usize =
+    32 + 64 + 32 + (1 + 68) + (1 + 76) + 64 + 4 + 8 + 8 + MAX_POST_QUANTUM_EXPORT_LEN;
 /// Most bytes that this part of an export takes.
 pub(crate) const MAX_RATCHET_EXPORT_LEN: usize = FIXED_LEN + MAX_SKIPPED_EXPORT_LEN;
 
@@ -39,6 +41,7 @@ impl Ratchet {
         writer.u64(self.opened);
         writer.u64(self.steps);
         self.skipped.write(writer);
+        self.post_quantum.write(writer);
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -71,6 +74,7 @@ impl Ratchet {
         let steps = reader.u64()?;
         let skipped =
             SkippedKeys::read(reader, receiving.as_ref().map_or(0, |chain| chain.number))?;
+        let post_quantum = PostQuantum::read(reader)?;
         Ok(Self {
             root,
             dh,
@@ -83,6 +87,7 @@ impl Ratchet {
             skipped,
             opened,
             steps,
+            post_quantum,
         })
     }
 }

@@ -8,12 +8,13 @@ use crate::dh::DhPublicKey;
 use crate::error::{KeyError, NonContributory};
 use crate::header::{self, Header, HeaderAd};
 use crate::kdf::{ChainKey, MessageKey, MessageSeed};
+use crate::post_quantum::{Misplaced, PqMessageKey};
 use crate::pqxdh::SessionAd;
-use crate::skipped::EarlierChain;
+use crate::skipped::{EarlierChain, SkippedKey};
 
 /// Most messages that one message may skip in its chain, and most that it may declare missing at the end of the chain before.
 ///
-/// Bounds the work that one message can cause, about 0.6 ms for each. Headers are encrypted, so that only a peer makes one that causes
+/// Bounds the work that one message can cause, about 1.2 ms for each. Headers are encrypted, so that only a peer makes one that causes
 /// any; others can at most alter the body of one they held back, and deliver that. (Double Ratchet, “External functions”: `MAX_SKIP`)
 pub const MAX_FORWARD_JUMP: u32 = 2_000;
 
@@ -46,6 +47,13 @@ pub(crate) enum OpenError {
     JumpTooFar { ahead: u32 },
     InvalidRatchetKey(KeyError),
     NonContributory,
+    Misplaced,
+}
+
+impl From<Misplaced> for OpenError {
+    fn from(_: Misplaced) -> Self {
+        Self::Misplaced
+    }
 }
 
 impl From<NonContributory> for OpenError {
@@ -131,11 +139,13 @@ impl Ratchet {
                 let number = chain.number;
                 self.open_skipped(number, header.n, body, &body_ad)?
             }
-            (Place::Current, Some(_)) => self.open_current(header.n, body, &body_ad)?,
+            (Place::Current, Some(_)) => self.open_current(&header, body, &body_ad)?,
             // CHK-20: nothing opens on a chain that does not exist; only `Next` makes one.
             (Place::Current, None) => return Err(OpenError::Unauthenticated),
             (Place::Next, _) => self.open_next(&header, body, &body_ad)?,
         };
+        // Authentic from here on.
+        self.post_quantum.take_in(&header.post_quantum);
         self.opened = self.opened.saturating_add(1);
         self.skipped.prune(self.opened);
         Ok(Opened {
@@ -152,18 +162,18 @@ impl Ratchet {
         ad: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         // CHK-21: a seed is used once; without one the message was received before, or given up.
-        let seed = self
+        let keys = self
             .skipped
             .get(chain, n)
             .ok_or(OpenError::AlreadyReceived)?;
-        let plaintext = open_body(seed, body, ad)?;
+        let plaintext = open_body(&keys.seed, &keys.post_quantum, body, ad)?;
         self.skipped.remove(chain, n);
         Ok(plaintext)
     }
 
     fn open_current(
         &mut self,
-        n: u32,
+        header: &Header,
         body: Vec<u8>,
         ad: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
@@ -171,18 +181,23 @@ impl Ratchet {
             return Err(OpenError::Unauthenticated);
         };
         // SkipMessageKeysHE(n); CKr, mk = KDF_CK(CKr)
-        let advanced = advance(&chain.key, chain.n, n)?.ok_or(OpenError::AlreadyReceived)?;
+        let advanced = advance(&chain.key, chain.n, header.n)?.ok_or(OpenError::AlreadyReceived)?;
         let next_n = advanced
             .n
             .checked_add(1)
             .ok_or(OpenError::JumpTooFar { ahead: u32::MAX })?;
         let (seed, next_key) = advanced.key.step();
-        let plaintext = open_body(&seed, body, ad)?;
+        let ahead = self
+            .post_quantum
+            .next_to_receive(&header.post_quantum, advanced.skipped.len())?;
+        let plaintext = open_body(&seed, &ahead.key, body, ad)?;
 
+        let keys = join(advanced.skipped, &mut ahead.missing.into_iter());
         self.skipped
-            .store(chain.number, advanced.skipped, self.opened);
+            .store(chain.number, keys.into_iter(), self.opened);
         chain.key = next_key;
         chain.n = next_n;
+        self.post_quantum.commit_received(ahead.chain);
         Ok(plaintext)
     }
 
@@ -208,8 +223,17 @@ impl Ratchet {
             .checked_add(1)
             .ok_or(OpenError::JumpTooFar { ahead: u32::MAX })?;
         let (seed, next_key) = advanced.key.step();
-        let plaintext = open_body(&seed, body, ad)?;
+        let closed = closed.map(|advanced| advanced.skipped).unwrap_or_default();
+        let missing = closed.len().saturating_add(advanced.skipped.len());
+        let ahead = self
+            .post_quantum
+            .next_to_receive(&header.post_quantum, missing)?;
+        let plaintext = open_body(&seed, &ahead.key, body, ad)?;
 
+        // Missing messages in the order in which they were sent: of the chain before, then of this one.
+        let mut missing = ahead.missing.into_iter();
+        let closed = join(closed, &mut missing);
+        let skipped = join(advanced.skipped, &mut missing);
         let header_key = core::mem::replace(&mut self.next_receiving_header, step.next_header);
         let number = self
             .receiving
@@ -222,14 +246,15 @@ impl Ratchet {
             number,
         };
         if let Some(ended) = self.receiving.replace(chain) {
-            let missing = closed.map(|advanced| advanced.skipped).unwrap_or_default();
-            self.skipped.store(ended.number, missing, self.opened);
+            self.skipped
+                .store(ended.number, closed.into_iter(), self.opened);
             self.skipped.close(EarlierChain {
                 number: ended.number,
                 header_key: ended.header_key,
             });
         }
-        self.skipped.store(number, advanced.skipped, self.opened);
+        self.skipped.store(number, skipped.into_iter(), self.opened);
+        self.post_quantum.commit_received(ahead.chain);
         self.root = step.root;
         self.peer_dh = peer_dh;
         if let Some(chain) = self.sending.take() {
@@ -240,14 +265,24 @@ impl Ratchet {
     }
 }
 
+/// What both ratchets give the missing messages of one chain: the two step together, so there is one key for each seed.
+fn join(
+    seeds: Vec<(u32, MessageSeed)>,
+    keys: &mut impl Iterator<Item = PqMessageKey>,
+) -> Vec<(u32, SkippedKey)> {
+    let join = |((n, seed), post_quantum)| (n, SkippedKey { seed, post_quantum });
+    seeds.into_iter().zip(keys).map(join).collect()
+}
+
 fn open_body(
     seed: &MessageSeed,
+    post_quantum: &PqMessageKey,
     body: Vec<u8>,
     ad: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let mut body = Zeroizing::new(body);
     // CHK-24: the body, its header, the session and the caller's associated data belong together.
-    MessageKey::derive(seed)
+    MessageKey::derive(seed, post_quantum)
         .open(ad, &mut body)
         .map_err(|_| OpenError::Unauthenticated)?;
     Ok(body)

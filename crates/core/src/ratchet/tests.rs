@@ -3,8 +3,11 @@
 
 use super::*;
 use crate::error::KeyError;
+use crate::post_quantum::{PART_LEN, Part};
 use crate::session::{DecryptError, Session};
 use crate::test_support::{established, rng};
+
+mod triple;
 
 const FAR: u32 = MAX_FORWARD_JUMP;
 
@@ -134,17 +137,23 @@ fn chk23_low_order_or_non_canonical_ratchet_key_is_rejected() {
         let mut rng = rng(4);
         let step = to_bob.ratchet_mut().sending_step(&mut rng).unwrap();
         let (seed, _) = step.chain.key.step();
+        let (part, post_quantum, ..) = to_bob
+            .ratchet_mut()
+            .post_quantum
+            .next_to_send(&mut rng)
+            .into_parts();
         let header = Header {
             dh: bytes,
             pn: 1,
             n: 0,
             selection: 0,
+            post_quantum: part,
         }
         .to_bytes();
         let ad = *to_bob.ad();
         let mut body = b"x".to_vec();
         assert!(
-            MessageKey::derive(&seed)
+            MessageKey::derive(&seed, &post_quantum)
                 .seal(&body_ad(&ad, &header, b""), &mut body)
                 .is_ok()
         );
@@ -209,6 +218,7 @@ fn chk20_a_recipient_without_a_receiving_chain_opens_nothing_on_it() {
         pn: 0,
         n: chain.n,
         selection: 0,
+        post_quantum: Part::from_bytes(&[0; PART_LEN]).unwrap(),
     });
     let result = ratchet
         .open(&SessionAd([0; 32]), located, vec![0; 32], b"")

@@ -58,6 +58,9 @@ pub enum DecryptError {
     /// A key of the peer contributed nothing to the key agreement. Drop it.
     #[error("{0}")]
     NonContributory(#[from] NonContributory),
+    /// Its place in the post-quantum ratchet is none that an honest peer's message could have. Drop it.
+    #[error("message has an impossible place in the post-quantum ratchet")]
+    Misplaced,
     /// It starts no session: it has no handshake, and there is no session it could belong to. Drop it, or start a session so that
     /// the peer learns that its own is gone.
     #[error("message carries no handshake")]
@@ -99,6 +102,7 @@ impl From<OpenError> for DecryptError {
             },
             OpenError::InvalidRatchetKey(error) => Self::InvalidPeerKey(error),
             OpenError::NonContributory => Self::NonContributory(NonContributory),
+            OpenError::Misplaced => Self::Misplaced,
         }
     }
 }

@@ -261,20 +261,23 @@ fn export_round_trips_and_refuses_everything_else() {
         assert!(Sessions::import(&export[..len]).is_err(), "cut at {len}");
     }
     assert!(Sessions::import(&[export.as_slice(), &[0]].concat()).is_err());
-    let none = [&[1], [0; 20].as_slice()].concat();
+    let none = [&[1], [0; 28].as_slice()].concat();
     assert!(Sessions::import(&none).is_err(), "no session at all");
     // Two sessions with different peers.
     let mut c = Party::new(3);
     c.start(&a.device, Some(1), 12);
     let foreign = c.sessions.as_ref().unwrap().export();
-    let mut mixed = [&foreign[..], &foreign[21..]].concat();
-    mixed[20] = 2;
+    let mut mixed = [&foreign[..], &foreign[29..]].concat();
+    mixed[28] = 2;
     assert!(Sessions::import(&mixed).is_ok());
     let own = Party::new(2);
     c.sessions = None;
     c.start(&own.device, Some(0), 13);
-    mixed.splice(foreign.len().., c.sessions.unwrap().export()[21..].to_vec());
-    assert_eq!(Sessions::import(&mixed).err(), Some(DecodeError::Malformed));
+    mixed.splice(foreign.len().., c.sessions.unwrap().export()[29..].to_vec());
+    assert_eq!(
+        Sessions::import(&mixed).err(),
+        Some(crate::DecodeError::Malformed)
+    );
 }
 
 #[test]

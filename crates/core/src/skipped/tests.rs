@@ -1,9 +1,11 @@
 use super::*;
 
-fn seeds(numbers: core::ops::Range<u32>) -> Vec<(u32, MessageSeed)> {
-    numbers
-        .map(|n| (n, MessageSeed::from_bytes(&[7; 32])))
-        .collect()
+fn seeds(numbers: core::ops::Range<u32>) -> impl Iterator<Item = (u32, SkippedKey)> {
+    numbers.map(|n| {
+        let seed = MessageSeed::from_bytes(&[7; 32]);
+        let post_quantum = PqMessageKey::from_bytes(&[9; 32]);
+        (n, SkippedKey { seed, post_quantum })
+    })
 }
 
 fn chain(number: u64) -> EarlierChain {

@@ -5,7 +5,7 @@ pub struct Message {
     /// Present until the initiator has opened its first reply.
     #[prost(message, optional, tag = "1")]
     pub handshake: ::core::option::Option<Handshake>,
-    /// Encrypted ratchet header, 60.
+    /// Encrypted ratchet header, 99.
     #[prost(bytes = "vec", tag = "2")]
     pub header: ::prost::alloc::vec::Vec<u8>,
     /// Encrypted body, 16 to 132,112.

@@ -1,0 +1,221 @@
+//! The sparse post-quantum ratchet, which runs beside the Double Ratchet: the braid agrees on a secret every few dozen messages, and
+//! chains give each message its key. (Double Ratchet, revision 4, “Sparse Post-Quantum Ratchet”; ML-KEM Braid)
+//!
+//! A message's key never depends on the piece that the same message carries, so that a message opens first, and what it carries is
+//! taken in when all of it is authentic.
+
+use rand_core::CryptoRng;
+
+use crate::codec::{Reader, Writer, put};
+use crate::error::DecodeError;
+
+mod authenticator;
+mod braid;
+mod chains;
+mod erasure;
+mod kem;
+mod secrets;
+
+pub use braid::PostQuantumStop;
+use braid::{Braid, Kind, MAX_BRAID_EXPORT_LEN, Outgoing, Piece};
+pub(crate) use chains::Misplaced;
+use chains::{Advanced, Chains, ReceivedChain, Role, on_wire};
+use erasure::CHUNK_LEN;
+use secrets::PqChainKey;
+pub(crate) use secrets::{PqMessageKey, PqSeed};
+
+/// Length of the part of a header that belongs to this ratchet, the same for every message.
+pub(crate) const PART_LEN: usize = 2 + 2 + 1 + 2 + CHUNK_LEN;
+/// Most bytes that this part of an export takes.
+pub(crate) const MAX_POST_QUANTUM_EXPORT_LEN: usize = Chains::MAX_EXPORT_LEN + MAX_BRAID_EXPORT_LEN;
+
+/// This ratchet's part of a message's header.
+///
+/// | offset | bytes | field |
+/// |---:|---:|---|
+/// | 0 | 2 | `epoch`: low bits of the sender's epoch, big-endian; the message's key is of the epoch before |
+/// | 2 | 2 | `counter`: number of the message in its epoch and direction, from 0; 65,535 from there on |
+/// | 4 | 1 | `kind`: what the chunk is of |
+/// | 5 | 2 | `index` of the chunk, big-endian |
+/// | 7 | 32 | `chunk`, zeros if of nothing |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    epoch: u16,
+    counter: u16,
+    piece: Piece,
+}
+
+impl Part {
+    pub(crate) fn to_bytes(self) -> [u8; PART_LEN] {
+        let mut bytes = [0; PART_LEN];
+        let rest = put(&mut bytes, &self.epoch.to_be_bytes());
+        let rest = put(rest, &self.counter.to_be_bytes());
+        let rest = put(rest, &[self.piece.kind as u8]);
+        let rest = put(rest, &self.piece.index.to_be_bytes());
+        put(rest, &self.piece.chunk);
+        bytes
+    }
+
+    /// Nothing for a kind that does not exist.
+    pub(crate) fn from_bytes(bytes: &[u8; PART_LEN]) -> Option<Self> {
+        let (epoch, rest) = bytes.split_first_chunk()?;
+        let (counter, rest) = rest.split_first_chunk()?;
+        let ([kind], rest) = rest.split_first_chunk()?;
+        let (index, rest) = rest.split_first_chunk()?;
+        let kind = match kind {
+            1 => Kind::Header,
+            2 => Kind::Key,
+            3 => Kind::KeyAcknowledging,
+            4 => Kind::Acknowledgement,
+            5 => Kind::First,
+            6 => Kind::Second,
+            0 => Kind::Nothing,
+            _ => return None,
+        };
+        Some(Self {
+            epoch: u16::from_be_bytes(*epoch),
+            counter: u16::from_be_bytes(*counter),
+            piece: Piece {
+                kind,
+                index: u16::from_be_bytes(*index),
+                chunk: *rest.first_chunk()?,
+            },
+        })
+    }
+}
+
+/// State of one session's post-quantum ratchet.
+pub(crate) struct PostQuantum {
+    braid: Braid,
+    chains: Chains,
+}
+
+/// The part and key of the next message, and what its sending changes.
+pub(crate) struct Next {
+    pub(crate) part: Part,
+    pub(crate) key: PqMessageKey,
+    outgoing: Outgoing,
+    chain: PqChainKey,
+}
+
+impl PostQuantum {
+    pub(crate) fn new_initiator(seed: &PqSeed) -> Self {
+        Self {
+            braid: Braid::new(seed, true),
+            chains: Chains::new(Role::Initiator, seed),
+        }
+    }
+
+    pub(crate) fn new_recipient(seed: &PqSeed) -> Self {
+        Self {
+            braid: Braid::new(seed, false),
+            chains: Chains::new(Role::Recipient, seed),
+        }
+    }
+
+    /// Epochs completed.
+    pub(crate) fn epochs(&self) -> u64 {
+        self.chains.sending_epoch()
+    }
+
+    pub(crate) fn stopped(&self) -> Option<PostQuantumStop> {
+        self.braid.stopped()
+    }
+
+    /// Part and key of the next message. Changes nothing that an export holds.
+    pub(crate) fn next_to_send(&mut self, rng: &mut impl CryptoRng) -> Next {
+        let outgoing = self.braid.next_to_send(rng);
+        let (counter, key, chain) = self.chains.next_to_send();
+        let [.., high, low] = self.braid.epoch().to_be_bytes();
+        let part = Part {
+            epoch: u16::from_be_bytes([high, low]),
+            counter: on_wire(counter),
+            piece: outgoing.piece,
+        };
+        Next {
+            part,
+            key,
+            outgoing,
+            chain,
+        }
+    }
+
+    /// The message is on its way.
+    pub(crate) fn commit_sent(&mut self, outgoing: Outgoing, chain: PqChainKey) {
+        self.chains.commit_sent(chain);
+        if let Some(emitted) = self.braid.commit_sent(outgoing) {
+            self.chains.add_epoch(emitted.epoch, &emitted.key);
+        }
+    }
+
+    /// The full number of a part's epoch: the one nearest to ours with these low bits.
+    fn epoch_of(&self, part: &Part) -> Option<u64> {
+        let ours = self.braid.epoch();
+        let [.., high, low] = ours.to_be_bytes();
+        let ahead = part.epoch.wrapping_sub(u16::from_be_bytes([high, low]));
+        let behind = ahead.wrapping_neg();
+        if ahead <= behind {
+            ours.checked_add(ahead.into())
+        } else {
+            ours.checked_sub(behind.into())
+        }
+    }
+
+    /// Keys of a message that is ahead of all received, before which `gap` messages are missing.
+    pub(crate) fn next_to_receive(&self, part: &Part, gap: usize) -> Result<Advanced, Misplaced> {
+        let epoch = self.epoch_of(part).ok_or(Misplaced)?;
+        let key_epoch = epoch.checked_sub(1).ok_or(Misplaced)?;
+        let gap = u64::try_from(gap).map_err(|_| Misplaced)?;
+        self.chains.next_to_receive(key_epoch, part.counter, gap)
+    }
+
+    /// A message that was ahead of all received has opened.
+    pub(crate) fn commit_received(&mut self, chain: ReceivedChain) {
+        self.chains.commit_received(chain);
+    }
+
+    /// Takes in the part of a message that has opened, whether it was ahead or late.
+    pub(crate) fn take_in(&mut self, part: &Part) {
+        let Some(epoch) = self.epoch_of(part) else {
+            return;
+        };
+        // A late message cannot be of an epoch that none before it has begun: its keys were derived, and not from what it says.
+        if epoch.saturating_sub(1) > self.chains.receiving_epoch() {
+            return;
+        }
+        let before = self.braid.epoch();
+        if let Some(emitted) = self.braid.receive(epoch, &part.piece) {
+            self.chains.add_epoch(emitted.epoch, &emitted.key);
+        }
+        if self.braid.epoch() != before {
+            self.chains.advance_sending();
+        }
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        self.chains.write(writer);
+        self.braid.write(writer);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let chains = Chains::read(reader)?;
+        let braid = Braid::read(reader)?;
+        // Messages are sent on the epoch before the one that is being agreed on.
+        if Some(braid.epoch()) != chains.sending_epoch().checked_add(1) {
+            return Err(DecodeError::Malformed);
+        }
+        Ok(Self { braid, chains })
+    }
+}
+
+impl Next {
+    /// Part, key, and what to commit.
+    pub(crate) fn into_parts(self) -> (Part, PqMessageKey, Outgoing, PqChainKey) {
+        (self.part, self.key, self.outgoing, self.chain)
+    }
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;

@@ -1,0 +1,130 @@
+//! What ties the epochs of the post-quantum ratchet to the handshake and to each other: a key that changes with each epoch's secret
+//! and authenticates the next one's key header and ciphertext. (ML-KEM Braid, “Authenticator”)
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::kem::{FirstPart, KeyHeader, SecondPart};
+use super::secrets::{EpochKey, PqSeed};
+use crate::codec::{Reader, Writer};
+use crate::error::DecodeError;
+use crate::{kdf, labels};
+
+/// Length of a MAC in bytes.
+pub(crate) const MAC_LEN: usize = 32;
+
+/// A key header or ciphertext that its sender did not make, or made for another epoch.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotAuthentic;
+
+/// Two secrets of 32 bytes: one that goes on to the next epoch, one that authenticates in this.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Authenticator {
+    root: [u8; 32],
+    mac: [u8; 32],
+}
+
+impl Authenticator {
+    pub(crate) fn new(seed: &PqSeed) -> Self {
+        // root || MAC key = HKDF(salt = zeros, ikm = seed, info)
+        Self::from_output(&kdf::hkdf(
+            &[0; 32],
+            seed.as_bytes(),
+            labels::PQ_AUTHENTICATOR_START,
+        ))
+    }
+
+    /// The authenticator after the secret of `epoch`.
+    pub(crate) fn update(&self, epoch: u64, key: &EpochKey) -> Self {
+        // root' || MAC key' = HKDF(salt = root, ikm = epoch key, info = label || be64(epoch))
+        let info = [labels::PQ_AUTHENTICATOR, &epoch.to_be_bytes()].concat();
+        Self::from_output(&kdf::hkdf(&self.root, key.as_bytes(), &info))
+    }
+
+    fn from_output(output: &[u8; 64]) -> Self {
+        Self {
+            root: *kdf::part(output, 0),
+            mac: *kdf::part(output, 1),
+        }
+    }
+
+    fn header(&self, epoch: u64, header: &KeyHeader) -> Hmac<Sha256> {
+        // label || be64(epoch) || header
+        self.mac(labels::PQ_HEADER_MAC, epoch, &[header])
+    }
+
+    fn ciphertext(&self, epoch: u64, first: &FirstPart, second: &SecondPart) -> Hmac<Sha256> {
+        // label || be64(epoch) || first part || second part
+        let parts = [first.as_flattened(), second.as_flattened()];
+        self.mac(labels::PQ_CIPHERTEXT_MAC, epoch, &parts)
+    }
+
+    fn mac(&self, label: &[u8], epoch: u64, parts: &[&[u8]]) -> Hmac<Sha256> {
+        let mut block = zeroize::Zeroizing::new([0; 64]);
+        for (to, from) in block.iter_mut().zip(self.mac) {
+            *to = from;
+        }
+        let mut mac = Hmac::<Sha256>::new((&*block).into());
+        mac.update(label);
+        mac.update(&epoch.to_be_bytes());
+        for part in parts {
+            mac.update(part);
+        }
+        mac
+    }
+
+    pub(crate) fn sign_header(&self, epoch: u64, header: &KeyHeader) -> [u8; MAC_LEN] {
+        self.header(epoch, header).finalize().into_bytes().into()
+    }
+
+    pub(crate) fn verify_header(
+        &self,
+        epoch: u64,
+        header: &KeyHeader,
+        mac: &[u8; MAC_LEN],
+    ) -> Result<(), NotAuthentic> {
+        // CHK-43: the key header is the peer's own, of this epoch.
+        let expected = self.header(epoch, header);
+        expected.verify_slice(mac).map_err(|_| NotAuthentic)
+    }
+
+    pub(crate) fn sign_ciphertext(
+        &self,
+        epoch: u64,
+        first: &FirstPart,
+        second: &SecondPart,
+    ) -> [u8; MAC_LEN] {
+        let mac = self.ciphertext(epoch, first, second);
+        mac.finalize().into_bytes().into()
+    }
+
+    pub(crate) fn verify_ciphertext(
+        &self,
+        epoch: u64,
+        first: &FirstPart,
+        second: &SecondPart,
+        mac: &[u8; MAC_LEN],
+    ) -> Result<(), NotAuthentic> {
+        // CHK-45: both parts of the ciphertext are the peer's own, of this epoch, and gave the secret that the peer has.
+        let expected = self.ciphertext(epoch, first, second);
+        expected.verify_slice(mac).map_err(|_| NotAuthentic)
+    }
+
+    pub(crate) const EXPORT_LEN: usize = 64;
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.bytes(&self.root);
+        writer.bytes(&self.mac);
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            root: *reader.array()?,
+            mac: *reader.array()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

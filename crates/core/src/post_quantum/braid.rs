@@ -1,0 +1,370 @@
+//! The braid: an endless sequence of ML-KEM key agreements, one an epoch, in chunks carried by ordinary messages.
+//! (ML-KEM Braid, “State machine”)
+//!
+//! In each epoch one side sends an encapsulation key and the other a ciphertext; then the roles swap. The initiator of the session
+//! sends the first key.
+//!
+//! ```text
+//! sender of the key
+//!   KeysUnsampled      -- next send: key pair --------------------------> KeysSampled
+//!   KeysSampled        sends header || MAC       -- chunk of ct1 -------> HeaderSent
+//!   HeaderSent         sends t                   -- ct1 complete -------> Ct1Received
+//!   Ct1Received        sends t, acknowledges ct1 -- chunk of ct2 -------> EkSentCt1Received
+//!   EkSentCt1Received  acknowledges ct1          -- ct2 || MAC complete, MAC right: EPOCH KEY -> NoHeaderReceived of the next epoch
+//! sender of the ciphertext
+//!   NoHeaderReceived   -- header || MAC complete, MAC right ------------> HeaderReceived
+//!   HeaderReceived     -- next send: coin, EPOCH KEY -------------------> Ct1Sampled
+//!   Ct1Sampled         sends ct1                 -- t complete, right --> EkReceivedCt1Sampled
+//!                                                -- acknowledgement ----> Ct1Acknowledged
+//!   EkReceivedCt1Sampled  sends ct1              -- acknowledgement ----> Ct2Sampled
+//!   Ct1Acknowledged                              -- t complete, right --> Ct2Sampled
+//!   Ct2Sampled         sends ct2 || MAC          -- message of the next epoch -> KeysUnsampled of the next epoch
+//! either
+//!   any state          -- something that no honest peer sends ---------> Stopped, for good
+//! ```
+//!
+//! What arrives here has been authenticated by the message it came in. Parts of older epochs, parts that the state does not wait for
+//! and chunks it has are ignored, so that loss, repetition and order do not matter. Only the peer itself can bring a braid to
+//! `Stopped`: nothing more is agreed on then, and messages go on under the chains there are.
+
+use rand_core::CryptoRng;
+use thiserror::Error;
+
+use super::authenticator::{Authenticator, MAC_LEN};
+use super::erasure::{self, CHUNK_LEN, Chunk, Collector};
+use super::kem::{Coin, FirstPart, KeyHeader, KeySeed, KeyVector, SecondPart};
+use super::secrets::{EpochKey, PqSeed};
+
+mod export;
+mod receive;
+
+pub(crate) use export::MAX_BRAID_EXPORT_LEN;
+
+/// header || MAC
+type SignedHeader = [Chunk; 3];
+/// ct2 || MAC
+type SignedSecondPart = [Chunk; 5];
+
+/// Why the post-quantum ratchet of a session goes no further. Its messages still open and are still protected by all epochs that
+/// were completed and by the Diffie–Hellman ratchet. Start a new session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PostQuantumStop {
+    /// The peer's key header does not authenticate.
+    #[error("key header does not authenticate")]
+    HeaderNotAuthentic,
+    /// The peer's encapsulation key is not the one that its header announced, or out of range.
+    #[error("encapsulation key does not match its header")]
+    KeyMismatch,
+    /// The peer's ciphertext does not authenticate.
+    #[error("ciphertext does not authenticate")]
+    CiphertextNotAuthentic,
+    /// The peer claims an epoch that it cannot have reached.
+    #[error("epoch that cannot have been reached")]
+    EpochAhead,
+}
+
+/// What a message's chunk is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Of nothing.
+    Nothing = 0,
+    /// Key header and its MAC.
+    Header = 1,
+    /// Key vector.
+    Key = 2,
+    /// Key vector; the first part of the ciphertext has arrived.
+    KeyAcknowledging = 3,
+    /// Of nothing; the first part of the ciphertext has arrived.
+    Acknowledgement = 4,
+    /// First part of the ciphertext.
+    First = 5,
+    /// Second part of the ciphertext and the MAC of both.
+    Second = 6,
+}
+
+/// What one message carries of the braid, beside its epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) kind: Kind,
+    pub(crate) index: u16,
+    pub(crate) chunk: Chunk,
+}
+
+/// One side's state.
+pub(crate) struct Braid {
+    /// From 1. Epochs before are complete.
+    epoch: u64,
+    authenticator: Authenticator,
+    state: State,
+}
+
+/// Public values in an `Option` can be derived from the secret beside them: they are when they are first sent, and are not exported.
+enum State {
+    KeysUnsampled,
+    KeysSampled {
+        seed: KeySeed,
+        sent: u16,
+        header: Option<Box<SignedHeader>>,
+    },
+    HeaderSent {
+        seed: KeySeed,
+        sent: u16,
+        vector: Option<Box<KeyVector>>,
+        first: Collector<30>,
+    },
+    Ct1Received {
+        seed: KeySeed,
+        sent: u16,
+        vector: Option<Box<KeyVector>>,
+        first: Box<FirstPart>,
+    },
+    EkSentCt1Received {
+        seed: KeySeed,
+        first: Box<FirstPart>,
+        second: Collector<5>,
+    },
+    NoHeaderReceived {
+        header: Collector<3>,
+    },
+    HeaderReceived {
+        header: KeyHeader,
+    },
+    Ct1Sampled {
+        header: KeyHeader,
+        coin: Coin,
+        sent: u16,
+        first: Option<Box<FirstPart>>,
+        vector: Collector<36>,
+    },
+    /// The ciphertext is complete and the coin gone.
+    EkReceivedCt1Sampled {
+        sent: u16,
+        first: Box<FirstPart>,
+        second: Box<SignedSecondPart>,
+    },
+    Ct1Acknowledged {
+        header: KeyHeader,
+        coin: Coin,
+        vector: Collector<36>,
+    },
+    Ct2Sampled {
+        sent: u16,
+        second: Box<SignedSecondPart>,
+    },
+    Stopped(PostQuantumStop),
+}
+
+/// The piece for the next message, and what its sending changes.
+pub(crate) struct Outgoing {
+    pub(crate) piece: Piece,
+    sampled: Option<Sampled>,
+}
+
+/// A step that took randomness.
+enum Sampled {
+    Keys {
+        seed: KeySeed,
+        header: Box<SignedHeader>,
+    },
+    Ciphertext {
+        coin: Coin,
+        first: Box<FirstPart>,
+        key: EpochKey,
+        authenticator: Authenticator,
+    },
+}
+
+/// The secret that an epoch agreed on.
+pub(crate) struct Emitted {
+    pub(crate) epoch: u64,
+    pub(crate) key: EpochKey,
+}
+
+const NOTHING: Piece = Piece {
+    kind: Kind::Nothing,
+    index: 0,
+    chunk: [0; CHUNK_LEN],
+};
+
+fn piece<const N: usize>(kind: Kind, message: &[Chunk; N], index: u16) -> Piece {
+    Piece {
+        kind,
+        index,
+        chunk: erasure::encode(message, index),
+    }
+}
+
+/// `header || MAC` as chunks.
+fn join_header(header: &KeyHeader, mac: [u8; MAC_LEN]) -> SignedHeader {
+    let [one, two] = halves(header);
+    [one, two, mac]
+}
+
+fn halves(header: &KeyHeader) -> [Chunk; 2] {
+    let mut halves = [[0; CHUNK_LEN]; 2];
+    halves.as_flattened_mut().copy_from_slice(header);
+    halves
+}
+
+/// `ct2 || MAC` as chunks.
+fn join_second([a, b, c, d]: SecondPart, mac: [u8; MAC_LEN]) -> SignedSecondPart {
+    [a, b, c, d, mac]
+}
+
+impl Braid {
+    /// The side that started the session sends the first key.
+    pub(crate) fn new(seed: &PqSeed, is_initiator: bool) -> Self {
+        Self {
+            epoch: 1,
+            authenticator: Authenticator::new(seed),
+            state: if is_initiator {
+                State::KeysUnsampled
+            } else {
+                State::no_header()
+            },
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub(crate) fn stopped(&self) -> Option<PostQuantumStop> {
+        match self.state {
+            State::Stopped(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// The piece for the next message. Changes nothing that an export holds.
+    pub(crate) fn next_to_send(&mut self, rng: &mut impl CryptoRng) -> Outgoing {
+        let (epoch, authenticator) = (self.epoch, &self.authenticator);
+        let sign = |header: KeyHeader| {
+            Box::new(join_header(
+                &header,
+                authenticator.sign_header(epoch, &header),
+            ))
+        };
+        let mut sampled = None;
+        let piece = match &mut self.state {
+            State::KeysUnsampled => {
+                let seed = KeySeed::generate(rng);
+                let header = sign(seed.public().0);
+                let piece = piece(Kind::Header, &header, 0);
+                sampled = Some(Sampled::Keys { seed, header });
+                piece
+            }
+            State::KeysSampled { seed, sent, header } => {
+                let header = header.get_or_insert_with(|| sign(seed.public().0));
+                piece(Kind::Header, header, *sent)
+            }
+            State::HeaderSent {
+                seed, sent, vector, ..
+            } => {
+                let vector = vector.get_or_insert_with(|| seed.public().1);
+                piece(Kind::Key, vector, *sent)
+            }
+            State::Ct1Received {
+                seed, sent, vector, ..
+            } => {
+                let vector = vector.get_or_insert_with(|| seed.public().1);
+                piece(Kind::KeyAcknowledging, vector, *sent)
+            }
+            State::EkSentCt1Received { .. } => Piece {
+                kind: Kind::Acknowledgement,
+                ..NOTHING
+            },
+            State::HeaderReceived { header } => {
+                let coin = Coin::generate(rng);
+                let (first, secret) = coin.first(header);
+                let key = EpochKey::new(epoch, &secret);
+                let piece = piece(Kind::First, &first, 0);
+                sampled = Some(Sampled::Ciphertext {
+                    coin,
+                    first,
+                    authenticator: authenticator.update(epoch, &key),
+                    key,
+                });
+                piece
+            }
+            State::Ct1Sampled {
+                header,
+                coin,
+                sent,
+                first,
+                ..
+            } => {
+                let first = first.get_or_insert_with(|| coin.first(header).0);
+                piece(Kind::First, first, *sent)
+            }
+            State::EkReceivedCt1Sampled { sent, first, .. } => piece(Kind::First, first, *sent),
+            State::Ct2Sampled { sent, second } => piece(Kind::Second, second, *sent),
+            State::NoHeaderReceived { .. } | State::Ct1Acknowledged { .. } | State::Stopped(_) => {
+                NOTHING
+            }
+        };
+        Outgoing { piece, sampled }
+    }
+
+    /// The piece is on its way.
+    pub(crate) fn commit_sent(&mut self, outgoing: Outgoing) -> Option<Emitted> {
+        match (outgoing.sampled, &mut self.state) {
+            (None, state) => {
+                // Indices start again after 65,536 chunks: as good as new ones for a peer that has fewer than it needs.
+                if let State::KeysSampled { sent, .. }
+                | State::HeaderSent { sent, .. }
+                | State::Ct1Received { sent, .. }
+                | State::Ct1Sampled { sent, .. }
+                | State::EkReceivedCt1Sampled { sent, .. }
+                | State::Ct2Sampled { sent, .. } = state
+                {
+                    *sent = sent.wrapping_add(1);
+                }
+                None
+            }
+            (Some(Sampled::Keys { seed, header }), state) => {
+                *state = State::KeysSampled {
+                    seed,
+                    sent: 1,
+                    header: Some(header),
+                };
+                None
+            }
+            (
+                Some(Sampled::Ciphertext {
+                    coin,
+                    first,
+                    key,
+                    authenticator,
+                }),
+                State::HeaderReceived { header },
+            ) => {
+                self.state = State::Ct1Sampled {
+                    header: *header,
+                    coin,
+                    sent: 1,
+                    first: Some(first),
+                    vector: Collector::new(),
+                };
+                self.authenticator = authenticator;
+                Some(Emitted {
+                    epoch: self.epoch,
+                    key,
+                })
+            }
+            (Some(Sampled::Ciphertext { .. }), _) => None,
+        }
+    }
+}
+
+impl State {
+    fn no_header() -> Self {
+        Self::NoHeaderReceived {
+            header: Collector::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! ML-KEM-768 (FIPS 203) in four parts: key header, key vector, first and second part of the ciphertext.
+//!
+//! The two parts of a ciphertext are an ordinary one cut in two, header and vector an ordinary public key with its hash. Of what is
+//! secret only the 64-byte seed of the key and the 32-byte coin of the encapsulation are kept; the rest is derived again, a few times
+//! an epoch. So the state is small, does not depend on the implementation's layout, and what is expanded lives for one call. The
+//! implementation does not wipe its own types; every buffer here is wiped. (ML-KEM Braid, “Incremental interface”)
+
+use libcrux_ml_kem::mlkem768::incremental::{
+    COMPRESSED_KEYPAIR_LEN, Ciphertext1, Ciphertext2, decapsulate_compressed_key, encaps_state_len,
+    encapsulate1, encapsulate2, generate_key_pair_compressed, validate_pk_bytes,
+};
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::erasure::Chunk;
+
+/// Seed of the matrix (32) and hash of the public key (32): all that the first part of a ciphertext needs.
+pub(crate) const KEY_HEADER_LEN: usize = 64;
+/// Length of the seed of a key pair, FIPS 203's `d || z`, in bytes.
+pub(crate) const KEY_SEED_LEN: usize = 64;
+
+/// Key header. Not secret.
+pub(crate) type KeyHeader = [u8; KEY_HEADER_LEN];
+/// Key vector `t`, 1,152 bytes. Not secret.
+pub(crate) type KeyVector = [Chunk; 36];
+/// First part of a ciphertext, 960 bytes. Not secret.
+pub(crate) type FirstPart = [Chunk; 30];
+/// Second part of a ciphertext, 128 bytes. Not secret.
+pub(crate) type SecondPart = [Chunk; 4];
+
+/// A key vector that is not the one its header announced, or out of range.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct KeyMismatch;
+
+/// The seed of a key pair.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct KeySeed([u8; KEY_SEED_LEN]);
+
+impl KeySeed {
+    pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut seed = Self([0; KEY_SEED_LEN]);
+        rng.fill_bytes(&mut seed.0);
+        seed
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8; KEY_SEED_LEN]) -> Self {
+        Self(*bytes)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; KEY_SEED_LEN] {
+        &self.0
+    }
+
+    /// FIPS 203's decapsulation key: secret vector (1,152), `t` (1,152), matrix seed (32), hash (32), rejection value (32).
+    fn expand(&self) -> Zeroizing<[u8; COMPRESSED_KEYPAIR_LEN]> {
+        let mut key = Zeroizing::new([0; COMPRESSED_KEYPAIR_LEN]);
+        generate_key_pair_compressed(self.0, &mut key);
+        key
+    }
+
+    /// The two parts of the public key.
+    pub(crate) fn public(&self) -> (KeyHeader, Box<KeyVector>) {
+        let key = self.expand();
+        let public = key.iter().skip(size_of::<KeyVector>());
+        let mut vector = Box::new([[0; 32]; 36]);
+        for (to, from) in vector.as_flattened_mut().iter_mut().zip(public.clone()) {
+            *to = *from;
+        }
+        let mut header = [0; KEY_HEADER_LEN];
+        for (to, from) in header.iter_mut().zip(public.skip(size_of::<KeyVector>())) {
+            *to = *from;
+        }
+        (header, vector)
+    }
+
+    /// The secret of a ciphertext. An altered ciphertext gives an unrelated secret, not an error.
+    pub(crate) fn decapsulate(&self, first: &FirstPart, second: &SecondPart) -> KemSecret {
+        let (mut one, mut two) = (
+            Ciphertext1 { value: [0; 960] },
+            Ciphertext2 { value: [0; 128] },
+        );
+        one.value.copy_from_slice(first.as_flattened());
+        two.value.copy_from_slice(second.as_flattened());
+        KemSecret(decapsulate_compressed_key(&self.expand(), &one, &two))
+    }
+}
+
+/// The randomness of one encapsulation.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Coin([u8; 32]);
+
+impl Coin {
+    pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut coin = Self([0; 32]);
+        rng.fill_bytes(&mut coin.0);
+        coin
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
+        Self(*bytes)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// First part of the ciphertext, the secret, and what the second part is made from.
+    fn encapsulate(
+        &self,
+        header: &KeyHeader,
+    ) -> (
+        Box<FirstPart>,
+        KemSecret,
+        Zeroizing<[u8; encaps_state_len()]>,
+    ) {
+        let mut state = Zeroizing::new([0; encaps_state_len()]);
+        let mut secret = KemSecret([0; 32]);
+        #[expect(
+            clippy::expect_used,
+            reason = "the only errors are wrong lengths, and all lengths here are in the types"
+        )]
+        let ciphertext = encapsulate1(header, self.0, state.as_mut(), &mut secret.0)
+            .expect("lengths are in the types");
+        let mut first = Box::new([[0; 32]; 30]);
+        first.as_flattened_mut().copy_from_slice(&ciphertext.value);
+        (first, secret, state)
+    }
+
+    /// First part of the ciphertext and the secret, from the header alone.
+    pub(crate) fn first(&self, header: &KeyHeader) -> (Box<FirstPart>, KemSecret) {
+        let (first, secret, _) = self.encapsulate(header);
+        (first, secret)
+    }
+
+    /// Both parts of the ciphertext, if the vector is the header's.
+    pub(crate) fn both(
+        &self,
+        header: &KeyHeader,
+        vector: &KeyVector,
+    ) -> Result<(Box<FirstPart>, SecondPart), KeyMismatch> {
+        // CHK-44: the vector hashes to what the header says, and its coefficients are in range.
+        validate_pk_bytes(header, vector.as_flattened()).map_err(|_| KeyMismatch)?;
+        let (first, _, state) = self.encapsulate(header);
+        let mut bytes = [0; size_of::<KeyVector>()];
+        bytes.copy_from_slice(vector.as_flattened());
+        let ciphertext = encapsulate2(&state, &bytes);
+        let mut second = [[0; 32]; 4];
+        second.as_flattened_mut().copy_from_slice(&ciphertext.value);
+        Ok((first, second))
+    }
+}
+
+/// Shared secret of one encapsulation, 32 bytes.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct KemSecret([u8; 32]);
+
+impl KemSecret {
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests;

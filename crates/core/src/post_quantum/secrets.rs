@@ -1,0 +1,74 @@
+//! Secrets of the post-quantum ratchet, 32 bytes each.
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::kem::KemSecret;
+use crate::{kdf, labels};
+
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Zeroize, ZeroizeOnDrop)]
+        pub(crate) struct $name([u8; 32]);
+
+        impl $name {
+            pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
+                Self(*bytes)
+            }
+
+            pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+    };
+}
+
+secret! {
+    /// What the handshake gives the post-quantum ratchet, and nothing else.
+    PqSeed
+}
+secret! {
+    /// Ties each epoch's chains to all before it.
+    PqRootKey
+}
+secret! {
+    /// One step per message of an epoch and direction.
+    PqChainKey
+}
+secret! {
+    /// The post-quantum half of one message key.
+    PqMessageKey
+}
+
+/// What one epoch of the braid yields.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct EpochKey([u8; 32]);
+
+impl EpochKey {
+    #[cfg(test)]
+    pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
+        Self(*bytes)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    pub(crate) fn new(epoch: u64, secret: &KemSecret) -> Self {
+        // epoch key = HKDF(salt = zeros, ikm = shared secret, info = label || be64(epoch))
+        let info = [labels::PQ_EPOCH_KEY, &epoch.to_be_bytes()].concat();
+        Self(*kdf::hkdf(&[0; 32], secret.as_bytes(), &info))
+    }
+}
+
+impl PqChainKey {
+    /// The message's key and the next chain key, as in the Double Ratchet's `KDF_CK`.
+    pub(crate) fn step(&self) -> (PqMessageKey, Self) {
+        let (message, next) = kdf::chain_step(&self.0);
+        (PqMessageKey(message), Self(next))
+    }
+
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(self.0)
+    }
+}
