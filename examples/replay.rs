@@ -5,6 +5,7 @@
 mod forge;
 mod network;
 mod no_channel;
+mod outcome;
 mod provider;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use std::time::Instant;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use network::Network;
+use outcome::Outcome;
 use provider::Provider;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -95,83 +97,6 @@ fn lines(arguments: &Arguments) -> Result<Vec<Line>, String> {
         .collect()
 }
 
-/// The numbers that `--json` prints.
-#[derive(Default)]
-struct Outcome {
-    messages: u64,
-    delivered: u64,
-    duplicates_ignored: u64,
-    out_of_order: u64,
-    /// Deliveries that did not open, which this network gives no reason for.
-    refused: u64,
-    to_report: u64,
-    reported: u64,
-    verified: u64,
-    forgeries_tried: u64,
-    forgeries_accepted: u64,
-    plaintext_bytes: u64,
-    wire_bytes: u64,
-    dh_ratchet_steps: u64,
-    seconds: f64,
-}
-
-impl Outcome {
-    fn holds(&self) -> bool {
-        self.messages > 0
-            && self.delivered == self.messages
-            && self.refused == 0
-            && self.reported == self.to_report
-            && self.verified == self.reported
-            && self.forgeries_accepted == 0
-    }
-
-    fn print(&self, json: bool) {
-        if json {
-            let object = serde_json::json!({
-                "messages": self.messages,
-                "delivered": self.delivered,
-                "duplicates_ignored": self.duplicates_ignored,
-                "out_of_order": self.out_of_order,
-                "reported": self.reported,
-                "verified": self.verified,
-                "forgeries_tried": self.forgeries_tried,
-                "forgeries_accepted": self.forgeries_accepted,
-                "plaintext_bytes": self.plaintext_bytes,
-                "wire_bytes": self.wire_bytes,
-                "dh_ratchet_steps": self.dh_ratchet_steps,
-                "seconds": self.seconds,
-            });
-            println!("{object}");
-            return;
-        }
-        let rows = [
-            ("messages sent", self.messages),
-            ("delivered, each once", self.delivered),
-            ("duplicates ignored", self.duplicates_ignored),
-            ("opened out of order", self.out_of_order),
-            ("reported", self.reported),
-            ("verified", self.verified),
-            ("forgeries tried", self.forgeries_tried),
-            ("forgeries accepted", self.forgeries_accepted),
-            ("bytes of text", self.plaintext_bytes),
-            ("bytes of envelopes", self.wire_bytes),
-            ("DH ratchet steps", self.dh_ratchet_steps),
-        ];
-        for (what, count) in rows {
-            println!("{what:<24}{count:>12}");
-        }
-        println!("{:<24}{:>12.2}", "seconds", self.seconds);
-        println!(
-            "\n{}",
-            if self.holds() {
-                "Everything held."
-            } else {
-                "SOMETHING DID NOT HOLD."
-            }
-        );
-    }
-}
-
 fn replay(lines: &[Line], arguments: &Arguments) -> Result<Outcome, String> {
     let started = Instant::now();
     let start = Timestamp(1_760_000_000_000);
@@ -214,7 +139,7 @@ fn replay(lines: &[Line], arguments: &Arguments) -> Result<Outcome, String> {
     outcome.out_of_order = network.counts.out_of_order;
     outcome.refused = network.counts.refused;
     outcome.wire_bytes = network.counts.wire_bytes;
-    outcome.dh_ratchet_steps = dh_ratchet_steps(&network)?;
+    (outcome.dh_ratchet_steps, outcome.pq_epochs) = ratchet_steps(&network)?;
 
     let moderation = ModerationKeyPair::generate(rng);
     let mut desk = Desk {
@@ -261,9 +186,10 @@ fn people(start: Timestamp, rng: &mut ChaCha20Rng, seed: u64) -> Result<Network,
     Ok(Network::new(clients, provider, start, seed))
 }
 
-fn dh_ratchet_steps(network: &Network) -> Result<u64, String> {
+/// Diffie–Hellman steps and post-quantum epochs, of all clients together.
+fn ratchet_steps(network: &Network) -> Result<(u64, u64), String> {
     let (recipient, senders) = network.clients.split_first().ok_or("nobody is there")?;
-    let mut steps = 0;
+    let (mut steps, mut epochs) = (0, 0);
     for sender in senders {
         for (one, other) in [(recipient, sender), (sender, recipient)] {
             let other = &other.me().account;
@@ -271,10 +197,11 @@ fn dh_ratchet_steps(network: &Network) -> Result<u64, String> {
                 steps += one
                     .dh_ratchet_steps(other)
                     .map_err(|error| error.to_string())?;
+                epochs += one.pq_epochs(other).map_err(|error| error.to_string())?;
             }
         }
     }
-    Ok(steps)
+    Ok((steps, epochs))
 }
 
 /// Where reports are made, accepted and reviewed.

@@ -240,6 +240,13 @@ impl<S: Store> Client<S> {
         Ok(sessions_of(&record)?.map_or(0, |sessions| sessions.dh_ratchet_steps()))
     }
 
+    /// Completed epochs of the post-quantum ratchet of the sessions with `peer`: how often the conversation healed against an attacker
+    /// with a quantum computer.
+    pub fn pq_epochs(&self, peer: &AccountId) -> Result<u64, PeerError<S::Error>> {
+        let record = self.peer(peer)?.ok_or(PeerError::UnknownPeer)?;
+        Ok(sessions_of(&record)?.map_or(0, |sessions| sessions.pq_epochs()))
+    }
+
     fn peer(&self, peer: &AccountId) -> Result<Option<PeerRecord>, PeerError<S::Error>> {
         let Some(bytes) = self
             .store

@@ -1,0 +1,83 @@
+//! What `replay` counted.
+
+/// The numbers that `--json` prints.
+#[derive(Default)]
+pub struct Outcome {
+    pub messages: u64,
+    pub delivered: u64,
+    pub duplicates_ignored: u64,
+    pub out_of_order: u64,
+    /// Deliveries that did not open, which this network gives no reason for.
+    pub refused: u64,
+    pub to_report: u64,
+    pub reported: u64,
+    pub verified: u64,
+    pub forgeries_tried: u64,
+    pub forgeries_accepted: u64,
+    pub plaintext_bytes: u64,
+    pub wire_bytes: u64,
+    pub dh_ratchet_steps: u64,
+    pub pq_epochs: u64,
+    pub seconds: f64,
+}
+
+impl Outcome {
+    /// Whether nothing was lost, and nothing forged was believed.
+    pub fn holds(&self) -> bool {
+        self.messages > 0
+            && self.delivered == self.messages
+            && self.refused == 0
+            && self.reported == self.to_report
+            && self.verified == self.reported
+            && self.forgeries_accepted == 0
+    }
+
+    /// As one JSON object, or as a table.
+    pub fn print(&self, json: bool) {
+        if json {
+            let object = serde_json::json!({
+                "messages": self.messages,
+                "delivered": self.delivered,
+                "duplicates_ignored": self.duplicates_ignored,
+                "out_of_order": self.out_of_order,
+                "reported": self.reported,
+                "verified": self.verified,
+                "forgeries_tried": self.forgeries_tried,
+                "forgeries_accepted": self.forgeries_accepted,
+                "plaintext_bytes": self.plaintext_bytes,
+                "wire_bytes": self.wire_bytes,
+                "dh_ratchet_steps": self.dh_ratchet_steps,
+                "pq_epochs": self.pq_epochs,
+                "seconds": self.seconds,
+            });
+            println!("{object}");
+            return;
+        }
+        let rows = [
+            ("messages sent", self.messages),
+            ("delivered, each once", self.delivered),
+            ("duplicates ignored", self.duplicates_ignored),
+            ("opened out of order", self.out_of_order),
+            ("reported", self.reported),
+            ("verified", self.verified),
+            ("forgeries tried", self.forgeries_tried),
+            ("forgeries accepted", self.forgeries_accepted),
+            ("bytes of text", self.plaintext_bytes),
+            ("bytes of envelopes", self.wire_bytes),
+            ("DH ratchet steps", self.dh_ratchet_steps),
+            ("post-quantum epochs", self.pq_epochs),
+        ];
+        for (what, count) in rows {
+            println!("{what:<24}{count:>12}");
+        }
+        println!("{:<24}{:>12.2}", "seconds", self.seconds);
+        println!(
+            "\n{}",
+            if self.holds() {
+                "Everything held."
+            } else {
+                "SOMETHING DID NOT HOLD."
+            }
+        );
+    }
+}
