@@ -208,3 +208,31 @@ fn only_what_has_opened_is_taken_in() {
     to_alice.decrypt(&message, b"").unwrap();
     assert_refused(&mut to_alice, &message, DecryptError::AlreadyReceived);
 }
+
+#[test]
+fn one_message_of_a_thief_stops_the_braid_and_only_its_recipient_sees_it() {
+    // As SPEC.md says under “Stopped”: whoever copies a state can do this, as a peer can.
+    let (mut to_bob, mut to_alice) = after(0);
+    let mut rng = rng(66);
+    // The chain has begun, so that the forged message does not bring a ratchet key of the thief's.
+    let message = to_bob.encrypt(b"x", b"", &mut rng).unwrap();
+    to_alice.decrypt(&message, b"").unwrap();
+    let mut thief = copy(&to_bob);
+    // A single forged chunk in place of one of the header's, in a message that takes the number of a genuine one.
+    let forged = with_part(&mut thief, |part| part[38] ^= 1);
+    to_alice.decrypt(&forged, b"").unwrap();
+    let lost = to_bob.encrypt(b"lost", b"", &mut rng).unwrap();
+    assert_refused(&mut to_alice, &lost, DecryptError::AlreadyReceived);
+    for _ in 0..200 {
+        let message = to_bob.encrypt(b"ping", b"", &mut rng).unwrap();
+        to_alice.decrypt(&message, b"").unwrap();
+        let message = to_alice.encrypt(b"pong", b"", &mut rng).unwrap();
+        to_bob.decrypt(&message, b"").unwrap();
+    }
+    let stopped = Some(PostQuantumStop::HeaderNotAuthentic);
+    assert_eq!(
+        [&to_alice, &to_bob].map(Session::pq_stopped),
+        [stopped, None]
+    );
+    assert_eq!([&to_alice, &to_bob].map(Session::pq_epochs), [0, 0]);
+}
