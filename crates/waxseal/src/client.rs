@@ -11,7 +11,8 @@ mod send;
 
 use rand_core::CryptoRng;
 use waxseal_core::{
-    HandshakeError, IdentityKey, IdentityKeyPair, PreKeyBundle, PreKeys, SafetyNumber, Sessions,
+    HandshakeError, IdentityKey, IdentityKeyPair, PostQuantumStop, PreKeyBundle, PreKeys,
+    SafetyNumber, Sessions,
 };
 use waxseal_reporting::{AccountId, DeliveryKey, DeviceId, FrankingTag, Sender};
 use zeroize::{Zeroize, Zeroizing};
@@ -245,6 +246,16 @@ impl<S: Store> Client<S> {
     pub fn pq_epochs(&self, peer: &AccountId) -> Result<u64, PeerError<S::Error>> {
         let record = self.peer(peer)?.ok_or(PeerError::UnknownPeer)?;
         Ok(sessions_of(&record)?.map_or(0, |sessions| sessions.pq_epochs()))
+    }
+
+    /// Why the post-quantum ratchet with `peer` goes no further, if it does not: someone sent what no honest device of the peer would.
+    /// Only this side knows; [`Client::start`] with a fresh bundle begins a new one.
+    pub fn pq_stopped(
+        &self,
+        peer: &AccountId,
+    ) -> Result<Option<PostQuantumStop>, PeerError<S::Error>> {
+        let record = self.peer(peer)?.ok_or(PeerError::UnknownPeer)?;
+        Ok(sessions_of(&record)?.and_then(|sessions| sessions.pq_stopped()))
     }
 
     fn peer(&self, peer: &AccountId) -> Result<Option<PeerRecord>, PeerError<S::Error>> {

@@ -77,7 +77,7 @@ pub use error::{
 };
 pub use store::{Change, Key, MAX_VALUE_LEN, MemoryStore, Store, Table, Transaction};
 
-pub use waxseal_core::{IdentityKey, PreKeyUpload, SafetyNumber, Scan};
+pub use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyUpload, SafetyNumber, Scan};
 pub use waxseal_reporting::{
     AccountId, Attachment, AttachmentKey, Content, DeliveryKey, DeviceId, Disclosure, Evidence,
     FrankingTag, ModerationPublicKey, PayloadHeader, Preview, PreviewMessage, PreviewPart, Reason,

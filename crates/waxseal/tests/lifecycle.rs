@@ -136,3 +136,15 @@ fn every_error_has_advice() {
     let error = OpenAccountError::<std::io::Error>::NoAccount;
     assert_eq!(error.advice(), Advice::FixCall);
 }
+
+#[test]
+fn the_post_quantum_ratchet_of_a_conversation_can_be_watched() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    for _ in 0..50 {
+        world.exchange(&mut alice, &mut bob, "ping");
+        world.exchange(&mut bob, &mut alice, "pong");
+    }
+    assert!(alice.pq_epochs(&account("bob")).unwrap() > 0);
+    assert_eq!(alice.pq_stopped(&account("bob")).unwrap(), None);
+    assert!(alice.pq_stopped(&account("nobody")).is_err());
+}
