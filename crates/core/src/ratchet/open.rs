@@ -14,7 +14,7 @@ use crate::skipped::{EarlierChain, SkippedKey};
 
 /// Most messages that one message may skip in its chain, and most that it may declare missing at the end of the chain before.
 ///
-/// Bounds the work that one message can cause, about 1.2 ms for each. Headers are encrypted, so that only a peer makes one that causes
+/// Bounds the work that one message can cause, a few milliseconds for each. Headers are encrypted, so that only a peer makes one that causes
 /// any; others can at most alter the body of one they held back, and deliver that. (Double Ratchet, “External functions”: `MAX_SKIP`)
 pub const MAX_FORWARD_JUMP: u32 = 2_000;
 
