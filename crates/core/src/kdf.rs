@@ -34,6 +34,8 @@ macro_rules! secret {
     };
 }
 
+pub(crate) use secret;
+
 secret! {
     /// `RK`: ties each Diffie–Hellman step to all before it.
     RootKey

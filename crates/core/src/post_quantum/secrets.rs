@@ -3,25 +3,8 @@
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::kem::KemSecret;
+use crate::kdf::secret;
 use crate::{kdf, labels};
-
-macro_rules! secret {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Zeroize, ZeroizeOnDrop)]
-        pub(crate) struct $name([u8; 32]);
-
-        impl $name {
-            pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
-                Self(*bytes)
-            }
-
-            pub(crate) fn as_bytes(&self) -> &[u8; 32] {
-                &self.0
-            }
-        }
-    };
-}
 
 secret! {
     /// What the handshake gives the post-quantum ratchet, and nothing else.
