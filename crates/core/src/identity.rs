@@ -16,6 +16,8 @@ use crate::labels;
 pub const IDENTITY_KEY_LEN: usize = 64;
 /// Length of an [`IdentityCertificate`] in bytes.
 pub const IDENTITY_CERTIFICATE_LEN: usize = 64;
+/// Length of an account proof in bytes.
+pub const ACCOUNT_PROOF_LEN: usize = 64;
 
 /// The public identity of a device: what a safety number is made of, and what an application pins.
 ///
@@ -66,6 +68,19 @@ impl IdentityKey {
             signing: *signing,
             dh: DhPublicKey::from_bytes(dh)?,
         })
+    }
+
+    /// Checks what [`IdentityKeyPair::prove_account`] made for the same context.
+    ///
+    /// # Errors
+    /// [`InvalidSignature`] when the proof is of another identity or context, or is none.
+    pub fn verify_account_proof(
+        &self,
+        context: &[u8],
+        proof: &[u8; ACCOUNT_PROOF_LEN],
+    ) -> Result<(), InvalidSignature> {
+        // CHK-46: the identity's key signed this context.
+        self.verify(&account_proof_input(context), proof)
     }
 
     pub(crate) fn dh(&self) -> &DhPublicKey {
@@ -140,6 +155,11 @@ fn certificate_input(dh: &DhPublicKey) -> Vec<u8> {
     [labels::IDENTITY_CERTIFICATE, dh.as_bytes()].concat()
 }
 
+/// label || context
+fn account_proof_input(context: &[u8]) -> Vec<u8> {
+    [labels::ACCOUNT_PROOF, context].concat()
+}
+
 /// The secret identity of a device. It stays on the device.
 ///
 /// Exported as 65 bytes: version, Ed25519 seed (32), X25519 private key (32).
@@ -186,6 +206,19 @@ impl IdentityKeyPair {
     #[must_use]
     pub fn certificate(&self) -> &IdentityCertificate {
         &self.certificate
+    }
+
+    /// Shows a provider that this device holds the identity: to register an account, or to log in without a password.
+    ///
+    /// 64 bytes: Ed25519 signature over `waxseal/1/core/account-proof || context`. Public. (SPEC, “Account proof”)
+    ///
+    /// # Security
+    /// The context is the application's. It names, each behind its length, the provider, the account and the purpose, and a challenge
+    /// of the provider that is fresh and used once; otherwise a proof made for one serves another. Never pass content of messages: a
+    /// signature over it would convince everyone, for ever, and undo what reports take care of.
+    #[must_use]
+    pub fn prove_account(&self, context: &[u8]) -> [u8; ACCOUNT_PROOF_LEN] {
+        self.sign(&account_proof_input(context))
     }
 
     pub(crate) fn dh(&self) -> &DhKeyPair {

@@ -9,6 +9,8 @@ pub(crate) const IDENTITY_CERTIFICATE: &[u8] = b"waxseal/1/core/identity-certifi
 pub(crate) const SIGNED_PREKEYS: &[u8] = b"waxseal/1/core/signed-prekeys";
 /// Signed by the identity's Ed25519 key: a one-time prekey set.
 pub(crate) const ONE_TIME_PREKEYS: &[u8] = b"waxseal/1/core/one-time-prekeys";
+/// Signed by the identity's Ed25519 key: that it belongs to an account, in the application's words.
+pub(crate) const ACCOUNT_PROOF: &[u8] = b"waxseal/1/core/account-proof";
 /// HKDF info of the handshake; names curve, hash and KEM as PQXDH asks.
 pub(crate) const PQXDH: &[u8] = b"waxseal/1/core/pqxdh/X25519/SHA-256/ML-KEM-1024";
 /// HKDF info of the handshake's secret for the post-quantum ratchet, from the same input.
@@ -49,6 +51,7 @@ pub(crate) const ALL: &[&[u8]] = &[
     IDENTITY_CERTIFICATE,
     SIGNED_PREKEYS,
     ONE_TIME_PREKEYS,
+    ACCOUNT_PROOF,
     PQXDH,
     PQXDH_POST_QUANTUM,
     HANDSHAKE_DIGEST,

@@ -67,8 +67,8 @@ mod wire;
 pub use bundle::{BundleError, MAX_BUNDLE_PART_LEN, PreKeyBundle};
 pub use error::{DecodeError, KeyError, NonContributory};
 pub use identity::{
-    IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN, IdentityCertificate, IdentityKey, IdentityKeyPair,
-    InvalidSignature,
+    ACCOUNT_PROOF_LEN, IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN, IdentityCertificate,
+    IdentityKey, IdentityKeyPair, InvalidSignature,
 };
 pub use message::{
     MAX_ASSOCIATED_DATA_LEN, MAX_MESSAGE_LEN, MAX_PLAINTEXT_LEN, Message, MessageKind,

@@ -14,7 +14,10 @@ use crate::kdf::{ChainKey, HeaderKey, MessageKey, MessageSeed, RootKey};
 use crate::post_quantum::{PART_LEN, Part, PqMessageKey};
 use crate::pqxdh::{self, Handshake, SessionAd};
 use crate::test_support::{Device, edit, established, rng};
-use crate::{IdentityKeyPair, PreKeyBundle, PreKeys, SafetyNumber, Session, wire};
+use crate::{
+    IdentityKey, IdentityKeyPair, InvalidSignature, PreKeyBundle, PreKeys, SafetyNumber, Session,
+    wire,
+};
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -261,6 +264,37 @@ fn conversation_vectors() {
             .decrypt(&unhex(&case["message"]), b"ad")
             .unwrap_err();
         assert_eq!(format!("{error:?}"), case["error"].as_str().unwrap());
+    }
+}
+
+#[test]
+fn account_proof_vectors() {
+    let identity = Device::new(1).identity;
+    let context = b"an application's context";
+    let proof = identity.prove_account(context);
+    check(
+        "account_proof.json",
+        &json!({
+            "comment": "A proof that verifies; then changes of one field with which it does not.",
+            "identity": hex(&identity.public().to_bytes()),
+            "context": hex(context),
+            "proof": hex(&proof),
+            "failing": [
+                { "comment": "for another context", "context": hex(b"an application's contexts") },
+                { "comment": "of another identity", "identity": hex(&Device::new(2).identity.public().to_bytes()) },
+            ],
+        }),
+    );
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/account_proof.json");
+    let committed: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let verify = |case: &Value| {
+        let field = |name: &str| unhex(case.get(name).unwrap_or(&committed[name]));
+        let identity = IdentityKey::from_bytes(&field("identity")).unwrap();
+        identity.verify_account_proof(&field("context"), &field("proof").try_into().unwrap())
+    };
+    assert_eq!(verify(&committed), Ok(()));
+    for case in committed["failing"].as_array().unwrap() {
+        assert_eq!(verify(case), Err(InvalidSignature), "{}", case["comment"]);
     }
 }
 

@@ -11,8 +11,8 @@ mod send;
 
 use rand_core::CryptoRng;
 use waxseal_core::{
-    HandshakeError, IdentityKey, IdentityKeyPair, PostQuantumStop, PreKeyBundle, PreKeys,
-    SafetyNumber, Sessions,
+    ACCOUNT_PROOF_LEN, HandshakeError, IdentityKey, IdentityKeyPair, PostQuantumStop, PreKeyBundle,
+    PreKeys, SafetyNumber, Sessions,
 };
 use waxseal_reporting::{AccountId, DeliveryKey, DeviceId, FrankingTag, Sender};
 use zeroize::{Zeroize, Zeroizing};
@@ -134,6 +134,21 @@ impl<S: Store> Client<S> {
     /// This device's public identity.
     pub fn identity(&self) -> &IdentityKey {
         self.identity.public()
+    }
+
+    /// What the provider and this device authenticate deliveries with: to register again after a registration whose
+    /// answer was lost.
+    pub fn delivery_key(&self) -> &DeliveryKey {
+        &self.delivery_key
+    }
+
+    /// Shows the provider that this device holds its identity, to register the account or to log in. 64 bytes.
+    ///
+    /// # Security
+    /// The context names, each behind its length, the provider, the account, the purpose, and a fresh challenge of the
+    /// provider. Never pass content of messages. See [`IdentityKeyPair::prove_account`].
+    pub fn prove_account(&self, context: &[u8]) -> [u8; ACCOUNT_PROOF_LEN] {
+        self.identity.prove_account(context)
     }
 
     /// The store, for reading: what a call commits is the client's business.

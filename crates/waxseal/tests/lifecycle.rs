@@ -130,6 +130,19 @@ fn keys_and_values_stay_within_what_a_store_is_promised() {
 }
 
 #[test]
+fn a_device_registers_again_with_what_it_registered_with() {
+    let mut world = World::new();
+    let alice = world.register("alice");
+    let key = world.key(alice.me());
+    let proof = alice.prove_account(b"register, challenge 1");
+    let alice = waxseal::Client::open(alice.into_store()).unwrap();
+    assert_eq!(alice.delivery_key().to_bytes(), key.to_bytes());
+    let verify = |context: &[u8]| alice.identity().verify_account_proof(context, &proof);
+    assert!(verify(b"register, challenge 1").is_ok());
+    assert!(verify(b"register, challenge 2").is_err());
+}
+
+#[test]
 fn every_error_has_advice() {
     let error = OpenAccountError::<std::io::Error>::Store(std::io::Error::other("full"));
     assert_eq!(error.advice(), Advice::Retry);

@@ -82,6 +82,48 @@ fn chk10_certificate_of_another_identity_does_not_verify() {
 }
 
 #[test]
+fn chk46_account_proof_of_another_identity_or_context_does_not_verify() {
+    let (a, b) = (identity(4), identity(5));
+    let proof = a.prove_account(b"register");
+    assert_eq!(a.public().verify_account_proof(b"register", &proof), Ok(()));
+    assert_eq!(a.prove_account(b"register"), proof, "it is deterministic");
+    for (key, context) in [
+        (b.public(), b"register".as_slice()),
+        (a.public(), b"registe"),
+        (a.public(), b"register\0"),
+        (a.public(), b""),
+    ] {
+        assert_eq!(
+            key.verify_account_proof(context, &proof),
+            Err(InvalidSignature)
+        );
+    }
+    for byte in 0..ACCOUNT_PROOF_LEN {
+        let mut altered = proof;
+        altered[byte] ^= 1;
+        let verdict = a.public().verify_account_proof(b"register", &altered);
+        assert_eq!(verdict, Err(InvalidSignature));
+    }
+}
+
+#[test]
+fn account_proof_is_no_other_signature_of_the_identity() {
+    // A provider that chooses the context gets no certificate out of it, and a certificate is no proof.
+    let identity = identity(4);
+    let input = certificate_input(identity.dh().public());
+    let proof = identity.prove_account(&input);
+    let certificate = IdentityCertificate::from_bytes(&proof);
+    assert_eq!(certificate.verify(identity.public()), Err(InvalidSignature));
+    let certificate = identity.certificate().to_bytes();
+    for context in [input.as_slice(), identity.dh().public().as_bytes()] {
+        let proof = identity
+            .public()
+            .verify_account_proof(context, &certificate);
+        assert_eq!(proof, Err(InvalidSignature));
+    }
+}
+
+#[test]
 fn malleable_signature_is_rejected() {
     // S + L is the same scalar: a verifier that does not check its range takes it.
     let identity = identity(6);
