@@ -24,7 +24,7 @@ pub use self::send::{Draft, Outgoing};
 
 use crate::error::{OpenAccountError, PeerError, StartError};
 use crate::records::{self, AccountRecord, PeerRecord};
-use crate::store::{Key, Store, Transaction};
+use crate::store::{Key, Store, Table, Transaction};
 
 /// One device of one account.
 ///
@@ -190,7 +190,7 @@ impl<S: Store> Client<S> {
             }
             Some(record) => record,
             None => {
-                let mut record = PeerRecord::default();
+                let mut record = new_peer(peer);
                 record.identity = bundle.identity().to_bytes().to_vec();
                 record
             }
@@ -217,6 +217,27 @@ impl<S: Store> Client<S> {
             .is_some_and(|record| !record.sessions.is_empty()))
     }
 
+    /// At most `limit` accounts there was contact with, in no order that means anything: the first ones, or those
+    /// after `after`.
+    pub fn peers(
+        &self,
+        after: Option<&AccountId>,
+        limit: usize,
+    ) -> Result<Vec<AccountId>, PeerError<S::Error>> {
+        let after = after.map(|peer| Key::Peer(peer.clone()));
+        let rows = self
+            .store
+            .list(&Table::Peers, after.as_ref(), limit)
+            .map_err(PeerError::Store)?;
+        rows.iter()
+            .map(|bytes| {
+                let record: PeerRecord = records::decode(bytes)?;
+                AccountId::new(&record.account).ok()
+            })
+            .map(|peer| peer.ok_or(PeerError::Damaged))
+            .collect()
+    }
+
     /// The identity pinned for `peer` at first contact.
     pub fn peer_identity(&self, peer: &AccountId) -> Result<IdentityKey, PeerError<S::Error>> {
         let record = self.peer(peer)?.ok_or(PeerError::UnknownPeer)?;
@@ -239,7 +260,7 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         identity: &IdentityKey,
     ) -> Result<(), PeerError<S::Error>> {
-        let mut record = self.peer(peer)?.unwrap_or_default();
+        let mut record = self.peer(peer)?.unwrap_or_else(|| new_peer(peer));
         if record.identity == identity.to_bytes() {
             return Ok(());
         }
@@ -283,6 +304,13 @@ impl<S: Store> Client<S> {
         };
         records::decode(&bytes).map(Some).ok_or(PeerError::Damaged)
     }
+}
+
+/// What is known of a peer before the first contact.
+fn new_peer(peer: &AccountId) -> PeerRecord {
+    let mut record = PeerRecord::default();
+    record.account = peer.as_str().to_owned();
+    record
 }
 
 fn identity_of<E: std::error::Error + 'static>(

@@ -41,6 +41,9 @@ pub(crate) struct PeerRecord {
     /// The ordinal of the next message record of this conversation.
     #[prost(uint64, tag = "5")]
     pub(crate) next_ordinal: u64,
+    /// Its account, to list the peers by.
+    #[prost(string, tag = "6")]
+    pub(crate) account: String,
 }
 
 /// One message, sent or received: its evidence, or while it waits for the relay's receipt what becomes it.

@@ -53,6 +53,8 @@ pub trait Store {
 /// A family of records that [`Store::list`] walks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Table {
+    /// The peers, in no order that means anything.
+    Peers,
     /// Messages exchanged with one peer, oldest first.
     Messages(AccountId),
     /// Envelopes the relay has not confirmed yet, oldest first.
@@ -65,6 +67,7 @@ impl Table {
     /// The bytes with which the keys of this table begin.
     pub fn prefix(&self) -> Vec<u8> {
         match self {
+            Table::Peers => vec![b'p'],
             Table::Messages(peer) => with_account(b'm', peer),
             Table::Outbox => vec![b'o'],
             Table::Reports => vec![b'r'],

@@ -97,6 +97,26 @@ fn the_newest_messages_are_found_without_reading_the_others() {
 }
 
 #[test]
+fn every_peer_is_listed_however_the_contact_began() {
+    let mut world = World::new();
+    let mut alice = world.register("alice");
+    assert!(alice.peers(None, 9).unwrap().is_empty());
+    let (mut bob, mut eve) = (world.register("bob"), world.register("eve"));
+    world.start(&mut alice, &account("bob"));
+    world.start(&mut eve, &account("alice"));
+    world.exchange(&mut eve, &mut alice, "hello");
+    let carol = *world.register("carol").identity();
+    alice.accept_identity(&account("carol"), &carol).unwrap();
+    world.start(&mut bob, &account("alice"));
+    let mut peers = Vec::new();
+    while let [peer] = alice.peers(peers.last(), 1).unwrap().as_slice() {
+        peers.push(peer.clone());
+    }
+    peers.sort();
+    assert_eq!(peers, ["bob", "carol", "eve"].map(account));
+}
+
+#[test]
 fn outbox_numbers_go_up_whatever_was_confirmed() {
     let (mut world, mut alice, mut bob) = World::of_two();
     world.exchange(&mut alice, &mut bob, "confirmed");

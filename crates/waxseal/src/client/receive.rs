@@ -4,7 +4,7 @@ use waxseal_core::{DecryptError, Message as Sealed, MessageKind};
 use waxseal_reporting::{AccountId, Delivery, FrankingTag, OpenError, open};
 
 use super::history::Message;
-use super::{Client, field, keep_sessions, sessions_of};
+use super::{Client, field, keep_sessions, new_peer, sessions_of};
 use crate::channel::{SessionChannel, SessionError};
 use crate::error::{PeerError, ReceiveError};
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
@@ -56,7 +56,7 @@ impl<S: Store> Client<S> {
             return Ok(Received::Duplicate { from, id });
         }
 
-        let mut peer = self.peer(&from)?.unwrap_or_default();
+        let mut peer = self.peer(&from)?.unwrap_or_else(|| new_peer(&from));
         let mut sessions = sessions_of(&peer)?;
         let kind = Sealed::peek(delivery.ciphertext())
             .map_err(|error| ReceiveError::Session(error.into()))?;
