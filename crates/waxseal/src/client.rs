@@ -4,6 +4,7 @@
 //! [`Client::start`], [`Client::send`], [`Client::confirm`], [`Client::receive`], [`Client::report`].
 
 mod history;
+mod peers;
 mod prekeys;
 mod receive;
 mod report;
@@ -15,21 +16,21 @@ use waxseal_core::{
     PreKeys, SafetyNumber, Sessions,
 };
 use waxseal_reporting::{AccountId, DeliveryKey, DeviceId, FrankingTag, Sender};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 pub use self::history::{Direction, Message};
+use self::peers::{Peer, Peers};
 pub use self::receive::Received;
 pub use self::report::{OutgoingReport, ReportId};
 pub use self::send::{Draft, Outgoing};
-
 use crate::error::{OpenAccountError, PeerError, StartError};
-use crate::records::{self, AccountRecord, PeerRecord};
-use crate::store::{Key, Store, Table, Transaction};
+use crate::records::{self, AccountRecord};
+use crate::store::{Key, Store, Transaction};
 
 /// One device of one account.
 ///
-/// Holds the identity and the delivery key in memory; everything else is read from the store in the call that
-/// needs it. Every call commits one transaction or changes nothing.
+/// Holds the identity, the delivery key, the prekeys and the sessions with the peers of late in memory, as the store has them;
+/// everything else is read from the store in the call that needs it. Every call commits one transaction or changes nothing.
 ///
 /// # Security
 /// Restoring an old copy of the store repeats message keys. Move a store, never copy it, and never open it in two
@@ -41,6 +42,7 @@ pub struct Client<S> {
     delivery_key: DeliveryKey,
     /// Read when first needed; dropped when a commit failed, so that memory never runs ahead of the store.
     prekeys: Option<PreKeys>,
+    peers: Peers,
 }
 
 impl<S> std::fmt::Debug for Client<S> {
@@ -86,6 +88,7 @@ impl<S: Store> Client<S> {
             identity,
             delivery_key,
             prekeys: None,
+            peers: Peers::default(),
         };
         let mut transaction = Transaction::default();
         transaction.put(Key::Account, records::encode(&record));
@@ -123,6 +126,7 @@ impl<S: Store> Client<S> {
             identity,
             delivery_key,
             prekeys: None,
+            peers: Peers::default(),
         })
     }
 
@@ -182,66 +186,42 @@ impl<S: Store> Client<S> {
         if bundle.identity() == self.identity.public() {
             return Err(HandshakeError::OwnIdentity.into());
         }
-        let mut record = match self.peer(peer)? {
-            Some(record) if record.identity != bundle.identity().to_bytes() => {
-                return Err(StartError::IdentityChanged {
-                    new: *bundle.identity(),
-                });
+        let identity = bundle.identity().to_bytes();
+        let mut known = match self.take_peer(peer)? {
+            Some(known) if known.record.identity != identity => {
+                let new = *bundle.identity();
+                self.keep_peer(peer, known);
+                return Err(StartError::IdentityChanged { new });
             }
-            Some(record) => record,
-            None => {
-                let mut record = new_peer(peer);
-                record.identity = bundle.identity().to_bytes().to_vec();
-                record
-            }
+            Some(known) => known,
+            None => Peer::new(peer),
         };
-        let sessions = match sessions_of(&record)? {
-            Some(mut sessions) => {
-                sessions.add_initiated(&self.identity, bundle, rng)?;
-                sessions
-            }
-            None => Sessions::initiate(&self.identity, bundle, rng)?,
-        };
-        keep_sessions(&mut record, &sessions);
+        known.record.identity = identity.to_vec();
+        match &mut known.sessions {
+            Some(sessions) => sessions.add_initiated(&self.identity, bundle, rng)?,
+            none => *none = Some(Sessions::initiate(&self.identity, bundle, rng)?),
+        }
         let mut transaction = Transaction::default();
-        transaction.put(Key::Peer(peer.clone()), records::encode(&record));
+        transaction.put(Key::Peer(peer.clone()), known.encode());
         self.store
             .commit(transaction)
-            .map_err(|error| StartError::Peer(PeerError::Store(error)))
+            .map_err(|error| StartError::Peer(PeerError::Store(error)))?;
+        self.keep_peer(peer, known);
+        Ok(())
     }
 
     /// Whether a conversation with `peer` can go on without a prekey bundle.
     pub fn has_session(&self, peer: &AccountId) -> Result<bool, PeerError<S::Error>> {
-        Ok(self
-            .peer(peer)?
-            .is_some_and(|record| !record.sessions.is_empty()))
-    }
-
-    /// At most `limit` accounts there was contact with, in no order that means anything: the first ones, or those
-    /// after `after`.
-    pub fn peers(
-        &self,
-        after: Option<&AccountId>,
-        limit: usize,
-    ) -> Result<Vec<AccountId>, PeerError<S::Error>> {
-        let after = after.map(|peer| Key::Peer(peer.clone()));
-        let rows = self
-            .store
-            .list(&Table::Peers, after.as_ref(), limit)
-            .map_err(PeerError::Store)?;
-        rows.iter()
-            .map(|bytes| {
-                let record: PeerRecord = records::decode(bytes)?;
-                AccountId::new(&record.account).ok()
-            })
-            .map(|peer| peer.ok_or(PeerError::Damaged))
-            .collect()
+        let has_session = self.look_at_peer(peer, |peer| peer.sessions.is_some())?;
+        Ok(has_session.unwrap_or_default())
     }
 
     /// The identity pinned for `peer` at first contact.
     pub fn peer_identity(&self, peer: &AccountId) -> Result<IdentityKey, PeerError<S::Error>> {
-        let record = self.peer(peer)?.ok_or(PeerError::UnknownPeer)?;
-        identity_of(&record)
+        let identity = self.look_at_peer(peer, Peer::identity)?;
+        identity
+            .ok_or(PeerError::UnknownPeer)?
+            .ok_or(PeerError::Damaged)
     }
 
     /// The number both users compare to be sure of each other's identity.
@@ -260,28 +240,29 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         identity: &IdentityKey,
     ) -> Result<(), PeerError<S::Error>> {
-        let mut record = self.peer(peer)?.unwrap_or_else(|| new_peer(peer));
-        if record.identity == identity.to_bytes() {
-            return Ok(());
+        let mut known = self.take_peer(peer)?.unwrap_or_else(|| Peer::new(peer));
+        if known.record.identity != identity.to_bytes() {
+            known.record.identity = identity.to_bytes().to_vec();
+            known.sessions = None;
+            let mut transaction = Transaction::default();
+            transaction.put(Key::Peer(peer.clone()), known.encode());
+            self.store.commit(transaction).map_err(PeerError::Store)?;
         }
-        record.identity = identity.to_bytes().to_vec();
-        record.sessions.zeroize();
-        let mut transaction = Transaction::default();
-        transaction.put(Key::Peer(peer.clone()), records::encode(&record));
-        self.store.commit(transaction).map_err(PeerError::Store)
+        self.keep_peer(peer, known);
+        Ok(())
     }
 
     /// Sending and receiving DH ratchet steps of the sessions with `peer`: how often the conversation healed.
     pub fn dh_ratchet_steps(&self, peer: &AccountId) -> Result<u64, PeerError<S::Error>> {
-        let record = self.peer(peer)?.ok_or(PeerError::UnknownPeer)?;
-        Ok(sessions_of(&record)?.map_or(0, |sessions| sessions.dh_ratchet_steps()))
+        self.look_at_sessions(peer, Sessions::dh_ratchet_steps)
+            .map(Option::unwrap_or_default)
     }
 
     /// Completed epochs of the post-quantum ratchet of the sessions with `peer`: how often the conversation healed against an attacker
     /// with a quantum computer.
     pub fn pq_epochs(&self, peer: &AccountId) -> Result<u64, PeerError<S::Error>> {
-        let record = self.peer(peer)?.ok_or(PeerError::UnknownPeer)?;
-        Ok(sessions_of(&record)?.map_or(0, |sessions| sessions.pq_epochs()))
+        self.look_at_sessions(peer, Sessions::pq_epochs)
+            .map(Option::unwrap_or_default)
     }
 
     /// Why the post-quantum ratchet with `peer` goes no further, if it does not: someone sent what no honest device of the peer would.
@@ -290,50 +271,18 @@ impl<S: Store> Client<S> {
         &self,
         peer: &AccountId,
     ) -> Result<Option<PostQuantumStop>, PeerError<S::Error>> {
-        let record = self.peer(peer)?.ok_or(PeerError::UnknownPeer)?;
-        Ok(sessions_of(&record)?.and_then(|sessions| sessions.pq_stopped()))
+        self.look_at_sessions(peer, Sessions::pq_stopped)
+            .map(Option::flatten)
     }
 
-    fn peer(&self, peer: &AccountId) -> Result<Option<PeerRecord>, PeerError<S::Error>> {
-        let Some(bytes) = self
-            .store
-            .get(&Key::Peer(peer.clone()))
-            .map_err(PeerError::Store)?
-        else {
-            return Ok(None);
-        };
-        records::decode(&bytes).map(Some).ok_or(PeerError::Damaged)
+    fn look_at_sessions<T>(
+        &self,
+        peer: &AccountId,
+        look: impl FnOnce(&Sessions) -> T,
+    ) -> Result<Option<T>, PeerError<S::Error>> {
+        self.look_at_peer(peer, |peer| peer.sessions.as_ref().map(look))?
+            .ok_or(PeerError::UnknownPeer)
     }
-}
-
-/// What is known of a peer before the first contact.
-fn new_peer(peer: &AccountId) -> PeerRecord {
-    let mut record = PeerRecord::default();
-    record.account = peer.as_str().to_owned();
-    record
-}
-
-fn identity_of<E: std::error::Error + 'static>(
-    record: &PeerRecord,
-) -> Result<IdentityKey, PeerError<E>> {
-    IdentityKey::from_bytes(&record.identity).map_err(|_| PeerError::Damaged)
-}
-
-fn sessions_of<E: std::error::Error + 'static>(
-    record: &PeerRecord,
-) -> Result<Option<Sessions>, PeerError<E>> {
-    if record.sessions.is_empty() {
-        return Ok(None);
-    }
-    Sessions::import(&record.sessions)
-        .map(Some)
-        .map_err(|_| PeerError::Damaged)
-}
-
-/// Puts sessions in a record and wipes the ones that were there.
-fn keep_sessions(record: &mut PeerRecord, sessions: &Sessions) {
-    record.sessions.zeroize();
-    record.sessions = field(sessions.export());
 }
 
 /// An exported secret as the field of a record that zeroizes itself.

@@ -38,6 +38,7 @@ fn an_envelope_replayed_under_another_account_does_not_open() {
         before,
         "no identity was pinned and no tag occupied"
     );
+    assert!(bob.peer_identity(&account("mallory")).is_err());
     assert_eq!(text_of(bob.receive(&as_alice).unwrap()), "from alice");
 }
 

@@ -132,7 +132,8 @@ impl<S: Store> Client<S> {
     /// The ordinal that the next message exchanged with `peer` gets: to page from the newest back, ask for those
     /// after it less the page's length and one.
     pub fn next_ordinal(&self, peer: &AccountId) -> Result<u64, PeerError<S::Error>> {
-        Ok(self.peer(peer)?.map_or(0, |record| record.next_ordinal))
+        let next = self.look_at_peer(peer, |peer| peer.record.next_ordinal)?;
+        Ok(next.unwrap_or_default())
     }
 
     /// Deletes a message with its evidence: nobody reads or reports it from this device any more. A copy that is

@@ -4,7 +4,8 @@ use waxseal_core::{DecryptError, Message as Sealed, MessageKind};
 use waxseal_reporting::{AccountId, Delivery, FrankingTag, OpenError, open};
 
 use super::history::Message;
-use super::{Client, field, keep_sessions, new_peer, sessions_of};
+use super::peers::Peer;
+use super::{Client, field};
 use crate::channel::{SessionChannel, SessionError};
 use crate::error::{PeerError, ReceiveError};
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
@@ -56,8 +57,6 @@ impl<S: Store> Client<S> {
             return Ok(Received::Duplicate { from, id });
         }
 
-        let mut peer = self.peer(&from)?.unwrap_or_else(|| new_peer(&from));
-        let mut sessions = sessions_of(&peer)?;
         let kind = Sealed::peek(delivery.ciphertext())
             .map_err(|error| ReceiveError::Session(error.into()))?;
         if let MessageKind::Initial { identity } = kind {
@@ -66,19 +65,26 @@ impl<S: Store> Client<S> {
                 return Err(ReceiveError::Session(DecryptError::OwnIdentity));
             }
             // The identity pinned at first contact, or accepted by the user since.
-            if !peer.identity.is_empty() && peer.identity != identity.to_bytes() {
+            let differs = |peer: &Peer| peer.record.identity != identity.to_bytes();
+            if self.look_at_peer(&from, differs)? == Some(true) {
                 return Err(ReceiveError::IdentityChanged { new: identity });
             }
         }
 
+        let mut peer = self.take_peer(&from)?.unwrap_or_else(|| Peer::new(&from));
         let mut prekeys = self.take_prekeys()?;
-        let mut channel = SessionChannel::to_receive(&self.identity, &mut prekeys, &mut sessions);
+        let mut channel =
+            SessionChannel::to_receive(&self.identity, &mut prekeys, &mut peer.sessions);
         let opened = match open(&mut channel, &delivery) {
             Ok(opened) => Some(opened),
             // The sender's doing; the message key is spent all the same.
             Err(OpenError::Withheld(_)) => None,
             Err(OpenError::Channel(SessionError::Decrypt(error))) => {
+                // Both are as they were, and a stranger stays one.
                 self.prekeys = Some(prekeys);
+                if !peer.record.identity.is_empty() {
+                    self.keep_peer(&from, peer);
+                }
                 return Err(ReceiveError::Session(error));
             }
             Err(_) => return Err(ReceiveError::Session(DecryptError::Unauthenticated)),
@@ -88,11 +94,10 @@ impl<S: Store> Client<S> {
         if matches!(kind, MessageKind::Initial { .. }) {
             transaction.put(Key::PreKeys, prekeys.export());
         }
-        if let Some(sessions) = &sessions {
-            peer.identity = sessions.peer().to_bytes().to_vec();
-            keep_sessions(&mut peer, sessions);
+        if let Some(sessions) = &peer.sessions {
+            peer.record.identity = sessions.peer().to_bytes().to_vec();
         }
-        let ordinal = opened.is_some().then_some(peer.next_ordinal);
+        let ordinal = opened.is_some().then_some(peer.record.next_ordinal);
         let index = IndexRecord {
             ordinal,
             outbox: None,
@@ -106,8 +111,8 @@ impl<S: Store> Client<S> {
         );
         let mut received = None;
         if let (Some(opened), Some(ordinal)) = (opened, ordinal) {
-            peer.next_ordinal = ordinal.checked_add(1).ok_or(PeerError::Damaged)?;
-            peer.last_seen = id.as_bytes().to_vec();
+            peer.record.next_ordinal = ordinal.checked_add(1).ok_or(PeerError::Damaged)?;
+            peer.record.last_seen = id.as_bytes().to_vec();
             let sent_time_agrees = opened.sent_time_agrees();
             let (_, _, evidence) = opened.into_parts();
             let state = MessageState::Stamped(field(evidence.encode()));
@@ -129,9 +134,10 @@ impl<S: Store> Client<S> {
                 sent_time_agrees,
             });
         }
-        transaction.put(Key::Peer(from), records::encode(&peer));
+        transaction.put(Key::Peer(from.clone()), peer.encode());
         self.store.commit(transaction).map_err(PeerError::Store)?;
         self.prekeys = Some(prekeys);
+        self.keep_peer(&from, peer);
         received.ok_or(ReceiveError::Withheld)
     }
 }

@@ -6,7 +6,7 @@ use waxseal_reporting::{
     Receipt, SealError, SentMessage, Timestamp, seal,
 };
 
-use super::{Client, field, keep_sessions, sessions_of, tag_of};
+use super::{Client, field, tag_of};
 use crate::channel::{SessionChannel, SessionError};
 use crate::error::{ConfirmError, PeerError, SendError};
 use crate::records::{
@@ -109,31 +109,26 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, SendError<S::Error>> {
-        let mut peer = self.peer(recipient)?.ok_or(SendError::NoSession)?;
-        let mut sessions = sessions_of(&peer)?;
+        let mut peer = self.take_peer(recipient)?.ok_or(SendError::NoSession)?;
         let conversation = Audience::Direct(recipient.clone()).conversation(&self.me.account);
         let draft = message.into();
-        let mut header = PayloadHeader::new(conversation, peer.next_sequence, now);
-        header.last_seen = tag_of(&peer.last_seen);
+        let mut header = PayloadHeader::new(conversation, peer.record.next_sequence, now);
+        header.last_seen = tag_of(&peer.record.last_seen);
         header.reply_to = draft.reply_to;
         header.forward_count = draft.forward_count;
         header.expires_after_secs = draft.expires_after_secs;
         let payload = Payload::with_attachments(header, draft.content, draft.attachments)?;
 
-        let mut channel = SessionChannel::to_send(&mut sessions);
+        let mut channel = SessionChannel::to_send(&mut peer.sessions);
         let sealed = seal(&mut channel, &self.me, &payload, rng).map_err(seal_error)?;
-        let sessions = sessions.ok_or(SendError::NoSession)?;
         let id = *sealed.sent.tag();
         let envelope = sealed.envelope.encode();
 
-        let ordinal = peer.next_ordinal;
+        let ordinal = peer.record.next_ordinal;
+        let sequence = peer.record.next_sequence;
         let outbox = self.next_outbox()?;
-        peer.next_ordinal = ordinal.checked_add(1).ok_or(SendError::Exhausted)?;
-        peer.next_sequence = peer
-            .next_sequence
-            .checked_add(1)
-            .ok_or(SendError::Exhausted)?;
-        keep_sessions(&mut peer, &sessions);
+        peer.record.next_ordinal = ordinal.checked_add(1).ok_or(SendError::Exhausted)?;
+        peer.record.next_sequence = sequence.checked_add(1).ok_or(SendError::Exhausted)?;
         let state = MessageState::Sent(field(sealed.sent.encode()));
         let message = MessageRecord {
             ordinal,
@@ -152,7 +147,7 @@ impl<S: Store> Client<S> {
         };
         let mut transaction = Transaction::default();
         transaction.put(Key::Counters, records::encode(&counters));
-        transaction.put(Key::Peer(recipient.clone()), records::encode(&peer));
+        transaction.put(Key::Peer(recipient.clone()), peer.encode());
         transaction.put(
             Key::Message {
                 peer: recipient.clone(),
@@ -172,6 +167,7 @@ impl<S: Store> Client<S> {
         );
         transaction.put(Key::Outbox { ordinal: outbox }, records::encode(&waiting));
         self.store.commit(transaction).map_err(PeerError::Store)?;
+        self.keep_peer(recipient, peer);
         Ok(Outgoing {
             id,
             recipient: recipient.clone(),
