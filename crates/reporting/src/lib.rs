@@ -135,6 +135,3 @@ mod test_world;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod vectors;
-
-#[cfg(test)]
-mod spec_tests;

@@ -1,0 +1,148 @@
+//! The rules for the tables of checks of both crates: SPEC.md, the code and the tests name the same checks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+/// One row of the table in SPEC.md.
+struct Row {
+    number: u8,
+    code: BTreeSet<String>,
+    tests: Vec<String>,
+}
+
+/// A crate, as these rules see it.
+pub(crate) struct Sources {
+    specification: String,
+    /// Text of each file below `src`, by its path from there.
+    files: BTreeMap<String, String>,
+}
+
+impl Sources {
+    /// Reads the crate at `root`.
+    pub(crate) fn read(root: &Path) -> Self {
+        let mut files = BTreeMap::new();
+        collect(&root.join("src"), "", &mut files);
+        let specification = fs::read_to_string(root.join("SPEC.md")).unwrap();
+        Self {
+            specification,
+            files,
+        }
+    }
+
+    /// Rows of the section "Checks": number, words, files, tests.
+    fn table(&self) -> Vec<Row> {
+        let (_, section) = self.specification.split_once("\n## Checks\n").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        let rows = section.lines().filter(|line| line.starts_with("| CHK-"));
+        rows.map(|line| {
+            let columns: Vec<_> = line.split('|').map(str::trim).collect();
+            let [_, number, words, code, tests, _] = columns[..] else {
+                panic!("not four columns: {line}");
+            };
+            assert!(!words.is_empty(), "{number} says nothing");
+            let list = |column: &str| column.split(", ").map(str::to_owned).collect::<Vec<_>>();
+            Row {
+                number: number["CHK-".len()..].parse().unwrap(),
+                code: list(code).into_iter().collect(),
+                tests: list(tests),
+            }
+        })
+        .collect()
+    }
+
+    /// Files whose comments name a check, tests and vectors not counted.
+    fn places(&self) -> BTreeMap<u8, BTreeSet<String>> {
+        let mut places: BTreeMap<u8, BTreeSet<String>> = BTreeMap::new();
+        let code = self.files.iter().filter(|(file, _)| !is_test(file));
+        for (file, text) in code {
+            let comments = text
+                .lines()
+                .filter(|line| line.trim_start().starts_with("//"));
+            for number in comments.flat_map(|line| numbers(line, "CHK-")) {
+                places.entry(number).or_default().insert(file.clone());
+            }
+        }
+        places
+    }
+
+    /// Names of all test functions.
+    fn tests(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for text in self.files.values() {
+            let mut is_test = false;
+            for line in text.lines().map(str::trim) {
+                if let Some(rest) = line.strip_prefix("fn ").filter(|_| is_test) {
+                    found.extend(rest.split(['(', '<']).next().map(str::to_owned));
+                }
+                // Attributes and comments may stand between the attribute and the name.
+                is_test = line == "#[test]"
+                    || (is_test && (line.starts_with("#[") || line.starts_with("//")));
+            }
+        }
+        found
+    }
+}
+
+fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
+        if path.is_dir() {
+            collect(&path, &format!("{name}/"), files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.insert(name, fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+/// Tests and what serves them alone.
+fn is_test(file: &str) -> bool {
+    let support = ["tests", "vectors", "test_", "properties", "salamander"];
+    file.split('/')
+        .any(|part| support.iter().any(|name| part.starts_with(name)))
+}
+
+/// The numbers of two digits after each occurrence of `mark`.
+fn numbers(text: &str, mark: &str) -> BTreeSet<u8> {
+    text.split(mark)
+        .skip(1)
+        .filter_map(|rest| rest.get(..2)?.parse().ok())
+        .collect()
+}
+
+/// Each number is in the table, in the code where the table says and nowhere else, and in the names of the tests that the table names;
+/// and there is no number beside those in any of the three.
+pub(crate) fn assert_checks_agree(crate_root: &Path, specified: RangeInclusive<u8>) {
+    let sources = Sources::read(crate_root);
+    let table = sources.table();
+    let in_table: Vec<_> = table.iter().map(|row| row.number).collect();
+    assert_eq!(in_table, specified.collect::<Vec<_>>(), "rows of SPEC.md");
+
+    let places = sources.places();
+    let in_code: Vec<_> = places.keys().copied().collect();
+    assert_eq!(in_code, in_table, "numbers in the code");
+    for row in &table {
+        assert_eq!(row.code, places[&row.number], "code of CHK-{}", row.number);
+    }
+
+    let tests = sources.tests();
+    let in_tests: BTreeSet<_> = tests.iter().flat_map(|name| numbers(name, "chk")).collect();
+    assert_eq!(
+        in_tests,
+        in_table.into_iter().collect(),
+        "numbers in the tests"
+    );
+    for row in &table {
+        for test in &row.tests {
+            assert_eq!(
+                tests.iter().filter(|name| *name == test).count(),
+                1,
+                "tests called {test}"
+            );
+            let found = numbers(test, "chk");
+            assert!(found.contains(&row.number), "{test} for CHK-{}", row.number);
+        }
+    }
+}
