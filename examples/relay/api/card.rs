@@ -1,0 +1,155 @@
+//! The relay's card: which keys are its own, signed by itself.
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use waxseal_reporting::ModerationPublicKey;
+
+use crate::error::ClientError;
+use crate::message::b64;
+use crate::proof::fields;
+use crate::sealing::SealingPublicKey;
+
+const CARD: &[u8] = b"waxseal/1/relay/card";
+
+/// Who a relay is: the answer to `GET /v1/relay`.
+///
+/// The signature by `relay_key` covers `label || region || relay_key || sealing_key || moderation_key`, each behind its
+/// length. Pin `relay_key` when registering, and let the user compare [`fingerprint`]s out of band: from then on the
+/// signature authenticates the other keys, over any network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayCard {
+    /// The region the relay's stamps are made for.
+    pub region: String,
+    /// The relay's Ed25519 key. 32 bytes.
+    #[serde(with = "b64")]
+    pub relay_key: [u8; 32],
+    /// What delivery keys are sealed to. [`SealingPublicKey`], 1,216 bytes.
+    #[serde(with = "b64")]
+    pub sealing_key: Vec<u8>,
+    /// What reports are sealed to. [`ModerationPublicKey::encode`], 1,217 bytes.
+    #[serde(with = "b64")]
+    pub moderation_key: Vec<u8>,
+    /// Ed25519 signature. 64 bytes.
+    #[serde(with = "b64")]
+    pub signature: [u8; 64],
+}
+
+impl RelayCard {
+    /// The relay's step: signs its card.
+    pub fn sign(
+        region: &str,
+        relay: &SigningKey,
+        sealing: &SealingPublicKey,
+        moderation: &ModerationPublicKey,
+    ) -> Self {
+        let mut card = Self {
+            region: region.to_owned(),
+            relay_key: relay.verifying_key().to_bytes(),
+            sealing_key: sealing.to_bytes(),
+            moderation_key: moderation.encode(),
+            signature: [0; 64],
+        };
+        card.signature = relay.sign(&card.signed_bytes()).to_bytes();
+        card
+    }
+
+    /// The client's step: checks that the holder of `relay_key` says this. Compare `relay_key` with the pinned one.
+    ///
+    /// # Errors
+    /// [`ClientError::BadCard`].
+    pub fn verify(&self) -> Result<(), ClientError> {
+        VerifyingKey::from_bytes(&self.relay_key)
+            .and_then(|key| {
+                let signature = Signature::from_bytes(&self.signature);
+                key.verify_strict(&self.signed_bytes(), &signature)
+            })
+            .map_err(|_| ClientError::BadCard)?;
+        self.sealing_key()?;
+        self.moderation_key()?;
+        Ok(())
+    }
+
+    /// The key to seal the delivery key to.
+    ///
+    /// # Errors
+    /// [`ClientError::BadCard`]: not on a card that [`verify`](Self::verify) passed.
+    pub fn sealing_key(&self) -> Result<SealingPublicKey, ClientError> {
+        SealingPublicKey::from_bytes(&self.sealing_key).map_err(|_| ClientError::BadCard)
+    }
+
+    /// The key to seal reports to.
+    ///
+    /// # Errors
+    /// [`ClientError::BadCard`]: not on a card that [`verify`](Self::verify) passed.
+    pub fn moderation_key(&self) -> Result<ModerationPublicKey, ClientError> {
+        ModerationPublicKey::decode(&self.moderation_key).map_err(|_| ClientError::BadCard)
+    }
+
+    /// The relay key's fingerprint, to show.
+    pub fn relay_fingerprint(&self) -> String {
+        fingerprint(&self.relay_key)
+    }
+
+    /// The moderation key's fingerprint, to show: what `review keygen` printed.
+    pub fn moderation_fingerprint(&self) -> String {
+        fingerprint(&self.moderation_key)
+    }
+
+    fn signed_bytes(&self) -> Vec<u8> {
+        fields(&[
+            CARD,
+            self.region.as_bytes(),
+            &self.relay_key,
+            &self.sealing_key,
+            &self.moderation_key,
+        ])
+    }
+}
+
+/// A public key for people to compare: the first 16 bytes of its SHA-256, as eight groups of four hex digits.
+pub fn fingerprint(key: &[u8]) -> String {
+    let digest = Sha256::digest(key);
+    let groups = digest.chunks(2).take(8);
+    let groups: Vec<String> = groups
+        .map(|pair| pair.iter().map(|byte| format!("{byte:02x}")).collect())
+        .collect();
+    groups.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sealing::SealingKeyPair;
+    use waxseal_reporting::ModerationKeyPair;
+
+    #[test]
+    fn a_card_with_any_field_changed_is_refused() {
+        let rng = &mut rand::rng();
+        let relay = SigningKey::from_bytes(&[7; 32]);
+        let moderation = ModerationKeyPair::generate(rng);
+        let sealing = SealingKeyPair::generate(rng);
+        let card = RelayCard::sign("eu", &relay, sealing.public(), moderation.public_key());
+        card.verify().unwrap();
+
+        let other_moderation = ModerationKeyPair::generate(rng).public_key().encode();
+        let other_sealing = SealingKeyPair::generate(rng).public().to_bytes();
+        let changes: [&dyn Fn(&mut RelayCard); 5] = [
+            &|card| card.region.push('x'),
+            &|card| card.relay_key = SigningKey::from_bytes(&[8; 32]).verifying_key().to_bytes(),
+            &|card| card.sealing_key = other_sealing.clone(),
+            &|card| card.moderation_key = other_moderation.clone(),
+            &|card| card.signature[0] ^= 1,
+        ];
+        for change in changes {
+            let mut changed = card.clone();
+            change(&mut changed);
+            assert!(matches!(changed.verify(), Err(ClientError::BadCard)));
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_eight_groups_of_four_digits() {
+        assert_eq!(fingerprint(b""), "e3b0 c442 98fc 1c14 9afb f4c8 996f b924");
+    }
+}

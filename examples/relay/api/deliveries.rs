@@ -1,0 +1,216 @@
+//! Deliveries: a WebSocket on which the relay sends what is queued, until the device acknowledges it.
+
+use std::io::ErrorKind;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use tungstenite::client::{ClientRequestBuilder, client_with_config};
+use tungstenite::protocol::WebSocketConfig;
+use tungstenite::{Error, HandshakeError, Message, WebSocket};
+use waxseal_reporting::MAX_DELIVERY_LEN;
+
+use crate::client::refusal;
+use crate::error::ClientError;
+use crate::message::Session;
+
+/// Longest wait for the connection, and for the relay to say anything: it pings three times as often.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Longest wait for a connection, a write, or the relay's goodbye.
+const SHORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the relay says.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A message. It comes again at the next connection until it is acknowledged.
+    Delivery {
+        /// What to acknowledge it by, on this connection.
+        id: u64,
+        /// An encoded `Delivery`, for `Client::receive`.
+        delivery: Vec<u8>,
+    },
+    /// Everything that was queued for this device has been delivered on this connection, acknowledged or not.
+    CaughtUp,
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Delivery { id, delivery } => {
+                write!(f, "Delivery {{ id: {id}, {} bytes }}", delivery.len())
+            }
+            Self::CaughtUp => f.write_str("CaughtUp"),
+        }
+    }
+}
+
+/// A device's connection for deliveries.
+///
+/// ```text
+/// relay  -> binary: id be64 || delivery      at most a window of unacknowledged ones
+/// client -> binary: id be64                  acknowledges it: the relay forgets it
+/// relay  -> text: {"queued":0}               nothing is queued that was not delivered on this connection
+/// ```
+///
+/// Acknowledge what `Client::receive` has committed, and what it says to drop. Pings are answered within
+/// [`next`](Self::next): call it at least every minute.
+pub struct Deliveries {
+    socket: WebSocket<TcpStream>,
+    heard_at: Instant,
+}
+
+impl Deliveries {
+    pub(crate) fn connect(authority: &str, session: &Session) -> Result<Self, ClientError> {
+        let stream = connect(authority)?;
+        let uri = format!("ws://{authority}/v1/deliveries");
+        let uri = uri.parse().map_err(|_| ClientError::BadUrl)?;
+        let request = ClientRequestBuilder::new(uri)
+            .with_header("authorization", format!("Bearer {}", session.token));
+        let config = WebSocketConfig::default()
+            .read_buffer_size(16 << 10)
+            .max_message_size(Some(MAX_DELIVERY_LEN.saturating_add(8)))
+            .max_frame_size(Some(MAX_DELIVERY_LEN.saturating_add(8)));
+        let (socket, _) =
+            client_with_config(request, stream, Some(config)).map_err(|error| match error {
+                HandshakeError::Failure(error) => failed(error),
+                HandshakeError::Interrupted(_) => unreachable("timed out"),
+            })?;
+        let heard_at = Instant::now();
+        Ok(Self { socket, heard_at })
+    }
+
+    /// Waits for what the relay says next, `None` if it said nothing for so long. After an error, connect again.
+    ///
+    /// # Errors
+    /// [`ClientError::Closed`], [`ClientError::Unreachable`], [`ClientError::Malformed`].
+    pub fn next(&mut self, wait: Duration) -> Result<Option<Event>, ClientError> {
+        let began = Instant::now();
+        loop {
+            if self.heard_at.elapsed() > TIMEOUT {
+                return Err(unreachable("the relay fell silent"));
+            }
+            let left = wait
+                .saturating_sub(began.elapsed())
+                .clamp(Duration::from_millis(1), TIMEOUT);
+            self.set_read_timeout(left)?;
+            match self.socket.read() {
+                Ok(message) => {
+                    self.heard_at = Instant::now();
+                    match message {
+                        Message::Binary(frame) => return event(&frame).map(Some),
+                        Message::Text(_) => return Ok(Some(Event::CaughtUp)),
+                        Message::Close(frame) => return Err(closed(frame)),
+                        // The pong is on its way once flushed.
+                        _ => self.socket.flush().map_err(failed)?,
+                    }
+                }
+                Err(Error::Io(error)) if timed_out(error.kind()) => {}
+                Err(error) => return Err(failed(error)),
+            }
+            if began.elapsed() >= wait {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Tells the relay that it may forget a delivery of this connection: after the device's own commit, never before.
+    ///
+    /// # Errors
+    /// [`ClientError`]: it may come again.
+    pub fn acknowledge(&mut self, id: u64) -> Result<(), ClientError> {
+        let frame = Message::Binary(id.to_be_bytes().to_vec().into());
+        self.socket.send(frame).map_err(failed)
+    }
+
+    /// Says goodbye and waits, ten seconds at most, until the relay has taken every acknowledgement.
+    pub fn close(mut self) {
+        let deadline = Instant::now().checked_add(SHORT_TIMEOUT);
+        if self.set_read_timeout(SHORT_TIMEOUT).is_err() || self.socket.close(None).is_err() {
+            return;
+        }
+        // Deliveries still under way are dropped: they were not acknowledged and come again.
+        while deadline.is_some_and(|deadline| Instant::now() < deadline) {
+            if self.socket.read().is_err() {
+                return;
+            }
+        }
+    }
+
+    fn set_read_timeout(&self, timeout: Duration) -> Result<(), ClientError> {
+        self.socket
+            .get_ref()
+            .set_read_timeout(Some(timeout))
+            .map_err(|error| unreachable(&error.to_string()))
+    }
+}
+
+impl std::fmt::Debug for Deliveries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deliveries").finish_non_exhaustive()
+    }
+}
+
+fn connect(authority: &str) -> Result<TcpStream, ClientError> {
+    // A URL may leave the port out.
+    let with_port = if authority.ends_with(']') || !authority.contains(':') {
+        format!("{authority}:80")
+    } else {
+        authority.to_owned()
+    };
+    let addresses = with_port
+        .to_socket_addrs()
+        .map_err(|error| unreachable(&error.to_string()))?;
+    let mut last = unreachable("no address");
+    for address in addresses {
+        let stream = TcpStream::connect_timeout(&address, SHORT_TIMEOUT).and_then(|stream| {
+            stream.set_nodelay(true)?;
+            stream.set_read_timeout(Some(SHORT_TIMEOUT))?;
+            stream.set_write_timeout(Some(SHORT_TIMEOUT))?;
+            Ok(stream)
+        });
+        match stream {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = unreachable(&error.to_string()),
+        }
+    }
+    Err(last)
+}
+
+fn event(frame: &[u8]) -> Result<Event, ClientError> {
+    let (id, delivery) = frame
+        .split_first_chunk::<8>()
+        .ok_or(ClientError::Malformed)?;
+    Ok(Event::Delivery {
+        id: u64::from_be_bytes(*id),
+        delivery: delivery.to_vec(),
+    })
+}
+
+fn failed(error: Error) -> ClientError {
+    match error {
+        Error::Http(answer) => {
+            let body = answer.body().as_deref().unwrap_or_default();
+            refusal(answer.status().as_u16(), body)
+        }
+        error => unreachable(&error.to_string()),
+    }
+}
+
+fn closed(frame: Option<tungstenite::protocol::CloseFrame>) -> ClientError {
+    match frame {
+        Some(frame) => ClientError::Closed {
+            code: frame.code.into(),
+            reason: frame.reason.to_string(),
+        },
+        None => unreachable("closed without a reason"),
+    }
+}
+
+fn unreachable(why: &str) -> ClientError {
+    ClientError::Unreachable(why.to_owned())
+}
+
+/// Platforms differ in what a read time-out is.
+fn timed_out(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
