@@ -5,10 +5,11 @@ use core::fmt;
 use curve25519_dalek::montgomery::MontgomeryPoint;
 use rand_core::CryptoRng;
 use x25519_dalek::{PublicKey, StaticSecret};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::codec::{Reader, Writer};
 use crate::error::{DecodeError, KeyError, NonContributory};
+use crate::secret::{Secret, secret};
 
 /// Length of an X25519 public key in bytes.
 pub(crate) const DH_PUBLIC_KEY_LEN: usize = 32;
@@ -94,22 +95,22 @@ impl fmt::Debug for DhPublicKey {
 
 /// An X25519 key pair. The public key is kept so that it is never computed again.
 pub(crate) struct DhKeyPair {
-    secret: StaticSecret,
+    secret: DhSecret,
     public: DhPublicKey,
 }
 
 impl DhKeyPair {
     pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self::from_secret(StaticSecret::random_from_rng(rng))
+        Self::from_secret(DhSecret::generate(rng))
     }
 
     pub(crate) fn from_secret_bytes(secret: &[u8; 32]) -> Self {
-        Self::from_secret(StaticSecret::from(*secret))
+        Self::from_secret(DhSecret::from_bytes(secret))
     }
 
-    fn from_secret(secret: StaticSecret) -> Self {
+    fn from_secret(secret: DhSecret) -> Self {
         // A clamped multiple of the base point is canonical and never of small order.
-        let public = DhPublicKey(PublicKey::from(&secret).to_bytes());
+        let public = DhPublicKey(PublicKey::from(&secret.scalar()).to_bytes());
         Self { secret, public }
     }
 
@@ -124,14 +125,15 @@ impl DhKeyPair {
     /// A second copy: a signed prekey is a session's first ratchet key and stays a prekey.
     pub(crate) fn duplicate(&self) -> Self {
         Self {
-            secret: self.secret.clone(),
+            secret: DhSecret::from_bytes(self.secret.as_bytes()),
             public: self.public,
         }
     }
 
     /// The shared secret. An all-zero one is an error, here and nowhere else.
     pub(crate) fn diffie_hellman(&self, theirs: &DhPublicKey) -> Result<DhOutput, NonContributory> {
-        let shared = self.secret.diffie_hellman(&PublicKey::from(theirs.0));
+        let theirs = PublicKey::from(theirs.0);
+        let shared = self.secret.scalar().diffie_hellman(&theirs);
         // CHK-07: the peer's key contributed.
         if !shared.was_contributory() {
             return Err(NonContributory);
@@ -146,36 +148,29 @@ impl DhKeyPair {
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let secret = Zeroizing::new(*reader.array()?);
+        let secret = DhSecret::from_bytes(reader.array()?);
         let public = DhPublicKey::from_bytes(reader.array()?)?;
-        Ok(Self {
-            secret: StaticSecret::from(*secret),
-            public,
-        })
+        Ok(Self { secret, public })
     }
 }
 
-/// An X25519 private key whose public key is computed only when it is needed.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct DhSecret([u8; 32]);
+secret! {
+    /// An X25519 private key, by itself where the public key is computed only when it is needed.
+    DhSecret
+}
 
 impl DhSecret {
     pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut secret = Self([0; 32]);
-        rng.fill_bytes(&mut secret.0);
-        secret
-    }
-
-    pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(*bytes)
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        Self(Secret::random(rng))
     }
 
     pub(crate) fn key_pair(&self) -> DhKeyPair {
-        DhKeyPair::from_secret_bytes(&self.0)
+        DhKeyPair::from_secret_bytes(self.as_bytes())
+    }
+
+    /// For one multiplication; wiped after it.
+    fn scalar(&self) -> StaticSecret {
+        StaticSecret::from(*self.as_bytes())
     }
 }
 

@@ -167,7 +167,8 @@ fn account_proof_input(context: &[u8]) -> Vec<u8> {
 /// # Security
 /// Who holds it can start and accept sessions as this device. It does not open messages of existing sessions.
 pub struct IdentityKeyPair {
-    signing: SigningKey,
+    /// Boxed, as all secrets are: see [`Secret`](crate::secret::Secret).
+    signing: Box<SigningKey>,
     dh: DhKeyPair,
     public: IdentityKey,
     certificate: IdentityCertificate,
@@ -189,7 +190,7 @@ impl IdentityKeyPair {
         let certificate =
             IdentityCertificate(signing.sign(&certificate_input(dh.public())).to_bytes());
         Self {
-            signing,
+            signing: Box::new(signing),
             dh,
             public,
             certificate,

@@ -10,31 +10,12 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::dh::DhOutput;
 use crate::labels;
 use crate::post_quantum::PqMessageKey;
+use crate::secret::{Secret, secret};
 
 /// Length of an authentication tag in bytes.
 pub(crate) const TAG_LEN: usize = 16;
 /// Length of an AEAD nonce in bytes.
 pub(crate) const NONCE_LEN: usize = 12;
-
-macro_rules! secret {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Zeroize, ZeroizeOnDrop)]
-        pub(crate) struct $name([u8; 32]);
-
-        impl $name {
-            pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
-                Self(*bytes)
-            }
-
-            pub(crate) fn as_bytes(&self) -> &[u8; 32] {
-                &self.0
-            }
-        }
-    };
-}
-
-pub(crate) use secret;
 
 secret! {
     /// `RK`: ties each Diffie–Hellman step to all before it.
@@ -56,7 +37,7 @@ secret! {
 impl HeaderKey {
     /// A second copy, for a state that is still a candidate.
     pub(crate) fn duplicate(&self) -> Self {
-        Self(self.0)
+        Self::from_bytes(self.as_bytes())
     }
 }
 
@@ -90,11 +71,11 @@ impl RootKey {
     /// `KDF_RK_HE`. (Double Ratchet, “External functions” of header encryption)
     pub(crate) fn step(&self, shared: &DhOutput) -> RootStep {
         // RK', CK, NHK = HKDF(salt = RK, ikm = DH, info)
-        let output = hkdf::<96>(&self.0, shared.as_bytes(), labels::ROOT_STEP);
+        let output = hkdf::<96>(self.as_bytes(), shared.as_bytes(), labels::ROOT_STEP);
         RootStep {
-            root: RootKey(*part(output.as_ref(), 0)),
-            chain: ChainKey(*part(output.as_ref(), 1)),
-            next_header: HeaderKey(*part(output.as_ref(), 2)),
+            root: RootKey::from_bytes(&part(output.as_ref(), 0)),
+            chain: ChainKey::from_bytes(&part(output.as_ref(), 1)),
+            next_header: HeaderKey::from_bytes(&part(output.as_ref(), 2)),
         }
     }
 }
@@ -109,13 +90,13 @@ pub(crate) struct RootStep {
 impl ChainKey {
     /// `KDF_CK`: the seed of this step's message and the next chain key.
     pub(crate) fn step(&self) -> (MessageSeed, Self) {
-        let (seed, next) = chain_step(&self.0);
+        let (seed, next) = chain_step(self.as_bytes());
         (MessageSeed(seed), Self(next))
     }
 }
 
-/// One step of a chain of either ratchet: what is for this step's message, and the next key. Callers wrap both at once.
-pub(crate) fn chain_step(key: &[u8; 32]) -> ([u8; 32], [u8; 32]) {
+/// One step of a chain of either ratchet: what is for this step's message, and the next key.
+pub(crate) fn chain_step(key: &[u8; 32]) -> (Secret<32>, Secret<32>) {
     // mk = HMAC(CK, 0x01), CK' = HMAC(CK, 0x02); the key's schedule is shared.
     let mut block = Zeroizing::new([0; 64]);
     for (to, from) in block.iter_mut().zip(key) {
@@ -126,9 +107,9 @@ pub(crate) fn chain_step(key: &[u8; 32]) -> ([u8; 32], [u8; 32]) {
     let mac = |mut hmac: Hmac<Sha256>, input: u8| {
         hmac.update(&[input]);
         let mut output = hmac.finalize().into_bytes();
-        let bytes: [u8; 32] = output.into();
+        let secret = Secret::from_bytes(&output.0);
         output.zeroize();
-        bytes
+        secret
     };
     (mac(first, 0x01), mac(second, 0x02))
 }
@@ -148,7 +129,11 @@ impl MessageKey {
     /// the two join. (Double Ratchet, “The Triple Ratchet”)
     pub(crate) fn derive(seed: &MessageSeed, post_quantum: &PqMessageKey) -> Self {
         // key || nonce = HKDF(salt = post-quantum key, ikm = seed, info)
-        let output = hkdf::<44>(post_quantum.as_bytes(), &seed.0, labels::MESSAGE_KEY);
+        let output = hkdf::<44>(
+            post_quantum.as_bytes(),
+            seed.as_bytes(),
+            labels::MESSAGE_KEY,
+        );
         let mut nonce = [0; NONCE_LEN];
         for (to, from) in nonce.iter_mut().zip(output.iter().skip(32)) {
             *to = *from;

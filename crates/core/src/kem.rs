@@ -8,6 +8,7 @@ use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::error::KeyError;
+use crate::secret::Secret;
 
 /// Length of an ML-KEM-1024 public key in bytes.
 pub(crate) const KEM_PUBLIC_KEY_LEN: usize = 1568;
@@ -58,33 +59,30 @@ impl KemCiphertext {
 }
 
 /// The seed of an ML-KEM-1024 key pair, 64 bytes.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct KemSeed([u8; KEM_SEED_LEN]);
+pub(crate) struct KemSeed(Secret<KEM_SEED_LEN>);
 
 impl KemSeed {
     pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut seed = Self([0; KEM_SEED_LEN]);
-        rng.fill_bytes(&mut seed.0);
-        seed
+        Self(Secret::random(rng))
     }
 
     pub(crate) fn from_bytes(bytes: &[u8; KEM_SEED_LEN]) -> Self {
-        Self(*bytes)
+        Self(Secret::from_bytes(bytes))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; KEM_SEED_LEN] {
-        &self.0
+        self.0.as_bytes()
     }
 
     pub(crate) fn public_key(&self) -> KemPublicKey {
-        let (private, public) = mlkem1024::generate_key_pair(self.0).into_parts();
+        let (private, public) = mlkem1024::generate_key_pair(*self.as_bytes()).into_parts();
         wipe(private);
         KemPublicKey(public)
     }
 
     /// The public key and the shared secret of `ciphertext`. An altered ciphertext gives an unrelated secret, not an error.
     pub(crate) fn decapsulate(&self, ciphertext: &KemCiphertext) -> (KemPublicKey, KemSecret) {
-        let (private, public) = mlkem1024::generate_key_pair(self.0).into_parts();
+        let (private, public) = mlkem1024::generate_key_pair(*self.as_bytes()).into_parts();
         let secret = mlkem1024::decapsulate(&private, &ciphertext.0);
         wipe(private);
         (KemPublicKey(public), KemSecret(secret))

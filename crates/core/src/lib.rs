@@ -55,6 +55,7 @@ mod pqxdh;
 mod prekeys;
 mod ratchet;
 mod safety_number;
+mod secret;
 mod session;
 mod sessions;
 mod skipped;

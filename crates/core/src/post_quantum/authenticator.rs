@@ -3,12 +3,13 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::Zeroizing;
 
 use super::kem::{FirstPart, KeyHeader, SecondPart};
 use super::secrets::{EpochKey, PqSeed};
 use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
+use crate::secret::Secret;
 use crate::{kdf, labels};
 
 /// Length of a MAC in bytes.
@@ -19,10 +20,9 @@ pub(crate) const MAC_LEN: usize = 32;
 pub(crate) struct NotAuthentic;
 
 /// Two secrets of 32 bytes: one that goes on to the next epoch, one that authenticates in this.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Authenticator {
-    root: [u8; 32],
-    mac: [u8; 32],
+    root: Secret<32>,
+    mac: Secret<32>,
 }
 
 impl Authenticator {
@@ -39,13 +39,13 @@ impl Authenticator {
     pub(crate) fn update(&self, epoch: u64, key: &EpochKey) -> Self {
         // root' || MAC key' = HKDF(salt = root, ikm = epoch key, info = label || be64(epoch))
         let info = [labels::PQ_AUTHENTICATOR, &epoch.to_be_bytes()].concat();
-        Self::from_output(&kdf::hkdf(&self.root, key.as_bytes(), &info))
+        Self::from_output(&kdf::hkdf(self.root.as_bytes(), key.as_bytes(), &info))
     }
 
     fn from_output(output: &[u8; 64]) -> Self {
         Self {
-            root: *kdf::part(output, 0),
-            mac: *kdf::part(output, 1),
+            root: Secret::from_bytes(&kdf::part(output, 0)),
+            mac: Secret::from_bytes(&kdf::part(output, 1)),
         }
     }
 
@@ -61,9 +61,9 @@ impl Authenticator {
     }
 
     fn mac(&self, label: &[u8], epoch: u64, parts: &[&[u8]]) -> Hmac<Sha256> {
-        let mut block = zeroize::Zeroizing::new([0; 64]);
-        for (to, from) in block.iter_mut().zip(self.mac) {
-            *to = from;
+        let mut block = Zeroizing::new([0; 64]);
+        for (to, from) in block.iter_mut().zip(self.mac.as_bytes()) {
+            *to = *from;
         }
         let mut mac = Hmac::<Sha256>::new((&*block).into());
         mac.update(label);
@@ -114,14 +114,14 @@ impl Authenticator {
     pub(crate) const EXPORT_LEN: usize = 64;
 
     pub(crate) fn write(&self, writer: &mut Writer) {
-        writer.bytes(&self.root);
-        writer.bytes(&self.mac);
+        writer.bytes(self.root.as_bytes());
+        writer.bytes(self.mac.as_bytes());
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
-            root: *reader.array()?,
-            mac: *reader.array()?,
+            root: Secret::from_bytes(reader.array()?),
+            mac: Secret::from_bytes(reader.array()?),
         })
     }
 }

@@ -13,6 +13,7 @@ use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::erasure::Chunk;
+use crate::secret::{Secret, secret};
 
 /// Seed of the matrix (32) and hash of the public key (32): all that the first part of a ciphertext needs.
 pub(crate) const KEY_HEADER_LEN: usize = 64;
@@ -33,28 +34,25 @@ pub(crate) type SecondPart = [Chunk; 4];
 pub(crate) struct KeyMismatch;
 
 /// The seed of a key pair.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct KeySeed([u8; KEY_SEED_LEN]);
+pub(crate) struct KeySeed(Secret<KEY_SEED_LEN>);
 
 impl KeySeed {
     pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut seed = Self([0; KEY_SEED_LEN]);
-        rng.fill_bytes(&mut seed.0);
-        seed
+        Self(Secret::random(rng))
     }
 
     pub(crate) fn from_bytes(bytes: &[u8; KEY_SEED_LEN]) -> Self {
-        Self(*bytes)
+        Self(Secret::from_bytes(bytes))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; KEY_SEED_LEN] {
-        &self.0
+        self.0.as_bytes()
     }
 
     /// FIPS 203's decapsulation key: secret vector (1,152), `t` (1,152), matrix seed (32), hash (32), rejection value (32).
     fn expand(&self) -> Zeroizing<[u8; COMPRESSED_KEYPAIR_LEN]> {
         let mut key = Zeroizing::new([0; COMPRESSED_KEYPAIR_LEN]);
-        generate_key_pair_compressed(self.0, &mut key);
+        generate_key_pair_compressed(*self.as_bytes(), &mut key);
         key
     }
 
@@ -85,23 +83,14 @@ impl KeySeed {
     }
 }
 
-/// The randomness of one encapsulation.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct Coin([u8; 32]);
+secret! {
+    /// The randomness of one encapsulation.
+    Coin
+}
 
 impl Coin {
     pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut coin = Self([0; 32]);
-        rng.fill_bytes(&mut coin.0);
-        coin
-    }
-
-    pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(*bytes)
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        Self(Secret::random(rng))
     }
 
     /// First part of the ciphertext, the secret, and what the second part is made from.
@@ -119,7 +108,7 @@ impl Coin {
             clippy::expect_used,
             reason = "the only errors are wrong lengths, and all lengths here are in the types"
         )]
-        let ciphertext = encapsulate1(header, self.0, state.as_mut(), &mut secret.0)
+        let ciphertext = encapsulate1(header, *self.as_bytes(), state.as_mut(), &mut secret.0)
             .expect("lengths are in the types");
         let mut first = Box::new([[0; 32]; 30]);
         first.as_flattened_mut().copy_from_slice(&ciphertext.value);

@@ -1,9 +1,7 @@
 //! Secrets of the post-quantum ratchet, 32 bytes each.
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
-
 use super::kem::KemSecret;
-use crate::kdf::secret;
+use crate::secret::{Secret, secret};
 use crate::{kdf, labels};
 
 secret! {
@@ -24,34 +22,37 @@ secret! {
 }
 
 /// What one epoch of the braid yields.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct EpochKey([u8; 32]);
+pub(crate) struct EpochKey(Secret<32>);
 
 impl EpochKey {
     #[cfg(test)]
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(*bytes)
+        Self(Secret::from_bytes(bytes))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        self.0.as_bytes()
     }
 
     pub(crate) fn new(epoch: u64, secret: &KemSecret) -> Self {
         // epoch key = HKDF(salt = zeros, ikm = shared secret, info = label || be64(epoch))
         let info = [labels::PQ_EPOCH_KEY, &epoch.to_be_bytes()].concat();
-        Self(*kdf::hkdf(&[0; 32], secret.as_bytes(), &info))
+        Self(Secret::from_bytes(&kdf::hkdf(
+            &[0; 32],
+            secret.as_bytes(),
+            &info,
+        )))
     }
 }
 
 impl PqChainKey {
     /// The message's key and the next chain key, as in the Double Ratchet's `KDF_CK`.
     pub(crate) fn step(&self) -> (PqMessageKey, Self) {
-        let (message, next) = kdf::chain_step(&self.0);
+        let (message, next) = kdf::chain_step(self.as_bytes());
         (PqMessageKey(message), Self(next))
     }
 
     pub(crate) fn duplicate(&self) -> Self {
-        Self(self.0)
+        Self::from_bytes(self.as_bytes())
     }
 }

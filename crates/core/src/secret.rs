@@ -1,0 +1,54 @@
+//! Secret bytes that stay where they were made until they are wiped.
+
+use rand_core::CryptoRng;
+use zeroize::Zeroize;
+
+/// `N` secret bytes on the heap, wiped on drop.
+///
+/// Moving one (into a map, out of a vector, from one state to the next) moves a pointer. Bytes that are moved themselves stay behind
+/// in the place they left: a map's node, a vector's spare room, the unused part of an enum; and nothing wipes them there.
+pub(crate) struct Secret<const N: usize>(Box<[u8; N]>);
+
+impl<const N: usize> Secret<N> {
+    pub(crate) fn from_bytes(bytes: &[u8; N]) -> Self {
+        let mut secret = Self(Box::new([0; N]));
+        secret.0.copy_from_slice(bytes);
+        secret
+    }
+
+    pub(crate) fn random(rng: &mut impl CryptoRng) -> Self {
+        let mut secret = Self(Box::new([0; N]));
+        rng.fill_bytes(secret.0.as_mut_slice());
+        secret
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; N] {
+        &self.0
+    }
+}
+
+impl<const N: usize> Drop for Secret<N> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// A newtype of 32 secret bytes.
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub(crate) struct $name($crate::secret::Secret<32>);
+
+        impl $name {
+            pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
+                Self($crate::secret::Secret::from_bytes(bytes))
+            }
+
+            pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+                self.0.as_bytes()
+            }
+        }
+    };
+}
+
+pub(crate) use secret;

@@ -1,0 +1,113 @@
+//! An allocator that never gives memory back and never uses it twice, so that what freed blocks held can still be looked at.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::alloc::System;
+
+/// Most bytes that a process can allocate. Pages cost nothing until they are used.
+const CAPACITY: usize = 2 << 30;
+
+/// All heap blocks of the process, one after the other, zero before their first use.
+///
+/// A block that grows is copied and the old one stays, which is the worst an allocator may do; a block that is freed stays as its
+/// owner left it.
+pub struct Arena {
+    base: AtomicPtr<u8>,
+    used: AtomicUsize,
+}
+
+impl Arena {
+    /// An empty arena, for a `static` with `#[global_allocator]`.
+    #[expect(clippy::new_without_default, reason = "a const fn for a static")]
+    pub const fn new() -> Self {
+        Self {
+            base: AtomicPtr::new(core::ptr::null_mut()),
+            used: AtomicUsize::new(0),
+        }
+    }
+
+    /// How many bytes have been handed out so far: where the next block will be.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::SeqCst)
+    }
+
+    /// Shows the bytes from offset `from` on, in pieces that overlap by `overlap`.
+    pub fn scan(&self, from: usize, overlap: usize, mut look: impl FnMut(&[u8])) {
+        let (base, end) = (self.base(), self.used());
+        let mut piece = [0u8; 1 << 14];
+        let mut at = from;
+        while at < end {
+            let len = piece.len().min(end - at);
+            for (offset, byte) in piece.iter_mut().take(len).enumerate() {
+                // SAFETY: `at + offset < end <= CAPACITY`, and all of that was allocated zeroed and is never given back.
+                // Volatile, as another thread may write to its own blocks at the same time; such bytes are of no interest.
+                #[expect(unsafe_code, reason = "freed memory is what this is about")]
+                unsafe {
+                    *byte = base.add(at + offset).read_volatile();
+                }
+            }
+            look(&piece[..len]);
+            if at + len == end {
+                break;
+            }
+            at += len - overlap;
+        }
+        piece.fill(0);
+    }
+
+    fn base(&self) -> *mut u8 {
+        let base = self.base.load(Ordering::SeqCst);
+        if !base.is_null() {
+            return base;
+        }
+        let Ok(layout) = Layout::from_size_align(CAPACITY, 4096) else {
+            return base;
+        };
+        // SAFETY: the layout's size is not zero.
+        #[expect(unsafe_code, reason = "an allocator")]
+        let fresh = unsafe { System.alloc_zeroed(layout) };
+        match self
+            .base
+            .compare_exchange(base, fresh, Ordering::SeqCst, Ordering::SeqCst)
+        {
+            Ok(_) => fresh,
+            Err(first) => {
+                // SAFETY: allocated above with this layout, and nobody has seen it.
+                #[expect(unsafe_code, reason = "an allocator")]
+                unsafe {
+                    System.dealloc(fresh, layout);
+                }
+                first
+            }
+        }
+    }
+}
+
+// SAFETY: blocks are aligned, within the arena, and never overlap, since `used` only grows; a block that does not fit is refused.
+#[expect(unsafe_code, reason = "an allocator")]
+unsafe impl GlobalAlloc for Arena {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let base = self.base();
+        if base.is_null() {
+            return base;
+        }
+        let mut start = 0;
+        let place = |used: usize| {
+            start = used.checked_next_multiple_of(layout.align())?;
+            start
+                .checked_add(layout.size())
+                .filter(|end| *end <= CAPACITY)
+        };
+        match self
+            .used
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, place)
+        {
+            // SAFETY: `start` is within the arena, which is aligned to a page.
+            Ok(_) => unsafe { base.add(start) },
+            Err(_) => core::ptr::null_mut(),
+        }
+    }
+
+    /// Keeps the block as its owner left it.
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+}

@@ -1,0 +1,48 @@
+//! Identities and prekeys.
+
+use waxseal_core::{IdentityKeyPair, PreKeys};
+use waxseal_leaks::secrets::{Recorder, Secrets};
+
+use super::{HEAP, add_identity, add_prekeys, assert_gone};
+
+#[test]
+fn an_identity_is_gone_after_drop() {
+    let from = HEAP.used();
+    let mut rng = Recorder::new("identity", 1);
+    let identity = Box::new(IdentityKeyPair::generate(&mut rng));
+    let imported = Box::new(IdentityKeyPair::import(&identity.export()).unwrap());
+    assert_eq!(imported.public(), identity.public());
+    let mut secrets = rng.drawn();
+    add_identity(&mut secrets, "a device", &identity);
+    assert!(
+        !secrets.sweep(&HEAP, from).is_empty(),
+        "there while they live"
+    );
+    drop((identity, imported));
+    assert_gone(&secrets, from);
+}
+
+#[test]
+fn prekeys_are_gone_once_spent_replaced_or_dropped() {
+    let from = HEAP.used();
+    let mut rng = Recorder::new("identity", 2);
+    let identity = Box::new(IdentityKeyPair::generate(&mut rng));
+    rng.call("prekeys");
+    let mut prekeys = Box::new(PreKeys::generate(&identity, &mut rng));
+    let mut all = Secrets::new();
+    // Past the most that are kept, so that the oldest give way.
+    for _ in 0..3 {
+        prekeys.replenish(&identity, 90, &mut rng).unwrap();
+        add_prekeys(&mut all, "a device", &prekeys);
+        prekeys.upload(&identity).unwrap();
+        prekeys.rotate(&identity, &mut rng).unwrap();
+        *prekeys = PreKeys::import(&prekeys.export()).unwrap();
+    }
+    all.extend(&rng.drawn());
+    let mut kept = Secrets::new();
+    add_prekeys(&mut kept, "a device", &prekeys);
+    add_identity(&mut kept, "a device", &identity);
+    assert_gone(&all.except(&kept), from);
+    drop((prekeys, identity));
+    assert_gone(&all, from);
+}
