@@ -66,7 +66,11 @@
 mod channel;
 mod client;
 mod error;
+#[cfg(feature = "sqlite")]
+mod labels;
 mod records;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod store;
 
 pub use channel::{SessionChannel, SessionError};
@@ -75,6 +79,8 @@ pub use error::{
     Advice, ConfirmError, OpenAccountError, PeerError, ReceiveError, ReportError, SendError,
     StartError,
 };
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteError, SqliteStore, StoreKey};
 pub use store::{Change, Key, MAX_VALUE_LEN, MemoryStore, Store, Table, Transaction};
 
 pub use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyUpload, SafetyNumber, Scan};

@@ -29,7 +29,8 @@ pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
 ///
 /// # Security
 /// Values hold secrets: a store on disk seals them at rest, each with its key as associated data, so that no value
-/// can be put under another key. Keys name peers and messages: encrypt the whole file if that must not show.
+/// can be put under another key. Keys name peers and messages: hide them as well. `SqliteStore`, with the feature
+/// `sqlite`, does both.
 pub trait Store {
     /// Why the store could not read or write.
     type Error: std::error::Error + Send + Sync + 'static;
@@ -37,8 +38,8 @@ pub trait Store {
     /// Returns the value under `key`, or `None`.
     fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Self::Error>;
 
-    /// Returns at most `limit` values of `table` in key order: the first ones, or those after the key `after`,
-    /// whether or not there is a value under it.
+    /// Returns at most `limit` values of `table`, messages and envelopes by ascending ordinal, others in any order that
+    /// stays: the first ones, or those after `after`, a key of this table, whether or not there is a value under it.
     fn list(
         &self,
         table: &Table,

@@ -1,0 +1,8 @@
+//! Every label with which this crate derives a key. No label is a prefix of another, nor of one of the crates below.
+
+/// HKDF info of the key that seals a store's values.
+pub(crate) const STORE_VALUES: &[u8] = b"waxseal/1/store/values";
+/// HKDF info of the key that hides the names of a store's records.
+pub(crate) const STORE_NAMES: &[u8] = b"waxseal/1/store/names";
+/// HKDF info of what tells whether a key is a store's.
+pub(crate) const STORE_KEY_CHECK: &[u8] = b"waxseal/1/store/key-check";

@@ -1,0 +1,127 @@
+//! Opening a database file: what kind it is, its version, its key.
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::SqliteError;
+use super::seal::{OVERHEAD, Seal, StoreKey};
+use crate::store::MAX_VALUE_LEN;
+
+/// `Waxs` in the header of the file, where tools look for what a SQLite database is.
+pub(super) const APPLICATION_ID: i32 = 0x5761_7873;
+
+/// What brings a database from each version to the next. The number of steps is the version of this crate; a step that
+/// was released never changes.
+pub(super) const MIGRATIONS: &[&str] = &["CREATE TABLE seal (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        salt BLOB NOT NULL,
+        key_check BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE records (
+        scope BLOB NOT NULL,
+        place BLOB NOT NULL,
+        value BLOB NOT NULL,
+        PRIMARY KEY (scope, place)
+    ) STRICT, WITHOUT ROWID;"];
+
+/// Settings of the connection; all but the journal mode, which is the file's.
+const SETTINGS: &str = "
+    PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA synchronous = FULL;
+    PRAGMA fullfsync = ON;
+    PRAGMA secure_delete = ON;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA cell_size_check = ON;
+";
+
+/// Opens a store or makes one of an empty file. Whatever else the file is, it stays as it was.
+pub(super) fn open(
+    mut db: Connection,
+    key: &StoreKey,
+    migrations: &[&str],
+) -> Result<(Connection, Seal), SqliteError> {
+    // Nobody waits for another process: it would hold the file as long as it runs.
+    db.busy_timeout(std::time::Duration::ZERO)?;
+    // Until the key is known to be right, not even a log that a crash left is folded into the file.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log(&db))?;
+    // Whoever wrote the file must not make us run what is in it.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    // SQLite refuses a longer row before it allocates for it.
+    let longest_row = MAX_VALUE_LEN.saturating_add(OVERHEAD).saturating_add(256);
+    let longest_row = i32::try_from(longest_row).unwrap_or(i32::MAX);
+    db.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest_row)?;
+    db.execute_batch(SETTINGS)?;
+
+    let opening = db.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    let seal = create_or_check(&opening, key, migrations)?;
+    opening.commit()?;
+    // Not before the commit: the file says what it is from its first byte on, wherever the log is lost.
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(SqliteError::Failed(
+            "the file system has no write-ahead log".into(),
+        ));
+    }
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok((db, seal))
+}
+
+fn has_log(db: &Connection) -> bool {
+    let log = db.path().map(|path| format!("{path}-wal"));
+    let log = log.and_then(|log| std::fs::metadata(log).ok());
+    log.is_some_and(|log| log.len() > 0)
+}
+
+fn create_or_check(
+    db: &Transaction<'_>,
+    key: &StoreKey,
+    migrations: &[&str],
+) -> Result<Seal, SqliteError> {
+    let number = |sql| db.query_row(sql, [], |row| row.get::<_, i32>(0));
+    let newest = i32::try_from(migrations.len()).unwrap_or(i32::MAX);
+    let version = number("PRAGMA user_version")?;
+    let seal = match number("PRAGMA application_id")? {
+        APPLICATION_ID if version > newest => return Err(SqliteError::Newer { version }),
+        APPLICATION_ID if version > 0 => Some(check_key(db, key)?),
+        0 if version == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0 => None,
+        _ => return Err(SqliteError::NotAStore),
+    };
+    let from = usize::try_from(version).unwrap_or_default();
+    for migration in migrations.iter().skip(from) {
+        db.execute_batch(migration)?;
+    }
+    db.pragma_update(None, "application_id", APPLICATION_ID)?;
+    db.pragma_update(None, "user_version", newest)?;
+    match seal {
+        Some(seal) => Ok(seal),
+        None => make_seal(db, key),
+    }
+}
+
+fn check_key(db: &Transaction<'_>, key: &StoreKey) -> Result<Seal, SqliteError> {
+    let (salt, key_check): (Vec<u8>, Vec<u8>) =
+        db.query_row("SELECT salt, key_check FROM seal", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let salt = salt.first_chunk().ok_or(SqliteError::Damaged)?;
+    let seal = Seal::new(key, salt);
+    if !seal.is_key_of(&key_check) {
+        return Err(SqliteError::WrongKey);
+    }
+    Ok(seal)
+}
+
+fn make_seal(db: &Transaction<'_>, key: &StoreKey) -> Result<Seal, SqliteError> {
+    let mut salt = [0; 32];
+    getrandom::fill(&mut salt).map_err(|error| SqliteError::Failed(Box::new(error)))?;
+    let seal = Seal::new(key, &salt);
+    db.execute(
+        "INSERT INTO seal (one, salt, key_check) VALUES (1, ?1, ?2)",
+        (salt, seal.key_check()),
+    )?;
+    Ok(seal)
+}

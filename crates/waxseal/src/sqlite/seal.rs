@@ -1,0 +1,172 @@
+//! What SQLite gets to see: sealed values under names that say nothing.
+
+use std::fmt;
+
+use chacha20poly1305::aead::AeadInOut;
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use rand_core::CryptoRng;
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::labels;
+use crate::store::{Key, Table};
+
+/// Bytes that sealing adds to a value: nonce and tag.
+pub(super) const OVERHEAD: usize = NONCE_LEN + 16;
+
+const NONCE_LEN: usize = 24;
+
+/// The key of a [`SqliteStore`](super::SqliteStore): 32 random bytes that the application keeps, and not beside the store.
+///
+/// # Security
+/// Keep it where the platform keeps keys (Keychain, Android Keystore, TPM, a secret service). It is no password:
+/// [`StoreKey::generate`] draws it once, for one store. Without it the store is lost.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct StoreKey([u8; 32]);
+
+impl StoreKey {
+    /// Draws a key.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut key = Self([0; 32]);
+        rng.fill_bytes(&mut key.0);
+        key
+    }
+
+    /// The key with these 32 bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes, for where the application keeps them.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0)
+    }
+}
+
+impl fmt::Debug for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreKey").finish_non_exhaustive()
+    }
+}
+
+/// Where a record is: the two columns of its row's key.
+///
+/// Scope, 16 bytes: the MAC of what its neighbours in a [`Table`] share, or of the whole key. Place: what orders it among
+/// them, ordinals in clear so that SQLite can walk them, the MAC of the key where the order means nothing.
+#[derive(PartialEq, Eq)]
+pub(super) struct Location {
+    pub(super) scope: [u8; 16],
+    pub(super) place: Vec<u8>,
+}
+
+/// The keys of one store, derived from the application's and the store's own salt: what one store sealed opens in no
+/// other.
+pub(super) struct Seal {
+    values: XChaCha20Poly1305,
+    names: Hmac<Sha256>,
+    key_check: [u8; 16],
+}
+
+impl Seal {
+    pub(super) fn new(key: &StoreKey, salt: &[u8; 32]) -> Self {
+        // each of 32, 32 and 16 bytes = HKDF(salt, key, label)
+        let derive = Hkdf::<Sha256>::new(Some(salt), &key.0);
+        let mut values = Zeroizing::new([0; 32]);
+        expand(&derive, labels::STORE_VALUES, values.as_mut_slice());
+        let mut names = Zeroizing::new([0; 64]); // one block of the hash: HMAC pads a shorter key with zeros
+        expand(&derive, labels::STORE_NAMES, names.split_at_mut(32).0);
+        let mut key_check = [0; 16];
+        expand(&derive, labels::STORE_KEY_CHECK, &mut key_check);
+        Self {
+            values: XChaCha20Poly1305::new((&*values).into()),
+            names: Hmac::new((&*names).into()),
+            key_check,
+        }
+    }
+
+    /// What a store keeps to recognise its key by. Says nothing of it.
+    pub(super) fn key_check(&self) -> &[u8; 16] {
+        &self.key_check
+    }
+
+    pub(super) fn is_key_of(&self, key_check: &[u8]) -> bool {
+        self.key_check.ct_eq(key_check).into()
+    }
+
+    pub(super) fn locate(&self, key: &Key) -> Location {
+        let (scope, place) = match key {
+            Key::Message { peer, ordinal } => (
+                self.scope(&Table::Messages(peer.clone())),
+                ordinal.to_be_bytes().to_vec(),
+            ),
+            Key::Outbox { ordinal } => (self.scope(&Table::Outbox), ordinal.to_be_bytes().to_vec()),
+            Key::Peer(_) => (self.scope(&Table::Peers), self.name(key).to_vec()),
+            Key::Report { .. } => (self.scope(&Table::Reports), self.name(key).to_vec()),
+            Key::Account
+            | Key::PreKeys
+            | Key::PreKeyUpload
+            | Key::Counters
+            | Key::MessageIndex { .. } => (self.name(key), Vec::new()),
+        };
+        Location { scope, place }
+    }
+
+    /// The scope of the records that a table lists.
+    pub(super) fn scope(&self, table: &Table) -> [u8; 16] {
+        self.mac(&table.prefix())
+    }
+
+    fn name(&self, key: &Key) -> [u8; 16] {
+        self.mac(&key.to_bytes())
+    }
+
+    /// The first 16 bytes of HMAC(names, bytes).
+    pub(super) fn mac(&self, bytes: &[u8]) -> [u8; 16] {
+        let mut mac = self.names.clone();
+        mac.update(bytes);
+        let mac: [u8; 32] = mac.finalize().into_bytes().into();
+        mac.first_chunk().copied().unwrap_or_default()
+    }
+
+    /// nonce 24 || AEAD(values, nonce, scope || place, value)
+    pub(super) fn seal(&self, to: &Location, value: &[u8]) -> Result<Vec<u8>, SealError> {
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).map_err(|_| SealError)?;
+        let mut body = Zeroizing::new(Vec::with_capacity(value.len().saturating_add(OVERHEAD)));
+        body.extend_from_slice(value);
+        self.values
+            .encrypt_in_place((&nonce).into(), &associated_data(to), &mut *body)
+            .map_err(|_| SealError)?;
+        Ok([nonce.as_slice(), &body].concat())
+    }
+
+    /// `None` if the value was not sealed by this store for this place.
+    pub(super) fn open(&self, from: &Location, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, body) = sealed.split_first_chunk::<NONCE_LEN>()?;
+        let mut value = Zeroizing::new(body.to_vec());
+        self.values
+            .decrypt_in_place(nonce.into(), &associated_data(from), &mut *value)
+            .ok()?;
+        Some(value)
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the only error is an output of more than 8,160 bytes"
+)]
+fn expand(derive: &Hkdf<Sha256>, label: &[u8], okm: &mut [u8]) {
+    derive.expand(label, okm).expect("a short output");
+}
+
+/// The system gave no randomness, or a value is longer than the cipher takes.
+#[derive(Debug, thiserror::Error)]
+#[error("a value could not be sealed")]
+pub(super) struct SealError;
+
+fn associated_data(location: &Location) -> Vec<u8> {
+    [location.scope.as_slice(), &location.place].concat()
+}

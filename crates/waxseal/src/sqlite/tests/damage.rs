@@ -1,0 +1,180 @@
+//! Files that were altered, cut off, or cannot grow.
+
+use super::*;
+
+#[test]
+fn a_value_that_was_moved_or_altered_does_not_open() {
+    let here = message("peer-by-name", 0);
+    for sql in [
+        // Moved within its conversation, and from another kind of record.
+        "UPDATE records SET value = (SELECT value FROM records WHERE place = x'0000000000000001')
+         WHERE place = x'0000000000000000'",
+        "UPDATE records SET value = (SELECT value FROM records WHERE place = x'')
+         WHERE place = x'0000000000000000'",
+        "UPDATE records SET value = CAST(value || x'00' AS BLOB) WHERE place = x'0000000000000000'",
+        "UPDATE records SET value = substr(value, 1, length(value) - 1)
+         WHERE place = x'0000000000000000'",
+        "UPDATE records SET value = x'' WHERE place = x'0000000000000000'",
+        "UPDATE records SET value = zeroblob(39) WHERE place = x'0000000000000000'",
+    ] {
+        let folder = Folder::filled();
+        folder.tamper(sql);
+        let store = folder.open();
+        let error = store.get(&here).unwrap_err();
+        assert!(matches!(error, SqliteError::Damaged), "{sql}: {error:?}");
+        let table = Table::Messages(account("peer-by-name"));
+        let error = store.list(&table, None, 1).unwrap_err();
+        assert!(matches!(error, SqliteError::Damaged), "{sql}: {error:?}");
+        assert!(store.get(&message("peer-by-name", 2)).unwrap().is_some());
+    }
+}
+
+#[test]
+fn a_row_that_was_moved_to_another_place_does_not_open() {
+    let folder = Folder::filled();
+    folder
+        .tamper("UPDATE records SET place = x'0000000000000009' WHERE place = x'0000000000000000'");
+    let store = folder.open();
+    assert!(store.get(&message("peer-by-name", 0)).unwrap().is_none());
+    let error = store.get(&message("peer-by-name", 9)).unwrap_err();
+    assert!(matches!(error, SqliteError::Damaged));
+}
+
+#[test]
+fn a_value_of_another_store_with_the_same_key_does_not_open() {
+    let (folder, other) = (Folder::filled(), Folder::filled());
+    // Even under this store's name for it.
+    folder.tamper(&format!(
+        "ATTACH '{}' AS other;
+         UPDATE records SET value = (SELECT value FROM other.records
+         WHERE other.records.place = records.place) WHERE length(place) = 8",
+        other.path().display()
+    ));
+    let error = folder.open().get(&message("peer-by-name", 0)).unwrap_err();
+    assert!(matches!(error, SqliteError::Damaged));
+}
+
+#[test]
+fn a_value_longer_than_any_is_refused_before_it_is_read() {
+    let folder = Folder::filled();
+    folder.tamper(&format!(
+        "UPDATE records SET value = zeroblob({}) WHERE place = x'0000000000000000'",
+        MAX_VALUE_LEN + 1_000
+    ));
+    let store = folder.open();
+    let error = store.get(&message("peer-by-name", 0)).unwrap_err();
+    assert!(matches!(error, SqliteError::Damaged), "{error:?}");
+}
+
+#[test]
+fn the_longest_value_is_kept_and_a_longer_one_is_not() {
+    let folder = Folder::new();
+    let mut store = folder.open();
+    put(&mut store, Key::PreKeys, &vec![1; MAX_VALUE_LEN]);
+    let read = store.get(&Key::PreKeys).unwrap().unwrap();
+    assert_eq!(read.len(), MAX_VALUE_LEN);
+    let mut transaction = Transaction::default();
+    transaction.put(Key::Account, Zeroizing::new(b"goes with it".to_vec()));
+    transaction.put(Key::PreKeys, Zeroizing::new(vec![2; MAX_VALUE_LEN + 1]));
+    let error = store.commit(transaction).unwrap_err();
+    assert!(matches!(error, SqliteError::TooLong { .. }));
+    assert!(store.get(&Key::Account).unwrap().is_none());
+    assert_eq!(store.get(&Key::PreKeys).unwrap().unwrap()[0], 1);
+}
+
+#[test]
+fn a_store_whose_tables_were_altered_is_damaged() {
+    for sql in [
+        "DROP TABLE records",
+        "DROP TABLE seal",
+        "DELETE FROM seal",
+        "UPDATE seal SET salt = x'00'",
+        "ALTER TABLE records RENAME COLUMN value TO other",
+    ] {
+        let folder = Folder::filled();
+        folder.tamper(sql);
+        let opened = SqliteStore::open(folder.path(), &key());
+        let error = opened
+            .and_then(|store| store.get(&Key::Account))
+            .unwrap_err();
+        assert!(matches!(error, SqliteError::Damaged), "{sql}: {error:?}");
+    }
+}
+
+#[test]
+fn triggers_that_somebody_put_into_the_file_do_not_run() {
+    let folder = Folder::filled();
+    folder.tamper("CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM records; END");
+    put(&mut folder.open(), Key::Counters, b"1");
+    assert!(is_filled(&folder.open()));
+}
+
+#[test]
+fn bytes_altered_anywhere_in_the_file_never_show_another_value() {
+    let folder = Folder::filled();
+    let bytes = fs::read(folder.path()).unwrap();
+    let mut refused = 0;
+    for at in (0..bytes.len()).step_by(101) {
+        let mut altered = bytes.clone();
+        altered[at] ^= 0x55;
+        fs::write(folder.path(), &altered).unwrap();
+        let Ok(store) = SqliteStore::open(folder.path(), &key()) else {
+            refused += 1;
+            continue;
+        };
+        match store.get(&message("peer-by-name", 1)) {
+            Ok(Some(value)) => assert_eq!(value.as_slice(), b"what was said"),
+            Ok(None) | Err(_) => refused += 1,
+        }
+        let table = Table::Messages(account("peer-by-name"));
+        for value in store.list(&table, None, 99).unwrap_or_default() {
+            assert_eq!(value.as_slice(), b"what was said");
+        }
+    }
+    assert!(refused > 3, "{refused}");
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_refused_or_read_right() {
+    let folder = Folder::filled();
+    let bytes = fs::read(folder.path()).unwrap();
+    for len in (1..bytes.len()).step_by(1_021) {
+        fs::write(folder.path(), &bytes[..len]).unwrap();
+        let Ok(store) = SqliteStore::open(folder.path(), &key()) else {
+            continue;
+        };
+        if let Ok(Some(value)) = store.get(&message("peer-by-name", 1)) {
+            assert_eq!(value.as_slice(), b"what was said");
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_fails_the_commit_and_nothing_else() {
+    let folder = Folder::filled();
+    let mut store = folder.open();
+    let pages: i64 = store
+        .db
+        .query_row("PRAGMA page_count", [], |row| row.get(0))
+        .unwrap();
+    let limit = |store: &SqliteStore, pages: i64| {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        store
+            .db
+            .query_row(&sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    limit(&store, pages + 2);
+    let mut transaction = Transaction::default();
+    transaction.delete(message("peer-by-name", 0));
+    transaction.put(Key::PreKeys, Zeroizing::new(vec![1; 100_000]));
+    let error = store.commit(transaction).unwrap_err();
+    assert!(matches!(error, SqliteError::Failed(_)), "{error:?}");
+    assert!(is_filled(&store));
+    assert!(store.get(&Key::PreKeys).unwrap().is_none());
+    put(&mut store, Key::Counters, b"small");
+    limit(&store, 1_000);
+    put(&mut store, Key::PreKeys, &[1; 100_000]);
+    drop(store);
+    assert!(is_filled(&folder.open()));
+}
