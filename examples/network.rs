@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use waxseal::{Client, FrankingTag, MemoryStore, Received, Timestamp};
+use waxseal::{Client, FrankingTag, Received, Store, Timestamp};
 
 use crate::provider::Provider;
 
@@ -59,8 +59,8 @@ pub struct Counts {
 }
 
 /// The clients, the provider between them, and what is on its way.
-pub struct Network {
-    pub clients: Vec<Client<MemoryStore>>,
+pub struct Network<S> {
+    pub clients: Vec<Client<S>>,
     pub provider: Provider,
     pub flights: Vec<Flight>,
     pub counts: Counts,
@@ -71,13 +71,8 @@ pub struct Network {
     last_sequence: HashMap<(usize, usize), u64>,
 }
 
-impl Network {
-    pub fn new(
-        clients: Vec<Client<MemoryStore>>,
-        provider: Provider,
-        start: Timestamp,
-        seed: u64,
-    ) -> Self {
+impl<S: Store> Network<S> {
+    pub fn new(clients: Vec<Client<S>>, provider: Provider, start: Timestamp, seed: u64) -> Self {
         Self {
             clients,
             provider,

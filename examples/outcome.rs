@@ -19,6 +19,8 @@ pub struct Outcome {
     pub dh_ratchet_steps: u64,
     pub pq_epochs: u64,
     pub seconds: f64,
+    /// Bytes of all clients' stores, where they are files.
+    pub store_bytes: Option<u64>,
 }
 
 impl Outcome {
@@ -35,7 +37,7 @@ impl Outcome {
     /// As one JSON object, or as a table.
     pub fn print(&self, json: bool) {
         if json {
-            let object = serde_json::json!({
+            let mut object = serde_json::json!({
                 "messages": self.messages,
                 "delivered": self.delivered,
                 "duplicates_ignored": self.duplicates_ignored,
@@ -50,6 +52,9 @@ impl Outcome {
                 "pq_epochs": self.pq_epochs,
                 "seconds": self.seconds,
             });
+            if let Some(bytes) = self.store_bytes {
+                object["store_bytes"] = bytes.into();
+            }
             println!("{object}");
             return;
         }
@@ -69,6 +74,9 @@ impl Outcome {
         ];
         for (what, count) in rows {
             println!("{what:<24}{count:>12}");
+        }
+        if let Some(bytes) = self.store_bytes {
+            println!("{:<24}{bytes:>12}", "bytes of stores");
         }
         println!("{:<24}{:>12.2}", "seconds", self.seconds);
         println!(

@@ -1,6 +1,6 @@
 //! Sends every line of a file through a faulty network, reports the ones labelled `spam`, and tries to forge reports.
 //!
-//! `cargo run --release --example replay -- [FILE] [--seed N] [--json]`
+//! `cargo run --release --example replay -- [FILE] [--seed N] [--store FOLDER] [--json]`
 
 mod forge;
 mod network;
@@ -9,7 +9,7 @@ mod outcome;
 mod provider;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -22,7 +22,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use waxseal::{
     AccountId, Client, Content, DeviceId, Disclosure, Evidence, FrankingTag, MemoryStore, Reason,
-    Sender, Timestamp,
+    Sender, SqliteStore, Store, StoreKey, Timestamp,
 };
 use waxseal_reporting::{AcceptanceKey, AcceptedReport, ModerationKeyPair, VerifiedReport, review};
 
@@ -45,6 +45,9 @@ struct Arguments {
     /// Seed of the network's faults and of everything else that is random here.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Keep the clients' state in files of this folder, which has none yet, instead of in memory.
+    #[arg(long, value_name = "FOLDER")]
+    store: Option<PathBuf>,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
@@ -52,7 +55,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match lines(&arguments).and_then(|lines| replay(&lines, &arguments)) {
+    match lines(&arguments).and_then(|lines| run(&lines, &arguments)) {
         Ok(outcome) => {
             outcome.print(arguments.json);
             if outcome.holds() {
@@ -97,11 +100,34 @@ fn lines(arguments: &Arguments) -> Result<Vec<Line>, String> {
         .collect()
 }
 
-fn replay(lines: &[Line], arguments: &Arguments) -> Result<Outcome, String> {
+fn run(lines: &[Line], arguments: &Arguments) -> Result<Outcome, String> {
+    let Some(folder) = &arguments.store else {
+        return replay(lines, arguments.seed, |_| Ok(MemoryStore::new()));
+    };
+    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    let key = StoreKey::generate(&mut rand::rng());
+    let mut outcome = replay(lines, arguments.seed, |name| {
+        SqliteStore::open(folder.join(name), &key).map_err(|error| error.to_string())
+    })?;
+    outcome.store_bytes = Some(bytes_in(folder).map_err(|error| error.to_string())?);
+    Ok(outcome)
+}
+
+fn bytes_in(folder: &Path) -> std::io::Result<u64> {
+    std::fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.metadata()?.len()))
+        .sum()
+}
+
+fn replay<S: Store>(
+    lines: &[Line],
+    seed: u64,
+    store: impl FnMut(&str) -> Result<S, String>,
+) -> Result<Outcome, String> {
     let started = Instant::now();
     let start = Timestamp(1_760_000_000_000);
-    let rng = &mut ChaCha20Rng::seed_from_u64(arguments.seed);
-    let mut network = people(start, rng, arguments.seed)?;
+    let rng = &mut ChaCha20Rng::seed_from_u64(seed);
+    let mut network = people(start, rng, seed, store)?;
 
     let progress = ProgressBar::new(lines.len() as u64); // draws on a terminal only
     let style = ProgressStyle::with_template("{msg:<10} {wide_bar} {pos}/{len}")
@@ -161,7 +187,12 @@ fn replay(lines: &[Line], arguments: &Arguments) -> Result<Outcome, String> {
 }
 
 /// Registers a recipient (number 0) and the senders with one provider.
-fn people(start: Timestamp, rng: &mut ChaCha20Rng, seed: u64) -> Result<Network, String> {
+fn people<S: Store>(
+    start: Timestamp,
+    rng: &mut ChaCha20Rng,
+    seed: u64,
+    mut store: impl FnMut(&str) -> Result<S, String>,
+) -> Result<Network<S>, String> {
     let mut provider = Provider::new(start, rng);
     let mut clients = Vec::new();
     for number in 0..=SENDERS {
@@ -175,7 +206,7 @@ fn people(start: Timestamp, rng: &mut ChaCha20Rng, seed: u64) -> Result<Network,
             DeviceId(1),
         );
         let delivery_key = provider.register(&me, rng);
-        let mut client = Client::create(MemoryStore::new(), me, delivery_key, rng)
+        let mut client = Client::create(store(&name)?, me, delivery_key, rng)
             .map_err(|error| error.to_string())?;
         let upload = client
             .publish_prekeys(0, rng)
@@ -187,7 +218,7 @@ fn people(start: Timestamp, rng: &mut ChaCha20Rng, seed: u64) -> Result<Network,
 }
 
 /// Diffie–Hellman steps and post-quantum epochs, of all clients together.
-fn ratchet_steps(network: &Network) -> Result<(u64, u64), String> {
+fn ratchet_steps<S: Store>(network: &Network<S>) -> Result<(u64, u64), String> {
     let (recipient, senders) = network.clients.split_first().ok_or("nobody is there")?;
     let (mut steps, mut epochs) = (0, 0);
     for sender in senders {
@@ -214,9 +245,9 @@ struct Desk {
 
 impl Desk {
     /// Reports one message with a line of context, verifies the report, then tries forged ones.
-    fn report(
+    fn report<S: Store>(
         &mut self,
-        network: &mut Network,
+        network: &mut Network<S>,
         index: usize,
         text: &str,
         rng: &mut ChaCha20Rng,
@@ -304,8 +335,8 @@ impl Desk {
     }
 }
 
-fn evidence(
-    client: &Client<MemoryStore>,
+fn evidence<S: Store>(
+    client: &Client<S>,
     peer: &AccountId,
     id: &FrankingTag,
 ) -> Result<Evidence, String> {
