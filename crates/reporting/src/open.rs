@@ -99,7 +99,7 @@ fn decrypt<C: Channel>(
 }
 
 /// What the recipient checks of a plaintext before anybody sees it.
-fn check(
+pub(crate) fn check(
     plaintext: Zeroizing<Vec<u8>>,
     tag: &FrankingTag,
     conversation: &ConversationId,

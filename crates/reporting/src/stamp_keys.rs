@@ -352,4 +352,13 @@ const _: () = assert!(
 );
 
 #[cfg(test)]
+impl StampKeys {
+    /// Root and key of an epoch, for the vectors.
+    pub(crate) fn root_and_key(&self, epoch: u32) -> ([u8; 32], [u8; 32]) {
+        let root = (self.oldest_epoch..epoch).fold(self.root.clone(), |root, e| root.next(e));
+        (root.0, root.epoch_key(epoch, &self.region).0)
+    }
+}
+
+#[cfg(test)]
 mod tests;

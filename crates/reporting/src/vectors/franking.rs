@@ -1,0 +1,307 @@
+//! `franking.json`: commitments, and payloads as a recipient opens them.
+
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::franking::{Commitment, FrankingKey};
+use crate::parts::{Franked, Parts, encode_parts};
+use crate::test_world::account;
+use crate::{open, padding};
+
+pub(super) fn commit(input: Input<'_>) -> Outcome {
+    let parts: Vec<_> = input.list("parts").iter().map(|part| part.bytes()).collect();
+    let encoded = encode_parts(parts.iter().map(Vec::as_slice));
+    let key = FrankingKey::from_bytes(input.get("franking_key").array());
+    let commitment = Commitment::new(&key, &Parts::parse(&encoded).unwrap());
+    Ok(json!({
+        "root_key": hex(*commitment.root_key),
+        "part_keys": commitment.parts.iter().map(|(key, _)| hex(**key)).collect::<Vec<_>>(),
+        "part_commitments": commitment.parts.iter().map(|(_, c)| hex(c)).collect::<Vec<_>>(),
+        "franking_tag": hex(commitment.tag().as_bytes()),
+        "plaintext": hex(&*Franked::new(&key, &encoded).padded()),
+    }))
+}
+
+pub(super) fn header_json(header: &PayloadHeader) -> Value {
+    json!({
+        "conversation": hex(header.conversation.as_bytes()),
+        "sequence": header.sequence,
+        "sent_ms": header.sent_at.0,
+        "forwards": header.forward_count,
+        "expires_after_secs": header.expires_after_secs,
+        "last_seen": header.last_seen.map(|tag| hex(tag.as_bytes())),
+        "reply_to": header.reply_to.map(|tag| hex(tag.as_bytes())),
+    })
+}
+
+fn content_json(content: &Content) -> Value {
+    match content {
+        Content::Text(text) => json!({ "kind": "text", "text": text }),
+        Content::Edit { of, text } => {
+            json!({ "kind": "edit", "of": hex(of.as_bytes()), "text": text })
+        }
+        Content::Deletion { of } => json!({ "kind": "deletion", "of": hex(of.as_bytes()) }),
+        Content::Reaction { to, reaction } => {
+            json!({ "kind": "reaction", "to": hex(to.as_bytes()), "reaction": reaction })
+        }
+        Content::Application { kind, body } => {
+            json!({ "kind": "application", "type": kind, "body": hex(body) })
+        }
+    }
+}
+
+fn attachment_json(attachment: &Attachment) -> Value {
+    json!({
+        "size": attachment.size_bytes(),
+        "ciphertext_digest": hex(attachment.ciphertext_digest()),
+        "plaintext_digest": hex(attachment.plaintext_digest()),
+        "key": hex(attachment.key().as_bytes()),
+        "media_type": attachment.media_type(),
+        "location": attachment.location(),
+    })
+}
+
+pub(super) fn open_payload(input: Input<'_>) -> Outcome {
+    let plaintext = Zeroizing::new(input.get("plaintext").bytes());
+    let conversation = ConversationId::from_bytes(input.get("conversation").array());
+    let (parsed, franked) =
+        open::check(plaintext, &tag_of(input), &conversation).map_err(refused)?;
+    Ok(json!({
+        "franking_key": hex(&franked.as_bytes()[..32]),
+        "header": header_json(&parsed.header),
+        "content": content_json(&parsed.content),
+        "attachments": parsed.attachments.iter().map(attachment_json).collect::<Vec<_>>(),
+    }))
+}
+
+const FRANKING_KEY: [u8; 32] = [0x4b; 32];
+
+fn conversation() -> ConversationId {
+    ConversationId::direct(&account("alice"), &account("bob"))
+}
+
+/// A payload's parts.
+pub(super) fn parts(content: Content, attachments: Vec<Attachment>) -> Vec<Vec<u8>> {
+    let mut header = PayloadHeader::new(conversation(), 3, Timestamp(NOON.0 - 250));
+    if !attachments.is_empty() {
+        header.last_seen = Some(FrankingTag::from_bytes([0x5e; 32]));
+        header.reply_to = Some(FrankingTag::from_bytes([0x7e; 32]));
+        header.forward_count = 2;
+        header.expires_after_secs = 86_400;
+    }
+    let payload = Payload::with_attachments(header, content, attachments).unwrap();
+    let parts = Parts::parse(payload.encoded_parts()).unwrap();
+    parts.iter().map(<[u8]>::to_vec).collect()
+}
+
+pub(super) fn text(text: &str) -> Vec<Vec<u8>> {
+    parts(Content::Text(text.to_owned()), vec![])
+}
+
+fn attachment() -> Attachment {
+    let key = AttachmentKey::from_bytes([0x6b; 32]);
+    Attachment::new("image/png", b"picture", b"cipher", key, "blob/1").unwrap()
+}
+
+/// The input of `open_payload` for these parts, whatever they are, under the tag that commits to them.
+fn committed(parts: &[Vec<u8>]) -> Value {
+    let key = FrankingKey::from_bytes(FRANKING_KEY);
+    let encoded = encode_parts(parts.iter().map(Vec::as_slice));
+    sealed(&[key.as_bytes().as_slice(), &encoded].concat())
+}
+
+/// The same for unpadded bytes, which may not be parts at all; the tag is then of none.
+fn sealed(unpadded: &[u8]) -> Value {
+    let franked = Franked::from_bytes(unpadded.to_vec().into());
+    let tag = franked.map_or([0x54; 32], |franked| *franked.tag().as_bytes());
+    let mut plaintext = unpadded.to_vec();
+    padding::pad(&mut plaintext);
+    json!({
+        "plaintext": hex(plaintext), "franking_tag": hex(tag),
+        "conversation": hex(conversation().as_bytes()),
+    })
+}
+
+#[test]
+fn franking() {
+    let mut file = Vectors::new(
+        FOLDER,
+        "franking.json",
+        "Commitments to a payload's parts, the padded plaintext, and what a recipient makes of a plaintext. SPEC.md, “Payload”, “Derivations”.",
+        "franking key 32 x 4b; tags, keys and digests are single bytes repeated or the SHA-256 of short texts",
+        run,
+    );
+    passing(&mut file);
+    padding_and_parts(&mut file);
+    commitments(&mut file);
+    contents(&mut file);
+    attachments(&mut file);
+    file.finish();
+}
+
+fn passing(file: &mut Vectors) {
+    let tag = |byte| FrankingTag::from_bytes([byte; 32]);
+    let cases = [
+        ("text", "text of two parts", text("Hello, world")),
+        ("attachment", "empty caption, every field of the header, one attachment",
+            parts(Content::Text(String::new()), vec![attachment()])),
+        ("padme", "text past 1,024 bytes: padded to the next Padmé length", text(&"long ".repeat(400))),
+        ("full-block", "padded to 192 bytes exactly: one byte of padding", text(&"x".repeat(95))),
+        ("edit", "an edit, text in UTF-8", parts(Content::Edit { of: tag(0x21), text: "naïve ☂".into() }, vec![])),
+        ("deletion", "a deletion", parts(Content::Deletion { of: tag(0x22) }, vec![])),
+        ("reaction", "a reaction of 64 bytes, the most", parts(Content::Reaction { to: tag(0x23), reaction: "x".repeat(64) }, vec![])),
+        ("application", "an application's own content", parts(Content::Application { kind: "text/x-poll".into(), body: vec![0, 1, 2] }, vec![])),
+    ];
+    for (id, comment, parts) in cases {
+        let hexes: Vec<_> = parts.iter().map(hex).collect();
+        let input = json!({ "franking_key": hex(FRANKING_KEY), "parts": hexes });
+        let out = file.passes(&format!("commit-{id}"), comment, "commit", input);
+        let input = json!({
+            "plaintext": out["plaintext"], "franking_tag": out["franking_tag"],
+            "conversation": hex(conversation().as_bytes()),
+        });
+        file.passes(&format!("open-{id}"), comment, "open_payload", input);
+    }
+    let most = [text("").remove(0), [&[1], vec![b'x'; 65_472].as_slice()].concat()];
+    let most = committed(&most);
+    file.passes("open-longest", "parts of 65,536 bytes with their count and lengths, the most", "open_payload", most);
+}
+
+fn padding_and_parts(file: &mut Vectors) {
+    let good = committed(&text("Hello, world"));
+    let mut fails = |id: &str, comment: &str, input: Value, check| {
+        file.fails(id, comment, "open_payload", input, check);
+    };
+    fails("padding-block-more", "64 zeros too many behind the padding", changed(&good, "plaintext", |p| p.extend([0; 64])), 56);
+    fails("padding-block-less", "the last zero is missing", changed(&good, "plaintext", |p| { p.pop(); }), 56);
+    fails("padding-mark-81", "the padding begins with 81 instead of 80", flip_mark(&good, 0x01), 56);
+    fails("padding-mark-gone", "there is no 80", flip_mark(&good, 0x80), 56);
+    fails("padding-not-zero", "the last byte of the padding is 01", flipped(&good, "plaintext", -1, 1), 56);
+    fails("plaintext-empty", "no bytes at all", with(&good, "plaintext", ""), 56);
+    fails("plaintext-zeros", "64 zeros", with(&good, "plaintext", hex([0; 64])), 56);
+    let long = committed(&text(&"long ".repeat(400)));
+    fails("padding-not-padme", "padded to a multiple of 64 above 1,024 bytes where Padmé goes further",
+        changed(&long, "plaintext", |p| { let at = p.iter().rposition(|b| *b != 0).unwrap() + 1; p.truncate(at.next_multiple_of(64)); }), 56);
+
+    let key = FRANKING_KEY.as_slice();
+    let raw = |parts: &[u8]| sealed(&[key, parts].concat());
+    let encoded = encode_parts(text("Hello, world").iter().map(Vec::as_slice));
+    fails("parts-count-zero", "a count of 0 parts and nothing behind", raw(&[0]), 57);
+    fails("parts-count-one", "one part: no content", committed(&text("")[..1]), 57);
+    fails("parts-count-33", "33 parts, one past the most", committed(&[text("").as_slice(), &vec![vec![]; 31]].concat()), 57);
+    fails("parts-count-more", "the count says 3 and there are 2", raw(&[&[3], &encoded[1..]].concat()), 57);
+    fails("parts-trailing", "a byte behind the last part", raw(&[encoded.as_slice(), &[1]].concat()), 57);
+    fails("parts-cut", "the last byte of the last part is missing", raw(&encoded[..encoded.len() - 1]), 57);
+    fails("parts-length-huge", "a length of ffffffff", raw(&[2, 0xff, 0xff, 0xff, 0xff]), 57);
+    fails("parts-key-cut", "31 bytes: not even a franking key", sealed(&[0x4b; 31]), 57);
+    let past = [text("").remove(0), [&[1], vec![b'x'; 65_473].as_slice()].concat()];
+    fails("parts-too-long", "parts of 65,537 bytes, one past the most", committed(&past), 57);
+}
+
+/// Changes the byte that the padding begins with.
+fn flip_mark(input: &Value, mask: u8) -> Value {
+    changed(input, "plaintext", |plaintext| {
+        let at = plaintext.iter().rposition(|byte| *byte != 0).unwrap();
+        plaintext[at] ^= mask;
+    })
+}
+
+fn commitments(file: &mut Vectors) {
+    let good = committed(&text("Hello, world"));
+    let mut fails = |id: &str, comment: &str, input: Value, check| {
+        file.fails(id, comment, "open_payload", input, check);
+    };
+    fails("tag-first-bit", "the first bit of the tag", flipped(&good, "franking_tag", 0, 0x80), 61);
+    fails("tag-last-bit", "the last bit of the tag", flipped(&good, "franking_tag", -1, 1), 61);
+    fails("tag-zeros", "a tag of zeros", with(&good, "franking_tag", hex([0; 32])), 61);
+    fails("key-bit", "one bit of the franking key", flipped(&good, "plaintext", 0, 1), 61);
+    fails("header-bit", "one bit of the sequence number", flipped(&good, "plaintext", 77, 1), 61);
+    fails("text-bit", "one bit of the text", flipped(&good, "plaintext", 100, 1), 61);
+    let other = committed(&text("Hello, World"));
+    fails("tag-of-another-text", "the tag of a text with another capital", with(&good, "franking_tag", other["franking_tag"].clone()), 61);
+    let two = parts(Content::Text("x".into()), vec![attachment(), {
+        let key = AttachmentKey::from_bytes([0x6c; 32]);
+        Attachment::new("image/png", b"another", b"cipher", key, "blob/2").unwrap()
+    }]);
+    let swapped = [two[0].clone(), two[1].clone(), two[3].clone(), two[2].clone()];
+    fails("attachments-swapped", "two attachments in the other order, under the tag of the right one",
+        with(&committed(&swapped), "franking_tag", committed(&two)["franking_tag"].clone()), 61);
+    fails("attachment-dropped", "an attachment left out, under the tag that has it",
+        with(&committed(&two[..3]), "franking_tag", committed(&two)["franking_tag"].clone()), 61);
+    fails("another-conversation", "opened in another conversation than it was written for",
+        with(&good, "conversation", hex(ConversationId::group(b"chess club").as_bytes())), 62);
+    let mut moved = text("Hello, world");
+    moved[0][1] ^= 1;
+    fails("written-for-another", "one bit of the conversation in the header, committed to", committed(&moved), 62);
+}
+
+/// Parts with a first or second one of one's own, committed to.
+fn with_part(at: usize, part: Vec<u8>) -> Value {
+    let mut parts = text("");
+    parts[at] = part;
+    committed(&parts)
+}
+
+fn contents(file: &mut Vectors) {
+    let header = text("").remove(0);
+    let mut fails = |id: &str, comment: &str, input: Value, check| {
+        file.fails(id, comment, "open_payload", input, check);
+    };
+    fails("header-empty", "a header of no bytes", with_part(0, vec![]), 58);
+    fails("header-cut", "a header of 53 bytes", with_part(0, header[..53].to_vec()), 58);
+    fails("header-extended", "a byte behind the header", with_part(0, [header.as_slice(), &[0]].concat()), 58);
+    fails("header-flag-unknown", "bit 2 of the flags", with_part(0, [&[4], &header[1..]].concat()), 58);
+    fails("header-flag-without-tag", "the flag of last_seen, and no tag", with_part(0, [&[1], &header[1..]].concat()), 58);
+    fails("header-tag-without-flag", "a tag behind the header without its flag", with_part(0, [header.as_slice(), &[0x5e; 32]].concat()), 58);
+
+    let tag = [0x21; 32];
+    let edit = |text: &[u8]| [&[2], tag.as_slice(), text].concat();
+    let reaction = |text: &[u8]| [&[4], tag.as_slice(), text].concat();
+    let application = |kind: &[u8]| [&[5, u8::try_from(kind.len()).unwrap()], kind, b"body"].concat();
+    let cases = [
+        ("content-empty", "content of no bytes", vec![]),
+        ("content-kind-0", "a content of kind 0", vec![0]),
+        ("content-kind-6", "a content of kind 6, one past the last", vec![6]),
+        ("text-not-utf8", "text that is not UTF-8", vec![1, 0xff]),
+        ("text-surrogate", "a surrogate in the text", vec![1, 0xed, 0xa0, 0x80]),
+        ("edit-tag-cut", "an edit with 31 bytes of tag", edit(b"")[..32].to_vec()),
+        ("edit-not-utf8", "an edit whose text is not UTF-8", edit(&[0xc0, 0x80])),
+        ("deletion-cut", "a deletion with 31 bytes of tag", [&[3], &tag[1..]].concat()),
+        ("deletion-extended", "a byte behind a deletion", [&[3], tag.as_slice(), &[0]].concat()),
+        ("reaction-65", "a reaction of 65 bytes, one past the most", reaction(&[b'x'; 65])),
+        ("reaction-not-utf8", "a reaction that is not UTF-8", reaction(&[0x80])),
+        ("application-kind-empty", "an application's content without a kind", application(b"")),
+        ("application-kind-129", "a kind of 129 bytes, one past the most", application(&[b'k'; 129])),
+        ("application-kind-space", "a kind with a space", application(b"a b")),
+        ("application-kind-cut", "a kind that is shorter than its length says", vec![5, 9, b'k']),
+    ];
+    for (id, comment, part) in cases {
+        fails(id, comment, with_part(1, part), 59);
+    }
+}
+
+fn attachments(file: &mut Vectors) {
+    let good = attachment().encode().to_vec();
+    let (fixed, media, location) = (&good[..104], &good[105..114], &good[116..]);
+    let join = |media: &[u8], location: &[u8]| {
+        let lens = (u8::try_from(media.len()).unwrap(), u16::try_from(location.len()).unwrap());
+        [fixed, &[lens.0], media, &lens.1.to_be_bytes(), location].concat()
+    };
+    assert_eq!(join(media, location), good);
+    let cases = [
+        ("attachment-cut", "the last byte of the location is missing", good[..good.len() - 1].to_vec()),
+        ("attachment-extended", "a byte behind the attachment", [good.as_slice(), &[0]].concat()),
+        ("attachment-fixed-cut", "cut within the key", good[..100].to_vec()),
+        ("attachment-media-128", "a media type of 128 bytes, one past the most", join(&[b'm'; 128], location)),
+        ("attachment-location-2049", "a location of 2,049 bytes, one past the most", join(media, &[b'l'; 2_049])),
+        ("attachment-media-control", "a line feed in the media type", join(b"image\npng", location)),
+        ("attachment-location-not-ascii", "a location that is not ASCII", join(media, "blob/é".as_bytes())),
+    ];
+    let at_the_limits = join(&[b'm'; 127], &[b'l'; 2_048]);
+    let with_attachment = |part: Vec<u8>| committed(&[text("").as_slice(), &[part]].concat());
+    file.passes("attachment-longest", "media type and location of their most", "open_payload", with_attachment(at_the_limits));
+    file.passes("attachment-bare", "media type and location may be empty", "open_payload", with_attachment(join(b"", b"")));
+    for (id, comment, part) in cases {
+        file.fails(id, comment, "open_payload", with_attachment(part), 60);
+    }
+}

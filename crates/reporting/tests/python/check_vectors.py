@@ -1,0 +1,757 @@
+"""Checks ../vectors with an implementation of its own, written from SPEC.md alone.
+
+    pip install cryptography && python3 check_vectors.py
+
+Needs `cryptography` (pyca) and nothing else. Sealing to the moderation key (HPKE with X-Wing) is left out, which pyca does
+not have: the operations of OTHERS are counted as skipped. Each function that is named after an operation takes the "input" of a
+vector and returns what SPEC.md says must come out, or raises Refused with the number of the check that it breaks.
+"""
+
+import hashlib
+import json
+import re
+import struct
+import sys
+import unicodedata
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+VECTORS = Path(__file__).parent.parent / "vectors"
+OTHERS = {"moderation_key_pair", "moderation_public_key", "unseal"}
+
+DAY_MS = 86_400_000
+MAX_PAYLOAD, MAX_PLAINTEXT, MAX_CIPHERTEXT = 65_536, 67_584, 75_776
+MAX_WIRE = {"Envelope": 75_840, "Delivery": 76_217, "Receipt": 441, "Report": 2_075_981}
+MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_702, 2_076_030, 102
+MAX_CLOCK_SKEW_MS = 300_000
+MAX_EPOCHS_KEPT = 400
+
+
+class Refused(Exception):
+    """What SPEC.md refuses, by the number of the check."""
+
+
+def require(condition, check):
+    if not condition:
+        raise Refused(f"CHK-{check}")
+
+
+# ---------------------------------------------------------------------------------------------- notation
+
+
+def be16(number):
+    return struct.pack(">H", number)
+
+
+def be32(number):
+    return struct.pack(">I", number)
+
+
+def be64(number):
+    return struct.pack(">Q", number)
+
+
+def short(data):
+    return bytes([len(data)]) + data
+
+
+def medium(data):
+    return be16(len(data)) + data
+
+
+def long(data):
+    return be32(len(data)) + data
+
+
+def HMAC(key, message):
+    mac = hmac.HMAC(key, hashes.SHA256())
+    mac.update(message)
+    return mac.finalize()
+
+
+def mac_is(key, message, expected, check):
+    mac = hmac.HMAC(key, hashes.SHA256())
+    mac.update(message)
+    try:
+        mac.verify(expected)
+    except InvalidSignature:
+        raise Refused(f"CHK-{check}") from None
+
+
+def SHA256(data):
+    return hashlib.sha256(data).digest()
+
+
+def expand(key, info):
+    return HKDFExpand(algorithm=hashes.SHA256(), length=32, info=info).derive(key)
+
+
+class Reader:
+    """Takes fields from the front; what is not there breaks `check`."""
+
+    def __init__(self, data, check):
+        self.data, self.check = data, check
+
+    def take(self, length):
+        require(len(self.data) >= length, self.check)
+        taken, self.data = self.data[:length], self.data[length:]
+        return taken
+
+    def number(self, length):
+        return int.from_bytes(self.take(length), "big")
+
+    def prefixed(self, length_of_length):
+        return self.take(self.number(length_of_length))
+
+    def finish(self):
+        require(self.data == b"", self.check)
+
+
+# ------------------------------------------------------------------------------------------ wire messages
+
+FIELDS = {
+    "Envelope": ("franking_tag", "ciphertext"),
+    "Delivery": ("franking_tag", "stamp_context", "stamp", "delivery_mac", "ciphertext"),
+    "Receipt": ("franking_tag", "stamp_context", "stamp", "receipt_mac"),
+    "Report": ("claims", "moderation_key_fingerprint", "encapsulated_key", "sealed_openings", "reporter_mac"),
+}
+LENGTHS = {"franking_tag": 32, "stamp": 32, "delivery_mac": 32, "receipt_mac": 32, "reporter_mac": 32}
+LENGTHS |= {"moderation_key_fingerprint": 32, "encapsulated_key": 1_120}
+
+
+def varint(number):
+    out = b""
+    while number > 0x7F:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
+
+
+def encode(kind, **values):
+    """The version, then each field that is there: its key, its length, its bytes."""
+    out = b"\x01"
+    for number, name in enumerate(FIELDS[kind], 1):
+        if values.get(name):
+            out += bytes([number << 3 | 2]) + varint(len(values[name])) + values[name]
+    return out
+
+
+def read_varint(reader):
+    number = shift = 0
+    while True:
+        byte = reader.number(1)
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        require(shift <= 35, 53)
+        if byte < 0x80:
+            return number
+
+
+def decode(kind, data):
+    require(len(data) <= MAX_WIRE[kind], 51)
+    reader = Reader(data, 53)
+    require(reader.number(1) == 1, 52)
+    found = {}  # by name
+    while reader.data:
+        key = read_varint(reader)
+        require(key & 7 == 2 and 1 <= key >> 3 <= len(FIELDS[kind]), 53)
+        found[FIELDS[kind][(key >> 3) - 1]] = reader.take(read_varint(reader))
+    # One encoding for each message: what is encoded again must be what was there.
+    require(encode(kind, **found) == data, 53)
+    if kind in ("Delivery", "Receipt"):
+        require("stamp" in found and ("delivery_mac" in found or "receipt_mac" in found), 63)
+    for name in FIELDS[kind]:
+        require(name in found and len(found[name]) == LENGTHS.get(name, len(found[name])), 54)
+    require(len(found.get("ciphertext", b"")) <= MAX_CIPHERTEXT, 54)
+    return found
+
+
+def stored(data, longest, check):
+    """What is behind the version byte of a stored artefact."""
+    require(len(data) <= longest, 51)
+    require(data, check)
+    require(data[0] == 1, 52)
+    return Reader(data[1:], check)
+
+
+# ----------------------------------------------------------------------------------------------- payloads
+
+
+def padme(length):
+    """The next length that Padmé allows: as many low bits zero as the exponent has more bits than its own length."""
+    exponent = length.bit_length() - 1
+    low_bits = exponent - exponent.bit_length()
+    return (length + (1 << low_bits) - 1) >> low_bits << low_bits
+
+
+def pad(data):
+    length = len(data) + 1
+    padded = (length + 63) // 64 * 64
+    if padded > 1_024:
+        padded = padme(length)
+    return data + b"\x80" + bytes(padded - length)
+
+
+def unpad(padded, check):
+    data = padded.rstrip(b"\0")
+    require(data.endswith(b"\x80"), check)
+    require(pad(data[:-1]) == padded, check)
+    return data[:-1]
+
+
+def encode_parts(parts):
+    return bytes([len(parts)]) + b"".join(map(long, parts))
+
+
+def read_parts(reader):
+    count = reader.number(1)
+    require(2 <= count <= 32, 57)
+    parts = [reader.prefixed(4) for _ in range(count)]
+    reader.finish()
+    require(len(encode_parts(parts)) <= MAX_PAYLOAD, 57)
+    return parts
+
+
+def text(data, check, at_most=MAX_PAYLOAD):
+    require(len(data) <= at_most, check)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused(f"CHK-{check}") from None
+
+
+def visible_ascii(data, shortest, longest, check):
+    require(shortest <= len(data) <= longest and all(0x21 <= byte <= 0x7E for byte in data), check)
+    return data.decode("ascii")
+
+
+def read_header(part):
+    reader = Reader(part, 58)
+    flags = reader.number(1)
+    require(flags & ~3 == 0, 58)
+    header = {
+        "conversation": reader.take(32),
+        "sequence": reader.number(8),
+        "sent_ms": reader.number(8),
+        "forwards": reader.number(1),
+        "expires_after_secs": reader.number(4),
+        "last_seen": reader.take(32) if flags & 1 else None,
+        "reply_to": reader.take(32) if flags & 2 else None,
+    }
+    reader.finish()
+    return header
+
+
+def read_content(part):
+    reader = Reader(part, 59)
+    kind = reader.number(1)
+    if kind == 1:
+        return {"kind": "text", "text": text(reader.data, 59)}
+    if kind == 2:
+        return {"kind": "edit", "of": reader.take(32), "text": text(reader.data, 59)}
+    if kind == 3:
+        content = {"kind": "deletion", "of": reader.take(32)}
+        reader.finish()
+        return content
+    if kind == 4:
+        return {"kind": "reaction", "to": reader.take(32), "reaction": text(reader.data, 59, 64)}
+    require(kind == 5, 59)
+    name = visible_ascii(reader.prefixed(1), 1, 128, 59)
+    return {"kind": "application", "type": name, "body": reader.data}
+
+
+def read_attachment(part):
+    reader = Reader(part, 60)
+    attachment = {
+        "size": reader.number(8),
+        "ciphertext_digest": reader.take(32),
+        "plaintext_digest": reader.take(32),
+        "key": reader.take(32),
+        "media_type": visible_ascii(reader.prefixed(1), 0, 127, 60),
+        "location": visible_ascii(reader.prefixed(2), 0, 2_048, 60),
+    }
+    reader.finish()
+    return attachment
+
+
+# ----------------------------------------------------------------------------------------------- franking
+
+
+def commit_parts(key, parts):
+    root_key = expand(key, b"waxseal/1/frank-root-key")
+    part_keys = [expand(key, b"waxseal/1/frank-part-key" + bytes([i])) for i in range(len(parts))]
+    commitments = [commit_part(i, part_keys[i], part) for i, part in enumerate(parts)]
+    return root_key, part_keys, commitments, tag_over(root_key, commitments)
+
+
+def commit_part(i, key, part):
+    return HMAC(key, b"waxseal/1/frank-commit" + bytes([i]) + long(part))
+
+
+def tag_over(root_key, commitments):
+    return HMAC(root_key, b"waxseal/1/frank-tag" + bytes([len(commitments)]) + b"".join(commitments))
+
+
+def commit(given):
+    parts = given["parts"]
+    root_key, part_keys, commitments, tag = commit_parts(given["franking_key"], parts)
+    return {
+        "root_key": root_key,
+        "part_keys": part_keys,
+        "part_commitments": commitments,
+        "franking_tag": tag,
+        "plaintext": pad(given["franking_key"] + encode_parts(parts)),
+    }
+
+
+def open_payload(given):
+    require(len(given["plaintext"]) <= MAX_PLAINTEXT, 56)
+    reader = Reader(unpad(given["plaintext"], 56), 57)
+    key = reader.take(32)
+    parts = read_parts(reader)
+    *_, tag = commit_parts(key, parts)
+    require(tag == given["franking_tag"], 61)
+    header = read_header(parts[0])
+    content = read_content(parts[1])
+    attachments = list(map(read_attachment, parts[2:]))
+    require(header["conversation"] == given["conversation"], 62)
+    return {"franking_key": key, "header": header, "content": content, "attachments": attachments}
+
+
+# --------------------------------------------------------------------------- identifiers, contexts, claims
+
+
+def read_account(reader):
+    data = reader.prefixed(1)
+    require(1 <= len(data) <= 128, 55)
+    name = text(data, 55)
+    require(all(unicodedata.category(character) != "Cc" for character in name), 55)
+    return name
+
+
+def write_account(name):
+    return short(name.encode("utf-8"))
+
+
+def account(given):
+    return {"name": read_account(Reader(short(given["bytes"]), 55))}
+
+
+def direct(one, other):
+    smaller, larger = sorted([one.encode("utf-8"), other.encode("utf-8")])
+    return SHA256(b"waxseal/1/conversation-direct" + short(smaller) + short(larger))
+
+
+def conversation_direct(given):
+    return {"conversation": direct(*given["accounts"])}
+
+
+def conversation_group(given):
+    return {"conversation": SHA256(b"waxseal/1/conversation-group" + given["group_name"])}
+
+
+def write_sender(sender):
+    return write_account(sender["account"]) + be32(sender["device"])
+
+
+def read_sender(reader):
+    return {"account": read_account(reader), "device": reader.number(4)}
+
+
+def write_audience(audience):
+    if "direct" in audience:
+        return b"\x01" + write_account(audience["direct"])
+    return b"\x02" + audience["group"]
+
+
+def write_context(context):
+    addressed = write_sender(context["sender"]) + write_audience(context["audience"])
+    return addressed + be64(context["accepted_ms"]) + be32(context["epoch"])
+
+
+def read_context(data, check=54):
+    reader = Reader(data, check)
+    sender = read_sender(reader)
+    kind = reader.number(1)
+    require(kind in (1, 2), check)
+    audience = {"direct": read_account(reader)} if kind == 1 else {"group": reader.take(32)}
+    context = {"sender": sender, "audience": audience, "accepted_ms": reader.number(8), "epoch": reader.number(4)}
+    reader.finish()
+    return context
+
+
+def conversation_of(context):
+    if "direct" in context["audience"]:
+        return direct(context["sender"]["account"], context["audience"]["direct"])
+    return context["audience"]["group"]
+
+
+def write_claim(claim):
+    return claim["franking_tag"] + medium(claim["context"]) + claim["stamp"]
+
+
+def read_claim(reader):
+    return {"franking_tag": reader.take(32), "context": reader.prefixed(2), "stamp": reader.take(32)}
+
+
+# ------------------------------------------------------------------------------------------------- stamps
+
+
+def next_root(root, epoch):
+    return expand(root, b"waxseal/1/stamp-next-root" + be32(epoch))
+
+
+def key_of_epoch(keys, epoch):
+    root = keys["root"]
+    for earlier in range(keys["oldest_epoch"], epoch):
+        root = next_root(root, earlier)
+    return root, expand(root, b"waxseal/1/stamp-epoch-key" + be32(epoch) + short(keys["region"].encode()))
+
+
+def read_stamp_keys(data):
+    reader = stored(data, MAX_STAMP_KEYS, 72)
+    keys = {"oldest_epoch": reader.number(4), "root": reader.take(32), "region": text(reader.prefixed(1), 72, 64)}
+    reader.finish()
+    return keys
+
+
+def import_stamp_keys(given):
+    return read_stamp_keys(given["stamp_keys"])
+
+
+def epoch_key(given):
+    keys = {"root": given["root"], "oldest_epoch": given["oldest_epoch"], "region": given["region"]}
+    root, key = key_of_epoch(keys, given["epoch"])
+    return {"root_of_epoch": root, "epoch_key": key}
+
+
+def stamp_over(key, claim):
+    return HMAC(key, b"waxseal/1/stamp-mac" + claim["franking_tag"] + claim["context"])
+
+
+def stamp(given):
+    keys = read_stamp_keys(given["stamp_keys"])
+    epoch = given["accepted_ms"] // DAY_MS
+    require(keys["oldest_epoch"] <= epoch <= keys["oldest_epoch"] + MAX_EPOCHS_KEPT, 69)
+    context = {name: given[name] for name in ("sender", "audience", "accepted_ms")} | {"epoch": epoch}
+    claim = {"franking_tag": given["franking_tag"], "context": write_context(context)}
+    return {
+        "context": claim["context"],
+        "conversation": conversation_of(context),
+        "stamp": stamp_over(key_of_epoch(keys, epoch)[1], claim),
+    }
+
+
+def check_stamp(keys, claim, now_ms):
+    context = read_context(claim["context"])
+    require(context["epoch"] == context["accepted_ms"] // DAY_MS, 68)
+    require(context["accepted_ms"] <= now_ms + MAX_CLOCK_SKEW_MS, 70)
+    require(keys["oldest_epoch"] <= context["epoch"] <= keys["oldest_epoch"] + MAX_EPOCHS_KEPT, 69)
+    _, key = key_of_epoch(keys, context["epoch"])
+    mac_is(key, b"waxseal/1/stamp-mac" + claim["franking_tag"] + claim["context"], claim["stamp"], 71)
+    return context
+
+
+def verify_stamp(given):
+    check_stamp(read_stamp_keys(given["stamp_keys"]), given, given["now_ms"])
+    return {}
+
+
+# ----------------------------------------------------------------------------------- deliveries, receipts
+
+
+def delivery_message(claim, ciphertext):
+    claimed = claim["franking_tag"] + claim["context"] + claim["stamp"]
+    return b"waxseal/1/delivery-mac" + claimed + ciphertext
+
+
+def receipt_message(claim):
+    return b"waxseal/1/receipt-mac" + claim["franking_tag"] + claim["context"] + claim["stamp"]
+
+
+def wire_claim(fields):
+    return {"franking_tag": fields["franking_tag"], "context": fields["stamp_context"], "stamp": fields["stamp"]}
+
+
+def deliver(given):
+    mac = HMAC(given["delivery_key"], delivery_message(given, given["ciphertext"]))
+    return {
+        "delivery_mac": mac,
+        "delivery": encode(
+            "Delivery",
+            franking_tag=given["franking_tag"],
+            stamp_context=given["context"],
+            stamp=given["stamp"],
+            delivery_mac=mac,
+            ciphertext=given["ciphertext"],
+        ),
+    }
+
+
+def decode_envelope(given):
+    return decode("Envelope", given["envelope"])
+
+
+def open_delivery(given):
+    fields = decode("Delivery", given["delivery"])
+    claim = wire_claim(fields)
+    context = read_context(claim["context"])
+    mac_is(given["delivery_key"], delivery_message(claim, fields["ciphertext"]), fields["delivery_mac"], 64)
+    audience = context["audience"]
+    if "direct" in audience:
+        require(audience["direct"] == given["account"], 65)
+    else:
+        require(audience["group"] in given["groups"], 65)
+        require(audience["group"] != direct(context["sender"]["account"], given["account"]), 65)
+    return {
+        "franking_tag": fields["franking_tag"],
+        "sender": context["sender"],
+        "conversation": conversation_of(context),
+        "accepted_ms": context["accepted_ms"],
+        "ciphertext": fields["ciphertext"],
+    }
+
+
+def make_receipt(given):
+    mac = HMAC(given["delivery_key"], receipt_message(given))
+    receipt = encode(
+        "Receipt",
+        franking_tag=given["franking_tag"],
+        stamp_context=given["context"],
+        stamp=given["stamp"],
+        receipt_mac=mac,
+    )
+    return {"receipt_mac": mac, "receipt": receipt}
+
+
+def read_sent_message(data):
+    reader = stored(data, MAX_SENT, 92)
+    try:
+        sent = {"sender": read_sender(reader), "franking_key": reader.take(32), "parts": read_parts(reader)}
+        header = read_header(sent["parts"][0])
+        read_content(sent["parts"][1])
+        list(map(read_attachment, sent["parts"][2:]))
+    except Refused:
+        raise Refused("CHK-92") from None
+    return sent | {"conversation": header["conversation"]}
+
+
+def confirm_receipt(given):
+    sent = read_sent_message(given["sent_message"])
+    fields = decode("Receipt", given["receipt"])
+    claim = wire_claim(fields)
+    context = read_context(claim["context"])
+    mac_is(given["delivery_key"], receipt_message(claim), fields["receipt_mac"], 66)
+    *_, tag = commit_parts(sent["franking_key"], sent["parts"])
+    require(tag == claim["franking_tag"], 67)
+    require(context["sender"] == sent["sender"], 67)
+    require(conversation_of(context) == sent["conversation"], 67)
+    return {"evidence": b"\x01" + write_claim(claim) + sent["franking_key"] + encode_parts(sent["parts"])}
+
+
+def channel_associated_data(sender, conversation, tag):
+    return b"waxseal/1/channel" + tag + write_sender(sender) + conversation
+
+
+def open_channel(given):
+    """A channel that is one ChaCha20-Poly1305 key and a nonce of zeros: enough to show what associated data binds."""
+    ad = channel_associated_data(given["sender"], given["conversation"], given["franking_tag"])
+    try:
+        opened = ChaCha20Poly1305(given["channel_key"]).decrypt(bytes(12), given["ciphertext"], ad)
+    except InvalidTag:
+        raise Refused("CHK-93") from None
+    return {"associated_data": ad, "plaintext": opened}
+
+
+# -------------------------------------------------------------------------------------- evidence, reports
+
+
+def import_evidence(given):
+    reader = stored(given["evidence"], MAX_EVIDENCE, 73)
+    claim = read_claim(reader)
+    key = reader.take(32)
+    try:
+        context = read_context(claim["context"])
+        parts = read_parts(reader)
+        header = read_header(parts[0])
+        read_content(parts[1])
+        list(map(read_attachment, parts[2:]))
+    except Refused:
+        raise Refused("CHK-73") from None
+    require(header["conversation"] == conversation_of(context), 73)
+    *_, tag = commit_parts(key, parts)
+    require(tag == claim["franking_tag"], 73)
+    return {"franking_tag": tag, "sender": context["sender"], "franking_key": key, "parts": parts}
+
+
+def read_claims(data):
+    reader = Reader(data, 54)
+    reporter = read_sender(reader)
+    count = reader.number(1)
+    require(1 <= count <= 30, 75)
+    claims = [read_claim(reader) for _ in range(count)]
+    reader.finish()
+    for claim in claims:
+        claim["read"] = read_context(claim["context"])
+    return reporter, claims
+
+
+def nullifier_of(claim, reporter):
+    sender = claim["read"]["sender"]
+    return SHA256(b"waxseal/1/nullifier" + claim["franking_tag"] + write_sender(sender) + write_account(reporter))
+
+
+def nullifier(given):
+    claim = {"franking_tag": given["franking_tag"], "read": read_context(given["context"])}
+    return {"nullifier": nullifier_of(claim, given["reporter"])}
+
+
+def reporter_message(fields):
+    names = ("claims", "moderation_key_fingerprint", "encapsulated_key", "sealed_openings")
+    return b"waxseal/1/reporter-mac" + b"".join(long(fields[name]) for name in names)
+
+
+def acceptance_mac(key, data):
+    return HMAC(key, b"waxseal/1/acceptance-mac" + data)
+
+
+def accept(given):
+    fields = decode("Report", given["report"])
+    reporter, claims = read_claims(fields["claims"])
+    mac_is(given["delivery_key"], reporter_message(fields), fields["reporter_mac"], 74)
+    order = [(claim["read"]["accepted_ms"], claim["franking_tag"]) for claim in claims]
+    require(all(one < other for one, other in zip(order, order[1:])), 76)
+    require(len({tag for _, tag in order}) == len(claims), 76)
+    require(len({conversation_of(claim["read"]) for claim in claims}) == 1, 77)
+    keys = read_stamp_keys(given["stamp_keys"])
+    for claim in claims:
+        context = check_stamp(keys, claim, given["now_ms"])
+        if "direct" in context["audience"]:
+            taking_part = (context["sender"]["account"], context["audience"]["direct"])
+            require(reporter["account"] in taking_part, 78)
+        else:
+            require(reporter["account"] in given["members"], 78)
+    nullifiers = [nullifier_of(claim, reporter["account"]) for claim in claims]
+    repeated = sum(1 << i for i, one in enumerate(nullifiers) if one in given["seen"])
+    require(repeated != (1 << len(claims)) - 1, 80)
+    stored = b"\x01" + be64(given["now_ms"]) + be32(repeated) + long(given["report"])
+    accepted = stored + acceptance_mac(given["acceptance_key"], stored)
+    return {"nullifiers": nullifiers, "repeated": repeated, "accepted": accepted}
+
+
+def import_accepted(given):
+    accepted = given["accepted"]
+    reader = stored(accepted[:-32], MAX_ACCEPTED - 32, 81)
+    mac_is(given["acceptance_key"], b"waxseal/1/acceptance-mac" + accepted[:-32], accepted[-32:], 81)
+    read = {"accepted_ms": reader.number(8), "repeated": reader.number(4), "report": reader.prefixed(4)}
+    reader.finish()
+    read_claims(decode("Report", read["report"])["claims"])
+    return read
+
+
+# ------------------------------------------------------------------------------------------------- review
+
+
+def read_opening(reader):
+    count = reader.number(1)
+    require(2 <= count <= 32, 84)
+    root_key = reader.take(32)
+    commitments = [reader.take(32) for _ in range(count)]
+    shown = reader.number(4)
+    require(shown >> count == 0, 84)
+    parts = {i: (reader.take(32), reader.prefixed(4)) for i in range(count) if shown >> i & 1}
+    return root_key, commitments, parts
+
+
+def review_openings(given):
+    _, claims = read_claims(given["claims"])
+    reader = Reader(unpad(given["openings"], 84), 84)
+    reason = reader.number(1)
+    require(1 <= reason <= 16, 84)
+    note = text(reader.prefixed(2), 84, 2_000)
+    count = reader.number(1)
+    require(count <= 30, 84)
+    openings = [read_opening(reader) for _ in range(count)]
+    reader.finish()
+    require(len(openings) == len(claims), 85)
+    messages = []
+    for claim, (root_key, commitments, parts) in zip(claims, openings):
+        require(tag_over(root_key, commitments) == claim["franking_tag"], 86)
+        for i, (key, part) in parts.items():
+            require(commit_part(i, key, part) == commitments[i], 87)
+        header = review_parts(parts)
+        require(header is not None, 88)
+        require(header["conversation"] == conversation_of(claim["read"]), 89)
+        shown = {str(i): part for i, (_, part) in parts.items()}
+        messages.append({"header": header, "shown": shown, "parts": len(commitments)})
+    return {"reason": reason, "note": note, "messages": messages}
+
+
+def review_parts(parts):
+    """Each shown part is what its place demands; gives the header, if it is shown."""
+    readers = {0: read_header, 1: read_content}
+    try:
+        read = {i: readers.get(i, read_attachment)(part) for i, (_, part) in parts.items()}
+    except Refused:
+        raise Refused("CHK-90") from None
+    return read.get(0)
+
+
+# ------------------------------------------------------------------------------------------------- driver
+
+TEXTS = {"account", "accounts", "direct", "kind", "location", "media_type", "members", "name", "note"}
+TEXTS |= {"reaction", "region", "reporter", "text", "type"}
+
+
+def unhex(text):
+    """Hexadecimal, in which (c7*75776) is a byte so many times."""
+    return bytes.fromhex(re.sub(r"\((..)\*(\d+)\)", lambda run: run[1] * int(run[2]), text))
+
+
+def from_json(value, name=""):
+    """Every string of a vector is hexadecimal but those named in TEXTS."""
+    if isinstance(value, dict):
+        return {key: from_json(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [from_json(item, name) for item in value]
+    return unhex(value) if isinstance(value, str) and name not in TEXTS else value
+
+
+def check(vector):
+    """None if the vector is met, else what came out instead."""
+    operation = globals()[vector["operation"]]
+    try:
+        outcome = operation(from_json(vector["input"]))
+    except Refused as refused:
+        wanted = vector.get("must_fail", {}).get("check")
+        return None if str(refused) == wanted else f"refused by {refused}, not {wanted}"
+    if "must_fail" in vector:
+        return f"not refused: {vector['must_fail']['check']}"
+    expected = from_json(vector["expected"])
+    differing = [name for name in expected if outcome.get(name) != expected[name]]
+    return f"differs in {', '.join(differing)}" if differing else None
+
+
+def main():
+    passed = failed = skipped = 0
+    for path in sorted(VECTORS.glob("*.json")):
+        for vector in json.loads(path.read_text())["vectors"]:
+            if vector["operation"] in OTHERS:
+                skipped += 1
+                continue
+            problem = check(vector)
+            if problem:
+                failed += 1
+                print(f"{path.name} {vector['id']}: {problem}")
+            else:
+                passed += 1
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
