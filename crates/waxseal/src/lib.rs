@@ -65,6 +65,7 @@
 
 mod channel;
 mod client;
+pub mod conformance;
 mod error;
 #[cfg(feature = "sqlite")]
 mod labels;

@@ -27,6 +27,8 @@ pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
 /// * After an `Err` from `commit` the changes may be there or not, but never in part; reads say which of the two.
 /// * Reads see every committed change. One client owns one store: nobody else writes to it meanwhile.
 ///
+/// [`conformance::check`](crate::conformance::check) tests a store.
+///
 /// # Security
 /// Values hold secrets: a store on disk seals them at rest, each with its key as associated data, so that no value
 /// can be put under another key. Keys name peers and messages: hide them as well. `SqliteStore`, with the feature
@@ -172,11 +174,13 @@ pub enum Change {
 }
 
 impl Transaction {
-    pub(crate) fn put(&mut self, key: Key, value: Zeroizing<Vec<u8>>) {
+    /// Adds a value. Transactions are the client's business; this is for tests of stores.
+    pub fn put(&mut self, key: Key, value: Zeroizing<Vec<u8>>) {
         self.changes.push(Change::Put(key, value));
     }
 
-    pub(crate) fn delete(&mut self, key: Key) {
+    /// Adds a deletion.
+    pub fn delete(&mut self, key: Key) {
         self.changes.push(Change::Delete(key));
     }
 

@@ -1,0 +1,117 @@
+//! What every [`Store`] must do, as cases that authors of stores run on theirs.
+//!
+//! ```rust
+//! use waxseal::{MemoryStore, conformance};
+//!
+//! // A new empty store each time; and one that is closed and opened again, where there is something to close.
+//! conformance::check(|| Ok(MemoryStore::new()), |store| Ok(store)).unwrap();
+//! ```
+//!
+//! | case | what must hold |
+//! |---|---|
+//! | `empty` | a new store has nothing |
+//! | `kept` | each value is read as it was written, from no byte to [`MAX_VALUE_LEN`](crate::MAX_VALUE_LEN) |
+//! | `replaced` | a second value takes the place of the first |
+//! | `deleted` | what was deleted is gone; deleting what is not there is no error |
+//! | `in-order` | the changes of one transaction are applied in their order |
+//! | `names-apart` | keys that look alike are different keys |
+//! | `tables-apart` | a list has the values of its table and no other |
+//! | `ascending` | messages and envelopes are listed by ascending ordinal |
+//! | `after` | a list goes on behind `after`, whether or not it is there |
+//! | `limit` | a list has at most `limit` values |
+//! | `pages` | page by page, every peer and report comes once, even if the last one seen was deleted |
+//! | `durable` | what was committed is there after the store was opened again |
+//! | `whole` | a transaction that fails leaves nothing, one that succeeds leaves all: tried with a value that is too long |
+//!
+//! No test from outside shows that a commit is on the disk when it returns, nor that it is never there in part after
+//! the power failed: that is for the store's author to know.
+
+mod cases;
+
+use std::error::Error;
+use std::fmt;
+
+use crate::store::Store;
+
+/// The case that a store failed, and how.
+#[derive(Debug, thiserror::Error)]
+#[error("{case}: {problem}")]
+pub struct Failure {
+    case: &'static str,
+    problem: Problem,
+}
+
+impl Failure {
+    /// The name of the case, as in the table of this module.
+    pub fn case(&self) -> &'static str {
+        self.case
+    }
+}
+
+#[derive(Debug)]
+enum Problem {
+    Expected(&'static str),
+    Store(Box<dyn Error + Send + Sync>),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expected(what) => write!(f, "expected that {what}"),
+            Self::Store(error) => write!(f, "the store failed: {error}"),
+        }
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Self::Store(Box::new(error))
+    }
+}
+
+type Reopen<'a, S> = dyn FnMut(S) -> Result<S, <S as Store>::Error> + 'a;
+type Case<S> = fn(S, &mut Reopen<'_, S>) -> Result<(), Problem>;
+
+/// Runs every case, each on a new store.
+///
+/// `create` gives an empty store, another one each time. `reopen` closes one and opens it again, as the next start of
+/// the application would.
+///
+/// # Errors
+/// The first [`Failure`].
+pub fn check<S: Store>(
+    mut create: impl FnMut() -> Result<S, S::Error>,
+    mut reopen: impl FnMut(S) -> Result<S, S::Error>,
+) -> Result<(), Failure> {
+    let cases: [(&str, Case<S>); 13] = [
+        ("empty", cases::empty),
+        ("kept", cases::kept),
+        ("replaced", cases::replaced),
+        ("deleted", cases::deleted),
+        ("in-order", cases::in_order),
+        ("names-apart", cases::names_apart),
+        ("tables-apart", cases::tables_apart),
+        ("ascending", cases::ascending),
+        ("after", cases::after),
+        ("limit", cases::limit),
+        ("pages", cases::pages),
+        ("durable", cases::durable),
+        ("whole", cases::whole),
+    ];
+    for (case, run) in cases {
+        let outcome = create()
+            .map_err(Problem::from)
+            .and_then(|store| run(store, &mut reopen));
+        outcome.map_err(|problem| Failure { case, problem })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+mod tests;

@@ -1,0 +1,307 @@
+//! Stores that are wrong in one way each, and the case that tells.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::store::{Change, Key, MAX_VALUE_LEN, MemoryStore, Table, Transaction};
+
+/// What a store does wrong.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    BeginsWithSomething,
+    CutsLongValues,
+    CutsAtZero,
+    KeepsTheFirst,
+    Appends,
+    RefusesToDeleteNothing,
+    DeletesNothing,
+    PutsBeforeDeletes,
+    IgnoresCase,
+    ForgetsThePeer,
+    ListsByTheLettersOfAName,
+    ListsEverything,
+    OrdersAsSigned,
+    OrdersAsText,
+    OrdersBackwards,
+    AfterIsIncluded,
+    AfterMustBeThere,
+    AfterIsIgnored,
+    IgnoresTheLimit,
+    ListsOneAtLeast,
+    LimitCountsFromTheFirst,
+    BeginsAnewAfterADeletion,
+    ForgetsWhenClosed,
+    ForgetsDeletionsWhenClosed,
+    AppliesInPart,
+    SwallowsErrors,
+}
+
+use Fault::*;
+
+/// Each with the case that must tell.
+const FAULTS: [(Fault, &str); 26] = [
+    (BeginsWithSomething, "empty"),
+    (CutsLongValues, "kept"),
+    (CutsAtZero, "kept"),
+    (KeepsTheFirst, "replaced"),
+    (Appends, "replaced"),
+    (RefusesToDeleteNothing, "deleted"),
+    (DeletesNothing, "deleted"),
+    (PutsBeforeDeletes, "in-order"),
+    (IgnoresCase, "names-apart"),
+    (ForgetsThePeer, "names-apart"),
+    (ListsByTheLettersOfAName, "tables-apart"),
+    (ListsEverything, "tables-apart"),
+    (OrdersAsSigned, "ascending"),
+    (OrdersAsText, "ascending"),
+    (OrdersBackwards, "ascending"),
+    (AfterIsIncluded, "after"),
+    (AfterMustBeThere, "after"),
+    (AfterIsIgnored, "after"),
+    (IgnoresTheLimit, "limit"),
+    (ListsOneAtLeast, "limit"),
+    (LimitCountsFromTheFirst, "limit"),
+    (BeginsAnewAfterADeletion, "pages"),
+    (ForgetsWhenClosed, "durable"),
+    (ForgetsDeletionsWhenClosed, "durable"),
+    (AppliesInPart, "whole"),
+    (SwallowsErrors, "whole"),
+];
+
+/// A store in memory that takes no value that is too long, and does one thing wrong.
+struct Wrong {
+    fault: Option<Fault>,
+    records: BTreeMap<Vec<u8>, Vec<u8>>,
+    ever_put: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("refused")]
+struct Refused;
+
+impl Wrong {
+    fn new(fault: Option<Fault>) -> Self {
+        let mut records = BTreeMap::new();
+        if matches!(fault, Some(BeginsWithSomething)) {
+            records.insert(Key::Counters.to_bytes(), vec![1]);
+        }
+        Self {
+            fault,
+            records,
+            ever_put: BTreeMap::new(),
+        }
+    }
+
+    fn reopen(self) -> Self {
+        let records = match self.fault {
+            Some(ForgetsWhenClosed) => BTreeMap::new(),
+            Some(ForgetsDeletionsWhenClosed) => self.ever_put.clone(),
+            _ => self.records,
+        };
+        Self { records, ..self }
+    }
+
+    fn name(&self, key: &Key) -> Vec<u8> {
+        let name = key.to_bytes();
+        let ordinal = matches!(key, Key::Message { .. } | Key::Outbox { .. })
+            .then(|| name.split_last_chunk::<8>())
+            .flatten();
+        match (self.fault, key, ordinal) {
+            (Some(IgnoresCase), ..) => name.to_ascii_lowercase(),
+            (Some(ForgetsThePeer), Key::MessageIndex { tag, .. }, _) => tag.as_bytes().to_vec(),
+            (Some(OrdersAsSigned), _, Some((rest, ordinal))) => {
+                let signed = i64::from_be_bytes(*ordinal) as i128 - i128::from(i64::MIN);
+                [rest, &signed.to_be_bytes()].concat()
+            }
+            (Some(OrdersAsText), _, Some((rest, ordinal))) => {
+                let text = u64::from_be_bytes(*ordinal).to_string();
+                [rest, text.as_bytes()].concat()
+            }
+            _ => name,
+        }
+    }
+
+    fn is_in(&self, table: &Table, name: &[u8]) -> bool {
+        match (self.fault, table) {
+            (Some(ListsEverything), _) => true,
+            (Some(ListsByTheLettersOfAName), Table::Messages(peer)) => {
+                name.first() == Some(&b'm') && name[2..].starts_with(peer.as_str().as_bytes())
+            }
+            (Some(IgnoresCase), _) => name.starts_with(&table.prefix().to_ascii_lowercase()),
+            _ => name.starts_with(&table.prefix()),
+        }
+    }
+
+    fn apply(&mut self, change: Change) -> Result<(), Refused> {
+        match change {
+            Change::Put(_, value) if value.len() > MAX_VALUE_LEN => return Err(Refused),
+            Change::Put(key, value) => {
+                let mut value = value.to_vec();
+                let name = self.name(&key);
+                match (self.fault, self.records.get(&name)) {
+                    (Some(CutsLongValues), _) => value.truncate(1_000_000),
+                    (Some(CutsAtZero), _) => {
+                        let end = value.iter().position(|byte| *byte == 0);
+                        value.truncate(end.unwrap_or(value.len()));
+                    }
+                    (Some(KeepsTheFirst), Some(first)) => value = first.clone(),
+                    (Some(Appends), Some(first)) => value = [first.as_slice(), &value].concat(),
+                    _ => (),
+                }
+                self.ever_put.insert(name.clone(), value.clone());
+                self.records.insert(name, value);
+            }
+            Change::Delete(key) => {
+                let name = self.name(&key);
+                match self.fault {
+                    Some(DeletesNothing) => (),
+                    Some(RefusesToDeleteNothing) if !self.records.contains_key(&name) => {
+                        return Err(Refused);
+                    }
+                    _ => drop(self.records.remove(&name)),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Store for Wrong {
+    type Error = Refused;
+
+    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Refused> {
+        let value = self.records.get(&self.name(key));
+        Ok(value.map(|bytes| value_of(bytes)))
+    }
+
+    fn list(
+        &self,
+        table: &Table,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Zeroizing<Vec<u8>>>, Refused> {
+        let after = after.map(|key| self.name(key));
+        let is_there = after
+            .as_ref()
+            .is_none_or(|name| self.records.contains_key(name));
+        let has_order = !matches!(table, Table::Peers | Table::Reports);
+        let mut names: Vec<_> = self
+            .records
+            .keys()
+            .filter(|name| self.is_in(table, name))
+            .collect();
+        let (mut limit, mut behind) = (limit, after.clone());
+        match self.fault {
+            Some(OrdersBackwards) if has_order => names.reverse(),
+            Some(AfterMustBeThere) if has_order && !is_there => return Ok(Vec::new()),
+            Some(AfterIsIgnored) if has_order => behind = None,
+            Some(BeginsAnewAfterADeletion) if !has_order && !is_there => behind = None,
+            Some(IgnoresTheLimit) => limit = usize::MAX,
+            Some(ListsOneAtLeast) => limit = limit.max(1),
+            Some(LimitCountsFromTheFirst) => names.truncate(limit),
+            _ => (),
+        }
+        let is_behind = |name: &Vec<u8>| match (&behind, self.fault) {
+            (Some(behind), Some(AfterIsIncluded)) => name >= behind,
+            (Some(behind), _) => name > behind,
+            (None, _) => true,
+        };
+        let names = names.into_iter().filter(|name| is_behind(name));
+        Ok(names
+            .take(limit)
+            .map(|name| value_of(&self.records[name]))
+            .collect())
+    }
+
+    fn commit(&mut self, transaction: Transaction) -> Result<(), Refused> {
+        let before = self.records.clone();
+        let mut changes = transaction.into_changes();
+        if matches!(self.fault, Some(PutsBeforeDeletes)) {
+            changes.sort_by_key(|change| matches!(change, Change::Delete(_)));
+        }
+        for change in changes {
+            if self.apply(change).is_err() {
+                match self.fault {
+                    Some(AppliesInPart) => (),
+                    _ => self.records = before,
+                }
+                return match self.fault {
+                    Some(SwallowsErrors) => Ok(()),
+                    _ => Err(Refused),
+                };
+            }
+        }
+        Ok(())
+    }
+}
+
+fn value_of(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(bytes.to_vec())
+}
+
+fn check_with(fault: Option<Fault>) -> Result<(), Failure> {
+    check(|| Ok(Wrong::new(fault)), |store| Ok(store.reopen()))
+}
+
+#[test]
+fn each_fault_fails_the_case_that_is_about_it() {
+    for (fault, case) in FAULTS {
+        let failure = check_with(Some(fault)).unwrap_err();
+        assert_eq!(failure.case(), case, "{fault:?}: {failure}");
+    }
+}
+
+#[test]
+fn each_case_in_the_documentation_is_failed_by_some_fault() {
+    let documented: BTreeSet<_> = include_str!("../conformance.rs")
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | `")?.split('`').next())
+        .collect();
+    assert_eq!(documented.len(), 13);
+    assert_eq!(
+        documented,
+        FAULTS.into_iter().map(|(_, case)| case).collect()
+    );
+}
+
+#[test]
+fn a_store_without_a_fault_passes() {
+    check_with(None).unwrap();
+}
+
+#[test]
+fn the_store_in_memory_passes() {
+    check(|| Ok(MemoryStore::new()), Ok).unwrap();
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn the_store_on_disk_passes() {
+    use crate::{SqliteStore, StoreKey};
+    let (folder, key) = (tempfile::tempdir().unwrap(), StoreKey::from_bytes([7; 32]));
+    let number = Cell::new(0);
+    let open = || SqliteStore::open(folder.path().join(number.get().to_string()), &key);
+    let create = || {
+        number.set(number.get() + 1);
+        open()
+    };
+    let reopen = |store| {
+        drop(store);
+        open()
+    };
+    check(create, reopen).unwrap();
+}
+
+#[test]
+fn a_failure_names_its_case_and_says_what_was_expected() {
+    let failure = check_with(Some(DeletesNothing)).unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "deleted: expected that what was deleted is gone"
+    );
+    let failure = check(|| Err::<Wrong, _>(Refused), Ok).unwrap_err();
+    assert_eq!(failure.to_string(), "empty: the store failed: refused");
+}
