@@ -1,196 +1,96 @@
-//! Sealing and opening one message: the session alone, and the whole franked journey.
+//! Sealing and opening messages: every system of `compare`, and ours in detail.
 //!
 //! `cargo bench -p waxseal-benches --bench message`
 
-use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rand::rngs::ThreadRng;
-use waxseal::{AccountId, DeliveryKey, DeviceId, Sender, SessionChannel, Timestamp};
-use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, Sessions};
-use waxseal_reporting::{
-    Audience, Delivery, Envelope, Payload, PayloadHeader, StampKeys, open, seal,
-};
+use waxseal_benches::SIZES;
+use waxseal_benches::compare::{in_order, lacking};
+use waxseal_benches::systems::{SYSTEMS, System, exchange, send};
+use waxseal_core::MAX_SKIPPED_KEYS;
 
-const NOW: Timestamp = Timestamp(1_795_000_000_000);
-
-/// Two devices with an established session.
-struct Pair {
-    identity: [IdentityKeyPair; 2],
-    prekeys: [PreKeys; 2],
-    sessions: [Option<Sessions>; 2],
-    rng: ThreadRng,
+fn ours() -> impl Iterator<Item = &'static System> {
+    SYSTEMS.iter().filter(|system| system.name == "waxseal")
 }
 
-impl Pair {
-    fn new() -> Self {
-        let mut rng = rand::rng();
-        let identity = [0, 1].map(|_| IdentityKeyPair::generate(&mut rng));
-        let mut prekeys = [0, 1].map(|side: usize| PreKeys::generate(&identity[side], &mut rng));
-        prekeys[1]
-            .replenish(&identity[1], 1, &mut rng)
-            .expect("room for one");
-        let upload = prekeys[1].upload(&identity[1]).expect("its own identity");
-        let bundle = PreKeyBundle::decode(&upload.base, upload.one_time.first().map(Vec::as_slice))
-            .expect("genuine");
-        let first = Sessions::initiate(&identity[0], bundle, &mut rng).expect("a good bundle");
-        let mut pair = Self {
-            identity,
-            prekeys,
-            sessions: [Some(first), None],
-            rng,
-        };
-        for from in [0, 1, 0, 1] {
-            let message = pair.encrypt(from, b"hello");
-            pair.decrypt(1 - from, &message);
-        }
-        pair
-    }
-
-    fn encrypt(&mut self, from: usize, plaintext: &[u8]) -> Vec<u8> {
-        let sessions = self.sessions[from].as_mut().expect("a session");
-        sessions
-            .encrypt(plaintext, b"associated data", &mut self.rng)
-            .expect("encrypts")
-    }
-
-    fn decrypt(&mut self, to: usize, message: &[u8]) -> usize {
-        let (identity, prekeys) = (&self.identity[to], &mut self.prekeys[to]);
-        match &mut self.sessions[to] {
-            Some(sessions) => sessions
-                .decrypt(identity, prekeys, message, b"associated data")
-                .expect("opens")
-                .len(),
-            none => {
-                let (sessions, plaintext) =
-                    Sessions::accept(identity, prekeys, message, b"associated data")
-                        .expect("opens");
-                *none = Some(sessions);
-                plaintext.len()
-            }
-        }
-    }
-}
-
-/// Core alone: bursts in one direction, and ping-pong, where each message takes a Diffie–Hellman step.
-fn session(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("session");
-    for size in [64, 1_024, 65_536] {
-        let plaintext = vec![7; size];
+/// Messages in one direction after another.
+fn burst(criterion: &mut Criterion) {
+    for size in SIZES {
+        let mut group = criterion.benchmark_group("burst");
         group.throughput(Throughput::Bytes(size as u64));
-        let mut pair = Pair::new();
-        group.bench_function(format!("burst/seal/{size}"), |bencher| {
-            bencher.iter(|| black_box(pair.encrypt(0, &plaintext)));
-        });
-        let mut pair = Pair::new();
-        group.bench_function(format!("burst/open/{size}"), |bencher| {
-            bencher.iter_custom(|rounds| {
-                let messages: Vec<_> = (0..rounds).map(|_| pair.encrypt(0, &plaintext)).collect();
-                let started = Instant::now();
-                for message in &messages {
-                    black_box(pair.decrypt(1, message));
-                }
-                started.elapsed()
+        let plaintext = vec![7; size];
+        for system in ours() {
+            let mut pair = system.pair();
+            exchange(&mut *pair, 0, b"hello");
+            group.bench_function(format!("{}/seal/{size}", system.variant), |bencher| {
+                bencher.iter(|| pair.seal(0, &plaintext));
             });
-        });
+            let mut pair = system.pair();
+            exchange(&mut *pair, 0, b"hello");
+            group.bench_function(format!("{}/open/{size}", system.variant), |bencher| {
+                bencher.iter_custom(|rounds| {
+                    let mut opening = Duration::ZERO;
+                    for _ in 0..rounds {
+                        let arrived = send(&mut *pair, 0, &plaintext);
+                        let started = Instant::now();
+                        assert!(pair.open(1, &arrived), "a genuine message opens");
+                        opening += started.elapsed();
+                    }
+                    opening
+                });
+            });
+        }
+        group.finish();
     }
-    let mut pair = Pair::new();
-    group.throughput(Throughput::Elements(1));
-    group.bench_function("ping-pong/seal+open/64", |bencher| {
-        let mut from = 0;
-        bencher.iter(|| {
-            let message = pair.encrypt(from, &[7; 64]);
-            from = 1 - from;
-            pair.decrypt(from, &message)
-        });
-    });
-    group.finish();
 }
 
-/// The whole journey of a 62-byte text: commit, encrypt, stamp, deliver, open, check.
-fn franked(criterion: &mut Criterion) {
-    let text = "Did you see the notice about the water being off on Saturday??";
-    assert_eq!(text.len(), 62);
-    let account = |name| AccountId::new(name).expect("a valid name");
-    let (alice, bob) = (
-        Sender::new(account("alice"), DeviceId(1)),
-        Sender::new(account("bob"), DeviceId(1)),
-    );
-    let audience = Audience::Direct(bob.account.clone());
-    let conversation = audience.conversation(&alice.account);
-    let mut rng = rand::rng();
-    let mut stamp_keys = StampKeys::generate("bench", NOW, &mut rng).expect("a short name");
-    stamp_keys.advance_to(NOW).expect("now");
-    let delivery_key = DeliveryKey::generate(&mut rng);
-    let payload = |sequence| {
-        Payload::text(PayloadHeader::new(conversation, sequence, NOW), text).expect("short")
-    };
+/// One message each in turn: every one takes a Diffie–Hellman step.
+fn ping_pong(criterion: &mut Criterion) {
+    for size in SIZES {
+        let mut group = criterion.benchmark_group("ping-pong");
+        let plaintext = vec![7; size];
+        for system in ours() {
+            let (mut pair, mut from) = (system.pair(), 0);
+            group.bench_function(format!("{}/seal+open/{size}", system.variant), |bencher| {
+                bencher.iter(|| {
+                    exchange(&mut *pair, from, &plaintext);
+                    from = 1 - from;
+                });
+            });
+        }
+        group.finish();
+    }
+}
 
-    let mut group = criterion.benchmark_group("franked");
-    let mut pair = Pair::new();
-    let mut sequence = 0;
-    group.bench_function("seal/62", |bencher| {
-        bencher.iter(|| {
-            sequence += 1;
-            let mut channel = SessionChannel::to_send(&mut pair.sessions[0]);
-            seal(&mut channel, &alice, &payload(sequence), &mut pair.rng)
-                .expect("seals")
-                .envelope
-                .encode()
-        });
-    });
-    let sealed = seal(
-        &mut SessionChannel::to_send(&mut pair.sessions[0]),
-        &alice,
-        &payload(0),
-        &mut rng,
-    );
-    let envelope = sealed.expect("seals").envelope.encode();
-    group.bench_function("relay/62", |bencher| {
-        bencher.iter(|| {
-            let envelope = Envelope::decode(&envelope).expect("an envelope");
-            let claim = stamp_keys
-                .stamp(envelope.tag(), &alice, &audience, NOW)
-                .expect("stamps");
-            Delivery::new(&claim, envelope, &delivery_key)
-                .expect("its own claim")
-                .encode()
-        });
-    });
-    let mut pair = Pair::new();
-    group.bench_function("open/62", |bencher| {
-        bencher.iter_custom(|rounds| {
-            let deliveries: Vec<_> = (0..rounds)
-                .map(|sequence| {
-                    let mut channel = SessionChannel::to_send(&mut pair.sessions[0]);
-                    let sealed = seal(&mut channel, &alice, &payload(sequence), &mut pair.rng)
-                        .expect("seals");
-                    let claim = stamp_keys
-                        .stamp(sealed.envelope.tag(), &alice, &audience, NOW)
-                        .expect("stamps");
-                    Delivery::new(&claim, sealed.envelope, &delivery_key)
-                        .expect("its own claim")
-                        .encode()
-                })
-                .collect();
-            let [_, identity] = &pair.identity;
-            let [_, prekeys] = &mut pair.prekeys;
-            let [_, sessions] = &mut pair.sessions;
-            let started = Instant::now();
-            for delivery in &deliveries {
-                let delivery = Delivery::decode(delivery).expect("a delivery");
-                let delivery = delivery
-                    .authenticate(&delivery_key, &bob.account)
-                    .expect("authentic");
-                let mut channel = SessionChannel::to_receive(identity, prekeys, sessions);
-                black_box(open(&mut channel, &delivery).expect("opens"));
+/// In order, beside the keys of messages that did not come; and the state with them.
+fn skipped(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("skipped");
+    for system in ours() {
+        for count in [0, 1_000, MAX_SKIPPED_KEYS] {
+            let mut open = in_order(lacking(system, count));
+            group.bench_function(format!("{}/open/{count}", system.variant), |bencher| {
+                bencher.iter_custom(|rounds| {
+                    (0..rounds.div_ceil(64))
+                        .map(|_| open(u32::try_from(rounds.min(64)).expect("at most 64")))
+                        .sum()
+                });
+            });
+            if !system.exports {
+                continue;
             }
-            started.elapsed()
-        });
-    });
+            let mut pair = lacking(system, count);
+            group.bench_function(format!("{}/export/{count}", system.variant), |bencher| {
+                bencher.iter(|| pair.export(1));
+            });
+            let state = pair.export(1);
+            group.bench_function(format!("{}/import/{count}", system.variant), |bencher| {
+                bencher.iter(|| pair.import(1, &state));
+            });
+        }
+    }
     group.finish();
 }
 
-criterion_group!(benches, session, franked);
+criterion_group!(benches, burst, ping_pong, skipped);
 criterion_main!(benches);

@@ -1,0 +1,64 @@
+//! Time that this process spent on a processor: what others do on the machine does not count.
+
+use std::hint::black_box;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// What [`CpuInstant`] reads here.
+pub const CLOCK: &str = if cfg!(unix) {
+    "process CPU time"
+} else {
+    "wall clock"
+};
+
+/// A point in the process's CPU time, or in time where the platform has no such clock.
+#[derive(Clone, Copy)]
+pub struct CpuInstant(Duration);
+
+impl CpuInstant {
+    /// Now.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(read())
+    }
+
+    /// What was spent since.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        read().saturating_sub(self.0)
+    }
+}
+
+#[cfg(unix)]
+fn read() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+}
+
+#[cfg(not(unix))]
+fn read() -> Duration {
+    static START: OnceLock<std::time::Instant> = OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed()
+}
+
+/// What `work` takes, without what reading the clock takes.
+pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
+    let start = CpuInstant::now();
+    let result = work();
+    let elapsed = start.elapsed();
+    black_box(result);
+    elapsed.saturating_sub(overhead())
+}
+
+/// What two readings of the clock take, one after the other.
+fn overhead() -> Duration {
+    static OVERHEAD: OnceLock<Duration> = OnceLock::new();
+    *OVERHEAD.get_or_init(|| {
+        let mut pairs: Vec<_> = (0..1_001).map(|_| CpuInstant::now().elapsed()).collect();
+        pairs.sort_unstable();
+        pairs.get(pairs.len() / 2).copied().unwrap_or_default()
+    })
+}

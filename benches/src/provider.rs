@@ -1,0 +1,196 @@
+//! The provider's side, which no peer has: stamping, and reports.
+
+use std::hint::black_box;
+
+use waxseal_reporting::{
+    AcceptanceKey, AcceptedReport, Audience, Claim, Disclosure, Envelope, Evidence,
+    ModerationKeyPair, Nullifier, Reason, Report, ReportDraft, Sender, accept, review,
+};
+
+use crate::clock::time;
+use crate::measure::{Effort, Run};
+use crate::results::{Contestant, Results};
+use crate::systems::{Franked, NOW, Pair, Provider};
+
+/// Messages a report.
+pub const REPORTED: [usize; 3] = [1, 5, 30];
+
+/// Rows of `compare`.
+pub fn contests(results: &mut Results, effort: Effort) {
+    let relay = Relay::new();
+    let stamping = vec![
+        contestant(
+            "stamp",
+            Box::new(|repeats| time(|| (0..repeats).for_each(|_| drop(black_box(relay.stamp()))))),
+        ),
+        contestant(
+            "relay",
+            Box::new(|repeats| time(|| (0..repeats).for_each(|_| drop(black_box(relay.relay()))))),
+        ),
+    ];
+    results.contest("stamp", 64, effort, stamping);
+    let claim = relay.stamp();
+    let verifying = contestant(
+        "verify",
+        Box::new(|repeats| time(|| (0..repeats).for_each(|_| relay.verify(&claim)))),
+    );
+    results.contest("verify_stamp", 64, effort, vec![verifying]);
+
+    for count in REPORTED {
+        let reports = Reports::new(count);
+        let report = reports.seal().encode();
+        let accepted = reports.accept(&report).encode(&reports.acceptance);
+        let size = count as u64;
+        let sealing = contestant(
+            "report",
+            Box::new(|repeats| {
+                time(|| (0..repeats).for_each(|_| drop(black_box(reports.seal().encode()))))
+            }),
+        );
+        results.contest("report_seal", size, effort, vec![sealing]);
+        let accepting = contestant(
+            "report",
+            Box::new(|repeats| {
+                time(|| (0..repeats).for_each(|_| drop(black_box(reports.accept(&report)))))
+            }),
+        );
+        results.contest("report_accept", size, effort, vec![accepting]);
+        let reviewing = contestant(
+            "report",
+            Box::new(|repeats| time(|| (0..repeats).for_each(|_| reports.review(&accepted)))),
+        );
+        results.contest("report_review", size, effort, vec![reviewing]);
+    }
+}
+
+fn contestant<'a>(variant: &'static str, run: Run<'a>) -> Contestant<'a> {
+    Contestant {
+        system: "waxseal-reporting",
+        variant,
+        run,
+    }
+}
+
+/// A relay with a message of 64 bytes.
+pub struct Relay {
+    provider: Provider,
+    senders: [Sender; 2],
+    envelope: Vec<u8>,
+    decoded: Envelope,
+}
+
+impl Relay {
+    /// One on its first day.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut franked = Franked::talking();
+        let envelope = franked.seal(0, &[7; 64]);
+        Self {
+            decoded: Envelope::decode(&envelope).expect("an envelope"),
+            provider: franked.provider,
+            senders: franked.senders,
+            envelope,
+        }
+    }
+
+    /// The stamp alone.
+    #[must_use]
+    pub fn stamp(&self) -> Claim {
+        let [alice, bob] = &self.senders;
+        let audience = Audience::Direct(bob.account.clone());
+        let keys = &self.provider.stamp_keys;
+        keys.stamp(self.decoded.tag(), alice, &audience, NOW)
+            .expect("an epoch within reach")
+    }
+
+    /// Checks a stamp.
+    ///
+    /// # Panics
+    /// If it is not genuine.
+    pub fn verify(&self, claim: &Claim) {
+        let keys = &self.provider.stamp_keys;
+        keys.verify(claim, NOW).expect("a genuine stamp");
+    }
+
+    /// Everything a relay does with a message: read, stamp, authenticate, write.
+    #[must_use]
+    pub fn relay(&self) -> Vec<u8> {
+        self.provider.relay(&self.senders, 0, &self.envelope)
+    }
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A recipient with messages to report, an intake and a reviewer.
+pub struct Reports {
+    franked: Franked,
+    evidence: Vec<Evidence>,
+    moderation: ModerationKeyPair,
+    /// Between intake and reviewers.
+    pub acceptance: AcceptanceKey,
+}
+
+impl Reports {
+    /// With so many messages of 64 bytes.
+    #[must_use]
+    pub fn new(count: usize) -> Self {
+        let mut franked = Franked::talking();
+        let evidence = (0..count).map(|_| {
+            let sealed = franked.seal(0, &[7; 64]);
+            let delivery = franked.relay(0, sealed);
+            franked
+                .receive(1, &delivery)
+                .expect("a genuine message opens")
+        });
+        Self {
+            evidence: evidence.collect(),
+            moderation: ModerationKeyPair::generate(&mut rand::rng()),
+            acceptance: AcceptanceKey::generate(&mut rand::rng()),
+            franked,
+        }
+    }
+
+    /// The reporter's step.
+    #[must_use]
+    pub fn seal(&self) -> Report {
+        let [_, bob] = &self.franked.senders;
+        let mut draft = ReportDraft::new(bob.clone(), Reason::Scam);
+        for evidence in &self.evidence {
+            draft.add(evidence, Disclosure::Whole).expect("fits");
+        }
+        let [_, key] = &self.franked.provider.delivery_keys;
+        draft
+            .seal(key, self.moderation.public_key(), &mut rand::rng())
+            .expect("a draft with messages")
+    }
+
+    /// The intake's step, from the wire.
+    #[must_use]
+    pub fn accept(&self, report: &[u8]) -> AcceptedReport {
+        let report = Report::decode(report).expect("a report");
+        let provider = &self.franked.provider;
+        let [_, key] = &provider.delivery_keys;
+        accept(
+            report,
+            &provider.stamp_keys,
+            key,
+            NOW,
+            &mut |_: &Nullifier| false,
+        )
+        .expect("a genuine report")
+    }
+
+    /// The reviewer's step, from the queue.
+    ///
+    /// # Panics
+    /// If the report is not genuine.
+    pub fn review(&self, accepted: &[u8]) {
+        let accepted = AcceptedReport::decode(accepted, &self.acceptance).expect("an accepted one");
+        let verified = review(accepted, &self.moderation).expect("a genuine report");
+        assert_eq!(verified.messages().len(), self.evidence.len());
+    }
+}

@@ -1,0 +1,217 @@
+//! What was measured, as JSON and as tables.
+
+use serde_json::{Value, json};
+
+use crate::allocations::Allocated;
+use crate::machine;
+use crate::measure::{Cost, Effort, Run, interleave};
+use crate::systems::SYSTEMS;
+
+/// One contestant's cost of one operation.
+#[derive(Clone)]
+pub struct Row {
+    pub operation: &'static str,
+    /// What the operation is measured at: bytes of plaintext, or a number of keys or messages.
+    pub size: u64,
+    pub system: &'static str,
+    pub variant: &'static str,
+    pub cost: Cost,
+}
+
+/// Bytes on the wire or in storage.
+pub struct Amount {
+    pub what: String,
+    pub system: &'static str,
+    pub variant: &'static str,
+    pub bytes: u64,
+}
+
+/// What an operation takes from the heap.
+pub struct Heap {
+    pub operation: &'static str,
+    pub size: u64,
+    pub system: &'static str,
+    pub variant: &'static str,
+    pub allocated: Allocated,
+}
+
+/// Everything one run measured.
+#[derive(Default)]
+pub struct Results {
+    pub rows: Vec<Row>,
+    pub bytes: Vec<Amount>,
+    pub heap: Vec<Heap>,
+    /// Measure this operation alone.
+    only: Option<String>,
+}
+
+/// A system's way of doing an operation.
+pub struct Contestant<'a> {
+    pub system: &'static str,
+    pub variant: &'static str,
+    pub run: Run<'a>,
+}
+
+impl Results {
+    /// Results of one operation, or of all.
+    #[must_use]
+    pub fn only(operation: Option<&str>) -> Self {
+        Self {
+            only: operation.map(str::to_owned),
+            ..Self::default()
+        }
+    }
+
+    /// Whether this operation is to be measured.
+    #[must_use]
+    pub fn wants(&self, operation: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == operation)
+    }
+
+    /// Measures contestants in turn at one operation.
+    pub fn contest(
+        &mut self,
+        operation: &'static str,
+        size: u64,
+        effort: Effort,
+        contestants: Vec<Contestant<'_>>,
+    ) {
+        if !self.wants(operation) {
+            return;
+        }
+        eprintln!("{operation} {size}");
+        let names: Vec<_> = contestants
+            .iter()
+            .map(|contestant| (contestant.system, contestant.variant))
+            .collect();
+        let mut runs: Vec<_> = contestants
+            .into_iter()
+            .map(|contestant| contestant.run)
+            .collect();
+        let costs = interleave(&mut runs, effort);
+        for ((system, variant), cost) in names.into_iter().zip(costs) {
+            self.rows.push(Row {
+                operation,
+                size,
+                system,
+                variant,
+                cost,
+            });
+        }
+    }
+
+    /// The median of a row, in nanoseconds.
+    #[must_use]
+    pub fn median(&self, operation: &str, size: u64, variant: &str) -> Option<f64> {
+        let row = self
+            .rows
+            .iter()
+            .find(|row| row.operation == operation && row.size == size && row.variant == variant);
+        row.map(|row| row.cost.median)
+    }
+
+    /// `{"machine", "rows", "bytes", "allocations"}`
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let rows = self.rows.iter().map(|row| {
+            json!({
+                "operation": row.operation,
+                "size": row.size,
+                "system": row.system,
+                "variant": row.variant,
+                "median_ns": row.cost.median.round(),
+                "min_ns": row.cost.min.round(),
+                "samples": row.cost.samples,
+            })
+        });
+        let bytes = self.bytes.iter().map(|amount| {
+            json!({
+                "what": amount.what,
+                "system": amount.system,
+                "variant": amount.variant,
+                "bytes": amount.bytes,
+            })
+        });
+        let heap = self.heap.iter().map(|heap| {
+            json!({
+                "operation": heap.operation,
+                "size": heap.size,
+                "system": heap.system,
+                "variant": heap.variant,
+                "count": heap.allocated.count,
+                "bytes": heap.allocated.bytes,
+            })
+        });
+        json!({
+            "machine": machine::describe(),
+            "rows": rows.collect::<Vec<_>>(),
+            "bytes": bytes.collect::<Vec<_>>(),
+            "allocations": heap.collect::<Vec<_>>(),
+        })
+    }
+
+    /// Tables in Markdown.
+    #[must_use]
+    pub fn to_tables(&self) -> String {
+        let mut out = format!(
+            "{}\n\n| operation | size | system | median µs | min µs | spread | to {} | does not have |\n|---|---:|---|---:|---:|---:|---:|---|\n",
+            machine::line(),
+            SYSTEMS[0].name,
+        );
+        for row in &self.rows {
+            let peer = self
+                .median(row.operation, row.size, SYSTEMS[0].variant)
+                .map_or_else(String::new, |peer| format!("{:.2}", row.cost.median / peer));
+            let lacks = SYSTEMS
+                .iter()
+                .find(|system| (system.name, system.variant) == (row.system, row.variant))
+                .map_or("", |system| system.lacks);
+            out += &format!(
+                "| {} | {} | {} {} | {} | {} | {:.0} % | {} | {} |\n",
+                row.operation,
+                row.size,
+                row.system,
+                row.variant,
+                micros(row.cost.median),
+                micros(row.cost.min),
+                row.cost.spread * 100.0,
+                peer,
+                lacks,
+            );
+        }
+        out += "\n| bytes of | system | bytes |\n|---|---|---:|\n";
+        for amount in &self.bytes {
+            out += &format!(
+                "| {} | {} {} | {} |\n",
+                amount.what, amount.system, amount.variant, amount.bytes
+            );
+        }
+        out +=
+            "\n| from the heap | size | system | allocations | bytes |\n|---|---:|---|---:|---:|\n";
+        for heap in &self.heap {
+            out += &format!(
+                "| {} | {} | {} {} | {} | {} |\n",
+                heap.operation,
+                heap.size,
+                heap.system,
+                heap.variant,
+                heap.allocated.count,
+                heap.allocated.bytes
+            );
+        }
+        out
+    }
+}
+
+/// Nanoseconds as microseconds, with three digits that mean something.
+#[must_use]
+pub fn micros(nanoseconds: f64) -> String {
+    let micros = nanoseconds / 1_000.0;
+    if micros >= 100.0 {
+        format!("{micros:.0}")
+    } else if micros >= 10.0 {
+        format!("{micros:.1}")
+    } else {
+        format!("{micros:.2}")
+    }
+}

@@ -1,0 +1,130 @@
+//! The front door over a store in memory: every call reads what it needs and commits what it changed.
+
+use rand::rngs::ThreadRng;
+use waxseal::{AccountId, Client, MemoryStore, PreKeyUpload, Received};
+
+use super::franked::{NOW, Provider, senders, text};
+use super::ratchet::{altered, bundle_len};
+use super::{Pair, Strangers};
+
+pub(super) fn strangers() -> Box<dyn Strangers> {
+    let mut rng = rand::rng();
+    let provider = Provider::new();
+    let mut clients = senders()
+        .into_iter()
+        .zip(&provider.delivery_keys)
+        .map(|(me, key)| Client::create(MemoryStore::new(), me, key.clone(), &mut rng));
+    let mut clients = [0, 1].map(|_| clients.next().expect("two").expect("an empty store"));
+    let upload = clients[1]
+        .publish_prekeys(1, &mut rng)
+        .expect("a store in memory");
+    Box::new(Unmet {
+        clients: Clients {
+            clients: clients.map(Some),
+            provider,
+            rng,
+        },
+        upload,
+    })
+}
+
+struct Unmet {
+    clients: Clients,
+    upload: PreKeyUpload,
+}
+
+impl Unmet {
+    fn start(&mut self) {
+        let peer = self.clients.account(1);
+        let one_time = self.upload.one_time.first().map(Vec::as_slice);
+        let (base, rng) = (&self.upload.base, &mut self.clients.rng);
+        let client = self.clients.clients[0].as_mut().expect("a client");
+        client
+            .start(&peer, base, one_time, rng)
+            .expect("a good bundle");
+    }
+}
+
+impl Strangers for Unmet {
+    fn meet(mut self: Box<Self>, plaintext: &[u8]) -> Box<dyn Pair> {
+        self.start();
+        let sealed = self.clients.seal(0, plaintext);
+        let arrived = self.clients.relay(0, sealed);
+        assert!(self.clients.open(1, &arrived), "the first message opens");
+        Box::new(self.clients)
+    }
+
+    fn first_message(mut self: Box<Self>, plaintext: &[u8]) -> (usize, usize) {
+        self.start();
+        let first = self.clients.seal(0, plaintext).len();
+        (first, bundle_len(&self.upload))
+    }
+}
+
+struct Clients {
+    /// Absent while one is put back into an earlier state.
+    clients: [Option<Client<MemoryStore>>; 2],
+    provider: Provider,
+    rng: ThreadRng,
+}
+
+impl Clients {
+    fn client(&mut self, side: usize) -> &mut Client<MemoryStore> {
+        self.clients[side].as_mut().expect("a client")
+    }
+
+    fn account(&self, side: usize) -> AccountId {
+        senders()[side].account.clone()
+    }
+}
+
+impl Pair for Clients {
+    fn seal(&mut self, from: usize, plaintext: &[u8]) -> Vec<u8> {
+        let (to, text) = (self.account(1 - from), text(plaintext.len()));
+        let client = self.clients[from].as_mut().expect("a client");
+        let sent = client.send(&to, text.as_str(), NOW, &mut self.rng);
+        sent.expect("seals").envelope
+    }
+
+    fn relay(&mut self, from: usize, sealed: Vec<u8>) -> Vec<u8> {
+        self.provider.relay(&senders(), from, &sealed)
+    }
+
+    fn open(&mut self, to: usize, arrived: &[u8]) -> bool {
+        matches!(
+            self.client(to).receive(arrived),
+            Ok(Received::Message { .. })
+        )
+    }
+
+    /// The whole store: to go back to, not to be measured.
+    fn export(&self, side: usize) -> Vec<u8> {
+        let client = self.clients[side].as_ref().expect("a client");
+        let mut bytes = Vec::new();
+        for field in client
+            .store()
+            .records()
+            .flat_map(|(key, value)| [key, value])
+        {
+            bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(field);
+        }
+        bytes
+    }
+
+    fn import(&mut self, side: usize, mut state: &[u8]) {
+        let mut field = || {
+            let (len, rest) = state.split_first_chunk()?;
+            let (field, rest) = rest.split_at(usize::try_from(u64::from_be_bytes(*len)).ok()?);
+            state = rest;
+            Some(field.to_vec())
+        };
+        let records = std::iter::from_fn(|| Some((field()?, field()?)));
+        let store = MemoryStore::from_records(records);
+        self.clients[side] = Some(Client::open(store).expect("a client's records"));
+    }
+
+    fn forge(&mut self, genuine: &[u8], _: u64) -> Vec<u8> {
+        altered(genuine, genuine.len() / 2)
+    }
+}

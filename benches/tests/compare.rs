@@ -1,0 +1,69 @@
+//! The JSON of `compare` has the promised shape, for every operation and system: what readers of it rely on.
+
+use serde_json::Value;
+use waxseal_benches::compare;
+use waxseal_benches::measure::Effort;
+
+#[test]
+fn compare_measures_every_operation_and_says_so_in_json() {
+    let results = compare::all(Effort::SMOKE, None).to_json();
+    let list = |name: &str| results[name].as_array().expect("a list").clone();
+    assert!(results["machine"]["cpu"].is_string());
+    let rows = list("rows");
+    for row in &rows {
+        for field in ["operation", "system", "variant"] {
+            assert!(row[field].is_string(), "{row}");
+        }
+        for field in ["size", "median_ns", "min_ns", "samples"] {
+            assert!(row[field].is_number(), "{row}");
+        }
+        assert!(row["min_ns"].as_f64() <= row["median_ns"].as_f64(), "{row}");
+    }
+    let measured = |operation: &str, variant: &str| {
+        let is_it = |row: &&Value| row["operation"] == operation && row["variant"] == variant;
+        rows.iter().filter(is_it).count()
+    };
+    for variant in ["olm-v1", "olm-v2", "ratchet", "franked", "client"] {
+        assert_eq!(measured("handshake", variant), 1);
+        assert_eq!(measured("skip_1000", variant), 1);
+        for operation in ["pingpong_seal", "pingpong_open", "burst_seal", "burst_open"] {
+            assert_eq!(measured(operation, variant), 3, "{operation} {variant}");
+        }
+        assert_eq!(measured("forged_header", variant), 4);
+        let keeps_all = if variant.starts_with("olm") { 2 } else { 4 };
+        assert_eq!(measured("open_with_skipped", variant), keeps_all);
+    }
+    for (operation, variants) in [
+        (
+            "export",
+            vec![("olm-v1", 1), ("ratchet", 2), ("franked", 2)],
+        ),
+        (
+            "import",
+            vec![("olm-v1", 1), ("ratchet", 2), ("franked", 2)],
+        ),
+        (
+            "commit",
+            vec![
+                ("plain", 4),
+                ("cte1", 4),
+                ("cte2", 4),
+                ("cep", 4),
+                ("franked", 4),
+            ],
+        ),
+        ("verify", vec![("plain", 4), ("franked", 4)]),
+        ("stamp", vec![("stamp", 1), ("relay", 1)]),
+        ("report_review", vec![("report", 3)]),
+    ] {
+        for (variant, count) in variants {
+            assert_eq!(measured(operation, variant), count, "{operation} {variant}");
+        }
+    }
+    let bytes = list("bytes");
+    assert!(bytes.iter().all(|amount| amount["bytes"].is_number()));
+    for what in ["prekey bundle", "state", "message of 64, overhead"] {
+        assert!(bytes.iter().any(|amount| amount["what"] == what), "{what}");
+    }
+    assert!(!list("allocations").is_empty());
+}
