@@ -10,14 +10,11 @@
 
 mod world;
 
-use rand_chacha::ChaCha20Rng;
-use waxseal::core::{DecryptError, HandshakeError, PreKeyBundle, Sessions};
-use waxseal::reporting::{Audience, Channel, Envelope, Payload, PayloadHeader, seal};
-use waxseal::{
-    Advice, Client, FrankingTag, MemoryStore, ReceiveError, Received, SessionChannel, StartError,
-};
+use waxseal::core::{DecryptError, HandshakeError};
+use waxseal::reporting::Envelope;
+use waxseal::{Advice, ReceiveError, Received, StartError};
+use world::liar::{Liar, find};
 use world::{NOW, World, account, sender, snapshot, text_of};
-use zeroize::Zeroizing;
 
 #[test]
 fn an_envelope_replayed_under_another_account_does_not_open() {
@@ -97,7 +94,7 @@ fn a_message_of_a_newer_version_is_kept_until_the_update() {
 #[test]
 fn a_third_party_cannot_occupy_another_senders_tag() {
     let (mut world, mut alice, mut bob) = World::of_two();
-    let mut liar = Liar::new(&mut world, &bob);
+    let mut liar = Liar::new(&mut world);
     let sent = alice
         .send(&account("bob"), "the real one", NOW, &mut world.rng)
         .unwrap();
@@ -120,7 +117,7 @@ fn a_third_party_cannot_occupy_another_senders_tag() {
 #[test]
 fn a_message_that_lies_about_its_commitment_is_withheld_and_recognised_again() {
     let (mut world, _, mut bob) = World::of_two();
-    let mut liar = Liar::new(&mut world, &bob);
+    let mut liar = Liar::new(&mut world);
     let envelope = liar.seal("looks harmless", 40, &mut world.rng);
     let honest = liar.seal("honest again", usize::MAX, &mut world.rng);
     let liar = world.register_only("liar");
@@ -135,77 +132,4 @@ fn a_message_that_lies_about_its_commitment_is_withheld_and_recognised_again() {
     );
     let (delivery, _) = world.relay_as(&liar, bob.me(), &honest);
     assert_eq!(text_of(bob.receive(&delivery).unwrap()), "honest again");
-}
-
-/// A sender whose client changes a byte of the plaintext after committing to it, or names another tag.
-struct Liar {
-    sessions: Option<Sessions>,
-    spoil: usize,
-    tag: Option<FrankingTag>,
-}
-
-impl Liar {
-    fn new(world: &mut World, bob: &Client<MemoryStore>) -> Self {
-        let identity = waxseal::core::IdentityKeyPair::generate(&mut world.rng);
-        let (base, one_time) = world.bundle(&bob.me().account);
-        let bundle = PreKeyBundle::decode(&base, one_time.as_deref()).unwrap();
-        let sessions = Sessions::initiate(&identity, bundle, &mut world.rng).unwrap();
-        Self {
-            sessions: Some(sessions),
-            spoil: usize::MAX,
-            tag: None,
-        }
-    }
-
-    /// A message under a tag that is somebody else's.
-    fn seal_under(&mut self, tag: &FrankingTag, rng: &mut ChaCha20Rng) -> Vec<u8> {
-        self.tag = Some(*tag);
-        let envelope = Envelope::decode(&self.seal("squatting", usize::MAX, rng)).unwrap();
-        let (own, mut bytes) = (*envelope.tag(), envelope.encode());
-        let place = find(&bytes, own.as_bytes());
-        bytes[place..place + 32].copy_from_slice(tag.as_bytes());
-        bytes
-    }
-
-    fn seal(&mut self, text: &str, spoil: usize, rng: &mut ChaCha20Rng) -> Vec<u8> {
-        self.spoil = spoil;
-        let conversation = Audience::Direct(account("bob")).conversation(&account("liar"));
-        let payload = Payload::text(PayloadHeader::new(conversation, 0, NOW), text).unwrap();
-        seal(self, &sender("liar"), &payload, rng)
-            .unwrap()
-            .envelope
-            .encode()
-    }
-}
-
-impl Channel for Liar {
-    type Error = waxseal::SessionError;
-
-    fn encrypt(
-        &mut self,
-        plaintext: &[u8],
-        associated_data: &[u8],
-        rng: &mut impl rand::CryptoRng,
-    ) -> Result<Vec<u8>, Self::Error> {
-        let mut plaintext = plaintext.to_vec();
-        if let Some(byte) = plaintext.get_mut(self.spoil) {
-            *byte ^= 1;
-        }
-        let mut associated_data = associated_data.to_vec();
-        if let Some(tag) = &self.tag {
-            // label || tag 32 || len u8 || account || device 4 || conversation 32
-            let end = associated_data.len() - 32 - 4 - "liar".len() - 1;
-            associated_data[end - 32..end].copy_from_slice(tag.as_bytes());
-        }
-        SessionChannel::to_send(&mut self.sessions).encrypt(&plaintext, &associated_data, rng)
-    }
-
-    fn decrypt(&mut self, _: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, Self::Error> {
-        unreachable!("the liar only sends")
-    }
-}
-
-fn find(bytes: &[u8], part: &[u8]) -> usize {
-    let mut windows = bytes.windows(part.len());
-    windows.position(|window| window == part).unwrap()
 }

@@ -5,8 +5,11 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
     reason = "test support"
 )]
+
+pub(crate) mod liar;
 
 use std::collections::{HashMap, VecDeque};
 

@@ -1,0 +1,167 @@
+//! Devices that are stopped in the middle of any commit, and started again from what survived: nothing that was acknowledged is
+//! lost, nothing is shown twice, and no message key is used twice.
+//!
+//! A message key that was used twice shows: its second message does not open, and every envelope that ever left is
+//! delivered.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+mod disk;
+mod files;
+mod script;
+#[path = "../world/mod.rs"]
+mod world;
+
+use disk::{Disk, Medium, Stop};
+use files::Files;
+use waxseal::{Client, Key, MemoryStore, ReceiveError, Received, Transaction};
+use world::{NOW, World, account, snapshot};
+use zeroize::Zeroizing;
+
+/// Stops one device in each commit, until the script is through before the stop, and does so twice, each time in another of so
+/// many ways. Returns how often the device was stopped.
+fn stop_everywhere<M: Medium + 'static>(who: usize, ways: u32, medium: impl Fn() -> M) -> u32 {
+    let mut stops = 0;
+    for pass in 0..2 {
+        for commits_before in 0.. {
+            let mut disks = [(); 2].map(|()| Disk::new(MemoryStore::new()));
+            disks[who] = Disk::new(medium());
+            *disks[who].stop.borrow_mut() = Some(Stop {
+                commits_before,
+                way: (commits_before + 3 * pass) % ways,
+            });
+            script::run(&disks);
+            if disks[who].stop.borrow().is_some() {
+                break;
+            }
+            stops += 1;
+        }
+    }
+    stops
+}
+
+/// How many commits the script makes on each device.
+const COMMITS: [u32; 2] = [20, 23];
+
+#[test]
+fn a_stop_before_or_after_any_commit_breaks_no_promise() {
+    for (who, commits) in COMMITS.into_iter().enumerate() {
+        assert_eq!(stop_everywhere(who, 2, MemoryStore::new), 2 * commits);
+    }
+}
+
+#[test]
+fn a_power_cut_in_any_commit_breaks_no_promise() {
+    for (who, commits) in COMMITS.into_iter().enumerate() {
+        assert_eq!(stop_everywhere(who, Files::WAYS, Files::new), 2 * commits);
+    }
+}
+
+#[test]
+fn a_power_cut_while_the_log_is_folded_into_the_file_changes_nothing() {
+    let mut files = Files::new();
+    let mut was_folded = false;
+    for ordinal in 0..50 {
+        let before = files.image();
+        let mut transaction = Transaction::default();
+        transaction.put(
+            Key::Outbox { ordinal },
+            Zeroizing::new(vec![1; 50_000 + 1_000 * ordinal as usize]),
+        );
+        transaction.delete(Key::Outbox {
+            ordinal: ordinal / 2,
+        });
+        files.commit(transaction);
+        let after = files.image();
+        if after.database != before.database {
+            was_folded = true;
+            after.is_the_same_with_pages_of(&before.database);
+        }
+    }
+    assert!(was_folded, "by a commit that found the log long");
+    let before = files.image();
+    let after = files.close();
+    assert!(after.log.is_empty() && after.database != before.database);
+    before.is_the_same_with_pages_of(&after.database);
+}
+
+/// What the script relies on to see a message key that was used twice.
+#[test]
+fn of_two_messages_under_one_key_only_one_opens() {
+    let (mut world, mut alice, mut bob) = World::of_two();
+    let before = snapshot(&alice);
+    let mut send = |alice: &mut Client<MemoryStore>, text| {
+        let sent = alice.send(&account("bob"), text, NOW, &mut world.rng);
+        world.relay(alice, &bob, &sent.unwrap().envelope).0
+    };
+    let first = send(&mut alice, "first");
+    let mut set_back = Client::open(MemoryStore::from_records(before)).unwrap();
+    let second = send(&mut set_back, "second");
+    bob.receive(&second).unwrap();
+    let error = bob.receive(&first).unwrap_err();
+    assert!(matches!(error, ReceiveError::Session(_)), "{error}");
+}
+
+#[test]
+fn a_failed_commit_returns_no_envelope_and_the_next_call_works() {
+    for is_durable in [false, true] {
+        let mut world = World::new();
+        let disk = Disk::new(world.register("alice").into_store());
+        let mut bob = world.register("bob");
+        let mut alice = disk.client();
+        world.start(&mut alice, &account("bob"));
+        *disk.stop.borrow_mut() = Some(Stop {
+            commits_before: 0,
+            way: u32::from(is_durable),
+        });
+        alice
+            .send(&account("bob"), "interrupted", NOW, &mut world.rng)
+            .unwrap_err();
+        let left = usize::from(is_durable);
+        assert_eq!(alice.outbox(10).unwrap().len(), left);
+        world.exchange(&mut alice, &mut bob, "the same client goes on");
+        let waiting = alice.outbox(10).unwrap();
+        assert_eq!(waiting.len(), left, "what was stored is still to be sent");
+        for waiting in waiting {
+            let (delivery, _) = world.relay(&alice, &bob, &waiting.envelope);
+            let Received::Message { message, .. } = bob.receive(&delivery).unwrap() else {
+                panic!("it was never sent")
+            };
+            assert_eq!(message.text().as_deref(), Some("interrupted"));
+        }
+    }
+}
+
+#[test]
+fn a_failed_commit_on_receiving_leaves_no_prekeys_in_memory_that_differ_from_the_store() {
+    for is_durable in [false, true] {
+        let mut world = World::new();
+        let mut alice = world.register("alice");
+        let mut carol = world.register("carol");
+        let disk = Disk::new(world.register("bob").into_store());
+        let mut bob = disk.client();
+        let mut first = |client: &mut Client<MemoryStore>, text: &str| {
+            world.start(client, &account("bob"));
+            let sent = client
+                .send(&account("bob"), text, NOW, &mut world.rng)
+                .unwrap();
+            world.relay(client, &bob, &sent.envelope).0
+        };
+        let (from_alice, from_carol) = (first(&mut alice, "a"), first(&mut carol, "c"));
+        let left = bob.one_time_prekeys_left().unwrap();
+        *disk.stop.borrow_mut() = Some(Stop {
+            commits_before: 0,
+            way: u32::from(is_durable),
+        });
+        bob.receive(&from_alice).unwrap_err();
+        bob.receive(&from_carol).unwrap();
+        bob.receive(&from_alice).unwrap();
+        assert_eq!(bob.one_time_prekeys_left().unwrap(), left - 2);
+        assert_eq!(disk.client().one_time_prekeys_left().unwrap(), left - 2);
+    }
+}

@@ -1,0 +1,289 @@
+//! Two devices make every call that commits, one of them is stopped in one of the commits, started again, and goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use waxseal::core::PreKeyUpload;
+use waxseal::reporting::Report;
+use waxseal::{
+    Client, Disclosure, FrankingTag, MemoryStore, OpenAccountError, Reason, ReceiveError, Received,
+};
+
+use crate::disk::{Disk, until_done};
+use crate::world::liar::Liar;
+use crate::world::{NOW, World, account, sender};
+
+/// The account of each disk.
+const NAMES: [&str; 2] = ["alice", "bob"];
+/// What the provider says it has, so that few prekeys are made.
+const AT_PROVIDER: usize = 97;
+
+struct Script<'a> {
+    world: World,
+    disks: &'a [Disk; 2],
+    /// Every envelope that ever left a device.
+    left: BTreeMap<FrankingTag, Vec<u8>>,
+    /// What each application has shown, in its order.
+    shown: [Vec<(FrankingTag, String)>; 2],
+    uploaded: BTreeSet<Vec<u8>>,
+}
+
+/// Runs the script; panics if a promise is broken.
+pub(crate) fn run(disks: &[Disk; 2]) {
+    let mut script = Script {
+        world: World::new(),
+        disks,
+        left: BTreeMap::new(),
+        shown: Default::default(),
+        uploaded: BTreeSet::new(),
+    };
+    script.register(0);
+    script.register(1);
+    script.start();
+    script.say(0, "first");
+    script.say(1, "answer");
+    script.say(0, "second");
+    let deleted = script.say(0, "to be deleted");
+    script.rotate();
+    script.a_third_one_writes("before the change");
+    script.a_third_one_writes("after the change");
+    script.withhold();
+    script.delete(deleted);
+    script.give_up();
+    script.say(1, "and on");
+    script.report();
+    script.start();
+    script.say(0, "on a new session");
+    script.say(1, "good bye");
+    script.say(0, "good bye yourself");
+    script.end();
+}
+
+impl Script<'_> {
+    fn register(&mut self, who: usize) {
+        let me = self.world.register_only(NAMES[who]);
+        let key = self.world.key(&me);
+        until_done(|| {
+            let disk = self.disks[who].clone();
+            match Client::open(disk.clone()) {
+                Ok(client) => {
+                    // Registered before the stop, or about to be: the provider is told the same key again.
+                    assert_eq!(client.delivery_key().to_bytes(), key.to_bytes());
+                    Some(())
+                }
+                Err(OpenAccountError::NoAccount) => {
+                    Client::create(disk, me.clone(), key.clone(), &mut self.world.rng)
+                        .is_ok()
+                        .then_some(())
+                }
+                Err(error) => panic!("{error}"),
+            }
+        });
+        let upload = self.disks[who].until_done(|client| {
+            client
+                .publish_prekeys(AT_PROVIDER, &mut self.world.rng)
+                .ok()
+        });
+        self.upload(who, upload);
+    }
+
+    fn upload(&mut self, who: usize, upload: PreKeyUpload) {
+        let mut new = upload.clone();
+        new.one_time
+            .retain(|part| self.uploaded.insert(part.clone()));
+        self.world.publish(&account(NAMES[who]), new);
+        self.disks[who].until_done(|client| client.confirm_prekeys(&upload).ok());
+    }
+
+    fn start(&mut self) {
+        let (base, one_time) = self.world.bundle(&account("bob"));
+        self.disks[0].until_done(|alice| {
+            alice
+                .start(
+                    &account("bob"),
+                    &base,
+                    one_time.as_deref(),
+                    &mut self.world.rng,
+                )
+                .ok()
+        });
+    }
+
+    fn rotate(&mut self) {
+        let mut is_first = true;
+        let upload = self.disks[1].until_done(|bob| {
+            if std::mem::take(&mut is_first) {
+                return bob.rotate_prekeys(&mut self.world.rng).ok();
+            }
+            // Whether or not it was rotated: the base that the provider is to hand out.
+            bob.publish_prekeys(AT_PROVIDER, &mut self.world.rng).ok()
+        });
+        self.upload(1, upload);
+    }
+
+    /// One message, all the way.
+    fn say(&mut self, from: usize, text: &str) -> FrankingTag {
+        let to = 1 - from;
+        let (id, envelope) = self.send(from, text);
+        let devices = [from, to].map(|who| sender(NAMES[who]));
+        let (delivery, receipt) = self.world.relay_as(&devices[0], &devices[1], &envelope);
+        self.receive(to, &delivery);
+        // It comes again, although it was acknowledged.
+        self.receive(to, &delivery);
+        let recipient = account(NAMES[to]);
+        let confirmed =
+            self.disks[from].until_done(|client| client.confirm(&recipient, &receipt).ok());
+        assert_eq!(confirmed, id);
+        id
+    }
+
+    fn send(&mut self, from: usize, text: &str) -> (FrankingTag, Vec<u8>) {
+        let recipient = account(NAMES[1 - from]);
+        let sent = self.disks[from].until_done(|client| {
+            // An application that was stopped looks into its outbox before it writes the message again.
+            let waiting = client.outbox(10).unwrap().pop();
+            waiting.or_else(|| client.send(&recipient, text, NOW, &mut self.world.rng).ok())
+        });
+        let earlier = self.left.insert(sent.id, sent.envelope.clone());
+        assert!(earlier.is_none(), "two messages under one tag");
+        (sent.id, sent.envelope)
+    }
+
+    /// The delivery comes until it is acknowledged, and is shown once.
+    fn receive(&mut self, who: usize, delivery: &[u8]) {
+        let shown = &mut self.shown[who];
+        self.disks[who].until_done(|client| match client.receive(delivery) {
+            Ok(Received::Message { message, .. }) => {
+                let is_new = shown.iter().all(|(id, _)| id != message.id());
+                assert!(is_new, "a message was shown twice");
+                shown.push((*message.id(), message.text().unwrap()));
+                Some(())
+            }
+            Ok(Received::Duplicate { from, id }) => {
+                // Stored before the stop, and never shown.
+                if shown.iter().all(|(shown, _)| *shown != id) {
+                    let stored = client.message(&from, &id).unwrap().unwrap();
+                    shown.push((id, stored.text().unwrap()));
+                }
+                Some(())
+            }
+            Err(ReceiveError::IdentityChanged { new }) => {
+                // Again after a stop: the second time changes nothing.
+                let _ = client.accept_identity(&account("carol"), &new);
+                None
+            }
+            Err(ReceiveError::Peer(_)) => None,
+            Err(error) => panic!("a message key was used twice, or a message was lost: {error}"),
+        });
+    }
+
+    /// Somebody else writes to Bob, the second time with a new identity.
+    fn a_third_one_writes(&mut self, text: &str) {
+        let me = self.world.register_only("carol");
+        let key = self.world.key(&me);
+        let carol = Client::create(MemoryStore::new(), me, key, &mut self.world.rng);
+        let mut carol = carol.unwrap();
+        self.world.start(&mut carol, &account("bob"));
+        let sent = carol
+            .send(&account("bob"), text, NOW, &mut self.world.rng)
+            .unwrap();
+        let (delivery, _) = self
+            .world
+            .relay_as(carol.me(), &sender("bob"), &sent.envelope);
+        self.receive(1, &delivery);
+        let pinned = self.disks[1].client().peer_identity(&account("carol"));
+        assert_eq!(pinned.unwrap(), *carol.identity());
+    }
+
+    fn withhold(&mut self) {
+        let envelope = Liar::new(&mut self.world).seal("lies", 40, &mut self.world.rng);
+        let liar = self.world.register_only("liar");
+        let (delivery, _) = self.world.relay_as(&liar, &sender("bob"), &envelope);
+        for _ in 0..2 {
+            self.disks[1].until_done(|bob| match bob.receive(&delivery) {
+                Err(ReceiveError::Withheld) | Ok(Received::Duplicate { .. }) => Some(()),
+                Err(ReceiveError::Peer(_)) => None,
+                other => panic!("{other:?}"),
+            });
+        }
+        let kept = self.disks[1]
+            .client()
+            .messages(&account("liar"), None, 10)
+            .unwrap();
+        assert!(kept.is_empty());
+    }
+
+    fn delete(&mut self, id: FrankingTag) {
+        let alice = account("alice");
+        self.disks[1].until_done(|bob| bob.delete_message(&alice, &id).ok());
+        assert!(
+            self.disks[1]
+                .client()
+                .message(&alice, &id)
+                .unwrap()
+                .is_none()
+        );
+    }
+
+    /// Alice's relay refuses a message for good.
+    fn give_up(&mut self) {
+        let (id, _) = self.send(0, "never arrives");
+        let bob = account("bob");
+        self.disks[0].until_done(|alice| alice.delete_message(&bob, &id).ok());
+        assert!(self.disks[0].client().outbox(10).unwrap().is_empty());
+    }
+
+    fn report(&mut self) {
+        let (bob, alice) = (&self.disks[1], account("alice"));
+        let client = bob.client();
+        let messages = client.messages(&alice, None, 100).unwrap();
+        let shown = messages
+            .iter()
+            .map(|message| (*message.id(), Disclosure::Whole));
+        let draft = client.draft_report(&alice, Reason::Spam, shown).unwrap();
+        let report = bob.until_done(|client| {
+            let waiting = client.pending_reports(10).unwrap().pop();
+            let key = self.world.moderation.public_key();
+            waiting.or_else(|| client.report(&draft, key, &mut self.world.rng).ok())
+        });
+        let claims = Report::decode(&report.report).unwrap().claims().len();
+        assert_eq!(claims, messages.len());
+        bob.until_done(|client| client.confirm_report(report.id).ok());
+        assert!(bob.client().pending_reports(10).unwrap().is_empty());
+    }
+
+    fn end(&mut self) {
+        let texts = |who: usize| -> Vec<_> {
+            let texts = self.shown[who].iter().map(|(_, text)| text.as_str());
+            texts.collect()
+        };
+        assert_eq!(texts(0), ["answer", "and on", "good bye"]);
+        assert_eq!(
+            texts(1),
+            [
+                "first",
+                "second",
+                "to be deleted",
+                "before the change",
+                "after the change",
+                "on a new session",
+                "good bye yourself"
+            ]
+        );
+        let stored = |who: usize| -> Vec<_> {
+            let client = self.disks[who].client();
+            assert!(client.outbox(10).unwrap().is_empty());
+            let peer = account(NAMES[1 - who]);
+            let messages = client.messages(&peer, None, 100).unwrap();
+            assert!(messages.iter().all(|message| message.evidence().is_some()));
+            messages
+                .iter()
+                .filter_map(|message| message.text())
+                .collect()
+        };
+        let both = ["first", "answer", "second", "and on"];
+        let last = ["on a new session", "good bye", "good bye yourself"];
+        assert_eq!(stored(1), [both.as_slice(), &last].concat());
+        let kept = ["first", "answer", "second", "to be deleted", "and on"];
+        assert_eq!(stored(0), [kept.as_slice(), &last].concat());
+    }
+}
