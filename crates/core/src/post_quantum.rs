@@ -217,5 +217,7 @@ impl Next {
 
 #[cfg(test)]
 mod tests;
+// One vector a line.
 #[cfg(test)]
-mod vectors;
+#[rustfmt::skip]
+pub(crate) mod vectors;

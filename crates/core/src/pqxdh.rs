@@ -237,4 +237,4 @@ impl Handshake {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -275,7 +275,7 @@ impl Ratchet {
 }
 
 /// session associated data || header || caller's associated data: the first two are of fixed length.
-fn body_ad(ad: &SessionAd, header: &[u8; HEADER_LEN], caller_ad: &[u8]) -> Vec<u8> {
+pub(crate) fn body_ad(ad: &SessionAd, header: &[u8; HEADER_LEN], caller_ad: &[u8]) -> Vec<u8> {
     [ad.as_bytes().as_slice(), header, caller_ad].concat()
 }
 
@@ -286,4 +286,4 @@ pub(crate) struct SealedHeader<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

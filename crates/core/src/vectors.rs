@@ -1,316 +1,234 @@
-//! Known answers in `tests/vectors`: made by this crate from fixed seeds, so that a change of any byte shows, and complete enough for
-//! another implementation to check itself. `WAXSEAL_REGENERATE=1` writes them.
+//! Known answers for other implementations: `tests/vectors/*.json`, passing and failing. `tests/vectors/README.md` says how to read them.
+//!
+//! `WAXSEAL_REGENERATE=1 cargo test -p waxseal-core vectors` rewrites them from the code; a change of a byte is then a change of the
+//! format.
 #![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
+#![expect(clippy::type_complexity, reason = "tables of vectors")]
 
-use std::path::Path;
-use std::{env, fs};
+use core::convert::Infallible;
 
+use rand_core::{TryCryptoRng, TryRng};
 use serde_json::{Value, json};
-use zeroize::Zeroizing;
 
+use crate::codec::Writer;
 use crate::dh::DhKeyPair;
-use crate::header::{self, Header, HeaderAd};
-use crate::kdf::{ChainKey, HeaderKey, MessageKey, MessageSeed, RootKey};
-use crate::post_quantum::{PART_LEN, Part, PqMessageKey};
-use crate::pqxdh::{self, Handshake, SessionAd};
-use crate::test_support::{Device, edit, established, rng};
-use crate::{
-    IdentityKey, IdentityKeyPair, InvalidSignature, PreKeyBundle, PreKeys, SafetyNumber, Session,
-    wire,
-};
+use crate::kem::KemSeed;
+use crate::{IdentityKey, IdentityKeyPair, PreKeys, labels, post_quantum};
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+// One vector a line in these.
+#[rustfmt::skip]
+mod conversation;
+#[rustfmt::skip]
+mod derivations;
+#[rustfmt::skip]
+mod handshake;
+pub(crate) mod harness;
+#[rustfmt::skip]
+mod keys;
+#[rustfmt::skip]
+mod prekeys;
+#[rustfmt::skip]
+mod safety_number;
 
-fn unhex(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap();
-    (0..text.len())
-        .step_by(2)
-        .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
-        .collect()
-}
+pub(crate) use harness::{Input, Outcome, Vectors, changed, flipped, hex, refused, with};
 
-/// Compares with the committed file, or writes it.
-pub(crate) fn check(name: &str, vectors: &Value) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/vectors")
-        .join(name);
-    if env::var_os("WAXSEAL_REGENERATE").is_some() {
-        fs::write(
-            &path,
-            format!("{}\n", serde_json::to_string_pretty(vectors).unwrap()),
-        )
-        .unwrap();
+pub(crate) const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Every operation of the vectors.
+pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
+    match operation {
+        "x25519_public_key" => keys::x25519_public_key(input),
+        "ed25519_public_key" => keys::ed25519_public_key(input),
+        "ml_kem_1024_public_key" => keys::ml_kem_1024_public_key(input),
+        "x25519" => keys::x25519(input),
+        "identity" => keys::identity(input),
+        "verify_identity" => keys::verify_identity(input),
+        "prove_account" => keys::prove_account(input),
+        "verify_account_proof" => keys::verify_account_proof(input),
+        "signed_prekeys" => prekeys::signed_prekeys(input),
+        "one_time_prekeys" => prekeys::one_time_prekeys(input),
+        "decode_bundle" => prekeys::decode_bundle(input),
+        "encapsulate" => handshake::encapsulate(input),
+        "pqxdh_secrets" => handshake::pqxdh_secrets(input),
+        "initiate" => handshake::initiate(input),
+        "decode_message" => handshake::decode_message(input),
+        "accept" => handshake::accept(input),
+        "accept_then" => handshake::accept_then(input),
+        "root_step" => derivations::root_step(input),
+        "chain_step" => derivations::chain_step(input),
+        "message_key" => derivations::message_key(input),
+        "seal_body" => derivations::seal_body(input),
+        "open_body" => derivations::open_body(input),
+        "seal_header" => derivations::seal_header(input),
+        "open_header" => derivations::open_header(input),
+        "conversation" => conversation::conversation(input),
+        "safety_number" => safety_number::safety_number(input),
+        "compare_scanned" => safety_number::compare_scanned(input),
+        _ => post_quantum::vectors::run(operation, input),
     }
-    let committed: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    assert!(
-        &committed == vectors,
-        "{name} differs from what the code makes"
-    );
 }
 
-#[test]
-fn key_derivation_vectors() {
-    let ours = DhKeyPair::from_secret_bytes(&[0x11; 32]);
-    let theirs = DhKeyPair::from_secret_bytes(&[0x22; 32]);
-    let shared = ours.diffie_hellman(theirs.public()).unwrap();
-    let root = RootKey::from_bytes(&[0x33; 32]).step(&shared);
-    let (seed, next) = ChainKey::from_bytes(&[0x44; 32]).step();
-    let post_quantum = PqMessageKey::from_bytes(&[0x77; 32]);
-    let mut body = b"known answer".to_vec();
-    assert!(
-        MessageKey::derive(&seed, &post_quantum)
-            .seal(b"associated data", &mut body)
-            .is_ok()
-    );
-    let header = Header {
-        dh: *ours.public().as_bytes(),
-        pn: 1,
-        n: 2,
-        selection: 3,
-        post_quantum: Part::from_bytes(&[0x05; PART_LEN]).unwrap(),
-    }
-    .to_bytes();
-    let (key, ad, nonce) = (
-        HeaderKey::from_bytes(&[0x55; 32]),
-        SessionAd([0x66; 32]),
-        header::nonce_of(&body).unwrap(),
-    );
-    let sealed = header::seal(&key, &nonce, &HeaderAd::new(&ad), &header).unwrap();
-    check(
-        "derivations.json",
-        &json!({
-            "comment": "One step of each derivation of SPEC.md. The header's nonce is taken from the body's tag.",
-            "dh": { "secret": hex(&[0x11; 32]), "peer": hex(theirs.public().as_bytes()), "shared": hex(shared.as_bytes()) },
-            "root_step": {
-                "root": hex(&[0x33; 32]), "dh": hex(shared.as_bytes()), "next_root": hex(root.root.as_bytes()),
-                "chain": hex(root.chain.as_bytes()), "next_header": hex(root.next_header.as_bytes()),
-            },
-            "chain_step": { "chain": hex(&[0x44; 32]), "seed": hex(seed.as_bytes()), "next_chain": hex(next.as_bytes()) },
-            "body": {
-                "seed": hex(seed.as_bytes()), "post_quantum_key": hex(&[0x77; 32]), "associated_data": hex(b"associated data"),
-                "plaintext": hex(b"known answer"), "sealed": hex(&body),
-            },
-            "header": {
-                "key": hex(&[0x55; 32]), "session_associated_data": hex(&ad.0), "nonce": hex(&nonce),
-                "plaintext": hex(&header), "sealed": hex(&sealed),
-            },
-        }),
-    );
-    assert!(
-        MessageKey::derive(&MessageSeed::from_bytes(seed.as_bytes()), &post_quantum)
-            .open(b"associated data", &mut body)
-            .is_ok()
-    );
-}
-
-/// One handshake with its first message, and how altered copies of it fail.
-fn handshake(comment: &str, alice: &Device, bob: &Device, one_time: Option<usize>) -> Value {
-    let initiate = || {
-        pqxdh::initiate(&alice.identity, &bob.bundle(one_time), &mut rng(20))
-            .unwrap()
-            .1
-    };
-    let agreed = initiate();
-    let mut rng = rng(20);
-    let mut session = Session::initiate(&alice.identity, bob.bundle(one_time), &mut rng).unwrap();
-    let message = session.encrypt(b"known answer", b"ad", &mut rng).unwrap();
-    let failing = [
-        ("the version is not known", [&[2], &message[1..]].concat()),
-        (
-            "a byte follows the message",
-            [message.as_slice(), &[0]].concat(),
-        ),
-        (
-            "the message is cut short",
-            message[..message.len() - 1].to_vec(),
-        ),
-        (
-            "the base key is of small order",
-            with(&message, |handshake| handshake.base_key = vec![0; 32]),
-        ),
-        (
-            "the certificate is altered",
-            with(&message, |handshake| handshake.certificate[0] ^= 1),
-        ),
-        (
-            "the KEM ciphertext is altered",
-            with(&message, |handshake| handshake.kem_ciphertext[0] ^= 1),
-        ),
-        (
-            "the signed prekey set does not exist",
-            with(&message, |handshake| handshake.signed_prekey_id = 9),
-        ),
-        (
-            "the one-time prekey set does not exist",
-            with(&message, |handshake| handshake.one_time_prekey_id = Some(9)),
-        ),
-        (
-            "the header is altered",
-            edit(&message, |message| message.header[0] ^= 1),
-        ),
-        (
-            "the body is altered",
-            edit(&message, |message| message.body[0] ^= 1),
-        ),
-    ];
-    let failing = failing.map(|(comment, message)| {
-        let error = Session::accept(&bob.identity, &bob.prekeys, &message, b"ad").unwrap_err();
-        json!({ "comment": comment, "message": hex(&message), "error": format!("{error:?}") })
-    });
-    json!({
-        "comment": comment,
-        "bundle_base": hex(&bob.base),
-        "bundle_one_time": one_time.map(|index| hex(&bob.one_time[index])),
-        "root": hex(agreed.secret.root.as_bytes()),
-        "initiator_header": hex(agreed.secret.initiator_header.as_bytes()),
-        "recipient_header": hex(agreed.secret.recipient_header.as_bytes()),
-        "post_quantum_seed": hex(agreed.secret.post_quantum.as_bytes()),
-        "session_associated_data": hex(&agreed.ad.0),
-        "handshake_digest": hex(&agreed.digest.0),
-        "associated_data": hex(b"ad"),
-        "plaintext": hex(b"known answer"),
-        "message": hex(&message),
-        "failing": failing,
-    })
-}
-
-fn with(message: &[u8], change: impl FnOnce(&mut wire::Handshake)) -> Vec<u8> {
-    edit(message, |message| {
-        change(message.handshake.as_mut().unwrap())
-    })
-}
-
-#[test]
-fn handshake_vectors() {
-    let (alice, bob) = (Device::new(1), Device::new(2));
-    let vectors = json!({
-        "comment": "Bob's exported identity and prekeys, and first messages to him. Exports: version, then fields as in the code's export modules.",
-        "recipient_identity": hex(&bob.identity.export()),
-        "recipient_prekeys": hex(&bob.prekeys.export()),
-        "initiator_identity_public": hex(&alice.identity.public().to_bytes()),
-        "cases": [
-            handshake("with a one-time prekey set", &alice, &bob, Some(0)),
-            handshake("without one: the last-resort KEM prekey serves", &alice, &bob, None),
+/// Labels in what an operation derives.
+fn labels_of(operation: &str) -> Vec<&'static [u8]> {
+    match operation {
+        "identity" => vec![labels::IDENTITY_CERTIFICATE],
+        "prove_account" => vec![labels::ACCOUNT_PROOF],
+        "signed_prekeys" => vec![labels::SIGNED_PREKEYS],
+        "one_time_prekeys" => vec![labels::ONE_TIME_PREKEYS],
+        "accept" => vec![
+            labels::PQXDH,
+            labels::PQXDH_POST_QUANTUM,
+            labels::HANDSHAKE_DIGEST,
+            labels::SESSION_AD,
         ],
-    });
-    check("handshake.json", &vectors);
-
-    // What is committed opens from what is committed, not only from what the code has just made.
-    let identity = IdentityKeyPair::import(&unhex(&vectors["recipient_identity"])).unwrap();
-    let prekeys = PreKeys::import(&unhex(&vectors["recipient_prekeys"])).unwrap();
-    for case in vectors["cases"].as_array().unwrap() {
-        let one_time = case["bundle_one_time"]
-            .as_str()
-            .map(|_| unhex(&case["bundle_one_time"]));
-        assert!(PreKeyBundle::decode(&unhex(&case["bundle_base"]), one_time.as_deref()).is_ok());
-        let message = unhex(&case["message"]);
-        let ad = unhex(&case["associated_data"]);
-        let (_, plaintext, _) = Session::accept(&identity, &prekeys, &message, &ad).unwrap();
-        assert_eq!(plaintext, Zeroizing::new(unhex(&case["plaintext"])));
-        let decoded: wire::Message = wire::decode(&message, message.len()).unwrap();
-        let digest = Handshake::from_wire(decoded.handshake.unwrap())
-            .unwrap()
-            .digest();
-        assert_eq!(hex(&digest.0), case["handshake_digest"].as_str().unwrap());
+        "root_step" => vec![labels::ROOT_STEP],
+        "message_key" => vec![labels::MESSAGE_KEY],
+        "seal_header" => vec![labels::HEADER],
+        "pq_start" => vec![labels::PQ_START, labels::PQ_AUTHENTICATOR_START],
+        "pq_epoch" => vec![
+            labels::PQ_EPOCH_KEY,
+            labels::PQ_EPOCH_CHAINS,
+            labels::PQ_AUTHENTICATOR,
+        ],
+        "header_mac" => vec![labels::PQ_HEADER_MAC],
+        "ciphertext_mac" => vec![labels::PQ_CIPHERTEXT_MAC],
+        "safety_number" => vec![labels::FINGERPRINT_START, labels::FINGERPRINT_STEP],
+        _ => vec![],
     }
 }
 
 #[test]
-fn conversation_vectors() {
-    let (.., mut to_bob, to_alice) = established();
-    let state = to_alice.export();
-    let mut rng = rng(40);
-    let mut messages: Vec<_> = (0_u8..4)
-        .map(|n| {
-            (
-                vec![n; usize::from(n)],
-                to_bob
-                    .encrypt(&vec![n; usize::from(n)], b"ad", &mut rng)
-                    .unwrap(),
-            )
-        })
-        .collect();
-    messages.swap(0, 3);
-    messages.swap(1, 2);
-    let opened: Vec<_> = messages
-        .iter()
-        .map(|(plaintext, message)| json!({ "plaintext": hex(plaintext), "message": hex(message) }))
-        .collect();
-    let (_, last) = &messages[3];
-    check(
-        "conversation.json",
-        &json!({
-            "comment": "A session's exported state, and messages that open on it in this order, the last sent first; then copies that fail.",
-            "state": hex(&state),
-            "associated_data": hex(b"ad"),
-            "messages": opened,
-            "failing": [
-                { "comment": "opened before", "message": hex(last), "error": "AlreadyReceived" },
-                { "comment": "altered", "message": hex(&edit(last, |message| message.header[9] ^= 1)), "error": "Unauthenticated" },
-            ],
-        }),
-    );
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/conversation.json");
-    let committed: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    let mut session = Session::import(&unhex(&committed["state"])).unwrap();
-    for case in committed["messages"].as_array().unwrap() {
-        let plaintext = session.decrypt(&unhex(&case["message"]), b"ad").unwrap();
-        assert_eq!(*plaintext, unhex(&case["plaintext"]));
+fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
+    let own_limit = "a limit on what the device itself asks for";
+    let kept = "a limit on what is kept: what is past it is given up, nothing is refused";
+    let without = [
+        (
+            7,
+            "no key that passes CHK-05 and CHK-06 gives an all-zero output",
+        ),
+        (13, own_limit),
+        (15, own_limit),
+        (16, own_limit),
+        (
+            20,
+            "without a chain there is no header key under which a header could open",
+        ),
+        (28, "takes 16,384 remembered base keys"),
+        (31, kept),
+        (32, kept),
+        (33, kept),
+        (
+            35,
+            "the repeat goes to the session there is: `repeat` in handshake.json passes",
+        ),
+        (36, kept),
+        (39, "nothing is refused: a choice is not followed"),
+        (40, kept),
+    ];
+    harness::assert_coverage(FOLDER, 1..=46, &without, labels::ALL, labels_of);
+}
+
+/// A generator that gives stated bytes and then fails the test.
+pub(crate) struct Stated(Vec<u8>);
+
+impl Stated {
+    /// Gives these one after the other.
+    pub(crate) fn new(values: &[Vec<u8>]) -> Self {
+        Self(values.concat())
     }
-    for case in committed["failing"].as_array().unwrap() {
-        let error = session
-            .decrypt(&unhex(&case["message"]), b"ad")
-            .unwrap_err();
-        assert_eq!(format!("{error:?}"), case["error"].as_str().unwrap());
+
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
-#[test]
-fn account_proof_vectors() {
-    let identity = Device::new(1).identity;
-    let context = b"an application's context";
-    let proof = identity.prove_account(context);
-    check(
-        "account_proof.json",
-        &json!({
-            "comment": "A proof that verifies; then changes of one field with which it does not.",
-            "identity": hex(&identity.public().to_bytes()),
-            "context": hex(context),
-            "proof": hex(&proof),
-            "failing": [
-                { "comment": "for another context", "context": hex(b"an application's contexts") },
-                { "comment": "of another identity", "identity": hex(&Device::new(2).identity.public().to_bytes()) },
-            ],
-        }),
-    );
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/account_proof.json");
-    let committed: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    let verify = |case: &Value| {
-        let field = |name: &str| unhex(case.get(name).unwrap_or(&committed[name]));
-        let identity = IdentityKey::from_bytes(&field("identity")).unwrap();
-        identity.verify_account_proof(&field("context"), &field("proof").try_into().unwrap())
+impl TryRng for Stated {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        panic!("only bytes are asked for");
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        panic!("only bytes are asked for");
+    }
+
+    fn try_fill_bytes(&mut self, to: &mut [u8]) -> Result<(), Infallible> {
+        assert!(to.len() <= self.0.len(), "more random bytes than stated");
+        to.copy_from_slice(&self.0[..to.len()]);
+        self.0.drain(..to.len());
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Stated {}
+
+/// Secrets of an identity.
+fn identity_of(input: Input<'_>) -> IdentityKeyPair {
+    let secrets = [
+        vec![1],
+        input.get("ed25519_seed").bytes(),
+        input.get("x25519_private").bytes(),
+    ];
+    IdentityKeyPair::import(&secrets.concat()).unwrap()
+}
+
+/// Prekeys from their secrets: signed sets newest first, and one-time sets.
+fn prekeys_of(identity: &IdentityKey, input: Input<'_>) -> PreKeys {
+    let signed_set = |writer: &mut Writer, set: Input<'_>| {
+        writer.u32(set.get("id").number());
+        DhKeyPair::from_secret_bytes(&set.get("prekey_private").array()).write(writer);
+        writer.bytes(&set.get("kem_seed").array::<64>());
+        let remembered = set.list("remembered");
+        writer.count(remembered.len());
+        for base_key in remembered {
+            writer.bytes(&base_key.array::<32>());
+        }
     };
-    assert_eq!(verify(&committed), Ok(()));
-    for case in committed["failing"].as_array().unwrap() {
-        assert_eq!(verify(case), Err(InvalidSignature), "{}", case["comment"]);
+    let (signed, one_time) = (input.list("signed_prekeys"), input.list("one_time_prekeys"));
+    let mut writer = Writer::new(4_096);
+    writer.bytes(&identity.to_bytes());
+    signed_set(&mut writer, signed[0]);
+    writer.optional(signed.get(1), |writer, set| signed_set(writer, *set));
+    writer.u32(1_000);
+    writer.count(one_time.len());
+    for set in one_time {
+        writer.u32(set.get("id").number());
+        writer.bytes(&set.get("prekey_private").array::<32>());
+        writer.bytes(&set.get("kem_seed").array::<64>());
     }
+    PreKeys::import(&writer.finish()).unwrap()
 }
 
-#[test]
-fn safety_number_vectors() {
-    let (alice, bob) = (Device::new(1), Device::new(2));
-    let (a, b) = (alice.identity.public(), bob.identity.public());
-    let number = SafetyNumber::new((a, b"alice"), (b, b"bob")).unwrap();
-    check(
-        "safety_number.json",
-        &json!({
-            "comment": "Both parties show the same digits; the scannable form is the one that the first party shows.",
-            "first": { "identity": hex(&a.to_bytes()), "account": "alice" },
-            "second": { "identity": hex(&b.to_bytes()), "account": "bob" },
-            "digits": number.to_string(),
-            "scannable": hex(&number.scannable()),
-        }),
-    );
+fn secrets(ed25519: u8, x25519: u8) -> Value {
+    json!({ "ed25519_seed": hex([ed25519; 32]), "x25519_private": hex([x25519; 32]) })
+}
+
+fn alice() -> Value {
+    secrets(0xa1, 0xa2)
+}
+
+fn bob() -> Value {
+    secrets(0xb1, 0xb2)
+}
+
+/// Bob's device: two signed sets, two one-time sets.
+fn bobs_device() -> Value {
+    let set = |id: u32, prekey: u8, kem: u8| {
+        json!({
+            "id": id, "prekey_private": hex([prekey; 32]), "kem_seed": hex([kem; 64]), "remembered": [],
+        })
+    };
+    json!({
+        "identity": bob(),
+        "signed_prekeys": [set(2, 0xb3, 0xb4), set(1, 0xb5, 0xb6)],
+        "one_time_prekeys": [set(7, 0xb7, 0xb8), set(8, 0xb9, 0xba)],
+    })
+}
+
+fn kem_public_key(seed: u8) -> Vec<u8> {
+    KemSeed::from_bytes(&[seed; 64])
+        .public_key()
+        .as_bytes()
+        .to_vec()
 }

@@ -61,3 +61,10 @@ fn a_message_key_needs_both_halves() {
         assert_ne!(key(1, 2).1, other.1);
     }
 }
+
+impl MessageKey {
+    /// AEAD key and nonce, for the vectors.
+    pub(crate) fn parts(&self) -> (&[u8; 32], &[u8; NONCE_LEN]) {
+        (&self.key, &self.nonce)
+    }
+}

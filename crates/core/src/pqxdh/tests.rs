@@ -124,3 +124,15 @@ fn every_key_of_the_recipient_is_in_the_associated_data() {
     let distinct: std::collections::BTreeSet<_> = all.iter().map(|ad| ad.0).collect();
     assert_eq!(distinct.len(), all.len());
 }
+
+/// The secrets from three or four Diffie–Hellman outputs and the KEM's secret.
+pub(crate) fn derive_from(dhs: &[[u8; 32]], kem: [u8; 32]) -> Secret {
+    let dhs: Vec<_> = dhs.iter().map(DhOutput::from_bytes).collect();
+    derive(
+        &dhs[0],
+        &dhs[1],
+        &dhs[2],
+        dhs.get(3),
+        &KemSecret::from_bytes(&kem),
+    )
+}

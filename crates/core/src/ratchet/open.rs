@@ -298,3 +298,11 @@ impl Located {
         }
     }
 }
+
+#[cfg(test)]
+impl Located {
+    /// What the header says, for the vectors.
+    pub(crate) fn header(&self) -> Header {
+        self.header
+    }
+}

@@ -1,0 +1,335 @@
+//! `conversation.json`: messages of both sides after a handshake, lost, late, repeated and forged.
+
+use super::*;
+use crate::header::{self, HeaderAd};
+use crate::kdf::{HeaderKey, RootKey};
+use crate::post_quantum::PqSeed;
+use crate::pqxdh::{Secret, SessionAd};
+use crate::ratchet::{Opened, Ratchet, SealedHeader};
+use crate::vectors::derivations::{header_json, header_of};
+
+/// A session's ratchets on both sides, as the steps of a vector drive them.
+struct Conversation {
+    sides: [Ratchet; 2],
+    ad: SessionAd,
+    associated_data: Vec<u8>,
+    messages: Vec<(Vec<u8>, Vec<u8>)>,
+    opened: Vec<Value>,
+}
+
+fn side(name: &str) -> usize {
+    match name {
+        "initiator" => 0,
+        "recipient" => 1,
+        _ => panic!("no side {name}"),
+    }
+}
+
+impl Conversation {
+    fn new(input: Input<'_>, first: &mut Stated) -> Self {
+        let secret = || Secret {
+            root: RootKey::from_bytes(&input.get("root").array()),
+            initiator_header: HeaderKey::from_bytes(&input.get("initiator_header").array()),
+            recipient_header: HeaderKey::from_bytes(&input.get("recipient_header").array()),
+            post_quantum: PqSeed::from_bytes(&input.get("post_quantum_seed").array()),
+        };
+        let prekey = DhKeyPair::from_secret_bytes(&input.get("signed_prekey_private").array());
+        let initiator = Ratchet::new_initiator(secret(), *prekey.public(), first).unwrap();
+        Self {
+            sides: [initiator, Ratchet::new_recipient(secret(), prekey)],
+            ad: SessionAd(input.get("session_associated_data").array()),
+            associated_data: input.get("associated_data").bytes(),
+            messages: vec![],
+            opened: vec![],
+        }
+    }
+
+    /// Makes a message; gives its header.
+    fn send(&mut self, from: usize, selection: u32, plaintext: &[u8], random: &mut Stated) -> Value {
+        let sealed = self.sides[from].seal(&self.ad, selection, plaintext, &self.associated_data, random).unwrap();
+        assert!(random.is_used_up(), "random bytes are stated that nobody takes");
+        let [key, _] = self.sides[from].header_keys();
+        let nonce = header::nonce_of(&sealed.body).unwrap();
+        let bytes = sealed.header.as_slice().try_into().unwrap();
+        let header = header::open(&key, &nonce, &HeaderAd::new(&self.ad), bytes).unwrap();
+        self.messages.push((sealed.header, sealed.body));
+        header_json(header)
+    }
+
+    fn open(&mut self, by: usize, header: &[u8], body: Vec<u8>) -> Result<Opened, String> {
+        let nonce = header::nonce_of(&body).unwrap();
+        let sealed = SealedHeader { bytes: header.try_into().unwrap(), nonce };
+        let located = self.sides[by].locate(&self.ad, &sealed).ok_or("Unauthenticated")?;
+        let header = header_json(located.header());
+        let opened = self.sides[by].open(&self.ad, located, body, &self.associated_data).map_err(refused)?;
+        self.opened.push(json!({ "plaintext": hex(&*opened.plaintext), "header": header }));
+        Ok(opened)
+    }
+}
+
+/// Random bytes that one message takes: its ratchet key, if it begins a chain, then what its braid samples.
+fn random_of(send: Input<'_>) -> Stated {
+    let values = ["ratchet_private", "braid_random"].map(|name| send.optional(name).map(|value| value.bytes()));
+    Stated::new(&values.into_iter().flatten().collect::<Vec<_>>())
+}
+
+pub(super) fn conversation(input: Input<'_>) -> Outcome {
+    let steps = input.list("steps");
+    // The initiator's first chain begins with the session, before its first message.
+    let first = steps[0].get("send").get("ratchet_private").bytes();
+    let mut conversation = Conversation::new(input, &mut Stated::new(&[first]));
+    for (index, step) in steps.iter().enumerate() {
+        if let Some(send) = step.optional("send") {
+            let mut random = if index == 0 {
+                Stated::new(&[send.get("braid_random").bytes()])
+            } else {
+                random_of(send)
+            };
+            let stated = send.get("header");
+            let header = conversation.send(side(step.get("from").text()), stated.get("selection").number(), &send.get("plaintext").bytes(), &mut random);
+            assert_eq!(header["chunk"], *stated.get("chunk").text(), "the chunk that is stated is the braid's");
+        } else if let Some(count) = step.optional("discard") {
+            for _ in 0..count.number::<u32>() {
+                conversation.send(side(step.get("from").text()), 0, b"", &mut Stated::new(&[]));
+                conversation.messages.pop();
+            }
+        } else {
+            let (header, body) = match step.optional("message") {
+                Some(message) => (message.get("header").bytes(), message.get("body").bytes()),
+                None => conversation.messages[step.get("open").number::<usize>()].clone(),
+            };
+            conversation.open(side(step.get("by").text()), &header, body)?;
+        }
+    }
+    let messages = conversation.messages.iter().map(|(header, body)| json!({ "header": hex(header), "body": hex(body) }));
+    Ok(json!({ "messages": messages.collect::<Vec<_>>(), "opened": conversation.opened }))
+}
+
+/// A conversation that is being written: its input, and the ratchets as they stand after its steps.
+struct Script {
+    input: Value,
+    live: Conversation,
+    drawn: u8,
+}
+
+const INITIATOR: usize = 0;
+const RECIPIENT: usize = 1;
+const NAMES: [&str; 2] = ["initiator", "recipient"];
+
+impl Script {
+    fn new() -> Self {
+        let input = json!({
+            "root": hex([0x01; 32]), "initiator_header": hex([0x02; 32]), "recipient_header": hex([0x03; 32]),
+            "post_quantum_seed": hex([0x04; 32]), "session_associated_data": hex([0x05; 32]),
+            "signed_prekey_private": hex([0x06; 32]), "associated_data": hex("ad"), "steps": [],
+        });
+        let live = Conversation::new(Input::of(&input), &mut Stated::new(&[vec![0x10; 32]]));
+        Self { input, live, drawn: 0x10 }
+    }
+
+    fn step(&mut self, step: Value) {
+        self.input["steps"].as_array_mut().unwrap().push(step);
+    }
+
+    /// `begins`: the message begins a chain; `braid`: how many random bytes its braid takes.
+    fn send(mut self, from: usize, plaintext: &str, begins: bool, braid: usize) -> Self {
+        let first = self.input["steps"].as_array().unwrap().is_empty();
+        let mut draw = |len: usize| {
+            let value = vec![self.drawn; len];
+            self.drawn += 1;
+            value
+        };
+        let ratchet_private = begins.then(|| draw(32));
+        let braid_random = (braid > 0).then(|| draw(braid));
+        // The first chain's key was taken when the session began.
+        let random: Vec<_> = [ratchet_private.clone().filter(|_| !first), braid_random.clone()].into_iter().flatten().collect();
+        let mut header = self.live.send(from, 3, plaintext.as_bytes(), &mut Stated::new(&random));
+        // What the sender decides is not stated twice.
+        for decided in ["dh", "pn", "n", "counter"] {
+            header.as_object_mut().unwrap().remove(decided);
+        }
+        let send = json!({
+            "plaintext": hex(plaintext), "ratchet_private": ratchet_private.map(hex), "braid_random": braid_random.map(hex), "header": header,
+        });
+        self.step(json!({ "from": NAMES[from], "send": send }));
+        self
+    }
+
+    fn discard(mut self, from: usize, count: u32) -> Self {
+        for _ in 0..count {
+            self.live.send(from, 0, b"", &mut Stated::new(&[]));
+            self.live.messages.pop();
+        }
+        self.step(json!({ "from": NAMES[from], "discard": count }));
+        self
+    }
+
+    fn open(mut self, by: usize, message: usize) -> Self {
+        let (header, body) = self.live.messages[message].clone();
+        self.live.open(by, &header, body).unwrap();
+        self.step(json!({ "by": NAMES[by], "open": message }));
+        self
+    }
+
+    /// The other side's message, opened or refused.
+    fn tries(mut self, by: usize, message: usize) -> Value {
+        self.step(json!({ "by": NAMES[by], "open": message }));
+        self.input
+    }
+
+    /// A message of one's own making for the other side.
+    fn forged(mut self, by: usize, header: &[u8], body: &[u8]) -> Value {
+        self.step(json!({ "by": NAMES[by], "message": { "header": hex(header), "body": hex(body) } }));
+        self.input
+    }
+
+    /// A copy of a message, changed.
+    fn altered(self, by: usize, message: usize, change: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>)) -> Value {
+        let (mut header, mut body) = self.live.messages[message].clone();
+        change(&mut header, &mut body);
+        self.forged(by, &header, &body)
+    }
+
+    /// A message with a header of one's own making, under the sender's present or next header key, and no right body.
+    fn with_header(self, from: usize, next: bool, change: impl FnOnce(&mut Value)) -> Value {
+        let mut header = json!({
+            "dh": hex(DhKeyPair::from_secret_bytes(&[0x77; 32]).public().as_bytes()), "pn": 0, "n": 0, "selection": 3,
+            "epoch": 1, "counter": 0, "kind": 0, "index": 0, "chunk": hex([0; 32]),
+        });
+        change(&mut header);
+        let body = [0xbd; 16];
+        let key = &self.live.sides[from].header_keys()[usize::from(next)];
+        let nonce = header::nonce_of(&body).unwrap();
+        let sealed = header::seal(key, &nonce, &HeaderAd::new(&self.live.ad), &header_of(Input::of(&header))).unwrap();
+        self.forged(1 - from, &sealed, &body)
+    }
+}
+
+/// The initiator's first message, sent and opened.
+fn opened() -> Script {
+    Script::new().send(INITIATOR, "one", true, 64).open(RECIPIENT, 0)
+}
+
+/// And the recipient's answer.
+fn answered() -> Script {
+    opened().send(RECIPIENT, "two", true, 0).open(INITIATOR, 1)
+}
+
+#[test]
+fn conversations() {
+    let mut file = Vectors::new(
+        FOLDER,
+        "conversation.json",
+        "The Triple Ratchet after a handshake, within its first post-quantum epoch. SPEC.md, “Header”, “Derivations”, “Ratchet”, “Chains”.",
+        "handshake's secrets 01 to 06; random values from 10 on, a byte repeated each",
+        run,
+    );
+    passing(&mut file);
+    altered(&mut file);
+    places(&mut file);
+    jumps(&mut file);
+    file.finish();
+}
+
+fn passing(file: &mut Vectors) {
+    let mut passes = |id: &str, comment: &str, script: Script| {
+        file.passes(id, comment, "conversation", script.input);
+    };
+    passes("one-way", "three messages of the initiator", opened().send(INITIATOR, "two", false, 0).send(INITIATOR, "", false, 0).open(RECIPIENT, 1).open(RECIPIENT, 2));
+    let mut turns = Script::new();
+    for turn in 0..12 {
+        let from = turn % 2;
+        // The recipient has the key header after its third chunk, and encapsulates with its next message.
+        let braid = match turn { 0 => 64, 5 => 32, _ => 0 };
+        turns = turns.send(from, &format!("message {turn}"), true, braid).open(1 - from, turn);
+    }
+    passes("in-turn", "twelve messages in turn; the recipient samples its coin with the sixth", turns);
+    let late = opened()
+        .send(INITIATOR, "b", false, 0).send(INITIATOR, "c", false, 0).send(INITIATOR, "d", false, 0)
+        .open(RECIPIENT, 3).open(RECIPIENT, 1).open(RECIPIENT, 2);
+    passes("out-of-order", "the last of three comes first, then the others", late);
+    let across = answered()
+        .send(INITIATOR, "b1", true, 0).send(INITIATOR, "b2", false, 0).send(INITIATOR, "b3", false, 0).open(RECIPIENT, 4)
+        .send(RECIPIENT, "c1", true, 0).open(INITIATOR, 5).open(RECIPIENT, 3).open(RECIPIENT, 2);
+    passes("late-in-chain", "messages after the last of their chain was opened and answered", across);
+    let closed = answered()
+        .send(INITIATOR, "b1", true, 0).send(INITIATOR, "b2", false, 0).open(RECIPIENT, 3)
+        .send(RECIPIENT, "c1", true, 0).open(INITIATOR, 4)
+        .send(INITIATOR, "d1", true, 0).open(RECIPIENT, 5).open(RECIPIENT, 2);
+    passes("late-of-closed-chain", "a message of a chain that the next one has closed", closed);
+    let unseen = opened().send(INITIATOR, "two", false, 0).send(RECIPIENT, "r", true, 0).open(INITIATOR, 2)
+        .send(INITIATOR, "new chain", true, 0).open(RECIPIENT, 3).open(RECIPIENT, 1);
+    passes("pn-covers", "`pn` tells of a message that has not come, and it opens later", unseen);
+}
+
+fn altered(file: &mut Vectors) {
+    let mut fails = |id: &str, comment: &str, check, input: Value| {
+        file.fails(id, comment, "conversation", input, check);
+    };
+    let two = || answered().send(INITIATOR, "three", true, 0);
+    fails("header-first-bit", "the first bit of the encrypted header", 18, two().altered(RECIPIENT, 2, |h, _| h[0] ^= 0x80));
+    fails("header-last-bit", "the last bit of its tag", 18, two().altered(RECIPIENT, 2, |h, _| h[98] ^= 1));
+    fails("body-tag-first-bit", "the first bit of the body's tag, which is in the header's nonce", 18, two().altered(RECIPIENT, 2, |_, b| { let at = b.len() - 16; b[at] ^= 0x80; }));
+    fails("body-tag-last-bit", "the last bit of the body's tag, which is not", 24, two().altered(RECIPIENT, 2, |_, b| *b.last_mut().unwrap() ^= 1));
+    fails("body-first-bit", "the first bit of the body", 24, two().altered(RECIPIENT, 2, |_, b| b[0] ^= 0x80));
+    fails("body-shorter", "a byte of the body taken out", 24, two().altered(RECIPIENT, 2, |_, b| { b.remove(0); }));
+    let other = two().send(INITIATOR, "four", false, 0);
+    let header = other.live.messages[3].0.clone();
+    fails("header-of-the-next", "the header of the message after it", 18, other.altered(RECIPIENT, 2, |h, _| *h = header));
+    let mut moved = two().tries(RECIPIENT, 2);
+    moved["associated_data"] = hex("ae").into();
+    let message = two().live.messages[2].clone();
+    let replaced = moved["steps"].as_array_mut().unwrap();
+    *replaced.last_mut().unwrap() = json!({ "by": "recipient", "message": { "header": hex(message.0), "body": hex(message.1) } });
+    fails("associated-data", "sealed with other associated data", 24, moved);
+    fails("reflected", "a message back to its sender", 18, two().altered(INITIATOR, 2, |_, _| ()));
+    fails("repeated", "opened before, on a chain that goes on", 21, answered().send(INITIATOR, "three", true, 0).open(RECIPIENT, 2).send(INITIATOR, "four", false, 0).open(RECIPIENT, 3).tries(RECIPIENT, 2));
+    fails("repeated-late", "a late message twice", 21, opened().send(INITIATOR, "b", false, 0).send(INITIATOR, "c", false, 0).open(RECIPIENT, 2).open(RECIPIENT, 1).tries(RECIPIENT, 1));
+    let complete = answered().send(INITIATOR, "three", true, 0).open(RECIPIENT, 2);
+    fails("repeated-closed", "of a chain that is complete, whose header key is gone", 18, complete.tries(RECIPIENT, 0));
+}
+
+fn places(file: &mut Vectors) {
+    let mut fails = |id: &str, comment: &str, check, input: Value| {
+        file.fails(id, comment, "conversation", input, check);
+    };
+    // The peer is the forger: it holds the header keys, so that its headers open.
+    fails("second-step", "a second receiving step, before the recipient has sent on its own", 19, opened().with_header(INITIATOR, true, |h| { h["pn"] = 1.into(); h["counter"] = 1.into(); }));
+    let next = |change: fn(&mut Value)| answered().send(INITIATOR, "three", true, 0).open(RECIPIENT, 2).send(RECIPIENT, "four", true, 0).with_header(INITIATOR, true, change);
+    for (name, key) in keys::SMALL_ORDER {
+        let script = answered().send(INITIATOR, "three", true, 0).open(RECIPIENT, 2).send(RECIPIENT, "four", true, 0);
+        let input = script.with_header(INITIATOR, true, |h| { h["dh"] = key.into(); h["pn"] = 1.into(); h["counter"] = 2.into(); });
+        fails(&format!("ratchet-key {name}"), "a new ratchet key of small order", 23, input);
+    }
+    for (name, key) in keys::NOT_CANONICAL {
+        let script = answered().send(INITIATOR, "three", true, 0).open(RECIPIENT, 2).send(RECIPIENT, "four", true, 0);
+        let input = script.with_header(INITIATOR, true, |h| { h["dh"] = key.into(); h["pn"] = 1.into(); h["counter"] = 2.into(); });
+        fails(&format!("ratchet-key {name}"), "a new ratchet key that is not canonical", 23, input);
+    }
+    fails("next-counter-low", "a new chain whose counter is one less than its place", 41, next(|h| { h["pn"] = 1.into(); h["counter"] = 1.into(); }));
+    fails("next-counter-high", "a new chain whose counter is one more than its place", 41, next(|h| { h["pn"] = 1.into(); h["counter"] = 3.into(); }));
+    fails("next-epoch-ahead", "a new chain in an epoch that nobody has agreed on", 41, next(|h| { h["pn"] = 1.into(); h["counter"] = 0.into(); h["epoch"] = 2.into(); }));
+    fails("next-body", "a new chain with everything right and a body of one's own making", 24, next(|h| { h["pn"] = 1.into(); h["counter"] = 2.into(); }));
+    let current = |change: fn(&mut Value)| opened().with_header(INITIATOR, false, |h| { h["n"] = 1.into(); h["counter"] = 1.into(); change(h); });
+    fails("counter-low", "a counter one less than its place", 41, current(|h| h["counter"] = 0.into()));
+    fails("counter-high", "a counter one more than its place", 41, current(|h| h["counter"] = 2.into()));
+    fails("counter-most", "the counter 65,535", 41, current(|h| h["counter"] = 65_535.into()));
+    fails("counter-after-gap", "a counter that does not count a missing message", 41, current(|h| h["n"] = 2.into()));
+    fails("epoch-ahead", "an epoch that nobody has agreed on", 41, current(|h| { h["epoch"] = 2.into(); h["counter"] = 0.into(); }));
+    fails("epoch-before", "the epoch before the first", 41, current(|h| h["epoch"] = 0.into()));
+    fails("epoch-far", "an epoch half the numbers away", 41, current(|h| h["epoch"] = 0x8001.into()));
+    fails("current-body", "everything right and a body of one's own making", 24, current(|_| ()));
+    fails("number-before", "the number of a message that was opened", 21, current(|h| h["n"] = 0.into()));
+}
+
+fn jumps(file: &mut Vectors) {
+    let jump = |count| opened().discard(INITIATOR, count).send(INITIATOR, "after", false, 0);
+    file.passes("jump-most", "2,000 messages missing, the most", "conversation", jump(2_000).open(RECIPIENT, 1).input);
+    file.fails("jump-past", "2,001 messages missing, one past the most", "conversation", jump(2_001).tries(RECIPIENT, 1), 22);
+    let end = |count| answered().send(INITIATOR, "three", true, 0).open(RECIPIENT, 2).discard(INITIATOR, count)
+        .send(RECIPIENT, "four", true, 0).open(INITIATOR, 3).send(INITIATOR, "after", true, 0);
+    file.passes("jump-end-most", "2,000 missing at the end of the chain before, the most", "conversation", end(2_000).open(RECIPIENT, 4).input);
+    file.fails("jump-end-past", "2,001 missing at the end of the chain before", "conversation", end(2_001).tries(RECIPIENT, 4), 22);
+    let forged = |n: u32| opened().with_header(INITIATOR, false, |h| { h["n"] = n.into(); h["counter"] = u16::try_from(n).unwrap_or(u16::MAX).into(); });
+    file.fails("jump-far", "the last number there is", "conversation", forged(u32::MAX), 22);
+}
