@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ed25519_dalek::{Signature, VerifyingKey};
 use rand_core::CryptoRng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,7 +18,7 @@ use crate::message::{
     ReviewerSignIn, SealedKey, Session, SignIn,
 };
 use crate::name::account_name;
-use crate::proof::{register_context, reviewer_context, session_context};
+use crate::proof::{acceptance_context, register_context, reviewer_context, session_context};
 use crate::sealing::seal_delivery_key;
 
 /// Longest wait for a whole request and its answer.
@@ -213,12 +214,21 @@ impl RelayClient {
         self.json(Method::POST, "/v1/reviewer/sessions", None, &sign_in)
     }
 
-    /// Fetches the acceptance key, sealed to the reviewer.
+    /// Fetches the acceptance key, sealed to the reviewer, and checks that the pinned `relay_key` vouches for it.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn acceptance_key(&self, reviewer: &Session) -> Result<Vec<u8>, ClientError> {
+    pub fn acceptance_key(
+        &self,
+        reviewer: &Session,
+        relay_key: &[u8; 32],
+        reviewer_key: &[u8; 32],
+    ) -> Result<Vec<u8>, ClientError> {
         let key: SealedKey = self.get("/v1/review/key", Some(reviewer))?;
+        let context = acceptance_context(reviewer_key, &key.sealed);
+        VerifyingKey::from_bytes(relay_key)
+            .and_then(|relay| relay.verify_strict(&context, &Signature::from_bytes(&key.signature)))
+            .map_err(|_| ClientError::BadCard)?;
         Ok(key.sealed)
     }
 

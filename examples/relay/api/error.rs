@@ -80,6 +80,67 @@ pub enum ErrorCode {
     Other,
 }
 
+impl ErrorCode {
+    /// The HTTP status that goes with it.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Malformed => 400,
+            Self::Unauthorized
+            | Self::TokenExpired
+            | Self::ChallengeRefused
+            | Self::ProofRefused => 401,
+            Self::NotYourReport => 403,
+            Self::NoSuchAccount | Self::NoPreKeys | Self::NotFound | Self::NoSuchReport => 404,
+            Self::MethodNotAllowed => 405,
+            Self::TooSlow => 408,
+            Self::AccountTaken | Self::DeliveryKeyDiffers => 409,
+            Self::TooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::BadName
+            | Self::BadDeliveryKey
+            | Self::TooManyPreKeys
+            | Self::OtherModerationKey
+            | Self::ReportRefused => 422,
+            Self::TooManyRequests => 429,
+            Self::Internal | Self::Other => 500,
+            Self::Busy => 503,
+            Self::QueueFull | Self::RelayFull => 507,
+        }
+    }
+
+    /// For people.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Malformed => "the request is not as this interface has it",
+            Self::BadName => "not an account name: 1 to 128 of a-z A-Z 0-9 . _ - + @",
+            Self::Unauthorized => "no token, or not one for this",
+            Self::TokenExpired => "the token has expired: sign in again",
+            Self::ChallengeRefused => "the challenge is not ours, expired or used: get another",
+            Self::ProofRefused => "the proof does not verify for a registered account",
+            Self::AccountTaken => "the name is taken",
+            Self::DeliveryKeyDiffers => "the account is registered with another delivery key",
+            Self::BadDeliveryKey => "the sealed delivery key does not open",
+            Self::NoSuchAccount => "no such account",
+            Self::NoPreKeys => "the account has published no prekeys",
+            Self::TooManyPreKeys => "too many or too large prekeys",
+            Self::NotFound => "no such route",
+            Self::MethodNotAllowed => "the route has no such method",
+            Self::TooSlow => "the request took too long",
+            Self::TooLarge => "the body is too large",
+            Self::UnsupportedMediaType => "the route takes another content type",
+            Self::TooManyRequests => "too many requests",
+            Self::QueueFull => "the recipient's queue is full",
+            Self::RelayFull => "the relay is full",
+            Self::Busy => "the relay is busy",
+            Self::NotYourReport => "the report is by another device",
+            Self::OtherModerationKey => "sealed to another moderation key: fetch the relay's card",
+            Self::ReportRefused => "the report does not verify",
+            Self::NoSuchReport => "no such report",
+            Self::Internal | Self::Other => "the relay failed",
+        }
+    }
+}
+
 /// Why a call to a relay failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]

@@ -37,6 +37,7 @@ mod error;
 mod message;
 mod name;
 mod proof;
+mod reviewer_keys;
 mod sealing;
 
 pub use card::{RelayCard, fingerprint};
@@ -48,7 +49,10 @@ pub use message::{
     ReportTaken, ReviewerSignIn, SealedKey, Session, SignIn,
 };
 pub use name::{BadName, account_name};
-pub use proof::{account_proof_input, register_context, reviewer_context, session_context};
+pub use proof::{
+    acceptance_context, account_proof_input, register_context, reviewer_context, session_context,
+};
+pub use reviewer_keys::{ReviewerKeys, ReviewerPublicKeys};
 pub use sealing::{
     SealingError, SealingKeyPair, SealingPublicKey, seal_acceptance_key, seal_delivery_key,
     unseal_acceptance_key, unseal_delivery_key,

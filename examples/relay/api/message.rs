@@ -118,6 +118,10 @@ pub struct SealedKey {
     /// Made by [`seal_acceptance_key`](crate::seal_acceptance_key).
     #[serde(with = "b64")]
     pub sealed: Vec<u8>,
+    /// By the relay key, over [`acceptance_context`](crate::acceptance_context): whoever chooses this key chooses what
+    /// the reviewer believes.
+    #[serde(with = "b64")]
+    pub signature: [u8; 64],
 }
 
 /// `GET /v1/review/reports?after=`: reports in the order they came in.

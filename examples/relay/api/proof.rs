@@ -11,6 +11,7 @@ const ACCOUNT_PROOF: &[u8] = b"waxseal/1/core/account-proof";
 const REGISTER: &[u8] = b"waxseal/1/relay/register";
 const SESSION: &[u8] = b"waxseal/1/relay/session";
 const REVIEWER: &[u8] = b"waxseal/1/relay/reviewer-session";
+const ACCEPTANCE: &[u8] = b"waxseal/1/relay/acceptance";
 
 /// What a device's identity signs in the end, for the relay to verify: `"waxseal/1/core/account-proof" || context`.
 pub fn account_proof_input(context: &[u8]) -> Vec<u8> {
@@ -53,6 +54,11 @@ pub fn reviewer_context(relay_key: &[u8; 32], challenge: &[u8]) -> Vec<u8> {
     fields(&[REVIEWER, relay_key, challenge])
 }
 
+/// What the relay key signs to vouch for the sealed acceptance key: this reviewer, this key.
+pub fn acceptance_context(reviewer_key: &[u8; 32], sealed: &[u8]) -> Vec<u8> {
+    fields(&[ACCEPTANCE, reviewer_key, sealed])
+}
+
 /// Each field behind its length, be32.
 pub(crate) fn fields(fields: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -67,7 +73,26 @@ pub(crate) fn fields(fields: &[&[u8]]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ed25519_dalek::{Signature, VerifyingKey};
     use waxseal_reporting::{AccountId, DeviceId};
+
+    #[test]
+    fn a_proof_of_waxseal_core_verifies_over_what_the_relay_checks() {
+        let vector = include_str!("../../../crates/core/tests/vectors/account_proof.json");
+        let vector: serde_json::Value = serde_json::from_str(vector).unwrap();
+        let bytes = |name: &str| -> Vec<u8> {
+            let hex = vector[name].as_str().unwrap().as_bytes();
+            let digits = hex.chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+            digits
+                .map(|pair| u8::from_str_radix(pair, 16).unwrap())
+                .collect()
+        };
+        let key = VerifyingKey::from_bytes(bytes("identity").first_chunk().unwrap()).unwrap();
+        let proof = Signature::from_slice(&bytes("proof")).unwrap();
+        let input = account_proof_input(&bytes("context"));
+        key.verify_strict(&input, &proof).unwrap();
+        key.verify_strict(&input[1..], &proof).unwrap_err();
+    }
 
     #[test]
     fn proofs_for_different_things_never_sign_the_same_bytes() {
@@ -83,6 +108,7 @@ mod tests {
             session_context(relay, b"ca", &device("l", 1)),
             session_context(relay, b"c", &device("al", 2)),
             reviewer_context(relay, b"c"),
+            acceptance_context(relay, b"c"),
         ];
         for (i, one) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|earlier| earlier != one), "{i}");

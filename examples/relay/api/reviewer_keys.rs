@@ -1,0 +1,139 @@
+//! The reviewer's key files: FILE is the reviewer's, FILE.pub the relay's.
+
+use std::fmt;
+
+use ed25519_dalek::{Signer, SigningKey};
+use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
+use waxseal_reporting::{DecodeError, ModerationKeyPair, ModerationPublicKey};
+use zeroize::Zeroizing;
+
+use crate::card::fingerprint;
+use crate::message::b64;
+use crate::sealing::{SealingError, SealingKeyPair, SealingPublicKey};
+
+/// FILE.pub: whom a relay collects reports for. JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewerPublicKeys {
+    /// What reports are sealed to. [`ModerationPublicKey::encode`], 1,217 bytes.
+    #[serde(with = "b64")]
+    pub moderation_key: Vec<u8>,
+    /// What the reviewer signs in with. Ed25519, 32 bytes.
+    #[serde(with = "b64")]
+    pub reviewer_key: [u8; 32],
+    /// What the acceptance key is sealed to. [`SealingPublicKey`], 1,216 bytes.
+    #[serde(with = "b64")]
+    pub sealing_key: Vec<u8>,
+}
+
+impl ReviewerPublicKeys {
+    /// What reports are sealed to.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it is no key.
+    pub fn moderation_key(&self) -> Result<ModerationPublicKey, DecodeError> {
+        ModerationPublicKey::decode(&self.moderation_key)
+    }
+
+    /// What the acceptance key is sealed to.
+    ///
+    /// # Errors
+    /// [`SealingError`] if it is no key.
+    pub fn sealing_key(&self) -> Result<SealingPublicKey, SealingError> {
+        SealingPublicKey::from_bytes(&self.sealing_key)
+    }
+
+    /// The moderation key's fingerprint, as clients show it.
+    pub fn moderation_fingerprint(&self) -> String {
+        fingerprint(&self.moderation_key)
+    }
+
+    /// The reviewer's fingerprint, as the record of looks has it.
+    pub fn reviewer_fingerprint(&self) -> String {
+        fingerprint(&self.reviewer_key)
+    }
+}
+
+/// FILE: the reviewer's secrets. 97 bytes: `moderation key pair 33 || reviewer key 32 || sealing key 32`.
+pub struct ReviewerKeys {
+    /// Opens reports.
+    pub moderation: ModerationKeyPair,
+    /// Opens the acceptance key.
+    pub sealing: SealingKeyPair,
+    reviewer: SigningKey,
+}
+
+impl ReviewerKeys {
+    /// Draws all three.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *seed);
+        Self {
+            moderation: ModerationKeyPair::generate(rng),
+            sealing: SealingKeyPair::generate(rng),
+            reviewer: SigningKey::from_bytes(&seed),
+        }
+    }
+
+    /// The public halves.
+    pub fn public(&self) -> ReviewerPublicKeys {
+        ReviewerPublicKeys {
+            moderation_key: self.moderation.public_key().encode(),
+            reviewer_key: self.reviewer.verifying_key().to_bytes(),
+            sealing_key: self.sealing.public().to_bytes(),
+        }
+    }
+
+    /// Signs what [`reviewer_context`](crate::reviewer_context) made.
+    pub fn prove(&self, context: &[u8]) -> [u8; 64] {
+        self.reviewer.sign(context).to_bytes()
+    }
+
+    /// The 97 secret bytes.
+    pub fn export(&self) -> Zeroizing<Vec<u8>> {
+        let mut out = Zeroizing::new(Vec::with_capacity(97));
+        out.extend_from_slice(&self.moderation.export());
+        out.extend_from_slice(self.reviewer.as_bytes());
+        out.extend_from_slice(&*self.sealing.to_bytes());
+        out
+    }
+
+    /// Takes back an [`export`](Self::export); `None` if it is not one.
+    pub fn import(bytes: &[u8]) -> Option<Self> {
+        let (moderation, bytes) = bytes.split_first_chunk::<33>()?;
+        let (reviewer, sealing) = bytes.split_first_chunk::<32>()?;
+        Some(Self {
+            moderation: ModerationKeyPair::import(moderation).ok()?,
+            reviewer: SigningKey::from_bytes(reviewer),
+            sealing: SealingKeyPair::from_bytes(sealing.try_into().ok()?).ok()?,
+        })
+    }
+}
+
+impl fmt::Debug for ReviewerKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReviewerKeys").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_file_holds_all_three_keys_and_nothing_else_passes_for_one() {
+        let keys = ReviewerKeys::generate(&mut rand::rng());
+        let file = keys.export();
+        assert_eq!(file.len(), 97);
+        assert_eq!(ReviewerKeys::import(&file).unwrap().public(), keys.public());
+        assert!(ReviewerKeys::import(&file[..96]).is_none());
+        assert!(ReviewerKeys::import(&[file.as_slice(), &[0]].concat()).is_none());
+
+        let public = serde_json::to_string(&keys.public()).unwrap();
+        let public: ReviewerPublicKeys = serde_json::from_str(&public).unwrap();
+        assert_eq!(public, keys.public());
+        public.moderation_key().unwrap();
+        public.sealing_key().unwrap();
+        assert_eq!(format!("{keys:?}"), "ReviewerKeys { .. }");
+    }
+}

@@ -1,0 +1,80 @@
+-- An account never changes once it is registered, but for its prekeys.
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE COLLATE NOCASE, -- "Bob" is not another account than "bob"
+    device INTEGER NOT NULL,
+    identity BLOB NOT NULL,
+    delivery_key BLOB NOT NULL, -- sealed under the root key file
+    base BLOB
+) STRICT;
+
+-- A row outlives its part, so that a part which is uploaded twice is not handed out twice.
+CREATE TABLE one_time (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account INTEGER NOT NULL REFERENCES account,
+    digest BLOB NOT NULL,
+    part BLOB, -- NULL once it was handed out
+    UNIQUE (account, digest)
+) STRICT;
+CREATE INDEX one_time_left ON one_time (account, id) WHERE part IS NOT NULL;
+CREATE INDEX one_time_spent ON one_time (account, id) WHERE part IS NULL;
+
+CREATE TABLE queue (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    recipient INTEGER NOT NULL REFERENCES account,
+    sender INTEGER NOT NULL REFERENCES account,
+    epoch INTEGER NOT NULL,
+    delivery BLOB NOT NULL
+) STRICT;
+CREATE INDEX queue_recipient ON queue (recipient, id);
+CREATE INDEX queue_epoch ON queue (epoch);
+
+-- How much of the queue whose messages take: (recipient, sender), (recipient, 0) for all senders, (0, 0) for all.
+CREATE TABLE share (
+    recipient INTEGER NOT NULL,
+    sender INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (recipient, sender)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER queue_grows AFTER INSERT ON queue BEGIN
+    INSERT INTO share VALUES
+        (new.recipient, new.sender, 1, length(new.delivery)),
+        (new.recipient, 0, 1, length(new.delivery)),
+        (0, 0, 1, length(new.delivery))
+        ON CONFLICT DO UPDATE SET messages = messages + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER queue_shrinks AFTER DELETE ON queue BEGIN
+    UPDATE share SET messages = messages - 1, bytes = bytes - length(old.delivery)
+        WHERE (recipient, sender) IN (VALUES (old.recipient, old.sender), (old.recipient, 0), (0, 0));
+    DELETE FROM share WHERE recipient = old.recipient AND messages = 0;
+END;
+
+CREATE TABLE report (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    public_id TEXT NOT NULL UNIQUE,
+    digest BLOB NOT NULL, -- of the report as it came in
+    reporter TEXT NOT NULL,
+    accepted_at_ms INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    accepted BLOB NOT NULL, -- under the acceptance key; what was reported is sealed to the moderation key
+    total_bytes INTEGER NOT NULL, -- of all reports up to this one
+    rejected INTEGER -- the check it failed in review
+) STRICT;
+CREATE INDEX report_digest ON report (digest);
+CREATE TABLE nullifier (
+    nullifier BLOB PRIMARY KEY,
+    report INTEGER NOT NULL REFERENCES report
+) STRICT, WITHOUT ROWID;
+CREATE INDEX nullifier_report ON nullifier (report);
+
+-- Every look at the reports. Nothing changes or removes a row.
+CREATE TABLE look (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    reviewer TEXT NOT NULL, -- the key's fingerprint
+    report INTEGER REFERENCES report -- NULL: the list
+) STRICT;
+CREATE INDEX look_report ON look (report);
+CREATE TRIGGER look_stays BEFORE UPDATE ON look BEGIN SELECT RAISE(ABORT, 'the record of looks is final'); END;
+CREATE TRIGGER look_remains BEFORE DELETE ON look BEGIN SELECT RAISE(ABORT, 'the record of looks is final'); END;

@@ -1,0 +1,217 @@
+//! Connections: a bounded number, of which the one that has been quiet longest makes room for a new one.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
+use tower::ServiceExt;
+
+/// Longest time for a request's head, and between two requests of a connection: longer than clients keep theirs.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest head of a request.
+const MAX_HEAD_LEN: usize = 16 << 10;
+
+/// Comes true when the relay is told to stop.
+#[derive(Clone)]
+pub struct Stopping(pub watch::Receiver<bool>);
+
+impl Stopping {
+    pub async fn wait(&mut self) {
+        // An error says that the main task is gone.
+        let _ = self.0.wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// Serves until `stopping`; connections then finish their request.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    max_connections: usize,
+    mut stopping: Stopping,
+) {
+    let connections = Arc::new(Connections::new(max_connections));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopping.wait() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let slot = connections.enter();
+                let (router, stopping) = (router.clone(), stopping.clone());
+                tokio::spawn(connection(stream, peer, router, slot, stopping));
+            }
+            // Out of file descriptors, most likely: those of closing connections come back.
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    slot: Slot,
+    mut stopping: Stopping,
+) {
+    let _ = stream.set_nodelay(true);
+    let slot = &slot;
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        let answer = router.clone().oneshot(request);
+        async move {
+            let response: Result<Response, Infallible> = answer.await;
+            slot.answered();
+            response
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_LEN)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = slot.make_room() => return,
+        () = stopping.wait() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection failed");
+    }
+}
+
+/// The open connections, in the order in which they last got an answer or were opened.
+///
+/// Ten thousand that send nothing hold a place each, and give it to the next that comes. An honest one has its answer long
+/// before it is the oldest.
+struct Connections {
+    max: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    by_turn: BTreeMap<u64, Arc<Notify>>,
+    next_turn: u64,
+}
+
+impl Connections {
+    fn new(max: usize) -> Self {
+        Self {
+            max,
+            open: Mutex::default(),
+        }
+    }
+
+    /// A place for a new connection, if need be that of the oldest.
+    fn enter(self: &Arc<Self>) -> Slot {
+        let make_room = Arc::new(Notify::new());
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.by_turn.len() >= self.max
+            && let Some((_, oldest)) = open.by_turn.pop_first()
+        {
+            oldest.notify_one();
+        }
+        let turn = open.last(make_room.clone());
+        Slot {
+            connections: self.clone(),
+            turn: Mutex::new(turn),
+            make_room,
+        }
+    }
+}
+
+impl Open {
+    fn last(&mut self, make_room: Arc<Notify>) -> u64 {
+        let turn = self.next_turn;
+        self.next_turn += 1;
+        self.by_turn.insert(turn, make_room);
+        turn
+    }
+}
+
+/// A connection's place, given back when the connection ends.
+struct Slot {
+    connections: Arc<Connections>,
+    turn: Mutex<u64>,
+    make_room: Arc<Notify>,
+}
+
+impl Slot {
+    /// Until somebody newer needs the place.
+    async fn make_room(&self) {
+        self.make_room.notified().await;
+    }
+
+    /// The connection did something: it is the newest again.
+    fn answered(&self) {
+        let mut open = self.lock();
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.by_turn.remove(&turn).is_some() {
+            *turn = open.last(self.make_room.clone());
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
+        let open = self.connections.open.lock();
+        open.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let turn = *self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lock().by_turn.remove(&turn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_connection_that_was_quiet_longest_makes_room() {
+        let connections = Arc::new(Connections::new(2));
+        let (first, second) = (connections.enter(), connections.enter());
+        first.answered();
+        let third = connections.enter(); // second was quiet longest
+        let asked = |slot: &Slot| {
+            let mut asked = std::pin::pin!(slot.make_room());
+            let waker = std::task::Waker::noop();
+            asked
+                .as_mut()
+                .poll(&mut std::task::Context::from_waker(waker))
+                .is_ready()
+        };
+        assert!(!asked(&first) && asked(&second) && !asked(&third));
+
+        // One that was asked to leave gets no new turn, and its end frees nobody else's place.
+        second.answered();
+        drop(second);
+        assert_eq!(connections.open.lock().unwrap().by_turn.len(), 2);
+        drop((first, third));
+        assert!(connections.open.lock().unwrap().by_turn.is_empty());
+    }
+}
