@@ -1,0 +1,56 @@
+//! Identities: the number two people compare, and the loud way on when a peer's identity changed.
+
+use waxseal::core::PreKeyBundle;
+use waxseal::{AccountId, SafetyNumber};
+
+use crate::chat::Chat;
+use crate::failure::{Failure, Outcome};
+use crate::{ask, text::printable};
+
+/// Shows the number to compare.
+pub fn safety_number(chat: &Chat, peer: &str) -> Outcome<()> {
+    let peer = chat.peer(peer)?;
+    println!("{}", chat.client.safety_number(&peer)?);
+    Ok(())
+}
+
+/// What a user must read before anything goes on.
+pub fn warning(peer: &AccountId) -> String {
+    let peer = printable(peer.as_str());
+    format!(
+        "*** WARNING: THE IDENTITY OF {peer} HAS CHANGED ***\n\
+         *** Somebody may be pretending to be {peer}. Or {peer} has a new device, or lost the old one's data.\n\
+         *** Nothing goes to the new identity, and nothing from it is shown, until you accept it.\n\
+         *** First ask {peer} in person or on the phone. Then: accept-identity {peer}"
+    )
+}
+
+/// Pins the identity that the relay now hands out for a peer, if the user agrees.
+pub fn accept(chat: &mut Chat, peer: &str, yes: bool) -> Outcome<()> {
+    let peer = chat.peer(peer)?;
+    let bundle = chat.with_session(|relay, session| relay.bundle(session, &peer))?;
+    let one_time = bundle.one_time.as_deref();
+    let new = *PreKeyBundle::decode(&bundle.base, one_time)?.identity();
+    if chat.client.peer_identity(&peer)? == new {
+        println!("the identity of {} has not changed", peer.as_str());
+        return Ok(());
+    }
+    let name = peer.as_str();
+    let (me, ours) = (chat.client.me().account.as_str(), chat.client.identity());
+    let number = SafetyNumber::new((ours, me.as_bytes()), (&new, name.as_bytes()))?;
+    println!("{}", warning(&peer));
+    println!("The safety number with the new identity, which {name} must see too:\n\n{number}\n");
+    if !yes
+        && !ask(&format!(
+            "Did {name} confirm it, and do you accept the new identity?"
+        ))?
+    {
+        return Err(Failure::new("not accepted: nothing changed"));
+    }
+    chat.client.accept_identity(&peer, &new)?;
+    chat.client
+        .start(&peer, &bundle.base, one_time, &mut rand::rng())?;
+    chat.warned.remove(&peer);
+    println!("accepted the new identity of {name}");
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! Reporting: which messages and how much of each, a preview of exactly what leaves, and the way to the moderators.
+
+use std::str::FromStr;
+
+use waxseal::{
+    AccountId, Disclosure, FrankingTag, Message, OutgoingReport, Preview, Reason, ReportDraft,
+};
+use waxseal_example_relay::{ErrorCode, ReportTaken};
+
+use crate::ask;
+use crate::chat::Chat;
+use crate::failure::{Failure, Outcome, TRY_LATER};
+use crate::text::{hex, printable, short, utc};
+
+/// `PART` of the reported message, or `ID:PART` of another one in the report.
+#[derive(Clone)]
+pub struct Redaction {
+    /// The beginning of the message's id; empty for the reported one.
+    id: String,
+    part: usize,
+}
+
+impl FromStr for Redaction {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (id, part) = text.rsplit_once(':').unwrap_or(("", text));
+        match part.parse() {
+            Ok(0) => Err("part 0, the header, is always shown".into()),
+            Ok(part) => Ok(Self {
+                id: id.to_lowercase(),
+                part,
+            }),
+            Err(_) => Err("give PART or ID:PART; part 1 is the text".into()),
+        }
+    }
+}
+
+/// Puts a report together. Nothing leaves the device.
+pub fn draft(
+    chat: &Chat,
+    id: &str,
+    reason: Reason,
+    with_context: usize,
+    redactions: &[Redaction],
+    note: &str,
+) -> Outcome<(AccountId, ReportDraft)> {
+    let (peer, id) = chat.find(id)?;
+    let messages = with_neighbours(chat, &peer, &id, with_context)?;
+    let mut used = 0;
+    let mut shown = Vec::new();
+    for message in &messages {
+        let tag = message.id();
+        let names = |redaction: &&Redaction| match redaction.id.as_str() {
+            "" => *tag == id,
+            prefix => hex(tag.as_bytes()).starts_with(prefix),
+        };
+        let withheld: Vec<usize> = redactions
+            .iter()
+            .filter(names)
+            .map(|redaction| redaction.part)
+            .collect();
+        used += withheld.len();
+        let parts = message.evidence().map_or(0, waxseal::Evidence::part_count);
+        if withheld.iter().any(|part| *part >= parts) {
+            return Err(Failure::new(format!(
+                "message {} has no such part",
+                short(tag)
+            )));
+        }
+        let disclosure = match withheld.as_slice() {
+            [] => Disclosure::Whole,
+            withheld => {
+                Disclosure::Parts((1..parts).filter(|part| !withheld.contains(part)).collect())
+            }
+        };
+        shown.push((*tag, disclosure));
+    }
+    if used != redactions.len() {
+        return Err(Failure::new(
+            "--redact names a message that is not in the report, or several",
+        ));
+    }
+    let mut draft = chat.client.draft_report(&peer, reason, shown)?;
+    draft.note(note)?;
+    Ok((peer, draft))
+}
+
+/// The message and up to `before` that stand before it in the conversation and can be reported.
+fn with_neighbours(
+    chat: &Chat,
+    peer: &AccountId,
+    id: &FrankingTag,
+    before: usize,
+) -> Outcome<Vec<Message>> {
+    let mut messages = Vec::new();
+    let mut found = false;
+    chat.each_message(peer, 0, |message| {
+        found |= message.id() == id;
+        let is_last = message.id() == id;
+        if is_last || !found && message.evidence().is_some() && message.text().is_some() {
+            messages.push(message);
+        }
+    })?;
+    let first = messages.len().saturating_sub(before.saturating_add(1));
+    Ok(messages.split_off(first))
+}
+
+/// Shows the preview, asks, and sends the report; sent again, it counts once.
+pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool) -> Outcome<()> {
+    // The moderation key on the card is the relay's word: signed by the key that was pinned.
+    let card = chat.card()?;
+    chat.print_preview(peer, &draft.preview(), &card.moderation_fingerprint())?;
+    if !yes && !ask("Send this report?")? {
+        return Err(Failure::new("not sent"));
+    }
+    let outgoing = chat
+        .client
+        .report(draft, &card.moderation_key()?, &mut rand::rng())?;
+    match chat.hand_in(&outgoing) {
+        Ok(taken) if taken.duplicate => {
+            println!("reported before, as {}: it counts once", taken.report_id)
+        }
+        Ok(taken) => println!("reported as {}", taken.report_id),
+        Err(failure) if failure.code == TRY_LATER => {
+            let message = format!(
+                "the report waits and goes out with the next command: {}",
+                failure.message
+            );
+            return Err(Failure::with_code(TRY_LATER, message));
+        }
+        Err(failure) => return Err(failure),
+    }
+    if let Err(failure) = chat.catch_up() {
+        chat.notice(failure.message);
+    }
+    Ok(())
+}
+
+impl Chat {
+    /// Sends the reports that an interruption left behind.
+    pub fn flush_reports(&mut self) -> Outcome<()> {
+        loop {
+            let waiting = self.client.pending_reports(1)?;
+            let Some(outgoing) = waiting.first() else {
+                return Ok(());
+            };
+            match self.hand_in(outgoing) {
+                Ok(taken) => self.notice(format!(
+                    "a waiting report was handed in as {}",
+                    taken.report_id
+                )),
+                Err(failure) if failure.refused.is_some() && failure.code != TRY_LATER => {
+                    self.notice(failure.message)
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Hands in one report. It leaves the store once the relay has taken it or refused it for good.
+    fn hand_in(&mut self, outgoing: &OutgoingReport) -> Outcome<ReportTaken> {
+        let answer = self.with_session(|relay, session| relay.report(session, &outgoing.report));
+        let for_good = |failure: &Failure| {
+            matches!(
+                failure.refused,
+                Some(
+                    ErrorCode::ReportRefused
+                        | ErrorCode::OtherModerationKey
+                        | ErrorCode::NotYourReport
+                        | ErrorCode::Malformed
+                        | ErrorCode::TooLarge
+                )
+            )
+        };
+        match &answer {
+            Err(failure) if !for_good(failure) => {}
+            _ => self.client.confirm_report(outgoing.id)?,
+        }
+        answer
+    }
+
+    /// Prints exactly what a report shows, and to whom.
+    fn print_preview(
+        &self,
+        peer: &AccountId,
+        preview: &Preview,
+        moderation_key: &str,
+    ) -> Outcome<()> {
+        println!("This report goes to the holders of the moderation key {moderation_key}:");
+        println!("  reason  {}", preview.reason());
+        if !preview.note().is_empty() {
+            println!("  note    {}", printable(preview.note()));
+        }
+        for message in preview.messages() {
+            let from = printable(message.sender().account.as_str());
+            println!(
+                "  {} from {from}, {}",
+                short(message.tag()),
+                utc(message.accepted_at())
+            );
+            let (sequence, sent_at) = (message.header().sequence, utc(message.header().sent_at));
+            println!("    part 0  the header: number {sequence} from this sender, sent {sent_at}");
+            let text = self
+                .client
+                .message(peer, message.tag())?
+                .and_then(|message| message.text());
+            for part in message.parts().iter().skip(1) {
+                let what = match (part.shown, part.index, &text) {
+                    (false, ..) => "WITHHELD: only that it exists is told".into(),
+                    (true, 1, Some(text)) => printable(text),
+                    (true, ..) => format!("{} bytes", part.size_bytes),
+                };
+                println!("    part {}  {what}", part.index);
+            }
+        }
+        println!(
+            "The relay itself learns who reports, and of each message the sender, recipient and time; not the rest."
+        );
+        Ok(())
+    }
+}

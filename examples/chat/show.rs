@@ -1,0 +1,132 @@
+//! Showing messages: as lines for people, as JSON for programs, each received one once.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use waxseal::{AccountId, Direction, Message, Timestamp};
+
+use crate::chat::Chat;
+use crate::failure::Outcome;
+use crate::text::{hex, printable, printable_json, short, utc};
+
+/// A received message that was not shown yet.
+pub struct Shown {
+    pub from: AccountId,
+    pub message: Message,
+}
+
+impl Chat {
+    /// Received messages that were not shown yet. The store is the truth: they are there before the relay forgets them.
+    pub fn unseen(&mut self) -> Outcome<Vec<Shown>> {
+        let mut unseen = Vec::new();
+        for from in self.peers()? {
+            let first = self.home.memory.unseen_from.get(from.as_str()).copied();
+            let known = unseen.len();
+            self.each_message(&from, first.unwrap_or(0), |message| {
+                if message.direction() == Direction::Received && message.text().is_some() {
+                    unseen.push(Shown {
+                        from: from.clone(),
+                        message,
+                    });
+                }
+            })?;
+            if unseen.len() == known {
+                // Only what there is nothing to show of: not looked at again.
+                let next = self.client.next_ordinal(&from)?;
+                self.home
+                    .memory
+                    .unseen_from
+                    .insert(from.as_str().to_owned(), next);
+            }
+        }
+        Ok(unseen)
+    }
+
+    /// Notes that a message was shown.
+    pub fn seen(&mut self, shown: &Shown) -> Outcome<()> {
+        let next = shown.message.ordinal().saturating_add(1);
+        let from = shown.from.as_str().to_owned();
+        self.home.memory.unseen_from.insert(from, next);
+        self.home.remember()
+    }
+}
+
+/// Prints a line, and makes sure that it is out.
+pub fn print(line: &str) -> Outcome<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
+
+/// Lists what the store has, conversation by conversation.
+pub fn messages(chat: &Chat, peer: Option<&str>, json: bool) -> Outcome<()> {
+    let peers = match peer {
+        Some(peer) => vec![chat.peer(peer)?],
+        None => chat.peers()?,
+    };
+    let me = chat.client.me().account.as_str();
+    let mut lines = Vec::new();
+    for peer in &peers {
+        chat.each_message(peer, 0, |message| {
+            let (from, to) = match message.direction() {
+                Direction::Sent => (me, peer.as_str()),
+                Direction::Received => (peer.as_str(), me),
+            };
+            // Without a text there is nothing to show: a session was started anew.
+            if message.text().is_some() {
+                lines.push(if json {
+                    json_line(from, Some(to), &message)
+                } else {
+                    Ok(line(&format!("{from} to {to}"), &message))
+                });
+            }
+        })?;
+    }
+    let mut out = io::stdout().lock();
+    for line in lines {
+        writeln!(out, "{}", line?)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// The time at which the relay accepted a message, not the one its sender claims.
+pub fn line(from: &str, message: &Message) -> String {
+    let time = message
+        .accepted_at()
+        .map_or_else(|| "not sent yet".into(), utc);
+    let text = message.text().unwrap_or_default();
+    format!(
+        "{time}  {}: {}  [{}]",
+        printable(from),
+        printable(&text),
+        short(message.id())
+    )
+}
+
+/// A message as a program reads it.
+#[derive(Serialize)]
+struct Object<'a> {
+    id: String,
+    from: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    text: Option<String>,
+    sent_at_ms: u64,
+    /// `None` until the relay took it.
+    accepted_at_ms: Option<u64>,
+    reportable: bool,
+}
+
+/// The same for programs.
+pub fn json_line(from: &str, to: Option<&str>, message: &Message) -> Outcome<String> {
+    let object = Object {
+        id: hex(message.id().as_bytes()),
+        from,
+        to,
+        text: message.text(),
+        sent_at_ms: message.header().sent_at.as_millis(),
+        accepted_at_ms: message.accepted_at().map(Timestamp::as_millis),
+        reportable: message.evidence().is_some(),
+    };
+    Ok(printable_json(&serde_json::to_string(&object)?))
+}
