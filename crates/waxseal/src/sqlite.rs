@@ -59,12 +59,12 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 /// # Security
 /// * Who holds the file and not the key learns how many conversations and messages there are and were, how long each
 ///   value is, which rows a commit wrote, and, from the file's pages and the log, in what order.
-/// * Forward secrecy ends at the disk. Replaced and deleted values are overwritten in the file, but their sealed bytes stay in
-///   the log until it is folded into the file (some 1,000 pages later, or when the store is dropped), and in
-///   flash memory and backups as long as those keep them. Who gets the key and such old bytes has the old sessions. To make
-///   old copies worthless, destroy the key.
-/// * Who can write the file can put back an older copy of it, or of single rows, or delete rows: that is not noticed, and a
-///   client that goes on from old sessions repeats message keys. Keep backups away from it.
+/// * Forward secrecy ends at the disk. What is replaced or deleted is overwritten in the file, but its sealed bytes stay in the
+///   log until that was folded into the file (after about a megabyte, or when the store is dropped) and written over, and in
+///   flash memory and backups for as long as those keep them. Who gets the key and such old bytes has the old sessions. To
+///   make all copies worthless, destroy the key.
+/// * Who can write the file can put back an older copy of it, of its log or of single rows, or delete rows: that is not
+///   noticed, and a client that goes on from old sessions repeats message keys. Leave the file out of backups.
 pub struct SqliteStore {
     db: Connection,
     seal: Seal,
@@ -95,7 +95,8 @@ pub enum SqliteError {
         /// The version of its tables.
         version: i32,
     },
-    /// The file was altered: a value does not open under its name, or SQLite finds its tables broken.
+    /// The file was altered: a value does not open under its name, or SQLite finds its tables broken. Trying again cannot
+    /// help.
     #[error("the store is damaged")]
     Damaged,
     /// A value is longer than [`MAX_VALUE_LEN`]. No client writes one.
@@ -153,8 +154,8 @@ impl SqliteStore {
         let path = std::path::absolute(path)?; // so that SQLite sees no special name in it
         create_for_owner(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags)?;
-        let (db, seal) = schema::open(db, key, migrations)?;
+        let db = Connection::open_with_flags(&path, flags)?;
+        let (db, seal) = schema::open(db, &path, key, migrations)?;
         Ok(Self { db, seal })
     }
 

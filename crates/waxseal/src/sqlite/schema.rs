@@ -1,5 +1,7 @@
 //! Opening a database file: what kind it is, its version, its key.
 
+use std::path::Path;
+
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -26,10 +28,14 @@ pub(super) const MIGRATIONS: &[&str] = &["CREATE TABLE seal (
     ) STRICT, WITHOUT ROWID;"];
 
 /// Settings of the connection; all but the journal mode, which is the file's.
+///
+/// The log is folded in after 256 pages, a fourth of SQLite's default: it holds what was replaced and deleted, and folding
+/// costs some twentieth of the commits in between.
 const SETTINGS: &str = "
     PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA synchronous = FULL;
     PRAGMA fullfsync = ON;
+    PRAGMA wal_autocheckpoint = 256;
     PRAGMA secure_delete = ON;
     PRAGMA temp_store = MEMORY;
     PRAGMA trusted_schema = OFF;
@@ -39,13 +45,14 @@ const SETTINGS: &str = "
 /// Opens a store or makes one of an empty file. Whatever else the file is, it stays as it was.
 pub(super) fn open(
     mut db: Connection,
+    path: &Path,
     key: &StoreKey,
     migrations: &[&str],
 ) -> Result<(Connection, Seal), SqliteError> {
     // Nobody waits for another process: it would hold the file as long as it runs.
     db.busy_timeout(std::time::Duration::ZERO)?;
     // Until the key is known to be right, not even a log that a crash left is folded into the file.
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log(&db))?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log(path))?;
     // Whoever wrote the file must not make us run what is in it.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
@@ -70,10 +77,10 @@ pub(super) fn open(
     Ok((db, seal))
 }
 
-fn has_log(db: &Connection) -> bool {
-    let log = db.path().map(|path| format!("{path}-wal"));
-    let log = log.and_then(|log| std::fs::metadata(log).ok());
-    log.is_some_and(|log| log.len() > 0)
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
 fn create_or_check(

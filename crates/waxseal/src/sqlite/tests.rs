@@ -228,6 +228,7 @@ fn settings_are_as_documented() {
     for (pragma, expected) in [
         ("synchronous", 2),
         ("fullfsync", 1),
+        ("wal_autocheckpoint", 256),
         ("secure_delete", 1),
         ("temp_store", 2),
         ("trusted_schema", 0),
