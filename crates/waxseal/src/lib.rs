@@ -57,6 +57,15 @@
 //! Each call commits one [`Transaction`] to the [`Store`] before anything that depends on it leaves the call: an
 //! envelope is in the outbox before it is returned, a message is stored before it is shown and may be acknowledged.
 //! With a store that commits durably, no message key is used twice and nothing acknowledged is lost.
+#![cfg_attr(
+    feature = "sqlite",
+    doc = "[`SqliteStore`] is one: a single file, sealed under a key that the application keeps."
+)]
+#![cfg_attr(
+    not(feature = "sqlite"),
+    doc = "With the feature `sqlite` there is `SqliteStore`: a single file, sealed under a key that the application keeps."
+)]
+//! For stores of your own there is [`conformance`].
 //!
 //! # Underneath
 //!
@@ -100,3 +109,8 @@ pub use waxseal_reporting as reporting;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// And the one of the crate's own.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../README.md")]
+struct CrateReadme;
