@@ -186,3 +186,5 @@ impl DhOutput {
 
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod wycheproof;

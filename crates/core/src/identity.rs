@@ -262,3 +262,5 @@ impl fmt::Debug for IdentityKeyPair {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wycheproof;

@@ -169,3 +169,5 @@ impl MessageKey {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wycheproof;

@@ -107,3 +107,5 @@ impl KemSecret {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wycheproof;

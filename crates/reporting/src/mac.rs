@@ -50,6 +50,9 @@ pub(crate) fn expand(prk: HmacSha256, info: &[&[u8]]) -> Zeroizing<[u8; 32]> {
 }
 
 #[cfg(test)]
+mod wycheproof;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -151,3 +151,5 @@ impl KemSecret {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wycheproof;

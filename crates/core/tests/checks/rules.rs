@@ -99,7 +99,14 @@ fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>) {
 
 /// Tests and what serves them alone.
 fn is_test(file: &str) -> bool {
-    let support = ["tests", "vectors", "test_", "properties", "salamander"];
+    let support = [
+        "tests",
+        "vectors",
+        "wycheproof",
+        "test_",
+        "properties",
+        "salamander",
+    ];
     file.split('/')
         .any(|part| support.iter().any(|name| part.starts_with(name)))
 }
