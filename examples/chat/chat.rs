@@ -44,13 +44,13 @@ impl Chat {
         if !folder.join("store.sqlite").exists() {
             return Err(unregistered());
         }
-        let home = Home::open(folder)?;
-        let pinned = home.memory.relay.as_ref().ok_or_else(unregistered)?;
-        let relay = RelayClient::new(url.unwrap_or(&pinned.url))?;
-        let client = match Client::open(home.store(&mut rand::rng())?) {
+        let (home, store) = Home::open(folder, &mut rand::rng())?;
+        let client = match Client::open(store) {
             Err(OpenAccountError::NoAccount) => return Err(unregistered()),
             client => client?,
         };
+        let pinned = home.memory.relay.as_ref().ok_or_else(unregistered)?;
+        let relay = RelayClient::new(url.unwrap_or(&pinned.url))?;
         Ok(Self::new(client, home, relay, verbose))
     }
 
@@ -156,14 +156,19 @@ impl Chat {
     pub fn register_device(&mut self) -> Outcome<RelayCard> {
         let card = self.card()?;
         let (client, me) = (&self.client, self.client.me());
-        let session = self.relay.register(
-            &card,
-            me,
-            &client.identity().to_bytes(),
-            client.delivery_key(),
-            |context| client.prove_account(context),
-            &mut rand::rng(),
-        )?;
+        let prove = |context: &[u8]| client.prove_account(context);
+        let (identity, key) = (client.identity().to_bytes(), client.delivery_key());
+        let session = match self
+            .relay
+            .register(&card, me, &identity, key, prove, &mut rand::rng())
+        {
+            Err(error) if error.code() == Some(ErrorCode::AccountTaken) => {
+                return Err(Failure::new(
+                    "this name is taken: choose another, with another --home",
+                ));
+            }
+            session => session?,
+        };
         self.session = Some(session);
         Ok(card)
     }

@@ -1,7 +1,7 @@
 //! The home folder: the store, the key it is sealed with, and what this application itself remembers.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -55,74 +55,83 @@ pub struct Home {
 }
 
 impl Home {
-    /// Opens the folder, making it if there is none.
-    pub fn open(folder: &Path) -> Outcome<Self> {
+    /// Opens the folder and the store in it, making what is not there. Only one process at a time has them: a second one
+    /// would use message keys twice.
+    pub fn open(folder: &Path, rng: &mut impl CryptoRng) -> Outcome<(Self, SqliteStore)> {
         create_folder(folder)?;
+        let key = store_key(folder, rng)?;
+        let store = match SqliteStore::open(folder.join("store.sqlite"), &key) {
+            Err(SqliteError::InUse) => {
+                return Err(Failure::new("another process is using this home"));
+            }
+            store => store?,
+        };
+        // Read once nobody else writes it.
         let memory = match fs::read(folder.join("memory.json")) {
             Ok(bytes) => serde_json::from_slice(&bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Memory::default(),
             Err(error) => return Err(error.into()),
         };
         let folder = folder.to_owned();
-        Ok(Self { folder, memory })
-    }
-
-    /// Opens the store. Only one process at a time has it: a second one would use message keys twice.
-    pub fn store(&self, rng: &mut impl CryptoRng) -> Outcome<SqliteStore> {
-        let key = self.store_key(rng)?;
-        match SqliteStore::open(self.folder.join("store.sqlite"), &key) {
-            Err(SqliteError::InUse) => Err(Failure::new("another process is using this home")),
-            store => Ok(store?),
-        }
+        Ok((Self { folder, memory }, store))
     }
 
     /// Writes down what is to be remembered: all of it or nothing, and durably.
     pub fn remember(&self) -> Outcome<()> {
+        self.note()?;
+        Ok(sync(&self.folder)?)
+    }
+
+    /// The same, but after a loss of power there may be what was noted before.
+    pub fn note(&self) -> Outcome<()> {
         let bytes = serde_json::to_vec_pretty(&self.memory)?;
-        let written = self.written("memory.new", &bytes)?;
-        fs::rename(written, self.folder.join("memory.json"))?;
-        self.sync()
+        let written = write(&self.folder, "memory.new", &bytes)?;
+        Ok(fs::rename(written, self.folder.join("memory.json"))?)
     }
+}
 
-    /// The key under which the store is sealed. A real application keeps it in the platform's key store.
-    fn store_key(&self, rng: &mut impl CryptoRng) -> Outcome<StoreKey> {
-        let path = self.folder.join("store.key");
-        if !path.exists() {
-            let fresh = StoreKey::generate(rng);
-            let written = self.written("store.key.new", &*fresh.to_bytes())?;
-            // Never in the place of another one, which may have sealed a store already.
-            match fs::hard_link(&written, &path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(error.into());
-                }
-                _ => fs::remove_file(written)?,
-            }
-            self.sync()?;
+/// The key under which the store is sealed. A real application keeps it in the platform's key store.
+fn store_key(folder: &Path, rng: &mut impl CryptoRng) -> Outcome<StoreKey> {
+    let path = folder.join("store.key");
+    if !path.exists() {
+        let fresh = StoreKey::generate(rng);
+        let written = write(folder, "store.key.new", &*fresh.to_bytes())?;
+        // Never in the place of another one, which may have sealed a store already.
+        match fs::hard_link(&written, &path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
+            _ => fs::remove_file(written)?,
         }
-        let bytes = Zeroizing::new(fs::read(&path)?);
-        let bytes = <[u8; 32]>::try_from(bytes.as_slice());
-        let bytes = Zeroizing::new(bytes.map_err(|_| Failure::new("store.key is not 32 bytes"))?);
-        Ok(StoreKey::from_bytes(*bytes))
+        sync(folder)?;
     }
+    let bytes = Zeroizing::new(fs::read(&path)?);
+    let bytes = <[u8; 32]>::try_from(bytes.as_slice());
+    let bytes = Zeroizing::new(bytes.map_err(|_| Failure::new("store.key is not 32 bytes"))?);
+    Ok(StoreKey::from_bytes(*bytes))
+}
 
-    fn written(&self, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-        let path = self.folder.join(name);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        Ok(path)
-    }
+/// Writes a file for its owner alone.
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    let path = folder.join(name);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&path)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    Ok(path)
+}
 
-    /// Makes a name in the folder durable.
-    fn sync(&self) -> Outcome<()> {
-        #[cfg(unix)]
-        File::open(&self.folder)?.sync_all()?;
-        Ok(())
-    }
+/// Makes the names in a folder durable.
+#[cfg(unix)]
+fn sync(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+/// Elsewhere folders cannot be synced.
+#[cfg(not(unix))]
+fn sync(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn create_folder(folder: &Path) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use waxseal::{Client, DeliveryKey, DeviceId, OpenAccountError, Sender};
+use waxseal::{Client, DeliveryKey, DeviceId, Key, Sender, Store};
 use waxseal_example_relay::{RelayClient, account_name};
 
 use crate::chat::{Chat, now};
@@ -14,7 +14,7 @@ use crate::text::hex;
 pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
     let rng = &mut rand::rng();
     let account = account_name(name)?;
-    let mut home = Home::open(folder)?;
+    let (mut home, store) = Home::open(folder, rng)?;
     let url = url.or(home.memory.relay.as_ref().map(|relay| relay.url.as_str()));
     let url = url
         .ok_or_else(|| Failure::new("which relay? Give --relay URL"))?
@@ -30,12 +30,11 @@ pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
         home.remember()?;
     }
 
-    let client = match Client::open(home.store(rng)?) {
-        Err(OpenAccountError::NoAccount) => {
-            let me = Sender::new(account.clone(), DeviceId(1));
-            Client::create(home.store(rng)?, me, DeliveryKey::generate(rng), rng)?
-        }
-        client => client?,
+    let client = if store.get(&Key::Account)?.is_some() {
+        Client::open(store)?
+    } else {
+        let me = Sender::new(account.clone(), DeviceId(1));
+        Client::create(store, me, DeliveryKey::generate(rng), rng)?
     };
     if client.me().account != account {
         let owner = client.me().account.as_str();

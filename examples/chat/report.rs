@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use waxseal::{
-    AccountId, Disclosure, FrankingTag, Message, OutgoingReport, Preview, Reason, ReportDraft,
+    AccountId, Disclosure, FrankingTag, Message, OutgoingReport, PayloadHeader, Preview, Reason,
+    ReportDraft,
 };
 use waxseal_example_relay::{ErrorCode, ReportTaken};
 
@@ -199,8 +200,7 @@ impl Chat {
                 short(message.tag()),
                 utc(message.accepted_at())
             );
-            let (sequence, sent_at) = (message.header().sequence, utc(message.header().sent_at));
-            println!("    part 0  the header: number {sequence} from this sender, sent {sent_at}");
+            println!("    part 0  {}", header(message.header()));
             let text = self
                 .client
                 .message(peer, message.tag())?
@@ -219,4 +219,17 @@ impl Chat {
         );
         Ok(())
     }
+}
+
+/// What the header of a message shows.
+fn header(header: &PayloadHeader) -> String {
+    let mut shown = format!(
+        "its header: number {}, sent {}",
+        header.sequence,
+        utc(header.sent_at)
+    );
+    if let Some(seen) = &header.last_seen {
+        shown += &format!(", after {} was seen", short(seen));
+    }
+    shown
 }

@@ -47,7 +47,7 @@ impl Chat {
         let next = shown.message.ordinal().saturating_add(1);
         let from = shown.from.as_str().to_owned();
         self.home.memory.unseen_from.insert(from, next);
-        self.home.remember()
+        self.home.note()
     }
 }
 

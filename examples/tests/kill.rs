@@ -1,0 +1,399 @@
+//! Kills the relay and the clients, with SIGKILL, at random moments of an exchange between several accounts: every message
+//! arrives exactly once and can be reported, and a report that is submitted twice counts once.
+//!
+//! Ten rounds of 100 messages by default, within a minute or so. Ten of 1,000, for some minutes:
+//! `cargo test --workspace --test kill -- --ignored --nocapture`. `WAXSEAL_KILL_SEED` chooses the moments; what happens at them is the machine's.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
+mod world;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use serde_json::Value;
+use world::{Ended, World};
+
+const ACCOUNTS: [&str; 4] = ["alice", "bob", "carol", "dave"];
+const ROUNDS: usize = 10;
+/// The chat's exit code when the relay cannot be reached.
+const RELAY_GONE: i32 = 3;
+/// Messages that each account reports in a round.
+const REPORTS: usize = 1;
+
+#[test]
+fn nothing_is_lost_or_doubled_in_ten_rounds_of_100() {
+    Exchange::new(100, 12, Duration::from_millis(250)).run();
+}
+
+#[test]
+#[ignore = "ten times as long"]
+fn nothing_is_lost_or_doubled_in_ten_rounds_of_1000() {
+    Exchange::new(1_000, 40, Duration::from_millis(750)).run();
+}
+
+/// One message of the plan.
+struct Planned {
+    from: usize,
+    to: usize,
+    text: String,
+}
+
+/// What happened.
+#[derive(Default, Debug)]
+struct Counts {
+    messages: usize,
+    relay_kills: usize,
+    client_kills: usize,
+    /// Messages that were not in the store when its process was killed: written again.
+    written_again: usize,
+    /// Envelopes that were in the store and not confirmed: the client sent them again.
+    sent_again: usize,
+    /// Deliveries that came again and were not shown again.
+    duplicates_ignored: usize,
+    /// Lines printed, but not noted as shown, when their process was killed: printed again, with the same id.
+    lines_repeated: usize,
+    reports: usize,
+    /// Runs of `report` for a message that was reported already.
+    reports_again: usize,
+}
+
+struct Exchange {
+    world: World,
+    seed: u64,
+    per_round: usize,
+    /// Kills in a round: three in ten of the relay.
+    kills: usize,
+    /// Longest pause between two kills.
+    pause: Duration,
+    planned: Vec<Planned>,
+    counts: Mutex<Counts>,
+    /// What each account's processes printed of received messages, by text.
+    printed: Mutex<HashMap<(usize, String), usize>>,
+    /// Reported messages: by whom, and the text.
+    reported: Mutex<BTreeSet<(usize, String)>>,
+    failed: AtomicBool,
+    deadline: Instant,
+}
+
+impl Exchange {
+    fn new(per_round: usize, kills: usize, pause: Duration) -> Self {
+        let seed = std::env::var("WAXSEAL_KILL_SEED").map_or(1, |seed| seed.parse().unwrap());
+        println!("WAXSEAL_KILL_SEED={seed}");
+        let world = World::new("kill", &ACCOUNTS);
+        world.review(&["keygen"]).output();
+        world.start_relay();
+        for (account, name) in ACCOUNTS.iter().enumerate() {
+            world.chat(account, &["register", name]).output();
+        }
+        Self {
+            world,
+            seed,
+            per_round,
+            kills,
+            pause,
+            planned: Vec::new(),
+            counts: Mutex::default(),
+            printed: Mutex::default(),
+            reported: Mutex::default(),
+            failed: AtomicBool::default(),
+            // Most of the time goes to killing; a round of 100 takes seconds.
+            deadline: Instant::now() + Duration::from_secs(300) * (per_round as u32 / 100),
+        }
+    }
+
+    fn run(mut self) {
+        let started = Instant::now();
+        for round in 0..ROUNDS {
+            let rng = &mut ChaCha20Rng::seed_from_u64(self.seed ^ (round as u64) << 32);
+            for number in 0..self.per_round {
+                let from = rng.random_range(0..ACCOUNTS.len());
+                let to = (from + rng.random_range(1..ACCOUNTS.len())) % ACCOUNTS.len();
+                let text = format!(
+                    "<{round}.{number}> from {} to {}",
+                    ACCOUNTS[from], ACCOUNTS[to]
+                );
+                self.planned.push(Planned { from, to, text });
+            }
+            self.round(rng);
+            self.check();
+            let counts = self.counts();
+            println!(
+                "round {round}, {:.1} s: {counts:?}",
+                started.elapsed().as_secs_f32()
+            );
+        }
+        self.check_reports();
+    }
+
+    /// One round: every account sends, receives and reports, while a killer goes round.
+    fn round(&self, rng: &mut ChaCha20Rng) {
+        let killer_done = AtomicBool::new(false);
+        let seeds: Vec<u64> = ACCOUNTS.iter().map(|_| rng.random()).collect();
+        thread::scope(|scope| {
+            let _fuse = Fuse(&self.failed);
+            for (account, seed) in seeds.into_iter().enumerate() {
+                let killer_done = &killer_done;
+                scope.spawn(move || {
+                    let _fuse = Fuse(&self.failed);
+                    self.send_all(account);
+                    self.receive_all(account);
+                    self.report_some(account, &mut ChaCha20Rng::seed_from_u64(seed));
+                    while !killer_done.load(Ordering::Relaxed) {
+                        self.go_on();
+                        self.receive(account);
+                    }
+                });
+            }
+            self.kill_around(rng);
+            killer_done.store(true, Ordering::Relaxed);
+        });
+    }
+
+    /// Kills the relay or whichever process an account runs, a number of times.
+    fn kill_around(&self, rng: &mut ChaCha20Rng) {
+        for _ in 0..self.kills {
+            self.go_on();
+            thread::sleep(self.pause.mul_f64(rng.random()));
+            if rng.random_bool(0.3) {
+                assert!(
+                    self.world.kill_relay(),
+                    "it ended by itself: {}",
+                    self.world.relay_log()
+                );
+                self.counts().relay_kills += 1;
+                // Clients find nobody there for a while.
+                thread::sleep(Duration::from_millis(rng.random_range(0..200)));
+                self.world.start_relay();
+            } else {
+                let account = rng.random_range(0..ACCOUNTS.len());
+                self.counts().client_kills += usize::from(self.world.kill_client(account));
+            }
+        }
+    }
+
+    /// Writes an account's messages into interactive mode, and after a kill those that the store does not have.
+    fn send_all(&self, account: usize) {
+        for attempt in 0.. {
+            self.go_on();
+            let Some(stored) = self.stored(account) else {
+                continue;
+            };
+            let me = ACCOUNTS[account];
+            let sent = stored.iter().filter(|message| message["from"] == me);
+            let (confirmed, waiting): (Vec<&Value>, Vec<&Value>) =
+                sent.partition(|message| message["reportable"] == true);
+            let has = |planned: &Planned| {
+                let mut sent = confirmed.iter().chain(&waiting);
+                sent.any(|message| message["text"] == planned.text)
+            };
+            let mut missing = self
+                .planned
+                .iter()
+                .filter(|planned| planned.from == account)
+                .filter(|planned| !has(planned))
+                .peekable();
+            if missing.peek().is_none() && waiting.is_empty() {
+                return;
+            }
+            let lines =
+                missing.map(|planned| format!("@{} {}\n", ACCOUNTS[planned.to], planned.text));
+            let lines: Vec<String> = lines.collect();
+            if attempt > 0 {
+                self.counts().written_again += lines.len();
+                self.counts().sent_again += waiting.len();
+            }
+            let ended = self
+                .world
+                .chat_lines(account, &["--verbose"], &lines.concat());
+            self.note_shown(account, &ended);
+        }
+    }
+
+    /// Receives until the store has every message that was planned for an account.
+    fn receive_all(&self, account: usize) {
+        let planned = self
+            .planned
+            .iter()
+            .filter(|planned| planned.to == account)
+            .count();
+        loop {
+            self.go_on();
+            self.receive(account);
+            let me = ACCOUNTS[account];
+            let stored = self.stored(account).unwrap_or_default();
+            if stored.iter().filter(|message| message["to"] == me).count() >= planned {
+                return;
+            }
+        }
+    }
+
+    fn receive(&self, account: usize) {
+        let ended = self
+            .world
+            .chat(account, &["--verbose", "receive", "--json"]);
+        self.note_shown(account, &ended);
+    }
+
+    /// Reports some received messages, until each was taken, and then once more.
+    fn report_some(&self, account: usize, rng: &mut ChaCha20Rng) {
+        let stored = loop {
+            self.go_on();
+            if let Some(stored) = self.stored(account) {
+                break stored;
+            }
+        };
+        let me = ACCOUNTS[account];
+        let received: Vec<&Value> = stored
+            .iter()
+            .filter(|message| message["to"] == me)
+            .collect();
+        for message in received.sample(rng, REPORTS) {
+            let id = message["id"].as_str().unwrap();
+            let report = ["--verbose", "report", id, "--reason", "spam", "--yes"];
+            let mut taken = 0;
+            while taken < 2 {
+                self.go_on();
+                let ended = self.world.chat(account, &report);
+                self.note(&ended);
+                taken += usize::from(ended.code() == Some(0));
+                self.counts().reports_again += usize::from(ended.stdout.contains("it counts once"));
+            }
+            let text = message["text"].as_str().unwrap().to_owned();
+            self.reported.lock().unwrap().insert((account, text));
+        }
+    }
+
+    /// Everything that an account's store has; `None` if that process was killed.
+    fn stored(&self, account: usize) -> Option<Vec<Value>> {
+        let ended = self.world.chat(account, &["messages", "--json"]);
+        (!ended.was_killed()).then(|| ended.objects())
+    }
+
+    /// Lets a process end in no other way than by success, a kill, or for want of the relay.
+    fn note(&self, ended: &Ended) {
+        let expected = ended.was_killed() || matches!(ended.code(), Some(0 | RELAY_GONE));
+        assert!(expected, "{}\n{}", ended.status, ended.stderr);
+        let again = ended
+            .stderr
+            .lines()
+            .filter(|line| line.contains("came again"));
+        self.counts().duplicates_ignored += again.count();
+    }
+
+    /// The same, and keeps which received messages it showed.
+    fn note_shown(&self, account: usize, ended: &Ended) {
+        self.note(ended);
+        let mut printed = self.printed.lock().unwrap();
+        let end = format!(" to {}", ACCOUNTS[account]);
+        for line in ended.stdout.lines() {
+            // A line in interactive mode, or an object of `receive --json`.
+            let text = line.find('<').map(|start| &line[start..]);
+            if let Some(text) = text.and_then(|text| text.split_inclusive(&end).next()) {
+                *printed.entry((account, text.to_owned())).or_default() += 1;
+            }
+        }
+    }
+
+    /// With nobody killing any more: each message is where it should be, once, and can be reported on both sides.
+    fn check(&self) {
+        for (account, me) in ACCOUNTS.iter().enumerate() {
+            self.receive(account);
+            let stored = self.stored(account).unwrap();
+            let mut expected = BTreeSet::new();
+            for planned in &self.planned {
+                if planned.from == account || planned.to == account {
+                    let (from, to) = (ACCOUNTS[planned.from], ACCOUNTS[planned.to]);
+                    expected.insert((from, to, planned.text.as_str()));
+                }
+            }
+            assert_eq!(stored.len(), expected.len(), "{me}");
+            for message in &stored {
+                let field = |name: &str| message[name].as_str().unwrap();
+                assert!(
+                    expected.remove(&(field("from"), field("to"), field("text"))),
+                    "{message}"
+                );
+                assert_eq!(message["reportable"], true, "{message}");
+            }
+        }
+        let printed = self.printed.lock().unwrap();
+        let mut counts = self.counts();
+        counts.messages = self.planned.len();
+        counts.lines_repeated = 0;
+        for planned in &self.planned {
+            let times = printed
+                .get(&(planned.to, planned.text.clone()))
+                .copied()
+                .unwrap_or(0);
+            assert!(times > 0, "never shown: {}", planned.text);
+            counts.lines_repeated += times - 1;
+        }
+        assert!(counts.lines_repeated <= counts.client_kills, "{counts:?}");
+    }
+
+    /// The reviewer has each reported message once, and reads what was sent.
+    fn check_reports(&self) {
+        let listed = self.world.review_objects(&["list", "--json"]);
+        let mut expected = self.reported.lock().unwrap().clone();
+        assert_eq!(
+            listed.len(),
+            expected.len(),
+            "reported messages and reports"
+        );
+        for report in &listed {
+            let id = report["report_id"].as_str().unwrap();
+            let opened = self.world.review_objects(&["open", id, "--json"]).remove(0);
+            assert_eq!(opened["verified"], true, "{opened}");
+            let message = &opened["messages"][0];
+            let reporter = ACCOUNTS.iter().position(|name| report["reporter"] == *name);
+            let text = (
+                reporter.unwrap(),
+                message["text"].as_str().unwrap().to_owned(),
+            );
+            assert!(expected.remove(&text), "not reported, or twice: {opened}");
+        }
+        let mut counts = self.counts();
+        counts.reports = listed.len();
+        println!("{counts:?}");
+    }
+
+    /// Ends a round that cannot succeed any more.
+    fn go_on(&self) {
+        assert!(
+            !self.failed.load(Ordering::Relaxed),
+            "another thread failed"
+        );
+        assert!(Instant::now() < self.deadline, "no end in sight");
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap()
+    }
+}
+
+/// Tells the other threads of a panic.
+struct Fuse<'a>(&'a AtomicBool);
+
+impl Drop for Fuse<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
