@@ -49,6 +49,9 @@ pub(super) fn open(
     key: &StoreKey,
     migrations: &[&str],
 ) -> Result<(Connection, Seal), SqliteError> {
+    if db.is_readonly(rusqlite::MAIN_DB)? {
+        return Err(SqliteError::Failed("the file may only be read".into()));
+    }
     // Nobody waits for another process: it would hold the file as long as it runs.
     db.busy_timeout(std::time::Duration::ZERO)?;
     // Until the key is known to be right, not even a log that a crash left is folded into the file.

@@ -212,6 +212,32 @@ fn a_store_is_in_use_by_one_at_a_time() {
 }
 
 #[test]
+fn a_store_that_another_process_has_open_is_in_use() {
+    const PATH: &str = "WAXSEAL_TEST_STORE_IN_USE";
+    // This test runs itself as the other process.
+    if let Some(path) = std::env::var_os(PATH) {
+        let error = SqliteStore::open(path, &key()).unwrap_err();
+        assert!(matches!(error, SqliteError::InUse), "{error:?}");
+        return;
+    }
+    let folder = Folder::filled();
+    let mut store = folder.open();
+    put(&mut store, Key::Counters, b"1");
+    let this_test = std::thread::current().name().map(str::to_owned).unwrap();
+    let other = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &this_test])
+        .env(PATH, folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&other.stdout);
+    assert!(
+        other.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    assert!(is_filled(&store));
+}
+
+#[test]
 fn the_log_is_folded_in_when_the_store_is_dropped() {
     let folder = Folder::new();
     let mut store = folder.open();
@@ -248,44 +274,6 @@ fn settings_are_as_documented() {
     };
     assert_eq!(text("journal_mode"), "wal");
     assert_eq!(text("locking_mode"), "exclusive");
-}
-
-#[test]
-fn paths_that_cannot_be_stores_are_errors() {
-    let folder = Folder::filled();
-    let open = |path: PathBuf| SqliteStore::open(path, &key()).map(drop);
-    for path in [
-        folder.0.path().to_path_buf(),
-        folder.0.path().join("missing").join("store"),
-        folder.path().join("below a file"),
-        PathBuf::new(),
-        PathBuf::from("with\0zero"),
-    ] {
-        let error = open(path.clone()).unwrap_err();
-        assert!(
-            matches!(error, SqliteError::Failed(_)),
-            "{path:?}: {error:?}"
-        );
-    }
-    // Names with a meaning for SQLite are names of files.
-    for name in [":memory:", "file:x?mode=memory"] {
-        let path = folder.0.path().join(name);
-        open(path.clone()).unwrap();
-        assert!(path.is_file(), "{name}");
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn a_new_store_is_for_its_owner_alone() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = Folder::new();
-    let mut store = folder.open();
-    fill(&mut store);
-    for (path, _) in folder.files() {
-        let mode = fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
-    }
 }
 
 #[test]
@@ -383,3 +371,4 @@ fn names_and_values_are_as_specified() {
 }
 
 mod damage;
+mod paths;

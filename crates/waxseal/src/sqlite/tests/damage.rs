@@ -178,3 +178,34 @@ fn a_full_disk_fails_the_commit_and_nothing_else() {
     drop(store);
     assert!(is_filled(&folder.open()));
 }
+
+#[test]
+fn a_store_whose_making_was_interrupted_is_made_again() {
+    // What SQLite leaves of a transaction that did not fit into its memory: a part of the file, and the way back.
+    let (begun, left) = (Folder::new(), Folder::new());
+    let db = Connection::open(begun.path()).unwrap();
+    db.execute_batch("PRAGMA cache_size = 1; BEGIN EXCLUSIVE; CREATE TABLE records (x)")
+        .unwrap();
+    for _ in 0..50 {
+        db.execute("INSERT INTO records VALUES (randomblob(5000))", [])
+            .unwrap();
+    }
+    for (path, bytes) in begun.files() {
+        fs::write(left.0.path().join(path.file_name().unwrap()), bytes).unwrap();
+    }
+    assert!(fs::metadata(left.path()).unwrap().len() > 10_000);
+    assert_eq!(left.files().len(), 2);
+    fill(&mut left.open());
+    assert!(is_filled(&left.open()));
+}
+
+#[test]
+fn a_store_without_a_log_gets_one() {
+    // The process was killed between making the store and giving it its log.
+    let folder = Folder::filled();
+    folder.tamper("PRAGMA journal_mode = DELETE");
+    let mut store = folder.open();
+    put(&mut store, Key::Counters, b"1");
+    assert_eq!(folder.files().len(), 2);
+    assert!(is_filled(&store));
+}

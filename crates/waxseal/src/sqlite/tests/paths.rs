@@ -1,0 +1,53 @@
+//! Where a store can be, and who may read it.
+
+use super::*;
+
+#[test]
+fn paths_that_cannot_be_stores_are_errors() {
+    let folder = Folder::filled();
+    let open = |path: PathBuf| SqliteStore::open(path, &key()).map(drop);
+    for path in [
+        folder.0.path().to_path_buf(),
+        folder.0.path().join("missing").join("store"),
+        folder.path().join("below a file"),
+        PathBuf::new(),
+        PathBuf::from("with\0zero"),
+    ] {
+        let error = open(path.clone()).unwrap_err();
+        assert!(
+            matches!(error, SqliteError::Failed(_)),
+            "{path:?}: {error:?}"
+        );
+    }
+    // Names with a meaning for SQLite are names of files.
+    for name in [":memory:", "file:x?mode=memory"] {
+        let path = folder.0.path().join(name);
+        open(path.clone()).unwrap();
+        assert!(path.is_file(), "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_only_be_read_is_an_error() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::filled();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o400)).unwrap();
+    if OpenOptions::new().append(true).open(folder.path()).is_ok() {
+        return; // the superuser may write it all the same
+    }
+    assert!(matches!(folder.fails(&key()), SqliteError::Failed(_)));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_store_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let mut store = folder.open();
+    fill(&mut store);
+    for (path, _) in folder.files() {
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+    }
+}
