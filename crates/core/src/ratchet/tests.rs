@@ -228,6 +228,11 @@ fn chk20_a_recipient_without_a_receiving_chain_opens_nothing_on_it() {
 }
 
 impl Ratchet {
+    /// Whether the next message begins a chain.
+    pub(crate) fn begins_chain(&self) -> bool {
+        self.sending.is_none()
+    }
+
     /// Keys of this side's next headers, on its chain and on the one after, for messages that the vectors forge.
     pub(crate) fn header_keys(&self) -> [HeaderKey; 2] {
         let current = &self.sending.as_ref().unwrap().header_key;

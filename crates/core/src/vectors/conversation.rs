@@ -1,5 +1,7 @@
 //! `conversation.json`: messages of both sides after a handshake, lost, late, repeated and forged.
 
+use rand_core::CryptoRng;
+
 use super::*;
 use crate::header::{self, HeaderAd};
 use crate::kdf::{HeaderKey, RootKey};
@@ -45,9 +47,8 @@ impl Conversation {
     }
 
     /// Makes a message; gives its header.
-    fn send(&mut self, from: usize, selection: u32, plaintext: &[u8], random: &mut Stated) -> Value {
+    fn send(&mut self, from: usize, selection: u32, plaintext: &[u8], random: &mut impl CryptoRng) -> Value {
         let sealed = self.sides[from].seal(&self.ad, selection, plaintext, &self.associated_data, random).unwrap();
-        assert!(random.is_used_up(), "random bytes are stated that nobody takes");
         let [key, _] = self.sides[from].header_keys();
         let nonce = header::nonce_of(&sealed.body).unwrap();
         let bytes = sealed.header.as_slice().try_into().unwrap();
@@ -87,6 +88,7 @@ pub(super) fn conversation(input: Input<'_>) -> Outcome {
             };
             let stated = send.get("header");
             let header = conversation.send(side(step.get("from").text()), stated.get("selection").number(), &send.get("plaintext").bytes(), &mut random);
+            assert!(random.is_used_up(), "random bytes are stated that nobody takes");
             assert_eq!(header["chunk"], *stated.get("chunk").text(), "the chunk that is stated is the braid's");
         } else if let Some(count) = step.optional("discard") {
             for _ in 0..count.number::<u32>() {
@@ -109,8 +111,43 @@ pub(super) fn conversation(input: Input<'_>) -> Outcome {
 struct Script {
     input: Value,
     live: Conversation,
-    drawn: u8,
+    drawn: u16,
 }
+
+/// The first random value; each after it is one more.
+const FIRST: u16 = 0x10;
+
+/// A random value of the vectors: a number repeated.
+fn drawn(number: u16, len: usize) -> Vec<u8> {
+    number.to_be_bytes().repeat(len / 2)
+}
+
+/// A generator that makes such values, and remembers them.
+struct Drawn {
+    next: u16,
+    values: Vec<Vec<u8>>,
+}
+
+impl TryRng for Drawn {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        panic!("only bytes are asked for");
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        panic!("only bytes are asked for");
+    }
+
+    fn try_fill_bytes(&mut self, to: &mut [u8]) -> Result<(), Infallible> {
+        self.next += 1;
+        to.copy_from_slice(&drawn(self.next, to.len()));
+        self.values.push(to.to_vec());
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Drawn {}
 
 const INITIATOR: usize = 0;
 const RECIPIENT: usize = 1;
@@ -123,27 +160,25 @@ impl Script {
             "post_quantum_seed": hex([0x04; 32]), "session_associated_data": hex([0x05; 32]),
             "signed_prekey_private": hex([0x06; 32]), "associated_data": hex("ad"), "steps": [],
         });
-        let live = Conversation::new(Input::of(&input), &mut Stated::new(&[vec![0x10; 32]]));
-        Self { input, live, drawn: 0x10 }
+        let live = Conversation::new(Input::of(&input), &mut Stated::new(&[drawn(FIRST, 32)]));
+        Self { input, live, drawn: FIRST }
     }
 
     fn step(&mut self, step: Value) {
         self.input["steps"].as_array_mut().unwrap().push(step);
     }
 
-    /// `begins`: the message begins a chain; `braid`: how many random bytes its braid takes.
-    fn send(mut self, from: usize, plaintext: &str, begins: bool, braid: usize) -> Self {
+    fn send(mut self, from: usize, plaintext: &str) -> Self {
         let first = self.input["steps"].as_array().unwrap().is_empty();
-        let mut draw = |len: usize| {
-            let value = vec![self.drawn; len];
-            self.drawn += 1;
-            value
-        };
-        let ratchet_private = begins.then(|| draw(32));
-        let braid_random = (braid > 0).then(|| draw(braid));
+        let begins = self.live.sides[from].begins_chain();
+        let mut random = Drawn { next: self.drawn, values: vec![] };
+        let mut header = self.live.send(from, 3, plaintext.as_bytes(), &mut random);
+        self.drawn = random.next;
+        let mut values = random.values.into_iter();
         // The first chain's key was taken when the session began.
-        let random: Vec<_> = [ratchet_private.clone().filter(|_| !first), braid_random.clone()].into_iter().flatten().collect();
-        let mut header = self.live.send(from, 3, plaintext.as_bytes(), &mut Stated::new(&random));
+        let ratchet_private = if first { Some(drawn(FIRST, 32)) } else { begins.then(|| values.next().unwrap()) };
+        let braid_random = values.next();
+        assert_eq!(values.next(), None);
         // What the sender decides is not stated twice.
         for decided in ["dh", "pn", "n", "counter"] {
             header.as_object_mut().unwrap().remove(decided);
@@ -207,12 +242,12 @@ impl Script {
 
 /// The initiator's first message, sent and opened.
 fn opened() -> Script {
-    Script::new().send(INITIATOR, "one", true, 64).open(RECIPIENT, 0)
+    Script::new().send(INITIATOR, "one").open(RECIPIENT, 0)
 }
 
 /// And the recipient's answer.
 fn answered() -> Script {
-    opened().send(RECIPIENT, "two", true, 0).open(INITIATOR, 1)
+    opened().send(RECIPIENT, "two").open(INITIATOR, 1)
 }
 
 #[test]
@@ -220,8 +255,8 @@ fn conversations() {
     let mut file = Vectors::new(
         FOLDER,
         "conversation.json",
-        "The Triple Ratchet after a handshake, within its first post-quantum epoch. SPEC.md, “Header”, “Derivations”, “Ratchet”, “Chains”.",
-        "handshake's secrets 01 to 06; random values from 10 on, a byte repeated each",
+        "The Triple Ratchet after a handshake. SPEC.md, “Header”, “Derivations”, “Ratchet”, “Post-quantum ratchet”.",
+        "handshake's secrets 01 to 06, a byte repeated each; random values from 0010 on, two bytes repeated each",
         run,
     );
     passing(&mut file);
@@ -235,30 +270,40 @@ fn passing(file: &mut Vectors) {
     let mut passes = |id: &str, comment: &str, script: Script| {
         file.passes(id, comment, "conversation", script.input);
     };
-    passes("one-way", "three messages of the initiator", opened().send(INITIATOR, "two", false, 0).send(INITIATOR, "", false, 0).open(RECIPIENT, 1).open(RECIPIENT, 2));
+    passes("one-way", "three messages of the initiator", opened().send(INITIATOR, "two").send(INITIATOR, "").open(RECIPIENT, 1).open(RECIPIENT, 2));
     let mut turns = Script::new();
     for turn in 0..12 {
         let from = turn % 2;
-        // The recipient has the key header after its third chunk, and encapsulates with its next message.
-        let braid = match turn { 0 => 64, 5 => 32, _ => 0 };
-        turns = turns.send(from, &format!("message {turn}"), true, braid).open(1 - from, turn);
+        turns = turns.send(from, &format!("message {turn}")).open(1 - from, turn);
     }
     passes("in-turn", "twelve messages in turn; the recipient samples its coin with the sixth", turns);
+    let mut epochs = Script::new();
+    for turn in 0..190 {
+        let from = turn % 2;
+        epochs = epochs.send(from, "");
+        // Three are lost: of the key header, of the vector, and the second of epoch 2.
+        if ![2, 40, 90].contains(&turn) {
+            epochs = epochs.open(1 - from, turn);
+        }
+    }
+    epochs = epochs.open(RECIPIENT, 40).open(RECIPIENT, 90);
+    assert!(epochs.live.sides.iter().all(|side| side.post_quantum().epochs() == 2));
+    passes("two-epochs", "190 messages in turn, three of them lost and two of those late after all: two post-quantum epochs", epochs);
     let late = opened()
-        .send(INITIATOR, "b", false, 0).send(INITIATOR, "c", false, 0).send(INITIATOR, "d", false, 0)
+        .send(INITIATOR, "b").send(INITIATOR, "c").send(INITIATOR, "d")
         .open(RECIPIENT, 3).open(RECIPIENT, 1).open(RECIPIENT, 2);
     passes("out-of-order", "the last of three comes first, then the others", late);
     let across = answered()
-        .send(INITIATOR, "b1", true, 0).send(INITIATOR, "b2", false, 0).send(INITIATOR, "b3", false, 0).open(RECIPIENT, 4)
-        .send(RECIPIENT, "c1", true, 0).open(INITIATOR, 5).open(RECIPIENT, 3).open(RECIPIENT, 2);
+        .send(INITIATOR, "b1").send(INITIATOR, "b2").send(INITIATOR, "b3").open(RECIPIENT, 4)
+        .send(RECIPIENT, "c1").open(INITIATOR, 5).open(RECIPIENT, 3).open(RECIPIENT, 2);
     passes("late-in-chain", "messages after the last of their chain was opened and answered", across);
     let closed = answered()
-        .send(INITIATOR, "b1", true, 0).send(INITIATOR, "b2", false, 0).open(RECIPIENT, 3)
-        .send(RECIPIENT, "c1", true, 0).open(INITIATOR, 4)
-        .send(INITIATOR, "d1", true, 0).open(RECIPIENT, 5).open(RECIPIENT, 2);
+        .send(INITIATOR, "b1").send(INITIATOR, "b2").open(RECIPIENT, 3)
+        .send(RECIPIENT, "c1").open(INITIATOR, 4)
+        .send(INITIATOR, "d1").open(RECIPIENT, 5).open(RECIPIENT, 2);
     passes("late-of-closed-chain", "a message of a chain that the next one has closed", closed);
-    let unseen = opened().send(INITIATOR, "two", false, 0).send(RECIPIENT, "r", true, 0).open(INITIATOR, 2)
-        .send(INITIATOR, "new chain", true, 0).open(RECIPIENT, 3).open(RECIPIENT, 1);
+    let unseen = opened().send(INITIATOR, "two").send(RECIPIENT, "r").open(INITIATOR, 2)
+        .send(INITIATOR, "new chain").open(RECIPIENT, 3).open(RECIPIENT, 1);
     passes("pn-covers", "`pn` tells of a message that has not come, and it opens later", unseen);
 }
 
@@ -266,14 +311,14 @@ fn altered(file: &mut Vectors) {
     let mut fails = |id: &str, comment: &str, check, input: Value| {
         file.fails(id, comment, "conversation", input, check);
     };
-    let two = || answered().send(INITIATOR, "three", true, 0);
+    let two = || answered().send(INITIATOR, "three");
     fails("header-first-bit", "the first bit of the encrypted header", 18, two().altered(RECIPIENT, 2, |h, _| h[0] ^= 0x80));
     fails("header-last-bit", "the last bit of its tag", 18, two().altered(RECIPIENT, 2, |h, _| h[98] ^= 1));
     fails("body-tag-first-bit", "the first bit of the body's tag, which is in the header's nonce", 18, two().altered(RECIPIENT, 2, |_, b| { let at = b.len() - 16; b[at] ^= 0x80; }));
     fails("body-tag-last-bit", "the last bit of the body's tag, which is not", 24, two().altered(RECIPIENT, 2, |_, b| *b.last_mut().unwrap() ^= 1));
     fails("body-first-bit", "the first bit of the body", 24, two().altered(RECIPIENT, 2, |_, b| b[0] ^= 0x80));
     fails("body-shorter", "a byte of the body taken out", 24, two().altered(RECIPIENT, 2, |_, b| { b.remove(0); }));
-    let other = two().send(INITIATOR, "four", false, 0);
+    let other = two().send(INITIATOR, "four");
     let header = other.live.messages[3].0.clone();
     fails("header-of-the-next", "the header of the message after it", 18, other.altered(RECIPIENT, 2, |h, _| *h = header));
     let mut moved = two().tries(RECIPIENT, 2);
@@ -283,9 +328,9 @@ fn altered(file: &mut Vectors) {
     *replaced.last_mut().unwrap() = json!({ "by": "recipient", "message": { "header": hex(message.0), "body": hex(message.1) } });
     fails("associated-data", "sealed with other associated data", 24, moved);
     fails("reflected", "a message back to its sender", 18, two().altered(INITIATOR, 2, |_, _| ()));
-    fails("repeated", "opened before, on a chain that goes on", 21, answered().send(INITIATOR, "three", true, 0).open(RECIPIENT, 2).send(INITIATOR, "four", false, 0).open(RECIPIENT, 3).tries(RECIPIENT, 2));
-    fails("repeated-late", "a late message twice", 21, opened().send(INITIATOR, "b", false, 0).send(INITIATOR, "c", false, 0).open(RECIPIENT, 2).open(RECIPIENT, 1).tries(RECIPIENT, 1));
-    let complete = answered().send(INITIATOR, "three", true, 0).open(RECIPIENT, 2);
+    fails("repeated", "opened before, on a chain that goes on", 21, answered().send(INITIATOR, "three").open(RECIPIENT, 2).send(INITIATOR, "four").open(RECIPIENT, 3).tries(RECIPIENT, 2));
+    fails("repeated-late", "a late message twice", 21, opened().send(INITIATOR, "b").send(INITIATOR, "c").open(RECIPIENT, 2).open(RECIPIENT, 1).tries(RECIPIENT, 1));
+    let complete = answered().send(INITIATOR, "three").open(RECIPIENT, 2);
     fails("repeated-closed", "of a chain that is complete, whose header key is gone", 18, complete.tries(RECIPIENT, 0));
 }
 
@@ -295,14 +340,14 @@ fn places(file: &mut Vectors) {
     };
     // The peer is the forger: it holds the header keys, so that its headers open.
     fails("second-step", "a second receiving step, before the recipient has sent on its own", 19, opened().with_header(INITIATOR, true, |h| { h["pn"] = 1.into(); h["counter"] = 1.into(); }));
-    let next = |change: fn(&mut Value)| answered().send(INITIATOR, "three", true, 0).open(RECIPIENT, 2).send(RECIPIENT, "four", true, 0).with_header(INITIATOR, true, change);
+    let next = |change: fn(&mut Value)| answered().send(INITIATOR, "three").open(RECIPIENT, 2).send(RECIPIENT, "four").with_header(INITIATOR, true, change);
     for (name, key) in keys::SMALL_ORDER {
-        let script = answered().send(INITIATOR, "three", true, 0).open(RECIPIENT, 2).send(RECIPIENT, "four", true, 0);
+        let script = answered().send(INITIATOR, "three").open(RECIPIENT, 2).send(RECIPIENT, "four");
         let input = script.with_header(INITIATOR, true, |h| { h["dh"] = key.into(); h["pn"] = 1.into(); h["counter"] = 2.into(); });
         fails(&format!("ratchet-key {name}"), "a new ratchet key of small order", 23, input);
     }
     for (name, key) in keys::NOT_CANONICAL {
-        let script = answered().send(INITIATOR, "three", true, 0).open(RECIPIENT, 2).send(RECIPIENT, "four", true, 0);
+        let script = answered().send(INITIATOR, "three").open(RECIPIENT, 2).send(RECIPIENT, "four");
         let input = script.with_header(INITIATOR, true, |h| { h["dh"] = key.into(); h["pn"] = 1.into(); h["counter"] = 2.into(); });
         fails(&format!("ratchet-key {name}"), "a new ratchet key that is not canonical", 23, input);
     }
@@ -323,11 +368,11 @@ fn places(file: &mut Vectors) {
 }
 
 fn jumps(file: &mut Vectors) {
-    let jump = |count| opened().discard(INITIATOR, count).send(INITIATOR, "after", false, 0);
+    let jump = |count| opened().discard(INITIATOR, count).send(INITIATOR, "after");
     file.passes("jump-most", "2,000 messages missing, the most", "conversation", jump(2_000).open(RECIPIENT, 1).input);
     file.fails("jump-past", "2,001 messages missing, one past the most", "conversation", jump(2_001).tries(RECIPIENT, 1), 22);
-    let end = |count| answered().send(INITIATOR, "three", true, 0).open(RECIPIENT, 2).discard(INITIATOR, count)
-        .send(RECIPIENT, "four", true, 0).open(INITIATOR, 3).send(INITIATOR, "after", true, 0);
+    let end = |count| answered().send(INITIATOR, "three").open(RECIPIENT, 2).discard(INITIATOR, count)
+        .send(RECIPIENT, "four").open(INITIATOR, 3).send(INITIATOR, "after");
     file.passes("jump-end-most", "2,000 missing at the end of the chain before, the most", "conversation", end(2_000).open(RECIPIENT, 4).input);
     file.fails("jump-end-past", "2,001 missing at the end of the chain before", "conversation", end(2_001).tries(RECIPIENT, 4), 22);
     let forged = |n: u32| opened().with_header(INITIATOR, false, |h| { h["n"] = n.into(); h["counter"] = u16::try_from(n).unwrap_or(u16::MAX).into(); });

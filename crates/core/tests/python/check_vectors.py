@@ -672,15 +672,18 @@ def part_of_chunks(given):
 
 
 class Side:
-    """One side of the Double Ratchet with header encryption, its post-quantum chains in the epoch of the handshake."""
+    """One side of the Double Ratchet with header encryption, and of the chains of the post-quantum ratchet."""
 
-    def __init__(self, root, header_to_send, header_to_receive, pq_to_send, pq_to_receive):
+    def __init__(self, root, header_to_send, header_to_receive, pq_chains, epochs):
         self.root, self.private, self.peer = root, None, None
         self.sending, self.sending_header, self.next_sending_header = None, None, header_to_send
         self.receiving, self.receiving_header, self.next_receiving_header = None, None, header_to_receive
         self.n_sent = self.n_received = self.previous = 0
         self.stepped = True  # since the last receiving step our own half was taken
-        self.pq_to_send, self.pq_to_receive, self.pq_sent, self.pq_received = pq_to_send, pq_to_receive, 0, 0
+        self.pq_chains, self.epochs = pq_chains, epochs  # names of the chains to send and to receive on; shared by both sides
+        self.pq_to_send, self.pq_to_receive = (epochs.chains[0][name] for name in pq_chains)
+        self.pq_send_epoch = self.pq_receive_epoch = self.pq_sent = self.pq_received = 0
+        self.pq_ends_in = None  # how many messages are left of a receiving chain that a new epoch ends
         self.skipped = {}  # (header key, n) -> (seed, post-quantum key)
 
     def step_to_send(self, private):
@@ -693,6 +696,9 @@ class Side:
         """`header` gives what this side does not decide: selection, and the chunk."""
         if private is not None:
             self.step_to_send(private)
+        if header["epoch"] - 1 > self.pq_send_epoch:
+            self.pq_send_epoch, self.pq_sent = self.pq_send_epoch + 1, 0
+            self.pq_to_send = self.epochs.chains[self.pq_send_epoch][self.pq_chains[0]]
         seed, self.sending = step_chain(self.sending)
         pq_key, self.pq_to_send = step_chain(self.pq_to_send)
         header = header | {"dh": public_of(self.private), "pn": self.previous, "n": self.n_sent, "counter": self.pq_sent}
@@ -769,10 +775,21 @@ class Side:
         raise Refused("CHK-18")
 
     def check_counter(self, header, gap):
-        """In the first epoch every message has taken one step of its direction's only chain."""
-        require(header["epoch"] == 1 and header["counter"] == self.pq_received + gap, 41)
+        """Both ratchets step with each message, so that the gap is the same in both."""
+        epoch, self.pq_ends_in = header["epoch"] - 1, None
+        if epoch == self.pq_receive_epoch:
+            require(header["counter"] == self.pq_received + gap, 41)
+        else:
+            require(epoch == self.pq_receive_epoch + 1 and epoch in self.epochs.chains, 41)
+            require(header["counter"] <= gap, 41)
+            self.pq_ends_in = gap - header["counter"]
 
     def take(self):
+        if self.pq_ends_in == 0:
+            self.pq_receive_epoch, self.pq_received = self.pq_receive_epoch + 1, 0
+            self.pq_to_receive = self.epochs.chains[self.pq_receive_epoch][self.pq_chains[1]]
+        if self.pq_ends_in is not None:
+            self.pq_ends_in -= 1
         seed, self.receiving = step_chain(self.receiving)
         pq_key, self.pq_to_receive = step_chain(self.pq_to_receive)
         self.n_received, self.pq_received = self.n_received + 1, self.pq_received + 1
@@ -784,11 +801,63 @@ class Side:
             self.skipped[place] = self.take()
 
 
+class Epochs:
+    """What the braid agrees on, from the seeds of the keys and the pieces that arrive; pyca cannot send pieces of its own."""
+
+    CHUNKS = {"header": 3, "vector": 36, "ct1": 30, "ct2": 5}
+    KINDS = {1: "header", 2: "vector", 3: "vector", 5: "ct1", 6: "ct2"}
+
+    def __init__(self, seed):
+        start = pq_start({"post_quantum_seed": seed})
+        self.chains = {0: start}
+        self.root, self.authenticator, self.mac_key = start["root"], start["authenticator"], start["mac_key"]
+        self.begin(1)
+
+    def begin(self, epoch):
+        self.epoch, self.seed, self.collected, self.parts = epoch, None, {name: {} for name in self.CHUNKS}, {}
+
+    def sends(self, random):
+        if random and len(random) == 64:
+            self.seed = random
+
+    def arrives(self, header):
+        name = self.KINDS.get(header["kind"])
+        if header["epoch"] != self.epoch or name is None or name in self.parts:
+            return
+        self.collected[name][header["index"]] = header["chunk"]
+        if len(self.collected[name]) == self.CHUNKS[name]:
+            points = self.collected[name]
+            count = range(self.CHUNKS[name])
+            self.parts[name] = b"".join(points[at] if at in points else interpolate(points, at) for at in count)
+            getattr(self, f"take_{name}", lambda: None)()
+
+    def take_header(self):
+        header, mac = self.parts["header"][:64], self.parts["header"][64:]
+        verify_header_mac({"mac_key": self.mac_key, "epoch": self.epoch, "key_header": header, "mac": mac})
+
+    def take_vector(self):
+        verify_key_vector({"key_header": self.parts["header"][:64], "key_vector": self.parts["vector"]})
+
+    def take_ct2(self):
+        ct2, mac = self.parts["ct2"][:128], self.parts["ct2"][128:]
+        ciphertext = {"ct1": self.parts["ct1"], "ct2": ct2}
+        secret = braid_decapsulate(ciphertext | {"seed": self.seed})["shared_secret"]
+        agreed = pq_epoch(
+            {"epoch": self.epoch, "shared_secret": secret, "root": self.root, "authenticator": self.authenticator}
+        )
+        self.root, self.authenticator = agreed["next_root"], agreed["next_authenticator"]
+        self.mac_key = agreed["next_mac_key"]
+        verify_ciphertext_mac(ciphertext | {"mac_key": self.mac_key, "epoch": self.epoch, "mac": mac})
+        self.chains[self.epoch] = agreed
+        self.begin(self.epoch + 1)
+
+
 def conversation_sides(given):
-    pq = pq_start(given)
+    epochs = Epochs(given["post_quantum_seed"])
     headers = given["initiator_header"], given["recipient_header"]
-    initiator = Side(given["root"], *headers, pq["initiator_chain"], pq["recipient_chain"])
-    recipient = Side(given["root"], *reversed(headers), pq["recipient_chain"], pq["initiator_chain"])
+    chains = "initiator_chain", "recipient_chain"
+    initiator = Side(given["root"], *headers, chains, epochs)
+    recipient = Side(given["root"], *reversed(headers), chains[::-1], epochs)
     initiator.peer = public_of(given["signed_prekey_private"])
     recipient.private = given["signed_prekey_private"]
     return {"initiator": initiator, "recipient": recipient}
@@ -797,9 +866,11 @@ def conversation_sides(given):
 def conversation(given):
     """Messages are made by one side, lost, and opened by the other, step by step."""
     sides, ad, messages, opened = conversation_sides(given), given["session_associated_data"], [], []
+    epochs = sides["initiator"].epochs
     for step in given["steps"]:
         if "send" in step:
             send, side = step["send"], sides[step["from"]]
+            epochs.sends(send["braid_random"])
             sealed = side.seal(send["plaintext"], given["associated_data"], ad, send["header"], send["ratchet_private"])
             messages.append(dict(zip(("header", "body"), sealed)))
         elif "discard" in step:
@@ -807,6 +878,7 @@ def conversation(given):
         else:
             message = step["message"] if "message" in step else messages[step["open"]]
             found = sides[step["by"]].open(message, given["associated_data"], ad)
+            epochs.arrives(found["header"])
             opened.append({"plaintext": found["plaintext"], "header": found["header"]})
     return {"messages": messages, "opened": opened}
 

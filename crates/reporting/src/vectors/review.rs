@@ -174,6 +174,7 @@ fn moderation_keys(file: &mut Vectors) {
     fails("moderation-key-version-2", "version 02", &|key| key[0] = 2, 52);
     fails("moderation-key-cut", "the last byte is missing", &|key| { key.pop(); }, 91);
     fails("moderation-key-extended", "a byte behind the key: longer than a key can be", &|key| key.push(0), 51);
+    fails("moderation-key-range", "a coefficient of the ML-KEM half is 3,329, the modulus", &|key| { key[1] = 0x01; key[2] = key[2] & 0xf0 | 0x0d; }, 91);
     let p = |low: u8| [&[low], [0xff; 30].as_slice(), &[0x7f]].concat();
     let small = [
         ("0", "the point of order 4, u = 0", vec![0; 32]),
