@@ -317,6 +317,12 @@ fn migrations_are_applied_together_and_keep_what_is_there() {
 }
 
 #[test]
+fn a_client_on_a_store_can_move_to_a_thread_of_its_own() {
+    fn is_send<T: Send>() {}
+    is_send::<crate::Client<SqliteStore>>();
+}
+
+#[test]
 fn debug_shows_no_key() {
     assert_eq!(format!("{:?}", key()), "StoreKey { .. }");
     let folder = Folder::new();

@@ -145,6 +145,12 @@ impl Script<'_> {
         });
         let earlier = self.left.insert(sent.id, sent.envelope.clone());
         assert!(earlier.is_none(), "two messages under one tag");
+        let waiting = self.disks[from].client().outbox(10).unwrap();
+        assert_eq!(waiting.len(), 1);
+        assert_eq!(
+            waiting[0].envelope, sent.envelope,
+            "what is sent again is the same"
+        );
         (sent.id, sent.envelope)
     }
 
