@@ -80,8 +80,12 @@ pub(super) fn open(
     Ok((db, seal))
 }
 
+/// SQLite names the log after the file itself, not after a link to it.
 fn has_log(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
+    let Ok(path) = path.canonicalize() else {
+        return true;
+    };
+    let mut log = path.into_os_string();
     log.push("-wal");
     std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
@@ -96,6 +100,7 @@ fn create_or_check(
     let version = number("PRAGMA user_version")?;
     let seal = match number("PRAGMA application_id")? {
         APPLICATION_ID if version > newest => return Err(SqliteError::Newer { version }),
+        APPLICATION_ID if version == newest => return check_key(db, key),
         APPLICATION_ID if version > 0 => Some(check_key(db, key)?),
         0 if version == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0 => None,
         _ => return Err(SqliteError::NotAStore),

@@ -152,6 +152,14 @@ fn a_wrong_key_is_told_and_changes_nothing() {
 }
 
 #[test]
+fn opening_a_store_changes_nothing() {
+    let folder = Folder::filled();
+    let before = folder.files();
+    assert!(is_filled(&folder.open()));
+    assert!(folder.files() == before);
+}
+
+#[test]
 fn a_store_of_a_newer_version_is_refused_unchanged() {
     let folder = Folder::filled();
     folder.tamper("PRAGMA user_version = 2");

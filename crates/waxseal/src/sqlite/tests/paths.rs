@@ -29,6 +29,20 @@ fn paths_that_cannot_be_stores_are_errors() {
 
 #[cfg(unix)]
 #[test]
+fn a_link_to_a_store_is_the_store() {
+    let (folder, elsewhere) = (Folder::filled_and_killed(), Folder::new());
+    std::os::unix::fs::symlink(folder.path(), elsewhere.path()).unwrap();
+    let before = folder.files();
+    let error = elsewhere.fails(&StoreKey::from_bytes([8; 32]));
+    assert!(matches!(error, SqliteError::WrongKey));
+    assert!(folder.files() == before);
+    let store = elsewhere.open();
+    assert!(is_filled(&store));
+    assert!(matches!(folder.fails(&key()), SqliteError::InUse));
+}
+
+#[cfg(unix)]
+#[test]
 fn a_file_that_may_only_be_read_is_an_error() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::filled();
