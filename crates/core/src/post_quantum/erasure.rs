@@ -60,6 +60,49 @@ const fn invert(a: u16) -> u16 {
 struct Symbols([u16; 16]);
 
 impl Symbols {
+    const ONES: Self = Self([1; 16]);
+
+    /// Up to 16 values, then ones.
+    fn from_values(values: impl IntoIterator<Item = u16>) -> Self {
+        let mut symbols = Self::ONES;
+        for (symbol, value) in symbols.0.iter_mut().zip(values) {
+            *symbol = value;
+        }
+        symbols
+    }
+
+    fn times(self, mut other: Self) -> Self {
+        let mut product = Self([0; 16]);
+        for _ in 0..16 {
+            for ((sum, a), b) in product.0.iter_mut().zip(self.0).zip(&mut other.0) {
+                *sum = double(*sum) ^ (a & 0_u16.wrapping_sub(*b >> 15));
+                *b <<= 1;
+            }
+        }
+        product
+    }
+
+    fn inverted(self) -> Self {
+        let (mut square, mut inverse) = (self, Self::ONES);
+        for _ in 1..16 {
+            square = square.times(square);
+            inverse = inverse.times(square);
+        }
+        inverse
+    }
+
+    /// In each place the product of the 15 others: of its neighbour, then of the neighbouring two, four and eight.
+    fn products_of_others(self) -> Self {
+        let (mut others, mut group) = (Self::ONES, self);
+        for distance in [1, 2, 4, 8] {
+            let place = |index| group.0.get(index ^ distance).copied();
+            let neighbours = Self(core::array::from_fn(|index| place(index).unwrap_or(1)));
+            others = others.times(neighbours);
+            group = group.times(neighbours);
+        }
+        others
+    }
+
     fn from_chunk(chunk: &Chunk) -> Self {
         let mut symbols = [0; 16];
         for (symbol, bytes) in symbols.iter_mut().zip(chunk.as_chunks::<2>().0) {
@@ -76,7 +119,7 @@ impl Symbols {
         chunk
     }
 
-    /// The sum of the chunks, each times its weight. Bit by bit of the weights from the top, so that only the sum is ever doubled.
+    /// The sum of the symbols, each times its weight. Bit by bit of the weights from the top, so that only the sum is ever doubled.
     fn weighted_sum(mut terms: Vec<(u16, Self)>) -> Self {
         let mut sum = Self([0; 16]);
         for _ in 0..16 {
@@ -95,35 +138,51 @@ impl Symbols {
     }
 }
 
-/// Points of the polynomials, and for each `x` the product of its differences to the others, inverted.
+/// Points of the polynomials, and for each the product of its differences to the others, inverted.
 struct Points<'a> {
     xs: &'a [u16],
     denominators: &'a [u16],
 }
 
-/// The product of the differences between `x` and the other points, inverted. The points are distinct, so it exists.
-fn denominator(xs: &[u16], x: u16) -> u16 {
-    let others = xs.iter().filter(|other| **other != x);
-    invert(others.fold(1, |product, other| multiply(product, x ^ other)))
+/// For each of the points the product of its differences to the others, inverted. They are distinct, so it exists.
+fn denominators(xs: &[u16]) -> Vec<u16> {
+    let denominators = xs.chunks(16).flat_map(|row| {
+        let product = xs.iter().fold(Symbols::ONES, |product, x| {
+            let differences = row
+                .iter()
+                .map(|other| if other == x { 1 } else { other ^ x });
+            product.times(Symbols::from_values(differences))
+        });
+        product.inverted().0
+    });
+    denominators.take(xs.len()).collect()
 }
 
 impl Points<'_> {
     /// Lagrange: the value at `at`, which is none of the points, of the polynomials through `chunks` at the points.
     fn evaluate<'c>(&self, chunks: impl Iterator<Item = &'c Chunk>, at: u16) -> Chunk {
-        // weight of x = prod (at - other x) / prod (x - other x); products of what is before x and of what is after it.
-        let mut terms: Vec<(u16, Symbols)> = Vec::with_capacity(self.xs.len());
-        let mut before = 1;
-        for ((x, denominator), chunk) in self.xs.iter().zip(self.denominators).zip(chunks) {
-            let weight = multiply(before, *denominator);
-            terms.push((weight, Symbols::from_chunk(chunk)));
-            before = multiply(before, at ^ x);
-        }
-        let mut after = 1;
-        for ((weight, _), x) in terms.iter_mut().zip(self.xs).rev() {
-            *weight = multiply(*weight, after);
-            after = multiply(after, at ^ x);
-        }
-        Symbols::weighted_sum(terms).to_chunk()
+        let weights = self.weights(at);
+        let symbols = chunks.map(Symbols::from_chunk);
+        Symbols::weighted_sum(weights.zip(symbols).collect()).to_chunk()
+    }
+
+    /// The weight of each point x: prod (at - other x) / prod (x - other x).
+    fn weights(&self, at: u16) -> impl Iterator<Item = u16> {
+        // 16 points a row. The others of a point are those in other places of any row, and those in its place of other rows.
+        let differences = |row: &[u16]| Symbols::from_values(row.iter().map(|x| at ^ x));
+        let rows: Vec<_> = self.xs.chunks(16).map(differences).collect();
+        let product = |product: Symbols, row: &Symbols| product.times(*row);
+        let other_places = rows
+            .iter()
+            .fold(Symbols::ONES, product)
+            .products_of_others();
+        let denominators = self.denominators.chunks(16).enumerate();
+        let weights = denominators.map(move |(index, denominators)| {
+            let other_rows = rows.iter().enumerate().filter(|(other, _)| *other != index);
+            let numerators = other_rows.map(|(_, row)| row).fold(other_places, product);
+            numerators.times(Symbols::from_values(denominators.iter().copied()))
+        });
+        weights.flat_map(|row| row.0)
     }
 }
 
@@ -215,7 +274,7 @@ impl<const N: usize> Collector<N> {
                     .map_or([0; CHUNK_LEN], |(_, chunk)| *chunk),
                 Err(_) => {
                     if denominators.is_empty() {
-                        denominators = xs.iter().map(|x| denominator(&xs, *x)).collect();
+                        denominators = self::denominators(&xs);
                     }
                     let points = Points {
                         xs: &xs,

@@ -110,6 +110,19 @@ proptest! {
     }
 
     #[test]
+    fn sixteen_at_once_are_as_one_by_one(a: [u16; 16], b: [u16; 16]) {
+        let product = Symbols(a).times(Symbols(b));
+        let others = Symbols(a).products_of_others();
+        let inverted = Symbols(a).inverted();
+        for place in 0..16 {
+            prop_assert_eq!(product.0[place], slow_multiply(a[place], b[place]));
+            prop_assert_eq!(inverted.0[place], invert(a[place]));
+            let rest = (0..16).filter(|other| *other != place);
+            prop_assert_eq!(others.0[place], rest.fold(1, |y, other| slow_multiply(y, a[other])));
+        }
+    }
+
+    #[test]
     fn chunks_are_values_of_the_polynomials(seed: u64, at: u16) {
         let message = message::<5>(seed);
         let chunk = encode(&message, at);
