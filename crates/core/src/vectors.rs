@@ -30,9 +30,46 @@ mod prekeys;
 #[rustfmt::skip]
 mod safety_number;
 
-pub(crate) use harness::{Input, Outcome, Vectors, changed, flipped, hex, refused, with};
+pub(crate) use harness::{Crate, Input, Outcome, Vectors, changed, flipped, hex, refused, with};
 
-pub(crate) const FOLDER: &str = env!("CARGO_MANIFEST_DIR");
+pub(crate) const CRATE: Crate = Crate {
+    folder: env!("CARGO_MANIFEST_DIR"),
+    run,
+    checks_of,
+};
+
+/// The checks that an error's variant stands for.
+fn checks_of(variant: &str) -> &'static [u8] {
+    match variant {
+        "TooLong" => &[1, 14],
+        "UnknownVersion" => &[2],
+        "Malformed" => &[3, 14],
+        "NotCanonical" => &[4, 5, 9, 23],
+        "SmallOrder" => &[6, 9, 23],
+        "InvalidKemKey" => &[8],
+        "NotOnCurve" => &[9, 29],
+        "InvalidSignature" => &[10, 46],
+        "InvalidCertificate" => &[10],
+        "InvalidSignedPreKeys" => &[11],
+        "InvalidOneTimePreKeys" => &[12],
+        "OwnIdentity" => &[17],
+        "Unauthenticated" => &[18, 19, 24, 30],
+        "AlreadyReceived" => &[21],
+        "JumpTooFar" => &[22],
+        "UnknownPreKey" => &[25, 26],
+        "ReplayedInitialMessage" => &[27],
+        "NotInPrimeOrderGroup" => &[29],
+        "IdentityChanged" => &[34],
+        "Mismatch" => &[37],
+        "InvalidAccountId" => &[38],
+        "Misplaced" => &[41],
+        "EpochAhead" => &[42],
+        "HeaderNotAuthentic" => &[43],
+        "NotAuthentic" => &[43, 45],
+        "KeyMismatch" => &[44],
+        _ => &[],
+    }
+}
 
 /// Every operation of the vectors.
 pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
@@ -125,7 +162,7 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
         (39, "nothing is refused: a choice is not followed"),
         (40, kept),
     ];
-    harness::assert_coverage(FOLDER, 1..=46, &without, labels::ALL, labels_of);
+    harness::assert_coverage(CRATE.folder, 1..=46, &without, labels::ALL, labels_of);
 }
 
 /// A generator that gives stated bytes and then fails the test.

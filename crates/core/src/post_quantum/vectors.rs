@@ -11,7 +11,7 @@ use super::erasure::{Chunk, Collector, encode};
 use super::kem::{Coin, FirstPart, KEY_HEADER_LEN, KemSecret, KeySeed, KeyVector, SecondPart};
 use super::secrets::EpochKey;
 use super::*;
-use crate::vectors::{FOLDER, Input, Outcome, Vectors, changed, flipped, harness, hex, refused, with};
+use crate::vectors::{CRATE, Input, Outcome, Vectors, changed, flipped, harness, hex, refused, with};
 
 pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
     match operation {
@@ -201,11 +201,10 @@ fn part_of_chunks(input: Input<'_>) -> Outcome {
 #[test]
 fn post_quantum() {
     let mut file = Vectors::new(
-        FOLDER,
+        CRATE,
         "post_quantum.json",
         "Chains and authenticators of epochs, the braid's MACs, its key agreement in parts, and the erasure code. SPEC.md, “Derivations”, “Post-quantum ratchet”.",
         "secrets are single bytes repeated; seed of the key 22, coin 33",
-        crate::vectors::run,
     );
     let start = file.passes("start", "what the handshake's seed gives", "pq_start", json!({ "post_quantum_seed": hex([0x11; 32]) }));
     let agreed = agreement(&mut file);

@@ -253,11 +253,10 @@ fn answered() -> Script {
 #[test]
 fn conversations() {
     let mut file = Vectors::new(
-        FOLDER,
+        CRATE,
         "conversation.json",
         "The Triple Ratchet after a handshake. SPEC.md, “Header”, “Derivations”, “Ratchet”, “Post-quantum ratchet”.",
         "handshake's secrets 01 to 06, a byte repeated each; random values from 0010 on, two bytes repeated each",
-        run,
     );
     passing(&mut file);
     altered(&mut file);

@@ -103,11 +103,10 @@ pub(super) fn open_header(input: Input<'_>) -> Outcome {
 #[test]
 fn derivations() {
     let mut file = Vectors::new(
-        FOLDER,
+        CRATE,
         "derivations.json",
         "Steps of the ratchets' chains, message keys, and the encryption of bodies and headers by their keys. SPEC.md, “Derivations”, “Header”.",
         "secrets are single bytes repeated",
-        run,
     );
     file.passes("root-step", "a root step", "root_step", json!({ "root": hex([0x33; 32]), "dh": hex([0x9e; 32]) }));
     file.passes("chain-step", "a chain step, of either ratchet", "chain_step", json!({ "chain": hex([0x44; 32]) }));

@@ -141,11 +141,10 @@ fn edit_handshake(message: &Value, change: impl FnOnce(&mut wire::Handshake)) ->
 #[test]
 fn handshakes() {
     let mut file = Vectors::new(
-        FOLDER,
+        CRATE,
         "handshake.json",
         "PQXDH from both sides, first messages, and copies of them that must be refused. SPEC.md, “Handshake”, “Derivations”, “Wire messages”.",
         "Alice's identity a1, a2; her base key a3, coin a4, ratchet key a5, braid a6; Bob's identity b1, b2, signed sets b3 to b6, one-time sets b7 to ba",
-        run,
     );
     let coin = json!({ "public_key": hex(kem_public_key(0xb8)), "coin": hex([0xa4; 32]) });
     file.passes("encapsulate", "ML-KEM-1024 with a stated coin", "encapsulate", coin);

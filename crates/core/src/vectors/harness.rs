@@ -95,13 +95,26 @@ pub(crate) fn refused(error: impl Debug) -> String {
     format!("{error:?}")
 }
 
-/// Runs an operation by its name.
-pub(crate) type Run = fn(&str, Input<'_>) -> Outcome;
+/// What a crate's vectors are made and judged by.
+#[derive(Clone, Copy)]
+pub(crate) struct Crate {
+    pub(crate) folder: &'static str,
+    /// Runs an operation by its name.
+    pub(crate) run: fn(&str, Input<'_>) -> Outcome,
+    /// The checks that an error's variant can stand for.
+    pub(crate) checks_of: fn(&str) -> &'static [u8],
+}
+
+/// The innermost variant of an error: what it says beside whatever wraps it.
+fn variant(error: &str) -> &str {
+    let names = error.split(|character: char| !character.is_alphanumeric());
+    let mut variants = names.filter(|name| name.starts_with(char::is_uppercase));
+    variants.next_back().unwrap()
+}
 
 /// One file of vectors, as the code makes it.
 pub(crate) struct Vectors {
-    run: Run,
-    folder: &'static str,
+    of: Crate,
     file: &'static str,
     description: &'static str,
     seed: &'static str,
@@ -112,17 +125,15 @@ pub(crate) struct Vectors {
 }
 
 impl Vectors {
-    /// `folder` is the crate's; `seed` says what the inputs are made from.
+    /// `seed` says what the inputs are made from.
     pub(crate) fn new(
-        folder: &'static str,
+        of: Crate,
         file: &'static str,
         description: &'static str,
         seed: &'static str,
-        run: Run,
     ) -> Self {
         Self {
-            run,
-            folder,
+            of,
             file,
             description,
             seed,
@@ -156,7 +167,7 @@ impl Vectors {
         operation: &str,
         input: Value,
     ) -> Value {
-        let outcome = (self.run)(operation, Input(&input));
+        let outcome = (self.of.run)(operation, Input(&input));
         let expected = outcome.unwrap_or_else(|error| panic!("{id} is refused: {error}"));
         self.passing.insert(operation.to_owned());
         self.add(
@@ -178,9 +189,13 @@ impl Vectors {
         input: Value,
         check: u8,
     ) {
-        let Err(error) = (self.run)(operation, Input(&input)) else {
+        let Err(error) = (self.of.run)(operation, Input(&input)) else {
             panic!("{id} is not refused");
         };
+        assert!(
+            (self.of.checks_of)(variant(&error)).contains(&check),
+            "{id} is refused for another reason: {error}"
+        );
         *self.failing.entry(operation.to_owned()).or_default() += 1;
         let must_fail = json!({ "check": format!("CHK-{check:02}"), "error": error });
         self.add(id, comment, operation, input, ("must_fail", must_fail));
@@ -198,7 +213,9 @@ impl Vectors {
             "description": self.description, "seed": self.seed, "vectors": self.vectors,
         });
         let text = serde_json::to_string_pretty(&file).unwrap() + "\n";
-        let path = Path::new(self.folder).join("tests/vectors").join(self.file);
+        let path = Path::new(self.of.folder)
+            .join("tests/vectors")
+            .join(self.file);
         if regenerating() {
             fs::write(&path, &text).unwrap();
         }

@@ -78,11 +78,10 @@ pub(super) const NOT_CANONICAL: [(&str, &str); 6] = [
 #[test]
 fn public_keys() {
     let mut file = Vectors::new(
-        FOLDER,
+        CRATE,
         "keys.json",
         "Public keys that are taken and refused, Diffie–Hellman, identities with certificates, account proofs. SPEC.md, “Keys”, “Account proof”.",
         "secrets are single bytes repeated: Alice's identity a1 and a2, Bob's b1 and b2",
-        run,
     );
     curve_keys(&mut file);
     kem_keys(&mut file);

@@ -57,11 +57,10 @@ fn edit<M: prost::Message + Default>(input: &Value, field: &str, change: impl Fn
 #[test]
 fn bundles() {
     let mut file = Vectors::new(
-        FOLDER,
+        CRATE,
         "prekeys.json",
         "Prekey sets that a device signs, and bundles as another device takes them. SPEC.md, “Wire messages”, “Prekey sets”.",
         "Bob's identity b1, b2; signed set 2 from b3, b4; one-time set 7 from b7, b8",
-        run,
     );
     let set = |id: u32, prekey: u8, kem: u8| {
         json!({ "identity": bob(), "id": id, "prekey_private": hex([prekey; 32]), "kem_seed": hex([kem; 64]) })

@@ -32,11 +32,10 @@ fn party(secrets: &Value, account: &[u8]) -> Value {
 #[test]
 fn safety_numbers() {
     let mut file = Vectors::new(
-        FOLDER,
+        CRATE,
         "safety_number.json",
         "Safety numbers, and what comes of scanning one. SPEC.md, “Safety number”, “Derivations”.",
         "identities of keys.json; accounts are the bytes of `alice` and `bob`",
-        run,
     );
     let (a, b) = (party(&alice(), b"alice"), party(&bob(), b"bob"));
     let ours = json!({ "ours": a, "theirs": b });

@@ -116,11 +116,10 @@ fn stamped(audience: Value) -> Value {
 #[test]
 fn deliveries_and_receipts() {
     let mut file = Vectors::new(
-        FOLDER,
+        CRATE,
         "delivery.json",
         "Envelopes, deliveries, receipts, and a channel's associated data. SPEC.md, “Wire messages”, “Derivations”.",
         "delivery key 32 x 44; the message of `commit-text` in franking.json, stamped as in stamp.json; channel: one ChaCha20-Poly1305 key, 32 x 43, and a nonce of zeros",
-        run,
     );
     envelopes(&mut file);
     deliveries(&mut file);

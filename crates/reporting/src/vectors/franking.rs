@@ -125,11 +125,10 @@ fn sealed(unpadded: &[u8]) -> Value {
 #[test]
 fn franking() {
     let mut file = Vectors::new(
-        FOLDER,
+        CRATE,
         "franking.json",
         "Commitments to a payload's parts, the padded plaintext, and what a recipient makes of a plaintext. SPEC.md, “Payload”, “Derivations”.",
         "franking key 32 x 4b; tags, keys and digests are single bytes repeated or the SHA-256 of short texts",
-        run,
     );
     passing(&mut file);
     padding_and_parts(&mut file);
@@ -177,6 +176,7 @@ fn padding_and_parts(file: &mut Vectors) {
     fails("padding-mark-81", "the padding begins with 81 instead of 80", flip_mark(&good, 0x01), 56);
     fails("padding-mark-gone", "there is no 80", flip_mark(&good, 0x80), 56);
     fails("padding-not-zero", "the last byte of the padding is 01", flipped(&good, "plaintext", -1, 1), 56);
+    fails("plaintext-too-long", "69,632 bytes where 67,584 are the most, rightly padded", sealed(&[1; 68_000]), 56);
     fails("plaintext-empty", "no bytes at all", with(&good, "plaintext", ""), 56);
     fails("plaintext-zeros", "64 zeros", with(&good, "plaintext", hex([0; 64])), 56);
     let long = committed(&text(&"long ".repeat(400)));
@@ -261,7 +261,7 @@ fn contents(file: &mut Vectors) {
     let cases = [
         ("content-empty", "content of no bytes", vec![]),
         ("content-kind-0", "a content of kind 0", vec![0]),
-        ("content-kind-6", "a content of kind 6, one past the last", vec![6]),
+        ("content-kind-6", "a content of kind 6, one past the last, and what an application's would be", [&[6, 1, b'k'], b"body".as_slice()].concat()),
         ("text-not-utf8", "text that is not UTF-8", vec![1, 0xff]),
         ("text-surrogate", "a surrogate in the text", vec![1, 0xed, 0xa0, 0x80]),
         ("edit-tag-cut", "an edit with 31 bytes of tag", edit(b"")[..32].to_vec()),

@@ -139,11 +139,10 @@ fn to_accept(report: &[u8]) -> Value {
 #[test]
 fn reports() {
     let mut file = Vectors::new(
-        FOLDER,
+        CRATE,
         "report.json",
         "Nullifiers, reports at the intake, accepted reports, stored evidence. SPEC.md, “Wire messages”, “Stored”, “Derivations”, “Checks”.",
         "stamp keys of stamp.json; the reporter is Bob's device 7, delivery key 32 x 44; acceptance key 32 x ac; sealed parts are patterns, no intake opens them",
-        run,
     );
     nullifiers(&mut file);
     accepting(&mut file);

@@ -148,11 +148,10 @@ fn input(messages: &[Message], openings: &[Vec<u8>]) -> Value {
 #[test]
 fn reviews() {
     let mut file = Vectors::new(
-        FOLDER,
+        CRATE,
         "review.json",
         "Moderation keys, sealed sections, and openings against the claims they were sealed under. SPEC.md, “Wire messages”, “Derivations”, “Checks”.",
         "moderation key from the seed 32 x 5d; messages with franking keys 32 x 4b and 32 x 4c, stamped with the keys of stamp.json",
-        run,
     );
     moderation_keys(&mut file);
     sealing(&mut file);

@@ -96,11 +96,10 @@ fn to_verify(stamped: &Value, input: &Value) -> Value {
 #[test]
 fn stamps() {
     let mut file = Vectors::new(
-        FOLDER,
+        CRATE,
         "stamp.json",
         "Identifiers, stamp keys and stamps. SPEC.md, “Identifiers”, “Wire messages”, “Stored”, “Derivations”.",
         "root 32 x 52 of epoch 19,990, region eu, tag 32 x 54, noon of epoch 20,000",
-        run,
     );
     identifiers(&mut file);
     keys(&mut file);
