@@ -5,7 +5,8 @@ use waxseal::{AccountId, SafetyNumber};
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome};
-use crate::{ask, text::printable};
+use crate::show::ask;
+use crate::text::printable;
 
 /// Shows the number to compare.
 pub fn safety_number(chat: &Chat, peer: &str) -> Outcome<()> {

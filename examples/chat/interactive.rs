@@ -123,24 +123,30 @@ fn obey(chat: &mut Chat, to: &mut Option<String>, line: &str) -> Outcome<()> {
 
 /// Listens, and connects again whenever the connection ends.
 fn keep_listening(shared: &Shared, mut printer: Printer<impl ExternalPrinter>) {
-    let mut said = String::new();
+    let mut trouble = None;
     loop {
-        let Err(failure) = listen(shared, &mut printer);
-        // The same trouble is told once.
-        if failure.message != said {
+        let Err(failure) = listen(shared, &mut printer, &mut trouble);
+        // That the relay is away is told once, however it shows.
+        if trouble.replace(failure.code) != Some(failure.code) {
             printer.notice(&failure.message);
-            said = failure.message;
         }
         thread::sleep(PAUSE);
     }
 }
 
-fn listen(shared: &Shared, printer: &mut Printer<impl ExternalPrinter>) -> Outcome<Infallible> {
+fn listen(
+    shared: &Shared,
+    printer: &mut Printer<impl ExternalPrinter>,
+    trouble: &mut Option<u8>,
+) -> Outcome<Infallible> {
     let mut deliveries = {
         let mut chat = shared.chat();
         chat.catch_up()?;
         chat.with_session(|relay, session| relay.deliveries(session))?
     };
+    if trouble.take().is_some() {
+        printer.notice("connected again");
+    }
     show_unseen(shared, printer)?;
     loop {
         if let Some(Event::Delivery { id, delivery }) = deliveries.next(PATIENCE)? {

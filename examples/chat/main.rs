@@ -15,7 +15,6 @@ mod send;
 mod show;
 mod text;
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -160,13 +159,4 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
             report::report(chat, &peer, &draft, yes)
         }
     }
-}
-
-/// Asks the user; anything but a yes is a no.
-fn ask(question: &str) -> io::Result<bool> {
-    eprint!("{question} [y/N] ");
-    io::stderr().flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

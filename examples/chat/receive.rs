@@ -135,14 +135,14 @@ impl Chat {
         let kept = &mut self.home.memory.kept;
         // Those that the relay has dropped by itself.
         kept.retain(|_, kept| now().0.saturating_sub(kept.since_ms) < 2 * KEEP_DAYS * DAY_MS);
-        let others = kept.len();
+        let full = kept.len() >= MAX_KEPT && !kept.contains_key(&id);
         let Kept { since_ms, times } = kept.entry(id).or_insert(Kept {
             since_ms: now().0,
             times: 0,
         });
         *times = times.saturating_add(1);
         let days = now().0.saturating_sub(*since_ms) / DAY_MS;
-        if *times >= max_times || days >= KEEP_DAYS || others >= MAX_KEPT {
+        if *times >= max_times || days >= KEEP_DAYS || full {
             self.notice("a delivery that never opened is given up");
             return self.let_go(id);
         }
@@ -193,3 +193,6 @@ impl Chat {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,9 @@ use waxseal::{
 };
 use waxseal_example_relay::{ErrorCode, ReportTaken};
 
-use crate::ask;
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};
+use crate::show::ask;
 use crate::text::{hex, printable, short, utc};
 
 /// `PART` of the reported message, or `ID:PART` of another one in the report.

@@ -58,6 +58,15 @@ pub fn print(line: &str) -> Outcome<()> {
     Ok(out.flush()?)
 }
 
+/// Asks the user; anything but a yes is a no.
+pub fn ask(question: &str) -> io::Result<bool> {
+    eprint!("{question} [y/N] ");
+    io::stderr().flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
 /// Lists what the store has, conversation by conversation.
 pub fn messages(chat: &Chat, peer: Option<&str>, json: bool) -> Outcome<()> {
     let peers = match peer {

@@ -165,6 +165,18 @@ impl World {
         }
     }
 
+    /// The relay forgets every account, and one of them loses its home.
+    pub fn forget_accounts(&self, loses_home: usize) {
+        self.relay.kill();
+        for suffix in ["", "-wal", "-shm"] {
+            drop(fs::remove_file(
+                self.folder.join(format!("relay-data/relay.sqlite{suffix}")),
+            ));
+        }
+        fs::remove_dir_all(self.folder.join(self.clients[loses_home].0)).unwrap();
+        self.start_relay();
+    }
+
     /// Starts another relay in the place of the first.
     pub fn replace_relay(&self) {
         self.relay.kill();

@@ -1,0 +1,81 @@
+//! A peer's identity changes: nothing goes to the new one, and nothing from it is shown, before the user says so.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod world;
+
+use world::World;
+
+const IDENTITY_CHANGED: Option<i32> = Some(4);
+
+#[test]
+fn a_changed_identity_is_loud_and_the_user_decides() {
+    let world = World::new("identity", &["alice", "bob"]);
+    let (alice, bob) = (0, 1);
+    world.review(&["keygen"]).output();
+    world.start_relay();
+    world.chat(alice, &["register", "alice"]).output();
+    world.chat(bob, &["register", "bob"]).output();
+    world.chat(alice, &["send", "bob", "hello"]).output();
+    world.chat(bob, &["receive"]).output();
+    world
+        .chat(bob, &["send", "alice", "hello yourself"])
+        .output();
+    world.chat(alice, &["receive"]).output();
+    let before = world.chat(alice, &["safety-number", "bob"]).output();
+
+    // The relay hands out another identity for Bob: here because he lost his phone, and the relay let him start over.
+    world.forget_accounts(bob);
+    world.chat(alice, &["register", "alice"]).output();
+    world.chat(bob, &["register", "bob"]).output();
+    world.chat(bob, &["send", "alice", "new phone"]).output();
+    for _ in 0..2 {
+        let warned = world.chat(alice, &["receive", "--json"]);
+        assert_eq!(warned.code(), IDENTITY_CHANGED, "{}", warned.stderr);
+        assert!(
+            warned.stderr.contains("THE IDENTITY OF bob HAS CHANGED"),
+            "{}",
+            warned.stderr
+        );
+        assert_eq!(warned.stdout, "");
+    }
+    assert_eq!(
+        world.chat(alice, &["safety-number", "bob"]).output(),
+        before
+    );
+
+    // What Alice sends meanwhile is for the device that is gone. The new one cannot open it, and starts over.
+    world
+        .chat(alice, &["send", "bob", "to the old phone"])
+        .output();
+    let lost = world.chat(bob, &["receive", "--json"]);
+    assert!(
+        lost.stderr.contains("a new session with alice was started"),
+        "{}",
+        lost.stderr
+    );
+    assert_eq!(lost.output(), "");
+
+    // A no changes nothing; a yes shows what was kept.
+    let asked = world.chat_lines(alice, &["accept-identity", "bob"], "n\n");
+    assert_eq!(asked.code(), Some(1));
+    assert_eq!(world.chat(alice, &["receive"]).code(), IDENTITY_CHANGED);
+    let accepted = world
+        .chat(alice, &["accept-identity", "bob", "--yes"])
+        .output();
+    let number = world.chat(bob, &["safety-number", "alice"]).output();
+    assert!(accepted.contains(number.trim()), "{accepted}");
+    let received = world.chat(alice, &["receive", "--json"]).objects();
+    assert_eq!(received.len(), 1, "{received:?}");
+    assert_eq!(received[0]["text"], "new phone");
+    assert_eq!(received[0]["reportable"], true);
+    assert_eq!(
+        world.chat(alice, &["safety-number", "bob"]).output(),
+        number
+    );
+    world
+        .chat(alice, &["send", "bob", "there you are"])
+        .output();
+    let received = world.chat(bob, &["receive", "--json"]).objects();
+    assert_eq!(received[0]["text"], "there you are");
+}
