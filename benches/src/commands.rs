@@ -6,12 +6,15 @@ use clap::{Args, Parser};
 
 use crate::compare;
 use crate::measure::Effort;
+use crate::model;
 
 /// Measures Waxseal beside its peers, on this machine.
 #[derive(Parser)]
 pub enum Command {
     /// Waxseal and published peers at the same work, in turn.
     Compare(Options),
+    /// What primitives cost, the bound that they imply for each operation, and what it costs.
+    Model(Options),
 }
 
 /// Options of every command.
@@ -52,6 +55,11 @@ impl Command {
                 } else {
                     println!("{}", results.to_tables());
                 }
+                Ok(())
+            }
+            Self::Model(options) => {
+                let model = model::measure(options.effort());
+                println!("{}", model.to_tables());
                 Ok(())
             }
         }

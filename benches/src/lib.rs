@@ -7,6 +7,8 @@ pub mod committing;
 pub mod compare;
 pub mod machine;
 pub mod measure;
+pub mod model;
+pub mod primitives;
 pub mod provider;
 pub mod results;
 pub mod systems;

@@ -1,0 +1,312 @@
+//! The cost model: which primitives the specification makes an operation call, what they cost here, what the operation costs.
+
+use crate::compare;
+use crate::measure::{Cost, Effort};
+use crate::primitives;
+use crate::results::{Results, micros};
+
+/// An operation's cost where nothing but primitives costs anything.
+pub struct Bound {
+    pub operation: &'static str,
+    pub size: u64,
+    pub variant: &'static str,
+    /// How often which primitive.
+    pub calls: Vec<(f64, &'static str)>,
+}
+
+/// Messages of both sides for one epoch of the post-quantum ratchet, one each in turn. (waxseal-core, SPEC.md, “Pace”)
+const MESSAGES_AN_EPOCH: f64 = 87.0;
+
+/// Blocks that SHA-256 works on for 4,096 bytes.
+const SHA_256_BLOCKS: f64 = 65.0;
+
+/// Bytes of what a relay's MACs cover beside the ciphertext: label, tag, context, stamp.
+const DELIVERY_FIELDS: usize = 20 + 32 + 45 + 32;
+
+/// Every operation that has a bound.
+#[must_use]
+pub fn bounds() -> Vec<Bound> {
+    let mut bounds = Vec::new();
+    let mut bound = |operation, size, variant, calls| {
+        bounds.push(Bound {
+            operation,
+            size,
+            variant,
+            calls,
+        });
+    };
+    bound("handshake", 64, "ratchet", handshake());
+    for (size, plain, padded) in [(64, 0, 1), (1_024, 2, 3), (65_536, 4, 5)] {
+        let (seal, open, _) = primitives::BODIES[plain];
+        let (padded_seal, padded_open, padded_len) = primitives::BODIES[padded];
+        let franked = |mut calls: Vec<_>, more: Vec<_>| {
+            calls.extend(more);
+            calls
+        };
+        let delivery = mac(DELIVERY_FIELDS + padded_len + 120);
+        let checked = franked(commitment(size), delivery);
+        let mut committed = commitment(size);
+        committed.push((1.0, "random 32"));
+
+        let size = size as u64;
+        bound(
+            "burst_seal",
+            size,
+            "ratchet",
+            message(seal, "AEAD seal header"),
+        );
+        bound(
+            "burst_open",
+            size,
+            "ratchet",
+            message(open, "AEAD open header"),
+        );
+        bound("pingpong_seal", size, "ratchet", turn_seal(seal));
+        bound("pingpong_open", size, "ratchet", turn_open(open));
+        let sealing = message(padded_seal, "AEAD seal header");
+        bound(
+            "burst_seal",
+            size,
+            "franked",
+            franked(sealing, committed.clone()),
+        );
+        let opening = message(padded_open, "AEAD open header");
+        bound(
+            "burst_open",
+            size,
+            "franked",
+            franked(opening, checked.clone()),
+        );
+        bound(
+            "pingpong_seal",
+            size,
+            "franked",
+            franked(turn_seal(padded_seal), committed),
+        );
+        bound(
+            "pingpong_open",
+            size,
+            "franked",
+            franked(turn_open(padded_open), checked),
+        );
+    }
+    let mut skip = message("AEAD open 64", "AEAD open header");
+    skip.push((2_000.0, "chain step: two HMACs of one key"));
+    bound("skip_1000", 64, "ratchet", skip);
+    for count in compare::STORED {
+        let in_order = message("AEAD open 64", "AEAD open header");
+        bound("open_with_skipped", count as u64, "ratchet", in_order);
+    }
+    for counter in compare::COUNTERS {
+        let look = vec![(1.0, "AEAD open header")];
+        bound("forged_header", counter, "ratchet", look);
+    }
+    bound("stamp", 64, "stamp", mac(20 + 32 + 45));
+    let mut relay = mac(20 + 32 + 45);
+    relay.extend(mac(DELIVERY_FIELDS + 192 + 120));
+    bound("stamp", 64, "relay", relay);
+    bound("verify_stamp", 64, "verify", mac(20 + 32 + 45));
+    for count in [1, 5, 30] {
+        bound("report_seal", count, "report", report_seal(count));
+        bound("report_review", count, "report", report_review(count));
+    }
+    bounds
+}
+
+/// Both sides, with the first message.
+fn handshake() -> Vec<(f64, &'static str)> {
+    vec![
+        // Four each, a root step each.
+        (10.0, "X25519"),
+        // Base key, first ratchet key; the one-time prekey on the other side.
+        (3.0, "X25519 of the base point"),
+        (1.0, "X25519 key in the prime-order group"),
+        // Two certificates; two sets of prekeys.
+        (2.0, "Ed25519 verify 68"),
+        (2.0, "Ed25519 verify 1650"),
+        // Each side reads the other's identity.
+        (2.0, "Ed25519 key decode"),
+        (2.0, "ML-KEM-1024 validate"),
+        (1.0, "ML-KEM-1024 encapsulate"),
+        // The recipient keeps a seed.
+        (1.0, "ML-KEM-1024 generate"),
+        (1.0, "ML-KEM-1024 decapsulate"),
+        // The first message carries the first chunk of the first epoch's key.
+        (1.0, "ML-KEM-768 generate"),
+        // Of the transcript: 1.8 KB, and as much again, on both sides.
+        (2.0 * 57.0 / SHA_256_BLOCKS, "SHA-256 4096"),
+        (6.0, "HKDF 96"),
+        (2.0, "HKDF 64"),
+        (2.0, "HKDF 32"),
+        (4.0, "chain step: two HMACs of one key"),
+        (2.0, "HKDF 44"),
+        (1.0, "AEAD seal 64"),
+        (1.0, "AEAD open 64"),
+        (1.0, "AEAD seal header"),
+        (1.0, "AEAD open header"),
+    ]
+}
+
+/// A step in the chain of each ratchet, the message's key, body, header.
+fn message(body: &'static str, header: &'static str) -> Vec<(f64, &'static str)> {
+    vec![
+        (2.0, "chain step: two HMACs of one key"),
+        (1.0, "HKDF 44"),
+        (1.0, body),
+        (1.0, header),
+    ]
+}
+
+/// The same with the sending half of a Diffie–Hellman step.
+fn turn_seal(body: &'static str) -> Vec<(f64, &'static str)> {
+    let mut calls = message(body, "AEAD seal header");
+    calls.extend([
+        (1.0, "random 32"),
+        (1.0, "X25519 of the base point"),
+        (1.0, "X25519"),
+        (1.0, "HKDF 96"),
+    ]);
+    calls.extend(epoch());
+    calls
+}
+
+/// The same with the receiving half; the key of the chain that ends is tried first.
+fn turn_open(body: &'static str) -> Vec<(f64, &'static str)> {
+    let mut calls = message(body, "AEAD open header");
+    calls.extend([(1.0, "AEAD open header"), (1.0, "X25519"), (1.0, "HKDF 96")]);
+    calls.extend(epoch());
+    calls
+}
+
+/// A message's part of an epoch of the post-quantum ratchet, half of it for each side of the message.
+fn epoch() -> Vec<(f64, &'static str)> {
+    let share = 0.5 / MESSAGES_AN_EPOCH;
+    vec![
+        (share, "ML-KEM-768 generate"),
+        (share, "ML-KEM-768 encapsulate, both parts"),
+        (share, "ML-KEM-768 decapsulate"),
+    ]
+}
+
+/// HMAC over so many bytes.
+fn mac(len: usize) -> Vec<(f64, &'static str)> {
+    let blocks = (len + 9).div_ceil(64) as f64;
+    vec![
+        (1.0, "HMAC 30, fresh key"),
+        ((blocks - 1.0) / SHA_256_BLOCKS, "SHA-256 4096"),
+    ]
+}
+
+/// Franking key to tag: root key and two part keys of one key; two commitments; the tag over both.
+fn commitment(text: usize) -> Vec<(f64, &'static str)> {
+    let mut calls = vec![
+        (3.0, "HMAC 30, kept key"),
+        (2.0 / SHA_256_BLOCKS, "SHA-256 4096"),
+    ];
+    calls.extend(mac(22 + 5 + 54));
+    calls.extend(mac(22 + 5 + 1 + text));
+    calls.extend(mac(20 + 1 + 64));
+    calls
+}
+
+/// X-Wing encapsulation, and a commitment to each message beside two MACs and a cipher over all.
+fn report_seal(count: u64) -> Vec<(f64, &'static str)> {
+    let mut calls = vec![
+        (1.0, "X25519"),
+        (1.0, "X25519 of the base point"),
+        (1.0, "ML-KEM-768 encapsulate, both parts"),
+    ];
+    calls.extend(of_each(count, commitment(64)));
+    calls.extend(of_each(count, vec![(1.0, "AEAD seal 192")]));
+    calls
+}
+
+/// X-Wing decapsulation from a seed, and every commitment anew.
+fn report_review(count: u64) -> Vec<(f64, &'static str)> {
+    let mut calls = vec![
+        (1.0, "X25519"),
+        (1.0, "X25519 of the base point"),
+        (1.0, "ML-KEM-768 generate"),
+        (1.0, "ML-KEM-768 decapsulate"),
+    ];
+    calls.extend(of_each(count, commitment(64)));
+    calls.extend(of_each(count, vec![(1.0, "AEAD open 192")]));
+    calls
+}
+
+fn of_each(count: u64, calls: Vec<(f64, &'static str)>) -> Vec<(f64, &'static str)> {
+    let times = count as f64;
+    calls
+        .into_iter()
+        .map(|(number, name)| (number * times, name))
+        .collect()
+}
+
+/// Primitives, bounds and measurements of one run.
+pub struct Model {
+    pub primitives: Vec<(&'static str, Cost)>,
+    pub results: Results,
+}
+
+/// Measures all three.
+#[must_use]
+pub fn measure(effort: Effort) -> Model {
+    Model {
+        primitives: primitives::measure(effort),
+        results: compare::all(effort, None),
+    }
+}
+
+impl Model {
+    /// Nanoseconds of a bound.
+    ///
+    /// # Panics
+    /// If a primitive has not been measured.
+    #[must_use]
+    pub fn cost(&self, bound: &Bound) -> f64 {
+        let cost = |name: &str| {
+            let found = self.primitives.iter().find(|(known, _)| *known == name);
+            let (_, cost) = found.unwrap_or_else(|| panic!("{name} was not measured"));
+            cost.median
+        };
+        bound
+            .calls
+            .iter()
+            .map(|(number, name)| number * cost(name))
+            .sum()
+    }
+
+    /// Tables in Markdown.
+    #[must_use]
+    pub fn to_tables(&self) -> String {
+        let mut out = format!("{}\n\n", crate::machine::line());
+        out += "| primitive | median µs | min µs | spread |\n|---|---:|---:|---:|\n";
+        for (name, cost) in &self.primitives {
+            out += &format!(
+                "| {name} | {:.3} | {:.3} | {:.0} % |\n",
+                cost.median / 1_000.0,
+                cost.min / 1_000.0,
+                cost.spread * 100.0
+            );
+        }
+        out += "\n| operation | size | variant | bound µs | measured µs | ratio | above 1.3 |\n|---|---:|---|---:|---:|---:|---|\n";
+        for bound in bounds() {
+            let least = self.cost(&bound);
+            let measured = self
+                .results
+                .median(bound.operation, bound.size, bound.variant);
+            let Some(measured) = measured else { continue };
+            let ratio = measured / least;
+            out += &format!(
+                "| {} | {} | {} | {} | {} | {ratio:.2} | {} |\n",
+                bound.operation,
+                bound.size,
+                bound.variant,
+                micros(least),
+                micros(measured),
+                if ratio > 1.3 { "yes" } else { "" },
+            );
+        }
+        out
+    }
+}
