@@ -1,10 +1,13 @@
 //! The command line.
 
 use std::io;
+use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
+use crate::chart;
 use crate::compare;
+use crate::growth;
 use crate::measure::Effort;
 use crate::model;
 
@@ -15,6 +18,8 @@ pub enum Command {
     Compare(Options),
     /// What primitives cost, the bound that they imply for each operation, and what it costs.
     Model(Options),
+    /// Cost against what piles up: skipped keys, messages, sessions.
+    Growth(Options),
 }
 
 /// Options of every command.
@@ -55,13 +60,31 @@ impl Command {
                 } else {
                     println!("{}", results.to_tables());
                 }
-                Ok(())
+                chart::comparison(&results, &plots("compare")?)
             }
             Self::Model(options) => {
                 let model = model::measure(options.effort());
                 println!("{}", model.to_tables());
-                Ok(())
+                chart::multiples(&model, &plots("model")?)
+            }
+            Self::Growth(options) => {
+                let results = growth::all(options.effort());
+                if options.json {
+                    println!("{:#}", results.to_json());
+                } else {
+                    println!("{}", results.to_tables());
+                }
+                chart::curves(&results, &plots("growth")?)
             }
         }
     }
+}
+
+/// Where plots go.
+fn plots(command: &str) -> io::Result<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let folder = PathBuf::from(target).join("waxseal-benches").join(command);
+    std::fs::create_dir_all(&folder)?;
+    eprintln!("plots in {}", folder.display());
+    Ok(folder)
 }

@@ -1,10 +1,12 @@
 //! What the benches and the `compare`, `model` and `growth` commands share. See README.md.
 
 pub mod allocations;
+pub mod chart;
 pub mod clock;
 pub mod commands;
 pub mod committing;
 pub mod compare;
+pub mod growth;
 pub mod machine;
 pub mod measure;
 pub mod model;

@@ -5,6 +5,7 @@ mod franked;
 mod ratchet;
 mod vodozemac;
 
+pub use client::Clients;
 pub use franked::{Franked, NOW, Provider, senders};
 pub use ratchet::Ratchet;
 

@@ -5,9 +5,13 @@ use waxseal::{AccountId, Client, MemoryStore, PreKeyUpload, Received};
 
 use super::franked::{NOW, Provider, senders, text};
 use super::ratchet::{altered, bundle_len};
-use super::{Pair, Strangers};
+use super::{Pair, Strangers, exchange};
 
 pub(super) fn strangers() -> Box<dyn Strangers> {
+    Box::new(unmet())
+}
+
+fn unmet() -> Unmet {
     let mut rng = rand::rng();
     let provider = Provider::new();
     let mut clients = senders()
@@ -18,14 +22,14 @@ pub(super) fn strangers() -> Box<dyn Strangers> {
     let upload = clients[1]
         .publish_prekeys(1, &mut rng)
         .expect("a store in memory");
-    Box::new(Unmet {
+    Unmet {
         clients: Clients {
             clients: clients.map(Some),
             provider,
             rng,
         },
         upload,
-    })
+    }
 }
 
 struct Unmet {
@@ -61,7 +65,8 @@ impl Strangers for Unmet {
     }
 }
 
-struct Clients {
+/// Two clients and their provider.
+pub struct Clients {
     /// Absent while one is put back into an earlier state.
     clients: [Option<Client<MemoryStore>>; 2],
     provider: Provider,
@@ -69,6 +74,33 @@ struct Clients {
 }
 
 impl Clients {
+    /// In the middle of a conversation.
+    #[must_use]
+    pub fn talking() -> Self {
+        let mut unmet = unmet();
+        unmet.start();
+        let mut clients = unmet.clients;
+        for from in [0, 1, 0, 1] {
+            exchange(&mut clients, from, b"hello");
+        }
+        clients
+    }
+
+    /// One of them starts conversations with so many others.
+    pub fn befriend(&mut self, side: usize, count: usize) {
+        let bundle = unmet().upload.base;
+        for other in 0..count {
+            let peer = AccountId::new(&format!("peer {other}")).expect("a valid name");
+            let client = self.clients[side].as_mut().expect("a client");
+            client
+                .start(&peer, &bundle, None, &mut self.rng)
+                .expect("a good bundle");
+            client
+                .send(&peer, "hello", NOW, &mut self.rng)
+                .expect("seals");
+        }
+    }
+
     fn client(&mut self, side: usize) -> &mut Client<MemoryStore> {
         self.clients[side].as_mut().expect("a client")
     }

@@ -1,0 +1,197 @@
+//! Cost against what piles up: skipped keys, messages of a session, sessions of a store, messages of a report.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use waxseal_reporting::MAX_REPORTED;
+
+use crate::clock::time;
+use crate::compare::{in_order, lacking};
+use crate::measure::{Effort, Run};
+use crate::provider::Reports;
+use crate::results::{Contestant, Results};
+use crate::systems::{Clients, Pair, SYSTEMS, System, exchange};
+
+/// Skipped keys that are stored.
+const SKIPPED: [usize; 4] = [0, 400, 1_200, 4_000];
+/// Messages that the session has carried.
+const CARRIED: [usize; 4] = [10, 100, 1_000, 10_000];
+/// Peers that one client's store holds sessions with.
+const PEERS: [usize; 4] = [1, 10, 100, 1_000];
+/// Messages a report.
+const REPORTED: [usize; 4] = [1, 4, 12, MAX_REPORTED];
+
+/// Measures all of it.
+#[must_use]
+pub fn all(effort: Effort) -> Results {
+    let mut results = Results::default();
+    for (operation, sizes, make) in [
+        ("open beside skipped keys", SKIPPED, open_beside as Make),
+        ("open a skipped one", SKIPPED, open_skipped),
+        ("export with skipped keys", SKIPPED, export),
+        ("import with skipped keys", SKIPPED, import),
+        ("seal after messages in turn", CARRIED, seal_after_turns),
+        ("seal after messages one way", CARRIED, seal_after_burst),
+        ("open after messages in turn", CARRIED, open_after_turns),
+    ] {
+        for size in sizes {
+            let contestants = ours().filter_map(|system| {
+                Some(Contestant {
+                    system: system.name,
+                    variant: system.variant,
+                    run: make(system, size)?,
+                })
+            });
+            results.contest(operation, size as u64, effort, contestants.collect());
+        }
+    }
+    for peers in PEERS {
+        sessions(&mut results, effort, peers);
+    }
+    for count in REPORTED {
+        reports(&mut results, effort, count);
+    }
+    results
+}
+
+type Make = fn(&'static System, usize) -> Option<Run<'static>>;
+
+fn ours() -> impl Iterator<Item = &'static System> {
+    SYSTEMS.iter().filter(|system| system.name == "waxseal")
+}
+
+fn open_beside(system: &'static System, count: usize) -> Option<Run<'static>> {
+    Some(in_order(lacking(system, count)))
+}
+
+/// A late message, from the same state each time.
+fn open_skipped(system: &'static System, count: usize) -> Option<Run<'static>> {
+    let mut pair = system.pair();
+    exchange(&mut *pair, 0, b"hello");
+    let late = pair.seal(0, &[7; 64]);
+    let late = pair.relay(0, late);
+    for lost in 1..count {
+        black_box(pair.seal(0, b"lost"));
+        // Two jumps, each within the limit.
+        if lost + 1 == count / 2 {
+            exchange(&mut *pair, 0, b"hello");
+        }
+    }
+    exchange(&mut *pair, 0, b"hello");
+    let before = pair.export(1);
+    Some(Box::new(move |repeats| {
+        (0..repeats)
+            .map(|_| {
+                pair.import(1, &before);
+                time(|| assert!(pair.open(1, &late), "a skipped message opens"))
+            })
+            .sum()
+    }))
+}
+
+fn export(system: &'static System, count: usize) -> Option<Run<'static>> {
+    let pair = system.exports.then(|| lacking(system, count))?;
+    Some(Box::new(move |repeats| {
+        time(|| (0..repeats).for_each(|_| drop(black_box(pair.export(1)))))
+    }))
+}
+
+fn import(system: &'static System, count: usize) -> Option<Run<'static>> {
+    let mut pair = system.exports.then(|| lacking(system, count))?;
+    let state = pair.export(1);
+    Some(Box::new(move |repeats| {
+        time(|| (0..repeats).for_each(|_| pair.import(1, &state)))
+    }))
+}
+
+/// A pair that has talked in turn.
+fn after_turns(system: &System, count: usize) -> Box<dyn Pair> {
+    let mut pair = system.pair();
+    for turn in 0..count {
+        exchange(&mut *pair, turn % 2, &[7; 64]);
+    }
+    pair
+}
+
+/// The first message of a burst is not among those measured.
+fn burst(mut pair: Box<dyn Pair>, seals: bool) -> Run<'static> {
+    Box::new(move |repeats| {
+        exchange(&mut *pair, 1, b"hello");
+        exchange(&mut *pair, 0, b"hello");
+        let (mut sealing, mut opening) = (Duration::ZERO, Duration::ZERO);
+        for _ in 0..repeats {
+            let mut sealed = Vec::new();
+            sealing += time(|| sealed = pair.seal(0, &[7; 64]));
+            let arrived = pair.relay(0, sealed);
+            opening += time(|| assert!(pair.open(1, &arrived), "a genuine message opens"));
+        }
+        if seals { sealing } else { opening }
+    })
+}
+
+fn seal_after_turns(system: &'static System, count: usize) -> Option<Run<'static>> {
+    Some(burst(after_turns(system, count), true))
+}
+
+fn open_after_turns(system: &'static System, count: usize) -> Option<Run<'static>> {
+    Some(burst(after_turns(system, count), false))
+}
+
+/// Nobody answers, so that the post-quantum ratchet waits.
+fn seal_after_burst(system: &'static System, count: usize) -> Option<Run<'static>> {
+    let mut pair = system.pair();
+    exchange(&mut *pair, 0, b"hello");
+    for _ in 0..count {
+        exchange(&mut *pair, 0, &[7; 64]);
+    }
+    Some(Box::new(move |repeats| {
+        (0..repeats)
+            .map(|_| {
+                let mut sealed = Vec::new();
+                let sealing = time(|| sealed = pair.seal(0, &[7; 64]));
+                let arrived = pair.relay(0, sealed);
+                assert!(pair.open(1, &arrived), "a genuine message opens");
+                sealing
+            })
+            .sum()
+    }))
+}
+
+/// One conversation of a client that has many.
+fn sessions(results: &mut Results, effort: Effort, peers: usize) {
+    for (operation, side) in [
+        ("send, sessions in the store", 0),
+        ("receive, sessions in the store", 1),
+    ] {
+        let mut clients = Clients::talking();
+        clients.befriend(side, peers - 1);
+        let contestant = Contestant {
+            system: "waxseal",
+            variant: "client",
+            run: burst(Box::new(clients), side == 0),
+        };
+        results.contest(operation, peers as u64, effort, vec![contestant]);
+    }
+}
+
+fn reports(results: &mut Results, effort: Effort, count: usize) {
+    let reports = Reports::new(count);
+    let report = reports.seal().encode();
+    let accepted = reports.accept(&report).encode(&reports.acceptance);
+    let seal = || drop(black_box(reports.seal().encode()));
+    let accept = || drop(black_box(reports.accept(&report)));
+    let review = || reports.review(&accepted);
+    let steps: [(&str, &dyn Fn()); 3] = [
+        ("report, seal", &seal),
+        ("report, accept", &accept),
+        ("report, review", &review),
+    ];
+    for (operation, step) in steps {
+        let contestant = Contestant {
+            system: "waxseal-reporting",
+            variant: "report",
+            run: Box::new(|repeats| time(|| (0..repeats).for_each(|_| step()))),
+        };
+        results.contest(operation, count as u64, effort, vec![contestant]);
+    }
+}
