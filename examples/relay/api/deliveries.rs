@@ -49,10 +49,12 @@ impl std::fmt::Debug for Event {
 /// ```text
 /// relay  -> binary: id be64 || delivery      at most a window of unacknowledged ones
 /// client -> binary: id be64                  acknowledges it: the relay forgets it
+/// client -> binary: id be64 || 00            keeps it: it leaves the window, and comes again at the next connection
 /// relay  -> text: {"queued":0}               nothing is queued that was not delivered on this connection
 /// ```
 ///
-/// Acknowledge what `Client::receive` has committed, and what it says to drop. Pings are answered within
+/// Acknowledge what `Client::receive` has committed, and what it says to drop; [`keep`](Self::keep) what cannot be decided
+/// now, or a window full of such deliveries would keep out all others. Pings are answered within
 /// [`next`](Self::next): call it at least every minute.
 pub struct Deliveries {
     socket: WebSocket<TcpStream>,
@@ -120,6 +122,18 @@ impl Deliveries {
     pub fn acknowledge(&mut self, id: u64) -> Result<(), ClientError> {
         let frame = Message::Binary(id.to_be_bytes().to_vec().into());
         self.socket.send(frame).map_err(failed)
+    }
+
+    /// Tells the relay to go on without an acknowledgement of this delivery: it comes again at the next connection.
+    ///
+    /// # Errors
+    /// [`ClientError`]: it comes again all the same.
+    pub fn keep(&mut self, id: u64) -> Result<(), ClientError> {
+        let mut frame = id.to_be_bytes().to_vec();
+        frame.push(0);
+        self.socket
+            .send(Message::Binary(frame.into()))
+            .map_err(failed)
     }
 
     /// Says goodbye and waits, ten seconds at most, until the relay has taken every acknowledgement.

@@ -159,7 +159,7 @@ pub enum ClientError {
     /// The relay closed the WebSocket.
     #[error("the relay closed the connection ({code}): {reason}")]
     Closed {
-        /// The close code: 1001 shutting down, 1008 a rule was broken, 4001 another connection of this device took
+        /// The close code: 1001 shutting down, 1008 a rule was broken, 1011 the relay failed, 4001 another connection of this device took
         /// over, 4002 the token expired.
         code: u16,
         /// Why.
@@ -192,7 +192,7 @@ impl ClientError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
-            Self::Closed { code, .. } => *code == 1001,
+            Self::Closed { code, .. } => matches!(code, 1001 | 1011),
             Self::Refused { body, .. } => matches!(
                 body.error,
                 ErrorCode::Busy

@@ -58,7 +58,10 @@ impl Database {
         let (jobs, waiting) = mpsc::channel(MAX_JOBS);
         let thread = std::thread::Builder::new()
             .name("database".to_owned())
-            .spawn(move || work(&db, waiting))?;
+            .spawn(move || {
+                let _abort = AbortOnPanic;
+                work(&db, waiting);
+            })?;
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread),
@@ -96,6 +99,17 @@ impl Drop for Database {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+    }
+}
+
+/// A relay without its database answers nothing: better to be started again.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
         }
     }
 }

@@ -94,7 +94,9 @@ pub async fn connect(
             expires: Instant::now() + Duration::from_millis(left_ms),
             socket: &mut socket,
             sent_up_to: 0,
-            unacknowledged: BTreeSet::new(),
+            in_window: BTreeSet::new(),
+            kept: BTreeSet::new(),
+            acknowledged: Vec::new(),
         };
         let why = connection.run().await;
         relay.live.leave(device.account.id, &connected);
@@ -143,7 +145,10 @@ struct Connection<'a> {
     expires: Instant,
     socket: &'a mut WebSocket,
     sent_up_to: i64,
-    unacknowledged: BTreeSet<i64>,
+    /// Sent on this connection: those in the window, and those the device cannot decide on now.
+    in_window: BTreeSet<i64>,
+    kept: BTreeSet<i64>,
+    acknowledged: Vec<i64>,
 }
 
 impl Connection<'_> {
@@ -151,11 +156,15 @@ impl Connection<'_> {
         let mut stopping = self.relay.stopping.clone();
         let mut pings = interval(PING);
         let (mut heard_at, mut other_frames) = (Instant::now(), 0);
-        let mut acknowledged = Vec::new();
         let mut caught_up = false;
         loop {
-            // What is queued goes out while there is room in the window.
-            if !caught_up && self.unacknowledged.len() < WINDOW {
+            if self.acknowledged.len() >= WINDOW
+                && let Err(end) = self.forget_acknowledged().await
+            {
+                return end;
+            }
+            // What is queued goes out whenever half of the window is free.
+            if !caught_up && self.in_window.len() <= WINDOW / 2 {
                 match self.send_queued().await {
                     Ok(everything) => caught_up = everything,
                     Err(end) => return end,
@@ -168,16 +177,12 @@ impl Connection<'_> {
                 () = self.connected.taken_over.notified() => return End::TakenOver,
                 () = sleep_until(self.expires) => return End::TokenExpired,
                 received = self.socket.recv() => received,
-                // No more frames have arrived: what they acknowledged is forgotten in one go.
-                () = std::future::ready(()), if !acknowledged.is_empty() => {
-                    let ids = std::mem::take(&mut acknowledged);
-                    for id in &ids {
-                        self.unacknowledged.remove(id);
+                // No more frames have arrived.
+                () = std::future::ready(()), if !self.acknowledged.is_empty() => {
+                    match self.forget_acknowledged().await {
+                        Ok(()) => continue,
+                        Err(end) => return end,
                     }
-                    if messages::forget(&self.relay.database, self.account.id, ids).await.is_err() {
-                        return End::Failed;
-                    }
-                    continue;
                 }
                 () = self.connected.message_queued.notified() => {
                     caught_up = false;
@@ -193,10 +198,11 @@ impl Connection<'_> {
             };
             heard_at = Instant::now();
             match received {
-                Some(Ok(Message::Binary(frame))) => match self.acknowledgement(&frame) {
-                    Some(id) if !acknowledged.contains(&id) => acknowledged.push(id),
-                    _ => return End::BrokeRules,
-                },
+                Some(Ok(Message::Binary(frame))) => {
+                    if self.take(&frame).is_none() {
+                        return End::BrokeRules;
+                    }
+                }
                 Some(Ok(Message::Ping(_) | Message::Pong(_)))
                     if other_frames < MAX_OTHER_FRAMES =>
                 {
@@ -204,8 +210,7 @@ impl Connection<'_> {
                 }
                 Some(Ok(Message::Close(_))) => {
                     // What was acknowledged before the goodbye counts.
-                    let _ =
-                        messages::forget(&self.relay.database, self.account.id, acknowledged).await;
+                    let _ = self.forget_acknowledged().await;
                     return End::Gone;
                 }
                 None | Some(Err(_)) => return End::Gone,
@@ -216,7 +221,7 @@ impl Connection<'_> {
 
     /// Sends what the window has room for; `true` when that was everything, and the device was told so.
     async fn send_queued(&mut self) -> Result<bool, End> {
-        let room = WINDOW.saturating_sub(self.unacknowledged.len());
+        let room = WINDOW.saturating_sub(self.in_window.len());
         let (database, account) = (&self.relay.database, self.account.id);
         let queued = messages::queued_after(database, account, self.sent_up_to, room)
             .await
@@ -229,15 +234,31 @@ impl Connection<'_> {
             let frame = [&id.to_be_bytes(), delivery.as_slice()].concat();
             self.send(Message::Binary(frame.into())).await?;
             self.sent_up_to = id;
-            self.unacknowledged.insert(id);
+            self.in_window.insert(id);
         }
         Ok(false)
     }
 
-    /// The id, if this is an acknowledgement of a delivery on this connection.
-    fn acknowledgement(&self, frame: &[u8]) -> Option<i64> {
-        let id = i64::from_be_bytes(frame.try_into().ok()?);
-        self.unacknowledged.contains(&id).then_some(id)
+    /// Takes `id`, an acknowledgement, or `id || 00`, its putting off; `None` for anything else.
+    fn take(&mut self, frame: &[u8]) -> Option<()> {
+        let (id, rest) = frame.split_first_chunk()?;
+        let id = i64::from_be_bytes(*id);
+        match rest {
+            [] if self.in_window.remove(&id) || self.kept.remove(&id) => self.acknowledged.push(id),
+            [0] if self.in_window.remove(&id) => {
+                self.kept.insert(id);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Forgets in one go what was acknowledged.
+    async fn forget_acknowledged(&mut self) -> Result<(), End> {
+        let ids = std::mem::take(&mut self.acknowledged);
+        messages::forget(&self.relay.database, self.account.id, ids)
+            .await
+            .map_err(|_| End::Failed)
     }
 
     async fn send(&mut self, message: Message) -> Result<(), End> {

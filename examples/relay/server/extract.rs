@@ -58,7 +58,7 @@ impl FromRequestParts<Arc<Relay>> for Device {
     }
 }
 
-/// The reviewer, by its token. Its limits are those of an account without a name.
+/// The reviewer the relay was started for, by its token, within its limits.
 pub struct FromReviewer;
 
 impl FromRequestParts<Arc<Relay>> for FromReviewer {
@@ -66,7 +66,7 @@ impl FromRequestParts<Arc<Relay>> for FromReviewer {
 
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
         match holder(&parts.headers, relay)? {
-            (Holder::Reviewer, _) => {
+            (Holder::Reviewer(key), _) if key == relay.reviewer.reviewer_key => {
                 relay.limits.reviewer()?;
                 Ok(Self)
             }

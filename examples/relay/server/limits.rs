@@ -1,4 +1,6 @@
 //! How much of everything a client gets.
+//!
+//! Addresses are those of the connections: behind a proxy all clients have the proxy's, and it must limit them itself.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -31,7 +33,7 @@ pub const MAX_SPENT: usize = 1_000;
 pub const MAX_QUEUED: i64 = 40_000;
 pub const MAX_QUEUED_BYTES: i64 = 128 << 20;
 pub const MAX_QUEUED_OF_ONE: i64 = 10_000;
-pub const MAX_QUEUED_BYTES_OF_ONE: i64 = 32 << 20;
+pub const MAX_QUEUED_BYTES_OF_ONE: i64 = 16 << 20;
 /// Most bytes in all queues.
 pub const MAX_QUEUED_IN_ALL: i64 = 8 << 30;
 

@@ -42,7 +42,7 @@ use crate::relay::Relay;
 use crate::serve::Stopping;
 
 /// How long requests and deliveries under way may take once the relay is told to stop.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How often the relay looks whether a new day has begun.
 const EPOCHS_CHECKED: Duration = Duration::from_secs(600);

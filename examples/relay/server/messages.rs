@@ -134,9 +134,22 @@ pub async fn forget(database: &Database, recipient: i64, ids: Vec<i64>) -> Resul
         .await
 }
 
-/// Drops what was stamped before an epoch, and returns how many messages that were.
+/// Drops what was stamped before an epoch, a little at a time, and returns how many messages that were.
 pub async fn drop_before(database: &Database, epoch: u32) -> Result<usize, Refusal> {
-    database
-        .run(move |db| Ok(db.execute("DELETE FROM queue WHERE epoch < ?", [epoch])?))
-        .await
+    const AT_ONCE: usize = 1_000;
+    let mut all = 0;
+    loop {
+        let dropped = database
+            .run(move |db| {
+                Ok(db.execute(
+                    "DELETE FROM queue WHERE id IN (SELECT id FROM queue WHERE epoch < ? LIMIT ?)",
+                    params![epoch, AT_ONCE],
+                )?)
+            })
+            .await?;
+        all += dropped;
+        if dropped < AT_ONCE {
+            return Ok(all);
+        }
+    }
 }

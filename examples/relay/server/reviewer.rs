@@ -35,7 +35,8 @@ pub async fn sign_in(
         .and_then(|key| key.verify_strict(&context, &Signature::from_bytes(&request.proof)))
         .map_err(|_| ErrorCode::ProofRefused)?;
     relay.tokens.answer_challenge(&request.challenge, now_ms)?;
-    Ok(Json(relay.tokens.issue(&Holder::Reviewer, now_ms)))
+    let reviewer = Holder::Reviewer(relay.reviewer.reviewer_key);
+    Ok(Json(relay.tokens.issue(&reviewer, now_ms)))
 }
 
 /// The key that tells which reports the intake accepted, sealed to the reviewer and signed by the relay.

@@ -21,6 +21,9 @@ use tower::ServiceExt;
 /// Longest time for a request's head, and between two requests of a connection: longer than clients keep theirs.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a connection may finish what it has begun once the relay stops.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Longest head of a request.
 const MAX_HEAD_LEN: usize = 16 << 10;
 
@@ -94,7 +97,8 @@ async fn connection(
         () = slot.make_room() => return,
         () = stopping.wait() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            let finished = tokio::time::timeout(FINISH_TIMEOUT, connection).await;
+            finished.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {

@@ -32,7 +32,8 @@ const MAX_TOKEN_LEN: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
     Device(Sender),
-    Reviewer,
+    /// With the reviewer's key: a token of an earlier reviewer is no good to a relay that was started for another.
+    Reviewer([u8; 32]),
 }
 
 pub struct Tokens {
@@ -91,7 +92,8 @@ impl Tokens {
         }
     }
 
-    /// `expiry be64 || 1 || device be32 || account || MAC 32`, or `expiry be64 || 2 || MAC 32`, in base64url.
+    /// `expiry be64 || 1 || device be32 || account || MAC 32`, or `expiry be64 || 2 || reviewer key 32 || MAC 32`,
+    /// in base64url.
     pub fn issue(&self, holder: &Holder, now_ms: u64) -> Session {
         let expires_at_ms = now_ms + TOKEN_MS;
         let mut token = expires_at_ms.to_be_bytes().to_vec();
@@ -101,7 +103,10 @@ impl Tokens {
                 token.extend_from_slice(&device.device.0.to_be_bytes());
                 token.extend_from_slice(device.account.as_str().as_bytes());
             }
-            Holder::Reviewer => token.push(2),
+            Holder::Reviewer(key) => {
+                token.push(2);
+                token.extend_from_slice(key);
+            }
         }
         let mac = mac(&self.token_key, TOKEN, &token).finalize();
         token.extend_from_slice(&mac.into_bytes());
@@ -135,7 +140,7 @@ fn read(body: &[u8]) -> Option<(u64, Holder)> {
             let account = account_name(std::str::from_utf8(account).ok()?).ok()?;
             Holder::Device(Sender::new(account, DeviceId(u32::from_be_bytes(*device))))
         }
-        (2, []) => Holder::Reviewer,
+        (2, key) => Holder::Reviewer(key.try_into().ok()?),
         _ => return None,
     };
     Some((u64::from_be_bytes(*expires_at_ms), holder))

@@ -210,14 +210,28 @@ fn a_device_that_is_slow_to_acknowledge_gets_no_more_than_a_window() {
         ids.push(id);
     }
     assert_eq!(ids.len(), 64);
-    deliveries.acknowledge(ids[0]).unwrap();
-    assert!(matches!(
-        deliveries.next(SOON),
-        Ok(Some(Event::Delivery { .. }))
-    ));
+    for id in &ids[..32] {
+        deliveries.acknowledge(*id).unwrap();
+    }
+    for _ in 0..32 {
+        assert!(matches!(
+            deliveries.next(SOON),
+            Ok(Some(Event::Delivery { .. }))
+        ));
+    }
     assert_eq!(deliveries.next(Duration::from_millis(500)).unwrap(), None);
+    // What it cannot decide on does not keep out the rest, and comes again.
+    for id in &ids[32..] {
+        deliveries.keep(*id).unwrap();
+    }
+    let mut more = 0;
+    while let Some(Event::Delivery { .. }) = deliveries.next(SOON).unwrap() {
+        more += 1;
+    }
+    assert_eq!(more, 4, "the rest, and then that there is no more");
+    deliveries.acknowledge(ids[32]).unwrap();
     deliveries.close();
-    assert_eq!(bob.receive().len(), 99);
+    assert_eq!(bob.receive().len(), 100 - 33);
 }
 
 #[test]

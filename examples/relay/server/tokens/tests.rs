@@ -16,7 +16,7 @@ fn code<T: std::fmt::Debug>(result: Result<T, Refusal>) -> ErrorCode {
 
 #[test]
 fn a_token_names_its_holder_until_it_expires_and_outlives_a_restart() {
-    for holder in [alice(), Holder::Reviewer] {
+    for holder in [alice(), Holder::Reviewer([3; 32])] {
         let session = tokens().issue(&holder, NOW);
         assert_eq!(session.expires_at_ms, NOW + TOKEN_MS);
         let expected = (holder, session.expires_at_ms);

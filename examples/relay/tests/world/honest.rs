@@ -1,7 +1,7 @@
 //! An honest pair, which every attack must leave in peace.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{SOON, World};
 
@@ -29,6 +29,7 @@ pub fn while_others_talk<T>(world: &World, attack: impl FnOnce() -> T) -> T {
                 assert_eq!(received.last().unwrap().0, text);
                 assert!(began.elapsed() < SOON);
                 exchanged += 1;
+                std::thread::sleep(Duration::from_millis(50));
                 if last {
                     break exchanged;
                 }

@@ -1,0 +1,98 @@
+//! The verify window: what was stamped before it is neither delivered nor reported, and its keys are gone.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod world;
+
+use std::fs;
+
+use rusqlite::Connection;
+use waxseal_reporting::EPOCH_MS;
+use world::World;
+
+/// `01 || five keys`, then the stamp keys: `01 || oldest epoch be32 || root ..`.
+const OLDEST_EPOCH: std::ops::Range<usize> = 162..166;
+
+#[test]
+fn undelivered_messages_are_dropped_with_the_keys_of_their_epoch() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.device("alice"), world.device("bob"));
+    for n in 0..3 {
+        alice.send(&bob.me, &format!("{n}")).unwrap();
+    }
+    assert!(world.relay.take().unwrap().stop());
+
+    // As if the relay had slept for 40 days, and two of the messages had been sent 40 and 30 days ago.
+    let today = u32::try_from(world::now().as_millis() / EPOCH_MS).unwrap();
+    let (path, data) = (
+        world.dir.path().join("data/root.key"),
+        world.dir.path().join("data"),
+    );
+    let mut root = fs::read(&path).unwrap();
+    assert_eq!(root[OLDEST_EPOCH], today.to_be_bytes());
+    root[OLDEST_EPOCH].copy_from_slice(&(today - 40).to_be_bytes());
+    fs::write(&path, &root).unwrap();
+    let db = Connection::open(data.join("relay.sqlite")).unwrap();
+    for (id, days) in [(1, 40), (2, 30)] {
+        db.execute(
+            "UPDATE queue SET epoch = ? WHERE id = ?",
+            (today - days, id),
+        )
+        .unwrap();
+    }
+    drop(db);
+
+    world.start();
+    bob.at(&world);
+    let received: Vec<String> = bob.receive().into_iter().map(|(text, _)| text).collect();
+    assert_eq!(received, ["1", "2"], "30 days old is not too old");
+    let later = fs::read(&path).unwrap();
+    assert_eq!(later[OLDEST_EPOCH], (today - 30).to_be_bytes());
+    assert_ne!(
+        later[OLDEST_EPOCH.end..],
+        root[OLDEST_EPOCH.end..],
+        "the root moved on"
+    );
+    assert_eq!(later[..OLDEST_EPOCH.start], root[..OLDEST_EPOCH.start]);
+
+    // No trace in the counters either: the queue is empty.
+    let db = Connection::open(data.join("relay.sqlite")).unwrap();
+    let queued: i64 = db
+        .query_row(
+            "SELECT coalesce(sum(messages), 0) + coalesce(sum(bytes), 0) FROM share",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(queued, 0);
+}
+
+#[test]
+fn the_record_of_looks_cannot_be_changed() {
+    let world = World::new();
+    let card = world.client().card().unwrap();
+    let keys = &world.reviewer;
+    let reviewer = world
+        .client()
+        .reviewer_sign_in(&card.relay_key, |context| keys.prove(context))
+        .unwrap();
+    world.client().reports(&reviewer, 0).unwrap();
+    let db = Connection::open(world.dir.path().join("data/relay.sqlite")).unwrap();
+    let look: (String, Option<i64>) = db
+        .query_row("SELECT reviewer, report FROM look", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    assert_eq!(look, (keys.public().reviewer_fingerprint(), None));
+    assert!(db.execute("DELETE FROM look", []).is_err());
+    assert!(db.execute("UPDATE look SET at_ms = 0", []).is_err());
+}
