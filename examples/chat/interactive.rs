@@ -152,8 +152,9 @@ fn listen(
         if let Some(Event::Delivery { id, delivery }) = deliveries.next(PATIENCE)? {
             let verdict = shared.chat().take(id, &delivery)?;
             show_unseen(shared, printer)?;
-            if verdict == Verdict::Acknowledge {
-                deliveries.acknowledge(id)?;
+            match verdict {
+                Verdict::Acknowledge => deliveries.acknowledge(id)?,
+                Verdict::Keep => deliveries.keep(id)?,
             }
         }
     }

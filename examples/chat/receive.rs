@@ -43,8 +43,9 @@ pub fn receive(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
             Some(Event::Delivery { id, delivery }) => {
                 let verdict = chat.take(id, &delivery)?;
                 show_unseen(chat, json)?;
-                if verdict == Verdict::Acknowledge {
-                    deliveries.acknowledge(id)?;
+                match verdict {
+                    Verdict::Acknowledge => deliveries.acknowledge(id)?,
+                    Verdict::Keep => deliveries.keep(id)?,
                 }
             }
             Some(Event::CaughtUp) if !follow => break,
