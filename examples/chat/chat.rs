@@ -76,7 +76,8 @@ impl Chat {
 
     /// Gives the relay prekeys if it has few, or may lack some; replaces the signed ones once a week.
     fn tend_prekeys(&mut self) -> Outcome<()> {
-        if now().0.saturating_sub(self.home.memory.rotated_at_ms) > WEEK_MS {
+        let age_ms = now().0.saturating_sub(self.home.memory.rotated_at_ms);
+        if age_ms > WEEK_MS && !self.home.memory.upload_pending {
             // Noted first: they are not replaced again before the relay has these.
             self.home.memory.rotated_at_ms = now().0;
             self.home.memory.upload_pending = true;
@@ -106,7 +107,7 @@ impl Chat {
         Ok(())
     }
 
-    /// Replaces the signed prekeys at once, because their memory of used handshakes is full.
+    /// Replaces the signed prekeys before their week is over: their memory of used handshakes is full.
     pub fn rotate_prekeys(&mut self) -> Outcome<()> {
         self.home.memory.rotated_at_ms = 0;
         self.tend_prekeys()

@@ -43,7 +43,11 @@ impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let relay = (&error as &(dyn Error + 'static)).downcast_ref::<ClientError>();
         let refused = relay.and_then(ClientError::code);
-        let code = if relay.is_some_and(ClientError::is_transient) {
+        let later = |error: &ClientError| {
+            // Closed: the relay stops, or wants to see a new session.
+            error.is_transient() || matches!(error, ClientError::Closed { .. })
+        };
+        let code = if relay.is_some_and(later) {
             TRY_LATER
         } else {
             FAILED

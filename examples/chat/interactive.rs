@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use clap::Parser;
 use rustyline::error::ReadlineError;
@@ -13,7 +12,7 @@ use waxseal_example_relay::Event;
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};
-use crate::receive::{PATIENCE, Verdict};
+use crate::receive::{PATIENCE, PAUSE, Verdict};
 use crate::{Command, perform, send, show};
 
 const HELP: &str = "  @PEER TEXT   send TEXT to PEER\n  \
@@ -21,9 +20,6 @@ const HELP: &str = "  @PEER TEXT   send TEXT to PEER\n  \
                     TEXT         send TEXT to that peer\n  \
                     /COMMAND     as on the command line: /messages, /report ID --reason R, /help\n  \
                     /quit        end";
-
-/// Between two attempts to connect.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// What stands after a slash.
 #[derive(Parser)]

@@ -1,5 +1,6 @@
 //! Receiving: each delivery is committed to the store, then shown, then acknowledged. What each error asks for is done.
 
+use std::thread;
 use std::time::Duration;
 
 use waxseal::reporting::Delivery;
@@ -15,6 +16,8 @@ use crate::show;
 const DAY_MS: u64 = 24 * 3600 * 1000;
 /// Longest wait for the relay's next word. Each wait answers its pings, so that `--follow` may go on for ever.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two attempts to connect.
+pub const PAUSE: Duration = Duration::from_millis(500);
 /// A delivery that did not open is let go after so many days…
 const KEEP_DAYS: u64 = 7;
 /// … or when so many others are kept: a peer can make messages that never open, and the relay goes no further than 64
@@ -32,10 +35,24 @@ pub enum Verdict {
     Keep,
 }
 
-/// Shows what comes in, until the queue is empty or, with `follow`, until the connection ends.
+/// Shows what comes in, until the queue is empty or, with `follow`, for ever.
 pub fn receive(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
     // Stored before a crash, not shown since.
     show_unseen(chat, json)?;
+    loop {
+        match fetch(chat, follow, json) {
+            Err(failure) if follow && failure.code == TRY_LATER => {
+                chat.detail(failure.message);
+                chat.print_notices();
+                thread::sleep(PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Shows what comes in on one connection.
+fn fetch(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
     chat.catch_up()?;
     let mut deliveries = chat.with_session(|relay, session| relay.deliveries(session))?;
     loop {

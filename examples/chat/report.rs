@@ -151,9 +151,7 @@ impl Chat {
                     "a waiting report was handed in as {}",
                     taken.report_id
                 )),
-                Err(failure) if failure.refused.is_some() && failure.code != TRY_LATER => {
-                    self.notice(failure.message)
-                }
+                Err(failure) if is_for_good(&failure) => self.notice(failure.message),
                 Err(failure) => return Err(failure),
             }
         }
@@ -162,20 +160,8 @@ impl Chat {
     /// Hands in one report. It leaves the store once the relay has taken it or refused it for good.
     fn hand_in(&mut self, outgoing: &OutgoingReport) -> Outcome<ReportTaken> {
         let answer = self.with_session(|relay, session| relay.report(session, &outgoing.report));
-        let for_good = |failure: &Failure| {
-            matches!(
-                failure.refused,
-                Some(
-                    ErrorCode::ReportRefused
-                        | ErrorCode::OtherModerationKey
-                        | ErrorCode::NotYourReport
-                        | ErrorCode::Malformed
-                        | ErrorCode::TooLarge
-                )
-            )
-        };
         match &answer {
-            Err(failure) if !for_good(failure) => {}
+            Err(failure) if !is_for_good(failure) => {}
             _ => self.client.confirm_report(outgoing.id)?,
         }
         answer
@@ -232,4 +218,18 @@ fn header(header: &PayloadHeader) -> String {
         shown += &format!(", after {} was seen", short(seen));
     }
     shown
+}
+
+/// Whether the relay will never take the report.
+fn is_for_good(failure: &Failure) -> bool {
+    matches!(
+        failure.refused,
+        Some(
+            ErrorCode::ReportRefused
+                | ErrorCode::OtherModerationKey
+                | ErrorCode::NotYourReport
+                | ErrorCode::Malformed
+                | ErrorCode::TooLarge
+        )
+    )
 }

@@ -18,7 +18,7 @@
 mod world;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -87,6 +87,8 @@ struct Exchange {
     printed: Mutex<HashMap<(usize, String), usize>>,
     /// Reported messages: by whom, and the text.
     reported: Mutex<BTreeSet<(usize, String)>>,
+    /// How many accounts' messages of this round are all with the relay.
+    settled: AtomicUsize,
     failed: AtomicBool,
     deadline: Instant,
 }
@@ -111,6 +113,7 @@ impl Exchange {
             counts: Mutex::default(),
             printed: Mutex::default(),
             reported: Mutex::default(),
+            settled: AtomicUsize::default(),
             failed: AtomicBool::default(),
             // Most of the time goes to killing; a round of 100 takes seconds.
             deadline: Instant::now() + Duration::from_secs(300) * (per_round as u32 / 100),
@@ -144,6 +147,7 @@ impl Exchange {
     /// One round: every account sends, receives and reports, while a killer goes round.
     fn round(&self, rng: &mut ChaCha20Rng) {
         let killer_done = AtomicBool::new(false);
+        self.settled.store(0, Ordering::Relaxed);
         let seeds: Vec<u64> = ACCOUNTS.iter().map(|_| rng.random()).collect();
         thread::scope(|scope| {
             let _fuse = Fuse(&self.failed);
@@ -152,6 +156,7 @@ impl Exchange {
                 scope.spawn(move || {
                     let _fuse = Fuse(&self.failed);
                     self.send_all(account);
+                    self.settled.fetch_add(1, Ordering::Relaxed);
                     self.receive_all(account);
                     self.report_some(account, &mut ChaCha20Rng::seed_from_u64(seed));
                     while !killer_done.load(Ordering::Relaxed) {
@@ -227,27 +232,35 @@ impl Exchange {
 
     /// Receives until the store has every message that was planned for an account.
     fn receive_all(&self, account: usize) {
-        let planned = self
-            .planned
-            .iter()
-            .filter(|planned| planned.to == account)
-            .count();
+        let mut planned = BTreeSet::new();
+        for message in self.planned.iter().filter(|message| message.to == account) {
+            planned.insert(message.text.as_str());
+        }
         loop {
             self.go_on();
-            self.receive(account);
-            let me = ACCOUNTS[account];
-            let stored = self.stored(account).unwrap_or_default();
-            if stored.iter().filter(|message| message["to"] == me).count() >= planned {
+            // Once the relay has said of every message that it has it, whoever fetches all has all.
+            let settled = self.settled.load(Ordering::Relaxed) == ACCOUNTS.len();
+            let fetched = self.receive(account).code() == Some(0);
+            let Some(stored) = self.stored(account) else {
+                continue;
+            };
+            let mut missing = planned.clone();
+            for message in &stored {
+                missing.remove(message["text"].as_str().unwrap());
+            }
+            if missing.is_empty() {
                 return;
             }
+            assert!(!(settled && fetched), "lost: {missing:?}");
         }
     }
 
-    fn receive(&self, account: usize) {
+    fn receive(&self, account: usize) -> Ended {
         let ended = self
             .world
             .chat(account, &["--verbose", "receive", "--json"]);
         self.note_shown(account, &ended);
+        ended
     }
 
     /// Reports some received messages, until each was taken, and then once more.
