@@ -105,7 +105,7 @@ impl Secrets {
     }
 }
 
-/// A seeded generator that remembers what it gave out: every draw of at least 16 bytes is a secret of whoever drew it.
+/// A seeded generator that remembers what it gave out: every draw of at least 32 bytes is a secret of whoever drew it.
 pub struct Recorder {
     rng: ChaCha20Rng,
     name: String,
@@ -148,7 +148,7 @@ impl TryRng for Recorder {
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
         self.rng.fill_bytes(bytes);
-        if bytes.len() >= WINDOW
+        if bytes.len() >= 32
             && let Ok(mut drawn) = self.drawn.lock()
         {
             drawn.add(&self.name, bytes);

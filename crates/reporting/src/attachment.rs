@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::codec::{Reader, put_medium, put_short};
+use crate::secret::Secret;
 
 /// Most bytes of a media type.
 pub const MAX_MEDIA_TYPE_LEN: usize = 127;
@@ -17,17 +18,17 @@ pub const MAX_LOCATION_LEN: usize = 2_048;
 /// The key an attachment's file is encrypted under. 32 bytes; sender, recipient, and whoever a report
 /// opens the attachment's part to.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct AttachmentKey([u8; 32]);
+pub struct AttachmentKey(Secret);
 
 impl AttachmentKey {
     /// The key with these bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self(Secret::from_bytes(&Zeroizing::new(bytes)))
     }
 
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        self.0.as_bytes()
     }
 }
 
@@ -161,7 +162,7 @@ impl Attachment {
         out.extend_from_slice(&self.size_bytes.to_be_bytes());
         out.extend_from_slice(&self.ciphertext_digest);
         out.extend_from_slice(&self.plaintext_digest);
-        out.extend_from_slice(&self.key.0);
+        out.extend_from_slice(self.key.as_bytes());
         put_short(&mut out, self.media_type.as_bytes());
         put_medium(&mut out, self.location.as_bytes());
         out
@@ -171,7 +172,7 @@ impl Attachment {
         let mut reader = Reader::new(part);
         let size_bytes = reader.u64()?;
         let digests = (reader.array()?, reader.array()?);
-        let key = AttachmentKey(reader.array()?);
+        let key = AttachmentKey::from_bytes(reader.array()?);
         let media_type = core::str::from_utf8(reader.short()?).ok()?;
         let location = core::str::from_utf8(reader.medium()?).ok()?;
         reader.finish()?;

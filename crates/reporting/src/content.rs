@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::codec::{Reader, put_short};
 use crate::franking::FrankingTag;
@@ -13,7 +13,8 @@ pub const MAX_REACTION_LEN: usize = 64;
 /// Most bytes of an application's name for its own kind of content.
 pub const MAX_APPLICATION_KIND_LEN: usize = 128;
 
-/// What a message says. `Debug` shows the kind only.
+/// What a message says. `Debug` shows the kind only. Wiped on drop where this crate holds it; whoever takes one by value can
+/// wipe it with `zeroize`.
 ///
 /// | kind | bytes of part 1 |
 /// |---|---|
@@ -170,6 +171,22 @@ impl Content {
         };
         reader.finish()?;
         Some(content)
+    }
+}
+
+impl Zeroize for Content {
+    /// Wipes texts and bodies.
+    fn zeroize(&mut self) {
+        match self {
+            Self::Text(text) | Self::Edit { text, .. } | Self::Reaction { reaction: text, .. } => {
+                text.zeroize()
+            }
+            Self::Deletion { .. } => {}
+            Self::Application { kind, body } => {
+                kind.zeroize();
+                body.zeroize();
+            }
+        }
     }
 }
 

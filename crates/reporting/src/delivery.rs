@@ -16,6 +16,7 @@ use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
 use crate::seal::SentMessage;
+use crate::secret::Secret;
 use crate::stamp::{Claim, MAX_CONTEXT_LEN, Stamp, StampContext};
 use crate::wire::{self, DecodeError};
 
@@ -30,28 +31,26 @@ pub const MAX_RECEIPT_LEN: usize = 3 * 34 + MAX_CONTEXT_LEN + 64;
 /// It authenticates the relay to the device (deliveries, receipts) and the device to the provider's
 /// intake (reports), under different labels.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct DeliveryKey([u8; 32]);
+pub struct DeliveryKey(Secret);
 
 impl DeliveryKey {
     /// Draws a key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut key = Self([0; 32]);
-        rng.fill_bytes(&mut key.0);
-        key
+        Self(Secret::random(rng))
     }
 
     /// The key with these 32 bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self(Secret::from_bytes(&Zeroizing::new(bytes)))
     }
 
     /// The 32 bytes, for the device's registration and for storage.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.0)
+        Zeroizing::new(*self.as_bytes())
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+        self.0.as_bytes()
     }
 }
 
@@ -111,7 +110,7 @@ impl Delivery {
             return Err(DeliveryError::OtherMessage);
         }
         let mac = mac::hmac(
-            &key.0,
+            key.as_bytes(),
             &mac_fields(
                 labels::DELIVERY,
                 claim,
@@ -160,7 +159,7 @@ impl Delivery {
         let context = self.claim.context.encode();
         // CHK-64: the delivery MAC covers this tag, this context, this stamp and this ciphertext.
         if !mac::verify(
-            &key.0,
+            key.as_bytes(),
             &mac_fields(labels::DELIVERY, &self.claim, &context, &self.ciphertext),
             &self.mac,
         ) {
@@ -278,7 +277,7 @@ impl Receipt {
     /// The relay's step, for the device that sent the message. The claim is as for [`Delivery::new`].
     pub fn new(claim: &Claim, key: &DeliveryKey) -> Self {
         let mac = mac::hmac(
-            &key.0,
+            key.as_bytes(),
             &mac_fields(labels::RECEIPT, claim, &claim.context.encode(), &[]),
         );
         Self {
@@ -300,7 +299,7 @@ impl Receipt {
         let context = self.claim.context.encode();
         // CHK-66: the receipt MAC covers this tag, this context and this stamp.
         if !mac::verify(
-            &key.0,
+            key.as_bytes(),
             &mac_fields(labels::RECEIPT, &self.claim, &context, &[]),
             &self.mac,
         ) {

@@ -95,13 +95,15 @@ impl Commitment {
     pub(crate) fn new(key: &FrankingKey, parts: &Parts<'_>) -> Self {
         let prk = mac::keyed(&key.0);
         let root_key = mac::expand(prk.clone(), &[labels::FRANKING_ROOT_KEY]);
-        let parts = (0..=u8::MAX).zip(parts.iter()).map(|(index, part)| {
+        // Room for all of them at once: a vector that grows leaves keys in the memory it gives back.
+        let mut committed = Vec::with_capacity(parts.len());
+        for (index, part) in (0..=u8::MAX).zip(parts.iter()) {
             let part_key = mac::expand(prk.clone(), &[labels::FRANKING_PART_KEY, &[index]]);
             let commitment = commit_part(&part_key, index, part);
-            (part_key, commitment)
-        });
+            committed.push((part_key, commitment));
+        }
         Self {
-            parts: parts.collect(),
+            parts: committed,
             root_key,
         }
     }

@@ -14,6 +14,7 @@ use crate::labels;
 use crate::mac;
 use crate::rejection::Rejection;
 use crate::report::{MAX_REPORT_LEN, MAX_REPORTED, Report, is_participant};
+use crate::secret::Secret;
 use crate::stamp::Claim;
 use crate::stamp_keys::StampKeys;
 use crate::wire::{self, DecodeError, VERSION};
@@ -200,7 +201,7 @@ impl AcceptedReport {
             .fold(0u32, |bits, bit| (bits << 1) | u32::from(*bit));
         out.extend_from_slice(&repeated.to_be_bytes());
         put_long(&mut out, &report);
-        let mac = mac::hmac(&key.0, &[labels::ACCEPTANCE, &out]);
+        let mac = mac::hmac(key.0.as_bytes(), &[labels::ACCEPTANCE, &out]);
         out.extend_from_slice(&mac);
         out
     }
@@ -215,7 +216,7 @@ impl AcceptedReport {
             .split_last_chunk::<32>()
             .ok_or(DecodeError::Malformed)?;
         // CHK-81: the intake accepted exactly these bytes.
-        if !mac::verify(&key.0, &[labels::ACCEPTANCE, accepted], mac) {
+        if !mac::verify(key.0.as_bytes(), &[labels::ACCEPTANCE, accepted], mac) {
             return Err(DecodeError::Malformed);
         }
         let mut reader = Reader::new(accepted);
@@ -251,24 +252,22 @@ impl fmt::Debug for AcceptedReport {
 ///
 /// A MAC and not a signature, so that a leaked queue proves nothing to outsiders.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct AcceptanceKey([u8; 32]);
+pub struct AcceptanceKey(Secret);
 
 impl AcceptanceKey {
     /// Draws a key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut key = Self([0; 32]);
-        rng.fill_bytes(&mut key.0);
-        key
+        Self(Secret::random(rng))
     }
 
     /// The key with these 32 bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self(Secret::from_bytes(&Zeroizing::new(bytes)))
     }
 
     /// The 32 bytes, for storage.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.0)
+        Zeroizing::new(*self.0.as_bytes())
     }
 }
 

@@ -73,6 +73,7 @@ mod rejection;
 mod report;
 mod review;
 mod seal;
+mod secret;
 mod stamp;
 mod stamp_keys;
 mod transcript;

@@ -123,7 +123,8 @@ impl fmt::Debug for ModerationPublicKey {
 
 /// A moderation key with its secret half. Held where reports are reviewed, and nowhere else.
 pub struct ModerationKeyPair {
-    secret: <XWing as Kem>::PrivateKey,
+    /// Boxed, as all secrets are: see [`Secret`](crate::secret::Secret).
+    secret: Box<<XWing as Kem>::PrivateKey>,
     public: ModerationPublicKey,
 }
 
@@ -134,7 +135,7 @@ impl ModerationKeyPair {
         rng.fill_bytes(&mut *seed);
         let (secret, public) = XWing::derive_keypair(&*seed);
         Self {
-            secret,
+            secret: Box::new(secret),
             public: ModerationPublicKey::new(public),
         }
     }
@@ -163,7 +164,10 @@ impl ModerationKeyPair {
         let secret: <XWing as Kem>::PrivateKey =
             Deserializable::from_bytes(body).map_err(|_| DecodeError::Malformed)?;
         let public = ModerationPublicKey::new(XWing::sk_to_pk(&secret));
-        Ok(Self { secret, public })
+        Ok(Self {
+            secret: Box::new(secret),
+            public,
+        })
     }
 
     /// HPKE `OpenBase`.

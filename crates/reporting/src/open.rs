@@ -119,7 +119,7 @@ pub(crate) fn check(
 
 /// A received message, shown because it can be reported.
 pub struct OpenedMessage {
-    content: Content,
+    content: Zeroizing<Content>,
     attachments: Vec<Attachment>,
     evidence: Evidence,
 }
@@ -169,15 +169,16 @@ impl OpenedMessage {
     }
 
     /// Content, attachments and evidence, without copying them.
-    pub fn into_parts(self) -> (Content, Vec<Attachment>, Evidence) {
-        (self.content, self.attachments, self.evidence)
+    pub fn into_parts(mut self) -> (Content, Vec<Attachment>, Evidence) {
+        let content = core::mem::replace(&mut *self.content, Content::Text(String::new()));
+        (content, self.attachments, self.evidence)
     }
 }
 
 impl fmt::Debug for OpenedMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenedMessage")
-            .field("content", &self.content)
+            .field("content", &*self.content)
             .finish_non_exhaustive()
     }
 }

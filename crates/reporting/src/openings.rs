@@ -138,9 +138,10 @@ impl<'a> Openings<'a> {
         if note.len() > MAX_NOTE_LEN || count > MAX_REPORTED {
             return None;
         }
-        let messages = (0..count)
-            .map(|_| Opening::read(&mut reader))
-            .collect::<Option<_>>()?;
+        let mut messages = Vec::with_capacity(count);
+        for _ in 0..count {
+            messages.push(Opening::read(&mut reader)?);
+        }
         reader.finish()?;
         Some(Self {
             reason,
@@ -162,18 +163,17 @@ impl<'a> Opening<'a> {
         if set.0 & !PartSet::all(count).0 != 0 {
             return None;
         }
-        let shown = (0..count).map(|index| {
-            if set.contains(index) {
+        // Room for all of them at once: a vector that grows leaves keys in the memory it gives back.
+        let mut shown = Vec::with_capacity(count);
+        for index in 0..count {
+            shown.push(if set.contains(index) {
                 let key = Zeroizing::new(reader.array()?);
-                Some(Some(ShownPart {
-                    key,
-                    bytes: reader.long()?,
-                }))
+                let bytes = reader.long()?;
+                Some(ShownPart { key, bytes })
             } else {
-                Some(None)
-            }
-        });
-        let shown = shown.collect::<Option<_>>()?;
+                None
+            });
+        }
         Some(Self {
             root_key,
             commitments,

@@ -115,7 +115,7 @@ fn read_tag(reader: &mut Reader<'_>, present: bool) -> Option<Option<FrankingTag
 #[derive(Clone)]
 pub struct Payload {
     header: PayloadHeader,
-    content: Content,
+    content: Zeroizing<Content>,
     attachments: Vec<Attachment>,
     encoded: Zeroizing<Vec<u8>>,
 }
@@ -147,6 +147,7 @@ impl Payload {
         content: Content,
         attachments: Vec<Attachment>,
     ) -> Result<Self, PayloadError> {
+        let content = Zeroizing::new(content);
         if attachments.len() > MAX_PARTS - 2 {
             return Err(PayloadError::TooManyAttachments);
         }
@@ -171,7 +172,7 @@ impl Payload {
         let mut parts = parts.iter();
         Some(ParsedPayload {
             header: PayloadHeader::decode(parts.next()?)?,
-            content: Content::decode(parts.next()?)?,
+            content: Zeroizing::new(Content::decode(parts.next()?)?),
             attachments: parts.map(Attachment::decode).collect::<Option<_>>()?,
         })
     }
@@ -208,7 +209,7 @@ impl fmt::Debug for Payload {
 #[derive(Clone)]
 pub(crate) struct ParsedPayload {
     pub(crate) header: PayloadHeader,
-    pub(crate) content: Content,
+    pub(crate) content: Zeroizing<Content>,
     pub(crate) attachments: Vec<Attachment>,
 }
 

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use zeroize::Zeroizing;
+
 use crate::account::{Audience, Sender, Timestamp};
 use crate::evidence::Evidence;
 use crate::franking::FrankingTag;
@@ -16,7 +18,7 @@ use crate::report::ReportDraft;
 pub struct Preview {
     reporter: Sender,
     reason: Reason,
-    note: String,
+    note: Zeroizing<String>,
     messages: Vec<PreviewMessage>,
 }
 
@@ -25,7 +27,7 @@ impl Preview {
         Self {
             reporter: draft.reporter.clone(),
             reason: draft.reason,
-            note: draft.note.to_string(),
+            note: draft.note.clone(),
             messages: draft
                 .messages
                 .iter()

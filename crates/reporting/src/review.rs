@@ -129,7 +129,7 @@ pub struct VerifiedMessage {
     claim: Claim,
     repeated: bool,
     pub(crate) header: PayloadHeader,
-    content: Option<Content>,
+    content: Option<Zeroizing<Content>>,
     attachments: Vec<(usize, Attachment)>,
     parts: Vec<VerifiedPart>,
     pub(crate) place: Place,
@@ -181,7 +181,7 @@ impl VerifiedMessage {
             // CHK-90: a shown part is what its place demands.
             match place {
                 0 => header = Some(PayloadHeader::decode(part).ok_or(malformed)?),
-                1 => content = Some(Content::decode(part).ok_or(malformed)?),
+                1 => content = Some(Zeroizing::new(Content::decode(part).ok_or(malformed)?)),
                 _ => attachments.push((place, Attachment::decode(part).ok_or(malformed)?)),
             }
             parts.push(VerifiedPart::Shown(Zeroizing::new(part.to_vec())));
@@ -246,7 +246,7 @@ impl VerifiedMessage {
 
     /// What it says, if the reporter showed it.
     pub fn content(&self) -> Option<&Content> {
-        self.content.as_ref()
+        self.content.as_deref()
     }
 
     /// The attachments shown, with the number of their part.

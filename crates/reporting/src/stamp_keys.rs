@@ -10,6 +10,7 @@ use crate::codec::{Reader, len8, put_short};
 use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
+use crate::secret::Secret;
 use crate::stamp::{Claim, MAX_CONTEXT_LEN, Stamp, StampContext, epoch_of};
 use crate::wire::{self, DecodeError, VERSION};
 
@@ -57,15 +58,16 @@ pub struct StampKeys {
 }
 
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-struct Root([u8; 32]);
+struct Root(Secret);
 
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-struct EpochKey([u8; 32]);
+struct EpochKey(Secret);
 
 impl Root {
     fn next(&self, epoch: u32) -> Self {
         let info: [&[u8]; 2] = [labels::STAMP_NEXT_ROOT, &epoch.to_be_bytes()];
-        Self(*mac::expand(mac::keyed(&self.0), &info))
+        let root = mac::expand(mac::keyed(self.0.as_bytes()), &info);
+        Self(Secret::from_bytes(&root))
     }
 
     fn epoch_key(&self, epoch: u32, region: &str) -> EpochKey {
@@ -76,7 +78,8 @@ impl Root {
             &[len8(region)],
             region,
         ];
-        EpochKey(*mac::expand(mac::keyed(&self.0), &info))
+        let key = mac::expand(mac::keyed(self.0.as_bytes()), &info);
+        EpochKey(Secret::from_bytes(&key))
     }
 }
 
@@ -110,9 +113,9 @@ impl StampKeys {
         Ok(Self {
             region: region.to_owned(),
             oldest_epoch: first_epoch,
-            root: Root(*root),
+            root: Root(Secret::from_bytes(root)),
             epoch_keys: Vec::new(),
-            next_root: Root(*root),
+            next_root: Root(Secret::from_bytes(root)),
         })
     }
 
@@ -134,18 +137,15 @@ impl StampKeys {
         if self.epoch_keys.len() >= wanted {
             return Ok(());
         }
-        // A vector that grows in place would leave copies of keys in the memory it gives back.
-        let mut epoch_keys = Vec::with_capacity(wanted);
-        epoch_keys.extend_from_slice(&self.epoch_keys);
-        while epoch_keys.len() < wanted {
-            let index = u32::try_from(epoch_keys.len()).unwrap_or(u32::MAX);
+        while self.epoch_keys.len() < wanted {
+            let index = u32::try_from(self.epoch_keys.len()).unwrap_or(u32::MAX);
             let Some(epoch) = self.oldest_epoch.checked_add(index) else {
                 break;
             };
-            epoch_keys.push(self.next_root.epoch_key(epoch, &self.region));
+            let key = self.next_root.epoch_key(epoch, &self.region);
+            self.epoch_keys.push(key);
             self.next_root = self.next_root.next(epoch);
         }
-        self.epoch_keys = epoch_keys;
         Ok(())
     }
 
@@ -170,7 +170,10 @@ impl StampKeys {
             epoch,
         };
         let key = self.epochs().key(epoch);
-        let stamp = mac::hmac(&key.0, &[labels::STAMP, tag.as_bytes(), &context.encode()]);
+        let stamp = mac::hmac(
+            key.0.as_bytes(),
+            &[labels::STAMP, tag.as_bytes(), &context.encode()],
+        );
         Ok(Claim {
             tag: *tag,
             context,
@@ -211,8 +214,7 @@ impl StampKeys {
             self.root = self.root.next(passed);
         }
         let gone = usize::try_from(steps).unwrap_or(usize::MAX);
-        // Not `drain`, which would leave the last keys behind in the vector's spare room.
-        self.epoch_keys = self.epoch_keys.iter().skip(gone).cloned().collect();
+        self.epoch_keys.drain(..gone.min(self.epoch_keys.len()));
         self.oldest_epoch = self.oldest_epoch.saturating_add(steps);
         if self.epoch_keys.is_empty() {
             self.next_root = self.root.clone();
@@ -225,7 +227,7 @@ impl StampKeys {
         let mut out = Zeroizing::new(Vec::with_capacity(self.region.len().saturating_add(38)));
         out.push(VERSION);
         out.extend_from_slice(&self.oldest_epoch.to_be_bytes());
-        out.extend_from_slice(&self.root.0);
+        out.extend_from_slice(self.root.0.as_bytes());
         put_short(&mut out, self.region.as_bytes());
         out
     }
@@ -283,7 +285,7 @@ impl Epochs<'_> {
         let key = self.key(context.epoch);
         // CHK-71: the stamp is the MAC over this tag and this context.
         let fields: [&[u8]; 3] = [labels::STAMP, claim.tag.as_bytes(), &context.encode()];
-        if !mac::verify(&key.0, &fields, claim.stamp.as_bytes()) {
+        if !mac::verify(key.0.as_bytes(), &fields, claim.stamp.as_bytes()) {
             return Err(StampError::NotOurs);
         }
         Ok(())
@@ -356,7 +358,8 @@ impl StampKeys {
     /// Root and key of an epoch, for the vectors.
     pub(crate) fn root_and_key(&self, epoch: u32) -> ([u8; 32], [u8; 32]) {
         let root = (self.oldest_epoch..epoch).fold(self.root.clone(), |root, e| root.next(e));
-        (root.0, root.epoch_key(epoch, &self.region).0)
+        let key = root.epoch_key(epoch, &self.region);
+        (*root.0.as_bytes(), *key.0.as_bytes())
     }
 }
 

@@ -3,6 +3,7 @@
 //! These bytes never travel: they are this crate's own, sealed by the store. The first byte is the version
 //! of the record, the rest is protobuf.
 
+use prost::bytes::{Buf, Bytes};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The version byte of every record.
@@ -151,8 +152,31 @@ pub(crate) fn encode(record: &impl prost::Message) -> Zeroizing<Vec<u8>> {
 /// Reads a record this crate wrote; `None` if the bytes are of another version or damaged.
 pub(crate) fn decode<R: prost::Message + Default>(bytes: &[u8]) -> Option<R> {
     match bytes.split_first() {
-        Some((&RECORD_VERSION, record)) => R::decode(record).ok(),
+        Some((&RECORD_VERSION, record)) => R::decode(Wiped(record)).ok(),
         _ => None,
+    }
+}
+
+/// A record to be read. prost takes each field in a buffer of its own before it copies it to where it belongs; this one wipes it.
+struct Wiped<'a>(&'a [u8]);
+
+impl Buf for Wiped<'_> {
+    fn remaining(&self) -> usize {
+        self.0.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.0
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.0.advance(count);
+    }
+
+    fn copy_to_bytes(&mut self, len: usize) -> Bytes {
+        let field = Zeroizing::new(self.0.get(..len).unwrap_or_default().to_vec());
+        self.0.advance(len);
+        Bytes::from_owner(field)
     }
 }
 

@@ -8,9 +8,11 @@
     reason = "tests"
 )]
 
+mod client;
 mod control;
 mod conversation;
 mod identity;
+mod reporting;
 
 use waxseal_core::{IdentityKeyPair, PreKeys, Sessions};
 use waxseal_leaks::arena::Arena;

@@ -1,0 +1,48 @@
+//! Secret bytes that stay where they were made until they are wiped.
+
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// 32 secret bytes on the heap, wiped on drop.
+///
+/// Moving one (into a map, out of a vector or a box) moves a pointer. Bytes that are moved themselves stay behind in the place they
+/// left, and nothing wipes them there.
+pub(crate) struct Secret(Box<[u8; 32]>);
+
+impl Secret {
+    pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
+        let mut secret = Self(Box::new([0; 32]));
+        secret.0.copy_from_slice(bytes);
+        secret
+    }
+
+    pub(crate) fn random(rng: &mut impl CryptoRng) -> Self {
+        let mut secret = Self(Box::new([0; 32]));
+        rng.fill_bytes(secret.0.as_mut_slice());
+        secret
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl Clone for Secret {
+    fn clone(&self) -> Self {
+        Self::from_bytes(&self.0)
+    }
+}
+
+impl Zeroize for Secret {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Secret {}
