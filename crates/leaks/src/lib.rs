@@ -7,3 +7,4 @@
 pub mod arena;
 pub mod layout;
 pub mod secrets;
+pub mod taint;

@@ -1,0 +1,70 @@
+//! Requests to valgrind's memcheck, which follows undefined bytes through every computation and reports each branch and each address
+//! that depends on one. Secrets are marked undefined; so what it reports is what their values can change in time.
+//!
+//! A request is a sequence of instructions that does nothing outside valgrind. (Valgrind manual, “The Client Request mechanism”;
+//! “Memcheck: Client Requests”)
+
+/// `VG_USERREQ_TOOL_BASE('M', 'C')`
+const MEMCHECK: usize = 0x4d43_0000;
+const MAKE_MEM_UNDEFINED: usize = MEMCHECK + 1;
+const MAKE_MEM_DEFINED: usize = MEMCHECK + 2;
+const RUNNING_ON_VALGRIND: usize = 0x1001;
+
+/// Whether requests can be made on this machine's kind of processor.
+pub const SUPPORTED: bool = cfg!(all(target_arch = "x86_64", target_os = "linux"));
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn request(request: usize, address: usize, len: usize) -> usize {
+    let arguments = [request, address, len, 0, 0, 0];
+    let mut answer: usize = 0;
+    // SAFETY: rotations by 128 bits altogether and an exchange of a register with itself change nothing but flags. Valgrind reads
+    // `arguments`, which lives until the end of this function, and marks bytes without changing them.
+    #[expect(unsafe_code, reason = "the requests are instructions")]
+    unsafe {
+        core::arch::asm!(
+            "rol rdi, 3",
+            "rol rdi, 13",
+            "rol rdi, 61",
+            "rol rdi, 51",
+            "xchg rbx, rbx",
+            in("rax") arguments.as_ptr(),
+            inout("rdx") answer,
+            options(nostack),
+        );
+    }
+    answer
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+fn request(_: usize, _: usize, _: usize) -> usize {
+    0
+}
+
+/// Whether this process runs under valgrind.
+pub fn is_watched() -> bool {
+    request(RUNNING_ON_VALGRIND, 0, 0) != 0
+}
+
+/// From now on these bytes are a secret.
+pub fn secret(bytes: &mut [u8]) {
+    // Exposed, so that the compiler takes the bytes from memory afterwards and not from what it knew of them.
+    let address = bytes.as_mut_ptr().expose_provenance();
+    request(MAKE_MEM_UNDEFINED, address, bytes.len());
+}
+
+/// From now on these bytes are public: they go on the wire, or everybody may know them.
+pub fn public(bytes: &[u8]) {
+    request(
+        MAKE_MEM_DEFINED,
+        bytes.as_ptr().expose_provenance(),
+        bytes.len(),
+    );
+}
+
+/// Whether something was accepted is public.
+pub fn answer(accepted: bool) -> bool {
+    let mut answer = [u8::from(accepted)];
+    let address = answer.as_mut_ptr().expose_provenance();
+    request(MAKE_MEM_DEFINED, address, answer.len());
+    answer != [0]
+}
