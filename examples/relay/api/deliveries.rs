@@ -29,7 +29,8 @@ pub enum Event {
         /// An encoded `Delivery`, for `Client::receive`.
         delivery: Vec<u8>,
     },
-    /// Everything that was queued for this device has been delivered on this connection, acknowledged or not.
+    /// Everything that was queued for this device has been delivered on this connection, acknowledged or not. Said again
+    /// after each later message.
     CaughtUp,
 }
 
@@ -47,7 +48,7 @@ impl std::fmt::Debug for Event {
 /// A device's connection for deliveries.
 ///
 /// ```text
-/// relay  -> binary: id be64 || delivery      at most a window of unacknowledged ones
+/// relay  -> binary: id be64 || delivery      at most 64 of them unacknowledged
 /// client -> binary: id be64                  acknowledges it: the relay forgets it
 /// client -> binary: id be64 || 00            keeps it: it leaves the window, and comes again at the next connection
 /// relay  -> text: {"queued":0}               nothing is queued that was not delivered on this connection

@@ -26,6 +26,7 @@ const PING: Duration = Duration::from_secs(20);
 
 /// Longest time in which a device takes one frame.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Frames other than acknowledgements that a device may send between two pings.
 const MAX_OTHER_FRAMES: u32 = 20;
@@ -76,6 +77,7 @@ pub async fn connect(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
     let upgrade = upgrade.map_err(|_| ErrorCode::Malformed)?;
+    relay.limits.connection(&device.account.me.account)?;
     let room = relay.sockets.clone().try_acquire_owned();
     let room = room.map_err(|_| Refusal::retry_after(ErrorCode::Busy, 5))?;
     let upgrade = upgrade
@@ -103,7 +105,7 @@ pub async fn connect(
         if let Some((code, reason)) = why.close_frame() {
             let reason = reason.into();
             let close = Message::Close(Some(CloseFrame { code, reason }));
-            let _ = timeout(SEND_TIMEOUT, socket.send(close)).await;
+            let _ = timeout(GOODBYE_TIMEOUT, socket.send(close)).await;
         }
         drop(room);
     }))
@@ -190,10 +192,13 @@ impl Connection<'_> {
                 }
                 _ = pings.tick() => {
                     other_frames = 0;
-                    if heard_at.elapsed() > IDLE || self.send(Message::Ping(Vec::new().into())).await.is_err() {
+                    if heard_at.elapsed() > IDLE {
                         return End::Gone;
                     }
-                    continue;
+                    match self.send(Message::Ping(Vec::new().into())).await {
+                        Ok(()) => continue,
+                        Err(end) => return end,
+                    }
                 }
             };
             heard_at = Instant::now();
@@ -223,20 +228,19 @@ impl Connection<'_> {
     async fn send_queued(&mut self) -> Result<bool, End> {
         let room = WINDOW.saturating_sub(self.in_window.len());
         let (database, account) = (&self.relay.database, self.account.id);
-        let queued = messages::queued_after(database, account, self.sent_up_to, room)
+        let (queued, all) = messages::queued_after(database, account, self.sent_up_to, room)
             .await
             .map_err(|_| End::Failed)?;
-        if queued.is_empty() {
-            self.send(Message::Text(r#"{"queued":0}"#.into())).await?;
-            return Ok(true);
-        }
         for (id, delivery) in queued {
             let frame = [&id.to_be_bytes(), delivery.as_slice()].concat();
             self.send(Message::Binary(frame.into())).await?;
             self.sent_up_to = id;
             self.in_window.insert(id);
         }
-        Ok(false)
+        if all {
+            self.send(Message::Text(r#"{"queued":0}"#.into())).await?;
+        }
+        Ok(all)
     }
 
     /// Takes `id`, an acknowledgement, or `id || 00`, its putting off; `None` for anything else.
@@ -261,10 +265,14 @@ impl Connection<'_> {
             .map_err(|_| End::Failed)
     }
 
+    /// A device that reads nothing does not hold its place against its own next connection.
     async fn send(&mut self, message: Message) -> Result<(), End> {
-        match timeout(SEND_TIMEOUT, self.socket.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(End::Gone),
+        tokio::select! {
+            () = self.connected.taken_over.notified() => Err(End::TakenOver),
+            sent = timeout(SEND_TIMEOUT, self.socket.send(message)) => match sent {
+                Ok(Ok(())) => Ok(()),
+                _ => Err(End::Gone),
+            }
         }
     }
 }

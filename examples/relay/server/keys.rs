@@ -19,6 +19,8 @@ pub const VERIFY_DAYS: u32 = 30;
 /// What stamps are made for.
 pub const REGION: &str = "example";
 const FILE: &str = "root.key";
+/// What the keys are for; made after them.
+pub const DATABASE: &str = "relay.sqlite";
 const VERSION: u8 = 1;
 
 /// Five keys, and an export of [`StampKeys`] of at most 102 bytes.
@@ -54,6 +56,9 @@ impl Keys {
                     .ok_or_else(|| format!("{} is not a root key file", path.display()))?
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if dir.join(DATABASE).exists() {
+                    return Err(format!("{} is gone: bring it back", path.display()).into());
+                }
                 let keys = Self::generate(dir, now)?;
                 keys.write(&keys.stamp())?;
                 keys

@@ -43,6 +43,9 @@ pub const MAX_REPORTS_BYTES: i64 = 16 << 30;
 /// A body costs one request more for each so many bytes.
 const BYTES_A_REQUEST: usize = 16 << 10;
 
+/// A WebSocket costs so many requests more: there are fewer of them.
+const REQUESTS_A_CONNECTION: f64 = 4.0;
+
 /// What clients may ask for, over time.
 pub struct Limits {
     /// Requests of an account; large bodies count as several.
@@ -73,6 +76,11 @@ impl Limits {
     pub fn account(&self, account: &AccountId, body_len: usize) -> Result<(), Refusal> {
         let cost = 1.0 + (body_len / BYTES_A_REQUEST) as f64;
         self.accounts.take(account, cost, Instant::now())
+    }
+
+    pub fn connection(&self, account: &AccountId) -> Result<(), Refusal> {
+        let now = Instant::now();
+        self.accounts.take(account, REQUESTS_A_CONNECTION, now)
     }
 
     pub fn peer(&self, peer: IpAddr) -> Result<(), Refusal> {

@@ -94,13 +94,13 @@ fn check_room(db: &Connection, from: i64, to: i64, len: usize) -> Result<(), Ref
     Ok(())
 }
 
-/// The next deliveries of an account after `after`: so many, and some 256 KiB.
+/// The next deliveries of an account after `after`: so many, and some 256 KiB; and whether these are all.
 pub async fn queued_after(
     database: &Database,
     recipient: i64,
     after: i64,
     most: usize,
-) -> Result<Vec<(i64, Vec<u8>)>, Refusal> {
+) -> Result<(Vec<(i64, Vec<u8>)>, bool), Refusal> {
     const MOST_BYTES: usize = 256 << 10;
     database
         .run(move |db| {
@@ -109,14 +109,15 @@ pub async fn queued_after(
             )?;
             let mut rows = next.query(params![recipient, after, most])?;
             let (mut deliveries, mut bytes) = (Vec::new(), 0);
-            while bytes < MOST_BYTES
-                && let Some(row) = rows.next()?
-            {
+            while let Some(row) = rows.next()? {
                 let delivery: Vec<u8> = row.get(1)?;
                 bytes += delivery.len();
                 deliveries.push((row.get(0)?, delivery));
+                if deliveries.len() == most || bytes >= MOST_BYTES {
+                    return Ok((deliveries, false));
+                }
             }
-            Ok(deliveries)
+            Ok((deliveries, true))
         })
         .await
 }

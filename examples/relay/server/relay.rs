@@ -17,7 +17,7 @@ use waxseal_reporting::{AccountId, DeliveryKey, ModerationPublicKey, Sender, Tim
 use crate::database::Database;
 use crate::deliveries::{self, Live};
 use crate::errors::Refusal;
-use crate::keys::{Keys, REGION};
+use crate::keys::{DATABASE, Keys, REGION};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
 use crate::tokens::Tokens;
@@ -61,7 +61,7 @@ impl Relay {
         working: mpsc::Sender<()>,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let keys = Keys::open(dir, now())?;
-        let database = Database::open(&dir.join("relay.sqlite"))?;
+        let database = Database::open(&dir.join(DATABASE))?;
         let moderation_key = reviewer.moderation_key()?;
         let relay = Self {
             card: RelayCard::sign(REGION, &keys.relay, keys.sealing.public(), &moderation_key),

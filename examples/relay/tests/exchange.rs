@@ -225,13 +225,32 @@ fn a_device_that_is_slow_to_acknowledge_gets_no_more_than_a_window() {
         deliveries.keep(*id).unwrap();
     }
     let mut more = 0;
-    while let Some(Event::Delivery { .. }) = deliveries.next(SOON).unwrap() {
+    while let Event::Delivery { .. } = deliveries.next(SOON).unwrap().expect("the end") {
         more += 1;
     }
     assert_eq!(more, 4, "the rest, and then that there is no more");
     deliveries.acknowledge(ids[32]).unwrap();
     deliveries.close();
     assert_eq!(bob.receive().len(), 100 - 33);
+}
+
+#[test]
+fn a_device_that_acknowledges_last_of_all_hears_that_there_is_no_more() {
+    let world = World::new();
+    let (mut alice, bob) = (world.device("alice"), world.device("bob"));
+    for n in 0..50 {
+        alice.send(&bob.me, &format!("{n}")).unwrap();
+    }
+    let (mut deliveries, mut ids) = (bob.connect(), Vec::new());
+    while let Event::Delivery { id, .. } = deliveries.next(SOON).unwrap().expect("the end") {
+        ids.push(id);
+    }
+    assert_eq!(ids.len(), 50);
+    for id in ids {
+        deliveries.acknowledge(id).unwrap();
+    }
+    deliveries.close();
+    assert!(bob.receive().is_empty());
 }
 
 #[test]

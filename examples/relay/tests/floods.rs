@@ -63,7 +63,7 @@ fn websocket_floods_and_acknowledgements_of_others_end_the_connection_only() {
                 assert!(began.elapsed() < SOON, "{what}");
             }
         }
-        // Many connections of one account are one.
+        // Many connections of one account are one, whether they read or not.
         let mut sockets: Vec<_> = (0..50).map(|_| connect(&world, &mallory)).collect();
         for socket in &mut sockets[..49] {
             while socket.read().is_ok() {}

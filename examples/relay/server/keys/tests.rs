@@ -49,6 +49,14 @@ fn a_damaged_root_key_file_is_not_replaced() {
 }
 
 #[test]
+fn a_lost_root_key_file_is_not_made_anew_beside_the_database_it_belongs_to() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(DATABASE), "").unwrap();
+    assert!(Keys::open(dir.path(), NOW).is_err());
+    assert!(!dir.path().join(FILE).exists());
+}
+
+#[test]
 fn a_destroyed_epoch_is_gone_from_memory_and_from_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let keys = Keys::open(dir.path(), NOW).unwrap();
