@@ -20,8 +20,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub const PAUSE: Duration = Duration::from_millis(500);
 /// A delivery that did not open is let go after so many days…
 const KEEP_DAYS: u64 = 7;
-/// … or when so many others are kept: a peer can make messages that never open, and the relay goes no further than 64
-/// deliveries beyond what was acknowledged.
+/// … or when so many others are kept: a peer can make messages that never open.
 const MAX_KEPT: usize = 32;
 /// A delivery that looks altered is let go when it came so often.
 const MAX_TIMES: u32 = 5;

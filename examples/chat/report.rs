@@ -119,10 +119,17 @@ pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool)
         .client
         .report(draft, &card.moderation_key()?, &mut rand::rng())?;
     match chat.hand_in(&outgoing) {
-        Ok(taken) if taken.duplicate => {
-            println!("reported before, as {}: it counts once", taken.report_id)
+        Ok(ReportTaken {
+            report_id,
+            duplicate,
+        }) => {
+            let id = printable(&report_id);
+            if duplicate {
+                println!("reported before, as {id}: it counts once");
+            } else {
+                println!("reported as {id}");
+            }
         }
-        Ok(taken) => println!("reported as {}", taken.report_id),
         Err(failure) if failure.code == TRY_LATER => {
             let message = format!(
                 "the report waits and goes out with the next command: {}",

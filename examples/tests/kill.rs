@@ -15,6 +15,8 @@
     reason = "tests"
 )]
 
+#[path = "kill/counts.rs"]
+mod counts;
 mod world;
 
 use std::collections::{BTreeSet, HashMap};
@@ -23,6 +25,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use counts::Counts;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -52,25 +55,6 @@ struct Planned {
     from: usize,
     to: usize,
     text: String,
-}
-
-/// What happened.
-#[derive(Default, Debug)]
-struct Counts {
-    messages: usize,
-    relay_kills: usize,
-    client_kills: usize,
-    /// Messages that were not in the store when its process was killed: written again.
-    written_again: usize,
-    /// Envelopes that were in the store and not confirmed: the client sent them again.
-    sent_again: usize,
-    /// Deliveries that came again and were not shown again.
-    duplicates_ignored: usize,
-    /// Lines printed, but not noted as shown, when their process was killed: printed again, with the same id.
-    lines_repeated: usize,
-    reports: usize,
-    /// Runs of `report` for a message that was reported already.
-    reports_again: usize,
 }
 
 struct Exchange {
