@@ -135,7 +135,8 @@ fn fill(from: &Device, to: &Device, ciphertext: &[u8]) {
         match from.client.send(from.session(), &to.me.account, &envelope) {
             Ok(_) => {}
             Err(error) if error.code() == Some(ErrorCode::QueueFull) => return,
-            Err(error) if error.code() == Some(ErrorCode::TooManyRequests) => {
+            // Too many requests; or the same, and the connection closed before the body was sent.
+            Err(error) if error.is_transient() => {
                 std::thread::sleep(Duration::from_millis(100));
             }
             Err(error) => panic!("{error}"),

@@ -35,10 +35,21 @@ pub fn while_others_talk<T>(world: &World, attack: impl FnOnce() -> T) -> T {
                 }
             }
         });
-        let result = attack();
-        over.store(true, Ordering::SeqCst);
+        let result = {
+            let _over = SetAtEnd(&over);
+            attack()
+        };
         (result, talk.join().unwrap())
     });
     assert!(exchanged > 0);
     result
+}
+
+/// Ends the talk whether the attack returns or panics.
+struct SetAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
