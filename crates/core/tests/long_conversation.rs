@@ -9,9 +9,10 @@
     reason = "a test may fail by a panic"
 )]
 
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_chacha::ChaCha20Rng;
-use waxseal_core::{DecryptError, IdentityKeyPair, PreKeyBundle, PreKeys, Sessions};
+use waxseal_core::Sessions;
+use waxseal_world::{Device, rng};
 
 /// A message on its way.
 struct Flight {
@@ -22,9 +23,7 @@ struct Flight {
 }
 
 struct World {
-    identities: [IdentityKeyPair; 2],
-    prekeys: [PreKeys; 2],
-    sessions: [Option<Sessions>; 2],
+    devices: [Device; 2],
     flying: Vec<Flight>,
     sent: u32,
     opened: u32,
@@ -46,19 +45,14 @@ struct Faults {
 impl World {
     /// Both start at once, so that each holds two sessions.
     fn new(seed: u64) -> Self {
-        let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let identities = [0, 1].map(|_| IdentityKeyPair::generate(&mut rng));
-        let prekeys = [0, 1].map(|side: usize| PreKeys::generate(&identities[side], &mut rng));
-        let sessions = [0, 1].map(|side: usize| {
-            let peer = 1 - side;
-            let base = prekeys[peer].upload(&identities[peer]).unwrap().base;
-            let bundle = PreKeyBundle::decode(&base, None).unwrap();
-            Some(Sessions::initiate(&identities[side], bundle, &mut rng).unwrap())
-        });
+        let mut rng = rng(seed);
+        let mut devices = [0, 1].map(|_| Device::new(0, &mut rng));
+        let bundles = devices.each_mut().map(Device::bundle);
+        for (device, bundle) in devices.iter_mut().rev().zip(bundles) {
+            device.start(bundle, &mut rng);
+        }
         Self {
-            identities,
-            prekeys,
-            sessions,
+            devices,
             flying: Vec::new(),
             sent: 0,
             opened: 0,
@@ -70,16 +64,13 @@ impl World {
     }
 
     fn session(&mut self, side: usize) -> &mut Sessions {
-        self.sessions[side].as_mut().unwrap()
+        self.devices[side].sessions()
     }
 
     fn send(&mut self, from: usize, faults: &Faults) {
         let text = self.sent;
         self.sent += 1;
-        let sessions = self.sessions[from].as_mut().unwrap();
-        let bytes = sessions
-            .encrypt(&text.to_be_bytes(), b"", &mut self.rng)
-            .unwrap();
+        let bytes = self.devices[from].encrypt(&text.to_be_bytes(), &mut self.rng);
         if self.rng.random_range(0..100) < faults.lost {
             self.lost += 1;
             return;
@@ -98,19 +89,10 @@ impl World {
         });
     }
 
-    fn open(&mut self, to: usize, bytes: &[u8]) -> Result<Vec<u8>, DecryptError> {
-        let (identity, prekeys) = (&self.identities[to], &mut self.prekeys[to]);
-        let opened = self.sessions[to]
-            .as_mut()
-            .unwrap()
-            .decrypt(identity, prekeys, bytes, b"");
-        opened.map(|text| text.to_vec())
-    }
-
     /// An altered or repeated message changes nothing.
     fn refuse(&mut self, to: usize, bytes: &[u8]) {
         let before = self.session(to).export();
-        assert!(self.open(to, bytes).is_err());
+        assert!(self.devices[to].decrypt(bytes).is_err());
         assert!(self.session(to).export() == before);
     }
 
@@ -133,8 +115,8 @@ impl World {
                 altered[bit / 8] ^= 1 << (bit % 8);
                 self.refuse(to, &altered);
             }
-            let text = self.open(to, &flight.bytes);
-            assert_eq!(text.unwrap(), flight.text.to_be_bytes());
+            let text = self.devices[to].decrypt(&flight.bytes);
+            assert_eq!(*text.unwrap(), flight.text.to_be_bytes());
             self.opened += 1;
             if self.rng.random_range(0..100) < faults.repeated {
                 self.refuse(to, &flight.bytes);
@@ -143,7 +125,7 @@ impl World {
                 // The device restarts.
                 let export = self.session(to).export();
                 self.largest = self.largest.max(export.len());
-                self.sessions[to] = Some(Sessions::import(&export).unwrap());
+                *self.session(to) = Sessions::import(&export).unwrap();
             }
         }
     }

@@ -7,18 +7,16 @@
     reason = "tests"
 )]
 
-mod world;
-
 use waxseal::reporting::{DeliveryError, accept, review};
 use waxseal::{
     Advice, Client, ConfirmError, Direction, Disclosure, Draft, MemoryStore, OpenAccountError,
     PeerError, Reason, ReceiveError, Received, ReportError, SendError, StartError,
 };
-use world::{NOW, World, account, sender, snapshot, text_of};
+use waxseal_world::{NOW, Provider, account, sender, snapshot, text_of};
 
 #[test]
 fn messages_go_both_ways_and_are_listed_with_their_evidence() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     let first = world.exchange(&mut alice, &mut bob, "hello");
     let second = world.exchange(&mut bob, &mut alice, "hello yourself");
     for client in [&alice, &bob] {
@@ -54,7 +52,7 @@ fn messages_go_both_ways_and_are_listed_with_their_evidence() {
 
 #[test]
 fn an_account_is_created_once_and_opened_afterwards() {
-    let (mut world, alice, bob) = World::of_two();
+    let (mut world, alice, bob) = Provider::of_two();
     let (identity, mut bob) = (*alice.identity(), bob);
     let key = world.key(alice.me());
     let again = Client::create(alice.into_store(), sender("alice"), key, &mut world.rng);
@@ -74,7 +72,7 @@ fn an_account_is_created_once_and_opened_afterwards() {
 
 #[test]
 fn sending_needs_a_session_and_says_how_to_get_one() {
-    let (mut world, mut alice, _) = World::of_two();
+    let (mut world, mut alice, _) = Provider::of_two();
     let before = snapshot(&alice);
     let error = alice
         .send(&account("nobody"), "hello?", NOW, &mut world.rng)
@@ -90,7 +88,7 @@ fn sending_needs_a_session_and_says_how_to_get_one() {
 
 #[test]
 fn content_over_the_limit_is_refused_and_changes_nothing() {
-    let (mut world, mut alice, _) = World::of_two();
+    let (mut world, mut alice, _) = Provider::of_two();
     let before = snapshot(&alice);
     let too_long = "x".repeat(waxseal::reporting::MAX_PAYLOAD_LEN);
     let error = alice
@@ -103,7 +101,7 @@ fn content_over_the_limit_is_refused_and_changes_nothing() {
 
 #[test]
 fn a_delivery_opens_once_however_often_it_arrives() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     let sent = alice
         .send(&account("bob"), "once", NOW, &mut world.rng)
         .unwrap();
@@ -121,7 +119,7 @@ fn a_delivery_opens_once_however_often_it_arrives() {
 
 #[test]
 fn an_altered_or_cut_delivery_is_refused_and_changes_nothing() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "the session is established");
     world.exchange(&mut bob, &mut alice, "on both sides");
     let sent = alice
@@ -149,7 +147,7 @@ fn an_altered_or_cut_delivery_is_refused_and_changes_nothing() {
 
 #[test]
 fn a_delivery_for_somebody_else_is_refused() {
-    let (mut world, mut alice, bob) = World::of_two();
+    let (mut world, mut alice, bob) = Provider::of_two();
     let mut carol = world.register("carol");
     let sent = alice
         .send(&account("bob"), "for bob", NOW, &mut world.rng)
@@ -165,7 +163,7 @@ fn a_delivery_for_somebody_else_is_refused() {
 
 #[test]
 fn a_changed_identity_is_loud_and_works_once_accepted() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "before");
     let old_number = bob.safety_number(&account("alice")).unwrap().digits();
 
@@ -217,7 +215,7 @@ fn a_changed_identity_is_loud_and_works_once_accepted() {
 
 #[test]
 fn both_may_start_at_once_and_nothing_is_lost() {
-    let mut world = World::new();
+    let mut world = Provider::new(7);
     let (mut alice, mut bob) = (world.register("alice"), world.register("bob"));
     world.start(&mut alice, &account("bob"));
     world.start(&mut bob, &account("alice"));
@@ -241,7 +239,7 @@ fn both_may_start_at_once_and_nothing_is_lost() {
 
 #[test]
 fn a_receipt_makes_a_sent_message_reportable_and_only_the_right_one_does() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     let sent = alice
         .send(&account("bob"), "mine", NOW, &mut world.rng)
         .unwrap();
@@ -283,7 +281,7 @@ fn a_receipt_makes_a_sent_message_reportable_and_only_the_right_one_does() {
 
 #[test]
 fn a_report_is_kept_until_confirmed_and_verifies() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     let reply = world.exchange(&mut alice, &mut bob, "first");
     let draft = Draft::from("second")
         .reply_to(reply)
@@ -335,7 +333,7 @@ fn a_report_is_kept_until_confirmed_and_verifies() {
 
 #[test]
 fn rotated_prekeys_still_open_what_was_on_its_way() {
-    let mut world = World::new();
+    let mut world = Provider::new(7);
     let (mut alice, mut bob) = (world.register("alice"), world.register("bob"));
     world.start(&mut alice, &account("bob"));
     let sent = alice
@@ -343,7 +341,7 @@ fn rotated_prekeys_still_open_what_was_on_its_way() {
         .unwrap();
     let upload = bob.rotate_prekeys(&mut world.rng).unwrap();
     assert!(upload.one_time.is_empty());
-    world.publish(&account("bob"), upload);
+    world.publish(&account("bob"), &upload);
     let left = bob.one_time_prekeys_left().unwrap();
     let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
     assert_eq!(text_of(bob.receive(&delivery).unwrap()), "late");
@@ -360,7 +358,7 @@ fn rotated_prekeys_still_open_what_was_on_its_way() {
 
 #[test]
 fn bundles_that_were_taken_and_never_used_do_not_stop_new_ones() {
-    let mut world = World::new();
+    let mut world = Provider::new(7);
     let mut bob = world.register("bob");
     for _ in 0..5 {
         // Somebody took all of them and never wrote.
@@ -373,7 +371,7 @@ fn bundles_that_were_taken_and_never_used_do_not_stop_new_ones() {
 
 #[test]
 fn debug_shows_no_secret_and_no_text() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "a secret text");
     let message = &bob.messages(&account("alice"), None, 1).unwrap()[0];
     assert_eq!(

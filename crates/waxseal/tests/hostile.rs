@@ -8,17 +8,14 @@
     reason = "tests"
 )]
 
-mod world;
-
 use waxseal::core::{DecryptError, HandshakeError};
 use waxseal::reporting::Envelope;
 use waxseal::{Advice, ReceiveError, Received, StartError};
-use world::liar::{Liar, find};
-use world::{NOW, World, account, sender, snapshot, text_of};
+use waxseal_world::{Liar, NOW, Provider, account, find, sender, snapshot, text_of};
 
 #[test]
 fn an_envelope_replayed_under_another_account_does_not_open() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     let mallory = world.register("mallory");
     let sent = alice
         .send(&account("bob"), "from alice", NOW, &mut world.rng)
@@ -41,7 +38,7 @@ fn an_envelope_replayed_under_another_account_does_not_open() {
 
 #[test]
 fn a_message_that_claims_our_own_identity_is_no_identity_change() {
-    let (mut world, _, mut bob) = World::of_two();
+    let (mut world, _, mut bob) = Provider::of_two();
     world.register("carol");
     world.start(&mut bob, &account("carol"));
     let own = bob
@@ -73,7 +70,7 @@ fn a_message_that_claims_our_own_identity_is_no_identity_change() {
 
 #[test]
 fn a_message_of_a_newer_version_is_kept_until_the_update() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     let sent = alice
         .send(&account("bob"), "from the future", NOW, &mut world.rng)
         .unwrap();
@@ -93,7 +90,7 @@ fn a_message_of_a_newer_version_is_kept_until_the_update() {
 
 #[test]
 fn a_third_party_cannot_occupy_another_senders_tag() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     let mut liar = Liar::new(&mut world);
     let sent = alice
         .send(&account("bob"), "the real one", NOW, &mut world.rng)
@@ -116,7 +113,7 @@ fn a_third_party_cannot_occupy_another_senders_tag() {
 
 #[test]
 fn a_message_that_lies_about_its_commitment_is_withheld_and_recognised_again() {
-    let (mut world, _, mut bob) = World::of_two();
+    let (mut world, _, mut bob) = Provider::of_two();
     let mut liar = Liar::new(&mut world);
     let envelope = liar.seal("looks harmless", 40, &mut world.rng);
     let honest = liar.seal("honest again", usize::MAX, &mut world.rng);

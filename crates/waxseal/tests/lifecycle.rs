@@ -7,8 +7,6 @@
     reason = "tests"
 )]
 
-mod world;
-
 use waxseal::core::{
     MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS, MAX_SKIPPED_KEYS,
 };
@@ -17,11 +15,11 @@ use waxseal::{
     Advice, ConfirmError, Disclosure, FrankingTag, Key, MAX_VALUE_LEN, OpenAccountError, Reason,
     Received, ReportError, Store,
 };
-use world::{NOW, World, account, text_of};
+use waxseal_world::{NOW, Provider, account, text_of};
 
 #[test]
 fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "hello");
     world.exchange(&mut bob, &mut alice, "hello yourself");
     // Bob's sessions are lost.
@@ -29,7 +27,7 @@ fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
     for identity in [mallory, *alice.identity()] {
         bob.accept_identity(&account("alice"), &identity).unwrap();
     }
-    let mut fails = |world: &mut World, bob: &mut _| {
+    let mut fails = |world: &mut Provider, bob: &mut _| {
         let sent = alice
             .send(&account("bob"), "lost", NOW, &mut world.rng)
             .unwrap();
@@ -47,7 +45,7 @@ fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
 
 #[test]
 fn a_deleted_message_is_gone_from_this_device_and_not_shown_again() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     let (bob_id, alice_id) = (account("bob"), account("alice"));
     world.exchange(&mut alice, &mut bob, "stays");
     let sent = alice.send(&bob_id, "goes", NOW, &mut world.rng).unwrap();
@@ -83,7 +81,7 @@ fn a_deleted_message_is_gone_from_this_device_and_not_shown_again() {
 
 #[test]
 fn the_newest_messages_are_found_without_reading_the_others() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     assert_eq!(bob.next_ordinal(&account("alice")).unwrap(), 0);
     for number in 0..5 {
         world.exchange(&mut alice, &mut bob, format!("{number}").as_str());
@@ -98,7 +96,7 @@ fn the_newest_messages_are_found_without_reading_the_others() {
 
 #[test]
 fn every_peer_is_listed_however_the_contact_began() {
-    let mut world = World::new();
+    let mut world = Provider::new(7);
     let mut alice = world.register("alice");
     assert!(alice.peers(None, 9).unwrap().is_empty());
     let (mut bob, mut eve) = (world.register("bob"), world.register("eve"));
@@ -118,7 +116,7 @@ fn every_peer_is_listed_however_the_contact_began() {
 
 #[test]
 fn outbox_numbers_go_up_whatever_was_confirmed() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "confirmed");
     let mut alice = waxseal::Client::open(alice.into_store()).unwrap();
     let sent = alice
@@ -151,7 +149,7 @@ fn keys_and_values_stay_within_what_a_store_is_promised() {
 
 #[test]
 fn a_device_registers_again_with_what_it_registered_with() {
-    let mut world = World::new();
+    let mut world = Provider::new(7);
     let alice = world.register("alice");
     let key = world.key(alice.me());
     let proof = alice.prove_account(b"register, challenge 1");
@@ -172,7 +170,7 @@ fn every_error_has_advice() {
 
 #[test]
 fn the_post_quantum_ratchet_of_a_conversation_can_be_watched() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     for _ in 0..50 {
         world.exchange(&mut alice, &mut bob, "ping");
         world.exchange(&mut bob, &mut alice, "pong");

@@ -14,13 +14,10 @@
 mod disk;
 mod files;
 mod script;
-#[path = "../world/mod.rs"]
-mod world;
-
 use disk::{Disk, Medium, Stop};
 use files::Files;
 use waxseal::{Client, Key, MemoryStore, ReceiveError, Received, Transaction};
-use world::{NOW, World, account, snapshot};
+use waxseal_world::{NOW, Provider, account, snapshot};
 use zeroize::Zeroizing;
 
 /// Stops one device in each commit, until the script is through before the stop, and does so twice, each time in another of so
@@ -93,7 +90,7 @@ fn a_power_cut_while_the_log_is_folded_into_the_file_changes_nothing() {
 /// What the script relies on to see a message key that was used twice.
 #[test]
 fn of_two_messages_under_one_key_only_one_opens() {
-    let (mut world, mut alice, mut bob) = World::of_two();
+    let (mut world, mut alice, mut bob) = Provider::of_two();
     let before = snapshot(&alice);
     let mut send = |alice: &mut Client<MemoryStore>, text| {
         let sent = alice.send(&account("bob"), text, NOW, &mut world.rng);
@@ -110,7 +107,7 @@ fn of_two_messages_under_one_key_only_one_opens() {
 #[test]
 fn a_failed_commit_returns_no_envelope_and_the_next_call_works() {
     for is_durable in [false, true] {
-        let mut world = World::new();
+        let mut world = Provider::new(7);
         let disk = Disk::new(world.register("alice").into_store());
         let mut bob = world.register("bob");
         let mut alice = disk.client();
@@ -140,7 +137,7 @@ fn a_failed_commit_returns_no_envelope_and_the_next_call_works() {
 #[test]
 fn a_failed_commit_on_receiving_leaves_no_prekeys_in_memory_that_differ_from_the_store() {
     for is_durable in [false, true] {
-        let mut world = World::new();
+        let mut world = Provider::new(7);
         let mut alice = world.register("alice");
         let mut carol = world.register("carol");
         let disk = Disk::new(world.register("bob").into_store());

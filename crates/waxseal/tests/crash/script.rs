@@ -9,8 +9,7 @@ use waxseal::{
 };
 
 use crate::disk::{Disk, until_done};
-use crate::world::liar::Liar;
-use crate::world::{NOW, World, account, sender};
+use waxseal_world::{Liar, NOW, Provider, account, sender};
 
 /// The account of each disk.
 const NAMES: [&str; 2] = ["alice", "bob"];
@@ -18,7 +17,7 @@ const NAMES: [&str; 2] = ["alice", "bob"];
 const AT_PROVIDER: usize = 97;
 
 struct Script<'a> {
-    world: World,
+    world: Provider,
     disks: &'a [Disk; 2],
     /// Every envelope that ever left a device.
     left: BTreeMap<FrankingTag, Vec<u8>>,
@@ -30,7 +29,7 @@ struct Script<'a> {
 /// Runs the script; panics if a promise is broken.
 pub(crate) fn run(disks: &[Disk; 2]) {
     let mut script = Script {
-        world: World::new(),
+        world: Provider::new(7),
         disks,
         left: BTreeMap::new(),
         shown: Default::default(),
@@ -90,7 +89,7 @@ impl Script<'_> {
         let mut new = upload.clone();
         new.one_time
             .retain(|part| self.uploaded.insert(part.clone()));
-        self.world.publish(&account(NAMES[who]), new);
+        self.world.publish(&account(NAMES[who]), &new);
         self.disks[who].until_done(|client| client.confirm_prekeys(&upload).ok());
     }
 

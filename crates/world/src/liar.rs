@@ -6,10 +6,10 @@ use waxseal::reporting::{Audience, Channel, Envelope, Payload, PayloadHeader, se
 use waxseal::{FrankingTag, SessionChannel};
 use zeroize::Zeroizing;
 
-use super::{NOW, World, account, sender};
+use crate::{NOW, Provider, account, sender};
 
 /// A sender whose client changes a byte of the plaintext after committing to it, or names another tag.
-pub(crate) struct Liar {
+pub struct Liar {
     sessions: Option<Sessions>,
     spoil: usize,
     tag: Option<FrankingTag>,
@@ -17,7 +17,7 @@ pub(crate) struct Liar {
 
 impl Liar {
     /// Someone who has fetched a bundle of Bob's.
-    pub(crate) fn new(world: &mut World) -> Self {
+    pub fn new(world: &mut Provider) -> Self {
         let identity = IdentityKeyPair::generate(&mut world.rng);
         let (base, one_time) = world.bundle(&account("bob"));
         let bundle = PreKeyBundle::decode(&base, one_time.as_deref()).unwrap();
@@ -30,7 +30,7 @@ impl Liar {
     }
 
     /// A message under a tag that is somebody else's.
-    pub(crate) fn seal_under(&mut self, tag: &FrankingTag, rng: &mut ChaCha20Rng) -> Vec<u8> {
+    pub fn seal_under(&mut self, tag: &FrankingTag, rng: &mut ChaCha20Rng) -> Vec<u8> {
         self.tag = Some(*tag);
         let envelope = Envelope::decode(&self.seal("squatting", usize::MAX, rng)).unwrap();
         let (own, mut bytes) = (*envelope.tag(), envelope.encode());
@@ -40,7 +40,7 @@ impl Liar {
     }
 
     /// A message to Bob whose byte `spoil` is not the one that was committed to.
-    pub(crate) fn seal(&mut self, text: &str, spoil: usize, rng: &mut ChaCha20Rng) -> Vec<u8> {
+    pub fn seal(&mut self, text: &str, spoil: usize, rng: &mut ChaCha20Rng) -> Vec<u8> {
         self.spoil = spoil;
         let conversation = Audience::Direct(account("bob")).conversation(&account("liar"));
         let payload = Payload::text(PayloadHeader::new(conversation, 0, NOW), text).unwrap();
@@ -78,7 +78,9 @@ impl Channel for Liar {
     }
 }
 
-pub(crate) fn find(bytes: &[u8], part: &[u8]) -> usize {
+/// Where `part` stands in `bytes`.
+#[must_use]
+pub fn find(bytes: &[u8], part: &[u8]) -> usize {
     let mut windows = bytes.windows(part.len());
     windows.position(|window| window == part).unwrap()
 }

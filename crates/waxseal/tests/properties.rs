@@ -1,0 +1,139 @@
+//! Whatever the network does, and whatever happens to the devices: properties of clients and their provider.
+//!
+//! What is asserted at each step is in `waxseal_world::World`: each message is shown once, in the place that its evidence says; a refused
+//! delivery changes nothing; the store stays bounded; whatever was shown can be reported, and says what was sent. `PROPTEST_CASES` asks
+//! for more cases.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+use proptest::prelude::*;
+use waxseal::{Client, MemoryStore, Received};
+use waxseal_world::{Action, Script, World, snapshot, targets};
+
+/// So many cases, or as many as the environment asks for.
+fn cases(cases: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    let cases = asked.and_then(|asked| asked.parse().ok()).unwrap_or(cases);
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+fn actions(keep: fn(&Action) -> bool) -> impl Strategy<Value = Vec<Action>> {
+    let action = any::<[u8; 3]>().prop_map(Action::from);
+    prop::collection::vec(action.prop_filter("one of these", keep), 1..60)
+}
+
+/// Only what a network does: nobody's store is set back or lost, and few start at once.
+fn of_the_network(action: &Action) -> bool {
+    !matches!(
+        action,
+        Action::RollBack { .. }
+            | Action::StartOver { .. }
+            | Action::Start { .. }
+            | Action::Burst { .. }
+            | Action::Publish { rotate: true, .. }
+    )
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn over_any_network_each_message_is_shown_once_and_can_be_reported(seed: u64, script in actions(of_the_network)) {
+        let mut world = World::new(seed, 2);
+        for action in script {
+            world.step(action);
+        }
+        world.settle();
+        prop_assert!(world.sent.iter().all(|sent| sent.shown == 1) || !world.is_undisturbed());
+    }
+
+    #[test]
+    fn whatever_happens_all_converse_in_the_end(seed: u64, script in prop::collection::vec(any::<u8>(), 0..200)) {
+        let mut world = World::new(seed, 3);
+        for action in Script::new(&script) {
+            world.step(action);
+        }
+        world.settle();
+    }
+
+    /// A store that leaks later opens no message that was opened before: what was shown once is shown by no copy, even one without the
+    /// index that recognises it.
+    #[test]
+    fn a_store_that_leaks_opens_no_earlier_message(seed: u64, script in actions(of_the_network)) {
+        let mut world = World::new(seed, 2);
+        let mut deliveries = Vec::new();
+        for action in script {
+            let shown: Vec<u32> = world.sent.iter().map(|sent| sent.shown).collect();
+            world.step(action);
+            for number in 0..world.sent.len() {
+                let (to, now) = (world.sent[number].to, world.sent[number].shown);
+                if now > shown.get(number).copied().unwrap_or(0) {
+                    deliveries.push((to, world.delivery_of(number)));
+                }
+            }
+        }
+        for (to, delivery) in deliveries {
+            let is_index = |key: &[u8]| key.first() == Some(&b'i');
+            let records = snapshot(&world.clients[to]);
+            let kept = records.into_iter().filter(|(key, _)| !is_index(key));
+            let mut thief = Client::open(MemoryStore::from_records(kept)).unwrap();
+            let received = thief.receive(&delivery);
+            prop_assert!(!matches!(received, Ok(Received::Message { .. })), "it opens again");
+        }
+    }
+
+    /// No report verifies that shows what was not sent, whatever a reporter with all its keys puts together.
+    #[test]
+    fn no_report_verifies_that_was_not_sent(
+        chosen: u8, by: u8,
+        changes in prop::collection::vec(any::<[u8; 6]>(), 0..4),
+        cut in prop::option::weighted(0.2, any::<[u8; 5]>()),
+    ) {
+        let changes = changes.concat();
+        targets::report(&[&[chosen, by][..], &changes, &cut.unwrap_or_default()[..if cut.is_some() { 5 } else { 0 }]].concat());
+    }
+
+    /// No damage to a store makes a client panic, or show what was not sent.
+    #[test]
+    fn no_damaged_store_makes_a_client_panic_or_lie(damages in prop::collection::vec(any::<[u8; 6]>(), 0..4)) {
+        targets::store(&damages.concat());
+    }
+}
+
+/// What SECURITY.md says of a restored backup, and no more: the messages sent from it may not open, those received since come again if
+/// they are delivered again, and starting anew mends it.
+#[test]
+fn a_restored_store_loses_messages_and_lies_about_none() {
+    let mut world = World::new(1, 2);
+    let send = |world: &mut World, from: usize| {
+        world.step(Action::Send { from, to: 0 });
+        // Envelope, then delivery and receipt.
+        (0..3).for_each(|_| world.step(Action::Arrive { packet: 0 }));
+        world.sent.last().unwrap().shown
+    };
+    for from in [0, 1, 0, 1] {
+        assert_eq!(send(&mut world, from), 1);
+    }
+    world.step(Action::Save { who: 0 });
+    assert_eq!(send(&mut world, 0), 1);
+    assert_eq!(send(&mut world, 0), 1);
+    world.step(Action::RollBack { who: 0 });
+    // The keys of these two are spent at the peer.
+    assert_eq!(send(&mut world, 0), 0);
+    assert_eq!(send(&mut world, 0), 0);
+    // The peer's next one was sealed to a step that the restored state has not lost, and everything after a new session opens.
+    world.settle();
+    assert!(!world.is_undisturbed());
+    assert_eq!(send(&mut world, 0), 1);
+    assert_eq!(send(&mut world, 1), 1);
+}

@@ -1,0 +1,133 @@
+//! The post-quantum ratchet of a session at any point of an epoch, over a network that loses, and with a peer whose stored state was
+//! damaged, or made up by someone who holds all its keys: nothing panics, the honest side's state stays bounded, and what it refuses changes
+//! nothing.
+
+use std::sync::LazyLock;
+
+use waxseal_core::{DecryptError, Session};
+
+use super::edit::edit_once;
+use crate::device::{AD, Device};
+use crate::rng;
+
+/// Both sides' states after each message of the first two epochs, in turn.
+static PHASES: LazyLock<Vec<[Vec<u8>; 2]>> = LazyLock::new(|| {
+    let rng = &mut rng(1);
+    let (alice, mut bob) = (Device::new(0, rng), Device::new(0, rng));
+    let mut to_bob = Session::initiate(&alice.identity, bob.bundle(), rng).unwrap();
+    let first = to_bob.encrypt(b"hello", AD, rng).unwrap();
+    let (to_alice, _, _) = Session::accept(&bob.identity, &bob.prekeys, &first, AD).unwrap();
+    let mut sides = [to_bob, to_alice];
+    let mut phases = Vec::new();
+    let mut turn = 1;
+    while sides.iter().any(|side| side.pq_epochs() < 2) {
+        let message = sides[turn].encrypt(b"", AD, rng).unwrap();
+        sides[1 - turn].decrypt(&message, AD).unwrap();
+        phases.push([0, 1].map(|side: usize| sides[side].export().to_vec()));
+        turn = 1 - turn;
+    }
+    phases
+});
+
+/// Most bytes that one session stores, by `waxseal-core`'s specification, and what 40 lost messages add.
+const MAX_LEN: usize = 2_085 + 1_710 + 40 * (40 + 84);
+
+/// Two bytes say where in the epochs it begins, the others what happens, three bytes each.
+pub fn braid(input: &[u8]) {
+    let Some((phase, actions)) = input.split_first_chunk() else {
+        return;
+    };
+    let phases = &*PHASES;
+    let phase = &phases[usize::from(u16::from_be_bytes(*phase)) % phases.len()];
+    let mut sides = [0, 1].map(|side: usize| Session::import(&phase[side]).unwrap());
+    let epochs = sides.each_ref().map(Session::pq_epochs);
+    let mut hostile = None;
+    let rng = &mut rng(2);
+    for [kind, a, b] in actions.as_chunks::<3>().0.iter().take(24) {
+        let from = usize::from(*a & 1);
+        match kind % 4 {
+            // Messages in a row, each lost whose bit is set.
+            0 => {
+                for number in 0..1 + usize::from(*a >> 1) % 8 {
+                    let lost = b >> number & 1 == 1;
+                    send(&mut sides, from, lost, hostile, rng);
+                }
+            }
+            // Messages in turn.
+            1 => {
+                for turn in 0..usize::from(*b) % 48 {
+                    send(&mut sides, (from + turn) % 2, false, hostile, rng);
+                }
+            }
+            2 => {
+                let export = sides[from].export();
+                sides[from] = Session::import(&export).unwrap();
+                assert!(sides[from].export() == export);
+            }
+            // One side, always the same, turns hostile: its state is whatever it likes.
+            _ => {
+                let hostile = *hostile.get_or_insert(from);
+                let mut export = sides[hostile].export().to_vec();
+                // The ratchets stand behind the identities; what is at the end varies with the phase.
+                let place = export.len() * usize::from(*a) / 256;
+                let [high, low] = u16::try_from(place).unwrap().to_be_bytes();
+                edit_once(&mut export, [*b, high, low, b.rotate_left(3), *a]);
+                if let Ok(session) = Session::import(&export) {
+                    sides[hostile] = session;
+                }
+            }
+        }
+    }
+    if hostile.is_none() {
+        for (side, epochs) in sides.iter().zip(epochs) {
+            assert_eq!(
+                side.pq_stopped(),
+                None,
+                "an honest peer stopped the ratchet"
+            );
+            assert!(side.pq_epochs() >= epochs);
+        }
+        // Whatever was lost, the conversation goes on and so do the epochs.
+        let before = sides.each_ref().map(Session::pq_epochs);
+        for turn in 0..180 {
+            send(&mut sides, turn % 2, false, hostile, rng);
+        }
+        for (side, before) in sides.iter().zip(before) {
+            assert!(side.pq_epochs() > before, "the ratchet stands still");
+        }
+    }
+}
+
+fn send(
+    sides: &mut [Session; 2],
+    from: usize,
+    lost: bool,
+    hostile: Option<usize>,
+    rng: &mut rand_chacha::ChaCha20Rng,
+) {
+    let to = 1 - from;
+    let Ok(message) = sides[from].encrypt(b"text", AD, rng) else {
+        assert_eq!(hostile, Some(from), "an honest session cannot send");
+        return;
+    };
+    if lost {
+        return;
+    }
+    let before = sides[to].export();
+    match sides[to].decrypt(&message, AD) {
+        Ok(text) => assert_eq!(*text, *b"text"),
+        Err(error) => {
+            assert!(hostile.is_some(), "a message was refused: {error}");
+            assert!(
+                sides[to].export() == before,
+                "a refused message changed the state"
+            );
+            assert_ne!(error, DecryptError::NoHandshake);
+        }
+    }
+    // A hostile side may store what it likes, which its peer may be made to skip over.
+    if hostile != Some(to) {
+        let skipped = if hostile.is_none() { 0 } else { 84 * 4_000 };
+        assert!(sides[to].export().len() <= MAX_LEN + 8 * 24 * 84 + skipped);
+    }
+}

@@ -1,0 +1,72 @@
+//! A valid delivery, altered on the way or by the relay: the client shows nothing that was not sent, and its store stays as it was.
+
+use std::sync::LazyLock;
+
+use waxseal::reporting::Envelope;
+use waxseal::{Client, MemoryStore, Received};
+
+use super::edit::edit;
+use crate::{Provider, Records, account, sender, snapshot};
+
+struct Prepared {
+    provider: Provider,
+    store: Records,
+    /// Envelope and delivery: of a first message, with a handshake, and of a later one.
+    messages: [(Vec<u8>, Vec<u8>); 2],
+}
+
+static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
+    let mut provider = Provider::new(1);
+    let (mut alice, bob) = (
+        provider.register_with("alice", 0),
+        provider.register_with("bob", 1),
+    );
+    provider.start(&mut alice, &account("bob"));
+    let messages = [(); 2].map(|()| {
+        let (now, rng) = (provider.now, &mut provider.rng);
+        let sent = alice.send(&account("bob"), "genuine", now, rng).unwrap();
+        let (delivery, _) = provider.relay(&alice, &bob, &sent.envelope);
+        (sent.envelope, delivery)
+    });
+    Prepared {
+        store: snapshot(&bob),
+        provider,
+        messages,
+    }
+});
+
+/// The first byte chooses the message, and whether the network or the relay alters it; the others are edits.
+pub fn client(input: &[u8]) {
+    let Some((choice, edits)) = input.split_first() else {
+        return;
+    };
+    let prepared = &*PREPARED;
+    let store = MemoryStore::from_records(prepared.store.clone());
+    let mut bob = Client::open(store).unwrap();
+    let (envelope, delivery) = &prepared.messages[usize::from(choice & 1)];
+    let is_relay = choice & 2 == 2;
+    let genuine = if is_relay { envelope } else { delivery };
+    let mut altered = edit(genuine, edits);
+    let is_genuine = &altered == genuine;
+    if is_relay {
+        if Envelope::decode(&altered).is_err() {
+            return;
+        }
+        let ends = (sender("alice"), sender("bob"));
+        altered = prepared.provider.relay_as(&ends.0, &ends.1, &altered).0;
+    }
+    match bob.receive(&altered) {
+        Ok(Received::Message { message, .. }) => {
+            assert!(is_genuine, "an altered message was shown");
+            assert_eq!(message.text().as_deref(), Some("genuine"));
+        }
+        Ok(Received::Duplicate { .. }) => panic!("it was never received"),
+        Err(error) => {
+            assert!(!is_genuine, "a genuine message was refused: {error}");
+            assert!(
+                snapshot(&bob) == prepared.store,
+                "a refused delivery changed the store"
+            );
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Edits of genuine bytes: five bytes an edit.
+
+/// Most edits of one input: more would leave nothing genuine.
+const MAX_EDITS: usize = 8;
+
+/// `bytes` after the edits: kind, place (two bytes), and two more.
+pub(super) fn edit(bytes: &[u8], edits: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for edit in edits.as_chunks::<5>().0.iter().take(MAX_EDITS) {
+        edit_once(&mut bytes, *edit);
+    }
+    bytes
+}
+
+/// One edit. Nothing remains nothing.
+pub(super) fn edit_once(bytes: &mut Vec<u8>, [kind, high, low, a, b]: [u8; 5]) {
+    if bytes.is_empty() {
+        return;
+    }
+    let place = usize::from(u16::from_be_bytes([high, low])) % bytes.len();
+    match kind % 8 {
+        0..3 => bytes[place] ^= 1 << (a % 8),
+        3 => bytes[place] = a,
+        4 => bytes.truncate(place),
+        5 => bytes.insert(place, a),
+        6 => drop(bytes.drain(place..bytes.len().min(place + 1 + usize::from(a)))),
+        _ => {
+            // Copy: what was there before stands again elsewhere.
+            let from = usize::from(u16::from_be_bytes([a, b])) % bytes.len();
+            let len = 32.min(bytes.len() - from).min(bytes.len() - place);
+            bytes.copy_within(from..from + len, place);
+        }
+    }
+}

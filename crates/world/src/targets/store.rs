@@ -1,0 +1,128 @@
+//! A store with damaged records, whether by a disk or by someone who writes to it: the client refuses or goes on, never panics, and shows no
+//! text under a genuine delivery but the one that was sent.
+
+use std::sync::LazyLock;
+
+use waxseal::{
+    Advice, Client, Disclosure, FrankingTag, MemoryStore, PeerError, Reason, Received, Store,
+};
+
+use super::edit::edit_once;
+use crate::{Provider, Records, account, rng, snapshot};
+
+struct Prepared {
+    provider: Provider,
+    store: Records,
+    /// Shown already, and not yet: an ordinary one, and a first one from somebody new.
+    deliveries: [Vec<u8>; 3],
+    receipt: Vec<u8>,
+    bundle: Vec<u8>,
+    ids: Vec<FrankingTag>,
+}
+
+static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
+    let mut provider = Provider::new(1);
+    let [mut alice, mut bob, mut carol] =
+        ["alice", "bob", "carol"].map(|name| provider.register_with(name, 2));
+    provider.start(&mut alice, &account("bob"));
+    let mut ids = vec![provider.exchange(&mut alice, &mut bob, "shown")];
+    ids.push(provider.exchange(&mut bob, &mut alice, "answered"));
+    let seal = |provider: &mut Provider, client: &mut Client<MemoryStore>, text: &str| {
+        let (now, rng) = (provider.now, &mut provider.rng);
+        client.send(&account("bob"), text, now, rng).unwrap()
+    };
+    // One is late, so that its key is stored.
+    let late = seal(&mut provider, &mut alice, "genuine");
+    let shown = seal(&mut provider, &mut alice, "shown too");
+    ids.push(shown.id);
+    let shown = provider.relay(&alice, &bob, &shown.envelope).0;
+    bob.receive(&shown).unwrap();
+    let late = provider.relay(&alice, &bob, &late.envelope).0;
+    provider.start(&mut carol, &account("bob"));
+    let first = seal(&mut provider, &mut carol, "genuine");
+    let first = provider.relay(&carol, &bob, &first.envelope).0;
+    // One waits for its receipt, a report and prekeys for theirs.
+    let (now, own) = (provider.now, &mut provider.rng);
+    let waiting = bob.send(&account("alice"), "waits", now, own).unwrap();
+    ids.push(waiting.id);
+    let receipt = provider.relay(&bob, &alice, &waiting.envelope).1;
+    let whole = ids[..1].iter().map(|id| (*id, Disclosure::Whole));
+    let draft = bob.draft_report(&account("alice"), Reason::Spam, whole);
+    let key = provider.moderation.public_key();
+    bob.report(&draft.unwrap(), key, &mut provider.rng).unwrap();
+    bob.publish_prekeys(99, &mut provider.rng).unwrap();
+    let bundle = provider.bundle(&account("carol")).0;
+    Prepared {
+        store: snapshot(&bob),
+        provider,
+        deliveries: [shown, late, first],
+        receipt,
+        bundle,
+        ids,
+    }
+});
+
+/// Each damage takes six bytes: which record, and an edit of its value; with the highest bit of the first, another record's value.
+pub fn store(input: &[u8]) {
+    let prepared = &*PREPARED;
+    let mut records = prepared.store.clone();
+    for [which, edits @ ..] in input.as_chunks::<6>().0.iter().take(8) {
+        let index = usize::from(which & 0x7f) % records.len();
+        if which & 0x80 == 0 {
+            edit_once(&mut records[index].1, *edits);
+        } else {
+            let other = usize::from(edits[1]) % records.len();
+            records[index].1 = records[other].1.clone();
+        }
+    }
+    let Ok(client) = Client::open(MemoryStore::from_records(records)) else {
+        return;
+    };
+    use_client(client, prepared);
+}
+
+/// Every call once, on a client of whatever store.
+fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
+    let (alice, carol) = (account("alice"), account("carol"));
+    let (now, rng) = (prepared.provider.now, &mut rng(3));
+    for delivery in &prepared.deliveries {
+        match client.receive(delivery) {
+            Ok(Received::Message { message, .. }) => {
+                let text = message.text();
+                assert!(
+                    matches!(text.as_deref(), Some("genuine" | "shown too")),
+                    "a text that nobody sent"
+                );
+            }
+            Ok(Received::Duplicate { .. }) => {}
+            Err(error) => assert_ne!(error.advice(), Advice::FixCall),
+        }
+    }
+    let _ = client.confirm(&alice, &prepared.receipt);
+    let _ = client.start(&carol, &prepared.bundle, None, rng);
+    for peer in [&alice, &carol] {
+        let _ = client.send(peer, "text", now, rng);
+        let _ = client.messages(peer, None, 100);
+        let _ = client.next_ordinal(peer);
+        let _ = client.safety_number(peer);
+        let _ = (client.dh_ratchet_steps(peer), client.pq_epochs(peer));
+        let _ = (client.pq_stopped(peer), client.has_session(peer));
+        for id in &prepared.ids {
+            let whole = [(*id, Disclosure::Whole)];
+            if let Ok(draft) = client.draft_report(peer, Reason::Spam, whole) {
+                let _ = draft.preview();
+                let key = prepared.provider.moderation.public_key();
+                let _ = client.report(&draft, key, rng);
+            }
+        }
+    }
+    let _ = client.pending_reports(100);
+    let _ = client.outbox(100);
+    let _ = client.one_time_prekeys_left();
+    let _ = client.publish_prekeys(98, rng);
+    let _ = client.rotate_prekeys(rng);
+    for id in &prepared.ids {
+        let deleted = client.delete_message(&alice, id);
+        assert!(!matches!(deleted, Err(PeerError::UnknownPeer)));
+    }
+}

@@ -1,0 +1,105 @@
+//! What happens to packets where they arrive: genuine ones, and altered ones.
+
+use waxseal::core::{PreKeyBundle, PreKeyUpload};
+use waxseal::reporting::Envelope;
+use waxseal::{Client, MemoryStore, Received};
+
+use super::{NAMES, Packet, World};
+use crate::network::Flight;
+use crate::{sender, snapshot};
+
+impl World {
+    pub(super) fn arrive(&mut self, flight: Flight<Packet>) {
+        let Flight { from, to, packet } = flight;
+        match packet {
+            Packet::Envelope(number) => self.relay(number),
+            Packet::Delivery(number, delivery) => self.deliver(number, &delivery),
+            Packet::Receipt(number, receipt) => {
+                let recipient = self.account(self.sent[number].to);
+                let confirmed = self.clients[to].confirm(&recipient, &receipt);
+                assert!(
+                    confirmed.is_ok() || self.set_back[to] + self.started_over[to] > 0,
+                    "a receipt was refused: {confirmed:?}"
+                );
+            }
+            Packet::Prekeys(upload) => {
+                let account = self.account(from);
+                if upload_is_of(&upload, &self.clients[from]) {
+                    self.provider.publish(&account, &upload);
+                    self.clients[from].confirm_prekeys(&upload).unwrap();
+                }
+            }
+        }
+    }
+
+    /// The relay stamps an envelope, and sends out a delivery and a receipt.
+    fn relay(&mut self, number: usize) {
+        let now = self.provider.now;
+        let sent = &mut self.sent[number];
+        sent.accepted.push(now);
+        let (from, to) = (sent.from, sent.to);
+        let (sender, recipient) = (sender(NAMES[from]), sender(NAMES[to]));
+        let (delivery, receipt) = self.provider.relay_as(&sender, &recipient, &sent.envelope);
+        self.network
+            .send(from, to, Packet::Delivery(number, delivery));
+        self.network
+            .send(to, from, Packet::Receipt(number, receipt));
+    }
+
+    pub(super) fn arrive_altered(&mut self, flight: &Flight<Packet>, place: u8, flip: u8) {
+        let flip = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            let place = usize::from(place) * bytes.len() / 256;
+            bytes[place] ^= flip;
+            bytes
+        };
+        let (to, before) = (flight.to, snapshot(&self.clients[flight.to]));
+        match &flight.packet {
+            // On the way from the relay, where it is under the relay's MAC.
+            Packet::Delivery(_, delivery) => {
+                let received = self.clients[to].receive(&flip(delivery));
+                assert!(received.is_err(), "an altered delivery was taken");
+            }
+            // By the relay itself.
+            Packet::Envelope(number) => {
+                let altered = flip(&self.sent[*number].envelope);
+                if Envelope::decode(&altered).is_ok() {
+                    let (sender, recipient) = (sender(NAMES[flight.from]), sender(NAMES[to]));
+                    let (delivery, _) = self.provider.relay_as(&sender, &recipient, &altered);
+                    let received = self.clients[to].receive(&delivery);
+                    assert!(
+                        !matches!(received, Ok(Received::Message { .. })),
+                        "an altered message was shown"
+                    );
+                }
+            }
+            Packet::Receipt(number, receipt) => {
+                let recipient = self.account(self.sent[*number].to);
+                // One that was confirmed needs no receipt, so that none is looked at.
+                let id = &self.sent[*number].id;
+                let message = self.clients[to].message(&recipient, id).unwrap();
+                let confirmed = message.is_some_and(|message| message.evidence().is_some());
+                let taken = self.clients[to].confirm(&recipient, &flip(receipt));
+                assert!(taken.is_err() || confirmed, "an altered receipt was taken");
+            }
+            Packet::Prekeys(upload) => {
+                let (other, peer) = (self.pair(to, 0).1, self.account(to));
+                let before = snapshot(&self.clients[other]);
+                let base = flip(&upload.base);
+                let started = self.clients[other].start(&peer, &base, None, &mut self.provider.rng);
+                assert!(started.is_err(), "an altered bundle was taken");
+                assert!(snapshot(&self.clients[other]) == before);
+            }
+        }
+        assert!(
+            snapshot(&self.clients[to]) == before,
+            "something altered changed the store"
+        );
+    }
+}
+
+/// Whether a device made an upload itself: it may have started over since.
+fn upload_is_of(upload: &PreKeyUpload, client: &Client<MemoryStore>) -> bool {
+    let bundle = PreKeyBundle::decode(&upload.base, None).unwrap();
+    bundle.identity() == client.identity()
+}

@@ -1,0 +1,94 @@
+//! Whatever a device holds can be reported, and the report says what happened.
+
+use waxseal::reporting::{
+    Audience, Contradiction, LastSeen, MAX_REPORTED, VerifiedMessage, VerifiedReport,
+};
+use waxseal::{Disclosure, FrankingTag, Reason};
+
+use super::{NAMES, Sent, World, number_of};
+use crate::{account, sender};
+
+impl World {
+    /// Every stamped message of a conversation, as one device has it, can be reported, and the reviewer sees what was sent.
+    pub fn assert_reportable(&mut self, who: usize, about: usize) {
+        let peer = self.account(about);
+        let messages = self.clients[who].messages(&peer, None, usize::MAX).unwrap();
+        let stamped = messages
+            .iter()
+            .filter(|message| message.evidence().is_some());
+        let ids: Vec<FrankingTag> = stamped.map(|message| *message.id()).collect();
+        for ids in ids.chunks(MAX_REPORTED) {
+            let shown = ids.iter().map(|id| (*id, Disclosure::Whole));
+            let client = &mut self.clients[who];
+            let draft = client.draft_report(&peer, Reason::Spam, shown).unwrap();
+            let (key, rng) = (
+                self.provider.moderation.public_key(),
+                &mut self.provider.rng,
+            );
+            let report = client.report(&draft, key, rng).unwrap();
+            client.confirm_report(report.id).unwrap();
+            let verified = self.provider.verify(&report.report).unwrap();
+            assert_eq!(verified.messages().len(), ids.len());
+            assert_eq!(verified.reporter(), &sender(NAMES[who]));
+            self.assert_true(&verified);
+        }
+    }
+
+    /// Each message of a verified report was sent, by whom, to whom, and when it says; order and gaps are real.
+    pub fn assert_true(&self, report: &VerifiedReport) {
+        let messages = report.messages();
+        for (index, message) in messages.iter().enumerate() {
+            let sent = self.find(message);
+            assert!(sent.accepted.contains(&message.accepted_at()));
+            assert_eq!(
+                message.audience(),
+                &Audience::Direct(account(NAMES[sent.to]))
+            );
+            assert_eq!(message.sequence(), sent.sequence);
+            assert_eq!(message.header().last_seen, sent.last_seen);
+
+            let earlier = &messages[..index];
+            assert!(
+                earlier
+                    .iter()
+                    .all(|m| m.accepted_at() <= message.accepted_at())
+            );
+            let same = earlier.iter().filter(|m| m.sender() == message.sender());
+            let before: Vec<u64> = same.map(|m| self.find(m).sequence).collect();
+            let runs_back = before.iter().any(|before| *before > sent.sequence);
+            let contradicts = |what| message.contradictions().contains(&what);
+            assert_eq!(contradicts(Contradiction::SequenceRunsBack), runs_back);
+            if self.set_back[sent.from] + self.started_over[sent.from] == 0 {
+                assert!(!contradicts(Contradiction::SequenceRepeated));
+                let last = before.iter().max().filter(|_| !runs_back);
+                let gap = last.map(|last| self.sent_between(sent, *last));
+                assert_eq!(message.gap_before(), gap, "a gap that is none");
+            }
+            let seen = messages
+                .iter()
+                .position(|m| Some(m.tag()) == sent.last_seen.as_ref());
+            let seen = match (seen, sent.last_seen) {
+                (Some(index), _) => LastSeen::InReport(index),
+                (None, Some(_)) => LastSeen::NotInReport,
+                (None, None) => LastSeen::None,
+            };
+            assert_eq!(message.last_seen(), seen);
+        }
+    }
+
+    fn find(&self, message: &VerifiedMessage) -> &Sent {
+        let number = number_of(message.content().and_then(|content| content.as_text()));
+        let sent = &self.sent[number];
+        assert_eq!(message.sender(), &sender(NAMES[sent.from]));
+        assert_eq!(message.tag(), &sent.id);
+        sent
+    }
+
+    /// Messages from the same sender to the same recipient after the one with a number.
+    fn sent_between(&self, until: &Sent, after: u64) -> u64 {
+        let ends = (until.from, until.to);
+        let sent = self.sent.iter().filter(|s| (s.from, s.to) == ends);
+        let between = sent.filter(|s| after < s.sequence && s.sequence < until.sequence);
+        between.count().try_into().unwrap()
+    }
+}
