@@ -49,6 +49,8 @@ mod identity;
 mod kdf;
 mod kem;
 mod labels;
+#[cfg(test)]
+mod limits;
 mod message;
 mod post_quantum;
 mod pqxdh;

@@ -125,6 +125,8 @@ pub use wire::{DecodeError, VERSION};
 pub mod spec {}
 
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod properties;
 #[cfg(test)]

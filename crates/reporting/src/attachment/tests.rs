@@ -18,6 +18,10 @@ fn chk60_attachment_is_strict() {
     let bytes = attachment().encode();
     let again = Attachment::decode(&bytes).unwrap();
     assert_eq!(*again.encode(), *bytes);
+    assert_eq!(again.media_type(), "image/png");
+    assert_eq!(again.location(), "blob/1");
+    assert_eq!(again.size_bytes(), 7);
+    assert_eq!(again.key().as_bytes(), &[5; 32]);
     for cut in 0..bytes.len() {
         assert!(Attachment::decode(&bytes[..cut]).is_none());
     }

@@ -39,6 +39,36 @@ fn every_kind_round_trips() {
 }
 
 #[test]
+fn content_says_what_it_refers_to_and_is_wiped_on_request() {
+    let tag = FrankingTag::from_bytes([8; 32]);
+    for mut content in all() {
+        let refers = !matches!(content, Content::Text(_) | Content::Application { .. });
+        assert_eq!(content.refers_to(), refers.then_some(&tag));
+        content.zeroize();
+        let text = match &content {
+            Content::Text(text) | Content::Edit { text, .. } => text,
+            Content::Reaction { reaction, .. } => reaction,
+            Content::Application { kind, .. } => kind,
+            Content::Deletion { .. } => "",
+        };
+        assert_eq!(text, "");
+        if let Content::Application { body, .. } = &content {
+            assert!(body.is_empty());
+        }
+    }
+}
+
+#[test]
+fn chk59_a_reaction_is_sealed_up_to_its_limit() {
+    let reaction = |len| Content::Reaction {
+        to: FrankingTag::from_bytes([8; 32]),
+        reaction: "x".repeat(len),
+    };
+    assert!(reaction(MAX_REACTION_LEN).encode().is_some());
+    assert!(reaction(MAX_REACTION_LEN + 1).encode().is_none());
+}
+
+#[test]
 fn chk59_content_out_of_form_is_refused() {
     let long_reaction = [&[REACTION][..], &[8; 32], &[b'x'; MAX_REACTION_LEN + 1]].concat();
     let bad: [&[u8]; 9] = [

@@ -1,0 +1,90 @@
+//! Tests of the limits: the largest value of each kind is as long as its limit says, and still read; one byte more is not.
+
+use crate::envelope::check_ciphertext;
+use crate::openings::MAX_PADDED_OPENINGS_LEN;
+use crate::parts::MAX_PLAINTEXT_LEN;
+use crate::test_world::*;
+use crate::*;
+
+/// Someone whose name is as long as it may be.
+fn longest(letter: &str) -> Sender {
+    device(&letter.repeat(MAX_ACCOUNT_LEN), u32::MAX)
+}
+
+/// The longest message between the longest names.
+fn largest() -> (Claim, Envelope, SentMessage) {
+    let mut rng = rng(1);
+    let (alice, bob) = (longest("a"), longest("b"));
+    let to = Audience::Direct(bob.account);
+    let mut header = PayloadHeader::new(to.conversation(&alice.account), 0, NOON);
+    header.last_seen = Some(FrankingTag::from_bytes([1; 32]));
+    header.reply_to = Some(FrankingTag::from_bytes([2; 32]));
+    // Count, two lengths, header of 118, kind of content.
+    let room = MAX_PAYLOAD_LEN - 1 - 2 * 4 - 118 - 1;
+    let text = |len| Payload::text(header.clone(), "x".repeat(len));
+    assert_eq!(text(room + 1).unwrap_err(), PayloadError::TooLong);
+    let payload = text(room).unwrap();
+    let sealed = seal(&mut ToyChannel::new(1), &alice, &payload, &mut rng).unwrap();
+    let keys = StampKeys::generate("eu", NOON, &mut rng).unwrap();
+    let claim = keys.stamp(sealed.sent.tag(), &alice, &to, NOON).unwrap();
+    (claim, sealed.envelope, sealed.sent)
+}
+
+#[test]
+fn the_largest_messages_are_as_long_as_their_limits() {
+    let (claim, envelope, sent) = largest();
+    assert_eq!(claim.context().encode().len(), MAX_CONTEXT_LEN);
+    assert_eq!(sent.encode().len(), MAX_SENT_LEN);
+    assert!(SentMessage::decode(&sent.encode()).is_ok());
+    // The toy channel adds a counter and a tag.
+    assert_eq!(envelope.ciphertext().len(), MAX_PLAINTEXT_LEN + 8 + 16);
+    let evidence = Evidence::unverified(claim, sent).encode();
+    assert_eq!(evidence.len(), MAX_EVIDENCE_LEN);
+    assert!(Evidence::decode(&evidence).is_ok());
+    let too_long = |max| DecodeError::TooLong { len: max + 1, max };
+    let refused = Evidence::decode(&[1; MAX_EVIDENCE_LEN + 1]).unwrap_err();
+    assert_eq!(refused, too_long(MAX_EVIDENCE_LEN));
+    let refused = SentMessage::decode(&[1; MAX_SENT_LEN + 1]).unwrap_err();
+    assert_eq!(refused, too_long(MAX_SENT_LEN));
+}
+
+#[test]
+fn ciphertexts_end_at_their_limit() {
+    let (claim, _, _) = largest();
+    let key = DeliveryKey::from_bytes([3; 32]);
+    let of_len = |len| Envelope::new(*claim.tag(), vec![1; len]);
+    let delivery = |len| Delivery::new(&claim, of_len(len), &key).unwrap().encode();
+    assert!(check_ciphertext(&[]).is_err());
+    for len in [1, MAX_CIPHERTEXT_LEN] {
+        let envelope = of_len(len).encode();
+        assert!(envelope.len() <= MAX_ENVELOPE_LEN);
+        assert!(Envelope::decode(&envelope).is_ok());
+        assert!(delivery(len).len() <= MAX_DELIVERY_LEN);
+        assert!(Delivery::decode(&delivery(len)).is_ok());
+    }
+    for more in [1, 2, 10] {
+        let len = MAX_CIPHERTEXT_LEN + more;
+        let envelope = Envelope::decode(&of_len(len).encode());
+        assert_eq!(envelope.unwrap_err(), DecodeError::Malformed);
+        let delivery = Delivery::decode(&delivery(len));
+        assert_eq!(delivery.unwrap_err(), DecodeError::Malformed);
+    }
+    let receipt = Receipt::new(&claim, &key).encode();
+    assert!(receipt.len() <= MAX_RECEIPT_LEN);
+    assert!(Receipt::decode(&receipt).is_ok());
+}
+
+#[test]
+fn limits_are_what_the_specification_adds_up_to() {
+    assert_eq!(MAX_CONTEXT_LEN, 275);
+    assert_eq!(MAX_PLAINTEXT_LEN, 67_584);
+    assert_eq!(MAX_CIPHERTEXT_LEN, 75_776);
+    assert_eq!(MAX_ENVELOPE_LEN, 75_840);
+    assert_eq!(MAX_RECEIPT_LEN, 441);
+    assert_eq!(MAX_DELIVERY_LEN, 76_217);
+    assert_eq!(MAX_SENT_LEN, 65_702);
+    assert_eq!(MAX_EVIDENCE_LEN, 65_910);
+    assert_eq!(MAX_PADDED_OPENINGS_LEN, 2_064_384);
+    assert_eq!(MAX_REPORT_LEN, 2_075_981);
+    assert_eq!(MAX_ACCEPTED_LEN, 2_076_030);
+}
