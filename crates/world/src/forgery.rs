@@ -150,6 +150,24 @@ impl Forgery {
     }
 }
 
+impl ForgedOpening {
+    /// Commits to the parts, whatever they are, under a franking key. Returns the tag.
+    pub fn commit(&mut self, franking_key: &[u8; 32]) -> [u8; 32] {
+        self.root_key = expand(franking_key, b"waxseal/1/frank-root-key");
+        self.commitments.clear();
+        for (index, (key, part)) in (0u8..).zip(&mut self.parts) {
+            *key = part_key(franking_key, index);
+            self.commitments.push(commit(key, index, part));
+        }
+        // tag = HMAC(k_root, "waxseal/1/frank-tag" || n u8 || c_0 || .. || c_(n-1))
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.root_key).unwrap();
+        mac.update(b"waxseal/1/frank-tag");
+        mac.update(&[self.parts.len() as u8]);
+        mac.update(self.commitments.as_flattened());
+        mac.finalize().into_bytes().into()
+    }
+}
+
 /// Claim and opening of a message as its recipient, or its sender, can make them.
 fn open(evidence: &Evidence) -> (ForgedClaim, ForgedOpening) {
     // evidence = 01 || claim || K_f 32 || n u8 || n x long(part)
@@ -163,18 +181,16 @@ fn open(evidence: &Evidence) -> (ForgedClaim, ForgedOpening) {
     let mut parts = Vec::new();
     while let Some((len, more)) = rest.split_first_chunk() {
         let (part, more) = more.split_at(u32::from_be_bytes(*len) as usize);
-        parts.push((part_key(franking_key, parts.len()), part.to_vec()));
+        parts.push(([0; 32], part.to_vec()));
         rest = more;
     }
-    let opening = ForgedOpening {
-        root_key: expand(franking_key, b"waxseal/1/frank-root-key"),
-        commitments: (0u8..)
-            .zip(&parts)
-            .map(|(index, (key, part))| commit(key, index, part))
-            .collect(),
+    let mut opening = ForgedOpening {
+        root_key: [0; 32],
+        commitments: Vec::new(),
         shown: (1 << parts.len()) - 1,
         parts,
     };
+    assert_eq!(&opening.commit(franking_key), tag, "as specified");
     let claim = ForgedClaim {
         tag: *tag,
         context: context.to_vec(),
@@ -184,8 +200,8 @@ fn open(evidence: &Evidence) -> (ForgedClaim, ForgedOpening) {
 }
 
 /// `k_i = HKDF-Expand(K_f, "waxseal/1/frank-part-key" || i u8, 32)`
-fn part_key(franking_key: &[u8; 32], index: usize) -> [u8; 32] {
-    let label = [b"waxseal/1/frank-part-key", &[index as u8][..]].concat();
+fn part_key(franking_key: &[u8; 32], index: u8) -> [u8; 32] {
+    let label = [b"waxseal/1/frank-part-key", &[index][..]].concat();
     expand(franking_key, &label)
 }
 

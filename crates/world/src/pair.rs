@@ -6,7 +6,7 @@ use waxseal_core::{DecryptError, MAX_SESSIONS, MAX_SKIPPED_CHAINS, Sessions};
 use crate::device::{Device, DeviceState};
 use crate::network::Network;
 use crate::rng;
-use crate::script::Action;
+use crate::script::{Action, altered};
 
 /// A message of a [`Pair`]; its text is its number.
 #[derive(Clone, Debug)]
@@ -106,10 +106,8 @@ impl Pair {
             Action::Lose { packet } => drop(self.network.lose(packet)),
             Action::Alter { packet, place } => {
                 if let Some(flight) = self.network.peek(packet) {
-                    let mut bytes = self.messages[flight.packet].bytes.clone();
-                    let place = usize::from(place) * bytes.len() / 256;
-                    bytes[place] ^= 1 << (packet % 8);
-                    self.refuse(flight.to, &bytes);
+                    let bytes = &self.messages[flight.packet].bytes;
+                    self.refuse(flight.to, &altered(bytes, place, packet));
                 }
             }
             Action::Cut { .. } => self.network.cut(0, 1),

@@ -79,6 +79,17 @@ impl From<[u8; 3]> for Action {
     }
 }
 
+/// `bytes` with one bit changed: one of the last 128 bytes, or of all of them.
+pub(crate) fn altered(bytes: &[u8], place: u8, bit: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let place = match usize::from(place) {
+        near if near < 128 => bytes.len().saturating_sub(near + 1),
+        far => (far - 128) * bytes.len() / 128,
+    };
+    bytes[place] ^= 1 << (bit % 8);
+    bytes
+}
+
 /// Bytes as the actions they stand for. What is left over at the end does nothing.
 #[derive(Clone, Debug)]
 pub struct Script<'a>(&'a [u8]);

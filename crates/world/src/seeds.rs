@@ -155,7 +155,33 @@ const RESEND: u8 = 60;
 const REPORT: u8 = 62;
 
 fn scripts(seeds: &mut Seeds) {
-    let scripts: [(&str, &[[u8; 3]]); 8] = [
+    let scripts: [(&str, &[[u8; 3]]); 10] = [
+        (
+            "overtaken",
+            &[
+                [SEND, 0, 0],
+                [SEND, 0, 0],
+                [ARRIVE, 1, 0],
+                [ARRIVE, 0, 0],
+                [REPEAT, 1, 0],
+                [REPEAT, 0, 0],
+            ],
+        ),
+        (
+            "overtaken-at-relay",
+            &[
+                [SEND, 0, 0],
+                [SEND, 0, 0],
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 4, 0],
+                [ARRIVE, 0, 0],
+                [REPEAT, 3, 0],
+                [REPORT, 1, 1],
+            ],
+        ),
         (
             "ping-pong",
             &[
@@ -198,6 +224,7 @@ fn scripts(seeds: &mut Seeds) {
             &[
                 [SEND, 0, 0],
                 [ALTER, 0, 9],
+                [ALTER, 0, 20],
                 [ARRIVE, 0, 0],
                 [ALTER, 0, 200],
                 [SEND, 1, 1],
@@ -270,9 +297,9 @@ fn scripts(seeds: &mut Seeds) {
 }
 
 fn edits(seeds: &mut Seeds) {
-    let all: [(&'static str, &str, &[u8]); 14] = [
+    let all: [(&'static str, &str, &[u8]); 18] = [
         // Where in the epochs; a burst, turns, a restart, damage.
-        ("braid", "turns", &[0, 0, 1, 0, 47, 0, 7, 0x55, 1, 1, 47]),
+        ("braid", "turns", &[0x80, 0, 1, 0, 47, 0, 7, 0x55, 1, 1, 47]),
         (
             "braid",
             "loss",
@@ -290,12 +317,20 @@ fn edits(seeds: &mut Seeds) {
         ("client", "bit", &[0, 0, 0, 60, 3, 0]),
         ("client", "relay-bit", &[2, 0, 6, 60, 3, 0]),
         // Which messages, who reports; changes of six bytes.
+        ("report", "other-context", &[0b101, 0x40, 4, 0, 2, 0, 0, 0]),
+        ("report", "moved-tag", &[0b101, 0x40, 3, 0, 5, 0, 0, 0]),
+        (
+            "report",
+            "never-sent",
+            &[0b101, 0x40, 19, 0, 0, 0, 1, 2, 24, 0, 0, 0, 0, 7],
+        ),
+        ("report", "other-opening", &[0b101, 0x40, 7, 0, 2, 0, 0, 0]),
         ("report", "honest", &[0b0010_0111, 1]),
         ("report", "other-stamp", &[0b0010_0111, 1, 5, 1, 2, 0, 0, 0]),
         (
             "report",
             "sorted-part",
-            &[0b0010_0101, 0x41, 19, 0, 0, 0, 9, 1, 20, 1, 5, 0, 1, 1],
+            &[0b0010_0101, 0x40, 19, 0, 0, 0, 9, 1, 20, 1, 5, 0, 1, 1],
         ),
         // Damages of six bytes.
         ("store", "whole", &[]),

@@ -160,7 +160,7 @@ impl World {
             Action::Lose { packet } => drop(self.network.lose(packet)),
             Action::Alter { packet, place } => {
                 if let Some(flight) = self.network.peek(packet) {
-                    self.arrive_altered(&flight, place, 1 << (packet % 8));
+                    self.arrive_altered(&flight, place, packet);
                 }
             }
             Action::Cut { one, other } => {

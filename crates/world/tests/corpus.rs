@@ -70,7 +70,7 @@ fn every_target_has_seeds_and_takes_them() {
 
 #[test]
 fn every_target_takes_mutated_seeds() {
-    let mutations = env::var("WAXSEAL_MUTATIONS").map_or(600, |count| count.parse().unwrap());
+    let mutations = env::var("WAXSEAL_MUTATIONS").map_or(2_400, |count| count.parse().unwrap());
     let rng = &mut rng(1);
     for (name, target) in targets::TARGETS {
         let seeds = committed(name);

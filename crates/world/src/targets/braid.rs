@@ -32,13 +32,16 @@ static PHASES: LazyLock<Vec<[Vec<u8>; 2]>> = LazyLock::new(|| {
 /// Most bytes that one session stores, by `waxseal-core`'s specification, and what 40 lost messages add.
 const MAX_LEN: usize = 2_085 + 1_710 + 40 * (40 + 84);
 
-/// Two bytes say where in the epochs it begins, the others what happens, three bytes each.
+/// Two bytes say where in the epochs it begins, and by their highest bit whether the next epoch is waited for in the end; the others what
+/// happens, three bytes each.
 pub fn braid(input: &[u8]) {
     let Some((phase, actions)) = input.split_first_chunk() else {
         return;
     };
     let phases = &*PHASES;
-    let phase = &phases[usize::from(u16::from_be_bytes(*phase)) % phases.len()];
+    let [high, low] = *phase;
+    let waits = high & 0x80 != 0;
+    let phase = &phases[usize::from(u16::from_be_bytes([high & 0x7f, low])) % phases.len()];
     let mut sides = [0, 1].map(|side: usize| Session::import(&phase[side]).unwrap());
     let epochs = sides.each_ref().map(Session::pq_epochs);
     let mut hostile = None;
@@ -87,6 +90,8 @@ pub fn braid(input: &[u8]) {
             );
             assert!(side.pq_epochs() >= epochs);
         }
+    }
+    if hostile.is_none() && waits {
         // Whatever was lost, the conversation goes on and so do the epochs.
         let before = sides.each_ref().map(Session::pq_epochs);
         for turn in 0..180 {

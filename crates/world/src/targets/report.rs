@@ -183,7 +183,7 @@ fn forge(
     let second = usize::from(other) % count;
     let (claim, opening) = (&mut forgery.claims[one], &mut forgery.openings[one]);
     let part = usize::from(low) % opening.parts.len().max(1);
-    match kind % 24 {
+    match kind % 25 {
         0 => flip(&mut claim.tag, low, value),
         1 => edit_once(&mut claim.context, edits),
         2 => flip(&mut claim.stamp, low, value),
@@ -233,6 +233,8 @@ fn forge(
             let part = ([high; 32], vec![low]);
             opening.parts.resize(usize::from(value) % 34, part);
         }
+        // A message that was never sent: committed to, and claimed under whatever stamp there is.
+        24 => claim.tag = opening.commit(&[value; 32]),
         22 => forgery.reporter = sender(NAMES[usize::from(value) % 3]),
         _ => {
             forgery.reason = value;

@@ -6,6 +6,7 @@ use waxseal::{Client, MemoryStore, Received};
 
 use super::{NAMES, Packet, World};
 use crate::network::Flight;
+use crate::script::altered;
 use crate::{sender, snapshot};
 
 impl World {
@@ -46,13 +47,8 @@ impl World {
             .send(to, from, Packet::Receipt(number, receipt));
     }
 
-    pub(super) fn arrive_altered(&mut self, flight: &Flight<Packet>, place: u8, flip: u8) {
-        let flip = |bytes: &[u8]| {
-            let mut bytes = bytes.to_vec();
-            let place = usize::from(place) * bytes.len() / 256;
-            bytes[place] ^= flip;
-            bytes
-        };
+    pub(super) fn arrive_altered(&mut self, flight: &Flight<Packet>, place: u8, bit: usize) {
+        let flip = |bytes: &[u8]| altered(bytes, place, bit);
         let (to, before) = (flight.to, snapshot(&self.clients[flight.to]));
         match &flight.packet {
             // On the way from the relay, where it is under the relay's MAC.
@@ -62,10 +58,10 @@ impl World {
             }
             // By the relay itself.
             Packet::Envelope(number) => {
-                let altered = flip(&self.sent[*number].envelope);
-                if Envelope::decode(&altered).is_ok() {
+                let envelope = flip(&self.sent[*number].envelope);
+                if Envelope::decode(&envelope).is_ok() {
                     let (sender, recipient) = (sender(NAMES[flight.from]), sender(NAMES[to]));
-                    let (delivery, _) = self.provider.relay_as(&sender, &recipient, &altered);
+                    let (delivery, _) = self.provider.relay_as(&sender, &recipient, &envelope);
                     let received = self.clients[to].receive(&delivery);
                     assert!(
                         !matches!(received, Ok(Received::Message { .. })),
