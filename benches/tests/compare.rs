@@ -1,12 +1,33 @@
 //! The JSON of `compare` has the promised shape, for every operation and system: what readers of it rely on.
 
+use std::path::Path;
+
 use serde_json::Value;
-use waxseal_benches::compare;
 use waxseal_benches::measure::Effort;
+use waxseal_benches::model::{self, Model};
+use waxseal_benches::{chart, compare, primitives};
 
 #[test]
-fn compare_measures_every_operation_and_says_so_in_json() {
-    let results = compare::all(Effort::SMOKE, None).to_json();
+fn compare_measures_every_operation_that_its_readers_and_the_model_rely_on() {
+    let measured = compare::all(Effort::SMOKE, None);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    chart::comparison(&measured, folder).expect("writes");
+    let plot = std::fs::read_to_string(folder.join("handshake.svg")).expect("a plot");
+    assert!(plot.contains("vodozemac olm-v1 64"));
+
+    let model = Model {
+        primitives: primitives::measure(Effort::SMOKE),
+        results: measured,
+    };
+    for bound in model::bounds() {
+        let row = (bound.operation, bound.size, bound.variant);
+        assert!(
+            model.results.median(row.0, row.1, row.2).is_some(),
+            "{row:?}"
+        );
+        assert!(model.cost(&bound) > 0.0, "{row:?}");
+    }
+    let results = model.results.to_json();
     let list = |name: &str| results[name].as_array().expect("a list").clone();
     assert!(results["machine"]["cpu"].is_string());
     let rows = list("rows");
