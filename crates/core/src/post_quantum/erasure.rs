@@ -7,6 +7,8 @@
 //! Multiplication is by shifts and masks over all 16 symbols of a chunk at once: no tables, no branch and no index on data. The
 //! crates for such codes work with tables of hundreds of kilobytes and a number of chunks fixed beforehand.
 
+use core::hint::black_box;
+
 /// Bytes of a chunk: 16 symbols.
 pub(crate) const CHUNK_LEN: usize = 32;
 /// One chunk's bytes.
@@ -127,7 +129,8 @@ impl Symbols {
                 *symbol = double(*symbol);
             }
             for (weight, symbols) in &mut terms {
-                let mask = 0_u16.wrapping_sub(*weight >> 15);
+                // Opaque to the compiler, which makes a branch of it otherwise: weights are public, but guessed wrong half of the time.
+                let mask = black_box(0_u16.wrapping_sub(*weight >> 15));
                 *weight <<= 1;
                 for (sum, symbol) in sum.0.iter_mut().zip(symbols.0) {
                     *sum ^= symbol & mask;
