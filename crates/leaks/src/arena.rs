@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::alloc::System;
 
 /// Most bytes that a process can allocate. Pages cost nothing until they are used.
-const CAPACITY: usize = 2 << 30;
+const CAPACITY: usize = 1 << 30;
 
 /// All heap blocks of the process, one after the other, zero before their first use.
 ///
@@ -60,7 +60,8 @@ impl Arena {
         if !base.is_null() {
             return base;
         }
-        let Ok(layout) = Layout::from_size_align(CAPACITY, 4096) else {
+        // Of no greater alignment, for which the system would have to touch every page.
+        let Ok(layout) = Layout::from_size_align(CAPACITY, 8) else {
             return base;
         };
         // SAFETY: the layout's size is not zero.
@@ -93,7 +94,9 @@ unsafe impl GlobalAlloc for Arena {
         }
         let mut start = 0;
         let place = |used: usize| {
-            start = used.checked_next_multiple_of(layout.align())?;
+            let end = base.addr().checked_add(used)?;
+            let aligned = end.checked_next_multiple_of(layout.align())?;
+            start = aligned.checked_sub(base.addr())?;
             start
                 .checked_add(layout.size())
                 .filter(|end| *end <= CAPACITY)
@@ -102,7 +105,7 @@ unsafe impl GlobalAlloc for Arena {
             .used
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, place)
         {
-            // SAFETY: `start` is within the arena, which is aligned to a page.
+            // SAFETY: `start` is within the arena.
             Ok(_) => unsafe { base.add(start) },
             Err(_) => core::ptr::null_mut(),
         }
