@@ -1,7 +1,12 @@
-//! Tests of the limits: exports end where the specification's fields add up to.
+//! Tests of the limits: exports end where the specification's fields add up to; the fullest states are read, and one more is not.
 
+use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
+use crate::kdf::{HeaderKey, MessageSeed};
 use crate::message::MAX_MESSAGE_LEN;
+use crate::post_quantum::PqMessageKey;
+use crate::skipped::{EarlierChain, SkippedKey, SkippedKeys};
+use crate::test_support::{Device, rng};
 use crate::{IdentityKeyPair, Message, PreKeys, Session, Sessions};
 
 #[test]
@@ -24,4 +29,68 @@ fn exports_and_messages_longer_than_any_valid_one_are_not_looked_at() {
     refused(&|bytes| Sessions::import(bytes).unwrap_err(), 1_700_974);
     refused(&|bytes| Message::peek(bytes).unwrap_err(), 134_144);
     assert_eq!(MAX_MESSAGE_LEN, 134_144);
+}
+
+#[test]
+fn two_hundred_one_time_prekeys_are_read_and_one_more_is_not() {
+    let mut device = Device::new(1);
+    for _ in 0..3 {
+        let made = device
+            .prekeys
+            .replenish(&device.identity, 100, &mut rng(2))
+            .unwrap();
+        assert_eq!(made.len(), 100);
+    }
+    let full = device.prekeys.export();
+    assert_eq!(PreKeys::import(&full).unwrap().one_time_left(), 200);
+    // Version, identity, a signed set of 136, no other, next number 304; then the count.
+    let next = 65 + 136 + 1;
+    let mut more = full.to_vec();
+    assert_eq!(more[next..next + 8], [0, 0, 1, 48, 0, 0, 0, 200]);
+    more[next + 3] = 49;
+    more[next + 7] = 201;
+    more.extend_from_slice(&304_u32.to_be_bytes());
+    more.extend_from_slice(&[1; 96]);
+    assert_eq!(PreKeys::import(&more).err(), Some(DecodeError::Malformed));
+}
+
+#[test]
+fn the_most_skipped_keys_and_chains_are_read_and_one_more_is_not() {
+    let written = |chains: u32, keys: u32| {
+        let mut skipped = SkippedKeys::new();
+        for number in 1..=u64::from(chains) {
+            let seeds = 0..if number == 1 { keys - chains + 1 } else { 1 };
+            let seeds = seeds.map(|n| {
+                let seed = MessageSeed::from_bytes(&[7; 32]);
+                let post_quantum = PqMessageKey::from_bytes(&[9; 32]);
+                (n, SkippedKey { seed, post_quantum })
+            });
+            skipped.store(number, seeds, 0);
+            let header_key = HeaderKey::from_bytes(&[8; 32]);
+            skipped.close(EarlierChain { number, header_key });
+        }
+        let mut writer = Writer::new(skipped.export_len());
+        skipped.write(&mut writer);
+        let bytes = writer.finish();
+        let mut reader = Reader::new(&bytes, bytes.len()).unwrap();
+        SkippedKeys::read(&mut reader, 12).map(|skipped| skipped.len())
+    };
+    assert_eq!(written(10, 4_000), Ok((4_000, 10)));
+    assert_eq!(written(10, 4_001), Err(DecodeError::Malformed));
+    assert_eq!(written(11, 4_000), Err(DecodeError::Malformed));
+}
+
+#[test]
+fn five_sessions_are_read_and_one_more_is_not() {
+    let (alice, bob) = (Device::new(1), Device::new(2));
+    let one = Sessions::initiate(&alice.identity, bob.bundle(None), &mut rng(3)).unwrap();
+    let one = one.export();
+    let times = |count: u8| {
+        let mut bytes = one[..28].to_vec();
+        bytes.push(count);
+        bytes.extend(one[29..].repeat(count.into()));
+        Sessions::import(&bytes).map(|sessions| sessions.count())
+    };
+    assert_eq!(times(5), Ok(5));
+    assert_eq!(times(6).err(), Some(DecodeError::Malformed));
 }
