@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ed25519_dalek::{Signature, VerifyingKey};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 use subtle::ConstantTimeEq;
 use waxseal_example_relay::{
     Challenge, ErrorCode, Register, Session, SignIn, account_name, account_proof_input,
@@ -48,16 +48,11 @@ pub async fn register(
     let delivery_key = unseal_delivery_key(&relay.keys.sealing, &request.sealed_delivery_key, &me)
         .map_err(|_| ErrorCode::BadDeliveryKey)?;
 
-    let status = match relay.account(&me.account) {
-        Some(account) => {
-            check_same(&account, &me, &request.identity, &delivery_key)?;
-            StatusCode::OK
-        }
-        None => {
-            create(&relay, peer, &me, request.identity, delivery_key).await?;
-            StatusCode::CREATED
-        }
+    let (account, status) = match relay.account(&me.account) {
+        Some(account) => (account, StatusCode::OK),
+        None => create(&relay, peer, &me, request.identity, &delivery_key).await?,
     };
+    check_same(&account, &me, &request.identity, &delivery_key)?;
     let session = relay.tokens.issue(&Holder::Device(me), now_ms);
     Ok((status, Json(session)))
 }
@@ -79,39 +74,60 @@ fn check_same(
     Ok(())
 }
 
+/// The account that the name belongs to now: a new one, or one that was there before.
 async fn create(
     relay: &Relay,
     peer: IpAddr,
     me: &Sender,
     identity: [u8; 64],
-    delivery_key: DeliveryKey,
-) -> Result<(), Refusal> {
+    delivery_key: &DeliveryKey,
+) -> Result<(Arc<Account>, StatusCode), Refusal> {
     relay.limits.registration(peer)?;
     if relay.is_full() {
         return Err(ErrorCode::RelayFull.into());
     }
     let (name, device) = (me.account.as_str().to_owned(), me.device.0);
-    let sealed = relay.keys.seal(&delivery_key, me);
-    let id = relay
+    let sealed = relay.keys.seal(delivery_key, me);
+    let (row, status) = relay
         .database
         .run(move |db| {
             // Of two at once, and of names that differ in case only, the first is registered.
-            db.prepare(
-                "INSERT INTO account (name, device, identity, delivery_key) VALUES (?, ?, ?, ?)
-                 ON CONFLICT (name) DO NOTHING RETURNING id",
-            )?
-            .query_row(params![name, device, identity, sealed], |row| row.get(0))
-            .optional()?
-            .ok_or_else(|| ErrorCode::AccountTaken.into())
+            let created = db
+                .prepare(
+                    "INSERT INTO account (name, device, identity, delivery_key) VALUES (?, ?, ?, ?)
+                     ON CONFLICT (name) DO NOTHING",
+                )?
+                .execute(params![name, device, identity, sealed])?;
+            let status = match created {
+                0 => StatusCode::OK,
+                _ => StatusCode::CREATED,
+            };
+            // Also one that was registered by a request which nobody waited for.
+            let row: Row = db
+                .prepare(
+                    "SELECT id, name, device, identity, delivery_key FROM account WHERE name = ?",
+                )?
+                .query_row([name], |row| row.try_into())?;
+            Ok((row, status))
         })
         .await?;
-    relay.add_account(Account {
+    let account = know(relay, row).ok_or_else(|| Refusal::internal(&"an account is damaged"))?;
+    Ok((account, status))
+}
+
+/// An account in the database.
+type Row = (i64, String, u32, [u8; 64], Vec<u8>);
+
+/// Has an account of the database at hand; `None` if it is of another root key file.
+fn know(relay: &Relay, (id, name, device, identity, sealed): Row) -> Option<Arc<Account>> {
+    let me = Sender::new(AccountId::new(&name).ok()?, DeviceId(device));
+    let delivery_key = relay.keys.open_sealed(&sealed, &me)?;
+    Some(relay.add_account(Account {
         id,
-        me: me.clone(),
+        me,
         identity,
         delivery_key,
-    });
-    Ok(())
+    }))
 }
 
 pub async fn sign_in(
@@ -143,7 +159,6 @@ fn check_proof(identity: &[u8; 64], context: &[u8], proof: &[u8; 64]) -> Result<
 
 /// Reads every account at the start.
 pub async fn load(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
-    type Row = (i64, String, u32, [u8; 64], Vec<u8>);
     let rows: Vec<Row> = relay
         .database
         .run(|db| {
@@ -154,18 +169,8 @@ pub async fn load(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
         })
         .await
         .map_err(|_| "the accounts cannot be read")?;
-    for (id, name, device, identity, sealed) in rows {
-        let me = Sender::new(AccountId::new(&name)?, DeviceId(device));
-        let delivery_key = relay
-            .keys
-            .open_sealed(&sealed, &me)
-            .ok_or("the database belongs to another root key file")?;
-        relay.add_account(Account {
-            id,
-            me,
-            identity,
-            delivery_key,
-        });
+    for row in rows {
+        know(relay, row).ok_or("the database belongs to another root key file")?;
     }
     Ok(())
 }

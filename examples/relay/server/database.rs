@@ -97,7 +97,10 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         self.jobs = None;
-        if let Some(thread) = self.thread.take() {
+        // Not for itself: a job whose client has gone may be the last that holds the relay.
+        let thread = self.thread.take();
+        let thread = thread.filter(|thread| thread.thread().id() != std::thread::current().id());
+        if let Some(thread) = thread {
             let _ = thread.join();
         }
     }
@@ -147,6 +150,10 @@ fn in_savepoint<T>(
         db.prepare(sql)
             .and_then(|mut statement| statement.execute([]))
     };
+    // It could not be begun, or was rolled back by an earlier job: outside of it, what is done would stay done.
+    if db.is_autocommit() {
+        return Err(Refusal::internal(&"no transaction"));
+    }
     run("SAVEPOINT job")?;
     let result = job(db);
     if result.is_err() {
@@ -155,3 +162,6 @@ fn in_savepoint<T>(
     run("RELEASE job")?;
     result
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,18 +44,19 @@ pub async fn send(
         .encode();
 
     let (from, to, epoch) = (sender.id, recipient.id, claim.context().epoch);
-    relay
-        .database
+    let (database, relay) = (&relay.database, relay.clone());
+    database
         .run(move |db| {
             check_room(db, from, to, delivery.len())?;
             db.prepare(
                 "INSERT INTO queue (recipient, sender, epoch, delivery) VALUES (?, ?, ?, ?)",
             )?
             .execute(params![to, from, epoch, delivery])?;
+            // Whether or not the sender still waits. The recipient's connection asks once this is committed.
+            relay.live.wake(to);
             Ok(())
         })
         .await?;
-    relay.live.wake(to);
     let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
     Ok((octets, receipt.encode()))
 }

@@ -8,6 +8,7 @@
     reason = "modules of a program"
 )]
 
+mod database;
 mod errors;
 mod keys;
 mod limits;

@@ -13,12 +13,17 @@
 
 mod world;
 
+use std::io::Write;
+use std::net::TcpStream;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use waxseal_example_relay::{ClientError, ErrorCode, SignIn};
+use waxseal_example_relay::{
+    ClientError, ErrorCode, Event, Register, SignIn, register_context, seal_delivery_key,
+};
 use waxseal_reporting::{MAX_ENVELOPE_LEN, ModerationKeyPair};
 use world::honest::while_others_talk;
-use world::{Device, World, code, request};
+use world::{Device, SOON, World, code, request};
 
 const JSON: &str = "application/json";
 const OCTETS: &str = "application/octet-stream";
@@ -107,6 +112,83 @@ fn malformed_and_oversized_requests_get_their_codes() {
             (413, "too_large".into())
         );
     });
+}
+
+#[test]
+fn a_registration_whose_answer_nobody_waited_for_can_be_repeated() {
+    let world = World::new();
+    for number in 0..5 {
+        let mut device = Device::new(&format!("hasty-{number}"), world.client());
+        let card = device.client.card().unwrap();
+        // A challenge, taken from an attempt that fails.
+        let mut challenge = Vec::new();
+        let look = |context: &[u8]| {
+            challenge = nth_field(context, 2);
+            [0; 64]
+        };
+        let (me, key) = (&device.me, &device.delivery_key);
+        let identity = device.identity_bytes();
+        let rng = &mut rand::rng();
+        let refused = device.client.register(&card, me, &identity, key, look, rng);
+        assert_eq!(code(refused), ErrorCode::ProofRefused);
+
+        let sealed = seal_delivery_key(&card.sealing_key().unwrap(), key, me, rng).unwrap();
+        let context = register_context(&card.relay_key, &challenge, me, &identity, &sealed);
+        let register = Register {
+            name: me.account.as_str().to_owned(),
+            device: me.device.0,
+            identity,
+            sealed_delivery_key: sealed,
+            proof: device.prove(&context),
+            challenge,
+        };
+        let body = serde_json::to_vec(&register).unwrap();
+        hang_up_after(&world, "/v1/accounts", "", JSON, &body);
+
+        device.register().unwrap();
+        // The name is nobody else's all the same.
+        let mut other = Device::new(device.me.account.as_str(), world.client());
+        assert_eq!(code(other.register()), ErrorCode::AccountTaken);
+    }
+}
+
+#[test]
+fn a_message_whose_sender_hung_up_is_delivered_at_once() {
+    let world = World::new();
+    let (mut alice, bob) = (world.device("alice"), world.device("bob"));
+    let mut deliveries = bob.connect();
+    assert_eq!(deliveries.next(SOON).unwrap(), Some(Event::CaughtUp));
+    for _ in 0..3 {
+        let (_, envelope) = alice.seal(&bob.me, "hello");
+        let token = &alice.session().token;
+        hang_up_after(&world, "/v1/messages/bob", token, OCTETS, &envelope);
+        let arrived = deliveries.next(SOON).unwrap();
+        assert!(
+            matches!(arrived, Some(Event::Delivery { .. })),
+            "{arrived:?}"
+        );
+        assert_eq!(deliveries.next(SOON).unwrap(), Some(Event::CaughtUp));
+    }
+}
+
+/// Sends a request and does not wait for the answer.
+fn hang_up_after(world: &World, path: &str, token: &str, content_type: &str, body: &[u8]) {
+    let len = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: relay\r\nauthorization: Bearer {token}\r\ncontent-type: {content_type}\r\ncontent-length: {len}\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(world.address()).unwrap();
+    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+}
+
+/// One of the fields of a context, each of which stands behind its length.
+fn nth_field(mut context: &[u8], n: usize) -> Vec<u8> {
+    for _ in 0..n {
+        let (len, rest) = context.split_first_chunk().unwrap();
+        context = &rest[u32::from_be_bytes(*len) as usize..];
+    }
+    let (len, rest) = context.split_first_chunk().unwrap();
+    rest[..u32::from_be_bytes(*len) as usize].to_vec()
 }
 
 #[test]

@@ -1,0 +1,67 @@
+use std::sync::{Arc, mpsc};
+
+use super::*;
+
+/// A database, and how to let go on its thread, which waits.
+fn held_up(dir: &tempfile::TempDir) -> (Arc<Database>, mpsc::Sender<()>) {
+    let database = Arc::new(Database::open(&dir.path().join("db")).unwrap());
+    let (go, wait) = mpsc::channel();
+    poll_once(&database, move |_| {
+        wait.recv().unwrap();
+        Ok(())
+    });
+    (database, go)
+}
+
+/// Asks for a job, and does not wait for it: as if the client had gone.
+fn poll_once(
+    database: &Database,
+    job: impl FnOnce(&Connection) -> Result<(), Refusal> + Send + 'static,
+) {
+    let mut job = std::pin::pin!(database.run(job));
+    let waker = std::task::Waker::noop();
+    let _ = job
+        .as_mut()
+        .poll(&mut std::task::Context::from_waker(waker));
+}
+
+fn insert(db: &Connection) -> Result<(), Refusal> {
+    db.execute("INSERT INTO look (at_ms, reviewer) VALUES (1, 'r')", [])?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_refused_was_not_done_also_after_a_rollback() {
+    let dir = tempfile::tempdir().unwrap();
+    let (database, go) = held_up(&dir);
+    // All in one transaction, which a full disk rolls back.
+    let (before, full, after, ()) = tokio::join!(
+        database.run(insert),
+        database.run(|db| Ok(db.execute_batch("ROLLBACK")?)),
+        database.run(insert),
+        async { go.send(()).unwrap() },
+    );
+    assert!(before.is_err() && full.is_err() && after.is_err());
+    let looks =
+        database.run(|db| Ok(db.query_row("SELECT count(*) FROM look", [], |row| row.get(0))?));
+    let looks: i64 = looks.await.unwrap();
+    assert_eq!(looks, 0);
+    database.run(insert).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_job_may_be_the_last_that_holds_the_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let (database, go) = held_up(&dir);
+    let (done, is_done) = mpsc::channel();
+    let held = database.clone();
+    poll_once(&database, move |db| {
+        drop(held);
+        insert(db)?;
+        done.send(()).unwrap();
+        Ok(())
+    });
+    drop(database);
+    go.send(()).unwrap();
+    is_done.recv().unwrap();
+}
