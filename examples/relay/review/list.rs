@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::{Desk, plain};
+use crate::{Desk, plain, plain_json};
 
 pub fn list(desk: &Desk, json: bool) -> Result<(), Box<dyn Error>> {
     let mut after = Some(0);
@@ -10,7 +10,7 @@ pub fn list(desk: &Desk, json: bool) -> Result<(), Box<dyn Error>> {
         let page = desk.relay.reports(&desk.session, from)?;
         for report in page.reports {
             if json {
-                println!("{}", serde_json::to_string(&report)?);
+                println!("{}", plain_json(&report)?);
                 continue;
             }
             let state = match (report.rejected, report.opened) {

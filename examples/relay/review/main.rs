@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     match run(&Options::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("review: {error}");
+            eprintln!("review: {}", plain(&error.to_string())); // a relay's own words may be among them
             ExitCode::FAILURE
         }
     }
@@ -106,13 +106,24 @@ impl Desk {
 
 /// Text from outside, for a terminal: without the control characters that would drive it, or reverse its direction.
 fn plain(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     let escaped = |c: char| match steers(c) {
         true => c.escape_unicode().to_string(),
         false => c.to_string(),
     };
     text.chars().map(escaped).collect()
+}
+
+/// JSON on one line with the same characters escaped: the text in it stays what it was.
+fn plain_json(value: &impl serde::Serialize) -> serde_json::Result<String> {
+    // Outside of strings JSON has none of them.
+    let escaped = |c: char| match steers(c) {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    Ok(serde_json::to_string(value)?.chars().map(escaped).collect())
+}
+
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

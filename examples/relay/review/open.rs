@@ -10,7 +10,7 @@ use waxseal_reporting::{
     VerifiedReport, review,
 };
 
-use crate::{Desk, plain};
+use crate::{Desk, plain, plain_json};
 
 /// Fails, after saying why, if the report does not verify.
 pub fn open(desk: &Desk, report_id: &str, json: bool) -> Result<ExitCode, Box<dyn Error>> {
@@ -24,7 +24,7 @@ pub fn open(desk: &Desk, report_id: &str, json: bool) -> Result<ExitCode, Box<dy
         .map_err(|_| "the relay's intake did not accept this report")?;
 
     match review(accepted, &desk.keys.moderation) {
-        Ok(verified) if json => println!("{}", as_json(report_id, &verified)),
+        Ok(verified) if json => println!("{}", plain_json(&as_json(report_id, &verified))?),
         Ok(verified) => show(report_id, &verified),
         Err(rejection) => {
             // A report for another moderation key says nothing against its reporter.
@@ -33,7 +33,7 @@ pub fn open(desk: &Desk, report_id: &str, json: bool) -> Result<ExitCode, Box<dy
                     .report_rejected(&desk.session, report_id, rejection.check())?;
             }
             if json {
-                println!("{}", rejected_as_json(report_id, rejection));
+                println!("{}", plain_json(&rejected_as_json(report_id, rejection))?);
             } else {
                 let check = rejection.check();
                 println!("report {report_id}\nverified: false\nreason: CHK-{check}, {rejection}");

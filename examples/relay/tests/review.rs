@@ -71,7 +71,8 @@ fn keygen_writes_two_files_and_never_over_others() {
 fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     let world = World::new();
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
-    for say in ["one", "two", "three \u{1b}[2J", "four"] {
+    let steering = "three \u{1b}[2J \u{9b}2J \u{202e}";
+    for say in ["one", "two", steering, "four"] {
         alice.send(&bob.me, say).unwrap();
     }
     let evidence = evidence(&bob);
@@ -93,6 +94,7 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     assert_eq!(listed["messages"], 3);
     let opened = review(&world, &mod_key, &["open", &taken.report_id, "--json"]);
     assert!(opened.status.success());
+    assert!(!text(&opened.stdout).contains(['\u{1b}', '\u{9b}', '\u{202e}']));
     let opened: Value = serde_json::from_slice(&opened.stdout).unwrap();
     assert_eq!(opened["report_id"], taken.report_id.as_str());
     assert_eq!(
@@ -102,7 +104,7 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     assert_eq!(opened["note"], "see the third");
     let message = &opened["messages"][1];
     assert_eq!(message["from"], "alice");
-    assert_eq!(message["text"], "three \u{1b}[2J");
+    assert_eq!(message["text"], steering);
     assert_eq!(
         (&message["sequence"], &message["gap_before"]),
         (&2.into(), &1.into())
@@ -117,7 +119,7 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     let shown = text(&shown.stdout);
     assert!(shown.contains("1 message(s) of this sender not shown") && shown.contains("[withheld"));
     assert!(
-        !shown.contains('\u{1b}'),
+        !shown.contains(['\u{1b}', '\u{9b}', '\u{202e}']),
         "what was reported does not drive the terminal"
     );
 
