@@ -1,4 +1,4 @@
-//! A store that stops once, in the middle of a commit.
+//! A store that stops once, in the middle of a commit; and the application on it, which is started anew, or goes on.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -50,6 +50,8 @@ pub(crate) struct Stop {
 pub(crate) struct Disk {
     medium: Rc<RefCell<dyn Medium>>,
     pub(crate) stop: Rc<RefCell<Option<Stop>>>,
+    /// The client of an application that goes on with it after a commit failed.
+    running: Option<Rc<RefCell<Option<Client<Disk>>>>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -61,21 +63,61 @@ impl Disk {
         Self {
             medium: Rc::new(RefCell::new(medium)),
             stop: Rc::default(),
+            running: None,
+        }
+    }
+
+    /// One whose application is not stopped by a failed commit.
+    pub(crate) fn outlived(medium: impl Medium + 'static) -> Self {
+        Self {
+            running: Some(Rc::default()),
+            ..Self::new(medium)
         }
     }
 
     /// The application is started.
     pub(crate) fn client(&self) -> Client<Disk> {
-        Client::open(self.clone()).unwrap()
+        let disk = Self {
+            running: None,
+            ..self.clone()
+        };
+        Client::open(disk).unwrap()
     }
 
-    /// Repeats an operation, on a client that was started anew each time, until it is not interrupted.
+    /// Repeats an operation until it is not interrupted: on a client that is started anew each time, or always on the same one.
     pub(crate) fn until_done<T>(
         &self,
         mut operation: impl FnMut(&mut Client<Disk>) -> Option<T>,
     ) -> T {
-        until_done(|| operation(&mut self.client()))
+        let Some(running) = &self.running else {
+            return until_done(|| operation(&mut self.client()));
+        };
+        let mut running = running.borrow_mut();
+        let client = running.get_or_insert_with(|| self.client());
+        until_done(|| {
+            let done = operation(client);
+            assert_eq!(memory_of(client), memory_of(&mut self.client()));
+            done
+        })
     }
+}
+
+/// What a client says of all that it may have in memory.
+fn memory_of(client: &mut Client<Disk>) -> impl PartialEq + std::fmt::Debug + use<> {
+    let peers = client.peers(None, 10).unwrap();
+    let peers: Vec<_> = peers
+        .iter()
+        .map(|peer| {
+            let sessions = (client.dh_ratchet_steps(peer), client.pq_epochs(peer));
+            (
+                client.peer_identity(peer).unwrap(),
+                client.has_session(peer).unwrap(),
+                client.next_ordinal(peer).unwrap(),
+                (sessions.0.unwrap(), sessions.1.unwrap()),
+            )
+        })
+        .collect();
+    (client.one_time_prekeys_left().unwrap(), peers)
 }
 
 pub(crate) fn until_done<T>(mut operation: impl FnMut() -> Option<T>) -> T {

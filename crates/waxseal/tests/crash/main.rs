@@ -22,12 +22,12 @@ use zeroize::Zeroizing;
 
 /// Stops one device in each commit, until the script is through before the stop, and does so twice, each time in another of so
 /// many ways. Returns how often the device was stopped.
-fn stop_everywhere<M: Medium + 'static>(who: usize, ways: u32, medium: impl Fn() -> M) -> u32 {
+fn stop_everywhere(who: usize, ways: u32, disk: impl Fn() -> Disk) -> u32 {
     let mut stops = 0;
     for pass in 0..2 {
         for commits_before in 0.. {
             let mut disks = [(); 2].map(|()| Disk::new(MemoryStore::new()));
-            disks[who] = Disk::new(medium());
+            disks[who] = disk();
             *disks[who].stop.borrow_mut() = Some(Stop {
                 commits_before,
                 way: (commits_before + 3 * pass) % ways,
@@ -48,14 +48,24 @@ const COMMITS: [u32; 2] = [20, 23];
 #[test]
 fn a_stop_before_or_after_any_commit_breaks_no_promise() {
     for (who, commits) in COMMITS.into_iter().enumerate() {
-        assert_eq!(stop_everywhere(who, 2, MemoryStore::new), 2 * commits);
+        let disk = || Disk::new(MemoryStore::new());
+        assert_eq!(stop_everywhere(who, 2, disk), 2 * commits);
+    }
+}
+
+#[test]
+fn a_client_that_goes_on_after_any_failed_commit_breaks_no_promise() {
+    for (who, commits) in COMMITS.into_iter().enumerate() {
+        let disk = || Disk::outlived(MemoryStore::new());
+        assert_eq!(stop_everywhere(who, 2, disk), 2 * commits);
     }
 }
 
 #[test]
 fn a_power_cut_in_any_commit_breaks_no_promise() {
     for (who, commits) in COMMITS.into_iter().enumerate() {
-        assert_eq!(stop_everywhere(who, Files::WAYS, Files::new), 2 * commits);
+        let disk = || Disk::new(Files::new());
+        assert_eq!(stop_everywhere(who, Files::WAYS, disk), 2 * commits);
     }
 }
 
