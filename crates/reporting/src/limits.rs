@@ -88,3 +88,46 @@ fn limits_are_what_the_specification_adds_up_to() {
     assert_eq!(MAX_REPORT_LEN, 2_075_981);
     assert_eq!(MAX_ACCEPTED_LEN, 2_076_030);
 }
+
+#[test]
+fn a_reports_sealed_section_ends_at_its_limit() {
+    let mut world = World::new(1);
+    let delivered = world.alice_says("hush");
+    let mut draft = ReportDraft::new(world.bob.clone(), Reason::Spam);
+    draft
+        .add(delivered.opened.evidence(), Disclosure::Whole)
+        .unwrap();
+    let report = draft.seal(
+        &world.bob_key,
+        world.moderation.public_key(),
+        &mut world.rng,
+    );
+    let report = report.unwrap().encode();
+    let sections: wire::Report = wire::decode(&report, MAX_REPORT_LEN).unwrap();
+    let decode = |len| {
+        let mut report = sections.clone();
+        report.sealed_openings = vec![1; len];
+        Report::decode(&wire::encode(&report)).map(|_| ())
+    };
+    let max = MAX_PADDED_OPENINGS_LEN + 16;
+    for len in [1, max] {
+        assert_eq!(decode(len), Ok(()));
+    }
+    for len in [0, max + 1, max + 2] {
+        assert_eq!(decode(len), Err(DecodeError::Malformed));
+    }
+    // As many claims as there may be, each as long as it may be.
+    let (claim, _, _) = largest();
+    let mut largest = sections;
+    largest.claims.clear();
+    longest("c").put(&mut largest.claims);
+    largest.claims.push(30);
+    for _ in 0..30 {
+        claim.put(&mut largest.claims);
+    }
+    largest.sealed_openings = vec![1; max];
+    let largest = wire::encode(&largest);
+    assert_eq!(Report::decode(&largest).unwrap().claims().len(), 30);
+    // The limit counts more for field numbers and lengths than they take.
+    assert!((MAX_REPORT_LEN - 64..=MAX_REPORT_LEN).contains(&largest.len()));
+}
