@@ -134,9 +134,6 @@ impl StampKeys {
         let wanted = usize::try_from(ahead)
             .unwrap_or(usize::MAX)
             .saturating_add(2);
-        if self.epoch_keys.len() >= wanted {
-            return Ok(());
-        }
         while self.epoch_keys.len() < wanted {
             let index = u32::try_from(self.epoch_keys.len()).unwrap_or(u32::MAX);
             let Some(epoch) = self.oldest_epoch.checked_add(index) else {

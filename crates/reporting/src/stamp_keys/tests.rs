@@ -234,3 +234,22 @@ fn one_walk_serves_all_claims_of_a_report() {
     }
     assert_eq!(steps, 400);
 }
+
+#[test]
+fn keys_are_at_hand_up_to_the_day_after_and_no_further() {
+    let mut keys = StampKeys::new(&[7; 32], 20_000, "eu").unwrap();
+    let mut at_hand = |days: u64| {
+        keys.advance_to(Timestamp(NOON.0 + days * DAY)).unwrap();
+        keys.epoch_keys.len()
+    };
+    assert_eq!(
+        [at_hand(0), at_hand(0), at_hand(3), at_hand(1)],
+        [2, 2, 5, 5]
+    );
+    keys.destroy_before(20_002).unwrap();
+    assert_eq!(keys.epoch_keys.len(), 3);
+    keys.destroy_before(20_100).unwrap();
+    assert_eq!(keys.epoch_keys.len(), 0);
+    keys.advance_to(Timestamp(NOON.0 + 100 * DAY)).unwrap();
+    assert_eq!(keys.epoch_keys.len(), 2);
+}
