@@ -48,20 +48,26 @@ pub fn draft(
 ) -> Outcome<(AccountId, ReportDraft)> {
     let (peer, id) = chat.find(id)?;
     let messages = with_neighbours(chat, &peer, &id, with_context)?;
-    let mut used = 0;
+    let names = |redaction: &Redaction, tag: &FrankingTag| match redaction.id.as_str() {
+        "" => *tag == id,
+        prefix => hex(tag.as_bytes()).starts_with(prefix),
+    };
+    for redaction in redactions {
+        let named = messages.iter().map(Message::id);
+        if named.filter(|tag| names(redaction, tag)).count() != 1 {
+            return Err(Failure::new(
+                "--redact names a message that is not in the report, or several",
+            ));
+        }
+    }
     let mut shown = Vec::new();
     for message in &messages {
         let tag = message.id();
-        let names = |redaction: &&Redaction| match redaction.id.as_str() {
-            "" => *tag == id,
-            prefix => hex(tag.as_bytes()).starts_with(prefix),
-        };
         let withheld: Vec<usize> = redactions
             .iter()
-            .filter(names)
+            .filter(|redaction| names(redaction, tag))
             .map(|redaction| redaction.part)
             .collect();
-        used += withheld.len();
         let parts = message.evidence().map_or(0, waxseal::Evidence::part_count);
         if withheld.iter().any(|part| *part >= parts) {
             return Err(Failure::new(format!(
@@ -76,11 +82,6 @@ pub fn draft(
             }
         };
         shown.push((*tag, disclosure));
-    }
-    if used != redactions.len() {
-        return Err(Failure::new(
-            "--redact names a message that is not in the report, or several",
-        ));
     }
     let mut draft = chat.client.draft_report(&peer, reason, shown)?;
     draft.note(note)?;
@@ -223,6 +224,15 @@ fn header(header: &PayloadHeader) -> String {
     );
     if let Some(seen) = &header.last_seen {
         shown += &format!(", after {} was seen", short(seen));
+    }
+    if let Some(answered) = &header.reply_to {
+        shown += &format!(", in answer to {}", short(answered));
+    }
+    if header.forward_count > 0 {
+        shown += &format!(", forwarded {} times before", header.forward_count);
+    }
+    if header.expires_after_secs > 0 {
+        shown += &format!(", to expire after {} s", header.expires_after_secs);
     }
     shown
 }
