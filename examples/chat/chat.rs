@@ -68,10 +68,14 @@ impl Chat {
     }
 
     /// What every command that talks to the relay begins with: envelopes, reports and prekeys that are still waiting.
+    /// What the relay does not take now holds up nothing else.
     pub fn catch_up(&mut self) -> Outcome<()> {
-        self.flush_outbox()?;
-        self.flush_reports()?;
-        self.tend_prekeys()
+        let outcomes = [
+            self.flush_outbox(),
+            self.flush_reports(),
+            self.tend_prekeys(),
+        ];
+        outcomes.into_iter().collect()
     }
 
     /// Gives the relay prekeys if it has few, or may lack some; replaces the signed ones once a week.

@@ -43,9 +43,12 @@ pub struct PinnedRelay {
 
 /// A delivery that may open later.
 #[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Kept {
     pub since_ms: u64,
     pub times: u32,
+    /// Who sent it, by the relay's word.
+    pub from: String,
 }
 
 /// The folder given by `--home`.

@@ -137,8 +137,12 @@ fn listen(
 ) -> Outcome<Infallible> {
     let mut deliveries = {
         let mut chat = shared.chat();
-        chat.catch_up()?;
-        chat.with_session(|relay, session| relay.deliveries(session))?
+        let caught_up = chat.catch_up();
+        let deliveries = chat.with_session(|relay, session| relay.deliveries(session))?;
+        if let Err(failure) = caught_up {
+            chat.notice(failure.message);
+        }
+        deliveries
     };
     if trouble.take().is_some() {
         printer.notice("connected again");

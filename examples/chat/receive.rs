@@ -20,8 +20,10 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub const PAUSE: Duration = Duration::from_millis(500);
 /// A delivery that did not open is let go after so many days…
 const KEEP_DAYS: u64 = 7;
-/// … or when so many others are kept: a peer can make messages that never open.
-const MAX_KEPT: usize = 32;
+/// … or when so many others of its sender are kept, or of all: a peer can make messages that never open, which must not cost
+/// those of others.
+const MAX_KEPT_OF_ONE: usize = 64;
+const MAX_KEPT: usize = 2_048;
 /// A delivery that looks altered is let go when it came so often.
 const MAX_TIMES: u32 = 5;
 /// Content that shows nothing: brings a peer that is out of step onto the new session.
@@ -52,7 +54,8 @@ pub fn receive(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
 
 /// Shows what comes in on one connection.
 fn fetch(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
-    chat.catch_up()?;
+    // What the relay does not take now does not hold up what it has for us.
+    let mut caught_up = chat.catch_up();
     let mut deliveries = chat.with_session(|relay, session| relay.deliveries(session))?;
     loop {
         match deliveries.next(PATIENCE)? {
@@ -66,6 +69,7 @@ fn fetch(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
             }
             Some(Event::CaughtUp) if !follow => break,
             None if !follow => return Err(Failure::with_code(TRY_LATER, "the relay fell silent")),
+            None if caught_up.is_err() => caught_up = chat.catch_up(),
             Some(Event::CaughtUp) | None => {}
         }
     }
@@ -74,7 +78,7 @@ fn fetch(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
         let message = "a peer's identity changed: see the warning above";
         return Err(Failure::with_code(IDENTITY_CHANGED, message));
     }
-    Ok(())
+    caught_up
 }
 
 /// Prints first, and notes that it was printed after.
@@ -128,10 +132,10 @@ impl Chat {
             }
             Advice::WarnIdentityChange => {
                 self.warn_once(from.as_ref());
-                self.keep(id, u32::MAX)
+                self.keep(id, name, u32::MAX)
             }
-            Advice::DeliverAgain => self.keep(id, MAX_TIMES),
-            Advice::KeepAndRetry => self.keep(id, u32::MAX),
+            Advice::DeliverAgain => self.keep(id, name, MAX_TIMES),
+            Advice::KeepAndRetry => self.keep(id, name, u32::MAX),
             // The store failed: nothing can be said about the delivery, which comes again.
             _ => Err(error.into()),
         }
@@ -148,14 +152,19 @@ impl Chat {
     }
 
     /// Leaves a delivery with the relay, which brings it again at the next connection, but not for ever.
-    fn keep(&mut self, id: u64, max_times: u32) -> Outcome<Verdict> {
+    fn keep(&mut self, id: u64, from: &str, max_times: u32) -> Outcome<Verdict> {
         let kept = &mut self.home.memory.kept;
         // Those that the relay has dropped by itself.
         kept.retain(|_, kept| now().0.saturating_sub(kept.since_ms) < 2 * KEEP_DAYS * DAY_MS);
-        let full = kept.len() >= MAX_KEPT && !kept.contains_key(&id);
-        let Kept { since_ms, times } = kept.entry(id).or_insert(Kept {
+        let of_one = kept.values().filter(|kept| kept.from == from).count();
+        let full = of_one >= MAX_KEPT_OF_ONE || kept.len() >= MAX_KEPT;
+        let full = full && !kept.contains_key(&id);
+        let Kept {
+            since_ms, times, ..
+        } = kept.entry(id).or_insert_with(|| Kept {
             since_ms: now().0,
             times: 0,
+            from: from.to_owned(),
         });
         *times = times.saturating_add(1);
         let days = now().0.saturating_sub(*since_ms) / DAY_MS;

@@ -202,6 +202,24 @@ fn what_cannot_be_sent_waits_and_scripts_are_told() {
     );
 }
 
+#[test]
+fn a_full_queue_of_one_peer_holds_up_nobody_else() {
+    let world = World::new("full", &["alice", "bob", "eve"]);
+    let (alice, eve) = (0, 2);
+    world.review(&["keygen"]).output();
+    world.start_relay();
+    for (account, name) in ["alice", "bob", "eve"].into_iter().enumerate() {
+        world.chat(account, &["register", name]).output();
+    }
+    world.fill_queue("bob");
+    assert_eq!(world.chat(alice, &["send", "bob", "waits"]).code(), Some(3));
+    world.chat(eve, &["send", "alice", "arrives"]).output();
+    let received = world.chat(alice, &["receive"]);
+    assert!(received.stdout.contains("arrives"), "{}", received.stderr);
+    assert_eq!(received.code(), Some(3));
+    assert!(received.stderr.contains("1 messages wait"));
+}
+
 /// The commands of the section and the output behind each.
 fn script() -> Vec<(String, String)> {
     let (_, section) = README.split_once("## Try it in three terminals").unwrap();

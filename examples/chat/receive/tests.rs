@@ -32,28 +32,41 @@ fn what_looks_altered_is_asked_for_again_but_not_for_ever() {
 }
 
 #[test]
-fn few_deliveries_are_kept_and_none_for_long() {
+fn few_deliveries_of_one_sender_are_kept_and_none_for_long() {
     let folder = tempfile::tempdir().unwrap();
     let mut chat = chat(&folder);
-    for id in 0..MAX_KEPT as u64 {
-        assert!(chat.keep(id, u32::MAX).unwrap() == Verdict::Keep);
+    for id in 0..MAX_KEPT_OF_ONE as u64 {
+        assert!(chat.keep(id, "mallory", u32::MAX).unwrap() == Verdict::Keep);
     }
-    assert!(chat.keep(1_000, u32::MAX).unwrap() == Verdict::Acknowledge);
-    assert_eq!(chat.home.memory.kept.len(), MAX_KEPT);
-    // Those that came before may come again.
-    assert!(chat.keep(3, u32::MAX).unwrap() == Verdict::Keep);
+    assert!(chat.keep(1_000, "mallory", u32::MAX).unwrap() == Verdict::Acknowledge);
+    assert_eq!(chat.home.memory.kept.len(), MAX_KEPT_OF_ONE);
+    // Those that came before may come again, and those of others.
+    assert!(chat.keep(3, "mallory", u32::MAX).unwrap() == Verdict::Keep);
+    assert!(chat.keep(1_001, "alice", u32::MAX).unwrap() == Verdict::Keep);
 
     // What is remembered outlives the process.
     drop(chat);
     let (mut home, store) = Home::open(&folder.path().join("home"), &mut rand::rng()).unwrap();
-    assert_eq!(home.memory.kept.len(), MAX_KEPT);
-    home.memory.kept.get_mut(&3).unwrap().since_ms -= KEEP_DAYS * DAY_MS;
+    let kept = &mut home.memory.kept;
+    assert_eq!(kept.len(), MAX_KEPT_OF_ONE + 1);
+    kept.get_mut(&3).unwrap().since_ms -= KEEP_DAYS * DAY_MS;
     // The relay has dropped this one by itself.
-    home.memory.kept.get_mut(&4).unwrap().since_ms -= 2 * KEEP_DAYS * DAY_MS;
+    kept.get_mut(&4).unwrap().since_ms -= 2 * KEEP_DAYS * DAY_MS;
     let relay = RelayClient::new("http://127.0.0.1:1").unwrap();
     let mut chat = Chat::new(Client::open(store).unwrap(), home, relay, false);
-    assert!(chat.keep(3, u32::MAX).unwrap() == Verdict::Acknowledge);
-    assert_eq!(chat.home.memory.kept.len(), MAX_KEPT - 2);
+    assert!(chat.keep(3, "mallory", u32::MAX).unwrap() == Verdict::Acknowledge);
+    assert_eq!(chat.home.memory.kept.len(), MAX_KEPT_OF_ONE - 1);
+
+    // However many senders there are.
+    for id in 2_000..2_000 + MAX_KEPT as u64 {
+        let kept = Kept {
+            since_ms: now().0,
+            times: 1,
+            from: format!("sender {id}"),
+        };
+        chat.home.memory.kept.insert(id, kept);
+    }
+    assert!(chat.keep(9_999, "bob", u32::MAX).unwrap() == Verdict::Acknowledge);
 }
 
 #[test]

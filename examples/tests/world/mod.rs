@@ -177,6 +177,19 @@ impl World {
         self.start_relay();
     }
 
+    /// As if so many messages waited for an account that its queue takes no more.
+    pub fn fill_queue(&self, account: &str) {
+        self.relay.kill();
+        let db = rusqlite::Connection::open(self.folder.join("relay-data/relay.sqlite")).unwrap();
+        let filled = db.execute(
+            "INSERT INTO share SELECT id, 0, 1000000, 0 FROM account WHERE name = ?",
+            [account],
+        );
+        assert_eq!(filled.unwrap(), 1);
+        drop(db);
+        self.start_relay();
+    }
+
     /// Starts another relay in the place of the first.
     pub fn replace_relay(&self) {
         self.relay.kill();
