@@ -112,3 +112,20 @@ fn last_seen_of_a_message_accepted_later_is_shown() {
         [Contradiction::LastSeenLater]
     );
 }
+
+#[test]
+fn a_repeated_number_does_not_run_back() {
+    let mut world = World::new(4);
+    let messages = [5, 5].map(|sequence| {
+        let mut header = world.header(true);
+        header.sequence = sequence;
+        let payload = Payload::text(header, "x").unwrap();
+        world.send(true, &payload).opened
+    });
+    let report = world.report(&[messages[0].evidence(), messages[1].evidence()]);
+    let verified = world.verify(report).unwrap();
+    assert_eq!(
+        verified.messages()[1].contradictions(),
+        [Contradiction::SequenceRepeated]
+    );
+}
