@@ -148,7 +148,7 @@ impl Chat {
         let session = match self.relay.sign_in(&card.relay_key, me, prove) {
             Err(error) if error.code() == Some(ErrorCode::ProofRefused) => {
                 let message = format!("{error}; if `register` was interrupted, run it again");
-                return Err(Failure::new(message));
+                return Err(Failure::new(printable(&message)));
             }
             session => session?,
         };

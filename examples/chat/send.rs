@@ -29,16 +29,24 @@ pub fn deliver(chat: &mut Chat, peer: &str, text: &str) -> Outcome<()> {
     if text.is_empty() {
         return Err(Failure::new("nothing to send"));
     }
-    let id = short(&chat.seal(&peer, text)?);
-    match chat.flush_outbox() {
-        Err(failure) if failure.code == TRY_LATER => {
-            let message = format!("message {id} waits in the outbox: {}", failure.message);
-            return Err(Failure::with_code(TRY_LATER, message));
+    let sealed = chat.seal(&peer, text)?;
+    let id = short(&sealed);
+    let flushed = chat.flush_outbox();
+    // What became of this one: others may wait, whose recipients' queues are full.
+    let message = chat.client.message(&peer, &sealed)?;
+    let is_sent = message.map(|message| message.accepted_at().is_some());
+    match (is_sent, flushed) {
+        (Some(true), _) => {
+            println!("sent {id} to {}", peer.as_str());
+            Ok(())
         }
-        outcome => outcome?,
+        (Some(false), Err(failure)) if failure.code == TRY_LATER => {
+            let message = format!("message {id} waits in the outbox: {}", failure.message);
+            Err(Failure::with_code(TRY_LATER, message))
+        }
+        (_, Err(failure)) => Err(failure),
+        (_, Ok(())) => Err(Failure::new(format!("message {id} was not sent"))),
     }
-    println!("sent {id} to {}", peer.as_str());
-    Ok(())
 }
 
 impl Chat {

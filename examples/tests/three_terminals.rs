@@ -218,6 +218,9 @@ fn a_full_queue_of_one_peer_holds_up_nobody_else() {
     assert!(received.stdout.contains("arrives"), "{}", received.stderr);
     assert_eq!(received.code(), Some(3));
     assert!(received.stderr.contains("1 messages wait"));
+    // And what gets through is not said to wait.
+    let sent = world.chat(alice, &["send", "eve", "gets through"]);
+    assert!(sent.output().starts_with("sent "));
 }
 
 /// The commands of the section and the output behind each.
