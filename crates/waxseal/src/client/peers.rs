@@ -14,12 +14,17 @@ use crate::store::{Key, Store, Table};
 /// Most peers kept in memory. Importing a peer's sessions costs more than sealing a message on them.
 const MAX_PEERS_IN_MEMORY: usize = 64;
 
+/// Most bytes of their records together. Most have a few thousand; a hostile peer's can reach two million.
+const MAX_BYTES_IN_MEMORY: usize = 4 << 20;
+
 /// One peer: who it is, where the conversation stands, and the sessions with it.
 pub(super) struct Peer {
     /// Its `sessions` are empty: they are the field beside it.
     pub(super) record: PeerRecord,
     /// `None` before first contact, and after an identity change was accepted.
     pub(super) sessions: Option<Sessions>,
+    /// Bytes of the record in the store.
+    len: usize,
 }
 
 impl Peer {
@@ -30,6 +35,7 @@ impl Peer {
         Self {
             record,
             sessions: None,
+            len: 0,
         }
     }
 
@@ -40,7 +46,11 @@ impl Peer {
             exported => Some(Sessions::import(exported).ok()?),
         };
         record.sessions.zeroize();
-        Some(Self { record, sessions })
+        Some(Self {
+            record,
+            sessions,
+            len: bytes.len(),
+        })
     }
 
     pub(super) fn encode(&mut self) -> Zeroizing<Vec<u8>> {
@@ -49,6 +59,7 @@ impl Peer {
         }
         let bytes = records::encode(&self.record);
         self.record.sessions.zeroize();
+        self.len = bytes.len();
         bytes
     }
 
@@ -60,7 +71,10 @@ impl Peer {
 /// The peers used lately, each as the store has it: whoever changes one takes it out, and puts it back when the
 /// change is committed. So memory never runs ahead of the store.
 #[derive(Default)]
-pub(super) struct Peers(HashMap<AccountId, Peer>);
+pub(super) struct Peers {
+    by_account: HashMap<AccountId, Peer>,
+    bytes: usize,
+}
 
 impl<S: Store> Client<S> {
     /// At most `limit` accounts there was contact with, in no order that means anything: the first ones, or those
@@ -89,18 +103,23 @@ impl<S: Store> Client<S> {
         &mut self,
         account: &AccountId,
     ) -> Result<Option<Peer>, PeerError<S::Error>> {
-        match self.peers.0.remove(account) {
-            Some(peer) => Ok(Some(peer)),
+        match self.peers.by_account.remove(account) {
+            Some(peer) => {
+                self.peers.bytes = self.peers.bytes.saturating_sub(peer.len);
+                Ok(Some(peer))
+            }
             None => self.read_peer(account),
         }
     }
 
     /// Keeps a peer that is as the store has it.
     pub(super) fn keep_peer(&mut self, account: &AccountId, peer: Peer) {
-        if self.peers.0.len() >= MAX_PEERS_IN_MEMORY {
-            self.peers.0.clear();
+        let bytes = self.peers.bytes.saturating_add(peer.len);
+        if self.peers.by_account.len() >= MAX_PEERS_IN_MEMORY || bytes > MAX_BYTES_IN_MEMORY {
+            self.peers = Peers::default();
         }
-        self.peers.0.insert(account.clone(), peer);
+        self.peers.bytes = self.peers.bytes.saturating_add(peer.len);
+        self.peers.by_account.insert(account.clone(), peer);
     }
 
     /// Looks at a peer; `None` if there is none.
@@ -109,7 +128,7 @@ impl<S: Store> Client<S> {
         account: &AccountId,
         look: impl FnOnce(&Peer) -> T,
     ) -> Result<Option<T>, PeerError<S::Error>> {
-        match self.peers.0.get(account) {
+        match self.peers.by_account.get(account) {
             Some(peer) => Ok(Some(look(peer))),
             None => Ok(self.read_peer(account)?.as_ref().map(look)),
         }
@@ -123,3 +142,7 @@ impl<S: Store> Client<S> {
         Peer::decode(&bytes).map(Some).ok_or(PeerError::Damaged)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;

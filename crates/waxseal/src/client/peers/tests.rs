@@ -1,0 +1,41 @@
+use waxseal_reporting::{DeliveryKey, DeviceId, Sender};
+
+use super::*;
+use crate::store::MemoryStore;
+
+fn account(name: &str) -> AccountId {
+    AccountId::new(name).unwrap()
+}
+
+#[test]
+fn peers_in_memory_are_bounded_in_number_and_size() {
+    let rng = &mut rand::rng();
+    let me = Sender::new(account("me"), DeviceId(1));
+    let key = DeliveryKey::generate(rng);
+    let mut client = Client::create(MemoryStore::new(), me, key, rng).unwrap();
+    for number in 0..10 * MAX_PEERS_IN_MEMORY {
+        let peer = account(&number.to_string());
+        client.keep_peer(&peer, Peer::new(&peer));
+        assert!(client.peers.by_account.len() <= MAX_PEERS_IN_MEMORY);
+        assert!(client.peers.by_account.contains_key(&peer));
+    }
+    for number in 0..20 {
+        let peer = account(&number.to_string());
+        let mut large = client
+            .take_peer(&peer)
+            .unwrap()
+            .unwrap_or_else(|| Peer::new(&peer));
+        large.len = MAX_BYTES_IN_MEMORY / 5;
+        client.keep_peer(&peer, large);
+        let kept = client.peers.by_account.values();
+        let bytes: usize = kept.map(|peer| peer.len).sum();
+        assert!(bytes <= MAX_BYTES_IN_MEMORY);
+        assert_eq!(bytes, client.peers.bytes);
+    }
+    // One that is taken out and not put back counts no more.
+    let taken = client.take_peer(&account("19")).unwrap().unwrap();
+    let kept = client.peers.by_account.values();
+    let bytes: usize = kept.map(|peer| peer.len).sum();
+    assert_eq!(bytes, client.peers.bytes);
+    client.keep_peer(&account("19"), taken);
+}
