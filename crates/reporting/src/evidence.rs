@@ -152,7 +152,7 @@ impl Evidence {
     fn read(body: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(body);
         let claim = Claim::read(&mut reader)?;
-        let franked = Franked::from_bytes(Zeroizing::new(reader.rest().to_vec()))?;
+        let franked = Franked::from_bytes(reader.rest())?;
         // CHK-73: the kept message is the one its tag commits to, written for the conversation of its claim.
         if !franked.tag().matches(&claim.tag) {
             return None;

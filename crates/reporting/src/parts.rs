@@ -81,7 +81,10 @@ impl<'a> Parts<'a> {
 /// This is what the channel encrypts (padded) and what evidence keeps (unpadded).
 #[derive(Clone)]
 pub(crate) struct Franked {
-    bytes: Zeroizing<Vec<u8>>,
+    /// With its padding: one buffer for the channel and for storage.
+    padded: Zeroizing<Vec<u8>>,
+    /// Without it.
+    len: usize,
 }
 
 impl Franked {
@@ -91,43 +94,48 @@ impl Franked {
     }
 
     pub(crate) fn new(key: &FrankingKey, encoded_parts: &[u8]) -> Self {
-        let mut bytes = Zeroizing::new(Vec::with_capacity(
-            FrankingKey::LEN.saturating_add(encoded_parts.len()),
-        ));
-        bytes.extend_from_slice(key.as_bytes());
-        bytes.extend_from_slice(encoded_parts);
-        Self { bytes }
+        Self::pad(key.as_bytes(), encoded_parts)
     }
 
-    /// Takes unpadded bytes; the parts are checked.
-    pub(crate) fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Option<Self> {
-        let (_, parts) = bytes.split_at_checked(FrankingKey::LEN)?;
+    fn pad(key: &[u8], encoded_parts: &[u8]) -> Self {
+        let len = key.len().saturating_add(encoded_parts.len());
+        let mut padded = Zeroizing::new(Vec::with_capacity(padding::padded_len(len)));
+        padded.extend_from_slice(key);
+        padded.extend_from_slice(encoded_parts);
+        padding::pad(&mut padded);
+        Self { padded, len }
+    }
+
+    /// Reads unpadded bytes; the parts are checked.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (key, parts) = bytes.split_at_checked(FrankingKey::LEN)?;
         Parts::parse(parts)?;
-        Some(Self { bytes })
+        Some(Self::pad(key, parts))
     }
 
     /// Takes a decrypted plaintext.
-    pub(crate) fn unpad(mut plaintext: Zeroizing<Vec<u8>>) -> Option<Self> {
+    pub(crate) fn unpad(plaintext: Zeroizing<Vec<u8>>) -> Option<Self> {
         // CHK-56: the padding is the one canonical padding of its content.
         if plaintext.len() > MAX_PLAINTEXT_LEN {
             return None;
         }
         let len = padding::unpadded_len(&plaintext)?;
-        plaintext.truncate(len);
-        Self::from_bytes(plaintext)
+        let (content, _) = plaintext.split_at_checked(len)?;
+        let (_, parts) = content.split_at_checked(FrankingKey::LEN)?;
+        Parts::parse(parts)?;
+        Some(Self {
+            padded: plaintext,
+            len,
+        })
     }
 
     /// The padded plaintext for the channel.
-    pub(crate) fn padded(&self) -> Zeroizing<Vec<u8>> {
-        let padded_len = padding::padded_len(self.bytes.len());
-        let mut plaintext = Zeroizing::new(Vec::with_capacity(padded_len));
-        plaintext.extend_from_slice(&self.bytes);
-        padding::pad(&mut plaintext);
-        plaintext
+    pub(crate) fn padded(&self) -> &[u8] {
+        &self.padded
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        self.padded.get(..self.len).unwrap_or_default()
     }
 
     pub(crate) fn parts(&self) -> Parts<'_> {
@@ -136,14 +144,14 @@ impl Franked {
             count: 0,
             encoded: &[],
         };
-        self.bytes
+        self.as_bytes()
             .get(FrankingKey::LEN..)
             .and_then(Parts::parse)
             .unwrap_or(empty)
     }
 
     pub(crate) fn commitment(&self) -> Commitment {
-        let key = self.bytes.first_chunk().copied().unwrap_or_default();
+        let key = self.padded.first_chunk().copied().unwrap_or_default();
         Commitment::new(&FrankingKey::from_bytes(key), &self.parts())
     }
 

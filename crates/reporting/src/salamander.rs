@@ -203,7 +203,7 @@ fn invisible_salamander_message_that_opens_under_two_keys_is_withheld() {
             let payload = Payload::new(header, content).unwrap();
             let franked = Franked::generate(payload.encoded_parts(), &mut world.rng);
             let aad = associated_data(&franked.tag(), &world.alice, &world.conversation());
-            let sealed = salamander(keys, &nonce, &aad, &franked.padded(), 128)?;
+            let sealed = salamander(keys, &nonce, &aad, franked.padded(), 128)?;
             Some((sealed, franked.tag()))
         })
         .expect("a ciphertext that opens under both keys");

@@ -114,7 +114,7 @@ impl SentMessage {
         // CHK-92: a stored sent message is whole; its tag is computed anew.
         let mut reader = Reader::new(body);
         let sender = Sender::read(&mut reader)?;
-        let franked = Franked::from_bytes(Zeroizing::new(reader.rest().to_vec()))?;
+        let franked = Franked::from_bytes(reader.rest())?;
         let header = Payload::parse(&franked.parts())?.header;
         Some(Self {
             tag: franked.tag(),
@@ -137,7 +137,7 @@ impl SentMessage {
     ) -> Result<Envelope, SealError<C::Error>> {
         let associated_data = associated_data(&self.tag, &self.sender, &self.header.conversation);
         let ciphertext = channel
-            .encrypt(&self.franked.padded(), &associated_data, rng)
+            .encrypt(self.franked.padded(), &associated_data, rng)
             .map_err(SealError::Channel)?;
         if ciphertext.is_empty() || ciphertext.len() > MAX_CIPHERTEXT_LEN {
             return Err(SealError::CiphertextLength {

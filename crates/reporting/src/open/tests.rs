@@ -54,13 +54,13 @@ fn mimi_weakness_7_honest_recipient_chk61_tag_of_other_content_is_withheld() {
     let good = franked(&[&header(&world), b"\x01hello"]);
     let other = franked(&[&header(&world), b"\x01hullo"]);
     assert_eq!(
-        withheld(&mut world, &good.padded(), other.tag()),
+        withheld(&mut world, good.padded(), other.tag()),
         Withheld::OtherTag
     );
     for bit in 0..256 {
         let mut tag = *good.tag().as_bytes();
         tag[bit / 8] ^= 1 << (bit % 8);
-        let why = withheld(&mut world, &good.padded(), FrankingTag::from_bytes(tag));
+        let why = withheld(&mut world, good.padded(), FrankingTag::from_bytes(tag));
         assert_eq!(why, Withheld::OtherTag);
     }
 }
@@ -70,7 +70,7 @@ fn chk62_message_written_for_another_conversation_is_withheld() {
     let mut world = World::new(3);
     let elsewhere = PayloadHeader::new(ConversationId::group(b"elsewhere"), 0, NOON).encode();
     let franked = franked(&[&elsewhere, b"\x01hello"]);
-    let why = withheld(&mut world, &franked.padded(), franked.tag());
+    let why = withheld(&mut world, franked.padded(), franked.tag());
     assert_eq!(why, Withheld::OtherConversation);
 }
 
@@ -87,12 +87,12 @@ fn malformed_parts_under_a_matching_tag_are_withheld() {
     for parts in bad {
         let franked = franked(parts);
         assert_eq!(
-            withheld(&mut world, &franked.padded(), franked.tag()),
+            withheld(&mut world, franked.padded(), franked.tag()),
             Withheld::Malformed
         );
     }
     let franked = franked(&[&header, b"\x01hello"]);
-    let longer = [franked.padded().as_slice(), &[0; 64]].concat();
+    let longer = [franked.padded(), &[0; 64]].concat();
     assert_eq!(
         withheld(&mut world, &longer, franked.tag()),
         Withheld::Malformed

@@ -301,7 +301,7 @@ fn channel(file: &mut Vectors) {
     let sender = Sender::new(AccountId::new("alice").unwrap(), DeviceId(1));
     let data = associated_data(&franked().tag(), &sender, &conversation);
     let mut channel = OneKey([0x43; 32]);
-    let sealed = channel.encrypt(&franked().padded(), &data, &mut test_world::rng(0)).unwrap();
+    let sealed = channel.encrypt(franked().padded(), &data, &mut test_world::rng(0)).unwrap();
     let good = json!({
         "channel_key": hex([0x43; 32]), "franking_tag": hex(franked().tag().as_bytes()),
         "sender": sender_json(&sender), "conversation": hex(conversation.as_bytes()), "ciphertext": hex(sealed),

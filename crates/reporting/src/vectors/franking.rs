@@ -18,7 +18,7 @@ pub(super) fn commit(input: Input<'_>) -> Outcome {
         "part_keys": commitment.parts.iter().map(|(key, _)| hex(**key)).collect::<Vec<_>>(),
         "part_commitments": commitment.parts.iter().map(|(_, c)| hex(c)).collect::<Vec<_>>(),
         "franking_tag": hex(commitment.tag().as_bytes()),
-        "plaintext": hex(&*Franked::new(&key, &encoded).padded()),
+        "plaintext": hex(Franked::new(&key, &encoded).padded()),
     }))
 }
 
@@ -112,7 +112,7 @@ fn committed(parts: &[Vec<u8>]) -> Value {
 
 /// The same for unpadded bytes, which may not be parts at all; the tag is then of none.
 fn sealed(unpadded: &[u8]) -> Value {
-    let franked = Franked::from_bytes(unpadded.to_vec().into());
+    let franked = Franked::from_bytes(unpadded);
     let tag = franked.map_or([0x54; 32], |franked| *franked.tag().as_bytes());
     let mut plaintext = unpadded.to_vec();
     padding::pad(&mut plaintext);
