@@ -19,7 +19,6 @@ use crate::errors::Refusal;
 use crate::extract::{Form, Peer};
 use crate::limits::MAX_JSON_LEN;
 use crate::relay::{Account, Relay, now};
-use crate::tokens::Holder;
 
 pub async fn challenge(State(relay): State<Arc<Relay>>, _: Peer) -> Json<Challenge> {
     let challenge = relay.tokens.challenge(now().as_millis());
@@ -53,7 +52,7 @@ pub async fn register(
         None => create(&relay, peer, &me, request.identity, &delivery_key).await?,
     };
     check_same(&account, &me, &request.identity, &delivery_key)?;
-    let session = relay.tokens.issue(&Holder::Device(me), now_ms);
+    let session = relay.tokens.issue(&account.holder(), now_ms);
     Ok((status, Json(session)))
 }
 
@@ -145,7 +144,7 @@ pub async fn sign_in(
     let context = session_context(&relay.card.relay_key, &request.challenge, &me);
     check_proof(&account.identity, &context, &request.proof)?;
     relay.tokens.answer_challenge(&request.challenge, now_ms)?;
-    Ok(Json(relay.tokens.issue(&Holder::Device(me), now_ms)))
+    Ok(Json(relay.tokens.issue(&account.holder(), now_ms)))
 }
 
 fn check_proof(identity: &[u8; 64], context: &[u8], proof: &[u8; 64]) -> Result<(), Refusal> {

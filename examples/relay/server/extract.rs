@@ -43,12 +43,13 @@ impl FromRequestParts<Arc<Relay>> for Device {
 
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
         let (holder, expires_at_ms) = holder(&parts.headers, relay)?;
-        let Holder::Device(device) = holder else {
+        let Holder::Device(device, identity) = holder else {
             return Err(ErrorCode::Unauthorized.into());
         };
-        // A token may be older than the database: it was restored from a copy.
+        // A token may be older than the database: it was lost, or restored from a copy.
         let account = relay.account(&device.account);
-        let account = account.filter(|account| account.me == device);
+        let account = account
+            .filter(|account| account.me == device && account.identity.starts_with(&identity));
         let account = account.ok_or(ErrorCode::Unauthorized)?;
         relay.limits.account(&device.account, body_len(parts))?;
         Ok(Self {

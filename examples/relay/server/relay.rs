@@ -20,7 +20,7 @@ use crate::errors::Refusal;
 use crate::keys::{DATABASE, Keys, REGION};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::serve::Stopping;
-use crate::tokens::Tokens;
+use crate::tokens::{Holder, Tokens};
 use crate::{accounts, messages, prekeys, reports, reviewer};
 
 /// Longest time from a request's head to its answer.
@@ -50,6 +50,14 @@ pub struct Account {
     pub me: Sender,
     pub identity: [u8; 64],
     pub delivery_key: DeliveryKey,
+}
+
+impl Account {
+    /// Whom its tokens name.
+    pub fn holder(&self) -> Holder {
+        let signing_key = self.identity.first_chunk().copied().unwrap_or_default();
+        Holder::Device(self.me.clone(), signing_key)
+    }
 }
 
 impl Relay {

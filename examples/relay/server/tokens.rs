@@ -26,12 +26,13 @@ const TOKEN_MS: u64 = 3_600_000;
 const MAX_ANSWERED: usize = 100_000;
 
 /// Longest token: an account name, with base64.
-const MAX_TOKEN_LEN: usize = 256;
+const MAX_TOKEN_LEN: usize = 300;
 
 /// Who holds a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
-    Device(Sender),
+    /// With the identity's signing key: a token is no good to whoever had the name before the database was lost.
+    Device(Sender, [u8; 32]),
     /// With the reviewer's key: a token of an earlier reviewer is no good to a relay that was started for another.
     Reviewer([u8; 32]),
 }
@@ -92,15 +93,16 @@ impl Tokens {
         }
     }
 
-    /// `expiry be64 || 1 || device be32 || account || MAC 32`, or `expiry be64 || 2 || reviewer key 32 || MAC 32`,
+    /// `expiry be64 || 1 || device be32 || identity's signing key 32 || account || MAC 32`, or `expiry be64 || 2 || reviewer key 32 || MAC 32`,
     /// in base64url.
     pub fn issue(&self, holder: &Holder, now_ms: u64) -> Session {
         let expires_at_ms = now_ms + TOKEN_MS;
         let mut token = expires_at_ms.to_be_bytes().to_vec();
         match holder {
-            Holder::Device(device) => {
+            Holder::Device(device, identity) => {
                 token.push(1);
                 token.extend_from_slice(&device.device.0.to_be_bytes());
+                token.extend_from_slice(identity);
                 token.extend_from_slice(device.account.as_str().as_bytes());
             }
             Holder::Reviewer(key) => {
@@ -136,9 +138,11 @@ fn read(body: &[u8]) -> Option<(u64, Holder)> {
     let (expires_at_ms, body) = body.split_first_chunk()?;
     let holder = match body.split_first()? {
         (1, body) => {
-            let (device, account) = body.split_first_chunk()?;
+            let (device, body) = body.split_first_chunk()?;
+            let (identity, account) = body.split_first_chunk()?;
             let account = account_name(std::str::from_utf8(account).ok()?).ok()?;
-            Holder::Device(Sender::new(account, DeviceId(u32::from_be_bytes(*device))))
+            let device = DeviceId(u32::from_be_bytes(*device));
+            Holder::Device(Sender::new(account, device), *identity)
         }
         (2, key) => Holder::Reviewer(key.try_into().ok()?),
         _ => return None,

@@ -7,7 +7,8 @@ fn tokens() -> Tokens {
 }
 
 fn alice() -> Holder {
-    Holder::Device(Sender::new(account_name("alice").unwrap(), DeviceId(7)))
+    let alice = Sender::new(account_name("alice").unwrap(), DeviceId(7));
+    Holder::Device(alice, [4; 32])
 }
 
 fn code<T: std::fmt::Debug>(result: Result<T, Refusal>) -> ErrorCode {
@@ -16,7 +17,9 @@ fn code<T: std::fmt::Debug>(result: Result<T, Refusal>) -> ErrorCode {
 
 #[test]
 fn a_token_names_its_holder_until_it_expires_and_outlives_a_restart() {
-    for holder in [alice(), Holder::Reviewer([3; 32])] {
+    let longest = Sender::new(account_name(&"a".repeat(128)).unwrap(), DeviceId(u32::MAX));
+    let longest = Holder::Device(longest, [4; 32]);
+    for holder in [alice(), longest, Holder::Reviewer([3; 32])] {
         let session = tokens().issue(&holder, NOW);
         assert_eq!(session.expires_at_ms, NOW + TOKEN_MS);
         let expected = (holder, session.expires_at_ms);
