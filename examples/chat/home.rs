@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Outcome};
 
-/// What the application remembers beside the store. Nothing in it is secret; losing it costs a repeated line at most,
-/// and the pin of the relay's key.
+/// What the application remembers beside the store. No key and no text is in it, but it names the peers, which the store
+/// hides: a real application seals it too. Losing it costs a repeated line at most, and the pin of the relay's key.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {

@@ -108,10 +108,5 @@ pub fn check<S: Store>(
 }
 
 #[cfg(test)]
-#[allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests"
-)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod tests;

@@ -22,8 +22,8 @@ const HANDSHAKE_LEN: usize =
 pub(crate) const MAX_SESSION_EXPORT_LEN: usize = FIXED_LEN + HANDSHAKE_LEN + MAX_RATCHET_EXPORT_LEN;
 
 impl Session {
-    /// Secret bytes for this device's storage, wiped on drop: 1,371 bytes in the middle of a conversation and at most 2,085, by the phase of
-    /// the post-quantum ratchet; 1,710 more until the first reply, 84 more for each skipped
+    /// Secret bytes for this device's storage, wiped on drop: some 860 to 2,085 bytes in the middle of a conversation, by the phase of
+    /// the post-quantum ratchet, 1,371 in the median; 1,710 more until the first reply, 84 more for each skipped
     /// message and 40 for each earlier chain that lacks one.
     #[must_use]
     pub fn export(&self) -> Zeroizing<Vec<u8>> {

@@ -144,5 +144,4 @@ impl<S: Store> Client<S> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
