@@ -152,20 +152,18 @@ impl Attachment {
         check(&self.plaintext_digest, plaintext)
     }
 
-    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let len = self
-            .media_type
-            .len()
-            .saturating_add(self.location.len())
-            .saturating_add(107);
-        let mut out = Zeroizing::new(Vec::with_capacity(len));
+    pub(crate) fn encoded_len(&self) -> usize {
+        let names = self.media_type.len().saturating_add(self.location.len());
+        names.saturating_add(107)
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.size_bytes.to_be_bytes());
         out.extend_from_slice(&self.ciphertext_digest);
         out.extend_from_slice(&self.plaintext_digest);
         out.extend_from_slice(self.key.as_bytes());
-        put_short(&mut out, self.media_type.as_bytes());
-        put_medium(&mut out, self.location.as_bytes());
-        out
+        put_short(out, self.media_type.as_bytes());
+        put_medium(out, self.location.as_bytes());
     }
 
     pub(crate) fn decode(part: &[u8]) -> Option<Self> {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use crate::codec::{Reader, put_short};
 use crate::franking::FrankingTag;
@@ -95,46 +95,53 @@ impl Content {
         }
     }
 
-    /// `None` if a bounded field is out of its bounds.
-    pub(crate) fn encode(&self) -> Option<Zeroizing<Vec<u8>>> {
-        let mut out = Zeroizing::new(Vec::new());
+    /// Whether each bounded field is within its bounds, so that [`Content::decode`] reads what is put.
+    pub(crate) fn is_within_bounds(&self) -> bool {
+        match self {
+            Self::Text(_) | Self::Edit { .. } | Self::Deletion { .. } => true,
+            Self::Reaction { reaction, .. } => reaction.len() <= MAX_REACTION_LEN,
+            Self::Application { kind, .. } => is_application_kind(kind),
+        }
+    }
+
+    pub(crate) fn encoded_len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len().saturating_add(1),
+            Self::Edit { text, .. } => text.len().saturating_add(33),
+            Self::Deletion { .. } => 33,
+            Self::Reaction { reaction, .. } => reaction.len().saturating_add(33),
+            Self::Application { kind, body } => {
+                body.len().saturating_add(kind.len()).saturating_add(2)
+            }
+        }
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
         match self {
             Self::Text(text) => {
-                out.reserve_exact(text.len().saturating_add(1));
                 out.push(TEXT);
                 out.extend_from_slice(text.as_bytes());
             }
             Self::Edit { of, text } => {
-                out.reserve_exact(text.len().saturating_add(33));
                 out.push(EDIT);
                 out.extend_from_slice(of.as_bytes());
                 out.extend_from_slice(text.as_bytes());
             }
             Self::Deletion { of } => {
-                out.reserve_exact(33);
                 out.push(DELETION);
                 out.extend_from_slice(of.as_bytes());
             }
             Self::Reaction { to, reaction } => {
-                if reaction.len() > MAX_REACTION_LEN {
-                    return None;
-                }
-                out.reserve_exact(reaction.len().saturating_add(33));
                 out.push(REACTION);
                 out.extend_from_slice(to.as_bytes());
                 out.extend_from_slice(reaction.as_bytes());
             }
             Self::Application { kind, body } => {
-                if !is_application_kind(kind) {
-                    return None;
-                }
-                out.reserve_exact(body.len().saturating_add(kind.len()).saturating_add(2));
                 out.push(APPLICATION);
-                put_short(&mut out, kind.as_bytes());
+                put_short(out, kind.as_bytes());
                 out.extend_from_slice(body);
             }
         }
-        Some(out)
     }
 
     pub(crate) fn decode(part: &[u8]) -> Option<Self> {
@@ -152,25 +159,17 @@ impl Content {
             REACTION => {
                 let to = FrankingTag::from_bytes(reader.array()?);
                 let reaction = utf8(reader.rest())?;
-                if reaction.len() > MAX_REACTION_LEN {
-                    return None;
-                }
                 Self::Reaction { to, reaction }
             }
             APPLICATION => {
                 let kind = utf8(reader.short()?)?;
-                if !is_application_kind(&kind) {
-                    return None;
-                }
-                Self::Application {
-                    kind,
-                    body: reader.rest().to_vec(),
-                }
+                let body = reader.rest().to_vec();
+                Self::Application { kind, body }
             }
             _ => return None,
         };
         reader.finish()?;
-        Some(content)
+        content.is_within_bounds().then_some(content)
     }
 }
 

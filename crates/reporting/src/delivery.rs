@@ -185,13 +185,14 @@ impl Delivery {
 
     /// The delivery as bytes for the wire.
     pub fn encode(&self) -> Vec<u8> {
-        wire::encode(&wire::Delivery {
+        let message = wire::Delivery {
             franking_tag: self.claim.tag.as_bytes().to_vec(),
             stamp_context: self.claim.context.encode(),
             stamp: self.claim.stamp.as_bytes().to_vec(),
             delivery_mac: self.mac.to_vec(),
-            ciphertext: self.ciphertext.clone(),
-        })
+            ciphertext: Vec::new(),
+        };
+        wire::encode_with_last(&message, 5, &self.ciphertext)
     }
 
     /// Reads a delivery.

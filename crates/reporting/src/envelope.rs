@@ -53,10 +53,11 @@ impl Envelope {
 
     /// The envelope as bytes for the wire.
     pub fn encode(&self) -> Vec<u8> {
-        wire::encode(&wire::Envelope {
+        let message = wire::Envelope {
             franking_tag: self.tag.as_bytes().to_vec(),
-            ciphertext: self.ciphertext.clone(),
-        })
+            ciphertext: Vec::new(),
+        };
+        wire::encode_with_last(&message, 2, &self.ciphertext)
     }
 
     /// Reads an envelope.

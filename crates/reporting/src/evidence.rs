@@ -157,7 +157,7 @@ impl Evidence {
         if !franked.tag().matches(&claim.tag) {
             return None;
         }
-        let header = Payload::parse(&franked.parts())?.header;
+        let header = Payload::parse(&franked.parts())?.header().clone();
         (header.conversation == claim.conversation()).then_some(Self {
             claim,
             header,

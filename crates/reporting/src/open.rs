@@ -13,7 +13,7 @@ use crate::envelope::Envelope;
 use crate::evidence::Evidence;
 use crate::franking::FrankingTag;
 use crate::parts::Franked;
-use crate::payload::{ParsedPayload, Payload, PayloadHeader};
+use crate::payload::{Payload, PayloadHeader};
 
 /// How much later than the relay accepted it a message may say it was sent: clocks differ.
 pub const MAX_SENT_AHEAD_MS: u64 = 300_000;
@@ -42,17 +42,18 @@ pub fn open<C: Channel>(
 ) -> Result<OpenedMessage, OpenError<C::Error>> {
     let context = &delivery.claim.context;
     let conversation = context.conversation();
-    let (parsed, franked) = decrypt(
+    let (payload, franked) = decrypt(
         channel,
         &delivery.claim.tag,
         &context.sender,
         &conversation,
         &delivery.ciphertext,
     )?;
-    let evidence = Evidence::new(delivery.claim.clone(), parsed.header, franked);
+    let (header, content, attachments) = payload.into_parts();
+    let evidence = Evidence::new(delivery.claim.clone(), header, franked);
     Ok(OpenedMessage {
-        content: parsed.content,
-        attachments: parsed.attachments,
+        content,
+        attachments,
         evidence,
     })
 }
@@ -70,7 +71,7 @@ pub fn open_unstamped<C: Channel>(
     conversation: &ConversationId,
     envelope: &Envelope,
 ) -> Result<UnstampedMessage, OpenError<C::Error>> {
-    let (parsed, _) = decrypt(
+    let (payload, _) = decrypt(
         channel,
         envelope.tag(),
         sender,
@@ -79,7 +80,7 @@ pub fn open_unstamped<C: Channel>(
     )?;
     Ok(UnstampedMessage {
         tag: *envelope.tag(),
-        parsed,
+        payload,
     })
 }
 
@@ -89,7 +90,7 @@ fn decrypt<C: Channel>(
     sender: &Sender,
     conversation: &ConversationId,
     ciphertext: &[u8],
-) -> Result<(ParsedPayload, Franked), OpenError<C::Error>> {
+) -> Result<(Payload, Franked), OpenError<C::Error>> {
     // CHK-93: the channel authenticates tag, sender and conversation beside the ciphertext.
     let associated_data = associated_data(tag, sender, conversation);
     let plaintext = channel
@@ -103,18 +104,18 @@ pub(crate) fn check(
     plaintext: Zeroizing<Vec<u8>>,
     tag: &FrankingTag,
     conversation: &ConversationId,
-) -> Result<(ParsedPayload, Franked), Withheld> {
+) -> Result<(Payload, Franked), Withheld> {
     let franked = Franked::unpad(plaintext).ok_or(Withheld::Malformed)?;
     // CHK-61: the tag, recomputed from what was decrypted, is the one that was stamped.
     if !franked.tag().matches(tag) {
         return Err(Withheld::OtherTag);
     }
-    let parsed = Payload::parse(&franked.parts()).ok_or(Withheld::Malformed)?;
+    let payload = Payload::parse(&franked.parts()).ok_or(Withheld::Malformed)?;
     // CHK-62: the message was written for the conversation it arrived in.
-    if parsed.header.conversation != *conversation {
+    if payload.header().conversation != *conversation {
         return Err(Withheld::OtherConversation);
     }
-    Ok((parsed, franked))
+    Ok((payload, franked))
 }
 
 /// A received message, shown because it can be reported.
@@ -186,7 +187,7 @@ impl fmt::Debug for OpenedMessage {
 /// A received message without a stamp. It cannot be reported.
 pub struct UnstampedMessage {
     tag: FrankingTag,
-    parsed: ParsedPayload,
+    payload: Payload,
 }
 
 impl UnstampedMessage {
@@ -197,17 +198,17 @@ impl UnstampedMessage {
 
     /// What surrounds the content, the sender's word.
     pub fn header(&self) -> &PayloadHeader {
-        &self.parsed.header
+        self.payload.header()
     }
 
     /// What the message says.
     pub fn content(&self) -> &Content {
-        &self.parsed.content
+        self.payload.content()
     }
 
     /// Its attachments.
     pub fn attachments(&self) -> &[Attachment] {
-        &self.parsed.attachments
+        self.payload.attachments()
     }
 }
 

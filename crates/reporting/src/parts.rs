@@ -2,10 +2,9 @@
 
 use core::fmt;
 
-use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::codec::{Reader, put_long};
+use crate::codec::Reader;
 use crate::franking::{Commitment, FrankingKey, FrankingTag};
 use crate::padding;
 
@@ -22,23 +21,7 @@ pub const MAX_PAYLOAD_LEN: usize = 65_536;
 /// The longest plaintext handed to a channel: franking key and parts, padded.
 pub(crate) const MAX_PLAINTEXT_LEN: usize = padding::padded_len(FrankingKey::LEN + MAX_PAYLOAD_LEN);
 
-/// Encodes parts: `n u8 || n x (len be32 || part)`.
-pub(crate) fn encode_parts<'a>(
-    parts: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
-) -> Zeroizing<Vec<u8>> {
-    // Room for all of it at once: a vector that grows leaves plaintext in the memory it gives back.
-    let room = parts.clone().fold(1usize, |sum, part| {
-        sum.saturating_add(part.len()).saturating_add(4)
-    });
-    let mut out = Zeroizing::new(Vec::with_capacity(room));
-    out.push(u8::try_from(parts.len()).unwrap_or(u8::MAX));
-    for part in parts {
-        put_long(&mut out, part);
-    }
-    out
-}
-
-/// A view of well-formed parts: 2 to 32 of them, exactly filling their bytes.
+/// A view of well-formed parts, `n u8 || n x (len be32 || part)`: 2 to 32 of them, exactly filling their bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Parts<'a> {
     count: usize,
@@ -46,7 +29,7 @@ pub(crate) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Reads `n u8 || n x (len be32 || part)`.
+    /// Reads parts.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
         // CHK-57: 2 to 32 parts that fill at most 65,536 bytes exactly.
         if bytes.len() > MAX_PAYLOAD_LEN {
@@ -88,29 +71,29 @@ pub(crate) struct Franked {
 }
 
 impl Franked {
-    /// Draws a franking key for encoded parts.
-    pub(crate) fn generate(encoded_parts: &[u8], rng: &mut impl CryptoRng) -> Self {
-        Self::new(&FrankingKey::generate(rng), encoded_parts)
-    }
-
-    pub(crate) fn new(key: &FrankingKey, encoded_parts: &[u8]) -> Self {
-        Self::pad(key.as_bytes(), encoded_parts)
-    }
-
-    fn pad(key: &[u8], encoded_parts: &[u8]) -> Self {
-        let len = key.len().saturating_add(encoded_parts.len());
-        let mut padded = Zeroizing::new(Vec::with_capacity(padding::padded_len(len)));
-        padded.extend_from_slice(key);
-        padded.extend_from_slice(encoded_parts);
+    /// Has the encoded parts written behind a key, `parts_len` bytes, where the channel takes them from: a copy would have to be wiped.
+    pub(crate) fn write(
+        key: &FrankingKey,
+        parts_len: usize,
+        put_parts: impl FnOnce(&mut Vec<u8>),
+    ) -> Self {
+        let room = padding::padded_len(parts_len.saturating_add(FrankingKey::LEN));
+        let mut padded = Zeroizing::new(Vec::with_capacity(room));
+        padded.extend_from_slice(key.as_bytes());
+        put_parts(&mut padded);
+        let len = padded.len();
         padding::pad(&mut padded);
         Self { padded, len }
     }
 
     /// Reads unpadded bytes; the parts are checked.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (key, parts) = bytes.split_at_checked(FrankingKey::LEN)?;
+        let (key, parts) = bytes.split_first_chunk()?;
         Parts::parse(parts)?;
-        Some(Self::pad(key, parts))
+        let key = FrankingKey::from_bytes(*key);
+        Some(Self::write(&key, parts.len(), |out| {
+            out.extend_from_slice(parts);
+        }))
     }
 
     /// Takes a decrypted plaintext.
@@ -167,6 +150,9 @@ impl fmt::Debug for Franked {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+pub(crate) use tests::encode_parts;
 
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,8 @@ use crate::account::{ConversationId, Timestamp};
 use crate::attachment::Attachment;
 use crate::codec::Reader;
 use crate::content::Content;
-use crate::franking::FrankingTag;
-use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, Parts, encode_parts};
+use crate::franking::{FrankingKey, FrankingTag};
+use crate::parts::{Franked, MAX_PARTS, MAX_PAYLOAD_LEN, Parts};
 
 /// Part 0: what surrounds a message's content. 54, 86 or 118 bytes.
 ///
@@ -62,8 +62,12 @@ impl PayloadHeader {
         }
     }
 
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(118);
+    pub(crate) fn encoded_len(&self) -> usize {
+        let tags = [&self.last_seen, &self.reply_to].into_iter().flatten();
+        tags.count().saturating_mul(32).saturating_add(54)
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
         let mut flags = 0;
         if self.last_seen.is_some() {
             flags |= FLAG_LAST_SEEN;
@@ -80,7 +84,6 @@ impl PayloadHeader {
         for tag in [&self.last_seen, &self.reply_to].into_iter().flatten() {
             out.extend_from_slice(tag.as_bytes());
         }
-        out
     }
 
     pub(crate) fn decode(part: &[u8]) -> Option<Self> {
@@ -117,7 +120,6 @@ pub struct Payload {
     header: PayloadHeader,
     content: Zeroizing<Content>,
     attachments: Vec<Attachment>,
-    encoded: Zeroizing<Vec<u8>>,
 }
 
 impl Payload {
@@ -147,30 +149,27 @@ impl Payload {
         content: Content,
         attachments: Vec<Attachment>,
     ) -> Result<Self, PayloadError> {
-        let content = Zeroizing::new(content);
-        if attachments.len() > MAX_PARTS - 2 {
+        let payload = Self {
+            header,
+            content: Zeroizing::new(content),
+            attachments,
+        };
+        if payload.attachments.len() > MAX_PARTS - 2 {
             return Err(PayloadError::TooManyAttachments);
         }
-        let mut parts = Vec::with_capacity(attachments.len().saturating_add(2));
-        parts.push(Zeroizing::new(header.encode()));
-        parts.push(content.encode().ok_or(PayloadError::ContentOutOfBounds)?);
-        parts.extend(attachments.iter().map(Attachment::encode));
-        let encoded = encode_parts(parts.iter().map(|part| part.as_slice()));
-        if encoded.len() > MAX_PAYLOAD_LEN {
+        if !payload.content.is_within_bounds() {
+            return Err(PayloadError::ContentOutOfBounds);
+        }
+        if payload.encoded_len() > MAX_PAYLOAD_LEN {
             return Err(PayloadError::TooLong);
         }
-        Ok(Self {
-            header,
-            content,
-            attachments,
-            encoded,
-        })
+        Ok(payload)
     }
 
     /// Reads all parts of an opened message; `None` if one is not what its place demands.
-    pub(crate) fn parse(parts: &Parts<'_>) -> Option<ParsedPayload> {
+    pub(crate) fn parse(parts: &Parts<'_>) -> Option<Self> {
         let mut parts = parts.iter();
-        Some(ParsedPayload {
+        Some(Self {
             header: PayloadHeader::decode(parts.next()?)?,
             content: Zeroizing::new(Content::decode(parts.next()?)?),
             attachments: parts.map(Attachment::decode).collect::<Option<_>>()?,
@@ -192,8 +191,29 @@ impl Payload {
         &self.attachments
     }
 
-    pub(crate) fn encoded_parts(&self) -> &[u8] {
-        &self.encoded
+    pub(crate) fn into_parts(self) -> (PayloadHeader, Zeroizing<Content>, Vec<Attachment>) {
+        (self.header, self.content, self.attachments)
+    }
+
+    /// The parts behind a franking key.
+    pub(crate) fn franked(&self, key: &FrankingKey) -> Franked {
+        Franked::write(key, self.encoded_len(), |out| self.put(out))
+    }
+
+    fn encoded_len(&self) -> usize {
+        let content = [self.header.encoded_len(), self.content.encoded_len()];
+        let attachments = self.attachments.iter().map(Attachment::encoded_len);
+        let parts = content.into_iter().chain(attachments);
+        parts.fold(1, |sum, part| sum.saturating_add(part).saturating_add(4))
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(u8::try_from(self.attachments.len().saturating_add(2)).unwrap_or(u8::MAX));
+        put_part(out, self.header.encoded_len(), |out| self.header.put(out));
+        put_part(out, self.content.encoded_len(), |out| self.content.put(out));
+        for attachment in &self.attachments {
+            put_part(out, attachment.encoded_len(), |out| attachment.put(out));
+        }
     }
 }
 
@@ -205,12 +225,10 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// The typed form of all parts of one message.
-#[derive(Clone)]
-pub(crate) struct ParsedPayload {
-    pub(crate) header: PayloadHeader,
-    pub(crate) content: Zeroizing<Content>,
-    pub(crate) attachments: Vec<Attachment>,
+/// Appends a part behind its length.
+fn put_part(out: &mut Vec<u8>, len: usize, put: impl FnOnce(&mut Vec<u8>)) {
+    out.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes());
+    put(out);
 }
 
 /// Why a payload cannot be built. The caller's input is out of bounds; nothing was sealed.

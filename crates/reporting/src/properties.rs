@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::franking::FrankingKey;
 use crate::openings::{self, Openings, PartSet};
 use crate::padding;
 use crate::parts::{Franked, encode_parts};
@@ -61,7 +62,7 @@ proptest! {
         let header = [&[flags], &conversation.as_bytes()[..], &numbers, &tags].concat();
         let parts: Vec<Vec<u8>> = [header, content].into_iter().chain(attachments).collect();
         let encoded = encode_parts(parts.iter().map(Vec::as_slice));
-        let mut bytes = Franked::generate(&encoded, &mut world.rng).as_bytes().to_vec();
+        let mut bytes = Franked::new(&FrankingKey::generate(&mut world.rng), &encoded).as_bytes().to_vec();
         for (index, xor) in edits {
             let index = index.index(bytes.len());
             bytes[index] ^= xor;

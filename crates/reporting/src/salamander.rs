@@ -7,7 +7,7 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload as AeadPayload};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 
 use crate::channel::associated_data;
-use crate::parts::Franked;
+use crate::franking::FrankingKey;
 use crate::test_world::*;
 use crate::*;
 
@@ -201,7 +201,7 @@ fn invisible_salamander_message_that_opens_under_two_keys_is_withheld() {
                 body: vec![attempt; 120],
             };
             let payload = Payload::new(header, content).unwrap();
-            let franked = Franked::generate(payload.encoded_parts(), &mut world.rng);
+            let franked = payload.franked(&FrankingKey::generate(&mut world.rng));
             let aad = associated_data(&franked.tag(), &world.alice, &world.conversation());
             let sealed = salamander(keys, &nonce, &aad, franked.padded(), 128)?;
             Some((sealed, franked.tag()))

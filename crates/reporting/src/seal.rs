@@ -44,7 +44,7 @@ pub fn seal<C: Channel>(
     payload: &Payload,
     rng: &mut impl CryptoRng,
 ) -> Result<Sealed, SealError<C::Error>> {
-    let franked = Franked::generate(payload.encoded_parts(), rng);
+    let franked = payload.franked(&FrankingKey::generate(rng));
     let sent = SentMessage {
         tag: franked.tag(),
         sender: sender.clone(),
@@ -115,7 +115,7 @@ impl SentMessage {
         let mut reader = Reader::new(body);
         let sender = Sender::read(&mut reader)?;
         let franked = Franked::from_bytes(reader.rest())?;
-        let header = Payload::parse(&franked.parts())?.header;
+        let header = Payload::parse(&franked.parts())?.header().clone();
         Some(Self {
             tag: franked.tag(),
             sender,

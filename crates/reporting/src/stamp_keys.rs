@@ -166,9 +166,9 @@ impl StampKeys {
             accepted_at: now,
             epoch,
         };
-        let key = self.epochs().key(epoch);
+        let mut epochs = self.epochs();
         let stamp = mac::hmac(
-            key.0.as_bytes(),
+            epochs.key(epoch).0.as_bytes(),
             &[labels::STAMP, tag.as_bytes(), &context.encode()],
         );
         Ok(Claim {
@@ -188,12 +188,22 @@ impl StampKeys {
 
     /// For several claims: if their epochs ascend, as in a report, each root is derived once.
     pub(crate) fn epochs(&self) -> Epochs<'_> {
-        let at_hand = u32::try_from(self.epoch_keys.len()).unwrap_or(u32::MAX);
         Epochs {
             keys: self,
-            epoch: self.oldest_epoch.saturating_add(at_hand),
-            root: self.next_root.clone(),
+            derived: None,
         }
+    }
+
+    /// The key of an epoch, if it is at hand.
+    fn at_hand(&self, epoch: u32) -> Option<&EpochKey> {
+        let ahead = epoch.checked_sub(self.oldest_epoch)?;
+        self.epoch_keys.get(usize::try_from(ahead).ok()?)
+    }
+
+    /// The first epoch whose key is not at hand.
+    fn next_epoch(&self) -> u32 {
+        let at_hand = u32::try_from(self.epoch_keys.len()).unwrap_or(u32::MAX);
+        self.oldest_epoch.saturating_add(at_hand)
     }
 
     /// Destroys the keys of every epoch before `epoch`: from then on nobody can verify, or be shown to
@@ -258,9 +268,14 @@ impl StampKeys {
 /// A walk along the chain of roots, for keys that are not at hand.
 pub(crate) struct Epochs<'a> {
     keys: &'a StampKeys,
-    /// Where the walk stands, and the root there.
+    /// Where the walk stands.
+    derived: Option<Derived>,
+}
+
+struct Derived {
     epoch: u32,
     root: Root,
+    key: EpochKey,
 }
 
 impl Epochs<'_> {
@@ -289,20 +304,17 @@ impl Epochs<'_> {
     }
 
     /// Callers have checked the distance, which bounds the walk.
-    fn key(&mut self, epoch: u32) -> EpochKey {
-        let ahead = epoch.saturating_sub(self.keys.oldest_epoch);
-        let at_hand = usize::try_from(ahead).ok();
-        if let Some(key) = at_hand.and_then(|index| self.keys.epoch_keys.get(index)) {
-            return key.clone();
+    fn key(&mut self, epoch: u32) -> &EpochKey {
+        if let Some(key) = self.keys.at_hand(epoch) {
+            return key;
         }
-        if epoch < self.epoch {
-            *self = self.keys.epochs();
-        }
-        for passed in self.epoch..epoch {
-            self.root = self.root.next(passed);
-        }
-        self.epoch = epoch;
-        self.root.epoch_key(epoch, &self.keys.region)
+        let (start, root) = match self.derived.take() {
+            Some(before) if before.epoch <= epoch => (before.epoch, before.root),
+            _ => (self.keys.next_epoch(), self.keys.next_root.clone()),
+        };
+        let root = (start..epoch).fold(root, |root, passed| root.next(passed));
+        let key = root.epoch_key(epoch, &self.keys.region);
+        &self.derived.insert(Derived { epoch, root, key }).key
     }
 }
 

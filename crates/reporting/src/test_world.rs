@@ -21,6 +21,13 @@ pub(crate) struct ToyChannel {
 #[error("toy channel refused")]
 pub(crate) struct ToyError;
 
+/// What a `put` appends.
+pub(crate) fn bytes_of(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    put(&mut out);
+    out
+}
+
 impl ToyChannel {
     pub(crate) fn new(key: u8) -> Self {
         Self {

@@ -1,6 +1,7 @@
 //! The wire: one version byte, then protobuf in its one canonical encoding.
 
 use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
 
 #[expect(
     unreachable_pub,
@@ -77,6 +78,25 @@ pub(crate) fn encode(message: &impl Message) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.encoded_len().saturating_add(1));
     out.push(VERSION);
     message.encode_raw(&mut out);
+    out
+}
+
+/// Encodes a wire message whose last field, `number`, is given apart: one that is long and not empty is copied once.
+pub(crate) fn encode_with_last(message: &impl Message, number: u32, last: &[u8]) -> Vec<u8> {
+    let len = u64::try_from(last.len()).unwrap_or(u64::MAX);
+    let room = [
+        1,
+        message.encoded_len(),
+        key_len(number),
+        encoded_len_varint(len),
+        last.len(),
+    ];
+    let mut out = Vec::with_capacity(room.into_iter().fold(0, usize::saturating_add));
+    out.push(VERSION);
+    message.encode_raw(&mut out);
+    encode_key(number, WireType::LengthDelimited, &mut out);
+    encode_varint(len, &mut out);
+    out.extend_from_slice(last);
     out
 }
 

@@ -1,6 +1,7 @@
 //! Tests of `attachment.rs`.
 
 use super::*;
+use crate::test_world::bytes_of;
 
 fn attachment() -> Attachment {
     Attachment::new(
@@ -15,9 +16,10 @@ fn attachment() -> Attachment {
 
 #[test]
 fn chk60_attachment_is_strict() {
-    let bytes = attachment().encode();
+    let bytes = bytes_of(|out| attachment().put(out));
+    assert_eq!(bytes.len(), attachment().encoded_len());
     let again = Attachment::decode(&bytes).unwrap();
-    assert_eq!(*again.encode(), *bytes);
+    assert_eq!(bytes_of(|out| again.put(out)), bytes);
     assert_eq!(again.media_type(), "image/png");
     assert_eq!(again.location(), "blob/1");
     assert_eq!(again.size_bytes(), 7);

@@ -14,7 +14,7 @@ fn franked(parts: &[&[u8]]) -> Franked {
 }
 
 fn header(world: &World) -> Vec<u8> {
-    PayloadHeader::new(world.conversation(), 0, NOON).encode()
+    bytes_of(|out| PayloadHeader::new(world.conversation(), 0, NOON).put(out))
 }
 
 /// Bob opens a plaintext of Alice's making; it must be withheld and its key spent.
@@ -68,7 +68,8 @@ fn mimi_weakness_7_honest_recipient_chk61_tag_of_other_content_is_withheld() {
 #[test]
 fn chk62_message_written_for_another_conversation_is_withheld() {
     let mut world = World::new(3);
-    let elsewhere = PayloadHeader::new(ConversationId::group(b"elsewhere"), 0, NOON).encode();
+    let elsewhere = PayloadHeader::new(ConversationId::group(b"elsewhere"), 0, NOON);
+    let elsewhere = bytes_of(|out| elsewhere.put(out));
     let franked = franked(&[&elsewhere, b"\x01hello"]);
     let why = withheld(&mut world, franked.padded(), franked.tag());
     assert_eq!(why, Withheld::OtherConversation);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::attachment::AttachmentKey;
+use crate::test_world::bytes_of;
 
 fn header() -> PayloadHeader {
     let mut header = PayloadHeader::new(ConversationId::group(b"g"), 5, Timestamp(77));
@@ -16,8 +17,8 @@ fn chk58_header_is_strict() {
     full.last_seen = Some(FrankingTag::from_bytes([1; 32]));
     full.reply_to = Some(FrankingTag::from_bytes([2; 32]));
     for (header, len) in [(header(), 54), (full, 118)] {
-        let bytes = header.encode();
-        assert_eq!(bytes.len(), len);
+        let bytes = bytes_of(|out| header.put(out));
+        assert_eq!((bytes.len(), header.encoded_len()), (len, len));
         assert_eq!(PayloadHeader::decode(&bytes), Some(header));
         for cut in 0..len {
             assert_eq!(PayloadHeader::decode(&bytes[..cut]), None);
@@ -46,7 +47,9 @@ fn thirty_attachments_fit_and_31_do_not() {
         )
     };
     let payload = build(30).unwrap();
-    let parsed = Payload::parse(&Parts::parse(payload.encoded_parts()).unwrap()).unwrap();
+    let franked = payload.franked(&FrankingKey::from_bytes([1; 32]));
+    assert_eq!(franked.as_bytes().len(), 32 + payload.encoded_len());
+    let parsed = Payload::parse(&franked.parts()).unwrap();
     assert_eq!(parsed.attachments.len(), 30);
     assert_eq!(&parsed.header, payload.header());
     assert_eq!(build(31).unwrap_err(), PayloadError::TooManyAttachments);

@@ -1,7 +1,7 @@
 //! Tests of `report.rs`: drafts, previews, and the form of reports.
 
 use super::*;
-use crate::parts::Franked;
+use crate::franking::FrankingKey;
 use crate::test_world::*;
 use crate::*;
 
@@ -70,7 +70,7 @@ fn a_draft_refuses_what_cannot_be_reported_together_and_stays_as_it_was() {
         };
         let header = PayloadHeader::new(context.conversation(), 0, NOON);
         let payload = Payload::text(header.clone(), "hi").unwrap();
-        let franked = Franked::generate(payload.encoded_parts(), &mut world.rng);
+        let franked = payload.franked(&FrankingKey::generate(&mut world.rng));
         let claim = Claim {
             tag: franked.tag(),
             context,

@@ -1,6 +1,7 @@
 //! Tests of `review.rs`: what a malicious reporter, sender or queue can try.
 
 use super::*;
+use crate::franking::FrankingKey;
 use crate::openings::{self, PartSet};
 use crate::padding;
 use crate::parts::{Franked, encode_parts};
@@ -210,10 +211,10 @@ fn chk88_withheld_header_is_refused() {
 
 /// A message of Alice's own making, stamped, that an honest Bob would have withheld.
 fn malicious(world: &mut World, header: &PayloadHeader, others: &[&[u8]]) -> Evidence {
-    let encoded_header = header.encode();
+    let encoded_header = bytes_of(|out| header.put(out));
     let parts = [&[encoded_header.as_slice()], others].concat();
     let encoded = encode_parts(parts.iter().copied());
-    let franked = Franked::generate(&encoded, &mut world.rng);
+    let franked = Franked::new(&FrankingKey::generate(&mut world.rng), &encoded);
     let audience = Audience::Direct(world.bob.account.clone());
     let claim = world
         .stamp_keys

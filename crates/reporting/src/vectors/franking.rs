@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::franking::{Commitment, FrankingKey};
 use crate::parts::{Franked, Parts, encode_parts};
+use crate::test_world::bytes_of;
 use crate::test_world::account;
 use crate::{open, padding};
 
@@ -68,9 +69,9 @@ pub(super) fn open_payload(input: Input<'_>) -> Outcome {
         open::check(plaintext, &tag_of(input), &conversation).map_err(refused)?;
     Ok(json!({
         "franking_key": hex(&franked.as_bytes()[..32]),
-        "header": header_json(&parsed.header),
-        "content": content_json(&parsed.content),
-        "attachments": parsed.attachments.iter().map(attachment_json).collect::<Vec<_>>(),
+        "header": header_json(parsed.header()),
+        "content": content_json(parsed.content()),
+        "attachments": parsed.attachments().iter().map(attachment_json).collect::<Vec<_>>(),
     }))
 }
 
@@ -90,8 +91,8 @@ pub(super) fn parts(content: Content, attachments: Vec<Attachment>) -> Vec<Vec<u
         header.expires_after_secs = 86_400;
     }
     let payload = Payload::with_attachments(header, content, attachments).unwrap();
-    let parts = Parts::parse(payload.encoded_parts()).unwrap();
-    parts.iter().map(<[u8]>::to_vec).collect()
+    let franked = payload.franked(&FrankingKey::from_bytes(FRANKING_KEY));
+    franked.parts().iter().map(<[u8]>::to_vec).collect()
 }
 
 pub(super) fn text(text: &str) -> Vec<Vec<u8>> {
@@ -281,7 +282,7 @@ fn contents(file: &mut Vectors) {
 }
 
 fn attachments(file: &mut Vectors) {
-    let good = attachment().encode().to_vec();
+    let good = bytes_of(|out| attachment().put(out));
     let (fixed, media, location) = (&good[..104], &good[105..114], &good[116..]);
     let join = |media: &[u8], location: &[u8]| {
         let lens = (u8::try_from(media.len()).unwrap(), u16::try_from(location.len()).unwrap());

@@ -113,3 +113,20 @@ fn chk54_broken_artefact_truncated_tag_every_prefix_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_last_field_given_apart_is_encoded_as_in_the_message() {
+    for len in [1, 127, 128, 70_000] {
+        let whole = Envelope {
+            franking_tag: vec![0xaa; 32],
+            ciphertext: vec![0xbb; len],
+        };
+        let head = Envelope {
+            ciphertext: vec![],
+            ..whole.clone()
+        };
+        let apart = encode_with_last(&head, 2, &whole.ciphertext);
+        assert_eq!(apart, encode(&whole));
+        assert_eq!(apart.len(), apart.capacity());
+    }
+}
