@@ -97,21 +97,22 @@ impl Ratchet {
     pub(crate) fn locate(&self, ad: &SessionAd, sealed: &SealedHeader<'_>) -> Option<Located> {
         let ad = HeaderAd::new(ad);
         let try_key = |key| header::open(key, &sealed.nonce, &ad, sealed.bytes);
-        if let Some(chain) = &self.receiving
-            && let Some(header) = try_key(&chain.header_key)
-        {
-            return Some(Located {
-                header,
-                place: Place::Current,
-            });
-        }
-        // CHK-19: a peer starts its next chain in answer to ours; while ours has not begun there is none.
+        // CHK-19: a peer starts its next chain in answer to ours; while ours has not begun there is none. Once it has, an answer is
+        // the likeliest to come.
         if (self.sending.is_some() || self.receiving.is_none())
             && let Some(header) = try_key(&self.next_receiving_header)
         {
             return Some(Located {
                 header,
                 place: Place::Next,
+            });
+        }
+        if let Some(chain) = &self.receiving
+            && let Some(header) = try_key(&chain.header_key)
+        {
+            return Some(Located {
+                header,
+                place: Place::Current,
             });
         }
         self.skipped.chains().find_map(|chain| {
