@@ -9,7 +9,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
 use zeroize::Zeroizing;
 
 pub use self::seal::StoreKey;
@@ -95,8 +95,8 @@ pub enum SqliteError {
         /// The version of its tables.
         version: i32,
     },
-    /// The file was altered: a value does not open under its name, or SQLite finds its tables broken. Trying again cannot
-    /// help.
+    /// The file was altered: a value does not open under its name, SQLite finds its tables broken, or they are not those that
+    /// Waxseal makes. Trying again cannot help.
     #[error("the store is damaged")]
     Damaged,
     /// A value is longer than [`MAX_VALUE_LEN`]. No client writes one.
@@ -122,6 +122,10 @@ impl From<rusqlite::Error> for SqliteError {
             (rusqlite::Error::SqlInputError { .. }, _)
             | (rusqlite::Error::QueryReturnedNoRows, _)
             | (rusqlite::Error::InvalidColumnType(..), _) => Self::Damaged,
+            // The file ends before its tables do.
+            _ if error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_SHORT_READ) => {
+                Self::Damaged
+            }
             _ => Self::Failed(Box::new(error)),
         }
     }

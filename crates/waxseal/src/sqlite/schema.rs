@@ -14,7 +14,7 @@ use crate::store::MAX_VALUE_LEN;
 pub(super) const APPLICATION_ID: i32 = 0x5761_7873;
 
 /// What brings a database from each version to the next. The number of steps is the version of this crate; a step that
-/// was released never changes.
+/// was released never changes, not even its spaces: each store's tables are compared with it.
 pub(super) const MIGRATIONS: &[&str] = &["CREATE TABLE seal (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         salt BLOB NOT NULL,
@@ -98,23 +98,52 @@ fn create_or_check(
     let number = |sql| db.query_row(sql, [], |row| row.get::<_, i32>(0));
     let newest = i32::try_from(migrations.len()).unwrap_or(i32::MAX);
     let version = number("PRAGMA user_version")?;
+    let done = usize::try_from(version).unwrap_or_default();
+    let (done, to_do) = migrations.split_at(done.min(migrations.len()));
     let seal = match number("PRAGMA application_id")? {
         APPLICATION_ID if version > newest => return Err(SqliteError::Newer { version }),
-        APPLICATION_ID if version == newest => return check_key(db, key),
-        APPLICATION_ID if version > 0 => Some(check_key(db, key)?),
+        APPLICATION_ID if version > 0 => {
+            check_tables(db, done)?;
+            Some(check_key(db, key)?)
+        }
         0 if version == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0 => None,
         _ => return Err(SqliteError::NotAStore),
     };
-    let from = usize::try_from(version).unwrap_or_default();
-    for migration in migrations.iter().skip(from) {
-        db.execute_batch(migration)?;
+    if !to_do.is_empty() {
+        for migration in to_do {
+            db.execute_batch(migration)?;
+        }
+        db.pragma_update(None, "application_id", APPLICATION_ID)?;
+        db.pragma_update(None, "user_version", newest)?;
     }
-    db.pragma_update(None, "application_id", APPLICATION_ID)?;
-    db.pragma_update(None, "user_version", newest)?;
     match seal {
         Some(seal) => Ok(seal),
         None => make_seal(db, key),
     }
+}
+
+/// The tables are those that these steps make, and there is nothing else: an index, a check or a computed column that someone
+/// put into the file would run when we read or write, for as long as it likes.
+fn check_tables(db: &Connection, migrations: &[&str]) -> Result<(), SqliteError> {
+    let made = Connection::open_in_memory()?;
+    for migration in migrations {
+        made.execute_batch(migration)?;
+    }
+    if tables(db)? != tables(&made)? {
+        return Err(SqliteError::Damaged);
+    }
+    Ok(())
+}
+
+type Table = (String, String, String, Option<String>);
+
+fn tables(db: &Connection) -> Result<Vec<Table>, SqliteError> {
+    let mut select =
+        db.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name")?;
+    let tables = select.query_map([], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    Ok(tables.collect::<Result<_, _>>()?)
 }
 
 fn check_key(db: &Transaction<'_>, key: &StoreKey) -> Result<Seal, SqliteError> {

@@ -102,11 +102,64 @@ fn a_store_whose_tables_were_altered_is_damaged() {
 }
 
 #[test]
-fn triggers_that_somebody_put_into_the_file_do_not_run() {
+fn what_somebody_put_into_the_file_does_not_run() {
+    // Some of it would take hours.
+    for sql in [
+        "CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM records; END",
+        "ALTER TABLE records RENAME TO rows; CREATE VIEW records AS SELECT * FROM rows",
+        "CREATE INDEX i ON records (hex(value))",
+        "ALTER TABLE records ADD COLUMN more BLOB AS (zeroblob(1000000))",
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE records (scope, place, a,
+           value AS (instr(zeroblob(2000000), zeroblob(1000000) || x''01'') || a),
+           PRIMARY KEY (scope, place)) WITHOUT ROWID' WHERE name = 'records'",
+        "CREATE TABLE more (x)",
+    ] {
+        let folder = Folder::filled();
+        folder.tamper(sql);
+        let before = folder.files();
+        let error = folder.fails(&key());
+        assert!(matches!(error, SqliteError::Damaged), "{sql}: {error:?}");
+        assert!(folder.files() == before, "{sql}");
+    }
+}
+
+#[test]
+fn the_tables_of_a_version_never_change() {
+    // A store that has other ones is refused.
     let folder = Folder::filled();
-    folder.tamper("CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM records; END");
-    put(&mut folder.open(), Key::Counters, b"1");
-    assert!(is_filled(&folder.open()));
+    let db = Connection::open(folder.path()).unwrap();
+    let mut select = db
+        .prepare("SELECT coalesce(sql, '') FROM sqlite_schema ORDER BY name")
+        .unwrap();
+    let made: Vec<String> = select
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let records = "CREATE TABLE records (
+        scope BLOB NOT NULL,
+        place BLOB NOT NULL,
+        value BLOB NOT NULL,
+        PRIMARY KEY (scope, place)
+    ) STRICT, WITHOUT ROWID";
+    let seal = "CREATE TABLE seal (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        salt BLOB NOT NULL,
+        key_check BLOB NOT NULL
+    ) STRICT";
+    assert_eq!(made, [records, seal]);
+}
+
+#[test]
+fn a_file_cut_off_under_its_log_is_damaged() {
+    // The log has the records, the file alone what tells the key.
+    let folder = Folder::filled_and_killed();
+    let bytes = fs::read(folder.path()).unwrap();
+    fs::write(folder.path(), &bytes[..4_096]).unwrap();
+    let before = folder.files();
+    let error = folder.fails(&key());
+    assert!(matches!(error, SqliteError::Damaged), "{error:?}");
+    assert!(folder.files() == before);
 }
 
 #[test]
