@@ -297,7 +297,7 @@ fn scripts(seeds: &mut Seeds) {
 }
 
 fn edits(seeds: &mut Seeds) {
-    let all: [(&'static str, &str, &[u8]); 18] = [
+    let all: [(&'static str, &str, &[u8]); 25] = [
         // Where in the epochs; a burst, turns, a restart, damage.
         ("braid", "turns", &[0x80, 0, 1, 0, 47, 0, 7, 0x55, 1, 1, 47]),
         (
@@ -339,6 +339,18 @@ fn edits(seeds: &mut Seeds) {
             "store",
             "swapped",
             &[0x84, 0, 7, 0, 0, 0, 9, 4, 0, 20, 0, 0],
+        ),
+        // Whether there is a log; damages of eight bytes.
+        ("sqlite", "whole", &[0]),
+        ("sqlite", "log", &[1]),
+        ("sqlite", "swapped", &[0, 0, 3, 4, 0, 0, 0, 0, 0]),
+        ("sqlite", "put-back", &[1, 3, 5, 0, 0, 0, 0, 0, 0]),
+        ("sqlite", "trigger", &[0, 6, 9, 0, 0, 0, 0, 0, 0]),
+        ("sqlite", "page", &[1, 8, 2, 0, 0, 0, 3, 1, 0]),
+        (
+            "sqlite",
+            "frames",
+            &[1, 12, 1, 2, 0, 0, 0, 0, 0, 11, 3, 0, 0, 0, 0, 0, 0],
         ),
     ];
     for (target, name, bytes) in all {

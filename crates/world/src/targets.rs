@@ -7,6 +7,7 @@ mod client;
 mod decode;
 mod edit;
 mod report;
+mod sqlite;
 mod store;
 
 use crate::{Pair, Script, World};
@@ -16,13 +17,14 @@ pub use client::client;
 pub(crate) use decode::Clear;
 pub use decode::{core_decode, reporting_decode};
 pub use report::report;
+pub use sqlite::sqlite;
 pub use store::store;
 
 /// A target: its name, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target by the name it has in `fuzz/`.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
@@ -31,6 +33,7 @@ pub const TARGETS: [Target; 8] = [
     ("client", client),
     ("report", report),
     ("store", store),
+    ("sqlite", sqlite),
 ];
 
 /// Two devices under a script, see [`Pair`]: in the end no old message opens with their states, and both converse.

@@ -10,9 +10,11 @@ use waxseal::{
 use super::edit::edit_once;
 use crate::{Provider, Records, account, rng, snapshot};
 
-struct Prepared {
+pub(super) struct Prepared {
     provider: Provider,
-    store: Records,
+    /// As it was before the last messages.
+    pub(super) older: Records,
+    pub(super) store: Records,
     /// Shown already, and not yet: an ordinary one, and a first one from somebody new.
     deliveries: [Vec<u8>; 3],
     receipt: Vec<u8>,
@@ -20,13 +22,14 @@ struct Prepared {
     ids: Vec<FrankingTag>,
 }
 
-static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
+pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     let mut provider = Provider::new(1);
     let [mut alice, mut bob, mut carol] =
         ["alice", "bob", "carol"].map(|name| provider.register_with(name, 2));
     provider.start(&mut alice, &account("bob"));
     let mut ids = vec![provider.exchange(&mut alice, &mut bob, "shown")];
     ids.push(provider.exchange(&mut bob, &mut alice, "answered"));
+    let older = snapshot(&bob);
     let seal = |provider: &mut Provider, client: &mut Client<MemoryStore>, text: &str| {
         let (now, rng) = (provider.now, &mut provider.rng);
         client.send(&account("bob"), text, now, rng).unwrap()
@@ -53,6 +56,7 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     bob.publish_prekeys(99, &mut provider.rng).unwrap();
     let bundle = provider.bundle(&account("carol")).0;
     Prepared {
+        older,
         store: snapshot(&bob),
         provider,
         deliveries: [shown, late, first],
@@ -82,7 +86,7 @@ pub fn store(input: &[u8]) {
 }
 
 /// Every call once, on a client of whatever store.
-fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
+pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
     let (alice, carol) = (account("alice"), account("carol"));
     let (now, rng) = (prepared.provider.now, &mut rng(3));
     for delivery in &prepared.deliveries {

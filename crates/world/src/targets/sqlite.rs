@@ -1,0 +1,171 @@
+//! A store's file, altered by a disk or by someone without its key: no value is read under another's name, no wrong key opens or changes
+//! anything, and the client refuses or goes on as with any damaged store.
+
+mod damage;
+mod file;
+mod log;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use waxseal::{
+    AccountId, Client, FrankingTag, Key, SqliteError, SqliteStore, Store, StoreKey, Table,
+};
+
+use self::damage::{Files, Versions, damaged};
+use self::file::Sealer;
+use super::store::{PREPARED, use_client};
+use crate::{Records, account};
+
+struct Prepared {
+    versions: Versions,
+    /// The values that each record had.
+    values: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
+}
+
+static FILES: LazyLock<Prepared> = LazyLock::new(|| {
+    let mut sealer = Sealer::new();
+    let (older, newer): (&Records, &Records) = (&PREPARED.older, &PREPARED.store);
+    let older_rows = sealer.rows(older, (&Vec::new(), &[]));
+    let newer_rows = sealer.rows(newer, (older, &older_rows));
+    let mut values = BTreeMap::<_, Vec<_>>::new();
+    for (key, value) in older.iter().chain(newer) {
+        values.entry(key.clone()).or_default().push(value.clone());
+    }
+    let versions = Versions {
+        older: (sealer.file(&older_rows), older_rows),
+        newer: (sealer.file(&newer_rows), newer_rows),
+    };
+    let prepared = Prepared { versions, values };
+    // Undamaged, both open, and hold all that they should.
+    for (has_log, records) in [(0, newer), (1, newer)] {
+        let folder = file::folder();
+        let files = damaged(&prepared.versions, &[has_log]);
+        let store = open(folder.path(), &files, &file::key()).unwrap();
+        for (key, value) in records {
+            let found = store.get(&key_of(key)).unwrap().unwrap();
+            assert!(*found == *value, "the file is not as it is described");
+        }
+    }
+    prepared
+});
+
+/// See [`damaged`] for what an input is.
+pub fn sqlite(input: &[u8]) {
+    let prepared = &*FILES;
+    let files = damaged(&prepared.versions, input);
+
+    // A file without tables becomes a store, whoever opens it; of this one's it shows nothing.
+    let folder = file::folder();
+    if let Some(store) = open(folder.path(), &files, &StoreKey::from_bytes([8; 32])) {
+        for key in prepared.values.keys() {
+            assert!(
+                !matches!(store.get(&key_of(key)), Ok(Some(_))),
+                "a wrong key"
+            );
+        }
+    }
+    let folder = file::folder();
+    let Some(store) = open(folder.path(), &files, &file::key()) else {
+        return;
+    };
+    for (key, values) in &prepared.values {
+        match store.get(&key_of(key)) {
+            Ok(Some(value)) => assert!(values.contains(&value), "another's value"),
+            Ok(None) => {}
+            Err(error) => assert_damaged(&error),
+        }
+    }
+    for table in tables() {
+        let prefix = table.prefix();
+        match store.list(&table, None, 100) {
+            Ok(listed) => {
+                assert!(listed.len() <= 100);
+                for value in listed {
+                    let mut those = prepared
+                        .values
+                        .iter()
+                        .filter(|(key, _)| key.starts_with(&prefix));
+                    let is_one = those.any(|(_, values)| values.contains(&value));
+                    assert!(is_one, "a value of another table");
+                }
+            }
+            Err(error) => assert_damaged(&error),
+        }
+    }
+    if let Ok(client) = Client::open(store) {
+        use_client(client, &PREPARED);
+    }
+}
+
+/// Opens these files. If it cannot, they are as they were.
+fn open(folder: &Path, files: &Files, key: &StoreKey) -> Option<SqliteStore> {
+    let (database, log) = (folder.join("store"), folder.join("store-wal"));
+    fs::write(&database, &files.database).unwrap();
+    fs::write(&log, &files.log).unwrap();
+    let error = match SqliteStore::open(&database, key) {
+        Ok(store) => return Some(store),
+        Err(error) => error,
+    };
+    let after = Files {
+        database: fs::read(database).unwrap(),
+        log: fs::read(log).unwrap_or_default(),
+    };
+    assert!(after == *files, "opening changed what it refused: {error}");
+    let left = fs::read_dir(folder).unwrap().count();
+    assert!(left <= 2, "something was left beside the file");
+    None
+}
+
+/// Nothing is wrong with the machine, and nobody else is there.
+fn assert_damaged(error: &SqliteError) {
+    assert!(matches!(error, SqliteError::Damaged), "{error:?}");
+}
+
+fn tables() -> [Table; 5] {
+    [
+        Table::Peers,
+        Table::Messages(account("alice")),
+        Table::Messages(account("carol")),
+        Table::Outbox,
+        Table::Reports,
+    ]
+}
+
+/// The name that these bytes stand for, see [`Key::to_bytes`].
+fn key_of(bytes: &[u8]) -> Key {
+    let named = |bytes: &[u8]| -> (AccountId, Vec<u8>) {
+        let (name, rest) = bytes[1..].split_at(usize::from(bytes[0]));
+        (account(str::from_utf8(name).unwrap()), rest.to_vec())
+    };
+    let (family, rest) = bytes.split_first().unwrap();
+    let ordinal = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
+    let key = match family {
+        b'a' => Key::Account,
+        b'k' => Key::PreKeys,
+        b'u' => Key::PreKeyUpload,
+        b'c' => Key::Counters,
+        b'p' => Key::Peer(named(rest).0),
+        b'm' => {
+            let (peer, rest) = named(rest);
+            let ordinal = ordinal(&rest);
+            Key::Message { peer, ordinal }
+        }
+        b'i' => {
+            let (peer, tag) = named(rest);
+            let tag = FrankingTag::from_bytes(tag.try_into().unwrap());
+            Key::MessageIndex { peer, tag }
+        }
+        b'o' => Key::Outbox {
+            ordinal: ordinal(rest),
+        },
+        b'r' => Key::Report {
+            id: rest.try_into().unwrap(),
+        },
+        family => panic!("an unknown family {family}"),
+    };
+    assert_eq!(key.to_bytes(), bytes);
+    key
+}
