@@ -18,12 +18,12 @@ use waxseal_reporting::{
     Attachment, AttachmentKey, Audience, Channel, Envelope, MAX_PAYLOAD_LEN, Payload,
     PayloadHeader, open_unstamped, seal,
 };
+use waxseal_world::{NOW, sender};
 use zeroize::Zeroizing;
 
 use crate::clock::time;
 use crate::measure::Effort;
 use crate::results::{Contestant, Results};
-use crate::systems::{NOW, senders};
 
 /// Bytes of content in `compare`.
 pub const SIZES: [usize; 4] = [64, 1_024, 65_000, 1 << 20];
@@ -247,7 +247,7 @@ impl Channel for OneMessage {
 
 /// A text in the payload as far as it fits; what is longer is an attached file, which the message describes.
 fn franked_seal(content: &[u8]) -> Committed {
-    let [alice, bob] = senders();
+    let (alice, bob) = (sender("alice"), sender("bob"));
     let conversation = Audience::Direct(bob.account).conversation(&alice.account);
     let header = PayloadHeader::new(conversation, 1, NOW);
     let is_text = content.len() + 128 <= MAX_PAYLOAD_LEN;
@@ -282,7 +282,7 @@ fn franked_seal(content: &[u8]) -> Committed {
 }
 
 fn franked_verify(sealed: &Committed) -> bool {
-    let [alice, bob] = senders();
+    let (alice, bob) = (sender("alice"), sender("bob"));
     let conversation = Audience::Direct(bob.account).conversation(&alice.account);
     let open = |envelope: &Envelope| {
         open_unstamped(&mut OneMessage, &alice, &conversation, envelope).is_ok()

@@ -104,6 +104,7 @@ pub fn bounds() -> Vec<Bound> {
     bound("stamp", 64, "stamp", mac(20 + 32 + 45));
     let mut relay = mac(20 + 32 + 45);
     relay.extend(mac(DELIVERY_FIELDS + 192 + 120));
+    relay.extend(mac(DELIVERY_FIELDS));
     bound("stamp", 64, "relay", relay);
     bound("verify_stamp", 64, "verify", mac(20 + 32 + 45));
     for count in [1, 5, 30] {

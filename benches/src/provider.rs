@@ -3,14 +3,16 @@
 use std::hint::black_box;
 
 use waxseal_reporting::{
-    AcceptanceKey, AcceptedReport, Audience, Claim, Disclosure, Envelope, Evidence,
-    ModerationKeyPair, Nullifier, Reason, Report, ReportDraft, Sender, accept, review,
+    AcceptanceKey, AcceptedReport, Audience, Claim, Disclosure, Envelope, Evidence, Nullifier,
+    Reason, Report, ReportDraft, Sender, accept, review,
 };
+
+use waxseal_world::{NOW, Provider};
 
 use crate::clock::time;
 use crate::measure::{Effort, Run};
 use crate::results::{Contestant, Results};
-use crate::systems::{Franked, NOW, Pair, Provider};
+use crate::systems::{Franked, Pair};
 
 /// Messages a report.
 pub const REPORTED: [usize; 3] = [1, 5, 30];
@@ -112,10 +114,11 @@ impl Relay {
         keys.verify(claim, NOW).expect("a genuine stamp");
     }
 
-    /// Everything a relay does with a message: read, stamp, authenticate, write.
+    /// Everything a relay does with a message, from the envelope to (delivery, receipt): read, stamp, authenticate, write.
     #[must_use]
-    pub fn relay(&self) -> Vec<u8> {
-        self.provider.relay(&self.senders, 0, &self.envelope)
+    pub fn relay(&self) -> (Vec<u8>, Vec<u8>) {
+        let [alice, bob] = &self.senders;
+        self.provider.relay_as(alice, bob, &self.envelope)
     }
 }
 
@@ -129,7 +132,6 @@ impl Default for Relay {
 pub struct Reports {
     franked: Franked,
     evidence: Vec<Evidence>,
-    moderation: ModerationKeyPair,
     /// Between intake and reviewers.
     pub acceptance: AcceptanceKey,
 }
@@ -148,7 +150,6 @@ impl Reports {
         });
         Self {
             evidence: evidence.collect(),
-            moderation: ModerationKeyPair::generate(&mut rand::rng()),
             acceptance: AcceptanceKey::generate(&mut rand::rng()),
             franked,
         }
@@ -162,9 +163,10 @@ impl Reports {
         for evidence in &self.evidence {
             draft.add(evidence, Disclosure::Whole).expect("fits");
         }
-        let [_, key] = &self.franked.provider.delivery_keys;
+        let [_, key] = &self.franked.delivery_keys;
+        let moderation = &self.franked.provider.moderation;
         draft
-            .seal(key, self.moderation.public_key(), &mut rand::rng())
+            .seal(key, moderation.public_key(), &mut rand::rng())
             .expect("a draft with messages")
     }
 
@@ -172,11 +174,10 @@ impl Reports {
     #[must_use]
     pub fn accept(&self, report: &[u8]) -> AcceptedReport {
         let report = Report::decode(report).expect("a report");
-        let provider = &self.franked.provider;
-        let [_, key] = &provider.delivery_keys;
+        let [_, key] = &self.franked.delivery_keys;
         accept(
             report,
-            &provider.stamp_keys,
+            &self.franked.provider.stamp_keys,
             key,
             NOW,
             &mut |_: &Nullifier| false,
@@ -190,7 +191,8 @@ impl Reports {
     /// If the report is not genuine.
     pub fn review(&self, accepted: &[u8]) {
         let accepted = AcceptedReport::decode(accepted, &self.acceptance).expect("an accepted one");
-        let verified = review(accepted, &self.moderation).expect("a genuine report");
+        let verified =
+            review(accepted, &self.franked.provider.moderation).expect("a genuine report");
         assert_eq!(verified.messages().len(), self.evidence.len());
     }
 }

@@ -6,8 +6,8 @@ mod ratchet;
 mod vodozemac;
 
 pub use client::Clients;
-pub use franked::{Franked, NOW, Provider, senders};
-pub use ratchet::Ratchet;
+pub use franked::Franked;
+pub use ratchet::{Bundle, Ratchet};
 
 /// A way of doing the job, by crate and variant.
 #[derive(Clone, Copy)]

@@ -1,50 +1,41 @@
 //! The front door over a store in memory: every call reads what it needs and commits what it changed.
 
-use rand::rngs::ThreadRng;
-use waxseal::{AccountId, Client, MemoryStore, PreKeyUpload, Received};
+use waxseal::{AccountId, Client, MemoryStore, Received};
+use waxseal_world::{NOW, Provider, account, sender};
 
-use super::franked::{NOW, Provider, senders, text};
-use super::ratchet::{altered, bundle_len};
+use super::franked::text;
+use super::ratchet::{Bundle, altered, bundle_len};
 use super::{Pair, Strangers, exchange};
+
+const NAMES: [&str; 2] = ["alice", "bob"];
 
 pub(super) fn strangers() -> Box<dyn Strangers> {
     Box::new(unmet())
 }
 
 fn unmet() -> Unmet {
-    let mut rng = rand::rng();
-    let provider = Provider::new();
-    let mut clients = senders()
-        .into_iter()
-        .zip(&provider.delivery_keys)
-        .map(|(me, key)| Client::create(MemoryStore::new(), me, key.clone(), &mut rng));
-    let mut clients = [0, 1].map(|_| clients.next().expect("two").expect("an empty store"));
-    let upload = clients[1]
-        .publish_prekeys(1, &mut rng)
-        .expect("a store in memory");
+    let mut provider = Provider::new(7);
+    let clients = NAMES.map(|name| Some(provider.register_with(name, 1)));
+    let bundle = provider.bundle(&account(NAMES[1]));
     Unmet {
-        clients: Clients {
-            clients: clients.map(Some),
-            provider,
-            rng,
-        },
-        upload,
+        clients: Clients { clients, provider },
+        bundle,
     }
 }
 
 struct Unmet {
     clients: Clients,
-    upload: PreKeyUpload,
+    bundle: Bundle,
 }
 
 impl Unmet {
     fn start(&mut self) {
-        let peer = self.clients.account(1);
-        let one_time = self.upload.one_time.first().map(Vec::as_slice);
-        let (base, rng) = (&self.upload.base, &mut self.clients.rng);
-        let client = self.clients.clients[0].as_mut().expect("a client");
+        let Clients { clients, provider } = &mut self.clients;
+        let client = clients[0].as_mut().expect("a client");
+        let (base, one_time) = &self.bundle;
+        let peer = account(NAMES[1]);
         client
-            .start(&peer, base, one_time, rng)
+            .start(&peer, base, one_time.as_deref(), &mut provider.rng)
             .expect("a good bundle");
     }
 }
@@ -61,7 +52,7 @@ impl Strangers for Unmet {
     fn first_message(mut self: Box<Self>, plaintext: &[u8]) -> (usize, usize) {
         self.start();
         let first = self.clients.seal(0, plaintext).len();
-        (first, bundle_len(&self.upload))
+        (first, bundle_len(&self.bundle))
     }
 }
 
@@ -70,7 +61,6 @@ pub struct Clients {
     /// Absent while one is put back into an earlier state.
     clients: [Option<Client<MemoryStore>>; 2],
     provider: Provider,
-    rng: ThreadRng,
 }
 
 impl Clients {
@@ -88,45 +78,37 @@ impl Clients {
 
     /// One of them starts conversations with so many others.
     pub fn befriend(&mut self, side: usize, count: usize) {
-        let bundle = unmet().upload.base;
+        let (bundle, _) = unmet().bundle;
+        let Self { clients, provider } = self;
+        let client = clients[side].as_mut().expect("a client");
         for other in 0..count {
             let peer = AccountId::new(&format!("peer {other}")).expect("a valid name");
-            let client = self.clients[side].as_mut().expect("a client");
             client
-                .start(&peer, &bundle, None, &mut self.rng)
+                .start(&peer, &bundle, None, &mut provider.rng)
                 .expect("a good bundle");
             client
-                .send(&peer, "hello", NOW, &mut self.rng)
+                .send(&peer, "hello", NOW, &mut provider.rng)
                 .expect("seals");
         }
-    }
-
-    fn client(&mut self, side: usize) -> &mut Client<MemoryStore> {
-        self.clients[side].as_mut().expect("a client")
-    }
-
-    fn account(&self, side: usize) -> AccountId {
-        senders()[side].account.clone()
     }
 }
 
 impl Pair for Clients {
     fn seal(&mut self, from: usize, plaintext: &[u8]) -> Vec<u8> {
-        let (to, text) = (self.account(1 - from), text(plaintext.len()));
+        let (to, text) = (account(NAMES[1 - from]), text(plaintext.len()));
         let client = self.clients[from].as_mut().expect("a client");
-        let sent = client.send(&to, text.as_str(), NOW, &mut self.rng);
+        let sent = client.send(&to, text.as_str(), NOW, &mut self.provider.rng);
         sent.expect("seals").envelope
     }
 
     fn relay(&mut self, from: usize, sealed: Vec<u8>) -> Vec<u8> {
-        self.provider.relay(&senders(), from, &sealed)
+        let (from, to) = (sender(NAMES[from]), sender(NAMES[1 - from]));
+        self.provider.relay_as(&from, &to, &sealed).0
     }
 
     fn open(&mut self, to: usize, arrived: &[u8]) -> bool {
-        matches!(
-            self.client(to).receive(arrived),
-            Ok(Received::Message { .. })
-        )
+        let client = self.clients[to].as_mut().expect("a client");
+        matches!(client.receive(arrived), Ok(Received::Message { .. }))
     }
 
     /// The whole store: to go back to, not to be measured.

@@ -1,33 +1,28 @@
 //! Franked messages over the ratchet: commit, pad, encrypt; stamp; authenticate, open, check.
 
-use waxseal::{AccountId, DeliveryKey, DeviceId, Sender, SessionChannel, Timestamp};
-use waxseal_core::PreKeyUpload;
-use waxseal_reporting::{
-    Audience, Delivery, Envelope, Evidence, Payload, PayloadHeader, StampKeys, open, seal,
-};
+use waxseal::{DeliveryKey, Sender, SessionChannel};
+use waxseal_reporting::{Audience, Delivery, Evidence, Payload, PayloadHeader, open, seal};
+use waxseal_world::{NOW, Provider};
 
-use super::ratchet::{Ratchet, altered, bundle_len};
+use super::ratchet::{Bundle, Ratchet, altered, bundle_len};
 use super::{Pair, Strangers};
-
-/// The time of every message.
-pub const NOW: Timestamp = Timestamp(1_795_000_000_000);
 
 /// Bytes of a payload around a text: header with the last tag seen, content type, count, two lengths.
 const PAYLOAD_AROUND_TEXT: usize = 54 + 32 + 1 + 1 + 8;
 
 pub(super) fn strangers() -> Box<dyn Strangers> {
-    let (franked, upload) = Franked::strangers();
-    Box::new(Unmet { franked, upload })
+    let (franked, bundle) = Franked::strangers();
+    Box::new(Unmet { franked, bundle })
 }
 
 struct Unmet {
     franked: Franked,
-    upload: PreKeyUpload,
+    bundle: Bundle,
 }
 
 impl Strangers for Unmet {
     fn meet(mut self: Box<Self>, plaintext: &[u8]) -> Box<dyn Pair> {
-        self.franked.devices.start(&self.upload);
+        self.franked.ratchet.start(&self.bundle);
         let sealed = self.franked.seal(0, plaintext);
         let arrived = self.franked.relay(0, sealed);
         assert!(self.franked.open(1, &arrived), "the first message opens");
@@ -35,66 +30,20 @@ impl Strangers for Unmet {
     }
 
     fn first_message(mut self: Box<Self>, plaintext: &[u8]) -> (usize, usize) {
-        self.franked.devices.start(&self.upload);
+        self.franked.ratchet.start(&self.bundle);
         let first = self.franked.seal(0, plaintext).len();
-        (first, bundle_len(&self.upload))
+        (first, bundle_len(&self.bundle))
     }
 }
 
 /// Two devices and their provider.
 pub struct Franked {
-    pub devices: Ratchet,
+    pub ratchet: Ratchet,
     pub senders: [Sender; 2],
+    /// What each device agreed on with the provider.
+    pub delivery_keys: [DeliveryKey; 2],
     pub provider: Provider,
     sequence: u64,
-}
-
-/// What the relay holds.
-pub struct Provider {
-    pub stamp_keys: StampKeys,
-    /// Of each side's device.
-    pub delivery_keys: [DeliveryKey; 2],
-}
-
-impl Provider {
-    /// Keys for two devices.
-    #[must_use]
-    pub fn new() -> Self {
-        let mut rng = rand::rng();
-        let mut stamp_keys = StampKeys::generate("bench", NOW, &mut rng).expect("a short name");
-        stamp_keys.advance_to(NOW).expect("now");
-        Self {
-            stamp_keys,
-            delivery_keys: [0, 1].map(|_| DeliveryKey::generate(&mut rng)),
-        }
-    }
-
-    /// The relay's step, bytes to bytes.
-    #[must_use]
-    pub fn relay(&self, senders: &[Sender; 2], from: usize, envelope: &[u8]) -> Vec<u8> {
-        let envelope = Envelope::decode(envelope).expect("an envelope");
-        let audience = Audience::Direct(senders[1 - from].account.clone());
-        let claim = self
-            .stamp_keys
-            .stamp(envelope.tag(), &senders[from], &audience, NOW)
-            .expect("an epoch within reach");
-        Delivery::new(&claim, envelope, &self.delivery_keys[1 - from])
-            .expect("its own claim")
-            .encode()
-    }
-}
-
-impl Default for Provider {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Alice's and Bob's devices.
-#[must_use]
-pub fn senders() -> [Sender; 2] {
-    ["alice", "bob"]
-        .map(|name| Sender::new(AccountId::new(name).expect("a valid name"), DeviceId(1)))
 }
 
 /// A text of so many bytes, or of as many as fit a payload.
@@ -103,20 +52,24 @@ pub(super) fn text(len: usize) -> String {
 }
 
 impl Franked {
-    fn around(devices: Ratchet) -> Self {
+    fn around(ratchet: Ratchet) -> Self {
+        let mut provider = Provider::new(7);
+        let senders = ["alice", "bob"].map(|name| provider.register_only(name));
+        let [alice, bob] = &senders;
         Self {
-            devices,
-            senders: senders(),
-            provider: Provider::new(),
+            ratchet,
+            delivery_keys: [provider.key(alice), provider.key(bob)],
+            senders,
+            provider,
             sequence: 0,
         }
     }
 
     /// Devices without a session, and what the second published.
     #[must_use]
-    pub fn strangers() -> (Self, PreKeyUpload) {
-        let (devices, upload) = Ratchet::strangers();
-        (Self::around(devices), upload)
+    pub fn strangers() -> (Self, Bundle) {
+        let (ratchet, bundle) = Ratchet::strangers();
+        (Self::around(ratchet), bundle)
     }
 
     /// Devices in the middle of a conversation.
@@ -139,13 +92,11 @@ impl Franked {
     #[must_use]
     pub fn receive(&mut self, to: usize, delivery: &[u8]) -> Option<Evidence> {
         let delivery = Delivery::decode(delivery).ok()?;
-        let key = &self.provider.delivery_keys[to];
+        let key = &self.delivery_keys[to];
         let delivery = delivery.authenticate(key, &self.senders[to].account).ok()?;
-        let mut channel = SessionChannel::to_receive(
-            &self.devices.identity[to],
-            &mut self.devices.prekeys[to],
-            &mut self.devices.sessions[to],
-        );
+        let device = &mut self.ratchet.devices[to];
+        let mut channel =
+            SessionChannel::to_receive(&device.identity, &mut device.prekeys, &mut device.sessions);
         let (_, _, evidence) = open(&mut channel, &delivery).ok()?.into_parts();
         Some(evidence)
     }
@@ -154,18 +105,15 @@ impl Franked {
 impl Pair for Franked {
     fn seal(&mut self, from: usize, plaintext: &[u8]) -> Vec<u8> {
         let payload = self.payload(from, text(plaintext.len()));
-        let mut channel = SessionChannel::to_send(&mut self.devices.sessions[from]);
-        let sealed = seal(
-            &mut channel,
-            &self.senders[from],
-            &payload,
-            &mut self.devices.rng,
-        );
+        let Ratchet { devices, rng } = &mut self.ratchet;
+        let mut channel = SessionChannel::to_send(&mut devices[from].sessions);
+        let sealed = seal(&mut channel, &self.senders[from], &payload, rng);
         sealed.expect("seals").envelope.encode()
     }
 
     fn relay(&mut self, from: usize, sealed: Vec<u8>) -> Vec<u8> {
-        self.provider.relay(&self.senders, from, &sealed)
+        let (from, to) = (&self.senders[from], &self.senders[1 - from]);
+        self.provider.relay_as(from, to, &sealed).0
     }
 
     fn open(&mut self, to: usize, arrived: &[u8]) -> bool {
@@ -173,11 +121,11 @@ impl Pair for Franked {
     }
 
     fn export(&self, side: usize) -> Vec<u8> {
-        self.devices.export(side)
+        self.ratchet.export(side)
     }
 
     fn import(&mut self, side: usize, state: &[u8]) {
-        self.devices.import(side, state);
+        self.ratchet.import(side, state);
     }
 
     fn forge(&mut self, genuine: &[u8], _: u64) -> Vec<u8> {

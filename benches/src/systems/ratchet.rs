@@ -1,75 +1,65 @@
 //! `waxseal-core` alone: PQXDH and the Triple Ratchet with encrypted headers.
 
-use rand::rngs::ThreadRng;
-use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeyUpload, PreKeys, Sessions};
+use rand_chacha::ChaCha20Rng;
+use waxseal_core::{PreKeyBundle, Sessions};
+use waxseal_world::Device;
 
 use super::{Pair, Strangers};
 
-const ASSOCIATED_DATA: &[u8] = b"associated data";
-
 pub(super) fn strangers() -> Box<dyn Strangers> {
-    let (ratchet, upload) = Ratchet::strangers();
-    Box::new(Unmet { ratchet, upload })
+    let (ratchet, bundle) = Ratchet::strangers();
+    Box::new(Unmet { ratchet, bundle })
 }
+
+/// What a provider hands out for one session: base and one-time part.
+pub type Bundle = (Vec<u8>, Option<Vec<u8>>);
 
 struct Unmet {
     ratchet: Ratchet,
-    upload: PreKeyUpload,
+    bundle: Bundle,
 }
 
 impl Strangers for Unmet {
     fn meet(mut self: Box<Self>, plaintext: &[u8]) -> Box<dyn Pair> {
-        self.ratchet.start(&self.upload);
+        self.ratchet.start(&self.bundle);
         let first = self.ratchet.seal(0, plaintext);
         assert!(self.ratchet.open(1, &first), "the first message opens");
         Box::new(self.ratchet)
     }
 
     fn first_message(mut self: Box<Self>, plaintext: &[u8]) -> (usize, usize) {
-        self.ratchet.start(&self.upload);
+        self.ratchet.start(&self.bundle);
         let first = self.ratchet.seal(0, plaintext).len();
-        (first, bundle_len(&self.upload))
+        (first, bundle_len(&self.bundle))
     }
 }
 
-/// Bytes that the provider hands out for one session.
-pub(super) fn bundle_len(upload: &PreKeyUpload) -> usize {
-    upload.base.len() + upload.one_time.first().map_or(0, Vec::len)
+/// Bytes of a bundle.
+pub(super) fn bundle_len((base, one_time): &Bundle) -> usize {
+    base.len() + one_time.as_ref().map_or(0, Vec::len)
 }
 
 /// Two devices that talk over `waxseal-core`. Side 0 starts.
 pub struct Ratchet {
-    pub identity: [IdentityKeyPair; 2],
-    pub prekeys: [PreKeys; 2],
-    pub sessions: [Option<Sessions>; 2],
-    pub rng: ThreadRng,
+    pub devices: [Device; 2],
+    pub rng: ChaCha20Rng,
 }
 
 impl Ratchet {
     /// Devices without a session, and what the second published.
     #[must_use]
-    pub fn strangers() -> (Self, PreKeyUpload) {
-        let mut rng = rand::rng();
-        let identity = [0, 1].map(|_| IdentityKeyPair::generate(&mut rng));
-        let mut prekeys = [0, 1].map(|side: usize| PreKeys::generate(&identity[side], &mut rng));
-        prekeys[1]
-            .replenish(&identity[1], 1, &mut rng)
-            .expect("room for one");
-        let upload = prekeys[1].upload(&identity[1]).expect("its own identity");
-        let devices = Self {
-            identity,
-            prekeys,
-            sessions: [None, None],
-            rng,
-        };
-        (devices, upload)
+    pub fn strangers() -> (Self, Bundle) {
+        let mut rng = waxseal_world::rng(7);
+        let mut devices = [0, 1].map(|one_time| Device::new(one_time, &mut rng));
+        let bundle = devices[1].published();
+        (Self { devices, rng }, bundle)
     }
 
     /// Devices in the middle of a conversation.
     #[must_use]
     pub fn talking() -> Self {
-        let (mut devices, upload) = Self::strangers();
-        devices.start(&upload);
+        let (mut devices, bundle) = Self::strangers();
+        devices.start(&bundle);
         for from in [0, 1, 0, 1] {
             let message = devices.seal(from, b"hello");
             assert!(devices.open(1 - from, &message), "a genuine message opens");
@@ -78,45 +68,28 @@ impl Ratchet {
     }
 
     /// The first device checks the bundle and starts a session.
-    pub fn start(&mut self, upload: &PreKeyUpload) {
-        let one_time = upload.one_time.first().map(Vec::as_slice);
-        let bundle = PreKeyBundle::decode(&upload.base, one_time).expect("a genuine bundle");
-        let sessions = Sessions::initiate(&self.identity[0], bundle, &mut self.rng);
-        self.sessions[0] = Some(sessions.expect("a good bundle"));
+    pub fn start(&mut self, (base, one_time): &Bundle) {
+        let bundle = PreKeyBundle::decode(base, one_time.as_deref()).expect("a genuine bundle");
+        self.devices[0].start(bundle, &mut self.rng);
     }
 }
 
 impl Pair for Ratchet {
     fn seal(&mut self, from: usize, plaintext: &[u8]) -> Vec<u8> {
-        let sessions = self.sessions[from].as_mut().expect("a session");
-        sessions
-            .encrypt(plaintext, ASSOCIATED_DATA, &mut self.rng)
-            .expect("encrypts")
+        self.devices[from].encrypt(plaintext, &mut self.rng)
     }
 
     fn open(&mut self, to: usize, arrived: &[u8]) -> bool {
-        let (identity, prekeys) = (&self.identity[to], &mut self.prekeys[to]);
-        match &mut self.sessions[to] {
-            Some(sessions) => sessions
-                .decrypt(identity, prekeys, arrived, ASSOCIATED_DATA)
-                .is_ok(),
-            none => match Sessions::accept(identity, prekeys, arrived, ASSOCIATED_DATA) {
-                Ok((sessions, _)) => {
-                    *none = Some(sessions);
-                    true
-                }
-                Err(_) => false,
-            },
-        }
+        self.devices[to].decrypt(arrived).is_ok()
     }
 
     fn export(&self, side: usize) -> Vec<u8> {
-        let sessions = self.sessions[side].as_ref().expect("a session");
+        let sessions = self.devices[side].sessions.as_ref().expect("a session");
         std::mem::take(&mut *sessions.export())
     }
 
     fn import(&mut self, side: usize, state: &[u8]) {
-        self.sessions[side] = Some(Sessions::import(state).expect("an export"));
+        self.devices[side].sessions = Some(Sessions::import(state).expect("an export"));
     }
 
     fn forge(&mut self, genuine: &[u8], _: u64) -> Vec<u8> {

@@ -40,10 +40,16 @@ impl Device {
         }
     }
 
+    /// The next bundle of its prekeys, as it comes from the provider: base and one-time part.
+    pub fn published(&mut self) -> (Vec<u8>, Option<Vec<u8>>) {
+        let base = self.prekeys.upload(&self.identity).unwrap().base;
+        (base, self.one_time.pop())
+    }
+
     /// The next bundle of its prekeys.
     pub fn bundle(&mut self) -> PreKeyBundle {
-        let base = self.prekeys.upload(&self.identity).unwrap().base;
-        PreKeyBundle::decode(&base, self.one_time.pop().as_deref()).unwrap()
+        let (base, one_time) = self.published();
+        PreKeyBundle::decode(&base, one_time.as_deref()).unwrap()
     }
 
     /// Starts a session, or another one.
