@@ -95,6 +95,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Fields of an export whose version was checked.
+    pub(crate) fn of_fields(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// What is left, behind which nothing follows.
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
     pub(crate) fn slice(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let (value, rest) = self.0.split_at_checked(len).ok_or(DecodeError::Malformed)?;
         self.0 = rest;

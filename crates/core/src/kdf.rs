@@ -3,6 +3,7 @@
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 use hkdf::Hkdf;
+use hmac::digest::FixedOutput;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -90,28 +91,31 @@ pub(crate) struct RootStep {
 impl ChainKey {
     /// `KDF_CK`: the seed of this step's message and the next chain key.
     pub(crate) fn step(&self) -> (MessageSeed, Self) {
-        let (seed, next) = chain_step(self.as_bytes());
-        (MessageSeed(seed), Self(next))
+        let mut seed = MessageSeed::from_bytes(&[0; 32]);
+        let mut next = Self::from_bytes(self.as_bytes());
+        next.advance(seed.0.as_mut_bytes());
+        (seed, next)
+    }
+
+    /// The same, in place: becomes the next chain key, and writes the seed to where it is kept.
+    pub(crate) fn advance(&mut self, seed: &mut [u8; 32]) {
+        chain_step(&mut self.0, seed);
     }
 }
 
-/// One step of a chain of either ratchet: what is for this step's message, and the next key.
-pub(crate) fn chain_step(key: &[u8; 32]) -> (Secret<32>, Secret<32>) {
+/// One step of a chain of either ratchet, in place: writes what is for this step's message.
+pub(crate) fn chain_step(key: &mut Secret<32>, message: &mut [u8; 32]) {
     // mk = HMAC(CK, 0x01), CK' = HMAC(CK, 0x02); the key's schedule is shared.
     let mut block = Zeroizing::new([0; 64]);
-    for (to, from) in block.iter_mut().zip(key) {
+    for (to, from) in block.iter_mut().zip(key.as_bytes()) {
         *to = *from;
     }
-    let first = Hmac::<Sha256>::new((&*block).into());
-    let second = first.clone();
-    let mac = |mut hmac: Hmac<Sha256>, input: u8| {
-        hmac.update(&[input]);
-        let mut output = hmac.finalize().into_bytes();
-        let secret = Secret::from_bytes(&output.0);
-        output.zeroize();
-        secret
-    };
-    (mac(first, 0x01), mac(second, 0x02))
+    let mut first = Hmac::<Sha256>::new((&*block).into());
+    let mut second = first.clone();
+    first.update(&[0x01]);
+    first.finalize_into(message.into());
+    second.update(&[0x02]);
+    second.finalize_into(key.as_mut_bytes().into());
 }
 
 /// AEAD key and nonce of one message's body, used once and consumed by its use.

@@ -33,7 +33,8 @@
 //!
 //! Nothing here reads a clock, asks the system for randomness, or does I/O. Pass a generator seeded from the system, such as
 //! `rand::rng()`: asking the system for each message costs several times as much. State is exported and imported as versioned bytes;
-//! store it after each change, before a ciphertext leaves and before a delivery is acknowledged.
+//! store it after each change, before a ciphertext leaves and before a delivery is acknowledged. [`Sessions::export_parts`] gives what
+//! a message changed, where the whole would grow with the messages that are missing.
 //!
 //! Every call either succeeds or leaves the state as it was. The errors say what to do next.
 
@@ -84,5 +85,7 @@ pub use prekeys::{
 pub use ratchet::{EncryptError, MAX_FORWARD_JUMP};
 pub use safety_number::{InvalidAccountId, MAX_ACCOUNT_ID_LEN, SafetyNumber, Scan};
 pub use session::{DecryptError, HandshakeError, Session};
-pub use sessions::{MAX_LEFT_SESSION_AGE, MAX_SESSIONS, Sessions};
-pub use skipped::{MAX_SKIPPED_AGE, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS};
+pub use sessions::{MAX_LEFT_SESSION_AGE, MAX_SESSIONS, Sessions, SessionsParts};
+pub use skipped::{
+    MAX_SKIPPED_AGE, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS, PAGE_ID_LEN, PageChange, PageId,
+};

@@ -2,12 +2,11 @@
 
 use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
-use crate::kdf::{HeaderKey, MessageSeed};
+use crate::kdf::HeaderKey;
 use crate::message::MAX_MESSAGE_LEN;
-use crate::post_quantum::PqMessageKey;
-use crate::skipped::{EarlierChain, SkippedKey, SkippedKeys};
+use crate::skipped::{EarlierChain, Form, Missing, SkippedKeys};
 use crate::test_support::{Device, rng};
-use crate::{IdentityKeyPair, Message, PreKeys, Session, Sessions};
+use crate::{IdentityKeyPair, Message, PageId, PreKeys, Session, Sessions};
 
 #[test]
 fn exports_and_messages_longer_than_any_valid_one_are_not_looked_at() {
@@ -27,6 +26,13 @@ fn exports_and_messages_longer_than_any_valid_one_are_not_looked_at() {
     refused(&|bytes| Session::import(bytes).unwrap_err(), 340_190);
     // Version, 28, five sessions.
     refused(&|bytes| Sessions::import(bytes).unwrap_err(), 1_700_974);
+    // In parts: the same without 336,000 bytes of keys each; a page has an id of 44 and 64 keys of 76.
+    let no_pages: [&[u8]; 0] = [];
+    refused(
+        &|bytes| Sessions::import_parts(bytes, no_pages).unwrap_err(),
+        20_974,
+    );
+    refused(&|bytes| PageId::of_page(bytes).unwrap_err(), 4_909);
     refused(&|bytes| Message::peek(bytes).unwrap_err(), 134_144);
     assert_eq!(MAX_MESSAGE_LEN, 134_144);
 }
@@ -59,21 +65,16 @@ fn the_most_skipped_keys_and_chains_are_read_and_one_more_is_not() {
     let written = |chains: u32, keys: u32| {
         let mut skipped = SkippedKeys::new();
         for number in 1..=u64::from(chains) {
-            let seeds = 0..if number == 1 { keys - chains + 1 } else { 1 };
-            let seeds = seeds.map(|n| {
-                let seed = MessageSeed::from_bytes(&[7; 32]);
-                let post_quantum = PqMessageKey::from_bytes(&[9; 32]);
-                (n, SkippedKey { seed, post_quantum })
-            });
-            skipped.store(number, seeds, 0);
+            let numbers = 0..if number == 1 { keys - chains + 1 } else { 1 };
+            skipped.store(number, Missing::new(numbers, 0));
             let header_key = HeaderKey::from_bytes(&[8; 32]);
             skipped.close(EarlierChain { number, header_key });
         }
-        let mut writer = Writer::new(skipped.export_len());
-        skipped.write(&mut writer);
+        let mut writer = Writer::new(skipped.export_len(Form::Whole));
+        skipped.write(&mut writer, Form::Whole);
         let bytes = writer.finish();
         let mut reader = Reader::new(&bytes, bytes.len()).unwrap();
-        SkippedKeys::read(&mut reader, 12).map(|skipped| skipped.len())
+        SkippedKeys::read(&mut reader, Form::Whole, 12).map(|skipped| skipped.len())
     };
     assert_eq!(written(10, 4_000), Ok((4_000, 10)));
     assert_eq!(written(10, 4_001), Err(DecodeError::Malformed));

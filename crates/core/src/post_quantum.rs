@@ -161,12 +161,16 @@ impl PostQuantum {
         }
     }
 
-    /// Keys of a message that is ahead of all received, before which `gap` messages are missing.
-    pub(crate) fn next_to_receive(&self, part: &Part, gap: usize) -> Result<Advanced, Misplaced> {
+    /// Key of a message that is ahead of all received; those of the messages missing before it are written to `missing`.
+    pub(crate) fn next_to_receive(
+        &self,
+        part: &Part,
+        missing: &mut [&mut [u8; 32]],
+    ) -> Result<Advanced, Misplaced> {
         let epoch = self.epoch_of(part).ok_or(Misplaced)?;
         let key_epoch = epoch.checked_sub(1).ok_or(Misplaced)?;
-        let gap = u64::try_from(gap).map_err(|_| Misplaced)?;
-        self.chains.next_to_receive(key_epoch, part.counter, gap)
+        self.chains
+            .next_to_receive(key_epoch, part.counter, missing)
     }
 
     /// A message that was ahead of all received has opened.

@@ -28,7 +28,7 @@ use crate::skipped::SkippedKeys;
 mod export;
 mod open;
 
-pub(crate) use export::MAX_RATCHET_EXPORT_LEN;
+pub(crate) use export::{MAX_RATCHET_EXPORT_LEN, MAX_RATCHET_STATE_LEN};
 pub use open::MAX_FORWARD_JUMP;
 pub(crate) use open::{Located, OpenError, Opened};
 

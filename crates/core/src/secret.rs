@@ -25,6 +25,10 @@ impl<const N: usize> Secret<N> {
     pub(crate) fn as_bytes(&self) -> &[u8; N] {
         &self.0
     }
+
+    pub(crate) fn as_mut_bytes(&mut self) -> &mut [u8; N] {
+        &mut self.0
+    }
 }
 
 impl<const N: usize> Drop for Secret<N> {

@@ -19,7 +19,7 @@ mod error;
 mod export;
 
 pub use error::{DecryptError, HandshakeError};
-pub(crate) use export::MAX_SESSION_EXPORT_LEN;
+pub(crate) use export::{MAX_SESSION_EXPORT_LEN, MAX_SESSION_STATE_LEN};
 
 /// One session with a peer's device. Most applications want [`Sessions`](crate::Sessions), which keeps the few that two devices
 /// may have with each other.

@@ -30,8 +30,12 @@ use crate::post_quantum::PostQuantumStop;
 use crate::prekeys::PreKeys;
 use crate::ratchet::EncryptError;
 use crate::session::{DecryptError, HandshakeError, Session, check_associated_data};
+use crate::skipped::PageId;
 
 mod export;
+mod parts;
+
+pub use self::parts::SessionsParts;
 
 /// Most sessions held with one peer device. The oldest unanswered one gives way, else the oldest. Bounds the stored state and what a forged message costs.
 pub const MAX_SESSIONS: usize = 5;
@@ -45,8 +49,8 @@ pub const MAX_LEFT_SESSION_AGE: u32 = 1_000;
 /// The peer's identity is pinned: a message or bundle of another one is refused.
 ///
 /// # Security
-/// Export and store after each change, together with the prekeys if a message was received: before a ciphertext leaves, before a
-/// delivery is acknowledged.
+/// Export and store after each change, in one piece or in parts, together with the prekeys if a message was received: before a
+/// ciphertext leaves, before a delivery is acknowledged.
 pub struct Sessions {
     /// The one to send on.
     sending: Session,
@@ -60,6 +64,8 @@ pub struct Sessions {
     dropped_epochs: u64,
     /// Messages opened on `sending` since it was chosen, while there are others.
     left_age: u32,
+    /// Pages of sessions that gave way, which whoever takes the parts still has.
+    left_pages: Vec<PageId>,
 }
 
 impl Sessions {
@@ -79,6 +85,7 @@ impl Sessions {
             dropped_steps: 0,
             dropped_epochs: 0,
             left_age: 0,
+            left_pages: Vec::new(),
         })
     }
 
@@ -124,6 +131,7 @@ impl Sessions {
             dropped_steps: 0,
             dropped_epochs: 0,
             left_age: 0,
+            left_pages: Vec::new(),
         };
         Ok((sessions, opened.plaintext))
     }
@@ -249,6 +257,7 @@ impl Sessions {
             .dropped_steps
             .saturating_add(dropped.dh_ratchet_steps());
         self.dropped_epochs = self.dropped_epochs.saturating_add(dropped.pq_epochs());
+        self.left_pages.extend(dropped.kept_pages());
     }
 
     /// Looks at the session chosen for sending, then at the others, newest first.

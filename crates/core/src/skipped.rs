@@ -2,10 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::codec::{Reader, Writer};
-use crate::error::DecodeError;
+use self::page::{Page, Place};
+use self::parts::Changes;
 use crate::kdf::{HeaderKey, MessageSeed};
 use crate::post_quantum::PqMessageKey;
+
+mod export;
+mod page;
+mod parts;
+
+pub(crate) use self::export::{Form, MAX_SKIPPED_EXPORT_LEN, MAX_SKIPPED_STATE_LEN};
+pub(crate) use self::page::Missing;
+pub(crate) use self::parts::MAX_PAGE_LEN;
+pub use self::parts::{PAGE_ID_LEN, PageChange, PageId};
 
 /// Most seeds kept by one session, the oldest of which give way. Bounds the stored state (84 bytes each). One message may skip
 /// 2,000 in the chain it closes and 2,000 in its own, and all of those still open.
@@ -18,26 +27,18 @@ pub const MAX_SKIPPED_CHAINS: usize = 10;
 /// on the device. (Double Ratchet, “Deletion of skipped message keys”)
 pub const MAX_SKIPPED_AGE: u64 = 20_000;
 
-/// An entry of an export: chain, number, age, seed, post-quantum key.
-const ENTRY_LEN: usize = 8 + 4 + 8 + 32 + 32;
-/// An earlier chain in an export: number, header key.
-const CHAIN_LEN: usize = 8 + 32;
-/// Most bytes that this part of an export takes.
-pub(crate) const MAX_SKIPPED_EXPORT_LEN: usize =
-    8 + MAX_SKIPPED_KEYS * ENTRY_LEN + MAX_SKIPPED_CHAINS * CHAIN_LEN;
-
-/// Skipped seeds by chain and number. Chains are numbered as they are received, so that the first entry is always the oldest: it
-/// was stored no later than any other.
+/// Skipped keys by chain and number, in pages. Chains are numbered as they are received, so that the first key is always the oldest:
+/// it was stored no later than any other.
 pub(crate) struct SkippedKeys {
-    seeds: BTreeMap<(u64, u32), Entry>,
+    /// None is empty.
+    pages: BTreeMap<Place, Page>,
+    /// How many keys there are in all pages.
+    len: usize,
+    /// How many of them are in pages that an import has not got yet.
+    awaited: usize,
     /// Earlier chains that still lack messages, oldest first.
     chains: Vec<EarlierChain>,
-}
-
-struct Entry {
-    keys: SkippedKey,
-    /// How many messages the session had opened when this was stored.
-    stored_at: u64,
+    changes: Changes,
 }
 
 /// What both ratchets give one skipped message.
@@ -55,8 +56,11 @@ pub(crate) struct EarlierChain {
 impl SkippedKeys {
     pub(crate) fn new() -> Self {
         Self {
-            seeds: BTreeMap::new(),
+            pages: BTreeMap::new(),
+            len: 0,
             chains: Vec::new(),
+            awaited: 0,
+            changes: Changes::default(),
         }
     }
 
@@ -65,26 +69,26 @@ impl SkippedKeys {
         self.chains.iter().rev()
     }
 
-    pub(crate) fn get(&self, chain: u64, n: u32) -> Option<&SkippedKey> {
-        self.seeds.get(&(chain, n)).map(|entry| &entry.keys)
+    pub(crate) fn get(&self, chain: u64, n: u32) -> Option<SkippedKey> {
+        self.pages.get(&Place::of(chain, n))?.get(n)
     }
 
-    /// Stores keys of `chain`, the newest there is, in ascending order of their numbers.
-    pub(crate) fn store(
-        &mut self,
-        chain: u64,
-        keys: impl Iterator<Item = (u32, SkippedKey)>,
-        opened: u64,
-    ) {
-        for (n, keys) in keys {
-            self.seeds.insert(
-                (chain, n),
-                Entry {
-                    keys,
-                    stored_at: opened,
-                },
-            );
+    /// Stores keys of `chain`, the newest there is, whose numbers are above all that it has.
+    pub(crate) fn store(&mut self, chain: u64, missing: Missing) {
+        for (index, page) in missing.pages {
+            let place = Place { chain, index };
+            self.len = self.len.saturating_add(page.len());
+            match self.pages.get_mut(&place) {
+                Some(earlier) => earlier.append(page),
+                None => self.insert(place, page),
+            }
+            self.changes.changed(place);
         }
+    }
+
+    fn insert(&mut self, place: Place, mut page: Page) {
+        page.is_kept = self.changes.awaits_removal(place);
+        self.pages.insert(place, page);
     }
 
     /// Keeps the header key of a chain that ends, if any of its messages is missing.
@@ -94,112 +98,83 @@ impl SkippedKeys {
         }
     }
 
-    /// Destroys the seed of a message that was opened, and the header key of its chain when nothing is missing any more.
+    /// Destroys the keys of a message that was opened, and the header key of its chain when nothing is missing any more.
     pub(crate) fn remove(&mut self, chain: u64, n: u32) {
-        self.seeds.remove(&(chain, n));
+        let place = Place::of(chain, n);
+        let Some(page) = self.pages.get_mut(&place) else {
+            return;
+        };
+        if page.remove(n) {
+            self.shrunk(place, 1);
+        }
         if !self.has_any(chain) {
             self.chains.retain(|earlier| earlier.number != chain);
         }
     }
 
+    /// A page has lost so many keys, perhaps all.
+    fn shrunk(&mut self, place: Place, lost: usize) {
+        self.len = self.len.saturating_sub(lost);
+        match self.pages.get(&place) {
+            Some(page) if page.len() == 0 => {
+                self.changes.removed(place, page);
+                self.pages.remove(&place);
+            }
+            _ => self.changes.changed(place),
+        }
+    }
+
     /// Enforces the limits; `opened` counts the messages that the session has opened. Costs nothing while nothing is stored.
     pub(crate) fn prune(&mut self, opened: u64) {
-        if self.seeds.is_empty() {
+        if self.pages.is_empty() {
             return;
         }
-        let mut dropped = false;
-        // CHK-31: too many chains: the oldest goes with all its seeds.
+        // CHK-31: too many chains: the oldest goes with all its keys.
         while self.chains.len() > MAX_SKIPPED_CHAINS {
             let oldest = self.chains.remove(0);
-            self.seeds = self.seeds.split_off(&(oldest.number.saturating_add(1), 0));
+            while let Some(first) = self.pages.first_entry()
+                && first.key().chain <= oldest.number
+            {
+                self.changes.removed(*first.key(), first.get());
+                self.len = self.len.saturating_sub(first.remove().len());
+            }
         }
-        // CHK-32: too many seeds, CHK-33: too old ones.
-        while let Some(entry) = self.seeds.first_entry() {
-            let too_old = opened.saturating_sub(entry.get().stored_at) > MAX_SKIPPED_AGE;
-            if !too_old && self.seeds.len() <= MAX_SKIPPED_KEYS {
+        let mut dropped = false;
+        // CHK-32: too many keys, CHK-33: too old ones.
+        while let Some(mut first) = self.pages.first_entry() {
+            let excess = self.len.saturating_sub(MAX_SKIPPED_KEYS);
+            let is_past = |place, stored_at| {
+                place < excess || opened.saturating_sub(stored_at) > MAX_SKIPPED_AGE
+            };
+            let past = first.get().count_front(is_past);
+            if past == 0 {
                 break;
             }
-            self.seeds.pop_first();
+            first.get_mut().remove_front(past);
+            let place = *first.key();
+            self.shrunk(place, past);
             dropped = true;
         }
         if dropped {
-            let seeds = &self.seeds;
-            self.chains.retain(|chain| has_any(seeds, chain.number));
+            let pages = &self.pages;
+            self.chains.retain(|chain| has_any(pages, chain.number));
         }
     }
 
     fn has_any(&self, chain: u64) -> bool {
-        has_any(&self.seeds, chain)
+        has_any(&self.pages, chain)
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> (usize, usize) {
-        (self.seeds.len(), self.chains.len())
-    }
-
-    /// How many bytes [`SkippedKeys::write`] writes.
-    pub(crate) fn export_len(&self) -> usize {
-        let seeds = self.seeds.len().saturating_mul(ENTRY_LEN);
-        let chains = self.chains.len().saturating_mul(CHAIN_LEN);
-        seeds.saturating_add(chains).saturating_add(8)
-    }
-
-    pub(crate) fn write(&self, writer: &mut Writer) {
-        writer.count(self.chains.len());
-        for chain in &self.chains {
-            writer.u64(chain.number);
-            writer.bytes(chain.header_key.as_bytes());
-        }
-        writer.count(self.seeds.len());
-        for ((chain, n), entry) in &self.seeds {
-            writer.u64(*chain);
-            writer.u32(*n);
-            writer.u64(entry.stored_at);
-            writer.bytes(entry.keys.seed.as_bytes());
-            writer.bytes(entry.keys.post_quantum.as_bytes());
-        }
-    }
-
-    /// Reads the seeds of chains up to `current`.
-    pub(crate) fn read(reader: &mut Reader<'_>, current: u64) -> Result<Self, DecodeError> {
-        let mut chains: Vec<EarlierChain> = Vec::new();
-        for _ in 0..reader.count(MAX_SKIPPED_CHAINS, CHAIN_LEN)? {
-            let number = reader.u64()?;
-            if number >= current || chains.last().is_some_and(|last| last.number >= number) {
-                return Err(DecodeError::NotCanonical);
-            }
-            chains.push(EarlierChain {
-                number,
-                header_key: HeaderKey::from_bytes(reader.array()?),
-            });
-        }
-        let mut seeds: BTreeMap<(u64, u32), Entry> = BTreeMap::new();
-        for _ in 0..reader.count(MAX_SKIPPED_KEYS, ENTRY_LEN)? {
-            let key = (reader.u64()?, reader.u32()?);
-            if key.0 > current || seeds.last_key_value().is_some_and(|(last, _)| *last >= key) {
-                return Err(DecodeError::NotCanonical);
-            }
-            let stored_at = reader.u64()?;
-            seeds.insert(
-                key,
-                Entry {
-                    stored_at,
-                    keys: SkippedKey {
-                        seed: MessageSeed::from_bytes(reader.array()?),
-                        post_quantum: PqMessageKey::from_bytes(reader.array()?),
-                    },
-                },
-            );
-        }
-        if chains.iter().any(|chain| !has_any(&seeds, chain.number)) {
-            return Err(DecodeError::NotCanonical);
-        }
-        Ok(Self { seeds, chains })
+        (self.len, self.chains.len())
     }
 }
 
-fn has_any(seeds: &BTreeMap<(u64, u32), Entry>, chain: u64) -> bool {
-    seeds.range((chain, 0)..=(chain, u32::MAX)).next().is_some()
+fn has_any(pages: &BTreeMap<Place, Page>, chain: u64) -> bool {
+    let first = Place { chain, index: 0 };
+    let mut pages = pages.range(first..);
+    pages.next().is_some_and(|(place, _)| place.chain == chain)
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! A device on `waxseal-core` alone: identity, prekeys, the sessions with one peer.
 
+use std::collections::BTreeMap;
+
 use rand_core::CryptoRng;
-use waxseal_core::{DecryptError, IdentityKeyPair, PreKeyBundle, PreKeys, Sessions};
+use waxseal_core::{DecryptError, IdentityKeyPair, PageId, PreKeyBundle, PreKeys, Sessions};
 use zeroize::Zeroizing;
 
 /// The associated data of every message between devices.
@@ -17,6 +19,8 @@ pub struct Device {
     pub sessions: Option<Sessions>,
     /// One-time parts that were not handed out yet.
     one_time: Vec<Vec<u8>>,
+    /// Pages of skipped keys, as stored by who takes the sessions in parts.
+    pages: BTreeMap<PageId, Zeroizing<Vec<u8>>>,
 }
 
 /// Everything a device stores.
@@ -37,6 +41,7 @@ impl Device {
             prekeys,
             sessions: None,
             one_time,
+            pages: BTreeMap::new(),
         }
     }
 
@@ -98,6 +103,23 @@ impl Device {
         self.prekeys = PreKeys::import(&state.prekeys).unwrap();
         let sessions = state.sessions.as_ref();
         self.sessions = sessions.map(|sessions| Sessions::import(sessions).unwrap());
+        self.pages.clear();
+    }
+
+    /// Stores its sessions in parts, and asserts that they are what is read from there.
+    pub fn assert_parts(&mut self) {
+        let Some(sessions) = &mut self.sessions else {
+            return;
+        };
+        let parts = sessions.export_parts();
+        for change in parts.pages {
+            match change.bytes {
+                Some(bytes) => drop(self.pages.insert(change.id, bytes)),
+                None => assert!(self.pages.remove(&change.id).is_some(), "never stored"),
+            }
+        }
+        let read = Sessions::import_parts(&parts.state, self.pages.values()).unwrap();
+        assert!(read.export() == sessions.export(), "other sessions");
     }
 
     /// The same device in other hands.
@@ -108,6 +130,7 @@ impl Device {
             prekeys: PreKeys::import(&self.prekeys.export()).unwrap(),
             sessions: None,
             one_time: self.one_time.clone(),
+            pages: BTreeMap::new(),
         };
         copy.import(&self.export());
         copy
@@ -118,6 +141,7 @@ impl Device {
         self.prekeys = PreKeys::generate(&self.identity, rng);
         self.one_time = self.prekeys.replenish(&self.identity, 2, rng).unwrap();
         self.sessions = None;
+        self.pages.clear();
     }
 
     /// Replaces the signed prekeys and adds a one-time one.

@@ -183,6 +183,7 @@ impl Pair {
                 assert!(opened <= self.set_back[to], "message {number} opened twice");
                 self.messages[number].opened += 1;
                 self.assert_bounded(to);
+                self.devices[to].assert_parts();
                 Ok(())
             }
             Err(error) => {

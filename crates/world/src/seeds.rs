@@ -1,6 +1,6 @@
 //! A few small inputs of each fuzz target, made from genuine messages, reports and states.
 
-use waxseal::core::{IdentityKeyPair, PreKeyBundle};
+use waxseal::core::{IdentityKeyPair, PreKeyBundle, Sessions};
 use waxseal::reporting::{AcceptanceKey, Audience, Payload, Report, accept, seal};
 use waxseal::{Attachment, AttachmentKey, Content, Disclosure, FrankingTag, PayloadHeader, Reason};
 
@@ -62,6 +62,24 @@ fn core(seeds: &mut Seeds) {
     let ends = ((&own, &b"bob"[..]), (&own, &b"alice"[..]));
     let number = waxseal::SafetyNumber::new(ends.0, ends.1).unwrap();
     decode("scannable", 7, &number.scannable());
+    for (name, lost) in [("parts", 0), ("parts-more", 70)] {
+        for _ in 0..lost {
+            alice.encrypt(b"lost", rng);
+        }
+        let ahead = alice.encrypt(b"ahead", rng);
+        bob.decrypt(&ahead).unwrap();
+        let export = bob.sessions().export();
+        let parts = Sessions::import(&export).unwrap().export_parts();
+        let pages = parts.pages.iter().filter_map(|page| page.bytes.as_deref());
+        let behind_len = |part: &[u8]| {
+            let len = u16::try_from(part.len()).unwrap().to_be_bytes();
+            [&len[..], part].concat()
+        };
+        let parts = [parts.state.as_slice()]
+            .into_iter()
+            .chain(pages.map(Vec::as_slice));
+        decode(name, 8, &parts.map(behind_len).collect::<Vec<_>>().concat());
+    }
 }
 
 fn reporting(seeds: &mut Seeds) {

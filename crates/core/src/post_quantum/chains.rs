@@ -54,10 +54,8 @@ struct Chain {
     n: u64,
 }
 
-/// Keys for one received message and those missing before it, beside the state.
+/// The key of one received message, beside the state.
 pub(crate) struct Advanced {
-    /// Of the missing messages, in the order in which they were sent.
-    pub(crate) missing: Vec<PqMessageKey>,
     pub(crate) key: PqMessageKey,
     /// To commit once the message has opened.
     pub(crate) chain: ReceivedChain,
@@ -76,12 +74,10 @@ fn split(role: Role, output: &[u8; 96]) -> (PqRootKey, PqChainKey, PqChainKey) {
     }
 }
 
-/// Steps over `count` messages.
-fn skip(mut key: PqChainKey, count: u64, missing: &mut Vec<PqMessageKey>) -> PqChainKey {
-    for _ in 0..count {
-        let (message, next) = key.step();
-        missing.push(message);
-        key = next;
+/// Steps over messages, whose keys it writes.
+fn skip(mut key: PqChainKey, missing: &mut [&mut [u8; 32]]) -> PqChainKey {
+    for message in missing {
+        key.advance(message);
     }
     key
 }
@@ -140,15 +136,15 @@ impl Chains {
         self.sending.n = self.sending.n.saturating_add(1);
     }
 
-    /// Keys of a message that is ahead of all received, before which `gap` messages are missing: at most what the Double Ratchet's
-    /// limits allow.
+    /// Key of a message that is ahead of all received. Before it messages are missing, at most what the Double Ratchet's limits allow:
+    /// their keys are written to `missing`, in the order in which they were sent.
     pub(crate) fn next_to_receive(
         &self,
         epoch: u64,
         counter: u16,
-        gap: u64,
+        missing: &mut [&mut [u8; 32]],
     ) -> Result<Advanced, Misplaced> {
-        let mut missing = Vec::with_capacity(usize::try_from(gap).unwrap_or(0));
+        let gap = u64::try_from(missing.len()).map_err(|_| Misplaced)?;
         let current = &self.receiving;
         // CHK-41: the message's epoch is the receiving one or the one after, and its counter agrees with what is missing.
         let (key, n) = if epoch == current.epoch {
@@ -156,21 +152,20 @@ impl Chains {
             if counter != on_wire(n) {
                 return Err(Misplaced);
             }
-            (skip(current.key.duplicate(), gap, &mut missing), n)
+            (skip(current.key.duplicate(), missing), n)
         } else if Some(epoch) == current.epoch.checked_add(1)
             && let Some(next) = &self.next_receiving
-            && let Some(ended) = gap.checked_sub(u64::from(counter))
+            && let Some(ended) = missing.len().checked_sub(usize::from(counter))
+            && let Some((ended, begun)) = missing.split_at_mut_checked(ended)
         {
-            skip(current.key.duplicate(), ended, &mut missing);
-            let n = u64::from(counter);
-            (skip(next.duplicate(), n, &mut missing), n)
+            skip(current.key.duplicate(), ended);
+            (skip(next.duplicate(), begun), u64::from(counter))
         } else {
             return Err(Misplaced);
         };
         let (message, next) = key.step();
         let n = n.saturating_add(1);
         Ok(Advanced {
-            missing,
             key: message,
             chain: ReceivedChain(Chain {
                 epoch,

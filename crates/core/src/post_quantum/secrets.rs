@@ -48,8 +48,15 @@ impl EpochKey {
 impl PqChainKey {
     /// The message's key and the next chain key, as in the Double Ratchet's `KDF_CK`.
     pub(crate) fn step(&self) -> (PqMessageKey, Self) {
-        let (message, next) = kdf::chain_step(self.as_bytes());
-        (PqMessageKey(message), Self(next))
+        let mut message = PqMessageKey::from_bytes(&[0; 32]);
+        let mut next = self.duplicate();
+        next.advance(message.0.as_mut_bytes());
+        (message, next)
+    }
+
+    /// The same, in place: becomes the next chain key, and writes the message's key to where it is kept.
+    pub(crate) fn advance(&mut self, message: &mut [u8; 32]) {
+        kdf::chain_step(&mut self.0, message);
     }
 
     pub(crate) fn duplicate(&self) -> Self {

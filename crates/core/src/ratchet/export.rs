@@ -6,21 +6,22 @@ use crate::dh::{DhKeyPair, DhPublicKey};
 use crate::error::DecodeError;
 use crate::kdf::{ChainKey, HeaderKey, RootKey};
 use crate::post_quantum::{MAX_POST_QUANTUM_EXPORT_LEN, PostQuantum};
-use crate::skipped::{MAX_SKIPPED_EXPORT_LEN, SkippedKeys};
+use crate::skipped::{Form, MAX_SKIPPED_EXPORT_LEN, MAX_SKIPPED_STATE_LEN, SkippedKeys};
 
 /// Most bytes without skipped keys: root, key pair, peer's key, presence and chains, two header keys, counters, the other ratchet.
 const FIXED_LEN: usize =
     32 + 64 + 32 + (1 + 68) + (1 + 76) + 64 + 4 + 8 + 8 + MAX_POST_QUANTUM_EXPORT_LEN;
-/// Most bytes that this part of an export takes.
+/// Most bytes that this part of an export takes, in one piece and in parts.
 pub(crate) const MAX_RATCHET_EXPORT_LEN: usize = FIXED_LEN + MAX_SKIPPED_EXPORT_LEN;
+pub(crate) const MAX_RATCHET_STATE_LEN: usize = FIXED_LEN + MAX_SKIPPED_STATE_LEN;
 
 impl Ratchet {
     /// How many bytes [`Ratchet::write`] writes at most.
-    pub(crate) fn export_len(&self) -> usize {
-        self.skipped.export_len().saturating_add(FIXED_LEN)
+    pub(crate) fn export_len(&self, form: Form) -> usize {
+        self.skipped.export_len(form).saturating_add(FIXED_LEN)
     }
 
-    pub(crate) fn write(&self, writer: &mut Writer) {
+    pub(crate) fn write(&self, writer: &mut Writer, form: Form) {
         writer.bytes(self.root.as_bytes());
         self.dh.write(writer);
         writer.bytes(self.peer_dh.as_bytes());
@@ -40,11 +41,11 @@ impl Ratchet {
         writer.u32(self.previous_sent);
         writer.u64(self.opened);
         writer.u64(self.steps);
-        self.skipped.write(writer);
+        self.skipped.write(writer, form);
         self.post_quantum.write(writer);
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn read(reader: &mut Reader<'_>, form: Form) -> Result<Self, DecodeError> {
         let root = RootKey::from_bytes(reader.array()?);
         let dh = DhKeyPair::read(reader)?;
         let peer_dh = DhPublicKey::from_bytes(reader.array()?)?;
@@ -72,8 +73,8 @@ impl Ratchet {
         let previous_sent = reader.u32()?;
         let opened = reader.u64()?;
         let steps = reader.u64()?;
-        let skipped =
-            SkippedKeys::read(reader, receiving.as_ref().map_or(0, |chain| chain.number))?;
+        let current = receiving.as_ref().map_or(0, |chain| chain.number);
+        let skipped = SkippedKeys::read(reader, form, current)?;
         let post_quantum = PostQuantum::read(reader)?;
         Ok(Self {
             root,
@@ -89,5 +90,19 @@ impl Ratchet {
             steps,
             post_quantum,
         })
+    }
+
+    /// Reads a page of skipped keys.
+    pub(crate) fn read_page(&mut self, reader: Reader<'_>) -> Result<(), DecodeError> {
+        let current = self.receiving.as_ref().map_or(0, |chain| chain.number);
+        self.skipped.read_page(reader, current)
+    }
+
+    pub(crate) fn skipped(&self) -> &SkippedKeys {
+        &self.skipped
+    }
+
+    pub(crate) fn skipped_mut(&mut self) -> &mut SkippedKeys {
+        &mut self.skipped
     }
 }

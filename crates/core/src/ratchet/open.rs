@@ -10,7 +10,7 @@ use crate::header::{self, Header, HeaderAd};
 use crate::kdf::{ChainKey, MessageKey, MessageSeed};
 use crate::post_quantum::{Misplaced, PqMessageKey};
 use crate::pqxdh::SessionAd;
-use crate::skipped::{EarlierChain, SkippedKey};
+use crate::skipped::{EarlierChain, Missing};
 
 /// Most messages that one message may skip in its chain, and most that it may declare missing at the end of the chain before.
 ///
@@ -64,13 +64,14 @@ impl From<NonContributory> for OpenError {
 
 /// A chain that was advanced on the side.
 struct Advanced {
-    skipped: Vec<(u32, MessageSeed)>,
+    /// So far with their seeds.
+    skipped: Missing,
     key: ChainKey,
     n: u32,
 }
 
 /// Derives the seeds of all messages from the chain's next one up to `until`, without it.
-fn advance(key: &ChainKey, n: u32, until: u32) -> Result<Option<Advanced>, OpenError> {
+fn advance(key: &ChainKey, n: u32, until: u32, opened: u64) -> Result<Option<Advanced>, OpenError> {
     let Some(ahead) = until.checked_sub(n) else {
         return Ok(None);
     };
@@ -79,11 +80,9 @@ fn advance(key: &ChainKey, n: u32, until: u32) -> Result<Option<Advanced>, OpenE
         return Err(OpenError::JumpTooFar { ahead });
     }
     let mut key = ChainKey::from_bytes(key.as_bytes());
-    let mut skipped = Vec::with_capacity(usize::try_from(ahead).unwrap_or(0));
-    for n in n..until {
-        let (seed, next) = key.step();
-        skipped.push((n, seed));
-        key = next;
+    let mut skipped = Missing::new(n..until, opened);
+    for seed in skipped.seeds() {
+        key.advance(seed);
     }
     Ok(Some(Advanced {
         skipped,
@@ -182,20 +181,20 @@ impl Ratchet {
             return Err(OpenError::Unauthenticated);
         };
         // SkipMessageKeysHE(n); CKr, mk = KDF_CK(CKr)
-        let advanced = advance(&chain.key, chain.n, header.n)?.ok_or(OpenError::AlreadyReceived)?;
+        let mut advanced = advance(&chain.key, chain.n, header.n, self.opened)?
+            .ok_or(OpenError::AlreadyReceived)?;
         let next_n = advanced
             .n
             .checked_add(1)
             .ok_or(OpenError::JumpTooFar { ahead: u32::MAX })?;
         let (seed, next_key) = advanced.key.step();
+        let mut missing: Vec<_> = advanced.skipped.post_quantum().collect();
         let ahead = self
             .post_quantum
-            .next_to_receive(&header.post_quantum, advanced.skipped.len())?;
+            .next_to_receive(&header.post_quantum, &mut missing)?;
         let plaintext = open_body(&seed, &ahead.key, body, ad)?;
 
-        let keys = join(advanced.skipped, &mut ahead.missing.into_iter());
-        self.skipped
-            .store(chain.number, keys.into_iter(), self.opened);
+        self.skipped.store(chain.number, advanced.skipped);
         chain.key = next_key;
         chain.n = next_n;
         self.post_quantum.commit_received(ahead.chain);
@@ -210,31 +209,32 @@ impl Ratchet {
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         // SkipMessageKeysHE(pn)
         let closed = match &self.receiving {
-            Some(chain) => advance(&chain.key, chain.n, header.pn)?,
+            Some(chain) => advance(&chain.key, chain.n, header.pn, self.opened)?,
             None => None,
         };
+        let mut closed = closed.map(|advanced| advanced.skipped).unwrap_or_default();
         // CHK-23: the new ratchet key is one that can contribute.
         let peer_dh = DhPublicKey::from_bytes(&header.dh).map_err(OpenError::InvalidRatchetKey)?;
         // DHRatchetHE, receiving half: RK, CKr, NHKr = KDF_RK_HE(RK, DH(DHs, DHr))
         let step = self.root.step(&self.dh.diffie_hellman(&peer_dh)?);
         // SkipMessageKeysHE(n); CKr, mk = KDF_CK(CKr)
-        let advanced = advance(&step.chain, 0, header.n)?.ok_or(OpenError::AlreadyReceived)?;
+        let mut advanced =
+            advance(&step.chain, 0, header.n, self.opened)?.ok_or(OpenError::AlreadyReceived)?;
         let next_n = advanced
             .n
             .checked_add(1)
             .ok_or(OpenError::JumpTooFar { ahead: u32::MAX })?;
         let (seed, next_key) = advanced.key.step();
-        let closed = closed.map(|advanced| advanced.skipped).unwrap_or_default();
-        let missing = closed.len().saturating_add(advanced.skipped.len());
+        // Missing messages in the order in which they were sent: of the chain before, then of this one.
+        let mut missing: Vec<_> = closed
+            .post_quantum()
+            .chain(advanced.skipped.post_quantum())
+            .collect();
         let ahead = self
             .post_quantum
-            .next_to_receive(&header.post_quantum, missing)?;
+            .next_to_receive(&header.post_quantum, &mut missing)?;
         let plaintext = open_body(&seed, &ahead.key, body, ad)?;
 
-        // Missing messages in the order in which they were sent: of the chain before, then of this one.
-        let mut missing = ahead.missing.into_iter();
-        let closed = join(closed, &mut missing);
-        let skipped = join(advanced.skipped, &mut missing);
         let header_key = core::mem::replace(&mut self.next_receiving_header, step.next_header);
         let number = self
             .receiving
@@ -247,14 +247,13 @@ impl Ratchet {
             number,
         };
         if let Some(ended) = self.receiving.replace(chain) {
-            self.skipped
-                .store(ended.number, closed.into_iter(), self.opened);
+            self.skipped.store(ended.number, closed);
             self.skipped.close(EarlierChain {
                 number: ended.number,
                 header_key: ended.header_key,
             });
         }
-        self.skipped.store(number, skipped.into_iter(), self.opened);
+        self.skipped.store(number, advanced.skipped);
         self.post_quantum.commit_received(ahead.chain);
         self.root = step.root;
         self.peer_dh = peer_dh;
@@ -264,15 +263,6 @@ impl Ratchet {
         self.steps = self.steps.saturating_add(1);
         Ok(plaintext)
     }
-}
-
-/// What both ratchets give the missing messages of one chain: the two step together, so there is one key for each seed.
-fn join(
-    seeds: Vec<(u32, MessageSeed)>,
-    keys: &mut impl Iterator<Item = PqMessageKey>,
-) -> Vec<(u32, SkippedKey)> {
-    let join = |((n, seed), post_quantum)| (n, SkippedKey { seed, post_quantum });
-    seeds.into_iter().zip(keys).map(join).collect()
 }
 
 fn open_body(

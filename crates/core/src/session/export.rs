@@ -11,15 +11,17 @@ use crate::identity::{
 };
 use crate::kem::{KEM_CIPHERTEXT_LEN, KemCiphertext};
 use crate::pqxdh::{Handshake, HandshakeDigest, SessionAd};
-use crate::ratchet::{MAX_RATCHET_EXPORT_LEN, Ratchet};
+use crate::ratchet::{MAX_RATCHET_EXPORT_LEN, MAX_RATCHET_STATE_LEN, Ratchet};
+use crate::skipped::{Form, PageChange, PageId};
 
 /// Peer, associated data, base key, digest, origin.
 const FIXED_LEN: usize = IDENTITY_KEY_LEN + 32 + 32 + 32 + 1;
 /// A handshake without its base key: identity, certificate, two ids, presence, ciphertext.
 const HANDSHAKE_LEN: usize =
     IDENTITY_KEY_LEN + IDENTITY_CERTIFICATE_LEN + 4 + 1 + 4 + KEM_CIPHERTEXT_LEN;
-/// Most bytes of a session in an export, without the version.
+/// Most bytes of a session in an export, without the version, in one piece and in parts.
 pub(crate) const MAX_SESSION_EXPORT_LEN: usize = FIXED_LEN + HANDSHAKE_LEN + MAX_RATCHET_EXPORT_LEN;
+pub(crate) const MAX_SESSION_STATE_LEN: usize = FIXED_LEN + HANDSHAKE_LEN + MAX_RATCHET_STATE_LEN;
 
 impl Session {
     /// Secret bytes for this device's storage, wiped on drop: some 860 to 2,085 bytes in the middle of a conversation, by the phase of
@@ -27,8 +29,8 @@ impl Session {
     /// message and 40 for each earlier chain that lacks one.
     #[must_use]
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::new(self.export_len());
-        self.write(&mut writer);
+        let mut writer = Writer::new(self.export_len(Form::Whole));
+        self.write(&mut writer, Form::Whole);
         writer.finish()
     }
 
@@ -38,18 +40,18 @@ impl Session {
     /// [`DecodeError`] for anything else.
     pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes, MAX_SESSION_EXPORT_LEN + 1)?;
-        let session = Self::read(&mut reader)?;
+        let session = Self::read(&mut reader, Form::Whole)?;
         reader.finish()?;
         Ok(session)
     }
 
-    pub(crate) fn export_len(&self) -> usize {
+    pub(crate) fn export_len(&self, form: Form) -> usize {
         self.ratchet
-            .export_len()
+            .export_len(form)
             .saturating_add(FIXED_LEN + HANDSHAKE_LEN)
     }
 
-    pub(crate) fn write(&self, writer: &mut Writer) {
+    pub(crate) fn write(&self, writer: &mut Writer, form: Form) {
         writer.bytes(&self.peer.to_bytes());
         writer.bytes(&self.ad.0);
         writer.bytes(self.base_key.as_bytes());
@@ -66,10 +68,10 @@ impl Session {
             Origin::Initiated => writer.u8(1),
             Origin::Accepted => writer.u8(2),
         }
-        self.ratchet.write(writer);
+        self.ratchet.write(writer, form);
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn read(reader: &mut Reader<'_>, form: Form) -> Result<Self, DecodeError> {
         let peer = IdentityKey::from_bytes(reader.slice(IDENTITY_KEY_LEN)?)?;
         let ad = SessionAd(*reader.array()?);
         let base_key = DhPublicKey::from_bytes(reader.array()?)?;
@@ -87,7 +89,7 @@ impl Session {
             2 => Origin::Accepted,
             _ => return Err(DecodeError::Malformed),
         };
-        let ratchet = Ratchet::read(reader)?;
+        let ratchet = Ratchet::read(reader, form)?;
         // We await a reply exactly as long as none was opened.
         if matches!(origin, Origin::Unanswered(_)) == ratchet.has_received() {
             return Err(DecodeError::Malformed);
@@ -100,6 +102,33 @@ impl Session {
             origin,
             ratchet,
         })
+    }
+
+    /// Reads a page of an export in parts that names this session.
+    pub(crate) fn read_page(&mut self, reader: Reader<'_>) -> Result<(), DecodeError> {
+        self.ratchet.read_page(reader)
+    }
+
+    /// All pages of an export in parts are read.
+    pub(crate) fn finish_pages(&mut self) -> Result<(), DecodeError> {
+        self.ratchet.skipped_mut().finish_pages()
+    }
+
+    /// Pages of skipped keys that changed since they were last taken.
+    pub(crate) fn take_page_changes(&mut self) -> Vec<PageChange> {
+        let base_key = self.base_key.as_bytes();
+        self.ratchet.skipped_mut().take_changes(base_key)
+    }
+
+    /// Pages that whoever takes the changes has of this session.
+    pub(crate) fn kept_pages(&self) -> impl Iterator<Item = PageId> {
+        let base_key = self.base_key.as_bytes();
+        self.ratchet.skipped().kept_pages(base_key)
+    }
+
+    /// Bytes of all its pages together.
+    pub(crate) fn pages_len(&self) -> usize {
+        self.ratchet.skipped().pages_len()
     }
 }
 

@@ -74,6 +74,7 @@ impl Party {
 use crate::dh::DhPublicKey;
 
 mod left;
+mod parts;
 
 #[test]
 fn both_sides_starting_at_once_come_to_one_session() {

@@ -1,11 +1,14 @@
 use super::*;
+use crate::codec::{Reader, Writer};
+use crate::error::DecodeError;
 
-fn seeds(numbers: core::ops::Range<u32>) -> impl Iterator<Item = (u32, SkippedKey)> {
-    numbers.map(|n| {
-        let seed = MessageSeed::from_bytes(&[7; 32]);
-        let post_quantum = PqMessageKey::from_bytes(&[9; 32]);
-        (n, SkippedKey { seed, post_quantum })
-    })
+mod model;
+
+fn missing(numbers: core::ops::Range<u32>, opened: u64) -> Missing {
+    let mut missing = Missing::new(numbers, opened);
+    missing.seeds().for_each(|seed| *seed = [7; 32]);
+    missing.post_quantum().for_each(|key| *key = [9; 32]);
+    missing
 }
 
 fn chain(number: u64) -> EarlierChain {
@@ -21,13 +24,13 @@ const MAX_KEYS: u32 = 4_000;
 fn chk31_the_eleventh_chain_drops_the_oldest_with_its_seeds() {
     let mut skipped = SkippedKeys::new();
     for number in 1..=10 {
-        skipped.store(number, seeds(0..2), 0);
+        skipped.store(number, missing(0..2, 0));
         skipped.close(chain(number));
         skipped.prune(0);
     }
     assert_eq!(skipped.len(), (20, MAX_SKIPPED_CHAINS));
     assert!(skipped.get(1, 0).is_some());
-    skipped.store(11, seeds(0..2), 0);
+    skipped.store(11, missing(0..2, 0));
     skipped.close(chain(11));
     skipped.prune(0);
     assert_eq!(skipped.len(), (20, MAX_SKIPPED_CHAINS));
@@ -38,10 +41,10 @@ fn chk31_the_eleventh_chain_drops_the_oldest_with_its_seeds() {
 #[test]
 fn chk32_one_seed_too_many_drops_the_oldest() {
     let mut skipped = SkippedKeys::new();
-    skipped.store(1, seeds(0..MAX_KEYS), 0);
+    skipped.store(1, missing(0..MAX_KEYS, 0));
     skipped.prune(0);
     assert_eq!(skipped.len().0, MAX_SKIPPED_KEYS);
-    skipped.store(1, seeds(MAX_KEYS..MAX_KEYS + 1), 0);
+    skipped.store(1, missing(MAX_KEYS..MAX_KEYS + 1, 0));
     skipped.prune(0);
     assert_eq!(skipped.len().0, MAX_SKIPPED_KEYS);
     assert!(skipped.get(1, 0).is_none());
@@ -52,7 +55,7 @@ fn chk32_one_seed_too_many_drops_the_oldest() {
 #[test]
 fn chk33_a_seed_is_given_up_after_its_age() {
     let mut skipped = SkippedKeys::new();
-    skipped.store(1, seeds(0..1), 5);
+    skipped.store(1, missing(0..1, 5));
     skipped.close(chain(1));
     skipped.prune(5 + MAX_SKIPPED_AGE);
     assert_eq!(skipped.len(), (1, 1));
@@ -69,7 +72,7 @@ fn a_chain_that_lacks_nothing_is_forgotten() {
     let mut skipped = SkippedKeys::new();
     skipped.close(chain(1));
     assert_eq!(skipped.len(), (0, 0));
-    skipped.store(2, seeds(3..5), 0);
+    skipped.store(2, missing(3..5, 0));
     skipped.close(chain(2));
     skipped.remove(2, 4);
     assert_eq!(skipped.len(), (1, 1));
@@ -80,14 +83,15 @@ fn a_chain_that_lacks_nothing_is_forgotten() {
 #[test]
 fn an_export_with_a_chain_that_lacks_nothing_is_refused() {
     let mut skipped = SkippedKeys::new();
-    skipped.store(1, seeds(0..1), 0);
+    skipped.store(1, missing(0..1, 0));
     skipped.close(chain(1));
-    let mut writer = Writer::new(skipped.export_len());
-    skipped.write(&mut writer);
+    let mut writer = Writer::new(skipped.export_len(Form::Whole));
+    skipped.write(&mut writer, Form::Whole);
     let bytes = writer.finish();
-    assert_eq!(bytes.len(), skipped.export_len() + 1);
+    assert_eq!(bytes.len(), skipped.export_len(Form::Whole) + 1);
     let read = |current| {
-        SkippedKeys::read(&mut Reader::new(&bytes, 1_000).unwrap(), current).map(|read| read.len())
+        let reader = &mut Reader::new(&bytes, 1_000).unwrap();
+        SkippedKeys::read(reader, Form::Whole, current).map(|read| read.len())
     };
     assert_eq!(read(2), Ok((1, 1)));
     // Chain 1 cannot be earlier than itself.
@@ -95,7 +99,8 @@ fn an_export_with_a_chain_that_lacks_nothing_is_refused() {
     let mut empty = SkippedKeys::new();
     empty.chains.push(chain(1));
     let mut writer = Writer::new(100);
-    empty.write(&mut writer);
+    empty.write(&mut writer, Form::Whole);
     let bytes = writer.finish();
-    assert!(SkippedKeys::read(&mut Reader::new(&bytes, 1_000).unwrap(), 2).is_err());
+    let reader = &mut Reader::new(&bytes, 1_000).unwrap();
+    assert!(SkippedKeys::read(reader, Form::Whole, 2).is_err());
 }

@@ -26,7 +26,7 @@ pub fn core_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 8 {
+    match kind % 9 {
         0 => drop(Message::peek(bytes)),
         1 => {
             // One-time half after a base half, whose length stands before it.
@@ -56,14 +56,43 @@ pub fn core_decode(input: &[u8]) {
                 let _ = sessions.encrypt(b"hello", b"", &mut rng(1));
             }
         }
-        _ => {
+        7 => {
             let identity = *IdentityKeyPair::generate(&mut rng(1)).public();
             let ends = ((&identity, &b"alice"[..]), (&identity, &b"bob"[..]));
             let number = SafetyNumber::new(ends.0, ends.1).unwrap();
             let _ = number.compare_scanned(bytes);
             let _ = SafetyNumber::new((&identity, bytes), ends.1);
         }
+        _ => parts(bytes),
     }
+}
+
+/// Sessions in parts: the state and pages, each behind its length.
+fn parts(mut bytes: &[u8]) {
+    let mut parts = Vec::new();
+    while let Some((len, rest)) = bytes.split_first_chunk() {
+        let len = usize::from(u16::from_be_bytes(*len)).min(rest.len());
+        let (part, rest) = rest.split_at(len);
+        parts.push(part);
+        bytes = rest;
+    }
+    let Some((state, pages)) = parts.split_first_mut() else {
+        return;
+    };
+    let Ok(mut sessions) = Sessions::import_parts(state, pages.iter()) else {
+        return;
+    };
+    assert!(sessions.export_parts().pages.is_empty(), "a change unasked");
+    // Read in one piece, they give all their parts.
+    let again = Sessions::import(&sessions.export());
+    let again = again.expect("the same in one piece").export_parts();
+    assert_eq!(*again.state, **state, "another encoding of the same");
+    pages.sort_unstable();
+    let given = again.pages.iter().filter_map(|page| page.bytes.as_ref());
+    let mut given: Vec<_> = given.map(|page| page.as_slice()).collect();
+    given.sort_unstable();
+    assert_eq!(given, pages, "other pages");
+    let _ = sessions.encrypt(b"hello", b"", &mut rng(1));
 }
 
 /// The decoders of `waxseal-reporting`. The first byte chooses which.

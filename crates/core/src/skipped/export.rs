@@ -1,0 +1,119 @@
+//! [`SkippedKeys`] inside a session's export.
+
+use std::collections::BTreeMap;
+
+use super::page::{KEY_LEN, Page, Place};
+use super::parts::Changes;
+use super::{EarlierChain, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS, SkippedKeys};
+use crate::codec::{Reader, Writer};
+use crate::error::DecodeError;
+use crate::kdf::HeaderKey;
+
+/// A key in an export in one piece: chain, and what a page has of it.
+const ENTRY_LEN: usize = 8 + KEY_LEN;
+/// An earlier chain in an export: number, header key.
+const CHAIN_LEN: usize = 8 + 32;
+/// Most bytes of it in the state of an export in parts.
+pub(crate) const MAX_SKIPPED_STATE_LEN: usize = 8 + MAX_SKIPPED_CHAINS * CHAIN_LEN;
+/// Most bytes of it in an export in one piece.
+pub(crate) const MAX_SKIPPED_EXPORT_LEN: usize =
+    MAX_SKIPPED_STATE_LEN + MAX_SKIPPED_KEYS * ENTRY_LEN;
+
+/// Where an export has the skipped keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Among everything else.
+    Whole,
+    /// In pages beside it; it says how many keys there are.
+    Parts,
+}
+
+impl SkippedKeys {
+    /// How many bytes [`SkippedKeys::write`] writes.
+    pub(crate) fn export_len(&self, form: Form) -> usize {
+        let keys = match form {
+            Form::Whole => self.len.saturating_mul(ENTRY_LEN),
+            Form::Parts => 0,
+        };
+        let chains = self.chains.len().saturating_mul(CHAIN_LEN);
+        keys.saturating_add(chains).saturating_add(8)
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer, form: Form) {
+        writer.count(self.chains.len());
+        for chain in &self.chains {
+            writer.u64(chain.number);
+            writer.bytes(chain.header_key.as_bytes());
+        }
+        writer.count(self.len);
+        if form == Form::Whole {
+            for (place, page) in &self.pages {
+                page.write(writer, |writer| writer.u64(place.chain));
+            }
+        }
+    }
+
+    /// Reads the keys of chains up to `current`, or that there are any: then [`SkippedKeys::read_page`] reads them.
+    pub(crate) fn read(
+        reader: &mut Reader<'_>,
+        form: Form,
+        current: u64,
+    ) -> Result<Self, DecodeError> {
+        let mut chains: Vec<EarlierChain> = Vec::new();
+        for _ in 0..reader.count(MAX_SKIPPED_CHAINS, CHAIN_LEN)? {
+            let number = reader.u64()?;
+            if number >= current || chains.last().is_some_and(|last| last.number >= number) {
+                return Err(DecodeError::NotCanonical);
+            }
+            chains.push(EarlierChain {
+                number,
+                header_key: HeaderKey::from_bytes(reader.array()?),
+            });
+        }
+        let mut skipped = Self {
+            pages: BTreeMap::new(),
+            len: 0,
+            chains,
+            awaited: 0,
+            changes: Changes::default(),
+        };
+        match form {
+            Form::Parts => {
+                skipped.len = reader.count(MAX_SKIPPED_KEYS, 0)?;
+                skipped.awaited = skipped.len;
+                return Ok(skipped);
+            }
+            Form::Whole => skipped.len = reader.count(MAX_SKIPPED_KEYS, ENTRY_LEN)?,
+        }
+        let entries = reader.slice(skipped.len.saturating_mul(ENTRY_LEN))?;
+        let (entries, _) = entries.as_chunks::<ENTRY_LEN>();
+        for entries in entries.chunk_by(|a, b| place_of(a) == place_of(b)) {
+            let Some(place) = entries.first().map(place_of) else {
+                continue;
+            };
+            let last = skipped.pages.last_key_value();
+            if place.chain > current || last.is_some_and(|(last, _)| *last >= place) {
+                return Err(DecodeError::NotCanonical);
+            }
+            let keys = entries.iter().filter_map(|entry| entry.last_chunk());
+            let page = Page::read(place, entries.len(), keys)?;
+            skipped.pages.insert(place, page);
+        }
+        skipped.check_chains()?;
+        Ok(skipped)
+    }
+
+    /// A chain that lacks nothing is forgotten.
+    pub(super) fn check_chains(&self) -> Result<(), DecodeError> {
+        match self.chains.iter().all(|chain| self.has_any(chain.number)) {
+            true => Ok(()),
+            false => Err(DecodeError::NotCanonical),
+        }
+    }
+}
+
+fn place_of(entry: &[u8; ENTRY_LEN]) -> Place {
+    let [c0, c1, c2, c3, c4, c5, c6, c7, n0, n1, n2, n3, ..] = *entry;
+    let chain = u64::from_be_bytes([c0, c1, c2, c3, c4, c5, c6, c7]);
+    Place::of(chain, u32::from_be_bytes([n0, n1, n2, n3]))
+}

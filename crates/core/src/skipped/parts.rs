@@ -1,0 +1,177 @@
+//! Pages of skipped keys, each stored by itself, so that what a message changes is all that is written.
+
+use core::fmt;
+use std::collections::BTreeSet;
+
+use zeroize::Zeroizing;
+
+use super::SkippedKeys;
+use super::page::{KEY_LEN, PAGE_NUMBERS, Page, Place};
+use crate::codec::{Reader, Writer};
+use crate::error::DecodeError;
+
+/// Length of a [`PageId`] in bytes.
+pub const PAGE_ID_LEN: usize = 32 + 8 + 4;
+/// Most bytes of a page: version, id, keys.
+pub(crate) const MAX_PAGE_LEN: usize = 1 + PAGE_ID_LEN + PAGE_NUMBERS as usize * KEY_LEN;
+
+/// Names a page of skipped keys: the session's base key 32, chain 8, message numbers divided by 64 4, big-endian. Not secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PageId([u8; PAGE_ID_LEN]);
+
+impl PageId {
+    fn new(base_key: &[u8; 32], place: Place) -> Self {
+        let mut id = [0; PAGE_ID_LEN];
+        let chain = place.chain.to_be_bytes();
+        let index = place.index.to_be_bytes();
+        let fields = base_key.iter().chain(&chain).chain(&index);
+        id.iter_mut().zip(fields).for_each(|(to, from)| *to = *from);
+        Self(id)
+    }
+
+    /// The id that stands in a page.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes do not begin as a page does.
+    pub fn of_page(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes, MAX_PAGE_LEN)?;
+        Ok(Self(*reader.array()?))
+    }
+
+    /// The id with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; PAGE_ID_LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; PAGE_ID_LEN] {
+        &self.0
+    }
+}
+
+/// What became of one page of skipped keys.
+pub struct PageChange {
+    /// Which page.
+    pub id: PageId,
+    /// Its secret bytes, which take the place of those it had: 45, and 76 for each of 1 to 64 keys. `None` if it is gone.
+    pub bytes: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl fmt::Debug for PageChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PageChange")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Places of pages that changed since they were taken. None are remembered until someone takes pages, and never more than there are
+/// or than that one has.
+#[derive(Default)]
+pub(super) struct Changes(Option<BTreeSet<Place>>);
+
+impl Changes {
+    pub(super) fn changed(&mut self, place: Place) {
+        if let Some(changed) = &mut self.0 {
+            changed.insert(place);
+        }
+    }
+
+    pub(super) fn removed(&mut self, place: Place, page: &Page) {
+        if let Some(changed) = &mut self.0 {
+            match page.is_kept {
+                true => changed.insert(place),
+                false => changed.remove(&place),
+            };
+        }
+    }
+
+    /// Whether a page that is gone is still to be removed.
+    pub(super) fn awaits_removal(&self, place: Place) -> bool {
+        let changed = self.0.as_ref();
+        changed.is_some_and(|changed| changed.contains(&place))
+    }
+}
+
+impl SkippedKeys {
+    /// Pages that changed since this was last called; all of them the first time.
+    pub(crate) fn take_changes(&mut self, base_key: &[u8; 32]) -> Vec<PageChange> {
+        let changed = self.changes.0.replace(BTreeSet::new());
+        let changed = changed.unwrap_or_else(|| self.pages.keys().copied().collect());
+        let change = |place| {
+            let id = PageId::new(base_key, place);
+            let page = self.pages.get_mut(&place);
+            let bytes = page.map(|page| {
+                page.is_kept = true;
+                let mut writer = Writer::new(page_len(page));
+                writer.bytes(id.as_bytes());
+                page.write(&mut writer, |_| ());
+                writer.finish()
+            });
+            PageChange { id, bytes }
+        };
+        changed.into_iter().map(change).collect()
+    }
+
+    /// Pages that whoever takes the changes has.
+    pub(crate) fn kept_pages(&self, base_key: &[u8; 32]) -> impl Iterator<Item = PageId> {
+        let gone = self.changes.0.iter().flatten();
+        let gone = gone.filter(|place| !self.pages.contains_key(place));
+        let kept = self.pages.iter().filter(|(_, page)| page.is_kept);
+        let places = gone.chain(kept.map(|(place, _)| place));
+        places.map(|place| PageId::new(base_key, *place))
+    }
+
+    /// Bytes of all pages together.
+    pub(crate) fn pages_len(&self) -> usize {
+        let keys = self.len.saturating_mul(KEY_LEN);
+        let ids = self.pages.len().saturating_mul(1 + PAGE_ID_LEN);
+        keys.saturating_add(ids)
+    }
+
+    /// Reads a page, behind the base key in its id, of a chain up to `current`.
+    pub(crate) fn read_page(
+        &mut self,
+        mut reader: Reader<'_>,
+        current: u64,
+    ) -> Result<(), DecodeError> {
+        let chain = reader.u64()?;
+        let index = reader.u32()?;
+        let place = Place { chain, index };
+        let (keys, rest) = reader.rest().as_chunks();
+        if keys.is_empty() || !rest.is_empty() {
+            return Err(DecodeError::Malformed);
+        }
+        let page = Page::read(place, keys.len(), keys.iter())?;
+        // CHK-47: no page that is not the state's.
+        if chain > current || self.pages.contains_key(&place) {
+            return Err(DecodeError::NotCanonical);
+        }
+        let awaited = self.awaited.checked_sub(page.len());
+        self.awaited = awaited.ok_or(DecodeError::Malformed)?;
+        self.pages.insert(place, page);
+        Ok(())
+    }
+
+    /// All pages are read: from now on changes are remembered.
+    pub(crate) fn finish_pages(&mut self) -> Result<(), DecodeError> {
+        // CHK-47: none is missing.
+        if self.awaited != 0 {
+            return Err(DecodeError::Malformed);
+        }
+        self.check_chains()?;
+        self.changes = Changes(Some(BTreeSet::new()));
+        for page in self.pages.values_mut() {
+            page.is_kept = true;
+        }
+        Ok(())
+    }
+}
+
+fn page_len(page: &Page) -> usize {
+    page.len()
+        .saturating_mul(KEY_LEN)
+        .saturating_add(PAGE_ID_LEN)
+}
