@@ -202,7 +202,7 @@ impl<S: Store> Client<S> {
             none => *none = Some(Sessions::initiate(&self.identity, bundle, rng)?),
         }
         let mut transaction = Transaction::default();
-        transaction.put(Key::Peer(peer.clone()), known.encode());
+        known.put(peer, &mut transaction);
         self.store
             .commit(transaction)
             .map_err(|error| StartError::Peer(PeerError::Store(error)))?;
@@ -243,9 +243,9 @@ impl<S: Store> Client<S> {
         let mut known = self.take_peer(peer)?.unwrap_or_else(|| Peer::new(peer));
         if known.record.identity != identity.to_bytes() {
             known.record.identity = identity.to_bytes().to_vec();
-            known.sessions = None;
             let mut transaction = Transaction::default();
-            transaction.put(Key::Peer(peer.clone()), known.encode());
+            known.destroy_sessions(peer, &mut transaction);
+            known.put(peer, &mut transaction);
             self.store.commit(transaction).map_err(PeerError::Store)?;
         }
         self.keep_peer(peer, known);

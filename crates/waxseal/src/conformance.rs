@@ -19,7 +19,7 @@
 //! | `ascending` | messages and envelopes are listed by ascending ordinal |
 //! | `after` | a list goes on behind `after`, whether or not it is there |
 //! | `limit` | a list has at most `limit` values |
-//! | `pages` | page by page, every peer and report comes once, even if the last one seen was deleted |
+//! | `pages` | page by page, every peer, report and page of skipped keys comes once, even if the last one seen was deleted |
 //! | `durable` | what was committed is there after the store was opened again |
 //! | `whole` | a transaction that fails leaves nothing, one that succeeds leaves all: tried with a value that is too long |
 //!

@@ -30,7 +30,7 @@ pub(crate) struct PeerRecord {
     /// The pinned identity, 64 bytes.
     #[prost(bytes = "vec", tag = "1")]
     pub(crate) identity: Vec<u8>,
-    /// All sessions with the peer, exported; empty after an identity change was accepted.
+    /// All sessions with the peer but their skipped keys, exported; empty after an identity change was accepted.
     #[prost(bytes = "vec", tag = "2")]
     pub(crate) sessions: Vec<u8>,
     /// The sequence number of the next message to it.
@@ -45,6 +45,9 @@ pub(crate) struct PeerRecord {
     /// Its account, to list the peers by.
     #[prost(string, tag = "6")]
     pub(crate) account: String,
+    /// Bytes of the sessions' skipped keys together, which are in pages of their own; 0 if there are none.
+    #[prost(uint64, tag = "7")]
+    pub(crate) skipped_len: u64,
 }
 
 /// One message, sent or received: its evidence, or while it waits for the relay's receipt what becomes it.

@@ -49,7 +49,7 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 /// | record | scope | place |
 /// |---|---|---|
 /// | [`Key::Message`], [`Key::Outbox`] | `name` of its [`Table::prefix`] | ordinal, 8 bytes, big-endian |
-/// | [`Key::Peer`], [`Key::Report`] | `name` of its [`Table::prefix`] | `name` of [`Key::to_bytes`] |
+/// | [`Key::Peer`], [`Key::SkippedKeys`], [`Key::Report`] | `name` of its [`Table::prefix`] | `name` of [`Key::to_bytes`] |
 /// | others | `name` of [`Key::to_bytes`] | empty |
 ///
 /// The value is `nonce 24 || XChaCha20-Poly1305(K("values"), nonce, scope || place, value)`, the nonce random each
@@ -57,8 +57,8 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 /// beside the salt to tell a wrong key.
 ///
 /// # Security
-/// * Who holds the file and not the key learns how many conversations and messages there are and were, how long each
-///   value is, which rows a commit wrote, and, from the file's pages and the log, in what order.
+/// * Who holds the file and not the key learns how many conversations and messages there are and were, how many messages
+///   of a conversation did not arrive, how long each value is, which rows a commit wrote, and, from the file's pages and the log, in what order.
 /// * Forward secrecy ends at the disk. What is replaced or deleted is overwritten in the file, but its sealed bytes stay in the
 ///   log until that was folded into the file (after about a megabyte, or when the store is dropped) and written over, and in
 ///   flash memory and backups for as long as those keep them. Who gets the key and such old bytes has the old sessions. To

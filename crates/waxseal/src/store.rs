@@ -9,16 +9,17 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Bound;
 
+use waxseal_core::PageId;
 use waxseal_reporting::{AccountId, FrankingTag, MAX_REPORT_LEN};
 use zeroize::Zeroizing;
 
-/// Most bytes of a value: a report of 30 messages of full length. A peer's sessions or the prekeys can reach half
-/// of it under attack; most values have a few hundred bytes.
+/// Most bytes of a value: a report of 30 messages of full length. The prekeys can reach a fourth of it under attack;
+/// most values have a few hundred bytes, and none that a message changes has more than its content and 21 kB.
 pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
 
 /// Durable, atomic key-value records of one client.
 ///
-/// Shape: [`Key::to_bytes`] gives the byte string under which a record is kept, of at most 162 bytes; keys compare
+/// Shape: [`Key::to_bytes`] gives the byte string under which a record is kept, of at most 174 bytes; keys compare
 /// byte by byte, a prefix before what it begins. Values are opaque to the store and have at most [`MAX_VALUE_LEN`]
 /// bytes.
 ///
@@ -58,6 +59,8 @@ pub trait Store {
 pub enum Table {
     /// The peers, in no order that means anything.
     Peers,
+    /// Keys of one peer's messages that did not arrive yet, in pages, in no order.
+    SkippedKeys(AccountId),
     /// Messages exchanged with one peer, oldest first.
     Messages(AccountId),
     /// Envelopes the relay has not confirmed yet, oldest first.
@@ -71,6 +74,7 @@ impl Table {
     pub fn prefix(&self) -> Vec<u8> {
         match self {
             Table::Peers => vec![b'p'],
+            Table::SkippedKeys(peer) => with_account(b's', peer),
             Table::Messages(peer) => with_account(b'm', peer),
             Table::Outbox => vec![b'o'],
             Table::Reports => vec![b'r'],
@@ -91,6 +95,14 @@ pub enum Key {
     Counters,
     /// What is known of one peer: pinned identity, sessions, sequence numbers.
     Peer(AccountId),
+    /// Keys of up to 64 messages of a peer that did not arrive yet: apart from its sessions, so that what a message
+    /// writes does not grow with how many are missing.
+    SkippedKeys {
+        /// The other side.
+        peer: AccountId,
+        /// Which of its messages.
+        page: PageId,
+    },
     /// One message exchanged with a peer, by its ordinal in that conversation.
     Message {
         /// The other side.
@@ -119,7 +131,7 @@ pub enum Key {
 
 impl Key {
     /// The byte string that stands for this key: one byte for the family, then its fields, account names
-    /// with a length before them, ordinals as eight big-endian bytes. At most 162 bytes.
+    /// with a length before them, ordinals as eight big-endian bytes. At most 174 bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Key::Account => vec![b'a'],
@@ -127,6 +139,11 @@ impl Key {
             Key::PreKeyUpload => vec![b'u'],
             Key::Counters => vec![b'c'],
             Key::Peer(peer) => with_account(b'p', peer),
+            Key::SkippedKeys { peer, page } => {
+                let mut bytes = with_account(b's', peer);
+                bytes.extend_from_slice(page.as_bytes());
+                bytes
+            }
             Key::Message { peer, ordinal } => {
                 let mut bytes = with_account(b'm', peer);
                 bytes.extend_from_slice(&ordinal.to_be_bytes());

@@ -303,17 +303,18 @@ impl World {
         let client = &self.clients[who];
         let peers = self.clients.len() - 1;
         let waiting = client.outbox(usize::MAX).unwrap().len();
-        // Account, prekeys, upload, counters; a peer; a message and its index; the outbox.
-        let most = 4 + peers + 2 * self.memories[who].messages + waiting;
+        let unseen = self.unseen(who);
+        // Account, prekeys, upload, counters; a peer; a message and its index; the outbox; pages of skipped keys.
+        let most = 4 + peers + 2 * self.memories[who].messages + waiting + unseen;
         let count = client.store().records().count();
         assert!(
             count <= most,
             "{count} records are stored, of at most {most}"
         );
-        let most = peers * (256 + MAX_SESSIONS * 4_300) + 84 * self.unseen(who);
+        let most = peers * (256 + MAX_SESSIONS * 4_300) + (45 + 76) * unseen;
         let records = client.store().records();
         let len: usize = records
-            .filter(|(key, _)| key.first() == Some(&b'p'))
+            .filter(|(key, _)| matches!(key.first(), Some(b'p' | b's')))
             .map(|(_, value)| value.len())
             .sum();
         assert!(len <= most, "{len} bytes of sessions, of at most {most}");

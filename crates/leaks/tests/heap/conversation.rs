@@ -1,11 +1,11 @@
 //! Two devices with all that a session does: handshakes, turns, loss, late messages, several sessions, exports.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, Sessions};
+use waxseal_core::{IdentityKeyPair, PageId, PreKeyBundle, PreKeys, Sessions};
 use waxseal_leaks::layout::{Fields, Kind};
 use waxseal_leaks::secrets::{Recorder, Secrets};
 use zeroize::Zeroizing;
@@ -19,6 +19,9 @@ struct Device {
     prekeys: Box<PreKeys>,
     one_time: Vec<Vec<u8>>,
     sessions: Option<Box<Sessions>>,
+    /// The sessions as they are stored after each change, in parts.
+    state: Zeroizing<Vec<u8>>,
+    pages: BTreeMap<PageId, Zeroizing<Vec<u8>>>,
 }
 
 /// Both devices, and every secret that either has had.
@@ -42,6 +45,8 @@ impl Device {
             prekeys,
             one_time,
             sessions: None,
+            state: Zeroizing::default(),
+            pages: BTreeMap::new(),
         }
     }
 
@@ -62,6 +67,18 @@ impl Device {
             }
             Some(sessions) => sessions.add_initiated(&self.identity, bundle, rng).unwrap(),
         }
+        self.store();
+    }
+
+    fn store(&mut self) {
+        let parts = self.sessions.as_mut().unwrap().export_parts();
+        self.state = parts.state;
+        for change in parts.pages {
+            match change.bytes {
+                Some(bytes) => drop(self.pages.insert(change.id, bytes)),
+                None => drop(self.pages.remove(&change.id)),
+            }
+        }
     }
 
     fn receive(&mut self, message: &[u8]) {
@@ -75,6 +92,7 @@ impl Device {
             ),
         };
         assert_eq!(*plaintext.unwrap(), TEXT);
+        self.store();
     }
 
     /// What it holds now.
@@ -92,8 +110,9 @@ impl Device {
         *self.identity = IdentityKeyPair::import(&identity).unwrap();
         let prekeys = self.prekeys.export();
         *self.prekeys = PreKeys::import(&prekeys).unwrap();
-        let sessions = self.sessions.as_ref().map(|sessions| sessions.export());
-        self.sessions = sessions.map(|bytes| Box::new(Sessions::import(&bytes).unwrap()));
+        let sessions = Sessions::import_parts(&self.state, self.pages.values()).unwrap();
+        assert!(sessions.export() == self.sessions.as_ref().unwrap().export());
+        self.sessions = Some(Box::new(sessions));
     }
 }
 
@@ -173,7 +192,9 @@ impl Pair {
         let sessions = device.sessions.as_mut().unwrap();
         add_next_message(&mut self.all, device.name, sessions);
         self.rng.call(&format!("drawn by {} to send", device.name));
-        sessions.encrypt(TEXT, b"ad", &mut self.rng).unwrap()
+        let message = sessions.encrypt(TEXT, b"ad", &mut self.rng).unwrap();
+        device.store();
+        message
     }
 
     fn receive(&mut self, by_alice: bool, message: &[u8]) {
@@ -252,9 +273,23 @@ fn keys_of_late_messages_are_gone_once_they_have_opened() {
         }
     }
     pair.assert_past_is_gone();
-    for (turn, message) in late.drain(..).skip(5) {
+    for (number, (turn, message)) in late.drain(..).skip(5).enumerate() {
         pair.receive(!turn, &message);
+        if number % 8 == 7 {
+            pair.alice.restart();
+            pair.bob.restart();
+        }
     }
+    pair.assert_past_is_gone();
+    // Keys of more pages than one, of which whole ones and parts go.
+    let many: Vec<_> = (0..130).map(|_| pair.send(true)).collect();
+    pair.receive(false, &many[129]);
+    assert_eq!(pair.bob.pages.len(), 3);
+    for late in (40..100).chain((100..129).step_by(2)) {
+        pair.receive(false, &many[late]);
+    }
+    pair.assert_past_is_gone();
+    pair.bob.restart();
     pair.drop_and_assert_gone();
 }
 
@@ -262,7 +297,7 @@ fn keys_of_late_messages_are_gone_once_they_have_opened() {
 fn epochs_of_the_post_quantum_ratchet_leave_nothing_behind() {
     let mut pair = Pair::new(14);
     pair.start();
-    // Each message restarts one side, so that every state of the braid is exported and imported as well.
+    // Each third message restarts one side, so that every state of the braid is exported and imported as well.
     for turn in 0..220 {
         let message = pair.send(turn % 2 == 0);
         pair.receive(turn % 2 != 0, &message);

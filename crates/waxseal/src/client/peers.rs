@@ -2,20 +2,23 @@
 
 use std::collections::HashMap;
 
-use waxseal_core::{IdentityKey, Sessions};
+use waxseal_core::{IdentityKey, PageChange, PageId, Sessions};
 use waxseal_reporting::AccountId;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{Client, field};
 use crate::error::PeerError;
 use crate::records::{self, PeerRecord};
-use crate::store::{Key, Store, Table};
+use crate::store::{Key, Store, Table, Transaction};
 
 /// Most peers kept in memory. Importing a peer's sessions costs more than sealing a message on them.
 const MAX_PEERS_IN_MEMORY: usize = 64;
 
-/// Most bytes of their records together. Most have a few thousand; a hostile peer's can reach two million.
+/// Most bytes of their records and skipped keys together. Most have a few thousand; a hostile peer's can reach two million.
 const MAX_BYTES_IN_MEMORY: usize = 4 << 20;
+
+/// Pages of skipped keys that are read at once, each of up to five thousand bytes.
+const PAGES_AT_ONCE: usize = 64;
 
 /// One peer: who it is, where the conversation stands, and the sessions with it.
 pub(super) struct Peer {
@@ -23,7 +26,7 @@ pub(super) struct Peer {
     pub(super) record: PeerRecord,
     /// `None` before first contact, and after an identity change was accepted.
     pub(super) sessions: Option<Sessions>,
-    /// Bytes of the record in the store.
+    /// Bytes of the record and the skipped keys in the store.
     len: usize,
 }
 
@@ -39,33 +42,46 @@ impl Peer {
         }
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut record: PeerRecord = records::decode(bytes)?;
-        let sessions = match record.sessions.as_slice() {
-            [] => None,
-            exported => Some(Sessions::import(exported).ok()?),
-        };
-        record.sessions.zeroize();
-        Some(Self {
-            record,
-            sessions,
-            len: bytes.len(),
-        })
-    }
-
-    pub(super) fn encode(&mut self) -> Zeroizing<Vec<u8>> {
-        if let Some(sessions) = &self.sessions {
-            self.record.sessions = field(sessions.export());
+    /// Puts what has changed into a transaction: the record, and of the skipped keys the pages that are others now.
+    ///
+    /// Those are given once. Where the transaction is not committed, the peer is read again.
+    pub(super) fn put(&mut self, account: &AccountId, transaction: &mut Transaction) {
+        let mut skipped_len = 0;
+        if let Some(sessions) = &mut self.sessions {
+            let parts = sessions.export_parts();
+            for PageChange { id, bytes } in parts.pages {
+                let key = page_key(account, id);
+                match bytes {
+                    Some(bytes) => transaction.put(key, bytes),
+                    None => transaction.delete(key),
+                }
+            }
+            self.record.sessions = field(parts.state);
+            skipped_len = sessions.pages_len();
         }
+        self.record.skipped_len = u64::try_from(skipped_len).unwrap_or(u64::MAX);
         let bytes = records::encode(&self.record);
         self.record.sessions.zeroize();
-        self.len = bytes.len();
-        bytes
+        self.len = bytes.len().saturating_add(skipped_len);
+        transaction.put(Key::Peer(account.clone()), bytes);
+    }
+
+    /// Destroys the sessions, with all that the store has of them once the transaction and what [`Peer::put`] adds are committed.
+    pub(super) fn destroy_sessions(&mut self, account: &AccountId, transaction: &mut Transaction) {
+        let pages = self.sessions.take().map(Sessions::destroy);
+        for page in pages.into_iter().flatten() {
+            transaction.delete(page_key(account, page));
+        }
     }
 
     pub(super) fn identity(&self) -> Option<IdentityKey> {
         IdentityKey::from_bytes(&self.record.identity).ok()
     }
+}
+
+fn page_key(account: &AccountId, page: PageId) -> Key {
+    let peer = account.clone();
+    Key::SkippedKeys { peer, page }
 }
 
 /// The peers used lately, each as the store has it: whoever changes one takes it out, and puts it back when the
@@ -139,7 +155,40 @@ impl<S: Store> Client<S> {
         let Some(bytes) = self.store.get(&key).map_err(PeerError::Store)? else {
             return Ok(None);
         };
-        Peer::decode(&bytes).map(Some).ok_or(PeerError::Damaged)
+        let mut record: PeerRecord = records::decode(&bytes).ok_or(PeerError::Damaged)?;
+        let pages = self.read_pages(account, record.skipped_len)?;
+        let sessions = match record.sessions.as_slice() {
+            [] => None,
+            state => Some(Sessions::import_parts(state, &pages).map_err(|_| PeerError::Damaged)?),
+        };
+        record.sessions.zeroize();
+        let skipped_len = sessions.as_ref().map_or(0, Sessions::pages_len);
+        Ok(Some(Peer {
+            record,
+            sessions,
+            len: bytes.len().saturating_add(skipped_len),
+        }))
+    }
+
+    /// A peer's skipped keys, which have `len` bytes together.
+    fn read_pages(
+        &self,
+        account: &AccountId,
+        len: u64,
+    ) -> Result<Vec<Zeroizing<Vec<u8>>>, PeerError<S::Error>> {
+        let (mut pages, mut left, mut after) = (Vec::new(), len, None);
+        while left > 0 {
+            let table = Table::SkippedKeys(account.clone());
+            let some = self.store.list(&table, after.as_ref(), PAGES_AT_ONCE);
+            let some = some.map_err(PeerError::Store)?;
+            let last = some.last().ok_or(PeerError::Damaged)?;
+            let last = PageId::of_page(last).map_err(|_| PeerError::Damaged)?;
+            after = Some(page_key(account, last));
+            let read: u64 = some.iter().map(|page| page.len() as u64).sum();
+            left = left.checked_sub(read).ok_or(PeerError::Damaged)?;
+            pages.extend(some);
+        }
+        Ok(pages)
     }
 }
 

@@ -134,7 +134,7 @@ impl<S: Store> Client<S> {
                 sent_time_agrees,
             });
         }
-        transaction.put(Key::Peer(from.clone()), peer.encode());
+        peer.put(&from, &mut transaction);
         self.store.commit(transaction).map_err(PeerError::Store)?;
         self.prekeys = Some(prekeys);
         self.keep_peer(&from, peer);

@@ -147,7 +147,7 @@ impl<S: Store> Client<S> {
         };
         let mut transaction = Transaction::default();
         transaction.put(Key::Counters, records::encode(&counters));
-        transaction.put(Key::Peer(recipient.clone()), peer.encode());
+        peer.put(recipient, &mut transaction);
         transaction.put(
             Key::Message {
                 peer: recipient.clone(),

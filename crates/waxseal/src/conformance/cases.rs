@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use waxseal_core::{PAGE_ID_LEN, PageId};
 use waxseal_reporting::{AccountId, FrankingTag};
 use zeroize::Zeroizing;
 
@@ -191,8 +192,12 @@ pub(super) fn limit<S: Store>(mut store: S, _: &mut Reopen<'_, S>) -> Result<(),
 pub(super) fn pages<S: Store>(mut store: S, _: &mut Reopen<'_, S>) -> Result<(), Problem> {
     let peer = |number: u8| Key::Peer(account(&format!("peer {number}")));
     let report = |number: u8| Key::Report { id: [number; 16] };
-    let tables: [(Table, &dyn Fn(u8) -> Key); 2] =
-        [(Table::Peers, &peer), (Table::Reports, &report)];
+    let skipped = |number: u8| skipped(account("alice"), number);
+    let tables: [(Table, &dyn Fn(u8) -> Key); 3] = [
+        (Table::Peers, &peer),
+        (Table::SkippedKeys(account("alice")), &skipped),
+        (Table::Reports, &report),
+    ];
     for (table, key) in tables {
         for number in 0..20 {
             put(&mut store, key(number), &[number])?;
@@ -324,6 +329,11 @@ fn envelope(ordinal: u64) -> Key {
     Key::Outbox { ordinal }
 }
 
+fn skipped(peer: AccountId, number: u8) -> Key {
+    let page = PageId::from_bytes([number; PAGE_ID_LEN]);
+    Key::SkippedKeys { peer, page }
+}
+
 type Numbered = fn(u64) -> Key;
 
 /// The tables whose order means something, each with what makes its keys.
@@ -350,9 +360,11 @@ fn account(name: &str) -> AccountId {
 
 fn tables() -> Vec<Table> {
     let messages = NAMES.map(|name| Table::Messages(account(name)));
+    let skipped = NAMES.map(|name| Table::SkippedKeys(account(name)));
     [Table::Peers, Table::Outbox, Table::Reports]
         .into_iter()
         .chain(messages)
+        .chain(skipped)
         .collect()
 }
 
@@ -371,6 +383,7 @@ fn keys() -> Vec<Key> {
     for peer in NAMES.map(account) {
         keys.push(Key::Peer(peer.clone()));
         for number in [0, 1] {
+            keys.push(skipped(peer.clone(), number));
             keys.push(Key::Message {
                 peer: peer.clone(),
                 ordinal: number.into(),

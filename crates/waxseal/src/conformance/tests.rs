@@ -187,7 +187,7 @@ impl Store for Wrong {
         let is_there = after
             .as_ref()
             .is_none_or(|name| self.records.contains_key(name));
-        let has_order = !matches!(table, Table::Peers | Table::Reports);
+        let has_order = matches!(table, Table::Messages(_) | Table::Outbox);
         let mut names: Vec<_> = self
             .records
             .keys()

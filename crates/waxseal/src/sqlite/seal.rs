@@ -103,6 +103,10 @@ impl Seal {
                 ordinal.to_be_bytes().to_vec(),
             ),
             Key::Outbox { ordinal } => (self.scope(&Table::Outbox), ordinal.to_be_bytes().to_vec()),
+            Key::SkippedKeys { peer, .. } => (
+                self.scope(&Table::SkippedKeys(peer.clone())),
+                self.name(key).to_vec(),
+            ),
             Key::Peer(_) => (self.scope(&Table::Peers), self.name(key).to_vec()),
             Key::Report { .. } => (self.scope(&Table::Reports), self.name(key).to_vec()),
             Key::Account

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
+use waxseal_core::PageId;
 use waxseal_reporting::{AccountId, FrankingTag};
 
 use super::*;
@@ -361,6 +362,12 @@ fn names_and_values_are_as_specified() {
     );
     let peer_key = || Key::Peer(peer.clone());
     assert_eq!(at(peer_key()), (scope(Table::Peers), name(peer_key())));
+    let skipped = || Key::SkippedKeys {
+        peer: peer.clone(),
+        page: PageId::from_bytes([4; 44]),
+    };
+    let skipped_of_peer = scope(Table::SkippedKeys(peer.clone()));
+    assert_eq!(at(skipped()), (skipped_of_peer, name(skipped())));
     let report = || Key::Report { id: [3; 16] };
     assert_eq!(at(report()), (scope(Table::Reports), name(report())));
     let index = || Key::MessageIndex {

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use waxseal::{Client, Key, MemoryStore, Store, Table, Transaction};
+use waxseal_world::account;
 use zeroize::Zeroizing;
 
 type Value = Zeroizing<Vec<u8>>;
@@ -82,6 +83,12 @@ impl Disk {
             ..self.clone()
         };
         Client::open(disk).unwrap()
+    }
+
+    /// How many pages of skipped keys there are of a peer.
+    pub(crate) fn pages_of(&self, peer: &str) -> usize {
+        let table = Table::SkippedKeys(account(peer));
+        self.medium.borrow().list(&table, None, 10).len()
     }
 
     /// Repeats an operation until it is not interrupted: on a client that is started anew each time, or always on the same one.

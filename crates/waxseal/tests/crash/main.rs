@@ -43,7 +43,7 @@ fn stop_everywhere(who: usize, ways: u32, disk: impl Fn() -> Disk) -> u32 {
 }
 
 /// How many commits the script makes on each device.
-const COMMITS: [u32; 2] = [20, 23];
+const COMMITS: [u32; 2] = [24, 24];
 
 #[test]
 fn a_stop_before_or_after_any_commit_breaks_no_promise() {
@@ -141,6 +141,46 @@ fn a_failed_commit_returns_no_envelope_and_the_next_call_works() {
             };
             assert_eq!(message.text().as_deref(), Some("interrupted"));
         }
+    }
+}
+
+#[test]
+fn a_failed_commit_that_costs_a_session_leaves_its_skipped_keys_or_none() {
+    for (is_durable, goes_on) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut world = Provider::new(7);
+        let mut alice = world.register("alice");
+        let disk = Disk::new(world.register("bob").into_store());
+        let mut bob = disk.client();
+        // The first messages of six sessions, of each of which the one before is late.
+        let sessions = [(); 6].map(|()| {
+            world.start(&mut alice, &account("bob"));
+            [(); 2].map(|()| {
+                let rng = &mut world.rng;
+                let sent = alice.send(&account("bob"), "text", NOW, rng).unwrap();
+                world.relay(&alice, &bob, &sent.envelope).0
+            })
+        });
+        let [before @ .., [late, last]] = &sessions;
+        for [_, first] in before {
+            bob.receive(first).unwrap();
+        }
+        assert_eq!(disk.pages_of("alice"), 5);
+        *disk.stop.borrow_mut() = Some(Stop {
+            commits_before: 0,
+            way: u32::from(is_durable),
+        });
+        bob.receive(last).unwrap_err();
+        if !goes_on {
+            bob = disk.client();
+        }
+        bob.receive(last).unwrap();
+        assert_eq!(disk.pages_of("alice"), 5);
+        bob.receive(late).unwrap();
+        bob.receive(&before[4][0]).unwrap();
+        assert_eq!(disk.pages_of("alice"), 3);
+        // Of the session that gave way no key is left.
+        bob.receive(&before[0][0]).unwrap_err();
+        disk.client().receive(&before[3][0]).unwrap();
     }
 }
 

@@ -41,7 +41,11 @@ pub(crate) fn run(disks: &[Disk; 2]) {
     script.say(0, "first");
     script.say(1, "answer");
     script.say(0, "second");
+    // Of these the first comes late, the second never.
+    let (_, late) = script.seal(0, "late");
+    script.seal(0, "lost");
     let deleted = script.say(0, "to be deleted");
+    script.receive(1, &late);
     script.rotate();
     script.a_third_one_writes("before the change");
     script.a_third_one_writes("after the change");
@@ -121,18 +125,24 @@ impl Script<'_> {
 
     /// One message, all the way.
     fn say(&mut self, from: usize, text: &str) -> FrankingTag {
+        let (id, delivery) = self.seal(from, text);
+        self.receive(1 - from, &delivery);
+        // It comes again, although it was acknowledged.
+        self.receive(1 - from, &delivery);
+        id
+    }
+
+    /// One message, up to the relay, and its delivery.
+    fn seal(&mut self, from: usize, text: &str) -> (FrankingTag, Vec<u8>) {
         let to = 1 - from;
         let (id, envelope) = self.send(from, text);
         let devices = [from, to].map(|who| sender(NAMES[who]));
         let (delivery, receipt) = self.world.relay_as(&devices[0], &devices[1], &envelope);
-        self.receive(to, &delivery);
-        // It comes again, although it was acknowledged.
-        self.receive(to, &delivery);
         let recipient = account(NAMES[to]);
         let confirmed =
             self.disks[from].until_done(|client| client.confirm(&recipient, &receipt).ok());
         assert_eq!(confirmed, id);
-        id
+        (id, delivery)
     }
 
     fn send(&mut self, from: usize, text: &str) -> (FrankingTag, Vec<u8>) {
@@ -188,19 +198,24 @@ impl Script<'_> {
         let carol = Client::create(MemoryStore::new(), me, key, &mut self.world.rng);
         let mut carol = carol.unwrap();
         self.world.start(&mut carol, &account("bob"));
-        let sent = carol
-            .send(&account("bob"), text, NOW, &mut self.world.rng)
-            .unwrap();
+        // Of two messages the second arrives, so that a key of the first is stored.
+        let sent = [(); 2].map(|()| {
+            let rng = &mut self.world.rng;
+            carol.send(&account("bob"), text, NOW, rng).unwrap()
+        });
         let (delivery, _) = self
             .world
-            .relay_as(carol.me(), &sender("bob"), &sent.envelope);
+            .relay_as(carol.me(), &sender("bob"), &sent[1].envelope);
         self.receive(1, &delivery);
         let pinned = self.disks[1].client().peer_identity(&account("carol"));
         assert_eq!(pinned.unwrap(), *carol.identity());
+        assert_eq!(self.disks[1].pages_of("carol"), 1);
     }
 
     fn withhold(&mut self) {
-        let envelope = Liar::new(&mut self.world).seal("lies", 40, &mut self.world.rng);
+        let mut liar = Liar::new(&mut self.world);
+        liar.seal("lost", 40, &mut self.world.rng);
+        let envelope = liar.seal("lies", 40, &mut self.world.rng);
         let liar = self.world.register_only("liar");
         let (delivery, _) = self.world.relay_as(&liar, &sender("bob"), &envelope);
         for _ in 0..2 {
@@ -215,6 +230,7 @@ impl Script<'_> {
             .messages(&account("liar"), None, 10)
             .unwrap();
         assert!(kept.is_empty());
+        assert_eq!(self.disks[1].pages_of("liar"), 1);
     }
 
     fn delete(&mut self, id: FrankingTag) {
@@ -268,6 +284,7 @@ impl Script<'_> {
                 "first",
                 "second",
                 "to be deleted",
+                "late",
                 "before the change",
                 "after the change",
                 "on a new session",
@@ -285,10 +302,16 @@ impl Script<'_> {
                 .filter_map(|message| message.text())
                 .collect()
         };
-        let both = ["first", "answer", "second", "and on"];
-        let last = ["on a new session", "good bye", "good bye yourself"];
-        assert_eq!(stored(1), [both.as_slice(), &last].concat());
-        let kept = ["first", "answer", "second", "to be deleted", "and on"];
-        assert_eq!(stored(0), [kept.as_slice(), &last].concat());
+        let first = ["first", "answer", "second"];
+        let last = [
+            "and on",
+            "on a new session",
+            "good bye",
+            "good bye yourself",
+        ];
+        assert_eq!(stored(1), [first.as_slice(), &["late"], &last].concat());
+        let own = ["late", "lost", "to be deleted"];
+        assert_eq!(stored(0), [first.as_slice(), &own, &last].concat());
+        assert_eq!(self.disks[1].pages_of("alice"), 1);
     }
 }

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use waxseal::core::PageId;
 use waxseal::{
     AccountId, Client, FrankingTag, Key, SqliteError, SqliteStore, Store, StoreKey, Table,
 };
@@ -124,9 +125,10 @@ fn assert_damaged(error: &SqliteError) {
     assert!(matches!(error, SqliteError::Damaged), "{error:?}");
 }
 
-fn tables() -> [Table; 5] {
+fn tables() -> [Table; 6] {
     [
         Table::Peers,
+        Table::SkippedKeys(account("alice")),
         Table::Messages(account("alice")),
         Table::Messages(account("carol")),
         Table::Outbox,
@@ -148,6 +150,11 @@ fn key_of(bytes: &[u8]) -> Key {
         b'u' => Key::PreKeyUpload,
         b'c' => Key::Counters,
         b'p' => Key::Peer(named(rest).0),
+        b's' => {
+            let (peer, page) = named(rest);
+            let page = PageId::from_bytes(page.try_into().unwrap());
+            Key::SkippedKeys { peer, page }
+        }
         b'm' => {
             let (peer, rest) = named(rest);
             let ordinal = ordinal(&rest);

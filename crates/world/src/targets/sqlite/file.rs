@@ -70,6 +70,10 @@ impl Sealer {
                 (self.name(prefix), ordinal.to_vec())
             }
             b'p' | b'r' => (self.name(&key[..1]), self.name(key)),
+            b's' => {
+                let account = 2 + usize::from(key[1]);
+                (self.name(&key[..account]), self.name(key))
+            }
             _ => (self.name(key), Vec::new()),
         }
     }
