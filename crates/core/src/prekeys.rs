@@ -176,7 +176,7 @@ impl PreKeys {
             );
         }
         self.next_one_time_id = end;
-        while self.one_time.len() > MAX_KEPT_ONE_TIME_PREKEYS {
+        for _ in MAX_KEPT_ONE_TIME_PREKEYS..self.one_time.len() {
             self.one_time.pop_first();
         }
         Ok(self

@@ -153,10 +153,8 @@ fn half(fingerprint: &[u8; 32]) -> String {
     let (chunks, _) = fingerprint.as_chunks::<5>();
     chunks
         .iter()
-        .map(|chunk| {
-            let value = chunk
-                .iter()
-                .fold(0_u64, |value, byte| (value << 8) | u64::from(*byte));
+        .map(|[a, b, c, d, e]| {
+            let value = u64::from_be_bytes([0, 0, 0, *a, *b, *c, *d, *e]);
             format!("{:05}", value % 100_000)
         })
         .collect()

@@ -244,7 +244,7 @@ impl Sessions {
         // CHK-40: sessions that were left this long ago are given up.
         if self.left_age > MAX_LEFT_SESSION_AGE {
             self.left_age = 0;
-            while !self.others.is_empty() {
+            for _ in 0..self.others.len() {
                 self.give_up(0);
             }
         }

@@ -116,6 +116,13 @@ fn chk40_the_age_counts_from_the_last_choice() {
 }
 
 #[test]
+fn chk40_the_first_answer_on_the_chosen_session_counts() {
+    // It agrees with what was chosen, and so is no new choice.
+    let (a, _, _) = settled_on_a_second_session();
+    assert_eq!(a.sessions.unwrap().left_age, 1);
+}
+
+#[test]
 fn chk36_starting_over_again_and_again_does_not_cost_the_session_that_works() {
     let (mut a, mut b) = (Party::new(1), Party::new(2));
     a.start(&b.device, Some(0), 10);
