@@ -4,6 +4,14 @@ use super::*;
 use crate::test_world::*;
 
 #[test]
+fn the_limit_is_what_the_fields_add_up_to() {
+    // n, root key, 32 commitments, which are shown, 32 part keys and lengths, the parts.
+    assert_eq!(MAX_OPENING_LEN, 1 + 32 + 1_024 + 4 + 1_152 + 65_536);
+    // Reason, note with its length, count, 30 messages.
+    assert_eq!(MAX_OPENINGS_LEN, 1 + 2_002 + 1 + 2_032_470);
+}
+
+#[test]
 fn chk84_openings_out_of_form_are_refused() {
     let mut world = World::new(1);
     let message = world.alice_says("hello").own;
