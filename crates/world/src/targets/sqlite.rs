@@ -110,6 +110,11 @@ fn open(folder: &Path, files: &Files, key: &StoreKey) -> Option<SqliteStore> {
         Ok(store) => return Some(store),
         Err(error) => error,
     };
+    // Nothing is wrong with the machine, and nobody else is there.
+    assert!(
+        !matches!(error, SqliteError::Failed(_) | SqliteError::InUse),
+        "{error:?}"
+    );
     let after = Files {
         database: fs::read(database).unwrap(),
         log: fs::read(log).unwrap_or_default(),
@@ -120,7 +125,6 @@ fn open(folder: &Path, files: &Files, key: &StoreKey) -> Option<SqliteStore> {
     None
 }
 
-/// Nothing is wrong with the machine, and nobody else is there.
 fn assert_damaged(error: &SqliteError) {
     assert!(matches!(error, SqliteError::Damaged), "{error:?}");
 }
