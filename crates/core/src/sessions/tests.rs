@@ -71,6 +71,21 @@ impl Party {
     }
 }
 
+impl Sessions {
+    /// This one alone.
+    pub(crate) fn of(session: Session) -> Self {
+        Self {
+            sending: session,
+            others: Vec::new(),
+            selection: 1,
+            dropped_steps: 0,
+            dropped_epochs: 0,
+            left_age: 0,
+            left_pages: Vec::new(),
+        }
+    }
+}
+
 use crate::dh::DhPublicKey;
 
 mod left;
@@ -279,6 +294,21 @@ fn export_round_trips_and_refuses_everything_else() {
         Sessions::import(&mixed).err(),
         Some(crate::DecodeError::Malformed)
     );
+}
+
+#[test]
+fn a_session_is_established_once_the_peer_has_answered_on_it() {
+    let (mut a, mut b) = (Party::new(1), Party::new(2));
+    let established = |party: &Party| party.sessions.as_ref().unwrap().is_established();
+    a.start(&b.device, Some(0), 10);
+    let first = a.send(b"first");
+    b.receive(&first).unwrap();
+    assert_eq!((established(&a), established(&b)), (false, true));
+    let answer = b.send(b"answer");
+    a.receive(&answer).unwrap();
+    assert!(established(&a));
+    a.start(&b.device, None, 11);
+    assert!(!established(&a), "another session");
 }
 
 #[test]
