@@ -144,4 +144,17 @@ fn sent_time_far_from_the_relays_is_flagged() {
     assert!(at(NOON.0 - MAX_SENT_BEFORE_MS) && !at(NOON.0 - MAX_SENT_BEFORE_MS - 1));
     assert!(!at(0) && !at(u64::MAX));
     assert!(sent_time_agrees(Timestamp(u64::MAX), Timestamp(u64::MAX)));
+
+    // The recipient and the reviewer are told.
+    let mut world = World::new(1);
+    for (sent_at, agrees) in [(NOON, true), (Timestamp(0), false)] {
+        let mut header = world.header(true);
+        header.sent_at = sent_at;
+        let payload = Payload::new(header, Content::Text("hello".to_owned())).unwrap();
+        let opened = world.send(true, &payload).opened;
+        assert_eq!(opened.sent_time_agrees(), agrees);
+        let report = world.report(&[opened.evidence()]);
+        let verified = world.verify(report).unwrap();
+        assert_eq!(verified.messages()[0].sent_time_agrees(), agrees);
+    }
 }
