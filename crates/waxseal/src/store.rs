@@ -13,8 +13,8 @@ use waxseal_core::PageId;
 use waxseal_reporting::{AccountId, FrankingTag, MAX_REPORT_LEN};
 use zeroize::Zeroizing;
 
-/// Most bytes of a value: a report of 30 messages of full length. The prekeys can reach a fourth of it under attack;
-/// most values have a few hundred bytes, and none that a message changes has more than its content and 21 kB.
+/// Most bytes of a value: a report of 30 messages of full length. The prekeys can reach a fourth of it under attack,
+/// a peer's sessions 21 kB; most values have a few hundred bytes.
 pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
 
 /// Durable, atomic key-value records of one client.

@@ -8,14 +8,14 @@
 )]
 
 use waxseal::core::{
-    MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS, MAX_SKIPPED_KEYS,
+    MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS, PAGE_ID_LEN, PageId,
 };
 use waxseal::reporting::{MAX_ACCOUNT_LEN, MAX_ENVELOPE_LEN, MAX_EVIDENCE_LEN, MAX_REPORT_LEN};
 use waxseal::{
-    Advice, ConfirmError, Disclosure, FrankingTag, Key, MAX_VALUE_LEN, OpenAccountError, Reason,
-    Received, ReportError, Store,
+    Advice, Client, ConfirmError, Disclosure, Key, MAX_VALUE_LEN, MemoryStore, OpenAccountError,
+    PeerError, Reason, Received, ReportError, Store, Table,
 };
-use waxseal_world::{NOW, Provider, account, text_of};
+use waxseal_world::{NOW, Provider, account, snapshot, text_of};
 
 #[test]
 fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
@@ -32,7 +32,7 @@ fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
             .send(&account("bob"), "lost", NOW, &mut world.rng)
             .unwrap();
         let (delivery, _) = world.relay(&alice, bob, &sent.envelope);
-        let error = waxseal::Client::receive(bob, &delivery).unwrap_err();
+        let error = Client::receive(bob, &delivery).unwrap_err();
         assert_eq!(error.advice(), Advice::FetchBundle, "{error}");
     };
     fails(&mut world, &mut bob);
@@ -118,7 +118,7 @@ fn every_peer_is_listed_however_the_contact_began() {
 fn outbox_numbers_go_up_whatever_was_confirmed() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "confirmed");
-    let mut alice = waxseal::Client::open(alice.into_store()).unwrap();
+    let mut alice = Client::open(alice.into_store()).unwrap();
     let sent = alice
         .send(&account("bob"), "second", NOW, &mut world.rng)
         .unwrap();
@@ -130,11 +130,12 @@ fn outbox_numbers_go_up_whatever_was_confirmed() {
 #[test]
 fn keys_and_values_stay_within_what_a_store_is_promised() {
     let peer = account(&"x".repeat(MAX_ACCOUNT_LEN));
-    let tag = FrankingTag::from_bytes([7; 32]);
-    let longest = Key::MessageIndex { peer, tag };
-    assert_eq!(longest.to_bytes().len(), 162);
+    let page = PageId::from_bytes([7; PAGE_ID_LEN]);
+    let longest = Key::SkippedKeys { peer, page };
+    assert_eq!(longest.to_bytes().len(), 174);
     let prekeys = 2 * 32 * MAX_REMEMBERED_BASE_KEYS + 100 * MAX_KEPT_ONE_TIME_PREKEYS + 1_000;
-    let sessions = MAX_SESSIONS * (52 * MAX_SKIPPED_KEYS + 4_000);
+    let sessions = MAX_SESSIONS * 4_200;
+    let page = 45 + 64 * 76;
     let record = 64;
     for len in [
         MAX_REPORT_LEN + record,
@@ -142,6 +143,7 @@ fn keys_and_values_stay_within_what_a_store_is_promised() {
         MAX_EVIDENCE_LEN + record,
         prekeys,
         sessions + 256,
+        page,
     ] {
         assert!(len <= MAX_VALUE_LEN, "{len}");
     }
@@ -153,7 +155,7 @@ fn a_device_registers_again_with_what_it_registered_with() {
     let alice = world.register("alice");
     let key = world.key(alice.me());
     let proof = alice.prove_account(b"register, challenge 1");
-    let alice = waxseal::Client::open(alice.into_store()).unwrap();
+    let alice = Client::open(alice.into_store()).unwrap();
     assert_eq!(alice.delivery_key().to_bytes(), key.to_bytes());
     let verify = |context: &[u8]| alice.identity().verify_account_proof(context, &proof);
     assert!(verify(b"register, challenge 1").is_ok());
@@ -178,4 +180,49 @@ fn the_post_quantum_ratchet_of_a_conversation_can_be_watched() {
     assert!(alice.pq_epochs(&account("bob")).unwrap() > 0);
     assert_eq!(alice.pq_stopped(&account("bob")).unwrap(), None);
     assert!(alice.pq_stopped(&account("nobody")).is_err());
+}
+
+#[test]
+fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    let mut seal = |alice: &mut Client<MemoryStore>, bob: &Client<MemoryStore>| {
+        let (now, rng) = (NOW, &mut world.rng);
+        let sent = alice.send(&account("bob"), "text", now, rng).unwrap();
+        world.relay(alice, bob, &sent.envelope).0
+    };
+    let pages = |bob: &Client<MemoryStore>| {
+        let table = Table::SkippedKeys(account("alice"));
+        bob.store().list(&table, None, usize::MAX).unwrap()
+    };
+    // Two jumps of the largest length: more pages than are read at once.
+    let mut late = Vec::new();
+    for _ in 0..2 {
+        late.extend((0..2_000).map(|_| seal(&mut alice, &bob)));
+        let ahead = seal(&mut alice, &bob);
+        bob.receive(&ahead).unwrap();
+    }
+    let stored = pages(&bob);
+    assert_eq!(stored.len(), 63);
+    let len: usize = stored.iter().map(|page| page.len()).sum();
+    assert_eq!(len, stored.len() * 45 + 4_000 * 76);
+    // What a message writes does not hold them.
+    let peer = bob.store().get(&Key::Peer(account("alice"))).unwrap();
+    assert!(peer.unwrap().len() < 3_000);
+
+    let records = snapshot(&bob);
+    for late in late.iter().step_by(800) {
+        bob = Client::open(bob.into_store()).unwrap();
+        assert_eq!(text_of(bob.receive(late).unwrap()), "text");
+    }
+    assert_eq!(pages(&bob).len(), stored.len());
+    // Without one of its pages a state is none.
+    let is_page = |(key, _): &(Vec<u8>, Vec<u8>)| key.first() == Some(&b's');
+    let first = records.iter().position(is_page).unwrap();
+    for gone in first..first + stored.len() {
+        let mut records = records.clone();
+        records.remove(gone);
+        let bob = Client::open(MemoryStore::from_records(records)).unwrap();
+        let error = bob.has_session(&account("alice")).unwrap_err();
+        assert!(matches!(error, PeerError::Damaged));
+    }
 }

@@ -39,7 +39,7 @@ pub(super) struct Page {
     pub(super) is_kept: bool,
 }
 
-/// The secrets lie in the page itself: moved, they would stay behind. So places are wiped before they are left.
+/// The secrets lie in the page, not in memory of their own: the page wipes what a key leaves behind where it is destroyed or moved.
 #[derive(Zeroize)]
 struct Key {
     n: u32,

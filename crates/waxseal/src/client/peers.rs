@@ -18,7 +18,7 @@ const MAX_PEERS_IN_MEMORY: usize = 64;
 const MAX_BYTES_IN_MEMORY: usize = 4 << 20;
 
 /// Pages of skipped keys that are read at once, each of up to five thousand bytes.
-const PAGES_AT_ONCE: usize = 64;
+const PAGES_AT_ONCE: usize = 32;
 
 /// One peer: who it is, where the conversation stands, and the sessions with it.
 pub(super) struct Peer {
