@@ -181,19 +181,21 @@ pub(crate) struct Missing {
 impl Missing {
     /// Room for the keys of messages with these numbers, when the session has opened so many.
     pub(crate) fn new(numbers: Range<u32>, opened: u64) -> Self {
-        let mut pages = Vec::new();
-        let mut start = numbers.start;
-        while start < numbers.end {
-            let Place { index, .. } = Place::of(0, start);
-            let next = index.saturating_add(1).saturating_mul(PAGE_NUMBERS);
-            let end = next.min(numbers.end);
-            let mut page = Page::with_room_for((start..end).len());
-            let keys = (start..end).map(|n| Key::empty(n, opened));
-            page.keys.extend(keys);
-            pages.push((index, page));
-            start = end;
+        if numbers.is_empty() {
+            return Self::default();
         }
-        Self { pages }
+        let last = Place::of(0, numbers.end.saturating_sub(1)).index;
+        let pages = (Place::of(0, numbers.start).index..=last).map(|index| {
+            let first = index.saturating_mul(PAGE_NUMBERS);
+            let next = index.saturating_add(1).saturating_mul(PAGE_NUMBERS);
+            let numbers = first.max(numbers.start)..next.min(numbers.end);
+            let mut page = Page::with_room_for(numbers.len());
+            page.keys.extend(numbers.map(|n| Key::empty(n, opened)));
+            (index, page)
+        });
+        Self {
+            pages: pages.collect(),
+        }
     }
 
     /// Where the seed of each message goes, in their order.
