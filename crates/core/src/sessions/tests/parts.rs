@@ -327,7 +327,7 @@ fn happenings() -> impl Strategy<Value = Vec<(usize, u8, usize)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
     /// Whatever is skipped, comes late, comes twice or gives way: what was stored gives the sessions there are.
     #[test]
     fn what_was_stored_gives_the_sessions_there_are(happenings in happenings()) {

@@ -68,7 +68,7 @@ fn happenings() -> impl Strategy<Value = Vec<(u8, u32, usize)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn pages_keep_what_a_map_of_keys_would(happenings in happenings()) {
         let mut skipped = SkippedKeys::new();
