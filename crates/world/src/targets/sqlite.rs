@@ -53,7 +53,7 @@ static FILES: LazyLock<Prepared> = LazyLock::new(|| {
     prepared
 });
 
-/// See [`damaged`] for what an input is.
+/// The first byte says whether the newer records are in a log; each damage takes eight bytes.
 pub fn sqlite(input: &[u8]) {
     let prepared = &*FILES;
     let files = damaged(&prepared.versions, input);
