@@ -4,7 +4,7 @@ use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
 use crate::kdf::HeaderKey;
 use crate::message::MAX_MESSAGE_LEN;
-use crate::skipped::{EarlierChain, Form, Missing, SkippedKeys};
+use crate::skipped::{EarlierChain, Form, Missing, Received, SkippedKeys};
 use crate::test_support::{Device, rng};
 use crate::{IdentityKeyPair, Message, PageId, PreKeys, Session, Sessions};
 
@@ -74,7 +74,12 @@ fn the_most_skipped_keys_and_chains_are_read_and_one_more_is_not() {
         skipped.write(&mut writer, Form::Whole);
         let bytes = writer.finish();
         let mut reader = Reader::new(&bytes, bytes.len()).unwrap();
-        SkippedKeys::read(&mut reader, Form::Whole, 12).map(|skipped| skipped.len())
+        let received = Received {
+            chain: 12,
+            n: 0,
+            opened: 1,
+        };
+        SkippedKeys::read(&mut reader, Form::Whole, received).map(|skipped| skipped.len())
     };
     assert_eq!(written(10, 4_000), Ok((4_000, 10)));
     assert_eq!(written(10, 4_001), Err(DecodeError::Malformed));
@@ -84,12 +89,15 @@ fn the_most_skipped_keys_and_chains_are_read_and_one_more_is_not() {
 #[test]
 fn five_sessions_are_read_and_one_more_is_not() {
     let (alice, bob) = (Device::new(1), Device::new(2));
-    let one = Sessions::initiate(&alice.identity, bob.bundle(None), &mut rng(3)).unwrap();
-    let one = one.export();
+    let one = |seed: u8| {
+        let rng = &mut rng(seed.into());
+        let sessions = Sessions::initiate(&alice.identity, bob.bundle(None), rng);
+        sessions.unwrap().export()
+    };
     let times = |count: u8| {
-        let mut bytes = one[..28].to_vec();
+        let mut bytes = one(0)[..28].to_vec();
         bytes.push(count);
-        bytes.extend(one[29..].repeat(count.into()));
+        (0..count).for_each(|seed| bytes.extend_from_slice(&one(seed)[29..]));
         Sessions::import(&bytes).map(|sessions| sessions.count())
     };
     assert_eq!(times(5), Ok(5));

@@ -11,12 +11,12 @@ mod export;
 mod page;
 mod parts;
 
-pub(crate) use self::export::{Form, MAX_SKIPPED_EXPORT_LEN, MAX_SKIPPED_STATE_LEN};
+pub(crate) use self::export::{Form, MAX_SKIPPED_EXPORT_LEN, MAX_SKIPPED_STATE_LEN, Received};
 pub(crate) use self::page::Missing;
 pub(crate) use self::parts::MAX_PAGE_LEN;
 pub use self::parts::{PAGE_ID_LEN, PageChange, PageId};
 
-/// Most seeds kept by one session, the oldest of which give way. Bounds the stored state (84 bytes each). One message may skip
+/// Most seeds kept by one session, the oldest of which give way. Bounds the stored state (84 bytes each, in pages 77 to 121). One message may skip
 /// 2,000 in the chain it closes and 2,000 in its own, and all of those still open.
 pub const MAX_SKIPPED_KEYS: usize = 4_000;
 

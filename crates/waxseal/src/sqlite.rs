@@ -64,7 +64,8 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 ///   flash memory and backups for as long as those keep them. Who gets the key and such old bytes has the old sessions. To
 ///   make all copies worthless, destroy the key.
 /// * Who can write the file can put back an older copy of it, of its log or of single rows, or delete rows: that is not
-///   noticed, and a client that goes on from old sessions repeats message keys. Leave the file out of backups.
+///   noticed, or found damaged where rows no longer fit each other, and a client that goes on from old sessions repeats
+///   message keys. Leave the file out of backups.
 pub struct SqliteStore {
     db: Connection,
     seal: Seal,

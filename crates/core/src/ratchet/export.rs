@@ -6,7 +6,7 @@ use crate::dh::{DhKeyPair, DhPublicKey};
 use crate::error::DecodeError;
 use crate::kdf::{ChainKey, HeaderKey, RootKey};
 use crate::post_quantum::{MAX_POST_QUANTUM_EXPORT_LEN, PostQuantum};
-use crate::skipped::{Form, MAX_SKIPPED_EXPORT_LEN, MAX_SKIPPED_STATE_LEN, SkippedKeys};
+use crate::skipped::{Form, MAX_SKIPPED_EXPORT_LEN, MAX_SKIPPED_STATE_LEN, Received, SkippedKeys};
 
 /// Most bytes without skipped keys: root, key pair, peer's key, presence and chains, two header keys, counters, the other ratchet.
 const FIXED_LEN: usize =
@@ -73,8 +73,11 @@ impl Ratchet {
         let previous_sent = reader.u32()?;
         let opened = reader.u64()?;
         let steps = reader.u64()?;
-        let current = receiving.as_ref().map_or(0, |chain| chain.number);
-        let skipped = SkippedKeys::read(reader, form, current)?;
+        // Receiving chains are numbered from 1, and there is a number for the next.
+        if matches!(&receiving, Some(chain) if matches!(chain.number, 0 | u64::MAX)) {
+            return Err(DecodeError::Malformed);
+        }
+        let skipped = SkippedKeys::read(reader, form, received(receiving.as_ref(), opened))?;
         let post_quantum = PostQuantum::read(reader)?;
         Ok(Self {
             root,
@@ -92,10 +95,10 @@ impl Ratchet {
         })
     }
 
-    /// Reads a page of skipped keys.
-    pub(crate) fn read_page(&mut self, reader: Reader<'_>) -> Result<(), DecodeError> {
-        let current = self.receiving.as_ref().map_or(0, |chain| chain.number);
-        self.skipped.read_page(reader, current)
+    /// All pages of skipped keys are read.
+    pub(crate) fn finish_pages(&mut self) -> Result<(), DecodeError> {
+        let received = received(self.receiving.as_ref(), self.opened);
+        self.skipped.finish_pages(received)
     }
 
     pub(crate) fn skipped(&self) -> &SkippedKeys {
@@ -105,4 +108,9 @@ impl Ratchet {
     pub(crate) fn skipped_mut(&mut self) -> &mut SkippedKeys {
         &mut self.skipped
     }
+}
+
+fn received(receiving: Option<&ReceivingChain>, opened: u64) -> Received {
+    let (chain, n) = receiving.map_or((0, 0), |chain| (chain.number, chain.n));
+    Received { chain, n, opened }
 }

@@ -106,12 +106,12 @@ impl Session {
 
     /// Reads a page of an export in parts that names this session.
     pub(crate) fn read_page(&mut self, reader: Reader<'_>) -> Result<(), DecodeError> {
-        self.ratchet.read_page(reader)
+        self.ratchet.skipped_mut().read_page(reader)
     }
 
     /// All pages of an export in parts are read.
     pub(crate) fn finish_pages(&mut self) -> Result<(), DecodeError> {
-        self.ratchet.skipped_mut().finish_pages()
+        self.ratchet.finish_pages()
     }
 
     /// Pages of skipped keys that changed since they were last taken.

@@ -1,5 +1,7 @@
 //! [`Sessions`] as versioned bytes.
 
+use std::collections::BTreeSet;
+
 use zeroize::Zeroizing;
 
 use super::{MAX_SESSIONS, Sessions};
@@ -60,6 +62,11 @@ impl Sessions {
             .iter()
             .any(|session| session.peer() != sending.peer())
         {
+            return Err(DecodeError::Malformed);
+        }
+        // Pages name their session by its base key.
+        let base_keys = others.iter().chain([&sending]).map(Session::base_key);
+        if base_keys.collect::<BTreeSet<_>>().len() != others.len().saturating_add(1) {
             return Err(DecodeError::Malformed);
         }
         Ok(Self {

@@ -28,7 +28,8 @@ impl fmt::Debug for SessionsParts {
 
 impl Sessions {
     /// What [`Sessions::export`] gives, in parts: the state, and of the skipped keys only the pages that changed since this was last
-    /// called. The first time, and with sessions that [`Sessions::import`] read, those are all.
+    /// called. The first time, and with sessions that [`Sessions::import`] read, those are all: what was stored of earlier pages is to be
+    /// removed then.
     ///
     /// What is taken is not given again. If it could not be stored, go on with what [`Sessions::import_parts`] reads from the store.
     #[must_use = "what changed is not given again"]

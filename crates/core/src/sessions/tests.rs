@@ -285,6 +285,12 @@ fn export_round_trips_and_refuses_everything_else() {
     let foreign = c.sessions.as_ref().unwrap().export();
     let mut mixed = [&foreign[..], &foreign[29..]].concat();
     mixed[28] = 2;
+    let twice = Sessions::import(&mixed).err();
+    assert_eq!(twice, Some(crate::DecodeError::Malformed), "one base key");
+    let mut again = Party::new(3);
+    again.start(&a.device, Some(1), 14);
+    let again = again.sessions.unwrap().export();
+    mixed.splice(foreign.len().., again[29..].to_vec());
     assert!(Sessions::import(&mixed).is_ok());
     let own = Party::new(2);
     c.sessions = None;

@@ -28,6 +28,17 @@ pub(crate) enum Form {
     Parts,
 }
 
+/// How far a session has received. Skipped keys are of messages before.
+#[derive(Clone, Copy)]
+pub(crate) struct Received {
+    /// The receiving chain; 0 before the first.
+    pub(crate) chain: u64,
+    /// The next number in it.
+    pub(crate) n: u32,
+    /// Messages opened.
+    pub(crate) opened: u64,
+}
+
 impl SkippedKeys {
     /// How many bytes [`SkippedKeys::write`] writes.
     pub(crate) fn export_len(&self, form: Form) -> usize {
@@ -53,16 +64,16 @@ impl SkippedKeys {
         }
     }
 
-    /// Reads the keys of chains up to `current`, or that there are any: then [`SkippedKeys::read_page`] reads them.
+    /// Reads the keys, or how many there are: then [`SkippedKeys::read_page`] reads them.
     pub(crate) fn read(
         reader: &mut Reader<'_>,
         form: Form,
-        current: u64,
+        received: Received,
     ) -> Result<Self, DecodeError> {
         let mut chains: Vec<EarlierChain> = Vec::new();
         for _ in 0..reader.count(MAX_SKIPPED_CHAINS, CHAIN_LEN)? {
             let number = reader.u64()?;
-            if number >= current || chains.last().is_some_and(|last| last.number >= number) {
+            if number >= received.chain || chains.last().is_some_and(|last| last.number >= number) {
                 return Err(DecodeError::NotCanonical);
             }
             chains.push(EarlierChain {
@@ -92,20 +103,33 @@ impl SkippedKeys {
                 continue;
             };
             let last = skipped.pages.last_key_value();
-            if place.chain > current || last.is_some_and(|(last, _)| *last >= place) {
+            if last.is_some_and(|(last, _)| *last >= place) {
                 return Err(DecodeError::NotCanonical);
             }
             let keys = entries.iter().filter_map(|entry| entry.last_chunk());
             let page = Page::read(place, entries.len(), keys)?;
             skipped.pages.insert(place, page);
         }
-        skipped.check_chains()?;
+        skipped.check(received)?;
         Ok(skipped)
     }
 
-    /// A chain that lacks nothing is forgotten.
-    pub(super) fn check_chains(&self) -> Result<(), DecodeError> {
-        match self.chains.iter().all(|chain| self.has_any(chain.number)) {
+    /// Whether a session that has received so far can have these keys.
+    pub(super) fn check(&self, received: Received) -> Result<(), DecodeError> {
+        let current = received.chain;
+        // A chain that lacks nothing is forgotten.
+        let lacks_some = self.chains.iter().all(|chain| self.has_any(chain.number));
+        // CHK-47: keys are of chains that there are, and of messages before the next one.
+        let mut chains = self.pages.keys().map(|place| place.chain);
+        let is_held = chains.all(|of| of == current || self.chains.iter().any(|c| c.number == of));
+        let is_past = self.pages.last_key_value().is_none_or(|(place, page)| {
+            let before =
+                |(n, age)| age < received.opened && (place.chain < current || n < received.n);
+            page.last().is_some_and(before)
+        });
+        // The first is the oldest.
+        let is_sorted = self.pages.values().flat_map(Page::ages).is_sorted();
+        match lacks_some && is_held && is_past && is_sorted {
             true => Ok(()),
             false => Err(DecodeError::NotCanonical),
         }

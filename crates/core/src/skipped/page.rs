@@ -77,6 +77,16 @@ impl Page {
         self.keys.capacity()
     }
 
+    /// The ages of all keys.
+    pub(super) fn ages(&self) -> impl Iterator<Item = u64> {
+        self.keys.iter().map(|key| key.stored_at)
+    }
+
+    /// Number and age of the last key.
+    pub(super) fn last(&self) -> Option<(u32, u64)> {
+        self.keys.last().map(|key| (key.n, key.stored_at))
+    }
+
     fn find(&self, n: u32) -> Option<usize> {
         self.keys.binary_search_by_key(&n, |key| key.n).ok()
     }
@@ -120,15 +130,15 @@ impl Page {
     }
 
     fn remove_range(&mut self, range: Range<usize>) {
+        let end = range.end.min(self.len());
+        let range = range.start.min(end)..end;
         let count = range.len();
-        let left = self.len().saturating_sub(count);
-        if let Some(gone) = self.keys.get_mut(range.clone()) {
-            gone.iter_mut().zeroize();
+        // Later keys move up within the page; the places that they leave are wiped.
+        self.keys.drain(range);
+        if let Some(left) = self.keys.spare_capacity_mut().get_mut(..count) {
+            left.zeroize();
         }
-        if let Some(tail) = self.keys.get_mut(range.start..) {
-            tail.rotate_left(count.min(tail.len()));
-        }
-        self.keys.truncate(left);
+        let left = self.len();
         if left <= self.keys.capacity() / 2 {
             let mut smaller = Self::with_room_for(left);
             smaller.keys.append(&mut self.keys);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
-use super::SkippedKeys;
 use super::page::{KEY_LEN, PAGE_NUMBERS, Page, Place};
+use super::{Received, SkippedKeys};
 use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
 
@@ -131,12 +131,8 @@ impl SkippedKeys {
         keys.saturating_add(ids)
     }
 
-    /// Reads a page, behind the base key in its id, of a chain up to `current`.
-    pub(crate) fn read_page(
-        &mut self,
-        mut reader: Reader<'_>,
-        current: u64,
-    ) -> Result<(), DecodeError> {
+    /// Reads a page, behind the base key in its id.
+    pub(crate) fn read_page(&mut self, mut reader: Reader<'_>) -> Result<(), DecodeError> {
         let chain = reader.u64()?;
         let index = reader.u32()?;
         let place = Place { chain, index };
@@ -145,8 +141,8 @@ impl SkippedKeys {
             return Err(DecodeError::Malformed);
         }
         let page = Page::read(place, keys.len(), keys.iter())?;
-        // CHK-47: no page that is not the state's.
-        if chain > current || self.pages.contains_key(&place) {
+        // CHK-47: no page twice, and no more keys than the state's.
+        if self.pages.contains_key(&place) {
             return Err(DecodeError::NotCanonical);
         }
         let awaited = self.awaited.checked_sub(page.len());
@@ -156,12 +152,12 @@ impl SkippedKeys {
     }
 
     /// All pages are read: from now on changes are remembered.
-    pub(crate) fn finish_pages(&mut self) -> Result<(), DecodeError> {
+    pub(crate) fn finish_pages(&mut self, received: Received) -> Result<(), DecodeError> {
         // CHK-47: none is missing.
         if self.awaited != 0 {
             return Err(DecodeError::Malformed);
         }
-        self.check_chains()?;
+        self.check(received)?;
         self.changes = Changes(Some(BTreeSet::new()));
         for page in self.pages.values_mut() {
             page.is_kept = true;

@@ -89,18 +89,84 @@ fn an_export_with_a_chain_that_lacks_nothing_is_refused() {
     skipped.write(&mut writer, Form::Whole);
     let bytes = writer.finish();
     assert_eq!(bytes.len(), skipped.export_len(Form::Whole) + 1);
-    let read = |current| {
+    let read = |chain, opened| {
         let reader = &mut Reader::new(&bytes, 1_000).unwrap();
-        SkippedKeys::read(reader, Form::Whole, current).map(|read| read.len())
+        let received = Received {
+            chain,
+            n: 9,
+            opened,
+        };
+        SkippedKeys::read(reader, Form::Whole, received).map(|read| read.len())
     };
-    assert_eq!(read(2), Ok((1, 1)));
+    assert_eq!(read(2, 1), Ok((1, 1)));
     // Chain 1 cannot be earlier than itself.
-    assert_eq!(read(1), Err(DecodeError::NotCanonical));
+    assert_eq!(read(1, 1), Err(DecodeError::NotCanonical));
+    // Nothing is stored before a message opened.
+    assert_eq!(read(2, 0), Err(DecodeError::NotCanonical));
     let mut empty = SkippedKeys::new();
     empty.chains.push(chain(1));
     let mut writer = Writer::new(100);
     empty.write(&mut writer, Form::Whole);
     let bytes = writer.finish();
     let reader = &mut Reader::new(&bytes, 1_000).unwrap();
-    assert!(SkippedKeys::read(reader, Form::Whole, 2).is_err());
+    assert!(SkippedKeys::read(reader, Form::Whole, received(2, 0)).is_err());
+}
+
+/// Received so far on this chain, of a session that has opened many.
+fn received(chain: u64, n: u32) -> Received {
+    Received {
+        chain,
+        n,
+        opened: 100,
+    }
+}
+
+#[test]
+fn chk47_keys_that_a_session_cannot_have_are_not_read() {
+    let read = |keys: &[(u64, u32, u64)], received| {
+        let mut skipped = SkippedKeys::new();
+        for (chain, n, opened) in keys {
+            skipped.store(*chain, missing(*n..*n + 1, *opened));
+        }
+        let bytes = model::export(&skipped);
+        let reader = &mut Reader::new(&bytes, 1_000).unwrap();
+        SkippedKeys::read(reader, Form::Whole, received).map(|read| read.len().0)
+    };
+    assert_eq!(read(&[(1, 3, 99), (1, 70, 99)], received(1, 71)), Ok(2));
+    let refused = Err(DecodeError::NotCanonical);
+    assert_eq!(
+        read(&[(1, 3, 0), (1, 70, 0)], received(1, 70)),
+        refused,
+        "not skipped yet"
+    );
+    assert_eq!(
+        read(&[(1, 3, 0), (1, 70, 100)], received(1, 71)),
+        refused,
+        "not stored yet"
+    );
+    assert_eq!(
+        read(&[(1, 3, 8), (1, 70, 7)], received(1, 71)),
+        refused,
+        "younger before older"
+    );
+    assert_eq!(
+        read(&[(1, 3, 8), (1, 4, 7)], received(1, 71)),
+        refused,
+        "in one page"
+    );
+    assert_eq!(
+        read(&[(1, 3, 0)], received(2, 71)),
+        refused,
+        "of a chain that is not held"
+    );
+    assert_eq!(
+        read(&[(2, 3, 0)], received(1, 71)),
+        refused,
+        "of a chain to come"
+    );
+    assert_eq!(
+        read(&[(0, 0, 0)], received(0, 0)),
+        refused,
+        "before the first"
+    );
 }

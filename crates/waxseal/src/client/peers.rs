@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use waxseal_core::{IdentityKey, PageChange, PageId, Sessions};
+use waxseal_core::{IdentityKey, MAX_SESSIONS, MAX_SKIPPED_KEYS, PageChange, PageId, Sessions};
 use waxseal_reporting::AccountId;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -16,6 +16,9 @@ const MAX_PEERS_IN_MEMORY: usize = 64;
 
 /// Most bytes of their records and skipped keys together. Most have a few thousand; a hostile peer's can reach two million.
 const MAX_BYTES_IN_MEMORY: usize = 4 << 20;
+
+/// Most bytes of all pages of skipped keys of a peer: with one key each they have 121.
+const MAX_SKIPPED_LEN: usize = MAX_SESSIONS * MAX_SKIPPED_KEYS * 121;
 
 /// Pages of skipped keys that are read at once, each of up to five thousand bytes.
 const PAGES_AT_ONCE: usize = 32;
@@ -158,7 +161,7 @@ impl<S: Store> Client<S> {
         let mut record: PeerRecord = records::decode(&bytes).ok_or(PeerError::Damaged)?;
         let pages = self.read_pages(account, record.skipped_len)?;
         let sessions = match record.sessions.as_slice() {
-            [] => None,
+            [] if pages.is_empty() => None,
             state => Some(Sessions::import_parts(state, &pages).map_err(|_| PeerError::Damaged)?),
         };
         record.sessions.zeroize();
@@ -176,6 +179,10 @@ impl<S: Store> Client<S> {
         account: &AccountId,
         len: u64,
     ) -> Result<Vec<Zeroizing<Vec<u8>>>, PeerError<S::Error>> {
+        // Each page takes some of it, so that there is an end.
+        if len > MAX_SKIPPED_LEN as u64 {
+            return Err(PeerError::Damaged);
+        }
         let (mut pages, mut left, mut after) = (Vec::new(), len, None);
         while left > 0 {
             let table = Table::SkippedKeys(account.clone());

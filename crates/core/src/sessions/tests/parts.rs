@@ -222,7 +222,11 @@ fn chk47_pages_that_are_not_the_states_are_refused() {
         edited(0, 2),
         Some(DecodeError::UnknownVersion { version: 2 })
     );
-    assert_eq!(edited(chain, 3), None, "the chain there is");
+    assert_eq!(
+        edited(chain, 3),
+        Some(DecodeError::NotCanonical),
+        "past what came of the chain there is"
+    );
     assert_eq!(
         edited(chain, 4),
         Some(DecodeError::NotCanonical),

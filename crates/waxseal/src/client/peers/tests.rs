@@ -39,3 +39,33 @@ fn peers_in_memory_are_bounded_in_number_and_size() {
     assert_eq!(bytes, client.peers.bytes);
     client.keep_peer(&account("19"), taken);
 }
+
+#[test]
+fn a_record_that_promises_endless_pages_is_damaged() {
+    let rng = &mut rand::rng();
+    let me = Sender::new(account("me"), DeviceId(1));
+    let mut client =
+        Client::create(MemoryStore::new(), me, DeliveryKey::generate(rng), rng).unwrap();
+    let peer = account("peer");
+    // A page that says it comes before the place where it is: the next listing finds it again.
+    let page = |byte: u8| PageId::from_bytes([byte; 44]);
+    let mut bytes = vec![1; 121];
+    bytes[1..45].fill(0);
+    for (len, is_damaged) in [
+        (121, true),
+        (2_420_000, true),
+        (2_420_001, true),
+        (u64::MAX, true),
+        (0, false),
+    ] {
+        let mut record = PeerRecord::default();
+        record.account = peer.as_str().to_owned();
+        record.skipped_len = len;
+        let mut transaction = Transaction::default();
+        transaction.put(page_key(&peer, page(0xff)), bytes.clone().into());
+        transaction.put(Key::Peer(peer.clone()), records::encode(&record));
+        client.store.commit(transaction).unwrap();
+        let read = client.has_session(&peer);
+        assert_eq!(matches!(read, Err(PeerError::Damaged)), is_damaged, "{len}");
+    }
+}
