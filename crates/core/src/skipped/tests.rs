@@ -170,3 +170,17 @@ fn chk47_keys_that_a_session_cannot_have_are_not_read() {
         "before the first"
     );
 }
+
+#[test]
+fn a_stored_page_that_goes_twice_between_two_calls_is_removed() {
+    let mut skipped = SkippedKeys::new();
+    skipped.store(1, missing(0..2, 0));
+    assert_eq!(skipped.take_changes(&[4; 32]).len(), 1);
+    // The first two arrive, the third is late and arrives too: the page went, came back, and is gone.
+    skipped.remove(1, 0);
+    skipped.remove(1, 1);
+    skipped.store(1, missing(2..3, 0));
+    skipped.remove(1, 2);
+    let changes = skipped.take_changes(&[4; 32]);
+    assert!(matches!(&changes[..], [gone] if gone.bytes.is_none()));
+}
