@@ -17,12 +17,16 @@ pub enum Command {
     /// Waxseal and published peers at the same work, in turn.
     Compare(Options),
     /// What primitives cost, the bound that they imply for each operation, and what it costs.
-    Model(Options),
+    Model {
+        /// Less than half a minute instead of a few minutes.
+        #[arg(long)]
+        quick: bool,
+    },
     /// Cost against what piles up: skipped keys, messages, sessions.
     Growth(Options),
 }
 
-/// Options of every command.
+/// What to measure, and how to print it.
 #[derive(Args, Clone)]
 pub struct Options {
     /// JSON instead of tables.
@@ -36,14 +40,8 @@ pub struct Options {
     only: Option<String>,
 }
 
-impl Options {
-    fn effort(&self) -> Effort {
-        if self.quick {
-            Effort::QUICK
-        } else {
-            Effort::FULL
-        }
-    }
+fn effort(quick: bool) -> Effort {
+    if quick { Effort::QUICK } else { Effort::FULL }
 }
 
 impl Command {
@@ -54,7 +52,7 @@ impl Command {
     pub fn run(self) -> io::Result<()> {
         match self {
             Self::Compare(options) => {
-                let results = compare::all(options.effort(), options.only.as_deref());
+                let results = compare::all(effort(options.quick), options.only.as_deref());
                 if options.json {
                     println!("{:#}", results.to_json());
                 } else {
@@ -62,13 +60,13 @@ impl Command {
                 }
                 chart::comparison(&results, &plots("compare")?)
             }
-            Self::Model(options) => {
-                let model = model::measure(options.effort());
+            Self::Model { quick } => {
+                let model = model::measure(effort(quick));
                 println!("{}", model.to_tables());
                 chart::multiples(&model, &plots("model")?)
             }
             Self::Growth(options) => {
-                let results = growth::all(options.effort());
+                let results = growth::all(effort(options.quick), options.only.as_deref());
                 if options.json {
                     println!("{:#}", results.to_json());
                 } else {

@@ -27,8 +27,8 @@ const REPORTED: [usize; 4] = [1, 4, 12, MAX_REPORTED];
 
 /// Measures all of it.
 #[must_use]
-pub fn all(effort: Effort) -> Results {
-    let mut results = Results::default();
+pub fn all(effort: Effort, only: Option<&str>) -> Results {
+    let mut results = Results::only(only);
     for (operation, sizes, make) in [
         ("open beside skipped keys", SKIPPED, open_beside as Make),
         ("open a skipped one", SOME_SKIPPED, open_skipped),
