@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use waxseal_benches::measure::Effort;
 use waxseal_benches::model::{self, Model};
+use waxseal_benches::systems::{Clients, exchange};
 use waxseal_benches::{chart, compare, primitives};
 
 #[test]
@@ -87,4 +88,14 @@ fn compare_measures_every_operation_that_its_readers_and_the_model_rely_on() {
         assert!(bytes.iter().any(|amount| amount["what"] == what), "{what}");
     }
     assert!(!list("allocations").is_empty());
+}
+
+#[test]
+fn a_client_with_other_conversations_goes_on_with_this_one() {
+    for side in [0, 1] {
+        let mut clients = Clients::talking();
+        clients.befriend(side, 2);
+        exchange(&mut clients, side, b"hello");
+        exchange(&mut clients, 1 - side, b"hello");
+    }
 }

@@ -10,11 +10,11 @@ use super::{Pair, Strangers, exchange};
 const NAMES: [&str; 2] = ["alice", "bob"];
 
 pub(super) fn strangers() -> Box<dyn Strangers> {
-    Box::new(unmet())
+    Box::new(unmet(7))
 }
 
-fn unmet() -> Unmet {
-    let mut provider = Provider::new(7);
+fn unmet(seed: u64) -> Unmet {
+    let mut provider = Provider::new(seed);
     let clients = NAMES.map(|name| Some(provider.register_with(name, 1)));
     let bundle = provider.bundle(&account(NAMES[1]));
     Unmet {
@@ -67,7 +67,7 @@ impl Clients {
     /// In the middle of a conversation.
     #[must_use]
     pub fn talking() -> Self {
-        let mut unmet = unmet();
+        let mut unmet = unmet(7);
         unmet.start();
         let mut clients = unmet.clients;
         for from in [0, 1, 0, 1] {
@@ -78,7 +78,7 @@ impl Clients {
 
     /// One of them starts conversations with so many others.
     pub fn befriend(&mut self, side: usize, count: usize) {
-        let (bundle, _) = unmet().bundle;
+        let (bundle, _) = unmet(8).bundle;
         let Self { clients, provider } = self;
         let client = clients[side].as_mut().expect("a client");
         for other in 0..count {
