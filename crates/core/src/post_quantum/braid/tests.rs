@@ -165,6 +165,22 @@ fn every_state_is_exported_and_nothing_else_is_read() {
 }
 
 #[test]
+fn every_reason_to_stop_is_exported() {
+    let [mut braid, _] = pair();
+    for reason in [
+        PostQuantumStop::HeaderNotAuthentic,
+        PostQuantumStop::KeyMismatch,
+        PostQuantumStop::CiphertextNotAuthentic,
+        PostQuantumStop::EpochAhead,
+    ] {
+        braid.state = State::Stopped(reason);
+        let bytes = export(&braid);
+        let mut reader = crate::codec::Reader::new(&bytes, 9_000).unwrap();
+        assert_eq!(Braid::read(&mut reader).unwrap().stopped(), Some(reason));
+    }
+}
+
+#[test]
 fn sending_changes_nothing_until_it_is_committed() {
     let mut pair = pair();
     for count in 0..300 {

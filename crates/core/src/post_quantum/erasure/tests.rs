@@ -154,3 +154,9 @@ proptest! {
         prop_assert_eq!(Collector::<5>::from_chunks(chunks).is_some(), valid);
     }
 }
+
+#[test]
+fn a_chunk_collected_twice_is_not_taken_back() {
+    let twice = vec![(3, [1; CHUNK_LEN]), (3, [1; CHUNK_LEN])];
+    assert!(Collector::<5>::from_chunks(twice).is_none());
+}
