@@ -246,6 +246,14 @@ fn chk47_pages_that_are_not_the_states_are_refused() {
     more[index] = 3;
     more[n] = 192;
     assert_eq!(with(&more), Some(DecodeError::Malformed), "a key too many");
+    let longer = [last.as_slice(), &[0]].concat();
+    assert_eq!(
+        read(&[first.clone(), second.clone(), longer]),
+        Some(DecodeError::Malformed),
+        "a byte behind the keys"
+    );
+    more.truncate(1 + PAGE_ID_LEN);
+    assert_eq!(with(&more), Some(DecodeError::Malformed), "no key at all");
     let (records, _) = last[1 + PAGE_ID_LEN..].as_chunks::<76>();
     let of = |keys: &[[u8; 76]], cut: usize| {
         let mut page = last[..1 + PAGE_ID_LEN].to_vec();
