@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use waxseal_benches::systems::{Pair, Ratchet};
-use waxseal_core::{PreKeyBundle, Sessions};
+use waxseal_core::{PreKeyBundle, SessionSet};
 
 fn handshake(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("handshake");
@@ -20,7 +20,7 @@ fn handshake(criterion: &mut Criterion) {
         let identity = &ratchet.devices[0].identity;
         bencher.iter_batched(
             decode,
-            |bundle| Sessions::initiate(identity, bundle, &mut rng).expect("a good bundle"),
+            |bundle| SessionSet::initiate(identity, bundle, &mut rng).expect("a good bundle"),
             BatchSize::SmallInput,
         );
     });

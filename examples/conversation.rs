@@ -14,8 +14,9 @@ use no_channel::NoChannel;
 use provider::{Provider, Refusal};
 use rand::CryptoRng;
 use waxseal::{
-    AccountId, Attachment, AttachmentKey, Client, Content, DeviceId, Disclosure, Draft, Evidence,
-    FrankingTag, MemoryStore, PreKeyUpload, Reason, Received, ReportDraft, Sender, Timestamp,
+    AccountId, Attachment, AttachmentKey, Client, Content, DeviceAddress, DeviceId, Disclosure,
+    Draft, Evidence, FrankingTag, MemoryStore, PreKeyUpload, Reason, Received, ReportDraft,
+    Timestamp,
 };
 use waxseal_reporting::{
     AcceptedReport, Audience, Claim, ModerationKeyPair, Payload, Rejection, SentMessage, Stamp,
@@ -111,7 +112,7 @@ fn main() -> Outcome<()> {
 
 /// A device creates its account and publishes its prekeys.
 fn register(name: &str, provider: &mut Provider, rng: &mut impl CryptoRng) -> Outcome<Phone> {
-    let me = Sender::new(AccountId::new(name)?, DeviceId(1));
+    let me = DeviceAddress::new(AccountId::new(name)?, DeviceId(1));
     let delivery_key = provider.register(&me, rng);
     let mut phone = Client::create(MemoryStore::new(), me, delivery_key, rng)?;
     let upload = phone.publish_prekeys(0, rng)?;
@@ -269,7 +270,7 @@ fn intake(provider: &mut Provider, report: &[u8], now: Timestamp) -> AcceptedRep
         println!(
             "  {} at {} ms, tag {}.., stamp {}..: genuine",
             sender.account.as_str(),
-            accepted_at.0,
+            accepted_at.as_millis(),
             hex(&claim.tag().as_bytes()[..6]),
             hex(&claim.stamp().as_bytes()[..6]),
         );
@@ -283,7 +284,11 @@ fn intake(provider: &mut Provider, report: &[u8], now: Timestamp) -> AcceptedRep
 }
 
 /// A reviewer opens what was shown and nothing else.
-fn read(accepted: AcceptedReport, moderation: &ModerationKeyPair, accused: &Sender) -> Outcome<()> {
+fn read(
+    accepted: AcceptedReport,
+    moderation: &ModerationKeyPair,
+    accused: &DeviceAddress,
+) -> Outcome<()> {
     let verified = review(accepted, moderation)?;
     let reporter = verified.reporter().account.as_str();
     println!(
@@ -343,7 +348,9 @@ fn forgeries(
     });
     let carol = AccountId::new("carol")?;
     let other_conversation = under(&|context| context.sender.account = carol.clone());
-    let other_time = under(&|context| context.accepted_at.0 -= 1);
+    let other_time = under(&|context| {
+        context.accepted_at = Timestamp::from_millis(context.accepted_at.as_millis() - 1)
+    });
     let never_sent = Claim::new(
         *invented.tag(),
         claim.context().clone(),
@@ -376,11 +383,13 @@ fn forgeries(
 
 fn now() -> Outcome<Timestamp> {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    Ok(Timestamp(u64::try_from(since_1970.as_millis())?))
+    Ok(Timestamp::from_millis(u64::try_from(
+        since_1970.as_millis(),
+    )?))
 }
 
 fn later(now: Timestamp, minutes: u64) -> Timestamp {
-    Timestamp(now.0 + minutes * 60_000)
+    Timestamp::from_millis(now.as_millis() + minutes * 60_000)
 }
 
 fn random(rng: &mut impl CryptoRng) -> [u8; 32] {

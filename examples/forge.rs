@@ -2,7 +2,9 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use waxseal::{AccountId, DeviceId, Disclosure, Evidence, Reason, ReportDraft, Sender};
+use waxseal::{
+    AccountId, DeviceAddress, DeviceId, Disclosure, Evidence, Reason, ReportDraft, Timestamp,
+};
 use waxseal_reporting::{
     Audience, Claim, ModerationPublicKey, Payload, SentMessage, Stamp, StampContext, seal,
 };
@@ -14,7 +16,7 @@ use crate::provider::Provider;
 /// `other` is evidence of another message of the same sender, `report` is a genuine report as bytes.
 pub fn variants(
     provider: &Provider,
-    reporter: &Sender,
+    reporter: &DeviceAddress,
     moderation: &ModerationPublicKey,
     genuine: &Evidence,
     other: Option<&Evidence>,
@@ -69,7 +71,10 @@ pub fn variants(
         (
             "other time",
             Evidence::unverified(
-                context(&|context| context.accepted_at.0 -= 1_000),
+                context(&|context| {
+                    context.accepted_at =
+                        Timestamp::from_millis(context.accepted_at.as_millis() - 1_000)
+                }),
                 said(&same, rng),
             ),
         ),

@@ -79,7 +79,7 @@ impl<S: Store> Network<S> {
             flights: Vec::new(),
             counts: Counts::default(),
             rng: ChaCha20Rng::seed_from_u64(seed),
-            now_ms: start.0,
+            now_ms: start.as_millis(),
             events: BTreeMap::new(),
             scheduled: 0,
             last_sequence: HashMap::new(),
@@ -87,7 +87,7 @@ impl<S: Store> Network<S> {
     }
 
     pub fn now(&self) -> Timestamp {
-        Timestamp(self.now_ms)
+        Timestamp::from_millis(self.now_ms)
     }
 
     /// `from` sends a text to `to`; its envelope sets out.

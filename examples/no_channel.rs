@@ -1,13 +1,12 @@
 //! What a forger commits with: a channel that encrypts nothing. It has no session with anyone and needs none.
 
 use rand::CryptoRng;
-use waxseal_reporting::Channel;
-use zeroize::Zeroizing;
+use waxseal_reporting::SealingChannel;
 
 /// Returns what it is given.
 pub struct NoChannel;
 
-impl Channel for NoChannel {
+impl SealingChannel for NoChannel {
     type Error = std::convert::Infallible;
 
     fn encrypt(
@@ -17,9 +16,5 @@ impl Channel for NoChannel {
         _: &mut impl CryptoRng,
     ) -> Result<Vec<u8>, Self::Error> {
         Ok(plaintext.to_vec())
-    }
-
-    fn decrypt(&mut self, ciphertext: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, Self::Error> {
-        Ok(Zeroizing::new(ciphertext.to_vec()))
     }
 }

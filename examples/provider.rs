@@ -6,14 +6,14 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use rand::CryptoRng;
 use waxseal_reporting::{
-    AcceptedReport, AccountId, Audience, DecodeError, Delivery, DeliveryKey, Envelope,
-    IntakeRecords, Nullifier, Receipt, Rejection, Report, Sender, StampKeys, Timestamp, accept,
+    AcceptedReport, AccountId, Audience, DecodeError, Delivery, DeliveryKey, DeviceAddress,
+    Envelope, IntakeRecords, Nullifier, Receipt, Rejection, Report, StampKeys, Timestamp, accept,
 };
 
 /// What the provider keeps: keys, prekeys to hand out, and which messages were reported. No message.
 pub struct Provider {
     stamp_keys: StampKeys,
-    devices: HashMap<Sender, DeliveryKey>,
+    devices: HashMap<DeviceAddress, DeliveryKey>,
     prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
     reported: HashSet<Nullifier>,
 }
@@ -40,7 +40,7 @@ impl Provider {
     }
 
     /// Registers a device and agrees on its delivery key.
-    pub fn register(&mut self, device: &Sender, rng: &mut impl CryptoRng) -> DeliveryKey {
+    pub fn register(&mut self, device: &DeviceAddress, rng: &mut impl CryptoRng) -> DeliveryKey {
         self.devices
             .entry(device.clone())
             .or_insert_with(|| DeliveryKey::generate(rng))
@@ -48,7 +48,7 @@ impl Provider {
     }
 
     /// The key agreed with a device.
-    pub fn delivery_key(&self, device: &Sender) -> DeliveryKey {
+    pub fn delivery_key(&self, device: &DeviceAddress) -> DeliveryKey {
         self.devices[device].clone()
     }
 
@@ -68,8 +68,8 @@ impl Provider {
     /// Takes an envelope from an authenticated sender: stamps it and makes the delivery and the receipt.
     pub fn relay(
         &self,
-        sender: &Sender,
-        recipient: &Sender,
+        sender: &DeviceAddress,
+        recipient: &DeviceAddress,
         envelope: &[u8],
         now: Timestamp,
     ) -> Relayed {
@@ -139,7 +139,7 @@ impl IntakeRecords for Reported<'_> {
     fn is_member(
         &mut self,
         _: &waxseal_reporting::ConversationId,
-        _: &Sender,
+        _: &DeviceAddress,
         _: Timestamp,
     ) -> bool {
         false // no groups here

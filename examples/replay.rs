@@ -21,8 +21,8 @@ use provider::Provider;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use waxseal::{
-    AccountId, Client, Content, DeviceId, Disclosure, Evidence, FrankingTag, MemoryStore, Reason,
-    Sender, SqliteStore, Store, StoreKey, Timestamp,
+    AccountId, Client, Content, DeviceAddress, DeviceId, Disclosure, Evidence, FrankingTag,
+    MemoryStore, Reason, SqliteStore, Store, StoreKey, Timestamp,
 };
 use waxseal_reporting::{AcceptanceKey, AcceptedReport, ModerationKeyPair, VerifiedReport, review};
 
@@ -125,7 +125,7 @@ fn replay<S: Store>(
     store: impl FnMut(&str) -> Result<S, String>,
 ) -> Result<Outcome, String> {
     let started = Instant::now();
-    let start = Timestamp(1_760_000_000_000);
+    let start = Timestamp::from_millis(1_760_000_000_000);
     let rng = &mut ChaCha20Rng::seed_from_u64(seed);
     let mut network = people(start, rng, seed, store)?;
 
@@ -201,7 +201,7 @@ fn people<S: Store>(
         } else {
             format!("sender-{number}")
         };
-        let me = Sender::new(
+        let me = DeviceAddress::new(
             AccountId::new(&name).map_err(|error| error.to_string())?,
             DeviceId(1),
         );

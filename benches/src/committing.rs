@@ -15,8 +15,8 @@ use rand::Rng as _;
 use rand_core::CryptoRng;
 use sha2::Sha256;
 use waxseal_reporting::{
-    Attachment, AttachmentKey, Audience, Channel, Envelope, MAX_PAYLOAD_LEN, Payload,
-    PayloadHeader, open_unstamped, seal,
+    Attachment, AttachmentKey, Audience, Envelope, MAX_PAYLOAD_LEN, OpeningChannel, Payload,
+    PayloadHeader, SealingChannel, open_unstamped, seal,
 };
 use waxseal_world::{NOW, sender};
 use zeroize::Zeroizing;
@@ -221,7 +221,7 @@ fn cep_keys(cipher: &mut ChaCha20) -> [[u8; 32]; 2] {
 /// The same AEAD as a channel.
 struct OneMessage;
 
-impl Channel for OneMessage {
+impl SealingChannel for OneMessage {
     type Error = Infallible;
 
     fn encrypt(
@@ -232,6 +232,10 @@ impl Channel for OneMessage {
     ) -> Result<Vec<u8>, Infallible> {
         Ok(aead_seal(associated_data, plaintext.to_vec()))
     }
+}
+
+impl OpeningChannel for OneMessage {
+    type Error = Infallible;
 
     fn decrypt(
         &mut self,

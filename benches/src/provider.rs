@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use waxseal_reporting::{
-    AcceptanceKey, AcceptedReport, Audience, Claim, Disclosure, Envelope, Evidence, Nullifier,
-    Reason, Report, ReportDraft, Sender, accept, review,
+    AcceptanceKey, AcceptedReport, Audience, Claim, DeviceAddress, Disclosure, Envelope, Evidence,
+    Nullifier, Reason, Report, ReportDraft, accept, review,
 };
 
 use waxseal_world::{NOW, Provider};
@@ -76,7 +76,7 @@ fn contestant<'a>(variant: &'static str, run: Run<'a>) -> Contestant<'a> {
 /// A relay with a message of 64 bytes.
 pub struct Relay {
     provider: Provider,
-    senders: [Sender; 2],
+    senders: [DeviceAddress; 2],
     envelope: Vec<u8>,
     decoded: Envelope,
 }

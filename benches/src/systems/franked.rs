@@ -1,6 +1,6 @@
 //! Franked messages over the ratchet: commit, pad, encrypt; stamp; authenticate, open, check.
 
-use waxseal::{DeliveryKey, Sender, SessionChannel};
+use waxseal::{DeliveryKey, DeviceAddress, SessionOpener, SessionSealer};
 use waxseal_reporting::{Audience, Delivery, Evidence, Payload, PayloadHeader, open, seal};
 use waxseal_world::{NOW, Provider};
 
@@ -39,7 +39,7 @@ impl Strangers for Unmet {
 /// Two devices and their provider.
 pub struct Franked {
     pub ratchet: Ratchet,
-    pub senders: [Sender; 2],
+    pub senders: [DeviceAddress; 2],
     /// What each device agreed on with the provider.
     pub delivery_keys: [DeliveryKey; 2],
     pub provider: Provider,
@@ -96,7 +96,7 @@ impl Franked {
         let delivery = delivery.authenticate(key, &self.senders[to].account).ok()?;
         let device = &mut self.ratchet.devices[to];
         let mut channel =
-            SessionChannel::to_receive(&device.identity, &mut device.prekeys, &mut device.sessions);
+            SessionOpener::new(&device.identity, &mut device.prekeys, &mut device.sessions);
         let (_, _, evidence) = open(&mut channel, &delivery).ok()?.into_parts();
         Some(evidence)
     }
@@ -106,7 +106,8 @@ impl Pair for Franked {
     fn seal(&mut self, from: usize, plaintext: &[u8]) -> Vec<u8> {
         let payload = self.payload(from, text(plaintext.len()));
         let Ratchet { devices, rng } = &mut self.ratchet;
-        let mut channel = SessionChannel::to_send(&mut devices[from].sessions);
+        let sessions = devices[from].sessions.as_mut().expect("a session");
+        let mut channel = SessionSealer::new(sessions);
         let sealed = seal(&mut channel, &self.senders[from], &payload, rng);
         sealed.expect("seals").envelope.encode()
     }

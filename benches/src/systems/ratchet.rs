@@ -1,7 +1,7 @@
 //! `waxseal-core` alone: PQXDH and the Triple Ratchet with encrypted headers.
 
 use rand_chacha::ChaCha20Rng;
-use waxseal_core::{PreKeyBundle, Sessions};
+use waxseal_core::{PreKeyBundle, SessionSet};
 use waxseal_world::Device;
 
 use super::{Pair, Strangers};
@@ -89,7 +89,7 @@ impl Pair for Ratchet {
     }
 
     fn import(&mut self, side: usize, state: &[u8]) {
-        self.devices[side].sessions = Some(Sessions::import(state).expect("an export"));
+        self.devices[side].sessions = Some(SessionSet::import(state).expect("an export"));
     }
 
     fn forge(&mut self, genuine: &[u8], _: u64) -> Vec<u8> {

@@ -2,7 +2,7 @@
 //! Double Ratchet with header encryption and a post-quantum ratchet in step with it.
 //!
 //! ```
-//! use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, Sessions};
+//! use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
 //! # use rand::SeedableRng as _;
 //! # let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(7);
 //!
@@ -15,11 +15,11 @@
 //! // Alice fetches a bundle and writes while Bob is offline.
 //! let alice = IdentityKeyPair::generate(&mut rng);
 //! let bundle = PreKeyBundle::decode(&base, Some(&one_time[0]))?;
-//! let mut to_bob = Sessions::initiate(&alice, bundle, &mut rng)?;
+//! let mut to_bob = SessionSet::initiate(&alice, bundle, &mut rng)?;
 //! let message = to_bob.encrypt(b"hello", b"", &mut rng)?;
 //!
 //! // Bob opens the message, which starts the session on his side, and answers.
-//! let (mut to_alice, plaintext) = Sessions::accept(&bob, &mut bob_prekeys, &message, b"")?;
+//! let (mut to_alice, plaintext) = SessionSet::accept(&bob, &mut bob_prekeys, &message, b"")?;
 //! assert_eq!(*plaintext, b"hello");
 //! let reply = to_alice.encrypt(b"hi", b"", &mut rng)?;
 //! # let mut alice_prekeys = PreKeys::generate(&alice, &mut rng);
@@ -28,12 +28,12 @@
 //! ```
 //!
 //! One message's way through the files: [`PreKeys`] and [`PreKeyBundle`] (what is published), `pqxdh` (the handshake), `ratchet` and `post_quantum`
-//! (keys of each message), [`Session`] (one handshake and its ratchet), [`Sessions`] (all that two devices share; the type applications
+//! (keys of each message), [`Session`] (one handshake and its ratchet), [`SessionSet`] (all that two devices share; the type applications
 //! use), [`SafetyNumber`] (what people compare). [`spec`] has every byte.
 //!
 //! Nothing here reads a clock, asks the system for randomness, or does I/O. Pass a generator seeded from the system, such as
 //! `rand::rng()`: asking the system for each message costs several times as much. State is exported and imported as versioned bytes;
-//! store it after each change, before a ciphertext leaves and before a delivery is acknowledged. [`Sessions::export_parts`] gives what
+//! store it after each change, before a ciphertext leaves and before a delivery is acknowledged. [`SessionSet::export_parts`] gives what
 //! a message changed, where the whole would grow with the messages that are missing.
 //!
 //! Every call either succeeds or leaves the state as it was. The errors say what to do next.
@@ -60,7 +60,7 @@ mod ratchet;
 mod safety_number;
 mod secret;
 mod session;
-mod sessions;
+mod session_set;
 mod skipped;
 #[cfg(test)]
 mod test_support;
@@ -85,7 +85,7 @@ pub use prekeys::{
 pub use ratchet::{EncryptError, MAX_FORWARD_JUMP};
 pub use safety_number::{InvalidAccountId, MAX_ACCOUNT_ID_LEN, SafetyNumber, Scan};
 pub use session::{DecryptError, HandshakeError, Session};
-pub use sessions::{MAX_LEFT_SESSION_AGE, MAX_SESSIONS, Sessions, SessionsParts};
+pub use session_set::{MAX_LEFT_SESSION_AGE, MAX_SESSIONS, SessionSet, SessionSetParts};
 pub use skipped::{
     MAX_SKIPPED_AGE, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS, PAGE_ID_LEN, PageChange, PageId,
 };

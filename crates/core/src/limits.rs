@@ -6,7 +6,7 @@ use crate::kdf::HeaderKey;
 use crate::message::MAX_MESSAGE_LEN;
 use crate::skipped::{EarlierChain, Form, Missing, Received, SkippedKeys};
 use crate::test_support::{Device, rng};
-use crate::{IdentityKeyPair, Message, PageId, PreKeys, Session, Sessions};
+use crate::{IdentityKeyPair, Message, PageId, PreKeys, Session, SessionSet};
 
 #[test]
 fn exports_and_messages_longer_than_any_valid_one_are_not_looked_at() {
@@ -25,11 +25,11 @@ fn exports_and_messages_longer_than_any_valid_one_are_not_looked_at() {
     // Version, 161, handshake 1,705, ratchet 358, its post-quantum part 1,557, skipped keys 336,408.
     refused(&|bytes| Session::import(bytes).unwrap_err(), 340_190);
     // Version, 28, five sessions.
-    refused(&|bytes| Sessions::import(bytes).unwrap_err(), 1_700_974);
+    refused(&|bytes| SessionSet::import(bytes).unwrap_err(), 1_700_974);
     // In parts: the same without 336,000 bytes of keys each; a page has an id of 44 and 64 keys of 76.
     let no_pages: [&[u8]; 0] = [];
     refused(
-        &|bytes| Sessions::import_parts(bytes, no_pages).unwrap_err(),
+        &|bytes| SessionSet::import_parts(bytes, no_pages).unwrap_err(),
         20_974,
     );
     refused(&|bytes| PageId::of_page(bytes).unwrap_err(), 4_909);
@@ -91,14 +91,14 @@ fn five_sessions_are_read_and_one_more_is_not() {
     let (alice, bob) = (Device::new(1), Device::new(2));
     let one = |seed: u8| {
         let rng = &mut rng(seed.into());
-        let sessions = Sessions::initiate(&alice.identity, bob.bundle(None), rng);
+        let sessions = SessionSet::initiate(&alice.identity, bob.bundle(None), rng);
         sessions.unwrap().export()
     };
     let times = |count: u8| {
         let mut bytes = one(0)[..28].to_vec();
         bytes.push(count);
         (0..count).for_each(|seed| bytes.extend_from_slice(&one(seed)[29..]));
-        Sessions::import(&bytes).map(|sessions| sessions.count())
+        SessionSet::import(&bytes).map(|sessions| sessions.count())
     };
     assert_eq!(times(5), Ok(5));
     assert_eq!(times(6).err(), Some(DecodeError::Malformed));

@@ -21,7 +21,7 @@ mod export;
 pub use error::{DecryptError, HandshakeError};
 pub(crate) use export::{MAX_SESSION_EXPORT_LEN, MAX_SESSION_STATE_LEN};
 
-/// One session with a peer's device. Most applications want [`Sessions`](crate::Sessions), which keeps the few that two devices
+/// One session with a peer's device. Most applications want [`SessionSet`](crate::SessionSet), which keeps the few that two devices
 /// may have with each other.
 ///
 /// ```text

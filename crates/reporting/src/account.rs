@@ -63,7 +63,7 @@ pub struct DeviceId(pub u32);
 
 /// Milliseconds since the Unix epoch, UTC. 8 bytes, big-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(pub u64);
+pub struct Timestamp(u64);
 
 impl Timestamp {
     /// The time so many milliseconds after the Unix epoch.
@@ -81,14 +81,14 @@ impl Timestamp {
 ///
 /// Encoded `len u8 || account || device be32`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Sender {
+pub struct DeviceAddress {
     /// The account.
     pub account: AccountId,
     /// Its device.
     pub device: DeviceId,
 }
 
-impl Sender {
+impl DeviceAddress {
     /// A device of an account.
     pub fn new(account: AccountId, device: DeviceId) -> Self {
         Self { account, device }

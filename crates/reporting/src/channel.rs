@@ -1,43 +1,54 @@
-//! The channel that messages travel through: any ratchet, any group protocol.
+//! The encrypted channel that messages travel through: any ratchet, any group protocol.
 
 use core::error::Error;
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::account::{ConversationId, Sender};
+use crate::account::{ConversationId, DeviceAddress};
 use crate::codec::len8;
 use crate::franking::FrankingTag;
 use crate::labels;
 
-/// An end-to-end encrypted channel with associated data: a session of `waxseal-core`, another ratchet, MLS.
+/// The sending half of an end-to-end encrypted channel with associated data.
+///
+/// A session of `waxseal-core` can be one, or another ratchet, or MLS.
 ///
 /// # Security
-/// Franking relies on three properties of an implementation:
-/// - the associated data is authenticated: decryption under other associated data fails;
-/// - one ciphertext decrypts once, so that what was withheld stays withheld;
-/// - a failed call changes nothing: `decrypt` commits its own state on success only.
-///
-/// It need not commit to its key or message; franking does that.
-pub trait Channel {
+/// Franking relies on one property: the associated data is authenticated, so that decryption
+/// under other associated data fails. The channel need not commit to its key or to the message;
+/// franking does that.
+pub trait SealingChannel {
     /// Why the channel refused.
     type Error: Error + 'static;
 
-    /// Encrypts a padded plaintext, authenticating the associated data beside it.
+    /// Encrypts a padded plaintext and authenticates the associated data with it.
     ///
     /// # Errors
-    /// As the channel has them.
+    /// Those of the channel.
     fn encrypt(
         &mut self,
         plaintext: &[u8],
         associated_data: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<u8>, Self::Error>;
+}
+
+/// The receiving half of an end-to-end encrypted channel with associated data.
+///
+/// # Security
+/// Franking relies on three properties:
+/// - the associated data is authenticated: decryption under other associated data fails;
+/// - one ciphertext decrypts once, so that a withheld message stays withheld;
+/// - a failed call changes nothing: `decrypt` commits its own state on success only.
+pub trait OpeningChannel {
+    /// Why the channel refused.
+    type Error: Error + 'static;
 
     /// Authenticates and decrypts.
     ///
     /// # Errors
-    /// As the channel has them; its state is then what it was.
+    /// Those of the channel. Its state is then unchanged.
     fn decrypt(
         &mut self,
         ciphertext: &[u8],
@@ -51,7 +62,7 @@ pub trait Channel {
 /// `label || tag 32 || len u8 || account || device be32 || conversation 32`
 pub(crate) fn associated_data(
     tag: &FrankingTag,
-    sender: &Sender,
+    sender: &DeviceAddress,
     conversation: &ConversationId,
 ) -> Vec<u8> {
     let account = sender.account.as_bytes();

@@ -4,7 +4,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{Audience, ConversationId, Sender, Timestamp};
+use crate::account::{Audience, ConversationId, DeviceAddress, Timestamp};
 use crate::attachment::Attachment;
 use crate::codec::Reader;
 use crate::content::Content;
@@ -68,7 +68,7 @@ impl Evidence {
     }
 
     /// The sending device.
-    pub fn sender(&self) -> &Sender {
+    pub fn sender(&self) -> &DeviceAddress {
         &self.claim.context.sender
     }
 

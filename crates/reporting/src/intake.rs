@@ -7,7 +7,7 @@ use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::account::{AccountId, Audience, ConversationId, Sender, Timestamp};
+use crate::account::{AccountId, Audience, ConversationId, DeviceAddress, Timestamp};
 use crate::codec::{Reader, len8, put_long};
 use crate::delivery::DeliveryKey;
 use crate::labels;
@@ -67,7 +67,12 @@ pub trait IntakeRecords {
     fn was_reported(&mut self, nullifier: &Nullifier) -> bool;
 
     /// Whether the reporter is, or at that time was, a member of the group. Asked about genuine stamps only.
-    fn is_member(&mut self, group: &ConversationId, reporter: &Sender, at: Timestamp) -> bool;
+    fn is_member(
+        &mut self,
+        group: &ConversationId,
+        reporter: &DeviceAddress,
+        at: Timestamp,
+    ) -> bool;
 }
 
 impl<F: FnMut(&Nullifier) -> bool> IntakeRecords for F {
@@ -75,7 +80,7 @@ impl<F: FnMut(&Nullifier) -> bool> IntakeRecords for F {
         self(nullifier)
     }
 
-    fn is_member(&mut self, _: &ConversationId, _: &Sender, _: Timestamp) -> bool {
+    fn is_member(&mut self, _: &ConversationId, _: &DeviceAddress, _: Timestamp) -> bool {
         false
     }
 }
@@ -193,7 +198,7 @@ impl AcceptedReport {
         let report = self.report.encode();
         let mut out = Vec::with_capacity(report.len().saturating_add(1 + 8 + 4 + 4 + 32));
         out.push(VERSION);
-        out.extend_from_slice(&self.accepted_at.0.to_be_bytes());
+        out.extend_from_slice(&self.accepted_at.as_millis().to_be_bytes());
         let repeated = self
             .repeated
             .iter()
@@ -235,7 +240,11 @@ impl AcceptedReport {
 
     fn read<'a>(reader: &mut Reader<'a>) -> Option<(Timestamp, u32, &'a [u8])> {
         reader.u8()?;
-        Some((Timestamp(reader.u64()?), reader.u32()?, reader.long()?))
+        Some((
+            Timestamp::from_millis(reader.u64()?),
+            reader.u32()?,
+            reader.long()?,
+        ))
     }
 }
 

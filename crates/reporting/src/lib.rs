@@ -4,17 +4,20 @@
 //! use waxseal_reporting::*;
 //! # use zeroize::Zeroizing;
 //! # struct Toy; // No cipher at all, to keep the page short: use a ratchet.
-//! # impl Channel for Toy {
+//! # impl SealingChannel for Toy {
 //! #     type Error = std::fmt::Error;
 //! #     fn encrypt(&mut self, p: &[u8], _: &[u8], _: &mut impl rand_core::CryptoRng)
 //! #         -> Result<Vec<u8>, Self::Error> { Ok(p.to_vec()) }
+//! # }
+//! # impl OpeningChannel for Toy {
+//! #     type Error = std::fmt::Error;
 //! #     fn decrypt(&mut self, c: &[u8], _: &[u8])
 //! #         -> Result<Zeroizing<Vec<u8>>, Self::Error> { Ok(Zeroizing::new(c.to_vec())) }
 //! # }
 //! # let (mut to_bob, mut from_alice, now) = (Toy, Toy, Timestamp::from_millis(1_800_000_000_000));
 //! # let mut rng = rand::rng();
-//! let alice = Sender::new(AccountId::new("alice")?, DeviceId(1));
-//! let bob = Sender::new(AccountId::new("bob")?, DeviceId(1));
+//! let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
+//! let bob = DeviceAddress::new(AccountId::new("bob")?, DeviceId(1));
 //! let stamp_keys = StampKeys::generate("eu", now, &mut rng)?; // the relay and the intake
 //! let bob_key = DeliveryKey::generate(&mut rng); // the provider and Bob's device
 //! let moderation = ModerationKeyPair::generate(&mut rng); // the reviewers
@@ -80,13 +83,13 @@ mod transcript;
 mod wire;
 
 pub use account::{
-    AccountId, AccountIdError, Audience, ConversationId, DeviceId, MAX_ACCOUNT_LEN, Sender,
+    AccountId, AccountIdError, Audience, ConversationId, DeviceAddress, DeviceId, MAX_ACCOUNT_LEN,
     Timestamp,
 };
 pub use attachment::{
     Attachment, AttachmentError, AttachmentKey, MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN,
 };
-pub use channel::Channel;
+pub use channel::{OpeningChannel, SealingChannel};
 pub use content::{Content, MAX_APPLICATION_KIND_LEN, MAX_REACTION_LEN};
 pub use delivery::{
     AuthenticDelivery, Delivery, DeliveryError, DeliveryKey, MAX_DELIVERY_LEN, MAX_RECEIPT_LEN,

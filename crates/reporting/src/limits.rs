@@ -7,7 +7,7 @@ use crate::test_world::*;
 use crate::*;
 
 /// Someone whose name is as long as it may be.
-fn longest(letter: &str) -> Sender {
+fn longest(letter: &str) -> DeviceAddress {
     device(&letter.repeat(MAX_ACCOUNT_LEN), u32::MAX)
 }
 

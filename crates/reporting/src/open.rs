@@ -4,9 +4,9 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{ConversationId, Sender, Timestamp};
+use crate::account::{ConversationId, DeviceAddress, Timestamp};
 use crate::attachment::Attachment;
-use crate::channel::{Channel, associated_data};
+use crate::channel::{OpeningChannel, associated_data};
 use crate::content::Content;
 use crate::delivery::AuthenticDelivery;
 use crate::envelope::Envelope;
@@ -23,8 +23,8 @@ pub const MAX_SENT_BEFORE_MS: u64 = 604_800_000;
 
 /// Whether the sender's time is plausible beside the relay's.
 pub(crate) fn sent_time_agrees(sent_at: Timestamp, accepted_at: Timestamp) -> bool {
-    sent_at.0 <= accepted_at.0.saturating_add(MAX_SENT_AHEAD_MS)
-        && accepted_at.0 <= sent_at.0.saturating_add(MAX_SENT_BEFORE_MS)
+    sent_at.as_millis() <= accepted_at.as_millis().saturating_add(MAX_SENT_AHEAD_MS)
+        && accepted_at.as_millis() <= sent_at.as_millis().saturating_add(MAX_SENT_BEFORE_MS)
 }
 
 /// Decrypts a delivery and checks that what it holds is what its tag commits to.
@@ -36,7 +36,7 @@ pub(crate) fn sent_time_agrees(sent_at: Timestamp, accepted_at: Timestamp) -> bo
 /// [`OpenError::Channel`] if the channel refuses: wrong session, altered, or opened before; nothing
 /// changed. [`OpenError::Withheld`] if it decrypts to something that could not be reported; the channel's
 /// key is spent and the content is gone.
-pub fn open<C: Channel>(
+pub fn open<C: OpeningChannel>(
     channel: &mut C,
     delivery: &AuthenticDelivery,
 ) -> Result<OpenedMessage, OpenError<C::Error>> {
@@ -65,9 +65,9 @@ pub fn open<C: Channel>(
 ///
 /// # Errors
 /// [`OpenError`] as for [`open`].
-pub fn open_unstamped<C: Channel>(
+pub fn open_unstamped<C: OpeningChannel>(
     channel: &mut C,
-    sender: &Sender,
+    sender: &DeviceAddress,
     conversation: &ConversationId,
     envelope: &Envelope,
 ) -> Result<UnstampedMessage, OpenError<C::Error>> {
@@ -84,10 +84,10 @@ pub fn open_unstamped<C: Channel>(
     })
 }
 
-fn decrypt<C: Channel>(
+fn decrypt<C: OpeningChannel>(
     channel: &mut C,
     tag: &FrankingTag,
-    sender: &Sender,
+    sender: &DeviceAddress,
     conversation: &ConversationId,
     ciphertext: &[u8],
 ) -> Result<(Payload, Franked), OpenError<C::Error>> {
@@ -132,7 +132,7 @@ impl OpenedMessage {
     }
 
     /// The sending device: the relay authenticated it and the channel agrees.
-    pub fn sender(&self) -> &Sender {
+    pub fn sender(&self) -> &DeviceAddress {
         self.evidence.sender()
     }
 

@@ -78,7 +78,7 @@ impl PayloadHeader {
         out.push(flags);
         out.extend_from_slice(self.conversation.as_bytes());
         out.extend_from_slice(&self.sequence.to_be_bytes());
-        out.extend_from_slice(&self.sent_at.0.to_be_bytes());
+        out.extend_from_slice(&self.sent_at.as_millis().to_be_bytes());
         out.push(self.forward_count);
         out.extend_from_slice(&self.expires_after_secs.to_be_bytes());
         for tag in [&self.last_seen, &self.reply_to].into_iter().flatten() {
@@ -96,7 +96,7 @@ impl PayloadHeader {
         let header = Self {
             conversation: ConversationId::from_bytes(reader.array()?),
             sequence: reader.u64()?,
-            sent_at: Timestamp(reader.u64()?),
+            sent_at: Timestamp::from_millis(reader.u64()?),
             forward_count: reader.u8()?,
             expires_after_secs: reader.u32()?,
             last_seen: read_tag(&mut reader, flags & FLAG_LAST_SEEN != 0)?,

@@ -4,7 +4,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{Audience, Sender, Timestamp};
+use crate::account::{Audience, DeviceAddress, Timestamp};
 use crate::evidence::Evidence;
 use crate::franking::FrankingTag;
 use crate::openings::PartSet;
@@ -16,7 +16,7 @@ use crate::report::ReportDraft;
 /// audience and accepted time; the reviewer all of it.
 #[derive(Clone)]
 pub struct Preview {
-    reporter: Sender,
+    reporter: DeviceAddress,
     reason: Reason,
     note: Zeroizing<String>,
     messages: Vec<PreviewMessage>,
@@ -37,7 +37,7 @@ impl Preview {
     }
 
     /// The reporting device: shown to the intake and the reviewer.
-    pub fn reporter(&self) -> &Sender {
+    pub fn reporter(&self) -> &DeviceAddress {
         &self.reporter
     }
 
@@ -69,7 +69,7 @@ impl fmt::Debug for Preview {
 #[derive(Clone)]
 pub struct PreviewMessage {
     tag: FrankingTag,
-    sender: Sender,
+    sender: DeviceAddress,
     audience: Audience,
     accepted_at: Timestamp,
     header: PayloadHeader,
@@ -104,7 +104,7 @@ impl PreviewMessage {
     }
 
     /// Who sent it.
-    pub fn sender(&self) -> &Sender {
+    pub fn sender(&self) -> &DeviceAddress {
         &self.sender
     }
 

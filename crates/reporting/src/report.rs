@@ -5,7 +5,7 @@ use core::fmt;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::account::{Audience, ConversationId, Sender};
+use crate::account::{Audience, ConversationId, DeviceAddress};
 use crate::codec::{Reader, len32};
 use crate::delivery::DeliveryKey;
 use crate::evidence::Evidence;
@@ -50,7 +50,7 @@ pub enum Disclosure {
 /// ```
 #[derive(Clone)]
 pub struct ReportDraft {
-    pub(crate) reporter: Sender,
+    pub(crate) reporter: DeviceAddress,
     pub(crate) reason: Reason,
     pub(crate) note: Zeroizing<String>,
     /// Sorted by accepted time and tag.
@@ -59,7 +59,7 @@ pub struct ReportDraft {
 
 impl ReportDraft {
     /// An empty draft. `reporter` is this device as the provider knows it.
-    pub fn new(reporter: Sender, reason: Reason) -> Self {
+    pub fn new(reporter: DeviceAddress, reason: Reason) -> Self {
         Self {
             reporter,
             reason,
@@ -190,7 +190,7 @@ impl fmt::Debug for ReportDraft {
 }
 
 /// Whether the reporter sent or received the message; of a group, who its members are only the provider knows.
-pub(crate) fn is_participant(reporter: &Sender, claim: &Claim) -> bool {
+pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
     match &claim.context.audience {
         Audience::Direct(recipient) => {
             reporter.account == *recipient || reporter.account == claim.context.sender.account
@@ -213,7 +213,7 @@ pub(crate) fn is_participant(reporter: &Sender, claim: &Claim) -> bool {
 /// | 2 + 32 | `2a 20`, reporter MAC |
 #[derive(Clone)]
 pub struct Report {
-    reporter: Sender,
+    reporter: DeviceAddress,
     claims: Vec<Claim>,
     moderation_key: ModerationKeyId,
     reporter_mac: [u8; 32],
@@ -222,7 +222,7 @@ pub struct Report {
 
 impl Report {
     /// The device that says it reports: its delivery key checks the report.
-    pub fn reporter(&self) -> &Sender {
+    pub fn reporter(&self) -> &DeviceAddress {
         &self.reporter
     }
 
@@ -301,7 +301,7 @@ impl fmt::Debug for Report {
 }
 
 /// `reporter || count u8 || count x claim`
-fn encode_claims(reporter: &Sender, claims: &[Claim]) -> Vec<u8> {
+fn encode_claims(reporter: &DeviceAddress, claims: &[Claim]) -> Vec<u8> {
     let mut out = Vec::new();
     reporter.put(&mut out);
     out.push(u8::try_from(claims.len()).unwrap_or(u8::MAX));
@@ -311,9 +311,9 @@ fn encode_claims(reporter: &Sender, claims: &[Claim]) -> Vec<u8> {
     out
 }
 
-fn decode_claims(bytes: &[u8]) -> Option<(Sender, Vec<Claim>)> {
+fn decode_claims(bytes: &[u8]) -> Option<(DeviceAddress, Vec<Claim>)> {
     let mut reader = Reader::new(bytes);
-    let reporter = Sender::read(&mut reader)?;
+    let reporter = DeviceAddress::read(&mut reader)?;
     let count = usize::from(reader.u8()?);
     // CHK-75: a report makes 1 to 30 claims.
     if !(1..=MAX_REPORTED).contains(&count) {

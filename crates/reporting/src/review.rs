@@ -4,7 +4,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{Audience, ConversationId, Sender, Timestamp};
+use crate::account::{Audience, ConversationId, DeviceAddress, Timestamp};
 use crate::attachment::Attachment;
 use crate::content::Content;
 use crate::franking::FrankingTag;
@@ -74,7 +74,7 @@ pub fn review(
 /// Made by [`review`] only: it has no other constructor, no public field, no decoder and no `Default`.
 /// Everything downstream takes it and nothing else.
 pub struct VerifiedReport {
-    reporter: Sender,
+    reporter: DeviceAddress,
     accepted_at: Timestamp,
     reason: Reason,
     note: Zeroizing<String>,
@@ -83,7 +83,7 @@ pub struct VerifiedReport {
 
 impl VerifiedReport {
     /// The reporting device.
-    pub fn reporter(&self) -> &Sender {
+    pub fn reporter(&self) -> &DeviceAddress {
         &self.reporter
     }
 
@@ -210,7 +210,7 @@ impl VerifiedMessage {
     }
 
     /// The sending device, as the relay authenticated it.
-    pub fn sender(&self) -> &Sender {
+    pub fn sender(&self) -> &DeviceAddress {
         &self.claim.context().sender
     }
 

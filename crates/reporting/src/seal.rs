@@ -5,8 +5,8 @@ use core::fmt;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::account::{MAX_ACCOUNT_LEN, Sender};
-use crate::channel::{Channel, associated_data};
+use crate::account::{DeviceAddress, MAX_ACCOUNT_LEN};
+use crate::channel::{SealingChannel, associated_data};
 use crate::codec::Reader;
 use crate::content::Content;
 use crate::envelope::{Envelope, MAX_CIPHERTEXT_LEN};
@@ -38,9 +38,9 @@ pub struct Sealed {
 ///
 /// # Errors
 /// [`SealError`] if the channel refuses or its ciphertext is longer than [`MAX_CIPHERTEXT_LEN`].
-pub fn seal<C: Channel>(
+pub fn seal<C: SealingChannel>(
     channel: &mut C,
-    sender: &Sender,
+    sender: &DeviceAddress,
     payload: &Payload,
     rng: &mut impl CryptoRng,
 ) -> Result<Sealed, SealError<C::Error>> {
@@ -62,7 +62,7 @@ pub fn seal<C: Channel>(
 #[derive(Clone)]
 pub struct SentMessage {
     pub(crate) tag: FrankingTag,
-    pub(crate) sender: Sender,
+    pub(crate) sender: DeviceAddress,
     pub(crate) header: PayloadHeader,
     pub(crate) franked: Franked,
 }
@@ -74,7 +74,7 @@ impl SentMessage {
     }
 
     /// The sending device.
-    pub fn sender(&self) -> &Sender {
+    pub fn sender(&self) -> &DeviceAddress {
         &self.sender
     }
 
@@ -113,7 +113,7 @@ impl SentMessage {
     fn read(body: &[u8]) -> Option<Self> {
         // CHK-92: a stored sent message is whole; its tag is computed anew.
         let mut reader = Reader::new(body);
-        let sender = Sender::read(&mut reader)?;
+        let sender = DeviceAddress::read(&mut reader)?;
         let franked = Franked::from_bytes(reader.rest())?;
         let header = Payload::parse(&franked.parts())?.header().clone();
         Some(Self {
@@ -130,7 +130,7 @@ impl SentMessage {
     ///
     /// # Errors
     /// [`SealError`] as for [`seal`].
-    pub fn seal_for<C: Channel>(
+    pub fn seal_for<C: SealingChannel>(
         &self,
         channel: &mut C,
         rng: &mut impl CryptoRng,

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::account::{Audience, ConversationId, Sender, Timestamp};
+use crate::account::{Audience, ConversationId, DeviceAddress, Timestamp};
 use crate::codec::{Reader, put_medium};
 use crate::franking::FrankingTag;
 
@@ -14,7 +14,7 @@ pub const MAX_CONTEXT_LEN: usize = 1 + 128 + 4 + 1 + 1 + 128 + 8 + 4;
 
 /// The epoch a time falls into, or `None` past the year 11,000,000 where epochs no longer fit 32 bits.
 pub(crate) fn epoch_of(time: Timestamp) -> Option<u32> {
-    u32::try_from(time.0 / EPOCH_MS).ok()
+    u32::try_from(time.as_millis() / EPOCH_MS).ok()
 }
 
 /// Who sent a message to whom and when, as the relay saw it. 21 to 275 bytes.
@@ -33,7 +33,7 @@ pub(crate) fn epoch_of(time: Timestamp) -> Option<u32> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StampContext {
     /// The sending device, as the relay authenticated it.
-    pub sender: Sender,
+    pub sender: DeviceAddress,
     /// Whom the message was for.
     pub audience: Audience,
     /// When the relay accepted it. The one time a reviewer relies on.
@@ -51,7 +51,7 @@ impl StampContext {
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         self.sender.put(out);
         self.audience.put(out);
-        out.extend_from_slice(&self.accepted_at.0.to_be_bytes());
+        out.extend_from_slice(&self.accepted_at.as_millis().to_be_bytes());
         out.extend_from_slice(&self.epoch.to_be_bytes());
     }
 
@@ -64,9 +64,9 @@ impl StampContext {
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         let context = Self {
-            sender: Sender::read(&mut reader)?,
+            sender: DeviceAddress::read(&mut reader)?,
             audience: Audience::read(&mut reader)?,
-            accepted_at: Timestamp(reader.u64()?),
+            accepted_at: Timestamp::from_millis(reader.u64()?),
             epoch: reader.u32()?,
         };
         reader.finish()?;

@@ -5,7 +5,7 @@ use core::fmt;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::account::{Audience, Sender, Timestamp};
+use crate::account::{Audience, DeviceAddress, Timestamp};
 use crate::codec::{Reader, len8, put_short};
 use crate::franking::FrankingTag;
 use crate::labels;
@@ -154,7 +154,7 @@ impl StampKeys {
     pub fn stamp(
         &self,
         tag: &FrankingTag,
-        sender: &Sender,
+        sender: &DeviceAddress,
         audience: &Audience,
         now: Timestamp,
     ) -> Result<Claim, StampKeysError> {
@@ -287,7 +287,7 @@ impl Epochs<'_> {
             return Err(StampError::OtherEpoch);
         }
         // CHK-70: not accepted in the future.
-        if context.accepted_at.0 > now.0.saturating_add(MAX_CLOCK_SKEW_MS) {
+        if context.accepted_at.as_millis() > now.as_millis().saturating_add(MAX_CLOCK_SKEW_MS) {
             return Err(StampError::InTheFuture);
         }
         // CHK-69: the epoch's key is kept: not destroyed, not out of reach.

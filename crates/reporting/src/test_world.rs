@@ -43,7 +43,7 @@ impl ToyChannel {
     }
 }
 
-impl Channel for ToyChannel {
+impl SealingChannel for ToyChannel {
     type Error = ToyError;
 
     fn encrypt(
@@ -65,6 +65,10 @@ impl Channel for ToyChannel {
         self.next += 1;
         Ok(out)
     }
+}
+
+impl OpeningChannel for ToyChannel {
+    type Error = ToyError;
 
     fn decrypt(
         &mut self,
@@ -91,14 +95,14 @@ impl Channel for ToyChannel {
 
 pub(crate) const DAY: u64 = EPOCH_MS;
 /// Noon of day 20,000.
-pub(crate) const NOON: Timestamp = Timestamp(20_000 * DAY + DAY / 2);
+pub(crate) const NOON: Timestamp = Timestamp::from_millis(20_000 * DAY + DAY / 2);
 
 pub(crate) fn account(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
 }
 
-pub(crate) fn device(name: &str, device: u32) -> Sender {
-    Sender::new(account(name), DeviceId(device))
+pub(crate) fn device(name: &str, device: u32) -> DeviceAddress {
+    DeviceAddress::new(account(name), DeviceId(device))
 }
 
 pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
@@ -107,8 +111,8 @@ pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
 
 /// Two people and their provider.
 pub(crate) struct World {
-    pub(crate) alice: Sender,
-    pub(crate) bob: Sender,
+    pub(crate) alice: DeviceAddress,
+    pub(crate) bob: DeviceAddress,
     pub(crate) stamp_keys: StampKeys,
     pub(crate) alice_key: DeliveryKey,
     pub(crate) bob_key: DeliveryKey,
@@ -158,7 +162,11 @@ impl World {
         let sequence = &mut self.sequences[usize::from(from_alice)];
         *sequence += 1;
         let sequence = *sequence - 1;
-        PayloadHeader::new(self.conversation(), sequence, Timestamp(self.now.0 - 250))
+        PayloadHeader::new(
+            self.conversation(),
+            sequence,
+            Timestamp::from_millis(self.now.as_millis() - 250),
+        )
     }
 
     /// Alice says something to Bob.
@@ -175,7 +183,7 @@ impl World {
 
     /// Seals, stamps and delivers through encoded bytes, a second later than the one before.
     pub(crate) fn send(&mut self, from_alice: bool, payload: &Payload) -> Delivered {
-        self.now.0 += 1_000;
+        self.now = Timestamp::from_millis(self.now.as_millis() + 1_000);
         let (envelope, sent) = self.seal(from_alice, payload);
         let (sender, recipient) = self.ends(from_alice);
         let audience = Audience::Direct(recipient.account.clone());
@@ -217,7 +225,7 @@ impl World {
         }
     }
 
-    pub(crate) fn ends(&self, from_alice: bool) -> (Sender, Sender) {
+    pub(crate) fn ends(&self, from_alice: bool) -> (DeviceAddress, DeviceAddress) {
         let (alice, bob) = (self.alice.clone(), self.bob.clone());
         if from_alice {
             (alice, bob)

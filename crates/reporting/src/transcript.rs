@@ -3,7 +3,7 @@
 //! The relay's accepted time orders the messages. Sequence numbers and tags are the senders' words, each
 //! committed in its message: they are shown beside that order and never make a report fail.
 
-use crate::account::Sender;
+use crate::account::DeviceAddress;
 use crate::review::VerifiedMessage;
 
 /// Where a verified message stands among the others of its report.
@@ -81,7 +81,7 @@ fn place_one(messages: &[VerifiedMessage], index: usize) -> Option<Place> {
 
 fn of_device<'a>(
     messages: &'a [VerifiedMessage],
-    device: &Sender,
+    device: &DeviceAddress,
 ) -> impl Iterator<Item = &'a VerifiedMessage> {
     messages
         .iter()

@@ -143,12 +143,12 @@ fn account_of(input: Input<'_>) -> AccountId {
     AccountId::new(input.text()).unwrap()
 }
 
-fn sender_of(input: Input<'_>) -> Sender {
+fn sender_of(input: Input<'_>) -> DeviceAddress {
     let device = DeviceId(input.get("device").number());
-    Sender::new(account_of(input.get("account")), device)
+    DeviceAddress::new(account_of(input.get("account")), device)
 }
 
-fn sender_json(sender: &Sender) -> Value {
+fn sender_json(sender: &DeviceAddress) -> Value {
     json!({ "account": sender.account.as_str(), "device": sender.device.0 })
 }
 

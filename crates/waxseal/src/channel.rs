@@ -1,84 +1,79 @@
 //! The sessions of `waxseal-core` as the channel that `waxseal-reporting` seals and opens over.
 
 use rand_core::CryptoRng;
-use waxseal_core::{DecryptError, EncryptError, IdentityKeyPair, PreKeys, Sessions};
-use waxseal_reporting::Channel;
+use waxseal_core::{DecryptError, EncryptError, IdentityKeyPair, PreKeys, SessionSet};
+use waxseal_reporting::{OpeningChannel, SealingChannel};
 use zeroize::Zeroizing;
 
-/// All sessions with one peer, as a [`Channel`].
+/// Seals on the sessions with one peer.
 ///
-/// Borrows what sealing or opening changes. Both change only when a message was sealed or opened.
+/// Borrows the sessions for one message. They change only when the message was sealed.
 #[derive(Debug)]
-pub struct SessionChannel<'a> {
-    sessions: &'a mut Option<Sessions>,
-    receiving: Option<(&'a IdentityKeyPair, &'a mut PreKeys)>,
+pub struct SessionSealer<'a> {
+    sessions: &'a mut SessionSet,
 }
 
-impl<'a> SessionChannel<'a> {
-    /// A channel to seal on.
-    pub fn to_send(sessions: &'a mut Option<Sessions>) -> Self {
-        Self {
-            sessions,
-            receiving: None,
-        }
-    }
-
-    /// A channel to seal and open on. `sessions` is `None` before first contact: the peer's first message fills it,
-    /// and spends one of `prekeys`.
-    pub fn to_receive(
-        identity: &'a IdentityKeyPair,
-        prekeys: &'a mut PreKeys,
-        sessions: &'a mut Option<Sessions>,
-    ) -> Self {
-        Self {
-            sessions,
-            receiving: Some((identity, prekeys)),
-        }
+impl<'a> SessionSealer<'a> {
+    /// A channel that seals on these sessions.
+    pub fn new(sessions: &'a mut SessionSet) -> Self {
+        Self { sessions }
     }
 }
 
-/// Why the sessions refused a message. They are as they were.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SessionError {
-    /// There is no session to send on.
-    #[error("no session with this peer")]
-    NoSession,
-    /// The channel was made for sending only.
-    #[error("the channel is for sending only")]
-    SendingOnly,
-    /// The message could not be encrypted.
-    #[error("{0}")]
-    Encrypt(#[from] EncryptError),
-    /// The message could not be decrypted.
-    #[error("{0}")]
-    Decrypt(#[from] DecryptError),
-}
-
-impl Channel for SessionChannel<'_> {
-    type Error = SessionError;
+impl SealingChannel for SessionSealer<'_> {
+    type Error = EncryptError;
 
     fn encrypt(
         &mut self,
         plaintext: &[u8],
         associated_data: &[u8],
         rng: &mut impl CryptoRng,
-    ) -> Result<Vec<u8>, SessionError> {
-        let sessions = self.sessions.as_mut().ok_or(SessionError::NoSession)?;
-        Ok(sessions.encrypt(plaintext, associated_data, rng)?)
+    ) -> Result<Vec<u8>, EncryptError> {
+        self.sessions.encrypt(plaintext, associated_data, rng)
     }
+}
+
+/// Opens on the sessions with one peer, or accepts the first one.
+///
+/// Borrows what opening changes. Nothing changes when a message was refused.
+#[derive(Debug)]
+pub struct SessionOpener<'a> {
+    identity: &'a IdentityKeyPair,
+    prekeys: &'a mut PreKeys,
+    sessions: &'a mut Option<SessionSet>,
+}
+
+impl<'a> SessionOpener<'a> {
+    /// A channel that opens on these sessions.
+    ///
+    /// `sessions` is `None` before first contact: the peer's first message fills it, and spends
+    /// one of `prekeys`.
+    pub fn new(
+        identity: &'a IdentityKeyPair,
+        prekeys: &'a mut PreKeys,
+        sessions: &'a mut Option<SessionSet>,
+    ) -> Self {
+        Self {
+            identity,
+            prekeys,
+            sessions,
+        }
+    }
+}
+
+impl OpeningChannel for SessionOpener<'_> {
+    type Error = DecryptError;
 
     fn decrypt(
         &mut self,
         ciphertext: &[u8],
         associated_data: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, SessionError> {
-        let (identity, prekeys) = self.receiving.as_mut().ok_or(SessionError::SendingOnly)?;
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
         if let Some(sessions) = self.sessions {
-            return Ok(sessions.decrypt(identity, prekeys, ciphertext, associated_data)?);
+            return sessions.decrypt(self.identity, self.prekeys, ciphertext, associated_data);
         }
         let (sessions, plaintext) =
-            Sessions::accept(identity, prekeys, ciphertext, associated_data)?;
+            SessionSet::accept(self.identity, self.prekeys, ciphertext, associated_data)?;
         *self.sessions = Some(sessions);
         Ok(plaintext)
     }

@@ -13,9 +13,9 @@ mod send;
 use rand_core::CryptoRng;
 use waxseal_core::{
     ACCOUNT_PROOF_LEN, HandshakeError, IdentityKey, IdentityKeyPair, PostQuantumStop, PreKeyBundle,
-    PreKeys, SafetyNumber, Sessions,
+    PreKeys, SafetyNumber, SessionSet,
 };
-use waxseal_reporting::{AccountId, DeliveryKey, DeviceId, FrankingTag, Sender};
+use waxseal_reporting::{AccountId, DeliveryKey, DeviceAddress, DeviceId, FrankingTag};
 use zeroize::Zeroizing;
 
 pub use self::history::{Direction, Message};
@@ -37,7 +37,7 @@ use crate::store::{Key, Store, Transaction};
 /// processes at once (an application and its notification extension): they would use one message key twice.
 pub struct Client<S> {
     store: S,
-    me: Sender,
+    me: DeviceAddress,
     identity: IdentityKeyPair,
     delivery_key: DeliveryKey,
     /// Read when first needed; dropped when a commit failed, so that memory never runs ahead of the store.
@@ -63,7 +63,7 @@ impl<S: Store> Client<S> {
     /// [`OpenAccountError::AlreadyExists`] if the store holds an account: use [`Client::open`].
     pub fn create(
         store: S,
-        me: Sender,
+        me: DeviceAddress,
         delivery_key: DeliveryKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenAccountError<S::Error>> {
@@ -111,7 +111,7 @@ impl<S: Store> Client<S> {
             .ok_or(OpenAccountError::NoAccount)?;
         let record: AccountRecord = records::decode(&bytes).ok_or(OpenAccountError::Damaged)?;
         let account = AccountId::new(&record.account).map_err(|_| OpenAccountError::Damaged)?;
-        let me = Sender::new(account, DeviceId(record.device));
+        let me = DeviceAddress::new(account, DeviceId(record.device));
         let identity =
             IdentityKeyPair::import(&record.identity).map_err(|_| OpenAccountError::Damaged)?;
         let delivery_key = record
@@ -131,7 +131,7 @@ impl<S: Store> Client<S> {
     }
 
     /// This account and device.
-    pub fn me(&self) -> &Sender {
+    pub fn me(&self) -> &DeviceAddress {
         &self.me
     }
 
@@ -199,7 +199,7 @@ impl<S: Store> Client<S> {
         known.record.identity = identity.to_vec();
         match &mut known.sessions {
             Some(sessions) => sessions.add_initiated(&self.identity, bundle, rng)?,
-            none => *none = Some(Sessions::initiate(&self.identity, bundle, rng)?),
+            none => *none = Some(SessionSet::initiate(&self.identity, bundle, rng)?),
         }
         let mut transaction = Transaction::default();
         known.put(peer, &mut transaction);
@@ -254,14 +254,14 @@ impl<S: Store> Client<S> {
 
     /// Sending and receiving DH ratchet steps of the sessions with `peer`: how often the conversation healed.
     pub fn dh_ratchet_steps(&self, peer: &AccountId) -> Result<u64, PeerError<S::Error>> {
-        self.look_at_sessions(peer, Sessions::dh_ratchet_steps)
+        self.look_at_sessions(peer, SessionSet::dh_ratchet_steps)
             .map(Option::unwrap_or_default)
     }
 
     /// Completed epochs of the post-quantum ratchet of the sessions with `peer`: how often the conversation healed against an attacker
     /// with a quantum computer.
     pub fn pq_epochs(&self, peer: &AccountId) -> Result<u64, PeerError<S::Error>> {
-        self.look_at_sessions(peer, Sessions::pq_epochs)
+        self.look_at_sessions(peer, SessionSet::pq_epochs)
             .map(Option::unwrap_or_default)
     }
 
@@ -271,14 +271,14 @@ impl<S: Store> Client<S> {
         &self,
         peer: &AccountId,
     ) -> Result<Option<PostQuantumStop>, PeerError<S::Error>> {
-        self.look_at_sessions(peer, Sessions::pq_stopped)
+        self.look_at_sessions(peer, SessionSet::pq_stopped)
             .map(Option::flatten)
     }
 
     fn look_at_sessions<T>(
         &self,
         peer: &AccountId,
-        look: impl FnOnce(&Sessions) -> T,
+        look: impl FnOnce(&SessionSet) -> T,
     ) -> Result<Option<T>, PeerError<S::Error>> {
         self.look_at_peer(peer, |peer| peer.sessions.as_ref().map(look))?
             .ok_or(PeerError::UnknownPeer)

@@ -4,12 +4,10 @@
 //! failed only the store knows.
 
 use waxseal_core::{
-    BundleError, DecodeError as CoreDecodeError, DecryptError, HandshakeError, IdentityKey,
-    PreKeyError,
+    BundleError, DecodeError as CoreDecodeError, DecryptError, EncryptError, HandshakeError,
+    IdentityKey, PreKeyError,
 };
-use waxseal_reporting::{DecodeError, DeliveryError, DraftError, PayloadError};
-
-use crate::channel::SessionError;
+use waxseal_reporting::{DecodeError, DeliveryError, DraftError, PayloadError, SealError};
 
 /// What an application does after a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +115,7 @@ pub enum SendError<E: std::error::Error + 'static> {
     Content(#[from] PayloadError),
     /// The session cannot send: start a new one.
     #[error("the session cannot send")]
-    Session(#[source] SessionError),
+    Session(#[from] SealError<EncryptError>),
     /// The counters of this conversation are used up.
     #[error("the conversation's counters are used up")]
     Exhausted,

@@ -3,11 +3,11 @@
 //!
 //! ```rust
 //! use waxseal::reporting::{Audience, Delivery, Envelope, ModerationKeyPair, Report, StampKeys, accept, review};
-//! use waxseal::{AccountId, Client, DeliveryKey, DeviceId, Disclosure, MemoryStore, Reason, Received, Sender, Timestamp};
+//! use waxseal::{AccountId, Client, DeliveryKey, DeviceId, Disclosure, MemoryStore, Reason, Received, DeviceAddress, Timestamp};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (rng, now) = (&mut rand::rng(), Timestamp(1_795_000_000_000));
-//! let device = |name| Sender::new(AccountId::new(name).unwrap(), DeviceId(1));
+//! let (rng, now) = (&mut rand::rng(), Timestamp::from_millis(1_795_000_000_000));
+//! let device = |name| DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1));
 //! let (alice_key, bob_key) = (DeliveryKey::generate(rng), DeliveryKey::generate(rng)); // agreed with the provider
 //! let mut alice = Client::create(MemoryStore::new(), device("alice"), alice_key, rng)?;
 //! let mut bob = Client::create(MemoryStore::new(), device("bob"), bob_key.clone(), rng)?;
@@ -70,7 +70,7 @@
 //! # Underneath
 //!
 //! [`core`] is the encryption and knows nothing of reporting; [`reporting`] is franking, stamps and reports, works
-//! over any [channel](reporting::Channel), and links no session. A provider depends on `waxseal-reporting` alone.
+//! over any [channel](reporting::SealingChannel), and links no session. A provider depends on `waxseal-reporting` alone.
 
 mod channel;
 mod client;
@@ -83,7 +83,7 @@ mod records;
 mod sqlite;
 mod store;
 
-pub use channel::{SessionChannel, SessionError};
+pub use channel::{SessionOpener, SessionSealer};
 pub use client::{Client, Direction, Draft, Message, Outgoing, OutgoingReport, Received, ReportId};
 pub use error::{
     Advice, ConfirmError, OpenAccountError, PeerError, ReceiveError, ReportError, SendError,
@@ -95,9 +95,9 @@ pub use store::{Change, Key, MAX_VALUE_LEN, MemoryStore, Store, Table, Transacti
 
 pub use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyUpload, SafetyNumber, Scan};
 pub use waxseal_reporting::{
-    AccountId, Attachment, AttachmentKey, Content, DeliveryKey, DeviceId, Disclosure, Evidence,
-    FrankingTag, ModerationPublicKey, PayloadHeader, Preview, PreviewMessage, PreviewPart, Reason,
-    ReportDraft, Sender, Timestamp,
+    AccountId, Attachment, AttachmentKey, Content, DeliveryKey, DeviceAddress, DeviceId,
+    Disclosure, Evidence, FrankingTag, ModerationPublicKey, PayloadHeader, Preview, PreviewMessage,
+    PreviewPart, Reason, ReportDraft, Timestamp,
 };
 
 /// The sessions underneath, for applications that bring their own storage or reporting.

@@ -19,14 +19,14 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 /// A [`Store`] in one SQLite file, sealed under a key that the application keeps.
 ///
 /// ```rust
-/// use waxseal::{AccountId, Client, DeliveryKey, DeviceId, Sender, SqliteStore, StoreKey};
+/// use waxseal::{AccountId, Client, DeliveryKey, DeviceId, DeviceAddress, SqliteStore, StoreKey};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let home = tempfile::tempdir()?;
 /// # let path = home.path().join("alice.waxseal");
 /// let rng = &mut rand::rng();
 /// let key = StoreKey::generate(rng); // once; then kept by the platform's key store
-/// let alice = Sender::new(AccountId::new("alice")?, DeviceId(1));
+/// let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
 /// Client::create(SqliteStore::open(&path, &key)?, alice, DeliveryKey::generate(rng), rng)?;
 ///
 /// let alice = Client::open(SqliteStore::open(&path, &key)?)?; // the next start

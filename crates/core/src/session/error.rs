@@ -13,7 +13,7 @@ pub enum HandshakeError {
     #[error("the bundle is this device's own")]
     OwnIdentity,
     /// The bundle is of another identity than the sessions': the peer was set up anew, or someone else answers. Warn the user; start
-    /// anew with [`Sessions::initiate`](crate::Sessions::initiate) once they agree.
+    /// anew with [`SessionSet::initiate`](crate::SessionSet::initiate) once they agree.
     #[error("the bundle's identity is not the pinned one")]
     IdentityChanged,
     /// A key in the bundle contributed nothing to the key agreement. Do not use it.
@@ -65,14 +65,14 @@ pub enum DecryptError {
     /// the peer learns that its own is gone.
     #[error("message carries no handshake")]
     NoHandshake,
-    /// It starts a session of its own. Give it to [`Session::accept`](crate::Session::accept) or [`Sessions`](crate::Sessions).
+    /// It starts a session of its own. Give it to [`Session::accept`](crate::Session::accept) or [`SessionSet`](crate::SessionSet).
     #[error("message belongs to another handshake")]
     OtherHandshake,
     /// It comes from this device itself. Drop it.
     #[error("message is this device's own")]
     OwnIdentity,
     /// It claims another identity than the sessions': the peer was set up anew, or someone poses as it. Warn the user; accept it with
-    /// [`Sessions::accept`](crate::Sessions::accept) once they agree.
+    /// [`SessionSet::accept`](crate::SessionSet::accept) once they agree.
     #[error("the message's identity is not the pinned one")]
     IdentityChanged,
     /// Its identity is not certified. Drop it.

@@ -375,7 +375,7 @@ fn debug_shows_public_parts_only() {
 fn sessions_may_move_between_threads() {
     fn check<T: Send + Sync>() {}
     check::<Session>();
-    check::<crate::Sessions>();
+    check::<crate::SessionSet>();
     check::<PreKeys>();
     check::<IdentityKeyPair>();
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::kem::KemPublicKey;
 use crate::pqxdh::{self, Agreed};
-use crate::{Message, PreKeyBundle, Session, Sessions, wire};
+use crate::{Message, PreKeyBundle, Session, SessionSet, wire};
 
 pub(super) fn encapsulate(input: Input<'_>) -> Outcome {
     let key = KemPublicKey::from_bytes(&input.get("public_key").array()).map_err(refused)?;
@@ -108,7 +108,7 @@ pub(super) fn accept_then(input: Input<'_>) -> Outcome {
     let (identity, mut prekeys) = recipient(input);
     let ad = input.get("associated_data").bytes();
     let first = input.get("first").bytes();
-    let (mut sessions, _) = Sessions::accept(&identity, &mut prekeys, &first, &ad).unwrap();
+    let (mut sessions, _) = SessionSet::accept(&identity, &mut prekeys, &first, &ad).unwrap();
     let message = input.get("message").bytes();
     let plaintext = sessions.decrypt(&identity, &mut prekeys, &message, &ad).map_err(refused)?;
     Ok(json!({ "plaintext": hex(&*plaintext), "sessions": sessions.count() }))

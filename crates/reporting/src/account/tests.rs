@@ -29,7 +29,7 @@ fn broken_artefact_cut_at_first_nul_ids_with_nul_do_not_exist() {
     let mut encoded = vec![9];
     encoded.extend_from_slice(b"mallory\0x");
     encoded.extend_from_slice(&[0; 4]);
-    assert!(Sender::read(&mut Reader::new(&encoded)).is_none());
+    assert!(DeviceAddress::read(&mut Reader::new(&encoded)).is_none());
 }
 
 #[test]
@@ -50,10 +50,10 @@ fn direct_conversation_is_the_same_from_both_sides_and_prefix_safe() {
 
 #[test]
 fn debug_shows_no_ids() {
-    let sender = Sender::new(id("alice@example"), DeviceId(2));
+    let sender = DeviceAddress::new(id("alice@example"), DeviceId(2));
     assert_eq!(
         format!("{sender:?}"),
-        "Sender { account: AccountId(13 bytes), device: DeviceId(2) }"
+        "DeviceAddress { account: AccountId(13 bytes), device: DeviceId(2) }"
     );
     assert_eq!(
         format!("{:?}", ConversationId::group(b"x")),

@@ -93,7 +93,11 @@ fn chk59_what_cannot_be_read_is_not_sealed() {
     };
     let payload = |content| {
         let conversation = ConversationId::group(b"g");
-        Payload::new(PayloadHeader::new(conversation, 0, Timestamp(1)), content).map(drop)
+        Payload::new(
+            PayloadHeader::new(conversation, 0, Timestamp::from_millis(1)),
+            content,
+        )
+        .map(drop)
     };
     for content in [reaction(MAX_REACTION_LEN), application(1), application(128)] {
         assert_eq!(payload(content), Ok(()));

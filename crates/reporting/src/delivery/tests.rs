@@ -235,7 +235,7 @@ fn chk67_receipt_of_another_message_sender_or_conversation_is_refused() {
     let mut world = World::new(6);
     let (claim, _, sent) = stamped(&mut world, "one");
     let (other, _, _) = stamped(&mut world, "two");
-    let restamp = |sender: &Sender, audience: Audience| {
+    let restamp = |sender: &DeviceAddress, audience: Audience| {
         world
             .stamp_keys
             .stamp(&claim.tag, sender, &audience, world.now)

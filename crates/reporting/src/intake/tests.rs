@@ -51,7 +51,7 @@ fn chk76_claims_out_of_order_or_repeated_are_refused() {
     }
     // The same stamp under another time does not get around it.
     let mut later = one.clone();
-    later.context.accepted_at.0 += 1;
+    later.context.accepted_at = Timestamp::from_millis(later.context.accepted_at.as_millis() + 1);
     let report = world.forge(&[one, later], b"");
     assert_eq!(world.accept(report).unwrap_err().check(), 76);
 }
@@ -97,7 +97,7 @@ impl IntakeRecords for Groups {
         false
     }
 
-    fn is_member(&mut self, _: &ConversationId, _: &Sender, _: Timestamp) -> bool {
+    fn is_member(&mut self, _: &ConversationId, _: &DeviceAddress, _: Timestamp) -> bool {
         self.0
     }
 }
@@ -146,10 +146,13 @@ fn chk79_stamp_moved_or_never_made_is_refused() {
         (68, |claim| claim.context.epoch += 1),
         (69, |claim| {
             claim.context.epoch -= 1;
-            claim.context.accepted_at.0 -= DAY;
+            claim.context.accepted_at =
+                Timestamp::from_millis(claim.context.accepted_at.as_millis() - DAY);
         }),
         (70, |claim| {
-            claim.context.accepted_at.0 += MAX_CLOCK_SKEW_MS + 1
+            claim.context.accepted_at = Timestamp::from_millis(
+                claim.context.accepted_at.as_millis() + MAX_CLOCK_SKEW_MS + 1,
+            )
         }),
     ];
     for (check, alter) in alterations {
@@ -280,7 +283,7 @@ fn chk76_one_message_with_two_genuine_stamps_is_claimed_once() {
         (&device("alice", 2), 9),
         (&world.alice, 0),
     ] {
-        let now = Timestamp(one.context.accepted_at.0 + seconds * 1_000);
+        let now = Timestamp::from_millis(one.context.accepted_at.as_millis() + seconds * 1_000);
         let again = world.stamp_keys.stamp(&one.tag, sender, audience, now);
         let again = again.unwrap();
         let mut claims = vec![one.clone(), between.clone(), again];
@@ -293,7 +296,7 @@ fn chk76_one_message_with_two_genuine_stamps_is_claimed_once() {
             world.moderation.public_key(),
             &mut rng(1),
         );
-        let later = Timestamp(world.now.0 + DAY);
+        let later = Timestamp::from_millis(world.now.as_millis() + DAY);
         let none = &mut |_: &Nullifier| false;
         let refused = accept(section, &world.stamp_keys, &world.bob_key, later, none);
         assert_eq!(refused.unwrap_err(), Rejection::ClaimsOutOfOrder);
@@ -306,8 +309,8 @@ fn chk80_second_stamp_of_a_message_does_not_make_its_report_new() {
     let claim = world.alice_says("one").claim;
     let bob = world.bob.account.clone();
     let nullifier = Nullifier::new(&claim, &bob);
-    let later = Timestamp(world.now.0 + 3 * DAY);
-    let restamp = |sender: &Sender| {
+    let later = Timestamp::from_millis(world.now.as_millis() + 3 * DAY);
+    let restamp = |sender: &DeviceAddress| {
         let audience = &claim.context.audience;
         let again = world.stamp_keys.stamp(&claim.tag, sender, audience, later);
         Nullifier::new(&again.unwrap(), &bob)

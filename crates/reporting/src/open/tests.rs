@@ -139,15 +139,22 @@ fn chk93_sender_device_and_conversation_are_bound_by_the_channel() {
 
 #[test]
 fn sent_time_far_from_the_relays_is_flagged() {
-    let at = |sent: u64| sent_time_agrees(Timestamp(sent), NOON);
-    assert!(at(NOON.0 + MAX_SENT_AHEAD_MS) && !at(NOON.0 + MAX_SENT_AHEAD_MS + 1));
-    assert!(at(NOON.0 - MAX_SENT_BEFORE_MS) && !at(NOON.0 - MAX_SENT_BEFORE_MS - 1));
+    let at = |sent: u64| sent_time_agrees(Timestamp::from_millis(sent), NOON);
+    assert!(
+        at(NOON.as_millis() + MAX_SENT_AHEAD_MS) && !at(NOON.as_millis() + MAX_SENT_AHEAD_MS + 1)
+    );
+    assert!(
+        at(NOON.as_millis() - MAX_SENT_BEFORE_MS) && !at(NOON.as_millis() - MAX_SENT_BEFORE_MS - 1)
+    );
     assert!(!at(0) && !at(u64::MAX));
-    assert!(sent_time_agrees(Timestamp(u64::MAX), Timestamp(u64::MAX)));
+    assert!(sent_time_agrees(
+        Timestamp::from_millis(u64::MAX),
+        Timestamp::from_millis(u64::MAX)
+    ));
 
     // The recipient and the reviewer are told.
     let mut world = World::new(1);
-    for (sent_at, agrees) in [(NOON, true), (Timestamp(0), false)] {
+    for (sent_at, agrees) in [(NOON, true), (Timestamp::from_millis(0), false)] {
         let mut header = world.header(true);
         header.sent_at = sent_at;
         let payload = Payload::new(header, Content::Text("hello".to_owned())).unwrap();

@@ -5,7 +5,7 @@ use crate::attachment::AttachmentKey;
 use crate::test_world::bytes_of;
 
 fn header() -> PayloadHeader {
-    let mut header = PayloadHeader::new(ConversationId::group(b"g"), 5, Timestamp(77));
+    let mut header = PayloadHeader::new(ConversationId::group(b"g"), 5, Timestamp::from_millis(77));
     header.forward_count = 3;
     header.expires_after_secs = 3_600;
     header

@@ -7,7 +7,7 @@ use crate::*;
 
 /// Seals any openings under any claims, as a malicious reporter can.
 pub(crate) fn forge(
-    reporter: &Sender,
+    reporter: &DeviceAddress,
     key: &DeliveryKey,
     claims: &[Claim],
     openings: &[u8],
@@ -215,7 +215,7 @@ fn a_draft_takes_a_message_once_whatever_its_stamp() {
     let one = world.alice_says("one").opened.evidence().clone();
     let two = world.alice_says("two").opened.evidence().clone();
     let mut draft = world.draft(&[&one, &two]);
-    let later = Timestamp(world.now.0 + 9_000);
+    let later = Timestamp::from_millis(world.now.as_millis() + 9_000);
     let claim = world
         .stamp_keys
         .stamp(one.tag(), &world.alice, one.audience(), later)

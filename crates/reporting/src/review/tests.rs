@@ -260,7 +260,7 @@ fn own_message_that_the_peer_never_could_open_verifies_and_is_not_borne_out() {
     let seen = world.bob_says("shall we have lunch?").own;
     let header = world.header(false);
     let (envelope, sent) = world.seal(false, &Payload::text(header, "may I hit you?").unwrap());
-    world.now.0 += 1_000;
+    world.now = Timestamp::from_millis(world.now.as_millis() + 1_000);
     let audience = Audience::Direct(world.alice.account.clone());
     let claim = world
         .stamp_keys

@@ -7,7 +7,7 @@ fn context() -> StampContext {
     StampContext {
         sender: device("al", 1),
         audience: Audience::Direct(account("bo")),
-        accepted_at: Timestamp(86_400_001),
+        accepted_at: Timestamp::from_millis(86_400_001),
         epoch: 1,
     }
 }

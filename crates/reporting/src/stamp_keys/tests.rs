@@ -29,7 +29,7 @@ fn a_stamp_verifies_for_as_long_as_its_key_is_kept() {
     let mut keys = keys();
     let claim = stamp(&keys, NOON).unwrap();
     assert_eq!(keys.verify(&claim, NOON), Ok(()));
-    let later = Timestamp(NOON.0 + 90 * DAY);
+    let later = Timestamp::from_millis(NOON.as_millis() + 90 * DAY);
     assert_eq!(keys.verify(&claim, later), Ok(()));
     keys.destroy_before(20_000).unwrap();
     assert_eq!(keys.verify(&claim, later), Ok(()));
@@ -40,7 +40,7 @@ fn a_stamp_verifies_for_as_long_as_its_key_is_kept() {
 fn mimi_weakness_3_chk69_destroyed_epoch_is_unknown_for_ever() {
     let mut keys = keys();
     let claim = stamp(&keys, NOON).unwrap();
-    let next_day = Timestamp(NOON.0 + DAY);
+    let next_day = Timestamp::from_millis(NOON.as_millis() + DAY);
     let next = stamp(&keys, next_day).unwrap();
     keys.destroy_before(20_001).unwrap();
     assert_eq!(keys.oldest_epoch(), 20_001);
@@ -79,9 +79,9 @@ fn chk68_epoch_other_than_of_the_accepted_time_is_refused() {
 #[test]
 fn broken_artefact_time_window_chk70_time_is_compared() {
     let keys = keys();
-    let ahead = Timestamp(NOON.0 + MAX_CLOCK_SKEW_MS);
+    let ahead = Timestamp::from_millis(NOON.as_millis() + MAX_CLOCK_SKEW_MS);
     assert_eq!(keys.verify(&stamp(&keys, ahead).unwrap(), NOON), Ok(()));
-    let too_far = Timestamp(ahead.0 + 1);
+    let too_far = Timestamp::from_millis(ahead.as_millis() + 1);
     assert_eq!(
         keys.verify(&stamp(&keys, too_far).unwrap(), NOON),
         Err(StampError::InTheFuture)
@@ -108,9 +108,13 @@ fn chk71_stamp_moved_to_another_message_sender_device_conversation_or_time_is_re
             let id = ConversationId::direct(&account("alice"), &account("bob"));
             claim.context.audience = Audience::Group(id);
         }),
-        ("time", |claim| claim.context.accepted_at.0 -= 1),
+        ("time", |claim| {
+            claim.context.accepted_at =
+                Timestamp::from_millis(claim.context.accepted_at.as_millis() - 1)
+        }),
         ("epoch", |claim| {
-            claim.context.accepted_at.0 += EPOCH_MS;
+            claim.context.accepted_at =
+                Timestamp::from_millis(claim.context.accepted_at.as_millis() + EPOCH_MS);
             claim.context.epoch += 1;
         }),
         ("stamp", |claim| claim.stamp = Stamp::new([0; 32])),
@@ -118,7 +122,7 @@ fn chk71_stamp_moved_to_another_message_sender_device_conversation_or_time_is_re
     for (what, alter) in moves {
         let mut moved = claim.clone();
         alter(&mut moved);
-        let later = Timestamp(NOON.0 + 2 * DAY);
+        let later = Timestamp::from_millis(NOON.as_millis() + 2 * DAY);
         assert_eq!(
             keys.verify(&moved, later),
             Err(StampError::NotOurs),
@@ -148,11 +152,13 @@ fn another_region_or_root_does_not_verify() {
 fn keys_at_hand_and_keys_derived_on_the_fly_are_the_same() {
     let derived = StampKeys::new(&[1; 32], 20_000, "eu").unwrap();
     let mut advanced = StampKeys::new(&[1; 32], 20_000, "eu").unwrap();
-    advanced.advance_to(Timestamp(NOON.0 + 30 * DAY)).unwrap();
+    advanced
+        .advance_to(Timestamp::from_millis(NOON.as_millis() + 30 * DAY))
+        .unwrap();
     let mut moved = keys();
     moved.destroy_before(20_020).unwrap();
     for days in [20, 29, 30, 31, 32, 60] {
-        let now = Timestamp(NOON.0 + days * DAY);
+        let now = Timestamp::from_millis(NOON.as_millis() + days * DAY);
         let claim = stamp(&derived, now).unwrap();
         assert_eq!(advanced.verify(&claim, now), Ok(()), "{days}");
         assert_eq!(moved.verify(&claim, now), Ok(()), "{days}");
@@ -164,9 +170,9 @@ fn keys_at_hand_and_keys_derived_on_the_fly_are_the_same() {
 #[test]
 fn the_window_is_400_epochs_and_destruction_a_hundred_years() {
     let mut keys = keys();
-    let edge = Timestamp(NOON.0 + u64::from(MAX_EPOCHS_KEPT) * DAY);
+    let edge = Timestamp::from_millis(NOON.as_millis() + u64::from(MAX_EPOCHS_KEPT) * DAY);
     assert!(stamp(&keys, edge).is_ok());
-    let past = Timestamp(edge.0 + DAY);
+    let past = Timestamp::from_millis(edge.as_millis() + DAY);
     assert_eq!(
         stamp(&keys, past).unwrap_err(),
         StampKeysError::EpochOutOfReach
@@ -186,7 +192,7 @@ fn the_window_is_400_epochs_and_destruction_a_hundred_years() {
     assert_eq!(*keys.export(), *before, "a failed call changes nothing");
     keys.destroy_before(20_000 + MAX_EPOCHS_DESTROYED).unwrap();
     assert_eq!(
-        stamp(&keys, Timestamp(u64::MAX)).unwrap_err(),
+        stamp(&keys, Timestamp::from_millis(u64::MAX)).unwrap_err(),
         StampKeysError::EpochOutOfReach
     );
 }
@@ -217,9 +223,9 @@ fn debug_shows_no_keys() {
 #[test]
 fn one_walk_serves_all_claims_of_a_report() {
     let keys = StampKeys::new(&[1; 32], 20_000, "eu").unwrap();
-    let now = Timestamp(NOON.0 + 400 * DAY);
+    let now = Timestamp::from_millis(NOON.as_millis() + 400 * DAY);
     let claims: Vec<Claim> = [0, 0, 1, 7, 399, 399, 400, 3]
-        .map(|days| stamp(&keys, Timestamp(NOON.0 + days * DAY)).unwrap())
+        .map(|days| stamp(&keys, Timestamp::from_millis(NOON.as_millis() + days * DAY)).unwrap())
         .into();
     let mut epochs = keys.epochs();
     for claim in &claims {
@@ -238,7 +244,8 @@ fn one_walk_serves_all_claims_of_a_report() {
 fn keys_are_at_hand_up_to_the_day_after_and_no_further() {
     let mut keys = StampKeys::new(&[7; 32], 20_000, "eu").unwrap();
     let mut at_hand = |days: u64| {
-        keys.advance_to(Timestamp(NOON.0 + days * DAY)).unwrap();
+        keys.advance_to(Timestamp::from_millis(NOON.as_millis() + days * DAY))
+            .unwrap();
         keys.epoch_keys.len()
     };
     assert_eq!(
@@ -249,6 +256,7 @@ fn keys_are_at_hand_up_to_the_day_after_and_no_further() {
     assert_eq!(keys.epoch_keys.len(), 3);
     keys.destroy_before(20_100).unwrap();
     assert_eq!(keys.epoch_keys.len(), 0);
-    keys.advance_to(Timestamp(NOON.0 + 100 * DAY)).unwrap();
+    keys.advance_to(Timestamp::from_millis(NOON.as_millis() + 100 * DAY))
+        .unwrap();
     assert_eq!(keys.epoch_keys.len(), 2);
 }

@@ -95,7 +95,7 @@ fn last_seen_of_a_message_accepted_later_is_shown() {
     let early = world
         .send(true, &Payload::text(header, "early").unwrap())
         .opened;
-    world.now.0 += 1;
+    world.now = Timestamp::from_millis(world.now.as_millis() + 1);
     let audience = Audience::Direct(world.alice.account.clone());
     let claim = world
         .stamp_keys

@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::channel::{Channel, associated_data};
+use crate::channel::{OpeningChannel, SealingChannel, associated_data};
 use crate::franking::FrankingKey;
 use crate::parts::{Franked, encode_parts};
 use crate::wire;
@@ -40,7 +40,7 @@ pub(super) fn open_delivery(input: Input<'_>) -> Outcome {
         "franking_tag": hex(claim.tag.as_bytes()),
         "sender": sender_json(&claim.context.sender),
         "conversation": hex(claim.conversation().as_bytes()),
-        "accepted_ms": claim.context.accepted_at.0,
+        "accepted_ms": claim.context.accepted_at.as_millis(),
         "ciphertext": hex(opened.ciphertext()),
     }))
 }
@@ -65,7 +65,7 @@ struct OneKey([u8; 32]);
 #[error("the channel refused")]
 struct ChannelRefused;
 
-impl Channel for OneKey {
+impl SealingChannel for OneKey {
     type Error = ChannelRefused;
 
     fn encrypt(&mut self, plaintext: &[u8], aad: &[u8], _: &mut impl CryptoRng) -> Result<Vec<u8>, ChannelRefused> {
@@ -73,6 +73,10 @@ impl Channel for OneKey {
         let cipher = ChaCha20Poly1305::new(&self.0.into());
         cipher.encrypt(&Nonce::default(), payload).map_err(|_| ChannelRefused)
     }
+}
+
+impl OpeningChannel for OneKey {
+    type Error = ChannelRefused;
 
     fn decrypt(&mut self, ciphertext: &[u8], aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, ChannelRefused> {
         let payload = AeadPayload { msg: ciphertext, aad };
@@ -257,7 +261,7 @@ fn groups(file: &mut Vectors) {
 fn receipts(file: &mut Vectors) {
     let input = stamped(json!({ "direct": "bob" }));
     let made = file.passes("make-receipt", "the receipt of the same message for Alice's device", "make_receipt", input.clone());
-    let sender = Sender::new(AccountId::new("alice").unwrap(), DeviceId(1));
+    let sender = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1));
     let mut sent = vec![1];
     sender.put(&mut sent);
     sent.extend_from_slice(franked().as_bytes());
@@ -298,7 +302,7 @@ fn receipts(file: &mut Vectors) {
 
 fn channel(file: &mut Vectors) {
     let conversation = ConversationId::direct(&AccountId::new("alice").unwrap(), &AccountId::new("bob").unwrap());
-    let sender = Sender::new(AccountId::new("alice").unwrap(), DeviceId(1));
+    let sender = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1));
     let data = associated_data(&franked().tag(), &sender, &conversation);
     let mut channel = OneKey([0x43; 32]);
     let sealed = channel.encrypt(franked().padded(), &data, &mut test_world::rng(0)).unwrap();

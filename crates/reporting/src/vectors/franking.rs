@@ -27,7 +27,7 @@ pub(super) fn header_json(header: &PayloadHeader) -> Value {
     json!({
         "conversation": hex(header.conversation.as_bytes()),
         "sequence": header.sequence,
-        "sent_ms": header.sent_at.0,
+        "sent_ms": header.sent_at.as_millis(),
         "forwards": header.forward_count,
         "expires_after_secs": header.expires_after_secs,
         "last_seen": header.last_seen.map(|tag| hex(tag.as_bytes())),
@@ -83,7 +83,7 @@ fn conversation() -> ConversationId {
 
 /// A payload's parts.
 pub(super) fn parts(content: Content, attachments: Vec<Attachment>) -> Vec<Vec<u8>> {
-    let mut header = PayloadHeader::new(conversation(), 3, Timestamp(NOON.0 - 250));
+    let mut header = PayloadHeader::new(conversation(), 3, Timestamp::from_millis(NOON.as_millis() - 250));
     if !attachments.is_empty() {
         header.last_seen = Some(FrankingTag::from_bytes([0x5e; 32]));
         header.reply_to = Some(FrankingTag::from_bytes([0x7e; 32]));

@@ -26,14 +26,14 @@ impl IntakeRecords for Records<'_> {
         self.seen.contains(nullifier.as_bytes())
     }
 
-    fn is_member(&mut self, _: &ConversationId, reporter: &Sender, _: Timestamp) -> bool {
+    fn is_member(&mut self, _: &ConversationId, reporter: &DeviceAddress, _: Timestamp) -> bool {
         self.members.contains(&reporter.account.as_str())
     }
 }
 
 pub(super) fn accept(input: Input<'_>) -> Outcome {
     let report = Report::decode(&input.get("report").bytes()).map_err(refused)?;
-    let now = Timestamp(input.get("now_ms").number());
+    let now = Timestamp::from_millis(input.get("now_ms").number());
     let mut records = Records {
         seen: input.list("seen").iter().map(|seen| seen.array()).collect(),
         members: input.list("members").iter().map(|member| member.text()).collect(),
@@ -57,7 +57,7 @@ pub(super) fn import_accepted(input: Input<'_>) -> Outcome {
     let bytes = input.get("accepted").bytes();
     let accepted = AcceptedReport::decode(&bytes, &key).map_err(refused)?;
     Ok(json!({
-        "accepted_ms": accepted.accepted_at().0, "repeated": bits(accepted.repeated()),
+        "accepted_ms": accepted.accepted_at().as_millis(), "repeated": bits(accepted.repeated()),
         "report": hex(accepted.report().encode()),
     }))
 }
@@ -83,7 +83,7 @@ fn keys() -> StampKeys {
 /// A claim of a message with this tag, so many milliseconds after noon.
 fn claim(tag: u8, from: &str, to: Audience, after: u64) -> Claim {
     let sender = device(from, if from == "bob" { 7 } else { 1 });
-    let time = Timestamp(NOON.0 + after);
+    let time = Timestamp::from_millis(NOON.as_millis() + after);
     let tag = FrankingTag::from_bytes([tag; 32]);
     keys().stamp(&tag, &sender, &to, time).unwrap()
 }
@@ -132,7 +132,7 @@ fn report(claims: &[Claim]) -> Vec<u8> {
 fn to_accept(report: &[u8]) -> Value {
     json!({
         "report": hex(report), "stamp_keys": hex(&*keys().export()), "delivery_key": hex(BOBS_KEY),
-        "acceptance_key": hex([0xac; 32]), "now_ms": NOON.0 + 60_000, "seen": [], "members": [],
+        "acceptance_key": hex([0xac; 32]), "now_ms": NOON.as_millis() + 60_000, "seen": [], "members": [],
     })
 }
 
@@ -280,9 +280,9 @@ fn stamps(file: &mut Vectors) {
     fails("claim-stamp-bit", "one bit of the second claim's stamp, and the reporter's MAC over it", &|c| c.stamp = Stamp::new(c.stamp.as_bytes().map(|b| b ^ 1)), 71);
     fails("claim-tag-bit", "another tag under a genuine stamp", &|c| c.tag = FrankingTag::from_bytes([0x23; 32]), 71);
     fails("claim-sender", "another device of the sender under a genuine stamp", &|c| c.context.sender.device.0 += 1, 71);
-    fails("claim-time", "a later time under a genuine stamp", &|c| c.context.accepted_at.0 += 1, 71);
+    fails("claim-time", "a later time under a genuine stamp", &|c| c.context.accepted_at = Timestamp::from_millis(c.context.accepted_at.as_millis() + 1), 71);
     fails("claim-epoch", "the epoch of the day after", &|c| c.context.epoch += 1, 68);
-    fails("claim-far-future", "moved 391 days ahead, its epoch with it", &|c| { c.context.accepted_at.0 += 391 * DAY; c.context.epoch += 391; }, 70);
+    fails("claim-far-future", "moved 391 days ahead, its epoch with it", &|c| { c.context.accepted_at = Timestamp::from_millis(c.context.accepted_at.as_millis() + 391 * DAY); c.context.epoch += 391; }, 70);
     let future = [claim(0x11, "alice", to("bob"), 360_001)];
     file.fails("claim-future", "stamped 300,001 ms after the intake's clock", "accept", to_accept(&report(&future)), 70);
     let later = StampKeys::new(&[0x52; 32], 20_001, "eu").unwrap();

@@ -25,7 +25,7 @@ const ACCEPTANCE_KEY: [u8; 32] = [0xac; 32];
 /// A report as it comes from the queue.
 fn queued(report: &[u8]) -> AcceptedReport {
     let mut bytes = vec![1];
-    bytes.extend_from_slice(&NOON.0.to_be_bytes());
+    bytes.extend_from_slice(&NOON.as_millis().to_be_bytes());
     bytes.extend_from_slice(&[0; 4]);
     codec::put_long(&mut bytes, report);
     let mac = mac::hmac(&ACCEPTANCE_KEY, &[labels::ACCEPTANCE, &bytes]);
@@ -123,7 +123,7 @@ fn claims(messages: &[Message], audience: &Audience) -> String {
     out.push(u8::try_from(messages.len()).unwrap());
     let keys = StampKeys::new(&[0x52; 32], 19_990, "eu").unwrap();
     for (after, message) in (0..).zip(messages) {
-        let time = Timestamp(NOON.0 + after);
+        let time = Timestamp::from_millis(NOON.as_millis() + after);
         let claim = keys.stamp(&message.tag, &device("alice", 1), audience, time).unwrap();
         claim.put(&mut out);
     }

@@ -37,7 +37,7 @@ pub(super) fn epoch_key(input: Input<'_>) -> Outcome {
 }
 
 pub(super) fn stamp(input: Input<'_>) -> Outcome {
-    let now = Timestamp(input.get("accepted_ms").number());
+    let now = Timestamp::from_millis(input.get("accepted_ms").number());
     let (sender, audience) = (
         sender_of(input.get("sender")),
         audience_of(input.get("audience")),
@@ -54,7 +54,7 @@ pub(super) fn stamp(input: Input<'_>) -> Outcome {
 
 pub(super) fn verify_stamp(input: Input<'_>) -> Outcome {
     let (keys, claim) = (stamp_keys_of(input)?, claim_of(input)?);
-    let now = Timestamp(input.get("now_ms").number());
+    let now = Timestamp::from_millis(input.get("now_ms").number());
     keys.verify(&claim, now).map_err(refused)?;
     Ok(json!({}))
 }
@@ -81,7 +81,7 @@ fn export(oldest_epoch: u32, region: &str) -> Vec<u8> {
 pub(super) fn to_stamp(keys: &[u8], audience: Value, now: Timestamp) -> Value {
     json!({
         "stamp_keys": hex(keys), "franking_tag": hex([0x54; 32]),
-        "sender": { "account": "alice", "device": 1 }, "audience": audience, "accepted_ms": now.0,
+        "sender": { "account": "alice", "device": 1 }, "audience": audience, "accepted_ms": now.as_millis(),
     })
 }
 
@@ -173,13 +173,13 @@ fn stamping(file: &mut Vectors) -> Value {
     let input = to_stamp(&keys, club, NOON);
     let stamped = file.passes("stamp-group", "a message of Alice's to a group", "stamp", input.clone());
     file.passes("verify-group", "its stamp", "verify_stamp", to_verify(&stamped, &input));
-    let last = Timestamp((u64::from(FIRST) + 401) * DAY - 1);
+    let last = Timestamp::from_millis((u64::from(FIRST) + 401) * DAY - 1);
     let input = to_stamp(&keys, bob.clone(), last);
     let stamped = file.passes("stamp-last", "in the last millisecond that these keys reach, 400 epochs after the oldest", "stamp", input.clone());
     file.passes("verify-last", "its stamp", "verify_stamp", to_verify(&stamped, &input));
-    let input = to_stamp(&keys, bob.clone(), Timestamp(last.0 + 1));
+    let input = to_stamp(&keys, bob.clone(), Timestamp::from_millis(last.as_millis() + 1));
     file.fails("stamp-past-last", "a millisecond later", "stamp", input, 69);
-    let input = to_stamp(&keys, bob, Timestamp(u64::from(FIRST) * DAY - 1));
+    let input = to_stamp(&keys, bob, Timestamp::from_millis(u64::from(FIRST) * DAY - 1));
     file.fails("stamp-before-first", "in the last millisecond before the oldest epoch, whose key is destroyed", "stamp", input, 69);
     good
 }
@@ -187,7 +187,7 @@ fn stamping(file: &mut Vectors) -> Value {
 /// The context of `good` with other fields than those stamped.
 fn context(change: impl FnOnce(&mut StampContext)) -> String {
     let mut context = StampContext {
-        sender: Sender::new(account_id("alice"), DeviceId(1)),
+        sender: DeviceAddress::new(account_id("alice"), DeviceId(1)),
         audience: Audience::Direct(account_id("bob")),
         accepted_at: NOON,
         epoch: epoch_of(NOON).unwrap(),
@@ -222,13 +222,13 @@ fn moved_stamps(file: &mut Vectors, good: &Value) {
             c.sender.account = account_id("bob");
             c.audience = Audience::Direct(account_id("alice"));
         }),
-        ("another-time", "moved to another millisecond", |c| c.accepted_at.0 -= 1),
+        ("another-time", "moved to another millisecond", |c| c.accepted_at = Timestamp::from_millis(c.accepted_at.as_millis() - 1)),
     ];
     for (id, comment, change) in moved {
         fails(id, comment, with(good, "context", context(change)));
     }
     let day_before = context(|c| {
-        c.accepted_at.0 -= DAY;
+        c.accepted_at = Timestamp::from_millis(c.accepted_at.as_millis() - DAY);
         c.epoch -= 1;
     });
     fails("another-day", "moved to the day before, its epoch with it", with(good, "context", day_before));
@@ -249,20 +249,20 @@ fn moved_stamps(file: &mut Vectors, good: &Value) {
 
 fn times(file: &mut Vectors, good: &Value) {
     let now = |ms: u64| with(good, "now_ms", ms);
-    file.passes("skew-most", "300,000 ms ahead of the intake's clock, the most", "verify_stamp", now(NOON.0 - 300_000));
-    file.passes("verify-late", "a message of long ago", "verify_stamp", now(NOON.0 + 1_000 * DAY));
+    file.passes("skew-most", "300,000 ms ahead of the intake's clock, the most", "verify_stamp", now(NOON.as_millis() - 300_000));
+    file.passes("verify-late", "a message of long ago", "verify_stamp", now(NOON.as_millis() + 1_000 * DAY));
     let mut fails = |id: &str, comment: &str, input: Value, check| {
         file.fails(id, comment, "verify_stamp", input, check);
     };
-    fails("skew-past", "300,001 ms ahead, one past the most", now(NOON.0 - 300_001), 70);
+    fails("skew-past", "300,001 ms ahead, one past the most", now(NOON.as_millis() - 300_001), 70);
     fails("time-end", "accepted in the last millisecond of epoch 4,294,967,295", {
-        let time = Timestamp(u64::from(u32::MAX) * DAY + DAY - 1);
+        let time = Timestamp::from_millis(u64::from(u32::MAX) * DAY + DAY - 1);
         with(good, "context", context(|c| { c.accepted_at = time; c.epoch = u32::MAX; }))
     }, 70);
     fails("epoch-later", "the epoch of the day after", with(good, "context", context(|c| c.epoch += 1)), 68);
     fails("epoch-earlier", "the epoch of the day before", with(good, "context", context(|c| c.epoch -= 1)), 68);
     fails("epoch-past-u32", "a time whose epoch needs 33 bits, with the low 32 of it", {
-        let time = Timestamp((u64::from(u32::MAX) + 1) * DAY);
+        let time = Timestamp::from_millis((u64::from(u32::MAX) + 1) * DAY);
         with(good, "context", context(|c| { c.accepted_at = time; c.epoch = 0; }))
     }, 68);
     fails("epoch-destroyed", "the oldest epoch kept is the day after", with(good, "stamp_keys", hex(export(20_001, "eu"))), 69);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use waxseal_core::{IdentityKey, MAX_SESSIONS, MAX_SKIPPED_KEYS, PageChange, PageId, Sessions};
+use waxseal_core::{IdentityKey, MAX_SESSIONS, MAX_SKIPPED_KEYS, PageChange, PageId, SessionSet};
 use waxseal_reporting::AccountId;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -28,7 +28,7 @@ pub(super) struct Peer {
     /// Its `sessions` are empty: they are the field beside it.
     pub(super) record: PeerRecord,
     /// `None` before first contact, and after an identity change was accepted.
-    pub(super) sessions: Option<Sessions>,
+    pub(super) sessions: Option<SessionSet>,
     /// Bytes of the record and the skipped keys in the store.
     len: usize,
 }
@@ -71,7 +71,7 @@ impl Peer {
 
     /// Destroys the sessions, with all that the store has of them once the transaction and what [`Peer::put`] adds are committed.
     pub(super) fn destroy_sessions(&mut self, account: &AccountId, transaction: &mut Transaction) {
-        let pages = self.sessions.take().map(Sessions::destroy);
+        let pages = self.sessions.take().map(SessionSet::destroy);
         for page in pages.into_iter().flatten() {
             transaction.delete(page_key(account, page));
         }
@@ -162,10 +162,10 @@ impl<S: Store> Client<S> {
         let pages = self.read_pages(account, record.skipped_len)?;
         let sessions = match record.sessions.as_slice() {
             [] if pages.is_empty() => None,
-            state => Some(Sessions::import_parts(state, &pages).map_err(|_| PeerError::Damaged)?),
+            state => Some(SessionSet::import_parts(state, &pages).map_err(|_| PeerError::Damaged)?),
         };
         record.sessions.zeroize();
-        let skipped_len = sessions.as_ref().map_or(0, Sessions::pages_len);
+        let skipped_len = sessions.as_ref().map_or(0, SessionSet::pages_len);
         Ok(Some(Peer {
             record,
             sessions,

@@ -6,7 +6,7 @@ use waxseal_reporting::{AccountId, Delivery, FrankingTag, OpenError, open};
 use super::history::Message;
 use super::peers::Peer;
 use super::{Client, field};
-use crate::channel::{SessionChannel, SessionError};
+use crate::channel::SessionOpener;
 use crate::error::{PeerError, ReceiveError};
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
 use crate::store::{Key, Store, Transaction};
@@ -73,13 +73,12 @@ impl<S: Store> Client<S> {
 
         let mut peer = self.take_peer(&from)?.unwrap_or_else(|| Peer::new(&from));
         let mut prekeys = self.take_prekeys()?;
-        let mut channel =
-            SessionChannel::to_receive(&self.identity, &mut prekeys, &mut peer.sessions);
+        let mut channel = SessionOpener::new(&self.identity, &mut prekeys, &mut peer.sessions);
         let opened = match open(&mut channel, &delivery) {
             Ok(opened) => Some(opened),
             // The sender's doing; the message key is spent all the same.
             Err(OpenError::Withheld(_)) => None,
-            Err(OpenError::Channel(SessionError::Decrypt(error))) => {
+            Err(OpenError::Channel(error)) => {
                 // Both are as they were, and a stranger stays one.
                 self.prekeys = Some(prekeys);
                 if !peer.record.identity.is_empty() {

@@ -3,11 +3,11 @@
 use rand_core::CryptoRng;
 use waxseal_reporting::{
     AccountId, Attachment, Audience, Content, Evidence, FrankingTag, Payload, PayloadHeader,
-    Receipt, SealError, SentMessage, Timestamp, seal,
+    Receipt, SentMessage, Timestamp, seal,
 };
 
 use super::{Client, field, tag_of};
-use crate::channel::{SessionChannel, SessionError};
+use crate::channel::SessionSealer;
 use crate::error::{ConfirmError, PeerError, SendError};
 use crate::records::{
     self, CountersRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord,
@@ -119,8 +119,9 @@ impl<S: Store> Client<S> {
         header.expires_after_secs = draft.expires_after_secs;
         let payload = Payload::with_attachments(header, draft.content, draft.attachments)?;
 
-        let mut channel = SessionChannel::to_send(&mut peer.sessions);
-        let sealed = seal(&mut channel, &self.me, &payload, rng).map_err(seal_error)?;
+        let sessions = peer.sessions.as_mut().ok_or(SendError::NoSession)?;
+        let mut channel = SessionSealer::new(sessions);
+        let sealed = seal(&mut channel, &self.me, &payload, rng)?;
         let id = *sealed.sent.tag();
         let envelope = sealed.envelope.encode();
 
@@ -258,12 +259,4 @@ fn outgoing_of(bytes: &[u8]) -> Option<Outgoing> {
         recipient: AccountId::new(&record.recipient).ok()?,
         envelope: std::mem::take(&mut record.envelope),
     })
-}
-
-fn seal_error<E: std::error::Error + 'static>(error: SealError<SessionError>) -> SendError<E> {
-    match error {
-        SealError::Channel(SessionError::NoSession) => SendError::NoSession,
-        SealError::Channel(error) => SendError::Session(error),
-        _ => SendError::Exhausted,
-    }
 }

@@ -2,7 +2,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
 
 use super::*;
-use crate::Sessions;
+use crate::SessionSet;
 use crate::post_quantum::PostQuantumStop;
 use crate::wire;
 
@@ -236,7 +236,7 @@ fn one_message_of_a_thief_stops_the_braid_and_only_its_recipient_sees_it() {
         [stopped, None]
     );
     assert_eq!([&to_alice, &to_bob].map(Session::pq_epochs), [0, 0]);
-    let sessions = [to_alice, to_bob].map(Sessions::of);
+    let sessions = [to_alice, to_bob].map(SessionSet::of);
     assert_eq!(
         sessions.map(|sessions| sessions.pq_stopped()),
         [stopped, None]

@@ -1,4 +1,4 @@
-use waxseal_reporting::{DeliveryKey, DeviceId, Sender};
+use waxseal_reporting::{DeliveryKey, DeviceAddress, DeviceId};
 
 use super::*;
 use crate::store::MemoryStore;
@@ -10,7 +10,7 @@ fn account(name: &str) -> AccountId {
 #[test]
 fn peers_in_memory_are_bounded_in_number_and_size() {
     let rng = &mut rand::rng();
-    let me = Sender::new(account("me"), DeviceId(1));
+    let me = DeviceAddress::new(account("me"), DeviceId(1));
     let key = DeliveryKey::generate(rng);
     let mut client = Client::create(MemoryStore::new(), me, key, rng).unwrap();
     for number in 0..10 * MAX_PEERS_IN_MEMORY {
@@ -43,7 +43,7 @@ fn peers_in_memory_are_bounded_in_number_and_size() {
 #[test]
 fn a_record_that_promises_endless_pages_is_damaged() {
     let rng = &mut rand::rng();
-    let me = Sender::new(account("me"), DeviceId(1));
+    let me = DeviceAddress::new(account("me"), DeviceId(1));
     let mut client =
         Client::create(MemoryStore::new(), me, DeliveryKey::generate(rng), rng).unwrap();
     let peer = account("peer");

@@ -1,0 +1,68 @@
+//! Refusals: a status and a machine-readable body, whatever went wrong.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use waxseal_relay::{ErrorBody, ErrorCode};
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
+    pub code: ErrorCode,
+    pub retry_after_secs: Option<u64>,
+    pub check: Option<u8>,
+}
+
+impl From<ErrorCode> for Refusal {
+    fn from(code: ErrorCode) -> Self {
+        Self {
+            code,
+            retry_after_secs: None,
+            check: None,
+        }
+    }
+}
+
+impl Refusal {
+    pub fn retry_after(code: ErrorCode, secs: u64) -> Self {
+        Self {
+            retry_after_secs: Some(secs),
+            ..code.into()
+        }
+    }
+
+    /// The relay's own failure: the cause goes to the log and not to the client.
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "failed");
+        ErrorCode::Internal.into()
+    }
+}
+
+impl From<rusqlite::Error> for Refusal {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.code.status());
+        let body = ErrorBody {
+            error: self.code,
+            message: self.code.message().to_owned(),
+            retry_after_secs: self.retry_after_secs,
+            check: self.check,
+        };
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        if let Some(secs) = self.retry_after_secs {
+            headers.insert(header::RETRY_AFTER, secs.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        response
+    }
+}

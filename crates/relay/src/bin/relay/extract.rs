@@ -1,0 +1,159 @@
+//! What handlers take from a request: who asks, about whom, and a body of bounded size; in this order, so that a large
+//! body is read for registered accounts only.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+use waxseal_relay::{ErrorCode, account_name};
+use waxseal_reporting::AccountId;
+
+use crate::errors::Refusal;
+use crate::limits::{MAX_REPORT_BODY_LEN, MAX_UPLOAD_LEN};
+use crate::relay::{Account, Relay, now};
+use crate::tokens::Holder;
+
+/// Where a request without a token comes from, within the limits of that address.
+pub struct Peer(pub IpAddr);
+
+impl FromRequestParts<Arc<Relay>> for Peer {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
+        let address = parts.extensions.get::<SocketAddr>();
+        let address = address.ok_or_else(|| Refusal::internal(&"no peer address"))?;
+        relay.limits.peer(address.ip())?;
+        Ok(Self(address.ip()))
+    }
+}
+
+/// The account that asks, by its token, within its limits.
+pub struct Device {
+    pub account: Arc<Account>,
+    pub expires_at_ms: u64,
+}
+
+impl FromRequestParts<Arc<Relay>> for Device {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
+        let (holder, expires_at_ms) = holder(&parts.headers, relay)?;
+        let Holder::Device(device, identity) = holder else {
+            return Err(ErrorCode::Unauthorized.into());
+        };
+        // A token may be older than the database: it was lost, or restored from a copy.
+        let account = relay.account(&device.account);
+        let account = account
+            .filter(|account| account.me == device && account.identity.starts_with(&identity));
+        let account = account.ok_or(ErrorCode::Unauthorized)?;
+        relay.limits.account(&device.account, body_len(parts))?;
+        Ok(Self {
+            account,
+            expires_at_ms,
+        })
+    }
+}
+
+/// The reviewer the relay was started for, by its token, within its limits.
+pub struct FromReviewer;
+
+impl FromRequestParts<Arc<Relay>> for FromReviewer {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
+        match holder(&parts.headers, relay)? {
+            (Holder::Reviewer(key), _) if key == relay.reviewer.reviewer_key => {
+                relay.limits.reviewer()?;
+                Ok(Self)
+            }
+            _ => Err(ErrorCode::Unauthorized.into()),
+        }
+    }
+}
+
+fn holder(headers: &HeaderMap, relay: &Relay) -> Result<(Holder, u64), Refusal> {
+    let authorization = headers.get(header::AUTHORIZATION);
+    let token = authorization
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .ok_or(ErrorCode::Unauthorized)?;
+    relay.tokens.holder(token, now().as_millis())
+}
+
+/// How much a request will send: as much as any route takes, if it does not say.
+fn body_len(parts: &Parts) -> usize {
+    if parts.headers.contains_key(header::TRANSFER_ENCODING) {
+        return MAX_REPORT_BODY_LEN.max(MAX_UPLOAD_LEN);
+    }
+    let declared = parts.headers.get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|value| value.to_str().ok());
+    declared.and_then(|len| len.parse().ok()).unwrap_or(0)
+}
+
+/// The account a path names.
+pub struct Name(pub AccountId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let name = Path::<String>::from_request_parts(parts, state).await;
+        let Path(name) = name.map_err(|_| ErrorCode::BadName)?;
+        Ok(Self(account_name(&name).map_err(|_| ErrorCode::BadName)?))
+    }
+}
+
+/// A body of Waxseal's own bytes, at most `MAX`.
+pub struct Octets<const MAX: usize>(pub Bytes);
+
+impl<S: Send + Sync, const MAX: usize> FromRequest<S> for Octets<MAX> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        read::<S, MAX>(request, "application/octet-stream", state)
+            .await
+            .map(Self)
+    }
+}
+
+/// A JSON body of at most `MAX` bytes.
+pub struct Form<T, const MAX: usize>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned, const MAX: usize> FromRequest<S> for Form<T, MAX> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let body = read::<S, MAX>(request, "application/json", state).await?;
+        let form = serde_json::from_slice(&body).map_err(|_| ErrorCode::Malformed)?;
+        Ok(Self(form))
+    }
+}
+
+async fn read<S: Send + Sync, const MAX: usize>(
+    mut request: Request,
+    content_type: &str,
+    state: &S,
+) -> Result<Bytes, Refusal> {
+    let sent = request.headers().get(header::CONTENT_TYPE);
+    if sent.is_none_or(|sent| sent.as_bytes() != content_type.as_bytes()) {
+        return Err(ErrorCode::UnsupportedMediaType.into());
+    }
+    let declared = request.headers().get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|len| len.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|len| len > MAX) {
+        return Err(ErrorCode::TooLarge.into());
+    }
+    DefaultBodyLimit::max(MAX).apply(&mut request);
+    let body = Bytes::from_request(request, state).await;
+    body.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(
+            axum::extract::rejection::FailedToBufferBody::LengthLimitError(_),
+        ) => ErrorCode::TooLarge.into(),
+        _ => ErrorCode::Malformed.into(),
+    })
+}

@@ -1,0 +1,218 @@
+//! The root key file: everything secret the relay has, in one file that is replaced as a whole.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use ed25519_dalek::SigningKey;
+use waxseal_relay::SealingKeyPair;
+use waxseal_reporting::{
+    AcceptanceKey, DeliveryKey, DeviceAddress, EPOCH_MS, StampKeys, Timestamp,
+};
+use zeroize::Zeroizing;
+
+/// How many days stamps can be verified: older messages can no longer be reported, or proven by anybody.
+pub const VERIFY_DAYS: u32 = 30;
+
+/// What stamps are made for.
+pub const REGION: &str = "example";
+const FILE: &str = "root.key";
+/// What the keys are for; made after them.
+pub const DATABASE: &str = "relay.sqlite";
+const VERSION: u8 = 1;
+
+/// Five keys, and an export of [`StampKeys`] of at most 102 bytes.
+const MAX_FILE_LEN: u64 = 1 + 5 * 32 + 102;
+
+pub struct Keys {
+    dir: PathBuf,
+    /// Signs the relay's card: what clients pin.
+    pub relay: SigningKey,
+    /// What clients seal delivery keys to.
+    pub sealing: SealingKeyPair,
+    /// MACs session tokens.
+    pub token: Zeroizing<[u8; 32]>,
+    /// Seals delivery keys in the database.
+    store: Zeroizing<[u8; 32]>,
+    /// Tells the reviewer which reports the intake accepted.
+    pub acceptance: AcceptanceKey,
+    stamp: RwLock<StampKeys>,
+}
+
+impl Keys {
+    /// Reads DIR's root key file, or makes one.
+    pub fn open(dir: &Path, now: Timestamp) -> Result<Self, Box<dyn std::error::Error>> {
+        let path = dir.join(FILE);
+        let keys = match File::open(&path) {
+            Ok(file) => {
+                if file.metadata()?.permissions().mode() & 0o077 != 0 {
+                    return Err(format!("others may read {}: chmod 600 it", path.display()).into());
+                }
+                let mut bytes = Zeroizing::new(Vec::with_capacity(512));
+                file.take(MAX_FILE_LEN + 1).read_to_end(&mut bytes)?;
+                Self::decode(dir, &bytes)
+                    .ok_or_else(|| format!("{} is not a root key file", path.display()))?
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if dir.join(DATABASE).exists() {
+                    return Err(format!("{} is gone: bring it back", path.display()).into());
+                }
+                let keys = Self::generate(dir, now)?;
+                keys.write(&keys.stamp())?;
+                keys
+            }
+            Err(error) => return Err(error.into()),
+        };
+        keys.stamp_mut(|stamp| stamp.advance_to(now))
+            .map_err(|error| format!("{error}: is the clock right?"))?;
+        Ok(keys)
+    }
+
+    fn generate(dir: &Path, now: Timestamp) -> Result<Self, Box<dyn std::error::Error>> {
+        let rng = &mut rand::rng();
+        let relay = Zeroizing::new(rand::random::<[u8; 32]>());
+        Ok(Self {
+            dir: dir.to_owned(),
+            relay: SigningKey::from_bytes(&relay),
+            sealing: SealingKeyPair::generate(rng),
+            token: Zeroizing::new(rand::random()),
+            store: Zeroizing::new(rand::random()),
+            acceptance: AcceptanceKey::generate(rng),
+            stamp: RwLock::new(StampKeys::generate(REGION, now, rng)?),
+        })
+    }
+
+    /// `01 || relay 32 || sealing 32 || token 32 || store 32 || acceptance 32 || stamp keys`
+    fn encode(&self, stamp: &StampKeys) -> Zeroizing<Vec<u8>> {
+        // With room for all of it: a vector that grows leaves copies behind.
+        let mut out = Zeroizing::new(Vec::with_capacity(512));
+        out.push(VERSION);
+        out.extend_from_slice(self.relay.as_bytes());
+        out.extend_from_slice(&*self.sealing.to_bytes());
+        out.extend_from_slice(&*self.token);
+        out.extend_from_slice(&*self.store);
+        out.extend_from_slice(&*self.acceptance.to_bytes());
+        out.extend_from_slice(&stamp.export());
+        out
+    }
+
+    fn decode(dir: &Path, bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.strip_prefix(&[VERSION])?;
+        let (relay, bytes) = bytes.split_first_chunk()?;
+        let (sealing, bytes) = bytes.split_first_chunk()?;
+        let (token, bytes) = bytes.split_first_chunk()?;
+        let (store, bytes) = bytes.split_first_chunk()?;
+        let (acceptance, stamp) = bytes.split_first_chunk()?;
+        Some(Self {
+            dir: dir.to_owned(),
+            relay: SigningKey::from_bytes(relay),
+            sealing: SealingKeyPair::from_bytes(sealing).ok()?,
+            token: Zeroizing::new(*token),
+            store: Zeroizing::new(*store),
+            acceptance: AcceptanceKey::from_bytes(*acceptance),
+            stamp: RwLock::new(StampKeys::import(stamp).ok()?),
+        })
+    }
+
+    /// Replaces the file: after a crash there is the old one or the new one, and never a part of one.
+    fn write(&self, stamp: &StampKeys) -> io::Result<()> {
+        let (path, new) = (self.dir.join(FILE), self.dir.join("root.key.new"));
+        if let Err(error) = fs::remove_file(&new)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(&self.encode(stamp))?;
+        file.sync_all()?;
+        fs::rename(&new, &path)?;
+        File::open(&self.dir)?.sync_all()
+    }
+
+    /// The stamp keys, to stamp and verify with.
+    pub fn stamp(&self) -> RwLockReadGuard<'_, StampKeys> {
+        self.stamp.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the keys of today and tomorrow at hand.
+    pub fn advance(&self, now: Timestamp) -> Result<(), waxseal_reporting::StampKeysError> {
+        self.stamp_mut(|stamp| stamp.advance_to(now))
+    }
+
+    /// The first epoch whose messages can be reported at this time.
+    pub fn oldest_verified(now: Timestamp) -> u32 {
+        let today = u32::try_from(now.as_millis() / EPOCH_MS).unwrap_or(u32::MAX);
+        today.saturating_sub(VERIFY_DAYS)
+    }
+
+    /// Destroys the stamp keys of every epoch before this one, on the disk first.
+    pub fn destroy_before(&self, epoch: u32) -> Result<(), Box<dyn std::error::Error>> {
+        let mut later = StampKeys::import(&self.stamp().export())?;
+        later.destroy_before(epoch)?;
+        self.write(&later)?;
+        self.stamp_mut(|stamp| stamp.destroy_before(epoch))?;
+        Ok(())
+    }
+
+    fn stamp_mut<T>(&self, change: impl FnOnce(&mut StampKeys) -> T) -> T {
+        change(&mut self.stamp.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A delivery key for the database: `nonce 24 || ciphertext 48`, bound to its device.
+    #[expect(clippy::expect_used, reason = "32 bytes are never too long")]
+    pub fn seal(&self, key: &DeliveryKey, of: &DeviceAddress) -> Vec<u8> {
+        let nonce: [u8; 24] = rand::random();
+        let sealed = self
+            .cipher()
+            .encrypt(
+                &XNonce::from(nonce),
+                Payload {
+                    msg: &*key.to_bytes(),
+                    aad: &device(of),
+                },
+            )
+            .expect("32 bytes are never too long");
+        [nonce.as_slice(), &sealed].concat()
+    }
+
+    /// Takes back what [`seal`](Self::seal) made, under the same root key file.
+    pub fn open_sealed(&self, sealed: &[u8], of: &DeviceAddress) -> Option<DeliveryKey> {
+        let (nonce, sealed) = sealed.split_first_chunk::<24>()?;
+        let payload = Payload {
+            msg: sealed,
+            aad: &device(of),
+        };
+        let key = self.cipher().decrypt(&XNonce::from(*nonce), payload).ok()?;
+        let key = Zeroizing::new(key);
+        Some(DeliveryKey::from_bytes(key.as_slice().try_into().ok()?))
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new((&*self.store).into())
+    }
+}
+
+fn device(of: &DeviceAddress) -> Vec<u8> {
+    [&of.device.0.to_be_bytes(), of.account.as_str().as_bytes()].concat()
+}
+
+/// Makes DIR for this relay alone, while the returned file is open.
+pub fn lock(dir: &Path) -> Result<File, Box<dyn std::error::Error>> {
+    fs::create_dir_all(dir)?;
+    fs::set_permissions(dir, Permissions::from_mode(0o700))?;
+    let file = File::create(dir.join("lock"))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| format!("another relay uses {}", dir.display()))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+use super::*;
+use waxseal_reporting::{AccountId, Audience, DeviceId, FrankingTag};
+
+const DAY: u64 = EPOCH_MS;
+const NOW: Timestamp = Timestamp::from_millis(20_000 * DAY);
+
+fn alice() -> DeviceAddress {
+    DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1))
+}
+
+#[test]
+fn the_same_keys_are_there_after_a_restart_and_nobody_else_may_read_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Keys::open(dir.path(), NOW).unwrap();
+    let delivery_key = DeliveryKey::generate(&mut rand::rng());
+    let sealed = first.seal(&delivery_key, &alice());
+    let again = Keys::open(dir.path(), NOW).unwrap();
+    assert_eq!(again.relay.to_bytes(), first.relay.to_bytes());
+    assert_eq!(*again.encode(&again.stamp()), *first.encode(&first.stamp()));
+    let opened = again.open_sealed(&sealed, &alice()).unwrap();
+    assert_eq!(*opened.to_bytes(), *delivery_key.to_bytes());
+    let bob = DeviceAddress::new(AccountId::new("bob").unwrap(), DeviceId(1));
+    assert!(again.open_sealed(&sealed, &bob).is_none());
+
+    let path = dir.path().join(FILE);
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+    assert!(Keys::open(dir.path(), NOW).is_err());
+}
+
+#[test]
+fn a_damaged_root_key_file_is_not_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = Keys::open(dir.path(), NOW).unwrap();
+    let whole = keys.encode(&keys.stamp()).to_vec();
+    for damaged in [
+        &whole[..0],
+        &whole[..100],
+        &whole[..whole.len() - 1],
+        b"\x02",
+    ] {
+        fs::write(dir.path().join(FILE), damaged).unwrap();
+        assert!(Keys::open(dir.path(), NOW).is_err());
+        assert_eq!(fs::read(dir.path().join(FILE)).unwrap(), damaged);
+    }
+}
+
+#[test]
+fn a_lost_root_key_file_is_not_made_anew_beside_the_database_it_belongs_to() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(DATABASE), "").unwrap();
+    assert!(Keys::open(dir.path(), NOW).is_err());
+    assert!(!dir.path().join(FILE).exists());
+}
+
+#[test]
+fn a_destroyed_epoch_is_gone_from_memory_and_from_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = Keys::open(dir.path(), NOW).unwrap();
+    let stamp = |keys: &Keys, at| {
+        let to = Audience::Direct(AccountId::new("bob").unwrap());
+        keys.stamp()
+            .stamp(&FrankingTag::from_bytes([1; 32]), &alice(), &to, at)
+    };
+    let claim = stamp(&keys, NOW).unwrap();
+    let later = Timestamp::from_millis(NOW.as_millis() + u64::from(VERIFY_DAYS) * DAY);
+    keys.advance(later).unwrap();
+    keys.destroy_before(Keys::oldest_verified(later)).unwrap();
+    keys.stamp().verify(&claim, later).unwrap(); // the last day on which it can be reported
+
+    let too_late = Timestamp::from_millis(later.as_millis() + DAY);
+    keys.destroy_before(Keys::oldest_verified(too_late))
+        .unwrap();
+    for keys in [keys, Keys::open(dir.path(), too_late).unwrap()] {
+        assert!(keys.stamp().verify(&claim, too_late).is_err());
+        assert!(stamp(&keys, NOW).is_err());
+        keys.stamp()
+            .verify(&stamp(&keys, too_late).unwrap(), too_late)
+            .unwrap();
+    }
+    // A clock that went back behind what is destroyed is refused, not served.
+    assert!(Keys::open(dir.path(), NOW).is_err());
+}
+
+#[test]
+fn two_relays_do_not_share_a_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let held = lock(dir.path()).unwrap();
+    assert!(lock(dir.path()).is_err());
+    drop(held);
+    lock(dir.path()).unwrap();
+}

@@ -1,0 +1,123 @@
+//! Prekeys: opaque to the relay, each one-time part handed out once.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+use waxseal_relay::{
+    Bundle, ErrorCode, MAX_PREKEY_LEN, MAX_PREKEYS_UPLOADED, PreKeys, PreKeysLeft,
+};
+
+use crate::errors::Refusal;
+use crate::extract::{Device, Form, Name};
+use crate::limits::{MAX_ONE_TIME, MAX_SPENT, MAX_UPLOAD_LEN};
+use crate::relay::Relay;
+
+pub async fn left(
+    State(relay): State<Arc<Relay>>,
+    device: Device,
+) -> Result<Json<PreKeysLeft>, Refusal> {
+    let account = device.account.id;
+    let one_time_left = relay
+        .database
+        .run(move |db| count_left(db, account))
+        .await?;
+    Ok(Json(PreKeysLeft { one_time_left }))
+}
+
+pub async fn publish(
+    State(relay): State<Arc<Relay>>,
+    device: Device,
+    Form(prekeys): Form<PreKeys, MAX_UPLOAD_LEN>,
+) -> Result<StatusCode, Refusal> {
+    let PreKeys { base, one_time } = prekeys;
+    let fits = |part: &Vec<u8>| !part.is_empty() && part.len() <= MAX_PREKEY_LEN;
+    if !fits(&base) || one_time.len() > MAX_PREKEYS_UPLOADED || !one_time.iter().all(fits) {
+        return Err(ErrorCode::TooManyPreKeys.into());
+    }
+    let account = device.account.id;
+    relay
+        .database
+        .run(move |db| {
+            db.prepare("UPDATE account SET base = ? WHERE id = ?")?
+                .execute(params![base, account])?;
+            for part in &one_time {
+                // One that is known, handed out or not, is not stored again.
+                db.prepare(
+                    "INSERT OR IGNORE INTO one_time (account, digest, part) VALUES (?, ?, ?)",
+                )?
+                .execute(params![
+                    account,
+                    Sha256::digest(part).as_slice(),
+                    part
+                ])?;
+            }
+            if count_left(db, account)? > MAX_ONE_TIME {
+                return Err(ErrorCode::TooManyPreKeys.into());
+            }
+            forget_spent(db, account)
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The newest base and one one-time part, which is gone from the relay once this is answered.
+pub async fn bundle(
+    State(relay): State<Arc<Relay>>,
+    device: Device,
+    Name(peer): Name,
+) -> Result<Json<Bundle>, Refusal> {
+    let account = relay.account(&peer).ok_or(ErrorCode::NoSuchAccount)?;
+    // Who takes more than a few gets the base alone, which is enough to start.
+    let with_one_time = relay.limits.one_time(&peer, &device.account.me.account);
+    let bundle = relay
+        .database
+        .run(move |db| {
+            let base: Option<Vec<u8>> = db
+                .prepare("SELECT base FROM account WHERE id = ?")?
+                .query_row([account.id], |row| row.get(0))?;
+            let base = base.ok_or(ErrorCode::NoPreKeys)?;
+            let one_time = match with_one_time {
+                true => take_one_time(db, account.id)?,
+                false => None,
+            };
+            Ok(Bundle { base, one_time })
+        })
+        .await?;
+    Ok(Json(bundle))
+}
+
+fn take_one_time(db: &Connection, account: i64) -> Result<Option<Vec<u8>>, Refusal> {
+    let next = db
+        .prepare(
+            "SELECT id, part FROM one_time WHERE account = ? AND part IS NOT NULL ORDER BY id LIMIT 1",
+        )?
+        .query_row([account], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((id, part)): Option<(i64, Vec<u8>)> = next else {
+        return Ok(None);
+    };
+    db.prepare("UPDATE one_time SET part = NULL WHERE id = ?")?
+        .execute([id])?;
+    Ok(Some(part))
+}
+
+fn count_left(db: &Connection, account: i64) -> Result<usize, Refusal> {
+    let left = db
+        .prepare("SELECT count(*) FROM one_time WHERE account = ? AND part IS NOT NULL")?
+        .query_row([account], |row| row.get(0))?;
+    Ok(left)
+}
+
+/// A device makes parts in order and keeps the secrets of the newest, so it cannot upload one this old again.
+fn forget_spent(db: &Connection, account: i64) -> Result<(), Refusal> {
+    db.prepare(
+        "DELETE FROM one_time WHERE account = ?1 AND part IS NULL AND id <=
+             (SELECT id FROM one_time WHERE account = ?1 AND part IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+    )?
+    .execute(params![account, MAX_SPENT])?;
+    Ok(())
+}

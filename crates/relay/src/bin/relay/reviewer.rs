@@ -1,0 +1,157 @@
+//! The reviewer's side: nobody else gets reports, and every look at them is recorded.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Deserialize;
+use waxseal_relay::{
+    ErrorCode, Rejected, ReportList, ReportListed, ReviewerSignIn, SealedKey, Session,
+    acceptance_context, reviewer_context, seal_acceptance_key,
+};
+
+use crate::errors::Refusal;
+use crate::extract::{Form, FromReviewer, Peer};
+use crate::limits::MAX_JSON_LEN;
+use crate::relay::{Relay, now};
+use crate::tokens::Holder;
+
+/// Most reports of one list.
+const MAX_LISTED: usize = 100;
+
+pub async fn sign_in(
+    State(relay): State<Arc<Relay>>,
+    _: Peer,
+    Form(request): Form<ReviewerSignIn, MAX_JSON_LEN>,
+) -> Result<Json<Session>, Refusal> {
+    let now_ms = now().as_millis();
+    relay.tokens.check_challenge(&request.challenge, now_ms)?;
+    let context = reviewer_context(&relay.card.relay_key, &request.challenge);
+    VerifyingKey::from_bytes(&relay.reviewer.reviewer_key)
+        .and_then(|key| key.verify_strict(&context, &Signature::from_bytes(&request.proof)))
+        .map_err(|_| ErrorCode::ProofRefused)?;
+    relay.tokens.answer_challenge(&request.challenge, now_ms)?;
+    let reviewer = Holder::Reviewer(relay.reviewer.reviewer_key);
+    Ok(Json(relay.tokens.issue(&reviewer, now_ms)))
+}
+
+/// The key that tells which reports the intake accepted, sealed to the reviewer and signed by the relay.
+pub async fn acceptance_key(
+    State(relay): State<Arc<Relay>>,
+    _: FromReviewer,
+) -> Result<Json<SealedKey>, Refusal> {
+    let reviewer = &relay.reviewer;
+    let sealed = reviewer
+        .sealing_key()
+        .and_then(|to| seal_acceptance_key(&to, &relay.keys.acceptance, &mut rand::rng()))
+        .map_err(|error| Refusal::internal(&error))?;
+    let context = acceptance_context(&reviewer.reviewer_key, &sealed);
+    let signature = relay.keys.relay.sign(&context).to_bytes();
+    Ok(Json(SealedKey { sealed, signature }))
+}
+
+#[derive(Deserialize)]
+pub struct After {
+    #[serde(default)]
+    after: u32,
+}
+
+pub async fn list(
+    State(relay): State<Arc<Relay>>,
+    _: FromReviewer,
+    after: Result<Query<After>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<ReportList>, Refusal> {
+    let Query(After { after }) = after.map_err(|_| ErrorCode::Malformed)?;
+    let (database, relay) = (&relay.database, relay.clone());
+    let listed = database
+        .run(move |db| {
+            record_look(db, &relay, None)?;
+            let mut reports = db.prepare(
+                "SELECT id, public_id, accepted_at_ms, reporter, messages, rejected,
+                     (SELECT count(*) FROM look WHERE look.report = report.id)
+                 FROM report WHERE id > ? ORDER BY id LIMIT ?",
+            )?;
+            let rows = reports.query_map(params![after, MAX_LISTED], |row| {
+                let listed = ReportListed {
+                    report_id: row.get(1)?,
+                    accepted_at_ms: row.get(2)?,
+                    reporter: row.get(3)?,
+                    messages: row.get(4)?,
+                    rejected: row.get(5)?,
+                    opened: row.get(6)?,
+                };
+                Ok((row.get(0)?, listed))
+            })?;
+            let listed: Result<Vec<(u64, ReportListed)>, _> = rows.collect();
+            Ok(listed?)
+        })
+        .await?;
+    let last = listed.last().map(|(id, _)| *id);
+    let next = last.filter(|_| listed.len() == MAX_LISTED);
+    let reports = listed.into_iter().map(|(_, report)| report).collect();
+    Ok(Json(ReportList { reports, next }))
+}
+
+pub async fn open(
+    State(relay): State<Arc<Relay>>,
+    _: FromReviewer,
+    Path(report_id): Path<String>,
+) -> Result<impl IntoResponse, Refusal> {
+    let (database, relay) = (&relay.database, relay.clone());
+    let accepted = database
+        .run(move |db| {
+            let id = find(db, &report_id)?;
+            record_look(db, &relay, Some(id))?;
+            let accepted: Vec<u8> = db
+                .prepare("SELECT accepted FROM report WHERE id = ?")?
+                .query_row([id], |row| row.get(0))?;
+            Ok(accepted)
+        })
+        .await?;
+    let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
+    Ok((octets, accepted))
+}
+
+/// A report that fails in review reported nothing: its messages can be reported again.
+pub async fn rejected(
+    State(relay): State<Arc<Relay>>,
+    _: FromReviewer,
+    Path(report_id): Path<String>,
+    Form(Rejected { check }): Form<Rejected, MAX_JSON_LEN>,
+) -> Result<StatusCode, Refusal> {
+    relay
+        .database
+        .run(move |db| {
+            let id = find(db, &report_id)?;
+            db.prepare("UPDATE report SET rejected = ? WHERE id = ?")?
+                .execute(params![check, id])?;
+            db.prepare("DELETE FROM nullifier WHERE report = ?")?
+                .execute([id])?;
+            Ok(())
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn find(db: &Connection, report_id: &str) -> Result<i64, Refusal> {
+    db.prepare("SELECT id FROM report WHERE public_id = ?")?
+        .query_row([report_id], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| ErrorCode::NoSuchReport.into())
+}
+
+/// In the transaction of the look itself: there is no look without its record.
+fn record_look(db: &Connection, relay: &Relay, report: Option<i64>) -> Result<(), Refusal> {
+    let at_ms = i64::try_from(now().as_millis()).unwrap_or(i64::MAX);
+    db.prepare("INSERT INTO look (at_ms, reviewer, report) VALUES (?, ?, ?)")?
+        .execute(params![
+            at_ms,
+            relay.reviewer.reviewer_fingerprint(),
+            report
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! Challenges and session tokens: MACs, so that nothing is kept for clients that never come back.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use waxseal_relay::{ErrorCode, Session, account_name};
+use waxseal_reporting::{DeviceAddress, DeviceId};
+use zeroize::Zeroizing;
+
+use crate::errors::Refusal;
+
+const CHALLENGE: &[u8] = b"waxseal/1/relay/challenge-mac";
+const TOKEN: &[u8] = b"waxseal/1/relay/token-mac";
+
+/// How long a challenge can be answered.
+const CHALLENGE_MS: u64 = 60_000;
+
+/// How long a token is good.
+const TOKEN_MS: u64 = 3_600_000;
+
+/// Most challenges answered within [`CHALLENGE_MS`].
+const MAX_ANSWERED: usize = 100_000;
+
+/// Longest token: an account name, with base64.
+const MAX_TOKEN_LEN: usize = 300;
+
+/// Who holds a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// With the identity's signing key: a token is no good to whoever had the name before the database was lost.
+    Device(DeviceAddress, [u8; 32]),
+    /// With the reviewer's key: a token of an earlier reviewer is no good to a relay that was started for another.
+    Reviewer([u8; 32]),
+}
+
+pub struct Tokens {
+    /// From the root key file: sessions outlive a restart.
+    token_key: Zeroizing<[u8; 32]>,
+    /// Drawn at the start: no challenge outlives a restart, so none is answered twice.
+    challenge_key: Zeroizing<[u8; 32]>,
+    /// Challenges that were answered, until they expire.
+    answered: Mutex<HashMap<[u8; 64], u64>>,
+}
+
+impl Tokens {
+    pub fn new(token_key: Zeroizing<[u8; 32]>) -> Self {
+        Self {
+            token_key,
+            challenge_key: Zeroizing::new(rand::random()),
+            answered: Mutex::default(),
+        }
+    }
+
+    /// `expiry be64 || nonce 24 || MAC 32`
+    pub fn challenge(&self, now_ms: u64) -> Vec<u8> {
+        let mut challenge = (now_ms + CHALLENGE_MS).to_be_bytes().to_vec();
+        challenge.extend_from_slice(&rand::random::<[u8; 24]>());
+        let mac = mac(&self.challenge_key, CHALLENGE, &challenge).finalize();
+        challenge.extend_from_slice(&mac.into_bytes());
+        challenge
+    }
+
+    /// Whether a proof may answer this challenge.
+    pub fn check_challenge(&self, challenge: &[u8], now_ms: u64) -> Result<(), Refusal> {
+        let refused = Refusal::from(ErrorCode::ChallengeRefused);
+        let challenge: &[u8; 64] = challenge.try_into().map_err(|_| refused)?;
+        let body = open(&self.challenge_key, CHALLENGE, challenge).ok_or(refused)?;
+        let expires_at_ms = body.first_chunk().map_or(0, |at| u64::from_be_bytes(*at));
+        if expires_at_ms <= now_ms {
+            return Err(refused);
+        }
+        Ok(())
+    }
+
+    /// Uses up a challenge that [`check_challenge`](Self::check_challenge) passed and a proof answered.
+    pub fn answer_challenge(&self, challenge: &[u8], now_ms: u64) -> Result<(), Refusal> {
+        let refused = Refusal::from(ErrorCode::ChallengeRefused);
+        let challenge: [u8; 64] = challenge.try_into().map_err(|_| refused)?;
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered.len() >= MAX_ANSWERED {
+            answered.retain(|_, expires_at_ms| *expires_at_ms > now_ms);
+        }
+        if answered.len() >= MAX_ANSWERED {
+            return Err(Refusal::retry_after(ErrorCode::Busy, 60));
+        }
+        match answered.insert(challenge, now_ms + CHALLENGE_MS) {
+            Some(_) => Err(refused),
+            None => Ok(()),
+        }
+    }
+
+    /// `expiry be64 || 1 || device be32 || identity's signing key 32 || account || MAC 32`, or `expiry be64 || 2 || reviewer key 32 || MAC 32`,
+    /// in base64url.
+    pub fn issue(&self, holder: &Holder, now_ms: u64) -> Session {
+        let expires_at_ms = now_ms + TOKEN_MS;
+        let mut token = expires_at_ms.to_be_bytes().to_vec();
+        match holder {
+            Holder::Device(device, identity) => {
+                token.push(1);
+                token.extend_from_slice(&device.device.0.to_be_bytes());
+                token.extend_from_slice(identity);
+                token.extend_from_slice(device.account.as_str().as_bytes());
+            }
+            Holder::Reviewer(key) => {
+                token.push(2);
+                token.extend_from_slice(key);
+            }
+        }
+        let mac = mac(&self.token_key, TOKEN, &token).finalize();
+        token.extend_from_slice(&mac.into_bytes());
+        Session {
+            token: URL_SAFE_NO_PAD.encode(token),
+            expires_at_ms,
+        }
+    }
+
+    /// Who holds a token, and until when.
+    pub fn holder(&self, token: &str, now_ms: u64) -> Result<(Holder, u64), Refusal> {
+        let unauthorized = Refusal::from(ErrorCode::Unauthorized);
+        if token.len() > MAX_TOKEN_LEN {
+            return Err(unauthorized);
+        }
+        let token = URL_SAFE_NO_PAD.decode(token).map_err(|_| unauthorized)?;
+        let body = open(&self.token_key, TOKEN, &token).ok_or(unauthorized)?;
+        let (expires_at_ms, holder) = read(body).ok_or(unauthorized)?;
+        if expires_at_ms <= now_ms {
+            return Err(ErrorCode::TokenExpired.into());
+        }
+        Ok((holder, expires_at_ms))
+    }
+}
+
+fn read(body: &[u8]) -> Option<(u64, Holder)> {
+    let (expires_at_ms, body) = body.split_first_chunk()?;
+    let holder = match body.split_first()? {
+        (1, body) => {
+            let (device, body) = body.split_first_chunk()?;
+            let (identity, account) = body.split_first_chunk()?;
+            let account = account_name(std::str::from_utf8(account).ok()?).ok()?;
+            let device = DeviceId(u32::from_be_bytes(*device));
+            Holder::Device(DeviceAddress::new(account, device), *identity)
+        }
+        (2, key) => Holder::Reviewer(key.try_into().ok()?),
+        _ => return None,
+    };
+    Some((u64::from_be_bytes(*expires_at_ms), holder))
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+fn mac(key: &[u8; 32], label: &[u8], body: &[u8]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(label);
+    mac.update(body);
+    mac
+}
+
+/// What stands before a MAC that is ours.
+fn open<'a>(key: &[u8; 32], label: &[u8], bytes: &'a [u8]) -> Option<&'a [u8]> {
+    let (body, tag) = bytes.split_last_chunk::<32>()?;
+    mac(key, label, body).verify_slice(tag).ok()?;
+    Some(body)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,385 @@
+//! Honest devices, races between them, and a relay that stops in between.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod world;
+
+use std::collections::BTreeSet;
+use std::sync::Barrier;
+use std::time::Duration;
+
+use waxseal_relay::{ClientError, ErrorCode, Event, unseal_acceptance_key};
+use waxseal_reporting::{AcceptedReport, review};
+use world::{Device, SOON, World, code};
+
+fn texts(received: &[(String, waxseal_reporting::Evidence)]) -> Vec<&str> {
+    received.iter().map(|(text, _)| text.as_str()).collect()
+}
+
+#[test]
+fn a_message_goes_through_the_relay_and_its_report_to_the_reviewer() {
+    let world = World::new();
+    let (mut alice, bob) = (world.device("alice"), world.device("bob"));
+    alice.send(&bob.me, "You have won!").unwrap();
+    let received = bob.receive();
+    assert_eq!(texts(&received), ["You have won!"]);
+    assert!(bob.receive().is_empty(), "acknowledged is forgotten");
+
+    let card = bob.client.card().unwrap();
+    let report = bob.report(&card.moderation_key().unwrap(), &[&received[0].1]);
+    let taken = bob.client.report(bob.session(), &report).unwrap();
+    assert!(!taken.duplicate);
+
+    let (client, keys) = (world.client(), &world.reviewer);
+    let reviewer = client
+        .reviewer_sign_in(&card.relay_key, |context| keys.prove(context))
+        .unwrap();
+    let listed = client.reports(&reviewer, 0).unwrap().reports;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].report_id, taken.report_id);
+    assert_eq!((listed[0].reporter.as_str(), listed[0].opened), ("bob", 0));
+    let sealed = client
+        .acceptance_key(&reviewer, &card.relay_key, &keys.public().reviewer_key)
+        .unwrap();
+    let acceptance_key = unseal_acceptance_key(&keys.sealing, &sealed).unwrap();
+    let accepted = client.accepted_report(&reviewer, &taken.report_id).unwrap();
+    let accepted = AcceptedReport::decode(&accepted, &acceptance_key).unwrap();
+    let verified = review(accepted, &keys.moderation).unwrap();
+    let message = &verified.messages()[0];
+    assert_eq!(message.content().unwrap().as_text(), Some("You have won!"));
+    assert_eq!(message.sender(), &alice.me);
+    let listed = client.reports(&reviewer, 0).unwrap().reports;
+    assert_eq!(listed[0].opened, 1, "the look is recorded");
+
+    // What fails in review reported nothing, and can be reported again.
+    let again = bob.report(&card.moderation_key().unwrap(), &[&received[0].1]);
+    assert!(bob.client.report(bob.session(), &again).unwrap().duplicate);
+    client
+        .report_rejected(&reviewer, &taken.report_id, 83)
+        .unwrap();
+    let retaken = bob.client.report(bob.session(), &again).unwrap();
+    assert!(!retaken.duplicate && retaken.report_id != taken.report_id);
+    let listed = client.reports(&reviewer, 0).unwrap().reports;
+    assert_eq!(listed.len(), 2);
+    assert_eq!(listed[0].rejected, Some(83));
+}
+
+#[test]
+fn clients_that_race_for_one_time_prekeys_never_get_the_same_one() {
+    let world = World::new();
+    let bob = world.device("bob");
+    let parts: Vec<Vec<u8>> = (0..40).map(|n| vec![n + 1; 100]).collect();
+    bob.client
+        .put_prekeys(bob.session(), b"base", &parts)
+        .unwrap();
+
+    for (round, racers) in [(0, 2), (1, 32)] {
+        let devices: Vec<Device> = (0..racers)
+            .map(|n| world.device(&format!("racer-{round}-{n}")))
+            .collect();
+        let start = Barrier::new(racers);
+        let taken: Vec<Option<Vec<u8>>> = std::thread::scope(|scope| {
+            let racers: Vec<_> = devices
+                .iter()
+                .map(|racer| {
+                    scope.spawn(|| {
+                        start.wait();
+                        let bundle = racer.client.bundle(racer.session(), &bob.me.account);
+                        bundle.unwrap().one_time
+                    })
+                })
+                .collect();
+            racers
+                .into_iter()
+                .map(|racer| racer.join().unwrap())
+                .collect()
+        });
+        let distinct: BTreeSet<&Vec<u8>> = taken.iter().flatten().collect();
+        assert_eq!(distinct.len(), racers, "each got one, and each another");
+    }
+    assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 40 - 34);
+
+    // One that was handed out is not taken in again, one that waits is not doubled.
+    bob.client
+        .put_prekeys(bob.session(), b"base", &parts)
+        .unwrap();
+    assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 40 - 34);
+}
+
+#[test]
+fn what_was_answered_outlives_a_crash() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.device("alice"), world.device("bob"));
+    bob.client
+        .put_prekeys(bob.session(), b"base", &[vec![1; 50], vec![2; 50]])
+        .unwrap();
+    let bundle = alice
+        .client
+        .bundle(alice.session(), &bob.me.account)
+        .unwrap();
+    let card = alice.client.card().unwrap();
+    for n in 0..20 {
+        alice.send(&bob.me, &format!("{n}")).unwrap();
+    }
+    world.relay.take().unwrap().kill();
+    world.start();
+    alice.at(&world);
+    bob.at(&world);
+    assert_eq!(alice.client.card().unwrap(), card, "the same relay");
+
+    // Tokens outlive a restart too.
+    let next = alice
+        .client
+        .bundle(alice.session(), &bob.me.account)
+        .unwrap();
+    assert_ne!(next.one_time, bundle.one_time);
+    alice.send(&bob.me, "20").unwrap();
+    let received = bob.receive();
+    let expected: Vec<String> = (0..21).map(|n| n.to_string()).collect();
+    assert_eq!(texts(&received), expected);
+
+    let moderation_key = card.moderation_key().unwrap();
+    let report = bob.report(&moderation_key, &[&received[3].1]);
+    let taken = bob.client.report(bob.session(), &report).unwrap();
+    world.relay.take().unwrap().kill();
+    world.start();
+    bob.at(&world);
+    assert!(bob.receive().is_empty(), "acknowledged before the crash");
+    let again = bob.client.report(bob.session(), &report).unwrap();
+    assert_eq!((again.report_id, again.duplicate), (taken.report_id, true));
+    bob.register().unwrap();
+}
+
+#[test]
+fn an_unacknowledged_delivery_comes_again_and_a_second_connection_takes_over() {
+    let world = World::new();
+    let (mut alice, bob) = (world.device("alice"), world.device("bob"));
+    let mut first = bob.connect();
+    assert_eq!(first.next(SOON).unwrap(), Some(Event::CaughtUp));
+    alice.send(&bob.me, "one").unwrap();
+    let Some(Event::Delivery { delivery, .. }) = first.next(SOON).unwrap() else {
+        panic!("delivered at once to a device that is connected")
+    };
+
+    let mut second = bob.connect();
+    let Some(Event::Delivery {
+        id,
+        delivery: again,
+    }) = second.next(SOON).unwrap()
+    else {
+        panic!("not acknowledged, so it comes again")
+    };
+    assert_eq!(delivery, again);
+    let closed = loop {
+        match first.next(SOON) {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(closed, ClientError::Closed { code: 4001, .. }),
+        "{closed}"
+    );
+    assert_eq!(second.next(SOON).unwrap(), Some(Event::CaughtUp));
+    second.acknowledge(id).unwrap();
+    second.close();
+    assert!(bob.receive().is_empty());
+}
+
+#[test]
+fn a_device_that_is_slow_to_acknowledge_gets_no_more_than_a_window() {
+    let world = World::new();
+    let (mut alice, bob) = (world.device("alice"), world.device("bob"));
+    for n in 0..100 {
+        alice.send(&bob.me, &format!("{n}")).unwrap();
+    }
+    let (mut deliveries, mut ids) = (bob.connect(), Vec::new());
+    while let Some(event) = deliveries.next(Duration::from_millis(500)).unwrap() {
+        let Event::Delivery { id, .. } = event else {
+            panic!("more is queued")
+        };
+        ids.push(id);
+    }
+    assert_eq!(ids.len(), 64);
+    for id in &ids[..32] {
+        deliveries.acknowledge(*id).unwrap();
+    }
+    for _ in 0..32 {
+        assert!(matches!(
+            deliveries.next(SOON),
+            Ok(Some(Event::Delivery { .. }))
+        ));
+    }
+    assert_eq!(deliveries.next(Duration::from_millis(500)).unwrap(), None);
+    // What it cannot decide on does not keep out the rest, and comes again.
+    for id in &ids[32..] {
+        deliveries.keep(*id).unwrap();
+    }
+    let mut more = 0;
+    while let Event::Delivery { .. } = deliveries.next(SOON).unwrap().expect("the end") {
+        more += 1;
+    }
+    assert_eq!(more, 4, "the rest, and then that there is no more");
+    deliveries.acknowledge(ids[32]).unwrap();
+    deliveries.close();
+    assert_eq!(bob.receive().len(), 100 - 33);
+}
+
+#[test]
+fn a_device_that_acknowledges_last_of_all_hears_that_there_is_no_more() {
+    let world = World::new();
+    let (mut alice, bob) = (world.device("alice"), world.device("bob"));
+    for n in 0..50 {
+        alice.send(&bob.me, &format!("{n}")).unwrap();
+    }
+    let (mut deliveries, mut ids) = (bob.connect(), Vec::new());
+    while let Event::Delivery { id, .. } = deliveries.next(SOON).unwrap().expect("the end") {
+        ids.push(id);
+    }
+    assert_eq!(ids.len(), 50);
+    for id in ids {
+        deliveries.acknowledge(id).unwrap();
+    }
+    deliveries.close();
+    assert!(bob.receive().is_empty());
+}
+
+#[test]
+fn a_report_counts_once_even_when_it_comes_in_many_times_at_once() {
+    let world = World::new();
+    let (mut alice, bob) = (world.device("alice"), world.device("bob"));
+    alice.send(&bob.me, "one").unwrap();
+    alice.send(&bob.me, "two").unwrap();
+    let received = bob.receive();
+    let key = world.reviewer.moderation.public_key();
+    // The same bytes, the same message sealed anew, and one report more with a new message in it.
+    let (one, other) = (&received[0].1, &received[1].1);
+    let mut reports = vec![bob.report(key, &[one]); 4];
+    reports.extend((0..4).map(|_| bob.report(key, &[one])));
+    let taken: Vec<_> = std::thread::scope(|scope| {
+        let submitted: Vec<_> = reports
+            .iter()
+            .map(|report| scope.spawn(|| bob.client.report(bob.session(), report).unwrap()))
+            .collect();
+        submitted
+            .into_iter()
+            .map(|taken| taken.join().unwrap())
+            .collect()
+    });
+    let ids: BTreeSet<&String> = taken.iter().map(|taken| &taken.report_id).collect();
+    assert_eq!(ids.len(), 1, "all are the one report");
+    assert_eq!(taken.iter().filter(|taken| !taken.duplicate).count(), 1);
+    let both = bob.report(key, &[one, other]);
+    assert!(!bob.client.report(bob.session(), &both).unwrap().duplicate);
+}
+
+#[test]
+fn a_relay_that_is_told_to_stop_answers_what_it_has_and_says_goodbye() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.device("alice"), world.device("bob"));
+    alice.send(&bob.me, "before").unwrap();
+    let mut deliveries = bob.connect();
+    deliveries.next(SOON).unwrap();
+    let to = bob.me.clone();
+    let sending = std::thread::spawn(move || {
+        let mut answered = 0;
+        while alice.send(&to, "while it stops").is_ok() {
+            answered += 1;
+        }
+        answered
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(
+        world.relay.take().unwrap().stop(),
+        "in time and without an error"
+    );
+    let goodbye = loop {
+        match deliveries.next(SOON) {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(
+        matches!(goodbye, ClientError::Closed { code: 1001, .. }),
+        "{goodbye}"
+    );
+    let answered = sending.join().unwrap();
+    assert!(answered > 0);
+    let journal = world.dir.path().join("data/relay.sqlite-wal");
+    assert!(
+        journal.metadata().map_or(0, |journal| journal.len()) == 0,
+        "folded in"
+    );
+
+    world.start();
+    bob.at(&world);
+    let received = bob.receive().len();
+    // The last one may have been stored while its answer was lost.
+    assert!(
+        received == answered + 1 || received == answered + 2,
+        "{received} of {answered} + 1"
+    );
+}
+
+#[test]
+fn two_relays_do_not_share_their_data_and_a_key_file_is_not_guessed() {
+    let world = World::new();
+    let relay = || {
+        let mut relay = std::process::Command::new(env!("CARGO_BIN_EXE_relay"));
+        relay.args(["--listen", "127.0.0.1:0", "--data"]);
+        relay
+    };
+    let dir = world.dir.path();
+    let mut second = relay();
+    second
+        .arg(dir.join("data"))
+        .arg("--moderation-key")
+        .arg(dir.join("mod.key.pub"));
+    let output = second.output().unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("another relay"));
+    let mut other = relay();
+    other
+        .arg(dir.join("other"))
+        .arg("--moderation-key")
+        .arg(dir.join("mod.key"));
+    assert!(
+        !other.output().unwrap().status.success(),
+        "the secret file is no FILE.pub"
+    );
+}
+
+#[test]
+fn a_name_is_registered_once_and_by_the_same_device_as_often_as_it_likes() {
+    let world = World::new();
+    let mut alice = world.device("alice");
+    alice.register().unwrap();
+    for name in ["alice", "Alice"] {
+        let mut other = Device::new(name, world.client());
+        assert_eq!(code(other.register()), ErrorCode::AccountTaken);
+    }
+    let mut rekeyed = Device::new("alice", world.client());
+    rekeyed.identity = alice.identity.clone();
+    assert_eq!(code(rekeyed.register()), ErrorCode::DeliveryKeyDiffers);
+
+    // Of many at once, one is registered.
+    let registered: usize = std::thread::scope(|scope| {
+        let racers: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| Device::new("carol", world.client()).register().is_ok()))
+            .collect();
+        racers
+            .into_iter()
+            .map(|racer| usize::from(racer.join().unwrap()))
+            .sum()
+    });
+    assert_eq!(registered, 1);
+}

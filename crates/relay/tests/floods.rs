@@ -1,0 +1,217 @@
+//! Too much of everything: connections, frames, prekeys, messages; while an honest pair goes on talking.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod world;
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tungstenite::client::{ClientRequestBuilder, client};
+use tungstenite::{Message, WebSocket};
+use waxseal_relay::{ErrorCode, Event};
+use waxseal_reporting::MAX_CIPHERTEXT_LEN;
+use world::honest::while_others_talk;
+use world::{Device, RelayProcess, SOON, World, code};
+
+#[test]
+fn websocket_floods_and_acknowledgements_of_others_end_the_connection_only() {
+    let world = World::new();
+    let (mut alice, bob) = (world.device("alice"), world.device("bob"));
+    let mallory = world.device("mallory");
+    alice.send(&bob.me, "for bob").unwrap();
+    let mut deliveries = bob.connect();
+    let Some(Event::Delivery { id, .. }) = deliveries.next(SOON).unwrap() else {
+        panic!("queued")
+    };
+    while_others_talk(&world, || {
+        let floods: Vec<(&str, Vec<Message>)> = vec![
+            (
+                "another's id",
+                vec![Message::Binary(id.to_be_bytes().to_vec().into())],
+            ),
+            ("an unknown id", vec![Message::Binary(vec![0xff; 8].into())]),
+            ("no id", vec![Message::Binary(Vec::new().into())]),
+            ("text", vec![Message::Text("hello".into())]),
+            (
+                "a large frame",
+                vec![Message::Binary(vec![0; 1 << 20].into())],
+            ),
+            ("pings", vec![Message::Ping(Vec::new().into()); 10_000]),
+        ];
+        for (what, flood) in floods {
+            let mut socket = connect(&world, &mallory);
+            for frame in flood {
+                if socket.send(frame).is_err() {
+                    break;
+                }
+            }
+            let began = Instant::now();
+            while let Ok(message) = socket.read() {
+                assert!(!message.is_binary(), "{what}: nothing is for mallory");
+                assert!(began.elapsed() < SOON, "{what}");
+            }
+        }
+        // Many connections of one account are one, whether they read or not.
+        let mut sockets: Vec<_> = (0..50).map(|_| connect(&world, &mallory)).collect();
+        for socket in &mut sockets[..49] {
+            while socket.read().is_ok() {}
+        }
+    });
+    assert_eq!(bob.receive().len(), 1, "nobody acknowledged it for bob");
+}
+
+fn connect(world: &World, device: &Device) -> WebSocket<TcpStream> {
+    let stream = TcpStream::connect(world.address()).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.set_write_timeout(Some(SOON)).unwrap();
+    let uri = format!("ws://{}/v1/deliveries", world.address());
+    let token = format!("Bearer {}", device.session().token);
+    let request = ClientRequestBuilder::new(uri.parse().unwrap());
+    client(request.with_header("authorization", token), stream)
+        .unwrap()
+        .0
+}
+
+#[test]
+fn nobody_drains_prekeys_or_fills_a_queue_alone() {
+    let world = World::new();
+    let (bob, mut alice) = (world.device("bob"), world.device("alice"));
+    let mallory = world.device("mallory");
+    let parts: Vec<Vec<u8>> = (0..100).map(|n| vec![n; 40]).collect();
+    bob.client
+        .put_prekeys(bob.session(), b"base", &parts)
+        .unwrap();
+    while_others_talk(&world, || {
+        for _ in 0..60 {
+            mallory
+                .client
+                .bundle(mallory.session(), &bob.me.account)
+                .unwrap();
+        }
+        assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 95);
+        let for_alice = alice
+            .client
+            .bundle(alice.session(), &bob.me.account)
+            .unwrap();
+        assert!(for_alice.one_time.is_some());
+        // Nor does an upload without end fill the relay.
+        let upload = |n: u8| -> Vec<Vec<u8>> { (0..100).map(|m| vec![n, m, 1]).collect() };
+        let put = |n| {
+            mallory
+                .client
+                .put_prekeys(mallory.session(), b"b", &upload(n))
+        };
+        put(0).unwrap();
+        put(1).unwrap();
+        assert_eq!(code(put(2)), ErrorCode::TooManyPreKeys);
+
+        // Eight at once: each message waits for the disk.
+        let ciphertext = vec![5; MAX_CIPHERTEXT_LEN];
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| fill(&mallory, &bob, &ciphertext));
+            }
+        });
+        alice.send(&bob.me, "there is room for others").unwrap();
+    });
+}
+
+/// Sends until the recipient's queue has no more room for this sender.
+fn fill(from: &Device, to: &Device, ciphertext: &[u8]) {
+    for _ in 0..10_000 {
+        let envelope = envelope(&rand::random(), ciphertext);
+        match from.client.send(from.session(), &to.me.account, &envelope) {
+            Ok(_) => {}
+            Err(error) if error.code() == Some(ErrorCode::QueueFull) => return,
+            // Too many requests; or the same, and the connection closed before the body was sent.
+            Err(error) if error.is_transient() => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("the queue has no end");
+}
+
+#[test]
+fn an_account_that_asks_for_too_much_is_told_when_to_come_again() {
+    let world = World::new();
+    let mallory = world.device("mallory");
+    let token = &mallory.session().token;
+    // What a body costs is said before it is read.
+    let head = format!(
+        "PUT /v1/prekeys HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: 2000000\r\n\r\n"
+    );
+    while_others_talk(&world, || {
+        let answers: Vec<(u16, String)> = (0..30)
+            .map(|_| world::raw(world.address(), head.as_bytes()))
+            .collect();
+        assert_eq!(answers[0], (413, "too_large".into()));
+        assert!(answers.contains(&(429, "too_many_requests".into())));
+    });
+}
+
+/// `01 || 0a 20 tag || 12 length ciphertext`
+fn envelope(tag: &[u8; 32], ciphertext: &[u8]) -> Vec<u8> {
+    let mut out = [&[1, 0x0a, 0x20], tag.as_slice(), &[0x12]].concat();
+    let mut len = ciphertext.len();
+    while len >= 0x80 {
+        out.push((len & 0x7f) as u8 | 0x80);
+        len >>= 7;
+    }
+    out.push(len as u8);
+    out.extend_from_slice(ciphertext);
+    out
+}
+
+#[test]
+fn ten_thousand_half_open_requests_do_not_keep_others_out() {
+    let mut world = World::new();
+    // A relay with room for 2,000 connections, so that most of them must make room.
+    world.relay = None;
+    world.relay = Some(RelayProcess::start_limited(world.dir.path(), 4_000));
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, Rlimit { current, ..limit });
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(20_000);
+    let count = 10_000.min(files.saturating_sub(500));
+    let held = while_others_talk(&world, || {
+        let half = [
+            "GET /v1/relay HTTP/1.1\r\nhost: x\r\n",
+            "POST /v1/sessions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
+            "",
+        ];
+        let mut held = Vec::new();
+        for n in 0..count {
+            let mut stream = TcpStream::connect(world.address()).unwrap();
+            let _ = stream.write_all(half[(n % 3) as usize].as_bytes());
+            held.push(stream);
+        }
+        // They stay, and a newcomer gets in; from their address it may have to ask twice.
+        let began = Instant::now();
+        let mut newcomer = Device::new("newcomer", world.client());
+        while let Err(error) = newcomer.register() {
+            assert!(
+                error.is_transient() && began.elapsed() < Duration::from_secs(5),
+                "{error}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        held
+    });
+    println!("{} half-open requests held", held.len());
+    assert!(held.len() >= 1_000);
+}

@@ -1,0 +1,340 @@
+//! A relay in a process of its own, and devices that seal with a channel of their own: no ratchet is linked here.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub mod honest;
+
+use std::convert::Infallible;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ed25519_dalek::{Signer, SigningKey};
+use tempfile::TempDir;
+use waxseal_relay::{
+    ClientError, Deliveries, ErrorCode, Event, RelayCard, RelayClient, ReviewerKeys, Session,
+    account_name, account_proof_input,
+};
+use waxseal_reporting::{
+    Delivery, DeliveryKey, DeviceAddress, DeviceId, Disclosure, Evidence, ModerationPublicKey,
+    OpeningChannel, Payload, PayloadHeader, Reason, Receipt, ReportDraft, SealingChannel,
+    SentMessage, Timestamp, open, seal,
+};
+use zeroize::Zeroizing;
+
+/// Longest wait for anything a test expects.
+pub const SOON: Duration = Duration::from_secs(20);
+
+pub struct World {
+    pub dir: TempDir,
+    pub reviewer: ReviewerKeys,
+    pub relay: Option<RelayProcess>,
+}
+
+pub struct RelayProcess {
+    child: Child,
+    pub url: String,
+}
+
+impl World {
+    /// A relay, started.
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let reviewer = ReviewerKeys::generate(&mut rand::rng());
+        let public = serde_json::to_vec(&reviewer.public()).unwrap();
+        std::fs::write(dir.path().join("mod.key"), &*reviewer.export()).unwrap();
+        std::fs::write(dir.path().join("mod.key.pub"), public).unwrap();
+        let mut world = Self {
+            dir,
+            reviewer,
+            relay: None,
+        };
+        world.start();
+        world
+    }
+
+    pub fn start(&mut self) {
+        self.relay = Some(RelayProcess::start(self.dir.path()));
+    }
+
+    pub fn url(&self) -> &str {
+        &self.relay.as_ref().unwrap().url
+    }
+
+    /// HOST:PORT
+    pub fn address(&self) -> &str {
+        self.url().strip_prefix("http://").unwrap()
+    }
+
+    pub fn client(&self) -> RelayClient {
+        RelayClient::new(self.url()).unwrap()
+    }
+
+    /// A registered device.
+    pub fn device(&self, name: &str) -> Device {
+        let mut device = Device::new(name, self.client());
+        device.register().unwrap();
+        device
+    }
+}
+
+impl RelayProcess {
+    pub fn start(dir: &Path) -> Self {
+        Self::start_with(Command::new(env!("CARGO_BIN_EXE_relay")), dir)
+    }
+
+    /// With at most so many open files.
+    pub fn start_limited(dir: &Path, files: usize) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]);
+        shell.arg(env!("CARGO_BIN_EXE_relay"));
+        Self::start_with(shell, dir)
+    }
+
+    fn start_with(mut command: Command, dir: &Path) -> Self {
+        let mut child = command
+            .args(["--listen", "127.0.0.1:0", "--data"])
+            .arg(dir.join("data"))
+            .arg("--moderation-key")
+            .arg(dir.join("mod.key.pub"))
+            .env("RUST_LOG", "warn")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("listening on ");
+        let url = url
+            .unwrap_or_else(|| panic!("not ready: {line:?}"))
+            .to_owned();
+        Self { child, url }
+    }
+
+    /// As a crash does.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and whether it ended well within its time.
+    pub fn stop(mut self) -> bool {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let began = Instant::now();
+        while began.elapsed() < SOON {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+}
+
+impl Drop for RelayProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A device with an identity, and a channel that keeps no secret from anybody: the relay does not care.
+pub struct Device {
+    pub me: DeviceAddress,
+    pub identity: SigningKey,
+    pub delivery_key: DeliveryKey,
+    pub client: RelayClient,
+    pub session: Option<Session>,
+    sequence: u64,
+}
+
+pub struct Sent {
+    pub message: SentMessage,
+    pub receipt: Vec<u8>,
+}
+
+impl Device {
+    pub fn new(name: &str, client: RelayClient) -> Self {
+        Self {
+            me: DeviceAddress::new(account_name(name).unwrap(), DeviceId(1)),
+            identity: SigningKey::from_bytes(&rand::random()),
+            delivery_key: DeliveryKey::generate(&mut rand::rng()),
+            client,
+            session: None,
+            sequence: 0,
+        }
+    }
+
+    pub fn prove(&self, context: &[u8]) -> [u8; 64] {
+        let input = account_proof_input(context);
+        self.identity.sign(&input).to_bytes()
+    }
+
+    /// Ed25519 key, and 32 bytes the relay does not look at.
+    pub fn identity_bytes(&self) -> [u8; 64] {
+        let mut bytes = [9; 64];
+        bytes[..32].copy_from_slice(self.identity.verifying_key().as_bytes());
+        bytes
+    }
+
+    pub fn register(&mut self) -> Result<RelayCard, ClientError> {
+        let card = self.client.card()?;
+        let session = self.client.register(
+            &card,
+            &self.me,
+            &self.identity_bytes(),
+            &self.delivery_key,
+            |context| self.prove(context),
+            &mut rand::rng(),
+        )?;
+        self.session = Some(session);
+        Ok(card)
+    }
+
+    pub fn session(&self) -> &Session {
+        self.session.as_ref().unwrap()
+    }
+
+    /// Reconnects to a relay that was started again.
+    pub fn at(&mut self, world: &World) {
+        self.client = world.client();
+    }
+
+    pub fn seal(&mut self, to: &DeviceAddress, text: &str) -> (SentMessage, Vec<u8>) {
+        let to = waxseal_reporting::Audience::Direct(to.account.clone());
+        let conversation = to.conversation(&self.me.account);
+        let header = PayloadHeader::new(conversation, self.sequence, now());
+        self.sequence += 1;
+        let payload = Payload::text(header, text).unwrap();
+        let sealed = seal(&mut NoChannel, &self.me, &payload, &mut rand::rng()).unwrap();
+        (sealed.sent, sealed.envelope.encode())
+    }
+
+    pub fn send(&mut self, to: &DeviceAddress, text: &str) -> Result<Sent, ClientError> {
+        let (message, envelope) = self.seal(to, text);
+        let receipt = self.client.send(self.session(), &to.account, &envelope)?;
+        let evidence = Receipt::decode(&receipt).unwrap();
+        evidence.authenticate(&self.delivery_key, &message).unwrap();
+        Ok(Sent { message, receipt })
+    }
+
+    pub fn connect(&self) -> Deliveries {
+        self.client.deliveries(self.session()).unwrap()
+    }
+
+    /// What a delivery says, once the device is sure that it can report it.
+    pub fn open(&self, delivery: &[u8]) -> (String, Evidence) {
+        let delivery = Delivery::decode(delivery).unwrap();
+        let delivery = delivery.authenticate(&self.delivery_key, &self.me.account);
+        let opened = open(&mut NoChannel, &delivery.unwrap()).unwrap();
+        let text = opened.content().as_text().unwrap().to_owned();
+        (text, opened.evidence().clone())
+    }
+
+    /// Receives and acknowledges everything that is queued.
+    pub fn receive(&self) -> Vec<(String, Evidence)> {
+        let (mut deliveries, mut received) = (self.connect(), Vec::new());
+        loop {
+            match deliveries
+                .next(SOON)
+                .unwrap()
+                .expect("the relay says something")
+            {
+                Event::CaughtUp => break,
+                Event::Delivery { id, delivery } => {
+                    received.push(self.open(&delivery));
+                    deliveries.acknowledge(id).unwrap();
+                }
+            }
+        }
+        deliveries.close();
+        received
+    }
+
+    pub fn report(&self, to: &ModerationPublicKey, evidence: &[&Evidence]) -> Vec<u8> {
+        let mut draft = ReportDraft::new(self.me.clone(), Reason::Scam);
+        for evidence in evidence {
+            draft.add(evidence, Disclosure::Whole).unwrap();
+        }
+        let report = draft.seal(&self.delivery_key, to, &mut rand::rng());
+        report.unwrap().encode()
+    }
+}
+
+pub fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> ErrorCode {
+    let error = result.unwrap_err();
+    error.code().unwrap_or_else(|| panic!("{error}"))
+}
+
+pub fn now() -> Timestamp {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    Timestamp::from_millis(since.as_millis() as u64)
+}
+
+pub struct NoChannel;
+
+impl SealingChannel for NoChannel {
+    type Error = Infallible;
+
+    fn encrypt(
+        &mut self,
+        plaintext: &[u8],
+        _: &[u8],
+        _: &mut impl rand_core::CryptoRng,
+    ) -> Result<Vec<u8>, Infallible> {
+        Ok(plaintext.to_vec())
+    }
+}
+
+impl OpeningChannel for NoChannel {
+    type Error = Infallible;
+
+    fn decrypt(&mut self, ciphertext: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, Infallible> {
+        Ok(Zeroizing::new(ciphertext.to_vec()))
+    }
+}
+
+/// A request byte by byte, for what no client would send: (status, error code).
+pub fn raw(address: &str, request: &[u8]) -> (u16, String) {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    // The relay may answer and close before it has read everything.
+    let _ = stream.write_all(request);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
+    let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    let code = body["error"].as_str().unwrap_or_default().to_owned();
+    (status.unwrap_or(0), code)
+}
+
+/// A request with a body, one connection.
+pub fn request(
+    world: &World,
+    method: &str,
+    path: &str,
+    token: &str,
+    content_type: &str,
+    body: &[u8],
+) -> (u16, String) {
+    let mut request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: relay\r\nconnection: close\r\ncontent-length: {}\r\n",
+        body.len()
+    );
+    if !token.is_empty() {
+        request += &format!("authorization: Bearer {token}\r\n");
+    }
+    if !content_type.is_empty() {
+        request += &format!("content-type: {content_type}\r\n");
+    }
+    request += "\r\n";
+    raw(world.address(), &[request.as_bytes(), body].concat())
+}

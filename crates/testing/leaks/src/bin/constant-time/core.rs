@@ -1,0 +1,377 @@
+//! Identities, prekeys, handshakes and sessions.
+
+use core::convert::Infallible;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rand_core::{Rng, TryCryptoRng, TryRng};
+use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
+use waxseal_leaks::layout::{Fields, Kind};
+use waxseal_leaks::taint;
+
+use crate::Scenario;
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    vec![
+        Scenario {
+            name: "identity",
+            secrets: "seed and private key, imported, signing, exported; drawn",
+            run: identity,
+        },
+        Scenario {
+            name: "prekeys",
+            secrets: "private keys and KEM seeds, imported, made, published, exported",
+            run: prekeys,
+        },
+        Scenario {
+            name: "handshake",
+            secrets: "both identities, all prekeys, everything drawn",
+            run: handshake,
+        },
+        Scenario {
+            name: "header trial of a forgery",
+            secrets: "all state of five sessions with earlier chains",
+            run: header_trial,
+        },
+        Scenario {
+            name: "messages in turn",
+            secrets: "all state but header keys on both sides, everything drawn, plaintexts",
+            run: in_turn,
+        },
+        Scenario {
+            name: "late messages",
+            secrets: "all state but header keys, skipped keys included",
+            run: late,
+        },
+        Scenario {
+            name: "altered body",
+            secrets: "all state but header keys",
+            run: altered,
+        },
+        Scenario {
+            name: "braid, chunks in order",
+            secrets: "all state but header keys, collected chunks included, everything drawn",
+            run: || braid(false),
+        },
+        Scenario {
+            name: "braid, chunks lost",
+            secrets: "the same; chunks are decoded",
+            run: || braid(true),
+        },
+    ]
+}
+
+/// A seeded generator of secrets.
+pub(crate) struct SecretRng(ChaCha20Rng);
+
+impl SecretRng {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(ChaCha20Rng::seed_from_u64(seed))
+    }
+}
+
+impl TryRng for SecretRng {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.0.next_u32())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.0.next_u64())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill_bytes(bytes);
+        taint::secret(bytes);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for SecretRng {}
+
+/// An export with the secrets marked that `is_marked` says; everything else in it is public or a counter.
+fn marked(
+    export: &[u8],
+    fields: Vec<(Kind, core::ops::Range<usize>)>,
+    is_marked: fn(Kind) -> bool,
+) -> Vec<u8> {
+    taint::public(export);
+    let mut bytes = export.to_vec();
+    for (kind, range) in fields {
+        if is_marked(kind) {
+            taint::secret(&mut bytes[range]);
+        }
+    }
+    bytes
+}
+
+fn all(kind: Kind) -> bool {
+    kind != Kind::Other
+}
+
+/// With its keys secret everything in a header would be too, and what is done with the fields of a header that opened is full of
+/// branches on them. They are the peer's own numbers.
+fn all_but_header_keys(kind: Kind) -> bool {
+    all(kind) && kind != Kind::HeaderKey
+}
+
+struct Device {
+    identity: IdentityKeyPair,
+    prekeys: PreKeys,
+    sessions: Option<SessionSet>,
+}
+
+impl Device {
+    fn new(seed: u64) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let identity = IdentityKeyPair::generate(&mut rng);
+        let mut prekeys = PreKeys::generate(&identity, &mut rng);
+        prekeys.replenish(&identity, 3, &mut rng).expect("few");
+        Self {
+            identity,
+            prekeys,
+            sessions: None,
+        }
+    }
+
+    fn bundle(&self) -> PreKeyBundle {
+        let upload = self.prekeys.upload(&self.identity).expect("its own");
+        let one_time = upload.one_time.first().map(Vec::as_slice);
+        PreKeyBundle::decode(&upload.base, one_time).expect("valid")
+    }
+
+    /// Identity and prekeys as read from storage, every secret in them marked.
+    fn mark_keys(&mut self) {
+        let mut identity = self.identity.export().to_vec();
+        taint::public(&identity);
+        taint::secret(&mut identity[1..]);
+        self.identity = IdentityKeyPair::import(&identity).expect("its own");
+        let export = self.prekeys.export();
+        taint::public(&export);
+        let export = marked(&export, Fields::of_prekeys(&export), all);
+        self.prekeys = PreKeys::import(&export).expect("its own");
+    }
+
+    /// The sessions as read from storage, with the secrets in them marked that `is_marked` says.
+    fn mark_sessions(&mut self, is_marked: fn(Kind) -> bool) {
+        if let Some(sessions) = &self.sessions {
+            let export = sessions.export();
+            taint::public(&export);
+            let export = marked(&export, Fields::of_sessions(&export), is_marked);
+            self.sessions = Some(SessionSet::import(&export).expect("its own"));
+        }
+    }
+
+    fn mark(&mut self) {
+        self.mark_sessions(all_but_header_keys);
+    }
+
+    /// Nothing is secret.
+    fn unmark(&mut self) {
+        self.mark_sessions(|_| false);
+    }
+
+    fn start(&mut self, bundle: PreKeyBundle, rng: &mut SecretRng) {
+        match &mut self.sessions {
+            None => self.sessions = SessionSet::initiate(&self.identity, bundle, rng).ok(),
+            Some(sessions) => sessions
+                .add_initiated(&self.identity, bundle, rng)
+                .expect("another session"),
+        }
+    }
+
+    /// A ciphertext; public from here on.
+    fn send(&mut self, rng: &mut SecretRng) -> Vec<u8> {
+        let mut text = *b"a text that is a secret";
+        taint::secret(&mut text);
+        let sessions = self.sessions.as_mut().expect("started");
+        let message = sessions.encrypt(&text, b"ad", rng).expect("encrypts");
+        taint::public(&message);
+        message
+    }
+
+    /// Whether it opened. The answer is public.
+    fn receive(&mut self, message: &[u8]) -> bool {
+        match &mut self.sessions {
+            Some(sessions) => taint::answer(
+                sessions
+                    .decrypt(&self.identity, &mut self.prekeys, message, b"ad")
+                    .is_ok(),
+            ),
+            None => match SessionSet::accept(&self.identity, &mut self.prekeys, message, b"ad") {
+                Ok((sessions, _)) => {
+                    self.sessions = Some(sessions);
+                    true
+                }
+                Err(_) => false,
+            },
+        }
+    }
+}
+
+/// Alice and Bob, and a generator.
+fn two(seed: u64) -> (Device, Device, SecretRng) {
+    (
+        Device::new(seed),
+        Device::new(seed + 1),
+        SecretRng::new(seed + 2),
+    )
+}
+
+/// Alice and Bob with a session in which both have written, nothing marked.
+fn established(seed: u64) -> (Device, Device, SecretRng) {
+    let (mut alice, mut bob, rng) = two(seed);
+    let mut public = ChaCha20Rng::seed_from_u64(seed + 3);
+    let sessions = SessionSet::initiate(&alice.identity, bob.bundle(), &mut public);
+    let sessions = alice.sessions.insert(sessions.expect("initiates"));
+    let first = sessions.encrypt(b"a text", b"ad", &mut public);
+    assert!(bob.receive(&first.expect("encrypts")));
+    let sessions = bob.sessions.as_mut().expect("accepted");
+    let reply = sessions.encrypt(b"a text", b"ad", &mut public);
+    assert!(alice.receive(&reply.expect("encrypts")));
+    (alice, bob, rng)
+}
+
+fn identity() {
+    let (mut device, _, mut rng) = two(1);
+    device.mark_keys();
+    let export = device.identity.export();
+    assert_eq!(export.len(), 65);
+    let fresh = IdentityKeyPair::generate(&mut rng);
+    assert_eq!(fresh.public().to_bytes().len(), 64);
+}
+
+fn prekeys() {
+    let (mut device, _, mut rng) = two(1);
+    let identity = IdentityKeyPair::import(&device.identity.export()).expect("its own");
+    let export = device.prekeys.export();
+    let export = marked(&export, Fields::of_prekeys(&export), all);
+    device.prekeys = PreKeys::import(&export).expect("its own");
+    let made = device.prekeys.replenish(&identity, 2, &mut rng);
+    assert_eq!(made.expect("few").len(), 2);
+    device.prekeys.rotate(&identity, &mut rng).expect("its own");
+    let upload = device.prekeys.upload(&identity).expect("its own");
+    assert_eq!(upload.one_time.len(), 5);
+    assert!(!device.prekeys.export().is_empty());
+}
+
+fn handshake() {
+    let (mut alice, mut bob, mut rng) = two(1);
+    let bundle = bob.bundle();
+    alice.mark_keys();
+    bob.mark_keys();
+    alice.start(bundle, &mut rng);
+    let first = alice.send(&mut rng);
+    assert!(bob.receive(&first));
+}
+
+fn header_trial() {
+    let (mut alice, mut bob, mut rng) = established(1);
+    // Chains that lack a message, so that there are more header keys to try.
+    for _ in 0..3 {
+        let _lost = alice.send(&mut rng);
+        let message = alice.send(&mut rng);
+        bob.unmark();
+        assert!(bob.receive(&message));
+        bob.unmark();
+        let reply = bob.send(&mut rng);
+        alice.unmark();
+        assert!(alice.receive(&reply));
+        alice.unmark();
+    }
+    bob.unmark();
+    let (mut stranger, _, _) = established(11);
+    let mut forgeries = vec![stranger.send(&mut rng)];
+    for position in 0..6 {
+        // A bit of the header, or of the body's tag, which is the header's nonce.
+        let mut forgery = alice.send(&mut rng);
+        let len = forgery.len();
+        if position % 2 == 0 {
+            forgery[5 + position * 15] ^= 1;
+        } else {
+            forgery[len - 16 + position] ^= 1;
+        }
+        forgeries.push(forgery);
+    }
+    bob.mark_sessions(all);
+    for forgery in forgeries {
+        assert!(!bob.receive(&forgery));
+    }
+}
+
+fn in_turn() {
+    let (mut alice, mut bob, mut rng) = established(1);
+    for _ in 0..4 {
+        for _ in 0..2 {
+            alice.mark();
+            bob.mark();
+            let message = alice.send(&mut rng);
+            assert!(bob.receive(&message));
+        }
+        core::mem::swap(&mut alice, &mut bob);
+    }
+}
+
+fn late() {
+    let (mut alice, mut bob, mut rng) = established(1);
+    let mut late = Vec::new();
+    for _ in 0..2 {
+        for n in 0..5 {
+            alice.mark();
+            let message = alice.send(&mut rng);
+            if n % 2 == 0 {
+                late.push(message);
+            } else {
+                bob.mark();
+                assert!(bob.receive(&message));
+            }
+        }
+        bob.mark();
+        let reply = bob.send(&mut rng);
+        alice.mark();
+        assert!(alice.receive(&reply));
+    }
+    for message in late.into_iter().rev() {
+        bob.mark();
+        assert!(bob.receive(&message));
+        bob.mark();
+        assert!(!bob.receive(&message), "opened before");
+    }
+}
+
+fn altered() {
+    let (mut alice, mut bob, mut rng) = established(1);
+    for position in [16, 17, 30, 39] {
+        let mut message = alice.send(&mut rng);
+        let at = message.len() - position;
+        message[at] ^= 0x10;
+        bob.mark();
+        assert!(!bob.receive(&message));
+        alice.mark();
+    }
+}
+
+fn braid(lossy: bool) {
+    let (mut alice, mut bob, mut rng) = established(1);
+    let (mut lost, mut number) = (0, 0);
+    let mut lose = || {
+        number += 1;
+        lossy && number % 3 == 0 && {
+            lost += 1;
+            true
+        }
+    };
+    for _ in 0..if lossy { 150 } else { 100 } {
+        alice.mark();
+        let message = alice.send(&mut rng);
+        if !lose() {
+            bob.mark();
+            assert!(bob.receive(&message));
+        }
+        core::mem::swap(&mut alice, &mut bob);
+    }
+    let epochs = alice.sessions.as_ref().expect("started").pq_epochs();
+    assert!(epochs >= 1, "no epoch was completed");
+    assert!(lost > 0 || !lossy);
+}

@@ -1,0 +1,279 @@
+//! Measures whether running times of two classes of inputs differ, by Welch's t-test: one class has a fixed secret or a fault in one
+//! place, the other random ones. (Reparaz, Balasch, Verbauwhede 2017, “Dude, is my code constant time?”)
+//!
+//! `.ci/timing [measurements]`, on a machine that does nothing else. |t| below 4.5 shows no difference; from 10 on there is one. More
+//! measurements find smaller differences. The first two lines are controls: one must be found, the other must not.
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
+use waxseal_leaks::clear::Clear;
+use waxseal_reporting::{
+    AccountId, Audience, Claim, DeliveryKey, DeviceAddress, DeviceId, FrankingTag, Receipt, Stamp,
+    StampKeys, Timestamp,
+};
+
+/// From here on there is a difference.
+const LEAK: f64 = 10.0;
+/// Up to here there is none to be seen.
+const QUIET: f64 = 4.5;
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
+/// Prepares an input of the fixed class (`true`) or the other and times the operation on it.
+struct Subject {
+    name: &'static str,
+    /// How often the operation runs, of all measurements asked for: slow ones run less often.
+    share: usize,
+    time: Box<Time>,
+}
+
+type Time = dyn FnMut(bool, &mut ChaCha20Rng) -> f64;
+
+fn timed<R>(operation: impl FnOnce() -> R) -> f64 {
+    let start = Instant::now();
+    black_box(operation());
+    start.elapsed().as_nanos() as f64
+}
+
+/// Where the fault is: in the first byte, or anywhere.
+fn fault(fixed: bool, len: usize, rng: &mut ChaCha20Rng) -> usize {
+    let anywhere = rng.next_u64() as usize % len;
+    if fixed { 0 } else { anywhere }
+}
+
+/// A fixed secret, or a random one.
+fn secret(fixed: bool, rng: &mut ChaCha20Rng) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    rng.fill_bytes(&mut bytes);
+    if fixed { [0x42; 32] } else { bytes }
+}
+
+fn control(constant: bool) -> Subject {
+    Subject {
+        name: if constant {
+            "control: the same work for both"
+        } else {
+            "control: comparison with early exit"
+        },
+        share: 1,
+        time: Box::new(move |fixed, rng| {
+            let (ours, mut theirs) = ([7_u8; 4096], [7_u8; 4096]);
+            theirs[fault(fixed || constant, 4096, rng)] ^= 1;
+            timed(|| {
+                let pairs = black_box(&ours).iter().zip(black_box(&theirs));
+                pairs.take_while(|(a, b)| a == b).count()
+            })
+        }),
+    }
+}
+
+fn claim() -> (StampKeys, Claim) {
+    let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("short");
+    let name = |name| AccountId::new(name).expect("valid");
+    let (alice, to) = (
+        DeviceAddress::new(name("alice"), DeviceId(1)),
+        Audience::Direct(name("bob")),
+    );
+    let claim = keys.stamp(&FrankingTag::from_bytes([9; 32]), &alice, &to, NOW);
+    (keys, claim.expect("within reach"))
+}
+
+fn stamp_check() -> Subject {
+    let (mut keys, claim) = claim();
+    keys.advance_to(NOW).expect("within reach");
+    Subject {
+        name: "stamp: place of the fault",
+        share: 1,
+        time: Box::new(move |fixed, rng| {
+            let mut stamp = *claim.stamp().as_bytes();
+            stamp[fault(fixed, 32, rng)] ^= 1;
+            let stamp = Stamp::from_bytes(stamp);
+            let altered = Claim::new(*claim.tag(), claim.context().clone(), stamp);
+            timed(|| keys.verify(&altered, NOW))
+        }),
+    }
+}
+
+fn receipt_check() -> Subject {
+    let (_, claim) = claim();
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let sent = sent(&mut rng);
+    let key = DeliveryKey::from_bytes([0x77; 32]);
+    let genuine = Receipt::new(&claim, &key).encode();
+    Subject {
+        name: "receipt MAC: place of the fault",
+        share: 1,
+        time: Box::new(move |fixed, rng| {
+            let mut bytes = genuine.clone();
+            let start = bytes.len() - 32;
+            bytes[start + fault(fixed, 32, rng)] ^= 1;
+            let receipt = Receipt::decode(&bytes).expect("valid");
+            timed(|| receipt.authenticate(&key, &sent).is_ok())
+        }),
+    }
+}
+
+fn sent(rng: &mut ChaCha20Rng) -> waxseal_reporting::SentMessage {
+    use waxseal_reporting::{Payload, PayloadHeader, seal};
+    let name = |name| AccountId::new(name).expect("valid");
+    let alice = DeviceAddress::new(name("alice"), DeviceId(1));
+    let conversation = Audience::Direct(name("bob")).conversation(&alice.account);
+    let header = PayloadHeader::new(conversation, 0, NOW);
+    let payload = Payload::text(header, "a text").expect("short");
+    let sealed = seal(&mut Clear, &alice, &payload, rng);
+    sealed.expect("seals").sent
+}
+
+fn delivery_key() -> Subject {
+    let (_, claim) = claim();
+    Subject {
+        name: "delivery key: fixed or random",
+        share: 1,
+        time: Box::new(move |fixed, rng| {
+            let key = DeliveryKey::from_bytes(secret(fixed, rng));
+            timed(|| Receipt::new(&claim, &key))
+        }),
+    }
+}
+
+fn identity_key() -> Subject {
+    Subject {
+        name: "identity import: fixed or random",
+        share: 20,
+        time: Box::new(|fixed, rng| {
+            let mut export = [1; 65];
+            export[1..33].copy_from_slice(&secret(fixed, rng));
+            export[33..].copy_from_slice(&secret(fixed, rng));
+            timed(|| IdentityKeyPair::import(&export))
+        }),
+    }
+}
+
+fn header_trial() -> Subject {
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    let alice = IdentityKeyPair::generate(&mut rng);
+    let bob = IdentityKeyPair::generate(&mut rng);
+    let (alices, mut bobs) = (
+        PreKeys::generate(&alice, &mut rng),
+        PreKeys::generate(&bob, &mut rng),
+    );
+    let base = bobs.upload(&bob).expect("its own").base;
+    let bundle = PreKeyBundle::decode(&base, None).expect("valid");
+    let mut to_bob = SessionSet::initiate(&alice, bundle, &mut rng).expect("initiates");
+    let first = to_bob.encrypt(b"a", b"", &mut rng).expect("encrypts");
+    let (mut to_alice, _) = SessionSet::accept(&bob, &mut bobs, &first, b"").expect("accepts");
+    let reply = to_alice.encrypt(b"a", b"", &mut rng).expect("encrypts");
+    let mut alices = alices;
+    let opened = to_bob.decrypt(&alice, &mut alices, &reply, b"");
+    assert!(opened.is_ok());
+    let genuine = to_bob.encrypt(b"a", b"", &mut rng).expect("encrypts");
+    // Version, field number and length, then 83 bytes of header and its tag of 16.
+    let tag = 3 + 83;
+    Subject {
+        name: "header tag: place of the fault",
+        share: 2,
+        time: Box::new(move |fixed, rng| {
+            let mut message = genuine.clone();
+            message[tag + fault(fixed, 16, rng)] ^= 1;
+            timed(|| to_alice.decrypt(&bob, &mut bobs, &message, b"").is_err())
+        }),
+    }
+}
+
+/// Times of one class.
+#[derive(Default)]
+struct Sample {
+    n: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Sample {
+    fn add(&mut self, x: f64) {
+        self.n += 1.0;
+        let delta = x - self.mean;
+        self.mean += delta / self.n;
+        self.squares += delta * (x - self.mean);
+    }
+
+    fn error(&self) -> f64 {
+        self.squares / (self.n - 1.0) / self.n
+    }
+}
+
+/// The largest |t| over all times and over those below some percentiles, since interruptions hide small differences.
+fn welch(times: &[(bool, f64)]) -> f64 {
+    let mut sorted: Vec<f64> = times.iter().map(|(_, time)| *time).collect();
+    sorted.sort_by(f64::total_cmp);
+    let below = |percent: usize| sorted[(sorted.len() - 1) * percent / 100];
+    let mut largest: f64 = 0.0;
+    for percent in [50, 75, 90, 95, 99, 100] {
+        let (mut fixed, mut random) = (Sample::default(), Sample::default());
+        for (class, time) in times {
+            if *time <= below(percent) {
+                if *class {
+                    fixed.add(*time);
+                } else {
+                    random.add(*time);
+                }
+            }
+        }
+        let error = (fixed.error() + random.error()).sqrt();
+        if error > 0.0 && fixed.n > 100.0 && random.n > 100.0 {
+            let t = (fixed.mean - random.mean) / error;
+            if t.abs() > largest.abs() {
+                largest = t;
+            }
+        }
+    }
+    largest
+}
+
+fn main() -> ExitCode {
+    let argument = std::env::args().nth(1);
+    let measurements = argument.map_or(400_000, |n| n.parse().expect("a number"));
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let subjects = [
+        control(false),
+        control(true),
+        stamp_check(),
+        receipt_check(),
+        delivery_key(),
+        header_trial(),
+        identity_key(),
+    ];
+    let mut failed = false;
+    for (index, mut subject) in subjects.into_iter().enumerate() {
+        let n = measurements / subject.share;
+        let mut times = Vec::with_capacity(n);
+        for round in 0..n + n / 10 {
+            let fixed = rng.next_u32() & 1 == 0;
+            let time = (subject.time)(fixed, &mut rng);
+            // The first tenth warms up.
+            if round >= n / 10 {
+                times.push((fixed, time));
+            }
+        }
+        let t = welch(&times);
+        let (leaks, must_leak) = (t.abs() >= LEAK, index == 0);
+        let verdict = match (leaks, must_leak) {
+            (true, true) => "found, as it must be",
+            (false, true) => "FAILED: not found",
+            (true, false) => "FAILED",
+            (false, false) if t.abs() >= QUIET => "unclear: measure again, and more",
+            (false, false) => "no difference",
+        };
+        failed |= verdict.starts_with("FAILED");
+        println!("{:<38} {n:>8} times  t = {t:>9.2}  {verdict}", subject.name);
+    }
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}

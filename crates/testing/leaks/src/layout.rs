@@ -1,0 +1,221 @@
+//! Where the secrets are in exported state. Follows the exports' code field by field; a test reads every state of a conversation
+//! with it to the last byte.
+
+use core::ops::Range;
+
+/// What a range of an export holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Root key of the Double Ratchet.
+    Root,
+    /// Private key of a ratchet key pair or prekey.
+    DhSecret,
+    /// Key of a sending or receiving chain.
+    ChainKey,
+    /// Key that encrypts headers.
+    HeaderKey,
+    /// What a skipped message is opened with.
+    SkippedKey,
+    /// Root, chain keys and next chain keys of the post-quantum ratchet.
+    PostQuantumKey,
+    /// Root and MAC key of the braid's authenticator.
+    Authenticator,
+    /// Seed of the braid's key pair.
+    KemSeed,
+    /// Coin of the braid's encapsulation.
+    Coin,
+    /// A chunk that was collected. Not a secret: the peer sent it, and it is part of a public key or ciphertext.
+    Chunk,
+    /// The tag over a header or body of the braid is inside `Chunk`s; everything else is public or a counter.
+    Other,
+}
+
+/// Fields of an export, in order, without gaps.
+pub struct Fields {
+    at: usize,
+    fields: Vec<(Kind, Range<usize>)>,
+}
+
+impl Fields {
+    /// Of `SessionSet::export`.
+    pub fn of_sessions(export: &[u8]) -> Vec<(Kind, Range<usize>)> {
+        let mut fields = Self {
+            at: 0,
+            fields: Vec::new(),
+        };
+        // Version, selection, dropped steps and epochs, age.
+        fields.skip(1 + 4 + 8 + 8 + 4);
+        for _ in 0..fields.u32(export) {
+            fields.session(export);
+        }
+        assert_eq!(fields.at, export.len(), "the layout is not the export's");
+        fields.fields
+    }
+
+    /// Of `PreKeys::export`.
+    pub fn of_prekeys(export: &[u8]) -> Vec<(Kind, Range<usize>)> {
+        let mut fields = Self {
+            at: 0,
+            fields: Vec::new(),
+        };
+        fields.skip(1 + 64);
+        fields.signed_set(export);
+        if fields.u8(export) == 1 {
+            fields.signed_set(export);
+        }
+        fields.skip(4);
+        for _ in 0..fields.u32(export) {
+            fields.skip(4);
+            fields.take(Kind::DhSecret, 32);
+            fields.take(Kind::KemSeed, 64);
+        }
+        assert_eq!(fields.at, export.len(), "the layout is not the export's");
+        fields.fields
+    }
+
+    fn signed_set(&mut self, export: &[u8]) {
+        self.skip(4);
+        self.key_pair();
+        self.take(Kind::KemSeed, 64);
+        let remembered = self.u32(export);
+        self.skip(remembered * 32);
+    }
+
+    fn session(&mut self, export: &[u8]) {
+        // Peer, associated data, base key, digest.
+        self.skip(64 + 3 * 32);
+        if self.u8(export) == 0 {
+            // The handshake: identity, certificate, signed prekey, one-time prekey, ciphertext.
+            self.skip(64 + 64 + 4);
+            if self.u8(export) == 1 {
+                self.skip(4);
+            }
+            self.skip(1568);
+        }
+        self.take(Kind::Root, 32);
+        self.key_pair();
+        self.skip(32);
+        // Sending and receiving chain.
+        for counters in [4, 12] {
+            if self.u8(export) == 1 {
+                self.take(Kind::ChainKey, 32);
+                self.take(Kind::HeaderKey, 32);
+                self.skip(counters);
+            }
+        }
+        self.take(Kind::HeaderKey, 32);
+        self.take(Kind::HeaderKey, 32);
+        // Length of the chain before, messages opened, steps.
+        self.skip(4 + 8 + 8);
+        for _ in 0..self.u32(export) {
+            self.skip(8);
+            self.take(Kind::HeaderKey, 32);
+        }
+        for _ in 0..self.u32(export) {
+            self.skip(8 + 4 + 8);
+            self.take(Kind::SkippedKey, 32);
+            self.take(Kind::SkippedKey, 32);
+        }
+        self.post_quantum(export);
+    }
+
+    fn post_quantum(&mut self, export: &[u8]) {
+        // Role, root, chains, next chains.
+        self.skip(1);
+        self.take(Kind::PostQuantumKey, 32);
+        for _ in 0..2 {
+            self.skip(8);
+            self.take(Kind::PostQuantumKey, 32);
+            self.skip(8);
+        }
+        for _ in 0..2 {
+            if self.u8(export) == 1 {
+                self.take(Kind::PostQuantumKey, 32);
+            }
+        }
+        // Epoch, authenticator, state.
+        self.skip(8);
+        self.take(Kind::Authenticator, 32);
+        self.take(Kind::Authenticator, 32);
+        match self.u8(export) {
+            0 => {}
+            1 => {
+                self.take(Kind::KemSeed, 64);
+                self.skip(2);
+            }
+            2 => {
+                self.take(Kind::KemSeed, 64);
+                self.skip(2);
+                self.collected(export);
+            }
+            3 => {
+                self.take(Kind::KemSeed, 64);
+                self.skip(2);
+                self.take(Kind::Chunk, 960);
+            }
+            4 => {
+                self.take(Kind::KemSeed, 64);
+                self.take(Kind::Chunk, 960);
+                self.collected(export);
+            }
+            5 => self.collected(export),
+            6 => self.skip(64),
+            7 => {
+                self.skip(64);
+                self.take(Kind::Coin, 32);
+                self.skip(2);
+                self.collected(export);
+            }
+            8 => {
+                self.skip(2);
+                self.take(Kind::Chunk, 960 + 160);
+            }
+            9 => {
+                self.skip(64);
+                self.take(Kind::Coin, 32);
+                self.collected(export);
+            }
+            10 => {
+                self.skip(2);
+                self.take(Kind::Chunk, 160);
+            }
+            11 => self.skip(1),
+            state => panic!("no such state of the braid: {state}"),
+        }
+    }
+
+    fn collected(&mut self, export: &[u8]) {
+        for _ in 0..self.u8(export) {
+            self.skip(2);
+            self.take(Kind::Chunk, 32);
+        }
+    }
+
+    fn key_pair(&mut self) {
+        self.take(Kind::DhSecret, 32);
+        self.skip(32);
+    }
+
+    fn take(&mut self, kind: Kind, len: usize) {
+        self.fields.push((kind, self.at..self.at + len));
+        self.at += len;
+    }
+
+    fn skip(&mut self, len: usize) {
+        if len > 0 {
+            self.take(Kind::Other, len);
+        }
+    }
+
+    fn u8(&mut self, export: &[u8]) -> u8 {
+        let value = export[self.at];
+        self.skip(1);
+        value
+    }
+
+    fn u32(&mut self, export: &[u8]) -> usize {
+        let bytes = [0, 1, 2, 3].map(|i| export[self.at + i]);
+        self.skip(4);
+        u32::from_be_bytes(bytes) as usize
+    }
+}

@@ -1,0 +1,209 @@
+//! What every public type that holds a secret or a text prints: all of it, letter by letter.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use waxseal::{Client, Draft, MemoryStore, SessionSealer, Transaction};
+use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeyBundle, PreKeys, Session, SessionSet};
+use waxseal_leaks::clear::Clear;
+use waxseal_reporting::{
+    AcceptanceKey, AcceptedReport, AccountId, Attachment, AttachmentKey, Audience, Content,
+    Delivery, DeliveryKey, DeviceAddress, DeviceId, Disclosure, ModerationKeyPair, Nullifier,
+    Payload, PayloadHeader, Reason, Receipt, ReportDraft, StampKeys, Timestamp, accept, open,
+    open_unstamped, review, seal,
+};
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
+/// Both forms print the same words.
+fn assert_prints(value: &dyn core::fmt::Debug, expected: &str) {
+    assert_eq!(format!("{value:?}"), expected);
+    let words = |text: &str| text.replace([' ', '\n', ','], "");
+    assert_eq!(words(&format!("{value:#?}")), words(expected));
+}
+
+/// An identity's 64 public bytes as hexadecimal digits.
+fn hex(identity: &IdentityKey) -> String {
+    let bytes = identity.to_bytes();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn sessions_and_prekeys_print_public_keys_and_numbers() {
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let alice = IdentityKeyPair::generate(&mut rng);
+    let bob = IdentityKeyPair::generate(&mut rng);
+    let mut prekeys = PreKeys::generate(&bob, &mut rng);
+    let one_time = prekeys.replenish(&bob, 2, &mut rng).unwrap();
+    let base = prekeys.upload(&bob).unwrap().base;
+    let bundle = || PreKeyBundle::decode(&base, Some(&one_time[0])).unwrap();
+    let bob_key = format!("IdentityKey({})", hex(bob.public()));
+    assert_prints(
+        &bob,
+        &format!("IdentityKeyPair {{ public: {bob_key}, .. }}"),
+    );
+    assert_prints(bob.certificate(), "IdentityCertificate { .. }");
+    assert_prints(
+        &prekeys,
+        &format!("PreKeys {{ identity: {bob_key}, signed_prekey_id: 1, one_time_left: 2, .. }}"),
+    );
+    assert_prints(
+        &bundle(),
+        &format!(
+            "PreKeyBundle {{ identity: {bob_key}, signed_prekey_id: 1, one_time_prekey_id: Some(1), .. }}"
+        ),
+    );
+    assert_prints(
+        &Session::initiate(&alice, bundle(), &mut rng).unwrap(),
+        &format!("Session {{ peer: {bob_key}, is_established: false, dh_ratchet_steps: 1, .. }}"),
+    );
+    let mut sessions = SessionSet::initiate(&alice, bundle(), &mut rng).unwrap();
+    let printed = format!("SessionSet {{ peer: {bob_key}, count: 1, is_established: false, .. }}");
+    assert_prints(&sessions, &printed);
+    assert_prints(
+        &SessionSealer::new(&mut sessions),
+        &format!("SessionSealer {{ sessions: {printed} }}"),
+    );
+}
+
+#[test]
+fn keys_of_the_provider_and_its_devices_print_their_names() {
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    assert_prints(&DeliveryKey::generate(&mut rng), "DeliveryKey { .. }");
+    assert_prints(&AcceptanceKey::generate(&mut rng), "AcceptanceKey { .. }");
+    assert_prints(&AttachmentKey::from_bytes([1; 32]), "AttachmentKey { .. }");
+    let moderation = ModerationKeyPair::generate(&mut rng);
+    assert_prints(&moderation, "ModerationKeyPair { .. }");
+    assert_prints(moderation.public_key(), "ModerationPublicKey { .. }");
+    assert_prints(moderation.public_key().id(), "ModerationKeyId(..)");
+    assert_prints(
+        &StampKeys::generate("eu", NOW, &mut rng).unwrap(),
+        "StampKeys { region: \"eu\", oldest_epoch: 20775, .. }",
+    );
+}
+
+#[test]
+fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let sender = |name| DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1));
+    let (alice, bob) = (sender("alice"), sender("bob"));
+    let to = Audience::Direct(bob.account.clone());
+    let stamp_keys = StampKeys::generate("eu", NOW, &mut rng).unwrap();
+    let key = DeliveryKey::generate(&mut rng);
+    let moderation = ModerationKeyPair::generate(&mut rng);
+    let acceptance = AcceptanceKey::generate(&mut rng);
+
+    for (content, printed) in [
+        (Content::Text("hush".into()), "Text { .. }"),
+        (
+            Content::Application {
+                kind: "hush".into(),
+                body: b"hush".to_vec(),
+            },
+            "Application { .. }",
+        ),
+    ] {
+        assert_prints(&content, printed);
+    }
+    let attachment_key = AttachmentKey::from_bytes([1; 32]);
+    let attachment = Attachment::new("a/b", b"", b"", attachment_key, "hush").unwrap();
+    assert_prints(&attachment, "Attachment { size_bytes: 0, .. }");
+    let header = PayloadHeader::new(to.conversation(&alice.account), 0, NOW);
+    let text = Content::Text("hush".into());
+    let payload = Payload::with_attachments(header, text, vec![attachment]).unwrap();
+    assert_prints(&payload, "Payload { parts: 3, .. }");
+    let sealed = seal(&mut Clear, &alice, &payload, &mut rng).unwrap();
+    assert_prints(
+        &sealed,
+        "Sealed { envelope: Envelope { ciphertext_len: 256, .. }, sent: SentMessage { .. } }",
+    );
+    let unstamped = open_unstamped(
+        &mut Clear,
+        &alice,
+        &to.conversation(&alice.account),
+        &sealed.envelope,
+    );
+    assert_prints(&unstamped.unwrap(), "UnstampedMessage { .. }");
+    let claim = stamp_keys
+        .stamp(sealed.sent.tag(), &alice, &to, NOW)
+        .unwrap();
+    assert_prints(claim.tag(), "FrankingTag(..)");
+    assert_prints(claim.stamp(), "Stamp(..)");
+    assert_prints(&Receipt::new(&claim, &key), "Receipt { .. }");
+    let delivery = Delivery::new(&claim, sealed.envelope, &key).unwrap();
+    assert_prints(&delivery, "Delivery { ciphertext_len: 256, .. }");
+    let delivery = delivery.authenticate(&key, &bob.account).unwrap();
+    let context = format!("{:?}", claim.context());
+    let claim_printed = format!("Claim {{ context: {context}, .. }}");
+    assert_prints(
+        &delivery,
+        &format!("AuthenticDelivery {{ claim: {claim_printed}, .. }}"),
+    );
+    let opened = open(&mut Clear, &delivery).unwrap();
+    assert_prints(&opened, "OpenedMessage { content: Text { .. }, .. }");
+    assert_prints(
+        opened.evidence(),
+        &format!("Evidence {{ claim: {claim_printed}, .. }}"),
+    );
+    for name in ["alice", "bob", "hush"] {
+        assert!(!context.contains(name), "{context}");
+    }
+
+    let mut draft = ReportDraft::new(bob, Reason::Scam);
+    draft.note("hush").unwrap();
+    draft.add(opened.evidence(), Disclosure::Whole).unwrap();
+    assert_prints(&draft, "ReportDraft { reason: Scam, messages: 1, .. }");
+    assert_prints(&draft.preview(), "Preview { messages: 1, .. }");
+    let report = draft.seal(&key, moderation.public_key(), &mut rng).unwrap();
+    assert_prints(&report, "Report { claims: 1, .. }");
+    let never = &mut |_: &Nullifier| false;
+    let accepted = accept(report, &stamp_keys, &key, NOW, never).unwrap();
+    let accepted = AcceptedReport::decode(&accepted.encode(&acceptance), &acceptance).unwrap();
+    assert_prints(
+        &accepted,
+        &format!(
+            "AcceptedReport {{ accepted_at: {NOW:?}, report: Report {{ claims: 1, .. }}, .. }}"
+        ),
+    );
+    let nullifier = accepted.nullifiers().next().unwrap();
+    assert_prints(&nullifier, "Nullifier(..)");
+    let verified = review(accepted, &moderation).unwrap();
+    assert_prints(
+        &verified,
+        "VerifiedReport { reason: Scam, messages: 1, .. }",
+    );
+    let message = format!("{:?}", verified.messages()[0]);
+    assert!(
+        message.starts_with(
+            "VerifiedMessage { parts: [Shown(54 bytes), Shown(5 bytes), Shown(114 bytes)], place: "
+        ),
+        "{message}"
+    );
+    for name in ["alice", "bob", "hush"] {
+        assert!(!message.contains(name), "{message}");
+    }
+}
+
+#[test]
+fn clients_and_stores_print_public_keys_and_counts() {
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    let me = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1));
+    let key = DeliveryKey::generate(&mut rng);
+    let client = Client::create(MemoryStore::new(), me, key, &mut rng).unwrap();
+    assert_prints(
+        &client,
+        &format!(
+            "Client {{ identity: IdentityKey({}), .. }}",
+            hex(client.identity())
+        ),
+    );
+    assert_prints(client.store(), "MemoryStore { records: 2, .. }");
+    assert_prints(&Transaction::default(), "Transaction { changes: 0, .. }");
+    let draft = Draft::from("hush");
+    assert!(!format!("{draft:?}").contains("hush"));
+}

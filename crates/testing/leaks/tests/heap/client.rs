@@ -1,0 +1,118 @@
+//! Two clients over the in-memory store: a conversation, a report, and both dropped.
+
+use waxseal::core::PreKeyUpload;
+use waxseal::reporting::{Audience, Delivery, Envelope, ModerationKeyPair, Receipt, StampKeys};
+use waxseal::{
+    AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Disclosure, Key, MemoryStore, Reason,
+    Received, Store as _, Timestamp,
+};
+use waxseal_leaks::layout::Fields;
+use waxseal_leaks::secrets::{Recorder, Secrets};
+
+use super::{HEAP, add_fields, assert_gone};
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
+struct Device {
+    client: Box<Client<MemoryStore>>,
+    key: DeliveryKey,
+    upload: PreKeyUpload,
+}
+
+impl Device {
+    fn new(name: &str, rng: &mut Recorder) -> Self {
+        rng.call(&format!("delivery key of {name}"));
+        let key = DeliveryKey::generate(rng);
+        let me = DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1));
+        rng.call(&format!("identity or first prekeys of {name}"));
+        let client = Client::create(MemoryStore::new(), me, key.clone(), rng);
+        let mut client = Box::new(client.unwrap());
+        rng.call(&format!("prekeys of {name}"));
+        let upload = client.publish_prekeys(95, rng).unwrap();
+        client.confirm_prekeys(&upload).unwrap();
+        Self {
+            client,
+            key,
+            upload,
+        }
+    }
+
+    fn account(&self) -> AccountId {
+        self.client.me().account.clone()
+    }
+
+    /// As after a restart.
+    fn restart(self) -> Self {
+        let store = self.client.into_store();
+        Self {
+            client: Box::new(Client::open(store).unwrap()),
+            ..self
+        }
+    }
+}
+
+fn deliver(from: &mut Device, to: &mut Device, stamp_keys: &StampKeys, rng: &mut Recorder) {
+    rng.call(&format!(
+        "drawn by {} to send",
+        from.client.me().account.as_str()
+    ));
+    let sent = from.client.send(&to.account(), "hi", NOW, rng).unwrap();
+    let envelope = Envelope::decode(&sent.envelope).unwrap();
+    let audience = Audience::Direct(to.account());
+    let claim = stamp_keys.stamp(envelope.tag(), from.client.me(), &audience, NOW);
+    let claim = claim.unwrap();
+    let receipt = Receipt::new(&claim, &from.key).encode();
+    from.client.confirm(&to.account(), &receipt).unwrap();
+    let delivery = Delivery::new(&claim, envelope, &to.key).unwrap().encode();
+    let received = to.client.receive(&delivery).unwrap();
+    assert!(matches!(received, Received::Message { .. }));
+}
+
+#[test]
+fn clients_leave_nothing_behind() {
+    let from = HEAP.used();
+    let mut rng = Recorder::new("stamp root", 31);
+    let stamp_keys = Box::new(StampKeys::generate("eu", NOW, &mut rng).unwrap());
+    rng.call("moderation key");
+    let moderation = Box::new(ModerationKeyPair::generate(&mut rng));
+    let mut alice = Device::new("alice", &mut rng);
+    let mut bob = Device::new("bob", &mut rng);
+    rng.call("drawn by alice to start");
+    let one_time = bob.upload.one_time.pop();
+    alice
+        .client
+        .start(
+            &bob.account(),
+            &bob.upload.base,
+            one_time.as_deref(),
+            &mut rng,
+        )
+        .unwrap();
+    let mut secrets = Secrets::new();
+    for _ in 0..3 {
+        deliver(&mut alice, &mut bob, &stamp_keys, &mut rng);
+        deliver(&mut bob, &mut alice, &stamp_keys, &mut rng);
+        alice = alice.restart();
+        for device in [&alice, &bob] {
+            let prekeys = device.client.store().get(&Key::PreKeys).unwrap().unwrap();
+            let whose = device.client.me().account.as_str();
+            add_fields(&mut secrets, whose, &prekeys, Fields::of_prekeys(&prekeys));
+        }
+    }
+    bob.client.rotate_prekeys(&mut rng).unwrap();
+    let messages = bob.client.messages(&alice.account(), None, 10).unwrap();
+    let shown = messages
+        .iter()
+        .map(|message| (*message.id(), Disclosure::Whole));
+    let draft = bob
+        .client
+        .draft_report(&alice.account(), Reason::Spam, shown)
+        .unwrap();
+    rng.call("drawn to report");
+    bob.client
+        .report(&draft, moderation.public_key(), &mut rng)
+        .unwrap();
+    drop((draft, messages, alice, bob, stamp_keys, moderation));
+    secrets.extend(&rng.drawn());
+    assert_gone(&secrets, from);
+}

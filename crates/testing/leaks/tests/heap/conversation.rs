@@ -1,0 +1,368 @@
+//! Two devices with all that a session does: handshakes, turns, loss, late messages, several sessions, exports.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use waxseal_core::{IdentityKeyPair, PageId, PreKeyBundle, PreKeys, SessionSet};
+use waxseal_leaks::layout::{Fields, Kind};
+use waxseal_leaks::secrets::{Recorder, Secrets};
+use zeroize::Zeroizing;
+
+use super::{HEAP, add_identity, add_prekeys, add_sessions, assert_gone};
+
+/// One device; everything in boxes, so that what it holds is on the heap.
+struct Device {
+    name: &'static str,
+    identity: Box<IdentityKeyPair>,
+    prekeys: Box<PreKeys>,
+    one_time: Vec<Vec<u8>>,
+    sessions: Option<Box<SessionSet>>,
+    /// The sessions as they are stored after each change, in parts.
+    state: Zeroizing<Vec<u8>>,
+    pages: BTreeMap<PageId, Zeroizing<Vec<u8>>>,
+}
+
+/// Both devices, and every secret that either has had.
+struct Pair {
+    rng: Recorder,
+    alice: Device,
+    bob: Device,
+    all: Secrets,
+    from: usize,
+}
+
+impl Device {
+    fn new(name: &'static str, rng: &mut Recorder) -> Self {
+        rng.call(&format!("drawn by {name} at registration"));
+        let identity = Box::new(IdentityKeyPair::generate(rng));
+        let mut prekeys = Box::new(PreKeys::generate(&identity, rng));
+        let one_time = prekeys.replenish(&identity, 4, rng).unwrap();
+        Self {
+            name,
+            identity,
+            prekeys,
+            one_time,
+            sessions: None,
+            state: Zeroizing::default(),
+            pages: BTreeMap::new(),
+        }
+    }
+
+    fn bundle(&mut self) -> PreKeyBundle {
+        let base = self.prekeys.upload(&self.identity).unwrap().base;
+        let one_time = self.one_time.pop();
+        PreKeyBundle::decode(&base, one_time.as_deref()).unwrap()
+    }
+
+    /// Starts a session, beside those there are.
+    fn start(&mut self, peer: &mut Self, rng: &mut Recorder) {
+        rng.call(&format!("drawn by {} to start", self.name));
+        let bundle = peer.bundle();
+        match &mut self.sessions {
+            None => {
+                let sessions = SessionSet::initiate(&self.identity, bundle, rng).unwrap();
+                self.sessions = Some(Box::new(sessions));
+            }
+            Some(sessions) => sessions.add_initiated(&self.identity, bundle, rng).unwrap(),
+        }
+        self.store();
+    }
+
+    fn store(&mut self) {
+        let parts = self.sessions.as_mut().unwrap().export_parts();
+        self.state = parts.state;
+        for change in parts.pages {
+            match change.bytes {
+                Some(bytes) => drop(self.pages.insert(change.id, bytes)),
+                None => drop(self.pages.remove(&change.id)),
+            }
+        }
+    }
+
+    fn receive(&mut self, message: &[u8]) {
+        let plaintext = match &mut self.sessions {
+            Some(sessions) => sessions.decrypt(&self.identity, &mut self.prekeys, message, b"ad"),
+            None => SessionSet::accept(&self.identity, &mut self.prekeys, message, b"ad").map(
+                |(sessions, plaintext)| {
+                    self.sessions = Some(Box::new(sessions));
+                    plaintext
+                },
+            ),
+        };
+        assert_eq!(*plaintext.unwrap(), TEXT);
+        self.store();
+    }
+
+    /// What it holds now.
+    fn holds(&self, secrets: &mut Secrets) {
+        add_identity(secrets, self.name, &self.identity);
+        add_prekeys(secrets, self.name, &self.prekeys);
+        if let Some(sessions) = &self.sessions {
+            add_sessions(secrets, self.name, sessions);
+        }
+    }
+
+    /// As after a restart.
+    fn restart(&mut self) {
+        let identity = self.identity.export();
+        *self.identity = IdentityKeyPair::import(&identity).unwrap();
+        let prekeys = self.prekeys.export();
+        *self.prekeys = PreKeys::import(&prekeys).unwrap();
+        let sessions = SessionSet::import_parts(&self.state, self.pages.values()).unwrap();
+        assert!(sessions.export() == self.sessions.as_ref().unwrap().export());
+        self.sessions = Some(Box::new(sessions));
+    }
+}
+
+/// Not what this test looks for: whether plaintexts are wiped, another one asks.
+const TEXT: &[u8] = b"a text";
+
+fn hmac(key: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(input);
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+/// Keys that never are in a state: of the next message to be sent.
+fn add_next_message(secrets: &mut Secrets, whose: &str, sessions: &SessionSet) {
+    let export = sessions.export();
+    let fields = Fields::of_sessions(&export);
+    // The chosen session is the last, its sending chain is the first of two; of its post-quantum keys the second.
+    let start = fields
+        .iter()
+        .rposition(|(kind, _)| *kind == Kind::Root)
+        .unwrap();
+    let mut chains = fields[start..]
+        .iter()
+        .filter(|(kind, _)| *kind == Kind::ChainKey);
+    let (Some((_, sending)), Some(_)) = (chains.next(), chains.next()) else {
+        return;
+    };
+    let mut post_quantum = fields[start..]
+        .iter()
+        .filter(|(kind, _)| *kind == Kind::PostQuantumKey);
+    let (_, post_quantum) = post_quantum.nth(1).unwrap();
+    let seed = hmac(&export[sending.clone()], &[1]);
+    let post_quantum = hmac(&export[post_quantum.clone()], &[1]);
+    let mut key = Zeroizing::new([0; 44]);
+    Hkdf::<Sha256>::new(Some(&*post_quantum), &*seed)
+        .expand(b"waxseal/1/core/message-key", &mut *key)
+        .unwrap();
+    secrets.add(&format!("message seed of {whose}"), &*seed);
+    secrets.add(
+        &format!("post-quantum message key of {whose}"),
+        &*post_quantum,
+    );
+    secrets.add(&format!("message key of {whose}"), &key[..32]);
+}
+
+impl Pair {
+    fn new(seed: u64) -> Self {
+        let from = HEAP.used();
+        let mut rng = Recorder::new("", seed);
+        let alice = Device::new("Alice", &mut rng);
+        let bob = Device::new("Bob", &mut rng);
+        Self {
+            rng,
+            alice,
+            bob,
+            all: Secrets::new(),
+            from,
+        }
+    }
+
+    fn start(&mut self) {
+        self.alice.start(&mut self.bob, &mut self.rng);
+    }
+
+    fn note(&mut self) {
+        self.alice.holds(&mut self.all);
+        self.bob.holds(&mut self.all);
+    }
+
+    fn send(&mut self, from_alice: bool) -> Vec<u8> {
+        self.note();
+        let device = if from_alice {
+            &mut self.alice
+        } else {
+            &mut self.bob
+        };
+        let sessions = device.sessions.as_mut().unwrap();
+        add_next_message(&mut self.all, device.name, sessions);
+        self.rng.call(&format!("drawn by {} to send", device.name));
+        let message = sessions.encrypt(TEXT, b"ad", &mut self.rng).unwrap();
+        device.store();
+        message
+    }
+
+    fn receive(&mut self, by_alice: bool, message: &[u8]) {
+        if by_alice {
+            self.alice.receive(message);
+        } else {
+            self.bob.receive(message);
+        }
+        self.note();
+    }
+
+    /// Messages in turn, two at a time.
+    fn talk(&mut self, turns: usize) {
+        for turn in 0..turns {
+            for _ in 0..2 {
+                let message = self.send(turn % 2 == 0);
+                self.receive(turn % 2 != 0, &message);
+            }
+        }
+    }
+
+    /// Nothing is left of what neither holds any more.
+    fn assert_past_is_gone(&mut self) {
+        self.all.extend(&self.rng.drawn());
+        let mut now = Secrets::new();
+        self.alice.holds(&mut now);
+        self.bob.holds(&mut now);
+        assert_gone(&self.all.except(&now), self.from);
+    }
+
+    /// Nothing is left of anything.
+    fn drop_and_assert_gone(mut self) {
+        self.assert_past_is_gone();
+        drop((self.alice, self.bob));
+        assert_gone(&self.all, self.from);
+    }
+}
+
+#[test]
+fn a_handshake_leaves_nothing_but_the_session() {
+    let mut pair = Pair::new(11);
+    pair.start();
+    let first = pair.send(true);
+    pair.receive(false, &first);
+    pair.assert_past_is_gone();
+    let reply = pair.send(false);
+    pair.receive(true, &reply);
+    pair.drop_and_assert_gone();
+}
+
+#[test]
+fn keys_of_messages_and_steps_are_gone_while_the_sessions_live() {
+    let mut pair = Pair::new(12);
+    pair.start();
+    pair.talk(30);
+    pair.drop_and_assert_gone();
+}
+
+#[test]
+fn keys_of_late_messages_are_gone_once_they_have_opened() {
+    let mut pair = Pair::new(13);
+    pair.start();
+    pair.talk(4);
+    let mut late = VecDeque::new();
+    for _ in 0..3 {
+        // Every third arrives; then the others, in another order.
+        for turn in [true, false] {
+            for n in 0..12 {
+                let message = pair.send(turn);
+                if n % 3 == 2 {
+                    pair.receive(!turn, &message);
+                } else {
+                    late.push_front((turn, message));
+                }
+            }
+        }
+    }
+    pair.assert_past_is_gone();
+    for (number, (turn, message)) in late.drain(..).skip(5).enumerate() {
+        pair.receive(!turn, &message);
+        if number % 8 == 7 {
+            pair.alice.restart();
+            pair.bob.restart();
+        }
+    }
+    pair.assert_past_is_gone();
+    // Keys of more pages than one, of which whole ones and parts go.
+    let many: Vec<_> = (0..130).map(|_| pair.send(true)).collect();
+    pair.receive(false, &many[129]);
+    assert_eq!(pair.bob.pages.len(), 3);
+    for late in (40..100).chain((100..129).step_by(2)) {
+        pair.receive(false, &many[late]);
+    }
+    pair.assert_past_is_gone();
+    pair.bob.restart();
+    pair.drop_and_assert_gone();
+}
+
+#[test]
+fn epochs_of_the_post_quantum_ratchet_leave_nothing_behind() {
+    let mut pair = Pair::new(14);
+    pair.start();
+    // Each third message restarts one side, so that every state of the braid is exported and imported as well.
+    for turn in 0..220 {
+        let message = pair.send(turn % 2 == 0);
+        pair.receive(turn % 2 != 0, &message);
+        match turn % 6 {
+            2 => pair.alice.restart(),
+            5 => pair.bob.restart(),
+            _ => {}
+        }
+    }
+    let epochs = pair.alice.sessions.as_ref().unwrap().pq_epochs();
+    assert!(epochs >= 2, "{epochs} epochs only");
+    pair.drop_and_assert_gone();
+}
+
+#[test]
+fn epochs_without_restarts_leave_nothing_behind() {
+    let mut pair = Pair::new(15);
+    pair.start();
+    pair.talk(110);
+    let epochs = pair.bob.sessions.as_ref().unwrap().pq_epochs();
+    assert!(epochs >= 2, "{epochs} epochs only");
+    pair.drop_and_assert_gone();
+}
+
+#[test]
+fn sessions_that_give_way_leave_nothing_behind() {
+    let mut pair = Pair::new(16);
+    pair.start();
+    pair.talk(3);
+    for round in 0..7 {
+        if round % 2 == 0 {
+            pair.alice.start(&mut pair.bob, &mut pair.rng);
+        } else {
+            pair.bob.start(&mut pair.alice, &mut pair.rng);
+        }
+        let message = pair.send(round % 2 == 0);
+        pair.receive(round % 2 != 0, &message);
+        pair.talk(2);
+    }
+    pair.drop_and_assert_gone();
+}
+
+#[test]
+fn failed_calls_leave_nothing_behind() {
+    let mut pair = Pair::new(17);
+    pair.start();
+    pair.talk(3);
+    for position in [40, 130] {
+        let mut message = pair.send(true);
+        let last = message.len() - position % message.len();
+        message[last - 1] ^= 1;
+        let sessions = pair.bob.sessions.as_mut().unwrap();
+        let refused = sessions.decrypt(&pair.bob.identity, &mut pair.bob.prekeys, &message, b"ad");
+        refused.unwrap_err();
+    }
+    // Of what skipping derives for a body that does not open nothing stays.
+    for _ in 0..5 {
+        let _lost = pair.send(true);
+    }
+    let mut message = pair.send(true);
+    let last = message.len() - 1;
+    message[last - 20] ^= 1;
+    let sessions = pair.bob.sessions.as_mut().unwrap();
+    let refused = sessions.decrypt(&pair.bob.identity, &mut pair.bob.prekeys, &message, b"ad");
+    refused.unwrap_err();
+    pair.note();
+    pair.drop_and_assert_gone();
+}

@@ -1,0 +1,59 @@
+//! Sweeps every heap block of this process, freed or not, for key bytes that should be gone.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+mod client;
+mod control;
+mod conversation;
+mod identity;
+mod reporting;
+
+use waxseal_core::{IdentityKeyPair, PreKeys, SessionSet};
+use waxseal_leaks::arena::Arena;
+use waxseal_leaks::layout::{Fields, Kind};
+use waxseal_leaks::secrets::Secrets;
+
+#[global_allocator]
+static HEAP: Arena = Arena::new();
+
+/// Nothing of `secrets` is in any block that was handed out since the arena had `from` bytes.
+fn assert_gone(secrets: &Secrets, from: usize) {
+    assert!(!secrets.is_empty());
+    let found = secrets.sweep(&HEAP, from);
+    assert!(found.is_empty(), "left in memory: {found:#?}");
+}
+
+/// Adds the secret fields of an export.
+fn add_fields(
+    secrets: &mut Secrets,
+    whose: &str,
+    export: &[u8],
+    fields: Vec<(Kind, std::ops::Range<usize>)>,
+) {
+    for (kind, range) in fields {
+        if !matches!(kind, Kind::Other | Kind::Chunk) {
+            secrets.add(&format!("{kind:?} of {whose}"), &export[range]);
+        }
+    }
+}
+
+fn add_sessions(secrets: &mut Secrets, whose: &str, sessions: &SessionSet) {
+    let export = sessions.export();
+    add_fields(secrets, whose, &export, Fields::of_sessions(&export));
+}
+
+fn add_prekeys(secrets: &mut Secrets, whose: &str, prekeys: &PreKeys) {
+    let export = prekeys.export();
+    add_fields(secrets, whose, &export, Fields::of_prekeys(&export));
+}
+
+fn add_identity(secrets: &mut Secrets, whose: &str, identity: &IdentityKeyPair) {
+    let name = format!("identity of {whose}");
+    secrets.add(&name, &identity.export()[1..]);
+}

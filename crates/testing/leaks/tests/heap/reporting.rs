@@ -1,0 +1,259 @@
+//! Keys of the provider and its devices, and one message's journey from seal to review.
+
+use core::convert::Infallible;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use rand_core::CryptoRng;
+use sha2::Sha256;
+use waxseal_leaks::secrets::{Recorder, Secrets};
+use waxseal_reporting::{
+    AcceptanceKey, AcceptedReport, AccountId, Attachment, AttachmentKey, Audience, Content,
+    Delivery, DeliveryKey, DeviceAddress, DeviceId, Disclosure, Evidence, ModerationKeyPair,
+    Nullifier, OpeningChannel, Payload, PayloadHeader, Reason, Receipt, Report, ReportDraft,
+    SealingChannel, SentMessage, StampKeys, Timestamp, accept, open, review, seal,
+};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{HEAP, assert_gone};
+
+const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+const DAY_MS: u64 = 86_400_000;
+
+fn expand(key: &[u8], info: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    for field in info {
+        mac.update(field);
+    }
+    mac.update(&[1]);
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+#[test]
+fn stamp_keys_of_destroyed_epochs_are_gone_while_the_others_live() {
+    let from = HEAP.used();
+    let mut rng = Recorder::new("first root", 21);
+    let mut keys = Box::new(StampKeys::generate("eu", NOW, &mut rng).unwrap());
+    // (root, epoch key) of the first epoch and on, as the specification derives them.
+    let first = keys.oldest_epoch();
+    let mut root = Zeroizing::new([0; 32]);
+    root.copy_from_slice(&keys.export()[5..37]);
+    let (mut destroyed, mut kept) = (rng.drawn(), Secrets::new());
+    for epoch in first..first + 12 {
+        let number = epoch.to_be_bytes();
+        let key = expand(
+            &*root,
+            &[b"waxseal/1/stamp-epoch-key", &number, &[2], b"eu"],
+        );
+        let of_epoch = if epoch < first + 8 {
+            &mut destroyed
+        } else {
+            &mut kept
+        };
+        of_epoch.add(&format!("root {}", epoch - first), &*root);
+        of_epoch.add(&format!("epoch key {}", epoch - first), &*key);
+        root = expand(&*root, &[b"waxseal/1/stamp-next-root", &number]);
+    }
+    for days in [0, 3, 10] {
+        keys.advance_to(Timestamp::from_millis(NOW.as_millis() + days * DAY_MS))
+            .unwrap();
+    }
+    keys.destroy_before(first + 3).unwrap();
+    *keys = StampKeys::import(&keys.export()).unwrap();
+    keys.advance_to(Timestamp::from_millis(NOW.as_millis() + 10 * DAY_MS))
+        .unwrap();
+    keys.destroy_before(first + 8).unwrap();
+    assert_gone(&destroyed, from);
+    assert!(!kept.sweep(&HEAP, from).is_empty(), "there while they live");
+    drop(keys);
+    assert_gone(&kept, from);
+}
+
+#[test]
+fn delivery_acceptance_and_moderation_keys_are_gone_after_drop() {
+    let from = HEAP.used();
+    let mut rng = Recorder::new("delivery key", 22);
+    let delivery = Box::new(DeliveryKey::generate(&mut rng));
+    let copy = Box::new(DeliveryKey::from_bytes(*delivery.to_bytes()));
+    rng.call("acceptance key");
+    let acceptance = Box::new(AcceptanceKey::generate(&mut rng));
+    let other = acceptance.clone();
+    rng.call("moderation key");
+    let moderation = Box::new(ModerationKeyPair::generate(&mut rng));
+    let imported = Box::new(ModerationKeyPair::import(&moderation.export()).unwrap());
+    assert!(!rng.drawn().sweep(&HEAP, from).is_empty());
+    drop((delivery, copy, acceptance, other, moderation, imported));
+    assert_gone(&rng.drawn(), from);
+}
+
+/// A ratchet's place: what it decrypts is what it encrypted, masked.
+struct Masked;
+
+impl SealingChannel for Masked {
+    type Error = Infallible;
+
+    fn encrypt(
+        &mut self,
+        plaintext: &[u8],
+        _: &[u8],
+        _: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, Infallible> {
+        Ok(plaintext.iter().map(|byte| byte ^ 0x5a).collect())
+    }
+}
+
+impl OpeningChannel for Masked {
+    type Error = Infallible;
+
+    fn decrypt(&mut self, ciphertext: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, Infallible> {
+        let mut plaintext = Zeroizing::new(Vec::with_capacity(ciphertext.len()));
+        plaintext.extend(ciphertext.iter().map(|byte| byte ^ 0x5a));
+        Ok(plaintext)
+    }
+}
+
+/// A text that is nowhere else in the process, wiped on drop.
+fn text(seed: u8) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(640));
+    for i in 0..640_u32 {
+        let letter = (i * i + u32::from(seed) * 7 + i * 13) % 26;
+        text.push(char::from(b'a' + letter as u8));
+    }
+    text
+}
+
+fn sender(name: &str) -> DeviceAddress {
+    DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1))
+}
+
+#[test]
+fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
+    let from = HEAP.used();
+    let mut rng = Recorder::new("provider's keys", 23);
+    let (alice, bob) = (sender("alice"), sender("bob"));
+    let stamp_keys = Box::new(StampKeys::generate("eu", NOW, &mut rng).unwrap());
+    let key = Box::new(DeliveryKey::generate(&mut rng));
+    let acceptance = Box::new(AcceptanceKey::generate(&mut rng));
+    let moderation = Box::new(ModerationKeyPair::generate(&mut rng));
+    let to = Audience::Direct(bob.account.clone());
+    let mut secrets = Secrets::new();
+    secrets.add("text", text(1).as_bytes());
+    secrets.add("note", text(2).as_bytes());
+    let attachment_key: [u8; 32] = core::array::from_fn(|i| 0x31 ^ (i as u8).wrapping_mul(59));
+    secrets.add("attachment key", &attachment_key);
+
+    // The application's own copies of content are its business: these are wiped here.
+    let payload = {
+        let header = PayloadHeader::new(to.conversation(&alice.account), 0, NOW);
+        let content = Content::Text(std::mem::take(&mut *text(1)));
+        let attachments = (0..3).map(|_| {
+            let key = AttachmentKey::from_bytes(attachment_key);
+            Attachment::new("a/b", b"", b"", key, "x").unwrap()
+        });
+        Payload::with_attachments(header, content, attachments.collect()).unwrap()
+    };
+    rng.call("drawn to seal");
+    let mut franking = Recorder::new("franking key", 24);
+    let sealed = seal(&mut Masked, &alice, &payload, &mut franking).unwrap();
+    drop(payload);
+    let sent = SentMessage::decode(&sealed.sent.encode()).unwrap();
+    let stored = sealed.sent.encode();
+    let franking_key = &stored[1 + 1 + 5 + 4..][..32];
+    secrets.add(
+        "franking root key",
+        &*expand(franking_key, &[b"waxseal/1/frank-root-key"]),
+    );
+    for part in 0..5 {
+        let info: [&[u8]; 2] = [b"waxseal/1/frank-part-key", &[part]];
+        secrets.add(&format!("part key {part}"), &*expand(franking_key, &info));
+    }
+    assert_eq!(
+        franking
+            .drawn()
+            .except(&{
+                let mut known = Secrets::new();
+                known.add("", franking_key);
+                known
+            })
+            .len(),
+        0,
+        "the key in the stored message is the one that was drawn"
+    );
+    secrets.extend(&franking.drawn());
+
+    let claim = stamp_keys
+        .stamp(sealed.sent.tag(), &alice, &to, NOW)
+        .unwrap();
+    let receipt = Receipt::new(&claim, &key);
+    let own = Box::new(receipt.authenticate(&key, &sent).unwrap());
+    let delivery = Delivery::new(&claim, sealed.envelope, &key).unwrap();
+    let delivery = delivery.authenticate(&key, &bob.account).unwrap();
+    let opened = Box::new(open(&mut Masked, &delivery).unwrap());
+    let evidence = Box::new(Evidence::decode(&opened.evidence().encode()).unwrap());
+
+    let mut draft = Box::new(ReportDraft::new(bob, Reason::Scam));
+    draft.note(&text(2)).unwrap();
+    draft.add(&evidence, Disclosure::Whole).unwrap();
+    drop(draft.preview());
+    rng.call("drawn to seal the report");
+    let report = draft.seal(&key, moderation.public_key(), &mut rng).unwrap();
+    let report = Report::decode(&report.encode()).unwrap();
+    let never = &mut |_: &Nullifier| false;
+    let accepted = accept(report, &stamp_keys, &key, NOW, never).unwrap();
+    let accepted = AcceptedReport::decode(&accepted.encode(&acceptance), &acceptance).unwrap();
+    let verified = Box::new(review(accepted, &moderation).unwrap());
+    assert_eq!(verified.note(), text(2).as_str());
+
+    secrets.extend(&rng.drawn());
+    assert!(
+        !secrets.sweep(&HEAP, from).is_empty(),
+        "there while they live"
+    );
+    // What is handed out by value is the caller's to wipe.
+    let (content, attachments, last) = opened.into_parts();
+    if let Content::Text(mut text) = content {
+        text.zeroize();
+    }
+    drop((
+        attachments,
+        last,
+        evidence,
+        own,
+        draft,
+        verified,
+        stored,
+        sent,
+    ));
+    drop(sealed.sent);
+    drop((stamp_keys, key, acceptance, moderation, delivery));
+    assert_gone(&secrets, from);
+}
+
+#[test]
+fn evidence_and_sent_messages_leave_no_text_when_they_are_stored_and_read() {
+    let from = HEAP.used();
+    let mut rng = Recorder::new("franking key", 25);
+    let (alice, bob) = (sender(&"a".repeat(128)), sender(&"b".repeat(128)));
+    let stamp_keys = StampKeys::generate("eu", NOW, &mut rng).unwrap();
+    let key = DeliveryKey::generate(&mut rng);
+    let to = Audience::Direct(bob.account.clone());
+    let header = PayloadHeader::new(to.conversation(&alice.account), 0, NOW);
+    let content = Content::Text(std::mem::take(&mut *text(3)));
+    let payload = Payload::new(header, content).unwrap();
+    let sealed = seal(&mut Masked, &alice, &payload, &mut rng).unwrap();
+    drop(payload);
+    let claim = stamp_keys
+        .stamp(sealed.sent.tag(), &alice, &to, NOW)
+        .unwrap();
+    let mut evidence = Receipt::new(&claim, &key)
+        .authenticate(&key, &sealed.sent)
+        .unwrap();
+    let mut sent = sealed.sent;
+    for _ in 0..3 {
+        evidence = Evidence::decode(&evidence.encode()).unwrap();
+        sent = SentMessage::decode(&sent.encode()).unwrap();
+    }
+    drop((evidence, sent, stamp_keys, key));
+    let mut secrets = rng.drawn();
+    secrets.add("text", text(3).as_bytes());
+    assert_gone(&secrets, from);
+}

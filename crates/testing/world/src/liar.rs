@@ -1,0 +1,82 @@
+//! A sender with a modified client.
+
+use rand_chacha::ChaCha20Rng;
+use waxseal::core::EncryptError;
+use waxseal::core::{IdentityKeyPair, PreKeyBundle, SessionSet};
+use waxseal::reporting::{Audience, Envelope, Payload, PayloadHeader, SealingChannel, seal};
+use waxseal::{FrankingTag, SessionSealer};
+
+use crate::{NOW, Provider, account, sender};
+
+/// A sender whose client changes a byte of the plaintext after committing to it, or names another tag.
+pub struct Liar {
+    sessions: SessionSet,
+    spoil: usize,
+    tag: Option<FrankingTag>,
+}
+
+impl Liar {
+    /// Someone who has fetched a bundle of Bob's.
+    pub fn new(world: &mut Provider) -> Self {
+        let identity = IdentityKeyPair::generate(&mut world.rng);
+        let (base, one_time) = world.bundle(&account("bob"));
+        let bundle = PreKeyBundle::decode(&base, one_time.as_deref()).unwrap();
+        let sessions = SessionSet::initiate(&identity, bundle, &mut world.rng).unwrap();
+        Self {
+            sessions,
+            spoil: usize::MAX,
+            tag: None,
+        }
+    }
+
+    /// A message under a tag that is somebody else's.
+    pub fn seal_under(&mut self, tag: &FrankingTag, rng: &mut ChaCha20Rng) -> Vec<u8> {
+        self.tag = Some(*tag);
+        let envelope = Envelope::decode(&self.seal("squatting", usize::MAX, rng)).unwrap();
+        let (own, mut bytes) = (*envelope.tag(), envelope.encode());
+        let place = find(&bytes, own.as_bytes());
+        bytes[place..place + 32].copy_from_slice(tag.as_bytes());
+        bytes
+    }
+
+    /// A message to Bob whose byte `spoil` is not the one that was committed to.
+    pub fn seal(&mut self, text: &str, spoil: usize, rng: &mut ChaCha20Rng) -> Vec<u8> {
+        self.spoil = spoil;
+        let conversation = Audience::Direct(account("bob")).conversation(&account("liar"));
+        let payload = Payload::text(PayloadHeader::new(conversation, 0, NOW), text).unwrap();
+        seal(self, &sender("liar"), &payload, rng)
+            .unwrap()
+            .envelope
+            .encode()
+    }
+}
+
+impl SealingChannel for Liar {
+    type Error = EncryptError;
+
+    fn encrypt(
+        &mut self,
+        plaintext: &[u8],
+        associated_data: &[u8],
+        rng: &mut impl rand::CryptoRng,
+    ) -> Result<Vec<u8>, Self::Error> {
+        let mut plaintext = plaintext.to_vec();
+        if let Some(byte) = plaintext.get_mut(self.spoil) {
+            *byte ^= 1;
+        }
+        let mut associated_data = associated_data.to_vec();
+        if let Some(tag) = &self.tag {
+            // label || tag 32 || len u8 || account || device 4 || conversation 32
+            let end = associated_data.len() - 32 - 4 - "liar".len() - 1;
+            associated_data[end - 32..end].copy_from_slice(tag.as_bytes());
+        }
+        SessionSealer::new(&mut self.sessions).encrypt(&plaintext, &associated_data, rng)
+    }
+}
+
+/// Where `part` stands in `bytes`.
+#[must_use]
+pub fn find(bytes: &[u8], part: &[u8]) -> usize {
+    let mut windows = bytes.windows(part.len());
+    windows.position(|window| window == part).unwrap()
+}

@@ -1,0 +1,254 @@
+//! A provider: it hands out prekeys, stamps and delivers, takes reports in and reviews them. With the real parts, in memory.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use waxseal::core::{IdentityKey, MAX_ONE_TIME_PREKEYS, PreKeyBundle, PreKeyUpload};
+use waxseal::reporting::{
+    AcceptanceKey, AcceptedReport, Audience, Delivery, Envelope, ModerationKeyPair, Nullifier,
+    Receipt, Rejection, Report, StampKeys, VerifiedReport, accept, review,
+};
+use waxseal::{
+    AccountId, Client, DeliveryKey, DeviceAddress, Draft, FrankingTag, MemoryStore, Received,
+    Store, Timestamp,
+};
+
+use crate::{NOW, account, rng, sender};
+
+/// A provider, and the generator of everyone who is with it.
+pub struct Provider {
+    /// Where all randomness comes from.
+    pub rng: ChaCha20Rng,
+    /// The time at the provider.
+    pub now: Timestamp,
+    /// What it stamps with.
+    pub stamp_keys: StampKeys,
+    /// The reviewers' key.
+    pub moderation: ModerationKeyPair,
+    acceptance_key: AcceptanceKey,
+    keys: HashMap<DeviceAddress, DeliveryKey>,
+    prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
+    handed_out: HashSet<Vec<u8>>,
+    reported: HashSet<Nullifier>,
+}
+
+/// Why a report came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The bytes are no report.
+    Malformed,
+    /// The device it says it is from is not registered.
+    UnknownDevice,
+    /// A check of the intake or of the review failed.
+    Rejected(Rejection),
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl Provider {
+    /// A provider with no devices.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let mut rng = rng(seed);
+        let mut stamp_keys = StampKeys::generate("test", NOW, &mut rng).unwrap();
+        stamp_keys.advance_to(NOW).unwrap();
+        Self {
+            now: NOW,
+            stamp_keys,
+            moderation: ModerationKeyPair::generate(&mut rng),
+            acceptance_key: AcceptanceKey::generate(&mut rng),
+            keys: HashMap::new(),
+            prekeys: HashMap::new(),
+            handed_out: HashSet::new(),
+            reported: HashSet::new(),
+            rng,
+        }
+    }
+
+    /// A provider with Alice and Bob, of whom Alice can write first.
+    #[must_use]
+    pub fn of_two() -> (Self, Client<MemoryStore>, Client<MemoryStore>) {
+        let mut provider = Self::new(7);
+        let (mut alice, bob) = (provider.register("alice"), provider.register("bob"));
+        provider.start(&mut alice, &account("bob"));
+        (provider, alice, bob)
+    }
+
+    /// Registers a device with all its prekeys published; its account's earlier ones are forgotten.
+    pub fn register(&mut self, name: &str) -> Client<MemoryStore> {
+        self.register_with(name, MAX_ONE_TIME_PREKEYS)
+    }
+
+    /// Registers a device with so many one-time prekeys published.
+    pub fn register_with(&mut self, name: &str, one_time: usize) -> Client<MemoryStore> {
+        let me = self.register_only(name);
+        let key = self.key(&me);
+        let mut client = Client::create(MemoryStore::new(), me, key, &mut self.rng).unwrap();
+        let upload = client
+            .publish_prekeys(MAX_ONE_TIME_PREKEYS - one_time, &mut self.rng)
+            .unwrap();
+        self.prekeys.remove(&account(name));
+        self.publish(&account(name), &upload);
+        client.confirm_prekeys(&upload).unwrap();
+        client
+    }
+
+    /// Agrees on a key with the first device of an account.
+    pub fn register_only(&mut self, name: &str) -> DeviceAddress {
+        let key = DeliveryKey::generate(&mut self.rng);
+        self.keys.insert(sender(name), key);
+        sender(name)
+    }
+
+    /// The key agreed with a device.
+    #[must_use]
+    pub fn key(&self, device: &DeviceAddress) -> DeliveryKey {
+        self.keys[device].clone()
+    }
+
+    /// Takes what a client published. What was handed out is not handed out again, should it be uploaded twice.
+    pub fn publish(&mut self, account: &AccountId, upload: &PreKeyUpload) {
+        let (base, one_time) = self.prekeys.entry(account.clone()).or_default();
+        base.clone_from(&upload.base);
+        for part in &upload.one_time {
+            if !self.handed_out.contains(part) && !one_time.contains(part) {
+                one_time.push_back(part.clone());
+            }
+        }
+    }
+
+    /// Hands out a bundle: each one-time part once, and none when none is left.
+    pub fn bundle(&mut self, account: &AccountId) -> (Vec<u8>, Option<Vec<u8>>) {
+        let (base, one_time) = self.prekeys.get_mut(account).unwrap();
+        let one_time = one_time.pop_front();
+        self.handed_out.extend(one_time.clone());
+        (base.clone(), one_time)
+    }
+
+    /// The identity that it shows for an account.
+    #[must_use]
+    pub fn identity(&self, account: &AccountId) -> IdentityKey {
+        let bundle = PreKeyBundle::decode(&self.prekeys[account].0, None).unwrap();
+        *bundle.identity()
+    }
+
+    /// How many one-time parts there are for an account.
+    #[must_use]
+    pub fn one_time_left(&self, account: &AccountId) -> usize {
+        self.prekeys[account].1.len()
+    }
+
+    /// Lets a client start a session, with the bundle of the peer.
+    pub fn start<S: Store>(&mut self, client: &mut Client<S>, peer: &AccountId) {
+        let (base, one_time) = self.bundle(peer);
+        client
+            .start(peer, &base, one_time.as_deref(), &mut self.rng)
+            .unwrap();
+    }
+
+    /// The relay's step: (delivery, receipt).
+    #[must_use]
+    pub fn relay_as(
+        &self,
+        from: &DeviceAddress,
+        to: &DeviceAddress,
+        envelope: &[u8],
+    ) -> (Vec<u8>, Vec<u8>) {
+        let envelope = Envelope::decode(envelope).unwrap();
+        let audience = Audience::Direct(to.account.clone());
+        let claim = self
+            .stamp_keys
+            .stamp(envelope.tag(), from, &audience, self.now)
+            .unwrap();
+        let receipt = Receipt::new(&claim, &self.keys[from]).encode();
+        let delivery = Delivery::new(&claim, envelope, &self.keys[to]).unwrap();
+        (delivery.encode(), receipt)
+    }
+
+    /// The relay's step between two clients: (delivery, receipt).
+    #[must_use]
+    pub fn relay<S: Store, T: Store>(
+        &self,
+        from: &Client<S>,
+        to: &Client<T>,
+        envelope: &[u8],
+    ) -> (Vec<u8>, Vec<u8>) {
+        self.relay_as(from.me(), to.me(), envelope)
+    }
+
+    /// One message, all the way, confirmed; it takes a second.
+    pub fn exchange<S: Store, T: Store>(
+        &mut self,
+        from: &mut Client<S>,
+        to: &mut Client<T>,
+        draft: impl Into<Draft>,
+    ) -> FrankingTag {
+        self.now = Timestamp::from_millis(self.now.as_millis() + 1_000);
+        let recipient = to.me().account.clone();
+        let sent = from
+            .send(&recipient, draft, self.now, &mut self.rng)
+            .unwrap();
+        let (delivery, receipt) = self.relay(from, to, &sent.envelope);
+        from.confirm(&recipient, &receipt).unwrap();
+        let Received::Message {
+            message,
+            sent_time_agrees,
+            ..
+        } = to.receive(&delivery).unwrap()
+        else {
+            panic!("a duplicate")
+        };
+        assert!(sent_time_agrees);
+        assert_eq!(message.id(), &sent.id);
+        sent.id
+    }
+
+    /// The intake: where a report comes from, and that its messages passed through the relay. Reads none.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn examine(&self, report: &[u8]) -> Result<AcceptedReport, Refusal> {
+        let report = Report::decode(report).map_err(|_| Refusal::Malformed)?;
+        let key = self.keys.get(report.reporter());
+        let key = key.ok_or(Refusal::UnknownDevice)?;
+        let mut reported = |nullifier: &Nullifier| self.reported.contains(nullifier);
+        Ok(accept(
+            report,
+            &self.stamp_keys,
+            key,
+            self.now,
+            &mut reported,
+        )?)
+    }
+
+    /// Intake and review, through the bytes of the reviewers' queue. Remembers nothing.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn verify(&self, report: &[u8]) -> Result<VerifiedReport, Refusal> {
+        let queued = self.examine(report)?.encode(&self.acceptance_key);
+        let queued = AcceptedReport::decode(&queued, &self.acceptance_key).unwrap();
+        Ok(review(queued, &self.moderation)?)
+    }
+
+    /// Intake and review, and what was reported is remembered.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn take_report(&mut self, report: &[u8]) -> Result<VerifiedReport, Refusal> {
+        let verified = self.verify(report)?;
+        let nullifiers: Vec<_> = self.examine(report)?.nullifiers().collect();
+        self.reported.extend(nullifiers);
+        Ok(verified)
+    }
+
+    /// A generator of its own for somebody else.
+    pub fn fork_rng(&mut self) -> ChaCha20Rng {
+        ChaCha20Rng::from_rng(&mut self.rng)
+    }
+}

@@ -1,0 +1,261 @@
+//! A genuine report, taken to pieces, changed, and put together again by a hostile reporter with the keys to do so: whatever verifies is what
+//! was sent.
+
+use std::sync::LazyLock;
+
+use waxseal::reporting::{Audience, VerifiedPart, VerifiedReport};
+use waxseal::{AccountId, Content, DeviceAddress, Draft, Evidence, Timestamp};
+
+use super::edit::{edit, edit_once};
+use crate::forgery::{ForgedClaim, ForgedOpening, Forgery};
+use crate::provider::Provider;
+use crate::{account, rng, sender};
+
+/// Messages of three people to each other, and who holds evidence of them.
+struct Prepared {
+    provider: Provider,
+    messages: Vec<(ForgedClaim, ForgedOpening, Evidence)>,
+}
+
+const NAMES: [&str; 3] = ["alice", "bob", "carol"];
+/// Sender and recipient, in the order of acceptance.
+const SENT: [(usize, usize); 8] = [
+    (0, 1),
+    (1, 0),
+    (0, 1),
+    (0, 2),
+    (2, 0),
+    (0, 1),
+    (1, 2),
+    (1, 0),
+];
+
+static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
+    let mut provider = Provider::new(1);
+    let mut clients: Vec<_> = NAMES.iter().map(|n| provider.register_with(n, 1)).collect();
+    let mut messages = Vec::new();
+    for (number, (from, to)) in SENT.into_iter().enumerate() {
+        provider.now = Timestamp::from_millis(provider.now.as_millis() + 1_000);
+        let peer = account(NAMES[to]);
+        if !clients[from].has_session(&peer).unwrap() {
+            provider.start(&mut clients[from], &peer);
+        }
+        let content = match number {
+            5 => Content::Application {
+                kind: "poll".to_owned(),
+                body: vec![7; 1_200],
+            },
+            _ => Content::Text(format!("message {number}")),
+        };
+        let [from, to] = clients.get_disjoint_mut([from, to]).unwrap();
+        let id = provider.exchange(from, to, Draft::new(content));
+        let message = from.message(&peer, &id).unwrap().unwrap();
+        let evidence = message.evidence().unwrap();
+        let Forgery {
+            claims, openings, ..
+        } = Forgery::of(from.me(), [evidence]);
+        let pieces = (claims[0].clone(), openings[0].clone(), evidence.clone());
+        messages.push(pieces);
+    }
+    Prepared { provider, messages }
+});
+
+/// A byte says which messages are reported; one by whom, under whose key, and whether claims are sorted in the end; then follow changes, six
+/// bytes each.
+pub fn report(input: &[u8]) {
+    let Some(([chosen, by], changes)) = input.split_first_chunk() else {
+        return;
+    };
+    let prepared = &*PREPARED;
+    let reporter = sender(NAMES[usize::from(*by) % 3]);
+    let messages = prepared.messages.iter().enumerate();
+    let chosen = messages.filter(|(index, _)| chosen >> index & 1 == 1);
+    let chosen: Vec<_> = chosen.map(|(_, (.., evidence))| evidence).collect();
+    let honest = Forgery::of(&reporter, chosen.iter().copied());
+    let mut forgery = honest.clone();
+    let (changes, rest) = changes.as_chunks::<6>();
+    for change in changes.iter().take(6) {
+        forge(&mut forgery, &prepared.messages, *change);
+    }
+    if by & 0x40 != 0 {
+        sort(&mut forgery);
+    }
+    let key = if by & 0x80 == 0 {
+        prepared
+            .provider
+            .key(&forgery_key(&forgery.reporter, &reporter))
+    } else {
+        prepared.provider.key(&reporter)
+    };
+    let moderation = prepared.provider.moderation.public_key();
+    let sealed = forgery.seal(&key, moderation, &mut rng(2));
+    // What is left over alters the sealed report.
+    let altered = edit(
+        &sealed,
+        &[rest, &[0; 5]].concat()[..if rest.is_empty() { 0 } else { 5 }],
+    );
+    let outcome = prepared.provider.verify(&altered);
+    match &outcome {
+        Ok(verified) => {
+            assert!(altered == sealed, "an altered report verified");
+            assert_genuine(prepared, verified, &forgery);
+        }
+        Err(refusal) => assert!(
+            forgery != honest || altered != sealed || must_refuse(&chosen, &reporter),
+            "an honest report was refused: {refusal:?}"
+        ),
+    }
+}
+
+/// A device that is registered: the one named, else the one that reports.
+fn forgery_key(named: &DeviceAddress, reporter: &DeviceAddress) -> DeviceAddress {
+    let known = NAMES.iter().map(|name| sender(name)).any(|s| &s == named);
+    if known { named } else { reporter }.clone()
+}
+
+/// Nothing reported, messages of several conversations, or of one that the reporter is not in.
+fn must_refuse(chosen: &[&Evidence], reporter: &DeviceAddress) -> bool {
+    let Some(first) = chosen.first() else {
+        return true;
+    };
+    let conversation = first.conversation();
+    let recipient = match first.audience() {
+        Audience::Direct(recipient) => recipient.clone(),
+        Audience::Group(_) => return true,
+    };
+    let is_in = [first.sender().account.clone(), recipient].contains(&reporter.account);
+    !is_in
+        || chosen
+            .iter()
+            .any(|message| message.conversation() != conversation)
+}
+
+/// Every message of a verified report was sent as it says, and the reporter is who made it.
+fn assert_genuine(prepared: &Prepared, verified: &VerifiedReport, forgery: &Forgery) {
+    assert_eq!(verified.reporter(), &forgery.reporter);
+    let reporter: &AccountId = &verified.reporter().account;
+    let mut last: Option<(Timestamp, [u8; 32])> = None;
+    for message in verified.messages() {
+        let evidence = prepared.messages.iter().map(|(.., evidence)| evidence);
+        let genuine = evidence.clone().find(|e| e.tag() == message.tag());
+        let genuine = genuine.expect("a message that was never sent verified");
+        assert_eq!(message.sender(), genuine.sender());
+        assert_eq!(message.audience(), genuine.audience());
+        assert_eq!(message.accepted_at(), genuine.accepted_at());
+        assert_eq!(message.header(), genuine.header());
+        if let Some(content) = message.content() {
+            assert_eq!(Some(content), genuine.content().as_ref());
+        }
+        let opening = prepared
+            .messages
+            .iter()
+            .find(|(.., e)| e.tag() == genuine.tag());
+        for ((_, part), shown) in opening.unwrap().1.parts.iter().zip(message.parts()) {
+            assert!(
+                *shown == VerifiedPart::Withheld
+                    || *shown == VerifiedPart::Shown(part.clone().into())
+            );
+        }
+        let Audience::Direct(recipient) = genuine.audience() else {
+            panic!("there are no groups")
+        };
+        assert!([recipient, &genuine.sender().account].contains(&reporter));
+        let place = (message.accepted_at(), *message.tag().as_bytes());
+        assert!(last < Some(place), "one message twice, or out of order");
+        last = Some(place);
+    }
+}
+
+/// One change. What makes no sense changes nothing.
+fn forge(
+    forgery: &mut Forgery,
+    all: &[(ForgedClaim, ForgedOpening, Evidence)],
+    [kind, one, other, high, low, value]: [u8; 6],
+) {
+    let other_message = &all[usize::from(other) % all.len()];
+    let edits = [value, high, low, other, one];
+    let count = forgery.claims.len().min(forgery.openings.len());
+    let Some(one) = usize::from(one).checked_rem(count) else {
+        forgery.claims.push(other_message.0.clone());
+        forgery.openings.push(other_message.1.clone());
+        return;
+    };
+    let second = usize::from(other) % count;
+    let (claim, opening) = (&mut forgery.claims[one], &mut forgery.openings[one]);
+    let part = usize::from(low) % opening.parts.len().max(1);
+    match kind % 25 {
+        0 => flip(&mut claim.tag, low, value),
+        1 => edit_once(&mut claim.context, edits),
+        2 => flip(&mut claim.stamp, low, value),
+        3 => claim.tag = other_message.0.tag,
+        4 => claim.context.clone_from(&other_message.0.context),
+        5 => claim.stamp = other_message.0.stamp,
+        6 => *claim = other_message.0.clone(),
+        7 => *opening = other_message.1.clone(),
+        8 => (*claim, *opening) = (other_message.0.clone(), other_message.1.clone()),
+        9 => forgery.claims.swap(one, second),
+        10 => forgery.openings.swap(one, second),
+        11 => drop(forgery.claims.remove(one)),
+        12 => drop(forgery.openings.remove(one)),
+        13 => forgery.claims.push(other_message.0.clone()),
+        14 => forgery.openings.push(other_message.1.clone()),
+        15 => flip(&mut opening.root_key, low, value),
+        16 => {
+            if let Some(commitment) = opening.commitments.get_mut(part) {
+                flip(commitment, high, value);
+            }
+        }
+        17 => opening.shown ^= 1 << (value % 32),
+        18 => {
+            if let Some((key, _)) = opening.parts.get_mut(part) {
+                flip(key, high, value);
+            }
+        }
+        19 => {
+            if let Some((_, bytes)) = opening.parts.get_mut(part) {
+                edit_once(bytes, edits);
+            }
+        }
+        20 => {
+            // A part of another message, with its key and perhaps its commitment.
+            let from = part % other_message.1.parts.len();
+            if let Some(own) = opening.parts.get_mut(part) {
+                own.clone_from(&other_message.1.parts[from]);
+            }
+            if let Some(own) = opening.commitments.get_mut(part).filter(|_| value & 1 == 1) {
+                *own = other_message.1.commitments[from];
+            }
+        }
+        21 => {
+            opening
+                .commitments
+                .resize(usize::from(value) % 34, [value; 32]);
+            let part = ([high; 32], vec![low]);
+            opening.parts.resize(usize::from(value) % 34, part);
+        }
+        // A message that was never sent: committed to, and claimed under whatever stamp there is.
+        24 => claim.tag = opening.commit(&[value; 32]),
+        22 => forgery.reporter = sender(NAMES[usize::from(value) % 3]),
+        _ => {
+            forgery.reason = value;
+            edit_once(&mut forgery.note, edits);
+            forgery.note.push(low);
+        }
+    }
+}
+
+fn flip(bytes: &mut [u8; 32], place: u8, value: u8) {
+    bytes[usize::from(place) % 32] ^= 1 << (value % 8);
+}
+
+/// Claims ascending by accepted time and tag, as an intake wants them, each with its opening.
+fn sort(forgery: &mut Forgery) {
+    let claims = std::mem::take(&mut forgery.claims);
+    let openings = std::mem::take(&mut forgery.openings);
+    let mut messages: Vec<_> = claims.into_iter().zip(openings).collect();
+    messages.sort_by_key(|(claim, _)| {
+        let time = claim.context.len().saturating_sub(12);
+        (claim.context[time..].to_vec(), claim.tag)
+    });
+    (forgery.claims, forgery.openings) = messages.into_iter().unzip();
+}

@@ -1,0 +1,167 @@
+//! What an application does with deliveries, and with errors once the network is fair.
+
+use waxseal::{Advice, ReceiveError, Received, Timestamp};
+
+use super::{NAMES, Packet, World, number_of};
+use crate::{sender, snapshot};
+
+/// How often a message is refused before it is given up.
+const PATIENCE: u32 = 3;
+/// Rounds in which everyone must hear everyone again.
+const ROUNDS: usize = 8;
+
+impl World {
+    /// A delivery arrives: shown, known already, or refused with nothing changed.
+    pub(super) fn deliver(&mut self, number: usize, delivery: &[u8]) {
+        let to = self.sent[number].to;
+        let before = snapshot(&self.clients[to]);
+        match self.clients[to].receive(delivery) {
+            Ok(Received::Message {
+                from,
+                message,
+                sent_time_agrees,
+            }) => {
+                let from = self.index_of(&from);
+                let sent = &mut self.sent[number];
+                assert_eq!(number_of(message.text().as_deref()), number);
+                assert_eq!((from, message.id()), (sent.from, &sent.id));
+                assert!(sent_time_agrees);
+                assert!(sent.shown <= self.set_back[to], "a message was shown twice");
+                assert_eq!(message.header().sequence, sent.sequence);
+                assert_eq!(message.header().last_seen, sent.last_seen);
+                assert!(sent.accepted.contains(&message.accepted_at().unwrap()));
+                sent.shown += 1;
+                sent.acknowledged = true;
+                let memory = &mut self.memories[to];
+                memory.last_seen.insert(from, sent.id);
+                memory.messages += 1;
+                self.assert_bounded(to);
+            }
+            Ok(Received::Duplicate { id, .. }) => {
+                let sent = &mut self.sent[number];
+                assert!(id == sent.id && sent.shown > 0, "never shown");
+                sent.acknowledged = true;
+                assert!(snapshot(&self.clients[to]) == before);
+            }
+            Err(error) => {
+                assert!(
+                    snapshot(&self.clients[to]) == before,
+                    "a refused delivery changed the store: {error}"
+                );
+                // One that was shown before is known by its tag.
+                assert!(
+                    !self.is_undisturbed(),
+                    "message {number} was refused: {error}"
+                );
+                self.react(number, &error);
+            }
+        }
+    }
+
+    /// Does what the advice says.
+    fn react<E: std::error::Error>(&mut self, number: usize, error: &ReceiveError<E>) {
+        if !self.is_fair {
+            return;
+        }
+        let (from, to) = (self.sent[number].from, self.sent[number].to);
+        let refused = &mut self.sent[number].refused;
+        *refused += 1;
+        let give_up = *refused >= PATIENCE;
+        match error.advice() {
+            Advice::FetchBundle => {
+                self.sent[number].acknowledged = true;
+                self.out_of_step.insert((to, from));
+            }
+            Advice::WarnIdentityChange => {
+                let ReceiveError::IdentityChanged { new } = error else {
+                    panic!("advice without a reason")
+                };
+                // The provider's word counts, not the message's.
+                let peer = self.account(from);
+                if self.provider.identity(&peer) == *new {
+                    self.clients[to].accept_identity(&peer, new).unwrap();
+                } else {
+                    self.sent[number].acknowledged = true;
+                }
+            }
+            Advice::Drop => self.sent[number].acknowledged = true,
+            Advice::DeliverAgain | Advice::KeepAndRetry => {
+                self.sent[number].acknowledged |= give_up;
+            }
+            advice => panic!("{error}: {advice:?}"),
+        }
+    }
+
+    /// From now on the network is fair, and applications do what the errors advise: in the end everyone hears everyone, and whatever had
+    /// no reason to be lost was shown.
+    pub fn settle(&mut self) {
+        self.is_fair = true;
+        self.network.join();
+        for _ in 0..ROUNDS {
+            self.drain();
+            for who in 0..self.clients.len() {
+                self.resend(who);
+            }
+            self.drain();
+            self.deliver_waiting();
+            for (who, peer) in std::mem::take(&mut self.out_of_step) {
+                self.start(who, peer);
+            }
+            let first = self.sent.len();
+            for from in 0..self.clients.len() {
+                for to in (0..self.clients.len()).filter(|to| *to != from) {
+                    let number = self.send(from, to);
+                    self.network.send(from, to, Packet::Envelope(number));
+                    self.drain();
+                }
+            }
+            if self.sent[first..].iter().all(|sent| sent.shown == 1) {
+                return self.assert_settled();
+            }
+        }
+        panic!("not everyone hears everyone");
+    }
+
+    fn drain(&mut self) {
+        self.provider.now = Timestamp::from_millis(self.provider.now.as_millis() + 1_000);
+        while let Some(flight) = self.network.arrive(0) {
+            self.arrive(flight);
+        }
+    }
+
+    /// The relay delivers again what was not acknowledged.
+    fn deliver_waiting(&mut self) {
+        for number in 0..self.sent.len() {
+            let sent = &self.sent[number];
+            if !sent.accepted.is_empty() && !sent.acknowledged {
+                let delivery = self.delivery_of(number);
+                self.deliver(number, &delivery);
+            }
+        }
+    }
+
+    /// A delivery of a message that the relay accepted, as it last stamped it.
+    pub fn delivery_of(&mut self, number: usize) -> Vec<u8> {
+        let sent = &self.sent[number];
+        let (from, to) = (sender(NAMES[sent.from]), sender(NAMES[sent.to]));
+        let accepted = *sent.accepted.last().expect("it was accepted");
+        let now = std::mem::replace(&mut self.provider.now, accepted);
+        let (delivery, _) = self.provider.relay_as(&from, &to, &sent.envelope);
+        self.provider.now = now;
+        delivery
+    }
+
+    fn assert_settled(&mut self) {
+        for who in 0..self.clients.len() {
+            self.drain();
+            assert!(self.clients[who].outbox(1).unwrap().is_empty());
+            for peer in (0..self.clients.len()).filter(|peer| *peer != who) {
+                self.assert_reportable(who, peer);
+            }
+        }
+        if self.is_undisturbed() {
+            let lost = self.sent.iter().position(|sent| sent.shown != 1);
+            assert_eq!(lost, None, "each message is shown exactly once");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Tens of thousands of messages over a network that loses, repeats, delays, reorders and alters: epochs of the post-quantum ratchet
+//! keep completing, whatever arrives opens exactly once, and the state stays bounded.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may fail by a panic"
+)]
+
+use rand::RngExt;
+use rand_chacha::ChaCha20Rng;
+use waxseal_core::SessionSet;
+use waxseal_world::{Device, rng};
+
+/// A message on its way.
+struct Flight {
+    due: u32,
+    from: usize,
+    text: u32,
+    bytes: Vec<u8>,
+}
+
+struct World {
+    devices: [Device; 2],
+    flying: Vec<Flight>,
+    sent: u32,
+    opened: u32,
+    lost: u32,
+    now: u32,
+    largest: usize,
+    rng: ChaCha20Rng,
+}
+
+/// How bad the network is: chances in a hundred.
+struct Faults {
+    lost: u32,
+    delayed: u32,
+    repeated: u32,
+    /// Longest delay in messages. Keys are kept for ten chains that lack messages, so in short turns a delay must be short.
+    longest: u32,
+}
+
+impl World {
+    /// Both start at once, so that each holds two sessions.
+    fn new(seed: u64) -> Self {
+        let mut rng = rng(seed);
+        let mut devices = [0, 1].map(|_| Device::new(0, &mut rng));
+        let bundles = devices.each_mut().map(Device::bundle);
+        for (device, bundle) in devices.iter_mut().rev().zip(bundles) {
+            device.start(bundle, &mut rng);
+        }
+        Self {
+            devices,
+            flying: Vec::new(),
+            sent: 0,
+            opened: 0,
+            lost: 0,
+            now: 0,
+            largest: 0,
+            rng,
+        }
+    }
+
+    fn session(&mut self, side: usize) -> &mut SessionSet {
+        self.devices[side].sessions()
+    }
+
+    fn send(&mut self, from: usize, faults: &Faults) {
+        let text = self.sent;
+        self.sent += 1;
+        let bytes = self.devices[from].encrypt(&text.to_be_bytes(), &mut self.rng);
+        if self.rng.random_range(0..100) < faults.lost {
+            self.lost += 1;
+            return;
+        }
+        let delay = if self.rng.random_range(0..100) < faults.delayed {
+            self.rng.random_range(1..=faults.longest)
+        } else {
+            0
+        };
+        let due = self.now + delay;
+        self.flying.push(Flight {
+            due,
+            from,
+            text,
+            bytes,
+        });
+    }
+
+    /// An altered or repeated message changes nothing.
+    fn refuse(&mut self, to: usize, bytes: &[u8]) {
+        let before = self.session(to).export();
+        assert!(self.devices[to].decrypt(bytes).is_err());
+        assert!(self.session(to).export() == before);
+    }
+
+    /// Delivers what is due.
+    fn tick(&mut self, faults: &Faults) {
+        self.now += 1;
+        let now = self.now;
+        let mut due: Vec<_> = self
+            .flying
+            .extract_if(.., |flight| flight.due < now)
+            .collect();
+        if due.len() > 1 && self.rng.random_bool(0.5) {
+            due.reverse();
+        }
+        for flight in due {
+            let to = 1 - flight.from;
+            if self.rng.random_range(0..100) < faults.repeated {
+                let mut altered = flight.bytes.clone();
+                let bit = self.rng.random_range(0..altered.len() * 8);
+                altered[bit / 8] ^= 1 << (bit % 8);
+                self.refuse(to, &altered);
+            }
+            let text = self.devices[to].decrypt(&flight.bytes);
+            assert_eq!(*text.unwrap(), flight.text.to_be_bytes());
+            self.opened += 1;
+            if self.rng.random_range(0..100) < faults.repeated {
+                self.refuse(to, &flight.bytes);
+            }
+            if self.rng.random_range(0..100) < 5 {
+                // The device restarts.
+                let export = self.session(to).export();
+                self.largest = self.largest.max(export.len());
+                *self.session(to) = SessionSet::import(&export).unwrap();
+            }
+        }
+    }
+
+    /// Turns of these lengths until so many more messages were sent.
+    fn talk(&mut self, count: u32, turns: [u32; 2], faults: &Faults) {
+        let end = self.sent + count;
+        while self.sent < end {
+            for (from, turn) in turns.into_iter().enumerate() {
+                for _ in 0..turn {
+                    self.send(from, faults);
+                    self.tick(faults);
+                }
+            }
+        }
+    }
+
+    fn epochs(&mut self) -> u64 {
+        let [a, b] = [0, 1].map(|side| self.session(side).pq_epochs());
+        a.min(b)
+    }
+}
+
+const GOOD: Faults = Faults {
+    lost: 0,
+    delayed: 0,
+    repeated: 0,
+    longest: 0,
+};
+const BAD: Faults = Faults {
+    lost: 20,
+    delayed: 10,
+    repeated: 5,
+    longest: 16,
+};
+const SLOW: Faults = Faults {
+    longest: 400,
+    ..BAD
+};
+
+#[test]
+fn epochs_complete_and_every_message_opens_once_over_a_faulty_network() {
+    let mut world = World::new(1);
+    // Both write before they have heard of each other.
+    world.talk(20, [1, 1], &GOOD);
+    let mut epochs = world.epochs();
+    for turns in [[1, 1], [10, 10], [10, 1], [1, 10], [3, 2], [80, 70]] {
+        let faults = if turns[1] > 50 { &SLOW } else { &BAD };
+        world.talk(4_000, turns, faults);
+        let now = world.epochs();
+        assert!(now >= epochs + 6, "{turns:?}: {epochs} to {now} epochs");
+        epochs = now;
+    }
+    // One side writes thousands of messages, and no answer comes; then the other.
+    for turns in [[1, 0], [0, 1]] {
+        world.talk(2_500, turns, &SLOW);
+    }
+    epochs = world.epochs();
+    world.talk(1_000, [1, 1], &GOOD);
+    assert!(world.epochs() >= epochs + 8);
+    while !world.flying.is_empty() {
+        world.tick(&GOOD);
+    }
+    assert_eq!(world.opened + world.lost, world.sent);
+    for side in [0, 1] {
+        assert_eq!(world.session(side).pq_stopped(), None);
+    }
+    // Two sessions, and 84 bytes for each message that is missing, of which at most 4,000 are kept.
+    assert!(world.largest < 2 * 2_500 + 4_000 * 84, "{}", world.largest);
+}

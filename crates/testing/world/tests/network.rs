@@ -1,0 +1,220 @@
+//! Two devices over a network that loses and sends again, duplicates, delays and reorders, with starts at any time and storage
+//! round trips at any point: each message opens exactly once, and in the end both send on the same session.
+//!
+//! What is asserted at each step is in `waxseal_world::Pair`. `PROPTEST_CASES` asks for more cases.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may fail by a panic"
+)]
+
+use proptest::prelude::*;
+use waxseal_core::{MAX_FORWARD_JUMP, MAX_SKIPPED_KEYS, PreKeyBundle, PreKeys, SessionSet};
+use waxseal_world::{AD, Action, Device, Pair, Script, rng};
+
+/// So many cases, or as many as the environment asks for.
+fn cases(cases: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    let cases = asked.and_then(|asked| asked.parse().ok()).unwrap_or(cases);
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+/// What an honest network and honest devices do: nobody's state is set back or lost, and nothing is lost for good.
+fn fair() -> impl Strategy<Value = Vec<Action>> {
+    let action = any::<[u8; 3]>().prop_map(Action::from);
+    let action = action.prop_filter("fair", |action| {
+        !matches!(
+            action,
+            Action::RollBack { .. }
+                | Action::StartOver { .. }
+                | Action::Lose { .. }
+                | Action::Burst { .. }
+                | Action::Publish { rotate: true, .. }
+        )
+    });
+    prop::collection::vec(action, 1..60)
+}
+
+/// Anything that can happen.
+fn any_script() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..240)
+}
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn each_message_opens_once_and_both_end_on_one_session(seed: u64, script in fair()) {
+        let mut pair = Pair::new(seed);
+        for action in script {
+            pair.step(action);
+        }
+        pair.settle();
+        let lost = pair.messages.iter().filter(|message| message.opened == 0).count();
+        prop_assert!(lost == 0 || pair.may_refuse(0) || pair.may_refuse(1));
+    }
+
+    #[test]
+    fn both_starting_at_once_converge(seed: u64, script in fair()) {
+        let mut pair = Pair::new(seed);
+        for from in [0, 1, 1, 0] {
+            pair.start(from);
+            pair.step(Action::Send { from, to: 0 });
+        }
+        for action in script {
+            pair.step(action);
+        }
+        pair.settle();
+    }
+
+    #[test]
+    fn whatever_happens_they_converse_in_the_end_and_no_old_message_opens(seed: u64, script in any_script()) {
+        let mut pair = Pair::new(seed);
+        for action in Script::new(&script) {
+            pair.step(action);
+        }
+        pair.assert_forward_secret();
+        pair.settle();
+        pair.assert_forward_secret();
+    }
+
+    /// Someone copies everything both devices store, in the middle of anything, and watches from then on.
+    #[test]
+    fn a_copied_state_is_worthless_after_a_round_trip_each(seed: u64, script in fair(), rounds in 1_usize..4) {
+        let mut pair = Pair::new(seed);
+        for action in script {
+            pair.step(action);
+        }
+        pair.settle();
+        let mut thief = Thief::copy(&pair);
+        // The copy is a good one.
+        let first = pair.send(0);
+        prop_assert!(thief.opens(&pair, first));
+        pair.receive(first).unwrap();
+        let answer = pair.send(1);
+        thief.opens(&pair, answer);
+        pair.receive(answer).unwrap();
+        // Now both have taken a step since the copy.
+        for turn in 0..rounds * 2 {
+            for _ in 0..3 {
+                let number = pair.send(turn % 2);
+                prop_assert!(!thief.opens(&pair, number), "turn {turn} opens with the copied state");
+                pair.receive(number).unwrap();
+            }
+        }
+    }
+
+    /// A device whose state is set back uses message keys twice. That shows two texts' difference to who sees both, and nothing else goes wrong.
+    #[test]
+    fn a_state_set_back_repeats_the_keys_of_its_chain_and_no_others(seed: u64, script in fair(), lost in 0_usize..4) {
+        let mut pair = Pair::new(seed);
+        for action in script {
+            pair.step(action);
+        }
+        pair.settle();
+        // Its chain has begun: what is sent on it takes nothing from the generator.
+        let begun = pair.send(0);
+        pair.receive(begun).unwrap();
+        let Device { sessions, .. } = &pair.devices[0];
+        let mut twin = SessionSet::import(&sessions.as_ref().unwrap().export()).unwrap();
+        for number in 0..=lost {
+            let texts = [b"attack at dawn", b"attack at dusk"];
+            let one = pair.devices[0].encrypt(texts[0], &mut pair.rng);
+            let same = SessionSet::import(&twin.export()).unwrap().encrypt(texts[0], AD, &mut pair.rng).unwrap();
+            prop_assert_eq!(&one, &same, "the same text again is the same message");
+            let other = twin.encrypt(texts[1], AD, &mut pair.rng).unwrap();
+            let body = one.len() - 14 - 16..one.len() - 16;
+            let difference = body.clone().map(|place| one[place] ^ other[place]);
+            let texts = texts[0].iter().zip(texts[1]).map(|(a, b)| a ^ b);
+            prop_assert!(difference.eq(texts), "one key, as documented");
+            // The peer opens one of the two, whichever comes first, and refuses the other.
+            let (first, second) = if number % 2 == 0 { (&one, &other) } else { (&other, &one) };
+            pair.devices[1].decrypt(first).unwrap();
+            prop_assert!(pair.devices[1].decrypt(second).is_err());
+        }
+        // After the next step of the ratchet the two share nothing, and the peer follows the one that goes on.
+        pair.talk(2);
+        let number = pair.send(0);
+        pair.receive(number).unwrap();
+        let stale = twin.encrypt(b"stale", AD, &mut pair.rng).unwrap();
+        pair.refuse(1, &stale);
+        pair.talk(1);
+    }
+
+    #[test]
+    fn no_input_makes_a_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let versioned = [&[1], bytes.as_slice()].concat();
+        for input in [&bytes, &versioned] {
+            prop_assert!(waxseal_core::Message::peek(input).is_err());
+            prop_assert!(PreKeyBundle::decode(input, None).is_err());
+            prop_assert!(SessionSet::import(input).is_err());
+            prop_assert!(waxseal_core::Session::import(input).is_err());
+            prop_assert!(PreKeys::import(input).is_err());
+        }
+    }
+}
+
+/// Two copied devices: as they were, and following the conversation step by step as far as their keys go.
+struct Thief {
+    copied: [Device; 2],
+    following: [Device; 2],
+}
+
+impl Thief {
+    fn copy(pair: &Pair) -> Self {
+        let copy = || [0, 1].map(|who: usize| pair.devices[who].copy());
+        Self {
+            copied: copy(),
+            following: copy(),
+        }
+    }
+
+    /// Whether a message opens with either.
+    fn opens(&mut self, pair: &Pair, number: usize) -> bool {
+        let message = &pair.messages[number];
+        // Its sender's copy sends too: it takes the same steps, with key pairs of its own where the sender made new ones.
+        self.following[message.from].encrypt(b"", &mut rng(2));
+        let mut opened = false;
+        for devices in [&mut self.copied, &mut self.following] {
+            for device in devices {
+                opened |= device.decrypt(&message.bytes).is_ok();
+            }
+        }
+        opened
+    }
+}
+
+/// However long and however badly one side is heard: what is stored for the other's messages stays within the limits.
+#[test]
+fn state_stays_bounded_however_many_messages_are_missing() {
+    let mut pair = Pair::talking(1);
+    let jump = usize::try_from(MAX_FORWARD_JUMP).unwrap();
+    let mut largest = 0;
+    for round in 0..5 {
+        for from in [0, 1] {
+            // As many as one message may skip are lost, and the next arrives.
+            for _ in 0..jump.min(1_000 + 300 * round) {
+                pair.devices[from].encrypt(b"lost", &mut pair.rng);
+            }
+            let number = pair.send(from);
+            let bytes = pair.messages[number].bytes.clone();
+            pair.devices[1 - from].decrypt(&bytes).unwrap();
+            largest = largest.max(pair.devices[1 - from].sessions().export().len());
+        }
+    }
+    assert!(
+        largest > 84 * MAX_SKIPPED_KEYS,
+        "the limit is reached: {largest}"
+    );
+    assert!(
+        largest <= 29 + 2_085 + 400 + 84 * MAX_SKIPPED_KEYS,
+        "{largest}"
+    );
+}

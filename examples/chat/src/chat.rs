@@ -1,0 +1,295 @@
+//! The account of a home folder with its relay, and what every command does first: finish what an earlier one began.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use waxseal::{AccountId, Client, FrankingTag, Message, OpenAccountError, SqliteStore, Timestamp};
+use waxseal_relay::{ClientError, ErrorCode, RelayCard, RelayClient, Session, account_name};
+
+use crate::failure::{Failure, Outcome};
+use crate::home::Home;
+use crate::text::{hex, printable};
+
+/// Fewer one-time prekeys than this at the relay, and it gets new ones.
+const FEW_PREKEYS: usize = 25;
+/// A relay that says "not so fast" is asked again so often, after so long.
+const MAX_PAUSES: u32 = 5;
+const MAX_PAUSE_SECS: u64 = 3;
+const WEEK_MS: u64 = 7 * 24 * 3600 * 1000;
+/// Records read at once.
+pub const PAGE: usize = 64;
+
+/// One account at work.
+pub struct Chat {
+    pub client: Client<SqliteStore>,
+    pub home: Home,
+    pub relay: RelayClient,
+    session: Option<Session>,
+    verbose: bool,
+    /// Whether a peer's identity was found changed: the exit code says so.
+    pub identity_changed: bool,
+    /// Peers of whose change the user was told.
+    pub warned: BTreeSet<AccountId>,
+    notices: Vec<String>,
+}
+
+impl Chat {
+    /// Opens the account that `register` made.
+    pub fn open(folder: &Path, url: Option<&str>, verbose: bool) -> Outcome<Self> {
+        let unregistered = || Failure::new("no account here: run `register NAME` first");
+        if !folder.join("store.sqlite").exists() {
+            return Err(unregistered());
+        }
+        let (home, store) = Home::open(folder, &mut rand::rng())?;
+        let client = match Client::open(store) {
+            Err(OpenAccountError::NoAccount) => return Err(unregistered()),
+            client => client?,
+        };
+        let pinned = home.memory.relay.as_ref().ok_or_else(unregistered)?;
+        let relay = RelayClient::new(url.unwrap_or(&pinned.url))?;
+        Ok(Self::new(client, home, relay, verbose))
+    }
+
+    pub fn new(client: Client<SqliteStore>, home: Home, relay: RelayClient, verbose: bool) -> Self {
+        Self {
+            client,
+            home,
+            relay,
+            session: None,
+            verbose,
+            identity_changed: false,
+            warned: BTreeSet::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// What every command that talks to the relay begins with: envelopes, reports and prekeys that are still waiting.
+    /// What the relay does not take now holds up nothing else.
+    pub fn catch_up(&mut self) -> Outcome<()> {
+        let outcomes = [
+            self.flush_outbox(),
+            self.flush_reports(),
+            self.tend_prekeys(),
+        ];
+        outcomes.into_iter().collect()
+    }
+
+    /// Gives the relay prekeys if it has few, or may lack some; replaces the signed ones once a week.
+    fn tend_prekeys(&mut self) -> Outcome<()> {
+        let age_ms = now()
+            .as_millis()
+            .saturating_sub(self.home.memory.rotated_at_ms);
+        if age_ms > WEEK_MS && !self.home.memory.upload_pending {
+            // Noted first: they are not replaced again before the relay has these.
+            self.home.memory.rotated_at_ms = now().as_millis();
+            self.home.memory.upload_pending = true;
+            self.home.remember()?;
+            self.client.rotate_prekeys(&mut rand::rng())?;
+        }
+        let left = self.with_session(|relay, session| relay.prekeys_left(session))?;
+        if left < FEW_PREKEYS || self.home.memory.upload_pending {
+            self.upload_prekeys(left)?;
+        }
+        Ok(())
+    }
+
+    /// Uploads what the relay lacks; repeatable after any interruption.
+    pub fn upload_prekeys(&mut self, left: usize) -> Outcome<()> {
+        let upload = self.client.publish_prekeys(left, &mut rand::rng())?;
+        self.with_session(|relay, session| {
+            relay.put_prekeys(session, &upload.base, &upload.one_time)
+        })?;
+        self.client.confirm_prekeys(&upload)?;
+        self.home.memory.upload_pending = false;
+        self.home.remember()?;
+        self.detail(format!(
+            "{} one-time prekeys published",
+            upload.one_time.len()
+        ));
+        Ok(())
+    }
+
+    /// Replaces the signed prekeys before their week is over: their memory of used handshakes is full.
+    pub fn rotate_prekeys(&mut self) -> Outcome<()> {
+        self.home.memory.rotated_at_ms = 0;
+        self.tend_prekeys()
+    }
+
+    /// The relay's card, signed by the key that was pinned.
+    pub fn card(&self) -> Outcome<RelayCard> {
+        let card = self.relay.card()?;
+        let pinned = self.home.memory.relay.as_ref().map(|relay| &relay.key);
+        if pinned != Some(&hex(&card.relay_key)) {
+            return Err(Failure::new(format!(
+                "THE RELAY'S KEY IS NOT THE PINNED ONE: this is another relay, or somebody who pretends to be it. Nothing \
+                 was sent. Its fingerprint: {}",
+                card.relay_fingerprint()
+            )));
+        }
+        Ok(card)
+    }
+
+    /// Makes a call with a session, signing in first if there is none or it has expired.
+    pub fn with_session<T>(
+        &mut self,
+        call: impl Fn(&RelayClient, &Session) -> Result<T, ClientError>,
+    ) -> Outcome<T> {
+        if let Some(session) = &self.session {
+            match patiently(|| call(&self.relay, session)) {
+                Err(error) if is_expired(&error) => self.session = None,
+                outcome => return Ok(outcome?),
+            }
+        }
+        let card = self.card()?;
+        let (client, me) = (&self.client, self.client.me());
+        let prove = |context: &[u8]| client.prove_account(context);
+        let session = match self.relay.sign_in(&card.relay_key, me, prove) {
+            Err(error) if error.code() == Some(ErrorCode::ProofRefused) => {
+                let message = format!("{error}; if `register` was interrupted, run it again");
+                return Err(Failure::new(printable(&message)));
+            }
+            session => session?,
+        };
+        let outcome = patiently(|| call(&self.relay, &session));
+        self.session = Some(session);
+        Ok(outcome?)
+    }
+
+    /// Registers the device, whether or not the relay has heard of it before; returns the relay's card.
+    pub fn register_device(&mut self) -> Outcome<RelayCard> {
+        let card = self.card()?;
+        let (client, me) = (&self.client, self.client.me());
+        let prove = |context: &[u8]| client.prove_account(context);
+        let (identity, key) = (client.identity().to_bytes(), client.delivery_key());
+        let session = match self
+            .relay
+            .register(&card, me, &identity, key, prove, &mut rand::rng())
+        {
+            Err(error) if error.code() == Some(ErrorCode::AccountTaken) => {
+                return Err(Failure::new(
+                    "this name is taken: choose another, with another --home",
+                ));
+            }
+            session => session?,
+        };
+        self.session = Some(session);
+        Ok(card)
+    }
+
+    /// The peer that a user named.
+    pub fn peer(&self, name: &str) -> Outcome<AccountId> {
+        let peer = account_name(name)?;
+        if peer == self.client.me().account {
+            return Err(Failure::new("that is you"));
+        }
+        Ok(peer)
+    }
+
+    /// Everybody there was contact with.
+    pub fn peers(&self) -> Outcome<Vec<AccountId>> {
+        let mut peers = Vec::new();
+        loop {
+            let page = self.client.peers(peers.last(), PAGE)?;
+            if page.is_empty() {
+                return Ok(peers);
+            }
+            peers.extend(page);
+        }
+    }
+
+    /// Every stored message exchanged with a peer from an ordinal on, in order, to `each`.
+    pub fn each_message(
+        &self,
+        peer: &AccountId,
+        from: u64,
+        mut each: impl FnMut(Message),
+    ) -> Outcome<()> {
+        let mut after = from.checked_sub(1);
+        loop {
+            let page = self.client.messages(peer, after, PAGE)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.ordinal());
+            page.into_iter().for_each(&mut each);
+        }
+    }
+
+    /// The message that an id, or its beginning, names, and with whom it was exchanged.
+    pub fn find(&self, id: &str) -> Outcome<(AccountId, FrankingTag)> {
+        let id = id.to_lowercase();
+        if id.len() < 4 || !id.chars().all(|c| c.is_ascii_hexdigit()) {
+            return Err(Failure::new(
+                "a message id is at least 4 hexadecimal digits",
+            ));
+        }
+        let mut found = Vec::new();
+        for peer in self.peers()? {
+            self.each_message(&peer, 0, |message| {
+                if hex(message.id().as_bytes()).starts_with(&id) {
+                    found.push((peer.clone(), *message.id()));
+                }
+            })?;
+        }
+        match found.as_slice() {
+            [one] => Ok(one.clone()),
+            [] => Err(Failure::new("no message has this id")),
+            _ => Err(Failure::new(
+                "several messages have ids that begin so: give more of it",
+            )),
+        }
+    }
+
+    /// Something to tell the user. Kept until the caller can print: the user may be typing.
+    pub fn notice(&mut self, notice: impl AsRef<str>) {
+        self.notices.push(printable(notice.as_ref()));
+    }
+
+    /// The same, if the user asked for details.
+    pub fn detail(&mut self, notice: impl AsRef<str>) {
+        if self.verbose {
+            self.notice(notice);
+        }
+    }
+
+    pub fn take_notices(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Prints what there was to tell, where nobody is typing.
+    pub fn print_notices(&mut self) {
+        for notice in self.take_notices() {
+            eprintln!("{notice}");
+        }
+    }
+}
+
+/// Waits and tries again, if the relay asks for a moment.
+fn patiently<T>(call: impl Fn() -> Result<T, ClientError>) -> Result<T, ClientError> {
+    for _ in 0..MAX_PAUSES {
+        match call() {
+            Err(error) if error.code() == Some(ErrorCode::TooManyRequests) => {
+                let pause = error.retry_after_secs().unwrap_or(1).min(MAX_PAUSE_SECS);
+                thread::sleep(Duration::from_secs(pause));
+            }
+            outcome => return outcome,
+        }
+    }
+    call()
+}
+
+fn is_expired(error: &ClientError) -> bool {
+    matches!(
+        error.code(),
+        Some(ErrorCode::TokenExpired | ErrorCode::Unauthorized)
+    )
+}
+
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Timestamp::from_millis(since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }))
+}

@@ -1,0 +1,196 @@
+//! Interactive mode: one thread reads lines, another takes what the relay delivers; they share the account.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use clap::Parser;
+use rustyline::error::ReadlineError;
+use rustyline::history::MemHistory;
+use rustyline::{Config, Editor, ExternalPrinter};
+use waxseal_relay::Event;
+
+use crate::chat::Chat;
+use crate::failure::{Failure, Outcome, TRY_LATER};
+use crate::receive::{PATIENCE, PAUSE, Verdict};
+use crate::{Command, perform, send, show};
+
+const HELP: &str = "  @PEER TEXT   send TEXT to PEER\n  \
+                    @PEER        send the lines that follow to PEER\n  \
+                    TEXT         send TEXT to that peer\n  \
+                    /COMMAND     as on the command line: /messages, /report ID --reason R, /help\n  \
+                    /quit        end";
+
+/// What stands after a slash.
+#[derive(Parser)]
+#[command(name = "/", no_binary_name = true)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What both threads use: for one step at a time, never while waiting for a key or for the relay's next word.
+struct Shared {
+    chat: Mutex<Chat>,
+    /// Held while messages are printed and noted as shown, so that the end does not come in between.
+    showing: Mutex<()>,
+}
+
+impl Shared {
+    fn chat(&self) -> MutexGuard<'_, Chat> {
+        self.chat.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads lines until the input ends.
+pub fn run(chat: Chat) -> Outcome<()> {
+    let me = chat.client.me().account.as_str().to_owned();
+    // The history stays in memory: what was typed is as secret as what was sent.
+    let config = Config::builder().auto_add_history(true).build();
+    let mut editor = Editor::<(), MemHistory>::with_history(config, MemHistory::new())?;
+    let printer = Printer(editor.create_external_printer().ok());
+    if printer.0.is_some() {
+        println!("{HELP}");
+    }
+    let (chat, showing) = (Mutex::new(chat), Mutex::default());
+    let shared = Arc::new(Shared { chat, showing });
+    thread::spawn({
+        let shared = shared.clone();
+        move || keep_listening(&shared, printer)
+    });
+
+    let mut to = None;
+    let mut failed = None;
+    loop {
+        let prompt = to
+            .as_ref()
+            .map_or(format!("{me}> "), |to| format!("{me} to {to}> "));
+        let line = match editor.readline(&prompt) {
+            Ok(line) => line,
+            Err(ReadlineError::Eof | ReadlineError::Interrupted) => break,
+            Err(error) => return Err(error.into()),
+        };
+        if line.trim() == "/quit" {
+            break;
+        }
+        let mut chat = shared.chat();
+        if let Err(failure) = obey(&mut chat, &mut to, line.trim()) {
+            eprintln!("{}", failure.message);
+            // What waits in the outbox is tried once more at the end.
+            failed = failed.or((failure.code != TRY_LATER).then_some(failure));
+        }
+        chat.print_notices();
+    }
+
+    let _showing = shared.showing.lock();
+    let mut chat = shared.chat();
+    let flushed = chat.flush_outbox();
+    chat.print_notices();
+    flushed?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// Does what one line asks for.
+fn obey(chat: &mut Chat, to: &mut Option<String>, line: &str) -> Outcome<()> {
+    if let Some(command) = line.strip_prefix('/') {
+        let words = shlex::split(command).ok_or_else(|| Failure::new("a quotation has no end"))?;
+        return match Line::try_parse_from(words) {
+            Ok(Line {
+                command: Command::Receive { .. },
+            }) => Err(Failure::new("messages appear by themselves")),
+            Ok(Line { command }) => perform(chat, command),
+            Err(error) => Ok(error.print()?),
+        };
+    }
+    let text = match line.strip_prefix('@') {
+        Some(line) => {
+            let (peer, text) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            *to = Some(chat.peer(peer)?.as_str().to_owned());
+            text.trim_start()
+        }
+        None => line,
+    };
+    match to {
+        _ if text.is_empty() => Ok(()),
+        Some(to) => send::deliver(chat, to, text),
+        None => Err(Failure::new("to whom? @PEER")),
+    }
+}
+
+/// Listens, and connects again whenever the connection ends.
+fn keep_listening(shared: &Shared, mut printer: Printer<impl ExternalPrinter>) {
+    let mut trouble = None;
+    loop {
+        let Err(failure) = listen(shared, &mut printer, &mut trouble);
+        // That the relay is away is told once, however it shows.
+        if trouble.replace(failure.code) != Some(failure.code) {
+            printer.notice(&failure.message);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+fn listen(
+    shared: &Shared,
+    printer: &mut Printer<impl ExternalPrinter>,
+    trouble: &mut Option<u8>,
+) -> Outcome<Infallible> {
+    let mut deliveries = {
+        let mut chat = shared.chat();
+        let caught_up = chat.catch_up();
+        let deliveries = chat.with_session(|relay, session| relay.deliveries(session))?;
+        if let Err(failure) = caught_up {
+            chat.notice(failure.message);
+        }
+        deliveries
+    };
+    if trouble.take().is_some() {
+        printer.notice("connected again");
+    }
+    show_unseen(shared, printer)?;
+    loop {
+        if let Some(Event::Delivery { id, delivery }) = deliveries.next(PATIENCE)? {
+            let verdict = shared.chat().take(id, &delivery)?;
+            show_unseen(shared, printer)?;
+            match verdict {
+                Verdict::Acknowledge => deliveries.acknowledge(id)?,
+                Verdict::Keep => deliveries.keep(id)?,
+            }
+        }
+    }
+}
+
+/// As `receive` does it, but without the account while printing: the terminal may be busy with the other thread.
+fn show_unseen(shared: &Shared, printer: &mut Printer<impl ExternalPrinter>) -> Outcome<()> {
+    let _showing = shared.showing.lock();
+    let notices = shared.chat().take_notices();
+    notices.iter().for_each(|notice| printer.notice(notice));
+    let unseen = shared.chat().unseen()?;
+    for shown in &unseen {
+        printer.message(&show::line(shown.from.as_str(), &shown.message))?;
+        shared.chat().seen(shown)?;
+    }
+    Ok(())
+}
+
+/// Prints above the line being typed, if there is one.
+struct Printer<P>(Option<P>);
+
+impl<P: ExternalPrinter> Printer<P> {
+    fn message(&mut self, line: &str) -> Outcome<()> {
+        match &mut self.0 {
+            Some(terminal) => Ok(terminal.print(format!("{line}\n"))?),
+            None => show::print(line),
+        }
+    }
+
+    fn notice(&mut self, line: &str) {
+        let printed = self
+            .0
+            .as_mut()
+            .map(|terminal| terminal.print(format!("{line}\n")));
+        if !matches!(printed, Some(Ok(()))) {
+            eprintln!("{line}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId};
+use waxseal_relay::{RelayClient, account_name};
+
+use super::*;
+use crate::home::Home;
+
+/// An account whose relay cannot be reached.
+fn chat(folder: &tempfile::TempDir) -> Chat {
+    let rng = &mut rand::rng();
+    let (home, store) = Home::open(&folder.path().join("home"), rng).unwrap();
+    let me = DeviceAddress::new(account_name("bob").unwrap(), DeviceId(1));
+    let client = Client::create(store, me, DeliveryKey::generate(rng), rng).unwrap();
+    Chat::new(
+        client,
+        home,
+        RelayClient::new("http://127.0.0.1:1").unwrap(),
+        false,
+    )
+}
+
+#[test]
+fn what_looks_altered_is_asked_for_again_but_not_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut chat = chat(&folder);
+    for _ in 1..MAX_TIMES {
+        assert!(chat.take(7, b"altered").unwrap() == Verdict::Keep);
+        assert!(chat.take_notices().is_empty());
+    }
+    assert!(chat.take(7, b"altered").unwrap() == Verdict::Acknowledge);
+    assert_eq!(chat.take_notices().len(), 1);
+    assert!(chat.home.memory.kept.is_empty());
+}
+
+#[test]
+fn few_deliveries_of_one_sender_are_kept_and_none_for_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut chat = chat(&folder);
+    for id in 0..MAX_KEPT_OF_ONE as u64 {
+        assert!(chat.keep(id, "mallory", u32::MAX).unwrap() == Verdict::Keep);
+    }
+    assert!(chat.keep(1_000, "mallory", u32::MAX).unwrap() == Verdict::Acknowledge);
+    assert_eq!(chat.home.memory.kept.len(), MAX_KEPT_OF_ONE);
+    // Those that came before may come again, and those of others.
+    assert!(chat.keep(3, "mallory", u32::MAX).unwrap() == Verdict::Keep);
+    assert!(chat.keep(1_001, "alice", u32::MAX).unwrap() == Verdict::Keep);
+
+    // What is remembered outlives the process.
+    drop(chat);
+    let (mut home, store) = Home::open(&folder.path().join("home"), &mut rand::rng()).unwrap();
+    let kept = &mut home.memory.kept;
+    assert_eq!(kept.len(), MAX_KEPT_OF_ONE + 1);
+    kept.get_mut(&3).unwrap().since_ms -= KEEP_DAYS * DAY_MS;
+    // The relay has dropped this one by itself.
+    kept.get_mut(&4).unwrap().since_ms -= 2 * KEEP_DAYS * DAY_MS;
+    let relay = RelayClient::new("http://127.0.0.1:1").unwrap();
+    let mut chat = Chat::new(Client::open(store).unwrap(), home, relay, false);
+    assert!(chat.keep(3, "mallory", u32::MAX).unwrap() == Verdict::Acknowledge);
+    assert_eq!(chat.home.memory.kept.len(), MAX_KEPT_OF_ONE - 1);
+
+    // However many senders there are.
+    for id in 2_000..2_000 + MAX_KEPT as u64 {
+        let kept = Kept {
+            since_ms: now().as_millis(),
+            times: 1,
+            from: format!("sender {id}"),
+        };
+        chat.home.memory.kept.insert(id, kept);
+    }
+    assert!(chat.keep(9_999, "bob", u32::MAX).unwrap() == Verdict::Acknowledge);
+}
+
+#[test]
+fn a_home_is_for_one_process_and_one_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    let chat = chat(&folder);
+    let second = Home::open(&home, &mut rand::rng()).err().unwrap();
+    assert_eq!(second.message, "another process is using this home");
+    drop(chat);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(home.clone()), 0o700);
+        for file in ["store.key", "store.sqlite"] {
+            assert_eq!(mode(home.join(file)), 0o600, "{file}");
+        }
+    }
+    std::fs::write(home.join("store.key"), [7; 32]).unwrap();
+    let wrong = Home::open(&home, &mut rand::rng()).err().unwrap();
+    assert_eq!(wrong.message, "the store was made with another key");
+}

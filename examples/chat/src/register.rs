@@ -1,0 +1,53 @@
+//! Registering: the account is in the store before the relay hears of it, so that every step can be repeated.
+
+use std::path::Path;
+
+use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId, Key, Store};
+use waxseal_relay::{RelayClient, account_name};
+
+use crate::chat::{Chat, now};
+use crate::failure::{Failure, Outcome};
+use crate::home::{Home, PinnedRelay};
+use crate::text::hex;
+
+/// Makes an account, or finishes making it.
+pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
+    let rng = &mut rand::rng();
+    let account = account_name(name)?;
+    let (mut home, store) = Home::open(folder, rng)?;
+    let url = url.or(home.memory.relay.as_ref().map(|relay| relay.url.as_str()));
+    let url = url
+        .ok_or_else(|| Failure::new("which relay? Give --relay URL"))?
+        .to_owned();
+    let relay = RelayClient::new(&url)?;
+
+    // Pinned at first contact. The user compares the fingerprint with what the provider publishes.
+    if home.memory.relay.is_none() {
+        let key = hex(&relay.card()?.relay_key);
+        home.memory.relay = Some(PinnedRelay { url, key });
+        home.memory.rotated_at_ms = now().as_millis();
+        home.memory.upload_pending = true;
+        home.remember()?;
+    }
+
+    let client = if store.get(&Key::Account)?.is_some() {
+        Client::open(store)?
+    } else {
+        let me = DeviceAddress::new(account.clone(), DeviceId(1));
+        Client::create(store, me, DeliveryKey::generate(rng), rng)?
+    };
+    if client.me().account != account {
+        let owner = client.me().account.as_str();
+        return Err(Failure::new(format!("this home belongs to {owner}")));
+    }
+
+    let mut chat = Chat::new(client, home, relay, false);
+    let card = chat.register_device()?;
+    let left = chat.with_session(|relay, session| relay.prekeys_left(session))?;
+    chat.upload_prekeys(left)?;
+    println!("registered {name}");
+    println!("  relay key       {}", card.relay_fingerprint());
+    println!("  moderation key  {}", card.moderation_fingerprint());
+    println!("Compare both with what the provider publishes.");
+    Ok(())
+}

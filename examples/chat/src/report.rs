@@ -1,0 +1,252 @@
+//! Reporting: which messages and how much of each, a preview of exactly what leaves, and the way to the moderators.
+
+use std::str::FromStr;
+
+use waxseal::{
+    AccountId, Disclosure, FrankingTag, Message, OutgoingReport, PayloadHeader, Preview, Reason,
+    ReportDraft,
+};
+use waxseal_relay::{ErrorCode, ReportTaken};
+
+use crate::chat::Chat;
+use crate::failure::{Failure, Outcome, TRY_LATER};
+use crate::show::ask;
+use crate::text::{hex, printable, short, utc};
+
+/// `PART` of the reported message, or `ID:PART` of another one in the report.
+#[derive(Clone)]
+pub struct Redaction {
+    /// The beginning of the message's id; empty for the reported one.
+    id: String,
+    part: usize,
+}
+
+impl FromStr for Redaction {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (id, part) = text.rsplit_once(':').unwrap_or(("", text));
+        match part.parse() {
+            Ok(0) => Err("part 0, the header, is always shown".into()),
+            Ok(part) => Ok(Self {
+                id: id.to_lowercase(),
+                part,
+            }),
+            Err(_) => Err("give PART or ID:PART; part 1 is the text".into()),
+        }
+    }
+}
+
+/// Puts a report together. Nothing leaves the device.
+pub fn draft(
+    chat: &Chat,
+    id: &str,
+    reason: Reason,
+    with_context: usize,
+    redactions: &[Redaction],
+    note: &str,
+) -> Outcome<(AccountId, ReportDraft)> {
+    let (peer, id) = chat.find(id)?;
+    let messages = with_neighbours(chat, &peer, &id, with_context)?;
+    let names = |redaction: &Redaction, tag: &FrankingTag| match redaction.id.as_str() {
+        "" => *tag == id,
+        prefix => hex(tag.as_bytes()).starts_with(prefix),
+    };
+    for redaction in redactions {
+        let named = messages.iter().map(Message::id);
+        if named.filter(|tag| names(redaction, tag)).count() != 1 {
+            return Err(Failure::new(
+                "--redact names a message that is not in the report, or several",
+            ));
+        }
+    }
+    let mut shown = Vec::new();
+    for message in &messages {
+        let tag = message.id();
+        let withheld: Vec<usize> = redactions
+            .iter()
+            .filter(|redaction| names(redaction, tag))
+            .map(|redaction| redaction.part)
+            .collect();
+        let parts = message.evidence().map_or(0, waxseal::Evidence::part_count);
+        if withheld.iter().any(|part| *part >= parts) {
+            return Err(Failure::new(format!(
+                "message {} has no such part",
+                short(tag)
+            )));
+        }
+        let disclosure = match withheld.as_slice() {
+            [] => Disclosure::Whole,
+            withheld => {
+                Disclosure::Parts((1..parts).filter(|part| !withheld.contains(part)).collect())
+            }
+        };
+        shown.push((*tag, disclosure));
+    }
+    let mut draft = chat.client.draft_report(&peer, reason, shown)?;
+    draft.note(note)?;
+    Ok((peer, draft))
+}
+
+/// The message and up to `before` that stand before it in the conversation and can be reported.
+fn with_neighbours(
+    chat: &Chat,
+    peer: &AccountId,
+    id: &FrankingTag,
+    before: usize,
+) -> Outcome<Vec<Message>> {
+    let mut messages = Vec::new();
+    let mut found = false;
+    chat.each_message(peer, 0, |message| {
+        found |= message.id() == id;
+        let is_last = message.id() == id;
+        if is_last || !found && message.evidence().is_some() && message.text().is_some() {
+            messages.push(message);
+        }
+    })?;
+    let first = messages.len().saturating_sub(before.saturating_add(1));
+    Ok(messages.split_off(first))
+}
+
+/// Shows the preview, asks, and sends the report; sent again, it counts once.
+pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool) -> Outcome<()> {
+    // The moderation key on the card is the relay's word: signed by the key that was pinned.
+    let card = chat.card()?;
+    chat.print_preview(peer, &draft.preview(), &card.moderation_fingerprint())?;
+    if !yes && !ask("Send this report?")? {
+        return Err(Failure::new("not sent"));
+    }
+    let outgoing = chat
+        .client
+        .report(draft, &card.moderation_key()?, &mut rand::rng())?;
+    match chat.hand_in(&outgoing) {
+        Ok(ReportTaken {
+            report_id,
+            duplicate,
+        }) => {
+            let id = printable(&report_id);
+            if duplicate {
+                println!("reported before, as {id}: it counts once");
+            } else {
+                println!("reported as {id}");
+            }
+        }
+        Err(failure) if failure.code == TRY_LATER => {
+            let message = format!(
+                "the report waits and goes out with the next command: {}",
+                failure.message
+            );
+            return Err(Failure::with_code(TRY_LATER, message));
+        }
+        Err(failure) => return Err(failure),
+    }
+    if let Err(failure) = chat.catch_up() {
+        chat.notice(failure.message);
+    }
+    Ok(())
+}
+
+impl Chat {
+    /// Sends the reports that an interruption left behind.
+    pub fn flush_reports(&mut self) -> Outcome<()> {
+        loop {
+            let waiting = self.client.pending_reports(1)?;
+            let Some(outgoing) = waiting.first() else {
+                return Ok(());
+            };
+            match self.hand_in(outgoing) {
+                Ok(taken) => self.notice(format!(
+                    "a waiting report was handed in as {}",
+                    taken.report_id
+                )),
+                Err(failure) if is_for_good(&failure) => self.notice(failure.message),
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Hands in one report. It leaves the store once the relay has taken it or refused it for good.
+    fn hand_in(&mut self, outgoing: &OutgoingReport) -> Outcome<ReportTaken> {
+        let answer = self.with_session(|relay, session| relay.report(session, &outgoing.report));
+        match &answer {
+            Err(failure) if !is_for_good(failure) => {}
+            _ => self.client.confirm_report(outgoing.id)?,
+        }
+        answer
+    }
+
+    /// Prints exactly what a report shows, and to whom.
+    fn print_preview(
+        &self,
+        peer: &AccountId,
+        preview: &Preview,
+        moderation_key: &str,
+    ) -> Outcome<()> {
+        println!("This report goes to the holders of the moderation key {moderation_key}:");
+        println!("  reason  {}", preview.reason());
+        if !preview.note().is_empty() {
+            println!("  note    {}", printable(preview.note()));
+        }
+        for message in preview.messages() {
+            let from = printable(message.sender().account.as_str());
+            println!(
+                "  {} from {from}, {}",
+                short(message.tag()),
+                utc(message.accepted_at())
+            );
+            println!("    part 0  {}", header(message.header()));
+            let text = self
+                .client
+                .message(peer, message.tag())?
+                .and_then(|message| message.text());
+            for part in message.parts().iter().skip(1) {
+                let what = match (part.shown, part.index, &text) {
+                    (false, ..) => "WITHHELD: only that it exists is told".into(),
+                    (true, 1, Some(text)) => printable(text),
+                    (true, ..) => format!("{} bytes", part.size_bytes),
+                };
+                println!("    part {}  {what}", part.index);
+            }
+        }
+        println!(
+            "The relay itself learns who reports, and of each message the sender, recipient and time; not the rest."
+        );
+        Ok(())
+    }
+}
+
+/// What the header of a message shows.
+fn header(header: &PayloadHeader) -> String {
+    let mut shown = format!(
+        "its header: number {}, sent {}",
+        header.sequence,
+        utc(header.sent_at)
+    );
+    if let Some(seen) = &header.last_seen {
+        shown += &format!(", after {} was seen", short(seen));
+    }
+    if let Some(answered) = &header.reply_to {
+        shown += &format!(", in answer to {}", short(answered));
+    }
+    if header.forward_count > 0 {
+        shown += &format!(", forwarded {} times before", header.forward_count);
+    }
+    if header.expires_after_secs > 0 {
+        shown += &format!(", to expire after {} s", header.expires_after_secs);
+    }
+    shown
+}
+
+/// Whether the relay will never take the report.
+fn is_for_good(failure: &Failure) -> bool {
+    matches!(
+        failure.refused,
+        Some(
+            ErrorCode::ReportRefused
+                | ErrorCode::OtherModerationKey
+                | ErrorCode::NotYourReport
+                | ErrorCode::Malformed
+                | ErrorCode::TooLarge
+        )
+    )
+}

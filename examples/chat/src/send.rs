@@ -1,0 +1,137 @@
+//! Sending: a session if there is none, the message sealed into the outbox, and the outbox to the relay.
+
+use std::collections::BTreeSet;
+
+use waxseal::{AccountId, Advice, Draft, FrankingTag, Outgoing};
+use waxseal_relay::ErrorCode;
+
+use crate::chat::{Chat, now};
+use crate::failure::{Failure, IDENTITY_CHANGED, Outcome, TRY_LATER};
+use crate::identity;
+use crate::text::short;
+
+/// Envelopes read from the outbox at once.
+const BATCH: usize = 16;
+
+/// Sends a text; says whether the relay has it.
+pub fn send(chat: &mut Chat, peer: &str, text: &str) -> Outcome<()> {
+    deliver(chat, peer, text)?;
+    // The message is out. Whatever else was waiting can wait for the next command.
+    if let Err(failure) = chat.catch_up() {
+        chat.notice(failure.message);
+    }
+    Ok(())
+}
+
+/// Seals a text and hands it to the relay, after those that were waiting.
+pub fn deliver(chat: &mut Chat, peer: &str, text: &str) -> Outcome<()> {
+    let peer = chat.peer(peer)?;
+    if text.is_empty() {
+        return Err(Failure::new("nothing to send"));
+    }
+    let sealed = chat.seal(&peer, text)?;
+    let id = short(&sealed);
+    let flushed = chat.flush_outbox();
+    // What became of this one: others may wait, whose recipients' queues are full.
+    let message = chat.client.message(&peer, &sealed)?;
+    let is_sent = message.map(|message| message.accepted_at().is_some());
+    match (is_sent, flushed) {
+        (Some(true), _) => {
+            println!("sent {id} to {}", peer.as_str());
+            Ok(())
+        }
+        (Some(false), Err(failure)) if failure.code == TRY_LATER => {
+            let message = format!("message {id} waits in the outbox: {}", failure.message);
+            Err(Failure::with_code(TRY_LATER, message))
+        }
+        (_, Err(failure)) => Err(failure),
+        (_, Ok(())) => Err(Failure::new(format!("message {id} was not sent"))),
+    }
+}
+
+impl Chat {
+    /// Seals a message to `peer` into the outbox, where it survives whatever happens next.
+    pub fn seal(&mut self, peer: &AccountId, message: impl Into<Draft>) -> Outcome<FrankingTag> {
+        if !self.client.has_session(peer)? {
+            self.start(peer)?;
+        }
+        let sent = self.client.send(peer, message, now(), &mut rand::rng())?;
+        Ok(sent.id)
+    }
+
+    /// Starts a conversation from the bundle the relay hands out.
+    pub fn start(&mut self, peer: &AccountId) -> Outcome<()> {
+        let bundle = self.with_session(|relay, session| relay.bundle(session, peer))?;
+        let one_time = bundle.one_time.as_deref();
+        match self
+            .client
+            .start(peer, &bundle.base, one_time, &mut rand::rng())
+        {
+            Err(error) if error.advice() == Advice::WarnIdentityChange => {
+                self.identity_changed = true;
+                Err(Failure::with_code(
+                    IDENTITY_CHANGED,
+                    identity::warning(peer),
+                ))
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// Sends what is in the outbox, oldest first, as it is: sent twice, it still arrives once.
+    pub fn flush_outbox(&mut self) -> Outcome<()> {
+        let mut full = BTreeSet::new();
+        let mut waiting: usize = 0; // those stay in the outbox, before the ones not tried yet
+        loop {
+            let batch = self.client.outbox(waiting + BATCH)?;
+            if batch.len() == waiting {
+                break;
+            }
+            for outgoing in batch.into_iter().skip(waiting) {
+                // In order for each recipient.
+                if full.contains(&outgoing.recipient) || !self.post(&outgoing)? {
+                    full.insert(outgoing.recipient);
+                    waiting += 1;
+                }
+            }
+        }
+        if waiting > 0 {
+            let message =
+                format!("{waiting} messages wait until their recipients fetch earlier ones");
+            return Err(Failure::with_code(TRY_LATER, message));
+        }
+        Ok(())
+    }
+
+    /// Hands one envelope to the relay and takes its receipt. `false` if the recipient's queue is full.
+    fn post(&mut self, outgoing: &Outgoing) -> Outcome<bool> {
+        let Outgoing {
+            id,
+            recipient,
+            envelope,
+        } = outgoing;
+        let answer = self.with_session(|relay, session| relay.send(session, recipient, envelope));
+        let refused = answer.as_ref().err().and_then(|failure| failure.refused);
+        match (answer, refused) {
+            (Ok(receipt), _) => {
+                self.client.confirm(recipient, &receipt)?;
+                Ok(true)
+            }
+            (Err(_), Some(ErrorCode::QueueFull)) => Ok(false),
+            (
+                Err(failure),
+                Some(ErrorCode::NoSuchAccount | ErrorCode::Malformed | ErrorCode::TooLarge),
+            ) => {
+                let to = recipient.as_str();
+                self.client.delete_message(recipient, id)?;
+                self.notice(format!(
+                    "message {} to {to} is given up: {}",
+                    short(id),
+                    failure.message
+                ));
+                Ok(true)
+            }
+            (Err(failure), _) => Err(failure),
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! The README's "Try it in three terminals", as it stands there: each command runs, and prints what the README says.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+mod world;
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use world::World;
+
+const README: &str = include_str!("../../../README.md");
+const COMMAND: &str = "$ cargo run --release -p ";
+
+#[test]
+fn the_readme_is_true() {
+    let world = World::new("readme", &["alice", "bob"]);
+    let mut meant = HashMap::new();
+    for (command, expected) in script() {
+        let mut words = shlex::split(&command).unwrap();
+        // `waxseal-chat -- ..` or `waxseal-relay --bin NAME -- ..`
+        let end = words.iter().position(|word| word == "--").unwrap();
+        let target: Vec<_> = words.drain(..=end).collect();
+        let name = match &target.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["waxseal-chat", "--"] => "chat",
+            ["waxseal-relay", "--bin", name, "--"] => name,
+            other => panic!("{other:?}"),
+        };
+        for word in &mut words {
+            *word = as_meant(word, &meant).replace("127.0.0.1:7600", &world.address());
+        }
+        let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
+        let printed = if name == "relay" {
+            // It goes on while the other terminals work.
+            assert_eq!(
+                arguments,
+                ["--data", "relay-data", "--moderation-key", "mod.key.pub"]
+            );
+            world.start_relay();
+            format!("listening on {}", world.url())
+        } else {
+            world.command_named(name, &arguments).output()
+        };
+        let printed = printed.replace(&world.address(), "127.0.0.1:7600");
+        learn(&expected, &printed, &mut meant);
+    }
+    assert!(meant.len() > 4, "the script of the README was not found");
+}
+
+#[test]
+fn what_programs_read_is_as_documented() {
+    let world = World::new("programs", &["alice", "bob", "eve"]);
+    let (alice, bob, eve) = (0, 1, 2);
+    world.review(&["keygen"]).output();
+    world.start_relay();
+    world.chat(alice, &["register", "alice"]).output();
+    world.chat(bob, &["register", "bob"]).output();
+    // Registering can be repeated, by the same device only.
+    world.chat(bob, &["register", "bob"]).output();
+    assert_eq!(world.chat(eve, &["register", "bob"]).code(), Some(1));
+
+    let nasty = "third\u{1b}[2J\nline \u{202e}";
+    for (from, to, text) in [
+        (alice, "bob", "first"),
+        (bob, "alice", "second"),
+        (alice, "bob", nasty),
+    ] {
+        world.chat(from, &["send", to, text]).output();
+        let to = usize::from(to == "bob");
+        let received = world.chat(to, &["receive", "--json"]);
+        assert!(
+            !received.stdout.contains(['\u{1b}', '\u{202e}']),
+            "{}",
+            received.stdout
+        );
+        let [received] = &received.objects()[..] else {
+            panic!("not one object a message");
+        };
+        let fields: Vec<&str> = received
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        // Sorted by the parser.
+        assert_eq!(
+            fields,
+            [
+                "accepted_at_ms",
+                "from",
+                "id",
+                "reportable",
+                "sent_at_ms",
+                "text"
+            ]
+        );
+        assert_eq!(received["text"], text);
+        assert_eq!(received["from"], ["alice", "bob"][from]);
+        assert_eq!(received["reportable"], true);
+        assert!(received["sent_at_ms"].is_u64() && received["accepted_at_ms"].is_u64());
+        assert!(world.chat(to, &["receive", "--json"]).objects().is_empty());
+    }
+    let numbers = [(alice, "bob"), (bob, "alice")];
+    let numbers = numbers.map(|(me, peer)| world.chat(me, &["safety-number", peer]).output());
+    assert_eq!(numbers[0], numbers[1]);
+
+    // Not without a yes, and what is withheld is withheld.
+    let messages = world.chat(bob, &["messages", "--json"]).objects();
+    let id = |index: usize| messages[index]["id"].as_str().unwrap();
+    let redact = format!("{}:1", &id(0)[..8]);
+    let report = [
+        "report",
+        id(2),
+        "--reason",
+        "harassment",
+        "--with-context",
+        "2",
+        "--redact",
+        &redact,
+        "--note",
+        "n",
+    ];
+    let preview = world.chat_lines(bob, &report, "n\n");
+    assert_eq!(preview.code(), Some(1));
+    assert!(preview.stdout.contains("WITHHELD") && !preview.stdout.contains("first"));
+    assert!(!preview.stdout.contains('\u{1b}'));
+    assert!(world.review_objects(&["list", "--json"]).is_empty());
+    // Twice, and once more with other words: one report.
+    for report in [
+        &report[..],
+        &report,
+        &["report", &id(2)[..12], "--reason", "spam"],
+    ] {
+        world.chat(bob, &[report, &["--yes"]].concat()).output();
+    }
+    let [listed] = &world.review_objects(&["list", "--json"])[..] else {
+        panic!("not one report");
+    };
+    let report_id = listed["report_id"].as_str().unwrap();
+    let opened = &world.review_objects(&["open", report_id, "--json"])[0];
+    assert_eq!(opened["report_id"], report_id);
+    assert_eq!(opened["reason"], "harassment");
+    assert_eq!(opened["verified"], true);
+    let shown = [
+        ("alice", None, vec![1], 0),
+        ("bob", Some("second"), vec![], 0),
+        ("alice", Some(nasty), vec![], 1),
+    ];
+    let shown = shown.map(|(from, text, redacted_parts, sequence)| {
+        serde_json::json!({ "from": from, "text": text, "redacted_parts": redacted_parts, "sequence": sequence })
+    });
+    let messages = opened["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), shown.len());
+    for (message, shown) in messages.iter().zip(&shown) {
+        for (field, value) in shown.as_object().unwrap() {
+            assert_eq!(&message[field], value, "{field}");
+        }
+        assert!(message["accepted_at_ms"].is_u64());
+        assert!(message.as_object().unwrap().contains_key("gap_before"));
+    }
+}
+
+#[test]
+fn what_cannot_be_sent_waits_and_scripts_are_told() {
+    let world = World::new("waiting", &["alice", "bob"]);
+    let (alice, bob) = (0, 1);
+    world.review(&["keygen"]).output();
+    world.start_relay();
+    world.chat(alice, &["register", "alice"]).output();
+    world.chat(bob, &["register", "bob"]).output();
+    world.chat(alice, &["send", "bob", "hello"]).output();
+    assert!(world.kill_relay());
+    assert_eq!(world.chat(alice, &["send", "bob", "later"]).code(), Some(3));
+    assert_eq!(
+        world.chat_lines(alice, &[], "@bob latest\n").code(),
+        Some(3)
+    );
+    assert_eq!(world.chat(bob, &["receive"]).code(), Some(3));
+    let waiting = world.chat(alice, &["messages", "--json"]).objects();
+    assert_eq!(waiting[2]["accepted_at_ms"], Value::Null);
+    world.start_relay();
+    world.chat(alice, &["receive"]).output();
+    let received = world.chat(bob, &["receive", "--json"]).objects();
+    let texts: Vec<&Value> = received.iter().map(|message| &message["text"]).collect();
+    assert_eq!(texts, ["hello", "later", "latest"]);
+
+    // Who is not there, and what is no command.
+    assert_eq!(
+        world.chat(alice, &["send", "nobody", "hello"]).code(),
+        Some(1)
+    );
+    assert_eq!(world.chat(alice, &["send", "bob"]).code(), Some(2));
+    // Another relay at the same place is refused, whatever it says.
+    world.replace_relay();
+    let refused = world.chat(alice, &["send", "bob", "secret"]);
+    assert_eq!(refused.code(), Some(1));
+    assert!(
+        refused.stderr.contains("NOT THE PINNED ONE"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_full_queue_of_one_peer_holds_up_nobody_else() {
+    let world = World::new("full", &["alice", "bob", "eve"]);
+    let (alice, eve) = (0, 2);
+    world.review(&["keygen"]).output();
+    world.start_relay();
+    for (account, name) in ["alice", "bob", "eve"].into_iter().enumerate() {
+        world.chat(account, &["register", name]).output();
+    }
+    world.fill_queue("bob");
+    assert_eq!(world.chat(alice, &["send", "bob", "waits"]).code(), Some(3));
+    world.chat(eve, &["send", "alice", "arrives"]).output();
+    let received = world.chat(alice, &["receive"]);
+    assert!(received.stdout.contains("arrives"), "{}", received.stderr);
+    assert_eq!(received.code(), Some(3));
+    assert!(received.stderr.contains("1 messages wait"));
+    // And what gets through is not said to wait.
+    let sent = world.chat(alice, &["send", "eve", "gets through"]);
+    assert!(sent.output().starts_with("sent "));
+}
+
+/// The commands of the section and the output behind each.
+fn script() -> Vec<(String, String)> {
+    let (_, section) = README.split_once("## Try it in three terminals").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let blocks = section.split("```").skip(1).step_by(2);
+    let commands = blocks.flat_map(|block| block.split(COMMAND).skip(1));
+    let commands = commands.map(|command| command.split_once('\n').unwrap());
+    commands
+        .map(|(command, output)| (command.into(), output.into()))
+        .collect()
+}
+
+/// Compares two outputs, and notes which value stands for which: keys, ids and times are others each time.
+fn learn(expected: &str, printed: &str, meant: &mut HashMap<String, String>) {
+    let (lines, printed_lines) = (expected.trim().lines(), printed.trim().lines());
+    assert_eq!(
+        lines.clone().count(),
+        printed_lines.clone().count(),
+        "{expected}\n{printed}"
+    );
+    for (line, printed_line) in lines.zip(printed_lines) {
+        let (words, printed_words) = (words(line), words(printed_line));
+        assert_eq!(words.len(), printed_words.len(), "{line}\n{printed_line}");
+        for (word, printed_word) in words.into_iter().zip(printed_words) {
+            if is_value(word) && is_value(printed_word) && word.len() == printed_word.len() {
+                let known = meant
+                    .entry(word.to_owned())
+                    .or_insert_with(|| printed_word.to_owned());
+                // The same id stands for the same id everywhere.
+                assert!(
+                    word.len() < 8 || known == printed_word,
+                    "{line}\n{printed_line}"
+                );
+            } else {
+                assert_eq!(word, printed_word, "{line}\n{printed_line}");
+            }
+        }
+    }
+}
+
+/// An argument with the README's ids replaced by those of this run.
+fn as_meant(argument: &str, meant: &HashMap<String, String>) -> String {
+    let meaning = |word: &str| {
+        // An id may be given by its beginning.
+        let known = meant
+            .iter()
+            .find(|(id, _)| word.len() >= 8 && id.starts_with(word));
+        known
+            .map_or(word, |(_, meant)| &meant[..word.len()])
+            .to_owned()
+    };
+    words(argument).into_iter().map(meaning).collect()
+}
+
+/// Splits into runs of letters and digits, and single other characters.
+fn words(text: &str) -> Vec<&str> {
+    let is_word = |c: char| c.is_alphanumeric();
+    let mut words = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = if is_word(first) {
+            rest.find(|c| !is_word(c))
+        } else {
+            Some(first.len_utf8())
+        };
+        let (word, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        words.push(word);
+        rest = behind;
+    }
+    words
+}
+
+/// Hexadecimal or decimal digits that may be a key's, an id's or a time's.
+fn is_value(word: &str) -> bool {
+    let digits = word.len() == 2 && word.bytes().all(|byte| byte.is_ascii_digit());
+    digits || word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

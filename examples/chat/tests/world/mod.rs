@@ -1,0 +1,337 @@
+//! Processes as people start them: a relay, reviewers, and chat clients with a home folder each, on loopback.
+//!
+//! Everything that was started is killed when the world is dropped, and its folder is removed unless a test failed.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Longest wait for a process to end by itself. Only a defect gets there, or a machine with too much else to do.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// Between two looks at a process.
+const LOOK: Duration = Duration::from_millis(3);
+
+/// A process that others may kill meanwhile. `None` while none runs.
+#[derive(Default)]
+struct Slot(Mutex<Option<Child>>);
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Option<Child>> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Kills it with SIGKILL. `false` if there was nothing to kill.
+    fn kill(&self) -> bool {
+        let mut slot = self.lock();
+        let Some(child) = slot.as_mut() else {
+            return false;
+        };
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        true
+    }
+}
+
+/// What a process left behind.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    /// Whether a signal ended it.
+    pub fn was_killed(&self) -> bool {
+        self.status.code().is_none()
+    }
+
+    /// Its output, if it succeeded.
+    pub fn output(self) -> String {
+        assert!(
+            self.status.success(),
+            "{}\n{}\n{}",
+            self.status,
+            self.stdout,
+            self.stderr
+        );
+        self.stdout
+    }
+
+    /// Each line of its output as JSON.
+    pub fn objects(self) -> Vec<Value> {
+        lines_of(&self.output())
+    }
+}
+
+fn lines_of(output: &str) -> Vec<Value> {
+    let lines = output.lines().map(serde_json::from_str);
+    lines.collect::<Result<_, _>>().unwrap()
+}
+
+/// A folder with a relay's data, a reviewer's key, and a home for each account.
+pub struct World {
+    folder: PathBuf,
+    address: SocketAddr,
+    relay: Slot,
+    clients: Vec<(&'static str, Slot)>,
+}
+
+impl World {
+    /// An empty folder, and a port for the relay.
+    pub fn new(name: &str, accounts: &[&'static str]) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let folder = folder.join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        // A free port, the same one after each restart.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = port.local_addr().unwrap();
+        let clients = accounts.iter().map(|account| (*account, Slot::default()));
+        let clients = clients.collect();
+        let relay = Slot::default();
+        Self {
+            folder,
+            address,
+            relay,
+            clients,
+        }
+    }
+
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Starts the relay on its port and its data, and waits until it answers.
+    pub fn start_relay(&self) {
+        let address = self.address.to_string();
+        let arguments = [
+            "--listen",
+            &address,
+            "--data",
+            "relay-data",
+            "--moderation-key",
+            "mod.key.pub",
+        ];
+        let log = self.folder.join("relay.log");
+        let log = fs::File::options()
+            .append(true)
+            .create(true)
+            .open(log)
+            .unwrap();
+        let mut relay = self.command("relay", &arguments);
+        relay
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        *self.relay.lock() = Some(relay.spawn().unwrap());
+        let started = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            let ended = self.relay.lock().as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "the relay ended: {}", self.relay_log());
+            assert!(
+                started.elapsed() < PATIENCE,
+                "no relay: {}",
+                self.relay_log()
+            );
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// The relay forgets every account, and one of them loses its home.
+    pub fn forget_accounts(&self, loses_home: usize) {
+        self.relay.kill();
+        for suffix in ["", "-wal", "-shm"] {
+            drop(fs::remove_file(
+                self.folder.join(format!("relay-data/relay.sqlite{suffix}")),
+            ));
+        }
+        fs::remove_dir_all(self.folder.join(self.clients[loses_home].0)).unwrap();
+        self.start_relay();
+    }
+
+    /// As if so many messages waited for an account that its queue takes no more.
+    pub fn fill_queue(&self, account: &str) {
+        self.relay.kill();
+        let db = rusqlite::Connection::open(self.folder.join("relay-data/relay.sqlite")).unwrap();
+        let filled = db.execute(
+            "INSERT INTO share SELECT id, 0, 1000000, 0 FROM account WHERE name = ?",
+            [account],
+        );
+        assert_eq!(filled.unwrap(), 1);
+        drop(db);
+        self.start_relay();
+    }
+
+    /// Starts another relay in the place of the first.
+    pub fn replace_relay(&self) {
+        self.relay.kill();
+        fs::rename(
+            self.folder.join("relay-data"),
+            self.folder.join("other-data"),
+        )
+        .unwrap();
+        self.start_relay();
+    }
+
+    pub fn relay_log(&self) -> String {
+        fs::read_to_string(self.folder.join("relay.log")).unwrap_or_default()
+    }
+
+    /// Kills the relay.
+    pub fn kill_relay(&self) -> bool {
+        self.relay.kill()
+    }
+
+    /// Kills whatever process an account runs.
+    pub fn kill_client(&self, account: usize) -> bool {
+        self.clients[account].1.kill()
+    }
+
+    /// Runs the reviewer to its end.
+    pub fn review(&self, arguments: &[&str]) -> Ended {
+        let relay = self.url();
+        let arguments = [&["--relay", &relay, "--key", "mod.key"], arguments].concat();
+        self.command_named("review", &arguments)
+    }
+
+    /// What the reviewer prints with `--json`: one object a line, or one array.
+    pub fn review_objects(&self, arguments: &[&str]) -> Vec<Value> {
+        let output = self.review(arguments).output();
+        match serde_json::from_str(&output) {
+            Ok(Value::Array(objects)) => objects,
+            Ok(object) => vec![object],
+            Err(_) => lines_of(&output),
+        }
+    }
+
+    /// Runs a command of an account to its end, or until it is killed.
+    pub fn chat(&self, account: usize, arguments: &[&str]) -> Ended {
+        self.chat_lines(account, arguments, "")
+    }
+
+    /// The same with something to read on its standard input: without a command, interactive mode.
+    pub fn chat_lines(&self, account: usize, arguments: &[&str], input: &str) -> Ended {
+        let (name, slot) = &self.clients[account];
+        let relay = self.url();
+        let arguments = [&["--home", name, "--relay", &relay], arguments].concat();
+        self.run(&mut self.command("chat", &arguments), slot, input)
+    }
+
+    /// Runs an example to its end.
+    pub fn command_named(&self, name: &str, arguments: &[&str]) -> Ended {
+        self.run(&mut self.command(name, arguments), &Slot::default(), "")
+    }
+
+    fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary(name));
+        command.args(arguments).current_dir(&self.folder);
+        command
+    }
+
+    fn run(&self, command: &mut Command, slot: &Slot, input: &str) -> Ended {
+        let pipes = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = pipes.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        *slot.lock() = Some(child);
+        thread::scope(|scope| {
+            // A killed process reads no more.
+            scope.spawn(move || drop(stdin.write_all(input.as_bytes())));
+            let stdout = scope.spawn(move || text_of(&mut stdout));
+            let stderr = scope.spawn(move || text_of(&mut stderr));
+            let started = Instant::now();
+            let mut in_time = true;
+            let status = loop {
+                if let Some(status) = slot.lock().as_mut().unwrap().try_wait().unwrap() {
+                    break status;
+                }
+                if in_time && started.elapsed() > PATIENCE {
+                    in_time = false;
+                    slot.kill();
+                }
+                thread::sleep(LOOK);
+            };
+            *slot.lock() = None;
+            let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+            assert!(in_time, "no end of {command:?}\n{stdout}\n{stderr}");
+            Ended {
+                status,
+                stdout,
+                stderr,
+            }
+        })
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.relay.kill();
+        for (_, slot) in &self.clients {
+            slot.kill();
+        }
+        if thread::panicking() {
+            eprintln!("left behind: {}", self.folder.display());
+        } else {
+            drop(fs::remove_dir_all(&self.folder));
+        }
+    }
+}
+
+fn text_of(pipe: &mut impl Read) -> String {
+    let mut bytes = Vec::new();
+    drop(pipe.read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The binary of a command, next to the chat's own. `cargo test --workspace` has built it; a
+/// narrower run may not have.
+fn binary(name: &str) -> PathBuf {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let chat = Path::new(env!("CARGO_BIN_EXE_chat"));
+    let profile = chat.parent().unwrap();
+    let binary = profile.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let _building = BUILDING.lock().unwrap();
+    if !binary.exists() {
+        let mut build = Command::new(env!("CARGO"));
+        build
+            .args(["build", "--package", "waxseal-relay", "--bin", name])
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success());
+    }
+    binary
+}
