@@ -4,15 +4,17 @@
 //!
 //! Every step asserts its outcome: the program ends with exit code 0 only if all of it holds.
 
-mod no_channel;
-mod provider;
+mod support {
+    pub mod no_channel;
+    pub mod provider;
+}
 
 use std::error::Error;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use no_channel::NoChannel;
-use provider::{Provider, Refusal};
 use rand::CryptoRng;
+use support::no_channel::NoChannel;
+use support::provider::{Provider, Refusal};
 use waxseal::{
     AccountId, Attachment, AttachmentKey, Client, Content, DeviceAddress, DeviceId, Disclosure,
     Draft, Evidence, FrankingTag, MemoryStore, PreKeyUpload, Reason, Received, ReportDraft,
@@ -348,37 +350,19 @@ fn forgeries(
     });
     let carol = AccountId::new("carol")?;
     let other_conversation = under(&|context| context.sender.account = carol.clone());
-    let other_time = under(&|context| {
-        context.accepted_at = Timestamp::from_millis(context.accepted_at.as_millis() - 1)
-    });
+    let other_time = under(&|context| context.accepted_at = later(context.accepted_at, 1));
     let never_sent = Claim::new(
         *invented.tag(),
         claim.context().clone(),
         Stamp::from_bytes(random(rng)),
     );
-    Ok(vec![
-        (
-            "altered text",
-            86,
-            Evidence::unverified(claim.clone(), altered),
-        ),
-        (
-            "other sender",
-            71,
-            Evidence::unverified(other_sender, sender),
-        ),
-        (
-            "other conversation",
-            71,
-            Evidence::unverified(other_conversation, conversation),
-        ),
-        ("other time", 71, Evidence::unverified(other_time, time)),
-        (
-            "a message never sent",
-            71,
-            Evidence::unverified(never_sent, invented),
-        ),
-    ])
+    let mut forged = vec![(86, "altered text", claim.clone(), altered)];
+    forged.push((71, "other sender", other_sender, sender));
+    forged.push((71, "other conversation", other_conversation, conversation));
+    forged.push((71, "other time", other_time, time));
+    forged.push((71, "a message never sent", never_sent, invented));
+    let evidence = |(check, what, claim, said)| (what, check, Evidence::unverified(claim, said));
+    Ok(forged.into_iter().map(evidence).collect())
 }
 
 fn now() -> Outcome<Timestamp> {

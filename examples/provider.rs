@@ -1,147 +1,102 @@
-//! A provider in one process: what a relay and an intake do, without a network or a disk.
+//! Stamping in a relay of one's own: four calls next to the code that stores and forwards.
 //!
-//! It uses `waxseal-reporting` alone: it has nothing that could decrypt a message.
+//! `cargo run --release --example provider`
+//!
+//! A relay needs `waxseal-reporting` alone. It keeps nothing for each message.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::error::Error;
 
 use rand::CryptoRng;
-use waxseal_reporting::{
-    AcceptedReport, AccountId, Audience, DecodeError, Delivery, DeliveryKey, DeviceAddress,
-    Envelope, IntakeRecords, Nullifier, Receipt, Rejection, Report, StampKeys, Timestamp, accept,
-};
+use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Received};
+use waxseal_reporting::{Audience, Delivery, DeliveryKey, Envelope, Receipt, StampKeys, Timestamp};
 
-/// What the provider keeps: keys, prekeys to hand out, and which messages were reported. No message.
-pub struct Provider {
-    stamp_keys: StampKeys,
-    devices: HashMap<DeviceAddress, DeliveryKey>,
-    prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
-    reported: HashSet<Nullifier>,
+const DAY_MS: u64 = 86_400_000;
+/// For how many days after a message it can be reported.
+const VERIFY_DAYS: u32 = 30;
+
+/// What a relay adds to an upload: bytes for the recipient's queue, bytes for the sender's answer.
+struct Stamped {
+    delivery: Vec<u8>,
+    receipt: Vec<u8>,
 }
 
-/// What the relay makes of one envelope.
-pub struct Relayed {
-    /// For the recipient.
-    pub delivery: Vec<u8>,
-    /// For the sender.
-    pub receipt: Vec<u8>,
+/// Handles an upload. `sender` comes from the authenticated connection, never from the message.
+fn stamp_upload(
+    keys: &StampKeys,
+    (sender, sender_key): (&DeviceAddress, &DeliveryKey),
+    (recipient, recipient_key): (&DeviceAddress, &DeliveryKey),
+    envelope: &[u8],
+    now: Timestamp,
+) -> Result<Stamped, Box<dyn Error>> {
+    let envelope = Envelope::decode(envelope)?; // bounded; a refusal is the sender's fault
+    let audience = Audience::Direct(recipient.account.clone());
+    let claim = keys.stamp(envelope.tag(), sender, &audience, now)?;
+    let receipt = Receipt::new(&claim, sender_key).encode();
+    let delivery = Delivery::new(&claim, envelope, recipient_key)?.encode();
+    Ok(Stamped { delivery, receipt })
 }
 
-impl Provider {
-    pub fn new(now: Timestamp, rng: &mut impl CryptoRng) -> Self {
-        let mut stamp_keys =
-            StampKeys::generate("example", now, rng).expect("a short name and a time in range");
-        stamp_keys.advance_to(now).expect("a time in range");
-        Self {
-            stamp_keys,
-            devices: HashMap::new(),
-            prekeys: HashMap::new(),
-            reported: HashSet::new(),
-        }
-    }
-
-    /// Registers a device and agrees on its delivery key.
-    pub fn register(&mut self, device: &DeviceAddress, rng: &mut impl CryptoRng) -> DeliveryKey {
-        self.devices
-            .entry(device.clone())
-            .or_insert_with(|| DeliveryKey::generate(rng))
-            .clone()
-    }
-
-    /// The key agreed with a device.
-    pub fn delivery_key(&self, device: &DeviceAddress) -> DeliveryKey {
-        self.devices[device].clone()
-    }
-
-    /// Stores what a client published: opaque bytes to the provider.
-    pub fn publish(&mut self, account: &AccountId, base: Vec<u8>, one_time: Vec<Vec<u8>>) {
-        let entry = self.prekeys.entry(account.clone()).or_default();
-        entry.0 = base;
-        entry.1.extend(one_time);
-    }
-
-    /// Hands out a prekey bundle: each one-time part once, and none when there are none left.
-    pub fn bundle(&mut self, account: &AccountId) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
-        let (base, one_time) = self.prekeys.get_mut(account)?;
-        Some((base.clone(), one_time.pop_front()))
-    }
-
-    /// Takes an envelope from an authenticated sender: stamps it and makes the delivery and the receipt.
-    pub fn relay(
-        &self,
-        sender: &DeviceAddress,
-        recipient: &DeviceAddress,
-        envelope: &[u8],
-        now: Timestamp,
-    ) -> Relayed {
-        let envelope = Envelope::decode(envelope).expect("the client encoded it");
-        let audience = Audience::Direct(recipient.account.clone());
-        let claim = self
-            .stamp_keys
-            .stamp(envelope.tag(), sender, &audience, now)
-            .expect("a time in range");
-        let receipt = Receipt::new(&claim, &self.devices[sender]).encode();
-        let delivery = Delivery::new(&claim, envelope, &self.devices[recipient])
-            .expect("the claim is the envelope's");
-        Relayed {
-            delivery: delivery.encode(),
-            receipt,
-        }
-    }
-
-    /// Takes a report: examines it, and remembers which messages it is about.
-    pub fn intake(&mut self, report: &[u8], now: Timestamp) -> Result<AcceptedReport, Refusal> {
-        let accepted = self.examine(report, now)?;
-        self.reported.extend(accepted.nullifiers());
-        Ok(accepted)
-    }
-
-    /// Verifies where a report comes from and that its messages passed through the relay. Reads none.
-    pub fn examine(&self, report: &[u8], now: Timestamp) -> Result<AcceptedReport, Refusal> {
-        let report = Report::decode(report).map_err(Refusal::Malformed)?;
-        let reporter_key = self
-            .devices
-            .get(report.reporter())
-            .ok_or(Refusal::UnknownDevice)?;
-        Ok(accept(
-            report,
-            &self.stamp_keys,
-            reporter_key,
-            now,
-            &mut Reported(&self.reported),
-        )?)
-    }
+/// Runs once a day: makes the next day's key, and destroys the keys of messages that can no longer
+/// be reported. Write the export over the old one before the next stamp.
+fn tend(keys: &mut StampKeys, now: Timestamp) -> Result<Vec<u8>, Box<dyn Error>> {
+    keys.advance_to(now)?;
+    let today = u32::try_from(now.as_millis() / DAY_MS)?;
+    keys.destroy_before(today.saturating_sub(VERIFY_DAYS))?;
+    Ok(keys.export().to_vec())
 }
 
-/// Why the intake refused a report.
-#[derive(Debug, PartialEq)]
-pub enum Refusal {
-    /// The bytes are no report.
-    Malformed(DecodeError),
-    /// The device it says it is from is not registered.
-    UnknownDevice,
-    /// A check failed.
-    Rejected(Rejection),
+/// A device that registers: the relay keeps its delivery key.
+fn register(
+    name: &str,
+    rng: &mut impl CryptoRng,
+) -> Result<(Client<MemoryStore>, DeliveryKey), Box<dyn Error>> {
+    let me = DeviceAddress::new(AccountId::new(name)?, DeviceId(1));
+    let key = DeliveryKey::generate(rng);
+    Ok((
+        Client::create(MemoryStore::new(), me, key.clone(), rng)?,
+        key,
+    ))
 }
 
-impl From<Rejection> for Refusal {
-    fn from(rejection: Rejection) -> Self {
-        Self::Rejected(rejection)
-    }
-}
+fn main() -> Result<(), Box<dyn Error>> {
+    let rng = &mut rand::rng();
+    let now = Timestamp::from_millis(1_800_000_000_000);
+    let mut keys = StampKeys::generate("eu", now, rng)?;
+    let stored = tend(&mut keys, now)?;
+    let keys = StampKeys::import(&stored)?; // as after a restart
 
-struct Reported<'a>(&'a HashSet<Nullifier>);
+    let (mut alice, alice_key) = register("alice", rng)?;
+    let (mut bob, bob_key) = register("bob", rng)?;
+    let bob_id = bob.me().account.clone();
+    let prekeys = bob.publish_prekeys(0, rng)?;
+    alice.start(&bob_id, &prekeys.base, Some(&prekeys.one_time[0]), rng)?;
+    let sent = alice.send(&bob_id, "hello", now, rng)?;
 
-impl IntakeRecords for Reported<'_> {
-    fn was_reported(&mut self, nullifier: &Nullifier) -> bool {
-        self.0.contains(nullifier)
-    }
+    let stamped = stamp_upload(
+        &keys,
+        (alice.me(), &alice_key),
+        (bob.me(), &bob_key),
+        &sent.envelope,
+        now,
+    )?;
+    println!("envelope {} bytes in", sent.envelope.len());
+    println!("delivery {} bytes to bob", stamped.delivery.len());
+    println!("receipt  {} bytes to alice", stamped.receipt.len());
 
-    fn is_member(
-        &mut self,
-        _: &waxseal_reporting::ConversationId,
-        _: &DeviceAddress,
-        _: Timestamp,
-    ) -> bool {
-        false // no groups here
-    }
+    alice.confirm(&bob_id, &stamped.receipt)?;
+    let received = bob.receive(&stamped.delivery)?;
+    assert!(matches!(received, Received::Message { .. }));
+
+    // A stamp is for one sender: bytes that claim another one do not reach Bob's screen.
+    let mallory = DeviceAddress::new(AccountId::new("mallory")?, DeviceId(1));
+    let moved = stamp_upload(
+        &keys,
+        (&mallory, &alice_key),
+        (bob.me(), &bob_key),
+        &sent.envelope,
+        now,
+    )?;
+    assert!(bob.receive(&moved.delivery).is_err());
+    println!("the same envelope under another sender: refused by bob");
+    Ok(())
 }

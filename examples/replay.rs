@@ -1,28 +1,34 @@
-//! Sends every line of a file through a faulty network, reports the ones labelled `spam`, and tries to forge reports.
+//! Sends every line of a file through a faulty network, reports the spam, and tries to forge reports.
 //!
 //! `cargo run --release --example replay -- [FILE] [--seed N] [--store FOLDER] [--json]`
+//!
+//! `--store` needs the feature: `cargo run --release --example replay --features sqlite -- ..`
 
-mod forge;
-mod network;
-mod no_channel;
-mod outcome;
-mod provider;
+mod support {
+    pub mod arguments;
+    pub mod forge;
+    pub mod network;
+    pub mod no_channel;
+    pub mod outcome;
+    pub mod progress;
+    pub mod provider;
+}
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
-use network::Network;
-use outcome::Outcome;
-use provider::Provider;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
+use support::arguments::Arguments;
+use support::network::{Flight, Network};
+use support::outcome::Outcome;
+use support::progress::Progress;
+use support::provider::Provider;
+use support::{arguments, forge};
 use waxseal::{
     AccountId, Client, Content, DeviceAddress, DeviceId, Disclosure, Evidence, FrankingTag,
-    MemoryStore, Reason, SqliteStore, Store, StoreKey, Timestamp,
+    MemoryStore, Reason, Store, Timestamp,
 };
 use waxseal_reporting::{AcceptanceKey, AcceptedReport, ModerationKeyPair, VerifiedReport, review};
 
@@ -33,28 +39,15 @@ const REPLY: f64 = 0.2;
 /// Milliseconds between two lines.
 const PAUSE_MS: u64 = 400;
 
-/// Replay text messages over a faulty network and report the spam among them.
-///
-/// Each line is sent by one of several senders to a recipient, or is the recipient's reply, through an in-process
-/// provider. The network drops, repeats, delays and reorders by the seed; what is not confirmed is sent again. Every
-/// message labelled `spam` is reported by whoever received it, verified, and then tried in forged variants.
-#[derive(Parser)]
-struct Arguments {
-    /// Lines of `label<TAB>text`; without it a short built-in conversation is replayed.
-    file: Option<PathBuf>,
-    /// Seed of the network's faults and of everything else that is random here.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Keep the clients' state in files of this folder, which has none yet, instead of in memory.
-    #[arg(long, value_name = "FOLDER")]
-    store: Option<PathBuf>,
-    /// Print one JSON object instead of a table.
-    #[arg(long)]
-    json: bool,
-}
-
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match arguments::read() {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => return ExitCode::SUCCESS, // it was asked for help
+        Err(error) => {
+            eprintln!("replay: {error}\n\n{}", arguments::USAGE);
+            return ExitCode::from(2);
+        }
+    };
     match lines(&arguments).and_then(|lines| run(&lines, &arguments)) {
         Ok(outcome) => {
             outcome.print(arguments.json);
@@ -101,19 +94,26 @@ fn lines(arguments: &Arguments) -> Result<Vec<Line>, String> {
 }
 
 fn run(lines: &[Line], arguments: &Arguments) -> Result<Outcome, String> {
-    let Some(folder) = &arguments.store else {
-        return replay(lines, arguments.seed, |_| Ok(MemoryStore::new()));
-    };
-    std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
-    let key = StoreKey::generate(&mut rand::rng());
-    let mut outcome = replay(lines, arguments.seed, |name| {
-        SqliteStore::open(folder.join(name), &key).map_err(|error| error.to_string())
-    })?;
-    outcome.store_bytes = Some(bytes_in(folder).map_err(|error| error.to_string())?);
-    Ok(outcome)
+    match &arguments.store {
+        None => replay(lines, arguments.seed, |_| Ok(MemoryStore::new())),
+        #[cfg(not(feature = "sqlite"))]
+        Some(_) => Err("--store needs SQLite: add `--features sqlite` before the `--`".to_owned()),
+        #[cfg(feature = "sqlite")]
+        Some(folder) => {
+            std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+            let key = waxseal::StoreKey::generate(&mut rand::rng());
+            let mut outcome = replay(lines, arguments.seed, |name| {
+                waxseal::SqliteStore::open(folder.join(name), &key)
+                    .map_err(|error| error.to_string())
+            })?;
+            outcome.store_bytes = Some(bytes_in(folder).map_err(|error| error.to_string())?);
+            Ok(outcome)
+        }
+    }
 }
 
-fn bytes_in(folder: &Path) -> std::io::Result<u64> {
+#[cfg(feature = "sqlite")]
+fn bytes_in(folder: &std::path::Path) -> std::io::Result<u64> {
     std::fs::read_dir(folder)?
         .map(|entry| Ok(entry?.metadata()?.len()))
         .sum()
@@ -129,11 +129,7 @@ fn replay<S: Store>(
     let rng = &mut ChaCha20Rng::seed_from_u64(seed);
     let mut network = people(start, rng, seed, store)?;
 
-    let progress = ProgressBar::new(lines.len() as u64); // draws on a terminal only
-    let style = ProgressStyle::with_template("{msg:<10} {wide_bar} {pos}/{len}")
-        .map_err(|error| error.to_string())?;
-    progress.set_style(style);
-    progress.set_message("sending");
+    let mut progress = Progress::new("sending", lines.len());
     let mut outcome = Outcome {
         messages: lines.len() as u64,
         ..Default::default()
@@ -148,11 +144,11 @@ fn replay<S: Store>(
         network.send(from, to, &line.text)?;
         network.run(Some(PAUSE_MS))?;
         outcome.plaintext_bytes += line.text.len() as u64;
-        progress.inc(1);
+        progress.step();
     }
     network.run(None)?;
 
-    let sound = |(flight, line): (&network::Flight, &Line)| {
+    let sound = |(flight, line): (&Flight, &Line)| {
         flight.shown == 1 && flight.text.as_ref() == Some(&line.text)
     };
     outcome.delivered = network
@@ -174,14 +170,14 @@ fn replay<S: Store>(
         last_of_sender: HashMap::new(),
     };
     outcome.to_report = lines.iter().filter(|line| line.is_spam).count() as u64;
-    progress.set_length(outcome.to_report);
-    progress.set_position(0);
-    progress.set_message("reporting");
+    let mut progress = Progress::new(
+        "reporting",
+        lines.iter().filter(|line| line.is_spam).count(),
+    );
     for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.is_spam) {
         desk.report(&mut network, index, &line.text, rng, &mut outcome)?;
-        progress.inc(1);
+        progress.step();
     }
-    progress.finish_and_clear();
     outcome.seconds = started.elapsed().as_secs_f64();
     Ok(outcome)
 }
@@ -254,7 +250,7 @@ impl Desk {
         outcome: &mut Outcome,
     ) -> Result<(), String> {
         let now = network.now();
-        let network::Flight { from, to, id, .. } = network.flights[index];
+        let Flight { from, to, id, .. } = network.flights[index];
         let peer = network.clients[from].me().clone();
         let reporter = &mut network.clients[to];
         let evidence = evidence(reporter, &peer.account, &id)?;
@@ -350,7 +346,7 @@ fn evidence<S: Store>(
         .clone())
 }
 
-/// For those who have no file at hand.
+/// Replayed when no file is given.
 const BUILT_IN: &str = "\
 ham\tAre you coming on Saturday?
 ham\tYes! Around six. Shall I bring something?

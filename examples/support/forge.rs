@@ -9,8 +9,8 @@ use waxseal_reporting::{
     Audience, Claim, ModerationPublicKey, Payload, SentMessage, Stamp, StampContext, seal,
 };
 
-use crate::no_channel::NoChannel;
-use crate::provider::Provider;
+use super::no_channel::NoChannel;
+use super::provider::Provider;
 
 /// Reports that must be refused, each with what is forged about it: `genuine` is evidence that the reporter holds,
 /// `other` is evidence of another message of the same sender, `report` is a genuine report as bytes.

@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use waxseal::{Client, FrankingTag, Received, Store, Timestamp};
 
-use crate::provider::Provider;
+use super::provider::Provider;
 
 /// Chance that a packet is lost on the way.
 const DROP: f64 = 0.10;

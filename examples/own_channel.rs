@@ -1,0 +1,120 @@
+//! Verifiable reports over a channel of one's own: any encryption with associated data will do.
+//!
+//! `cargo run --release --example own_channel`
+//!
+//! This one advances a key by one hash for each message. It is short, and no ratchet: whoever
+//! learns a key reads everything after it. Real ones implement the same two traits.
+
+use std::error::Error;
+
+use chacha20poly1305::aead::{Aead, Payload as AeadInput};
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
+use rand::CryptoRng;
+use sha2::{Digest, Sha256};
+use waxseal_reporting::{
+    AccountId, Audience, Delivery, DeliveryKey, DeviceAddress, DeviceId, Disclosure,
+    ModerationKeyPair, Nullifier, OpeningChannel, Payload, PayloadHeader, Reason, ReportDraft,
+    SealingChannel, StampKeys, Timestamp, accept, open, review, seal,
+};
+use zeroize::Zeroizing;
+
+/// One direction of a conversation. Both ends start from the same secret.
+struct Chain {
+    key: Zeroizing<[u8; 32]>,
+}
+
+/// The message did not authenticate, or is not the next one.
+#[derive(Debug, thiserror::Error)]
+#[error("not authentic, or not in order")]
+struct NotNext;
+
+impl Chain {
+    fn new(secret: [u8; 32]) -> Self {
+        Self {
+            key: Zeroizing::new(secret),
+        }
+    }
+
+    /// The cipher of the next message, and the chain after it.
+    fn next(&self) -> (ChaCha20Poly1305, Self) {
+        let derive = |purpose: &[u8]| {
+            let hash = Sha256::new().chain_update(purpose).chain_update(*self.key);
+            Zeroizing::new(<[u8; 32]>::from(hash.finalize()))
+        };
+        let cipher = ChaCha20Poly1305::new((&*derive(b"message")).into());
+        (
+            cipher,
+            Self {
+                key: derive(b"chain"),
+            },
+        )
+    }
+}
+
+impl SealingChannel for Chain {
+    type Error = NotNext;
+
+    fn encrypt(
+        &mut self,
+        msg: &[u8],
+        aad: &[u8],
+        _: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, NotNext> {
+        let (cipher, next) = self.next();
+        // Each key encrypts one message, so the nonce may be constant.
+        let sealed = cipher.encrypt(&[0; 12].into(), AeadInput { msg, aad });
+        let sealed = sealed.map_err(|_| NotNext)?; // too long: no channel's fault but the caller's
+        *self = next;
+        Ok(sealed)
+    }
+}
+
+impl OpeningChannel for Chain {
+    type Error = NotNext;
+
+    fn decrypt(&mut self, msg: &[u8], aad: &[u8]) -> Result<Zeroizing<Vec<u8>>, NotNext> {
+        let (cipher, next) = self.next();
+        let opened = cipher.decrypt(&[0; 12].into(), AeadInput { msg, aad });
+        let opened = opened.map_err(|_| NotNext)?; // nothing changed so far
+        *self = next; // so that one ciphertext opens once
+        Ok(Zeroizing::new(opened))
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let rng = &mut rand::rng();
+    let now = Timestamp::from_millis(1_800_000_000_000);
+    let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
+    let bob = DeviceAddress::new(AccountId::new("bob")?, DeviceId(1));
+    let (stamp_keys, bob_key) = (
+        StampKeys::generate("eu", now, rng)?,
+        DeliveryKey::generate(rng),
+    );
+    let moderation = ModerationKeyPair::generate(rng);
+    let secret = [7; 32]; // a handshake agrees on it
+    let (mut to_bob, mut from_alice) = (Chain::new(secret), Chain::new(secret));
+
+    // Alice seals, the relay stamps, Bob opens.
+    let to = Audience::Direct(bob.account.clone());
+    let header = PayloadHeader::new(to.conversation(&alice.account), 0, now);
+    let payload = Payload::text(header, "You have won!")?;
+    let sealed = seal(&mut to_bob, &alice, &payload, rng)?;
+    let claim = stamp_keys.stamp(sealed.envelope.tag(), &alice, &to, now)?;
+    let delivery = Delivery::new(&claim, sealed.envelope, &bob_key)?;
+    let delivery = delivery.authenticate(&bob_key, &bob.account)?;
+    let opened = open(&mut from_alice, &delivery)?;
+    println!("bob reads {:?}", opened.content().as_text());
+    assert!(open(&mut from_alice, &delivery).is_err(), "it opens once");
+
+    // Bob reports; the channel has no part in that.
+    let mut draft = ReportDraft::new(bob, Reason::Scam);
+    draft.add(opened.evidence(), Disclosure::Whole)?;
+    let report = draft.seal(&bob_key, moderation.public_key(), rng)?;
+    let accepted = accept(report, &stamp_keys, &bob_key, now, &mut |_: &Nullifier| {
+        false
+    })?;
+    let verified = review(accepted, &moderation)?;
+    assert_eq!(verified.messages()[0].sender(), &alice);
+    println!("the reviewer reads it, and that alice sent it");
+    Ok(())
+}

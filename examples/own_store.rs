@@ -1,0 +1,148 @@
+//! A store of one's own: the `Store` trait over one file, and the suite that tests it.
+//!
+//! `cargo run --release --example own_store`
+//!
+//! The file is rewritten whole in each commit: simple, and slow once it is large. Its values are
+//! secrets and stand in it in clear: a real store seals them, as `SqliteStore` does.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+
+use waxseal::{
+    AccountId, Change, Client, DeliveryKey, DeviceAddress, DeviceId, Key, MAX_VALUE_LEN, Store,
+    Table, Transaction, conformance,
+};
+use zeroize::Zeroizing;
+
+type Records = BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>;
+
+/// All records in one file, as `len be32 || key || len be32 || value`, in the order of their keys.
+struct FileStore {
+    path: PathBuf,
+    records: Records,
+}
+
+impl FileStore {
+    fn open(path: &Path) -> io::Result<Self> {
+        let mut records = Records::new();
+        let bytes = match fs::read(path) {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Zeroizing::default(),
+            Err(error) => return Err(error),
+        };
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let key = field(&mut rest)?.to_vec();
+            records.insert(key, Zeroizing::new(field(&mut rest)?.to_vec()));
+        }
+        let path = path.to_owned();
+        Ok(Self { path, records })
+    }
+
+    /// Writes a new file, makes it durable, and only then puts it in the old one's place.
+    fn write(&self, records: &Records) -> io::Result<()> {
+        let mut bytes = Zeroizing::new(Vec::new());
+        for (key, value) in records {
+            for field in [&key[..], &value[..]] {
+                let len = u32::try_from(field.len()).map_err(io::Error::other)?;
+                bytes.extend_from_slice(&len.to_be_bytes());
+                bytes.extend_from_slice(field);
+            }
+        }
+        let new = self.path.with_extension("new");
+        let mut file = File::create(&new)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, &self.path)?;
+        // The name is durable only when its folder is.
+        File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    }
+}
+
+/// Takes one length-prefixed field off the front.
+fn field<'a>(rest: &mut &'a [u8]) -> io::Result<&'a [u8]> {
+    let (len, after) = rest.split_first_chunk().ok_or(io::ErrorKind::InvalidData)?;
+    let len = u32::from_be_bytes(*len) as usize;
+    let (field, after) = after
+        .split_at_checked(len)
+        .ok_or(io::ErrorKind::InvalidData)?;
+    *rest = after;
+    Ok(field)
+}
+
+impl Store for FileStore {
+    type Error = io::Error;
+
+    fn get(&self, key: &Key) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        Ok(self.records.get(&key.to_bytes()).cloned())
+    }
+
+    fn list(
+        &self,
+        table: &Table,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> io::Result<Vec<Zeroizing<Vec<u8>>>> {
+        let prefix = table.prefix();
+        let start = match after {
+            Some(key) => Bound::Excluded(key.to_bytes()),
+            None => Bound::Included(prefix.clone()),
+        };
+        let rows = self.records.range((start, Bound::Unbounded));
+        let rows = rows.take_while(|(key, _)| key.starts_with(&prefix));
+        Ok(rows.take(limit).map(|(_, value)| value.clone()).collect())
+    }
+
+    fn commit(&mut self, transaction: Transaction) -> io::Result<()> {
+        let mut records = self.records.clone();
+        for change in transaction.into_changes() {
+            match change {
+                Change::Put(_, value) if value.len() > MAX_VALUE_LEN => {
+                    return Err(io::ErrorKind::FileTooLarge.into());
+                }
+                Change::Put(key, value) => drop(records.insert(key.to_bytes(), value)),
+                Change::Delete(key) => drop(records.remove(&key.to_bytes())),
+            }
+        }
+        self.write(&records)?;
+        self.records = records; // memory never runs ahead of the file
+        Ok(())
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::temp_dir().join(format!("waxseal-own-store-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+
+    // What every store must do.
+    let mut count = 0;
+    conformance::check(
+        || {
+            count += 1;
+            FileStore::open(&folder.join(format!("case-{count}")))
+        },
+        |store| FileStore::open(&store.path),
+    )?;
+    println!("conformance: {count} cases passed");
+
+    // An account survives the end of the process.
+    let rng = &mut rand::rng();
+    let path = folder.join("alice");
+    let me = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
+    let key = DeliveryKey::generate(rng);
+    let client = Client::create(FileStore::open(&path)?, me.clone(), key, rng)?;
+    let identity = *client.identity();
+    drop(client);
+    let client = Client::open(FileStore::open(&path)?)?;
+    assert_eq!((client.me(), client.identity()), (&me, &identity));
+    println!(
+        "the account was opened again from {} bytes",
+        fs::metadata(&path)?.len()
+    );
+    fs::remove_dir_all(&folder)?;
+    Ok(())
+}

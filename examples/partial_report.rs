@@ -1,0 +1,65 @@
+//! A report shows some parts of a message and withholds the others.
+//!
+//! `cargo run --release --example partial_report`
+
+mod support {
+    pub mod people;
+    pub mod provider;
+}
+
+use std::error::Error;
+
+use support::people;
+use waxseal::{Attachment, AttachmentKey, Content, Disclosure, Draft, Reason};
+use waxseal_reporting::{ModerationKeyPair, VerifiedPart, review};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let rng = &mut rand::rng();
+    let (mut provider, mut alice, mut bob) = people::alice_and_bob(rng)?;
+    let alice_id = alice.me().account.clone();
+    let moderation = ModerationKeyPair::generate(rng);
+
+    // A message has a header (part 0), a content (part 1) and a part for each attachment. Each
+    // part is committed to separately.
+    let question = people::exchange(&provider, &mut bob, &mut alice, "Who are you?", rng)?;
+    let picture = Attachment::new(
+        "image/jpeg",
+        b"bytes of a photo",
+        b"the same, encrypted",
+        AttachmentKey::from_bytes([7; 32]), // an application draws it at random
+        "blob/7",
+    )?;
+    let threat = Draft::from("Pay, or everyone sees this.").attach(picture);
+    let threat = people::exchange(&provider, &mut alice, &mut bob, threat, rng)?;
+
+    // Bob shows the threat's text but not the picture. Of his own question he shows only that it
+    // exists, so that the order of the two is clear.
+    let shown = [
+        (question, Disclosure::Parts(Vec::new())),
+        (threat, Disclosure::Parts(vec![1])),
+    ];
+    let draft = bob.draft_report(&alice_id, Reason::Sextortion, shown)?;
+    let sent = bob.report(&draft, moderation.public_key(), rng)?;
+
+    let accepted = provider
+        .intake(&sent.report, people::NOW)
+        .map_err(|refusal| format!("{refusal:?}"))?;
+    let verified = review(accepted, &moderation)?;
+    for message in verified.messages() {
+        let content = message.content().and_then(Content::as_text);
+        println!("{}: {content:?}", message.sender().account.as_str());
+        for (index, part) in message.parts().iter().enumerate() {
+            if *part == VerifiedPart::Withheld {
+                println!("  part {index} exists and was withheld by the reporter");
+            }
+        }
+    }
+    let [question, threat] = verified.messages() else {
+        return Err("two messages were reported".into());
+    };
+    assert!(question.content().is_none());
+    let text = threat.content().and_then(Content::as_text);
+    assert_eq!(text, Some("Pay, or everyone sees this."));
+    assert_eq!(threat.parts().last(), Some(&VerifiedPart::Withheld));
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! A recipient reports a message it received, and keeps the report until the provider has it.
+//!
+//! `cargo run --release --example report`
+
+mod support {
+    pub mod people;
+    pub mod provider;
+}
+
+use std::error::Error;
+
+use support::people;
+use waxseal::{Disclosure, Reason};
+use waxseal_reporting::{ModerationKeyPair, review};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let rng = &mut rand::rng();
+    let now = people::NOW;
+    let (mut provider, mut alice, mut bob) = people::alice_and_bob(rng)?;
+    let alice_id = alice.me().account.clone();
+    let message = people::exchange(
+        &provider,
+        &mut alice,
+        &mut bob,
+        "I know where you live.",
+        rng,
+    )?;
+
+    // The provider publishes this key. Its secret half is held by reviewers, not by the relay.
+    let moderation = ModerationKeyPair::generate(rng);
+
+    // Bob chooses what to show. The preview is exactly what will leave the phone.
+    let mut draft = bob.draft_report(&alice_id, Reason::Threat, [(message, Disclosure::Whole)])?;
+    draft.note("She has my address from the advert.")?;
+    let preview = draft.preview();
+    println!("reason {}, note {:?}", preview.reason(), preview.note());
+    for message in preview.messages() {
+        for part in message.parts() {
+            println!("  part {}: {} bytes", part.index, part.size_bytes);
+            assert!(part.shown);
+        }
+    }
+
+    // The report is stored before it leaves, and sent again until the provider confirms it.
+    let sent = bob.report(&draft, moderation.public_key(), rng)?;
+    assert_eq!(bob.pending_reports(10)?.len(), 1);
+    let accepted = provider
+        .intake(&sent.report, now)
+        .map_err(|refusal| format!("{refusal:?}"))?;
+    bob.confirm_report(sent.id)?;
+    assert!(bob.pending_reports(10)?.is_empty());
+
+    // A reviewer with the moderation key reads it and knows who wrote it.
+    let verified = review(accepted, &moderation)?;
+    let message = &verified.messages()[0];
+    let text = message.content().ok_or("it was shown")?;
+    println!(
+        "{} wrote: {:?}",
+        message.sender().account.as_str(),
+        text.as_text()
+    );
+    assert_eq!(message.sender(), alice.me());
+    assert_eq!(text.as_text(), Some("I know where you live."));
+
+    // The same message counts once, however often it is reported.
+    assert!(provider.intake(&sent.report, now).is_err());
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! A provider in one process: what a relay and an intake do, without a network or a disk.
+//!
+//! It uses `waxseal-reporting` alone: it has nothing that could decrypt a message.
+
+#![allow(dead_code, reason = "each example uses a part of it")]
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use rand::CryptoRng;
+use waxseal_reporting::{
+    AcceptedReport, AccountId, Audience, DecodeError, Delivery, DeliveryKey, DeviceAddress,
+    Envelope, IntakeRecords, Nullifier, Receipt, Rejection, Report, StampKeys, Timestamp, accept,
+};
+
+/// What the provider keeps: keys, prekeys to hand out, and which messages were reported. No message.
+pub struct Provider {
+    stamp_keys: StampKeys,
+    devices: HashMap<DeviceAddress, DeliveryKey>,
+    prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
+    reported: HashSet<Nullifier>,
+}
+
+/// What the relay makes of one envelope.
+pub struct Relayed {
+    /// For the recipient.
+    pub delivery: Vec<u8>,
+    /// For the sender.
+    pub receipt: Vec<u8>,
+}
+
+impl Provider {
+    pub fn new(now: Timestamp, rng: &mut impl CryptoRng) -> Self {
+        let mut stamp_keys =
+            StampKeys::generate("example", now, rng).expect("a short name and a time in range");
+        stamp_keys.advance_to(now).expect("a time in range");
+        Self {
+            stamp_keys,
+            devices: HashMap::new(),
+            prekeys: HashMap::new(),
+            reported: HashSet::new(),
+        }
+    }
+
+    /// Registers a device and agrees on its delivery key.
+    pub fn register(&mut self, device: &DeviceAddress, rng: &mut impl CryptoRng) -> DeliveryKey {
+        self.devices
+            .entry(device.clone())
+            .or_insert_with(|| DeliveryKey::generate(rng))
+            .clone()
+    }
+
+    /// The keys that relay and intake share.
+    pub fn stamp_keys(&self) -> &StampKeys {
+        &self.stamp_keys
+    }
+
+    /// The key agreed with a device.
+    pub fn delivery_key(&self, device: &DeviceAddress) -> DeliveryKey {
+        self.devices[device].clone()
+    }
+
+    /// Stores what a client published: opaque bytes to the provider.
+    pub fn publish(&mut self, account: &AccountId, base: Vec<u8>, one_time: Vec<Vec<u8>>) {
+        let entry = self.prekeys.entry(account.clone()).or_default();
+        entry.0 = base;
+        entry.1.extend(one_time);
+    }
+
+    /// Hands out a prekey bundle: each one-time part once, and none when there are none left.
+    pub fn bundle(&mut self, account: &AccountId) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+        let (base, one_time) = self.prekeys.get_mut(account)?;
+        Some((base.clone(), one_time.pop_front()))
+    }
+
+    /// Takes an envelope from an authenticated sender: stamps it and makes the delivery and the receipt.
+    pub fn relay(
+        &self,
+        sender: &DeviceAddress,
+        recipient: &DeviceAddress,
+        envelope: &[u8],
+        now: Timestamp,
+    ) -> Relayed {
+        let envelope = Envelope::decode(envelope).expect("the client encoded it");
+        let audience = Audience::Direct(recipient.account.clone());
+        let claim = self
+            .stamp_keys
+            .stamp(envelope.tag(), sender, &audience, now)
+            .expect("a time in range");
+        let receipt = Receipt::new(&claim, &self.devices[sender]).encode();
+        let delivery = Delivery::new(&claim, envelope, &self.devices[recipient])
+            .expect("the claim is the envelope's");
+        Relayed {
+            delivery: delivery.encode(),
+            receipt,
+        }
+    }
+
+    /// Takes a report: examines it, and remembers which messages it is about.
+    pub fn intake(&mut self, report: &[u8], now: Timestamp) -> Result<AcceptedReport, Refusal> {
+        let accepted = self.examine(report, now)?;
+        self.reported.extend(accepted.nullifiers());
+        Ok(accepted)
+    }
+
+    /// Verifies where a report comes from and that its messages passed through the relay. Reads none.
+    pub fn examine(&self, report: &[u8], now: Timestamp) -> Result<AcceptedReport, Refusal> {
+        let report = Report::decode(report).map_err(Refusal::Malformed)?;
+        let reporter_key = self
+            .devices
+            .get(report.reporter())
+            .ok_or(Refusal::UnknownDevice)?;
+        Ok(accept(
+            report,
+            &self.stamp_keys,
+            reporter_key,
+            now,
+            &mut Reported(&self.reported),
+        )?)
+    }
+}
+
+/// Why the intake refused a report.
+#[derive(Debug, PartialEq)]
+pub enum Refusal {
+    /// The bytes are no report.
+    Malformed(DecodeError),
+    /// The device it says it is from is not registered.
+    UnknownDevice,
+    /// A check failed.
+    Rejected(Rejection),
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+struct Reported<'a>(&'a HashSet<Nullifier>);
+
+impl IntakeRecords for Reported<'_> {
+    fn was_reported(&mut self, nullifier: &Nullifier) -> bool {
+        self.0.contains(nullifier)
+    }
+
+    fn is_member(
+        &mut self,
+        _: &waxseal_reporting::ConversationId,
+        _: &DeviceAddress,
+        _: Timestamp,
+    ) -> bool {
+        false // no groups here
+    }
+}
