@@ -1,8 +1,8 @@
-//! One conversation from the first key to the reviewer's desk, and five forgeries that fail on the way.
+//! Follows one conversation from the first key to the reviewer, and shows five forgeries that fail.
 //!
 //! `cargo run --release --example conversation`
 //!
-//! Every step asserts its outcome: the program ends with exit code 0 only if all of it holds.
+//! Every step asserts its outcome: the exit code is 0 only if all of them hold.
 
 mod support {
     pub mod no_channel;
@@ -112,7 +112,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// A device creates its account and publishes its prekeys.
+/// Creates a device's account and publishes its prekeys.
 fn register(name: &str, provider: &mut Provider, rng: &mut impl CryptoRng) -> Outcome<Phone> {
     let me = DeviceAddress::new(AccountId::new(name)?, DeviceId(1));
     let delivery_key = provider.register(&me, rng);
@@ -128,7 +128,7 @@ fn register(name: &str, provider: &mut Provider, rng: &mut impl CryptoRng) -> Ou
     Ok(phone)
 }
 
-/// The first one to write takes the other's prekey bundle; the other may be offline.
+/// Starts a session from the recipient's prekey bundle. The recipient may be offline.
 fn agree_on_keys(
     initiator: &mut Phone,
     recipient: &Phone,
@@ -147,7 +147,7 @@ fn agree_on_keys(
     Ok(())
 }
 
-/// Sends one message, relays it, opens it. Returns its tag.
+/// Sends one message, relays it and opens it. Returns its tag.
 fn exchange(
     provider: &Provider,
     from: &mut Phone,
@@ -204,7 +204,8 @@ fn exchange(
     Ok(sent.id)
 }
 
-/// The picture itself is stored encrypted elsewhere; the message carries its digests and its key.
+/// Describes a picture. The encrypted file is stored elsewhere; the message carries its digests
+/// and its key.
 fn picture(rng: &mut impl CryptoRng) -> Outcome<Attachment> {
     let key = AttachmentKey::from_bytes(random(rng));
     let (plaintext, ciphertext) = (b"bytes of a photo", b"the same, encrypted");
@@ -217,7 +218,7 @@ fn picture(rng: &mut impl CryptoRng) -> Outcome<Attachment> {
     )?)
 }
 
-/// Bob chooses what to show, looks at the preview, and seals the report.
+/// Chooses what to show, prints the preview, and seals the report.
 fn report(
     bob: &mut Phone,
     peer: &AccountId,
@@ -260,7 +261,7 @@ fn report(
     Ok(sent.report)
 }
 
-/// The provider checks where the messages come from. The same report a second time does not count.
+/// Checks where the reported messages come from. A report that arrives twice counts once.
 fn intake(provider: &mut Provider, report: &[u8], now: Timestamp) -> AcceptedReport {
     let accepted = provider.intake(report, now).expect("a genuine report");
     for claim in accepted.report().claims() {
@@ -285,7 +286,7 @@ fn intake(provider: &mut Provider, report: &[u8], now: Timestamp) -> AcceptedRep
     accepted
 }
 
-/// A reviewer opens what was shown and nothing else.
+/// Opens the parts that the reporter chose to show, and no others.
 fn read(
     accepted: AcceptedReport,
     moderation: &ModerationKeyPair,
@@ -321,13 +322,13 @@ fn read(
     Ok(())
 }
 
-/// What a reporter could try, with the number of the check that must refuse it.
+/// Returns what a dishonest reporter could try, and the number of the check that must refuse it.
 fn forgeries(
     genuine: &Evidence,
     rng: &mut impl CryptoRng,
 ) -> Outcome<Vec<(&'static str, u8, Evidence)>> {
     let claim = genuine.claim();
-    // Commits to a text of the forger's choice under the genuine header.
+    // Commits to another text under the genuine header.
     let mut commit = |text: &str| -> Outcome<SentMessage> {
         let payload = Payload::text(genuine.header().clone(), text)?;
         Ok(seal(&mut NoChannel, genuine.sender(), &payload, rng)?.sent)
@@ -341,7 +342,7 @@ fn forgeries(
         Claim::new(*claim.tag(), context, *claim.stamp())
     };
 
-    // The same conversation, written by the other side.
+    // The same conversation, as if Bob had written the message.
     let other_sender = under(&|context| {
         let Audience::Direct(recipient) = &mut context.audience else {
             return;

@@ -1,4 +1,4 @@
-//! The provider's side of a report: the intake verifies it unread, a reviewer reads it.
+//! Shows the provider's side of a report: the intake verifies it unread, then a reviewer reads it.
 //!
 //! `cargo run --release --example intake_and_review`
 //!
@@ -20,7 +20,7 @@ use waxseal_reporting::{
     ModerationKeyPair, Nullifier, Rejection, Report, StampKeys, Timestamp, accept, review,
 };
 
-/// What the intake's database answers.
+/// Stands for the intake's database: which messages were reported before.
 #[derive(Default)]
 struct Records {
     reported: HashSet<Nullifier>,
@@ -36,7 +36,7 @@ impl IntakeRecords for Records {
     }
 }
 
-/// The intake: returns bytes for the reviewers' queue.
+/// Verifies a report and returns bytes for the reviewers' queue.
 fn take_in(
     report: &[u8],
     stamp_keys: &StampKeys,
@@ -66,7 +66,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let draft = bob.draft_report(alice_id, Reason::Scam, [(message, Disclosure::Whole)])?;
     let report = bob.report(&draft, moderation.public_key(), rng)?.report;
 
-    // The intake learns who reports whom, and when the messages were accepted; not what they say.
+    // The intake learns who reports whom, and when the messages were accepted. It does not learn
+    // what they say.
     let keys = provider.stamp_keys();
     let mut intake = |report: &[u8]| {
         take_in(
@@ -89,7 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         assert_eq!(content, Some(text));
     }
 
-    // A report counts once; one that was altered on the way counts never.
+    // A report counts once. A report that was altered on the way is refused.
     let again = intake(&report).expect_err("reported before");
     let rejection = again.downcast_ref::<Rejection>();
     assert_eq!(rejection, Some(&Rejection::AlreadyReported));

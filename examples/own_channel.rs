@@ -1,9 +1,10 @@
-//! Verifiable reports over a channel of one's own: any encryption with associated data will do.
+//! Uses verifiable reports over an encrypted channel of one's own.
 //!
 //! `cargo run --release --example own_channel`
 //!
-//! This one advances a key by one hash for each message. It is short, and no ratchet: whoever
-//! learns a key reads everything after it. Real ones implement the same two traits.
+//! Any encryption with associated data will do. This channel replaces its key by a hash after each
+//! message. That keeps the example short, but it is no ratchet: anyone who learns a key can read
+//! everything after it. A real ratchet implements the same two traits.
 
 use std::error::Error;
 
@@ -23,7 +24,7 @@ struct Chain {
     key: Zeroizing<[u8; 32]>,
 }
 
-/// The message did not authenticate, or is not the next one.
+/// The message did not authenticate, or was not the next one.
 #[derive(Debug, thiserror::Error)]
 #[error("not authentic, or not in order")]
 struct NotNext;
@@ -35,7 +36,7 @@ impl Chain {
         }
     }
 
-    /// The cipher of the next message, and the chain after it.
+    /// Returns the cipher of the next message, and the chain after that message.
     fn next(&self) -> (ChaCha20Poly1305, Self) {
         let derive = |purpose: &[u8]| {
             let hash = Sha256::new().chain_update(purpose).chain_update(*self.key);
@@ -63,7 +64,7 @@ impl SealingChannel for Chain {
         let (cipher, next) = self.next();
         // Each key encrypts one message, so the nonce may be constant.
         let sealed = cipher.encrypt(&[0; 12].into(), AeadInput { msg, aad });
-        let sealed = sealed.map_err(|_| NotNext)?; // too long: no channel's fault but the caller's
+        let sealed = sealed.map_err(|_| NotNext)?;
         *self = next;
         Ok(sealed)
     }
@@ -106,7 +107,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("bob reads {:?}", opened.content().as_text());
     assert!(open(&mut from_alice, &delivery).is_err(), "it opens once");
 
-    // Bob reports; the channel has no part in that.
+    // Bob reports the message. The channel has no part in that.
     let mut draft = ReportDraft::new(bob, Reason::Scam);
     draft.add(opened.evidence(), Disclosure::Whole)?;
     let report = draft.seal(&bob_key, moderation.public_key(), rng)?;

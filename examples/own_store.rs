@@ -1,9 +1,9 @@
-//! A store of one's own: the `Store` trait over one file, and the suite that tests it.
+//! Implements the `Store` trait over one file, and runs the suite that tests stores.
 //!
 //! `cargo run --release --example own_store`
 //!
-//! The file is rewritten whole in each commit: simple, and slow once it is large. Its values are
-//! secrets and stand in it in clear: a real store seals them, as `SqliteStore` does.
+//! Each commit rewrites the whole file, which is simple, and slow once the file is large. The file
+//! holds secrets in clear. A real store encrypts them, as `SqliteStore` does.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 type Records = BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>;
 
-/// All records in one file, as `len be32 || key || len be32 || value`, in the order of their keys.
+/// Keeps all records in one file: `len be32 || key || len be32 || value`, in the order of the keys.
 struct FileStore {
     path: PathBuf,
     records: Records,
@@ -43,7 +43,7 @@ impl FileStore {
         Ok(Self { path, records })
     }
 
-    /// Writes a new file, makes it durable, and only then puts it in the old one's place.
+    /// Writes a new file, makes it durable, and only then replaces the old one.
     fn write(&self, records: &Records) -> io::Result<()> {
         let mut bytes = Zeroizing::new(Vec::new());
         for (key, value) in records {
@@ -58,7 +58,7 @@ impl FileStore {
         file.write_all(&bytes)?;
         file.sync_all()?;
         fs::rename(&new, &self.path)?;
-        // The name is durable only when its folder is.
+        // The rename is durable only after the folder was synced.
         File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()
     }
 }
@@ -109,7 +109,7 @@ impl Store for FileStore {
             }
         }
         self.write(&records)?;
-        self.records = records; // memory never runs ahead of the file
+        self.records = records; // only now, so that memory never runs ahead of the file
         Ok(())
     }
 }
@@ -118,7 +118,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::temp_dir().join(format!("waxseal-own-store-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
 
-    // What every store must do.
+    // The suite checks the contract of the trait.
     let mut count = 0;
     conformance::check(
         || {

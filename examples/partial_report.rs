@@ -1,4 +1,4 @@
-//! A report shows some parts of a message and withholds the others.
+//! Reports some parts of a message and withholds the others.
 //!
 //! `cargo run --release --example partial_report`
 
@@ -19,8 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let alice_id = alice.me().account.clone();
     let moderation = ModerationKeyPair::generate(rng);
 
-    // A message has a header (part 0), a content (part 1) and a part for each attachment. Each
-    // part is committed to separately.
+    // A message has a header (part 0), a content (part 1) and one part per attachment. The sender
+    // commits to each part separately.
     let question = people::exchange(&provider, &mut bob, &mut alice, "Who are you?", rng)?;
     let picture = Attachment::new(
         "image/jpeg",
@@ -32,8 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let threat = Draft::from("Pay, or everyone sees this.").attach(picture);
     let threat = people::exchange(&provider, &mut alice, &mut bob, threat, rng)?;
 
-    // Bob shows the threat's text but not the picture. Of his own question he shows only that it
-    // exists, so that the order of the two is clear.
+    // Bob shows the text of the threat but not the picture. He withholds all parts of his own
+    // question, so the report shows only that there was one before the threat.
     let shown = [
         (question, Disclosure::Parts(Vec::new())),
         (threat, Disclosure::Parts(vec![1])),

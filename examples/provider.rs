@@ -1,8 +1,8 @@
-//! Stamping in a relay of one's own: four calls next to the code that stores and forwards.
+//! Adds stamps to a relay of one's own: four calls next to the code that stores and forwards.
 //!
 //! `cargo run --release --example provider`
 //!
-//! A relay needs `waxseal-reporting` alone. It keeps nothing for each message.
+//! A relay needs `waxseal-reporting` alone. It stores nothing per message.
 
 use std::error::Error;
 
@@ -11,12 +11,14 @@ use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Received}
 use waxseal_reporting::{Audience, Delivery, DeliveryKey, Envelope, Receipt, StampKeys, Timestamp};
 
 const DAY_MS: u64 = 86_400_000;
-/// For how many days after a message it can be reported.
+/// How many days a message can be reported after it was sent.
 const VERIFY_DAYS: u32 = 30;
 
-/// What a relay adds to an upload: bytes for the recipient's queue, bytes for the sender's answer.
+/// What the relay makes of an upload.
 struct Stamped {
+    /// For the recipient's queue.
     delivery: Vec<u8>,
+    /// For the answer to the sender.
     receipt: Vec<u8>,
 }
 
@@ -28,7 +30,7 @@ fn stamp_upload(
     envelope: &[u8],
     now: Timestamp,
 ) -> Result<Stamped, Box<dyn Error>> {
-    let envelope = Envelope::decode(envelope)?; // bounded; a refusal is the sender's fault
+    let envelope = Envelope::decode(envelope)?; // bounded; an error is the sender's fault
     let audience = Audience::Direct(recipient.account.clone());
     let claim = keys.stamp(envelope.tag(), sender, &audience, now)?;
     let receipt = Receipt::new(&claim, sender_key).encode();
@@ -36,8 +38,8 @@ fn stamp_upload(
     Ok(Stamped { delivery, receipt })
 }
 
-/// Runs once a day: makes the next day's key, and destroys the keys of messages that can no longer
-/// be reported. Write the export over the old one before the next stamp.
+/// Runs once a day. Makes the next day's key and destroys the keys of messages that are too old to
+/// be reported. The relay replaces its stored keys by the returned bytes before it stamps again.
 fn tend(keys: &mut StampKeys, now: Timestamp) -> Result<Vec<u8>, Box<dyn Error>> {
     keys.advance_to(now)?;
     let today = u32::try_from(now.as_millis() / DAY_MS)?;
@@ -45,7 +47,7 @@ fn tend(keys: &mut StampKeys, now: Timestamp) -> Result<Vec<u8>, Box<dyn Error>>
     Ok(keys.export().to_vec())
 }
 
-/// A device that registers: the relay keeps its delivery key.
+/// Registers a device. The relay keeps the delivery key that it shares with the device.
 fn register(
     name: &str,
     rng: &mut impl CryptoRng,
@@ -87,7 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let received = bob.receive(&stamped.delivery)?;
     assert!(matches!(received, Received::Message { .. }));
 
-    // A stamp is for one sender: bytes that claim another one do not reach Bob's screen.
+    // A stamp names one sender. Bob refuses the same envelope under another sender's name.
     let mallory = DeviceAddress::new(AccountId::new("mallory")?, DeviceId(1));
     let moved = stamp_upload(
         &keys,

@@ -1,8 +1,8 @@
-//! Sends every line of a file through a faulty network, reports the spam, and tries to forge reports.
+//! Sends every line of a file over a faulty network, reports the spam, and tries to forge reports.
 //!
 //! `cargo run --release --example replay -- [FILE] [--seed N] [--store FOLDER] [--json]`
 //!
-//! `--store` needs the feature: `cargo run --release --example replay --features sqlite -- ..`
+//! `--store` needs a feature: `cargo run --release --example replay --features sqlite -- ..`
 
 mod support {
     pub mod arguments;
@@ -36,7 +36,7 @@ use waxseal_reporting::{AcceptanceKey, AcceptedReport, ModerationKeyPair, Verifi
 const SENDERS: usize = 8;
 /// Chance that a line is the recipient's reply.
 const REPLY: f64 = 0.2;
-/// Milliseconds between two lines.
+/// Time between two lines, in milliseconds.
 const PAUSE_MS: u64 = 400;
 
 fn main() -> ExitCode {
@@ -213,7 +213,7 @@ fn people<S: Store>(
     Ok(Network::new(clients, provider, start, seed))
 }
 
-/// Diffie–Hellman steps and post-quantum epochs, of all clients together.
+/// Counts the Diffie–Hellman steps and post-quantum epochs of all clients together.
 fn ratchet_steps<S: Store>(network: &Network<S>) -> Result<(u64, u64), String> {
     let (recipient, senders) = network.clients.split_first().ok_or("nobody is there")?;
     let (mut steps, mut epochs) = (0, 0);
@@ -231,16 +231,16 @@ fn ratchet_steps<S: Store>(network: &Network<S>) -> Result<(u64, u64), String> {
     Ok((steps, epochs))
 }
 
-/// Where reports are made, accepted and reviewed.
+/// Makes, accepts and reviews reports.
 struct Desk {
     moderation: ModerationKeyPair,
     acceptance: AcceptanceKey,
-    /// The last spam of each sender: what a forger takes a stamp from.
+    /// The latest spam between two people. A forger takes the stamp of it.
     last_of_sender: HashMap<(usize, usize), FrankingTag>,
 }
 
 impl Desk {
-    /// Reports one message with a line of context, verifies the report, then tries forged ones.
+    /// Tries forged reports of one message, then reports it with a line of context and verifies it.
     fn report<S: Store>(
         &mut self,
         network: &mut Network<S>,
@@ -258,7 +258,7 @@ impl Desk {
 
         let mut shown = vec![(id, Disclosure::Whole)];
         if let Some(context) = last {
-            // Context: that there was another message, and when, but not what it said.
+            // For context: there was another message, and when; not what it said.
             shown.push((context, Disclosure::Parts(Vec::new())));
         }
         let draft = reporter
@@ -269,7 +269,7 @@ impl Desk {
             .map_err(|error| error.to_string())?;
         outcome.reported += 1;
 
-        // Forgeries first, so that none of them is refused merely for having been reported before.
+        // Forgeries come first. After the genuine report they would be refused as repeated.
         let other = last
             .map(|last| self::evidence(&network.clients[to], &peer.account, &last))
             .transpose()?;
@@ -322,7 +322,7 @@ impl Desk {
             .map_err(|error| error.to_string())
     }
 
-    /// Through the queue between intake and reviewers, and open.
+    /// Passes a report through the queue between intake and reviewers, and opens it.
     fn review(&self, accepted: &AcceptedReport) -> Result<VerifiedReport, String> {
         let queued = accepted.encode(&self.acceptance);
         let accepted =

@@ -1,4 +1,4 @@
-//! A recipient reports a message it received, and keeps the report until the provider has it.
+//! Reports a received message, and keeps the report until the provider has it.
 //!
 //! `cargo run --release --example report`
 
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         rng,
     )?;
 
-    // The provider publishes this key. Its secret half is held by reviewers, not by the relay.
+    // The provider publishes this key. The reviewers hold its secret half; the relay does not.
     let moderation = ModerationKeyPair::generate(rng);
 
     // Bob chooses what to show. The preview is exactly what will leave the phone.
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    // The report is stored before it leaves, and sent again until the provider confirms it.
+    // The report is stored before it leaves, so it can be sent again until the provider has it.
     let sent = bob.report(&draft, moderation.public_key(), rng)?;
     assert_eq!(bob.pending_reports(10)?.len(), 1);
     let accepted = provider
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     bob.confirm_report(sent.id)?;
     assert!(bob.pending_reports(10)?.is_empty());
 
-    // A reviewer with the moderation key reads it and knows who wrote it.
+    // A reviewer with the moderation key reads the message and sees who wrote it.
     let verified = review(accepted, &moderation)?;
     let message = &verified.messages()[0];
     let text = message.content().ok_or("it was shown")?;
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(message.sender(), alice.me());
     assert_eq!(text.as_text(), Some("I know where you live."));
 
-    // The same message counts once, however often it is reported.
+    // A message counts once, however often the same person reports it.
     assert!(provider.intake(&sent.report, now).is_err());
     Ok(())
 }

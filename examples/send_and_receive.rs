@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let again = alice.receive(&relayed.delivery)?;
     assert!(matches!(again, Received::Duplicate { .. }));
 
-    // Both phones show the same number, so nobody sits in between.
+    // Both phones show the same number, so no one reads along in between.
     let number = alice.safety_number(&bob_id)?;
     assert_eq!(number.digits(), bob.safety_number(&alice_id)?.digits());
     println!("safety number: {number}");

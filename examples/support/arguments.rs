@@ -1,4 +1,4 @@
-//! The command line of `replay`.
+//! Reads the command line of `replay`.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ Usage: replay [FILE] [--seed N] [--store FOLDER] [--json]
   --store FOLDER  keep the clients' state in files of this new or empty folder, not in memory
   --json          print one JSON object instead of a table";
 
-/// What the command line asks for.
+/// The options of one run.
 pub struct Arguments {
     pub file: Option<PathBuf>,
     pub seed: u64,
@@ -28,7 +28,7 @@ pub struct Arguments {
     pub json: bool,
 }
 
-/// Reads the command line. `None` if it asked for help, which is then printed.
+/// Reads the command line. Prints the usage and returns `None` if `--help` was given.
 pub fn read() -> Result<Option<Arguments>, lexopt::Error> {
     let mut arguments = Arguments {
         file: None,

@@ -1,4 +1,4 @@
-//! Forged variants of a genuine report, made by a reporter who modified the client.
+//! Makes forged variants of a genuine report, as a reporter with a modified client could.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -12,8 +12,10 @@ use waxseal_reporting::{
 use super::no_channel::NoChannel;
 use super::provider::Provider;
 
-/// Reports that must be refused, each with what is forged about it: `genuine` is evidence that the reporter holds,
-/// `other` is evidence of another message of the same sender, `report` is a genuine report as bytes.
+/// Returns reports that must be refused, each with a name of what is forged.
+///
+/// `genuine` is evidence that the reporter holds, `other` is evidence of another message of the
+/// same sender, and `report` is a genuine report as bytes.
 pub fn variants(
     provider: &Provider,
     reporter: &DeviceAddress,
@@ -131,7 +133,7 @@ pub fn variants(
     reports
 }
 
-/// The same header with another text, committed to under a fresh key.
+/// Commits to another text with the same header, under a fresh key.
 fn recommit(genuine: &Evidence, text: &str, rng: &mut ChaCha20Rng) -> SentMessage {
     let payload = Payload::text(genuine.header().clone(), text).expect("a short text");
     let mut own = ChaCha20Rng::from_rng(rng);

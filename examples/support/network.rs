@@ -1,6 +1,7 @@
-//! A network that drops, repeats, delays and reorders by a seed, with clients and a provider on it.
+//! Simulates a network that drops, repeats, delays and reorders packets, determined by a seed.
 //!
-//! Whatever is not confirmed is sent again, as a real client and a real relay would. Time is simulated.
+//! Clients and a provider communicate over it. They send again what was not confirmed, as real ones
+//! do. Time is simulated.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,28 +11,29 @@ use waxseal::{Client, FrankingTag, Received, Store, Timestamp};
 
 use super::provider::Provider;
 
-/// Chance that a packet is lost on the way.
+/// Chance that a packet is lost.
 const DROP: f64 = 0.10;
 /// Chance that a packet arrives twice.
 const REPEAT: f64 = 0.05;
-/// A packet takes this long, evenly spread: more than the pause between messages, so that they overtake each other.
+/// Range of delays of a packet, evenly spread. The longest is above the pause between messages, so
+/// that messages overtake each other.
 const DELAY_MS: std::ops::Range<u64> = 20..6_000;
-/// Whatever is not confirmed by then is sent again.
+/// Time after which an unconfirmed packet is sent again.
 const RESEND_MS: u64 = 8_000;
-/// After so many attempts the network is called broken.
+/// Maximum attempts per message. One more means that the network, or a client, is broken.
 const MAX_ATTEMPTS: u32 = 60;
 
-/// One message on its way from client to client.
+/// One message on its way from one client to another.
 pub struct Flight {
-    /// Who sends, as an index into [`Network::clients`].
+    /// Index of the sender in [`Network::clients`].
     pub from: usize,
-    /// Who receives.
+    /// Index of the recipient.
     pub to: usize,
     /// Its identifier.
     pub id: FrankingTag,
-    /// How often the recipient's application was shown it.
+    /// How often the recipient's application showed it.
     pub shown: u32,
-    /// The text the recipient's application was shown.
+    /// The text that the recipient's application showed.
     pub text: Option<String>,
     envelope: Vec<u8>,
     delivery: Vec<u8>,
@@ -58,7 +60,7 @@ pub struct Counts {
     pub refused: u64,
 }
 
-/// The clients, the provider between them, and what is on its way.
+/// The clients, the provider between them, and the packets on their way.
 pub struct Network<S> {
     pub clients: Vec<Client<S>>,
     pub provider: Provider,
@@ -90,7 +92,7 @@ impl<S: Store> Network<S> {
         Timestamp::from_millis(self.now_ms)
     }
 
-    /// `from` sends a text to `to`; its envelope sets out.
+    /// Sends a text and hands its envelope to the network.
     pub fn send(&mut self, from: usize, to: usize, text: &str) -> Result<(), String> {
         let now = self.now();
         let recipient = self.clients[to].me().account.clone();
@@ -123,7 +125,7 @@ impl<S: Store> Network<S> {
         self.set_out(self.flights.len() - 1)
     }
 
-    /// Lets `span_ms` pass, or with `None` everything that is on its way arrive.
+    /// Lets `span_ms` pass. With `None`, runs until nothing is on its way.
     pub fn run(&mut self, span_ms: Option<u64>) -> Result<(), String> {
         let until = span_ms.map(|span| self.now_ms + span);
         while let Some(entry) = self.events.first_entry() {
@@ -163,7 +165,7 @@ impl<S: Store> Network<S> {
         }
     }
 
-    /// The sender hands the envelope to the network, and again later unless it is confirmed.
+    /// Hands the envelope to the network, and again later unless it was confirmed.
     fn set_out(&mut self, flight: usize) -> Result<(), String> {
         self.attempt(flight)?;
         self.transmit(|| Event::EnvelopeAtRelay(flight));
@@ -171,7 +173,8 @@ impl<S: Store> Network<S> {
         Ok(())
     }
 
-    /// The relay stamps what it got, even if it got it before: it keeps nothing of a message it relayed.
+    /// Stamps an envelope at the relay. The relay does not know an envelope that it stamped before,
+    /// because it stores nothing per message.
     fn at_relay(&mut self, flight: usize) -> Result<(), String> {
         let Flight {
             from,
@@ -191,7 +194,7 @@ impl<S: Store> Network<S> {
         self.deliver(flight)
     }
 
-    /// The relay hands the delivery to the network, and again later unless it is acknowledged.
+    /// Hands the delivery to the network, and again later unless it was acknowledged.
     fn deliver(&mut self, flight: usize) -> Result<(), String> {
         self.attempt(flight)?;
         let delivery = self.flights[flight].delivery.clone();
@@ -217,7 +220,7 @@ impl<S: Store> Network<S> {
             }
             Ok(Received::Duplicate { .. }) => self.counts.duplicates_ignored += 1,
             Err(error) => {
-                // Not acknowledged: the relay delivers it again.
+                // It is not acknowledged, so the relay delivers it again.
                 eprintln!("a delivery was refused: {error}");
                 self.counts.refused += 1;
                 return Ok(());
@@ -237,7 +240,7 @@ impl<S: Store> Network<S> {
         Ok(())
     }
 
-    /// The network loses a packet, or brings it, perhaps twice, each time after a while of its own.
+    /// Loses a packet, or delivers it once or twice, each copy after its own random delay.
     fn transmit(&mut self, packet: impl Fn() -> Event) {
         if self.rng.random_bool(DROP) {
             return;

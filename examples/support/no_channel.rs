@@ -1,9 +1,9 @@
-//! What a forger commits with: a channel that encrypts nothing. It has no session with anyone and needs none.
+//! A channel that encrypts nothing. A forger commits with it, without a session with anyone.
 
 use rand::CryptoRng;
 use waxseal_reporting::SealingChannel;
 
-/// Returns what it is given.
+/// Returns the plaintext as the ciphertext.
 pub struct NoChannel;
 
 impl SealingChannel for NoChannel {

@@ -1,4 +1,4 @@
-//! What `replay` counted.
+//! Holds and prints what `replay` counted.
 
 /// The numbers that `--json` prints.
 #[derive(Default)]
@@ -7,7 +7,7 @@ pub struct Outcome {
     pub delivered: u64,
     pub duplicates_ignored: u64,
     pub out_of_order: u64,
-    /// Deliveries that did not open, which this network gives no reason for.
+    /// Deliveries that did not open. This network gives no reason for any.
     pub refused: u64,
     pub to_report: u64,
     pub reported: u64,
@@ -19,12 +19,12 @@ pub struct Outcome {
     pub dh_ratchet_steps: u64,
     pub pq_epochs: u64,
     pub seconds: f64,
-    /// Bytes of all clients' stores, where they are files.
+    /// Size of all clients' stores in bytes, if they are files.
     pub store_bytes: Option<u64>,
 }
 
 impl Outcome {
-    /// Whether nothing was lost, and nothing forged was believed.
+    /// Whether nothing was lost and no forgery was accepted.
     pub fn holds(&self) -> bool {
         self.messages > 0
             && self.delivered == self.messages
@@ -34,7 +34,7 @@ impl Outcome {
             && self.forgeries_accepted == 0
     }
 
-    /// As one JSON object, or as a table.
+    /// Prints one JSON object, or a table.
     pub fn print(&self, json: bool) {
         if json {
             let mut object = serde_json::json!({

@@ -1,4 +1,4 @@
-//! Alice and Bob, registered with a provider, with a session between them.
+//! Sets up Alice and Bob, registered with a provider and in a session with each other.
 
 use std::error::Error;
 
@@ -10,13 +10,13 @@ use waxseal::{
 
 use super::provider::Provider;
 
-/// The time at which everything in the short examples happens.
+/// The constant time of the short examples.
 pub const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// One device, with its state in memory.
 pub type Phone = Client<MemoryStore>;
 
-/// Registers both. Alice has said hello, so that each can write to the other.
+/// Registers both, and has Alice say hello, so that each can write to the other.
 pub fn alice_and_bob(rng: &mut impl CryptoRng) -> Result<(Provider, Phone, Phone), Box<dyn Error>> {
     let mut provider = Provider::new(NOW, rng);
     let mut alice = register("alice", &mut provider, rng)?;

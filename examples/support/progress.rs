@@ -1,8 +1,9 @@
-//! How far a long run is, in one line of the terminal.
+//! Shows how far a long run is, in one line of the terminal.
 
 use std::io::{IsTerminal, Write, stderr};
 
-/// A counter on the terminal's last line, wiped when dropped. Prints nothing anywhere else.
+/// A counter on the last line of the terminal, removed when dropped. It prints nothing if stderr is
+/// not a terminal.
 pub struct Progress {
     what: &'static str,
     done: usize,

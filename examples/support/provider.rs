@@ -1,6 +1,6 @@
-//! A provider in one process: what a relay and an intake do, without a network or a disk.
+//! Plays the provider in one process: a relay and an intake, without a network or a disk.
 //!
-//! It uses `waxseal-reporting` alone: it has nothing that could decrypt a message.
+//! It uses `waxseal-reporting` alone, so nothing here could decrypt a message.
 
 #![allow(dead_code, reason = "each example uses a part of it")]
 
@@ -12,7 +12,9 @@ use waxseal_reporting::{
     Envelope, IntakeRecords, Nullifier, Receipt, Rejection, Report, StampKeys, Timestamp, accept,
 };
 
-/// What the provider keeps: keys, prekeys to hand out, and which messages were reported. No message.
+/// What the provider keeps: keys, prekeys to hand out, and which messages were reported.
+///
+/// It keeps no messages.
 pub struct Provider {
     stamp_keys: StampKeys,
     devices: HashMap<DeviceAddress, DeliveryKey>,
@@ -22,9 +24,9 @@ pub struct Provider {
 
 /// What the relay makes of one envelope.
 pub struct Relayed {
-    /// For the recipient.
+    /// Bytes for the recipient.
     pub delivery: Vec<u8>,
-    /// For the sender.
+    /// Bytes for the sender.
     pub receipt: Vec<u8>,
 }
 
@@ -49,7 +51,7 @@ impl Provider {
             .clone()
     }
 
-    /// The keys that relay and intake share.
+    /// The stamp keys, which relay and intake share.
     pub fn stamp_keys(&self) -> &StampKeys {
         &self.stamp_keys
     }
@@ -59,20 +61,21 @@ impl Provider {
         self.devices[device].clone()
     }
 
-    /// Stores what a client published: opaque bytes to the provider.
+    /// Stores the prekeys that a client published. To the provider they are opaque bytes.
     pub fn publish(&mut self, account: &AccountId, base: Vec<u8>, one_time: Vec<Vec<u8>>) {
         let entry = self.prekeys.entry(account.clone()).or_default();
         entry.0 = base;
         entry.1.extend(one_time);
     }
 
-    /// Hands out a prekey bundle: each one-time part once, and none when there are none left.
+    /// Hands out a prekey bundle. Each one-time part is handed out once; the bundle has no such
+    /// part when all are used up.
     pub fn bundle(&mut self, account: &AccountId) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
         let (base, one_time) = self.prekeys.get_mut(account)?;
         Some((base.clone(), one_time.pop_front()))
     }
 
-    /// Takes an envelope from an authenticated sender: stamps it and makes the delivery and the receipt.
+    /// Stamps an envelope of an authenticated sender. Returns the delivery and the receipt.
     pub fn relay(
         &self,
         sender: &DeviceAddress,
@@ -95,14 +98,15 @@ impl Provider {
         }
     }
 
-    /// Takes a report: examines it, and remembers which messages it is about.
+    /// Examines a report and remembers which messages it is about.
     pub fn intake(&mut self, report: &[u8], now: Timestamp) -> Result<AcceptedReport, Refusal> {
         let accepted = self.examine(report, now)?;
         self.reported.extend(accepted.nullifiers());
         Ok(accepted)
     }
 
-    /// Verifies where a report comes from and that its messages passed through the relay. Reads none.
+    /// Verifies, without reading any message, who sent a report and that its messages passed
+    /// through the relay.
     pub fn examine(&self, report: &[u8], now: Timestamp) -> Result<AcceptedReport, Refusal> {
         let report = Report::decode(report).map_err(Refusal::Malformed)?;
         let reporter_key = self
@@ -122,11 +126,11 @@ impl Provider {
 /// Why the intake refused a report.
 #[derive(Debug, PartialEq)]
 pub enum Refusal {
-    /// The bytes are no report.
+    /// The bytes are not a report.
     Malformed(DecodeError),
-    /// The device it says it is from is not registered.
+    /// The report names a device that is not registered.
     UnknownDevice,
-    /// A check failed.
+    /// The report failed a check.
     Rejected(Rejection),
 }
 
