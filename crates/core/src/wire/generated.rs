@@ -5,70 +5,70 @@ pub struct Message {
     /// Present until the initiator has opened its first reply.
     #[prost(message, optional, tag = "1")]
     pub handshake: ::core::option::Option<Handshake>,
-    /// Encrypted ratchet header, 99.
+    /// Encrypted ratchet header, 99 bytes.
     #[prost(bytes = "vec", tag = "2")]
     pub header: ::prost::alloc::vec::Vec<u8>,
-    /// Encrypted body, 16 to 132,112.
+    /// Encrypted body, 16 to 132,112 bytes.
     #[prost(bytes = "vec", tag = "3")]
     pub body: ::prost::alloc::vec::Vec<u8>,
 }
 /// The initiator's part of the key agreement.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Handshake {
-    /// Ed25519 public key, then X25519 public key, 64.
+    /// Ed25519 public key, then X25519 public key, 64 bytes.
     #[prost(bytes = "vec", tag = "1")]
     pub identity: ::prost::alloc::vec::Vec<u8>,
-    /// Ed25519 signature over the X25519 public key, 64.
+    /// Ed25519 signature over the X25519 public key, 64 bytes.
     #[prost(bytes = "vec", tag = "2")]
     pub certificate: ::prost::alloc::vec::Vec<u8>,
-    /// X25519 public key of this handshake alone, 32.
+    /// X25519 public key made for this handshake only, 32 bytes.
     #[prost(bytes = "vec", tag = "3")]
     pub base_key: ::prost::alloc::vec::Vec<u8>,
-    /// The recipient's signed prekey set that was used.
+    /// Id of the recipient's signed prekey set that was used.
     #[prost(uint32, tag = "4")]
     pub signed_prekey_id: u32,
-    /// The recipient's one-time prekey set that was used, if one was.
+    /// Id of the recipient's one-time prekey set, if one was used.
     #[prost(uint32, optional, tag = "5")]
     pub one_time_prekey_id: ::core::option::Option<u32>,
-    /// ML-KEM-1024 ciphertext, 1568.
+    /// ML-KEM-1024 ciphertext, 1,568 bytes.
     #[prost(bytes = "vec", tag = "6")]
     pub kem_ciphertext: ::prost::alloc::vec::Vec<u8>,
 }
-/// The part of a prekey bundle that stays: identity and signed prekey set.
+/// The lasting half of a prekey bundle: identity and signed prekey set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignedPreKeys {
-    /// Ed25519 public key, then X25519 public key, 64.
+    /// Ed25519 public key, then X25519 public key, 64 bytes.
     #[prost(bytes = "vec", tag = "1")]
     pub identity: ::prost::alloc::vec::Vec<u8>,
-    /// Ed25519 signature over the X25519 public key, 64.
+    /// Ed25519 signature over the X25519 public key, 64 bytes.
     #[prost(bytes = "vec", tag = "2")]
     pub certificate: ::prost::alloc::vec::Vec<u8>,
-    /// Number of the set.
+    /// Id of the set.
     #[prost(uint32, tag = "3")]
     pub id: u32,
-    /// X25519 public key, 32.
+    /// X25519 public key, 32 bytes.
     #[prost(bytes = "vec", tag = "4")]
     pub signed_prekey: ::prost::alloc::vec::Vec<u8>,
-    /// ML-KEM-1024 public key of last resort, 1568.
+    /// Last-resort ML-KEM-1024 public key, 1,568 bytes.
     #[prost(bytes = "vec", tag = "5")]
     pub last_resort_kem_prekey: ::prost::alloc::vec::Vec<u8>,
-    /// Ed25519 signature over the set, 64.
+    /// Ed25519 signature over the set, 64 bytes.
     #[prost(bytes = "vec", tag = "6")]
     pub signature: ::prost::alloc::vec::Vec<u8>,
 }
-/// The part of a prekey bundle that is handed out once: one one-time prekey set.
+/// The half of a prekey bundle that is handed out once: a one-time prekey set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OneTimePreKeys {
-    /// Number of the set.
+    /// Id of the set.
     #[prost(uint32, tag = "1")]
     pub id: u32,
-    /// X25519 public key, 32.
+    /// X25519 public key, 32 bytes.
     #[prost(bytes = "vec", tag = "2")]
     pub one_time_prekey: ::prost::alloc::vec::Vec<u8>,
-    /// ML-KEM-1024 public key, 1568.
+    /// ML-KEM-1024 public key, 1,568 bytes.
     #[prost(bytes = "vec", tag = "3")]
     pub kem_prekey: ::prost::alloc::vec::Vec<u8>,
-    /// Ed25519 signature over the set, 64.
+    /// Ed25519 signature over the set, 64 bytes.
     #[prost(bytes = "vec", tag = "4")]
     pub signature: ::prost::alloc::vec::Vec<u8>,
 }

@@ -1,10 +1,12 @@
-"""Checks ../vectors with an implementation of its own, written from SPEC.md alone.
+"""Checks ../vectors with a second implementation, written from SPEC.md alone.
 
     pip install cryptography && python3 check_vectors.py
 
-Needs `cryptography` (pyca) and nothing else. pyca encapsulates only with randomness of its own, so that the operations of OTHERS,
-which state a coin, are counted as skipped. Each function that is named after an operation takes the "input" of a vector and
-returns what SPEC.md says must come out, or raises Refused with the number of the check that it breaks.
+Needs `cryptography` (pyca) and nothing else. pyca encapsulates only with its own randomness. The
+operations in OTHERS need a given coin, so they are counted as skipped.
+
+Each function named after an operation takes the "input" of a vector. It returns what SPEC.md says
+must come out, or raises Refused with the number of the check that the input breaks.
 """
 
 import hashlib
@@ -32,7 +34,7 @@ MAX_FORWARD_JUMP = 2_000
 
 
 class Refused(Exception):
-    """What SPEC.md refuses, by the number of the check."""
+    """SPEC.md refuses the input. The text is the number of the check, such as CHK-07."""
 
 
 def require(condition, check):
@@ -40,7 +42,7 @@ def require(condition, check):
         raise Refused(f"CHK-{check:02}")
 
 
-# ---------------------------------------------------------------------------------------------- notation
+# ----------------------------------------------------------------------------------------- notation
 
 
 def be16(number):
@@ -74,7 +76,7 @@ def HKDF(salt, ikm, info, length):
 
 
 def split(data):
-    """Secrets of 32 bytes that were derived together."""
+    """Splits secrets that were derived together into 32 bytes each."""
     return [data[at : at + 32] for at in range(0, len(data), 32)]
 
 
@@ -89,7 +91,7 @@ def DH(private, public):
         raise Refused("CHK-07") from None
 
 
-# -------------------------------------------------------------------------------------------------- keys
+# --------------------------------------------------------------------------------------------- keys
 
 
 def sqrt_of_ratio(u, v):
@@ -111,7 +113,10 @@ def edwards_add(one, other):
 
 
 def montgomery_times_8(u):
-    """Doubles a point of Curve25519 or its twist three times, in (X, Z); Z = 0 is the point at infinity."""
+    """Doubles a point of Curve25519 or its twist three times, in projective coordinates.
+
+    Takes the affine u. Returns the Z of (X : Z), which is 0 for the point at infinity.
+    """
     x, z = u, 1
     for _ in range(3):
         a, b = (x + z) ** 2 % P, (x - z) ** 2 % P
@@ -208,16 +213,18 @@ def verify_account_proof(given):
     return {}
 
 
-# ------------------------------------------------------------------------------------------ wire messages
+# ------------------------------------------------------------------------------------ wire messages
 
-# Each field by its number: its name and length, a pair of lengths, None for a number, or a message.
+# Each field by its number: its name and its kind. The kind is a length in bytes, `...` for bytes
+# of any length, None for a number, or the fields of a message.
 HANDSHAKE = {1: ("identity", 64), 2: ("certificate", 64), 3: ("base_key", 32)}
 HANDSHAKE |= {4: ("signed_prekey_id", None), 5: ("one_time_prekey_id", None), 6: ("kem_ciphertext", 1568)}
 MESSAGE = {1: ("handshake", HANDSHAKE), 2: ("header", 99), 3: ("body", ...)}
 SIGNED = {1: ("identity", 64), 2: ("certificate", 64), 3: ("id", None), 4: ("signed_prekey", 32)}
 SIGNED |= {5: ("last_resort_kem_prekey", 1568), 6: ("signature", 64)}
 ONE_TIME = {1: ("id", None), 2: ("one_time_prekey", 32), 3: ("kem_prekey", 1568), 4: ("signature", 64)}
-OPTIONAL = {"handshake", "one_time_prekey_id"}  # marked `optional` in the .proto: zero and absent differ
+# These fields are marked `optional` in the .proto: zero and absent differ.
+OPTIONAL = {"handshake", "one_time_prekey_id"}
 
 
 def varint(number):
@@ -305,7 +312,7 @@ def decode_message(given):
     return {"handshake": None} | read_message(given["message"])
 
 
-# ----------------------------------------------------------------------------------------------- prekeys
+# ------------------------------------------------------------------------------------------ prekeys
 
 
 def signed_input(number, prekey, kem):
@@ -362,7 +369,7 @@ def decode_bundle(given):
     return {"identity": base["identity"], "one_time": one_time is not None}
 
 
-# --------------------------------------------------------------------------------------------- handshake
+# ---------------------------------------------------------------------------------------- handshake
 
 
 def derive_handshake(dhs, kem_secret):
@@ -391,7 +398,7 @@ def ad_of(digest, recipient, prekey, one_time, kem):
 
 
 def agree(device, handshake):
-    """The recipient's side of the handshake."""
+    """Takes the recipient's steps of the handshake, up to the derived secrets."""
     _, public, _ = identity_of(device["identity"])
     require(handshake["identity"] != public, 17)
     signed = next((one for one in device["signed_prekeys"] if one["id"] == handshake["signed_prekey_id"]), None)
@@ -421,11 +428,12 @@ def agree(device, handshake):
 
 
 def check_prime_order(public):
-    """On the curve, not its twist, and the order times the point is nothing."""
+    """Checks that the point is on the curve, not its twist, and has the prime order."""
     u = int.from_bytes(public, "little")
     v_squared = (u**3 + 486662 * u * u + u) % P
     require(pow(v_squared, (P - 1) // 2, P) == 1, 29)
-    # v and the Edwards point (x, y) of the same order: y = (u - 1)/(u + 1), x = sqrt(-486664) u / v.
+    # Finds v, then the Edwards point (x, y) of the same order:
+    # y = (u - 1)/(u + 1), x = sqrt(-486664) u / v.
     v = sqrt_of_ratio(v_squared, 1)
     x = sqrt_of_ratio(-486664 % P, 1) * u * pow(v, P - 2, P) % P
     point, total, scalar = (x, (u - 1) * pow(u + 1, P - 2, P) % P), (0, 1), 2**252 + 27742317777372353535851937790883648493
@@ -437,7 +445,7 @@ def check_prime_order(public):
 
 
 def take_first(given, message):
-    """The recipient's session, and what opened first on it."""
+    """Makes the recipient's session and opens the first message on it."""
     agreed, prekey = agree(given["recipient"], message["handshake"])
     side = conversation_sides(agreed | {"signed_prekey_private": prekey})["recipient"]
     opened = side.open(message, given["associated_data"], agreed["session_associated_data"])
@@ -463,7 +471,7 @@ def accept_then(given):
     return {"plaintext": opened["plaintext"], "sessions": 1}
 
 
-# ------------------------------------------------------------------------------------ one step of each kind
+# ---------------------------------------------------------------------------- one step of each kind
 
 
 def step_root(root, shared):
@@ -553,7 +561,7 @@ def open_header(given):
     return {"header": read_header(plaintext)}
 
 
-# ---------------------------------------------------------------------------------- post-quantum ratchet
+# ----------------------------------------------------------------------------- post-quantum ratchet
 
 
 def pq_start(given):
@@ -646,7 +654,7 @@ def gf_inverse(one):
 
 
 def interpolate(points, at):
-    """The value at `at` of the polynomials through these chunks, by their indices."""
+    """Evaluates at `at` the polynomials that pass through these chunks, given by index."""
     symbols = [0] * 16
     for x, chunk in points.items():
         weight = 1
@@ -668,22 +676,24 @@ def part_of_chunks(given):
     return {"part": b"".join(points[at] if at in points else interpolate(points, at) for at in range(len(points)))}
 
 
-# -------------------------------------------------------------------------------------- a whole conversation
+# ----------------------------------------------------------------------------- a whole conversation
 
 
 class Side:
-    """One side of the Double Ratchet with header encryption, and of the chains of the post-quantum ratchet."""
+    """One side of the Double Ratchet with header encryption, with its post-quantum chains."""
 
     def __init__(self, root, header_to_send, header_to_receive, pq_chains, epochs):
         self.root, self.private, self.peer = root, None, None
         self.sending, self.sending_header, self.next_sending_header = None, None, header_to_send
         self.receiving, self.receiving_header, self.next_receiving_header = None, None, header_to_receive
         self.n_sent = self.n_received = self.previous = 0
-        self.stepped = True  # since the last receiving step our own half was taken
-        self.pq_chains, self.epochs = pq_chains, epochs  # names of the chains to send and to receive on; shared by both sides
+        # Whether this side has taken its sending step since its last receiving step.
+        self.stepped = True
+        # The names of the chains to send and to receive on; and the epochs, which both sides share.
+        self.pq_chains, self.epochs = pq_chains, epochs
         self.pq_to_send, self.pq_to_receive = (epochs.chains[0][name] for name in pq_chains)
         self.pq_send_epoch = self.pq_receive_epoch = self.pq_sent = self.pq_received = 0
-        self.pq_ends_in = None  # how many messages are left of a receiving chain that a new epoch ends
+        self.pq_ends_in = None  # messages left in a receiving chain that a new epoch ends
         self.skipped = {}  # (header key, n) -> (seed, post-quantum key)
 
     def step_to_send(self, private):
@@ -693,7 +703,7 @@ class Side:
         self.root, self.sending, self.next_sending_header = step_root(self.root, shared)
 
     def seal(self, plaintext, associated_data, session_ad, header, private):
-        """`header` gives what this side does not decide: selection, and the chunk."""
+        """Encrypts a message. `header` has what this side does not decide: selection and chunk."""
         if private is not None:
             self.step_to_send(private)
         if header["epoch"] - 1 > self.pq_send_epoch:
@@ -710,7 +720,7 @@ class Side:
         return sealed, body
 
     def discard(self, count):
-        """Messages that are made and lost."""
+        """Makes messages that are lost."""
         for _ in range(count):
             _, self.sending = step_chain(self.sending)
             _, self.pq_to_send = step_chain(self.pq_to_send)
@@ -727,7 +737,7 @@ class Side:
         candidate = Side.__new__(Side)
         candidate.__dict__ = self.__dict__ | {"skipped": dict(self.skipped)}
         opened = candidate.try_open(message, associated_data, session_ad)
-        self.__dict__ = candidate.__dict__  # only now: the body has authenticated
+        self.__dict__ = candidate.__dict__  # only now that the body has authenticated
         return opened
 
     def try_open(self, message, associated_data, session_ad):
@@ -775,7 +785,7 @@ class Side:
         raise Refused("CHK-18")
 
     def check_counter(self, header, gap):
-        """Both ratchets step with each message, so that the gap is the same in both."""
+        """Checks epoch and counter. Both ratchets step with each message: the gap is the same."""
         epoch, self.pq_ends_in = header["epoch"] - 1, None
         if epoch == self.pq_receive_epoch:
             require(header["counter"] == self.pq_received + gap, 41)
@@ -802,7 +812,10 @@ class Side:
 
 
 class Epochs:
-    """What the braid agrees on, from the seeds of the keys and the pieces that arrive; pyca cannot send pieces of its own."""
+    """What the braid agrees on, from the seeds of the keys and the chunks that arrive.
+
+    pyca cannot encapsulate in two parts, so no chunks are made here.
+    """
 
     CHUNKS = {"header": 3, "vector": 36, "ct1": 30, "ct2": 5}
     KINDS = {1: "header", 2: "vector", 3: "vector", 5: "ct1", 6: "ct2"}
@@ -864,7 +877,7 @@ def conversation_sides(given):
 
 
 def conversation(given):
-    """Messages are made by one side, lost, and opened by the other, step by step."""
+    """Takes the steps of a conversation: a side makes messages, loses some, and opens others."""
     sides, ad, messages, opened = conversation_sides(given), given["session_associated_data"], [], []
     epochs = sides["initiator"].epochs
     for step in given["steps"]:
@@ -883,7 +896,7 @@ def conversation(given):
     return {"messages": messages, "opened": opened}
 
 
-# ------------------------------------------------------------------------------------------ safety number
+# ------------------------------------------------------------------------------------ safety number
 
 
 def fingerprint(party):
@@ -916,18 +929,18 @@ def compare_scanned(given):
     return {}
 
 
-# ------------------------------------------------------------------------------------------------- driver
+# ------------------------------------------------------------------------------------------- driver
 
 TEXTS = {"by", "digits", "from", "side"}
 
 
 def unhex(text):
-    """Hexadecimal, in which (c7*75776) is a byte so many times."""
+    """Decodes hexadecimal, in which (c7*75776) is the byte c7, repeated 75,776 times."""
     return bytes.fromhex(re.sub(r"\((..)\*(\d+)\)", lambda run: run[1] * int(run[2]), text))
 
 
 def from_json(value, name=""):
-    """Every string of a vector is hexadecimal but those named in TEXTS."""
+    """Decodes a vector. Every string is hexadecimal, except those named in TEXTS."""
     if isinstance(value, dict):
         return {key: from_json(item, key) for key, item in value.items()}
     if isinstance(value, list):
@@ -936,7 +949,7 @@ def from_json(value, name=""):
 
 
 def check(vector):
-    """None if the vector is met, else what came out instead."""
+    """Returns None if the vector is met, else what came out instead."""
     operation = globals()[vector["operation"]]
     try:
         outcome = operation(from_json(vector["input"]))

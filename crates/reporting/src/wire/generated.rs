@@ -26,7 +26,7 @@ pub struct Delivery {
     #[prost(bytes = "vec", tag = "5")]
     pub ciphertext: ::prost::alloc::vec::Vec<u8>,
 }
-/// Relay -> sending device: the stamp its own message was given.
+/// Relay -> sending device: the stamp of the device's own message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Receipt {
     /// 32 bytes
@@ -41,7 +41,7 @@ pub struct Receipt {
     #[prost(bytes = "vec", tag = "4")]
     pub receipt_mac: ::prost::alloc::vec::Vec<u8>,
 }
-/// Reporter -> intake: 1 to 30 claims in clear, their openings sealed to the moderation key.
+/// Reporter -> intake: 1 to 30 claims in the clear, their openings sealed to the moderation key.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Report {
     #[prost(bytes = "vec", tag = "1")]

@@ -1,10 +1,12 @@
-"""Checks ../vectors with an implementation of its own, written from SPEC.md alone.
+"""Checks ../vectors with a second implementation, written from SPEC.md alone.
 
     pip install cryptography && python3 check_vectors.py
 
-Needs `cryptography` (pyca) and nothing else. Sealing to the moderation key (HPKE with X-Wing) is left out, which pyca does
-not have: the operations of OTHERS are counted as skipped. Each function that is named after an operation takes the "input" of a
-vector and returns what SPEC.md says must come out, or raises Refused with the number of the check that it breaks.
+Needs `cryptography` (pyca) and nothing else. pyca does not have HPKE with X-Wing, so sealing to the
+moderation key is left out. The operations in OTHERS are counted as skipped.
+
+Each function named after an operation takes the "input" of a vector. It returns what SPEC.md says
+must come out, or raises Refused with the number of the check that the input breaks.
 """
 
 import hashlib
@@ -32,7 +34,7 @@ MAX_EPOCHS_KEPT = 400
 
 
 class Refused(Exception):
-    """What SPEC.md refuses, by the number of the check."""
+    """SPEC.md refuses the input. The text is the number of the check, such as CHK-57."""
 
 
 def require(condition, check):
@@ -40,7 +42,7 @@ def require(condition, check):
         raise Refused(f"CHK-{check}")
 
 
-# ---------------------------------------------------------------------------------------------- notation
+# ----------------------------------------------------------------------------------------- notation
 
 
 def be16(number):
@@ -91,7 +93,7 @@ def expand(key, info):
 
 
 class Reader:
-    """Takes fields from the front; what is not there breaks `check`."""
+    """Takes fields from the front of the data. A missing field breaks `check`."""
 
     def __init__(self, data, check):
         self.data, self.check = data, check
@@ -111,7 +113,7 @@ class Reader:
         require(self.data == b"", self.check)
 
 
-# ------------------------------------------------------------------------------------------ wire messages
+# ------------------------------------------------------------------------------------ wire messages
 
 FIELDS = {
     "Envelope": ("franking_tag", "ciphertext"),
@@ -132,7 +134,7 @@ def varint(number):
 
 
 def encode(kind, **values):
-    """The version, then each field that is there: its key, its length, its bytes."""
+    """Encodes the version, then the key, length and bytes of each field that is present."""
     out = b"\x01"
     for number, name in enumerate(FIELDS[kind], 1):
         if values.get(name):
@@ -160,7 +162,7 @@ def decode(kind, data):
         key = read_varint(reader)
         require(key & 7 == 2 and 1 <= key >> 3 <= len(FIELDS[kind]), 53)
         found[FIELDS[kind][(key >> 3) - 1]] = reader.take(read_varint(reader))
-    # One encoding for each message: what is encoded again must be what was there.
+    # Each message has one encoding: encoding it again must give the same bytes.
     require(encode(kind, **found) == data, 53)
     if kind in ("Delivery", "Receipt"):
         require("stamp" in found and ("delivery_mac" in found or "receipt_mac" in found), 63)
@@ -171,18 +173,22 @@ def decode(kind, data):
 
 
 def stored(data, longest, check):
-    """What is behind the version byte of a stored artefact."""
+    """Checks length and version of a stored artefact; returns a reader of what follows."""
     require(len(data) <= longest, 51)
     require(data, check)
     require(data[0] == 1, 52)
     return Reader(data[1:], check)
 
 
-# ----------------------------------------------------------------------------------------------- payloads
+# ----------------------------------------------------------------------------------------- payloads
 
 
 def padme(length):
-    """The next length that Padmé allows: as many low bits zero as the exponent has more bits than its own length."""
+    """Rounds up to the next length that Padmé allows.
+
+    The lowest E - S bits of such a length are zero. E is the exponent of the length, and S is the
+    number of bits of E.
+    """
     exponent = length.bit_length() - 1
     low_bits = exponent - exponent.bit_length()
     return (length + (1 << low_bits) - 1) >> low_bits << low_bits
@@ -278,7 +284,7 @@ def read_attachment(part):
     return attachment
 
 
-# ----------------------------------------------------------------------------------------------- franking
+# ----------------------------------------------------------------------------------------- franking
 
 
 def commit_parts(key, parts):
@@ -322,7 +328,7 @@ def open_payload(given):
     return {"franking_key": key, "header": header, "content": content, "attachments": attachments}
 
 
-# --------------------------------------------------------------------------- identifiers, contexts, claims
+# -------------------------------------------------------------------- identifiers, contexts, claims
 
 
 def read_account(reader):
@@ -398,7 +404,7 @@ def read_claim(reader):
     return {"franking_tag": reader.take(32), "context": reader.prefixed(2), "stamp": reader.take(32)}
 
 
-# ------------------------------------------------------------------------------------------------- stamps
+# ------------------------------------------------------------------------------------------- stamps
 
 
 def next_root(root, epoch):
@@ -461,7 +467,7 @@ def verify_stamp(given):
     return {}
 
 
-# ----------------------------------------------------------------------------------- deliveries, receipts
+# ----------------------------------------------------------------------------- deliveries, receipts
 
 
 def delivery_message(claim, ciphertext):
@@ -558,7 +564,10 @@ def channel_associated_data(sender, conversation, tag):
 
 
 def open_channel(given):
-    """A channel that is one ChaCha20-Poly1305 key and a nonce of zeros: enough to show what associated data binds."""
+    """Opens a ciphertext of a minimal channel: one ChaCha20-Poly1305 key and a nonce of zeros.
+
+    That is enough to show what the associated data binds.
+    """
     ad = channel_associated_data(given["sender"], given["conversation"], given["franking_tag"])
     try:
         opened = ChaCha20Poly1305(given["channel_key"]).decrypt(bytes(12), given["ciphertext"], ad)
@@ -567,7 +576,7 @@ def open_channel(given):
     return {"associated_data": ad, "plaintext": opened}
 
 
-# -------------------------------------------------------------------------------------- evidence, reports
+# -------------------------------------------------------------------------------- evidence, reports
 
 
 def import_evidence(given):
@@ -653,7 +662,7 @@ def import_accepted(given):
     return read
 
 
-# ------------------------------------------------------------------------------------------------- review
+# ------------------------------------------------------------------------------------------- review
 
 
 def read_opening(reader):
@@ -692,7 +701,7 @@ def review_openings(given):
 
 
 def review_parts(parts):
-    """Each shown part is what its place demands; gives the header, if it is shown."""
+    """Checks that each shown part has the form of its place; returns the header if it is shown."""
     readers = {0: read_header, 1: read_content}
     try:
         read = {i: readers.get(i, read_attachment)(part) for i, (_, part) in parts.items()}
@@ -701,19 +710,19 @@ def review_parts(parts):
     return read.get(0)
 
 
-# ------------------------------------------------------------------------------------------------- driver
+# ------------------------------------------------------------------------------------------- driver
 
 TEXTS = {"account", "accounts", "direct", "kind", "location", "media_type", "members", "name", "note"}
 TEXTS |= {"reaction", "region", "reporter", "text", "type"}
 
 
 def unhex(text):
-    """Hexadecimal, in which (c7*75776) is a byte so many times."""
+    """Decodes hexadecimal, in which (c7*75776) is the byte c7, repeated 75,776 times."""
     return bytes.fromhex(re.sub(r"\((..)\*(\d+)\)", lambda run: run[1] * int(run[2]), text))
 
 
 def from_json(value, name=""):
-    """Every string of a vector is hexadecimal but those named in TEXTS."""
+    """Decodes a vector. Every string is hexadecimal, except those named in TEXTS."""
     if isinstance(value, dict):
         return {key: from_json(item, key) for key, item in value.items()}
     if isinstance(value, list):
@@ -722,7 +731,7 @@ def from_json(value, name=""):
 
 
 def check(vector):
-    """None if the vector is met, else what came out instead."""
+    """Returns None if the vector is met, else what came out instead."""
     operation = globals()[vector["operation"]]
     try:
         outcome = operation(from_json(vector["input"]))
