@@ -19,7 +19,7 @@ mod secrets;
 pub use braid::PostQuantumStop;
 use braid::{Braid, Kind, MAX_BRAID_EXPORT_LEN, Outgoing, Piece};
 pub(crate) use chains::Misplaced;
-use chains::{Advanced, Chains, ReceivedChain, Role, on_wire};
+use chains::{Chains, PqChainAhead, ReceivedChain, Role, on_wire};
 use erasure::CHUNK_LEN;
 use secrets::PqChainKey;
 pub(crate) use secrets::{PqMessageKey, PqSeed};
@@ -39,13 +39,13 @@ pub(crate) const MAX_POST_QUANTUM_EXPORT_LEN: usize = Chains::MAX_EXPORT_LEN + M
 /// | 5 | 2 | `index` of the chunk, big-endian |
 /// | 7 | 32 | `chunk`, zeros if of nothing |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct HeaderPart {
     epoch: u16,
     counter: u16,
     piece: Piece,
 }
 
-impl Part {
+impl HeaderPart {
     pub(crate) fn to_bytes(self) -> [u8; PART_LEN] {
         let mut bytes = [0; PART_LEN];
         let rest = put(&mut bytes, &self.epoch.to_be_bytes());
@@ -92,7 +92,7 @@ pub(crate) struct PostQuantum {
 
 /// The part and key of the next message, and what its sending changes.
 pub(crate) struct Next {
-    pub(crate) part: Part,
+    pub(crate) part: HeaderPart,
     pub(crate) key: PqMessageKey,
     outgoing: Outgoing,
     chain: PqChainKey,
@@ -127,7 +127,7 @@ impl PostQuantum {
         let outgoing = self.braid.next_to_send(rng);
         let (counter, key, chain) = self.chains.next_to_send();
         let [.., high, low] = self.braid.epoch().to_be_bytes();
-        let part = Part {
+        let part = HeaderPart {
             epoch: u16::from_be_bytes([high, low]),
             counter: on_wire(counter),
             piece: outgoing.piece,
@@ -149,7 +149,7 @@ impl PostQuantum {
     }
 
     /// The full number of a part's epoch: the one nearest to ours with these low bits.
-    fn epoch_of(&self, part: &Part) -> Option<u64> {
+    fn epoch_of(&self, part: &HeaderPart) -> Option<u64> {
         let ours = self.braid.epoch();
         let [.., high, low] = ours.to_be_bytes();
         let ahead = part.epoch.wrapping_sub(u16::from_be_bytes([high, low]));
@@ -164,9 +164,9 @@ impl PostQuantum {
     /// Key of a message that is ahead of all received; those of the messages missing before it are written to `missing`.
     pub(crate) fn next_to_receive(
         &self,
-        part: &Part,
+        part: &HeaderPart,
         missing: &mut [&mut [u8; 32]],
-    ) -> Result<Advanced, Misplaced> {
+    ) -> Result<PqChainAhead, Misplaced> {
         let epoch = self.epoch_of(part).ok_or(Misplaced)?;
         let key_epoch = epoch.checked_sub(1).ok_or(Misplaced)?;
         self.chains
@@ -179,7 +179,7 @@ impl PostQuantum {
     }
 
     /// Takes in the part of a message that has opened, whether it was ahead or late.
-    pub(crate) fn take_in(&mut self, part: &Part) {
+    pub(crate) fn take_in(&mut self, part: &HeaderPart) {
         let Some(epoch) = self.epoch_of(part) else {
             return;
         };
@@ -214,14 +214,10 @@ impl PostQuantum {
 
 impl Next {
     /// Part, key, and what to commit.
-    pub(crate) fn into_parts(self) -> (Part, PqMessageKey, Outgoing, PqChainKey) {
+    pub(crate) fn into_parts(self) -> (HeaderPart, PqMessageKey, Outgoing, PqChainKey) {
         (self.part, self.key, self.outgoing, self.chain)
     }
 }
 
 #[cfg(test)]
-mod tests;
-// One vector a line.
-#[cfg(test)]
-#[rustfmt::skip]
-pub(crate) mod vectors;
+pub(crate) mod tests;

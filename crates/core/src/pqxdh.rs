@@ -43,7 +43,7 @@ impl SessionAd {
 }
 
 /// What the two ratchets start from.
-pub(crate) struct Secret {
+pub(crate) struct AgreedSecrets {
     pub(crate) root: RootKey,
     /// Of the initiator's first chain.
     pub(crate) initiator_header: HeaderKey,
@@ -55,7 +55,7 @@ pub(crate) struct Secret {
 
 /// The outcome of a handshake, the same on both sides.
 pub(crate) struct Agreed {
-    pub(crate) secret: Secret,
+    pub(crate) secret: AgreedSecrets,
     pub(crate) ad: SessionAd,
     pub(crate) digest: HandshakeDigest,
 }
@@ -148,7 +148,7 @@ fn derive(
     dh3: &DhOutput,
     dh4: Option<&DhOutput>,
     kem: &KemSecret,
-) -> Secret {
+) -> AgreedSecrets {
     // IKM = 0xFF^32 || DH1 || DH2 || DH3 [|| DH4] || SS; with or without DH4 the length differs.
     let mut ikm = Zeroizing::new(Vec::with_capacity(6 * 32));
     ikm.extend_from_slice(&[0xff; 32]);
@@ -158,7 +158,7 @@ fn derive(
     ikm.extend_from_slice(kem.as_bytes());
     let output = kdf::hkdf::<96>(&[0; 32], &ikm, labels::PQXDH);
     let post_quantum = kdf::hkdf(&[0; 32], &ikm, labels::PQXDH_POST_QUANTUM);
-    Secret {
+    AgreedSecrets {
         root: RootKey::from_bytes(&kdf::part(output.as_ref(), 0)),
         initiator_header: HeaderKey::from_bytes(&kdf::part(output.as_ref(), 1)),
         recipient_header: HeaderKey::from_bytes(&kdf::part(output.as_ref(), 2)),

@@ -8,12 +8,11 @@
     reason = "a test may fail by a panic"
 )]
 
-#[path = "checks/rules.rs"]
-mod rules;
-
 use std::path::Path;
+
+use waxseal_vectors::checks;
 
 #[test]
 fn every_check_is_in_the_specification_in_the_code_and_in_the_name_of_a_test() {
-    rules::assert_checks_agree(Path::new(env!("CARGO_MANIFEST_DIR")), 1..=47);
+    checks::assert_checks_agree(Path::new(env!("CARGO_MANIFEST_DIR")), 1..=47);
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::test_support::Device;
+use crate::tests::support::Device;
 
 fn edit_base(bytes: &[u8], change: impl FnOnce(&mut wire::SignedPreKeys)) -> Vec<u8> {
     let mut decoded: wire::SignedPreKeys = wire::decode(bytes, 4_000).unwrap();

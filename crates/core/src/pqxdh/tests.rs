@@ -1,5 +1,5 @@
 use super::*;
-use crate::test_support::{Device, rng};
+use crate::tests::support::{Device, rng};
 
 fn agree(alice: &Device, bob: &Device, one_time: Option<usize>) -> (Handshake, Agreed, Agreed) {
     let (handshake, ours) = initiate(&alice.identity, &bob.bundle(one_time), &mut rng(9)).unwrap();
@@ -126,7 +126,7 @@ fn every_key_of_the_recipient_is_in_the_associated_data() {
 }
 
 /// The secrets from three or four Diffie–Hellman outputs and the KEM's secret.
-pub(crate) fn derive_from(dhs: &[[u8; 32]], kem: [u8; 32]) -> Secret {
+pub(crate) fn derive_from(dhs: &[[u8; 32]], kem: [u8; 32]) -> AgreedSecrets {
     let dhs: Vec<_> = dhs.iter().map(DhOutput::from_bytes).collect();
     derive(
         &dhs[0],

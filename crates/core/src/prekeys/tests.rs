@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::DecodeError;
-use crate::test_support::{Device, rng};
+use crate::tests::support::{Device, rng};
 
 #[test]
 fn chk13_one_time_sets_beyond_the_limit_are_rejected() {

@@ -1,7 +1,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
 
 use super::*;
-use crate::test_support::rng;
+use crate::tests::support::rng;
 
 fn pair() -> [Braid; 2] {
     let seed = PqSeed::from_bytes(&[1; 32]);

@@ -23,7 +23,7 @@ fn receive(
     epoch: u64,
     counter: u16,
     gap: usize,
-) -> Result<(Vec<[u8; 32]>, Advanced), Misplaced> {
+) -> Result<(Vec<[u8; 32]>, PqChainAhead), Misplaced> {
     let mut missing = vec![[0; 32]; gap];
     let mut slots: Vec<_> = missing.iter_mut().collect();
     let advanced = chains.next_to_receive(epoch, counter, &mut slots)?;

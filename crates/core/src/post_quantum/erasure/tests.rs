@@ -53,7 +53,7 @@ fn slow_value(points: &[(u16, u16)], at: u16) -> u16 {
 }
 
 fn message<const N: usize>(seed: u64) -> [Chunk; N] {
-    let mut rng = crate::test_support::rng(seed);
+    let mut rng = crate::tests::support::rng(seed);
     [(); N].map(|()| {
         let mut chunk = [0; CHUNK_LEN];
         rng.fill_bytes(&mut chunk);

@@ -1,7 +1,7 @@
 use libcrux_ml_kem::mlkem768;
 
 use super::*;
-use crate::test_support::rng;
+use crate::tests::support::rng;
 
 #[test]
 fn the_parts_are_an_ordinary_key_and_an_ordinary_ciphertext() {

@@ -7,7 +7,7 @@ use super::*;
 use crate::dh::DhOutput;
 use crate::header::{self, HEADER_LEN, Header, HeaderAd};
 use crate::kdf::{ChainKey, HeaderKey, MessageKey, MessageSeed, RootKey};
-use crate::post_quantum::{Part, PqMessageKey};
+use crate::post_quantum::{HeaderPart, PqMessageKey};
 use crate::pqxdh::SessionAd;
 use crate::ratchet;
 
@@ -69,7 +69,7 @@ pub(super) fn header_of(input: Input<'_>) -> [u8; HEADER_LEN] {
         pn: input.get("pn").number(),
         n: input.get("n").number(),
         selection: input.get("selection").number(),
-        post_quantum: Part::from_bytes(&part.try_into().unwrap()).unwrap(),
+        post_quantum: HeaderPart::from_bytes(&part.try_into().unwrap()).unwrap(),
     };
     header.to_bytes()
 }

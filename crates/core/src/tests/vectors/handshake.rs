@@ -17,7 +17,7 @@ pub(super) fn pqxdh_secrets(input: Input<'_>) -> Outcome {
     Ok(secrets_json(&secret))
 }
 
-fn secrets_json(secret: &pqxdh::Secret) -> Value {
+fn secrets_json(secret: &pqxdh::AgreedSecrets) -> Value {
     json!({
         "root": hex(secret.root.as_bytes()), "initiator_header": hex(secret.initiator_header.as_bytes()),
         "recipient_header": hex(secret.recipient_header.as_bytes()), "post_quantum_seed": hex(secret.post_quantum.as_bytes()),
@@ -131,7 +131,7 @@ fn to_accept(message: &Value) -> Value {
 
 fn edit(message: &Value, change: impl FnOnce(&mut wire::Message)) -> Value {
     let bytes = harness::unhex(message.as_str().unwrap());
-    hex(crate::test_support::edit(&bytes, change)).into()
+    hex(crate::tests::support::edit(&bytes, change)).into()
 }
 
 fn edit_handshake(message: &Value, change: impl FnOnce(&mut wire::Handshake)) -> Value {

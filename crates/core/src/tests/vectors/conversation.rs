@@ -6,9 +6,9 @@ use super::*;
 use crate::header::{self, HeaderAd};
 use crate::kdf::{HeaderKey, RootKey};
 use crate::post_quantum::PqSeed;
-use crate::pqxdh::{Secret, SessionAd};
+use crate::pqxdh::{AgreedSecrets, SessionAd};
 use crate::ratchet::{Opened, Ratchet, SealedHeader};
-use crate::vectors::derivations::{header_json, header_of};
+use crate::tests::vectors::derivations::{header_json, header_of};
 
 /// A session's ratchets on both sides, as the steps of a vector drive them.
 struct Conversation {
@@ -29,7 +29,7 @@ fn side(name: &str) -> usize {
 
 impl Conversation {
     fn new(input: Input<'_>, first: &mut Stated) -> Self {
-        let secret = || Secret {
+        let secret = || AgreedSecrets {
             root: RootKey::from_bytes(&input.get("root").array()),
             initiator_header: HeaderKey::from_bytes(&input.get("initiator_header").array()),
             recipient_header: HeaderKey::from_bytes(&input.get("recipient_header").array()),

@@ -5,7 +5,7 @@ use crate::error::DecodeError;
 use crate::kdf::HeaderKey;
 use crate::message::MAX_MESSAGE_LEN;
 use crate::skipped::{EarlierChain, Form, Missing, Received, SkippedKeys};
-use crate::test_support::{Device, rng};
+use crate::tests::support::{Device, rng};
 use crate::{IdentityKeyPair, Message, PageId, PreKeys, Session, SessionSet};
 
 #[test]

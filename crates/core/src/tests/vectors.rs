@@ -9,6 +9,9 @@ use core::convert::Infallible;
 
 use rand_core::{TryCryptoRng, TryRng};
 use serde_json::{Value, json};
+pub(crate) use waxseal_vectors::harness::{
+    self, Crate, Input, Outcome, Vectors, changed, flipped, hex, refused, with,
+};
 
 use crate::codec::Writer;
 use crate::dh::DhKeyPair;
@@ -22,15 +25,12 @@ mod conversation;
 mod derivations;
 #[rustfmt::skip]
 mod handshake;
-pub(crate) mod harness;
 #[rustfmt::skip]
 mod keys;
 #[rustfmt::skip]
 mod prekeys;
 #[rustfmt::skip]
 mod safety_number;
-
-pub(crate) use harness::{Crate, Input, Outcome, Vectors, changed, flipped, hex, refused, with};
 
 pub(crate) const CRATE: Crate = Crate {
     folder: env!("CARGO_MANIFEST_DIR"),
@@ -101,7 +101,7 @@ pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
         "conversation" => conversation::conversation(input),
         "safety_number" => safety_number::safety_number(input),
         "compare_scanned" => safety_number::compare_scanned(input),
-        _ => post_quantum::vectors::run(operation, input),
+        _ => post_quantum::tests::vectors::run(operation, input),
     }
 }
 

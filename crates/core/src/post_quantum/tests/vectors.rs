@@ -5,13 +5,13 @@
 use serde_json::{Value, json};
 use sha3::{Digest, Sha3_256};
 
-use super::authenticator::Authenticator;
-use super::chains::{Chains, Role};
-use super::erasure::{Chunk, Collector, encode};
-use super::kem::{Coin, FirstPart, KEY_HEADER_LEN, KemSecret, KeySeed, KeyVector, SecondPart};
-use super::secrets::EpochKey;
-use super::*;
-use crate::vectors::{CRATE, Input, Outcome, Vectors, changed, flipped, harness, hex, refused, with};
+use crate::post_quantum::authenticator::Authenticator;
+use crate::post_quantum::chains::{Chains, Role};
+use crate::post_quantum::erasure::{Chunk, Collector, encode};
+use crate::post_quantum::kem::{Coin, FirstPart, KEY_HEADER_LEN, KemSecret, KeySeed, KeyVector, SecondPart};
+use crate::post_quantum::secrets::EpochKey;
+use crate::post_quantum::*;
+use crate::tests::vectors::{CRATE, Input, Outcome, Vectors, changed, flipped, harness, hex, refused, with};
 
 pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
     match operation {
@@ -158,7 +158,7 @@ fn braid_receive(input: Input<'_>) -> Outcome {
         let mut bytes = vec![0, 1, 0, 0, piece.get("kind").number()];
         bytes.extend(piece.get("index").number::<u16>().to_be_bytes());
         bytes.extend(piece.get("chunk").bytes());
-        let part = Part::from_bytes(&bytes.try_into().unwrap()).unwrap();
+        let part = HeaderPart::from_bytes(&bytes.try_into().unwrap()).unwrap();
         assert!(side.receive(piece.get("epoch").number(), &part.piece).is_none());
     }
     match side.stopped() {
