@@ -1,4 +1,4 @@
-//! The table of checks in SPEC.md, the code and the tests name the same checks.
+//! The table of checks in SPEC.md, the code and the tests must name the same checks.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
