@@ -1,4 +1,5 @@
-//! Tests that belong to no single file: limits, test vectors, and the devices that many tests share.
+//! Tests that do not belong to a single file: the limits, the test vectors, and the devices that
+//! many tests share.
 
 mod limits;
 pub(crate) mod support;

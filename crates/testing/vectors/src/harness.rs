@@ -124,8 +124,8 @@ fn variant(error: &str) -> &str {
 
 /// One file of vectors that the code is building.
 ///
-/// [`Vectors::passes`] and [`Vectors::fails`] run an operation and add a vector. [`Vectors::finish`]
-/// compares the result with the committed file.
+/// [`Vectors::passes`] and [`Vectors::fails`] run an operation and add a vector.
+/// [`Vectors::finish`] compares the result with the committed file.
 pub struct Vectors {
     of: Crate,
     file: &'static str,
@@ -251,7 +251,8 @@ pub fn committed(folder: &str) -> Vec<Value> {
 
 /// Asserts that the committed vectors cover the specification.
 ///
-/// - Every check in `checks` has a failing vector, or a reason in `without_vectors` why it has none.
+/// - Every check in `checks` has a failing vector, or a reason in `without_vectors` for having
+///   none.
 /// - Every label is used in the derivations of an operation that passes.
 /// - More vectors fail than pass.
 pub fn assert_coverage(

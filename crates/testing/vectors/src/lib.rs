@@ -1,7 +1,7 @@
 //! What the tests of `waxseal-core` and `waxseal-reporting` share. It depends on neither crate.
 //!
-//! [`harness`] makes and checks the files of test vectors. [`checks`] compares the table of checks in a
-//! specification with the code and the tests.
+//! [`harness`] makes and checks the files of test vectors. [`checks`] compares the table of checks
+//! in a specification with the code and the tests.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
