@@ -1,4 +1,5 @@
-//! Prekey bundles: the public half of [`PreKeys`](crate::PreKeys), as another device gets it from the provider.
+//! Prekey bundles: the public half of [`PreKeys`](crate::PreKeys), which another device fetches
+//! from the provider.
 
 use core::fmt;
 
@@ -10,39 +11,47 @@ use crate::identity::{IdentityCertificate, IdentityKey};
 use crate::kem::KemPublicKey;
 use crate::{labels, wire};
 
-/// Most bytes of either part of a bundle. The parts are at most 1,810 and 1,678 bytes.
+/// Maximum length of either part of a bundle, in bytes. Valid parts have at most 1,810 and 1,678
+/// bytes.
 pub const MAX_BUNDLE_PART_LEN: usize = 2_048;
 
-/// Type byte of a key inside a signature's input, one per kind of key, so that no key can be passed off as another kind.
-/// (PQXDH, “Elliptic curve keys” and “Key encapsulation”: `EncodeEC`, `EncodeKEM`)
+// Each kind of key has its own type byte in the signed input, so that no key can be passed off as
+// one of another kind. (PQXDH, “Elliptic curve keys” and “Key encapsulation”: `EncodeEC`,
+// `EncodeKEM`)
+
+/// Type byte of the X25519 key in a signed set.
 pub(crate) const TYPE_SIGNED_PREKEY: u8 = 0x01;
+/// Type byte of the ML-KEM key in a one-time set.
 pub(crate) const TYPE_ONE_TIME_KEM_PREKEY: u8 = 0x02;
+/// Type byte of the ML-KEM key in a signed set.
 pub(crate) const TYPE_LAST_RESORT_KEM_PREKEY: u8 = 0x03;
+/// Type byte of the X25519 key in a one-time set.
 pub(crate) const TYPE_ONE_TIME_PREKEY: u8 = 0x04;
 
-/// Why a bundle was refused.
+/// A prekey bundle was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// A part could not be decoded. Fetch again; if it stays so, the provider or the peer's device is at fault.
+    /// A part could not be decoded. Fetch the bundle again. If that fails too, the provider or the
+    /// peer's device is at fault.
     #[error("prekey bundle cannot be decoded: {0}")]
     Decode(#[from] DecodeError),
-    /// The identity's X25519 key is not certified by its Ed25519 key.
+    /// The identity's Ed25519 key did not certify its X25519 key. Do not use the bundle.
     #[error("the identity's certificate does not verify")]
     InvalidCertificate,
-    /// The signed prekey set is not signed by the identity.
+    /// The identity did not sign the signed prekey set. Do not use the bundle.
     #[error("the signed prekey set's signature does not verify")]
     InvalidSignedPreKeys,
-    /// The one-time prekey set is not signed by the identity.
+    /// The identity did not sign the one-time prekey set. Do not use the bundle.
     #[error("the one-time prekey set's signature does not verify")]
     InvalidOneTimePreKeys,
 }
 
-/// A peer's prekeys, every signature and key of which has been checked. Good for one session.
+/// A peer's prekeys, after every key and signature has been checked. One bundle starts one session.
 ///
 /// # Security
-/// That the identity is the peer's is for the application to know: compare it with the pinned one, or show the
-/// [`SafetyNumber`](crate::SafetyNumber).
+/// The bundle does not prove that its identity belongs to the intended peer. The application must
+/// compare the identity with the pinned one, or show the [`SafetyNumber`](crate::SafetyNumber).
 pub struct PreKeyBundle {
     pub(crate) identity: IdentityKey,
     pub(crate) signed: SignedPart,
@@ -62,7 +71,8 @@ pub(crate) struct OneTimePart {
 }
 
 impl PreKeyBundle {
-    /// Decodes and verifies what the provider handed out: `base` always, `one_time` while the peer has any left.
+    /// Decodes and verifies what the provider handed out. There is always a `base`; there is a
+    /// `one_time` while the peer has one-time sets left.
     ///
     /// # Errors
     /// [`BundleError`]: the bundle must not be used.
@@ -101,14 +111,15 @@ impl PreKeyBundle {
         })
     }
 
-    /// Whose prekeys these are. Compare with the pinned identity before starting a session.
+    /// The identity to which the prekeys belong. Compare it with the pinned one before starting a
+    /// session.
     #[must_use]
     pub fn identity(&self) -> &IdentityKey {
         &self.identity
     }
 
-    /// Whether the bundle has a one-time prekey set. Without one the first messages depend on keys that live until the next
-    /// rotation.
+    /// Whether the bundle has a one-time prekey set. Without one, the first messages are protected
+    /// by keys that live until the peer has rotated its signed set twice.
     #[must_use]
     pub fn has_one_time_prekeys(&self) -> bool {
         self.one_time.is_some()
@@ -136,7 +147,7 @@ fn kem_key(bytes: &[u8]) -> Result<KemPublicKey, DecodeError> {
     Ok(KemPublicKey::from_bytes(wire::array(bytes)?)?)
 }
 
-/// What the identity signs for a signed prekey set.
+/// The input that the identity signs for a signed prekey set.
 pub(crate) fn signed_set_input(
     id: u32,
     prekey: &DhPublicKey,
@@ -154,7 +165,7 @@ pub(crate) fn signed_set_input(
     .concat()
 }
 
-/// What the identity signs for a one-time prekey set.
+/// The input that the identity signs for a one-time prekey set.
 pub(crate) fn one_time_set_input(id: u32, prekey: &DhPublicKey, kem: &KemPublicKey) -> Vec<u8> {
     // label || id || 0x04 || X25519 key || 0x02 || ML-KEM key
     [

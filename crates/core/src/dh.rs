@@ -1,4 +1,5 @@
-//! X25519: public keys that were checked when they were decoded, key pairs, and the one place where a shared secret is made.
+//! X25519: public keys that are checked on decoding, key pairs, and the only place that computes a
+//! shared secret.
 
 use core::fmt;
 
@@ -14,8 +15,8 @@ use crate::secret::{Secret, secret};
 /// Length of an X25519 public key in bytes.
 pub(crate) const DH_PUBLIC_KEY_LEN: usize = 32;
 
-/// The canonical u-coordinates whose multiples by a clamped scalar are all zero: points of order 1, 2, 4 and 8 on the curve and
-/// on its twist. (RFC 7748, “Security Considerations”.)
+/// The canonical u-coordinates of points with order 1, 2, 4 and 8, on the curve and on its twist.
+/// Their products with a clamped scalar are all zero. (RFC 7748, “Security Considerations”)
 const SMALL_ORDER: [[u8; 32]; 5] = [
     [0; 32],
     [
@@ -39,7 +40,7 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
     ],
 ];
 
-/// The field's prime, 2^255 - 19, little-endian as u-coordinates are.
+/// The prime of the field, 2^255 - 19, little-endian like u-coordinates.
 const PRIME: [u8; 32] = [
     0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
@@ -47,19 +48,20 @@ const PRIME: [u8; 32] = [
 
 /// A checked X25519 public key: canonical and not of small order.
 ///
-/// RFC 7748 ignores the top bit and reduces the rest, so that one point has several encodings. Here each has one, since keys are
-/// compared, remembered and hashed by their bytes.
+/// RFC 7748 ignores the top bit and reduces the rest, which gives one point several encodings. Here
+/// each point has one, because keys are compared, remembered and hashed as bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct DhPublicKey([u8; DH_PUBLIC_KEY_LEN]);
 
 impl DhPublicKey {
     /// Checks the encoding and the order.
     pub(crate) fn from_bytes(bytes: &[u8; DH_PUBLIC_KEY_LEN]) -> Result<Self, KeyError> {
-        // CHK-05: below the prime, top bit clear. Public bytes, so an early exit reveals nothing.
+        // CHK-05: the key is below the prime and its top bit is clear. The bytes are public, so an
+        // early exit reveals nothing.
         if !bytes.iter().rev().lt(PRIME.iter().rev()) {
             return Err(KeyError::NotCanonical);
         }
-        // CHK-06: no point of small order.
+        // CHK-06: the point is not of small order.
         if SMALL_ORDER.contains(bytes) {
             return Err(KeyError::SmallOrder);
         }
@@ -70,7 +72,8 @@ impl DhPublicKey {
         &self.0
     }
 
-    /// Whether the point lies on the curve itself, in the group of prime order. Costs about as much as a Diffie–Hellman.
+    /// Checks that the point lies on the curve itself and in the group of prime order. This costs
+    /// about as much as a Diffie–Hellman.
     pub(crate) fn check_prime_order(&self) -> Result<(), KeyError> {
         let point = MontgomeryPoint(self.0)
             .to_edwards(0)
@@ -93,7 +96,7 @@ impl fmt::Debug for DhPublicKey {
     }
 }
 
-/// An X25519 key pair. The public key is kept so that it is never computed again.
+/// An X25519 key pair. It keeps the public key, so that it is computed only once.
 pub(crate) struct DhKeyPair {
     secret: DhSecret,
     public: DhPublicKey,
@@ -122,7 +125,8 @@ impl DhKeyPair {
         self.secret.as_bytes()
     }
 
-    /// A second copy: a signed prekey is a session's first ratchet key and stays a prekey.
+    /// Copies the key pair. A signed prekey becomes the first ratchet key of a session and also
+    /// stays a prekey.
     pub(crate) fn duplicate(&self) -> Self {
         Self {
             secret: DhSecret::from_bytes(self.secret.as_bytes()),
@@ -130,18 +134,19 @@ impl DhKeyPair {
         }
     }
 
-    /// The shared secret. An all-zero one is an error, here and nowhere else.
+    /// Computes the shared secret. This is the only place that rejects an all-zero secret.
     pub(crate) fn diffie_hellman(&self, theirs: &DhPublicKey) -> Result<DhOutput, NonContributory> {
         let theirs = PublicKey::from(theirs.0);
         let shared = self.secret.scalar().diffie_hellman(&theirs);
-        // CHK-07: the peer's key contributed.
+        // CHK-07: the shared secret is not all zero.
         if !shared.was_contributory() {
             return Err(NonContributory);
         }
         Ok(DhOutput(shared.to_bytes()))
     }
 
-    /// Secret 32, public 32. Both, so that reading costs no multiplication.
+    /// Writes the secret (32 bytes) and the public key (32 bytes). With both, reading needs no
+    /// scalar multiplication.
     pub(crate) fn write(&self, writer: &mut Writer) {
         writer.bytes(self.secret.as_bytes());
         writer.bytes(self.public.as_bytes());
@@ -155,7 +160,7 @@ impl DhKeyPair {
 }
 
 secret! {
-    /// An X25519 private key, by itself where the public key is computed only when it is needed.
+    /// An X25519 private key without its public key, which is computed only when it is needed.
     DhSecret
 }
 
@@ -168,13 +173,13 @@ impl DhSecret {
         DhKeyPair::from_secret_bytes(self.as_bytes())
     }
 
-    /// For one multiplication; wiped after it.
+    /// The scalar for one multiplication. It is wiped on drop.
     fn scalar(&self) -> StaticSecret {
         StaticSecret::from(*self.as_bytes())
     }
 }
 
-/// Shared secret of one Diffie–Hellman, 32 bytes, never all zero.
+/// The shared secret of one Diffie–Hellman: 32 bytes, never all zero.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct DhOutput([u8; 32]);
 

@@ -6,7 +6,7 @@ use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Tag};
 use crate::codec::put;
 use crate::kdf::{HeaderKey, NONCE_LEN, TAG_LEN};
 use crate::labels;
-use crate::post_quantum::{PART_LEN, Part};
+use crate::post_quantum::{HeaderPart, PART_LEN};
 use crate::pqxdh::SessionAd;
 
 /// Length of a header in bytes, the same for every message.
@@ -22,7 +22,7 @@ pub(crate) const SEALED_HEADER_LEN: usize = HEADER_LEN + TAG_LEN;
 /// | 32 | 4 | `pn`: messages in the sender's previous chain, big-endian |
 /// | 36 | 4 | `n`: number of this message in its chain, big-endian |
 /// | 40 | 4 | `selection`: how recent the sender's choice of this session is, big-endian |
-/// | 44 | 39 | `post_quantum`: see [`Part`] |
+/// | 44 | 39 | `post_quantum`: see [`HeaderPart`] |
 #[derive(Clone, Copy)]
 pub(crate) struct Header {
     /// Not yet checked: only a header that starts a chain has its key used.
@@ -30,7 +30,7 @@ pub(crate) struct Header {
     pub(crate) pn: u32,
     pub(crate) n: u32,
     pub(crate) selection: u32,
-    pub(crate) post_quantum: Part,
+    pub(crate) post_quantum: HeaderPart,
 }
 
 impl Header {
@@ -54,7 +54,7 @@ impl Header {
             pn: u32::from_be_bytes(*pn),
             n: u32::from_be_bytes(*n),
             selection: u32::from_be_bytes(*selection),
-            post_quantum: Part::from_bytes(rest.first_chunk()?)?,
+            post_quantum: HeaderPart::from_bytes(rest.first_chunk()?)?,
         })
     }
 }

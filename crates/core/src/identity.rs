@@ -1,4 +1,5 @@
-//! Who a device is: an Ed25519 key that signs, and an X25519 key, certified by the first, that agrees on secrets.
+//! The identity of a device: an Ed25519 key that signs, and an X25519 key for key agreement, which
+//! the Ed25519 key certifies.
 
 use core::fmt;
 
@@ -19,10 +20,13 @@ pub const IDENTITY_CERTIFICATE_LEN: usize = 64;
 /// Length of an account proof in bytes.
 pub const ACCOUNT_PROOF_LEN: usize = 64;
 
-/// The public identity of a device: what a safety number is made of, and what an application pins.
+/// The public identity of a device. Applications pin it, and safety numbers are computed from it.
 ///
-/// 64 bytes: Ed25519 public key (32), then X25519 public key (32). Everyone may see it. Both halves of both parties are in the
-/// associated data of every message. (PQXDH, “Keys”: `IK`)
+/// Anyone may see it. The identities of both devices, with both keys each, are in the associated
+/// data of every message. (PQXDH, “Keys”: `IK`)
+///
+/// # Size
+/// 64 bytes: Ed25519 public key (32), then X25519 public key (32).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdentityKey {
     signing: [u8; 32],
@@ -43,12 +47,14 @@ impl IdentityKey {
         bytes
     }
 
-    /// Decodes and checks both keys. The certificate is not part of it: an identity that came with one has been checked where it
-    /// was received.
+    /// Decodes an identity and checks both keys.
+    ///
+    /// The encoding has no certificate. Where an identity is received with a certificate, the
+    /// certificate is checked there.
     ///
     /// # Errors
-    /// [`DecodeError::Malformed`] unless there are 64 bytes; [`DecodeError::InvalidKey`] when a key is not canonical, not on its
-    /// curve or of small order.
+    /// [`DecodeError::Malformed`] if the length is not 64 bytes. [`DecodeError::InvalidKey`] if a
+    /// key is not canonical, not on its curve, or of small order.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         let bytes: &[u8; IDENTITY_KEY_LEN] =
             bytes.try_into().map_err(|_| DecodeError::Malformed)?;
@@ -70,10 +76,11 @@ impl IdentityKey {
         })
     }
 
-    /// Checks what [`IdentityKeyPair::prove_account`] made for the same context.
+    /// Checks a proof that [`IdentityKeyPair::prove_account`] made for the same context.
     ///
     /// # Errors
-    /// [`InvalidSignature`] when the proof is of another identity or context, or is none.
+    /// [`InvalidSignature`] if the proof was made by another identity or for another context, or is
+    /// not a proof.
     pub fn verify_account_proof(
         &self,
         context: &[u8],
@@ -87,7 +94,8 @@ impl IdentityKey {
         &self.dh
     }
 
-    /// Checks a signature of this identity over `label || parts`, strictly: canonical, no small-order points.
+    /// Checks a signature of this identity strictly: it must be canonical and without points of
+    /// small order. `message` begins with a label.
     pub(crate) fn verify(
         &self,
         message: &[u8],
@@ -109,15 +117,18 @@ impl fmt::Debug for IdentityKey {
     }
 }
 
-/// A signature that does not verify.
+/// A signature does not verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the signature does not verify")]
 pub struct InvalidSignature;
 
-/// Shows that the holder of an identity's Ed25519 key chose its X25519 key.
+/// Proves that the holder of an identity's Ed25519 key chose its X25519 key.
 ///
-/// 64 bytes: Ed25519 signature over `waxseal/1/core/identity-certificate || X25519 public key`. Public; travels with the identity in
-/// prekey bundles and initial messages.
+/// The certificate is an Ed25519 signature over `waxseal/1/core/identity-certificate || X25519
+/// public key`. It is public, and accompanies the identity in prekey bundles and initial messages.
+///
+/// # Size
+/// 64 bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IdentityCertificate([u8; IDENTITY_CERTIFICATE_LEN]);
 
@@ -128,7 +139,7 @@ impl IdentityCertificate {
         self.0
     }
 
-    /// Takes 64 bytes; [`IdentityCertificate::verify`] says whether they certify anything.
+    /// Takes the 64 bytes without checking them. [`IdentityCertificate::verify`] checks them.
     #[must_use]
     pub fn from_bytes(bytes: &[u8; IDENTITY_CERTIFICATE_LEN]) -> Self {
         Self(*bytes)
@@ -137,7 +148,7 @@ impl IdentityCertificate {
     /// Checks the certificate of `identity`.
     ///
     /// # Errors
-    /// [`InvalidSignature`] when the identity's Ed25519 key did not sign its X25519 key.
+    /// [`InvalidSignature`] if the identity's Ed25519 key did not sign its X25519 key.
     pub fn verify(&self, identity: &IdentityKey) -> Result<(), InvalidSignature> {
         identity.verify(&certificate_input(&identity.dh), &self.0)
     }
@@ -162,12 +173,14 @@ fn account_proof_input(context: &[u8]) -> Vec<u8> {
 
 /// The secret identity of a device. It stays on the device.
 ///
-/// Exported as 65 bytes: version, Ed25519 seed (32), X25519 private key (32).
+/// # Size
+/// An export has 65 bytes: version, Ed25519 seed (32), X25519 private key (32).
 ///
 /// # Security
-/// Who holds it can start and accept sessions as this device. It does not open messages of existing sessions.
+/// Anyone who holds it can start and accept sessions as this device. It does not open messages of
+/// existing sessions.
 pub struct IdentityKeyPair {
-    /// Boxed, as all secrets are: see [`Secret`](crate::secret::Secret).
+    /// Boxed, like all secrets. [`Secret`](crate::secret::Secret) says why.
     signing: Box<SigningKey>,
     dh: DhKeyPair,
     public: IdentityKey,
@@ -175,7 +188,7 @@ pub struct IdentityKeyPair {
 }
 
 impl IdentityKeyPair {
-    /// A fresh identity.
+    /// Generates a new identity.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill_bytes(seed.as_mut());
@@ -209,14 +222,19 @@ impl IdentityKeyPair {
         &self.certificate
     }
 
-    /// Shows a provider that this device holds the identity: to register an account, or to log in without a password.
+    /// Proves to a provider that this device holds the identity, to register an account or to log
+    /// in without a password.
     ///
-    /// 64 bytes: Ed25519 signature over `waxseal/1/core/account-proof || context`. Public. (SPEC, “Account proof”)
+    /// The proof is an Ed25519 signature over `waxseal/1/core/account-proof || context`, 64 bytes.
+    /// It is public. (SPEC, “Account proof”)
     ///
     /// # Security
-    /// The context is the application's. It names, each behind its length, the provider, the account and the purpose, and a challenge
-    /// of the provider that is fresh and used once; otherwise a proof made for one serves another. Never pass content of messages: a
-    /// signature over it would convince everyone, for ever, and undo what reports take care of.
+    /// The application chooses the context. It must name the provider, the account, the purpose,
+    /// and a fresh challenge that the provider uses once. Each must be preceded by its length.
+    /// Otherwise a proof made for one use can serve for another.
+    ///
+    /// Never put message content into the context. A signature over content would convince anyone,
+    /// forever, and would destroy the deniability that reports preserve.
     #[must_use]
     pub fn prove_account(&self, context: &[u8]) -> [u8; ACCOUNT_PROOF_LEN] {
         self.sign(&account_proof_input(context))
@@ -230,7 +248,7 @@ impl IdentityKeyPair {
         self.signing.sign(message).to_bytes()
     }
 
-    /// 65 secret bytes for this device's storage, wiped on drop.
+    /// Exports the identity as 65 secret bytes for this device's storage. They are wiped on drop.
     #[must_use]
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let mut writer = Writer::new(64);

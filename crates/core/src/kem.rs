@@ -1,7 +1,8 @@
 //! ML-KEM-1024 (FIPS 203), for the handshake.
 //!
-//! A private key is kept as its 64-byte seed and expanded when it is used: the state stays small and does not depend on the layout
-//! of the implementation. The implementation does not wipe its own types; what can be reached from here is wiped.
+//! A private key is kept as its 64-byte seed and expanded on each use. So the state is small and
+//! does not depend on how the implementation lays out its keys. The implementation does not wipe
+//! its own types; this module wipes everything it can reach.
 
 use libcrux_ml_kem::mlkem1024;
 use rand_core::CryptoRng;
@@ -14,7 +15,7 @@ use crate::secret::Secret;
 pub(crate) const KEM_PUBLIC_KEY_LEN: usize = 1568;
 /// Length of an ML-KEM-1024 ciphertext in bytes.
 pub(crate) const KEM_CIPHERTEXT_LEN: usize = 1568;
-/// Length of the seed a key pair is made from, FIPS 203's `d || z`, in bytes.
+/// Length in bytes of the seed from which a key pair is made: `d || z` in FIPS 203.
 pub(crate) const KEM_SEED_LEN: usize = 64;
 
 /// A checked ML-KEM-1024 public key.
@@ -23,7 +24,7 @@ pub(crate) struct KemPublicKey(mlkem1024::MlKem1024PublicKey);
 impl KemPublicKey {
     pub(crate) fn from_bytes(bytes: &[u8; KEM_PUBLIC_KEY_LEN]) -> Result<Self, KeyError> {
         let key = mlkem1024::MlKem1024PublicKey::from(bytes);
-        // CHK-08: FIPS 203's check of the encapsulation key.
+        // CHK-08: the key passes the check of encapsulation keys in FIPS 203.
         if mlkem1024::validate_public_key(&key) {
             Ok(Self(key))
         } else {
@@ -35,7 +36,7 @@ impl KemPublicKey {
         self.0.as_slice()
     }
 
-    /// A fresh shared secret and the ciphertext that carries it.
+    /// Makes a new shared secret and the ciphertext that carries it.
     pub(crate) fn encapsulate(&self, rng: &mut impl CryptoRng) -> (KemCiphertext, KemSecret) {
         let mut coin = Zeroizing::new([0; 32]);
         rng.fill_bytes(coin.as_mut());
@@ -44,7 +45,7 @@ impl KemPublicKey {
     }
 }
 
-/// An ML-KEM-1024 ciphertext. Every string of the right length is one.
+/// An ML-KEM-1024 ciphertext. All bytes of the right length are a valid ciphertext.
 #[derive(Clone)]
 pub(crate) struct KemCiphertext(mlkem1024::MlKem1024Ciphertext);
 
@@ -58,7 +59,7 @@ impl KemCiphertext {
     }
 }
 
-/// The seed of an ML-KEM-1024 key pair, 64 bytes.
+/// The seed of an ML-KEM-1024 key pair: 64 bytes.
 pub(crate) struct KemSeed(Secret<KEM_SEED_LEN>);
 
 impl KemSeed {
@@ -80,7 +81,8 @@ impl KemSeed {
         KemPublicKey(public)
     }
 
-    /// The public key and the shared secret of `ciphertext`. An altered ciphertext gives an unrelated secret, not an error.
+    /// Computes the public key and the shared secret of `ciphertext`. An altered ciphertext gives
+    /// an unrelated secret, not an error.
     pub(crate) fn decapsulate(&self, ciphertext: &KemCiphertext) -> (KemPublicKey, KemSecret) {
         let (private, public) = mlkem1024::generate_key_pair(*self.as_bytes()).into_parts();
         let secret = mlkem1024::decapsulate(&private, &ciphertext.0);
@@ -89,13 +91,13 @@ impl KemSeed {
     }
 }
 
-/// Wipes an expanded private key as far as the implementation lets us.
+/// Wipes an expanded private key as far as the implementation allows.
 fn wipe(private: mlkem1024::MlKem1024PrivateKey) {
     let mut bytes: [u8; 3168] = private.into();
     bytes.zeroize();
 }
 
-/// Shared secret of one encapsulation, 32 bytes.
+/// The shared secret of one encapsulation: 32 bytes.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct KemSecret([u8; 32]);
 

@@ -1,28 +1,31 @@
-//! Every label that separates one use of a key or hash from another.
+//! Labels, which separate each use of a key or hash from every other use.
 //!
-//! Each names the format version, so that a later version never shares an input with this one. No label is a prefix of another,
-//! so `label || fixed-width fields` is unambiguous between uses as well as within one.
+//! Each label names the format version, so a later version never shares an input with this one. No
+//! label is a prefix of another, so `label || fixed-width fields` is unambiguous across uses as
+//! well as within one.
 
-/// Signed by the identity's Ed25519 key: its X25519 key.
+/// Signature by the identity's Ed25519 key over its X25519 key.
 pub(crate) const IDENTITY_CERTIFICATE: &[u8] = b"waxseal/1/core/identity-certificate";
-/// Signed by the identity's Ed25519 key: a signed prekey set.
+/// Signature by the identity's Ed25519 key over a signed prekey set.
 pub(crate) const SIGNED_PREKEYS: &[u8] = b"waxseal/1/core/signed-prekeys";
-/// Signed by the identity's Ed25519 key: a one-time prekey set.
+/// Signature by the identity's Ed25519 key over a one-time prekey set.
 pub(crate) const ONE_TIME_PREKEYS: &[u8] = b"waxseal/1/core/one-time-prekeys";
-/// Signed by the identity's Ed25519 key: that it belongs to an account, in the application's words.
+/// Signature by the identity's Ed25519 key over a context that the application chooses, which says
+/// that the identity belongs to an account.
 pub(crate) const ACCOUNT_PROOF: &[u8] = b"waxseal/1/core/account-proof";
-/// HKDF info of the handshake; names curve, hash and KEM as PQXDH asks.
+/// HKDF info of the handshake. It names curve, hash and KEM, as PQXDH requires.
 pub(crate) const PQXDH: &[u8] = b"waxseal/1/core/pqxdh/X25519/SHA-256/ML-KEM-1024";
-/// HKDF info of the handshake's secret for the post-quantum ratchet, from the same input.
+/// HKDF info of the secret that the handshake derives, from the same input, for the post-quantum
+/// ratchet.
 pub(crate) const PQXDH_POST_QUANTUM: &[u8] =
     b"waxseal/1/core/post-quantum-seed/X25519/SHA-256/ML-KEM-1024";
-/// Hash of what the initiator sends in the handshake.
+/// Hash of everything the initiator sends in the handshake.
 pub(crate) const HANDSHAKE_DIGEST: &[u8] = b"waxseal/1/core/handshake-digest";
-/// Hash of the whole handshake, in the associated data of every message.
+/// Hash of the whole handshake, which is in the associated data of every message.
 pub(crate) const SESSION_AD: &[u8] = b"waxseal/1/core/session-associated-data";
 /// HKDF info of a root step.
 pub(crate) const ROOT_STEP: &[u8] = b"waxseal/1/core/root-step";
-/// HKDF info of the post-quantum ratchet's first chains; names its KEM.
+/// HKDF info of the first chains of the post-quantum ratchet. It names the KEM.
 pub(crate) const PQ_START: &[u8] = b"waxseal/1/core/post-quantum-start/ML-KEM-768";
 /// HKDF info of an epoch's key.
 pub(crate) const PQ_EPOCH_KEY: &[u8] = b"waxseal/1/core/post-quantum-epoch-key";
@@ -40,12 +43,12 @@ pub(crate) const PQ_CIPHERTEXT_MAC: &[u8] = b"waxseal/1/core/post-quantum-cipher
 pub(crate) const MESSAGE_KEY: &[u8] = b"waxseal/1/core/message-key";
 /// Associated data of an encrypted header.
 pub(crate) const HEADER: &[u8] = b"waxseal/1/core/header";
-/// First hash of a safety number's fingerprint.
+/// First hash of a fingerprint in a safety number.
 pub(crate) const FINGERPRINT_START: &[u8] = b"waxseal/1/core/fingerprint-start";
-/// Each further hash of a safety number's fingerprint.
+/// Each later hash of a fingerprint in a safety number.
 pub(crate) const FINGERPRINT_STEP: &[u8] = b"waxseal/1/core/fingerprint-step";
 
-/// All of the above, for the test below.
+/// All labels of this file, for tests.
 #[cfg(test)]
 pub(crate) const ALL: &[&[u8]] = &[
     IDENTITY_CERTIFICATE,

@@ -50,8 +50,6 @@ mod identity;
 mod kdf;
 mod kem;
 mod labels;
-#[cfg(test)]
-mod limits;
 mod message;
 mod post_quantum;
 mod pqxdh;
@@ -63,9 +61,7 @@ mod session;
 mod session_set;
 mod skipped;
 #[cfg(test)]
-mod test_support;
-#[cfg(test)]
-mod vectors;
+mod tests;
 mod wire;
 
 pub use bundle::{BundleError, MAX_BUNDLE_PART_LEN, PreKeyBundle};

@@ -1,8 +1,11 @@
-//! The sparse post-quantum ratchet, which runs beside the Double Ratchet: the braid agrees on a secret every few dozen messages, and
-//! chains give each message its key. (Double Ratchet, revision 4, “Sparse Post-Quantum Ratchet”; ML-KEM Braid)
+//! The sparse post-quantum ratchet, which runs alongside the Double Ratchet. (Double Ratchet,
+//! revision 4, “Sparse Post-Quantum Ratchet”; ML-KEM Braid)
 //!
-//! A message's key never depends on the piece that the same message carries, so that a message opens first, and what it carries is
-//! taken in when all of it is authentic.
+//! It has two parts. The braid agrees on a new secret every few dozen messages, through pieces that
+//! ordinary messages carry. The chains derive a key for each message from these secrets.
+//!
+//! The key of a message never depends on the piece that the message itself carries. So a message
+//! opens first, and its piece is used only once the whole message has authenticated.
 
 use rand_core::CryptoRng;
 
@@ -19,33 +22,35 @@ mod secrets;
 pub use braid::PostQuantumStop;
 use braid::{Braid, Kind, MAX_BRAID_EXPORT_LEN, Outgoing, Piece};
 pub(crate) use chains::Misplaced;
-use chains::{Advanced, Chains, ReceivedChain, Role, on_wire};
+use chains::{Chains, PqChainAhead, ReceivedChain, Role, on_wire};
 use erasure::CHUNK_LEN;
 use secrets::PqChainKey;
 pub(crate) use secrets::{PqMessageKey, PqSeed};
 
-/// Length of the part of a header that belongs to this ratchet, the same for every message.
+/// Length of a [`HeaderPart`] in bytes. It is the same for every message.
 pub(crate) const PART_LEN: usize = 2 + 2 + 1 + 2 + CHUNK_LEN;
-/// Most bytes that this part of an export takes.
+/// Maximum length of this ratchet in an export, in bytes.
 pub(crate) const MAX_POST_QUANTUM_EXPORT_LEN: usize = Chains::MAX_EXPORT_LEN + MAX_BRAID_EXPORT_LEN;
 
-/// This ratchet's part of a message's header.
+/// The part of a message's header that belongs to this ratchet.
+///
+/// Integers are big-endian.
 ///
 /// | offset | bytes | field |
 /// |---:|---:|---|
-/// | 0 | 2 | `epoch`: low bits of the sender's epoch, big-endian; the message's key is of the epoch before |
-/// | 2 | 2 | `counter`: number of the message in its epoch and direction, from 0; 65,535 from there on |
-/// | 4 | 1 | `kind`: what the chunk is of |
-/// | 5 | 2 | `index` of the chunk, big-endian |
-/// | 7 | 32 | `chunk`, zeros if of nothing |
+/// | 0 | 2 | `epoch`: low bits of the sender's epoch; the message's key is from the epoch before |
+/// | 2 | 2 | `counter` of the message in its epoch and direction, from 0; saturates at 65,535 |
+/// | 4 | 1 | `kind`: what the chunk belongs to |
+/// | 5 | 2 | `index` of the chunk |
+/// | 7 | 32 | `chunk`; zeros if it belongs to nothing |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct HeaderPart {
     epoch: u16,
     counter: u16,
     piece: Piece,
 }
 
-impl Part {
+impl HeaderPart {
     pub(crate) fn to_bytes(self) -> [u8; PART_LEN] {
         let mut bytes = [0; PART_LEN];
         let rest = put(&mut bytes, &self.epoch.to_be_bytes());
@@ -56,7 +61,7 @@ impl Part {
         bytes
     }
 
-    /// Nothing for a kind that does not exist.
+    /// Decodes a part, or returns `None` if its kind does not exist.
     pub(crate) fn from_bytes(bytes: &[u8; PART_LEN]) -> Option<Self> {
         let (epoch, rest) = bytes.split_first_chunk()?;
         let (counter, rest) = rest.split_first_chunk()?;
@@ -84,15 +89,27 @@ impl Part {
     }
 }
 
-/// State of one session's post-quantum ratchet.
+/// The state of one session's post-quantum ratchet.
+///
+/// While messages are sent on the chain of one epoch, the braid agrees on the key of the next. When
+/// the braid yields that key, new chains are made from it and kept next to the current ones. This
+/// side starts to send on its new chain when the braid enters the next epoch, because the peer then
+/// has the epoch key too. It starts to receive on the new chain when the first message on that
+/// chain opens.
+///
+/// Sending moves the state in two steps, [`PostQuantum::next_to_send`] and
+/// [`PostQuantum::commit_sent`]. Receiving a message ahead of all others takes three:
+/// [`PostQuantum::next_to_receive`] gives its key, and [`PostQuantum::commit_received`] and
+/// [`PostQuantum::take_in`] follow once it has opened. A late message has its key already and only
+/// needs [`PostQuantum::take_in`].
 pub(crate) struct PostQuantum {
     braid: Braid,
     chains: Chains,
 }
 
-/// The part and key of the next message, and what its sending changes.
+/// The header part and key of the next message, and the changes to make once it is sent.
 pub(crate) struct Next {
-    pub(crate) part: Part,
+    pub(crate) part: HeaderPart,
     pub(crate) key: PqMessageKey,
     outgoing: Outgoing,
     chain: PqChainKey,
@@ -113,7 +130,7 @@ impl PostQuantum {
         }
     }
 
-    /// Epochs completed.
+    /// Number of completed epochs.
     pub(crate) fn epochs(&self) -> u64 {
         self.chains.sending_epoch()
     }
@@ -122,12 +139,12 @@ impl PostQuantum {
         self.braid.stopped()
     }
 
-    /// Part and key of the next message. Changes nothing that an export holds.
+    /// Makes the header part and key of the next message. Nothing that an export contains changes.
     pub(crate) fn next_to_send(&mut self, rng: &mut impl CryptoRng) -> Next {
         let outgoing = self.braid.next_to_send(rng);
         let (counter, key, chain) = self.chains.next_to_send();
         let [.., high, low] = self.braid.epoch().to_be_bytes();
-        let part = Part {
+        let part = HeaderPart {
             epoch: u16::from_be_bytes([high, low]),
             counter: on_wire(counter),
             piece: outgoing.piece,
@@ -140,7 +157,7 @@ impl PostQuantum {
         }
     }
 
-    /// The message is on its way.
+    /// Commits a message that has been sealed.
     pub(crate) fn commit_sent(&mut self, outgoing: Outgoing, chain: PqChainKey) {
         self.chains.commit_sent(chain);
         if let Some(emitted) = self.braid.commit_sent(outgoing) {
@@ -148,8 +165,8 @@ impl PostQuantum {
         }
     }
 
-    /// The full number of a part's epoch: the one nearest to ours with these low bits.
-    fn epoch_of(&self, part: &Part) -> Option<u64> {
+    /// The full epoch number of a part: the number nearest to our epoch that has these low bits.
+    fn epoch_of(&self, part: &HeaderPart) -> Option<u64> {
         let ours = self.braid.epoch();
         let [.., high, low] = ours.to_be_bytes();
         let ahead = part.epoch.wrapping_sub(u16::from_be_bytes([high, low]));
@@ -161,29 +178,31 @@ impl PostQuantum {
         }
     }
 
-    /// Key of a message that is ahead of all received; those of the messages missing before it are written to `missing`.
+    /// Derives the key of a message that is ahead of all received messages. Writes the keys of the
+    /// missing messages before it to `missing`.
     pub(crate) fn next_to_receive(
         &self,
-        part: &Part,
+        part: &HeaderPart,
         missing: &mut [&mut [u8; 32]],
-    ) -> Result<Advanced, Misplaced> {
+    ) -> Result<PqChainAhead, Misplaced> {
         let epoch = self.epoch_of(part).ok_or(Misplaced)?;
         let key_epoch = epoch.checked_sub(1).ok_or(Misplaced)?;
         self.chains
             .next_to_receive(key_epoch, part.counter, missing)
     }
 
-    /// A message that was ahead of all received has opened.
+    /// Commits a message that was ahead of all received messages and has opened.
     pub(crate) fn commit_received(&mut self, chain: ReceivedChain) {
         self.chains.commit_received(chain);
     }
 
-    /// Takes in the part of a message that has opened, whether it was ahead or late.
-    pub(crate) fn take_in(&mut self, part: &Part) {
+    /// Processes the header part of a message that has opened, whether it was ahead or late.
+    pub(crate) fn take_in(&mut self, part: &HeaderPart) {
         let Some(epoch) = self.epoch_of(part) else {
             return;
         };
-        // A late message cannot be of an epoch that none before it has begun: its keys were derived, and not from what it says.
+        // The key of a late message was derived before the message arrived, whatever epoch it
+        // claims. If it claims an epoch that no earlier message has begun, the claim is false.
         if epoch.saturating_sub(1) > self.chains.receiving_epoch() {
             return;
         }
@@ -204,7 +223,7 @@ impl PostQuantum {
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let chains = Chains::read(reader)?;
         let braid = Braid::read(reader)?;
-        // Messages are sent on the epoch before the one that is being agreed on.
+        // Messages are sent on the epoch before the one that the braid is agreeing on.
         if Some(braid.epoch()) != chains.sending_epoch().checked_add(1) {
             return Err(DecodeError::Malformed);
         }
@@ -213,15 +232,11 @@ impl PostQuantum {
 }
 
 impl Next {
-    /// Part, key, and what to commit.
-    pub(crate) fn into_parts(self) -> (Part, PqMessageKey, Outgoing, PqChainKey) {
+    /// Splits into the header part, the key, and the two values to commit.
+    pub(crate) fn into_parts(self) -> (HeaderPart, PqMessageKey, Outgoing, PqChainKey) {
         (self.part, self.key, self.outgoing, self.chain)
     }
 }
 
 #[cfg(test)]
-mod tests;
-// One vector a line.
-#[cfg(test)]
-#[rustfmt::skip]
-pub(crate) mod vectors;
+pub(crate) mod tests;

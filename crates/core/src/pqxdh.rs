@@ -1,6 +1,8 @@
-//! PQXDH: the key agreement of a new session, safe against recording now and a quantum computer later.
+//! PQXDH: the key agreement of a new session. It protects messages recorded today from a quantum
+//! computer of the future.
 //!
-//! A handshake yields what goes on the wire and what the ratchet starts from, and nothing else. (PQXDH, revision 3)
+//! A handshake yields the bytes for the wire and the secrets that the ratchets start from, and
+//! nothing else. (PQXDH, revision 3)
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -17,7 +19,7 @@ use crate::post_quantum::PqSeed;
 use crate::prekeys::{OneTimeSet, SignedSet};
 use crate::{labels, wire};
 
-/// The initiator's part of the key agreement, as it goes on the wire.
+/// The initiator's part of the key agreement, which is sent with its first messages.
 pub(crate) struct Handshake {
     pub(crate) identity: IdentityKey,
     pub(crate) certificate: IdentityCertificate,
@@ -27,12 +29,13 @@ pub(crate) struct Handshake {
     pub(crate) kem_ciphertext: Box<KemCiphertext>,
 }
 
-/// Hash of all that a handshake carries, 32 bytes: which handshake a session came from.
+/// A hash of everything that a handshake carries, 32 bytes. It identifies the handshake that a
+/// session came from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HandshakeDigest(pub(crate) [u8; 32]);
 
-/// Hash of everything both sides put into the key agreement, 32 bytes. It is in the associated data of every message, in the place
-/// of PQXDH's `AD`.
+/// A hash of everything that both sides put into the key agreement, 32 bytes. It is in the
+/// associated data of every message and replaces `AD` of PQXDH.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SessionAd(pub(crate) [u8; 32]);
 
@@ -42,25 +45,25 @@ impl SessionAd {
     }
 }
 
-/// What the two ratchets start from.
-pub(crate) struct Secret {
+/// The secrets that the two ratchets start from.
+pub(crate) struct AgreedSecrets {
     pub(crate) root: RootKey,
-    /// Of the initiator's first chain.
+    /// Header key of the initiator's first chain.
     pub(crate) initiator_header: HeaderKey,
-    /// Of the recipient's first chain.
+    /// Header key of the recipient's first chain.
     pub(crate) recipient_header: HeaderKey,
-    /// Of the post-quantum ratchet.
+    /// Seed of the post-quantum ratchet.
     pub(crate) post_quantum: PqSeed,
 }
 
-/// The outcome of a handshake, the same on both sides.
+/// The result of a handshake, which is the same on both sides.
 pub(crate) struct Agreed {
-    pub(crate) secret: Secret,
+    pub(crate) secret: AgreedSecrets,
     pub(crate) ad: SessionAd,
     pub(crate) digest: HandshakeDigest,
 }
 
-/// The initiator's side.
+/// Carries out the initiator's side.
 pub(crate) fn initiate(
     identity: &IdentityKeyPair,
     bundle: &PreKeyBundle,
@@ -106,7 +109,8 @@ pub(crate) fn initiate(
     ))
 }
 
-/// The recipient's side. The caller has found the prekeys that the handshake names and checked its certificate and base key.
+/// Carries out the recipient's side. The caller has already found the prekeys that the handshake
+/// names, and has checked its certificate and base key.
 pub(crate) fn accept(
     identity: &IdentityKeyPair,
     signed: &SignedSet,
@@ -117,7 +121,7 @@ pub(crate) fn accept(
     let kem_seed = one_time.map_or(&signed.last_resort, |set| &set.kem);
     // SS = Decaps(CT)
     let (kem_public, kem_secret) = kem_seed.decapsulate(&handshake.kem_ciphertext);
-    // The same four as the initiator's, from the other side.
+    // The same four results as on the initiator's side, from the other half of each key pair.
     let dh1 = signed.prekey.diffie_hellman(handshake.identity.dh())?;
     let dh2 = identity.dh().diffie_hellman(&handshake.base_key)?;
     let dh3 = signed.prekey.diffie_hellman(&handshake.base_key)?;
@@ -141,15 +145,17 @@ pub(crate) fn accept(
     })
 }
 
-/// root key || initiator's header key || recipient's header key, and the seed of the post-quantum ratchet
+/// Derives the root key, the header keys of initiator and recipient, and the seed of the
+/// post-quantum ratchet.
 fn derive(
     dh1: &DhOutput,
     dh2: &DhOutput,
     dh3: &DhOutput,
     dh4: Option<&DhOutput>,
     kem: &KemSecret,
-) -> Secret {
-    // IKM = 0xFF^32 || DH1 || DH2 || DH3 [|| DH4] || SS; with or without DH4 the length differs.
+) -> AgreedSecrets {
+    // IKM = 0xFF^32 || DH1 || DH2 || DH3 [|| DH4] || SS
+    // Its length shows whether DH4 is part of it.
     let mut ikm = Zeroizing::new(Vec::with_capacity(6 * 32));
     ikm.extend_from_slice(&[0xff; 32]);
     for dh in [Some(dh1), Some(dh2), Some(dh3), dh4].into_iter().flatten() {
@@ -158,7 +164,7 @@ fn derive(
     ikm.extend_from_slice(kem.as_bytes());
     let output = kdf::hkdf::<96>(&[0; 32], &ikm, labels::PQXDH);
     let post_quantum = kdf::hkdf(&[0; 32], &ikm, labels::PQXDH_POST_QUANTUM);
-    Secret {
+    AgreedSecrets {
         root: RootKey::from_bytes(&kdf::part(output.as_ref(), 0)),
         initiator_header: HeaderKey::from_bytes(&kdf::part(output.as_ref(), 1)),
         recipient_header: HeaderKey::from_bytes(&kdf::part(output.as_ref(), 2)),
@@ -166,7 +172,7 @@ fn derive(
     }
 }
 
-/// The recipient's side of the transcript, over the digest of the initiator's.
+/// Hashes the recipient's side of the transcript, together with the digest of the initiator's side.
 fn session_ad(
     digest: &HandshakeDigest,
     recipient: &IdentityKey,

@@ -1,4 +1,5 @@
-//! Prekeys: what a device publishes so that others can start sessions while it is offline, and the private half it keeps.
+//! Prekeys: the keys that a device publishes so that others can start sessions while it is offline,
+//! and their private half, which the device keeps.
 
 use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,39 +8,44 @@ use rand_core::CryptoRng;
 use thiserror::Error;
 
 use crate::bundle::{one_time_set_input, signed_set_input};
-use crate::dh::{DhKeyPair, DhPublicKey};
+use crate::dh::{DhKeyPair, DhPublicKey, DhSecret};
 use crate::identity::{IdentityKey, IdentityKeyPair};
 use crate::kem::KemSeed;
 use crate::wire;
 
 mod export;
 
-/// Most one-time prekey sets made at once. Bounds what one upload carries (1.7 KB a set).
+/// Maximum number of one-time prekey sets made at once. It bounds the size of one upload: 1.7 KB
+/// per set.
 pub const MAX_ONE_TIME_PREKEYS: usize = 100;
 
-/// Most one-time prekey sets kept; past it the oldest are destroyed. Bounds the stored state (100 bytes a set).
+/// Maximum number of one-time prekey sets kept; beyond it, the oldest are destroyed. It bounds the
+/// stored state: 100 bytes per set.
 ///
-/// Sets that were handed out and never used would otherwise fill the memory for good. Twice the upload: a set lasts at least until
-/// a whole upload more has been handed out.
+/// Without a limit, sets that were handed out and never used would stay forever. The limit is twice
+/// the size of an upload, so a set lasts at least until one more full upload has been handed out.
 pub const MAX_KEPT_ONE_TIME_PREKEYS: usize = 200;
 
-/// Most base keys remembered for one signed prekey set, of initial messages that used no one-time prekey. Bounds the stored state
-/// (32 bytes each). Past it, such messages on that set are refused; [`PreKeys::rotate`] makes a new one.
+/// Maximum number of base keys remembered per signed prekey set. It bounds the stored state: 32
+/// bytes per key.
+///
+/// Only initial messages without a one-time prekey are remembered, so that they cannot be replayed.
+/// Beyond the limit, such messages on that set are refused. [`PreKeys::rotate`] makes a new set.
 pub const MAX_REMEMBERED_BASE_KEYS: usize = 16_384;
 
-/// Why prekeys could not be made. Nothing was changed.
+/// Prekeys could not be made. Nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PreKeyError {
-    /// The prekeys belong to another identity: a mistake of the caller.
+    /// The prekeys belong to another identity. Pass the identity that they were generated with.
     #[error("the prekeys belong to another identity")]
     OtherIdentity,
-    /// More one-time sets than [`MAX_ONE_TIME_PREKEYS`] at once: ask for fewer.
+    /// More than [`MAX_ONE_TIME_PREKEYS`] one-time sets were requested at once. Request fewer.
     #[error("{requested} one-time prekey sets are more than {max}")]
     TooMany {
-        /// Sets asked for.
+        /// Number of sets requested.
         requested: usize,
-        /// Most sets made at once.
+        /// Maximum number of sets made at once.
         max: usize,
     },
     /// All 2^32 numbers of prekey sets have been used. The device needs a new identity.
@@ -47,16 +53,28 @@ pub enum PreKeyError {
     Exhausted,
 }
 
-/// What to publish: opaque messages that the provider stores and hands out, `base` to everyone and each of `one_time` once.
+/// Opaque messages to publish. The provider stores them, hands out `base` to anyone who asks, and
+/// hands out each element of `one_time` once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreKeyUpload {
-    /// Identity, certificate and signed prekey set, 1,806 to 1,810 bytes. Replaces the one published before.
+    /// Identity, certificate and signed prekey set, 1,806 to 1,810 bytes. It replaces the previous
+    /// one.
     pub base: Vec<u8>,
-    /// One-time prekey sets, 1,674 to 1,678 bytes each. Added to those published before; the same ones may be sent again.
+    /// One-time prekey sets, 1,674 to 1,678 bytes each. They are added to those already published.
+    /// Publishing the same set again does no harm.
     pub one_time: Vec<Vec<u8>>,
 }
 
-/// The private half of a device's prekeys.
+/// The private half of a device's prekeys, from which the device accepts new sessions.
+///
+/// There are two kinds of sets. A *signed set* serves any number of first messages.
+/// [`PreKeys::rotate`] replaces it and keeps the previous one, so that a first message already on
+/// its way still opens; the rotation after that destroys it. A *one-time set* serves one first
+/// message. [`PreKeys::replenish`] makes new ones, and [`PreKeys::spend`] destroys the set that a
+/// message used. At most [`MAX_KEPT_ONE_TIME_PREKEYS`] are kept.
+///
+/// A first message without a one-time set could be replayed. Each signed set therefore remembers
+/// the base keys of such messages, for as long as the set itself is kept.
 ///
 /// ```text
 /// generate -> [signed set 1]            replenish -> one-time sets 1..=n
@@ -64,12 +82,11 @@ pub struct PreKeyUpload {
 /// rotate   -> [signed set 3, then 2]    set 1 is destroyed
 /// ```
 ///
-/// The signed set before the current one is kept, so that a first message which was on its way while it was replaced still opens.
-/// Numbers of sets only increase and are never used again.
+/// Numbers of sets only increase and are never reused.
 ///
 /// # Security
-/// Export and store after each change. Who holds it, together with the identity, can read first messages that have not been opened
-/// yet.
+/// Export and store after each change. Anyone who holds the prekeys and the identity can read first
+/// messages that have not been opened yet.
 pub struct PreKeys {
     identity: IdentityKey,
     current: SignedSet,
@@ -78,21 +95,29 @@ pub struct PreKeys {
     next_one_time_id: u32,
 }
 
+/// A signed prekey set: an X25519 prekey and a last-resort ML-KEM key.
+///
+/// The last-resort key serves first messages that use no one-time set. `remembered` is the replay
+/// memory: it grows with each such message and goes with the set.
 pub(crate) struct SignedSet {
     pub(crate) id: u32,
     pub(crate) prekey: DhKeyPair,
     pub(crate) last_resort: KemSeed,
-    /// Base keys of initial messages that were accepted on this set without a one-time prekey.
+    /// Base keys of initial messages that this set accepted without a one-time prekey.
     remembered: BTreeSet<DhPublicKey>,
 }
 
+/// A one-time prekey set: an X25519 prekey and an ML-KEM key, destroyed when a first message used
+/// it.
 pub(crate) struct OneTimeSet {
-    /// Expanded when used: most are read and written many times before that.
-    pub(crate) prekey: crate::dh::DhSecret,
+    /// Only the private key. The public key is computed on use, because most sets are imported and
+    /// exported many times before that.
+    pub(crate) prekey: DhSecret,
     pub(crate) kem: KemSeed,
 }
 
-/// What the opening of a first message used up. Give it to [`PreKeys::spend`] in the same transaction that stores the session.
+/// The prekey that a first message used up. Pass it to [`PreKeys::spend`] in the transaction that
+/// stores the session.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "the prekey stays usable until it is spent"]
 pub struct SpentPreKey {
@@ -131,7 +156,7 @@ impl SignedSet {
 }
 
 impl PreKeys {
-    /// A first signed prekey set, and no one-time sets yet.
+    /// Generates the first signed prekey set, without one-time sets.
     pub fn generate(identity: &IdentityKeyPair, rng: &mut impl CryptoRng) -> Self {
         Self {
             identity: *identity.public(),
@@ -142,11 +167,14 @@ impl PreKeys {
         }
     }
 
-    /// Makes `count` more one-time sets and returns the messages to publish for them. Past [`MAX_KEPT_ONE_TIME_PREKEYS`] the oldest
-    /// sets are destroyed: whoever was handed one of those and has not written by now starts again with a fresh bundle.
+    /// Makes `count` more one-time sets and returns the messages to publish for them.
+    ///
+    /// Beyond [`MAX_KEPT_ONE_TIME_PREKEYS`], the oldest sets are destroyed. A peer that was handed
+    /// a destroyed set and writes only now must start again with a new bundle.
     ///
     /// # Errors
-    /// [`PreKeyError::TooMany`] past [`MAX_ONE_TIME_PREKEYS`], [`PreKeyError::OtherIdentity`], [`PreKeyError::Exhausted`].
+    /// [`PreKeyError::TooMany`] if `count` exceeds [`MAX_ONE_TIME_PREKEYS`],
+    /// [`PreKeyError::OtherIdentity`], [`PreKeyError::Exhausted`].
     pub fn replenish(
         &mut self,
         identity: &IdentityKeyPair,
@@ -170,7 +198,7 @@ impl PreKeys {
             self.one_time.insert(
                 id,
                 OneTimeSet {
-                    prekey: crate::dh::DhSecret::generate(rng),
+                    prekey: DhSecret::generate(rng),
                     kem: KemSeed::generate(rng),
                 },
             );
@@ -186,7 +214,9 @@ impl PreKeys {
             .collect())
     }
 
-    /// Replaces the signed set: about once a week, and at once when [`DecryptError::ReplayMemoryFull`] says so. Publish
+    /// Replaces the signed set. The replaced set is kept; the set before it is destroyed.
+    ///
+    /// Call this about once a week, and at once after [`DecryptError::ReplayMemoryFull`]. Publish
     /// [`PreKeys::upload`] afterwards.
     ///
     /// # Errors
@@ -209,7 +239,7 @@ impl PreKeys {
         Ok(())
     }
 
-    /// Everything there is to publish now: the current signed set and all one-time sets left.
+    /// Everything to publish now: the current signed set and all remaining one-time sets.
     ///
     /// # Errors
     /// [`PreKeyError::OtherIdentity`].
@@ -224,19 +254,20 @@ impl PreKeys {
         Ok(PreKeyUpload { base, one_time })
     }
 
-    /// One-time sets left. Replenish when few are.
+    /// Number of one-time sets left. Replenish when only a few are left.
     #[must_use]
     pub fn one_time_left(&self) -> usize {
         self.one_time.len()
     }
 
-    /// Whose prekeys these are.
+    /// The identity to which these prekeys belong.
     #[must_use]
     pub fn identity(&self) -> &IdentityKey {
         &self.identity
     }
 
-    /// Destroys the one-time set, or remembers the base key, of a first message that was opened.
+    /// Records that a first message was opened: destroys its one-time set or, if it used none,
+    /// remembers its base key.
     pub fn spend(&mut self, spent: SpentPreKey) {
         match spent.one_time_prekey_id {
             Some(id) => {

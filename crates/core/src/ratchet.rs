@@ -22,7 +22,7 @@ use crate::header::{self, HEADER_LEN, Header, HeaderAd, SEALED_HEADER_LEN};
 use crate::kdf::{ChainKey, HeaderKey, MessageKey, NONCE_LEN, RootKey, TAG_LEN};
 use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_PLAINTEXT_LEN};
 use crate::post_quantum::PostQuantum;
-use crate::pqxdh::{Secret, SessionAd};
+use crate::pqxdh::{AgreedSecrets, SessionAd};
 use crate::skipped::SkippedKeys;
 
 mod export;
@@ -121,7 +121,7 @@ pub(crate) struct Sealed {
 impl Ratchet {
     /// `RatchetInitAliceHE`: the recipient's signed prekey is its first ratchet key.
     pub(crate) fn new_initiator(
-        secret: Secret,
+        secret: AgreedSecrets,
         peer_dh: DhPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, NonContributory> {
@@ -149,7 +149,7 @@ impl Ratchet {
     }
 
     /// `RatchetInitBobHE`. Opens the initiator's first message next; until then there is nothing to send on.
-    pub(crate) fn new_recipient(secret: Secret, signed_prekey: DhKeyPair) -> Self {
+    pub(crate) fn new_recipient(secret: AgreedSecrets, signed_prekey: DhKeyPair) -> Self {
         Self {
             root: secret.root,
             // Replaced by the first receiving step; nothing is sent before.

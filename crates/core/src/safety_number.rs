@@ -1,4 +1,4 @@
-//! Safety numbers: what two people compare to know that nobody sits between them.
+//! Safety numbers: two people compare them to know that no one sits between their devices.
 
 use core::fmt;
 
@@ -10,51 +10,60 @@ use crate::error::DecodeError;
 use crate::identity::IdentityKey;
 use crate::labels;
 
-/// Most bytes of an account's identifier in a safety number.
+/// Maximum length of an account identifier in a safety number, in bytes.
 pub const MAX_ACCOUNT_ID_LEN: usize = 256;
 
-/// Hashes per fingerprint.
+/// Number of hashes per fingerprint.
 ///
-/// Thirty digits hold 99.7 bits; 1,024 hashes for each key that a forger tries add ten bits to that, for half a millisecond here.
+/// Thirty digits hold 99.7 bits. A forger needs 1,024 hashes for each key tried, which adds ten
+/// bits. It costs us half a millisecond.
 const ITERATIONS: usize = 1_024;
 
 /// Version byte of the scannable form.
 const SCANNABLE_VERSION: u8 = 0x01;
-/// Length of the scannable form: version, the showing party's fingerprint, the other's.
+/// Length of the scannable form: version, fingerprint of the device that shows it, fingerprint of
+/// its peer.
 const SCANNABLE_LEN: usize = 1 + 32 + 32;
 
-/// An account identifier that is empty or longer than [`MAX_ACCOUNT_ID_LEN`].
+/// An account identifier is empty or longer than [`MAX_ACCOUNT_ID_LEN`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("account identifier of {len} bytes is not between 1 and {max}")]
 pub struct InvalidAccountId {
     /// Length of the identifier in bytes.
     pub len: usize,
-    /// Most bytes allowed.
+    /// Maximum length allowed, in bytes.
     pub max: usize,
 }
 
-/// A number over both parties' identities and accounts, the same on both devices unless someone sits in between.
+/// A number computed from the identities and accounts of both parties. Both devices show the same
+/// number, unless someone sits in between.
 ///
-/// Shown as 60 digits in twelve groups of five: thirty for each party, the smaller first. Or scanned, 65 bytes. Public, but only
-/// worth comparing over a channel on which the parties know each other.
+/// It is public, but comparing it is only worthwhile over a channel on which the parties recognise
+/// each other.
+///
+/// | form | size | content |
+/// |---|---|---|
+/// | digits | 60 digits, in twelve groups of five | thirty for each party, the smaller first |
+/// | scannable | 65 bytes | version, our fingerprint (32), the peer's fingerprint (32) |
 #[derive(Clone)]
 pub struct SafetyNumber {
     ours: [u8; 32],
     theirs: [u8; 32],
 }
 
-/// Outcome of scanning the peer's safety number.
+/// The result of scanning the peer's safety number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Scan {
     /// Both devices see the same two identities.
     Match,
-    /// They do not: do not mark the peer as verified.
+    /// The devices see different identities. Do not mark the peer as verified.
     Mismatch,
 }
 
 impl SafetyNumber {
-    /// The number between us and a peer, over identities and account identifiers of 1 to [`MAX_ACCOUNT_ID_LEN`] bytes.
+    /// Computes the number from the identity and account identifier of each party. An identifier
+    /// has 1 to [`MAX_ACCOUNT_ID_LEN`] bytes.
     ///
     /// # Errors
     /// [`InvalidAccountId`].
@@ -79,16 +88,18 @@ impl SafetyNumber {
         }
     }
 
-    /// The form to show as a code that the peer scans, 65 bytes: version, our fingerprint (32), theirs (32).
+    /// The bytes to show as a code that the peer scans.
     #[must_use]
     pub fn scannable(&self) -> Vec<u8> {
         [&[SCANNABLE_VERSION], self.ours.as_slice(), &self.theirs].concat()
     }
 
-    /// Compares what was scanned from the peer's device, which sees the two parties the other way round.
+    /// Compares bytes that were scanned from the peer's device, which has the two parties the other
+    /// way round.
     ///
     /// # Errors
-    /// [`DecodeError`] when it is not a scannable safety number, which says nothing about the peer.
+    /// [`DecodeError`] if the bytes are not a scannable safety number. That says nothing about the
+    /// peer.
     pub fn compare_scanned(&self, scanned: &[u8]) -> Result<Scan, DecodeError> {
         // CHK-01, CHK-02: length and version first.
         if scanned.len() > SCANNABLE_LEN {
@@ -105,7 +116,8 @@ impl SafetyNumber {
             .split_first_chunk::<32>()
             .ok_or(DecodeError::Malformed)?;
         let shown_other: &[u8; 32] = shown_other.try_into().map_err(|_| DecodeError::Malformed)?;
-        // CHK-37: their own is our peer's, their peer's is our own.
+        // CHK-37: the device's own fingerprint is the one we have for it, and its peer's
+        // fingerprint is ours.
         let matches = shown_own.ct_eq(&self.theirs) & shown_other.ct_eq(&self.ours);
         Ok(if bool::from(matches) {
             Scan::Match
@@ -115,13 +127,13 @@ impl SafetyNumber {
     }
 }
 
-/// One party's fingerprint, 32 bytes.
+/// Computes the fingerprint of one party: 32 bytes.
 fn fingerprint(identity: &IdentityKey, account: &[u8]) -> Result<[u8; 32], InvalidAccountId> {
     let invalid = InvalidAccountId {
         len: account.len(),
         max: MAX_ACCOUNT_ID_LEN,
     };
-    // CHK-38: an identifier within its limits.
+    // CHK-38: the identifier is neither empty nor too long.
     if account.is_empty() || account.len() > MAX_ACCOUNT_ID_LEN {
         return Err(invalid);
     }
@@ -148,7 +160,7 @@ fn fingerprint(identity: &IdentityKey, account: &[u8]) -> Result<[u8; 32], Inval
     Ok(hash)
 }
 
-/// Thirty digits: six times five bytes, big-endian, modulo 100,000.
+/// Thirty digits of a fingerprint: six groups of five bytes, each big-endian and modulo 100,000.
 fn half(fingerprint: &[u8; 32]) -> String {
     let (chunks, _) = fingerprint.as_chunks::<5>();
     chunks
@@ -160,7 +172,7 @@ fn half(fingerprint: &[u8; 32]) -> String {
         .collect()
 }
 
-/// Twelve groups of five digits, separated by spaces.
+/// Shows twelve groups of five digits, separated by spaces.
 impl fmt::Display for SafetyNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, digit) in self.digits().chars().enumerate() {

@@ -1,12 +1,13 @@
-//! Secret bytes that stay where they were made until they are wiped.
+//! Secret bytes that stay at one address until they are wiped.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroize;
 
 /// `N` secret bytes on the heap, wiped on drop.
 ///
-/// Moving one (into a map, out of a vector, from one state to the next) moves a pointer. Bytes that are moved themselves stay behind
-/// in the place they left: a map's node, a vector's spare room, the unused part of an enum; and nothing wipes them there.
+/// Moving a `Secret` moves only a pointer. If the bytes themselves were moved, a copy would stay
+/// where they were: in a map's node, in a vector's spare capacity, or in the unused part of an
+/// enum. Nothing would wipe that copy.
 pub(crate) struct Secret<const N: usize>(Box<[u8; N]>);
 
 impl<const N: usize> Secret<N> {
@@ -37,7 +38,7 @@ impl<const N: usize> Drop for Secret<N> {
     }
 }
 
-/// A newtype of 32 secret bytes.
+/// Defines a newtype of 32 secret bytes.
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

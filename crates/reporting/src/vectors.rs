@@ -5,6 +5,9 @@
 #![expect(clippy::type_complexity, reason = "tables of vectors")]
 
 use serde_json::{Value, json};
+use waxseal_vectors::harness::{
+    self, Crate, Input, Outcome, Vectors, changed, flipped, hex, refused, with,
+};
 
 use crate::labels;
 use crate::test_world::NOON;
@@ -15,17 +18,12 @@ use crate::*;
 mod delivery;
 #[rustfmt::skip]
 mod franking;
-// One harness for both crates; it is a file of the repository, not of the other crate's library.
-#[path = "../../core/src/vectors/harness.rs"]
-mod harness;
 #[rustfmt::skip]
 mod report;
 #[rustfmt::skip]
 mod review;
 #[rustfmt::skip]
 mod stamp;
-
-use harness::{Crate, Input, Outcome, Vectors, changed, flipped, hex, refused, with};
 
 const CRATE: Crate = Crate {
     folder: env!("CARGO_MANIFEST_DIR"),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::test_support::Device;
+use crate::tests::support::Device;
 
 fn edit_base(bytes: &[u8], change: impl FnOnce(&mut wire::SignedPreKeys)) -> Vec<u8> {
     let mut decoded: wire::SignedPreKeys = wire::decode(bytes, 4_000).unwrap();
@@ -31,7 +31,7 @@ fn bundle_decodes_with_and_without_one_time_prekeys() {
 #[test]
 fn chk10_identity_without_its_certificate_is_rejected() {
     let (bob, mallory) = (Device::new(1), Device::new(2));
-    // Bob's signing key with Mallory's X25519 key.
+    // Combine Bob's signing key with Mallory's X25519 key.
     let theirs = mallory.identity.public().to_bytes();
     let base = edit_base(&bob.base, |base| {
         base.identity[32..].copy_from_slice(&theirs[32..])
@@ -92,7 +92,7 @@ fn chk12_altered_or_foreign_one_time_set_is_rejected() {
 
 #[test]
 fn keys_of_one_kind_cannot_pass_for_another() {
-    // The last-resort key, with its own signature, offered as a one-time key.
+    // Offer the last-resort key, with its own signature, as a one-time key.
     let bob = Device::new(1);
     let base: wire::SignedPreKeys = wire::decode(&bob.base, 4_000).unwrap();
     let swapped = edit_one_time(&bob.one_time[0], |set| {

@@ -9,7 +9,7 @@ fn chk05_non_canonical_keys_are_rejected() {
     assert_eq!(DhPublicKey::from_bytes(&above), Err(KeyError::NotCanonical));
     above[0] = 0xff;
     assert_eq!(DhPublicKey::from_bytes(&above), Err(KeyError::NotCanonical));
-    // The base point with its top bit set: RFC 7748 would take it for the base point.
+    // This is the base point with its top bit set. RFC 7748 would accept it as the base point.
     let mut masked = [0; 32];
     masked[0] = 9;
     assert!(DhPublicKey::from_bytes(&masked).is_ok());
@@ -18,7 +18,7 @@ fn chk05_non_canonical_keys_are_rejected() {
         DhPublicKey::from_bytes(&masked),
         Err(KeyError::NotCanonical)
     );
-    // The largest canonical value but one passes; the largest is of small order.
+    // The second largest canonical value passes. The largest has small order.
     let mut largest = PRIME;
     largest[0] -= 2;
     assert!(DhPublicKey::from_bytes(&largest).is_ok());
@@ -28,7 +28,7 @@ fn chk05_non_canonical_keys_are_rejected() {
 fn chk06_small_order_keys_are_rejected() {
     for bytes in SMALL_ORDER {
         assert_eq!(DhPublicKey::from_bytes(&bytes), Err(KeyError::SmallOrder));
-        // Each of them would have led to the zero secret.
+        // The shared secret with each of these points would be all zero.
         let secret = StaticSecret::from([7; 32]);
         assert!(
             !secret
@@ -42,7 +42,7 @@ fn chk06_small_order_keys_are_rejected() {
 fn chk07_all_zero_output_is_rejected() {
     let pair = DhKeyPair::generate(&mut ChaCha20Rng::seed_from_u64(1));
     for bytes in SMALL_ORDER {
-        // Around the check of the decoder.
+        // Bypass the check of the decoder.
         let result = pair.diffie_hellman(&DhPublicKey(bytes)).map(|_| ());
         assert_eq!(result, Err(NonContributory));
     }
@@ -57,16 +57,16 @@ fn chk29_torsioned_and_twisted_keys_are_not_of_prime_order() {
         torsioned.check_prime_order(),
         Err(KeyError::NotInPrimeOrderGroup)
     );
-    // It is what the check is for: another encoding, the same secret.
+    // This is why the check exists: the key has other bytes but gives the same secret.
     let other = DhKeyPair::generate(&mut ChaCha20Rng::seed_from_u64(3));
     let (Ok(a), Ok(b)) = (
         other.diffie_hellman(pair.public()),
         other.diffie_hellman(&torsioned),
     ) else {
-        panic!("both contribute")
+        panic!("both keys contribute")
     };
     assert_eq!(a.as_bytes(), b.as_bytes());
-    // u = 2 is on the twist.
+    // The point with u = 2 is on the twist.
     let mut twist = [0; 32];
     twist[0] = 2;
     assert_eq!(
@@ -75,7 +75,7 @@ fn chk29_torsioned_and_twisted_keys_are_not_of_prime_order() {
     );
 }
 
-/// The key plus a point of order eight.
+/// Adds a point of order eight to the key.
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "addition of points, which cannot overflow"
@@ -100,7 +100,7 @@ fn a_key_pair_survives_writing() {
 }
 
 impl DhOutput {
-    /// As if it had been agreed on, for the vectors.
+    /// Builds a shared secret from given bytes, for the vectors.
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(*bytes)
     }

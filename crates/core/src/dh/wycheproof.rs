@@ -1,4 +1,4 @@
-//! Wycheproof's vectors for X25519, through the checks that every received key passes.
+//! Runs Wycheproof's vectors for X25519 through the checks that every received key must pass.
 
 use ::wycheproof::xdh::{TestFlag, TestName, TestSet};
 
@@ -12,7 +12,8 @@ fn x25519_agrees_and_refuses_small_orders_and_second_encodings() {
         let public: [u8; 32] = test.public_key.as_ref().try_into().unwrap();
         let private = test.private_key.as_ref().try_into().unwrap();
         let zero = test.shared_secret.iter().all(|byte| *byte == 0);
-        // CHK-05 and CHK-06 of RFC 7748's own arithmetic: at least 2^255 - 19, or with the bit that X25519 ignores.
+        // CHK-05 and CHK-06, computed without our code: the key is at least 2^255 - 19, or has the
+        // bit set that X25519 ignores.
         let top_bit = public[31] & 0x80 != 0;
         let past = public[31] & 0x7f == 0x7f && public[1..31] == [0xff; 30] && public[0] >= 0xed;
         match DhPublicKey::from_bytes(&public) {

@@ -19,7 +19,7 @@ fn sealed() -> (
         pn: 0x0102_0304,
         n: 0x0506_0708,
         selection: 0x090a_0b0c,
-        post_quantum: Part::from_bytes(&PART).unwrap(),
+        post_quantum: HeaderPart::from_bytes(&PART).unwrap(),
     };
     let nonce = [4; NONCE_LEN];
     let sealed = seal(&key, &nonce, &ad, &header.to_bytes()).unwrap();

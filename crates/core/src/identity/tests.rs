@@ -52,20 +52,20 @@ fn chk09_bad_signing_keys_are_rejected() {
         bytes[..32].copy_from_slice(&signing);
         IdentityKey::from_bytes(&bytes)
     };
-    // y = 1, the neutral point.
+    // y = 1 is the neutral point.
     let mut neutral = [0; 32];
     neutral[0] = 1;
     assert_eq!(with(neutral), Err(KeyError::SmallOrder.into()));
-    // y = p + 1, the same point written otherwise.
+    // y = p + 1 is another encoding of the same point.
     let mut non_canonical = [0xff; 32];
     non_canonical[0] = 0xee;
     non_canonical[31] = 0x7f;
     assert_eq!(with(non_canonical), Err(KeyError::NotCanonical.into()));
-    // y = 2 is no point's.
+    // y = 2 is not on the curve.
     let mut off = [0; 32];
     off[0] = 2;
     assert_eq!(with(off), Err(KeyError::NotOnCurve.into()));
-    // The X25519 half is checked too.
+    // The X25519 key is checked too.
     let mut low = good;
     low[32..].fill(0);
     assert_eq!(
@@ -86,7 +86,11 @@ fn chk46_account_proof_of_another_identity_or_context_does_not_verify() {
     let (a, b) = (identity(4), identity(5));
     let proof = a.prove_account(b"register");
     assert_eq!(a.public().verify_account_proof(b"register", &proof), Ok(()));
-    assert_eq!(a.prove_account(b"register"), proof, "it is deterministic");
+    assert_eq!(
+        a.prove_account(b"register"),
+        proof,
+        "a proof is deterministic"
+    );
     for (key, context) in [
         (b.public(), b"register".as_slice()),
         (a.public(), b"registe"),
@@ -107,8 +111,9 @@ fn chk46_account_proof_of_another_identity_or_context_does_not_verify() {
 }
 
 #[test]
-fn account_proof_is_no_other_signature_of_the_identity() {
-    // A provider that chooses the context gets no certificate out of it, and a certificate is no proof.
+fn account_proof_cannot_serve_as_another_signature_of_the_identity() {
+    // A provider cannot choose a context that yields a certificate, and a certificate is not a
+    // proof.
     let identity = identity(4);
     let input = certificate_input(identity.dh().public());
     let proof = identity.prove_account(&input);
@@ -125,7 +130,7 @@ fn account_proof_is_no_other_signature_of_the_identity() {
 
 #[test]
 fn malleable_signature_is_rejected() {
-    // S + L is the same scalar: a verifier that does not check its range takes it.
+    // S + L is the same scalar modulo L. A verifier that does not check the range accepts it.
     let identity = identity(6);
     let mut signature = identity.certificate().to_bytes();
     const L: [u8; 32] = [
@@ -144,7 +149,8 @@ fn malleable_signature_is_rejected() {
 
 #[test]
 fn signature_with_a_point_of_small_order_is_rejected() {
-    // R is the neutral point and s = hash * secret: a verifier that only checks the equation takes it.
+    // R is the neutral point and s = hash * secret. A verifier that checks only the equation
+    // accepts it.
     let identity = identity(8);
     let message = certificate_input(identity.dh().public());
     let mut neutral = [0; 32];

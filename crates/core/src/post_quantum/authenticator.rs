@@ -1,5 +1,5 @@
-//! What ties the epochs of the post-quantum ratchet to the handshake and to each other: a key that changes with each epoch's secret
-//! and authenticates the next one's key header and ciphertext. (ML-KEM Braid, “Authenticator”)
+//! The authenticator, which ties the epochs of the post-quantum ratchet to the handshake and to
+//! each other. (ML-KEM Braid, “Authenticator”)
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -15,11 +15,19 @@ use crate::{kdf, labels};
 /// Length of a MAC in bytes.
 pub(crate) const MAC_LEN: usize = 32;
 
-/// A key header or ciphertext that its sender did not make, or made for another epoch.
+/// The peer did not make this key header or ciphertext, or made it for another epoch.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotAuthentic;
 
-/// Two secrets of 32 bytes: one that goes on to the next epoch, one that authenticates in this.
+/// Makes and checks the MACs of the braid.
+///
+/// Both sides start with the same authenticator, from the handshake, and update it with the secret
+/// of each epoch. So a MAC verifies only if both sides agree on all earlier secrets. The
+/// authenticator that includes epoch `e` checks the ciphertext of epoch `e` and the key header of
+/// epoch `e + 1`.
+///
+/// It holds two secrets of 32 bytes: `root` leads to the next authenticator, `mac` is the key of
+/// the MACs.
 pub(crate) struct Authenticator {
     root: Secret<32>,
     mac: Secret<32>,
@@ -35,7 +43,7 @@ impl Authenticator {
         ))
     }
 
-    /// The authenticator after the secret of `epoch`.
+    /// The next authenticator, which includes the secret of `epoch`.
     pub(crate) fn update(&self, epoch: u64, key: &EpochKey) -> Self {
         // root' || MAC key' = HKDF(salt = root, ikm = epoch key, info = label || be64(epoch))
         let info = [labels::PQ_AUTHENTICATOR, &epoch.to_be_bytes()].concat();
@@ -84,7 +92,7 @@ impl Authenticator {
         header: &KeyHeader,
         mac: &[u8; MAC_LEN],
     ) -> Result<(), NotAuthentic> {
-        // CHK-43: the key header is the peer's own, of this epoch.
+        // CHK-43: the peer made this key header, for this epoch.
         let expected = self.header(epoch, header);
         expected.verify_slice(mac).map_err(|_| NotAuthentic)
     }
@@ -106,7 +114,8 @@ impl Authenticator {
         second: &SecondPart,
         mac: &[u8; MAC_LEN],
     ) -> Result<(), NotAuthentic> {
-        // CHK-45: both parts of the ciphertext are the peer's own, of this epoch, and gave the secret that the peer has.
+        // CHK-45: the peer made both parts of this ciphertext, for this epoch, and both sides
+        // derived the same secret.
         let expected = self.ciphertext(epoch, first, second);
         expected.verify_slice(mac).map_err(|_| NotAuthentic)
     }

@@ -1,8 +1,16 @@
-//! The braid: an endless sequence of ML-KEM key agreements, one an epoch, in chunks carried by ordinary messages.
-//! (ML-KEM Braid, “State machine”)
+//! The braid: an endless sequence of ML-KEM key agreements, one per epoch, in chunks that ordinary
+//! messages carry. (ML-KEM Braid, “State machine”)
 //!
-//! In each epoch one side sends an encapsulation key and the other a ciphertext; then the roles swap. The initiator of the session
-//! sends the first key.
+//! In each epoch, one side sends an encapsulation key and the other side answers with a ciphertext.
+//! Then the roles swap. The initiator of the session sends the first key.
+//!
+//! The state of a side says which part of the agreement it is sending and which part it is still
+//! collecting. Two events move it: an authenticated chunk from the peer arrives, or the side sends
+//! its next message, for which it may first have to generate a key pair or a coin. The side repeats
+//! chunks of a part until the peer's chunks show that the peer has all of it.
+//!
+//! The drawing gives each state, what it sends, and the event that leads to the next state. `t` is
+//! the key vector; `ct1` and `ct2` are the two parts of the ciphertext.
 //!
 //! ```text
 //! sender of the key
@@ -10,7 +18,8 @@
 //!   KeysSampled        sends header || MAC       -- chunk of ct1 -------> HeaderSent
 //!   HeaderSent         sends t                   -- ct1 complete -------> Ct1Received
 //!   Ct1Received        sends t, acknowledges ct1 -- chunk of ct2 -------> EkSentCt1Received
-//!   EkSentCt1Received  acknowledges ct1          -- ct2 || MAC complete, MAC right: EPOCH KEY -> NoHeaderReceived of the next epoch
+//!   EkSentCt1Received  acknowledges ct1
+//!                      -- ct2 || MAC complete, right: EPOCH KEY --> NoHeaderReceived, next epoch
 //! sender of the ciphertext
 //!   NoHeaderReceived   -- header || MAC complete, MAC right ------------> HeaderReceived
 //!   HeaderReceived     -- next send: coin, EPOCH KEY -------------------> Ct1Sampled
@@ -18,14 +27,18 @@
 //!                                                -- acknowledgement ----> Ct1Acknowledged
 //!   EkReceivedCt1Sampled  sends ct1              -- acknowledgement ----> Ct2Sampled
 //!   Ct1Acknowledged                              -- t complete, right --> Ct2Sampled
-//!   Ct2Sampled         sends ct2 || MAC          -- message of the next epoch -> KeysUnsampled of the next epoch
+//!   Ct2Sampled         sends ct2 || MAC
+//!                      -- message of the next epoch ------------> KeysUnsampled, next epoch
 //! either
 //!   any state          -- something that no honest peer sends ---------> Stopped, for good
 //! ```
 //!
-//! What arrives here has been authenticated by the message it came in. Parts of older epochs, parts that the state does not wait for
-//! and chunks it has are ignored, so that loss, repetition and order do not matter. Only the peer itself can bring a braid to
-//! `Stopped`: nothing more is agreed on then, and messages go on under the chains there are.
+//! Every chunk that arrives here has been authenticated with its message. Three kinds of chunks are
+//! ignored: chunks of older epochs, chunks of parts that the state does not wait for, and chunks
+//! that have already arrived. So loss, repetition and order do not matter.
+//!
+//! Only the peer itself can bring a braid to `Stopped`. Then no further epoch is agreed on, and
+//! messages continue on the chains that exist.
 
 use rand_core::CryptoRng;
 use thiserror::Error;
@@ -45,15 +58,17 @@ type SignedHeader = [Chunk; 3];
 /// ct2 || MAC
 type SignedSecondPart = [Chunk; 5];
 
-/// Why the post-quantum ratchet of a session goes no further. Its messages still open and are still protected by all epochs that
-/// were completed and by the Diffie–Hellman ratchet. Start a new session.
+/// The post-quantum ratchet of a session has stopped for good. Start a new session.
+///
+/// Messages of the session still open. They are still protected by all completed epochs and by the
+/// Diffie–Hellman ratchet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PostQuantumStop {
     /// The peer's key header does not authenticate.
     #[error("key header does not authenticate")]
     HeaderNotAuthentic,
-    /// The peer's encapsulation key is not the one that its header announced, or out of range.
+    /// The peer's encapsulation key does not match its header, or is out of range.
     #[error("encapsulation key does not match its header")]
     KeyMismatch,
     /// The peer's ciphertext does not authenticate.
@@ -64,26 +79,26 @@ pub enum PostQuantumStop {
     EpochAhead,
 }
 
-/// What a message's chunk is of.
+/// The part to which a message's chunk belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Of nothing.
+    /// The chunk belongs to no part.
     Nothing = 0,
-    /// Key header and its MAC.
+    /// The key header and its MAC.
     Header = 1,
-    /// Key vector.
+    /// The key vector.
     Key = 2,
-    /// Key vector; the first part of the ciphertext has arrived.
+    /// The key vector, from a sender that has the whole first part of the ciphertext.
     KeyAcknowledging = 3,
-    /// Of nothing; the first part of the ciphertext has arrived.
+    /// The chunk belongs to no part. Its sender has the whole first part of the ciphertext.
     Acknowledgement = 4,
-    /// First part of the ciphertext.
+    /// The first part of the ciphertext.
     First = 5,
-    /// Second part of the ciphertext and the MAC of both.
+    /// The second part of the ciphertext, and the MAC of both parts.
     Second = 6,
 }
 
-/// What one message carries of the braid, beside its epoch.
+/// The chunk that one message carries for the braid. The epoch is sent separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) kind: Kind,
@@ -91,15 +106,18 @@ pub(crate) struct Piece {
     pub(crate) chunk: Chunk,
 }
 
-/// One side's state.
+/// One side of the braid. The module's documentation shows its states.
 pub(crate) struct Braid {
-    /// From 1. Epochs before are complete.
+    /// The epoch that is being agreed on, from 1. All earlier epochs are complete.
     epoch: u64,
     authenticator: Authenticator,
     state: State,
 }
 
-/// Public values in an `Option` can be derived from the secret beside them: they are when they are first sent, and are not exported.
+/// `sent` is the index of the next chunk to send.
+///
+/// `Option` fields cache public values. They are derived from the secret on first use and never
+/// exported.
 enum State {
     KeysUnsampled,
     KeysSampled {
@@ -137,7 +155,7 @@ enum State {
         first: Option<Box<FirstPart>>,
         vector: Collector<36>,
     },
-    /// The ciphertext is complete and the coin gone.
+    /// The ciphertext is complete, and the coin has been wiped.
     EkReceivedCt1Sampled {
         sent: u16,
         first: Box<FirstPart>,
@@ -155,13 +173,13 @@ enum State {
     Stopped(PostQuantumStop),
 }
 
-/// The piece for the next message, and what its sending changes.
+/// The piece for the next message, and the change to commit once it is sent.
 pub(crate) struct Outgoing {
     pub(crate) piece: Piece,
     sampled: Option<Sampled>,
 }
 
-/// A step that took randomness.
+/// A step that sampled randomness.
 enum Sampled {
     Keys {
         seed: KeySeed,
@@ -195,7 +213,7 @@ fn piece<const N: usize>(kind: Kind, message: &[Chunk; N], index: u16) -> Piece 
     }
 }
 
-/// `header || MAC` as chunks.
+/// Cuts `header || MAC` into chunks.
 fn join_header(header: &KeyHeader, mac: [u8; MAC_LEN]) -> SignedHeader {
     let [one, two] = halves(header);
     [one, two, mac]
@@ -207,13 +225,13 @@ fn halves(header: &KeyHeader) -> [Chunk; 2] {
     halves
 }
 
-/// `ct2 || MAC` as chunks.
+/// Cuts `ct2 || MAC` into chunks.
 fn join_second([a, b, c, d]: SecondPart, mac: [u8; MAC_LEN]) -> SignedSecondPart {
     [a, b, c, d, mac]
 }
 
 impl Braid {
-    /// The side that started the session sends the first key.
+    /// Starts the braid in epoch 1, in which the initiator sends the key.
     pub(crate) fn new(seed: &PqSeed, is_initiator: bool) -> Self {
         Self {
             epoch: 1,
@@ -237,7 +255,7 @@ impl Braid {
         }
     }
 
-    /// The piece for the next message. Changes nothing that an export holds.
+    /// Makes the piece for the next message. Nothing that an export contains changes.
     pub(crate) fn next_to_send(&mut self, rng: &mut impl CryptoRng) -> Outgoing {
         let (epoch, authenticator) = (self.epoch, &self.authenticator);
         let sign = |header: KeyHeader| {
@@ -307,11 +325,13 @@ impl Braid {
         Outgoing { piece, sampled }
     }
 
-    /// The piece is on its way.
+    /// Commits a piece whose message has been sealed. Returns the epoch key if this step derived
+    /// it.
     pub(crate) fn commit_sent(&mut self, outgoing: Outgoing) -> Option<Emitted> {
         match (outgoing.sampled, &mut self.state) {
             (None, state) => {
-                // Indices start again after 65,536 chunks: as good as new ones for a peer that has fewer than it needs.
+                // After 65,536 chunks the indices start again at 0. A peer that still lacks chunks
+                // can use these as well as any others.
                 if let State::KeysSampled { sent, .. }
                 | State::HeaderSent { sent, .. }
                 | State::Ct1Received { sent, .. }

@@ -1,15 +1,15 @@
-//! Chains of the post-quantum ratchet: one of each direction in each epoch, and the place of each message in them.
+//! The chains of the post-quantum ratchet, which derive a key for each message from the secrets of
+//! the braid.
 //!
-//! ```text
-//! epoch key of e   -> root, chains of e in both directions, beside those of e - 1
-//! sending          moves to e when the peer is known to have e's key; the chain of e - 1 is destroyed
-//! receiving        moves to e with the first message of e; the chain of e - 1 ends there and is destroyed
-//! ```
+//! Each epoch has one chain per direction. Both ratchets take one step per message of a direction.
+//! When a message arrives ahead of others, the Double Ratchet tells how many messages are missing
+//! before it. The message's counter tells how many of these belong to the new epoch; the rest
+//! belong to the end of the old one.
 //!
-//! Both ratchets step once with each message of a direction, so whoever opens a message ahead of others knows from the Double Ratchet
-//! how many are missing, and from the message's counter how many of those are in the new epoch. The rest ended the old one. So an old
-//! chain is closed exactly when the new one begins, keys of missing messages are stored in one place with their seeds, and late
-//! messages open however many epochs later. (Double Ratchet, “Sparse Post-Quantum Ratchet”, where one old chain is kept instead)
+//! So the old receiving chain can be closed exactly when the new one begins. The keys of missing
+//! messages are stored together with their seeds from the Double Ratchet, and late messages open
+//! any number of epochs later. (Double Ratchet, “Sparse Post-Quantum Ratchet”, keeps one old chain
+//! instead.)
 
 use thiserror::Error;
 
@@ -18,46 +18,60 @@ use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
 use crate::{kdf, labels};
 
-/// Who started the session; decides which of two chains is whose.
+/// Which side started the session. It decides which of an epoch's two chains is for sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Initiator,
     Recipient,
 }
 
-/// A message's epoch or counter that no honest peer's can have.
+/// The message has an epoch or counter that no honest peer would send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("impossible place in the post-quantum ratchet")]
 pub(crate) struct Misplaced;
 
-/// What a counter is on the wire: from 65,535 on it stays. Only a message that begins an epoch for its recipient needs it exactly,
-/// and such a one is never that far in.
+/// Converts a counter to its form on the wire, where it saturates at 65,535.
+///
+/// Only the first message of an epoch that a recipient opens needs the exact value. That value is
+/// small, because the Double Ratchet limits how many messages may be missing.
 pub(crate) fn on_wire(n: u64) -> u16 {
     u16::try_from(n).unwrap_or(u16::MAX)
 }
 
-/// Chains of both directions.
+/// The chains of both directions.
+///
+/// There is always one sending and one receiving chain, at first those of epoch 0, from the
+/// handshake. An epoch key adds the next chain in both directions. Each direction moves to its next
+/// chain when it can, whatever the other direction does. Its old chain is then destroyed.
+///
+/// ```text
+/// epoch key of e   -> root, and chains of e in both directions, next to those of e - 1
+/// sending          moves to e when the peer is known to have the key of e
+/// receiving        moves to e with the first message of e, and the chain of e - 1 ends there
+/// ```
 pub(crate) struct Chains {
     role: Role,
     root: PqRootKey,
     sending: Chain,
     receiving: Chain,
-    /// Of the epoch after `sending`'s, until the peer is known to have it.
+    /// Sending chain of the next epoch, until the peer is known to have the epoch's key.
     next_sending: Option<PqChainKey>,
-    /// Of the epoch after `receiving`'s, until its first message opens.
+    /// Receiving chain of the next epoch, until its first message opens.
     next_receiving: Option<PqChainKey>,
 }
 
+/// One direction's chain in one epoch.
 struct Chain {
     epoch: u64,
     key: PqChainKey,
+    /// Number of the next message on this chain.
     n: u64,
 }
 
-/// The key of one received message, beside the state.
-pub(crate) struct Advanced {
+/// The key of one received message and the chain after it, which is not committed yet.
+pub(crate) struct PqChainAhead {
     pub(crate) key: PqMessageKey,
-    /// To commit once the message has opened.
+    /// Commit this once the message has opened.
     pub(crate) chain: ReceivedChain,
 }
 
@@ -74,7 +88,7 @@ fn split(role: Role, output: &[u8; 96]) -> (PqRootKey, PqChainKey, PqChainKey) {
     }
 }
 
-/// Steps over messages, whose keys it writes.
+/// Steps over missing messages and writes their keys to `missing`.
 fn skip(mut key: PqChainKey, missing: &mut [&mut [u8; 32]]) -> PqChainKey {
     for message in missing {
         key.advance(message);
@@ -83,7 +97,7 @@ fn skip(mut key: PqChainKey, missing: &mut [&mut [u8; 32]]) -> PqChainKey {
 }
 
 impl Chains {
-    /// Chains of epoch 0, which is the handshake's.
+    /// Derives the chains of epoch 0 from the handshake.
     pub(crate) fn new(role: Role, seed: &PqSeed) -> Self {
         // root || chains = HKDF(salt = zeros, ikm = seed, info)
         let output = kdf::hkdf(&[0; 32], seed.as_bytes(), labels::PQ_START);
@@ -103,7 +117,7 @@ impl Chains {
         }
     }
 
-    /// Chains of the next epoch, beside those there are.
+    /// Derives the chains of the next epoch and keeps them next to the current ones.
     pub(crate) fn add_epoch(&mut self, epoch: u64, key: &EpochKey) {
         // root' || chains = HKDF(salt = root, ikm = epoch key, info = label || be64(epoch))
         let info = [labels::PQ_EPOCH_CHAINS, &epoch.to_be_bytes()].concat();
@@ -114,7 +128,7 @@ impl Chains {
         self.next_receiving = Some(receiving);
     }
 
-    /// Sends on the next epoch from now on. Never goes back.
+    /// Moves sending to the next epoch, for good.
     pub(crate) fn advance_sending(&mut self) {
         if let Some(key) = self.next_sending.take() {
             self.sending = Chain {
@@ -125,7 +139,7 @@ impl Chains {
         }
     }
 
-    /// Counter and key of the next message, and the chain after it.
+    /// Derives the counter and key of the next message, and the chain key after it.
     pub(crate) fn next_to_send(&self) -> (u64, PqMessageKey, PqChainKey) {
         let (message, next) = self.sending.key.step();
         (self.sending.n, message, next)
@@ -136,17 +150,20 @@ impl Chains {
         self.sending.n = self.sending.n.saturating_add(1);
     }
 
-    /// Key of a message that is ahead of all received. Before it messages are missing, at most what the Double Ratchet's limits allow:
-    /// their keys are written to `missing`, in the order in which they were sent.
+    /// Derives the key of a message that is ahead of all received messages.
+    ///
+    /// `missing` has one element per missing message before it, and takes their keys in the order
+    /// of sending. The limits of the Double Ratchet bound their number.
     pub(crate) fn next_to_receive(
         &self,
         epoch: u64,
         counter: u16,
         missing: &mut [&mut [u8; 32]],
-    ) -> Result<Advanced, Misplaced> {
+    ) -> Result<PqChainAhead, Misplaced> {
         let gap = u64::try_from(missing.len()).map_err(|_| Misplaced)?;
         let current = &self.receiving;
-        // CHK-41: the message's epoch is the receiving one or the one after, and its counter agrees with what is missing.
+        // CHK-41: the message's epoch is the receiving epoch or the next, and its counter agrees
+        // with the number of missing messages.
         let (key, n) = if epoch == current.epoch {
             let n = current.n.saturating_add(gap);
             if counter != on_wire(n) {
@@ -165,7 +182,7 @@ impl Chains {
         };
         let (message, next) = key.step();
         let n = n.saturating_add(1);
-        Ok(Advanced {
+        Ok(PqChainAhead {
             key: message,
             chain: ReceivedChain(Chain {
                 epoch,
@@ -182,7 +199,7 @@ impl Chains {
         self.receiving = chain.0;
     }
 
-    /// Most bytes that [`Chains::write`] writes.
+    /// Maximum length of what [`Chains::write`] writes, in bytes.
     pub(crate) const MAX_EXPORT_LEN: usize = 1 + 32 + 2 * (8 + 32 + 8) + 2 * (1 + 32);
 
     pub(crate) fn write(&self, writer: &mut Writer) {

@@ -1,29 +1,34 @@
-//! Erasure code: a message of `N` chunks becomes 65,536 chunks, any `N` of which give the message back.
+//! The erasure code, which turns a message of `N` chunks into 65,536 chunks. Any `N` of them give
+//! the message back. (ML-KEM Braid, “Encoding”)
 //!
-//! A message is read as big-endian 16-bit symbols; the i-th belongs to polynomial i mod 16, each of degree below `N` over GF(2^16), and
-//! chunk `k` is the value of the 16 polynomials at `k`. The first `N` chunks are the message itself (the code is systematic), so that
-//! a network without loss costs copies only. (ML-KEM Braid, “Encoding”)
+//! A message is read as big-endian 16-bit symbols. Symbol `i` belongs to polynomial `i mod 16`;
+//! each polynomial has a degree below `N` over GF(2^16). Chunk `k` holds the values of the 16
+//! polynomials at `k`. The code is systematic: the first `N` chunks are the message itself, so
+//! without loss on the network both sides only copy.
 //!
-//! Multiplication is by shifts and masks over all 16 symbols of a chunk at once: no tables, no branch and no index on data. The
-//! crates for such codes work with tables of hundreds of kilobytes and a number of chunks fixed beforehand.
+//! Multiplication uses shifts and masks on all 16 symbols of a chunk at once. It uses no tables,
+//! and never branches or indexes on data. The available crates for such codes need tables of
+//! hundreds of kilobytes, and a number of chunks that is fixed in advance.
 
 use core::hint::black_box;
 
-/// Bytes of a chunk: 16 symbols.
+/// Length of a chunk in bytes: 16 symbols.
 pub(crate) const CHUNK_LEN: usize = 32;
-/// One chunk's bytes.
+/// The bytes of one chunk.
 pub(crate) type Chunk = [u8; CHUNK_LEN];
 
-/// x^16 + x^12 + x^3 + x + 1 without its first term.
+/// The reduction polynomial x^16 + x^12 + x^3 + x + 1 without its first term.
 const REDUCTION: u16 = 0x100b;
 
-/// `a * x`.
+/// Computes `a * x` in the field.
 const fn double(a: u16) -> u16 {
     (a << 1) ^ (REDUCTION & 0_u16.wrapping_sub(a >> 15))
 }
 
+/// Computes `a * b` in the field.
 const fn multiply(a: u16, mut b: u16) -> u16 {
-    // The product without carries, of 31 bits; then x^16 = x^12 + x^3 + x + 1 until there are 16: each turn takes four off.
+    // Multiply without carries, which gives 31 bits. Then replace x^16 by x^12 + x^3 + x + 1 until
+    // 16 bits are left. Each turn removes four bits.
     let (mut shifted, mut product, mut rounds) = (a as u32, 0, u16::MAX);
     while rounds != 0 {
         product ^= shifted & 0_u32.wrapping_sub((b & 1) as u32);
@@ -43,7 +48,7 @@ const fn multiply(a: u16, mut b: u16) -> u16 {
     }
 }
 
-/// `a^(2^16 - 2)`: the inverse, and 0 for 0.
+/// Computes `a^(2^16 - 2)`, which is the inverse of `a`, and 0 for 0.
 const fn invert(a: u16) -> u16 {
     let mut square = a;
     let mut inverse = 1;
@@ -57,14 +62,14 @@ const fn invert(a: u16) -> u16 {
     inverse
 }
 
-/// 16 symbols, one of each polynomial.
+/// 16 symbols, one from each polynomial.
 #[derive(Clone, Copy)]
 struct Symbols([u16; 16]);
 
 impl Symbols {
     const ONES: Self = Self([1; 16]);
 
-    /// Up to 16 values, then ones.
+    /// Takes up to 16 values and fills the rest with ones.
     fn from_values(values: impl IntoIterator<Item = u16>) -> Self {
         let mut symbols = Self::ONES;
         for (symbol, value) in symbols.0.iter_mut().zip(values) {
@@ -93,7 +98,8 @@ impl Symbols {
         inverse
     }
 
-    /// In each place the product of the 15 others: of its neighbour, then of the neighbouring two, four and eight.
+    /// Computes, in each place, the product of the 15 other symbols. It multiplies by the
+    /// neighbour, then by the neighbouring groups of two, four and eight.
     fn products_of_others(self) -> Self {
         let (mut others, mut group) = (Self::ONES, self);
         for distance in [1, 2, 4, 8] {
@@ -121,7 +127,8 @@ impl Symbols {
         chunk
     }
 
-    /// The sum of the symbols, each times its weight. Bit by bit of the weights from the top, so that only the sum is ever doubled.
+    /// Adds up all symbols, each multiplied by its weight. It goes through the bits of the weights
+    /// from the top, so only the sum needs doubling.
     fn weighted_sum(mut terms: Vec<(u16, Self)>) -> Self {
         let mut sum = Self([0; 16]);
         for _ in 0..16 {
@@ -129,7 +136,8 @@ impl Symbols {
                 *symbol = double(*symbol);
             }
             for (weight, symbols) in &mut terms {
-                // Opaque to the compiler, which makes a branch of it otherwise: weights are public, but guessed wrong half of the time.
+                // `black_box` keeps the compiler from turning the mask into a branch. Weights are
+                // public, but the branch would be mispredicted half of the time.
                 let mask = black_box(0_u16.wrapping_sub(*weight >> 15));
                 *weight <<= 1;
                 for (sum, symbol) in sum.0.iter_mut().zip(symbols.0) {
@@ -141,13 +149,15 @@ impl Symbols {
     }
 }
 
-/// Points of the polynomials, and for each the product of its differences to the others, inverted.
+/// The points at which the polynomials are known. `denominators` holds, for each point, the inverse
+/// of the product of its differences to the other points.
 struct Points<'a> {
     xs: &'a [u16],
     denominators: &'a [u16],
 }
 
-/// For each of the points the product of its differences to the others, inverted. They are distinct, so it exists.
+/// Computes, for each point, the inverse of the product of its differences to the other points. It
+/// exists because the points are distinct.
 fn denominators(xs: &[u16]) -> Vec<u16> {
     let denominators = xs.chunks(16).flat_map(|row| {
         let product = xs.iter().fold(Symbols::ONES, |product, x| {
@@ -162,16 +172,18 @@ fn denominators(xs: &[u16]) -> Vec<u16> {
 }
 
 impl Points<'_> {
-    /// Lagrange: the value at `at`, which is none of the points, of the polynomials through `chunks` at the points.
+    /// Evaluates the polynomials at `at` by Lagrange interpolation. `chunks` are their values at
+    /// the points. `at` must not be one of the points.
     fn evaluate<'c>(&self, chunks: impl Iterator<Item = &'c Chunk>, at: u16) -> Chunk {
         let weights = self.weights(at);
         let symbols = chunks.map(Symbols::from_chunk);
         Symbols::weighted_sum(weights.zip(symbols).collect()).to_chunk()
     }
 
-    /// The weight of each point x: prod (at - other x) / prod (x - other x).
+    /// Computes the weight of each point x: prod (at - other x) / prod (x - other x).
     fn weights(&self, at: u16) -> impl Iterator<Item = u16> {
-        // 16 points a row. The others of a point are those in other places of any row, and those in its place of other rows.
+        // There are 16 points per row. The other points of a point are those in other places of any
+        // row, and those in its own place of other rows.
         let differences = |row: &[u16]| Symbols::from_values(row.iter().map(|x| at ^ x));
         let rows: Vec<_> = self.xs.chunks(16).map(differences).collect();
         let product = |product: Symbols, row: &Symbols| product.times(*row);
@@ -189,7 +201,7 @@ impl Points<'_> {
     }
 }
 
-/// Points and denominators of the systematic chunks `0..N`, computed by the compiler.
+/// Points and denominators of the systematic chunks `0..N`, computed at compile time.
 struct Systematic<const N: usize>;
 
 impl<const N: usize> Systematic<N> {
@@ -230,7 +242,7 @@ impl<const N: usize> Systematic<N> {
     };
 }
 
-/// Chunk `index` of a message.
+/// Encodes chunk `index` of a message.
 pub(crate) fn encode<const N: usize>(message: &[Chunk; N], index: u16) -> Chunk {
     if let Some(chunk) = message.get(usize::from(index)) {
         return *chunk;
@@ -242,9 +254,12 @@ pub(crate) fn encode<const N: usize>(message: &[Chunk; N], index: u16) -> Chunk 
     points.evaluate(message.iter(), index)
 }
 
-/// Collects chunks of one message, in any order, until there are enough.
+/// The decoder of one message: collects its chunks, in any order, until there are enough.
+///
+/// It starts empty. Each chunk with a new index is kept, and a repeated index changes nothing. The
+/// `N`th chunk completes the message, and the owner then drops the collector.
 pub(crate) struct Collector<const N: usize> {
-    /// Fewer than `N`, ascending by index.
+    /// Fewer than `N` chunks, ascending by index.
     chunks: Vec<(u16, Chunk)>,
 }
 
@@ -253,7 +268,7 @@ impl<const N: usize> Collector<N> {
         Self { chunks: Vec::new() }
     }
 
-    /// Adds a chunk, and gives the message once `N` different ones have come. A chunk that is there already changes nothing.
+    /// Adds a chunk, and returns the message once `N` chunks with different indices have arrived.
     pub(crate) fn add(&mut self, index: u16, chunk: &Chunk) -> Option<Box<[Chunk; N]>> {
         match self
             .chunks
@@ -290,12 +305,13 @@ impl<const N: usize> Collector<N> {
         message
     }
 
-    /// What was collected, ascending by index, for an export.
+    /// The collected chunks, ascending by index, for an export.
     pub(crate) fn chunks(&self) -> &[(u16, Chunk)] {
         &self.chunks
     }
 
-    /// Takes back what [`Collector::chunks`] gave, if it is fewer than `N` chunks in ascending order.
+    /// Restores a collector from [`Collector::chunks`]. Returns `None` unless there are fewer than
+    /// `N` chunks, with ascending indices.
     pub(crate) fn from_chunks(chunks: Vec<(u16, Chunk)>) -> Option<Self> {
         let ascending = chunks.windows(2).all(|pair| match pair {
             [(a, _), (b, _)] => a < b,

@@ -1,9 +1,12 @@
-//! ML-KEM-768 (FIPS 203) in four parts: key header, key vector, first and second part of the ciphertext.
+//! ML-KEM-768 (FIPS 203) in four parts: key header, key vector, and the two parts of a ciphertext.
 //!
-//! The two parts of a ciphertext are an ordinary one cut in two, header and vector an ordinary public key with its hash. Of what is
-//! secret only the 64-byte seed of the key and the 32-byte coin of the encapsulation are kept; the rest is derived again, a few times
-//! an epoch. So the state is small, does not depend on the implementation's layout, and what is expanded lives for one call. The
-//! implementation does not wipe its own types; every buffer here is wiped. (ML-KEM Braid, “Incremental interface”)
+//! Header and vector are an ordinary public key with its hash. The two parts of a ciphertext are an
+//! ordinary ciphertext cut in two. (ML-KEM Braid, “Incremental interface”)
+//!
+//! Only two secrets are kept: the 64-byte seed of the key and the 32-byte coin of the
+//! encapsulation. Everything else is derived again, a few times per epoch. So the state is small
+//! and does not depend on how the implementation lays out its keys, and expanded secrets live for
+//! one call. The implementation does not wipe its own types; every buffer of this module is wiped.
 
 use libcrux_ml_kem::mlkem768::incremental::{
     COMPRESSED_KEYPAIR_LEN, Ciphertext1, Ciphertext2, decapsulate_compressed_key, encaps_state_len,
@@ -15,25 +18,26 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::erasure::Chunk;
 use crate::secret::{Secret, secret};
 
-/// Seed of the matrix (32) and hash of the public key (32): all that the first part of a ciphertext needs.
+/// Length of a key header in bytes: seed of the matrix (32), hash of the public key (32). The first
+/// part of a ciphertext needs nothing else.
 pub(crate) const KEY_HEADER_LEN: usize = 64;
-/// Length of the seed of a key pair, FIPS 203's `d || z`, in bytes.
+/// Length in bytes of the seed from which a key pair is made: `d || z` in FIPS 203.
 pub(crate) const KEY_SEED_LEN: usize = 64;
 
-/// Key header. Not secret.
+/// A key header. It is public.
 pub(crate) type KeyHeader = [u8; KEY_HEADER_LEN];
-/// Key vector `t`, 1,152 bytes. Not secret.
+/// A key vector `t`, 1,152 bytes. It is public.
 pub(crate) type KeyVector = [Chunk; 36];
-/// First part of a ciphertext, 960 bytes. Not secret.
+/// The first part of a ciphertext, 960 bytes. It is public.
 pub(crate) type FirstPart = [Chunk; 30];
-/// Second part of a ciphertext, 128 bytes. Not secret.
+/// The second part of a ciphertext, 128 bytes. It is public.
 pub(crate) type SecondPart = [Chunk; 4];
 
-/// A key vector that is not the one its header announced, or out of range.
+/// The key vector does not match its header, or is out of range.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct KeyMismatch;
 
-/// The seed of a key pair.
+/// The seed of a key pair, from which all its other parts are derived.
 pub(crate) struct KeySeed(Secret<KEY_SEED_LEN>);
 
 impl KeySeed {
@@ -49,14 +53,15 @@ impl KeySeed {
         self.0.as_bytes()
     }
 
-    /// FIPS 203's decapsulation key: secret vector (1,152), `t` (1,152), matrix seed (32), hash (32), rejection value (32).
+    /// Expands the seed to the decapsulation key of FIPS 203: secret vector (1,152), `t` (1,152),
+    /// matrix seed (32), hash (32), rejection value (32).
     fn expand(&self) -> Zeroizing<[u8; COMPRESSED_KEYPAIR_LEN]> {
         let mut key = Zeroizing::new([0; COMPRESSED_KEYPAIR_LEN]);
         generate_key_pair_compressed(*self.as_bytes(), &mut key);
         key
     }
 
-    /// The two parts of the public key.
+    /// Derives the two parts of the public key.
     pub(crate) fn public(&self) -> (KeyHeader, Box<KeyVector>) {
         let key = self.expand();
         let public = key.iter().skip(size_of::<KeyVector>());
@@ -71,7 +76,8 @@ impl KeySeed {
         (header, vector)
     }
 
-    /// The secret of a ciphertext. An altered ciphertext gives an unrelated secret, not an error.
+    /// Computes the shared secret of a ciphertext. An altered ciphertext gives an unrelated secret,
+    /// not an error.
     pub(crate) fn decapsulate(&self, first: &FirstPart, second: &SecondPart) -> KemSecret {
         let (mut one, mut two) = (
             Ciphertext1 { value: [0; 960] },
@@ -93,7 +99,8 @@ impl Coin {
         Self(Secret::random(rng))
     }
 
-    /// First part of the ciphertext, the secret, and what the second part is made from.
+    /// Computes the first part of the ciphertext, the shared secret, and the state from which the
+    /// second part is made.
     fn encapsulate(
         &self,
         header: &KeyHeader,
@@ -106,28 +113,29 @@ impl Coin {
         let mut secret = KemSecret([0; 32]);
         #[expect(
             clippy::expect_used,
-            reason = "the only errors are wrong lengths, and all lengths here are in the types"
+            reason = "the function fails only on wrong lengths, and the types fix all lengths here"
         )]
         let ciphertext = encapsulate1(header, *self.as_bytes(), state.as_mut(), &mut secret.0)
-            .expect("lengths are in the types");
+            .expect("the types fix all lengths");
         let mut first = Box::new([[0; 32]; 30]);
         first.as_flattened_mut().copy_from_slice(&ciphertext.value);
         (first, secret, state)
     }
 
-    /// First part of the ciphertext and the secret, from the header alone.
+    /// Computes the first part of the ciphertext and the shared secret, from the header alone.
     pub(crate) fn first(&self, header: &KeyHeader) -> (Box<FirstPart>, KemSecret) {
         let (first, secret, _) = self.encapsulate(header);
         (first, secret)
     }
 
-    /// Both parts of the ciphertext, if the vector is the header's.
+    /// Computes both parts of the ciphertext, if the vector matches the header.
     pub(crate) fn both(
         &self,
         header: &KeyHeader,
         vector: &KeyVector,
     ) -> Result<(Box<FirstPart>, SecondPart), KeyMismatch> {
-        // CHK-44: the vector hashes to what the header says, and its coefficients are in range.
+        // CHK-44: the hash of the vector is the one in the header, and its coefficients are in
+        // range.
         validate_pk_bytes(header, vector.as_flattened()).map_err(|_| KeyMismatch)?;
         let (first, _, state) = self.encapsulate(header);
         let mut bytes = [0; size_of::<KeyVector>()];
@@ -139,7 +147,7 @@ impl Coin {
     }
 }
 
-/// Shared secret of one encapsulation, 32 bytes.
+/// The shared secret of one encapsulation: 32 bytes.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct KemSecret([u8; 32]);
 

@@ -5,15 +5,15 @@ use crate::secret::{Secret, secret};
 use crate::{kdf, labels};
 
 secret! {
-    /// What the handshake gives the post-quantum ratchet, and nothing else.
+    /// The secret that the handshake derives for the post-quantum ratchet alone.
     PqSeed
 }
 secret! {
-    /// Ties each epoch's chains to all before it.
+    /// Ties the chains of each epoch to all earlier epochs.
     PqRootKey
 }
 secret! {
-    /// One step per message of an epoch and direction.
+    /// The key of a chain. It takes one step per message of its epoch and direction.
     PqChainKey
 }
 secret! {
@@ -21,7 +21,7 @@ secret! {
     PqMessageKey
 }
 
-/// What one epoch of the braid yields.
+/// The secret that one epoch of the braid yields.
 pub(crate) struct EpochKey(Secret<32>);
 
 impl EpochKey {
@@ -46,7 +46,7 @@ impl EpochKey {
 }
 
 impl PqChainKey {
-    /// The message's key and the next chain key, as in the Double Ratchet's `KDF_CK`.
+    /// Derives the message's key and the next chain key, like `KDF_CK` of the Double Ratchet.
     pub(crate) fn step(&self) -> (PqMessageKey, Self) {
         let mut message = PqMessageKey::from_bytes(&[0; 32]);
         let mut next = self.duplicate();
@@ -54,7 +54,8 @@ impl PqChainKey {
         (message, next)
     }
 
-    /// The same, in place: becomes the next chain key, and writes the message's key to where it is kept.
+    /// Takes the same step in place: becomes the next chain key, and writes the message's key to
+    /// `message`.
     pub(crate) fn advance(&mut self, message: &mut [u8; 32]) {
         kdf::chain_step(&mut self.0, message);
     }

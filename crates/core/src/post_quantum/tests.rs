@@ -4,9 +4,13 @@ use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 
 use super::*;
-use crate::test_support::rng;
+use crate::tests::support::rng;
 
-/// Two ratchets, and the messages that are on their way to each: which number, part, key.
+// One vector per line.
+#[rustfmt::skip]
+pub(crate) mod vectors;
+
+/// The two ratchets of a session, with the numbers of messages sent and received.
 struct World {
     sides: [PostQuantum; 2],
     sent: [u64; 2],
@@ -28,7 +32,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, from: usize) -> (u64, Part, PqMessageKey) {
+    fn send(&mut self, from: usize) -> (u64, HeaderPart, PqMessageKey) {
         let (part, key, outgoing, chain) =
             self.sides[from].next_to_send(&mut self.rng).into_parts();
         self.sides[from].commit_sent(outgoing, chain);
@@ -36,8 +40,9 @@ impl World {
         (self.sent[from], part, key)
     }
 
-    /// Delivers a message that is ahead of all received, after `gap` that were lost; as the Double Ratchet would.
-    fn deliver(&mut self, from: usize, (number, part, key): &(u64, Part, PqMessageKey)) {
+    /// Delivers a message that is ahead of all received messages, like the Double Ratchet. The
+    /// messages before it that did not arrive are missing.
+    fn deliver(&mut self, from: usize, (number, part, key): &(u64, HeaderPart, PqMessageKey)) {
         let to = &mut self.sides[1 - from];
         let gap = usize::try_from(number - self.received[from] - 1).unwrap();
         let mut missing = vec![[0; 32]; gap];
@@ -54,7 +59,8 @@ impl World {
         [0, 1].map(|side| self.sides[side].epochs())
     }
 
-    /// Messages for `epochs` epochs when each message arrives that `arrives` says, in turns of these lengths.
+    /// Runs until both sides have completed `epochs` epochs, and returns the number of messages
+    /// sent. The sides take turns of these lengths. `arrives` says which messages arrive.
     fn run(&mut self, epochs: u64, turns: [u64; 2], mut arrives: impl FnMut(u64) -> bool) -> u64 {
         let (mut count, mut arrived) = (0, [0; 2]);
         while self.epochs().iter().any(|done| *done < epochs) {
@@ -68,7 +74,7 @@ impl World {
                     }
                 }
             }
-            // Of each side, some 45 are needed for an epoch.
+            // An epoch needs some 45 messages from each side.
             let is_stuck = arrived.iter().all(|arrived| *arrived > 100 * epochs);
             assert!(count < 100_000 && !is_stuck, "stuck at {:?}", self.epochs());
         }
@@ -81,8 +87,8 @@ fn part_round_trips_and_kinds_that_do_not_exist_are_refused() {
     for kind in 0..=255 {
         let mut bytes = [7; PART_LEN];
         bytes[4] = kind;
-        let part = Part::from_bytes(&bytes);
-        assert_eq!(part.map(Part::to_bytes), (kind <= 6).then_some(bytes));
+        let part = HeaderPart::from_bytes(&bytes);
+        assert_eq!(part.map(HeaderPart::to_bytes), (kind <= 6).then_some(bytes));
     }
 }
 
@@ -92,7 +98,7 @@ fn a_late_message_cannot_claim_an_epoch_that_has_not_begun() {
     world.run(1, [1, 1], |_| true);
     let side = &mut world.sides[1];
     let (epoch, receiving) = (side.braid.epoch(), side.chains.receiving_epoch());
-    let part = Part {
+    let part = HeaderPart {
         epoch: on_wire(receiving + 2),
         counter: 0,
         piece: Piece {
@@ -107,7 +113,7 @@ fn a_late_message_cannot_claim_an_epoch_that_has_not_begun() {
 
 #[test]
 fn pace_of_the_epochs() {
-    // Messages of both sides for ten epochs, as SPEC.md says.
+    // Number of messages from both sides for ten epochs, as stated in SPEC.md.
     let pace = |turns, arrives: fn(u64) -> bool| World::new(1).run(10, turns, arrives);
     let all = |_| true;
     let found = [
@@ -125,7 +131,8 @@ fn one_side_alone_for_longer_than_there_are_indices_does_not_stick() {
     let mut world = World::new(1);
     for _ in 0..66_000 {
         let message = world.send(0);
-        // Two are not enough for the header, and the next ones come after the indices began again.
+        // The first two chunks are not enough for the header. The next ones arrive after the
+        // indices have started again.
         if world.sent[0] <= 2 || world.sent[0] > 65_990 {
             world.sides[1].take_in(&message.1);
         }
@@ -160,7 +167,8 @@ proptest! {
     ) {
         prop_assume!(lost.iter().any(|lost| !lost));
         let len = lost.len() as u64 * 2 + 1;
-        // Beside the pattern every 41st message of each side arrives, so that no side is silent forever.
+        // Besides the pattern, every 41st message of each side arrives, so that no side is silent
+        // forever.
         let arrives = |count: u64| count % 41 < 2 || !lost[usize::try_from(count % len).unwrap() / 2 % lost.len()];
         World::new(seed).run(4, [turns.0, turns.1], arrives);
     }
@@ -188,14 +196,14 @@ proptest! {
 }
 
 impl PostQuantum {
-    /// Replaces all that makes message keys by other values; counters and braid stay.
+    /// Replaces all secrets from which message keys are derived. Counters and braid stay.
     pub(crate) fn forget_secrets(&mut self) {
         self.chains.forget_secrets();
     }
 }
 
-/// Someone copies `victim`'s whole state after `messages` of ping-pong and from then on reads every header: how many messages later is
-/// a message key first unknown to them?
+/// A thief copies the whole state of `victim` after `messages` messages of ping-pong, and reads
+/// every header from then on. Returns the number of messages until the thief lacks a message key.
 fn messages_until_healed(victim: usize, messages: u64) -> u64 {
     let mut world = World::new(1);
     let mut thief_rng = rng(99);
@@ -211,7 +219,7 @@ fn messages_until_healed(victim: usize, messages: u64) -> u64 {
         let from = usize::from(count % 2 == 1);
         let message = world.send(from);
         if let Some(thief) = &mut thief {
-            // The copy does what the victim does, with its own randomness where the victim takes fresh one.
+            // The copy follows the victim, but has its own randomness where the victim samples.
             let known = if from == victim {
                 let next = thief.next_to_send(&mut thief_rng);
                 let (_, key, outgoing, chain) = next.into_parts();
@@ -234,12 +242,12 @@ fn messages_until_healed(victim: usize, messages: u64) -> u64 {
         }
         world.deliver(from, &message);
     }
-    panic!("the thief reads on");
+    panic!("the thief can still derive every message key");
 }
 
 #[test]
 fn a_stolen_state_is_worthless_after_two_epochs_at_most() {
-    // Of ping-pong, over every moment of two epochs, as SPEC.md says.
+    // The state is stolen at every moment of two epochs of ping-pong. SPEC.md states these numbers.
     for (victim, expected) in [(0, (81, 172)), (1, (81, 172))] {
         let found: Vec<_> = (174..348)
             .map(|messages| messages_until_healed(victim, messages))

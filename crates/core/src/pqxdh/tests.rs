@@ -1,5 +1,5 @@
 use super::*;
-use crate::test_support::{Device, rng};
+use crate::tests::support::{Device, rng};
 
 fn agree(alice: &Device, bob: &Device, one_time: Option<usize>) -> (Handshake, Agreed, Agreed) {
     let (handshake, ours) = initiate(&alice.identity, &bob.bundle(one_time), &mut rng(9)).unwrap();
@@ -105,7 +105,8 @@ fn every_key_agreement_enters_the_secrets() {
 
 #[test]
 fn every_key_of_the_recipient_is_in_the_associated_data() {
-    // What an unknown key share would need: the same secrets under another identity or prekey.
+    // An unknown-key-share attack needs equal secrets under another identity or prekey. The
+    // associated data then differs.
     let (bob, carol) = (Device::new(1), Device::new(2));
     let (bob, carol) = (bob.bundle(Some(0)), carol.bundle(Some(0)));
     let (ours, theirs) = (bob.one_time.unwrap(), carol.one_time.unwrap());
@@ -125,8 +126,8 @@ fn every_key_of_the_recipient_is_in_the_associated_data() {
     assert_eq!(distinct.len(), all.len());
 }
 
-/// The secrets from three or four Diffie–Hellman outputs and the KEM's secret.
-pub(crate) fn derive_from(dhs: &[[u8; 32]], kem: [u8; 32]) -> Secret {
+/// Derives the secrets from three or four Diffie–Hellman outputs and the secret of the KEM.
+pub(crate) fn derive_from(dhs: &[[u8; 32]], kem: [u8; 32]) -> AgreedSecrets {
     let dhs: Vec<_> = dhs.iter().map(DhOutput::from_bytes).collect();
     derive(
         &dhs[0],

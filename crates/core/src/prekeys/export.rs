@@ -1,4 +1,4 @@
-//! [`PreKeys`] as versioned bytes.
+//! Exports and imports [`PreKeys`] as versioned bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,11 +11,12 @@ use crate::error::DecodeError;
 use crate::identity::{IDENTITY_KEY_LEN, IdentityKey};
 use crate::kem::{KEM_SEED_LEN, KemSeed};
 
-/// A signed set without what it remembers: id, key pair, seed, count.
+/// Length of a signed set without its remembered base keys: id, key pair, seed, count.
 const SIGNED_SET_LEN: usize = 4 + 64 + KEM_SEED_LEN + 4;
-/// A one-time set: id, X25519 private key, seed.
+/// Length of a one-time set: id, X25519 private key, seed.
 const ONE_TIME_SET_LEN: usize = 4 + 32 + KEM_SEED_LEN;
-/// Most bytes of an export: version, identity, two full signed sets, presence, next number, count and all one-time sets.
+/// Maximum length of an export: version, identity, two full signed sets, presence, next number,
+/// count, and all one-time sets.
 const MAX_EXPORT_LEN: usize = 1
     + IDENTITY_KEY_LEN
     + 2 * (SIGNED_SET_LEN + 32 * MAX_REMEMBERED_BASE_KEYS)
@@ -24,8 +25,10 @@ const MAX_EXPORT_LEN: usize = 1
     + MAX_KEPT_ONE_TIME_PREKEYS * ONE_TIME_SET_LEN;
 
 impl PreKeys {
-    /// Secret bytes for this device's storage, wiped on drop: under 350 bytes, 100 bytes more for each one-time set, 32 more for each
-    /// remembered base key.
+    /// Exports the prekeys as secret bytes for this device's storage. They are wiped on drop.
+    ///
+    /// # Size
+    /// Under 350 bytes, plus 100 per one-time set and 32 per remembered base key.
     #[must_use]
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let remembered = self
@@ -68,7 +71,8 @@ impl PreKeys {
         let mut one_time = BTreeMap::new();
         for _ in 0..count {
             let id = reader.u32()?;
-            // Ascending, so that there is one encoding, and below the next number, so that none is used again.
+            // Numbers ascend, so that there is only one encoding. They are below the next number,
+            // so that no number is used twice.
             if id >= next_one_time_id
                 || one_time
                     .last_key_value()

@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::DecodeError;
-use crate::test_support::{Device, rng};
+use crate::tests::support::{Device, rng};
 
 #[test]
 fn chk13_one_time_sets_beyond_the_limit_are_rejected() {
@@ -25,8 +25,8 @@ fn chk13_one_time_sets_beyond_the_limit_are_rejected() {
 }
 
 #[test]
-fn sets_that_nobody_used_give_way_to_new_ones() {
-    let mut bob = Device::new(1); // with three sets
+fn unused_sets_are_destroyed_when_too_many_new_ones_are_made() {
+    let mut bob = Device::new(1); // has three one-time sets
     let count = MAX_KEPT_ONE_TIME_PREKEYS - 3;
     for count in [MAX_ONE_TIME_PREKEYS, count - MAX_ONE_TIME_PREKEYS] {
         bob.prekeys
@@ -34,14 +34,20 @@ fn sets_that_nobody_used_give_way_to_new_ones() {
             .unwrap();
     }
     assert_eq!(bob.prekeys.one_time_left(), MAX_KEPT_ONE_TIME_PREKEYS);
-    assert!(bob.prekeys.one_time(1).is_some(), "at the limit all stay");
+    assert!(
+        bob.prekeys.one_time(1).is_some(),
+        "at the limit, every set is kept"
+    );
     let new = bob
         .prekeys
         .replenish(&bob.identity, 1, &mut rng(3))
         .unwrap();
     assert_eq!(new.len(), 1);
     assert_eq!(bob.prekeys.one_time_left(), MAX_KEPT_ONE_TIME_PREKEYS);
-    assert!(bob.prekeys.one_time(1).is_none(), "the oldest gave way");
+    assert!(
+        bob.prekeys.one_time(1).is_none(),
+        "the oldest set is destroyed"
+    );
     assert!(bob.prekeys.one_time(2).is_some());
     PreKeys::import(&bob.prekeys.export()).unwrap();
 }
@@ -132,7 +138,10 @@ fn export_round_trips_and_refuses_everything_else() {
         bob.prekeys.upload(&bob.identity)
     );
     for len in 0..export.len() {
-        assert!(PreKeys::import(&export[..len]).is_err(), "cut at {len}");
+        assert!(
+            PreKeys::import(&export[..len]).is_err(),
+            "truncated to {len} bytes"
+        );
     }
     assert!(PreKeys::import(&[export.as_slice(), &[0]].concat()).is_err());
     let mut newer = export.to_vec();
@@ -149,7 +158,8 @@ fn states_that_no_prekeys_have_are_refused() {
     bob.prekeys.remember_many(2);
     bob.prekeys.rotate(&bob.identity, &mut rng(2)).unwrap();
     let export = bob.prekeys.export().to_vec();
-    // Version, identity, then a set of 136 bytes: id, key pair, seed, count; presence; the set before it, which remembers two.
+    // Version, identity, a signed set of 136 bytes (id, key pair, seed, count), presence, and the
+    // previous set, which remembers two base keys.
     let (current, previous) = (65, 65 + 136 + 1);
     let remembered = previous + 136;
     let next_id = remembered + 64;
@@ -179,9 +189,9 @@ fn debug_shows_public_parts_only() {
 }
 
 impl PreKeys {
-    /// Fills the memory of the current set up to `count`.
+    /// Fills the replay memory of the current set up to `count` base keys.
     pub(crate) fn remember_many(&mut self, count: usize) {
-        // 0 and 1 are of small order.
+        // 0 and 1 have small order.
         for number in 2_u64.. {
             if self.current.remembered.len() >= count {
                 break;

@@ -3,9 +3,9 @@
 
 use super::*;
 use crate::error::KeyError;
-use crate::post_quantum::{PART_LEN, Part};
+use crate::post_quantum::{HeaderPart, PART_LEN};
 use crate::session::{DecryptError, Session};
-use crate::test_support::{established, rng};
+use crate::tests::support::{established, rng};
 
 mod triple;
 
@@ -218,7 +218,7 @@ fn chk20_a_recipient_without_a_receiving_chain_opens_nothing_on_it() {
         pn: 0,
         n: chain.n,
         selection: 0,
-        post_quantum: Part::from_bytes(&[0; PART_LEN]).unwrap(),
+        post_quantum: HeaderPart::from_bytes(&[0; PART_LEN]).unwrap(),
     });
     let result = ratchet
         .open(&SessionAd([0; 32]), located, vec![0; 32], b"")

@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::{DecodeError, KeyError};
-use crate::test_support::{Device, edit, established, rng};
+use crate::tests::support::{Device, edit, established, rng};
 use crate::wire;
 
 fn first_message(alice: &Device, bob: &Device, one_time: Option<usize>) -> (Session, Vec<u8>) {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::MAX_SESSIONS as MAX;
-use crate::test_support::{Device, edit, rng};
+use crate::tests::support::{Device, edit, rng};
 
 struct Party {
     device: Device,

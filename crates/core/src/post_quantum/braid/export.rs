@@ -1,4 +1,5 @@
-//! [`Braid`] as fields of an export: secrets and what was received, not what can be derived from them.
+//! Exports and imports a [`Braid`]. An export holds its secrets and the chunks received, but
+//! nothing that can be derived from these.
 
 use super::{Braid, PostQuantumStop, State};
 use crate::codec::{Reader, Writer};
@@ -7,17 +8,17 @@ use crate::post_quantum::authenticator::Authenticator;
 use crate::post_quantum::erasure::{CHUNK_LEN, Chunk, Collector};
 use crate::post_quantum::kem::{Coin, KEY_HEADER_LEN, KEY_SEED_LEN, KeySeed};
 
-/// A collected chunk: index, bytes.
+/// Length of a collected chunk: index, bytes.
 const ENTRY_LEN: usize = 2 + CHUNK_LEN;
-/// Most bytes of a state: all but one chunk of a key vector, header, coin, index, count.
+/// Maximum length of a state: all but one chunk of a key vector, header, coin, index, count.
 const MAX_STATE_LEN: usize = KEY_HEADER_LEN + 32 + 2 + 1 + 35 * ENTRY_LEN;
-/// Most bytes that this part of an export takes.
+/// Maximum length of the braid in an export, in bytes.
 pub(crate) const MAX_BRAID_EXPORT_LEN: usize = 8 + Authenticator::EXPORT_LEN + 1 + MAX_STATE_LEN;
 
 const _: () = assert!(
     KEY_SEED_LEN + 30 * CHUNK_LEN + 1 + 4 * ENTRY_LEN <= MAX_STATE_LEN
         && 2 + 35 * CHUNK_LEN <= MAX_STATE_LEN,
-    "the other large states are smaller"
+    "no other state is larger"
 );
 
 fn write_collected<const N: usize>(writer: &mut Writer, collector: &Collector<N>) {

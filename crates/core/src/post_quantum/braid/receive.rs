@@ -1,4 +1,4 @@
-//! What an authenticated piece changes.
+//! Receives authenticated pieces: the transitions of the braid that the peer causes.
 
 use core::cmp::Ordering;
 
@@ -8,7 +8,8 @@ use crate::post_quantum::kem::{Coin, FirstPart, KEY_HEADER_LEN, KeyHeader, KeySe
 use crate::post_quantum::secrets::EpochKey;
 
 impl Braid {
-    /// Takes in what a message of the peer carried, which must have been authenticated. `epoch` is the peer's.
+    /// Processes a piece from a message of the peer, which must have been authenticated. `epoch` is
+    /// the sender's epoch. Returns the epoch key if this piece completed it.
     pub(crate) fn receive(&mut self, epoch: u64, piece: &Piece) -> Option<Emitted> {
         if let State::Stopped(_) = self.state {
             return None;
@@ -17,7 +18,8 @@ impl Braid {
             Ordering::Less => None,
             Ordering::Equal => self.receive_current(piece),
             Ordering::Greater => {
-                // CHK-42: only a peer that has our whole ciphertext is in the next epoch, and none is further.
+                // CHK-42: a peer is in the next epoch only if it has our whole ciphertext. It is
+                // never further ahead.
                 let is_next = Some(epoch) == self.epoch.checked_add(1);
                 if is_next && matches!(self.state, State::Ct2Sampled { .. }) {
                     self.epoch = epoch;
@@ -36,7 +38,7 @@ impl Braid {
         let (state, emitted) = match (state, kind) {
             (State::KeysSampled { seed, .. }, Kind::First) => {
                 let mut first = Collector::new();
-                // One chunk of thirty completes nothing.
+                // The part has thirty chunks, so this first chunk cannot complete it.
                 first.add(*index, chunk);
                 let state = State::HeaderSent {
                     seed,
@@ -145,7 +147,7 @@ impl Braid {
                 };
                 (state, None)
             }
-            // Not waited for: late, repeated, or of a state that has passed.
+            // The state does not wait for this piece, so it changes nothing.
             (state, _) => (state, None),
         };
         self.state = state;
@@ -165,7 +167,7 @@ impl Braid {
         }
     }
 
-    /// The second part of the ciphertext, now that the whole key is there.
+    /// Makes the second part of the ciphertext, now that the whole key has arrived.
     fn finish_ciphertext(
         &self,
         header: &KeyHeader,

@@ -1,7 +1,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
 
 use super::*;
-use crate::test_support::rng;
+use crate::tests::support::rng;
 
 fn pair() -> [Braid; 2] {
     let seed = PqSeed::from_bytes(&[1; 32]);
@@ -15,7 +15,7 @@ fn send(braid: &mut Braid) -> (u64, Piece) {
     (epoch, piece)
 }
 
-/// Ping-pong until `side` would send a piece of `kind`.
+/// Exchanges messages in turn until `side` would send a piece of `kind`.
 fn until(pair: &mut [Braid; 2], side: usize, kind: Kind) {
     for _ in 0..100 {
         if pair[side].next_to_send(&mut rng(1)).piece.kind == kind {
@@ -35,14 +35,15 @@ fn export(braid: &Braid) -> Vec<u8> {
     writer.finish().to_vec()
 }
 
-/// The pieces of a message that the peer replaces by its own.
+/// Delivers the pieces of a part that the peer has forged.
 fn deliver<const N: usize>(to: &mut Braid, epoch: u64, kind: Kind, message: &[Chunk; N]) {
     for index in 0..u16::try_from(N).unwrap() {
         to.receive(epoch, &piece(kind, message, index));
     }
 }
 
-/// Stopped for this reason, for good; what is sent is of one size and of nothing.
+/// Asserts that the braid has stopped for this reason, for good, and that it sends chunks of
+/// nothing.
 fn assert_stopped(braid: &mut Braid, reason: PostQuantumStop) {
     assert_eq!(braid.stopped(), Some(reason));
     let before = export(braid);
@@ -101,7 +102,8 @@ fn inconsistent_and_superfluous_chunks_change_nothing() {
     let (epoch, key) = send(&mut pair[0]);
     pair[1].receive(epoch, &key);
     let before = export(&pair[1]);
-    // Another chunk at an index that is there, chunks of what is complete or not waited for, and of an epoch before.
+    // Deliver a different chunk with an index that has arrived, chunks of complete or unexpected
+    // parts, and chunks of an earlier epoch.
     let other = Piece {
         chunk: [9; 32],
         ..key
@@ -123,7 +125,7 @@ fn inconsistent_and_superfluous_chunks_change_nothing() {
     }
     assert_eq!(export(&pair[1]), before);
     until(&mut pair, 1, Kind::Header);
-    assert_eq!(pair[1].epoch(), 2, "and the epoch completes");
+    assert_eq!(pair[1].epoch(), 2, "the epoch completes nevertheless");
 }
 
 #[test]
@@ -131,7 +133,8 @@ fn every_state_is_exported_and_nothing_else_is_read() {
     let mut pair = pair();
     let mut seen = std::collections::BTreeSet::new();
     for count in 0..1_200 {
-        // Long turns of one side, then of the other, so that key and ciphertext are complete in either order.
+        // First one side has long turns, then the other, so that key and ciphertext become complete
+        // in either order.
         let turn = match count {
             0..400 => 45,
             400..800 => 25,

@@ -23,7 +23,7 @@ fn receive(
     epoch: u64,
     counter: u16,
     gap: usize,
-) -> Result<(Vec<[u8; 32]>, Advanced), Misplaced> {
+) -> Result<(Vec<[u8; 32]>, PqChainAhead), Misplaced> {
     let mut missing = vec![[0; 32]; gap];
     let mut slots: Vec<_> = missing.iter_mut().collect();
     let advanced = chains.next_to_receive(epoch, counter, &mut slots)?;
@@ -50,7 +50,7 @@ fn missing_messages_of_two_epochs_have_their_keys() {
     }
     pair[1].commit_received(advanced.chain);
     assert!(pair[1].next_receiving.is_none());
-    assert!(refused(&pair[1], 0, 3, 0), "the old chain is gone");
+    assert!(refused(&pair[1], 0, 3, 0), "the old chain is destroyed");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn directions_and_epochs_have_different_keys() {
 }
 
 #[test]
-fn counters_stay_at_their_largest_on_the_wire() {
+fn counters_saturate_on_the_wire() {
     assert_eq!(
         [0, 65_534, 65_535, 65_536, u64::MAX].map(on_wire),
         [0, 65_534, 65_535, 65_535, 65_535]
@@ -100,7 +100,7 @@ fn counters_stay_at_their_largest_on_the_wire() {
 }
 
 impl Chains {
-    /// Replaces root and chain keys by other values.
+    /// Replaces the root and the chain keys by other values.
     pub(crate) fn forget_secrets(&mut self) {
         let other = || PqChainKey::from_bytes(&[0xdd; 32]);
         self.root = PqRootKey::from_bytes(&[0xdd; 32]);

@@ -5,7 +5,7 @@ use proptest::sample::subsequence;
 
 use super::*;
 
-/// Multiplication as schoolbook polynomials: the oracle.
+/// Multiplies by the schoolbook method for polynomials. This is the oracle.
 fn slow_multiply(a: u16, b: u16) -> u16 {
     let mut product = 0_u32;
     for bit in 0..16 {
@@ -21,7 +21,8 @@ fn slow_multiply(a: u16, b: u16) -> u16 {
     u16::try_from(product).unwrap()
 }
 
-/// One symbol of chunk `at`, by solving for the coefficients with Gaussian elimination: shares nothing with the code under test.
+/// Computes one symbol of chunk `at` by solving for the coefficients with Gaussian elimination. It
+/// shares nothing with the code under test.
 fn slow_value(points: &[(u16, u16)], at: u16) -> u16 {
     let n = points.len();
     let power = |x: u16, exponent: usize| (0..exponent).fold(1, |y, _| slow_multiply(y, x));
@@ -53,7 +54,7 @@ fn slow_value(points: &[(u16, u16)], at: u16) -> u16 {
 }
 
 fn message<const N: usize>(seed: u64) -> [Chunk; N] {
-    let mut rng = crate::test_support::rng(seed);
+    let mut rng = crate::tests::support::rng(seed);
     [(); N].map(|()| {
         let mut chunk = [0; CHUNK_LEN];
         rng.fill_bytes(&mut chunk);
@@ -61,7 +62,8 @@ fn message<const N: usize>(seed: u64) -> [Chunk; N] {
     })
 }
 
-/// Adds chunks with these indices in this order: nothing comes before the last, and then the message.
+/// Adds chunks with these indices in this order, and asserts that only the last one completes the
+/// message.
 fn collect<const N: usize>(message: &[Chunk; N], indices: &[u16]) {
     let mut collector = Collector::<N>::new();
     let (last, first) = indices.split_last().unwrap();

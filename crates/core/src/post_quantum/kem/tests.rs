@@ -1,7 +1,7 @@
 use libcrux_ml_kem::mlkem768;
 
 use super::*;
-use crate::test_support::rng;
+use crate::tests::support::rng;
 
 #[test]
 fn the_parts_are_an_ordinary_key_and_an_ordinary_ciphertext() {
@@ -50,7 +50,8 @@ fn chk44_key_vector_of_another_header_or_out_of_range_is_refused() {
     let (header, mut vector) = seed.public();
     vector[35][31] ^= 1;
     assert_eq!(coin.both(&header, &vector).err(), Some(KeyMismatch));
-    // A vector out of range under a header that announces exactly that vector: SHA3-256 of 1,152 times 0xff and 32 times 0x05.
+    // This vector is out of range but matches its header. The hash is SHA3-256 of 1,152 bytes 0xff
+    // and 32 bytes 0x05.
     let hash = "d93541900627e60556d2a02bcbe53465793a2587f35643f3b812636e1c5d37af";
     let hash = (0..32).map(|i| u8::from_str_radix(&hash[2 * i..2 * i + 2], 16).unwrap());
     let header: Vec<u8> = [5; 32].into_iter().chain(hash).collect();
@@ -62,7 +63,7 @@ fn chk44_key_vector_of_another_header_or_out_of_range_is_refused() {
 }
 
 impl KemSecret {
-    /// As if it had been agreed on, for the vectors.
+    /// Builds a shared secret from given bytes, for the vectors.
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(*bytes)
     }

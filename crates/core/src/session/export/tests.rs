@@ -1,5 +1,5 @@
 use super::*;
-use crate::test_support::{Device, established, rng};
+use crate::tests::support::{Device, established, rng};
 
 /// Version, peer, associated data, base key, digest.
 const ORIGIN: usize = 1 + 64 + 32 + 32 + 32;

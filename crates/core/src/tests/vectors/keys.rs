@@ -11,7 +11,7 @@ pub(super) fn x25519_public_key(input: Input<'_>) -> Outcome {
 }
 
 pub(super) fn ed25519_public_key(input: Input<'_>) -> Outcome {
-    // With an X25519 key beside it that is in order.
+    // An identity also needs an X25519 key, so add a valid one.
     let key = input.get("public_key").array::<32>();
     let dh = DhKeyPair::from_secret_bytes(&[1; 32]);
     IdentityKey::from_bytes(&[key, *dh.public().as_bytes()].concat()).map_err(refused)?;
@@ -56,7 +56,7 @@ pub(super) fn verify_account_proof(input: Input<'_>) -> Outcome {
     Ok(json!({}))
 }
 
-/// u-coordinates of small order, canonical.
+/// Canonical u-coordinates of small order.
 pub(super) const SMALL_ORDER: [(&str, &str); 5] = [
     ("u = 0", "0000000000000000000000000000000000000000000000000000000000000000"),
     ("u = 1", "0100000000000000000000000000000000000000000000000000000000000000"),
@@ -65,7 +65,7 @@ pub(super) const SMALL_ORDER: [(&str, &str); 5] = [
     ("u = p - 1, on the twist", "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
 ];
 
-/// Not canonical: at least the prime, or with the top bit.
+/// Encodings that are not canonical: at least the prime, or with the top bit set.
 pub(super) const NOT_CANONICAL: [(&str, &str); 6] = [
     ("u = p, which is 0", "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
     ("u = p + 1, which is 1", "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
@@ -160,7 +160,7 @@ fn identities(file: &mut Vectors) {
     fails("identity-ed25519-small", "an Ed25519 half of small order", changed(&good, "identity", |i| { i[..32].fill(0); i[0] = 1; }), 9);
 }
 
-/// Adds a number, both little-endian.
+/// Adds `number` to `to`. Both are little-endian.
 fn add(to: &mut [u8], number: &str) {
     let mut carry = 0_u16;
     for (byte, more) in to.iter_mut().zip(harness::unhex(number)) {
@@ -170,7 +170,7 @@ fn add(to: &mut [u8], number: &str) {
     }
 }
 
-/// A mask for the first byte that gives another point of the curve.
+/// Finds a mask for the first byte that turns the key into another point of the curve.
 fn flip_to_point(identity: &Value) -> u8 {
     let good = harness::unhex(identity["identity"].as_str().unwrap());
     let on_curve = |mask: &u8| {
@@ -197,7 +197,7 @@ fn account_proofs(file: &mut Vectors) {
     fails("account-proof-of-empty", "the proof for the empty context", with(&good, "proof", empty["proof"].clone()));
     fails("account-proof-of-bob", "of another identity", with(&good, "identity", identity_of(bob())["identity"].clone()));
     fails("account-proof-bit", "one bit of the proof", flipped(&good, "proof", 40, 1));
-    // The certificate is no proof, whatever context is asked for.
+    // A certificate is never a proof, whatever the context is.
     let certificate = &identity_of(alice())["certificate"];
     fails("account-proof-certificate", "the identity's certificate, for its X25519 key", with(&with(&good, "proof", certificate.clone()), "context", identity_of(alice())["identity"].as_str().unwrap()[64..].to_owned()));
 }

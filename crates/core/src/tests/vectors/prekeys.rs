@@ -1,4 +1,4 @@
-//! `prekeys.json`: what a device publishes, and what another makes of it.
+//! `prekeys.json`: what a device publishes, and how another device decodes it.
 
 use super::*;
 use crate::prekeys::PreKeyUpload;
@@ -38,7 +38,7 @@ pub(super) fn decode_bundle(input: Input<'_>) -> Outcome {
     }))
 }
 
-/// Bob's bundle with a one-time set, as its recipient gets it.
+/// Bob's bundle with a one-time set, as another device fetches it.
 pub(super) fn bobs_bundle() -> Value {
     let device = bobs_device();
     let identity = identity_of(Input::of(&bob()));
@@ -135,7 +135,7 @@ fn signatures(file: &mut Vectors, good: &Value) {
     fails("signed-signature-bit", "one bit of the signature", 11, base(|m| m.signature[40] ^= 1));
     fails("signed-prekey-other", "another prekey", 11, base(|m| m.signed_prekey = DhKeyPair::from_secret_bytes(&[1; 32]).public().as_bytes().to_vec()));
     fails("signed-kem-other", "another last-resort key", 11, base(|m| m.last_resort_kem_prekey = kem_public_key(1)));
-    // The same keys, each with the type and label of the other kind of set.
+    // The same keys, signed with the types and label of the other kind of set.
     let identity = identity_of(Input::of(&bob()));
     let as_one_time = edit(good, "base", |m: &mut wire::SignedPreKeys| {
         let input = [labels::ONE_TIME_PREKEYS, &m.id.to_be_bytes(), &[4], &m.signed_prekey, &[2], &m.last_resort_kem_prekey].concat();

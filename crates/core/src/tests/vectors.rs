@@ -1,7 +1,8 @@
-//! Known answers for other implementations: `tests/vectors/*.json`, passing and failing. `tests/vectors/README.md` says how to read them.
+//! Test vectors for other implementations: the files `tests/vectors/*.json` of this crate. Their
+//! `README.md` says how to read them.
 //!
-//! `WAXSEAL_REGENERATE=1 cargo test -p waxseal-core vectors` rewrites them from the code; a change of a byte is then a change of the
-//! format.
+//! `WAXSEAL_REGENERATE=1 cargo test -p waxseal-core vectors` rewrites the files from the code. If a
+//! byte changes, the format has changed.
 #![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
 #![expect(clippy::type_complexity, reason = "tables of vectors")]
 
@@ -9,20 +10,22 @@ use core::convert::Infallible;
 
 use rand_core::{TryCryptoRng, TryRng};
 use serde_json::{Value, json};
+pub(crate) use waxseal_vectors::harness::{
+    self, Crate, Input, Outcome, Vectors, changed, flipped, hex, refused, with,
+};
 
 use crate::codec::Writer;
 use crate::dh::DhKeyPair;
 use crate::kem::KemSeed;
 use crate::{IdentityKey, IdentityKeyPair, PreKeys, labels, post_quantum};
 
-// One vector a line in these.
+// These files have one vector per line.
 #[rustfmt::skip]
 mod conversation;
 #[rustfmt::skip]
 mod derivations;
 #[rustfmt::skip]
 mod handshake;
-pub(crate) mod harness;
 #[rustfmt::skip]
 mod keys;
 #[rustfmt::skip]
@@ -30,15 +33,13 @@ mod prekeys;
 #[rustfmt::skip]
 mod safety_number;
 
-pub(crate) use harness::{Crate, Input, Outcome, Vectors, changed, flipped, hex, refused, with};
-
 pub(crate) const CRATE: Crate = Crate {
     folder: env!("CARGO_MANIFEST_DIR"),
     run,
     checks_of,
 };
 
-/// The checks that an error's variant stands for.
+/// Numbers of the checks that can fail with this error variant.
 fn checks_of(variant: &str) -> &'static [u8] {
     match variant {
         "TooLong" => &[1, 14],
@@ -71,7 +72,7 @@ fn checks_of(variant: &str) -> &'static [u8] {
     }
 }
 
-/// Every operation of the vectors.
+/// Runs the operation of this name.
 pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
     match operation {
         "x25519_public_key" => keys::x25519_public_key(input),
@@ -101,11 +102,11 @@ pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
         "conversation" => conversation::conversation(input),
         "safety_number" => safety_number::safety_number(input),
         "compare_scanned" => safety_number::compare_scanned(input),
-        _ => post_quantum::vectors::run(operation, input),
+        _ => post_quantum::tests::vectors::run(operation, input),
     }
 }
 
-/// Labels in what an operation derives.
+/// The labels that an operation uses in its derivations.
 fn labels_of(operation: &str) -> Vec<&'static [u8]> {
     match operation {
         "identity" => vec![labels::IDENTITY_CERTIFICATE],
@@ -137,7 +138,7 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
 #[test]
 fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
     let own_limit = "a limit on what the device itself asks for";
-    let kept = "a limit on what is kept: what is past it is given up, nothing is refused";
+    let kept = "a limit on what is kept: the excess is given up, and nothing is refused";
     let without = [
         (
             7,
@@ -156,24 +157,24 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
         (33, kept),
         (
             35,
-            "the repeat goes to the session there is: `repeat` in handshake.json passes",
+            "the repeat goes to the existing session: `repeat` in handshake.json passes",
         ),
         (36, kept),
-        (39, "nothing is refused: a choice is not followed"),
+        (39, "nothing is refused: the choice is ignored"),
         (40, kept),
         (
             47,
-            "pages are the same device's storage, of which no other implementation reads any",
+            "pages are storage of this device, and no other implementation reads them",
         ),
     ];
     harness::assert_coverage(CRATE.folder, 1..=47, &without, labels::ALL, labels_of);
 }
 
-/// A generator that gives stated bytes and then fails the test.
+/// A generator that returns the given bytes and then fails the test.
 pub(crate) struct Stated(Vec<u8>);
 
 impl Stated {
-    /// Gives these one after the other.
+    /// Returns these values one after the other.
     pub(crate) fn new(values: &[Vec<u8>]) -> Self {
         Self(values.concat())
     }
@@ -187,15 +188,18 @@ impl TryRng for Stated {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        panic!("only bytes are asked for");
+        panic!("only `fill_bytes` is expected");
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        panic!("only bytes are asked for");
+        panic!("only `fill_bytes` is expected");
     }
 
     fn try_fill_bytes(&mut self, to: &mut [u8]) -> Result<(), Infallible> {
-        assert!(to.len() <= self.0.len(), "more random bytes than stated");
+        assert!(
+            to.len() <= self.0.len(),
+            "more random bytes are taken than the vector states"
+        );
         to.copy_from_slice(&self.0[..to.len()]);
         self.0.drain(..to.len());
         Ok(())
@@ -204,7 +208,7 @@ impl TryRng for Stated {
 
 impl TryCryptoRng for Stated {}
 
-/// Secrets of an identity.
+/// Builds an identity from its secrets.
 fn identity_of(input: Input<'_>) -> IdentityKeyPair {
     let secrets = [
         vec![1],
@@ -214,7 +218,7 @@ fn identity_of(input: Input<'_>) -> IdentityKeyPair {
     IdentityKeyPair::import(&secrets.concat()).unwrap()
 }
 
-/// Prekeys from their secrets: signed sets newest first, and one-time sets.
+/// Builds prekeys from their secrets: signed sets, newest first, and one-time sets.
 fn prekeys_of(identity: &IdentityKey, input: Input<'_>) -> PreKeys {
     let signed_set = |writer: &mut Writer, set: Input<'_>| {
         writer.u32(set.get("id").number());
@@ -253,7 +257,7 @@ fn bob() -> Value {
     secrets(0xb1, 0xb2)
 }
 
-/// Bob's device: two signed sets, two one-time sets.
+/// Secrets of Bob's device: two signed sets and two one-time sets.
 fn bobs_device() -> Value {
     let set = |id: u32, prekey: u8, kem: u8| {
         json!({

@@ -1,7 +1,7 @@
-//! What makes and checks a file of vectors, in both crates.
+//! Makes and checks the files of test vectors.
 //!
-//! A vector's outcome is whatever its operation gives for its input, as it stands in the file: so what is written has been run, and
-//! what is committed is compared byte for byte with what the code gives now.
+//! The outcome written into a vector is what its operation returned for that input. The test then
+//! compares the committed file byte for byte with what the code produces now.
 
 use core::fmt::Debug;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +10,9 @@ use std::{env, fs};
 
 use serde_json::{Value, json};
 
-/// Hexadecimal, in which 1,024 and more equal bytes in a row are written `(c7*75776)`: limits are long.
-pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
+/// Writes bytes as hexadecimal. A run of at least 1,024 equal bytes is shortened to the form
+/// `(c7*75776)`, because vectors that test limits are long.
+pub fn hex(bytes: impl AsRef<[u8]>) -> String {
     let mut text = String::new();
     for run in bytes.as_ref().chunk_by(|one, next| one == next) {
         if run.len() < 1_024 {
@@ -23,7 +24,8 @@ pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
     text
 }
 
-pub(crate) fn unhex(text: &str) -> Vec<u8> {
+/// Reads what [`hex`] writes.
+pub fn unhex(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some(mark) = rest.get(..1) {
@@ -41,39 +43,45 @@ pub(crate) fn unhex(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// An operation's input, or a part of it.
+/// The input of an operation, or one field of it.
 #[derive(Clone, Copy)]
-pub(crate) struct Input<'a>(&'a Value);
+pub struct Input<'a>(&'a Value);
 
 impl<'a> Input<'a> {
-    pub(crate) fn of(value: &'a Value) -> Self {
+    /// Wraps a JSON value.
+    pub fn of(value: &'a Value) -> Self {
         Self(value)
     }
 
-    pub(crate) fn get(self, name: &str) -> Self {
+    /// The field `name`, which must exist.
+    pub fn get(self, name: &str) -> Self {
         let value = self.0.get(name);
         Self(value.unwrap_or_else(|| panic!("no field {name} in {}", self.0)))
     }
 
-    /// Nothing if it is absent or null.
-    pub(crate) fn optional(self, name: &str) -> Option<Self> {
+    /// The field `name`, or `None` if it is absent or null.
+    pub fn optional(self, name: &str) -> Option<Self> {
         self.0.get(name).filter(|value| !value.is_null()).map(Input)
     }
 
-    pub(crate) fn list(self, name: &str) -> Vec<Self> {
+    /// The elements of the array in the field `name`.
+    pub fn list(self, name: &str) -> Vec<Self> {
         let items = self.get(name).0.as_array().unwrap();
         items.iter().map(Input).collect()
     }
 
-    pub(crate) fn text(self) -> &'a str {
+    /// This value as a string.
+    pub fn text(self) -> &'a str {
         self.0.as_str().unwrap()
     }
 
-    pub(crate) fn bytes(self) -> Vec<u8> {
+    /// This value as bytes, written as [`hex`] writes them.
+    pub fn bytes(self) -> Vec<u8> {
         unhex(self.text())
     }
 
-    pub(crate) fn array<const N: usize>(self) -> [u8; N] {
+    /// This value as exactly `N` bytes.
+    pub fn array<const N: usize>(self) -> [u8; N] {
         let bytes = self.bytes();
         let len = bytes.len();
         bytes
@@ -81,39 +89,44 @@ impl<'a> Input<'a> {
             .unwrap_or_else(|_| panic!("{len} bytes are not {N}"))
     }
 
-    pub(crate) fn number<N: TryFrom<u64>>(self) -> N {
+    /// This value as an unsigned integer that fits `N`.
+    pub fn number<N: TryFrom<u64>>(self) -> N {
         let number = N::try_from(self.0.as_u64().unwrap());
         number.unwrap_or_else(|_| panic!("{} is out of range", self.0))
     }
 }
 
-/// What an operation gives: the expected values, or the error's name.
-pub(crate) type Outcome = Result<Value, String>;
+/// What an operation returns: the expected values, or the name of the error.
+pub type Outcome = Result<Value, String>;
 
-/// An error's variant with its fields, as the vectors name it.
-pub(crate) fn refused(error: impl Debug) -> String {
+/// Names an error as the vectors do: its variant with its fields.
+pub fn refused(error: impl Debug) -> String {
     format!("{error:?}")
 }
 
-/// What a crate's vectors are made and judged by.
+/// What the harness needs to know about the crate whose vectors it makes.
 #[derive(Clone, Copy)]
-pub(crate) struct Crate {
-    pub(crate) folder: &'static str,
-    /// Runs an operation by its name.
-    pub(crate) run: fn(&str, Input<'_>) -> Outcome,
-    /// The checks that an error's variant can stand for.
-    pub(crate) checks_of: fn(&str) -> &'static [u8],
+pub struct Crate {
+    /// Folder of the crate, which has the vectors in `tests/vectors`.
+    pub folder: &'static str,
+    /// Runs the operation of this name.
+    pub run: fn(&str, Input<'_>) -> Outcome,
+    /// Numbers of the checks that can fail with this error variant.
+    pub checks_of: fn(&str) -> &'static [u8],
 }
 
-/// The innermost variant of an error: what it says beside whatever wraps it.
+/// The innermost variant in an error's debug text, without the variants that wrap it.
 fn variant(error: &str) -> &str {
     let names = error.split(|character: char| !character.is_alphanumeric());
     let mut variants = names.filter(|name| name.starts_with(char::is_uppercase));
     variants.next_back().unwrap()
 }
 
-/// One file of vectors, as the code makes it.
-pub(crate) struct Vectors {
+/// One file of vectors that the code is building.
+///
+/// [`Vectors::passes`] and [`Vectors::fails`] run an operation and add a vector.
+/// [`Vectors::finish`] compares the result with the committed file.
+pub struct Vectors {
     of: Crate,
     file: &'static str,
     description: &'static str,
@@ -125,8 +138,8 @@ pub(crate) struct Vectors {
 }
 
 impl Vectors {
-    /// `seed` says what the inputs are made from.
-    pub(crate) fn new(
+    /// Starts an empty file. `seed` says what the inputs are made from.
+    pub fn new(
         of: Crate,
         file: &'static str,
         description: &'static str,
@@ -159,14 +172,8 @@ impl Vectors {
         }));
     }
 
-    /// A vector that passes; gives what came out.
-    pub(crate) fn passes(
-        &mut self,
-        id: &str,
-        comment: &str,
-        operation: &str,
-        input: Value,
-    ) -> Value {
+    /// Adds a vector whose operation must succeed, and returns the operation's result.
+    pub fn passes(&mut self, id: &str, comment: &str, operation: &str, input: Value) -> Value {
         let outcome = (self.of.run)(operation, Input(&input));
         let expected = outcome.unwrap_or_else(|error| panic!("{id} is refused: {error}"));
         self.passing.insert(operation.to_owned());
@@ -180,33 +187,27 @@ impl Vectors {
         expected
     }
 
-    /// A vector that is refused by a check, and by nothing before it.
-    pub(crate) fn fails(
-        &mut self,
-        id: &str,
-        comment: &str,
-        operation: &str,
-        input: Value,
-        check: u8,
-    ) {
+    /// Adds a vector that `check` must reject, and no earlier check.
+    pub fn fails(&mut self, id: &str, comment: &str, operation: &str, input: Value, check: u8) {
         let Err(error) = (self.of.run)(operation, Input(&input)) else {
             panic!("{id} is not refused");
         };
         assert!(
             (self.of.checks_of)(variant(&error)).contains(&check),
-            "{id} is refused for another reason: {error}"
+            "{id} is refused for a reason that is not CHK-{check:02}: {error}"
         );
         *self.failing.entry(operation.to_owned()).or_default() += 1;
         let must_fail = json!({ "check": format!("CHK-{check:02}"), "error": error });
         self.add(id, comment, operation, input, ("must_fail", must_fail));
     }
 
-    /// Compares with the committed file byte for byte, or writes it first if `WAXSEAL_REGENERATE` is set.
-    pub(crate) fn finish(self) {
+    /// Compares the vectors with the committed file, byte for byte. If `WAXSEAL_REGENERATE` is set,
+    /// writes the file first.
+    pub fn finish(self) {
         for operation in self.failing.keys() {
             assert!(
                 self.passing.contains(operation),
-                "{operation}: no vector passes beside those that fail"
+                "{operation} has failing vectors but none that passes"
             );
         }
         let file = json!({
@@ -222,7 +223,7 @@ impl Vectors {
         let committed = fs::read_to_string(&path).unwrap_or_default();
         assert!(
             committed == text,
-            "{} is not what the code makes; if that is meant: WAXSEAL_REGENERATE=1",
+            "{} differs from what the code produces; if the change is intended, set WAXSEAL_REGENERATE=1",
             self.file
         );
     }
@@ -232,8 +233,8 @@ fn regenerating() -> bool {
     env::var_os("WAXSEAL_REGENERATE").is_some()
 }
 
-/// Every vector of a crate's committed files.
-pub(crate) fn committed(folder: &str) -> Vec<Value> {
+/// Reads the vectors of all committed files of the crate in `folder`.
+pub fn committed(folder: &str) -> Vec<Value> {
     let mut vectors = Vec::new();
     for entry in fs::read_dir(Path::new(folder).join("tests/vectors")).unwrap() {
         let path = entry.unwrap().path();
@@ -248,9 +249,13 @@ pub(crate) fn committed(folder: &str) -> Vec<Value> {
     vectors
 }
 
-/// Fails unless every check of `checks` has a failing vector or a reason why it has none, every label is in the derivations of an
-/// operation that passes, and more vectors fail than pass.
-pub(crate) fn assert_coverage(
+/// Asserts that the committed vectors cover the specification.
+///
+/// - Every check in `checks` has a failing vector, or a reason in `without_vectors` for having
+///   none.
+/// - Every label is used in the derivations of an operation that passes.
+/// - More vectors fail than pass.
+pub fn assert_coverage(
     folder: &str,
     checks: impl Iterator<Item = u8>,
     without_vectors: &[(u8, &str)],
@@ -258,14 +263,17 @@ pub(crate) fn assert_coverage(
     labels_of: fn(&str) -> Vec<&'static [u8]>,
 ) {
     if regenerating() {
-        // The files are being written: the run after this one looks at them.
+        // Other tests are writing the files now. The next run checks them.
         return;
     }
     let vectors = committed(folder);
     let (failing, passing): (Vec<_>, Vec<_>) = vectors
         .iter()
         .partition(|vector| vector.get("must_fail").is_some());
-    assert!(failing.len() > passing.len(), "more pass than fail");
+    assert!(
+        failing.len() > passing.len(),
+        "at least as many vectors pass as fail"
+    );
 
     let broken: BTreeSet<_> = failing
         .iter()
@@ -282,19 +290,23 @@ pub(crate) fn assert_coverage(
         .flat_map(|vector| labels_of(vector["operation"].as_str().unwrap()))
         .collect();
     let all: BTreeSet<_> = all_labels.iter().copied().collect();
-    assert_eq!(derived, all, "labels that the vectors derive with");
+    assert_eq!(
+        derived, all,
+        "labels used by the operations of passing vectors"
+    );
 }
 
-/// A copy of an input with one field replaced.
-pub(crate) fn with(input: &Value, field: &str, value: impl Into<Value>) -> Value {
+/// Copies an input and replaces one field.
+pub fn with(input: &Value, field: &str, value: impl Into<Value>) -> Value {
     let mut copy = input.clone();
     assert!(copy.get(field).is_some(), "no field {field}");
     copy[field] = value.into();
     copy
 }
 
-/// A copy of an input, one hexadecimal field of which has the bits of `mask` flipped in its byte `at`, from the end if negative.
-pub(crate) fn flipped(input: &Value, field: &str, at: isize, mask: u8) -> Value {
+/// Copies an input and flips the bits of `mask` in byte `at` of one hexadecimal field. A negative
+/// `at` counts from the end.
+pub fn flipped(input: &Value, field: &str, at: isize, mask: u8) -> Value {
     with(input, field, flip(&input[field], at, mask))
 }
 
@@ -306,8 +318,8 @@ fn flip(field: &Value, at: isize, mask: u8) -> String {
     hex(bytes)
 }
 
-/// The bytes of a field, changed.
-pub(crate) fn changed(input: &Value, field: &str, change: impl FnOnce(&mut Vec<u8>)) -> Value {
+/// Copies an input and lets `change` edit the bytes of one hexadecimal field.
+pub fn changed(input: &Value, field: &str, change: impl FnOnce(&mut Vec<u8>)) -> Value {
     let mut bytes = unhex(input[field].as_str().unwrap());
     change(&mut bytes);
     with(input, field, hex(bytes))

@@ -1,4 +1,4 @@
-//! `safety_number.json`: what two people compare.
+//! `safety_number.json`: the numbers that two people compare.
 
 use super::*;
 use crate::{SafetyNumber, Scan};

@@ -1,4 +1,5 @@
-//! `derivations.json`: one step of each kind, and messages' headers and bodies by their keys.
+//! `derivations.json`: one step of each kind of derivation, and headers and bodies of messages
+//! under given keys.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::ChaCha20Poly1305;
@@ -7,7 +8,7 @@ use super::*;
 use crate::dh::DhOutput;
 use crate::header::{self, HEADER_LEN, Header, HeaderAd};
 use crate::kdf::{ChainKey, HeaderKey, MessageKey, MessageSeed, RootKey};
-use crate::post_quantum::{Part, PqMessageKey};
+use crate::post_quantum::{HeaderPart, PqMessageKey};
 use crate::pqxdh::SessionAd;
 use crate::ratchet;
 
@@ -69,7 +70,7 @@ pub(super) fn header_of(input: Input<'_>) -> [u8; HEADER_LEN] {
         pn: input.get("pn").number(),
         n: input.get("n").number(),
         selection: input.get("selection").number(),
-        post_quantum: Part::from_bytes(&part.try_into().unwrap()).unwrap(),
+        post_quantum: HeaderPart::from_bytes(&part.try_into().unwrap()).unwrap(),
     };
     header.to_bytes()
 }
@@ -177,7 +178,7 @@ fn headers(file: &mut Vectors) {
         fails(&format!("header-{field}-last-bit"), "the last bit of this field", flipped(&good, field, -1, 1));
     }
     fails("header-other-body", "beside a body whose tag differs in its first 12 bytes", flipped(&good, "body", -5, 1));
-    // Its last four bytes are not in the nonce.
+    // The last four bytes of the tag are not in the nonce.
     file.passes("header-tag-end", "beside a body whose tag differs in its last four bytes: the header opens, the body will not", "open_header", flipped(&good, "body", -1, 1));
     let mut fails = |id: &str, comment: &str, label: &[u8], kind: u8| {
         let mut plaintext = header_of(Input::of(&header));

@@ -1,4 +1,4 @@
-//! `handshake.json`: PQXDH, and first messages as their recipient takes them.
+//! `handshake.json`: PQXDH, and how the recipient handles first messages.
 
 use super::*;
 use crate::kem::KemPublicKey;
@@ -17,7 +17,7 @@ pub(super) fn pqxdh_secrets(input: Input<'_>) -> Outcome {
     Ok(secrets_json(&secret))
 }
 
-fn secrets_json(secret: &pqxdh::Secret) -> Value {
+fn secrets_json(secret: &pqxdh::AgreedSecrets) -> Value {
     json!({
         "root": hex(secret.root.as_bytes()), "initiator_header": hex(secret.initiator_header.as_bytes()),
         "recipient_header": hex(secret.recipient_header.as_bytes()), "post_quantum_seed": hex(secret.post_quantum.as_bytes()),
@@ -26,7 +26,7 @@ fn secrets_json(secret: &pqxdh::Secret) -> Value {
 
 fn agreed_json(agreed: &Agreed, dhs: &[[u8; 32]], kem_secret: [u8; 32]) -> Value {
     let mut json = secrets_json(&agreed.secret);
-    // What is stated beside the secrets gives the same ones.
+    // The values stated next to the secrets must derive the same secrets.
     assert_eq!(secrets_json(&pqxdh::tests::derive_from(dhs, kem_secret)), json);
     json["dh"] = dhs.iter().map(hex).collect();
     json["kem_secret"] = hex(kem_secret).into();
@@ -114,7 +114,7 @@ pub(super) fn accept_then(input: Input<'_>) -> Outcome {
     Ok(json!({ "plaintext": hex(&*plaintext), "sessions": sessions.count() }))
 }
 
-/// Input of `initiate`: Alice to Bob, with one random value a byte repeated.
+/// Input of `initiate` for a session from Alice to Bob. Each random value is one byte, repeated.
 fn to_initiate(one_time: bool, base: u8) -> Value {
     let bundle = prekeys::bobs_bundle();
     json!({
@@ -131,7 +131,7 @@ fn to_accept(message: &Value) -> Value {
 
 fn edit(message: &Value, change: impl FnOnce(&mut wire::Message)) -> Value {
     let bytes = harness::unhex(message.as_str().unwrap());
-    hex(crate::test_support::edit(&bytes, change)).into()
+    hex(crate::tests::support::edit(&bytes, change)).into()
 }
 
 fn edit_handshake(message: &Value, change: impl FnOnce(&mut wire::Handshake)) -> Value {
@@ -252,12 +252,12 @@ fn identities(file: &mut Vectors, message: &Value) {
     fails("identity-halves-mixed", "another X25519 key beside the Ed25519 key", 10, of(|h| {
         h.identity[32..].copy_from_slice(DhKeyPair::from_secret_bytes(&[1; 32]).public().as_bytes());
     }));
-    // Base keys that give the same secrets under other bytes, or that are on the twist.
+    // Base keys that give the same secrets with different bytes, or that are on the twist.
     fails("base-key-torsion", "the base key and a point of order 2: the same secrets", 29, of(|h| h.base_key = with_torsion(&h.base_key)));
     fails("base-key-twist", "a base key on the twist, u = 2", 29, of(|h| { h.base_key.fill(0); h.base_key[0] = 2; }));
 }
 
-/// The u-coordinate of the point and (0, 0), which has order 2: 1/u.
+/// The u-coordinate of the sum of the point and (0, 0), which has order 2. It is 1/u.
 fn with_torsion(u: &[u8]) -> Vec<u8> {
     use curve25519_dalek::edwards::EdwardsPoint;
     use curve25519_dalek::montgomery::MontgomeryPoint;
@@ -320,7 +320,7 @@ fn repeats(file: &mut Vectors, message: &Value) {
     file.fails("opened-before", "the first message once more", "accept_then", with(&good, "message", message.clone()), 21);
 }
 
-/// The second message of the session that this initiates.
+/// The second message of the session that `input` initiates.
 fn second(input: &Value) -> Value {
     let input = Input::of(input);
     let identity = identity_of(input.get("identity"));

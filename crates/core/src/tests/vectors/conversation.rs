@@ -1,4 +1,5 @@
-//! `conversation.json`: messages of both sides after a handshake, lost, late, repeated and forged.
+//! `conversation.json`: messages of both sides after a handshake. Some are lost, late, repeated or
+//! forged.
 
 use rand_core::CryptoRng;
 
@@ -6,11 +7,11 @@ use super::*;
 use crate::header::{self, HeaderAd};
 use crate::kdf::{HeaderKey, RootKey};
 use crate::post_quantum::PqSeed;
-use crate::pqxdh::{Secret, SessionAd};
+use crate::pqxdh::{AgreedSecrets, SessionAd};
 use crate::ratchet::{Opened, Ratchet, SealedHeader};
-use crate::vectors::derivations::{header_json, header_of};
+use crate::tests::vectors::derivations::{header_json, header_of};
 
-/// A session's ratchets on both sides, as the steps of a vector drive them.
+/// The ratchets of both sides of a session, which the steps of a vector drive.
 struct Conversation {
     sides: [Ratchet; 2],
     ad: SessionAd,
@@ -29,7 +30,7 @@ fn side(name: &str) -> usize {
 
 impl Conversation {
     fn new(input: Input<'_>, first: &mut Stated) -> Self {
-        let secret = || Secret {
+        let secret = || AgreedSecrets {
             root: RootKey::from_bytes(&input.get("root").array()),
             initiator_header: HeaderKey::from_bytes(&input.get("initiator_header").array()),
             recipient_header: HeaderKey::from_bytes(&input.get("recipient_header").array()),
@@ -46,7 +47,7 @@ impl Conversation {
         }
     }
 
-    /// Makes a message; gives its header.
+    /// Makes a message and returns its header.
     fn send(&mut self, from: usize, selection: u32, plaintext: &[u8], random: &mut impl CryptoRng) -> Value {
         let sealed = self.sides[from].seal(&self.ad, selection, plaintext, &self.associated_data, random).unwrap();
         let [key, _] = self.sides[from].header_keys();
@@ -68,7 +69,8 @@ impl Conversation {
     }
 }
 
-/// Random bytes that one message takes: its ratchet key, if it begins a chain, then what its braid samples.
+/// The random bytes that one message takes: its ratchet key, if it begins a chain, then the values
+/// that its braid samples.
 fn random_of(send: Input<'_>) -> Stated {
     let values = ["ratchet_private", "braid_random"].map(|name| send.optional(name).map(|value| value.bytes()));
     Stated::new(&values.into_iter().flatten().collect::<Vec<_>>())
@@ -76,7 +78,7 @@ fn random_of(send: Input<'_>) -> Stated {
 
 pub(super) fn conversation(input: Input<'_>) -> Outcome {
     let steps = input.list("steps");
-    // The initiator's first chain begins with the session, before its first message.
+    // The initiator's first chain begins when the session does, before its first message.
     let first = steps[0].get("send").get("ratchet_private").bytes();
     let mut conversation = Conversation::new(input, &mut Stated::new(&[first]));
     for (index, step) in steps.iter().enumerate() {
@@ -88,8 +90,8 @@ pub(super) fn conversation(input: Input<'_>) -> Outcome {
             };
             let stated = send.get("header");
             let header = conversation.send(side(step.get("from").text()), stated.get("selection").number(), &send.get("plaintext").bytes(), &mut random);
-            assert!(random.is_used_up(), "random bytes are stated that nobody takes");
-            assert_eq!(header["chunk"], *stated.get("chunk").text(), "the chunk that is stated is the braid's");
+            assert!(random.is_used_up(), "more random bytes are stated than the message takes");
+            assert_eq!(header["chunk"], *stated.get("chunk").text(), "the stated chunk is the one that the braid makes");
         } else if let Some(count) = step.optional("discard") {
             for _ in 0..count.number::<u32>() {
                 conversation.send(side(step.get("from").text()), 0, b"", &mut Stated::new(&[]));
@@ -107,22 +109,22 @@ pub(super) fn conversation(input: Input<'_>) -> Outcome {
     Ok(json!({ "messages": messages.collect::<Vec<_>>(), "opened": conversation.opened }))
 }
 
-/// A conversation that is being written: its input, and the ratchets as they stand after its steps.
+/// A conversation that is being written: the input so far, and the ratchets after its steps.
 struct Script {
     input: Value,
     live: Conversation,
     drawn: u16,
 }
 
-/// The first random value; each after it is one more.
+/// The first random value. Each later value is one more.
 const FIRST: u16 = 0x10;
 
-/// A random value of the vectors: a number repeated.
+/// A "random" value of the vectors: a number, repeated.
 fn drawn(number: u16, len: usize) -> Vec<u8> {
     number.to_be_bytes().repeat(len / 2)
 }
 
-/// A generator that makes such values, and remembers them.
+/// A generator that returns these values and remembers them.
 struct Drawn {
     next: u16,
     values: Vec<Vec<u8>>,
@@ -175,11 +177,11 @@ impl Script {
         let mut header = self.live.send(from, 3, plaintext.as_bytes(), &mut random);
         self.drawn = random.next;
         let mut values = random.values.into_iter();
-        // The first chain's key was taken when the session began.
+        // The key of the first chain was sampled when the session began.
         let ratchet_private = if first { Some(drawn(FIRST, 32)) } else { begins.then(|| values.next().unwrap()) };
         let braid_random = values.next();
         assert_eq!(values.next(), None);
-        // What the sender decides is not stated twice.
+        // The ratchet decides these fields, so the vector does not state them.
         for decided in ["dh", "pn", "n", "counter"] {
             header.as_object_mut().unwrap().remove(decided);
         }
@@ -206,26 +208,27 @@ impl Script {
         self
     }
 
-    /// The other side's message, opened or refused.
+    /// Ends with an attempt to open a message of the other side.
     fn tries(mut self, by: usize, message: usize) -> Value {
         self.step(json!({ "by": NAMES[by], "open": message }));
         self.input
     }
 
-    /// A message of one's own making for the other side.
+    /// Ends with an attempt to open a message that is not from the ratchet.
     fn forged(mut self, by: usize, header: &[u8], body: &[u8]) -> Value {
         self.step(json!({ "by": NAMES[by], "message": { "header": hex(header), "body": hex(body) } }));
         self.input
     }
 
-    /// A copy of a message, changed.
+    /// Ends with an attempt to open an altered copy of a message.
     fn altered(self, by: usize, message: usize, change: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>)) -> Value {
         let (mut header, mut body) = self.live.messages[message].clone();
         change(&mut header, &mut body);
         self.forged(by, &header, &body)
     }
 
-    /// A message with a header of one's own making, under the sender's present or next header key, and no right body.
+    /// Ends with an attempt to open a message with a forged header, sealed under the sender's
+    /// current or next header key, and with an invalid body.
     fn with_header(self, from: usize, next: bool, change: impl FnOnce(&mut Value)) -> Value {
         let mut header = json!({
             "dh": hex(DhKeyPair::from_secret_bytes(&[0x77; 32]).public().as_bytes()), "pn": 0, "n": 0, "selection": 3,
@@ -240,12 +243,12 @@ impl Script {
     }
 }
 
-/// The initiator's first message, sent and opened.
+/// A script in which the initiator's first message is sent and opened.
 fn opened() -> Script {
     Script::new().send(INITIATOR, "one").open(RECIPIENT, 0)
 }
 
-/// And the recipient's answer.
+/// A script in which the recipient has also answered.
 fn answered() -> Script {
     opened().send(RECIPIENT, "two").open(INITIATOR, 1)
 }
@@ -280,7 +283,8 @@ fn passing(file: &mut Vectors) {
     for turn in 0..190 {
         let from = turn % 2;
         epochs = epochs.send(from, "");
-        // Three are lost: of the key header, of the vector, and the second of epoch 2.
+        // Three messages are lost: one with a chunk of the key header, one with a chunk of the
+        // vector, and the second message of epoch 2.
         if ![2, 40, 90].contains(&turn) {
             epochs = epochs.open(1 - from, turn);
         }
@@ -337,7 +341,7 @@ fn places(file: &mut Vectors) {
     let mut fails = |id: &str, comment: &str, check, input: Value| {
         file.fails(id, comment, "conversation", input, check);
     };
-    // The peer is the forger: it holds the header keys, so that its headers open.
+    // The forger is the peer itself. It has the header keys, so its headers open.
     fails("second-step", "a second receiving step, before the recipient has sent on its own", 19, opened().with_header(INITIATOR, true, |h| { h["pn"] = 1.into(); h["counter"] = 1.into(); }));
     let next = |change: fn(&mut Value)| answered().send(INITIATOR, "three").open(RECIPIENT, 2).send(RECIPIENT, "four").with_header(INITIATOR, true, change);
     for (name, key) in keys::SMALL_ORDER {

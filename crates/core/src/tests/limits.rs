@@ -1,32 +1,36 @@
-//! Tests of the limits: exports end where the specification's fields add up to; the fullest states are read, and one more is not.
+//! Tests of the limits. The maximum length of an export is the sum of its fields in the
+//! specification. The fullest states are read, and states with one entry more are not.
 
 use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
 use crate::kdf::HeaderKey;
 use crate::message::MAX_MESSAGE_LEN;
 use crate::skipped::{EarlierChain, Form, Missing, Received, SkippedKeys};
-use crate::test_support::{Device, rng};
+use crate::tests::support::{Device, rng};
 use crate::{IdentityKeyPair, Message, PageId, PreKeys, Session, SessionSet};
 
 #[test]
-fn exports_and_messages_longer_than_any_valid_one_are_not_looked_at() {
+fn exports_and_messages_longer_than_any_valid_one_are_not_examined() {
     let zeros = vec![0; 2_000_000];
     let refused = |read: &dyn Fn(&[u8]) -> DecodeError, max: usize| {
         let longer = &zeros[..max + 1];
         let too_long = DecodeError::TooLong { len: max + 1, max };
         assert_eq!(read(longer), too_long);
-        // One byte fewer is looked at, and is no version.
+        // With one byte fewer the input is examined, and its first byte is not a version.
         let looked_at = DecodeError::UnknownVersion { version: 0 };
         assert_eq!(read(&zeros[..max]), looked_at);
     };
     refused(&|bytes| IdentityKeyPair::import(bytes).unwrap_err(), 65);
-    // Version, identity, two signed sets of 136 and 16,384 base keys, presence, number, count, 200 one-time sets of 100.
+    // Version, identity, two signed sets of 136 bytes with 16,384 base keys each, presence, number,
+    // count, 200 one-time sets of 100 bytes.
     refused(&|bytes| PreKeys::import(bytes).unwrap_err(), 1_068_922);
-    // Version, 161, handshake 1,705, ratchet 358, its post-quantum part 1,557, skipped keys 336,408.
+    // Version, 161 bytes, handshake 1,705, ratchet 358, post-quantum ratchet 1,557, skipped keys
+    // 336,408.
     refused(&|bytes| Session::import(bytes).unwrap_err(), 340_190);
-    // Version, 28, five sessions.
+    // Version, 28 bytes, five sessions.
     refused(&|bytes| SessionSet::import(bytes).unwrap_err(), 1_700_974);
-    // In parts: the same without 336,000 bytes of keys each; a page has an id of 44 and 64 keys of 76.
+    // In parts, each session lacks its 336,000 bytes of skipped keys. A page has an id of 44 bytes
+    // and 64 keys of 76 bytes.
     let no_pages: [&[u8]; 0] = [];
     refused(
         &|bytes| SessionSet::import_parts(bytes, no_pages).unwrap_err(),
@@ -49,7 +53,8 @@ fn two_hundred_one_time_prekeys_are_read_and_one_more_is_not() {
     }
     let full = device.prekeys.export();
     assert_eq!(PreKeys::import(&full).unwrap().one_time_left(), 200);
-    // Version, identity, a signed set of 136, no other, next number 304; then the count.
+    // Version, identity, a signed set of 136 bytes, no previous set, next number 304, then the
+    // count.
     let next = 65 + 136 + 1;
     let mut more = full.to_vec();
     assert_eq!(more[next..next + 8], [0, 0, 1, 48, 0, 0, 0, 200]);

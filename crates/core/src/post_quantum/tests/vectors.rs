@@ -1,17 +1,17 @@
-//! `post_quantum.json`: derivations of the post-quantum ratchet, the braid's MACs and key agreement, the erasure code.
-//! See `vectors.rs` of the crate.
+//! `post_quantum.json`: derivations of the post-quantum ratchet, MACs and key agreement of the
+//! braid, and the erasure code. See `src/tests/vectors.rs`.
 #![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
 
 use serde_json::{Value, json};
 use sha3::{Digest, Sha3_256};
 
-use super::authenticator::Authenticator;
-use super::chains::{Chains, Role};
-use super::erasure::{Chunk, Collector, encode};
-use super::kem::{Coin, FirstPart, KEY_HEADER_LEN, KemSecret, KeySeed, KeyVector, SecondPart};
-use super::secrets::EpochKey;
-use super::*;
-use crate::vectors::{CRATE, Input, Outcome, Vectors, changed, flipped, harness, hex, refused, with};
+use crate::post_quantum::authenticator::Authenticator;
+use crate::post_quantum::chains::{Chains, Role};
+use crate::post_quantum::erasure::{Chunk, Collector, encode};
+use crate::post_quantum::kem::{Coin, FirstPart, KEY_HEADER_LEN, KemSecret, KeySeed, KeyVector, SecondPart};
+use crate::post_quantum::secrets::EpochKey;
+use crate::post_quantum::*;
+use crate::tests::vectors::{CRATE, Input, Outcome, Vectors, changed, flipped, harness, hex, refused, with};
 
 pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
     match operation {
@@ -38,7 +38,7 @@ fn exported(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
     writer.finish()[1..].to_vec()
 }
 
-/// Root, the initiator's and the recipient's sending chain.
+/// The root, and the initiator's and the recipient's chain if the initiator exports them.
 fn chains_json(chains: &Chains) -> [String; 3] {
     // role, root, sending: epoch, key, n; receiving: the same
     let bytes = exported(|writer| chains.write(writer));
@@ -49,7 +49,7 @@ fn pq_start(input: Input<'_>) -> Outcome {
     let seed = PqSeed::from_bytes(&input.get("post_quantum_seed").array());
     let [root, initiator, recipient] = chains_json(&Chains::new(Role::Initiator, &seed));
     let [same, first, second] = chains_json(&Chains::new(Role::Recipient, &seed));
-    assert_eq!((&same, &first, &second), (&root, &recipient, &initiator), "the other side's are the same");
+    assert_eq!((&same, &first, &second), (&root, &recipient, &initiator), "both sides have the same chains");
     let authenticator = exported(|writer| Authenticator::new(&seed).write(writer));
     Ok(json!({
         "root": root, "initiator_chain": initiator, "recipient_chain": recipient,
@@ -57,7 +57,7 @@ fn pq_start(input: Input<'_>) -> Outcome {
     }))
 }
 
-/// An authenticator from its parts.
+/// Builds an authenticator from its two secrets.
 fn authenticator(root: &[u8; 32], mac_key: &[u8; 32]) -> Authenticator {
     let bytes = [&[1], root.as_slice(), mac_key].concat();
     Authenticator::read(&mut Reader::new(&bytes, 65).unwrap()).unwrap()
@@ -66,13 +66,13 @@ fn authenticator(root: &[u8; 32], mac_key: &[u8; 32]) -> Authenticator {
 fn pq_epoch(input: Input<'_>) -> Outcome {
     let epoch = input.get("epoch").number();
     let key = EpochKey::new(epoch, &KemSecret::from_bytes(&input.get("shared_secret").array()));
-    // Chains with this root; what else they hold does not matter.
+    // Make chains with this root. Their other fields do not matter.
     let mut bytes = exported(|writer| Chains::new(Role::Initiator, &PqSeed::from_bytes(&[0; 32])).write(writer));
     bytes[1..33].copy_from_slice(&input.get("root").array::<32>());
     bytes.insert(0, 1);
     let mut chains = Chains::read(&mut Reader::new(&bytes, bytes.len()).unwrap()).unwrap();
     chains.add_epoch(epoch, &key);
-    // role, root, two chains, then each next chain behind its presence
+    // role, root, two chains, then each next chain after its presence byte
     let bytes = exported(|writer| chains.write(writer));
     let next = authenticator(&input.get("authenticator").array(), &[0; 32]).update(epoch, &key);
     let next = exported(|writer| next.write(writer));
@@ -150,7 +150,8 @@ fn verify_key_vector(input: Input<'_>) -> Outcome {
     Ok(json!({}))
 }
 
-/// What a side of a new session makes of pieces: the epoch it is in afterwards, or why it has stopped.
+/// Lets a side of a new session receive pieces. Returns the epoch it is in afterwards, or the
+/// reason why it has stopped.
 fn braid_receive(input: Input<'_>) -> Outcome {
     let seed = PqSeed::from_bytes(&input.get("post_quantum_seed").array());
     let mut side = Braid::new(&seed, input.get("side").text() == "initiator");
@@ -158,7 +159,7 @@ fn braid_receive(input: Input<'_>) -> Outcome {
         let mut bytes = vec![0, 1, 0, 0, piece.get("kind").number()];
         bytes.extend(piece.get("index").number::<u16>().to_be_bytes());
         bytes.extend(piece.get("chunk").bytes());
-        let part = Part::from_bytes(&bytes.try_into().unwrap()).unwrap();
+        let part = HeaderPart::from_bytes(&bytes.try_into().unwrap()).unwrap();
         assert!(side.receive(piece.get("epoch").number(), &part.piece).is_none());
     }
     match side.stopped() {
@@ -219,7 +220,7 @@ fn post_quantum() {
     file.finish();
 }
 
-/// Header, vector, both parts of the ciphertext, secret.
+/// The values of one key agreement: header, vector, both parts of the ciphertext, secret.
 fn agreement(file: &mut Vectors) -> Value {
     let seed = json!({ "seed": hex([0x22; 64]) });
     let mut all = file.passes("key", "key header and vector of a seed", "braid_key", seed.clone());
@@ -246,7 +247,7 @@ fn agreement(file: &mut Vectors) -> Value {
     fails("header-hash-bit", "one bit of the hash in the header", flipped(&good, "key_header", -1, 1));
     let other = KeySeed::from_bytes(&[0x23; 64]).public();
     fails("vector-of-another", "the vector of another key", with(&good, "key_vector", hex(other.1.as_flattened())));
-    // Out of range with a header that is right: only the range tells.
+    // The vector is out of range but matches its header, so only the check of the range can fail.
     let mut out_of_range = changed(&good, "key_vector", |vector| { vector[0] = 0x01; vector[1] = vector[1] & 0xf0 | 0x0d; });
     let vector = harness::unhex(out_of_range["key_vector"].as_str().unwrap());
     let header = harness::unhex(good["key_header"].as_str().unwrap());

@@ -1,4 +1,6 @@
-//! The rules for the tables of checks of both crates: SPEC.md, the code and the tests name the same checks.
+//! Compares the table of checks in a crate's SPEC.md with its code and its tests.
+//!
+//! All three must name the same checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,16 +14,16 @@ struct Row {
     tests: Vec<String>,
 }
 
-/// A crate, as these rules see it.
-pub(crate) struct Sources {
+/// The texts of a crate that are compared.
+struct Sources {
     specification: String,
-    /// Text of each file below `src`, by its path from there.
+    /// Text of each file under `src`, by its path relative to `src`.
     files: BTreeMap<String, String>,
 }
 
 impl Sources {
-    /// Reads the crate at `root`.
-    pub(crate) fn read(root: &Path) -> Self {
+    /// Reads the crate in the folder `root`.
+    fn read(root: &Path) -> Self {
         let mut files = BTreeMap::new();
         collect(&root.join("src"), "", &mut files);
         let specification = fs::read_to_string(root.join("SPEC.md")).unwrap();
@@ -31,7 +33,8 @@ impl Sources {
         }
     }
 
-    /// Rows of the section "Checks": number, words, files, tests.
+    /// Rows of the table in the section "Checks". Its columns are number, description, files and
+    /// tests.
     fn table(&self) -> Vec<Row> {
         let (_, section) = self.specification.split_once("\n## Checks\n").unwrap();
         let (section, _) = section.split_once("\n## ").unwrap();
@@ -39,9 +42,9 @@ impl Sources {
         rows.map(|line| {
             let columns: Vec<_> = line.split('|').map(str::trim).collect();
             let [_, number, words, code, tests, _] = columns[..] else {
-                panic!("not four columns: {line}");
+                panic!("a row without four columns: {line}");
             };
-            assert!(!words.is_empty(), "{number} says nothing");
+            assert!(!words.is_empty(), "{number} has no description");
             let list = |column: &str| column.split(", ").map(str::to_owned).collect::<Vec<_>>();
             Row {
                 number: number["CHK-".len()..].parse().unwrap(),
@@ -52,7 +55,7 @@ impl Sources {
         .collect()
     }
 
-    /// Files whose comments name a check, tests and vectors not counted.
+    /// For each check, the files of code whose comments name it. Test files do not count.
     fn places(&self) -> BTreeMap<u8, BTreeSet<String>> {
         let mut places: BTreeMap<u8, BTreeSet<String>> = BTreeMap::new();
         let code = self.files.iter().filter(|(file, _)| !is_test(file));
@@ -67,7 +70,7 @@ impl Sources {
         places
     }
 
-    /// Names of all test functions.
+    /// Names of all test functions in the crate.
     fn tests(&self) -> Vec<String> {
         let mut found = Vec::new();
         for text in self.files.values() {
@@ -76,7 +79,7 @@ impl Sources {
                 if let Some(rest) = line.strip_prefix("fn ").filter(|_| is_test) {
                     found.extend(rest.split(['(', '<']).next().map(str::to_owned));
                 }
-                // Attributes and comments may stand between the attribute and the name.
+                // Other attributes and comments may follow `#[test]` before the function.
                 is_test = line == "#[test]"
                     || (is_test && (line.starts_with("#[") || line.starts_with("//")));
             }
@@ -97,7 +100,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Tests and what serves them alone.
+/// Whether a file holds tests or code that only tests use.
 fn is_test(file: &str) -> bool {
     let support = [
         "tests",
@@ -111,7 +114,7 @@ fn is_test(file: &str) -> bool {
         .any(|part| support.iter().any(|name| part.starts_with(name)))
 }
 
-/// The numbers of two digits after each occurrence of `mark`.
+/// The two-digit number after each occurrence of `mark`.
 fn numbers(text: &str, mark: &str) -> BTreeSet<u8> {
     text.split(mark)
         .skip(1)
@@ -119,19 +122,29 @@ fn numbers(text: &str, mark: &str) -> BTreeSet<u8> {
         .collect()
 }
 
-/// Each number is in the table, in the code where the table says and nowhere else, and in the names of the tests that the table names;
-/// and there is no number beside those in any of the three.
-pub(crate) fn assert_checks_agree(crate_root: &Path, specified: RangeInclusive<u8>) {
+/// Asserts that the table, the code and the tests of a crate name exactly the checks `specified`.
+///
+/// The code must name each check in the files that the table lists, and in no others. Each test in
+/// the table must exist exactly once and have the number of its check in its name.
+pub fn assert_checks_agree(crate_root: &Path, specified: RangeInclusive<u8>) {
     let sources = Sources::read(crate_root);
     let table = sources.table();
     let in_table: Vec<_> = table.iter().map(|row| row.number).collect();
-    assert_eq!(in_table, specified.collect::<Vec<_>>(), "rows of SPEC.md");
+    assert_eq!(
+        in_table,
+        specified.collect::<Vec<_>>(),
+        "checks in the table of SPEC.md"
+    );
 
     let places = sources.places();
     let in_code: Vec<_> = places.keys().copied().collect();
-    assert_eq!(in_code, in_table, "numbers in the code");
+    assert_eq!(in_code, in_table, "checks named in the code");
     for row in &table {
-        assert_eq!(row.code, places[&row.number], "code of CHK-{}", row.number);
+        assert_eq!(
+            row.code, places[&row.number],
+            "files that name CHK-{}",
+            row.number
+        );
     }
 
     let tests = sources.tests();
@@ -139,17 +152,21 @@ pub(crate) fn assert_checks_agree(crate_root: &Path, specified: RangeInclusive<u
     assert_eq!(
         in_tests,
         in_table.into_iter().collect(),
-        "numbers in the tests"
+        "checks in names of tests"
     );
     for row in &table {
         for test in &row.tests {
             assert_eq!(
                 tests.iter().filter(|name| *name == test).count(),
                 1,
-                "tests called {test}"
+                "number of tests called {test}"
             );
             let found = numbers(test, "chk");
-            assert!(found.contains(&row.number), "{test} for CHK-{}", row.number);
+            assert!(
+                found.contains(&row.number),
+                "the name of {test} lacks CHK-{}",
+                row.number
+            );
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Two devices and their prekeys, for the tests of several files.
+//! Devices with prekeys, and a session between two of them, for the tests of several files.
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use crate::{IdentityKeyPair, PreKeyBundle, PreKeys, Session, wire};
 
+/// A device and what it has published.
 pub(crate) struct Device {
     pub(crate) identity: IdentityKeyPair,
     pub(crate) prekeys: PreKeys,
@@ -17,7 +18,7 @@ pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
 }
 
 impl Device {
-    /// A device with three one-time prekey sets.
+    /// Makes a device with three one-time prekey sets.
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = rng(seed);
         let identity = IdentityKeyPair::generate(&mut rng);
@@ -37,7 +38,7 @@ impl Device {
     }
 }
 
-/// Alice, Bob, and a session in which both have opened a message of the other.
+/// Makes Alice, Bob, and a session in which each has opened a message of the other.
 pub(crate) fn established() -> (Device, Device, Session, Session) {
     let (alice, mut bob) = (Device::new(1), Device::new(2));
     let mut rng = rng(3);
@@ -52,7 +53,7 @@ pub(crate) fn established() -> (Device, Device, Session, Session) {
     (alice, bob, to_bob, to_alice)
 }
 
-/// Changes a message's protobuf and writes it canonically again.
+/// Changes the protobuf of a message and encodes it canonically again.
 pub(crate) fn edit(message: &[u8], change: impl FnOnce(&mut wire::Message)) -> Vec<u8> {
     let mut decoded: wire::Message = wire::decode(message, usize::MAX).unwrap();
     change(&mut decoded);

@@ -1,0 +1,6 @@
+//! Tests that do not belong to a single file: the limits, the test vectors, and the devices that
+//! many tests share.
+
+mod limits;
+pub(crate) mod support;
+pub(crate) mod vectors;
