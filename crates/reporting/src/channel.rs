@@ -5,8 +5,9 @@ use core::error::Error;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::account::{ConversationId, DeviceAddress};
+use crate::address::DeviceAddress;
 use crate::codec::len8;
+use crate::conversation::ConversationId;
 use crate::franking::FrankingTag;
 use crate::labels;
 

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
+use crate::franked::MAX_PLAINTEXT_LEN;
 use crate::franking::FrankingTag;
-use crate::parts::MAX_PLAINTEXT_LEN;
 use crate::wire::{self, DecodeError};
 
 /// Most bytes a channel may add to a plaintext: headers, authentication, a first message's key agreement.

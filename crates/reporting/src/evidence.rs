@@ -4,16 +4,19 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{Audience, ConversationId, DeviceAddress, Timestamp};
+use crate::address::DeviceAddress;
 use crate::attachment::Attachment;
 use crate::codec::Reader;
 use crate::content::Content;
+use crate::conversation::{Audience, ConversationId};
+use crate::franked::Franked;
 use crate::franking::{FrankingKey, FrankingTag};
 use crate::padding;
-use crate::parts::{Franked, MAX_PAYLOAD_LEN};
+use crate::parts::MAX_PAYLOAD_LEN;
 use crate::payload::{Payload, PayloadHeader};
 use crate::seal::SentMessage;
 use crate::stamp::{Claim, MAX_CONTEXT_LEN};
+use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION};
 
 /// Most bytes of encoded evidence.

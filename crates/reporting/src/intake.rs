@@ -7,16 +7,19 @@ use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::account::{AccountId, Audience, ConversationId, DeviceAddress, Timestamp};
+use crate::address::{AccountId, DeviceAddress};
 use crate::codec::{Reader, len8, put_long};
+use crate::conversation::{Audience, ConversationId};
 use crate::delivery::DeliveryKey;
 use crate::labels;
 use crate::mac;
+use crate::openings::MAX_REPORTED;
 use crate::rejection::Rejection;
-use crate::report::{MAX_REPORT_LEN, MAX_REPORTED, Report, is_participant};
+use crate::report::{MAX_REPORT_LEN, Report, is_participant};
 use crate::secret::Secret;
 use crate::stamp::Claim;
 use crate::stamp_keys::StampKeys;
+use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION};
 
 /// Most bytes of an encoded accepted report.

@@ -52,14 +52,18 @@
 //! No clock, no randomness and no I/O of its own; no panic on any input. Formats, derivations, numbered checks
 //! and limits: [`spec`].
 
-mod account;
+mod address;
 mod attachment;
 mod channel;
 mod codec;
 mod content;
+mod conversation;
 mod delivery;
+mod disclosure;
+mod draft;
 mod envelope;
 mod evidence;
+mod franked;
 mod franking;
 mod intake;
 mod labels;
@@ -72,6 +76,7 @@ mod parts;
 mod payload;
 mod preview;
 mod reason;
+mod receipt;
 mod rejection;
 mod report;
 mod review;
@@ -79,22 +84,23 @@ mod seal;
 mod secret;
 mod stamp;
 mod stamp_keys;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+mod tests;
+mod timestamp;
 mod transcript;
 mod wire;
 
-pub use account::{
-    AccountId, AccountIdError, Audience, ConversationId, DeviceAddress, DeviceId, MAX_ACCOUNT_LEN,
-    Timestamp,
-};
+pub use address::{AccountId, AccountIdError, DeviceAddress, DeviceId, MAX_ACCOUNT_LEN};
 pub use attachment::{
     Attachment, AttachmentError, AttachmentKey, MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN,
 };
 pub use channel::{OpeningChannel, SealingChannel};
 pub use content::{Content, MAX_APPLICATION_KIND_LEN, MAX_REACTION_LEN};
-pub use delivery::{
-    AuthenticDelivery, Delivery, DeliveryError, DeliveryKey, MAX_DELIVERY_LEN, MAX_RECEIPT_LEN,
-    Receipt,
-};
+pub use conversation::{Audience, ConversationId};
+pub use delivery::{AuthenticDelivery, Delivery, DeliveryError, DeliveryKey, MAX_DELIVERY_LEN};
+pub use disclosure::Disclosure;
+pub use draft::{DraftError, ReportDraft};
 pub use envelope::{Envelope, MAX_CHANNEL_OVERHEAD, MAX_CIPHERTEXT_LEN, MAX_ENVELOPE_LEN};
 pub use evidence::{Evidence, MAX_EVIDENCE_LEN};
 pub use franking::FrankingTag;
@@ -106,14 +112,14 @@ pub use open::{
     MAX_SENT_AHEAD_MS, MAX_SENT_BEFORE_MS, OpenError, OpenedMessage, UnstampedMessage, Withheld,
     open, open_unstamped,
 };
+pub use openings::{MAX_NOTE_LEN, MAX_REPORTED};
 pub use parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
 pub use payload::{Payload, PayloadError, PayloadHeader};
 pub use preview::{Preview, PreviewMessage, PreviewPart};
 pub use reason::{Reason, UnknownReason};
+pub use receipt::{MAX_RECEIPT_LEN, Receipt};
 pub use rejection::Rejection;
-pub use report::{
-    Disclosure, DraftError, MAX_NOTE_LEN, MAX_REPORT_LEN, MAX_REPORTED, Report, ReportDraft,
-};
+pub use report::{MAX_REPORT_LEN, Report};
 pub use review::{VerifiedMessage, VerifiedPart, VerifiedReport, review};
 pub use seal::{MAX_SENT_LEN, SealError, Sealed, SentMessage, seal};
 pub use stamp::{Claim, EPOCH_MS, MAX_CONTEXT_LEN, Stamp, StampContext};
@@ -121,23 +127,9 @@ pub use stamp_keys::{
     MAX_CLOCK_SKEW_MS, MAX_EPOCHS_DESTROYED, MAX_EPOCHS_KEPT, MAX_REGION_LEN, StampError,
     StampKeys, StampKeysError,
 };
+pub use timestamp::Timestamp;
 pub use transcript::{Contradiction, LastSeen};
 pub use wire::{DecodeError, VERSION};
 
 #[doc = include_str!("../SPEC.md")]
 pub mod spec {}
-
-#[cfg(test)]
-mod limits;
-#[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
-mod properties;
-#[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
-mod salamander;
-#[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
-mod test_world;
-#[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
-mod vectors;

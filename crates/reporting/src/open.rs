@@ -4,16 +4,18 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{ConversationId, DeviceAddress, Timestamp};
+use crate::address::DeviceAddress;
 use crate::attachment::Attachment;
 use crate::channel::{OpeningChannel, associated_data};
 use crate::content::Content;
+use crate::conversation::ConversationId;
 use crate::delivery::AuthenticDelivery;
 use crate::envelope::Envelope;
 use crate::evidence::Evidence;
+use crate::franked::Franked;
 use crate::franking::FrankingTag;
-use crate::parts::Franked;
 use crate::payload::{Payload, PayloadHeader};
+use crate::timestamp::Timestamp;
 
 /// How much later than the relay accepted it a message may say it was sent: clocks differ.
 pub const MAX_SENT_AHEAD_MS: u64 = 300_000;

@@ -10,12 +10,18 @@
 use zeroize::Zeroizing;
 
 use crate::codec::{Reader, put_long, put_medium};
+use crate::disclosure::PartSet;
 use crate::evidence::Evidence;
 use crate::franking::{self, FrankingTag, PartCommitment, commit_part};
 use crate::padding;
 use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
 use crate::reason::Reason;
-use crate::report::{MAX_NOTE_LEN, MAX_REPORTED};
+
+/// Most messages of one report. More is another report; 30 give a reviewer the context of a conversation.
+pub const MAX_REPORTED: usize = 30;
+
+/// Most bytes of the reporter's note.
+pub const MAX_NOTE_LEN: usize = 2_000;
 
 /// Most bytes of the openings before padding.
 const MAX_OPENINGS_LEN: usize = 1 + 2 + MAX_NOTE_LEN + 1 + MAX_REPORTED * MAX_OPENING_LEN;
@@ -26,35 +32,6 @@ const MAX_OPENING_LEN: usize = 1 + 32 + MAX_PARTS * 32 + 4 + MAX_PARTS * (32 + 4
 /// Most bytes of the openings with padding.
 pub(crate) const MAX_PADDED_OPENINGS_LEN: usize = padding::padded_len(MAX_OPENINGS_LEN);
 
-/// Which parts of a message are shown: bit i for part i.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PartSet(u32);
-
-impl PartSet {
-    /// The header alone; it is always shown.
-    pub(crate) const HEADER: Self = Self(1);
-
-    /// Parts 0 to `count` - 1.
-    pub(crate) fn all(count: usize) -> Self {
-        (0..count).fold(Self(0), Self::with)
-    }
-
-    pub(crate) fn with(self, index: usize) -> Self {
-        Self(self.0 | Self::bit(index))
-    }
-
-    pub(crate) fn contains(self, index: usize) -> bool {
-        self.0 & Self::bit(index) != 0
-    }
-
-    fn bit(index: usize) -> u32 {
-        u32::try_from(index)
-            .ok()
-            .and_then(|index| 1u32.checked_shl(index))
-            .unwrap_or(0)
-    }
-}
-
 /// Appends one message's opening.
 fn put_opening(out: &mut Vec<u8>, evidence: &Evidence, shown: PartSet) {
     let commitment = evidence.franked().commitment();
@@ -63,7 +40,7 @@ fn put_opening(out: &mut Vec<u8>, evidence: &Evidence, shown: PartSet) {
     for (_, part_commitment) in &commitment.parts {
         out.extend_from_slice(part_commitment);
     }
-    out.extend_from_slice(&shown.0.to_be_bytes());
+    out.extend_from_slice(&shown.bits().to_be_bytes());
     for (index, ((part_key, _), part)) in commitment
         .parts
         .iter()
@@ -159,10 +136,7 @@ impl<'a> Opening<'a> {
         }
         let root_key = Zeroizing::new(reader.array()?);
         let commitments = (0..count).map(|_| reader.array()).collect::<Option<_>>()?;
-        let set = PartSet(reader.u32()?);
-        if set.0 & !PartSet::all(count).0 != 0 {
-            return None;
-        }
+        let set = PartSet::from_bits(reader.u32()?, count)?;
         // Room for all of them at once: a vector that grows leaves keys in the memory it gives back.
         let mut shown = Vec::with_capacity(count);
         for index in 0..count {

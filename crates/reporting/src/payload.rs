@@ -4,12 +4,14 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{ConversationId, Timestamp};
 use crate::attachment::Attachment;
 use crate::codec::Reader;
 use crate::content::Content;
+use crate::conversation::ConversationId;
+use crate::franked::Franked;
 use crate::franking::{FrankingKey, FrankingTag};
-use crate::parts::{Franked, MAX_PARTS, MAX_PAYLOAD_LEN, Parts};
+use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, Parts};
+use crate::timestamp::Timestamp;
 
 /// Part 0: what surrounds a message's content. 54, 86 or 118 bytes.
 ///

@@ -4,13 +4,14 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{Audience, DeviceAddress, Timestamp};
+use crate::address::DeviceAddress;
+use crate::conversation::Audience;
+use crate::disclosure::PartSet;
 use crate::evidence::Evidence;
 use crate::franking::FrankingTag;
-use crate::openings::PartSet;
 use crate::payload::PayloadHeader;
 use crate::reason::Reason;
-use crate::report::ReportDraft;
+use crate::timestamp::Timestamp;
 
 /// Exactly what the provider learns from a report: the intake the reporter and each message's sender,
 /// audience and accepted time; the reviewer all of it.
@@ -23,16 +24,21 @@ pub struct Preview {
 }
 
 impl Preview {
-    pub(crate) fn new(draft: &ReportDraft) -> Self {
+    pub(crate) fn new(
+        reporter: DeviceAddress,
+        reason: Reason,
+        note: Zeroizing<String>,
+        messages: &[(Evidence, PartSet)],
+    ) -> Self {
+        let messages = messages
+            .iter()
+            .map(|(evidence, shown)| PreviewMessage::new(evidence, *shown))
+            .collect();
         Self {
-            reporter: draft.reporter.clone(),
-            reason: draft.reason,
-            note: draft.note.clone(),
-            messages: draft
-                .messages
-                .iter()
-                .map(|(evidence, shown)| PreviewMessage::new(evidence, *shown))
-                .collect(),
+            reporter,
+            reason,
+            note,
+            messages,
         }
     }
 

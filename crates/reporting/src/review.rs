@@ -4,9 +4,10 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{Audience, ConversationId, DeviceAddress, Timestamp};
+use crate::address::DeviceAddress;
 use crate::attachment::Attachment;
 use crate::content::Content;
+use crate::conversation::{Audience, ConversationId};
 use crate::franking::FrankingTag;
 use crate::intake::AcceptedReport;
 use crate::moderation::ModerationKeyPair;
@@ -16,7 +17,8 @@ use crate::payload::PayloadHeader;
 use crate::reason::Reason;
 use crate::rejection::Rejection;
 use crate::stamp::Claim;
-use crate::transcript::{self, Contradiction, LastSeen, Place};
+use crate::timestamp::Timestamp;
+use crate::transcript::{self, Contradiction, Entry, LastSeen, Position};
 
 /// Opens an accepted report and checks every opening against its claim.
 ///
@@ -53,7 +55,10 @@ pub fn review(
         let repeated = accepted.repeated().get(index).copied().unwrap_or_default();
         messages.push(VerifiedMessage::verify(index, claim, opening, repeated)?);
     }
-    transcript::place(&mut messages);
+    let positions = transcript::positions(&messages.iter().map(entry).collect::<Vec<_>>());
+    for (message, position) in messages.iter_mut().zip(positions) {
+        message.position = position;
+    }
     Ok(VerifiedReport {
         reporter: report.reporter().clone(),
         accepted_at: accepted.accepted_at(),
@@ -61,6 +66,15 @@ pub fn review(
         note: Zeroizing::new(openings.note.to_owned()),
         messages,
     })
+}
+
+fn entry(message: &VerifiedMessage) -> Entry<'_> {
+    Entry {
+        sender: message.sender(),
+        sequence: message.sequence(),
+        last_seen: message.header.last_seen.as_ref(),
+        tag: message.tag(),
+    }
 }
 
 /// A report in which every message is proven: stamped by the relay, and said by its sender as shown.
@@ -128,11 +142,11 @@ impl fmt::Debug for VerifiedReport {
 pub struct VerifiedMessage {
     claim: Claim,
     repeated: bool,
-    pub(crate) header: PayloadHeader,
+    header: PayloadHeader,
     content: Option<Zeroizing<Content>>,
     attachments: Vec<(usize, Attachment)>,
     parts: Vec<VerifiedPart>,
-    pub(crate) place: Place,
+    position: Position,
 }
 
 /// One part of a verified message.
@@ -192,7 +206,6 @@ impl VerifiedMessage {
         if header.conversation != claim.conversation() {
             return Err(Rejection::OtherConversation { message: index });
         }
-        let place = Place::default();
         Ok(Self {
             claim: claim.clone(),
             repeated,
@@ -200,7 +213,7 @@ impl VerifiedMessage {
             content,
             attachments,
             parts,
-            place,
+            position: Position::default(),
         })
     }
 
@@ -269,17 +282,17 @@ impl VerifiedMessage {
     /// How many messages of the same device are missing between the one before it in this report and this
     /// one. `None` for the device's first message here, or where the numbers contradict each other.
     pub fn gap_before(&self) -> Option<u64> {
-        self.place.gap_before
+        self.position.gap_before
     }
 
     /// The message of the others its sender had last seen.
     pub fn last_seen(&self) -> LastSeen {
-        self.place.last_seen
+        self.position.last_seen
     }
 
     /// Where its numbers and references contradict the relay's order: its sender's doing, or the network's.
     pub fn contradictions(&self) -> &[Contradiction] {
-        &self.place.contradictions
+        &self.position.contradictions
     }
 }
 
@@ -287,7 +300,7 @@ impl fmt::Debug for VerifiedMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedMessage")
             .field("parts", &self.parts)
-            .field("place", &self.place)
+            .field("position", &self.position)
             .finish_non_exhaustive()
     }
 }

@@ -5,13 +5,14 @@ use core::fmt;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::account::{DeviceAddress, MAX_ACCOUNT_LEN};
+use crate::address::{DeviceAddress, MAX_ACCOUNT_LEN};
 use crate::channel::{SealingChannel, associated_data};
 use crate::codec::Reader;
 use crate::content::Content;
 use crate::envelope::{Envelope, MAX_CIPHERTEXT_LEN};
+use crate::franked::Franked;
 use crate::franking::{FrankingKey, FrankingTag};
-use crate::parts::{Franked, MAX_PAYLOAD_LEN};
+use crate::parts::MAX_PAYLOAD_LEN;
 use crate::payload::{Payload, PayloadHeader};
 use crate::wire::{self, DecodeError, VERSION};
 

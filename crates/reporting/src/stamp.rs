@@ -2,9 +2,11 @@
 
 use core::fmt;
 
-use crate::account::{Audience, ConversationId, DeviceAddress, Timestamp};
+use crate::address::DeviceAddress;
 use crate::codec::{Reader, put_medium};
+use crate::conversation::{Audience, ConversationId};
 use crate::franking::FrankingTag;
+use crate::timestamp::Timestamp;
 
 /// Length of an epoch: one UTC day. Stamp keys are kept and destroyed by epoch.
 pub const EPOCH_MS: u64 = 86_400_000;

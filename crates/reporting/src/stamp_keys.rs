@@ -5,13 +5,15 @@ use core::fmt;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::account::{Audience, DeviceAddress, Timestamp};
+use crate::address::DeviceAddress;
 use crate::codec::{Reader, len8, put_short};
+use crate::conversation::Audience;
 use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
 use crate::secret::Secret;
 use crate::stamp::{Claim, MAX_CONTEXT_LEN, Stamp, StampContext, epoch_of};
+use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION};
 
 /// Most epochs the newest stamp may be ahead of the oldest kept root: a year and a month of verifiable

@@ -3,12 +3,12 @@
 //! The relay's accepted time orders the messages. Sequence numbers and tags are the senders' words, each
 //! committed in its message: they are shown beside that order and never make a report fail.
 
-use crate::account::DeviceAddress;
-use crate::review::VerifiedMessage;
+use crate::address::DeviceAddress;
+use crate::franking::FrankingTag;
 
 /// Where a verified message stands among the others of its report.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     pub(crate) gap_before: Option<u64>,
     pub(crate) last_seen: LastSeen,
     pub(crate) contradictions: Vec<Contradiction>,
@@ -39,53 +39,53 @@ pub enum Contradiction {
     LastSeenLater,
 }
 
-/// Places messages that stand in the order the relay accepted them.
-pub(crate) fn place(messages: &mut [VerifiedMessage]) {
-    let places: Vec<Place> = (0..messages.len())
-        .filter_map(|index| place_one(messages, index))
-        .collect();
-    for (message, place) in messages.iter_mut().zip(places) {
-        message.place = place;
-    }
+/// What one message brings to the transcript: who sent it, and what its sender says of its place.
+pub(crate) struct Entry<'a> {
+    pub(crate) sender: &'a DeviceAddress,
+    pub(crate) sequence: u64,
+    pub(crate) last_seen: Option<&'a FrankingTag>,
+    pub(crate) tag: &'a FrankingTag,
 }
 
-fn place_one(messages: &[VerifiedMessage], index: usize) -> Option<Place> {
-    let message = messages.get(index)?;
-    let earlier = messages.get(..index)?;
-    let mut place = Place::default();
+/// The position of each message, given all of them in the order the relay accepted them.
+pub(crate) fn positions(entries: &[Entry<'_>]) -> Vec<Position> {
+    let positions = entries.iter().enumerate();
+    positions
+        .map(|(index, entry)| position(entries, index, entry))
+        .collect()
+}
 
-    let sequence = message.sequence();
-    let sequences = || of_device(earlier, message.sender()).map(VerifiedMessage::sequence);
-    if sequences().any(|other| other == sequence) {
-        place.contradictions.push(Contradiction::SequenceRepeated);
+fn position(entries: &[Entry<'_>], index: usize, entry: &Entry<'_>) -> Position {
+    let mut position = Position::default();
+
+    let earlier = entries.iter().take(index);
+    let of_device = earlier.filter(|other| other.sender == entry.sender);
+    let sequences = of_device.map(|other| other.sequence);
+    if sequences.clone().any(|other| other == entry.sequence) {
+        position
+            .contradictions
+            .push(Contradiction::SequenceRepeated);
     }
-    if sequences().any(|other| other > sequence) {
-        place.contradictions.push(Contradiction::SequenceRunsBack);
+    if sequences.clone().any(|other| other > entry.sequence) {
+        position
+            .contradictions
+            .push(Contradiction::SequenceRunsBack);
     }
-    if place.contradictions.is_empty() {
+    if position.contradictions.is_empty() {
         // All earlier numbers are lower; the highest is the one before.
-        place.gap_before = sequences()
+        position.gap_before = sequences
             .max()
-            .map(|before| sequence.saturating_sub(before).saturating_sub(1));
+            .map(|before| entry.sequence.saturating_sub(before).saturating_sub(1));
     }
 
-    if let Some(tag) = &message.header().last_seen {
-        let seen = messages.iter().position(|other| other.tag() == tag);
-        place.last_seen = seen.map_or(LastSeen::NotInReport, LastSeen::InReport);
+    if let Some(tag) = entry.last_seen {
+        let seen = entries.iter().position(|other| other.tag == tag);
+        position.last_seen = seen.map_or(LastSeen::NotInReport, LastSeen::InReport);
         if seen.is_some_and(|seen| seen >= index) {
-            place.contradictions.push(Contradiction::LastSeenLater);
+            position.contradictions.push(Contradiction::LastSeenLater);
         }
     }
-    Some(place)
-}
-
-fn of_device<'a>(
-    messages: &'a [VerifiedMessage],
-    device: &DeviceAddress,
-) -> impl Iterator<Item = &'a VerifiedMessage> {
-    messages
-        .iter()
-        .filter(move |message| message.sender() == device)
+    position
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Tests of `attachment.rs`.
 
 use super::*;
-use crate::test_world::bytes_of;
+use crate::tests::world::bytes_of;
 
 fn attachment() -> Attachment {
     Attachment::new(

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::seal::SentMessage;
-use crate::test_world::*;
+use crate::tests::world::*;
 
 #[test]
 fn evidence_and_sent_messages_round_trip() {

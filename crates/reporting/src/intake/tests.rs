@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::report::tests::{forge, reseal, sections};
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
 /// MIMI weakness 4: the report itself is unauthenticated.

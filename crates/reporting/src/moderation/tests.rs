@@ -5,7 +5,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 
 use super::*;
-use crate::test_world::rng;
+use crate::tests::world::rng;
 
 /// HPKE `SealBase` by hand (RFC 9180, "Encryption Context"), for whatever shared secret the holder of the key
 /// will find in `encapsulated`: a sender who chose that knows it.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::franking::FrankingKey;
 use crate::parts::encode_parts;
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
 fn franked(parts: &[&[u8]]) -> Franked {

@@ -1,7 +1,7 @@
 //! Tests of `openings.rs`.
 
 use super::*;
-use crate::test_world::*;
+use crate::tests::world::*;
 
 #[test]
 fn the_limit_is_what_the_fields_add_up_to() {
@@ -71,11 +71,4 @@ fn chk84_openings_out_of_form_are_refused() {
         Openings::parse(&encode(Reason::Spam, "", many.into_iter())).is_none(),
         "31 openings"
     );
-}
-
-#[test]
-fn part_sets_hold_32_parts() {
-    assert!(PartSet::all(32).contains(31));
-    assert!(!PartSet::all(32).contains(32));
-    assert!(!PartSet::HEADER.with(40).contains(40));
 }

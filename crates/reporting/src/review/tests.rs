@@ -1,12 +1,14 @@
 //! Tests of `review.rs`: what a malicious reporter, sender or queue can try.
 
 use super::*;
+use crate::disclosure::PartSet;
+use crate::franked::Franked;
 use crate::franking::FrankingKey;
-use crate::openings::{self, PartSet};
+use crate::openings;
 use crate::padding;
-use crate::parts::{Franked, encode_parts};
+use crate::parts::encode_parts;
 use crate::report::tests::{reseal, sections};
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
 fn openings_of(messages: &[&Evidence]) -> Vec<u8> {

@@ -1,9 +1,9 @@
 //! Tests of `stamp_keys.rs`.
 
 use super::*;
-use crate::account::ConversationId;
+use crate::conversation::ConversationId;
 use crate::stamp::EPOCH_MS;
-use crate::test_world::{DAY, NOON, account, device, rng};
+use crate::tests::world::{DAY, NOON, account, device, rng};
 
 fn tag() -> FrankingTag {
     FrankingTag::from_bytes([9; 32])

@@ -1,7 +1,7 @@
 //! Tests of `transcript.rs`. MIMI weakness 6: nothing proves order or completeness of several messages.
 
 use super::*;
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
 #[test]

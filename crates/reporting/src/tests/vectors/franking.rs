@@ -4,9 +4,9 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::franking::{Commitment, FrankingKey};
-use crate::parts::{Franked, Parts, encode_parts};
-use crate::test_world::bytes_of;
-use crate::test_world::account;
+use crate::franked::Franked;
+use crate::parts::{Parts, encode_parts};
+use crate::tests::world::{account, bytes_of};
 use crate::{open, padding};
 
 pub(super) fn commit(input: Input<'_>) -> Outcome {

@@ -4,7 +4,7 @@ use super::*;
 use crate::franking::{Commitment, FrankingKey};
 use crate::mac;
 use crate::parts::{Parts, encode_parts};
-use crate::test_world::{account, device, rng};
+use crate::tests::world::{account, device, rng};
 use crate::{codec, padding, wire};
 
 pub(super) fn moderation_key_pair(input: Input<'_>) -> Outcome {

@@ -7,8 +7,10 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::channel::{OpeningChannel, SealingChannel, associated_data};
+use crate::franked::Franked;
 use crate::franking::FrankingKey;
-use crate::parts::{Franked, encode_parts};
+use crate::parts::encode_parts;
+use crate::tests::world::rng;
 use crate::wire;
 
 pub(super) fn decode_envelope(input: Input<'_>) -> Outcome {
@@ -305,7 +307,7 @@ fn channel(file: &mut Vectors) {
     let sender = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1));
     let data = associated_data(&franked().tag(), &sender, &conversation);
     let mut channel = OneKey([0x43; 32]);
-    let sealed = channel.encrypt(franked().padded(), &data, &mut test_world::rng(0)).unwrap();
+    let sealed = channel.encrypt(franked().padded(), &data, &mut rng(0)).unwrap();
     let good = json!({
         "channel_key": hex([0x43; 32]), "franking_tag": hex(franked().tag().as_bytes()),
         "sender": sender_json(&sender), "conversation": hex(conversation.as_bytes()), "ciphertext": hex(sealed),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::mac;
 use crate::stamp::epoch_of;
-use crate::test_world::DAY;
+use crate::tests::world::DAY;
 
 pub(super) fn account(input: Input<'_>) -> Outcome {
     let bytes = input.get("bytes").bytes();

@@ -1,11 +1,12 @@
 //! `report.json`: reports as the intake takes them, the reviewers' queue, and stored evidence.
 
 use super::*;
+use crate::franked::Franked;
 use crate::franking::FrankingKey;
 use crate::mac;
 use crate::moderation::ENCAPSULATED_LEN;
 use parts::MAX_PAYLOAD_LEN;
-use crate::test_world::{DAY, device};
+use crate::tests::world::{DAY, device};
 use crate::{codec, parts, wire};
 
 pub(super) fn nullifier(input: Input<'_>) -> Outcome {
@@ -311,7 +312,7 @@ fn evidence(file: &mut Vectors) {
     let text = franking::text("Hello, world");
     let encoded = parts::encode_parts(text.iter().map(Vec::as_slice));
     let key = FrankingKey::from_bytes([0x4b; 32]);
-    let franked = parts::Franked::new(&key, &encoded);
+    let franked = Franked::new(&key, &encoded);
     let stamped = |audience| {
         let claim = keys().stamp(&franked.tag(), &device("alice", 1), &audience, NOON).unwrap();
         let mut out = vec![1];

@@ -2,11 +2,13 @@
 
 use proptest::prelude::*;
 
+use crate::disclosure::PartSet;
+use crate::franked::Franked;
 use crate::franking::FrankingKey;
-use crate::openings::{self, Openings, PartSet};
+use crate::openings::{self, Openings};
 use crate::padding;
-use crate::parts::{Franked, encode_parts};
-use crate::test_world::*;
+use crate::parts::encode_parts;
+use crate::tests::world::*;
 use crate::*;
 
 proptest! {

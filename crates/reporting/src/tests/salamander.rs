@@ -8,7 +8,7 @@ use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 
 use crate::channel::associated_data;
 use crate::franking::FrankingKey;
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
 /// A number below 2^192, least significant limb first.

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::labels;
-use crate::test_world::NOON;
+use crate::tests::world::NOON;
 use crate::*;
 
 // One vector a line in these.
@@ -16,7 +16,7 @@ mod delivery;
 #[rustfmt::skip]
 mod franking;
 // One harness for both crates; it is a file of the repository, not of the other crate's library.
-#[path = "../../core/src/vectors/harness.rs"]
+#[path = "../../../core/src/vectors/harness.rs"]
 mod harness;
 #[rustfmt::skip]
 mod report;
@@ -123,7 +123,7 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
 
 #[test]
 fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
-    let labels = include_str!("labels.rs").split("b\"").skip(1);
+    let labels = include_str!("../labels.rs").split("b\"").skip(1);
     let labels: Vec<&[u8]> = labels
         .filter_map(|rest| rest.split('"').next())
         .map(str::as_bytes)

@@ -217,6 +217,18 @@ impl World {
         (Envelope::decode(&envelope.encode()).unwrap(), sent)
     }
 
+    /// A stamped message of Alice's to Bob that is not delivered yet.
+    pub(crate) fn stamped(&mut self, text: &str) -> (Claim, Envelope, SentMessage) {
+        let header = self.header(true);
+        let (envelope, sent) = self.seal(true, &Payload::text(header, text).unwrap());
+        let audience = Audience::Direct(self.bob.account.clone());
+        let claim = self
+            .stamp_keys
+            .stamp(envelope.tag(), &self.alice, &audience, self.now)
+            .unwrap();
+        (claim, envelope, sent)
+    }
+
     pub(crate) fn receiving(&mut self, from_alice: bool) -> &mut ToyChannel {
         if from_alice {
             &mut self.to_bob.1

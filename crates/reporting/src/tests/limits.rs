@@ -1,9 +1,9 @@
 //! Tests of the limits: the largest value of each kind is as long as its limit says, and still read; one byte more is not.
 
 use crate::envelope::check_ciphertext;
+use crate::franked::MAX_PLAINTEXT_LEN;
 use crate::openings::MAX_PADDED_OPENINGS_LEN;
-use crate::parts::MAX_PLAINTEXT_LEN;
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
 /// Someone whose name is as long as it may be.
