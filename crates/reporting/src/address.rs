@@ -5,24 +5,27 @@ use std::sync::Arc;
 
 use crate::codec::{Reader, put_short};
 
-/// Most bytes of an account id. Bounds the stamp context, which travels with every message.
+/// Maximum length of an account id, in bytes. Bounds the stamp context, which travels with every
+/// message.
 pub const MAX_ACCOUNT_LEN: usize = 128;
 
 /// An account as the provider names it: 1 to 128 bytes of UTF-8 without control characters.
 ///
-/// Two ids are the same account only if their bytes are equal; Waxseal normalises nothing, so the
-/// provider must (case, Unicode form) before it hands out an id.
+/// Two ids are the same account only if their bytes are equal. Waxseal does not normalise case or
+/// Unicode form, so the provider must do so before it hands out an id.
 /// `Debug` shows the length only: ids do not belong in logs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(Arc<str>);
 
 impl AccountId {
-    /// Takes an id.
+    /// Makes an id from its text.
     ///
     /// # Errors
-    /// [`AccountIdError`] if it is empty, longer than [`MAX_ACCOUNT_LEN`] or holds a control character.
+    /// [`AccountIdError`] if the text is empty, longer than [`MAX_ACCOUNT_LEN`] or contains a
+    /// control character.
     pub fn new(id: &str) -> Result<Self, AccountIdError> {
-        // CHK-55: an account id is 1 to 128 bytes of UTF-8 without control characters (no NUL to cut at).
+        // CHK-55: an account id is 1 to 128 bytes of UTF-8 without control characters. This rules
+        // out a NUL, at which other code might cut the id.
         if id.is_empty() || id.len() > MAX_ACCOUNT_LEN || id.chars().any(char::is_control) {
             return Err(AccountIdError);
         }
@@ -49,7 +52,7 @@ impl fmt::Debug for AccountId {
     }
 }
 
-/// The text is not an account id: empty, too long, or with a control character.
+/// The text is not an account id: it is empty, too long, or contains a control character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an account id is 1 to 128 bytes of UTF-8 without control characters")]
 pub struct AccountIdError;
@@ -58,7 +61,8 @@ pub struct AccountIdError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceId(pub u32);
 
-/// One device of one account, as the provider authenticated it: who sent a message, or who reports.
+/// One device of one account, as the provider authenticated it. Names senders, recipients and
+/// reporters.
 ///
 /// Encoded `len u8 || account || device be32`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,7 +74,7 @@ pub struct DeviceAddress {
 }
 
 impl DeviceAddress {
-    /// A device of an account.
+    /// The address of an account's device.
     pub fn new(account: AccountId, device: DeviceId) -> Self {
         Self { account, device }
     }

@@ -1,4 +1,4 @@
-//! Conversations, and whom a message is addressed to.
+//! Identifies conversations, and says whom a message is addressed to.
 
 use core::fmt;
 
@@ -8,14 +8,15 @@ use crate::address::AccountId;
 use crate::codec::{Reader, len8, put_short};
 use crate::labels;
 
-/// The conversation a message belongs to. 32 bytes; both sides and the provider know it.
+/// The id of the conversation a message belongs to. 32 bytes; both sides and the provider know it.
 ///
-/// Made by hashing under two labels, so no group's name gives the id of a direct conversation.
+/// Direct conversations and groups are hashed under different labels, so no group name yields the
+/// id of a direct conversation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConversationId([u8; 32]);
 
 impl ConversationId {
-    /// The conversation of two accounts, the same whichever is named first.
+    /// The conversation of two accounts. Their order does not matter.
     pub fn direct(one: &AccountId, other: &AccountId) -> Self {
         let (first, second) = if one <= other {
             (one, other)
@@ -31,7 +32,7 @@ impl ConversationId {
         Self(hash.finalize().into())
     }
 
-    /// A group's conversation, from whatever bytes the application names its groups by.
+    /// The conversation of a group, from the bytes by which the application names the group.
     pub fn group(name: &[u8]) -> Self {
         // SHA-256(label || name); the name is the last field and needs no length.
         let mut hash = Sha256::new_with_prefix(labels::CONVERSATION_GROUP);
@@ -44,7 +45,8 @@ impl ConversationId {
         &self.0
     }
 
-    /// Takes back an id that [`as_bytes`](Self::as_bytes) gave, from the application's own storage.
+    /// Restores an id from the bytes of [`as_bytes`](Self::as_bytes), kept in the application's
+    /// own storage.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

@@ -1,20 +1,20 @@
-//! How much of a message a report shows.
+//! Chooses how much of a message a report shows.
 
 /// How much of one message a report shows. Its header (part 0) is always shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disclosure {
     /// Every part.
     Whole,
-    /// The header and the parts with these numbers: 1 the content, 2 and on the attachments.
+    /// The header and the parts with these numbers: 1 is the content, 2 and up are the attachments.
     Parts(Vec<usize>),
 }
 
-/// Which parts of a message are shown: bit i for part i.
+/// The set of a message's shown parts: bit i stands for part i.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PartSet(u32);
 
 impl PartSet {
-    /// The header alone; it is always shown.
+    /// The header alone, which is always shown.
     pub(crate) const HEADER: Self = Self(1);
 
     /// Parts 0 to `count` - 1.
@@ -30,12 +30,12 @@ impl PartSet {
         self.0 & Self::bit(index) != 0
     }
 
-    /// The set on the wire.
+    /// The set as it is written on the wire.
     pub(crate) fn bits(self) -> u32 {
         self.0
     }
 
-    /// Reads a set; `None` if it has a part that a message of `count` parts does not.
+    /// Reads a set; `None` if it contains a part that a message of `count` parts does not have.
     pub(crate) fn from_bits(bits: u32, count: usize) -> Option<Self> {
         (bits & !Self::all(count).0 == 0).then_some(Self(bits))
     }

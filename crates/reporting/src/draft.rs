@@ -1,4 +1,4 @@
-//! The draft of a report: chosen and previewed by its user, then sealed.
+//! Drafts a report: the user chooses and previews its messages, then the device seals it.
 
 use core::fmt;
 
@@ -16,7 +16,11 @@ use crate::reason::Reason;
 use crate::report::{Report, is_participant};
 use crate::stamp::Claim;
 
-/// A report being put together on the reporter's device. Nothing leaves it before [`seal`](Self::seal).
+/// A report that the user is putting together on the reporter's device.
+///
+/// The draft collects a reason, a note and messages. [`note`](Self::note) and [`add`](Self::add)
+/// change it; [`preview`](Self::preview) and [`seal`](Self::seal) only read it. Nothing leaves the
+/// device before it is sealed, and a sealed report does not follow later changes of the draft.
 ///
 /// ```text
 /// new --note, add--> draft --preview--> shown to the user --seal--> Report
@@ -26,12 +30,12 @@ pub struct ReportDraft {
     reporter: DeviceAddress,
     reason: Reason,
     note: Zeroizing<String>,
-    /// Sorted by accepted time and tag.
+    /// Sorted by accepted time, then by tag.
     messages: Vec<(Evidence, PartSet)>,
 }
 
 impl ReportDraft {
-    /// An empty draft. `reporter` is this device as the provider knows it.
+    /// An empty draft. `reporter` is the address under which the provider knows this device.
     pub fn new(reporter: DeviceAddress, reason: Reason) -> Self {
         Self {
             reporter,
@@ -41,10 +45,11 @@ impl ReportDraft {
         }
     }
 
-    /// Sets the reporter's own words to the reviewer.
+    /// Sets the reporter's note to the reviewer.
     ///
     /// # Errors
-    /// [`DraftError::NoteTooLong`] past [`MAX_NOTE_LEN`]; the draft is unchanged.
+    /// [`DraftError::NoteTooLong`] if the note is longer than [`MAX_NOTE_LEN`]. The draft is then
+    /// unchanged.
     pub fn note(&mut self, note: &str) -> Result<&mut Self, DraftError> {
         if note.len() > MAX_NOTE_LEN {
             return Err(DraftError::NoteTooLong);
@@ -53,10 +58,10 @@ impl ReportDraft {
         Ok(self)
     }
 
-    /// Adds a message, received or the reporter's own, in any order.
+    /// Adds a message, received or the reporter's own. Messages may be added in any order.
     ///
     /// # Errors
-    /// [`DraftError`] if the message cannot be in this report; the draft is unchanged.
+    /// [`DraftError`] if the message cannot be in this report. The draft is then unchanged.
     pub fn add(
         &mut self,
         evidence: &Evidence,
@@ -99,7 +104,7 @@ impl ReportDraft {
         Ok(self)
     }
 
-    /// Exactly what the provider will learn from this report, for the user to agree to.
+    /// Shows exactly what the provider will learn from this report, so that the user can agree.
     pub fn preview(&self) -> Preview {
         Preview::new(
             self.reporter.clone(),
@@ -109,13 +114,14 @@ impl ReportDraft {
         )
     }
 
-    /// Seals the report: claims in clear for the intake, openings for the holders of the moderation key.
+    /// Seals the report: the claims stay in clear for the intake, the openings are encrypted to the
+    /// moderation key.
     ///
-    /// `delivery_key` is the one this device shares with the provider.
+    /// `delivery_key` is the key that this device shares with the provider.
     ///
     /// # Errors
-    /// [`DraftError::Empty`] if no message was added; [`DraftError::ModerationKey`] if the key cannot be
-    /// sealed to.
+    /// [`DraftError::Empty`] if no message was added; [`DraftError::ModerationKey`] if nothing can
+    /// be sealed to the moderation key.
     pub fn seal(
         &self,
         delivery_key: &DeliveryKey,
@@ -156,35 +162,36 @@ impl fmt::Debug for ReportDraft {
     }
 }
 
-/// Why a report cannot be put together. The draft is as it was.
+/// Why a report cannot be put together. The draft is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DraftError {
-    /// The note is longer than [`MAX_NOTE_LEN`].
+    /// The note is longer than [`MAX_NOTE_LEN`]. Shorten it.
     #[error("the note is longer than 2,000 bytes")]
     NoteTooLong,
-    /// The report has [`MAX_REPORTED`] messages already.
+    /// The report already has [`MAX_REPORTED`] messages. Put further ones in another report.
     #[error("a report has at most 30 messages")]
     TooManyMessages,
-    /// The message is of another conversation than the others.
+    /// The message is from another conversation than the others. Put it in a report of its own.
     #[error("a report is about one conversation")]
     OtherConversation,
-    /// The reporter neither sent nor received the message.
+    /// The reporter neither sent nor received the message, so they cannot report it.
     #[error("only a participant can report a message")]
     NotAParticipant,
-    /// The message has no such part.
+    /// The message has no part with this number. Choose one below
+    /// [`part_count`](Evidence::part_count).
     #[error("the message has no part {index}")]
     NoSuchPart {
-        /// The part asked for.
+        /// The number that was asked for.
         index: usize,
     },
-    /// The message is in the report already, under this stamp or another.
-    #[error("the message is in the report already")]
+    /// The message is already in the report, under this stamp or another. Keep it once.
+    #[error("the message is already in the report")]
     AddedBefore,
-    /// A report is about one message at least.
+    /// The report has no messages. Add at least one.
     #[error("the report has no messages")]
     Empty,
-    /// The moderation key cannot be sealed to.
+    /// Nothing can be sealed to the moderation key. Fetch another one.
     #[error("the moderation key is unusable")]
     ModerationKey,
 }

@@ -1,4 +1,5 @@
-//! The franking key and a payload's parts, as the channel encrypts them and as evidence keeps them.
+//! Holds a franking key with the parts it commits to, as the channel encrypts them and as evidence
+//! keeps them.
 
 use core::fmt;
 
@@ -8,22 +9,25 @@ use crate::franking::{Commitment, FrankingKey, FrankingTag};
 use crate::padding;
 use crate::parts::{MAX_PAYLOAD_LEN, Parts};
 
-/// The longest plaintext handed to a channel: franking key and parts, padded.
+/// Maximum length of the plaintext handed to a channel: franking key and parts, padded.
 pub(crate) const MAX_PLAINTEXT_LEN: usize = padding::padded_len(FrankingKey::LEN + MAX_PAYLOAD_LEN);
 
 /// The franking key and the exact parts of one message: `K_f 32 || n u8 || n x (len be32 || part)`.
 ///
-/// This is what the channel encrypts (padded) and what evidence keeps (unpadded).
+/// The channel encrypts these bytes padded; evidence keeps them unpadded.
 #[derive(Clone)]
 pub(crate) struct Franked {
-    /// With its padding: one buffer for the channel and for storage.
+    /// Key and parts with their padding, in one buffer for both the channel and storage.
     padded: Zeroizing<Vec<u8>>,
-    /// Without it.
+    /// Length without the padding.
     len: usize,
 }
 
 impl Franked {
-    /// Has the encoded parts written behind a key, `parts_len` bytes, where the channel takes them from: a copy would have to be wiped.
+    /// Writes the key and lets `put_parts` append the `parts_len` bytes of the encoded parts.
+    ///
+    /// The parts are written straight into the buffer that the channel encrypts, since a copy would
+    /// have to be wiped.
     pub(crate) fn write(
         key: &FrankingKey,
         parts_len: usize,
@@ -38,7 +42,7 @@ impl Franked {
         Self { padded, len }
     }
 
-    /// Reads unpadded bytes; the parts are checked.
+    /// Reads unpadded bytes; `None` if the parts are not well-formed.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (key, parts) = bytes.split_first_chunk()?;
         Parts::parse(parts)?;
@@ -48,9 +52,9 @@ impl Franked {
         }))
     }
 
-    /// Takes a decrypted plaintext.
+    /// Reads a decrypted plaintext; `None` if its padding or its parts are not well-formed.
     pub(crate) fn unpad(plaintext: Zeroizing<Vec<u8>>) -> Option<Self> {
-        // CHK-56: the padding is the one canonical padding of its content.
+        // CHK-56: the plaintext is within its limit and padded canonically.
         if plaintext.len() > MAX_PLAINTEXT_LEN {
             return None;
         }
@@ -74,7 +78,8 @@ impl Franked {
     }
 
     pub(crate) fn parts(&self) -> Parts<'_> {
-        // Both constructors checked the bytes; without parts nothing would verify.
+        // `from_bytes` and `unpad` checked the bytes. If they were wrong after all, nothing would
+        // verify without parts.
         self.as_bytes()
             .get(FrankingKey::LEN..)
             .and_then(Parts::parse)

@@ -1,18 +1,21 @@
-//! A payload's parts as exact bytes.
+//! Views a payload's parts as exact bytes.
 
 use crate::codec::Reader;
 
-/// Fewest parts of a payload: the header and the content.
+/// Minimum number of parts in a payload: the header and the content.
 pub const MIN_PARTS: usize = 2;
 
-/// Most parts of a payload: header, content and 30 attachments. One bit each in a report's opening.
+/// Maximum number of parts in a payload: header, content and 30 attachments. Each takes one bit in
+/// a report's opening.
 pub const MAX_PARTS: usize = 32;
 
-/// Most bytes of a payload's parts with their count and lengths. Bounds what one message makes a
-/// recipient, a report and a reviewer hold; larger content belongs in an attachment.
+/// Maximum length of a payload's parts with their count and lengths, in bytes. Bounds what one
+/// message makes a recipient, a report and a reviewer hold. Larger content belongs in an
+/// attachment.
 pub const MAX_PAYLOAD_LEN: usize = 65_536;
 
-/// A view of well-formed parts, `n u8 || n x (len be32 || part)`: 2 to 32 of them, exactly filling their bytes.
+/// A view of 2 to 32 well-formed parts that fill their bytes exactly:
+/// `n u8 || n x (len be32 || part)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Parts<'a> {
     count: usize,
@@ -20,7 +23,7 @@ pub(crate) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Reads parts.
+    /// Reads parts; `None` if the bytes are not well-formed parts.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
         // CHK-57: 2 to 32 parts that fill at most 65,536 bytes exactly.
         if bytes.len() > MAX_PAYLOAD_LEN {
@@ -40,7 +43,7 @@ impl<'a> Parts<'a> {
         Some(Self { count, encoded })
     }
 
-    /// No parts at all, which is the view of no valid bytes.
+    /// No parts at all. [`parse`](Self::parse) never returns this.
     pub(crate) const EMPTY: Self = Self {
         count: 0,
         encoded: &[],

@@ -1,4 +1,4 @@
-//! What a report will show, for its user to agree to before anything leaves the device.
+//! Previews what a report will show, so that the user can agree before anything leaves the device.
 
 use core::fmt;
 
@@ -13,8 +13,10 @@ use crate::payload::PayloadHeader;
 use crate::reason::Reason;
 use crate::timestamp::Timestamp;
 
-/// Exactly what the provider learns from a report: the intake the reporter and each message's sender,
-/// audience and accepted time; the reviewer all of it.
+/// Everything that the provider will learn from a report.
+///
+/// The intake sees the reporter and, for each message, the sender, the audience and the accepted
+/// time. The reviewer sees all of the preview.
 #[derive(Clone)]
 pub struct Preview {
     reporter: DeviceAddress,
@@ -42,7 +44,7 @@ impl Preview {
         }
     }
 
-    /// The reporting device: shown to the intake and the reviewer.
+    /// The reporting device, shown to the intake and the reviewer.
     pub fn reporter(&self) -> &DeviceAddress {
         &self.reporter
     }
@@ -104,7 +106,7 @@ impl PreviewMessage {
         }
     }
 
-    /// Its tag, to find the message by.
+    /// Its tag, by which to find the message.
     pub fn tag(&self) -> &FrankingTag {
         &self.tag
     }
@@ -129,7 +131,7 @@ impl PreviewMessage {
         &self.header
     }
 
-    /// Its parts. Of a part that is withheld, the reviewer learns only that it exists.
+    /// Its parts. The reviewer learns of a withheld part only that it exists.
     pub fn parts(&self) -> &[PreviewPart] {
         &self.parts
     }
@@ -147,9 +149,9 @@ impl fmt::Debug for PreviewMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PreviewPart {
-    /// 0 the header, 1 the content, 2 and on the attachments.
+    /// Number of the part: 0 is the header, 1 the content, 2 and up are the attachments.
     pub index: usize,
-    /// Its size on this device.
+    /// Size of the part, in bytes.
     pub size_bytes: usize,
     /// Whether the reviewer will see it.
     pub shown: bool,

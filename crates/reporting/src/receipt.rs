@@ -1,4 +1,5 @@
-//! The receipt: the relay shows the sending device, and nobody else, that it stamped its message.
+//! Returns a stamp to the sender: the relay proves to the sending device, and to no one else, that
+//! it stamped the message.
 
 use core::fmt;
 
@@ -11,12 +12,17 @@ use crate::seal::SentMessage;
 use crate::stamp::Claim;
 use crate::wire::{self, DecodeError};
 
-/// Most bytes of an encoded receipt.
+/// Maximum length of an encoded receipt, in bytes.
 pub const MAX_RECEIPT_LEN: usize = MAX_STAMPED_LEN;
 
-/// The stamp of a device's own message, returned by the relay, not yet authenticated.
+/// The stamp of a device's own message, as the relay returns it.
 ///
-/// Encoded as a [`Delivery`] without ciphertext, its fourth field being the receipt MAC.
+/// As long as it is a `Receipt`, nothing in it is verified.
+/// [`authenticate`](Self::authenticate) checks it against the [`SentMessage`] and turns both into
+/// [`Evidence`].
+///
+/// Encoded like a [`Delivery`](crate::Delivery), with the receipt MAC as the fourth field and
+/// without a ciphertext.
 #[derive(Clone)]
 pub struct Receipt {
     claim: Claim,
@@ -24,7 +30,8 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The relay's step, for the device that sent the message. The claim is as for [`Delivery::new`].
+    /// The relay's step, for the device that sent the message. What
+    /// [`Delivery::new`](crate::Delivery::new) demands of the claim holds here too.
     pub fn new(claim: &Claim, key: &DeliveryKey) -> Self {
         let mac = mac::hmac(
             key.as_bytes(),
@@ -36,11 +43,12 @@ impl Receipt {
         }
     }
 
-    /// The sender's step: its own message, with the stamp, becomes evidence.
+    /// The sender's step: turns the device's own message and its stamp into evidence.
     ///
     /// # Errors
-    /// [`DeliveryError::NotAuthentic`] if the MAC is not the relay's; [`DeliveryError::OtherMessage`] if
-    /// the receipt is for another message, sender or conversation than `sent`.
+    /// [`DeliveryError::NotAuthentic`] if the relay did not make the MAC;
+    /// [`DeliveryError::OtherMessage`] if the receipt is for another message, sender or
+    /// conversation than `sent`.
     pub fn authenticate(
         self,
         key: &DeliveryKey,
@@ -55,7 +63,7 @@ impl Receipt {
         ) {
             return Err(DeliveryError::NotAuthentic);
         }
-        // CHK-67: the receipt is for the message that was sent, by this device, to this conversation.
+        // CHK-67: the receipt is for the message that this device sent to this conversation.
         if !self.claim.tag.matches(&sent.tag)
             || self.claim.context.sender != sent.sender
             || self.claim.conversation() != sent.header.conversation
@@ -69,7 +77,7 @@ impl Receipt {
         ))
     }
 
-    /// The franking tag of the message it is for, to find the [`SentMessage`] by.
+    /// The franking tag of the message, by which to find the [`SentMessage`].
     pub fn tag(&self) -> &FrankingTag {
         &self.claim.tag
     }
@@ -87,7 +95,8 @@ impl Receipt {
     /// Reads a receipt.
     ///
     /// # Errors
-    /// [`DecodeError`] if it is not one; [`DecodeError::MissingStamp`] if it has no stamp or no MAC.
+    /// [`DecodeError`] if the bytes are not a receipt; [`DecodeError::MissingStamp`] if it has no
+    /// stamp or no MAC.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let message: wire::Receipt = wire::decode(bytes, MAX_RECEIPT_LEN)?;
         let claim = decode_claim(

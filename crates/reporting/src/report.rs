@@ -1,4 +1,4 @@
-//! The report: what a device shows the provider, chosen and previewed by its user.
+//! Encodes a report, with which a device shows chosen messages to the provider.
 
 use core::fmt;
 
@@ -15,17 +15,19 @@ use crate::openings::{MAX_PADDED_OPENINGS_LEN, MAX_REPORTED};
 use crate::stamp::{Claim, MAX_CONTEXT_LEN};
 use crate::wire::{self, DecodeError};
 
-/// Most bytes of the claims section.
+/// Maximum length of the claims section, in bytes.
 const MAX_CLAIMS_LEN: usize = 1 + 128 + 4 + 1 + MAX_REPORTED * (32 + 2 + MAX_CONTEXT_LEN + 32);
 
-/// Most bytes of the sealed section: padded openings and the AEAD's tag.
+/// Maximum length of the sealed section, in bytes: padded openings and the AEAD's tag.
 const MAX_SEALED_LEN: usize = MAX_PADDED_OPENINGS_LEN + 16;
 
-/// Most bytes of an encoded report: 30 messages of full length shown whole, padded.
+/// Maximum length of an encoded report, in bytes: 30 messages of full length, shown whole and
+/// padded.
 pub const MAX_REPORT_LEN: usize =
     1 + MAX_CLAIMS_LEN + 32 + ENCAPSULATED_LEN + MAX_SEALED_LEN + 32 + 32;
 
-/// Whether the reporter sent or received the message; of a group, who its members are only the provider knows.
+/// Whether the reporter sent or received the message. `true` for a group's message, since only the
+/// provider knows the members.
 pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
     match &claim.context.audience {
         Audience::Direct(recipient) => {
@@ -35,18 +37,23 @@ pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
     }
 }
 
-/// A report as sent to the provider's intake: claims in clear, everything else sealed.
+/// A report on its way from the reporter to the provider's intake: claims in clear, everything else
+/// sealed.
 ///
-/// Nothing in it is verified but its form; [`accept`](crate::accept) takes it from here.
+/// As long as it is a `Report`, only its form is checked. [`accept`](crate::accept) verifies its
+/// origin and its claims and turns it into an [`AcceptedReport`](crate::AcceptedReport).
 ///
 /// | bytes | field |
 /// |---|---|
 /// | 1 | version `01` |
-/// | 1 + varint + n | `0a`, length, claims: reporter (`len u8`, account, device be32), count u8, per claim tag 32, `len be16`, context, stamp 32 |
+/// | 1 + varint + n | `0a`, length, claims |
 /// | 2 + 32 | `12 20`, fingerprint of the moderation key |
 /// | 3 + 1,120 | `1a e008`, encapsulated key |
 /// | 1 + varint + n | `22`, length, sealed openings |
 /// | 2 + 32 | `2a 20`, reporter MAC |
+///
+/// The claims are the reporter (`len u8`, account, device be32) and a count u8. For each claim, tag
+/// 32, `len be16`, context and stamp 32 follow.
 #[derive(Clone)]
 pub struct Report {
     reporter: DeviceAddress,
@@ -57,8 +64,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Seals openings under claims and puts the reporter's MAC over all sections; `None` if the moderation
-    /// key cannot be sealed to.
+    /// Seals openings under claims and adds the reporter's MAC over all sections; `None` if nothing
+    /// can be sealed to the moderation key.
     pub(crate) fn seal(
         reporter: &DeviceAddress,
         claims: Vec<Claim>,
@@ -88,7 +95,7 @@ impl Report {
         })
     }
 
-    /// The device that says it reports: its delivery key checks the report.
+    /// The device that claims to report. Its delivery key verifies the report.
     pub fn reporter(&self) -> &DeviceAddress {
         &self.reporter
     }
@@ -98,12 +105,12 @@ impl Report {
         &self.claims
     }
 
-    /// The conversation of the first claim; an accepted report has one conversation only.
+    /// The conversation of the first claim. All claims of an accepted report are in it.
     pub fn conversation(&self) -> Option<ConversationId> {
         self.claims.first().map(Claim::conversation)
     }
 
-    /// The moderation key it is sealed to.
+    /// The moderation key to which the report is sealed.
     pub fn moderation_key(&self) -> &ModerationKeyId {
         &self.moderation_key
     }
@@ -115,7 +122,7 @@ impl Report {
             .into()
     }
 
-    /// The exact bytes of the claims section: the sealed section's associated data.
+    /// The exact bytes of the claims section, which are the sealed section's associated data.
     pub(crate) fn claims_section(&self) -> &[u8] {
         &self.sections.claims
     }
@@ -136,7 +143,7 @@ impl Report {
     /// Reads a report.
     ///
     /// # Errors
-    /// [`DecodeError`] if it is not one.
+    /// [`DecodeError`] if the bytes are not a report.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let sections: wire::Report = wire::decode(bytes, MAX_REPORT_LEN)?;
         if sections.encapsulated_key.len() != ENCAPSULATED_LEN
@@ -182,7 +189,7 @@ fn decode_claims(bytes: &[u8]) -> Option<(DeviceAddress, Vec<Claim>)> {
     let mut reader = Reader::new(bytes);
     let reporter = DeviceAddress::read(&mut reader)?;
     let count = usize::from(reader.u8()?);
-    // CHK-75: a report makes 1 to 30 claims.
+    // CHK-75: a report has 1 to 30 claims.
     if !(1..=MAX_REPORTED).contains(&count) {
         return None;
     }

@@ -5,7 +5,7 @@
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The time so many milliseconds after the Unix epoch.
+    /// The time this many milliseconds after the Unix epoch.
     pub const fn from_millis(ms: u64) -> Self {
         Self(ms)
     }

@@ -1,12 +1,14 @@
-//! Order and gaps: what the senders' numbers and "last seen" tags say about a report of several messages.
+//! Finds gaps and contradictions in a report of several messages, from the senders' sequence
+//! numbers and "last seen" tags.
 //!
-//! The relay's accepted time orders the messages. Sequence numbers and tags are the senders' words, each
-//! committed in its message: they are shown beside that order and never make a report fail.
+//! The relay's accepted time orders the messages. Sequence numbers and tags are claimed by the
+//! senders, who committed to them. They are shown alongside that order and never make a report
+//! fail.
 
 use crate::address::DeviceAddress;
 use crate::franking::FrankingTag;
 
-/// Where a verified message stands among the others of its report.
+/// What a message's number and "last seen" tag say about its place in the report.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Position {
     pub(crate) gap_before: Option<u64>,
@@ -14,11 +16,11 @@ pub(crate) struct Position {
     pub(crate) contradictions: Vec<Contradiction>,
 }
 
-/// The message of the others that a message's sender had last seen when sending it.
+/// The last message from others that a sender had seen when sending, as claimed by the sender.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LastSeen {
-    /// The sender names none.
+    /// The sender names no message.
     #[default]
     None,
     /// The message with this index in the report.
@@ -27,19 +29,20 @@ pub enum LastSeen {
     NotInReport,
 }
 
-/// A number or reference that does not fit the order in which the relay accepted the messages.
+/// A sequence number or reference that contradicts the order in which the relay accepted the
+/// messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Contradiction {
     /// Two messages of one device have the same number.
     SequenceRepeated,
-    /// A message has a lower number than one of the same device accepted before it.
+    /// A message has a lower number than an earlier message of the same device.
     SequenceRunsBack,
-    /// The message says its sender had seen one that was accepted later, or itself.
+    /// The message claims that its sender had seen a message that was accepted later, or itself.
     LastSeenLater,
 }
 
-/// What one message brings to the transcript: who sent it, and what its sender says of its place.
+/// What the transcript needs to know of one message.
 pub(crate) struct Entry<'a> {
     pub(crate) sender: &'a DeviceAddress,
     pub(crate) sequence: u64,
@@ -47,7 +50,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) tag: &'a FrankingTag,
 }
 
-/// The position of each message, given all of them in the order the relay accepted them.
+/// Finds the position of each message. The entries are in the order in which the relay accepted
+/// them.
 pub(crate) fn positions(entries: &[Entry<'_>]) -> Vec<Position> {
     let positions = entries.iter().enumerate();
     positions
@@ -72,7 +76,7 @@ fn position(entries: &[Entry<'_>], index: usize, entry: &Entry<'_>) -> Position 
             .push(Contradiction::SequenceRunsBack);
     }
     if position.contradictions.is_empty() {
-        // All earlier numbers are lower; the highest is the one before.
+        // All earlier numbers are lower, so the highest is that of the previous message.
         position.gap_before = sequences
             .max()
             .map(|before| entry.sequence.saturating_sub(before).saturating_sub(1));
