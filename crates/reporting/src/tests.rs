@@ -1,4 +1,4 @@
-//! Tests wider than one module: limits, properties, published attacks and vectors.
+//! Tests that span several modules: limits, properties, published attacks and vectors.
 
 mod limits;
 mod properties;

@@ -18,7 +18,8 @@ fn chk55_account_ids_out_of_bounds_are_refused() {
     }
 }
 
-/// A published scheme signed a string cut at its first NUL: 200 of 200 altered reports were accepted.
+/// A published scheme signed only the part of a string before its first NUL: 200 of 200 altered
+/// reports were accepted.
 #[test]
 fn broken_artefact_cut_at_first_nul_ids_with_nul_do_not_exist() {
     assert_eq!(AccountId::new("mallory\0@bank"), Err(AccountIdError));

@@ -4,8 +4,9 @@ use super::*;
 use crate::tests::world::*;
 use crate::*;
 
-/// MIMI weakness 1: a relay in between delivers message A with the frank and time of message B of the same
-/// sender in the same room; every check of the recipient passes and the later report fails.
+/// MIMI weakness 1: an intermediate relay delivers message A with the frank and time of message B
+/// from the same sender in the same room. Every check of the recipient passes, and a later report
+/// fails.
 #[test]
 fn mimi_weakness_1_transplant_chk64_stamp_of_another_message_is_refused() {
     let mut world = World::new(1);
@@ -13,7 +14,7 @@ fn mimi_weakness_1_transplant_chk64_stamp_of_another_message_is_refused() {
     let (claim_b, envelope_b, _) = world.stamped("b");
     let a = Delivery::new(&claim_a, envelope_a.clone(), &world.bob_key).unwrap();
     let b = Delivery::new(&claim_b, envelope_b, &world.bob_key).unwrap();
-    // The honest step refuses the mix.
+    // An honest relay's step refuses claim and envelope of different messages.
     let mixed = Delivery::new(&claim_b, envelope_a, &world.bob_key).unwrap_err();
     assert_eq!(mixed, DeliveryError::OtherMessage);
     // Tag and ciphertext of A with stamp and context of B, under either MAC.
@@ -30,7 +31,7 @@ fn mimi_weakness_1_transplant_chk64_stamp_of_another_message_is_refused() {
             .unwrap_err();
         assert_eq!(refused, DeliveryError::NotAuthentic);
     }
-    // The whole of B's claim with A's ciphertext, under B's MAC.
+    // The complete claim of B with the ciphertext of A, under B's MAC.
     let swapped = Delivery {
         claim: claim_b.clone(),
         mac: b.mac,
@@ -40,7 +41,7 @@ fn mimi_weakness_1_transplant_chk64_stamp_of_another_message_is_refused() {
         .authenticate(&world.bob_key, &world.bob.account)
         .unwrap_err();
     assert_eq!(refused, DeliveryError::NotAuthentic);
-    // Even if the relay itself says so, the channel does not open it.
+    // Even if the relay itself makes the MAC, the channel does not open the message.
     let envelope = Envelope::new(claim_b.tag, a.ciphertext);
     let swapped = Delivery::new(&claim_b, envelope, &world.bob_key)
         .unwrap()
@@ -72,7 +73,7 @@ fn chk64_altered_ciphertext_is_refused_before_any_session_is_tried() {
         .unwrap();
 }
 
-/// MIMI weakness 2: the frank is optional, so it can be stripped unseen.
+/// MIMI weakness 2: the frank is optional, so stripping it goes unnoticed.
 #[test]
 fn mimi_weakness_2_chk63_stripped_stamp_is_an_error_of_its_own() {
     let mut world = World::new(2);
@@ -162,7 +163,7 @@ fn chk64_every_altered_byte_of_a_delivery_is_refused_before_or_by_the_channel() 
             open(&mut world.to_bob.1, &delivery),
             Err(OpenError::Channel(_))
         ),
-        "redelivered"
+        "a message that is delivered again does not open again"
     );
 }
 
@@ -190,7 +191,8 @@ fn debug_shows_no_keys() {
     );
 }
 
-/// No report of such a message passes, for the reporter is no member: so it must not be shown.
+/// A report of such a message is refused, since the reporter is not a member. So the message must
+/// not be shown.
 #[test]
 fn chk65_message_to_a_group_the_account_is_not_in_is_refused() {
     let mut world = World::new(7);
@@ -210,7 +212,7 @@ fn chk65_message_to_a_group_the_account_is_not_in_is_refused() {
     let refused = [
         stamped_for(group).authenticate(key, me),
         stamped_for(other).authenticate_in_groups(key, me, in_group),
-        // The direct conversation named as a group would be shown in it.
+        // A group with the id of the direct conversation would be shown in that conversation.
         stamped_for(world.conversation()).authenticate_in_groups(key, me, |_| true),
     ];
     for result in refused {

@@ -140,8 +140,8 @@ fn debug_shows_counts_only() {
     );
 }
 
-/// The intake refuses a report with one tag twice, so a draft must: else a message sent twice would spoil the
-/// report of its recipient.
+/// The intake refuses a report that contains a tag twice, so the draft must refuse it first.
+/// Otherwise a sender who sends a message twice could spoil the recipient's report.
 #[test]
 fn a_draft_takes_a_message_once_whatever_its_stamp() {
     let mut world = World::new(7);

@@ -4,7 +4,7 @@ use super::*;
 use crate::parts::tests::encoded;
 
 impl Franked {
-    /// A key and parts, well-formed or not.
+    /// Joins a key and parts, well-formed or not.
     pub(crate) fn new(key: &FrankingKey, parts: &[u8]) -> Self {
         Self::write(key, parts.len(), |out| out.extend_from_slice(parts))
     }

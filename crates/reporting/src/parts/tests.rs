@@ -3,7 +3,7 @@
 use super::*;
 use crate::codec::put_long;
 
-/// Any parts, well-formed or not.
+/// Encodes any parts, well-formed or not.
 pub(crate) fn encode_parts<'a>(parts: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut out = vec![u8::try_from(parts.len()).unwrap()];
     parts.for_each(|part| put_long(&mut out, part));

@@ -22,7 +22,7 @@ fn chk66_receipt_with_another_mac_is_refused() {
             DeliveryError::NotAuthentic
         );
     }
-    // A delivery MAC is not a receipt MAC, even under one key.
+    // A delivery MAC is not a receipt MAC, even under the same key.
     let delivery = Delivery::new(&claim, envelope, &world.alice_key)
         .unwrap()
         .encode();
@@ -64,8 +64,9 @@ fn chk67_receipt_of_another_message_sender_or_conversation_is_refused() {
     for (index, claim) in wrong.iter().enumerate() {
         let receipt = Receipt::new(claim, &world.alice_key);
         let result = receipt.authenticate(&world.alice_key, &sent);
-        // The last names the direct conversation as a group: the same conversation, so it is let pass here;
-        // nobody's report of it passes unless the provider has such a group.
+        // The last claim names a group with the id of the direct conversation. It passes here,
+        // since the conversation is the same. No report of it passes unless the provider has such a
+        // group.
         assert_eq!(result.is_err(), index != 3, "{index}");
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn forge(
     )
 }
 
-/// Puts the right reporter MAC on sections.
+/// Makes a report of sections by adding a valid reporter MAC.
 pub(crate) fn reseal(mut sections: wire::Report, key: &DeliveryKey) -> Report {
     sections.reporter_mac = reporter_mac(key, &sections).to_vec();
     Report::decode(&wire::encode(&sections)).unwrap()
@@ -55,7 +55,7 @@ fn chk75_report_without_claims_or_with_31_is_malformed() {
 #[test]
 fn largest_possible_report_is_within_the_bound() {
     let mut world = World::new(5);
-    // One content part of the full length; the sizes of 30 of them then fit by the bound's derivation.
+    // Every message has the full length and is shown whole.
     let header = world.header(true);
     let room = MAX_PAYLOAD_LEN - 1 - 4 - 54 - 4 - 1;
     assert_eq!(

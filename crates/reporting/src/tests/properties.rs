@@ -1,4 +1,4 @@
-//! Whatever is sent, reported or made up: properties of the whole path.
+//! Tests properties of the whole path with random messages, reports and forgeries.
 
 use proptest::prelude::*;
 
@@ -38,8 +38,8 @@ proptest! {
         }
     }
 
-    /// Sender binding: whatever bytes a sender puts into the channel, under the tag they have, either stay
-    /// hidden or can be reported, whole and in every part.
+    /// Sender binding: any plaintext that a sender encrypts under its tag is either withheld, or
+    /// can be reported whole and in every part.
     #[test]
     fn whatever_is_shown_can_be_reported(
         content in prop_oneof![

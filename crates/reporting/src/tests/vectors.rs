@@ -1,7 +1,8 @@
-//! Known answers for other implementations: `tests/vectors/*.json`, passing and failing. `tests/vectors/README.md` says how to read them.
+//! Makes and checks the vectors in `tests/vectors/*.json`: known answers for other implementations,
+//! passing and failing. `tests/vectors/README.md` says how to read them.
 //!
-//! `WAXSEAL_REGENERATE=1 cargo test -p waxseal-reporting vectors` rewrites them from the code; a change of a byte is then a change of
-//! the format.
+//! `WAXSEAL_REGENERATE=1 cargo test -p waxseal-reporting vectors` rewrites them from the code. If a
+//! byte changes, the format has changed.
 #![expect(clippy::type_complexity, reason = "tables of vectors")]
 
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use crate::labels;
 use crate::tests::world::NOON;
 use crate::*;
 
-// One vector a line in these.
+// These modules hold one vector per line.
 #[rustfmt::skip]
 mod delivery;
 #[rustfmt::skip]
@@ -33,7 +34,7 @@ const CRATE: Crate = Crate {
     checks_of,
 };
 
-/// The checks that an error's variant stands for. `Malformed` says no more than that something is out of form.
+/// The checks for which an error's variant stands. `Malformed` stands for all checks of form.
 fn checks_of(variant: &str) -> &'static [u8] {
     match variant {
         "TooLong" => &[51],
@@ -67,7 +68,7 @@ fn checks_of(variant: &str) -> &'static [u8] {
     }
 }
 
-/// Every operation of the vectors.
+/// Runs an operation of the vectors by its name.
 fn run(operation: &str, input: Input<'_>) -> Outcome {
     match operation {
         "commit" => franking::commit(input),
@@ -97,7 +98,7 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
     }
 }
 
-/// Labels in what an operation derives.
+/// The labels that an operation uses.
 fn labels_of(operation: &str) -> Vec<&'static [u8]> {
     match operation {
         "commit" => vec![
@@ -130,7 +131,7 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
         .collect();
     let without = [(
         79,
-        "it is the checks 68 to 71 of each claim, which have theirs",
+        "it runs the checks 68 to 71 for each claim, which have vectors",
     )];
     harness::assert_coverage(CRATE.folder, 51..=93, &without, &labels, labels_of);
 }

@@ -1,4 +1,4 @@
-//! `delivery.json`: envelopes, deliveries, receipts, and what the channel binds.
+//! Makes `delivery.json`: envelopes, deliveries, receipts, and what the channel binds.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload as AeadPayload};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
@@ -60,7 +60,7 @@ pub(super) fn confirm_receipt(input: Input<'_>) -> Outcome {
     Ok(json!({ "evidence": hex(&*evidence.encode()) }))
 }
 
-/// The channel of the vectors: one key, the nonce zeros.
+/// The channel of the vectors: one key and a nonce of zeros.
 struct OneKey([u8; 32]);
 
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +107,7 @@ fn franked() -> Franked {
     Franked::new(&FrankingKey::from_bytes([0x4b; 32]), &encoded)
 }
 
-/// Tag, context and stamp of a message of Alice's, with the delivery key.
+/// Tag, context and stamp of a message from Alice, with the delivery key.
 fn stamped(audience: Value) -> Value {
     let keys = StampKeys::new(&[0x52; 32], 19_990, "eu").unwrap().export();
     let mut input = stamp::to_stamp(&keys, audience, NOON);
@@ -135,7 +135,8 @@ fn deliveries_and_receipts() {
     file.finish();
 }
 
-/// Broken in every way that a wire message can be: the name of each way, what it is, the bytes, the check.
+/// Breaks a wire message in every possible way. Lists the name, a description, the bytes and the
+/// check of each way.
 fn broken(good: &[u8], last: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>, u8)> {
     let rest = &good[35..];
     vec![
@@ -176,7 +177,7 @@ fn envelopes(file: &mut Vectors) {
     fails("envelope-too-long", "75,841 bytes, one past the most, of whatever", &[1; MAX_ENVELOPE_LEN + 1], 51);
 }
 
-/// Inputs of `open_delivery` for Bob.
+/// The input of `open_delivery` for Bob.
 fn to_open(delivery: &Value) -> Value {
     json!({ "delivery_key": hex(DELIVERY_KEY), "account": "bob", "groups": [], "delivery": delivery })
 }
