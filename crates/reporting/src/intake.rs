@@ -151,7 +151,7 @@ pub fn accept(
             return Err(Rejection::NotAParticipant);
         }
     }
-    // CHK-80: at least one of the messages is new from this reporter.
+    // CHK-80: at least one of the messages was not reported by this reporter before.
     let reporter = &report.reporter().account;
     let repeated = claims
         .iter()

@@ -22,9 +22,9 @@ pub(crate) const STAMP_EPOCH_KEY: &[u8] = b"waxseal/1/stamp-epoch-key";
 pub(crate) const STAMP_NEXT_ROOT: &[u8] = b"waxseal/1/stamp-next-root";
 /// The stamp.
 pub(crate) const STAMP: &[u8] = b"waxseal/1/stamp-mac";
-/// The relay's MAC to a recipient device.
+/// The relay's MAC for a recipient device.
 pub(crate) const DELIVERY: &[u8] = b"waxseal/1/delivery-mac";
-/// The relay's MAC to the sending device.
+/// The relay's MAC for the sending device.
 pub(crate) const RECEIPT: &[u8] = b"waxseal/1/receipt-mac";
 /// HPKE info of a report's sealed openings.
 pub(crate) const REPORT_OPENINGS: &[u8] = b"waxseal/1/report-openings";

@@ -25,7 +25,7 @@ pub(crate) struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// Reads parts; `None` if the bytes are not well-formed parts.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        // CHK-57: 2 to 32 parts that fill at most 65,536 bytes exactly.
+        // CHK-57: there are 2 to 32 parts, which exactly fill at most 65,536 bytes.
         if bytes.len() > MAX_PAYLOAD_LEN {
             return None;
         }

@@ -78,8 +78,8 @@ fn chk91_moderation_key_out_of_form_is_refused() {
     );
 }
 
-/// Published asymmetric franking accepted identity elements: a forgery by an outsider passed verify
-/// and judge.
+/// A published asymmetric franking scheme accepted identity elements: a forgery by an outsider
+/// passed its `verify` and `judge`.
 #[test]
 fn broken_artefact_identity_group_elements_chk91_small_order_points_are_refused() {
     let pair = ModerationKeyPair::generate(&mut rng(1));
