@@ -1,4 +1,5 @@
-//! Parts 2 and on: attachments by reference, bound to their ciphertext and to their plaintext.
+//! Describes attachments, parts 2 and up: each refers to a file and commits to its ciphertext and
+//! its plaintext.
 
 use core::fmt;
 
@@ -9,19 +10,20 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::codec::{Reader, put_medium, put_short};
 use crate::secret::Secret;
 
-/// Most bytes of a media type.
+/// Maximum length of a media type, in bytes.
 pub const MAX_MEDIA_TYPE_LEN: usize = 127;
 
-/// Most bytes of an attachment's location.
+/// Maximum length of an attachment's location, in bytes.
 pub const MAX_LOCATION_LEN: usize = 2_048;
 
-/// The key an attachment's file is encrypted under. 32 bytes; sender, recipient, and whoever a report
-/// opens the attachment's part to.
+/// The key under which an attachment's file is encrypted. 32 bytes.
+///
+/// Sender and recipient hold it, and so does the reviewer of a report that shows the attachment.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct AttachmentKey(Secret);
 
 impl AttachmentKey {
-    /// The key with these bytes.
+    /// The key with these 32 bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Secret::from_bytes(&Zeroizing::new(bytes)))
     }
@@ -40,14 +42,17 @@ impl fmt::Debug for AttachmentKey {
 
 /// An attached file, described by one part of the payload. 107 to 2,282 bytes.
 ///
-/// `size be64 || SHA-256(ciphertext) 32 || SHA-256(plaintext) 32 || key 32 || len u8 || media type ||
-/// len be16 || location`
+/// `size be64 || SHA-256(ciphertext) 32 || SHA-256(plaintext) 32 || key 32 || len u8 || media type
+/// || len be16 || location`
 ///
 /// # Security
-/// Both digests are committed. One ciphertext that opens to two pictures under two keys (DGRW18,
-/// "invisible salamanders") therefore fits at most one message: the plaintext's digest decides, not the
-/// ciphertext's. A report that opens this part lets the reviewer check the bytes of the file wherever
-/// they come from, so keep the ciphertext when reporting: a location the sender controls can vanish.
+/// The message commits to both digests. One ciphertext that opens to two pictures under two keys
+/// (DGRW18, "invisible salamanders") therefore fits at most one message: the digest of the
+/// plaintext decides.
+///
+/// If a report shows this part, the reviewer can check the bytes of the file wherever they come
+/// from. Keep the ciphertext when reporting: the sender may control the location and remove the
+/// file.
 #[derive(Clone)]
 pub struct Attachment {
     media_type: String,
@@ -62,7 +67,8 @@ impl Attachment {
     /// Describes a file, hashing its plaintext and its ciphertext.
     ///
     /// # Errors
-    /// [`AttachmentError::OutOfBounds`] if the media type or location is too long or not visible ASCII.
+    /// [`AttachmentError::OutOfBounds`] if the media type or location is too long or not visible
+    /// ASCII.
     pub fn new(
         media_type: &str,
         plaintext: &[u8],
@@ -78,7 +84,8 @@ impl Attachment {
         Self::from_digests(media_type, size_bytes, digests, key, location)
     }
 
-    /// Describes a file whose SHA-256 digests `(ciphertext, plaintext)` were computed while streaming it.
+    /// Describes a file from its SHA-256 digests `(ciphertext, plaintext)`, for callers that stream
+    /// it.
     ///
     /// # Errors
     /// [`AttachmentError::OutOfBounds`] as for [`new`](Self::new).
@@ -103,12 +110,12 @@ impl Attachment {
         })
     }
 
-    /// The media type, for example `image/jpeg`: the sender's word.
+    /// The media type as claimed by the sender, for example `image/jpeg`.
     pub fn media_type(&self) -> &str {
         &self.media_type
     }
 
-    /// Size of the plaintext.
+    /// Size of the plaintext as claimed by the sender, in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.size_bytes
     }
@@ -118,7 +125,7 @@ impl Attachment {
         &self.key
     }
 
-    /// Where the ciphertext is kept: the sender's word. Fetch it as you would any untrusted address.
+    /// Where the ciphertext is kept, as claimed by the sender. Treat it as an untrusted address.
     pub fn location(&self) -> &str {
         &self.location
     }
@@ -136,15 +143,15 @@ impl Attachment {
     /// Checks a fetched ciphertext before it is decrypted.
     ///
     /// # Errors
-    /// [`AttachmentError::OtherBytes`] if it is not the committed one.
+    /// [`AttachmentError::OtherBytes`] if it is not the ciphertext that the message commits to.
     pub fn check_ciphertext(&self, ciphertext: &[u8]) -> Result<(), AttachmentError> {
         check(&self.ciphertext_digest, ciphertext)
     }
 
-    /// Checks a decrypted file before it is shown; a reviewer checks the reporter's copy with it.
+    /// Checks a decrypted file before it is shown, or the copy that a reporter hands to a reviewer.
     ///
     /// # Errors
-    /// [`AttachmentError::OtherBytes`] if it is not the committed one.
+    /// [`AttachmentError::OtherBytes`] if it is not the file that the message commits to.
     pub fn check_plaintext(&self, plaintext: &[u8]) -> Result<(), AttachmentError> {
         if u64::try_from(plaintext.len()).ok() != Some(self.size_bytes) {
             return Err(AttachmentError::OtherBytes);
@@ -199,14 +206,14 @@ fn check(digest: &[u8; 32], bytes: &[u8]) -> Result<(), AttachmentError> {
     }
 }
 
-/// What is wrong with an attachment.
+/// Why an attachment cannot be described, or a file is not the one described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachmentError {
-    /// The media type or location is too long or holds more than visible ASCII.
+    /// The media type or location is too long or not visible ASCII. Correct it.
     #[error("the media type or location is too long or not visible ASCII")]
     OutOfBounds,
-    /// The bytes are not those the sender committed to: do not show them.
+    /// The bytes are not those that the sender committed to. Do not show them.
     #[error("the bytes are not those the message committed to")]
     OtherBytes,
 }

@@ -1,31 +1,32 @@
-//! The encrypted channel that messages travel through: any ratchet, any group protocol.
+//! Defines the encrypted channel that messages travel through: any ratchet, any group protocol.
 
 use core::error::Error;
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::account::{ConversationId, DeviceAddress};
+use crate::address::DeviceAddress;
 use crate::codec::len8;
+use crate::conversation::ConversationId;
 use crate::franking::FrankingTag;
 use crate::labels;
 
 /// The sending half of an end-to-end encrypted channel with associated data.
 ///
-/// A session of `waxseal-core` can be one, or another ratchet, or MLS.
+/// A session of `waxseal-core`, another ratchet or MLS can be such a channel.
 ///
 /// # Security
-/// Franking relies on one property: the associated data is authenticated, so that decryption
-/// under other associated data fails. The channel need not commit to its key or to the message;
-/// franking does that.
+/// Franking relies on one property: the associated data is authenticated, so that decryption under
+/// other associated data fails. The channel need not commit to its key or to the message; franking
+/// does that.
 pub trait SealingChannel {
     /// Why the channel refused.
     type Error: Error + 'static;
 
-    /// Encrypts a padded plaintext and authenticates the associated data with it.
+    /// Encrypts a padded plaintext and authenticates the associated data along with it.
     ///
     /// # Errors
-    /// Those of the channel.
+    /// Any error of the channel.
     fn encrypt(
         &mut self,
         plaintext: &[u8],
@@ -38,17 +39,17 @@ pub trait SealingChannel {
 ///
 /// # Security
 /// Franking relies on three properties:
-/// - the associated data is authenticated: decryption under other associated data fails;
-/// - one ciphertext decrypts once, so that a withheld message stays withheld;
-/// - a failed call changes nothing: `decrypt` commits its own state on success only.
+/// - The associated data is authenticated: decryption under other associated data fails.
+/// - A ciphertext decrypts only once, so that a withheld message stays withheld.
+/// - A failed call changes nothing: `decrypt` commits its state only on success.
 pub trait OpeningChannel {
     /// Why the channel refused.
     type Error: Error + 'static;
 
-    /// Authenticates and decrypts.
+    /// Authenticates ciphertext and associated data, and decrypts.
     ///
     /// # Errors
-    /// Those of the channel. Its state is then unchanged.
+    /// Any error of the channel, whose state is then unchanged.
     fn decrypt(
         &mut self,
         ciphertext: &[u8],
@@ -56,8 +57,9 @@ pub trait OpeningChannel {
     ) -> Result<Zeroizing<Vec<u8>>, Self::Error>;
 }
 
-/// What binds a ciphertext to its tag, its sender and its conversation. Costs nothing on the wire: both
-/// sides know it.
+/// The associated data that binds a ciphertext to its tag, its sender and its conversation.
+///
+/// It adds nothing to the wire, since both sides know it.
 ///
 /// `label || tag 32 || len u8 || account || device be32 || conversation 32`
 pub(crate) fn associated_data(

@@ -1,9 +1,12 @@
-//! Fixed-width and length-prefixed fields: the bytes that are committed, MACed and stored.
+//! Reads and writes fixed-width and length-prefixed fields: the bytes that are committed, MACed and
+//! stored.
 //!
 //! Integers are big-endian. [`Reader`] hands out slices of its input and never allocates;
-//! [`Reader::finish`] refuses trailing bytes.
+//! [`Reader::finish`] refuses trailing bytes. `waxseal-core` has a codec of its own: neither crate
+//! depends on the other, so the few lines they share exist in both.
 
-/// Reads fields off the front of a byte string; `None` once the input is too short.
+/// Reads fields from the front of a byte string; a method returns `None` once the input is too
+/// short.
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -39,30 +42,30 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// A field of at most 255 bytes behind its length in one byte.
+    /// A field of at most 255 bytes, after its length in one byte.
     pub(crate) fn short(&mut self) -> Option<&'a [u8]> {
         let len = self.u8()?;
         self.take(usize::from(len))
     }
 
-    /// A field of at most 65,535 bytes behind its length in two bytes.
+    /// A field of at most 65,535 bytes, after its length in two bytes.
     pub(crate) fn medium(&mut self) -> Option<&'a [u8]> {
         let len = self.u16()?;
         self.take(usize::from(len))
     }
 
-    /// A field behind its length in four bytes.
+    /// A field after its length in four bytes.
     pub(crate) fn long(&mut self) -> Option<&'a [u8]> {
         let len = self.u32()?;
         self.take(usize::try_from(len).ok()?)
     }
 
-    /// All that is left.
+    /// All remaining bytes.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.rest)
     }
 
-    /// `None` if bytes are left over.
+    /// Ends reading; `None` if bytes remain.
     pub(crate) fn finish(self) -> Option<()> {
         self.rest.is_empty().then_some(())
     }
@@ -85,19 +88,19 @@ pub(crate) fn len32(field: &[u8]) -> u32 {
     u32::try_from(field.len()).unwrap_or(u32::MAX)
 }
 
-/// Appends a field of at most 255 bytes behind its length.
+/// Appends the one-byte length of a field of at most 255 bytes, then the field.
 pub(crate) fn put_short(out: &mut Vec<u8>, field: &[u8]) {
     out.push(len8(field));
     out.extend_from_slice(field);
 }
 
-/// Appends a field of at most 65,535 bytes behind its length.
+/// Appends the two-byte length of a field of at most 65,535 bytes, then the field.
 pub(crate) fn put_medium(out: &mut Vec<u8>, field: &[u8]) {
     out.extend_from_slice(&len16(field).to_be_bytes());
     out.extend_from_slice(field);
 }
 
-/// Appends a field behind its length in four bytes.
+/// Appends the four-byte length of a field, then the field.
 pub(crate) fn put_long(out: &mut Vec<u8>, field: &[u8]) {
     out.extend_from_slice(&len32(field).to_be_bytes());
     out.extend_from_slice(field);

@@ -1,4 +1,4 @@
-//! Part 1: the kinds of content. Each kind is a payload of its own, so each can be reported.
+//! Defines the kinds of content, part 1 of a payload. A message holds one, so each can be reported.
 
 use core::fmt;
 
@@ -7,18 +7,20 @@ use zeroize::Zeroize;
 use crate::codec::{Reader, put_short};
 use crate::franking::FrankingTag;
 
-/// Most bytes of a reaction: the longest emoji sequences in use, and some room.
+/// Maximum length of a reaction, in bytes: the longest emoji sequences in use, and some room.
 pub const MAX_REACTION_LEN: usize = 64;
 
-/// Most bytes of an application's name for its own kind of content.
+/// Maximum length of an application's name for its own kind of content, in bytes.
 pub const MAX_APPLICATION_KIND_LEN: usize = 128;
 
-/// What a message says. `Debug` shows the kind only. Wiped on drop where this crate holds it; whoever takes one by value can
-/// wipe it with `zeroize`.
+/// What a message says.
+///
+/// `Debug` shows the kind only. This crate wipes the contents it holds on drop. If you take one by
+/// value, wipe it with `zeroize`.
 ///
 /// | kind | bytes of part 1 |
 /// |---|---|
-/// | text | `0x01`, text (UTF-8, may be empty beside attachments) |
+/// | text | `0x01`, text (UTF-8; may be empty, as for attachments without a caption) |
 /// | edit | `0x02`, tag 32, text |
 /// | deletion | `0x03`, tag 32 |
 /// | reaction | `0x04`, tag 32, reaction (UTF-8, at most 64 bytes; empty takes it back) |
@@ -35,7 +37,7 @@ pub enum Content {
         /// Its new text.
         text: String,
     },
-    /// An earlier message of the same sender is taken back.
+    /// Takes back an earlier message of the same sender.
     Deletion {
         /// The message that is deleted.
         of: FrankingTag,
@@ -71,11 +73,11 @@ impl Content {
         }
     }
 
-    /// The earlier message that this one edits, deletes or reacts to.
+    /// The earlier message that this one edits, deletes or reacts to, as claimed by the sender.
     ///
     /// # Security
-    /// Only the sender's word: an edit or deletion counts if that message has the same sender, which the
-    /// app checks. Nothing here knows the earlier message.
+    /// This crate does not know the earlier message. The app must check that it has the same
+    /// sender before it applies an edit or a deletion.
     pub fn refers_to(&self) -> Option<&FrankingTag> {
         match self {
             Self::Edit { of: tag, .. }
@@ -95,7 +97,8 @@ impl Content {
         }
     }
 
-    /// Whether each bounded field is within its bounds, so that [`Content::decode`] reads what is put.
+    /// Whether each bounded field is within its bounds, so that [`Content::decode`] accepts what
+    /// [`Content::put`] writes.
     pub(crate) fn is_within_bounds(&self) -> bool {
         match self {
             Self::Text(_) | Self::Edit { .. } | Self::Deletion { .. } => true,
@@ -145,7 +148,7 @@ impl Content {
     }
 
     pub(crate) fn decode(part: &[u8]) -> Option<Self> {
-        // CHK-59: part 1 is content of a known kind, every field within its bounds, text in UTF-8.
+        // CHK-59: part 1 is content of a known kind, with every field in bounds and text in UTF-8.
         let mut reader = Reader::new(part);
         let content = match reader.u8()? {
             TEXT => Self::Text(utf8(reader.rest())?),

@@ -1,35 +1,36 @@
-//! Delivery and receipt: the relay shows a device, and nobody else, that a stamp is its own.
+//! Delivers a stamped message: the relay proves to the recipient's device, and to no one else, that
+//! the stamp is genuine.
 //!
-//! A stamp is a MAC under a key only the provider has, so the recipient cannot check it. The delivery MAC,
-//! under a key the relay shares with that device alone, lets it know at receipt that a later report will
-//! verify; the device could have made the MAC itself, so it convinces no third party.
+//! A stamp is a MAC under a key that only the provider has, so the recipient cannot check it. The
+//! delivery MAC is made under a key that the relay shares with this one device. It tells the device
+//! on receipt that a later report will verify. The device could have made the MAC itself, so it
+//! convinces no third party.
 
 use core::fmt;
 
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::account::{AccountId, Audience, ConversationId};
+use crate::address::AccountId;
+use crate::conversation::{Audience, ConversationId};
 use crate::envelope::{Envelope, MAX_CIPHERTEXT_LEN, check_ciphertext};
-use crate::evidence::Evidence;
 use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
-use crate::seal::SentMessage;
 use crate::secret::Secret;
 use crate::stamp::{Claim, MAX_CONTEXT_LEN, Stamp, StampContext};
 use crate::wire::{self, DecodeError};
 
-/// Most bytes of an encoded delivery.
-pub const MAX_DELIVERY_LEN: usize = MAX_CIPHERTEXT_LEN + MAX_RECEIPT_LEN;
+/// Maximum length of an encoded delivery, in bytes.
+pub const MAX_DELIVERY_LEN: usize = MAX_CIPHERTEXT_LEN + MAX_STAMPED_LEN;
 
-/// Most bytes of an encoded receipt.
-pub const MAX_RECEIPT_LEN: usize = 3 * 34 + MAX_CONTEXT_LEN + 64;
+/// Maximum length of the fields before the ciphertext, in bytes: tag, context, stamp and MAC.
+pub(crate) const MAX_STAMPED_LEN: usize = 3 * 34 + MAX_CONTEXT_LEN + 64;
 
-/// The key the relay shares with one device, agreed when the device registers. 32 bytes.
+/// The key that the relay shares with one device, agreed when the device registers. 32 bytes.
 ///
-/// It authenticates the relay to the device (deliveries, receipts) and the device to the provider's
-/// intake (reports), under different labels.
+/// It authenticates the relay to the device (deliveries, receipts), and the device to the
+/// provider's intake (reports), under different labels.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct DeliveryKey(Secret);
 
@@ -60,9 +61,11 @@ impl fmt::Debug for DeliveryKey {
     }
 }
 
-/// `HMAC-SHA-256(K_delivery, label || tag 32 || context || stamp 32 || ciphertext)`: the context parses in one way
-/// only, and the ciphertext, of which a receipt has none, is last.
-fn mac_fields<'a>(
+/// `HMAC-SHA-256(K_delivery, label || tag 32 || context || stamp 32 || ciphertext)`
+///
+/// The context has only one parse, and the ciphertext comes last, so no field needs a length. A
+/// receipt has no ciphertext.
+pub(crate) fn mac_fields<'a>(
     label: &'a [u8],
     claim: &'a Claim,
     context: &'a [u8],
@@ -72,7 +75,10 @@ fn mac_fields<'a>(
     [label, tag, context, stamp, ciphertext]
 }
 
-/// A stamped message on its way to one recipient device, not yet authenticated.
+/// A stamped message on its way from the relay to one recipient device.
+///
+/// As long as it is a `Delivery`, nothing in it is verified. [`authenticate`](Self::authenticate)
+/// checks the relay's MAC and the recipient and turns it into an [`AuthenticDelivery`].
 ///
 /// | bytes | field |
 /// |---|---|
@@ -90,17 +96,19 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The relay's step: joins an envelope and the claim it stamped for it, for one device.
+    /// The relay's step: joins an envelope with its stamped claim, for one device.
     ///
     /// # Security
-    /// This is the relay's word to the device that a report will verify, and the stamp is not looked at again.
-    /// Give it a claim from [`StampKeys::stamp`](crate::StampKeys::stamp) or one that
-    /// [`StampKeys::verify`](crate::StampKeys::verify) passed, never one that came in from outside. Deliver a group's
-    /// message to devices of its members only, or they could not report it; and drop what was not delivered before the
-    /// key of its epoch is destroyed.
+    /// With this call the relay vouches to the device that a report will verify. The stamp is not
+    /// checked here:
+    /// - Pass a claim from [`StampKeys::stamp`](crate::StampKeys::stamp), or one that
+    ///   [`StampKeys::verify`](crate::StampKeys::verify) accepted, never an unverified one.
+    /// - Deliver a group's message only to devices of its members; others could not report it.
+    /// - Drop undelivered messages before the key of their epoch is destroyed.
     ///
     /// # Errors
-    /// [`DeliveryError::OtherMessage`] if the claim is not for this envelope: the relay mixed them up.
+    /// [`DeliveryError::OtherMessage`] if the claim is not for this envelope: the relay mixed them
+    /// up.
     pub fn new(
         claim: &Claim,
         envelope: Envelope,
@@ -125,14 +133,16 @@ impl Delivery {
         })
     }
 
-    /// The recipient's step, for a device that is in no groups: checks that the relay says this, to this device.
+    /// The recipient's step, for an account in no groups: checks that the relay delivers this
+    /// message to this device.
     ///
-    /// A message addressed to a group is refused, whatever group it is: see
-    /// [`authenticate_in_groups`](Self::authenticate_in_groups).
+    /// Refuses every message addressed to a group. Use
+    /// [`authenticate_in_groups`](Self::authenticate_in_groups) to accept them.
     ///
     /// # Errors
-    /// [`DeliveryError::NotAuthentic`] if the MAC is not the relay's over tag, context and stamp;
-    /// [`DeliveryError::OtherRecipient`] if the message is not addressed to this account.
+    /// [`DeliveryError::NotAuthentic`] if the MAC is not the relay's MAC over tag, context, stamp
+    /// and ciphertext; [`DeliveryError::OtherRecipient`] if the message is not addressed to this
+    /// account.
     pub fn authenticate(
         self,
         key: &DeliveryKey,
@@ -141,11 +151,11 @@ impl Delivery {
         self.authenticate_in_groups(key, me, |_| false)
     }
 
-    /// The recipient's step: checks that the relay says this, to this device. `is_member` tells whether this
-    /// account is in a group.
+    /// The recipient's step: checks that the relay delivers this message to this device.
+    /// `is_member` says whether this account is in a group.
     ///
-    /// A message to a group that the provider does not count this account to could not be reported, so it is
-    /// refused before it is opened.
+    /// An account can only report messages of groups in which the provider counts it as a member.
+    /// Other messages are therefore refused before they are opened.
     ///
     /// # Errors
     /// [`DeliveryError`] as for [`authenticate`](Self::authenticate);
@@ -165,8 +175,8 @@ impl Delivery {
         ) {
             return Err(DeliveryError::NotAuthentic);
         }
-        // CHK-65: the message is addressed to this account or a group it is in; and a group is no direct
-        // conversation in disguise, for no intake knows such a group.
+        // CHK-65: the message is addressed to this account or to a group it is in. The group must
+        // not have the id of the direct conversation, since no intake knows such a group.
         let for_me = match &self.claim.context.audience {
             Audience::Direct(recipient) => recipient == me,
             Audience::Group(group) => {
@@ -198,10 +208,11 @@ impl Delivery {
     /// Reads a delivery.
     ///
     /// # Errors
-    /// [`DecodeError`] if it is not one; [`DecodeError::MissingStamp`] if it has no stamp or no MAC.
+    /// [`DecodeError`] if the bytes are not a delivery; [`DecodeError::MissingStamp`] if it has no
+    /// stamp or no MAC.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let message: wire::Delivery = wire::decode(bytes, MAX_DELIVERY_LEN)?;
-        let claim = claim(
+        let claim = decode_claim(
             &message.franking_tag,
             &message.stamp_context,
             &message.stamp,
@@ -216,8 +227,14 @@ impl Delivery {
     }
 }
 
-fn claim(tag: &[u8], context: &[u8], stamp: &[u8], mac: &[u8]) -> Result<Claim, DecodeError> {
-    // CHK-63: the stamp and the MAC over it are there.
+/// Reads the claim of a delivery or receipt, whose MAC must be present too.
+pub(crate) fn decode_claim(
+    tag: &[u8],
+    context: &[u8],
+    stamp: &[u8],
+    mac: &[u8],
+) -> Result<Claim, DecodeError> {
+    // CHK-63: the stamp and the MAC over it are present.
     if stamp.is_empty() || mac.is_empty() {
         return Err(DecodeError::MissingStamp);
     }
@@ -236,9 +253,11 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// A delivery that the relay vouches for to this device: [`open`](crate::open()) takes nothing else.
+/// A delivery of which this device knows that it comes from the relay and is meant for it.
 ///
-/// Made by [`Delivery::authenticate`] and [`Delivery::authenticate_in_groups`] only. It says who sent the ciphertext; the channel must agree.
+/// Only [`Delivery::authenticate`] and [`Delivery::authenticate_in_groups`] make one, and
+/// [`open`](crate::open()) accepts nothing else. The relay vouches for the sender; the channel
+/// still has to agree.
 #[derive(Clone)]
 pub struct AuthenticDelivery {
     pub(crate) claim: Claim,
@@ -246,7 +265,8 @@ pub struct AuthenticDelivery {
 }
 
 impl AuthenticDelivery {
-    /// The claim a report of this message would make. Its context names the session to open it with.
+    /// The claim that a report of this message makes. Its context names the sender, whose session
+    /// opens the message.
     pub fn claim(&self) -> &Claim {
         &self.claim
     }
@@ -265,112 +285,19 @@ impl fmt::Debug for AuthenticDelivery {
     }
 }
 
-/// The stamp of a device's own message, returned by the relay, not yet authenticated.
-///
-/// Encoded as a [`Delivery`] without ciphertext, its fourth field being the receipt MAC.
-#[derive(Clone)]
-pub struct Receipt {
-    claim: Claim,
-    mac: [u8; 32],
-}
-
-impl Receipt {
-    /// The relay's step, for the device that sent the message. The claim is as for [`Delivery::new`].
-    pub fn new(claim: &Claim, key: &DeliveryKey) -> Self {
-        let mac = mac::hmac(
-            key.as_bytes(),
-            &mac_fields(labels::RECEIPT, claim, &claim.context.encode(), &[]),
-        );
-        Self {
-            claim: claim.clone(),
-            mac,
-        }
-    }
-
-    /// The sender's step: its own message, with the stamp, becomes evidence.
-    ///
-    /// # Errors
-    /// [`DeliveryError::NotAuthentic`] if the MAC is not the relay's; [`DeliveryError::OtherMessage`] if
-    /// the receipt is for another message, sender or conversation than `sent`.
-    pub fn authenticate(
-        self,
-        key: &DeliveryKey,
-        sent: &SentMessage,
-    ) -> Result<Evidence, DeliveryError> {
-        let context = self.claim.context.encode();
-        // CHK-66: the receipt MAC covers this tag, this context and this stamp.
-        if !mac::verify(
-            key.as_bytes(),
-            &mac_fields(labels::RECEIPT, &self.claim, &context, &[]),
-            &self.mac,
-        ) {
-            return Err(DeliveryError::NotAuthentic);
-        }
-        // CHK-67: the receipt is for the message that was sent, by this device, to this conversation.
-        if !self.claim.tag.matches(&sent.tag)
-            || self.claim.context.sender != sent.sender
-            || self.claim.conversation() != sent.header.conversation
-        {
-            return Err(DeliveryError::OtherMessage);
-        }
-        Ok(Evidence::new(
-            self.claim,
-            sent.header.clone(),
-            sent.franked.clone(),
-        ))
-    }
-
-    /// The franking tag of the message it is for, to find the [`SentMessage`] by.
-    pub fn tag(&self) -> &FrankingTag {
-        &self.claim.tag
-    }
-
-    /// The receipt as bytes for the wire.
-    pub fn encode(&self) -> Vec<u8> {
-        wire::encode(&wire::Receipt {
-            franking_tag: self.claim.tag.as_bytes().to_vec(),
-            stamp_context: self.claim.context.encode(),
-            stamp: self.claim.stamp.as_bytes().to_vec(),
-            receipt_mac: self.mac.to_vec(),
-        })
-    }
-
-    /// Reads a receipt.
-    ///
-    /// # Errors
-    /// [`DecodeError`] if it is not one; [`DecodeError::MissingStamp`] if it has no stamp or no MAC.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let message: wire::Receipt = wire::decode(bytes, MAX_RECEIPT_LEN)?;
-        let claim = claim(
-            &message.franking_tag,
-            &message.stamp_context,
-            &message.stamp,
-            &message.receipt_mac,
-        )?;
-        Ok(Self {
-            claim,
-            mac: wire::array(&message.receipt_mac)?,
-        })
-    }
-}
-
-impl fmt::Debug for Receipt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receipt").finish_non_exhaustive()
-    }
-}
-
-/// Why a delivery or receipt does not count.
+/// Why a delivery or receipt was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliveryError {
-    /// Not what the relay said to this device: drop it and let the relay deliver again.
+    /// The relay did not make this MAC for this device. Drop the message and let the relay deliver
+    /// it again.
     #[error("not authenticated by the relay for this device")]
     NotAuthentic,
-    /// Addressed to another account, or to a group that this account is not in.
+    /// The message is addressed to another account, or to a group that this account is not in. Drop
+    /// it.
     #[error("addressed to another account or group")]
     OtherRecipient,
-    /// Claim and message are not of one another.
+    /// Claim and message do not belong together. Look up the right one by its tag.
     #[error("the stamp belongs to another message")]
     OtherMessage,
 }

@@ -1,23 +1,26 @@
-//! The sealed message on its way from the sender to the relay.
+//! Carries a sealed message from the sender to the relay.
 
 use core::fmt;
 
+use crate::franked::MAX_PLAINTEXT_LEN;
 use crate::franking::FrankingTag;
-use crate::parts::MAX_PLAINTEXT_LEN;
 use crate::wire::{self, DecodeError};
 
-/// Most bytes a channel may add to a plaintext: headers, authentication, a first message's key agreement.
+/// Maximum number of bytes that a channel may add to a plaintext: headers, authentication, and the
+/// key agreement of a first message.
 pub const MAX_CHANNEL_OVERHEAD: usize = 8_192;
 
-/// Most bytes of a channel's ciphertext.
+/// Maximum length of a channel's ciphertext, in bytes.
 pub const MAX_CIPHERTEXT_LEN: usize = MAX_PLAINTEXT_LEN + MAX_CHANNEL_OVERHEAD;
 
-/// Most bytes of an encoded envelope: version, tag and two field headers around the ciphertext.
+/// Maximum length of an encoded envelope, in bytes: version, tag and two field headers around the
+/// ciphertext.
 pub const MAX_ENVELOPE_LEN: usize = MAX_CIPHERTEXT_LEN + 64;
 
 /// A sealed message: its franking tag in clear, and the channel's ciphertext.
 ///
-/// The relay stamps the tag and can read nothing more than the ciphertext's padded size.
+/// The relay stamps the tag. Apart from it, the relay learns only the padded size of the
+/// ciphertext.
 ///
 /// | bytes | field |
 /// |---|---|
@@ -25,7 +28,7 @@ pub const MAX_ENVELOPE_LEN: usize = MAX_CIPHERTEXT_LEN + 64;
 /// | 2 + 32 | `0a 20`, franking tag |
 /// | 1 + varint + n | `12`, length, ciphertext (not empty) |
 ///
-/// With a tag of `aa`s and the ciphertext `bbbb`: `01 0a20 aaaa..aa 1202 bbbb`.
+/// With a tag of `aa` bytes and the ciphertext `bbbb`: `01 0a20 aaaa..aa 1202 bbbb`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
     tag: FrankingTag,
@@ -37,7 +40,7 @@ impl Envelope {
         Self { tag, ciphertext }
     }
 
-    /// The franking tag, which the relay stamps.
+    /// The franking tag that the relay stamps.
     pub fn tag(&self) -> &FrankingTag {
         &self.tag
     }
@@ -63,7 +66,7 @@ impl Envelope {
     /// Reads an envelope.
     ///
     /// # Errors
-    /// [`DecodeError`] if it is not one.
+    /// [`DecodeError`] if the bytes are not an envelope.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let message: wire::Envelope = wire::decode(bytes, MAX_ENVELOPE_LEN)?;
         let tag = FrankingTag::from_bytes(wire::array(&message.franking_tag)?);
@@ -75,7 +78,7 @@ impl Envelope {
     }
 }
 
-/// Bounds a received ciphertext.
+/// Checks that a received ciphertext is not empty and within its limit.
 pub(crate) fn check_ciphertext(ciphertext: &[u8]) -> Result<(), DecodeError> {
     if ciphertext.is_empty() || ciphertext.len() > MAX_CIPHERTEXT_LEN {
         return Err(DecodeError::Malformed);

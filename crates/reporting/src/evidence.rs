@@ -1,33 +1,42 @@
-//! Evidence: what a device keeps of a message so that it can report it later.
+//! Keeps what a device needs to report a message later.
 
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{Audience, ConversationId, DeviceAddress, Timestamp};
+use crate::address::DeviceAddress;
 use crate::attachment::Attachment;
 use crate::codec::Reader;
 use crate::content::Content;
+use crate::conversation::{Audience, ConversationId};
+use crate::franked::Franked;
 use crate::franking::{FrankingKey, FrankingTag};
 use crate::padding;
-use crate::parts::{Franked, MAX_PAYLOAD_LEN};
+use crate::parts::MAX_PAYLOAD_LEN;
 use crate::payload::{Payload, PayloadHeader};
 use crate::seal::SentMessage;
 use crate::stamp::{Claim, MAX_CONTEXT_LEN};
+use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION};
 
-/// Most bytes of encoded evidence.
+/// Maximum length of encoded evidence, in bytes.
 pub const MAX_EVIDENCE_LEN: usize =
     1 + 32 + 2 + MAX_CONTEXT_LEN + 32 + FrankingKey::LEN + MAX_PAYLOAD_LEN;
 
-/// A received or own message with everything a report of it needs: claim, franking key, exact parts.
+/// A received or own message with everything a report of it needs: claim, franking key and exact
+/// parts.
 ///
-/// Encoded `01 || tag 32 || len be16 || context || stamp 32 || K_f 32 || n u8 || n x (len be32 || part)`:
-/// 99 bytes and the context (21 to 275) more than the parts.
+/// A received message becomes evidence when it is [opened](crate::open()), an own message when its
+/// [receipt](crate::Receipt::authenticate) arrives. Evidence never changes after that. It stays on
+/// the device until the message is deleted; a report copies what it needs.
+///
+/// # Size
+/// 99 bytes and the context (21 to 275 bytes) more than the parts. Encoded
+/// `01 || tag 32 || len be16 || context || stamp 32 || K_f 32 || n u8 || n x (len be32 || part)`.
 ///
 /// # Security
-/// It holds the message's content and the key that proves it: store it as you store the messages
-/// themselves, delete it with them. It proves nothing to anyone but the provider.
+/// Evidence holds the message's content and the key that proves it. Store it as you store the
+/// messages, and delete it with them. It proves nothing to anyone but the provider.
 #[derive(Clone)]
 pub struct Evidence {
     claim: Claim,
@@ -36,7 +45,8 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// The caller has checked that `franked` matches the claim's tag and `header` is its part 0.
+    /// Joins checked values: the caller knows that `franked` matches the claim's tag and that
+    /// `header` is its part 0.
     pub(crate) fn new(claim: Claim, header: PayloadHeader, franked: Franked) -> Self {
         Self {
             claim,
@@ -45,14 +55,17 @@ impl Evidence {
         }
     }
 
-    /// Forges evidence: joins a claim and a message that need not belong together, so that an intake and its
-    /// reviewers can be tried. An app has no use for it; its evidence comes from [`open`](crate::open()) and
+    /// Forges evidence from a claim and a message that need not belong together, to test an intake
+    /// and its reviewers.
+    ///
+    /// An app does not need this function. Its evidence comes from [`open`](crate::open()) and
     /// [`Receipt::authenticate`](crate::Receipt::authenticate).
     ///
     /// # Security
-    /// Nothing is checked here, so its accessors say what the forger says. [`accept`](crate::accept) and
-    /// [`review`](crate::review()) trust no evidence, whoever made it: they refuse a report of it, unless it is genuine
-    /// after all. [`decode`](Self::decode) refuses what does not belong together.
+    /// Nothing is checked here, so the accessors return what the forger chose.
+    /// [`accept`](crate::accept) and [`review`](crate::review()) trust no evidence: they refuse a
+    /// report of forged evidence. [`decode`](Self::decode) refuses a claim and a message that do
+    /// not belong together.
     pub fn unverified(claim: Claim, message: SentMessage) -> Self {
         Self::new(claim, message.header, message.franked)
     }
@@ -87,22 +100,23 @@ impl Evidence {
         self.header.conversation
     }
 
-    /// Its number among the sending device's messages in the conversation, the sender's word.
+    /// Its ordinal among the sending device's messages in the conversation, as claimed by the
+    /// sender.
     pub fn sequence(&self) -> u64 {
         self.header.sequence
     }
 
-    /// What surrounds the content, the sender's word.
+    /// The header, as claimed by the sender.
     pub fn header(&self) -> &PayloadHeader {
         &self.header
     }
 
-    /// What the message says, read from the committed bytes.
+    /// What the message says, read from the committed parts.
     pub fn content(&self) -> Option<Content> {
         Content::decode(self.franked.parts().iter().nth(1)?)
     }
 
-    /// Its attachments, read from the committed bytes.
+    /// Its attachments, read from the committed parts.
     pub fn attachments(&self) -> Vec<Attachment> {
         self.franked
             .parts()
@@ -112,12 +126,14 @@ impl Evidence {
             .collect()
     }
 
-    /// Bytes of the padded plaintext that the channel encrypted: the size that the relay saw.
+    /// Length of the padded plaintext that the channel encrypted, in bytes: the size that the relay
+    /// could see.
     pub fn padded_len(&self) -> usize {
         padding::padded_len(self.franked.as_bytes().len())
     }
 
-    /// Number of parts: 0 the header, 1 the content, 2 and on the attachments.
+    /// Number of parts. Part 0 is the header, part 1 the content; parts 2 and up are the
+    /// attachments.
     pub fn part_count(&self) -> usize {
         self.franked.parts().len()
     }
@@ -139,11 +155,13 @@ impl Evidence {
         out
     }
 
-    /// Reads evidence back.
+    /// Reads evidence back from storage.
+    ///
+    /// Does not check the stamp; only the provider can.
     ///
     /// # Errors
-    /// [`DecodeError::Malformed`] if the bytes are not evidence, or the message in them is not the one its
-    /// tag commits to. Whether the stamp is genuine only the provider can tell.
+    /// [`DecodeError::Malformed`] if the bytes are not evidence, or their message is not the one
+    /// that the tag commits to.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let body = wire::versioned(bytes, MAX_EVIDENCE_LEN)?;
         Self::read(body).ok_or(DecodeError::Malformed)
@@ -153,7 +171,8 @@ impl Evidence {
         let mut reader = Reader::new(body);
         let claim = Claim::read(&mut reader)?;
         let franked = Franked::from_bytes(reader.rest())?;
-        // CHK-73: the kept message is the one its tag commits to, written for the conversation of its claim.
+        // CHK-73: the stored message is the one that its tag commits to, and was written for the
+        // conversation of its claim.
         if !franked.tag().matches(&claim.tag) {
             return None;
         }

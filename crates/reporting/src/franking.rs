@@ -1,4 +1,4 @@
-//! Franking: the commitment that makes one message, and no other, provable from its tag.
+//! Franking commits to a message: from its tag, exactly this one message can be proven.
 //!
 //! ```text
 //! k_root = HKDF-Expand(K_f, "waxseal/1/frank-root-key", 32)
@@ -7,8 +7,9 @@
 //! tag    = HMAC-SHA-256(k_root, "waxseal/1/frank-tag" || n u8 || c_0 || .. || c_(n-1))
 //! ```
 //!
-//! Opening part `i` shows `k_root`, every `c_j`, `k_i` and `part_i`: the franking key itself never
-//! leaves the two devices, so undisclosed parts stay hidden behind their own keys.
+//! Opening part `i` shows `k_root`, every `c_j`, `k_i` and `part_i`. The franking key itself never
+//! leaves the sender's and the recipient's devices, so parts that are not disclosed stay hidden
+//! under their own keys.
 
 use core::fmt;
 
@@ -20,8 +21,10 @@ use crate::labels;
 use crate::mac;
 use crate::parts::Parts;
 
-/// The key a message's commitment opens with. 32 random bytes, chosen by the sender for each message,
-/// carried inside the ciphertext, held by sender and recipient, shown to nobody.
+/// The key that opens a message's commitment. 32 random bytes, chosen by the sender for each
+/// message.
+///
+/// It travels inside the ciphertext. Sender and recipient hold it; no one else sees it.
 ///
 /// GLR17 `K_f`; Facebook `N_F`; MIMI: the salt in the content.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -45,16 +48,18 @@ impl FrankingKey {
     }
 }
 
-/// The commitment to one message, 32 bytes, in clear on the wire and in the channel's associated data.
+/// The commitment to one message. 32 bytes, in clear on the wire and in the channel's associated
+/// data.
 ///
-/// GLR17 `C_B`; Facebook `T_F`; MIMI `franking_tag`. It also names the message: replies, edits,
-/// reactions and "last seen" refer to a message by its tag, and stores may key on it and its sender, which
-/// is why it is `Eq`, `Ord` and `Hash`. Verification never uses `==` but a constant-time comparison.
+/// GLR17 `C_B`; Facebook `T_F`; MIMI `franking_tag`. The tag also names the message: replies,
+/// edits, reactions and "last seen" refer to a message by its tag, and stores may key on tag and
+/// sender. That is why it is `Eq`, `Ord` and `Hash`. Verification compares tags in constant time
+/// and never uses `==`.
 ///
 /// # Security
-/// It names content and conversation, not who sent them: whoever received a message can send the same, under
-/// the same tag, as his own. Key stores on sender and tag. The same tag from the same sender once more is the
-/// same message: show it once, for it counts once in reports.
+/// A tag names content and conversation, not who sent them. Anyone who received a message can send
+/// the same content, under the same tag, as their own: key stores on sender and tag. If the same
+/// sender sends the same tag again, it is the same message. Show it once; reports count it once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FrankingTag([u8; 32]);
 
@@ -81,10 +86,10 @@ impl fmt::Debug for FrankingTag {
     }
 }
 
-/// The commitment to one part. 32 bytes, public once its message is reported.
+/// The commitment to one part. 32 bytes; the reviewer sees it once its message is reported.
 pub(crate) type PartCommitment = [u8; 32];
 
-/// Everything the commitment to one message is made of; a report shows a selection of it.
+/// The root key, part keys and part commitments of one message. A report shows a selection of them.
 pub(crate) struct Commitment {
     pub(crate) root_key: Zeroizing<[u8; 32]>,
     pub(crate) parts: Vec<(Zeroizing<[u8; 32]>, PartCommitment)>,
@@ -95,7 +100,7 @@ impl Commitment {
     pub(crate) fn new(key: &FrankingKey, parts: &Parts<'_>) -> Self {
         let prk = mac::keyed(&key.0);
         let root_key = mac::expand(prk.clone(), &[labels::FRANKING_ROOT_KEY]);
-        // Room for all of them at once: a vector that grows leaves keys in the memory it gives back.
+        // Reserved in one piece: a vector that grows leaves keys in the memory it frees.
         let mut committed = Vec::with_capacity(parts.len());
         for (index, part) in (0..=u8::MAX).zip(parts.iter()) {
             let part_key = mac::expand(prk.clone(), &[labels::FRANKING_PART_KEY, &[index]]);

@@ -1,5 +1,5 @@
-//! Intake: does this report come from a participant, and is it about messages that passed through the
-//! relay? Answered without reading any of it.
+//! Accepts reports at the provider's intake: checks that a participant reports messages that passed
+//! through the relay, without reading them.
 
 use core::fmt;
 
@@ -7,27 +7,31 @@ use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::account::{AccountId, Audience, ConversationId, DeviceAddress, Timestamp};
+use crate::address::{AccountId, DeviceAddress};
 use crate::codec::{Reader, len8, put_long};
+use crate::conversation::{Audience, ConversationId};
 use crate::delivery::DeliveryKey;
 use crate::labels;
 use crate::mac;
+use crate::openings::MAX_REPORTED;
 use crate::rejection::Rejection;
-use crate::report::{MAX_REPORT_LEN, MAX_REPORTED, Report, is_participant};
+use crate::report::{MAX_REPORT_LEN, Report, is_participant};
 use crate::secret::Secret;
 use crate::stamp::Claim;
 use crate::stamp_keys::StampKeys;
+use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION};
 
-/// Most bytes of an encoded accepted report.
+/// Maximum length of an encoded accepted report, in bytes.
 pub const MAX_ACCEPTED_LEN: usize = 1 + 8 + 4 + 4 + MAX_REPORT_LEN + 32;
 
-/// What makes one account's second report of one message recognisable. 32 bytes.
+/// The value by which an account's second report of the same message is recognised. 32 bytes.
 ///
-/// `SHA-256("waxseal/1/nullifier" || tag 32 || sender || len u8 || reporter's account)`. The reporter is in
-/// it so that nobody can use up another participant's report of the same message, the sender least of all.
-/// The stamp is not: a relay that keeps nothing stamps an envelope that is sent again a second time, and the
-/// message is one all the same.
+/// `SHA-256("waxseal/1/nullifier" || tag 32 || sender || len u8 || reporter's account)`
+///
+/// It covers the reporter, so that no one, and least of all the sender, can use up another
+/// participant's report of the same message. It does not cover the stamp: a relay that keeps no
+/// records stamps a repeated envelope again, yet it is the same message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nullifier([u8; 32]);
 
@@ -57,16 +61,21 @@ impl fmt::Debug for Nullifier {
     }
 }
 
-/// What the intake asks the provider's records.
+/// The provider's records that the intake looks up.
 ///
-/// A closure `FnMut(&Nullifier) -> bool` is one that knows no groups, and refuses every report about one.
+/// A closure `FnMut(&Nullifier) -> bool` implements it without groups, so every report about a
+/// group is refused.
 pub trait IntakeRecords {
-    /// Whether a report with this nullifier was accepted before. Asked last, once everything else holds;
-    /// store [`AcceptedReport::nullifiers`] in the same transaction as the report, and forget those that are
-    /// new with it if [`review`](crate::review()) rejects it: it reported nothing.
+    /// Whether a report with this nullifier was accepted before. Called last, after all other
+    /// checks passed.
+    ///
+    /// Store [`AcceptedReport::nullifiers`] in the same transaction as the report. If
+    /// [`review`](crate::review()) rejects the report, delete those it added, since it reported
+    /// nothing.
     fn was_reported(&mut self, nullifier: &Nullifier) -> bool;
 
-    /// Whether the reporter is, or at that time was, a member of the group. Asked about genuine stamps only.
+    /// Whether the reporter is, or at that time was, a member of the group. Called for genuine
+    /// stamps only.
     fn is_member(
         &mut self,
         group: &ConversationId,
@@ -87,14 +96,15 @@ impl<F: FnMut(&Nullifier) -> bool> IntakeRecords for F {
 
 /// Checks a report's origin and its claims.
 ///
-/// `reporter_key` is the delivery key of [`Report::reporter`]. A report about messages some of which this
-/// reporter reported before is accepted, and those are marked.
+/// `reporter_key` is the delivery key of [`Report::reporter`]. If this reporter reported some of
+/// the messages before, the report is accepted and those messages are marked.
 ///
-/// Whether anybody can open the report is not asked: turn it away first if [`Report::moderation_key`] is none
-/// of the reviewers', so that the app fetches the present key and seals again.
+/// Does not check that the report can be opened. Reject it beforehand if
+/// [`Report::moderation_key`] is not in use, so that the app fetches the current key and seals
+/// again.
 ///
 /// # Errors
-/// [`Rejection`], the first check that fails.
+/// [`Rejection`] for the first check that fails.
 pub fn accept(
     report: Report,
     stamp_keys: &StampKeys,
@@ -108,28 +118,29 @@ pub fn accept(
     }
     let claims = report.claims();
     for (index, (earlier, later)) in claims.iter().zip(claims.iter().skip(1)).enumerate() {
-        // CHK-76: claims ascend strictly by accepted time and tag, and no tag is there twice, whatever its
-        // stamps: a message that was stamped twice is one.
+        // CHK-76: claims ascend strictly by accepted time and tag, and no tag occurs twice, even
+        // under another stamp: a message that was stamped twice is still one message.
         let mut before = claims.iter().take(index.saturating_add(1));
         if earlier.order() >= later.order() || before.any(|claim| claim.tag == later.tag) {
             return Err(Rejection::ClaimsOutOfOrder);
         }
-        // CHK-77: all claims are of one conversation.
+        // CHK-77: all claims belong to one conversation.
         if earlier.conversation() != later.conversation() {
             return Err(Rejection::SeveralConversations);
         }
     }
     let mut epochs = stamp_keys.epochs();
     for (index, claim) in claims.iter().enumerate() {
-        // CHK-79: every claim's stamp counts (checks 68 to 71).
+        // CHK-79: every claim's stamp is genuine (checks 68 to 71).
         epochs
             .verify(claim, now)
             .map_err(|cause| Rejection::Stamp {
                 claim: index,
                 cause,
             })?;
-        // CHK-78: the reporter is a participant: sender or recipient, or member of the group. The records
-        // are asked about what the relay stamped, not about what a reporter makes up.
+        // CHK-78: the reporter is a participant: the sender, the recipient or a member of the
+        // group. The stamp is checked first, so the records are never queried about invented
+        // claims.
         let is_member = match &claim.context.audience {
             Audience::Group(group) => {
                 records.is_member(group, report.reporter(), claim.context.accepted_at)
@@ -140,7 +151,7 @@ pub fn accept(
             return Err(Rejection::NotAParticipant);
         }
     }
-    // CHK-80: at least one of the messages is new from this reporter.
+    // CHK-80: at least one of the messages was not reported by this reporter before.
     let reporter = &report.reporter().account;
     let repeated = claims
         .iter()
@@ -156,10 +167,12 @@ pub fn accept(
     })
 }
 
-/// A report whose claims the intake verified. Its openings are still sealed.
+/// A report whose origin and claims the intake verified. Its openings are still sealed.
 ///
-/// Made by [`accept`], or read from storage under the [`AcceptanceKey`]; [`review`](crate::review()) takes
-/// nothing else, and needs no stamp keys.
+/// [`accept`] makes it from a [`Report`]. It waits in the reviewers' queue, encoded under the
+/// [`AcceptanceKey`], until [`review`](crate::review()) opens it and turns it into a
+/// [`VerifiedReport`](crate::VerifiedReport). `review` accepts nothing else and needs no stamp
+/// keys.
 pub struct AcceptedReport {
     report: Report,
     accepted_at: Timestamp,
@@ -177,12 +190,12 @@ impl AcceptedReport {
         self.accepted_at
     }
 
-    /// Whether this reporter reported the message of each claim before.
+    /// For each claim, whether this reporter reported its message before.
     pub fn repeated(&self) -> &[bool] {
         &self.repeated
     }
 
-    /// What to remember, so that the same report is recognised.
+    /// The nullifiers to store, so that a second report of the same messages is recognised.
     pub fn nullifiers(&self) -> impl Iterator<Item = Nullifier> {
         let reporter = &self.report.reporter().account;
         self.report
@@ -191,9 +204,12 @@ impl AcceptedReport {
             .map(|claim| Nullifier::new(claim, reporter))
     }
 
-    /// The report for the reviewers' queue:
-    /// `01 || accepted be64 || repeated be32 (bit i: claim i) || len be32 || report || MAC 32`, where
-    /// `MAC = HMAC-SHA-256(K_acceptance, "waxseal/1/acceptance-mac" || all before it)`.
+    /// The report as bytes for the reviewers' queue.
+    ///
+    /// ```text
+    /// 01 || accepted be64 || repeated be32 (bit i: claim i) || len be32 || report || MAC 32
+    /// MAC = HMAC-SHA-256(K_acceptance, "waxseal/1/acceptance-mac" || all before it)
+    /// ```
     pub fn encode(&self, key: &AcceptanceKey) -> Vec<u8> {
         let report = self.report.encode();
         let mut out = Vec::with_capacity(report.len().saturating_add(1 + 8 + 4 + 4 + 32));
@@ -214,7 +230,8 @@ impl AcceptedReport {
     /// Reads an accepted report from the queue.
     ///
     /// # Errors
-    /// [`DecodeError`] if it is not one, or was not accepted by the holder of this key.
+    /// [`DecodeError`] if the bytes are not an accepted report, or their MAC was not made with this
+    /// key.
     pub fn decode(bytes: &[u8], key: &AcceptanceKey) -> Result<Self, DecodeError> {
         wire::versioned(bytes, MAX_ACCEPTED_LEN)?;
         let (accepted, mac) = bytes
@@ -257,9 +274,9 @@ impl fmt::Debug for AcceptedReport {
     }
 }
 
-/// The key the intake shares with the reviewers' side. 32 bytes.
+/// The key that the intake shares with the reviewers' side. 32 bytes.
 ///
-/// A MAC and not a signature, so that a leaked queue proves nothing to outsiders.
+/// It makes a MAC rather than a signature, so that a leaked queue proves nothing to outsiders.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct AcceptanceKey(Secret);
 

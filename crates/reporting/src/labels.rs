@@ -1,6 +1,6 @@
-//! Every label a key derivation, MAC or hash of this crate starts with.
+//! Lists every label with which a key derivation, MAC or hash of this crate starts.
 //!
-//! No label is a prefix of another, so a label and the bytes after it can be read in one way only.
+//! No label is a prefix of another, so it is always clear where a label ends.
 
 /// HKDF-Expand from the franking key to the root key.
 pub(crate) const FRANKING_ROOT_KEY: &[u8] = b"waxseal/1/frank-root-key";
@@ -22,15 +22,15 @@ pub(crate) const STAMP_EPOCH_KEY: &[u8] = b"waxseal/1/stamp-epoch-key";
 pub(crate) const STAMP_NEXT_ROOT: &[u8] = b"waxseal/1/stamp-next-root";
 /// The stamp.
 pub(crate) const STAMP: &[u8] = b"waxseal/1/stamp-mac";
-/// The relay's MAC to a recipient device.
+/// The relay's MAC for a recipient device.
 pub(crate) const DELIVERY: &[u8] = b"waxseal/1/delivery-mac";
-/// The relay's MAC to the sending device.
+/// The relay's MAC for the sending device.
 pub(crate) const RECEIPT: &[u8] = b"waxseal/1/receipt-mac";
 /// HPKE info of a report's sealed openings.
 pub(crate) const REPORT_OPENINGS: &[u8] = b"waxseal/1/report-openings";
 /// The reporter's MAC over its report.
 pub(crate) const REPORTER: &[u8] = b"waxseal/1/reporter-mac";
-/// What makes the same reporter's second report of one message recognisable.
+/// The nullifier, by which a reporter's second report of the same message is recognised.
 pub(crate) const NULLIFIER: &[u8] = b"waxseal/1/nullifier";
 /// The intake's MAC over a report it accepted.
 pub(crate) const ACCEPTANCE: &[u8] = b"waxseal/1/acceptance-mac";

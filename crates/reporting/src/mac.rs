@@ -1,15 +1,15 @@
-//! HMAC-SHA-256 with 32-byte keys, and the one block of HKDF-Expand that this crate needs.
+//! HMAC-SHA-256 with 32-byte keys, and HKDF-Expand for the single block that this crate needs.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// An HMAC whose key is loaded; cloning it saves the key's two hash blocks.
+/// An HMAC with its key loaded. Cloning it saves hashing the key's two blocks again.
 pub(crate) type HmacSha256 = Hmac<Sha256>;
 
 /// Loads a 32-byte key.
 pub(crate) fn keyed(key: &[u8; 32]) -> HmacSha256 {
-    // HMAC pads a key to the hash's block with zeros (RFC 2104), so this is the 32-byte key.
+    // HMAC pads a key with zeros to the hash's block (RFC 2104), so this block is the 32-byte key.
     let mut block = Zeroizing::new([0u8; 64]);
     for (padded, byte) in block.iter_mut().zip(key) {
         *padded = *byte;
@@ -39,7 +39,7 @@ pub(crate) fn verify(key: &[u8; 32], fields: &[&[u8]], expected: &[u8; 32]) -> b
     mac.verify_slice(expected).is_ok()
 }
 
-/// `HKDF-Expand(prk, info, 32)`, RFC 5869: for one hash of output it is `HMAC(prk, info || 0x01)`.
+/// `HKDF-Expand(prk, info, 32)`, RFC 5869. For one block of output it is `HMAC(prk, info || 0x01)`.
 pub(crate) fn expand(prk: HmacSha256, info: &[&[u8]]) -> Zeroizing<[u8; 32]> {
     let mut mac = prk;
     for field in info {
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn hmac_matches_rfc_4231_case_2_style_padding() {
-        // The key block route and the slice route of the dependency agree.
+        // The dependency's two constructors, from a key block and from a slice, agree.
         let key = [0x0b; 32];
         let mut mac = HmacSha256::new_from_slice(&key).unwrap();
         mac.update(b"Hi There");

@@ -1,8 +1,9 @@
-//! The moderation key: what reports are sealed to, and who can read them.
+//! Defines the moderation key, to which reports are sealed. Its holders can read them.
 //!
-//! HPKE (RFC 9180), base mode, with the hybrid KEM X-Wing (X25519 and ML-KEM-768), HKDF-SHA-256 and
-//! ChaCha20-Poly1305. A report is the one place where content leaves the ratchet, so it is not to be the
-//! weakest link: a recorded report stays closed to a later quantum computer.
+//! Reports are sealed with HPKE (RFC 9180) in base mode, with the hybrid KEM X-Wing (X25519 and
+//! ML-KEM-768), HKDF-SHA-256 and ChaCha20-Poly1305. Only in a report does content leave the
+//! ratchet, so the seal must not be the weakest link: a quantum computer of the future cannot open
+//! a report that was recorded today.
 
 use core::fmt;
 
@@ -18,14 +19,16 @@ use zeroize::Zeroizing;
 use crate::labels;
 use crate::wire::{self, DecodeError, VERSION};
 
-/// Bytes of an encapsulated X-Wing secret.
+/// Length of an encapsulated X-Wing secret, in bytes.
 pub(crate) const ENCAPSULATED_LEN: usize = 1_120;
 
-/// Bytes of an encoded X-Wing public key.
+/// Length of an encoded X-Wing public key, in bytes.
 const PUBLIC_KEY_LEN: usize = 1_216;
 
-/// The 32-byte name of a moderation key: `SHA-256("waxseal/1/moderation-key" || key 1,216)`. Tells a
-/// reviewer which key a report needs, so keys can be rotated.
+/// The fingerprint of a moderation key, 32 bytes:
+/// `SHA-256("waxseal/1/moderation-key" || key 1,216)`.
+///
+/// It tells a reviewer which key a report needs, so that keys can be rotated.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModerationKeyId([u8; 32]);
 
@@ -46,12 +49,13 @@ impl fmt::Debug for ModerationKeyId {
     }
 }
 
-/// The public half of a moderation key, built into or fetched by the app.
+/// The public half of a moderation key. The app contains or fetches it.
 ///
 /// Encoded `01 || ML-KEM-768 key 1,184 || X25519 key 32`, 1,217 bytes.
 ///
 /// # Security
-/// Whoever chooses this key reads the reports: deliver it as you deliver the app, not by the relay alone.
+/// Anyone who can choose this key can read the reports. Deliver it in the same way as the app, not
+/// through the relay alone.
 #[derive(Clone)]
 pub struct ModerationPublicKey {
     key: <XWing as Kem>::PublicKey,
@@ -67,7 +71,7 @@ impl ModerationPublicKey {
         Self { key, id }
     }
 
-    /// The key's name.
+    /// The key's fingerprint.
     pub fn id(&self) -> &ModerationKeyId {
         &self.id
     }
@@ -82,10 +86,10 @@ impl ModerationPublicKey {
     /// Reads a key.
     ///
     /// # Errors
-    /// [`DecodeError`] if it is not one, or its X25519 half is of small order.
+    /// [`DecodeError`] if the bytes are not a key, or its X25519 half is of small order.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let body = wire::versioned(bytes, 1 + PUBLIC_KEY_LEN)?;
-        // CHK-91: the key is a whole X-Wing key whose X25519 half is not of small order.
+        // CHK-91: the key is a complete X-Wing key whose X25519 half is not of small order.
         if ends_in_small_order_point(body) {
             return Err(DecodeError::Malformed);
         }
@@ -93,7 +97,8 @@ impl ModerationPublicKey {
         Ok(Self::new(key))
     }
 
-    /// HPKE `SealBase`: (encapsulated key, ciphertext), or `None` if the KEM fails.
+    /// HPKE `SealBase`. Returns the encapsulated key and the ciphertext, or `None` if the KEM
+    /// fails.
     pub(crate) fn seal(
         &self,
         plaintext: &[u8],
@@ -121,9 +126,9 @@ impl fmt::Debug for ModerationPublicKey {
     }
 }
 
-/// A moderation key with its secret half. Held where reports are reviewed, and nowhere else.
+/// A moderation key with its secret half. Keep it only where reports are reviewed.
 pub struct ModerationKeyPair {
-    /// Boxed, as all secrets are: see [`Secret`](crate::secret::Secret).
+    /// Boxed like all secrets: see [`Secret`](crate::secret::Secret).
     secret: Box<<XWing as Kem>::PrivateKey>,
     public: ModerationPublicKey,
 }
@@ -155,10 +160,10 @@ impl ModerationKeyPair {
         out
     }
 
-    /// Takes back an [`export`](Self::export).
+    /// Restores the key pair from an [`export`](Self::export).
     ///
     /// # Errors
-    /// [`DecodeError`] if it is not one.
+    /// [`DecodeError`] if the bytes are not an export.
     pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
         let body = wire::versioned(bytes, 33)?;
         let secret: <XWing as Kem>::PrivateKey =
@@ -201,8 +206,8 @@ impl fmt::Debug for ModerationKeyPair {
     }
 }
 
-/// The seven encodings of X25519 points of small order, the top bit cleared: every secret gives the shared
-/// secret zero with them. RFC 7748, "Security Considerations".
+/// The seven encodings of X25519 points of small order, with the top bit cleared. With each of
+/// them, every secret key yields the shared secret zero. RFC 7748, "Security Considerations".
 const SMALL_ORDER: [[u8; 32]; 7] = {
     let mut points = [[0u8; 32]; 7];
     points[1][0] = 1;
@@ -228,7 +233,7 @@ const SMALL_ORDER: [[u8; 32]; 7] = {
     points
 };
 
-/// Whether the last 32 bytes are an X25519 point of small order.
+/// Whether the last 32 bytes encode an X25519 point of small order.
 fn ends_in_small_order_point(bytes: &[u8]) -> bool {
     let Some(point) = bytes.last_chunk::<32>() else {
         return false;

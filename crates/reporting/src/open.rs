@@ -1,41 +1,48 @@
-//! Open: decrypt, and show the content only if it can be reported. The mirror of [`seal`](mod@crate::seal).
+//! Opens a message: decrypts it and shows the content only if it can be reported. The mirror of
+//! [`seal`](mod@crate::seal).
 
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{ConversationId, DeviceAddress, Timestamp};
+use crate::address::DeviceAddress;
 use crate::attachment::Attachment;
 use crate::channel::{OpeningChannel, associated_data};
 use crate::content::Content;
+use crate::conversation::ConversationId;
 use crate::delivery::AuthenticDelivery;
 use crate::envelope::Envelope;
 use crate::evidence::Evidence;
+use crate::franked::Franked;
 use crate::franking::FrankingTag;
-use crate::parts::Franked;
 use crate::payload::{Payload, PayloadHeader};
+use crate::timestamp::Timestamp;
 
-/// How much later than the relay accepted it a message may say it was sent: clocks differ.
+/// How far a message's claimed sending time may be after the relay's time: clocks differ.
 pub const MAX_SENT_AHEAD_MS: u64 = 300_000;
 
-/// How much earlier than the relay accepted it a message may say it was sent: a device off line for a week.
+/// How far a message's claimed sending time may be before the relay's time: a device may be offline
+/// for a week.
 pub const MAX_SENT_BEFORE_MS: u64 = 604_800_000;
 
-/// Whether the sender's time is plausible beside the relay's.
+/// Whether the sender's time is plausible, given the relay's time.
 pub(crate) fn sent_time_agrees(sent_at: Timestamp, accepted_at: Timestamp) -> bool {
     sent_at.as_millis() <= accepted_at.as_millis().saturating_add(MAX_SENT_AHEAD_MS)
         && accepted_at.as_millis() <= sent_at.as_millis().saturating_add(MAX_SENT_BEFORE_MS)
 }
 
-/// Decrypts a delivery and checks that what it holds is what its tag commits to.
+/// Decrypts a delivery and checks that its content is what its tag commits to.
 ///
-/// A sender may send one message again, and a relay stamp it again: look whether this sender's tag is known
-/// before opening, and show the message once. It can be reported once.
+/// A sender may send the same message again, and a relay may stamp it again. Before opening, look
+/// up whether this tag is already known from this sender, and show the message once. It can be
+/// reported once.
 ///
 /// # Errors
-/// [`OpenError::Channel`] if the channel refuses: wrong session, altered, or opened before; nothing
-/// changed. [`OpenError::Withheld`] if it decrypts to something that could not be reported; the channel's
-/// key is spent and the content is gone.
+/// [`OpenError::Channel`] if the channel refuses: the session is wrong, or the message was altered
+/// or already opened. Nothing has changed.
+///
+/// [`OpenError::Withheld`] if the plaintext could not be reported. The channel's key is spent, so
+/// the content is lost.
 pub fn open<C: OpeningChannel>(
     channel: &mut C,
     delivery: &AuthenticDelivery,
@@ -58,10 +65,10 @@ pub fn open<C: OpeningChannel>(
     })
 }
 
-/// Decrypts an envelope that no relay stamped, for channels the application chose to run without stamps.
+/// Decrypts an envelope that no relay stamped, for an application that chose to do without stamps.
 ///
-/// The content is committed to its tag all the same, but there is nobody to vouch for who sent it where
-/// and when: the result cannot be reported, and has no evidence to try it with.
+/// The tag still commits to the content, but no relay vouches for sender, conversation and time.
+/// The message cannot be reported, so the result has no evidence.
 ///
 /// # Errors
 /// [`OpenError`] as for [`open`].
@@ -91,7 +98,7 @@ fn decrypt<C: OpeningChannel>(
     conversation: &ConversationId,
     ciphertext: &[u8],
 ) -> Result<(Payload, Franked), OpenError<C::Error>> {
-    // CHK-93: the channel authenticates tag, sender and conversation beside the ciphertext.
+    // CHK-93: the channel authenticates tag, sender and conversation along with the ciphertext.
     let associated_data = associated_data(tag, sender, conversation);
     let plaintext = channel
         .decrypt(ciphertext, &associated_data)
@@ -99,7 +106,7 @@ fn decrypt<C: OpeningChannel>(
     check(plaintext, tag, conversation).map_err(OpenError::Withheld)
 }
 
-/// What the recipient checks of a plaintext before anybody sees it.
+/// Checks a plaintext for the recipient before it is shown.
 pub(crate) fn check(
     plaintext: Zeroizing<Vec<u8>>,
     tag: &FrankingTag,
@@ -118,7 +125,7 @@ pub(crate) fn check(
     Ok((payload, franked))
 }
 
-/// A received message, shown because it can be reported.
+/// A received message that passed all checks, so that it can be shown and reported.
 pub struct OpenedMessage {
     content: Zeroizing<Content>,
     attachments: Vec<Attachment>,
@@ -126,12 +133,12 @@ pub struct OpenedMessage {
 }
 
 impl OpenedMessage {
-    /// The message's tag, by which replies, edits, reactions and "last seen" name it.
+    /// The message's tag. Replies, edits, reactions and "last seen" name a message by its tag.
     pub fn tag(&self) -> &FrankingTag {
         self.evidence.tag()
     }
 
-    /// The sending device: the relay authenticated it and the channel agrees.
+    /// The sending device. Both the relay and the channel authenticated it.
     pub fn sender(&self) -> &DeviceAddress {
         self.evidence.sender()
     }
@@ -141,7 +148,7 @@ impl OpenedMessage {
         self.evidence.accepted_at()
     }
 
-    /// What surrounds the content, the sender's word.
+    /// The header, as claimed by the sender.
     pub fn header(&self) -> &PayloadHeader {
         self.evidence.header()
     }
@@ -156,20 +163,20 @@ impl OpenedMessage {
         &self.attachments
     }
 
-    /// Whether the sender's time is within five minutes after and seven days before the relay's.
+    /// Whether the sender's time is at most five minutes after and seven days before the relay's.
     ///
-    /// Show the relay's time where it is not. The message can be reported either way: a reviewer relies on
-    /// the relay's time alone.
+    /// If it is not, show the relay's time. The message can be reported either way, since a
+    /// reviewer relies on the relay's time alone.
     pub fn sent_time_agrees(&self) -> bool {
         sent_time_agrees(self.header().sent_at, self.accepted_at())
     }
 
-    /// What a report of this message needs. Keep it beside the message.
+    /// What a report of this message needs. Keep it with the message.
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 
-    /// Content, attachments and evidence, without copying them.
+    /// Takes content, attachments and evidence out without copying them.
     pub fn into_parts(mut self) -> (Content, Vec<Attachment>, Evidence) {
         let content = core::mem::replace(&mut *self.content, Content::Text(String::new()));
         (content, self.attachments, self.evidence)
@@ -196,7 +203,7 @@ impl UnstampedMessage {
         &self.tag
     }
 
-    /// What surrounds the content, the sender's word.
+    /// The header, as claimed by the sender.
     pub fn header(&self) -> &PayloadHeader {
         self.payload.header()
     }
@@ -222,25 +229,26 @@ impl fmt::Debug for UnstampedMessage {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError<E: core::error::Error + 'static> {
-    /// The channel refused; its state is unchanged.
+    /// The channel refused, and its state is unchanged. Its own error says what to do.
     #[error("the channel refused to decrypt")]
     Channel(#[source] E),
-    /// It decrypted to something that could not be reported, so it is not shown.
+    /// The plaintext could not be reported, so it is not shown. Do not open it again: its key is
+    /// spent.
     #[error("withheld: {0}")]
     Withheld(Withheld),
 }
 
-/// What is wrong with a decrypted message: its sender made it so. Its message key stays spent.
+/// What is wrong with a decrypted message. Its sender made it so, and its message key stays spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Withheld {
-    /// Padding, parts, header, content or an attachment are not well-formed.
+    /// The padding, the parts, the header, the content or an attachment is malformed.
     #[error("the payload is malformed")]
     Malformed,
-    /// The content is not what the stamped tag commits to.
+    /// The content is not the content that the stamped tag commits to.
     #[error("the content does not match its tag")]
     OtherTag,
-    /// Written for another conversation.
+    /// The message was written for another conversation than the one it arrived in.
     #[error("written for another conversation")]
     OtherConversation,
 }

@@ -1,59 +1,40 @@
-//! The sealed section of a report: reason, note, and for each message the parts the reporter shows.
+//! Encodes the sealed section of a report: its reason, its note, and the parts that the reporter
+//! shows of each message.
 //!
 //! ```text
 //! reason u8 || len be16 || note || count u8 || per message, in the order of the claims:
 //!   n u8 || k_root 32 || n x c_i 32 || opened be32 (bit i: part i is shown)
 //!   || per shown part, ascending: k_i 32 || len be32 || part_i
 //! ```
-//! Padded like a payload before it is sealed, so that the intake learns little of its size.
+//!
+//! The section is padded like a payload before it is sealed, so that the intake learns little about
+//! its size.
 
 use zeroize::Zeroizing;
 
 use crate::codec::{Reader, put_long, put_medium};
+use crate::disclosure::PartSet;
 use crate::evidence::Evidence;
 use crate::franking::{self, FrankingTag, PartCommitment, commit_part};
 use crate::padding;
 use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
 use crate::reason::Reason;
-use crate::report::{MAX_NOTE_LEN, MAX_REPORTED};
 
-/// Most bytes of the openings before padding.
+/// Maximum number of messages in a report. 30 show a reviewer the context of a conversation;
+/// further messages need another report.
+pub const MAX_REPORTED: usize = 30;
+
+/// Maximum length of the reporter's note, in bytes.
+pub const MAX_NOTE_LEN: usize = 2_000;
+
+/// Maximum length of the openings before padding, in bytes.
 const MAX_OPENINGS_LEN: usize = 1 + 2 + MAX_NOTE_LEN + 1 + MAX_REPORTED * MAX_OPENING_LEN;
 
-/// Most bytes of one message's opening.
+/// Maximum length of one message's opening, in bytes.
 const MAX_OPENING_LEN: usize = 1 + 32 + MAX_PARTS * 32 + 4 + MAX_PARTS * (32 + 4) + MAX_PAYLOAD_LEN;
 
-/// Most bytes of the openings with padding.
+/// Maximum length of the openings with padding, in bytes.
 pub(crate) const MAX_PADDED_OPENINGS_LEN: usize = padding::padded_len(MAX_OPENINGS_LEN);
-
-/// Which parts of a message are shown: bit i for part i.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PartSet(u32);
-
-impl PartSet {
-    /// The header alone; it is always shown.
-    pub(crate) const HEADER: Self = Self(1);
-
-    /// Parts 0 to `count` - 1.
-    pub(crate) fn all(count: usize) -> Self {
-        (0..count).fold(Self(0), Self::with)
-    }
-
-    pub(crate) fn with(self, index: usize) -> Self {
-        Self(self.0 | Self::bit(index))
-    }
-
-    pub(crate) fn contains(self, index: usize) -> bool {
-        self.0 & Self::bit(index) != 0
-    }
-
-    fn bit(index: usize) -> u32 {
-        u32::try_from(index)
-            .ok()
-            .and_then(|index| 1u32.checked_shl(index))
-            .unwrap_or(0)
-    }
-}
 
 /// Appends one message's opening.
 fn put_opening(out: &mut Vec<u8>, evidence: &Evidence, shown: PartSet) {
@@ -63,7 +44,7 @@ fn put_opening(out: &mut Vec<u8>, evidence: &Evidence, shown: PartSet) {
     for (_, part_commitment) in &commitment.parts {
         out.extend_from_slice(part_commitment);
     }
-    out.extend_from_slice(&shown.0.to_be_bytes());
+    out.extend_from_slice(&shown.bits().to_be_bytes());
     for (index, ((part_key, _), part)) in commitment
         .parts
         .iter()
@@ -83,7 +64,7 @@ pub(crate) fn encode<'a>(
     note: &str,
     messages: impl ExactSizeIterator<Item = (&'a Evidence, PartSet)> + Clone,
 ) -> Zeroizing<Vec<u8>> {
-    // Room for all of it at once: a vector that grows leaves plaintext in the memory it gives back.
+    // Reserved in one piece: a vector that grows leaves plaintext in the memory it frees.
     let room = messages
         .clone()
         .map(|(evidence, _)| evidence.franked().as_bytes().len());
@@ -104,22 +85,22 @@ pub(crate) fn encode<'a>(
     out
 }
 
-/// A sealed section as read: every field within its bounds, nothing verified.
+/// The content of a sealed section: every field is within bounds, nothing is verified.
 pub(crate) struct Openings<'a> {
     pub(crate) reason: Reason,
     pub(crate) note: &'a str,
     pub(crate) messages: Vec<Opening<'a>>,
 }
 
-/// One message's opening, not verified.
+/// One message's unverified opening.
 pub(crate) struct Opening<'a> {
     root_key: Zeroizing<[u8; 32]>,
     commitments: Vec<PartCommitment>,
-    /// As long as `commitments`; `None` where a part is withheld.
+    /// One entry for each commitment; `None` for a withheld part.
     shown: Vec<Option<ShownPart<'a>>>,
 }
 
-/// A shown part, not verified.
+/// An unverified part with the key of its commitment.
 struct ShownPart<'a> {
     key: Zeroizing<[u8; 32]>,
     bytes: &'a [u8],
@@ -128,8 +109,8 @@ struct ShownPart<'a> {
 impl<'a> Openings<'a> {
     /// Reads the padded plaintext.
     pub(crate) fn parse(padded: &'a [u8]) -> Option<Self> {
-        // CHK-84: the section is padded canonically, its reason is known, its note within bounds, and every
-        // opening is whole, with nothing behind the last.
+        // CHK-84: the section is padded canonically, its reason is known, its note is within
+        // bounds, and every opening is complete, with nothing after the last.
         let len = padding::unpadded_len(padded)?;
         let mut reader = Reader::new(padded.get(..len)?);
         let reason = Reason::from_number(reader.u8()?)?;
@@ -159,11 +140,8 @@ impl<'a> Opening<'a> {
         }
         let root_key = Zeroizing::new(reader.array()?);
         let commitments = (0..count).map(|_| reader.array()).collect::<Option<_>>()?;
-        let set = PartSet(reader.u32()?);
-        if set.0 & !PartSet::all(count).0 != 0 {
-            return None;
-        }
-        // Room for all of them at once: a vector that grows leaves keys in the memory it gives back.
+        let set = PartSet::from_bits(reader.u32()?, count)?;
+        // Reserved in one piece: a vector that grows leaves keys in the memory it frees.
         let mut shown = Vec::with_capacity(count);
         for index in 0..count {
             shown.push(if set.contains(index) {
@@ -181,12 +159,12 @@ impl<'a> Opening<'a> {
         })
     }
 
-    /// The tag this opening commits to.
+    /// The tag that results from this opening.
     pub(crate) fn tag(&self) -> FrankingTag {
         franking::tag(&self.root_key, self.commitments.iter())
     }
 
-    /// Whether every shown part is the one committed to.
+    /// Whether every shown part matches its commitment.
     pub(crate) fn shown_parts_match(&self) -> bool {
         use subtle::ConstantTimeEq;
         (0..=u8::MAX)
@@ -200,7 +178,7 @@ impl<'a> Opening<'a> {
             })
     }
 
-    /// The parts, `None` where withheld.
+    /// The parts; `None` for a withheld part.
     pub(crate) fn parts(&self) -> impl ExactSizeIterator<Item = Option<&'a [u8]>> {
         self.shown
             .iter()

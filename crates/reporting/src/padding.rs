@@ -1,16 +1,16 @@
-//! Padding: a ciphertext's length tells the relay little about the text's.
+//! Pads plaintexts, so that a ciphertext's length tells the relay little about the text's length.
 //!
-//! ISO/IEC 7816-4 (`0x80`, then zeros) up to a multiple of 64 bytes while the padded length is at most
-//! 1,024; above, up to the next Padmé length (PURBs 2019, "Padmé"): at most 12 % more, and
-//! O(log log n) bits of the length leaked.
+//! The padding is that of ISO/IEC 7816-4: `0x80`, then zeros. Up to 1,024 bytes, the padded length
+//! is the next multiple of 64. Above, it is the next Padmé length (PURBs 2019, "Padmé"), which
+//! adds at most 12 % and leaks O(log log n) bits of the length.
 
 /// Granularity of padded lengths up to [`SMALL_LEN`].
 const BLOCK_LEN: usize = 64;
 
-/// Largest padded length that is rounded to [`BLOCK_LEN`] alone.
+/// Largest padded length that is rounded up to a multiple of [`BLOCK_LEN`] only.
 const SMALL_LEN: usize = 1_024;
 
-/// The one length that content of `len` bytes is padded to.
+/// The padded length of content of `len` bytes.
 pub(crate) const fn padded_len(len: usize) -> usize {
     let needed = len.saturating_add(1);
     if needed <= SMALL_LEN {
@@ -36,7 +36,8 @@ pub(crate) fn pad(content: &mut Vec<u8>) {
     content.resize(padded, 0);
 }
 
-/// Length of the content of a padded byte string, or `None` if the padding is not the one [`pad`] makes.
+/// The length of a padded byte string without its padding, or `None` if [`pad`] would have padded
+/// the content differently.
 pub(crate) fn unpadded_len(padded: &[u8]) -> Option<usize> {
     let len = padded.iter().rposition(|byte| *byte != 0)?;
     (padded.get(len) == Some(&0x80) && padded_len(len) == padded.len()).then_some(len)

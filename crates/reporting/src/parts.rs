@@ -1,27 +1,21 @@
-//! A payload's parts as exact bytes, with the key they are committed under.
-
-use core::fmt;
-
-use zeroize::Zeroizing;
+//! Views a payload's parts as exact bytes.
 
 use crate::codec::Reader;
-use crate::franking::{Commitment, FrankingKey, FrankingTag};
-use crate::padding;
 
-/// Fewest parts of a payload: the header and the content.
+/// Minimum number of parts in a payload: the header and the content.
 pub const MIN_PARTS: usize = 2;
 
-/// Most parts of a payload: header, content and 30 attachments. One bit each in a report's opening.
+/// Maximum number of parts in a payload: header, content and 30 attachments. Each takes one bit in
+/// a report's opening.
 pub const MAX_PARTS: usize = 32;
 
-/// Most bytes of a payload's parts with their count and lengths. Bounds what one message makes a
-/// recipient, a report and a reviewer hold; larger content belongs in an attachment.
+/// Maximum length of a payload's parts with their count and lengths, in bytes. Bounds what one
+/// message makes a recipient, a report and a reviewer hold. Larger content belongs in an
+/// attachment.
 pub const MAX_PAYLOAD_LEN: usize = 65_536;
 
-/// The longest plaintext handed to a channel: franking key and parts, padded.
-pub(crate) const MAX_PLAINTEXT_LEN: usize = padding::padded_len(FrankingKey::LEN + MAX_PAYLOAD_LEN);
-
-/// A view of well-formed parts, `n u8 || n x (len be32 || part)`: 2 to 32 of them, exactly filling their bytes.
+/// A view of 2 to 32 well-formed parts that fill their bytes exactly:
+/// `n u8 || n x (len be32 || part)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Parts<'a> {
     count: usize,
@@ -29,9 +23,9 @@ pub(crate) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Reads parts.
+    /// Reads parts; `None` if the bytes are not well-formed parts.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        // CHK-57: 2 to 32 parts that fill at most 65,536 bytes exactly.
+        // CHK-57: there are 2 to 32 parts, which exactly fill at most 65,536 bytes.
         if bytes.len() > MAX_PAYLOAD_LEN {
             return None;
         }
@@ -49,6 +43,12 @@ impl<'a> Parts<'a> {
         Some(Self { count, encoded })
     }
 
+    /// No parts at all. [`parse`](Self::parse) never returns this.
+    pub(crate) const EMPTY: Self = Self {
+        count: 0,
+        encoded: &[],
+    };
+
     pub(crate) fn len(&self) -> usize {
         self.count
     }
@@ -59,100 +59,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The franking key and the exact parts of one message: `K_f 32 || n u8 || n x (len be32 || part)`.
-///
-/// This is what the channel encrypts (padded) and what evidence keeps (unpadded).
-#[derive(Clone)]
-pub(crate) struct Franked {
-    /// With its padding: one buffer for the channel and for storage.
-    padded: Zeroizing<Vec<u8>>,
-    /// Without it.
-    len: usize,
-}
-
-impl Franked {
-    /// Has the encoded parts written behind a key, `parts_len` bytes, where the channel takes them from: a copy would have to be wiped.
-    pub(crate) fn write(
-        key: &FrankingKey,
-        parts_len: usize,
-        put_parts: impl FnOnce(&mut Vec<u8>),
-    ) -> Self {
-        let room = padding::padded_len(parts_len.saturating_add(FrankingKey::LEN));
-        let mut padded = Zeroizing::new(Vec::with_capacity(room));
-        padded.extend_from_slice(key.as_bytes());
-        put_parts(&mut padded);
-        let len = padded.len();
-        padding::pad(&mut padded);
-        Self { padded, len }
-    }
-
-    /// Reads unpadded bytes; the parts are checked.
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (key, parts) = bytes.split_first_chunk()?;
-        Parts::parse(parts)?;
-        let key = FrankingKey::from_bytes(*key);
-        Some(Self::write(&key, parts.len(), |out| {
-            out.extend_from_slice(parts);
-        }))
-    }
-
-    /// Takes a decrypted plaintext.
-    pub(crate) fn unpad(plaintext: Zeroizing<Vec<u8>>) -> Option<Self> {
-        // CHK-56: the padding is the one canonical padding of its content.
-        if plaintext.len() > MAX_PLAINTEXT_LEN {
-            return None;
-        }
-        let len = padding::unpadded_len(&plaintext)?;
-        let (content, _) = plaintext.split_at_checked(len)?;
-        let (_, parts) = content.split_at_checked(FrankingKey::LEN)?;
-        Parts::parse(parts)?;
-        Some(Self {
-            padded: plaintext,
-            len,
-        })
-    }
-
-    /// The padded plaintext for the channel.
-    pub(crate) fn padded(&self) -> &[u8] {
-        &self.padded
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.padded.get(..self.len).unwrap_or_default()
-    }
-
-    pub(crate) fn parts(&self) -> Parts<'_> {
-        // Both constructors checked the bytes; without parts nothing would verify.
-        let empty = Parts {
-            count: 0,
-            encoded: &[],
-        };
-        self.as_bytes()
-            .get(FrankingKey::LEN..)
-            .and_then(Parts::parse)
-            .unwrap_or(empty)
-    }
-
-    pub(crate) fn commitment(&self) -> Commitment {
-        let key = self.padded.first_chunk().copied().unwrap_or_default();
-        Commitment::new(&FrankingKey::from_bytes(key), &self.parts())
-    }
-
-    pub(crate) fn tag(&self) -> FrankingTag {
-        self.commitment().tag()
-    }
-}
-
-impl fmt::Debug for Franked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Franked")
-            .field("parts", &self.parts().len())
-            .finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 pub(crate) use tests::encode_parts;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

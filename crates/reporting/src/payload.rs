@@ -1,17 +1,21 @@
-//! What a message says: a header, content, attachments. Each is one part, committed by itself.
+//! Puts a message together from a header, content and attachments. Each is a part with a commitment
+//! of its own.
 
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{ConversationId, Timestamp};
 use crate::attachment::Attachment;
 use crate::codec::Reader;
 use crate::content::Content;
+use crate::conversation::ConversationId;
+use crate::franked::Franked;
 use crate::franking::{FrankingKey, FrankingTag};
-use crate::parts::{Franked, MAX_PARTS, MAX_PAYLOAD_LEN, Parts};
+use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, Parts};
+use crate::timestamp::Timestamp;
 
-/// Part 0: what surrounds a message's content. 54, 86 or 118 bytes.
+/// The header of a message, part 0: its conversation, its number and what it refers to. 54, 86 or
+/// 118 bytes.
 ///
 /// | bytes | field |
 /// |---|---|
@@ -24,22 +28,23 @@ use crate::parts::{Franked, MAX_PARTS, MAX_PAYLOAD_LEN, Parts};
 /// | 32 | `last_seen`, if flagged |
 /// | 32 | `reply_to`, if flagged |
 ///
-/// Every number here is the sender's word, committed but not vouched for: only the stamp's time is the
-/// provider's. It is always opened in a report.
+/// Every value is as claimed by the sender: committed, but verified by no one. Only the stamp's
+/// time comes from the provider. A report always shows the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PayloadHeader {
     /// The conversation the message was written in.
     pub conversation: ConversationId,
-    /// Number of this message among those of the sending device in this conversation, from 0.
+    /// Ordinal of this message among those of the sending device in this conversation, starting
+    /// at 0.
     pub sequence: u64,
-    /// When the sender's clock says it was sent.
+    /// When the message was sent, by the sender's clock.
     pub sent_at: Timestamp,
-    /// How often the content was forwarded before.
+    /// How often the content had been forwarded before.
     pub forward_count: u8,
     /// Seconds after reading until the message disappears; 0 never.
     pub expires_after_secs: u32,
-    /// The last message the sending device had seen from the others in the conversation.
+    /// The last message that the sending device had seen from others in the conversation.
     pub last_seen: Option<FrankingTag>,
     /// The message this one answers.
     pub reply_to: Option<FrankingTag>,
@@ -49,7 +54,8 @@ const FLAG_LAST_SEEN: u8 = 0b01;
 const FLAG_REPLY_TO: u8 = 0b10;
 
 impl PayloadHeader {
-    /// A header with the fields every message has; the others are public and start empty.
+    /// A header with the fields that every message needs. The other fields are public and start
+    /// empty.
     pub fn new(conversation: ConversationId, sequence: u64, sent_at: Timestamp) -> Self {
         Self {
             conversation,
@@ -87,7 +93,7 @@ impl PayloadHeader {
     }
 
     pub(crate) fn decode(part: &[u8]) -> Option<Self> {
-        // CHK-58: part 0 is a header: known flags, every field, nothing behind.
+        // CHK-58: part 0 is a header: known flags, every field, nothing after the last.
         let mut reader = Reader::new(part);
         let flags = reader.u8()?;
         if flags & !(FLAG_LAST_SEEN | FLAG_REPLY_TO) != 0 {
@@ -114,7 +120,8 @@ fn read_tag(reader: &mut Reader<'_>, present: bool) -> Option<Option<FrankingTag
     reader.array().map(|tag| Some(FrankingTag::from_bytes(tag)))
 }
 
-/// A whole message before it is sealed, or after it was opened: header, content, up to 30 attachments.
+/// A complete message before it is sealed, or after it is opened: header, content and up to 30
+/// attachments.
 #[derive(Clone)]
 pub struct Payload {
     header: PayloadHeader,
@@ -126,7 +133,7 @@ impl Payload {
     /// A message without attachments.
     ///
     /// # Errors
-    /// [`PayloadError`] if the content is out of its bounds or the whole is too long.
+    /// [`PayloadError`] if the content is out of bounds or the message is too long.
     pub fn new(header: PayloadHeader, content: Content) -> Result<Self, PayloadError> {
         Self::with_attachments(header, content, Vec::new())
     }
@@ -134,7 +141,7 @@ impl Payload {
     /// A text message.
     ///
     /// # Errors
-    /// [`PayloadError::TooLong`] if the text is longer than a payload may be.
+    /// [`PayloadError::TooLong`] if the message is longer than [`MAX_PAYLOAD_LEN`].
     pub fn text(header: PayloadHeader, text: impl Into<String>) -> Result<Self, PayloadError> {
         Self::new(header, Content::Text(text.into()))
     }
@@ -142,8 +149,8 @@ impl Payload {
     /// A message with attachments.
     ///
     /// # Errors
-    /// [`PayloadError`] if the content is out of its bounds, there are more than 30 attachments or the
-    /// whole is longer than [`MAX_PAYLOAD_LEN`].
+    /// [`PayloadError`] if the content is out of bounds, there are more than 30 attachments, or the
+    /// message is longer than [`MAX_PAYLOAD_LEN`].
     pub fn with_attachments(
         header: PayloadHeader,
         content: Content,
@@ -166,7 +173,7 @@ impl Payload {
         Ok(payload)
     }
 
-    /// Reads all parts of an opened message; `None` if one is not what its place demands.
+    /// Reads all parts of an opened message; `None` if a part is not what its number demands.
     pub(crate) fn parse(parts: &Parts<'_>) -> Option<Self> {
         let mut parts = parts.iter();
         Some(Self {
@@ -176,7 +183,7 @@ impl Payload {
         })
     }
 
-    /// What surrounds the content.
+    /// The header.
     pub fn header(&self) -> &PayloadHeader {
         &self.header
     }
@@ -186,7 +193,7 @@ impl Payload {
         &self.content
     }
 
-    /// The attachments, part 2 and on.
+    /// The attachments, parts 2 and up.
     pub fn attachments(&self) -> &[Attachment] {
         &self.attachments
     }
@@ -195,7 +202,7 @@ impl Payload {
         (self.header, self.content, self.attachments)
     }
 
-    /// The parts behind a franking key.
+    /// The parts with the franking key that commits to them.
     pub(crate) fn franked(&self, key: &FrankingKey) -> Franked {
         Franked::write(key, self.encoded_len(), |out| self.put(out))
     }
@@ -225,23 +232,23 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// Appends a part behind its length.
+/// Appends a part after its length.
 fn put_part(out: &mut Vec<u8>, len: usize, put: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes());
     put(out);
 }
 
-/// Why a payload cannot be built. The caller's input is out of bounds; nothing was sealed.
+/// Why a payload cannot be built. The caller's input is out of bounds; correct it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadError {
-    /// More than 30 attachments.
+    /// There are more than 30 attachments. Send the others in another message.
     #[error("a message has at most 30 attachments")]
     TooManyAttachments,
-    /// A reaction, application type or other field of the content is out of its bounds.
-    #[error("a field of the content is out of its bounds")]
+    /// A reaction, application kind or other field of the content is out of bounds. Shorten it.
+    #[error("a field of the content is out of bounds")]
     ContentOutOfBounds,
-    /// The parts together are longer than [`MAX_PAYLOAD_LEN`].
+    /// The parts together are longer than [`MAX_PAYLOAD_LEN`]. Put the content in an attachment.
     #[error("the message is longer than 65,536 bytes; put the content in an attachment")]
     TooLong,
 }

@@ -1,19 +1,22 @@
-//! What a report will show, for its user to agree to before anything leaves the device.
+//! Previews what a report will show, so that the user can agree before anything leaves the device.
 
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{Audience, DeviceAddress, Timestamp};
+use crate::address::DeviceAddress;
+use crate::conversation::Audience;
+use crate::disclosure::PartSet;
 use crate::evidence::Evidence;
 use crate::franking::FrankingTag;
-use crate::openings::PartSet;
 use crate::payload::PayloadHeader;
 use crate::reason::Reason;
-use crate::report::ReportDraft;
+use crate::timestamp::Timestamp;
 
-/// Exactly what the provider learns from a report: the intake the reporter and each message's sender,
-/// audience and accepted time; the reviewer all of it.
+/// Everything that the provider will learn from a report.
+///
+/// The intake sees the reporter and, for each message, the sender, the audience and the accepted
+/// time. The reviewer sees all of the preview.
 #[derive(Clone)]
 pub struct Preview {
     reporter: DeviceAddress,
@@ -23,20 +26,25 @@ pub struct Preview {
 }
 
 impl Preview {
-    pub(crate) fn new(draft: &ReportDraft) -> Self {
+    pub(crate) fn new(
+        reporter: DeviceAddress,
+        reason: Reason,
+        note: Zeroizing<String>,
+        messages: &[(Evidence, PartSet)],
+    ) -> Self {
+        let messages = messages
+            .iter()
+            .map(|(evidence, shown)| PreviewMessage::new(evidence, *shown))
+            .collect();
         Self {
-            reporter: draft.reporter.clone(),
-            reason: draft.reason,
-            note: draft.note.clone(),
-            messages: draft
-                .messages
-                .iter()
-                .map(|(evidence, shown)| PreviewMessage::new(evidence, *shown))
-                .collect(),
+            reporter,
+            reason,
+            note,
+            messages,
         }
     }
 
-    /// The reporting device: shown to the intake and the reviewer.
+    /// The reporting device, shown to the intake and the reviewer.
     pub fn reporter(&self) -> &DeviceAddress {
         &self.reporter
     }
@@ -98,7 +106,7 @@ impl PreviewMessage {
         }
     }
 
-    /// Its tag, to find the message by.
+    /// Its tag, by which to find the message.
     pub fn tag(&self) -> &FrankingTag {
         &self.tag
     }
@@ -123,7 +131,7 @@ impl PreviewMessage {
         &self.header
     }
 
-    /// Its parts. Of a part that is withheld, the reviewer learns only that it exists.
+    /// Its parts. The reviewer learns of a withheld part only that it exists.
     pub fn parts(&self) -> &[PreviewPart] {
         &self.parts
     }
@@ -141,9 +149,9 @@ impl fmt::Debug for PreviewMessage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PreviewPart {
-    /// 0 the header, 1 the content, 2 and on the attachments.
+    /// Number of the part: 0 is the header, 1 the content, 2 and up are the attachments.
     pub index: usize,
-    /// Its size on this device.
+    /// Size of the part, in bytes.
     pub size_bytes: usize,
     /// Whether the reviewer will see it.
     pub shown: bool,

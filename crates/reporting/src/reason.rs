@@ -1,11 +1,12 @@
-//! Why something is reported.
+//! Defines the reasons for which a message can be reported.
 
 use core::fmt;
 use core::str::FromStr;
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $number:literal, $name:literal;)*) => {
-        /// Why something is reported. One byte, 1 to 16, inside the sealed openings: the intake does not see it.
+        /// Why a message is reported. One byte, 1 to 16, inside the sealed openings: the intake
+        /// does not see it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Reason {
@@ -39,7 +40,7 @@ reasons! {
     Spam = 1, "spam";
     /// Fraud.
     Scam = 2, "scam";
-    /// Pretending to be somebody else.
+    /// Pretending to be another person.
     Impersonation = 3, "impersonation";
     /// Harassment or bullying.
     Harassment = 4, "harassment";
@@ -53,7 +54,7 @@ reasons! {
     Ncii = 8, "ncii";
     /// Extortion with intimate images.
     Sextortion = 9, "sextortion";
-    /// Sexual messages nobody asked for.
+    /// Unsolicited sexual messages.
     UnwantedSexual = 10, "unwanted_sexual";
     /// Child sexual abuse material.
     Csam = 11, "csam";
@@ -61,7 +62,7 @@ reasons! {
     Grooming = 12, "grooming";
     /// Trafficking in people.
     Trafficking = 13, "trafficking";
-    /// Self-harm, of the sender or urged on somebody.
+    /// Self-harm by the sender, or urging another person to it.
     SelfHarm = 14, "self_harm";
     /// Terrorism or violent extremism.
     Terrorism = 15, "terrorism";

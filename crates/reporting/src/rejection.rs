@@ -1,81 +1,82 @@
-//! Why a report does not count, by the number of the check it failed.
+//! Names the reasons for which a report is rejected, each with the number of the failed check.
 
 use crate::stamp_keys::StampError;
 
-/// Why a report was rejected: by the intake (the first six) or in review. SPEC.md, "Checks".
+/// Why a report was rejected, by the intake (the first six) or in review. SPEC.md, "Checks".
 ///
-/// The content of a rejected report never reaches anyone. Nothing here holds ids, tags or text.
+/// No one sees the content of a rejected report. No variant holds ids, tags or text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// The report is not from the device it names.
-    #[error("not from the reporting device it names")]
+    /// The report is not from the device that it names.
+    #[error("the report is not from the device that it names")]
     NotFromReporter,
-    /// The claims are not in strict order of accepted time and tag, or one message is there twice.
-    #[error("claims out of order or repeated")]
+    /// The claims are not in strict order of accepted time and tag, or a message occurs twice.
+    #[error("the claims are out of order or repeated")]
     ClaimsOutOfOrder,
-    /// The claims are about more than one conversation.
-    #[error("claims of more than one conversation")]
+    /// The claims belong to more than one conversation.
+    #[error("the claims belong to more than one conversation")]
     SeveralConversations,
-    /// The reporter is no participant of the conversation.
+    /// The reporter is not a participant of the conversation.
     #[error("the reporter is not a participant")]
     NotAParticipant,
-    /// A claim's stamp does not count.
+    /// A claim's stamp was refused.
     #[error("claim {claim}: {cause}")]
     Stamp {
-        /// Which claim, from 0.
+        /// Index of the claim, starting at 0.
         claim: usize,
         /// What is wrong with its stamp.
         cause: StampError,
     },
-    /// This reporter reported every one of these messages before.
-    #[error("every message was reported before by this reporter")]
+    /// This reporter has already reported every one of these messages.
+    #[error("this reporter has already reported every message")]
     AlreadyReported,
-    /// Sealed to another moderation key than the reviewer's.
-    #[error("sealed to another moderation key")]
+    /// The report is sealed to another moderation key than the reviewer's. Review it with that key.
+    #[error("the report is sealed to another moderation key")]
     OtherModerationKey,
-    /// The sealed section does not open: altered, or moved under other claims.
+    /// The sealed section does not open: it was altered, or moved under other claims.
     #[error("the sealed openings do not open under these claims")]
     SealBroken,
-    /// The sealed section is not well-formed.
+    /// The sealed section is malformed.
     #[error("the openings are malformed")]
     MalformedOpenings,
     /// There are more or fewer openings than claims.
-    #[error("{openings} openings for {claims} claims")]
+    #[error("there are {openings} openings for {claims} claims")]
     OpeningCount {
-        /// Openings in the sealed section.
+        /// Number of openings in the sealed section.
         openings: usize,
-        /// Claims in clear.
+        /// Number of claims in clear.
         claims: usize,
     },
-    /// An opening commits to another tag than its claim's.
-    #[error("opening {message} is not of its claim's message")]
+    /// An opening yields another tag than the tag of its claim.
+    #[error("opening {message} does not belong to the message of its claim")]
     OtherTag {
-        /// Which message, from 0.
+        /// Index of the message, starting at 0.
         message: usize,
     },
-    /// A shown part is not the one committed to.
-    #[error("message {message}: a part is not the one committed to")]
+    /// A shown part does not match its commitment.
+    #[error("message {message}: a part does not match its commitment")]
     OtherPart {
-        /// Which message, from 0.
+        /// Index of the message, starting at 0.
         message: usize,
     },
     /// The header is withheld.
     #[error("message {message}: the header is withheld")]
     HeaderWithheld {
-        /// Which message, from 0.
+        /// Index of the message, starting at 0.
         message: usize,
     },
-    /// A shown part is committed to, but is not what its place demands: a recipient would have withheld it.
+    /// A shown part matches its commitment, but is not what its number demands. A recipient would
+    /// have withheld the message.
     #[error("message {message}: a part is malformed")]
     MalformedPart {
-        /// Which message, from 0.
+        /// Index of the message, starting at 0.
         message: usize,
     },
-    /// The message was written for another conversation than it was stamped in.
+    /// The message was written for another conversation than the one it was stamped in.
     #[error("message {message}: written for another conversation")]
     OtherConversation {
-        /// Which message, from 0.
+        /// Index of the message, starting at 0.
         message: usize,
     },
 }

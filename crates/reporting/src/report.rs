@@ -1,195 +1,33 @@
-//! The report: what a device shows the provider, chosen and previewed by its user.
+//! Encodes a report, with which a device shows chosen messages to the provider.
 
 use core::fmt;
 
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
-use crate::account::{Audience, ConversationId, DeviceAddress};
+use crate::address::DeviceAddress;
 use crate::codec::{Reader, len32};
+use crate::conversation::{Audience, ConversationId};
 use crate::delivery::DeliveryKey;
-use crate::evidence::Evidence;
 use crate::labels;
 use crate::mac;
 use crate::moderation::{ENCAPSULATED_LEN, ModerationKeyId, ModerationPublicKey};
-use crate::openings::{self, MAX_PADDED_OPENINGS_LEN, PartSet};
-use crate::preview::Preview;
-use crate::reason::Reason;
+use crate::openings::{MAX_PADDED_OPENINGS_LEN, MAX_REPORTED};
 use crate::stamp::{Claim, MAX_CONTEXT_LEN};
 use crate::wire::{self, DecodeError};
 
-/// Most messages of one report. More is another report; 30 give a reviewer the context of a conversation.
-pub const MAX_REPORTED: usize = 30;
-
-/// Most bytes of the reporter's note.
-pub const MAX_NOTE_LEN: usize = 2_000;
-
-/// Most bytes of the claims section.
+/// Maximum length of the claims section, in bytes.
 const MAX_CLAIMS_LEN: usize = 1 + 128 + 4 + 1 + MAX_REPORTED * (32 + 2 + MAX_CONTEXT_LEN + 32);
 
-/// Most bytes of the sealed section: padded openings and the AEAD's tag.
+/// Maximum length of the sealed section, in bytes: padded openings and the AEAD's tag.
 const MAX_SEALED_LEN: usize = MAX_PADDED_OPENINGS_LEN + 16;
 
-/// Most bytes of an encoded report: 30 messages of full length shown whole, padded.
+/// Maximum length of an encoded report, in bytes: 30 messages of full length, shown whole and
+/// padded.
 pub const MAX_REPORT_LEN: usize =
     1 + MAX_CLAIMS_LEN + 32 + ENCAPSULATED_LEN + MAX_SEALED_LEN + 32 + 32;
 
-/// How much of one message a report shows. Its header (part 0) is always shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Disclosure {
-    /// Every part.
-    Whole,
-    /// The header and the parts with these numbers: 1 the content, 2 and on the attachments.
-    Parts(Vec<usize>),
-}
-
-/// A report being put together on the reporter's device. Nothing leaves it before [`seal`](Self::seal).
-///
-/// ```text
-/// new --note, add--> draft --preview--> shown to the user --seal--> Report
-/// ```
-#[derive(Clone)]
-pub struct ReportDraft {
-    pub(crate) reporter: DeviceAddress,
-    pub(crate) reason: Reason,
-    pub(crate) note: Zeroizing<String>,
-    /// Sorted by accepted time and tag.
-    pub(crate) messages: Vec<(Evidence, PartSet)>,
-}
-
-impl ReportDraft {
-    /// An empty draft. `reporter` is this device as the provider knows it.
-    pub fn new(reporter: DeviceAddress, reason: Reason) -> Self {
-        Self {
-            reporter,
-            reason,
-            note: Zeroizing::default(),
-            messages: Vec::new(),
-        }
-    }
-
-    /// Sets the reporter's own words to the reviewer.
-    ///
-    /// # Errors
-    /// [`DraftError::NoteTooLong`] past [`MAX_NOTE_LEN`]; the draft is unchanged.
-    pub fn note(&mut self, note: &str) -> Result<&mut Self, DraftError> {
-        if note.len() > MAX_NOTE_LEN {
-            return Err(DraftError::NoteTooLong);
-        }
-        self.note = Zeroizing::new(note.to_owned());
-        Ok(self)
-    }
-
-    /// Adds a message, received or the reporter's own, in any order.
-    ///
-    /// # Errors
-    /// [`DraftError`] if the message cannot be in this report; the draft is unchanged.
-    pub fn add(
-        &mut self,
-        evidence: &Evidence,
-        disclosure: Disclosure,
-    ) -> Result<&mut Self, DraftError> {
-        if self.messages.len() >= MAX_REPORTED {
-            return Err(DraftError::TooManyMessages);
-        }
-        if self
-            .messages
-            .first()
-            .is_some_and(|(first, _)| first.conversation() != evidence.conversation())
-        {
-            return Err(DraftError::OtherConversation);
-        }
-        if !is_participant(&self.reporter, evidence.claim()) {
-            return Err(DraftError::NotAParticipant);
-        }
-        let shown = match disclosure {
-            Disclosure::Whole => PartSet::all(evidence.part_count()),
-            Disclosure::Parts(indices) => {
-                if let Some(&index) = indices
-                    .iter()
-                    .find(|index| **index >= evidence.part_count())
-                {
-                    return Err(DraftError::NoSuchPart { index });
-                }
-                indices.into_iter().fold(PartSet::HEADER, PartSet::with)
-            }
-        };
-        let mut tags = self.messages.iter().map(|(other, _)| other.tag());
-        if tags.any(|tag| tag == evidence.tag()) {
-            return Err(DraftError::AddedBefore);
-        }
-        let order = evidence.claim().order();
-        let place = self
-            .messages
-            .partition_point(|(other, _)| other.claim().order() < order);
-        self.messages.insert(place, (evidence.clone(), shown));
-        Ok(self)
-    }
-
-    /// Exactly what the provider will learn from this report, for the user to agree to.
-    pub fn preview(&self) -> Preview {
-        Preview::new(self)
-    }
-
-    /// Seals the report: claims in clear for the intake, openings for the holders of the moderation key.
-    ///
-    /// `delivery_key` is the one this device shares with the provider.
-    ///
-    /// # Errors
-    /// [`DraftError::Empty`] if no message was added; [`DraftError::ModerationKey`] if the key cannot be
-    /// sealed to.
-    pub fn seal(
-        &self,
-        delivery_key: &DeliveryKey,
-        moderation_key: &ModerationPublicKey,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Report, DraftError> {
-        if self.messages.is_empty() {
-            return Err(DraftError::Empty);
-        }
-        let claims: Vec<Claim> = self
-            .messages
-            .iter()
-            .map(|(evidence, _)| evidence.claim().clone())
-            .collect();
-        let claims_section = encode_claims(&self.reporter, &claims);
-        let messages = self
-            .messages
-            .iter()
-            .map(|(evidence, shown)| (evidence, *shown));
-        let openings = openings::encode(self.reason, &self.note, messages);
-        let (encapsulated_key, sealed_openings) = moderation_key
-            .seal(&openings, &claims_section, rng)
-            .ok_or(DraftError::ModerationKey)?;
-        let mut sections = wire::Report {
-            claims: claims_section,
-            moderation_key_fingerprint: moderation_key.id().as_bytes().to_vec(),
-            encapsulated_key,
-            sealed_openings,
-            reporter_mac: Vec::new(),
-        };
-        let reporter_mac = reporter_mac(delivery_key, &sections);
-        sections.reporter_mac = reporter_mac.to_vec();
-        Ok(Report {
-            reporter: self.reporter.clone(),
-            claims,
-            moderation_key: *moderation_key.id(),
-            reporter_mac,
-            sections,
-        })
-    }
-}
-
-impl fmt::Debug for ReportDraft {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReportDraft")
-            .field("reason", &self.reason)
-            .field("messages", &self.messages.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Whether the reporter sent or received the message; of a group, who its members are only the provider knows.
+/// Whether the reporter sent or received the message. `true` for a group's message, since only the
+/// provider knows the members.
 pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
     match &claim.context.audience {
         Audience::Direct(recipient) => {
@@ -199,18 +37,23 @@ pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
     }
 }
 
-/// A report as sent to the provider's intake: claims in clear, everything else sealed.
+/// A report on its way from the reporter to the provider's intake: claims in clear, everything else
+/// sealed.
 ///
-/// Nothing in it is verified but its form; [`accept`](crate::accept) takes it from here.
+/// As long as it is a `Report`, only its form is checked. [`accept`](crate::accept) verifies its
+/// origin and its claims and turns it into an [`AcceptedReport`](crate::AcceptedReport).
 ///
 /// | bytes | field |
 /// |---|---|
 /// | 1 | version `01` |
-/// | 1 + varint + n | `0a`, length, claims: reporter (`len u8`, account, device be32), count u8, per claim tag 32, `len be16`, context, stamp 32 |
+/// | 1 + varint + n | `0a`, length, claims |
 /// | 2 + 32 | `12 20`, fingerprint of the moderation key |
 /// | 3 + 1,120 | `1a e008`, encapsulated key |
 /// | 1 + varint + n | `22`, length, sealed openings |
 /// | 2 + 32 | `2a 20`, reporter MAC |
+///
+/// The claims are the reporter (`len u8`, account, device be32) and a count u8. For each claim, tag
+/// 32, `len be16`, context and stamp 32 follow.
 #[derive(Clone)]
 pub struct Report {
     reporter: DeviceAddress,
@@ -221,7 +64,38 @@ pub struct Report {
 }
 
 impl Report {
-    /// The device that says it reports: its delivery key checks the report.
+    /// Seals openings under claims and adds the reporter's MAC over all sections; `None` if nothing
+    /// can be sealed to the moderation key.
+    pub(crate) fn seal(
+        reporter: &DeviceAddress,
+        claims: Vec<Claim>,
+        openings: &[u8],
+        delivery_key: &DeliveryKey,
+        moderation_key: &ModerationPublicKey,
+        rng: &mut impl CryptoRng,
+    ) -> Option<Self> {
+        let claims_section = encode_claims(reporter, &claims);
+        let (encapsulated_key, sealed_openings) =
+            moderation_key.seal(openings, &claims_section, rng)?;
+        let mut sections = wire::Report {
+            claims: claims_section,
+            moderation_key_fingerprint: moderation_key.id().as_bytes().to_vec(),
+            encapsulated_key,
+            sealed_openings,
+            reporter_mac: Vec::new(),
+        };
+        let reporter_mac = reporter_mac(delivery_key, &sections);
+        sections.reporter_mac = reporter_mac.to_vec();
+        Some(Self {
+            reporter: reporter.clone(),
+            claims,
+            moderation_key: *moderation_key.id(),
+            reporter_mac,
+            sections,
+        })
+    }
+
+    /// The device that claims to report. Its delivery key verifies the report.
     pub fn reporter(&self) -> &DeviceAddress {
         &self.reporter
     }
@@ -231,12 +105,12 @@ impl Report {
         &self.claims
     }
 
-    /// The conversation of the first claim; an accepted report has one conversation only.
+    /// The conversation of the first claim. All claims of an accepted report are in it.
     pub fn conversation(&self) -> Option<ConversationId> {
         self.claims.first().map(Claim::conversation)
     }
 
-    /// The moderation key it is sealed to.
+    /// The moderation key to which the report is sealed.
     pub fn moderation_key(&self) -> &ModerationKeyId {
         &self.moderation_key
     }
@@ -248,7 +122,7 @@ impl Report {
             .into()
     }
 
-    /// The exact bytes of the claims section: the sealed section's associated data.
+    /// The exact bytes of the claims section, which are the sealed section's associated data.
     pub(crate) fn claims_section(&self) -> &[u8] {
         &self.sections.claims
     }
@@ -269,7 +143,7 @@ impl Report {
     /// Reads a report.
     ///
     /// # Errors
-    /// [`DecodeError`] if it is not one.
+    /// [`DecodeError`] if the bytes are not a report.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let sections: wire::Report = wire::decode(bytes, MAX_REPORT_LEN)?;
         if sections.encapsulated_key.len() != ENCAPSULATED_LEN
@@ -315,7 +189,7 @@ fn decode_claims(bytes: &[u8]) -> Option<(DeviceAddress, Vec<Claim>)> {
     let mut reader = Reader::new(bytes);
     let reporter = DeviceAddress::read(&mut reader)?;
     let count = usize::from(reader.u8()?);
-    // CHK-75: a report makes 1 to 30 claims.
+    // CHK-75: a report has 1 to 30 claims.
     if !(1..=MAX_REPORTED).contains(&count) {
         return None;
     }
@@ -340,39 +214,6 @@ fn reporter_mac(key: &DeliveryKey, sections: &wire::Report) -> [u8; 32] {
         hmac::Mac::update(&mut mac, section);
     }
     mac::finish(mac, &[])
-}
-
-/// Why a report cannot be put together. The draft is as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DraftError {
-    /// The note is longer than [`MAX_NOTE_LEN`].
-    #[error("the note is longer than 2,000 bytes")]
-    NoteTooLong,
-    /// The report has [`MAX_REPORTED`] messages already.
-    #[error("a report has at most 30 messages")]
-    TooManyMessages,
-    /// The message is of another conversation than the others.
-    #[error("a report is about one conversation")]
-    OtherConversation,
-    /// The reporter neither sent nor received the message.
-    #[error("only a participant can report a message")]
-    NotAParticipant,
-    /// The message has no such part.
-    #[error("the message has no part {index}")]
-    NoSuchPart {
-        /// The part asked for.
-        index: usize,
-    },
-    /// The message is in the report already, under this stamp or another.
-    #[error("the message is in the report already")]
-    AddedBefore,
-    /// A report is about one message at least.
-    #[error("the report has no messages")]
-    Empty,
-    /// The moderation key cannot be sealed to.
-    #[error("the moderation key is unusable")]
-    ModerationKey,
 }
 
 #[cfg(test)]

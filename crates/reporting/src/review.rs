@@ -1,12 +1,14 @@
-//! Review: what did the reported messages say? Answered with the moderation key and without stamp keys.
+//! Reviews an accepted report: opens it with the moderation key and proves what its messages said,
+//! without stamp keys.
 
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::account::{Audience, ConversationId, DeviceAddress, Timestamp};
+use crate::address::DeviceAddress;
 use crate::attachment::Attachment;
 use crate::content::Content;
+use crate::conversation::{Audience, ConversationId};
 use crate::franking::FrankingTag;
 use crate::intake::AcceptedReport;
 use crate::moderation::ModerationKeyPair;
@@ -16,18 +18,19 @@ use crate::payload::PayloadHeader;
 use crate::reason::Reason;
 use crate::rejection::Rejection;
 use crate::stamp::Claim;
-use crate::transcript::{self, Contradiction, LastSeen, Place};
+use crate::timestamp::Timestamp;
+use crate::transcript::{self, Contradiction, Entry, LastSeen, Position};
 
 /// Opens an accepted report and checks every opening against its claim.
 ///
 /// # Errors
-/// [`Rejection`], the first check that fails; nothing of the content is returned then.
+/// [`Rejection`] for the first check that fails. No content is returned then.
 pub fn review(
     accepted: AcceptedReport,
     key: &ModerationKeyPair,
 ) -> Result<VerifiedReport, Rejection> {
     let report = accepted.report();
-    // CHK-82: sealed to this moderation key.
+    // CHK-82: the report is sealed to this moderation key.
     if report.moderation_key() != key.public_key().id() {
         return Err(Rejection::OtherModerationKey);
     }
@@ -41,7 +44,7 @@ pub fn review(
         .ok_or(Rejection::SealBroken)?;
     let openings = Openings::parse(&openings).ok_or(Rejection::MalformedOpenings)?;
     let claims = report.claims();
-    // CHK-85: one opening for each claim.
+    // CHK-85: there is one opening for each claim.
     if openings.messages.len() != claims.len() {
         return Err(Rejection::OpeningCount {
             openings: openings.messages.len(),
@@ -53,7 +56,10 @@ pub fn review(
         let repeated = accepted.repeated().get(index).copied().unwrap_or_default();
         messages.push(VerifiedMessage::verify(index, claim, opening, repeated)?);
     }
-    transcript::place(&mut messages);
+    let positions = transcript::positions(&messages.iter().map(entry).collect::<Vec<_>>());
+    for (message, position) in messages.iter_mut().zip(positions) {
+        message.position = position;
+    }
     Ok(VerifiedReport {
         reporter: report.reporter().clone(),
         accepted_at: accepted.accepted_at(),
@@ -63,16 +69,29 @@ pub fn review(
     })
 }
 
-/// A report in which every message is proven: stamped by the relay, and said by its sender as shown.
+/// What the transcript needs of a message.
+fn entry(message: &VerifiedMessage) -> Entry<'_> {
+    Entry {
+        sender: message.sender(),
+        sequence: message.sequence(),
+        last_seen: message.header.last_seen.as_ref(),
+        tag: message.tag(),
+    }
+}
+
+/// A report in which every message is proven: the relay stamped it, and its sender wrote what is
+/// shown.
+///
+/// Only [`review`] makes it, from an [`AcceptedReport`]: there is no other constructor, no public
+/// field, no decoder and no `Default`. It never changes. Everything that decides about a report
+/// should take this type and nothing else.
 ///
 /// # Security
-/// Of a message that the reporter sent, nothing proves that it was ever read: the relay stamps tags it cannot
-/// look behind, and a reporter can send a stamped tag with a ciphertext that his peer cannot open. Rely on the
-/// reporter's own messages as far as the peer's bear them out, by [`last_seen`](VerifiedMessage::last_seen) or
+/// For a message that the reporter sent, nothing proves that the peer could read it. The relay
+/// stamps tags without seeing the content, so a reporter can send a stamped tag with a ciphertext
+/// that the peer cannot open. Rely on the reporter's own messages only as far as the peer's
+/// messages confirm them, by [`last_seen`](VerifiedMessage::last_seen) or
 /// [`reply_to`](PayloadHeader::reply_to).
-///
-/// Made by [`review`] only: it has no other constructor, no public field, no decoder and no `Default`.
-/// Everything downstream takes it and nothing else.
 pub struct VerifiedReport {
     reporter: DeviceAddress,
     accepted_at: Timestamp,
@@ -97,12 +116,12 @@ impl VerifiedReport {
         self.reason
     }
 
-    /// The reporter's own words.
+    /// The reporter's note.
     pub fn note(&self) -> &str {
         &self.note
     }
 
-    /// The conversation all messages belong to.
+    /// The conversation to which all messages belong.
     pub fn conversation(&self) -> Option<ConversationId> {
         self.messages
             .first()
@@ -128,19 +147,19 @@ impl fmt::Debug for VerifiedReport {
 pub struct VerifiedMessage {
     claim: Claim,
     repeated: bool,
-    pub(crate) header: PayloadHeader,
+    header: PayloadHeader,
     content: Option<Zeroizing<Content>>,
     attachments: Vec<(usize, Attachment)>,
     parts: Vec<VerifiedPart>,
-    pub(crate) place: Place,
+    position: Position,
 }
 
 /// One part of a verified message.
 #[derive(Clone, PartialEq, Eq)]
 pub enum VerifiedPart {
-    /// The exact bytes the sender committed to.
+    /// The exact bytes that the sender committed to.
     Shown(Zeroizing<Vec<u8>>),
-    /// The reporter chose not to show it.
+    /// The reporter chose not to show this part.
     Withheld,
 }
 
@@ -160,11 +179,11 @@ impl VerifiedMessage {
         opening: &Opening<'_>,
         repeated: bool,
     ) -> Result<Self, Rejection> {
-        // CHK-86: the opening commits to the tag of its own claim.
+        // CHK-86: the opening yields the tag of its own claim.
         if !opening.tag().matches(claim.tag()) {
             return Err(Rejection::OtherTag { message: index });
         }
-        // CHK-87: every shown part is the one committed to in its place.
+        // CHK-87: every shown part matches the commitment with its number.
         if !opening.shown_parts_match() {
             return Err(Rejection::OtherPart { message: index });
         }
@@ -178,7 +197,7 @@ impl VerifiedMessage {
                 parts.push(VerifiedPart::Withheld);
                 continue;
             };
-            // CHK-90: a shown part is what its place demands.
+            // CHK-90: a shown part is what its number demands.
             match place {
                 0 => header = Some(PayloadHeader::decode(part).ok_or(malformed)?),
                 1 => content = Some(Zeroizing::new(Content::decode(part).ok_or(malformed)?)),
@@ -192,7 +211,6 @@ impl VerifiedMessage {
         if header.conversation != claim.conversation() {
             return Err(Rejection::OtherConversation { message: index });
         }
-        let place = Place::default();
         Ok(Self {
             claim: claim.clone(),
             repeated,
@@ -200,7 +218,7 @@ impl VerifiedMessage {
             content,
             attachments,
             parts,
-            place,
+            position: Position::default(),
         })
     }
 
@@ -219,27 +237,28 @@ impl VerifiedMessage {
         &self.claim.context().audience
     }
 
-    /// When the relay accepted it: the time to rely on.
+    /// When the relay accepted it. Rely on this time.
     pub fn accepted_at(&self) -> Timestamp {
         self.claim.context().accepted_at
     }
 
-    /// When its sender says it was sent.
+    /// When it was sent, as claimed by its sender.
     pub fn sent_at(&self) -> Timestamp {
         self.header.sent_at
     }
 
-    /// Whether the sender's time is plausible beside the relay's.
+    /// Whether the sender's time is plausible, given the relay's time.
     pub fn sent_time_agrees(&self) -> bool {
         sent_time_agrees(self.sent_at(), self.accepted_at())
     }
 
-    /// Its number among the sending device's messages in this conversation, the sender's word.
+    /// Its ordinal among the sending device's messages in this conversation, as claimed by the
+    /// sender.
     pub fn sequence(&self) -> u64 {
         self.header.sequence
     }
 
-    /// What surrounds the content, the sender's word.
+    /// The header, as claimed by the sender.
     pub fn header(&self) -> &PayloadHeader {
         &self.header
     }
@@ -249,37 +268,39 @@ impl VerifiedMessage {
         self.content.as_deref()
     }
 
-    /// The attachments shown, with the number of their part.
+    /// The shown attachments, each with the number of its part.
     pub fn attachments(&self) -> impl ExactSizeIterator<Item = (usize, &Attachment)> {
         self.attachments
             .iter()
             .map(|(part, attachment)| (*part, attachment))
     }
 
-    /// All its parts: 0 the header, 1 the content, 2 and on the attachments.
+    /// All its parts: 0 is the header, 1 the content, 2 and up are the attachments.
     pub fn parts(&self) -> &[VerifiedPart] {
         &self.parts
     }
 
-    /// Whether this reporter reported it before.
+    /// Whether this reporter had already reported it.
     pub fn repeated(&self) -> bool {
         self.repeated
     }
 
-    /// How many messages of the same device are missing between the one before it in this report and this
-    /// one. `None` for the device's first message here, or where the numbers contradict each other.
+    /// How many messages of the same device are missing between its previous message in this report
+    /// and this one. `None` for the device's first message in the report, or if the numbers
+    /// contradict each other.
     pub fn gap_before(&self) -> Option<u64> {
-        self.place.gap_before
+        self.position.gap_before
     }
 
-    /// The message of the others its sender had last seen.
+    /// The last message from others that its sender had seen, as claimed by the sender.
     pub fn last_seen(&self) -> LastSeen {
-        self.place.last_seen
+        self.position.last_seen
     }
 
-    /// Where its numbers and references contradict the relay's order: its sender's doing, or the network's.
+    /// How its number and references contradict the relay's order. The sender or the network may
+    /// have caused it.
     pub fn contradictions(&self) -> &[Contradiction] {
-        &self.place.contradictions
+        &self.position.contradictions
     }
 }
 
@@ -287,7 +308,7 @@ impl fmt::Debug for VerifiedMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedMessage")
             .field("parts", &self.parts)
-            .field("place", &self.place)
+            .field("position", &self.position)
             .finish_non_exhaustive()
     }
 }

@@ -1,40 +1,42 @@
-//! Seal: commit to a payload, then encrypt it through the channel. The mirror of [`open`](mod@crate::open).
+//! Seals a message: commits to a payload, then encrypts it through the channel. The mirror of
+//! [`open`](mod@crate::open).
 
 use core::fmt;
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::account::{DeviceAddress, MAX_ACCOUNT_LEN};
+use crate::address::{DeviceAddress, MAX_ACCOUNT_LEN};
 use crate::channel::{SealingChannel, associated_data};
 use crate::codec::Reader;
 use crate::content::Content;
 use crate::envelope::{Envelope, MAX_CIPHERTEXT_LEN};
+use crate::franked::Franked;
 use crate::franking::{FrankingKey, FrankingTag};
-use crate::parts::{Franked, MAX_PAYLOAD_LEN};
+use crate::parts::MAX_PAYLOAD_LEN;
 use crate::payload::{Payload, PayloadHeader};
 use crate::wire::{self, DecodeError, VERSION};
 
-/// Most bytes of an encoded sender.
+/// Maximum length of an encoded sender, in bytes.
 const MAX_SENDER_LEN: usize = 1 + MAX_ACCOUNT_LEN + 4;
 
-/// Most bytes of an encoded sent message.
+/// Maximum length of an encoded sent message, in bytes.
 pub const MAX_SENT_LEN: usize = 1 + MAX_SENDER_LEN + FrankingKey::LEN + MAX_PAYLOAD_LEN;
 
 /// A freshly sealed message.
 #[derive(Debug)]
 pub struct Sealed {
-    /// For the relay.
+    /// What to send to the relay.
     pub envelope: Envelope,
-    /// For the sender, until the relay's receipt makes it evidence.
+    /// What the sender keeps until the relay's receipt turns it into evidence.
     pub sent: SentMessage,
 }
 
 /// Commits to the payload under a fresh franking key and encrypts both through the channel.
 ///
-/// `sender` is the device the relay will stamp as the sender: another one makes the recipient's channel
-/// refuse. Draws 32 bytes from `rng`, and what the channel draws; a thread's generator is some 25 times
-/// faster than the operating system's.
+/// `sender` must be the device that the relay will stamp as the sender; otherwise the recipient's
+/// channel refuses the message. Draws 32 bytes from `rng`, in addition to what the channel draws. A
+/// thread's generator is about 25 times faster than the operating system's.
 ///
 /// # Errors
 /// [`SealError`] if the channel refuses or its ciphertext is longer than [`MAX_CIPHERTEXT_LEN`].
@@ -55,9 +57,10 @@ pub fn seal<C: SealingChannel>(
     Ok(Sealed { envelope, sent })
 }
 
-/// What the sender keeps of a message it sealed: the franking key, the exact parts and the tag.
+/// A message that this device sealed and the relay has not confirmed yet.
 ///
-/// With the [`Receipt`](crate::Receipt) that the relay returns it becomes [`Evidence`](crate::Evidence)
+/// It holds the franking key, the exact parts and the tag. [`seal`] makes it. The
+/// [`Receipt`](crate::Receipt) that the relay returns turns it into [`Evidence`](crate::Evidence)
 /// of the sender's own message, so that a report can show both sides of a conversation.
 #[derive(Clone)]
 pub struct SentMessage {
@@ -83,12 +86,12 @@ impl SentMessage {
         &self.header
     }
 
-    /// What the message says, read from the committed bytes.
+    /// What the message says, read from the committed parts.
     pub fn content(&self) -> Option<Content> {
         Content::decode(self.franked.parts().iter().nth(1)?)
     }
 
-    /// The message as bytes for storage, until the receipt comes:
+    /// The message as bytes for storage until the receipt arrives:
     /// `01 || sender || K_f 32 || n u8 || n x (len be32 || part)`.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let franked = self.franked.as_bytes();
@@ -101,17 +104,17 @@ impl SentMessage {
         out
     }
 
-    /// Reads a sent message back.
+    /// Reads a sent message back from storage.
     ///
     /// # Errors
-    /// [`DecodeError`] if the bytes are not one.
+    /// [`DecodeError`] if the bytes are not a sent message.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let body = wire::versioned(bytes, MAX_SENT_LEN)?;
         Self::read(body).ok_or(DecodeError::Malformed)
     }
 
     fn read(body: &[u8]) -> Option<Self> {
-        // CHK-92: a stored sent message is whole; its tag is computed anew.
+        // CHK-92: a stored sent message is complete; its tag is computed again.
         let mut reader = Reader::new(body);
         let sender = DeviceAddress::read(&mut reader)?;
         let franked = Franked::from_bytes(reader.rest())?;
@@ -124,9 +127,10 @@ impl SentMessage {
         })
     }
 
-    /// Seals the same message, under the same tag, for one more device of the conversation.
+    /// Seals the same message, under the same tag, for another device of the conversation.
     ///
-    /// All devices then hold one message: it is stamped once and each of them can report it.
+    /// All devices then hold the same message: the relay stamps it once, and each device can report
+    /// it.
     ///
     /// # Errors
     /// [`SealError`] as for [`seal`].
@@ -158,13 +162,14 @@ impl fmt::Debug for SentMessage {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError<E: core::error::Error + 'static> {
-    /// The channel refused.
+    /// The channel refused; its own error says what to do.
     #[error("the channel refused to encrypt")]
     Channel(#[source] E),
-    /// The channel's ciphertext is empty or longer than [`MAX_CIPHERTEXT_LEN`]: the channel is at fault.
+    /// The channel returned a ciphertext that is empty or longer than [`MAX_CIPHERTEXT_LEN`].
+    /// Correct the channel.
     #[error("the channel made a ciphertext of {len} bytes")]
     CiphertextLength {
-        /// Its length.
+        /// Length of the ciphertext.
         len: usize,
     },
 }

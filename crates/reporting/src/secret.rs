@@ -1,12 +1,15 @@
-//! Secret bytes that stay where they were made until they are wiped.
+//! Keeps secret bytes in the place where they were made until they are wiped.
+//!
+//! `waxseal-core` has the same type for secrets of other lengths: neither crate depends on the
+//! other, so both define it.
 
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// 32 secret bytes on the heap, wiped on drop.
 ///
-/// Moving one (into a map, out of a vector or a box) moves a pointer. Bytes that are moved themselves stay behind in the place they
-/// left, and nothing wipes them there.
+/// Moving a `Secret` into a map, or out of a vector or a box, moves only a pointer. Moving the
+/// bytes themselves would leave a copy in the old place, and nothing would wipe it.
 pub(crate) struct Secret(Box<[u8; 32]>);
 
 impl Secret {

@@ -1,18 +1,21 @@
-//! The stamp: the relay's word, over a tag it cannot read behind, for who sent it where and when.
+//! Defines the stamp, by which the relay confirms who sent a tag, to whom and when, without seeing
+//! the content.
 
 use core::fmt;
 
-use crate::account::{Audience, ConversationId, DeviceAddress, Timestamp};
+use crate::address::DeviceAddress;
 use crate::codec::{Reader, put_medium};
+use crate::conversation::{Audience, ConversationId};
 use crate::franking::FrankingTag;
+use crate::timestamp::Timestamp;
 
-/// Length of an epoch: one UTC day. Stamp keys are kept and destroyed by epoch.
+/// Length of an epoch: one UTC day. Stamp keys are kept and destroyed epoch by epoch.
 pub const EPOCH_MS: u64 = 86_400_000;
 
-/// Most bytes of an encoded stamp context: two accounts of 128 bytes.
+/// Maximum length of an encoded stamp context, in bytes: with two accounts of 128 bytes.
 pub const MAX_CONTEXT_LEN: usize = 1 + 128 + 4 + 1 + 1 + 128 + 8 + 4;
 
-/// The epoch a time falls into, or `None` past the year 11,000,000 where epochs no longer fit 32 bits.
+/// The epoch of a time, or `None` after the year 11,000,000, when epochs no longer fit 32 bits.
 pub(crate) fn epoch_of(time: Timestamp) -> Option<u32> {
     u32::try_from(time.as_millis() / EPOCH_MS).ok()
 }
@@ -23,22 +26,23 @@ pub(crate) fn epoch_of(time: Timestamp) -> Option<u32> {
 ///
 /// | bytes | field |
 /// |---|---|
-/// | 1 + 1..128 | sender's account behind its length |
+/// | 1 + 1..128 | length, sender's account |
 /// | 4 | sender's device |
 /// | 1 + .. | audience: `01`, length, account; or `02`, conversation 32 |
 /// | 8 | accepted time, ms |
 /// | 4 | epoch: accepted time / 86,400,000 |
 ///
-/// From `al`, device 1, to `bo` at 86,400,001 ms: `02616c 00000001 0102626f 0000000005265c01 00000001`.
+/// From `al`, device 1, to `bo` at 86,400,001 ms:
+/// `02616c 00000001 0102626f 0000000005265c01 00000001`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StampContext {
     /// The sending device, as the relay authenticated it.
     pub sender: DeviceAddress,
     /// Whom the message was for.
     pub audience: Audience,
-    /// When the relay accepted it. The one time a reviewer relies on.
+    /// When the relay accepted the message. A reviewer relies on this time only.
     pub accepted_at: Timestamp,
-    /// The epoch whose key stamped it; always that of `accepted_at`.
+    /// The epoch whose key made the stamp: always the epoch of `accepted_at`.
     pub epoch: u32,
 }
 
@@ -74,8 +78,10 @@ impl StampContext {
     }
 }
 
-/// The relay's MAC over a tag and its context. 32 bytes; only a holder of the epoch's key can make or
-/// check one, so it convinces nobody outside the provider.
+/// The relay's MAC over a tag and its context. 32 bytes.
+///
+/// Only a holder of the epoch's key can make or check a stamp, so it proves nothing outside the
+/// provider.
 ///
 /// Facebook `R_F`; MIMI `server_frank`. No `PartialEq`: stamps are compared in constant time.
 #[derive(Clone, Copy)]
@@ -86,8 +92,9 @@ impl Stamp {
         Self(bytes)
     }
 
-    /// The stamp with these 32 bytes, genuine or not: for a provider that keeps claims in its own store, and
-    /// for trying an intake with forgeries.
+    /// The stamp with these 32 bytes, genuine or not.
+    ///
+    /// For a provider that keeps claims in its own store, and for testing an intake with forgeries.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -104,15 +111,15 @@ impl fmt::Debug for Stamp {
     }
 }
 
-/// One message as the relay stamped it: tag, context, stamp. Says that a message passed through the
-/// relay, and nothing of its content.
+/// The statement that a message passed through the relay: its tag, its context and its stamp. Says
+/// nothing about the content.
 ///
 /// Encoded `tag 32 || len be16 || context || stamp 32`.
 ///
 /// # Security
-/// A claim is only a claim, and the type does not tell a genuine one from an invented one.
-/// [`StampKeys::stamp`](crate::StampKeys::stamp) makes genuine ones; of any other,
-/// [`StampKeys::verify`](crate::StampKeys::verify) says whether it is.
+/// The type does not tell a genuine claim from an invented one.
+/// [`StampKeys::stamp`](crate::StampKeys::stamp) makes genuine claims. Check any other claim with
+/// [`StampKeys::verify`](crate::StampKeys::verify).
 #[derive(Clone)]
 pub struct Claim {
     pub(crate) tag: FrankingTag,
@@ -121,12 +128,15 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// A claim that anyone can make: only the provider can tell whether it is true.
+    /// Joins a tag, a context and a stamp into a claim, genuine or not.
+    ///
+    /// For a provider that keeps claims in its own store, and for testing an intake with forgeries.
     ///
     /// # Security
-    /// For trying an intake with forgeries, and for a provider that keeps claims in its own store. A relay never
-    /// needs it: whoever gives a claim made of a client's bytes to [`Delivery::new`](crate::Delivery::new) or
-    /// [`Receipt::new`](crate::Receipt::new) without verifying it vouches for a lie.
+    /// Only the provider can tell whether the claim is genuine. A relay never needs this function.
+    /// If it makes a claim from a client's bytes and passes it unverified to
+    /// [`Delivery::new`](crate::Delivery::new) or [`Receipt::new`](crate::Receipt::new), it vouches
+    /// for a forgery.
     pub fn new(tag: FrankingTag, context: StampContext, stamp: Stamp) -> Self {
         Self {
             tag,
@@ -140,12 +150,12 @@ impl Claim {
         &self.tag
     }
 
-    /// Who, to whom, when.
+    /// Who sent the message, to whom and when.
     pub fn context(&self) -> &StampContext {
         &self.context
     }
 
-    /// The relay's MAC over both.
+    /// The relay's MAC over tag and context.
     pub fn stamp(&self) -> &Stamp {
         &self.stamp
     }
@@ -155,7 +165,7 @@ impl Claim {
         self.context.conversation()
     }
 
-    /// The order of claims in a report.
+    /// The key by which claims are sorted in a report.
     pub(crate) fn order(&self) -> (Timestamp, FrankingTag) {
         (self.context.accepted_at, self.tag)
     }

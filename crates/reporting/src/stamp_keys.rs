@@ -1,59 +1,68 @@
-//! The relay's stamp keys: one an epoch, from a chain of roots that runs one way.
+//! Holds the relay's stamp keys: one per epoch, derived from a one-way chain of roots.
 
 use core::fmt;
 
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::account::{Audience, DeviceAddress, Timestamp};
+use crate::address::DeviceAddress;
 use crate::codec::{Reader, len8, put_short};
+use crate::conversation::Audience;
 use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
 use crate::secret::Secret;
 use crate::stamp::{Claim, MAX_CONTEXT_LEN, Stamp, StampContext, epoch_of};
+use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION};
 
-/// Most epochs the newest stamp may be ahead of the oldest kept root: a year and a month of verifiable
-/// messages. Bounds the work one stamp or claim can cost and forces keys to be destroyed in the end.
+/// Maximum number of epochs between the oldest kept root and the newest stamp: messages of a year
+/// and a month can be verified. Bounds the work that one stamp or claim can cost, and forces the
+/// provider to destroy old keys eventually.
 pub const MAX_EPOCHS_KEPT: u32 = 400;
 
-/// Most epochs one call to [`StampKeys::destroy_before`] walks: a hundred years.
+/// Maximum number of epochs that one call of [`StampKeys::destroy_before`] walks: a hundred years.
 pub const MAX_EPOCHS_DESTROYED: u32 = 36_525;
 
-/// How far ahead of the intake's clock a stamp's time may lie: clocks of one provider disagree a little.
+/// How far a stamp's time may be ahead of the intake's clock: the clocks of a provider differ a
+/// little.
 pub const MAX_CLOCK_SKEW_MS: u64 = 300_000;
 
-/// Most bytes of a region's name.
+/// Maximum length of a region's name, in bytes.
 pub const MAX_REGION_LEN: usize = 64;
 
-/// The keys a relay stamps with and an intake verifies with, from the oldest epoch kept. Never leaves the
-/// provider.
+/// The keys with which a relay stamps and an intake verifies, from the oldest kept epoch on. They
+/// never leave the provider.
+///
+/// The state is one root, that of the oldest kept epoch, from which every later root and key
+/// follows. Time moves it in two ways. Once a day, [`advance_to`](Self::advance_to) caches the keys
+/// up to tomorrow's. [`destroy_before`](Self::destroy_before) replaces the root by a later one; the
+/// epochs before it can then never be stamped or verified again.
 ///
 /// ```text
 /// K_e      = HKDF-Expand(root_e, "waxseal/1/stamp-epoch-key" || e be32 || len u8 || region, 32)
 /// root_e+1 = HKDF-Expand(root_e, "waxseal/1/stamp-next-root" || e be32, 32)
 /// stamp    = HMAC-SHA-256(K_e, "waxseal/1/stamp-mac" || tag || context)
 ///
-/// new(first) --advance_to(now)--> keys of first..=now+1 at hand
-///            --destroy_before(e)--> root_e; everything before is gone for ever
+/// new(first) --advance_to(now)--> keys of first..=now+1 cached
+///            --destroy_before(e)--> root_e; everything before it is destroyed
 /// ```
 ///
-/// Stamping and verifying take `&self`, keep nothing per message and may run on many threads. Keys within
-/// [`advance_to`](Self::advance_to) are looked up; later ones are derived on the fly, at most
-/// [`MAX_EPOCHS_KEPT`] steps a stamp, a claim or a whole report.
+/// Stamping and verifying take `&self`, keep nothing per message and may run on many threads. Later
+/// keys than those cached are derived when needed, in at most [`MAX_EPOCHS_KEPT`] steps per stamp,
+/// per claim or per report.
 ///
 /// # Security
-/// Whoever holds a root can stamp for every epoch from it on, and so could deny that a stamp means
-/// anything: keep roots in as few places as stamps are made and checked. Destruction is only as good as
-/// the destruction of old exports and backups.
+/// Anyone who holds a root can make stamps for its epoch and all later ones. A root that leaks
+/// makes every such stamp deniable, so keep roots only where stamps are made and checked. Destroy
+/// old exports and backups too, or destroying a key achieves nothing.
 pub struct StampKeys {
     region: String,
     oldest_epoch: u32,
     root: Root,
-    /// Keys of `oldest_epoch` and on.
+    /// Cached keys, from that of `oldest_epoch` on.
     epoch_keys: Vec<EpochKey>,
-    /// The root after the last of them.
+    /// The root of the first epoch whose key is not cached.
     next_root: Root,
 }
 
@@ -102,7 +111,7 @@ impl StampKeys {
         )
     }
 
-    /// Keys from a root of 32 random bytes that belongs to `first_epoch`.
+    /// Keys from the root of `first_epoch`, 32 random bytes.
     ///
     /// # Errors
     /// [`StampKeysError::Region`] if the region's name is longer than [`MAX_REGION_LEN`].
@@ -124,7 +133,8 @@ impl StampKeys {
         self.oldest_epoch
     }
 
-    /// Derives the keys up to the epoch after `now`'s, so that stamping is one MAC. Once a day is enough.
+    /// Caches the keys up to the epoch after that of `now`, so that stamping costs one MAC. Call it
+    /// once a day.
     ///
     /// # Errors
     /// [`StampKeysError::EpochOutOfReach`] if `now` is before the oldest epoch or more than
@@ -146,11 +156,11 @@ impl StampKeys {
         Ok(())
     }
 
-    /// Stamps a tag: `sender` (authenticated by the relay) sent it to `audience` now.
+    /// Stamps a tag: `sender`, whom the relay authenticated, sends it to `audience` at `now`.
     ///
     /// # Errors
-    /// [`StampKeysError::EpochOutOfReach`] if there is no key for `now`: it was destroyed, or none was
-    /// destroyed for [`MAX_EPOCHS_KEPT`] days.
+    /// [`StampKeysError::EpochOutOfReach`] if there is no key for `now`: it was destroyed, or no
+    /// key has been destroyed for [`MAX_EPOCHS_KEPT`] days.
     pub fn stamp(
         &self,
         tag: &FrankingTag,
@@ -181,12 +191,12 @@ impl StampKeys {
     /// Checks that a claim's stamp is one this relay made.
     ///
     /// # Errors
-    /// [`StampError`], the first check that fails.
+    /// [`StampError`] for the first check that fails.
     pub fn verify(&self, claim: &Claim, now: Timestamp) -> Result<(), StampError> {
         self.epochs().verify(claim, now)
     }
 
-    /// For several claims: if their epochs ascend, as in a report, each root is derived once.
+    /// Verifies several claims. If their epochs ascend, as in a report, each root is derived once.
     pub(crate) fn epochs(&self) -> Epochs<'_> {
         Epochs {
             keys: self,
@@ -194,24 +204,24 @@ impl StampKeys {
         }
     }
 
-    /// The key of an epoch, if it is at hand.
-    fn at_hand(&self, epoch: u32) -> Option<&EpochKey> {
+    /// The key of an epoch, if it is cached.
+    fn cached_key(&self, epoch: u32) -> Option<&EpochKey> {
         let ahead = epoch.checked_sub(self.oldest_epoch)?;
         self.epoch_keys.get(usize::try_from(ahead).ok()?)
     }
 
-    /// The first epoch whose key is not at hand.
+    /// The first epoch whose key is not cached.
     fn next_epoch(&self) -> u32 {
-        let at_hand = u32::try_from(self.epoch_keys.len()).unwrap_or(u32::MAX);
-        self.oldest_epoch.saturating_add(at_hand)
+        let cached = u32::try_from(self.epoch_keys.len()).unwrap_or(u32::MAX);
+        self.oldest_epoch.saturating_add(cached)
     }
 
-    /// Destroys the keys of every epoch before `epoch`: from then on nobody can verify, or be shown to
-    /// have been able to verify, a message of those days. Does nothing if they are gone already.
+    /// Destroys the keys of every epoch before `epoch`. From then on no one, not even the provider,
+    /// can verify a message of those days. Does nothing if those keys are already destroyed.
     ///
     /// # Errors
-    /// [`StampKeysError::EpochOutOfReach`] if `epoch` is more than [`MAX_EPOCHS_DESTROYED`] ahead of the
-    /// oldest; nothing is destroyed then.
+    /// [`StampKeysError::EpochOutOfReach`] if `epoch` is more than [`MAX_EPOCHS_DESTROYED`] after
+    /// the oldest epoch. Nothing is destroyed then.
     pub fn destroy_before(&mut self, epoch: u32) -> Result<(), StampKeysError> {
         let steps = epoch.saturating_sub(self.oldest_epoch);
         if steps > MAX_EPOCHS_DESTROYED {
@@ -229,7 +239,8 @@ impl StampKeys {
         Ok(())
     }
 
-    /// The oldest root, for the provider's key store: `01 || epoch be32 || root 32 || len u8 || region`.
+    /// The oldest root, for the provider's key store:
+    /// `01 || epoch be32 || root 32 || len u8 || region`.
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(self.region.len().saturating_add(38)));
         out.push(VERSION);
@@ -239,13 +250,13 @@ impl StampKeys {
         out
     }
 
-    /// Takes back an [`export`](Self::export).
+    /// Restores the keys from an [`export`](Self::export).
     ///
     /// # Errors
-    /// [`DecodeError`] if it is not one.
+    /// [`DecodeError`] if the bytes are not an export.
     pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
         let body = wire::versioned(bytes, 38 + MAX_REGION_LEN)?;
-        // CHK-72: exported stamp keys are whole.
+        // CHK-72: exported stamp keys are complete.
         Self::read(body).ok_or(DecodeError::Malformed)
     }
 
@@ -258,17 +269,17 @@ impl StampKeys {
         Self::new(&root, oldest_epoch, region).ok()
     }
 
-    /// Epochs from the oldest to that of `time`, if within reach.
+    /// Number of epochs from the oldest one to that of `time`, or `None` if it has no kept key.
     fn distance(&self, time: Timestamp) -> Option<u32> {
         let ahead = epoch_of(time)?.checked_sub(self.oldest_epoch)?;
         (ahead <= MAX_EPOCHS_KEPT).then_some(ahead)
     }
 }
 
-/// A walk along the chain of roots, for keys that are not at hand.
+/// A walk along the chain of roots, for keys that are not cached.
 pub(crate) struct Epochs<'a> {
     keys: &'a StampKeys,
-    /// Where the walk stands.
+    /// The last epoch that the walk reached.
     derived: Option<Derived>,
 }
 
@@ -279,18 +290,18 @@ struct Derived {
 }
 
 impl Epochs<'_> {
-    /// [`StampKeys::verify`].
+    /// Checks a claim's stamp, as [`StampKeys::verify`] does.
     pub(crate) fn verify(&mut self, claim: &Claim, now: Timestamp) -> Result<(), StampError> {
         let context = &claim.context;
-        // CHK-68: the epoch is that of the accepted time.
+        // CHK-68: the epoch is the epoch of the accepted time.
         if epoch_of(context.accepted_at) != Some(context.epoch) {
             return Err(StampError::OtherEpoch);
         }
-        // CHK-70: not accepted in the future.
+        // CHK-70: the accepted time is not in the future.
         if context.accepted_at.as_millis() > now.as_millis().saturating_add(MAX_CLOCK_SKEW_MS) {
             return Err(StampError::InTheFuture);
         }
-        // CHK-69: the epoch's key is kept: not destroyed, not out of reach.
+        // CHK-69: the epoch's key is kept: neither destroyed nor out of reach.
         self.keys
             .distance(context.accepted_at)
             .ok_or(StampError::EpochUnknown)?;
@@ -303,9 +314,9 @@ impl Epochs<'_> {
         Ok(())
     }
 
-    /// Callers have checked the distance, which bounds the walk.
+    /// The key of an epoch. The caller checked the distance, which bounds the walk.
     fn key(&mut self, epoch: u32) -> &EpochKey {
-        if let Some(key) = self.keys.at_hand(epoch) {
+        if let Some(key) = self.keys.cached_key(epoch) {
             return key;
         }
         let (start, root) = match self.derived.take() {
@@ -327,44 +338,45 @@ impl fmt::Debug for StampKeys {
     }
 }
 
-/// Why the stamp keys cannot do what was asked: the operator's business.
+/// Why the stamp keys cannot do what was asked. The provider's operator has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StampKeysError {
-    /// The region's name is longer than [`MAX_REGION_LEN`].
+    /// The region's name is longer than [`MAX_REGION_LEN`]. Shorten it.
     #[error("a region's name is at most 64 bytes")]
     Region,
-    /// The epoch was destroyed, or lies too far ahead of the oldest one kept: destroy old epochs.
+    /// The epoch was destroyed, or is too far after the oldest kept epoch. In the second case,
+    /// destroy old epochs.
     #[error("no stamp key within reach for this epoch")]
     EpochOutOfReach,
 }
 
-/// Why a claim's stamp does not count.
+/// Why a claim's stamp was refused. The claim cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StampError {
-    /// The epoch is not that of the accepted time.
+    /// The epoch is not the epoch of the accepted time.
     #[error("the epoch is not that of the accepted time")]
     OtherEpoch,
-    /// The accepted time lies in the future.
+    /// The accepted time is in the future.
     #[error("accepted in the future")]
     InTheFuture,
-    /// No key for that epoch: destroyed, or before this relay's first.
+    /// There is no key for this epoch: it was destroyed, or is before the relay's first epoch.
     #[error("no stamp key for this epoch")]
     EpochUnknown,
-    /// Not a stamp of this relay over this tag and context.
+    /// The relay did not make this stamp over this tag and context.
     #[error("not a stamp of this relay")]
     NotOurs,
 }
 
 const _: () = assert!(
     MAX_CONTEXT_LEN <= u16::MAX as usize,
-    "a claim's context fits its length field"
+    "a claim's context must fit its length field"
 );
 
 #[cfg(test)]
 impl StampKeys {
-    /// Root and key of an epoch, for the vectors.
+    /// The root and the key of an epoch, for the vectors.
     pub(crate) fn root_and_key(&self, epoch: u32) -> ([u8; 32], [u8; 32]) {
         let root = (self.oldest_epoch..epoch).fold(self.root.clone(), |root, e| root.next(e));
         let key = root.epoch_key(epoch, &self.region);

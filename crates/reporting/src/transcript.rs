@@ -1,24 +1,26 @@
-//! Order and gaps: what the senders' numbers and "last seen" tags say about a report of several messages.
+//! Finds gaps and contradictions in a report of several messages, from the senders' sequence
+//! numbers and "last seen" tags.
 //!
-//! The relay's accepted time orders the messages. Sequence numbers and tags are the senders' words, each
-//! committed in its message: they are shown beside that order and never make a report fail.
+//! The relay's accepted time orders the messages. Sequence numbers and tags are claimed by the
+//! senders, who committed to them. They are shown alongside that order and never make a report
+//! fail.
 
-use crate::account::DeviceAddress;
-use crate::review::VerifiedMessage;
+use crate::address::DeviceAddress;
+use crate::franking::FrankingTag;
 
-/// Where a verified message stands among the others of its report.
+/// What a message's number and "last seen" tag say about its place in the report.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     pub(crate) gap_before: Option<u64>,
     pub(crate) last_seen: LastSeen,
     pub(crate) contradictions: Vec<Contradiction>,
 }
 
-/// The message of the others that a message's sender had last seen when sending it.
+/// The last message from others that a sender had seen when sending, as claimed by the sender.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LastSeen {
-    /// The sender names none.
+    /// The sender names no message.
     #[default]
     None,
     /// The message with this index in the report.
@@ -27,65 +29,67 @@ pub enum LastSeen {
     NotInReport,
 }
 
-/// A number or reference that does not fit the order in which the relay accepted the messages.
+/// A sequence number or reference that contradicts the order in which the relay accepted the
+/// messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Contradiction {
     /// Two messages of one device have the same number.
     SequenceRepeated,
-    /// A message has a lower number than one of the same device accepted before it.
+    /// A message has a lower number than an earlier message of the same device.
     SequenceRunsBack,
-    /// The message says its sender had seen one that was accepted later, or itself.
+    /// The message claims that its sender had seen a message that was accepted later, or itself.
     LastSeenLater,
 }
 
-/// Places messages that stand in the order the relay accepted them.
-pub(crate) fn place(messages: &mut [VerifiedMessage]) {
-    let places: Vec<Place> = (0..messages.len())
-        .filter_map(|index| place_one(messages, index))
-        .collect();
-    for (message, place) in messages.iter_mut().zip(places) {
-        message.place = place;
-    }
+/// What the transcript needs to know of one message.
+pub(crate) struct Entry<'a> {
+    pub(crate) sender: &'a DeviceAddress,
+    pub(crate) sequence: u64,
+    pub(crate) last_seen: Option<&'a FrankingTag>,
+    pub(crate) tag: &'a FrankingTag,
 }
 
-fn place_one(messages: &[VerifiedMessage], index: usize) -> Option<Place> {
-    let message = messages.get(index)?;
-    let earlier = messages.get(..index)?;
-    let mut place = Place::default();
+/// Finds the position of each message. The entries are in the order in which the relay accepted
+/// them.
+pub(crate) fn positions(entries: &[Entry<'_>]) -> Vec<Position> {
+    let positions = entries.iter().enumerate();
+    positions
+        .map(|(index, entry)| position(entries, index, entry))
+        .collect()
+}
 
-    let sequence = message.sequence();
-    let sequences = || of_device(earlier, message.sender()).map(VerifiedMessage::sequence);
-    if sequences().any(|other| other == sequence) {
-        place.contradictions.push(Contradiction::SequenceRepeated);
+fn position(entries: &[Entry<'_>], index: usize, entry: &Entry<'_>) -> Position {
+    let mut position = Position::default();
+
+    let earlier = entries.iter().take(index);
+    let of_device = earlier.filter(|other| other.sender == entry.sender);
+    let sequences = of_device.map(|other| other.sequence);
+    if sequences.clone().any(|other| other == entry.sequence) {
+        position
+            .contradictions
+            .push(Contradiction::SequenceRepeated);
     }
-    if sequences().any(|other| other > sequence) {
-        place.contradictions.push(Contradiction::SequenceRunsBack);
+    if sequences.clone().any(|other| other > entry.sequence) {
+        position
+            .contradictions
+            .push(Contradiction::SequenceRunsBack);
     }
-    if place.contradictions.is_empty() {
-        // All earlier numbers are lower; the highest is the one before.
-        place.gap_before = sequences()
+    if position.contradictions.is_empty() {
+        // All earlier numbers are lower, so the highest is that of the previous message.
+        position.gap_before = sequences
             .max()
-            .map(|before| sequence.saturating_sub(before).saturating_sub(1));
+            .map(|before| entry.sequence.saturating_sub(before).saturating_sub(1));
     }
 
-    if let Some(tag) = &message.header().last_seen {
-        let seen = messages.iter().position(|other| other.tag() == tag);
-        place.last_seen = seen.map_or(LastSeen::NotInReport, LastSeen::InReport);
+    if let Some(tag) = entry.last_seen {
+        let seen = entries.iter().position(|other| other.tag == tag);
+        position.last_seen = seen.map_or(LastSeen::NotInReport, LastSeen::InReport);
         if seen.is_some_and(|seen| seen >= index) {
-            place.contradictions.push(Contradiction::LastSeenLater);
+            position.contradictions.push(Contradiction::LastSeenLater);
         }
     }
-    Some(place)
-}
-
-fn of_device<'a>(
-    messages: &'a [VerifiedMessage],
-    device: &DeviceAddress,
-) -> impl Iterator<Item = &'a VerifiedMessage> {
-    messages
-        .iter()
-        .filter(move |message| message.sender() == device)
+    position
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
-//! The wire: one version byte, then protobuf in its one canonical encoding.
+//! Encodes wire messages as one version byte followed by canonical protobuf.
+//!
+//! `waxseal-core` has a `wire` module that works alike: neither crate depends on the other, so both
+//! define it.
 
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len};
@@ -15,38 +18,39 @@ pub(crate) use generated::{Delivery, Envelope, Receipt, Report};
 /// The version byte of every encoding of this crate.
 pub const VERSION: u8 = 0x01;
 
-/// Why bytes are not an encoding of the expected kind. The peer, or the store they came from, erred.
+/// Why bytes could not be decoded. The peer that sent them, or the store that kept them, is at
+/// fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// Longer than its kind can be; nothing was parsed.
-    #[error("{len} bytes, at most {max} are possible")]
+    /// The input is longer than its kind can be; nothing was parsed. Drop it.
+    #[error("{len} bytes are too long, the maximum is {max}")]
     TooLong {
-        /// Bytes given.
+        /// Length of the input.
         len: usize,
-        /// Most that are possible.
+        /// Maximum length of its kind.
         max: usize,
     },
-    /// Written by a version of the format this one does not know.
+    /// The input has a format version that this release does not know. Update to read it.
     #[error("unknown format version {version}")]
     UnknownVersion {
         /// The version byte.
         version: u8,
     },
-    /// Not the one canonical encoding of its kind, or a field is out of its bounds.
+    /// The input is not a canonical encoding of its kind, or a field is out of bounds. Drop it.
     #[error("malformed")]
     Malformed,
-    /// A delivery or receipt without a stamp: somebody stripped it, or the relay never stamped.
+    /// A delivery or receipt has no stamp: it was stripped on the way, or the relay never stamped.
     ///
-    /// Not shown as a message unless the application chose a channel without stamps
+    /// Do not show it as a message, unless the application chose a channel without stamps
     /// ([`open_unstamped`](crate::open_unstamped)).
     #[error("the relay's stamp is missing")]
     MissingStamp,
 }
 
-/// Bounds, then version; gives what is behind the version byte.
+/// Checks the length, then the version; returns the bytes after the version byte.
 pub(crate) fn versioned(bytes: &[u8], max: usize) -> Result<&[u8], DecodeError> {
-    // CHK-51: no longer than its kind can be, before anything is parsed.
+    // CHK-51: the input is no longer than its kind can be, checked before anything is parsed.
     if bytes.len() > max {
         return Err(DecodeError::TooLong {
             len: bytes.len(),
@@ -65,8 +69,8 @@ pub(crate) fn versioned(bytes: &[u8], max: usize) -> Result<&[u8], DecodeError> 
 pub(crate) fn decode<M: Message + Default>(bytes: &[u8], max: usize) -> Result<M, DecodeError> {
     let body = versioned(bytes, max)?;
     let message = M::decode(body).map_err(|_| DecodeError::Malformed)?;
-    // CHK-53: only the canonical encoding: no unknown, repeated, reordered or explicit-default field, no
-    // long varint, nothing behind the last field.
+    // CHK-53: the encoding is canonical: no unknown, repeated, reordered or explicit-default field,
+    // no long varint, nothing after the last field.
     if message.encoded_len() != body.len() || message.encode_to_vec() != body {
         return Err(DecodeError::Malformed);
     }
@@ -81,7 +85,9 @@ pub(crate) fn encode(message: &impl Message) -> Vec<u8> {
     out
 }
 
-/// Encodes a wire message whose last field, `number`, is given apart: one that is long and not empty is copied once.
+/// Encodes a wire message whose last field, `number`, is given separately and must not be empty.
+///
+/// A long field is then copied once instead of twice.
 pub(crate) fn encode_with_last(message: &impl Message, number: u32, last: &[u8]) -> Vec<u8> {
     let len = u64::try_from(last.len()).unwrap_or(u64::MAX);
     let room = [
@@ -100,9 +106,9 @@ pub(crate) fn encode_with_last(message: &impl Message, number: u32, last: &[u8])
     out
 }
 
-/// A field of exactly 32 bytes.
+/// Reads a field of exactly 32 bytes.
 pub(crate) fn array(field: &[u8]) -> Result<[u8; 32], DecodeError> {
-    // CHK-54: tags, stamps and MACs are whole: exactly 32 bytes, never a prefix.
+    // CHK-54: tags, stamps and MACs are complete: exactly 32 bytes, never a prefix.
     field.try_into().map_err(|_| DecodeError::Malformed)
 }
 

@@ -1,4 +1,5 @@
-//! The table of checks in SPEC.md, the code and the tests name the same checks; and SPEC.md has every label.
+//! Tests that the table of checks in SPEC.md, the code and the tests name the same checks, and that
+//! SPEC.md lists every label.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

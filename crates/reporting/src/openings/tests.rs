@@ -1,11 +1,11 @@
 //! Tests of `openings.rs`.
 
 use super::*;
-use crate::test_world::*;
+use crate::tests::world::*;
 
 #[test]
 fn the_limit_is_what_the_fields_add_up_to() {
-    // n, root key, 32 commitments, which are shown, 32 part keys and lengths, the parts.
+    // n, root key, 32 commitments, set of shown parts, 32 part keys and lengths, the parts.
     assert_eq!(MAX_OPENING_LEN, 1 + 32 + 1_024 + 4 + 1_152 + 65_536);
     // Reason, note with its length, count, 30 messages.
     assert_eq!(MAX_OPENINGS_LEN, 1 + 2_002 + 1 + 2_032_470);
@@ -34,7 +34,7 @@ fn chk84_openings_out_of_form_are_refused() {
     }
     assert!(
         Openings::parse(&repad(&[plain, &[0]].concat())).is_none(),
-        "trailing byte"
+        "a trailing byte"
     );
     let set = 8 + 1 + 32 + 64;
     let alterations: [(usize, u8, &str); 7] = [
@@ -71,11 +71,4 @@ fn chk84_openings_out_of_form_are_refused() {
         Openings::parse(&encode(Reason::Spam, "", many.into_iter())).is_none(),
         "31 openings"
     );
-}
-
-#[test]
-fn part_sets_hold_32_parts() {
-    assert!(PartSet::all(32).contains(31));
-    assert!(!PartSet::all(32).contains(32));
-    assert!(!PartSet::HEADER.with(40).contains(40));
 }

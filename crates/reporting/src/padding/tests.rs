@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn every_small_length_round_trips_and_pads_to_a_multiple_of_64() {
     for len in 0..5_000 {
-        // Content that ends in what looks like padding is the hard case.
+        // The hard case is content that ends in bytes that look like padding.
         for last in [0x80, 0x00, 0x01] {
             let mut content = vec![last; len];
             pad(&mut content);

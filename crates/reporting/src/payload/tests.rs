@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::attachment::AttachmentKey;
-use crate::test_world::bytes_of;
+use crate::tests::world::bytes_of;
 
 fn header() -> PayloadHeader {
     let mut header = PayloadHeader::new(ConversationId::group(b"g"), 5, Timestamp::from_millis(77));

@@ -1,8 +1,7 @@
-//! Tests of `report.rs`: drafts, previews, and the form of reports.
+//! Tests of `report.rs`.
 
 use super::*;
-use crate::franking::FrankingKey;
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
 /// Seals any openings under any claims, as a malicious reporter can.
@@ -28,7 +27,7 @@ pub(crate) fn forge(
     )
 }
 
-/// Puts the right reporter MAC on sections.
+/// Makes a report of sections by adding a valid reporter MAC.
 pub(crate) fn reseal(mut sections: wire::Report, key: &DeliveryKey) -> Report {
     sections.reporter_mac = reporter_mac(key, &sections).to_vec();
     Report::decode(&wire::encode(&sections)).unwrap()
@@ -36,122 +35,6 @@ pub(crate) fn reseal(mut sections: wire::Report, key: &DeliveryKey) -> Report {
 
 pub(crate) fn sections(report: &Report) -> wire::Report {
     report.sections.clone()
-}
-
-#[test]
-fn a_draft_holds_30_messages_and_not_31() {
-    let mut world = World::new(1);
-    let messages: Vec<Evidence> = (0..31)
-        .map(|i| world.alice_says(&format!("{i}")).opened.evidence().clone())
-        .collect();
-    let mut draft = ReportDraft::new(world.bob.clone(), Reason::Spam);
-    for evidence in messages.iter().take(30).rev() {
-        draft.add(evidence, Disclosure::Whole).unwrap();
-    }
-    assert_eq!(
-        draft.add(&messages[30], Disclosure::Whole).unwrap_err(),
-        DraftError::TooManyMessages
-    );
-    let report = world.seal_report(&draft);
-    assert_eq!(world.verify(report).unwrap().messages().len(), 30);
-}
-
-#[test]
-fn a_draft_refuses_what_cannot_be_reported_together_and_stays_as_it_was() {
-    let mut world = World::new(2);
-    let one = world.alice_says("one").opened;
-    let elsewhere = {
-        let carol = device("carol", 1);
-        let context = StampContext {
-            sender: carol.clone(),
-            audience: Audience::Direct(world.bob.account.clone()),
-            accepted_at: NOON,
-            epoch: 20_000,
-        };
-        let header = PayloadHeader::new(context.conversation(), 0, NOON);
-        let payload = Payload::text(header.clone(), "hi").unwrap();
-        let franked = payload.franked(&FrankingKey::generate(&mut world.rng));
-        let claim = Claim {
-            tag: franked.tag(),
-            context,
-            stamp: Stamp::new([0; 32]),
-        };
-        Evidence::new(claim, header, franked)
-    };
-    let mut draft = world.draft(&[one.evidence()]);
-    let before = format!("{draft:?}");
-    let refused = [
-        draft.add(one.evidence(), Disclosure::Whole).unwrap_err(),
-        draft.add(&elsewhere, Disclosure::Whole).unwrap_err(),
-        draft.note(&"x".repeat(MAX_NOTE_LEN + 1)).unwrap_err(),
-    ];
-    assert_eq!(
-        refused,
-        [
-            DraftError::AddedBefore,
-            DraftError::OtherConversation,
-            DraftError::NoteTooLong
-        ]
-    );
-    draft.note(&"x".repeat(MAX_NOTE_LEN)).unwrap();
-    assert_eq!(format!("{draft:?}"), before);
-
-    let mut fresh = ReportDraft::new(device("mallory", 1), Reason::Spam);
-    assert_eq!(
-        fresh.add(one.evidence(), Disclosure::Whole).unwrap_err(),
-        DraftError::NotAParticipant
-    );
-    let mut fresh = ReportDraft::new(world.bob.clone(), Reason::Spam);
-    let nowhere = fresh
-        .add(one.evidence(), Disclosure::Parts(vec![2]))
-        .unwrap_err();
-    assert_eq!(nowhere, DraftError::NoSuchPart { index: 2 });
-    let sealed = fresh.seal(
-        &world.bob_key,
-        world.moderation.public_key(),
-        &mut world.rng,
-    );
-    assert_eq!(sealed.unwrap_err(), DraftError::Empty);
-}
-
-#[test]
-fn the_preview_is_what_the_reviewer_gets() {
-    let mut world = World::new(3);
-    let one = world.alice_says("shown").opened;
-    let two = world.bob_says("withheld").own;
-    let mut draft = ReportDraft::new(world.bob.clone(), Reason::Harassment);
-    draft.note("please look").unwrap();
-    draft.add(&two, Disclosure::Parts(vec![])).unwrap();
-    draft.add(one.evidence(), Disclosure::Whole).unwrap();
-    let preview = draft.preview();
-    let report = world.seal_report(&draft);
-    let verified = world.verify(report).unwrap();
-    assert_eq!(verified.reason(), preview.reason());
-    assert_eq!(verified.note(), preview.note());
-    assert_eq!(verified.reporter(), preview.reporter());
-    assert_eq!(verified.messages().len(), preview.messages().len());
-    for (shown, promised) in verified.messages().iter().zip(preview.messages()) {
-        assert_eq!(shown.tag(), promised.tag());
-        assert_eq!(shown.sender(), promised.sender());
-        assert_eq!(shown.audience(), promised.audience());
-        assert_eq!(shown.accepted_at(), promised.accepted_at());
-        assert_eq!(shown.header(), promised.header());
-        assert_eq!(shown.parts().len(), promised.parts().len());
-        for (part, promised) in shown.parts().iter().zip(promised.parts()) {
-            match part {
-                VerifiedPart::Shown(bytes) => {
-                    assert!(promised.shown);
-                    assert_eq!(bytes.len(), promised.size_bytes);
-                }
-                VerifiedPart::Withheld => assert!(!promised.shown),
-            }
-        }
-    }
-    assert_eq!(
-        verified.messages()[0].content(),
-        Some(&Content::Text("shown".into()))
-    );
-    assert_eq!(verified.messages()[1].content(), None);
 }
 
 #[test]
@@ -172,7 +55,7 @@ fn chk75_report_without_claims_or_with_31_is_malformed() {
 #[test]
 fn largest_possible_report_is_within_the_bound() {
     let mut world = World::new(5);
-    // One content part of the full length; the sizes of 30 of them then fit by the bound's derivation.
+    // Every message has the full length and is shown whole.
     let header = world.header(true);
     let room = MAX_PAYLOAD_LEN - 1 - 4 - 54 - 4 - 1;
     assert_eq!(
@@ -186,45 +69,4 @@ fn largest_possible_report_is_within_the_bound() {
     let report = world.report(&messages.iter().collect::<Vec<_>>());
     assert!(report.encode().len() <= MAX_REPORT_LEN);
     assert_eq!(world.verify(report).unwrap().messages().len(), 30);
-}
-
-#[test]
-fn debug_shows_counts_only() {
-    let mut world = World::new(6);
-    let message = world.alice_says("secret");
-    let draft = world.draft(&[message.opened.evidence()]);
-    assert_eq!(
-        format!("{draft:?}"),
-        "ReportDraft { reason: Spam, messages: 1, .. }"
-    );
-    assert_eq!(
-        format!("{:?}", world.seal_report(&draft)),
-        "Report { claims: 1, .. }"
-    );
-    assert_eq!(
-        format!("{:?}", draft.preview()),
-        "Preview { messages: 1, .. }"
-    );
-}
-
-/// The intake refuses a report with one tag twice, so a draft must: else a message sent twice would spoil the
-/// report of its recipient.
-#[test]
-fn a_draft_takes_a_message_once_whatever_its_stamp() {
-    let mut world = World::new(7);
-    let one = world.alice_says("one").opened.evidence().clone();
-    let two = world.alice_says("two").opened.evidence().clone();
-    let mut draft = world.draft(&[&one, &two]);
-    let later = Timestamp::from_millis(world.now.as_millis() + 9_000);
-    let claim = world
-        .stamp_keys
-        .stamp(one.tag(), &world.alice, one.audience(), later)
-        .unwrap();
-    let again = Evidence::new(claim, one.header().clone(), one.franked().clone());
-    assert_eq!(
-        draft.add(&again, Disclosure::Whole).unwrap_err(),
-        DraftError::AddedBefore
-    );
-    let report = world.seal_report(&draft);
-    assert_eq!(world.verify(report).unwrap().messages().len(), 2);
 }

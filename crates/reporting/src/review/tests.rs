@@ -1,12 +1,14 @@
 //! Tests of `review.rs`: what a malicious reporter, sender or queue can try.
 
 use super::*;
+use crate::disclosure::PartSet;
+use crate::franked::Franked;
 use crate::franking::FrankingKey;
-use crate::openings::{self, PartSet};
+use crate::openings;
 use crate::padding;
-use crate::parts::{Franked, encode_parts};
+use crate::parts::encode_parts;
 use crate::report::tests::{reseal, sections};
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
 fn openings_of(messages: &[&Evidence]) -> Vec<u8> {
@@ -16,7 +18,8 @@ fn openings_of(messages: &[&Evidence]) -> Vec<u8> {
     openings::encode(Reason::Spam, "", whole).to_vec()
 }
 
-/// The openings of messages of two parts, unpadded, with the offsets where each begins.
+/// The unpadded openings of messages of two parts, and the offset at which the first opening
+/// begins.
 fn plain(messages: &[&Evidence]) -> (Vec<u8>, usize) {
     let padded = openings_of(messages);
     let len = padding::unpadded_len(&padded).unwrap();
@@ -69,7 +72,8 @@ fn chk82_report_sealed_to_another_key_is_refused() {
     );
 }
 
-/// A published scheme's challenge hash omitted the statement; here the statement is the claims.
+/// The challenge hash of a published scheme omitted the statement. Here, the statement is the
+/// claims.
 #[test]
 fn broken_artefact_statement_omitted_chk83_openings_moved_under_other_claims_are_refused() {
     let mut world = World::new(3);
@@ -167,7 +171,7 @@ fn chk87_altered_text_is_refused() {
         world.verify(report).unwrap_err(),
         Rejection::OtherPart { message: 0 }
     );
-    // Cut at its end: the length is committed too.
+    // The text is cut at its end: the commitment covers the length too.
     let mut cut = plain.clone();
     cut.pop();
     let len_at = cut.len() - "I owe you 10".len() - 1;
@@ -177,7 +181,7 @@ fn chk87_altered_text_is_refused() {
 }
 
 #[test]
-fn every_altered_bit_of_the_openings_is_refused_or_changes_reason_or_note_only() {
+fn every_altered_byte_after_reason_and_note_is_refused() {
     let mut world = World::new(9);
     let message = world.alice_says("text");
     let (plain, start) = plain(&[message.opened.evidence()]);
@@ -209,7 +213,7 @@ fn chk88_withheld_header_is_refused() {
     );
 }
 
-/// A message of Alice's own making, stamped, that an honest Bob would have withheld.
+/// A stamped message from a malicious Alice, which an honest Bob would have withheld.
 fn malicious(world: &mut World, header: &PayloadHeader, others: &[&[u8]]) -> Evidence {
     let encoded_header = bytes_of(|out| header.put(out));
     let parts = [&[encoded_header.as_slice()], others].concat();
@@ -252,8 +256,9 @@ fn chk90_committed_but_malformed_content_is_refused() {
     }
 }
 
-/// A limit, not a break: the relay stamps tags it cannot look behind, so a reporter's own message may be one
-/// that his peer never could read. The peer's honest `last_seen` does not bear it out.
+/// This is a limit of the scheme, not a break. The relay stamps tags without seeing the content, so
+/// a reporter's own message may be one that the peer could never read. The honest peer's
+/// `last_seen` does not confirm it.
 #[test]
 fn own_message_that_the_peer_never_could_open_verifies_and_is_not_borne_out() {
     let mut world = World::new(14);

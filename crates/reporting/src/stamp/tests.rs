@@ -1,7 +1,7 @@
 //! Tests of `stamp.rs`.
 
 use super::*;
-use crate::test_world::{account, device};
+use crate::tests::world::{account, device};
 
 fn context() -> StampContext {
     StampContext {

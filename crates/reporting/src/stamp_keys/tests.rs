@@ -1,9 +1,9 @@
 //! Tests of `stamp_keys.rs`.
 
 use super::*;
-use crate::account::ConversationId;
+use crate::conversation::ConversationId;
 use crate::stamp::EPOCH_MS;
-use crate::test_world::{DAY, NOON, account, device, rng};
+use crate::tests::world::{DAY, NOON, account, device, rng};
 
 fn tag() -> FrankingTag {
     FrankingTag::from_bytes([9; 32])
@@ -75,7 +75,7 @@ fn chk68_epoch_other_than_of_the_accepted_time_is_refused() {
     }
 }
 
-/// A published token carried a time window that nobody compared.
+/// A published token contained a time window, but no code compared it.
 #[test]
 fn broken_artefact_time_window_chk70_time_is_compared() {
     let keys = keys();
@@ -149,7 +149,7 @@ fn another_region_or_root_does_not_verify() {
 }
 
 #[test]
-fn keys_at_hand_and_keys_derived_on_the_fly_are_the_same() {
+fn cached_keys_and_keys_derived_on_the_fly_are_the_same() {
     let derived = StampKeys::new(&[1; 32], 20_000, "eu").unwrap();
     let mut advanced = StampKeys::new(&[1; 32], 20_000, "eu").unwrap();
     advanced
@@ -177,7 +177,7 @@ fn the_window_is_400_epochs_and_destruction_a_hundred_years() {
         stamp(&keys, past).unwrap_err(),
         StampKeysError::EpochOutOfReach
     );
-    // Claims past the window are refused before anything is derived, however late it is.
+    // A claim after the window is refused before any key is derived, even if `now` is late enough.
     let mut far = stamp(&keys, edge).unwrap();
     assert_eq!(keys.verify(&far, past), Ok(()));
     far.context.accepted_at = past;
@@ -219,7 +219,7 @@ fn debug_shows_no_keys() {
     );
 }
 
-/// What a report's claims cost an intake that keeps no keys at hand: one walk, whatever the claims.
+/// An intake that caches no keys walks the chain once for all claims of a report.
 #[test]
 fn one_walk_serves_all_claims_of_a_report() {
     let keys = StampKeys::new(&[1; 32], 20_000, "eu").unwrap();
@@ -231,7 +231,8 @@ fn one_walk_serves_all_claims_of_a_report() {
     for claim in &claims {
         assert_eq!(epochs.verify(claim, now), Ok(()));
     }
-    // Each goes on where the one before stopped: from a root put there instead, the later ones do not verify.
+    // Each claim continues the walk of the claim before: with another root in its place, later
+    // claims do not verify.
     for on_the_way in [0, 2, 3, 5] {
         let mut epochs = keys.epochs();
         epochs.verify(&claims[on_the_way], now).unwrap();
@@ -241,17 +242,14 @@ fn one_walk_serves_all_claims_of_a_report() {
 }
 
 #[test]
-fn keys_are_at_hand_up_to_the_day_after_and_no_further() {
+fn keys_are_cached_up_to_the_day_after_and_no_further() {
     let mut keys = StampKeys::new(&[7; 32], 20_000, "eu").unwrap();
-    let mut at_hand = |days: u64| {
+    let mut cached = |days: u64| {
         keys.advance_to(Timestamp::from_millis(NOON.as_millis() + days * DAY))
             .unwrap();
         keys.epoch_keys.len()
     };
-    assert_eq!(
-        [at_hand(0), at_hand(0), at_hand(3), at_hand(1)],
-        [2, 2, 5, 5]
-    );
+    assert_eq!([cached(0), cached(0), cached(3), cached(1)], [2, 2, 5, 5]);
     keys.destroy_before(20_002).unwrap();
     assert_eq!(keys.epoch_keys.len(), 3);
     keys.destroy_before(20_100).unwrap();

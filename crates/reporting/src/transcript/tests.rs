@@ -1,7 +1,8 @@
-//! Tests of `transcript.rs`. MIMI weakness 6: nothing proves order or completeness of several messages.
+//! Tests of `transcript.rs`. MIMI weakness 6: nothing proves order or completeness of several
+//! messages.
 
 use super::*;
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
 #[test]
@@ -87,7 +88,7 @@ fn odd_numbers_of_a_malicious_sender_are_shown_and_never_fail_the_report() {
 #[test]
 fn last_seen_of_a_message_accepted_later_is_shown() {
     let mut world = World::new(3);
-    // Bob prepares a message; Alice's names its tag though it is accepted first.
+    // Bob prepares a message. Alice's message names its tag, although the relay accepts hers first.
     let payload = Payload::text(world.header(false), "later").unwrap();
     let (envelope, sent) = world.seal(false, &payload);
     let mut header = world.header(true);

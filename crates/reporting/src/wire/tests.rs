@@ -1,4 +1,4 @@
-//! Tests of `wire.rs`, and that the committed structs are what the `.proto` file generates.
+//! Tests of `wire.rs`, also that the committed structs are those generated from the `.proto` file.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ fn generated_structs_are_those_of_the_proto_file() {
     let committed = std::fs::read_to_string(committed).unwrap();
     assert!(
         committed == generated,
-        "run the tests with WAXSEAL_REGENERATE=1"
+        "generated.rs is out of date: run the tests with WAXSEAL_REGENERATE=1"
     );
 }
 
@@ -97,7 +97,7 @@ fn chk53_other_encodings_of_the_same_message_are_refused() {
     }
 }
 
-/// A published token cut its 32-byte tag to 8 bytes, a deployed one to 16.
+/// A published token truncated its 32-byte tag to 8 bytes, a deployed one to 16.
 #[test]
 fn chk54_broken_artefact_truncated_tag_every_prefix_is_refused() {
     for len in (0..32).chain([33]) {

@@ -1,11 +1,12 @@
-//! `report.json`: reports as the intake takes them, the reviewers' queue, and stored evidence.
+//! Makes `report.json`: reports at the intake, the reviewers' queue, and stored evidence.
 
 use super::*;
+use crate::franked::Franked;
 use crate::franking::FrankingKey;
 use crate::mac;
 use crate::moderation::ENCAPSULATED_LEN;
 use parts::MAX_PAYLOAD_LEN;
-use crate::test_world::{DAY, device};
+use crate::tests::world::{DAY, device};
 use crate::{codec, parts, wire};
 
 pub(super) fn nullifier(input: Input<'_>) -> Outcome {
@@ -15,7 +16,7 @@ pub(super) fn nullifier(input: Input<'_>) -> Outcome {
     Ok(json!({ "nullifier": hex(nullifier.as_bytes()) }))
 }
 
-/// What the provider knows.
+/// The provider's records.
 struct Records<'a> {
     seen: Vec<[u8; 32]>,
     members: Vec<&'a str>,
@@ -80,7 +81,7 @@ fn keys() -> StampKeys {
     StampKeys::new(&[0x52; 32], 19_990, "eu").unwrap()
 }
 
-/// A claim of a message with this tag, so many milliseconds after noon.
+/// A claim for a message with this tag, accepted `after` milliseconds after noon.
 fn claim(tag: u8, from: &str, to: Audience, after: u64) -> Claim {
     let sender = device(from, if from == "bob" { 7 } else { 1 });
     let time = Timestamp::from_millis(NOON.as_millis() + after);
@@ -103,7 +104,7 @@ fn section(claims: &[Claim]) -> Vec<u8> {
     out
 }
 
-/// A report with the right MAC over sealed parts that no intake looks into.
+/// A report with a valid MAC over any sealed section. No intake looks into that section.
 pub(super) fn seal(claims: Vec<u8>, sealed: Vec<u8>) -> wire::Report {
     let mut report = wire::Report {
         claims,
@@ -128,7 +129,7 @@ fn report(claims: &[Claim]) -> Vec<u8> {
     wire::encode(&seal(section(claims), vec![0x5e; 64]))
 }
 
-/// Inputs of `accept`, a minute after noon.
+/// The input of `accept`, a minute after noon.
 fn to_accept(report: &[u8]) -> Value {
     json!({
         "report": hex(report), "stamp_keys": hex(&*keys().export()), "delivery_key": hex(BOBS_KEY),
@@ -248,7 +249,7 @@ fn origins(file: &mut Vectors) {
     fails("reporter-fingerprint", "one bit of the fingerprint", flipped(&good, "report", -34 - 66 - 1_123 - 1, 1));
     fails("reporter-encapsulated", "one bit of the encapsulated key", flipped(&good, "report", -34 - 66 - 1, 1));
     fails("reporter-sealed", "one bit of the sealed openings", flipped(&good, "report", -34 - 1, 1));
-    // Without lengths in the MAC's input a byte could move from one section to the next.
+    // Without lengths in the MAC's input, a byte could move from one section to the next.
     let mut moved = seal(section(&two()), vec![0x5e; 64]);
     let message = [labels::REPORTER, &moved.claims, &moved.moderation_key_fingerprint, &moved.encapsulated_key, &moved.sealed_openings].concat();
     moved.reporter_mac = mac::hmac(&BOBS_KEY, &[&message]).to_vec();
@@ -311,7 +312,7 @@ fn evidence(file: &mut Vectors) {
     let text = franking::text("Hello, world");
     let encoded = parts::encode_parts(text.iter().map(Vec::as_slice));
     let key = FrankingKey::from_bytes([0x4b; 32]);
-    let franked = parts::Franked::new(&key, &encoded);
+    let franked = Franked::new(&key, &encoded);
     let stamped = |audience| {
         let claim = keys().stamp(&franked.tag(), &device("alice", 1), &audience, NOON).unwrap();
         let mut out = vec![1];

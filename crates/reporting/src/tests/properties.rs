@@ -1,12 +1,14 @@
-//! Whatever is sent, reported or made up: properties of the whole path.
+//! Tests properties of the whole path with random messages, reports and forgeries.
 
 use proptest::prelude::*;
 
+use crate::disclosure::PartSet;
+use crate::franked::Franked;
 use crate::franking::FrankingKey;
-use crate::openings::{self, Openings, PartSet};
+use crate::openings::{self, Openings};
 use crate::padding;
-use crate::parts::{Franked, encode_parts};
-use crate::test_world::*;
+use crate::parts::encode_parts;
+use crate::tests::world::*;
 use crate::*;
 
 proptest! {
@@ -36,8 +38,8 @@ proptest! {
         }
     }
 
-    /// Sender binding: whatever bytes a sender puts into the channel, under the tag they have, either stay
-    /// hidden or can be reported, whole and in every part.
+    /// Sender binding: any plaintext that a sender encrypts under its tag is either withheld, or
+    /// can be reported whole and in every part.
     #[test]
     fn whatever_is_shown_can_be_reported(
         content in prop_oneof![

@@ -1,12 +1,12 @@
-//! `franking.json`: commitments, and payloads as a recipient opens them.
+//! Makes `franking.json`: commitments, and payloads as a recipient opens them.
 
 use zeroize::Zeroizing;
 
 use super::*;
 use crate::franking::{Commitment, FrankingKey};
-use crate::parts::{Franked, Parts, encode_parts};
-use crate::test_world::bytes_of;
-use crate::test_world::account;
+use crate::franked::Franked;
+use crate::parts::{Parts, encode_parts};
+use crate::tests::world::{account, bytes_of};
 use crate::{open, padding};
 
 pub(super) fn commit(input: Input<'_>) -> Outcome {
@@ -81,7 +81,7 @@ fn conversation() -> ConversationId {
     ConversationId::direct(&account("alice"), &account("bob"))
 }
 
-/// A payload's parts.
+/// The parts of a payload.
 pub(super) fn parts(content: Content, attachments: Vec<Attachment>) -> Vec<Vec<u8>> {
     let mut header = PayloadHeader::new(conversation(), 3, Timestamp::from_millis(NOON.as_millis() - 250));
     if !attachments.is_empty() {
@@ -104,14 +104,14 @@ fn attachment() -> Attachment {
     Attachment::new("image/png", b"picture", b"cipher", key, "blob/1").unwrap()
 }
 
-/// The input of `open_payload` for these parts, whatever they are, under the tag that commits to them.
+/// The input of `open_payload` for any parts, under the tag that commits to them.
 fn committed(parts: &[Vec<u8>]) -> Value {
     let key = FrankingKey::from_bytes(FRANKING_KEY);
     let encoded = encode_parts(parts.iter().map(Vec::as_slice));
     sealed(&[key.as_bytes().as_slice(), &encoded].concat())
 }
 
-/// The same for unpadded bytes, which may not be parts at all; the tag is then of none.
+/// The same for any unpadded bytes. If they are not parts, the tag is arbitrary.
 fn sealed(unpadded: &[u8]) -> Value {
     let franked = Franked::from_bytes(unpadded);
     let tag = franked.map_or([0x54; 32], |franked| *franked.tag().as_bytes());
@@ -199,7 +199,7 @@ fn padding_and_parts(file: &mut Vectors) {
     fails("parts-too-long", "parts of 65,537 bytes, one past the most", committed(&past), 57);
 }
 
-/// Changes the byte that the padding begins with.
+/// Changes the first byte of the padding.
 fn flip_mark(input: &Value, mask: u8) -> Value {
     changed(input, "plaintext", |plaintext| {
         let at = plaintext.iter().rposition(|byte| *byte != 0).unwrap();
@@ -236,7 +236,7 @@ fn commitments(file: &mut Vectors) {
     fails("written-for-another", "one bit of the conversation in the header, committed to", committed(&moved), 62);
 }
 
-/// Parts with a first or second one of one's own, committed to.
+/// The input of `open_payload` with a given first or second part, committed to.
 fn with_part(at: usize, part: Vec<u8>) -> Value {
     let mut parts = text("");
     parts[at] = part;

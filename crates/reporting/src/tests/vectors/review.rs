@@ -1,10 +1,10 @@
-//! `review.json`: the moderation key, sealed openings, and openings against their claims.
+//! Makes `review.json`: the moderation key, sealed openings, and openings against their claims.
 
 use super::*;
 use crate::franking::{Commitment, FrankingKey};
 use crate::mac;
 use crate::parts::{Parts, encode_parts};
-use crate::test_world::{account, device, rng};
+use crate::tests::world::{account, device, rng};
 use crate::{codec, padding, wire};
 
 pub(super) fn moderation_key_pair(input: Input<'_>) -> Outcome {
@@ -22,7 +22,7 @@ pub(super) fn moderation_public_key(input: Input<'_>) -> Outcome {
 
 const ACCEPTANCE_KEY: [u8; 32] = [0xac; 32];
 
-/// A report as it comes from the queue.
+/// An accepted report as the reviewers read it from the queue.
 fn queued(report: &[u8]) -> AcceptedReport {
     let mut bytes = vec![1];
     bytes.extend_from_slice(&NOON.as_millis().to_be_bytes());
@@ -42,7 +42,7 @@ pub(super) fn unseal(input: Input<'_>) -> Outcome {
     Ok(json!({ "openings": hex(&*openings.unwrap()) }))
 }
 
-/// Sealed to a key of its own, and reviewed.
+/// Seals the openings to the test's moderation key and reviews them.
 pub(super) fn review_openings(input: Input<'_>) -> Outcome {
     let key = ModerationKeyPair::import(&SECRET).unwrap();
     let report = sealed(&key, input.get("claims").bytes(), &input.get("openings").bytes());
@@ -79,7 +79,7 @@ fn sealed(key: &ModerationKeyPair, claims: Vec<u8>, openings: &[u8]) -> wire::Re
     report
 }
 
-/// One message with what opens it.
+/// One message with its commitment.
 struct Message {
     tag: FrankingTag,
     parts: Vec<Vec<u8>>,
@@ -112,7 +112,7 @@ impl Message {
     }
 }
 
-/// Two messages of Alice's to Bob and the claims section for both.
+/// Two messages from Alice to Bob.
 fn messages() -> [Message; 2] {
     [Message::new(0x4b, franking::text("Hello, world")), Message::new(0x4c, franking::text("again"))]
 }
@@ -298,7 +298,7 @@ fn commitments(file: &mut Vectors) {
     let at = shorter.len() - 12 - 1;
     shorter[at] -= 1;
     fails("opening-text-shorter", "the last letter left out, the length with it", shorter, 87);
-    // The two parts exchanged, each with its key: the place is in what is committed.
+    // The two parts are exchanged, each with its key. The commitment covers the part's number.
     let (key_0, key_1) = (&one.commitment.parts[0].0, &one.commitment.parts[1].0);
     let mut exchanged = one.opening(0)[..97].to_vec();
     exchanged.extend_from_slice(&3_u32.to_be_bytes());

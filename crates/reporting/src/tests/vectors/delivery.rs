@@ -1,4 +1,4 @@
-//! `delivery.json`: envelopes, deliveries, receipts, and what the channel binds.
+//! Makes `delivery.json`: envelopes, deliveries, receipts, and what the channel binds.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload as AeadPayload};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
@@ -7,8 +7,10 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::channel::{OpeningChannel, SealingChannel, associated_data};
+use crate::franked::Franked;
 use crate::franking::FrankingKey;
-use crate::parts::{Franked, encode_parts};
+use crate::parts::encode_parts;
+use crate::tests::world::rng;
 use crate::wire;
 
 pub(super) fn decode_envelope(input: Input<'_>) -> Outcome {
@@ -58,7 +60,7 @@ pub(super) fn confirm_receipt(input: Input<'_>) -> Outcome {
     Ok(json!({ "evidence": hex(&*evidence.encode()) }))
 }
 
-/// The channel of the vectors: one key, the nonce zeros.
+/// The channel of the vectors: one key and a nonce of zeros.
 struct OneKey([u8; 32]);
 
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +107,7 @@ fn franked() -> Franked {
     Franked::new(&FrankingKey::from_bytes([0x4b; 32]), &encoded)
 }
 
-/// Tag, context and stamp of a message of Alice's, with the delivery key.
+/// Tag, context and stamp of a message from Alice, with the delivery key.
 fn stamped(audience: Value) -> Value {
     let keys = StampKeys::new(&[0x52; 32], 19_990, "eu").unwrap().export();
     let mut input = stamp::to_stamp(&keys, audience, NOON);
@@ -133,7 +135,8 @@ fn deliveries_and_receipts() {
     file.finish();
 }
 
-/// Broken in every way that a wire message can be: the name of each way, what it is, the bytes, the check.
+/// Breaks a wire message in every possible way. Lists the name, a description, the bytes and the
+/// check of each way.
 fn broken(good: &[u8], last: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>, u8)> {
     let rest = &good[35..];
     vec![
@@ -174,7 +177,7 @@ fn envelopes(file: &mut Vectors) {
     fails("envelope-too-long", "75,841 bytes, one past the most, of whatever", &[1; MAX_ENVELOPE_LEN + 1], 51);
 }
 
-/// Inputs of `open_delivery` for Bob.
+/// The input of `open_delivery` for Bob.
 fn to_open(delivery: &Value) -> Value {
     json!({ "delivery_key": hex(DELIVERY_KEY), "account": "bob", "groups": [], "delivery": delivery })
 }
@@ -305,7 +308,7 @@ fn channel(file: &mut Vectors) {
     let sender = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1));
     let data = associated_data(&franked().tag(), &sender, &conversation);
     let mut channel = OneKey([0x43; 32]);
-    let sealed = channel.encrypt(franked().padded(), &data, &mut test_world::rng(0)).unwrap();
+    let sealed = channel.encrypt(franked().padded(), &data, &mut rng(0)).unwrap();
     let good = json!({
         "channel_key": hex([0x43; 32]), "franking_tag": hex(franked().tag().as_bytes()),
         "sender": sender_json(&sender), "conversation": hex(conversation.as_bytes()), "ciphertext": hex(sealed),

@@ -1,7 +1,8 @@
-//! Known answers for other implementations: `tests/vectors/*.json`, passing and failing. `tests/vectors/README.md` says how to read them.
+//! Makes and checks the vectors in `tests/vectors/*.json`: known answers for other implementations,
+//! passing and failing. `tests/vectors/README.md` says how to read them.
 //!
-//! `WAXSEAL_REGENERATE=1 cargo test -p waxseal-reporting vectors` rewrites them from the code; a change of a byte is then a change of
-//! the format.
+//! `WAXSEAL_REGENERATE=1 cargo test -p waxseal-reporting vectors` rewrites them from the code. If a
+//! byte changes, the format has changed.
 #![expect(clippy::type_complexity, reason = "tables of vectors")]
 
 use serde_json::{Value, json};
@@ -10,10 +11,10 @@ use waxseal_vectors::harness::{
 };
 
 use crate::labels;
-use crate::test_world::NOON;
+use crate::tests::world::NOON;
 use crate::*;
 
-// One vector a line in these.
+// These modules hold one vector per line.
 #[rustfmt::skip]
 mod delivery;
 #[rustfmt::skip]
@@ -31,7 +32,7 @@ const CRATE: Crate = Crate {
     checks_of,
 };
 
-/// The checks that an error's variant stands for. `Malformed` says no more than that something is out of form.
+/// The checks for which an error's variant stands. `Malformed` stands for all checks of form.
 fn checks_of(variant: &str) -> &'static [u8] {
     match variant {
         "TooLong" => &[51],
@@ -65,7 +66,7 @@ fn checks_of(variant: &str) -> &'static [u8] {
     }
 }
 
-/// Every operation of the vectors.
+/// Runs an operation of the vectors by its name.
 fn run(operation: &str, input: Input<'_>) -> Outcome {
     match operation {
         "commit" => franking::commit(input),
@@ -95,7 +96,7 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
     }
 }
 
-/// Labels in what an operation derives.
+/// The labels that an operation uses.
 fn labels_of(operation: &str) -> Vec<&'static [u8]> {
     match operation {
         "commit" => vec![
@@ -121,14 +122,14 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
 
 #[test]
 fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
-    let labels = include_str!("labels.rs").split("b\"").skip(1);
+    let labels = include_str!("../labels.rs").split("b\"").skip(1);
     let labels: Vec<&[u8]> = labels
         .filter_map(|rest| rest.split('"').next())
         .map(str::as_bytes)
         .collect();
     let without = [(
         79,
-        "it is the checks 68 to 71 of each claim, which have theirs",
+        "it runs the checks 68 to 71 for each claim, which have vectors",
     )];
     harness::assert_coverage(CRATE.folder, 51..=93, &without, &labels, labels_of);
 }

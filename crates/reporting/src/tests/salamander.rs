@@ -1,14 +1,15 @@
-//! DGRW18, "invisible salamanders": one ciphertext that opens under two keys, built and then refused.
+//! Tries the attack of DGRW18, "invisible salamanders": builds a ciphertext that opens under two
+//! keys and shows that it is refused.
 //!
-//! Poly1305 is a polynomial over GF(2^130 - 5) plus a constant; for two known keys one free block is a
-//! linear equation. The arithmetic below solves it, so that the attack tried here is a real one.
+//! Poly1305 is a polynomial over GF(2^130 - 5) plus a constant. With two known keys, one free block
+//! must satisfy a linear equation. The arithmetic below solves it, so the attack here is real.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload as AeadPayload};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 
 use crate::channel::associated_data;
 use crate::franking::FrankingKey;
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
 /// A number below 2^192, least significant limb first.
@@ -68,7 +69,7 @@ fn number(value: u128, top: u64) -> Number {
     [value as u64, (value >> 64) as u64, top]
 }
 
-/// The block function of ChaCha20 (RFC 8439) at counter 0: its first 32 bytes are Poly1305's `r || s`.
+/// The first 32 bytes of ChaCha20's block function (RFC 8439) at counter 0: Poly1305's `r || s`.
 fn poly_key(key: &[u8; 32], nonce: &[u8; 12]) -> (Number, u128) {
     let word = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap());
     let mut state = [0u32; 16];
@@ -106,8 +107,8 @@ fn poly_key(key: &[u8; 32], nonce: &[u8; 12]) -> (Number, u128) {
     (number(r, 0), half(4))
 }
 
-/// Poly1305 of the AEAD's input, without the final addition of `s`, the block at `skip` taken as zero and
-/// without its top bit; and `r` to the power that block is multiplied with.
+/// Poly1305 of the AEAD's input before `s` is added, with the block at `skip` set to zero and
+/// without its top bit. Also returns the power of `r` by which that block would be multiplied.
 fn hash(r: Number, input: &[u8], skip: usize) -> (Number, Number) {
     let (mut sum, mut power) = ([0; 3], [0; 3]);
     for (i, block) in input.chunks(16).enumerate() {
@@ -131,8 +132,9 @@ fn crypt(key: [u8; 32], nonce: &Nonce, plaintext: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A ciphertext, with its tag, that opens under both keys; under the first to `plaintext` but for the 16
-/// bytes at `free`. `None` if the equation has no solution in a block for this plaintext.
+/// A ciphertext with its tag that opens under both keys, or `None` if no block solves the equation
+/// for this plaintext. Under the first key it opens to `plaintext`, except for the 16 bytes at
+/// `free`.
 fn salamander(
     keys: [[u8; 32]; 2],
     nonce: &Nonce,
@@ -151,7 +153,8 @@ fn salamander(
     input.extend_from_slice(&(ciphertext.len() as u64).to_le_bytes());
     let [(r1, s1), (r2, s2)] = keys.map(|key| poly_key(&key, &(*nonce).into()));
     let ((c1, a1), (c2, a2)) = (hash(r1, &input, skip), hash(r2, &input, skip));
-    // c1 + x a1 + s1 = c2 + x a2 + s2 modulo 2^128: one x for each multiple of 2^128 between them.
+    // c1 + x a1 + s1 = c2 + x a2 + s2 modulo 2^128. Each multiple of 2^128 by which the two sides
+    // may differ yields one x.
     let inverse = pow(add(a1, neg(a2)), [P[0] - 2, P[1], P[2]]);
     let difference = add(number(s2, 0), neg(number(s1, 0)));
     let constant = add(difference, add(c2, neg(c1)));
@@ -192,7 +195,7 @@ fn invisible_salamander_message_that_opens_under_two_keys_is_withheld() {
     let mut world = World::new(1);
     let keys = [[0x11; 32], [0x22; 32]];
     let nonce = ToyChannel::nonce(0);
-    // Content with room for the free block, tried until the equation has a solution.
+    // The content has room for the free block. It is varied until the equation has a solution.
     let (sealed, tag) = (0..64)
         .find_map(|attempt| {
             let header = PayloadHeader::new(world.conversation(), 0, NOON);
@@ -223,8 +226,8 @@ fn invisible_salamander_message_that_opens_under_two_keys_is_withheld() {
         .unwrap();
     for key in keys {
         let mut channel = ToyChannel { key, next: 0 };
-        // The free block changes the content and with it the tag, which the block depends on: not even the
-        // first of the two can be shown.
+        // The free block depends on the tag, but also changes the content and so the tag. Therefore
+        // neither of the two plaintexts can be shown.
         assert!(matches!(
             open(&mut channel, &delivery),
             Err(OpenError::Withheld(_))
@@ -232,7 +235,8 @@ fn invisible_salamander_message_that_opens_under_two_keys_is_withheld() {
     }
 }
 
-/// The published break: an attachment's one ciphertext, reported by it or de-duplicated by it, was two pictures.
+/// In the published attack, one ciphertext of an attachment was two pictures. Reports and
+/// deduplication that used only the ciphertext were fooled.
 #[test]
 fn invisible_salamander_attachment_is_refused_as_the_second_picture() {
     let keys = [[0x33; 32], [0x44; 32]];
@@ -251,7 +255,7 @@ fn invisible_salamander_attachment_is_refused_as_the_second_picture() {
     assert_eq!(
         attachment.check_ciphertext(&sealed),
         Ok(()),
-        "the ciphertext alone does not tell"
+        "the ciphertext alone does not reveal the attack"
     );
     assert_eq!(attachment.check_plaintext(&first), Ok(()));
     assert_eq!(

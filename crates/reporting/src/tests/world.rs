@@ -1,4 +1,4 @@
-//! Alice, Bob, their provider and a toy channel, for tests of the whole path.
+//! Sets up Alice, Bob, their provider and a toy channel, for tests of the whole path.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload as AeadPayload};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
@@ -9,8 +9,10 @@ use zeroize::Zeroizing;
 use crate::channel::associated_data;
 use crate::*;
 
-/// A channel for tests alone: one static key each way, the nonce a counter in clear, no ratchet, no forward
-/// secrecy. It has the three properties that [`Channel`] asks for.
+/// A channel for tests only: one static key per direction and a counter in clear as the nonce.
+///
+/// It has no ratchet and no forward secrecy, but the properties that [`SealingChannel`] and
+/// [`OpeningChannel`] demand.
 #[derive(Clone)]
 pub(crate) struct ToyChannel {
     pub(crate) key: [u8; 32],
@@ -21,7 +23,7 @@ pub(crate) struct ToyChannel {
 #[error("toy channel refused")]
 pub(crate) struct ToyError;
 
-/// What a `put` appends.
+/// The bytes that a `put` function appends.
 pub(crate) fn bytes_of(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     put(&mut out);
@@ -120,13 +122,13 @@ pub(crate) struct World {
     pub(crate) moderation: ModerationKeyPair,
     pub(crate) now: Timestamp,
     pub(crate) rng: ChaCha20Rng,
-    /// Alice's end of the channel to Bob, and Bob's end of it.
+    /// The channel from Alice to Bob: her end, then his end.
     pub(crate) to_bob: (ToyChannel, ToyChannel),
     pub(crate) to_alice: (ToyChannel, ToyChannel),
     sequences: [u64; 2],
 }
 
-/// One message that went all the way.
+/// A message that was sealed, stamped, delivered and opened, and whose receipt has arrived.
 pub(crate) struct Delivered {
     pub(crate) claim: Claim,
     pub(crate) opened: OpenedMessage,
@@ -169,19 +171,19 @@ impl World {
         )
     }
 
-    /// Alice says something to Bob.
+    /// Sends a text from Alice to Bob.
     pub(crate) fn alice_says(&mut self, text: &str) -> Delivered {
         let header = self.header(true);
         self.send(true, &Payload::text(header, text).unwrap())
     }
 
-    /// Bob says something to Alice.
+    /// Sends a text from Bob to Alice.
     pub(crate) fn bob_says(&mut self, text: &str) -> Delivered {
         let header = self.header(false);
         self.send(false, &Payload::text(header, text).unwrap())
     }
 
-    /// Seals, stamps and delivers through encoded bytes, a second later than the one before.
+    /// Seals, stamps and delivers a message as encoded bytes, a second after the previous one.
     pub(crate) fn send(&mut self, from_alice: bool, payload: &Payload) -> Delivered {
         self.now = Timestamp::from_millis(self.now.as_millis() + 1_000);
         let (envelope, sent) = self.seal(from_alice, payload);
@@ -217,6 +219,18 @@ impl World {
         (Envelope::decode(&envelope.encode()).unwrap(), sent)
     }
 
+    /// Seals and stamps a message from Alice to Bob, without delivering it.
+    pub(crate) fn stamped(&mut self, text: &str) -> (Claim, Envelope, SentMessage) {
+        let header = self.header(true);
+        let (envelope, sent) = self.seal(true, &Payload::text(header, text).unwrap());
+        let audience = Audience::Direct(self.bob.account.clone());
+        let claim = self
+            .stamp_keys
+            .stamp(envelope.tag(), &self.alice, &audience, self.now)
+            .unwrap();
+        (claim, envelope, sent)
+    }
+
     pub(crate) fn receiving(&mut self, from_alice: bool) -> &mut ToyChannel {
         if from_alice {
             &mut self.to_bob.1
@@ -243,7 +257,7 @@ impl World {
         }
     }
 
-    /// Seals a plaintext a malicious Alice made, stamped and delivered under `tag`.
+    /// Encrypts any plaintext as a malicious Alice can, then stamps and delivers it under `tag`.
     pub(crate) fn deliver_plaintext(
         &mut self,
         plaintext: &[u8],
@@ -267,7 +281,7 @@ impl World {
             .unwrap()
     }
 
-    /// Bob's draft about these messages, shown whole.
+    /// A draft of Bob that shows these messages whole.
     pub(crate) fn draft(&self, messages: &[&Evidence]) -> ReportDraft {
         let mut draft = ReportDraft::new(self.bob.clone(), Reason::Spam);
         for evidence in messages {
@@ -298,7 +312,7 @@ impl World {
         )
     }
 
-    /// Intake and review, through the bytes of the reviewers' queue.
+    /// Accepts and reviews a report, encoding it for the reviewers' queue in between.
     pub(crate) fn verify(&self, report: Report) -> Result<VerifiedReport, Rejection> {
         let queued = self.accept(report)?.encode(&self.acceptance_key);
         review(
@@ -307,7 +321,7 @@ impl World {
         )
     }
 
-    /// A report of Bob's about claims and openings of his making, with every MAC and seal right.
+    /// A report from Bob with any claims and openings, under a valid MAC and seal.
     pub(crate) fn forge(&mut self, claims: &[Claim], openings: &[u8]) -> Report {
         let (reporter, key) = (self.bob.clone(), self.bob_key.clone());
         report::tests::forge(

@@ -1,13 +1,14 @@
-//! `stamp.json`: identifiers, contexts, stamp keys and stamps.
+//! Makes `stamp.json`: identifiers, contexts, stamp keys and stamps.
 
 use super::*;
 use crate::mac;
 use crate::stamp::epoch_of;
-use crate::test_world::DAY;
+use crate::tests::world::DAY;
 
 pub(super) fn account(input: Input<'_>) -> Outcome {
     let bytes = input.get("bytes").bytes();
-    // What is not UTF-8 never becomes text; in a context it is refused like any other account.
+    // Bytes that are not UTF-8 never become text. In a context they are refused like any bad
+    // account.
     let Ok(text) = core::str::from_utf8(&bytes) else {
         return Err(refused(AccountIdError));
     };
@@ -17,7 +18,7 @@ pub(super) fn account(input: Input<'_>) -> Outcome {
 
 pub(super) fn conversation_direct(input: Input<'_>) -> Outcome {
     let [one, other] = input.list("accounts")[..] else {
-        panic!("a direct conversation is of two accounts");
+        panic!("a direct conversation has two accounts");
     };
     let conversation = ConversationId::direct(&account_of(one), &account_of(other));
     Ok(json!({ "conversation": hex(conversation.as_bytes()) }))
@@ -77,7 +78,7 @@ fn export(oldest_epoch: u32, region: &str) -> Vec<u8> {
     keys.export().to_vec()
 }
 
-/// Inputs of `stamp`.
+/// The input of `stamp`.
 pub(super) fn to_stamp(keys: &[u8], audience: Value, now: Timestamp) -> Value {
     json!({
         "stamp_keys": hex(keys), "franking_tag": hex([0x54; 32]),
@@ -85,7 +86,7 @@ pub(super) fn to_stamp(keys: &[u8], audience: Value, now: Timestamp) -> Value {
     })
 }
 
-/// Inputs of `verify_stamp` for a stamp that was just made.
+/// The input of `verify_stamp` for a stamp that was just made.
 fn to_verify(stamped: &Value, input: &Value) -> Value {
     json!({
         "stamp_keys": input["stamp_keys"], "now_ms": input["accepted_ms"],
@@ -184,7 +185,7 @@ fn stamping(file: &mut Vectors) -> Value {
     good
 }
 
-/// The context of `good` with other fields than those stamped.
+/// The context of `good` with fields changed after stamping.
 fn context(change: impl FnOnce(&mut StampContext)) -> String {
     let mut context = StampContext {
         sender: DeviceAddress::new(account_id("alice"), DeviceId(1)),
@@ -232,7 +233,7 @@ fn moved_stamps(file: &mut Vectors, good: &Value) {
         c.epoch -= 1;
     });
     fails("another-day", "moved to the day before, its epoch with it", with(good, "context", day_before));
-    // HMAC pads short keys with zeros: the label keeps uses apart, so try the MAC of another use.
+    // HMAC pads keys with zeros, so only the label keeps the uses of a key apart: try other labels.
     let claim = claim_of(Input::of(good)).unwrap();
     let (tag, encoded) = (claim.tag.as_bytes(), claim.context.encode());
     let (_, key) = StampKeys::new(&ROOT, FIRST, "eu").unwrap().root_and_key(claim.context.epoch);

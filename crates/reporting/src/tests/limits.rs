@@ -1,17 +1,18 @@
-//! Tests of the limits: the largest value of each kind is as long as its limit says, and still read; one byte more is not.
+//! Tests the limits: the largest value of each kind is exactly as long as its limit and is
+//! accepted; one more byte is refused.
 
 use crate::envelope::check_ciphertext;
+use crate::franked::MAX_PLAINTEXT_LEN;
 use crate::openings::MAX_PADDED_OPENINGS_LEN;
-use crate::parts::MAX_PLAINTEXT_LEN;
-use crate::test_world::*;
+use crate::tests::world::*;
 use crate::*;
 
-/// Someone whose name is as long as it may be.
+/// A device whose account name has the maximum length.
 fn longest(letter: &str) -> DeviceAddress {
     device(&letter.repeat(MAX_ACCOUNT_LEN), u32::MAX)
 }
 
-/// The longest message between the longest names.
+/// The longest message between accounts with the longest names.
 fn largest() -> (Claim, Envelope, SentMessage) {
     let mut rng = rng(1);
     let (alice, bob) = (longest("a"), longest("b"));
@@ -19,7 +20,7 @@ fn largest() -> (Claim, Envelope, SentMessage) {
     let mut header = PayloadHeader::new(to.conversation(&alice.account), 0, NOON);
     header.last_seen = Some(FrankingTag::from_bytes([1; 32]));
     header.reply_to = Some(FrankingTag::from_bytes([2; 32]));
-    // Count, two lengths, header of 118, kind of content.
+    // The other bytes are the count, two lengths, a header of 118 bytes and the kind of content.
     let room = MAX_PAYLOAD_LEN - 1 - 2 * 4 - 118 - 1;
     let text = |len| Payload::text(header.clone(), "x".repeat(len));
     assert_eq!(text(room + 1).unwrap_err(), PayloadError::TooLong);
@@ -116,7 +117,7 @@ fn a_reports_sealed_section_ends_at_its_limit() {
     for len in [0, max + 1, max + 2] {
         assert_eq!(decode(len), Err(DecodeError::Malformed));
     }
-    // As many claims as there may be, each as long as it may be.
+    // The maximum number of claims, each of the maximum length.
     let (claim, _, _) = largest();
     let mut largest = sections;
     largest.claims.clear();
@@ -128,6 +129,6 @@ fn a_reports_sealed_section_ends_at_its_limit() {
     largest.sealed_openings = vec![1; max];
     let largest = wire::encode(&largest);
     assert_eq!(Report::decode(&largest).unwrap().claims().len(), 30);
-    // The limit counts more for field numbers and lengths than they take.
+    // The limit allows a few more bytes for field numbers and lengths than they take.
     assert!((MAX_REPORT_LEN - 64..=MAX_REPORT_LEN).contains(&largest.len()));
 }

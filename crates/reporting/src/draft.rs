@@ -1,0 +1,200 @@
+//! Drafts a report: the user chooses and previews its messages, then the device seals it.
+
+use core::fmt;
+
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::address::DeviceAddress;
+use crate::delivery::DeliveryKey;
+use crate::disclosure::{Disclosure, PartSet};
+use crate::evidence::Evidence;
+use crate::moderation::ModerationPublicKey;
+use crate::openings::{self, MAX_NOTE_LEN, MAX_REPORTED};
+use crate::preview::Preview;
+use crate::reason::Reason;
+use crate::report::{Report, is_participant};
+use crate::stamp::Claim;
+
+/// A report that the user is putting together on the reporter's device.
+///
+/// The draft collects a reason, a note and messages. [`note`](Self::note) and [`add`](Self::add)
+/// change it; [`preview`](Self::preview) and [`seal`](Self::seal) only read it. Nothing leaves the
+/// device before it is sealed, and a sealed report does not follow later changes of the draft.
+///
+/// ```text
+/// new --note, add--> draft --preview--> shown to the user --seal--> Report
+/// ```
+#[derive(Clone)]
+pub struct ReportDraft {
+    reporter: DeviceAddress,
+    reason: Reason,
+    note: Zeroizing<String>,
+    /// Sorted by accepted time, then by tag.
+    messages: Vec<(Evidence, PartSet)>,
+}
+
+impl ReportDraft {
+    /// An empty draft. `reporter` is the address under which the provider knows this device.
+    pub fn new(reporter: DeviceAddress, reason: Reason) -> Self {
+        Self {
+            reporter,
+            reason,
+            note: Zeroizing::default(),
+            messages: Vec::new(),
+        }
+    }
+
+    /// Sets the reporter's note to the reviewer.
+    ///
+    /// # Errors
+    /// [`DraftError::NoteTooLong`] if the note is longer than [`MAX_NOTE_LEN`]. The draft is then
+    /// unchanged.
+    pub fn note(&mut self, note: &str) -> Result<&mut Self, DraftError> {
+        if note.len() > MAX_NOTE_LEN {
+            return Err(DraftError::NoteTooLong);
+        }
+        self.note = Zeroizing::new(note.to_owned());
+        Ok(self)
+    }
+
+    /// Adds a message, received or the reporter's own. Messages may be added in any order.
+    ///
+    /// # Errors
+    /// [`DraftError`] if the message cannot be in this report. The draft is then unchanged.
+    pub fn add(
+        &mut self,
+        evidence: &Evidence,
+        disclosure: Disclosure,
+    ) -> Result<&mut Self, DraftError> {
+        if self.messages.len() >= MAX_REPORTED {
+            return Err(DraftError::TooManyMessages);
+        }
+        if self
+            .messages
+            .first()
+            .is_some_and(|(first, _)| first.conversation() != evidence.conversation())
+        {
+            return Err(DraftError::OtherConversation);
+        }
+        if !is_participant(&self.reporter, evidence.claim()) {
+            return Err(DraftError::NotAParticipant);
+        }
+        let shown = match disclosure {
+            Disclosure::Whole => PartSet::all(evidence.part_count()),
+            Disclosure::Parts(indices) => {
+                if let Some(&index) = indices
+                    .iter()
+                    .find(|index| **index >= evidence.part_count())
+                {
+                    return Err(DraftError::NoSuchPart { index });
+                }
+                indices.into_iter().fold(PartSet::HEADER, PartSet::with)
+            }
+        };
+        let mut tags = self.messages.iter().map(|(other, _)| other.tag());
+        if tags.any(|tag| tag == evidence.tag()) {
+            return Err(DraftError::AddedBefore);
+        }
+        let order = evidence.claim().order();
+        let place = self
+            .messages
+            .partition_point(|(other, _)| other.claim().order() < order);
+        self.messages.insert(place, (evidence.clone(), shown));
+        Ok(self)
+    }
+
+    /// Shows exactly what the provider will learn from this report, so that the user can agree.
+    pub fn preview(&self) -> Preview {
+        Preview::new(
+            self.reporter.clone(),
+            self.reason,
+            self.note.clone(),
+            &self.messages,
+        )
+    }
+
+    /// Seals the report: the claims stay in clear for the intake, the openings are encrypted to the
+    /// moderation key.
+    ///
+    /// `delivery_key` is the key that this device shares with the provider.
+    ///
+    /// # Errors
+    /// [`DraftError::Empty`] if no message was added; [`DraftError::ModerationKey`] if nothing can
+    /// be sealed to the moderation key.
+    pub fn seal(
+        &self,
+        delivery_key: &DeliveryKey,
+        moderation_key: &ModerationPublicKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Report, DraftError> {
+        if self.messages.is_empty() {
+            return Err(DraftError::Empty);
+        }
+        let claims: Vec<Claim> = self
+            .messages
+            .iter()
+            .map(|(evidence, _)| evidence.claim().clone())
+            .collect();
+        let messages = self
+            .messages
+            .iter()
+            .map(|(evidence, shown)| (evidence, *shown));
+        let openings = openings::encode(self.reason, &self.note, messages);
+        Report::seal(
+            &self.reporter,
+            claims,
+            &openings,
+            delivery_key,
+            moderation_key,
+            rng,
+        )
+        .ok_or(DraftError::ModerationKey)
+    }
+}
+
+impl fmt::Debug for ReportDraft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReportDraft")
+            .field("reason", &self.reason)
+            .field("messages", &self.messages.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a report cannot be put together. The draft is unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DraftError {
+    /// The note is longer than [`MAX_NOTE_LEN`]. Shorten it.
+    #[error("the note is longer than 2,000 bytes")]
+    NoteTooLong,
+    /// The report already has [`MAX_REPORTED`] messages. Put further ones in another report.
+    #[error("a report has at most 30 messages")]
+    TooManyMessages,
+    /// The message is from another conversation than the others. Put it in a report of its own.
+    #[error("a report is about one conversation")]
+    OtherConversation,
+    /// The reporter neither sent nor received the message, so they cannot report it.
+    #[error("only a participant can report a message")]
+    NotAParticipant,
+    /// The message has no part with this number. Choose one below
+    /// [`part_count`](Evidence::part_count).
+    #[error("the message has no part {index}")]
+    NoSuchPart {
+        /// The number that was asked for.
+        index: usize,
+    },
+    /// The message is already in the report, under this stamp or another. Keep it once.
+    #[error("the message is already in the report")]
+    AddedBefore,
+    /// The report has no messages. Add at least one.
+    #[error("the report has no messages")]
+    Empty,
+    /// Nothing can be sealed to the moderation key. Fetch another one.
+    #[error("the moderation key is unusable")]
+    ModerationKey,
+}
+
+#[cfg(test)]
+mod tests;
