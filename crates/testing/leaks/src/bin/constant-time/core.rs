@@ -1,4 +1,4 @@
-//! Identities, prekeys, handshakes and sessions.
+//! Scenarios of identities, prekeys, handshakes and sessions.
 
 use core::convert::Infallible;
 
@@ -61,7 +61,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// A seeded generator of secrets.
+/// A seeded random generator whose output is marked as secret.
 pub(crate) struct SecretRng(ChaCha20Rng);
 
 impl SecretRng {
@@ -90,7 +90,8 @@ impl TryRng for SecretRng {
 
 impl TryCryptoRng for SecretRng {}
 
-/// An export with the secrets marked that `is_marked` says; everything else in it is public or a counter.
+/// A copy of an export in which the secrets that `is_marked` selects are marked. Everything else in
+/// it is public or a counter.
 fn marked(
     export: &[u8],
     fields: Vec<(Kind, core::ops::Range<usize>)>,
@@ -110,12 +111,16 @@ fn all(kind: Kind) -> bool {
     kind != Kind::Other
 }
 
-/// With its keys secret everything in a header would be too, and what is done with the fields of a header that opened is full of
-/// branches on them. They are the peer's own numbers.
+/// Header keys stay unmarked, because otherwise every field of a header would be marked too. The
+/// code branches on the fields of a header that opened; the peer knows them.
 fn all_but_header_keys(kind: Kind) -> bool {
     all(kind) && kind != Kind::HeaderKey
 }
 
+/// A device with sessions with one peer.
+///
+/// It begins with an identity and prekeys, none of them marked. The `mark` methods store its state
+/// and read it back with secrets marked; starting, sending and receiving move the sessions on.
 struct Device {
     identity: IdentityKeyPair,
     prekeys: PreKeys,
@@ -141,7 +146,7 @@ impl Device {
         PreKeyBundle::decode(&upload.base, one_time).expect("valid")
     }
 
-    /// Identity and prekeys as read from storage, every secret in them marked.
+    /// Stores identity and prekeys and reads them back with every secret marked.
     fn mark_keys(&mut self) {
         let mut identity = self.identity.export().to_vec();
         taint::public(&identity);
@@ -153,7 +158,7 @@ impl Device {
         self.prekeys = PreKeys::import(&export).expect("its own");
     }
 
-    /// The sessions as read from storage, with the secrets in them marked that `is_marked` says.
+    /// Stores the sessions and reads them back with the secrets marked that `is_marked` selects.
     fn mark_sessions(&mut self, is_marked: fn(Kind) -> bool) {
         if let Some(sessions) = &self.sessions {
             let export = sessions.export();
@@ -167,7 +172,7 @@ impl Device {
         self.mark_sessions(all_but_header_keys);
     }
 
-    /// Nothing is secret.
+    /// Reads the sessions back with nothing marked.
     fn unmark(&mut self) {
         self.mark_sessions(|_| false);
     }
@@ -181,7 +186,7 @@ impl Device {
         }
     }
 
-    /// A ciphertext; public from here on.
+    /// Seals a text that is marked as secret. The ciphertext is public.
     fn send(&mut self, rng: &mut SecretRng) -> Vec<u8> {
         let mut text = *b"a text that is a secret";
         taint::secret(&mut text);
@@ -191,7 +196,7 @@ impl Device {
         message
     }
 
-    /// Whether it opened. The answer is public.
+    /// Whether the message opened. The answer is public.
     fn receive(&mut self, message: &[u8]) -> bool {
         match &mut self.sessions {
             Some(sessions) => taint::answer(
@@ -210,7 +215,7 @@ impl Device {
     }
 }
 
-/// Alice and Bob, and a generator.
+/// Alice and Bob without a session, and a generator of secrets.
 fn two(seed: u64) -> (Device, Device, SecretRng) {
     (
         Device::new(seed),
@@ -219,7 +224,7 @@ fn two(seed: u64) -> (Device, Device, SecretRng) {
     )
 }
 
-/// Alice and Bob with a session in which both have written, nothing marked.
+/// Alice and Bob with a session in which both have written. Nothing is marked.
 fn established(seed: u64) -> (Device, Device, SecretRng) {
     let (mut alice, mut bob, rng) = two(seed);
     let mut public = ChaCha20Rng::seed_from_u64(seed + 3);
@@ -268,7 +273,7 @@ fn handshake() {
 
 fn header_trial() {
     let (mut alice, mut bob, mut rng) = established(1);
-    // Chains that lack a message, so that there are more header keys to try.
+    // Skips a message in several chains, so that there are more header keys to try.
     for _ in 0..3 {
         let _lost = alice.send(&mut rng);
         let message = alice.send(&mut rng);
@@ -284,7 +289,7 @@ fn header_trial() {
     let (mut stranger, _, _) = established(11);
     let mut forgeries = vec![stranger.send(&mut rng)];
     for position in 0..6 {
-        // A bit of the header, or of the body's tag, which is the header's nonce.
+        // Flips a bit of the header, or of the body's tag, which is the header's nonce.
         let mut forgery = alice.send(&mut rng);
         let len = forgery.len();
         if position % 2 == 0 {
@@ -336,7 +341,7 @@ fn late() {
         bob.mark();
         assert!(bob.receive(&message));
         bob.mark();
-        assert!(!bob.receive(&message), "opened before");
+        assert!(!bob.receive(&message), "a message opened twice");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Stamps, intake and review.
+//! Scenarios of stamps, intake and review.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand_chacha::ChaCha20Rng;
@@ -33,7 +33,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Stamp keys from storage, the root a secret.
+/// Stamp keys read from storage, with the root marked as secret.
 fn stamp_keys() -> StampKeys {
     let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("short");
     let mut export = keys.export().to_vec();
@@ -74,7 +74,7 @@ fn acceptance_key() -> AcceptanceKey {
     AcceptanceKey::from_bytes(key)
 }
 
-/// Takes in a report.
+/// The report as the intake accepts it, or `None` if the intake refuses it.
 fn accepted(report: &[u8]) -> Option<AcceptedReport> {
     let report = Report::decode(report).expect("valid");
     let never = &mut |_: &Nullifier| false;
@@ -111,7 +111,8 @@ fn reviews() {
     let secret = ModerationKeyPair::import(&export).expect("its own");
     taint::public(secret.public_key().id().as_bytes());
     assert_eq!(secret.export().len(), 33);
-    // Bits of the encapsulated key and of the sealed section, under a MAC of the intake.
+    // Flips a bit of the encapsulated key, then one of the sealed section, and makes the intake's
+    // MAC right again.
     let queued = accepted(&report).expect("genuine");
     let key = AcceptanceKey::from_bytes([0x55; 32]);
     let mut queued = queued.encode(&key);
