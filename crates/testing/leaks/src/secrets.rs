@@ -38,7 +38,10 @@ impl Secrets {
 
     /// Adds a secret of at least 16 bytes. Windows in which all bytes are equal are left out.
     pub fn add(&mut self, name: &str, secret: &[u8]) {
-        assert!(secret.len() >= WINDOW, "a shorter secret could occur by chance");
+        assert!(
+            secret.len() >= WINDOW,
+            "a shorter secret could occur by chance"
+        );
         for window in secret.chunks_exact(WINDOW) {
             if window.iter().all(|byte| *byte == window[0]) {
                 continue;

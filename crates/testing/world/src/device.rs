@@ -122,11 +122,17 @@ impl Device {
         for change in parts.pages {
             match change.bytes {
                 Some(bytes) => drop(self.pages.insert(change.id, bytes)),
-                None => assert!(self.pages.remove(&change.id).is_some(), "a page was removed that was never stored"),
+                None => assert!(
+                    self.pages.remove(&change.id).is_some(),
+                    "a page was removed that was never stored"
+                ),
             }
         }
         let read = SessionSet::import_parts(&parts.state, self.pages.values()).unwrap();
-        assert!(read.export() == sessions.export(), "the parts read back as other sessions");
+        assert!(
+            read.export() == sessions.export(),
+            "the parts read back as other sessions"
+        );
     }
 
     /// A copy of the device, as a thief would take it.

@@ -201,7 +201,11 @@ fn open(evidence: &Evidence) -> (ForgedClaim, ForgedOpening) {
         shown: (1 << parts.len()) - 1,
         parts,
     };
-    assert_eq!(&opening.commit(franking_key), tag, "the tag is the one in the specification");
+    assert_eq!(
+        &opening.commit(franking_key),
+        tag,
+        "the tag is the one in the specification"
+    );
     let claim = ForgedClaim {
         tag: *tag,
         context: context.to_vec(),

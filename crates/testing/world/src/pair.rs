@@ -88,7 +88,8 @@ impl Pair {
     pub fn talk(&mut self, turns: usize) {
         for turn in 0..turns * 2 {
             let number = self.send(turn % 2);
-            self.receive(number).expect("nothing is lost or altered here");
+            self.receive(number)
+                .expect("nothing is lost or altered here");
         }
     }
 
@@ -189,7 +190,11 @@ impl Pair {
         let before = self.devices[to].export();
         match self.devices[to].decrypt(&bytes) {
             Ok(text) => {
-                assert_eq!(*text, number.to_be_bytes(), "message {number} opened as another text");
+                assert_eq!(
+                    *text,
+                    number.to_be_bytes(),
+                    "message {number} opened as another text"
+                );
                 assert!(opened <= self.set_back[to], "message {number} opened twice");
                 self.messages[number].opened += 1;
                 self.assert_bounded(to);
@@ -251,7 +256,10 @@ impl Pair {
         assert!(sessions.count() <= MAX_SESSIONS);
         let most = 29 + sessions.count() * SESSION_LEN + SKIPPED_LEN * self.missing(who);
         let len = sessions.export().len();
-        assert!(len <= most, "the sessions take {len} bytes, at most {most} are expected");
+        assert!(
+            len <= most,
+            "the sessions take {len} bytes, at most {most} are expected"
+        );
     }
 
     /// Asserts forward secrecy: someone who takes a device's state now can open no message that the
@@ -306,7 +314,11 @@ impl Pair {
         self.talk(1);
         let after = steps(self);
         for who in [0, 1] {
-            assert_eq!(after[who] - before[who], 2, "device {who} sends on another session");
+            assert_eq!(
+                after[who] - before[who],
+                2,
+                "device {who} sends on another session"
+            );
             assert!(self.devices[who].sessions().is_established());
         }
     }

@@ -330,7 +330,10 @@ impl World {
             .filter(|(key, _)| matches!(key.first(), Some(b'p' | b's')))
             .map(|(_, value)| value.len())
             .sum();
-        assert!(len <= most, "sessions take {len} bytes, at most {most} are expected");
+        assert!(
+            len <= most,
+            "sessions take {len} bytes, at most {most} are expected"
+        );
     }
 }
 

@@ -200,5 +200,9 @@ fn epochs_complete_and_every_message_opens_once_over_a_faulty_network() {
         assert_eq!(conversation.session(side).pq_stopped(), None);
     }
     // Two sessions, and 84 bytes for each missing message. At most 4,000 skipped keys are kept.
-    assert!(conversation.largest < 2 * 2_500 + 4_000 * 84, "the state grew to {} bytes", conversation.largest);
+    assert!(
+        conversation.largest < 2 * 2_500 + 4_000 * 84,
+        "the state grew to {} bytes",
+        conversation.largest
+    );
 }

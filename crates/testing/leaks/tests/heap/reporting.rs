@@ -63,7 +63,10 @@ fn stamp_keys_of_destroyed_epochs_are_gone_while_the_others_live() {
         .unwrap();
     keys.destroy_before(first + 8).unwrap();
     assert_gone(&destroyed, from);
-    assert!(!kept.sweep(&HEAP, from).is_empty(), "the sweep does not find keys in use");
+    assert!(
+        !kept.sweep(&HEAP, from).is_empty(),
+        "the sweep does not find keys in use"
+    );
     drop(keys);
     assert_gone(&kept, from);
 }

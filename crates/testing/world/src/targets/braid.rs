@@ -125,7 +125,10 @@ fn send(
     match sides[to].decrypt(&message, AD) {
         Ok(text) => assert_eq!(*text, *b"text"),
         Err(error) => {
-            assert!(hostile.is_some(), "an honest peer's message was refused: {error}");
+            assert!(
+                hostile.is_some(),
+                "an honest peer's message was refused: {error}"
+            );
             assert!(
                 sides[to].export() == before,
                 "a refused message changed the state"

@@ -63,7 +63,9 @@ pub fn client(input: &[u8]) {
             assert!(is_genuine, "an altered message was shown");
             assert_eq!(message.text().as_deref(), Some("genuine"));
         }
-        Ok(Received::Duplicate { .. }) => panic!("a message was called a duplicate before it was received"),
+        Ok(Received::Duplicate { .. }) => {
+            panic!("a message was called a duplicate before it was received")
+        }
         Err(error) => {
             assert!(!is_genuine, "a genuine message was refused: {error}");
             assert!(

@@ -51,7 +51,11 @@ pub fn core_decode(input: &[u8]) {
         5 => one_encoding!(bytes, Session::import(bytes), session => session.export()),
         6 => {
             if let Ok(mut sessions) = SessionSet::import(bytes) {
-                assert_eq!(*sessions.export(), bytes, "the sessions have a second encoding");
+                assert_eq!(
+                    *sessions.export(),
+                    bytes,
+                    "the sessions have a second encoding"
+                );
                 // Any state that can be read can be used: sending works, or returns an error.
                 let _ = sessions.encrypt(b"hello", b"", &mut rng(1));
             }
@@ -82,10 +86,15 @@ fn parts(mut bytes: &[u8]) {
     let Ok(mut sessions) = SessionSet::import_parts(state, pages.iter()) else {
         return;
     };
-    assert!(sessions.export_parts().pages.is_empty(), "pages changed by being read");
+    assert!(
+        sessions.export_parts().pages.is_empty(),
+        "pages changed by being read"
+    );
     // Imported in one piece, the sessions export the same parts.
     let again = SessionSet::import(&sessions.export());
-    let again = again.expect("the sessions can be imported in one piece").export_parts();
+    let again = again
+        .expect("the sessions can be imported in one piece")
+        .export_parts();
     assert_eq!(*again.state, **state, "the state has a second encoding");
     pages.sort_unstable();
     let given = again.pages.iter().filter_map(|page| page.bytes.as_ref());
@@ -170,7 +179,10 @@ fn payload(plaintext: &[u8]) {
     if let Ok(opened) = opened {
         assert_eq!(opened.content(), &evidence.content().unwrap());
         let kept = Evidence::decode(&opened.evidence().encode());
-        assert_eq!(kept.expect("a message that was shown can be kept").tag(), sent.tag());
+        assert_eq!(
+            kept.expect("a message that was shown can be kept").tag(),
+            sent.tag()
+        );
     }
 }
 

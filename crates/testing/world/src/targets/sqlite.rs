@@ -49,7 +49,10 @@ static FILES: LazyLock<Prepared> = LazyLock::new(|| {
         let store = open(folder.path(), &files, &file::key()).unwrap();
         for (key, value) in records {
             let found = store.get(&key_of(key)).unwrap().unwrap();
-            assert!(*found == *value, "the file does not follow the description of its format");
+            assert!(
+                *found == *value,
+                "the file does not follow the description of its format"
+            );
         }
     }
     prepared

@@ -40,7 +40,10 @@ impl World {
             }
             Ok(Received::Duplicate { id, .. }) => {
                 let sent = &mut self.sent[number];
-                assert!(id == sent.id && sent.shown > 0, "a message that was never shown is called a duplicate");
+                assert!(
+                    id == sent.id && sent.shown > 0,
+                    "a message that was never shown is called a duplicate"
+                );
                 sent.acknowledged = true;
                 assert!(snapshot(&self.clients[to]) == before);
             }
@@ -147,7 +150,10 @@ impl World {
     pub fn delivery_of(&mut self, number: usize) -> Vec<u8> {
         let sent = &self.sent[number];
         let (from, to) = (sender(NAMES[sent.from]), sender(NAMES[sent.to]));
-        let accepted = *sent.accepted.last().expect("the relay accepted this message");
+        let accepted = *sent
+            .accepted
+            .last()
+            .expect("the relay accepted this message");
         let now = std::mem::replace(&mut self.provider.now, accepted);
         let (delivery, _) = self.provider.relay_as(&from, &to, &sent.envelope);
         self.provider.now = now;

@@ -76,7 +76,10 @@ impl World {
                 let message = self.clients[to].message(&recipient, id).unwrap();
                 let confirmed = message.is_some_and(|message| message.evidence().is_some());
                 let taken = self.clients[to].confirm(&recipient, &flip(receipt));
-                assert!(taken.is_err() || confirmed, "an altered receipt was accepted");
+                assert!(
+                    taken.is_err() || confirmed,
+                    "an altered receipt was accepted"
+                );
             }
             Packet::Prekeys(upload) => {
                 let (other, peer) = (self.pair(to, 0).1, self.account(to));

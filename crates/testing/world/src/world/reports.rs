@@ -64,7 +64,11 @@ impl World {
                 assert!(!contradicts(Contradiction::SequenceRepeated));
                 let last = before.iter().max().filter(|_| !runs_back);
                 let gap = last.map(|last| self.sent_between(sent, *last));
-                assert_eq!(message.gap_before(), gap, "the gap is the number of messages in between");
+                assert_eq!(
+                    message.gap_before(),
+                    gap,
+                    "the gap is the number of messages in between"
+                );
             }
             let seen = messages
                 .iter()

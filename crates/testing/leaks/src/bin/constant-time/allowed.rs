@@ -73,7 +73,7 @@ pub(crate) const ALLOWED: &[Allowed] = &[
     only_in(
         "handshake",
         Place::In("post_quantum.rs from_bytes"),
-       "the header has opened, so its fields are known to the peer, but its key came from marked \
+        "the header has opened, so its fields are known to the peer, but its key came from marked \
          secrets; other scenarios watch the same code with unmarked headers",
     ),
     only_in(
