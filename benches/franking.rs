@@ -6,7 +6,7 @@
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use waxseal_benches::committing::SCHEMES;
 
-/// From a chat message to a film.
+/// Lengths of the content, from a chat message to a film.
 const SIZES: [usize; 6] = [64, 1_024, 65_000, 1 << 20, 8 << 20, 64 << 20];
 
 fn franking(criterion: &mut Criterion) {

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of the `waxseal-benches` program.
 
 use std::io;
 use std::path::PathBuf;

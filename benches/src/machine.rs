@@ -1,4 +1,4 @@
-//! What a run ran on.
+//! Describes the machine on which a run was measured.
 
 use std::process::Command;
 

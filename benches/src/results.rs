@@ -53,7 +53,7 @@ pub struct Contestant<'a> {
 }
 
 impl Results {
-    /// Empty results that take only one operation, or all.
+    /// Empty results for one operation, or for all operations if it is `None`.
     #[must_use]
     pub fn only(operation: Option<&str>) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl Results {
         row.map(|row| row.cost.median)
     }
 
-    /// `{"machine", "rows", "bytes", "allocations"}`
+    /// Formats all of it as `{"machine", "rows", "bytes", "allocations"}`.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let rows = self.rows.iter().map(|row| {

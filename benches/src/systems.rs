@@ -30,7 +30,7 @@ pub const SYSTEMS: [System; 5] = [
     System {
         name: "vodozemac",
         variant: "olm-v1",
-        lacks: "post-quantum, header encryption, signed prekeys checked, franking; tags of 8 bytes; keeps 40 skipped keys per chain",
+        lacks: "post-quantum secrecy, header encryption, checked prekey signatures, franking; tags of 8 bytes; keeps 40 skipped keys per chain",
         exports: true,
         keeps: 40,
         strangers: vodozemac::version_1,

@@ -67,7 +67,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// In the middle of a conversation.
+    /// Two clients in the middle of a conversation.
     #[must_use]
     pub fn talking() -> Self {
         let mut unmet = unmet(7);

@@ -19,7 +19,10 @@ pub struct Arena {
 
 impl Arena {
     /// An empty arena, to be a `static` with `#[global_allocator]`.
-    #[expect(clippy::new_without_default, reason = "a const fn for a static")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a const fn, for use in a static"
+    )]
     pub const fn new() -> Self {
         Self {
             base: AtomicPtr::new(core::ptr::null_mut()),
@@ -67,7 +70,7 @@ impl Arena {
             return base;
         };
         // SAFETY: the layout's size is not zero.
-        #[expect(unsafe_code, reason = "an allocator")]
+        #[expect(unsafe_code, reason = "implements an allocator")]
         let fresh = unsafe { System.alloc_zeroed(layout) };
         match self
             .base
@@ -76,7 +79,7 @@ impl Arena {
             Ok(_) => fresh,
             Err(first) => {
                 // SAFETY: it was allocated above with this layout, and no other thread has seen it.
-                #[expect(unsafe_code, reason = "an allocator")]
+                #[expect(unsafe_code, reason = "implements an allocator")]
                 unsafe {
                     System.dealloc(fresh, layout);
                 }
@@ -88,7 +91,7 @@ impl Arena {
 
 // SAFETY: blocks are aligned, lie within the arena, and never overlap, since `used` only grows. A
 // block that does not fit is refused.
-#[expect(unsafe_code, reason = "an allocator")]
+#[expect(unsafe_code, reason = "implements an allocator")]
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let base = self.base();

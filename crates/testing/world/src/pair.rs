@@ -26,7 +26,7 @@ pub struct SentText {
 /// copy of it. [`Pair::settle`] ends the run: the network becomes fair and the devices agree on one
 /// session.
 ///
-/// These assertions are made after each action:
+/// The pair asserts whenever a message arrives:
 ///
 /// - A message that opens was sent, unaltered. It opens once, and once more for each time its
 ///   recipient was rolled back.

@@ -156,7 +156,7 @@ fn contents() -> [(&'static str, Content, Vec<Attachment>); 6] {
     ]
 }
 
-/// Kinds of action, by the lowest byte that stands for each.
+/// Kinds of action, each as the lowest byte that means it.
 const SEND: u8 = 0;
 const ARRIVE: u8 = 20;
 const REPEAT: u8 = 44;

@@ -66,7 +66,7 @@ struct Memory {
 /// arrives or is lost, a device restarts, loses its store or goes back to an old copy of it.
 /// [`World::settle`] ends the run: the network becomes fair and the clients recover.
 ///
-/// These assertions are made after each action:
+/// The world asserts whenever a packet arrives or a client makes a report:
 ///
 /// - A client is shown only unaltered messages that were sent to it. It is shown each message once,
 ///   and once more for each time its store was rolled back.
@@ -74,7 +74,7 @@ struct Memory {
 ///   given.
 /// - A refused delivery leaves the store as it was.
 /// - A store holds no more records than its messages explain.
-/// - Any message can be reported, and the verified report says what happened.
+/// - A report of any stamped message verifies, and says what happened.
 pub struct World {
     /// The clients.
     pub clients: Vec<Client<MemoryStore>>,

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use waxseal_core::{MAX_FORWARD_JUMP, MAX_SKIPPED_KEYS, PreKeyBundle, PreKeys, SessionSet};
 use waxseal_world::{AD, Action, Device, Pair, Script, rng};
 
-/// Runs `cases` cases, or the number that the environment asks for.
+/// A configuration that runs `cases` cases, or as many as the environment asks for.
 fn cases(cases: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok();
     let cases = asked.and_then(|asked| asked.parse().ok()).unwrap_or(cases);

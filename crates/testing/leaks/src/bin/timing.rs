@@ -79,19 +79,19 @@ fn control(constant: bool) -> Subject {
 }
 
 fn claim() -> (StampKeys, Claim) {
-    let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("short");
+    let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("a short region");
     let name = |name| AccountId::new(name).expect("valid");
     let (alice, to) = (
         DeviceAddress::new(name("alice"), DeviceId(1)),
         Audience::Direct(name("bob")),
     );
     let claim = keys.stamp(&FrankingTag::from_bytes([9; 32]), &alice, &to, NOW);
-    (keys, claim.expect("within reach"))
+    (keys, claim.expect("an epoch within reach"))
 }
 
 fn stamp_check() -> Subject {
     let (mut keys, claim) = claim();
-    keys.advance_to(NOW).expect("within reach");
+    keys.advance_to(NOW).expect("an epoch within reach");
     Subject {
         name: "stamp: place of the fault",
         share: 1,
@@ -130,7 +130,7 @@ fn sent(rng: &mut ChaCha20Rng) -> waxseal_reporting::SentMessage {
     let alice = DeviceAddress::new(name("alice"), DeviceId(1));
     let conversation = Audience::Direct(name("bob")).conversation(&alice.account);
     let header = PayloadHeader::new(conversation, 0, NOW);
-    let payload = Payload::text(header, "a text").expect("short");
+    let payload = Payload::text(header, "a text").expect("a short text");
     let sealed = seal(&mut Clear, &alice, &payload, rng);
     sealed.expect("seals").sent
 }
@@ -168,7 +168,7 @@ fn header_trial() -> Subject {
         PreKeys::generate(&alice, &mut rng),
         PreKeys::generate(&bob, &mut rng),
     );
-    let base = bobs.upload(&bob).expect("its own").base;
+    let base = bobs.upload(&bob).expect("its own identity").base;
     let bundle = PreKeyBundle::decode(&base, None).expect("valid");
     let mut to_bob = SessionSet::initiate(&alice, bundle, &mut rng).expect("initiates");
     let first = to_bob.encrypt(b"a", b"", &mut rng).expect("encrypts");

@@ -1,4 +1,4 @@
-//! Identities and prekeys.
+//! Identities and prekeys leave no keys in memory once they are spent, replaced or dropped.
 
 use waxseal_core::{IdentityKeyPair, PreKeys};
 use waxseal_leaks::secrets::{Recorder, Secrets};

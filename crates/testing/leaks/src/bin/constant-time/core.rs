@@ -15,12 +15,12 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario {
             name: "identity",
-            secrets: "seed and private key, imported, signing, exported; drawn",
+            secrets: "seed and private key: drawn, imported, used to sign, exported",
             run: identity,
         },
         Scenario {
             name: "prekeys",
-            secrets: "private keys and KEM seeds, imported, made, published, exported",
+            secrets: "private keys and KEM seeds: drawn, imported, published, exported",
             run: prekeys,
         },
         Scenario {
@@ -35,27 +35,27 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         },
         Scenario {
             name: "messages in turn",
-            secrets: "all state but header keys on both sides, everything drawn, plaintexts",
+            secrets: "all state except header keys on both sides, everything drawn, plaintexts",
             run: in_turn,
         },
         Scenario {
             name: "late messages",
-            secrets: "all state but header keys, skipped keys included",
+            secrets: "all state except header keys, skipped keys included",
             run: late,
         },
         Scenario {
             name: "altered body",
-            secrets: "all state but header keys",
+            secrets: "all state except header keys",
             run: altered,
         },
         Scenario {
             name: "braid, chunks in order",
-            secrets: "all state but header keys, collected chunks included, everything drawn",
+            secrets: "all state except header keys, collected chunks included, everything drawn",
             run: || braid(false),
         },
         Scenario {
             name: "braid, chunks lost",
-            secrets: "the same; chunks are decoded",
+            secrets: "the same; lost chunks are decoded",
             run: || braid(true),
         },
     ]
@@ -132,7 +132,9 @@ impl Device {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let identity = IdentityKeyPair::generate(&mut rng);
         let mut prekeys = PreKeys::generate(&identity, &mut rng);
-        prekeys.replenish(&identity, 3, &mut rng).expect("few");
+        prekeys
+            .replenish(&identity, 3, &mut rng)
+            .expect("few prekeys");
         Self {
             identity,
             prekeys,
@@ -141,7 +143,10 @@ impl Device {
     }
 
     fn bundle(&self) -> PreKeyBundle {
-        let upload = self.prekeys.upload(&self.identity).expect("its own");
+        let upload = self
+            .prekeys
+            .upload(&self.identity)
+            .expect("its own identity");
         let one_time = upload.one_time.first().map(Vec::as_slice);
         PreKeyBundle::decode(&upload.base, one_time).expect("valid")
     }
@@ -151,11 +156,11 @@ impl Device {
         let mut identity = self.identity.export().to_vec();
         taint::public(&identity);
         taint::secret(&mut identity[1..]);
-        self.identity = IdentityKeyPair::import(&identity).expect("its own");
+        self.identity = IdentityKeyPair::import(&identity).expect("its own export");
         let export = self.prekeys.export();
         taint::public(&export);
         let export = marked(&export, Fields::of_prekeys(&export), all);
-        self.prekeys = PreKeys::import(&export).expect("its own");
+        self.prekeys = PreKeys::import(&export).expect("its own export");
     }
 
     /// Stores the sessions and reads them back with the secrets marked that `is_marked` selects.
@@ -164,7 +169,7 @@ impl Device {
             let export = sessions.export();
             taint::public(&export);
             let export = marked(&export, Fields::of_sessions(&export), is_marked);
-            self.sessions = Some(SessionSet::import(&export).expect("its own"));
+            self.sessions = Some(SessionSet::import(&export).expect("its own export"));
         }
     }
 
@@ -249,14 +254,17 @@ fn identity() {
 
 fn prekeys() {
     let (mut device, _, mut rng) = two(1);
-    let identity = IdentityKeyPair::import(&device.identity.export()).expect("its own");
+    let identity = IdentityKeyPair::import(&device.identity.export()).expect("its own export");
     let export = device.prekeys.export();
     let export = marked(&export, Fields::of_prekeys(&export), all);
-    device.prekeys = PreKeys::import(&export).expect("its own");
+    device.prekeys = PreKeys::import(&export).expect("its own export");
     let made = device.prekeys.replenish(&identity, 2, &mut rng);
-    assert_eq!(made.expect("few").len(), 2);
-    device.prekeys.rotate(&identity, &mut rng).expect("its own");
-    let upload = device.prekeys.upload(&identity).expect("its own");
+    assert_eq!(made.expect("few prekeys").len(), 2);
+    device
+        .prekeys
+        .rotate(&identity, &mut rng)
+        .expect("its own identity");
+    let upload = device.prekeys.upload(&identity).expect("its own identity");
     assert_eq!(upload.one_time.len(), 5);
     assert!(!device.prekeys.export().is_empty());
 }

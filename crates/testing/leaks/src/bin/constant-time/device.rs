@@ -98,7 +98,7 @@ fn payload() -> (DeviceAddress, Audience, Payload) {
     let alice = address("alice");
     let to = Audience::Direct(address("bob").account);
     let header = PayloadHeader::new(to.conversation(&alice.account), 0, NOW);
-    let payload = Payload::text(header, "a text").expect("short");
+    let payload = Payload::text(header, "a text").expect("a short text");
     (alice, to, payload)
 }
 
@@ -109,19 +109,19 @@ pub(crate) fn stamped() -> (Claim, Envelope, SentMessage) {
     let envelope = sealed.envelope.encode();
     taint::public(&envelope);
     let envelope = Envelope::decode(&envelope).expect("valid");
-    let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("short");
+    let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("a short region");
     let claim = keys.stamp(envelope.tag(), &alice, &to, NOW);
-    (claim.expect("within reach"), envelope, sealed.sent)
+    (claim.expect("an epoch within reach"), envelope, sealed.sent)
 }
 
 /// The evidence of a received message, whose franking key is secret.
 pub(crate) fn received() -> Evidence {
     let (claim, envelope, _) = stamped();
     let key = DeliveryKey::from_bytes([0x77; 32]);
-    let delivery = Delivery::new(&claim, envelope, &key).expect("its own");
+    let delivery = Delivery::new(&claim, envelope, &key).expect("the envelope that was stamped");
     let delivery = delivery.authenticate(&key, &address("bob").account);
-    let opened = open(&mut Clear, &delivery.expect("authentic"));
-    opened.expect("genuine").evidence().clone()
+    let opened = open(&mut Clear, &delivery.expect("an authentic delivery"));
+    opened.expect("a genuine message").evidence().clone()
 }
 
 fn seal_secretly() {
@@ -133,7 +133,8 @@ fn seal_secretly() {
 fn deliveries() {
     let (claim, envelope, _) = stamped();
     let bob = address("bob").account;
-    let delivery = Delivery::new(&claim, envelope, &delivery_key()).expect("its own");
+    let delivery =
+        Delivery::new(&claim, envelope, &delivery_key()).expect("the envelope that was stamped");
     let mut bytes = delivery.encode();
     taint::public(&bytes);
     let genuine = Delivery::decode(&bytes).expect("valid");
@@ -151,8 +152,11 @@ fn opening() {
     let (claim, envelope, _) = stamped();
     let key = DeliveryKey::from_bytes([0x77; 32]);
     let bob = address("bob").account;
-    let delivery = Delivery::new(&claim, envelope.clone(), &key).expect("its own");
-    let delivery = delivery.authenticate(&key, &bob).expect("authentic");
+    let delivery =
+        Delivery::new(&claim, envelope.clone(), &key).expect("the envelope that was stamped");
+    let delivery = delivery
+        .authenticate(&key, &bob)
+        .expect("an authentic delivery");
     assert!(answer(open(&mut Clear, &delivery).is_ok()));
     // One bit wrong in the first byte of the tag, then in the last.
     for at in [0, 31] {
@@ -164,8 +168,11 @@ fn opening() {
         // The tag comes after the version, the field number and the length.
         envelope[3..35].copy_from_slice(tag.as_bytes());
         let envelope = Envelope::decode(&envelope).expect("valid");
-        let delivery = Delivery::new(&other, envelope, &key).expect("its own");
-        let delivery = delivery.authenticate(&key, &bob).expect("authentic");
+        let delivery =
+            Delivery::new(&other, envelope, &key).expect("the envelope that was stamped");
+        let delivery = delivery
+            .authenticate(&key, &bob)
+            .expect("an authentic delivery");
         assert!(answer(open(&mut Clear, &delivery).is_err()));
     }
 }
