@@ -1,17 +1,18 @@
-//! Encrypting so that the ciphertext is a commitment, beside the textbook's constructions and plain ChaCha20-Poly1305.
+//! Encrypting so that the ciphertext is a commitment, next to the textbook's constructions and
+//! plain ChaCha20-Poly1305.
 //!
 //! `cargo bench -p waxseal-benches --bench franking`
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use waxseal_benches::committing::SCHEMES;
 
-/// From a chat message to a film.
+/// Lengths of the content, from a chat message to a film.
 const SIZES: [usize; 6] = [64, 1_024, 65_000, 1 << 20, 8 << 20, 64 << 20];
 
 fn franking(criterion: &mut Criterion) {
     let is_test = std::env::args().any(|argument| argument == "--test");
     for size in SIZES {
-        // As a test, what is cheap without optimisation.
+        // A test runs only the sizes that are cheap without optimisation.
         if is_test && size > 1 << 20 {
             continue;
         }

@@ -1,4 +1,4 @@
-//! From a published bundle to a session on both sides.
+//! A handshake: from a published bundle to a session on both sides.
 //!
 //! `cargo bench -p waxseal-benches --bench handshake`
 

@@ -1,4 +1,4 @@
-//! Sealing and opening messages: every system of `compare`, and ours in detail.
+//! Sealing and opening messages with our systems in `compare`.
 //!
 //! `cargo bench -p waxseal-benches --bench message`
 
@@ -14,7 +14,7 @@ fn ours() -> impl Iterator<Item = &'static System> {
     SYSTEMS.iter().filter(|system| system.name == "waxseal")
 }
 
-/// Messages in one direction after another.
+/// Messages one after the other in one direction.
 fn burst(criterion: &mut Criterion) {
     for size in SIZES {
         let mut group = criterion.benchmark_group("burst");
@@ -45,7 +45,7 @@ fn burst(criterion: &mut Criterion) {
     }
 }
 
-/// One message each in turn: every one takes a Diffie–Hellman step.
+/// One message each in turn. Every message takes a Diffie–Hellman step.
 fn ping_pong(criterion: &mut Criterion) {
     for size in SIZES {
         let mut group = criterion.benchmark_group("ping-pong");
@@ -63,7 +63,8 @@ fn ping_pong(criterion: &mut Criterion) {
     }
 }
 
-/// In order, beside the keys of messages that did not come; and the state with them.
+/// Messages in order, next to the keys of messages that did not arrive, and the state that holds
+/// those keys.
 fn skipped(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("skipped");
     for system in ours() {

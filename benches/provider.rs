@@ -1,4 +1,4 @@
-//! The provider's relay: one thread, and all the machine has.
+//! The provider's relay: on one thread, and on all of the machine's.
 //!
 //! `cargo bench -p waxseal-benches --bench provider`
 

@@ -1,4 +1,4 @@
-//! A report's way: the reporter seals it, the intake accepts it, a reviewer opens it.
+//! A report on its way: the reporter seals it, the intake accepts it, a reviewer opens it.
 //!
 //! `cargo bench -p waxseal-benches --bench report`
 

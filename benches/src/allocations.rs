@@ -1,8 +1,8 @@
-//! Counts what a thread takes from the heap.
+//! Counts what a thread allocates on the heap.
 
 #![expect(
     unsafe_code,
-    reason = "an allocator is an unsafe trait; this one adds two numbers and hands everything on to the system's"
+    reason = "GlobalAlloc is an unsafe trait; this allocator counts and passes each call on to the system's"
 )]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -13,7 +13,8 @@ thread_local! {
     static BYTES: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, counting. A program that has it as its `#[global_allocator]` can ask [`count`].
+/// The system's allocator with counters. A program that uses it as its `#[global_allocator]` can
+/// call [`count`].
 pub struct Counting;
 
 fn note(bytes: usize) {
@@ -21,7 +22,7 @@ fn note(bytes: usize) {
     BYTES.set(BYTES.get().wrapping_add(bytes as u64));
 }
 
-// SAFETY: every call goes to the system's allocator with the arguments it came with.
+// SAFETY: every call is passed on to the system's allocator with the same arguments.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note(layout.size());
@@ -43,14 +44,15 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Allocations, growing ones included, and bytes asked for.
+/// Number of allocations, including those that grow a block, and the bytes requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allocated {
     pub count: u64,
     pub bytes: u64,
 }
 
-/// What `work` takes from the heap on this thread. Zero in a program without [`Counting`].
+/// Runs `work` and returns what it allocated on this thread. Zero in a program without
+/// [`Counting`].
 pub fn count<T>(work: impl FnOnce() -> T) -> (T, Allocated) {
     let before = (COUNT.get(), BYTES.get());
     let result = work();

@@ -1,4 +1,4 @@
-//! Plots as SVG: one for each operation, and one for what each command is about.
+//! Draws plots as SVG: one per operation, and one for the cost model.
 
 use std::error::Error;
 use std::io;
@@ -15,12 +15,12 @@ use crate::results::{Results, Row};
 
 const WIDTH: u32 = 900;
 const HEIGHT: u32 = 500;
-/// Height of a bar with the space around it.
+/// Height of a bar, including the space around it.
 const BAR: u32 = 24;
 
 type Plotted = Result<(), Box<dyn Error + Send + Sync>>;
 
-/// Bars: medians of every operation in microseconds, on a logarithmic scale.
+/// Draws bars with each operation's medians in microseconds, on a logarithmic scale.
 ///
 /// # Errors
 /// A file cannot be written.
@@ -38,7 +38,7 @@ pub fn comparison(results: &Results, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Bars: how often each operation takes its bound.
+/// Draws bars with what each operation costs, as a multiple of its bound.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -56,7 +56,7 @@ pub fn multiples(model: &Model, folder: &Path) -> io::Result<()> {
     draw_bars(&path, "measured, as a multiple of the bound", &bars).map_err(io::Error::other)
 }
 
-/// Lines: an operation's cost against its size, one line for each variant.
+/// Draws lines with an operation's cost against its size, one line per variant.
 ///
 /// # Errors
 /// A file cannot be written.
@@ -93,14 +93,14 @@ fn file_name(operation: &str) -> String {
     operation.chars().map(plain).collect()
 }
 
-/// From a power of ten below to one above.
+/// The powers of ten below and above all values.
 fn decades(values: impl Iterator<Item = f64> + Clone) -> Range<f64> {
     let least = values.clone().fold(f64::MAX, f64::min).max(1e-3);
     let most = values.fold(least, f64::max);
     10f64.powf(least.log10().floor())..10f64.powf(most.log10().floor() + 1.0)
 }
 
-/// A colour for each variant, in the order in which they come.
+/// The number of a variant's colour. Variants get colours in the order in which they come.
 fn colour(variants: &mut Vec<&'static str>, variant: &'static str) -> usize {
     variants
         .iter()
@@ -157,7 +157,7 @@ fn draw_bars(path: &Path, title: &str, bars: &[(String, f64, &'static str)]) -> 
 fn draw_curves(path: &Path, title: &str, rows: &[&Row]) -> Plotted {
     let area = SVGBackend::new(path, (WIDTH, HEIGHT)).into_drawing_area();
     area.fill(&WHITE)?;
-    // A logarithm has no place for none: it is drawn at one.
+    // A logarithmic scale has no place for size 0, so it is drawn at 1.
     let at = |row: &Row| (row.size.max(1) as f64, row.cost.median / 1_000.0);
     let sizes = decades(rows.iter().map(|row| at(row).0));
     let costs = decades(rows.iter().map(|row| at(row).1));

@@ -1,28 +1,29 @@
-//! Time that this process spent on a processor: what others do on the machine does not count.
+//! Time that this process has spent on a processor. What other processes do on the machine does not
+//! count.
 
 use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// What [`CpuInstant`] reads here.
+/// The clock that [`CpuInstant`] reads on this platform.
 pub const CLOCK: &str = if cfg!(unix) {
     "process CPU time"
 } else {
     "wall clock"
 };
 
-/// A point in the process's CPU time, or in time where the platform has no such clock.
+/// A point in the process's CPU time, or in wall time where the platform has no such clock.
 #[derive(Clone, Copy)]
 pub struct CpuInstant(Duration);
 
 impl CpuInstant {
-    /// Now.
+    /// The current time.
     #[must_use]
     pub fn now() -> Self {
         Self(read())
     }
 
-    /// What was spent since.
+    /// The time spent since this point.
     #[must_use]
     pub fn elapsed(self) -> Duration {
         read().saturating_sub(self.0)
@@ -44,7 +45,7 @@ fn read() -> Duration {
     START.get_or_init(std::time::Instant::now).elapsed()
 }
 
-/// What `work` takes, without what reading the clock takes.
+/// The time that `work` takes, less the time that it takes to read the clock.
 pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
     let start = CpuInstant::now();
     let result = work();
@@ -53,7 +54,7 @@ pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
     elapsed.saturating_sub(overhead())
 }
 
-/// What two readings of the clock take, one after the other.
+/// The time between two readings of the clock, one directly after the other.
 fn overhead() -> Duration {
     static OVERHEAD: OnceLock<Duration> = OnceLock::new();
     *OVERHEAD.get_or_init(|| {

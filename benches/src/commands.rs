@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of the `waxseal-benches` program.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,31 +11,31 @@ use crate::growth;
 use crate::measure::Effort;
 use crate::model;
 
-/// Measures Waxseal beside its peers, on this machine.
+/// Measures Waxseal alongside its peers on this machine.
 #[derive(Parser)]
 pub enum Command {
-    /// Waxseal and published peers at the same work, in turn.
+    /// Gives Waxseal and published peers the same work, in turn.
     Compare(Options),
-    /// What primitives cost, the bound that they imply for each operation, and what it costs.
+    /// Measures primitives, derives a bound for each operation, and compares it with the cost.
     Model {
-        /// Less than half a minute instead of a few minutes.
+        /// Take less than half a minute instead of a few minutes.
         #[arg(long)]
         quick: bool,
     },
-    /// Cost against what piles up: skipped keys, messages, sessions.
+    /// Measures cost against what piles up: skipped keys, messages, sessions.
     Growth(Options),
 }
 
-/// What to measure, and how to print it.
+/// What to measure and how to print it.
 #[derive(Args, Clone)]
 pub struct Options {
-    /// JSON instead of tables.
+    /// Print JSON instead of tables.
     #[arg(long)]
     json: bool,
-    /// Less than half a minute instead of a few minutes.
+    /// Take less than half a minute instead of a few minutes.
     #[arg(long)]
     quick: bool,
-    /// One operation alone.
+    /// Measure only this operation.
     #[arg(long)]
     only: Option<String>,
 }
@@ -45,7 +45,7 @@ fn effort(quick: bool) -> Effort {
 }
 
 impl Command {
-    /// Measures and prints; plots go to `target/waxseal-benches`.
+    /// Measures and prints the results. Plots go to `target/waxseal-benches`.
     ///
     /// # Errors
     /// A plot cannot be written.
@@ -78,7 +78,7 @@ impl Command {
     }
 }
 
-/// Where plots go.
+/// The folder for a command's plots.
 fn plots(command: &str) -> io::Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     let folder = PathBuf::from(target).join("waxseal-benches").join(command);

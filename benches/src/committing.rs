@@ -1,7 +1,9 @@
-//! Encrypting so that the ciphertext is a commitment: ours, the textbook's constructions from the same crates, and plain
-//! ChaCha20-Poly1305, which commits to nothing. (Grubbs, Lu, Ristenpart 2017)
+//! Ways to encrypt so that the ciphertext is a commitment. Compares ours with the textbook's
+//! constructions from the same crates, and with plain ChaCha20-Poly1305, which commits to nothing.
+//! (Grubbs, Lu, Ristenpart 2017)
 //!
-//! Every row encrypts under a key that serves one message, with a header of 64 bytes as associated data.
+//! Every row encrypts under a key that serves one message, with a header of 64 bytes as associated
+//! data.
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -25,7 +27,7 @@ use crate::clock::time;
 use crate::measure::Effort;
 use crate::results::{Contestant, Results};
 
-/// Bytes of content in `compare`.
+/// Lengths of the content in `compare`, in bytes.
 pub const SIZES: [usize; 4] = [64, 1_024, 65_000, 1 << 20];
 
 /// Associated data.
@@ -33,7 +35,7 @@ const HEADER: [u8; 64] = [3; 64];
 const KEY: [u8; 32] = [5; 32];
 const NONCE: [u8; 12] = [0; 12];
 
-/// A way to encrypt.
+/// A way to encrypt, with a commitment or without.
 pub struct Scheme {
     pub system: &'static str,
     pub variant: &'static str,
@@ -44,10 +46,11 @@ pub struct Scheme {
 /// A ciphertext and its commitment.
 pub struct Committed {
     commitment: [u8; 32],
-    /// CEP's own tag.
+    /// The tag that CEP adds to its ciphertext.
     tag: [u8; 32],
     ciphertext: Vec<u8>,
-    /// The message that describes a file, where that carries the commitment.
+    /// For content that is sent as a file: the message that describes the file and carries the
+    /// commitment.
     envelope: Option<(Envelope, Attachment)>,
 }
 
@@ -62,7 +65,7 @@ impl Committed {
     }
 }
 
-/// All of them.
+/// All schemes.
 pub const SCHEMES: [Scheme; 5] = [
     Scheme {
         system: "chacha20poly1305",
@@ -110,7 +113,7 @@ impl Scheme {
     }
 }
 
-/// Rows of `compare`.
+/// Adds the rows of all schemes to `compare`.
 pub fn contests(results: &mut Results, effort: Effort, sizes: &[usize]) {
     for size in sizes {
         let content = vec![b'x'; *size];
@@ -158,7 +161,8 @@ fn hmac(key: &[u8; 32], fields: &[&[u8]]) -> Hmac<Sha256> {
     mac
 }
 
-/// CtE1 and CtE2: an HMAC commits, its key travels with the content. In CtE2 the commitment is the associated data.
+/// CtE1 and CtE2. An HMAC is the commitment, and its key is encrypted with the content. In CtE2 the
+/// commitment is the associated data.
 fn commit_then_encrypt(content: &[u8], ad: fn(&[u8; 32]) -> Vec<u8>) -> Committed {
     let mut opening = [0; 32];
     rand::rng().fill_bytes(&mut opening);
@@ -183,7 +187,8 @@ fn verify_committed(sealed: &Committed, ad: Vec<u8>) -> bool {
     mac.verify_slice(&sealed.commitment).is_ok()
 }
 
-/// CEP: commitment key, tag key and pad are all the stream cipher's output, and nothing else travels.
+/// CEP. The stream cipher's output gives the commitment key, the tag key and the pad. Nothing else
+/// is sent.
 fn cep_seal(content: &[u8]) -> Committed {
     let mut cipher = ChaCha20::new(&KEY.into(), &NONCE.into());
     let [commitment_key, tag_key] = cep_keys(&mut cipher);
@@ -218,7 +223,7 @@ fn cep_keys(cipher: &mut ChaCha20) -> [[u8; 32]; 2] {
     keys
 }
 
-/// The same AEAD as a channel.
+/// The same AEAD as a channel, with a key that serves one message.
 struct OneMessage;
 
 impl SealingChannel for OneMessage {
@@ -249,7 +254,8 @@ impl OpeningChannel for OneMessage {
     }
 }
 
-/// A text in the payload as far as it fits; what is longer is an attached file, which the message describes.
+/// Sends content as a text if it fits a payload. Longer content is an attached file, which the
+/// message describes.
 fn franked_seal(content: &[u8]) -> Committed {
     let (alice, bob) = (sender("alice"), sender("bob"));
     let conversation = Audience::Direct(bob.account).conversation(&alice.account);

@@ -1,4 +1,4 @@
-//! Every system at the same work.
+//! Gives every system the same work.
 
 use std::hint::black_box;
 
@@ -8,19 +8,19 @@ use crate::results::{Amount, Contestant, Heap, Results};
 use crate::systems::{Pair, SYSTEMS, System, exchange, send};
 use crate::{SIZES, allocations, committing, provider};
 
-/// Skipped keys stored while messages open in order.
+/// Numbers of skipped keys that are stored while messages open in order.
 pub const STORED: [usize; 4] = [0, 40, 1_000, 4_000];
 
-/// Counters that a forger writes into a header, where it can.
+/// Counters that a forger writes into a header, if counters are not encrypted.
 pub const COUNTERS: [u64; 4] = [0, 500, 1_000, 2_000];
 
-/// Most messages that one may skip, with every system here.
+/// How many messages may be skipped at once. Every system here allows this many.
 const MAX_JUMP: usize = 2_000;
 
-/// Messages that open before we give up a skipped key.
+/// After this many opened messages, Waxseal drops a skipped key.
 const MAX_AGE: u32 = 20_000;
 
-/// Messages over which heap use is averaged.
+/// Number of messages over which the median of heap use is taken.
 const HEAP_BURST: usize = 16;
 
 /// Measures everything, or one operation.
@@ -47,7 +47,7 @@ pub fn all(effort: Effort, only: Option<&str>) -> Results {
     results
 }
 
-/// Contestants of the systems for which `make` makes one.
+/// Contestants of all systems for which `make` returns one.
 fn contestants<'a>(make: impl Fn(&'static System) -> Option<Run<'a>>) -> Vec<Contestant<'a>> {
     let contestant = |system: &'static System| {
         Some(Contestant {
@@ -118,7 +118,8 @@ fn messages(results: &mut Results, effort: Effort, size: usize) {
     results.contest("burst_open", label, effort, burst(false));
 }
 
-/// An answer and the first message of the next chain, which carry the Diffie–Hellman steps.
+/// Exchanges an answer and the first message of the next chain. Both take a Diffie–Hellman step, so
+/// the messages after them do not.
 fn open_chain(pair: &mut dyn Pair) {
     exchange(pair, 1, b"hello");
     exchange(pair, 0, b"hello");
@@ -130,7 +131,7 @@ fn open_all(pair: &mut dyn Pair, arrived: &[Vec<u8>]) {
     }
 }
 
-/// A pair whose second side lacks so many messages of the receiving chain.
+/// A pair whose second side lacks `count` messages of the receiving chain.
 #[must_use]
 pub fn lacking(system: &System, count: usize) -> Box<dyn Pair> {
     let mut pair = system.pair();
@@ -160,7 +161,7 @@ fn skipping(results: &mut Results, effort: Effort) {
             (0..repeats)
                 .map(|_| {
                     pair.import(1, &before);
-                    time(|| assert!(pair.open(1, &arrived), "it opens"))
+                    time(|| assert!(pair.open(1, &arrived), "the message after the gap opens"))
                 })
                 .sum()
         }))
@@ -173,7 +174,8 @@ fn skipping(results: &mut Results, effort: Effort) {
     }
 }
 
-/// Opens messages in order beside the keys that are stored. Goes back to the beginning before these are too old to be kept.
+/// Opens messages in order next to the stored keys. Returns to the earlier state before those keys
+/// are old enough to be dropped.
 pub fn in_order(mut pair: Box<dyn Pair>) -> Run<'static> {
     let before = [pair.export(0), pair.export(1)];
     let mut opened = 0;

@@ -1,4 +1,5 @@
-//! Cost against what piles up: skipped keys, messages of a session, sessions of a store, messages of a report.
+//! Measures cost against what piles up: skipped keys, messages of a session, sessions of a store,
+//! messages of a report.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -12,25 +13,25 @@ use crate::provider::Reports;
 use crate::results::{Contestant, Results};
 use crate::systems::{Clients, Pair, SYSTEMS, System, exchange, send};
 
-/// Skipped keys that are stored.
+/// Skipped keys that are stored while a message opens.
 const SKIPPED: [usize; 4] = [0, 400, 1_200, 4_000];
-/// The same where some are needed.
+/// Skipped keys that are stored while some of their messages come.
 const SOME_SKIPPED: [usize; 4] = [LATE, 400, 1_200, 4_000];
-/// How many of them come late after all.
+/// How many of those messages come.
 const LATE: usize = 64;
-/// Messages that the session has carried.
+/// Messages that the session has carried before.
 const CARRIED: [usize; 4] = [10, 100, 1_000, 10_000];
-/// Peers that one client's store holds sessions with.
+/// Peers that one client has sessions with.
 const PEERS: [usize; 4] = [1, 10, 100, 1_000];
-/// Messages a report.
+/// Messages per report.
 const REPORTED: [usize; 4] = [1, 4, 12, MAX_REPORTED];
 
-/// Measures all of it.
+/// Measures everything, or one operation.
 #[must_use]
 pub fn all(effort: Effort, only: Option<&str>) -> Results {
     let mut results = Results::only(only);
     for (operation, sizes, make) in [
-        ("open beside skipped keys", SKIPPED, open_beside as Make),
+        ("open next to skipped keys", SKIPPED, open_next_to as Make),
         ("open a skipped one", SOME_SKIPPED, open_skipped),
         ("export with skipped keys", SKIPPED, export),
         ("import with skipped keys", SKIPPED, import),
@@ -64,17 +65,18 @@ fn ours() -> impl Iterator<Item = &'static System> {
     SYSTEMS.iter().filter(|system| system.name == "waxseal")
 }
 
-fn open_beside(system: &'static System, count: usize) -> Option<Run<'static>> {
+fn open_next_to(system: &'static System, count: usize) -> Option<Run<'static>> {
     Some(in_order(lacking(system, count)))
 }
 
-/// Late messages from all over the chain. The first after going back finds the caches cold and is not measured.
+/// Opens late messages from all over the chain. After each return to the earlier state the first
+/// message finds cold caches, so it is not measured.
 fn open_skipped(system: &'static System, count: usize) -> Option<Run<'static>> {
     let mut pair = system.pair();
     exchange(&mut *pair, 0, b"hello");
     let mut late = Vec::new();
     for lost in 0..count {
-        // Two jumps, each within the limit.
+        // Jumps twice, so that each jump is within the limit.
         if lost == count / 2 {
             exchange(&mut *pair, 0, b"hello");
         }
@@ -117,7 +119,7 @@ fn import(system: &'static System, count: usize) -> Option<Run<'static>> {
     }))
 }
 
-/// A pair that has talked in turn.
+/// A pair that has exchanged `count` messages in turn.
 fn after_turns(system: &System, count: usize) -> Box<dyn Pair> {
     let mut pair = system.pair();
     for turn in 0..count {
@@ -126,7 +128,7 @@ fn after_turns(system: &System, count: usize) -> Box<dyn Pair> {
     pair
 }
 
-/// The first message of a burst is not among those measured.
+/// Measures a burst without its first message, which takes a Diffie–Hellman step.
 fn burst(mut pair: Box<dyn Pair>, seals: bool) -> Run<'static> {
     Box::new(move |repeats| {
         exchange(&mut *pair, 1, b"hello");
@@ -150,7 +152,7 @@ fn open_after_turns(system: &'static System, count: usize) -> Option<Run<'static
     Some(burst(after_turns(system, count), false))
 }
 
-/// Nobody answers, so that the post-quantum ratchet waits.
+/// Measures sealing when the other side does not answer, so that the post-quantum ratchet waits.
 fn seal_after_burst(system: &'static System, count: usize) -> Option<Run<'static>> {
     let mut pair = system.pair();
     exchange(&mut *pair, 0, b"hello");
@@ -170,7 +172,7 @@ fn seal_after_burst(system: &'static System, count: usize) -> Option<Run<'static
     }))
 }
 
-/// One conversation of a client that has many.
+/// Measures one conversation of a client that has many.
 fn sessions(results: &mut Results, effort: Effort, peers: usize) {
     for (operation, side) in [
         ("send, sessions in the store", 0),

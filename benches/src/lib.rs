@@ -1,4 +1,13 @@
-//! What the benches and the `compare`, `model` and `growth` commands share. See README.md.
+//! What the benches and the commands `compare`, `model` and `growth` share. See README.md.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`commands`] | the command line |
+//! | [`compare`], [`growth`] | measure Waxseal and its peers, and how costs grow |
+//! | [`model`], [`primitives`] | bound what an operation must cost |
+//! | [`systems`], [`committing`], [`provider`] | the operations that are measured |
+//! | [`measure`], [`clock`], [`allocations`], [`machine`] | how they are measured, and on what |
+//! | [`results`], [`chart`] | what was measured, as JSON, tables and plots |
 
 pub mod allocations;
 pub mod chart;

@@ -1,10 +1,10 @@
-//! What a run ran on.
+//! Describes the machine on which a run was measured.
 
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-/// The machine and the build, for whoever compares runs.
+/// Describes the machine and the build, so that runs can be compared.
 #[must_use]
 pub fn describe() -> Value {
     json!({
@@ -37,7 +37,8 @@ fn rustc() -> String {
     )
 }
 
-/// What the compiler was allowed to use without asking the processor: the crates ask for more when they run.
+/// The processor features that the compiler may use without a check. The crates detect more at run
+/// time.
 fn target_features() -> &'static str {
     if cfg!(target_feature = "avx512f") {
         "x86-64-v4"
@@ -48,7 +49,7 @@ fn target_features() -> &'static str {
     }
 }
 
-/// The same in one line.
+/// The same description in one line.
 #[must_use]
 pub fn line() -> String {
     let machine = describe();

@@ -1,4 +1,4 @@
-//! Measures Waxseal beside its peers. See README.md.
+//! Measures Waxseal alongside its peers. See README.md.
 
 use std::process::ExitCode;
 

@@ -1,39 +1,41 @@
-//! Contestants take turns at one operation, so that what the machine does meanwhile hits all of them alike.
+//! Measures contestants in turn at one operation, so that whatever the machine does meanwhile
+//! affects all of them alike.
 
 use std::time::{Duration, Instant};
 
-/// One system's way of doing an operation: the time that so many of them take, without their preparations.
+/// One system's way to do an operation. Returns the time that this many repetitions take, without
+/// their preparation.
 pub type Run<'a> = Box<dyn FnMut(u32) -> Duration + 'a>;
 
 /// How long and how often to measure.
 #[derive(Clone, Copy)]
 pub struct Effort {
-    /// Time on the clock for one group of contestants, preparations included.
+    /// Wall time for one group of contestants, including their preparation.
     pub per_group: Duration,
-    /// Samples of each contestant at the least, even if that takes longer.
+    /// Minimum number of samples per contestant, even if they take longer.
     pub min_samples: usize,
-    /// And at the most.
+    /// Maximum number of samples per contestant.
     pub max_samples: usize,
-    /// A sample repeats an operation until it takes this long.
+    /// How long a sample should take. It repeats the operation to get there.
     pub sample: Duration,
 }
 
 impl Effort {
-    /// For claims.
+    /// For results to be published.
     pub const FULL: Self = Self {
         per_group: Duration::from_millis(2_400),
         min_samples: 15,
         max_samples: 401,
         sample: Duration::from_micros(400),
     };
-    /// For a look.
+    /// For a quick look.
     pub const QUICK: Self = Self {
         per_group: Duration::from_millis(240),
         min_samples: 5,
         max_samples: 101,
         sample: Duration::from_micros(200),
     };
-    /// For tests: only that it runs.
+    /// For tests, which only see that everything runs.
     pub const SMOKE: Self = Self {
         per_group: Duration::ZERO,
         min_samples: 1,
@@ -42,20 +44,20 @@ impl Effort {
     };
 }
 
-/// Nanoseconds an operation takes.
+/// What one operation costs, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
     pub median: f64,
     pub min: f64,
-    /// Between the tenth and the ninetieth of a hundred samples, as a part of the median.
+    /// From the 10th to the 90th percentile, as a fraction of the median.
     pub spread: f64,
     pub samples: usize,
 }
 
-/// Operations in one sample at the most; their inputs are held in memory.
+/// Maximum number of operations in one sample. Their inputs are held in memory.
 const MAX_REPEATS: u32 = 256;
 
-/// Samples all contestants in turn.
+/// Takes samples of all contestants in turn.
 pub fn interleave(contestants: &mut [Run<'_>], effort: Effort) -> Vec<Cost> {
     let repeats: Vec<u32> = contestants
         .iter_mut()

@@ -1,29 +1,32 @@
-//! The cost model: which primitives the specification makes an operation call, what they cost here, what the operation costs.
+//! The cost model: which primitives an operation has to call by its specification, what they cost
+//! on this machine, and what the operation costs.
 
 use crate::compare;
 use crate::measure::{Cost, Effort};
 use crate::primitives;
 use crate::results::{Results, micros};
 
-/// An operation's cost where nothing but primitives costs anything.
+/// What an operation would cost if only its primitives cost anything.
 pub struct Bound {
     pub operation: &'static str,
     pub size: u64,
     pub variant: &'static str,
-    /// How often which primitive.
+    /// (how often, which primitive).
     pub calls: Vec<(f64, &'static str)>,
 }
 
-/// Messages of both sides for one epoch of the post-quantum ratchet, one each in turn. (waxseal-core, SPEC.md, “Pace”)
-const MESSAGES_AN_EPOCH: f64 = 87.0;
+/// Messages in one epoch of the post-quantum ratchet, of both sides together, if they write in
+/// turn. (waxseal-core, SPEC.md, “Pace”)
+const MESSAGES_PER_EPOCH: f64 = 87.0;
 
-/// Blocks that SHA-256 works on for 4,096 bytes.
+/// Blocks that SHA-256 processes for 4,096 bytes.
 const SHA_256_BLOCKS: f64 = 65.0;
 
-/// Bytes of what a relay's MACs cover beside the ciphertext: label, tag, context, stamp.
+/// Number of bytes that a relay's MAC covers in addition to the ciphertext: label, tag, context,
+/// stamp.
 const DELIVERY_FIELDS: usize = 20 + 32 + 45 + 32;
 
-/// Every operation that has a bound.
+/// The bounds of all operations that have one.
 #[must_use]
 pub fn bounds() -> Vec<Bound> {
     let mut bounds = Vec::new();
@@ -114,27 +117,28 @@ pub fn bounds() -> Vec<Bound> {
     bounds
 }
 
-/// Both sides, with the first message.
+/// Primitives of a handshake with its first message, on both sides.
 fn handshake() -> Vec<(f64, &'static str)> {
     vec![
-        // Four each, a root step each.
+        // Four on each side, and one root step on each side.
         (10.0, "X25519"),
-        // Base key, first ratchet key; the one-time prekey on the other side.
+        // The base key and the first ratchet key; on the recipient's side, the public half of the
+        // one-time prekey.
         (3.0, "X25519 of the base point"),
         (1.0, "X25519 key in the prime-order group"),
-        // Two certificates; two sets of prekeys.
+        // Two certificates and two sets of prekeys.
         (2.0, "Ed25519 verify 68"),
         (2.0, "Ed25519 verify 1650"),
-        // Each side reads the other's identity.
+        // Each side decodes the other's identity.
         (2.0, "Ed25519 key decode"),
         (2.0, "ML-KEM-1024 validate"),
         (1.0, "ML-KEM-1024 encapsulate"),
-        // The recipient keeps a seed.
+        // The recipient keeps only a seed and generates its key pair again.
         (1.0, "ML-KEM-1024 generate"),
         (1.0, "ML-KEM-1024 decapsulate"),
         // The first message carries the first chunk of the first epoch's key.
         (1.0, "ML-KEM-768 generate"),
-        // Of the transcript: 1.8 KB, and as much again, on both sides.
+        // The transcript, 1.8 KB, and as much again, on both sides.
         (2.0 * 57.0 / SHA_256_BLOCKS, "SHA-256 4096"),
         (6.0, "HKDF 96"),
         (2.0, "HKDF 64"),
@@ -148,7 +152,8 @@ fn handshake() -> Vec<(f64, &'static str)> {
     ]
 }
 
-/// A step in the chain of each ratchet, the message's key, body, header.
+/// Primitives of a message: one step in the chain of each ratchet, the message's key, the body and
+/// the header.
 fn message(body: &'static str, header: &'static str) -> Vec<(f64, &'static str)> {
     vec![
         (2.0, "chain step: two HMACs of one key"),
@@ -158,7 +163,7 @@ fn message(body: &'static str, header: &'static str) -> Vec<(f64, &'static str)>
     ]
 }
 
-/// The same with the sending half of a Diffie–Hellman step.
+/// Primitives of sealing a message that makes the sending half of a Diffie–Hellman step.
 fn turn_seal(body: &'static str) -> Vec<(f64, &'static str)> {
     let mut calls = message(body, "AEAD seal header");
     calls.extend([
@@ -171,7 +176,7 @@ fn turn_seal(body: &'static str) -> Vec<(f64, &'static str)> {
     calls
 }
 
-/// The same with the receiving half.
+/// Primitives of opening a message that makes the receiving half of a Diffie–Hellman step.
 fn turn_open(body: &'static str) -> Vec<(f64, &'static str)> {
     let mut calls = message(body, "AEAD open header");
     calls.extend([(1.0, "X25519"), (1.0, "HKDF 96")]);
@@ -179,9 +184,10 @@ fn turn_open(body: &'static str) -> Vec<(f64, &'static str)> {
     calls
 }
 
-/// A message's part of an epoch of the post-quantum ratchet, half of it for each side of the message.
+/// A message's share of an epoch of the post-quantum ratchet. Sealing and opening each take half of
+/// it.
 fn epoch() -> Vec<(f64, &'static str)> {
-    let share = 0.5 / MESSAGES_AN_EPOCH;
+    let share = 0.5 / MESSAGES_PER_EPOCH;
     vec![
         (share, "ML-KEM-768 generate"),
         (share, "ML-KEM-768 encapsulate, both parts"),
@@ -189,7 +195,7 @@ fn epoch() -> Vec<(f64, &'static str)> {
     ]
 }
 
-/// HMAC over so many bytes.
+/// Primitives of an HMAC over `len` bytes.
 fn mac(len: usize) -> Vec<(f64, &'static str)> {
     let blocks = (len + 9).div_ceil(64) as f64;
     vec![
@@ -198,7 +204,8 @@ fn mac(len: usize) -> Vec<(f64, &'static str)> {
     ]
 }
 
-/// Franking key to tag: root key and two part keys of one key; two commitments; the tag over both.
+/// Primitives of a commitment, from franking key to tag: the root key and two part keys from one
+/// key, two commitments, and the tag over both.
 fn commitment(text: usize) -> Vec<(f64, &'static str)> {
     let mut calls = vec![
         (3.0, "HMAC 30, kept key"),
@@ -210,7 +217,8 @@ fn commitment(text: usize) -> Vec<(f64, &'static str)> {
     calls
 }
 
-/// X-Wing encapsulation, and a commitment to each message beside two MACs and a cipher over all.
+/// X-Wing encapsulation, and for each message a commitment and a share of the cipher. Two MACs over
+/// all are left out.
 fn report_seal(count: u64) -> Vec<(f64, &'static str)> {
     let mut calls = vec![
         (1.0, "X25519"),
@@ -222,7 +230,8 @@ fn report_seal(count: u64) -> Vec<(f64, &'static str)> {
     calls
 }
 
-/// X-Wing decapsulation from a seed, and every commitment anew.
+/// X-Wing decapsulation from a seed, and for each message the commitment again and a share of the
+/// cipher.
 fn report_review(count: u64) -> Vec<(f64, &'static str)> {
     let mut calls = vec![
         (1.0, "X25519"),
@@ -243,13 +252,13 @@ fn of_each(count: u64, calls: Vec<(f64, &'static str)>) -> Vec<(f64, &'static st
         .collect()
 }
 
-/// Primitives, bounds and measurements of one run.
+/// The primitives and the measurements of one run.
 pub struct Model {
     pub primitives: Vec<(&'static str, Cost)>,
     pub results: Results,
 }
 
-/// Measures all three.
+/// Measures both.
 #[must_use]
 pub fn measure(effort: Effort) -> Model {
     Model {
@@ -259,10 +268,10 @@ pub fn measure(effort: Effort) -> Model {
 }
 
 impl Model {
-    /// Nanoseconds of a bound.
+    /// The cost of a bound, in nanoseconds.
     ///
     /// # Panics
-    /// If a primitive has not been measured.
+    /// If one of its primitives was not measured.
     #[must_use]
     pub fn cost(&self, bound: &Bound) -> f64 {
         let cost = |name: &str| {
@@ -277,7 +286,7 @@ impl Model {
             .sum()
     }
 
-    /// Tables in Markdown.
+    /// Formats all of it as tables in Markdown.
     #[must_use]
     pub fn to_tables(&self) -> String {
         let mut out = format!("{}\n\n", crate::machine::line());

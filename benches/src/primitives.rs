@@ -1,4 +1,5 @@
-//! What the primitives cost here: the same crates, versions and features as in the library.
+//! Measures the primitives on this machine, with the crates, versions and features that the library
+//! uses.
 
 use std::hint::black_box;
 
@@ -20,12 +21,13 @@ use x25519_dalek::{PublicKey, StaticSecret};
 use crate::clock::time;
 use crate::measure::{Cost, Effort, Run, interleave};
 
-/// Bytes of a header, of the associated data of headers, and of that of bodies about.
+/// Typical lengths in bytes: a header, its associated data, and a body's associated data.
 const HEADER: usize = 83;
 const HEADER_AD: usize = 54;
 const BODY_AD: usize = 130;
 
-/// Plaintexts that the ratchet encrypts in `compare`: as they are, and franked and padded.
+/// Plaintexts that the ratchet encrypts in `compare`: (sealing, opening, length). Each size comes
+/// plain, then franked and padded.
 pub const BODIES: [(&str, &str, usize); 6] = [
     ("AEAD seal 64", "AEAD open 64", 64),
     ("AEAD seal 192", "AEAD open 192", 192),
@@ -35,7 +37,7 @@ pub const BODIES: [(&str, &str, usize); 6] = [
     ("AEAD seal 67584", "AEAD open 67584", 67_584),
 ];
 
-/// Every primitive by name, measured in turn.
+/// Measures all primitives in turn. Returns them by name.
 #[must_use]
 pub fn measure(effort: Effort) -> Vec<(&'static str, Cost)> {
     let mut primitives = public_key();
@@ -55,7 +57,7 @@ pub fn measure(effort: Effort) -> Vec<(&'static str, Cost)> {
 
 type Primitive = (&'static str, Run<'static>);
 
-/// A primitive without preparation.
+/// A primitive that needs no preparation.
 fn primitive<T>(name: &'static str, mut work: impl FnMut() -> T + 'static) -> Primitive {
     let run = move |repeats| {
         time(|| {
@@ -198,7 +200,7 @@ fn hkdf<const N: usize>(name: &'static str) -> Primitive {
     })
 }
 
-/// In place, with a key that serves once.
+/// Encrypts in place, with a key that serves once.
 fn seal(name: &'static str, len: usize, ad_len: usize) -> Primitive {
     let (mut buffer, ad) = (vec![7; len], vec![3; ad_len]);
     primitive(name, move || {
@@ -207,7 +209,8 @@ fn seal(name: &'static str, len: usize, ad_len: usize) -> Primitive {
     })
 }
 
-/// In place; where it decrypts, the ciphertext is put back, so that a copy of so many bytes is in it.
+/// Decrypts in place. Each time the ciphertext is copied back first, so the cost includes that
+/// copy.
 fn open(name: &'static str, len: usize, ad_len: usize) -> Primitive {
     let (mut buffer, ad) = (vec![7; len], vec![3; ad_len]);
     let cipher = ChaCha20Poly1305::new(&[5; 32].into());

@@ -1,4 +1,4 @@
-//! The provider's side, which no peer has: stamping, and reports.
+//! The provider's side, which no peer has: stamping messages, and reports.
 
 use std::hint::black_box;
 
@@ -14,10 +14,10 @@ use crate::measure::{Effort, Run};
 use crate::results::{Contestant, Results};
 use crate::systems::{Franked, Pair};
 
-/// Messages a report.
+/// Messages per report.
 pub const REPORTED: [usize; 3] = [1, 5, 30];
 
-/// Rows of `compare`.
+/// Adds the provider's rows to `compare`.
 pub fn contests(results: &mut Results, effort: Effort) {
     let relay = Relay::new();
     let stamping = vec![
@@ -73,16 +73,16 @@ fn contestant<'a>(variant: &'static str, run: Run<'a>) -> Contestant<'a> {
     }
 }
 
-/// A relay with a message of 64 bytes.
+/// A relay and a message of 64 bytes. Calls change nothing, so each does the same work.
 pub struct Relay {
     provider: Provider,
-    senders: [DeviceAddress; 2],
+    addresses: [DeviceAddress; 2],
     envelope: Vec<u8>,
     decoded: Envelope,
 }
 
 impl Relay {
-    /// One on its first day.
+    /// A relay on the first day of its stamp keys.
     #[must_use]
     pub fn new() -> Self {
         let mut franked = Franked::talking();
@@ -90,34 +90,35 @@ impl Relay {
         Self {
             decoded: Envelope::decode(&envelope).expect("an envelope"),
             provider: franked.provider,
-            senders: franked.senders,
+            addresses: franked.addresses,
             envelope,
         }
     }
 
-    /// The stamp alone.
+    /// Stamps the message, and does nothing else.
     #[must_use]
     pub fn stamp(&self) -> Claim {
-        let [alice, bob] = &self.senders;
+        let [alice, bob] = &self.addresses;
         let audience = Audience::Direct(bob.account.clone());
         let keys = &self.provider.stamp_keys;
         keys.stamp(self.decoded.tag(), alice, &audience, NOW)
             .expect("an epoch within reach")
     }
 
-    /// Checks a stamp.
+    /// Verifies a stamp.
     ///
     /// # Panics
-    /// If it is not genuine.
+    /// If the stamp is not genuine.
     pub fn verify(&self, claim: &Claim) {
         let keys = &self.provider.stamp_keys;
         keys.verify(claim, NOW).expect("a genuine stamp");
     }
 
-    /// Everything a relay does with a message, from the envelope to (delivery, receipt): read, stamp, authenticate, write.
+    /// Does all that a relay does with a message: reads it, stamps it, authenticates and writes
+    /// (delivery, receipt).
     #[must_use]
     pub fn relay(&self) -> (Vec<u8>, Vec<u8>) {
-        let [alice, bob] = &self.senders;
+        let [alice, bob] = &self.addresses;
         self.provider.relay_as(alice, bob, &self.envelope)
     }
 }
@@ -128,16 +129,17 @@ impl Default for Relay {
     }
 }
 
-/// A recipient with messages to report, an intake and a reviewer.
+/// A recipient with messages to report, an intake and a reviewer. Calls change nothing, so each
+/// does the same work.
 pub struct Reports {
     franked: Franked,
     evidence: Vec<Evidence>,
-    /// Between intake and reviewers.
+    /// The key that authenticates what the intake hands to the reviewers.
     pub acceptance: AcceptanceKey,
 }
 
 impl Reports {
-    /// With so many messages of 64 bytes.
+    /// A recipient with `count` messages of 64 bytes.
     #[must_use]
     pub fn new(count: usize) -> Self {
         let mut franked = Franked::talking();
@@ -155,10 +157,10 @@ impl Reports {
         }
     }
 
-    /// The reporter's step.
+    /// The reporter's step: reports all messages.
     #[must_use]
     pub fn seal(&self) -> Report {
-        let [_, bob] = &self.franked.senders;
+        let [_, bob] = &self.franked.addresses;
         let mut draft = ReportDraft::new(bob.clone(), Reason::Scam);
         for evidence in &self.evidence {
             draft.add(evidence, Disclosure::Whole).expect("fits");
@@ -170,7 +172,7 @@ impl Reports {
             .expect("a draft with messages")
     }
 
-    /// The intake's step, from the wire.
+    /// The intake's step, from the bytes on the wire.
     #[must_use]
     pub fn accept(&self, report: &[u8]) -> AcceptedReport {
         let report = Report::decode(report).expect("a report");
@@ -185,12 +187,13 @@ impl Reports {
         .expect("a genuine report")
     }
 
-    /// The reviewer's step, from the queue.
+    /// The reviewer's step, from the bytes in the queue.
     ///
     /// # Panics
     /// If the report is not genuine.
     pub fn review(&self, accepted: &[u8]) {
-        let accepted = AcceptedReport::decode(accepted, &self.acceptance).expect("an accepted one");
+        let accepted =
+            AcceptedReport::decode(accepted, &self.acceptance).expect("an accepted report");
         let verified =
             review(accepted, &self.franked.provider.moderation).expect("a genuine report");
         assert_eq!(verified.messages().len(), self.evidence.len());

@@ -7,18 +7,18 @@ use crate::machine;
 use crate::measure::{Cost, Effort, Run, interleave};
 use crate::systems::SYSTEMS;
 
-/// One contestant's cost of one operation.
+/// What one operation costs one contestant.
 #[derive(Clone)]
 pub struct Row {
     pub operation: &'static str,
-    /// What the operation is measured at: bytes of plaintext, or a number of keys or messages.
+    /// The size at which it is measured: bytes of plaintext, or a number of keys or messages.
     pub size: u64,
     pub system: &'static str,
     pub variant: &'static str,
     pub cost: Cost,
 }
 
-/// Bytes on the wire or in storage.
+/// A number of bytes on the wire or in storage.
 pub struct Amount {
     pub what: String,
     pub system: &'static str,
@@ -26,7 +26,7 @@ pub struct Amount {
     pub bytes: u64,
 }
 
-/// What an operation takes from the heap.
+/// What an operation allocates on the heap.
 pub struct Heap {
     pub operation: &'static str,
     pub size: u64,
@@ -35,17 +35,17 @@ pub struct Heap {
     pub allocated: Allocated,
 }
 
-/// Everything one run measured.
+/// Everything that one run measured. Each [`contest`](Results::contest) adds its rows.
 #[derive(Default)]
 pub struct Results {
     pub rows: Vec<Row>,
     pub bytes: Vec<Amount>,
     pub heap: Vec<Heap>,
-    /// Measure this operation alone.
+    /// Measure only this operation.
     only: Option<String>,
 }
 
-/// A system's way of doing an operation.
+/// A system's way to do an operation.
 pub struct Contestant<'a> {
     pub system: &'static str,
     pub variant: &'static str,
@@ -53,7 +53,7 @@ pub struct Contestant<'a> {
 }
 
 impl Results {
-    /// Results of one operation, or of all.
+    /// Empty results for one operation, or for all operations if it is `None`.
     #[must_use]
     pub fn only(operation: Option<&str>) -> Self {
         Self {
@@ -62,13 +62,13 @@ impl Results {
         }
     }
 
-    /// Whether this operation is to be measured.
+    /// Whether this operation should be measured.
     #[must_use]
     pub fn wants(&self, operation: &str) -> bool {
         self.only.as_deref().is_none_or(|only| only == operation)
     }
 
-    /// Measures contestants in turn at one operation.
+    /// Measures contestants in turn at one operation and adds a row for each.
     pub fn contest(
         &mut self,
         operation: &'static str,
@@ -110,7 +110,7 @@ impl Results {
         row.map(|row| row.cost.median)
     }
 
-    /// `{"machine", "rows", "bytes", "allocations"}`
+    /// Formats all of it as `{"machine", "rows", "bytes", "allocations"}`.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let rows = self.rows.iter().map(|row| {
@@ -150,7 +150,7 @@ impl Results {
         })
     }
 
-    /// Tables in Markdown.
+    /// Formats all of it as tables in Markdown.
     #[must_use]
     pub fn to_tables(&self) -> String {
         let mut out = format!(
@@ -203,7 +203,7 @@ impl Results {
     }
 }
 
-/// Nanoseconds as microseconds, with three digits that mean something.
+/// Nanoseconds as microseconds, with three significant digits.
 #[must_use]
 pub fn micros(nanoseconds: f64) -> String {
     let micros = nanoseconds / 1_000.0;

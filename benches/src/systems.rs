@@ -1,4 +1,4 @@
-//! The systems that take part, behind one trait: two devices that talk.
+//! The systems to compare. Each is two devices that talk, with one trait for all.
 
 mod client;
 mod franked;
@@ -9,28 +9,28 @@ pub use client::Clients;
 pub use franked::Franked;
 pub use ratchet::{Bundle, Ratchet};
 
-/// A way of doing the job, by crate and variant.
+/// A system that takes part, named by crate and variant.
 #[derive(Clone, Copy)]
 pub struct System {
     /// The crate.
     pub name: &'static str,
-    /// Which of its parts or configurations.
+    /// The part or configuration of the crate.
     pub variant: &'static str,
-    /// What it does not do that another row does.
+    /// What it does not do, but another row does.
     pub lacks: &'static str,
-    /// Whether its state can be had as bytes.
+    /// Whether its state can be exported as bytes.
     pub exports: bool,
     /// How many skipped keys it keeps.
     pub keeps: usize,
     strangers: fn() -> Box<dyn Strangers>,
 }
 
-/// Every system, the peer that ratios refer to first.
+/// All systems. The first is the peer that ratios refer to.
 pub const SYSTEMS: [System; 5] = [
     System {
         name: "vodozemac",
         variant: "olm-v1",
-        lacks: "post-quantum, header encryption, signed prekeys checked, franking; tags of 8 bytes; keeps 40 skipped keys a chain",
+        lacks: "post-quantum secrecy, header encryption, checked prekey signatures, franking; tags of 8 bytes; keeps 40 skipped keys per chain",
         exports: true,
         keeps: 40,
         strangers: vodozemac::version_1,
@@ -69,47 +69,53 @@ pub const SYSTEMS: [System; 5] = [
     },
 ];
 
-/// Two devices that have not met; the second has published its keys.
+/// Two devices that have not met. The second has published its keys.
 pub trait Strangers {
-    /// The handshake: the first device takes the second's published keys as they come off the wire, and sends `plaintext`, which
-    /// the second opens.
+    /// Runs the handshake. The first device takes the second's published keys as they come off the
+    /// wire and sends `plaintext`, which the second opens.
     fn meet(self: Box<Self>, plaintext: &[u8]) -> Box<dyn Pair>;
 
-    /// Bytes of the first message, and of the keys published for it.
+    /// Returns the lengths of the first message and of the keys that were published for it, in
+    /// bytes.
     fn first_message(self: Box<Self>, plaintext: &[u8]) -> (usize, usize);
 }
 
 /// Two devices with a session. Side 0 started it.
+///
+/// Each message that is sealed or opened moves the session on. A side can be set back with
+/// `import`.
 pub trait Pair {
-    /// What leaves the sender's device.
+    /// Seals a message, up to the bytes that leave the sender's device.
     fn seal(&mut self, from: usize, plaintext: &[u8]) -> Vec<u8>;
 
-    /// What the provider makes of it for the other side.
+    /// Does the provider's work and returns what it sends to the other side.
     fn relay(&mut self, _from: usize, sealed: Vec<u8>) -> Vec<u8> {
         sealed
     }
 
-    /// Opens what arrives; says whether it opened.
+    /// Opens what arrives. Returns whether it opened.
     fn open(&mut self, to: usize, arrived: &[u8]) -> bool;
 
-    /// One side's state as bytes, not encrypted.
+    /// Exports one side's state as bytes, unencrypted.
     fn export(&self, side: usize) -> Vec<u8>;
 
-    /// Puts one side back into a state.
+    /// Sets one side back to an exported state.
     fn import(&mut self, side: usize, state: &[u8]);
 
-    /// What someone without keys can make of a message to cost its recipient work: with this counter, where counters are in clear.
+    /// Forges a message that costs its recipient work, as anyone without keys can from a genuine
+    /// one. Where counters are not encrypted, the forgery has this counter.
     fn forge(&mut self, genuine: &[u8], counter: u64) -> Vec<u8>;
 }
 
 impl System {
-    /// Devices for a handshake.
+    /// Two devices before their handshake.
     #[must_use]
     pub fn strangers(&self) -> Box<dyn Strangers> {
         (self.strangers)()
     }
 
-    /// Devices after the handshake and a few messages in turn: no message carries the handshake any more.
+    /// Two devices after the handshake and a few messages in turn. Their messages no longer carry
+    /// the handshake.
     #[must_use]
     pub fn pair(&self) -> Box<dyn Pair> {
         let mut pair = self.strangers().meet(b"hello");
@@ -120,16 +126,16 @@ impl System {
     }
 }
 
-/// One message, all the way.
+/// Sends one message and opens it.
 ///
 /// # Panics
-/// If it does not open.
+/// If the message does not open.
 pub fn exchange(pair: &mut dyn Pair, from: usize, plaintext: &[u8]) {
     let arrived = send(pair, from, plaintext);
     assert!(pair.open(1 - from, &arrived), "a genuine message opens");
 }
 
-/// One message up to the recipient's device.
+/// Sends one message, up to what arrives at the recipient's device.
 pub fn send(pair: &mut dyn Pair, from: usize, plaintext: &[u8]) -> Vec<u8> {
     let sealed = pair.seal(from, plaintext);
     pair.relay(from, sealed)

@@ -1,4 +1,4 @@
-//! The JSON of `compare` has the promised shape, for every operation and system: what readers of it rely on.
+//! The JSON of `compare` has the shape that its readers rely on, for every operation and system.
 
 use std::path::Path;
 

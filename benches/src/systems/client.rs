@@ -1,4 +1,5 @@
-//! The front door over a store in memory: every call reads what it needs and commits what it changed.
+//! `Client` with a store in memory. Every call reads the records that it needs and commits those
+//! that it changed.
 
 use waxseal::{AccountId, Client, MemoryStore, Received};
 use waxseal_world::{NOW, Provider, account, sender};
@@ -15,7 +16,7 @@ pub(super) fn strangers() -> Box<dyn Strangers> {
 
 fn unmet(seed: u64) -> Unmet {
     let mut provider = Provider::new(seed);
-    let clients = NAMES.map(|name| Some(provider.register_with(name, 1)));
+    let clients = NAMES.map(|name| provider.register_with(name, 1));
     let bundle = provider.bundle(&account(NAMES[1]));
     Unmet {
         clients: Clients { clients, provider },
@@ -31,7 +32,7 @@ struct Unmet {
 impl Unmet {
     fn start(&mut self) {
         let Clients { clients, provider } = &mut self.clients;
-        let client = clients[0].as_mut().expect("a client");
+        let client = &mut clients[0];
         let (base, one_time) = &self.bundle;
         let peer = account(NAMES[1]);
         client
@@ -57,14 +58,16 @@ impl Strangers for Unmet {
 }
 
 /// Two clients and their provider.
+///
+/// A new pair has no session. Each call of a client changes its store. `import` replaces a client's
+/// store with an earlier copy.
 pub struct Clients {
-    /// Absent while one is put back into an earlier state.
-    clients: [Option<Client<MemoryStore>>; 2],
+    clients: [Client<MemoryStore>; 2],
     provider: Provider,
 }
 
 impl Clients {
-    /// In the middle of a conversation.
+    /// Two clients in the middle of a conversation.
     #[must_use]
     pub fn talking() -> Self {
         let mut unmet = unmet(7);
@@ -76,11 +79,11 @@ impl Clients {
         clients
     }
 
-    /// One of them starts conversations with so many others.
+    /// One of the clients starts conversations with `count` other peers.
     pub fn befriend(&mut self, side: usize, count: usize) {
         let (bundle, _) = unmet(8).bundle;
         let Self { clients, provider } = self;
-        let client = clients[side].as_mut().expect("a client");
+        let client = &mut clients[side];
         for other in 0..count {
             let peer = AccountId::new(&format!("peer {other}")).expect("a valid name");
             client
@@ -96,7 +99,7 @@ impl Clients {
 impl Pair for Clients {
     fn seal(&mut self, from: usize, plaintext: &[u8]) -> Vec<u8> {
         let (to, text) = (account(NAMES[1 - from]), text(plaintext.len()));
-        let client = self.clients[from].as_mut().expect("a client");
+        let client = &mut self.clients[from];
         let sent = client.send(&to, text.as_str(), NOW, &mut self.provider.rng);
         sent.expect("seals").envelope
     }
@@ -107,13 +110,13 @@ impl Pair for Clients {
     }
 
     fn open(&mut self, to: usize, arrived: &[u8]) -> bool {
-        let client = self.clients[to].as_mut().expect("a client");
+        let client = &mut self.clients[to];
         matches!(client.receive(arrived), Ok(Received::Message { .. }))
     }
 
-    /// The whole store: to go back to, not to be measured.
+    /// Exports all records of the store. This serves to go back to a state and is not measured.
     fn export(&self, side: usize) -> Vec<u8> {
-        let client = self.clients[side].as_ref().expect("a client");
+        let client = &self.clients[side];
         let mut bytes = Vec::new();
         for field in client
             .store()
@@ -135,7 +138,7 @@ impl Pair for Clients {
         };
         let records = std::iter::from_fn(|| Some((field()?, field()?)));
         let store = MemoryStore::from_records(records);
-        self.clients[side] = Some(Client::open(store).expect("a client's records"));
+        self.clients[side] = Client::open(store).expect("a client's records");
     }
 
     fn forge(&mut self, genuine: &[u8], _: u64) -> Vec<u8> {

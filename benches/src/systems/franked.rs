@@ -1,4 +1,4 @@
-//! Franked messages over the ratchet: commit, pad, encrypt; stamp; authenticate, open, check.
+//! Franked messages with the ratchet: commit, pad, encrypt; stamp; authenticate, open, check.
 
 use waxseal::{DeliveryKey, DeviceAddress, SessionOpener, SessionSealer};
 use waxseal_reporting::{Audience, Delivery, Evidence, Payload, PayloadHeader, open, seal};
@@ -7,7 +7,8 @@ use waxseal_world::{NOW, Provider};
 use super::ratchet::{Bundle, Ratchet, altered, bundle_len};
 use super::{Pair, Strangers};
 
-/// Bytes of a payload around a text: header with the last tag seen, content type, count, two lengths.
+/// Number of bytes that a payload adds to a text: header with a last-seen tag, content type, count,
+/// two lengths.
 const PAYLOAD_AROUND_TEXT: usize = 54 + 32 + 1 + 1 + 8;
 
 pub(super) fn strangers() -> Box<dyn Strangers> {
@@ -37,16 +38,19 @@ impl Strangers for Unmet {
 }
 
 /// Two devices and their provider.
+///
+/// Each message moves the devices' sessions on, and its payload gets the next sequence number. The
+/// provider's clock stands still.
 pub struct Franked {
     pub ratchet: Ratchet,
-    pub senders: [DeviceAddress; 2],
-    /// What each device agreed on with the provider.
+    pub addresses: [DeviceAddress; 2],
+    /// The key that each device has agreed on with the provider.
     pub delivery_keys: [DeliveryKey; 2],
     pub provider: Provider,
     sequence: u64,
 }
 
-/// A text of so many bytes, or of as many as fit a payload.
+/// A text of `len` bytes, or of the maximum that fits a payload.
 pub(super) fn text(len: usize) -> String {
     "x".repeat(len.min(waxseal_reporting::MAX_PAYLOAD_LEN - PAYLOAD_AROUND_TEXT))
 }
@@ -54,25 +58,25 @@ pub(super) fn text(len: usize) -> String {
 impl Franked {
     fn around(ratchet: Ratchet) -> Self {
         let mut provider = Provider::new(7);
-        let senders = ["alice", "bob"].map(|name| provider.register_only(name));
-        let [alice, bob] = &senders;
+        let addresses = ["alice", "bob"].map(|name| provider.register_only(name));
+        let [alice, bob] = &addresses;
         Self {
             ratchet,
             delivery_keys: [provider.key(alice), provider.key(bob)],
-            senders,
+            addresses,
             provider,
             sequence: 0,
         }
     }
 
-    /// Devices without a session, and what the second published.
+    /// Two devices without a session, and the bundle that the second published.
     #[must_use]
     pub fn strangers() -> (Self, Bundle) {
         let (ratchet, bundle) = Ratchet::strangers();
         (Self::around(ratchet), bundle)
     }
 
-    /// Devices in the middle of a conversation.
+    /// Two devices in the middle of a conversation.
     #[must_use]
     pub fn talking() -> Self {
         Self::around(Ratchet::talking())
@@ -82,18 +86,21 @@ impl Franked {
     #[must_use]
     pub fn payload(&mut self, from: usize, text: String) -> Payload {
         self.sequence += 1;
-        let audience = Audience::Direct(self.senders[1 - from].account.clone());
-        let conversation = audience.conversation(&self.senders[from].account);
+        let audience = Audience::Direct(self.addresses[1 - from].account.clone());
+        let conversation = audience.conversation(&self.addresses[from].account);
         Payload::text(PayloadHeader::new(conversation, self.sequence, NOW), text)
             .expect("within the limit")
     }
 
-    /// What the recipient keeps of a message.
+    /// Opens a delivery and returns the evidence that the recipient keeps, or `None` if it does not
+    /// open.
     #[must_use]
     pub fn receive(&mut self, to: usize, delivery: &[u8]) -> Option<Evidence> {
         let delivery = Delivery::decode(delivery).ok()?;
         let key = &self.delivery_keys[to];
-        let delivery = delivery.authenticate(key, &self.senders[to].account).ok()?;
+        let delivery = delivery
+            .authenticate(key, &self.addresses[to].account)
+            .ok()?;
         let device = &mut self.ratchet.devices[to];
         let mut channel =
             SessionOpener::new(&device.identity, &mut device.prekeys, &mut device.sessions);
@@ -108,12 +115,12 @@ impl Pair for Franked {
         let Ratchet { devices, rng } = &mut self.ratchet;
         let sessions = devices[from].sessions.as_mut().expect("a session");
         let mut channel = SessionSealer::new(sessions);
-        let sealed = seal(&mut channel, &self.senders[from], &payload, rng);
+        let sealed = seal(&mut channel, &self.addresses[from], &payload, rng);
         sealed.expect("seals").envelope.encode()
     }
 
     fn relay(&mut self, from: usize, sealed: Vec<u8>) -> Vec<u8> {
-        let (from, to) = (&self.senders[from], &self.senders[1 - from]);
+        let (from, to) = (&self.addresses[from], &self.addresses[1 - from]);
         self.provider.relay_as(from, to, &sealed).0
     }
 
@@ -130,7 +137,7 @@ impl Pair for Franked {
     }
 
     fn forge(&mut self, genuine: &[u8], _: u64) -> Vec<u8> {
-        // Everything is under the relay's MAC.
+        // The relay's MAC covers everything, so any byte will do.
         altered(genuine, genuine.len() / 2)
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn strangers() -> Box<dyn Strangers> {
     Box::new(Unmet { ratchet, bundle })
 }
 
-/// What a provider hands out for one session: base and one-time part.
+/// What a provider hands out for one session: (base, one-time part).
 pub type Bundle = (Vec<u8>, Option<Vec<u8>>);
 
 struct Unmet {
@@ -34,19 +34,20 @@ impl Strangers for Unmet {
     }
 }
 
-/// Bytes of a bundle.
+/// The length of a bundle in bytes.
 pub(super) fn bundle_len((base, one_time): &Bundle) -> usize {
     base.len() + one_time.as_ref().map_or(0, Vec::len)
 }
 
-/// Two devices that talk over `waxseal-core`. Side 0 starts.
+/// Two devices that use `waxseal-core` alone. Side 0 starts the session, and each message moves it
+/// on.
 pub struct Ratchet {
     pub devices: [Device; 2],
     pub rng: ChaCha20Rng,
 }
 
 impl Ratchet {
-    /// Devices without a session, and what the second published.
+    /// Two devices without a session, and the bundle that the second published.
     #[must_use]
     pub fn strangers() -> (Self, Bundle) {
         let mut rng = waxseal_world::rng(7);
@@ -55,7 +56,7 @@ impl Ratchet {
         (Self { devices, rng }, bundle)
     }
 
-    /// Devices in the middle of a conversation.
+    /// Two devices in the middle of a conversation.
     #[must_use]
     pub fn talking() -> Self {
         let (mut devices, bundle) = Self::strangers();
@@ -67,7 +68,7 @@ impl Ratchet {
         devices
     }
 
-    /// The first device checks the bundle and starts a session.
+    /// The first device verifies the bundle and starts a session.
     pub fn start(&mut self, (base, one_time): &Bundle) {
         let bundle = PreKeyBundle::decode(base, one_time.as_deref()).expect("a genuine bundle");
         self.devices[0].start(bundle, &mut self.rng);
@@ -93,15 +94,15 @@ impl Pair for Ratchet {
     }
 
     fn forge(&mut self, genuine: &[u8], _: u64) -> Vec<u8> {
-        // Counters are encrypted: another header is all there is to try.
+        // Counters are encrypted, so a forger can only alter the header.
         altered(genuine, HEADER_AT)
     }
 }
 
-/// Where the encrypted header begins in a message: version, tag, length.
+/// Where the encrypted header begins in a message: after version, tag and length.
 const HEADER_AT: usize = 3;
 
-/// A message with one bit turned over.
+/// A message with one bit flipped.
 pub(super) fn altered(genuine: &[u8], at: usize) -> Vec<u8> {
     let mut forged = genuine.to_vec();
     forged[at] ^= 1;

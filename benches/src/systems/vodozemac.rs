@@ -1,7 +1,8 @@
-//! vodozemac: Olm, with 3DH and the Double Ratchet, as Matrix uses it.
+//! vodozemac: Olm as Matrix uses it, with 3DH and the Double Ratchet.
 //!
-//! Messages go over its own byte encoding, without base64. Its state goes as JSON of the pickle, not encrypted. Nobody checks the
-//! signature of a one-time key here: with Olm that is left to the application.
+//! Messages are in vodozemac's byte encoding, without base64. An exported state is the pickle as
+//! JSON, unencrypted. The signature of the one-time key is not checked here, because Olm leaves
+//! that to the application.
 
 use vodozemac::Curve25519PublicKey;
 use vodozemac::olm::{
@@ -68,7 +69,7 @@ impl Strangers for Unmet {
             .encrypt(plaintext)
             .expect("encrypts")
             .to_parts();
-        // Two keys; their signatures are the application's.
+        // The two keys. The application adds their signatures.
         (first.len(), 64)
     }
 }
@@ -81,7 +82,7 @@ impl Pair for Olm {
     fn seal(&mut self, from: usize, plaintext: &[u8]) -> Vec<u8> {
         match self.sessions[from].encrypt(plaintext).expect("encrypts") {
             OlmMessage::Normal(message) => message.to_bytes(),
-            OlmMessage::PreKey(_) => panic!("messages are measured once the handshake is answered"),
+            OlmMessage::PreKey(_) => panic!("only messages after the handshake are measured"),
         }
     }
 
@@ -104,8 +105,9 @@ impl Pair for Olm {
 
     fn forge(&mut self, genuine: &[u8], counter: u64) -> Vec<u8> {
         let message = Message::from_bytes(genuine).expect("a message");
-        // version, 0a 20 ratchet key, 10 counter, 22 length ciphertext, MAC. Key and counter are in clear and looked at before the
-        // MAC: a new key costs the victim a Diffie-Hellman, the counter as many chain steps.
+        // Layout: version, 0a 20 ratchet key, 10 counter, 22 length ciphertext, MAC. The key and
+        // the counter are not encrypted, and are used before the MAC is checked. A new key costs
+        // the victim a Diffie–Hellman, and the counter costs as many chain steps.
         let (version, mac_len) = match message.version() {
             3 => (3, 8),
             other => (other, 32),

@@ -1,24 +1,28 @@
-//! An allocator that never gives memory back and never uses it twice, so that what freed blocks held can still be looked at.
+//! An allocator that never reuses memory, so that a test can look at what freed blocks held.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::alloc::System;
 
-/// Most bytes that a process can allocate. Pages cost nothing until they are used.
+/// Maximum number of bytes that a process can allocate. Pages cost nothing until they are used.
 const CAPACITY: usize = 1 << 30;
 
-/// All heap blocks of the process, one after the other, zero before their first use.
+/// All heap blocks of the process, one after the other.
 ///
-/// A block that grows is copied and the old one stays, which is the worst an allocator may do; a block that is freed stays as its
-/// owner left it.
+/// The arena starts empty and all zero. Each allocation adds a block at its end; nothing ever
+/// shrinks it. A freed block stays as its owner left it. A block that grows is copied and the old
+/// copy stays, which is the worst that an allocator may do.
 pub struct Arena {
     base: AtomicPtr<u8>,
     used: AtomicUsize,
 }
 
 impl Arena {
-    /// An empty arena, for a `static` with `#[global_allocator]`.
-    #[expect(clippy::new_without_default, reason = "a const fn for a static")]
+    /// An empty arena, to be a `static` with `#[global_allocator]`.
+    #[expect(
+        clippy::new_without_default,
+        reason = "a const fn, for use in a static"
+    )]
     pub const fn new() -> Self {
         Self {
             base: AtomicPtr::new(core::ptr::null_mut()),
@@ -26,12 +30,12 @@ impl Arena {
         }
     }
 
-    /// How many bytes have been handed out so far: where the next block will be.
+    /// Number of bytes handed out so far, which is the offset of the next block.
     pub fn used(&self) -> usize {
         self.used.load(Ordering::SeqCst)
     }
 
-    /// Shows the bytes from offset `from` on, in pieces that overlap by `overlap`.
+    /// Passes all bytes from offset `from` on to `look`, in pieces that overlap by `overlap` bytes.
     pub fn scan(&self, from: usize, overlap: usize, mut look: impl FnMut(&[u8])) {
         let (base, end) = (self.base(), self.used());
         let mut piece = [0u8; 1 << 14];
@@ -39,9 +43,10 @@ impl Arena {
         while at < end {
             let len = piece.len().min(end - at);
             for (offset, byte) in piece.iter_mut().take(len).enumerate() {
-                // SAFETY: `at + offset < end <= CAPACITY`, and all of that was allocated zeroed and is never given back.
-                // Volatile, as another thread may write to its own blocks at the same time; such bytes are of no interest.
-                #[expect(unsafe_code, reason = "freed memory is what this is about")]
+                // SAFETY: `at + offset < end <= CAPACITY`, and the whole capacity was allocated
+                // zeroed and is never given back. The read is volatile because another thread may
+                // write to its own blocks at the same time. Such bytes do not matter here.
+                #[expect(unsafe_code, reason = "reads memory that was freed")]
                 unsafe {
                     *byte = base.add(at + offset).read_volatile();
                 }
@@ -60,12 +65,12 @@ impl Arena {
         if !base.is_null() {
             return base;
         }
-        // Of no greater alignment, for which the system would have to touch every page.
+        // A greater alignment would make the system touch every page.
         let Ok(layout) = Layout::from_size_align(CAPACITY, 8) else {
             return base;
         };
         // SAFETY: the layout's size is not zero.
-        #[expect(unsafe_code, reason = "an allocator")]
+        #[expect(unsafe_code, reason = "implements an allocator")]
         let fresh = unsafe { System.alloc_zeroed(layout) };
         match self
             .base
@@ -73,8 +78,8 @@ impl Arena {
         {
             Ok(_) => fresh,
             Err(first) => {
-                // SAFETY: allocated above with this layout, and nobody has seen it.
-                #[expect(unsafe_code, reason = "an allocator")]
+                // SAFETY: it was allocated above with this layout, and no other thread has seen it.
+                #[expect(unsafe_code, reason = "implements an allocator")]
                 unsafe {
                     System.dealloc(fresh, layout);
                 }
@@ -84,8 +89,9 @@ impl Arena {
     }
 }
 
-// SAFETY: blocks are aligned, within the arena, and never overlap, since `used` only grows; a block that does not fit is refused.
-#[expect(unsafe_code, reason = "an allocator")]
+// SAFETY: blocks are aligned, lie within the arena, and never overlap, since `used` only grows. A
+// block that does not fit is refused.
+#[expect(unsafe_code, reason = "implements an allocator")]
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let base = self.base();
@@ -111,6 +117,6 @@ unsafe impl GlobalAlloc for Arena {
         }
     }
 
-    /// Keeps the block as its owner left it.
+    /// Leaves the block as its owner left it.
     unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
 }

@@ -1,4 +1,4 @@
-//! A channel that encrypts nothing, for what is measured or looked at around a channel.
+//! A channel that encrypts nothing, for tests and measurements of what surrounds a channel.
 
 use core::convert::Infallible;
 
@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 use waxseal_reporting::{OpeningChannel, SealingChannel};
 use zeroize::Zeroizing;
 
-/// Returns what it is given.
+/// A channel that returns its input.
 #[derive(Clone, Copy, Debug)]
 pub struct Clear;
 

@@ -1,43 +1,50 @@
-//! Where the secrets are in exported state. Follows the exports' code field by field; a test reads every state of a conversation
-//! with it to the last byte.
+//! Finds the secrets in exported state.
+//!
+//! The functions here follow the code of the exports field by field. A test reads every state of a
+//! conversation with them, to the last byte.
 
 use core::ops::Range;
 
-/// What a range of an export holds.
+/// The kind of value in a range of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// Root key of the Double Ratchet.
     Root,
-    /// Private key of a ratchet key pair or prekey.
+    /// Private key of a ratchet key pair or of a prekey.
     DhSecret,
     /// Key of a sending or receiving chain.
     ChainKey,
-    /// Key that encrypts headers.
+    /// Key that encrypts message headers.
     HeaderKey,
-    /// What a skipped message is opened with.
+    /// Key that opens a skipped message.
     SkippedKey,
-    /// Root, chain keys and next chain keys of the post-quantum ratchet.
+    /// Root key, chain key or next chain key of the post-quantum ratchet.
     PostQuantumKey,
-    /// Root and MAC key of the braid's authenticator.
+    /// Root key or MAC key of the authenticator in the braid.
     Authenticator,
     /// Seed of the braid's key pair.
     KemSeed,
     /// Coin of the braid's encapsulation.
     Coin,
-    /// A chunk that was collected. Not a secret: the peer sent it, and it is part of a public key or ciphertext.
+    /// A chunk that was collected. It is not secret: the peer sent it, and it is part of a public
+    /// key or a ciphertext.
     Chunk,
-    /// The tag over a header or body of the braid is inside `Chunk`s; everything else is public or a counter.
+    /// A public value or a counter. The MAC over a braid's header or ciphertext is not here but in
+    /// the `Chunk`s.
     Other,
 }
 
-/// Fields of an export, in order, without gaps.
+/// The fields of an export, in order and without gaps.
+///
+/// Reading starts at offset 0. Each field that is taken or skipped moves the offset on, and reading
+/// must end at the last byte.
 pub struct Fields {
     at: usize,
     fields: Vec<(Kind, Range<usize>)>,
 }
 
 impl Fields {
-    /// Of `SessionSet::export`.
+    /// Reads an export of `SessionSet::export`.
     pub fn of_sessions(export: &[u8]) -> Vec<(Kind, Range<usize>)> {
         let mut fields = Self {
             at: 0,
@@ -48,11 +55,11 @@ impl Fields {
         for _ in 0..fields.u32(export) {
             fields.session(export);
         }
-        assert_eq!(fields.at, export.len(), "the layout is not the export's");
+        assert_eq!(fields.at, export.len(), "the export has another layout");
         fields.fields
     }
 
-    /// Of `PreKeys::export`.
+    /// Reads an export of `PreKeys::export`.
     pub fn of_prekeys(export: &[u8]) -> Vec<(Kind, Range<usize>)> {
         let mut fields = Self {
             at: 0,
@@ -69,7 +76,7 @@ impl Fields {
             fields.take(Kind::DhSecret, 32);
             fields.take(Kind::KemSeed, 64);
         }
-        assert_eq!(fields.at, export.len(), "the layout is not the export's");
+        assert_eq!(fields.at, export.len(), "the export has another layout");
         fields.fields
     }
 
@@ -105,7 +112,7 @@ impl Fields {
         }
         self.take(Kind::HeaderKey, 32);
         self.take(Kind::HeaderKey, 32);
-        // Length of the chain before, messages opened, steps.
+        // Length of the previous chain, messages opened, steps.
         self.skip(4 + 8 + 8);
         for _ in 0..self.u32(export) {
             self.skip(8);
@@ -180,7 +187,7 @@ impl Fields {
                 self.take(Kind::Chunk, 160);
             }
             11 => self.skip(1),
-            state => panic!("no such state of the braid: {state}"),
+            state => panic!("the braid has no state {state}"),
         }
     }
 

@@ -1,14 +1,17 @@
-//! Looks for secrets of Waxseal where they should not be. Not published: nothing here is part of the library, and the library is
-//! looked at as it is shipped.
+//! Looks for secrets of Waxseal where they should not be: in memory after use, in branches and
+//! addresses, in running times, in `Debug` output.
 //!
-//! | looks at | command | finds |
+//! This crate is not published. The library has no hooks for it and is examined as it is shipped.
+//!
+//! | examined | command | finds |
 //! |---|---|---|
-//! | memory after use | `cargo test -p waxseal-leaks` | key bytes left in any heap block of the process, freed or not; what `Debug` prints |
-//! | branches and addresses | `.ci/constant-time` | those that depend on a secret, by valgrind's memcheck |
-//! | running times | `.ci/timing` | a difference between two classes of secrets, by Welch's t-test |
+//! | memory after use | `cargo test -p waxseal-leaks` | key bytes in any heap block, freed or not |
+//! | `Debug` output | `cargo test -p waxseal-leaks` | secrets and texts that are printed |
+//! | branches and addresses | `.ci/constant-time` | those that depend on a secret, with memcheck |
+//! | running times | `.ci/timing` | differences between two classes of secrets, by Welch's t-test |
 //!
-//! Each has positive controls: leaks made on purpose, which must be found. What is covered and what is not: SECURITY.md, “Side
-//! channels”.
+//! The memory sweep, memcheck and the t-test have positive controls: leaks made on purpose, which
+//! they must find. SECURITY.md, “Side channels”, says what is covered and what is not.
 
 pub mod arena;
 pub mod clear;

@@ -1,4 +1,4 @@
-//! Secrets that a test knows, and a generator that remembers what it gave out.
+//! Secrets that a test knows, and a random generator that remembers what it produced.
 
 use core::convert::Infallible;
 use std::collections::HashMap;
@@ -10,21 +10,25 @@ use rand_core::{Rng, TryCryptoRng, TryRng};
 
 use crate::arena::Arena;
 
-/// Bytes of a secret that are looked for at a time: a copy that is half wiped is a copy.
+/// Number of bytes that are compared at a time. A copy that is half wiped still counts as a copy.
 const WINDOW: usize = 16;
-/// What is kept is not the secret, so that a sweep does not find the list.
+/// Secrets are stored masked, so that a sweep does not find this list.
 const MASK: u8 = 0xa5;
 
-/// Names of secrets by their masked windows.
+/// A list of known secrets, for finding their copies in memory.
+///
+/// [`add`](Secrets::add) splits a secret into windows of 16 bytes and keeps them masked, with the
+/// secret's name. [`sweep`](Secrets::sweep) looks for the windows in an [`Arena`].
 #[derive(Clone, Default)]
 pub struct Secrets {
     windows: HashMap<[u8; WINDOW], String>,
-    /// Which first two bytes any window has: most memory is told apart by them.
+    /// Indexed by the first two bytes of a window: whether any window starts with them. Rules out
+    /// most memory quickly.
     first: Vec<bool>,
 }
 
 impl Secrets {
-    /// None yet.
+    /// An empty list.
     pub fn new() -> Self {
         Self {
             windows: HashMap::new(),
@@ -32,9 +36,12 @@ impl Secrets {
         }
     }
 
-    /// Adds a secret of any length from 16 bytes on.
+    /// Adds a secret of at least 16 bytes. Windows in which all bytes are equal are left out.
     pub fn add(&mut self, name: &str, secret: &[u8]) {
-        assert!(secret.len() >= WINDOW, "too short to be told from chance");
+        assert!(
+            secret.len() >= WINDOW,
+            "a shorter secret could occur by chance"
+        );
         for window in secret.chunks_exact(WINDOW) {
             if window.iter().all(|byte| *byte == window[0]) {
                 continue;
@@ -48,17 +55,17 @@ impl Secrets {
         }
     }
 
-    /// How many are known, in windows of 16 bytes.
+    /// Number of known windows of 16 bytes.
     pub fn len(&self) -> usize {
         self.windows.len()
     }
 
-    /// Whether none is known.
+    /// Whether no secret is known.
     pub fn is_empty(&self) -> bool {
         self.windows.is_empty()
     }
 
-    /// Without those of `other`: secrets that may still be there.
+    /// The secrets that are not in `other`: `other` holds those that may still be in memory.
     pub fn except(&self, other: &Self) -> Self {
         let mut rest = Self::new();
         for (window, name) in &self.windows {
@@ -70,7 +77,7 @@ impl Secrets {
         rest
     }
 
-    /// Adds all of `other`.
+    /// Adds all secrets of `other`.
     pub fn extend(&mut self, other: &Self) {
         for (window, name) in &other.windows {
             self.first[usize::from(u16::from_be_bytes([window[0], window[1]]))] = true;
@@ -78,7 +85,8 @@ impl Secrets {
         }
     }
 
-    /// What of it is in any heap block from offset `from` on, live or freed: names and how often, in order of names.
+    /// Looks for the secrets in every heap block from offset `from` on, live or freed. Returns the
+    /// names found and how often, sorted by name.
     pub fn sweep(&self, arena: &Arena, from: usize) -> Vec<(String, usize)> {
         let mut found: HashMap<&str, usize> = HashMap::new();
         arena.scan(from, WINDOW - 1, |piece| {
@@ -105,7 +113,11 @@ impl Secrets {
     }
 }
 
-/// A seeded generator that remembers what it gave out: every draw of at least 32 bytes is a secret of whoever drew it.
+/// A seeded random generator that remembers what it produced. Every draw of at least 32 bytes
+/// counts as a secret of the caller.
+///
+/// Each draw moves the generator on and is added to the list, under the name that
+/// [`call`](Recorder::call) gave last.
 pub struct Recorder {
     rng: ChaCha20Rng,
     name: String,
@@ -122,12 +134,12 @@ impl Recorder {
         }
     }
 
-    /// Records under another name from now on.
+    /// Records the next draws under another name.
     pub fn call(&mut self, name: &str) {
         name.clone_into(&mut self.name);
     }
 
-    /// What was drawn so far.
+    /// The secrets that were drawn so far.
     pub fn drawn(&self) -> Secrets {
         self.drawn
             .lock()

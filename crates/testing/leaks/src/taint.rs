@@ -1,8 +1,11 @@
-//! Requests to valgrind's memcheck, which follows undefined bytes through every computation and reports each branch and each address
-//! that depends on one. Secrets are marked undefined; so what it reports is what their values can change in time.
+//! Requests to valgrind's memcheck.
 //!
-//! A request is a sequence of instructions that does nothing outside valgrind. (Valgrind manual, “The Client Request mechanism”;
-//! “Memcheck: Client Requests”)
+//! Memcheck follows undefined bytes through every computation and reports each branch and each
+//! address that depends on one. Here secrets are marked undefined, so memcheck reports every place
+//! where a secret can affect timing.
+//!
+//! A request is a sequence of instructions that does nothing outside valgrind. (Valgrind manual,
+//! “The Client Request mechanism”; “Memcheck: Client Requests”)
 
 /// `VG_USERREQ_TOOL_BASE('M', 'C')`
 const MEMCHECK: usize = 0x4d43_0000;
@@ -10,16 +13,17 @@ const MAKE_MEM_UNDEFINED: usize = MEMCHECK + 1;
 const MAKE_MEM_DEFINED: usize = MEMCHECK + 2;
 const RUNNING_ON_VALGRIND: usize = 0x1001;
 
-/// Whether requests can be made on this machine's kind of processor.
+/// Whether requests are implemented for this processor and system.
 pub const SUPPORTED: bool = cfg!(all(target_arch = "x86_64", target_os = "linux"));
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn request(request: usize, address: usize, len: usize) -> usize {
     let arguments = [request, address, len, 0, 0, 0];
     let mut answer: usize = 0;
-    // SAFETY: rotations by 128 bits altogether and an exchange of a register with itself change nothing but flags. Valgrind reads
-    // `arguments`, which lives until the end of this function, and marks bytes without changing them.
-    #[expect(unsafe_code, reason = "the requests are instructions")]
+    // SAFETY: the rotations add up to 128 bits, and the exchange is of a register with itself, so
+    // they change nothing but flags. Valgrind reads `arguments`, which lives until the end of this
+    // function, and marks bytes without changing them.
+    #[expect(unsafe_code, reason = "a request is a sequence of instructions")]
     unsafe {
         core::arch::asm!(
             "rol rdi, 3",
@@ -45,14 +49,15 @@ pub fn is_watched() -> bool {
     request(RUNNING_ON_VALGRIND, 0, 0) != 0
 }
 
-/// From now on these bytes are a secret.
+/// Marks bytes as secret.
 pub fn secret(bytes: &mut [u8]) {
-    // Exposed, so that the compiler takes the bytes from memory afterwards and not from what it knew of them.
+    // The address is exposed, so that the compiler reads the bytes from memory again instead of
+    // relying on what it knew of them.
     let address = bytes.as_mut_ptr().expose_provenance();
     request(MAKE_MEM_UNDEFINED, address, bytes.len());
 }
 
-/// From now on these bytes are public: they go on the wire, or everybody may know them.
+/// Marks bytes as public: they go on the wire, or anyone may know them.
 pub fn public(bytes: &[u8]) {
     request(
         MAKE_MEM_DEFINED,
@@ -61,7 +66,7 @@ pub fn public(bytes: &[u8]) {
     );
 }
 
-/// Whether something was accepted is public.
+/// Marks the outcome of a check as public.
 pub fn answer(accepted: bool) -> bool {
     let mut answer = [u8::from(accepted)];
     let address = answer.as_mut_ptr().expose_provenance();

@@ -1,4 +1,4 @@
-//! What every public type that holds a secret or a text prints: all of it, letter by letter.
+//! What `Debug` prints for every public type that holds a secret or a text, compared in full.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -20,14 +20,14 @@ use waxseal_reporting::{
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
-/// Both forms print the same words.
+/// Asserts what a value prints. The pretty form must print the same words.
 fn assert_prints(value: &dyn core::fmt::Debug, expected: &str) {
     assert_eq!(format!("{value:?}"), expected);
     let words = |text: &str| text.replace([' ', '\n', ','], "");
     assert_eq!(words(&format!("{value:#?}")), words(expected));
 }
 
-/// An identity's 64 public bytes as hexadecimal digits.
+/// The 64 public bytes of an identity in hexadecimal.
 fn hex(identity: &IdentityKey) -> String {
     let bytes = identity.to_bytes();
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -90,8 +90,8 @@ fn keys_of_the_provider_and_its_devices_print_their_names() {
 #[test]
 fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
     let mut rng = ChaCha20Rng::seed_from_u64(3);
-    let sender = |name| DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1));
-    let (alice, bob) = (sender("alice"), sender("bob"));
+    let address = |name| DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1));
+    let (alice, bob) = (address("alice"), address("bob"));
     let to = Audience::Direct(bob.account.clone());
     let stamp_keys = StampKeys::generate("eu", NOW, &mut rng).unwrap();
     let key = DeliveryKey::generate(&mut rng);

@@ -1,4 +1,5 @@
-//! A device on `waxseal-core` alone: identity, prekeys, the sessions with one peer.
+//! A device that uses `waxseal-core` alone: its identity, its prekeys and its sessions with one
+//! peer.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +11,24 @@ use zeroize::Zeroizing;
 pub const AD: &[u8] = b"associated data";
 
 /// One of two devices.
+///
+/// A new device has fresh prekeys and no session. It gets its first session when it starts one, or
+/// when it accepts the peer's first message. Each message that it seals or opens moves its sessions
+/// on.
 pub struct Device {
-    /// Who it is.
+    /// Its key pair.
     pub identity: IdentityKeyPair,
-    /// The private half of what it published.
+    /// The private halves of the prekeys that it published.
     pub prekeys: PreKeys,
-    /// The sessions with the other device.
+    /// The sessions with the other device; `None` until there is one.
     pub sessions: Option<SessionSet>,
-    /// One-time parts that were not handed out yet.
+    /// One-time prekeys that have not been handed out yet.
     one_time: Vec<Vec<u8>>,
-    /// Pages of skipped keys, as stored by who takes the sessions in parts.
+    /// Pages of skipped keys, as an application stores them that exports its sessions in parts.
     pages: BTreeMap<PageId, Zeroizing<Vec<u8>>>,
 }
 
-/// Everything a device stores.
+/// A copy of everything that a device stores.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DeviceState {
     prekeys: Zeroizing<Vec<u8>>,
@@ -31,7 +36,8 @@ pub struct DeviceState {
 }
 
 impl Device {
-    /// A device with `one_time` one-time prekeys to hand out: after them, its last-resort key serves.
+    /// A device with `one_time` one-time prekeys to hand out. After those, bundles fall back on its
+    /// last-resort key.
     pub fn new(one_time: usize, rng: &mut impl CryptoRng) -> Self {
         let identity = IdentityKeyPair::generate(rng);
         let mut prekeys = PreKeys::generate(&identity, rng);
@@ -45,19 +51,19 @@ impl Device {
         }
     }
 
-    /// The next bundle of its prekeys, as it comes from the provider: base and one-time part.
+    /// The next bundle of its prekeys, as the provider would hand it out: (base, one-time part).
     pub fn published(&mut self) -> (Vec<u8>, Option<Vec<u8>>) {
         let base = self.prekeys.upload(&self.identity).unwrap().base;
         (base, self.one_time.pop())
     }
 
-    /// The next bundle of its prekeys.
+    /// The next bundle of its prekeys, decoded.
     pub fn bundle(&mut self) -> PreKeyBundle {
         let (base, one_time) = self.published();
         PreKeyBundle::decode(&base, one_time.as_deref()).unwrap()
     }
 
-    /// Starts a session, or another one.
+    /// Starts a new session.
     pub fn start(&mut self, bundle: PreKeyBundle, rng: &mut impl CryptoRng) {
         match &mut self.sessions {
             Some(sessions) => sessions.add_initiated(&self.identity, bundle, rng).unwrap(),
@@ -65,9 +71,9 @@ impl Device {
         }
     }
 
-    /// The sessions, of which there must be some.
+    /// The sessions. Panics if there are none.
     pub fn sessions(&mut self) -> &mut SessionSet {
-        self.sessions.as_mut().expect("a session")
+        self.sessions.as_mut().expect("a device with a session")
     }
 
     /// Seals a message.
@@ -75,7 +81,7 @@ impl Device {
         self.sessions().encrypt(plaintext, AD, rng).unwrap()
     }
 
-    /// Opens a message; without a session, one that starts the first.
+    /// Opens a message. Without a session, accepts the message as the first of a new one.
     pub fn decrypt(&mut self, message: &[u8]) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
         match &mut self.sessions {
             Some(sessions) => sessions.decrypt(&self.identity, &mut self.prekeys, message, AD),
@@ -88,7 +94,7 @@ impl Device {
         }
     }
 
-    /// What it stores.
+    /// A copy of what it stores.
     #[must_use]
     pub fn export(&self) -> DeviceState {
         DeviceState {
@@ -97,7 +103,7 @@ impl Device {
         }
     }
 
-    /// Goes on from what was stored.
+    /// Goes on from a stored copy.
     pub fn import(&mut self, state: &DeviceState) {
         self.identity = IdentityKeyPair::import(&self.identity.export()).unwrap();
         self.prekeys = PreKeys::import(&state.prekeys).unwrap();
@@ -106,7 +112,8 @@ impl Device {
         self.pages.clear();
     }
 
-    /// Stores its sessions in parts, and asserts that they are what is read from there.
+    /// Exports the sessions in parts, and asserts that the stored parts read back as the same
+    /// sessions.
     pub fn assert_parts(&mut self) {
         let Some(sessions) = &mut self.sessions else {
             return;
@@ -115,14 +122,20 @@ impl Device {
         for change in parts.pages {
             match change.bytes {
                 Some(bytes) => drop(self.pages.insert(change.id, bytes)),
-                None => assert!(self.pages.remove(&change.id).is_some(), "never stored"),
+                None => assert!(
+                    self.pages.remove(&change.id).is_some(),
+                    "a page was removed that was never stored"
+                ),
             }
         }
         let read = SessionSet::import_parts(&parts.state, self.pages.values()).unwrap();
-        assert!(read.export() == sessions.export(), "other sessions");
+        assert!(
+            read.export() == sessions.export(),
+            "the parts read back as other sessions"
+        );
     }
 
-    /// The same device in other hands.
+    /// A copy of the device, as a thief would take it.
     #[must_use]
     pub fn copy(&self) -> Self {
         let mut copy = Self {
@@ -136,7 +149,7 @@ impl Device {
         copy
     }
 
-    /// Loses everything but its identity.
+    /// Loses everything except its identity.
     pub fn start_over(&mut self, rng: &mut impl CryptoRng) {
         self.prekeys = PreKeys::generate(&self.identity, rng);
         self.one_time = self.prekeys.replenish(&self.identity, 2, rng).unwrap();
@@ -144,7 +157,7 @@ impl Device {
         self.pages.clear();
     }
 
-    /// Replaces the signed prekeys and adds a one-time one.
+    /// Replaces the signed prekeys if `rotate` is true; otherwise adds a one-time prekey.
     pub fn renew_prekeys(&mut self, rotate: bool, rng: &mut impl CryptoRng) {
         if rotate {
             self.prekeys.rotate(&self.identity, rng).unwrap();

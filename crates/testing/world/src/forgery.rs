@@ -1,5 +1,8 @@
-//! A report by a reporter with a client of its own making: every field can be anything, and every MAC and seal that the reporter can make
-//! is right. Written from `waxseal-reporting`'s specification, not from its code.
+//! A reporter with a modified client, written from the specification of `waxseal-reporting` and not
+//! from its code.
+//!
+//! The forger sets every field of a report at will. Every MAC and seal is right that a real
+//! reporter could make.
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
@@ -12,47 +15,50 @@ use sha2::{Digest, Sha256};
 use waxseal::reporting::ModerationPublicKey;
 use waxseal::{DeliveryKey, DeviceAddress, Evidence};
 
-/// What a report claims of one message.
+/// What a report claims about one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForgedClaim {
     /// The message's tag.
     pub tag: [u8; 32],
-    /// An encoded stamp context.
+    /// The encoded stamp context.
     pub context: Vec<u8>,
-    /// The stamp over both.
+    /// The stamp over the tag and the context.
     pub stamp: [u8; 32],
 }
 
 /// What a report shows of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForgedOpening {
-    /// `k_root`.
+    /// `k_root`
     pub root_key: [u8; 32],
-    /// `c_i`.
+    /// `c_i`, one for each part.
     pub commitments: Vec<[u8; 32]>,
-    /// Bit i: part i is shown.
+    /// Which parts are shown: bit i stands for part i.
     pub shown: u32,
-    /// `k_i` and the part, of every part.
+    /// `k_i` and the bytes of each part, shown or not.
     pub parts: Vec<([u8; 32], Vec<u8>)>,
 }
 
-/// A report before it is sealed.
+/// The fields of a report before it is sealed.
+///
+/// [`Forgery::of`] fills them in honestly. The caller then changes any of them, and
+/// [`Forgery::seal`] makes a report of the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forgery {
-    /// Who it says reports.
+    /// The device that the report names as its sender.
     pub reporter: DeviceAddress,
     /// The number of the reason.
     pub reason: u8,
-    /// The reporter's words.
+    /// The reporter's note.
     pub note: Vec<u8>,
-    /// In clear.
+    /// The claims, which are not encrypted.
     pub claims: Vec<ForgedClaim>,
-    /// Sealed.
+    /// The openings, which are sealed for the reviewers.
     pub openings: Vec<ForgedOpening>,
 }
 
 impl Forgery {
-    /// An honest report of these messages, shown whole.
+    /// An honest report of these messages that shows all of their parts.
     pub fn of<'a>(
         reporter: &DeviceAddress,
         evidence: impl IntoIterator<Item = &'a Evidence>,
@@ -68,7 +74,7 @@ impl Forgery {
         }
     }
 
-    /// The report's bytes, under the reporter's own key or any other.
+    /// Seals the report and authenticates it with `key`, which need not be the reporter's.
     pub fn seal(
         &self,
         key: &DeliveryKey,
@@ -97,7 +103,8 @@ impl Forgery {
             encapsulated.to_bytes().to_vec(),
             sealed,
         ];
-        // reporter MAC = HMAC(K_delivery, label || long(claims) || long(fingerprint) || long(encapsulated key) || long(sealed openings))
+        // reporter MAC = HMAC(K_delivery, label || long(claims) || long(fingerprint)
+        // || long(encapsulated key) || long(sealed openings))
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*key.to_bytes()).unwrap();
         mac.update(b"waxseal/1/reporter-mac");
         for section in &sections {
@@ -134,7 +141,8 @@ impl Forgery {
         out.extend(&self.note);
         out.push(self.openings.len() as u8);
         for opening in &self.openings {
-            // n u8 || k_root 32 || n x c_i 32 || shown be32 || per shown part, ascending: k_i 32 || long(part_i)
+            // opening = n u8 || k_root 32 || n x c_i 32 || shown be32
+            // || per shown part, ascending: k_i 32 || long(part_i)
             out.push(opening.commitments.len() as u8);
             out.extend(opening.root_key);
             out.extend(opening.commitments.iter().flatten());
@@ -154,7 +162,7 @@ impl Forgery {
 }
 
 impl ForgedOpening {
-    /// Commits to the parts, whatever they are, under a franking key. Returns the tag.
+    /// Commits to the parts under a franking key, whatever the parts are. Returns the tag.
     pub fn commit(&mut self, franking_key: &[u8; 32]) -> [u8; 32] {
         self.root_key = expand(franking_key, b"waxseal/1/frank-root-key");
         self.commitments.clear();
@@ -171,7 +179,7 @@ impl ForgedOpening {
     }
 }
 
-/// Claim and opening of a message as its recipient, or its sender, can make them.
+/// The claim and the opening that the recipient or the sender of a message can make.
 fn open(evidence: &Evidence) -> (ForgedClaim, ForgedOpening) {
     // evidence = 01 || claim || K_f 32 || n u8 || n x long(part)
     let bytes = evidence.encode();
@@ -193,7 +201,11 @@ fn open(evidence: &Evidence) -> (ForgedClaim, ForgedOpening) {
         shown: (1 << parts.len()) - 1,
         parts,
     };
-    assert_eq!(&opening.commit(franking_key), tag, "as specified");
+    assert_eq!(
+        &opening.commit(franking_key),
+        tag,
+        "the tag is the one in the specification"
+    );
     let claim = ForgedClaim {
         tag: *tag,
         context: context.to_vec(),
@@ -240,7 +252,7 @@ pub(crate) fn put_field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
     out.extend(bytes);
 }
 
-/// ISO/IEC 7816-4 up to a multiple of 64 bytes, above 1,024 up to a Padmé length.
+/// Pads as ISO/IEC 7816-4 does: to a multiple of 64 bytes, and above 1,024 bytes to a Padmé length.
 fn padded(mut content: Vec<u8>) -> Vec<u8> {
     content.push(0x80);
     let len = content.len();

@@ -8,7 +8,10 @@ use waxseal::{FrankingTag, SessionSealer};
 
 use crate::{NOW, Provider, account, sender};
 
-/// A sender whose client changes a byte of the plaintext after committing to it, or names another tag.
+/// A sender whose client alters a byte of the plaintext after committing to it, or claims another
+/// message's tag.
+///
+/// It has a session with Bob. Each call seals one message with it and so moves the session on.
 pub struct Liar {
     sessions: SessionSet,
     spoil: usize,
@@ -16,7 +19,7 @@ pub struct Liar {
 }
 
 impl Liar {
-    /// Someone who has fetched a bundle of Bob's.
+    /// A liar who has fetched a bundle of Bob's and started a session.
     pub fn new(world: &mut Provider) -> Self {
         let identity = IdentityKeyPair::generate(&mut world.rng);
         let (base, one_time) = world.bundle(&account("bob"));
@@ -29,7 +32,7 @@ impl Liar {
         }
     }
 
-    /// A message under a tag that is somebody else's.
+    /// A message under the tag of another message.
     pub fn seal_under(&mut self, tag: &FrankingTag, rng: &mut ChaCha20Rng) -> Vec<u8> {
         self.tag = Some(*tag);
         let envelope = Envelope::decode(&self.seal("squatting", usize::MAX, rng)).unwrap();
@@ -39,7 +42,7 @@ impl Liar {
         bytes
     }
 
-    /// A message to Bob whose byte `spoil` is not the one that was committed to.
+    /// A message to Bob in which byte `spoil` is not the byte that was committed to.
     pub fn seal(&mut self, text: &str, spoil: usize, rng: &mut ChaCha20Rng) -> Vec<u8> {
         self.spoil = spoil;
         let conversation = Audience::Direct(account("bob")).conversation(&account("liar"));
@@ -74,7 +77,7 @@ impl SealingChannel for Liar {
     }
 }
 
-/// Where `part` stands in `bytes`.
+/// The position of `part` in `bytes`.
 #[must_use]
 pub fn find(bytes: &[u8], part: &[u8]) -> usize {
     let mut windows = bytes.windows(part.len());

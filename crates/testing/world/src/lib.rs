@@ -1,24 +1,32 @@
-//! Devices, their provider and the network between them, for property tests, fuzz targets and benches.
+//! Simulated devices, a provider and a hostile network: for property tests, fuzz targets and
+//! benches.
+//!
+//! A script decides what happens. After each action the world checks its invariants, and panics if
+//! one is broken.
 //!
 //! ```
 //! use waxseal_world::{Script, World};
 //!
 //! let mut world = World::new(7, 3);
-//! for action in Script::new(b"any bytes are a list of things that happen") {
-//!     world.step(action); // asserts what must hold after each
+//! for action in Script::new(b"any bytes are a valid list of actions") {
+//!     world.step(action); // asserts the invariants after each action
 //! }
-//! world.settle(); // the network is fair again: everyone hears everyone
+//! world.settle(); // repairs the network and asserts that every client hears every other
 //! ```
 //!
-//! | world | of | on |
-//! |---|---|---|
-//! | [`Pair`] | two devices with their [`SessionSet`](waxseal_core::SessionSet) | `waxseal-core` alone |
-//! | [`World`] | clients with their stores, and a [`Provider`] | all of it |
-//! | [`Liar`] | a sender with a client of its own making | a [`Provider`] |
-//! | [`Forgery`] | a reporter with a client of its own making | `waxseal-reporting` |
+//! The devices run the real library. Only the network, the clock and the random numbers are
+//! simulated. They follow from the script and a seed, so every run can be repeated.
 //!
-//! Everything is real but the network, the time and the random numbers: those come from the script and a seed, so that each run can be
-//! repeated. A world panics where something happens that must not.
+//! | part | what it is | what it exercises |
+//! |---|---|---|
+//! | [`Pair`] | two [`Device`]s, each with its sessions | `waxseal-core` alone |
+//! | [`World`] | clients with their stores, and one [`Provider`] | all crates |
+//! | [`Network`] | packets on their way: late, lost, repeated, out of order | |
+//! | [`Script`] | a list of [`Action`]s, read from any bytes | |
+//! | [`Liar`] | a sender with a modified client | a recipient, the relay |
+//! | [`Forgery`] | a reporter with a modified client | intake and review |
+//! | [`targets`] | the bodies of the fuzz targets | every decoder, sessions, stores, reports |
+//! | [`seeds()`] | small genuine inputs for each fuzz target | |
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -53,31 +61,31 @@ pub use script::{Action, Script};
 pub use seeds::seeds;
 pub use world::{Sent, World};
 
-/// When worlds begin.
+/// The time at which worlds begin.
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
-/// Every record of a store.
+/// All records of a store: keys and values.
 pub type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// A generator for tests: the same numbers for the same seed.
+/// A random generator for tests. The same seed gives the same numbers.
 #[must_use]
 pub fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
-/// An account's name.
+/// The account of this name.
 #[must_use]
 pub fn account(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
 }
 
-/// The first device of an account.
+/// The address of the first device of an account.
 #[must_use]
 pub fn sender(name: &str) -> DeviceAddress {
     DeviceAddress::new(account(name), DeviceId(1))
 }
 
-/// Every record of a client's store.
+/// A copy of the records of a client's store.
 #[must_use]
 pub fn snapshot(client: &Client<MemoryStore>) -> Records {
     let records = client.store().records();
@@ -86,11 +94,11 @@ pub fn snapshot(client: &Client<MemoryStore>) -> Records {
         .collect()
 }
 
-/// The text of a message that was received for the first time.
+/// The text of a message that is received for the first time. Panics on a duplicate.
 #[must_use]
 pub fn text_of(received: Received) -> String {
     match received {
-        Received::Message { message, .. } => message.text().expect("a text"),
-        Received::Duplicate { .. } => panic!("a duplicate"),
+        Received::Message { message, .. } => message.text().expect("a text message"),
+        Received::Duplicate { .. } => panic!("received before"),
     }
 }

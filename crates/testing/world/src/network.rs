@@ -1,19 +1,25 @@
-//! A network that delays, reorders, repeats, loses and parts. What arrives when is the script's choice.
+//! A network that delays, reorders, repeats and loses packets, and that can be cut. The script
+//! decides what arrives, and when.
 
 use std::collections::BTreeSet;
 
 /// A packet on its way.
 #[derive(Clone, Debug)]
 pub struct Flight<P> {
-    /// Who sent it.
+    /// The sending device.
     pub from: usize,
-    /// Whom it is for.
+    /// The device it is addressed to.
     pub to: usize,
     /// What it carries.
     pub packet: P,
 }
 
-/// Packets on their way, and those that arrived and may arrive again.
+/// The packets between devices.
+///
+/// A packet enters with [`send`](Network::send) and is in flight until the script lets it
+/// [`arrive`](Network::arrive) or [`lose`](Network::lose)s it. A packet that arrived can arrive
+/// again with [`repeat`](Network::repeat). While the line between two devices is
+/// [`cut`](Network::cut), their packets stay in flight.
 #[derive(Clone, Debug)]
 pub struct Network<P> {
     flying: Vec<Flight<P>>,
@@ -32,12 +38,12 @@ impl<P> Default for Network<P> {
 }
 
 impl<P: Clone> Network<P> {
-    /// A packet sets out.
+    /// Puts a packet in flight.
     pub fn send(&mut self, from: usize, to: usize, packet: P) {
         self.flying.push(Flight { from, to, packet });
     }
 
-    /// One of the packets that can arrive does.
+    /// Lets one of the packets arrive whose line is not cut.
     pub fn arrive(&mut self, which: usize) -> Option<Flight<P>> {
         let index = self.passable(which)?;
         let flight = self.flying.remove(index);
@@ -45,24 +51,24 @@ impl<P: Clone> Network<P> {
         Some(flight)
     }
 
-    /// One that arrived before, to arrive again.
+    /// A packet that arrived before, so that it can arrive again.
     pub fn repeat(&self, which: usize) -> Option<Flight<P>> {
         let index = which.checked_rem(self.arrived.len())?;
         self.arrived.get(index).cloned()
     }
 
-    /// One that can arrive, which stays on its way.
+    /// A packet that could arrive. It stays in flight.
     pub fn peek(&self, which: usize) -> Option<Flight<P>> {
         self.flying.get(self.passable(which)?).cloned()
     }
 
-    /// One is lost.
+    /// Loses a packet.
     pub fn lose(&mut self, which: usize) -> Option<Flight<P>> {
         let index = which.checked_rem(self.flying.len())?;
         Some(self.flying.remove(index))
     }
 
-    /// Parts two devices, or joins them again.
+    /// Cuts the line between two devices, or joins it again.
     pub fn cut(&mut self, one: usize, other: usize) {
         let line = (one.min(other), one.max(other));
         if !self.cuts.remove(&line) {
@@ -70,12 +76,12 @@ impl<P: Clone> Network<P> {
         }
     }
 
-    /// Joins all.
+    /// Joins all lines.
     pub fn join(&mut self) {
         self.cuts.clear();
     }
 
-    /// How many packets are on their way.
+    /// How many packets are in flight.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.flying.len()

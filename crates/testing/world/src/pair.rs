@@ -1,4 +1,4 @@
-//! Two devices on `waxseal-core` alone, and the network between them.
+//! Two devices that use `waxseal-core` alone, and the network between them.
 
 use rand_chacha::ChaCha20Rng;
 use waxseal_core::{DecryptError, MAX_SESSIONS, MAX_SKIPPED_CHAINS, SessionSet};
@@ -8,43 +8,53 @@ use crate::network::Network;
 use crate::rng;
 use crate::script::{Action, altered};
 
-/// A message of a [`Pair`]; its text is its number.
+/// A message of a [`Pair`]. Its text is its number.
 #[derive(Clone, Debug)]
 pub struct SentText {
-    /// Who sent it: 0 or 1.
+    /// The sending device: 0 or 1.
     pub from: usize,
-    /// What travels.
+    /// The sealed message.
     pub bytes: Vec<u8>,
-    /// How often it was opened.
+    /// How often its recipient opened it.
     pub opened: u32,
 }
 
-/// Two devices and what lies between them.
+/// Two devices and the network between them.
 ///
-/// Asserted at each step: what opens is what was sent, once, or once more for each time its recipient was set back; what is refused
-/// changes nothing; nothing altered opens; the state stays within its bounds; and a message that has no reason not to open does.
+/// A new pair has no session. An [`Action`] given to [`Pair::step`] moves it on: a device seals a
+/// message, a packet arrives or is lost, a device restarts, loses its state or goes back to an old
+/// copy of it. [`Pair::settle`] ends the run: the network becomes fair and the devices agree on one
+/// session.
+///
+/// The pair asserts whenever a message arrives:
+///
+/// - A message that opens was sent, unaltered. It opens once, and once more for each time its
+///   recipient was rolled back.
+/// - A refused message leaves the state as it was.
+/// - The state stays within its bounds.
+/// - A message that there is no reason to refuse opens.
 pub struct Pair {
     /// The devices.
     pub devices: [Device; 2],
-    /// The packets between them: numbers of messages.
+    /// The packets between them. A packet is the number of a message.
     pub network: Network<usize>,
-    /// Every message there was.
+    /// Every message that was sealed.
     pub messages: Vec<SentText>,
-    /// Where all randomness comes from.
+    /// The source of all randomness.
     pub rng: ChaCha20Rng,
     saved: [Option<DeviceState>; 2],
-    /// How often each was set back to an earlier state.
+    /// How often each device was rolled back to an earlier state.
     set_back: [u32; 2],
-    /// Whether state was set back or lost, on any side.
+    /// Whether either device was rolled back or lost its state.
     disturbed: bool,
     starts: [u32; 2],
     rotations: [u32; 2],
     most_missing: [usize; 2],
 }
 
-/// Bytes of a session in an export, by `waxseal-core`'s specification, “Limits”.
+/// Length of a session in an export, in bytes. (waxseal-core, SPEC.md, “Limits”)
 const SESSION_LEN: usize = 2_085 + 1_710 + 40 * MAX_SKIPPED_CHAINS;
-/// Bytes of a skipped key in an export.
+/// Length of a skipped key in an export, in bytes.
 const SKIPPED_LEN: usize = 84;
 
 impl Pair {
@@ -66,7 +76,7 @@ impl Pair {
         }
     }
 
-    /// Two devices in the middle of a conversation that the first one began.
+    /// Two devices in the middle of a conversation that the first device began.
     #[must_use]
     pub fn talking(seed: u64) -> Self {
         let mut pair = Self::new(seed);
@@ -74,15 +84,16 @@ impl Pair {
         pair
     }
 
-    /// So many turns of one message each, all of which arrive.
+    /// Each device sends one message per turn, for this many turns. All of them arrive.
     pub fn talk(&mut self, turns: usize) {
         for turn in 0..turns * 2 {
             let number = self.send(turn % 2);
-            self.receive(number).expect("a good network");
+            self.receive(number)
+                .expect("nothing is lost or altered here");
         }
     }
 
-    /// What happens next.
+    /// Carries out one action.
     pub fn step(&mut self, action: Action) {
         match action {
             Action::Send { from, .. } => self.set_out(from % 2),
@@ -94,7 +105,7 @@ impl Pair {
             }
             Action::Arrive { packet } => {
                 if let Some(flight) = self.network.arrive(packet) {
-                    // Whether it may be refused was asserted.
+                    // `receive` has already asserted that a refusal is allowed.
                     let _ = self.receive(flight.packet);
                 }
             }
@@ -136,14 +147,14 @@ impl Pair {
         }
     }
 
-    /// A device starts a session, or another one.
+    /// A device starts a new session.
     pub fn start(&mut self, from: usize) {
         self.starts[from] += 1;
         let bundle = self.devices[1 - from].bundle();
         self.devices[from].start(bundle, &mut self.rng);
     }
 
-    /// A device seals a message, which does not set out by itself. Returns its number.
+    /// A device seals a message but does not send it. Returns the message's number.
     pub fn send(&mut self, from: usize) -> usize {
         if self.devices[from].sessions.is_none() {
             self.start(from);
@@ -165,10 +176,10 @@ impl Pair {
         self.network.send(from, 1 - from, number);
     }
 
-    /// A message arrives.
+    /// A message arrives at its recipient.
     ///
     /// # Errors
-    /// [`DecryptError`], if there may be a reason.
+    /// [`DecryptError`], if there can be a reason to refuse it.
     pub fn receive(&mut self, number: usize) -> Result<(), DecryptError> {
         let SentText {
             from,
@@ -179,7 +190,11 @@ impl Pair {
         let before = self.devices[to].export();
         match self.devices[to].decrypt(&bytes) {
             Ok(text) => {
-                assert_eq!(*text, number.to_be_bytes(), "another text than was sent");
+                assert_eq!(
+                    *text,
+                    number.to_be_bytes(),
+                    "message {number} opened as another text"
+                );
                 assert!(opened <= self.set_back[to], "message {number} opened twice");
                 self.messages[number].opened += 1;
                 self.assert_bounded(to);
@@ -193,19 +208,19 @@ impl Pair {
                 );
                 assert!(
                     opened > 0 || self.may_refuse(to),
-                    "message {number} was refused: {error}"
+                    "message {number} was refused without a reason: {error}"
                 );
                 Err(error)
             }
         }
     }
 
-    /// Something that nobody sent arrives.
+    /// A forged message arrives, and is refused.
     pub fn refuse(&mut self, to: usize, bytes: &[u8]) {
         let before = self.devices[to].export();
         assert!(
             self.devices[to].decrypt(bytes).is_err(),
-            "something that nobody sent opened"
+            "a forged message opened"
         );
         assert!(
             self.devices[to].export() == before,
@@ -213,10 +228,12 @@ impl Pair {
         );
     }
 
-    /// Whether there can be a reason to refuse a first copy: state was set back or lost, a limit may have been passed.
+    /// Whether there can be a reason to refuse a message's first copy: state was rolled back or
+    /// lost, or a limit may have been exceeded.
     #[must_use]
     pub fn may_refuse(&self, to: usize) -> bool {
-        // A chain is forgotten only when eleven lack messages, a session only when there are six.
+        // A chain is forgotten only once eleven chains lack messages, and a session only once there
+        // are six.
         let within = self.most_missing[to] <= MAX_SKIPPED_CHAINS
             && self.starts.iter().sum::<u32>() < u32::try_from(MAX_SESSIONS).unwrap()
             && self.rotations[to] <= 1
@@ -224,7 +241,7 @@ impl Pair {
         self.disturbed || !within
     }
 
-    /// How many messages to a device it never opened.
+    /// How many messages to a device it never opened. After a rollback all its messages count.
     fn missing(&self, to: usize) -> usize {
         let theirs = self.messages.iter().filter(|message| message.from != to);
         theirs
@@ -239,10 +256,14 @@ impl Pair {
         assert!(sessions.count() <= MAX_SESSIONS);
         let most = 29 + sessions.count() * SESSION_LEN + SKIPPED_LEN * self.missing(who);
         let len = sessions.export().len();
-        assert!(len <= most, "{len} bytes are stored, of at most {most}");
+        assert!(
+            len <= most,
+            "the sessions take {len} bytes, at most {most} are expected"
+        );
     }
 
-    /// Forward secrecy: who takes a device's state now opens nothing that was opened before, and nothing that it sent.
+    /// Asserts forward secrecy: someone who takes a device's state now can open no message that the
+    /// device opened before, and none that it sent.
     pub fn assert_forward_secret(&self) {
         for (who, device) in self.devices.iter().enumerate() {
             let mut thief = device.copy();
@@ -250,15 +271,15 @@ impl Pair {
                 if message.from == who || (message.opened > 0 && self.set_back[who] == 0) {
                     assert!(
                         thief.decrypt(&message.bytes).is_err(),
-                        "the state of {who} opens message {number} again"
+                        "the state stolen from device {who} opens message {number}"
                     );
                 }
             }
         }
     }
 
-    /// From now on the network is fair, and the devices do what an application does about what they refuse: in the end both converse on
-    /// one session.
+    /// Makes the network fair from now on. The devices start new sessions where they refuse a
+    /// message, as an application would. Asserts that in the end both use the same session.
     pub fn settle(&mut self) {
         self.network.join();
         while let Some(flight) = self.network.arrive(0) {
@@ -278,10 +299,11 @@ impl Pair {
                 return self.assert_one_session();
             }
         }
-        panic!("the two do not understand each other any more");
+        panic!("the devices cannot get back to one session");
     }
 
-    /// Each turn of the conversation takes two steps on both sides, as only a session that both send on does.
+    /// Asserts that both devices send on the same session: only then does a turn take two ratchet
+    /// steps on each side.
     fn assert_one_session(&mut self) {
         let steps = |pair: &Self| {
             let sessions = pair.devices.iter().map(|device| device.sessions.as_ref());
@@ -292,7 +314,11 @@ impl Pair {
         self.talk(1);
         let after = steps(self);
         for who in [0, 1] {
-            assert_eq!(after[who] - before[who], 2, "one session for both");
+            assert_eq!(
+                after[who] - before[who],
+                2,
+                "device {who} sends on another session"
+            );
             assert!(self.devices[who].sessions().is_established());
         }
     }

@@ -1,4 +1,5 @@
-//! A provider: it hands out prekeys, stamps and delivers, takes reports in and reviews them. With the real parts, in memory.
+//! A provider in memory, made of the real parts: it hands out prekeys, stamps and delivers
+//! messages, and takes in and reviews reports.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -16,13 +17,18 @@ use waxseal::{
 
 use crate::{NOW, account, rng, sender};
 
-/// A provider, and the generator of everyone who is with it.
+/// A provider, and the random generator of everyone in its world.
+///
+/// It knows the delivery key and the published prekeys of each registered device. Handing out a
+/// bundle uses up one of the recipient's one-time prekeys. Taking in a report marks its messages as
+/// reported. Its clock stands still until a caller sets `now` or calls
+/// [`exchange`](Provider::exchange).
 pub struct Provider {
-    /// Where all randomness comes from.
+    /// Source of all randomness.
     pub rng: ChaCha20Rng,
-    /// The time at the provider.
+    /// The provider's clock.
     pub now: Timestamp,
-    /// What it stamps with.
+    /// The keys it stamps messages with.
     pub stamp_keys: StampKeys,
     /// The reviewers' key.
     pub moderation: ModerationKeyPair,
@@ -33,12 +39,12 @@ pub struct Provider {
     reported: HashSet<Nullifier>,
 }
 
-/// Why a report came to nothing.
+/// Why a report was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The bytes are no report.
+    /// The bytes do not decode as a report.
     Malformed,
-    /// The device it says it is from is not registered.
+    /// The reporting device that it names is not registered.
     UnknownDevice,
     /// A check of the intake or of the review failed.
     Rejected(Rejection),
@@ -51,7 +57,7 @@ impl From<Rejection> for Refusal {
 }
 
 impl Provider {
-    /// A provider with no devices.
+    /// A provider without devices.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut rng = rng(seed);
@@ -70,7 +76,7 @@ impl Provider {
         }
     }
 
-    /// A provider with Alice and Bob, of whom Alice can write first.
+    /// A provider with Alice and Bob. Alice has a session with Bob, so she can write first.
     #[must_use]
     pub fn of_two() -> (Self, Client<MemoryStore>, Client<MemoryStore>) {
         let mut provider = Self::new(7);
@@ -79,12 +85,13 @@ impl Provider {
         (provider, alice, bob)
     }
 
-    /// Registers a device with all its prekeys published; its account's earlier ones are forgotten.
+    /// Registers a device and publishes as many one-time prekeys as there can be. The account's
+    /// earlier prekeys are forgotten.
     pub fn register(&mut self, name: &str) -> Client<MemoryStore> {
         self.register_with(name, MAX_ONE_TIME_PREKEYS)
     }
 
-    /// Registers a device with so many one-time prekeys published.
+    /// Registers a device and publishes `one_time` one-time prekeys.
     pub fn register_with(&mut self, name: &str, one_time: usize) -> Client<MemoryStore> {
         let me = self.register_only(name);
         let key = self.key(&me);
@@ -98,20 +105,21 @@ impl Provider {
         client
     }
 
-    /// Agrees on a key with the first device of an account.
+    /// Agrees on a delivery key with the first device of an account. Publishes no prekeys.
     pub fn register_only(&mut self, name: &str) -> DeviceAddress {
         let key = DeliveryKey::generate(&mut self.rng);
         self.keys.insert(sender(name), key);
         sender(name)
     }
 
-    /// The key agreed with a device.
+    /// The delivery key agreed with a device.
     #[must_use]
     pub fn key(&self, device: &DeviceAddress) -> DeliveryKey {
         self.keys[device].clone()
     }
 
-    /// Takes what a client published. What was handed out is not handed out again, should it be uploaded twice.
+    /// Accepts what a client published. A one-time prekey that was handed out is not handed out
+    /// again if it is uploaded twice.
     pub fn publish(&mut self, account: &AccountId, upload: &PreKeyUpload) {
         let (base, one_time) = self.prekeys.entry(account.clone()).or_default();
         base.clone_from(&upload.base);
@@ -122,7 +130,8 @@ impl Provider {
         }
     }
 
-    /// Hands out a bundle: each one-time part once, and none when none is left.
+    /// Hands out a bundle. Each one-time part is handed out once; after the last, bundles have
+    /// none.
     pub fn bundle(&mut self, account: &AccountId) -> (Vec<u8>, Option<Vec<u8>>) {
         let (base, one_time) = self.prekeys.get_mut(account).unwrap();
         let one_time = one_time.pop_front();
@@ -130,20 +139,20 @@ impl Provider {
         (base.clone(), one_time)
     }
 
-    /// The identity that it shows for an account.
+    /// The identity that the provider shows for an account.
     #[must_use]
     pub fn identity(&self, account: &AccountId) -> IdentityKey {
         let bundle = PreKeyBundle::decode(&self.prekeys[account].0, None).unwrap();
         *bundle.identity()
     }
 
-    /// How many one-time parts there are for an account.
+    /// How many one-time prekeys of an account are left to hand out.
     #[must_use]
     pub fn one_time_left(&self, account: &AccountId) -> usize {
         self.prekeys[account].1.len()
     }
 
-    /// Lets a client start a session, with the bundle of the peer.
+    /// Has a client start a session with the peer's bundle.
     pub fn start<S: Store>(&mut self, client: &mut Client<S>, peer: &AccountId) {
         let (base, one_time) = self.bundle(peer);
         client
@@ -151,7 +160,7 @@ impl Provider {
             .unwrap();
     }
 
-    /// The relay's step: (delivery, receipt).
+    /// What the relay does with an envelope. Returns (delivery, receipt).
     #[must_use]
     pub fn relay_as(
         &self,
@@ -170,7 +179,7 @@ impl Provider {
         (delivery.encode(), receipt)
     }
 
-    /// The relay's step between two clients: (delivery, receipt).
+    /// What the relay does with an envelope between two clients. Returns (delivery, receipt).
     #[must_use]
     pub fn relay<S: Store, T: Store>(
         &self,
@@ -181,7 +190,7 @@ impl Provider {
         self.relay_as(from.me(), to.me(), envelope)
     }
 
-    /// One message, all the way, confirmed; it takes a second.
+    /// Sends one message from seal to receipt. The clock moves on by one second.
     pub fn exchange<S: Store, T: Store>(
         &mut self,
         from: &mut Client<S>,
@@ -201,17 +210,18 @@ impl Provider {
             ..
         } = to.receive(&delivery).unwrap()
         else {
-            panic!("a duplicate")
+            panic!("a new message was received as a duplicate")
         };
         assert!(sent_time_agrees);
         assert_eq!(message.id(), &sent.id);
         sent.id
     }
 
-    /// The intake: where a report comes from, and that its messages passed through the relay. Reads none.
+    /// Intake: checks which device sent the report, and that its messages passed through the relay.
+    /// Does not read the messages.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`Refusal`] with the check that failed.
     pub fn examine(&self, report: &[u8]) -> Result<AcceptedReport, Refusal> {
         let report = Report::decode(report).map_err(|_| Refusal::Malformed)?;
         let key = self.keys.get(report.reporter());
@@ -226,20 +236,21 @@ impl Provider {
         )?)
     }
 
-    /// Intake and review, through the bytes of the reviewers' queue. Remembers nothing.
+    /// Intake and review, with the encoding of the reviewers' queue in between. Does not mark the
+    /// messages as reported.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`Refusal`] with the check that failed.
     pub fn verify(&self, report: &[u8]) -> Result<VerifiedReport, Refusal> {
         let queued = self.examine(report)?.encode(&self.acceptance_key);
         let queued = AcceptedReport::decode(&queued, &self.acceptance_key).unwrap();
         Ok(review(queued, &self.moderation)?)
     }
 
-    /// Intake and review, and what was reported is remembered.
+    /// Intake and review. Marks the messages as reported.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`Refusal`] with the check that failed.
     pub fn take_report(&mut self, report: &[u8]) -> Result<VerifiedReport, Refusal> {
         let verified = self.verify(report)?;
         let nullifiers: Vec<_> = self.examine(report)?.nullifiers().collect();
@@ -247,7 +258,7 @@ impl Provider {
         Ok(verified)
     }
 
-    /// A generator of its own for somebody else.
+    /// A separate random generator for another device.
     pub fn fork_rng(&mut self) -> ChaCha20Rng {
         ChaCha20Rng::from_rng(&mut self.rng)
     }

@@ -1,38 +1,40 @@
-//! What happens, in which order: three bytes an action, so that any bytes are a script, and changing one changes one action.
+//! A script: a list of actions. Each action takes three bytes, so any bytes are a script, and
+//! changing one byte changes one action.
 
 /// One thing that happens. Numbers of devices and packets are taken modulo how many there are.
 #[expect(missing_docs, reason = "the fields are numbers of devices and packets")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// A device sends a message; without a session it starts one.
+    /// A device sends a message. It starts a session first if it has none.
     Send { from: usize, to: usize },
-    /// A device sends many, of which only the last sets out.
+    /// A device seals several messages and sends only the last.
     Burst { from: usize, to: usize, lost: usize },
-    /// A packet on its way arrives, whichever: so packets are late and overtake each other.
+    /// A packet in flight arrives. Any of them can be chosen, so packets are late and overtake each
+    /// other.
     Arrive { packet: usize },
     /// A packet that arrived before arrives again.
     Repeat { packet: usize },
     /// A packet is lost.
     Lose { packet: usize },
-    /// A packet arrives altered.
+    /// A packet arrives with one bit altered.
     Alter { packet: usize, place: u8 },
-    /// Between two devices nothing arrives any more, or again.
+    /// The line between two devices is cut, or joined again.
     Cut { one: usize, other: usize },
-    /// A device starts a session, or another one.
+    /// A device starts a new session.
     Start { from: usize, to: usize },
     /// A device stores everything and reads it back.
     Restart { who: usize },
-    /// A copy is made of everything a device stores.
+    /// A copy is made of everything that a device stores.
     Save { who: usize },
-    /// The copy is restored.
+    /// The device goes back to that copy.
     RollBack { who: usize },
-    /// A device loses all it stored.
+    /// A device loses everything that it stored.
     StartOver { who: usize },
-    /// A device makes new prekeys, which set out to the provider.
+    /// A device makes new prekeys and sends them to the provider.
     Publish { who: usize, rotate: bool },
-    /// A device sends again what is not confirmed.
+    /// A device sends its unconfirmed messages again.
     Resend { who: usize },
-    /// A device reports what it received from another.
+    /// A device reports its messages with another device.
     Report { who: usize, about: usize },
 }
 
@@ -79,7 +81,10 @@ impl From<[u8; 3]> for Action {
     }
 }
 
-/// `bytes` with one bit changed: one of the last 128 bytes, or of all of them.
+/// Returns `bytes` with one bit flipped.
+///
+/// A `place` below 128 counts bytes from the end; 0 is the last byte. From 128 on, the places are
+/// spread evenly over all bytes.
 pub(crate) fn altered(bytes: &[u8], place: u8, bit: usize) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let place = match usize::from(place) {
@@ -90,15 +95,18 @@ pub(crate) fn altered(bytes: &[u8], place: u8, bit: usize) -> Vec<u8> {
     bytes
 }
 
-/// Bytes as the actions they stand for. What is left over at the end does nothing.
+/// A list of actions, read from bytes. Up to two bytes that are left over at the end are ignored.
+///
+/// Iterating takes actions off the front of the script.
 #[derive(Clone, Debug)]
 pub struct Script<'a>(&'a [u8]);
 
 impl<'a> Script<'a> {
-    /// Longest script that is played. More would only be slower: limits have tests of their own.
+    /// Maximum number of actions that are played. More would only be slower: limits have tests of
+    /// their own.
     pub const MAX_ACTIONS: usize = 120;
 
-    /// A script of at most [`Script::MAX_ACTIONS`] actions.
+    /// A script of the actions in `bytes`, at most the first [`Script::MAX_ACTIONS`].
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(&bytes[..bytes.len().min(3 * Self::MAX_ACTIONS)])

@@ -1,4 +1,4 @@
-//! A few small inputs of each fuzz target, made from genuine messages, reports and states.
+//! Small inputs for each fuzz target, made from genuine messages, reports and states.
 
 use waxseal::core::{IdentityKeyPair, PreKeyBundle, SessionSet};
 use waxseal::reporting::{AcceptanceKey, Audience, Payload, Report, accept, seal};
@@ -7,7 +7,7 @@ use waxseal::{Attachment, AttachmentKey, Content, Disclosure, FrankingTag, Paylo
 use crate::targets::Clear;
 use crate::{Device, NOW, Provider, account, rng, sender};
 
-/// Every seed: target, name, bytes.
+/// All seeds: (target, name, bytes).
 #[must_use]
 pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let mut seeds = Vec::new();
@@ -54,7 +54,8 @@ fn core(seeds: &mut Seeds) {
     decode("identity-pair", 3, &alice.identity.export());
     decode("prekeys", 4, &bob.prekeys.export());
     let session = bob.sessions().export();
-    // A session of an export of one: its version, and what stands behind 28 bytes.
+    // A session as the export of a set of one holds it: the version, and what follows the set's
+    // first 29 bytes.
     let mut one = vec![session[0]];
     one.extend(&alice.sessions().export()[29..]);
     decode("session", 5, &one);
@@ -71,14 +72,14 @@ fn core(seeds: &mut Seeds) {
         let export = bob.sessions().export();
         let parts = SessionSet::import(&export).unwrap().export_parts();
         let pages = parts.pages.iter().filter_map(|page| page.bytes.as_deref());
-        let behind_len = |part: &[u8]| {
+        let with_len = |part: &[u8]| {
             let len = u16::try_from(part.len()).unwrap().to_be_bytes();
             [&len[..], part].concat()
         };
         let parts = [parts.state.as_slice()]
             .into_iter()
             .chain(pages.map(Vec::as_slice));
-        decode(name, 8, &parts.map(behind_len).collect::<Vec<_>>().concat());
+        decode(name, 8, &parts.map(with_len).collect::<Vec<_>>().concat());
     }
 }
 
@@ -155,7 +156,7 @@ fn contents() -> [(&'static str, Content, Vec<Attachment>); 6] {
     ]
 }
 
-/// Kinds of action, by the byte that stands for each.
+/// Kinds of action, each as the lowest byte that means it.
 const SEND: u8 = 0;
 const ARRIVE: u8 = 20;
 const REPEAT: u8 = 44;
@@ -316,7 +317,8 @@ fn scripts(seeds: &mut Seeds) {
 
 fn edits(seeds: &mut Seeds) {
     let all: [(&'static str, &str, &[u8]); 25] = [
-        // Where in the epochs; a burst, turns, a restart, damage.
+        // Two bytes say where in the epochs it begins. Then a burst, turns, a restart or damage,
+        // three bytes each.
         ("braid", "turns", &[0x80, 0, 1, 0, 47, 0, 7, 0x55, 1, 1, 47]),
         (
             "braid",
@@ -329,12 +331,12 @@ fn edits(seeds: &mut Seeds) {
             "hostile-late",
             &[0, 120, 1, 0, 9, 3, 0x81, 3, 1, 1, 40],
         ),
-        // Which message, who alters it; edits of five bytes.
+        // One byte says which message it is and who alters it. Then edits of five bytes each.
         ("client", "genuine-first", &[0]),
         ("client", "genuine-second", &[3]),
         ("client", "bit", &[0, 0, 0, 60, 3, 0]),
         ("client", "relay-bit", &[2, 0, 6, 60, 3, 0]),
-        // Which messages, who reports; changes of six bytes.
+        // Two bytes say which messages are reported and by whom. Then changes of six bytes each.
         ("report", "other-context", &[0b101, 0x40, 4, 0, 2, 0, 0, 0]),
         ("report", "moved-tag", &[0b101, 0x40, 3, 0, 5, 0, 0, 0]),
         (
@@ -350,7 +352,7 @@ fn edits(seeds: &mut Seeds) {
             "sorted-part",
             &[0b0010_0101, 0x40, 19, 0, 0, 0, 9, 1, 20, 1, 5, 0, 1, 1],
         ),
-        // Damages of six bytes.
+        // Damages of six bytes each.
         ("store", "whole", &[]),
         ("store", "bit", &[3, 0, 0, 40, 2, 0]),
         (
@@ -358,7 +360,7 @@ fn edits(seeds: &mut Seeds) {
             "swapped",
             &[0x84, 0, 7, 0, 0, 0, 9, 4, 0, 20, 0, 0],
         ),
-        // Whether there is a log; damages of eight bytes.
+        // One byte says whether there is a log. Then damages of eight bytes each.
         ("sqlite", "whole", &[0]),
         ("sqlite", "log", &[1]),
         ("sqlite", "swapped", &[0, 0, 3, 4, 0, 0, 0, 0, 0]),

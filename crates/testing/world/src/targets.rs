@@ -1,6 +1,7 @@
-//! The bodies of the fuzz targets: each takes any bytes, and panics where something happens that must not.
+//! The bodies of the fuzz targets. Each takes any bytes, and panics if something goes wrong.
 //!
-//! `fuzz/` runs them under libFuzzer; `tests/corpus.rs` runs them on stable, over the committed seeds and mutations of them.
+//! `fuzz/` runs them under libFuzzer. `tests/corpus.rs` runs them on stable Rust, with the
+//! committed seeds and mutations of them.
 
 mod braid;
 mod client;
@@ -20,10 +21,10 @@ pub use report::report;
 pub use sqlite::sqlite;
 pub use store::store;
 
-/// A target: its name, and what it does with an input.
+/// A target: its name and the function that takes an input.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Every target by the name it has in `fuzz/`.
+/// All targets, by their names in `fuzz/`.
 pub const TARGETS: [Target; 9] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
@@ -36,7 +37,8 @@ pub const TARGETS: [Target; 9] = [
     ("sqlite", sqlite),
 ];
 
-/// Two devices under a script, see [`Pair`]: in the end no old message opens with their states, and both converse.
+/// Runs a script with two devices, see [`Pair`]. In the end no old message opens with their states,
+/// and both use the same session.
 pub fn sessions(script: &[u8]) {
     let mut pair = Pair::new(1);
     for action in Script::new(script) {
@@ -46,7 +48,8 @@ pub fn sessions(script: &[u8]) {
     pair.settle();
 }
 
-/// Three clients and their provider under a script, see [`World`]: in the end all converse, and whatever was shown can be reported.
+/// Runs a script with three clients and their provider, see [`World`]. In the end all hear each
+/// other, and every message that was shown can be reported.
 pub fn world(script: &[u8]) {
     let mut world = World::new(1, 3);
     for action in Script::new(script) {

@@ -1,4 +1,4 @@
-//! Clients, their provider, and a network between all of them.
+//! Clients, their provider, and the network between them.
 
 mod app;
 mod packets;
@@ -15,29 +15,29 @@ use crate::script::Action;
 use crate::{Records, snapshot};
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
-/// One-time prekeys published at once: few, so that last-resort keys serve too.
+/// One-time prekeys that a device publishes at a time. Few, so that last-resort keys are used too.
 const ONE_TIME: usize = 3;
 
-/// A message of a [`World`]; its text is its number.
+/// A message of a [`World`]. Its text is its number.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// Who sent it.
+    /// The sending client's index.
     pub from: usize,
-    /// To whom.
+    /// The receiving client's index.
     pub to: usize,
     /// Its identifier.
     pub id: FrankingTag,
-    /// Its number among its sender's messages to this recipient.
+    /// Its sequence number among its sender's messages to this recipient.
     pub sequence: u64,
-    /// The last message its sender had been shown by this recipient.
+    /// The last message of this recipient that the sender had been shown when it sent this one.
     pub last_seen: Option<FrankingTag>,
-    /// When the relay accepted it, each time it did.
+    /// The times at which the relay accepted it. It can be accepted more than once.
     pub accepted: Vec<Timestamp>,
     /// How often its recipient was shown it.
     pub shown: u32,
-    /// Whether the relay needs not deliver it again.
+    /// Whether the relay no longer has to deliver it.
     acknowledged: bool,
-    /// How often it was refused since the network is fair.
+    /// How often its recipient refused it after the network became fair.
     refused: u32,
     envelope: Vec<u8>,
 }
@@ -50,44 +50,55 @@ enum Packet {
     Prekeys(PreKeyUpload),
 }
 
-/// What a device must know, and what its store is compared with.
+/// What a device should remember. Its store is compared with this.
 #[derive(Clone, Default)]
 struct Memory {
     next_sequence: BTreeMap<usize, u64>,
     last_seen: BTreeMap<usize, FrankingTag>,
-    /// Messages stored.
+    /// How many messages its store holds.
     messages: usize,
 }
 
-/// Clients of one provider.
+/// Clients of one provider, with a network between them.
 ///
-/// Asserted at each step: what is shown is what was sent, to whom it was sent, once, or once more for each time its recipient's store was
-/// set back, with the sequence number and the last-seen tag that it must have; what is refused leaves the store as it was; nothing altered
-/// is shown; a store holds no more records than the messages explain; and whatever is reported verifies, as what it was.
+/// A new world has clients that do not know each other; each has published its prekeys. An
+/// [`Action`] given to [`World::step`] moves the world on: a client seals a message, a packet
+/// arrives or is lost, a device restarts, loses its store or goes back to an old copy of it.
+/// [`World::settle`] ends the run: the network becomes fair and the clients recover.
+///
+/// The world asserts whenever a packet arrives or a client makes a report:
+///
+/// - A client is shown only unaltered messages that were sent to it. It is shown each message once,
+///   and once more for each time its store was rolled back.
+/// - A shown message has the sequence number and the last-seen tag that its sender should have
+///   given.
+/// - A refused delivery leaves the store as it was.
+/// - A store holds no more records than its messages explain.
+/// - A report of any stamped message verifies, and says what happened.
 pub struct World {
     /// The clients.
     pub clients: Vec<Client<MemoryStore>>,
-    /// Who is between them.
+    /// The provider of all clients.
     pub provider: Provider,
-    /// Every message there was.
+    /// Every message that was sealed.
     pub sent: Vec<Sent>,
     network: Network<Packet>,
     memories: Vec<Memory>,
     saved: Vec<Option<(Records, Memory)>>,
-    /// How often each store was set back to an earlier state.
+    /// How often each store was rolled back to an earlier state.
     set_back: Vec<u32>,
     /// How often each device lost its store.
     started_over: Vec<u32>,
     starts: usize,
     rotations: usize,
-    /// Whether packets are lost no more, and applications react.
+    /// Whether the network has become fair and applications act on errors.
     is_fair: bool,
-    /// Who should start a session with whom.
+    /// Pairs (client, peer): the client should start a new session with the peer.
     out_of_step: BTreeSet<(usize, usize)>,
 }
 
 impl World {
-    /// So many clients, at most four, that do not know each other yet.
+    /// A world of `clients` clients, at most four, that do not know each other yet.
     #[must_use]
     pub fn new(seed: u64, clients: usize) -> Self {
         let mut provider = Provider::new(seed);
@@ -123,14 +134,14 @@ impl World {
         found.expect("a known account")
     }
 
-    /// Two different clients.
+    /// Turns two numbers into the indices of two different clients.
     fn pair(&self, one: usize, other: usize) -> (usize, usize) {
         let count = self.clients.len();
         let one = one % count;
         (one, (one + 1 + other % (count - 1)) % count)
     }
 
-    /// What happens next.
+    /// Carries out one action.
     pub fn step(&mut self, action: Action) {
         self.provider.now = Timestamp::from_millis(self.provider.now.as_millis() + 1_000);
         match action {
@@ -205,7 +216,7 @@ impl World {
         }
     }
 
-    /// A client seals a message, which does not set out by itself. Returns its number.
+    /// A client seals a message but does not send it. Returns the message's number.
     pub fn send(&mut self, from: usize, to: usize) -> usize {
         let recipient = self.account(to);
         if !self.clients[from].has_session(&recipient).unwrap() {
@@ -236,11 +247,11 @@ impl World {
         number
     }
 
-    /// A client starts a session, or another one, with the bundle that the provider hands out.
+    /// A client starts a new session, with the bundle that the provider hands out.
     pub fn start(&mut self, from: usize, to: usize) {
         self.starts += 1;
         let peer = self.account(to);
-        // A new phone: the user is warned and accepts.
+        // The peer has a new phone. The user is warned and accepts its identity.
         let identity = self.provider.identity(&peer);
         if self.clients[from]
             .peer_identity(&peer)
@@ -259,7 +270,7 @@ impl World {
             self.rotations += 1;
             self.clients[who].rotate_prekeys(rng)
         } else {
-            // One more than are waiting to be confirmed.
+            // Leaves room for the prekeys that are still unconfirmed, and makes one more.
             let there = waxseal::core::MAX_ONE_TIME_PREKEYS - ONE_TIME;
             self.clients[who].publish_prekeys(there, rng)
         };
@@ -272,13 +283,14 @@ impl World {
             let number = self.sent.iter().position(|sent| {
                 sent.from == who && sent.id == waiting.id && sent.envelope == waiting.envelope
             });
-            let number = number.expect("only what was sent is in the outbox");
+            let number = number.expect("the outbox holds only messages that were sent");
             let to = self.sent[number].to;
             self.network.send(who, to, Packet::Envelope(number));
         }
     }
 
-    /// Whether no state was set back or lost, and no limit may have been passed: then nothing has a reason to fail.
+    /// Whether no state was rolled back or lost and no limit can have been exceeded. If so, there
+    /// is no reason to refuse a message.
     #[must_use]
     pub fn is_undisturbed(&self) -> bool {
         let undisturbed = |counts: &[u32]| counts.iter().all(|count| *count == 0);
@@ -290,7 +302,7 @@ impl World {
             && (0..self.clients.len()).all(|who| self.unseen(who) <= MAX_SKIPPED_CHAINS)
     }
 
-    /// Messages to a device that it was never shown.
+    /// How many messages to a device it was never shown. After a rollback all its messages count.
     fn unseen(&self, who: usize) -> usize {
         let theirs = self.sent.iter().filter(|sent| sent.to == who);
         theirs
@@ -298,18 +310,19 @@ impl World {
             .count()
     }
 
-    /// A store holds what the messages explain, and no more.
+    /// Asserts that a store holds no more than its messages explain.
     fn assert_bounded(&self, who: usize) {
         let client = &self.clients[who];
         let peers = self.clients.len() - 1;
         let waiting = client.outbox(usize::MAX).unwrap().len();
         let unseen = self.unseen(who);
-        // Account, prekeys, upload, counters; a peer; a message and its index; the outbox; pages of skipped keys.
+        // Account, prekeys, upload and counters; the peers; each message with its index; the
+        // outbox; the pages of skipped keys.
         let most = 4 + peers + 2 * self.memories[who].messages + waiting + unseen;
         let count = client.store().records().count();
         assert!(
             count <= most,
-            "{count} records are stored, of at most {most}"
+            "{count} records are stored, {most} at most are expected"
         );
         let most = peers * (256 + MAX_SESSIONS * 4_300) + (45 + 76) * unseen;
         let records = client.store().records();
@@ -317,10 +330,13 @@ impl World {
             .filter(|(key, _)| matches!(key.first(), Some(b'p' | b's')))
             .map(|(_, value)| value.len())
             .sum();
-        assert!(len <= most, "{len} bytes of sessions, of at most {most}");
+        assert!(
+            len <= most,
+            "sessions take {len} bytes, at most {most} are expected"
+        );
     }
 }
 
 fn number_of(text: Option<&str>) -> usize {
-    text.expect("a text").parse().expect("a number")
+    text.expect("a text message").parse().expect("a number")
 }

@@ -1,6 +1,8 @@
-//! The fuzz targets without a fuzzer: every committed seed, and mutations of them from a seeded generator.
+//! Runs the fuzz targets without a fuzzer: with every committed seed, and with mutations of the
+//! seeds from a seeded generator.
 //!
-//! `WAXSEAL_MUTATIONS=1000000` mutates longer; `WAXSEAL_REGENERATE=1` writes the seeds that the code makes.
+//! `WAXSEAL_MUTATIONS=1000000` makes more mutations. `WAXSEAL_REGENERATE=1` writes the seeds that
+//! the code makes.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -20,7 +22,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/seeds")
 }
 
-/// The committed seeds of a target.
+/// The committed seeds of a target: (path, bytes).
 fn committed(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let files = fs::read_dir(folder().join(target)).unwrap();
     let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
@@ -29,14 +31,14 @@ fn committed(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     paths.into_iter().map(read).collect()
 }
 
-/// Says what the input was, should the target panic.
+/// An input of a target. It is printed if the target panics.
 struct Input<'a>(&'a str, &'a [u8]);
 
 impl Drop for Input<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let hex: String = self.1.iter().map(|byte| format!("{byte:02x}")).collect();
-            eprintln!("target {}, input as hex: {hex}", self.0);
+            eprintln!("target {}, input in hexadecimal: {hex}", self.0);
         }
     }
 }
@@ -49,7 +51,7 @@ fn the_seeds_that_the_code_makes_are_committed() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, &bytes).unwrap();
         }
-        // Of the same form, if perhaps from other random numbers.
+        // The committed seed has the same form, but may come from other random numbers.
         let committed = fs::read(&path).unwrap();
         let lens = (committed.len().abs_diff(bytes.len()), committed.first());
         assert!(lens.0 <= 8 && lens.1 == bytes.first(), "{}", path.display());
@@ -74,7 +76,7 @@ fn every_target_takes_mutated_seeds() {
     let rng = &mut rng(1);
     for (name, target) in targets::TARGETS {
         let seeds = committed(name);
-        // A script costs as much as a thousand decodings.
+        // A script takes as long as a thousand decodings.
         let share = if name.ends_with("decode") { 8 } else { 1 };
         for _ in 0..mutations * share / 16 {
             let mut input = seeds[rng.random_range(0..seeds.len())].1.clone();
@@ -87,7 +89,7 @@ fn every_target_takes_mutated_seeds() {
     }
 }
 
-/// Flips, overwrites, removes, inserts, or takes a piece of another seed.
+/// Flips a bit, overwrites, removes or inserts bytes, or copies a piece of another seed.
 fn mutate(input: &mut Vec<u8>, other: &[u8], rng: &mut impl Rng) {
     let place = rng.random_range(0..=input.len());
     let len = rng.random_range(1..9).min(input.len() - place);

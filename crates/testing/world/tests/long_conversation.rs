@@ -1,5 +1,6 @@
-//! Tens of thousands of messages over a network that loses, repeats, delays, reorders and alters: epochs of the post-quantum ratchet
-//! keep completing, whatever arrives opens exactly once, and the state stays bounded.
+//! Tens of thousands of messages over a network that loses, repeats, delays, reorders and alters
+//! them. Epochs of the post-quantum ratchet keep completing, each message that arrives opens
+//! exactly once, and the state stays bounded.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,16 +16,20 @@ use waxseal_core::SessionSet;
 use waxseal_world::{Device, rng};
 
 /// A message on its way.
-struct Flight {
+struct InTransit {
     due: u32,
     from: usize,
     text: u32,
     bytes: Vec<u8>,
 }
 
-struct World {
+/// A conversation between two devices.
+///
+/// The clock moves on by one with each message that is sent. A message arrives once the clock has
+/// passed the time it is due. Arriving messages are asserted to open exactly once.
+struct Conversation {
     devices: [Device; 2],
-    flying: Vec<Flight>,
+    in_transit: Vec<InTransit>,
     sent: u32,
     opened: u32,
     lost: u32,
@@ -33,17 +38,18 @@ struct World {
     rng: ChaCha20Rng,
 }
 
-/// How bad the network is: chances in a hundred.
+/// How faulty the network is. Chances are in percent.
 struct Faults {
     lost: u32,
     delayed: u32,
     repeated: u32,
-    /// Longest delay in messages. Keys are kept for ten chains that lack messages, so in short turns a delay must be short.
+    /// Longest delay, in messages. Keys are kept for ten chains that lack messages, so delays must
+    /// be short where turns are short.
     longest: u32,
 }
 
-impl World {
-    /// Both start at once, so that each holds two sessions.
+impl Conversation {
+    /// Both devices start a session at once, so each holds two.
     fn new(seed: u64) -> Self {
         let mut rng = rng(seed);
         let mut devices = [0, 1].map(|_| Device::new(0, &mut rng));
@@ -53,7 +59,7 @@ impl World {
         }
         Self {
             devices,
-            flying: Vec::new(),
+            in_transit: Vec::new(),
             sent: 0,
             opened: 0,
             lost: 0,
@@ -81,7 +87,7 @@ impl World {
             0
         };
         let due = self.now + delay;
-        self.flying.push(Flight {
+        self.in_transit.push(InTransit {
             due,
             from,
             text,
@@ -89,19 +95,19 @@ impl World {
         });
     }
 
-    /// An altered or repeated message changes nothing.
+    /// Asserts that an altered or repeated message is refused and changes nothing.
     fn refuse(&mut self, to: usize, bytes: &[u8]) {
         let before = self.session(to).export();
         assert!(self.devices[to].decrypt(bytes).is_err());
         assert!(self.session(to).export() == before);
     }
 
-    /// Delivers what is due.
+    /// Delivers the messages that are due.
     fn tick(&mut self, faults: &Faults) {
         self.now += 1;
         let now = self.now;
         let mut due: Vec<_> = self
-            .flying
+            .in_transit
             .extract_if(.., |flight| flight.due < now)
             .collect();
         if due.len() > 1 && self.rng.random_bool(0.5) {
@@ -130,7 +136,7 @@ impl World {
         }
     }
 
-    /// Turns of these lengths until so many more messages were sent.
+    /// Has the devices take turns of these lengths until `count` more messages are sent.
     fn talk(&mut self, count: u32, turns: [u32; 2], faults: &Faults) {
         let end = self.sent + count;
         while self.sent < end {
@@ -168,31 +174,35 @@ const SLOW: Faults = Faults {
 
 #[test]
 fn epochs_complete_and_every_message_opens_once_over_a_faulty_network() {
-    let mut world = World::new(1);
-    // Both write before they have heard of each other.
-    world.talk(20, [1, 1], &GOOD);
-    let mut epochs = world.epochs();
+    let mut conversation = Conversation::new(1);
+    // Both write before they have heard from each other.
+    conversation.talk(20, [1, 1], &GOOD);
+    let mut epochs = conversation.epochs();
     for turns in [[1, 1], [10, 10], [10, 1], [1, 10], [3, 2], [80, 70]] {
         let faults = if turns[1] > 50 { &SLOW } else { &BAD };
-        world.talk(4_000, turns, faults);
-        let now = world.epochs();
+        conversation.talk(4_000, turns, faults);
+        let now = conversation.epochs();
         assert!(now >= epochs + 6, "{turns:?}: {epochs} to {now} epochs");
         epochs = now;
     }
-    // One side writes thousands of messages, and no answer comes; then the other.
+    // One side writes thousands of messages without an answer; then the other side does.
     for turns in [[1, 0], [0, 1]] {
-        world.talk(2_500, turns, &SLOW);
+        conversation.talk(2_500, turns, &SLOW);
     }
-    epochs = world.epochs();
-    world.talk(1_000, [1, 1], &GOOD);
-    assert!(world.epochs() >= epochs + 8);
-    while !world.flying.is_empty() {
-        world.tick(&GOOD);
+    epochs = conversation.epochs();
+    conversation.talk(1_000, [1, 1], &GOOD);
+    assert!(conversation.epochs() >= epochs + 8);
+    while !conversation.in_transit.is_empty() {
+        conversation.tick(&GOOD);
     }
-    assert_eq!(world.opened + world.lost, world.sent);
+    assert_eq!(conversation.opened + conversation.lost, conversation.sent);
     for side in [0, 1] {
-        assert_eq!(world.session(side).pq_stopped(), None);
+        assert_eq!(conversation.session(side).pq_stopped(), None);
     }
-    // Two sessions, and 84 bytes for each message that is missing, of which at most 4,000 are kept.
-    assert!(world.largest < 2 * 2_500 + 4_000 * 84, "{}", world.largest);
+    // Two sessions, and 84 bytes for each missing message. At most 4,000 skipped keys are kept.
+    assert!(
+        conversation.largest < 2 * 2_500 + 4_000 * 84,
+        "the state grew to {} bytes",
+        conversation.largest
+    );
 }

@@ -1,7 +1,8 @@
-//! Two devices over a network that loses and sends again, duplicates, delays and reorders, with starts at any time and storage
-//! round trips at any point: each message opens exactly once, and in the end both send on the same session.
+//! Two devices over a network that loses, repeats, delays and reorders messages. Sessions start at
+//! any time, and state is stored and read back at any point. Each message opens exactly once, and
+//! in the end both devices send on the same session.
 //!
-//! What is asserted at each step is in `waxseal_world::Pair`. `PROPTEST_CASES` asks for more cases.
+//! `waxseal_world::Pair` makes the assertions at each step. `PROPTEST_CASES` asks for more cases.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +16,7 @@ use proptest::prelude::*;
 use waxseal_core::{MAX_FORWARD_JUMP, MAX_SKIPPED_KEYS, PreKeyBundle, PreKeys, SessionSet};
 use waxseal_world::{AD, Action, Device, Pair, Script, rng};
 
-/// So many cases, or as many as the environment asks for.
+/// A configuration that runs `cases` cases, or as many as the environment asks for.
 fn cases(cases: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok();
     let cases = asked.and_then(|asked| asked.parse().ok()).unwrap_or(cases);
@@ -26,7 +27,8 @@ fn cases(cases: u32) -> ProptestConfig {
     }
 }
 
-/// What an honest network and honest devices do: nobody's state is set back or lost, and nothing is lost for good.
+/// What an honest network and honest devices do: no state is rolled back or lost, and no message is
+/// lost for good.
 fn fair() -> impl Strategy<Value = Vec<Action>> {
     let action = any::<[u8; 3]>().prop_map(Action::from);
     let action = action.prop_filter("fair", |action| {
@@ -42,7 +44,7 @@ fn fair() -> impl Strategy<Value = Vec<Action>> {
     prop::collection::vec(action, 1..60)
 }
 
-/// Anything that can happen.
+/// Any actions at all.
 fn any_script() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..240)
 }
@@ -85,7 +87,8 @@ proptest! {
         pair.assert_forward_secret();
     }
 
-    /// Someone copies everything both devices store, in the middle of anything, and watches from then on.
+    /// Someone copies all that both devices store at any moment, and then reads the messages that
+    /// follow.
     #[test]
     fn a_copied_state_is_worthless_after_a_round_trip_each(seed: u64, script in fair(), rounds in 1_usize..4) {
         let mut pair = Pair::new(seed);
@@ -94,14 +97,14 @@ proptest! {
         }
         pair.settle();
         let mut thief = Thief::copy(&pair);
-        // The copy is a good one.
+        // The copy is good: it opens the next message.
         let first = pair.send(0);
         prop_assert!(thief.opens(&pair, first));
         pair.receive(first).unwrap();
         let answer = pair.send(1);
         thief.opens(&pair, answer);
         pair.receive(answer).unwrap();
-        // Now both have taken a step since the copy.
+        // By now both devices have taken a step since the copy was made.
         for turn in 0..rounds * 2 {
             for _ in 0..3 {
                 let number = pair.send(turn % 2);
@@ -111,7 +114,8 @@ proptest! {
         }
     }
 
-    /// A device whose state is set back uses message keys twice. That shows two texts' difference to who sees both, and nothing else goes wrong.
+    /// A device whose state is rolled back uses message keys twice. Anyone who sees both
+    /// ciphertexts learns the difference of the two texts. Nothing else goes wrong.
     #[test]
     fn a_state_set_back_repeats_the_keys_of_its_chain_and_no_others(seed: u64, script in fair(), lost in 0_usize..4) {
         let mut pair = Pair::new(seed);
@@ -119,7 +123,7 @@ proptest! {
             pair.step(action);
         }
         pair.settle();
-        // Its chain has begun: what is sent on it takes nothing from the generator.
+        // Its chain has begun, so messages on it draw no random numbers.
         let begun = pair.send(0);
         pair.receive(begun).unwrap();
         let Device { sessions, .. } = &pair.devices[0];
@@ -128,18 +132,19 @@ proptest! {
             let texts = [b"attack at dawn", b"attack at dusk"];
             let one = pair.devices[0].encrypt(texts[0], &mut pair.rng);
             let same = SessionSet::import(&twin.export()).unwrap().encrypt(texts[0], AD, &mut pair.rng).unwrap();
-            prop_assert_eq!(&one, &same, "the same text again is the same message");
+            prop_assert_eq!(&one, &same, "the same text gives the same message");
             let other = twin.encrypt(texts[1], AD, &mut pair.rng).unwrap();
             let body = one.len() - 14 - 16..one.len() - 16;
             let difference = body.clone().map(|place| one[place] ^ other[place]);
             let texts = texts[0].iter().zip(texts[1]).map(|(a, b)| a ^ b);
-            prop_assert!(difference.eq(texts), "one key, as documented");
-            // The peer opens one of the two, whichever comes first, and refuses the other.
+            prop_assert!(difference.eq(texts), "both texts were encrypted with one key, as documented");
+            // The peer opens whichever message comes first, and refuses the other.
             let (first, second) = if number % 2 == 0 { (&one, &other) } else { (&other, &one) };
             pair.devices[1].decrypt(first).unwrap();
             prop_assert!(pair.devices[1].decrypt(second).is_err());
         }
-        // After the next step of the ratchet the two share nothing, and the peer follows the one that goes on.
+        // After the next ratchet step the two states share nothing. The peer follows the one that
+        // goes on.
         pair.talk(2);
         let number = pair.send(0);
         pair.receive(number).unwrap();
@@ -161,7 +166,8 @@ proptest! {
     }
 }
 
-/// Two copied devices: as they were, and following the conversation step by step as far as their keys go.
+/// Copies of both devices. One pair stays as it was; the other follows the conversation as far as
+/// its keys allow.
 struct Thief {
     copied: [Device; 2],
     following: [Device; 2],
@@ -176,10 +182,11 @@ impl Thief {
         }
     }
 
-    /// Whether a message opens with either.
+    /// Whether any copy opens the message.
     fn opens(&mut self, pair: &Pair, number: usize) -> bool {
         let message = &pair.messages[number];
-        // Its sender's copy sends too: it takes the same steps, with key pairs of its own where the sender made new ones.
+        // The copy of the sender sends too. It takes the same steps, but with its own key pairs
+        // where the sender made new ones.
         self.following[message.from].encrypt(b"", &mut rng(2));
         let mut opened = false;
         for devices in [&mut self.copied, &mut self.following] {
@@ -191,7 +198,8 @@ impl Thief {
     }
 }
 
-/// However long and however badly one side is heard: what is stored for the other's messages stays within the limits.
+/// However long and however badly one side is heard, what is stored for its messages stays within
+/// the limits.
 #[test]
 fn state_stays_bounded_however_many_messages_are_missing() {
     let mut pair = Pair::talking(1);
@@ -199,7 +207,7 @@ fn state_stays_bounded_however_many_messages_are_missing() {
     let mut largest = 0;
     for round in 0..5 {
         for from in [0, 1] {
-            // As many as one message may skip are lost, and the next arrives.
+            // The maximum that one message may skip is lost, and then a message arrives.
             for _ in 0..jump.min(1_000 + 300 * round) {
                 pair.devices[from].encrypt(b"lost", &mut pair.rng);
             }
@@ -211,10 +219,10 @@ fn state_stays_bounded_however_many_messages_are_missing() {
     }
     assert!(
         largest > 84 * MAX_SKIPPED_KEYS,
-        "the limit is reached: {largest}"
+        "the limit was not reached: {largest} bytes"
     );
     assert!(
         largest <= 29 + 2_085 + 400 + 84 * MAX_SKIPPED_KEYS,
-        "{largest}"
+        "the state grew beyond its limit: {largest} bytes"
     );
 }

@@ -1,8 +1,11 @@
-//! Measures whether running times of two classes of inputs differ, by Welch's t-test: one class has a fixed secret or a fault in one
-//! place, the other random ones. (Reparaz, Balasch, Verbauwhede 2017, “Dude, is my code constant time?”)
+//! Measures with Welch's t-test whether running times differ between two classes of inputs. One
+//! class has a fixed secret, or a fault in a fixed place; in the other class both are random.
+//! (Reparaz, Balasch, Verbauwhede 2017, “Dude, is my code constant time?”)
 //!
-//! `.ci/timing [measurements]`, on a machine that does nothing else. |t| below 4.5 shows no difference; from 10 on there is one. More
-//! measurements find smaller differences. The first two lines are controls: one must be found, the other must not.
+//! Run `.ci/timing [measurements]` on a machine that does nothing else. A |t| below 4.5 shows no
+//! difference; a |t| of 10 or more shows one. More measurements find smaller differences. The first
+//! two lines are controls: a difference must be found for the first and must not be found for the
+//! second.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -17,17 +20,20 @@ use waxseal_reporting::{
     StampKeys, Timestamp,
 };
 
-/// From here on there is a difference.
+/// From this |t| on, there is a difference.
 const LEAK: f64 = 10.0;
-/// Up to here there is none to be seen.
+/// Below this |t|, no difference is visible.
 const QUIET: f64 = 4.5;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
-/// Prepares an input of the fixed class (`true`) or the other and times the operation on it.
+/// An operation that is measured.
+///
+/// Each call of `time` prepares an input, of the fixed class if its argument is `true`, and times
+/// the operation on it.
 struct Subject {
     name: &'static str,
-    /// How often the operation runs, of all measurements asked for: slow ones run less often.
+    /// The operation runs once for this many measurements asked for: slow ones run less often.
     share: usize,
     time: Box<Time>,
 }
@@ -40,13 +46,13 @@ fn timed<R>(operation: impl FnOnce() -> R) -> f64 {
     start.elapsed().as_nanos() as f64
 }
 
-/// Where the fault is: in the first byte, or anywhere.
+/// The place of the fault: byte 0 in the fixed class, otherwise any byte.
 fn fault(fixed: bool, len: usize, rng: &mut ChaCha20Rng) -> usize {
     let anywhere = rng.next_u64() as usize % len;
     if fixed { 0 } else { anywhere }
 }
 
-/// A fixed secret, or a random one.
+/// The secret: always the same in the fixed class, otherwise random.
 fn secret(fixed: bool, rng: &mut ChaCha20Rng) -> [u8; 32] {
     let mut bytes = [0; 32];
     rng.fill_bytes(&mut bytes);
@@ -73,19 +79,19 @@ fn control(constant: bool) -> Subject {
 }
 
 fn claim() -> (StampKeys, Claim) {
-    let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("short");
+    let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("a short region");
     let name = |name| AccountId::new(name).expect("valid");
     let (alice, to) = (
         DeviceAddress::new(name("alice"), DeviceId(1)),
         Audience::Direct(name("bob")),
     );
     let claim = keys.stamp(&FrankingTag::from_bytes([9; 32]), &alice, &to, NOW);
-    (keys, claim.expect("within reach"))
+    (keys, claim.expect("an epoch within reach"))
 }
 
 fn stamp_check() -> Subject {
     let (mut keys, claim) = claim();
-    keys.advance_to(NOW).expect("within reach");
+    keys.advance_to(NOW).expect("an epoch within reach");
     Subject {
         name: "stamp: place of the fault",
         share: 1,
@@ -124,7 +130,7 @@ fn sent(rng: &mut ChaCha20Rng) -> waxseal_reporting::SentMessage {
     let alice = DeviceAddress::new(name("alice"), DeviceId(1));
     let conversation = Audience::Direct(name("bob")).conversation(&alice.account);
     let header = PayloadHeader::new(conversation, 0, NOW);
-    let payload = Payload::text(header, "a text").expect("short");
+    let payload = Payload::text(header, "a text").expect("a short text");
     let sealed = seal(&mut Clear, &alice, &payload, rng);
     sealed.expect("seals").sent
 }
@@ -162,7 +168,7 @@ fn header_trial() -> Subject {
         PreKeys::generate(&alice, &mut rng),
         PreKeys::generate(&bob, &mut rng),
     );
-    let base = bobs.upload(&bob).expect("its own").base;
+    let base = bobs.upload(&bob).expect("its own identity").base;
     let bundle = PreKeyBundle::decode(&base, None).expect("valid");
     let mut to_bob = SessionSet::initiate(&alice, bundle, &mut rng).expect("initiates");
     let first = to_bob.encrypt(b"a", b"", &mut rng).expect("encrypts");
@@ -172,7 +178,7 @@ fn header_trial() -> Subject {
     let opened = to_bob.decrypt(&alice, &mut alices, &reply, b"");
     assert!(opened.is_ok());
     let genuine = to_bob.encrypt(b"a", b"", &mut rng).expect("encrypts");
-    // Version, field number and length, then 83 bytes of header and its tag of 16.
+    // Version, field number and length, then a header of 83 bytes; its tag of 16 bytes follows.
     let tag = 3 + 83;
     Subject {
         name: "header tag: place of the fault",
@@ -185,7 +191,7 @@ fn header_trial() -> Subject {
     }
 }
 
-/// Times of one class.
+/// The running times of one class: their number, mean and sum of squared deviations.
 #[derive(Default)]
 struct Sample {
     n: f64,
@@ -206,7 +212,8 @@ impl Sample {
     }
 }
 
-/// The largest |t| over all times and over those below some percentiles, since interruptions hide small differences.
+/// The largest |t| over all times and over the times below some percentiles, with its sign.
+/// Interruptions hide small differences, and the percentiles leave them out.
 fn welch(times: &[(bool, f64)]) -> f64 {
     let mut sorted: Vec<f64> = times.iter().map(|(_, time)| *time).collect();
     sorted.sort_by(f64::total_cmp);
@@ -254,7 +261,7 @@ fn main() -> ExitCode {
         for round in 0..n + n / 10 {
             let fixed = rng.next_u32() & 1 == 0;
             let time = (subject.time)(fixed, &mut rng);
-            // The first tenth warms up.
+            // The first tenth is for warming up.
             if round >= n / 10 {
                 times.push((fixed, time));
             }
@@ -265,7 +272,7 @@ fn main() -> ExitCode {
             (true, true) => "found, as it must be",
             (false, true) => "FAILED: not found",
             (true, false) => "FAILED",
-            (false, false) if t.abs() >= QUIET => "unclear: measure again, and more",
+            (false, false) if t.abs() >= QUIET => "unclear: repeat with more measurements",
             (false, false) => "no difference",
         };
         failed |= verdict.starts_with("FAILED");

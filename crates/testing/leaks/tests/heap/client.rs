@@ -1,4 +1,5 @@
-//! Two clients over the in-memory store: a conversation, a report, and both dropped.
+//! Two clients with the in-memory store have a conversation and make a report, and both are
+//! dropped.
 
 use waxseal::core::PreKeyUpload;
 use waxseal::reporting::{Audience, Delivery, Envelope, ModerationKeyPair, Receipt, StampKeys};
@@ -13,6 +14,7 @@ use super::{HEAP, add_fields, assert_gone};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
+/// A client with the key that its provider has agreed with it, and the prekeys that it published.
 struct Device {
     client: Box<Client<MemoryStore>>,
     key: DeliveryKey,
@@ -41,7 +43,7 @@ impl Device {
         self.client.me().account.clone()
     }
 
-    /// As after a restart.
+    /// Opens the store again, as after a restart.
     fn restart(self) -> Self {
         let store = self.client.into_store();
         Self {

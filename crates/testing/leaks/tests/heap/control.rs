@@ -1,11 +1,11 @@
-//! The sweep finds what is there.
+//! Positive controls: the sweep finds secrets that are in memory.
 
 use waxseal_leaks::secrets::Secrets;
 use zeroize::Zeroizing;
 
 use super::HEAP;
 
-/// A pattern that is nowhere else in the process, made without a copy on the heap.
+/// A pattern that occurs nowhere else in the process, made without a copy on the heap.
 fn pattern(seed: u8) -> [u8; 32] {
     core::array::from_fn(|i| seed ^ (i as u8).wrapping_mul(37).wrapping_add(11))
 }
@@ -25,7 +25,7 @@ fn freed_memory_that_was_not_wiped_is_found() {
     assert_eq!(
         secrets.sweep(&HEAP, from),
         [("pattern".to_owned(), 2)],
-        "both halves"
+        "both halves are found"
     );
 }
 
@@ -63,7 +63,7 @@ fn a_copy_that_is_half_wiped_is_found_wherever_it_lies() {
     shifted[3..20].fill(0);
     drop(shifted);
     let found = known(&pattern).sweep(&HEAP, from);
-    assert_eq!(found, [], "17 of 32 bytes wiped leave less than a window");
+    assert_eq!(found, [], "15 of 32 bytes are left, less than a window");
     let mut shifted = vec![0; 5];
     shifted.extend_from_slice(&pattern);
     shifted[5..20].fill(0);
@@ -84,7 +84,7 @@ fn wiped_memory_is_not_found() {
 fn memory_across_the_pieces_of_a_sweep_is_found() {
     let (from, pattern) = (HEAP.used(), pattern(7));
     let secrets = known(&pattern);
-    // More than two pieces, so that the pattern is in every position of one.
+    // Fills more than two pieces, so the pattern comes to lie at every position of a piece.
     for gap in 0..1_100 {
         let mut block = vec![0_u8; 32 + gap % 7];
         block[..32].copy_from_slice(&pattern);

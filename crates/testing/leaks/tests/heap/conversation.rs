@@ -1,4 +1,5 @@
-//! Two devices with all that a session does: handshakes, turns, loss, late messages, several sessions, exports.
+//! Two devices that do all that a session can do: handshakes, turns, loss, late messages, several
+//! sessions, exports.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,19 +13,26 @@ use zeroize::Zeroizing;
 
 use super::{HEAP, add_identity, add_prekeys, add_sessions, assert_gone};
 
-/// One device; everything in boxes, so that what it holds is on the heap.
+/// A device in a conversation. It is boxed field by field, so that what it holds is on the heap.
+///
+/// It begins with an identity and prekeys. Its sessions begin when it starts one or accepts the
+/// peer's first message. After each change it stores the sessions in parts.
 struct Device {
     name: &'static str,
     identity: Box<IdentityKeyPair>,
     prekeys: Box<PreKeys>,
     one_time: Vec<Vec<u8>>,
     sessions: Option<Box<SessionSet>>,
-    /// The sessions as they are stored after each change, in parts.
+    /// The stored sessions without their skipped keys. Together with `pages` it is all that was
+    /// stored.
     state: Zeroizing<Vec<u8>>,
     pages: BTreeMap<PageId, Zeroizing<Vec<u8>>>,
 }
 
-/// Both devices, and every secret that either has had.
+/// Both devices, and every secret that either has held.
+///
+/// `all` grows before and after each message. A secret in it that neither device holds any more
+/// must be gone from memory.
 struct Pair {
     rng: Recorder,
     alice: Device,
@@ -56,7 +64,7 @@ impl Device {
         PreKeyBundle::decode(&base, one_time.as_deref()).unwrap()
     }
 
-    /// Starts a session, beside those there are.
+    /// Starts a session, alongside any other sessions.
     fn start(&mut self, peer: &mut Self, rng: &mut Recorder) {
         rng.call(&format!("drawn by {} to start", self.name));
         let bundle = peer.bundle();
@@ -95,7 +103,7 @@ impl Device {
         self.store();
     }
 
-    /// What it holds now.
+    /// Adds the secrets that the device holds now.
     fn holds(&self, secrets: &mut Secrets) {
         add_identity(secrets, self.name, &self.identity);
         add_prekeys(secrets, self.name, &self.prekeys);
@@ -104,7 +112,7 @@ impl Device {
         }
     }
 
-    /// As after a restart.
+    /// Reads everything back from storage, as after a restart.
     fn restart(&mut self) {
         let identity = self.identity.export();
         *self.identity = IdentityKeyPair::import(&identity).unwrap();
@@ -116,7 +124,7 @@ impl Device {
     }
 }
 
-/// Not what this test looks for: whether plaintexts are wiped, another one asks.
+/// Plaintexts are not what is looked for here. Another test looks whether they are wiped.
 const TEXT: &[u8] = b"a text";
 
 fn hmac(key: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
@@ -125,11 +133,12 @@ fn hmac(key: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
-/// Keys that never are in a state: of the next message to be sent.
+/// Adds keys that are never part of a state: those of the next message to be sent.
 fn add_next_message(secrets: &mut Secrets, whose: &str, sessions: &SessionSet) {
     let export = sessions.export();
     let fields = Fields::of_sessions(&export);
-    // The chosen session is the last, its sending chain is the first of two; of its post-quantum keys the second.
+    // The selected session comes last in an export. The first of its two chains is the sending
+    // chain; its sending post-quantum key is the second.
     let start = fields
         .iter()
         .rposition(|(kind, _)| *kind == Kind::Root)
@@ -206,7 +215,7 @@ impl Pair {
         self.note();
     }
 
-    /// Messages in turn, two at a time.
+    /// The devices take turns and send two messages per turn.
     fn talk(&mut self, turns: usize) {
         for turn in 0..turns {
             for _ in 0..2 {
@@ -216,7 +225,7 @@ impl Pair {
         }
     }
 
-    /// Nothing is left of what neither holds any more.
+    /// Asserts that nothing is left of secrets that neither device holds any more.
     fn assert_past_is_gone(&mut self) {
         self.all.extend(&self.rng.drawn());
         let mut now = Secrets::new();
@@ -225,7 +234,7 @@ impl Pair {
         assert_gone(&self.all.except(&now), self.from);
     }
 
-    /// Nothing is left of anything.
+    /// Drops both devices and asserts that nothing is left of any secret.
     fn drop_and_assert_gone(mut self) {
         self.assert_past_is_gone();
         drop((self.alice, self.bob));
@@ -260,7 +269,7 @@ fn keys_of_late_messages_are_gone_once_they_have_opened() {
     pair.talk(4);
     let mut late = VecDeque::new();
     for _ in 0..3 {
-        // Every third arrives; then the others, in another order.
+        // Every third message arrives at once, the others later and in another order.
         for turn in [true, false] {
             for n in 0..12 {
                 let message = pair.send(turn);
@@ -281,7 +290,7 @@ fn keys_of_late_messages_are_gone_once_they_have_opened() {
         }
     }
     pair.assert_past_is_gone();
-    // Keys of more pages than one, of which whole ones and parts go.
+    // More skipped keys than fit on a page. Some pages go whole, of others only some keys.
     let many: Vec<_> = (0..130).map(|_| pair.send(true)).collect();
     pair.receive(false, &many[129]);
     assert_eq!(pair.bob.pages.len(), 3);
@@ -297,7 +306,8 @@ fn keys_of_late_messages_are_gone_once_they_have_opened() {
 fn epochs_of_the_post_quantum_ratchet_leave_nothing_behind() {
     let mut pair = Pair::new(14);
     pair.start();
-    // Each third message restarts one side, so that every state of the braid is exported and imported as well.
+    // Every third message restarts one side, so every state of the braid is exported and imported
+    // too.
     for turn in 0..220 {
         let message = pair.send(turn % 2 == 0);
         pair.receive(turn % 2 != 0, &message);
@@ -308,7 +318,7 @@ fn epochs_of_the_post_quantum_ratchet_leave_nothing_behind() {
         }
     }
     let epochs = pair.alice.sessions.as_ref().unwrap().pq_epochs();
-    assert!(epochs >= 2, "{epochs} epochs only");
+    assert!(epochs >= 2, "only {epochs} epochs were completed");
     pair.drop_and_assert_gone();
 }
 
@@ -318,12 +328,12 @@ fn epochs_without_restarts_leave_nothing_behind() {
     pair.start();
     pair.talk(110);
     let epochs = pair.bob.sessions.as_ref().unwrap().pq_epochs();
-    assert!(epochs >= 2, "{epochs} epochs only");
+    assert!(epochs >= 2, "only {epochs} epochs were completed");
     pair.drop_and_assert_gone();
 }
 
 #[test]
-fn sessions_that_give_way_leave_nothing_behind() {
+fn evicted_sessions_leave_nothing_behind() {
     let mut pair = Pair::new(16);
     pair.start();
     pair.talk(3);
@@ -353,7 +363,7 @@ fn failed_calls_leave_nothing_behind() {
         let refused = sessions.decrypt(&pair.bob.identity, &mut pair.bob.prekeys, &message, b"ad");
         refused.unwrap_err();
     }
-    // Of what skipping derives for a body that does not open nothing stays.
+    // Skipping derives keys even for a body that then does not open. They are wiped too.
     for _ in 0..5 {
         let _lost = pair.send(true);
     }

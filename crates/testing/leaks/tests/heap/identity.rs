@@ -1,4 +1,4 @@
-//! Identities and prekeys.
+//! Identities and prekeys leave no keys in memory once they are spent, replaced or dropped.
 
 use waxseal_core::{IdentityKeyPair, PreKeys};
 use waxseal_leaks::secrets::{Recorder, Secrets};
@@ -16,7 +16,7 @@ fn an_identity_is_gone_after_drop() {
     add_identity(&mut secrets, "a device", &identity);
     assert!(
         !secrets.sweep(&HEAP, from).is_empty(),
-        "there while they live"
+        "the sweep does not find keys in use"
     );
     drop((identity, imported));
     assert_gone(&secrets, from);
@@ -30,7 +30,7 @@ fn prekeys_are_gone_once_spent_replaced_or_dropped() {
     rng.call("prekeys");
     let mut prekeys = Box::new(PreKeys::generate(&identity, &mut rng));
     let mut all = Secrets::new();
-    // Past the most that are kept, so that the oldest give way.
+    // Makes more one-time prekeys than are kept, so the oldest are evicted.
     for _ in 0..3 {
         prekeys.replenish(&identity, 90, &mut rng).unwrap();
         add_prekeys(&mut all, "a device", &prekeys);

@@ -1,4 +1,4 @@
-//! Sweeps every heap block of this process, freed or not, for key bytes that should be gone.
+//! Sweeps every heap block of this process, live or freed, for key bytes that should be gone.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,7 +22,8 @@ use waxseal_leaks::secrets::Secrets;
 #[global_allocator]
 static HEAP: Arena = Arena::new();
 
-/// Nothing of `secrets` is in any block that was handed out since the arena had `from` bytes.
+/// Asserts that no block holds any of `secrets`. Only blocks handed out after the first `from`
+/// bytes are looked at.
 fn assert_gone(secrets: &Secrets, from: usize) {
     assert!(!secrets.is_empty());
     let found = secrets.sweep(&HEAP, from);

@@ -1,4 +1,4 @@
-//! Keys of the provider and its devices, and one message's journey from seal to review.
+//! Keys of the provider and its devices, and one message on its way from seal to review.
 
 use core::convert::Infallible;
 
@@ -33,7 +33,7 @@ fn stamp_keys_of_destroyed_epochs_are_gone_while_the_others_live() {
     let from = HEAP.used();
     let mut rng = Recorder::new("first root", 21);
     let mut keys = Box::new(StampKeys::generate("eu", NOW, &mut rng).unwrap());
-    // (root, epoch key) of the first epoch and on, as the specification derives them.
+    // (root, epoch key) from the first epoch on, derived as the specification says.
     let first = keys.oldest_epoch();
     let mut root = Zeroizing::new([0; 32]);
     root.copy_from_slice(&keys.export()[5..37]);
@@ -63,7 +63,10 @@ fn stamp_keys_of_destroyed_epochs_are_gone_while_the_others_live() {
         .unwrap();
     keys.destroy_before(first + 8).unwrap();
     assert_gone(&destroyed, from);
-    assert!(!kept.sweep(&HEAP, from).is_empty(), "there while they live");
+    assert!(
+        !kept.sweep(&HEAP, from).is_empty(),
+        "the sweep does not find keys in use"
+    );
     drop(keys);
     assert_gone(&kept, from);
 }
@@ -85,7 +88,7 @@ fn delivery_acceptance_and_moderation_keys_are_gone_after_drop() {
     assert_gone(&rng.drawn(), from);
 }
 
-/// A ratchet's place: what it decrypts is what it encrypted, masked.
+/// A channel in place of the ratchet. It encrypts by masking each byte.
 struct Masked;
 
 impl SealingChannel for Masked {
@@ -111,7 +114,7 @@ impl OpeningChannel for Masked {
     }
 }
 
-/// A text that is nowhere else in the process, wiped on drop.
+/// A text that occurs nowhere else in the process. It is wiped on drop.
 fn text(seed: u8) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(640));
     for i in 0..640_u32 {
@@ -121,7 +124,7 @@ fn text(seed: u8) -> Zeroizing<String> {
     text
 }
 
-fn sender(name: &str) -> DeviceAddress {
+fn address(name: &str) -> DeviceAddress {
     DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1))
 }
 
@@ -129,7 +132,7 @@ fn sender(name: &str) -> DeviceAddress {
 fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let from = HEAP.used();
     let mut rng = Recorder::new("provider's keys", 23);
-    let (alice, bob) = (sender("alice"), sender("bob"));
+    let (alice, bob) = (address("alice"), address("bob"));
     let stamp_keys = Box::new(StampKeys::generate("eu", NOW, &mut rng).unwrap());
     let key = Box::new(DeliveryKey::generate(&mut rng));
     let acceptance = Box::new(AcceptanceKey::generate(&mut rng));
@@ -141,7 +144,7 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let attachment_key: [u8; 32] = core::array::from_fn(|i| 0x31 ^ (i as u8).wrapping_mul(59));
     secrets.add("attachment key", &attachment_key);
 
-    // The application's own copies of content are its business: these are wiped here.
+    // The application must wipe its own copies of content, so they are wiped here.
     let payload = {
         let header = PayloadHeader::new(to.conversation(&alice.account), 0, NOW);
         let content = Content::Text(std::mem::take(&mut *text(1)));
@@ -176,7 +179,7 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
             })
             .len(),
         0,
-        "the key in the stored message is the one that was drawn"
+        "the stored message holds another key than was drawn"
     );
     secrets.extend(&franking.drawn());
 
@@ -206,9 +209,9 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     secrets.extend(&rng.drawn());
     assert!(
         !secrets.sweep(&HEAP, from).is_empty(),
-        "there while they live"
+        "the sweep does not find secrets in use"
     );
-    // What is handed out by value is the caller's to wipe.
+    // The caller must wipe what is handed out by value.
     let (content, attachments, last) = opened.into_parts();
     if let Content::Text(mut text) = content {
         text.zeroize();
@@ -232,7 +235,7 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
 fn evidence_and_sent_messages_leave_no_text_when_they_are_stored_and_read() {
     let from = HEAP.used();
     let mut rng = Recorder::new("franking key", 25);
-    let (alice, bob) = (sender(&"a".repeat(128)), sender(&"b".repeat(128)));
+    let (alice, bob) = (address(&"a".repeat(128)), address(&"b".repeat(128)));
     let stamp_keys = StampKeys::generate("eu", NOW, &mut rng).unwrap();
     let key = DeliveryKey::generate(&mut rng);
     let to = Audience::Direct(bob.account.clone());

@@ -1,6 +1,8 @@
-//! The post-quantum ratchet of a session at any point of an epoch, over a network that loses, and with a peer whose stored state was
-//! damaged, or made up by someone who holds all its keys: nothing panics, the honest side's state stays bounded, and what it refuses changes
-//! nothing.
+//! The post-quantum ratchet of a session, from any point of an epoch on, over a lossy network.
+//!
+//! The peer may be hostile: its stored state is then damaged, or made up by someone who holds all
+//! its keys. Nothing panics, the honest side's state stays bounded, and a refused message leaves it
+//! as it was.
 
 use std::sync::LazyLock;
 
@@ -10,7 +12,7 @@ use super::edit::edit_once;
 use crate::device::{AD, Device};
 use crate::rng;
 
-/// Both sides' states after each message of the first two epochs, in turn.
+/// The states of both sides after each message of the first two epochs. The sides write in turn.
 static PHASES: LazyLock<Vec<[Vec<u8>; 2]>> = LazyLock::new(|| {
     let rng = &mut rng(1);
     let (alice, mut bob) = (Device::new(0, rng), Device::new(0, rng));
@@ -29,11 +31,12 @@ static PHASES: LazyLock<Vec<[Vec<u8>; 2]>> = LazyLock::new(|| {
     phases
 });
 
-/// Most bytes that one session stores, by `waxseal-core`'s specification, and what 40 lost messages add.
+/// Maximum length of a session's export in bytes, by `waxseal-core`'s SPEC.md, plus what 40 lost
+/// messages add.
 const MAX_LEN: usize = 2_085 + 1_710 + 40 * (40 + 84);
 
-/// Two bytes say where in the epochs it begins, and by their highest bit whether the next epoch is waited for in the end; the others what
-/// happens, three bytes each.
+/// The first two bytes say where in the epochs the run begins. Their highest bit says whether it
+/// ends by waiting for the next epoch. Each action takes three more bytes.
 pub fn braid(input: &[u8]) {
     let Some((phase, actions)) = input.split_first_chunk() else {
         return;
@@ -49,14 +52,14 @@ pub fn braid(input: &[u8]) {
     for [kind, a, b] in actions.as_chunks::<3>().0.iter().take(24) {
         let from = usize::from(*a & 1);
         match kind % 4 {
-            // Messages in a row, each lost whose bit is set.
+            // One side writes several messages. Those whose bit in `b` is set are lost.
             0 => {
                 for number in 0..1 + usize::from(*a >> 1) % 8 {
                     let lost = b >> number & 1 == 1;
                     send(&mut sides, from, lost, hostile, rng);
                 }
             }
-            // Messages in turn.
+            // The sides write in turn.
             1 => {
                 for turn in 0..usize::from(*b) % 48 {
                     send(&mut sides, (from + turn) % 2, false, hostile, rng);
@@ -67,11 +70,11 @@ pub fn braid(input: &[u8]) {
                 sides[from] = Session::import(&export).unwrap();
                 assert!(sides[from].export() == export);
             }
-            // One side, always the same, turns hostile: its state is whatever it likes.
+            // One side, always the same, turns hostile: anything may be in its state.
             _ => {
                 let hostile = *hostile.get_or_insert(from);
                 let mut export = sides[hostile].export().to_vec();
-                // The ratchets stand behind the identities; what is at the end varies with the phase.
+                // The identities come first, then the ratchets. The end depends on the phase.
                 let place = export.len() * usize::from(*a) / 256;
                 let [high, low] = u16::try_from(place).unwrap().to_be_bytes();
                 edit_once(&mut export, [*b, high, low, b.rotate_left(3), *a]);
@@ -86,19 +89,19 @@ pub fn braid(input: &[u8]) {
             assert_eq!(
                 side.pq_stopped(),
                 None,
-                "an honest peer stopped the ratchet"
+                "the ratchet stopped although the peer is honest"
             );
             assert!(side.pq_epochs() >= epochs);
         }
     }
     if hostile.is_none() && waits {
-        // Whatever was lost, the conversation goes on and so do the epochs.
+        // Whatever was lost, the conversation and the epochs go on.
         let before = sides.each_ref().map(Session::pq_epochs);
         for turn in 0..180 {
             send(&mut sides, turn % 2, false, hostile, rng);
         }
         for (side, before) in sides.iter().zip(before) {
-            assert!(side.pq_epochs() > before, "the ratchet stands still");
+            assert!(side.pq_epochs() > before, "no epoch was completed");
         }
     }
 }
@@ -112,7 +115,7 @@ fn send(
 ) {
     let to = 1 - from;
     let Ok(message) = sides[from].encrypt(b"text", AD, rng) else {
-        assert_eq!(hostile, Some(from), "an honest session cannot send");
+        assert_eq!(hostile, Some(from), "an honest session could not send");
         return;
     };
     if lost {
@@ -122,7 +125,10 @@ fn send(
     match sides[to].decrypt(&message, AD) {
         Ok(text) => assert_eq!(*text, *b"text"),
         Err(error) => {
-            assert!(hostile.is_some(), "a message was refused: {error}");
+            assert!(
+                hostile.is_some(),
+                "an honest peer's message was refused: {error}"
+            );
             assert!(
                 sides[to].export() == before,
                 "a refused message changed the state"
@@ -130,7 +136,7 @@ fn send(
             assert_ne!(error, DecryptError::NoHandshake);
         }
     }
-    // A hostile side may store what it likes, which its peer may be made to skip over.
+    // A hostile side may store anything. It can make its honest peer skip messages.
     if hostile != Some(to) {
         let skipped = if hostile.is_none() { 0 } else { 84 * 4_000 };
         assert!(sides[to].export().len() <= MAX_LEN + 8 * 24 * 84 + skipped);

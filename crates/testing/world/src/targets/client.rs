@@ -1,4 +1,5 @@
-//! A valid delivery, altered on the way or by the relay: the client shows nothing that was not sent, and its store stays as it was.
+//! A valid delivery, altered by the network or by the relay. The client shows nothing that was not
+//! sent, and what it refuses leaves its store as it was.
 
 use std::sync::LazyLock;
 
@@ -11,7 +12,8 @@ use crate::{Provider, Records, account, sender, snapshot};
 struct Prepared {
     provider: Provider,
     store: Records,
-    /// Envelope and delivery: of a first message, with a handshake, and of a later one.
+    /// Envelope and delivery of a first message, which carries the handshake, and of a later
+    /// message.
     messages: [(Vec<u8>, Vec<u8>); 2],
 }
 
@@ -35,7 +37,8 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     }
 });
 
-/// The first byte chooses the message, and whether the network or the relay alters it; the others are edits.
+/// The first byte chooses the message, and whether the network or the relay alters it. The other
+/// bytes are edits.
 pub fn client(input: &[u8]) {
     let Some((choice, edits)) = input.split_first() else {
         return;
@@ -60,7 +63,9 @@ pub fn client(input: &[u8]) {
             assert!(is_genuine, "an altered message was shown");
             assert_eq!(message.text().as_deref(), Some("genuine"));
         }
-        Ok(Received::Duplicate { .. }) => panic!("it was never received"),
+        Ok(Received::Duplicate { .. }) => {
+            panic!("a message was called a duplicate before it was received")
+        }
         Err(error) => {
             assert!(!is_genuine, "a genuine message was refused: {error}");
             assert!(

@@ -1,4 +1,4 @@
-//! Every decoder on any bytes: no panic, and one encoding for each value.
+//! Every decoder on any bytes. No decoder panics, and each value has only one encoding.
 
 use waxseal_core::{
     IdentityKey, IdentityKeyPair, Message, PreKeyBundle, PreKeys, SafetyNumber, Session, SessionSet,
@@ -12,16 +12,16 @@ use waxseal_reporting::{
 use crate::forgery::put_field;
 use crate::{NOW, Provider, rng, sender};
 
-/// What a decoder takes, it writes back to the same bytes.
+/// Asserts that a decoded value encodes to the same bytes again.
 macro_rules! one_encoding {
     ($bytes:ident, $decoded:expr, $value:ident => $encoded:expr) => {
         if let Ok($value) = $decoded {
-            assert_eq!(&$encoded[..], $bytes, "another encoding of the same");
+            assert_eq!(&$encoded[..], $bytes, "the value has a second encoding");
         }
     };
 }
 
-/// The decoders of `waxseal-core`. The first byte chooses which.
+/// Runs a decoder of `waxseal-core`. The first byte chooses it.
 pub fn core_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
@@ -29,7 +29,7 @@ pub fn core_decode(input: &[u8]) {
     match kind % 9 {
         0 => drop(Message::peek(bytes)),
         1 => {
-            // One-time half after a base half, whose length stands before it.
+            // The base half and, after it, the one-time half. The base half's length comes first.
             let Some((len, halves)) = bytes.split_first_chunk() else {
                 return;
             };
@@ -38,7 +38,7 @@ pub fn core_decode(input: &[u8]) {
             let one_time = (!one_time.is_empty()).then_some(one_time);
             if let Ok(bundle) = PreKeyBundle::decode(base, one_time) {
                 assert_eq!(bundle.has_one_time_prekeys(), one_time.is_some());
-                // What was verified can be used.
+                // A bundle that was verified can be used.
                 let rng = &mut rng(1);
                 let mut sessions =
                     SessionSet::initiate(&IdentityKeyPair::generate(rng), bundle, rng).unwrap();
@@ -51,8 +51,12 @@ pub fn core_decode(input: &[u8]) {
         5 => one_encoding!(bytes, Session::import(bytes), session => session.export()),
         6 => {
             if let Ok(mut sessions) = SessionSet::import(bytes) {
-                assert_eq!(*sessions.export(), bytes, "another encoding of the same");
-                // Whatever state was read can be used: it sends, or says why not.
+                assert_eq!(
+                    *sessions.export(),
+                    bytes,
+                    "the sessions have a second encoding"
+                );
+                // Any state that can be read can be used: sending works, or returns an error.
                 let _ = sessions.encrypt(b"hello", b"", &mut rng(1));
             }
         }
@@ -67,7 +71,7 @@ pub fn core_decode(input: &[u8]) {
     }
 }
 
-/// Sessions in parts: the state and pages, each behind its length.
+/// Imports sessions in parts: the state and the pages. Each comes after its length.
 fn parts(mut bytes: &[u8]) {
     let mut parts = Vec::new();
     while let Some((len, rest)) = bytes.split_first_chunk() {
@@ -82,20 +86,25 @@ fn parts(mut bytes: &[u8]) {
     let Ok(mut sessions) = SessionSet::import_parts(state, pages.iter()) else {
         return;
     };
-    assert!(sessions.export_parts().pages.is_empty(), "a change unasked");
-    // Read in one piece, they give all their parts.
+    assert!(
+        sessions.export_parts().pages.is_empty(),
+        "pages changed by being read"
+    );
+    // Imported in one piece, the sessions export the same parts.
     let again = SessionSet::import(&sessions.export());
-    let again = again.expect("the same in one piece").export_parts();
-    assert_eq!(*again.state, **state, "another encoding of the same");
+    let again = again
+        .expect("the sessions can be imported in one piece")
+        .export_parts();
+    assert_eq!(*again.state, **state, "the state has a second encoding");
     pages.sort_unstable();
     let given = again.pages.iter().filter_map(|page| page.bytes.as_ref());
     let mut given: Vec<_> = given.map(|page| page.as_slice()).collect();
     given.sort_unstable();
-    assert_eq!(given, pages, "other pages");
+    assert_eq!(given, pages, "the sessions have other pages");
     let _ = sessions.encrypt(b"hello", b"", &mut rng(1));
 }
 
-/// The decoders of `waxseal-reporting`. The first byte chooses which.
+/// Runs a decoder of `waxseal-reporting`. The first byte chooses it.
 pub fn reporting_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
@@ -125,12 +134,14 @@ pub fn reporting_decode(input: &[u8]) {
     }
 }
 
-/// A payload that a peer sealed, whatever it says: what is shown can be kept as evidence, and sealing what was read gives the same parts.
+/// Opens any payload that a peer may have sealed. A message that is shown can be kept as evidence,
+/// and sealing what was read gives the same parts again.
 fn payload(plaintext: &[u8]) {
     let provider = Provider::new(1);
     let (alice, bob) = (sender("alice"), sender("bob"));
     let key = DeliveryKey::from_bytes([7; 32]);
-    // The tag that these bytes commit to, if to any: a stored message has the same layout.
+    // A stored message has the layout of a payload. Decoding it as one gives the tag that these
+    // bytes commit to, if they commit to any.
     let stored = [&[1, 5][..], b"alice", &[0, 0, 0, 1], unpadded(plaintext)].concat();
     let Ok(sent) = SentMessage::decode(&stored) else {
         return;
@@ -142,7 +153,7 @@ fn payload(plaintext: &[u8]) {
         .stamp(sent.tag(), &alice, &audience, NOW);
     let claim = stamped.unwrap();
     let evidence = Evidence::unverified(claim.clone(), sent.clone());
-    let content = sent.content().expect("a stored message is whole");
+    let content = sent.content().expect("a sent message has its content");
     let read = Payload::with_attachments(sent.header().clone(), content, evidence.attachments());
     let again = seal(&mut Clear, &alice, &read.unwrap(), &mut rng(1))
         .unwrap()
@@ -151,7 +162,7 @@ fn payload(plaintext: &[u8]) {
     assert_eq!(
         again.encode()[parts..],
         stored[parts..],
-        "another encoding of the same"
+        "the payload has a second encoding"
     );
 
     let mut envelope = vec![1];
@@ -168,17 +179,21 @@ fn payload(plaintext: &[u8]) {
     if let Ok(opened) = opened {
         assert_eq!(opened.content(), &evidence.content().unwrap());
         let kept = Evidence::decode(&opened.evidence().encode());
-        assert_eq!(kept.expect("what is shown can be kept").tag(), sent.tag());
+        assert_eq!(
+            kept.expect("a message that was shown can be kept").tag(),
+            sent.tag()
+        );
     }
 }
 
-/// The bytes before the padding of ISO/IEC 7816-4.
+/// The bytes before the padding, which follows ISO/IEC 7816-4.
 fn unpadded(plaintext: &[u8]) -> &[u8] {
     let end = plaintext.iter().rposition(|byte| *byte != 0);
     &plaintext[..end.unwrap_or(0)]
 }
 
-/// A channel that hides nothing: what a peer with the keys could have sealed.
+/// A channel that encrypts nothing. Its ciphertexts are what a peer with the keys could have
+/// sealed.
 pub(crate) struct Clear;
 
 impl SealingChannel for Clear {

@@ -1,9 +1,9 @@
-//! Edits of genuine bytes: five bytes an edit.
+//! Edits of genuine bytes. An edit takes five bytes of the input.
 
-/// Most edits of one input: more would leave nothing genuine.
+/// Maximum number of edits in one input. More would leave nothing genuine.
 const MAX_EDITS: usize = 8;
 
-/// `bytes` after the edits: kind, place (two bytes), and two more.
+/// Returns `bytes` after all edits. An edit is a kind, a place of two bytes, and two more bytes.
 pub(super) fn edit(bytes: &[u8], edits: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for edit in edits.as_chunks::<5>().0.iter().take(MAX_EDITS) {
@@ -12,7 +12,7 @@ pub(super) fn edit(bytes: &[u8], edits: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// One edit. Nothing remains nothing.
+/// Makes one edit. Empty bytes stay empty.
 pub(super) fn edit_once(bytes: &mut Vec<u8>, [kind, high, low, a, b]: [u8; 5]) {
     if bytes.is_empty() {
         return;
@@ -25,7 +25,7 @@ pub(super) fn edit_once(bytes: &mut Vec<u8>, [kind, high, low, a, b]: [u8; 5]) {
         5 => bytes.insert(place, a),
         6 => drop(bytes.drain(place..bytes.len().min(place + 1 + usize::from(a)))),
         _ => {
-            // Copy: what was there before stands again elsewhere.
+            // Copies up to 32 bytes to another place.
             let from = usize::from(u16::from_be_bytes([a, b])) % bytes.len();
             let len = 32.min(bytes.len() - from).min(bytes.len() - place);
             bytes.copy_within(from..from + len, place);

@@ -1,5 +1,5 @@
-//! A genuine report, taken to pieces, changed, and put together again by a hostile reporter with the keys to do so: whatever verifies is what
-//! was sent.
+//! A genuine report, taken apart, changed, and sealed again by a hostile reporter who holds the
+//! reporter's keys. If it verifies, it shows only what was sent.
 
 use std::sync::LazyLock;
 
@@ -11,14 +11,14 @@ use crate::forgery::{ForgedClaim, ForgedOpening, Forgery};
 use crate::provider::Provider;
 use crate::{account, rng, sender};
 
-/// Messages of three people to each other, and who holds evidence of them.
+/// Messages between three people, with the evidence that each gives.
 struct Prepared {
     provider: Provider,
     messages: Vec<(ForgedClaim, ForgedOpening, Evidence)>,
 }
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
-/// Sender and recipient, in the order of acceptance.
+/// (sender, recipient) of each message, in the order in which the relay accepted them.
 const SENT: [(usize, usize); 8] = [
     (0, 1),
     (1, 0),
@@ -60,8 +60,8 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     Prepared { provider, messages }
 });
 
-/// A byte says which messages are reported; one by whom, under whose key, and whether claims are sorted in the end; then follow changes, six
-/// bytes each.
+/// The first byte says which messages are reported. The second says who reports, under whose key,
+/// and whether the claims are sorted in the end. Changes of six bytes each follow.
 pub fn report(input: &[u8]) {
     let Some(([chosen, by], changes)) = input.split_first_chunk() else {
         return;
@@ -89,7 +89,7 @@ pub fn report(input: &[u8]) {
     };
     let moderation = prepared.provider.moderation.public_key();
     let sealed = forgery.seal(&key, moderation, &mut rng(2));
-    // What is left over alters the sealed report.
+    // Bytes left over at the end alter the sealed report.
     let altered = edit(
         &sealed,
         &[rest, &[0; 5]].concat()[..if rest.is_empty() { 0 } else { 5 }],
@@ -107,13 +107,15 @@ pub fn report(input: &[u8]) {
     }
 }
 
-/// A device that is registered: the one named, else the one that reports.
+/// The device whose key is used: the one that the report names if it is registered, otherwise the
+/// reporter.
 fn forgery_key(named: &DeviceAddress, reporter: &DeviceAddress) -> DeviceAddress {
     let known = NAMES.iter().map(|name| sender(name)).any(|s| &s == named);
     if known { named } else { reporter }.clone()
 }
 
-/// Nothing reported, messages of several conversations, or of one that the reporter is not in.
+/// Whether even an honest report is refused: it has no messages, it has messages of several
+/// conversations, or the reporter is not part of the conversation.
 fn must_refuse(chosen: &[&Evidence], reporter: &DeviceAddress) -> bool {
     let Some(first) = chosen.first() else {
         return true;
@@ -130,7 +132,8 @@ fn must_refuse(chosen: &[&Evidence], reporter: &DeviceAddress) -> bool {
             .any(|message| message.conversation() != conversation)
 }
 
-/// Every message of a verified report was sent as it says, and the reporter is who made it.
+/// Asserts that each message of a verified report was sent as the report says, and that the
+/// reporter is the device that made the report.
 fn assert_genuine(prepared: &Prepared, verified: &VerifiedReport, forgery: &Forgery) {
     assert_eq!(verified.reporter(), &forgery.reporter);
     let reporter: &AccountId = &verified.reporter().account;
@@ -161,12 +164,12 @@ fn assert_genuine(prepared: &Prepared, verified: &VerifiedReport, forgery: &Forg
         };
         assert!([recipient, &genuine.sender().account].contains(&reporter));
         let place = (message.accepted_at(), *message.tag().as_bytes());
-        assert!(last < Some(place), "one message twice, or out of order");
+        assert!(last < Some(place), "a message came twice or out of order");
         last = Some(place);
     }
 }
 
-/// One change. What makes no sense changes nothing.
+/// Makes one change. A change that makes no sense does nothing.
 fn forge(
     forgery: &mut Forgery,
     all: &[(ForgedClaim, ForgedOpening, Evidence)],
@@ -217,7 +220,7 @@ fn forge(
             }
         }
         20 => {
-            // A part of another message, with its key and perhaps its commitment.
+            // Takes a part of another message, with its key and perhaps with its commitment.
             let from = part % other_message.1.parts.len();
             if let Some(own) = opening.parts.get_mut(part) {
                 own.clone_from(&other_message.1.parts[from]);
@@ -233,7 +236,8 @@ fn forge(
             let part = ([high; 32], vec![low]);
             opening.parts.resize(usize::from(value) % 34, part);
         }
-        // A message that was never sent: committed to, and claimed under whatever stamp there is.
+        // Makes up a message that was never sent: commits to it, and claims it under the stamp that
+        // is there.
         24 => claim.tag = opening.commit(&[value; 32]),
         22 => forgery.reporter = sender(NAMES[usize::from(value) % 3]),
         _ => {
@@ -248,7 +252,8 @@ fn flip(bytes: &mut [u8; 32], place: u8, value: u8) {
     bytes[usize::from(place) % 32] ^= 1 << (value % 8);
 }
 
-/// Claims ascending by accepted time and tag, as an intake wants them, each with its opening.
+/// Sorts the claims by accepted time, then by tag, as the intake requires. Each opening moves with
+/// its claim.
 fn sort(forgery: &mut Forgery) {
     let claims = std::mem::take(&mut forgery.claims);
     let openings = std::mem::take(&mut forgery.openings);

@@ -1,5 +1,7 @@
-//! A store's file, altered by a disk or by someone without its key: no value is read under another's name, no wrong key opens or changes
-//! anything, and the client refuses or goes on as with any damaged store.
+//! A store's file, damaged by a disk or altered by someone without its key.
+//!
+//! No value is read under another value's name. A wrong key opens nothing and changes nothing. The
+//! client refuses the store or goes on, as with any damaged store.
 
 mod damage;
 mod file;
@@ -22,7 +24,7 @@ use crate::{Records, account};
 
 struct Prepared {
     versions: Versions,
-    /// The values that each record had.
+    /// The values that each record has had.
     values: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
 }
 
@@ -40,31 +42,35 @@ static FILES: LazyLock<Prepared> = LazyLock::new(|| {
         newer: (sealer.file(&newer_rows), newer_rows),
     };
     let prepared = Prepared { versions, values };
-    // Undamaged, both open, and hold all that they should.
+    // Undamaged, both versions open and hold all their records.
     for (has_log, records) in [(0, newer), (1, newer)] {
         let folder = file::folder();
         let files = damaged(&prepared.versions, &[has_log]);
         let store = open(folder.path(), &files, &file::key()).unwrap();
         for (key, value) in records {
             let found = store.get(&key_of(key)).unwrap().unwrap();
-            assert!(*found == *value, "the file is not as it is described");
+            assert!(
+                *found == *value,
+                "the file does not follow the description of its format"
+            );
         }
     }
     prepared
 });
 
-/// The first byte says whether the newer records are in a log; each damage takes eight bytes.
+/// The first byte says whether the newer records are in a log. Each damage takes eight bytes.
 pub fn sqlite(input: &[u8]) {
     let prepared = &*FILES;
     let files = damaged(&prepared.versions, input);
 
-    // A file without tables becomes a store, whoever opens it; of this one's it shows nothing.
+    // Anyone can open a file without tables, which makes it a new store. It shows nothing of the
+    // old.
     let folder = file::folder();
     if let Some(store) = open(folder.path(), &files, &StoreKey::from_bytes([8; 32])) {
         for key in prepared.values.keys() {
             assert!(
                 !matches!(store.get(&key_of(key)), Ok(Some(_))),
-                "a wrong key"
+                "a value was read with a wrong key"
             );
         }
     }
@@ -74,7 +80,7 @@ pub fn sqlite(input: &[u8]) {
     };
     for (key, values) in &prepared.values {
         match store.get(&key_of(key)) {
-            Ok(Some(value)) => assert!(values.contains(&value), "another's value"),
+            Ok(Some(value)) => assert!(values.contains(&value), "another record's value was read"),
             Ok(None) => {}
             Err(error) => assert_damaged(&error),
         }
@@ -90,7 +96,7 @@ pub fn sqlite(input: &[u8]) {
                         .iter()
                         .filter(|(key, _)| key.starts_with(&prefix));
                     let is_one = those.any(|(_, values)| values.contains(&value));
-                    assert!(is_one, "a value of another table");
+                    assert!(is_one, "a value of another table was listed");
                 }
             }
             Err(error) => assert_damaged(&error),
@@ -101,7 +107,7 @@ pub fn sqlite(input: &[u8]) {
     }
 }
 
-/// Opens these files. If it cannot, they are as they were.
+/// Opens these files. Asserts that a refusal leaves them as they were.
 fn open(folder: &Path, files: &Files, key: &StoreKey) -> Option<SqliteStore> {
     let (database, log) = (folder.join("store"), folder.join("store-wal"));
     fs::write(&database, &files.database).unwrap();
@@ -110,7 +116,7 @@ fn open(folder: &Path, files: &Files, key: &StoreKey) -> Option<SqliteStore> {
         Ok(store) => return Some(store),
         Err(error) => error,
     };
-    // Nothing is wrong with the machine, and nobody else is there.
+    // The machine works, and no other process has the files open.
     assert!(
         !matches!(error, SqliteError::Failed(_) | SqliteError::InUse),
         "{error:?}"
@@ -121,7 +127,7 @@ fn open(folder: &Path, files: &Files, key: &StoreKey) -> Option<SqliteStore> {
     };
     assert!(after == *files, "opening changed what it refused: {error}");
     let left = fs::read_dir(folder).unwrap().count();
-    assert!(left <= 2, "something was left beside the file");
+    assert!(left <= 2, "a refusal left another file in the folder");
     None
 }
 
@@ -140,7 +146,7 @@ fn tables() -> [Table; 6] {
     ]
 }
 
-/// The name that these bytes stand for, see [`Key::to_bytes`].
+/// Reverses [`Key::to_bytes`].
 fn key_of(bytes: &[u8]) -> Key {
     let named = |bytes: &[u8]| -> (AccountId, Vec<u8>) {
         let (name, rest) = bytes[1..].split_at(usize::from(bytes[0]));
@@ -175,7 +181,7 @@ fn key_of(bytes: &[u8]) -> Key {
         b'r' => Key::Report {
             id: rest.try_into().unwrap(),
         },
-        family => panic!("an unknown family {family}"),
+        family => panic!("no family of records has the byte {family}"),
     };
     assert_eq!(key.to_bytes(), bytes);
     key

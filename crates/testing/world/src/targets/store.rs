@@ -1,5 +1,7 @@
-//! A store with damaged records, whether by a disk or by someone who writes to it: the client refuses or goes on, never panics, and shows no
-//! text under a genuine delivery but the one that was sent.
+//! A store whose records were damaged by a disk or altered by someone who can write to it.
+//!
+//! The client refuses the store or goes on, but never panics. For a genuine delivery it shows only
+//! the text that was sent.
 
 use std::sync::LazyLock;
 
@@ -12,10 +14,11 @@ use crate::{Provider, Records, account, rng, snapshot};
 
 pub(super) struct Prepared {
     provider: Provider,
-    /// As it was before the last messages.
+    /// The store before the last messages.
     pub(super) older: Records,
     pub(super) store: Records,
-    /// Shown already, and not yet: an ordinary one, and a first one from somebody new.
+    /// Three deliveries: one that was shown already, a late message, and the first message of a new
+    /// peer.
     deliveries: [Vec<u8>; 3],
     receipt: Vec<u8>,
     bundle: Vec<u8>,
@@ -34,7 +37,7 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
         let (now, rng) = (provider.now, &mut provider.rng);
         client.send(&account("bob"), text, now, rng).unwrap()
     };
-    // One is late, so that its key is stored.
+    // The first message arrives late, so the store holds its skipped key.
     let late = seal(&mut provider, &mut alice, "genuine");
     let shown = seal(&mut provider, &mut alice, "shown too");
     ids.push(shown.id);
@@ -44,7 +47,7 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     provider.start(&mut carol, &account("bob"));
     let first = seal(&mut provider, &mut carol, "genuine");
     let first = provider.relay(&carol, &bob, &first.envelope).0;
-    // One waits for its receipt, a report and prekeys for theirs.
+    // A message waits for its receipt, and a report and an upload of prekeys wait to be confirmed.
     let (now, own) = (provider.now, &mut provider.rng);
     let waiting = bob.send(&account("alice"), "waits", now, own).unwrap();
     ids.push(waiting.id);
@@ -66,7 +69,8 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     }
 });
 
-/// Each damage takes six bytes: which record, and an edit of its value; with the highest bit of the first, another record's value.
+/// Each damage takes six bytes. The first chooses the record, the others edit its value. If the
+/// first byte's highest bit is set, the value is replaced with another record's.
 pub fn store(input: &[u8]) {
     let prepared = &*PREPARED;
     let mut records = prepared.store.clone();
@@ -85,7 +89,7 @@ pub fn store(input: &[u8]) {
     use_client(client, prepared);
 }
 
-/// Every call once, on a client of whatever store.
+/// Makes every call once, on a client whose store may be damaged.
 pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
     let (alice, carol) = (account("alice"), account("carol"));
     let (now, rng) = (prepared.provider.now, &mut rng(3));
@@ -95,7 +99,7 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
                 let text = message.text();
                 assert!(
                     matches!(text.as_deref(), Some("genuine" | "shown too")),
-                    "a text that nobody sent"
+                    "a text was shown that was never sent"
                 );
             }
             Ok(Received::Duplicate { .. }) => {}

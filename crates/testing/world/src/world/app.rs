@@ -1,17 +1,18 @@
-//! What an application does with deliveries, and with errors once the network is fair.
+//! What an application does with deliveries and, once the network is fair, with errors.
 
 use waxseal::{Advice, ReceiveError, Received, Timestamp};
 
 use super::{NAMES, Packet, World, number_of};
 use crate::{sender, snapshot};
 
-/// How often a message is refused before it is given up.
+/// How many refusals of a message the application accepts before it gives the message up.
 const PATIENCE: u32 = 3;
-/// Rounds in which everyone must hear everyone again.
+/// Rounds of messages within which every client must hear every other again.
 const ROUNDS: usize = 8;
 
 impl World {
-    /// A delivery arrives: shown, known already, or refused with nothing changed.
+    /// Delivers a message. The client shows it, recognises it as a duplicate, or refuses it without
+    /// changing its store.
     pub(super) fn deliver(&mut self, number: usize, delivery: &[u8]) {
         let to = self.sent[number].to;
         let before = snapshot(&self.clients[to]);
@@ -39,7 +40,10 @@ impl World {
             }
             Ok(Received::Duplicate { id, .. }) => {
                 let sent = &mut self.sent[number];
-                assert!(id == sent.id && sent.shown > 0, "never shown");
+                assert!(
+                    id == sent.id && sent.shown > 0,
+                    "a message that was never shown is called a duplicate"
+                );
                 sent.acknowledged = true;
                 assert!(snapshot(&self.clients[to]) == before);
             }
@@ -48,7 +52,7 @@ impl World {
                     snapshot(&self.clients[to]) == before,
                     "a refused delivery changed the store: {error}"
                 );
-                // One that was shown before is known by its tag.
+                // A message that was shown before is recognised by its tag, so this one is new.
                 assert!(
                     !self.is_undisturbed(),
                     "message {number} was refused: {error}"
@@ -58,7 +62,7 @@ impl World {
         }
     }
 
-    /// Does what the advice says.
+    /// Does what the error advises.
     fn react<E: std::error::Error>(&mut self, number: usize, error: &ReceiveError<E>) {
         if !self.is_fair {
             return;
@@ -74,9 +78,9 @@ impl World {
             }
             Advice::WarnIdentityChange => {
                 let ReceiveError::IdentityChanged { new } = error else {
-                    panic!("advice without a reason")
+                    panic!("this advice comes only with a changed identity")
                 };
-                // The provider's word counts, not the message's.
+                // The identity that the provider shows counts, not the one in the message.
                 let peer = self.account(from);
                 if self.provider.identity(&peer) == *new {
                     self.clients[to].accept_identity(&peer, new).unwrap();
@@ -92,8 +96,10 @@ impl World {
         }
     }
 
-    /// From now on the network is fair, and applications do what the errors advise: in the end everyone hears everyone, and whatever had
-    /// no reason to be lost was shown.
+    /// Makes the network fair from now on, and has applications do what the errors advise.
+    ///
+    /// Asserts that in the end every client hears every other, and that every message was shown
+    /// that had no reason to be lost.
     pub fn settle(&mut self) {
         self.is_fair = true;
         self.network.join();
@@ -119,7 +125,7 @@ impl World {
                 return self.assert_settled();
             }
         }
-        panic!("not everyone hears everyone");
+        panic!("after {ROUNDS} rounds not every client hears every other");
     }
 
     fn drain(&mut self) {
@@ -129,7 +135,7 @@ impl World {
         }
     }
 
-    /// The relay delivers again what was not acknowledged.
+    /// The relay delivers again every message that was not acknowledged.
     fn deliver_waiting(&mut self) {
         for number in 0..self.sent.len() {
             let sent = &self.sent[number];
@@ -140,11 +146,14 @@ impl World {
         }
     }
 
-    /// A delivery of a message that the relay accepted, as it last stamped it.
+    /// The delivery of a message that the relay accepted, with the last stamp it gave.
     pub fn delivery_of(&mut self, number: usize) -> Vec<u8> {
         let sent = &self.sent[number];
         let (from, to) = (sender(NAMES[sent.from]), sender(NAMES[sent.to]));
-        let accepted = *sent.accepted.last().expect("it was accepted");
+        let accepted = *sent
+            .accepted
+            .last()
+            .expect("the relay accepted this message");
         let now = std::mem::replace(&mut self.provider.now, accepted);
         let (delivery, _) = self.provider.relay_as(&from, &to, &sent.envelope);
         self.provider.now = now;

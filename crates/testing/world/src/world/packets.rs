@@ -1,4 +1,4 @@
-//! What happens to packets where they arrive: genuine ones, and altered ones.
+//! What a packet does when it arrives, genuine or altered.
 
 use waxseal::core::{PreKeyBundle, PreKeyUpload};
 use waxseal::reporting::Envelope;
@@ -33,7 +33,7 @@ impl World {
         }
     }
 
-    /// The relay stamps an envelope, and sends out a delivery and a receipt.
+    /// The relay stamps an envelope and sends a delivery and a receipt.
     fn relay(&mut self, number: usize) {
         let now = self.provider.now;
         let sent = &mut self.sent[number];
@@ -51,12 +51,12 @@ impl World {
         let flip = |bytes: &[u8]| altered(bytes, place, bit);
         let (to, before) = (flight.to, snapshot(&self.clients[flight.to]));
         match &flight.packet {
-            // On the way from the relay, where it is under the relay's MAC.
+            // Altered on the way from the relay, where the relay's MAC covers it.
             Packet::Delivery(_, delivery) => {
                 let received = self.clients[to].receive(&flip(delivery));
-                assert!(received.is_err(), "an altered delivery was taken");
+                assert!(received.is_err(), "an altered delivery was accepted");
             }
-            // By the relay itself.
+            // Altered by the relay itself, before it stamps the envelope.
             Packet::Envelope(number) => {
                 let envelope = flip(&self.sent[*number].envelope);
                 if Envelope::decode(&envelope).is_ok() {
@@ -71,30 +71,33 @@ impl World {
             }
             Packet::Receipt(number, receipt) => {
                 let recipient = self.account(self.sent[*number].to);
-                // One that was confirmed needs no receipt, so that none is looked at.
+                // A confirmed message needs no receipt, so the client does not look at this one.
                 let id = &self.sent[*number].id;
                 let message = self.clients[to].message(&recipient, id).unwrap();
                 let confirmed = message.is_some_and(|message| message.evidence().is_some());
                 let taken = self.clients[to].confirm(&recipient, &flip(receipt));
-                assert!(taken.is_err() || confirmed, "an altered receipt was taken");
+                assert!(
+                    taken.is_err() || confirmed,
+                    "an altered receipt was accepted"
+                );
             }
             Packet::Prekeys(upload) => {
                 let (other, peer) = (self.pair(to, 0).1, self.account(to));
                 let before = snapshot(&self.clients[other]);
                 let base = flip(&upload.base);
                 let started = self.clients[other].start(&peer, &base, None, &mut self.provider.rng);
-                assert!(started.is_err(), "an altered bundle was taken");
+                assert!(started.is_err(), "an altered bundle was accepted");
                 assert!(snapshot(&self.clients[other]) == before);
             }
         }
         assert!(
             snapshot(&self.clients[to]) == before,
-            "something altered changed the store"
+            "an altered packet changed the store"
         );
     }
 }
 
-/// Whether a device made an upload itself: it may have started over since.
+/// Whether this device made the upload. It may have lost its store since, and with it its identity.
 fn upload_is_of(upload: &PreKeyUpload, client: &Client<MemoryStore>) -> bool {
     let bundle = PreKeyBundle::decode(&upload.base, None).unwrap();
     bundle.identity() == client.identity()

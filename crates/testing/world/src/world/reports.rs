@@ -1,4 +1,4 @@
-//! Whatever a device holds can be reported, and the report says what happened.
+//! Every message that a device holds can be reported, and the report says what happened.
 
 use waxseal::reporting::{
     Audience, Contradiction, LastSeen, MAX_REPORTED, VerifiedMessage, VerifiedReport,
@@ -9,7 +9,8 @@ use super::{NAMES, Sent, World, number_of};
 use crate::{account, sender};
 
 impl World {
-    /// Every stamped message of a conversation, as one device has it, can be reported, and the reviewer sees what was sent.
+    /// Asserts that one device can report every stamped message of a conversation, and that the
+    /// reviewer sees what was sent.
     pub fn assert_reportable(&mut self, who: usize, about: usize) {
         let peer = self.account(about);
         let messages = self.clients[who].messages(&peer, None, usize::MAX).unwrap();
@@ -34,7 +35,8 @@ impl World {
         }
     }
 
-    /// Each message of a verified report was sent, by whom, to whom, and when it says; order and gaps are real.
+    /// Asserts that each message of a verified report was sent: by and to these devices, at that
+    /// time, in that order, and with these gaps.
     pub fn assert_true(&self, report: &VerifiedReport) {
         let messages = report.messages();
         for (index, message) in messages.iter().enumerate() {
@@ -62,7 +64,11 @@ impl World {
                 assert!(!contradicts(Contradiction::SequenceRepeated));
                 let last = before.iter().max().filter(|_| !runs_back);
                 let gap = last.map(|last| self.sent_between(sent, *last));
-                assert_eq!(message.gap_before(), gap, "a gap that is none");
+                assert_eq!(
+                    message.gap_before(),
+                    gap,
+                    "the gap is the number of messages in between"
+                );
             }
             let seen = messages
                 .iter()
@@ -84,7 +90,8 @@ impl World {
         sent
     }
 
-    /// Messages from the same sender to the same recipient after the one with a number.
+    /// How many messages went from the same sender to the same recipient between the sequence
+    /// number `after` and `until`.
     fn sent_between(&self, until: &Sent, after: u64) -> u64 {
         let ends = (until.from, until.to);
         let sent = self.sent.iter().filter(|s| (s.from, s.to) == ends);

@@ -1,30 +1,32 @@
-//! Where a branch or an address may depend on a secret, and why. An entry that is never needed is an error, so that the list stays true.
+//! The places where a branch or an address may depend on a secret, each with the reason. A place
+//! that is never needed is an error, so the list stays true.
 
 use crate::valgrind::Report;
 
-/// One place.
+/// A place where memcheck may report something.
 pub(crate) struct Allowed {
-    /// The only scenario it is allowed in, or any.
+    /// The scenario in which it is allowed, or `None` for all of them.
     scenario: Option<&'static str>,
     place: Place,
-    /// Why it tells nobody a secret.
-    #[expect(dead_code, reason = "for whoever reads this list")]
+    /// Why it reveals no secret.
+    #[expect(dead_code, reason = "for readers of this list")]
     reason: &'static str,
 }
 
-/// File and function as valgrind has them, or the end of one and the beginning of the other.
+/// A place in the code: part of "file function" as valgrind names them, such as the end of the
+/// file's name and the start of the function's.
 enum Place {
-    /// The innermost function that is not of the standard library.
+    /// The innermost function outside the standard library.
     In(&'static str),
-    /// This function or any that it calls.
+    /// This function, or any function that it calls.
     Under(&'static str),
 }
 
-const ANSWER: &str = "whether it is accepted is the answer, for everybody to see; all bytes were compared \
-    before, without a branch";
+const ANSWER: &str = "whether the input is accepted is public; before that, all bytes were compared \
+    without a branch";
 
-const MATRIX: &str = "rejection sampling of the public matrix from its public seed, which is part of the public key \
-    and here a hash of a marked seed (FIPS 203)";
+const MATRIX: &str = "rejection sampling of the public matrix (FIPS 203); its seed is part of the public key, \
+    but is computed here from a marked seed";
 
 const fn everywhere(place: Place, reason: &'static str) -> Allowed {
     Allowed {
@@ -47,7 +49,7 @@ pub(crate) const ALLOWED: &[Allowed] = &[
     everywhere(Place::Under("algebra.rs sample_ntt"), MATRIX),
     everywhere(
         Place::Under("validate_pk_bytes"),
-        "a received key vector, marked with the chunks it came in: a public key",
+        "part of a public key; the chunks in which it was received are marked",
     ),
     everywhere(
         Place::In("dh.rs waxseal_core::dh::DhKeyPair::diffie_hellman"),
@@ -65,23 +67,23 @@ pub(crate) const ALLOWED: &[Allowed] = &[
     only_in(
         "handshake",
         Place::In("identity.rs eq"),
-        "identity keys are public, but here computed from marked private keys",
+        "identity keys are public, but are computed here from marked private keys",
     ),
     only_in("handshake", Place::In("open.rs locate"), ANSWER),
     only_in(
         "handshake",
         Place::In("post_quantum.rs from_bytes"),
-        "the header opened, under a key that came from marked secrets: its fields are the peer's own numbers. Other scenarios \
-         watch the same code with headers that are not marked",
+        "the header has opened, so its fields are known to the peer, but its key came from marked \
+         secrets; other scenarios watch the same code with unmarked headers",
     ),
     only_in(
         "handshake",
         Place::Under("Ratchet>::open"),
-        "as above: the first message's header",
+        "as above: the header of the first message",
     ),
 ];
 
-/// Which of the places a report is of.
+/// The index of the allowed place that a report falls under.
 pub(crate) fn find(scenario: &str, report: &Report) -> Option<usize> {
     let innermost = report.frames.iter().find(|frame| !frame.is_standard())?;
     ALLOWED.iter().position(|allowed| {

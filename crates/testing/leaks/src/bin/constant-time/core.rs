@@ -1,4 +1,4 @@
-//! Identities, prekeys, handshakes and sessions.
+//! Scenarios of identities, prekeys, handshakes and sessions.
 
 use core::convert::Infallible;
 
@@ -15,12 +15,12 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario {
             name: "identity",
-            secrets: "seed and private key, imported, signing, exported; drawn",
+            secrets: "seed and private key: drawn, imported, used to sign, exported",
             run: identity,
         },
         Scenario {
             name: "prekeys",
-            secrets: "private keys and KEM seeds, imported, made, published, exported",
+            secrets: "private keys and KEM seeds: drawn, imported, published, exported",
             run: prekeys,
         },
         Scenario {
@@ -35,33 +35,33 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         },
         Scenario {
             name: "messages in turn",
-            secrets: "all state but header keys on both sides, everything drawn, plaintexts",
+            secrets: "all state except header keys on both sides, everything drawn, plaintexts",
             run: in_turn,
         },
         Scenario {
             name: "late messages",
-            secrets: "all state but header keys, skipped keys included",
+            secrets: "all state except header keys, skipped keys included",
             run: late,
         },
         Scenario {
             name: "altered body",
-            secrets: "all state but header keys",
+            secrets: "all state except header keys",
             run: altered,
         },
         Scenario {
             name: "braid, chunks in order",
-            secrets: "all state but header keys, collected chunks included, everything drawn",
+            secrets: "all state except header keys, collected chunks included, everything drawn",
             run: || braid(false),
         },
         Scenario {
             name: "braid, chunks lost",
-            secrets: "the same; chunks are decoded",
+            secrets: "the same; lost chunks are decoded",
             run: || braid(true),
         },
     ]
 }
 
-/// A seeded generator of secrets.
+/// A seeded random generator whose output is marked as secret.
 pub(crate) struct SecretRng(ChaCha20Rng);
 
 impl SecretRng {
@@ -90,7 +90,8 @@ impl TryRng for SecretRng {
 
 impl TryCryptoRng for SecretRng {}
 
-/// An export with the secrets marked that `is_marked` says; everything else in it is public or a counter.
+/// A copy of an export in which the secrets that `is_marked` selects are marked. Everything else in
+/// it is public or a counter.
 fn marked(
     export: &[u8],
     fields: Vec<(Kind, core::ops::Range<usize>)>,
@@ -110,12 +111,16 @@ fn all(kind: Kind) -> bool {
     kind != Kind::Other
 }
 
-/// With its keys secret everything in a header would be too, and what is done with the fields of a header that opened is full of
-/// branches on them. They are the peer's own numbers.
+/// Header keys stay unmarked, because otherwise every field of a header would be marked too. The
+/// code branches on the fields of a header that opened; the peer knows them.
 fn all_but_header_keys(kind: Kind) -> bool {
     all(kind) && kind != Kind::HeaderKey
 }
 
+/// A device with sessions with one peer.
+///
+/// It begins with an identity and prekeys, none of them marked. The `mark` methods store its state
+/// and read it back with secrets marked; starting, sending and receiving move the sessions on.
 struct Device {
     identity: IdentityKeyPair,
     prekeys: PreKeys,
@@ -127,7 +132,9 @@ impl Device {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let identity = IdentityKeyPair::generate(&mut rng);
         let mut prekeys = PreKeys::generate(&identity, &mut rng);
-        prekeys.replenish(&identity, 3, &mut rng).expect("few");
+        prekeys
+            .replenish(&identity, 3, &mut rng)
+            .expect("few prekeys");
         Self {
             identity,
             prekeys,
@@ -136,30 +143,33 @@ impl Device {
     }
 
     fn bundle(&self) -> PreKeyBundle {
-        let upload = self.prekeys.upload(&self.identity).expect("its own");
+        let upload = self
+            .prekeys
+            .upload(&self.identity)
+            .expect("its own identity");
         let one_time = upload.one_time.first().map(Vec::as_slice);
         PreKeyBundle::decode(&upload.base, one_time).expect("valid")
     }
 
-    /// Identity and prekeys as read from storage, every secret in them marked.
+    /// Stores identity and prekeys and reads them back with every secret marked.
     fn mark_keys(&mut self) {
         let mut identity = self.identity.export().to_vec();
         taint::public(&identity);
         taint::secret(&mut identity[1..]);
-        self.identity = IdentityKeyPair::import(&identity).expect("its own");
+        self.identity = IdentityKeyPair::import(&identity).expect("its own export");
         let export = self.prekeys.export();
         taint::public(&export);
         let export = marked(&export, Fields::of_prekeys(&export), all);
-        self.prekeys = PreKeys::import(&export).expect("its own");
+        self.prekeys = PreKeys::import(&export).expect("its own export");
     }
 
-    /// The sessions as read from storage, with the secrets in them marked that `is_marked` says.
+    /// Stores the sessions and reads them back with the secrets marked that `is_marked` selects.
     fn mark_sessions(&mut self, is_marked: fn(Kind) -> bool) {
         if let Some(sessions) = &self.sessions {
             let export = sessions.export();
             taint::public(&export);
             let export = marked(&export, Fields::of_sessions(&export), is_marked);
-            self.sessions = Some(SessionSet::import(&export).expect("its own"));
+            self.sessions = Some(SessionSet::import(&export).expect("its own export"));
         }
     }
 
@@ -167,7 +177,7 @@ impl Device {
         self.mark_sessions(all_but_header_keys);
     }
 
-    /// Nothing is secret.
+    /// Reads the sessions back with nothing marked.
     fn unmark(&mut self) {
         self.mark_sessions(|_| false);
     }
@@ -181,7 +191,7 @@ impl Device {
         }
     }
 
-    /// A ciphertext; public from here on.
+    /// Seals a text that is marked as secret. The ciphertext is public.
     fn send(&mut self, rng: &mut SecretRng) -> Vec<u8> {
         let mut text = *b"a text that is a secret";
         taint::secret(&mut text);
@@ -191,7 +201,7 @@ impl Device {
         message
     }
 
-    /// Whether it opened. The answer is public.
+    /// Whether the message opened. The answer is public.
     fn receive(&mut self, message: &[u8]) -> bool {
         match &mut self.sessions {
             Some(sessions) => taint::answer(
@@ -210,7 +220,7 @@ impl Device {
     }
 }
 
-/// Alice and Bob, and a generator.
+/// Alice and Bob without a session, and a generator of secrets.
 fn two(seed: u64) -> (Device, Device, SecretRng) {
     (
         Device::new(seed),
@@ -219,7 +229,7 @@ fn two(seed: u64) -> (Device, Device, SecretRng) {
     )
 }
 
-/// Alice and Bob with a session in which both have written, nothing marked.
+/// Alice and Bob with a session in which both have written. Nothing is marked.
 fn established(seed: u64) -> (Device, Device, SecretRng) {
     let (mut alice, mut bob, rng) = two(seed);
     let mut public = ChaCha20Rng::seed_from_u64(seed + 3);
@@ -244,14 +254,17 @@ fn identity() {
 
 fn prekeys() {
     let (mut device, _, mut rng) = two(1);
-    let identity = IdentityKeyPair::import(&device.identity.export()).expect("its own");
+    let identity = IdentityKeyPair::import(&device.identity.export()).expect("its own export");
     let export = device.prekeys.export();
     let export = marked(&export, Fields::of_prekeys(&export), all);
-    device.prekeys = PreKeys::import(&export).expect("its own");
+    device.prekeys = PreKeys::import(&export).expect("its own export");
     let made = device.prekeys.replenish(&identity, 2, &mut rng);
-    assert_eq!(made.expect("few").len(), 2);
-    device.prekeys.rotate(&identity, &mut rng).expect("its own");
-    let upload = device.prekeys.upload(&identity).expect("its own");
+    assert_eq!(made.expect("few prekeys").len(), 2);
+    device
+        .prekeys
+        .rotate(&identity, &mut rng)
+        .expect("its own identity");
+    let upload = device.prekeys.upload(&identity).expect("its own identity");
     assert_eq!(upload.one_time.len(), 5);
     assert!(!device.prekeys.export().is_empty());
 }
@@ -268,7 +281,7 @@ fn handshake() {
 
 fn header_trial() {
     let (mut alice, mut bob, mut rng) = established(1);
-    // Chains that lack a message, so that there are more header keys to try.
+    // Skips a message in several chains, so that there are more header keys to try.
     for _ in 0..3 {
         let _lost = alice.send(&mut rng);
         let message = alice.send(&mut rng);
@@ -284,7 +297,7 @@ fn header_trial() {
     let (mut stranger, _, _) = established(11);
     let mut forgeries = vec![stranger.send(&mut rng)];
     for position in 0..6 {
-        // A bit of the header, or of the body's tag, which is the header's nonce.
+        // Flips a bit of the header, or of the body's tag, which is the header's nonce.
         let mut forgery = alice.send(&mut rng);
         let len = forgery.len();
         if position % 2 == 0 {
@@ -336,7 +349,7 @@ fn late() {
         bob.mark();
         assert!(bob.receive(&message));
         bob.mark();
-        assert!(!bob.receive(&message), "opened before");
+        assert!(!bob.receive(&message), "a message opened twice");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sealing, opening, deliveries, receipts and reports.
+//! Scenarios of sealing, opening, deliveries, receipts and reports.
 
 use core::convert::Infallible;
 
@@ -54,7 +54,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
-/// No cipher: what it carries is in clear, but that the franking key in it is a secret.
+/// A channel that encrypts nothing, but marks: ciphertexts are public, and the franking key in a
+/// plaintext is secret.
 pub(crate) struct Clear;
 
 impl SealingChannel for Clear {
@@ -82,7 +83,7 @@ impl OpeningChannel for Clear {
     }
 }
 
-pub(crate) fn account(name: &str) -> DeviceAddress {
+pub(crate) fn address(name: &str) -> DeviceAddress {
     DeviceAddress::new(AccountId::new(name).expect("valid"), DeviceId(1))
 }
 
@@ -92,35 +93,35 @@ pub(crate) fn delivery_key() -> DeliveryKey {
     DeliveryKey::from_bytes(key)
 }
 
-/// A message of Alice to Bob.
+/// A message from Alice to Bob.
 fn payload() -> (DeviceAddress, Audience, Payload) {
-    let alice = account("alice");
-    let to = Audience::Direct(account("bob").account);
+    let alice = address("alice");
+    let to = Audience::Direct(address("bob").account);
     let header = PayloadHeader::new(to.conversation(&alice.account), 0, NOW);
-    let payload = Payload::text(header, "a text").expect("short");
+    let payload = Payload::text(header, "a text").expect("a short text");
     (alice, to, payload)
 }
 
-/// Sealed and stamped; the claim is public.
+/// A sealed and stamped message. Its claim is public.
 pub(crate) fn stamped() -> (Claim, Envelope, SentMessage) {
     let (alice, to, payload) = payload();
     let sealed = seal(&mut Clear, &alice, &payload, &mut SecretRng::new(5)).expect("seals");
     let envelope = sealed.envelope.encode();
     taint::public(&envelope);
     let envelope = Envelope::decode(&envelope).expect("valid");
-    let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("short");
+    let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("a short region");
     let claim = keys.stamp(envelope.tag(), &alice, &to, NOW);
-    (claim.expect("within reach"), envelope, sealed.sent)
+    (claim.expect("an epoch within reach"), envelope, sealed.sent)
 }
 
-/// A received message, its franking key a secret.
+/// The evidence of a received message, whose franking key is secret.
 pub(crate) fn received() -> Evidence {
     let (claim, envelope, _) = stamped();
     let key = DeliveryKey::from_bytes([0x77; 32]);
-    let delivery = Delivery::new(&claim, envelope, &key).expect("its own");
-    let delivery = delivery.authenticate(&key, &account("bob").account);
-    let opened = open(&mut Clear, &delivery.expect("authentic"));
-    opened.expect("genuine").evidence().clone()
+    let delivery = Delivery::new(&claim, envelope, &key).expect("the envelope that was stamped");
+    let delivery = delivery.authenticate(&key, &address("bob").account);
+    let opened = open(&mut Clear, &delivery.expect("an authentic delivery"));
+    opened.expect("a genuine message").evidence().clone()
 }
 
 fn seal_secretly() {
@@ -131,8 +132,9 @@ fn seal_secretly() {
 
 fn deliveries() {
     let (claim, envelope, _) = stamped();
-    let bob = account("bob").account;
-    let delivery = Delivery::new(&claim, envelope, &delivery_key()).expect("its own");
+    let bob = address("bob").account;
+    let delivery =
+        Delivery::new(&claim, envelope, &delivery_key()).expect("the envelope that was stamped");
     let mut bytes = delivery.encode();
     taint::public(&bytes);
     let genuine = Delivery::decode(&bytes).expect("valid");
@@ -149,22 +151,28 @@ fn deliveries() {
 fn opening() {
     let (claim, envelope, _) = stamped();
     let key = DeliveryKey::from_bytes([0x77; 32]);
-    let bob = account("bob").account;
-    let delivery = Delivery::new(&claim, envelope.clone(), &key).expect("its own");
-    let delivery = delivery.authenticate(&key, &bob).expect("authentic");
+    let bob = address("bob").account;
+    let delivery =
+        Delivery::new(&claim, envelope.clone(), &key).expect("the envelope that was stamped");
+    let delivery = delivery
+        .authenticate(&key, &bob)
+        .expect("an authentic delivery");
     assert!(answer(open(&mut Clear, &delivery).is_ok()));
-    // Bits of the tag, first and last.
+    // One bit wrong in the first byte of the tag, then in the last.
     for at in [0, 31] {
         let mut tag = *claim.tag().as_bytes();
         tag[at] ^= 1;
         let tag = FrankingTag::from_bytes(tag);
         let other = Claim::new(tag, claim.context().clone(), *claim.stamp());
         let mut envelope = envelope.encode();
-        // Behind version, field number and length.
+        // The tag comes after the version, the field number and the length.
         envelope[3..35].copy_from_slice(tag.as_bytes());
         let envelope = Envelope::decode(&envelope).expect("valid");
-        let delivery = Delivery::new(&other, envelope, &key).expect("its own");
-        let delivery = delivery.authenticate(&key, &bob).expect("authentic");
+        let delivery =
+            Delivery::new(&other, envelope, &key).expect("the envelope that was stamped");
+        let delivery = delivery
+            .authenticate(&key, &bob)
+            .expect("an authentic delivery");
         assert!(answer(open(&mut Clear, &delivery).is_err()));
     }
 }
@@ -192,9 +200,9 @@ fn evidence() {
     assert!(answer(Evidence::decode(&stored).is_ok()));
 }
 
-/// A report by Bob about Alice's message, public.
+/// A report by Bob about Alice's message. Its bytes are public.
 pub(crate) fn reported(moderation: &ModerationKeyPair, rng: &mut impl CryptoRng) -> Vec<u8> {
-    let mut draft = ReportDraft::new(account("bob"), Reason::Spam);
+    let mut draft = ReportDraft::new(address("bob"), Reason::Spam);
     draft
         .add(&received(), Disclosure::Whole)
         .expect("one message");

@@ -1,4 +1,5 @@
-//! Runs each scenario under valgrind and compares what memcheck reports with what is allowed. `.ci/constant-time` starts it.
+//! Runs each scenario under valgrind and compares memcheck's reports with the places that are
+//! allowed. `.ci/constant-time` starts this program.
 
 mod allowed;
 mod core;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 use waxseal_leaks::taint;
 
-/// What memcheck watches: a name, what is secret in it, and what it does.
+/// A scenario for memcheck to watch: its name, the secrets in it, and what it does.
 struct Scenario {
     name: &'static str,
     secrets: &'static str,
@@ -36,11 +37,11 @@ fn scenarios() -> Vec<Scenario> {
     scenarios
 }
 
-/// Names of the positive controls, which must be reported.
+/// Names of the positive controls. Memcheck must report them.
 const CONTROL: &str = "control: early exit";
 const CONTROL_INDEX: &str = "control: table";
 
-/// Compares as nobody should.
+/// Compares with an early exit, which leaks.
 #[inline(never)]
 fn leak() {
     let (mut tag, other) = ([7_u8; 32], [7_u8; 32]);
@@ -50,7 +51,7 @@ fn leak() {
     std::hint::black_box(equal);
 }
 
-/// Looks up as nobody should.
+/// Looks a secret up in a table, which leaks.
 #[inline(never)]
 fn leak_index() {
     let table: [u8; 256] = std::hint::black_box([1; 256]);
@@ -61,14 +62,14 @@ fn leak_index() {
 
 fn main() -> ExitCode {
     if !taint::SUPPORTED {
-        println!("requests to valgrind are written for x86-64 Linux: skipped");
+        println!("skipped: requests to valgrind are implemented for x86-64 Linux only");
         return ExitCode::SUCCESS;
     }
     let scenarios = scenarios();
     if let Some(name) = std::env::args().nth(1) {
-        assert!(taint::is_watched(), "to be run under valgrind");
+        assert!(taint::is_watched(), "a scenario runs only under valgrind");
         let scenario = scenarios.iter().find(|scenario| scenario.name == name);
-        (scenario.expect("a scenario's name").run)();
+        (scenario.expect("the argument is a scenario's name").run)();
         return ExitCode::SUCCESS;
     }
     let mut uses = vec![0; allowed::ALLOWED.len()];
@@ -104,7 +105,7 @@ fn main() -> ExitCode {
     }
     for (allowed, uses) in allowed::ALLOWED.iter().zip(uses) {
         if uses == 0 {
-            println!("FAILED: allowed, and never needed: {}", allowed.function());
+            println!("FAILED: allowed but never needed: {}", allowed.function());
             failed = true;
         }
     }

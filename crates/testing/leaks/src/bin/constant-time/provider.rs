@@ -1,4 +1,4 @@
-//! Stamps, intake and review.
+//! Scenarios of stamps, intake and review.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand_chacha::ChaCha20Rng;
@@ -33,12 +33,12 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Stamp keys from storage, the root a secret.
+/// Stamp keys read from storage, with the root marked as secret.
 fn stamp_keys() -> StampKeys {
-    let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("short");
+    let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("a short region");
     let mut export = keys.export().to_vec();
     taint::secret(&mut export[5..37]);
-    StampKeys::import(&export).expect("its own")
+    StampKeys::import(&export).expect("its own export")
 }
 
 fn stamps() {
@@ -47,14 +47,14 @@ fn stamps() {
     let context = claim.context();
     let stamp = |keys: &StampKeys| {
         let claim = keys.stamp(claim.tag(), &context.sender, &context.audience, NOW);
-        let claim = claim.expect("within reach");
+        let claim = claim.expect("an epoch within reach");
         let stamp = *claim.stamp().as_bytes();
         taint::public(&stamp);
         stamp
     };
     assert_eq!(&stamp(&keys), claim.stamp().as_bytes());
     assert!(answer(keys.verify(&claim, NOW).is_ok()));
-    keys.advance_to(NOW).expect("within reach");
+    keys.advance_to(NOW).expect("an epoch within reach");
     assert_eq!(&stamp(&keys), claim.stamp().as_bytes());
     for at in [0, 31] {
         let mut stamp = *claim.stamp().as_bytes();
@@ -63,7 +63,8 @@ fn stamps() {
         let altered = Claim::new(*claim.tag(), context.clone(), stamp);
         assert!(answer(keys.verify(&altered, NOW).is_err()));
     }
-    keys.destroy_before(context.epoch).expect("within reach");
+    keys.destroy_before(context.epoch)
+        .expect("an epoch within reach");
     assert!(answer(keys.verify(&claim, NOW).is_ok()));
     assert!(!keys.export().is_empty());
 }
@@ -74,7 +75,7 @@ fn acceptance_key() -> AcceptanceKey {
     AcceptanceKey::from_bytes(key)
 }
 
-/// Takes in a report.
+/// The report as the intake accepts it, or `None` if the intake refuses it.
 fn accepted(report: &[u8]) -> Option<AcceptedReport> {
     let report = Report::decode(report).expect("valid");
     let never = &mut |_: &Nullifier| false;
@@ -86,7 +87,7 @@ fn intake() {
     let moderation = ModerationKeyPair::generate(&mut rng);
     let mut report = reported(&moderation, &mut rng);
     let mut queued = accepted(&report)
-        .expect("genuine")
+        .expect("a genuine report")
         .encode(&acceptance_key());
     taint::public(&queued);
     assert!(answer(
@@ -108,11 +109,12 @@ fn reviews() {
     let report = reported(&moderation, &mut rng);
     let mut export = moderation.export().to_vec();
     taint::secret(&mut export[1..]);
-    let secret = ModerationKeyPair::import(&export).expect("its own");
+    let secret = ModerationKeyPair::import(&export).expect("its own export");
     taint::public(secret.public_key().id().as_bytes());
     assert_eq!(secret.export().len(), 33);
-    // Bits of the encapsulated key and of the sealed section, under a MAC of the intake.
-    let queued = accepted(&report).expect("genuine");
+    // Flips a bit of the encapsulated key, then one of the sealed section, and makes the intake's
+    // MAC right again.
+    let queued = accepted(&report).expect("a genuine report");
     let key = AcceptanceKey::from_bytes([0x55; 32]);
     let mut queued = queued.encode(&key);
     taint::public(&queued);

@@ -1,9 +1,9 @@
-//! Starts this program under valgrind and reads what memcheck reports.
+//! Runs this program under valgrind and reads memcheck's reports.
 
 use std::fmt;
 use std::process::{Command, Stdio};
 
-/// One place that memcheck reports: where it is, innermost first, inlined functions included.
+/// A place that memcheck reports: its call stack, innermost function first, with inlined functions.
 pub(crate) struct Report {
     what: String,
     pub(crate) frames: Vec<Frame>,
@@ -16,25 +16,26 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Where a scenario is called from.
+    /// Whether this is `main`, which calls the scenarios.
     fn is_main(&self) -> bool {
         self.function.ends_with("::main")
     }
 
-    /// File and function, without the directories.
+    /// File and function, without the directories of the file.
     pub(crate) fn place(&self) -> String {
         let file = self.file.rsplit('/').next().unwrap_or_default();
         format!("{file} {}", self.function)
     }
 
-    /// Whether it is of the standard library or says nothing of what it is used for.
+    /// Whether it belongs to the standard library, or to a function whose name does not tell what
+    /// it is used for.
     pub(crate) fn is_standard(&self) -> bool {
         self.file.contains("library/")
             || ["", "bcmp", "memmove", "malloc"].contains(&&self.function[..])
     }
 }
 
-/// All different places of one scenario.
+/// Runs a scenario under valgrind. Returns each place that memcheck reports.
 pub(crate) fn run(scenario: &str) -> Vec<Report> {
     let this = std::env::current_exe().expect("the path of this program");
     let xml = this.with_extension("memcheck.xml");
@@ -69,7 +70,7 @@ fn report(error: &str) -> Report {
     }
 }
 
-/// The contents of all elements of this name.
+/// The contents of all elements with this name.
 fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     xml.split(&open[..])

@@ -1,4 +1,5 @@
-//! A store's file, written from the description of `SqliteStore`'s format and not by its code: the same bytes each time.
+//! Writes a store's file from the description of `SqliteStore`'s format, not with its code. The
+//! file has the same bytes each time.
 
 use std::fs;
 use std::path::Path;
@@ -16,10 +17,10 @@ use waxseal::{SqliteStore, StoreKey};
 
 use crate::{Records, rng};
 
-/// Scope, place, value.
+/// A row: (scope, place, value).
 pub(super) type Row = (Vec<u8>, Vec<u8>, Vec<u8>);
 
-/// In memory where there is such a folder.
+/// A temporary folder, in memory if the system has a folder there.
 pub(super) fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     match memory.is_dir() {
@@ -32,7 +33,7 @@ pub(super) fn key() -> StoreKey {
     StoreKey::from_bytes([7; 32])
 }
 
-/// Seals records as a store does.
+/// Seals records as a store does, with a fixed salt and seeded nonces.
 pub(super) struct Sealer {
     salt: [u8; 32],
     derive: Hkdf<Sha256>,
@@ -92,7 +93,7 @@ impl Sealer {
         (scope, place, [nonce.as_slice(), &sealed].concat())
     }
 
-    /// The rows of records; those that are in `kept` already stay as they are there.
+    /// Seals records as rows. A record that is in `kept` unchanged keeps the row it has there.
     pub(super) fn rows(&mut self, records: &Records, kept: (&Records, &[Row])) -> Vec<Row> {
         let row = |(key, value): &(Vec<u8>, Vec<u8>)| {
             let same = kept.0.iter().position(|(k, v)| (k, v) == (key, value));
@@ -101,11 +102,11 @@ impl Sealer {
         records.iter().map(row).collect()
     }
 
-    /// The file of a store with these rows. SQLite may write it without a log.
+    /// The file of a store with these rows. It is in a state in which SQLite keeps no log.
     pub(super) fn file(&self, rows: &[Row]) -> Vec<u8> {
         let folder = folder();
         let path = folder.path().join("store");
-        drop(SqliteStore::open(&path, &key()).unwrap()); // for its tables
+        drop(SqliteStore::open(&path, &key()).unwrap()); // creates its tables
         let empty = fs::read(&path).unwrap();
         with_sql(&empty, |db| {
             db.execute_batch("PRAGMA journal_mode = DELETE").unwrap();
@@ -124,7 +125,7 @@ impl Sealer {
     }
 }
 
-/// The file after `change` with plain SQL, as anyone can.
+/// The file after `change` was made with plain SQL, as anyone with the file can do.
 pub(super) fn with_sql(file: &[u8], change: impl FnOnce(&Connection)) -> Vec<u8> {
     let folder = folder();
     let path = folder.path().join("store");

@@ -1,18 +1,18 @@
-//! A write-ahead log, written from SQLite's description of its file format, “WAL File Format”: so that what is altered in it can have
-//! right checksums.
+//! Writes a write-ahead log as SQLite's documentation describes it, “WAL File Format”. So an altered
+//! log can have correct checksums.
 
-/// A page that the log says is newer than the file's.
+/// A page in the log, which replaces the same page of the file.
 #[derive(Clone)]
 pub(super) struct Frame {
     pub(super) page: u32,
-    /// Pages of the database after the commit that this frame ends, or 0.
+    /// Number of pages in the database if this frame ends a commit, otherwise 0.
     pub(super) commit: u32,
     pub(super) bytes: Vec<u8>,
 }
 
 pub(super) const PAGE: usize = 4_096;
 
-/// What the log must hold to make `newer` of `older`: one commit.
+/// The frames that turn `older` into `newer`, as one commit.
 pub(super) fn frames(older: &[u8], newer: &[u8]) -> Vec<Frame> {
     let page = |file: &[u8], index| file.chunks(PAGE).nth(index).map(<[u8]>::to_vec);
     let count = newer.len() / PAGE;
@@ -30,7 +30,7 @@ pub(super) fn frames(older: &[u8], newer: &[u8]) -> Vec<Frame> {
     frames
 }
 
-/// Magic for checksums over big-endian words, version of the format.
+/// The magic number for checksums over big-endian words, and the version of the format.
 const HEADER: [u32; 2] = [0x377f_0683, 3_007_000];
 const SALT: [u32; 2] = [1, 2];
 
