@@ -38,6 +38,7 @@
 
 mod device;
 mod forgery;
+pub mod golden;
 mod liar;
 mod network;
 mod pair;

@@ -105,6 +105,17 @@ impl Provider {
         client
     }
 
+    /// Registers a device that keeps its state in `store`.
+    pub fn register_in<S: Store>(&mut self, store: S, name: &str) -> Client<S> {
+        let me = self.register_only(name);
+        let key = self.key(&me);
+        let mut client = Client::create(store, me, key, &mut self.rng).unwrap();
+        let upload = client.publish_prekeys(0, &mut self.rng).unwrap();
+        self.publish(&account(name), &upload);
+        client.confirm_prekeys(&upload).unwrap();
+        client
+    }
+
     /// Agrees on a delivery key with the first device of an account. Publishes no prekeys.
     pub fn register_only(&mut self, name: &str) -> DeviceAddress {
         let key = DeliveryKey::generate(&mut self.rng);
