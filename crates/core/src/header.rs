@@ -4,8 +4,9 @@ use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Tag};
 
 use crate::codec::put;
-use crate::kdf::{HeaderKey, NONCE_LEN, TAG_LEN};
+use crate::kdf::HeaderKey;
 use crate::labels;
+use crate::message_key::{NONCE_LEN, TAG_LEN};
 use crate::post_quantum::{PART_LEN, Part};
 use crate::pqxdh::SessionAd;
 

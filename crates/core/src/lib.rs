@@ -53,6 +53,7 @@ mod labels;
 #[cfg(test)]
 mod limits;
 mod message;
+mod message_key;
 mod post_quantum;
 mod pqxdh;
 mod prekeys;

@@ -3,7 +3,7 @@
 use crate::error::DecodeError;
 use crate::header::SEALED_HEADER_LEN;
 use crate::identity::IdentityKey;
-use crate::kdf::TAG_LEN;
+use crate::message_key::TAG_LEN;
 use crate::pqxdh::Handshake;
 use crate::wire;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use self::page::{Page, Place};
+use self::page::{Page, PageNumber};
 use self::parts::Changes;
 use crate::kdf::{HeaderKey, MessageSeed};
 use crate::post_quantum::PqMessageKey;
@@ -11,7 +11,7 @@ mod export;
 mod page;
 mod parts;
 
-pub(crate) use self::export::{Form, MAX_SKIPPED_EXPORT_LEN, MAX_SKIPPED_STATE_LEN, Received};
+pub(crate) use self::export::{Form, MAX_SKIPPED_EXPORT_LEN, MAX_SKIPPED_STATE_LEN};
 pub(crate) use self::page::Missing;
 pub(crate) use self::parts::MAX_PAGE_LEN;
 pub use self::parts::{PAGE_ID_LEN, PageChange, PageId};
@@ -31,7 +31,7 @@ pub const MAX_SKIPPED_AGE: u64 = 20_000;
 /// it was stored no later than any other.
 pub(crate) struct SkippedKeys {
     /// None is empty.
-    pages: BTreeMap<Place, Page>,
+    pages: BTreeMap<PageNumber, Page>,
     /// How many keys there are in all pages.
     len: usize,
     /// How many of them are in pages that an import has not got yet.
@@ -53,6 +53,17 @@ pub(crate) struct EarlierChain {
     pub(crate) header_key: HeaderKey,
 }
 
+/// How far a session has received. Skipped keys are of messages before.
+#[derive(Clone, Copy)]
+pub(crate) struct Received {
+    /// The receiving chain; 0 before the first.
+    pub(crate) chain: u64,
+    /// The next number in it.
+    pub(crate) n: u32,
+    /// Messages opened.
+    pub(crate) opened: u64,
+}
+
 impl SkippedKeys {
     pub(crate) fn new() -> Self {
         Self {
@@ -70,25 +81,25 @@ impl SkippedKeys {
     }
 
     pub(crate) fn get(&self, chain: u64, n: u32) -> Option<SkippedKey> {
-        self.pages.get(&Place::of(chain, n))?.get(n)
+        self.pages.get(&PageNumber::of(chain, n))?.get(n)
     }
 
     /// Stores keys of `chain`, the newest there is, whose numbers are above all that it has.
     pub(crate) fn store(&mut self, chain: u64, missing: Missing) {
         for (index, page) in missing.pages {
-            let place = Place { chain, index };
+            let number = PageNumber { chain, index };
             self.len = self.len.saturating_add(page.len());
-            match self.pages.get_mut(&place) {
+            match self.pages.get_mut(&number) {
                 Some(earlier) => earlier.append(page),
-                None => self.insert(place, page),
+                None => self.insert(number, page),
             }
-            self.changes.changed(place);
+            self.changes.changed(number);
         }
     }
 
-    fn insert(&mut self, place: Place, mut page: Page) {
-        page.is_kept = self.changes.awaits_removal(place);
-        self.pages.insert(place, page);
+    fn insert(&mut self, number: PageNumber, mut page: Page) {
+        page.is_kept = self.changes.awaits_removal(number);
+        self.pages.insert(number, page);
     }
 
     /// Keeps the header key of a chain that ends, if any of its messages is missing.
@@ -100,12 +111,12 @@ impl SkippedKeys {
 
     /// Destroys the keys of a message that was opened, and the header key of its chain when nothing is missing any more.
     pub(crate) fn remove(&mut self, chain: u64, n: u32) {
-        let place = Place::of(chain, n);
-        let Some(page) = self.pages.get_mut(&place) else {
+        let number = PageNumber::of(chain, n);
+        let Some(page) = self.pages.get_mut(&number) else {
             return;
         };
         if page.remove(n) {
-            self.shrunk(place, 1);
+            self.shrunk(number, 1);
         }
         if !self.has_any(chain) {
             self.chains.retain(|earlier| earlier.number != chain);
@@ -113,14 +124,14 @@ impl SkippedKeys {
     }
 
     /// A page has lost so many keys, perhaps all.
-    fn shrunk(&mut self, place: Place, lost: usize) {
+    fn shrunk(&mut self, number: PageNumber, lost: usize) {
         self.len = self.len.saturating_sub(lost);
-        match self.pages.get(&place) {
+        match self.pages.get(&number) {
             Some(page) if page.len() == 0 => {
-                self.changes.removed(place, page);
-                self.pages.remove(&place);
+                self.changes.removed(number, page);
+                self.pages.remove(&number);
             }
-            _ => self.changes.changed(place),
+            _ => self.changes.changed(number),
         }
     }
 
@@ -143,16 +154,16 @@ impl SkippedKeys {
         // CHK-32: too many keys, CHK-33: too old ones.
         while let Some(mut first) = self.pages.first_entry() {
             let excess = self.len.saturating_sub(MAX_SKIPPED_KEYS);
-            let is_past = |place, stored_at| {
-                place < excess || opened.saturating_sub(stored_at) > MAX_SKIPPED_AGE
+            let is_past = |index, stored_at| {
+                index < excess || opened.saturating_sub(stored_at) > MAX_SKIPPED_AGE
             };
             let past = first.get().count_front(is_past);
             if past == 0 {
                 break;
             }
             first.get_mut().remove_front(past);
-            let place = *first.key();
-            self.shrunk(place, past);
+            let number = *first.key();
+            self.shrunk(number, past);
             dropped = true;
         }
         if dropped {
@@ -171,10 +182,12 @@ impl SkippedKeys {
     }
 }
 
-fn has_any(pages: &BTreeMap<Place, Page>, chain: u64) -> bool {
-    let first = Place { chain, index: 0 };
+fn has_any(pages: &BTreeMap<PageNumber, Page>, chain: u64) -> bool {
+    let first = PageNumber { chain, index: 0 };
     let mut pages = pages.range(first..);
-    pages.next().is_some_and(|(place, _)| place.chain == chain)
+    pages
+        .next()
+        .is_some_and(|(number, _)| number.chain == chain)
 }
 
 #[cfg(test)]

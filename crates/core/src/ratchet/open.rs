@@ -7,7 +7,8 @@ use super::{Ratchet, ReceivingChain, SealedHeader, body_ad};
 use crate::dh::DhPublicKey;
 use crate::error::{KeyError, NonContributory};
 use crate::header::{self, Header, HeaderAd};
-use crate::kdf::{ChainKey, MessageKey, MessageSeed};
+use crate::kdf::{ChainKey, MessageSeed};
+use crate::message_key::MessageKey;
 use crate::post_quantum::{Misplaced, PqMessageKey};
 use crate::pqxdh::SessionAd;
 use crate::skipped::{EarlierChain, Missing};
@@ -20,11 +21,11 @@ pub const MAX_FORWARD_JUMP: u32 = 2_000;
 
 /// A message whose header has been authenticated: which chain it belongs to, and what the header says.
 pub(crate) struct Located {
-    header: Header,
-    place: Place,
+    pub(super) header: Header,
+    pub(super) matched: HeaderMatch,
 }
 
-enum Place {
+pub(super) enum HeaderMatch {
     /// The receiving chain.
     Current,
     /// A new chain.
@@ -63,7 +64,7 @@ impl From<NonContributory> for OpenError {
 }
 
 /// A chain that was advanced on the side.
-struct Advanced {
+struct ChainAhead {
     /// So far with their seeds.
     skipped: Missing,
     key: ChainKey,
@@ -71,7 +72,12 @@ struct Advanced {
 }
 
 /// Derives the seeds of all messages from the chain's next one up to `until`, without it.
-fn advance(key: &ChainKey, n: u32, until: u32, opened: u64) -> Result<Option<Advanced>, OpenError> {
+fn advance(
+    key: &ChainKey,
+    n: u32,
+    until: u32,
+    opened: u64,
+) -> Result<Option<ChainAhead>, OpenError> {
     let Some(ahead) = until.checked_sub(n) else {
         return Ok(None);
     };
@@ -84,7 +90,7 @@ fn advance(key: &ChainKey, n: u32, until: u32, opened: u64) -> Result<Option<Adv
     for seed in skipped.seeds() {
         key.advance(seed);
     }
-    Ok(Some(Advanced {
+    Ok(Some(ChainAhead {
         skipped,
         key,
         n: until,
@@ -103,7 +109,7 @@ impl Ratchet {
         {
             return Some(Located {
                 header,
-                place: Place::Next,
+                matched: HeaderMatch::Next,
             });
         }
         if let Some(chain) = &self.receiving
@@ -111,14 +117,14 @@ impl Ratchet {
         {
             return Some(Located {
                 header,
-                place: Place::Current,
+                matched: HeaderMatch::Current,
             });
         }
         self.skipped.chains().find_map(|chain| {
             let header = try_key(&chain.header_key)?;
             Some(Located {
                 header,
-                place: Place::Earlier(chain.number),
+                matched: HeaderMatch::Earlier(chain.number),
             })
         })
     }
@@ -131,18 +137,20 @@ impl Ratchet {
         body: Vec<u8>,
         caller_ad: &[u8],
     ) -> Result<Opened, OpenError> {
-        let Located { header, place } = located;
+        let Located { header, matched } = located;
         let body_ad = body_ad(ad, &header.to_bytes(), caller_ad);
-        let plaintext = match (place, &self.receiving) {
-            (Place::Earlier(chain), _) => self.open_skipped(chain, header.n, body, &body_ad)?,
-            (Place::Current, Some(chain)) if header.n < chain.n => {
+        let plaintext = match (matched, &self.receiving) {
+            (HeaderMatch::Earlier(chain), _) => {
+                self.open_skipped(chain, header.n, body, &body_ad)?
+            }
+            (HeaderMatch::Current, Some(chain)) if header.n < chain.n => {
                 let number = chain.number;
                 self.open_skipped(number, header.n, body, &body_ad)?
             }
-            (Place::Current, Some(_)) => self.open_current(&header, body, &body_ad)?,
+            (HeaderMatch::Current, Some(_)) => self.open_current(&header, body, &body_ad)?,
             // CHK-20: nothing opens on a chain that does not exist; only `Next` makes one.
-            (Place::Current, None) => return Err(OpenError::Unauthenticated),
-            (Place::Next, _) => self.open_next(&header, body, &body_ad)?,
+            (HeaderMatch::Current, None) => return Err(OpenError::Unauthenticated),
+            (HeaderMatch::Next, _) => self.open_next(&header, body, &body_ad)?,
         };
         // Authentic from here on.
         self.post_quantum.take_in(&header.post_quantum);
@@ -277,23 +285,4 @@ fn open_body(
         .open(ad, &mut body)
         .map_err(|_| OpenError::Unauthenticated)?;
     Ok(body)
-}
-
-#[cfg(test)]
-impl Located {
-    /// A header as if the receiving chain's key had opened it.
-    pub(crate) fn current_for_test(header: Header) -> Self {
-        Self {
-            header,
-            place: Place::Current,
-        }
-    }
-}
-
-#[cfg(test)]
-impl Located {
-    /// What the header says, for the vectors.
-    pub(crate) fn header(&self) -> Header {
-        self.header
-    }
 }

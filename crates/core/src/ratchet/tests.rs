@@ -213,13 +213,17 @@ fn chk20_a_recipient_without_a_receiving_chain_opens_nothing_on_it() {
     let first = last_of(&mut to_bob, 1);
     let ratchet = to_alice.ratchet_mut();
     let chain = ratchet.receiving.take().unwrap();
-    let located = Located::current_for_test(Header {
-        dh: [9; 32],
-        pn: 0,
-        n: chain.n,
-        selection: 0,
-        post_quantum: Part::from_bytes(&[0; PART_LEN]).unwrap(),
-    });
+    // As if the receiving chain's header key had opened the header.
+    let located = Located {
+        matched: open::HeaderMatch::Current,
+        header: Header {
+            dh: [9; 32],
+            pn: 0,
+            n: chain.n,
+            selection: 0,
+            post_quantum: Part::from_bytes(&[0; PART_LEN]).unwrap(),
+        },
+    };
     let result = ratchet
         .open(&SessionAd([0; 32]), located, vec![0; 32], b"")
         .map(|_| ());
@@ -237,5 +241,12 @@ impl Ratchet {
     pub(crate) fn header_keys(&self) -> [HeaderKey; 2] {
         let current = &self.sending.as_ref().unwrap().header_key;
         [current.duplicate(), self.next_sending_header.duplicate()]
+    }
+}
+
+impl Located {
+    /// The decrypted header, for the vectors.
+    pub(crate) fn header(&self) -> Header {
+        self.header
     }
 }

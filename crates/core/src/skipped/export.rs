@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::page::{KEY_LEN, Page, Place};
+use super::page::{KEY_LEN, Page, PageNumber};
 use super::parts::Changes;
-use super::{EarlierChain, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS, SkippedKeys};
+use super::{EarlierChain, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS, Received, SkippedKeys};
 use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
 use crate::kdf::HeaderKey;
@@ -28,17 +28,6 @@ pub(crate) enum Form {
     Parts,
 }
 
-/// How far a session has received. Skipped keys are of messages before.
-#[derive(Clone, Copy)]
-pub(crate) struct Received {
-    /// The receiving chain; 0 before the first.
-    pub(crate) chain: u64,
-    /// The next number in it.
-    pub(crate) n: u32,
-    /// Messages opened.
-    pub(crate) opened: u64,
-}
-
 impl SkippedKeys {
     /// How many bytes [`SkippedKeys::write`] writes.
     pub(crate) fn export_len(&self, form: Form) -> usize {
@@ -58,8 +47,8 @@ impl SkippedKeys {
         }
         writer.count(self.len);
         if form == Form::Whole {
-            for (place, page) in &self.pages {
-                page.write(writer, |writer| writer.u64(place.chain));
+            for (number, page) in &self.pages {
+                page.write(writer, |writer| writer.u64(number.chain));
             }
         }
     }
@@ -98,17 +87,17 @@ impl SkippedKeys {
         }
         let entries = reader.slice(skipped.len.saturating_mul(ENTRY_LEN))?;
         let (entries, _) = entries.as_chunks::<ENTRY_LEN>();
-        for entries in entries.chunk_by(|a, b| place_of(a) == place_of(b)) {
-            let Some(place) = entries.first().map(place_of) else {
+        for entries in entries.chunk_by(|a, b| page_of(a) == page_of(b)) {
+            let Some(number) = entries.first().map(page_of) else {
                 continue;
             };
             let last = skipped.pages.last_key_value();
-            if last.is_some_and(|(last, _)| *last >= place) {
+            if last.is_some_and(|(last, _)| *last >= number) {
                 return Err(DecodeError::NotCanonical);
             }
             let keys = entries.iter().filter_map(|entry| entry.last_chunk());
-            let page = Page::read(place, entries.len(), keys)?;
-            skipped.pages.insert(place, page);
+            let page = Page::read(number, entries.len(), keys)?;
+            skipped.pages.insert(number, page);
         }
         skipped.check(received)?;
         Ok(skipped)
@@ -120,11 +109,11 @@ impl SkippedKeys {
         // A chain that lacks nothing is forgotten.
         let lacks_some = self.chains.iter().all(|chain| self.has_any(chain.number));
         // CHK-47: keys are of chains that there are, and of messages before the next one.
-        let mut chains = self.pages.keys().map(|place| place.chain);
+        let mut chains = self.pages.keys().map(|number| number.chain);
         let is_held = chains.all(|of| of == current || self.chains.iter().any(|c| c.number == of));
-        let is_past = self.pages.last_key_value().is_none_or(|(place, page)| {
+        let is_past = self.pages.last_key_value().is_none_or(|(number, page)| {
             let before =
-                |(n, age)| age < received.opened && (place.chain < current || n < received.n);
+                |(n, age)| age < received.opened && (number.chain < current || n < received.n);
             page.last().is_some_and(before)
         });
         // The first is the oldest.
@@ -136,8 +125,8 @@ impl SkippedKeys {
     }
 }
 
-fn place_of(entry: &[u8; ENTRY_LEN]) -> Place {
+fn page_of(entry: &[u8; ENTRY_LEN]) -> PageNumber {
     let [c0, c1, c2, c3, c4, c5, c6, c7, n0, n1, n2, n3, ..] = *entry;
     let chain = u64::from_be_bytes([c0, c1, c2, c3, c4, c5, c6, c7]);
-    Place::of(chain, u32::from_be_bytes([n0, n1, n2, n3]))
+    PageNumber::of(chain, u32::from_be_bytes([n0, n1, n2, n3]))
 }

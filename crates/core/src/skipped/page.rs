@@ -12,26 +12,26 @@ use crate::post_quantum::PqMessageKey;
 
 /// How many message numbers share a page. More make the export of what one late message changes longer, fewer make more pages of
 /// what one message skips.
-pub(super) const PAGE_NUMBERS: u32 = 64;
+pub(super) const MESSAGES_PER_PAGE: u32 = 64;
 /// A key in an export: number, age, seed, post-quantum key.
 pub(super) const KEY_LEN: usize = 4 + 8 + 32 + 32;
 
 /// Which page of a session: in the order of these, the first key of the first page is always the oldest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct PageNumber {
     pub(super) chain: u64,
-    /// Message numbers divided by [`PAGE_NUMBERS`].
+    /// Message numbers divided by [`MESSAGES_PER_PAGE`].
     pub(super) index: u32,
 }
 
-impl Place {
+impl PageNumber {
     pub(super) fn of(chain: u64, n: u32) -> Self {
-        let index = n / PAGE_NUMBERS;
+        let index = n / MESSAGES_PER_PAGE;
         Self { chain, index }
     }
 }
 
-/// One to [`PAGE_NUMBERS`] keys by ascending number. There is never room for twice as many as there are, so that a peer cannot make
+/// One to [`MESSAGES_PER_PAGE`] keys by ascending number. There is never room for twice as many as there are, so that a peer cannot make
 /// us keep memory for keys that are gone.
 pub(super) struct Page {
     keys: Zeroizing<Vec<Key>>,
@@ -102,7 +102,7 @@ impl Page {
     /// How many keys at the front `is_past`, which is told the place and the age of each.
     pub(super) fn count_front(&self, mut is_past: impl FnMut(usize, u64) -> bool) -> usize {
         let mut keys = self.keys.iter().enumerate();
-        keys.position(|(place, key)| !is_past(place, key.stored_at))
+        keys.position(|(index, key)| !is_past(index, key.stored_at))
             .unwrap_or(self.len())
     }
 
@@ -159,7 +159,7 @@ impl Page {
 
     /// Reads the page at `place`, which has `count` keys.
     pub(super) fn read<'a>(
-        place: Place,
+        number: PageNumber,
         count: usize,
         keys: impl Iterator<Item = &'a [u8; KEY_LEN]>,
     ) -> Result<Self, DecodeError> {
@@ -168,7 +168,7 @@ impl Page {
             let mut reader = Reader::of_fields(bytes);
             let n = reader.u32()?;
             let is_next = page.keys.last().is_none_or(|last| last.n < n);
-            if !is_next || Place::of(place.chain, n) != place {
+            if !is_next || PageNumber::of(number.chain, n) != number {
                 return Err(DecodeError::NotCanonical);
             }
             page.keys.push(Key::empty(n, reader.u64()?));
@@ -194,10 +194,10 @@ impl Missing {
         if numbers.is_empty() {
             return Self::default();
         }
-        let last = Place::of(0, numbers.end.saturating_sub(1)).index;
-        let pages = (Place::of(0, numbers.start).index..=last).map(|index| {
-            let first = index.saturating_mul(PAGE_NUMBERS);
-            let next = index.saturating_add(1).saturating_mul(PAGE_NUMBERS);
+        let last = PageNumber::of(0, numbers.end.saturating_sub(1)).index;
+        let pages = (PageNumber::of(0, numbers.start).index..=last).map(|index| {
+            let first = index.saturating_mul(MESSAGES_PER_PAGE);
+            let next = index.saturating_add(1).saturating_mul(MESSAGES_PER_PAGE);
             let numbers = first.max(numbers.start)..next.min(numbers.end);
             let mut page = Page::with_room_for(numbers.len());
             page.keys.extend(numbers.map(|n| Key::empty(n, opened)));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
-use super::page::{KEY_LEN, PAGE_NUMBERS, Page, Place};
+use super::page::{KEY_LEN, MESSAGES_PER_PAGE, Page, PageNumber};
 use super::{Received, SkippedKeys};
 use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
@@ -13,17 +13,17 @@ use crate::error::DecodeError;
 /// Length of a [`PageId`] in bytes.
 pub const PAGE_ID_LEN: usize = 32 + 8 + 4;
 /// Most bytes of a page: version, id, keys.
-pub(crate) const MAX_PAGE_LEN: usize = 1 + PAGE_ID_LEN + PAGE_NUMBERS as usize * KEY_LEN;
+pub(crate) const MAX_PAGE_LEN: usize = 1 + PAGE_ID_LEN + MESSAGES_PER_PAGE as usize * KEY_LEN;
 
 /// Names a page of skipped keys: the session's base key 32, chain 8, message numbers divided by 64 4, big-endian. Not secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageId([u8; PAGE_ID_LEN]);
 
 impl PageId {
-    fn new(base_key: &[u8; 32], place: Place) -> Self {
+    fn new(base_key: &[u8; 32], number: PageNumber) -> Self {
         let mut id = [0; PAGE_ID_LEN];
-        let chain = place.chain.to_be_bytes();
-        let index = place.index.to_be_bytes();
+        let chain = number.chain.to_be_bytes();
+        let index = number.index.to_be_bytes();
         let fields = base_key.iter().chain(&chain).chain(&index);
         id.iter_mut().zip(fields).for_each(|(to, from)| *to = *from);
         Self(id)
@@ -70,28 +70,28 @@ impl fmt::Debug for PageChange {
 /// Places of pages that changed since they were taken. None are remembered until someone takes pages, and never more than there are
 /// or than that one has.
 #[derive(Default)]
-pub(super) struct Changes(Option<BTreeSet<Place>>);
+pub(super) struct Changes(Option<BTreeSet<PageNumber>>);
 
 impl Changes {
-    pub(super) fn changed(&mut self, place: Place) {
+    pub(super) fn changed(&mut self, number: PageNumber) {
         if let Some(changed) = &mut self.0 {
-            changed.insert(place);
+            changed.insert(number);
         }
     }
 
-    pub(super) fn removed(&mut self, place: Place, page: &Page) {
+    pub(super) fn removed(&mut self, number: PageNumber, page: &Page) {
         if let Some(changed) = &mut self.0 {
             match page.is_kept {
-                true => changed.insert(place),
-                false => changed.remove(&place),
+                true => changed.insert(number),
+                false => changed.remove(&number),
             };
         }
     }
 
     /// Whether a page that is gone is still to be removed.
-    pub(super) fn awaits_removal(&self, place: Place) -> bool {
+    pub(super) fn awaits_removal(&self, number: PageNumber) -> bool {
         let changed = self.0.as_ref();
-        changed.is_some_and(|changed| changed.contains(&place))
+        changed.is_some_and(|changed| changed.contains(&number))
     }
 }
 
@@ -100,9 +100,9 @@ impl SkippedKeys {
     pub(crate) fn take_changes(&mut self, base_key: &[u8; 32]) -> Vec<PageChange> {
         let changed = self.changes.0.replace(BTreeSet::new());
         let changed = changed.unwrap_or_else(|| self.pages.keys().copied().collect());
-        let change = |place| {
-            let id = PageId::new(base_key, place);
-            let page = self.pages.get_mut(&place);
+        let change = |number| {
+            let id = PageId::new(base_key, number);
+            let page = self.pages.get_mut(&number);
             let bytes = page.map(|page| {
                 page.is_kept = true;
                 let mut writer = Writer::new(page_len(page));
@@ -118,10 +118,10 @@ impl SkippedKeys {
     /// Pages that whoever takes the changes has.
     pub(crate) fn kept_pages(&self, base_key: &[u8; 32]) -> impl Iterator<Item = PageId> {
         let gone = self.changes.0.iter().flatten();
-        let gone = gone.filter(|place| !self.pages.contains_key(place));
+        let gone = gone.filter(|number| !self.pages.contains_key(number));
         let kept = self.pages.iter().filter(|(_, page)| page.is_kept);
-        let places = gone.chain(kept.map(|(place, _)| place));
-        places.map(|place| PageId::new(base_key, *place))
+        let numbers = gone.chain(kept.map(|(number, _)| number));
+        numbers.map(|number| PageId::new(base_key, *number))
     }
 
     /// Bytes of all pages together.
@@ -135,19 +135,19 @@ impl SkippedKeys {
     pub(crate) fn read_page(&mut self, mut reader: Reader<'_>) -> Result<(), DecodeError> {
         let chain = reader.u64()?;
         let index = reader.u32()?;
-        let place = Place { chain, index };
+        let number = PageNumber { chain, index };
         let (keys, rest) = reader.rest().as_chunks();
         if keys.is_empty() || !rest.is_empty() {
             return Err(DecodeError::Malformed);
         }
-        let page = Page::read(place, keys.len(), keys.iter())?;
+        let page = Page::read(number, keys.len(), keys.iter())?;
         // CHK-47: no page twice, and no more keys than the state's.
-        if self.pages.contains_key(&place) {
+        if self.pages.contains_key(&number) {
             return Err(DecodeError::NotCanonical);
         }
         let awaited = self.awaited.checked_sub(page.len());
         self.awaited = awaited.ok_or(DecodeError::Malformed)?;
-        self.pages.insert(place, page);
+        self.pages.insert(number, page);
         Ok(())
     }
 
