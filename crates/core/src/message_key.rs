@@ -1,4 +1,4 @@
-//! The key that encrypts one message's body.
+//! The key that encrypts one message's body. Here the two ratchets meet.
 
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
@@ -13,7 +13,7 @@ pub(crate) const TAG_LEN: usize = 16;
 /// Length of an AEAD nonce in bytes.
 pub(crate) const NONCE_LEN: usize = 12;
 
-/// AEAD key and nonce of one message's body, used once and consumed by its use.
+/// AEAD key and nonce of one message's body. Sealing or opening consumes them, so they serve once.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct MessageKey {
     key: [u8; 32],
@@ -24,8 +24,9 @@ pub(crate) struct MessageKey {
 pub(crate) struct AeadFailed;
 
 impl MessageKey {
-    /// Key and nonce from the keys that both ratchets give this message: secret as long as either is. This is the one place where
-    /// the two join. (Double Ratchet, “The Triple Ratchet”)
+    /// Derives key and nonce from the keys that both ratchets give this message. They stay secret
+    /// as long as either input does. The ratchets join nowhere else. (Double Ratchet, “The Triple
+    /// Ratchet”)
     pub(crate) fn derive(seed: &MessageSeed, post_quantum: &PqMessageKey) -> Self {
         // key || nonce = HKDF(salt = post-quantum key, ikm = seed, info)
         let output = hkdf::<44>(
@@ -54,7 +55,8 @@ impl MessageKey {
             .map_err(|_| AeadFailed)
     }
 
-    /// Decrypts `buffer` in place and removes the tag; after a failure it still holds the ciphertext.
+    /// Decrypts `buffer` in place and removes the tag. After a failure, `buffer` still holds the
+    /// ciphertext.
     pub(crate) fn open(
         self,
         associated_data: &[u8],

@@ -9,14 +9,14 @@ fn hkdf_derives() {
     let set = vectors::TestSet::load(vectors::TestName::HkdfSha256).unwrap();
     let (mut run, mut long_salt, mut too_long) = (0, 0, 0);
     for test in set.test_groups.iter().flat_map(|group| &group.tests) {
-        // Salts are 32 bytes here; a shorter one is the same as one with zeros behind it.
+        // Our salts are 32 bytes long. A shorter one equals the same salt padded with zeros.
         let mut salt = [0; 32];
         let Some(front) = salt.get_mut(..test.salt.len()) else {
             long_salt += 1;
             continue;
         };
         front.copy_from_slice(&test.salt);
-        // Longer output begins with shorter output, and too much of it does not compile.
+        // A shorter output is a prefix of a longer one. Asking for too much does not compile.
         let okm = hkdf::<{ 255 * 32 }>(&salt, &test.ikm, &test.info);
         match okm.get(..test.size) {
             Some(okm) => {

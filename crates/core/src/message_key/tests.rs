@@ -50,7 +50,7 @@ fn a_message_key_needs_both_halves() {
 }
 
 impl MessageKey {
-    /// From AEAD key and nonce, for Wycheproof's vectors.
+    /// Takes AEAD key and nonce as they are, for Wycheproof's vectors.
     pub(crate) fn from_parts(key: &[u8; 32], nonce: &[u8; NONCE_LEN]) -> Self {
         Self {
             key: *key,
@@ -58,7 +58,7 @@ impl MessageKey {
         }
     }
 
-    /// AEAD key and nonce, for the vectors.
+    /// Returns AEAD key and nonce, for the vectors.
     pub(crate) fn parts(&self) -> (&[u8; 32], &[u8; NONCE_LEN]) {
         (&self.key, &self.nonce)
     }

@@ -9,7 +9,7 @@ fn bodies_are_chacha20_poly1305() {
     let set = aead::TestSet::load(aead::TestName::ChaCha20Poly1305).unwrap();
     let (mut opened, mut refused, mut other_nonce) = (0, 0, 0);
     for test in set.test_groups.iter().flat_map(|group| &group.tests) {
-        // Nonces are derived, of 12 bytes: no other can be passed.
+        // Our nonces are derived and 12 bytes long; no other length can be passed.
         let Ok(nonce) = test.nonce.as_ref().try_into() else {
             assert!(test.result.must_fail());
             other_nonce += 1;
@@ -26,7 +26,7 @@ fn bodies_are_chacha20_poly1305() {
             opened += 1;
         } else {
             assert!(test.result.must_fail(), "test {}", test.tc_id);
-            assert_eq!(buffer, sealed, "nothing is decrypted");
+            assert_eq!(buffer, sealed, "the buffer still holds the ciphertext");
             refused += 1;
         }
     }

@@ -1,4 +1,4 @@
-//! [`SkippedKeys`] inside a session's export.
+//! [`SkippedKeys`] inside a session's export, whole or in parts.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,32 @@ use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
 use crate::kdf::HeaderKey;
 
-/// A key in an export in one piece: chain, and what a page has of it.
+/// Length of a key in a whole export: its chain, then the fields that it has in a page.
 const ENTRY_LEN: usize = 8 + KEY_LEN;
-/// An earlier chain in an export: number, header key.
+/// Length of an earlier chain in an export: ordinal, header key.
 const CHAIN_LEN: usize = 8 + 32;
-/// Most bytes of it in the state of an export in parts.
+/// Maximum length in the state of an export in parts.
 pub(crate) const MAX_SKIPPED_STATE_LEN: usize = 8 + MAX_SKIPPED_CHAINS * CHAIN_LEN;
-/// Most bytes of it in an export in one piece.
+/// Maximum length in a whole export.
 pub(crate) const MAX_SKIPPED_EXPORT_LEN: usize =
     MAX_SKIPPED_STATE_LEN + MAX_SKIPPED_KEYS * ENTRY_LEN;
 
-/// Where an export has the skipped keys.
+/// Which of the two export formats is written or read. They differ only in where the skipped keys
+/// are.
+///
+/// A whole export is not the state followed by its pages. It holds each session's keys in the
+/// middle of that session, one by one and each with its chain. Stored bytes depend on this, so both
+/// formats stay.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// Among everything else.
+    /// One piece: the keys follow their count.
     Whole,
-    /// In pages beside it; it says how many keys there are.
+    /// State and pages: the state holds the count, the keys are in pages.
     Parts,
 }
 
 impl SkippedKeys {
-    /// How many bytes [`SkippedKeys::write`] writes.
+    /// Number of bytes that [`SkippedKeys::write`] writes.
     pub(crate) fn export_len(&self, form: Form) -> usize {
         let keys = match form {
             Form::Whole => self.len.saturating_mul(ENTRY_LEN),
@@ -53,7 +58,8 @@ impl SkippedKeys {
         }
     }
 
-    /// Reads the keys, or how many there are: then [`SkippedKeys::read_page`] reads them.
+    /// Reads what [`SkippedKeys::write`] wrote. In parts, only the number of keys is known
+    /// afterwards, and [`SkippedKeys::read_page`] reads the keys.
     pub(crate) fn read(
         reader: &mut Reader<'_>,
         form: Form,
@@ -103,12 +109,12 @@ impl SkippedKeys {
         Ok(skipped)
     }
 
-    /// Whether a session that has received so far can have these keys.
+    /// Checks that a session which has received this far can have these keys.
     pub(super) fn check(&self, received: Received) -> Result<(), DecodeError> {
         let current = received.chain;
-        // A chain that lacks nothing is forgotten.
+        // Chains that lack no message are not kept.
         let lacks_some = self.chains.iter().all(|chain| self.has_any(chain.number));
-        // CHK-47: keys are of chains that there are, and of messages before the next one.
+        // CHK-47: each key belongs to a chain that is held, and to a message before the next one.
         let mut chains = self.pages.keys().map(|number| number.chain);
         let is_held = chains.all(|of| of == current || self.chains.iter().any(|c| c.number == of));
         let is_past = self.pages.last_key_value().is_none_or(|(number, page)| {
@@ -116,7 +122,7 @@ impl SkippedKeys {
                 |(n, age)| age < received.opened && (number.chain < current || n < received.n);
             page.last().is_some_and(before)
         });
-        // The first is the oldest.
+        // Keys are stored in order, so the first is the oldest.
         let is_sorted = self.pages.values().flat_map(Page::ages).is_sorted();
         match lacks_some && is_held && is_past && is_sorted {
             true => Ok(()),
