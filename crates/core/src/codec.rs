@@ -1,7 +1,9 @@
-//! Bounded reading and writing of exported state: one version byte, then fixed-width or length-prefixed fields.
+//! Bounded reading and writing of exported state: one version byte, then fixed-width or
+//! length-prefixed fields.
 //!
-//! Exports are for the same device's storage. They hold secrets, so they are written into memory that is wiped on drop, with the
-//! space reserved beforehand so that growing leaves no copies behind.
+//! Exports are for storage on the same device. They hold secrets, so they are written into memory
+//! that is wiped on drop. The space is reserved beforehand: a buffer that grows would leave copies
+//! of the secrets in the memory it frees.
 
 use zeroize::Zeroizing;
 
@@ -41,12 +43,13 @@ impl Writer {
         self.0.extend_from_slice(value);
     }
 
-    /// How many elements follow. Every count in this crate is bounded far below 2^32 where the elements are collected.
+    /// Writes how many elements follow. Every collection in this crate is bounded far below 2^32
+    /// elements.
     pub(crate) fn count(&mut self, count: usize) {
         self.u32(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
-    /// One presence byte, then the value if there is one.
+    /// Writes one presence byte, then the value if there is one.
     pub(crate) fn optional<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
         match value {
             None => self.u8(0),
@@ -62,25 +65,25 @@ impl Writer {
     }
 }
 
-/// Copies a field of a fixed layout to the front of `to`, and gives what is left for the next.
+/// Copies a field to the front of `to`, and returns the rest of `to` for the next field.
 pub(crate) fn put<'a>(to: &'a mut [u8], field: &[u8]) -> &'a mut [u8] {
     match to.split_at_mut_checked(field.len()) {
         Some((front, rest)) => {
             front.copy_from_slice(field);
             rest
         }
-        // Layouts have room for their fields: tests compare every byte.
+        // Cannot happen: each layout has room for its fields, and tests compare every byte.
         None => &mut [],
     }
 }
 
-/// Reads an export; every read is checked against what is left.
+/// Reads an export. Every read is checked against the bytes that are left.
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// Checks length and version.
+    /// Checks length and version, and starts after the version byte.
     pub(crate) fn new(bytes: &'a [u8], max: usize) -> Result<Self, DecodeError> {
-        // CHK-01: no input longer than its kind allows is looked at.
+        // CHK-01: input longer than its kind allows is refused unread.
         if bytes.len() > max {
             return Err(DecodeError::TooLong {
                 len: bytes.len(),
@@ -95,12 +98,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Fields of an export whose version was checked.
+    /// Reads fields of an export whose version was already checked.
     pub(crate) fn of_fields(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// What is left, behind which nothing follows.
+    /// Takes all bytes that are left.
     pub(crate) fn rest(self) -> &'a [u8] {
         self.0
     }
@@ -134,7 +137,7 @@ impl<'a> Reader<'a> {
         Ok(u64::from_be_bytes(*self.array()?))
     }
 
-    /// A presence byte of 0 or 1, nothing else.
+    /// Reads a presence byte, which must be 0 or 1.
     pub(crate) fn flag(&mut self) -> Result<bool, DecodeError> {
         match self.u8()? {
             0 => Ok(false),
@@ -154,8 +157,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A count of elements of at least `element_len` bytes each: bounded by `max` and by what is left, so that a small input
-    /// never reserves much.
+    /// Reads a count of elements of at least `element_len` bytes each. The count is bounded by
+    /// `max` and by the bytes that are left, so a small input cannot make us reserve much memory.
     pub(crate) fn count(&mut self, max: usize, element_len: usize) -> Result<usize, DecodeError> {
         let count = usize::try_from(self.u32()?).map_err(|_| DecodeError::Malformed)?;
         let needed = count
@@ -167,7 +170,7 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
-    /// Nothing may be left.
+    /// Checks that no bytes are left.
     pub(crate) fn finish(self) -> Result<(), DecodeError> {
         if self.0.is_empty() {
             Ok(())

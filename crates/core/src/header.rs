@@ -4,8 +4,9 @@ use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Tag};
 
 use crate::codec::put;
-use crate::kdf::{HeaderKey, NONCE_LEN, TAG_LEN};
+use crate::kdf::HeaderKey;
 use crate::labels;
+use crate::message_key::{NONCE_LEN, TAG_LEN};
 use crate::post_quantum::{HeaderPart, PART_LEN};
 use crate::pqxdh::SessionAd;
 
@@ -14,7 +15,7 @@ pub(crate) const HEADER_LEN: usize = 44 + PART_LEN;
 /// Length of an encrypted header in bytes.
 pub(crate) const SEALED_HEADER_LEN: usize = HEADER_LEN + TAG_LEN;
 
-/// Header of one message.
+/// Header of one message, in the clear.
 ///
 /// | offset | bytes | field |
 /// |---:|---:|---|
@@ -25,7 +26,7 @@ pub(crate) const SEALED_HEADER_LEN: usize = HEADER_LEN + TAG_LEN;
 /// | 44 | 39 | `post_quantum`: see [`HeaderPart`] |
 #[derive(Clone, Copy)]
 pub(crate) struct Header {
-    /// Not yet checked: only a header that starts a chain has its key used.
+    /// Not yet checked as a curve point: the key is used only if this header starts a chain.
     pub(crate) dh: [u8; 32],
     pub(crate) pn: u32,
     pub(crate) n: u32,
@@ -59,15 +60,18 @@ impl Header {
     }
 }
 
-/// Nonce of a header: the first 12 bytes of its body's tag.
+/// Returns the nonce of a header: the first 12 bytes of its body's tag.
 ///
-/// The tag is made under a key that serves one message, so it is as good as random and costs neither bytes nor a generator; and a
-/// header only opens beside the tag it was made with. SPEC.md, “Header encryption”, bounds the chance of two being equal.
+/// Each tag is made under a key that serves one message. It is therefore as good as random, and
+/// needs neither extra bytes nor a random generator. It also ties a header to its body: the header
+/// opens only together with the tag it was made with. SPEC.md, “Header encryption”, bounds the
+/// chance that two nonces are equal.
 pub(crate) fn nonce_of(body: &[u8]) -> Option<[u8; NONCE_LEN]> {
     body.last_chunk::<TAG_LEN>()?.first_chunk().copied()
 }
 
-/// `label || session associated data`, made once for all trials of one message.
+/// Associated data of the header: `label || session associated data`. It is built once per message
+/// and used for every header key that is tried.
 pub(crate) struct HeaderAd([u8; labels::HEADER.len() + 32]);
 
 impl HeaderAd {
@@ -83,7 +87,7 @@ impl HeaderAd {
     }
 }
 
-/// Encrypts a header; `nonce` comes from the sealed body.
+/// Encrypts a header. `nonce` comes from the sealed body, see [`nonce_of`].
 pub(crate) fn seal(
     key: &HeaderKey,
     nonce: &[u8; NONCE_LEN],
@@ -99,7 +103,7 @@ pub(crate) fn seal(
     Some(buffer)
 }
 
-/// Decrypts a header, or says that this is not its key.
+/// Decrypts a header. Returns `None` if it was not encrypted under `key`.
 pub(crate) fn open(
     key: &HeaderKey,
     nonce: &[u8; NONCE_LEN],

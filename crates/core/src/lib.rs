@@ -1,42 +1,176 @@
-//! End-to-end encrypted sessions between two devices: PQXDH handshake and Triple Ratchet, which is the
-//! Double Ratchet with header encryption and a post-quantum ratchet in step with it.
+//! End-to-end encrypted sessions between two devices. The main type is [`SessionSet`]: it holds all
+//! sessions with one peer device, encrypts messages to that device and opens messages from it.
 //!
 //! ```
 //! use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
-//! # use rand::SeedableRng as _;
-//! # let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(7);
+//! # let mut rng = rand::rng();
+//! # let (alice, bob) = (IdentityKeyPair::generate(&mut rng), IdentityKeyPair::generate(&mut rng));
+//! # let mut bob_prekeys = PreKeys::generate(&bob, &mut rng);
+//! # let published = bob_prekeys.upload(&bob)?.base;
+//! # let mut alice_prekeys = PreKeys::generate(&alice, &mut rng);
 //!
-//! // Bob publishes prekeys; the provider stores them and hands them out.
-//! let bob = IdentityKeyPair::generate(&mut rng);
-//! let mut bob_prekeys = PreKeys::generate(&bob, &mut rng);
-//! let one_time = bob_prekeys.replenish(&bob, 10, &mut rng)?;
-//! let base = bob_prekeys.upload(&bob)?.base;
-//!
-//! // Alice fetches a bundle and writes while Bob is offline.
-//! let alice = IdentityKeyPair::generate(&mut rng);
-//! let bundle = PreKeyBundle::decode(&base, Some(&one_time[0]))?;
+//! let bundle = PreKeyBundle::decode(&published, None)?; // Bob's prekeys, from the provider
 //! let mut to_bob = SessionSet::initiate(&alice, bundle, &mut rng)?;
 //! let message = to_bob.encrypt(b"hello", b"", &mut rng)?;
 //!
-//! // Bob opens the message, which starts the session on his side, and answers.
-//! let (mut to_alice, plaintext) = SessionSet::accept(&bob, &mut bob_prekeys, &message, b"")?;
-//! assert_eq!(*plaintext, b"hello");
+//! let (mut to_alice, text) = SessionSet::accept(&bob, &mut bob_prekeys, &message, b"")?;
+//! assert_eq!(*text, b"hello");
 //! let reply = to_alice.encrypt(b"hi", b"", &mut rng)?;
-//! # let mut alice_prekeys = PreKeys::generate(&alice, &mut rng);
 //! assert_eq!(*to_bob.decrypt(&alice, &mut alice_prekeys, &reply, b"")?, b"hi");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! One message's way through the files: [`PreKeys`] and [`PreKeyBundle`] (what is published), `pqxdh` (the handshake), `ratchet` and `post_quantum`
-//! (keys of each message), [`Session`] (one handshake and its ratchet), [`SessionSet`] (all that two devices share; the type applications
-//! use), [`SafetyNumber`] (what people compare). [`spec`] has every byte.
+//! Each session begins with a PQXDH handshake and continues with the Triple Ratchet: the Double
+//! Ratchet with header encryption, and a post-quantum ratchet in step with it. [`spec`] describes
+//! every byte.
 //!
-//! Nothing here reads a clock, asks the system for randomness, or does I/O. Pass a generator seeded from the system, such as
-//! `rand::rng()`: asking the system for each message costs several times as much. State is exported and imported as versioned bytes;
-//! store it after each change, before a ciphertext leaves and before a delivery is acknowledged. [`SessionSet::export_parts`] gives what
-//! a message changed, where the whole would grow with the messages that are missing.
+//! # What to know
 //!
-//! Every call either succeeds or leaves the state as it was. The errors say what to do next.
+//! - **Nothing here reads a clock, asks the system for randomness, or does I/O.** Pass a generator
+//!   that is seeded from the system, such as `rand::rng()`. Asking the system for each message
+//!   costs several times as much.
+//! - **State is exported and imported as versioned bytes.** Store it after each change: before a
+//!   ciphertext leaves, and before a delivery is acknowledged.
+//! - **Every call either succeeds or leaves the state as it was.** The errors say what to do next.
+//!
+//! # Recipes
+//!
+//! ## Publish prekeys
+//!
+//! A device publishes prekeys so that others can start sessions while it is offline. The provider
+//! hands out `base` to everyone, and each entry of `one_time` once.
+//!
+//! ```
+//! use waxseal_core::{IdentityKeyPair, PreKeys};
+//! # let mut rng = rand::rng();
+//! let bob = IdentityKeyPair::generate(&mut rng);
+//! let mut prekeys = PreKeys::generate(&bob, &mut rng);
+//! prekeys.replenish(&bob, 100, &mut rng)?;
+//! let stored = (bob.export(), prekeys.export()); // secret: store before uploading
+//! let upload = prekeys.upload(&bob)?; // public: `base` and `one_time`
+//!
+//! // Later: about once a week, and whenever few one-time prekeys are left.
+//! prekeys.rotate(&bob, &mut rng)?;
+//! if prekeys.one_time_left() < 20 {
+//!     prekeys.replenish(&bob, 100, &mut rng)?;
+//! }
+//! # assert_eq!((upload.one_time.len(), prekeys.one_time_left()), (100, 100));
+//! # assert_eq!(PreKeys::import(&stored.1)?.identity(), bob.public());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ## Send a first message and answer it
+//!
+//! The sender's messages repeat the handshake until it opens a reply. The recipient tells such
+//! messages apart with [`Message::peek`]. Both sides may bind associated data to a message, which
+//! is authenticated but not sent.
+//!
+//! ```
+//! # use waxseal_core::{IdentityKeyPair, Message, MessageKind, PreKeyBundle, PreKeys, SessionSet};
+//! # let mut rng = rand::rng();
+//! # let (alice, bob) = (IdentityKeyPair::generate(&mut rng), IdentityKeyPair::generate(&mut rng));
+//! # let mut bob_prekeys = PreKeys::generate(&bob, &mut rng);
+//! # let one_time = bob_prekeys.replenish(&bob, 10, &mut rng)?;
+//! # let base = bob_prekeys.upload(&bob)?.base;
+//! # let mut alice_prekeys = PreKeys::generate(&alice, &mut rng);
+//! let bundle = PreKeyBundle::decode(&base, Some(&one_time[0]))?;
+//! let mut to_bob = SessionSet::initiate(&alice, bundle, &mut rng)?;
+//! let first = to_bob.encrypt(b"hello", b"context", &mut rng)?;
+//!
+//! // Bob knows no session with this identity, so the message must start one.
+//! let from = MessageKind::Initial { identity: *alice.public() };
+//! assert_eq!(Message::peek(&first)?, from);
+//! let (mut to_alice, text) = SessionSet::accept(&bob, &mut bob_prekeys, &first, b"context")?;
+//! let reply = to_alice.encrypt(b"hi", b"", &mut rng)?;
+//!
+//! let answer = to_bob.decrypt(&alice, &mut alice_prekeys, &reply, b"")?;
+//! assert_eq!((&**text, &**answer), (&b"hello"[..], &b"hi"[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ## Start again with a peer
+//!
+//! Start another session when the peer does not answer, or when its messages do not open. Both
+//! sides come to send on the new session. Messages of the earlier one still open.
+//!
+//! ```
+//! # use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
+//! # let mut rng = rand::rng();
+//! # let (alice, bob) = (IdentityKeyPair::generate(&mut rng), IdentityKeyPair::generate(&mut rng));
+//! # let mut bob_prekeys = PreKeys::generate(&bob, &mut rng);
+//! # let base = bob_prekeys.upload(&bob)?.base;
+//! # let mut to_bob = SessionSet::initiate(&alice, PreKeyBundle::decode(&base, None)?, &mut rng)?;
+//! # let first = to_bob.encrypt(b"hello", b"", &mut rng)?;
+//! # let (mut to_alice, _) = SessionSet::accept(&bob, &mut bob_prekeys, &first, b"")?;
+//! let fresh = PreKeyBundle::decode(&base, None)?; // fetched again from the provider
+//! to_bob.add_initiated(&alice, fresh, &mut rng)?;
+//! let message = to_bob.encrypt(b"hello again", b"", &mut rng)?;
+//!
+//! let text = to_alice.decrypt(&bob, &mut bob_prekeys, &message, b"")?;
+//! assert_eq!(*text, b"hello again");
+//! assert_eq!(to_alice.count(), 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ## Store after each message
+//!
+//! [`SessionSet::export_parts`] returns only what a message changed, while [`SessionSet::export`]
+//! grows with the messages that are missing. After receiving, store [`PreKeys::export`] in the same
+//! transaction.
+//!
+//! ```
+//! # use std::collections::BTreeMap;
+//! # use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
+//! # let mut rng = rand::rng();
+//! # let (alice, bob) = (IdentityKeyPair::generate(&mut rng), IdentityKeyPair::generate(&mut rng));
+//! # let base = PreKeys::generate(&bob, &mut rng).upload(&bob)?.base;
+//! # let mut to_bob = SessionSet::initiate(&alice, PreKeyBundle::decode(&base, None)?, &mut rng)?;
+//! # let mut stored_pages = BTreeMap::new();
+//! let message = to_bob.encrypt(b"hello", b"", &mut rng)?;
+//! let parts = to_bob.export_parts();
+//! let stored_state = parts.state.to_vec(); // in one transaction with the pages
+//! for page in parts.pages {
+//!     match page.bytes {
+//!         Some(bytes) => stored_pages.insert(page.id, bytes.to_vec()),
+//!         None => stored_pages.remove(&page.id),
+//!     };
+//! }
+//! // Send `message` only now. After a restart:
+//! let to_bob = SessionSet::import_parts(&stored_state, stored_pages.values())?;
+//! # assert_eq!((to_bob.peer(), message.len() > 1_000), (bob.public(), true));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ## Compare safety numbers
+//!
+//! Two people compare the number over a channel on which they know each other. It differs if
+//! someone sits between their devices.
+//!
+//! ```
+//! use waxseal_core::{SafetyNumber, Scan};
+//! # use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
+//! # let mut rng = rand::rng();
+//! # let (alice, bob) = (IdentityKeyPair::generate(&mut rng), IdentityKeyPair::generate(&mut rng));
+//! # let base = PreKeys::generate(&bob, &mut rng).upload(&bob)?.base;
+//! # let to_bob = SessionSet::initiate(&alice, PreKeyBundle::decode(&base, None)?, &mut rng)?;
+//! let on_alices = SafetyNumber::new((alice.public(), b"alice"), (to_bob.peer(), b"bob"))?;
+//! let on_bobs = SafetyNumber::new((bob.public(), b"bob"), (alice.public(), b"alice"))?;
+//!
+//! assert_eq!(on_alices.digits(), on_bobs.digits()); // sixty digits to read aloud
+//! assert_eq!(on_alices.compare_scanned(&on_bobs.scannable())?, Scan::Match); // or a code to scan
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The way of a message through the crate
+//!
+//! | part | step |
+//! |---|---|
+//! | [`PreKeys`], [`PreKeyBundle`] | what a device publishes, and what a peer fetches |
+//! | `pqxdh` | the handshake |
+//! | `ratchet`, `post_quantum` | the keys of each message |
+//! | [`Session`] | one handshake and its ratchet |
+//! | [`SessionSet`] | all sessions that two devices share: the type that applications use |
+//! | [`SafetyNumber`] | what people compare |
 
 #[doc = include_str!("../SPEC.md")]
 pub mod spec {}
@@ -51,6 +185,7 @@ mod kdf;
 mod kem;
 mod labels;
 mod message;
+mod message_key;
 mod post_quantum;
 mod pqxdh;
 mod prekeys;
@@ -85,3 +220,8 @@ pub use session_set::{MAX_LEFT_SESSION_AGE, MAX_SESSIONS, SessionSet, SessionSet
 pub use skipped::{
     MAX_SKIPPED_AGE, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS, PAGE_ID_LEN, PageChange, PageId,
 };
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,46 +1,49 @@
-//! Messages as they arrive: decoded and bounded, nothing authenticated yet.
+//! Messages as they arrive: decoded and bounded, but not authenticated yet.
 
 use crate::error::DecodeError;
 use crate::header::SEALED_HEADER_LEN;
 use crate::identity::IdentityKey;
-use crate::kdf::TAG_LEN;
+use crate::message_key::TAG_LEN;
 use crate::pqxdh::Handshake;
 use crate::wire;
 
-/// Most bytes of one message's plaintext: 128 KiB and 1 KiB for what layers above add.
+/// Maximum length of a message's plaintext in bytes: 128 KiB, and 1 KiB for what layers above add.
 ///
 /// Bounds the memory that one message can claim before it is authenticated.
 pub const MAX_PLAINTEXT_LEN: usize = 132_096;
 
-/// Most bytes of the associated data that a caller binds to one message.
+/// Maximum length in bytes of the associated data that a caller binds to one message.
 pub const MAX_ASSOCIATED_DATA_LEN: usize = 1_024;
 
-/// Most bytes of one message on the wire: the largest plaintext, and 2 KiB for handshake, header, tag and framing.
+/// Maximum length of a message on the wire in bytes: the largest plaintext, and 2 KiB for
+/// handshake, header, tag and framing.
 pub const MAX_MESSAGE_LEN: usize = MAX_PLAINTEXT_LEN + 2_048;
 
-/// What a received message is, as far as can be told without opening it. Nothing here is authenticated.
+/// The kind of a received message, as far as it shows without opening it. Nothing here is
+/// authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageKind {
-    /// It carries a handshake and can start a session.
+    /// The message carries a handshake and can start a session.
     Initial {
-        /// Who it claims to come from.
+        /// The identity it claims to come from.
         identity: IdentityKey,
     },
-    /// It belongs to a session that both sides already have.
+    /// The message belongs to a session that both sides already have.
     Ordinary,
 }
 
-/// A decoded message.
+/// A decoded message, not authenticated yet.
 ///
 /// | field | bytes |
 /// |---|---:|
 /// | version | 1 |
-/// | handshake, until the first reply was opened | 0 or 1,742 to 1,752 |
+/// | handshake, until the sender has opened a reply | 0 or 1,742 to 1,752 |
 /// | encrypted header | 99 |
 /// | encrypted body: plaintext and a tag of 16 | 16 to 132,112 |
 ///
-/// With protobuf's framing a message is 120 to 122 bytes longer than its plaintext; one with a handshake
-/// about 1,750 more.
+/// # Size
+/// With protobuf's framing, a message is 120 to 122 bytes longer than its plaintext. A handshake
+/// adds about 1,750 bytes.
 pub struct Message {
     pub(crate) handshake: Option<Handshake>,
     pub(crate) header: [u8; SEALED_HEADER_LEN],
@@ -48,10 +51,10 @@ pub struct Message {
 }
 
 impl Message {
-    /// Says what `bytes` are, before any state is touched.
+    /// Tells what kind of message `bytes` hold, before any state is touched.
     ///
     /// # Errors
-    /// [`DecodeError`]: no session can open it, drop it.
+    /// [`DecodeError`] if no session can open the message. Drop it.
     pub fn peek(bytes: &[u8]) -> Result<MessageKind, DecodeError> {
         let message = Self::decode(bytes)?;
         Ok(match message.handshake {

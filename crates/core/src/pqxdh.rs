@@ -165,9 +165,9 @@ fn derive(
     let output = kdf::hkdf::<96>(&[0; 32], &ikm, labels::PQXDH);
     let post_quantum = kdf::hkdf(&[0; 32], &ikm, labels::PQXDH_POST_QUANTUM);
     AgreedSecrets {
-        root: RootKey::from_bytes(&kdf::part(output.as_ref(), 0)),
-        initiator_header: HeaderKey::from_bytes(&kdf::part(output.as_ref(), 1)),
-        recipient_header: HeaderKey::from_bytes(&kdf::part(output.as_ref(), 2)),
+        root: RootKey::from_bytes(&kdf::block32(output.as_ref(), 0)),
+        initiator_header: HeaderKey::from_bytes(&kdf::block32(output.as_ref(), 1)),
+        recipient_header: HeaderKey::from_bytes(&kdf::block32(output.as_ref(), 2)),
         post_quantum: PqSeed::from_bytes(&post_quantum),
     }
 }

@@ -1,5 +1,6 @@
-//! The Triple Ratchet: the Double Ratchet with header encryption, and the post-quantum ratchet in step with it. (Double Ratchet,
-//! revision 4, “Double Ratchet with header encryption”, “The Triple Ratchet”)
+//! The Triple Ratchet: the Double Ratchet with header encryption, and the post-quantum ratchet in
+//! step with it. (Double Ratchet, revision 4, “Double Ratchet with header encryption”, “The Triple
+//! Ratchet”)
 //!
 //! ```text
 //!            first send after a receiving step: new key pair, root step, new sending chain
@@ -7,11 +8,12 @@
 //!          v                                                               |
 //!   [sending chain] --- message under the next header key: root step ---> [no sending chain]
 //!          ^   |                 new receiving chain                          ^    |
-//!          +---+ messages of the chains there are                             +----+
+//!          +---+ messages of existing chains                                  +----+
 //! ```
 //!
-//! The initiator starts on the left without a receiving chain, the recipient on the right without any chain. The sending half of a
-//! step waits for the first send, so that receiving needs no randomness and a key pair is not older than it must be.
+//! The initiator starts on the left without a receiving chain, the recipient on the right without
+//! any chain. The sending half of a step waits for the first send. Receiving therefore needs no
+//! randomness, and a key pair is never made earlier than it is needed.
 
 use rand_core::CryptoRng;
 use thiserror::Error;
@@ -19,8 +21,9 @@ use thiserror::Error;
 use crate::dh::{DhKeyPair, DhPublicKey};
 use crate::error::NonContributory;
 use crate::header::{self, HEADER_LEN, Header, HeaderAd, SEALED_HEADER_LEN};
-use crate::kdf::{ChainKey, HeaderKey, MessageKey, NONCE_LEN, RootKey, TAG_LEN};
+use crate::kdf::{ChainKey, HeaderKey, RootKey};
 use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_PLAINTEXT_LEN};
+use crate::message_key::{MessageKey, NONCE_LEN, TAG_LEN};
 use crate::post_quantum::PostQuantum;
 use crate::pqxdh::{AgreedSecrets, SessionAd};
 use crate::skipped::SkippedKeys;
@@ -32,45 +35,52 @@ pub(crate) use export::{MAX_RATCHET_EXPORT_LEN, MAX_RATCHET_STATE_LEN};
 pub use open::MAX_FORWARD_JUMP;
 pub(crate) use open::{Located, OpenError, Opened};
 
-/// Why a message was not encrypted. Nothing was changed.
+/// Why a message was not encrypted. No state has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EncryptError {
-    /// The plaintext is longer than [`MAX_PLAINTEXT_LEN`]: a mistake of the caller.
+    /// The plaintext is longer than [`MAX_PLAINTEXT_LEN`]. Split it or refuse it before this call.
     #[error("plaintext of {len} bytes is longer than the {max} allowed")]
     PlaintextTooLong {
         /// Length of the plaintext in bytes.
         len: usize,
-        /// Most bytes allowed.
+        /// Maximum length in bytes.
         max: usize,
     },
-    /// The associated data is longer than [`MAX_ASSOCIATED_DATA_LEN`]: a mistake of the caller.
+    /// The associated data is longer than [`MAX_ASSOCIATED_DATA_LEN`]. Fix the call.
     #[error("associated data of {len} bytes is longer than the {max} allowed")]
     AssociatedDataTooLong {
         /// Length of the associated data in bytes.
         len: usize,
-        /// Most bytes allowed.
+        /// Maximum length in bytes.
         max: usize,
     },
     /// All 2^32 - 1 messages of one chain were sent without a reply. Start a new session.
     #[error("the sending chain is exhausted")]
     ChainExhausted,
-    /// The peer's ratchet key contributed nothing to the next step. Start a new session.
+    /// The peer's ratchet key contributed nothing to the next Diffie–Hellman step. Start a new
+    /// session.
     #[error("{0}")]
     NonContributory(#[from] NonContributory),
 }
 
-/// State of the Double Ratchet; names of its specification in brackets.
+/// State of the Triple Ratchet on one side of a session. It holds the keys that future messages
+/// need and none of those that opened earlier ones.
+///
+/// Each message advances a chain by one step. The first message under the peer's next header key
+/// also takes a root step and begins a receiving chain. The next send then takes another root step,
+/// with a new key pair, and begins a sending chain. Names of the specification are in brackets.
 pub(crate) struct Ratchet {
     /// \[RK]
     root: RootKey,
-    /// Our newest key pair \[DHs]; of the initiator's first chain, then of each sending step.
+    /// Our newest key pair \[DHs]. An initiator starts with a fresh one, a recipient with its
+    /// signed prekey; each sending step replaces it.
     dh: DhKeyPair,
     /// The peer's newest key \[DHr].
     peer_dh: DhPublicKey,
     /// Absent between a receiving step and the next send.
     sending: Option<SendingChain>,
-    /// Absent until the first message of the peer opens.
+    /// Absent until the peer's first message is opened.
     receiving: Option<ReceivingChain>,
     /// \[NHKs]
     next_sending_header: HeaderKey,
@@ -80,31 +90,34 @@ pub(crate) struct Ratchet {
     previous_sent: u32,
     /// \[MKSKIPPED]
     skipped: SkippedKeys,
-    /// Messages opened.
+    /// Number of messages opened.
     opened: u64,
-    /// Root steps taken, sending and receiving.
+    /// Number of root steps taken, sending and receiving.
     steps: u64,
-    /// Steps once with each message, as the chains above do.
+    /// The post-quantum ratchet. It takes one step per message, as the chains above do.
     post_quantum: PostQuantum,
 }
 
-/// \[CKs, HKs, Ns]
+/// The chain that we send on \[CKs, HKs, Ns]. It begins with our sending step and ends when the
+/// peer's next chain begins. Each message sent advances `key` and `n`; `header_key` stays.
 struct SendingChain {
     key: ChainKey,
     header_key: HeaderKey,
     n: u32,
 }
 
-/// \[CKr, HKr, Nr]
+/// The peer's newest chain \[CKr, HKr, Nr]. It begins with the first message under the peer's next
+/// header key and ends with the chain after it. `key` and `n` advance past the highest message
+/// opened; keys of the messages in between go to [`SkippedKeys`].
 struct ReceivingChain {
     key: ChainKey,
     header_key: HeaderKey,
     n: u32,
-    /// The how manieth receiving chain this is, from 1.
+    /// Ordinal of this receiving chain, starting at 1.
     number: u64,
 }
 
-/// A sending step that has not been taken yet.
+/// A sending step that was computed but not yet committed to the state.
 struct SendingStep {
     root: RootKey,
     dh: DhKeyPair,
@@ -112,14 +125,14 @@ struct SendingStep {
     chain: SendingChain,
 }
 
-/// A message's ratchet part.
+/// The encrypted header and body of one message.
 pub(crate) struct Sealed {
     pub(crate) header: Vec<u8>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Ratchet {
-    /// `RatchetInitAliceHE`: the recipient's signed prekey is its first ratchet key.
+    /// `RatchetInitAliceHE`. The recipient's signed prekey serves as its first ratchet key.
     pub(crate) fn new_initiator(
         secret: AgreedSecrets,
         peer_dh: DhPublicKey,
@@ -148,11 +161,12 @@ impl Ratchet {
         })
     }
 
-    /// `RatchetInitBobHE`. Opens the initiator's first message next; until then there is nothing to send on.
+    /// `RatchetInitBobHE`. There is no chain to send on until the initiator's first message is
+    /// opened.
     pub(crate) fn new_recipient(secret: AgreedSecrets, signed_prekey: DhKeyPair) -> Self {
         Self {
             root: secret.root,
-            // Replaced by the first receiving step; nothing is sent before.
+            // A placeholder: nothing is sent before the first receiving step replaces it.
             peer_dh: *signed_prekey.public(),
             dh: signed_prekey,
             sending: None,
@@ -167,22 +181,22 @@ impl Ratchet {
         }
     }
 
-    /// Root steps taken.
+    /// Number of root steps taken.
     pub(crate) fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// The ratchet beside this one.
+    /// The post-quantum half of the ratchet.
     pub(crate) fn post_quantum(&self) -> &PostQuantum {
         &self.post_quantum
     }
 
-    /// Whether a message of the peer has been opened.
+    /// Whether any message of the peer has been opened.
     pub(crate) fn has_received(&self) -> bool {
         self.receiving.is_some()
     }
 
-    /// `RatchetEncryptHE`.
+    /// Encrypts one message: `RatchetEncryptHE`.
     pub(crate) fn seal(
         &mut self,
         ad: &SessionAd,
@@ -212,7 +226,7 @@ impl Ratchet {
                 (step.dh.public(), &step.chain)
             }
         };
-        // CHK-16: the number after this message's exists.
+        // CHK-16: there is a number left for the message after this one.
         let next_n = chain.n.checked_add(1).ok_or(EncryptError::ChainExhausted)?;
 
         // CKs, mk = KDF_CK(CKs); header = HEADER(DHs, PN, Ns); enc_header = HENCRYPT(HKs, header)
@@ -255,7 +269,7 @@ impl Ratchet {
         Ok(Sealed { header, body })
     }
 
-    /// The half of `DHRatchetHE` that makes a sending chain.
+    /// Computes the sending half of `DHRatchetHE`, which makes a new sending chain.
     fn sending_step(&self, rng: &mut impl CryptoRng) -> Result<SendingStep, NonContributory> {
         // HKs = NHKs; DHs = GENERATE_DH(); RK, CKs, NHKs = KDF_RK_HE(RK, DH(DHs, DHr))
         let dh = DhKeyPair::generate(rng);
@@ -274,12 +288,13 @@ impl Ratchet {
     }
 }
 
-/// session associated data || header || caller's associated data: the first two are of fixed length.
+/// Associated data of a body: `session associated data || header || caller's associated data`. The
+/// first two have fixed lengths.
 pub(crate) fn body_ad(ad: &SessionAd, header: &[u8; HEADER_LEN], caller_ad: &[u8]) -> Vec<u8> {
     [ad.as_bytes().as_slice(), header, caller_ad].concat()
 }
 
-/// A received message's ratchet part: encrypted header, and the nonce that its body gives it.
+/// The encrypted header of a received message, with the nonce taken from its body.
 pub(crate) struct SealedHeader<'a> {
     pub(crate) bytes: &'a [u8; SEALED_HEADER_LEN],
     pub(crate) nonce: [u8; NONCE_LEN],

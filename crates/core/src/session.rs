@@ -1,4 +1,4 @@
-//! One session: a handshake's outcome and the ratchet that runs on it.
+//! A session: the result of one handshake, and the ratchet that runs on it.
 
 use core::fmt;
 
@@ -21,17 +21,23 @@ mod export;
 pub use error::{DecryptError, HandshakeError};
 pub(crate) use export::{MAX_SESSION_EXPORT_LEN, MAX_SESSION_STATE_LEN};
 
-/// One session with a peer's device. Most applications want [`SessionSet`](crate::SessionSet), which keeps the few that two devices
-/// may have with each other.
+/// One session with a peer's device. Most applications want [`SessionSet`](crate::SessionSet),
+/// which holds all sessions that two devices have with each other.
+///
+/// A session begins with a handshake, which fixes both identities and the first keys. Each message
+/// sent or opened moves its ratchet on and destroys the key it used. The initiator repeats the
+/// handshake in each message until it opens a first reply; from then on the peer is known to have
+/// the session.
 ///
 /// ```text
-/// initiate -> each message repeats the handshake -> a reply opens -> messages without it
-/// accept   -> the first message is open                           -> messages without it
+/// initiate -> each message repeats the handshake -> a reply is opened -> messages without it
+/// accept   -> the first message is opened                             -> messages without it
 /// ```
 ///
 /// # Security
-/// Export and store after each change: before a ciphertext leaves, before a delivery is acknowledged. A session that is set back to
-/// an earlier state and used again encrypts two messages under one key.
+/// Export and store after each change: before a ciphertext leaves, and before a delivery is
+/// acknowledged. A session that is restored to an earlier state and used again encrypts two
+/// messages under one key.
 pub struct Session {
     peer: IdentityKey,
     ad: SessionAd,
@@ -41,20 +47,21 @@ pub struct Session {
     ratchet: Ratchet,
 }
 
+/// Which side initiated the session, and whether the handshake is still repeated.
 enum Origin {
-    /// We initiated and have opened nothing yet: messages repeat the handshake.
+    /// We initiated and have opened no reply yet: messages repeat the handshake.
     Unanswered(Box<Handshake>),
-    /// We initiated.
+    /// We initiated and have opened a reply.
     Initiated,
     /// The peer initiated.
     Accepted,
 }
 
 impl Session {
-    /// Starts a session with the peer whose bundle this is; the bundle is used up.
+    /// Starts a session with the peer that published the bundle. The bundle serves once.
     ///
     /// # Errors
-    /// [`HandshakeError`].
+    /// [`HandshakeError`] says why no session was started.
     pub fn initiate(
         identity: &IdentityKeyPair,
         bundle: PreKeyBundle,
@@ -76,12 +83,12 @@ impl Session {
         })
     }
 
-    /// Accepts the session that an initial message starts, and opens the message.
+    /// Accepts the session that an initial message starts, and opens that message.
     ///
-    /// The [`SpentPreKey`] must be given to [`PreKeys::spend`] before the prekeys are used again.
+    /// Pass the [`SpentPreKey`] to [`PreKeys::spend`] before the prekeys are used again.
     ///
     /// # Errors
-    /// [`DecryptError`].
+    /// [`DecryptError`] says why the message was not opened and what to do next.
     pub fn accept(
         identity: &IdentityKeyPair,
         prekeys: &PreKeys,
@@ -122,11 +129,11 @@ impl Session {
             None => None,
         };
         if one_time.is_none() {
-            // CHK-27: without a one-time prekey, the same base key serves once.
+            // CHK-27: without a one-time prekey, each base key is accepted once.
             if signed.remembers(&handshake.base_key) {
                 return Err(DecryptError::ReplayedInitialMessage);
             }
-            // CHK-28: and no more are accepted than can be remembered.
+            // CHK-28: no more base keys are accepted than can be remembered.
             if signed.memory_is_full() {
                 return Err(DecryptError::ReplayMemoryFull);
             }
@@ -136,7 +143,7 @@ impl Session {
             .certificate
             .verify(&handshake.identity)
             .map_err(|_| DecryptError::InvalidCertificate)?;
-        // CHK-29: the base key has no second form that gives the same secrets.
+        // CHK-29: the base key has no second encoding that leads to the same secrets.
         handshake
             .base_key
             .check_prime_order()
@@ -160,13 +167,15 @@ impl Session {
         Ok((session, opened, spent))
     }
 
-    /// Encrypts a message, at most [`MAX_PLAINTEXT_LEN`](crate::MAX_PLAINTEXT_LEN) bytes. The associated data, at most
-    /// [`MAX_ASSOCIATED_DATA_LEN`], is authenticated and not sent: the peer must give the same.
+    /// Encrypts a message of at most [`MAX_PLAINTEXT_LEN`](crate::MAX_PLAINTEXT_LEN) bytes.
     ///
-    /// The length of the plaintext shows: pad before if it should not.
+    /// The associated data, at most [`MAX_ASSOCIATED_DATA_LEN`] bytes, is authenticated but not
+    /// sent. The peer must pass the same to [`Session::decrypt`].
+    ///
+    /// The ciphertext reveals the length of the plaintext. Pad the plaintext if that matters.
     ///
     /// # Errors
-    /// [`EncryptError`].
+    /// [`EncryptError`] says why the message was not encrypted.
     pub fn encrypt(
         &mut self,
         plaintext: &[u8],
@@ -193,10 +202,11 @@ impl Session {
         Ok(Message::encode(handshake, sealed.header, sealed.body))
     }
 
-    /// Opens a message of this session, which may arrive in any order and, while the peer has no reply, may repeat the handshake.
+    /// Opens a message of this session. Messages may arrive in any order. Until the peer opens a
+    /// first reply, its messages repeat the handshake.
     ///
     /// # Errors
-    /// [`DecryptError`].
+    /// [`DecryptError`] says why the message was not opened and what to do next.
     pub fn decrypt(
         &mut self,
         message: &[u8],
@@ -214,18 +224,19 @@ impl Session {
         Ok(self.open_message(message, associated_data)?.plaintext)
     }
 
-    /// Whether `handshake` is the one that made this session, as its recipient.
+    /// Whether this session was accepted from `handshake`.
     pub(crate) fn is_from(&self, handshake: &Handshake) -> bool {
         matches!(self.origin, Origin::Accepted) && handshake.base_key == self.base_key
     }
 
-    /// Opens a message of this session, or says [`DecryptError::Unauthenticated`] if it is of another one.
+    /// Opens a message of this session. A message of another session gives
+    /// [`DecryptError::Unauthenticated`].
     pub(crate) fn open_message(
         &mut self,
         message: Message,
         associated_data: &[u8],
     ) -> Result<Opened, DecryptError> {
-        // CHK-30: a repeated handshake is the one that made the session, to the last byte.
+        // CHK-30: a repeated handshake equals the one that made the session, to the last byte.
         if message
             .handshake
             .as_ref()
@@ -233,12 +244,12 @@ impl Session {
         {
             return Err(DecryptError::Unauthenticated);
         }
-        // CHK-18: a header that opens under none of the session's header keys is not the session's.
+        // CHK-18: a header that no header key of the session opens belongs to another session.
         let located = self.locate(&message).ok_or(DecryptError::Unauthenticated)?;
         self.open_located(located, message, associated_data)
     }
 
-    /// Where in this session the message's header opens, if it does.
+    /// Finds the chain of this session whose header key opens the message's header.
     pub(crate) fn locate(&self, message: &Message) -> Option<Located> {
         let nonce = header::nonce_of(&message.body)?;
         self.ratchet.locate(
@@ -266,7 +277,7 @@ impl Session {
         Ok(opened)
     }
 
-    /// Whether we initiated it and have opened nothing on it yet.
+    /// Whether we initiated the session and have opened no reply yet.
     pub(crate) fn is_unanswered(&self) -> bool {
         matches!(self.origin, Origin::Unanswered(_))
     }
@@ -275,40 +286,44 @@ impl Session {
         &self.base_key
     }
 
-    /// Whose device is at the other end.
+    /// The identity of the peer's device.
     #[must_use]
     pub fn peer(&self) -> &IdentityKey {
         &self.peer
     }
 
-    /// Whether a message of the peer has been opened on it. Until then nothing shows that the peer could accept it.
+    /// Whether any message of the peer has been opened on this session. Until then the peer may not
+    /// have been able to accept it.
     #[must_use]
     pub fn is_established(&self) -> bool {
         self.ratchet.has_received()
     }
 
-    /// Diffie–Hellman steps taken, sending and receiving: how often the session has healed.
+    /// Number of Diffie–Hellman steps taken, sending and receiving. Each step heals the session
+    /// after a compromise.
     #[must_use]
     pub fn dh_ratchet_steps(&self) -> u64 {
         self.ratchet.steps()
     }
 
-    /// Epochs of the post-quantum ratchet that this side has completed: how often the session has healed against an attacker with a
-    /// quantum computer. An epoch takes some 90 messages in a conversation.
+    /// Number of post-quantum epochs that this side has completed. Each epoch heals the session
+    /// after a compromise, even against an attacker with a quantum computer. In a conversation, an
+    /// epoch takes some 90 messages.
     #[must_use]
     pub fn pq_epochs(&self) -> u64 {
         self.ratchet.post_quantum().epochs()
     }
 
-    /// Why the post-quantum ratchet goes no further, if it does not: the peer sent what no honest one would. Messages still open, and
-    /// are protected by the epochs before; start a new session for further ones.
+    /// Why the post-quantum ratchet has stopped, if it has: the peer sent something that no honest
+    /// peer would send. Messages still open and stay protected by the epochs before. Start a new
+    /// session for further epochs.
     #[must_use]
     pub fn pq_stopped(&self) -> Option<PostQuantumStop> {
         self.ratchet.post_quantum().stopped()
     }
 }
 
-/// CHK-15: associated data within its limit.
+/// CHK-15: checks that the associated data is within its limit.
 pub(crate) fn check_associated_data(associated_data: &[u8]) -> Result<(), DecryptError> {
     if associated_data.len() > MAX_ASSOCIATED_DATA_LEN {
         return Err(DecryptError::AssociatedDataTooLong {

@@ -1,9 +1,9 @@
-//! All sessions that two devices have with each other, and which of them to send on.
+//! All sessions that two devices have with each other, and the choice of the one to send on.
 //!
-//! Two devices may start at the same time, or start again while messages are on their way; each then holds several sessions. Every
-//! one stays open for receiving, and both ends must come to send on the same one. Each end's choice is a pair
-//! `(selection, base key)`, and the greater pair wins wherever two meet. The selection travels inside each message's encrypted
-//! header:
+//! Two devices may start at the same time, or start again while messages are on their way. Each
+//! then holds several sessions. Every session stays open for receiving, and both ends must come to
+//! send on the same one. Each end's choice is a pair `(selection, base key)`. Wherever two pairs
+//! meet, the greater one wins. The selection travels inside each message's encrypted header:
 //!
 //! ```text
 //! initiate                          selection = 1
@@ -13,10 +13,10 @@
 //!   session R that we started, s
 //! ```
 //!
-//! Nothing else moves anyone: who accepted a session has given it the one number that its answers carry, so that the first of them
-//! says it all. A session that was accepted is always chosen over one that only we know of, so
-//! that nobody sticks to one that the peer cannot open. After the last start both ends hold the greatest pair as soon as each has
-//! opened what the other sent last.
+//! No other message changes the selection. The accepting side fixes the number, so the first reply
+//! already carries it. A session that was just accepted is always chosen over one that only we know
+//! of, so neither end stays on a session that the other cannot open. After the last start, both
+//! ends hold the greatest pair as soon as each has opened the last message of the other.
 
 use core::fmt;
 
@@ -37,42 +37,60 @@ mod parts;
 
 pub use self::parts::SessionSetParts;
 
-/// Most sessions held with one peer device. The oldest unanswered one gives way, else the oldest. Bounds the stored state and what a forged message costs.
+/// Maximum number of sessions held with one peer device. Beyond it, the oldest unanswered session
+/// is evicted, or else the oldest.
+///
+/// Bounds the stored state and what a forged message costs.
 pub const MAX_SESSIONS: usize = 5;
 
-/// How many messages open on the chosen session before the others are given up. Late messages of those open until then; a copy of
-/// their state that someone took is good until then, since a session that nobody sends on takes no Diffie–Hellman steps.
+/// Number of messages opened on the chosen session before the other sessions are given up.
+///
+/// Until then, late messages of the other sessions still open. A stolen copy of their state also
+/// stays useful until then: without new messages, a session takes no Diffie–Hellman steps.
 pub const MAX_LEFT_SESSION_AGE: u32 = 1_000;
 
-/// The sessions with one peer device, one to five: what an application stores per peer device.
+/// All sessions with one peer device, one to [`MAX_SESSIONS`]. An application stores one set per
+/// peer device.
 ///
-/// The peer's identity is pinned: a message or bundle of another one is refused.
+/// One session is chosen for sending; all of them open messages. A new session, started by us or
+/// accepted from the peer, becomes the chosen one. The first reply on a session that we started can
+/// change the choice to the peer's. Sessions that are no longer chosen are given up after
+/// [`MAX_LEFT_SESSION_AGE`] messages.
+///
+/// The peer's identity is pinned: a message or bundle of another identity is refused.
+///
+/// ```text
+/// initiate, accept                                  -> a first session, chosen
+/// add_initiated, or decrypt of a new handshake      -> one more session, chosen
+/// decrypt of the first reply on a session we began  -> that session, if its pair is greater
+/// decrypt of 1,001 messages on the chosen session   -> the others are given up
+/// ```
 ///
 /// # Security
-/// Export and store after each change, in one piece or in parts, together with the prekeys if a message was received: before a
-/// ciphertext leaves, before a delivery is acknowledged.
+/// Export and store after each change, whole or in parts: before a ciphertext leaves, and before a
+/// delivery is acknowledged. After receiving, store the prekeys in the same transaction.
 pub struct SessionSet {
-    /// The one to send on.
+    /// The session chosen for sending.
     sending: Session,
-    /// The others, oldest first.
+    /// The other sessions, oldest first.
     others: Vec<Session>,
-    /// How recent the choice of `sending` is.
+    /// How recent the choice of `sending` is: the first half of the pair that is compared.
     selection: u32,
-    /// Diffie–Hellman steps of sessions that gave way.
+    /// Diffie–Hellman steps of sessions no longer held.
     dropped_steps: u64,
-    /// Post-quantum epochs of sessions that gave way.
+    /// Post-quantum epochs of sessions no longer held.
     dropped_epochs: u64,
-    /// Messages opened on `sending` since it was chosen, while there are others.
+    /// Number of messages opened on `sending` since it was chosen, while there are other sessions.
     left_age: u32,
-    /// Pages of sessions that gave way, which whoever takes the parts still has.
+    /// Stored pages of sessions no longer held, which storage must still remove.
     left_pages: Vec<PageId>,
 }
 
 impl SessionSet {
-    /// Starts a first session with the peer whose bundle this is.
+    /// Starts a first session with the peer that published the bundle.
     ///
     /// # Errors
-    /// [`HandshakeError`].
+    /// [`HandshakeError`] says why no session was started.
     pub fn initiate(
         identity: &IdentityKeyPair,
         bundle: PreKeyBundle,
@@ -89,18 +107,19 @@ impl SessionSet {
         })
     }
 
-    /// Starts another session with the same peer and sends on it from now on: when the peer does not answer, or its messages do not
-    /// open. Messages of the earlier sessions still open.
+    /// Starts another session with the same peer and chooses it for sending. Use it when the peer
+    /// does not answer or its messages do not open. Messages of the earlier sessions still open.
     ///
     /// # Errors
-    /// [`HandshakeError::IdentityChanged`] if the bundle is of another identity; otherwise as [`SessionSet::initiate`].
+    /// [`HandshakeError::IdentityChanged`] if the bundle has another identity; otherwise as for
+    /// [`SessionSet::initiate`].
     pub fn add_initiated(
         &mut self,
         identity: &IdentityKeyPair,
         bundle: PreKeyBundle,
         rng: &mut impl CryptoRng,
     ) -> Result<(), HandshakeError> {
-        // CHK-34: sessions are with one identity.
+        // CHK-34: all sessions are with one identity.
         if bundle.identity() != self.peer() {
             return Err(HandshakeError::IdentityChanged);
         }
@@ -109,10 +128,11 @@ impl SessionSet {
         Ok(())
     }
 
-    /// Accepts the first session that a peer starts, and opens the message that starts it. The prekey it used is spent.
+    /// Accepts the first session that a peer starts, and opens the message that starts it. The
+    /// prekey that the message used is spent.
     ///
     /// # Errors
-    /// [`DecryptError`].
+    /// [`DecryptError`] says why the message was not opened and what to do next.
     pub fn accept(
         identity: &IdentityKeyPair,
         prekeys: &mut PreKeys,
@@ -139,7 +159,7 @@ impl SessionSet {
     /// Encrypts a message on the session chosen for sending. See [`Session::encrypt`].
     ///
     /// # Errors
-    /// [`EncryptError`].
+    /// [`EncryptError`] says why the message was not encrypted.
     pub fn encrypt(
         &mut self,
         plaintext: &[u8],
@@ -150,10 +170,10 @@ impl SessionSet {
             .encrypt_selected(self.selection, plaintext, associated_data, rng)
     }
 
-    /// Opens a message of any of the sessions, or one that starts another session.
+    /// Opens a message of any of the sessions, or a message that starts another session.
     ///
     /// # Errors
-    /// [`DecryptError`].
+    /// [`DecryptError`] says why the message was not opened and what to do next.
     pub fn decrypt(
         &mut self,
         identity: &IdentityKeyPair,
@@ -171,7 +191,8 @@ impl SessionSet {
                 let session = self.get_mut(index).ok_or(DecryptError::Unauthenticated)?;
                 let unanswered = session.is_unanswered();
                 let opened = session.open_located(located, message, associated_data)?;
-                // CHK-39: only the first answer on a session that we started moves us; no honest later message could.
+                // CHK-39: only the first reply on a session that we started can change the choice.
+                // No honest later message could.
                 if unanswered && self.adopt(index, opened.selection) {
                     return Ok(opened.plaintext);
                 }
@@ -182,11 +203,12 @@ impl SessionSet {
                 if &handshake.identity == identity.public() {
                     return Err(DecryptError::OwnIdentity);
                 }
-                // CHK-34: sessions are with one identity.
+                // CHK-34: all sessions are with one identity.
                 if &handshake.identity != self.peer() {
                     return Err(DecryptError::IdentityChanged);
                 }
-                // CHK-35: a handshake seen before belongs to the session it made, and never makes another.
+                // CHK-35: a handshake seen before belongs to the session it made and never makes
+                // another.
                 let Some((index, ())) =
                     self.find(|session| session.is_from(handshake).then_some(()))
                 else {
@@ -202,7 +224,7 @@ impl SessionSet {
         Ok(opened.plaintext)
     }
 
-    /// Accepts a session beside those there are, and chooses it.
+    /// Accepts a session in addition to the existing ones, and chooses it.
     fn accept_another(
         &mut self,
         identity: &IdentityKeyPair,
@@ -213,7 +235,7 @@ impl SessionSet {
         let (session, opened, spent) =
             Session::accept_message(identity, prekeys, message, associated_data)?;
         prekeys.spend(spent);
-        // The peer's own number if it is the greater, else one that is greater than both.
+        // The peer's number if it is greater than ours, or else ours plus one.
         self.select_new(
             session,
             opened.selection.max(self.selection.saturating_add(1)),
@@ -221,7 +243,7 @@ impl SessionSet {
         Ok(opened.plaintext)
     }
 
-    /// Adopts the peer's choice if it is the greater; says whether it did.
+    /// Adopts the peer's choice if its pair is the greater. Returns whether it did.
     fn adopt(&mut self, index: Index, selection: u32) -> bool {
         let Some(session) = self.get_mut(index) else {
             return false;
@@ -241,7 +263,7 @@ impl SessionSet {
             return;
         }
         self.left_age = self.left_age.saturating_add(1);
-        // CHK-40: sessions that were left this long ago are given up.
+        // CHK-40: sessions that have not been the chosen one for this long are given up.
         if self.left_age > MAX_LEFT_SESSION_AGE {
             self.left_age = 0;
             for _ in 0..self.others.len() {
@@ -250,7 +272,7 @@ impl SessionSet {
         }
     }
 
-    /// Destroys one of the others.
+    /// Destroys one of the other sessions, and keeps its counts and the names of its stored pages.
     fn give_up(&mut self, index: usize) {
         let dropped = self.others.remove(index);
         self.dropped_steps = self
@@ -260,7 +282,8 @@ impl SessionSet {
         self.left_pages.extend(dropped.kept_pages());
     }
 
-    /// Looks at the session chosen for sending, then at the others, newest first.
+    /// Applies `look` to the chosen session, then to the others, newest first, until one gives a
+    /// result.
     fn find<T>(&self, mut look: impl FnMut(&Session) -> Option<T>) -> Option<(Index, T)> {
         if let Some(found) = look(&self.sending) {
             return Some((Index::Sending, found));
@@ -271,6 +294,11 @@ impl SessionSet {
             .find_map(|(index, found)| Some((Index::Other(index), found?)))
     }
 
+    /// All sessions, the chosen one last.
+    fn all(&self) -> impl Iterator<Item = &Session> + Clone {
+        self.others.iter().chain([&self.sending])
+    }
+
     fn get_mut(&mut self, index: Index) -> Option<&mut Session> {
         match index {
             Index::Sending => Some(&mut self.sending),
@@ -278,20 +306,22 @@ impl SessionSet {
         }
     }
 
-    /// Sends on a new session from now on; one of the others gives way if there are too many.
+    /// Chooses a new session for sending. One of the others is evicted if there are too many.
     fn select_new(&mut self, session: Session, selection: u32) {
         let replaced = core::mem::replace(&mut self.sending, session);
         self.selection = selection;
         self.left_age = 0;
         self.others.push(replaced);
-        // CHK-36: no more sessions than the limit. Starting over again and again does not cost a session that works.
+        // CHK-36: no more sessions than the limit. Unanswered ones are evicted first, so starting
+        // again and again does not cost a session that works.
         if self.others.len() >= MAX_SESSIONS {
             let unanswered = self.others.iter().position(Session::is_unanswered);
             self.give_up(unanswered.unwrap_or(0));
         }
     }
 
-    /// Sends on one of the others from now on, which takes the place of the newest.
+    /// Chooses one of the other sessions for sending. The session chosen before becomes the newest
+    /// of the others.
     fn select_existing(&mut self, index: Index) {
         if let Index::Other(index) = index
             && index < self.others.len()
@@ -309,48 +339,44 @@ impl SessionSet {
         self.sending.peer()
     }
 
-    /// Whether a message of the peer has been opened on the session chosen for sending. Until then nothing shows that the peer could
-    /// accept it, and each message repeats the handshake.
+    /// Whether any message of the peer has been opened on the session chosen for sending. Until
+    /// then the peer may not have been able to accept it, and each message repeats the handshake.
     #[must_use]
     pub fn is_established(&self) -> bool {
         self.sending.is_established()
     }
 
-    /// How many sessions are held.
+    /// Number of sessions held.
     #[must_use]
     pub fn count(&self) -> usize {
         self.others.len().saturating_add(1)
     }
 
-    /// Diffie–Hellman steps taken on all sessions, those no longer held included.
+    /// Number of Diffie–Hellman steps taken on all sessions, those no longer held included. See
+    /// [`Session::dh_ratchet_steps`].
     #[must_use]
     pub fn dh_ratchet_steps(&self) -> u64 {
-        let held = self
-            .others
-            .iter()
-            .chain([&self.sending])
-            .map(Session::dh_ratchet_steps);
+        let held = self.all().map(Session::dh_ratchet_steps);
         held.fold(self.dropped_steps, u64::saturating_add)
     }
 
-    /// Epochs of the post-quantum ratchet completed on all sessions, those no longer held included. See [`Session::pq_epochs`].
+    /// Number of post-quantum epochs completed on all sessions, those no longer held included. See
+    /// [`Session::pq_epochs`].
     #[must_use]
     pub fn pq_epochs(&self) -> u64 {
-        let held = self
-            .others
-            .iter()
-            .chain([&self.sending])
-            .map(Session::pq_epochs);
+        let held = self.all().map(Session::pq_epochs);
         held.fold(self.dropped_epochs, u64::saturating_add)
     }
 
-    /// Why the post-quantum ratchet of the session chosen for sending goes no further, if it does not. See [`Session::pq_stopped`].
+    /// Why the post-quantum ratchet of the session chosen for sending has stopped, if it has. See
+    /// [`Session::pq_stopped`].
     #[must_use]
     pub fn pq_stopped(&self) -> Option<PostQuantumStop> {
         self.sending.pq_stopped()
     }
 }
 
+/// Which session of a set.
 #[derive(Clone, Copy)]
 enum Index {
     Sending,

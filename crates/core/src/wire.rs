@@ -1,5 +1,9 @@
-//! The wire format: one version byte, then canonical protobuf. Nothing outside this module sees the generated structs' bytes
-//! unchecked; decoders elsewhere turn them into typed values at once.
+//! The wire format: one version byte, then canonical protobuf.
+//!
+//! All bytes from the wire are decoded here, so every generated struct has passed the checks below.
+//! Decoders elsewhere turn these structs into typed values at once.
+//!
+//! `waxseal-reporting` has a twin of this file, because neither crate depends on the other.
 
 use crate::error::DecodeError;
 
@@ -10,7 +14,7 @@ pub(crate) const WIRE_VERSION: u8 = 0x01;
     missing_docs,
     unreachable_pub,
     clippy::all,
-    reason = "written by prost-build from proto/core.proto; a test compares the two"
+    reason = "written by prost-build from proto/core.proto; a test checks that it is up to date"
 )]
 mod generated {
     include!("wire/generated.rs");
@@ -18,12 +22,13 @@ mod generated {
 
 pub(crate) use generated::{Handshake, Message, OneTimePreKeys, SignedPreKeys};
 
-/// Decodes `bytes`, which must be the one encoding of what they hold.
+/// Decodes `bytes`, which must be the one canonical encoding of the message.
 pub(crate) fn decode<M: prost::Message + Default>(
     bytes: &[u8],
     max: usize,
 ) -> Result<M, DecodeError> {
-    // CHK-01: no input longer than its kind allows is looked at; so what is allocated below is bounded too.
+    // CHK-01: input longer than its kind allows is refused unread. This bounds what is allocated
+    // below.
     if bytes.len() > max {
         return Err(DecodeError::TooLong {
             len: bytes.len(),
@@ -38,14 +43,15 @@ pub(crate) fn decode<M: prost::Message + Default>(
     };
     // CHK-03: well-formed protobuf.
     let message = M::decode(encoded).map_err(|_| DecodeError::Malformed)?;
-    // CHK-04: no unknown, repeated or misplaced field, no long varint, no default written out, nothing after the end.
+    // CHK-04: no unknown, repeated or misplaced field, no overlong varint, no default value written
+    // out, nothing after the end.
     if message.encoded_len() != encoded.len() || message.encode_to_vec() != encoded {
         return Err(DecodeError::NotCanonical);
     }
     Ok(message)
 }
 
-/// Version byte and encoding.
+/// Encodes a message: the version byte, then its protobuf.
 pub(crate) fn encode(message: &impl prost::Message) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(message.encoded_len().saturating_add(1));
     bytes.push(WIRE_VERSION);
@@ -53,7 +59,7 @@ pub(crate) fn encode(message: &impl prost::Message) -> Vec<u8> {
     bytes
 }
 
-/// A field of exactly `N` bytes.
+/// Checks that a field has exactly `N` bytes.
 pub(crate) fn array<const N: usize>(field: &[u8]) -> Result<&[u8; N], DecodeError> {
     field.try_into().map_err(|_| DecodeError::Malformed)
 }

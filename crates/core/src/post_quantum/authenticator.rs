@@ -52,8 +52,8 @@ impl Authenticator {
 
     fn from_output(output: &[u8; 64]) -> Self {
         Self {
-            root: Secret::from_bytes(&kdf::part(output, 0)),
-            mac: Secret::from_bytes(&kdf::part(output, 1)),
+            root: Secret::from_bytes(&kdf::block32(output, 0)),
+            mac: Secret::from_bytes(&kdf::block32(output, 1)),
         }
     }
 

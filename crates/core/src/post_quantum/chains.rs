@@ -80,8 +80,8 @@ pub(crate) struct ReceivedChain(Chain);
 
 /// `root || initiator's chain || recipient's chain`
 fn split(role: Role, output: &[u8; 96]) -> (PqRootKey, PqChainKey, PqChainKey) {
-    let chain = |index| PqChainKey::from_bytes(&kdf::part(output, index));
-    let root = PqRootKey::from_bytes(&kdf::part(output, 0));
+    let chain = |index| PqChainKey::from_bytes(&kdf::block32(output, index));
+    let root = PqRootKey::from_bytes(&kdf::block32(output, 0));
     match role {
         Role::Initiator => (root, chain(1), chain(2)),
         Role::Recipient => (root, chain(2), chain(1)),

@@ -1,4 +1,4 @@
-//! [`Ratchet`] as fixed-width fields, inside a session's export.
+//! [`Ratchet`] inside a session's export, as fields of fixed width.
 
 use super::{Ratchet, ReceivingChain, SendingChain};
 use crate::codec::{Reader, Writer};
@@ -8,15 +8,17 @@ use crate::kdf::{ChainKey, HeaderKey, RootKey};
 use crate::post_quantum::{MAX_POST_QUANTUM_EXPORT_LEN, PostQuantum};
 use crate::skipped::{Form, MAX_SKIPPED_EXPORT_LEN, MAX_SKIPPED_STATE_LEN, Received, SkippedKeys};
 
-/// Most bytes without skipped keys: root, key pair, peer's key, presence and chains, two header keys, counters, the other ratchet.
+/// Maximum length without skipped keys: root key, key pair, peer's key, both chains each with a
+/// presence byte, two header keys, three counters, post-quantum ratchet.
 const FIXED_LEN: usize =
     32 + 64 + 32 + (1 + 68) + (1 + 76) + 64 + 4 + 8 + 8 + MAX_POST_QUANTUM_EXPORT_LEN;
-/// Most bytes that this part of an export takes, in one piece and in parts.
+/// Maximum length in an export in one piece, with the skipped keys.
 pub(crate) const MAX_RATCHET_EXPORT_LEN: usize = FIXED_LEN + MAX_SKIPPED_EXPORT_LEN;
+/// Maximum length in the state of an export in parts, without the skipped keys.
 pub(crate) const MAX_RATCHET_STATE_LEN: usize = FIXED_LEN + MAX_SKIPPED_STATE_LEN;
 
 impl Ratchet {
-    /// How many bytes [`Ratchet::write`] writes at most.
+    /// Upper bound of the bytes that [`Ratchet::write`] writes.
     pub(crate) fn export_len(&self, form: Form) -> usize {
         self.skipped.export_len(form).saturating_add(FIXED_LEN)
     }
@@ -64,7 +66,8 @@ impl Ratchet {
                 number: reader.u64()?,
             })
         })?;
-        // A session that neither sends nor receives does not exist outside a handshake.
+        // Only a recipient in the middle of its handshake has neither chain, and it is not
+        // exported.
         if sending.is_none() && receiving.is_none() {
             return Err(DecodeError::Malformed);
         }
@@ -73,7 +76,7 @@ impl Ratchet {
         let previous_sent = reader.u32()?;
         let opened = reader.u64()?;
         let steps = reader.u64()?;
-        // Receiving chains are numbered from 1, and there is a number for the next.
+        // Receiving chains are numbered from 1, and a number must be left for the next chain.
         if matches!(&receiving, Some(chain) if matches!(chain.number, 0 | u64::MAX)) {
             return Err(DecodeError::Malformed);
         }
@@ -95,7 +98,7 @@ impl Ratchet {
         })
     }
 
-    /// All pages of skipped keys are read.
+    /// Checks the skipped keys once all their pages are read.
     pub(crate) fn finish_pages(&mut self) -> Result<(), DecodeError> {
         let received = received(self.receiving.as_ref(), self.opened);
         self.skipped.finish_pages(received)

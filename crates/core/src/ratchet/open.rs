@@ -1,5 +1,7 @@
-//! The receiving side of the ratchet: find the chain whose header key fits, derive on the side, authenticate the body, and only
-//! then change state.
+//! The receiving side of the ratchet.
+//!
+//! Opening a message takes four steps. Find the chain whose header key opens the header. Derive the
+//! message's keys on a copy of the chain. Authenticate the body. Only then change the state.
 
 use zeroize::Zeroizing;
 
@@ -7,39 +9,43 @@ use super::{Ratchet, ReceivingChain, SealedHeader, body_ad};
 use crate::dh::DhPublicKey;
 use crate::error::{KeyError, NonContributory};
 use crate::header::{self, Header, HeaderAd};
-use crate::kdf::{ChainKey, MessageKey, MessageSeed};
+use crate::kdf::{ChainKey, MessageSeed};
+use crate::message_key::MessageKey;
 use crate::post_quantum::{Misplaced, PqMessageKey};
 use crate::pqxdh::SessionAd;
 use crate::skipped::{EarlierChain, Missing};
 
-/// Most messages that one message may skip in its chain, and most that it may declare missing at the end of the chain before.
+/// Maximum number of messages that one message may skip in its chain. The same limit holds for the
+/// messages that it may declare missing at the end of the chain before.
 ///
-/// Bounds the work that one message can cause, a few milliseconds for each. Headers are encrypted, so that only a peer makes one that causes
-/// any; others can at most alter the body of one they held back, and deliver that. (Double Ratchet, “External functions”: `MAX_SKIP`)
+/// Bounds the work that one message can cause to a few milliseconds. Headers are encrypted, so only
+/// the peer can make a header that skips messages. Anyone else can at most hold back such a
+/// message, alter its body and deliver it. (Double Ratchet, “External functions”: `MAX_SKIP`)
 pub const MAX_FORWARD_JUMP: u32 = 2_000;
 
-/// A message whose header has been authenticated: which chain it belongs to, and what the header says.
+/// The decrypted header of a message, and the chain whose header key opened it.
 pub(crate) struct Located {
-    header: Header,
-    place: Place,
+    pub(super) header: Header,
+    pub(super) matched: HeaderMatch,
 }
 
-enum Place {
-    /// The receiving chain.
+/// Which header key opened a header.
+pub(super) enum HeaderMatch {
+    /// The key of the receiving chain.
     Current,
-    /// A new chain.
+    /// The key that the peer's next chain will have: the message starts that chain.
     Next,
-    /// An earlier chain that lacks messages.
+    /// The key of an earlier chain that still lacks messages, with the ordinal of that chain.
     Earlier(u64),
 }
 
-/// An opened message.
+/// An opened message: its plaintext, and the selection from its header.
 pub(crate) struct Opened {
     pub(crate) plaintext: Zeroizing<Vec<u8>>,
     pub(crate) selection: u32,
 }
 
-/// Why an authenticated header's message was not opened.
+/// Why a message was not opened although its header was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OpenError {
     Unauthenticated,
@@ -62,20 +68,27 @@ impl From<NonContributory> for OpenError {
     }
 }
 
-/// A chain that was advanced on the side.
-struct Advanced {
-    /// So far with their seeds.
+/// A copy of a chain, advanced to one message. The state keeps the original until the body is
+/// authentic.
+struct ChainAhead {
+    /// Keys of the messages passed over. The seeds are filled in, the post-quantum keys not yet.
     skipped: Missing,
     key: ChainKey,
     n: u32,
 }
 
-/// Derives the seeds of all messages from the chain's next one up to `until`, without it.
-fn advance(key: &ChainKey, n: u32, until: u32, opened: u64) -> Result<Option<Advanced>, OpenError> {
+/// Advances a copy of a chain from message `n` to message `until`, and derives the seeds of the
+/// messages in between, `until` excluded. Returns `None` if the chain is already past `until`.
+fn advance(
+    key: &ChainKey,
+    n: u32,
+    until: u32,
+    opened: u64,
+) -> Result<Option<ChainAhead>, OpenError> {
     let Some(ahead) = until.checked_sub(n) else {
         return Ok(None);
     };
-    // CHK-22: nothing is derived for a message too far ahead.
+    // CHK-22: a message too far ahead is refused before anything is derived.
     if ahead > MAX_FORWARD_JUMP {
         return Err(OpenError::JumpTooFar { ahead });
     }
@@ -84,7 +97,7 @@ fn advance(key: &ChainKey, n: u32, until: u32, opened: u64) -> Result<Option<Adv
     for seed in skipped.seeds() {
         key.advance(seed);
     }
-    Ok(Some(Advanced {
+    Ok(Some(ChainAhead {
         skipped,
         key,
         n: until,
@@ -92,18 +105,20 @@ fn advance(key: &ChainKey, n: u32, until: u32, opened: u64) -> Result<Option<Adv
 }
 
 impl Ratchet {
-    /// `TrySkippedMessageKeysHE` and the two header trials of `RatchetDecryptHE`: which chain the header opens under, if any.
+    /// Finds the chain whose header key opens the header, if there is one.
+    /// `TrySkippedMessageKeysHE` and the two header trials of `RatchetDecryptHE`.
     pub(crate) fn locate(&self, ad: &SessionAd, sealed: &SealedHeader<'_>) -> Option<Located> {
         let ad = HeaderAd::new(ad);
         let try_key = |key| header::open(key, &sealed.nonce, &ad, sealed.bytes);
-        // CHK-19: a peer starts its next chain in answer to ours; while ours has not begun there is none. Once it has, an answer is
-        // the likeliest to come.
+        // CHK-19: the peer starts its next chain only in answer to ours. The next header key is
+        // therefore not tried before our chain has begun. Once it has, an answer is the likeliest
+        // message to arrive, so this key is tried first.
         if (self.sending.is_some() || self.receiving.is_none())
             && let Some(header) = try_key(&self.next_receiving_header)
         {
             return Some(Located {
                 header,
-                place: Place::Next,
+                matched: HeaderMatch::Next,
             });
         }
         if let Some(chain) = &self.receiving
@@ -111,19 +126,19 @@ impl Ratchet {
         {
             return Some(Located {
                 header,
-                place: Place::Current,
+                matched: HeaderMatch::Current,
             });
         }
         self.skipped.chains().find_map(|chain| {
             let header = try_key(&chain.header_key)?;
             Some(Located {
                 header,
-                place: Place::Earlier(chain.number),
+                matched: HeaderMatch::Earlier(chain.number),
             })
         })
     }
 
-    /// Opens the body of a located message. After a failure the state is what it was.
+    /// Opens the body of a located message. A failure leaves the state unchanged.
     pub(crate) fn open(
         &mut self,
         ad: &SessionAd,
@@ -131,20 +146,22 @@ impl Ratchet {
         body: Vec<u8>,
         caller_ad: &[u8],
     ) -> Result<Opened, OpenError> {
-        let Located { header, place } = located;
+        let Located { header, matched } = located;
         let body_ad = body_ad(ad, &header.to_bytes(), caller_ad);
-        let plaintext = match (place, &self.receiving) {
-            (Place::Earlier(chain), _) => self.open_skipped(chain, header.n, body, &body_ad)?,
-            (Place::Current, Some(chain)) if header.n < chain.n => {
+        let plaintext = match (matched, &self.receiving) {
+            (HeaderMatch::Earlier(chain), _) => {
+                self.open_skipped(chain, header.n, body, &body_ad)?
+            }
+            (HeaderMatch::Current, Some(chain)) if header.n < chain.n => {
                 let number = chain.number;
                 self.open_skipped(number, header.n, body, &body_ad)?
             }
-            (Place::Current, Some(_)) => self.open_current(&header, body, &body_ad)?,
-            // CHK-20: nothing opens on a chain that does not exist; only `Next` makes one.
-            (Place::Current, None) => return Err(OpenError::Unauthenticated),
-            (Place::Next, _) => self.open_next(&header, body, &body_ad)?,
+            (HeaderMatch::Current, Some(_)) => self.open_current(&header, body, &body_ad)?,
+            // CHK-20: without a receiving chain no message opens on it. Only `Next` makes one.
+            (HeaderMatch::Current, None) => return Err(OpenError::Unauthenticated),
+            (HeaderMatch::Next, _) => self.open_next(&header, body, &body_ad)?,
         };
-        // Authentic from here on.
+        // The message is authentic from here on.
         self.post_quantum.take_in(&header.post_quantum);
         self.opened = self.opened.saturating_add(1);
         self.skipped.prune(self.opened);
@@ -161,7 +178,8 @@ impl Ratchet {
         body: Vec<u8>,
         ad: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        // CHK-21: a seed is used once; without one the message was received before, or given up.
+        // CHK-21: each key is used once. If it is gone, the message was received before or given
+        // up.
         let keys = self
             .skipped
             .get(chain, n)
@@ -213,7 +231,7 @@ impl Ratchet {
             None => None,
         };
         let mut closed = closed.map(|advanced| advanced.skipped).unwrap_or_default();
-        // CHK-23: the new ratchet key is one that can contribute.
+        // CHK-23: the new ratchet key can contribute to the key agreement.
         let peer_dh = DhPublicKey::from_bytes(&header.dh).map_err(OpenError::InvalidRatchetKey)?;
         // DHRatchetHE, receiving half: RK, CKr, NHKr = KDF_RK_HE(RK, DH(DHs, DHr))
         let step = self.root.step(&self.dh.diffie_hellman(&peer_dh)?);
@@ -225,7 +243,8 @@ impl Ratchet {
             .checked_add(1)
             .ok_or(OpenError::JumpTooFar { ahead: u32::MAX })?;
         let (seed, next_key) = advanced.key.step();
-        // Missing messages in the order in which they were sent: of the chain before, then of this one.
+        // Missing messages in the order in which they were sent: first the chain before, then this
+        // chain.
         let mut missing: Vec<_> = closed
             .post_quantum()
             .chain(advanced.skipped.post_quantum())
@@ -272,28 +291,9 @@ fn open_body(
     ad: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let mut body = Zeroizing::new(body);
-    // CHK-24: the body, its header, the session and the caller's associated data belong together.
+    // CHK-24: the body authenticates with its header, the session and the caller's associated data.
     MessageKey::derive(seed, post_quantum)
         .open(ad, &mut body)
         .map_err(|_| OpenError::Unauthenticated)?;
     Ok(body)
-}
-
-#[cfg(test)]
-impl Located {
-    /// A header as if the receiving chain's key had opened it.
-    pub(crate) fn current_for_test(header: Header) -> Self {
-        Self {
-            header,
-            place: Place::Current,
-        }
-    }
-}
-
-#[cfg(test)]
-impl Located {
-    /// What the header says, for the vectors.
-    pub(crate) fn header(&self) -> Header {
-        self.header
-    }
 }

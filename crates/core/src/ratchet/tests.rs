@@ -1,5 +1,5 @@
-//! The limits of the ratchet, through sessions that are already established. What an outsider can do is tested in
-//! `session/tests.rs`.
+//! The limits of the ratchet, tested through established sessions. `session/tests.rs` tests what an
+//! outsider can do.
 
 use super::*;
 use crate::error::KeyError;
@@ -11,7 +11,7 @@ mod triple;
 
 const FAR: u32 = MAX_FORWARD_JUMP;
 
-/// The last of `count` messages, sent one after the other.
+/// Sends `count` messages and returns the last.
 fn last_of(session: &mut Session, count: u32) -> Vec<u8> {
     let mut rng = rng(50);
     (0..count)
@@ -23,13 +23,14 @@ fn last_of(session: &mut Session, count: u32) -> Vec<u8> {
 fn assert_refused(session: &mut Session, message: &[u8], error: DecryptError) {
     let before = session.export();
     assert_eq!(session.decrypt(message, b""), Err(error));
-    assert_eq!(session.export(), before, "state is what it was");
+    assert_eq!(session.export(), before, "the state has changed");
 }
 
 #[test]
 fn chk22_jump_of_the_limit_opens_and_one_past_is_rejected() {
     let (.., mut to_bob, mut to_alice) = established();
-    // `to_bob` answers on a new chain: the message starts it.
+    // `to_bob` answers on a new chain, and the message that arrives is the first that Alice sees of
+    // it.
     let past = last_of(&mut to_bob, FAR + 2);
     assert_refused(
         &mut to_alice,
@@ -42,7 +43,7 @@ fn chk22_jump_of_the_limit_opens_and_one_past_is_rejected() {
     let (.., mut to_bob, mut to_alice) = established();
     let at = last_of(&mut to_bob, FAR + 1);
     assert!(to_alice.decrypt(&at, b"").is_ok());
-    // And within the chain, from number 2,001 on.
+    // The same limit holds within the chain, from number 2,001 on.
     let at = last_of(&mut to_bob, FAR + 1);
     assert!(to_alice.decrypt(&at, b"").is_ok());
     let past = last_of(&mut to_bob, FAR + 2);
@@ -128,7 +129,8 @@ fn chk15_plaintext_and_associated_data_have_limits() {
 
 #[test]
 fn chk23_low_order_or_non_canonical_ratchet_key_is_rejected() {
-    // Only the peer itself can send one: its own ratchet key is exchanged before the header is encrypted.
+    // Only the peer itself can send such a key, in a header that it encrypts. The test forges one
+    // here.
     for (bytes, error) in [
         ([0; 32], KeyError::SmallOrder),
         ([0xff; 32], KeyError::NotCanonical),
@@ -167,7 +169,7 @@ fn chk23_low_order_or_non_canonical_ratchet_key_is_rejected() {
 
 #[test]
 fn chk19_no_second_receiving_step_before_our_own() {
-    // A peer that steps twice without hearing from us: no honest one can.
+    // Here the peer steps twice without hearing from us, which no honest peer can.
     let (.., mut to_bob, mut to_alice) = established();
     let first = last_of(&mut to_bob, 1);
     to_alice.decrypt(&first, b"").unwrap();
@@ -191,10 +193,10 @@ fn chk21_skipped_messages_of_both_chains_open_later_and_once() {
     let d = send(&mut to_bob, b"d");
     let e = send(&mut to_bob, b"e");
     assert_eq!(*to_alice.decrypt(&e, b"").unwrap(), b"e");
-    // Missing: a and c of the chain before, d of this one.
+    // Still missing: a and c of the chain before, d of this chain.
     assert_eq!(to_alice.ratchet_mut().skipped.len(), (3, 1));
     assert_eq!(*to_alice.decrypt(&c, b"").unwrap(), b"c");
-    // The key of c is gone, while its chain still lacks a.
+    // The key of c is gone. Its chain still lacks a, so its header key is kept.
     assert_refused(&mut to_alice, &c, DecryptError::AlreadyReceived);
     for (message, text) in [(&d, b"d"), (&a, b"a")] {
         assert_eq!(*to_alice.decrypt(message, b"").unwrap(), text);
@@ -203,7 +205,7 @@ fn chk21_skipped_messages_of_both_chains_open_later_and_once() {
     for message in [&d, &e] {
         assert_refused(&mut to_alice, message, DecryptError::AlreadyReceived);
     }
-    // Of the chain before not even the header key is left.
+    // The earlier chain is complete, so even its header key is gone.
     assert_refused(&mut to_alice, &a, DecryptError::Unauthenticated);
 }
 
@@ -213,13 +215,17 @@ fn chk20_a_recipient_without_a_receiving_chain_opens_nothing_on_it() {
     let first = last_of(&mut to_bob, 1);
     let ratchet = to_alice.ratchet_mut();
     let chain = ratchet.receiving.take().unwrap();
-    let located = Located::current_for_test(Header {
-        dh: [9; 32],
-        pn: 0,
-        n: chain.n,
-        selection: 0,
-        post_quantum: HeaderPart::from_bytes(&[0; PART_LEN]).unwrap(),
-    });
+    // As if the receiving chain's header key had opened the header.
+    let located = Located {
+        matched: open::HeaderMatch::Current,
+        header: Header {
+            dh: [9; 32],
+            pn: 0,
+            n: chain.n,
+            selection: 0,
+            post_quantum: HeaderPart::from_bytes(&[0; PART_LEN]).unwrap(),
+        },
+    };
     let result = ratchet
         .open(&SessionAd([0; 32]), located, vec![0; 32], b"")
         .map(|_| ());
@@ -228,14 +234,22 @@ fn chk20_a_recipient_without_a_receiving_chain_opens_nothing_on_it() {
 }
 
 impl Ratchet {
-    /// Whether the next message begins a chain.
+    /// Whether the next message sent begins a chain.
     pub(crate) fn begins_chain(&self) -> bool {
         self.sending.is_none()
     }
 
-    /// Keys of this side's next headers, on its chain and on the one after, for messages that the vectors forge.
+    /// Header keys of this side's current and next sending chain, for messages that the vectors
+    /// forge.
     pub(crate) fn header_keys(&self) -> [HeaderKey; 2] {
         let current = &self.sending.as_ref().unwrap().header_key;
         [current.duplicate(), self.next_sending_header.duplicate()]
+    }
+}
+
+impl Located {
+    /// The decrypted header, for the vectors.
+    pub(crate) fn header(&self) -> Header {
+        self.header
     }
 }

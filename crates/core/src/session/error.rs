@@ -1,92 +1,105 @@
-//! What can go wrong with a session, and what to do then.
+//! The errors of sessions. Each variant says what happened, then what to do next.
 
 use thiserror::Error;
 
 use crate::error::{DecodeError, KeyError, NonContributory};
 use crate::ratchet::{MAX_FORWARD_JUMP, OpenError};
 
-/// Why a session was not started. Nothing was changed.
+/// Why a session was not started. No state has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// The bundle is the device's own. A device holds no session with itself.
+    /// The bundle is this device's own. Fetch the peer's bundle: a device has no session with
+    /// itself.
     #[error("the bundle is this device's own")]
     OwnIdentity,
-    /// The bundle is of another identity than the sessions': the peer was set up anew, or someone else answers. Warn the user; start
-    /// anew with [`SessionSet::initiate`](crate::SessionSet::initiate) once they agree.
+    /// The bundle has another identity than the sessions. Either the peer's device was set up
+    /// again, or someone else answers in its place. Warn the user. Once they agree, start with
+    /// [`SessionSet::initiate`](crate::SessionSet::initiate).
     #[error("the bundle's identity is not the pinned one")]
     IdentityChanged,
-    /// A key in the bundle contributed nothing to the key agreement. Do not use it.
+    /// A key in the bundle contributed nothing to the key agreement. Discard the bundle.
     #[error("{0}")]
     NonContributory(#[from] NonContributory),
 }
 
-/// Why a message was not opened. Nothing was changed.
+/// Why a message was not opened. No state has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DecryptError {
-    /// Not a message of this protocol. Drop it; a version that is not known may open after an update.
+    /// The bytes are not a message of this protocol. Drop them. A message of an unknown version may
+    /// open after an update.
     #[error("message cannot be decoded: {0}")]
     Malformed(#[from] DecodeError),
-    /// The associated data is longer than [`MAX_ASSOCIATED_DATA_LEN`](crate::MAX_ASSOCIATED_DATA_LEN): a mistake of the caller.
+    /// The associated data is longer than
+    /// [`MAX_ASSOCIATED_DATA_LEN`](crate::MAX_ASSOCIATED_DATA_LEN). Fix the call.
     #[error("associated data of {len} bytes is longer than the {max} allowed")]
     AssociatedDataTooLong {
         /// Length of the associated data in bytes.
         len: usize,
-        /// Most bytes allowed.
+        /// Maximum length in bytes.
         max: usize,
     },
-    /// It does not authenticate: forged, altered, with other associated data, of a session that is no longer held, or a duplicate
-    /// from a chain that is complete, whose header key is gone. Drop it; if messages that are no duplicates keep failing, start a
-    /// new session.
+    /// The message does not authenticate. It may be forged or altered, come with other associated
+    /// data, or belong to a session that is no longer held. It may also be a duplicate from a
+    /// complete chain, whose header key is gone. Drop it. If messages that are not duplicates keep
+    /// failing, start a new session.
     #[error("message does not authenticate")]
     Unauthenticated,
-    /// Its key has been used or was given up: a duplicate, or later than the limits allow. Drop it.
+    /// The message's key was used or given up: the message is a duplicate, or later than the limits
+    /// allow. Drop it.
     #[error("message was received before")]
     AlreadyReceived,
-    /// It skips more messages than [`MAX_FORWARD_JUMP`]. Its header is the peer's, its body was not looked at. Open the ones before it first; if they are lost, start a new session.
+    /// The message skips more messages than [`MAX_FORWARD_JUMP`]. The header authenticated; the
+    /// body was not decrypted. Deliver the earlier messages first. If they are lost, start a new
+    /// session.
     #[error("message is {ahead} ahead, more than the {max} allowed")]
     JumpTooFar {
-        /// How many messages it skips.
+        /// Number of messages it skips.
         ahead: u32,
-        /// Most that may be skipped.
+        /// Maximum number that it may skip.
         max: u32,
     },
-    /// The peer used a key that no honest one would. Drop it.
+    /// The peer used a key that no honest peer would use. Drop the message.
     #[error("a key of the peer is not acceptable: {0}")]
     InvalidPeerKey(KeyError),
-    /// A key of the peer contributed nothing to the key agreement. Drop it.
+    /// A key of the peer contributed nothing to the key agreement. Drop the message.
     #[error("{0}")]
     NonContributory(#[from] NonContributory),
-    /// Its place in the post-quantum ratchet is none that an honest peer's message could have. Drop it.
-    #[error("message has an impossible place in the post-quantum ratchet")]
+    /// Its epoch or counter is one that no honest peer would send. Drop the message.
+    #[error("message has an impossible post-quantum epoch or counter")]
     Misplaced,
-    /// It starts no session: it has no handshake, and there is no session it could belong to. Drop it, or start a session so that
-    /// the peer learns that its own is gone.
+    /// The message has no handshake, so it starts no session, and there is no session it could
+    /// belong to. Drop it, or start a session so that the peer learns that its own session is gone.
     #[error("message carries no handshake")]
     NoHandshake,
-    /// It starts a session of its own. Give it to [`Session::accept`](crate::Session::accept) or [`SessionSet`](crate::SessionSet).
+    /// The message starts another session. Pass it to [`Session::accept`](crate::Session::accept)
+    /// or to a [`SessionSet`](crate::SessionSet).
     #[error("message belongs to another handshake")]
     OtherHandshake,
-    /// It comes from this device itself. Drop it.
+    /// The message claims to come from this device itself. Drop it.
     #[error("message is this device's own")]
     OwnIdentity,
-    /// It claims another identity than the sessions': the peer was set up anew, or someone poses as it. Warn the user; accept it with
-    /// [`SessionSet::accept`](crate::SessionSet::accept) once they agree.
+    /// The message claims another identity than the sessions have. Either the peer's device was set
+    /// up again, or someone poses as the peer. Warn the user. Once they agree, accept it with
+    /// [`SessionSet::accept`](crate::SessionSet::accept).
     #[error("the message's identity is not the pinned one")]
     IdentityChanged,
-    /// Its identity is not certified. Drop it.
+    /// The certificate of the message's identity does not verify. Drop the message.
     #[error("the identity's certificate does not verify")]
     InvalidCertificate,
-    /// It uses a prekey that is spent, rotated away or was never there. Start a session with the peer, from a fresh bundle; but not
-    /// each time: nothing of the message is authenticated, so that anyone who delivers messages can cause this.
+    /// The message uses a prekey that is spent, was rotated away or never existed. Start a session
+    /// with the peer from a fresh bundle, but not each time this happens. Nothing of the message is
+    /// authenticated, so anyone who delivers messages can cause this error.
     #[error("the message's prekey is not held")]
     UnknownPreKey,
-    /// It repeats an initial message that was opened before. Drop it.
+    /// The message repeats the handshake of an initial message that was opened before. Drop it.
     #[error("initial message was received before")]
     ReplayedInitialMessage,
-    /// Too many initial messages without a one-time prekey: [`PreKeys::rotate`](crate::PreKeys::rotate), publish, replenish. Those on
-    /// the new set open; this one does not any more: start a session with the peer.
+    /// Too many initial messages came without a one-time prekey. Call
+    /// [`PreKeys::rotate`](crate::PreKeys::rotate), publish the new set, and replenish one-time
+    /// prekeys. Messages on the new set open. This message does not open any more, so start a
+    /// session with the peer.
     #[error("the memory of initial messages is full")]
     ReplayMemoryFull,
 }

@@ -1,4 +1,4 @@
-//! [`Session`] as versioned bytes.
+//! Export and import of a [`Session`], as versioned bytes.
 
 use zeroize::Zeroizing;
 
@@ -14,19 +14,27 @@ use crate::pqxdh::{Handshake, HandshakeDigest, SessionAd};
 use crate::ratchet::{MAX_RATCHET_EXPORT_LEN, MAX_RATCHET_STATE_LEN, Ratchet};
 use crate::skipped::{Form, PageChange, PageId};
 
-/// Peer, associated data, base key, digest, origin.
+/// Length of the fields before the ratchet: peer, associated data, base key, digest, origin.
 const FIXED_LEN: usize = IDENTITY_KEY_LEN + 32 + 32 + 32 + 1;
-/// A handshake without its base key: identity, certificate, two ids, presence, ciphertext.
+/// Length of a handshake without its base key: identity, certificate, two ids, presence,
+/// ciphertext.
 const HANDSHAKE_LEN: usize =
     IDENTITY_KEY_LEN + IDENTITY_CERTIFICATE_LEN + 4 + 1 + 4 + KEM_CIPHERTEXT_LEN;
-/// Most bytes of a session in an export, without the version, in one piece and in parts.
+/// Maximum length of a session in a whole export, without the version byte.
 pub(crate) const MAX_SESSION_EXPORT_LEN: usize = FIXED_LEN + HANDSHAKE_LEN + MAX_RATCHET_EXPORT_LEN;
+/// Maximum length of a session in the state of an export in parts.
 pub(crate) const MAX_SESSION_STATE_LEN: usize = FIXED_LEN + HANDSHAKE_LEN + MAX_RATCHET_STATE_LEN;
 
 impl Session {
-    /// Secret bytes for this device's storage, wiped on drop: some 860 to 2,085 bytes in the middle of a conversation, by the phase of
-    /// the post-quantum ratchet, 1,371 in the median; 1,710 more until the first reply, 84 more for each skipped
-    /// message and 40 for each earlier chain that lacks one.
+    /// Exports the session as secret bytes for this device's storage. They are wiped on drop.
+    ///
+    /// # Size
+    /// | part | bytes |
+    /// |---|---:|
+    /// | in a conversation, by the post-quantum ratchet's phase | 860 to 2,085, median 1,371 |
+    /// | until the first reply | 1,710 more |
+    /// | each skipped message | 84 more |
+    /// | each earlier chain that lacks a message | 40 more |
     #[must_use]
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let mut writer = Writer::new(self.export_len(Form::Whole));
@@ -37,7 +45,7 @@ impl Session {
     /// Reads what [`Session::export`] wrote.
     ///
     /// # Errors
-    /// [`DecodeError`] for anything else.
+    /// [`DecodeError`] for any other bytes.
     pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes, MAX_SESSION_EXPORT_LEN + 1)?;
         let session = Self::read(&mut reader, Form::Whole)?;
@@ -90,7 +98,7 @@ impl Session {
             _ => return Err(DecodeError::Malformed),
         };
         let ratchet = Ratchet::read(reader, form)?;
-        // We await a reply exactly as long as none was opened.
+        // A reply is awaited exactly as long as no message was opened.
         if matches!(origin, Origin::Unanswered(_)) == ratchet.has_received() {
             return Err(DecodeError::Malformed);
         }
@@ -104,29 +112,29 @@ impl Session {
         })
     }
 
-    /// Reads a page of an export in parts that names this session.
+    /// Reads a page of an export in parts whose id names this session.
     pub(crate) fn read_page(&mut self, reader: Reader<'_>) -> Result<(), DecodeError> {
         self.ratchet.skipped_mut().read_page(reader)
     }
 
-    /// All pages of an export in parts are read.
+    /// Checks the skipped keys once all pages of an export in parts are read.
     pub(crate) fn finish_pages(&mut self) -> Result<(), DecodeError> {
         self.ratchet.finish_pages()
     }
 
-    /// Pages of skipped keys that changed since they were last taken.
+    /// Returns the pages of skipped keys that changed since the last call.
     pub(crate) fn take_page_changes(&mut self) -> Vec<PageChange> {
         let base_key = self.base_key.as_bytes();
         self.ratchet.skipped_mut().take_changes(base_key)
     }
 
-    /// Pages that whoever takes the changes has of this session.
+    /// Names the pages of this session that storage holds if it applied all changes taken so far.
     pub(crate) fn kept_pages(&self) -> impl Iterator<Item = PageId> {
         let base_key = self.base_key.as_bytes();
         self.ratchet.skipped().kept_pages(base_key)
     }
 
-    /// Bytes of all its pages together.
+    /// Length of all pages together in bytes.
     pub(crate) fn pages_len(&self) -> usize {
         self.ratchet.skipped().pages_len()
     }

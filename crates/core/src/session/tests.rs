@@ -10,7 +10,8 @@ fn first_message(alice: &Device, bob: &Device, one_time: Option<usize>) -> (Sess
     (session, message)
 }
 
-/// What accepting `message` says; it must leave the prekeys as they are, which `&PreKeys` guarantees.
+/// Accepts `message` and returns the outcome. `&PreKeys` guarantees that the prekeys stay as they
+/// are.
 fn accept(bob: &Device, message: &[u8]) -> Result<(), DecryptError> {
     Session::accept(&bob.identity, &bob.prekeys, message, b"ad").map(|_| ())
 }
@@ -24,7 +25,7 @@ fn edit_handshake(message: &[u8], change: impl FnOnce(&mut wire::Handshake)) -> 
 fn refused(session: &mut Session, message: &[u8], ad: &[u8]) -> DecryptError {
     let before = session.export();
     let error = session.decrypt(message, ad).unwrap_err();
-    assert_eq!(session.export(), before, "state is what it was");
+    assert_eq!(session.export(), before, "the state has changed");
     error
 }
 
@@ -75,7 +76,11 @@ fn chk25_signed_set_that_was_rotated_away_is_unknown_but_a_late_message_opens() 
     let (alice, mut bob) = (Device::new(1), Device::new(2));
     let (_, message) = first_message(&alice, &bob, None);
     bob.prekeys.rotate(&bob.identity, &mut rng(1)).unwrap();
-    assert_eq!(accept(&bob, &message), Ok(()), "late by one rotation");
+    assert_eq!(
+        accept(&bob, &message),
+        Ok(()),
+        "a message late by one rotation"
+    );
     bob.prekeys.rotate(&bob.identity, &mut rng(2)).unwrap();
     assert_eq!(accept(&bob, &message), Err(DecryptError::UnknownPreKey));
 }
@@ -113,7 +118,7 @@ fn chk27_replayed_last_resort_message_is_rejected() {
     assert_eq!(
         accept(&bob, &second),
         Err(DecryptError::ReplayedInitialMessage),
-        "same base key"
+        "another message with the same base key"
     );
     let bob = Device {
         prekeys: PreKeys::import(&bob.prekeys.export()).unwrap(),
@@ -275,7 +280,7 @@ fn chk24_body_of_another_message_or_associated_data_is_refused() {
         refused(&mut to_alice, &one, b"other"),
         DecryptError::Unauthenticated
     );
-    // The tag is kept, so that the header opens; the body does not.
+    // The tag is kept, so the header opens, but the body does not.
     let altered = edit(&one, |message| message.body[0] ^= 1);
     assert_eq!(
         refused(&mut to_alice, &altered, b"ad"),
@@ -324,7 +329,7 @@ fn a_message_of_another_handshake_is_told_apart() {
         refused(&mut to_alice, &other, b"ad"),
         DecryptError::OtherHandshake
     );
-    // A reflected message is no message of the session it came from.
+    // A reflected message does not belong to the session that sent it.
     assert_eq!(
         refused(&mut to_bob, &first, b"ad"),
         DecryptError::OtherHandshake

@@ -1,4 +1,4 @@
-//! [`SessionSet`] as versioned bytes.
+//! Export and import of a whole [`SessionSet`], as versioned bytes.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,12 @@ use crate::session::{MAX_SESSION_EXPORT_LEN, Session};
 use crate::skipped::Form;
 
 impl SessionSet {
-    /// Secret bytes for this device's storage, wiped on drop: 28 bytes and its sessions; see [`Session::export`]. To store them after
-    /// each message, [`SessionSet::export_parts`] gives less.
+    /// Exports all sessions as secret bytes for this device's storage. They are wiped on drop.
+    ///
+    /// To store them after each message, use [`SessionSet::export_parts`], which writes less.
+    ///
+    /// # Size
+    /// 28 bytes, and each session as in [`Session::export`].
     #[must_use]
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         self.write(Form::Whole)
@@ -21,14 +25,14 @@ impl SessionSet {
     /// Reads what [`SessionSet::export`] wrote.
     ///
     /// # Errors
-    /// [`DecodeError`] for anything else.
+    /// [`DecodeError`] for any other bytes.
     pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
         let max = 29 + MAX_SESSIONS * MAX_SESSION_EXPORT_LEN;
         Self::read(bytes, max, Form::Whole)
     }
 
     pub(super) fn write(&self, form: Form) -> Zeroizing<Vec<u8>> {
-        let sessions = self.others.iter().chain([&self.sending]);
+        let sessions = self.all();
         let mut writer = Writer::new(
             sessions
                 .clone()
@@ -64,7 +68,7 @@ impl SessionSet {
         {
             return Err(DecodeError::Malformed);
         }
-        // Pages name their session by its base key.
+        // Pages name their session by its base key, so no two sessions may share one.
         let base_keys = others.iter().chain([&sending]).map(Session::base_key);
         if base_keys.collect::<BTreeSet<_>>().len() != others.len().saturating_add(1) {
             return Err(DecodeError::Malformed);

@@ -1,4 +1,4 @@
-//! [`SessionSet`] in parts, for who stores them after each message: what a message costs does not grow with the skipped keys.
+//! Incremental export: after each message only the parts that changed are written.
 
 use core::fmt;
 
@@ -10,11 +10,14 @@ use crate::error::DecodeError;
 use crate::session::{MAX_SESSION_STATE_LEN, Session};
 use crate::skipped::{Form, MAX_PAGE_LEN, PageChange, PageId};
 
-/// What [`SessionSet::export_parts`] gives: to be stored together, or not at all.
+/// The parts of a [`SessionSet`] to write. Store all of them in one transaction, or none.
 pub struct SessionSetParts {
-    /// Secret bytes of all but the skipped keys: 28, and each session as in [`Session::export`] without them.
+    /// Secret bytes of everything except the skipped keys. They replace the stored state.
+    ///
+    /// # Size
+    /// 28 bytes, and each session as in [`Session::export`] without its skipped keys.
     pub state: Zeroizing<Vec<u8>>,
-    /// Pages of skipped keys that changed, to be applied in this order.
+    /// Pages of skipped keys that changed. Apply them in this order.
     pub pages: Vec<PageChange>,
 }
 
@@ -27,16 +30,19 @@ impl fmt::Debug for SessionSetParts {
 }
 
 impl SessionSet {
-    /// What [`SessionSet::export`] gives, in parts: the state, and of the skipped keys only the pages that changed since this was last
-    /// called. The first time, and with sessions that [`SessionSet::import`] read, those are all: what was stored of earlier pages is to be
-    /// removed then.
+    /// Exports the state, and the pages of skipped keys that changed since the last call.
     ///
-    /// What is taken is not given again. If it could not be stored, go on with what [`SessionSet::import_parts`] reads from the store.
-    #[must_use = "what changed is not given again"]
+    /// The first call returns all pages, also for a set read by [`SessionSet::import`]. Remove any
+    /// earlier pages from storage then.
+    ///
+    /// Each change is returned once. If storing fails, discard this set and continue with what
+    /// [`SessionSet::import_parts`] reads from storage.
+    #[must_use = "each change is returned once"]
     pub fn export_parts(&mut self) -> SessionSetParts {
         let state = self.write(Form::Parts);
         let left = core::mem::take(&mut self.left_pages);
-        // A peer can start again under the base key of a session that gave way: then its page is removed, and put anew.
+        // A peer can start again under the base key of an evicted session. Removals come first, so
+        // that the new page is written after the old one is removed.
         let mut pages: Vec<_> = left.into_iter().map(removed).collect();
         for session in self.all_mut() {
             pages.append(&mut session.take_page_changes());
@@ -44,10 +50,12 @@ impl SessionSet {
         SessionSetParts { state, pages }
     }
 
-    /// Reads the last state that [`SessionSet::export_parts`] gave, and all pages there are, in any order.
+    /// Reads the last state that [`SessionSet::export_parts`] returned, and all stored pages, in
+    /// any order.
     ///
     /// # Errors
-    /// [`DecodeError`] for anything else: also if a page is missing, or is none of these sessions.
+    /// [`DecodeError`] for any other bytes, also if a page is missing or belongs to none of the
+    /// sessions.
     pub fn import_parts(
         state: &[u8],
         pages: impl IntoIterator<Item = impl AsRef<[u8]>>,
@@ -58,7 +66,7 @@ impl SessionSet {
             let mut reader = Reader::new(page.as_ref(), MAX_PAGE_LEN)?;
             let base_key: &[u8; 32] = reader.array()?;
             let mut all = sessions.all_mut();
-            // CHK-47: no page of a session that is not held.
+            // CHK-47: each page belongs to a session that is held.
             all.find(|session| session.base_key().as_bytes() == base_key)
                 .ok_or(DecodeError::Malformed)?
                 .read_page(reader)?;
@@ -69,23 +77,24 @@ impl SessionSet {
         Ok(sessions)
     }
 
-    /// Destroys the sessions; names the pages that were stored of them, which are to be removed.
-    #[must_use = "pages that stay are of no session"]
-    pub fn destroy(self) -> Vec<PageId> {
-        let mut pages = self.left_pages;
-        for session in self.others.iter().chain([&self.sending]) {
+    /// Destroys the sessions. Returns the names of their stored pages, which storage must remove.
+    #[must_use = "storage must remove these pages"]
+    pub fn destroy(mut self) -> Vec<PageId> {
+        let mut pages = core::mem::take(&mut self.left_pages);
+        for session in self.all() {
             pages.extend(session.kept_pages());
         }
         pages
     }
 
-    /// Bytes of all pages of skipped keys together: 45 each, and 76 for each key. 0 if no message is missing.
+    /// Length of all pages of skipped keys together in bytes. 0 if no message is missing.
+    ///
+    /// # Size
+    /// 45 bytes per page, and 76 per key.
     #[must_use]
     pub fn pages_len(&self) -> usize {
-        let sessions = self.others.iter().chain([&self.sending]);
-        sessions
-            .map(Session::pages_len)
-            .fold(0, usize::saturating_add)
+        let lens = self.all().map(Session::pages_len);
+        lens.fold(0, usize::saturating_add)
     }
 
     fn all_mut(&mut self) -> impl Iterator<Item = &mut Session> {

@@ -62,7 +62,7 @@ impl Party {
         };
         let before = state(self);
         let error = self.receive(message).unwrap_err();
-        assert_eq!(state(self), before, "state is what it was");
+        assert_eq!(state(self), before, "the state has changed");
         error
     }
 
@@ -72,7 +72,7 @@ impl Party {
 }
 
 impl SessionSet {
-    /// This one alone.
+    /// A set of this session alone.
     pub(crate) fn of(session: Session) -> Self {
         Self {
             sending: session,
@@ -107,7 +107,8 @@ fn both_sides_starting_at_once_come_to_one_session() {
 
 #[test]
 fn an_initiation_that_arrives_late_does_not_split_the_two() {
-    // a starts twice; the second start arrives first. Then b is on the first, a on the second, until they hear each other.
+    // a starts twice, and the second start arrives first. b then sends on the first session and a
+    // on the second, until they hear each other.
     let (mut a, mut b) = (Party::new(1), Party::new(2));
     a.start(&b.device, Some(0), 10);
     let first = a.send(b"first");
@@ -252,9 +253,9 @@ fn chk36_one_session_too_many_drops_the_oldest() {
     assert_eq!(
         sessions.dh_ratchet_steps(),
         6,
-        "those of the dropped session count"
+        "steps of the dropped session do not count"
     );
-    // The dropped session's handshake is still remembered, though the session is gone.
+    // The handshake of the dropped session is still remembered, although the session is gone.
     assert_eq!(
         b.refused(&messages[0]),
         DecryptError::ReplayedInitialMessage
@@ -279,14 +280,18 @@ fn export_round_trips_and_refuses_everything_else() {
     assert!(SessionSet::import(&[export.as_slice(), &[0]].concat()).is_err());
     let none = [&[1], [0; 28].as_slice()].concat();
     assert!(SessionSet::import(&none).is_err(), "no session at all");
-    // Two sessions with different peers.
+    // Two sessions in one set: with one base key, with one peer, and with different peers.
     let mut c = Party::new(3);
     c.start(&a.device, Some(1), 12);
     let foreign = c.sessions.as_ref().unwrap().export();
     let mut mixed = [&foreign[..], &foreign[29..]].concat();
     mixed[28] = 2;
     let twice = SessionSet::import(&mixed).err();
-    assert_eq!(twice, Some(crate::DecodeError::Malformed), "one base key");
+    assert_eq!(
+        twice,
+        Some(crate::DecodeError::Malformed),
+        "two sessions share a base key"
+    );
     let mut again = Party::new(3);
     again.start(&a.device, Some(1), 14);
     let again = again.sessions.unwrap().export();

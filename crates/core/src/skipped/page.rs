@@ -1,4 +1,4 @@
-//! Skipped keys of neighbouring messages, in one piece of memory.
+//! A page: the skipped keys of neighbouring messages, in one piece of memory.
 
 use core::ops::Range;
 
@@ -10,46 +10,51 @@ use crate::error::DecodeError;
 use crate::kdf::MessageSeed;
 use crate::post_quantum::PqMessageKey;
 
-/// How many message numbers share a page. More make the export of what one late message changes longer, fewer make more pages of
-/// what one message skips.
-pub(super) const PAGE_NUMBERS: u32 = 64;
-/// A key in an export: number, age, seed, post-quantum key.
+/// Number of message numbers that share a page. With more, a late message rewrites more bytes. With
+/// fewer, a message that skips many creates more pages.
+pub(super) const MESSAGES_PER_PAGE: u32 = 64;
+/// Length of a key in an export: number, age, seed, post-quantum key.
 pub(super) const KEY_LEN: usize = 4 + 8 + 32 + 32;
 
-/// Which page of a session: in the order of these, the first key of the first page is always the oldest.
+/// Names a page within a session. Pages are kept in this order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct PageNumber {
+    /// Ordinal of the chain.
     pub(super) chain: u64,
-    /// Message numbers divided by [`PAGE_NUMBERS`].
+    /// Its message numbers divided by [`MESSAGES_PER_PAGE`], rounded down.
     pub(super) index: u32,
 }
 
-impl Place {
+impl PageNumber {
     pub(super) fn of(chain: u64, n: u32) -> Self {
-        let index = n / PAGE_NUMBERS;
+        let index = n / MESSAGES_PER_PAGE;
         Self { chain, index }
     }
 }
 
-/// One to [`PAGE_NUMBERS`] keys by ascending number. There is never room for twice as many as there are, so that a peer cannot make
-/// us keep memory for keys that are gone.
+/// One to [`MESSAGES_PER_PAGE`] keys, by ascending message number. Arriving messages take keys out.
+///
+/// The capacity is always less than twice the number of keys, so a peer cannot make us keep memory
+/// for keys that are gone.
 pub(super) struct Page {
     keys: Zeroizing<Vec<Key>>,
-    /// Whether whoever keeps the pages has this one, as it is or as it was.
+    /// Whether storage holds this page, in its current or an earlier version.
     pub(super) is_kept: bool,
 }
 
-/// The secrets lie in the page, not in memory of their own: the page wipes what a key leaves behind where it is destroyed or moved.
+/// A skipped key with its number and age. The secrets lie in the page, not in allocations of their
+/// own. The page wipes the bytes of a key that is destroyed or moved.
 #[derive(Zeroize)]
 struct Key {
     n: u32,
+    /// The number of messages that the session had opened when it stored the key.
     stored_at: u64,
     seed: [u8; 32],
     post_quantum: [u8; 32],
 }
 
 impl Key {
-    /// The place for a key, not yet filled.
+    /// Makes a key whose secrets are still to be filled in.
     fn empty(n: u32, stored_at: u64) -> Self {
         Self {
             n,
@@ -77,12 +82,12 @@ impl Page {
         self.keys.capacity()
     }
 
-    /// The ages of all keys.
+    /// `stored_at` of each key, in order.
     pub(super) fn ages(&self) -> impl Iterator<Item = u64> {
         self.keys.iter().map(|key| key.stored_at)
     }
 
-    /// Number and age of the last key.
+    /// Number and `stored_at` of the last key.
     pub(super) fn last(&self) -> Option<(u32, u64)> {
         self.keys.last().map(|key| (key.n, key.stored_at))
     }
@@ -99,14 +104,14 @@ impl Page {
         })
     }
 
-    /// How many keys at the front `is_past`, which is told the place and the age of each.
+    /// Counts the leading keys for which `is_past(index, stored_at)` holds.
     pub(super) fn count_front(&self, mut is_past: impl FnMut(usize, u64) -> bool) -> usize {
         let mut keys = self.keys.iter().enumerate();
-        keys.position(|(place, key)| !is_past(place, key.stored_at))
+        keys.position(|(index, key)| !is_past(index, key.stored_at))
             .unwrap_or(self.len())
     }
 
-    /// Adds later keys.
+    /// Appends the keys of later messages.
     pub(super) fn append(&mut self, later: Self) {
         let mut room = Self::with_room_for(self.len().saturating_add(later.len()));
         let mut later = later;
@@ -115,7 +120,7 @@ impl Page {
         self.keys = room.keys;
     }
 
-    /// Destroys a key; says whether there was one.
+    /// Destroys the key of message `n`. Returns whether there was one.
     pub(super) fn remove(&mut self, n: u32) -> bool {
         let Some(at) = self.find(n) else {
             return false;
@@ -124,7 +129,7 @@ impl Page {
         true
     }
 
-    /// Destroys the first keys.
+    /// Destroys the first `count` keys.
     pub(super) fn remove_front(&mut self, count: usize) {
         self.remove_range(0..count);
     }
@@ -133,7 +138,7 @@ impl Page {
         let end = range.end.min(self.len());
         let range = range.start.min(end)..end;
         let count = range.len();
-        // Later keys move up within the page; the places that they leave are wiped.
+        // Later keys move up within the page. The memory that they leave is wiped.
         self.keys.drain(range);
         if let Some(left) = self.keys.spare_capacity_mut().get_mut(..count) {
             left.zeroize();
@@ -146,7 +151,7 @@ impl Page {
         }
     }
 
-    /// Writes each key, behind whatever is to stand before it.
+    /// Writes each key, after calling `before` for the bytes that precede it.
     pub(super) fn write(&self, writer: &mut Writer, before: impl Fn(&mut Writer)) {
         for key in self.keys.iter() {
             before(writer);
@@ -157,9 +162,9 @@ impl Page {
         }
     }
 
-    /// Reads the page at `place`, which has `count` keys.
+    /// Reads the page `number` with its `count` keys.
     pub(super) fn read<'a>(
-        place: Place,
+        number: PageNumber,
         count: usize,
         keys: impl Iterator<Item = &'a [u8; KEY_LEN]>,
     ) -> Result<Self, DecodeError> {
@@ -168,7 +173,7 @@ impl Page {
             let mut reader = Reader::of_fields(bytes);
             let n = reader.u32()?;
             let is_next = page.keys.last().is_none_or(|last| last.n < n);
-            if !is_next || Place::of(place.chain, n) != place {
+            if !is_next || PageNumber::of(number.chain, n) != number {
                 return Err(DecodeError::NotCanonical);
             }
             page.keys.push(Key::empty(n, reader.u64()?));
@@ -181,23 +186,25 @@ impl Page {
     }
 }
 
-/// Keys of the messages that one message skips in a chain, derived beside the state. They lie in pages already, so that what commits
-/// them moves no secrets.
+/// Keys of the messages that one message skips in a chain. They are derived before the message is
+/// authenticated, outside the state. They already lie in pages, so committing them moves no
+/// secrets.
 #[derive(Default)]
 pub(crate) struct Missing {
     pub(super) pages: Vec<(u32, Page)>,
 }
 
 impl Missing {
-    /// Room for the keys of messages with these numbers, when the session has opened so many.
+    /// Makes room for the keys of messages with these numbers. `opened` is the number of messages
+    /// that the session has opened.
     pub(crate) fn new(numbers: Range<u32>, opened: u64) -> Self {
         if numbers.is_empty() {
             return Self::default();
         }
-        let last = Place::of(0, numbers.end.saturating_sub(1)).index;
-        let pages = (Place::of(0, numbers.start).index..=last).map(|index| {
-            let first = index.saturating_mul(PAGE_NUMBERS);
-            let next = index.saturating_add(1).saturating_mul(PAGE_NUMBERS);
+        let last = PageNumber::of(0, numbers.end.saturating_sub(1)).index;
+        let pages = (PageNumber::of(0, numbers.start).index..=last).map(|index| {
+            let first = index.saturating_mul(MESSAGES_PER_PAGE);
+            let next = index.saturating_add(1).saturating_mul(MESSAGES_PER_PAGE);
             let numbers = first.max(numbers.start)..next.min(numbers.end);
             let mut page = Page::with_room_for(numbers.len());
             page.keys.extend(numbers.map(|n| Key::empty(n, opened)));
@@ -208,12 +215,12 @@ impl Missing {
         }
     }
 
-    /// Where the seed of each message goes, in their order.
+    /// The places to write the seeds to, in the order of the messages.
     pub(crate) fn seeds(&mut self) -> impl Iterator<Item = &mut [u8; 32]> {
         self.keys().map(|key| &mut key.seed)
     }
 
-    /// Where the post-quantum key of each message goes, in their order.
+    /// The places to write the post-quantum keys to, in the order of the messages.
     pub(crate) fn post_quantum(&mut self) -> impl Iterator<Item = &mut [u8; 32]> {
         self.keys().map(|key| &mut key.post_quantum)
     }

@@ -1,35 +1,42 @@
-//! Pages of skipped keys, each stored by itself, so that what a message changes is all that is written.
+//! Pages of skipped keys as values that storage holds one by one. After a message, only changed
+//! pages are written.
 
 use core::fmt;
 use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
-use super::page::{KEY_LEN, PAGE_NUMBERS, Page, Place};
+use super::page::{KEY_LEN, MESSAGES_PER_PAGE, Page, PageNumber};
 use super::{Received, SkippedKeys};
 use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
 
 /// Length of a [`PageId`] in bytes.
 pub const PAGE_ID_LEN: usize = 32 + 8 + 4;
-/// Most bytes of a page: version, id, keys.
-pub(crate) const MAX_PAGE_LEN: usize = 1 + PAGE_ID_LEN + PAGE_NUMBERS as usize * KEY_LEN;
+/// Maximum length of a page: version, id, keys.
+pub(crate) const MAX_PAGE_LEN: usize = 1 + PAGE_ID_LEN + MESSAGES_PER_PAGE as usize * KEY_LEN;
 
-/// Names a page of skipped keys: the session's base key 32, chain 8, message numbers divided by 64 4, big-endian. Not secret.
+/// Names a page of skipped keys. Not secret.
+///
+/// | offset | bytes | field |
+/// |---:|---:|---|
+/// | 0 | 32 | the session's base key |
+/// | 32 | 8 | ordinal of the chain, big-endian |
+/// | 40 | 4 | message numbers divided by 64, rounded down, big-endian |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageId([u8; PAGE_ID_LEN]);
 
 impl PageId {
-    fn new(base_key: &[u8; 32], place: Place) -> Self {
+    fn new(base_key: &[u8; 32], number: PageNumber) -> Self {
         let mut id = [0; PAGE_ID_LEN];
-        let chain = place.chain.to_be_bytes();
-        let index = place.index.to_be_bytes();
+        let chain = number.chain.to_be_bytes();
+        let index = number.index.to_be_bytes();
         let fields = base_key.iter().chain(&chain).chain(&index);
         id.iter_mut().zip(fields).for_each(|(to, from)| *to = *from);
         Self(id)
     }
 
-    /// The id that stands in a page.
+    /// Reads the id out of a page's bytes.
     ///
     /// # Errors
     /// [`DecodeError`] if the bytes do not begin as a page does.
@@ -38,24 +45,28 @@ impl PageId {
         Ok(Self(*reader.array()?))
     }
 
-    /// The id with these bytes.
+    /// Makes an id from its bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; PAGE_ID_LEN]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes of the id.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; PAGE_ID_LEN] {
         &self.0
     }
 }
 
-/// What became of one page of skipped keys.
+/// A page of skipped keys that storage must write or remove.
 pub struct PageChange {
-    /// Which page.
+    /// Names the page.
     pub id: PageId,
-    /// Its secret bytes, which take the place of those it had: 45, and 76 for each of 1 to 64 keys. `None` if it is gone.
+    /// The page's new secret bytes, which replace the stored ones. `None` if the page is to be
+    /// removed.
+    ///
+    /// # Size
+    /// 45 bytes, and 76 for each of its 1 to 64 keys.
     pub bytes: Option<Zeroizing<Vec<u8>>>,
 }
 
@@ -67,42 +78,46 @@ impl fmt::Debug for PageChange {
     }
 }
 
-/// Places of pages that changed since they were taken. None are remembered until someone takes pages, and never more than there are
-/// or than that one has.
+/// Pages changed since the last `take_changes`. `None` until that is first called or an import in
+/// parts ends, so sessions exported whole pay nothing.
+///
+/// Lists only pages that exist or that storage still holds, so it does not grow without bound.
 #[derive(Default)]
-pub(super) struct Changes(Option<BTreeSet<Place>>);
+pub(super) struct Changes(Option<BTreeSet<PageNumber>>);
 
 impl Changes {
-    pub(super) fn changed(&mut self, place: Place) {
+    /// Records that a page has new content.
+    pub(super) fn changed(&mut self, number: PageNumber) {
         if let Some(changed) = &mut self.0 {
-            changed.insert(place);
+            changed.insert(number);
         }
     }
 
-    pub(super) fn removed(&mut self, place: Place, page: &Page) {
+    /// Records that a page is gone. If storage never held it, forgets it instead.
+    pub(super) fn removed(&mut self, number: PageNumber, page: &Page) {
         if let Some(changed) = &mut self.0 {
             match page.is_kept {
-                true => changed.insert(place),
-                false => changed.remove(&place),
+                true => changed.insert(number),
+                false => changed.remove(&number),
             };
         }
     }
 
-    /// Whether a page that is gone is still to be removed.
-    pub(super) fn awaits_removal(&self, place: Place) -> bool {
+    /// Whether a page that is gone has still to be removed from storage.
+    pub(super) fn awaits_removal(&self, number: PageNumber) -> bool {
         let changed = self.0.as_ref();
-        changed.is_some_and(|changed| changed.contains(&place))
+        changed.is_some_and(|changed| changed.contains(&number))
     }
 }
 
 impl SkippedKeys {
-    /// Pages that changed since this was last called; all of them the first time.
+    /// Returns the pages that changed since the last call; the first time, all pages.
     pub(crate) fn take_changes(&mut self, base_key: &[u8; 32]) -> Vec<PageChange> {
         let changed = self.changes.0.replace(BTreeSet::new());
         let changed = changed.unwrap_or_else(|| self.pages.keys().copied().collect());
-        let change = |place| {
-            let id = PageId::new(base_key, place);
-            let page = self.pages.get_mut(&place);
+        let change = |number| {
+            let id = PageId::new(base_key, number);
+            let page = self.pages.get_mut(&number);
             let bytes = page.map(|page| {
                 page.is_kept = true;
                 let mut writer = Writer::new(page_len(page));
@@ -115,45 +130,45 @@ impl SkippedKeys {
         changed.into_iter().map(change).collect()
     }
 
-    /// Pages that whoever takes the changes has.
+    /// Names the pages that storage holds if it applied all changes taken so far.
     pub(crate) fn kept_pages(&self, base_key: &[u8; 32]) -> impl Iterator<Item = PageId> {
         let gone = self.changes.0.iter().flatten();
-        let gone = gone.filter(|place| !self.pages.contains_key(place));
+        let gone = gone.filter(|number| !self.pages.contains_key(number));
         let kept = self.pages.iter().filter(|(_, page)| page.is_kept);
-        let places = gone.chain(kept.map(|(place, _)| place));
-        places.map(|place| PageId::new(base_key, *place))
+        let numbers = gone.chain(kept.map(|(number, _)| number));
+        numbers.map(|number| PageId::new(base_key, *number))
     }
 
-    /// Bytes of all pages together.
+    /// Length of all pages together in bytes.
     pub(crate) fn pages_len(&self) -> usize {
         let keys = self.len.saturating_mul(KEY_LEN);
         let ids = self.pages.len().saturating_mul(1 + PAGE_ID_LEN);
         keys.saturating_add(ids)
     }
 
-    /// Reads a page, behind the base key in its id.
+    /// Reads a page. `reader` stands after the base key of the page's id.
     pub(crate) fn read_page(&mut self, mut reader: Reader<'_>) -> Result<(), DecodeError> {
         let chain = reader.u64()?;
         let index = reader.u32()?;
-        let place = Place { chain, index };
+        let number = PageNumber { chain, index };
         let (keys, rest) = reader.rest().as_chunks();
         if keys.is_empty() || !rest.is_empty() {
             return Err(DecodeError::Malformed);
         }
-        let page = Page::read(place, keys.len(), keys.iter())?;
-        // CHK-47: no page twice, and no more keys than the state's.
-        if self.pages.contains_key(&place) {
+        let page = Page::read(number, keys.len(), keys.iter())?;
+        // CHK-47: no page comes twice, and there are no more keys than the state announces.
+        if self.pages.contains_key(&number) {
             return Err(DecodeError::NotCanonical);
         }
         let awaited = self.awaited.checked_sub(page.len());
         self.awaited = awaited.ok_or(DecodeError::Malformed)?;
-        self.pages.insert(place, page);
+        self.pages.insert(number, page);
         Ok(())
     }
 
-    /// All pages are read: from now on changes are remembered.
+    /// Checks the keys once all pages are read. From now on, changes are recorded.
     pub(crate) fn finish_pages(&mut self, received: Received) -> Result<(), DecodeError> {
-        // CHK-47: none is missing.
+        // CHK-47: no page is missing.
         if self.awaited != 0 {
             return Err(DecodeError::Malformed);
         }

@@ -63,7 +63,7 @@ fn chk33_a_seed_is_given_up_after_its_age() {
     assert_eq!(
         skipped.len(),
         (0, 0),
-        "the chain's header key goes with its last seed"
+        "the chain's header key outlives its last skipped key"
     );
 }
 
@@ -101,7 +101,7 @@ fn an_export_with_a_chain_that_lacks_nothing_is_refused() {
     assert_eq!(read(2, 1), Ok((1, 1)));
     // Chain 1 cannot be earlier than itself.
     assert_eq!(read(1, 1), Err(DecodeError::NotCanonical));
-    // Nothing is stored before a message opened.
+    // No key is stored before a message was opened.
     assert_eq!(read(2, 0), Err(DecodeError::NotCanonical));
     let mut empty = SkippedKeys::new();
     empty.chains.push(chain(1));
@@ -112,7 +112,7 @@ fn an_export_with_a_chain_that_lacks_nothing_is_refused() {
     assert!(SkippedKeys::read(reader, Form::Whole, received(2, 0)).is_err());
 }
 
-/// Received so far on this chain, of a session that has opened many.
+/// A session that has received up to message `n` of `chain`, and has opened 100 messages.
 fn received(chain: u64, n: u32) -> Received {
     Received {
         chain,
@@ -147,27 +147,27 @@ fn chk47_keys_that_a_session_cannot_have_are_not_read() {
     assert_eq!(
         read(&[(1, 3, 8), (1, 70, 7)], received(1, 71)),
         refused,
-        "younger before older"
+        "a younger key before an older one"
     );
     assert_eq!(
         read(&[(1, 3, 8), (1, 4, 7)], received(1, 71)),
         refused,
-        "in one page"
+        "a younger key before an older one in one page"
     );
     assert_eq!(
         read(&[(1, 3, 0)], received(2, 71)),
         refused,
-        "of a chain that is not held"
+        "the chain is not held"
     );
     assert_eq!(
         read(&[(2, 3, 0)], received(1, 71)),
         refused,
-        "of a chain to come"
+        "the chain is yet to come"
     );
     assert_eq!(
         read(&[(0, 0, 0)], received(0, 0)),
         refused,
-        "before the first"
+        "there is no chain 0"
     );
 }
 
@@ -176,7 +176,8 @@ fn a_stored_page_that_goes_twice_between_two_calls_is_removed() {
     let mut skipped = SkippedKeys::new();
     skipped.store(1, missing(0..2, 0));
     assert_eq!(skipped.take_changes(&[4; 32]).len(), 1);
-    // The first two arrive, the third is late and arrives too: the page went, came back, and is gone.
+    // The first two arrive, and the page goes. The third is skipped, and the page comes back. The
+    // third arrives too, and the page is gone again.
     skipped.remove(1, 0);
     skipped.remove(1, 1);
     skipped.store(1, missing(2..3, 0));

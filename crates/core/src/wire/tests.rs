@@ -3,26 +3,28 @@ use std::{env, fs};
 
 use super::*;
 
-/// The committed structs are what the contract generates. `WAXSEAL_REGENERATE=1` writes them.
+/// Compares the committed structs with those generated from `core.proto`. `WAXSEAL_REGENERATE=1`
+/// writes them.
 #[test]
 fn generated_structs_match_the_proto_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let descriptors =
         protox::compile(["core.proto"], [root.join("proto")]).expect("core.proto compiles");
     let out = env::temp_dir().join(format!("waxseal-core-proto-{}", std::process::id()));
-    fs::create_dir_all(&out).expect("temporary folder");
+    fs::create_dir_all(&out).expect("create the temporary folder");
     prost_build::Config::new()
         .out_dir(&out)
         .compile_fds(descriptors)
-        .expect("prost-build");
-    let generated = fs::read_to_string(out.join("waxseal.core.v1.rs")).expect("generated file");
-    fs::remove_dir_all(&out).expect("temporary folder goes");
+        .expect("prost-build generates the structs");
+    let generated =
+        fs::read_to_string(out.join("waxseal.core.v1.rs")).expect("read the generated file");
+    fs::remove_dir_all(&out).expect("remove the temporary folder");
     let committed = root.join("src/wire/generated.rs");
     if env::var_os("WAXSEAL_REGENERATE").is_some() {
-        fs::write(&committed, &generated).expect("write");
+        fs::write(&committed, &generated).expect("write the committed file");
     }
     assert_eq!(
-        fs::read_to_string(committed).expect("committed file"),
+        fs::read_to_string(committed).expect("read the committed file"),
         generated
     );
 }
@@ -68,7 +70,8 @@ fn chk03_truncated_input_is_rejected() {
     let bytes = ordinary();
     let header_end = 1 + 2 + 99;
     for len in 0..bytes.len() {
-        // Cut between two fields it is still protobuf; the message decoder then misses the body.
+        // Cut between two fields, the rest is still valid protobuf. The message decoder then finds
+        // no body.
         let whole_fields = len == 1 || len == header_end;
         assert_eq!(
             decode_message(&bytes[..len]).is_ok(),

@@ -1,4 +1,5 @@
-//! The two ratchets together: neither half alone gives a message, and what the peer may do to one does not hurt the messages.
+//! The two ratchets together. Neither half alone reveals a message, and a peer that breaks its
+//! post-quantum half does not break the messages.
 #![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
 
 use super::*;
@@ -6,7 +7,7 @@ use crate::SessionSet;
 use crate::post_quantum::PostQuantumStop;
 use crate::wire;
 
-/// The same session in an attacker's hands.
+/// Copies a session into an attacker's hands.
 fn copy(session: &Session) -> Session {
     Session::import(&session.export()).unwrap()
 }
@@ -24,21 +25,25 @@ fn after(turns: usize) -> (Session, Session) {
     (to_bob, to_alice)
 }
 
-/// Two attackers try each message that goes to `receiver`: both know all that the other half knows, always.
+/// Lets two attackers try each message that goes to `receiver`. Each has broken one ratchet and
+/// knows all its secrets at all times, but none of the other ratchet's.
 fn break_halves(sender: &mut Session, receiver: &mut Session, turns: usize) {
     let mut rng = rng(61);
     for _ in 0..turns {
         for _ in 0..3 {
             let message = sender.encrypt(b"secret", b"", &mut rng).unwrap();
-            // X25519 is broken: every secret of the Double Ratchet, header keys included, and none of the other.
+            // X25519 is broken: the attacker knows every secret of the Double Ratchet, header keys
+            // included, and none of the post-quantum ratchet.
             let mut knows_x25519 = copy(receiver);
             knows_x25519.ratchet_mut().post_quantum.forget_secrets();
             assert_refused(&mut knows_x25519, &message, DecryptError::Unauthenticated);
-            // ML-KEM is broken: every secret of the post-quantum ratchet, and here even the header keys.
+            // ML-KEM is broken: the attacker knows every secret of the post-quantum ratchet. Here
+            // it is even given the header keys.
             let mut knows_ml_kem = copy(receiver);
             knows_ml_kem.ratchet_mut().forget_x25519_secrets();
             assert_refused(&mut knows_ml_kem, &message, DecryptError::Unauthenticated);
-            // Who knows both reads it: nothing else is in the way.
+            // An attacker that knows both halves reads the message, so nothing else stopped the two
+            // above.
             assert_eq!(*copy(receiver).decrypt(&message, b"").unwrap(), b"secret");
             receiver.decrypt(&message, b"").unwrap();
         }
@@ -48,7 +53,8 @@ fn break_halves(sender: &mut Session, receiver: &mut Session, turns: usize) {
 }
 
 impl Ratchet {
-    /// Replaces all that comes from Diffie–Hellman and makes message keys by other values; header keys stay.
+    /// Overwrites every secret that comes from Diffie–Hellman and leads to message keys. Header
+    /// keys stay.
     fn forget_x25519_secrets(&mut self) {
         let other = || ChainKey::from_bytes(&[0xee; 32]);
         self.root = RootKey::from_bytes(&[0xee; 32]);
@@ -63,7 +69,7 @@ impl Ratchet {
 
 #[test]
 fn neither_half_alone_gives_a_message() {
-    // Before the first epoch, in the midst of one, and after some.
+    // Before the first epoch, in the middle of one, and after several.
     for turns in [0, 20, 100] {
         let (mut to_bob, mut to_alice) = after(turns);
         break_halves(&mut to_bob, &mut to_alice, 2);
@@ -86,7 +92,7 @@ fn epochs_advance_messages_are_of_one_size_and_the_state_stays_small() {
         to_bob.decrypt(&message, b"").unwrap();
     }
     sizes.sort_unstable();
-    // The most there can be: every chain, and all but one chunk of a key vector.
+    // The largest possible state holds every chain, and all but one chunk of a key vector.
     assert!(sizes[sizes.len() - 1] <= 2_085);
     let (median, largest) = (sizes[sizes.len() / 2], sizes[sizes.len() - 1]);
     assert_eq!((median, largest), (1_371, 2_083));
@@ -98,7 +104,7 @@ fn an_import_is_as_good_as_the_session_it_came_from() {
     let (mut to_bob, mut to_alice) = after(0);
     for turn in 0..200 {
         core::mem::swap(&mut to_bob, &mut to_alice);
-        // The import has nothing but what it derives anew, and sends the same.
+        // The import derives again what was not exported, and sends the same bytes.
         let mut imported = copy(&to_bob);
         let message = to_bob.encrypt(b"x", b"", &mut rng(turn)).unwrap();
         assert_eq!(
@@ -111,7 +117,8 @@ fn an_import_is_as_good_as_the_session_it_came_from() {
     assert!(to_bob.pq_epochs() >= 2);
 }
 
-/// What a peer with its own code sends: any bytes in place of the part, under valid keys.
+/// Sends a message as a peer with modified code would: with altered post-quantum bytes in the
+/// header, under valid keys.
 fn with_part(session: &mut Session, change: impl FnOnce(&mut [u8; PART_LEN])) -> Vec<u8> {
     let mut rng = rng(64);
     let ad = *session.ad();
@@ -173,7 +180,7 @@ fn whatever_a_peer_puts_into_its_chunks_messages_go_on() {
         let mut rng = rng(65);
         for turn in 0..200_u32 {
             let message = with_part(&mut to_bob, |part| {
-                // Every chunk of this kind is altered; or every piece is of another kind than it says.
+                // Alter every chunk of one kind, or (for 0) claim another kind for every piece.
                 if part[4] == spoiled {
                     part[38] ^= 1;
                 }
@@ -185,7 +192,7 @@ fn whatever_a_peer_puts_into_its_chunks_messages_go_on() {
             let message = to_alice.encrypt(b"text", b"", &mut rng).unwrap();
             assert_eq!(*to_bob.decrypt(&message, b"").unwrap(), b"text");
         }
-        // 4 is an acknowledgement: its chunk is of nothing.
+        // Kind 4 is an acknowledgement, whose chunk carries nothing.
         let expected = match spoiled {
             1 => Some(PostQuantumStop::HeaderNotAuthentic),
             2 | 3 => Some(PostQuantumStop::KeyMismatch),
@@ -203,7 +210,7 @@ fn whatever_a_peer_puts_into_its_chunks_messages_go_on() {
 fn only_what_has_opened_is_taken_in() {
     let (mut to_bob, mut to_alice) = after(10);
     let message = to_bob.encrypt(b"x", b"", &mut rng(1)).unwrap();
-    // The header is genuine and opens, with its chunk in it; the body does not.
+    // The genuine header opens, and its chunk with it; the body does not.
     let altered = crate::tests::support::edit(&message, |message| message.body[0] ^= 1);
     assert_refused(&mut to_alice, &altered, DecryptError::Unauthenticated);
     to_alice.decrypt(&message, b"").unwrap();
@@ -212,14 +219,16 @@ fn only_what_has_opened_is_taken_in() {
 
 #[test]
 fn one_message_of_a_thief_stops_the_braid_and_only_its_recipient_sees_it() {
-    // As SPEC.md says under “Stopped”: whoever copies a state can do this, as a peer can.
+    // SPEC.md, “Stopped”: anyone who copies a state can do this, just as the peer can.
     let (mut to_bob, mut to_alice) = after(0);
     let mut rng = rng(66);
-    // The chain has begun, so that the forged message does not bring a ratchet key of the thief's.
+    // The chain has already begun, so the forged message does not introduce a ratchet key of the
+    // thief.
     let message = to_bob.encrypt(b"x", b"", &mut rng).unwrap();
     to_alice.decrypt(&message, b"").unwrap();
     let mut thief = copy(&to_bob);
-    // A single forged chunk in place of one of the header's, in a message that takes the number of a genuine one.
+    // The thief forges a single chunk of the key header, in a message that takes the number of a
+    // genuine one.
     let forged = with_part(&mut thief, |part| part[38] ^= 1);
     to_alice.decrypt(&forged, b"").unwrap();
     let lost = to_bob.encrypt(b"lost", b"", &mut rng).unwrap();

@@ -1,9 +1,9 @@
 use super::*;
 use crate::tests::support::{Device, established, rng};
 
-/// Version, peer, associated data, base key, digest.
+/// Offset of the origin, after version, peer, associated data, base key and digest.
 const ORIGIN: usize = 1 + 64 + 32 + 32 + 32;
-/// Root key, key pair, peer's key.
+/// Length of root key, key pair and peer's key.
 const RATCHET_KEYS: usize = 32 + 64 + 32;
 
 fn unanswered() -> Vec<u8> {

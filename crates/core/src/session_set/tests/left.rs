@@ -1,8 +1,9 @@
-//! Sessions that were left for another one, and what a copy of their state is good for.
+//! Sessions that were left for another one, and what an attacker can do with a copy of their state.
 
 use super::*;
 
-/// Both have heard each other on their first session, then again on a second one, which both have chosen.
+/// Two parties that have heard each other on a first session, then on a second one, which both have
+/// chosen.
 fn settled_on_a_second_session() -> (Party, Party, DhPublicKey) {
     let (mut a, mut b) = (Party::new(1), Party::new(2));
     a.start(&b.device, Some(0), 10);
@@ -21,7 +22,7 @@ fn settled_on_a_second_session() -> (Party, Party, DhPublicKey) {
     (a, b, left)
 }
 
-/// What someone who holds a copy of a party's state sends on a session that both have left.
+/// Forges a message on a session that both have left, from a stolen copy of a party's state.
 fn on_the_session_left(copy: &[u8], left: DhPublicKey, selection: u32) -> Vec<u8> {
     let mut stolen = SessionSet::import(copy).unwrap();
     let (index, ()) = stolen
@@ -35,8 +36,8 @@ fn on_the_session_left(copy: &[u8], left: DhPublicKey, selection: u32) -> Vec<u8
 
 #[test]
 fn chk39_a_session_that_was_left_moves_nobody_back() {
-    // A session that nobody sends on takes no steps, so that a copy of its state stays good. The copy must not decide what the
-    // two send on, whichever side it came from.
+    // A session without new messages takes no steps, so a copy of its state stays valid. Whichever
+    // side the copy came from, it must not decide which session the two send on.
     let (mut a, mut b, left) = settled_on_a_second_session();
     let copies = [&a, &b].map(|party| party.sessions.as_ref().unwrap().export());
     let chosen = a.sends_on();
@@ -47,7 +48,7 @@ fn chk39_a_session_that_was_left_moves_nobody_back() {
         assert_eq!(victim.sends_on(), chosen);
         assert_eq!(victim.sessions.as_ref().unwrap().selection, before);
     }
-    // Nor does a peer move the number on the session that is chosen.
+    // A peer cannot move the number on the chosen session either.
     let wilful = {
         let sending = &mut a.sessions.as_mut().unwrap().sending;
         sending
@@ -77,7 +78,10 @@ fn chk40_sessions_that_were_left_are_given_up_after_their_age() {
     }
     let sessions = b.sessions.as_ref().unwrap();
     assert_eq!(sessions.count(), 1);
-    assert!(sessions.dh_ratchet_steps() > steps, "steps still count");
+    assert!(
+        sessions.dh_ratchet_steps() > steps,
+        "steps of dropped sessions still count"
+    );
     assert_eq!(b.refused(&forged), DecryptError::Unauthenticated);
     let reply = b.send(b"still here");
     assert_eq!(a.receive(&reply).unwrap(), b"still here");
@@ -98,7 +102,7 @@ fn chk40_the_age_counts_from_the_last_choice() {
     a.receive(&from_b).unwrap();
     b.receive(&from_a).unwrap();
     assert_eq!((age(&mut a, 7), age(&mut b, 7)), (0, 0), "a new session");
-    // One of the two now moves to the other's session.
+    // One of the two now moves to the session of the other.
     let moved = a.sends_on().max(b.sends_on());
     let (mover, stayer, late) = match a.sends_on() == moved {
         true => (&mut b, &mut a, late_a),
@@ -107,7 +111,7 @@ fn chk40_the_age_counts_from_the_last_choice() {
     let answer = stayer.send(b"answer");
     mover.receive(&answer).unwrap();
     assert_eq!((mover.sends_on(), age(mover, 7)), (moved, 0), "a move");
-    // A message of the session that was left does not count, one of the chosen session does.
+    // A message of the session that was left does not count. A message of the chosen session does.
     mover.receive(&late).unwrap();
     assert_eq!(age(mover, 7), 7);
     let again = stayer.send(b"again");
@@ -117,7 +121,7 @@ fn chk40_the_age_counts_from_the_last_choice() {
 
 #[test]
 fn chk40_the_first_answer_on_the_chosen_session_counts() {
-    // It agrees with what was chosen, and so is no new choice.
+    // The answer confirms the choice, so it is not a new choice and counts.
     let (a, _, _) = settled_on_a_second_session();
     assert_eq!(a.sessions.unwrap().left_age, 1);
 }

@@ -1,4 +1,5 @@
-//! Exports in parts: what is given is what is to be stored, and only that is read.
+//! Exports in parts: storing what is returned keeps storage complete, and only complete storage is
+//! read.
 #![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
 
 use std::collections::{BTreeMap, VecDeque};
@@ -8,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{DecodeError, PAGE_ID_LEN, PageId, SessionSetParts};
 
-/// What an application stores of one peer.
+/// What an application stores for one peer.
 #[derive(Default)]
 struct Stored {
     state: Vec<u8>,
@@ -24,7 +25,10 @@ impl Stored {
                     assert_eq!(PageId::of_page(&bytes), Ok(change.id));
                     self.pages.insert(change.id, bytes.to_vec());
                 }
-                None => assert!(self.pages.remove(&change.id).is_some(), "never stored"),
+                None => assert!(
+                    self.pages.remove(&change.id).is_some(),
+                    "a page is removed that was never stored"
+                ),
             }
         }
     }
@@ -43,10 +47,13 @@ impl Party {
         assert_eq!(sessions.pages_len(), len);
         let mut read = stored.read().unwrap();
         assert_eq!(read.export(), sessions.export());
-        assert!(read.export_parts().pages.is_empty(), "nothing has changed");
+        assert!(
+            read.export_parts().pages.is_empty(),
+            "a page changes although nothing happened"
+        );
     }
 
-    /// Seals so many messages and returns the last, with those before it.
+    /// Seals `count` messages and returns them all.
     fn send_many(&mut self, count: usize) -> Vec<Vec<u8>> {
         (0..count).map(|_| self.send(b"text")).collect()
     }
@@ -65,7 +72,7 @@ fn talking() -> (Party, Party, Stored) {
     (a, b, stored)
 }
 
-/// The second party lacks 129 messages, of three pages.
+/// Two parties of which the second lacks 129 messages, in three pages.
 fn lacking() -> (Party, Party, Stored, Vec<Vec<u8>>) {
     let (mut a, mut b, mut stored) = talking();
     let sent = a.send_many(130);
@@ -106,7 +113,7 @@ fn a_message_gives_the_pages_that_it_changed_and_no_other() {
 #[test]
 fn nothing_is_remembered_before_parts_are_taken_and_no_more_than_they_have_after() {
     let (mut a, mut b, _) = talking();
-    // Not taken: an import in one piece knows of no parts.
+    // After a whole import no parts have been taken, so nothing is recorded.
     b.sessions = Some(SessionSet::import(&b.sessions.unwrap().export()).unwrap());
     let sent = a.send_many(130);
     b.receive(&sent[129]).unwrap();
@@ -119,7 +126,11 @@ fn nothing_is_remembered_before_parts_are_taken_and_no_more_than_they_have_after
         []
     );
     let first = b.sessions.as_mut().unwrap().export_parts();
-    assert_eq!(first.pages.len(), 2, "all there are, none that is gone");
+    assert_eq!(
+        first.pages.len(),
+        2,
+        "all existing pages and no removed ones"
+    );
     // Pages that come and go between two calls leave no trace.
     let sent = a.send_many(200);
     b.receive(&sent[199]).unwrap();
@@ -137,7 +148,7 @@ fn nothing_is_remembered_before_parts_are_taken_and_no_more_than_they_have_after
 #[test]
 fn pages_of_a_session_that_gives_way_are_removed() {
     let (mut a, mut b, mut stored, sent) = lacking();
-    // One of its pages is gone already, and another has changed: neither was taken yet.
+    // One page is gone already and another has changed. Neither change was taken yet.
     b.receive(&sent[128]).unwrap();
     b.receive(&sent[0]).unwrap();
     for seed in 0..5 {
@@ -175,8 +186,10 @@ fn pages_of_sessions_that_were_given_up_are_named_when_all_are_destroyed() {
 
 #[test]
 fn chk47_pages_that_are_not_the_states_are_refused() {
+    let malformed = Some(DecodeError::Malformed);
+    let not_canonical = Some(DecodeError::NotCanonical);
     let (mut a, mut b, stored, _) = lacking();
-    // An earlier chain that lacks messages, and the same of another session.
+    // One party has an earlier chain that lacks messages. Another session has pages of its own.
     let reply = b.send(b"reply");
     a.receive(&reply).unwrap();
     let next = a.send(b"next");
@@ -201,13 +214,13 @@ fn chk47_pages_that_are_not_the_states_are_refused() {
     for missing in 0..pages.len() {
         let mut fewer = pages.clone();
         fewer.remove(missing);
-        assert_eq!(read(&fewer), Some(DecodeError::Malformed), "a page less");
+        assert_eq!(read(&fewer), malformed, "a page is missing");
     }
     let with = |page: &[u8]| read(&[pages.as_slice(), &[page.to_vec()]].concat());
     let foreign = other.pages.values().next().unwrap();
-    assert_eq!(with(foreign), Some(DecodeError::Malformed), "of no session");
-    assert_eq!(with(&pages[1]), Some(DecodeError::NotCanonical), "twice");
-    // Edits of the last page, which has one key; and one more page of the same form.
+    assert_eq!(with(foreign), malformed, "a page of another session");
+    assert_eq!(with(&pages[1]), not_canonical, "a page comes twice");
+    // Now edit the last page, which has one key, or add one more page of the same form.
     let [first, second, last] = &pages[..] else {
         panic!("three pages")
     };
@@ -224,36 +237,36 @@ fn chk47_pages_that_are_not_the_states_are_refused() {
     );
     assert_eq!(
         edited(chain, 3),
-        Some(DecodeError::NotCanonical),
-        "past what came of the chain there is"
+        not_canonical,
+        "a key past the last received message"
     );
     assert_eq!(
         edited(chain, 4),
-        Some(DecodeError::NotCanonical),
-        "above it"
+        not_canonical,
+        "a key of a chain yet to come"
     );
     assert_eq!(
         edited(index, 3),
-        Some(DecodeError::NotCanonical),
-        "not its page"
+        not_canonical,
+        "the page's number is not its key's"
     );
     assert_eq!(
         edited(n, 64),
-        Some(DecodeError::NotCanonical),
-        "not its page"
+        not_canonical,
+        "the key's number is not its page's"
     );
     let mut more = last.clone();
     more[index] = 3;
     more[n] = 192;
-    assert_eq!(with(&more), Some(DecodeError::Malformed), "a key too many");
+    assert_eq!(with(&more), malformed, "a key too many");
     let longer = [last.as_slice(), &[0]].concat();
     assert_eq!(
         read(&[first.clone(), second.clone(), longer]),
-        Some(DecodeError::Malformed),
-        "a byte behind the keys"
+        malformed,
+        "a byte after the keys"
     );
     more.truncate(1 + PAGE_ID_LEN);
-    assert_eq!(with(&more), Some(DecodeError::Malformed), "no key at all");
+    assert_eq!(with(&more), malformed, "no key at all");
     let (records, _) = last[1 + PAGE_ID_LEN..].as_chunks::<76>();
     let of = |keys: &[[u8; 76]], cut: usize| {
         let mut page = last[..1 + PAGE_ID_LEN].to_vec();
@@ -262,18 +275,10 @@ fn chk47_pages_that_are_not_the_states_are_refused() {
         read(&[first.clone(), second.clone(), page])
     };
     assert_eq!(of(records, 0), None);
-    assert_eq!(of(&[], 0), Some(DecodeError::Malformed), "an empty page");
-    assert_eq!(
-        of(records, 1),
-        Some(DecodeError::Malformed),
-        "a key cut short"
-    );
+    assert_eq!(of(&[], 0), malformed, "an empty page");
+    assert_eq!(of(records, 1), malformed, "a key cut short");
     let twice = [records, records].concat();
-    assert_eq!(
-        of(&twice, 0),
-        Some(DecodeError::NotCanonical),
-        "not ascending"
-    );
+    assert_eq!(of(&twice, 0), not_canonical, "not ascending");
     for len in 0..last.len() {
         let cut = [first.clone(), second.clone(), last[..len].to_vec()];
         assert!(read(&cut).is_some(), "cut at {len}");
@@ -295,7 +300,8 @@ fn an_earlier_chain_without_a_key_is_refused() {
     let sent = a.send_many(2);
     b.receive(&sent[1]).unwrap();
     b.store(&mut stored);
-    // The earlier chain's key is said to be of the present one, which has as many.
+    // The page of the earlier chain is replaced by a second page of the current chain, with as many
+    // keys.
     let pages: Vec<_> = stored.pages.values().cloned().collect();
     assert_eq!(pages.len(), 2);
     let mut moved = pages[1].clone();
@@ -333,14 +339,15 @@ fn debug_shows_no_keys() {
     assert_eq!(format!("{change:?}"), expected);
 }
 
-/// What happens: who, what, and how many.
+/// Generates events: which party, which action, and how many messages.
 fn happenings() -> impl Strategy<Value = Vec<(usize, u8, usize)>> {
     proptest::collection::vec((0..2_usize, 0..8_u8, 0..90_usize), 1..60)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-    /// Whatever is skipped, comes late, comes twice or gives way: what was stored gives the sessions there are.
+    /// Messages are skipped, come late or come twice, and sessions are evicted. Storage always
+    /// reads back as the sessions in memory.
     #[test]
     fn what_was_stored_gives_the_sessions_there_are(happenings in happenings()) {
         let mut parties = [Party::new(1), Party::new(2)];
@@ -349,7 +356,7 @@ proptest! {
         for (seed, (who, what, count)) in happenings.into_iter().enumerate() {
             let [to, from] = [who, 1 - who];
             match what {
-                // A burst of which the last arrives; the others are late.
+                // The last message of a burst arrives. The others are late.
                 0..=2 if parties[from].sessions.is_some() => {
                     let mut sent = parties[from].send_many(count / 3 + 1);
                     let last = sent.pop().unwrap();
@@ -369,14 +376,14 @@ proptest! {
                     let (from, to) = if from == 0 { (a, b) } else { (b, a) };
                     from.start(&to.device, None, seed as u64);
                 }
-                // The application was started anew.
+                // The application restarts.
                 7 if parties[to].sessions.is_some() => {
                     parties[to].store(&mut stored[to]);
                     parties[to].sessions = Some(stored[to].read().unwrap());
                 }
                 _ => {}
             }
-            // Not after each message.
+            // Storage lags behind: it is not written after each message.
             if what % 2 == 0 {
                 for (party, stored) in parties.iter_mut().zip(&mut stored) {
                     if party.sessions.is_some() {

@@ -1,11 +1,12 @@
-//! Pages beside a map of single keys: the same keys are kept, given up and destroyed, and exported in the same bytes.
+//! Compares pages with a plain map of single keys. Both keep, evict and destroy the same keys, and
+//! export the same bytes.
 #![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// The rules of the specification on one map: chain and number give the age.
+/// The rules of the specification, applied to a map from chain and number to the age of a key.
 #[derive(Default)]
 struct Model {
     keys: BTreeMap<(u64, u32), u64>,
@@ -61,7 +62,8 @@ pub(super) fn export(skipped: &SkippedKeys) -> Vec<u8> {
     bytes
 }
 
-/// What happens: which of the actions, how many messages are skipped or opened, where a late one is.
+/// Generates events: which action, how many messages are skipped or opened, and where a late one
+/// is.
 fn happenings() -> impl Strategy<Value = Vec<(u8, u32, usize)>> {
     let count = prop_oneof![0..5_u32, 0..150_u32, 0..2_000_u32];
     proptest::collection::vec((0..10_u8, count, any::<usize>()), 1..50)
@@ -73,7 +75,7 @@ proptest! {
     fn pages_keep_what_a_map_of_keys_would(happenings in happenings()) {
         let mut skipped = SkippedKeys::new();
         let mut model = Model::default();
-        // The chain, its next number, messages opened.
+        // The current chain, its next message number, and the number of messages opened.
         let (mut current, mut next, mut opened) = (1, 0, 0);
         for (what, count, at) in happenings {
             match what {
@@ -105,7 +107,7 @@ proptest! {
             skipped.prune(opened);
             model.prune(opened);
             let bytes = export(&skipped);
-            prop_assert!(bytes == model.export(), "other keys");
+            prop_assert!(bytes == model.export(), "pages and map hold different keys");
             let mut reader = Reader::new(&bytes, bytes.len()).unwrap();
             let received = Received { chain: current, n: next, opened };
             let read = SkippedKeys::read(&mut reader, Form::Whole, received).unwrap();
