@@ -84,10 +84,13 @@ mod sqlite;
 mod store;
 
 pub use channel::{SessionOpener, SessionSealer};
-pub use client::{Client, Direction, Draft, Message, Outgoing, OutgoingReport, Received, ReportId};
+pub use client::{
+    Client, ConversationHealth, Direction, Draft, Message, Outgoing, OutgoingReport, Received,
+    ReportId,
+};
 pub use error::{
-    Advice, ConfirmError, OpenAccountError, PeerError, ReceiveError, ReportError, SendError,
-    StartError,
+    Advice, ConfirmError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
+    SendError, StartError, StateError,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteError, SqliteStore, StoreKey};
@@ -105,12 +108,7 @@ pub use waxseal_core as core;
 /// The provider's and the reviewers' side, and everything the client side is made of.
 pub use waxseal_reporting as reporting;
 
-/// The README's example runs as a test.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
-
-/// And the one of the crate's own.
+/// The examples of the package page run as tests.
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../README.md")]
-struct CrateReadme;
+struct PackageReadme;

@@ -90,7 +90,12 @@ pub fn snapshot(client: &Client<MemoryStore>) -> Records {
 #[must_use]
 pub fn text_of(received: Received) -> String {
     match received {
-        Received::Message { message, .. } => message.text().expect("a text"),
+        Received::Message { message, .. } => message.text().expect("a text").to_owned(),
         Received::Duplicate { .. } => panic!("a duplicate"),
     }
 }
+
+/// The examples of the top README run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../README.md")]
+struct Readme;
