@@ -38,7 +38,7 @@ fn messages_go_both_ways_and_are_listed_with_their_evidence() {
     }
     let sent = &alice.messages(&account("bob"), None, 1).unwrap()[0];
     assert_eq!(
-        (sent.direction(), sent.text().as_deref()),
+        (sent.direction(), sent.text()),
         (Direction::Sent, Some("hello"))
     );
     let answer = bob.message(&account("alice"), &second).unwrap().unwrap();

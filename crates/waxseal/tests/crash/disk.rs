@@ -115,12 +115,11 @@ fn memory_of(client: &mut Client<Disk>) -> impl PartialEq + std::fmt::Debug + us
     let peers: Vec<_> = peers
         .iter()
         .map(|peer| {
-            let sessions = (client.dh_ratchet_steps(peer), client.pq_epochs(peer));
             (
                 client.peer_identity(peer).unwrap(),
                 client.has_session(peer).unwrap(),
                 client.next_ordinal(peer).unwrap(),
-                (sessions.0.unwrap(), sessions.1.unwrap()),
+                client.conversation_health(peer).unwrap(),
             )
         })
         .collect();

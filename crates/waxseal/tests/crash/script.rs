@@ -170,14 +170,14 @@ impl Script<'_> {
             Ok(Received::Message { message, .. }) => {
                 let is_new = shown.iter().all(|(id, _)| id != message.id());
                 assert!(is_new, "a message was shown twice");
-                shown.push((*message.id(), message.text().unwrap()));
+                shown.push((*message.id(), message.text().unwrap().to_owned()));
                 Some(())
             }
             Ok(Received::Duplicate { from, id }) => {
                 // Stored before the stop, and never shown.
                 if shown.iter().all(|(shown, _)| *shown != id) {
                     let stored = client.message(&from, &id).unwrap().unwrap();
-                    shown.push((id, stored.text().unwrap()));
+                    shown.push((id, stored.text().unwrap().to_owned()));
                 }
                 Some(())
             }
@@ -186,7 +186,7 @@ impl Script<'_> {
                 let _ = client.accept_identity(&account("carol"), &new);
                 None
             }
-            Err(ReceiveError::Peer(_)) => None,
+            Err(ReceiveError::State(_)) => None,
             Err(error) => panic!("a message key was used twice, or a message was lost: {error}"),
         });
     }
@@ -221,7 +221,7 @@ impl Script<'_> {
         for _ in 0..2 {
             self.disks[1].until_done(|bob| match bob.receive(&delivery) {
                 Err(ReceiveError::Withheld) | Ok(Received::Duplicate { .. }) => Some(()),
-                Err(ReceiveError::Peer(_)) => None,
+                Err(ReceiveError::State(_)) => None,
                 other => panic!("{other:?}"),
             });
         }
@@ -299,7 +299,7 @@ impl Script<'_> {
             assert!(messages.iter().all(|message| message.evidence().is_some()));
             messages
                 .iter()
-                .filter_map(|message| message.text())
+                .filter_map(|message| message.text().map(str::to_owned))
                 .collect()
         };
         let first = ["first", "answer", "second"];
