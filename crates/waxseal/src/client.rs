@@ -64,7 +64,8 @@ pub struct Client<S> {
     me: DeviceAddress,
     identity: IdentityKeyPair,
     delivery_key: DeliveryKey,
-    /// Read when first needed. Dropped when a commit failed, so memory never runs ahead of the store.
+    /// Read when first needed. Dropped when a commit failed, so memory never runs ahead of the
+    /// store.
     prekeys: Option<PreKeys>,
     peers: Peers,
 }

@@ -1,9 +1,9 @@
 //! What can go wrong in a client call, and what the application should do about it.
 //!
-//! Each error enum is named after what it reports, and each error has an `advice()`. Every call can
-//! meet a damaged record or a failing store; that is [`StateError`], which all other errors contain.
-//! A failed call has changed nothing, unless its variant says otherwise. After a failed commit only
-//! the store knows whether the change was made.
+//! Each error enum is named after what it reports, and each error has an `advice()`. Every call
+//! can meet a damaged record or a failing store; that is [`StateError`], which all other errors
+//! contain. A failed call has changed nothing, unless its variant says otherwise. After a failed
+//! commit only the store knows whether the change was made.
 
 use waxseal_core::{
     BundleError, DecodeError as CoreDecodeError, DecryptError, EncryptError, HandshakeError,
@@ -15,18 +15,18 @@ use waxseal_reporting::{DecodeError, DeliveryError, DraftError, PayloadError, Se
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {
-    /// Fetch the peer's prekey bundle, call [`Client::start`](crate::Client::start), then send again
-    /// what could not be sent.
+    /// Fetch the peer's prekey bundle, call [`Client::start`](crate::Client::start), then send
+    /// again what could not be sent.
     ///
     /// When this is the advice for a delivery, acknowledge the delivery: it will never open. If it
-    /// was genuine, the two devices are out of step. The peer's next messages open once the peer has
-    /// received a message on the new session, so send one, if need be with application content that
-    /// shows nothing. The peer is not authenticated at this point: start over only with peers the
-    /// user talks to, and only once in a while, not on each delivery.
+    /// was genuine, the two devices are out of step. The peer's next messages open once the peer
+    /// has received a message on the new session, so send one, if need be with application content
+    /// that shows nothing. The peer is not authenticated at this point: start over only with peers
+    /// the user talks to, and only once in a while, not on each delivery.
     FetchBundle,
     /// Show the user that the peer's identity changed, and go on only after the user accepted it.
-    /// A message alone proves no change: the peer's prekey bundle tells whether the provider reports
-    /// the same change.
+    /// A message alone proves no change: the peer's prekey bundle tells whether the provider
+    /// reports the same change.
     WarnIdentityChange,
     /// Acknowledge the delivery to the provider and forget it: trying again cannot help.
     Drop,
@@ -64,7 +64,8 @@ pub enum Advice {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError<E: std::error::Error + 'static> {
-    /// A record is missing, altered, or written by another version. Restore the store or start over.
+    /// A record is missing, altered, or written by another version. Restore the store or start
+    /// over.
     #[error("a stored record cannot be read")]
     Damaged,
     /// The store failed. Reopen the client, look at what was stored, and try again.
@@ -138,8 +139,9 @@ pub enum StartError<E: std::error::Error + 'static> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError<E: std::error::Error + 'static> {
-    /// There is no session with the recipient: there was no contact yet, or a change of its identity
-    /// was accepted. Fetch its prekey bundle and call [`Client::start`](crate::Client::start).
+    /// There is no session with the recipient: there was no contact yet, or a change of its
+    /// identity was accepted. Fetch its prekey bundle and call
+    /// [`Client::start`](crate::Client::start).
     #[error("no session with the recipient")]
     NoSession,
     /// The content is too long or not well formed. Send other content.

@@ -1,5 +1,5 @@
-//! Waxseal is end-to-end encrypted messaging in which a recipient can show the provider a message it
-//! received. The provider can check that exactly this content came from exactly this sender.
+//! Waxseal is end-to-end encrypted messaging in which a recipient can show the provider a message
+//! it received. The provider can check that exactly this content came from exactly this sender.
 //!
 //! The main type is [`Client`]: one device of one account, with its conversations.
 //!
@@ -45,15 +45,16 @@
 //! Every error has an `advice()`: fetch a bundle, warn of an identity change, drop, keep, retry
 //! ([`Advice`]).
 //!
-//! The caller passes randomness and time. Pass a cryptographically secure generator (`rand::rng()` is
-//! one, and some 25 times faster than asking the operating system each time) and the current time.
+//! The caller passes randomness and time. Pass a cryptographically secure generator (`rand::rng()`
+//! is one, and some 25 times faster than asking the operating system each time) and the current
+//! time.
 //!
 //! # What survives a crash
 //!
-//! Each call commits one [`Transaction`] to the [`Store`] before anything that depends on it leaves the
-//! call. An envelope is in the outbox before it is returned. A message is stored before it is shown and
-//! may be acknowledged. With a store that commits durably, no message key is used twice and nothing
-//! acknowledged is lost.
+//! Each call commits one [`Transaction`] to the [`Store`] before anything that depends on it
+//! leaves the call. An envelope is in the outbox before it is returned. A message is stored before
+//! it is shown and may be acknowledged. With a store that commits durably, no message key is used
+//! twice and nothing acknowledged is lost.
 #![cfg_attr(
     feature = "sqlite",
     doc = "[`SqliteStore`] is such a store: a single file, sealed under a key that the application keeps."

@@ -1,4 +1,4 @@
-//! What happens to conversations and records over time: sessions that are lost, messages that are deleted, sizes.
+//! What happens to conversations and records over time: lost sessions, deleted messages, sizes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -38,7 +38,7 @@ fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
     };
     fails(&mut world, &mut bob);
     world.start(&mut bob, &account("alice"));
-    // Alice cannot know yet, so that the advice stays.
+    // Alice cannot know of the new session yet, so the advice stays the same.
     fails(&mut world, &mut bob);
     world.exchange(&mut bob, &mut alice, "");
     world.exchange(&mut alice, &mut bob, "there you are");
@@ -65,7 +65,7 @@ fn a_deleted_message_is_gone_from_this_device_and_not_shown_again() {
     let texts: Vec<_> = texts.iter().map(|message| message.text()).collect();
     assert_eq!(texts, [Some("stays"), Some("stays too")]);
 
-    // The sender gives it up: it leaves the outbox, and a receipt comes too late.
+    // The sender gives the message up: it leaves the outbox, and its receipt comes too late.
     assert_eq!(alice.outbox(10).unwrap().len(), 1);
     alice.delete_message(&bob_id, &sent.id).unwrap();
     assert!(alice.outbox(10).unwrap().is_empty());
@@ -78,7 +78,7 @@ fn a_deleted_message_is_gone_from_this_device_and_not_shown_again() {
 }
 
 #[test]
-fn the_newest_messages_are_found_without_reading_the_others() {
+fn the_newest_messages_are_read_without_the_earlier_ones() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     assert_eq!(bob.next_ordinal(&account("alice")).unwrap(), 0);
     for number in 0..5 {
@@ -113,7 +113,7 @@ fn every_peer_is_listed_however_the_contact_began() {
 }
 
 #[test]
-fn outbox_numbers_go_up_whatever_was_confirmed() {
+fn outbox_numbers_go_up_even_when_earlier_ones_were_confirmed() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "confirmed");
     let mut alice = Client::open(alice.into_store()).unwrap();
@@ -122,7 +122,7 @@ fn outbox_numbers_go_up_whatever_was_confirmed() {
         .unwrap();
     assert_eq!(alice.outbox(10).unwrap(), [sent]);
     let second = alice.store().get(&Key::Outbox { ordinal: 1 }).unwrap();
-    assert!(second.is_some(), "no number is used again");
+    assert!(second.is_some(), "an outbox number is used once");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn keys_and_values_stay_within_what_a_store_is_promised() {
 }
 
 #[test]
-fn a_device_registers_again_with_what_it_registered_with() {
+fn a_device_registers_again_with_the_same_key_and_identity() {
     let mut world = Provider::new(7);
     let alice = world.register("alice");
     let key = world.key(alice.me());
@@ -225,7 +225,7 @@ fn a_message_shows_its_attachments_on_both_sides_with_and_without_a_receipt() {
 }
 
 #[test]
-fn the_post_quantum_ratchet_of_a_conversation_can_be_watched() {
+fn the_health_of_a_conversation_can_be_watched() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     for _ in 0..50 {
         world.exchange(&mut alice, &mut bob, "ping");
@@ -252,7 +252,7 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
         let table = Table::SkippedKeys(account("alice"));
         bob.store().list(&table, None, usize::MAX).unwrap()
     };
-    // Two jumps of the largest length: more pages than are read at once.
+    // Two jumps of the maximum length leave more pages than one call reads.
     let mut late = Vec::new();
     for _ in 0..2 {
         late.extend((0..2_000).map(|_| seal(&mut alice, &bob)));
@@ -263,7 +263,7 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
     assert_eq!(stored.len(), 63);
     let len: usize = stored.iter().map(|page| page.len()).sum();
     assert_eq!(len, stored.len() * 45 + 4_000 * 76);
-    // What a message writes does not hold them.
+    // The record that each message writes does not contain the pages.
     let peer = bob.store().get(&Key::Peer(account("alice"))).unwrap();
     assert!(peer.unwrap().len() < 3_000);
 
@@ -273,7 +273,7 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
         assert_eq!(text_of(bob.receive(late).unwrap()), "text");
     }
     assert_eq!(pages(&bob).len(), stored.len());
-    // Without one of its pages a state is none.
+    // A state that lacks one of its pages cannot be read.
     let is_page = |(key, _): &(Vec<u8>, Vec<u8>)| key.first() == Some(&b's');
     let first = records.iter().position(is_page).unwrap();
     for gone in first..first + stored.len() {

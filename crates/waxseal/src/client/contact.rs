@@ -13,9 +13,9 @@ use crate::store::{Store, Transaction};
 
 /// How far the sessions with one peer have healed, and whether they still do.
 ///
-/// Each exchange of messages renews the keys, so that a thief of old state loses access. Both counts
-/// start at zero, grow while both sides write, and cover all sessions with the peer. An application
-/// needs them for diagnosis only; `pq_stopped` is the field to act on.
+/// Each exchange of messages renews the keys, so that a thief of old state loses access. Both
+/// counts start at zero, grow while both sides write, and cover all sessions with the peer. An
+/// application needs them for diagnosis only; `pq_stopped` is the field to act on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConversationHealth {
@@ -27,10 +27,10 @@ pub struct ConversationHealth {
     /// Why the post-quantum ratchet of the session that this device sends on stopped; `None` while
     /// it runs.
     ///
-    /// It stops when a message arrives that no honest device of the peer would send. Messages still
-    /// open, protected by the completed epochs and by the Diffie–Hellman ratchet, but no further
-    /// epoch begins. Only this side knows. Call [`Client::start`] with a fresh bundle to begin a new
-    /// ratchet.
+    /// It stops when a message arrives that no honest device of the peer would send. Messages
+    /// still open, protected by the completed epochs and by the Diffie–Hellman ratchet, but no
+    /// further epoch begins. Only this side knows. Call [`Client::start`] with a fresh bundle to
+    /// begin a new ratchet.
     pub pq_stopped: Option<PostQuantumStop>,
 }
 

@@ -125,7 +125,8 @@ impl std::fmt::Debug for Message {
 }
 
 impl<S: Store> Client<S> {
-    /// Lists up to `limit` messages exchanged with `peer`, in the order in which this device saw them.
+    /// Lists up to `limit` messages exchanged with `peer`, in the order in which this device saw
+    /// them.
     ///
     /// The list starts after the ordinal `after`, or with the first message.
     pub fn messages(
@@ -151,9 +152,9 @@ impl<S: Store> Client<S> {
 
     /// Deletes a message with its evidence: it can no longer be read or reported from this device.
     ///
-    /// A copy that is delivered later is still recognised and not shown. A message that waits in the
-    /// [outbox](Client::outbox) leaves it and is not sent again, though it may have arrived. This is
-    /// also how to give up a message that the relay refuses for good.
+    /// A copy that is delivered later is still recognised and not shown. A message that waits in
+    /// the [outbox](Client::outbox) leaves it and is not sent again, though it may have arrived.
+    /// This is also how to give up a message that the relay refuses for good.
     pub fn delete_message(
         &mut self,
         peer: &AccountId,

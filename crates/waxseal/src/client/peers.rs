@@ -46,8 +46,8 @@ impl Peer {
 
     /// Writes the record and the skipped-key pages that changed.
     ///
-    /// Each changed page is returned once by the sessions. If the transaction is not committed, this
-    /// peer must be dropped and read again.
+    /// Each changed page is returned once by the sessions. If the transaction is not committed,
+    /// this peer must be dropped and read again.
     pub(super) fn put(&mut self, account: &AccountId, transaction: &mut Transaction) {
         let mut skipped_len = 0;
         if let Some(sessions) = &mut self.sessions {

@@ -11,13 +11,13 @@ use crate::store::{Key, Store, Transaction};
 impl<S: Store> Client<S> {
     /// Makes the one-time prekeys that the provider lacks, and returns what to upload.
     ///
-    /// The upload holds the base bundle and every one-time part that [`Client::confirm_prekeys`] has
-    /// not confirmed yet. `at_provider` is how many one-time parts the provider says it has left: 0
-    /// after [`Client::create`]. Call this after `create`, when an upload may have been lost, and
-    /// whenever few are left.
+    /// The upload holds the base bundle and every one-time part that [`Client::confirm_prekeys`]
+    /// has not confirmed yet. `at_provider` is how many one-time parts the provider says it has
+    /// left: 0 after [`Client::create`]. Call this after `create`, when an upload may have been
+    /// lost, and whenever few are left.
     ///
-    /// The provider hands out the newest base with at most one one-time part, and each one-time part
-    /// once, even if it was uploaded twice.
+    /// The provider hands out the newest base with at most one one-time part, and each one-time
+    /// part once, even if it was uploaded twice.
     ///
     /// # Errors
     /// [`PublishError`]. Nothing was changed.
@@ -56,9 +56,9 @@ impl<S: Store> Client<S> {
 
     /// Replaces the signed prekeys, and returns the new base bundle to upload.
     ///
-    /// The previous ones are kept for messages that are still on their way. Once a week is usual. Do
-    /// not call it again before the provider has the last base. If an upload may have been lost,
-    /// [`Client::publish_prekeys`] returns the same base again.
+    /// The previous ones are kept for messages that are still on their way. Once a week is usual.
+    /// Do not call it again before the provider has the last base. If an upload may have been
+    /// lost, [`Client::publish_prekeys`] returns the same base again.
     ///
     /// # Errors
     /// [`PublishError`]. Nothing was changed.

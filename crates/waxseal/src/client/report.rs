@@ -39,7 +39,8 @@ impl<S: Store> Client<S> {
     ///
     /// # Errors
     /// * [`ReportError::NoSuchMessage`] for a message that is not stored.
-    /// * [`ReportError::NotStamped`] for a message of this device whose receipt was not confirmed yet.
+    /// * [`ReportError::NotStamped`] for a message of this device whose receipt was not confirmed
+    ///   yet.
     /// * [`ReportError::Draft`] if the messages cannot be in one report.
     pub fn draft_report(
         &self,
@@ -59,8 +60,8 @@ impl<S: Store> Client<S> {
     /// Seals a draft that the user agreed to, and returns the report for the provider's intake.
     ///
     /// The report stays in the [report outbox](Client::pending_reports) until
-    /// [`Client::confirm_report`]. After a crash or a broken connection, send it again unchanged; the
-    /// intake counts it once.
+    /// [`Client::confirm_report`]. After a crash or a broken connection, send it again unchanged;
+    /// the intake counts it once.
     pub fn report(
         &mut self,
         draft: &ReportDraft,

@@ -104,7 +104,8 @@ impl<S: Store> Client<S> {
     /// [`Client::delete_message`].
     ///
     /// # Errors
-    /// [`SendError::NoSession`]: fetch the recipient's prekey bundle and call [`Client::start`] first.
+    /// [`SendError::NoSession`]: fetch the recipient's prekey bundle and call [`Client::start`]
+    /// first.
     pub fn send(
         &mut self,
         recipient: &AccountId,
@@ -169,8 +170,8 @@ impl<S: Store> Client<S> {
 
     /// Takes the relay's receipt for a sent message, and returns the message's identifier.
     ///
-    /// The message leaves the outbox and becomes reportable, so that a report can show both sides of
-    /// a conversation. A receipt that comes again changes nothing.
+    /// The message leaves the outbox and becomes reportable, so that a report can show both sides
+    /// of a conversation. A receipt that comes again changes nothing.
     pub fn confirm(
         &mut self,
         recipient: &AccountId,

@@ -18,8 +18,8 @@ pub(super) const MAX_CACHED_LEN: usize = 4 << 20;
 ///
 /// A call that changes a peer takes it out, and puts it back after the change is committed. So the
 /// cache never runs ahead of the store: a peer whose commit failed is gone and is read again. When
-/// the cache is full, the peers used longest ago are evicted. Being taken out and put back counts as
-/// use, being looked at does not.
+/// the cache is full, the peers used longest ago are evicted. Being taken out and put back counts
+/// as use, being looked at does not.
 #[derive(Default)]
 pub(in crate::client) struct Peers {
     by_account: HashMap<AccountId, Cached>,
