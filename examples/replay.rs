@@ -221,10 +221,10 @@ fn ratchet_steps<S: Store>(network: &Network<S>) -> Result<(u64, u64), String> {
         for (one, other) in [(recipient, sender), (sender, recipient)] {
             let other = &other.me().account;
             if one.has_session(other).map_err(|error| error.to_string())? {
-                steps += one
-                    .dh_ratchet_steps(other)
-                    .map_err(|error| error.to_string())?;
-                epochs += one.pq_epochs(other).map_err(|error| error.to_string())?;
+                let health = one.conversation_health(other);
+                let health = health.map_err(|error| error.to_string())?;
+                steps += health.dh_ratchet_steps;
+                epochs += health.pq_epochs;
             }
         }
     }

@@ -210,7 +210,7 @@ impl<S: Store> Network<S> {
                 assert_eq!(message.id(), &id);
                 let flown = &mut self.flights[flight];
                 flown.shown += 1;
-                flown.text = message.text();
+                flown.text = message.text().map(str::to_owned);
                 let sequence = message.header().sequence;
                 let last = self.last_sequence.entry((from, to)).or_insert(sequence);
                 if sequence < *last {

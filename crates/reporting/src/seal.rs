@@ -7,6 +7,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::address::{DeviceAddress, MAX_ACCOUNT_LEN};
+use crate::attachment::Attachment;
 use crate::channel::{SealingChannel, associated_data};
 use crate::codec::Reader;
 use crate::content::Content;
@@ -89,6 +90,13 @@ impl SentMessage {
     /// What the message says, read from the committed parts.
     pub fn content(&self) -> Option<Content> {
         Content::decode(self.franked.parts().iter().nth(1)?)
+    }
+
+    /// Its attachments, read from the committed bytes.
+    pub fn attachments(&self) -> Vec<Attachment> {
+        let parts = self.franked.parts();
+        let attachments = parts.iter().skip(2);
+        attachments.filter_map(Attachment::decode).collect()
     }
 
     /// The message as bytes for storage until the receipt arrives:

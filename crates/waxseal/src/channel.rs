@@ -1,20 +1,20 @@
-//! The sessions of `waxseal-core` as the channel that `waxseal-reporting` seals and opens over.
+//! Connects `waxseal-core` with `waxseal-reporting`: its sessions are the channel for messages.
 
 use rand_core::CryptoRng;
 use waxseal_core::{DecryptError, EncryptError, IdentityKeyPair, PreKeys, SessionSet};
 use waxseal_reporting::{OpeningChannel, SealingChannel};
 use zeroize::Zeroizing;
 
-/// Seals on the sessions with one peer.
+/// Seals messages on the sessions with one peer.
 ///
-/// Borrows the sessions for one message. They change only when the message was sealed.
+/// Borrows the sessions for one message. They change only if the message is sealed.
 #[derive(Debug)]
 pub struct SessionSealer<'a> {
     sessions: &'a mut SessionSet,
 }
 
 impl<'a> SessionSealer<'a> {
-    /// A channel that seals on these sessions.
+    /// Makes a channel that seals on these sessions.
     pub fn new(sessions: &'a mut SessionSet) -> Self {
         Self { sessions }
     }
@@ -33,9 +33,10 @@ impl SealingChannel for SessionSealer<'_> {
     }
 }
 
-/// Opens on the sessions with one peer, or accepts the first one.
+/// Opens messages on the sessions with one peer, or accepts the first session.
 ///
-/// Borrows what opening changes. Nothing changes when a message was refused.
+/// Borrows what opening changes: the prekeys and the sessions. Nothing changes if the message is
+/// refused.
 #[derive(Debug)]
 pub struct SessionOpener<'a> {
     identity: &'a IdentityKeyPair,
@@ -44,10 +45,10 @@ pub struct SessionOpener<'a> {
 }
 
 impl<'a> SessionOpener<'a> {
-    /// A channel that opens on these sessions.
+    /// Makes a channel that opens on these sessions.
     ///
-    /// `sessions` is `None` before first contact: the peer's first message fills it, and spends
-    /// one of `prekeys`.
+    /// `sessions` is `None` before first contact. The peer's first message fills it, and spends one
+    /// of `prekeys`.
     pub fn new(
         identity: &'a IdentityKeyPair,
         prekeys: &'a mut PreKeys,

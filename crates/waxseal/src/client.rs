@@ -1,46 +1,71 @@
-//! The client: one device's account, its conversations, and what they leave behind.
+//! The client: one device's account, its conversations, and what they leave in the store.
 //!
-//! Each call is one step of a message's journey and commits one transaction: [`Client::publish_prekeys`],
-//! [`Client::start`], [`Client::send`], [`Client::confirm`], [`Client::receive`], [`Client::report`].
+//! Each file of `client/` is one step of a message's journey: `prekeys`, `contact`, `send`,
+//! `receive`, `history`, `report`. `peers` caches what the steps use, `state` reads and writes it.
 
+mod contact;
 mod history;
 mod peers;
 mod prekeys;
 mod receive;
 mod report;
 mod send;
+mod state;
 
 use rand_core::CryptoRng;
-use waxseal_core::{
-    ACCOUNT_PROOF_LEN, HandshakeError, IdentityKey, IdentityKeyPair, PostQuantumStop, PreKeyBundle,
-    PreKeys, SafetyNumber, SessionSet,
-};
+use waxseal_core::{ACCOUNT_PROOF_LEN, IdentityKey, IdentityKeyPair, PreKeys};
 use waxseal_reporting::{AccountId, DeliveryKey, DeviceAddress, DeviceId, FrankingTag};
 use zeroize::Zeroizing;
 
+pub use self::contact::ConversationHealth;
 pub use self::history::{Direction, Message};
-use self::peers::{Peer, Peers};
+use self::peers::Peers;
 pub use self::receive::Received;
 pub use self::report::{OutgoingReport, ReportId};
 pub use self::send::{Draft, Outgoing};
-use crate::error::{OpenAccountError, PeerError, StartError};
+use crate::error::{OpenAccountError, StateError};
 use crate::records::{self, AccountRecord};
 use crate::store::{Key, Store, Transaction};
 
-/// One device of one account.
+/// One device of one account, with its conversations.
 ///
-/// Holds the identity, the delivery key, the prekeys and the sessions with the peers of late in memory, as the store has them;
-/// everything else is read from the store in the call that needs it. Every call commits one transaction or changes nothing.
+/// A client is a view of its [`Store`]. It keeps the identity and the delivery key in memory, and
+/// caches the prekeys and the sessions of recently used peers, identical to what the store holds.
+/// Everything else is read from the store by the call that needs it. Each call that changes
+/// something commits one transaction before it returns. A call that fails has changed nothing,
+/// unless its error says otherwise.
+///
+/// # Calls and their order
+///
+/// A device is created once and opened at each later start. Its prekeys must be with the provider
+/// before a stranger can write to it. A conversation begins with [`start`](Self::start) or with the
+/// peer's first message; from then on both sides send and receive in any order. A received message
+/// can be reported at once, a sent one after its receipt was confirmed.
+///
+/// | step | calls, in this order | what they may change |
+/// |---|---|---|
+/// | account | [`create`](Self::create) once, then [`open`](Self::open) | the empty store; `open` changes nothing |
+/// | prekeys | [`publish_prekeys`](Self::publish_prekeys), upload, [`confirm_prekeys`](Self::confirm_prekeys); weekly [`rotate_prekeys`](Self::rotate_prekeys) | [`one_time_prekeys_left`](Self::one_time_prekeys_left) |
+/// | contact | [`start`](Self::start); after a warning [`accept_identity`](Self::accept_identity) | [`peers`](Self::peers), [`has_session`](Self::has_session), [`peer_identity`](Self::peer_identity), [`safety_number`](Self::safety_number), [`conversation_health`](Self::conversation_health) |
+/// | send | [`send`](Self::send), upload, [`confirm`](Self::confirm) | [`messages`](Self::messages), [`outbox`](Self::outbox), [`next_ordinal`](Self::next_ordinal), [`conversation_health`](Self::conversation_health) |
+/// | receive | [`receive`](Self::receive), show, acknowledge | [`messages`](Self::messages), [`next_ordinal`](Self::next_ordinal), [`conversation_health`](Self::conversation_health); from a new peer also what contact changes, and one prekey is used |
+/// | delete | [`delete_message`](Self::delete_message) | [`messages`](Self::messages), [`outbox`](Self::outbox) |
+/// | report | [`draft_report`](Self::draft_report), show the preview, [`report`](Self::report), upload, [`confirm_report`](Self::confirm_report) | [`pending_reports`](Self::pending_reports); a draft changes nothing |
+///
+/// Calls that take `&self` only read. After a failed commit the cache is dropped and read again, so
+/// the same client can go on.
 ///
 /// # Security
-/// Restoring an old copy of the store repeats message keys. Move a store, never copy it, and never open it in two
-/// processes at once (an application and its notification extension): they would use one message key twice.
+/// Restoring an old copy of the store repeats message keys. Move a store, never copy it, and never
+/// open it in two processes at once (an application and its notification extension): both would use
+/// the same message key.
 pub struct Client<S> {
     store: S,
     me: DeviceAddress,
     identity: IdentityKeyPair,
     delivery_key: DeliveryKey,
-    /// Read when first needed; dropped when a commit failed, so that memory never runs ahead of the store.
+    /// Read when first needed. Dropped when a commit failed, so memory never runs ahead of the
+    /// store.
     prekeys: Option<PreKeys>,
     peers: Peers,
 }
@@ -56,8 +81,8 @@ impl<S> std::fmt::Debug for Client<S> {
 impl<S: Store> Client<S> {
     /// Creates the account of this device in an empty store, with a fresh identity.
     ///
-    /// `me` is the account and device as the provider authenticates them; `delivery_key` is agreed with the
-    /// provider when the device is registered.
+    /// `me` is the account and device as the provider authenticates them. `delivery_key` is agreed
+    /// with the provider when the device is registered.
     ///
     /// # Errors
     /// [`OpenAccountError::AlreadyExists`] if the store holds an account: use [`Client::open`].
@@ -67,11 +92,8 @@ impl<S: Store> Client<S> {
         delivery_key: DeliveryKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenAccountError<S::Error>> {
-        if store
-            .get(&Key::Account)
-            .map_err(OpenAccountError::Store)?
-            .is_some()
-        {
+        let existing = store.get(&Key::Account).map_err(StateError::Store)?;
+        if existing.is_some() {
             return Err(OpenAccountError::AlreadyExists);
         }
         let identity = IdentityKeyPair::generate(rng);
@@ -79,55 +101,43 @@ impl<S: Store> Client<S> {
         let record = AccountRecord {
             account: me.account.as_str().to_owned(),
             device: me.device.0,
-            identity: field(identity.export()),
+            identity: take_secret_bytes(identity.export()),
             delivery_key: delivery_key.to_bytes().to_vec(),
         };
-        let mut client = Self {
-            store,
-            me,
-            identity,
-            delivery_key,
-            prekeys: None,
-            peers: Peers::default(),
-        };
+        let mut client = Self::new(store, me, identity, delivery_key);
         let mut transaction = Transaction::default();
-        transaction.put(Key::Account, records::encode(&record));
+        transaction.put_record(Key::Account, &record);
         transaction.put(Key::PreKeys, prekeys.export());
-        client
-            .store
-            .commit(transaction)
-            .map_err(OpenAccountError::Store)?;
+        client.commit(transaction)?;
         Ok(client)
     }
 
-    /// Opens the account a store holds.
+    /// Opens the account that a store holds.
     ///
     /// # Errors
     /// [`OpenAccountError::NoAccount`] if the store is empty: use [`Client::create`].
     pub fn open(store: S) -> Result<Self, OpenAccountError<S::Error>> {
-        let bytes = store
-            .get(&Key::Account)
-            .map_err(OpenAccountError::Store)?
-            .ok_or(OpenAccountError::NoAccount)?;
-        let record: AccountRecord = records::decode(&bytes).ok_or(OpenAccountError::Damaged)?;
-        let account = AccountId::new(&record.account).map_err(|_| OpenAccountError::Damaged)?;
-        let me = DeviceAddress::new(account, DeviceId(record.device));
-        let identity =
-            IdentityKeyPair::import(&record.identity).map_err(|_| OpenAccountError::Damaged)?;
-        let delivery_key = record
-            .delivery_key
-            .as_slice()
-            .try_into()
-            .map_err(|_| OpenAccountError::Damaged)?;
-        let delivery_key = DeliveryKey::from_bytes(delivery_key);
-        Ok(Self {
+        let bytes = store.get(&Key::Account).map_err(StateError::Store)?;
+        let bytes = bytes.ok_or(OpenAccountError::NoAccount)?;
+        let record: AccountRecord = records::decode(&bytes).ok_or(StateError::Damaged)?;
+        let (me, identity, delivery_key) = parse(&record).ok_or(StateError::Damaged)?;
+        Ok(Self::new(store, me, identity, delivery_key))
+    }
+
+    fn new(
+        store: S,
+        me: DeviceAddress,
+        identity: IdentityKeyPair,
+        delivery_key: DeliveryKey,
+    ) -> Self {
+        Self {
             store,
             me,
             identity,
             delivery_key,
             prekeys: None,
             peers: Peers::default(),
-        })
+        }
     }
 
     /// This account and device.
@@ -140,22 +150,26 @@ impl<S: Store> Client<S> {
         self.identity.public()
     }
 
-    /// What the provider and this device authenticate deliveries with: to register again after a registration whose
-    /// answer was lost.
+    /// The key with which the provider and this device authenticate deliveries.
+    ///
+    /// Needed to register again when the provider's answer to the first registration was lost.
     pub fn delivery_key(&self) -> &DeliveryKey {
         &self.delivery_key
     }
 
-    /// Shows the provider that this device holds its identity, to register the account or to log in. 64 bytes.
+    /// Proves to the provider that this device holds its identity, to register or to log in.
+    ///
+    /// The proof is a signature of 64 bytes.
     ///
     /// # Security
-    /// The context names, each behind its length, the provider, the account, the purpose, and a fresh challenge of the
-    /// provider. Never pass content of messages. See [`IdentityKeyPair::prove_account`].
+    /// `context` names the provider, the account, the purpose, and a fresh challenge from the
+    /// provider, each preceded by its length. Never pass content of messages. See
+    /// [`IdentityKeyPair::prove_account`].
     pub fn prove_account(&self, context: &[u8]) -> [u8; ACCOUNT_PROOF_LEN] {
         self.identity.prove_account(context)
     }
 
-    /// The store, for reading: what a call commits is the client's business.
+    /// The store, for reading. Only the client's own calls write to it.
     pub fn store(&self) -> &S {
         &self.store
     }
@@ -164,130 +178,21 @@ impl<S: Store> Client<S> {
     pub fn into_store(self) -> S {
         self.store
     }
-
-    /// Starts a conversation with `peer` from the prekey bundle the provider handed out for it.
-    ///
-    /// Also the way to start over with a peer whose device lost its state: the identity must be the pinned one. The
-    /// peer learns of the new session by the next message to it. Not before each message: see
-    /// [`Client::has_session`].
-    ///
-    /// # Errors
-    /// [`StartError::IdentityChanged`] if another identity is pinned for this peer: warn the user, and call
-    /// [`Client::accept_identity`] if the user accepts it.
-    pub fn start(
-        &mut self,
-        peer: &AccountId,
-        base: &[u8],
-        one_time: Option<&[u8]>,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), StartError<S::Error>> {
-        let bundle = PreKeyBundle::decode(base, one_time)?;
-        // Not a changed identity that a user could accept.
-        if bundle.identity() == self.identity.public() {
-            return Err(HandshakeError::OwnIdentity.into());
-        }
-        let identity = bundle.identity().to_bytes();
-        let mut known = match self.take_peer(peer)? {
-            Some(known) if known.record.identity != identity => {
-                let new = *bundle.identity();
-                self.keep_peer(peer, known);
-                return Err(StartError::IdentityChanged { new });
-            }
-            Some(known) => known,
-            None => Peer::new(peer),
-        };
-        known.record.identity = identity.to_vec();
-        match &mut known.sessions {
-            Some(sessions) => sessions.add_initiated(&self.identity, bundle, rng)?,
-            none => *none = Some(SessionSet::initiate(&self.identity, bundle, rng)?),
-        }
-        let mut transaction = Transaction::default();
-        known.put(peer, &mut transaction);
-        self.store
-            .commit(transaction)
-            .map_err(|error| StartError::Peer(PeerError::Store(error)))?;
-        self.keep_peer(peer, known);
-        Ok(())
-    }
-
-    /// Whether a conversation with `peer` can go on without a prekey bundle.
-    pub fn has_session(&self, peer: &AccountId) -> Result<bool, PeerError<S::Error>> {
-        let has_session = self.look_at_peer(peer, |peer| peer.sessions.is_some())?;
-        Ok(has_session.unwrap_or_default())
-    }
-
-    /// The identity pinned for `peer` at first contact.
-    pub fn peer_identity(&self, peer: &AccountId) -> Result<IdentityKey, PeerError<S::Error>> {
-        let identity = self.look_at_peer(peer, Peer::identity)?;
-        identity
-            .ok_or(PeerError::UnknownPeer)?
-            .ok_or(PeerError::Damaged)
-    }
-
-    /// The number both users compare to be sure of each other's identity.
-    pub fn safety_number(&self, peer: &AccountId) -> Result<SafetyNumber, PeerError<S::Error>> {
-        let theirs = self.peer_identity(peer)?;
-        let ours = (self.identity.public(), self.me.account.as_str().as_bytes());
-        SafetyNumber::new(ours, (&theirs, peer.as_str().as_bytes())).map_err(|_| PeerError::Damaged)
-    }
-
-    /// Pins `identity` for `peer` after the user accepted the change; the sessions with the old identity are
-    /// destroyed, the messages stay. The next message needs [`Client::start`] or a message from the peer.
-    ///
-    /// The identity that is pinned already changes nothing: several deliveries may have asked for one change.
-    pub fn accept_identity(
-        &mut self,
-        peer: &AccountId,
-        identity: &IdentityKey,
-    ) -> Result<(), PeerError<S::Error>> {
-        let mut known = self.take_peer(peer)?.unwrap_or_else(|| Peer::new(peer));
-        if known.record.identity != identity.to_bytes() {
-            known.record.identity = identity.to_bytes().to_vec();
-            let mut transaction = Transaction::default();
-            known.destroy_sessions(peer, &mut transaction);
-            known.put(peer, &mut transaction);
-            self.store.commit(transaction).map_err(PeerError::Store)?;
-        }
-        self.keep_peer(peer, known);
-        Ok(())
-    }
-
-    /// Sending and receiving DH ratchet steps of the sessions with `peer`: how often the conversation healed.
-    pub fn dh_ratchet_steps(&self, peer: &AccountId) -> Result<u64, PeerError<S::Error>> {
-        self.look_at_sessions(peer, SessionSet::dh_ratchet_steps)
-            .map(Option::unwrap_or_default)
-    }
-
-    /// Completed epochs of the post-quantum ratchet of the sessions with `peer`: how often the conversation healed against an attacker
-    /// with a quantum computer.
-    pub fn pq_epochs(&self, peer: &AccountId) -> Result<u64, PeerError<S::Error>> {
-        self.look_at_sessions(peer, SessionSet::pq_epochs)
-            .map(Option::unwrap_or_default)
-    }
-
-    /// Why the post-quantum ratchet with `peer` goes no further, if it does not: someone sent what no honest device of the peer would.
-    /// Only this side knows; [`Client::start`] with a fresh bundle begins a new one.
-    pub fn pq_stopped(
-        &self,
-        peer: &AccountId,
-    ) -> Result<Option<PostQuantumStop>, PeerError<S::Error>> {
-        self.look_at_sessions(peer, SessionSet::pq_stopped)
-            .map(Option::flatten)
-    }
-
-    fn look_at_sessions<T>(
-        &self,
-        peer: &AccountId,
-        look: impl FnOnce(&SessionSet) -> T,
-    ) -> Result<Option<T>, PeerError<S::Error>> {
-        self.look_at_peer(peer, |peer| peer.sessions.as_ref().map(look))?
-            .ok_or(PeerError::UnknownPeer)
-    }
 }
 
-/// An exported secret as the field of a record that zeroizes itself.
-fn field(secret: Zeroizing<Vec<u8>>) -> Vec<u8> {
-    let mut secret = secret;
+fn parse(record: &AccountRecord) -> Option<(DeviceAddress, IdentityKeyPair, DeliveryKey)> {
+    let account = AccountId::new(&record.account).ok()?;
+    let identity = IdentityKeyPair::import(&record.identity).ok()?;
+    let delivery_key = record.delivery_key.as_slice().try_into().ok()?;
+    Some((
+        DeviceAddress::new(account, DeviceId(record.device)),
+        identity,
+        DeliveryKey::from_bytes(delivery_key),
+    ))
+}
+
+/// Takes the bytes of an exported secret without copying them, for a record that wipes itself.
+fn take_secret_bytes(mut secret: Zeroizing<Vec<u8>>) -> Vec<u8> {
     std::mem::take(&mut *secret)
 }
 

@@ -1,30 +1,31 @@
-//! What every [`Store`] must do, as cases that authors of stores run on theirs.
+//! Tests that every [`Store`] must pass, for authors of stores to run on theirs.
 //!
 //! ```rust
 //! use waxseal::{MemoryStore, conformance};
 //!
-//! // A new empty store each time; and one that is closed and opened again, where there is something to close.
+//! // The first closure makes a new, empty store. The second closes a store and opens it again; for
+//! // a store in memory it does nothing.
 //! conformance::check(|| Ok(MemoryStore::new()), |store| Ok(store)).unwrap();
 //! ```
 //!
 //! | case | what must hold |
 //! |---|---|
-//! | `empty` | a new store has nothing |
-//! | `kept` | each value is read as it was written, from no byte to [`MAX_VALUE_LEN`](crate::MAX_VALUE_LEN) |
-//! | `replaced` | a second value takes the place of the first |
+//! | `empty` | a new store holds nothing |
+//! | `kept` | each value is read as it was written, from 0 to [`MAX_VALUE_LEN`](crate::MAX_VALUE_LEN) bytes |
+//! | `replaced` | a second value replaces the first |
 //! | `deleted` | what was deleted is gone; deleting what is not there is no error |
 //! | `in-order` | the changes of one transaction are applied in their order |
 //! | `names-apart` | keys that look alike are different keys |
-//! | `tables-apart` | a list has the values of its table and no other |
+//! | `tables-apart` | a list has the values of its table and no others |
 //! | `ascending` | messages and envelopes are listed by ascending ordinal |
-//! | `after` | a list goes on behind `after`, whether or not it is there |
+//! | `after` | a list continues after `after`, whether or not that key has a value |
 //! | `limit` | a list has at most `limit` values |
 //! | `pages` | page by page, every peer, report and page of skipped keys comes once, even if the last one seen was deleted |
 //! | `durable` | what was committed is there after the store was opened again |
-//! | `whole` | a transaction that fails leaves nothing, one that succeeds leaves all: tried with a value that is too long |
+//! | `whole` | a transaction that fails leaves nothing, one that succeeds leaves everything; tried with a value that is too long |
 //!
-//! No test from outside shows that a commit is on the disk when it returns, nor that it is never there in part after
-//! the power failed: that is for the store's author to know.
+//! Two promises cannot be tested from outside: that a commit is on the disk when it returns, and
+//! that no part of a commit is left after a power failure. The author of a store has to know both.
 
 mod cases;
 
@@ -33,7 +34,7 @@ use std::fmt;
 
 use crate::store::Store;
 
-/// The case that a store failed, and how.
+/// The case in which a store failed, and how it failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{case}: {problem}")]
 pub struct Failure {
@@ -74,8 +75,8 @@ type Case<S> = fn(S, &mut Reopen<'_, S>) -> Result<(), Problem>;
 
 /// Runs every case, each on a new store.
 ///
-/// `create` gives an empty store, another one each time. `reopen` closes one and opens it again, as the next start of
-/// the application would.
+/// `create` makes a new, empty store each time. `reopen` closes a store and opens it again, as the
+/// next start of the application would.
 ///
 /// # Errors
 /// The first [`Failure`].

@@ -1,7 +1,9 @@
 //! What can go wrong in a client call, and what the application should do about it.
 //!
-//! One enum per operation. A failed call has changed nothing, unless its variant says otherwise; where the store
-//! failed only the store knows.
+//! Each error enum is named after what it reports, and each error has an `advice()`. Every call
+//! can meet a damaged record or a failing store; that is [`StateError`], which all other errors
+//! contain. A failed call has changed nothing, unless its variant says otherwise. After a failed
+//! commit only the store knows whether the change was made.
 
 use waxseal_core::{
     BundleError, DecodeError as CoreDecodeError, DecryptError, EncryptError, HandshakeError,
@@ -13,180 +15,229 @@ use waxseal_reporting::{DecodeError, DeliveryError, DraftError, PayloadError, Se
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {
-    /// Fetch the peer's prekey bundle and call [`Client::start`](crate::Client::start). Then try again what was to be
-    /// sent.
+    /// Fetch the peer's prekey bundle, call [`Client::start`](crate::Client::start), then send
+    /// again what could not be sent.
     ///
-    /// What was received opens no more: acknowledge it. If it was genuine, the two sides are out of step: the peer's
-    /// next messages open once the peer has got a message on the new session, so send one, if only an application
-    /// content that shows nothing. The peer is not authenticated at that point: start over only with one the user
-    /// talks to, once in a while, not on each delivery.
+    /// When this is the advice for a delivery, acknowledge the delivery: it will never open. If it
+    /// was genuine, the two devices are out of step. The peer's next messages open once the peer
+    /// has received a message on the new session, so send one, if need be with application content
+    /// that shows nothing. The peer is not authenticated at this point: start over only with peers
+    /// the user talks to, and only once in a while, not on each delivery.
     FetchBundle,
-    /// Show the user that the peer's identity changed; go on only after the user accepted it. A message alone proves
-    /// no change: the peer's prekey bundle tells whether the provider says so too.
+    /// Show the user that the peer's identity changed, and go on only after the user accepted it.
+    /// A message alone proves no change: the peer's prekey bundle tells whether the provider
+    /// reports the same change.
     WarnIdentityChange,
     /// Acknowledge the delivery to the provider and forget it: trying again cannot help.
     Drop,
-    /// Forget it without acknowledging it, and let the provider deliver again: it may have been altered on the way,
-    /// and acknowledging it would lose the genuine one. If one comes so again and again, acknowledge it; if all do,
-    /// this device and the provider no longer agree on the delivery key.
+    /// Forget the delivery without acknowledging it, and let the provider deliver it again.
+    ///
+    /// It may have been altered on the way, and acknowledging it would lose the genuine one. If the
+    /// same delivery fails again and again, acknowledge it. If all deliveries fail, this device and
+    /// the provider no longer agree on the delivery key.
     DeliverAgain,
-    /// Keep it without acknowledging it, and try again later: what it needs, an earlier message or a newer version,
-    /// may still arrive. A peer can make messages that never open: keep a few of each, for days.
+    /// Keep what was refused, do not acknowledge it, and try again later.
+    ///
+    /// What it needs, such as an earlier message or a newer version of this library, may still
+    /// arrive. A peer can make messages that never open: keep a few per peer, for days.
     KeepAndRetry,
-    /// Call [`Client::rotate_prekeys`](crate::Client::rotate_prekeys), publish them, and acknowledge the delivery: it
-    /// stays closed, and the sender's next conversation opens.
+    /// Call [`Client::rotate_prekeys`](crate::Client::rotate_prekeys), publish the result, and
+    /// acknowledge the delivery. This delivery never opens; the sender's next conversation does.
     RotatePreKeys,
-    /// Correct the call.
+    /// Correct the application: it made a call that the documentation of the method forbids.
+    ///
+    /// Examples are creating an account in a store that holds one, sending content over its limits,
+    /// and reporting a message that does not exist. The same call fails every time, so retrying
+    /// cannot help, and there is nothing to fetch or to ask the user.
     FixCall,
-    /// The store failed, and nothing was sent. Reopen the client and try again, but what was to be sent may have
-    /// been stored: look into [`Client::outbox`](crate::Client::outbox) or
-    /// [`Client::pending_reports`](crate::Client::pending_reports) first, or it is sent twice.
+    /// The store failed, and the call returned nothing to send. Reopen the client and try again.
+    ///
+    /// What was to be sent may have been stored nevertheless. Before trying again, look into
+    /// [`Client::outbox`](crate::Client::outbox) or
+    /// [`Client::pending_reports`](crate::Client::pending_reports), or it is sent twice.
     Retry,
-    /// The store holds what this version cannot read: restore it or start over.
+    /// The store holds something that this version cannot read. Restore the store or start over.
     Damaged,
 }
 
-/// Why an account could not be created, opened or given new prekeys.
+/// Why the stored state could not be read or written. Every call can meet this.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError<E: std::error::Error + 'static> {
+    /// A record is missing, altered, or written by another version. Restore the store or start
+    /// over.
+    #[error("a stored record cannot be read")]
+    Damaged,
+    /// The store failed. Reopen the client, look at what was stored, and try again.
+    #[error("the store failed")]
+    Store(#[source] E),
+}
+
+/// Why an account could not be created or opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenAccountError<E: std::error::Error + 'static> {
-    /// The store holds an account already.
-    #[error("the store holds an account already")]
+    /// The store already holds an account. Open it with [`Client::open`](crate::Client::open).
+    #[error("the store already holds an account")]
     AlreadyExists,
-    /// The store holds no account.
+    /// The store holds no account. Create one with [`Client::create`](crate::Client::create).
     #[error("the store holds no account")]
     NoAccount,
-    /// The store holds records this version cannot read.
-    #[error("a stored record cannot be read")]
-    Damaged,
-    /// The prekeys cannot be replaced any more.
-    #[error("the prekeys cannot be replaced")]
-    PreKeys(#[from] PreKeyError),
-    /// The store failed.
-    #[error("the store failed")]
-    Store(#[source] E),
+    /// The account's record could not be read or written.
+    #[error(transparent)]
+    State(#[from] StateError<E>),
 }
 
-/// Why something about a peer could not be told or changed.
+/// Why there are no prekeys to publish.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError<E: std::error::Error + 'static> {
+    /// The stored prekeys belong to another identity, or all their numbers are used up. Start over
+    /// with a new account.
+    #[error("no further prekeys can be made")]
+    PreKeys(#[from] PreKeyError),
+    /// The prekeys could not be read or written.
+    #[error(transparent)]
+    State(#[from] StateError<E>),
+}
+
+/// Why a question about a peer has no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerError<E: std::error::Error + 'static> {
-    /// There was no contact with this peer yet.
+    /// This device had no contact with the peer yet. Fetch the peer's prekey bundle and start a
+    /// conversation, or wait for the peer's first message.
     #[error("no contact with this peer yet")]
     UnknownPeer,
-    /// The store holds records this version cannot read.
-    #[error("a stored record cannot be read")]
-    Damaged,
-    /// The store failed.
-    #[error("the store failed")]
-    Store(#[source] E),
+    /// The peer's record could not be read.
+    #[error(transparent)]
+    State(#[from] StateError<E>),
 }
 
 /// Why a conversation could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError<E: std::error::Error + 'static> {
-    /// The provider handed out a bundle that does not verify: fetch another, and suspect the provider.
+    /// The prekey bundle does not verify. Fetch another one, and suspect the provider.
     #[error("the prekey bundle does not verify")]
     Bundle(#[from] BundleError),
-    /// The handshake failed.
+    /// The handshake failed. Fetch another bundle, unless the bundle was this device's own.
     #[error("the handshake failed")]
     Handshake(#[from] HandshakeError),
-    /// Another identity is pinned for this peer: warn the user.
+    /// The bundle's identity is not the one pinned for this peer. Warn the user.
     #[error("the peer's identity changed")]
     IdentityChanged {
         /// The identity in the bundle.
         new: IdentityKey,
     },
-    /// The store failed, or holds records this version cannot read.
+    /// The peer's record could not be read or written.
     #[error(transparent)]
-    Peer(#[from] PeerError<E>),
+    State(#[from] StateError<E>),
 }
 
 /// Why a message could not be sent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError<E: std::error::Error + 'static> {
-    /// There is no session with the recipient yet, or its identity was changed.
+    /// There is no session with the recipient: there was no contact yet, or a change of its
+    /// identity was accepted. Fetch its prekey bundle and call
+    /// [`Client::start`](crate::Client::start).
     #[error("no session with the recipient")]
     NoSession,
-    /// The content is too large or not well formed.
+    /// The content is too long or not well formed. Send other content.
     #[error("the content cannot be sent")]
     Content(#[from] PayloadError),
-    /// The session cannot send: start a new one.
+    /// The session cannot send. Start a new one.
     #[error("the session cannot send")]
     Session(#[from] SealError<EncryptError>),
-    /// The counters of this conversation are used up.
-    #[error("the conversation's counters are used up")]
-    Exhausted,
-    /// The store failed, or holds records this version cannot read.
+    /// All 2^64 numbers of this conversation's messages, or of the outbox, are used up. No device
+    /// reaches this by sending.
+    #[error("the numbers of this conversation or of the outbox are used up")]
+    NumbersUsedUp,
+    /// The conversation could not be read or written.
     #[error(transparent)]
-    Peer(#[from] PeerError<E>),
+    State(#[from] StateError<E>),
 }
 
-/// Why a receipt of the provider was not accepted.
+/// Why a receipt was not accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfirmError<E: std::error::Error + 'static> {
-    /// The bytes are not a receipt.
+    /// The bytes are not a receipt. Let the relay send it again.
     #[error("not a receipt")]
     Malformed(#[from] DecodeError),
-    /// No message that waits for this receipt was sent.
+    /// No sent message to this recipient waits for this receipt. Drop the receipt.
     #[error("no sent message waits for this receipt")]
     NotSent,
-    /// The receipt is not this provider's word on this message.
+    /// The receipt does not authenticate: it was altered, or is another device's or message's. Let
+    /// the relay send it again.
     #[error("the receipt does not authenticate")]
     Receipt(#[from] DeliveryError),
-    /// The store failed, or holds records this version cannot read.
+    /// The message could not be read or written.
     #[error(transparent)]
-    Peer(#[from] PeerError<E>),
+    State(#[from] StateError<E>),
 }
 
 /// Why a delivery showed no message.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReceiveError<E: std::error::Error + 'static> {
-    /// The bytes are not a delivery.
+    /// The bytes are not a delivery. Let the relay deliver it again.
     #[error("not a delivery")]
     Malformed(#[from] DecodeError),
-    /// The delivery is not this provider's word: its stamp is missing, altered or meant for somebody else.
+    /// The provider does not vouch for the delivery: its stamp is missing, altered, or meant for
+    /// another recipient. [`advice`](Self::advice) tells whether to drop it or have it delivered
+    /// again.
     #[error("the delivery does not authenticate")]
     Delivery(#[from] DeliveryError),
-    /// The sender's identity is not the one pinned for it: warn the user. Keep the delivery; it opens after
-    /// [`Client::accept_identity`](crate::Client::accept_identity).
+    /// The sender's identity is not the one pinned for it. Warn the user and keep the delivery: it
+    /// opens after [`Client::accept_identity`](crate::Client::accept_identity).
     #[error("the sender's identity changed")]
     IdentityChanged {
         /// The identity the message claims.
         new: IdentityKey,
     },
-    /// No session opens the message. If it is not forged, the sender's or our state was lost.
+    /// No session opens the message. Unless it is forged, the sender or this device lost state:
+    /// follow [`advice`](Self::advice).
     #[error("no session opens the message")]
     Session(#[source] DecryptError),
-    /// The message opened, but it is one that could not be reported as it stands: its content is withheld.
-    /// The message key is spent; acknowledge the delivery.
+    /// The message opened, but could not be reported as it stands, so its content is withheld. The
+    /// message key is spent. Acknowledge the delivery.
     #[error("the sender's commitment does not hold; the content is withheld")]
     Withheld,
-    /// The store failed, or holds records this version cannot read.
+    /// The conversation could not be read or written.
     #[error(transparent)]
-    Peer(#[from] PeerError<E>),
+    State(#[from] StateError<E>),
 }
 
 /// Why a report could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError<E: std::error::Error + 'static> {
-    /// There is no such message in this conversation.
+    /// There is no such message in this conversation. Report one that
+    /// [`Client::messages`](crate::Client::messages) lists.
     #[error("no such message")]
     NoSuchMessage,
-    /// The message was sent but the relay's receipt has not come, so that there is no evidence yet.
+    /// The message was sent by this device and the relay's receipt has not come, so there is no
+    /// evidence yet. Try again after [`Client::confirm`](crate::Client::confirm).
     #[error("the message is not stamped yet")]
     NotStamped,
-    /// The messages cannot be put in one report.
+    /// The messages cannot be put in one report. Change the selection.
     #[error("the report cannot be made")]
     Draft(#[from] DraftError),
-    /// The store failed, or holds records this version cannot read.
+    /// The messages could not be read, or the report could not be stored.
     #[error(transparent)]
-    Peer(#[from] PeerError<E>),
+    State(#[from] StateError<E>),
+}
+
+impl<E: std::error::Error + 'static> StateError<E> {
+    /// What to do next.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::Damaged => Advice::Damaged,
+            Self::Store(_) => Advice::Retry,
+        }
+    }
 }
 
 impl<E: std::error::Error + 'static> OpenAccountError<E> {
@@ -194,8 +245,17 @@ impl<E: std::error::Error + 'static> OpenAccountError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::AlreadyExists | Self::NoAccount => Advice::FixCall,
-            Self::Damaged | Self::PreKeys(_) => Advice::Damaged,
-            Self::Store(_) => Advice::Retry,
+            Self::State(error) => error.advice(),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> PublishError<E> {
+    /// What to do next.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::PreKeys(_) => Advice::Damaged,
+            Self::State(error) => error.advice(),
         }
     }
 }
@@ -205,8 +265,7 @@ impl<E: std::error::Error + 'static> PeerError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::UnknownPeer => Advice::FetchBundle,
-            Self::Damaged => Advice::Damaged,
-            Self::Store(_) => Advice::Retry,
+            Self::State(error) => error.advice(),
         }
     }
 }
@@ -221,7 +280,7 @@ impl<E: std::error::Error + 'static> StartError<E> {
             }
             Self::Handshake(HandshakeError::OwnIdentity) => Advice::FixCall,
             Self::Handshake(_) => Advice::FetchBundle,
-            Self::Peer(error) => error.advice(),
+            Self::State(error) => error.advice(),
         }
     }
 }
@@ -230,9 +289,9 @@ impl<E: std::error::Error + 'static> SendError<E> {
     /// What to do next.
     pub fn advice(&self) -> Advice {
         match self {
-            Self::NoSession | Self::Session(_) | Self::Exhausted => Advice::FetchBundle,
+            Self::NoSession | Self::Session(_) | Self::NumbersUsedUp => Advice::FetchBundle,
             Self::Content(_) => Advice::FixCall,
-            Self::Peer(error) => error.advice(),
+            Self::State(error) => error.advice(),
         }
     }
 }
@@ -243,7 +302,7 @@ impl<E: std::error::Error + 'static> ConfirmError<E> {
         match self {
             Self::Malformed(_) | Self::Receipt(_) => Advice::DeliverAgain,
             Self::NotSent => Advice::Drop,
-            Self::Peer(error) => error.advice(),
+            Self::State(error) => error.advice(),
         }
     }
 }
@@ -261,7 +320,8 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
                 DecryptError::JumpTooFar { .. }
                 | DecryptError::Malformed(CoreDecodeError::UnknownVersion { .. }),
             ) => Advice::KeepAndRetry,
-            // Honest repeats are known by their tag and do not get here: the two sides are out of step.
+            // The client recognises honest repeats by their tag, before it opens anything. What
+            // reaches this arm shows that the two devices are out of step.
             Self::Session(
                 DecryptError::NoHandshake
                 | DecryptError::UnknownPreKey
@@ -269,9 +329,10 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
                 | DecryptError::AlreadyReceived,
             ) => Advice::FetchBundle,
             Self::Session(DecryptError::ReplayMemoryFull) => Advice::RotatePreKeys,
-            // The relay vouches for tag and sender, not for the ciphertext: it may have been altered behind it.
+            // The relay vouches for tag and sender, not for the ciphertext, which may have been
+            // altered after the relay had stamped the message.
             Self::Session(_) => Advice::DeliverAgain,
-            Self::Peer(error) => error.advice(),
+            Self::State(error) => error.advice(),
         }
     }
 }
@@ -282,7 +343,7 @@ impl<E: std::error::Error + 'static> ReportError<E> {
         match self {
             Self::NotStamped => Advice::KeepAndRetry,
             Self::NoSuchMessage | Self::Draft(_) => Advice::FixCall,
-            Self::Peer(error) => error.advice(),
+            Self::State(error) => error.advice(),
         }
     }
 }

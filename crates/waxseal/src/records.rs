@@ -1,7 +1,8 @@
-//! What the client keeps in its store: one struct per kind of record, as versioned bytes.
+//! What the client keeps in its store: one struct per kind of record.
 //!
-//! These bytes never travel: they are this crate's own, sealed by the store. The first byte is the version
-//! of the record, the rest is protobuf.
+//! A record is read by the call that needs it, changed, and written back in that call's
+//! transaction. Its bytes never leave the device, and a store on disk seals them. The first byte
+//! is the version of the record, the rest is protobuf.
 
 use prost::bytes::{Buf, Bytes};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -9,7 +10,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 /// The version byte of every record.
 const RECORD_VERSION: u8 = 1;
 
-/// This device's account.
+/// This device's account. Written once, when the account is created.
 #[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
 pub(crate) struct AccountRecord {
@@ -23,34 +24,41 @@ pub(crate) struct AccountRecord {
     pub(crate) delivery_key: Vec<u8>,
 }
 
-/// One peer: who it is, how to talk to it, and where the conversation stands.
+/// One peer: its pinned identity, the sessions with it, and where the conversation stands.
+///
+/// Written at first contact, then by each message to or from the peer, and when a changed identity
+/// is accepted.
 #[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
 pub(crate) struct PeerRecord {
     /// The pinned identity, 64 bytes.
     #[prost(bytes = "vec", tag = "1")]
     pub(crate) identity: Vec<u8>,
-    /// All sessions with the peer but their skipped keys, exported; empty after an identity change was accepted.
+    /// All sessions with the peer, exported without their skipped keys. Empty after an identity
+    /// change was accepted.
     #[prost(bytes = "vec", tag = "2")]
     pub(crate) sessions: Vec<u8>,
-    /// The sequence number of the next message to it.
+    /// The sequence number of the next message to the peer.
     #[prost(uint64, tag = "3")]
     pub(crate) next_sequence: u64,
-    /// The tag of the last message seen from it; empty before the first.
+    /// The tag of the last message seen from the peer. Empty before the first.
     #[prost(bytes = "vec", tag = "4")]
     pub(crate) last_seen: Vec<u8>,
     /// The ordinal of the next message record of this conversation.
     #[prost(uint64, tag = "5")]
     pub(crate) next_ordinal: u64,
-    /// Its account, to list the peers by.
+    /// The peer's account, for the list of peers.
     #[prost(string, tag = "6")]
     pub(crate) account: String,
-    /// Bytes of the sessions' skipped keys together, which are in pages of their own; 0 if there are none.
+    /// Length of the sessions' skipped keys, which are stored in pages of their own. 0 without any.
     #[prost(uint64, tag = "7")]
     pub(crate) skipped_len: u64,
 }
 
-/// One message, sent or received: its evidence, or while it waits for the relay's receipt what becomes it.
+/// One message, sent or received.
+///
+/// A received message is stored with its evidence. A sent message is first stored as what becomes
+/// its evidence, and changes once, when the relay's receipt is confirmed.
 #[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
 pub(crate) struct MessageRecord {
@@ -60,11 +68,11 @@ pub(crate) struct MessageRecord {
     pub(crate) state: Option<MessageState>,
 }
 
-/// How far a message has come.
+/// Whether a message has its evidence.
 #[derive(Clone, PartialEq, prost::Oneof, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
 pub(crate) enum MessageState {
-    /// An encoded `SentMessage`.
+    /// An encoded `SentMessage`, which waits for the relay's receipt.
     #[prost(bytes = "vec", tag = "2")]
     Sent(Vec<u8>),
     /// Encoded `Evidence`.
@@ -72,18 +80,20 @@ pub(crate) enum MessageState {
     Stamped(Vec<u8>),
 }
 
-/// Where the message with a tag is: recognises deliveries and receipts.
+/// Where the message with a tag is stored. Recognises repeated deliveries, and receipts.
+///
+/// Written with the message, and kept when the message is deleted.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct IndexRecord {
-    /// The message's ordinal; `None` if there is no record of it: its content was withheld, or it was deleted.
+    /// The message's ordinal. `None` if its content was withheld, or if it was deleted.
     #[prost(uint64, optional, tag = "1")]
     pub(crate) ordinal: Option<u64>,
-    /// The outbox entry of a message that waits for its receipt.
+    /// The ordinal of its outbox entry, while it waits for its receipt.
     #[prost(uint64, optional, tag = "2")]
     pub(crate) outbox: Option<u64>,
 }
 
-/// An envelope the relay has not confirmed yet.
+/// An envelope that the relay has not confirmed yet. Deleted when its receipt is confirmed.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct OutboxRecord {
@@ -98,15 +108,15 @@ pub(crate) struct OutboxRecord {
     pub(crate) envelope: Vec<u8>,
 }
 
-/// Numbers that go up by one over all conversations.
+/// Counters shared by all conversations.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct CountersRecord {
-    /// The ordinal of the next outbox entry.
+    /// The ordinal of the next outbox entry. Goes up by one with each message sent.
     #[prost(uint64, tag = "1")]
     pub(crate) next_outbox: u64,
 }
 
-/// One-time prekeys the provider has not confirmed yet, as they are uploaded.
+/// One-time prekeys that the provider has not confirmed yet, as they are uploaded.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct UploadRecord {
@@ -114,7 +124,7 @@ pub(crate) struct UploadRecord {
     pub(crate) one_time: Vec<Vec<u8>>,
 }
 
-/// A report the provider has not confirmed yet.
+/// A report that the provider has not confirmed yet. Deleted when it is confirmed.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct ReportRecord {
@@ -152,7 +162,7 @@ pub(crate) fn encode(record: &impl prost::Message) -> Zeroizing<Vec<u8>> {
     bytes
 }
 
-/// Reads a record this crate wrote; `None` if the bytes are of another version or damaged.
+/// Reads a record that this crate wrote. `None` if it is damaged or has another version.
 pub(crate) fn decode<R: prost::Message + Default>(bytes: &[u8]) -> Option<R> {
     match bytes.split_first() {
         Some((&RECORD_VERSION, record)) => R::decode(Wiped(record)).ok(),
@@ -160,7 +170,10 @@ pub(crate) fn decode<R: prost::Message + Default>(bytes: &[u8]) -> Option<R> {
     }
 }
 
-/// A record to be read. prost takes each field in a buffer of its own before it copies it to where it belongs; this one wipes it.
+/// The bytes of a record while prost reads it.
+///
+/// prost takes each field in a buffer of its own, then copies it into the record. This type wipes
+/// those buffers.
 struct Wiped<'a>(&'a [u8]);
 
 impl Buf for Wiped<'_> {

@@ -1,4 +1,4 @@
-//! A durable store: one SQLite file, every value sealed, every name hidden.
+//! A durable store: one SQLite file, with every value sealed and every name hidden.
 
 mod schema;
 mod seal;
@@ -18,14 +18,18 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 
 /// A [`Store`] in one SQLite file, sealed under a key that the application keeps.
 ///
+/// The first [`open`](Self::open) makes the file. Each commit of the client is one SQLite
+/// transaction. The process may stop at any time: a commit that it did not finish leaves no trace.
+/// Dropping the store folds the log into the file and lets another process open it.
+///
 /// ```rust
-/// use waxseal::{AccountId, Client, DeliveryKey, DeviceId, DeviceAddress, SqliteStore, StoreKey};
+/// use waxseal::{AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, SqliteStore, StoreKey};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let home = tempfile::tempdir()?;
 /// # let path = home.path().join("alice.waxseal");
 /// let rng = &mut rand::rng();
-/// let key = StoreKey::generate(rng); // once; then kept by the platform's key store
+/// let key = StoreKey::generate(rng); // once; the platform's key store keeps it
 /// let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
 /// Client::create(SqliteStore::open(&path, &key)?, alice, DeliveryKey::generate(rng), rng)?;
 ///
@@ -36,15 +40,20 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 /// ```
 ///
 /// # Durability
-/// Each [`commit`](Store::commit) is one SQLite transaction, on the disk when it returns (write-ahead log, `synchronous =
-/// FULL`, and `fullfsync` where the system knows it). A call blocks while the disk writes: asynchronous applications
-/// call the client on a thread of its own. While a store is open, nobody else can open its file: [`SqliteError::InUse`].
-/// Beside the file there is `-wal`, the log, until the store is dropped, and after a crash: they belong together, and
-/// moving one without the other loses what was committed.
+/// A commit is on the disk when [`commit`](Store::commit) returns. The settings for this are
+/// write-ahead log, `synchronous = FULL`, and `fullfsync` where the system knows it. The call blocks
+/// while the disk writes, so an asynchronous application calls the client on a thread of its own.
+/// While a store is open, nothing else can open its file: [`SqliteError::InUse`].
+///
+/// The log is a file next to the store, named after it with `-wal`. It exists until the store is
+/// dropped, and after a crash. The two files belong together: moving one without the other loses
+/// what was committed.
 ///
 /// # Format
-/// One row a record: scope 16 bytes, place, value. With `K(x) = HKDF-SHA-256(salt 32, StoreKey, "waxseal/1/store/x")`
-/// over the file's own random salt, and `name(k)` the first 16 bytes of `HMAC-SHA-256(K("names"), k)`:
+/// Each record is one row: scope, 16 bytes; place; value. The table below uses
+///
+/// * `K(x) = HKDF-SHA-256(salt 32, StoreKey, "waxseal/1/store/x")`, with the file's own random salt,
+/// * `name(k)`, the first 16 bytes of `HMAC-SHA-256(K("names"), k)`.
 ///
 /// | record | scope | place |
 /// |---|---|---|
@@ -52,20 +61,29 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 /// | [`Key::Peer`], [`Key::SkippedKeys`], [`Key::Report`] | `name` of its [`Table::prefix`] | `name` of [`Key::to_bytes`] |
 /// | others | `name` of [`Key::to_bytes`] | empty |
 ///
-/// The value is `nonce 24 || XChaCha20-Poly1305(K("values"), nonce, scope || place, value)`, the nonce random each
-/// time: a value that is put under another name or into another store does not open. `K("key-check")`, 16 bytes, is kept
-/// beside the salt to tell a wrong key.
+/// The value is `nonce 24 || XChaCha20-Poly1305(K("values"), nonce, scope || place, value)`, with a
+/// random nonce each time. A value that is moved to another name or to another store does not open.
+/// `K("key-check")`, 16 bytes, is stored next to the salt, to detect a wrong key.
 ///
 /// # Security
-/// * Who holds the file and not the key learns how many conversations and messages there are and were, how many messages
-///   of a conversation did not arrive, how long each value is, which rows a commit wrote, and, from the file's pages and the log, in what order.
-/// * Forward secrecy ends at the disk. What is replaced or deleted is overwritten in the file, but its sealed bytes stay in the
-///   log until that was folded into the file (after about a megabyte, or when the store is dropped) and written over, and in
-///   flash memory and backups for as long as those keep them. Who gets the key and such old bytes has the old sessions. To
-///   make all copies worthless, destroy the key.
-/// * Who can write the file can put back an older copy of it, of its log or of single rows, or delete rows: that is not
-///   noticed, or found damaged where rows no longer fit each other, and a client that goes on from old sessions repeats
-///   message keys. Leave the file out of backups.
+/// Someone with the file but not the key learns:
+///
+/// * how many conversations and messages there are and were,
+/// * how many messages of a conversation have not arrived,
+/// * how long each value is,
+/// * which rows a commit wrote,
+/// * and, from the file's pages and the log, in what order.
+///
+/// Forward secrecy ends at the disk. What is replaced or deleted is overwritten in the file, but
+/// its sealed bytes stay in the log until the log is folded into the file (after about a megabyte,
+/// or when the store is dropped) and written over. Flash memory and backups keep them longer.
+/// Anyone who gets the key and such old bytes has the old sessions. To make all copies worthless,
+/// destroy the key.
+///
+/// Anyone who can write the file can put back an older copy of it, of its log or of single rows,
+/// or delete rows. The store does not notice this, or reports damage where rows no longer fit each
+/// other. A client that goes on from old sessions repeats message keys. Leave the file out of
+/// backups.
 pub struct SqliteStore {
     db: Connection,
     seal: Seal,
@@ -81,32 +99,35 @@ impl fmt::Debug for SqliteStore {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SqliteError {
-    /// The store was made with another key. It is as it was.
+    /// The store was made with another key. Nothing was changed. Open it with that key.
     #[error("the store was made with another key")]
     WrongKey,
-    /// Another process, or another part of this one, has the store open.
+    /// Another process, or another part of this process, has the store open. Close it there first.
     #[error("the store is in use")]
     InUse,
-    /// The file is something else than a Waxseal store. It is as it was.
+    /// The file is not a Waxseal store. Nothing was changed. Use another path.
     #[error("the file is not a Waxseal store")]
     NotAStore,
-    /// A newer version of Waxseal wrote the store. It is as it was.
-    #[error("the store is of version {version}, which is newer than this program")]
+    /// A newer version of Waxseal wrote the store. Nothing was changed. Update this program.
+    #[error("the store has version {version}, which is newer than this program")]
     Newer {
-        /// The version of its tables.
+        /// The version of the store's tables.
         version: i32,
     },
-    /// The file was altered: a value does not open under its name, SQLite finds its tables broken, or they are not those that
-    /// Waxseal makes. Trying again cannot help.
+    /// The file was altered: a value does not open under its name, SQLite finds the tables broken,
+    /// or they are not the tables that Waxseal makes. Trying again cannot help. Restore the file
+    /// or start over.
     #[error("the store is damaged")]
     Damaged,
-    /// A value is longer than [`MAX_VALUE_LEN`]. No client writes one.
+    /// A value is longer than [`MAX_VALUE_LEN`]. Nothing of its transaction was written. No client
+    /// writes such a value.
     #[error("a value of {len} bytes is too long")]
     TooLong {
-        /// Its length.
+        /// The value's length.
         len: usize,
     },
-    /// The file system or SQLite failed: no space, no permission, a broken disk.
+    /// The file system or SQLite failed: no space, no permission, a broken disk. Remove the cause
+    /// and try again.
     #[error("the file could not be read or written")]
     Failed(#[source] Box<dyn Error + Send + Sync>),
 }
@@ -116,14 +137,15 @@ impl From<rusqlite::Error> for SqliteError {
         match (&error, error.sqlite_error_code()) {
             (_, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => Self::InUse,
             (_, Some(ErrorCode::NotADatabase)) => Self::NotAStore,
-            // The statements are ours: what they do not fit is not what we made.
+            // The statements are fixed. If they do not fit the file, this crate did not make its
+            // tables.
             (_, Some(ErrorCode::DatabaseCorrupt | ErrorCode::TooBig | ErrorCode::Unknown)) => {
                 Self::Damaged
             }
             (rusqlite::Error::SqlInputError { .. }, _)
             | (rusqlite::Error::QueryReturnedNoRows, _)
             | (rusqlite::Error::InvalidColumnType(..), _) => Self::Damaged,
-            // The file ends before its tables do.
+            // The file is shorter than its tables.
             _ if error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_SHORT_READ) => {
                 Self::Damaged
             }
@@ -145,18 +167,18 @@ impl From<SealError> for SqliteError {
 }
 
 impl SqliteStore {
-    /// Opens the store at `path`, or makes an empty one where there is no file, or an empty file. Its folder must be there.
+    /// Opens the store at `path`, or makes an empty one if there is no file or an empty file.
     ///
-    /// On Unix, a new file is for its owner alone.
+    /// The folder must exist. On Unix, only its owner can read or write a new file.
     ///
     /// # Errors
-    /// [`SqliteError`]. What was there is as it was.
+    /// [`SqliteError`]. An existing file was not changed.
     pub fn open(path: impl AsRef<Path>, key: &StoreKey) -> Result<Self, SqliteError> {
         Self::open_with(path.as_ref(), key, schema::MIGRATIONS)
     }
 
     fn open_with(path: &Path, key: &StoreKey, migrations: &[&str]) -> Result<Self, SqliteError> {
-        let path = std::path::absolute(path)?; // so that SQLite sees no special name in it
+        let path = std::path::absolute(path)?; // never one of SQLite's special names
         create_for_owner(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&path, flags)?;
@@ -175,14 +197,16 @@ impl SqliteStore {
     }
 }
 
-/// SQLite gives its other files the permissions of this one.
+/// Creates the file with permissions for its owner alone. SQLite gives its log the same
+/// permissions.
 fn create_for_owner(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        // Not opened if it is there: closing it would free the locks that this process may have on it.
+        // An existing file is not opened here: closing it would release the locks that this process
+        // may hold on it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         created => created.map(drop),
     }
@@ -211,7 +235,8 @@ impl Store for SqliteStore {
         let scope = self.seal.scope(table);
         let after = match after.map(|key| self.seal.locate(key)) {
             Some(location) if location.scope != scope => return Ok(Vec::new()),
-            after => after.map(|location| location.place).unwrap_or_default(), // no place is empty
+            // A place in a table is never empty, so the empty one is before all of them.
+            after => after.map(|location| location.place).unwrap_or_default(),
         };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut select = self.db.prepare(

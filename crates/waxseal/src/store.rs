@@ -1,9 +1,9 @@
-//! Where a client keeps what must survive: the [`Store`] trait and the in-memory store.
+//! Where a client keeps what must survive: the [`Store`] trait and the store in memory.
 //!
-//! A [`Client`](crate::Client) reads what a call needs, computes on copies, and hands the store one
-//! [`Transaction`] with everything the call changed. Nothing that depends on the change leaves the call
-//! before [`Store::commit`] has returned `Ok`, so a store that commits durably and atomically gives the
-//! crash rules of the front door: no message key is used twice and nothing acknowledged is lost.
+//! A [`Client`](crate::Client) reads what a call needs, computes on copies, and passes the store
+//! one [`Transaction`] with everything the call changed. Nothing that depends on the change leaves
+//! the call before [`Store::commit`] has returned `Ok`. So with a store that commits durably and
+//! atomically, no message key is used twice and nothing acknowledged is lost.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -13,27 +13,40 @@ use waxseal_core::PageId;
 use waxseal_reporting::{AccountId, FrankingTag, MAX_REPORT_LEN};
 use zeroize::Zeroizing;
 
-/// Most bytes of a value: a report of 30 messages of full length. The prekeys can reach a fourth of it under attack,
-/// a peer's sessions 21 kB; most values have a few hundred bytes.
+/// Maximum length of a value: that of a report of 30 messages of full length.
+///
+/// Under attack the prekeys can reach a fourth of it, and a peer's sessions 21 kB. Most values
+/// have a few hundred bytes.
 pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
 
-/// Durable, atomic key-value records of one client.
+/// Keeps the records of one client: values under keys, changed by atomic and durable transactions.
 ///
-/// Shape: [`Key::to_bytes`] gives the byte string under which a record is kept, of at most 174 bytes; keys compare
-/// byte by byte, a prefix before what it begins. Values are opaque to the store and have at most [`MAX_VALUE_LEN`]
-/// bytes.
+/// A store belongs to one [`Client`](crate::Client). The client reads single records and lists of
+/// them, and changes them only by [`commit`](Self::commit), once per call. What a record means is
+/// the client's business; to the store a value is opaque.
 ///
 /// # Contract
-/// * `commit` applies all changes of a transaction or none, and returns `Ok` only when they are durable.
-/// * After an `Err` from `commit` the changes may be there or not, but never in part; reads say which of the two.
-/// * Reads see every committed change. One client owns one store: nobody else writes to it meanwhile.
+/// * `commit` applies all changes of a transaction or none, and returns `Ok` only when they are
+///   durable.
+/// * After an `Err` from `commit`, either all changes are there or none. Reads tell which.
+/// * Reads see every committed change. One client owns one store: nothing else writes to it
+///   meanwhile.
 ///
 /// [`conformance::check`](crate::conformance::check) tests a store.
 ///
+/// # Size
+///
+/// | what | bytes |
+/// |---|---|
+/// | key, as [`Key::to_bytes`] gives it | at most 174 |
+/// | value | at most [`MAX_VALUE_LEN`] |
+///
+/// Keys compare byte by byte; a key sorts before the longer keys that it begins.
+///
 /// # Security
-/// Values hold secrets: a store on disk seals them at rest, each with its key as associated data, so that no value
-/// can be put under another key. Keys name peers and messages: hide them as well. `SqliteStore`, with the feature
-/// `sqlite`, does both.
+/// Values hold secrets. A store on disk seals them at rest, each with its key as associated data,
+/// so that no value can be moved to another key. Keys name peers and messages: hide them as well.
+/// `SqliteStore`, with the feature `sqlite`, does both.
 pub trait Store {
     /// Why the store could not read or write.
     type Error: std::error::Error + Send + Sync + 'static;
@@ -41,8 +54,10 @@ pub trait Store {
     /// Returns the value under `key`, or `None`.
     fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Self::Error>;
 
-    /// Returns at most `limit` values of `table`, messages and envelopes by ascending ordinal, others in any order that
-    /// stays: the first ones, or those after `after`, a key of this table, whether or not there is a value under it.
+    /// Returns up to `limit` values of `table`: the first ones, or those after the key `after`.
+    ///
+    /// Messages and envelopes are sorted by ascending ordinal. Other tables have any order that
+    /// stays the same. `after` is a key of this table, whether or not there is a value under it.
     fn list(
         &self,
         table: &Table,
@@ -50,22 +65,22 @@ pub trait Store {
         limit: usize,
     ) -> Result<Vec<Zeroizing<Vec<u8>>>, Self::Error>;
 
-    /// Applies all changes of `transaction`, in its order, or none of them.
+    /// Applies all changes of `transaction`, in their order, or none of them.
     fn commit(&mut self, transaction: Transaction) -> Result<(), Self::Error>;
 }
 
-/// A family of records that [`Store::list`] walks.
+/// A family of records that [`Store::list`] lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Table {
-    /// The peers, in no order that means anything.
+    /// The peers, in any order.
     Peers,
-    /// Keys of one peer's messages that did not arrive yet, in pages, in no order.
+    /// Pages of keys for one peer's messages that have not arrived yet, in any order.
     SkippedKeys(AccountId),
     /// Messages exchanged with one peer, oldest first.
     Messages(AccountId),
-    /// Envelopes the relay has not confirmed yet, oldest first.
+    /// Envelopes that the relay has not confirmed yet, oldest first.
     Outbox,
-    /// Reports the intake has not confirmed yet, in no order.
+    /// Reports that the intake has not confirmed yet, in any order.
     Reports,
 }
 
@@ -89,49 +104,52 @@ pub enum Key {
     Account,
     /// The private halves of the published prekeys.
     PreKeys,
-    /// One-time prekeys the provider has not confirmed yet.
+    /// One-time prekeys that the provider has not confirmed yet.
     PreKeyUpload,
     /// The number of the next envelope.
     Counters,
-    /// What is known of one peer: pinned identity, sessions, sequence numbers.
+    /// One peer: pinned identity, sessions, sequence numbers.
     Peer(AccountId),
-    /// Keys of up to 64 messages of a peer that did not arrive yet: apart from its sessions, so that what a message
-    /// writes does not grow with how many are missing.
+    /// A page of keys for up to 64 messages of a peer that have not arrived yet.
+    ///
+    /// They are stored apart from the sessions, so that what a message writes does not grow with
+    /// the number of missing messages.
     SkippedKeys {
-        /// The other side.
+        /// The peer.
         peer: AccountId,
-        /// Which of its messages.
+        /// Identifies the page.
         page: PageId,
     },
     /// One message exchanged with a peer, by its ordinal in that conversation.
     Message {
-        /// The other side.
+        /// The peer.
         peer: AccountId,
-        /// Its place in the order in which this device sent or received it.
+        /// Its number in the order in which this device sent or received messages.
         ordinal: u64,
     },
-    /// The ordinal of the message with this tag: recognises what is delivered again.
+    /// The ordinal of the message with this tag. Recognises repeated deliveries.
     MessageIndex {
-        /// The other side. Part of the key: a third party cannot occupy another sender's tag.
+        /// The peer. Part of the key, so that a third party cannot occupy another sender's tag.
         peer: AccountId,
         /// The message's tag.
         tag: FrankingTag,
     },
-    /// An envelope the relay has not confirmed yet.
+    /// An envelope that the relay has not confirmed yet.
     Outbox {
-        /// Its place in the order of sending.
+        /// Its number in the order of sending.
         ordinal: u64,
     },
-    /// A report the intake has not confirmed yet.
+    /// A report that the intake has not confirmed yet.
     Report {
-        /// Its random number.
+        /// Its random identifier.
         id: [u8; 16],
     },
 }
 
 impl Key {
-    /// The byte string that stands for this key: one byte for the family, then its fields, account names
-    /// with a length before them, ordinals as eight big-endian bytes. At most 174 bytes.
+    /// Encodes the key: one byte for the family, then its fields. At most 174 bytes.
+    ///
+    /// Account names are preceded by their length, one byte. Ordinals take eight big-endian bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Key::Account => vec![b'a'],
@@ -176,7 +194,10 @@ fn with_account(family: u8, account: &AccountId) -> Vec<u8> {
     bytes
 }
 
-/// Everything one client call changes. Applied whole or not at all.
+/// Everything that one client call changes. Applied whole or not at all.
+///
+/// A call fills the transaction while it computes, and passes it to [`Store::commit`] once, at its
+/// end. A call that fails earlier drops it, and the store stays as it was.
 #[derive(Default)]
 pub struct Transaction {
     changes: Vec<Change>,
@@ -184,19 +205,20 @@ pub struct Transaction {
 
 /// One change of a [`Transaction`].
 pub enum Change {
-    /// Writes a value, replacing the one that was there.
+    /// Writes a value, and replaces the one that was there.
     Put(Key, Zeroizing<Vec<u8>>),
-    /// Removes a value; one that is not there is no error.
+    /// Removes a value. It is no error if there is none.
     Delete(Key),
 }
 
 impl Transaction {
-    /// Adds a value. Transactions are the client's business; this is for tests of stores.
+    /// Adds a value to write. The client makes its own transactions; this is public for tests of
+    /// stores.
     pub fn put(&mut self, key: Key, value: Zeroizing<Vec<u8>>) {
         self.changes.push(Change::Put(key, value));
     }
 
-    /// Adds a deletion.
+    /// Adds a value to delete.
     pub fn delete(&mut self, key: Key) {
         self.changes.push(Change::Delete(key));
     }
@@ -220,19 +242,19 @@ impl std::fmt::Debug for Transaction {
     }
 }
 
-/// A store in memory, for tests and for trying things out. Nothing survives the process.
+/// A store in memory, for tests and experiments. Nothing survives the process.
 #[derive(Default)]
 pub struct MemoryStore {
     records: BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>,
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Makes an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A store with these records, as [`MemoryStore::records`] lists them.
+    /// Makes a store with these records, as [`MemoryStore::records`] lists them.
     pub fn from_records(records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
         Self {
             records: records
@@ -242,7 +264,7 @@ impl MemoryStore {
         }
     }
 
-    /// Every record, in key order: for tests that compare states.
+    /// Lists every record by ascending key, for tests that compare states.
     pub fn records(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.records
             .iter()

@@ -1,4 +1,4 @@
-//! The front door as an application uses it, and as a network, a provider and a failing store abuse it.
+//! The client as an application uses it, and as a network, a provider and a failing store abuse it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -34,18 +34,18 @@ fn messages_go_both_ways_and_are_listed_with_their_evidence() {
         let next = client
             .messages(&other, Some(messages[0].ordinal()), 10)
             .unwrap();
-        assert_eq!(next.len(), 1, "paging goes on after an ordinal");
+        assert_eq!(next.len(), 1, "paging continues after an ordinal");
     }
     let sent = &alice.messages(&account("bob"), None, 1).unwrap()[0];
     assert_eq!(
-        (sent.direction(), sent.text().as_deref()),
+        (sent.direction(), sent.text()),
         (Direction::Sent, Some("hello"))
     );
     let answer = bob.message(&account("alice"), &second).unwrap().unwrap();
     assert_eq!(
         answer.header().last_seen,
         Some(first),
-        "an answer names the message it had seen"
+        "an answer names the last message that its sender had seen"
     );
     assert!(alice.outbox(10).unwrap().is_empty());
 }
@@ -75,13 +75,13 @@ fn sending_needs_a_session_and_says_how_to_get_one() {
     let (mut world, mut alice, _) = Provider::of_two();
     let before = snapshot(&alice);
     let error = alice
-        .send(&account("nobody"), "hello?", NOW, &mut world.rng)
+        .send(&account("stranger"), "hello?", NOW, &mut world.rng)
         .unwrap_err();
     assert!(matches!(error, SendError::NoSession));
     assert_eq!(error.advice(), Advice::FetchBundle);
     assert_eq!(snapshot(&alice), before);
     assert!(matches!(
-        alice.safety_number(&account("nobody")),
+        alice.safety_number(&account("stranger")),
         Err(PeerError::UnknownPeer)
     ));
 }
@@ -129,14 +129,14 @@ fn an_altered_or_cut_delivery_is_refused_and_changes_nothing() {
     let before = snapshot(&bob);
     for cut in 0..delivery.len() {
         let error = bob.receive(&delivery[..cut]).unwrap_err();
-        assert_eq!(error.advice(), Advice::DeliverAgain, "cut to {cut}");
+        assert_eq!(error.advice(), Advice::DeliverAgain, "cut to {cut} bytes");
     }
     for place in 0..delivery.len() {
         for bit in 0..8 {
             let mut altered = delivery.clone();
             altered[place] ^= 1 << bit;
             let error = bob.receive(&altered).unwrap_err();
-            // Acknowledging it would lose the genuine one.
+            // Acknowledging the altered delivery would lose the genuine one.
             assert_ne!(error.advice(), Advice::Drop, "byte {place}");
         }
     }
@@ -146,7 +146,7 @@ fn an_altered_or_cut_delivery_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_delivery_for_somebody_else_is_refused() {
+fn a_delivery_for_someone_else_is_refused() {
     let (mut world, mut alice, bob) = Provider::of_two();
     let mut carol = world.register("carol");
     let sent = alice
@@ -162,12 +162,12 @@ fn a_delivery_for_somebody_else_is_refused() {
 }
 
 #[test]
-fn a_changed_identity_is_loud_and_works_once_accepted() {
+fn a_changed_identity_is_reported_and_works_once_accepted() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "before");
     let old_number = bob.safety_number(&account("alice")).unwrap().digits();
 
-    let mut alice = world.register("alice"); // a new phone
+    let mut alice = world.register("alice"); // on a new phone
     world.start(&mut alice, &account("bob"));
     let sent = alice
         .send(&account("bob"), "my new phone", NOW, &mut world.rng)
@@ -197,7 +197,8 @@ fn a_changed_identity_is_loud_and_works_once_accepted() {
         .unwrap();
     let (second, _) = world.relay(&alice, &bob, &second.envelope);
     for (delivery, text) in [(delivery, "my new phone"), (second, "and again")] {
-        // Once for each delivery that asked; the second time must not cost the session.
+        // The application accepts once for each refused delivery. The second time must not destroy
+        // the new session.
         bob.accept_identity(&account("alice"), &new).unwrap();
         assert_eq!(text_of(bob.receive(&delivery).unwrap()), text);
     }
@@ -266,7 +267,7 @@ fn a_receipt_makes_a_sent_message_reportable_and_only_the_right_one_does() {
     let received = bob.confirm(&account("alice"), &receipt);
     assert!(
         matches!(received, Err(ConfirmError::NotSent)),
-        "a received message is nobody's to confirm"
+        "a received message cannot be confirmed"
     );
     assert_eq!(snapshot(&alice), before);
 
@@ -332,7 +333,7 @@ fn a_report_is_kept_until_confirmed_and_verifies() {
 }
 
 #[test]
-fn rotated_prekeys_still_open_what_was_on_its_way() {
+fn after_a_rotation_the_previous_prekeys_open_what_was_on_its_way() {
     let mut world = Provider::new(7);
     let (mut alice, mut bob) = (world.register("alice"), world.register("bob"));
     world.start(&mut alice, &account("bob"));
@@ -347,21 +348,28 @@ fn rotated_prekeys_still_open_what_was_on_its_way() {
     assert_eq!(text_of(bob.receive(&delivery).unwrap()), "late");
     assert_eq!(bob.one_time_prekeys_left().unwrap(), left - 1);
     let lost = bob.publish_prekeys(99, &mut world.rng).unwrap();
-    assert_eq!(lost.one_time.len(), 1, "as many as the provider lacks");
+    assert_eq!(
+        lost.one_time.len(),
+        1,
+        "one for each that the provider lacks"
+    );
     let mut bob = Client::open(bob.into_store()).unwrap();
     let again = bob.publish_prekeys(99, &mut world.rng).unwrap();
-    assert_eq!(again, lost, "an upload that was lost is made again");
+    assert_eq!(again, lost, "a lost upload is returned again");
     bob.confirm_prekeys(&again).unwrap();
     let upload = bob.publish_prekeys(100, &mut world.rng).unwrap();
-    assert!(upload.one_time.is_empty(), "each is published once");
+    assert!(
+        upload.one_time.is_empty(),
+        "each one-time part is published once"
+    );
 }
 
 #[test]
-fn bundles_that_were_taken_and_never_used_do_not_stop_new_ones() {
+fn bundles_that_were_fetched_and_never_used_do_not_prevent_new_ones() {
     let mut world = Provider::new(7);
     let mut bob = world.register("bob");
     for _ in 0..5 {
-        // Somebody took all of them and never wrote.
+        // Someone fetches all of them and never writes.
         let upload = bob.publish_prekeys(0, &mut world.rng).unwrap();
         assert_eq!(upload.one_time.len(), 100);
         bob.confirm_prekeys(&upload).unwrap();

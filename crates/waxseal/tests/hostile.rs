@@ -1,4 +1,5 @@
-//! What senders with a modified client, and a relay that reflects and relabels, try on a recipient.
+//! Attacks on a recipient by senders with a modified client, and by a relay that reflects or
+//! relabels.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -37,7 +38,7 @@ fn an_envelope_replayed_under_another_account_does_not_open() {
 }
 
 #[test]
-fn a_message_that_claims_our_own_identity_is_no_identity_change() {
+fn a_message_that_claims_our_own_identity_is_not_an_identity_change() {
     let (mut world, _, mut bob) = Provider::of_two();
     world.register("carol");
     world.start(&mut bob, &account("carol"));
@@ -95,7 +96,8 @@ fn a_third_party_cannot_occupy_another_senders_tag() {
     let sent = alice
         .send(&account("bob"), "the real one", NOW, &mut world.rng)
         .unwrap();
-    // A message of the liar's own session, under the tag of one that is still on its way.
+    // A message on the liar's own session, under the tag of Alice's message that is still on its
+    // way.
     let squatting = liar.seal_under(&sent.id, &mut world.rng);
     let at_relay = world.register_only("liar");
     let (squatting, _) = world.relay_as(&at_relay, bob.me(), &squatting);

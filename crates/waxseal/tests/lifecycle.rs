@@ -1,4 +1,4 @@
-//! What happens to conversations and records over time: sessions that are lost, messages that are deleted, sizes.
+//! What happens to conversations and records over time: lost sessions, deleted messages, sizes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,8 +12,9 @@ use waxseal::core::{
 };
 use waxseal::reporting::{MAX_ACCOUNT_LEN, MAX_ENVELOPE_LEN, MAX_EVIDENCE_LEN, MAX_REPORT_LEN};
 use waxseal::{
-    Advice, Client, ConfirmError, Disclosure, Key, MAX_VALUE_LEN, MemoryStore, OpenAccountError,
-    PeerError, Reason, Received, ReportError, Store, Table,
+    Advice, Attachment, AttachmentKey, Client, ConfirmError, Disclosure, Draft, Key, MAX_VALUE_LEN,
+    MemoryStore, OpenAccountError, PeerError, PublishError, Reason, ReceiveError, Received,
+    ReportError, SendError, StartError, StateError, Store, Table,
 };
 use waxseal_world::{NOW, Provider, account, snapshot, text_of};
 
@@ -37,7 +38,7 @@ fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
     };
     fails(&mut world, &mut bob);
     world.start(&mut bob, &account("alice"));
-    // Alice cannot know yet, so that the advice stays.
+    // Alice cannot know of the new session yet, so the advice stays the same.
     fails(&mut world, &mut bob);
     world.exchange(&mut bob, &mut alice, "");
     world.exchange(&mut alice, &mut bob, "there you are");
@@ -62,12 +63,9 @@ fn a_deleted_message_is_gone_from_this_device_and_not_shown_again() {
     assert!(matches!(report, Err(ReportError::NoSuchMessage)));
     let texts = bob.messages(&alice_id, None, 10).unwrap();
     let texts: Vec<_> = texts.iter().map(|message| message.text()).collect();
-    assert_eq!(
-        texts,
-        [Some("stays".to_owned()), Some("stays too".to_owned())]
-    );
+    assert_eq!(texts, [Some("stays"), Some("stays too")]);
 
-    // The sender gives it up: it leaves the outbox, and a receipt comes too late.
+    // The sender gives the message up: it leaves the outbox, and its receipt comes too late.
     assert_eq!(alice.outbox(10).unwrap().len(), 1);
     alice.delete_message(&bob_id, &sent.id).unwrap();
     assert!(alice.outbox(10).unwrap().is_empty());
@@ -80,7 +78,7 @@ fn a_deleted_message_is_gone_from_this_device_and_not_shown_again() {
 }
 
 #[test]
-fn the_newest_messages_are_found_without_reading_the_others() {
+fn the_newest_messages_are_read_without_the_earlier_ones() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     assert_eq!(bob.next_ordinal(&account("alice")).unwrap(), 0);
     for number in 0..5 {
@@ -115,7 +113,7 @@ fn every_peer_is_listed_however_the_contact_began() {
 }
 
 #[test]
-fn outbox_numbers_go_up_whatever_was_confirmed() {
+fn outbox_numbers_go_up_even_when_earlier_ones_were_confirmed() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "confirmed");
     let mut alice = Client::open(alice.into_store()).unwrap();
@@ -124,7 +122,7 @@ fn outbox_numbers_go_up_whatever_was_confirmed() {
         .unwrap();
     assert_eq!(alice.outbox(10).unwrap(), [sent]);
     let second = alice.store().get(&Key::Outbox { ordinal: 1 }).unwrap();
-    assert!(second.is_some(), "no number is used again");
+    assert!(second.is_some(), "an outbox number is used once");
 }
 
 #[test]
@@ -150,7 +148,7 @@ fn keys_and_values_stay_within_what_a_store_is_promised() {
 }
 
 #[test]
-fn a_device_registers_again_with_what_it_registered_with() {
+fn a_device_registers_again_with_the_same_key_and_identity() {
     let mut world = Provider::new(7);
     let alice = world.register("alice");
     let key = world.key(alice.me());
@@ -163,23 +161,83 @@ fn a_device_registers_again_with_what_it_registered_with() {
 }
 
 #[test]
-fn every_error_has_advice() {
-    let error = OpenAccountError::<std::io::Error>::Store(std::io::Error::other("full"));
-    assert_eq!(error.advice(), Advice::Retry);
+fn a_failing_store_and_a_damaged_record_have_the_same_advice_in_every_error() {
+    type Io = std::io::Error;
+    fn states() -> [(StateError<Io>, Advice); 2] {
+        let failure = StateError::Store(Io::other("full"));
+        [
+            (failure, Advice::Retry),
+            (StateError::Damaged, Advice::Damaged),
+        ]
+    }
+    for (state, advice) in states() {
+        assert_eq!(state.advice(), advice);
+    }
+    let states_of = |advice_of: &dyn Fn(StateError<Io>) -> Advice| {
+        for (state, advice) in states() {
+            assert_eq!(advice_of(state), advice);
+        }
+    };
+    states_of(&|state| OpenAccountError::from(state).advice());
+    states_of(&|state| PublishError::from(state).advice());
+    states_of(&|state| PeerError::from(state).advice());
+    states_of(&|state| StartError::from(state).advice());
+    states_of(&|state| SendError::from(state).advice());
+    states_of(&|state| ConfirmError::from(state).advice());
+    states_of(&|state| ReceiveError::from(state).advice());
+    states_of(&|state| ReportError::from(state).advice());
+}
+
+#[test]
+fn an_account_that_is_created_or_opened_wrongly_is_a_mistake_of_the_application() {
     let error = OpenAccountError::<std::io::Error>::NoAccount;
+    assert_eq!(error.advice(), Advice::FixCall);
+    let error = OpenAccountError::<std::io::Error>::AlreadyExists;
     assert_eq!(error.advice(), Advice::FixCall);
 }
 
 #[test]
-fn the_post_quantum_ratchet_of_a_conversation_can_be_watched() {
+fn a_message_shows_its_attachments_on_both_sides_with_and_without_a_receipt() {
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    let (bob_id, alice_id) = (account("bob"), account("alice"));
+    let key = AttachmentKey::from_bytes([7; 32]);
+    let photo = Attachment::new("image/jpeg", b"a bicycle", b"sealed", key, "blob/1").unwrap();
+    let draft = Draft::from("Look:").attach(photo.clone());
+    let sent = alice.send(&bob_id, draft, NOW, &mut world.rng).unwrap();
+    let (delivery, receipt) = world.relay(&alice, &bob, &sent.envelope);
+    let Received::Message { message, .. } = bob.receive(&delivery).unwrap() else {
+        panic!("a duplicate")
+    };
+    let waiting = alice.message(&bob_id, &sent.id).unwrap().unwrap();
+    alice.confirm(&bob_id, &receipt).unwrap();
+    let confirmed = alice.message(&bob_id, &sent.id).unwrap().unwrap();
+    let stored = bob.message(&alice_id, &sent.id).unwrap().unwrap();
+    assert!(waiting.evidence().is_none() && confirmed.evidence().is_some());
+    for message in [*message, waiting, confirmed, stored] {
+        assert_eq!(message.text(), Some("Look:"));
+        assert_eq!(message.content().as_text(), Some("Look:"));
+        let [attachment] = message.attachments() else {
+            panic!("one attachment was sent")
+        };
+        assert_eq!(attachment.location(), photo.location());
+        assert_eq!(attachment.key().as_bytes(), photo.key().as_bytes());
+    }
+}
+
+#[test]
+fn the_health_of_a_conversation_can_be_watched() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     for _ in 0..50 {
         world.exchange(&mut alice, &mut bob, "ping");
         world.exchange(&mut bob, &mut alice, "pong");
     }
-    assert!(alice.pq_epochs(&account("bob")).unwrap() > 0);
-    assert_eq!(alice.pq_stopped(&account("bob")).unwrap(), None);
-    assert!(alice.pq_stopped(&account("nobody")).is_err());
+    let health = alice.conversation_health(&account("bob")).unwrap();
+    assert!(health.pq_epochs > 0 && health.dh_ratchet_steps > 0);
+    assert_eq!(health.pq_stopped, None);
+    assert!(matches!(
+        alice.conversation_health(&account("stranger")),
+        Err(PeerError::UnknownPeer)
+    ));
 }
 
 #[test]
@@ -194,7 +252,7 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
         let table = Table::SkippedKeys(account("alice"));
         bob.store().list(&table, None, usize::MAX).unwrap()
     };
-    // Two jumps of the largest length: more pages than are read at once.
+    // Two jumps of the maximum length leave more pages than one call reads.
     let mut late = Vec::new();
     for _ in 0..2 {
         late.extend((0..2_000).map(|_| seal(&mut alice, &bob)));
@@ -205,7 +263,7 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
     assert_eq!(stored.len(), 63);
     let len: usize = stored.iter().map(|page| page.len()).sum();
     assert_eq!(len, stored.len() * 45 + 4_000 * 76);
-    // What a message writes does not hold them.
+    // The record that each message writes does not contain the pages.
     let peer = bob.store().get(&Key::Peer(account("alice"))).unwrap();
     assert!(peer.unwrap().len() < 3_000);
 
@@ -215,7 +273,7 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
         assert_eq!(text_of(bob.receive(late).unwrap()), "text");
     }
     assert_eq!(pages(&bob).len(), stored.len());
-    // Without one of its pages a state is none.
+    // A state that lacks one of its pages cannot be read.
     let is_page = |(key, _): &(Vec<u8>, Vec<u8>)| key.first() == Some(&b's');
     let first = records.iter().position(is_page).unwrap();
     for gone in first..first + stored.len() {
@@ -223,6 +281,6 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
         records.remove(gone);
         let bob = Client::open(MemoryStore::from_records(records)).unwrap();
         let error = bob.has_session(&account("alice")).unwrap_err();
-        assert!(matches!(error, PeerError::Damaged));
+        assert!(matches!(error, StateError::Damaged));
     }
 }

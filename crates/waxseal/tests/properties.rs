@@ -1,7 +1,8 @@
-//! Whatever the network does, and whatever happens to the devices: properties of clients and their provider.
+//! Properties of clients and their provider that hold whatever the network and the devices do.
 //!
-//! What is asserted at each step is in `waxseal_world::World`: each message is shown once, in the place that its evidence says; a refused
-//! delivery changes nothing; the store stays bounded; whatever was shown can be reported, and says what was sent. `PROPTEST_CASES` asks
+//! `waxseal_world::World` asserts after each step: each message is shown once, in the place that
+//! its evidence names; a refused delivery changes nothing; the store stays bounded; whatever was
+//! shown can be reported, and the report says what was sent. The variable `PROPTEST_CASES` asks
 //! for more cases.
 #![allow(
     clippy::unwrap_used,
@@ -16,7 +17,7 @@ use proptest::prelude::*;
 use waxseal::{Client, MemoryStore, Received};
 use waxseal_world::{Action, Script, World, snapshot, targets};
 
-/// So many cases, or as many as the environment asks for.
+/// Runs this many cases, or as many as the environment asks for.
 fn cases(cases: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok();
     let cases = asked.and_then(|asked| asked.parse().ok()).unwrap_or(cases);
@@ -32,7 +33,7 @@ fn actions(keep: fn(&Action) -> bool) -> impl Strategy<Value = Vec<Action>> {
     prop::collection::vec(action.prop_filter("one of these", keep), 1..60)
 }
 
-/// Only what a network does: nobody's store is set back or lost, and few start at once.
+/// Actions of the network alone: no store is set back or lost, and devices rarely start at once.
 fn of_the_network(action: &Action) -> bool {
     !matches!(
         action,
@@ -66,8 +67,8 @@ proptest! {
         world.settle();
     }
 
-    /// A store that leaks later opens no message that was opened before: what was shown once is shown by no copy, even one without the
-    /// index that recognises it.
+    /// A store that leaks later opens no message that was opened before. No copy of the store
+    /// shows such a message again, even without the index that recognises it.
     #[test]
     fn a_store_that_leaks_opens_no_earlier_message(seed: u64, script in actions(of_the_network)) {
         let mut world = World::new(seed, 2);
@@ -88,11 +89,12 @@ proptest! {
             let kept = records.into_iter().filter(|(key, _)| !is_index(key));
             let mut thief = Client::open(MemoryStore::from_records(kept)).unwrap();
             let received = thief.receive(&delivery);
-            prop_assert!(!matches!(received, Ok(Received::Message { .. })), "it opens again");
+            prop_assert!(!matches!(received, Ok(Received::Message { .. })), "the message opens again");
         }
     }
 
-    /// No report verifies that shows what was not sent, whatever a reporter with all its keys puts together.
+    /// No report of something that was not sent verifies, whatever a reporter with all its keys
+    /// forges.
     #[test]
     fn no_report_verifies_that_was_not_sent(
         chosen: u8, by: u8,
@@ -110,14 +112,14 @@ proptest! {
     }
 }
 
-/// What SECURITY.md says of a restored backup, and no more: the messages sent from it may not open, those received since come again if
-/// they are delivered again, and starting anew mends it.
+/// A restored backup does what SECURITY.md says, and no more: messages sent from it may not open,
+/// those received since are shown again if they are delivered again, and starting over repairs it.
 #[test]
 fn a_restored_store_loses_messages_and_lies_about_none() {
     let mut world = World::new(1, 2);
     let send = |world: &mut World, from: usize| {
         world.step(Action::Send { from, to: 0 });
-        // Envelope, then delivery and receipt.
+        // The envelope arrives, then the delivery and the receipt.
         (0..3).for_each(|_| world.step(Action::Arrive { packet: 0 }));
         world.sent.last().unwrap().shown
     };
@@ -128,10 +130,11 @@ fn a_restored_store_loses_messages_and_lies_about_none() {
     assert_eq!(send(&mut world, 0), 1);
     assert_eq!(send(&mut world, 0), 1);
     world.step(Action::RollBack { who: 0 });
-    // The keys of these two are spent at the peer.
+    // The peer has already spent the keys of these two messages.
     assert_eq!(send(&mut world, 0), 0);
     assert_eq!(send(&mut world, 0), 0);
-    // The peer's next one was sealed to a step that the restored state has not lost, and everything after a new session opens.
+    // The peer's next message was sealed to a ratchet step that the restored state still has, and
+    // everything after a new session opens.
     world.settle();
     assert!(!world.is_undisturbed());
     assert_eq!(send(&mut world, 0), 1);

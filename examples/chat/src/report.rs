@@ -195,12 +195,10 @@ impl Chat {
                 utc(message.accepted_at())
             );
             println!("    part 0  {}", header(message.header()));
-            let text = self
-                .client
-                .message(peer, message.tag())?
-                .and_then(|message| message.text());
+            let stored = self.client.message(peer, message.tag())?;
+            let text = stored.as_ref().and_then(Message::text);
             for part in message.parts().iter().skip(1) {
-                let what = match (part.shown, part.index, &text) {
+                let what = match (part.shown, part.index, text) {
                     (false, ..) => "WITHHELD: only that it exists is told".into(),
                     (true, 1, Some(text)) => printable(text),
                     (true, ..) => format!("{} bytes", part.size_bytes),

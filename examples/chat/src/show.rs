@@ -107,7 +107,7 @@ pub fn line(from: &str, message: &Message) -> String {
     format!(
         "{time}  {}: {}  [{}]",
         printable(from),
-        printable(&text),
+        printable(text),
         short(message.id())
     )
 }
@@ -119,7 +119,7 @@ struct Object<'a> {
     from: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
-    text: Option<String>,
+    text: Option<&'a str>,
     sent_at_ms: u64,
     /// `None` until the relay took it.
     accepted_at_ms: Option<u64>,

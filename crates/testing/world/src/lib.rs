@@ -99,7 +99,12 @@ pub fn snapshot(client: &Client<MemoryStore>) -> Records {
 #[must_use]
 pub fn text_of(received: Received) -> String {
     match received {
-        Received::Message { message, .. } => message.text().expect("a text message"),
+        Received::Message { message, .. } => message.text().expect("a text message").to_owned(),
         Received::Duplicate { .. } => panic!("received before"),
     }
 }
+
+/// The examples of the top README run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../README.md")]
+struct Readme;

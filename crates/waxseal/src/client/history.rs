@@ -1,15 +1,17 @@
-//! What is left of a conversation: its messages with their evidence, in the order this device saw them.
+//! History: the stored messages of a conversation, in the order in which this device saw them.
 
 use waxseal_reporting::{
-    AccountId, Content, Evidence, FrankingTag, PayloadHeader, SentMessage, Timestamp,
+    AccountId, Attachment, Content, Evidence, FrankingTag, PayloadHeader, SentMessage, Timestamp,
 };
+use zeroize::Zeroizing;
 
 use super::Client;
-use crate::error::PeerError;
+use super::state::{index_key, message_key};
+use crate::error::StateError;
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
 use crate::store::{Key, Store, Table, Transaction};
 
-/// Who wrote a message.
+/// Which side of a conversation wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// This device.
@@ -19,10 +21,15 @@ pub enum Direction {
 }
 
 /// One stored message of a conversation.
+///
+/// A received message comes with the evidence that a report of it needs. A sent message gets its
+/// evidence when the relay's receipt is [confirmed](Client::confirm).
 #[derive(Clone)]
 pub struct Message {
     ordinal: u64,
     direction: Direction,
+    content: Zeroizing<Content>,
+    attachments: Vec<Attachment>,
     state: State,
 }
 
@@ -33,10 +40,17 @@ enum State {
 }
 
 impl Message {
-    pub(super) fn received(ordinal: u64, evidence: Evidence) -> Self {
+    pub(super) fn received(
+        ordinal: u64,
+        content: Content,
+        attachments: Vec<Attachment>,
+        evidence: Evidence,
+    ) -> Self {
         Self {
             ordinal,
             direction: Direction::Received,
+            content: Zeroizing::new(content),
+            attachments,
             state: State::Stamped(evidence),
         }
     }
@@ -49,17 +63,17 @@ impl Message {
         }
     }
 
-    /// Its place in this device's record of the conversation: for paging.
+    /// Its number in this device's record of the conversation, for paging.
     pub fn ordinal(&self) -> u64 {
         self.ordinal
     }
 
-    /// Who wrote it.
+    /// Whether this device or the peer wrote it.
     pub fn direction(&self) -> Direction {
         self.direction
     }
 
-    /// What surrounds the content: sequence number, the sender's time, reply, expiry.
+    /// Its header: sequence number, time as claimed by the sender, reply, expiry.
     pub fn header(&self) -> &PayloadHeader {
         match &self.state {
             State::Sent(sent) => sent.header(),
@@ -68,27 +82,30 @@ impl Message {
     }
 
     /// What it says.
-    pub fn content(&self) -> Option<Content> {
-        match &self.state {
-            State::Sent(sent) => sent.content(),
-            State::Stamped(evidence) => evidence.content(),
-        }
+    pub fn content(&self) -> &Content {
+        &self.content
     }
 
     /// The text, if the message is a text.
-    pub fn text(&self) -> Option<String> {
-        match self.content()? {
+    pub fn text(&self) -> Option<&str> {
+        match &*self.content {
             Content::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    /// When the provider accepted it; `None` until its receipt was confirmed.
+    /// The descriptors of its attached files.
+    pub fn attachments(&self) -> &[Attachment] {
+        &self.attachments
+    }
+
+    /// When the provider accepted it. `None` until its receipt is confirmed.
     pub fn accepted_at(&self) -> Option<Timestamp> {
         self.evidence().map(Evidence::accepted_at)
     }
 
-    /// What a report of the message is made of; `None` for a sent message whose receipt was not confirmed yet.
+    /// What a report of the message is made from. `None` for a sent message whose receipt is not
+    /// confirmed yet.
     pub fn evidence(&self) -> Option<&Evidence> {
         match &self.state {
             State::Sent(_) => None,
@@ -108,92 +125,81 @@ impl std::fmt::Debug for Message {
 }
 
 impl<S: Store> Client<S> {
-    /// At most `limit` messages exchanged with `peer`, in the order this device saw them: the first ones, or those
-    /// after the ordinal `after`.
+    /// Lists up to `limit` messages exchanged with `peer`, in the order in which this device saw
+    /// them.
+    ///
+    /// The list starts after the ordinal `after`, or with the first message.
     pub fn messages(
         &self,
         peer: &AccountId,
         after: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Message>, PeerError<S::Error>> {
-        let after = after.map(|ordinal| Key::Message {
-            peer: peer.clone(),
-            ordinal,
-        });
-        let rows = self
-            .store
-            .list(&Table::Messages(peer.clone()), after.as_ref(), limit)
-            .map_err(PeerError::Store)?;
-        rows.iter()
-            .map(|bytes| self.message_of(bytes).ok_or(PeerError::Damaged))
-            .collect()
+    ) -> Result<Vec<Message>, StateError<S::Error>> {
+        let table = Table::Messages(peer.clone());
+        let after = after.map(|ordinal| message_key(peer, ordinal));
+        self.list(&table, after.as_ref(), limit, |bytes| {
+            self.message_of(records::decode(bytes)?)
+        })
     }
 
-    /// The ordinal that the next message exchanged with `peer` gets: to page from the newest back, ask for those
-    /// after it less the page's length and one.
-    pub fn next_ordinal(&self, peer: &AccountId) -> Result<u64, PeerError<S::Error>> {
+    /// The ordinal that the next message exchanged with `peer` gets.
+    ///
+    /// To read the newest page of `len` messages, call `messages(peer, Some(next - len - 1), len)`.
+    pub fn next_ordinal(&self, peer: &AccountId) -> Result<u64, StateError<S::Error>> {
         let next = self.look_at_peer(peer, |peer| peer.record.next_ordinal)?;
         Ok(next.unwrap_or_default())
     }
 
-    /// Deletes a message with its evidence: nobody reads or reports it from this device any more. A copy that is
-    /// delivered later is still recognised and not shown.
+    /// Deletes a message with its evidence: it can no longer be read or reported from this device.
     ///
-    /// One that waits in the [outbox](Client::outbox) leaves it, and is not sent again; it may have arrived
-    /// nevertheless. That is also how to give up one that the relay refuses for good.
+    /// A copy that is delivered later is still recognised and not shown. A message that waits in
+    /// the [outbox](Client::outbox) leaves it and is not sent again, though it may have arrived.
+    /// This is also how to give up a message that the relay refuses for good.
     pub fn delete_message(
         &mut self,
         peer: &AccountId,
         id: &FrankingTag,
-    ) -> Result<(), PeerError<S::Error>> {
+    ) -> Result<(), StateError<S::Error>> {
         let Some(index) = self.index(peer, id)? else {
             return Ok(());
         };
         let mut transaction = Transaction::default();
         if let Some(ordinal) = index.ordinal {
-            transaction.delete(Key::Message {
-                peer: peer.clone(),
-                ordinal,
-            });
+            transaction.delete(message_key(peer, ordinal));
         }
         if let Some(ordinal) = index.outbox {
             transaction.delete(Key::Outbox { ordinal });
         }
-        transaction.put(
-            Key::MessageIndex {
-                peer: peer.clone(),
-                tag: *id,
-            },
-            records::encode(&IndexRecord::default()),
-        );
-        self.store.commit(transaction).map_err(PeerError::Store)
+        transaction.put_index(peer, *id, &IndexRecord::default());
+        self.commit(transaction)
     }
 
-    /// The message with this identifier, if it was exchanged with `peer`, not withheld and not deleted.
+    /// The message with this identifier, if it was exchanged with `peer`, and neither withheld nor
+    /// deleted.
     pub fn message(
         &self,
         peer: &AccountId,
         id: &FrankingTag,
-    ) -> Result<Option<Message>, PeerError<S::Error>> {
+    ) -> Result<Option<Message>, StateError<S::Error>> {
         let Some(ordinal) = self.index(peer, id)?.and_then(|index| index.ordinal) else {
             return Ok(None);
         };
-        let bytes = self
-            .store
-            .get(&Key::Message {
-                peer: peer.clone(),
-                ordinal,
-            })
-            .map_err(PeerError::Store)?
-            .ok_or(PeerError::Damaged)?;
-        self.message_of(&bytes).map(Some).ok_or(PeerError::Damaged)
+        let record = self.get_record(&message_key(peer, ordinal))?;
+        let message = record.and_then(|record| self.message_of(record));
+        message.map(Some).ok_or(StateError::Damaged)
     }
 
-    fn message_of(&self, bytes: &[u8]) -> Option<Message> {
-        let record: MessageRecord = records::decode(bytes)?;
-        let state = match record.state.as_ref()? {
-            MessageState::Sent(sent) => State::Sent(SentMessage::decode(sent).ok()?),
-            MessageState::Stamped(evidence) => State::Stamped(Evidence::decode(evidence).ok()?),
+    fn message_of(&self, record: MessageRecord) -> Option<Message> {
+        let (content, attachments, state) = match record.state.as_ref()? {
+            MessageState::Sent(bytes) => {
+                let sent = SentMessage::decode(bytes).ok()?;
+                (sent.content()?, sent.attachments(), State::Sent(sent))
+            }
+            MessageState::Stamped(bytes) => {
+                let evidence = Evidence::decode(bytes).ok()?;
+                let attachments = evidence.attachments();
+                (evidence.content()?, attachments, State::Stamped(evidence))
+            }
         };
         let direction = match &state {
             State::Stamped(evidence) if evidence.sender() != &self.me => Direction::Received,
@@ -202,41 +208,18 @@ impl<S: Store> Client<S> {
         Some(Message {
             ordinal: record.ordinal,
             direction,
+            content: Zeroizing::new(content),
+            attachments,
             state,
         })
     }
 
-    pub(super) fn message_record(
-        &self,
-        peer: &AccountId,
-        ordinal: u64,
-    ) -> Result<MessageRecord, PeerError<S::Error>> {
-        let bytes = self
-            .store
-            .get(&Key::Message {
-                peer: peer.clone(),
-                ordinal,
-            })
-            .map_err(PeerError::Store)?
-            .ok_or(PeerError::Damaged)?;
-        records::decode(&bytes).ok_or(PeerError::Damaged)
-    }
-
+    /// Where the message with this tag is stored. `None` if it was never sent or received.
     pub(super) fn index(
         &self,
         peer: &AccountId,
         tag: &FrankingTag,
-    ) -> Result<Option<IndexRecord>, PeerError<S::Error>> {
-        let Some(bytes) = self
-            .store
-            .get(&Key::MessageIndex {
-                peer: peer.clone(),
-                tag: *tag,
-            })
-            .map_err(PeerError::Store)?
-        else {
-            return Ok(None);
-        };
-        records::decode(&bytes).map(Some).ok_or(PeerError::Damaged)
+    ) -> Result<Option<IndexRecord>, StateError<S::Error>> {
+        self.get_record(&index_key(peer, *tag))
     }
 }

@@ -1,40 +1,39 @@
-//! Peers: the record of each, with its sessions ready for use, and the ones used lately kept in memory.
+//! Peers: the record of each peer with its sessions ready for use, and a cache of recent ones.
 
-use std::collections::HashMap;
+mod cache;
 
 use waxseal_core::{IdentityKey, MAX_SESSIONS, MAX_SKIPPED_KEYS, PageChange, PageId, SessionSet};
 use waxseal_reporting::AccountId;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{Client, field};
-use crate::error::PeerError;
+pub(super) use self::cache::Peers;
+use super::{Client, take_secret_bytes};
+use crate::error::StateError;
 use crate::records::{self, PeerRecord};
 use crate::store::{Key, Store, Table, Transaction};
 
-/// Most peers kept in memory. Importing a peer's sessions costs more than sealing a message on them.
-const MAX_PEERS_IN_MEMORY: usize = 64;
-
-/// Most bytes of their records and skipped keys together. Most have a few thousand; a hostile peer's can reach two million.
-const MAX_BYTES_IN_MEMORY: usize = 4 << 20;
-
-/// Most bytes of all pages of skipped keys of a peer: with one key each they have 121.
+/// Maximum length of all pages of a peer's skipped keys: a page with a single key takes 121 bytes.
 const MAX_SKIPPED_LEN: usize = MAX_SESSIONS * MAX_SKIPPED_KEYS * 121;
 
-/// Pages of skipped keys that are read at once, each of up to five thousand bytes.
+/// Pages of skipped keys that one call to the store reads, each of up to five thousand bytes.
 const PAGES_AT_ONCE: usize = 32;
 
-/// One peer: who it is, where the conversation stands, and the sessions with it.
+/// One peer: its pinned identity, where the conversation stands, and the sessions with it.
+///
+/// A call takes the peer out of the cache or reads it from the store, changes it, puts the changes
+/// into a transaction, and returns the peer to the cache once the transaction is committed. A call
+/// that fails in between drops the peer, so the next call reads it from the store again.
 pub(super) struct Peer {
-    /// Its `sessions` are empty: they are the field beside it.
+    /// The stored record, with `sessions` left empty: they are in the field below.
     pub(super) record: PeerRecord,
     /// `None` before first contact, and after an identity change was accepted.
     pub(super) sessions: Option<SessionSet>,
-    /// Bytes of the record and the skipped keys in the store.
+    /// Bytes that the record and the skipped keys take in the store.
     len: usize,
 }
 
 impl Peer {
-    /// What is known of a peer before the first contact.
+    /// A peer before the first contact.
     pub(super) fn new(account: &AccountId) -> Self {
         let mut record = PeerRecord::default();
         record.account = account.as_str().to_owned();
@@ -45,9 +44,10 @@ impl Peer {
         }
     }
 
-    /// Puts what has changed into a transaction: the record, and of the skipped keys the pages that are others now.
+    /// Writes the record and the skipped-key pages that changed.
     ///
-    /// Those are given once. Where the transaction is not committed, the peer is read again.
+    /// Each changed page is returned once by the sessions. If the transaction is not committed,
+    /// this peer must be dropped and read again.
     pub(super) fn put(&mut self, account: &AccountId, transaction: &mut Transaction) {
         let mut skipped_len = 0;
         if let Some(sessions) = &mut self.sessions {
@@ -59,7 +59,7 @@ impl Peer {
                     None => transaction.delete(key),
                 }
             }
-            self.record.sessions = field(parts.state);
+            self.record.sessions = take_secret_bytes(parts.state);
             skipped_len = sessions.pages_len();
         }
         self.record.skipped_len = u64::try_from(skipped_len).unwrap_or(u64::MAX);
@@ -69,7 +69,9 @@ impl Peer {
         transaction.put(Key::Peer(account.clone()), bytes);
     }
 
-    /// Destroys the sessions, with all that the store has of them once the transaction and what [`Peer::put`] adds are committed.
+    /// Destroys the sessions in memory, and their skipped keys in the store.
+    ///
+    /// The record still holds the sessions until [`Peer::put`] writes it again.
     pub(super) fn destroy_sessions(&mut self, account: &AccountId, transaction: &mut Transaction) {
         let pages = self.sessions.take().map(SessionSet::destroy);
         for page in pages.into_iter().flatten() {
@@ -87,82 +89,62 @@ fn page_key(account: &AccountId, page: PageId) -> Key {
     Key::SkippedKeys { peer, page }
 }
 
-/// The peers used lately, each as the store has it: whoever changes one takes it out, and puts it back when the
-/// change is committed. So memory never runs ahead of the store.
-#[derive(Default)]
-pub(super) struct Peers {
-    by_account: HashMap<AccountId, Peer>,
-    bytes: usize,
-}
-
 impl<S: Store> Client<S> {
-    /// At most `limit` accounts there was contact with, in no order that means anything: the first ones, or those
-    /// after `after`.
+    /// Lists up to `limit` accounts that this device had contact with.
+    ///
+    /// The list starts after the account `after`, or at the beginning. Its order has no meaning.
     pub fn peers(
         &self,
         after: Option<&AccountId>,
         limit: usize,
-    ) -> Result<Vec<AccountId>, PeerError<S::Error>> {
+    ) -> Result<Vec<AccountId>, StateError<S::Error>> {
         let after = after.map(|peer| Key::Peer(peer.clone()));
-        let rows = self
-            .store
-            .list(&Table::Peers, after.as_ref(), limit)
-            .map_err(PeerError::Store)?;
-        rows.iter()
-            .map(|bytes| {
-                let record: PeerRecord = records::decode(bytes)?;
-                AccountId::new(&record.account).ok()
-            })
-            .map(|peer| peer.ok_or(PeerError::Damaged))
-            .collect()
+        self.list(&Table::Peers, after.as_ref(), limit, |bytes| {
+            let record: PeerRecord = records::decode(bytes)?;
+            AccountId::new(&record.account).ok()
+        })
     }
 
-    /// Takes a peer out of memory, or reads it.
+    /// Takes a peer out of the cache, or reads it. `None` before the first contact.
     pub(super) fn take_peer(
         &mut self,
         account: &AccountId,
-    ) -> Result<Option<Peer>, PeerError<S::Error>> {
-        match self.peers.by_account.remove(account) {
-            Some(peer) => {
-                self.peers.bytes = self.peers.bytes.saturating_sub(peer.len);
-                Ok(Some(peer))
-            }
+    ) -> Result<Option<Peer>, StateError<S::Error>> {
+        match self.peers.take(account) {
+            Some(peer) => Ok(Some(peer)),
             None => self.read_peer(account),
         }
     }
 
-    /// Keeps a peer that is as the store has it.
+    /// Caches a peer that is identical to what the store holds.
     pub(super) fn keep_peer(&mut self, account: &AccountId, peer: Peer) {
-        let bytes = self.peers.bytes.saturating_add(peer.len);
-        if self.peers.by_account.len() >= MAX_PEERS_IN_MEMORY || bytes > MAX_BYTES_IN_MEMORY {
-            self.peers = Peers::default();
-        }
-        self.peers.bytes = self.peers.bytes.saturating_add(peer.len);
-        self.peers.by_account.insert(account.clone(), peer);
+        self.peers.keep(account, peer);
     }
 
-    /// Looks at a peer; `None` if there is none.
+    /// Calls `look` on a peer. `None` before the first contact.
     pub(super) fn look_at_peer<T>(
         &self,
         account: &AccountId,
         look: impl FnOnce(&Peer) -> T,
-    ) -> Result<Option<T>, PeerError<S::Error>> {
-        match self.peers.by_account.get(account) {
+    ) -> Result<Option<T>, StateError<S::Error>> {
+        match self.peers.get(account) {
             Some(peer) => Ok(Some(look(peer))),
             None => Ok(self.read_peer(account)?.as_ref().map(look)),
         }
     }
 
-    fn read_peer(&self, account: &AccountId) -> Result<Option<Peer>, PeerError<S::Error>> {
-        let key = Key::Peer(account.clone());
-        let Some(bytes) = self.store.get(&key).map_err(PeerError::Store)? else {
+    fn read_peer(&self, account: &AccountId) -> Result<Option<Peer>, StateError<S::Error>> {
+        let Some(bytes) = self.get(&Key::Peer(account.clone()))? else {
             return Ok(None);
         };
-        let mut record: PeerRecord = records::decode(&bytes).ok_or(PeerError::Damaged)?;
+        let mut record: PeerRecord = records::decode(&bytes).ok_or(StateError::Damaged)?;
         let pages = self.read_pages(account, record.skipped_len)?;
         let sessions = match record.sessions.as_slice() {
             [] if pages.is_empty() => None,
-            state => Some(SessionSet::import_parts(state, &pages).map_err(|_| PeerError::Damaged)?),
+            state => {
+                let sessions = SessionSet::import_parts(state, &pages);
+                Some(sessions.map_err(|_| StateError::Damaged)?)
+            }
         };
         record.sessions.zeroize();
         let skipped_len = sessions.as_ref().map_or(0, SessionSet::pages_len);
@@ -173,26 +155,26 @@ impl<S: Store> Client<S> {
         }))
     }
 
-    /// A peer's skipped keys, which have `len` bytes together.
+    /// Reads a peer's skipped keys, which take `len` bytes together.
     fn read_pages(
         &self,
         account: &AccountId,
         len: u64,
-    ) -> Result<Vec<Zeroizing<Vec<u8>>>, PeerError<S::Error>> {
-        // Each page takes some of it, so that there is an end.
+    ) -> Result<Vec<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
+        // Each page read takes its length off `left`, so the loop ends even on a damaged store.
         if len > MAX_SKIPPED_LEN as u64 {
-            return Err(PeerError::Damaged);
+            return Err(StateError::Damaged);
         }
         let (mut pages, mut left, mut after) = (Vec::new(), len, None);
         while left > 0 {
             let table = Table::SkippedKeys(account.clone());
             let some = self.store.list(&table, after.as_ref(), PAGES_AT_ONCE);
-            let some = some.map_err(PeerError::Store)?;
-            let last = some.last().ok_or(PeerError::Damaged)?;
-            let last = PageId::of_page(last).map_err(|_| PeerError::Damaged)?;
+            let some = some.map_err(StateError::Store)?;
+            let last = some.last().ok_or(StateError::Damaged)?;
+            let last = PageId::of_page(last).map_err(|_| StateError::Damaged)?;
             after = Some(page_key(account, last));
             let read: u64 = some.iter().map(|page| page.len() as u64).sum();
-            left = left.checked_sub(read).ok_or(PeerError::Damaged)?;
+            left = left.checked_sub(read).ok_or(StateError::Damaged)?;
             pages.extend(some);
         }
         Ok(pages)

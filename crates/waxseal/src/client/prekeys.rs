@@ -1,25 +1,31 @@
-//! Prekeys: what others start conversations with while this device is offline.
+//! Prekeys: what peers start conversations with while this device is offline.
 
 use rand_core::CryptoRng;
 use waxseal_core::{IdentityKeyPair, MAX_ONE_TIME_PREKEYS, PreKeyError, PreKeyUpload, PreKeys};
 
 use super::Client;
-use crate::error::{OpenAccountError, PeerError};
-use crate::records::{self, UploadRecord};
+use crate::error::{PublishError, StateError};
+use crate::records::UploadRecord;
 use crate::store::{Key, Store, Transaction};
 
 impl<S: Store> Client<S> {
-    /// Makes the one-time prekeys that the provider lacks and returns what it must hand out: the base bundle and
-    /// the one-time parts that no [`Client::confirm_prekeys`] has named yet.
+    /// Makes the one-time prekeys that the provider lacks, and returns what to upload.
     ///
-    /// `at_provider` is how many one-time parts the provider says it has left: 0 after [`Client::create`]. Call it
-    /// then, when an upload may have been lost, and whenever few are left. The provider hands out the newest base
-    /// with at most one one-time part, and each one-time part once, even if it was uploaded twice.
+    /// The upload holds the base bundle and every one-time part that [`Client::confirm_prekeys`]
+    /// has not confirmed yet. `at_provider` is how many one-time parts the provider says it has
+    /// left: 0 after [`Client::create`]. Call this after `create`, when an upload may have been
+    /// lost, and whenever few are left.
+    ///
+    /// The provider hands out the newest base with at most one one-time part, and each one-time
+    /// part once, even if it was uploaded twice.
+    ///
+    /// # Errors
+    /// [`PublishError`]. Nothing was changed.
     pub fn publish_prekeys(
         &mut self,
         at_provider: usize,
         rng: &mut impl CryptoRng,
-    ) -> Result<PreKeyUpload, OpenAccountError<S::Error>> {
+    ) -> Result<PreKeyUpload, PublishError<S::Error>> {
         let mut waiting = self.waiting_upload()?;
         self.change_prekeys(|prekeys, identity, transaction| {
             let there = at_provider.saturating_add(waiting.one_time.len());
@@ -27,9 +33,9 @@ impl<S: Store> Client<S> {
             let made = prekeys.replenish(identity, missing, rng)?;
             let all = prekeys.upload(identity)?;
             waiting.one_time.extend(made);
-            // One that was used did arrive, and must not be handed out again.
+            // A part that was used did reach the provider, and must not be handed out again.
             waiting.one_time.retain(|part| all.one_time.contains(part));
-            transaction.put(Key::PreKeyUpload, records::encode(&waiting));
+            transaction.put_record(Key::PreKeyUpload, &waiting);
             Ok(PreKeyUpload {
                 base: all.base,
                 one_time: waiting.one_time,
@@ -37,30 +43,29 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Takes the provider's word that it has this upload: its one-time parts are not published again.
-    pub fn confirm_prekeys(
-        &mut self,
-        upload: &PreKeyUpload,
-    ) -> Result<(), OpenAccountError<S::Error>> {
+    /// Notes that the provider has this upload: its one-time parts are not uploaded again.
+    pub fn confirm_prekeys(&mut self, upload: &PreKeyUpload) -> Result<(), StateError<S::Error>> {
         let mut waiting = self.waiting_upload()?;
         waiting
             .one_time
             .retain(|part| !upload.one_time.contains(part));
         let mut transaction = Transaction::default();
-        transaction.put(Key::PreKeyUpload, records::encode(&waiting));
-        self.store
-            .commit(transaction)
-            .map_err(OpenAccountError::Store)
+        transaction.put_record(Key::PreKeyUpload, &waiting);
+        self.commit(transaction)
     }
 
-    /// Replaces the signed prekeys, keeping the previous ones for messages under way, and returns the new base
-    /// bundle to hand out. Once a week is usual; not again before the provider has the last one.
+    /// Replaces the signed prekeys, and returns the new base bundle to upload.
     ///
-    /// If the upload may have been lost, [`Client::publish_prekeys`] returns the same base again.
+    /// The previous ones are kept for messages that are still on their way. Once a week is usual.
+    /// Do not call it again before the provider has the last base. If an upload may have been
+    /// lost, [`Client::publish_prekeys`] returns the same base again.
+    ///
+    /// # Errors
+    /// [`PublishError`]. Nothing was changed.
     pub fn rotate_prekeys(
         &mut self,
         rng: &mut impl CryptoRng,
-    ) -> Result<PreKeyUpload, OpenAccountError<S::Error>> {
+    ) -> Result<PreKeyUpload, PublishError<S::Error>> {
         self.change_prekeys(|prekeys, identity, _| {
             prekeys.rotate(identity, rng)?;
             Ok(PreKeyUpload {
@@ -70,8 +75,8 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// One-time prekeys nobody has used yet, as far as this device knows.
-    pub fn one_time_prekeys_left(&mut self) -> Result<usize, PeerError<S::Error>> {
+    /// Counts the one-time prekeys that no peer has used yet, as far as this device knows.
+    pub fn one_time_prekeys_left(&mut self) -> Result<usize, StateError<S::Error>> {
         let prekeys = self.take_prekeys()?;
         let left = prekeys.one_time_left();
         self.prekeys = Some(prekeys);
@@ -85,41 +90,29 @@ impl<S: Store> Client<S> {
             &IdentityKeyPair,
             &mut Transaction,
         ) -> Result<PreKeyUpload, PreKeyError>,
-    ) -> Result<PreKeyUpload, OpenAccountError<S::Error>> {
-        let mut prekeys = self.take_prekeys().map_err(|error| match error {
-            PeerError::Store(error) => OpenAccountError::Store(error),
-            _ => OpenAccountError::Damaged,
-        })?;
+    ) -> Result<PreKeyUpload, PublishError<S::Error>> {
+        let mut prekeys = self.take_prekeys()?;
         let mut transaction = Transaction::default();
         let upload = change(&mut prekeys, &self.identity, &mut transaction)?;
         transaction.put(Key::PreKeys, prekeys.export());
-        self.store
-            .commit(transaction)
-            .map_err(OpenAccountError::Store)?;
+        self.commit(transaction)?;
         self.prekeys = Some(prekeys);
         Ok(upload)
     }
 
-    /// The prekeys, taken out while they may change: put back only when memory and store agree again.
-    pub(super) fn take_prekeys(&mut self) -> Result<PreKeys, PeerError<S::Error>> {
+    /// Takes the prekeys out of memory while they may change, or reads them.
+    ///
+    /// The caller puts them back only when memory and store agree again.
+    pub(super) fn take_prekeys(&mut self) -> Result<PreKeys, StateError<S::Error>> {
         if let Some(prekeys) = self.prekeys.take() {
             return Ok(prekeys);
         }
-        let bytes = self
-            .store
-            .get(&Key::PreKeys)
-            .map_err(PeerError::Store)?
-            .ok_or(PeerError::Damaged)?;
-        PreKeys::import(&bytes).map_err(|_| PeerError::Damaged)
+        let bytes = self.get(&Key::PreKeys)?.ok_or(StateError::Damaged)?;
+        PreKeys::import(&bytes).map_err(|_| StateError::Damaged)
     }
 
-    fn waiting_upload(&self) -> Result<UploadRecord, OpenAccountError<S::Error>> {
-        let bytes = self
-            .store
-            .get(&Key::PreKeyUpload)
-            .map_err(OpenAccountError::Store)?;
-        bytes.map_or(Ok(UploadRecord::default()), |bytes| {
-            records::decode(&bytes).ok_or(OpenAccountError::Damaged)
-        })
+    fn waiting_upload(&self) -> Result<UploadRecord, StateError<S::Error>> {
+        let waiting = self.get_record(&Key::PreKeyUpload)?;
+        Ok(waiting.unwrap_or_default())
     }
 }

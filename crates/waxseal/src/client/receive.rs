@@ -1,35 +1,35 @@
-//! Receiving: authenticate the delivery, recognise repeats, open, persist; only then may it be acknowledged.
+//! Receiving: authenticate the delivery, recognise repeats, open, persist; only then acknowledge.
 
-use waxseal_core::{DecryptError, Message as Sealed, MessageKind};
+use waxseal_core::{DecryptError, Message as SessionMessage, MessageKind};
 use waxseal_reporting::{AccountId, Delivery, FrankingTag, OpenError, open};
 
 use super::history::Message;
 use super::peers::Peer;
-use super::{Client, field};
+use super::{Client, take_secret_bytes};
 use crate::channel::SessionOpener;
-use crate::error::{PeerError, ReceiveError};
-use crate::records::{self, IndexRecord, MessageRecord, MessageState};
+use crate::error::{ReceiveError, StateError};
+use crate::records::{IndexRecord, MessageRecord, MessageState};
 use crate::store::{Key, Store, Transaction};
 
-/// What a delivery was. Either way it may now be acknowledged to the provider.
+/// What a delivery was. In both cases it may now be acknowledged to the provider.
 #[derive(Clone, Debug)]
 pub enum Received {
     /// A message, seen for the first time. It is stored, with the evidence for a report.
     Message {
-        /// Who sent it.
+        /// The account that sent it.
         from: AccountId,
         /// The message.
         message: Box<Message>,
-        /// Whether the sender's clock agrees with the time at which the provider accepted the message. Show the
-        /// provider's time where it does not.
+        /// Whether the sender's clock agrees with the time at which the provider accepted the
+        /// message. Show the provider's time where it does not.
         sent_time_agrees: bool,
     },
     /// A message that was received before, or sent by this account, or deleted since.
     ///
-    /// An application that was stopped after it was stored and before it was shown sees it here: if
-    /// [`Client::message`] has it and the display does not, show it.
+    /// An application that was stopped after the message was stored and before it was shown sees it
+    /// here: if [`Client::message`] has it and the display does not, show it.
     Duplicate {
-        /// Who sent it.
+        /// The account that sent it.
         from: AccountId,
         /// Its identifier.
         id: FrankingTag,
@@ -37,18 +37,21 @@ pub enum Received {
 }
 
 impl<S: Store> Client<S> {
-    /// Takes one delivery of the provider's relay: opens the message, stores it with its evidence, and returns it.
+    /// Opens one delivery from the provider's relay, stores the message with its evidence, and
+    /// returns it.
     ///
-    /// Acknowledge the delivery to the provider only after this call returned `Ok`, or an error whose
-    /// [advice](ReceiveError::advice) says so.
+    /// Acknowledge the delivery to the provider only after this call returned `Ok`, or an error
+    /// whose [advice](ReceiveError::advice) says so.
     ///
-    /// The identity of a new sender is pinned at first contact; users make sure of it with the
+    /// The identity of a new sender is pinned at first contact. Users make sure of it with the
     /// [safety number](Client::safety_number).
     ///
     /// # Errors
-    /// [`ReceiveError`]. Nothing changed, except with [`ReceiveError::Withheld`], where the message key is spent.
+    /// [`ReceiveError`]. Nothing changed, except with [`ReceiveError::Withheld`], where the message
+    /// key is spent.
     pub fn receive(&mut self, delivery: &[u8]) -> Result<Received, ReceiveError<S::Error>> {
-        // Bound, parse, authenticate: the provider vouches for stamp, sender and time before anything is opened.
+        // Bound, parse, authenticate: the provider vouches for stamp, sender and time before
+        // anything is opened.
         let delivery =
             Delivery::decode(delivery)?.authenticate(&self.delivery_key, &self.me.account)?;
         let from = delivery.claim().context().sender.account.clone();
@@ -57,10 +60,10 @@ impl<S: Store> Client<S> {
             return Ok(Received::Duplicate { from, id });
         }
 
-        let kind = Sealed::peek(delivery.ciphertext())
+        let kind = SessionMessage::peek(delivery.ciphertext())
             .map_err(|error| ReceiveError::Session(error.into()))?;
         if let MessageKind::Initial { identity } = kind {
-            // Not a changed identity that a user could accept.
+            // Checked first: the user must not be asked to accept this device's own identity.
             if &identity == self.identity.public() {
                 return Err(ReceiveError::Session(DecryptError::OwnIdentity));
             }
@@ -76,10 +79,10 @@ impl<S: Store> Client<S> {
         let mut channel = SessionOpener::new(&self.identity, &mut prekeys, &mut peer.sessions);
         let opened = match open(&mut channel, &delivery) {
             Ok(opened) => Some(opened),
-            // The sender's doing; the message key is spent all the same.
+            // The sender made it so. The message key is spent all the same.
             Err(OpenError::Withheld(_)) => None,
             Err(OpenError::Channel(error)) => {
-                // Both are as they were, and a stranger stays one.
+                // Prekeys and sessions are unchanged. An unknown sender stays unknown.
                 self.prekeys = Some(prekeys);
                 if !peer.record.identity.is_empty() {
                     self.keep_peer(&from, peer);
@@ -89,6 +92,7 @@ impl<S: Store> Client<S> {
             Err(_) => return Err(ReceiveError::Session(DecryptError::Unauthenticated)),
         };
 
+        // Persist before the message is shown and the delivery acknowledged.
         let mut transaction = Transaction::default();
         if matches!(kind, MessageKind::Initial { .. }) {
             transaction.put(Key::PreKeys, prekeys.export());
@@ -97,44 +101,26 @@ impl<S: Store> Client<S> {
             peer.record.identity = sessions.peer().to_bytes().to_vec();
         }
         let ordinal = opened.is_some().then_some(peer.record.next_ordinal);
-        let index = IndexRecord {
-            ordinal,
-            outbox: None,
-        };
-        transaction.put(
-            Key::MessageIndex {
-                peer: from.clone(),
-                tag: id,
-            },
-            records::encode(&index),
-        );
+        let outbox = None;
+        transaction.put_index(&from, id, &IndexRecord { ordinal, outbox });
         let mut received = None;
         if let (Some(opened), Some(ordinal)) = (opened, ordinal) {
-            peer.record.next_ordinal = ordinal.checked_add(1).ok_or(PeerError::Damaged)?;
+            peer.record.next_ordinal = ordinal.checked_add(1).ok_or(StateError::Damaged)?;
             peer.record.last_seen = id.as_bytes().to_vec();
             let sent_time_agrees = opened.sent_time_agrees();
-            let (_, _, evidence) = opened.into_parts();
-            let state = MessageState::Stamped(field(evidence.encode()));
-            let record = MessageRecord {
-                ordinal,
-                state: Some(state),
-            };
-            transaction.put(
-                Key::Message {
-                    peer: from.clone(),
-                    ordinal,
-                },
-                records::encode(&record),
-            );
-            let message = Box::new(Message::received(ordinal, evidence));
+            let (content, attachments, evidence) = opened.into_parts();
+            let state = MessageState::Stamped(take_secret_bytes(evidence.encode()));
+            let state = Some(state);
+            transaction.put_message(&from, &MessageRecord { ordinal, state });
+            let message = Message::received(ordinal, content, attachments, evidence);
             received = Some(Received::Message {
                 from: from.clone(),
-                message,
+                message: Box::new(message),
                 sent_time_agrees,
             });
         }
         peer.put(&from, &mut transaction);
-        self.store.commit(transaction).map_err(PeerError::Store)?;
+        self.commit(transaction)?;
         self.prekeys = Some(prekeys);
         self.keep_peer(&from, peer);
         received.ok_or(ReceiveError::Withheld)

@@ -1,4 +1,4 @@
-//! Reporting: draft, preview, seal, persist until the provider has it.
+//! Reporting: draft, preview, seal, and keep the report until the provider has it.
 
 use rand_core::CryptoRng;
 use waxseal_reporting::{
@@ -6,18 +6,18 @@ use waxseal_reporting::{
 };
 
 use super::Client;
-use crate::error::{PeerError, ReportError};
+use crate::error::{ReportError, StateError};
 use crate::records::{self, ReportRecord};
 use crate::store::{Key, Store, Table, Transaction};
 
-/// Names a report on this device until the provider has confirmed it. 16 random bytes.
+/// Identifies a report on this device until it is confirmed. 16 random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReportId([u8; 16]);
 
 /// A sealed report on its way to the provider's intake.
 #[derive(Clone)]
 pub struct OutgoingReport {
-    /// Its name on this device.
+    /// Its identifier on this device.
     pub id: ReportId,
     /// The bytes for the provider's intake.
     pub report: Vec<u8>,
@@ -32,14 +32,16 @@ impl std::fmt::Debug for OutgoingReport {
 }
 
 impl<S: Store> Client<S> {
-    /// Puts messages exchanged with `peer` into a draft of a report, each with as much of it as is to be shown.
+    /// Drafts a report of messages exchanged with `peer`, each with the parts that are to be shown.
     ///
-    /// Nothing leaves the device: show [`ReportDraft::preview`] to the user, add a note, then call
+    /// Nothing leaves the device. Show [`ReportDraft::preview`] to the user, add a note, then call
     /// [`Client::report`].
     ///
     /// # Errors
-    /// [`ReportError::NoSuchMessage`], [`ReportError::NotStamped`] for a message of this device whose receipt was
-    /// not confirmed yet, [`ReportError::Draft`] if the messages cannot be in one report.
+    /// * [`ReportError::NoSuchMessage`] for a message that is not stored.
+    /// * [`ReportError::NotStamped`] for a message of this device whose receipt was not confirmed
+    ///   yet.
+    /// * [`ReportError::Draft`] if the messages cannot be in one report.
     pub fn draft_report(
         &self,
         peer: &AccountId,
@@ -55,10 +57,11 @@ impl<S: Store> Client<S> {
         Ok(draft)
     }
 
-    /// Seals a draft the user agreed to and returns the report for the provider's intake.
+    /// Seals a draft that the user agreed to, and returns the report for the provider's intake.
     ///
-    /// It stays in the [report outbox](Client::pending_reports) until [`Client::confirm_report`]: after a crash or a
-    /// broken connection, send it again as it is; the intake counts it once.
+    /// The report stays in the [report outbox](Client::pending_reports) until
+    /// [`Client::confirm_report`]. After a crash or a broken connection, send it again unchanged;
+    /// the intake counts it once.
     pub fn report(
         &mut self,
         draft: &ReportDraft,
@@ -75,34 +78,29 @@ impl<S: Store> Client<S> {
             report: report.clone(),
         };
         let mut transaction = Transaction::default();
-        transaction.put(Key::Report { id }, records::encode(&record));
-        self.store.commit(transaction).map_err(PeerError::Store)?;
+        transaction.put_record(Key::Report { id }, &record);
+        self.commit(transaction)?;
         Ok(OutgoingReport {
             id: ReportId(id),
             report,
         })
     }
 
-    /// Reports that were sealed and not yet confirmed, at most `limit`, each of up to
-    /// [`MAX_REPORT_LEN`](waxseal_reporting::MAX_REPORT_LEN) bytes.
+    /// Lists up to `limit` reports that were sealed and not yet confirmed.
+    ///
+    /// Each has up to [`MAX_REPORT_LEN`](waxseal_reporting::MAX_REPORT_LEN) bytes.
     pub fn pending_reports(
         &self,
         limit: usize,
-    ) -> Result<Vec<OutgoingReport>, PeerError<S::Error>> {
-        let rows = self
-            .store
-            .list(&Table::Reports, None, limit)
-            .map_err(PeerError::Store)?;
-        rows.iter()
-            .map(|bytes| outgoing_of(bytes).ok_or(PeerError::Damaged))
-            .collect()
+    ) -> Result<Vec<OutgoingReport>, StateError<S::Error>> {
+        self.list(&Table::Reports, None, limit, outgoing_of)
     }
 
-    /// Forgets a report that the intake has accepted or refused for good.
-    pub fn confirm_report(&mut self, id: ReportId) -> Result<(), PeerError<S::Error>> {
+    /// Forgets a report that the intake has accepted, or refused for good.
+    pub fn confirm_report(&mut self, id: ReportId) -> Result<(), StateError<S::Error>> {
         let mut transaction = Transaction::default();
         transaction.delete(Key::Report { id: id.0 });
-        self.store.commit(transaction).map_err(PeerError::Store)
+        self.commit(transaction)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Sending: draft, seal, persist, hand out the envelope; later the relay's receipt makes it reportable.
+//! Sending: draft, seal, persist, return the envelope. Later the relay's receipt makes the message
+//! reportable.
 
 use rand_core::CryptoRng;
 use waxseal_reporting::{
@@ -6,15 +7,16 @@ use waxseal_reporting::{
     Receipt, SentMessage, Timestamp, seal,
 };
 
-use super::{Client, field, tag_of};
+use super::state::message_key;
+use super::{Client, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
-use crate::error::{ConfirmError, PeerError, SendError};
+use crate::error::{ConfirmError, SendError, StateError};
 use crate::records::{
     self, CountersRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord,
 };
 use crate::store::{Key, Store, Table, Transaction};
 
-/// A message about to be sent: its content and what goes with it.
+/// A message about to be sent: its content, its attachments and its header fields.
 #[derive(Clone, Debug)]
 pub struct Draft {
     content: Content,
@@ -36,25 +38,25 @@ impl Draft {
         }
     }
 
-    /// Adds a descriptor of an encrypted file that is stored elsewhere.
+    /// Attaches an encrypted file that is stored elsewhere, by its descriptor.
     pub fn attach(mut self, attachment: Attachment) -> Self {
         self.attachments.push(attachment);
         self
     }
 
-    /// Marks the message as an answer to another one.
+    /// Marks the message as an answer to another message.
     pub fn reply_to(mut self, message: FrankingTag) -> Self {
         self.reply_to = Some(message);
         self
     }
 
-    /// Says how often the content was forwarded before.
+    /// Tells how often the content was forwarded before.
     pub fn forwarded(mut self, times: u8) -> Self {
         self.forward_count = times;
         self
     }
 
-    /// Asks the recipient's application to delete the message so many seconds after it was read.
+    /// Asks the recipient's application to delete the message this many seconds after it was read.
     pub fn expires_after_secs(mut self, seconds: u32) -> Self {
         self.expires_after_secs = seconds;
         self
@@ -74,12 +76,12 @@ impl From<Content> for Draft {
     }
 }
 
-/// What has to go to the provider: an envelope to a recipient.
+/// A sealed message on its way to the provider's relay.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// The message's identifier, the same on every device and in every report.
     pub id: FrankingTag,
-    /// For whom it is.
+    /// The account it is for.
     pub recipient: AccountId,
     /// The bytes for the provider's relay.
     pub envelope: Vec<u8>,
@@ -94,14 +96,16 @@ impl std::fmt::Debug for Outgoing {
 }
 
 impl<S: Store> Client<S> {
-    /// Seals a message to `recipient` and returns the envelope for the provider's relay.
+    /// Seals a message to `recipient`, and returns the envelope for the provider's relay.
     ///
-    /// The envelope stays in the [outbox](Client::outbox) until the relay's receipt was [confirmed](Client::confirm):
-    /// after a crash or a broken connection, send it again as it is. One that the relay refuses for good leaves the
-    /// outbox with [`Client::delete_message`].
+    /// The envelope stays in the [outbox](Client::outbox) until the relay's receipt is
+    /// [confirmed](Client::confirm). After a crash or a broken connection, send it again unchanged.
+    /// An envelope that the relay refuses for good leaves the outbox with
+    /// [`Client::delete_message`].
     ///
     /// # Errors
-    /// [`SendError::NoSession`]: fetch the recipient's prekey bundle and call [`Client::start`] first.
+    /// [`SendError::NoSession`]: fetch the recipient's prekey bundle and call [`Client::start`]
+    /// first.
     pub fn send(
         &mut self,
         recipient: &AccountId,
@@ -127,47 +131,35 @@ impl<S: Store> Client<S> {
 
         let ordinal = peer.record.next_ordinal;
         let sequence = peer.record.next_sequence;
-        let outbox = self.next_outbox()?;
-        peer.record.next_ordinal = ordinal.checked_add(1).ok_or(SendError::Exhausted)?;
-        peer.record.next_sequence = sequence.checked_add(1).ok_or(SendError::Exhausted)?;
-        let state = MessageState::Sent(field(sealed.sent.encode()));
+        let number = self.next_outbox_number()?;
+        peer.record.next_ordinal = ordinal.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
+        peer.record.next_sequence = sequence.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
+        let counters = CountersRecord {
+            next_outbox: number.checked_add(1).ok_or(SendError::NumbersUsedUp)?,
+        };
         let message = MessageRecord {
             ordinal,
-            state: Some(state),
+            state: Some(MessageState::Sent(take_secret_bytes(sealed.sent.encode()))),
+        };
+        let index = IndexRecord {
+            ordinal: Some(ordinal),
+            outbox: Some(number),
         };
         let waiting = OutboxRecord {
-            ordinal: outbox,
+            ordinal: number,
             recipient: recipient.as_str().to_owned(),
             id: id.as_bytes().to_vec(),
             envelope: envelope.clone(),
         };
 
         // Persist before the ciphertext leaves.
-        let counters = CountersRecord {
-            next_outbox: outbox.checked_add(1).ok_or(SendError::Exhausted)?,
-        };
         let mut transaction = Transaction::default();
-        transaction.put(Key::Counters, records::encode(&counters));
+        transaction.put_record(Key::Counters, &counters);
         peer.put(recipient, &mut transaction);
-        transaction.put(
-            Key::Message {
-                peer: recipient.clone(),
-                ordinal,
-            },
-            records::encode(&message),
-        );
-        transaction.put(
-            Key::MessageIndex {
-                peer: recipient.clone(),
-                tag: id,
-            },
-            records::encode(&IndexRecord {
-                ordinal: Some(ordinal),
-                outbox: Some(outbox),
-            }),
-        );
-        transaction.put(Key::Outbox { ordinal: outbox }, records::encode(&waiting));
-        self.store.commit(transaction).map_err(PeerError::Store)?;
+        transaction.put_message(recipient, &message);
+        transaction.put_index(recipient, id, &index);
+        transaction.put_record(Key::Outbox { ordinal: number }, &waiting);
+        self.commit(transaction)?;
         self.keep_peer(recipient, peer);
         Ok(Outgoing {
             id,
@@ -176,10 +168,10 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Takes the relay's receipt for a sent message: the message leaves the outbox and becomes reportable, so
-    /// that a report can show both sides of a conversation.
+    /// Takes the relay's receipt for a sent message, and returns the message's identifier.
     ///
-    /// A receipt that comes again changes nothing. Returns the message's identifier.
+    /// The message leaves the outbox and becomes reportable, so that a report can show both sides
+    /// of a conversation. A receipt that comes again changes nothing.
     pub fn confirm(
         &mut self,
         recipient: &AccountId,
@@ -189,66 +181,50 @@ impl<S: Store> Client<S> {
         let id = *receipt.tag();
         let index = self.index(recipient, &id)?.ok_or(ConfirmError::NotSent)?;
         let ordinal = index.ordinal.ok_or(ConfirmError::NotSent)?;
-        let mut message = self.message_record(recipient, ordinal)?;
+        let message = self.get_record(&message_key(recipient, ordinal))?;
+        let mut message: MessageRecord = message.ok_or(StateError::Damaged)?;
         let sent = match &message.state {
             Some(MessageState::Sent(sent)) => sent,
             Some(MessageState::Stamped(evidence)) => {
-                let evidence = Evidence::decode(evidence).map_err(|_| PeerError::Damaged)?;
-                // Confirmed before; or received, and nobody's to confirm.
+                let evidence = Evidence::decode(evidence).map_err(|_| StateError::Damaged)?;
+                // Confirmed before, or a received message, which no receipt can be for.
                 let is_ours = evidence.sender() == &self.me;
                 return is_ours.then_some(id).ok_or(ConfirmError::NotSent);
             }
-            None => return Err(PeerError::Damaged.into()),
+            None => return Err(StateError::Damaged.into()),
         };
-        let sent = SentMessage::decode(sent).map_err(|_| PeerError::Damaged)?;
+        let sent = SentMessage::decode(sent).map_err(|_| StateError::Damaged)?;
         let evidence = receipt.authenticate(&self.delivery_key, &sent)?;
 
-        message.state = Some(MessageState::Stamped(field(evidence.encode())));
+        message.state = Some(MessageState::Stamped(take_secret_bytes(evidence.encode())));
+        let confirmed = IndexRecord {
+            ordinal: Some(ordinal),
+            outbox: None,
+        };
         let mut transaction = Transaction::default();
-        transaction.put(
-            Key::Message {
-                peer: recipient.clone(),
-                ordinal,
-            },
-            records::encode(&message),
-        );
-        transaction.put(
-            Key::MessageIndex {
-                peer: recipient.clone(),
-                tag: id,
-            },
-            records::encode(&IndexRecord {
-                ordinal: Some(ordinal),
-                outbox: None,
-            }),
-        );
+        transaction.put_message(recipient, &message);
+        transaction.put_index(recipient, id, &confirmed);
         if let Some(ordinal) = index.outbox {
             transaction.delete(Key::Outbox { ordinal });
         }
-        self.store.commit(transaction).map_err(PeerError::Store)?;
+        self.commit(transaction)?;
         Ok(id)
     }
 
-    /// Envelopes that were sealed and not yet confirmed, oldest first, at most `limit`, each of up to
-    /// [`MAX_ENVELOPE_LEN`](waxseal_reporting::MAX_ENVELOPE_LEN) bytes: to be sent again after a crash or a broken
-    /// connection. The later ones follow once these are confirmed or [deleted](Client::delete_message).
-    pub fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, PeerError<S::Error>> {
-        let rows = self
-            .store
-            .list(&Table::Outbox, None, limit)
-            .map_err(PeerError::Store)?;
-        rows.iter()
-            .map(|bytes| outgoing_of(bytes).ok_or(PeerError::Damaged))
-            .collect()
+    /// Lists up to `limit` envelopes that were sealed and not yet confirmed, oldest first.
+    ///
+    /// Send them again after a crash or a broken connection. Later ones are listed once these are
+    /// confirmed or [deleted](Client::delete_message). Each has up to
+    /// [`MAX_ENVELOPE_LEN`](waxseal_reporting::MAX_ENVELOPE_LEN) bytes.
+    pub fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StateError<S::Error>> {
+        self.list(&Table::Outbox, None, limit, outgoing_of)
     }
 
-    /// From the store each time: after a failed commit only the store knows whether the number is taken.
-    fn next_outbox(&self) -> Result<u64, PeerError<S::Error>> {
-        let Some(bytes) = self.store.get(&Key::Counters).map_err(PeerError::Store)? else {
-            return Ok(0);
-        };
-        let counters: CountersRecord = records::decode(&bytes).ok_or(PeerError::Damaged)?;
-        Ok(counters.next_outbox)
+    /// Reads the next outbox number from the store each time: after a failed commit only the store
+    /// knows whether a number is taken.
+    fn next_outbox_number(&self) -> Result<u64, StateError<S::Error>> {
+        let counters: Option<CountersRecord> = self.get_record(&Key::Counters)?;
+        Ok(counters.map_or(0, |counters| counters.next_outbox))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The cases, in the order in which they run: each relies on what the ones before it have shown.
+//! The cases, in the order in which they run. Each relies on what the earlier ones have shown.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ pub(super) fn replaced<S: Store>(mut store: S, _: &mut Reopen<'_, S>) -> Result<
         put(&mut store, key.clone(), b"the first value")?;
         put(&mut store, key.clone(), b"second")?;
         let is_second = read(&store, &key)?.as_deref() == Some(b"second");
-        expect(is_second, "the second value takes the place of the first")?;
+        expect(is_second, "the second value replaces the first")?;
     }
     Ok(())
 }
@@ -119,7 +119,7 @@ pub(super) fn tables_apart<S: Store>(mut store: S, _: &mut Reopen<'_, S>) -> Res
         listed.sort();
         expect(
             listed == expected,
-            "a list has the values of its table and no other",
+            "a list has the values of its table and no others",
         )?;
     }
     Ok(())
@@ -150,7 +150,7 @@ pub(super) fn after<S: Store>(mut store: S, _: &mut Reopen<'_, S>) -> Result<(),
                 &[u8::try_from(ordinal).unwrap_or_default()],
             )?;
         }
-        for (behind, expected) in [
+        for (after, expected) in [
             (0, [10, 20, 30].as_slice()),
             (10, &[20, 30]),
             (15, &[20, 30]),
@@ -158,8 +158,8 @@ pub(super) fn after<S: Store>(mut store: S, _: &mut Reopen<'_, S>) -> Result<(),
             (30, &[]),
             (u64::MAX, &[]),
         ] {
-            let listed = list(&store, &table, Some(&key(behind)), 9)?.concat();
-            expect(listed == expected, "a list goes on behind `after`")?;
+            let listed = list(&store, &table, Some(&key(after)), 9)?.concat();
+            expect(listed == expected, "a list continues after `after`")?;
         }
     }
     Ok(())
@@ -170,7 +170,7 @@ pub(super) fn limit<S: Store>(mut store: S, _: &mut Reopen<'_, S>) -> Result<(),
         for ordinal in 0..5 {
             put(&mut store, key(ordinal), b"x")?;
         }
-        for (limit, first, behind) in [
+        for (limit, first, later) in [
             (0, 0, 0),
             (1, 1, 1),
             (4, 4, 4),
@@ -180,10 +180,10 @@ pub(super) fn limit<S: Store>(mut store: S, _: &mut Reopen<'_, S>) -> Result<(),
             let listed = list(&store, &table, None, limit)?.len();
             expect(
                 listed == first,
-                "a list has `limit` values, if there are so many",
+                "a list has `limit` values, if there are that many",
             )?;
             let listed = list(&store, &table, Some(&key(0)), limit)?.len();
-            expect(listed == behind, "`limit` counts from `after` on")?;
+            expect(listed == later, "`limit` counts the values after `after`")?;
         }
     }
     Ok(())
@@ -309,7 +309,7 @@ fn list<S: Store>(
     Ok(values.iter().map(|value| value.to_vec()).collect())
 }
 
-/// Ordinals that sort differently as text, as signed or little-endian numbers, and at other widths.
+/// Ordinals that sort differently as text, as signed or little-endian numbers, or at other widths.
 const SCRAMBLED: [u64; 12] = [
     256,
     9,
@@ -336,7 +336,7 @@ fn skipped(peer: AccountId, number: u8) -> Key {
 
 type Numbered = fn(u64) -> Key;
 
-/// The tables whose order means something, each with what makes its keys.
+/// The tables whose order matters, each with a function that makes its keys.
 fn ordered() -> [(Table, Numbered); 2] {
     let message = |ordinal| Key::Message {
         peer: account("alice"),
@@ -348,7 +348,8 @@ fn ordered() -> [(Table, Numbered); 2] {
     ]
 }
 
-/// Names of which one begins another, or differs in case or in its Unicode form only, or has a meaning elsewhere.
+/// Names that are easily confused: some begin another, some differ only in case or Unicode form,
+/// and some have a meaning in SQL.
 const NAMES: [&str; 9] = [
     "al", "alice", "Alice", "alice ", "al%", "al'", "é", "e\u{301}", "a_ice",
 ];
@@ -368,7 +369,7 @@ fn tables() -> Vec<Table> {
         .collect()
 }
 
-/// Keys of every kind, of which many look alike.
+/// Keys of every kind, many of them alike.
 fn keys() -> Vec<Key> {
     let mut keys = vec![
         Key::Account,

@@ -1,4 +1,4 @@
-//! Stores that are wrong in one way each, and the case that tells.
+//! Stores with one fault each, and the case that detects it.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,9 +30,9 @@ enum Fault {
     AfterMustBeThere,
     AfterIsIgnored,
     IgnoresTheLimit,
-    ListsOneAtLeast,
+    ListsAtLeastOne,
     LimitCountsFromTheFirst,
-    BeginsAnewAfterADeletion,
+    StartsOverAfterADeletion,
     ForgetsWhenClosed,
     ForgetsDeletionsWhenClosed,
     AppliesInPart,
@@ -41,7 +41,7 @@ enum Fault {
 
 use Fault::*;
 
-/// Each with the case that must tell.
+/// Each fault with the case that must detect it.
 const FAULTS: [(Fault, &str); 26] = [
     (BeginsWithSomething, "empty"),
     (CutsLongValues, "kept"),
@@ -62,16 +62,16 @@ const FAULTS: [(Fault, &str); 26] = [
     (AfterMustBeThere, "after"),
     (AfterIsIgnored, "after"),
     (IgnoresTheLimit, "limit"),
-    (ListsOneAtLeast, "limit"),
+    (ListsAtLeastOne, "limit"),
     (LimitCountsFromTheFirst, "limit"),
-    (BeginsAnewAfterADeletion, "pages"),
+    (StartsOverAfterADeletion, "pages"),
     (ForgetsWhenClosed, "durable"),
     (ForgetsDeletionsWhenClosed, "durable"),
     (AppliesInPart, "whole"),
     (SwallowsErrors, "whole"),
 ];
 
-/// A store in memory that takes no value that is too long, and does one thing wrong.
+/// A store in memory that refuses values that are too long, and has at most one fault.
 struct Wrong {
     fault: Option<Fault>,
     records: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -193,23 +193,23 @@ impl Store for Wrong {
             .keys()
             .filter(|name| self.is_in(table, name))
             .collect();
-        let (mut limit, mut behind) = (limit, after.clone());
+        let (mut limit, mut start) = (limit, after.clone());
         match self.fault {
             Some(OrdersBackwards) if has_order => names.reverse(),
             Some(AfterMustBeThere) if has_order && !is_there => return Ok(Vec::new()),
-            Some(AfterIsIgnored) if has_order => behind = None,
-            Some(BeginsAnewAfterADeletion) if !has_order && !is_there => behind = None,
+            Some(AfterIsIgnored) if has_order => start = None,
+            Some(StartsOverAfterADeletion) if !has_order && !is_there => start = None,
             Some(IgnoresTheLimit) => limit = usize::MAX,
-            Some(ListsOneAtLeast) => limit = limit.max(1),
+            Some(ListsAtLeastOne) => limit = limit.max(1),
             Some(LimitCountsFromTheFirst) => names.truncate(limit),
             _ => (),
         }
-        let is_behind = |name: &Vec<u8>| match (&behind, self.fault) {
-            (Some(behind), Some(AfterIsIncluded)) => name >= behind,
-            (Some(behind), _) => name > behind,
+        let is_listed = |name: &Vec<u8>| match (&start, self.fault) {
+            (Some(start), Some(AfterIsIncluded)) => name >= start,
+            (Some(start), _) => name > start,
             (None, _) => true,
         };
-        let names = names.into_iter().filter(|name| is_behind(name));
+        let names = names.into_iter().filter(|name| is_listed(name));
         Ok(names
             .take(limit)
             .map(|name| value_of(&self.records[name]))
@@ -247,7 +247,7 @@ fn check_with(fault: Option<Fault>) -> Result<(), Failure> {
 }
 
 #[test]
-fn each_fault_fails_the_case_that_is_about_it() {
+fn each_fault_fails_the_case_that_tests_for_it() {
     for (fault, case) in FAULTS {
         let failure = check_with(Some(fault)).unwrap_err();
         assert_eq!(failure.case(), case, "{fault:?}: {failure}");

@@ -10,11 +10,13 @@ use super::SqliteError;
 use super::seal::{OVERHEAD, Seal, StoreKey};
 use crate::store::MAX_VALUE_LEN;
 
-/// `Waxs` in the header of the file, where tools look for what a SQLite database is.
+/// `Waxs` in the header of the file, where tools look up what kind of SQLite database it is.
 pub(super) const APPLICATION_ID: i32 = 0x5761_7873;
 
-/// What brings a database from each version to the next. The number of steps is the version of this crate; a step that
-/// was released never changes, not even its spaces: each store's tables are compared with it.
+/// The steps that bring a database from each version to the next.
+///
+/// The number of steps is the version that this crate writes. A released step never changes, not
+/// even its spaces, because each store's tables are compared with it.
 pub(super) const MIGRATIONS: &[&str] = &["CREATE TABLE seal (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         salt BLOB NOT NULL,
@@ -27,10 +29,10 @@ pub(super) const MIGRATIONS: &[&str] = &["CREATE TABLE seal (
         PRIMARY KEY (scope, place)
     ) STRICT, WITHOUT ROWID;"];
 
-/// Settings of the connection; all but the journal mode, which is the file's.
+/// Settings of the connection. The journal mode is not among them: it is a property of the file.
 ///
-/// The log is folded in after 256 pages, a fourth of SQLite's default: it holds what was replaced and deleted, and folding
-/// makes the disk sync some 7 times in 100 commits.
+/// The log is folded into the file after 256 pages, a fourth of SQLite's default, because it holds
+/// what was replaced and deleted. This costs some 7 disk syncs in 100 commits.
 const SETTINGS: &str = "
     PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA synchronous = FULL;
@@ -42,7 +44,7 @@ const SETTINGS: &str = "
     PRAGMA cell_size_check = ON;
 ";
 
-/// Opens a store or makes one of an empty file. Whatever else the file is, it stays as it was.
+/// Opens a store, or makes one in an empty file. Any other file is refused and not changed.
 pub(super) fn open(
     mut db: Connection,
     path: &Path,
@@ -50,17 +52,18 @@ pub(super) fn open(
     migrations: &[&str],
 ) -> Result<(Connection, Seal), SqliteError> {
     if db.is_readonly(rusqlite::MAIN_DB)? {
-        return Err(SqliteError::Failed("the file may only be read".into()));
+        return Err(SqliteError::Failed("the file is read-only".into()));
     }
-    // Nobody waits for another process: it would hold the file as long as it runs.
+    // Waiting for another process is useless: it holds the file as long as it runs.
     db.busy_timeout(std::time::Duration::ZERO)?;
-    // Until the key is known to be right, not even a log that a crash left is folded into the file.
+    // Until the key is known to be right, nothing may change, so not even the log that a crash
+    // left is folded into the file.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log(path))?;
-    // Whoever wrote the file must not make us run what is in it.
+    // Someone else may have written the file. Nothing that is in it may run.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
-    // SQLite refuses a longer row before it allocates for it.
+    // With this limit SQLite refuses a longer row before it allocates memory for it.
     let longest_row = MAX_VALUE_LEN.saturating_add(OVERHEAD).saturating_add(256);
     let longest_row = i32::try_from(longest_row).unwrap_or(i32::MAX);
     db.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest_row)?;
@@ -69,7 +72,7 @@ pub(super) fn open(
     let opening = db.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     let seal = create_or_check(&opening, key, migrations)?;
     opening.commit()?;
-    // Not before the commit: the file says what it is from its first byte on, wherever the log is lost.
+    // Only after the commit, so that the file itself identifies a store even if the log is lost.
     let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(SqliteError::Failed(
@@ -80,7 +83,7 @@ pub(super) fn open(
     Ok((db, seal))
 }
 
-/// SQLite names the log after the file itself, not after a link to it.
+/// Whether the file has a log. SQLite names the log after the file itself, not after a link to it.
 fn has_log(path: &Path) -> bool {
     let Ok(path) = path.canonicalize() else {
         return true;
@@ -122,8 +125,10 @@ fn create_or_check(
     }
 }
 
-/// The tables are those that these steps make, and there is nothing else: an index, a check or a computed column that someone
-/// put into the file would run when we read or write, for as long as it likes.
+/// Checks that the file has the tables that these steps make, and nothing else.
+///
+/// An index, a check or a computed column that someone put into the file would run at each read or
+/// write, for as long as it likes.
 fn check_tables(db: &Connection, migrations: &[&str]) -> Result<(), SqliteError> {
     let made = Connection::open_in_memory()?;
     for migration in migrations {

@@ -1,4 +1,4 @@
-//! What SQLite gets to see: sealed values under names that say nothing.
+//! Seals values and hides names before SQLite sees them.
 
 use std::fmt;
 
@@ -14,33 +14,34 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::labels;
 use crate::store::{Key, Table};
 
-/// Bytes that sealing adds to a value: nonce and tag.
+/// Length that sealing adds to a value: nonce and tag.
 pub(super) const OVERHEAD: usize = NONCE_LEN + 16;
 
 const NONCE_LEN: usize = 24;
 
-/// The key of a [`SqliteStore`](super::SqliteStore): 32 random bytes that the application keeps, and not beside the store.
+/// The key of a [`SqliteStore`](super::SqliteStore): 32 random bytes, kept by the application.
 ///
 /// # Security
-/// Keep it where the platform keeps keys (Keychain, Android Keystore, TPM, a secret service). It is no password:
-/// [`StoreKey::generate`] draws it once, for one store. Without it the store is lost.
+/// Keep it where the platform keeps keys (Keychain, Android Keystore, TPM, a secret service), not
+/// next to the store. It is not a password: [`StoreKey::generate`] draws it once, for one store.
+/// Without it the store is lost.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct StoreKey([u8; 32]);
 
 impl StoreKey {
-    /// Draws a key.
+    /// Draws a random key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut key = Self([0; 32]);
         rng.fill_bytes(&mut key.0);
         key
     }
 
-    /// The key with these 32 bytes.
+    /// Makes the key from its 32 bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 bytes, for where the application keeps them.
+    /// The 32 bytes, for the place where the application keeps them.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.0)
     }
@@ -52,18 +53,22 @@ impl fmt::Debug for StoreKey {
     }
 }
 
-/// Where a record is: the two columns of its row's key.
+/// The two columns under which a record is stored.
 ///
-/// Scope, 16 bytes: the MAC of what its neighbours in a [`Table`] share, or of the whole key. Place: what orders it among
-/// them, ordinals in clear so that SQLite can walk them, the MAC of the key where the order means nothing.
+/// | column | records of a [`Table`] | other records |
+/// |---|---|---|
+/// | scope, 16 bytes | MAC of the prefix that the keys of the table share | MAC of the whole key |
+/// | place | the ordinal in clear, so that SQLite can sort it; MAC of the key if the order has no meaning | empty |
 #[derive(PartialEq, Eq)]
 pub(super) struct Location {
     pub(super) scope: [u8; 16],
     pub(super) place: Vec<u8>,
 }
 
-/// The keys of one store, derived from the application's and the store's own salt: what one store sealed opens in no
-/// other.
+/// The keys of one store, derived from the application's key and the store's own salt.
+///
+/// They never change while the store exists. What one store sealed does not open in another, even
+/// under the same [`StoreKey`].
 pub(super) struct Seal {
     values: XChaCha20Poly1305,
     names: Hmac<Sha256>,
@@ -72,11 +77,12 @@ pub(super) struct Seal {
 
 impl Seal {
     pub(super) fn new(key: &StoreKey, salt: &[u8; 32]) -> Self {
-        // each of 32, 32 and 16 bytes = HKDF(salt, key, label)
+        // values 32, names 32, key_check 16 = HKDF(salt, key, label)
         let derive = Hkdf::<Sha256>::new(Some(salt), &key.0);
         let mut values = Zeroizing::new([0; 32]);
         expand(&derive, labels::STORE_VALUES, values.as_mut_slice());
-        let mut names = Zeroizing::new([0; 64]); // one block of the hash: HMAC pads a shorter key with zeros
+        // One block of the hash: HMAC pads a key of 32 bytes with zeros.
+        let mut names = Zeroizing::new([0; 64]);
         expand(&derive, labels::STORE_NAMES, names.split_at_mut(32).0);
         let mut key_check = [0; 16];
         expand(&derive, labels::STORE_KEY_CHECK, &mut key_check);
@@ -87,7 +93,7 @@ impl Seal {
         }
     }
 
-    /// What a store keeps to recognise its key by. Says nothing of it.
+    /// The value by which a store recognises its key. It reveals nothing about the key.
     pub(super) fn key_check(&self) -> &[u8; 16] {
         &self.key_check
     }
@@ -118,7 +124,7 @@ impl Seal {
         Location { scope, place }
     }
 
-    /// The scope of the records that a table lists.
+    /// The scope of all records that a table lists.
     pub(super) fn scope(&self, table: &Table) -> [u8; 16] {
         self.mac(&table.prefix())
     }
@@ -147,7 +153,7 @@ impl Seal {
         Ok([nonce.as_slice(), &body].concat())
     }
 
-    /// `None` if the value was not sealed by this store for this place.
+    /// Opens a value. `None` if this store did not seal it for this place.
     pub(super) fn open(&self, from: &Location, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, body) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let mut value = Zeroizing::new(body.to_vec());
@@ -163,10 +169,11 @@ impl Seal {
     reason = "the only error is an output of more than 8,160 bytes"
 )]
 fn expand(derive: &Hkdf<Sha256>, label: &[u8], okm: &mut [u8]) {
-    derive.expand(label, okm).expect("a short output");
+    derive.expand(label, okm).expect("the output is short");
 }
 
-/// The system gave no randomness, or a value is longer than the cipher takes.
+/// A value could not be sealed: the system gave no randomness, or the cipher takes no value this
+/// long.
 #[derive(Debug, thiserror::Error)]
 #[error("a value could not be sealed")]
 pub(super) struct SealError;

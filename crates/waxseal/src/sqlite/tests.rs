@@ -1,4 +1,4 @@
-//! What is on the disk, and what a damaged or foreign file does.
+//! What is on the disk, and what happens with a damaged or foreign file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -54,14 +54,14 @@ impl Folder {
         files
     }
 
-    /// A store with a few records, closed.
+    /// Makes a store with a few records, and closes it.
     fn filled() -> Self {
         let folder = Self::new();
         fill(&mut folder.open());
         folder
     }
 
-    /// The same, with all records still in the log: the process was killed.
+    /// Makes the same store as a killed process leaves it: all records are still in the log.
     fn filled_and_killed() -> Self {
         let folder = Self::new();
         let living = Self::new();
@@ -71,11 +71,11 @@ impl Folder {
             let copy = folder.0.path().join(path.file_name().unwrap());
             fs::write(copy, bytes).unwrap();
         }
-        assert_eq!(folder.files().len(), 2, "file and log");
+        assert_eq!(folder.files().len(), 2, "the file and its log");
         folder
     }
 
-    /// Runs SQL on the file behind the store's back.
+    /// Runs SQL on the file without the store.
     fn tamper(&self, sql: &str) {
         let db = Connection::open(self.path()).unwrap();
         assert!(db.execute_batch(sql).is_ok(), "{sql}");
@@ -140,7 +140,7 @@ fn equal_values_are_sealed_differently_and_equal_names_of_two_stores_differ() {
 }
 
 #[test]
-fn a_wrong_key_is_told_and_changes_nothing() {
+fn a_wrong_key_is_detected_and_changes_nothing() {
     for folder in [Folder::filled(), Folder::filled_and_killed()] {
         let before = folder.files();
         for wrong in [[8; 32], [0; 32]] {
@@ -171,7 +171,7 @@ fn a_store_of_a_newer_version_is_refused_unchanged() {
 }
 
 #[test]
-fn a_file_that_is_no_store_is_refused_unchanged() {
+fn a_file_that_is_not_a_store_is_refused_unchanged() {
     let folder = Folder::new();
     let refused = |what: &str| {
         let before = folder.files();
@@ -223,7 +223,7 @@ fn a_store_is_in_use_by_one_at_a_time() {
 #[test]
 fn a_store_that_another_process_has_open_is_in_use() {
     const PATH: &str = "WAXSEAL_TEST_STORE_IN_USE";
-    // This test runs itself as the other process.
+    // This test starts itself as the other process.
     if let Some(path) = std::env::var_os(PATH) {
         let error = SqliteStore::open(path, &key()).unwrap_err();
         assert!(matches!(error, SqliteError::InUse), "{error:?}");
@@ -257,7 +257,7 @@ fn the_log_is_folded_in_when_the_store_is_dropped() {
 }
 
 #[test]
-fn settings_are_as_documented() {
+fn the_settings_are_as_documented() {
     let folder = Folder::filled();
     let store = folder.open();
     for (pragma, expected) in [
@@ -295,7 +295,10 @@ fn migrations_are_applied_together_and_keep_what_is_there() {
     let before = folder.files();
     let (good, bad) = ("CREATE TABLE more (x)", "INSERT INTO nowhere VALUES (1)");
     assert!(open(&[good, bad]).is_err());
-    assert!(folder.files() == before, "a step that fails takes all back");
+    assert!(
+        folder.files() == before,
+        "a step that fails undoes all steps"
+    );
     let wrong = StoreKey::from_bytes([8; 32]);
     let steps = [schema::MIGRATIONS, &[good]].concat();
     let error = SqliteStore::open_with(&folder.path(), &wrong, &steps).unwrap_err();
@@ -377,7 +380,7 @@ fn names_and_values_are_as_specified() {
     assert_eq!(at(index()), (name(index()), String::new()));
     assert_eq!(at(Key::Account), (name(Key::Account), String::new()));
 
-    // Known answers: what was written once opens for ever.
+    // Known answers: what was once written can always be opened.
     assert_eq!(hex(seal.key_check()), "9ef58993b35f1be29870c542b700d7cc");
     assert_eq!(name(Key::Account), "ef0ed53f7fb2fd76a878cc5fa148f9b5");
     let sealed = "d64c042b49d807657aac0b0c23a737ce6b6cf7198ba24abb256215e4c8431993dfe70d0f42102bdd59c8b6bfbe808cc2ac70044e";

@@ -1,4 +1,5 @@
-//! A store that stops once, in the middle of a commit; and the application on it, which is started anew, or goes on.
+//! A store that stops once, in the middle of a commit. Its application is then restarted, or goes
+//! on.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,7 +15,7 @@ pub(crate) trait Medium {
     fn get(&self, key: &Key) -> Option<Value>;
     fn list(&self, table: &Table, after: Option<&Key>, limit: usize) -> Vec<Value>;
     fn commit(&mut self, transaction: Transaction);
-    /// Leaves what one of the ways to stop leaves of a commit.
+    /// Applies as much of a commit as this way of stopping leaves.
     fn stop_in(&mut self, transaction: Transaction, way: u32);
 }
 
@@ -32,7 +33,7 @@ impl Medium for MemoryStore {
     }
 
     fn stop_in(&mut self, transaction: Transaction, way: u32) {
-        // Before it was written, or after it and before the call returned.
+        // The stop comes before the commit is written, or after that and before the call returns.
         if way == 1 {
             Medium::commit(self, transaction);
         }
@@ -46,7 +47,7 @@ pub(crate) struct Stop {
     pub(crate) way: u32,
 }
 
-/// One device's disk. Shared by its copies, as processes share a disk.
+/// One device's disk. Clones share it, as processes share a disk.
 #[derive(Clone)]
 pub(crate) struct Disk {
     medium: Rc<RefCell<dyn Medium>>,
@@ -68,7 +69,7 @@ impl Disk {
         }
     }
 
-    /// One whose application is not stopped by a failed commit.
+    /// Makes a disk whose application goes on after a failed commit.
     pub(crate) fn outlived(medium: impl Medium + 'static) -> Self {
         Self {
             running: Some(Rc::default()),
@@ -76,7 +77,7 @@ impl Disk {
         }
     }
 
-    /// The application is started.
+    /// Starts the application.
     pub(crate) fn client(&self) -> Client<Disk> {
         let disk = Self {
             running: None,
@@ -85,13 +86,14 @@ impl Disk {
         Client::open(disk).unwrap()
     }
 
-    /// How many pages of skipped keys there are of a peer.
+    /// Counts the pages of skipped keys that are stored for a peer.
     pub(crate) fn pages_of(&self, peer: &str) -> usize {
         let table = Table::SkippedKeys(account(peer));
         self.medium.borrow().list(&table, None, 10).len()
     }
 
-    /// Repeats an operation until it is not interrupted: on a client that is started anew each time, or always on the same one.
+    /// Repeats an operation until it is not interrupted, on a client that is restarted each time,
+    /// or always on the same client.
     pub(crate) fn until_done<T>(
         &self,
         mut operation: impl FnMut(&mut Client<Disk>) -> Option<T>,
@@ -109,18 +111,17 @@ impl Disk {
     }
 }
 
-/// What a client says of all that it may have in memory.
+/// Collects what a client may hold in memory, as its calls return it.
 fn memory_of(client: &mut Client<Disk>) -> impl PartialEq + std::fmt::Debug + use<> {
     let peers = client.peers(None, 10).unwrap();
     let peers: Vec<_> = peers
         .iter()
         .map(|peer| {
-            let sessions = (client.dh_ratchet_steps(peer), client.pq_epochs(peer));
             (
                 client.peer_identity(peer).unwrap(),
                 client.has_session(peer).unwrap(),
                 client.next_ordinal(peer).unwrap(),
-                (sessions.0.unwrap(), sessions.1.unwrap()),
+                client.conversation_health(peer).unwrap(),
             )
         })
         .collect();
@@ -133,7 +134,7 @@ pub(crate) fn until_done<T>(mut operation: impl FnMut() -> Option<T>) -> T {
             return done;
         }
     }
-    panic!("it was interrupted once only");
+    panic!("the operation fails without an interruption");
 }
 
 impl Store for Disk {

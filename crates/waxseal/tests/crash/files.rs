@@ -1,7 +1,8 @@
 //! A `SqliteStore` whose machine loses power while SQLite writes.
 //!
-//! SQLite appends a commit to its log, frame after frame, and says that it is done when the disk has them. So a power cut
-//! leaves the file as it was, and of what the commit added to the log: nothing, a part, all, or a part that is not the first.
+//! SQLite appends a commit to its log, frame after frame, and reports success when the disk has
+//! them. So a power cut leaves the file unchanged. Of what the commit added to the log it leaves
+//! nothing, the beginning, everything, or pieces that are not the beginning.
 
 use std::fs;
 use std::path::Path;
@@ -34,7 +35,7 @@ impl Image {
         fs::write(folder.join("store-wal"), &self.log).unwrap();
     }
 
-    /// Every row, read from a copy.
+    /// Reads every row, from a copy.
     fn rows(&self) -> Vec<[Vec<u8>; 3]> {
         let copy = folder();
         self.write(copy.path());
@@ -50,7 +51,8 @@ impl Image {
 }
 
 impl Image {
-    /// Whatever pages of the database are another file's, the log makes up for it.
+    /// Asserts that the log restores the rows, whichever pages of the database are those of
+    /// `other`.
     pub(crate) fn is_the_same_with_pages_of(&self, other: &[u8]) {
         let pages = self.database.len().max(other.len()) / PAGE;
         let takes_other: [&dyn Fn(usize) -> bool; 5] = [
@@ -74,7 +76,7 @@ impl Image {
     }
 }
 
-/// In memory where there is such a folder: what the disk would lose is left out by hand.
+/// Makes a folder, in memory where possible: these tests leave out by hand what a disk would lose.
 fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     match memory.is_dir() {
@@ -95,7 +97,7 @@ impl Files {
         Self::of(&Image::default())
     }
 
-    /// The machine is started with these files.
+    /// Starts the machine with these files.
     fn of(image: &Image) -> Self {
         let folder = folder();
         image.write(folder.path());
@@ -111,7 +113,7 @@ impl Files {
         Image::read(self.folder.path())
     }
 
-    /// The files after the store was closed.
+    /// Closes the store and returns its files.
     pub(crate) fn close(mut self) -> Image {
         self.store = None;
         self.image()
@@ -148,16 +150,19 @@ impl Medium for Files {
             _ => (false, &before),
         };
         assert_eq!(left == after, is_whole);
-        assert!(left.rows() == expected.rows(), "a commit was left in part");
+        assert!(
+            left.rows() == expected.rows(),
+            "a part of a commit was left"
+        );
         *self = Self::of(&left);
     }
 }
 
-/// What is left of a log that was about to become another.
+/// What is left of the log `before` when the power fails while it becomes `after`.
 fn torn(before: &[u8], after: &[u8], way: u32) -> Vec<u8> {
     const HEADER: usize = 32;
     const FRAME: usize = 24 + PAGE;
-    // A commit writes behind what is there, or begins the log anew.
+    // A commit appends to the log, or starts it over.
     let start = before
         .iter()
         .zip(after)
@@ -172,10 +177,11 @@ fn torn(before: &[u8], after: &[u8], way: u32) -> Vec<u8> {
     match way {
         0 => before.to_vec(),
         1 => up_to(start + 100),
-        2 => up_to(HEADER + FRAME * (frames - 1)), // all but the last frame, which makes it a commit
+        // Everything but the last frame, which completes the commit.
+        2 => up_to(HEADER + FRAME * (frames - 1)),
         3 => up_to(end - 1),
         4 => {
-            // All but one sector in the middle.
+            // Everything but one sector in the middle.
             let mut log = after.to_vec();
             let middle = start + (end - start) / 2;
             log[middle..middle + 512]

@@ -1,8 +1,9 @@
-//! Devices that are stopped in the middle of any commit, and started again from what survived: nothing that was acknowledged is
-//! lost, nothing is shown twice, and no message key is used twice.
+//! Devices that are stopped in the middle of any commit, and started again from what survived:
+//! nothing that was acknowledged is lost, nothing is shown twice, and no message key is used
+//! twice.
 //!
-//! A message key that was used twice shows: its second message does not open, and every envelope that ever left is
-//! delivered.
+//! The tests would see a message key that was used twice, because its second message does not
+//! open, and the script delivers every envelope that ever left.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -20,8 +21,10 @@ use waxseal::{Client, Key, MemoryStore, ReceiveError, Received, Transaction};
 use waxseal_world::{NOW, Provider, account, snapshot};
 use zeroize::Zeroizing;
 
-/// Stops one device in each commit, until the script is through before the stop, and does so twice, each time in another of so
-/// many ways. Returns how often the device was stopped.
+/// Runs the script once for each commit of one device, and stops the device in that commit.
+///
+/// Does so in two passes. `ways` is the number of ways to stop; successive commits use different
+/// ones, and so do the two passes. Returns how often the device was stopped.
 fn stop_everywhere(who: usize, ways: u32, disk: impl Fn() -> Disk) -> u32 {
     let mut stops = 0;
     for pass in 0..2 {
@@ -90,14 +93,14 @@ fn a_power_cut_while_the_log_is_folded_into_the_file_changes_nothing() {
             after.is_the_same_with_pages_of(&before.database);
         }
     }
-    assert!(was_folded, "by a commit that found the log long");
+    assert!(was_folded, "a commit that finds the log long folds it");
     let before = files.image();
     let after = files.close();
     assert!(after.log.is_empty() && after.database != before.database);
     before.is_the_same_with_pages_of(&after.database);
 }
 
-/// What the script relies on to see a message key that was used twice.
+/// The script relies on this to see a message key that was used twice.
 #[test]
 fn of_two_messages_under_one_key_only_one_opens() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
@@ -133,25 +136,25 @@ fn a_failed_commit_returns_no_envelope_and_the_next_call_works() {
         assert_eq!(alice.outbox(10).unwrap().len(), left);
         world.exchange(&mut alice, &mut bob, "the same client goes on");
         let waiting = alice.outbox(10).unwrap();
-        assert_eq!(waiting.len(), left, "what was stored is still to be sent");
+        assert_eq!(waiting.len(), left, "a stored message stays in the outbox");
         for waiting in waiting {
             let (delivery, _) = world.relay(&alice, &bob, &waiting.envelope);
             let Received::Message { message, .. } = bob.receive(&delivery).unwrap() else {
-                panic!("it was never sent")
+                panic!("the relay had never delivered it")
             };
-            assert_eq!(message.text().as_deref(), Some("interrupted"));
+            assert_eq!(message.text(), Some("interrupted"));
         }
     }
 }
 
 #[test]
-fn a_failed_commit_that_costs_a_session_leaves_its_skipped_keys_or_none() {
+fn a_failed_commit_that_evicts_a_session_leaves_all_of_its_skipped_keys_or_none() {
     for (is_durable, goes_on) in [(false, false), (false, true), (true, false), (true, true)] {
         let mut world = Provider::new(7);
         let mut alice = world.register("alice");
         let disk = Disk::new(world.register("bob").into_store());
         let mut bob = disk.client();
-        // The first messages of six sessions, of each of which the one before is late.
+        // Six sessions of two messages each, of which the first message is late.
         let sessions = [(); 6].map(|()| {
             world.start(&mut alice, &account("bob"));
             [(); 2].map(|()| {
@@ -178,7 +181,7 @@ fn a_failed_commit_that_costs_a_session_leaves_its_skipped_keys_or_none() {
         bob.receive(late).unwrap();
         bob.receive(&before[4][0]).unwrap();
         assert_eq!(disk.pages_of("alice"), 3);
-        // Of the session that gave way no key is left.
+        // The session that was evicted left no key.
         bob.receive(&before[0][0]).unwrap_err();
         disk.client().receive(&before[3][0]).unwrap();
     }

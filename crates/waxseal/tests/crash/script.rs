@@ -1,4 +1,5 @@
-//! Two devices make every call that commits, one of them is stopped in one of the commits, started again, and goes on.
+//! Two devices make every call that commits. One of them is stopped in one commit, started again,
+//! and goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use waxseal_world::{Liar, NOW, Provider, account, sender};
 
 /// The account of each disk.
 const NAMES: [&str; 2] = ["alice", "bob"];
-/// What the provider says it has, so that few prekeys are made.
+/// One-time prekeys that the provider claims to have left, so that few new ones are made.
 const AT_PROVIDER: usize = 97;
 
 struct Script<'a> {
@@ -21,7 +22,7 @@ struct Script<'a> {
     disks: &'a [Disk; 2],
     /// Every envelope that ever left a device.
     left: BTreeMap<FrankingTag, Vec<u8>>,
-    /// What each application has shown, in its order.
+    /// The messages that each application has shown, in order.
     shown: [Vec<(FrankingTag, String)>; 2],
     uploaded: BTreeSet<Vec<u8>>,
 }
@@ -41,14 +42,14 @@ pub(crate) fn run(disks: &[Disk; 2]) {
     script.say(0, "first");
     script.say(1, "answer");
     script.say(0, "second");
-    // Of these the first comes late, the second never.
+    // The first of these two arrives late, the second never.
     let (_, late) = script.seal(0, "late");
     script.seal(0, "lost");
     let deleted = script.say(0, "to be deleted");
     script.receive(1, &late);
     script.rotate();
-    script.a_third_one_writes("before the change");
-    script.a_third_one_writes("after the change");
+    script.carol_writes("before the change");
+    script.carol_writes("after the change");
     script.withhold();
     script.delete(deleted);
     script.give_up();
@@ -69,7 +70,7 @@ impl Script<'_> {
             let disk = self.disks[who].clone();
             match Client::open(disk.clone()) {
                 Ok(client) => {
-                    // Registered before the stop, or about to be: the provider is told the same key again.
+                    // Created before the stop. The provider is given the same key again.
                     assert_eq!(client.delivery_key().to_bytes(), key.to_bytes());
                     Some(())
                 }
@@ -117,22 +118,22 @@ impl Script<'_> {
             if std::mem::take(&mut is_first) {
                 return bob.rotate_prekeys(&mut self.world.rng).ok();
             }
-            // Whether or not it was rotated: the base that the provider is to hand out.
+            // Whether or not the rotation was stored, this returns the base to hand out.
             bob.publish_prekeys(AT_PROVIDER, &mut self.world.rng).ok()
         });
         self.upload(1, upload);
     }
 
-    /// One message, all the way.
+    /// Sends one message, relays it and receives it.
     fn say(&mut self, from: usize, text: &str) -> FrankingTag {
         let (id, delivery) = self.seal(from, text);
         self.receive(1 - from, &delivery);
-        // It comes again, although it was acknowledged.
+        // The relay delivers it again, although it was acknowledged.
         self.receive(1 - from, &delivery);
         id
     }
 
-    /// One message, up to the relay, and its delivery.
+    /// Sends one message as far as the relay, and returns its tag and its delivery.
     fn seal(&mut self, from: usize, text: &str) -> (FrankingTag, Vec<u8>) {
         let to = 1 - from;
         let (id, envelope) = self.send(from, text);
@@ -148,7 +149,8 @@ impl Script<'_> {
     fn send(&mut self, from: usize, text: &str) -> (FrankingTag, Vec<u8>) {
         let recipient = account(NAMES[1 - from]);
         let sent = self.disks[from].until_done(|client| {
-            // An application that was stopped looks into its outbox before it writes the message again.
+            // An application that was stopped looks into its outbox before it sends the message
+            // again.
             let waiting = client.outbox(10).unwrap().pop();
             waiting.or_else(|| client.send(&recipient, text, NOW, &mut self.world.rng).ok())
         });
@@ -158,47 +160,47 @@ impl Script<'_> {
         assert_eq!(waiting.len(), 1);
         assert_eq!(
             waiting[0].envelope, sent.envelope,
-            "what is sent again is the same"
+            "the envelope is sent again unchanged"
         );
         (sent.id, sent.envelope)
     }
 
-    /// The delivery comes until it is acknowledged, and is shown once.
+    /// Receives a delivery until it is acknowledged, and asserts that its message is shown once.
     fn receive(&mut self, who: usize, delivery: &[u8]) {
         let shown = &mut self.shown[who];
         self.disks[who].until_done(|client| match client.receive(delivery) {
             Ok(Received::Message { message, .. }) => {
                 let is_new = shown.iter().all(|(id, _)| id != message.id());
                 assert!(is_new, "a message was shown twice");
-                shown.push((*message.id(), message.text().unwrap()));
+                shown.push((*message.id(), message.text().unwrap().to_owned()));
                 Some(())
             }
             Ok(Received::Duplicate { from, id }) => {
-                // Stored before the stop, and never shown.
+                // It was stored before the stop, and never shown.
                 if shown.iter().all(|(shown, _)| *shown != id) {
                     let stored = client.message(&from, &id).unwrap().unwrap();
-                    shown.push((id, stored.text().unwrap()));
+                    shown.push((id, stored.text().unwrap().to_owned()));
                 }
                 Some(())
             }
             Err(ReceiveError::IdentityChanged { new }) => {
-                // Again after a stop: the second time changes nothing.
+                // After a stop this runs again. The second time changes nothing.
                 let _ = client.accept_identity(&account("carol"), &new);
                 None
             }
-            Err(ReceiveError::Peer(_)) => None,
+            Err(ReceiveError::State(_)) => None,
             Err(error) => panic!("a message key was used twice, or a message was lost: {error}"),
         });
     }
 
-    /// Somebody else writes to Bob, the second time with a new identity.
-    fn a_third_one_writes(&mut self, text: &str) {
+    /// Carol writes to Bob, the second time with a new identity.
+    fn carol_writes(&mut self, text: &str) {
         let me = self.world.register_only("carol");
         let key = self.world.key(&me);
         let carol = Client::create(MemoryStore::new(), me, key, &mut self.world.rng);
         let mut carol = carol.unwrap();
         self.world.start(&mut carol, &account("bob"));
-        // Of two messages the second arrives, so that a key of the first is stored.
+        // Only the second of two messages arrives, so that the key of the first is stored.
         let sent = [(); 2].map(|()| {
             let rng = &mut self.world.rng;
             carol.send(&account("bob"), text, NOW, rng).unwrap()
@@ -221,7 +223,7 @@ impl Script<'_> {
         for _ in 0..2 {
             self.disks[1].until_done(|bob| match bob.receive(&delivery) {
                 Err(ReceiveError::Withheld) | Ok(Received::Duplicate { .. }) => Some(()),
-                Err(ReceiveError::Peer(_)) => None,
+                Err(ReceiveError::State(_)) => None,
                 other => panic!("{other:?}"),
             });
         }
@@ -245,7 +247,7 @@ impl Script<'_> {
         );
     }
 
-    /// Alice's relay refuses a message for good.
+    /// The relay refuses a message of Alice's for good.
     fn give_up(&mut self) {
         let (id, _) = self.send(0, "never arrives");
         let bob = account("bob");
@@ -299,7 +301,7 @@ impl Script<'_> {
             assert!(messages.iter().all(|message| message.evidence().is_some()));
             messages
                 .iter()
-                .filter_map(|message| message.text())
+                .filter_map(|message| message.text().map(str::to_owned))
                 .collect()
         };
         let first = ["first", "answer", "second"];

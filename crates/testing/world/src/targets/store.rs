@@ -5,9 +5,7 @@
 
 use std::sync::LazyLock;
 
-use waxseal::{
-    Advice, Client, Disclosure, FrankingTag, MemoryStore, PeerError, Reason, Received, Store,
-};
+use waxseal::{Advice, Client, Disclosure, FrankingTag, MemoryStore, Reason, Received, Store};
 
 use super::edit::edit_once;
 use crate::{Provider, Records, account, rng, snapshot};
@@ -98,7 +96,7 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
             Ok(Received::Message { message, .. }) => {
                 let text = message.text();
                 assert!(
-                    matches!(text.as_deref(), Some("genuine" | "shown too")),
+                    matches!(text, Some("genuine" | "shown too")),
                     "a text was shown that was never sent"
                 );
             }
@@ -113,8 +111,7 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
         let _ = client.messages(peer, None, 100);
         let _ = client.next_ordinal(peer);
         let _ = client.safety_number(peer);
-        let _ = (client.dh_ratchet_steps(peer), client.pq_epochs(peer));
-        let _ = (client.pq_stopped(peer), client.has_session(peer));
+        let _ = (client.conversation_health(peer), client.has_session(peer));
         for id in &prepared.ids {
             let whole = [(*id, Disclosure::Whole)];
             if let Ok(draft) = client.draft_report(peer, Reason::Spam, whole) {
@@ -130,7 +127,6 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
     let _ = client.publish_prekeys(98, rng);
     let _ = client.rotate_prekeys(rng);
     for id in &prepared.ids {
-        let deleted = client.delete_message(&alice, id);
-        assert!(!matches!(deleted, Err(PeerError::UnknownPeer)));
+        let _ = client.delete_message(&alice, id);
     }
 }

@@ -24,7 +24,7 @@ impl World {
             }) => {
                 let from = self.index_of(&from);
                 let sent = &mut self.sent[number];
-                assert_eq!(number_of(message.text().as_deref()), number);
+                assert_eq!(number_of(message.text()), number);
                 assert_eq!((from, message.id()), (sent.from, &sent.id));
                 assert!(sent_time_agrees);
                 assert!(sent.shown <= self.set_back[to], "a message was shown twice");

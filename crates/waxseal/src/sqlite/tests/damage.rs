@@ -1,4 +1,4 @@
-//! Files that were altered, cut off, or cannot grow.
+//! Files that were altered or cut off, and disks that are full.
 
 use super::*;
 
@@ -6,7 +6,7 @@ use super::*;
 fn a_value_that_was_moved_or_altered_does_not_open() {
     let here = message("peer-by-name", 0);
     for sql in [
-        // Moved within its conversation, and from another kind of record.
+        // A value moved within its conversation, and one from another kind of record.
         "UPDATE records SET value = (SELECT value FROM records WHERE place = x'0000000000000001')
          WHERE place = x'0000000000000000'",
         "UPDATE records SET value = (SELECT value FROM records WHERE place = x'')
@@ -43,7 +43,7 @@ fn a_row_that_was_moved_to_another_place_does_not_open() {
 #[test]
 fn a_value_of_another_store_with_the_same_key_does_not_open() {
     let (folder, other) = (Folder::filled(), Folder::filled());
-    // Even under this store's name for it.
+    // The value is put in the row where this store looks for it.
     folder.tamper(&format!(
         "ATTACH '{}' AS other;
          UPDATE records SET value = (SELECT value FROM other.records
@@ -55,7 +55,7 @@ fn a_value_of_another_store_with_the_same_key_does_not_open() {
 }
 
 #[test]
-fn a_value_longer_than_any_is_refused_before_it_is_read() {
+fn a_value_longer_than_the_maximum_is_refused_before_it_is_read() {
     let folder = Folder::filled();
     folder.tamper(&format!(
         "UPDATE records SET value = zeroblob({}) WHERE place = x'0000000000000000'",
@@ -74,7 +74,7 @@ fn the_longest_value_is_kept_and_a_longer_one_is_not() {
     let read = store.get(&Key::PreKeys).unwrap().unwrap();
     assert_eq!(read.len(), MAX_VALUE_LEN);
     let mut transaction = Transaction::default();
-    transaction.put(Key::Account, Zeroizing::new(b"goes with it".to_vec()));
+    transaction.put(Key::Account, Zeroizing::new(b"same transaction".to_vec()));
     transaction.put(Key::PreKeys, Zeroizing::new(vec![2; MAX_VALUE_LEN + 1]));
     let error = store.commit(transaction).unwrap_err();
     assert!(matches!(error, SqliteError::TooLong { .. }));
@@ -102,8 +102,8 @@ fn a_store_whose_tables_were_altered_is_damaged() {
 }
 
 #[test]
-fn what_somebody_put_into_the_file_does_not_run() {
-    // Some of it would take hours.
+fn what_someone_put_into_the_file_does_not_run() {
+    // Some of these would run for hours.
     for sql in [
         "CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM records; END",
         "ALTER TABLE records RENAME TO rows; CREATE VIEW records AS SELECT * FROM rows",
@@ -125,7 +125,7 @@ fn what_somebody_put_into_the_file_does_not_run() {
 
 #[test]
 fn the_tables_of_a_version_never_change() {
-    // A store that has other ones is refused.
+    // A store with other tables is refused.
     let folder = Folder::filled();
     let db = Connection::open(folder.path()).unwrap();
     let mut select = db
@@ -152,7 +152,7 @@ fn the_tables_of_a_version_never_change() {
 
 #[test]
 fn a_file_cut_off_under_its_log_is_damaged() {
-    // The log has the records, the file alone what tells the key.
+    // The log holds the records. Only the file holds what detects a wrong key.
     let folder = Folder::filled_and_killed();
     let bytes = fs::read(folder.path()).unwrap();
     fs::write(folder.path(), &bytes[..4_096]).unwrap();
@@ -188,7 +188,7 @@ fn bytes_altered_anywhere_in_the_file_never_show_another_value() {
 }
 
 #[test]
-fn a_file_cut_off_anywhere_is_refused_or_read_right() {
+fn a_file_cut_off_anywhere_is_refused_or_read_correctly() {
     let folder = Folder::filled();
     let bytes = fs::read(folder.path()).unwrap();
     for len in (1..bytes.len()).step_by(1_021) {
@@ -233,8 +233,9 @@ fn a_full_disk_fails_the_commit_and_nothing_else() {
 }
 
 #[test]
-fn a_store_whose_making_was_interrupted_is_made_again() {
-    // What SQLite leaves of a transaction that did not fit into its memory: a part of the file, and the way back.
+fn a_store_whose_creation_was_interrupted_is_created_again() {
+    // What SQLite leaves of a transaction that did not fit into its memory: a part of the file,
+    // and the journal with which it undoes that part.
     let (begun, left) = (Folder::new(), Folder::new());
     let db = Connection::open(begun.path()).unwrap();
     db.execute_batch("PRAGMA cache_size = 1; BEGIN EXCLUSIVE; CREATE TABLE records (x)")
@@ -254,7 +255,7 @@ fn a_store_whose_making_was_interrupted_is_made_again() {
 
 #[test]
 fn a_store_without_a_log_gets_one() {
-    // The process was killed between making the store and giving it its log.
+    // The process was killed after it made the store, and before it switched on the log.
     let folder = Folder::filled();
     folder.tamper("PRAGMA journal_mode = DELETE");
     let mut store = folder.open();

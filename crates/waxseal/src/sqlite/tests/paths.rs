@@ -1,4 +1,4 @@
-//! Where a store can be, and who may read it.
+//! Where a store can be, and which users can read it.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn paths_that_cannot_be_stores_are_errors() {
             "{path:?}: {error:?}"
         );
     }
-    // Names with a meaning for SQLite are names of files.
+    // Names that have a meaning for SQLite are plain file names here.
     for name in [":memory:", "file:x?mode=memory"] {
         let path = folder.0.path().join(name);
         open(path.clone()).unwrap();
@@ -43,19 +43,19 @@ fn a_link_to_a_store_is_the_store() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_may_only_be_read_is_an_error() {
+fn a_read_only_file_is_an_error() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::filled();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o400)).unwrap();
     if OpenOptions::new().append(true).open(folder.path()).is_ok() {
-        return; // the superuser may write it all the same
+        return; // the superuser can write it in any case
     }
     assert!(matches!(folder.fails(&key()), SqliteError::Failed(_)));
 }
 
 #[cfg(unix)]
 #[test]
-fn a_new_store_is_for_its_owner_alone() {
+fn only_its_owner_can_read_a_new_store() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
     let mut store = folder.open();

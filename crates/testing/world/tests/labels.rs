@@ -1,0 +1,28 @@
+//! The labels of all crates together, read from their sources so that the test forgets none.
+
+/// No label of one crate is a prefix of a label of another, so keys of different purposes never
+/// coincide. Each crate tests its own labels as well.
+#[test]
+fn no_label_of_any_crate_is_a_prefix_of_another() {
+    let sources = [
+        include_str!("../../../core/src/labels.rs"),
+        include_str!("../../../reporting/src/labels.rs"),
+        include_str!("../../../waxseal/src/labels.rs"),
+    ];
+    let labels: Vec<&str> = sources
+        .iter()
+        .flat_map(|source| source.split("b\"waxseal/").skip(1))
+        .filter_map(|rest| rest.split_once('"'))
+        .filter(|(_, rest)| rest.starts_with(';')) // a constant's value, not a string in a test
+        .map(|(label, _)| label)
+        .collect();
+    assert!(labels.len() > 30 && labels.contains(&"1/store/values"));
+    for (i, label) in labels.iter().enumerate() {
+        for (j, other) in labels.iter().enumerate() {
+            assert!(
+                i == j || !other.starts_with(label),
+                "{label} is a prefix of {other}"
+            );
+        }
+    }
+}

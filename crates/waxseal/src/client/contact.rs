@@ -1,0 +1,151 @@
+//! Contact: start a conversation with a peer, know who the peer is, see how the sessions are doing.
+
+use rand_core::CryptoRng;
+use waxseal_core::{
+    HandshakeError, IdentityKey, PostQuantumStop, PreKeyBundle, SafetyNumber, SessionSet,
+};
+use waxseal_reporting::AccountId;
+
+use super::Client;
+use super::peers::Peer;
+use crate::error::{PeerError, StartError, StateError};
+use crate::store::{Store, Transaction};
+
+/// How far the sessions with one peer have healed, and whether they still do.
+///
+/// Each exchange of messages renews the keys, so that a thief of old state loses access. Both
+/// counts start at zero, grow while both sides write, and cover all sessions with the peer. An
+/// application needs them for diagnosis only; `pq_stopped` is the field to act on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConversationHealth {
+    /// Sending and receiving steps of the Diffie–Hellman ratchet. Each one heals the conversation.
+    pub dh_ratchet_steps: u64,
+    /// Completed epochs of the post-quantum ratchet. Each one heals the conversation against an
+    /// attacker with a quantum computer.
+    pub pq_epochs: u64,
+    /// Why the post-quantum ratchet of the session that this device sends on stopped; `None` while
+    /// it runs.
+    ///
+    /// It stops when a message arrives that no honest device of the peer would send. Messages
+    /// still open, protected by the completed epochs and by the Diffie–Hellman ratchet, but no
+    /// further epoch begins. Only this side knows. Call [`Client::start`] with a fresh bundle to
+    /// begin a new ratchet.
+    pub pq_stopped: Option<PostQuantumStop>,
+}
+
+impl<S: Store> Client<S> {
+    /// Starts a conversation with `peer` from the prekey bundle the provider handed out for it.
+    ///
+    /// Also starts over with a peer whose device lost its state; the identity must be the pinned
+    /// one. The peer learns of the new session from the next message to it. Do not call this before
+    /// each message: see [`Client::has_session`].
+    ///
+    /// # Errors
+    /// [`StartError::IdentityChanged`] if another identity is pinned for this peer: warn the user,
+    /// and call [`Client::accept_identity`] if the user accepts it.
+    pub fn start(
+        &mut self,
+        peer: &AccountId,
+        base: &[u8],
+        one_time: Option<&[u8]>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StartError<S::Error>> {
+        let bundle = PreKeyBundle::decode(base, one_time)?;
+        // Checked first: the user must not be asked to accept this device's own identity.
+        if bundle.identity() == self.identity.public() {
+            return Err(HandshakeError::OwnIdentity.into());
+        }
+        let identity = bundle.identity().to_bytes();
+        let mut known = match self.take_peer(peer)? {
+            Some(known) if known.record.identity != identity => {
+                let new = *bundle.identity();
+                self.keep_peer(peer, known);
+                return Err(StartError::IdentityChanged { new });
+            }
+            Some(known) => known,
+            None => Peer::new(peer),
+        };
+        known.record.identity = identity.to_vec();
+        match &mut known.sessions {
+            Some(sessions) => sessions.add_initiated(&self.identity, bundle, rng)?,
+            none => *none = Some(SessionSet::initiate(&self.identity, bundle, rng)?),
+        }
+        let mut transaction = Transaction::default();
+        known.put(peer, &mut transaction);
+        self.commit(transaction)?;
+        self.keep_peer(peer, known);
+        Ok(())
+    }
+
+    /// Whether a conversation with `peer` can go on without a prekey bundle.
+    pub fn has_session(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
+        let has_session = self.look_at_peer(peer, |peer| peer.sessions.is_some())?;
+        Ok(has_session.unwrap_or_default())
+    }
+
+    /// The identity pinned for `peer` at first contact, or accepted since.
+    ///
+    /// # Errors
+    /// [`PeerError::UnknownPeer`] before the first contact.
+    pub fn peer_identity(&self, peer: &AccountId) -> Result<IdentityKey, PeerError<S::Error>> {
+        let identity = self.look_at_peer(peer, Peer::identity)?;
+        let identity = identity.ok_or(PeerError::UnknownPeer)?;
+        Ok(identity.ok_or(StateError::Damaged)?)
+    }
+
+    /// The number that both users compare to be sure of each other's identity.
+    ///
+    /// # Errors
+    /// [`PeerError::UnknownPeer`] before the first contact.
+    pub fn safety_number(&self, peer: &AccountId) -> Result<SafetyNumber, PeerError<S::Error>> {
+        let theirs = self.peer_identity(peer)?;
+        let ours = (self.identity.public(), self.me.account.as_str().as_bytes());
+        let number = SafetyNumber::new(ours, (&theirs, peer.as_str().as_bytes()));
+        Ok(number.map_err(|_| StateError::Damaged)?)
+    }
+
+    /// Pins `identity` for `peer` after the user accepted the change.
+    ///
+    /// The sessions with the old identity are destroyed, the messages stay. The next message needs
+    /// [`Client::start`] or a message from the peer. Accepting the identity that is already pinned
+    /// changes nothing, because several deliveries may have asked for the same change.
+    pub fn accept_identity(
+        &mut self,
+        peer: &AccountId,
+        identity: &IdentityKey,
+    ) -> Result<(), StateError<S::Error>> {
+        let mut known = self.take_peer(peer)?.unwrap_or_else(|| Peer::new(peer));
+        if known.record.identity != identity.to_bytes() {
+            known.record.identity = identity.to_bytes().to_vec();
+            let mut transaction = Transaction::default();
+            known.destroy_sessions(peer, &mut transaction);
+            known.put(peer, &mut transaction);
+            self.commit(transaction)?;
+        }
+        self.keep_peer(peer, known);
+        Ok(())
+    }
+
+    /// How far the sessions with `peer` have healed, and whether the post-quantum ratchet stopped.
+    ///
+    /// All zero while there is no session: after a changed identity was accepted, until the next
+    /// contact.
+    ///
+    /// # Errors
+    /// [`PeerError::UnknownPeer`] before the first contact.
+    pub fn conversation_health(
+        &self,
+        peer: &AccountId,
+    ) -> Result<ConversationHealth, PeerError<S::Error>> {
+        let health = self.look_at_peer(peer, |peer| {
+            let sessions = peer.sessions.as_ref();
+            sessions.map_or_else(ConversationHealth::default, |sessions| ConversationHealth {
+                dh_ratchet_steps: sessions.dh_ratchet_steps(),
+                pq_epochs: sessions.pq_epochs(),
+                pq_stopped: sessions.pq_stopped(),
+            })
+        })?;
+        health.ok_or(PeerError::UnknownPeer)
+    }
+}

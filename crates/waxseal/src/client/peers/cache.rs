@@ -1,0 +1,75 @@
+//! The cache of recently used peers.
+
+use std::collections::HashMap;
+
+use waxseal_reporting::AccountId;
+
+use super::Peer;
+
+/// Maximum number of cached peers. Importing a peer's sessions costs more than sealing a message on
+/// them.
+pub(super) const MAX_CACHED_PEERS: usize = 64;
+
+/// Maximum length of all cached peers together, as stored. Most peers take a few thousand bytes; a
+/// hostile peer can reach two million.
+pub(super) const MAX_CACHED_LEN: usize = 4 << 20;
+
+/// Recently used peers, each identical to what the store holds.
+///
+/// A call that changes a peer takes it out, and puts it back after the change is committed. So the
+/// cache never runs ahead of the store: a peer whose commit failed is gone and is read again. When
+/// the cache is full, the peers used longest ago are evicted. Being taken out and put back counts
+/// as use, being looked at does not.
+#[derive(Default)]
+pub(in crate::client) struct Peers {
+    by_account: HashMap<AccountId, Cached>,
+    /// Length of all cached peers together.
+    len: usize,
+    /// How often a peer was put in: numbers the uses.
+    uses: u64,
+}
+
+struct Cached {
+    peer: Peer,
+    last_use: u64,
+}
+
+impl Peers {
+    pub(super) fn take(&mut self, account: &AccountId) -> Option<Peer> {
+        let cached = self.by_account.remove(account)?;
+        self.len = self.len.saturating_sub(cached.peer.len);
+        Some(cached.peer)
+    }
+
+    pub(super) fn get(&self, account: &AccountId) -> Option<&Peer> {
+        self.by_account.get(account).map(|cached| &cached.peer)
+    }
+
+    pub(super) fn keep(&mut self, account: &AccountId, peer: Peer) {
+        self.take(account);
+        while self.by_account.len() >= MAX_CACHED_PEERS
+            || self.len.saturating_add(peer.len) > MAX_CACHED_LEN
+        {
+            if !self.evict_oldest() {
+                break;
+            }
+        }
+        self.len = self.len.saturating_add(peer.len);
+        self.uses = self.uses.saturating_add(1);
+        let last_use = self.uses;
+        self.by_account
+            .insert(account.clone(), Cached { peer, last_use });
+    }
+
+    /// Evicts the peer used longest ago; `false` if the cache is empty.
+    fn evict_oldest(&mut self) -> bool {
+        let oldest = self.by_account.iter().min_by_key(|(_, peer)| peer.last_use);
+        let Some(account) = oldest.map(|(account, _)| account.clone()) else {
+            return false;
+        };
+        self.take(&account).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests;
