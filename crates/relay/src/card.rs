@@ -120,8 +120,8 @@ impl RelayCard {
     }
 }
 
-/// The fingerprint of a public key, for people to compare: the first 16 bytes of its SHA-256 hash, as
-/// eight groups of four hex digits.
+/// The fingerprint of a public key, for people to compare: the first 16 bytes of its SHA-256 hash,
+/// as eight groups of four hex digits.
 pub fn fingerprint(key: &[u8]) -> String {
     let digest = Sha256::digest(key);
     let groups = digest.chunks(2).take(8);

@@ -64,8 +64,8 @@ impl RelayClient {
         Ok(Self { agent, authority })
     }
 
-    /// Fetches and verifies the relay's card. Compare its `relay_key` with the pinned key, or pin it
-    /// now.
+    /// Fetches and verifies the relay's card. Compare its `relay_key` with the pinned key, or pin
+    /// it now.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -222,8 +222,8 @@ impl RelayClient {
         self.json(Method::POST, "/v1/reviewer/sessions", None, &sign_in)
     }
 
-    /// Fetches the acceptance key, sealed to the reviewer. Checks that the pinned `relay_key` signed
-    /// it.
+    /// Fetches the acceptance key, sealed to the reviewer. Checks that the pinned `relay_key`
+    /// signed it.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -241,8 +241,8 @@ impl RelayClient {
         Ok(key.sealed)
     }
 
-    /// Lists at most 100 reports that follow `after`; 0 begins with the first. The relay records that
-    /// the reviewer listed them.
+    /// Lists at most 100 reports that follow `after`; 0 begins with the first. The relay records
+    /// that the reviewer listed them.
     ///
     /// # Errors
     /// [`ClientError`].

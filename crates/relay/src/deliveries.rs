@@ -127,8 +127,8 @@ impl Deliveries {
         self.socket.send(frame).map_err(failed)
     }
 
-    /// Tells the relay not to wait for an acknowledgement of this delivery. The delivery comes again
-    /// on the next connection.
+    /// Tells the relay not to wait for an acknowledgement of this delivery. The delivery comes
+    /// again on the next connection.
     ///
     /// # Errors
     /// [`ClientError`]: the delivery comes again in this case too.

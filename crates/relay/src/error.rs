@@ -13,7 +13,8 @@ pub struct ErrorBody {
     /// Seconds to wait before trying again, if that may help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_secs: Option<u64>,
-    /// With [`ErrorCode::ReportRefused`]: the number of the check that failed, as in the reporting specification.
+    /// With [`ErrorCode::ReportRefused`]: the number of the check that failed, as in the reporting
+    /// specification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<u8>,
 }
@@ -38,13 +39,14 @@ pub enum ErrorCode {
     /// 409: the name belongs to another identity or device, or differs from a registered name only
     /// in case. Choose another name.
     AccountTaken,
-    /// 409: the account is registered with another delivery key.
+    /// 409: the account is registered with another delivery key. Register again with that key.
     DeliveryKeyDiffers,
-    /// 422: the relay cannot open the sealed delivery key.
+    /// 422: the relay cannot open the sealed delivery key. Fetch the relay's card and seal the key
+    /// again.
     BadDeliveryKey,
     /// 404: no such account.
     NoSuchAccount,
-    /// 404: the account has published no prekeys.
+    /// 404: the account has not published prekeys yet. Try again later.
     NoPreKeys,
     /// 422: too many prekeys, or one that is empty or too large.
     TooManyPreKeys,
@@ -69,8 +71,8 @@ pub enum ErrorCode {
     Busy,
     /// 403: the report was made by another device.
     NotYourReport,
-    /// 422: the report is sealed to a moderation key that is not the relay's. Fetch the relay's card
-    /// and seal the report again.
+    /// 422: the report is sealed to a moderation key that is not the relay's. Fetch the relay's
+    /// card and seal the report again.
     OtherModerationKey,
     /// 422: the intake refused the report. `check` says why.
     ReportRefused,

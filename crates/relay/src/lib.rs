@@ -37,9 +37,9 @@
 //! | `GET /v1/review/reports/{id}` | reviewer | binary: `AcceptedReport` |
 //! | `POST /v1/review/reports/{id}/rejected` | reviewer | [`Rejected`] |
 //!
-//! Devices and reviewers send the token of their [`Session`] as `Authorization: Bearer TOKEN`. Bytes
-//! in JSON are standard base64, and binary bodies are `application/octet-stream`. A refused request
-//! gets an HTTP error status and an [`ErrorBody`].
+//! Devices and reviewers send the token of their [`Session`] as `Authorization: Bearer TOKEN`.
+//! Bytes in JSON are standard base64, and binary bodies are `application/octet-stream`. A refused
+//! request gets an HTTP error status and an [`ErrorBody`].
 //!
 //! # Security
 //! There is no TLS here. If a relay is reached over a network, put a TLS proxy in front of it.
@@ -75,7 +75,8 @@ pub use sealing::{
     unseal_acceptance_key, unseal_delivery_key,
 };
 
-/// Maximum length in bytes of a base bundle or a one-time part. Those of `waxseal-core` are shorter.
+/// Maximum length in bytes of a base bundle or a one-time part. It has room for those that
+/// `waxseal-core` makes.
 pub const MAX_PREKEY_LEN: usize = 2_048;
 
 /// Maximum number of one-time parts in one upload.

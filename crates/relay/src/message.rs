@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// `POST /v1/challenges`: the challenge that a proof must sign. It is valid for one proof and for one
-/// minute.
+/// `POST /v1/challenges`: the challenge that a proof must sign. It is valid for one proof and for
+/// one minute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Challenge {
     /// Opaque, 64 bytes.
@@ -85,7 +85,8 @@ pub struct PreKeysLeft {
     pub one_time_left: usize,
 }
 
-/// `PUT /v1/prekeys`: the newest base, and one-time parts to add. Parts uploaded before are ignored.
+/// `PUT /v1/prekeys`: the newest base, and one-time parts to add. Parts uploaded before are
+/// ignored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PreKeys {
     /// The base, of at most [`MAX_PREKEY_LEN`](crate::MAX_PREKEY_LEN) bytes.
@@ -117,7 +118,8 @@ pub struct ReportTaken {
     pub duplicate: bool,
 }
 
-/// `GET /v1/review/key`: the [`AcceptanceKey`](waxseal_reporting::AcceptanceKey), sealed to the reviewer.
+/// `GET /v1/review/key`: the [`AcceptanceKey`](waxseal_reporting::AcceptanceKey), sealed to the
+/// reviewer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SealedKey {
     /// Made by [`seal_acceptance_key`](crate::seal_acceptance_key).

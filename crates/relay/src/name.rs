@@ -3,8 +3,8 @@
 use thiserror::Error;
 use waxseal_reporting::{AccountId, MAX_ACCOUNT_LEN};
 
-/// Parses an account name: 1 to 128 ASCII letters, digits and `. _ - + @`, beginning with a letter or
-/// digit.
+/// Parses an account name: 1 to 128 ASCII letters, digits and `. _ - + @`, beginning with a letter
+/// or digit.
 ///
 /// This is narrower than [`AccountId`], which leaves it to the provider to prevent accounts with
 /// names that look alike. The relay also refuses a name that differs from a registered one only in

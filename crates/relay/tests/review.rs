@@ -142,8 +142,8 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
 /// Alters the openings of a report and computes the reporter's MAC again, as a dishonest reporter
 /// could.
 fn with_junk_openings(reporter: &Device, report: &[u8]) -> Vec<u8> {
-    // The report is 01 and then fields 1 to 5, each as tag, length (varint) and bytes. The last field
-    // is the MAC.
+    // The report is 01 and then fields 1 to 5, each as tag, length (varint) and bytes. The last
+    // field is the MAC.
     let (mut sections, mut rest) = (Vec::new(), &report[1..]);
     while !rest.is_empty() {
         let (mut len, mut at) = (0, 1);

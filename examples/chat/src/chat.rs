@@ -1,5 +1,5 @@
-//! An account with its home folder and its relay. Every command first finishes what earlier commands
-//! left undone.
+//! An account with its home folder and its relay. Every command first finishes what earlier
+//! commands left undone.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -78,15 +78,15 @@ impl Chat {
         outcomes.into_iter().collect()
     }
 
-    /// Uploads prekeys if the relay has few or an upload may be missing. Replaces the signed prekeys
-    /// once a week.
+    /// Uploads prekeys if the relay has few or an upload may be missing. Replaces the signed
+    /// prekeys once a week.
     fn maintain_prekeys(&mut self) -> Outcome<()> {
         let age_ms = now()
             .as_millis()
             .saturating_sub(self.home.memory.rotated_at_ms);
         if age_ms > WEEK_MS && !self.home.memory.upload_pending {
-            // Records the upload as pending first, so that the prekeys are not replaced again before
-            // the relay has them.
+            // Records the upload as pending first, so that the prekeys are not replaced again
+            // before the relay has them.
             self.home.memory.rotated_at_ms = now().as_millis();
             self.home.memory.upload_pending = true;
             self.home.remember()?;
@@ -115,8 +115,8 @@ impl Chat {
         Ok(())
     }
 
-    /// Replaces the signed prekeys before their week is over, because their record of used handshakes
-    /// is full.
+    /// Replaces the signed prekeys before their week is over, because their record of used
+    /// handshakes is full.
     pub fn rotate_prekeys(&mut self) -> Outcome<()> {
         self.home.memory.rotated_at_ms = 0;
         self.maintain_prekeys()
@@ -272,7 +272,8 @@ impl Chat {
     }
 }
 
-/// Makes a call, and repeats it after a pause if the relay answers that there were too many requests.
+/// Makes a call, and repeats it after a pause if the relay answers that there were too many
+/// requests.
 fn with_pauses<T>(call: impl Fn() -> Result<T, ClientError>) -> Result<T, ClientError> {
     for _ in 0..MAX_PAUSES {
         match call() {

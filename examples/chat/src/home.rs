@@ -14,9 +14,9 @@ use crate::failure::{Failure, Outcome};
 
 /// The application's own notes, next to the store.
 ///
-/// The file holds no secret key and no text. It does name the peers, which the store hides, so a real
-/// application encrypts it too. If the file is lost, messages may be shown again, and the pinned key
-/// of the relay is gone.
+/// The file holds no secret key and no text. It does name the peers, which the store hides, so a
+/// real application encrypts it too. If the file is lost, messages may be shown again, and the
+/// pinned key of the relay is gone.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
@@ -25,8 +25,8 @@ pub struct Memory {
     /// For each conversation, the ordinal of the first message that was not shown yet.
     ///
     /// It advances after a message was printed. A message that was stored but not printed before a
-    /// crash is printed at the next start. After a crash between printing and this note, the line is
-    /// printed again with the same id. The store has the message once in any case.
+    /// crash is printed at the next start. After a crash between printing and this note, the line
+    /// is printed again with the same id. The store has the message once in any case.
     pub unseen_from: BTreeMap<String, u64>,
     /// When the signed prekeys were last replaced.
     pub rotated_at_ms: u64,
@@ -63,8 +63,8 @@ pub struct Home {
 }
 
 impl Home {
-    /// Opens the folder and the store in it. Creates them if they do not exist. Only one process can
-    /// have them open: a second one would use message keys twice.
+    /// Opens the folder and the store in it. Creates them if they do not exist. Only one process
+    /// can have them open: a second one would use message keys twice.
     pub fn open(folder: &Path, rng: &mut impl CryptoRng) -> Outcome<(Self, SqliteStore)> {
         create_folder(folder)?;
         let key = store_key(folder, rng)?;
@@ -99,8 +99,8 @@ impl Home {
     }
 }
 
-/// Reads the key that encrypts the store. Creates one if there is none. A real application keeps this
-/// key in the platform's key store.
+/// Reads the key that encrypts the store. Creates one if there is none. A real application keeps
+/// this key in the platform's key store.
 fn store_key(folder: &Path, rng: &mut impl CryptoRng) -> Outcome<StoreKey> {
     let path = folder.join("store.key");
     if !path.exists() {

@@ -163,8 +163,8 @@ fn listen(
     }
 }
 
-/// Shows new messages as `receive` does. Does not hold the account while printing, because the other
-/// thread may be using the terminal.
+/// Shows new messages as `receive` does. Does not hold the account while printing, because the
+/// other thread may be using the terminal.
 fn show_unseen(shared: &Shared, printer: &mut Printer<impl ExternalPrinter>) -> Outcome<()> {
     let _showing = shared.showing.lock();
     let notices = shared.chat().take_notices();

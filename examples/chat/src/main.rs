@@ -1,8 +1,8 @@
 //! A chat client for the relay in `crates/relay`. Each account has its own home folder.
 //!
-//! Begin with `cargo run --release -p waxseal-chat -- --home DIR --relay URL register NAME`. Then use
-//! `send`, `receive` and `report`. Without a command, the chat is interactive. `--help` lists all
-//! commands.
+//! Begin with `cargo run --release -p waxseal-chat -- --home DIR --relay URL register NAME`. Then
+//! use `send`, `receive` and `report`. Without a command, the chat is interactive. `--help` lists
+//! all commands.
 
 #![allow(
     unreachable_pub,
@@ -83,7 +83,8 @@ pub enum Command {
         /// Keep waiting for more messages
         #[arg(long)]
         follow: bool,
-        /// Print one JSON object per message: id, from, text, sent_at_ms, accepted_at_ms, reportable
+        /// Print one JSON object per message: id, from, text, sent_at_ms, accepted_at_ms,
+        /// reportable
         #[arg(long)]
         json: bool,
     },
@@ -109,8 +110,8 @@ pub enum Command {
     Report {
         /// The message's id, or enough of its beginning to be unique
         message_id: String,
-        /// One of: spam, scam, impersonation, harassment, threat, hate, doxxing_stalking, ncii, sextortion,
-        /// unwanted_sexual, csam, grooming, trafficking, self_harm, terrorism, other
+        /// One of: spam, scam, impersonation, harassment, threat, hate, doxxing_stalking, ncii,
+        /// sextortion, unwanted_sexual, csam, grooming, trafficking, self_harm, terrorism, other
         #[arg(long, value_name = "R", hide_possible_values = true)]
         reason: Reason,
         /// Also show the N messages before it in the conversation

@@ -1,5 +1,5 @@
-//! Receiving: commits each delivery to the store, then shows it, then acknowledges it. If a delivery
-//! does not open, follows the advice of the error.
+//! Receiving: commits each delivery to the store, then shows it, then acknowledges it. If a
+//! delivery does not open, follows the advice of the error.
 
 use std::thread;
 use std::time::Duration;
@@ -146,7 +146,8 @@ impl Chat {
         }
     }
 
-    /// The sender of a delivery that did not open. The relay names it; the ratchet did not confirm it.
+    /// The sender of a delivery that did not open. The relay names it; the ratchet did not confirm
+    /// it.
     fn claimed_sender(&self, delivery: &[u8]) -> Option<AccountId> {
         let (key, me) = (self.client.delivery_key(), &self.client.me().account);
         let delivery = Delivery::decode(delivery)

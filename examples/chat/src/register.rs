@@ -21,8 +21,8 @@ pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
         .to_owned();
     let relay = RelayClient::new(&url)?;
 
-    // Pins the relay's key at first contact. The user compares its fingerprint with the one that the
-    // provider publishes.
+    // Pins the relay's key at first contact. The user compares its fingerprint with the one that
+    // the provider publishes.
     if home.memory.relay.is_none() {
         let key = hex(&relay.card()?.relay_key);
         home.memory.relay = Some(PinnedRelay { url, key });

@@ -1,5 +1,5 @@
-//! Reporting: selects messages and their parts, shows a preview of exactly what leaves the device, and
-//! submits the report.
+//! Reporting: selects messages and their parts, shows a preview of exactly what leaves the device,
+//! and submits the report.
 
 use std::str::FromStr;
 
@@ -14,7 +14,8 @@ use crate::failure::{Failure, Outcome, TRY_LATER};
 use crate::show::ask;
 use crate::text::{hex, printable, short, utc};
 
-/// A part to withhold: `PART` of the reported message, or `ID:PART` of another message in the report.
+/// A part to withhold: `PART` of the reported message, or `ID:PART` of another message in the
+/// report.
 #[derive(Clone)]
 pub struct Redaction {
     /// The beginning of the message's id. Empty for the reported message.

@@ -46,8 +46,8 @@ fn a_changed_identity_is_announced_and_the_user_decides() {
         before
     );
 
-    // Alice still sends to the device that is gone. The new device cannot open the message and starts
-    // a new session.
+    // Alice still sends to the device that is gone. The new device cannot open the message and
+    // starts a new session.
     world
         .chat(alice, &["send", "bob", "to the old phone"])
         .output();

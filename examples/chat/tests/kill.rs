@@ -1,6 +1,6 @@
 //! Kills the relay and the clients with SIGKILL at random moments while several accounts exchange
-//! messages. Every message must arrive exactly once and be reportable, and a report that is submitted
-//! twice must count once.
+//! messages. Every message must arrive exactly once and be reportable, and a report that is
+//! submitted twice must count once.
 //!
 //! By default there are ten rounds of 100 messages, which take about a minute. Ten rounds of 1,000
 //! take some minutes: `cargo test -p waxseal-chat --test kill -- --ignored --nocapture`. The seed
@@ -169,8 +169,8 @@ impl Exchange {
         }
     }
 
-    /// Sends an account's messages in interactive mode. After a kill, writes those again that are not
-    /// in the store.
+    /// Sends an account's messages in interactive mode. After a kill, writes those again that are
+    /// not in the store.
     fn send_all(&self, account: usize) {
         for attempt in 0.. {
             self.go_on();

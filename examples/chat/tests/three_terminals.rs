@@ -235,8 +235,8 @@ fn script() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Compares an output with the README. Keys, ids and times differ in each run, so this records which
-/// value of this run stands for which value of the README.
+/// Compares an output with the README. Keys, ids and times differ in each run, so this records
+/// which value of this run stands for which value of the README.
 fn compare(expected: &str, printed: &str, meant: &mut HashMap<String, String>) {
     let (lines, printed_lines) = (expected.trim().lines(), printed.trim().lines());
     assert_eq!(

@@ -1,5 +1,5 @@
-//! Runs the programs as people do, on loopback: a relay, the reviewer's command, and chat clients with
-//! a home folder each.
+//! Runs the programs as people do, on loopback: a relay, the reviewer's command, and chat clients
+//! with a home folder each.
 //!
 //! When the world is dropped, all its processes are killed. Its folder is removed unless the test
 //! failed.
@@ -237,8 +237,8 @@ impl World {
         self.chat_lines(account, arguments, "")
     }
 
-    /// Runs the chat of an account with `input` as its standard input. Without a command, the chat is
-    /// interactive.
+    /// Runs the chat of an account with `input` as its standard input. Without a command, the chat
+    /// is interactive.
     pub fn chat_lines(&self, account: usize, arguments: &[&str], input: &str) -> Ended {
         let (name, slot) = &self.clients[account];
         let relay = self.url();

@@ -1,7 +1,8 @@
 //! The database: one thread runs the jobs of many requests in one transaction.
 //!
-//! Every answer waits for the commit, and a commit is on disk (`synchronous=FULL`). While one batch
-//! is written, the next requests gather, so the relay can take more than one message per disk flush.
+//! Every answer waits for the commit, and a commit is on disk (`synchronous=FULL`). While one
+//! batch is written, the next requests gather, so the relay can take more than one message per
+//! disk flush.
 
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -71,8 +72,8 @@ impl Database {
         })
     }
 
-    /// Runs a job in a transaction. When this returns `Ok`, all that the job did is on disk; when it
-    /// returns `Err`, none of it is.
+    /// Runs a job in a transaction. When this returns `Ok`, all that the job did is on disk; when
+    /// it returns `Err`, none of it is.
     pub async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,

@@ -125,7 +125,8 @@ impl Keys {
         })
     }
 
-    /// Replaces the file. After a crash, either the old or the new file is there, and it is complete.
+    /// Replaces the file. After a crash, either the old or the new file is there, and it is
+    /// complete.
     fn write(&self, stamp: &StampKeys) -> io::Result<()> {
         let (path, new) = (self.dir.join(FILE), self.dir.join("root.key.new"));
         if let Err(error) = fs::remove_file(&new)

@@ -1,5 +1,5 @@
-//! A relay. It accepts sealed messages, stamps them without reading them, and delivers them. It also
-//! accepts reports for the reviewer.
+//! A relay. It accepts sealed messages, stamps them without reading them, and delivers them. It
+//! also accepts reports for the reviewer.
 //!
 //! Read `messages.rs` first, then `deliveries.rs`, `reports.rs` and `reviewer.rs`.
 

@@ -59,7 +59,8 @@ fn take(
             duplicate: true,
         });
     }
-    // This relay's reviewer could not open it. The app must fetch the card and seal the report again.
+    // This relay's reviewer could not open it. The app must fetch the card and seal the report
+    // again.
     if report.moderation_key() != relay.moderation_key.id() {
         return Err(ErrorCode::OtherModerationKey.into());
     }

@@ -39,8 +39,8 @@ pub async fn sign_in(
     Ok(Json(relay.tokens.issue(&reviewer, now_ms)))
 }
 
-/// Returns the key that verifies which reports the intake accepted. It is sealed to the reviewer and
-/// signed by the relay.
+/// Returns the key that verifies which reports the intake accepted. It is sealed to the reviewer
+/// and signed by the relay.
 pub async fn acceptance_key(
     State(relay): State<Arc<Relay>>,
     _: Reviewer,

@@ -1,5 +1,5 @@
-//! Challenges and session tokens. Both carry a MAC, so the relay need not store anything for clients
-//! that never come back.
+//! Challenges and session tokens. Both carry a MAC, so the relay need not store anything for
+//! clients that never come back.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
