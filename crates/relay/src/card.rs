@@ -1,4 +1,4 @@
-//! The relay's card: which keys are its own, signed by itself.
+//! The relay's card: lists the relay's public keys, signed by the relay.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -7,36 +7,47 @@ use waxseal_reporting::ModerationPublicKey;
 
 use crate::error::ClientError;
 use crate::message::b64;
-use crate::proof::fields;
+use crate::proof::length_prefixed;
 use crate::sealing::SealingPublicKey;
 
 const CARD: &[u8] = b"waxseal/1/relay/card";
 
-/// Who a relay is: the answer to `GET /v1/relay`.
+/// The relay's identity and keys: the answer to `GET /v1/relay`.
 ///
-/// The signature by `relay_key` covers `label || region || relay_key || sealing_key || moderation_key`, each behind its
-/// length. Pin `relay_key` when registering, and let the user compare [`fingerprint`]s out of band: from then on the
-/// signature authenticates the other keys, over any network.
+/// Pin `relay_key` when registering, and let the user compare [`fingerprint`]s out of band. From
+/// then on, the signature authenticates the other keys over any network. It is made with
+/// `relay_key` over these fields, each preceded by its length (4 bytes, big-endian):
+///
+/// ```text
+/// label || region || relay_key || sealing_key || moderation_key
+/// ```
+///
+/// | field | bytes | encoding |
+/// |---|---|---|
+/// | `relay_key` | 32 | Ed25519 |
+/// | `sealing_key` | 1,216 | [`SealingPublicKey`] |
+/// | `moderation_key` | 1,217 | [`ModerationPublicKey::encode`] |
+/// | `signature` | 64 | Ed25519 |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayCard {
-    /// The region the relay's stamps are made for.
+    /// The region that the relay's stamps are made for.
     pub region: String,
-    /// The relay's Ed25519 key. 32 bytes.
+    /// The relay's own key, which signs the card.
     #[serde(with = "b64")]
     pub relay_key: [u8; 32],
-    /// What delivery keys are sealed to. [`SealingPublicKey`], 1,216 bytes.
+    /// The key that devices seal their delivery keys to.
     #[serde(with = "b64")]
     pub sealing_key: Vec<u8>,
-    /// What reports are sealed to. [`ModerationPublicKey::encode`], 1,217 bytes.
+    /// The key that devices seal reports to.
     #[serde(with = "b64")]
     pub moderation_key: Vec<u8>,
-    /// Ed25519 signature. 64 bytes.
+    /// The signature by `relay_key`.
     #[serde(with = "b64")]
     pub signature: [u8; 64],
 }
 
 impl RelayCard {
-    /// The relay's step: signs its card.
+    /// Makes and signs a card. This is the relay's step.
     pub fn sign(
         region: &str,
         relay: &SigningKey,
@@ -54,7 +65,8 @@ impl RelayCard {
         card
     }
 
-    /// The client's step: checks that the holder of `relay_key` says this. Compare `relay_key` with the pinned one.
+    /// Checks that `relay_key` signed the card and that the other keys are usable. This is the
+    /// client's step. The client must also compare `relay_key` with the pinned key.
     ///
     /// # Errors
     /// [`ClientError::BadCard`].
@@ -73,7 +85,7 @@ impl RelayCard {
     /// The key to seal the delivery key to.
     ///
     /// # Errors
-    /// [`ClientError::BadCard`]: not on a card that [`verify`](Self::verify) passed.
+    /// [`ClientError::BadCard`]; never for a card that passed [`verify`](Self::verify).
     pub fn sealing_key(&self) -> Result<SealingPublicKey, ClientError> {
         SealingPublicKey::from_bytes(&self.sealing_key).map_err(|_| ClientError::BadCard)
     }
@@ -81,23 +93,24 @@ impl RelayCard {
     /// The key to seal reports to.
     ///
     /// # Errors
-    /// [`ClientError::BadCard`]: not on a card that [`verify`](Self::verify) passed.
+    /// [`ClientError::BadCard`]; never for a card that passed [`verify`](Self::verify).
     pub fn moderation_key(&self) -> Result<ModerationPublicKey, ClientError> {
         ModerationPublicKey::decode(&self.moderation_key).map_err(|_| ClientError::BadCard)
     }
 
-    /// The relay key's fingerprint, to show.
+    /// The fingerprint of the relay key, for the user to compare.
     pub fn relay_fingerprint(&self) -> String {
         fingerprint(&self.relay_key)
     }
 
-    /// The moderation key's fingerprint, to show: what `review keygen` printed.
+    /// The fingerprint of the moderation key, for the user to compare. `review keygen` prints the
+    /// same.
     pub fn moderation_fingerprint(&self) -> String {
         fingerprint(&self.moderation_key)
     }
 
     fn signed_bytes(&self) -> Vec<u8> {
-        fields(&[
+        length_prefixed(&[
             CARD,
             self.region.as_bytes(),
             &self.relay_key,
@@ -107,7 +120,8 @@ impl RelayCard {
     }
 }
 
-/// A public key for people to compare: the first 16 bytes of its SHA-256, as eight groups of four hex digits.
+/// The fingerprint of a public key, for people to compare: the first 16 bytes of its SHA-256 hash,
+/// as eight groups of four hex digits.
 pub fn fingerprint(key: &[u8]) -> String {
     let digest = Sha256::digest(key);
     let groups = digest.chunks(2).take(8);

@@ -1,4 +1,4 @@
-//! A client of a relay, one blocking call a request. Keeps nothing but its connections.
+//! A client of a relay. Each request is one blocking call. The client keeps only its connections.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use waxseal_reporting::{AccountId, DeliveryKey, DeviceAddress};
 
 use crate::card::RelayCard;
 use crate::deliveries::Deliveries;
-use crate::error::{ClientError, ErrorBody, ErrorCode};
+use crate::error::ClientError;
 use crate::message::{
     Bundle, Challenge, PreKeys, PreKeysLeft, Register, Rejected, ReportList, ReportTaken,
     ReviewerSignIn, SealedKey, Session, SignIn,
@@ -21,10 +21,10 @@ use crate::name::account_name;
 use crate::proof::{acceptance_context, register_context, reviewer_context, session_context};
 use crate::sealing::seal_delivery_key;
 
-/// Longest wait for a whole request and its answer.
+/// Maximum time for a whole request and its answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Most bytes of an answer: an accepted report with thirty whole messages is the largest.
+/// Maximum length in bytes of an answer. The largest is an accepted report with thirty messages.
 const MAX_ANSWER_LEN: u64 = 4 << 20;
 
 const JSON: &str = "application/json";
@@ -32,8 +32,8 @@ const OCTETS: &str = "application/octet-stream";
 
 /// A relay, reached over plain HTTP. Clone it for other threads.
 ///
-/// No call is repeated by itself: [`ClientError::is_transient`] says which errors are worth another try, and repeating any
-/// call here does no harm.
+/// The client does not retry by itself. [`ClientError::is_transient`] says which errors are worth
+/// another try. Repeating a call does no harm.
 #[derive(Clone, Debug)]
 pub struct RelayClient {
     agent: Agent,
@@ -42,7 +42,7 @@ pub struct RelayClient {
 }
 
 impl RelayClient {
-    /// The relay at `http://HOST:PORT`. Connects to nothing yet.
+    /// A client of the relay at `http://HOST:PORT`. Does not connect yet.
     ///
     /// # Errors
     /// [`ClientError::BadUrl`].
@@ -64,7 +64,8 @@ impl RelayClient {
         Ok(Self { agent, authority })
     }
 
-    /// Fetches and verifies the relay's card. Compare its `relay_key` with the pinned one, or pin it.
+    /// Fetches and verifies the relay's card. Compare its `relay_key` with the pinned key, or pin
+    /// it now.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -74,14 +75,15 @@ impl RelayClient {
         Ok(card)
     }
 
-    /// Registers this device, or shows that it is registered: the same call again, with the same delivery key, gives another
-    /// session.
+    /// Registers this device. If it is registered already with the same keys, this signs it in.
     ///
-    /// `prove` is `Client::prove_account`: the identity's signature over
-    /// [`account_proof_input`](crate::account_proof_input) of the context it is given.
+    /// Pass `Client::prove_account` as `prove`. It signs
+    /// [`account_proof_input`](crate::account_proof_input) of the given context with the device's
+    /// identity.
     ///
     /// # Errors
-    /// [`ClientError`]; [`ErrorCode::AccountTaken`] if the name is somebody else's.
+    /// [`ClientError`]; [`AccountTaken`](crate::ErrorCode::AccountTaken) if another device has the
+    /// name.
     pub fn register(
         &self,
         card: &RelayCard,
@@ -107,7 +109,8 @@ impl RelayClient {
         self.json(Method::POST, "/v1/accounts", None, &register)
     }
 
-    /// Signs a registered device in. `relay_key` is the pinned one; `prove` as for [`register`](Self::register).
+    /// Signs a registered device in. `relay_key` is the pinned key, and `prove` is the same as for
+    /// [`register`](Self::register).
     ///
     /// # Errors
     /// [`ClientError`].
@@ -127,7 +130,7 @@ impl RelayClient {
         self.json(Method::POST, "/v1/sessions", None, &sign_in)
     }
 
-    /// How many one-time parts the relay has left: what `Client::publish_prekeys` wants to know.
+    /// The number of one-time parts that the relay has left. Pass it to `Client::publish_prekeys`.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -136,7 +139,8 @@ impl RelayClient {
         Ok(left.one_time_left)
     }
 
-    /// Publishes prekeys. They are stored when this returns: `Client::confirm_prekeys` may follow.
+    /// Publishes prekeys. The relay has stored them when this returns, so call
+    /// `Client::confirm_prekeys` next.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -155,17 +159,19 @@ impl RelayClient {
         Ok(())
     }
 
-    /// Fetches what a conversation with `peer` starts from. Fetch once a conversation: one-time parts are few.
+    /// Fetches the prekey bundle that starts a conversation with `peer`. Fetch it once per
+    /// conversation, because one-time parts are few.
     ///
     /// # Errors
-    /// [`ClientError`]; [`ErrorCode::NoSuchAccount`], [`ErrorCode::NoPreKeys`].
+    /// [`ClientError`]; [`NoSuchAccount`](crate::ErrorCode::NoSuchAccount),
+    /// [`NoPreKeys`](crate::ErrorCode::NoPreKeys).
     pub fn bundle(&self, session: &Session, peer: &AccountId) -> Result<Bundle, ClientError> {
         let peer = account_name(peer.as_str())?;
         let path = format!("/v1/accounts/{}/bundle", peer.as_str());
         self.get(&path, Some(session))
     }
 
-    /// Sends an encoded envelope and returns the encoded receipt, for `Client::confirm`.
+    /// Sends an encoded envelope. Returns the encoded receipt; pass it to `Client::confirm`.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -180,7 +186,7 @@ impl RelayClient {
         self.send_body(Method::POST, &path, Some(session), OCTETS, envelope)
     }
 
-    /// Connects for deliveries. Another connection of this device is closed.
+    /// Connects for deliveries. The relay closes any earlier connection of this device.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -188,10 +194,12 @@ impl RelayClient {
         Deliveries::connect(&self.authority, session)
     }
 
-    /// Hands in an encoded report. It is stored when this returns: `Client::confirm_report` may follow.
+    /// Submits an encoded report. The relay has stored it when this returns, so call
+    /// `Client::confirm_report` next.
     ///
     /// # Errors
-    /// [`ClientError`]; [`ErrorCode::OtherModerationKey`]: fetch the card again.
+    /// [`ClientError`]; on [`OtherModerationKey`](crate::ErrorCode::OtherModerationKey), fetch the
+    /// card and seal the report again.
     pub fn report(&self, session: &Session, report: &[u8]) -> Result<ReportTaken, ClientError> {
         let answer = self.send_body(Method::POST, "/v1/reports", Some(session), OCTETS, report)?;
         parse(&answer)
@@ -214,7 +222,8 @@ impl RelayClient {
         self.json(Method::POST, "/v1/reviewer/sessions", None, &sign_in)
     }
 
-    /// Fetches the acceptance key, sealed to the reviewer, and checks that the pinned `relay_key` vouches for it.
+    /// Fetches the acceptance key, sealed to the reviewer. Checks that the pinned `relay_key`
+    /// signed it.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -232,7 +241,8 @@ impl RelayClient {
         Ok(key.sealed)
     }
 
-    /// Lists reports, at most 100, from `after` on (0: from the first). The relay records that the reviewer looked.
+    /// Lists at most 100 reports that follow `after`; 0 begins with the first. The relay records
+    /// that the reviewer listed them.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -241,10 +251,10 @@ impl RelayClient {
         self.get(&path, Some(reviewer))
     }
 
-    /// Fetches an encoded accepted report. The relay records that the reviewer looked.
+    /// Fetches an encoded accepted report. The relay records that the reviewer opened it.
     ///
     /// # Errors
-    /// [`ClientError`]; [`ErrorCode::NoSuchReport`].
+    /// [`ClientError`]; [`NoSuchReport`](crate::ErrorCode::NoSuchReport).
     pub fn accepted_report(
         &self,
         reviewer: &Session,
@@ -254,7 +264,7 @@ impl RelayClient {
         self.call(Method::GET, &path, Some(reviewer), None)
     }
 
-    /// Says that a report failed in review: what it was about can be reported again.
+    /// Tells the relay that a report failed in review. Its messages can then be reported again.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -338,37 +348,22 @@ impl RelayClient {
         if status.is_success() {
             Ok(body)
         } else {
-            Err(refusal(status.as_u16(), &body))
+            Err(ClientError::refused(status.as_u16(), &body))
         }
     }
-}
-
-/// What a relay answered instead of a success; a proxy in between may not have known the form.
-pub(crate) fn refusal(status: u16, body: &[u8]) -> ClientError {
-    let body = serde_json::from_slice(body).unwrap_or_else(|_| ErrorBody {
-        error: if status >= 500 {
-            ErrorCode::Busy
-        } else {
-            ErrorCode::Other
-        },
-        message: format!("status {status}"),
-        retry_after_secs: None,
-        check: None,
-    });
-    ClientError::Refused { status, body }
 }
 
 fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(answer).map_err(|_| ClientError::Malformed)
 }
 
-/// Report ids come from a command line or a relay: nothing but hex digits goes into a path.
+/// Checks a report id before it goes into a path: it comes from a command line or from a relay.
 fn checked_report_id(id: &str) -> Result<&str, ClientError> {
     if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         Ok(id)
     } else {
         let body = br#"{"error":"no_such_report","message":"a report id is 32 hex digits"}"#;
-        Err(refusal(404, body))
+        Err(ClientError::refused(404, body))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Deliveries: a WebSocket on which the relay sends what is queued, until the device acknowledges it.
+//! Deliveries: a WebSocket on which the relay sends the messages queued for a device.
 
 use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -9,28 +9,28 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
 use waxseal_reporting::MAX_DELIVERY_LEN;
 
-use crate::client::refusal;
 use crate::error::ClientError;
 use crate::message::Session;
 
-/// Longest wait for the connection, and for the relay to say anything: it pings three times as often.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// Time of silence after which the relay counts as gone. The relay pings three times as often.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Longest wait for a connection, a write, or the relay's goodbye.
+/// Maximum time for connecting, for a write, and for the relay to close the connection.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the relay says.
+/// What the relay sends.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A message. It comes again at the next connection until it is acknowledged.
+    /// A message. The relay sends it again on the next connection, until it is acknowledged.
     Delivery {
-        /// What to acknowledge it by, on this connection.
+        /// Names the delivery in [`Deliveries::acknowledge`] and [`Deliveries::keep`], on this
+        /// connection.
         id: u64,
-        /// An encoded `Delivery`, for `Client::receive`.
+        /// An encoded `Delivery`. Pass it to `Client::receive`.
         delivery: Vec<u8>,
     },
-    /// Everything that was queued for this device has been delivered on this connection, acknowledged or not. Said again
-    /// after each later message.
+    /// All messages that were queued for this device have been sent on this connection, whether or
+    /// not they are acknowledged. Comes again after each later message.
     CaughtUp,
 }
 
@@ -48,15 +48,15 @@ impl std::fmt::Debug for Event {
 /// A device's connection for deliveries.
 ///
 /// ```text
-/// relay  -> binary: id be64 || delivery      at most 64 of them unacknowledged
-/// client -> binary: id be64                  acknowledges it: the relay forgets it
-/// client -> binary: id be64 || 00            keeps it: it leaves the window, and comes again at the next connection
-/// relay  -> text: {"queued":0}               nothing is queued that was not delivered on this connection
+/// relay  -> binary: id be64 || delivery   a message; at most 64 are unanswered at a time
+/// client -> binary: id be64               acknowledges it: the relay deletes it
+/// client -> binary: id be64 || 00         puts it off: it comes again on the next connection
+/// relay  -> text: {"queued":0}            all queued messages were sent on this connection
 /// ```
 ///
-/// Acknowledge what `Client::receive` has committed, and what it says to drop; [`keep`](Self::keep) what cannot be decided
-/// now, or a window full of such deliveries would keep out all others. Pings are answered within
-/// [`next`](Self::next): call it at least every minute.
+/// Acknowledge deliveries that `Client::receive` has committed or says to drop. Call
+/// [`keep`](Self::keep) for those that cannot be decided now: otherwise 64 of them would block all
+/// later ones. Pings are answered within [`next`](Self::next), so call it at least every minute.
 pub struct Deliveries {
     socket: WebSocket<TcpStream>,
     heard_at: Instant,
@@ -82,19 +82,20 @@ impl Deliveries {
         Ok(Self { socket, heard_at })
     }
 
-    /// Waits for what the relay says next, `None` if it said nothing for so long. After an error, connect again.
+    /// Waits for the relay's next event. Returns `None` if there was none within `wait`. After an
+    /// error, connect again.
     ///
     /// # Errors
     /// [`ClientError::Closed`], [`ClientError::Unreachable`], [`ClientError::Malformed`].
     pub fn next(&mut self, wait: Duration) -> Result<Option<Event>, ClientError> {
         let began = Instant::now();
         loop {
-            if self.heard_at.elapsed() > TIMEOUT {
+            if self.heard_at.elapsed() > SILENCE_TIMEOUT {
                 return Err(unreachable("the relay fell silent"));
             }
             let left = wait
                 .saturating_sub(began.elapsed())
-                .clamp(Duration::from_millis(1), TIMEOUT);
+                .clamp(Duration::from_millis(1), SILENCE_TIMEOUT);
             self.set_read_timeout(left)?;
             match self.socket.read() {
                 Ok(message) => {
@@ -103,7 +104,7 @@ impl Deliveries {
                         Message::Binary(frame) => return event(&frame).map(Some),
                         Message::Text(_) => return Ok(Some(Event::CaughtUp)),
                         Message::Close(frame) => return Err(closed(frame)),
-                        // The pong is on its way once flushed.
+                        // Answers a ping: flushing sends the pong.
                         _ => self.socket.flush().map_err(failed)?,
                     }
                 }
@@ -116,19 +117,21 @@ impl Deliveries {
         }
     }
 
-    /// Tells the relay that it may forget a delivery of this connection: after the device's own commit, never before.
+    /// Tells the relay that it may delete a delivery of this connection. Call this only after the
+    /// device has committed the delivery.
     ///
     /// # Errors
-    /// [`ClientError`]: it may come again.
+    /// [`ClientError`]: the delivery may come again.
     pub fn acknowledge(&mut self, id: u64) -> Result<(), ClientError> {
         let frame = Message::Binary(id.to_be_bytes().to_vec().into());
         self.socket.send(frame).map_err(failed)
     }
 
-    /// Tells the relay to go on without an acknowledgement of this delivery: it comes again at the next connection.
+    /// Tells the relay not to wait for an acknowledgement of this delivery. The delivery comes
+    /// again on the next connection.
     ///
     /// # Errors
-    /// [`ClientError`]: it comes again all the same.
+    /// [`ClientError`]: the delivery comes again in this case too.
     pub fn keep(&mut self, id: u64) -> Result<(), ClientError> {
         let mut frame = id.to_be_bytes().to_vec();
         frame.push(0);
@@ -137,13 +140,14 @@ impl Deliveries {
             .map_err(failed)
     }
 
-    /// Says goodbye and waits, ten seconds at most, until the relay has taken every acknowledgement.
+    /// Closes the connection and waits, for ten seconds at most, until the relay has received every
+    /// acknowledgement.
     pub fn close(mut self) {
         let deadline = Instant::now().checked_add(SHORT_TIMEOUT);
         if self.set_read_timeout(SHORT_TIMEOUT).is_err() || self.socket.close(None).is_err() {
             return;
         }
-        // Deliveries still under way are dropped: they were not acknowledged and come again.
+        // Drops deliveries that still arrive. They were not acknowledged, so they come again.
         while deadline.is_some_and(|deadline| Instant::now() < deadline) {
             if self.socket.read().is_err() {
                 return;
@@ -166,7 +170,7 @@ impl std::fmt::Debug for Deliveries {
 }
 
 fn connect(authority: &str) -> Result<TcpStream, ClientError> {
-    // A URL may leave the port out.
+    // The port is optional in a URL.
     let with_port = if authority.ends_with(']') || !authority.contains(':') {
         format!("{authority}:80")
     } else {
@@ -205,7 +209,7 @@ fn failed(error: Error) -> ClientError {
     match error {
         Error::Http(answer) => {
             let body = answer.body().as_deref().unwrap_or_default();
-            refusal(answer.status().as_u16(), body)
+            ClientError::refused(answer.status().as_u16(), body)
         }
         error => unreachable(&error.to_string()),
     }
@@ -225,7 +229,7 @@ fn unreachable(why: &str) -> ClientError {
     ClientError::Unreachable(why.to_owned())
 }
 
-/// Platforms differ in what a read time-out is.
+/// Whether a read timed out. Platforms report it as different errors.
 fn timed_out(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }

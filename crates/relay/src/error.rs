@@ -1,4 +1,4 @@
-//! What a relay answers when it refuses, and what a client makes of it.
+//! What a relay answers when it refuses a request, and the error a client makes of it.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -6,14 +6,15 @@ use thiserror::Error;
 /// The body of every answer that is not a success.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
-    /// For programs.
+    /// The reason, for programs.
     pub error: ErrorCode,
-    /// For people. Holds nothing of what was sent.
+    /// The reason, for people. It never repeats anything that was sent.
     pub message: String,
-    /// When to try again, if that may help.
+    /// Seconds to wait before trying again, if that may help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_secs: Option<u64>,
-    /// With [`ErrorCode::ReportRefused`]: the number of the check that failed, as in the reporting specification.
+    /// With [`ErrorCode::ReportRefused`]: the number of the check that failed, as in the reporting
+    /// specification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<u8>,
 }
@@ -23,65 +24,69 @@ pub struct ErrorBody {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorCode {
-    /// 400: the request or its body is not as this interface has it.
+    /// 400: the request or its body does not follow this interface.
     Malformed,
-    /// 422: not an account name; see [`account_name`](crate::account_name).
+    /// 422: not an account name. See [`account_name`](crate::account_name).
     BadName,
-    /// 401: no token, or not one of this relay for this route.
+    /// 401: no token, or a token that this relay does not accept on this route.
     Unauthorized,
-    /// 401: the token has expired: sign in again.
+    /// 401: the token has expired. Sign in again.
     TokenExpired,
-    /// 401: the challenge is not this relay's, has expired or was used: get another.
+    /// 401: the challenge is from another relay, has expired or was used. Get a new one.
     ChallengeRefused,
     /// 401: the proof does not verify, or the account is not registered.
     ProofRefused,
-    /// 409: the name belongs to another identity or device, or differs from a taken one in case only.
+    /// 409: the name belongs to another identity or device, or differs from a registered name only
+    /// in case. Choose another name.
     AccountTaken,
-    /// 409: the account is registered with another delivery key.
+    /// 409: the account is registered with another delivery key. Register again with that key.
     DeliveryKeyDiffers,
-    /// 422: the sealed delivery key does not open.
+    /// 422: the relay cannot open the sealed delivery key. Fetch the relay's card and seal the key
+    /// again.
     BadDeliveryKey,
     /// 404: no such account.
     NoSuchAccount,
-    /// 404: the account has published no prekeys.
+    /// 404: the account has not published prekeys yet. Try again later.
     NoPreKeys,
-    /// 422: too many or too large prekeys.
+    /// 422: too many prekeys, or one that is empty or too large.
     TooManyPreKeys,
     /// 404: no such route.
     NotFound,
-    /// 405: the route has no such method.
+    /// 405: the route does not have this method.
     MethodNotAllowed,
     /// 408: the request took too long to arrive.
     TooSlow,
-    /// 413: the body is larger than the route takes.
+    /// 413: the body is larger than the route accepts.
     TooLarge,
-    /// 415: the route takes another content type.
+    /// 415: the route requires another content type.
     UnsupportedMediaType,
-    /// 429: slow down.
+    /// 429: too many requests. Wait before the next one.
     TooManyRequests,
-    /// 507: the recipient has not fetched its messages for too long; or yours alone fill its queue.
+    /// 507: the recipient's queue is full, or holds as much from this sender as it may. Try again
+    /// when the recipient has fetched its messages.
     QueueFull,
-    /// 507: the relay takes no more accounts, messages or reports.
+    /// 507: the relay has no room for more accounts, messages or reports.
     RelayFull,
-    /// 503: overloaded or shutting down: try again.
+    /// 503: the relay is overloaded or shutting down. Try again.
     Busy,
-    /// 403: the report is by another device.
+    /// 403: the report was made by another device.
     NotYourReport,
-    /// 422: sealed to another moderation key than the relay's: fetch its card and seal again.
+    /// 422: the report is sealed to a moderation key that is not the relay's. Fetch the relay's
+    /// card and seal the report again.
     OtherModerationKey,
-    /// 422: the intake refused the report; `check` says why.
+    /// 422: the intake refused the report. `check` says why.
     ReportRefused,
     /// 404: no such report.
     NoSuchReport,
-    /// 500: the relay failed; its log says why.
+    /// 500: the relay failed. Its log says why.
     Internal,
-    /// Something a newer relay says.
+    /// A code that this version does not know, from a newer relay.
     #[serde(other)]
     Other,
 }
 
 impl ErrorCode {
-    /// The HTTP status that goes with it.
+    /// The HTTP status of an answer with this code.
     pub fn status(self) -> u16 {
         match self {
             Self::Malformed => 400,
@@ -108,31 +113,33 @@ impl ErrorCode {
         }
     }
 
-    /// For people.
+    /// The reason in English, for people.
     pub fn message(self) -> &'static str {
         match self {
-            Self::Malformed => "the request is not as this interface has it",
+            Self::Malformed => "the request does not follow this interface",
             Self::BadName => "not an account name: 1 to 128 of a-z A-Z 0-9 . _ - + @",
-            Self::Unauthorized => "no token, or not one for this",
+            Self::Unauthorized => "no token, or not one for this route",
             Self::TokenExpired => "the token has expired: sign in again",
-            Self::ChallengeRefused => "the challenge is not ours, expired or used: get another",
+            Self::ChallengeRefused => {
+                "the challenge is from another relay, expired or used: get a new one"
+            }
             Self::ProofRefused => "the proof does not verify for a registered account",
             Self::AccountTaken => "the name is taken",
             Self::DeliveryKeyDiffers => "the account is registered with another delivery key",
-            Self::BadDeliveryKey => "the sealed delivery key does not open",
+            Self::BadDeliveryKey => "the relay cannot open the sealed delivery key",
             Self::NoSuchAccount => "no such account",
             Self::NoPreKeys => "the account has published no prekeys",
-            Self::TooManyPreKeys => "too many or too large prekeys",
+            Self::TooManyPreKeys => "too many prekeys, or one that is empty or too large",
             Self::NotFound => "no such route",
-            Self::MethodNotAllowed => "the route has no such method",
+            Self::MethodNotAllowed => "the route does not have this method",
             Self::TooSlow => "the request took too long",
             Self::TooLarge => "the body is too large",
-            Self::UnsupportedMediaType => "the route takes another content type",
+            Self::UnsupportedMediaType => "the route requires another content type",
             Self::TooManyRequests => "too many requests",
             Self::QueueFull => "the recipient's queue is full",
             Self::RelayFull => "the relay is full",
             Self::Busy => "the relay is busy",
-            Self::NotYourReport => "the report is by another device",
+            Self::NotYourReport => "the report was made by another device",
             Self::OtherModerationKey => "sealed to another moderation key: fetch the relay's card",
             Self::ReportRefused => "the report does not verify",
             Self::NoSuchReport => "no such report",
@@ -145,33 +152,41 @@ impl ErrorCode {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The relay refused.
+    /// The relay refused the request.
     #[error("the relay refused ({status}): {}", body.message)]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Why.
+        /// The reason.
         body: ErrorBody,
     },
-    /// No answer: not reachable, or cut off. What was asked may have been done; asking again does no harm.
+    /// The relay could not be reached, or the connection broke. The relay may have carried out the
+    /// request; repeating it does no harm.
     #[error("no answer from the relay: {0}")]
     Unreachable(String),
     /// The relay closed the WebSocket.
     #[error("the relay closed the connection ({code}): {reason}")]
     Closed {
-        /// The close code: 1001 shutting down, 1008 a rule was broken, 1011 the relay failed, 4001 another connection of this device took
-        /// over, 4002 the token expired.
+        /// The close code.
+        ///
+        /// | code | reason |
+        /// |---|---|
+        /// | 1001 | the relay is shutting down |
+        /// | 1008 | the client broke a rule |
+        /// | 1011 | the relay failed |
+        /// | 4001 | another connection of this device took over |
+        /// | 4002 | the token expired |
         code: u16,
-        /// Why.
+        /// The reason in English.
         reason: String,
     },
-    /// Not an answer as this interface has it.
+    /// The answer does not follow this interface.
     #[error("the relay's answer is malformed")]
     Malformed,
-    /// The relay's card is not signed by the key it names.
+    /// The relay's card is not signed by the key it names, or its keys are unusable.
     #[error("the relay's card is not signed by its key")]
     BadCard,
-    /// Not the URL of a relay: `http://HOST:PORT`.
+    /// Not the URL of a relay. Use `http://HOST:PORT`.
     #[error("not the URL of a relay: give http://HOST:PORT")]
     BadUrl,
     /// Not an account name.
@@ -180,7 +195,23 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Why the relay refused, if it did.
+    /// The error for an answer that is not a success. A proxy between client and relay may have
+    /// answered with a body that is not an [`ErrorBody`].
+    pub(crate) fn refused(status: u16, body: &[u8]) -> Self {
+        let body = serde_json::from_slice(body).unwrap_or_else(|_| ErrorBody {
+            error: if status >= 500 {
+                ErrorCode::Busy
+            } else {
+                ErrorCode::Other
+            },
+            message: format!("status {status}"),
+            retry_after_secs: None,
+            check: None,
+        });
+        Self::Refused { status, body }
+    }
+
+    /// The relay's reason for refusing, if it refused.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Refused { body, .. } => Some(body.error),
@@ -188,7 +219,7 @@ impl ClientError {
         }
     }
 
-    /// Whether the same call may succeed later, with nothing changed.
+    /// Whether the same call may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
@@ -206,7 +237,7 @@ impl ClientError {
         }
     }
 
-    /// How long the relay asks to wait before the next try.
+    /// Seconds that the relay asks the client to wait before trying again.
     pub fn retry_after_secs(&self) -> Option<u64> {
         match self {
             Self::Refused { body, .. } => body.retry_after_secs,

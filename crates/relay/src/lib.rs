@@ -1,34 +1,51 @@
-//! What a Waxseal relay and its clients say to each other, and a small blocking client.
+//! The interface between a Waxseal relay and its clients, and a small blocking client.
 //!
-//! Two processes use it, each in `examples/`: the relay (`--example relay`) and whatever talks to it, the chat client
-//! (`--example chat`) and the reviewer (`--example review`). It links `waxseal-reporting` and no ratchet: a provider
-//! needs none.
+//! This package also holds two programs: `relay`, the relay itself, and `review`, the reviewer's
+//! command. The chat client in `examples/chat` uses the library too. The package links
+//! `waxseal-reporting` and no ratchet, because a provider does not need one.
 //!
-//! | route | who | body, answer |
+//! Begin with [`RelayClient`]:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), waxseal_relay::ClientError> {
+//! use waxseal_relay::RelayClient;
+//!
+//! let relay = RelayClient::new("http://127.0.0.1:7600")?;
+//! let card = relay.card()?;
+//! println!("relay key {}", card.relay_fingerprint());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Routes
+//!
+//! | route | caller | body, answer |
 //! |---|---|---|
 //! | `GET /v1/relay` | anyone | [`RelayCard`] |
 //! | `POST /v1/challenges` | anyone | [`Challenge`] |
-//! | `POST /v1/accounts` | anyone | [`Register`], [`Session`] (201, or 200 if it was registered) |
+//! | `POST /v1/accounts` | anyone | [`Register`], [`Session`] (201, or 200 if already registered) |
 //! | `POST /v1/sessions` | anyone | [`SignIn`], [`Session`] |
 //! | `GET /v1/prekeys` | device | [`PreKeysLeft`] |
 //! | `PUT /v1/prekeys` | device | [`PreKeys`] |
 //! | `GET /v1/accounts/{name}/bundle` | device | [`Bundle`] |
-//! | `POST /v1/messages/{name}` | device | octets: `Envelope`, `Receipt` |
+//! | `POST /v1/messages/{name}` | device | binary: `Envelope`, `Receipt` |
 //! | `GET /v1/deliveries` | device | WebSocket, see [`Deliveries`] |
-//! | `POST /v1/reports` | device | octets: `Report`, then [`ReportTaken`] (201, or 200 if it was taken before) |
+//! | `POST /v1/reports` | device | binary `Report`, [`ReportTaken`] (201, or 200 for a duplicate) |
 //! | `POST /v1/reviewer/sessions` | anyone | [`ReviewerSignIn`], [`Session`] |
 //! | `GET /v1/review/key` | reviewer | [`SealedKey`] |
 //! | `GET /v1/review/reports?after=` | reviewer | [`ReportList`] |
-//! | `GET /v1/review/reports/{id}` | reviewer | octets: `AcceptedReport` |
+//! | `GET /v1/review/reports/{id}` | reviewer | binary: `AcceptedReport` |
 //! | `POST /v1/review/reports/{id}/rejected` | reviewer | [`Rejected`] |
 //!
-//! A device or reviewer shows its [`Session`] as `Authorization: Bearer TOKEN`. JSON holds bytes as standard base64.
-//! Whatever is refused comes with a proper status and an [`ErrorBody`].
+//! Devices and reviewers send the token of their [`Session`] as `Authorization: Bearer TOKEN`.
+//! Bytes in JSON are standard base64, and binary bodies are `application/octet-stream`. A refused
+//! request gets an HTTP error status and an [`ErrorBody`].
 //!
 //! # Security
-//! There is no TLS here: put a TLS proxy in front of a relay that is reached over a network. Without it whoever listens
-//! learns who talks to whom and can use a token for an hour. What is protected without it: messages and reports (end to
-//! end), the delivery key (sealed), and the moderation key (signed by the relay key, which clients pin).
+//! There is no TLS here. If a relay is reached over a network, put a TLS proxy in front of it.
+//! Without TLS, anyone who listens learns who talks to whom and can use a token for up to an hour.
+//! Some data is protected even then: messages and reports (end to end), the delivery key (sealed),
+//! and the moderation key (signed by the relay key, which clients pin).
 
 mod card;
 mod client;
@@ -58,8 +75,9 @@ pub use sealing::{
     unseal_acceptance_key, unseal_delivery_key,
 };
 
-/// Most bytes of a base bundle or a one-time part, as `waxseal-core` makes them.
+/// Maximum length in bytes of a base bundle or a one-time part. It has room for those that
+/// `waxseal-core` makes.
 pub const MAX_PREKEY_LEN: usize = 2_048;
 
-/// Most one-time parts of one upload.
+/// Maximum number of one-time parts in one upload.
 pub const MAX_PREKEYS_UPLOADED: usize = 100;

@@ -1,8 +1,9 @@
-//! The JSON bodies.
+//! The JSON bodies of requests and answers.
 
 use serde::{Deserialize, Serialize};
 
-/// `POST /v1/challenges`: what a proof must sign. Good for one proof, for a minute.
+/// `POST /v1/challenges`: the challenge that a proof must sign. It is valid for one proof and for
+/// one minute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Challenge {
     /// Opaque, 64 bytes.
@@ -10,14 +11,14 @@ pub struct Challenge {
     pub challenge: Vec<u8>,
 }
 
-/// `POST /v1/accounts`: a new account, or the same one again.
+/// `POST /v1/accounts`: registers an account, or signs its device in if it is registered already.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Register {
-    /// The account's name: see [`account_name`](crate::account_name).
+    /// The account's name. See [`account_name`](crate::account_name).
     pub name: String,
     /// The device's number.
     pub device: u32,
-    /// The device's public identity; its first 32 bytes verify proofs.
+    /// The device's public identity. Its first 32 bytes verify proofs.
     #[serde(with = "b64")]
     pub identity: [u8; 64],
     /// Made by [`seal_delivery_key`](crate::seal_delivery_key).
@@ -26,12 +27,12 @@ pub struct Register {
     /// The challenge that was signed.
     #[serde(with = "b64")]
     pub challenge: Vec<u8>,
-    /// Over [`register_context`](crate::register_context).
+    /// The signature over [`register_context`](crate::register_context).
     #[serde(with = "b64")]
     pub proof: [u8; 64],
 }
 
-/// `POST /v1/sessions`: a registered device shows that it is that device.
+/// `POST /v1/sessions`: signs a registered device in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignIn {
     /// The account's name.
@@ -41,28 +42,31 @@ pub struct SignIn {
     /// The challenge that was signed.
     #[serde(with = "b64")]
     pub challenge: Vec<u8>,
-    /// Over [`session_context`](crate::session_context).
+    /// The signature over [`session_context`](crate::session_context).
     #[serde(with = "b64")]
     pub proof: [u8; 64],
 }
 
-/// `POST /v1/reviewer/sessions`: the reviewer shows that it is the one the relay was started for.
+/// `POST /v1/reviewer/sessions`: signs in the reviewer that the relay was started for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReviewerSignIn {
     /// The challenge that was signed.
     #[serde(with = "b64")]
     pub challenge: Vec<u8>,
-    /// Over [`reviewer_context`](crate::reviewer_context).
+    /// The signature over [`reviewer_context`](crate::reviewer_context).
     #[serde(with = "b64")]
     pub proof: [u8; 64],
 }
 
-/// What a proof earns. A secret of its holder until it expires; it outlives a restart of the relay.
+/// The relay's answer to a valid proof. It stays valid when the relay restarts.
+///
+/// # Security
+/// The token is secret until it expires: anyone who has it can act as its holder.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Goes behind `Authorization: Bearer`.
+    /// The token, to send in the header `Authorization: Bearer TOKEN`.
     pub token: String,
-    /// When the relay stops taking it, in milliseconds since the Unix epoch: an hour after it was made.
+    /// When the token expires, in milliseconds since the Unix epoch. Tokens are valid for an hour.
     pub expires_at_ms: u64,
 }
 
@@ -74,83 +78,88 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// `GET /v1/prekeys`: what the relay has of this account.
+/// `GET /v1/prekeys`: the number of prekeys that the relay has of this account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreKeysLeft {
-    /// One-time parts not handed out yet.
+    /// One-time parts that were not handed out yet.
     pub one_time_left: usize,
 }
 
-/// `PUT /v1/prekeys`: the newest base, and one-time parts to add. A part that was uploaded before is passed over.
+/// `PUT /v1/prekeys`: the newest base, and one-time parts to add. Parts uploaded before are
+/// ignored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PreKeys {
-    /// At most [`MAX_PREKEY_LEN`](crate::MAX_PREKEY_LEN) bytes.
+    /// The base, of at most [`MAX_PREKEY_LEN`](crate::MAX_PREKEY_LEN) bytes.
     #[serde(with = "b64")]
     pub base: Vec<u8>,
-    /// At most [`MAX_PREKEYS_UPLOADED`](crate::MAX_PREKEYS_UPLOADED).
+    /// At most [`MAX_PREKEYS_UPLOADED`](crate::MAX_PREKEYS_UPLOADED) one-time parts.
     #[serde(with = "b64_list")]
     pub one_time: Vec<Vec<u8>>,
 }
 
-/// `GET /v1/accounts/{name}/bundle`: what a conversation starts from. The one-time part is nobody else's.
+/// `GET /v1/accounts/{name}/bundle`: the prekeys that start a conversation with an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
     /// The newest base.
     #[serde(with = "b64")]
     pub base: Vec<u8>,
-    /// `None` when there are none left, or this account has taken too many of this peer's.
+    /// A one-time part that no one else gets. `None` if there are none left, or if the caller has
+    /// taken too many of this account.
     #[serde(with = "b64_option")]
     pub one_time: Option<Vec<u8>>,
 }
 
-/// `POST /v1/reports`: the report is with the reviewers.
+/// `POST /v1/reports`: the relay has stored the report for the reviewer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportTaken {
-    /// 32 hex digits.
+    /// The report's id: 32 hex digits. For a duplicate, the id of the earlier report.
     pub report_id: String,
-    /// Whether it, or every message in it, was reported by this account before: then this is that report's id.
+    /// Whether this account already submitted this report, or already reported all its messages.
     pub duplicate: bool,
 }
 
-/// `GET /v1/review/key`: the [`AcceptanceKey`](waxseal_reporting::AcceptanceKey), sealed to the reviewer.
+/// `GET /v1/review/key`: the [`AcceptanceKey`](waxseal_reporting::AcceptanceKey), sealed to the
+/// reviewer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SealedKey {
     /// Made by [`seal_acceptance_key`](crate::seal_acceptance_key).
     #[serde(with = "b64")]
     pub sealed: Vec<u8>,
-    /// By the relay key, over [`acceptance_context`](crate::acceptance_context): whoever chooses this key chooses what
-    /// the reviewer believes.
+    /// The relay key's signature over [`acceptance_context`](crate::acceptance_context). It is
+    /// needed because anyone who could choose the acceptance key could make the reviewer believe
+    /// that the intake accepted a report.
     #[serde(with = "b64")]
     pub signature: [u8; 64],
 }
 
-/// `GET /v1/review/reports?after=`: reports in the order they came in.
+/// `GET /v1/review/reports?after=`: reports in the order in which they were accepted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReportList {
-    /// At most 100.
+    /// At most 100 reports.
     pub reports: Vec<ReportListed>,
-    /// What to pass as `after` for the next ones; `None` at the end.
+    /// The `after` of the next list. `None` if there are no more reports.
     pub next: Option<u64>,
 }
 
-/// One report, from outside.
+/// What the relay knows about one report without opening it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportListed {
-    /// 32 hex digits.
+    /// The report's id: 32 hex digits.
     pub report_id: String,
-    /// When the intake accepted it.
+    /// When the intake accepted the report, in milliseconds since the Unix epoch.
     pub accepted_at_ms: u64,
     /// The reporting account.
     pub reporter: String,
-    /// How many messages it is about.
+    /// Number of messages in the report.
     pub messages: usize,
-    /// How often the reviewer opened it.
+    /// Number of times that the reviewer opened the report.
     pub opened: u64,
-    /// The number of the check it failed in review, if it did.
+    /// The number of the check that failed in review, if one did.
     pub rejected: Option<u8>,
 }
 
-/// `POST /v1/review/reports/{id}/rejected`: the report failed in review, so it reported nothing.
+/// `POST /v1/review/reports/{id}/rejected`: the report failed in review. Its messages count as not
+/// reported.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Rejected {
     /// The number of the check that failed.

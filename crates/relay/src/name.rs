@@ -1,12 +1,14 @@
-//! Which account names a relay takes.
+//! The account names that a relay accepts.
 
 use thiserror::Error;
 use waxseal_reporting::{AccountId, MAX_ACCOUNT_LEN};
 
-/// Takes an account name: 1 to 128 ASCII letters, digits and `. _ - + @`, the first a letter or digit.
+/// Parses an account name: 1 to 128 ASCII letters, digits and `. _ - + @`, beginning with a letter
+/// or digit.
 ///
-/// Narrower than [`AccountId`], which leaves it to the provider that two names which look alike are not two accounts. The
-/// relay also refuses a name that differs from a registered one in case only.
+/// This is narrower than [`AccountId`], which leaves it to the provider to prevent accounts with
+/// names that look alike. The relay also refuses a name that differs from a registered one only in
+/// case.
 ///
 /// # Errors
 /// [`BadName`].
@@ -19,7 +21,7 @@ pub fn account_name(name: &str) -> Result<AccountId, BadName> {
     AccountId::new(name).map_err(|_| BadName)
 }
 
-/// Not a name a relay takes.
+/// The name is not an account name that a relay accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
     "an account name is 1 to 128 ASCII letters, digits and . _ - + @, the first a letter or digit"

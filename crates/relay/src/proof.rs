@@ -1,11 +1,13 @@
-//! The bytes that devices and reviewers sign to show who they are.
+//! The bytes that devices and reviewers sign to prove who they are.
 //!
-//! Every field stands behind its length (4 bytes, big-endian), so that no two sets of fields give the same bytes.
+//! Each field is preceded by its length (4 bytes, big-endian), so no two lists of fields give the
+//! same bytes.
 
 use sha2::{Digest, Sha256};
 use waxseal_reporting::DeviceAddress;
 
-/// `Client::prove_account` puts it before the context it is given: an identity signs nothing else that begins so.
+/// `Client::prove_account` puts this label before the context. An identity key signs nothing else
+/// that begins with it.
 const ACCOUNT_PROOF: &[u8] = b"waxseal/1/core/account-proof";
 
 const REGISTER: &[u8] = b"waxseal/1/relay/register";
@@ -13,12 +15,14 @@ const SESSION: &[u8] = b"waxseal/1/relay/session";
 const REVIEWER: &[u8] = b"waxseal/1/relay/reviewer-session";
 const ACCEPTANCE: &[u8] = b"waxseal/1/relay/acceptance";
 
-/// What a device's identity signs in the end, for the relay to verify: `"waxseal/1/core/account-proof" || context`.
+/// The bytes that a device's identity key signs and the relay verifies:
+/// `"waxseal/1/core/account-proof" || context`.
 pub fn account_proof_input(context: &[u8]) -> Vec<u8> {
     [ACCOUNT_PROOF, context].concat()
 }
 
-/// What a device proves to register: this relay, this challenge, this account with this identity and delivery key.
+/// The context of the proof that registers a device: relay, challenge, account, identity and
+/// delivery key.
 pub fn register_context(
     relay_key: &[u8; 32],
     challenge: &[u8],
@@ -27,7 +31,7 @@ pub fn register_context(
     sealed_delivery_key: &[u8],
 ) -> Vec<u8> {
     let digest = Sha256::digest(sealed_delivery_key);
-    fields(&[
+    length_prefixed(&[
         REGISTER,
         relay_key,
         challenge,
@@ -38,9 +42,9 @@ pub fn register_context(
     ])
 }
 
-/// What a device proves to get a session: this relay, this challenge, this account.
+/// The context of the proof that signs a device in: relay, challenge and account.
 pub fn session_context(relay_key: &[u8; 32], challenge: &[u8], me: &DeviceAddress) -> Vec<u8> {
-    fields(&[
+    length_prefixed(&[
         SESSION,
         relay_key,
         challenge,
@@ -49,18 +53,18 @@ pub fn session_context(relay_key: &[u8; 32], challenge: &[u8], me: &DeviceAddres
     ])
 }
 
-/// What a reviewer's Ed25519 key signs to get a session: this relay, this challenge.
+/// The bytes that the reviewer's Ed25519 key signs to sign in: relay and challenge.
 pub fn reviewer_context(relay_key: &[u8; 32], challenge: &[u8]) -> Vec<u8> {
-    fields(&[REVIEWER, relay_key, challenge])
+    length_prefixed(&[REVIEWER, relay_key, challenge])
 }
 
-/// What the relay key signs to vouch for the sealed acceptance key: this reviewer, this key.
+/// The bytes that the relay key signs to authenticate the sealed acceptance key: reviewer and key.
 pub fn acceptance_context(reviewer_key: &[u8; 32], sealed: &[u8]) -> Vec<u8> {
-    fields(&[ACCEPTANCE, reviewer_key, sealed])
+    length_prefixed(&[ACCEPTANCE, reviewer_key, sealed])
 }
 
-/// Each field behind its length, be32.
-pub(crate) fn fields(fields: &[&[u8]]) -> Vec<u8> {
+/// Concatenates the fields, each preceded by its length as be32.
+pub(crate) fn length_prefixed(fields: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     for field in fields {
         let len = u32::try_from(field.len()).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! The reviewer's key files: FILE is the reviewer's, FILE.pub the relay's.
+//! The reviewer's key files. The reviewer keeps FILE; the relay is given FILE.pub.
 
 use std::fmt;
 
@@ -12,49 +12,59 @@ use crate::card::fingerprint;
 use crate::message::b64;
 use crate::sealing::{SealingError, SealingKeyPair, SealingPublicKey};
 
-/// FILE.pub: whom a relay collects reports for. JSON.
+/// The reviewer's public keys, as JSON in FILE.pub. A relay collects reports for their holder.
+///
+/// | field | bytes | encoding |
+/// |---|---|---|
+/// | `moderation_key` | 1,217 | [`ModerationPublicKey::encode`] |
+/// | `reviewer_key` | 32 | Ed25519 |
+/// | `sealing_key` | 1,216 | [`SealingPublicKey`] |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReviewerPublicKeys {
-    /// What reports are sealed to. [`ModerationPublicKey::encode`], 1,217 bytes.
+    /// The key that reports are sealed to.
     #[serde(with = "b64")]
     pub moderation_key: Vec<u8>,
-    /// What the reviewer signs in with. Ed25519, 32 bytes.
+    /// The key that verifies the reviewer's proof when signing in.
     #[serde(with = "b64")]
     pub reviewer_key: [u8; 32],
-    /// What the acceptance key is sealed to. [`SealingPublicKey`], 1,216 bytes.
+    /// The key that the relay seals the acceptance key to.
     #[serde(with = "b64")]
     pub sealing_key: Vec<u8>,
 }
 
 impl ReviewerPublicKeys {
-    /// What reports are sealed to.
+    /// The key that reports are sealed to.
     ///
     /// # Errors
-    /// [`DecodeError`] if it is no key.
+    /// [`DecodeError`] if the bytes are not a key.
     pub fn moderation_key(&self) -> Result<ModerationPublicKey, DecodeError> {
         ModerationPublicKey::decode(&self.moderation_key)
     }
 
-    /// What the acceptance key is sealed to.
+    /// The key that the relay seals the acceptance key to.
     ///
     /// # Errors
-    /// [`SealingError`] if it is no key.
+    /// [`SealingError`] if the bytes are not a key.
     pub fn sealing_key(&self) -> Result<SealingPublicKey, SealingError> {
         SealingPublicKey::from_bytes(&self.sealing_key)
     }
 
-    /// The moderation key's fingerprint, as clients show it.
+    /// The fingerprint of the moderation key, as clients show it.
     pub fn moderation_fingerprint(&self) -> String {
         fingerprint(&self.moderation_key)
     }
 
-    /// The reviewer's fingerprint, as the record of looks has it.
+    /// The fingerprint of the reviewer key, as the relay records it for each look at the reports.
     pub fn reviewer_fingerprint(&self) -> String {
         fingerprint(&self.reviewer_key)
     }
 }
 
-/// FILE: the reviewer's secrets. 97 bytes: `moderation key pair 33 || reviewer key 32 || sealing key 32`.
+/// The reviewer's secret keys, which FILE holds in 97 bytes.
+///
+/// ```text
+/// moderation key pair 33 || reviewer key 32 || sealing key 32
+/// ```
 pub struct ReviewerKeys {
     /// Opens reports.
     pub moderation: ModerationKeyPair,
@@ -64,7 +74,7 @@ pub struct ReviewerKeys {
 }
 
 impl ReviewerKeys {
-    /// Draws all three.
+    /// Generates all three keys.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *seed);
@@ -75,7 +85,7 @@ impl ReviewerKeys {
         }
     }
 
-    /// The public halves.
+    /// The public halves of the three keys.
     pub fn public(&self) -> ReviewerPublicKeys {
         ReviewerPublicKeys {
             moderation_key: self.moderation.public_key().encode(),
@@ -84,12 +94,12 @@ impl ReviewerKeys {
         }
     }
 
-    /// Signs what [`reviewer_context`](crate::reviewer_context) made.
+    /// Signs a [`reviewer_context`](crate::reviewer_context).
     pub fn prove(&self, context: &[u8]) -> [u8; 64] {
         self.reviewer.sign(context).to_bytes()
     }
 
-    /// The 97 secret bytes.
+    /// Exports the keys as the 97 bytes of FILE. They are secret.
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(97));
         out.extend_from_slice(&self.moderation.export());
@@ -98,7 +108,7 @@ impl ReviewerKeys {
         out
     }
 
-    /// Takes back an [`export`](Self::export); `None` if it is not one.
+    /// Restores the keys from an [`export`](Self::export). Returns `None` if the bytes are not one.
     pub fn import(bytes: &[u8]) -> Option<Self> {
         let (moderation, bytes) = bytes.split_first_chunk::<33>()?;
         let (reviewer, sealing) = bytes.split_first_chunk::<32>()?;

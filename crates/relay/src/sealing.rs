@@ -1,7 +1,8 @@
-//! Keys on their way to one holder: the delivery key to the relay, the acceptance key to the reviewer.
+//! Seals keys to one holder: the delivery key to the relay, and the acceptance key to the reviewer.
 //!
-//! HPKE (RFC 9180) in base mode with the suite of reports: X-Wing, HKDF-SHA-256, ChaCha20-Poly1305. Who sealed it is
-//! shown by what stands around it: the device's proof, the reviewer's session.
+//! This is HPKE (RFC 9180) in base mode with the same suite as reports: X-Wing, HKDF-SHA-256,
+//! ChaCha20-Poly1305. Base mode does not authenticate the sealer. The delivery key is authenticated
+//! by the device's proof, and the acceptance key by the relay's signature.
 
 use std::fmt;
 
@@ -14,15 +15,18 @@ use thiserror::Error;
 use waxseal_reporting::{AcceptanceKey, DeliveryKey, DeviceAddress};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::proof::fields;
+use crate::proof::length_prefixed;
 
 const DELIVERY_KEY: &[u8] = b"waxseal/1/relay/delivery-key";
 const ACCEPTANCE_KEY: &[u8] = b"waxseal/1/relay/acceptance-key";
 
-/// Bytes of an encapsulated X-Wing secret.
+/// Length in bytes of an encapsulated X-Wing secret.
 const ENCAPSULATED_LEN: usize = 1_120;
 
-/// Seals a device's delivery key to the relay: 1,168 bytes. Bound to the device.
+/// Seals a device's delivery key to the relay and binds it to the device.
+///
+/// # Size
+/// 1,168 bytes.
 ///
 /// # Errors
 /// [`SealingError`] if the relay's key is not usable.
@@ -32,10 +36,10 @@ pub fn seal_delivery_key(
     me: &DeviceAddress,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, SealingError> {
-    to.seal(DELIVERY_KEY, &key.to_bytes(), &device(me), rng)
+    to.seal(DELIVERY_KEY, &key.to_bytes(), &device_bytes(me), rng)
 }
 
-/// Opens what [`seal_delivery_key`] sealed for this device.
+/// Opens a key that [`seal_delivery_key`] sealed for this device.
 ///
 /// # Errors
 /// [`SealingError`] for anything else.
@@ -44,11 +48,14 @@ pub fn unseal_delivery_key(
     sealed: &[u8],
     of: &DeviceAddress,
 ) -> Result<DeliveryKey, SealingError> {
-    let key = pair.open(DELIVERY_KEY, sealed, &device(of))?;
+    let key = pair.open(DELIVERY_KEY, sealed, &device_bytes(of))?;
     Ok(DeliveryKey::from_bytes(*key))
 }
 
-/// Seals the acceptance key to the reviewer: 1,168 bytes.
+/// Seals the acceptance key to the reviewer.
+///
+/// # Size
+/// 1,168 bytes.
 ///
 /// # Errors
 /// [`SealingError`] if the reviewer's key is not usable.
@@ -60,7 +67,7 @@ pub fn seal_acceptance_key(
     to.seal(ACCEPTANCE_KEY, &key.to_bytes(), b"", rng)
 }
 
-/// Opens what [`seal_acceptance_key`] sealed.
+/// Opens a key that [`seal_acceptance_key`] sealed.
 ///
 /// # Errors
 /// [`SealingError`] for anything else.
@@ -72,8 +79,8 @@ pub fn unseal_acceptance_key(
     Ok(AcceptanceKey::from_bytes(*key))
 }
 
-fn device(me: &DeviceAddress) -> Vec<u8> {
-    fields(&[me.account.as_str().as_bytes(), &me.device.0.to_be_bytes()])
+fn device_bytes(me: &DeviceAddress) -> Vec<u8> {
+    length_prefixed(&[me.account.as_str().as_bytes(), &me.device.0.to_be_bytes()])
 }
 
 /// The public half of a sealing key. 1,216 bytes.
@@ -84,7 +91,7 @@ impl SealingPublicKey {
     /// The key with these bytes.
     ///
     /// # Errors
-    /// [`SealingError`] if they are none.
+    /// [`SealingError`] if they are not a key.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealingError> {
         Deserializable::from_bytes(bytes)
             .map(Self)
@@ -96,7 +103,7 @@ impl SealingPublicKey {
         self.0.to_bytes().to_vec()
     }
 
-    /// `encapsulated key 1,120 || ciphertext 32 + 16`
+    /// Seals a key: `encapsulated key 1,120 || ciphertext 32 + 16`.
     fn seal(
         &self,
         info: &[u8],
@@ -129,7 +136,7 @@ pub struct SealingKeyPair {
 }
 
 impl SealingKeyPair {
-    /// Draws a key pair.
+    /// Generates a key pair.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *seed);
@@ -154,10 +161,10 @@ impl SealingKeyPair {
         out
     }
 
-    /// Takes back [`to_bytes`](Self::to_bytes).
+    /// Restores a key pair from [`to_bytes`](Self::to_bytes).
     ///
     /// # Errors
-    /// [`SealingError`] if they are no key.
+    /// [`SealingError`] if they are not a key.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SealingError> {
         let secret: <XWing as Kem>::PrivateKey =
             Deserializable::from_bytes(bytes).map_err(|_| SealingError)?;
@@ -196,7 +203,7 @@ impl fmt::Debug for SealingKeyPair {
     }
 }
 
-/// Not a sealing key, or not sealed to it for this purpose and device.
+/// The bytes are not a sealing key, or not sealed to this key for this purpose and device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not sealed to this key for this purpose")]
 pub struct SealingError;
@@ -207,7 +214,7 @@ mod tests {
     use waxseal_reporting::{AccountId, DeviceId};
 
     #[test]
-    fn a_key_opens_for_its_holder_its_purpose_and_its_device_only() {
+    fn a_sealed_key_opens_only_for_its_holder_purpose_and_device() {
         let rng = &mut rand::rng();
         let device = |name| DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1));
         let (relay, other) = (SealingKeyPair::generate(rng), SealingKeyPair::generate(rng));

@@ -1,15 +1,7 @@
-//! The verify window: what was stamped before it is neither delivered nor reported, and its keys are gone.
+//! The verify window: messages stamped before it can no longer be delivered or reported, and their
+//! stamp keys are destroyed.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    unreachable_pub,
-    reason = "tests"
-)]
+#![allow(clippy::restriction, reason = "tests")]
 
 mod world;
 
@@ -19,7 +11,8 @@ use rusqlite::Connection;
 use waxseal_reporting::EPOCH_MS;
 use world::World;
 
-/// `01 || five keys`, then the stamp keys: `01 || oldest epoch be32 || root ..`.
+/// Place of the oldest epoch in the root key file. The file is `01 || five keys`, followed by the
+/// stamp keys: `01 || oldest epoch be32 || root ..`.
 const OLDEST_EPOCH: std::ops::Range<usize> = 162..166;
 
 #[test]
@@ -31,7 +24,8 @@ fn undelivered_messages_are_dropped_with_the_keys_of_their_epoch() {
     }
     assert!(world.relay.take().unwrap().stop());
 
-    // As if the relay had slept for 40 days, and two of the messages had been sent 40 and 30 days ago.
+    // Makes it look as if the relay had not run for 40 days, and as if two of the messages were 40
+    // and 30 days old.
     let today = u32::try_from(world::now().as_millis() / EPOCH_MS).unwrap();
     let (path, data) = (
         world.dir.path().join("data/root.key"),
@@ -52,19 +46,19 @@ fn undelivered_messages_are_dropped_with_the_keys_of_their_epoch() {
     drop(db);
 
     world.start();
-    bob.at(&world);
+    bob.use_relay_of(&world);
     let received: Vec<String> = bob.receive().into_iter().map(|(text, _)| text).collect();
-    assert_eq!(received, ["1", "2"], "30 days old is not too old");
+    assert_eq!(received, ["1", "2"], "a message 30 days old is delivered");
     let later = fs::read(&path).unwrap();
     assert_eq!(later[OLDEST_EPOCH], (today - 30).to_be_bytes());
     assert_ne!(
         later[OLDEST_EPOCH.end..],
         root[OLDEST_EPOCH.end..],
-        "the root moved on"
+        "the root has advanced"
     );
     assert_eq!(later[..OLDEST_EPOCH.start], root[..OLDEST_EPOCH.start]);
 
-    // No trace in the counters either: the queue is empty.
+    // The counters say too that the queue is empty.
     let db = Connection::open(data.join("relay.sqlite")).unwrap();
     let queued: i64 = db
         .query_row(
@@ -77,7 +71,7 @@ fn undelivered_messages_are_dropped_with_the_keys_of_their_epoch() {
 }
 
 #[test]
-fn the_record_of_looks_cannot_be_changed() {
+fn the_record_of_the_reviewers_looks_cannot_be_changed() {
     let world = World::new();
     let card = world.client().card().unwrap();
     let keys = &world.reviewer;

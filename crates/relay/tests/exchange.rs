@@ -1,15 +1,6 @@
-//! Honest devices, races between them, and a relay that stops in between.
+//! Honest devices, races between them, and relays that stop or crash meanwhile.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    unreachable_pub,
-    reason = "tests"
-)]
+#![allow(clippy::restriction, reason = "tests")]
 
 mod world;
 
@@ -32,7 +23,7 @@ fn a_message_goes_through_the_relay_and_its_report_to_the_reviewer() {
     alice.send(&bob.me, "You have won!").unwrap();
     let received = bob.receive();
     assert_eq!(texts(&received), ["You have won!"]);
-    assert!(bob.receive().is_empty(), "acknowledged is forgotten");
+    assert!(bob.receive().is_empty(), "acknowledged, so deleted");
 
     let card = bob.client.card().unwrap();
     let report = bob.report(&card.moderation_key().unwrap(), &[&received[0].1]);
@@ -58,9 +49,9 @@ fn a_message_goes_through_the_relay_and_its_report_to_the_reviewer() {
     assert_eq!(message.content().unwrap().as_text(), Some("You have won!"));
     assert_eq!(message.sender(), &alice.me);
     let listed = client.reports(&reviewer, 0).unwrap().reports;
-    assert_eq!(listed[0].opened, 1, "the look is recorded");
+    assert_eq!(listed[0].opened, 1, "the relay recorded the opening");
 
-    // What fails in review reported nothing, and can be reported again.
+    // The message of a report that fails in review can be reported again.
     let again = bob.report(&card.moderation_key().unwrap(), &[&received[0].1]);
     assert!(bob.client.report(bob.session(), &again).unwrap().duplicate);
     client
@@ -104,11 +95,15 @@ fn clients_that_race_for_one_time_prekeys_never_get_the_same_one() {
                 .collect()
         });
         let distinct: BTreeSet<&Vec<u8>> = taken.iter().flatten().collect();
-        assert_eq!(distinct.len(), racers, "each got one, and each another");
+        assert_eq!(
+            distinct.len(),
+            racers,
+            "each got one, and all are different"
+        );
     }
     assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 40 - 34);
 
-    // One that was handed out is not taken in again, one that waits is not doubled.
+    // A second upload adds neither the parts that were handed out nor those that are still there.
     bob.client
         .put_prekeys(bob.session(), b"base", &parts)
         .unwrap();
@@ -116,7 +111,7 @@ fn clients_that_race_for_one_time_prekeys_never_get_the_same_one() {
 }
 
 #[test]
-fn what_was_answered_outlives_a_crash() {
+fn answered_requests_survive_a_crash() {
     let mut world = World::new();
     let (mut alice, mut bob) = (world.device("alice"), world.device("bob"));
     bob.client
@@ -132,11 +127,11 @@ fn what_was_answered_outlives_a_crash() {
     }
     world.relay.take().unwrap().kill();
     world.start();
-    alice.at(&world);
-    bob.at(&world);
+    alice.use_relay_of(&world);
+    bob.use_relay_of(&world);
     assert_eq!(alice.client.card().unwrap(), card, "the same relay");
 
-    // Tokens outlive a restart too.
+    // Tokens survive a restart too.
     let next = alice
         .client
         .bundle(alice.session(), &bob.me.account)
@@ -152,7 +147,7 @@ fn what_was_answered_outlives_a_crash() {
     let taken = bob.client.report(bob.session(), &report).unwrap();
     world.relay.take().unwrap().kill();
     world.start();
-    bob.at(&world);
+    bob.use_relay_of(&world);
     assert!(bob.receive().is_empty(), "acknowledged before the crash");
     let again = bob.client.report(bob.session(), &report).unwrap();
     assert_eq!((again.report_id, again.duplicate), (taken.report_id, true));
@@ -167,7 +162,7 @@ fn an_unacknowledged_delivery_comes_again_and_a_second_connection_takes_over() {
     assert_eq!(first.next(SOON).unwrap(), Some(Event::CaughtUp));
     alice.send(&bob.me, "one").unwrap();
     let Some(Event::Delivery { delivery, .. }) = first.next(SOON).unwrap() else {
-        panic!("delivered at once to a device that is connected")
+        panic!("a connected device gets the message at once")
     };
 
     let mut second = bob.connect();
@@ -176,7 +171,7 @@ fn an_unacknowledged_delivery_comes_again_and_a_second_connection_takes_over() {
         delivery: again,
     }) = second.next(SOON).unwrap()
     else {
-        panic!("not acknowledged, so it comes again")
+        panic!("the message was not acknowledged, so it comes again")
     };
     assert_eq!(delivery, again);
     let closed = loop {
@@ -196,7 +191,7 @@ fn an_unacknowledged_delivery_comes_again_and_a_second_connection_takes_over() {
 }
 
 #[test]
-fn a_device_that_is_slow_to_acknowledge_gets_no_more_than_a_window() {
+fn a_device_that_is_slow_to_acknowledge_gets_at_most_a_window_of_deliveries() {
     let world = World::new();
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
     for n in 0..100 {
@@ -205,7 +200,7 @@ fn a_device_that_is_slow_to_acknowledge_gets_no_more_than_a_window() {
     let (mut deliveries, mut ids) = (bob.connect(), Vec::new());
     while let Some(event) = deliveries.next(Duration::from_millis(500)).unwrap() {
         let Event::Delivery { id, .. } = event else {
-            panic!("more is queued")
+            panic!("more messages are queued")
         };
         ids.push(id);
     }
@@ -220,7 +215,7 @@ fn a_device_that_is_slow_to_acknowledge_gets_no_more_than_a_window() {
         ));
     }
     assert_eq!(deliveries.next(Duration::from_millis(500)).unwrap(), None);
-    // What it cannot decide on does not keep out the rest, and comes again.
+    // Deliveries that the device puts off do not block the rest, and they come again.
     for id in &ids[32..] {
         deliveries.keep(*id).unwrap();
     }
@@ -228,14 +223,14 @@ fn a_device_that_is_slow_to_acknowledge_gets_no_more_than_a_window() {
     while let Event::Delivery { .. } = deliveries.next(SOON).unwrap().expect("the end") {
         more += 1;
     }
-    assert_eq!(more, 4, "the rest, and then that there is no more");
+    assert_eq!(more, 4, "the rest, and then `CaughtUp`");
     deliveries.acknowledge(ids[32]).unwrap();
     deliveries.close();
     assert_eq!(bob.receive().len(), 100 - 33);
 }
 
 #[test]
-fn a_device_that_acknowledges_last_of_all_hears_that_there_is_no_more() {
+fn a_device_hears_that_it_has_caught_up_before_it_acknowledges_anything() {
     let world = World::new();
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
     for n in 0..50 {
@@ -254,14 +249,14 @@ fn a_device_that_acknowledges_last_of_all_hears_that_there_is_no_more() {
 }
 
 #[test]
-fn a_report_counts_once_even_when_it_comes_in_many_times_at_once() {
+fn a_report_counts_once_even_if_it_arrives_many_times_at_once() {
     let world = World::new();
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
     alice.send(&bob.me, "one").unwrap();
     alice.send(&bob.me, "two").unwrap();
     let received = bob.receive();
     let key = world.reviewer.moderation.public_key();
-    // The same bytes, the same message sealed anew, and one report more with a new message in it.
+    // Four reports with the same bytes, and four that are sealed separately for the same message.
     let (one, other) = (&received[0].1, &received[1].1);
     let mut reports = vec![bob.report(key, &[one]); 4];
     reports.extend((0..4).map(|_| bob.report(key, &[one])));
@@ -276,14 +271,15 @@ fn a_report_counts_once_even_when_it_comes_in_many_times_at_once() {
             .collect()
     });
     let ids: BTreeSet<&String> = taken.iter().map(|taken| &taken.report_id).collect();
-    assert_eq!(ids.len(), 1, "all are the one report");
+    assert_eq!(ids.len(), 1, "all count as one report");
     assert_eq!(taken.iter().filter(|taken| !taken.duplicate).count(), 1);
+    // A report with a new message in it counts.
     let both = bob.report(key, &[one, other]);
     assert!(!bob.client.report(bob.session(), &both).unwrap().duplicate);
 }
 
 #[test]
-fn a_relay_that_is_told_to_stop_answers_what_it_has_and_says_goodbye() {
+fn a_relay_that_is_told_to_stop_finishes_its_requests_and_closes_its_connections() {
     let mut world = World::new();
     let (mut alice, mut bob) = (world.device("alice"), world.device("bob"));
     alice.send(&bob.me, "before").unwrap();
@@ -300,30 +296,30 @@ fn a_relay_that_is_told_to_stop_answers_what_it_has_and_says_goodbye() {
     std::thread::sleep(Duration::from_millis(300));
     assert!(
         world.relay.take().unwrap().stop(),
-        "in time and without an error"
+        "it stops in time and without an error"
     );
-    let goodbye = loop {
+    let closed = loop {
         match deliveries.next(SOON) {
             Ok(_) => {}
             Err(error) => break error,
         }
     };
     assert!(
-        matches!(goodbye, ClientError::Closed { code: 1001, .. }),
-        "{goodbye}"
+        matches!(closed, ClientError::Closed { code: 1001, .. }),
+        "{closed}"
     );
     let answered = sending.join().unwrap();
     assert!(answered > 0);
     let journal = world.dir.path().join("data/relay.sqlite-wal");
     assert!(
         journal.metadata().map_or(0, |journal| journal.len()) == 0,
-        "folded in"
+        "the journal was written back into the database"
     );
 
     world.start();
-    bob.at(&world);
+    bob.use_relay_of(&world);
     let received = bob.receive().len();
-    // The last one may have been stored while its answer was lost.
+    // The relay may have stored the last message although its answer was lost.
     assert!(
         received == answered + 1 || received == answered + 2,
         "{received} of {answered} + 1"
@@ -331,7 +327,7 @@ fn a_relay_that_is_told_to_stop_answers_what_it_has_and_says_goodbye() {
 }
 
 #[test]
-fn two_relays_do_not_share_their_data_and_a_key_file_is_not_guessed() {
+fn a_relay_refuses_a_folder_in_use_and_a_secret_key_file() {
     let world = World::new();
     let relay = || {
         let mut relay = std::process::Command::new(env!("CARGO_BIN_EXE_relay"));
@@ -354,12 +350,12 @@ fn two_relays_do_not_share_their_data_and_a_key_file_is_not_guessed() {
         .arg(dir.join("mod.key"));
     assert!(
         !other.output().unwrap().status.success(),
-        "the secret file is no FILE.pub"
+        "the secret file is not a FILE.pub"
     );
 }
 
 #[test]
-fn a_name_is_registered_once_and_by_the_same_device_as_often_as_it_likes() {
+fn a_name_belongs_to_one_device_which_can_register_it_again() {
     let world = World::new();
     let mut alice = world.device("alice");
     alice.register().unwrap();
@@ -371,7 +367,7 @@ fn a_name_is_registered_once_and_by_the_same_device_as_often_as_it_likes() {
     rekeyed.identity = alice.identity.clone();
     assert_eq!(code(rekeyed.register()), ErrorCode::DeliveryKeyDiffers);
 
-    // Of many at once, one is registered.
+    // If many devices register a name at once, one of them gets it.
     let registered: usize = std::thread::scope(|scope| {
         let racers: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| Device::new("carol", world.client()).register().is_ok()))

@@ -1,15 +1,6 @@
-//! Too much of everything: connections, frames, prekeys, messages; while an honest pair goes on talking.
+//! Floods of connections, frames, prekeys and messages, while an honest pair goes on talking.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    unreachable_pub,
-    reason = "tests"
-)]
+#![allow(clippy::restriction, reason = "tests")]
 
 mod world;
 
@@ -26,14 +17,14 @@ use world::honest::while_others_talk;
 use world::{Device, RelayProcess, SOON, World, code};
 
 #[test]
-fn websocket_floods_and_acknowledgements_of_others_end_the_connection_only() {
+fn websocket_floods_and_foreign_acknowledgements_only_end_the_connection() {
     let world = World::new();
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
     let mallory = world.device("mallory");
     alice.send(&bob.me, "for bob").unwrap();
     let mut deliveries = bob.connect();
     let Some(Event::Delivery { id, .. }) = deliveries.next(SOON).unwrap() else {
-        panic!("queued")
+        panic!("the message is queued for bob")
     };
     while_others_talk(&world, || {
         let floods: Vec<(&str, Vec<Message>)> = vec![
@@ -59,17 +50,17 @@ fn websocket_floods_and_acknowledgements_of_others_end_the_connection_only() {
             }
             let began = Instant::now();
             while let Ok(message) = socket.read() {
-                assert!(!message.is_binary(), "{what}: nothing is for mallory");
+                assert!(!message.is_binary(), "{what}: mallory has no messages");
                 assert!(began.elapsed() < SOON, "{what}");
             }
         }
-        // Many connections of one account are one, whether they read or not.
+        // Each new connection of an account closes the one before, whether that reads or not.
         let mut sockets: Vec<_> = (0..50).map(|_| connect(&world, &mallory)).collect();
         for socket in &mut sockets[..49] {
             while socket.read().is_ok() {}
         }
     });
-    assert_eq!(bob.receive().len(), 1, "nobody acknowledged it for bob");
+    assert_eq!(bob.receive().len(), 1, "only bob can acknowledge it");
 }
 
 fn connect(world: &World, device: &Device) -> WebSocket<TcpStream> {
@@ -85,7 +76,7 @@ fn connect(world: &World, device: &Device) -> WebSocket<TcpStream> {
 }
 
 #[test]
-fn nobody_drains_prekeys_or_fills_a_queue_alone() {
+fn no_single_account_can_take_all_prekeys_or_fill_a_queue() {
     let world = World::new();
     let (bob, mut alice) = (world.device("bob"), world.device("alice"));
     let mallory = world.device("mallory");
@@ -106,7 +97,7 @@ fn nobody_drains_prekeys_or_fills_a_queue_alone() {
             .bundle(alice.session(), &bob.me.account)
             .unwrap();
         assert!(for_alice.one_time.is_some());
-        // Nor does an upload without end fill the relay.
+        // Repeated uploads cannot fill the relay either.
         let upload = |n: u8| -> Vec<Vec<u8>> { (0..100).map(|m| vec![n, m, 1]).collect() };
         let put = |n| {
             mallory
@@ -117,40 +108,42 @@ fn nobody_drains_prekeys_or_fills_a_queue_alone() {
         put(1).unwrap();
         assert_eq!(code(put(2)), ErrorCode::TooManyPreKeys);
 
-        // Eight at once: each message waits for the disk.
+        // Eight threads send at once, because each message waits for the disk.
         let ciphertext = vec![5; MAX_CIPHERTEXT_LEN];
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| fill(&mallory, &bob, &ciphertext));
             }
         });
-        alice.send(&bob.me, "there is room for others").unwrap();
+        alice
+            .send(&bob.me, "other senders still have room")
+            .unwrap();
     });
 }
 
-/// Sends until the recipient's queue has no more room for this sender.
+/// Sends messages until the recipient's queue has no more room for this sender.
 fn fill(from: &Device, to: &Device, ciphertext: &[u8]) {
     for _ in 0..10_000 {
         let envelope = envelope(&rand::random(), ciphertext);
         match from.client.send(from.session(), &to.me.account, &envelope) {
             Ok(_) => {}
             Err(error) if error.code() == Some(ErrorCode::QueueFull) => return,
-            // Too many requests; or the same, and the connection closed before the body was sent.
+            // Too many requests. The relay may close the connection before the body was sent.
             Err(error) if error.is_transient() => {
                 std::thread::sleep(Duration::from_millis(100));
             }
             Err(error) => panic!("{error}"),
         }
     }
-    panic!("the queue has no end");
+    panic!("the queue is not bounded");
 }
 
 #[test]
-fn an_account_that_asks_for_too_much_is_told_when_to_come_again() {
+fn an_account_that_sends_too_many_requests_is_told_to_wait() {
     let world = World::new();
     let mallory = world.device("mallory");
     let token = &mallory.session().token;
-    // What a body costs is said before it is read.
+    // The relay charges for a body before it reads it.
     let head = format!(
         "PUT /v1/prekeys HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
          content-type: application/json\r\ncontent-length: 2000000\r\n\r\n"
@@ -164,7 +157,7 @@ fn an_account_that_asks_for_too_much_is_told_when_to_come_again() {
     });
 }
 
-/// `01 || 0a 20 tag || 12 length ciphertext`
+/// Encodes an envelope: `01 || 0a 20 tag || 12 length ciphertext`.
 fn envelope(tag: &[u8; 32], ciphertext: &[u8]) -> Vec<u8> {
     let mut out = [&[1, 0x0a, 0x20], tag.as_slice(), &[0x12]].concat();
     let mut len = ciphertext.len();
@@ -178,9 +171,9 @@ fn envelope(tag: &[u8; 32], ciphertext: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn ten_thousand_half_open_requests_do_not_keep_others_out() {
+fn ten_thousand_half_open_requests_do_not_lock_others_out() {
     let mut world = World::new();
-    // A relay with room for 2,000 connections, so that most of them must make room.
+    // The relay has room for 2,000 connections, so it must close most of the half-open ones.
     world.relay = None;
     world.relay = Some(RelayProcess::start_limited(world.dir.path(), 4_000));
     let limit = getrlimit(Resource::Nofile);
@@ -200,7 +193,8 @@ fn ten_thousand_half_open_requests_do_not_keep_others_out() {
             let _ = stream.write_all(half[(n % 3) as usize].as_bytes());
             held.push(stream);
         }
-        // They stay, and a newcomer gets in; from their address it may have to ask twice.
+        // They stay open, and a newcomer still gets in. It has the same address, so the relay may
+        // ask it to wait first.
         let began = Instant::now();
         let mut newcomer = Device::new("newcomer", world.client());
         while let Err(error) = newcomer.register() {

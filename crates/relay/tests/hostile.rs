@@ -1,15 +1,6 @@
-//! Hostile requests: each gets an error with the right code, while an honest pair goes on talking.
+//! Hostile requests: each gets the right error code, while an honest pair goes on talking.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    unreachable_pub,
-    reason = "tests"
-)]
+#![allow(clippy::restriction, reason = "tests")]
 
 mod world;
 
@@ -26,13 +17,13 @@ use waxseal_reporting::{MAX_ENVELOPE_LEN, ModerationKeyPair};
 use world::honest::while_others_talk;
 use world::{Device, SOON, World, code, request};
 
-/// Long enough for the relay to get to something, most of the time.
+/// Usually long enough for the relay to begin with a request.
 const PAUSE: Duration = Duration::from_millis(100);
 
 const JSON: &str = "application/json";
 const OCTETS: &str = "application/octet-stream";
 
-/// Method, path, token, content type, body; status, code.
+/// A request and its expected answer: method, path, token, content type, body; status, code.
 type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [u8], u16, &'a str);
 
 #[test]
@@ -47,7 +38,7 @@ fn malformed_and_oversized_requests_get_their_codes() {
     while_others_talk(&world, || {
         #[rustfmt::skip]
         let cases: &[Case<'_>] = &[
-            // Bodies that are not what the route takes.
+            // Bodies that are not what the route expects.
             ("POST", "/v1/messages/bob", token, OCTETS, b"", 400, "malformed"),
             ("POST", "/v1/messages/bob", token, OCTETS, b"\x02\x0a", 400, "malformed"),
             ("POST", "/v1/messages/bob", token, OCTETS, &[0xff; 300], 400, "malformed"),
@@ -63,7 +54,7 @@ fn malformed_and_oversized_requests_get_their_codes() {
             ("POST", "/v1/messages/bob", token, JSON, b"{}", 415, "unsupported_media_type"),
             ("POST", "/v1/sessions", "", OCTETS, b"{}", 415, "unsupported_media_type"),
             ("POST", "/v1/sessions", "", "", b"{}", 415, "unsupported_media_type"),
-            // Larger than the route takes.
+            // Bodies that are larger than the route accepts.
             ("POST", "/v1/messages/bob", token, OCTETS, &large[..=MAX_ENVELOPE_LEN], 413, "too_large"),
             ("POST", "/v1/reports", token, OCTETS, &large, 413, "too_large"),
             ("PUT", "/v1/prekeys", token, JSON, &large, 413, "too_large"),
@@ -81,7 +72,7 @@ fn malformed_and_oversized_requests_get_their_codes() {
             ("GET", "/v1/accounts/..%2fbob/bundle", token, "", b"", 422, "bad_name"),
             ("POST", "/v1/messages/nobody", token, OCTETS, &envelope, 404, "no_such_account"),
             ("GET", "/v1/deliveries", token, "", b"", 400, "malformed"),
-            // No token, not a token, a device's token where the reviewer's is needed.
+            // No token, an invalid token, or a device's token where the reviewer's is needed.
             ("POST", "/v1/messages/bob", "", OCTETS, &envelope, 401, "unauthorized"),
             ("POST", "/v1/reports", "", OCTETS, &large, 401, "unauthorized"),
             ("PUT", "/v1/prekeys", "AAAA", JSON, b"{}", 401, "unauthorized"),
@@ -99,7 +90,7 @@ fn malformed_and_oversized_requests_get_their_codes() {
                 "{method} {path}"
             );
         }
-        // A head that is too large, one that is none, and a body of a length that is not said.
+        // A head that is too large, bytes that are not HTTP, and a body without a stated length.
         let head = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000));
         assert!(matches!(
             world::raw(world.address(), head.as_bytes()).0,
@@ -119,21 +110,23 @@ fn malformed_and_oversized_requests_get_their_codes() {
 }
 
 #[test]
-fn a_registration_whose_answer_nobody_waited_for_can_be_repeated() {
+fn a_registration_whose_answer_was_lost_can_be_repeated() {
     let world = World::new();
     for number in 0..2 {
         let mut device = Device::new(&format!("hasty-{number}"), world.client());
         let card = device.client.card().unwrap();
-        // A challenge, taken from an attempt that fails.
+        // A failed attempt to register provides a challenge.
         let mut challenge = Vec::new();
-        let look = |context: &[u8]| {
+        let keep_challenge = |context: &[u8]| {
             challenge = nth_field(context, 2);
             [0; 64]
         };
         let (me, key) = (&device.me, &device.delivery_key);
         let identity = device.identity_bytes();
         let rng = &mut rand::rng();
-        let refused = device.client.register(&card, me, &identity, key, look, rng);
+        let refused = device
+            .client
+            .register(&card, me, &identity, key, keep_challenge, rng);
         assert_eq!(code(refused), ErrorCode::ProofRefused);
 
         let sealed = seal_delivery_key(&card.sealing_key().unwrap(), key, me, rng).unwrap();
@@ -150,7 +143,7 @@ fn a_registration_whose_answer_nobody_waited_for_can_be_repeated() {
         hang_up_after(&world, "/v1/accounts", "", JSON, &body);
 
         device.register().unwrap();
-        // The name is nobody else's all the same.
+        // No other device can register the name.
         let mut other = Device::new(device.me.account.as_str(), world.client());
         assert_eq!(code(other.register()), ErrorCode::AccountTaken);
     }
@@ -172,7 +165,7 @@ fn a_message_whose_sender_hung_up_is_delivered_at_once() {
         tries += 1;
         assert!(
             tries < 20,
-            "the relay never gets to it before the sender hangs up"
+            "the relay never begins with the message before the sender hangs up"
         );
         let (_, envelope) = alice.seal(&bob.me, "hello");
         let token = &alice.session().token;
@@ -185,7 +178,7 @@ fn a_message_whose_sender_hung_up_is_delivered_at_once() {
     );
 }
 
-/// Sends a request, and hangs up before the relay can answer; most of the time after it has begun.
+/// Sends a request and hangs up before the relay can answer. The relay has usually begun with it.
 fn hang_up_after(world: &World, path: &str, token: &str, content_type: &str, body: &[u8]) {
     let len = body.len();
     let head = format!(
@@ -202,12 +195,12 @@ fn hang_up_after(world: &World, path: &str, token: &str, content_type: &str, bod
     std::thread::sleep(PAUSE);
 }
 
-/// The relay's, which waits while somebody else writes.
+/// Opens the relay's database. The relay waits while this connection holds the write lock.
 fn database(world: &World) -> rusqlite::Connection {
     rusqlite::Connection::open(world.dir.path().join("data/relay.sqlite")).unwrap()
 }
 
-/// One of the fields of a context, each of which stands behind its length.
+/// Returns the `n`th field of a context, counted from 0. Each field is preceded by its length.
 fn nth_field(mut context: &[u8], n: usize) -> Vec<u8> {
     for _ in 0..n {
         let (len, rest) = context.split_first_chunk().unwrap();
@@ -218,7 +211,7 @@ fn nth_field(mut context: &[u8], n: usize) -> Vec<u8> {
 }
 
 #[test]
-fn proofs_and_tokens_of_others_or_of_another_time_are_refused() {
+fn foreign_replayed_and_expired_proofs_and_tokens_are_refused() {
     let world = World::new();
     let (alice, mut mallory) = (world.device("alice"), world.device("mallory"));
     let card = alice.client.card().unwrap();
@@ -246,7 +239,7 @@ fn proofs_and_tokens_of_others_or_of_another_time_are_refused() {
             .reviewer_sign_in(&card.relay_key, |context| mallory.prove(context));
         assert_eq!(code(reviewer), ErrorCode::ProofRefused);
 
-        // A proof is good once, for a challenge of this relay.
+        // A proof is valid once, and only for a challenge of this relay.
         let mut seen = None;
         let keep = |context: &[u8]| {
             let proof = alice.prove(context);
@@ -278,7 +271,8 @@ fn proofs_and_tokens_of_others_or_of_another_time_are_refused() {
             refused
         );
 
-        // The relay's own token, from an hour ago, and those of today for somebody who is not registered, or not any more.
+        // Tokens with the relay's own MAC: one that is valid, one that has expired, one for an
+        // account that is not registered, and one for an earlier holder of the name.
         let root = std::fs::read(world.dir.path().join("data/root.key")).unwrap();
         let is_alice = alice.identity_bytes();
         let token = |expires_at_ms: u64, identity: &[u8; 64], name: &[u8]| {
@@ -313,13 +307,13 @@ fn proofs_and_tokens_of_others_or_of_another_time_are_refused() {
             );
         }
     });
-    // The stamp says what was authenticated, whoever the envelope was sealed for.
+    // The stamp states the authenticated sender, whatever the envelope holds.
     mallory.send(&alice.me, "I am mallory").unwrap();
     assert_eq!(alice.receive()[0].1.claim().context().sender, mallory.me);
 }
 
 #[test]
-fn reports_of_others_of_other_keys_and_of_what_was_never_stamped_are_refused() {
+fn foreign_altered_and_wrongly_sealed_reports_are_refused() {
     let world = World::new();
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
     let mallory = world.device("mallory");
@@ -336,7 +330,7 @@ fn reports_of_others_of_other_keys_and_of_what_was_never_stamped_are_refused() {
             code(submit(&bob, &for_others)),
             ErrorCode::OtherModerationKey
         );
-        // Altered anywhere: refused as malformed, or by a check with its number.
+        // A report altered anywhere is refused as malformed, or by a check that is named.
         let mut checks = Vec::new();
         for at in (0..of_bob.len()).step_by(7) {
             let mut altered = of_bob.clone();
@@ -351,7 +345,7 @@ fn reports_of_others_of_other_keys_and_of_what_was_never_stamped_are_refused() {
         }
         assert!(
             checks.contains(&74),
-            "the report is not from the device: {checks:?}"
+            "check 74, the reporter's MAC, is among {checks:?}"
         );
     });
     assert!(

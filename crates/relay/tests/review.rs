@@ -1,15 +1,6 @@
-//! The reviewer's command line, from the key to a report that does not verify.
+//! The reviewer's command, from making the keys to a report that does not verify.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    unreachable_pub,
-    reason = "tests"
-)]
+#![allow(clippy::restriction, reason = "tests")]
 
 mod world;
 
@@ -45,7 +36,7 @@ fn evidence(device: &Device) -> Vec<Evidence> {
 }
 
 #[test]
-fn keygen_writes_two_files_and_never_over_others() {
+fn keygen_writes_two_files_and_overwrites_none() {
     let world = World::new();
     let key = world.dir.path().join("other.key");
     let made = review(&world, &key, &["keygen"]);
@@ -61,7 +52,7 @@ fn keygen_writes_two_files_and_never_over_others() {
 
     assert!(!review(&world, &key, &["keygen"]).status.success());
     assert_eq!(std::fs::read(&key).unwrap(), secret);
-    // A reviewer the relay was not started for gets nothing.
+    // A reviewer that the relay was not started for gets nothing.
     let refused = review(&world, &key, &["list", "--json"]);
     assert!(!refused.status.success() && refused.stdout.is_empty());
 }
@@ -70,9 +61,9 @@ fn keygen_writes_two_files_and_never_over_others() {
 fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     let world = World::new();
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
-    let steering = "three \u{1b}[2J \u{9b}2J \u{202e}";
-    for say in ["one", "two", steering, "four"] {
-        alice.send(&bob.me, say).unwrap();
+    let unsafe_text = "three \u{1b}[2J \u{9b}2J \u{202e}";
+    for text in ["one", "two", unsafe_text, "four"] {
+        alice.send(&bob.me, text).unwrap();
     }
     let evidence = evidence(&bob);
     let key = world.reviewer.moderation.public_key();
@@ -103,7 +94,7 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     assert_eq!(opened["note"], "see the third");
     let message = &opened["messages"][1];
     assert_eq!(message["from"], "alice");
-    assert_eq!(message["text"], steering);
+    assert_eq!(message["text"], unsafe_text);
     assert_eq!(
         (&message["sequence"], &message["gap_before"]),
         (&2.into(), &1.into())
@@ -119,10 +110,10 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     assert!(shown.contains("1 message(s) of this sender not shown") && shown.contains("[withheld"));
     assert!(
         !shown.contains(['\u{1b}', '\u{9b}', '\u{202e}']),
-        "what was reported does not drive the terminal"
+        "reported text cannot control the terminal"
     );
 
-    // Genuine claims, and openings that do not open under them: the intake cannot know.
+    // The claims are genuine but the openings do not match them. The intake cannot know that.
     let one = bob.report(key, &[&evidence[1]]);
     let junk = with_junk_openings(&bob, &one);
     let taken = bob.client.report(bob.session(), &junk).unwrap();
@@ -134,7 +125,7 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
         (&false.into(), &serde_json::json!([]))
     );
     assert_eq!(opened["rejected"]["check"], 83);
-    // So it reported nothing, and the message can be reported.
+    // The rejected report does not count, so the message can be reported.
     assert!(!bob.client.report(bob.session(), &one).unwrap().duplicate);
     assert!(
         !review(&world, &mod_key, &["open", &"0".repeat(32)])
@@ -142,15 +133,17 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
             .success()
     );
 
-    // Another relay under the same address is not believed.
+    // The reviewer does not trust another relay at the same address.
     std::fs::write(world.dir.path().join("mod.key.relay"), [7; 32]).unwrap();
     let refused = review(&world, &mod_key, &["list"]);
     assert!(!refused.status.success() && text(&refused.stderr).contains("ANOTHER RELAY KEY"));
 }
 
-/// What a dishonest reporter can make: the openings altered, and the reporter's MAC over them made again.
+/// Alters the openings of a report and computes the reporter's MAC again, as a dishonest reporter
+/// could.
 fn with_junk_openings(reporter: &Device, report: &[u8]) -> Vec<u8> {
-    // 01, then fields 1 to 5: tag, length (varint), bytes; the MAC is the last.
+    // The report is 01 and then fields 1 to 5, each as tag, length (varint) and bytes. The last
+    // field is the MAC.
     let (mut sections, mut rest) = (Vec::new(), &report[1..]);
     while !rest.is_empty() {
         let (mut len, mut at) = (0, 1);
@@ -172,7 +165,7 @@ fn with_junk_openings(reporter: &Device, report: &[u8]) -> Vec<u8> {
         mac.update(&u32::try_from(section.len()).unwrap().to_be_bytes());
         mac.update(section);
     }
-    // `.. openings || 2a 20 MAC`
+    // The report ends with `.. openings || 2a 20 MAC`.
     let mut junk = report[..report.len() - 34].to_vec();
     *junk.last_mut().unwrap() ^= 1;
     junk.extend_from_slice(&[0x2a, 0x20]);

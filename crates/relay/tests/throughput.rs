@@ -1,16 +1,7 @@
-//! Messages a second through one relay on loopback: `cargo test --release -p waxseal-example-relay --test throughput --
-//! --ignored --nocapture`.
+//! Measures the messages per second through one relay on loopback:
+//! `cargo test --release -p waxseal-relay --test throughput -- --ignored --nocapture`.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    unreachable_pub,
-    reason = "tests"
-)]
+#![allow(clippy::restriction, reason = "tests")]
 
 mod world;
 
@@ -23,10 +14,11 @@ use world::{Device, SOON, World};
 const PAIRS: usize = 64;
 const MESSAGES: usize = 250;
 
-/// Each sender waits for its receipt before it sends the next; each recipient is connected and acknowledges.
+/// Each sender waits for the receipt before it sends the next message. Each recipient is connected
+/// and acknowledges every delivery.
 #[test]
 #[ignore = "a measurement"]
-fn messages_a_second() {
+fn messages_per_second() {
     let world = World::new();
     let pair = |n| {
         (
@@ -79,7 +71,8 @@ fn messages_a_second() {
         (PAIRS * MESSAGES) as f64 / longest
     };
     println!(
-        "{PAIRS} senders, {PAIRS} connected recipients, {} messages: {:.0} a second accepted and receipted, {:.0} a second delivered and acknowledged",
+        "{PAIRS} senders, {PAIRS} connected recipients, {} messages: \
+         {:.0} per second accepted with a receipt, {:.0} per second delivered and acknowledged",
         PAIRS * MESSAGES,
         rate(&accepted),
         rate(&delivered),

@@ -1,4 +1,5 @@
-//! The account of a home folder with its relay, and what every command does first: finish what an earlier one began.
+//! An account with its home folder and its relay. Every command first finishes what earlier
+//! commands left undone.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,25 +13,26 @@ use crate::failure::{Failure, Outcome};
 use crate::home::Home;
 use crate::text::{hex, printable};
 
-/// Fewer one-time prekeys than this at the relay, and it gets new ones.
+/// If the relay has fewer one-time prekeys than this, it gets new ones.
 const FEW_PREKEYS: usize = 25;
-/// A relay that says "not so fast" is asked again so often, after so long.
+/// Maximum number of pauses when the relay answers that there were too many requests.
 const MAX_PAUSES: u32 = 5;
+/// Maximum length of one such pause.
 const MAX_PAUSE_SECS: u64 = 3;
 const WEEK_MS: u64 = 7 * 24 * 3600 * 1000;
-/// Records read at once.
+/// Number of records to read at once.
 pub const PAGE: usize = 64;
 
-/// One account at work.
+/// An account in use.
 pub struct Chat {
     pub client: Client<SqliteStore>,
     pub home: Home,
     pub relay: RelayClient,
     session: Option<Session>,
     verbose: bool,
-    /// Whether a peer's identity was found changed: the exit code says so.
+    /// Whether a peer's identity has changed, which decides the exit code.
     pub identity_changed: bool,
-    /// Peers of whose change the user was told.
+    /// Peers whose change of identity the user was warned of.
     pub warned: BTreeSet<AccountId>,
     notices: Vec<String>,
 }
@@ -65,24 +67,26 @@ impl Chat {
         }
     }
 
-    /// What every command that talks to the relay begins with: envelopes, reports and prekeys that are still waiting.
-    /// What the relay does not take now holds up nothing else.
+    /// Sends the messages, reports and prekeys that are still waiting. Every command that talks to
+    /// the relay calls this. If one of the three fails, the others are still sent.
     pub fn catch_up(&mut self) -> Outcome<()> {
         let outcomes = [
             self.flush_outbox(),
             self.flush_reports(),
-            self.tend_prekeys(),
+            self.maintain_prekeys(),
         ];
         outcomes.into_iter().collect()
     }
 
-    /// Gives the relay prekeys if it has few, or may lack some; replaces the signed ones once a week.
-    fn tend_prekeys(&mut self) -> Outcome<()> {
+    /// Uploads prekeys if the relay has few or an upload may be missing. Replaces the signed
+    /// prekeys once a week.
+    fn maintain_prekeys(&mut self) -> Outcome<()> {
         let age_ms = now()
             .as_millis()
             .saturating_sub(self.home.memory.rotated_at_ms);
         if age_ms > WEEK_MS && !self.home.memory.upload_pending {
-            // Noted first: they are not replaced again before the relay has these.
+            // Records the upload as pending first, so that the prekeys are not replaced again
+            // before the relay has them.
             self.home.memory.rotated_at_ms = now().as_millis();
             self.home.memory.upload_pending = true;
             self.home.remember()?;
@@ -95,7 +99,7 @@ impl Chat {
         Ok(())
     }
 
-    /// Uploads what the relay lacks; repeatable after any interruption.
+    /// Uploads the prekeys that the relay lacks. Can be repeated after any interruption.
     pub fn upload_prekeys(&mut self, left: usize) -> Outcome<()> {
         let upload = self.client.publish_prekeys(left, &mut rand::rng())?;
         self.with_session(|relay, session| {
@@ -111,33 +115,34 @@ impl Chat {
         Ok(())
     }
 
-    /// Replaces the signed prekeys before their week is over: their memory of used handshakes is full.
+    /// Replaces the signed prekeys before their week is over, because their record of used
+    /// handshakes is full.
     pub fn rotate_prekeys(&mut self) -> Outcome<()> {
         self.home.memory.rotated_at_ms = 0;
-        self.tend_prekeys()
+        self.maintain_prekeys()
     }
 
-    /// The relay's card, signed by the key that was pinned.
+    /// Fetches the relay's card and checks that the pinned key signed it.
     pub fn card(&self) -> Outcome<RelayCard> {
         let card = self.relay.card()?;
         let pinned = self.home.memory.relay.as_ref().map(|relay| &relay.key);
         if pinned != Some(&hex(&card.relay_key)) {
             return Err(Failure::new(format!(
-                "THE RELAY'S KEY IS NOT THE PINNED ONE: this is another relay, or somebody who pretends to be it. Nothing \
-                 was sent. Its fingerprint: {}",
+                "THE RELAY'S KEY IS NOT THE PINNED ONE: this is another relay, or someone who \
+                 pretends to be yours. Nothing was sent. The fingerprint of its key: {}",
                 card.relay_fingerprint()
             )));
         }
         Ok(card)
     }
 
-    /// Makes a call with a session, signing in first if there is none or it has expired.
+    /// Makes a call with a session. Signs in first if there is no session or it has expired.
     pub fn with_session<T>(
         &mut self,
         call: impl Fn(&RelayClient, &Session) -> Result<T, ClientError>,
     ) -> Outcome<T> {
         if let Some(session) = &self.session {
-            match patiently(|| call(&self.relay, session)) {
+            match with_pauses(|| call(&self.relay, session)) {
                 Err(error) if is_expired(&error) => self.session = None,
                 outcome => return Ok(outcome?),
             }
@@ -152,12 +157,12 @@ impl Chat {
             }
             session => session?,
         };
-        let outcome = patiently(|| call(&self.relay, &session));
+        let outcome = with_pauses(|| call(&self.relay, &session));
         self.session = Some(session);
         Ok(outcome?)
     }
 
-    /// Registers the device, whether or not the relay has heard of it before; returns the relay's card.
+    /// Registers the device, whether or not the relay already knows it. Returns the relay's card.
     pub fn register_device(&mut self) -> Outcome<RelayCard> {
         let card = self.card()?;
         let (client, me) = (&self.client, self.client.me());
@@ -178,7 +183,7 @@ impl Chat {
         Ok(card)
     }
 
-    /// The peer that a user named.
+    /// Parses the name of a peer.
     pub fn peer(&self, name: &str) -> Outcome<AccountId> {
         let peer = account_name(name)?;
         if peer == self.client.me().account {
@@ -187,7 +192,7 @@ impl Chat {
         Ok(peer)
     }
 
-    /// Everybody there was contact with.
+    /// All peers that this account has been in contact with.
     pub fn peers(&self) -> Outcome<Vec<AccountId>> {
         let mut peers = Vec::new();
         loop {
@@ -199,7 +204,8 @@ impl Chat {
         }
     }
 
-    /// Every stored message exchanged with a peer from an ordinal on, in order, to `each`.
+    /// Calls `each` for all stored messages exchanged with a peer, in order, beginning with the
+    /// ordinal `from`.
     pub fn each_message(
         &self,
         peer: &AccountId,
@@ -217,7 +223,7 @@ impl Chat {
         }
     }
 
-    /// The message that an id, or its beginning, names, and with whom it was exchanged.
+    /// Finds the message whose id begins with `id`, and the peer it was exchanged with.
     pub fn find(&self, id: &str) -> Outcome<(AccountId, FrankingTag)> {
         let id = id.to_lowercase();
         if id.len() < 4 || !id.chars().all(|c| c.is_ascii_hexdigit()) {
@@ -237,17 +243,17 @@ impl Chat {
             [one] => Ok(one.clone()),
             [] => Err(Failure::new("no message has this id")),
             _ => Err(Failure::new(
-                "several messages have ids that begin so: give more of it",
+                "several messages have ids that begin like this: give more digits",
             )),
         }
     }
 
-    /// Something to tell the user. Kept until the caller can print: the user may be typing.
+    /// Keeps a notice for the user until the caller can print it: the user may be typing.
     pub fn notice(&mut self, notice: impl AsRef<str>) {
         self.notices.push(printable(notice.as_ref()));
     }
 
-    /// The same, if the user asked for details.
+    /// Keeps a notice if the user asked for details.
     pub fn detail(&mut self, notice: impl AsRef<str>) {
         if self.verbose {
             self.notice(notice);
@@ -258,7 +264,7 @@ impl Chat {
         std::mem::take(&mut self.notices)
     }
 
-    /// Prints what there was to tell, where nobody is typing.
+    /// Prints all notices. Only for times when the user is not typing.
     pub fn print_notices(&mut self) {
         for notice in self.take_notices() {
             eprintln!("{notice}");
@@ -266,8 +272,9 @@ impl Chat {
     }
 }
 
-/// Waits and tries again, if the relay asks for a moment.
-fn patiently<T>(call: impl Fn() -> Result<T, ClientError>) -> Result<T, ClientError> {
+/// Makes a call, and repeats it after a pause if the relay answers that there were too many
+/// requests.
+fn with_pauses<T>(call: impl Fn() -> Result<T, ClientError>) -> Result<T, ClientError> {
     for _ in 0..MAX_PAUSES {
         match call() {
             Err(error) if error.code() == Some(ErrorCode::TooManyRequests) => {

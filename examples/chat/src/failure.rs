@@ -1,4 +1,4 @@
-//! How a command ends that did not succeed: one line for the user, and an exit code for scripts.
+//! How a command fails: with one line for the user and an exit code for scripts.
 
 use std::error::Error;
 
@@ -8,19 +8,19 @@ use crate::text::printable;
 
 pub type Outcome<T> = Result<T, Failure>;
 
-/// Anything that is not told apart below.
+/// Any failure without a code of its own.
 pub const FAILED: u8 = 1;
-/// The relay cannot be reached, or asks to wait: what was to be sent waits in the store. Try again later.
+/// The relay cannot be reached or asks to wait. Unsent messages wait in the store. Try again later.
 pub const TRY_LATER: u8 = 3;
-/// A peer's identity is not the one that was pinned: the user decides.
+/// A peer's identity is not the pinned one. The user must decide.
 pub const IDENTITY_CHANGED: u8 = 4;
 
-/// Why a command ended.
+/// Why a command failed.
 #[derive(Debug)]
 pub struct Failure {
     pub code: u8,
     pub message: String,
-    /// Why the relay refused, if it did.
+    /// The relay's reason, if it refused.
     pub refused: Option<ErrorCode>,
 }
 
@@ -38,13 +38,14 @@ impl Failure {
     }
 }
 
-/// An error and its causes on one line. A relay's own words are among them, so that nothing gets to the terminal as it came.
+/// Puts an error and its causes on one line. The line may quote the relay, so it is made safe to
+/// print.
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let relay = (&error as &(dyn Error + 'static)).downcast_ref::<ClientError>();
         let refused = relay.and_then(ClientError::code);
         let later = |error: &ClientError| {
-            // Closed: the relay stops, or wants to see a new session.
+            // The relay closes a connection when it stops or when the session has expired.
             error.is_transient() || matches!(error, ClientError::Closed { .. })
         };
         let code = if relay.is_some_and(later) {

@@ -1,4 +1,4 @@
-//! The home folder: the store, the key it is sealed with, and what this application itself remembers.
+//! The home folder: the store, the key that encrypts it, and the application's own notes.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -12,25 +12,30 @@ use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Outcome};
 
-/// What the application remembers beside the store. No key and no text is in it, but it names the peers, which the store
-/// hides: a real application seals it too. Losing it costs a repeated line at most, and the pin of the relay's key.
+/// The application's own notes, next to the store.
+///
+/// The file holds no secret key and no text. It does name the peers, which the store hides, so a
+/// real application encrypts it too. If the file is lost, messages may be shown again, and the
+/// pinned key of the relay is gone.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
-    /// Where the relay is, and its key, pinned by `register`.
+    /// The relay's address and its key, which `register` pinned.
     pub relay: Option<PinnedRelay>,
-    /// Per conversation, the ordinal of the first message that was not shown yet. Moves on once a message was printed:
-    /// one that was stored and not printed before a crash is printed at the next start. A crash between the printing
-    /// and this note prints a line again, with the same id; the store has the message once in any case.
+    /// For each conversation, the ordinal of the first message that was not shown yet.
+    ///
+    /// It advances after a message was printed. A message that was stored but not printed before a
+    /// crash is printed at the next start. After a crash between printing and this note, the line
+    /// is printed again with the same id. The store has the message once in any case.
     pub unseen_from: BTreeMap<String, u64>,
-    /// When the prekeys were last replaced.
+    /// When the signed prekeys were last replaced.
     pub rotated_at_ms: u64,
-    /// Whether the relay may lack prekeys that were made.
+    /// Whether prekeys may not have reached the relay yet.
     pub upload_pending: bool,
-    /// When a new session was last started with a peer that was out of step.
+    /// For each peer, when a new session was last started because the old one was out of step.
     pub restarted_at_ms: BTreeMap<String, u64>,
     /// Deliveries that did not open and were not acknowledged, by the relay's number.
-    pub kept: BTreeMap<u64, Kept>,
+    pub kept: BTreeMap<u64, KeptDelivery>,
 }
 
 /// The relay this home belongs to.
@@ -44,10 +49,10 @@ pub struct PinnedRelay {
 /// A delivery that may open later.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Kept {
+pub struct KeptDelivery {
     pub since_ms: u64,
     pub times: u32,
-    /// Who sent it, by the relay's word.
+    /// The sender as named by the relay. The ratchet did not confirm it.
     pub from: String,
 }
 
@@ -58,8 +63,8 @@ pub struct Home {
 }
 
 impl Home {
-    /// Opens the folder and the store in it, making what is not there. Only one process at a time has them: a second one
-    /// would use message keys twice.
+    /// Opens the folder and the store in it. Creates them if they do not exist. Only one process
+    /// can have them open: a second one would use message keys twice.
     pub fn open(folder: &Path, rng: &mut impl CryptoRng) -> Outcome<(Self, SqliteStore)> {
         create_folder(folder)?;
         let key = store_key(folder, rng)?;
@@ -69,7 +74,7 @@ impl Home {
             }
             store => store?,
         };
-        // Read once nobody else writes it.
+        // Read only now: with the store open, no other process can write the file.
         let memory = match fs::read(folder.join("memory.json")) {
             Ok(bytes) => serde_json::from_slice(&bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Memory::default(),
@@ -79,13 +84,14 @@ impl Home {
         Ok((Self { folder, memory }, store))
     }
 
-    /// Writes down what is to be remembered: all of it or nothing, and durably.
+    /// Writes the notes to disk, completely or not at all, and waits until they are durable.
     pub fn remember(&self) -> Outcome<()> {
         self.note()?;
         Ok(sync(&self.folder)?)
     }
 
-    /// The same, but after a loss of power there may be what was noted before.
+    /// Writes the notes like [`remember`](Self::remember), but after a power loss the earlier notes
+    /// may be back.
     pub fn note(&self) -> Outcome<()> {
         let bytes = serde_json::to_vec_pretty(&self.memory)?;
         let written = write(&self.folder, "memory.new", &bytes)?;
@@ -93,13 +99,14 @@ impl Home {
     }
 }
 
-/// The key under which the store is sealed. A real application keeps it in the platform's key store.
+/// Reads the key that encrypts the store. Creates one if there is none. A real application keeps
+/// this key in the platform's key store.
 fn store_key(folder: &Path, rng: &mut impl CryptoRng) -> Outcome<StoreKey> {
     let path = folder.join("store.key");
     if !path.exists() {
         let fresh = StoreKey::generate(rng);
         let written = write(folder, "store.key.new", &*fresh.to_bytes())?;
-        // Never in the place of another one, which may have sealed a store already.
+        // Never replaces an existing key, which may already have encrypted a store.
         match fs::hard_link(&written, &path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
             _ => fs::remove_file(written)?,
@@ -112,7 +119,7 @@ fn store_key(folder: &Path, rng: &mut impl CryptoRng) -> Outcome<StoreKey> {
     Ok(StoreKey::from_bytes(*bytes))
 }
 
-/// Writes a file for its owner alone.
+/// Writes a file that only its owner can read.
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     let path = folder.join(name);
     let mut options = OpenOptions::new();
@@ -125,13 +132,13 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Makes the names in a folder durable.
+/// Makes the names of the files in a folder durable.
 #[cfg(unix)]
 fn sync(folder: &Path) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 
-/// Elsewhere folders cannot be synced.
+/// Does nothing: on other platforms, folders cannot be synced.
 #[cfg(not(unix))]
 fn sync(_: &Path) -> io::Result<()> {
     Ok(())

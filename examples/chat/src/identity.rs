@@ -1,4 +1,5 @@
-//! Identities: the number two people compare, and the loud way on when a peer's identity changed.
+//! Identities: the safety number that two people compare, and what to do if a peer's identity
+//! changed.
 
 use waxseal::core::PreKeyBundle;
 use waxseal::{AccountId, SafetyNumber};
@@ -8,25 +9,25 @@ use crate::failure::{Failure, Outcome};
 use crate::show::ask;
 use crate::text::printable;
 
-/// Shows the number to compare.
+/// Shows the safety number to compare with a peer.
 pub fn safety_number(chat: &Chat, peer: &str) -> Outcome<()> {
     let peer = chat.peer(peer)?;
     println!("{}", chat.client.safety_number(&peer)?);
     Ok(())
 }
 
-/// What a user must read before anything goes on.
+/// The warning that a user must read before continuing with a peer.
 pub fn warning(peer: &AccountId) -> String {
     let peer = printable(peer.as_str());
     format!(
         "*** WARNING: THE IDENTITY OF {peer} HAS CHANGED ***\n\
-         *** Somebody may be pretending to be {peer}. Or {peer} has a new device, or lost the old one's data.\n\
-         *** Nothing goes to the new identity, and nothing from it is shown, until you accept it.\n\
-         *** First ask {peer} in person or on the phone. Then: accept-identity {peer}"
+         *** Someone may be pretending to be {peer}, or {peer} has a new device or lost its data.\n\
+         *** Until you accept the new identity, nothing is sent to it and nothing from it is shown.\n\
+         *** First ask {peer} in person or on the phone. Then run: accept-identity {peer}"
     )
 }
 
-/// Pins the identity that the relay now hands out for a peer, if the user agrees.
+/// Pins the identity that the relay now hands out for a peer, if the user accepts it.
 pub fn accept(chat: &mut Chat, peer: &str, yes: bool) -> Outcome<()> {
     let peer = chat.peer(peer)?;
     let bundle = chat.with_session(|relay, session| relay.bundle(session, &peer))?;
@@ -40,7 +41,7 @@ pub fn accept(chat: &mut Chat, peer: &str, yes: bool) -> Outcome<()> {
     let (me, ours) = (chat.client.me().account.as_str(), chat.client.identity());
     let number = SafetyNumber::new((ours, me.as_bytes()), (&new, name.as_bytes()))?;
     println!("{}", warning(&peer));
-    println!("The safety number with the new identity, which {name} must see too:\n\n{number}\n");
+    println!("The safety number with the new identity. {name} must see the same:\n\n{number}\n");
     if !yes
         && !ask(&format!(
             "Did {name} confirm it, and do you accept the new identity?"

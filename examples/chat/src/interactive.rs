@@ -1,4 +1,4 @@
-//! Interactive mode: one thread reads lines, another takes what the relay delivers; they share the account.
+//! Interactive mode: one thread reads lines, and another receives messages. They share the account.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,27 +12,29 @@ use waxseal_relay::Event;
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};
-use crate::receive::{PATIENCE, PAUSE, Verdict};
+use crate::receive::{EVENT_TIMEOUT, RECONNECT_PAUSE, Verdict};
 use crate::{Command, perform, send, show};
 
 const HELP: &str = "  @PEER TEXT   send TEXT to PEER\n  \
                     @PEER        send the lines that follow to PEER\n  \
-                    TEXT         send TEXT to that peer\n  \
+                    TEXT         send TEXT to the last PEER\n  \
                     /COMMAND     as on the command line: /messages, /report ID --reason R, /help\n  \
                     /quit        end";
 
-/// What stands after a slash.
+/// The command after a slash.
 #[derive(Parser)]
 #[command(name = "/", no_binary_name = true)]
-struct Line {
+struct SlashCommand {
     #[command(subcommand)]
     command: Command,
 }
 
-/// What both threads use: for one step at a time, never while waiting for a key or for the relay's next word.
+/// The state that both threads use. A thread holds the account for one step at a time, and never
+/// while it waits for a key or for the relay's next event.
 struct Shared {
     chat: Mutex<Chat>,
-    /// Held while messages are printed and noted as shown, so that the end does not come in between.
+    /// Held while messages are printed and recorded as shown, so that the program does not end in
+    /// between.
     showing: Mutex<()>,
 }
 
@@ -45,7 +47,7 @@ impl Shared {
 /// Reads lines until the input ends.
 pub fn run(chat: Chat) -> Outcome<()> {
     let me = chat.client.me().account.as_str().to_owned();
-    // The history stays in memory: what was typed is as secret as what was sent.
+    // The history stays in memory only, because typed lines are as secret as sent messages.
     let config = Config::builder().auto_add_history(true).build();
     let mut editor = Editor::<(), MemHistory>::with_history(config, MemHistory::new())?;
     let printer = Printer(editor.create_external_printer().ok());
@@ -74,9 +76,9 @@ pub fn run(chat: Chat) -> Outcome<()> {
             break;
         }
         let mut chat = shared.chat();
-        if let Err(failure) = obey(&mut chat, &mut to, line.trim()) {
+        if let Err(failure) = run_line(&mut chat, &mut to, line.trim()) {
             eprintln!("{}", failure.message);
-            // What waits in the outbox is tried once more at the end.
+            // Messages that wait in the outbox are sent once more at the end.
             failed = failed.or((failure.code != TRY_LATER).then_some(failure));
         }
         chat.print_notices();
@@ -90,15 +92,16 @@ pub fn run(chat: Chat) -> Outcome<()> {
     failed.map_or(Ok(()), Err)
 }
 
-/// Does what one line asks for.
-fn obey(chat: &mut Chat, to: &mut Option<String>, line: &str) -> Outcome<()> {
+/// Carries out one line: a command, or a message to send.
+fn run_line(chat: &mut Chat, to: &mut Option<String>, line: &str) -> Outcome<()> {
     if let Some(command) = line.strip_prefix('/') {
-        let words = shlex::split(command).ok_or_else(|| Failure::new("a quotation has no end"))?;
-        return match Line::try_parse_from(words) {
-            Ok(Line {
+        let words = shlex::split(command);
+        let words = words.ok_or_else(|| Failure::new("a quotation mark is not closed"))?;
+        return match SlashCommand::try_parse_from(words) {
+            Ok(SlashCommand {
                 command: Command::Receive { .. },
             }) => Err(Failure::new("messages appear by themselves")),
-            Ok(Line { command }) => perform(chat, command),
+            Ok(SlashCommand { command }) => perform(chat, command),
             Err(error) => Ok(error.print()?),
         };
     }
@@ -113,20 +116,20 @@ fn obey(chat: &mut Chat, to: &mut Option<String>, line: &str) -> Outcome<()> {
     match to {
         _ if text.is_empty() => Ok(()),
         Some(to) => send::deliver(chat, to, text),
-        None => Err(Failure::new("to whom? @PEER")),
+        None => Err(Failure::new("no recipient: begin with @PEER")),
     }
 }
 
-/// Listens, and connects again whenever the connection ends.
+/// Receives messages, and connects again whenever the connection ends.
 fn keep_listening(shared: &Shared, mut printer: Printer<impl ExternalPrinter>) {
     let mut trouble = None;
     loop {
         let Err(failure) = listen(shared, &mut printer, &mut trouble);
-        // That the relay is away is told once, however it shows.
+        // Tells the user once, not at each attempt, that the relay cannot be reached.
         if trouble.replace(failure.code) != Some(failure.code) {
             printer.notice(&failure.message);
         }
-        thread::sleep(PAUSE);
+        thread::sleep(RECONNECT_PAUSE);
     }
 }
 
@@ -149,7 +152,7 @@ fn listen(
     }
     show_unseen(shared, printer)?;
     loop {
-        if let Some(Event::Delivery { id, delivery }) = deliveries.next(PATIENCE)? {
+        if let Some(Event::Delivery { id, delivery }) = deliveries.next(EVENT_TIMEOUT)? {
             let verdict = shared.chat().take(id, &delivery)?;
             show_unseen(shared, printer)?;
             match verdict {
@@ -160,7 +163,8 @@ fn listen(
     }
 }
 
-/// As `receive` does it, but without the account while printing: the terminal may be busy with the other thread.
+/// Shows new messages as `receive` does. Does not hold the account while printing, because the
+/// other thread may be using the terminal.
 fn show_unseen(shared: &Shared, printer: &mut Printer<impl ExternalPrinter>) -> Outcome<()> {
     let _showing = shared.showing.lock();
     let notices = shared.chat().take_notices();
@@ -173,7 +177,7 @@ fn show_unseen(shared: &Shared, printer: &mut Printer<impl ExternalPrinter>) -> 
     Ok(())
 }
 
-/// Prints above the line being typed, if there is one.
+/// Prints above the line that the user is typing, if standard input is a terminal.
 struct Printer<P>(Option<P>);
 
 impl<P: ExternalPrinter> Printer<P> {

@@ -1,7 +1,16 @@
-//! A chat client on one home folder, talking to the relay of `--example relay`.
+//! A chat client for the relay in `crates/relay`. Each account has its own home folder.
 //!
-//! `cargo run --release --example chat -- --home DIR --relay URL register NAME`, then `send`, `receive`, `report`;
-//! without a command it is interactive. `--help` tells the rest.
+//! Begin with `cargo run --release -p waxseal-chat -- --home DIR --relay URL register NAME`. Then
+//! use `send`, `receive` and `report`. Without a command, the chat is interactive. `--help` lists
+//! all commands.
+
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    reason = "a program, not a library"
+)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 mod chat;
 mod failure;
@@ -27,25 +36,36 @@ use report::Redaction;
 
 /// End-to-end encrypted chat with verifiable reports: a demonstration of Waxseal.
 ///
-/// Without a command it is interactive: messages appear as they arrive, lines are sent.
+/// Without a command, the chat is interactive: messages appear as they arrive, and each line you
+/// type is sent.
 #[derive(Parser)]
 #[command(
     name = "chat",
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the relay cannot be reached or asks to wait (what was to be sent \
-                  waits in the home folder and goes out with the next command), 4 a peer's identity changed (nothing was \
-                  sent to it; see accept-identity).\n\n\
-                  The home folder holds the sealed store and, for this demonstration, the key it is sealed with: a real \
-                  application keeps that key in the platform's key store. One process uses it at a time. Move it, never \
-                  copy it."
+    after_help = "Exit codes:
+  0  done
+  1  failed
+  2  wrong usage
+  3  the relay cannot be reached or asks to wait; unsent messages stay in the home folder and go
+     out with the next command
+  4  a peer's identity changed; nothing was sent to it (see accept-identity)
+
+The home folder holds the encrypted store. For this demonstration it also holds the store's key; a
+real application keeps that key in the platform's key store. Only one process can use a home folder
+at a time. You may move a home folder, but never copy it.
+
+Example, from the Waxseal workspace:
+  cargo run --release -p waxseal-chat -- --home bob --relay http://127.0.0.1:7600 register bob
+  cargo run --release -p waxseal-chat -- --home bob send alice \"Hello\"
+  cargo run --release -p waxseal-chat -- --home bob receive"
 )]
 struct Arguments {
-    /// The folder that holds the account; made by `register`
+    /// The folder that holds the account; created by `register`
     #[arg(long, value_name = "DIR")]
     home: PathBuf,
-    /// The relay, as http://HOST:PORT; needed by `register` and remembered from then on
+    /// The relay, as http://HOST:PORT; required by `register` and remembered after that
     #[arg(long, value_name = "URL")]
     relay: Option<String>,
-    /// Also tell of what needs nobody's attention: repeated deliveries, new prekeys
+    /// Also print details that need no attention, such as repeated deliveries and new prekeys
     #[arg(long, short)]
     verbose: bool,
     #[command(subcommand)]
@@ -54,55 +74,58 @@ struct Arguments {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Make an account, or finish making it after an interruption
+    /// Create an account, or finish creating it after an interruption
     Register { name: String },
-    /// Send a message; it waits in the home folder while the relay cannot be reached
+    /// Send a message; if the relay cannot be reached, the message waits in the home folder
     Send { peer: String, text: String },
-    /// Show messages as they arrive, until none are left
+    /// Fetch and show all messages that wait at the relay
     Receive {
-        /// Go on waiting for more
+        /// Keep waiting for more messages
         #[arg(long)]
         follow: bool,
-        /// One JSON object a message: id, from, text, sent_at_ms, accepted_at_ms, reportable
+        /// Print one JSON object per message: id, from, text, sent_at_ms, accepted_at_ms,
+        /// reportable
         #[arg(long)]
         json: bool,
     },
-    /// List every stored message, sent and received
+    /// List all stored messages, sent and received
     Messages {
-        /// Only those exchanged with this peer
+        /// List only messages exchanged with this peer
         peer: Option<String>,
-        /// One JSON object a message, as `receive` has it, with `to`; accepted_at_ms is null until the relay took it
+        /// Print one JSON object per message, as `receive` does, with the field `to` added;
+        /// accepted_at_ms is null until the relay has accepted the message
         #[arg(long)]
         json: bool,
     },
-    /// Show the number to compare with a peer, in person or on the phone
+    /// Show the safety number to compare with a peer, in person or on the phone
     SafetyNumber { peer: String },
-    /// Go on with a peer whose identity changed. Compare the safety number first
+    /// Accept the new identity of a peer; compare the safety number first
     AcceptIdentity {
         peer: String,
-        /// Do not ask
+        /// Accept without asking
         #[arg(long)]
         yes: bool,
     },
-    /// Show moderators a message, after a preview of exactly what leaves this device
+    /// Report a message to the moderators, after a preview of exactly what leaves this device
     Report {
-        /// The message's id, or as much of its beginning as no other has
+        /// The message's id, or enough of its beginning to be unique
         message_id: String,
-        /// One of: spam, scam, impersonation, harassment, threat, hate, doxxing_stalking, ncii, sextortion,
-        /// unwanted_sexual, csam, grooming, trafficking, self_harm, terrorism, other
+        /// One of: spam, scam, impersonation, harassment, threat, hate, doxxing_stalking, ncii,
+        /// sextortion, unwanted_sexual, csam, grooming, trafficking, self_harm, terrorism, other
         #[arg(long, value_name = "R", hide_possible_values = true)]
         reason: Reason,
         /// Also show the N messages before it in the conversation
         #[arg(long, value_name = "N", default_value_t = 0)]
         with_context: usize,
-        /// Withhold a part: 1 is the text, 2 and on attachments. Of another message of the report: ID:PART. Repeatable.
-        /// Moderators learn that there is such a part
+        /// Withhold a part of the message: 1 is the text, attachments follow. ID:PART withholds a
+        /// part of another message of the report. Can be given several times. Moderators learn that
+        /// the part exists
         #[arg(long, value_name = "PART")]
         redact: Vec<Redaction>,
-        /// Your own words to the moderators
+        /// A note to the moderators, in your own words
         #[arg(long, value_name = "TEXT", default_value = "")]
         note: String,
-        /// Do not ask
+        /// Send without asking
         #[arg(long)]
         yes: bool,
     },
@@ -137,10 +160,10 @@ fn run(arguments: Arguments) -> Outcome<()> {
     outcome
 }
 
-/// One command, on the command line or after a slash in interactive mode.
+/// Runs one command, from the command line or from interactive mode.
 fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
     match command {
-        Command::Register { .. } => Err(failure::Failure::new("this home has its account already")),
+        Command::Register { .. } => Err(failure::Failure::new("this home already has an account")),
         Command::Send { peer, text } => send::send(chat, &peer, &text),
         Command::Receive { follow, json } => receive::receive(chat, follow, json),
         Command::Messages { peer, json } => show::messages(chat, peer.as_deref(), json),

@@ -1,4 +1,5 @@
-//! Receiving: each delivery is committed to the store, then shown, then acknowledged. What each error asks for is done.
+//! Receiving: commits each delivery to the store, then shows it, then acknowledges it. If a
+//! delivery does not open, follows the advice of the error.
 
 use std::thread;
 use std::time::Duration;
@@ -9,56 +10,59 @@ use waxseal_relay::Event;
 
 use crate::chat::{Chat, now};
 use crate::failure::{Failure, IDENTITY_CHANGED, Outcome, TRY_LATER};
-use crate::home::Kept;
+use crate::home::KeptDelivery;
 use crate::identity;
 use crate::show;
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
-/// Longest wait for the relay's next word. Each wait answers its pings, so that `--follow` may go on for ever.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-/// Between two attempts to connect.
-pub const PAUSE: Duration = Duration::from_millis(500);
-/// A delivery that did not open is let go after so many days…
+/// Maximum time to wait for the relay's next event. Each wait answers the relay's pings, so that
+/// `--follow` can go on forever.
+pub const EVENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause between two attempts to connect.
+pub const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
+/// Number of days after which a delivery that did not open is given up.
 const KEEP_DAYS: u64 = 7;
-/// … or when so many others of its sender are kept, or of all: a peer can make messages that never open, which must not cost
-/// those of others.
+/// Maximum number of unopened deliveries kept per sender. A peer can make messages that never open,
+/// and these must not displace the messages of others.
 const MAX_KEPT_OF_ONE: usize = 64;
+/// Maximum number of unopened deliveries kept in all.
 const MAX_KEPT: usize = 2_048;
-/// A delivery that looks altered is let go when it came so often.
-const MAX_TIMES: u32 = 5;
-/// Content that shows nothing: brings a peer that is out of step onto the new session.
+/// Number of attempts after which a delivery that looks altered is given up.
+const MAX_ATTEMPTS: u32 = 5;
+/// Type of a message that shows nothing. It moves a peer whose session is out of step to the new
+/// session.
 const RESTART: &str = "application/vnd.waxseal.chat-restart";
 
-/// Whether the relay may forget a delivery.
+/// Whether the relay may delete a delivery.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Acknowledge,
     Keep,
 }
 
-/// Shows what comes in, until the queue is empty or, with `follow`, for ever.
+/// Shows the messages that arrive until the queue is empty, or forever with `follow`.
 pub fn receive(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
-    // Stored before a crash, not shown since.
+    // Shows messages that were stored but not shown before a crash.
     show_unseen(chat, json)?;
     loop {
         match fetch(chat, follow, json) {
             Err(failure) if follow && failure.code == TRY_LATER => {
                 chat.detail(failure.message);
                 chat.print_notices();
-                thread::sleep(PAUSE);
+                thread::sleep(RECONNECT_PAUSE);
             }
             outcome => return outcome,
         }
     }
 }
 
-/// Shows what comes in on one connection.
+/// Shows the messages that arrive on one connection.
 fn fetch(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
-    // What the relay does not take now does not hold up what it has for us.
+    // A failure here must not keep the messages that wait at the relay from arriving.
     let mut caught_up = chat.catch_up();
     let mut deliveries = chat.with_session(|relay, session| relay.deliveries(session))?;
     loop {
-        match deliveries.next(PATIENCE)? {
+        match deliveries.next(EVENT_TIMEOUT)? {
             Some(Event::Delivery { id, delivery }) => {
                 let verdict = chat.take(id, &delivery)?;
                 show_unseen(chat, json)?;
@@ -81,7 +85,7 @@ fn fetch(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
     caught_up
 }
 
-/// Prints first, and notes that it was printed after.
+/// Prints each new message first, and only then records that it was shown.
 fn show_unseen(chat: &mut Chat, json: bool) -> Outcome<()> {
     chat.print_notices();
     for shown in chat.unseen()? {
@@ -98,23 +102,24 @@ fn show_unseen(chat: &mut Chat, json: bool) -> Outcome<()> {
 }
 
 impl Chat {
-    /// Takes one delivery. Once this returns [`Verdict::Acknowledge`] it is in the store, or nothing will come of it.
+    /// Takes one delivery. If this returns [`Verdict::Acknowledge`], the message is in the store or
+    /// will never open.
     pub fn take(&mut self, id: u64, delivery: &[u8]) -> Outcome<Verdict> {
         let error = match self.client.receive(delivery) {
             Ok(received) => {
                 if let Received::Duplicate { from, .. } = received {
                     self.detail(format!("a message of {} came again", from.as_str()));
                 }
-                return self.let_go(id);
+                return self.settle(id);
             }
             Err(error) => error,
         };
-        let from = self.sender_of(delivery);
+        let from = self.claimed_sender(delivery);
         let name = from.as_ref().map_or("somebody", AccountId::as_str);
         match error.advice() {
             Advice::Drop => {
                 self.notice(format!("a message from {name} was dropped: {error}"));
-                self.let_go(id)
+                self.settle(id)
             }
             Advice::FetchBundle => {
                 self.notice(format!(
@@ -123,26 +128,27 @@ impl Chat {
                 if let Some(from) = &from {
                     self.start_over(from)?;
                 }
-                self.let_go(id)
+                self.settle(id)
             }
             Advice::RotatePreKeys => {
                 self.notice(format!("a message from {name} cannot be opened: {error}"));
                 self.rotate_prekeys()?;
-                self.let_go(id)
+                self.settle(id)
             }
             Advice::WarnIdentityChange => {
                 self.warn_once(from.as_ref());
                 self.keep(id, name, u32::MAX)
             }
-            Advice::DeliverAgain => self.keep(id, name, MAX_TIMES),
+            Advice::DeliverAgain => self.keep(id, name, MAX_ATTEMPTS),
             Advice::KeepAndRetry => self.keep(id, name, u32::MAX),
-            // The store failed: nothing can be said about the delivery, which comes again.
+            // The store failed, so nothing is known about the delivery. It comes again.
             _ => Err(error.into()),
         }
     }
 
-    /// Who sent it, by the relay's word; whether that is true is what could not be found out.
-    fn sender_of(&self, delivery: &[u8]) -> Option<AccountId> {
+    /// The sender of a delivery that did not open. The relay names it; the ratchet did not confirm
+    /// it.
+    fn claimed_sender(&self, delivery: &[u8]) -> Option<AccountId> {
         let (key, me) = (self.client.delivery_key(), &self.client.me().account);
         let delivery = Delivery::decode(delivery)
             .ok()?
@@ -151,49 +157,53 @@ impl Chat {
         Some(delivery.claim().context().sender.account.clone())
     }
 
-    /// Leaves a delivery with the relay, which brings it again at the next connection, but not for ever.
-    fn keep(&mut self, id: u64, from: &str, max_times: u32) -> Outcome<Verdict> {
+    /// Leaves a delivery with the relay, so that it comes again on the next connection. Gives it up
+    /// after `max_attempts`, after [`KEEP_DAYS`], or if too many are kept already.
+    fn keep(&mut self, id: u64, from: &str, max_attempts: u32) -> Outcome<Verdict> {
         let kept = &mut self.home.memory.kept;
-        // Those that the relay has dropped by itself.
+        // Forgets deliveries that the relay has dropped by itself.
         kept.retain(|_, kept| {
             now().as_millis().saturating_sub(kept.since_ms) < 2 * KEEP_DAYS * DAY_MS
         });
         let of_one = kept.values().filter(|kept| kept.from == from).count();
         let full = of_one >= MAX_KEPT_OF_ONE || kept.len() >= MAX_KEPT;
         let full = full && !kept.contains_key(&id);
-        let Kept {
+        let KeptDelivery {
             since_ms, times, ..
-        } = kept.entry(id).or_insert_with(|| Kept {
+        } = kept.entry(id).or_insert_with(|| KeptDelivery {
             since_ms: now().as_millis(),
             times: 0,
             from: from.to_owned(),
         });
         *times = times.saturating_add(1);
         let days = now().as_millis().saturating_sub(*since_ms) / DAY_MS;
-        if *times >= max_times || days >= KEEP_DAYS || full {
+        if *times >= max_attempts || days >= KEEP_DAYS || full {
             self.notice("a delivery that never opened is given up");
-            return self.let_go(id);
+            return self.settle(id);
         }
         self.home.remember()?;
         Ok(Verdict::Keep)
     }
 
-    fn let_go(&mut self, id: u64) -> Outcome<Verdict> {
+    /// Forgets that a delivery was kept, and has it acknowledged.
+    fn settle(&mut self, id: u64) -> Outcome<Verdict> {
         if self.home.memory.kept.remove(&id).is_some() {
             self.home.remember()?;
         }
         Ok(Verdict::Acknowledge)
     }
 
-    /// Starts a new session with a peer that is out of step: one the user talks to, and once a day, since whoever wrote
-    /// the message is not authenticated.
+    /// Starts a new session with a peer whose session is out of step. The sender of the message is
+    /// not authenticated, so this happens only with peers that the user has written to, and at most
+    /// once a day.
     fn start_over(&mut self, peer: &AccountId) -> Outcome<()> {
-        let mut talked = false;
+        let mut has_written = false;
         self.each_message(peer, 0, |message| {
-            talked |= message.direction() == Direction::Sent
+            has_written |= message.direction() == Direction::Sent
         })?;
         let last = self.home.memory.restarted_at_ms.get(peer.as_str());
-        if !talked || last.is_some_and(|last| now().as_millis().saturating_sub(*last) < DAY_MS) {
+        if !has_written || last.is_some_and(|last| now().as_millis().saturating_sub(*last) < DAY_MS)
+        {
             return Ok(());
         }
         self.home
@@ -209,7 +219,7 @@ impl Chat {
         Ok(())
     }
 
-    /// The first of several deliveries that tell of a change says it.
+    /// Warns that a peer's identity changed, once per peer however many deliveries show it.
     fn warn_once(&mut self, from: Option<&AccountId>) {
         if let Some(from) = from
             && self.warned.insert(from.clone())

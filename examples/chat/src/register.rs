@@ -1,4 +1,4 @@
-//! Registering: the account is in the store before the relay hears of it, so that every step can be repeated.
+//! Registering. The account is stored before the relay learns of it, so every step can be repeated.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::failure::{Failure, Outcome};
 use crate::home::{Home, PinnedRelay};
 use crate::text::hex;
 
-/// Makes an account, or finishes making it.
+/// Creates an account, or finishes creating it.
 pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
     let rng = &mut rand::rng();
     let account = account_name(name)?;
@@ -21,7 +21,8 @@ pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
         .to_owned();
     let relay = RelayClient::new(&url)?;
 
-    // Pinned at first contact. The user compares the fingerprint with what the provider publishes.
+    // Pins the relay's key at first contact. The user compares its fingerprint with the one that
+    // the provider publishes.
     if home.memory.relay.is_none() {
         let key = hex(&relay.card()?.relay_key);
         home.memory.relay = Some(PinnedRelay { url, key });

@@ -1,4 +1,5 @@
-//! Reporting: which messages and how much of each, a preview of exactly what leaves, and the way to the moderators.
+//! Reporting: selects messages and their parts, shows a preview of exactly what leaves the device,
+//! and submits the report.
 
 use std::str::FromStr;
 
@@ -13,10 +14,11 @@ use crate::failure::{Failure, Outcome, TRY_LATER};
 use crate::show::ask;
 use crate::text::{hex, printable, short, utc};
 
-/// `PART` of the reported message, or `ID:PART` of another one in the report.
+/// A part to withhold: `PART` of the reported message, or `ID:PART` of another message in the
+/// report.
 #[derive(Clone)]
 pub struct Redaction {
-    /// The beginning of the message's id; empty for the reported one.
+    /// The beginning of the message's id. Empty for the reported message.
     id: String,
     part: usize,
 }
@@ -37,7 +39,7 @@ impl FromStr for Redaction {
     }
 }
 
-/// Puts a report together. Nothing leaves the device.
+/// Drafts a report. Nothing leaves the device.
 pub fn draft(
     chat: &Chat,
     id: &str,
@@ -56,7 +58,7 @@ pub fn draft(
         let named = messages.iter().map(Message::id);
         if named.filter(|tag| names(redaction, tag)).count() != 1 {
             return Err(Failure::new(
-                "--redact names a message that is not in the report, or several",
+                "--redact must name exactly one message of the report",
             ));
         }
     }
@@ -88,7 +90,8 @@ pub fn draft(
     Ok((peer, draft))
 }
 
-/// The message and up to `before` that stand before it in the conversation and can be reported.
+/// Returns the message and, before it, up to `before` earlier messages of the conversation that can
+/// be reported.
 fn with_neighbours(
     chat: &Chat,
     peer: &AccountId,
@@ -108,9 +111,9 @@ fn with_neighbours(
     Ok(messages.split_off(first))
 }
 
-/// Shows the preview, asks, and sends the report; sent again, it counts once.
+/// Shows the preview, asks the user, and submits the report. A report submitted twice counts once.
 pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool) -> Outcome<()> {
-    // The moderation key on the card is the relay's word: signed by the key that was pinned.
+    // The pinned relay key signed the card, and so vouches for the moderation key on it.
     let card = chat.card()?;
     chat.print_preview(peer, &draft.preview(), &card.moderation_fingerprint())?;
     if !yes && !ask("Send this report?")? {
@@ -119,7 +122,7 @@ pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool)
     let outgoing = chat
         .client
         .report(draft, &card.moderation_key()?, &mut rand::rng())?;
-    match chat.hand_in(&outgoing) {
+    match chat.submit(&outgoing) {
         Ok(ReportTaken {
             report_id,
             duplicate,
@@ -147,35 +150,36 @@ pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool)
 }
 
 impl Chat {
-    /// Sends the reports that an interruption left behind.
+    /// Submits the reports that still wait after an interruption.
     pub fn flush_reports(&mut self) -> Outcome<()> {
         loop {
             let waiting = self.client.pending_reports(1)?;
             let Some(outgoing) = waiting.first() else {
                 return Ok(());
             };
-            match self.hand_in(outgoing) {
+            match self.submit(outgoing) {
                 Ok(taken) => self.notice(format!(
-                    "a waiting report was handed in as {}",
+                    "a waiting report was submitted as {}",
                     taken.report_id
                 )),
-                Err(failure) if is_for_good(&failure) => self.notice(failure.message),
+                Err(failure) if is_final(&failure) => self.notice(failure.message),
                 Err(failure) => return Err(failure),
             }
         }
     }
 
-    /// Hands in one report. It leaves the store once the relay has taken it or refused it for good.
-    fn hand_in(&mut self, outgoing: &OutgoingReport) -> Outcome<ReportTaken> {
+    /// Submits one report. Removes it from the store once the relay has accepted it, or has refused
+    /// it in a way that repeating cannot change.
+    fn submit(&mut self, outgoing: &OutgoingReport) -> Outcome<ReportTaken> {
         let answer = self.with_session(|relay, session| relay.report(session, &outgoing.report));
         match &answer {
-            Err(failure) if !is_for_good(failure) => {}
+            Err(failure) if !is_final(failure) => {}
             _ => self.client.confirm_report(outgoing.id)?,
         }
         answer
     }
 
-    /// Prints exactly what a report shows, and to whom.
+    /// Prints exactly what a report shows and who can read it.
     fn print_preview(
         &self,
         peer: &AccountId,
@@ -213,7 +217,7 @@ impl Chat {
     }
 }
 
-/// What the header of a message shows.
+/// Describes what the header of a message shows.
 fn header(header: &PayloadHeader) -> String {
     let mut shown = format!(
         "its header: number {}, sent {}",
@@ -235,8 +239,8 @@ fn header(header: &PayloadHeader) -> String {
     shown
 }
 
-/// Whether the relay will never take the report.
-fn is_for_good(failure: &Failure) -> bool {
+/// Whether the relay will never accept the report.
+fn is_final(failure: &Failure) -> bool {
     matches!(
         failure.refused,
         Some(

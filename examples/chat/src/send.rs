@@ -1,4 +1,5 @@
-//! Sending: a session if there is none, the message sealed into the outbox, and the outbox to the relay.
+//! Sending: starts a session if there is none, seals the message into the outbox, and sends the
+//! outbox to the relay.
 
 use std::collections::BTreeSet;
 
@@ -10,20 +11,20 @@ use crate::failure::{Failure, IDENTITY_CHANGED, Outcome, TRY_LATER};
 use crate::identity;
 use crate::text::short;
 
-/// Envelopes read from the outbox at once.
+/// Number of envelopes to read from the outbox at once.
 const BATCH: usize = 16;
 
-/// Sends a text; says whether the relay has it.
+/// Sends a text and prints that the relay has it.
 pub fn send(chat: &mut Chat, peer: &str, text: &str) -> Outcome<()> {
     deliver(chat, peer, text)?;
-    // The message is out. Whatever else was waiting can wait for the next command.
+    // The message was sent. If anything else fails, it can wait for the next command.
     if let Err(failure) = chat.catch_up() {
         chat.notice(failure.message);
     }
     Ok(())
 }
 
-/// Seals a text and hands it to the relay, after those that were waiting.
+/// Seals a text and sends it to the relay, after the messages that were waiting.
 pub fn deliver(chat: &mut Chat, peer: &str, text: &str) -> Outcome<()> {
     let peer = chat.peer(peer)?;
     if text.is_empty() {
@@ -32,7 +33,8 @@ pub fn deliver(chat: &mut Chat, peer: &str, text: &str) -> Outcome<()> {
     let sealed = chat.seal(&peer, text)?;
     let id = short(&sealed);
     let flushed = chat.flush_outbox();
-    // What became of this one: others may wait, whose recipients' queues are full.
+    // Asks the store about this message. Others may still wait because their recipients' queues are
+    // full.
     let message = chat.client.message(&peer, &sealed)?;
     let is_sent = message.map(|message| message.accepted_at().is_some());
     match (is_sent, flushed) {
@@ -50,7 +52,7 @@ pub fn deliver(chat: &mut Chat, peer: &str, text: &str) -> Outcome<()> {
 }
 
 impl Chat {
-    /// Seals a message to `peer` into the outbox, where it survives whatever happens next.
+    /// Seals a message to `peer` into the outbox, where it survives an interruption.
     pub fn seal(&mut self, peer: &AccountId, message: impl Into<Draft>) -> Outcome<FrankingTag> {
         if !self.client.has_session(peer)? {
             self.start(peer)?;
@@ -59,7 +61,7 @@ impl Chat {
         Ok(sent.id)
     }
 
-    /// Starts a conversation from the bundle the relay hands out.
+    /// Starts a conversation with the bundle that the relay hands out.
     pub fn start(&mut self, peer: &AccountId) -> Outcome<()> {
         let bundle = self.with_session(|relay, session| relay.bundle(session, peer))?;
         let one_time = bundle.one_time.as_deref();
@@ -78,17 +80,19 @@ impl Chat {
         }
     }
 
-    /// Sends what is in the outbox, oldest first, as it is: sent twice, it still arrives once.
+    /// Sends the envelopes in the outbox unchanged, oldest first. An envelope that is sent twice
+    /// still arrives once.
     pub fn flush_outbox(&mut self) -> Outcome<()> {
         let mut full = BTreeSet::new();
-        let mut waiting: usize = 0; // those stay in the outbox, before the ones not tried yet
+        // Envelopes that must wait stay in the outbox, before those not tried yet.
+        let mut waiting: usize = 0;
         loop {
             let batch = self.client.outbox(waiting + BATCH)?;
             if batch.len() == waiting {
                 break;
             }
             for outgoing in batch.into_iter().skip(waiting) {
-                // In order for each recipient.
+                // If one envelope must wait, so must all later ones to the same recipient.
                 if full.contains(&outgoing.recipient) || !self.post(&outgoing)? {
                     full.insert(outgoing.recipient);
                     waiting += 1;
@@ -103,7 +107,8 @@ impl Chat {
         Ok(())
     }
 
-    /// Hands one envelope to the relay and takes its receipt. `false` if the recipient's queue is full.
+    /// Sends one envelope to the relay and stores its receipt. Returns `false` if the recipient's
+    /// queue is full.
     fn post(&mut self, outgoing: &Outgoing) -> Outcome<bool> {
         let Outgoing {
             id,

@@ -1,4 +1,4 @@
-//! Showing messages: as lines for people, as JSON for programs, each received one once.
+//! Shows messages: as lines for people or as JSON for programs. A received message is shown once.
 
 use std::io::{self, Write};
 
@@ -10,28 +10,29 @@ use crate::failure::Outcome;
 use crate::text::{hex, printable, printable_json, short, utc};
 
 /// A received message that was not shown yet.
-pub struct Shown {
+pub struct Unseen {
     pub from: AccountId,
     pub message: Message,
 }
 
 impl Chat {
-    /// Received messages that were not shown yet. The store is the truth: they are there before the relay forgets them.
-    pub fn unseen(&mut self) -> Outcome<Vec<Shown>> {
+    /// Reads the received messages that were not shown yet from the store. Each message is there
+    /// before the relay deletes it.
+    pub fn unseen(&mut self) -> Outcome<Vec<Unseen>> {
         let mut unseen = Vec::new();
         for from in self.peers()? {
             let first = self.home.memory.unseen_from.get(from.as_str()).copied();
             let known = unseen.len();
             self.each_message(&from, first.unwrap_or(0), |message| {
                 if message.direction() == Direction::Received && message.text().is_some() {
-                    unseen.push(Shown {
+                    unseen.push(Unseen {
                         from: from.clone(),
                         message,
                     });
                 }
             })?;
             if unseen.len() == known {
-                // Only what there is nothing to show of: not looked at again.
+                // The new messages have no text to show. They need not be read again.
                 let next = self.client.next_ordinal(&from)?;
                 self.home
                     .memory
@@ -42,8 +43,8 @@ impl Chat {
         Ok(unseen)
     }
 
-    /// Notes that a message was shown.
-    pub fn seen(&mut self, shown: &Shown) -> Outcome<()> {
+    /// Records that a message was shown.
+    pub fn seen(&mut self, shown: &Unseen) -> Outcome<()> {
         let next = shown.message.ordinal().saturating_add(1);
         let from = shown.from.as_str().to_owned();
         self.home.memory.unseen_from.insert(from, next);
@@ -51,14 +52,14 @@ impl Chat {
     }
 }
 
-/// Prints a line, and makes sure that it is out.
+/// Prints a line and flushes it.
 pub fn print(line: &str) -> Outcome<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
 }
 
-/// Asks the user; anything but a yes is a no.
+/// Asks the user a question. Any answer except yes means no.
 pub fn ask(question: &str) -> io::Result<bool> {
     eprint!("{question} [y/N] ");
     io::stderr().flush()?;
@@ -67,7 +68,7 @@ pub fn ask(question: &str) -> io::Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Lists what the store has, conversation by conversation.
+/// Lists all stored messages, conversation by conversation.
 pub fn messages(chat: &Chat, peer: Option<&str>, json: bool) -> Outcome<()> {
     let peers = match peer {
         Some(peer) => vec![chat.peer(peer)?],
@@ -81,7 +82,7 @@ pub fn messages(chat: &Chat, peer: Option<&str>, json: bool) -> Outcome<()> {
                 Direction::Sent => (me, peer.as_str()),
                 Direction::Received => (peer.as_str(), me),
             };
-            // Without a text there is nothing to show: a session was started anew.
+            // A message without text only started a new session. There is nothing to show.
             if message.text().is_some() {
                 lines.push(if json {
                     json_line(from, Some(to), &message)
@@ -98,7 +99,8 @@ pub fn messages(chat: &Chat, peer: Option<&str>, json: bool) -> Outcome<()> {
     Ok(out.flush()?)
 }
 
-/// The time at which the relay accepted a message, not the one its sender claims.
+/// Formats a message for people, with the time when the relay accepted it and not the time that the
+/// sender claims.
 pub fn line(from: &str, message: &Message) -> String {
     let time = message
         .accepted_at()
@@ -112,7 +114,7 @@ pub fn line(from: &str, message: &Message) -> String {
     )
 }
 
-/// A message as a program reads it.
+/// A message as JSON.
 #[derive(Serialize)]
 struct Object<'a> {
     id: String,
@@ -121,12 +123,12 @@ struct Object<'a> {
     to: Option<&'a str>,
     text: Option<&'a str>,
     sent_at_ms: u64,
-    /// `None` until the relay took it.
+    /// `None` until the relay has accepted the message.
     accepted_at_ms: Option<u64>,
     reportable: bool,
 }
 
-/// The same for programs.
+/// Formats a message for programs, as JSON on one line.
 pub fn json_line(from: &str, to: Option<&str>, message: &Message) -> Outcome<String> {
     let object = Object {
         id: hex(message.id().as_bytes()),

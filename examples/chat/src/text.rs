@@ -1,17 +1,18 @@
-//! What others wrote, made fit for a terminal; ids and times as people read them.
+//! Makes text from others safe to print, and ids and times readable.
 
 use waxseal::{FrankingTag, Timestamp};
 
-/// Whether a character steers the terminal, or turns the text around it.
-fn steers(c: char) -> bool {
+/// Whether a character controls the terminal or changes the direction of the text around it.
+fn controls_terminal(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Text on one line that cannot move the cursor, change colours, or look like another line: escapes are shown.
+/// Returns the text on one line with control characters escaped, so that it cannot move the cursor,
+/// change colours, or look like another line.
 pub fn printable(text: &str) -> String {
     let shown = |c: char| {
-        if steers(c) {
+        if controls_terminal(c) {
             c.escape_default().to_string()
         } else {
             c.to_string()
@@ -20,11 +21,11 @@ pub fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// JSON on one line with the same characters escaped: the text in it stays what it was.
+/// Returns JSON on one line with the same characters escaped. The strings keep their values.
 pub fn printable_json(json: &str) -> String {
-    // Outside of strings JSON has none of them.
+    // JSON has such characters only inside strings.
     let shown = |c: char| {
-        if steers(c) {
+        if controls_terminal(c) {
             format!("\\u{:04x}", u32::from(c))
         } else {
             c.to_string()
@@ -38,12 +39,12 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The beginning of a message's id: enough to name it by.
+/// The first eight digits of a message's id, which usually are enough to name it.
 pub fn short(id: &FrankingTag) -> String {
     hex(id.as_bytes().first_chunk::<4>().unwrap_or(&[0; 4]))
 }
 
-/// A time as `2026-11-22 07:01:14 UTC`.
+/// Formats a time as `2026-11-22 07:01:14 UTC`.
 pub fn utc(time: Timestamp) -> String {
     let seconds = time.as_millis() / 1000;
     let (mut year, mut day) = (1970, seconds / 86_400);
@@ -51,7 +52,7 @@ pub fn utc(time: Timestamp) -> String {
         let leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
         365 + u64::from(leap)
     };
-    // Bounded: a sender may claim any time.
+    // The year is bounded, because a sender can claim any time.
     while day >= days_in(year) && year < 10_000 {
         day -= days_in(year);
         year += 1;
@@ -77,22 +78,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_steers_the_terminal() {
-        let nasty = "\u{1b}[2J\r\n\u{9b}31m\u{202e}evil\u{7f}";
+    fn no_text_controls_the_terminal() {
+        let unsafe_text = "\u{1b}[2J\r\n\u{9b}31m\u{202e}evil\u{7f}";
         assert_eq!(
-            printable(nasty),
+            printable(unsafe_text),
             r"\u{1b}[2J\r\n\u{9b}31m\u{202e}evil\u{7f}"
         );
-        let value = serde_json::json!({ "text": nasty });
+        let value = serde_json::json!({ "text": unsafe_text });
         let line = printable_json(&value.to_string());
-        assert!(!line.chars().any(steers));
+        assert!(!line.chars().any(controls_terminal));
         let read: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(read, value);
         assert_eq!(printable("Grüße 👋"), "Grüße 👋");
     }
 
     #[test]
-    fn times_are_those_of_the_calendar() {
+    fn times_follow_the_calendar() {
         assert_eq!(utc(Timestamp::from_millis(0)), "1970-01-01 00:00:00 UTC");
         assert_eq!(
             utc(Timestamp::from_millis(951_782_399_000)),

@@ -1,6 +1,7 @@
-//! A peer's identity changes: nothing goes to the new one, and nothing from it is shown, before the user says so.
+//! A peer's identity changes. Until the user accepts the new identity, nothing is sent to it and
+//! nothing from it is shown.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::restriction, reason = "tests")]
 
 mod world;
 
@@ -9,7 +10,7 @@ use world::World;
 const IDENTITY_CHANGED: Option<i32> = Some(4);
 
 #[test]
-fn a_changed_identity_is_loud_and_the_user_decides() {
+fn a_changed_identity_is_announced_and_the_user_decides() {
     let world = World::new("identity", &["alice", "bob"]);
     let (alice, bob) = (0, 1);
     world.review(&["keygen"]).output();
@@ -24,7 +25,8 @@ fn a_changed_identity_is_loud_and_the_user_decides() {
     world.chat(alice, &["receive"]).output();
     let before = world.chat(alice, &["safety-number", "bob"]).output();
 
-    // The relay hands out another identity for Bob: here because he lost his phone, and the relay let him start over.
+    // The relay hands out another identity for Bob. Here he has lost his phone, and the relay lets
+    // him register again.
     world.forget_accounts(bob);
     world.chat(alice, &["register", "alice"]).output();
     world.chat(bob, &["register", "bob"]).output();
@@ -44,7 +46,8 @@ fn a_changed_identity_is_loud_and_the_user_decides() {
         before
     );
 
-    // What Alice sends meanwhile is for the device that is gone. The new one cannot open it, and starts over.
+    // Alice still sends to the device that is gone. The new device cannot open the message and
+    // starts a new session.
     world
         .chat(alice, &["send", "bob", "to the old phone"])
         .output();
@@ -56,7 +59,7 @@ fn a_changed_identity_is_loud_and_the_user_decides() {
     );
     assert_eq!(lost.output(), "");
 
-    // A no changes nothing; a yes shows what was kept.
+    // If the user says no, nothing changes. After a yes, the kept message is shown.
     let asked = world.chat_lines(alice, &["accept-identity", "bob"], "n\n");
     assert_eq!(asked.code(), Some(1));
     assert_eq!(world.chat(alice, &["receive"]).code(), IDENTITY_CHANGED);

@@ -1,19 +1,12 @@
-//! Kills the relay and the clients, with SIGKILL, at random moments of an exchange between several accounts: every message
-//! arrives exactly once and can be reported, and a report that is submitted twice counts once.
+//! Kills the relay and the clients with SIGKILL at random moments while several accounts exchange
+//! messages. Every message must arrive exactly once and be reportable, and a report that is
+//! submitted twice must count once.
 //!
-//! Ten rounds of 100 messages by default, within a minute or so. Ten of 1,000, for some minutes:
-//! `cargo test --workspace --test kill -- --ignored --nocapture`. `WAXSEAL_KILL_SEED` chooses the moments; what happens at them is the machine's.
+//! By default there are ten rounds of 100 messages, which take about a minute. Ten rounds of 1,000
+//! take some minutes: `cargo test -p waxseal-chat --test kill -- --ignored --nocapture`. The seed
+//! `WAXSEAL_KILL_SEED` chooses the moments; what happens at each depends on the machine.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "tests"
-)]
+#![allow(clippy::restriction, reason = "tests")]
 
 #[path = "kill/counts.rs"]
 mod counts;
@@ -36,7 +29,7 @@ const ACCOUNTS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 const ROUNDS: usize = 10;
 /// The chat's exit code when the relay cannot be reached.
 const RELAY_GONE: i32 = 3;
-/// Messages that each account reports in a round.
+/// Number of messages that each account reports in a round.
 const REPORTS: usize = 1;
 
 #[test]
@@ -50,7 +43,7 @@ fn nothing_is_lost_or_doubled_in_ten_rounds_of_1000() {
     Exchange::new(1_000, 40, Duration::from_millis(750)).run();
 }
 
-/// One message of the plan.
+/// A message that an account is to send.
 struct Planned {
     from: usize,
     to: usize,
@@ -61,17 +54,17 @@ struct Exchange {
     world: World,
     seed: u64,
     per_round: usize,
-    /// Kills in a round: three in ten of the relay.
+    /// Number of kills in a round. Three in ten hit the relay.
     kills: usize,
-    /// Longest pause between two kills.
+    /// Maximum pause between two kills.
     pause: Duration,
     planned: Vec<Planned>,
     counts: Mutex<Counts>,
-    /// What each account's processes printed of received messages, by text.
+    /// How often each account's processes printed each received text.
     printed: Mutex<HashMap<(usize, String), usize>>,
-    /// Reported messages: by whom, and the text.
+    /// Reported messages, as the reporting account and the text.
     reported: Mutex<BTreeSet<(usize, String)>>,
-    /// How many accounts' messages of this round are all with the relay.
+    /// Number of accounts whose messages of this round have all reached the relay.
     settled: AtomicUsize,
     failed: AtomicBool,
     deadline: Instant,
@@ -99,7 +92,7 @@ impl Exchange {
             reported: Mutex::default(),
             settled: AtomicUsize::default(),
             failed: AtomicBool::default(),
-            // Most of the time goes to killing; a round of 100 takes seconds.
+            // Generous: a round of 100 messages takes seconds, most of them spent on killing.
             deadline: Instant::now() + Duration::from_secs(300) * (per_round as u32 / 100),
         }
     }
@@ -128,7 +121,7 @@ impl Exchange {
         self.check_reports();
     }
 
-    /// One round: every account sends, receives and reports, while a killer goes round.
+    /// Runs one round: every account sends, receives and reports while processes are killed.
     fn round(&self, rng: &mut ChaCha20Rng) {
         let killer_done = AtomicBool::new(false);
         self.settled.store(0, Ordering::Relaxed);
@@ -149,24 +142,24 @@ impl Exchange {
                     }
                 });
             }
-            self.kill_around(rng);
+            self.kill_at_random(rng);
             killer_done.store(true, Ordering::Relaxed);
         });
     }
 
-    /// Kills the relay or whichever process an account runs, a number of times.
-    fn kill_around(&self, rng: &mut ChaCha20Rng) {
+    /// Kills the relay, or the process that some account is running, as often as the round demands.
+    fn kill_at_random(&self, rng: &mut ChaCha20Rng) {
         for _ in 0..self.kills {
             self.go_on();
             thread::sleep(self.pause.mul_f64(rng.random()));
             if rng.random_bool(0.3) {
                 assert!(
                     self.world.kill_relay(),
-                    "it ended by itself: {}",
+                    "the relay ended by itself: {}",
                     self.world.relay_log()
                 );
                 self.counts().relay_kills += 1;
-                // Clients find nobody there for a while.
+                // Clients cannot reach the relay for a while.
                 thread::sleep(Duration::from_millis(rng.random_range(0..200)));
                 self.world.start_relay();
             } else {
@@ -176,7 +169,8 @@ impl Exchange {
         }
     }
 
-    /// Writes an account's messages into interactive mode, and after a kill those that the store does not have.
+    /// Sends an account's messages in interactive mode. After a kill, writes those again that are
+    /// not in the store.
     fn send_all(&self, account: usize) {
         for attempt in 0.. {
             self.go_on();
@@ -214,7 +208,7 @@ impl Exchange {
         }
     }
 
-    /// Receives until the store has every message that was planned for an account.
+    /// Receives until the store has every message that is planned for an account.
     fn receive_all(&self, account: usize) {
         let mut planned = BTreeSet::new();
         for message in self.planned.iter().filter(|message| message.to == account) {
@@ -222,7 +216,7 @@ impl Exchange {
         }
         loop {
             self.go_on();
-            // Once the relay has said of every message that it has it, whoever fetches all has all.
+            // Once the relay has confirmed every message, a complete fetch must bring them all.
             let settled = self.settled.load(Ordering::Relaxed) == ACCOUNTS.len();
             let fetched = self.receive(account).code() == Some(0);
             let Some(stored) = self.stored(account) else {
@@ -247,7 +241,7 @@ impl Exchange {
         ended
     }
 
-    /// Reports some received messages, until each was taken, and then once more.
+    /// Reports some received messages. Repeats each report until it has succeeded twice.
     fn report_some(&self, account: usize, rng: &mut ChaCha20Rng) {
         let stored = loop {
             self.go_on();
@@ -276,13 +270,13 @@ impl Exchange {
         }
     }
 
-    /// Everything that an account's store has; `None` if that process was killed.
+    /// Reads all messages in an account's store. Returns `None` if that process was killed.
     fn stored(&self, account: usize) -> Option<Vec<Value>> {
         let ended = self.world.chat(account, &["messages", "--json"]);
         (!ended.was_killed()).then(|| ended.objects())
     }
 
-    /// Lets a process end in no other way than by success, a kill, or for want of the relay.
+    /// Checks that a process succeeded, was killed, or could not reach the relay.
     fn note(&self, ended: &Ended) {
         let expected = ended.was_killed() || matches!(ended.code(), Some(0 | RELAY_GONE));
         assert!(expected, "{}\n{}", ended.status, ended.stderr);
@@ -293,13 +287,13 @@ impl Exchange {
         self.counts().duplicates_ignored += again.count();
     }
 
-    /// The same, and keeps which received messages it showed.
+    /// Checks how a process ended, and records which received messages it showed.
     fn note_shown(&self, account: usize, ended: &Ended) {
         self.note(ended);
         let mut printed = self.printed.lock().unwrap();
         let end = format!(" to {}", ACCOUNTS[account]);
         for line in ended.stdout.lines() {
-            // A line in interactive mode, or an object of `receive --json`.
+            // The text is in a line of interactive mode or in an object of `receive --json`.
             let text = line.find('<').map(|start| &line[start..]);
             if let Some(text) = text.and_then(|text| text.split_inclusive(&end).next()) {
                 *printed.entry((account, text.to_owned())).or_default() += 1;
@@ -307,7 +301,7 @@ impl Exchange {
         }
     }
 
-    /// With nobody killing any more: each message is where it should be, once, and can be reported on both sides.
+    /// Checks, when the killing is over, that both sides have each message once and can report it.
     fn check(&self) {
         for (account, me) in ACCOUNTS.iter().enumerate() {
             self.receive(account);
@@ -344,7 +338,7 @@ impl Exchange {
         assert!(counts.lines_repeated <= counts.client_kills, "{counts:?}");
     }
 
-    /// The reviewer has each reported message once, and reads what was sent.
+    /// Checks that the reviewer gets each reported message once, with the text that was sent.
     fn check_reports(&self) {
         let listed = self.world.review_objects(&["list", "--json"]);
         let mut expected = self.reported.lock().unwrap().clone();
@@ -363,20 +357,23 @@ impl Exchange {
                 reporter.unwrap(),
                 message["text"].as_str().unwrap().to_owned(),
             );
-            assert!(expected.remove(&text), "not reported, or twice: {opened}");
+            assert!(
+                expected.remove(&text),
+                "not reported, or listed twice: {opened}"
+            );
         }
         let mut counts = self.counts();
         counts.reports = listed.len();
         println!("{counts:?}");
     }
 
-    /// Ends a round that cannot succeed any more.
+    /// Panics if the round can no longer succeed.
     fn go_on(&self) {
         assert!(
             !self.failed.load(Ordering::Relaxed),
             "another thread failed"
         );
-        assert!(Instant::now() < self.deadline, "no end in sight");
+        assert!(Instant::now() < self.deadline, "the round takes too long");
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -384,7 +381,7 @@ impl Exchange {
     }
 }
 
-/// Tells the other threads of a panic.
+/// Tells the other threads when this one panics.
 struct Fuse<'a>(&'a AtomicBool);
 
 impl Drop for Fuse<'_> {

@@ -1,13 +1,7 @@
-//! The README's "Try it in three terminals", as it stands there: each command runs, and prints what the README says.
+//! The README's section "Try it in three terminals": runs each command as it is written there, and
+//! checks that it prints what the README shows.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests"
-)]
+#![allow(clippy::restriction, reason = "tests")]
 
 mod world;
 
@@ -20,12 +14,12 @@ const README: &str = include_str!("../../../README.md");
 const COMMAND: &str = "$ cargo run --release -p ";
 
 #[test]
-fn the_readme_is_true() {
+fn the_commands_in_the_readme_print_what_it_shows() {
     let world = World::new("readme", &["alice", "bob"]);
     let mut meant = HashMap::new();
     for (command, expected) in script() {
         let mut words = shlex::split(&command).unwrap();
-        // `waxseal-chat -- ..` or `waxseal-relay --bin NAME -- ..`
+        // The words are `waxseal-chat -- ..` or `waxseal-relay --bin NAME -- ..`.
         let end = words.iter().position(|word| word == "--").unwrap();
         let target: Vec<_> = words.drain(..=end).collect();
         let name = match &target.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -38,7 +32,7 @@ fn the_readme_is_true() {
         }
         let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
         let printed = if name == "relay" {
-            // It goes on while the other terminals work.
+            // The relay keeps running for the other commands.
             assert_eq!(
                 arguments,
                 ["--data", "relay-data", "--moderation-key", "mod.key.pub"]
@@ -46,31 +40,31 @@ fn the_readme_is_true() {
             world.start_relay();
             format!("listening on {}", world.url())
         } else {
-            world.command_named(name, &arguments).output()
+            world.run_program(name, &arguments).output()
         };
         let printed = printed.replace(&world.address(), "127.0.0.1:7600");
-        learn(&expected, &printed, &mut meant);
+        compare(&expected, &printed, &mut meant);
     }
-    assert!(meant.len() > 4, "the script of the README was not found");
+    assert!(meant.len() > 4, "the commands in the README were not found");
 }
 
 #[test]
-fn what_programs_read_is_as_documented() {
+fn the_json_output_is_as_documented() {
     let world = World::new("programs", &["alice", "bob", "eve"]);
     let (alice, bob, eve) = (0, 1, 2);
     world.review(&["keygen"]).output();
     world.start_relay();
     world.chat(alice, &["register", "alice"]).output();
     world.chat(bob, &["register", "bob"]).output();
-    // Registering can be repeated, by the same device only.
+    // Only the same device can register a name again.
     world.chat(bob, &["register", "bob"]).output();
     assert_eq!(world.chat(eve, &["register", "bob"]).code(), Some(1));
 
-    let nasty = "third\u{1b}[2J\nline \u{202e}";
+    let unsafe_text = "third\u{1b}[2J\nline \u{202e}";
     for (from, to, text) in [
         (alice, "bob", "first"),
         (bob, "alice", "second"),
-        (alice, "bob", nasty),
+        (alice, "bob", unsafe_text),
     ] {
         world.chat(from, &["send", to, text]).output();
         let to = usize::from(to == "bob");
@@ -81,7 +75,7 @@ fn what_programs_read_is_as_documented() {
             received.stdout
         );
         let [received] = &received.objects()[..] else {
-            panic!("not one object a message");
+            panic!("not one object per message");
         };
         let fields: Vec<&str> = received
             .as_object()
@@ -89,7 +83,7 @@ fn what_programs_read_is_as_documented() {
             .keys()
             .map(String::as_str)
             .collect();
-        // Sorted by the parser.
+        // The parser sorts the fields.
         assert_eq!(
             fields,
             [
@@ -111,7 +105,7 @@ fn what_programs_read_is_as_documented() {
     let numbers = numbers.map(|(me, peer)| world.chat(me, &["safety-number", peer]).output());
     assert_eq!(numbers[0], numbers[1]);
 
-    // Not without a yes, and what is withheld is withheld.
+    // Nothing is reported without a yes, and the preview does not show the withheld part.
     let messages = world.chat(bob, &["messages", "--json"]).objects();
     let id = |index: usize| messages[index]["id"].as_str().unwrap();
     let redact = format!("{}:1", &id(0)[..8]);
@@ -132,7 +126,7 @@ fn what_programs_read_is_as_documented() {
     assert!(preview.stdout.contains("WITHHELD") && !preview.stdout.contains("first"));
     assert!(!preview.stdout.contains('\u{1b}'));
     assert!(world.review_objects(&["list", "--json"]).is_empty());
-    // Twice, and once more with other words: one report.
+    // Reporting twice, and a third time with another reason, makes one report.
     for report in [
         &report[..],
         &report,
@@ -151,7 +145,7 @@ fn what_programs_read_is_as_documented() {
     let shown = [
         ("alice", None, vec![1], 0),
         ("bob", Some("second"), vec![], 0),
-        ("alice", Some(nasty), vec![], 1),
+        ("alice", Some(unsafe_text), vec![], 1),
     ];
     let shown = shown.map(|(from, text, redacted_parts, sequence)| {
         serde_json::json!({ "from": from, "text": text, "redacted_parts": redacted_parts, "sequence": sequence })
@@ -168,7 +162,7 @@ fn what_programs_read_is_as_documented() {
 }
 
 #[test]
-fn what_cannot_be_sent_waits_and_scripts_are_told() {
+fn a_message_that_cannot_be_sent_waits_and_the_exit_code_says_so() {
     let world = World::new("waiting", &["alice", "bob"]);
     let (alice, bob) = (0, 1);
     world.review(&["keygen"]).output();
@@ -191,13 +185,13 @@ fn what_cannot_be_sent_waits_and_scripts_are_told() {
     let texts: Vec<&Value> = received.iter().map(|message| &message["text"]).collect();
     assert_eq!(texts, ["hello", "later", "latest"]);
 
-    // Who is not there, and what is no command.
+    // An account that does not exist, and a command that is incomplete.
     assert_eq!(
         world.chat(alice, &["send", "nobody", "hello"]).code(),
         Some(1)
     );
     assert_eq!(world.chat(alice, &["send", "bob"]).code(), Some(2));
-    // Another relay at the same place is refused, whatever it says.
+    // The client refuses another relay at the same address.
     world.replace_relay();
     let refused = world.chat(alice, &["send", "bob", "secret"]);
     assert_eq!(refused.code(), Some(1));
@@ -209,7 +203,7 @@ fn what_cannot_be_sent_waits_and_scripts_are_told() {
 }
 
 #[test]
-fn a_full_queue_of_one_peer_holds_up_nobody_else() {
+fn a_full_queue_of_one_peer_does_not_block_the_others() {
     let world = World::new("full", &["alice", "bob", "eve"]);
     let (alice, eve) = (0, 2);
     world.review(&["keygen"]).output();
@@ -224,12 +218,12 @@ fn a_full_queue_of_one_peer_holds_up_nobody_else() {
     assert!(received.stdout.contains("arrives"), "{}", received.stderr);
     assert_eq!(received.code(), Some(3));
     assert!(received.stderr.contains("1 messages wait"));
-    // And what gets through is not said to wait.
+    // A message that gets through is not reported as waiting.
     let sent = world.chat(alice, &["send", "eve", "gets through"]);
     assert!(sent.output().starts_with("sent "));
 }
 
-/// The commands of the section and the output behind each.
+/// Returns the commands of the section, each with the output shown after it.
 fn script() -> Vec<(String, String)> {
     let (_, section) = README.split_once("## Try it in three terminals").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
@@ -241,8 +235,9 @@ fn script() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Compares two outputs, and notes which value stands for which: keys, ids and times are others each time.
-fn learn(expected: &str, printed: &str, meant: &mut HashMap<String, String>) {
+/// Compares an output with the README. Keys, ids and times differ in each run, so this records
+/// which value of this run stands for which value of the README.
+fn compare(expected: &str, printed: &str, meant: &mut HashMap<String, String>) {
     let (lines, printed_lines) = (expected.trim().lines(), printed.trim().lines());
     assert_eq!(
         lines.clone().count(),
@@ -257,7 +252,7 @@ fn learn(expected: &str, printed: &str, meant: &mut HashMap<String, String>) {
                 let known = meant
                     .entry(word.to_owned())
                     .or_insert_with(|| printed_word.to_owned());
-                // The same id stands for the same id everywhere.
+                // An id of the README must stand for the same id of this run everywhere.
                 assert!(
                     word.len() < 8 || known == printed_word,
                     "{line}\n{printed_line}"
@@ -269,10 +264,10 @@ fn learn(expected: &str, printed: &str, meant: &mut HashMap<String, String>) {
     }
 }
 
-/// An argument with the README's ids replaced by those of this run.
+/// Replaces the README's ids in an argument by those of this run.
 fn as_meant(argument: &str, meant: &HashMap<String, String>) -> String {
     let meaning = |word: &str| {
-        // An id may be given by its beginning.
+        // The README may give only the beginning of an id.
         let known = meant
             .iter()
             .find(|(id, _)| word.len() >= 8 && id.starts_with(word));
@@ -283,7 +278,7 @@ fn as_meant(argument: &str, meant: &HashMap<String, String>) -> String {
     words(argument).into_iter().map(meaning).collect()
 }
 
-/// Splits into runs of letters and digits, and single other characters.
+/// Splits a text into runs of letters and digits, and single other characters.
 fn words(text: &str) -> Vec<&str> {
     let is_word = |c: char| c.is_alphanumeric();
     let mut words = Vec::new();
@@ -294,14 +289,14 @@ fn words(text: &str) -> Vec<&str> {
         } else {
             Some(first.len_utf8())
         };
-        let (word, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        let (word, remainder) = rest.split_at(end.unwrap_or(rest.len()));
         words.push(word);
-        rest = behind;
+        rest = remainder;
     }
     words
 }
 
-/// Hexadecimal or decimal digits that may be a key's, an id's or a time's.
+/// Whether a word consists of digits that may belong to a key, an id or a time.
 fn is_value(word: &str) -> bool {
     let digits = word.len() == 2 && word.bytes().all(|byte| byte.is_ascii_digit());
     digits || word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_hexdigit())

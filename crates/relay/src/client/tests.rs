@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::ErrorCode;
 
 #[test]
 fn a_relay_is_named_by_host_and_port() {
@@ -24,9 +25,10 @@ fn a_relay_is_named_by_host_and_port() {
 }
 
 #[test]
-fn an_answer_in_no_known_form_still_says_whether_to_try_again() {
-    assert!(refusal(502, b"<html>").is_transient());
-    assert!(!refusal(404, b"<html>").is_transient());
-    let newer = refusal(418, br#"{"error":"teapot","message":"short and stout"}"#);
+fn an_answer_in_an_unknown_format_still_says_whether_to_try_again() {
+    assert!(ClientError::refused(502, b"<html>").is_transient());
+    assert!(!ClientError::refused(404, b"<html>").is_transient());
+    let newer = br#"{"error":"teapot","message":"short and stout"}"#;
+    let newer = ClientError::refused(418, newer);
     assert_eq!(newer.code(), Some(ErrorCode::Other));
 }

@@ -1,23 +1,24 @@
-//! An honest pair, which every attack must leave in peace.
+//! An honest pair of devices, whose conversation no attack may disturb.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{SOON, World};
 
-/// Runs an attack while two honest devices talk: their every message must arrive within its time.
+/// Runs an attack while two honest devices talk. Each of their messages must arrive in time.
 pub fn while_others_talk<T>(world: &World, attack: impl FnOnce() -> T) -> T {
     let (mut carol, dave) = (world.device("carol"), world.device("dave"));
     let over = AtomicBool::new(false);
     let (result, exchanged) = std::thread::scope(|scope| {
         let talk = scope.spawn(|| {
             let mut exchanged = 0;
-            // Once more after the attack.
+            // The loop runs once more after the attack.
             loop {
                 let last = over.load(Ordering::SeqCst);
                 let (began, text) = (Instant::now(), format!("{exchanged}"));
                 let (_, envelope) = carol.seal(&dave.me, &text);
-                // A connection may have made room for a newer one: an honest client asks again.
+                // The relay may have closed the connection to make room for a newer one. An honest
+                // client then tries again.
                 while let Err(error) =
                     carol
                         .client
@@ -45,7 +46,7 @@ pub fn while_others_talk<T>(world: &World, attack: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Ends the talk whether the attack returns or panics.
+/// Ends the conversation, whether the attack returns or panics.
 struct SetAtEnd<'a>(&'a AtomicBool);
 
 impl Drop for SetAtEnd<'_> {

@@ -1,6 +1,11 @@
-//! A relay in a process of its own, and devices that seal with a channel of their own: no ratchet is linked here.
+//! A relay in its own process, and devices that talk to it. They seal with a channel that does not
+//! encrypt, so that these tests need no ratchet.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses a part of it"
+)]
 
 pub mod honest;
 
@@ -23,7 +28,7 @@ use waxseal_reporting::{
 };
 use zeroize::Zeroizing;
 
-/// Longest wait for anything a test expects.
+/// Maximum time that a test waits for something it expects.
 pub const SOON: Duration = Duration::from_secs(20);
 
 pub struct World {
@@ -38,7 +43,7 @@ pub struct RelayProcess {
 }
 
 impl World {
-    /// A relay, started.
+    /// Makes a folder with the reviewer's keys, and starts a relay in it.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let reviewer = ReviewerKeys::generate(&mut rand::rng());
@@ -62,7 +67,7 @@ impl World {
         &self.relay.as_ref().unwrap().url
     }
 
-    /// HOST:PORT
+    /// The relay's address as `HOST:PORT`.
     pub fn address(&self) -> &str {
         self.url().strip_prefix("http://").unwrap()
     }
@@ -71,7 +76,7 @@ impl World {
         RelayClient::new(self.url()).unwrap()
     }
 
-    /// A registered device.
+    /// Makes a device and registers it.
     pub fn device(&self, name: &str) -> Device {
         let mut device = Device::new(name, self.client());
         device.register().unwrap();
@@ -84,7 +89,7 @@ impl RelayProcess {
         Self::start_with(Command::new(env!("CARGO_BIN_EXE_relay")), dir)
     }
 
-    /// With at most so many open files.
+    /// Starts a relay that may open at most `files` files.
     pub fn start_limited(dir: &Path, files: usize) -> Self {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]);
@@ -107,18 +112,18 @@ impl RelayProcess {
         stdout.read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("listening on ");
         let url = url
-            .unwrap_or_else(|| panic!("not ready: {line:?}"))
+            .unwrap_or_else(|| panic!("the relay did not start: {line:?}"))
             .to_owned();
         Self { child, url }
     }
 
-    /// As a crash does.
+    /// Kills the relay, as a crash would.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, and whether it ended well within its time.
+    /// Stops the relay with SIGTERM. Returns whether it ended in time and without an error.
     pub fn stop(mut self) -> bool {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -140,7 +145,7 @@ impl Drop for RelayProcess {
     }
 }
 
-/// A device with an identity, and a channel that keeps no secret from anybody: the relay does not care.
+/// A device with an identity, and with a channel that does not encrypt: the relay cannot tell.
 pub struct Device {
     pub me: DeviceAddress,
     pub identity: SigningKey,
@@ -172,7 +177,7 @@ impl Device {
         self.identity.sign(&input).to_bytes()
     }
 
-    /// Ed25519 key, and 32 bytes the relay does not look at.
+    /// The Ed25519 key, followed by 32 bytes that the relay does not use.
     pub fn identity_bytes(&self) -> [u8; 64] {
         let mut bytes = [9; 64];
         bytes[..32].copy_from_slice(self.identity.verifying_key().as_bytes());
@@ -197,8 +202,8 @@ impl Device {
         self.session.as_ref().unwrap()
     }
 
-    /// Reconnects to a relay that was started again.
-    pub fn at(&mut self, world: &World) {
+    /// Uses the relay that runs now, after a restart.
+    pub fn use_relay_of(&mut self, world: &World) {
         self.client = world.client();
     }
 
@@ -224,7 +229,7 @@ impl Device {
         self.client.deliveries(self.session()).unwrap()
     }
 
-    /// What a delivery says, once the device is sure that it can report it.
+    /// Authenticates and opens a delivery. Returns its text, and the evidence to report it with.
     pub fn open(&self, delivery: &[u8]) -> (String, Evidence) {
         let delivery = Delivery::decode(delivery).unwrap();
         let delivery = delivery.authenticate(&self.delivery_key, &self.me.account);
@@ -233,14 +238,14 @@ impl Device {
         (text, opened.evidence().clone())
     }
 
-    /// Receives and acknowledges everything that is queued.
+    /// Receives and acknowledges all queued messages.
     pub fn receive(&self) -> Vec<(String, Evidence)> {
         let (mut deliveries, mut received) = (self.connect(), Vec::new());
         loop {
             match deliveries
                 .next(SOON)
                 .unwrap()
-                .expect("the relay says something")
+                .expect("the relay sends an event in time")
             {
                 Event::CaughtUp => break,
                 Event::Delivery { id, delivery } => {
@@ -296,12 +301,12 @@ impl OpeningChannel for NoChannel {
     }
 }
 
-/// A request byte by byte, for what no client would send: (status, error code).
+/// Sends raw bytes that no client would send. Returns the status and the error code of the answer.
 pub fn raw(address: &str, request: &[u8]) -> (u16, String) {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();
-    // The relay may answer and close before it has read everything.
+    // The relay may answer and close the connection before it has read everything.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
@@ -316,7 +321,7 @@ pub fn raw(address: &str, request: &[u8]) -> (u16, String) {
     (status.unwrap_or(0), code)
 }
 
-/// A request with a body, one connection.
+/// Sends one request on a new connection. Returns the status and the error code of the answer.
 pub fn request(
     world: &World,
     method: &str,

@@ -4,7 +4,7 @@ use waxseal_relay::{RelayClient, account_name};
 use super::*;
 use crate::home::Home;
 
-/// An account whose relay cannot be reached.
+/// Makes an account whose relay cannot be reached.
 fn chat(folder: &tempfile::TempDir) -> Chat {
     let rng = &mut rand::rng();
     let (home, store) = Home::open(&folder.path().join("home"), rng).unwrap();
@@ -19,10 +19,10 @@ fn chat(folder: &tempfile::TempDir) -> Chat {
 }
 
 #[test]
-fn what_looks_altered_is_asked_for_again_but_not_for_ever() {
+fn a_delivery_that_looks_altered_is_kept_for_a_limited_number_of_attempts() {
     let folder = tempfile::tempdir().unwrap();
     let mut chat = chat(&folder);
-    for _ in 1..MAX_TIMES {
+    for _ in 1..MAX_ATTEMPTS {
         assert!(chat.take(7, b"altered").unwrap() == Verdict::Keep);
         assert!(chat.take_notices().is_empty());
     }
@@ -32,7 +32,7 @@ fn what_looks_altered_is_asked_for_again_but_not_for_ever() {
 }
 
 #[test]
-fn few_deliveries_of_one_sender_are_kept_and_none_for_long() {
+fn only_a_few_deliveries_of_one_sender_are_kept_and_only_for_some_days() {
     let folder = tempfile::tempdir().unwrap();
     let mut chat = chat(&folder);
     for id in 0..MAX_KEPT_OF_ONE as u64 {
@@ -40,26 +40,26 @@ fn few_deliveries_of_one_sender_are_kept_and_none_for_long() {
     }
     assert!(chat.keep(1_000, "mallory", u32::MAX).unwrap() == Verdict::Acknowledge);
     assert_eq!(chat.home.memory.kept.len(), MAX_KEPT_OF_ONE);
-    // Those that came before may come again, and those of others.
+    // Deliveries that are kept already may come again, and so may those of other senders.
     assert!(chat.keep(3, "mallory", u32::MAX).unwrap() == Verdict::Keep);
     assert!(chat.keep(1_001, "alice", u32::MAX).unwrap() == Verdict::Keep);
 
-    // What is remembered outlives the process.
+    // The kept deliveries are still known after a restart.
     drop(chat);
     let (mut home, store) = Home::open(&folder.path().join("home"), &mut rand::rng()).unwrap();
     let kept = &mut home.memory.kept;
     assert_eq!(kept.len(), MAX_KEPT_OF_ONE + 1);
     kept.get_mut(&3).unwrap().since_ms -= KEEP_DAYS * DAY_MS;
-    // The relay has dropped this one by itself.
+    // The relay has dropped this delivery by itself.
     kept.get_mut(&4).unwrap().since_ms -= 2 * KEEP_DAYS * DAY_MS;
     let relay = RelayClient::new("http://127.0.0.1:1").unwrap();
     let mut chat = Chat::new(Client::open(store).unwrap(), home, relay, false);
     assert!(chat.keep(3, "mallory", u32::MAX).unwrap() == Verdict::Acknowledge);
     assert_eq!(chat.home.memory.kept.len(), MAX_KEPT_OF_ONE - 1);
 
-    // However many senders there are.
+    // The total is bounded too, however many senders there are.
     for id in 2_000..2_000 + MAX_KEPT as u64 {
-        let kept = Kept {
+        let kept = KeptDelivery {
             since_ms: now().as_millis(),
             times: 1,
             from: format!("sender {id}"),
@@ -70,7 +70,7 @@ fn few_deliveries_of_one_sender_are_kept_and_none_for_long() {
 }
 
 #[test]
-fn a_home_is_for_one_process_and_one_key() {
+fn a_home_allows_one_process_and_one_key() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
     let chat = chat(&folder);

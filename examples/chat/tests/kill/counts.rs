@@ -1,20 +1,23 @@
-//! What the kill test counts.
+//! Counts what happens in the kill test.
 
-/// What happened.
+#![allow(unreachable_pub, reason = "tests")]
+
+/// The counters of one run.
 #[derive(Default, Debug)]
 pub struct Counts {
     pub messages: usize,
     pub relay_kills: usize,
     pub client_kills: usize,
-    /// Messages that were not in the store when its process was killed: written again.
+    /// Messages written again because they were not in the store when the process was killed.
     pub written_again: usize,
-    /// Envelopes that were in the store and not confirmed: the client sent them again.
+    /// Envelopes that the client sent again because they were stored but not confirmed.
     pub sent_again: usize,
     /// Deliveries that came again and were not shown again.
     pub duplicates_ignored: usize,
-    /// Lines printed, but not noted as shown, when their process was killed: printed again, with the same id.
+    /// Lines printed again, with the same id, because the process was killed after it printed them
+    /// and before it recorded that.
     pub lines_repeated: usize,
     pub reports: usize,
-    /// Runs of `report` for a message that was reported already.
+    /// Runs of `report` for a message that was already reported.
     pub reports_again: usize,
 }

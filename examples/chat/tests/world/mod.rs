@@ -1,15 +1,15 @@
-//! Processes as people start them: a relay, reviewers, and chat clients with a home folder each, on loopback.
+//! Runs the programs as people do, on loopback: a relay, the reviewer's command, and chat clients
+//! with a home folder each.
 //!
-//! Everything that was started is killed when the world is dropped, and its folder is removed unless a test failed.
+//! When the world is dropped, all its processes are killed. Its folder is removed unless the test
+//! failed.
 
 #![allow(
     dead_code,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
+    unreachable_pub,
+    reason = "each test file uses a part of it"
 )]
+#![allow(clippy::restriction, reason = "tests")]
 
 use std::fs;
 use std::io::{Read, Write};
@@ -22,12 +22,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Longest wait for a process to end by itself. Only a defect gets there, or a machine with too much else to do.
-const PATIENCE: Duration = Duration::from_secs(240);
-/// Between two looks at a process.
-const LOOK: Duration = Duration::from_millis(3);
+/// Maximum time to wait for a process to end. Only a defect or a very busy machine reaches it.
+const TIMEOUT: Duration = Duration::from_secs(240);
+/// Pause between two checks whether a process has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(3);
 
-/// A process that others may kill meanwhile. `None` while none runs.
+/// A running process, which another thread may kill. `None` while there is none.
 #[derive(Default)]
 struct Slot(Mutex<Option<Child>>);
 
@@ -38,7 +38,7 @@ impl Slot {
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Kills it with SIGKILL. `false` if there was nothing to kill.
+    /// Kills the process with SIGKILL. Returns `false` if there was none.
     fn kill(&self) -> bool {
         let mut slot = self.lock();
         let Some(child) = slot.as_mut() else {
@@ -53,7 +53,7 @@ impl Slot {
     }
 }
 
-/// What a process left behind.
+/// The status and output of a process that has ended.
 pub struct Ended {
     pub status: ExitStatus,
     pub stdout: String,
@@ -65,12 +65,12 @@ impl Ended {
         self.status.code()
     }
 
-    /// Whether a signal ended it.
+    /// Whether a signal ended the process.
     pub fn was_killed(&self) -> bool {
         self.status.code().is_none()
     }
 
-    /// Its output, if it succeeded.
+    /// The output of a process that succeeded. Panics if it failed.
     pub fn output(self) -> String {
         assert!(
             self.status.success(),
@@ -82,7 +82,7 @@ impl Ended {
         self.stdout
     }
 
-    /// Each line of its output as JSON.
+    /// Each line of the output, parsed as JSON.
     pub fn objects(self) -> Vec<Value> {
         lines_of(&self.output())
     }
@@ -102,12 +102,12 @@ pub struct World {
 }
 
 impl World {
-    /// An empty folder, and a port for the relay.
+    /// Makes an empty folder and finds a port for the relay.
     pub fn new(name: &str, accounts: &[&'static str]) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let folder = folder.join(format!("{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        // A free port, the same one after each restart.
+        // The relay uses the same free port after each restart.
         let port = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = port.local_addr().unwrap();
         let clients = accounts.iter().map(|account| (*account, Slot::default()));
@@ -129,7 +129,7 @@ impl World {
         format!("http://{}", self.address)
     }
 
-    /// Starts the relay on its port and its data, and waits until it answers.
+    /// Starts the relay with its port and its data, and waits until it accepts connections.
     pub fn start_relay(&self) {
         let address = self.address.to_string();
         let arguments = [
@@ -157,15 +157,15 @@ impl World {
             let ended = self.relay.lock().as_mut().unwrap().try_wait().unwrap();
             assert!(ended.is_none(), "the relay ended: {}", self.relay_log());
             assert!(
-                started.elapsed() < PATIENCE,
-                "no relay: {}",
+                started.elapsed() < TIMEOUT,
+                "the relay does not start: {}",
                 self.relay_log()
             );
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// The relay forgets every account, and one of them loses its home.
+    /// Makes the relay forget every account, and deletes the home folder of one.
     pub fn forget_accounts(&self, loses_home: usize) {
         self.relay.kill();
         for suffix in ["", "-wal", "-shm"] {
@@ -177,7 +177,7 @@ impl World {
         self.start_relay();
     }
 
-    /// As if so many messages waited for an account that its queue takes no more.
+    /// Makes it look as if the account's queue were full.
     pub fn fill_queue(&self, account: &str) {
         self.relay.kill();
         let db = rusqlite::Connection::open(self.folder.join("relay-data/relay.sqlite")).unwrap();
@@ -190,7 +190,7 @@ impl World {
         self.start_relay();
     }
 
-    /// Starts another relay in the place of the first.
+    /// Replaces the relay by another one at the same address.
     pub fn replace_relay(&self) {
         self.relay.kill();
         fs::rename(
@@ -210,19 +210,19 @@ impl World {
         self.relay.kill()
     }
 
-    /// Kills whatever process an account runs.
+    /// Kills the process that an account is running.
     pub fn kill_client(&self, account: usize) -> bool {
         self.clients[account].1.kill()
     }
 
-    /// Runs the reviewer to its end.
+    /// Runs the reviewer's command to its end.
     pub fn review(&self, arguments: &[&str]) -> Ended {
         let relay = self.url();
         let arguments = [&["--relay", &relay, "--key", "mod.key"], arguments].concat();
-        self.command_named("review", &arguments)
+        self.run_program("review", &arguments)
     }
 
-    /// What the reviewer prints with `--json`: one object a line, or one array.
+    /// Runs the reviewer's command with `--json`. It prints one object per line, or one array.
     pub fn review_objects(&self, arguments: &[&str]) -> Vec<Value> {
         let output = self.review(arguments).output();
         match serde_json::from_str(&output) {
@@ -232,12 +232,13 @@ impl World {
         }
     }
 
-    /// Runs a command of an account to its end, or until it is killed.
+    /// Runs the chat of an account until it ends or is killed.
     pub fn chat(&self, account: usize, arguments: &[&str]) -> Ended {
         self.chat_lines(account, arguments, "")
     }
 
-    /// The same with something to read on its standard input: without a command, interactive mode.
+    /// Runs the chat of an account with `input` as its standard input. Without a command, the chat
+    /// is interactive.
     pub fn chat_lines(&self, account: usize, arguments: &[&str], input: &str) -> Ended {
         let (name, slot) = &self.clients[account];
         let relay = self.url();
@@ -245,8 +246,8 @@ impl World {
         self.run(&mut self.command("chat", &arguments), slot, input)
     }
 
-    /// Runs an example to its end.
-    pub fn command_named(&self, name: &str, arguments: &[&str]) -> Ended {
+    /// Runs a program to its end.
+    pub fn run_program(&self, name: &str, arguments: &[&str]) -> Ended {
         self.run(&mut self.command(name, arguments), &Slot::default(), "")
     }
 
@@ -267,7 +268,7 @@ impl World {
         let mut stderr = child.stderr.take().unwrap();
         *slot.lock() = Some(child);
         thread::scope(|scope| {
-            // A killed process reads no more.
+            // Writing fails if the process was killed.
             scope.spawn(move || drop(stdin.write_all(input.as_bytes())));
             let stdout = scope.spawn(move || text_of(&mut stdout));
             let stderr = scope.spawn(move || text_of(&mut stderr));
@@ -277,15 +278,18 @@ impl World {
                 if let Some(status) = slot.lock().as_mut().unwrap().try_wait().unwrap() {
                     break status;
                 }
-                if in_time && started.elapsed() > PATIENCE {
+                if in_time && started.elapsed() > TIMEOUT {
                     in_time = false;
                     slot.kill();
                 }
-                thread::sleep(LOOK);
+                thread::sleep(POLL_INTERVAL);
             };
             *slot.lock() = None;
             let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
-            assert!(in_time, "no end of {command:?}\n{stdout}\n{stderr}");
+            assert!(
+                in_time,
+                "{command:?} did not end in time\n{stdout}\n{stderr}"
+            );
             Ended {
                 status,
                 stdout,
@@ -302,7 +306,7 @@ impl Drop for World {
             slot.kill();
         }
         if thread::panicking() {
-            eprintln!("left behind: {}", self.folder.display());
+            eprintln!("the test's folder: {}", self.folder.display());
         } else {
             drop(fs::remove_dir_all(&self.folder));
         }
@@ -315,8 +319,8 @@ fn text_of(pipe: &mut impl Read) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The binary of a command, next to the chat's own. `cargo test --workspace` has built it; a
-/// narrower run may not have.
+/// Returns the path of a program, in the same folder as the chat. Builds the program if it is not
+/// there: `cargo test --workspace` has built it, but `cargo test -p waxseal-chat` has not.
 fn binary(name: &str) -> PathBuf {
     static BUILDING: Mutex<()> = Mutex::new(());
     let chat = Path::new(env!("CARGO_BIN_EXE_chat"));

@@ -1,4 +1,5 @@
-//! Accounts: registered and signed in by proofs of an identity; no passwords.
+//! Accounts: devices register and sign in by signing a challenge with their identity key. There are
+//! no passwords.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,20 +17,20 @@ use waxseal_relay::{
 use waxseal_reporting::{AccountId, DeliveryKey, DeviceAddress, DeviceId};
 
 use crate::errors::Refusal;
-use crate::extract::{Form, Peer};
+use crate::extract::{ClientAddress, JsonBody};
 use crate::limits::MAX_JSON_LEN;
-use crate::relay::{Account, Relay, now};
+use crate::state::{Account, Relay, now};
 
-pub async fn challenge(State(relay): State<Arc<Relay>>, _: Peer) -> Json<Challenge> {
+pub async fn challenge(State(relay): State<Arc<Relay>>, _: ClientAddress) -> Json<Challenge> {
     let challenge = relay.tokens.challenge(now().as_millis());
     Json(Challenge { challenge })
 }
 
-/// Registers an account; or, for the device it was registered by, only signs in.
+/// Registers an account. If the same device has registered it before, only signs that device in.
 pub async fn register(
     State(relay): State<Arc<Relay>>,
-    Peer(peer): Peer,
-    Form(request): Form<Register, MAX_JSON_LEN>,
+    ClientAddress(address): ClientAddress,
+    JsonBody(request): JsonBody<Register, MAX_JSON_LEN>,
 ) -> Result<(StatusCode, Json<Session>), Refusal> {
     let now_ms = now().as_millis();
     let name = account_name(&request.name).map_err(|_| ErrorCode::BadName)?;
@@ -49,14 +50,15 @@ pub async fn register(
 
     let (account, status) = match relay.account(&me.account) {
         Some(account) => (account, StatusCode::OK),
-        None => create(&relay, peer, &me, request.identity, &delivery_key).await?,
+        None => create(&relay, address, &me, request.identity, &delivery_key).await?,
     };
     check_same(&account, &me, &request.identity, &delivery_key)?;
     let session = relay.tokens.issue(&account.holder(), now_ms);
     Ok((status, Json(session)))
 }
 
-/// Whoever registers again must be the same device with the same keys: nobody replaces another's delivery key.
+/// Checks that a repeated registration comes from the same device with the same keys, so that no
+/// one can replace the delivery key of another device.
 fn check_same(
     account: &Account,
     me: &DeviceAddress,
@@ -73,16 +75,17 @@ fn check_same(
     Ok(())
 }
 
-/// The account that the name belongs to now: a new one, or one that was there before.
+/// Creates an account and returns it. Returns the existing account if the name turns out to be
+/// registered already.
 async fn create(
     relay: &Relay,
-    peer: IpAddr,
+    address: IpAddr,
     me: &DeviceAddress,
     identity: [u8; 64],
     delivery_key: &DeliveryKey,
 ) -> Result<(Arc<Account>, StatusCode), Refusal> {
-    relay.limits.registration(peer)?;
-    if relay.is_full() {
+    relay.limits.registration(address)?;
+    if relay.accounts_are_full() {
         return Err(ErrorCode::RelayFull.into());
     }
     let (name, device) = (me.account.as_str().to_owned(), me.device.0);
@@ -90,7 +93,7 @@ async fn create(
     let (row, status) = relay
         .database
         .run(move |db| {
-            // Of two at once, and of names that differ in case only, the first is registered.
+            // If two requests race, or two names differ only in case, the first one is registered.
             let created = db
                 .prepare(
                     "INSERT INTO account (name, device, identity, delivery_key) VALUES (?, ?, ?, ?)
@@ -101,7 +104,8 @@ async fn create(
                 0 => StatusCode::OK,
                 _ => StatusCode::CREATED,
             };
-            // Also one that was registered by a request which nobody waited for.
+            // The row may also come from an earlier request whose client hung up before the
+            // account was cached.
             let row: Row = db
                 .prepare(
                     "SELECT id, name, device, identity, delivery_key FROM account WHERE name = ?",
@@ -110,15 +114,17 @@ async fn create(
             Ok((row, status))
         })
         .await?;
-    let account = know(relay, row).ok_or_else(|| Refusal::internal(&"an account is damaged"))?;
+    let account =
+        cache_account(relay, row).ok_or_else(|| Refusal::internal(&"an account is damaged"))?;
     Ok((account, status))
 }
 
-/// An account in the database.
+/// A row of the table `account`: id, name, device, identity, sealed delivery key.
 type Row = (i64, String, u32, [u8; 64], Vec<u8>);
 
-/// Has an account of the database at hand; `None` if it is of another root key file.
-fn know(relay: &Relay, (id, name, device, identity, sealed): Row) -> Option<Arc<Account>> {
+/// Caches an account that was read from the database. Returns `None` if its delivery key was sealed
+/// under another root key file.
+fn cache_account(relay: &Relay, (id, name, device, identity, sealed): Row) -> Option<Arc<Account>> {
     let me = DeviceAddress::new(AccountId::new(&name).ok()?, DeviceId(device));
     let delivery_key = relay.keys.open_sealed(&sealed, &me)?;
     Some(relay.add_account(Account {
@@ -131,8 +137,8 @@ fn know(relay: &Relay, (id, name, device, identity, sealed): Row) -> Option<Arc<
 
 pub async fn sign_in(
     State(relay): State<Arc<Relay>>,
-    _: Peer,
-    Form(request): Form<SignIn, MAX_JSON_LEN>,
+    _: ClientAddress,
+    JsonBody(request): JsonBody<SignIn, MAX_JSON_LEN>,
 ) -> Result<Json<Session>, Refusal> {
     let now_ms = now().as_millis();
     let name = account_name(&request.name).map_err(|_| ErrorCode::BadName)?;
@@ -156,7 +162,7 @@ fn check_proof(identity: &[u8; 64], context: &[u8], proof: &[u8; 64]) -> Result<
         .map_err(|_| ErrorCode::ProofRefused.into())
 }
 
-/// Reads every account at the start.
+/// Reads every account into the cache. Called once, when the relay starts.
 pub async fn load(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
     let rows: Vec<Row> = relay
         .database
@@ -169,7 +175,7 @@ pub async fn load(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
         .await
         .map_err(|_| "the accounts cannot be read")?;
     for row in rows {
-        know(relay, row).ok_or("the database belongs to another root key file")?;
+        cache_account(relay, row).ok_or("the database belongs to another root key file")?;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! The database: one thread that commits what many requests ask of it in one transaction.
+//! The database: one thread runs the jobs of many requests in one transaction.
 //!
-//! Every answer waits for the commit, and a commit is on the disk (`synchronous=FULL`). While one is being written the
-//! next requests gather, so that the relay is not limited to a message a disk flush.
+//! Every answer waits for the commit, and a commit is on disk (`synchronous=FULL`). While one
+//! batch is written, the next requests gather, so the relay can take more than one message per
+//! disk flush.
 
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -13,36 +14,39 @@ use waxseal_relay::ErrorCode;
 
 use crate::errors::Refusal;
 
-/// Most jobs that wait for the database. Past it, requests wait a moment and are then refused.
+/// Maximum number of jobs that wait for the database. If there are more, a request waits for a
+/// moment and is then refused.
 const MAX_JOBS: usize = 1_024;
 
-/// Most jobs of one transaction.
+/// Maximum number of jobs in one transaction.
 const MAX_BATCH: usize = 256;
 
-/// Longest wait for a place among the jobs.
+/// Maximum time that a request waits for a place among the jobs.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
 const SCHEMA_VERSION: i64 = 1;
 
-/// Runs a job within the transaction, and returns how to answer once it is committed, or not.
+/// Runs within the transaction and returns the answer to give after it.
 type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+
+/// Answers the request. The argument says whether the transaction was committed.
 type Answer = Box<dyn FnOnce(bool) + Send>;
 
 pub struct Database {
-    /// `None` once it is being closed.
+    /// `None` once the database is being closed.
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Database {
-    /// Opens the database, and makes it if there is none.
+    /// Opens the database. Creates it if it does not exist.
     pub fn open(path: &Path) -> Result<Self, Box<dyn std::error::Error>> {
         let db = Connection::open(path)?;
         db.execute_batch(
             "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON;
-             PRAGMA secure_delete = FAST; -- what was delivered is overwritten
+             PRAGMA secure_delete = FAST; -- delivered messages are overwritten
              PRAGMA journal_size_limit = 67108864;",
         )?;
         match db.query_row("PRAGMA user_version", [], |row| row.get(0))? {
@@ -53,7 +57,7 @@ impl Database {
                 ))?;
             }
             SCHEMA_VERSION => {}
-            version => return Err(format!("the database is of another version: {version}").into()),
+            version => return Err(format!("the database has an unknown version: {version}").into()),
         }
         let (jobs, waiting) = mpsc::channel(MAX_JOBS);
         let thread = std::thread::Builder::new()
@@ -68,7 +72,8 @@ impl Database {
         })
     }
 
-    /// Runs a job in a transaction: all of it is on the disk when this returns `Ok`, and nothing if it returns `Err`.
+    /// Runs a job in a transaction. When this returns `Ok`, all that the job did is on disk; when
+    /// it returns `Err`, none of it is.
     pub async fn run<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
@@ -81,7 +86,7 @@ impl Database {
                     true => result,
                     false => Err(ErrorCode::Internal.into()),
                 };
-                // Nobody waits any more if the client has gone; what was done stays done.
+                // If the client has hung up, there is no one to answer. The job stays done.
                 let _ = answer.send(result);
             })
         });
@@ -93,11 +98,12 @@ impl Database {
     }
 }
 
-/// Waits until every job is done; then the journal is folded into the database.
+/// Waits until every job is done and the journal is written back into the database.
 impl Drop for Database {
     fn drop(&mut self) {
         self.jobs = None;
-        // Not for itself: a job whose client has gone may be the last that holds the relay.
+        // The database's own thread must not wait for itself. It gets here if a job whose client
+        // has hung up holds the last reference to the relay.
         let thread = self.thread.take();
         let thread = thread.filter(|thread| thread.thread().id() != std::thread::current().id());
         if let Some(thread) = thread {
@@ -106,7 +112,8 @@ impl Drop for Database {
     }
 }
 
-/// A relay without its database answers nothing: better to be started again.
+/// Ends the process if the database's thread panics. A relay without its database can answer
+/// nothing, so it is better to start it again.
 struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
@@ -122,7 +129,7 @@ fn work(db: &Connection, mut waiting: mpsc::Receiver<Job>) {
     while waiting.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
         let begun = db.execute_batch("BEGIN IMMEDIATE");
         let answers: Vec<Answer> = batch.drain(..).map(|job| job(db)).collect();
-        // A full disk rolls everything back by itself: then nothing was done.
+        // SQLite rolls the transaction back by itself if the disk is full. Then nothing was done.
         let committed = match begun {
             Ok(()) if !db.is_autocommit() => db.execute_batch("COMMIT"),
             Ok(()) => Err(rusqlite::Error::StatementChangedRows(0)),
@@ -141,7 +148,8 @@ fn work(db: &Connection, mut waiting: mpsc::Receiver<Job>) {
     }
 }
 
-/// A job that fails takes back what it did, and nothing of the others in its transaction.
+/// Runs a job so that, if it fails, only its own changes are undone and not those of the other jobs
+/// in the transaction.
 fn in_savepoint<T>(
     db: &Connection,
     job: impl FnOnce(&Connection) -> Result<T, Refusal>,
@@ -150,7 +158,8 @@ fn in_savepoint<T>(
         db.prepare(sql)
             .and_then(|mut statement| statement.execute([]))
     };
-    // It could not be begun, or was rolled back by an earlier job: outside of it, what is done would stay done.
+    // There is no transaction if it could not be begun, or if an earlier job caused a rollback.
+    // Without one, the job's changes would be committed at once.
     if db.is_autocommit() {
         return Err(Refusal::internal(&"no transaction"));
     }

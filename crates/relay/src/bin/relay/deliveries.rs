@@ -1,75 +1,36 @@
-//! Deliveries: each queued message is sent on the device's WebSocket, again after each connection, until acknowledged.
+//! Deliveries: sends the queued messages on the device's WebSocket. A message is sent again on each
+//! new connection until the device acknowledges it.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
-use tokio::sync::Notify;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 use waxseal_relay::ErrorCode;
 
+use crate::connected::ConnectedDevice;
 use crate::errors::Refusal;
 use crate::extract::Device;
-use crate::messages;
-use crate::relay::{Account, Relay, now};
+use crate::queue;
+use crate::state::{Account, Relay, now};
 
-/// Most deliveries under way that the device has not acknowledged.
+/// Maximum number of deliveries that are sent and not yet acknowledged.
 const WINDOW: usize = 64;
 
-/// A device that says nothing for so long is gone; pings ask it three times.
+/// Time of silence after which a device counts as gone. It has been pinged three times by then.
 const IDLE: Duration = Duration::from_secs(60);
 const PING: Duration = Duration::from_secs(20);
 
-/// Longest time in which a device takes one frame.
+/// Maximum time in which a device must accept one frame.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Frames other than acknowledgements that a device may send between two pings.
+/// Maximum number of pings and pongs that a device may send between two pings of the relay.
 const MAX_OTHER_FRAMES: u32 = 20;
-
-/// The devices that are connected: one connection each.
-#[derive(Default)]
-pub struct Live(Mutex<HashMap<i64, Arc<Connected>>>);
-
-#[derive(Default)]
-struct Connected {
-    message_queued: Notify,
-    taken_over: Notify,
-}
-
-impl Live {
-    /// Tells a device's connection, if there is one, that a message was queued.
-    pub fn wake(&self, account: i64) {
-        let live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connected) = live.get(&account) {
-            connected.message_queued.notify_one();
-        }
-    }
-
-    /// The newest connection is the device's; an older one of a network it left may not know that it is dead.
-    fn enter(&self, account: i64) -> Arc<Connected> {
-        let connected = Arc::new(Connected::default());
-        let mut live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(older) = live.insert(account, connected.clone()) {
-            older.taken_over.notify_one();
-        }
-        connected
-    }
-
-    fn leave(&self, account: i64, connected: &Arc<Connected>) {
-        let mut live = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if live
-            .get(&account)
-            .is_some_and(|live| Arc::ptr_eq(live, connected))
-        {
-            live.remove(&account);
-        }
-    }
-}
 
 pub async fn connect(
     State(relay): State<Arc<Relay>>,
@@ -77,7 +38,7 @@ pub async fn connect(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
     let upgrade = upgrade.map_err(|_| ErrorCode::Malformed)?;
-    relay.limits.connection(&device.account.me.account)?;
+    relay.limits.websocket(&device.account.me.account)?;
     let room = relay.sockets.clone().try_acquire_owned();
     let room = room.map_err(|_| Refusal::retry_after(ErrorCode::Busy, 5))?;
     let upgrade = upgrade
@@ -87,7 +48,7 @@ pub async fn connect(
         .write_buffer_size(0)
         .max_write_buffer_size(1 << 20);
     Ok(upgrade.on_upgrade(async move |mut socket| {
-        let connected = relay.live.enter(device.account.id);
+        let connected = relay.connected.enter(device.account.id);
         let left_ms = device.expires_at_ms.saturating_sub(now().as_millis());
         let mut connection = Connection {
             relay: &relay,
@@ -101,7 +62,7 @@ pub async fn connect(
             acknowledged: Vec::new(),
         };
         let why = connection.run().await;
-        relay.live.leave(device.account.id, &connected);
+        relay.connected.leave(device.account.id, &connected);
         if let Some((code, reason)) = why.close_frame() {
             let reason = reason.into();
             let close = Message::Close(Some(CloseFrame { code, reason }));
@@ -113,12 +74,12 @@ pub async fn connect(
 
 /// Why a connection ends.
 enum End {
-    /// The device left, or cannot be reached.
+    /// The device left or cannot be reached.
     Gone,
     Stopping,
     TakenOver,
     TokenExpired,
-    /// The device sent something else than acknowledgements of what it was sent.
+    /// The device sent something other than acknowledgements of deliveries on this connection.
     BrokeRules,
     /// The database failed.
     Failed,
@@ -140,16 +101,20 @@ impl End {
     }
 }
 
+/// One device's connection. A delivery is sent, waits in the window, and leaves it when the device
+/// acknowledges it or puts it off.
 struct Connection<'a> {
     relay: &'a Relay,
     account: &'a Account,
-    connected: &'a Connected,
+    connected: &'a ConnectedDevice,
     expires: Instant,
     socket: &'a mut WebSocket,
     sent_up_to: i64,
-    /// Sent on this connection: those in the window, and those the device cannot decide on now.
+    /// Sent on this connection, without an answer so far.
     in_window: BTreeSet<i64>,
+    /// Put off by the device. The device may still acknowledge these on this connection.
     kept: BTreeSet<i64>,
+    /// Acknowledged, but not yet deleted from the queue.
     acknowledged: Vec<i64>,
 }
 
@@ -161,11 +126,11 @@ impl Connection<'_> {
         let mut caught_up = false;
         loop {
             if self.acknowledged.len() >= WINDOW
-                && let Err(end) = self.forget_acknowledged().await
+                && let Err(end) = self.delete_acknowledged().await
             {
                 return end;
             }
-            // What is queued goes out whenever half of the window is free.
+            // Queued messages go out whenever half of the window is free.
             if !caught_up && self.in_window.len() <= WINDOW / 2 {
                 match self.send_queued().await {
                     Ok(everything) => caught_up = everything,
@@ -181,7 +146,7 @@ impl Connection<'_> {
                 received = self.socket.recv() => received,
                 // No more frames have arrived.
                 () = std::future::ready(()), if !self.acknowledged.is_empty() => {
-                    match self.forget_acknowledged().await {
+                    match self.delete_acknowledged().await {
                         Ok(()) => continue,
                         Err(end) => return end,
                     }
@@ -204,7 +169,7 @@ impl Connection<'_> {
             heard_at = Instant::now();
             match received {
                 Some(Ok(Message::Binary(frame))) => {
-                    if self.take(&frame).is_none() {
+                    if self.take_answer(&frame).is_none() {
                         return End::BrokeRules;
                     }
                 }
@@ -214,8 +179,8 @@ impl Connection<'_> {
                     other_frames += 1;
                 }
                 Some(Ok(Message::Close(_))) => {
-                    // What was acknowledged before the goodbye counts.
-                    let _ = self.forget_acknowledged().await;
+                    // Acknowledgements that arrived before the close frame count.
+                    let _ = self.delete_acknowledged().await;
                     return End::Gone;
                 }
                 None | Some(Err(_)) => return End::Gone,
@@ -224,11 +189,12 @@ impl Connection<'_> {
         }
     }
 
-    /// Sends what the window has room for; `true` when that was everything, and the device was told so.
+    /// Sends as many queued messages as the window has room for. Returns `true` if these were all;
+    /// the device has then been told so.
     async fn send_queued(&mut self) -> Result<bool, End> {
         let room = WINDOW.saturating_sub(self.in_window.len());
         let (database, account) = (&self.relay.database, self.account.id);
-        let (queued, all) = messages::queued_after(database, account, self.sent_up_to, room)
+        let (queued, all) = queue::read_after(database, account, self.sent_up_to, room)
             .await
             .map_err(|_| End::Failed)?;
         for (id, delivery) in queued {
@@ -243,8 +209,9 @@ impl Connection<'_> {
         Ok(all)
     }
 
-    /// Takes `id`, an acknowledgement, or `id || 00`, its putting off; `None` for anything else.
-    fn take(&mut self, frame: &[u8]) -> Option<()> {
+    /// Takes the device's answer to a delivery: `id` acknowledges it, `id || 00` puts it off.
+    /// Returns `None` for anything else.
+    fn take_answer(&mut self, frame: &[u8]) -> Option<()> {
         let (id, rest) = frame.split_first_chunk()?;
         let id = i64::from_be_bytes(*id);
         match rest {
@@ -257,15 +224,16 @@ impl Connection<'_> {
         Some(())
     }
 
-    /// Forgets in one go what was acknowledged.
-    async fn forget_acknowledged(&mut self) -> Result<(), End> {
+    /// Deletes all acknowledged deliveries from the queue in one job.
+    async fn delete_acknowledged(&mut self) -> Result<(), End> {
         let ids = std::mem::take(&mut self.acknowledged);
-        messages::forget(&self.relay.database, self.account.id, ids)
+        queue::delete(&self.relay.database, self.account.id, ids)
             .await
             .map_err(|_| End::Failed)
     }
 
-    /// A device that reads nothing does not hold its place against its own next connection.
+    /// Sends one frame. Stops waiting for a device that does not read if the same device connects
+    /// again.
     async fn send(&mut self, message: Message) -> Result<(), End> {
         tokio::select! {
             () = self.connected.taken_over.notified() => Err(End::TakenOver),

@@ -1,4 +1,4 @@
-//! Refusals: a status and a machine-readable body, whatever went wrong.
+//! Refusals: every failure becomes an HTTP status with a machine-readable body.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -31,7 +31,7 @@ impl Refusal {
         }
     }
 
-    /// The relay's own failure: the cause goes to the log and not to the client.
+    /// A failure of the relay itself. The cause goes to the log, never to the client.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "failed");
         ErrorCode::Internal.into()

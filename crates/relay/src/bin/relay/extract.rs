@@ -1,5 +1,6 @@
-//! What handlers take from a request: who asks, about whom, and a body of bounded size; in this order, so that a large
-//! body is read for registered accounts only.
+//! What handlers take from a request: the caller, the account in the path, and a body of limited
+//! size. They are taken in this order, so that only registered accounts can make the relay read a
+//! large body.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,24 +16,26 @@ use waxseal_reporting::AccountId;
 
 use crate::errors::Refusal;
 use crate::limits::{MAX_REPORT_BODY_LEN, MAX_UPLOAD_LEN};
-use crate::relay::{Account, Relay, now};
+use crate::state::{Account, Relay, now};
 use crate::tokens::Holder;
 
-/// Where a request without a token comes from, within the limits of that address.
-pub struct Peer(pub IpAddr);
+/// The address that a request without a token comes from. Refuses the request if that address has
+/// sent too many.
+pub struct ClientAddress(pub IpAddr);
 
-impl FromRequestParts<Arc<Relay>> for Peer {
+impl FromRequestParts<Arc<Relay>> for ClientAddress {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
         let address = parts.extensions.get::<SocketAddr>();
         let address = address.ok_or_else(|| Refusal::internal(&"no peer address"))?;
-        relay.limits.peer(address.ip())?;
+        relay.limits.address(address.ip())?;
         Ok(Self(address.ip()))
     }
 }
 
-/// The account that asks, by its token, within its limits.
+/// The registered account that the token of the request names. Refuses the request if that account
+/// has sent too many.
 pub struct Device {
     pub account: Arc<Account>,
     pub expires_at_ms: u64,
@@ -46,7 +49,7 @@ impl FromRequestParts<Arc<Relay>> for Device {
         let Holder::Device(device, identity) = holder else {
             return Err(ErrorCode::Unauthorized.into());
         };
-        // A token may be older than the database: it was lost, or restored from a copy.
+        // A token can be older than the database, if that was lost or restored from a backup.
         let account = relay.account(&device.account);
         let account = account
             .filter(|account| account.me == device && account.identity.starts_with(&identity));
@@ -59,10 +62,11 @@ impl FromRequestParts<Arc<Relay>> for Device {
     }
 }
 
-/// The reviewer the relay was started for, by its token, within its limits.
-pub struct FromReviewer;
+/// The reviewer that the relay was started for, as named by the token of the request. Refuses the
+/// request if the reviewer has sent too many.
+pub struct Reviewer;
 
-impl FromRequestParts<Arc<Relay>> for FromReviewer {
+impl FromRequestParts<Arc<Relay>> for Reviewer {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
@@ -85,7 +89,8 @@ fn holder(headers: &HeaderMap, relay: &Relay) -> Result<(Holder, u64), Refusal> 
     relay.tokens.holder(token, now().as_millis())
 }
 
-/// How much a request will send: as much as any route takes, if it does not say.
+/// The length of the body that a request announces. A chunked body counts as the largest that any
+/// route takes.
 fn body_len(parts: &Parts) -> usize {
     if parts.headers.contains_key(header::TRANSFER_ENCODING) {
         return MAX_REPORT_BODY_LEN.max(MAX_UPLOAD_LEN);
@@ -95,10 +100,10 @@ fn body_len(parts: &Parts) -> usize {
     declared.and_then(|len| len.parse().ok()).unwrap_or(0)
 }
 
-/// The account a path names.
-pub struct Name(pub AccountId);
+/// The account name in the path.
+pub struct AccountName(pub AccountId);
 
-impl<S: Send + Sync> FromRequestParts<S> for Name {
+impl<S: Send + Sync> FromRequestParts<S> for AccountName {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
@@ -108,10 +113,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
     }
 }
 
-/// A body of Waxseal's own bytes, at most `MAX`.
-pub struct Octets<const MAX: usize>(pub Bytes);
+/// A body in one of Waxseal's binary formats, of at most `MAX` bytes.
+pub struct BinaryBody<const MAX: usize>(pub Bytes);
 
-impl<S: Send + Sync, const MAX: usize> FromRequest<S> for Octets<MAX> {
+impl<S: Send + Sync, const MAX: usize> FromRequest<S> for BinaryBody<MAX> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
@@ -122,15 +127,15 @@ impl<S: Send + Sync, const MAX: usize> FromRequest<S> for Octets<MAX> {
 }
 
 /// A JSON body of at most `MAX` bytes.
-pub struct Form<T, const MAX: usize>(pub T);
+pub struct JsonBody<T, const MAX: usize>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned, const MAX: usize> FromRequest<S> for Form<T, MAX> {
+impl<S: Send + Sync, T: DeserializeOwned, const MAX: usize> FromRequest<S> for JsonBody<T, MAX> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         let body = read::<S, MAX>(request, "application/json", state).await?;
-        let form = serde_json::from_slice(&body).map_err(|_| ErrorCode::Malformed)?;
-        Ok(Self(form))
+        let value = serde_json::from_slice(&body).map_err(|_| ErrorCode::Malformed)?;
+        Ok(Self(value))
     }
 }
 

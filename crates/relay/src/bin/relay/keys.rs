@@ -1,4 +1,4 @@
-//! The root key file: everything secret the relay has, in one file that is replaced as a whole.
+//! The root key file: holds all secrets of the relay. It is always replaced as a whole.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -15,42 +15,47 @@ use waxseal_reporting::{
 };
 use zeroize::Zeroizing;
 
-/// How many days stamps can be verified: older messages can no longer be reported, or proven by anybody.
+/// Number of days during which a stamp can be verified. After that, no one can report the message
+/// or prove that it was sent.
 pub const VERIFY_DAYS: u32 = 30;
 
-/// What stamps are made for.
+/// The region that stamps are made for.
 pub const REGION: &str = "example";
 const FILE: &str = "root.key";
-/// What the keys are for; made after them.
+/// The database that the keys belong to. It is created after them.
 pub const DATABASE: &str = "relay.sqlite";
 const VERSION: u8 = 1;
 
-/// Five keys, and an export of [`StampKeys`] of at most 102 bytes.
+/// The version byte, five keys, and an export of [`StampKeys`] of at most 102 bytes.
 const MAX_FILE_LEN: u64 = 1 + 5 * 32 + 102;
 
 pub struct Keys {
     dir: PathBuf,
-    /// Signs the relay's card: what clients pin.
+    /// Signs the relay's card. Clients pin this key.
     pub relay: SigningKey,
-    /// What clients seal delivery keys to.
+    /// Opens the delivery keys that clients seal to the relay.
     pub sealing: SealingKeyPair,
-    /// MACs session tokens.
+    /// Authenticates session tokens.
     pub token: Zeroizing<[u8; 32]>,
-    /// Seals delivery keys in the database.
+    /// Encrypts delivery keys in the database.
     store: Zeroizing<[u8; 32]>,
-    /// Tells the reviewer which reports the intake accepted.
+    /// Authenticates accepted reports, so that the reviewer knows which ones the intake accepted.
     pub acceptance: AcceptanceKey,
     stamp: RwLock<StampKeys>,
 }
 
 impl Keys {
-    /// Reads DIR's root key file, or makes one.
+    /// Reads the root key file in `dir`. Creates one if there is none and no database either.
     pub fn open(dir: &Path, now: Timestamp) -> Result<Self, Box<dyn std::error::Error>> {
         let path = dir.join(FILE);
         let keys = match File::open(&path) {
             Ok(file) => {
                 if file.metadata()?.permissions().mode() & 0o077 != 0 {
-                    return Err(format!("others may read {}: chmod 600 it", path.display()).into());
+                    return Err(format!(
+                        "other users can access {}: run chmod 600 on it",
+                        path.display()
+                    )
+                    .into());
                 }
                 let mut bytes = Zeroizing::new(Vec::with_capacity(512));
                 file.take(MAX_FILE_LEN + 1).read_to_end(&mut bytes)?;
@@ -59,7 +64,9 @@ impl Keys {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if dir.join(DATABASE).exists() {
-                    return Err(format!("{} is gone: bring it back", path.display()).into());
+                    return Err(
+                        format!("{} is missing: restore it from a backup", path.display()).into(),
+                    );
                 }
                 let keys = Self::generate(dir, now)?;
                 keys.write(&keys.stamp())?;
@@ -88,7 +95,7 @@ impl Keys {
 
     /// `01 || relay 32 || sealing 32 || token 32 || store 32 || acceptance 32 || stamp keys`
     fn encode(&self, stamp: &StampKeys) -> Zeroizing<Vec<u8>> {
-        // With room for all of it: a vector that grows leaves copies behind.
+        // Reserves all the space at once: a vector that grows leaves copies of secrets in memory.
         let mut out = Zeroizing::new(Vec::with_capacity(512));
         out.push(VERSION);
         out.extend_from_slice(self.relay.as_bytes());
@@ -118,7 +125,8 @@ impl Keys {
         })
     }
 
-    /// Replaces the file: after a crash there is the old one or the new one, and never a part of one.
+    /// Replaces the file. After a crash, either the old or the new file is there, and it is
+    /// complete.
     fn write(&self, stamp: &StampKeys) -> io::Result<()> {
         let (path, new) = (self.dir.join(FILE), self.dir.join("root.key.new"));
         if let Err(error) = fs::remove_file(&new)
@@ -137,12 +145,12 @@ impl Keys {
         File::open(&self.dir)?.sync_all()
     }
 
-    /// The stamp keys, to stamp and verify with.
+    /// The stamp keys, which make and verify stamps.
     pub fn stamp(&self) -> RwLockReadGuard<'_, StampKeys> {
         self.stamp.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the keys of today and tomorrow at hand.
+    /// Prepares the stamp keys of today and tomorrow.
     pub fn advance(&self, now: Timestamp) -> Result<(), waxseal_reporting::StampKeysError> {
         self.stamp_mut(|stamp| stamp.advance_to(now))
     }
@@ -153,7 +161,7 @@ impl Keys {
         today.saturating_sub(VERIFY_DAYS)
     }
 
-    /// Destroys the stamp keys of every epoch before this one, on the disk first.
+    /// Destroys the stamp keys of every epoch before this one, first on disk and then in memory.
     pub fn destroy_before(&self, epoch: u32) -> Result<(), Box<dyn std::error::Error>> {
         let mut later = StampKeys::import(&self.stamp().export())?;
         later.destroy_before(epoch)?;
@@ -166,7 +174,8 @@ impl Keys {
         change(&mut self.stamp.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A delivery key for the database: `nonce 24 || ciphertext 48`, bound to its device.
+    /// Encrypts a delivery key for the database and binds it to its device:
+    /// `nonce 24 || ciphertext 48`.
     #[expect(clippy::expect_used, reason = "32 bytes are never too long")]
     pub fn seal(&self, key: &DeliveryKey, of: &DeviceAddress) -> Vec<u8> {
         let nonce: [u8; 24] = rand::random();
@@ -176,19 +185,20 @@ impl Keys {
                 &XNonce::from(nonce),
                 Payload {
                     msg: &*key.to_bytes(),
-                    aad: &device(of),
+                    aad: &device_bytes(of),
                 },
             )
             .expect("32 bytes are never too long");
         [nonce.as_slice(), &sealed].concat()
     }
 
-    /// Takes back what [`seal`](Self::seal) made, under the same root key file.
+    /// Decrypts what [`seal`](Self::seal) encrypted. Returns `None` under another root key file or
+    /// for another device.
     pub fn open_sealed(&self, sealed: &[u8], of: &DeviceAddress) -> Option<DeliveryKey> {
         let (nonce, sealed) = sealed.split_first_chunk::<24>()?;
         let payload = Payload {
             msg: sealed,
-            aad: &device(of),
+            aad: &device_bytes(of),
         };
         let key = self.cipher().decrypt(&XNonce::from(*nonce), payload).ok()?;
         let key = Zeroizing::new(key);
@@ -200,17 +210,17 @@ impl Keys {
     }
 }
 
-fn device(of: &DeviceAddress) -> Vec<u8> {
+fn device_bytes(of: &DeviceAddress) -> Vec<u8> {
     [&of.device.0.to_be_bytes(), of.account.as_str().as_bytes()].concat()
 }
 
-/// Makes DIR for this relay alone, while the returned file is open.
+/// Creates `dir` if needed and locks it. No other relay can use it while the returned file is open.
 pub fn lock(dir: &Path) -> Result<File, Box<dyn std::error::Error>> {
     fs::create_dir_all(dir)?;
     fs::set_permissions(dir, Permissions::from_mode(0o700))?;
     let file = File::create(dir.join("lock"))?;
     rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-        .map_err(|_| format!("another relay uses {}", dir.display()))?;
+        .map_err(|_| format!("another relay is using {}", dir.display()))?;
     Ok(file)
 }
 

@@ -1,6 +1,7 @@
-//! How much of everything a client gets.
+//! The relay's limits: sizes and counts as constants, requests over time as token buckets.
 //!
-//! Addresses are those of the connections: behind a proxy all clients have the proxy's, and it must limit them itself.
+//! A client's address is that of its connection. If the relay runs behind a proxy, all clients have
+//! the proxy's address, and the proxy must limit them itself.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -13,51 +14,57 @@ use waxseal_reporting::{AccountId, MAX_ENVELOPE_LEN, MAX_REPORT_LEN};
 
 use crate::errors::Refusal;
 
-/// Most bytes of a small JSON body: a registration has 2 KB.
+/// Maximum length in bytes of a small JSON body. The largest, a registration, has about 2 KB.
 pub const MAX_JSON_LEN: usize = 8 << 10;
-/// Most bytes of a prekey upload: base64 in JSON.
+/// Maximum length in bytes of a prekey upload, which is base64 in JSON.
 pub const MAX_UPLOAD_LEN: usize = (MAX_PREKEYS_UPLOADED + 1) * (MAX_PREKEY_LEN * 4 / 3 + 8) + 64;
-/// Most bytes of a body of Waxseal's own, by route.
+/// Maximum length in bytes of a message.
 pub const MAX_MESSAGE_LEN: usize = MAX_ENVELOPE_LEN;
+/// Maximum length in bytes of a report.
 pub const MAX_REPORT_BODY_LEN: usize = MAX_REPORT_LEN;
 
-/// Most accounts. All are kept in memory, some 500 bytes each.
+/// Maximum number of accounts. All are cached in memory, at about 500 bytes each.
 pub const MAX_ACCOUNTS: usize = 100_000;
 
-/// Most one-time parts an account has to hand out.
+/// Maximum number of one-time parts stored per account to hand out.
 pub const MAX_ONE_TIME: usize = 200;
-/// Most one-time parts remembered after they were handed out: five times what a device keeps the secrets of.
+/// Maximum number of one-time parts remembered per account after they were handed out. This is five
+/// times the number of parts whose secrets a device keeps.
 pub const MAX_SPENT: usize = 1_000;
 
-/// Most messages and bytes in one account's queue, and how much of that one sender may take.
+/// Maximum number of messages in one account's queue.
 pub const MAX_QUEUED: i64 = 40_000;
+/// Maximum number of bytes in one account's queue.
 pub const MAX_QUEUED_BYTES: i64 = 128 << 20;
+/// Maximum number of messages of one sender in one account's queue.
 pub const MAX_QUEUED_OF_ONE: i64 = 10_000;
+/// Maximum number of bytes of one sender in one account's queue.
 pub const MAX_QUEUED_BYTES_OF_ONE: i64 = 16 << 20;
-/// Most bytes in all queues.
+/// Maximum number of bytes in all queues together.
 pub const MAX_QUEUED_IN_ALL: i64 = 8 << 30;
 
-/// Most bytes of reports kept.
+/// Maximum number of bytes of stored reports.
 pub const MAX_REPORTS_BYTES: i64 = 16 << 30;
 
-/// A body costs one request more for each so many bytes.
-const BYTES_A_REQUEST: usize = 16 << 10;
+/// A body costs one extra request per this many bytes.
+const BYTES_PER_REQUEST: usize = 16 << 10;
 
-/// A WebSocket costs so many requests more: there are fewer of them.
-const REQUESTS_A_CONNECTION: f64 = 4.0;
+/// A WebSocket costs this many extra requests, because there is room for fewer of them.
+const REQUESTS_PER_WEBSOCKET: f64 = 4.0;
 
-/// What clients may ask for, over time.
+/// Limits on what clients may ask for over time.
 pub struct Limits {
-    /// Requests of an account; large bodies count as several.
+    /// Requests per account. A large body counts as several.
     accounts: Buckets<AccountId>,
-    /// Requests without a token, of an address.
-    peers: Buckets<IpAddr>,
-    /// New accounts, of an address.
+    /// Requests without a token, per address.
+    addresses: Buckets<IpAddr>,
+    /// New accounts per address.
     registrations: Buckets<IpAddr>,
-    /// Reports of an account.
+    /// Reports per account.
     reports: Buckets<AccountId>,
     reviewer: Buckets<()>,
-    /// One-time parts of one account (second) taken by another (first): nobody drains anybody.
+    /// One-time parts per pair of accounts: the first takes those of the second. No account can
+    /// use up all parts of another.
     one_time: Buckets<(AccountId, AccountId)>,
 }
 
@@ -65,7 +72,7 @@ impl Limits {
     pub fn new() -> Self {
         Self {
             accounts: Buckets::new(1_000.0, 200.0),
-            peers: Buckets::new(1_000.0, 100.0),
+            addresses: Buckets::new(1_000.0, 100.0),
             registrations: Buckets::new(300.0, 0.1),
             reports: Buckets::new(1_000.0, 0.1),
             reviewer: Buckets::new(1_000.0, 20.0),
@@ -74,21 +81,22 @@ impl Limits {
     }
 
     pub fn account(&self, account: &AccountId, body_len: usize) -> Result<(), Refusal> {
-        let cost = 1.0 + (body_len / BYTES_A_REQUEST) as f64;
+        let cost = 1.0 + (body_len / BYTES_PER_REQUEST) as f64;
         self.accounts.take(account, cost, Instant::now())
     }
 
-    pub fn connection(&self, account: &AccountId) -> Result<(), Refusal> {
+    pub fn websocket(&self, account: &AccountId) -> Result<(), Refusal> {
         let now = Instant::now();
-        self.accounts.take(account, REQUESTS_A_CONNECTION, now)
+        self.accounts.take(account, REQUESTS_PER_WEBSOCKET, now)
     }
 
-    pub fn peer(&self, peer: IpAddr) -> Result<(), Refusal> {
-        self.peers.take(&network(peer), 1.0, Instant::now())
+    pub fn address(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.addresses.take(&network(address), 1.0, Instant::now())
     }
 
-    pub fn registration(&self, peer: IpAddr) -> Result<(), Refusal> {
-        self.registrations.take(&network(peer), 1.0, Instant::now())
+    pub fn registration(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.registrations
+            .take(&network(address), 1.0, Instant::now())
     }
 
     pub fn report(&self, account: &AccountId) -> Result<(), Refusal> {
@@ -99,31 +107,32 @@ impl Limits {
         self.reviewer.take(&(), 1.0, Instant::now())
     }
 
+    /// Whether the account `to` may take another one-time part of the account `of`.
     pub fn one_time(&self, of: &AccountId, to: &AccountId) -> bool {
         let pair = (to.clone(), of.clone());
         self.one_time.take(&pair, 1.0, Instant::now()).is_ok()
     }
 }
 
-/// A subscriber of IPv6 has a /64 and counts as one.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(peer) => IpAddr::V6(Ipv6Addr::from(u128::from(peer) >> 64 << 64)),
-        peer => peer,
+/// Reduces an IPv6 address to its /64 network: a subscriber has a whole one and counts once.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),
+        address => address,
     }
 }
 
-/// A token bucket: so many requests at once, and so many a second in the long run.
+/// A token bucket, which allows a burst of requests at once and a fixed rate in the long run.
 #[derive(Clone, Copy)]
 struct Bucket {
     tokens: f64,
     filled_at: Instant,
 }
 
-/// A bucket a key, for a bounded number of keys: a full bucket need not be kept.
+/// One bucket per key. The number of buckets is bounded; full ones need not be kept.
 struct Buckets<K> {
     burst: f64,
-    a_second: f64,
+    per_second: f64,
     table: Mutex<Table<K>>,
 }
 
@@ -132,26 +141,26 @@ struct Table<K> {
     swept_at: Option<Instant>,
 }
 
-/// Most buckets of one kind.
+/// Maximum number of buckets of one kind.
 const MAX_BUCKETS: usize = 100_000;
 
-/// How often a full table is looked through for buckets that are full again.
+/// Minimum time between two searches of a full table for buckets that are full again.
 const SWEEP: Duration = Duration::from_secs(1);
 
 impl<K: Hash + Eq + Clone> Buckets<K> {
-    fn new(burst: f64, a_second: f64) -> Self {
+    fn new(burst: f64, per_second: f64) -> Self {
         let table = Table {
             buckets: HashMap::new(),
             swept_at: None,
         };
         Self {
             burst,
-            a_second,
+            per_second,
             table: Mutex::new(table),
         }
     }
 
-    /// Takes `cost` tokens, or says how long to wait for them.
+    /// Takes `cost` tokens. If there are not enough, the refusal says how long to wait for them.
     fn take(&self, key: &K, cost: f64, now: Instant) -> Result<(), Refusal> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *table;
@@ -174,10 +183,10 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
             filled_at: now,
         });
         let level = self.level(bucket, now);
-        // What costs more than a whole bucket waits for a whole bucket.
+        // A request that costs more than a full bucket waits for a full bucket.
         let cost = cost.min(self.burst);
         if level < cost {
-            let wait = ((cost - level) / self.a_second).ceil() as u64;
+            let wait = ((cost - level) / self.per_second).ceil() as u64;
             return Err(Refusal::retry_after(
                 ErrorCode::TooManyRequests,
                 wait.max(1),
@@ -192,7 +201,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
 
     fn level(&self, bucket: &Bucket, now: Instant) -> f64 {
         let passed = now.saturating_duration_since(bucket.filled_at);
-        (bucket.tokens + passed.as_secs_f64() * self.a_second).min(self.burst)
+        (bucket.tokens + passed.as_secs_f64() * self.per_second).min(self.burst)
     }
 }
 

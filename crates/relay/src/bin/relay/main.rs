@@ -1,4 +1,5 @@
-//! A relay: takes in what senders sealed, stamps it unread, and delivers it; takes reports in for the reviewer.
+//! A relay. It accepts sealed messages, stamps them without reading them, and delivers them. It
+//! also accepts reports for the reviewer.
 //!
 //! Read `messages.rs` first, then `deliveries.rs`, `reports.rs` and `reviewer.rs`.
 
@@ -10,6 +11,7 @@
 )]
 
 mod accounts;
+mod connected;
 mod database;
 mod deliveries;
 mod errors;
@@ -18,10 +20,12 @@ mod keys;
 mod limits;
 mod messages;
 mod prekeys;
-mod relay;
+mod queue;
 mod reports;
 mod reviewer;
+mod routes;
 mod serve;
+mod state;
 mod tokens;
 
 use std::error::Error;
@@ -38,34 +42,36 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing_subscriber::EnvFilter;
 
-use crate::relay::Relay;
 use crate::serve::Stopping;
+use crate::state::Relay;
 
-/// How long requests and deliveries under way may take once the relay is told to stop.
+/// Maximum time that open requests and deliveries get to finish once the relay is told to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How often the relay looks whether a new day has begun.
-const EPOCHS_CHECKED: Duration = Duration::from_secs(600);
+/// How often the relay checks whether a new day has begun.
+const EPOCH_CHECK_INTERVAL: Duration = Duration::from_secs(600);
 
-/// A Waxseal relay: delivers messages it cannot read, and takes reports it cannot read to the reviewer.
+/// A Waxseal relay: delivers messages it cannot read, and passes reports it cannot read to the
+/// reviewer.
 ///
-/// Keeps its keys and its database in DIR, for itself: DIR/root.key is all that is secret. Prints one line, "listening on
-/// http://ADDR", when it is ready, and logs to stderr (RUST_LOG=debug for more). SIGTERM or ctrl-c stops it.
+/// Keeps its keys and its database in DIR, which no other relay may use. DIR/root.key holds all
+/// secrets. Prints "listening on http://ADDR" when it is ready, and logs to stderr (RUST_LOG=debug
+/// logs more). SIGTERM or ctrl-c stops it.
 ///
-/// There is no TLS here: put a TLS proxy in front of a relay that is reached over a network.
+/// The relay does not speak TLS. If it is reached over a network, put a TLS proxy in front of it.
 #[derive(Parser)]
-#[command(after_help = "Example:
-  review --key mod.key keygen
-  relay --listen 127.0.0.1:7600 --data relay-data --moderation-key mod.key.pub
-  chat --home alice --relay http://127.0.0.1:7600 register alice")]
+#[command(after_help = "Example, from the Waxseal workspace:
+  cargo run --release -p waxseal-relay --bin review -- --key mod.key keygen
+  cargo run --release -p waxseal-relay --bin relay -- --data relay-data --moderation-key mod.key.pub
+  cargo run --release -p waxseal-chat -- --home alice --relay http://127.0.0.1:7600 register alice")]
 struct Options {
-    /// Where to listen; port 0 takes a free one
+    /// The address to listen on; with port 0, the relay picks a free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7600")]
     listen: SocketAddr,
-    /// Where keys and messages are kept; made if it is not there
+    /// The folder for keys and messages; created if it does not exist
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// Whom reports are for: made by `review keygen`
+    /// The reviewer's public keys, made by `review keygen`; all reports are for this reviewer
     #[arg(long, value_name = "FILE.pub")]
     moderation_key: PathBuf,
 }
@@ -84,7 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let reviewer = serde_json::from_slice(&file)
         .map_err(|_| format!("{path} is not a FILE.pub of `review keygen`"))?;
     let _lock = keys::lock(&options.data)?;
-    // Half for connections, a quarter for WebSockets, the rest for everything else.
+    // Half of the files are for connections, a quarter for WebSockets, the rest for all else.
     let files = raise_file_limit()?;
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping(stopping);
@@ -95,8 +101,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         files / 4,
         stopping.clone(),
         working,
-    )
-    .await?;
+    )?;
+    accounts::load(&relay).await?;
+    relay.destroy_old_epochs().await?;
     let relay = Arc::new(relay);
     tracing::info!(
         relay_key = relay.card.relay_fingerprint(),
@@ -108,7 +115,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(options.listen).await?;
     say_ready(listener.local_addr()?)?;
     let epochs = tokio::spawn(keep_epochs(relay.clone(), stopping.clone()));
-    let serving = serve::serve(listener, relay::router(relay.clone()), files / 2, stopping);
+    let router = routes::router(relay.clone());
+    let serving = serve::serve(listener, router, files / 2, stopping);
     let serving = tokio::spawn(serving);
     asked_to_stop().await?;
     tracing::info!("stopping");
@@ -116,7 +124,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     serving.await?;
     epochs.await?;
 
-    // When the last request has dropped the relay, its database is closed.
+    // The database is closed once the last request has dropped its reference to the relay.
     drop(relay);
     if tokio::time::timeout(STOP_TIMEOUT, done.recv())
         .await
@@ -130,14 +138,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 #[expect(
     clippy::print_stdout,
-    reason = "whoever started the relay waits for this line"
+    reason = "the process that started the relay waits for this line"
 )]
 fn say_ready(address: SocketAddr) -> std::io::Result<()> {
     println!("listening on http://{address}");
     std::io::Write::flush(&mut std::io::stdout())
 }
 
-/// Asks for as many open files as this process may have, and returns how many that are: 20,000 at most.
+/// Raises the number of files this process may open as far as the system allows, to 20,000 at most.
+/// Returns the new limit.
 fn raise_file_limit() -> std::io::Result<usize> {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(u64::MAX).min(20_000);
@@ -149,14 +158,14 @@ fn raise_file_limit() -> std::io::Result<usize> {
 }
 
 async fn keep_epochs(relay: Arc<Relay>, mut stopping: Stopping) {
-    let mut time = tokio::time::interval(EPOCHS_CHECKED);
+    let mut time = tokio::time::interval(EPOCH_CHECK_INTERVAL);
     loop {
         tokio::select! {
             _ = time.tick() => {}
             () = stopping.wait() => return,
         }
         if let Err(error) = relay.destroy_old_epochs().await {
-            tracing::error!(%error, "epochs cannot be kept");
+            tracing::error!(%error, "old epochs could not be destroyed");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Prekeys: opaque to the relay, each one-time part handed out once.
+//! Prekeys. The relay does not look into them, and hands out each one-time part once.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use waxseal_relay::{
 };
 
 use crate::errors::Refusal;
-use crate::extract::{Device, Form, Name};
+use crate::extract::{AccountName, Device, JsonBody};
 use crate::limits::{MAX_ONE_TIME, MAX_SPENT, MAX_UPLOAD_LEN};
-use crate::relay::Relay;
+use crate::state::Relay;
 
 pub async fn left(
     State(relay): State<Arc<Relay>>,
@@ -31,7 +31,7 @@ pub async fn left(
 pub async fn publish(
     State(relay): State<Arc<Relay>>,
     device: Device,
-    Form(prekeys): Form<PreKeys, MAX_UPLOAD_LEN>,
+    JsonBody(prekeys): JsonBody<PreKeys, MAX_UPLOAD_LEN>,
 ) -> Result<StatusCode, Refusal> {
     let PreKeys { base, one_time } = prekeys;
     let fits = |part: &Vec<u8>| !part.is_empty() && part.len() <= MAX_PREKEY_LEN;
@@ -45,7 +45,7 @@ pub async fn publish(
             db.prepare("UPDATE account SET base = ? WHERE id = ?")?
                 .execute(params![base, account])?;
             for part in &one_time {
-                // One that is known, handed out or not, is not stored again.
+                // A part that was uploaded before is not stored again, even if it was handed out.
                 db.prepare(
                     "INSERT OR IGNORE INTO one_time (account, digest, part) VALUES (?, ?, ?)",
                 )?
@@ -64,14 +64,14 @@ pub async fn publish(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The newest base and one one-time part, which is gone from the relay once this is answered.
+/// Returns the newest base and one one-time part. The part is deleted before the answer is sent.
 pub async fn bundle(
     State(relay): State<Arc<Relay>>,
     device: Device,
-    Name(peer): Name,
+    AccountName(peer): AccountName,
 ) -> Result<Json<Bundle>, Refusal> {
     let account = relay.account(&peer).ok_or(ErrorCode::NoSuchAccount)?;
-    // Who takes more than a few gets the base alone, which is enough to start.
+    // An account that takes more than a few gets only the base, which is enough for a session.
     let with_one_time = relay.limits.one_time(&peer, &device.account.me.account);
     let bundle = relay
         .database
@@ -112,7 +112,8 @@ fn count_left(db: &Connection, account: i64) -> Result<usize, Refusal> {
     Ok(left)
 }
 
-/// A device makes parts in order and keeps the secrets of the newest, so it cannot upload one this old again.
+/// Deletes the oldest rows of parts that were handed out. A device makes parts in order and keeps
+/// the secrets of the newest only, so it does not upload parts this old again.
 fn forget_spent(db: &Connection, account: i64) -> Result<(), Refusal> {
     db.prepare(
         "DELETE FROM one_time WHERE account = ?1 AND part IS NULL AND id <=

@@ -1,4 +1,4 @@
-//! Reports: taken in unread, once each, for the reviewer alone.
+//! Reports: accepted without being read, once each, for the reviewer alone.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use waxseal_reporting::{
 };
 
 use crate::errors::Refusal;
-use crate::extract::{Device, Octets};
+use crate::extract::{BinaryBody, Device};
 use crate::limits::{MAX_REPORT_BODY_LEN, MAX_REPORTS_BYTES};
-use crate::relay::{Account, Relay, now};
+use crate::state::{Account, Relay, now};
 
 pub async fn submit(
     State(relay): State<Arc<Relay>>,
     device: Device,
-    Octets(bytes): Octets<MAX_REPORT_BODY_LEN>,
+    BinaryBody(bytes): BinaryBody<MAX_REPORT_BODY_LEN>,
 ) -> Result<(StatusCode, Json<ReportTaken>), Refusal> {
     let reporter = device.account;
     relay.limits.report(&reporter.me.account)?;
@@ -40,7 +40,8 @@ pub async fn submit(
     Ok((status, Json(taken)))
 }
 
-/// Checks and stores a report. One after the other, so that of two at once the second knows the first.
+/// Checks and stores a report. The database thread takes one report after another, so if two arrive
+/// at once, the second is checked against the first.
 fn take(
     db: &Connection,
     relay: &Relay,
@@ -58,7 +59,8 @@ fn take(
             duplicate: true,
         });
     }
-    // Nobody could open it: the app fetches the card and seals again.
+    // This relay's reviewer could not open it. The app must fetch the card and seal the report
+    // again.
     if report.moderation_key() != relay.moderation_key.id() {
         return Err(ErrorCode::OtherModerationKey.into());
     }
@@ -113,7 +115,7 @@ fn take(
     ])?;
     let id = db.last_insert_rowid();
     for nullifier in accepted.nullifiers() {
-        // One of an earlier report stays that report's.
+        // A nullifier that an earlier report added stays with that report.
         db.prepare("INSERT OR IGNORE INTO nullifier (nullifier, report) VALUES (?, ?)")?
             .execute(params![nullifier.as_bytes(), id])?;
     }
@@ -123,7 +125,7 @@ fn take(
     })
 }
 
-/// The report in which this account reported the first of these messages before.
+/// Finds the earlier report in which this account already reported the first of these messages.
 fn reported_before(db: &Connection, first: Option<Nullifier>) -> Result<ReportTaken, Refusal> {
     let first = first.ok_or(ErrorCode::Malformed)?;
     let report_id = db
@@ -139,7 +141,8 @@ fn reported_before(db: &Connection, first: Option<Nullifier>) -> Result<ReportTa
 
 struct Records<'a> {
     db: &'a Connection,
-    /// The questions have no answer "the database failed": it is asked for afterwards.
+    /// The answers of [`IntakeRecords`] cannot say "the database failed", so the error is kept here
+    /// and checked after the intake.
     failure: Option<rusqlite::Error>,
 }
 
@@ -156,6 +159,6 @@ impl IntakeRecords for Records<'_> {
     }
 
     fn is_member(&mut self, _: &ConversationId, _: &DeviceAddress, _: Timestamp) -> bool {
-        false // no groups here
+        false // This relay has no groups.
     }
 }

@@ -1,4 +1,4 @@
-//! The reviewer's side: nobody else gets reports, and every look at them is recorded.
+//! The reviewer's routes. Only the reviewer gets reports, and each listing or opening is recorded.
 
 use std::sync::Arc;
 
@@ -15,18 +15,18 @@ use waxseal_relay::{
 };
 
 use crate::errors::Refusal;
-use crate::extract::{Form, FromReviewer, Peer};
+use crate::extract::{ClientAddress, JsonBody, Reviewer};
 use crate::limits::MAX_JSON_LEN;
-use crate::relay::{Relay, now};
+use crate::state::{Relay, now};
 use crate::tokens::Holder;
 
-/// Most reports of one list.
+/// Maximum number of reports in one list.
 const MAX_LISTED: usize = 100;
 
 pub async fn sign_in(
     State(relay): State<Arc<Relay>>,
-    _: Peer,
-    Form(request): Form<ReviewerSignIn, MAX_JSON_LEN>,
+    _: ClientAddress,
+    JsonBody(request): JsonBody<ReviewerSignIn, MAX_JSON_LEN>,
 ) -> Result<Json<Session>, Refusal> {
     let now_ms = now().as_millis();
     relay.tokens.check_challenge(&request.challenge, now_ms)?;
@@ -39,10 +39,11 @@ pub async fn sign_in(
     Ok(Json(relay.tokens.issue(&reviewer, now_ms)))
 }
 
-/// The key that tells which reports the intake accepted, sealed to the reviewer and signed by the relay.
+/// Returns the key that verifies which reports the intake accepted. It is sealed to the reviewer
+/// and signed by the relay.
 pub async fn acceptance_key(
     State(relay): State<Arc<Relay>>,
-    _: FromReviewer,
+    _: Reviewer,
 ) -> Result<Json<SealedKey>, Refusal> {
     let reviewer = &relay.reviewer;
     let sealed = reviewer
@@ -55,17 +56,17 @@ pub async fn acceptance_key(
 }
 
 #[derive(Deserialize)]
-pub struct After {
+pub struct ListQuery {
     #[serde(default)]
     after: u32,
 }
 
 pub async fn list(
     State(relay): State<Arc<Relay>>,
-    _: FromReviewer,
-    after: Result<Query<After>, axum::extract::rejection::QueryRejection>,
+    _: Reviewer,
+    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<ReportList>, Refusal> {
-    let Query(After { after }) = after.map_err(|_| ErrorCode::Malformed)?;
+    let Query(ListQuery { after }) = query.map_err(|_| ErrorCode::Malformed)?;
     let (database, relay) = (&relay.database, relay.clone());
     let listed = database
         .run(move |db| {
@@ -98,7 +99,7 @@ pub async fn list(
 
 pub async fn open(
     State(relay): State<Arc<Relay>>,
-    _: FromReviewer,
+    _: Reviewer,
     Path(report_id): Path<String>,
 ) -> Result<impl IntoResponse, Refusal> {
     let (database, relay) = (&relay.database, relay.clone());
@@ -116,12 +117,12 @@ pub async fn open(
     Ok((octets, accepted))
 }
 
-/// A report that fails in review reported nothing: its messages can be reported again.
+/// Records that a report failed in review. Its messages can then be reported again.
 pub async fn rejected(
     State(relay): State<Arc<Relay>>,
-    _: FromReviewer,
+    _: Reviewer,
     Path(report_id): Path<String>,
-    Form(Rejected { check }): Form<Rejected, MAX_JSON_LEN>,
+    JsonBody(Rejected { check }): JsonBody<Rejected, MAX_JSON_LEN>,
 ) -> Result<StatusCode, Refusal> {
     relay
         .database
@@ -144,7 +145,8 @@ fn find(db: &Connection, report_id: &str) -> Result<i64, Refusal> {
         .ok_or_else(|| ErrorCode::NoSuchReport.into())
 }
 
-/// In the transaction of the look itself: there is no look without its record.
+/// Records that the reviewer lists the reports or opens one. Runs in the transaction that reads
+/// them, so nothing is read without a record.
 fn record_look(db: &Connection, relay: &Relay, report: Option<i64>) -> Result<(), Refusal> {
     let at_ms = i64::try_from(now().as_millis()).unwrap_or(i64::MAX);
     db.prepare("INSERT INTO look (at_ms, reviewer, report) VALUES (?, ?, ?)")?

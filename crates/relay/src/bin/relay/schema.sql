@@ -1,4 +1,7 @@
--- An account never changes once it is registered, but for its prekeys.
+-- SQLite stores the text of each statement, and with it the comments inside. Changing those changes
+-- the database.
+
+-- Once an account is registered, only its prekeys change.
 CREATE TABLE account (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE COLLATE NOCASE, -- "Bob" is not another account than "bob"
@@ -8,7 +11,7 @@ CREATE TABLE account (
     base BLOB
 ) STRICT;
 
--- A row outlives its part, so that a part which is uploaded twice is not handed out twice.
+-- A row stays after its part was handed out, so that a part uploaded twice is not handed out twice.
 CREATE TABLE one_time (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     account INTEGER NOT NULL REFERENCES account,
@@ -29,7 +32,8 @@ CREATE TABLE queue (
 CREATE INDEX queue_recipient ON queue (recipient, id);
 CREATE INDEX queue_epoch ON queue (epoch);
 
--- How much of the queue whose messages take: (recipient, sender), (recipient, 0) for all senders, (0, 0) for all.
+-- Number and size of the queued messages of one sender for one recipient: (recipient, sender).
+-- The totals are (recipient, 0) for all senders, and (0, 0) for all queues.
 CREATE TABLE share (
     recipient INTEGER NOT NULL,
     sender INTEGER NOT NULL,
@@ -68,7 +72,7 @@ CREATE TABLE nullifier (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX nullifier_report ON nullifier (report);
 
--- Every look at the reports. Nothing changes or removes a row.
+-- Each time the reviewer listed the reports or opened one. No row is ever changed or removed.
 CREATE TABLE look (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ms INTEGER NOT NULL,

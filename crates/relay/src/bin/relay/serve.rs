@@ -1,4 +1,5 @@
-//! Connections: a bounded number, of which the one that has been quiet longest makes room for a new one.
+//! Connections. Their number is bounded: when it is reached, the connection that has been quiet for
+//! longest is closed to make room for a new one.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -18,27 +19,28 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tower::ServiceExt;
 
-/// Longest time for a request's head, and between two requests of a connection: longer than clients keep theirs.
+/// Maximum time for the head of a request, and between two requests on a connection. Clients close
+/// their idle connections sooner.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a connection may finish what it has begun once the relay stops.
+/// Maximum time that a connection gets to finish its request once the relay stops.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest head of a request.
+/// Maximum length in bytes of the head of a request.
 const MAX_HEAD_LEN: usize = 16 << 10;
 
-/// Comes true when the relay is told to stop.
+/// Becomes true when the relay is told to stop.
 #[derive(Clone)]
 pub struct Stopping(pub watch::Receiver<bool>);
 
 impl Stopping {
     pub async fn wait(&mut self) {
-        // An error says that the main task is gone.
+        // An error means that the main task is gone.
         let _ = self.0.wait_for(|stopping| *stopping).await;
     }
 }
 
-/// Serves until `stopping`; connections then finish their request.
+/// Accepts connections until the relay stops. Each connection then finishes its current request.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -57,7 +59,7 @@ pub async fn serve(
                 let (router, stopping) = (router.clone(), stopping.clone());
                 tokio::spawn(connection(stream, peer, router, slot, stopping));
             }
-            // Out of file descriptors, most likely: those of closing connections come back.
+            // Most likely there are no file descriptors left. Closing connections free some.
             Err(error) => {
                 tracing::warn!(%error, "cannot accept");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -106,10 +108,10 @@ async fn connection(
     }
 }
 
-/// The open connections, in the order in which they last got an answer or were opened.
+/// The open connections, ordered by when each was opened or last got an answer.
 ///
-/// Ten thousand that send nothing hold a place each, and give it to the next that comes. An honest one has its answer long
-/// before it is the oldest.
+/// Thousands of connections that send nothing each hold a place, and lose it to the next newcomer.
+/// An honest connection gets its answer long before it is the oldest.
 struct Connections {
     max: usize,
     open: Mutex<Open>,
@@ -129,7 +131,7 @@ impl Connections {
         }
     }
 
-    /// A place for a new connection, if need be that of the oldest.
+    /// Returns a place for a new connection. If all are taken, the oldest connection must leave.
     fn enter(self: &Arc<Self>) -> Slot {
         let make_room = Arc::new(Notify::new());
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,12 +166,12 @@ struct Slot {
 }
 
 impl Slot {
-    /// Until somebody newer needs the place.
+    /// Waits until a newer connection needs this place.
     async fn make_room(&self) {
         self.make_room.notified().await;
     }
 
-    /// The connection did something: it is the newest again.
+    /// Makes the connection the newest again, because it got an answer.
     fn answered(&self) {
         let mut open = self.lock();
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -200,7 +202,7 @@ mod tests {
         let connections = Arc::new(Connections::new(2));
         let (first, second) = (connections.enter(), connections.enter());
         first.answered();
-        let third = connections.enter(); // second was quiet longest
+        let third = connections.enter(); // The second has been quiet for longest.
         let asked = |slot: &Slot| {
             let mut asked = std::pin::pin!(slot.make_room());
             let waker = std::task::Waker::noop();
@@ -211,7 +213,7 @@ mod tests {
         };
         assert!(!asked(&first) && asked(&second) && !asked(&third));
 
-        // One that was asked to leave gets no new turn, and its end frees nobody else's place.
+        // A connection that was asked to leave gets no new turn, and its end frees no other place.
         second.answered();
         drop(second);
         assert_eq!(connections.open.lock().unwrap().by_turn.len(), 2);

@@ -1,4 +1,5 @@
-//! Challenges and session tokens: MACs, so that nothing is kept for clients that never come back.
+//! Challenges and session tokens. Both carry a MAC, so the relay need not store anything for
+//! clients that never come back.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,33 +17,35 @@ use crate::errors::Refusal;
 const CHALLENGE: &[u8] = b"waxseal/1/relay/challenge-mac";
 const TOKEN: &[u8] = b"waxseal/1/relay/token-mac";
 
-/// How long a challenge can be answered.
+/// Time in which a challenge can be answered.
 const CHALLENGE_MS: u64 = 60_000;
 
-/// How long a token is good.
+/// Time for which a token is valid.
 const TOKEN_MS: u64 = 3_600_000;
 
-/// Most challenges answered within [`CHALLENGE_MS`].
+/// Maximum number of challenges answered within [`CHALLENGE_MS`].
 const MAX_ANSWERED: usize = 100_000;
 
-/// Longest token: an account name, with base64.
+/// Maximum length of a token in base64. A token with the longest account name is shorter.
 const MAX_TOKEN_LEN: usize = 300;
 
-/// Who holds a token.
+/// The holder of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
-    /// With the identity's signing key: a token is no good to whoever had the name before the database was lost.
+    /// A device, with the signing key of its identity. If the database is lost and someone else
+    /// registers the name, the key makes the earlier holder's token invalid.
     Device(DeviceAddress, [u8; 32]),
-    /// With the reviewer's key: a token of an earlier reviewer is no good to a relay that was started for another.
+    /// The reviewer, by its key. If the relay is started again for another reviewer, the earlier
+    /// reviewer's token is invalid.
     Reviewer([u8; 32]),
 }
 
 pub struct Tokens {
-    /// From the root key file: sessions outlive a restart.
+    /// From the root key file, so that sessions survive a restart.
     token_key: Zeroizing<[u8; 32]>,
-    /// Drawn at the start: no challenge outlives a restart, so none is answered twice.
+    /// Drawn when the relay starts. No challenge survives a restart, so none is answered twice.
     challenge_key: Zeroizing<[u8; 32]>,
-    /// Challenges that were answered, until they expire.
+    /// Answered challenges and when they expire.
     answered: Mutex<HashMap<[u8; 64], u64>>,
 }
 
@@ -55,7 +58,7 @@ impl Tokens {
         }
     }
 
-    /// `expiry be64 || nonce 24 || MAC 32`
+    /// Makes a challenge: `expiry be64 || nonce 24 || MAC 32`.
     pub fn challenge(&self, now_ms: u64) -> Vec<u8> {
         let mut challenge = (now_ms + CHALLENGE_MS).to_be_bytes().to_vec();
         challenge.extend_from_slice(&rand::random::<[u8; 24]>());
@@ -64,11 +67,11 @@ impl Tokens {
         challenge
     }
 
-    /// Whether a proof may answer this challenge.
+    /// Checks that a challenge is from this process and has not expired.
     pub fn check_challenge(&self, challenge: &[u8], now_ms: u64) -> Result<(), Refusal> {
         let refused = Refusal::from(ErrorCode::ChallengeRefused);
         let challenge: &[u8; 64] = challenge.try_into().map_err(|_| refused)?;
-        let body = open(&self.challenge_key, CHALLENGE, challenge).ok_or(refused)?;
+        let body = verified_body(&self.challenge_key, CHALLENGE, challenge).ok_or(refused)?;
         let expires_at_ms = body.first_chunk().map_or(0, |at| u64::from_be_bytes(*at));
         if expires_at_ms <= now_ms {
             return Err(refused);
@@ -76,7 +79,8 @@ impl Tokens {
         Ok(())
     }
 
-    /// Uses up a challenge that [`check_challenge`](Self::check_challenge) passed and a proof answered.
+    /// Marks a challenge as answered, so that it cannot be answered again. Call
+    /// [`check_challenge`](Self::check_challenge) and verify the proof first.
     pub fn answer_challenge(&self, challenge: &[u8], now_ms: u64) -> Result<(), Refusal> {
         let refused = Refusal::from(ErrorCode::ChallengeRefused);
         let challenge: [u8; 64] = challenge.try_into().map_err(|_| refused)?;
@@ -93,8 +97,12 @@ impl Tokens {
         }
     }
 
-    /// `expiry be64 || 1 || device be32 || identity's signing key 32 || account || MAC 32`, or `expiry be64 || 2 || reviewer key 32 || MAC 32`,
-    /// in base64url.
+    /// Issues a token. It is the base64url encoding of
+    ///
+    /// ```text
+    /// device:    expiry be64 || 1 || device be32 || identity's signing key 32 || account || MAC 32
+    /// reviewer:  expiry be64 || 2 || reviewer key 32 || MAC 32
+    /// ```
     pub fn issue(&self, holder: &Holder, now_ms: u64) -> Session {
         let expires_at_ms = now_ms + TOKEN_MS;
         let mut token = expires_at_ms.to_be_bytes().to_vec();
@@ -118,15 +126,15 @@ impl Tokens {
         }
     }
 
-    /// Who holds a token, and until when.
+    /// Returns the holder of a token and when the token expires.
     pub fn holder(&self, token: &str, now_ms: u64) -> Result<(Holder, u64), Refusal> {
         let unauthorized = Refusal::from(ErrorCode::Unauthorized);
         if token.len() > MAX_TOKEN_LEN {
             return Err(unauthorized);
         }
         let token = URL_SAFE_NO_PAD.decode(token).map_err(|_| unauthorized)?;
-        let body = open(&self.token_key, TOKEN, &token).ok_or(unauthorized)?;
-        let (expires_at_ms, holder) = read(body).ok_or(unauthorized)?;
+        let body = verified_body(&self.token_key, TOKEN, &token).ok_or(unauthorized)?;
+        let (expires_at_ms, holder) = decode_body(body).ok_or(unauthorized)?;
         if expires_at_ms <= now_ms {
             return Err(ErrorCode::TokenExpired.into());
         }
@@ -134,7 +142,7 @@ impl Tokens {
     }
 }
 
-fn read(body: &[u8]) -> Option<(u64, Holder)> {
+fn decode_body(body: &[u8]) -> Option<(u64, Holder)> {
     let (expires_at_ms, body) = body.split_first_chunk()?;
     let holder = match body.split_first()? {
         (1, body) => {
@@ -158,8 +166,8 @@ fn mac(key: &[u8; 32], label: &[u8], body: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
-/// What stands before a MAC that is ours.
-fn open<'a>(key: &[u8; 32], label: &[u8], bytes: &'a [u8]) -> Option<&'a [u8]> {
+/// Verifies the MAC at the end of `bytes` and returns the bytes before it.
+fn verified_body<'a>(key: &[u8; 32], label: &[u8], bytes: &'a [u8]) -> Option<&'a [u8]> {
     let (body, tag) = bytes.split_last_chunk::<32>()?;
     mac(key, label, body).verify_slice(tag).ok()?;
     Some(body)

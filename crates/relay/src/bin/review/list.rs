@@ -1,16 +1,17 @@
-//! `list`: what waits for the reviewer, from outside.
+//! `list`: lists the accepted reports without opening them.
 
 use std::error::Error;
 
-use crate::{Desk, plain, plain_json};
+use crate::Reviewer;
+use crate::text::{printable, printable_json};
 
-pub fn list(desk: &Desk, json: bool) -> Result<(), Box<dyn Error>> {
+pub fn list(reviewer: &Reviewer, json: bool) -> Result<(), Box<dyn Error>> {
     let mut after = Some(0);
     while let Some(from) = after {
-        let page = desk.relay.reports(&desk.session, from)?;
+        let page = reviewer.relay.reports(&reviewer.session, from)?;
         for report in page.reports {
             if json {
-                println!("{}", plain_json(&report)?);
+                println!("{}", printable_json(&report)?);
                 continue;
             }
             let state = match (report.rejected, report.opened) {
@@ -20,13 +21,13 @@ pub fn list(desk: &Desk, json: bool) -> Result<(), Box<dyn Error>> {
             };
             println!(
                 "{}  {} message(s) reported by {} at {} ms  {state}",
-                plain(&report.report_id),
+                printable(&report.report_id),
                 report.messages,
-                plain(&report.reporter),
+                printable(&report.reporter),
                 report.accepted_at_ms,
             );
         }
-        // Pages ascend, whatever the relay says.
+        // Accepts only a later page, so that a faulty relay cannot make this loop endless.
         after = page.next.filter(|next| *next > from);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `open`: verifies what a report shows, and shows nothing that does not verify.
+//! `open`: verifies a report and shows it. Shows nothing of a report that does not verify.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -10,30 +10,34 @@ use waxseal_reporting::{
     VerifiedReport, review,
 };
 
-use crate::{Desk, plain, plain_json};
+use crate::Reviewer;
+use crate::text::{printable, printable_json};
 
-/// Fails, after saying why, if the report does not verify.
-pub fn open(desk: &Desk, report_id: &str, json: bool) -> Result<ExitCode, Box<dyn Error>> {
-    let public = desk.keys.public();
-    let sealed = desk
-        .relay
-        .acceptance_key(&desk.session, &desk.relay_key, &public.reviewer_key)?;
-    let acceptance_key = unseal_acceptance_key(&desk.keys.sealing, &sealed)?;
-    let bytes = desk.relay.accepted_report(&desk.session, report_id)?;
+/// Opens a report. Prints the reason and returns failure if the report does not verify.
+pub fn open(reviewer: &Reviewer, report_id: &str, json: bool) -> Result<ExitCode, Box<dyn Error>> {
+    let Reviewer {
+        keys,
+        relay,
+        relay_key,
+        session,
+    } = reviewer;
+    let sealed = relay.acceptance_key(session, relay_key, &keys.public().reviewer_key)?;
+    let acceptance_key = unseal_acceptance_key(&keys.sealing, &sealed)?;
+    let bytes = relay.accepted_report(session, report_id)?;
     let accepted = AcceptedReport::decode(&bytes, &acceptance_key)
         .map_err(|_| "the relay's intake did not accept this report")?;
 
-    match review(accepted, &desk.keys.moderation) {
-        Ok(verified) if json => println!("{}", plain_json(&as_json(report_id, &verified))?),
+    match review(accepted, &keys.moderation) {
+        Ok(verified) if json => println!("{}", printable_json(&as_json(report_id, &verified))?),
         Ok(verified) => show(report_id, &verified),
         Err(rejection) => {
-            // A report for another moderation key says nothing against its reporter.
+            // A report for another moderation key is not held against the reporter.
             if rejection != Rejection::OtherModerationKey {
-                desk.relay
-                    .report_rejected(&desk.session, report_id, rejection.check())?;
+                relay.report_rejected(session, report_id, rejection.check())?;
             }
             if json {
-                println!("{}", plain_json(&rejected_as_json(report_id, rejection))?);
+                let rejected = rejected_as_json(report_id, rejection);
+                println!("{}", printable_json(&rejected)?);
             } else {
                 let check = rejection.check();
                 println!("report {report_id}\nverified: false\nreason: CHK-{check}, {rejection}");
@@ -89,7 +93,7 @@ fn message_as_json(message: &VerifiedMessage) -> Value {
     })
 }
 
-/// The numbers of the parts that the reporter withheld: 1 is the content, 2 and on are attachments.
+/// The numbers of the parts that the reporter withheld. Part 1 is the content; attachments follow.
 fn redacted_parts(message: &VerifiedMessage) -> Vec<usize> {
     let parts = message.parts().iter().enumerate();
     let withheld = parts.filter(|(_, part)| matches!(part, VerifiedPart::Withheld));
@@ -109,9 +113,12 @@ fn show(report_id: &str, report: &VerifiedReport) {
     println!("report {report_id}");
     println!("verified: true");
     println!("reason: {}", report.reason());
-    println!("reported by: {}", plain(report.reporter().account.as_str()));
+    println!(
+        "reported by: {}",
+        printable(report.reporter().account.as_str())
+    );
     if !report.note().is_empty() {
-        println!("note: {}", plain(report.note()));
+        println!("note: {}", printable(report.note()));
     }
     println!("messages, in the order the relay accepted them:");
     for message in report.messages() {
@@ -122,7 +129,7 @@ fn show(report_id: &str, report: &VerifiedReport) {
         let text = match message.content() {
             None => "[withheld by the reporter]".to_owned(),
             Some(content) => match content.as_text() {
-                Some(text) => plain(text),
+                Some(text) => printable(text),
                 None => format!("{content:?}"),
             },
         };
@@ -130,7 +137,7 @@ fn show(report_id: &str, report: &VerifiedReport) {
             "  {} ms  #{}  {}: {text}",
             message.accepted_at().as_millis(),
             message.sequence(),
-            plain(message.sender().account.as_str()),
+            printable(message.sender().account.as_str()),
         );
         let withheld = redacted_parts(message);
         if !withheld.is_empty() {

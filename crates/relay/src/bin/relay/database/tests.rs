@@ -2,7 +2,7 @@ use std::sync::{Arc, mpsc};
 
 use super::*;
 
-/// A database, and how to let go on its thread, which waits.
+/// Returns a database whose thread waits, and the channel that lets it go on.
 fn held_up(dir: &tempfile::TempDir) -> (Arc<Database>, mpsc::Sender<()>) {
     let database = Arc::new(Database::open(&dir.path().join("db")).unwrap());
     let (go, wait) = mpsc::channel();
@@ -13,7 +13,7 @@ fn held_up(dir: &tempfile::TempDir) -> (Arc<Database>, mpsc::Sender<()>) {
     (database, go)
 }
 
-/// Asks for a job, and does not wait for it: as if the client had gone.
+/// Submits a job without waiting for it, as if the client had hung up.
 fn poll_once(
     database: &Database,
     job: impl FnOnce(&Connection) -> Result<(), Refusal> + Send + 'static,
@@ -31,10 +31,10 @@ fn insert(db: &Connection) -> Result<(), Refusal> {
 }
 
 #[tokio::test]
-async fn what_is_refused_was_not_done_also_after_a_rollback() {
+async fn a_refused_job_was_not_done_even_after_a_rollback() {
     let dir = tempfile::tempdir().unwrap();
     let (database, go) = held_up(&dir);
-    // All in one transaction, which a full disk rolls back.
+    // All three jobs are in one transaction. The second rolls it back, as a full disk would.
     let (before, full, after, ()) = tokio::join!(
         database.run(insert),
         database.run(|db| Ok(db.execute_batch("ROLLBACK")?)),
@@ -50,7 +50,7 @@ async fn what_is_refused_was_not_done_also_after_a_rollback() {
 }
 
 #[tokio::test]
-async fn a_job_may_be_the_last_that_holds_the_database() {
+async fn a_job_may_hold_the_last_reference_to_the_database() {
     let dir = tempfile::tempdir().unwrap();
     let (database, go) = held_up(&dir);
     let (done, is_done) = mpsc::channel();

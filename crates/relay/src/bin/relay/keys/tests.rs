@@ -9,7 +9,7 @@ fn alice() -> DeviceAddress {
 }
 
 #[test]
-fn the_same_keys_are_there_after_a_restart_and_nobody_else_may_read_them() {
+fn the_keys_survive_a_restart_and_no_other_user_may_read_them() {
     let dir = tempfile::tempdir().unwrap();
     let first = Keys::open(dir.path(), NOW).unwrap();
     let delivery_key = DeliveryKey::generate(&mut rand::rng());
@@ -49,7 +49,7 @@ fn a_damaged_root_key_file_is_not_replaced() {
 }
 
 #[test]
-fn a_lost_root_key_file_is_not_made_anew_beside_the_database_it_belongs_to() {
+fn a_lost_root_key_file_is_not_created_again_next_to_its_database() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(DATABASE), "").unwrap();
     assert!(Keys::open(dir.path(), NOW).is_err());
@@ -69,7 +69,7 @@ fn a_destroyed_epoch_is_gone_from_memory_and_from_the_disk() {
     let later = Timestamp::from_millis(NOW.as_millis() + u64::from(VERIFY_DAYS) * DAY);
     keys.advance(later).unwrap();
     keys.destroy_before(Keys::oldest_verified(later)).unwrap();
-    keys.stamp().verify(&claim, later).unwrap(); // the last day on which it can be reported
+    keys.stamp().verify(&claim, later).unwrap(); // The last day on which it can be reported.
 
     let too_late = Timestamp::from_millis(later.as_millis() + DAY);
     keys.destroy_before(Keys::oldest_verified(too_late))
@@ -81,12 +81,12 @@ fn a_destroyed_epoch_is_gone_from_memory_and_from_the_disk() {
             .verify(&stamp(&keys, too_late).unwrap(), too_late)
             .unwrap();
     }
-    // A clock that went back behind what is destroyed is refused, not served.
+    // A clock that is set back before the destroyed epochs is refused.
     assert!(Keys::open(dir.path(), NOW).is_err());
 }
 
 #[test]
-fn two_relays_do_not_share_a_directory() {
+fn two_relays_cannot_share_a_folder() {
     let dir = tempfile::tempdir().unwrap();
     let held = lock(dir.path()).unwrap();
     assert!(lock(dir.path()).is_err());

@@ -41,13 +41,13 @@ fn the_table_is_bounded_and_forgets_full_buckets_first() {
         buckets.take(&key, 1.0, start).unwrap();
     }
     buckets.take(&MAX_BUCKETS, 1.0, start).unwrap_err();
-    buckets.take(&7, 1.0, start).unwrap(); // known ones go on
+    buckets.take(&7, 1.0, start).unwrap(); // A key that has a bucket can still use it.
     buckets.take(&MAX_BUCKETS, 1.0, start + SECOND).unwrap();
     let table = buckets.table.lock().unwrap();
     assert_eq!(
         table.buckets.len(),
         2,
-        "the newcomer, and the one that is not full again"
+        "only the new key's bucket and the one that is not full again remain"
     );
 }
 

@@ -16,7 +16,7 @@ fn code<T: std::fmt::Debug>(result: Result<T, Refusal>) -> ErrorCode {
 }
 
 #[test]
-fn a_token_names_its_holder_until_it_expires_and_outlives_a_restart() {
+fn a_token_names_its_holder_until_it_expires_and_survives_a_restart() {
     let longest = DeviceAddress::new(account_name(&"a".repeat(128)).unwrap(), DeviceId(u32::MAX));
     let longest = Holder::Device(longest, [4; 32]);
     for holder in [alice(), longest, Holder::Reviewer([3; 32])] {
@@ -86,7 +86,7 @@ fn a_challenge_is_answered_once_in_time_and_by_this_process_only() {
 }
 
 #[test]
-fn answered_challenges_are_forgotten_once_they_expired() {
+fn answered_challenges_are_forgotten_once_they_have_expired() {
     let tokens = tokens();
     for n in 0..MAX_ANSWERED {
         let mut challenge = [0; 64];

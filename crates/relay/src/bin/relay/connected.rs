@@ -1,0 +1,49 @@
+//! The devices that are connected for deliveries, one connection each, and how to wake them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+/// The connected devices, by their account's row in the database.
+#[derive(Default)]
+pub struct ConnectedDevices(Mutex<HashMap<i64, Arc<ConnectedDevice>>>);
+
+/// What other tasks tell the connection of a device.
+#[derive(Default)]
+pub struct ConnectedDevice {
+    pub message_queued: Notify,
+    pub taken_over: Notify,
+}
+
+impl ConnectedDevices {
+    /// Tells the device's connection, if it has one, that a message was queued.
+    pub fn wake(&self, account: i64) {
+        let devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(device) = devices.get(&account) {
+            device.message_queued.notify_one();
+        }
+    }
+
+    /// Makes the newest connection the device's only one. An older connection, from a network the
+    /// device has left, may not have noticed that it is dead.
+    pub fn enter(&self, account: i64) -> Arc<ConnectedDevice> {
+        let device = Arc::new(ConnectedDevice::default());
+        let mut devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(older) = devices.insert(account, device.clone()) {
+            older.taken_over.notify_one();
+        }
+        device
+    }
+
+    /// Removes a connection that has ended, unless a newer one has already replaced it.
+    pub fn leave(&self, account: i64, device: &Arc<ConnectedDevice>) {
+        let mut devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if devices
+            .get(&account)
+            .is_some_and(|newest| Arc::ptr_eq(newest, device))
+        {
+            devices.remove(&account);
+        }
+    }
+}

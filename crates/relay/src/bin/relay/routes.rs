@@ -1,0 +1,56 @@
+//! The router: which handler answers which route, and what happens to every request.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use waxseal_relay::{ErrorCode, RelayCard};
+
+use crate::errors::Refusal;
+use crate::state::Relay;
+use crate::{accounts, deliveries, messages, prekeys, reports, reviewer};
+
+/// Maximum time from the head of a request to its answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+pub fn router(relay: Arc<Relay>) -> Router {
+    Router::new()
+        .route("/v1/relay", get(card))
+        .route("/v1/challenges", post(accounts::challenge))
+        .route("/v1/accounts", post(accounts::register))
+        .route("/v1/sessions", post(accounts::sign_in))
+        .route("/v1/prekeys", get(prekeys::left).put(prekeys::publish))
+        .route("/v1/accounts/{name}/bundle", get(prekeys::bundle))
+        .route("/v1/messages/{name}", post(messages::send))
+        .route("/v1/deliveries", get(deliveries::connect))
+        .route("/v1/reports", post(reports::submit))
+        .route("/v1/reviewer/sessions", post(reviewer::sign_in))
+        .route("/v1/review/key", get(reviewer::acceptance_key))
+        .route("/v1/review/reports", get(reviewer::list))
+        .route("/v1/review/reports/{id}", get(reviewer::open))
+        .route("/v1/review/reports/{id}/rejected", post(reviewer::rejected))
+        .fallback(async || Refusal::from(ErrorCode::NotFound))
+        .method_not_allowed_fallback(async || Refusal::from(ErrorCode::MethodNotAllowed))
+        .layer(from_fn(observe))
+        .with_state(relay)
+}
+
+async fn card(State(relay): State<Arc<Relay>>) -> Json<RelayCard> {
+    Json(relay.card.clone())
+}
+
+/// Limits the time a request takes, and logs its route, status and duration. Logs the route and
+/// never the path, because the path contains account names.
+async fn observe(path: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let (method, begun) = (request.method().clone(), Instant::now());
+    let answered = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    let response = answered.unwrap_or_else(|_| Refusal::from(ErrorCode::TooSlow).into_response());
+    let route = path.as_ref().map_or("", MatchedPath::as_str);
+    let (status, ms) = (response.status().as_u16(), begun.elapsed().as_millis());
+    tracing::info!(%method, route, status, ms, "answered");
+    response
+}
