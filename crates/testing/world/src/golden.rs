@@ -275,7 +275,7 @@ fn message(message: &Message) -> Value {
         "reply_to": header.reply_to.map(|tag| hex(tag.as_bytes())),
         "forward_count": header.forward_count,
         "expires_after_secs": header.expires_after_secs,
-        "content": content(&message.content().expect("it was committed to")),
+        "content": content(message.content()),
         "stamped": evidence.is_some(),
     })
 }
