@@ -75,9 +75,16 @@ struct Arguments {
 #[derive(Subcommand)]
 pub enum Command {
     /// Create an account, or finish creating it after an interruption
-    Register { name: String },
+    Register {
+        /// The account name: 1 to 128 ASCII letters, digits and . _ - + @
+        name: String,
+    },
     /// Send a message; if the relay cannot be reached, the message waits in the home folder
-    Send { peer: String, text: String },
+    Send {
+        /// The account name of the recipient
+        peer: String,
+        text: String,
+    },
     /// Fetch and show all messages that wait at the relay
     Receive {
         /// Keep waiting for more messages

@@ -19,8 +19,8 @@ use crate::limits::{MAX_REPORT_BODY_LEN, MAX_UPLOAD_LEN};
 use crate::state::{Account, Relay, now};
 use crate::tokens::Holder;
 
-/// The address that a request without a token comes from. Refuses the request if that address has
-/// sent too many.
+/// The address that a request without a token comes from. Refuses the request if that address is
+/// over its rate limit.
 pub struct ClientAddress(pub IpAddr);
 
 impl FromRequestParts<Arc<Relay>> for ClientAddress {
@@ -35,7 +35,7 @@ impl FromRequestParts<Arc<Relay>> for ClientAddress {
 }
 
 /// The registered account that the token of the request names. Refuses the request if that account
-/// has sent too many.
+/// is over its rate limit.
 pub struct Device {
     pub account: Arc<Account>,
     pub expires_at_ms: u64,
@@ -63,7 +63,7 @@ impl FromRequestParts<Arc<Relay>> for Device {
 }
 
 /// The reviewer that the relay was started for, as named by the token of the request. Refuses the
-/// request if the reviewer has sent too many.
+/// request if the reviewer is over the rate limit.
 pub struct Reviewer;
 
 impl FromRequestParts<Arc<Relay>> for Reviewer {

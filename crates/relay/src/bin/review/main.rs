@@ -49,6 +49,7 @@ enum Command {
     },
     /// Verify a report and show it; the relay records that you opened it
     Open {
+        /// The report's id, as `list` shows it
         report_id: String,
         /// Print one JSON object
         #[arg(long)]
