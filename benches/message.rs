@@ -8,7 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use waxseal_benches::SIZES;
 use waxseal_benches::compare::{in_order, lacking};
 use waxseal_benches::systems::{SYSTEMS, System, exchange, send};
-use waxseal_core::MAX_SKIPPED_KEYS;
+use waxseal_core::limits::MAX_SKIPPED_KEYS;
 
 fn ours() -> impl Iterator<Item = &'static System> {
     SYSTEMS.iter().filter(|system| system.name == "waxseal")

@@ -20,10 +20,12 @@ use waxseal::{
     Draft, Evidence, FrankingTag, MemoryStore, PreKeyUpload, Reason, Received, ReportDraft,
     Timestamp,
 };
-use waxseal_reporting::{
-    AcceptedReport, Audience, Claim, ModerationKeyPair, Payload, Rejection, SentMessage, Stamp,
-    StampContext, VerifiedPart, review, seal,
-};
+use waxseal_reporting::intake::AcceptedReport;
+use waxseal_reporting::message::Payload;
+use waxseal_reporting::relay::{Claim, Stamp, StampContext};
+use waxseal_reporting::reviewer::{ModerationKeyPair, VerifiedPart, review};
+use waxseal_reporting::sender::{SentMessage, seal};
+use waxseal_reporting::{Audience, Rejection};
 
 type Phone = Client<MemoryStore>;
 type Outcome<T> = Result<T, Box<dyn Error>>;

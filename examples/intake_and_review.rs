@@ -15,10 +15,11 @@ use std::error::Error;
 
 use support::people;
 use waxseal::{Content, Disclosure, Reason};
-use waxseal_reporting::{
-    AcceptanceKey, AcceptedReport, ConversationId, DeliveryKey, DeviceAddress, IntakeRecords,
-    ModerationKeyPair, Nullifier, Rejection, Report, StampKeys, Timestamp, accept, review,
-};
+use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, IntakeRecords, Nullifier, accept};
+use waxseal_reporting::relay::{DeliveryKey, StampKeys};
+use waxseal_reporting::reporter::Report;
+use waxseal_reporting::reviewer::{ModerationKeyPair, review};
+use waxseal_reporting::{ConversationId, DeviceAddress, Rejection, Timestamp};
 
 /// Stands for the intake's database: which messages were reported before.
 #[derive(Default)]

@@ -12,11 +12,14 @@ use chacha20poly1305::aead::{Aead, Payload as AeadInput};
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
-use waxseal_reporting::{
-    AccountId, Audience, Delivery, DeliveryKey, DeviceAddress, DeviceId, Disclosure,
-    ModerationKeyPair, Nullifier, OpeningChannel, Payload, PayloadHeader, Reason, ReportDraft,
-    SealingChannel, StampKeys, Timestamp, accept, open, review, seal,
-};
+use waxseal_reporting::intake::{Nullifier, accept};
+use waxseal_reporting::message::{Payload, PayloadHeader};
+use waxseal_reporting::recipient::{OpeningChannel, open};
+use waxseal_reporting::relay::{Delivery, DeliveryKey, StampKeys};
+use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
+use waxseal_reporting::reviewer::{ModerationKeyPair, review};
+use waxseal_reporting::sender::{SealingChannel, seal};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::Zeroizing;
 
 /// One direction of a conversation. Both ends start from the same secret.

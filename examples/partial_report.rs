@@ -11,7 +11,7 @@ use std::error::Error;
 
 use support::people;
 use waxseal::{Attachment, AttachmentKey, Content, Disclosure, Draft, Reason};
-use waxseal_reporting::{ModerationKeyPair, VerifiedPart, review};
+use waxseal_reporting::reviewer::{ModerationKeyPair, VerifiedPart, review};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let rng = &mut rand::rng();

@@ -8,7 +8,8 @@ use std::error::Error;
 
 use rand::CryptoRng;
 use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Received};
-use waxseal_reporting::{Audience, Delivery, DeliveryKey, Envelope, Receipt, StampKeys, Timestamp};
+use waxseal_reporting::relay::{Delivery, DeliveryKey, Envelope, Receipt, StampKeys};
+use waxseal_reporting::{Audience, Timestamp};
 
 const DAY_MS: u64 = 86_400_000;
 /// How many days a message can be reported after it was sent.

@@ -30,7 +30,8 @@ use waxseal::{
     AccountId, Client, Content, DeviceAddress, DeviceId, Disclosure, Evidence, FrankingTag,
     MemoryStore, Reason, Store, Timestamp,
 };
-use waxseal_reporting::{AcceptanceKey, AcceptedReport, ModerationKeyPair, VerifiedReport, review};
+use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport};
+use waxseal_reporting::reviewer::{ModerationKeyPair, VerifiedReport, review};
 
 /// How many people write to the recipient.
 const SENDERS: usize = 8;

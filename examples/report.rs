@@ -11,7 +11,7 @@ use std::error::Error;
 
 use support::people;
 use waxseal::{Disclosure, Reason};
-use waxseal_reporting::{ModerationKeyPair, review};
+use waxseal_reporting::reviewer::{ModerationKeyPair, review};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let rng = &mut rand::rng();

@@ -16,10 +16,12 @@ use hmac::{Hmac, Mac};
 use rand::Rng as _;
 use rand_core::CryptoRng;
 use sha2::Sha256;
-use waxseal_reporting::{
-    Attachment, AttachmentKey, Audience, Envelope, MAX_PAYLOAD_LEN, OpeningChannel, Payload,
-    PayloadHeader, SealingChannel, open_unstamped, seal,
-};
+use waxseal_reporting::Audience;
+use waxseal_reporting::limits::MAX_PAYLOAD_LEN;
+use waxseal_reporting::message::{Attachment, AttachmentKey, Payload, PayloadHeader};
+use waxseal_reporting::recipient::{OpeningChannel, open_unstamped};
+use waxseal_reporting::relay::Envelope;
+use waxseal_reporting::sender::{SealingChannel, seal};
 use waxseal_world::{NOW, sender};
 use zeroize::Zeroizing;
 
@@ -271,7 +273,7 @@ fn franked_seal(content: &[u8]) -> Committed {
             .expect("within bounds");
         let payload = Payload::with_attachments(
             header,
-            waxseal_reporting::Content::Text(String::new()),
+            waxseal_reporting::message::Content::Text(String::new()),
             vec![file.clone()],
         );
         (payload, Some((file, ciphertext)))

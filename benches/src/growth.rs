@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use waxseal_reporting::MAX_REPORTED;
+use waxseal_reporting::limits::MAX_REPORTED;
 
 use crate::clock::time;
 use crate::compare::{in_order, lacking};

@@ -2,10 +2,12 @@
 
 use std::hint::black_box;
 
-use waxseal_reporting::{
-    AcceptanceKey, AcceptedReport, Audience, Claim, DeviceAddress, Disclosure, Envelope, Evidence,
-    Nullifier, Reason, Report, ReportDraft, accept, review,
-};
+use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, Nullifier, accept};
+use waxseal_reporting::recipient::Evidence;
+use waxseal_reporting::relay::{Claim, Envelope};
+use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
+use waxseal_reporting::reviewer::review;
+use waxseal_reporting::{Audience, DeviceAddress};
 
 use waxseal_world::{NOW, Provider};
 

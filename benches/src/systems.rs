@@ -48,7 +48,7 @@ pub const SYSTEMS: [System; 5] = [
         variant: "ratchet",
         lacks: "franking, padding",
         exports: true,
-        keeps: waxseal_core::MAX_SKIPPED_KEYS,
+        keeps: waxseal_core::limits::MAX_SKIPPED_KEYS,
         strangers: ratchet::strangers,
     },
     System {
@@ -56,7 +56,7 @@ pub const SYSTEMS: [System; 5] = [
         variant: "franked",
         lacks: "storage",
         exports: true,
-        keeps: waxseal_core::MAX_SKIPPED_KEYS,
+        keeps: waxseal_core::limits::MAX_SKIPPED_KEYS,
         strangers: franked::strangers,
     },
     System {
@@ -64,7 +64,7 @@ pub const SYSTEMS: [System; 5] = [
         variant: "client",
         lacks: "nothing: every call also commits to a store in memory",
         exports: false,
-        keeps: waxseal_core::MAX_SKIPPED_KEYS,
+        keeps: waxseal_core::limits::MAX_SKIPPED_KEYS,
         strangers: client::strangers,
     },
 ];

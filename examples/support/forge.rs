@@ -5,9 +5,11 @@ use rand_chacha::ChaCha20Rng;
 use waxseal::{
     AccountId, DeviceAddress, DeviceId, Disclosure, Evidence, Reason, ReportDraft, Timestamp,
 };
-use waxseal_reporting::{
-    Audience, Claim, ModerationPublicKey, Payload, SentMessage, Stamp, StampContext, seal,
-};
+use waxseal_reporting::Audience;
+use waxseal_reporting::message::Payload;
+use waxseal_reporting::relay::{Claim, Stamp, StampContext};
+use waxseal_reporting::reporter::ModerationPublicKey;
+use waxseal_reporting::sender::{SentMessage, seal};
 
 use super::no_channel::NoChannel;
 use super::provider::Provider;

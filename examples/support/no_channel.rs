@@ -1,7 +1,7 @@
 //! A channel that encrypts nothing. A forger commits with it, without a session with anyone.
 
 use rand::CryptoRng;
-use waxseal_reporting::SealingChannel;
+use waxseal_reporting::sender::SealingChannel;
 
 /// Returns the plaintext as the ciphertext.
 pub struct NoChannel;

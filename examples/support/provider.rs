@@ -7,10 +7,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use rand::CryptoRng;
-use waxseal_reporting::{
-    AcceptedReport, AccountId, Audience, DecodeError, Delivery, DeliveryKey, DeviceAddress,
-    Envelope, IntakeRecords, Nullifier, Receipt, Rejection, Report, StampKeys, Timestamp, accept,
-};
+use waxseal_reporting::intake::{AcceptedReport, IntakeRecords, Nullifier, accept};
+use waxseal_reporting::relay::{Delivery, DeliveryKey, Envelope, Receipt, StampKeys};
+use waxseal_reporting::reporter::Report;
+use waxseal_reporting::{AccountId, Audience, DecodeError, DeviceAddress, Rejection, Timestamp};
 
 /// What the provider keeps: keys, prekeys to hand out, and which messages were reported.
 ///

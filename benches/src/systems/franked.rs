@@ -1,7 +1,11 @@
 //! Franked messages with the ratchet: commit, pad, encrypt; stamp; authenticate, open, check.
 
 use waxseal::{DeliveryKey, DeviceAddress, SessionOpener, SessionSealer};
-use waxseal_reporting::{Audience, Delivery, Evidence, Payload, PayloadHeader, open, seal};
+use waxseal_reporting::Audience;
+use waxseal_reporting::message::{Payload, PayloadHeader};
+use waxseal_reporting::recipient::{Evidence, open};
+use waxseal_reporting::relay::Delivery;
+use waxseal_reporting::sender::seal;
 use waxseal_world::{NOW, Provider};
 
 use super::ratchet::{Bundle, Ratchet, altered, bundle_len};
@@ -52,7 +56,7 @@ pub struct Franked {
 
 /// A text of `len` bytes, or of the maximum that fits a payload.
 pub(super) fn text(len: usize) -> String {
-    "x".repeat(len.min(waxseal_reporting::MAX_PAYLOAD_LEN - PAYLOAD_AROUND_TEXT))
+    "x".repeat(len.min(waxseal_reporting::limits::MAX_PAYLOAD_LEN - PAYLOAD_AROUND_TEXT))
 }
 
 impl Franked {

@@ -199,27 +199,45 @@ mod skipped;
 mod tests;
 mod wire;
 
-pub use bundle::{BundleError, MAX_BUNDLE_PART_LEN, PreKeyBundle};
-pub use error::{DecodeError, KeyError, NonContributory};
-pub use identity::{
-    ACCOUNT_PROOF_LEN, IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN, IdentityCertificate,
-    IdentityKey, IdentityKeyPair, InvalidSignature,
-};
-pub use message::{
-    MAX_ASSOCIATED_DATA_LEN, MAX_MESSAGE_LEN, MAX_PLAINTEXT_LEN, Message, MessageKind,
-};
+pub use bundle::PreKeyBundle;
+pub use identity::{IdentityCertificate, IdentityKey, IdentityKeyPair};
+pub use message::{Message, MessageKind};
 pub use post_quantum::PostQuantumStop;
-pub use prekeys::{
-    MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, PreKeyError,
-    PreKeyUpload, PreKeys, SpentPreKey,
-};
-pub use ratchet::{EncryptError, MAX_FORWARD_JUMP};
-pub use safety_number::{InvalidAccountId, MAX_ACCOUNT_ID_LEN, SafetyNumber, Scan};
-pub use session::{DecryptError, HandshakeError, Session};
-pub use session_set::{MAX_LEFT_SESSION_AGE, MAX_SESSIONS, SessionSet, SessionSetParts};
-pub use skipped::{
-    MAX_SKIPPED_AGE, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS, PAGE_ID_LEN, PageChange, PageId,
-};
+pub use prekeys::{PreKeyUpload, PreKeys, SpentPreKey};
+pub use safety_number::{SafetyNumber, Scan};
+pub use session::Session;
+pub use session_set::SessionSet;
+
+/// Every error of the crate: one small enum per operation.
+pub mod errors {
+    pub use crate::bundle::BundleError;
+    pub use crate::error::{DecodeError, KeyError, NonContributory};
+    pub use crate::identity::InvalidSignature;
+    pub use crate::prekeys::PreKeyError;
+    pub use crate::ratchet::EncryptError;
+    pub use crate::safety_number::InvalidAccountId;
+    pub use crate::session::{DecryptError, HandshakeError};
+}
+
+/// The parts that [`SessionSet::export_parts`](crate::SessionSet::export_parts) writes.
+pub mod export {
+    pub use crate::session_set::SessionSetParts;
+    pub use crate::skipped::{PageChange, PageId};
+}
+
+/// Every limit and length of the crate. Each says its unit, its reason and its source.
+pub mod limits {
+    pub use crate::bundle::MAX_BUNDLE_PART_LEN;
+    pub use crate::identity::{ACCOUNT_PROOF_LEN, IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN};
+    pub use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_MESSAGE_LEN, MAX_PLAINTEXT_LEN};
+    pub use crate::prekeys::{
+        MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS,
+    };
+    pub use crate::ratchet::MAX_FORWARD_JUMP;
+    pub use crate::safety_number::MAX_ACCOUNT_ID_LEN;
+    pub use crate::session_set::{MAX_LEFT_SESSION_AGE, MAX_SESSIONS};
+    pub use crate::skipped::{MAX_SKIPPED_AGE, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS, PAGE_ID_LEN};
+}
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

@@ -222,7 +222,7 @@ impl PreKeys {
     /// # Errors
     /// [`PreKeyError::OtherIdentity`], [`PreKeyError::Exhausted`].
     ///
-    /// [`DecryptError::ReplayMemoryFull`]: crate::DecryptError::ReplayMemoryFull
+    /// [`DecryptError::ReplayMemoryFull`]: crate::errors::DecryptError::ReplayMemoryFull
     pub fn rotate(
         &mut self,
         identity: &IdentityKeyPair,

@@ -167,7 +167,7 @@ impl Session {
         Ok((session, opened, spent))
     }
 
-    /// Encrypts a message of at most [`MAX_PLAINTEXT_LEN`](crate::MAX_PLAINTEXT_LEN) bytes.
+    /// Encrypts a message of at most [`MAX_PLAINTEXT_LEN`](crate::limits::MAX_PLAINTEXT_LEN) bytes.
     ///
     /// The associated data, at most [`MAX_ASSOCIATED_DATA_LEN`] bytes, is authenticated but not
     /// sent. The peer must pass the same to [`Session::decrypt`].

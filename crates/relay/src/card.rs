@@ -3,7 +3,7 @@
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use waxseal_reporting::ModerationPublicKey;
+use waxseal_reporting::reporter::ModerationPublicKey;
 
 use crate::error::ClientError;
 use crate::message::b64;
@@ -135,7 +135,7 @@ pub fn fingerprint(key: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::sealing::SealingKeyPair;
-    use waxseal_reporting::ModerationKeyPair;
+    use waxseal_reporting::reviewer::ModerationKeyPair;
 
     #[test]
     fn a_card_with_any_field_changed_is_refused() {

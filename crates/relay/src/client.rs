@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::{Method, Request};
-use waxseal_reporting::{AccountId, DeliveryKey, DeviceAddress};
+use waxseal_reporting::relay::DeliveryKey;
+use waxseal_reporting::{AccountId, DeviceAddress};
 
 use crate::card::RelayCard;
 use crate::deliveries::Deliveries;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tungstenite::client::{ClientRequestBuilder, client_with_config};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
-use waxseal_reporting::MAX_DELIVERY_LEN;
+use waxseal_reporting::limits::MAX_DELIVERY_LEN;
 
 use crate::error::ClientError;
 use crate::message::Session;

@@ -118,7 +118,7 @@ pub struct ReportTaken {
     pub duplicate: bool,
 }
 
-/// `GET /v1/review/key`: the [`AcceptanceKey`](waxseal_reporting::AcceptanceKey), sealed to the
+/// `GET /v1/review/key`: the [`AcceptanceKey`](waxseal_reporting::intake::AcceptanceKey), sealed to the
 /// reviewer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SealedKey {

@@ -1,7 +1,8 @@
 //! The account names that a relay accepts.
 
 use thiserror::Error;
-use waxseal_reporting::{AccountId, MAX_ACCOUNT_LEN};
+use waxseal_reporting::AccountId;
+use waxseal_reporting::limits::MAX_ACCOUNT_LEN;
 
 /// Parses an account name: 1 to 128 ASCII letters, digits and `. _ - + @`, beginning with a letter
 /// or digit.

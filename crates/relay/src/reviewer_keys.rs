@@ -5,7 +5,9 @@ use std::fmt;
 use ed25519_dalek::{Signer, SigningKey};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
-use waxseal_reporting::{DecodeError, ModerationKeyPair, ModerationPublicKey};
+use waxseal_reporting::DecodeError;
+use waxseal_reporting::reporter::ModerationPublicKey;
+use waxseal_reporting::reviewer::ModerationKeyPair;
 use zeroize::Zeroizing;
 
 use crate::card::fingerprint;

@@ -12,7 +12,9 @@ use hpke::kem::XWing;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use rand_core::CryptoRng;
 use thiserror::Error;
-use waxseal_reporting::{AcceptanceKey, DeliveryKey, DeviceAddress};
+use waxseal_reporting::DeviceAddress;
+use waxseal_reporting::intake::AcceptanceKey;
+use waxseal_reporting::relay::DeliveryKey;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::proof::length_prefixed;

@@ -8,7 +8,7 @@ mod world;
 use std::fs;
 
 use rusqlite::Connection;
-use waxseal_reporting::EPOCH_MS;
+use waxseal_reporting::relay::EPOCH_MS;
 use world::World;
 
 /// Place of the oldest epoch in the root key file. The file is `01 || five keys`, followed by the

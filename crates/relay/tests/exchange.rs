@@ -9,10 +9,11 @@ use std::sync::Barrier;
 use std::time::Duration;
 
 use waxseal_relay::{ClientError, ErrorCode, Event, unseal_acceptance_key};
-use waxseal_reporting::{AcceptedReport, review};
+use waxseal_reporting::intake::AcceptedReport;
+use waxseal_reporting::reviewer::review;
 use world::{Device, SOON, World, code};
 
-fn texts(received: &[(String, waxseal_reporting::Evidence)]) -> Vec<&str> {
+fn texts(received: &[(String, waxseal_reporting::recipient::Evidence)]) -> Vec<&str> {
     received.iter().map(|(text, _)| text.as_str()).collect()
 }
 

@@ -12,7 +12,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tungstenite::client::{ClientRequestBuilder, client};
 use tungstenite::{Message, WebSocket};
 use waxseal_relay::{ErrorCode, Event};
-use waxseal_reporting::MAX_CIPHERTEXT_LEN;
+use waxseal_reporting::limits::MAX_CIPHERTEXT_LEN;
 use world::honest::while_others_talk;
 use world::{Device, RelayProcess, SOON, World, code};
 

@@ -13,7 +13,8 @@ use sha2::Sha256;
 use waxseal_relay::{
     ClientError, ErrorCode, Event, Register, SignIn, register_context, seal_delivery_key,
 };
-use waxseal_reporting::{MAX_ENVELOPE_LEN, ModerationKeyPair};
+use waxseal_reporting::limits::MAX_ENVELOPE_LEN;
+use waxseal_reporting::reviewer::ModerationKeyPair;
 use world::honest::while_others_talk;
 use world::{Device, SOON, World, code, request};
 

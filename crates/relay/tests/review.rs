@@ -11,7 +11,8 @@ use std::process::{Command, Output};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use waxseal_reporting::{Disclosure, Evidence, Reason, ReportDraft};
+use waxseal_reporting::recipient::Evidence;
+use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
 use world::{Device, World};
 
 fn review(world: &World, key: &Path, command: &[&str]) -> Output {

@@ -101,8 +101,8 @@ impl Delivery {
     /// # Security
     /// With this call the relay vouches to the device that a report will verify. The stamp is not
     /// checked here:
-    /// - Pass a claim from [`StampKeys::stamp`](crate::StampKeys::stamp), or one that
-    ///   [`StampKeys::verify`](crate::StampKeys::verify) accepted, never an unverified one.
+    /// - Pass a claim from [`StampKeys::stamp`](crate::relay::StampKeys::stamp), or one that
+    ///   [`StampKeys::verify`](crate::relay::StampKeys::verify) accepted, never an unverified one.
     /// - Deliver a group's message only to devices of its members; others could not report it.
     /// - Drop undelivered messages before the key of their epoch is destroyed.
     ///
@@ -256,7 +256,7 @@ impl fmt::Debug for Delivery {
 /// A delivery of which this device knows that it comes from the relay and is meant for it.
 ///
 /// Only [`Delivery::authenticate`] and [`Delivery::authenticate_in_groups`] make one, and
-/// [`open`](crate::open()) accepts nothing else. The relay vouches for the sender; the channel
+/// [`open`](crate::recipient::open) accepts nothing else. The relay vouches for the sender; the channel
 /// still has to agree.
 #[derive(Clone)]
 pub struct AuthenticDelivery {

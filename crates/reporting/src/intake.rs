@@ -70,7 +70,7 @@ pub trait IntakeRecords {
     /// checks passed.
     ///
     /// Store [`AcceptedReport::nullifiers`] in the same transaction as the report. If
-    /// [`review`](crate::review()) rejects the report, delete those it added, since it reported
+    /// [`review`](crate::reviewer::review) rejects the report, delete those it added, since it reported
     /// nothing.
     fn was_reported(&mut self, nullifier: &Nullifier) -> bool;
 
@@ -170,8 +170,8 @@ pub fn accept(
 /// A report whose origin and claims the intake verified. Its openings are still sealed.
 ///
 /// [`accept`] makes it from a [`Report`]. It waits in the reviewers' queue, encoded under the
-/// [`AcceptanceKey`], until [`review`](crate::review()) opens it and turns it into a
-/// [`VerifiedReport`](crate::VerifiedReport). `review` accepts nothing else and needs no stamp
+/// [`AcceptanceKey`], until [`review`](crate::reviewer::review) opens it and turns it into a
+/// [`VerifiedReport`](crate::reviewer::VerifiedReport). `review` accepts nothing else and needs no stamp
 /// keys.
 pub struct AcceptedReport {
     report: Report,

@@ -3,7 +3,7 @@
 //! recipient can later prove chosen messages to the provider, in whole or in part.
 //!
 //! ```
-//! # use waxseal_reporting::*;
+//! # use waxseal_reporting::{*, intake::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*, sender::*};
 //! # use zeroize::Zeroizing;
 //! # struct Toy; // Encrypts nothing, to keep the page short: use a ratchet.
 //! # impl SealingChannel for Toy {
@@ -43,14 +43,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! | step | who | takes | gives |
+//! Each role has a module, in the order of a message's journey:
+//!
+//! | role | step | takes | gives |
 //! |---|---|---|---|
-//! | [`seal`](seal()) | sender | [`Payload`] | [`Envelope`], [`SentMessage`] |
-//! | [`StampKeys::stamp`] | relay | [`FrankingTag`] | [`Claim`], for [`Delivery`] and [`Receipt`] |
-//! | [`open`](open()) | recipient | [`AuthenticDelivery`] | [`OpenedMessage`] with [`Evidence`] |
-//! | [`ReportDraft::seal`] | reporter | [`Evidence`] | [`Report`] |
-//! | [`accept`] | intake | [`Report`] | [`AcceptedReport`] |
-//! | [`review`](review()) | reviewer | [`AcceptedReport`] | [`VerifiedReport`] |
+//! | [`sender`] | [`seal`](sender::seal) | a [`Payload`] | an [`Envelope`] |
+//! | [`relay`] | [`StampKeys::stamp`] | a [`FrankingTag`] | a [`Claim`] |
+//! | [`recipient`] | [`open`](recipient::open) | a [`Delivery`] | [`Evidence`] |
+//! | [`reporter`] | [`ReportDraft::seal`] | [`Evidence`] | a [`Report`] |
+//! | [`intake`] | [`accept`](intake::accept) | a [`Report`] | an [`AcceptedReport`] |
+//! | [`reviewer`] | [`review`](reviewer::review) | an [`AcceptedReport`] | a [`VerifiedReport`] |
+//!
+//! [`Payload`]: message::Payload
+//! [`Envelope`]: relay::Envelope
+//! [`StampKeys::stamp`]: relay::StampKeys::stamp
+//! [`Claim`]: relay::Claim
+//! [`Delivery`]: relay::Delivery
+//! [`Evidence`]: recipient::Evidence
+//! [`ReportDraft::seal`]: reporter::ReportDraft::seal
+//! [`Report`]: reporter::Report
+//! [`AcceptedReport`]: intake::AcceptedReport
+//! [`VerifiedReport`]: reviewer::VerifiedReport
 //!
 //! The crate has no clock, no randomness and no I/O of its own, and does not panic on any input.
 //! Formats, derivations, numbered checks and limits are in [`spec`].
@@ -62,7 +75,7 @@
 //! The relay authenticated Alice's device, which uploaded `uploaded` for Bob.
 //!
 //! ```
-//! # use waxseal_reporting::*;
+//! # use waxseal_reporting::{*, intake::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*, sender::*};
 //! # let (now, mut rng) = (Timestamp::from_millis(1_800_000_000_000), rand::rng());
 //! # let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
 //! # let stamp_keys = StampKeys::generate("eu", now, &mut rng)?;
@@ -84,7 +97,7 @@
 //!
 //! ```
 //! # use std::collections::HashSet;
-//! # use waxseal_reporting::*;
+//! # use waxseal_reporting::{*, intake::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*, sender::*};
 //! # struct Toy;
 //! # impl SealingChannel for Toy {
 //! #     type Error = std::fmt::Error;
@@ -125,7 +138,7 @@
 //! attachments. This report shows the first attachment and withholds the text.
 //!
 //! ```
-//! # use waxseal_reporting::*;
+//! # use waxseal_reporting::{*, intake::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*, sender::*};
 //! # struct Toy;
 //! # impl SealingChannel for Toy {
 //! #     type Error = std::fmt::Error;
@@ -168,8 +181,12 @@
 //! ```
 //! # use chacha20poly1305::aead::{Aead, Error, KeyInit, Payload as Input};
 //! # use chacha20poly1305::{ChaCha20Poly1305, Nonce};
-//! # use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Payload};
-//! # use waxseal_reporting::{PayloadHeader, Timestamp, open_unstamped, seal};
+//! # use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
+//! # use waxseal_reporting::message::Payload;
+//! # use waxseal_reporting::Timestamp;
+//! # use waxseal_reporting::message::PayloadHeader;
+//! # use waxseal_reporting::recipient::open_unstamped;
+//! # use waxseal_reporting::sender::seal;
 //! # struct Ratchet { key: [u8; 32], next: u32 } // A counter for a ratchet: no forward secrecy.
 //! # impl Ratchet {
 //! #     fn step(&mut self) -> (ChaCha20Poly1305, Nonce) {
@@ -190,7 +207,8 @@
 //! #     }
 //! # }
 //! # use rand_core::CryptoRng;
-//! # use waxseal_reporting::{OpeningChannel, SealingChannel};
+//! # use waxseal_reporting::recipient::OpeningChannel;
+//! # use waxseal_reporting::sender::SealingChannel;
 //! # use zeroize::Zeroizing;
 //! impl SealingChannel for Ratchet {
 //!     type Error = Error;
@@ -224,7 +242,7 @@
 //! any more. Overwrite the stored export: an old one still contains the destroyed keys.
 //!
 //! ```
-//! # use waxseal_reporting::*;
+//! # use waxseal_reporting::{*, intake::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*, sender::*};
 //! # let (then, mut rng) = (Timestamp::from_millis(1_800_000_000_000), rand::rng());
 //! # let now = Timestamp::from_millis(then.as_millis() + 100 * EPOCH_MS);
 //! # let mut stored = StampKeys::generate("eu", then, &mut rng)?.export();
@@ -250,7 +268,7 @@ mod envelope;
 mod evidence;
 mod franked;
 mod franking;
-mod intake;
+pub mod intake;
 mod labels;
 mod mac;
 mod moderation;
@@ -276,45 +294,82 @@ mod timestamp;
 mod transcript;
 mod wire;
 
-pub use address::{AccountId, AccountIdError, DeviceAddress, DeviceId, MAX_ACCOUNT_LEN};
-pub use attachment::{
-    Attachment, AttachmentError, AttachmentKey, MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN,
-};
-pub use channel::{OpeningChannel, SealingChannel};
-pub use content::{Content, MAX_APPLICATION_KIND_LEN, MAX_REACTION_LEN};
+pub use address::{AccountId, AccountIdError, DeviceAddress, DeviceId};
 pub use conversation::{Audience, ConversationId};
-pub use delivery::{AuthenticDelivery, Delivery, DeliveryError, DeliveryKey, MAX_DELIVERY_LEN};
-pub use disclosure::Disclosure;
-pub use draft::{DraftError, ReportDraft};
-pub use envelope::{Envelope, MAX_CHANNEL_OVERHEAD, MAX_CIPHERTEXT_LEN, MAX_ENVELOPE_LEN};
-pub use evidence::{Evidence, MAX_EVIDENCE_LEN};
 pub use franking::FrankingTag;
-pub use intake::{
-    AcceptanceKey, AcceptedReport, IntakeRecords, MAX_ACCEPTED_LEN, Nullifier, accept,
-};
-pub use moderation::{ModerationKeyId, ModerationKeyPair, ModerationPublicKey};
-pub use open::{
-    MAX_SENT_AHEAD_MS, MAX_SENT_BEFORE_MS, OpenError, OpenedMessage, UnstampedMessage, Withheld,
-    open, open_unstamped,
-};
-pub use openings::{MAX_NOTE_LEN, MAX_REPORTED};
-pub use parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
-pub use payload::{Payload, PayloadError, PayloadHeader};
-pub use preview::{Preview, PreviewMessage, PreviewPart};
-pub use reason::{Reason, UnknownReason};
-pub use receipt::{MAX_RECEIPT_LEN, Receipt};
 pub use rejection::Rejection;
-pub use report::{MAX_REPORT_LEN, Report};
-pub use review::{VerifiedMessage, VerifiedPart, VerifiedReport, review};
-pub use seal::{MAX_SENT_LEN, SealError, Sealed, SentMessage, seal};
-pub use stamp::{Claim, EPOCH_MS, MAX_CONTEXT_LEN, Stamp, StampContext};
-pub use stamp_keys::{
-    MAX_CLOCK_SKEW_MS, MAX_EPOCHS_DESTROYED, MAX_EPOCHS_KEPT, MAX_REGION_LEN, StampError,
-    StampKeys, StampKeysError,
-};
 pub use timestamp::Timestamp;
-pub use transcript::{Contradiction, LastSeen};
 pub use wire::{DecodeError, VERSION};
+
+/// What a message says: its payload, which becomes the committed parts.
+pub mod message {
+    pub use crate::attachment::{Attachment, AttachmentError, AttachmentKey};
+    pub use crate::content::Content;
+    pub use crate::payload::{Payload, PayloadError, PayloadHeader};
+}
+
+/// The sender seals a message for an encrypted channel.
+pub mod sender {
+    pub use crate::channel::SealingChannel;
+    pub use crate::seal::{SealError, Sealed, SentMessage, seal};
+}
+
+/// The provider's relay stamps what it cannot read, and vouches for it to each device.
+pub mod relay {
+    pub use crate::delivery::{Delivery, DeliveryKey};
+    pub use crate::envelope::Envelope;
+    pub use crate::receipt::Receipt;
+    pub use crate::stamp::{Claim, EPOCH_MS, Stamp, StampContext};
+    pub use crate::stamp_keys::{StampError, StampKeys, StampKeysError};
+}
+
+/// The recipient checks a delivery, opens it, and keeps evidence for a report.
+pub mod recipient {
+    pub use crate::channel::OpeningChannel;
+    pub use crate::delivery::{AuthenticDelivery, DeliveryError};
+    pub use crate::evidence::Evidence;
+    pub use crate::open::{
+        OpenError, OpenedMessage, UnstampedMessage, Withheld, open, open_unstamped,
+    };
+}
+
+/// The reporter chooses what to show, looks at the preview, and seals a report.
+pub mod reporter {
+    pub use crate::disclosure::Disclosure;
+    pub use crate::draft::{DraftError, ReportDraft};
+    pub use crate::moderation::{ModerationKeyId, ModerationPublicKey};
+    pub use crate::preview::{Preview, PreviewMessage, PreviewPart};
+    pub use crate::reason::{Reason, UnknownReason};
+    pub use crate::report::Report;
+}
+
+/// The reviewer opens an accepted report and verifies what it shows.
+pub mod reviewer {
+    pub use crate::moderation::ModerationKeyPair;
+    pub use crate::review::{VerifiedMessage, VerifiedPart, VerifiedReport, review};
+    pub use crate::transcript::{Contradiction, LastSeen};
+}
+
+/// Every limit of the crate. Each says its unit, its reason and its source.
+pub mod limits {
+    pub use crate::address::MAX_ACCOUNT_LEN;
+    pub use crate::attachment::{MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN};
+    pub use crate::content::{MAX_APPLICATION_KIND_LEN, MAX_REACTION_LEN};
+    pub use crate::delivery::MAX_DELIVERY_LEN;
+    pub use crate::envelope::{MAX_CHANNEL_OVERHEAD, MAX_CIPHERTEXT_LEN, MAX_ENVELOPE_LEN};
+    pub use crate::evidence::MAX_EVIDENCE_LEN;
+    pub use crate::intake::MAX_ACCEPTED_LEN;
+    pub use crate::open::{MAX_SENT_AHEAD_MS, MAX_SENT_BEFORE_MS};
+    pub use crate::openings::{MAX_NOTE_LEN, MAX_REPORTED};
+    pub use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
+    pub use crate::receipt::MAX_RECEIPT_LEN;
+    pub use crate::report::MAX_REPORT_LEN;
+    pub use crate::seal::MAX_SENT_LEN;
+    pub use crate::stamp::MAX_CONTEXT_LEN;
+    pub use crate::stamp_keys::{
+        MAX_CLOCK_SKEW_MS, MAX_EPOCHS_DESTROYED, MAX_EPOCHS_KEPT, MAX_REGION_LEN,
+    };
+}
 
 #[doc = include_str!("../SPEC.md")]
 pub mod spec {}

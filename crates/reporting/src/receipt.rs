@@ -21,7 +21,7 @@ pub const MAX_RECEIPT_LEN: usize = MAX_STAMPED_LEN;
 /// [`authenticate`](Self::authenticate) checks it against the [`SentMessage`] and turns both into
 /// [`Evidence`].
 ///
-/// Encoded like a [`Delivery`](crate::Delivery), with the receipt MAC as the fourth field and
+/// Encoded like a [`Delivery`](crate::relay::Delivery), with the receipt MAC as the fourth field and
 /// without a ciphertext.
 #[derive(Clone)]
 pub struct Receipt {
@@ -31,7 +31,7 @@ pub struct Receipt {
 
 impl Receipt {
     /// The relay's step, for the device that sent the message. What
-    /// [`Delivery::new`](crate::Delivery::new) demands of the claim holds here too.
+    /// [`Delivery::new`](crate::relay::Delivery::new) demands of the claim holds here too.
     pub fn new(claim: &Claim, key: &DeliveryKey) -> Self {
         let mac = mac::hmac(
             key.as_bytes(),

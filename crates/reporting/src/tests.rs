@@ -5,3 +5,12 @@ mod properties;
 mod salamander;
 mod vectors;
 pub(crate) mod world;
+
+/// Every public item, for tests that follow a message through several roles.
+pub(crate) mod all {
+    pub(crate) use crate::*;
+    pub(crate) use crate::{
+        intake::*, limits::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*,
+        sender::*,
+    };
+}

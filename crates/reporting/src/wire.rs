@@ -43,7 +43,7 @@ pub enum DecodeError {
     /// A delivery or receipt has no stamp: it was stripped on the way, or the relay never stamped.
     ///
     /// Do not show it as a message, unless the application chose a channel without stamps
-    /// ([`open_unstamped`](crate::open_unstamped)).
+    /// ([`open_unstamped`](crate::recipient::open_unstamped)).
     #[error("the relay's stamp is missing")]
     MissingStamp,
 }

@@ -1,8 +1,10 @@
 //! Connects `waxseal-core` with `waxseal-reporting`: its sessions are the channel for messages.
 
 use rand_core::CryptoRng;
-use waxseal_core::{DecryptError, EncryptError, IdentityKeyPair, PreKeys, SessionSet};
-use waxseal_reporting::{OpeningChannel, SealingChannel};
+use waxseal_core::errors::{DecryptError, EncryptError};
+use waxseal_core::{IdentityKeyPair, PreKeys, SessionSet};
+use waxseal_reporting::recipient::OpeningChannel;
+use waxseal_reporting::sender::SealingChannel;
 use zeroize::Zeroizing;
 
 /// Seals messages on the sessions with one peer.

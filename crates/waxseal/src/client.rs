@@ -13,8 +13,10 @@ mod send;
 mod state;
 
 use rand_core::CryptoRng;
-use waxseal_core::{ACCOUNT_PROOF_LEN, IdentityKey, IdentityKeyPair, PreKeys};
-use waxseal_reporting::{AccountId, DeliveryKey, DeviceAddress, DeviceId, FrankingTag};
+use waxseal_core::limits::ACCOUNT_PROOF_LEN;
+use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeys};
+use waxseal_reporting::relay::DeliveryKey;
+use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag};
 use zeroize::Zeroizing;
 
 pub use self::contact::ConversationHealth;

@@ -5,11 +5,16 @@
 //! contain. A failed call has changed nothing, unless its variant says otherwise. After a failed
 //! commit only the store knows whether the change was made.
 
-use waxseal_core::{
+use waxseal_core::IdentityKey;
+use waxseal_core::errors::{
     BundleError, DecodeError as CoreDecodeError, DecryptError, EncryptError, HandshakeError,
-    IdentityKey, PreKeyError,
+    PreKeyError,
 };
-use waxseal_reporting::{DecodeError, DeliveryError, DraftError, PayloadError, SealError};
+use waxseal_reporting::DecodeError;
+use waxseal_reporting::message::PayloadError;
+use waxseal_reporting::recipient::DeliveryError;
+use waxseal_reporting::reporter::DraftError;
+use waxseal_reporting::sender::SealError;
 
 /// What an application does after a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -75,7 +75,7 @@
 //! # Underneath
 //!
 //! [`core`] is the encryption and knows nothing of reporting. [`reporting`] is franking, stamps and
-//! reports; it works over any [channel](reporting::SealingChannel) and links no session. A provider
+//! reports; it works over any [channel](reporting::sender::SealingChannel) and links no session. A provider
 //! depends on `waxseal-reporting` alone.
 //!
 #![doc = include_str!("cookbook.md")]
@@ -106,11 +106,13 @@ pub use sqlite::{SqliteError, SqliteStore, StoreKey};
 pub use store::{Change, Key, MAX_VALUE_LEN, MemoryStore, Store, Table, Transaction};
 
 pub use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyUpload, SafetyNumber, Scan};
-pub use waxseal_reporting::{
-    AccountId, Attachment, AttachmentKey, Content, DeliveryKey, DeviceAddress, DeviceId,
-    Disclosure, Evidence, FrankingTag, ModerationPublicKey, PayloadHeader, Preview, PreviewMessage,
-    PreviewPart, Reason, ReportDraft, Timestamp,
+pub use waxseal_reporting::message::{Attachment, AttachmentKey, Content, PayloadHeader};
+pub use waxseal_reporting::recipient::Evidence;
+pub use waxseal_reporting::relay::DeliveryKey;
+pub use waxseal_reporting::reporter::{
+    Disclosure, ModerationPublicKey, Preview, PreviewMessage, PreviewPart, Reason, ReportDraft,
 };
+pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
 /// The sessions underneath, for applications that bring their own storage or reporting.
 pub use waxseal_core as core;

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Bound;
 
-use waxseal_core::PageId;
-use waxseal_reporting::{AccountId, FrankingTag, MAX_REPORT_LEN};
+use waxseal_core::export::PageId;
+use waxseal_reporting::limits::MAX_REPORT_LEN;
+use waxseal_reporting::{AccountId, FrankingTag};
 use zeroize::Zeroizing;
 
 /// Maximum length of a value: that of a report of 30 messages of full length.

@@ -7,7 +7,9 @@
     reason = "tests"
 )]
 
-use waxseal::reporting::{DeliveryError, accept, review};
+use waxseal::reporting::intake::accept;
+use waxseal::reporting::recipient::DeliveryError;
+use waxseal::reporting::reviewer::review;
 use waxseal::{
     Advice, Client, ConfirmError, Direction, Disclosure, Draft, MemoryStore, OpenAccountError,
     PeerError, Reason, ReceiveError, Received, ReportError, SendError, StartError,
@@ -90,7 +92,7 @@ fn sending_needs_a_session_and_says_how_to_get_one() {
 fn content_over_the_limit_is_refused_and_changes_nothing() {
     let (mut world, mut alice, _) = Provider::of_two();
     let before = snapshot(&alice);
-    let too_long = "x".repeat(waxseal::reporting::MAX_PAYLOAD_LEN);
+    let too_long = "x".repeat(waxseal::reporting::limits::MAX_PAYLOAD_LEN);
     let error = alice
         .send(&account("bob"), too_long.as_str(), NOW, &mut world.rng)
         .unwrap_err();
@@ -303,7 +305,7 @@ fn a_report_is_kept_until_confirmed_and_verifies() {
     let mut bob = Client::open(bob.into_store()).unwrap();
     let pending = bob.pending_reports(10).unwrap();
     assert_eq!((pending.len(), &pending[0].report), (1, &sent.report));
-    let report = waxseal::reporting::Report::decode(&pending[0].report).unwrap();
+    let report = waxseal::reporting::reporter::Report::decode(&pending[0].report).unwrap();
     let key = world.key(bob.me());
     let accepted = accept(report, &world.stamp_keys, &key, NOW, &mut |_: &_| false).unwrap();
     let verified = review(accepted, &world.moderation).unwrap();

@@ -9,8 +9,8 @@
     reason = "tests"
 )]
 
-use waxseal::core::{DecryptError, HandshakeError};
-use waxseal::reporting::Envelope;
+use waxseal::core::errors::{DecryptError, HandshakeError};
+use waxseal::reporting::relay::Envelope;
 use waxseal::{Advice, ReceiveError, Received, StartError};
 use waxseal_world::{Liar, NOW, Provider, account, find, sender, snapshot, text_of};
 

@@ -7,10 +7,13 @@
     reason = "tests"
 )]
 
-use waxseal::core::{
-    MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS, PAGE_ID_LEN, PageId,
+use waxseal::core::export::PageId;
+use waxseal::core::limits::{
+    MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS, PAGE_ID_LEN,
 };
-use waxseal::reporting::{MAX_ACCOUNT_LEN, MAX_ENVELOPE_LEN, MAX_EVIDENCE_LEN, MAX_REPORT_LEN};
+use waxseal::reporting::limits::{
+    MAX_ACCOUNT_LEN, MAX_ENVELOPE_LEN, MAX_EVIDENCE_LEN, MAX_REPORT_LEN,
+};
 use waxseal::{
     Advice, Attachment, AttachmentKey, Client, ConfirmError, Disclosure, Draft, Key, MAX_VALUE_LEN,
     MemoryStore, OpenAccountError, PeerError, PublishError, Reason, ReceiveError, Received,

@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
-use waxseal::reporting::Delivery;
+use waxseal::reporting::relay::Delivery;
 use waxseal::{AccountId, Advice, Content, Direction, Received};
 use waxseal_relay::Event;
 

@@ -110,20 +110,23 @@ fn keys_of_one_kind_cannot_pass_for_another() {
 #[test]
 fn chk05_chk06_chk08_unacceptable_keys_in_a_bundle_are_rejected() {
     let bob = Device::new(1);
-    let key_error = |error: crate::KeyError| Err(BundleError::Decode(error.into()));
+    let key_error = |error: crate::errors::KeyError| Err(BundleError::Decode(error.into()));
     let base = edit_base(&bob.base, |base| base.signed_prekey = vec![0; 32]);
-    assert_eq!(decode(&base, None), key_error(crate::KeyError::SmallOrder));
+    assert_eq!(
+        decode(&base, None),
+        key_error(crate::errors::KeyError::SmallOrder)
+    );
     let base = edit_base(&bob.base, |base| base.signed_prekey[31] |= 0x80);
     assert_eq!(
         decode(&base, None),
-        key_error(crate::KeyError::NotCanonical)
+        key_error(crate::errors::KeyError::NotCanonical)
     );
     let base = edit_base(&bob.base, |base| {
         base.last_resort_kem_prekey[..2].fill(0xff)
     });
     assert_eq!(
         decode(&base, None),
-        key_error(crate::KeyError::InvalidKemKey)
+        key_error(crate::errors::KeyError::InvalidKemKey)
     );
 }
 

@@ -118,7 +118,7 @@ fn chk15_plaintext_and_associated_data_have_limits() {
     assert_eq!(to_bob.encrypt(b"", &ad, &mut rng(1)), Err(too_long));
     assert_eq!(to_bob.export(), before);
     let message = to_bob.encrypt(&long[1..], &ad[1..], &mut rng(1)).unwrap();
-    assert!(message.len() <= crate::MAX_MESSAGE_LEN);
+    assert!(message.len() <= crate::limits::MAX_MESSAGE_LEN);
     let too_long = DecryptError::AssociatedDataTooLong {
         len: ad.len(),
         max: MAX_ASSOCIATED_DATA_LEN,

@@ -32,7 +32,7 @@ pub enum DecryptError {
     #[error("message cannot be decoded: {0}")]
     Malformed(#[from] DecodeError),
     /// The associated data is longer than
-    /// [`MAX_ASSOCIATED_DATA_LEN`](crate::MAX_ASSOCIATED_DATA_LEN). Fix the call.
+    /// [`MAX_ASSOCIATED_DATA_LEN`](crate::limits::MAX_ASSOCIATED_DATA_LEN). Fix the call.
     #[error("associated data of {len} bytes is longer than the {max} allowed")]
     AssociatedDataTooLong {
         /// Length of the associated data in bytes.

@@ -136,9 +136,10 @@ fn chk28_full_replay_memory_refuses_until_rotation() {
     let (alice, mut bob) = (Device::new(1), Device::new(2));
     let (_, message) = first_message(&alice, &bob, None);
     bob.prekeys
-        .remember_many(crate::MAX_REMEMBERED_BASE_KEYS - 1);
+        .remember_many(crate::limits::MAX_REMEMBERED_BASE_KEYS - 1);
     assert_eq!(accept(&bob, &message), Ok(()));
-    bob.prekeys.remember_many(crate::MAX_REMEMBERED_BASE_KEYS);
+    bob.prekeys
+        .remember_many(crate::limits::MAX_REMEMBERED_BASE_KEYS);
     assert_eq!(accept(&bob, &message), Err(DecryptError::ReplayMemoryFull));
     let (_, with_one_time) = first_message(&alice, &bob, Some(0));
     assert_eq!(

@@ -1,5 +1,5 @@
 use super::*;
-use crate::MAX_SESSIONS as MAX;
+use crate::limits::MAX_SESSIONS as MAX;
 use crate::tests::support::{Device, edit, rng};
 
 struct Party {
@@ -196,7 +196,7 @@ fn chk17_reflected_initial_message_is_refused() {
 fn chk15_every_way_in_limits_the_associated_data() {
     let (mut a, mut b) = (Party::new(1), Party::new(2));
     a.start(&b.device, Some(0), 10);
-    let max = crate::MAX_ASSOCIATED_DATA_LEN;
+    let max = crate::limits::MAX_ASSOCIATED_DATA_LEN;
     let long = vec![7; max + 1];
     let too_long = DecryptError::AssociatedDataTooLong { len: max + 1, max };
     let message = a.send(b"first");
@@ -289,7 +289,7 @@ fn export_round_trips_and_refuses_everything_else() {
     let twice = SessionSet::import(&mixed).err();
     assert_eq!(
         twice,
-        Some(crate::DecodeError::Malformed),
+        Some(crate::errors::DecodeError::Malformed),
         "two sessions share a base key"
     );
     let mut again = Party::new(3);
@@ -303,7 +303,7 @@ fn export_round_trips_and_refuses_everything_else() {
     mixed.splice(foreign.len().., c.sessions.unwrap().export()[29..].to_vec());
     assert_eq!(
         SessionSet::import(&mixed).err(),
-        Some(crate::DecodeError::Malformed)
+        Some(crate::errors::DecodeError::Malformed)
     );
 }
 

@@ -3,11 +3,12 @@
 
 use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
+use crate::export::PageId;
 use crate::kdf::HeaderKey;
 use crate::message::MAX_MESSAGE_LEN;
 use crate::skipped::{EarlierChain, Form, Missing, Received, SkippedKeys};
 use crate::tests::support::{Device, rng};
-use crate::{IdentityKeyPair, Message, PageId, PreKeys, Session, SessionSet};
+use crate::{IdentityKeyPair, Message, PreKeys, Session, SessionSet};
 
 #[test]
 fn exports_and_messages_longer_than_any_valid_one_are_not_examined() {

@@ -137,7 +137,7 @@ fn chk14_body_outside_its_limits_is_rejected() {
             body: vec![2; len],
         })
     };
-    let max = crate::MAX_PLAINTEXT_LEN + 16;
+    let max = crate::limits::MAX_PLAINTEXT_LEN + 16;
     let decode = |len| crate::message::Message::decode(&message(len)).map(|_| ());
     assert_eq!(decode(16), Ok(()));
     assert_eq!(decode(15), Err(DecodeError::Malformed));

@@ -21,11 +21,12 @@ use waxseal_relay::{
     ClientError, Deliveries, ErrorCode, Event, RelayCard, RelayClient, ReviewerKeys, Session,
     account_name, account_proof_input,
 };
-use waxseal_reporting::{
-    Delivery, DeliveryKey, DeviceAddress, DeviceId, Disclosure, Evidence, ModerationPublicKey,
-    OpeningChannel, Payload, PayloadHeader, Reason, Receipt, ReportDraft, SealingChannel,
-    SentMessage, Timestamp, open, seal,
-};
+use waxseal_reporting::message::{Payload, PayloadHeader};
+use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
+use waxseal_reporting::relay::{Delivery, DeliveryKey, Receipt};
+use waxseal_reporting::reporter::{Disclosure, ModerationPublicKey, Reason, ReportDraft};
+use waxseal_reporting::sender::{SealingChannel, SentMessage, seal};
+use waxseal_reporting::{DeviceAddress, DeviceId, Timestamp};
 use zeroize::Zeroizing;
 
 /// Maximum time that a test waits for something it expects.

@@ -1,8 +1,9 @@
 //! Tests of `content.rs`.
 
 use super::*;
+use crate::message::{Payload, PayloadError, PayloadHeader};
 use crate::tests::world::bytes_of;
-use crate::{ConversationId, Payload, PayloadError, PayloadHeader, Timestamp};
+use crate::{ConversationId, Timestamp};
 
 fn all() -> Vec<Content> {
     let tag = FrankingTag::from_bytes([8; 32]);

@@ -1,8 +1,8 @@
 //! Tests of `delivery.rs`.
 
 use super::*;
+use crate::tests::all::*;
 use crate::tests::world::*;
-use crate::*;
 
 /// MIMI weakness 1: an intermediate relay delivers message A with the frank and time of message B
 /// from the same sender in the same room. Every check of the recipient passes, and a later report

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::franking::FrankingKey;
+use crate::tests::all::*;
 use crate::tests::world::*;
-use crate::*;
 
 #[test]
 fn a_draft_holds_30_messages_and_not_31() {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::report::tests::{forge, reseal, sections};
+use crate::tests::all::*;
 use crate::tests::world::*;
-use crate::*;
 
 /// MIMI weakness 4: the report itself is unauthenticated.
 #[test]

@@ -3,8 +3,8 @@
 use super::*;
 use crate::franking::FrankingKey;
 use crate::parts::encode_parts;
+use crate::tests::all::*;
 use crate::tests::world::*;
-use crate::*;
 
 fn franked(parts: &[&[u8]]) -> Franked {
     Franked::new(

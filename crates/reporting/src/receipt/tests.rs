@@ -1,8 +1,8 @@
 //! Tests of `receipt.rs`.
 
 use super::*;
+use crate::tests::all::*;
 use crate::tests::world::*;
-use crate::*;
 
 #[test]
 fn chk66_receipt_with_another_mac_is_refused() {

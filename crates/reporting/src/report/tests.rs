@@ -1,8 +1,8 @@
 //! Tests of `report.rs`.
 
 use super::*;
+use crate::tests::all::*;
 use crate::tests::world::*;
-use crate::*;
 
 /// Seals any openings under any claims, as a malicious reporter can.
 pub(crate) fn forge(

@@ -8,8 +8,8 @@ use crate::openings;
 use crate::padding;
 use crate::parts::encode_parts;
 use crate::report::tests::{reseal, sections};
+use crate::tests::all::*;
 use crate::tests::world::*;
-use crate::*;
 
 fn openings_of(messages: &[&Evidence]) -> Vec<u8> {
     let whole = messages

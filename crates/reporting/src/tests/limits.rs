@@ -4,8 +4,8 @@
 use crate::envelope::check_ciphertext;
 use crate::franked::MAX_PLAINTEXT_LEN;
 use crate::openings::MAX_PADDED_OPENINGS_LEN;
+use crate::tests::all::*;
 use crate::tests::world::*;
-use crate::*;
 
 /// A device whose account name has the maximum length.
 fn longest(letter: &str) -> DeviceAddress {

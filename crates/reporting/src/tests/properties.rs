@@ -8,8 +8,8 @@ use crate::franking::FrankingKey;
 use crate::openings::{self, Openings};
 use crate::padding;
 use crate::parts::encode_parts;
+use crate::tests::all::*;
 use crate::tests::world::*;
-use crate::*;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]

@@ -9,8 +9,8 @@ use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 
 use crate::channel::associated_data;
 use crate::franking::FrankingKey;
+use crate::tests::all::*;
 use crate::tests::world::*;
-use crate::*;
 
 /// A number below 2^192, least significant limb first.
 type Number = [u64; 3];

@@ -11,8 +11,8 @@ use waxseal_vectors::harness::{
 };
 
 use crate::labels;
+use crate::tests::all::*;
 use crate::tests::world::NOON;
-use crate::*;
 
 // These modules hold one vector per line.
 #[rustfmt::skip]

@@ -7,7 +7,7 @@ use rand_core::{CryptoRng, SeedableRng};
 use zeroize::Zeroizing;
 
 use crate::channel::associated_data;
-use crate::*;
+use crate::tests::all::*;
 
 /// A channel for tests only: one static key per direction and a counter in clear as the nonce.
 ///

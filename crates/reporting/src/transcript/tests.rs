@@ -2,8 +2,8 @@
 //! messages.
 
 use super::*;
+use crate::tests::all::*;
 use crate::tests::world::*;
-use crate::*;
 
 #[test]
 fn mimi_weakness_6_order_and_gaps_of_both_sides_are_shown() {

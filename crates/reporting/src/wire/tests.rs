@@ -108,7 +108,7 @@ fn chk54_broken_artefact_truncated_tag_every_prefix_is_refused() {
             ciphertext: vec![1],
         });
         assert_eq!(
-            crate::Envelope::decode(&bytes).unwrap_err(),
+            crate::relay::Envelope::decode(&bytes).unwrap_err(),
             DecodeError::Malformed
         );
     }

@@ -3,7 +3,8 @@
 use core::convert::Infallible;
 
 use rand_core::CryptoRng;
-use waxseal_reporting::{OpeningChannel, SealingChannel};
+use waxseal_reporting::recipient::OpeningChannel;
+use waxseal_reporting::sender::SealingChannel;
 use zeroize::Zeroizing;
 
 /// A channel that returns its input.

@@ -11,12 +11,14 @@ use rand_chacha::rand_core::SeedableRng;
 use waxseal::{Client, Draft, MemoryStore, SessionSealer, Transaction};
 use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeyBundle, PreKeys, Session, SessionSet};
 use waxseal_leaks::clear::Clear;
-use waxseal_reporting::{
-    AcceptanceKey, AcceptedReport, AccountId, Attachment, AttachmentKey, Audience, Content,
-    Delivery, DeliveryKey, DeviceAddress, DeviceId, Disclosure, ModerationKeyPair, Nullifier,
-    Payload, PayloadHeader, Reason, Receipt, ReportDraft, StampKeys, Timestamp, accept, open,
-    open_unstamped, review, seal,
-};
+use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, Nullifier, accept};
+use waxseal_reporting::message::{Attachment, AttachmentKey, Content, Payload, PayloadHeader};
+use waxseal_reporting::recipient::{open, open_unstamped};
+use waxseal_reporting::relay::{Delivery, DeliveryKey, Receipt, StampKeys};
+use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
+use waxseal_reporting::reviewer::{ModerationKeyPair, review};
+use waxseal_reporting::sender::seal;
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 

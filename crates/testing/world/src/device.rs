@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
-use waxseal_core::{DecryptError, IdentityKeyPair, PageId, PreKeyBundle, PreKeys, SessionSet};
+use waxseal_core::errors::DecryptError;
+use waxseal_core::export::PageId;
+use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
 use zeroize::Zeroizing;
 
 /// The associated data of every message between devices.

@@ -12,7 +12,7 @@ use hpke::kem::XWing;
 use hpke::{Deserializable, Kem, OpModeS, Serializable};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
-use waxseal::reporting::ModerationPublicKey;
+use waxseal::reporting::reporter::ModerationPublicKey;
 use waxseal::{DeliveryKey, DeviceAddress, Evidence};
 
 /// What a report claims about one message.

@@ -8,7 +8,8 @@ use std::io;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use waxseal::reporting::{AcceptanceKey, Report, accept};
+use waxseal::reporting::intake::{AcceptanceKey, accept};
+use waxseal::reporting::reporter::Report;
 use waxseal::{
     AccountId, Attachment, AttachmentKey, Client, Content, Direction, Disclosure, Draft, Message,
     Reason, SqliteStore, Store, StoreKey,

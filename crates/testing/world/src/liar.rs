@@ -1,9 +1,12 @@
 //! A sender with a modified client.
 
 use rand_chacha::ChaCha20Rng;
-use waxseal::core::EncryptError;
+use waxseal::core::errors::EncryptError;
 use waxseal::core::{IdentityKeyPair, PreKeyBundle, SessionSet};
-use waxseal::reporting::{Audience, Envelope, Payload, PayloadHeader, SealingChannel, seal};
+use waxseal::reporting::Audience;
+use waxseal::reporting::message::{Payload, PayloadHeader};
+use waxseal::reporting::relay::Envelope;
+use waxseal::reporting::sender::{SealingChannel, seal};
 use waxseal::{FrankingTag, SessionSealer};
 
 use crate::{NOW, Provider, account, sender};

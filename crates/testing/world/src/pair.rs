@@ -1,7 +1,9 @@
 //! Two devices that use `waxseal-core` alone, and the network between them.
 
 use rand_chacha::ChaCha20Rng;
-use waxseal_core::{DecryptError, MAX_SESSIONS, MAX_SKIPPED_CHAINS, SessionSet};
+use waxseal_core::SessionSet;
+use waxseal_core::errors::DecryptError;
+use waxseal_core::limits::{MAX_SESSIONS, MAX_SKIPPED_CHAINS};
 
 use crate::device::{Device, DeviceState};
 use crate::network::Network;

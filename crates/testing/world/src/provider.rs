@@ -5,11 +5,13 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use waxseal::core::{IdentityKey, MAX_ONE_TIME_PREKEYS, PreKeyBundle, PreKeyUpload};
-use waxseal::reporting::{
-    AcceptanceKey, AcceptedReport, Audience, Delivery, Envelope, ModerationKeyPair, Nullifier,
-    Receipt, Rejection, Report, StampKeys, VerifiedReport, accept, review,
-};
+use waxseal::core::limits::MAX_ONE_TIME_PREKEYS;
+use waxseal::core::{IdentityKey, PreKeyBundle, PreKeyUpload};
+use waxseal::reporting::intake::{AcceptanceKey, AcceptedReport, Nullifier, accept};
+use waxseal::reporting::relay::{Delivery, Envelope, Receipt, StampKeys};
+use waxseal::reporting::reporter::Report;
+use waxseal::reporting::reviewer::{ModerationKeyPair, VerifiedReport, review};
+use waxseal::reporting::{Audience, Rejection};
 use waxseal::{
     AccountId, Client, DeliveryKey, DeviceAddress, Draft, FrankingTag, MemoryStore, Received,
     Store, Timestamp,

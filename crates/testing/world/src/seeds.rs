@@ -1,7 +1,11 @@
 //! Small inputs for each fuzz target, made from genuine messages, reports and states.
 
 use waxseal::core::{IdentityKeyPair, PreKeyBundle, SessionSet};
-use waxseal::reporting::{AcceptanceKey, Audience, Payload, Report, accept, seal};
+use waxseal::reporting::Audience;
+use waxseal::reporting::intake::{AcceptanceKey, accept};
+use waxseal::reporting::message::Payload;
+use waxseal::reporting::reporter::Report;
+use waxseal::reporting::sender::seal;
 use waxseal::{Attachment, AttachmentKey, Content, Disclosure, FrankingTag, PayloadHeader, Reason};
 
 use crate::targets::Clear;

@@ -6,7 +6,8 @@ mod reports;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use waxseal::core::{MAX_SESSIONS, MAX_SKIPPED_CHAINS, PreKeyUpload};
+use waxseal::core::PreKeyUpload;
+use waxseal::core::limits::{MAX_SESSIONS, MAX_SKIPPED_CHAINS};
 use waxseal::{AccountId, Client, FrankingTag, MemoryStore, Timestamp};
 
 use crate::network::Network;
@@ -271,7 +272,7 @@ impl World {
             self.clients[who].rotate_prekeys(rng)
         } else {
             // Leaves room for the prekeys that are still unconfirmed, and makes one more.
-            let there = waxseal::core::MAX_ONE_TIME_PREKEYS - ONE_TIME;
+            let there = waxseal::core::limits::MAX_ONE_TIME_PREKEYS - ONE_TIME;
             self.clients[who].publish_prekeys(there, rng)
         };
         self.network

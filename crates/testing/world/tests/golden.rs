@@ -1,15 +1,16 @@
 //! What earlier versions stored and sent is read, and shown for what it is.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::restriction, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use waxseal::reporting::{
-    AcceptanceKey, AcceptedReport, Delivery, DeliveryKey, Envelope, Evidence, ModerationKeyPair,
-    ModerationPublicKey, Receipt, Report, StampKeys, review,
-};
+use waxseal::reporting::intake::{AcceptanceKey, AcceptedReport};
+use waxseal::reporting::recipient::Evidence;
+use waxseal::reporting::relay::{Delivery, DeliveryKey, Envelope, Receipt, StampKeys};
+use waxseal::reporting::reporter::{ModerationPublicKey, Report};
+use waxseal::reporting::reviewer::{ModerationKeyPair, review};
 use waxseal::{Client, SqliteStore, StoreKey, Timestamp};
 use waxseal_core::{IdentityKeyPair, PreKeys, SessionSet};
 use waxseal_world::golden::{ACCEPTANCE_KEY, STORE_KEY, describe};

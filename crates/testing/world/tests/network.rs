@@ -13,7 +13,8 @@
 )]
 
 use proptest::prelude::*;
-use waxseal_core::{MAX_FORWARD_JUMP, MAX_SKIPPED_KEYS, PreKeyBundle, PreKeys, SessionSet};
+use waxseal_core::limits::{MAX_FORWARD_JUMP, MAX_SKIPPED_KEYS};
+use waxseal_core::{PreKeyBundle, PreKeys, SessionSet};
 use waxseal_world::{AD, Action, Device, Pair, Script, rng};
 
 /// A configuration that runs `cases` cases, or as many as the environment asks for.

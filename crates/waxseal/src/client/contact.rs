@@ -1,9 +1,8 @@
 //! Contact: start a conversation with a peer, know who the peer is, see how the sessions are doing.
 
 use rand_core::CryptoRng;
-use waxseal_core::{
-    HandshakeError, IdentityKey, PostQuantumStop, PreKeyBundle, SafetyNumber, SessionSet,
-};
+use waxseal_core::errors::HandshakeError;
+use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyBundle, SafetyNumber, SessionSet};
 use waxseal_reporting::AccountId;
 
 use super::Client;

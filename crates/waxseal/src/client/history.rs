@@ -1,8 +1,9 @@
 //! History: the stored messages of a conversation, in the order in which this device saw them.
 
-use waxseal_reporting::{
-    AccountId, Attachment, Content, Evidence, FrankingTag, PayloadHeader, SentMessage, Timestamp,
-};
+use waxseal_reporting::message::{Attachment, Content, PayloadHeader};
+use waxseal_reporting::recipient::Evidence;
+use waxseal_reporting::sender::SentMessage;
+use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
 use super::Client;

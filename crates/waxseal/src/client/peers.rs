@@ -2,7 +2,9 @@
 
 mod cache;
 
-use waxseal_core::{IdentityKey, MAX_SESSIONS, MAX_SKIPPED_KEYS, PageChange, PageId, SessionSet};
+use waxseal_core::export::{PageChange, PageId};
+use waxseal_core::limits::{MAX_SESSIONS, MAX_SKIPPED_KEYS};
+use waxseal_core::{IdentityKey, SessionSet};
 use waxseal_reporting::AccountId;
 use zeroize::{Zeroize as _, Zeroizing};
 

@@ -1,7 +1,9 @@
 //! Prekeys: what peers start conversations with while this device is offline.
 
 use rand_core::CryptoRng;
-use waxseal_core::{IdentityKeyPair, MAX_ONE_TIME_PREKEYS, PreKeyError, PreKeyUpload, PreKeys};
+use waxseal_core::errors::PreKeyError;
+use waxseal_core::limits::MAX_ONE_TIME_PREKEYS;
+use waxseal_core::{IdentityKeyPair, PreKeyUpload, PreKeys};
 
 use super::Client;
 use crate::error::{PublishError, StateError};

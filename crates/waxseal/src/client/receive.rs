@@ -1,7 +1,10 @@
 //! Receiving: authenticate the delivery, recognise repeats, open, persist; only then acknowledge.
 
-use waxseal_core::{DecryptError, Message as SessionMessage, MessageKind};
-use waxseal_reporting::{AccountId, Delivery, FrankingTag, OpenError, open};
+use waxseal_core::errors::DecryptError;
+use waxseal_core::{Message as SessionMessage, MessageKind};
+use waxseal_reporting::recipient::{OpenError, open};
+use waxseal_reporting::relay::Delivery;
+use waxseal_reporting::{AccountId, FrankingTag};
 
 use super::history::Message;
 use super::peers::Peer;

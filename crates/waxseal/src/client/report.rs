@@ -1,9 +1,8 @@
 //! Reporting: draft, preview, seal, and keep the report until the provider has it.
 
 use rand_core::CryptoRng;
-use waxseal_reporting::{
-    AccountId, Disclosure, FrankingTag, ModerationPublicKey, Reason, ReportDraft,
-};
+use waxseal_reporting::reporter::{Disclosure, ModerationPublicKey, Reason, ReportDraft};
+use waxseal_reporting::{AccountId, FrankingTag};
 
 use super::Client;
 use crate::error::{ReportError, StateError};
@@ -88,7 +87,7 @@ impl<S: Store> Client<S> {
 
     /// Lists up to `limit` reports that were sealed and not yet confirmed.
     ///
-    /// Each has up to [`MAX_REPORT_LEN`](waxseal_reporting::MAX_REPORT_LEN) bytes.
+    /// Each has up to [`MAX_REPORT_LEN`](waxseal_reporting::limits::MAX_REPORT_LEN) bytes.
     pub fn pending_reports(
         &self,
         limit: usize,

@@ -2,10 +2,11 @@
 //! reportable.
 
 use rand_core::CryptoRng;
-use waxseal_reporting::{
-    AccountId, Attachment, Audience, Content, Evidence, FrankingTag, Payload, PayloadHeader,
-    Receipt, SentMessage, Timestamp, seal,
-};
+use waxseal_reporting::message::{Attachment, Content, Payload, PayloadHeader};
+use waxseal_reporting::recipient::Evidence;
+use waxseal_reporting::relay::Receipt;
+use waxseal_reporting::sender::{SentMessage, seal};
+use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
 use super::state::message_key;
 use super::{Client, tag_of, take_secret_bytes};
@@ -215,7 +216,7 @@ impl<S: Store> Client<S> {
     ///
     /// Send them again after a crash or a broken connection. Later ones are listed once these are
     /// confirmed or [deleted](Client::delete_message). Each has up to
-    /// [`MAX_ENVELOPE_LEN`](waxseal_reporting::MAX_ENVELOPE_LEN) bytes.
+    /// [`MAX_ENVELOPE_LEN`](waxseal_reporting::limits::MAX_ENVELOPE_LEN) bytes.
     pub fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StateError<S::Error>> {
         self.list(&Table::Outbox, None, limit, outgoing_of)
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use waxseal_core::{PAGE_ID_LEN, PageId};
+use waxseal_core::export::PageId;
+use waxseal_core::limits::PAGE_ID_LEN;
 use waxseal_reporting::{AccountId, FrankingTag};
 use zeroize::Zeroizing;
 

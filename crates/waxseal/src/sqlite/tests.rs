@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use waxseal_core::PageId;
+use waxseal_core::export::PageId;
 use waxseal_reporting::{AccountId, FrankingTag};
 
 use super::*;

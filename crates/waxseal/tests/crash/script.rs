@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::core::PreKeyUpload;
-use waxseal::reporting::Report;
+use waxseal::reporting::reporter::Report;
 use waxseal::{
     Client, Disclosure, FrankingTag, MemoryStore, OpenAccountError, Reason, ReceiveError, Received,
 };

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{DecodeError, PAGE_ID_LEN, PageId, SessionSetParts};
+use crate::errors::DecodeError;
+use crate::export::{PageId, SessionSetParts};
+use crate::limits::PAGE_ID_LEN;
 
 /// What an application stores for one peer.
 #[derive(Default)]
@@ -331,7 +333,7 @@ fn debug_shows_no_keys() {
     let parts = b.sessions.as_mut().unwrap().export_parts();
     assert_eq!(format!("{parts:?}"), "SessionSetParts { pages: [], .. }");
     let (.., stored, _) = lacking();
-    let change = crate::PageChange {
+    let change = crate::export::PageChange {
         id: *stored.pages.keys().next().unwrap(),
         bytes: Some(Zeroizing::new(vec![7])),
     };

@@ -14,7 +14,8 @@ use waxseal_relay::{
     Challenge, ErrorCode, Register, Session, SignIn, account_name, account_proof_input,
     register_context, session_context, unseal_delivery_key,
 };
-use waxseal_reporting::{AccountId, DeliveryKey, DeviceAddress, DeviceId};
+use waxseal_reporting::relay::DeliveryKey;
+use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
 
 use crate::errors::Refusal;
 use crate::extract::{ClientAddress, JsonBody};

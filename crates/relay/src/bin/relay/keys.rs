@@ -10,9 +10,9 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use ed25519_dalek::SigningKey;
 use waxseal_relay::SealingKeyPair;
-use waxseal_reporting::{
-    AcceptanceKey, DeliveryKey, DeviceAddress, EPOCH_MS, StampKeys, Timestamp,
-};
+use waxseal_reporting::intake::AcceptanceKey;
+use waxseal_reporting::relay::{DeliveryKey, EPOCH_MS, StampKeys};
+use waxseal_reporting::{DeviceAddress, Timestamp};
 use zeroize::Zeroizing;
 
 /// Number of days during which a stamp can be verified. After that, no one can report the message
@@ -151,7 +151,7 @@ impl Keys {
     }
 
     /// Prepares the stamp keys of today and tomorrow.
-    pub fn advance(&self, now: Timestamp) -> Result<(), waxseal_reporting::StampKeysError> {
+    pub fn advance(&self, now: Timestamp) -> Result<(), waxseal_reporting::relay::StampKeysError> {
         self.stamp_mut(|stamp| stamp.advance_to(now))
     }
 

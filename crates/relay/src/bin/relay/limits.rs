@@ -10,7 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use waxseal_relay::{ErrorCode, MAX_PREKEY_LEN, MAX_PREKEYS_UPLOADED};
-use waxseal_reporting::{AccountId, MAX_ENVELOPE_LEN, MAX_REPORT_LEN};
+use waxseal_reporting::AccountId;
+use waxseal_reporting::limits::{MAX_ENVELOPE_LEN, MAX_REPORT_LEN};
 
 use crate::errors::Refusal;
 

@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use waxseal_relay::ErrorCode;
-use waxseal_reporting::{Audience, Delivery, Envelope, Receipt};
+use waxseal_reporting::Audience;
+use waxseal_reporting::relay::{Delivery, Envelope, Receipt};
 
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Device};

@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use waxseal_relay::{ErrorCode, ReportTaken};
-use waxseal_reporting::{
-    ConversationId, DeviceAddress, IntakeRecords, Nullifier, Rejection, Report, Timestamp, accept,
-};
+use waxseal_reporting::intake::{IntakeRecords, Nullifier, accept};
+use waxseal_reporting::reporter::Report;
+use waxseal_reporting::{ConversationId, DeviceAddress, Rejection, Timestamp};
 
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Device};

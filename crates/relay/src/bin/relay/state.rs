@@ -7,7 +7,9 @@ use std::time::SystemTime;
 
 use tokio::sync::{Semaphore, mpsc};
 use waxseal_relay::{RelayCard, ReviewerPublicKeys};
-use waxseal_reporting::{AccountId, DeliveryKey, DeviceAddress, ModerationPublicKey, Timestamp};
+use waxseal_reporting::relay::DeliveryKey;
+use waxseal_reporting::reporter::ModerationPublicKey;
+use waxseal_reporting::{AccountId, DeviceAddress, Timestamp};
 
 use crate::connected::ConnectedDevices;
 use crate::database::Database;

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use waxseal_relay::unseal_acceptance_key;
-use waxseal_reporting::{
-    AcceptedReport, Contradiction, LastSeen, Rejection, VerifiedMessage, VerifiedPart,
-    VerifiedReport, review,
+use waxseal_reporting::Rejection;
+use waxseal_reporting::intake::AcceptedReport;
+use waxseal_reporting::reviewer::{
+    Contradiction, LastSeen, VerifiedMessage, VerifiedPart, VerifiedReport, review,
 };
 
 use crate::Reviewer;

@@ -39,7 +39,7 @@ pub(super) fn accept(input: Input<'_>) -> Outcome {
         seen: input.list("seen").iter().map(|seen| seen.array()).collect(),
         members: input.list("members").iter().map(|member| member.text()).collect(),
     };
-    let accepted = crate::accept(report, &stamp_keys_of(input)?, &key(input), now, &mut records);
+    let accepted = intake::accept(report, &stamp_keys_of(input)?, &key(input), now, &mut records);
     let accepted = accepted.map_err(|rejection| format!("{rejection:?}"))?;
     let acceptance = AcceptanceKey::from_bytes(input.get("acceptance_key").array());
     let nullifiers: Vec<_> = accepted.nullifiers().map(|one| hex(one.as_bytes())).collect();

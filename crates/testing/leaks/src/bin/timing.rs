@@ -15,10 +15,8 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
 use waxseal_leaks::clear::Clear;
-use waxseal_reporting::{
-    AccountId, Audience, Claim, DeliveryKey, DeviceAddress, DeviceId, FrankingTag, Receipt, Stamp,
-    StampKeys, Timestamp,
-};
+use waxseal_reporting::relay::{Claim, DeliveryKey, Receipt, Stamp, StampKeys};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
 /// From this |t| on, there is a difference.
 const LEAK: f64 = 10.0;
@@ -124,8 +122,9 @@ fn receipt_check() -> Subject {
     }
 }
 
-fn sent(rng: &mut ChaCha20Rng) -> waxseal_reporting::SentMessage {
-    use waxseal_reporting::{Payload, PayloadHeader, seal};
+fn sent(rng: &mut ChaCha20Rng) -> waxseal_reporting::sender::SentMessage {
+    use waxseal_reporting::message::{Payload, PayloadHeader};
+    use waxseal_reporting::sender::seal;
     let name = |name| AccountId::new(name).expect("valid");
     let alice = DeviceAddress::new(name("alice"), DeviceId(1));
     let conversation = Audience::Direct(name("bob")).conversation(&alice.account);

@@ -2,7 +2,9 @@
 //! dropped.
 
 use waxseal::core::PreKeyUpload;
-use waxseal::reporting::{Audience, Delivery, Envelope, ModerationKeyPair, Receipt, StampKeys};
+use waxseal::reporting::Audience;
+use waxseal::reporting::relay::{Delivery, Envelope, Receipt, StampKeys};
+use waxseal::reporting::reviewer::ModerationKeyPair;
 use waxseal::{
     AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Disclosure, Key, MemoryStore, Reason,
     Received, Store as _, Timestamp,

@@ -6,12 +6,14 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand_core::CryptoRng;
 use sha2::Sha256;
 use waxseal_leaks::secrets::{Recorder, Secrets};
-use waxseal_reporting::{
-    AcceptanceKey, AcceptedReport, AccountId, Attachment, AttachmentKey, Audience, Content,
-    Delivery, DeliveryKey, DeviceAddress, DeviceId, Disclosure, Evidence, ModerationKeyPair,
-    Nullifier, OpeningChannel, Payload, PayloadHeader, Reason, Receipt, Report, ReportDraft,
-    SealingChannel, SentMessage, StampKeys, Timestamp, accept, open, review, seal,
-};
+use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, Nullifier, accept};
+use waxseal_reporting::message::{Attachment, AttachmentKey, Content, Payload, PayloadHeader};
+use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
+use waxseal_reporting::relay::{Delivery, DeliveryKey, Receipt, StampKeys};
+use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
+use waxseal_reporting::reviewer::{ModerationKeyPair, review};
+use waxseal_reporting::sender::{SealingChannel, SentMessage, seal};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{HEAP, assert_gone};

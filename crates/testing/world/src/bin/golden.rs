@@ -1,5 +1,7 @@
 //! Writes golden files of this version into a new folder.
 
+#![expect(clippy::print_stderr, reason = "a program")]
+
 use std::path::Path;
 use std::process::ExitCode;
 

@@ -6,7 +6,8 @@
 
 use std::sync::LazyLock;
 
-use waxseal_core::{DecryptError, Session};
+use waxseal_core::Session;
+use waxseal_core::errors::DecryptError;
 
 use super::edit::edit_once;
 use crate::device::{AD, Device};

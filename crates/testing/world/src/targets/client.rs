@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use waxseal::reporting::Envelope;
+use waxseal::reporting::relay::Envelope;
 use waxseal::{Client, MemoryStore, Received};
 
 use super::edit::edit;

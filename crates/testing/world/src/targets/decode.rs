@@ -3,11 +3,14 @@
 use waxseal_core::{
     IdentityKey, IdentityKeyPair, Message, PreKeyBundle, PreKeys, SafetyNumber, Session, SessionSet,
 };
-use waxseal_reporting::{
-    AcceptanceKey, AcceptedReport, AccountId, Audience, Delivery, DeliveryKey, Envelope, Evidence,
-    ModerationKeyPair, ModerationPublicKey, OpeningChannel, Payload, Receipt, Report,
-    SealingChannel, SentMessage, StampKeys, open, open_unstamped, seal,
-};
+use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport};
+use waxseal_reporting::message::Payload;
+use waxseal_reporting::recipient::{Evidence, OpeningChannel, open, open_unstamped};
+use waxseal_reporting::relay::{Delivery, DeliveryKey, Envelope, Receipt, StampKeys};
+use waxseal_reporting::reporter::{ModerationPublicKey, Report};
+use waxseal_reporting::reviewer::ModerationKeyPair;
+use waxseal_reporting::sender::{SealingChannel, SentMessage, seal};
+use waxseal_reporting::{AccountId, Audience};
 
 use crate::forgery::put_field;
 use crate::{NOW, Provider, rng, sender};

@@ -3,7 +3,8 @@
 
 use std::sync::LazyLock;
 
-use waxseal::reporting::{Audience, VerifiedPart, VerifiedReport};
+use waxseal::reporting::Audience;
+use waxseal::reporting::reviewer::{VerifiedPart, VerifiedReport};
 use waxseal::{AccountId, Content, DeviceAddress, Draft, Evidence, Timestamp};
 
 use super::edit::{edit, edit_once};

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use waxseal::core::PageId;
+use waxseal::core::export::PageId;
 use waxseal::{
     AccountId, Client, FrankingTag, Key, SqliteError, SqliteStore, Store, StoreKey, Table,
 };

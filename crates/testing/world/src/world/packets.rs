@@ -1,7 +1,7 @@
 //! What a packet does when it arrives, genuine or altered.
 
 use waxseal::core::{PreKeyBundle, PreKeyUpload};
-use waxseal::reporting::Envelope;
+use waxseal::reporting::relay::Envelope;
 use waxseal::{Client, MemoryStore, Received};
 
 use super::{NAMES, Packet, World};

@@ -1,8 +1,8 @@
 //! Every message that a device holds can be reported, and the report says what happened.
 
-use waxseal::reporting::{
-    Audience, Contradiction, LastSeen, MAX_REPORTED, VerifiedMessage, VerifiedReport,
-};
+use waxseal::reporting::Audience;
+use waxseal::reporting::limits::MAX_REPORTED;
+use waxseal::reporting::reviewer::{Contradiction, LastSeen, VerifiedMessage, VerifiedReport};
 use waxseal::{Disclosure, FrankingTag, Reason};
 
 use super::{NAMES, Sent, World, number_of};

@@ -1,4 +1,5 @@
-use waxseal_reporting::{DeliveryKey, DeviceAddress, DeviceId};
+use waxseal_reporting::relay::DeliveryKey;
+use waxseal_reporting::{DeviceAddress, DeviceId};
 
 use super::*;
 use crate::store::MemoryStore;

@@ -6,12 +6,13 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_core::CryptoRng;
 use waxseal_leaks::taint::{self, answer};
-use waxseal_reporting::{
-    AccountId, Audience, Claim, Delivery, DeliveryKey, DeviceAddress, DeviceId, Disclosure,
-    Envelope, Evidence, FrankingTag, ModerationKeyPair, OpeningChannel, Payload, PayloadHeader,
-    Reason, Receipt, Report, ReportDraft, SealingChannel, SentMessage, Stamp, StampKeys, Timestamp,
-    open, seal,
-};
+use waxseal_reporting::message::{Payload, PayloadHeader};
+use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
+use waxseal_reporting::relay::{Claim, Delivery, DeliveryKey, Envelope, Receipt, Stamp, StampKeys};
+use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
+use waxseal_reporting::reviewer::ModerationKeyPair;
+use waxseal_reporting::sender::{SealingChannel, SentMessage, seal};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::Scenario;

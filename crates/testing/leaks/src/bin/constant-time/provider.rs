@@ -5,10 +5,10 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use sha2::Sha256;
 use waxseal_leaks::taint::{self, answer};
-use waxseal_reporting::{
-    AcceptanceKey, AcceptedReport, Claim, ModerationKeyPair, Nullifier, Report, Stamp, StampKeys,
-    accept, review,
-};
+use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, Nullifier, accept};
+use waxseal_reporting::relay::{Claim, Stamp, StampKeys};
+use waxseal_reporting::reporter::Report;
+use waxseal_reporting::reviewer::{ModerationKeyPair, review};
 
 use crate::Scenario;
 use crate::device::{NOW, delivery_key, reported, stamped};
