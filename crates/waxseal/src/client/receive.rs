@@ -34,7 +34,7 @@ pub enum Received {
     Duplicate {
         /// The account that sent it.
         from: AccountId,
-        /// Its identifier.
+        /// The message's identifier.
         id: FrankingTag,
     },
 }
