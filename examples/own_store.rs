@@ -12,10 +12,8 @@ use std::io::{self, Write};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
-use waxseal::{
-    AccountId, Change, Client, DeliveryKey, DeviceAddress, DeviceId, Key, MAX_VALUE_LEN, Store,
-    Table, Transaction, conformance,
-};
+use waxseal::store::{Change, Key, MAX_VALUE_LEN, Table, Transaction};
+use waxseal::{AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Store, conformance};
 use zeroize::Zeroizing;
 
 type Records = BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>;

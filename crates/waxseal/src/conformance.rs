@@ -11,7 +11,7 @@
 //! | case | what must hold |
 //! |---|---|
 //! | `empty` | a new store holds nothing |
-//! | `kept` | each value is read as it was written, from 0 to [`MAX_VALUE_LEN`](crate::MAX_VALUE_LEN) bytes |
+//! | `kept` | each value is read as it was written, from 0 to [`MAX_VALUE_LEN`](crate::store::MAX_VALUE_LEN) bytes |
 //! | `replaced` | a second value replaces the first |
 //! | `deleted` | what was deleted is gone; deleting what is not there is no error |
 //! | `in-order` | the changes of one transaction are applied in their order |

@@ -51,7 +51,7 @@
 //!
 //! # What survives a crash
 //!
-//! Each call commits one [`Transaction`] to the [`Store`] before anything that depends on it
+//! Each call commits one [`Transaction`](store::Transaction) to the [`Store`] before anything that depends on it
 //! leaves the call. An envelope is in the outbox before it is returned. A message is stored before
 //! it is shown and may be acknowledged. With a store that commits durably, no message key is used
 //! twice and nothing acknowledged is lost.
@@ -90,20 +90,17 @@ mod labels;
 mod records;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-mod store;
+pub mod store;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     Client, ConversationHealth, Direction, Draft, Message, Outgoing, OutgoingReport, Received,
     ReportId,
 };
-pub use error::{
-    Advice, ConfirmError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
-    SendError, StartError, StateError,
-};
+pub use error::Advice;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteError, SqliteStore, StoreKey};
-pub use store::{Change, Key, MAX_VALUE_LEN, MemoryStore, Store, Table, Transaction};
+pub use store::{MemoryStore, Store};
 
 pub use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyUpload, SafetyNumber, Scan};
 pub use waxseal_reporting::message::{Attachment, AttachmentKey, Content, PayloadHeader};
@@ -113,6 +110,14 @@ pub use waxseal_reporting::reporter::{
     Disclosure, ModerationPublicKey, Preview, PreviewMessage, PreviewPart, Reason, ReportDraft,
 };
 pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
+
+/// Every error of a [`Client`] call: one enum per operation. Each has an `advice()`: see [`Advice`].
+pub mod errors {
+    pub use crate::error::{
+        ConfirmError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
+        SendError, StartError, StateError,
+    };
+}
 
 /// The sessions underneath, for applications that bring their own storage or reporting.
 pub use waxseal_core as core;

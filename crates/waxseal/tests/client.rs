@@ -7,13 +7,13 @@
     reason = "tests"
 )]
 
+use waxseal::errors::{
+    ConfirmError, OpenAccountError, PeerError, ReceiveError, ReportError, SendError, StartError,
+};
 use waxseal::reporting::intake::accept;
 use waxseal::reporting::recipient::DeliveryError;
 use waxseal::reporting::reviewer::review;
-use waxseal::{
-    Advice, Client, ConfirmError, Direction, Disclosure, Draft, MemoryStore, OpenAccountError,
-    PeerError, Reason, ReceiveError, Received, ReportError, SendError, StartError,
-};
+use waxseal::{Advice, Client, Direction, Disclosure, Draft, MemoryStore, Reason, Received};
 use waxseal_world::{NOW, Provider, account, sender, snapshot, text_of};
 
 #[test]

@@ -10,8 +10,9 @@
 )]
 
 use waxseal::core::errors::{DecryptError, HandshakeError};
+use waxseal::errors::{ReceiveError, StartError};
 use waxseal::reporting::relay::Envelope;
-use waxseal::{Advice, ReceiveError, Received, StartError};
+use waxseal::{Advice, Received};
 use waxseal_world::{Liar, NOW, Provider, account, find, sender, snapshot, text_of};
 
 #[test]

@@ -11,13 +11,17 @@ use waxseal::core::export::PageId;
 use waxseal::core::limits::{
     MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS, PAGE_ID_LEN,
 };
+use waxseal::errors::{
+    ConfirmError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError, SendError,
+    StartError, StateError,
+};
 use waxseal::reporting::limits::{
     MAX_ACCOUNT_LEN, MAX_ENVELOPE_LEN, MAX_EVIDENCE_LEN, MAX_REPORT_LEN,
 };
+use waxseal::store::{Key, MAX_VALUE_LEN, Table};
 use waxseal::{
-    Advice, Attachment, AttachmentKey, Client, ConfirmError, Disclosure, Draft, Key, MAX_VALUE_LEN,
-    MemoryStore, OpenAccountError, PeerError, PublishError, Reason, ReceiveError, Received,
-    ReportError, SendError, StartError, StateError, Store, Table,
+    Advice, Attachment, AttachmentKey, Client, Disclosure, Draft, MemoryStore, Reason, Received,
+    Store,
 };
 use waxseal_world::{NOW, Provider, account, snapshot, text_of};
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use waxseal::{AccountId, Client, FrankingTag, Message, OpenAccountError, SqliteStore, Timestamp};
+use waxseal::errors::OpenAccountError;
+use waxseal::{AccountId, Client, FrankingTag, Message, SqliteStore, Timestamp};
 use waxseal_relay::{ClientError, ErrorCode, RelayCard, RelayClient, Session, account_name};
 
 use crate::failure::{Failure, Outcome};

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId, Key, Store};
+use waxseal::store::Key;
+use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId, Store};
 use waxseal_relay::{RelayClient, account_name};
 
 use crate::chat::{Chat, now};

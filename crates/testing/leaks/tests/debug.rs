@@ -8,7 +8,8 @@
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
-use waxseal::{Client, Draft, MemoryStore, SessionSealer, Transaction};
+use waxseal::store::Transaction;
+use waxseal::{Client, Draft, MemoryStore, SessionSealer};
 use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeyBundle, PreKeys, Session, SessionSet};
 use waxseal_leaks::clear::Clear;
 use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, Nullifier, accept};

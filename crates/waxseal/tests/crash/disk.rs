@@ -4,7 +4,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use waxseal::{Client, Key, MemoryStore, Store, Table, Transaction};
+use waxseal::store::{Key, Table, Transaction};
+use waxseal::{Client, MemoryStore, Store};
 use waxseal_world::account;
 use zeroize::Zeroizing;
 

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
-use waxseal::{Key, SqliteStore, Store, StoreKey, Table, Transaction};
+use waxseal::store::{Key, Table, Transaction};
+use waxseal::{SqliteStore, Store, StoreKey};
 use zeroize::Zeroizing;
 
 use crate::disk::Medium;

@@ -17,7 +17,9 @@ mod files;
 mod script;
 use disk::{Disk, Medium, Stop};
 use files::Files;
-use waxseal::{Client, Key, MemoryStore, ReceiveError, Received, Transaction};
+use waxseal::errors::ReceiveError;
+use waxseal::store::{Key, Transaction};
+use waxseal::{Client, MemoryStore, Received};
 use waxseal_world::{NOW, Provider, account, snapshot};
 use zeroize::Zeroizing;
 

@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::core::PreKeyUpload;
+use waxseal::errors::{OpenAccountError, ReceiveError};
 use waxseal::reporting::reporter::Report;
-use waxseal::{
-    Client, Disclosure, FrankingTag, MemoryStore, OpenAccountError, Reason, ReceiveError, Received,
-};
+use waxseal::{Client, Disclosure, FrankingTag, MemoryStore, Reason, Received};
 
 use crate::disk::{Disk, until_done};
 use waxseal_world::{Liar, NOW, Provider, account, sender};

@@ -5,8 +5,9 @@ use waxseal::core::PreKeyUpload;
 use waxseal::reporting::Audience;
 use waxseal::reporting::relay::{Delivery, Envelope, Receipt, StampKeys};
 use waxseal::reporting::reviewer::ModerationKeyPair;
+use waxseal::store::Key;
 use waxseal::{
-    AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Disclosure, Key, MemoryStore, Reason,
+    AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Disclosure, MemoryStore, Reason,
     Received, Store as _, Timestamp,
 };
 use waxseal_leaks::layout::Fields;

@@ -13,9 +13,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use waxseal::core::export::PageId;
-use waxseal::{
-    AccountId, Client, FrankingTag, Key, SqliteError, SqliteStore, Store, StoreKey, Table,
-};
+use waxseal::store::{Key, Table};
+use waxseal::{AccountId, Client, FrankingTag, SqliteError, SqliteStore, Store, StoreKey};
 
 use self::damage::{Files, Versions, damaged};
 use self::file::Sealer;

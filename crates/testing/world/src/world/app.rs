@@ -1,6 +1,7 @@
 //! What an application does with deliveries and, once the network is fair, with errors.
 
-use waxseal::{Advice, ReceiveError, Received, Timestamp};
+use waxseal::errors::ReceiveError;
+use waxseal::{Advice, Received, Timestamp};
 
 use super::{NAMES, Packet, World, number_of};
 use crate::{sender, snapshot};
