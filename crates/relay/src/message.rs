@@ -118,8 +118,8 @@ pub struct ReportTaken {
     pub duplicate: bool,
 }
 
-/// `GET /v1/review/key`: the [`AcceptanceKey`](waxseal_reporting::intake::AcceptanceKey), sealed to the
-/// reviewer.
+/// `GET /v1/review/key`: the [`AcceptanceKey`](waxseal_reporting::intake::AcceptanceKey), sealed to
+/// the reviewer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SealedKey {
     /// Made by [`seal_acceptance_key`](crate::seal_acceptance_key).

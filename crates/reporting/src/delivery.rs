@@ -256,8 +256,8 @@ impl fmt::Debug for Delivery {
 /// A delivery of which this device knows that it comes from the relay and is meant for it.
 ///
 /// Only [`Delivery::authenticate`] and [`Delivery::authenticate_in_groups`] make one, and
-/// [`open`](crate::recipient::open) accepts nothing else. The relay vouches for the sender; the channel
-/// still has to agree.
+/// [`open`](crate::recipient::open) accepts nothing else. The relay vouches for the sender; the
+/// channel still has to agree.
 #[derive(Clone)]
 pub struct AuthenticDelivery {
     pub(crate) claim: Claim,

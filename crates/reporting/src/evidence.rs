@@ -26,9 +26,9 @@ pub const MAX_EVIDENCE_LEN: usize =
 /// A received or own message with everything a report of it needs: claim, franking key and exact
 /// parts.
 ///
-/// A received message becomes evidence when it is [opened](crate::recipient::open), an own message when its
-/// [receipt](crate::relay::Receipt::authenticate) arrives. Evidence never changes after that. It stays on
-/// the device until the message is deleted; a report copies what it needs.
+/// A received message becomes evidence when it is [opened](crate::recipient::open), an own message
+/// when its [receipt](crate::relay::Receipt::authenticate) arrives. Evidence never changes after
+/// that. It stays on the device until the message is deleted; a report copies what it needs.
 ///
 /// # Size
 /// 99 bytes and the context (21 to 275 bytes) more than the parts. Encoded
@@ -58,14 +58,14 @@ impl Evidence {
     /// Forges evidence from a claim and a message that need not belong together, to test an intake
     /// and its reviewers.
     ///
-    /// An app does not need this function. Its evidence comes from [`open`](crate::recipient::open) and
-    /// [`Receipt::authenticate`](crate::relay::Receipt::authenticate).
+    /// An app does not need this function. Its evidence comes from [`open`](crate::recipient::open)
+    /// and [`Receipt::authenticate`](crate::relay::Receipt::authenticate).
     ///
     /// # Security
     /// Nothing is checked here, so the accessors return what the forger chose.
-    /// [`accept`](crate::intake::accept) and [`review`](crate::reviewer::review) trust no evidence: they refuse a
-    /// report of forged evidence. [`decode`](Self::decode) refuses a claim and a message that do
-    /// not belong together.
+    /// [`accept`](crate::intake::accept) and [`review`](crate::reviewer::review) trust no evidence:
+    /// they refuse a report of forged evidence. [`decode`](Self::decode) refuses a claim and a
+    /// message that do not belong together.
     pub fn unverified(claim: Claim, message: SentMessage) -> Self {
         Self::new(claim, message.header, message.franked)
     }

@@ -70,8 +70,8 @@ pub trait IntakeRecords {
     /// checks passed.
     ///
     /// Store [`AcceptedReport::nullifiers`] in the same transaction as the report. If
-    /// [`review`](crate::reviewer::review) rejects the report, delete those it added, since it reported
-    /// nothing.
+    /// [`review`](crate::reviewer::review) rejects the report, delete those it added, since it
+    /// reported nothing.
     fn was_reported(&mut self, nullifier: &Nullifier) -> bool;
 
     /// Whether the reporter is, or at that time was, a member of the group. Called for genuine
@@ -171,8 +171,8 @@ pub fn accept(
 ///
 /// [`accept`] makes it from a [`Report`]. It waits in the reviewers' queue, encoded under the
 /// [`AcceptanceKey`], until [`review`](crate::reviewer::review) opens it and turns it into a
-/// [`VerifiedReport`](crate::reviewer::VerifiedReport). `review` accepts nothing else and needs no stamp
-/// keys.
+/// [`VerifiedReport`](crate::reviewer::VerifiedReport). `review` accepts nothing else and needs no
+/// stamp keys.
 pub struct AcceptedReport {
     report: Report,
     accepted_at: Timestamp,

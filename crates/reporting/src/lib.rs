@@ -3,7 +3,8 @@
 //! recipient can later prove chosen messages to the provider, in whole or in part.
 //!
 //! ```
-//! # use waxseal_reporting::{*, intake::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*, sender::*};
+//! # use waxseal_reporting::{*, message::*, sender::*, relay::*};
+//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, reviewer::*};
 //! # use zeroize::Zeroizing;
 //! # struct Toy; // Encrypts nothing, to keep the page short: use a ratchet.
 //! # impl SealingChannel for Toy {
@@ -75,7 +76,8 @@
 //! The relay authenticated Alice's device, which uploaded `uploaded` for Bob.
 //!
 //! ```
-//! # use waxseal_reporting::{*, intake::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*, sender::*};
+//! # use waxseal_reporting::{*, message::*, sender::*, relay::*};
+//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, reviewer::*};
 //! # let (now, mut rng) = (Timestamp::from_millis(1_800_000_000_000), rand::rng());
 //! # let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
 //! # let stamp_keys = StampKeys::generate("eu", now, &mut rng)?;
@@ -97,7 +99,8 @@
 //!
 //! ```
 //! # use std::collections::HashSet;
-//! # use waxseal_reporting::{*, intake::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*, sender::*};
+//! # use waxseal_reporting::{*, message::*, sender::*, relay::*};
+//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, reviewer::*};
 //! # struct Toy;
 //! # impl SealingChannel for Toy {
 //! #     type Error = std::fmt::Error;
@@ -138,7 +141,8 @@
 //! attachments. This report shows the first attachment and withholds the text.
 //!
 //! ```
-//! # use waxseal_reporting::{*, intake::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*, sender::*};
+//! # use waxseal_reporting::{*, message::*, sender::*, relay::*};
+//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, reviewer::*};
 //! # struct Toy;
 //! # impl SealingChannel for Toy {
 //! #     type Error = std::fmt::Error;
@@ -242,7 +246,8 @@
 //! any more. Overwrite the stored export: an old one still contains the destroyed keys.
 //!
 //! ```
-//! # use waxseal_reporting::{*, intake::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*, sender::*};
+//! # use waxseal_reporting::{*, message::*, sender::*, relay::*};
+//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, reviewer::*};
 //! # let (then, mut rng) = (Timestamp::from_millis(1_800_000_000_000), rand::rng());
 //! # let now = Timestamp::from_millis(then.as_millis() + 100 * EPOCH_MS);
 //! # let mut stored = StampKeys::generate("eu", then, &mut rng)?.export();

@@ -21,8 +21,8 @@ pub const MAX_RECEIPT_LEN: usize = MAX_STAMPED_LEN;
 /// [`authenticate`](Self::authenticate) checks it against the [`SentMessage`] and turns both into
 /// [`Evidence`].
 ///
-/// Encoded like a [`Delivery`](crate::relay::Delivery), with the receipt MAC as the fourth field and
-/// without a ciphertext.
+/// Encoded like a [`Delivery`](crate::relay::Delivery), with the receipt MAC as the fourth field
+/// and without a ciphertext.
 #[derive(Clone)]
 pub struct Receipt {
     claim: Claim,

@@ -40,8 +40,9 @@ pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
 /// A report on its way from the reporter to the provider's intake: claims in clear, everything else
 /// sealed.
 ///
-/// As long as it is a `Report`, only its form is checked. [`accept`](crate::intake::accept) verifies its
-/// origin and its claims and turns it into an [`AcceptedReport`](crate::intake::AcceptedReport).
+/// As long as it is a `Report`, only its form is checked. [`accept`](crate::intake::accept)
+/// verifies its origin and its claims and turns it into an
+/// [`AcceptedReport`](crate::intake::AcceptedReport).
 ///
 /// | bytes | field |
 /// |---|---|

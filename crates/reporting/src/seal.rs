@@ -61,8 +61,9 @@ pub fn seal<C: SealingChannel>(
 /// A message that this device sealed and the relay has not confirmed yet.
 ///
 /// It holds the franking key, the exact parts and the tag. [`seal`] makes it. The
-/// [`Receipt`](crate::relay::Receipt) that the relay returns turns it into [`Evidence`](crate::recipient::Evidence)
-/// of the sender's own message, so that a report can show both sides of a conversation.
+/// [`Receipt`](crate::relay::Receipt) that the relay returns turns it into
+/// [`Evidence`](crate::recipient::Evidence) of the sender's own message, so that a report can show
+/// both sides of a conversation.
 #[derive(Clone)]
 pub struct SentMessage {
     pub(crate) tag: FrankingTag,

@@ -118,8 +118,8 @@ impl fmt::Debug for Stamp {
 ///
 /// # Security
 /// The type does not tell a genuine claim from an invented one.
-/// [`StampKeys::stamp`](crate::relay::StampKeys::stamp) makes genuine claims. Check any other claim with
-/// [`StampKeys::verify`](crate::relay::StampKeys::verify).
+/// [`StampKeys::stamp`](crate::relay::StampKeys::stamp) makes genuine claims. Check any other claim
+/// with [`StampKeys::verify`](crate::relay::StampKeys::verify).
 #[derive(Clone)]
 pub struct Claim {
     pub(crate) tag: FrankingTag,
@@ -135,8 +135,8 @@ impl Claim {
     /// # Security
     /// Only the provider can tell whether the claim is genuine. A relay never needs this function.
     /// If it makes a claim from a client's bytes and passes it unverified to
-    /// [`Delivery::new`](crate::relay::Delivery::new) or [`Receipt::new`](crate::relay::Receipt::new), it vouches
-    /// for a forgery.
+    /// [`Delivery::new`](crate::relay::Delivery::new) or
+    /// [`Receipt::new`](crate::relay::Receipt::new), it vouches for a forgery.
     pub fn new(tag: FrankingTag, context: StampContext, stamp: Stamp) -> Self {
         Self {
             tag,

@@ -44,15 +44,53 @@ use crate::store::{Key, Store, Transaction};
 /// peer's first message; from then on both sides send and receive in any order. A received message
 /// can be reported at once, a sent one after its receipt was confirmed.
 ///
-/// | step | calls, in this order | what they may change |
-/// |---|---|---|
-/// | account | [`create`](Self::create) once, then [`open`](Self::open) | the empty store; `open` changes nothing |
-/// | prekeys | [`publish_prekeys`](Self::publish_prekeys), upload, [`confirm_prekeys`](Self::confirm_prekeys); weekly [`rotate_prekeys`](Self::rotate_prekeys) | [`one_time_prekeys_left`](Self::one_time_prekeys_left) |
-/// | contact | [`start`](Self::start); after a warning [`accept_identity`](Self::accept_identity) | [`peers`](Self::peers), [`has_session`](Self::has_session), [`peer_identity`](Self::peer_identity), [`safety_number`](Self::safety_number), [`conversation_health`](Self::conversation_health) |
-/// | send | [`send`](Self::send), upload, [`confirm`](Self::confirm) | [`messages`](Self::messages), [`outbox`](Self::outbox), [`next_ordinal`](Self::next_ordinal), [`conversation_health`](Self::conversation_health) |
-/// | receive | [`receive`](Self::receive), show, acknowledge | [`messages`](Self::messages), [`next_ordinal`](Self::next_ordinal), [`conversation_health`](Self::conversation_health); from a new peer also what contact changes, and one prekey is used |
-/// | delete | [`delete_message`](Self::delete_message) | [`messages`](Self::messages), [`outbox`](Self::outbox) |
-/// | report | [`draft_report`](Self::draft_report), show the preview, [`report`](Self::report), upload, [`confirm_report`](Self::confirm_report) | [`pending_reports`](Self::pending_reports); a draft changes nothing |
+/// | step | calls, in this order |
+/// |---|---|
+/// | account | [`create`] once, then [`open`] at each start |
+/// | prekeys | [`publish_prekeys`], upload, [`confirm_prekeys`]; weekly [`rotate_prekeys`] |
+/// | contact | [`start`]; after a warning [`accept_identity`] |
+/// | send | [`send`], upload, [`confirm`] |
+/// | receive | [`receive`], show, acknowledge |
+/// | delete | [`delete_message`] |
+/// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
+///
+/// What may change after a step, and what stays:
+///
+/// | step | changes |
+/// |---|---|
+/// | account | the empty store; [`open`] changes nothing |
+/// | prekeys | [`one_time_prekeys_left`] |
+/// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`] |
+/// | send | [`messages`], [`next_ordinal`], [`outbox`], [`conversation_health`] |
+/// | receive | [`messages`], [`next_ordinal`], [`conversation_health`] |
+/// | … from a new peer | also what a contact changes, and one prekey is used |
+/// | delete | [`messages`], [`outbox`] |
+/// | report | [`pending_reports`]; a draft changes nothing |
+///
+/// [`create`]: Self::create
+/// [`open`]: Self::open
+/// [`publish_prekeys`]: Self::publish_prekeys
+/// [`confirm_prekeys`]: Self::confirm_prekeys
+/// [`rotate_prekeys`]: Self::rotate_prekeys
+/// [`start`]: Self::start
+/// [`accept_identity`]: Self::accept_identity
+/// [`send`]: Self::send
+/// [`confirm`]: Self::confirm
+/// [`receive`]: Self::receive
+/// [`delete_message`]: Self::delete_message
+/// [`draft_report`]: Self::draft_report
+/// [`report`]: Self::report
+/// [`confirm_report`]: Self::confirm_report
+/// [`one_time_prekeys_left`]: Self::one_time_prekeys_left
+/// [`peers`]: Self::peers
+/// [`has_session`]: Self::has_session
+/// [`peer_identity`]: Self::peer_identity
+/// [`safety_number`]: Self::safety_number
+/// [`messages`]: Self::messages
+/// [`next_ordinal`]: Self::next_ordinal
+/// [`outbox`]: Self::outbox
+/// [`conversation_health`]: Self::conversation_health
+/// [`pending_reports`]: Self::pending_reports
 ///
 /// Calls that take `&self` only read. After a failed commit the cache is dropped and read again, so
 /// the same client can go on.

@@ -11,7 +11,7 @@
 //! | case | what must hold |
 //! |---|---|
 //! | `empty` | a new store holds nothing |
-//! | `kept` | each value is read as it was written, from 0 to [`MAX_VALUE_LEN`](crate::store::MAX_VALUE_LEN) bytes |
+//! | `kept` | each value is read as it was written, from 0 to [`MAX_VALUE_LEN`] bytes |
 //! | `replaced` | a second value replaces the first |
 //! | `deleted` | what was deleted is gone; deleting what is not there is no error |
 //! | `in-order` | the changes of one transaction are applied in their order |
@@ -20,9 +20,13 @@
 //! | `ascending` | messages and envelopes are listed by ascending ordinal |
 //! | `after` | a list continues after `after`, whether or not that key has a value |
 //! | `limit` | a list has at most `limit` values |
-//! | `pages` | page by page, every peer, report and page of skipped keys comes once, even if the last one seen was deleted |
+//! | `pages` | page by page, each row comes once, even if the last one seen was deleted |
 //! | `durable` | what was committed is there after the store was opened again |
-//! | `whole` | a transaction that fails leaves nothing, one that succeeds leaves everything; tried with a value that is too long |
+//! | `whole` | a transaction that fails, here by a value too long, leaves nothing |
+//!
+//! `pages` holds for peers, reports and pages of skipped keys.
+//!
+//! [`MAX_VALUE_LEN`]: crate::store::MAX_VALUE_LEN
 //!
 //! Two promises cannot be tested from outside: that a commit is on the disk when it returns, and
 //! that no part of a commit is left after a power failure. The author of a store has to know both.

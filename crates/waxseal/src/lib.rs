@@ -33,14 +33,33 @@
 //!
 //! | when | call | then |
 //! |---|---|---|
-//! | first start | [`Client::create`], [`Client::publish_prekeys`] | upload the prekeys, then [`Client::confirm_prekeys`] |
-//! | every start | [`Client::open`], [`Client::outbox`], [`Client::pending_reports`] | send again what was not confirmed; after a lost upload [`Client::publish_prekeys`] |
-//! | writing to a new peer | [`Client::start`] with the bundle the provider hands out | |
-//! | writing | [`Client::send`] | upload the envelope; the relay's receipt goes to [`Client::confirm`] |
-//! | a delivery arrives | [`Client::receive`] | show the message, then acknowledge the delivery |
-//! | a message expires or is refused for good | [`Client::delete_message`] | |
-//! | the user reports | [`Client::draft_report`], show [`ReportDraft::preview`], [`Client::report`] | upload the report, then [`Client::confirm_report`] |
-//! | users meet | [`Client::safety_number`] | compare or scan |
+//! | first start | [`create`], [`publish_prekeys`] | upload the prekeys, [`confirm_prekeys`] |
+//! | every start | [`open`], [`outbox`], [`pending_reports`] | send again what these return |
+//! | an upload was lost | [`publish_prekeys`] | upload what it returns |
+//! | a new peer | [`start`], with the bundle the provider hands out | |
+//! | writing | [`send`] | upload the envelope, [`confirm`] the relay's receipt |
+//! | a delivery arrives | [`receive`] | show the message, acknowledge the delivery |
+//! | a message expires | [`delete_message`] | |
+//! | … or is refused for good | [`delete_message`] | |
+//! | the user reports | [`draft_report`], [`preview`], [`report`] | upload it, [`confirm_report`] |
+//! | users meet | [`safety_number`] | compare or scan |
+//!
+//! [`create`]: Client::create
+//! [`publish_prekeys`]: Client::publish_prekeys
+//! [`confirm_prekeys`]: Client::confirm_prekeys
+//! [`open`]: Client::open
+//! [`outbox`]: Client::outbox
+//! [`pending_reports`]: Client::pending_reports
+//! [`start`]: Client::start
+//! [`send`]: Client::send
+//! [`confirm`]: Client::confirm
+//! [`receive`]: Client::receive
+//! [`delete_message`]: Client::delete_message
+//! [`draft_report`]: Client::draft_report
+//! [`report`]: Client::report
+//! [`confirm_report`]: Client::confirm_report
+//! [`safety_number`]: Client::safety_number
+//! [`preview`]: ReportDraft::preview
 //!
 //! Every error has an `advice()`: fetch a bundle, warn of an identity change, drop, keep, retry
 //! ([`Advice`]).
@@ -51,13 +70,13 @@
 //!
 //! # What survives a crash
 //!
-//! Each call commits one [`Transaction`](store::Transaction) to the [`Store`] before anything that depends on it
-//! leaves the call. An envelope is in the outbox before it is returned. A message is stored before
-//! it is shown and may be acknowledged. With a store that commits durably, no message key is used
-//! twice and nothing acknowledged is lost.
+//! Each call commits one [`Transaction`](store::Transaction) to the [`Store`] before anything that
+//! depends on it leaves the call. An envelope is in the outbox before it is returned. A message is
+//! stored before it is shown and may be acknowledged. With a store that commits durably, no message
+//! key is used twice and nothing acknowledged is lost.
 #![cfg_attr(
     feature = "sqlite",
-    doc = "[`SqliteStore`] is such a store: a single file, sealed under a key that the application keeps."
+    doc = "[`SqliteStore`] is such a store: one file, sealed under a key that the application keeps."
 )]
 #![cfg_attr(
     not(feature = "sqlite"),
@@ -75,8 +94,8 @@
 //! # Underneath
 //!
 //! [`core`] is the encryption and knows nothing of reporting. [`reporting`] is franking, stamps and
-//! reports; it works over any [channel](reporting::sender::SealingChannel) and links no session. A provider
-//! depends on `waxseal-reporting` alone.
+//! reports; it works over any [channel](reporting::sender::SealingChannel) and links no session. A
+//! provider depends on `waxseal-reporting` alone.
 //!
 #![doc = include_str!("cookbook.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -111,7 +130,8 @@ pub use waxseal_reporting::reporter::{
 };
 pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
-/// Every error of a [`Client`] call: one enum per operation. Each has an `advice()`: see [`Advice`].
+/// Every error of a [`Client`] call: one enum per operation. Each has an `advice()`: see
+/// [`Advice`].
 pub mod errors {
     pub use crate::error::{
         ConfirmError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,

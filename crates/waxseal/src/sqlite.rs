@@ -41,9 +41,9 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 ///
 /// # Durability
 /// A commit is on the disk when [`commit`](Store::commit) returns. The settings for this are
-/// write-ahead log, `synchronous = FULL`, and `fullfsync` where the system knows it. The call blocks
-/// while the disk writes, so an asynchronous application calls the client on a thread of its own.
-/// While a store is open, nothing else can open its file: [`SqliteError::InUse`].
+/// write-ahead log, `synchronous = FULL`, and `fullfsync` where the system knows it. The call
+/// blocks while the disk writes, so an asynchronous application calls the client on a thread of its
+/// own. While a store is open, nothing else can open its file: [`SqliteError::InUse`].
 ///
 /// The log is a file next to the store, named after it with `-wal`. It exists until the store is
 /// dropped, and after a crash. The two files belong together: moving one without the other loses
@@ -52,13 +52,13 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 /// # Format
 /// Each record is one row: scope, 16 bytes; place; value. The table below uses
 ///
-/// * `K(x) = HKDF-SHA-256(salt 32, StoreKey, "waxseal/1/store/x")`, with the file's own random salt,
+/// * `K(x) = HKDF-SHA-256(salt 32, StoreKey, "waxseal/1/store/x")`, with the file's random salt,
 /// * `name(k)`, the first 16 bytes of `HMAC-SHA-256(K("names"), k)`.
 ///
 /// | record | scope | place |
 /// |---|---|---|
-/// | [`Key::Message`], [`Key::Outbox`] | `name` of its [`Table::prefix`] | ordinal, 8 bytes, big-endian |
-/// | [`Key::Peer`], [`Key::SkippedKeys`], [`Key::Report`] | `name` of its [`Table::prefix`] | `name` of [`Key::to_bytes`] |
+/// | [`Key::Message`], [`Key::Outbox`] | `name` of its [`Table::prefix`] | ordinal be64 |
+/// | others of a [`Table`] | `name` of its [`Table::prefix`] | `name` of [`Key::to_bytes`] |
 /// | others | `name` of [`Key::to_bytes`] | empty |
 ///
 /// The value is `nonce 24 || XChaCha20-Poly1305(K("values"), nonce, scope || place, value)`, with a

@@ -146,7 +146,8 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     let waiting = waiting.expect("sends");
     let (delivery, receipt) = provider.relay(&alice, &bob, &waiting.envelope);
 
-    // A contact with an unanswered session and an outbox, and one whose changed identity was accepted.
+    // A contact with an unanswered session and an outbox, and one with a changed identity that
+    // Alice accepted.
     provider.start(&mut alice, &account("carol"));
     let sent = alice.send(
         &account("carol"),

@@ -55,10 +55,13 @@ impl fmt::Debug for StoreKey {
 
 /// The two columns under which a record is stored.
 ///
-/// | column | records of a [`Table`] | other records |
+/// | records | scope, 16 bytes | place |
 /// |---|---|---|
-/// | scope, 16 bytes | MAC of the prefix that the keys of the table share | MAC of the whole key |
-/// | place | the ordinal in clear, so that SQLite can sort it; MAC of the key if the order has no meaning | empty |
+/// | of a [`Table`] in an order | MAC of the prefix that its keys share | the ordinal in clear |
+/// | of another [`Table`] | MAC of the prefix that its keys share | MAC of the key |
+/// | others | MAC of the whole key | empty |
+///
+/// An ordinal is in clear so that SQLite can sort by it.
 #[derive(PartialEq, Eq)]
 pub(super) struct Location {
     pub(super) scope: [u8; 16],

@@ -61,7 +61,8 @@ CREATE TABLE report (
     reporter TEXT NOT NULL,
     accepted_at_ms INTEGER NOT NULL,
     messages INTEGER NOT NULL,
-    accepted BLOB NOT NULL, -- under the acceptance key; what was reported is sealed to the moderation key
+    -- under the acceptance key; what was reported is sealed to the moderation key
+    accepted BLOB NOT NULL,
     total_bytes INTEGER NOT NULL, -- of all reports up to this one
     rejected INTEGER -- the check it failed in review
 ) STRICT;

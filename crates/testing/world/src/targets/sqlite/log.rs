@@ -1,5 +1,5 @@
-//! Writes a write-ahead log as SQLite's documentation describes it, “WAL File Format”. So an altered
-//! log can have correct checksums.
+//! Writes a write-ahead log as SQLite's documentation describes it, “WAL File Format”. So an
+//! altered log can have correct checksums.
 
 /// A page in the log, which replaces the same page of the file.
 #[derive(Clone)]
