@@ -22,7 +22,7 @@ use waxseal_reporting::message::{Attachment, AttachmentKey, Payload, PayloadHead
 use waxseal_reporting::recipient::{OpeningChannel, open_unstamped};
 use waxseal_reporting::relay::Envelope;
 use waxseal_reporting::sender::{SealingChannel, seal};
-use waxseal_world::{NOW, sender};
+use waxseal_world::{NOW, address};
 use zeroize::Zeroizing;
 
 use crate::clock::time;
@@ -259,7 +259,7 @@ impl OpeningChannel for OneMessage {
 /// Sends content as a text if it fits a payload. Longer content is an attached file, which the
 /// message describes.
 fn franked_seal(content: &[u8]) -> Committed {
-    let (alice, bob) = (sender("alice"), sender("bob"));
+    let (alice, bob) = (address("alice"), address("bob"));
     let conversation = Audience::Direct(bob.account).conversation(&alice.account);
     let header = PayloadHeader::new(conversation, 1, NOW);
     let is_text = content.len() + 128 <= MAX_PAYLOAD_LEN;
@@ -294,7 +294,7 @@ fn franked_seal(content: &[u8]) -> Committed {
 }
 
 fn franked_verify(sealed: &Committed) -> bool {
-    let (alice, bob) = (sender("alice"), sender("bob"));
+    let (alice, bob) = (address("alice"), address("bob"));
     let conversation = Audience::Direct(bob.account).conversation(&alice.account);
     let open = |envelope: &Envelope| {
         open_unstamped(&mut OneMessage, &alice, &conversation, envelope).is_ok()

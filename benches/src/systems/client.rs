@@ -2,7 +2,7 @@
 //! that it changed.
 
 use waxseal::{AccountId, Client, MemoryStore, Received};
-use waxseal_world::{NOW, Provider, account, sender};
+use waxseal_world::{NOW, Provider, account, address};
 
 use super::franked::text;
 use super::ratchet::{Bundle, altered, bundle_len};
@@ -105,7 +105,7 @@ impl Pair for Clients {
     }
 
     fn relay(&mut self, from: usize, sealed: Vec<u8>) -> Vec<u8> {
-        let (from, to) = (sender(NAMES[from]), sender(NAMES[1 - from]));
+        let (from, to) = (address(NAMES[from]), address(NAMES[1 - from]));
         self.provider.relay_as(&from, &to, &sealed).0
     }
 

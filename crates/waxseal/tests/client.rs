@@ -14,7 +14,7 @@ use waxseal::reporting::intake::accept;
 use waxseal::reporting::recipient::DeliveryError;
 use waxseal::reporting::reviewer::review;
 use waxseal::{Advice, Client, Direction, Disclosure, Draft, MemoryStore, Reason, Received};
-use waxseal_world::{NOW, Provider, account, sender, snapshot, text_of};
+use waxseal_world::{NOW, Provider, account, address, snapshot, text_of};
 
 #[test]
 fn messages_go_both_ways_and_are_listed_with_their_evidence() {
@@ -57,7 +57,7 @@ fn an_account_is_created_once_and_opened_afterwards() {
     let (mut world, alice, bob) = Provider::of_two();
     let (identity, mut bob) = (*alice.identity(), bob);
     let key = world.key(alice.me());
-    let again = Client::create(alice.into_store(), sender("alice"), key, &mut world.rng);
+    let again = Client::create(alice.into_store(), address("alice"), key, &mut world.rng);
     assert!(matches!(again, Err(OpenAccountError::AlreadyExists)));
     assert!(matches!(
         Client::open(MemoryStore::new()),

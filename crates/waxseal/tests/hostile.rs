@@ -13,7 +13,7 @@ use waxseal::core::errors::{DecryptError, HandshakeError};
 use waxseal::errors::{ReceiveError, StartError};
 use waxseal::reporting::relay::Envelope;
 use waxseal::{Advice, Received};
-use waxseal_world::{Liar, NOW, Provider, account, find, sender, snapshot, text_of};
+use waxseal_world::{Liar, NOW, Provider, account, address, find, snapshot, text_of};
 
 #[test]
 fn an_envelope_replayed_under_another_account_does_not_open() {
@@ -46,7 +46,7 @@ fn a_message_that_claims_our_own_identity_is_not_an_identity_change() {
     let own = bob
         .send(&account("carol"), "mine", NOW, &mut world.rng)
         .unwrap();
-    let (reflected, _) = world.relay_as(&sender("alice"), bob.me(), &own.envelope);
+    let (reflected, _) = world.relay_as(&address("alice"), bob.me(), &own.envelope);
     let before = snapshot(&bob);
     let error = bob.receive(&reflected).unwrap_err();
     assert!(matches!(

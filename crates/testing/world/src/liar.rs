@@ -9,7 +9,7 @@ use waxseal::reporting::relay::Envelope;
 use waxseal::reporting::sender::{SealingChannel, seal};
 use waxseal::{FrankingTag, SessionSealer};
 
-use crate::{NOW, Provider, account, sender};
+use crate::{NOW, Provider, account, address};
 
 /// A sender whose client alters a byte of the plaintext after committing to it, or claims another
 /// message's tag.
@@ -50,7 +50,7 @@ impl Liar {
         self.spoil = spoil;
         let conversation = Audience::Direct(account("bob")).conversation(&account("liar"));
         let payload = Payload::text(PayloadHeader::new(conversation, 0, NOW), text).unwrap();
-        seal(self, &sender("liar"), &payload, rng)
+        seal(self, &address("liar"), &payload, rng)
             .unwrap()
             .envelope
             .encode()

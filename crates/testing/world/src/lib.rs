@@ -82,7 +82,7 @@ pub fn account(name: &str) -> AccountId {
 
 /// The address of the first device of an account.
 #[must_use]
-pub fn sender(name: &str) -> DeviceAddress {
+pub fn address(name: &str) -> DeviceAddress {
     DeviceAddress::new(account(name), DeviceId(1))
 }
 

@@ -17,7 +17,7 @@ use waxseal::{
     Store, Timestamp,
 };
 
-use crate::{NOW, account, rng, sender};
+use crate::{NOW, account, address, rng};
 
 /// A provider, and the random generator of everyone in its world.
 ///
@@ -121,8 +121,8 @@ impl Provider {
     /// Agrees on a delivery key with the first device of an account. Publishes no prekeys.
     pub fn register_only(&mut self, name: &str) -> DeviceAddress {
         let key = DeliveryKey::generate(&mut self.rng);
-        self.keys.insert(sender(name), key);
-        sender(name)
+        self.keys.insert(address(name), key);
+        address(name)
     }
 
     /// The delivery key agreed with a device.

@@ -9,7 +9,7 @@ use waxseal::reporting::sender::seal;
 use waxseal::{Attachment, AttachmentKey, Content, Disclosure, FrankingTag, PayloadHeader, Reason};
 
 use crate::targets::Clear;
-use crate::{Device, NOW, Provider, account, rng, sender};
+use crate::{Device, NOW, Provider, account, address, rng};
 
 /// All seeds: (target, name, bytes).
 #[must_use]
@@ -132,7 +132,7 @@ fn reporting(seeds: &mut Seeds) {
         header.expires_after_secs = 60;
         let payload = Payload::with_attachments(header, content, files).unwrap();
         let rng = &mut provider.rng;
-        let sealed = seal(&mut Clear, &sender("alice"), &payload, rng).unwrap();
+        let sealed = seal(&mut Clear, &address("alice"), &payload, rng).unwrap();
         decode(&format!("sent-{name}"), 5, &sealed.sent.encode());
         decode(&format!("payload-{name}"), 11, sealed.envelope.ciphertext());
     }

@@ -9,7 +9,7 @@ use waxseal::reporting::reporter::Report;
 use waxseal::{Client, Disclosure, FrankingTag, MemoryStore, Reason, Received};
 
 use crate::disk::{Disk, until_done};
-use waxseal_world::{Liar, NOW, Provider, account, sender};
+use waxseal_world::{Liar, NOW, Provider, account, address};
 
 /// The account of each disk.
 const NAMES: [&str; 2] = ["alice", "bob"];
@@ -136,7 +136,7 @@ impl Script<'_> {
     fn seal(&mut self, from: usize, text: &str) -> (FrankingTag, Vec<u8>) {
         let to = 1 - from;
         let (id, envelope) = self.send(from, text);
-        let devices = [from, to].map(|who| sender(NAMES[who]));
+        let devices = [from, to].map(|who| address(NAMES[who]));
         let (delivery, receipt) = self.world.relay_as(&devices[0], &devices[1], &envelope);
         let recipient = account(NAMES[to]);
         let confirmed =
@@ -206,7 +206,7 @@ impl Script<'_> {
         });
         let (delivery, _) = self
             .world
-            .relay_as(carol.me(), &sender("bob"), &sent[1].envelope);
+            .relay_as(carol.me(), &address("bob"), &sent[1].envelope);
         self.receive(1, &delivery);
         let pinned = self.disks[1].client().peer_identity(&account("carol"));
         assert_eq!(pinned.unwrap(), *carol.identity());
@@ -218,7 +218,7 @@ impl Script<'_> {
         liar.seal("lost", 40, &mut self.world.rng);
         let envelope = liar.seal("lies", 40, &mut self.world.rng);
         let liar = self.world.register_only("liar");
-        let (delivery, _) = self.world.relay_as(&liar, &sender("bob"), &envelope);
+        let (delivery, _) = self.world.relay_as(&liar, &address("bob"), &envelope);
         for _ in 0..2 {
             self.disks[1].until_done(|bob| match bob.receive(&delivery) {
                 Err(ReceiveError::Withheld) | Ok(Received::Duplicate { .. }) => Some(()),

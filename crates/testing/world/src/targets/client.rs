@@ -7,7 +7,7 @@ use waxseal::reporting::relay::Envelope;
 use waxseal::{Client, MemoryStore, Received};
 
 use super::edit::edit;
-use crate::{Provider, Records, account, sender, snapshot};
+use crate::{Provider, Records, account, address, snapshot};
 
 struct Prepared {
     provider: Provider,
@@ -55,7 +55,7 @@ pub fn client(input: &[u8]) {
         if Envelope::decode(&altered).is_err() {
             return;
         }
-        let ends = (sender("alice"), sender("bob"));
+        let ends = (address("alice"), address("bob"));
         altered = prepared.provider.relay_as(&ends.0, &ends.1, &altered).0;
     }
     match bob.receive(&altered) {

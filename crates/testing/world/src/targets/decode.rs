@@ -13,7 +13,7 @@ use waxseal_reporting::sender::{SealingChannel, SentMessage, seal};
 use waxseal_reporting::{AccountId, Audience};
 
 use crate::forgery::put_field;
-use crate::{NOW, Provider, rng, sender};
+use crate::{NOW, Provider, address, rng};
 
 /// Asserts that a decoded value encodes to the same bytes again.
 macro_rules! one_encoding {
@@ -141,7 +141,7 @@ pub fn reporting_decode(input: &[u8]) {
 /// and sealing what was read gives the same parts again.
 fn payload(plaintext: &[u8]) {
     let provider = Provider::new(1);
-    let (alice, bob) = (sender("alice"), sender("bob"));
+    let (alice, bob) = (address("alice"), address("bob"));
     let key = DeliveryKey::from_bytes([7; 32]);
     // A stored message has the layout of a payload. Decoding it as one gives the tag that these
     // bytes commit to, if they commit to any.

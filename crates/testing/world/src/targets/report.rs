@@ -10,7 +10,7 @@ use waxseal::{AccountId, Content, DeviceAddress, Draft, Evidence, Timestamp};
 use super::edit::{edit, edit_once};
 use crate::forgery::{ForgedClaim, ForgedOpening, Forgery};
 use crate::provider::Provider;
-use crate::{account, rng, sender};
+use crate::{account, address, rng};
 
 /// Messages between three people, with the evidence that each gives.
 struct Prepared {
@@ -68,7 +68,7 @@ pub fn report(input: &[u8]) {
         return;
     };
     let prepared = &*PREPARED;
-    let reporter = sender(NAMES[usize::from(*by) % 3]);
+    let reporter = address(NAMES[usize::from(*by) % 3]);
     let messages = prepared.messages.iter().enumerate();
     let chosen = messages.filter(|(index, _)| chosen >> index & 1 == 1);
     let chosen: Vec<_> = chosen.map(|(_, (.., evidence))| evidence).collect();
@@ -111,7 +111,7 @@ pub fn report(input: &[u8]) {
 /// The device whose key is used: the one that the report names if it is registered, otherwise the
 /// reporter.
 fn forgery_key(named: &DeviceAddress, reporter: &DeviceAddress) -> DeviceAddress {
-    let known = NAMES.iter().map(|name| sender(name)).any(|s| &s == named);
+    let known = NAMES.iter().map(|name| address(name)).any(|s| &s == named);
     if known { named } else { reporter }.clone()
 }
 
@@ -240,7 +240,7 @@ fn forge(
         // Makes up a message that was never sent: commits to it, and claims it under the stamp that
         // is there.
         24 => claim.tag = opening.commit(&[value; 32]),
-        22 => forgery.reporter = sender(NAMES[usize::from(value) % 3]),
+        22 => forgery.reporter = address(NAMES[usize::from(value) % 3]),
         _ => {
             forgery.reason = value;
             edit_once(&mut forgery.note, edits);

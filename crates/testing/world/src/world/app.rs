@@ -4,7 +4,7 @@ use waxseal::errors::ReceiveError;
 use waxseal::{Advice, Received, Timestamp};
 
 use super::{NAMES, Packet, World, number_of};
-use crate::{sender, snapshot};
+use crate::{address, snapshot};
 
 /// How many refusals of a message the application accepts before it gives the message up.
 const PATIENCE: u32 = 3;
@@ -150,7 +150,7 @@ impl World {
     /// The delivery of a message that the relay accepted, with the last stamp it gave.
     pub fn delivery_of(&mut self, number: usize) -> Vec<u8> {
         let sent = &self.sent[number];
-        let (from, to) = (sender(NAMES[sent.from]), sender(NAMES[sent.to]));
+        let (from, to) = (address(NAMES[sent.from]), address(NAMES[sent.to]));
         let accepted = *sent
             .accepted
             .last()

@@ -7,7 +7,7 @@ use waxseal::{Client, MemoryStore, Received};
 use super::{NAMES, Packet, World};
 use crate::network::Flight;
 use crate::script::altered;
-use crate::{sender, snapshot};
+use crate::{address, snapshot};
 
 impl World {
     pub(super) fn arrive(&mut self, flight: Flight<Packet>) {
@@ -39,7 +39,7 @@ impl World {
         let sent = &mut self.sent[number];
         sent.accepted.push(now);
         let (from, to) = (sent.from, sent.to);
-        let (sender, recipient) = (sender(NAMES[from]), sender(NAMES[to]));
+        let (sender, recipient) = (address(NAMES[from]), address(NAMES[to]));
         let (delivery, receipt) = self.provider.relay_as(&sender, &recipient, &sent.envelope);
         self.network
             .send(from, to, Packet::Delivery(number, delivery));
@@ -60,7 +60,7 @@ impl World {
             Packet::Envelope(number) => {
                 let envelope = flip(&self.sent[*number].envelope);
                 if Envelope::decode(&envelope).is_ok() {
-                    let (sender, recipient) = (sender(NAMES[flight.from]), sender(NAMES[to]));
+                    let (sender, recipient) = (address(NAMES[flight.from]), address(NAMES[to]));
                     let (delivery, _) = self.provider.relay_as(&sender, &recipient, &envelope);
                     let received = self.clients[to].receive(&delivery);
                     assert!(

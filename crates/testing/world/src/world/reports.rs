@@ -6,7 +6,7 @@ use waxseal::reporting::reviewer::{Contradiction, LastSeen, VerifiedMessage, Ver
 use waxseal::{Disclosure, FrankingTag, Reason};
 
 use super::{NAMES, Sent, World, number_of};
-use crate::{account, sender};
+use crate::{account, address};
 
 impl World {
     /// Asserts that one device can report every stamped message of a conversation, and that the
@@ -30,7 +30,7 @@ impl World {
             client.confirm_report(report.id).unwrap();
             let verified = self.provider.verify(&report.report).unwrap();
             assert_eq!(verified.messages().len(), ids.len());
-            assert_eq!(verified.reporter(), &sender(NAMES[who]));
+            assert_eq!(verified.reporter(), &address(NAMES[who]));
             self.assert_true(&verified);
         }
     }
@@ -85,7 +85,7 @@ impl World {
     fn find(&self, message: &VerifiedMessage) -> &Sent {
         let number = number_of(message.content().and_then(|content| content.as_text()));
         let sent = &self.sent[number];
-        assert_eq!(message.sender(), &sender(NAMES[sent.from]));
+        assert_eq!(message.sender(), &address(NAMES[sent.from]));
         assert_eq!(message.tag(), &sent.id);
         sent
     }
