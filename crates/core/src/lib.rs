@@ -49,7 +49,7 @@
 //! let stored = (bob.export(), prekeys.export()); // secret: store before uploading
 //! let upload = prekeys.upload(&bob)?; // public: `base` and `one_time`
 //!
-//! // Later: about once a week, and whenever few one-time prekeys are left.
+//! // About once a week, and whenever few one-time prekeys are left. Then store and upload again.
 //! prekeys.rotate(&bob, &mut rng)?;
 //! if prekeys.one_time_left() < 20 {
 //!     prekeys.replenish(&bob, 100, &mut rng)?;

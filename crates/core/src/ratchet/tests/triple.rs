@@ -26,7 +26,7 @@ fn after(turns: usize) -> (Session, Session) {
 }
 
 /// Lets two attackers try each message that goes to `receiver`. Each has broken one ratchet and
-/// knows all its secrets at all times, but none of the other ratchet's.
+/// knows all its secrets at all times, but no secret of the other.
 fn break_halves(sender: &mut Session, receiver: &mut Session, turns: usize) {
     let mut rng = rng(61);
     for _ in 0..turns {
