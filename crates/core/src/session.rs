@@ -143,7 +143,8 @@ impl Session {
             .certificate
             .verify(&handshake.identity)
             .map_err(|_| DecryptError::InvalidCertificate)?;
-        // CHK-29: the base key is in the prime-order group, so no other key leads to the same secrets.
+        // CHK-29: the base key is in the prime-order group, so no other key leads to the same
+        // secrets.
         handshake
             .base_key
             .check_prime_order()
