@@ -1,4 +1,5 @@
-//! Connects `waxseal-core` with `waxseal-reporting`: its sessions are the channel for messages.
+//! Connects `waxseal-core` with `waxseal-reporting`: the sessions of `waxseal-core` become the
+//! channel over which `waxseal-reporting` sends messages.
 
 use rand_core::CryptoRng;
 use waxseal_core::errors::{DecryptError, EncryptError};
@@ -37,8 +38,8 @@ impl SealingChannel for SessionSealer<'_> {
 
 /// Opens messages on the sessions with one peer, or accepts the first session.
 ///
-/// Borrows what opening changes: the prekeys and the sessions. Nothing changes if the message is
-/// refused.
+/// Borrows the prekeys and the sessions, because opening a message changes them. If the message is
+/// refused, nothing changes.
 #[derive(Debug)]
 pub struct SessionOpener<'a> {
     identity: &'a IdentityKeyPair,
@@ -49,7 +50,7 @@ pub struct SessionOpener<'a> {
 impl<'a> SessionOpener<'a> {
     /// Makes a channel that opens on these sessions.
     ///
-    /// `sessions` is `None` before first contact. The peer's first message fills it, and spends one
+    /// `sessions` is `None` before first contact. The peer's first message sets it, and uses up one
     /// of `prekeys`.
     pub fn new(
         identity: &'a IdentityKeyPair,

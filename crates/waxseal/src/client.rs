@@ -1,7 +1,8 @@
-//! The client: one device's account, its conversations, and what they leave in the store.
+//! The client: one device's account and conversations, and the records of both in the store.
 //!
 //! Each file of `client/` is one step of a message's journey: `prekeys`, `contact`, `send`,
-//! `receive`, `history`, `report`. `peers` caches what the steps use, `state` reads and writes it.
+//! `receive`, `history`, `report`. The steps share two files: `peers` caches recently used peers,
+//! and `state` reads and writes records.
 
 mod contact;
 mod history;
@@ -39,10 +40,10 @@ use crate::store::{Key, Store, Transaction};
 ///
 /// # Calls and their order
 ///
-/// A device is created once and opened at each later start. Its prekeys must be with the provider
-/// before a stranger can write to it. A conversation begins with [`start`](Self::start) or with the
-/// peer's first message; from then on both sides send and receive in any order. A received message
-/// can be reported at once, a sent one after its receipt was confirmed.
+/// A device is created once and opened at each later start. The provider must have the device's
+/// prekeys before a stranger can write to it. A conversation begins with [`start`](Self::start) or
+/// with the peer's first message; from then on both sides send and receive in any order. A received
+/// message can be reported at once, and a sent message after its receipt was confirmed.
 ///
 /// | step | calls, in this order |
 /// |---|---|
@@ -54,7 +55,7 @@ use crate::store::{Key, Store, Transaction};
 /// | delete | [`delete_message`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
 ///
-/// What may change after a step, and what stays:
+/// Each step may change what the calls in its row return, and nothing else:
 ///
 /// | step | changes |
 /// |---|---|
@@ -63,7 +64,7 @@ use crate::store::{Key, Store, Transaction};
 /// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`] |
 /// | send | [`messages`], [`next_ordinal`], [`outbox`], [`conversation_health`] |
 /// | receive | [`messages`], [`next_ordinal`], [`conversation_health`] |
-/// | … from a new peer | also what a contact changes, and one prekey is used |
+/// | receive, from a new peer | also what a contact changes; one prekey is used up |
 /// | delete | [`messages`], [`outbox`] |
 /// | report | [`pending_reports`]; a draft changes nothing |
 ///
@@ -104,8 +105,8 @@ pub struct Client<S> {
     me: DeviceAddress,
     identity: IdentityKeyPair,
     delivery_key: DeliveryKey,
-    /// Read when first needed. Dropped when a commit failed, so memory never runs ahead of the
-    /// store.
+    /// The prekeys, read from the store when first needed. They are dropped when a commit fails, so
+    /// memory never runs ahead of the store.
     prekeys: Option<PreKeys>,
     peers: Peers,
 }
@@ -192,7 +193,8 @@ impl<S: Store> Client<S> {
 
     /// The key with which the provider and this device authenticate deliveries.
     ///
-    /// Needed to register again when the provider's answer to the first registration was lost.
+    /// The application needs it to register again when the provider's answer to the first
+    /// registration was lost.
     pub fn delivery_key(&self) -> &DeliveryKey {
         &self.delivery_key
     }

@@ -1,4 +1,4 @@
-//! Tests that every [`Store`] must pass, for authors of stores to run on theirs.
+//! Tests that every [`Store`] must pass. Authors of stores run them on their own store.
 //!
 //! ```rust
 //! use waxseal::{MemoryStore, conformance};
@@ -18,18 +18,18 @@
 //! | `names-apart` | keys that look alike are different keys |
 //! | `tables-apart` | a list has the values of its table and no others |
 //! | `ascending` | messages and envelopes are listed by ascending ordinal |
-//! | `after` | a list continues after `after`, whether or not that key has a value |
+//! | `after` | a list starts after the key `after`, whether or not that key has a value |
 //! | `limit` | a list has at most `limit` values |
-//! | `pages` | page by page, each row comes once, even if the last one seen was deleted |
+//! | `pages` | read page by page, each row comes once, even if the last one seen was deleted |
 //! | `durable` | what was committed is there after the store was opened again |
-//! | `whole` | a transaction that fails, here by a value too long, leaves nothing |
+//! | `whole` | a transaction that fails, here because a value is too long, changes nothing |
 //!
-//! `pages` holds for peers, reports and pages of skipped keys.
+//! The case `pages` reads the tables of peers, reports and pages of skipped keys.
 //!
 //! [`MAX_VALUE_LEN`]: crate::store::MAX_VALUE_LEN
 //!
 //! Two promises cannot be tested from outside: that a commit is on the disk when it returns, and
-//! that no part of a commit is left after a power failure. The author of a store has to know both.
+//! that no part of a commit is left after a power failure. The author of a store must ensure both.
 
 mod cases;
 

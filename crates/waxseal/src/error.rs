@@ -23,28 +23,29 @@ pub enum Advice {
     /// Fetch the peer's prekey bundle, call [`Client::start`](crate::Client::start), then send
     /// again what could not be sent.
     ///
-    /// When this is the advice for a delivery, acknowledge the delivery: it will never open. If it
-    /// was genuine, the two devices are out of step. The peer's next messages open once the peer
-    /// has received a message on the new session, so send one, if need be with application content
-    /// that shows nothing. The peer is not authenticated at this point: start over only with peers
-    /// the user talks to, and only once in a while, not on each delivery.
+    /// When this is the advice for a delivery, acknowledge the delivery: it will never open. If the
+    /// delivery was genuine, the two devices are out of step. The peer's next messages open once
+    /// the peer has received a message on the new session, so send one, if necessary with
+    /// application content that is not displayed. The peer is not authenticated at this point:
+    /// start over only with peers the user talks to, and only once in a while, not on each
+    /// delivery.
     FetchBundle,
-    /// Show the user that the peer's identity changed, and go on only after the user accepted it.
-    /// A message alone proves no change: the peer's prekey bundle tells whether the provider
-    /// reports the same change.
+    /// Show the user that the peer's identity changed, and go on only after the user accepted it. A
+    /// message alone does not prove the change. Fetch the peer's prekey bundle to see whether the
+    /// provider reports the same change.
     WarnIdentityChange,
     /// Acknowledge the delivery to the provider and forget it: trying again cannot help.
     Drop,
     /// Forget the delivery without acknowledging it, and let the provider deliver it again.
     ///
-    /// It may have been altered on the way, and acknowledging it would lose the genuine one. If the
-    /// same delivery fails again and again, acknowledge it. If all deliveries fail, this device and
-    /// the provider no longer agree on the delivery key.
+    /// The delivery may have been altered on the way, and acknowledging it would lose the genuine
+    /// one. If the same delivery fails again and again, acknowledge it. If all deliveries fail,
+    /// this device and the provider no longer agree on the delivery key.
     DeliverAgain,
-    /// Keep what was refused, do not acknowledge it, and try again later.
+    /// Keep the delivery or the report that failed, do not acknowledge it, and try again later.
     ///
-    /// What it needs, such as an earlier message or a newer version of this library, may still
-    /// arrive. A peer can make messages that never open: keep a few per peer, for days.
+    /// Something that it needs, such as an earlier message or a newer version of this library, may
+    /// still arrive. A peer can make messages that never open: keep only a few per peer, for days.
     KeepAndRetry,
     /// Call [`Client::rotate_prekeys`](crate::Client::rotate_prekeys), publish the result, and
     /// acknowledge the delivery. This delivery never opens; the sender's next conversation does.
@@ -57,9 +58,9 @@ pub enum Advice {
     FixCall,
     /// The store failed, and the call returned nothing to send. Reopen the client and try again.
     ///
-    /// What was to be sent may have been stored nevertheless. Before trying again, look into
+    /// The message or report may have been stored nevertheless. Before trying again, look for it in
     /// [`Client::outbox`](crate::Client::outbox) or
-    /// [`Client::pending_reports`](crate::Client::pending_reports), or it is sent twice.
+    /// [`Client::pending_reports`](crate::Client::pending_reports). Otherwise it may be sent twice.
     Retry,
     /// The store holds something that this version cannot read. Restore the store or start over.
     Damaged,
@@ -168,14 +169,14 @@ pub enum SendError<E: std::error::Error + 'static> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfirmError<E: std::error::Error + 'static> {
-    /// The bytes are not a receipt. Let the relay send it again.
+    /// The bytes are not a receipt. Let the relay send the receipt again.
     #[error("not a receipt")]
     Malformed(#[from] DecodeError),
     /// No sent message to this recipient waits for this receipt. Drop the receipt.
     #[error("no sent message waits for this receipt")]
     NotSent,
-    /// The receipt does not authenticate: it was altered, or is another device's or message's. Let
-    /// the relay send it again.
+    /// The receipt does not authenticate: it was altered, or it belongs to another device or
+    /// message. Let the relay send it again.
     #[error("the receipt does not authenticate")]
     Receipt(#[from] DeliveryError),
     /// The message could not be read or written.
@@ -183,7 +184,7 @@ pub enum ConfirmError<E: std::error::Error + 'static> {
     State(#[from] StateError<E>),
 }
 
-/// Why a delivery showed no message.
+/// Why a delivery yielded no message.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReceiveError<E: std::error::Error + 'static> {
@@ -195,19 +196,21 @@ pub enum ReceiveError<E: std::error::Error + 'static> {
     /// again.
     #[error("the delivery does not authenticate")]
     Delivery(#[from] DeliveryError),
-    /// The sender's identity is not the one pinned for it. Warn the user and keep the delivery: it
-    /// opens after [`Client::accept_identity`](crate::Client::accept_identity).
+    /// The message comes from another identity than the one pinned for the sender. Warn the user
+    /// and keep the delivery: it opens after
+    /// [`Client::accept_identity`](crate::Client::accept_identity).
     #[error("the sender's identity changed")]
     IdentityChanged {
         /// The identity the message claims.
         new: IdentityKey,
     },
-    /// No session opens the message. Unless it is forged, the sender or this device lost state:
-    /// follow [`advice`](Self::advice).
+    /// No session opens the message. Unless the message is forged, the sender or this device lost
+    /// state: follow [`advice`](Self::advice).
     #[error("no session opens the message")]
     Session(#[source] DecryptError),
-    /// The message opened, but could not be reported as it stands, so its content is withheld. The
-    /// message key is spent. Acknowledge the delivery.
+    /// The message opened, but the sender's commitment to its content does not hold, so it could
+    /// not be reported. Its content is withheld, and its message key is spent. Acknowledge the
+    /// delivery.
     #[error("the sender's commitment does not hold; the content is withheld")]
     Withheld,
     /// The conversation could not be read or written.
@@ -325,8 +328,8 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
                 DecryptError::JumpTooFar { .. }
                 | DecryptError::Malformed(CoreDecodeError::UnknownVersion { .. }),
             ) => Advice::KeepAndRetry,
-            // The client recognises honest repeats by their tag, before it opens anything. What
-            // reaches this arm shows that the two devices are out of step.
+            // The client recognises honest repeats by their tag, before it opens anything. An error
+            // that reaches this arm shows that the two devices are out of step.
             Self::Session(
                 DecryptError::NoHandshake
                 | DecryptError::UnknownPreKey

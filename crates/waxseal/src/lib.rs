@@ -16,7 +16,7 @@
 //! # let reviewers = provider.moderation.public_key();
 //! alice.start(&bob_id, &base, one_time.as_deref(), rng)?; // once, with Bob's prekeys
 //! let sent = alice.send(&bob_id, "I know where you live.", now, rng)?;
-//! let delivery = relay(&sent.envelope); // the provider stamps what it cannot read
+//! let delivery = relay(&sent.envelope); // the provider stamps the sealed envelope
 //!
 //! let Received::Message { from, message, .. } = bob.receive(&delivery)? else { return Ok(()) };
 //! assert_eq!(message.text(), Some("I know where you live."));
@@ -40,7 +40,7 @@
 //! | writing | [`send`] | upload the envelope, [`confirm`] the relay's receipt |
 //! | a delivery arrives | [`receive`] | show the message, acknowledge the delivery |
 //! | a message expires | [`delete_message`] | |
-//! | … or is refused for good | [`delete_message`] | |
+//! | the relay refuses a message for good | [`delete_message`] | |
 //! | the user reports | [`draft_report`], [`preview`], [`report`] | upload it, [`confirm_report`] |
 //! | users meet | [`safety_number`] | compare or scan |
 //!
@@ -61,19 +61,19 @@
 //! [`safety_number`]: Client::safety_number
 //! [`preview`]: ReportDraft::preview
 //!
-//! Every error has an `advice()`: fetch a bundle, warn of an identity change, drop, keep, retry
-//! ([`Advice`]).
+//! Every error has an `advice()` that tells what to do next: fetch a bundle, warn of an identity
+//! change, drop, keep or retry ([`Advice`]).
 //!
-//! The caller passes randomness and time. Pass a cryptographically secure generator (`rand::rng()`
-//! is one, and some 25 times faster than asking the operating system each time) and the current
+//! The caller passes randomness and time. Pass the current time and a cryptographically secure
+//! generator. `rand::rng()` is one, and several times faster than asking the operating system each
 //! time.
 //!
 //! # What survives a crash
 //!
-//! Each call commits one [`Transaction`](store::Transaction) to the [`Store`] before anything that
-//! depends on it leaves the call. An envelope is in the outbox before it is returned. A message is
-//! stored before it is shown and may be acknowledged. With a store that commits durably, no message
-//! key is used twice and nothing acknowledged is lost.
+//! Each call commits one [`Transaction`](store::Transaction) to the [`Store`] before it returns
+//! anything that depends on it. A sent envelope is in the outbox before the call returns it. A
+//! received message is stored before the application can show or acknowledge it. With a store that
+//! commits durably, no message key is used twice and no acknowledged message is lost.
 #![cfg_attr(
     feature = "sqlite",
     doc = "[`SqliteStore`] is such a store: one file, sealed under a key that the application keeps."
@@ -93,9 +93,10 @@
 //!
 //! # Underneath
 //!
-//! [`core`] is the encryption and knows nothing of reporting. [`reporting`] is franking, stamps and
-//! reports; it works over any [channel](reporting::sender::SealingChannel) and links no session. A
-//! provider depends on `waxseal-reporting` alone.
+//! [`core`] encrypts, and knows nothing of reporting. [`reporting`] contains franking (a commitment
+//! to each message's content), the provider's stamps, and reports. It works over any
+//! [channel](reporting::sender::SealingChannel) and does not depend on `core`. A provider depends
+//! on `waxseal-reporting` alone.
 //!
 #![doc = include_str!("cookbook.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -130,7 +131,7 @@ pub use waxseal_reporting::reporter::{
 };
 pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
-/// Every error of a [`Client`] call: one enum per operation. Each has an `advice()`: see
+/// The error types of [`Client`] calls, one enum per operation. Each error has an `advice()`: see
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
@@ -139,12 +140,13 @@ pub mod errors {
     };
 }
 
-/// The sessions underneath, for applications that bring their own storage or reporting.
+/// The encrypted sessions on which [`Client`] is built, for applications that bring their own
+/// storage or reporting.
 pub use waxseal_core as core;
 /// The provider's and the reviewers' side, and the types that a client's messages are made of.
 pub use waxseal_reporting as reporting;
 
-/// The examples of the package page run as tests.
+/// Runs the examples of this package's README as tests.
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../README.md")]
 struct PackageReadme;

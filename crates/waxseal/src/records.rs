@@ -24,7 +24,7 @@ pub(crate) struct AccountRecord {
     pub(crate) delivery_key: Vec<u8>,
 }
 
-/// One peer: its pinned identity, the sessions with it, and where the conversation stands.
+/// One peer: its pinned identity, the sessions with it, and the counters of the conversation.
 ///
 /// Written at first contact, then by each message to or from the peer, and when a changed identity
 /// is accepted.
@@ -50,15 +50,15 @@ pub(crate) struct PeerRecord {
     /// The peer's account, for the list of peers.
     #[prost(string, tag = "6")]
     pub(crate) account: String,
-    /// Length of the sessions' skipped keys, which are stored in pages of their own. 0 without any.
+    /// Total length of the pages that store the sessions' skipped keys. 0 if there are none.
     #[prost(uint64, tag = "7")]
     pub(crate) skipped_len: u64,
 }
 
 /// One message, sent or received.
 ///
-/// A received message is stored with its evidence. A sent message is first stored as what becomes
-/// its evidence, and changes once, when the relay's receipt is confirmed.
+/// A received message is stored with its evidence. A sent message is first stored without evidence.
+/// It changes once, when the relay's receipt is confirmed and completes the evidence.
 #[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
 pub(crate) struct MessageRecord {
@@ -80,15 +80,16 @@ pub(crate) enum MessageState {
     Stamped(Vec<u8>),
 }
 
-/// Where the message with a tag is stored. Recognises repeated deliveries, and receipts.
+/// Where the message with a given tag is stored. The client uses it to recognise repeated
+/// deliveries, and to find the message that a receipt belongs to.
 ///
-/// Written with the message, and kept when the message is deleted.
+/// The record is written with the message, and kept when the message is deleted.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct IndexRecord {
     /// The message's ordinal. `None` if its content was withheld, or if it was deleted.
     #[prost(uint64, optional, tag = "1")]
     pub(crate) ordinal: Option<u64>,
-    /// The ordinal of its outbox entry, while it waits for its receipt.
+    /// The ordinal of the message's outbox entry, while the message waits for its receipt.
     #[prost(uint64, optional, tag = "2")]
     pub(crate) outbox: Option<u64>,
 }
@@ -116,7 +117,8 @@ pub(crate) struct CountersRecord {
     pub(crate) next_outbox: u64,
 }
 
-/// One-time prekeys that the provider has not confirmed yet, as they are uploaded.
+/// One-time prekeys that the provider has not confirmed yet, in the form in which they are
+/// uploaded.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct UploadRecord {
@@ -172,7 +174,7 @@ pub(crate) fn decode<R: prost::Message + Default>(bytes: &[u8]) -> Option<R> {
 
 /// The bytes of a record while prost reads it.
 ///
-/// prost takes each field in a buffer of its own, then copies it into the record. This type wipes
+/// prost takes each field in a separate buffer, then copies it into the record. This type wipes
 /// those buffers.
 struct Wiped<'a>(&'a [u8]);
 

@@ -20,7 +20,8 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 ///
 /// The first [`open`](Self::open) makes the file. Each commit of the client is one SQLite
 /// transaction. The process may stop at any time: a commit that it did not finish leaves no trace.
-/// Dropping the store folds the log into the file and lets another process open it.
+/// Dropping the store folds SQLite's write-ahead log into the file and lets another process open
+/// the file.
 ///
 /// ```rust
 /// use waxseal::{AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, SqliteStore, StoreKey};
@@ -41,16 +42,17 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 ///
 /// # Durability
 /// A commit is on the disk when [`commit`](Store::commit) returns. The settings for this are
-/// write-ahead log, `synchronous = FULL`, and `fullfsync` where the system knows it. The call
-/// blocks while the disk writes, so an asynchronous application calls the client on a thread of its
-/// own. While a store is open, nothing else can open its file: [`SqliteError::InUse`].
+/// write-ahead log, `synchronous = FULL`, and `fullfsync` where the system supports it. The call
+/// blocks while the disk writes, so an asynchronous application calls the client on a dedicated
+/// thread. While a store is open, nothing else can open its file: [`SqliteError::InUse`].
 ///
-/// The log is a file next to the store, named after it with `-wal`. It exists until the store is
-/// dropped, and after a crash. The two files belong together: moving one without the other loses
-/// what was committed.
+/// The log is a file next to the store, with the store's name and `-wal`. It exists while the store
+/// is open, and remains after a crash. The two files belong together: moving one without the other
+/// loses what was committed.
 ///
 /// # Format
-/// Each record is one row: scope, 16 bytes; place; value. The table below uses
+/// Each record is one row with three columns: the scope (16 bytes), the place, and the value. The
+/// table below uses
 ///
 /// * `K(x) = HKDF-SHA-256(salt 32, StoreKey, "waxseal/1/store/x")`, with the file's random salt,
 /// * `name(k)`, the first 16 bytes of `HMAC-SHA-256(K("names"), k)`.
@@ -72,17 +74,17 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 /// * how many messages of a conversation have not arrived,
 /// * how long each value is,
 /// * which rows a commit wrote,
-/// * and, from the file's pages and the log, in what order.
+/// * in what order the rows were written, from the file's pages and the log.
 ///
-/// Forward secrecy ends at the disk. What is replaced or deleted is overwritten in the file, but
-/// its sealed bytes stay in the log until the log is folded into the file (after about a megabyte,
-/// or when the store is dropped) and written over. Flash memory and backups keep them longer.
-/// Anyone who gets the key and such old bytes has the old sessions. To make all copies worthless,
-/// destroy the key.
+/// On the disk, forward secrecy is limited. A replaced or deleted value is overwritten in the file,
+/// but its sealed bytes stay in the log until the log is folded into the file (after about a
+/// megabyte, or when the store is dropped) and written over. Flash memory and backups keep such
+/// bytes longer. Anyone who gets the key and such old bytes has the old sessions. To make all
+/// copies worthless, destroy the key.
 ///
-/// Anyone who can write the file can put back an older copy of it, of its log or of single rows,
-/// or delete rows. The store does not notice this, or reports damage where rows no longer fit each
-/// other. A client that goes on from old sessions repeats message keys. Leave the file out of
+/// Anyone who can write the file can put back an older copy of it, of its log or of single rows, or
+/// delete rows. The store detects this only where rows no longer fit each other, and then reports
+/// damage. A client that goes on from old sessions repeats message keys. Leave the file out of
 /// backups.
 pub struct SqliteStore {
     db: Connection,
@@ -137,8 +139,8 @@ impl From<rusqlite::Error> for SqliteError {
         match (&error, error.sqlite_error_code()) {
             (_, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => Self::InUse,
             (_, Some(ErrorCode::NotADatabase)) => Self::NotAStore,
-            // The statements are fixed. If they do not fit the file, this crate did not make its
-            // tables.
+            // The SQL statements of this crate are fixed. If they do not fit the tables in the
+            // file, this crate did not make those tables.
             (_, Some(ErrorCode::DatabaseCorrupt | ErrorCode::TooBig | ErrorCode::Unknown)) => {
                 Self::Damaged
             }
@@ -178,7 +180,7 @@ impl SqliteStore {
     }
 
     fn open_with(path: &Path, key: &StoreKey, migrations: &[&str]) -> Result<Self, SqliteError> {
-        let path = std::path::absolute(path)?; // never one of SQLite's special names
+        let path = std::path::absolute(path)?; // so that it is none of SQLite's special names
         create_for_owner(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&path, flags)?;
@@ -235,7 +237,7 @@ impl Store for SqliteStore {
         let scope = self.seal.scope(table);
         let after = match after.map(|key| self.seal.locate(key)) {
             Some(location) if location.scope != scope => return Ok(Vec::new()),
-            // A place in a table is never empty, so the empty one is before all of them.
+            // No place in a table is empty, so the empty place comes before all of them.
             after => after.map(|location| location.place).unwrap_or_default(),
         };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);

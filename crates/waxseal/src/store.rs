@@ -1,9 +1,9 @@
-//! Where a client keeps what must survive: the [`Store`] trait and the store in memory.
+//! The [`Store`] trait, in which a client keeps what must survive a restart, and a store in memory.
 //!
 //! A [`Client`](crate::Client) reads what a call needs, computes on copies, and passes the store
-//! one [`Transaction`] with everything the call changed. Nothing that depends on the change leaves
-//! the call before [`Store::commit`] has returned `Ok`. So with a store that commits durably and
-//! atomically, no message key is used twice and nothing acknowledged is lost.
+//! one [`Transaction`] with everything the call changed. Only after [`Store::commit`] has returned
+//! `Ok` does the call return anything that depends on the change. So with a store that commits
+//! durably and atomically, no message key is used twice and no acknowledged message is lost.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -14,22 +14,23 @@ use waxseal_reporting::limits::MAX_REPORT_LEN;
 use waxseal_reporting::{AccountId, FrankingTag};
 use zeroize::Zeroizing;
 
-/// Maximum length of a value: that of a report of 30 messages of full length.
+/// Maximum length of a value. The longest one is a report of 30 messages of maximum length.
 ///
-/// Under attack the prekeys can reach a fourth of it, and a peer's sessions 21 kB. Most values
-/// have a few hundred bytes.
+/// Under attack the prekeys can reach a fourth of this length, and a peer's sessions 21 kB. Most
+/// values have a few hundred bytes.
 pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
 
 /// Keeps the records of one client: values under keys, changed by atomic and durable transactions.
 ///
 /// A store belongs to one [`Client`](crate::Client). The client reads single records and lists of
-/// them, and changes them only by [`commit`](Self::commit), once per call. What a record means is
-/// the client's business; to the store a value is opaque.
+/// them, and changes them only by [`commit`](Self::commit), once per call. The store does not
+/// interpret the values.
 ///
 /// # Contract
 /// * `commit` applies all changes of a transaction or none, and returns `Ok` only when they are
 ///   durable.
-/// * After an `Err` from `commit`, either all changes are there or none. Reads tell which.
+/// * After an `Err` from `commit`, either all changes are there or none. A read shows which is the
+///   case.
 /// * Reads see every committed change. One client owns one store: nothing else writes to it
 ///   meanwhile.
 ///
@@ -42,7 +43,7 @@ pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
 /// | key, as [`Key::to_bytes`] gives it | at most 174 |
 /// | value | at most [`MAX_VALUE_LEN`] |
 ///
-/// Keys compare byte by byte; a key sorts before the longer keys that it begins.
+/// Keys compare byte by byte. A key that is a prefix of a longer key sorts before it.
 ///
 /// # Security
 /// Values hold secrets. A store on disk seals them at rest, each with its key as associated data,
@@ -57,8 +58,9 @@ pub trait Store {
 
     /// Returns up to `limit` values of `table`: the first ones, or those after the key `after`.
     ///
-    /// Messages and envelopes are sorted by ascending ordinal. Other tables have any order that
-    /// stays the same. `after` is a key of this table, whether or not there is a value under it.
+    /// Messages and envelopes are sorted by ascending ordinal. Other tables may have any order, as
+    /// long as it stays the same. `after` is a key of this table, whether or not there is a value
+    /// under it.
     fn list(
         &self,
         table: &Table,
@@ -113,8 +115,8 @@ pub enum Key {
     Peer(AccountId),
     /// A page of keys for up to 64 messages of a peer that have not arrived yet.
     ///
-    /// They are stored apart from the sessions, so that what a message writes does not grow with
-    /// the number of missing messages.
+    /// The keys are stored apart from the sessions, so that the amount that each message writes
+    /// does not grow with the number of missing messages.
     SkippedKeys {
         /// The peer.
         peer: AccountId,
@@ -125,24 +127,26 @@ pub enum Key {
     Message {
         /// The peer.
         peer: AccountId,
-        /// Its number in the order in which this device sent or received messages.
+        /// The message's number in the order in which this device sent or received messages.
         ordinal: u64,
     },
-    /// The ordinal of the message with this tag. Recognises repeated deliveries.
+    /// The ordinal of the message with this tag. The client uses it to recognise repeated
+    /// deliveries.
     MessageIndex {
-        /// The peer. Part of the key, so that a third party cannot occupy another sender's tag.
+        /// The peer. It is part of the key, so that a third party cannot occupy another sender's
+        /// tag.
         peer: AccountId,
         /// The message's tag.
         tag: FrankingTag,
     },
     /// An envelope that the relay has not confirmed yet.
     Outbox {
-        /// Its number in the order of sending.
+        /// The envelope's number in the order of sending.
         ordinal: u64,
     },
     /// A report that the intake has not confirmed yet.
     Report {
-        /// Its random identifier.
+        /// The report's random identifier.
         id: [u8; 16],
     },
 }
@@ -195,7 +199,7 @@ fn with_account(family: u8, account: &AccountId) -> Vec<u8> {
     bytes
 }
 
-/// Everything that one client call changes. Applied whole or not at all.
+/// Everything that one client call changes. A store applies all of it or nothing.
 ///
 /// A call fills the transaction while it computes, and passes it to [`Store::commit`] once, at its
 /// end. A call that fails earlier drops it, and the store stays as it was.
@@ -206,9 +210,9 @@ pub struct Transaction {
 
 /// One change of a [`Transaction`].
 pub enum Change {
-    /// Writes a value, and replaces the one that was there.
+    /// Writes a value under a key. A value that was there before is replaced.
     Put(Key, Zeroizing<Vec<u8>>),
-    /// Removes a value. It is no error if there is none.
+    /// Removes the value under a key. If there is none, that is no error.
     Delete(Key),
 }
 
@@ -229,7 +233,7 @@ impl Transaction {
         &self.changes
     }
 
-    /// The changes, by value.
+    /// Takes the changes out of the transaction, in the same order.
     pub fn into_changes(self) -> Vec<Change> {
         self.changes
     }

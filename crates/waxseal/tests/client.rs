@@ -199,8 +199,8 @@ fn a_changed_identity_is_reported_and_works_once_accepted() {
         .unwrap();
     let (second, _) = world.relay(&alice, &bob, &second.envelope);
     for (delivery, text) in [(delivery, "my new phone"), (second, "and again")] {
-        // The application accepts once for each refused delivery. The second time must not destroy
-        // the new session.
+        // The application accepts the new identity once for each refused delivery. The second time
+        // must not destroy the new session.
         bob.accept_identity(&account("alice"), &new).unwrap();
         assert_eq!(text_of(bob.receive(&delivery).unwrap()), text);
     }
@@ -353,7 +353,7 @@ fn after_a_rotation_the_previous_prekeys_open_what_was_on_its_way() {
     assert_eq!(
         lost.one_time.len(),
         1,
-        "one for each that the provider lacks"
+        "one part for each that the provider lacks"
     );
     let mut bob = Client::open(bob.into_store()).unwrap();
     let again = bob.publish_prekeys(99, &mut world.rng).unwrap();
@@ -371,7 +371,7 @@ fn bundles_that_were_fetched_and_never_used_do_not_prevent_new_ones() {
     let mut world = Provider::new(7);
     let mut bob = world.register("bob");
     for _ in 0..5 {
-        // Someone fetches all of them and never writes.
+        // Someone fetches all one-time prekeys and never writes.
         let upload = bob.publish_prekeys(0, &mut world.rng).unwrap();
         assert_eq!(upload.one_time.len(), 100);
         bob.confirm_prekeys(&upload).unwrap();

@@ -1,5 +1,5 @@
-//! Attacks on a recipient by senders with a modified client, and by a relay that reflects or
-//! relabels.
+//! Attacks on a recipient by senders with a modified client, and by a relay that sends messages
+//! back to their sender or under another sender's name.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -82,7 +82,7 @@ fn a_message_of_a_newer_version_is_kept_until_the_update() {
         .to_vec();
     let mut envelope = sent.envelope;
     let place = find(&envelope, &ciphertext);
-    envelope[place] = 0x7f; // the version of the channel's message
+    envelope[place] = 0x7f; // the version byte of the channel's message
     let (delivery, _) = world.relay(&alice, &bob, &envelope);
     let before = snapshot(&bob);
     let error = bob.receive(&delivery).unwrap_err();
@@ -97,8 +97,8 @@ fn a_third_party_cannot_occupy_another_senders_tag() {
     let sent = alice
         .send(&account("bob"), "the real one", NOW, &mut world.rng)
         .unwrap();
-    // A message on the liar's own session, under the tag of Alice's message that is still on its
-    // way.
+    // The liar seals a message on its own session, under the tag of Alice's message that is still
+    // on its way.
     let squatting = liar.seal_under(&sent.id, &mut world.rng);
     let at_relay = world.register_only("liar");
     let (squatting, _) = world.relay_as(&at_relay, bob.me(), &squatting);
@@ -128,7 +128,7 @@ fn a_message_that_lies_about_its_commitment_is_withheld_and_recognised_again() {
     assert!(bob.messages(&account("liar"), None, 10).unwrap().is_empty());
     assert!(
         matches!(bob.receive(&delivery).unwrap(), Received::Duplicate { .. }),
-        "its key is spent"
+        "the message's key is spent"
     );
     let (delivery, _) = world.relay_as(&liar, bob.me(), &honest);
     assert_eq!(text_of(bob.receive(&delivery).unwrap()), "honest again");

@@ -30,7 +30,7 @@ fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "hello");
     world.exchange(&mut bob, &mut alice, "hello yourself");
-    // Bob's sessions are lost.
+    // Bob loses his sessions: he accepts another identity for Alice, then her own again.
     let mallory = *world.register("mallory").identity();
     for identity in [mallory, *alice.identity()] {
         bob.accept_identity(&account("alice"), &identity).unwrap();
@@ -72,7 +72,8 @@ fn a_deleted_message_is_gone_from_this_device_and_not_shown_again() {
     let texts: Vec<_> = texts.iter().map(|message| message.text()).collect();
     assert_eq!(texts, [Some("stays"), Some("stays too")]);
 
-    // The sender gives the message up: it leaves the outbox, and its receipt comes too late.
+    // The sender gives the message up. The message leaves the outbox, and its receipt comes too
+    // late.
     assert_eq!(alice.outbox(10).unwrap().len(), 1);
     alice.delete_message(&bob_id, &sent.id).unwrap();
     assert!(alice.outbox(10).unwrap().is_empty());
@@ -259,7 +260,8 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
         let table = Table::SkippedKeys(account("alice"));
         bob.store().list(&table, None, usize::MAX).unwrap()
     };
-    // Two jumps of the maximum length leave more pages than one call reads.
+    // Twice, 2,000 messages are skipped, the most that are allowed at once. Their keys fill more
+    // pages than one call to the store reads.
     let mut late = Vec::new();
     for _ in 0..2 {
         late.extend((0..2_000).map(|_| seal(&mut alice, &bob)));

@@ -2,8 +2,8 @@
 //!
 //! `waxseal_world::World` asserts after each step: each message is shown once, in the place that
 //! its evidence names; a refused delivery changes nothing; the store stays bounded; whatever was
-//! shown can be reported, and the report says what was sent. The variable `PROPTEST_CASES` asks
-//! for more cases.
+//! shown can be reported, and the report says what was sent. The environment variable
+//! `PROPTEST_CASES` sets the number of cases.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use waxseal::{Client, MemoryStore, Received};
 use waxseal_world::{Action, Script, World, snapshot, targets};
 
-/// Runs this many cases, or as many as the environment asks for.
+/// Configures this many cases, or as many as the variable `PROPTEST_CASES` says.
 fn cases(cases: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok();
     let cases = asked.and_then(|asked| asked.parse().ok()).unwrap_or(cases);
@@ -33,7 +33,8 @@ fn actions(keep: fn(&Action) -> bool) -> impl Strategy<Value = Vec<Action>> {
     prop::collection::vec(action.prop_filter("one of these", keep), 1..60)
 }
 
-/// Actions of the network alone: no store is set back or lost, and devices rarely start at once.
+/// Whether an action is one of the network alone. Such actions neither set back nor lose a store,
+/// and they rarely let two devices start sessions at once.
 fn of_the_network(action: &Action) -> bool {
     !matches!(
         action,
@@ -67,8 +68,8 @@ proptest! {
         world.settle();
     }
 
-    /// A store that leaks later opens no message that was opened before. No copy of the store
-    /// shows such a message again, even without the index that recognises it.
+    /// A thief of a store cannot open a message that was opened before. This holds even without the
+    /// index by which the client recognises repeated deliveries.
     #[test]
     fn a_store_that_leaks_opens_no_earlier_message(seed: u64, script in actions(of_the_network)) {
         let mut world = World::new(seed, 2);
@@ -93,8 +94,8 @@ proptest! {
         }
     }
 
-    /// No report of something that was not sent verifies, whatever a reporter with all its keys
-    /// forges.
+    /// A report of something that was not sent does not verify, whatever a reporter with all its
+    /// keys forges.
     #[test]
     fn no_report_verifies_that_was_not_sent(
         chosen: u8, by: u8,
@@ -105,15 +106,16 @@ proptest! {
         targets::report(&[&[chosen, by][..], &changes, &cut.unwrap_or_default()[..if cut.is_some() { 5 } else { 0 }]].concat());
     }
 
-    /// No damage to a store makes a client panic, or show what was not sent.
+    /// No damage to a store makes a client panic, or show a message that was not sent.
     #[test]
     fn no_damaged_store_makes_a_client_panic_or_lie(damages in prop::collection::vec(any::<[u8; 6]>(), 0..4)) {
         targets::store(&damages.concat());
     }
 }
 
-/// A restored backup does what SECURITY.md says, and no more: messages sent from it may not open,
-/// those received since are shown again if they are delivered again, and starting over repairs it.
+/// A store restored from a backup does what SECURITY.md says, and no more. Messages sent from it
+/// may not open. Messages received since the backup are shown again if they are delivered again. A
+/// new session repairs the conversation.
 #[test]
 fn a_restored_store_loses_messages_and_lies_about_none() {
     let mut world = World::new(1, 2);
@@ -133,8 +135,8 @@ fn a_restored_store_loses_messages_and_lies_about_none() {
     // The peer has already spent the keys of these two messages.
     assert_eq!(send(&mut world, 0), 0);
     assert_eq!(send(&mut world, 0), 0);
-    // The peer's next message was sealed to a ratchet step that the restored state still has, and
-    // everything after a new session opens.
+    // The peer's next message opens, because it was sealed to a ratchet step that the restored
+    // state still has. After a new session, everything opens.
     world.settle();
     assert!(!world.is_undisturbed());
     assert_eq!(send(&mut world, 0), 1);

@@ -12,9 +12,9 @@ use crate::store::{Store, Transaction};
 
 /// How far the sessions with one peer have healed, and whether they still do.
 ///
-/// Each exchange of messages renews the keys, so that a thief of old state loses access. Both
-/// counts start at zero, grow while both sides write, and cover all sessions with the peer. An
-/// application needs them for diagnosis only; `pq_stopped` is the field to act on.
+/// Each exchange of messages renews the keys, so that an attacker who stole old state loses access.
+/// Both counts start at zero, grow while both sides write, and cover all sessions with the peer. An
+/// application needs the counts for diagnosis only; `pq_stopped` is the field to act on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConversationHealth {
@@ -23,22 +23,24 @@ pub struct ConversationHealth {
     /// Completed epochs of the post-quantum ratchet. Each one heals the conversation against an
     /// attacker with a quantum computer.
     pub pq_epochs: u64,
-    /// Why the post-quantum ratchet of the session that this device sends on stopped; `None` while
-    /// it runs.
+    /// Why the post-quantum ratchet stopped in the session on which this device sends. `None` while
+    /// the ratchet runs.
     ///
-    /// It stops when a message arrives that no honest device of the peer would send. Messages
-    /// still open, protected by the completed epochs and by the Diffie–Hellman ratchet, but no
-    /// further epoch begins. Only this side knows. Call [`Client::start`] with a fresh bundle to
-    /// begin a new ratchet.
+    /// The ratchet stops when a message arrives that no honest device of the peer would send.
+    /// Messages still open, protected by the completed epochs and by the Diffie–Hellman ratchet,
+    /// but no further epoch begins. The peer does not learn of the stop. Call [`Client::start`]
+    /// with a fresh bundle to begin a new ratchet.
     pub pq_stopped: Option<PostQuantumStop>,
 }
 
 impl<S: Store> Client<S> {
-    /// Starts a conversation with `peer` from the prekey bundle the provider handed out for it.
+    /// Starts a conversation with `peer` from the prekey bundle that the provider handed out for
+    /// it.
     ///
-    /// Also starts over with a peer whose device lost its state; the identity must be the pinned
-    /// one. The peer learns of the new session from the next message to it. Do not call this before
-    /// each message: see [`Client::has_session`].
+    /// Call this also to start over with a peer whose device lost its state. The bundle must then
+    /// have the identity that is pinned for this peer. The peer learns of the new session from the
+    /// next message that this device sends to it. Do not call this before each message: see
+    /// [`Client::has_session`].
     ///
     /// # Errors
     /// [`StartError::IdentityChanged`] if another identity is pinned for this peer: warn the user,
@@ -51,7 +53,8 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<(), StartError<S::Error>> {
         let bundle = PreKeyBundle::decode(base, one_time)?;
-        // Checked first: the user must not be asked to accept this device's own identity.
+        // This is checked first, because the user must not be asked to accept this device's own
+        // identity.
         if bundle.identity() == self.identity.public() {
             return Err(HandshakeError::OwnIdentity.into());
         }
@@ -106,9 +109,10 @@ impl<S: Store> Client<S> {
 
     /// Pins `identity` for `peer` after the user accepted the change.
     ///
-    /// The sessions with the old identity are destroyed, the messages stay. The next message needs
-    /// [`Client::start`] or a message from the peer. Accepting the identity that is already pinned
-    /// changes nothing, because several deliveries may have asked for the same change.
+    /// The sessions with the old identity are destroyed; the messages stay. To send again, call
+    /// [`Client::start`] or wait for a message from the peer. Accepting the identity that is
+    /// already pinned changes nothing, because several deliveries may have asked for the same
+    /// change.
     pub fn accept_identity(
         &mut self,
         peer: &AccountId,
@@ -128,8 +132,8 @@ impl<S: Store> Client<S> {
 
     /// How far the sessions with `peer` have healed, and whether the post-quantum ratchet stopped.
     ///
-    /// All zero while there is no session: after a changed identity was accepted, until the next
-    /// contact.
+    /// Everything is zero or `None` while there is no session: from the time a changed identity was
+    /// accepted until the next contact.
     ///
     /// # Errors
     /// [`PeerError::UnknownPeer`] before the first contact.

@@ -15,9 +15,9 @@ use crate::store::{Key, Store, Table, Transaction};
 /// Which side of a conversation wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// This device.
+    /// This device wrote the message.
     Sent,
-    /// The peer.
+    /// The peer wrote the message.
     Received,
 }
 
@@ -64,17 +64,17 @@ impl Message {
         }
     }
 
-    /// Its number in this device's record of the conversation, for paging.
+    /// The message's number in this device's record of the conversation, for paging.
     pub fn ordinal(&self) -> u64 {
         self.ordinal
     }
 
-    /// Whether this device or the peer wrote it.
+    /// Whether this device or the peer wrote the message.
     pub fn direction(&self) -> Direction {
         self.direction
     }
 
-    /// Its header: sequence number, time as claimed by the sender, reply, expiry.
+    /// The message's header: sequence number, time as claimed by the sender, reply, expiry.
     pub fn header(&self) -> &PayloadHeader {
         match &self.state {
             State::Sent(sent) => sent.header(),
@@ -82,12 +82,12 @@ impl Message {
         }
     }
 
-    /// What it says.
+    /// The message's content.
     pub fn content(&self) -> &Content {
         &self.content
     }
 
-    /// The text, if the message is a text.
+    /// The message's text, or `None` if its content is not a text.
     pub fn text(&self) -> Option<&str> {
         match &*self.content {
             Content::Text(text) => Some(text),
@@ -95,18 +95,19 @@ impl Message {
         }
     }
 
-    /// The descriptors of its attached files.
+    /// The descriptors of the files attached to the message.
     pub fn attachments(&self) -> &[Attachment] {
         &self.attachments
     }
 
-    /// When the provider accepted it. `None` until its receipt is confirmed.
+    /// When the provider accepted the message. `None` for a sent message whose receipt is not
+    /// confirmed yet.
     pub fn accepted_at(&self) -> Option<Timestamp> {
         self.evidence().map(Evidence::accepted_at)
     }
 
-    /// What a report of the message is made from. `None` for a sent message whose receipt is not
-    /// confirmed yet.
+    /// The evidence that a report of the message needs. `None` for a sent message whose receipt is
+    /// not confirmed yet.
     pub fn evidence(&self) -> Option<&Evidence> {
         match &self.state {
             State::Sent(_) => None,
@@ -129,7 +130,8 @@ impl<S: Store> Client<S> {
     /// Lists up to `limit` messages exchanged with `peer`, in the order in which this device saw
     /// them.
     ///
-    /// The list starts after the ordinal `after`, or with the first message.
+    /// The list starts after the ordinal `after`. If `after` is `None`, it starts with the first
+    /// message.
     pub fn messages(
         &self,
         peer: &AccountId,
@@ -153,9 +155,10 @@ impl<S: Store> Client<S> {
 
     /// Deletes a message with its evidence: it can no longer be read or reported from this device.
     ///
-    /// A copy that is delivered later is still recognised and not shown. A message that waits in
-    /// the [outbox](Client::outbox) leaves it and is not sent again, though it may have arrived.
-    /// This is also how to give up a message that the relay refuses for good.
+    /// If the relay delivers the message again, the client recognises it and does not show it. If
+    /// the message waits in the [outbox](Client::outbox), it is removed from there and not sent
+    /// again, though an earlier upload may have arrived. Call this also to give up a message that
+    /// the relay refuses for good.
     pub fn delete_message(
         &mut self,
         peer: &AccountId,

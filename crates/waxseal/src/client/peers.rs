@@ -14,19 +14,22 @@ use crate::error::StateError;
 use crate::records::{self, PeerRecord};
 use crate::store::{Key, Store, Table, Transaction};
 
-/// Maximum length of all pages of a peer's skipped keys: a page with a single key takes 121 bytes.
+/// Maximum length of all pages of a peer's skipped keys: the message keys that the sessions keep
+/// for messages that have not arrived. The longest case is one key per page, which takes 121 bytes.
 const MAX_SKIPPED_LEN: usize = MAX_SESSIONS * MAX_SKIPPED_KEYS * 121;
 
-/// Pages of skipped keys that one call to the store reads, each of up to five thousand bytes.
+/// How many pages of skipped keys one call to the store reads. Each page has up to five thousand
+/// bytes.
 const PAGES_AT_ONCE: usize = 32;
 
-/// One peer: its pinned identity, where the conversation stands, and the sessions with it.
+/// One peer: its pinned identity, the counters of its conversation, and the sessions with it.
 ///
 /// A call takes the peer out of the cache or reads it from the store, changes it, puts the changes
 /// into a transaction, and returns the peer to the cache once the transaction is committed. A call
 /// that fails in between drops the peer, so the next call reads it from the store again.
 pub(super) struct Peer {
-    /// The stored record, with `sessions` left empty: they are in the field below.
+    /// The stored record. Its field `sessions` is left empty, because the field below holds the
+    /// sessions.
     pub(super) record: PeerRecord,
     /// `None` before first contact, and after an identity change was accepted.
     pub(super) sessions: Option<SessionSet>,
@@ -46,9 +49,9 @@ impl Peer {
         }
     }
 
-    /// Writes the record and the skipped-key pages that changed.
+    /// Puts the record, and the pages of skipped keys that changed, into `transaction`.
     ///
-    /// Each changed page is returned once by the sessions. If the transaction is not committed,
+    /// The sessions return each changed page only once. So if the transaction is not committed,
     /// this peer must be dropped and read again.
     pub(super) fn put(&mut self, account: &AccountId, transaction: &mut Transaction) {
         let mut skipped_len = 0;
@@ -71,7 +74,7 @@ impl Peer {
         transaction.put(Key::Peer(account.clone()), bytes);
     }
 
-    /// Destroys the sessions in memory, and their skipped keys in the store.
+    /// Destroys the sessions in memory, and deletes their skipped keys in `transaction`.
     ///
     /// The record still holds the sessions until [`Peer::put`] writes it again.
     pub(super) fn destroy_sessions(&mut self, account: &AccountId, transaction: &mut Transaction) {
@@ -94,7 +97,8 @@ fn page_key(account: &AccountId, page: PageId) -> Key {
 impl<S: Store> Client<S> {
     /// Lists up to `limit` accounts that this device had contact with.
     ///
-    /// The list starts after the account `after`, or at the beginning. Its order has no meaning.
+    /// The list starts after the account `after`. If `after` is `None`, it starts at the beginning.
+    /// The order of the list has no meaning.
     pub fn peers(
         &self,
         after: Option<&AccountId>,
@@ -107,7 +111,7 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Takes a peer out of the cache, or reads it. `None` before the first contact.
+    /// Takes a peer out of the cache, or reads it from the store. `None` before the first contact.
     pub(super) fn take_peer(
         &mut self,
         account: &AccountId,

@@ -1,4 +1,4 @@
-//! Prekeys: what peers start conversations with while this device is offline.
+//! Prekeys: the public keys with which peers start conversations while this device is offline.
 
 use rand_core::CryptoRng;
 use waxseal_core::errors::PreKeyError;
@@ -16,10 +16,10 @@ impl<S: Store> Client<S> {
     /// The upload holds the base bundle and every one-time part that [`Client::confirm_prekeys`]
     /// has not confirmed yet. `at_provider` is how many one-time parts the provider says it has
     /// left: 0 after [`Client::create`]. Call this after `create`, when an upload may have been
-    /// lost, and whenever few are left.
+    /// lost, and whenever the provider has few left.
     ///
-    /// The provider hands out the newest base with at most one one-time part, and each one-time
-    /// part once, even if it was uploaded twice.
+    /// The provider hands out the newest base bundle with at most one one-time part. It hands out
+    /// each one-time part only once, even if the part was uploaded twice.
     ///
     /// # Errors
     /// [`PublishError`]. Nothing was changed.
@@ -35,7 +35,7 @@ impl<S: Store> Client<S> {
             let made = prekeys.replenish(identity, missing, rng)?;
             let all = prekeys.upload(identity)?;
             waiting.one_time.extend(made);
-            // A part that was used did reach the provider, and must not be handed out again.
+            // A part that a peer used did reach the provider, and must not be handed out again.
             waiting.one_time.retain(|part| all.one_time.contains(part));
             transaction.put_record(Key::PreKeyUpload, &waiting);
             Ok(PreKeyUpload {
@@ -45,7 +45,8 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Notes that the provider has this upload: its one-time parts are not uploaded again.
+    /// Records that the provider has this upload, so that its one-time parts are not uploaded
+    /// again.
     pub fn confirm_prekeys(&mut self, upload: &PreKeyUpload) -> Result<(), StateError<S::Error>> {
         let mut waiting = self.waiting_upload()?;
         waiting
@@ -58,9 +59,9 @@ impl<S: Store> Client<S> {
 
     /// Replaces the signed prekeys, and returns the new base bundle to upload.
     ///
-    /// The previous ones are kept for messages that are still on their way. Once a week is usual.
-    /// Do not call it again before the provider has the last base. If an upload may have been
-    /// lost, [`Client::publish_prekeys`] returns the same base again.
+    /// The previous signed prekeys are kept for messages that are still on their way. Rotating once
+    /// a week is usual. Do not rotate again before the provider has the last base bundle. If an
+    /// upload may have been lost, [`Client::publish_prekeys`] returns the same base bundle again.
     ///
     /// # Errors
     /// [`PublishError`]. Nothing was changed.
@@ -102,9 +103,10 @@ impl<S: Store> Client<S> {
         Ok(upload)
     }
 
-    /// Takes the prekeys out of memory while they may change, or reads them.
+    /// Takes the prekeys out of memory, or reads them from the store, so that the caller can change
+    /// them.
     ///
-    /// The caller puts them back only when memory and store agree again.
+    /// The caller puts them back only when they are the same in memory and in the store again.
     pub(super) fn take_prekeys(&mut self) -> Result<PreKeys, StateError<S::Error>> {
         if let Some(prekeys) = self.prekeys.take() {
             return Ok(prekeys);

@@ -14,23 +14,23 @@ use crate::error::{ReceiveError, StateError};
 use crate::records::{IndexRecord, MessageRecord, MessageState};
 use crate::store::{Key, Store, Transaction};
 
-/// What a delivery was. In both cases it may now be acknowledged to the provider.
+/// What a delivery contained. In both cases the delivery may now be acknowledged to the provider.
 #[derive(Clone, Debug)]
 pub enum Received {
-    /// A message, seen for the first time. It is stored, with the evidence for a report.
+    /// A message that arrived for the first time. It is stored, with the evidence for a report.
     Message {
         /// The account that sent it.
         from: AccountId,
         /// The message.
         message: Box<Message>,
         /// Whether the sender's clock agrees with the time at which the provider accepted the
-        /// message. Show the provider's time where it does not.
+        /// message. If it does not, show the provider's time.
         sent_time_agrees: bool,
     },
     /// A message that was received before, or sent by this account, or deleted since.
     ///
-    /// An application that was stopped after the message was stored and before it was shown sees it
-    /// here: if [`Client::message`] has it and the display does not, show it.
+    /// This also happens if the application was stopped after the message was stored and before it
+    /// was shown. So if [`Client::message`] has the message and the display does not, show it.
     Duplicate {
         /// The account that sent it.
         from: AccountId,
@@ -46,15 +46,16 @@ impl<S: Store> Client<S> {
     /// Acknowledge the delivery to the provider only after this call returned `Ok`, or an error
     /// whose [advice](ReceiveError::advice) says so.
     ///
-    /// The identity of a new sender is pinned at first contact. Users make sure of it with the
+    /// The identity of a new sender is pinned at first contact. Users verify it by comparing the
+    /// [safety number](Client::safety_number).
     /// [safety number](Client::safety_number).
     ///
     /// # Errors
     /// [`ReceiveError`]. Nothing changed, except with [`ReceiveError::Withheld`], where the message
     /// key is spent.
     pub fn receive(&mut self, delivery: &[u8]) -> Result<Received, ReceiveError<S::Error>> {
-        // Bound, parse, authenticate: the provider vouches for stamp, sender and time before
-        // anything is opened.
+        // Check the length, parse, authenticate: the provider must vouch for stamp, sender and time
+        // before anything is opened.
         let delivery =
             Delivery::decode(delivery)?.authenticate(&self.delivery_key, &self.me.account)?;
         let from = delivery.claim().context().sender.account.clone();
@@ -66,11 +67,13 @@ impl<S: Store> Client<S> {
         let kind = SessionMessage::peek(delivery.ciphertext())
             .map_err(|error| ReceiveError::Session(error.into()))?;
         if let MessageKind::Initial { identity } = kind {
-            // Checked first: the user must not be asked to accept this device's own identity.
+            // This is checked first, because the user must not be asked to accept this device's own
+            // identity.
             if &identity == self.identity.public() {
                 return Err(ReceiveError::Session(DecryptError::OwnIdentity));
             }
-            // The identity pinned at first contact, or accepted by the user since.
+            // The record holds the identity that was pinned at first contact, or accepted by the
+            // user since.
             let differs = |peer: &Peer| peer.record.identity != identity.to_bytes();
             if self.look_at_peer(&from, differs)? == Some(true) {
                 return Err(ReceiveError::IdentityChanged { new: identity });
@@ -82,10 +85,11 @@ impl<S: Store> Client<S> {
         let mut channel = SessionOpener::new(&self.identity, &mut prekeys, &mut peer.sessions);
         let opened = match open(&mut channel, &delivery) {
             Ok(opened) => Some(opened),
-            // The sender made it so. The message key is spent all the same.
+            // The sender's commitment to the content does not hold. The message key is spent
+            // nevertheless.
             Err(OpenError::Withheld(_)) => None,
             Err(OpenError::Channel(error)) => {
-                // Prekeys and sessions are unchanged. An unknown sender stays unknown.
+                // Prekeys and sessions are unchanged. An unknown sender is not added to the peers.
                 self.prekeys = Some(prekeys);
                 if !peer.record.identity.is_empty() {
                     self.keep_peer(&from, peer);

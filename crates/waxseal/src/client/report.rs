@@ -16,7 +16,7 @@ pub struct ReportId([u8; 16]);
 /// A sealed report on its way to the provider's intake.
 #[derive(Clone)]
 pub struct OutgoingReport {
-    /// Its identifier on this device.
+    /// The report's identifier on this device.
     pub id: ReportId,
     /// The bytes for the provider's intake.
     pub report: Vec<u8>,
@@ -31,15 +31,16 @@ impl std::fmt::Debug for OutgoingReport {
 }
 
 impl<S: Store> Client<S> {
-    /// Drafts a report of messages exchanged with `peer`, each with the parts that are to be shown.
+    /// Drafts a report of messages exchanged with `peer`, and says for each message which parts to
+    /// show.
     ///
     /// Nothing leaves the device. Show [`ReportDraft::preview`] to the user, add a note, then call
     /// [`Client::report`].
     ///
     /// # Errors
     /// * [`ReportError::NoSuchMessage`] for a message that is not stored.
-    /// * [`ReportError::NotStamped`] for a message of this device whose receipt was not confirmed
-    ///   yet.
+    /// * [`ReportError::NotStamped`] for a message that this device sent and whose receipt is not
+    ///   confirmed yet.
     /// * [`ReportError::Draft`] if the messages cannot be in one report.
     pub fn draft_report(
         &self,
@@ -59,8 +60,8 @@ impl<S: Store> Client<S> {
     /// Seals a draft that the user agreed to, and returns the report for the provider's intake.
     ///
     /// The report stays in the [report outbox](Client::pending_reports) until
-    /// [`Client::confirm_report`]. After a crash or a broken connection, send it again unchanged;
-    /// the intake counts it once.
+    /// [`Client::confirm_report`] is called. After a crash or a broken connection, send the same
+    /// bytes again; the intake counts the report once.
     pub fn report(
         &mut self,
         draft: &ReportDraft,
@@ -87,7 +88,7 @@ impl<S: Store> Client<S> {
 
     /// Lists up to `limit` reports that were sealed and not yet confirmed.
     ///
-    /// Each has up to [`MAX_REPORT_LEN`](waxseal_reporting::limits::MAX_REPORT_LEN) bytes.
+    /// Each report has up to [`MAX_REPORT_LEN`](waxseal_reporting::limits::MAX_REPORT_LEN) bytes.
     pub fn pending_reports(
         &self,
         limit: usize,

@@ -28,7 +28,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A message with this content.
+    /// Makes a draft with this content and no attachments.
     pub fn new(content: Content) -> Self {
         Self {
             content,
@@ -51,7 +51,7 @@ impl Draft {
         self
     }
 
-    /// Tells how often the content was forwarded before.
+    /// Records how often the content was forwarded before.
     pub fn forwarded(mut self, times: u8) -> Self {
         self.forward_count = times;
         self
@@ -65,7 +65,7 @@ impl Draft {
 }
 
 impl From<&str> for Draft {
-    /// A text message.
+    /// Makes a draft of a text message.
     fn from(text: &str) -> Self {
         Self::new(Content::Text(text.to_owned()))
     }
@@ -82,7 +82,7 @@ impl From<Content> for Draft {
 pub struct Outgoing {
     /// The message's identifier, the same on every device and in every report.
     pub id: FrankingTag,
-    /// The account it is for.
+    /// The account that the message is for.
     pub recipient: AccountId,
     /// The bytes for the provider's relay.
     pub envelope: Vec<u8>,
@@ -100,6 +100,9 @@ impl<S: Store> Client<S> {
     /// Seals a message to `recipient`, and returns the envelope for the provider's relay.
     ///
     /// The envelope stays in the [outbox](Client::outbox) until the relay's receipt is
+    /// [confirmed](Client::confirm). After a crash or a broken connection, send the same bytes
+    /// again. If the relay refuses the envelope for good, remove it with
+    /// [`Client::delete_message`].
     /// [confirmed](Client::confirm). After a crash or a broken connection, send it again unchanged.
     /// An envelope that the relay refuses for good leaves the outbox with
     /// [`Client::delete_message`].
@@ -153,7 +156,7 @@ impl<S: Store> Client<S> {
             envelope: envelope.clone(),
         };
 
-        // Persist before the ciphertext leaves.
+        // The message is persisted before its ciphertext leaves the device.
         let mut transaction = Transaction::default();
         transaction.put_record(Key::Counters, &counters);
         peer.put(recipient, &mut transaction);
@@ -172,7 +175,7 @@ impl<S: Store> Client<S> {
     /// Takes the relay's receipt for a sent message, and returns the message's identifier.
     ///
     /// The message leaves the outbox and becomes reportable, so that a report can show both sides
-    /// of a conversation. A receipt that comes again changes nothing.
+    /// of a conversation. If the same receipt comes again, nothing changes.
     pub fn confirm(
         &mut self,
         recipient: &AccountId,
@@ -188,7 +191,8 @@ impl<S: Store> Client<S> {
             Some(MessageState::Sent(sent)) => sent,
             Some(MessageState::Stamped(evidence)) => {
                 let evidence = Evidence::decode(evidence).map_err(|_| StateError::Damaged)?;
-                // Confirmed before, or a received message, which no receipt can be for.
+                // Either the message was confirmed before, or this device received it. Received
+                // messages have no receipt.
                 let is_ours = evidence.sender() == &self.me;
                 return is_ours.then_some(id).ok_or(ConfirmError::NotSent);
             }
@@ -214,15 +218,15 @@ impl<S: Store> Client<S> {
 
     /// Lists up to `limit` envelopes that were sealed and not yet confirmed, oldest first.
     ///
-    /// Send them again after a crash or a broken connection. Later ones are listed once these are
-    /// confirmed or [deleted](Client::delete_message). Each has up to
-    /// [`MAX_ENVELOPE_LEN`](waxseal_reporting::limits::MAX_ENVELOPE_LEN) bytes.
+    /// Send them again after a crash or a broken connection. Envelopes beyond the `limit` are
+    /// listed once the first ones are confirmed or [deleted](Client::delete_message). Each envelope
+    /// has up to [`MAX_ENVELOPE_LEN`](waxseal_reporting::limits::MAX_ENVELOPE_LEN) bytes.
     pub fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StateError<S::Error>> {
         self.list(&Table::Outbox, None, limit, outgoing_of)
     }
 
-    /// Reads the next outbox number from the store each time: after a failed commit only the store
-    /// knows whether a number is taken.
+    /// Reads the next outbox number from the store each time, because after a failed commit only
+    /// the store knows whether a number is taken.
     fn next_outbox_number(&self) -> Result<u64, StateError<S::Error>> {
         let counters: Option<CountersRecord> = self.get_record(&Key::Counters)?;
         Ok(counters.map_or(0, |counters| counters.next_outbox))

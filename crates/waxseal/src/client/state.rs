@@ -25,7 +25,8 @@ impl<S: Store> Client<S> {
         record.transpose()
     }
 
-    /// Lists a table, each value as `read` reads it. A value that `read` cannot read is damaged.
+    /// Lists the values of a table, each decoded by `read`. If `read` returns `None` for a value,
+    /// the store is [damaged](StateError::Damaged).
     pub(super) fn list<T>(
         &self,
         table: &Table,

@@ -1,4 +1,5 @@
-//! The cases, in the order in which they run. Each relies on what the earlier ones have shown.
+//! The cases of the suite, in the order in which they run. Each relies on what earlier cases have
+//! shown.
 
 use std::collections::BTreeSet;
 
@@ -349,8 +350,8 @@ fn ordered() -> [(Table, Numbered); 2] {
     ]
 }
 
-/// Names that are easily confused: some begin another, some differ only in case or Unicode form,
-/// and some have a meaning in SQL.
+/// Names that are easily confused: some are prefixes of others, some differ only in case or Unicode
+/// form, and some have a meaning in SQL.
 const NAMES: [&str; 9] = [
     "al", "alice", "Alice", "alice ", "al%", "al'", "é", "e\u{301}", "a_ice",
 ];

@@ -1,4 +1,4 @@
-//! Stores with one fault each, and the case that detects it.
+//! Each of these stores has one fault, and one case of the suite must detect it.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};

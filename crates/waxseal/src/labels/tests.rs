@@ -1,6 +1,7 @@
-//! The labels as they stand in the source, so that the test forgets none.
+//! Reads the labels from the source text, so that the test cannot miss one.
 //!
-//! `waxseal-world` compares them with the labels of the crates below.
+//! A test of `waxseal-world` compares them with the labels of `waxseal-core` and
+//! `waxseal-reporting`.
 
 #[test]
 fn labels_are_versioned_and_no_label_is_a_prefix_of_another() {

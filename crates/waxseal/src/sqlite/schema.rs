@@ -1,4 +1,4 @@
-//! Opening a database file: what kind it is, its version, its key.
+//! Opens a database file, and checks what kind of file it is, its version and its key.
 
 use std::path::Path;
 
@@ -31,8 +31,8 @@ pub(super) const MIGRATIONS: &[&str] = &["CREATE TABLE seal (
 
 /// Settings of the connection. The journal mode is not among them: it is a property of the file.
 ///
-/// The log is folded into the file after 256 pages, a fourth of SQLite's default, because it holds
-/// what was replaced and deleted. This costs some 7 disk syncs in 100 commits.
+/// The write-ahead log is folded into the file after 256 pages, a fourth of SQLite's default,
+/// because the log keeps replaced and deleted values. This costs some 7 disk syncs in 100 commits.
 const SETTINGS: &str = "
     PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA synchronous = FULL;
@@ -54,12 +54,13 @@ pub(super) fn open(
     if db.is_readonly(rusqlite::MAIN_DB)? {
         return Err(SqliteError::Failed("the file is read-only".into()));
     }
-    // Waiting for another process is useless: it holds the file as long as it runs.
+    // It is useless to wait for another process: that process keeps the file locked until it closes
+    // the store.
     db.busy_timeout(std::time::Duration::ZERO)?;
-    // Until the key is known to be right, nothing may change, so not even the log that a crash
-    // left is folded into the file.
+    // Nothing may change until the key is known to be right. If opening fails, not even the log
+    // that a crash left may be folded into the file.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log(path))?;
-    // Someone else may have written the file. Nothing that is in it may run.
+    // Someone else may have written the file, so no SQL that is stored in the file may run.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
@@ -72,7 +73,8 @@ pub(super) fn open(
     let opening = db.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     let seal = create_or_check(&opening, key, migrations)?;
     opening.commit()?;
-    // Only after the commit, so that the file itself identifies a store even if the log is lost.
+    // The log is switched on only after the commit, so that the file itself identifies a store even
+    // if the log is lost.
     let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(SqliteError::Failed(
@@ -125,10 +127,10 @@ fn create_or_check(
     }
 }
 
-/// Checks that the file has the tables that these steps make, and nothing else.
+/// Checks that the file has the tables that `migrations` make, and nothing else.
 ///
-/// An index, a check or a computed column that someone put into the file would run at each read or
-/// write, for as long as it likes.
+/// Otherwise an index, a check or a computed column that someone put into the file would run at
+/// each read or write, for as long as it likes.
 fn check_tables(db: &Connection, migrations: &[&str]) -> Result<(), SqliteError> {
     let made = Connection::open_in_memory()?;
     for migration in migrations {

@@ -22,9 +22,9 @@ const NONCE_LEN: usize = 24;
 /// The key of a [`SqliteStore`](super::SqliteStore): 32 random bytes, kept by the application.
 ///
 /// # Security
-/// Keep it where the platform keeps keys (Keychain, Android Keystore, TPM, a secret service), not
-/// next to the store. It is not a password: [`StoreKey::generate`] draws it once, for one store.
-/// Without it the store is lost.
+/// Keep the key where the platform keeps keys (Keychain, Android Keystore, TPM, a secret service),
+/// not next to the store. It is not a password: [`StoreKey::generate`] draws it once, for one
+/// store. Without the key, everything in the store is lost.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct StoreKey([u8; 32]);
 
@@ -41,7 +41,7 @@ impl StoreKey {
         Self(bytes)
     }
 
-    /// The 32 bytes, for the place where the application keeps them.
+    /// Returns the key's 32 bytes, so that the application can keep them.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
         Zeroizing::new(self.0)
     }
@@ -57,11 +57,11 @@ impl fmt::Debug for StoreKey {
 ///
 /// | records | scope, 16 bytes | place |
 /// |---|---|---|
-/// | of a [`Table`] in an order | MAC of the prefix that its keys share | the ordinal in clear |
+/// | of an ordered [`Table`] | MAC of the prefix that its keys share | the ordinal, unhidden |
 /// | of another [`Table`] | MAC of the prefix that its keys share | MAC of the key |
 /// | others | MAC of the whole key | empty |
 ///
-/// An ordinal is in clear so that SQLite can sort by it.
+/// An ordinal is not hidden, so that SQLite can sort by it.
 #[derive(PartialEq, Eq)]
 pub(super) struct Location {
     pub(super) scope: [u8; 16],
@@ -84,7 +84,8 @@ impl Seal {
         let derive = Hkdf::<Sha256>::new(Some(salt), &key.0);
         let mut values = Zeroizing::new([0; 32]);
         expand(&derive, labels::STORE_VALUES, values.as_mut_slice());
-        // One block of the hash: HMAC pads a key of 32 bytes with zeros.
+        // The buffer is one block of the hash. Its second half stays zero, because HMAC pads a key
+        // of 32 bytes with zeros.
         let mut names = Zeroizing::new([0; 64]);
         expand(&derive, labels::STORE_NAMES, names.split_at_mut(32).0);
         let mut key_check = [0; 16];
@@ -175,8 +176,8 @@ fn expand(derive: &Hkdf<Sha256>, label: &[u8], okm: &mut [u8]) {
     derive.expand(label, okm).expect("the output is short");
 }
 
-/// A value could not be sealed: the system gave no randomness, or the cipher takes no value this
-/// long.
+/// A value could not be sealed: the system gave no randomness, or the value is too long for the
+/// cipher.
 #[derive(Debug, thiserror::Error)]
 #[error("a value could not be sealed")]
 pub(super) struct SealError;

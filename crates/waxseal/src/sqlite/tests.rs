@@ -1,4 +1,4 @@
-//! What is on the disk, and what happens with a damaged or foreign file.
+//! Tests what a store leaves on the disk, and how it treats a damaged or foreign file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ impl Folder {
         SqliteStore::open(self.path(), key).unwrap_err()
     }
 
-    /// Every file with its bytes.
+    /// Returns every file of the folder with its bytes.
     fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files: Vec<_> = fs::read_dir(self.0.path())
             .unwrap()
@@ -61,7 +61,8 @@ impl Folder {
         folder
     }
 
-    /// Makes the same store as a killed process leaves it: all records are still in the log.
+    /// Makes the same store, as it is after its process was killed: all records are still in the
+    /// log.
     fn filled_and_killed() -> Self {
         let folder = Self::new();
         let living = Self::new();
@@ -380,7 +381,7 @@ fn names_and_values_are_as_specified() {
     assert_eq!(at(index()), (name(index()), String::new()));
     assert_eq!(at(Key::Account), (name(Key::Account), String::new()));
 
-    // Known answers: what was once written can always be opened.
+    // These known answers ensure that a value that was once written can always be opened.
     assert_eq!(hex(seal.key_check()), "9ef58993b35f1be29870c542b700d7cc");
     assert_eq!(name(Key::Account), "ef0ed53f7fb2fd76a878cc5fa148f9b5");
     let sealed = "d64c042b49d807657aac0b0c23a737ce6b6cf7198ba24abb256215e4c8431993dfe70d0f42102bdd59c8b6bfbe808cc2ac70044e";

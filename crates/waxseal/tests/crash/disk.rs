@@ -1,5 +1,5 @@
-//! A store that stops once, in the middle of a commit. Its application is then restarted, or goes
-//! on.
+//! A store that fails once, in the middle of a commit. After that, its application is restarted, or
+//! goes on with the same client.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 
 type Value = Zeroizing<Vec<u8>>;
 
-/// What survives when the machine stops.
+/// The storage that survives when the machine stops.
 pub(crate) trait Medium {
     fn get(&self, key: &Key) -> Option<Value>;
     fn list(&self, table: &Table, after: Option<&Key>, limit: usize) -> Vec<Value>;
     fn commit(&mut self, transaction: Transaction);
-    /// Applies as much of a commit as this way of stopping leaves.
+    /// Applies the part of a commit that is left when the machine stops in this `way`.
     fn stop_in(&mut self, transaction: Transaction, way: u32);
 }
 
@@ -34,14 +34,15 @@ impl Medium for MemoryStore {
     }
 
     fn stop_in(&mut self, transaction: Transaction, way: u32) {
-        // The stop comes before the commit is written, or after that and before the call returns.
+        // In way 1 the machine stops after the commit is written and before the call returns. In
+        // any other way it stops before the commit is written.
         if way == 1 {
             Medium::commit(self, transaction);
         }
     }
 }
 
-/// The commit in which a disk stops, and how.
+/// In which commit a disk stops, and in which way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stop {
     pub(crate) commits_before: u32,
@@ -53,7 +54,7 @@ pub(crate) struct Stop {
 pub(crate) struct Disk {
     medium: Rc<RefCell<dyn Medium>>,
     pub(crate) stop: Rc<RefCell<Option<Stop>>>,
-    /// The client of an application that goes on with it after a commit failed.
+    /// The client, if the application goes on with the same client after a commit failed.
     running: Option<Rc<RefCell<Option<Client<Disk>>>>>,
 }
 
@@ -78,7 +79,7 @@ impl Disk {
         }
     }
 
-    /// Starts the application.
+    /// Opens a client, as the application does at each start.
     pub(crate) fn client(&self) -> Client<Disk> {
         let disk = Self {
             running: None,
@@ -112,7 +113,7 @@ impl Disk {
     }
 }
 
-/// Collects what a client may hold in memory, as its calls return it.
+/// Collects everything that a client may keep in memory, by calling it.
 fn memory_of(client: &mut Client<Disk>) -> impl PartialEq + std::fmt::Debug + use<> {
     let peers = client.peers(None, 10).unwrap();
     let peers: Vec<_> = peers

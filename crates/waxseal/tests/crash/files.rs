@@ -1,8 +1,8 @@
 //! A `SqliteStore` whose machine loses power while SQLite writes.
 //!
-//! SQLite appends a commit to its log, frame after frame, and reports success when the disk has
-//! them. So a power cut leaves the file unchanged. Of what the commit added to the log it leaves
-//! nothing, the beginning, everything, or pieces that are not the beginning.
+//! SQLite appends a commit to its log, frame after frame, and reports success when the disk has all
+//! frames. So a power cut leaves the database file unchanged. Of the bytes that the commit added to
+//! the log, it leaves nothing, the beginning, everything, or pieces with gaps.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ impl Image {
         fs::write(folder.join("store-wal"), &self.log).unwrap();
     }
 
-    /// Reads every row, from a copy.
+    /// Reads every row of the store from a copy of its files.
     fn rows(&self) -> Vec<[Vec<u8>; 3]> {
         let copy = folder();
         self.write(copy.path());
@@ -52,8 +52,8 @@ impl Image {
 }
 
 impl Image {
-    /// Asserts that the log restores the rows, whichever pages of the database are those of
-    /// `other`.
+    /// Asserts that the log restores all rows after some pages of the database were replaced by
+    /// those of `other`. Tries several choices of pages.
     pub(crate) fn is_the_same_with_pages_of(&self, other: &[u8]) {
         let pages = self.database.len().max(other.len()) / PAGE;
         let takes_other: [&dyn Fn(usize) -> bool; 5] = [
@@ -77,7 +77,8 @@ impl Image {
     }
 }
 
-/// Makes a folder, in memory where possible: these tests leave out by hand what a disk would lose.
+/// Makes a folder, in memory where possible. No real disk is needed, because these tests themselves
+/// leave out what a disk would lose.
 fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     match memory.is_dir() {
@@ -98,7 +99,7 @@ impl Files {
         Self::of(&Image::default())
     }
 
-    /// Starts the machine with these files.
+    /// Opens the store on these files, as after a restart of the machine.
     fn of(image: &Image) -> Self {
         let folder = folder();
         image.write(folder.path());
@@ -159,11 +160,11 @@ impl Medium for Files {
     }
 }
 
-/// What is left of the log `before` when the power fails while it becomes `after`.
+/// Returns what is left of the log when the power fails while a commit turns `before` into `after`.
 fn torn(before: &[u8], after: &[u8], way: u32) -> Vec<u8> {
     const HEADER: usize = 32;
     const FRAME: usize = 24 + PAGE;
-    // A commit appends to the log, or starts it over.
+    // A commit appends to the log, or overwrites the log from its start.
     let start = before
         .iter()
         .zip(after)
@@ -178,11 +179,11 @@ fn torn(before: &[u8], after: &[u8], way: u32) -> Vec<u8> {
     match way {
         0 => before.to_vec(),
         1 => up_to(start + 100),
-        // Everything but the last frame, which completes the commit.
+        // The last frame, which completes the commit, did not reach the disk.
         2 => up_to(HEADER + FRAME * (frames - 1)),
         3 => up_to(end - 1),
         4 => {
-            // Everything but one sector in the middle.
+            // The whole commit reached the disk, except that one sector in the middle is damaged.
             let mut log = after.to_vec();
             let middle = start + (end - start) / 2;
             log[middle..middle + 512]

@@ -2,8 +2,8 @@
 //! nothing that was acknowledged is lost, nothing is shown twice, and no message key is used
 //! twice.
 //!
-//! The tests would see a message key that was used twice, because its second message does not
-//! open, and the script delivers every envelope that ever left.
+//! The tests detect a message key that was used twice: the script delivers every envelope that ever
+//! left a device, and of two messages under one key only one opens.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -25,8 +25,8 @@ use zeroize::Zeroizing;
 
 /// Runs the script once for each commit of one device, and stops the device in that commit.
 ///
-/// Does so in two passes. `ways` is the number of ways to stop; successive commits use different
-/// ones, and so do the two passes. Returns how often the device was stopped.
+/// Makes two passes. `ways` is the number of ways in which a device can stop. Successive commits
+/// use different ways, and so do the two passes. Returns how often the device was stopped.
 fn stop_everywhere(who: usize, ways: u32, disk: impl Fn() -> Disk) -> u32 {
     let mut stops = 0;
     for pass in 0..2 {
@@ -95,14 +95,14 @@ fn a_power_cut_while_the_log_is_folded_into_the_file_changes_nothing() {
             after.is_the_same_with_pages_of(&before.database);
         }
     }
-    assert!(was_folded, "a commit that finds the log long folds it");
+    assert!(was_folded, "a commit folds a long log into the file");
     let before = files.image();
     let after = files.close();
     assert!(after.log.is_empty() && after.database != before.database);
     before.is_the_same_with_pages_of(&after.database);
 }
 
-/// The script relies on this to see a message key that was used twice.
+/// The script relies on this property to detect a message key that was used twice.
 #[test]
 fn of_two_messages_under_one_key_only_one_opens() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
@@ -156,7 +156,8 @@ fn a_failed_commit_that_evicts_a_session_leaves_all_of_its_skipped_keys_or_none(
         let mut alice = world.register("alice");
         let disk = Disk::new(world.register("bob").into_store());
         let mut bob = disk.client();
-        // Six sessions of two messages each, of which the first message is late.
+        // Alice starts six sessions and sends two messages on each. The first message of each is
+        // late.
         let sessions = [(); 6].map(|()| {
             world.start(&mut alice, &account("bob"));
             [(); 2].map(|()| {
@@ -183,7 +184,7 @@ fn a_failed_commit_that_evicts_a_session_leaves_all_of_its_skipped_keys_or_none(
         bob.receive(late).unwrap();
         bob.receive(&before[4][0]).unwrap();
         assert_eq!(disk.pages_of("alice"), 3);
-        // The session that was evicted left no key.
+        // The evicted session left no skipped key, so its late message does not open.
         bob.receive(&before[0][0]).unwrap_err();
         disk.client().receive(&before[3][0]).unwrap();
     }

@@ -1,5 +1,5 @@
-//! Two devices make every call that commits. One of them is stopped in one commit, started again,
-//! and goes on.
+//! The script: two devices make every call that commits. One of them is stopped in one commit,
+//! started again, and goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,8 @@ use waxseal_world::{Liar, NOW, Provider, account, address};
 
 /// The account of each disk.
 const NAMES: [&str; 2] = ["alice", "bob"];
-/// One-time prekeys that the provider claims to have left, so that few new ones are made.
+/// How many one-time prekeys the provider claims to have left. So few are missing that each device
+/// makes only a few new ones.
 const AT_PROVIDER: usize = 97;
 
 struct Script<'a> {
@@ -41,7 +42,7 @@ pub(crate) fn run(disks: &[Disk; 2]) {
     script.say(0, "first");
     script.say(1, "answer");
     script.say(0, "second");
-    // The first of these two arrives late, the second never.
+    // The message "late" arrives after the next ones, and the message "lost" never arrives.
     let (_, late) = script.seal(0, "late");
     script.seal(0, "lost");
     let deleted = script.say(0, "to be deleted");
@@ -69,7 +70,8 @@ impl Script<'_> {
             let disk = self.disks[who].clone();
             match Client::open(disk.clone()) {
                 Ok(client) => {
-                    // Created before the stop. The provider is given the same key again.
+                    // The account was created before the stop. The provider is given the same key
+                    // again.
                     assert_eq!(client.delivery_key().to_bytes(), key.to_bytes());
                     Some(())
                 }
@@ -117,7 +119,8 @@ impl Script<'_> {
             if std::mem::take(&mut is_first) {
                 return bob.rotate_prekeys(&mut self.world.rng).ok();
             }
-            // Whether or not the rotation was stored, this returns the base to hand out.
+            // Whether or not the rotation was stored, this call returns the base bundle to hand
+            // out.
             bob.publish_prekeys(AT_PROVIDER, &mut self.world.rng).ok()
         });
         self.upload(1, upload);
@@ -127,12 +130,12 @@ impl Script<'_> {
     fn say(&mut self, from: usize, text: &str) -> FrankingTag {
         let (id, delivery) = self.seal(from, text);
         self.receive(1 - from, &delivery);
-        // The relay delivers it again, although it was acknowledged.
+        // The relay delivers the message again, although it was acknowledged.
         self.receive(1 - from, &delivery);
         id
     }
 
-    /// Sends one message as far as the relay, and returns its tag and its delivery.
+    /// Sends one message to the relay, and returns the message's tag and its delivery.
     fn seal(&mut self, from: usize, text: &str) -> (FrankingTag, Vec<u8>) {
         let to = 1 - from;
         let (id, envelope) = self.send(from, text);
@@ -175,7 +178,7 @@ impl Script<'_> {
                 Some(())
             }
             Ok(Received::Duplicate { from, id }) => {
-                // It was stored before the stop, and never shown.
+                // A message that was stored before the stop and never shown is shown now.
                 if shown.iter().all(|(shown, _)| *shown != id) {
                     let stored = client.message(&from, &id).unwrap().unwrap();
                     shown.push((id, stored.text().unwrap().to_owned()));
@@ -183,7 +186,7 @@ impl Script<'_> {
                 Some(())
             }
             Err(ReceiveError::IdentityChanged { new }) => {
-                // After a stop this runs again. The second time changes nothing.
+                // After a stop this call is made again. The second time it changes nothing.
                 let _ = client.accept_identity(&account("carol"), &new);
                 None
             }
@@ -192,7 +195,8 @@ impl Script<'_> {
         });
     }
 
-    /// Carol writes to Bob, the second time with a new identity.
+    /// Lets Carol write to Bob. Each call gives Carol a new identity, so the second call changes
+    /// hers.
     fn carol_writes(&mut self, text: &str) {
         let me = self.world.register_only("carol");
         let key = self.world.key(&me);
@@ -246,7 +250,7 @@ impl Script<'_> {
         );
     }
 
-    /// The relay refuses a message of Alice's for good.
+    /// Lets Alice give up a message, as if the relay had refused it for good.
     fn give_up(&mut self) {
         let (id, _) = self.send(0, "never arrives");
         let bob = account("bob");

@@ -6,26 +6,26 @@ use waxseal_reporting::AccountId;
 
 use super::Peer;
 
-/// Maximum number of cached peers. Importing a peer's sessions costs more than sealing a message on
-/// them.
+/// Maximum number of cached peers. They are cached because importing a peer's sessions costs more
+/// than sealing a message on them.
 pub(super) const MAX_CACHED_PEERS: usize = 64;
 
-/// Maximum length of all cached peers together, as stored. Most peers take a few thousand bytes; a
-/// hostile peer can reach two million.
+/// Maximum length of all cached peers together, in their stored form. Most peers take a few
+/// thousand bytes; a hostile peer can reach two million.
 pub(super) const MAX_CACHED_LEN: usize = 4 << 20;
 
 /// Recently used peers, each identical to what the store holds.
 ///
 /// A call that changes a peer takes it out, and puts it back after the change is committed. So the
 /// cache never runs ahead of the store: a peer whose commit failed is gone and is read again. When
-/// the cache is full, the peers used longest ago are evicted. Being taken out and put back counts
-/// as use, being looked at does not.
+/// the cache is full, the peers used longest ago are evicted. To take a peer out and put it back
+/// counts as use. To look at it does not.
 #[derive(Default)]
 pub(in crate::client) struct Peers {
     by_account: HashMap<AccountId, Cached>,
     /// Length of all cached peers together.
     len: usize,
-    /// How often a peer was put in: numbers the uses.
+    /// How often a peer was put into the cache. The count at that time marks each peer's last use.
     uses: u64,
 }
 

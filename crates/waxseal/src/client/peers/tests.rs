@@ -32,7 +32,8 @@ fn a_record_that_promises_endless_pages_is_damaged() {
     let mut client =
         Client::create(MemoryStore::new(), me, DeliveryKey::generate(rng), rng).unwrap();
     let peer = account("peer");
-    // A page whose id sorts before the key it is stored under: the next listing returns it again.
+    // This page's id sorts before the key under which the page is stored. The client continues the
+    // list after the id, so the store returns the same page again and again.
     let page = |byte: u8| PageId::from_bytes([byte; 44]);
     let mut bytes = vec![1; 121];
     bytes[1..45].fill(0);

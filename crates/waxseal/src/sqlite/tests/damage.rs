@@ -6,7 +6,8 @@ use super::*;
 fn a_value_that_was_moved_or_altered_does_not_open() {
     let here = message("peer-by-name", 0);
     for sql in [
-        // A value moved within its conversation, and one from another kind of record.
+        // These two statements move a value within its conversation, and one from another kind of
+        // record.
         "UPDATE records SET value = (SELECT value FROM records WHERE place = x'0000000000000001')
          WHERE place = x'0000000000000000'",
         "UPDATE records SET value = (SELECT value FROM records WHERE place = x'')
@@ -43,7 +44,7 @@ fn a_row_that_was_moved_to_another_place_does_not_open() {
 #[test]
 fn a_value_of_another_store_with_the_same_key_does_not_open() {
     let (folder, other) = (Folder::filled(), Folder::filled());
-    // The value is put in the row where this store looks for it.
+    // Each value of the other store is put in the row where this store looks for it.
     folder.tamper(&format!(
         "ATTACH '{}' AS other;
          UPDATE records SET value = (SELECT value FROM other.records
@@ -103,7 +104,7 @@ fn a_store_whose_tables_were_altered_is_damaged() {
 
 #[test]
 fn what_someone_put_into_the_file_does_not_run() {
-    // Some of these would run for hours.
+    // If SQLite ran these statements, some would take hours.
     for sql in [
         "CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM records; END",
         "ALTER TABLE records RENAME TO rows; CREATE VIEW records AS SELECT * FROM rows",
@@ -125,7 +126,8 @@ fn what_someone_put_into_the_file_does_not_run() {
 
 #[test]
 fn the_tables_of_a_version_never_change() {
-    // A store with other tables is refused.
+    // A store with other tables is refused. So if these tables changed, existing stores would be
+    // refused.
     let folder = Folder::filled();
     let db = Connection::open(folder.path()).unwrap();
     let mut select = db
@@ -152,7 +154,8 @@ fn the_tables_of_a_version_never_change() {
 
 #[test]
 fn a_file_cut_off_under_its_log_is_damaged() {
-    // The log holds the records. Only the file holds what detects a wrong key.
+    // The records are in the log, which stays whole. What detects a wrong key is only in the file,
+    // which is cut off.
     let folder = Folder::filled_and_killed();
     let bytes = fs::read(folder.path()).unwrap();
     fs::write(folder.path(), &bytes[..4_096]).unwrap();
@@ -234,8 +237,8 @@ fn a_full_disk_fails_the_commit_and_nothing_else() {
 
 #[test]
 fn a_store_whose_creation_was_interrupted_is_created_again() {
-    // What SQLite leaves of a transaction that did not fit into its memory: a part of the file,
-    // and the journal with which it undoes that part.
+    // After a crash in a transaction larger than its cache, SQLite leaves a partly written file and
+    // a journal that undoes it.
     let (begun, left) = (Folder::new(), Folder::new());
     let db = Connection::open(begun.path()).unwrap();
     db.execute_batch("PRAGMA cache_size = 1; BEGIN EXCLUSIVE; CREATE TABLE records (x)")
@@ -255,7 +258,8 @@ fn a_store_whose_creation_was_interrupted_is_created_again() {
 
 #[test]
 fn a_store_without_a_log_gets_one() {
-    // The process was killed after it made the store, and before it switched on the log.
+    // This is the state after a process was killed when it had made the store and not yet switched
+    // on the log.
     let folder = Folder::filled();
     folder.tamper("PRAGMA journal_mode = DELETE");
     let mut store = folder.open();

@@ -1,4 +1,4 @@
-//! Where a store can be, and which users can read it.
+//! Tests at which paths a store can be, and which users can read it.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn paths_that_cannot_be_stores_are_errors() {
             "{path:?}: {error:?}"
         );
     }
-    // Names that have a meaning for SQLite are plain file names here.
+    // Names that have a special meaning for SQLite are plain file names here.
     for name in [":memory:", "file:x?mode=memory"] {
         let path = folder.0.path().join(name);
         open(path.clone()).unwrap();
@@ -48,7 +48,7 @@ fn a_read_only_file_is_an_error() {
     let folder = Folder::filled();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o400)).unwrap();
     if OpenOptions::new().append(true).open(folder.path()).is_ok() {
-        return; // the superuser can write it in any case
+        return; // the superuser can write even a read-only file
     }
     assert!(matches!(folder.fails(&key()), SqliteError::Failed(_)));
 }
