@@ -47,7 +47,7 @@ pub struct RelayCard {
 }
 
 impl RelayCard {
-    /// Makes and signs a card. This is the relay's step.
+    /// Makes and signs a card. The relay calls this.
     pub fn sign(
         region: &str,
         relay: &SigningKey,
@@ -65,8 +65,8 @@ impl RelayCard {
         card
     }
 
-    /// Checks that `relay_key` signed the card and that the other keys are usable. This is the
-    /// client's step. The client must also compare `relay_key` with the pinned key.
+    /// Checks that `relay_key` signed the card and that the other keys are usable. The client calls
+    /// this, and must also compare `relay_key` with the pinned key.
     ///
     /// # Errors
     /// [`ClientError::BadCard`].
@@ -82,7 +82,7 @@ impl RelayCard {
         Ok(())
     }
 
-    /// The key to seal the delivery key to.
+    /// The key to which a device seals its delivery key.
     ///
     /// # Errors
     /// [`ClientError::BadCard`]; never for a card that passed [`verify`](Self::verify).
@@ -90,7 +90,7 @@ impl RelayCard {
         SealingPublicKey::from_bytes(&self.sealing_key).map_err(|_| ClientError::BadCard)
     }
 
-    /// The key to seal reports to.
+    /// The key to which a device seals reports.
     ///
     /// # Errors
     /// [`ClientError::BadCard`]; never for a card that passed [`verify`](Self::verify).

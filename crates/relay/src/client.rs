@@ -223,8 +223,8 @@ impl RelayClient {
         self.json(Method::POST, "/v1/reviewer/sessions", None, &sign_in)
     }
 
-    /// Fetches the acceptance key, sealed to the reviewer. Checks that the pinned `relay_key`
-    /// signed it.
+    /// Fetches the acceptance key, with which the reviewer checks that the intake accepted a
+    /// report. It is sealed to the reviewer. Checks that the pinned `relay_key` signed it.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -242,8 +242,8 @@ impl RelayClient {
         Ok(key.sealed)
     }
 
-    /// Lists at most 100 reports that follow `after`; 0 begins with the first. The relay records
-    /// that the reviewer listed them.
+    /// Lists at most 100 reports that come after number `after`. With 0, the list begins with the
+    /// first report. The relay records that the reviewer listed them.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -358,7 +358,7 @@ fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(answer).map_err(|_| ClientError::Malformed)
 }
 
-/// Checks a report id before it goes into a path: it comes from a command line or from a relay.
+/// Checks a report id before it goes into a path, because it comes from a command line or a relay.
 fn checked_report_id(id: &str) -> Result<&str, ClientError> {
     if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         Ok(id)

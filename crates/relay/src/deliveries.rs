@@ -12,25 +12,25 @@ use waxseal_reporting::limits::MAX_DELIVERY_LEN;
 use crate::error::ClientError;
 use crate::message::Session;
 
-/// Time of silence after which the relay counts as gone. The relay pings three times as often.
+/// A relay that sends nothing for this long counts as gone. In this time it pings three times.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Maximum time for connecting, for a write, and for the relay to close the connection.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the relay sends.
+/// Something that the relay sends to a connected device.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Event {
     /// A message. The relay sends it again on the next connection, until it is acknowledged.
     Delivery {
-        /// Names the delivery in [`Deliveries::acknowledge`] and [`Deliveries::keep`], on this
-        /// connection.
+        /// The delivery's number on this connection, for [`Deliveries::acknowledge`] and
+        /// [`Deliveries::keep`].
         id: u64,
         /// An encoded `Delivery`. Pass it to `Client::receive`.
         delivery: Vec<u8>,
     },
     /// All messages that were queued for this device have been sent on this connection, whether or
-    /// not they are acknowledged. Comes again after each later message.
+    /// not they are acknowledged. This event comes again after each later message.
     CaughtUp,
 }
 
@@ -55,8 +55,9 @@ impl std::fmt::Debug for Event {
 /// ```
 ///
 /// Acknowledge deliveries that `Client::receive` has committed or says to drop. Call
-/// [`keep`](Self::keep) for those that cannot be decided now: otherwise 64 of them would block all
-/// later ones. Pings are answered within [`next`](Self::next), so call it at least every minute.
+/// [`keep`](Self::keep) for deliveries that cannot be decided now: otherwise 64 of them would block
+/// all later ones. Pings are answered within [`next`](Self::next), so call it at least every
+/// minute.
 pub struct Deliveries {
     socket: WebSocket<TcpStream>,
     heard_at: Instant,
@@ -104,7 +105,7 @@ impl Deliveries {
                         Message::Binary(frame) => return event(&frame).map(Some),
                         Message::Text(_) => return Ok(Some(Event::CaughtUp)),
                         Message::Close(frame) => return Err(closed(frame)),
-                        // Answers a ping: flushing sends the pong.
+                        // If this was a ping, flushing sends the pong that answers it.
                         _ => self.socket.flush().map_err(failed)?,
                     }
                 }
@@ -170,7 +171,7 @@ impl std::fmt::Debug for Deliveries {
 }
 
 fn connect(authority: &str) -> Result<TcpStream, ClientError> {
-    // The port is optional in a URL.
+    // A URL may leave out the port, which is then 80.
     let with_port = if authority.ends_with(']') || !authority.contains(':') {
         format!("{authority}:80")
     } else {

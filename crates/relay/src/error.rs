@@ -1,4 +1,4 @@
-//! What a relay answers when it refuses a request, and the error a client makes of it.
+//! What a relay answers when it refuses a request, and the error that the client returns.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -183,7 +183,7 @@ pub enum ClientError {
     /// The answer does not follow this interface.
     #[error("the relay's answer is malformed")]
     Malformed,
-    /// The relay's card is not signed by the key it names, or its keys are unusable.
+    /// The relay's card is not signed by the key it names, or the keys on it are unusable.
     #[error("the relay's card is not signed by its key")]
     BadCard,
     /// Not the URL of a relay. Use `http://HOST:PORT`.

@@ -75,7 +75,7 @@ pub use sealing::{
     unseal_acceptance_key, unseal_delivery_key,
 };
 
-/// Maximum length in bytes of a base bundle or a one-time part. It has room for those that
+/// Maximum length in bytes of a base bundle or a one-time part. This is enough for those that
 /// `waxseal-core` makes.
 pub const MAX_PREKEY_LEN: usize = 2_048;
 

@@ -21,7 +21,7 @@ pub struct Register {
     /// The device's public identity. Its first 32 bytes verify proofs.
     #[serde(with = "b64")]
     pub identity: [u8; 64],
-    /// Made by [`seal_delivery_key`](crate::seal_delivery_key).
+    /// The delivery key, sealed by [`seal_delivery_key`](crate::seal_delivery_key).
     #[serde(with = "b64")]
     pub sealed_delivery_key: Vec<u8>,
     /// The challenge that was signed.
@@ -104,7 +104,7 @@ pub struct Bundle {
     #[serde(with = "b64")]
     pub base: Vec<u8>,
     /// A one-time part that no one else gets. `None` if there are none left, or if the caller has
-    /// taken too many of this account.
+    /// taken too many parts of this account.
     #[serde(with = "b64_option")]
     pub one_time: Option<Vec<u8>>,
 }
@@ -118,11 +118,11 @@ pub struct ReportTaken {
     pub duplicate: bool,
 }
 
-/// `GET /v1/review/key`: the [`AcceptanceKey`](waxseal_reporting::intake::AcceptanceKey), sealed to
-/// the reviewer.
+/// `GET /v1/review/key`: the key with which the reviewer checks that the intake accepted a report
+/// ([`AcceptanceKey`](waxseal_reporting::intake::AcceptanceKey)), sealed to the reviewer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SealedKey {
-    /// Made by [`seal_acceptance_key`](crate::seal_acceptance_key).
+    /// The acceptance key, sealed by [`seal_acceptance_key`](crate::seal_acceptance_key).
     #[serde(with = "b64")]
     pub sealed: Vec<u8>,
     /// The relay key's signature over [`acceptance_context`](crate::acceptance_context). It is
@@ -137,7 +137,7 @@ pub struct SealedKey {
 pub struct ReportList {
     /// At most 100 reports.
     pub reports: Vec<ReportListed>,
-    /// The `after` of the next list. `None` if there are no more reports.
+    /// The value of `after` in the request for the next list. `None` if there are no more reports.
     pub next: Option<u64>,
 }
 

@@ -7,9 +7,9 @@ use waxseal_reporting::limits::MAX_ACCOUNT_LEN;
 /// Parses an account name: 1 to 128 ASCII letters, digits and `. _ - + @`, beginning with a letter
 /// or digit.
 ///
-/// This is narrower than [`AccountId`], which leaves it to the provider to prevent accounts with
-/// names that look alike. The relay also refuses a name that differs from a registered one only in
-/// case.
+/// These rules are stricter than those of [`AccountId`], which leaves it to the provider to prevent
+/// accounts with names that look alike. The relay also refuses a name that differs from a
+/// registered one only in case.
 ///
 /// # Errors
 /// [`BadName`].

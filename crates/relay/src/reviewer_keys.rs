@@ -14,7 +14,8 @@ use crate::card::fingerprint;
 use crate::message::b64;
 use crate::sealing::{SealingError, SealingKeyPair, SealingPublicKey};
 
-/// The reviewer's public keys, as JSON in FILE.pub. A relay collects reports for their holder.
+/// The reviewer's public keys, as JSON in FILE.pub. A relay collects reports for the reviewer who
+/// holds the secret halves.
 ///
 /// | field | bytes | encoding |
 /// |---|---|---|
@@ -56,7 +57,8 @@ impl ReviewerPublicKeys {
         fingerprint(&self.moderation_key)
     }
 
-    /// The fingerprint of the reviewer key, as the relay records it for each look at the reports.
+    /// The fingerprint of the reviewer key. The relay records it each time the reviewer lists or
+    /// opens reports.
     pub fn reviewer_fingerprint(&self) -> String {
         fingerprint(&self.reviewer_key)
     }
@@ -68,9 +70,10 @@ impl ReviewerPublicKeys {
 /// moderation key pair 33 || reviewer key 32 || sealing key 32
 /// ```
 pub struct ReviewerKeys {
-    /// Opens reports.
+    /// Decrypts reports.
     pub moderation: ModerationKeyPair,
-    /// Opens the acceptance key.
+    /// Decrypts the acceptance key, with which the reviewer checks that the intake accepted a
+    /// report.
     pub sealing: SealingKeyPair,
     reviewer: SigningKey,
 }

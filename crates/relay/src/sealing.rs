@@ -90,7 +90,7 @@ fn device_bytes(me: &DeviceAddress) -> Vec<u8> {
 pub struct SealingPublicKey(<XWing as Kem>::PublicKey);
 
 impl SealingPublicKey {
-    /// The key with these bytes.
+    /// Makes a public key from its bytes.
     ///
     /// # Errors
     /// [`SealingError`] if they are not a key.
@@ -105,7 +105,8 @@ impl SealingPublicKey {
         self.0.to_bytes().to_vec()
     }
 
-    /// Seals a key: `encapsulated key 1,120 || ciphertext 32 + 16`.
+    /// Encrypts a key to this public key. Returns 1,168 bytes: `encapsulated key 1,120 ||
+    /// ciphertext 32 || tag 16`.
     fn seal(
         &self,
         info: &[u8],
@@ -205,7 +206,8 @@ impl fmt::Debug for SealingKeyPair {
     }
 }
 
-/// The bytes are not a sealing key, or not sealed to this key for this purpose and device.
+/// The bytes are not a sealing key, or they were not sealed to this key for this purpose and
+/// device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not sealed to this key for this purpose")]
 pub struct SealingError;

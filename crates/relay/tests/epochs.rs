@@ -1,5 +1,5 @@
-//! The verify window: messages stamped before it can no longer be delivered or reported, and their
-//! stamp keys are destroyed.
+//! The verify window is the time in which a stamp can be verified. Messages stamped before it can
+//! no longer be delivered or reported, and their stamp keys are destroyed.
 
 #![allow(clippy::restriction, reason = "tests")]
 
@@ -58,7 +58,7 @@ fn undelivered_messages_are_dropped_with_the_keys_of_their_epoch() {
     );
     assert_eq!(later[..OLDEST_EPOCH.start], root[..OLDEST_EPOCH.start]);
 
-    // The counters say too that the queue is empty.
+    // The counters in the table `share` also say that the queue is empty.
     let db = Connection::open(data.join("relay.sqlite")).unwrap();
     let queued: i64 = db
         .query_row(

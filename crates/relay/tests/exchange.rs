@@ -1,4 +1,4 @@
-//! Honest devices, races between them, and relays that stop or crash meanwhile.
+//! Tests honest devices, races between them, and a relay that stops or crashes while they talk.
 
 #![allow(clippy::restriction, reason = "tests")]
 
@@ -221,7 +221,7 @@ fn a_device_that_is_slow_to_acknowledge_gets_at_most_a_window_of_deliveries() {
         deliveries.keep(*id).unwrap();
     }
     let mut more = 0;
-    while let Event::Delivery { .. } = deliveries.next(SOON).unwrap().expect("the end") {
+    while let Event::Delivery { .. } = deliveries.next(SOON).unwrap().expect("an event") {
         more += 1;
     }
     assert_eq!(more, 4, "the rest, and then `CaughtUp`");
@@ -238,7 +238,7 @@ fn a_device_hears_that_it_has_caught_up_before_it_acknowledges_anything() {
         alice.send(&bob.me, &format!("{n}")).unwrap();
     }
     let (mut deliveries, mut ids) = (bob.connect(), Vec::new());
-    while let Event::Delivery { id, .. } = deliveries.next(SOON).unwrap().expect("the end") {
+    while let Event::Delivery { id, .. } = deliveries.next(SOON).unwrap().expect("an event") {
         ids.push(id);
     }
     assert_eq!(ids.len(), 50);

@@ -1,4 +1,5 @@
-//! Floods of connections, frames, prekeys and messages, while an honest pair goes on talking.
+//! Floods a relay with connections, frames, prekeys and messages, while an honest pair goes on
+//! talking.
 
 #![allow(clippy::restriction, reason = "tests")]
 
@@ -54,7 +55,8 @@ fn websocket_floods_and_foreign_acknowledgements_only_end_the_connection() {
                 assert!(began.elapsed() < SOON, "{what}");
             }
         }
-        // Each new connection of an account closes the one before, whether that reads or not.
+        // Each new connection of an account closes the account's connection before it, whether or
+        // not anyone reads from that connection.
         let mut sockets: Vec<_> = (0..50).map(|_| connect(&world, &mallory)).collect();
         for socket in &mut sockets[..49] {
             while socket.read().is_ok() {}
@@ -128,7 +130,8 @@ fn fill(from: &Device, to: &Device, ciphertext: &[u8]) {
         match from.client.send(from.session(), &to.me.account, &envelope) {
             Ok(_) => {}
             Err(error) if error.code() == Some(ErrorCode::QueueFull) => return,
-            // Too many requests. The relay may close the connection before the body was sent.
+            // The relay refused too many requests. It may close the connection before the body was
+            // sent.
             Err(error) if error.is_transient() => {
                 std::thread::sleep(Duration::from_millis(100));
             }
@@ -193,8 +196,8 @@ fn ten_thousand_half_open_requests_do_not_lock_others_out() {
             let _ = stream.write_all(half[(n % 3) as usize].as_bytes());
             held.push(stream);
         }
-        // They stay open, and a newcomer still gets in. It has the same address, so the relay may
-        // ask it to wait first.
+        // The half-open requests stay open on this side, and a newcomer still gets in. It has the
+        // same address as they, so the relay may ask it to wait first.
         let began = Instant::now();
         let mut newcomer = Device::new("newcomer", world.client());
         while let Err(error) = newcomer.register() {

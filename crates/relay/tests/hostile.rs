@@ -39,7 +39,7 @@ fn malformed_and_oversized_requests_get_their_codes() {
     while_others_talk(&world, || {
         #[rustfmt::skip]
         let cases: &[Case<'_>] = &[
-            // Bodies that are not what the route expects.
+            // These bodies are not what the route expects.
             ("POST", "/v1/messages/bob", token, OCTETS, b"", 400, "malformed"),
             ("POST", "/v1/messages/bob", token, OCTETS, b"\x02\x0a", 400, "malformed"),
             ("POST", "/v1/messages/bob", token, OCTETS, &[0xff; 300], 400, "malformed"),
@@ -55,14 +55,15 @@ fn malformed_and_oversized_requests_get_their_codes() {
             ("POST", "/v1/messages/bob", token, JSON, b"{}", 415, "unsupported_media_type"),
             ("POST", "/v1/sessions", "", OCTETS, b"{}", 415, "unsupported_media_type"),
             ("POST", "/v1/sessions", "", "", b"{}", 415, "unsupported_media_type"),
-            // Bodies that are larger than the route accepts.
+            // These bodies are larger than the route accepts.
             ("POST", "/v1/messages/bob", token, OCTETS, &large[..=MAX_ENVELOPE_LEN], 413, "too_large"),
             ("POST", "/v1/reports", token, OCTETS, &large, 413, "too_large"),
             ("PUT", "/v1/prekeys", token, JSON, &large, 413, "too_large"),
             ("POST", "/v1/accounts", "", JSON, &large, 413, "too_large"),
             ("POST", "/v1/sessions", "", JSON, &large, 413, "too_large"),
             ("POST", "/v1/reviewer/sessions", "", JSON, &large, 413, "too_large"),
-            // Paths and methods.
+            // These paths, methods or accounts do not exist, or the request lacks what the route
+            // needs.
             ("GET", "/", "", "", b"", 404, "not_found"),
             ("GET", "/v1/accounts/bob", token, "", b"", 404, "not_found"),
             ("DELETE", "/v1/prekeys", token, "", b"", 405, "method_not_allowed"),
@@ -73,7 +74,8 @@ fn malformed_and_oversized_requests_get_their_codes() {
             ("GET", "/v1/accounts/..%2fbob/bundle", token, "", b"", 422, "bad_name"),
             ("POST", "/v1/messages/nobody", token, OCTETS, &envelope, 404, "no_such_account"),
             ("GET", "/v1/deliveries", token, "", b"", 400, "malformed"),
-            // No token, an invalid token, or a device's token where the reviewer's is needed.
+            // These requests have no token, an invalid token, or a device's token where the
+            // reviewer's is needed.
             ("POST", "/v1/messages/bob", "", OCTETS, &envelope, 401, "unauthorized"),
             ("POST", "/v1/reports", "", OCTETS, &large, 401, "unauthorized"),
             ("PUT", "/v1/prekeys", "AAAA", JSON, b"{}", 401, "unauthorized"),
@@ -91,7 +93,8 @@ fn malformed_and_oversized_requests_get_their_codes() {
                 "{method} {path}"
             );
         }
-        // A head that is too large, bytes that are not HTTP, and a body without a stated length.
+        // Also refused are a head that is too large, bytes that are not HTTP, and a body that is
+        // too large and does not state its length.
         let head = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000));
         assert!(matches!(
             world::raw(world.address(), head.as_bytes()).0,
@@ -179,7 +182,8 @@ fn a_message_whose_sender_hung_up_is_delivered_at_once() {
     );
 }
 
-/// Sends a request and hangs up before the relay can answer. The relay has usually begun with it.
+/// Sends a request and hangs up before the relay can answer. By then, the relay has usually begun
+/// with the request.
 fn hang_up_after(world: &World, path: &str, token: &str, content_type: &str, body: &[u8]) {
     let len = body.len();
     let head = format!(
@@ -272,8 +276,8 @@ fn foreign_replayed_and_expired_proofs_and_tokens_are_refused() {
             refused
         );
 
-        // Tokens with the relay's own MAC: one that is valid, one that has expired, one for an
-        // account that is not registered, and one for an earlier holder of the name.
+        // These tokens carry the relay's own MAC. One is valid, one has expired, one is for an
+        // account that is not registered, and one is for an earlier holder of the name.
         let root = std::fs::read(world.dir.path().join("data/root.key")).unwrap();
         let is_alice = alice.identity_bytes();
         let token = |expires_at_ms: u64, identity: &[u8; 64], name: &[u8]| {

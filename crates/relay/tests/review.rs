@@ -114,7 +114,8 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
         "reported text cannot control the terminal"
     );
 
-    // The claims are genuine but the openings do not match them. The intake cannot know that.
+    // The claims in this report are genuine, but the openings, which reveal the content, do not
+    // match them. The intake cannot know that.
     let one = bob.report(key, &[&evidence[1]]);
     let junk = with_junk_openings(&bob, &one);
     let taken = bob.client.report(bob.session(), &junk).unwrap();
@@ -140,8 +141,8 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     assert!(!refused.status.success() && text(&refused.stderr).contains("ANOTHER RELAY KEY"));
 }
 
-/// Alters the openings of a report and computes the reporter's MAC again, as a dishonest reporter
-/// could.
+/// Alters the openings of a report, which reveal its content, and computes the reporter's MAC
+/// again, as a dishonest reporter could.
 fn with_junk_openings(reporter: &Device, report: &[u8]) -> Vec<u8> {
     // The report is 01 and then fields 1 to 5, each as tag, length (varint) and bytes. The last
     // field is the MAC.

@@ -146,7 +146,7 @@ impl Drop for RelayProcess {
     }
 }
 
-/// A device with an identity, and with a channel that does not encrypt: the relay cannot tell.
+/// A device with an identity. Its channel does not encrypt, which the relay cannot tell.
 pub struct Device {
     pub me: DeviceAddress,
     pub identity: SigningKey,

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-/// The connected devices, by their account's row in the database.
+/// The connected devices, by the id of their account in the database.
 #[derive(Default)]
 pub struct ConnectedDevices(Mutex<HashMap<i64, Arc<ConnectedDevice>>>);
 
-/// What other tasks tell the connection of a device.
+/// The signals that other tasks send to the connection of a device.
 #[derive(Default)]
 pub struct ConnectedDevice {
     pub message_queued: Notify,
@@ -25,8 +25,8 @@ impl ConnectedDevices {
         }
     }
 
-    /// Makes the newest connection the device's only one. An older connection, from a network the
-    /// device has left, may not have noticed that it is dead.
+    /// Makes a new connection the device's only one. An older connection may be dead without having
+    /// noticed it, because the device has left the network.
     pub fn enter(&self, account: i64) -> Arc<ConnectedDevice> {
         let device = Arc::new(ConnectedDevice::default());
         let mut devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -26,7 +26,7 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 
 const SCHEMA_VERSION: i64 = 1;
 
-/// Runs within the transaction and returns the answer to give after it.
+/// A job runs within the transaction. It returns the function that answers the request afterwards.
 type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
 
 /// Answers the request. The argument says whether the transaction was committed.
@@ -86,7 +86,8 @@ impl Database {
                     true => result,
                     false => Err(ErrorCode::Internal.into()),
                 };
-                // If the client has hung up, there is no one to answer. The job stays done.
+                // If the client has hung up, there is no one to answer. What the job changed
+                // remains.
                 let _ = answer.send(result);
             })
         });
@@ -102,8 +103,8 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         self.jobs = None;
-        // The database's own thread must not wait for itself. It gets here if a job whose client
-        // has hung up holds the last reference to the relay.
+        // The database's own thread must not wait for itself. It drops the database if a job whose
+        // client has hung up holds the last reference to the relay.
         let thread = self.thread.take();
         let thread = thread.filter(|thread| thread.thread().id() != std::thread::current().id());
         if let Some(thread) = thread {
@@ -129,7 +130,8 @@ fn work(db: &Connection, mut waiting: mpsc::Receiver<Job>) {
     while waiting.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
         let begun = db.execute_batch("BEGIN IMMEDIATE");
         let answers: Vec<Answer> = batch.drain(..).map(|job| job(db)).collect();
-        // SQLite rolls the transaction back by itself if the disk is full. Then nothing was done.
+        // SQLite rolls the transaction back by itself if the disk is full. Then no job of the batch
+        // has changed anything.
         let committed = match begun {
             Ok(()) if !db.is_autocommit() => db.execute_batch("COMMIT"),
             Ok(()) => Err(rusqlite::Error::StatementChangedRows(0)),
@@ -159,7 +161,7 @@ fn in_savepoint<T>(
             .and_then(|mut statement| statement.execute([]))
     };
     // There is no transaction if it could not be begun, or if an earlier job caused a rollback.
-    // Without one, the job's changes would be committed at once.
+    // Without a transaction, the job's changes would be committed at once.
     if db.is_autocommit() {
         return Err(Refusal::internal(&"no transaction"));
     }

@@ -21,7 +21,8 @@ use crate::state::{Account, Relay, now};
 /// Maximum number of deliveries that are sent and not yet acknowledged.
 const WINDOW: usize = 64;
 
-/// Time of silence after which a device counts as gone. It has been pinged three times by then.
+/// A device that sends nothing for this long counts as gone. The relay has pinged it three times by
+/// then.
 const IDLE: Duration = Duration::from_secs(60);
 const PING: Duration = Duration::from_secs(20);
 
@@ -101,8 +102,8 @@ impl End {
     }
 }
 
-/// One device's connection. A delivery is sent, waits in the window, and leaves it when the device
-/// acknowledges it or puts it off.
+/// One device's connection. After a delivery is sent, it waits in the window until the device
+/// acknowledges it or puts it off. The window is the set of sent deliveries without an answer.
 struct Connection<'a> {
     relay: &'a Relay,
     account: &'a Account,
@@ -110,11 +111,11 @@ struct Connection<'a> {
     expires: Instant,
     socket: &'a mut WebSocket,
     sent_up_to: i64,
-    /// Sent on this connection, without an answer so far.
+    /// The deliveries that were sent on this connection and have no answer so far.
     in_window: BTreeSet<i64>,
-    /// Put off by the device. The device may still acknowledge these on this connection.
+    /// The deliveries that the device put off. It may still acknowledge them on this connection.
     kept: BTreeSet<i64>,
-    /// Acknowledged, but not yet deleted from the queue.
+    /// The deliveries that are acknowledged, but not yet deleted from the queue.
     acknowledged: Vec<i64>,
 }
 
@@ -144,7 +145,7 @@ impl Connection<'_> {
                 () = self.connected.taken_over.notified() => return End::TakenOver,
                 () = sleep_until(self.expires) => return End::TokenExpired,
                 received = self.socket.recv() => received,
-                // No more frames have arrived.
+                // Comes after `recv`, so it is taken only when no more frames have arrived.
                 () = std::future::ready(()), if !self.acknowledged.is_empty() => {
                     match self.delete_acknowledged().await {
                         Ok(()) => continue,
@@ -189,8 +190,8 @@ impl Connection<'_> {
         }
     }
 
-    /// Sends as many queued messages as the window has room for. Returns `true` if these were all;
-    /// the device has then been told so.
+    /// Sends as many queued messages as the window of unanswered deliveries has room for. Returns
+    /// `true` if these were all; the device has then been told so.
     async fn send_queued(&mut self) -> Result<bool, End> {
         let room = WINDOW.saturating_sub(self.in_window.len());
         let (database, account) = (&self.relay.database, self.account.id);
@@ -209,8 +210,8 @@ impl Connection<'_> {
         Ok(all)
     }
 
-    /// Takes the device's answer to a delivery: `id` acknowledges it, `id || 00` puts it off.
-    /// Returns `None` for anything else.
+    /// Takes the device's answer to a delivery: `id` acknowledges it, `id || 00` puts it off until
+    /// the next connection. Returns `None` for anything else.
     fn take_answer(&mut self, frame: &[u8]) -> Option<()> {
         let (id, rest) = frame.split_first_chunk()?;
         let id = i64::from_be_bytes(*id);
@@ -232,8 +233,7 @@ impl Connection<'_> {
             .map_err(|_| End::Failed)
     }
 
-    /// Sends one frame. Stops waiting for a device that does not read if the same device connects
-    /// again.
+    /// Sends one frame. If the device does not read it but connects again, stops waiting.
     async fn send(&mut self, message: Message) -> Result<(), End> {
         tokio::select! {
             () = self.connected.taken_over.notified() => Err(End::TakenOver),

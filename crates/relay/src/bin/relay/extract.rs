@@ -49,7 +49,8 @@ impl FromRequestParts<Arc<Relay>> for Device {
         let Holder::Device(device, identity) = holder else {
             return Err(ErrorCode::Unauthorized.into());
         };
-        // A token can be older than the database, if that was lost or restored from a backup.
+        // A token can be older than the database, if the database was lost or restored from a
+        // backup.
         let account = relay.account(&device.account);
         let account = account
             .filter(|account| account.me == device && account.identity.starts_with(&identity));

@@ -22,7 +22,7 @@ pub const VERIFY_DAYS: u32 = 30;
 /// The region that stamps are made for.
 pub const REGION: &str = "example";
 const FILE: &str = "root.key";
-/// The database that the keys belong to. It is created after them.
+/// The database that the keys belong to. It is created after the keys.
 pub const DATABASE: &str = "relay.sqlite";
 const VERSION: u8 = 1;
 
@@ -93,7 +93,8 @@ impl Keys {
         })
     }
 
-    /// `01 || relay 32 || sealing 32 || token 32 || store 32 || acceptance 32 || stamp keys`
+    /// Encodes the root key file:
+    /// `01 || relay 32 || sealing 32 || token 32 || store 32 || acceptance 32 || stamp keys`.
     fn encode(&self, stamp: &StampKeys) -> Zeroizing<Vec<u8>> {
         // Reserves all the space at once: a vector that grows leaves copies of secrets in memory.
         let mut out = Zeroizing::new(Vec::with_capacity(512));
@@ -155,7 +156,7 @@ impl Keys {
         self.stamp_mut(|stamp| stamp.advance_to(now))
     }
 
-    /// The first epoch whose messages can be reported at this time.
+    /// The first epoch (a day) whose messages can be reported at the time `now`.
     pub fn oldest_verified(now: Timestamp) -> u32 {
         let today = u32::try_from(now.as_millis() / EPOCH_MS).unwrap_or(u32::MAX);
         today.saturating_sub(VERIFY_DAYS)

@@ -50,7 +50,7 @@ pub const MAX_REPORTS_BYTES: i64 = 16 << 30;
 /// A body costs one extra request per this many bytes.
 const BYTES_PER_REQUEST: usize = 16 << 10;
 
-/// A WebSocket costs this many extra requests, because there is room for fewer of them.
+/// A WebSocket costs this many extra requests, because the relay has room for fewer WebSockets.
 const REQUESTS_PER_WEBSOCKET: f64 = 4.0;
 
 /// Limits on what clients may ask for over time.
@@ -64,8 +64,8 @@ pub struct Limits {
     /// Reports per account.
     reports: Buckets<AccountId>,
     reviewer: Buckets<()>,
-    /// One-time parts per pair of accounts: the first takes those of the second. No account can
-    /// use up all parts of another.
+    /// One-time parts that the first account of a pair takes from the second. So no account can use
+    /// up all parts of another.
     one_time: Buckets<(AccountId, AccountId)>,
 }
 
@@ -115,7 +115,8 @@ impl Limits {
     }
 }
 
-/// Reduces an IPv6 address to its /64 network: a subscriber has a whole one and counts once.
+/// Reduces an IPv6 address to its /64 network, because a subscriber has a whole network and is to
+/// count once.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),
@@ -130,7 +131,7 @@ struct Bucket {
     filled_at: Instant,
 }
 
-/// One bucket per key. The number of buckets is bounded; full ones need not be kept.
+/// One bucket per key. The number of buckets is bounded. Full buckets need not be kept.
 struct Buckets<K> {
     burst: f64,
     per_second: f64,

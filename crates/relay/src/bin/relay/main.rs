@@ -90,7 +90,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let reviewer = serde_json::from_slice(&file)
         .map_err(|_| format!("{path} is not a FILE.pub of `review keygen`"))?;
     let _lock = keys::lock(&options.data)?;
-    // Half of the files are for connections, a quarter for WebSockets, the rest for all else.
+    // Half of the file descriptors are for connections, a quarter for WebSockets, and the rest for
+    // everything else.
     let files = raise_file_limit()?;
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping(stopping);

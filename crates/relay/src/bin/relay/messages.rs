@@ -43,8 +43,9 @@ pub async fn send(
     database
         .run(move |db| {
             queue::push(db, from, to, epoch, &delivery)?;
-            // Woken from within the job, so that it happens even if the sender has hung up. The
-            // recipient's connection reads the queue through the same thread, after the commit.
+            // The recipient's connection is woken from within the job, so that this happens even if
+            // the sender has hung up. The connection reads the queue through the same thread, after
+            // the commit.
             relay.connected.wake(to);
             Ok(())
         })

@@ -71,7 +71,8 @@ pub async fn bundle(
     AccountName(peer): AccountName,
 ) -> Result<Json<Bundle>, Refusal> {
     let account = relay.account(&peer).ok_or(ErrorCode::NoSuchAccount)?;
-    // An account that takes more than a few gets only the base, which is enough for a session.
+    // An account that takes more than a few one-time parts of a peer gets only the base, which is
+    // enough to start a session.
     let with_one_time = relay.limits.one_time(&peer, &device.account.me.account);
     let bundle = relay
         .database

@@ -9,7 +9,7 @@ use crate::limits::{
     MAX_QUEUED, MAX_QUEUED_BYTES, MAX_QUEUED_BYTES_OF_ONE, MAX_QUEUED_IN_ALL, MAX_QUEUED_OF_ONE,
 };
 
-/// When a sender may find room again.
+/// How long a refused sender is told to wait before it tries again.
 const FULL_RETRY_SECS: u64 = 60;
 
 /// Queues a delivery, unless one of the limits is reached.
@@ -54,8 +54,8 @@ fn check_room(db: &Connection, from: i64, to: i64, len: usize) -> Result<(), Ref
     Ok(())
 }
 
-/// Reads an account's next deliveries, those after the row `after`: at most `max` of them, and no
-/// more once they add up to 256 KiB. Also returns whether these are all.
+/// Reads an account's deliveries that come after the row `after`. Stops at `max` deliveries, or
+/// once they add up to 256 KiB. Also returns whether these are all.
 pub async fn read_after(
     database: &Database,
     recipient: i64,

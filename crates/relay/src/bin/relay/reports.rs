@@ -59,8 +59,8 @@ fn take(
             duplicate: true,
         });
     }
-    // This relay's reviewer could not open it. The app must fetch the card and seal the report
-    // again.
+    // This relay's reviewer could not open the report. The app must fetch the card and seal the
+    // report again.
     if report.moderation_key() != relay.moderation_key.id() {
         return Err(ErrorCode::OtherModerationKey.into());
     }
@@ -115,7 +115,8 @@ fn take(
     ])?;
     let id = db.last_insert_rowid();
     for nullifier in accepted.nullifiers() {
-        // A nullifier that an earlier report added stays with that report.
+        // A nullifier marks a message as reported by this account. If an earlier report added the
+        // same nullifier, it stays with that report.
         db.prepare("INSERT OR IGNORE INTO nullifier (nullifier, report) VALUES (?, ?)")?
             .execute(params![nullifier.as_bytes(), id])?;
     }

@@ -1,4 +1,5 @@
-//! The router: which handler answers which route, and what happens to every request.
+//! The router: which handler answers which route, and the time limit and the log line of every
+//! request.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -35,7 +35,7 @@ pub struct Stopping(pub watch::Receiver<bool>);
 
 impl Stopping {
     pub async fn wait(&mut self) {
-        // An error means that the main task is gone.
+        // An error means that the main task is gone, so the relay is stopping too.
         let _ = self.0.wait_for(|stopping| *stopping).await;
     }
 }
@@ -59,7 +59,8 @@ pub async fn serve(
                 let (router, stopping) = (router.clone(), stopping.clone());
                 tokio::spawn(connection(stream, peer, router, slot, stopping));
             }
-            // Most likely there are no file descriptors left. Closing connections free some.
+            // The process has probably run out of file descriptors. Connections that end will free
+            // some.
             Err(error) => {
                 tracing::warn!(%error, "cannot accept");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -110,8 +111,9 @@ async fn connection(
 
 /// The open connections, ordered by when each was opened or last got an answer.
 ///
-/// Thousands of connections that send nothing each hold a place, and lose it to the next newcomer.
-/// An honest connection gets its answer long before it is the oldest.
+/// An attacker may open thousands of connections that send nothing. When no place is left, the
+/// oldest of them loses its place to each new connection. An honest connection gets its answer long
+/// before it is the oldest.
 struct Connections {
     max: usize,
     open: Mutex<Open>,

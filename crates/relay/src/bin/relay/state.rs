@@ -56,7 +56,8 @@ impl Account {
 }
 
 impl Relay {
-    /// Opens the keys and the database in `dir`. Knows no accounts until `accounts::load` has run.
+    /// Opens the keys and the database in `dir`. The relay knows no accounts until `accounts::load`
+    /// has run.
     pub fn open(
         dir: &Path,
         reviewer: ReviewerPublicKeys,
@@ -106,8 +107,9 @@ impl Relay {
         accounts.len() >= MAX_ACCOUNTS
     }
 
-    /// Prepares today's stamp keys and destroys those older than the verify window. Undelivered
-    /// messages of a destroyed epoch could no longer be reported, so they are dropped first.
+    /// Prepares today's stamp keys, and destroys those so old that their stamps can no longer be
+    /// verified. Undelivered messages of a destroyed epoch could no longer be reported, so they are
+    /// dropped first.
     pub async fn destroy_old_epochs(&self) -> Result<(), Box<dyn std::error::Error>> {
         let now = now();
         self.keys.advance(now)?;

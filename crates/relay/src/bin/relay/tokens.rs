@@ -41,7 +41,7 @@ pub enum Holder {
 }
 
 pub struct Tokens {
-    /// From the root key file, so that sessions survive a restart.
+    /// Read from the root key file, so that sessions survive a restart.
     token_key: Zeroizing<[u8; 32]>,
     /// Drawn when the relay starts. No challenge survives a restart, so none is answered twice.
     challenge_key: Zeroizing<[u8; 32]>,

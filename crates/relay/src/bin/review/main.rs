@@ -61,7 +61,8 @@ fn main() -> ExitCode {
     match run(&Options::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("review: {}", printable(&error.to_string())); // It may quote the relay.
+            // The error may quote the relay, so it is made safe to print.
+            eprintln!("review: {}", printable(&error.to_string()));
             ExitCode::FAILURE
         }
     }

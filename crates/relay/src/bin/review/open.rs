@@ -32,7 +32,8 @@ pub fn open(reviewer: &Reviewer, report_id: &str, json: bool) -> Result<ExitCode
         Ok(verified) if json => println!("{}", printable_json(&as_json(report_id, &verified))?),
         Ok(verified) => show(report_id, &verified),
         Err(rejection) => {
-            // A report for another moderation key is not held against the reporter.
+            // A report sealed to another moderation key is not marked as rejected, because that is
+            // not the reporter's fault.
             if rejection != Rejection::OtherModerationKey {
                 relay.report_rejected(session, report_id, rejection.check())?;
             }

@@ -9,9 +9,10 @@ pub fn printable(text: &str) -> String {
     text.chars().map(escaped).collect()
 }
 
-/// Returns JSON on one line with the same characters escaped. The strings keep their values.
+/// Escapes control characters, as `printable` does, in JSON on one line. The JSON strings decode to
+/// the same text.
 pub fn printable_json(value: &impl serde::Serialize) -> serde_json::Result<String> {
-    // JSON has such characters only inside strings.
+    // Such characters occur only inside the strings of JSON.
     let escaped = |c: char| match controls_terminal(c) {
         true => format!("\\u{:04x}", u32::from(c)),
         false => c.to_string(),

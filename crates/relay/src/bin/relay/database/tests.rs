@@ -2,7 +2,7 @@ use std::sync::{Arc, mpsc};
 
 use super::*;
 
-/// Returns a database whose thread waits, and the channel that lets it go on.
+/// Returns a database whose thread waits, and the channel that lets the thread go on.
 fn held_up(dir: &tempfile::TempDir) -> (Arc<Database>, mpsc::Sender<()>) {
     let database = Arc::new(Database::open(&dir.path().join("db")).unwrap());
     let (go, wait) = mpsc::channel();
