@@ -100,7 +100,7 @@ impl Chat {
         Ok(())
     }
 
-    /// Uploads the prekeys that the relay lacks. Can be repeated after any interruption.
+    /// Uploads the prekeys that the relay lacks. After an interruption, this can be repeated.
     pub fn upload_prekeys(&mut self, left: usize) -> Outcome<()> {
         let upload = self.client.publish_prekeys(left, &mut rand::rng())?;
         self.with_session(|relay, session| {
@@ -116,8 +116,8 @@ impl Chat {
         Ok(())
     }
 
-    /// Replaces the signed prekeys before their week is over, because their record of used
-    /// handshakes is full.
+    /// Replaces the signed prekeys before the week is over, because the record of handshakes that
+    /// used them is full.
     pub fn rotate_prekeys(&mut self) -> Outcome<()> {
         self.home.memory.rotated_at_ms = 0;
         self.maintain_prekeys()
@@ -249,7 +249,7 @@ impl Chat {
         }
     }
 
-    /// Keeps a notice for the user until the caller can print it: the user may be typing.
+    /// Keeps a notice until the caller can print it, because the user may be typing now.
     pub fn notice(&mut self, notice: impl AsRef<str>) {
         self.notices.push(printable(notice.as_ref()));
     }
@@ -265,7 +265,7 @@ impl Chat {
         std::mem::take(&mut self.notices)
     }
 
-    /// Prints all notices. Only for times when the user is not typing.
+    /// Prints all notices. Call this only when the user is not typing.
     pub fn print_notices(&mut self) {
         for notice in self.take_notices() {
             eprintln!("{notice}");

@@ -8,7 +8,7 @@ use crate::text::printable;
 
 pub type Outcome<T> = Result<T, Failure>;
 
-/// Any failure without a code of its own.
+/// Any failure that has no other code.
 pub const FAILED: u8 = 1;
 /// The relay cannot be reached or asks to wait. Unsent messages wait in the store. Try again later.
 pub const TRY_LATER: u8 = 3;

@@ -14,8 +14,8 @@ use crate::failure::{Failure, Outcome};
 
 /// The application's own notes, next to the store.
 ///
-/// The file holds no secret key and no text. It does name the peers, which the store hides, so a
-/// real application encrypts it too. If the file is lost, messages may be shown again, and the
+/// The file holds no secret key and no text. It names the peers, which the store hides, so a real
+/// application encrypts the file too. If the file is lost, messages may be shown again, and the
 /// pinned key of the relay is gone.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -24,9 +24,9 @@ pub struct Memory {
     pub relay: Option<PinnedRelay>,
     /// For each conversation, the ordinal of the first message that was not shown yet.
     ///
-    /// It advances after a message was printed. A message that was stored but not printed before a
-    /// crash is printed at the next start. After a crash between printing and this note, the line
-    /// is printed again with the same id. The store has the message once in any case.
+    /// The ordinal advances after a message was printed. A message that was stored but not printed
+    /// before a crash is printed at the next start. After a crash between printing and this note,
+    /// the message is printed again with the same id. In any case, the store has the message once.
     pub unseen_from: BTreeMap<String, u64>,
     /// When the signed prekeys were last replaced.
     pub rotated_at_ms: u64,
@@ -34,11 +34,12 @@ pub struct Memory {
     pub upload_pending: bool,
     /// For each peer, when a new session was last started because the old one was out of step.
     pub restarted_at_ms: BTreeMap<String, u64>,
-    /// Deliveries that did not open and were not acknowledged, by the relay's number.
+    /// Deliveries that did not open and were not acknowledged, by the number that the relay gave
+    /// them.
     pub kept: BTreeMap<u64, KeptDelivery>,
 }
 
-/// The relay this home belongs to.
+/// The relay that this home folder uses.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct PinnedRelay {
     pub url: String,
@@ -52,7 +53,7 @@ pub struct PinnedRelay {
 pub struct KeptDelivery {
     pub since_ms: u64,
     pub times: u32,
-    /// The sender as named by the relay. The ratchet did not confirm it.
+    /// The sender as named by the relay. No session has confirmed it.
     pub from: String,
 }
 
@@ -64,7 +65,7 @@ pub struct Home {
 
 impl Home {
     /// Opens the folder and the store in it. Creates them if they do not exist. Only one process
-    /// can have them open: a second one would use message keys twice.
+    /// can have them open, because a second one would use message keys twice.
     pub fn open(folder: &Path, rng: &mut impl CryptoRng) -> Outcome<(Self, SqliteStore)> {
         create_folder(folder)?;
         let key = store_key(folder, rng)?;
@@ -74,7 +75,8 @@ impl Home {
             }
             store => store?,
         };
-        // Read only now: with the store open, no other process can write the file.
+        // The notes are read after the store was opened, because from then on no other process can
+        // write the file.
         let memory = match fs::read(folder.join("memory.json")) {
             Ok(bytes) => serde_json::from_slice(&bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Memory::default(),
@@ -138,7 +140,7 @@ fn sync(folder: &Path) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 
-/// Does nothing: on other platforms, folders cannot be synced.
+/// Does nothing, because other platforms cannot sync folders.
 #[cfg(not(unix))]
 fn sync(_: &Path) -> io::Result<()> {
     Ok(())

@@ -33,8 +33,8 @@ struct SlashCommand {
 /// while it waits for a key or for the relay's next event.
 struct Shared {
     chat: Mutex<Chat>,
-    /// Held while messages are printed and recorded as shown, so that the program does not end in
-    /// between.
+    /// Held while messages are printed and recorded as shown, so that the program does not end
+    /// between the two steps.
     showing: Mutex<()>,
 }
 
@@ -78,7 +78,8 @@ pub fn run(chat: Chat) -> Outcome<()> {
         let mut chat = shared.chat();
         if let Err(failure) = run_line(&mut chat, &mut to, line.trim()) {
             eprintln!("{}", failure.message);
-            // Messages that wait in the outbox are sent once more at the end.
+            // This failure is not kept if the message waits in the outbox, which is sent once more
+            // at the end.
             failed = failed.or((failure.code != TRY_LATER).then_some(failure));
         }
         chat.print_notices();

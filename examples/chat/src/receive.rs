@@ -1,5 +1,5 @@
-//! Receiving: commits each delivery to the store, then shows it, then acknowledges it. If a
-//! delivery does not open, follows the advice of the error.
+//! Receiving: commits each delivery to the store, then shows its message, then acknowledges the
+//! delivery. If a delivery does not open, follows the advice of the error.
 
 use std::thread;
 use std::time::Duration;
@@ -29,7 +29,7 @@ const MAX_KEPT_OF_ONE: usize = 64;
 const MAX_KEPT: usize = 2_048;
 /// Number of attempts after which a delivery that looks altered is given up.
 const MAX_ATTEMPTS: u32 = 5;
-/// Type of a message that shows nothing. It moves a peer whose session is out of step to the new
+/// Type of a message that is not displayed. It moves a peer whose session is out of step to the new
 /// session.
 const RESTART: &str = "application/vnd.waxseal.chat-restart";
 
@@ -141,12 +141,13 @@ impl Chat {
             }
             Advice::DeliverAgain => self.keep(id, name, MAX_ATTEMPTS),
             Advice::KeepAndRetry => self.keep(id, name, u32::MAX),
-            // The store failed, so nothing is known about the delivery. It comes again.
+            // The store failed, so nothing is known about the delivery. The relay delivers it
+            // again.
             _ => Err(error.into()),
         }
     }
 
-    /// The sender of a delivery that did not open. The relay names it; the ratchet did not confirm
+    /// The sender of a delivery that did not open, as named by the relay. No session has confirmed
     /// it.
     fn claimed_sender(&self, delivery: &[u8]) -> Option<AccountId> {
         let (key, me) = (self.client.delivery_key(), &self.client.me().account);
@@ -157,8 +158,8 @@ impl Chat {
         Some(delivery.claim().context().sender.account.clone())
     }
 
-    /// Leaves a delivery with the relay, so that it comes again on the next connection. Gives it up
-    /// after `max_attempts`, after [`KEEP_DAYS`], or if too many are kept already.
+    /// Leaves a delivery with the relay, so that it comes again on the next connection. Gives the
+    /// delivery up after `max_attempts`, after [`KEEP_DAYS`], or if too many are kept already.
     fn keep(&mut self, id: u64, from: &str, max_attempts: u32) -> Outcome<Verdict> {
         let kept = &mut self.home.memory.kept;
         // Forgets deliveries that the relay has dropped by itself.
@@ -219,7 +220,7 @@ impl Chat {
         Ok(())
     }
 
-    /// Warns that a peer's identity changed, once per peer however many deliveries show it.
+    /// Warns that a peer's identity changed. Warns once per peer, however many deliveries show it.
     fn warn_once(&mut self, from: Option<&AccountId>) {
         if let Some(from) = from
             && self.warned.insert(from.clone())

@@ -203,7 +203,7 @@ impl Chat {
             let text = stored.as_ref().and_then(Message::text);
             for part in message.parts().iter().skip(1) {
                 let what = match (part.shown, part.index, text) {
-                    (false, ..) => "WITHHELD: only that it exists is told".into(),
+                    (false, ..) => "WITHHELD: reviewers see only that it exists".into(),
                     (true, 1, Some(text)) => printable(text),
                     (true, ..) => format!("{} bytes", part.size_bytes),
                 };
@@ -211,7 +211,7 @@ impl Chat {
             }
         }
         println!(
-            "The relay itself learns who reports, and of each message the sender, recipient and time; not the rest."
+            "The relay learns the reporter, and each message's sender, recipient and time. It learns nothing else."
         );
         Ok(())
     }

@@ -33,8 +33,8 @@ pub fn deliver(chat: &mut Chat, peer: &str, text: &str) -> Outcome<()> {
     let sealed = chat.seal(&peer, text)?;
     let id = short(&sealed);
     let flushed = chat.flush_outbox();
-    // Asks the store about this message. Others may still wait because their recipients' queues are
-    // full.
+    // Asks the store whether this message was sent. Other messages may still wait because their
+    // recipients' queues are full.
     let message = chat.client.message(&peer, &sealed)?;
     let is_sent = message.map(|message| message.accepted_at().is_some());
     match (is_sent, flushed) {
@@ -84,7 +84,7 @@ impl Chat {
     /// still arrives once.
     pub fn flush_outbox(&mut self) -> Outcome<()> {
         let mut full = BTreeSet::new();
-        // Envelopes that must wait stay in the outbox, before those not tried yet.
+        // Number of envelopes that must wait. They stay in the outbox, before those not tried yet.
         let mut waiting: usize = 0;
         loop {
             let batch = self.client.outbox(waiting + BATCH)?;

@@ -32,7 +32,7 @@ impl Chat {
                 }
             })?;
             if unseen.len() == known {
-                // The new messages have no text to show. They need not be read again.
+                // The new messages have no text to show, so they need not be read again.
                 let next = self.client.next_ordinal(&from)?;
                 self.home
                     .memory
@@ -82,7 +82,8 @@ pub fn messages(chat: &Chat, peer: Option<&str>, json: bool) -> Outcome<()> {
                 Direction::Sent => (me, peer.as_str()),
                 Direction::Received => (peer.as_str(), me),
             };
-            // A message without text only started a new session. There is nothing to show.
+            // A message without text only moved a peer to a new session, so there is nothing to
+            // show.
             if message.text().is_some() {
                 lines.push(if json {
                     json_line(from, Some(to), &message)

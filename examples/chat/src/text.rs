@@ -21,9 +21,10 @@ pub fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Returns JSON on one line with the same characters escaped. The strings keep their values.
+/// Escapes control characters, as `printable` does, in JSON on one line. The JSON strings decode to
+/// the same text.
 pub fn printable_json(json: &str) -> String {
-    // JSON has such characters only inside strings.
+    // Such characters occur only inside the strings of JSON.
     let shown = |c: char| {
         if controls_terminal(c) {
             format!("\\u{:04x}", u32::from(c))
@@ -34,7 +35,7 @@ pub fn printable_json(json: &str) -> String {
     json.chars().map(shown).collect()
 }
 
-/// Bytes in hexadecimal.
+/// Formats bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

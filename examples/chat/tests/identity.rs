@@ -1,5 +1,5 @@
-//! A peer's identity changes. Until the user accepts the new identity, nothing is sent to it and
-//! nothing from it is shown.
+//! Tests what happens when a peer's identity changes. Until the user accepts the new identity,
+//! nothing is sent to it and nothing from it is shown.
 
 #![allow(clippy::restriction, reason = "tests")]
 
@@ -25,8 +25,8 @@ fn a_changed_identity_is_announced_and_the_user_decides() {
     world.chat(alice, &["receive"]).output();
     let before = world.chat(alice, &["safety-number", "bob"]).output();
 
-    // The relay hands out another identity for Bob. Here he has lost his phone, and the relay lets
-    // him register again.
+    // Bob has lost his phone, and the relay lets him register again. So it now hands out another
+    // identity for Bob.
     world.forget_accounts(bob);
     world.chat(alice, &["register", "alice"]).output();
     world.chat(bob, &["register", "bob"]).output();

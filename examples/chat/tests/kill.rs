@@ -3,8 +3,9 @@
 //! submitted twice must count once.
 //!
 //! By default there are ten rounds of 100 messages, which take about a minute. Ten rounds of 1,000
-//! take some minutes: `cargo test -p waxseal-chat --test kill -- --ignored --nocapture`. The seed
-//! `WAXSEAL_KILL_SEED` chooses the moments; what happens at each depends on the machine.
+//! take some minutes: `cargo test -p waxseal-chat --test kill -- --ignored --nocapture`. The
+//! environment variable `WAXSEAL_KILL_SEED` chooses the moments. What a process is doing at each
+//! moment depends on the machine.
 
 #![allow(clippy::restriction, reason = "tests")]
 
@@ -92,7 +93,8 @@ impl Exchange {
             reported: Mutex::default(),
             settled: AtomicUsize::default(),
             failed: AtomicBool::default(),
-            // Generous: a round of 100 messages takes seconds, most of them spent on killing.
+            // This is generous: a round of 100 messages takes seconds, most of them spent on
+            // killing.
             deadline: Instant::now() + Duration::from_secs(300) * (per_round as u32 / 100),
         }
     }
@@ -169,8 +171,8 @@ impl Exchange {
         }
     }
 
-    /// Sends an account's messages in interactive mode. After a kill, writes those again that are
-    /// not in the store.
+    /// Sends an account's messages in interactive mode. After a kill, writes again the messages
+    /// that are not in the store.
     fn send_all(&self, account: usize) {
         for attempt in 0.. {
             self.go_on();
@@ -276,7 +278,8 @@ impl Exchange {
         (!ended.was_killed()).then(|| ended.objects())
     }
 
-    /// Checks that a process succeeded, was killed, or could not reach the relay.
+    /// Asserts that a process succeeded, was killed, or could not reach the relay. Counts the
+    /// deliveries that came again.
     fn note(&self, ended: &Ended) {
         let expected = ended.was_killed() || matches!(ended.code(), Some(0 | RELAY_GONE));
         assert!(expected, "{}\n{}", ended.status, ended.stderr);
@@ -301,7 +304,8 @@ impl Exchange {
         }
     }
 
-    /// Checks, when the killing is over, that both sides have each message once and can report it.
+    /// Checks, after the last kill of a round, that both sides have each message once and can
+    /// report it.
     fn check(&self) {
         for (account, me) in ACCOUNTS.iter().enumerate() {
             self.receive(account);

@@ -1,5 +1,5 @@
-//! The README's section "Try it in three terminals": runs each command as it is written there, and
-//! checks that it prints what the README shows.
+//! Runs each command of the README's section "Try it in three terminals" as it is written there,
+//! and checks that it prints what the README shows.
 
 #![allow(clippy::restriction, reason = "tests")]
 
@@ -185,7 +185,7 @@ fn a_message_that_cannot_be_sent_waits_and_the_exit_code_says_so() {
     let texts: Vec<&Value> = received.iter().map(|message| &message["text"]).collect();
     assert_eq!(texts, ["hello", "later", "latest"]);
 
-    // An account that does not exist, and a command that is incomplete.
+    // The recipient does not exist in one command, and the other command is incomplete.
     assert_eq!(
         world.chat(alice, &["send", "nobody", "hello"]).code(),
         Some(1)

@@ -50,7 +50,7 @@ fn only_a_few_deliveries_of_one_sender_are_kept_and_only_for_some_days() {
     let kept = &mut home.memory.kept;
     assert_eq!(kept.len(), MAX_KEPT_OF_ONE + 1);
     kept.get_mut(&3).unwrap().since_ms -= KEEP_DAYS * DAY_MS;
-    // The relay has dropped this delivery by itself.
+    // This delivery is so old that the relay has dropped it by itself.
     kept.get_mut(&4).unwrap().since_ms -= 2 * KEEP_DAYS * DAY_MS;
     let relay = RelayClient::new("http://127.0.0.1:1").unwrap();
     let mut chat = Chat::new(Client::open(store).unwrap(), home, relay, false);

@@ -15,7 +15,7 @@ pub struct Counts {
     /// Deliveries that came again and were not shown again.
     pub duplicates_ignored: usize,
     /// Lines printed again, with the same id, because the process was killed after it printed them
-    /// and before it recorded that.
+    /// and before it recorded that they were shown.
     pub lines_repeated: usize,
     pub reports: usize,
     /// Runs of `report` for a message that was already reported.

@@ -107,7 +107,7 @@ impl World {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let folder = folder.join(format!("{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        // The relay uses the same free port after each restart.
+        // Finds a free port, which the relay uses again after each restart.
         let port = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = port.local_addr().unwrap();
         let clients = accounts.iter().map(|account| (*account, Slot::default()));
@@ -165,7 +165,8 @@ impl World {
         }
     }
 
-    /// Makes the relay forget every account, and deletes the home folder of one.
+    /// Makes the relay forget every account, and deletes the home folder of the account
+    /// `loses_home`.
     pub fn forget_accounts(&self, loses_home: usize) {
         self.relay.kill();
         for suffix in ["", "-wal", "-shm"] {
