@@ -104,7 +104,7 @@ impl RelayCard {
     }
 
     /// The fingerprint of the moderation key, for the user to compare. `review keygen` prints the
-    /// same.
+    /// same fingerprint.
     pub fn moderation_fingerprint(&self) -> String {
         fingerprint(&self.moderation_key)
     }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use waxseal_reporting::DeviceAddress;
 
 /// `Client::prove_account` puts this label before the context. An identity key signs nothing else
-/// that begins with it.
+/// that begins with this label.
 const ACCOUNT_PROOF: &[u8] = b"waxseal/1/core/account-proof";
 
 const REGISTER: &[u8] = b"waxseal/1/relay/register";

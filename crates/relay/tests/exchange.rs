@@ -274,7 +274,7 @@ fn a_report_counts_once_even_if_it_arrives_many_times_at_once() {
     let ids: BTreeSet<&String> = taken.iter().map(|taken| &taken.report_id).collect();
     assert_eq!(ids.len(), 1, "all count as one report");
     assert_eq!(taken.iter().filter(|taken| !taken.duplicate).count(), 1);
-    // A report with a new message in it counts.
+    // A report with a new message in it counts as a new report.
     let both = bob.report(key, &[one, other]);
     assert!(!bob.client.report(bob.session(), &both).unwrap().duplicate);
 }

@@ -180,7 +180,7 @@ impl SqliteStore {
     }
 
     fn open_with(path: &Path, key: &StoreKey, migrations: &[&str]) -> Result<Self, SqliteError> {
-        let path = std::path::absolute(path)?; // so that it is none of SQLite's special names
+        let path = std::path::absolute(path)?; // SQLite's special names are not absolute
         create_for_owner(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&path, flags)?;
@@ -237,7 +237,7 @@ impl Store for SqliteStore {
         let scope = self.seal.scope(table);
         let after = match after.map(|key| self.seal.locate(key)) {
             Some(location) if location.scope != scope => return Ok(Vec::new()),
-            // No place in a table is empty, so the empty place comes before all of them.
+            // No row of a table has an empty place, so the empty place comes before all rows.
             after => after.map(|location| location.place).unwrap_or_default(),
         };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);

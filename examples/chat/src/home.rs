@@ -43,7 +43,7 @@ pub struct Memory {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct PinnedRelay {
     pub url: String,
-    /// Ed25519, in hexadecimal.
+    /// The relay's Ed25519 key, in hexadecimal.
     pub key: String,
 }
 

@@ -272,7 +272,8 @@ impl Exchange {
         }
     }
 
-    /// Reads all messages in an account's store. Returns `None` if that process was killed.
+    /// Reads all messages in an account's store. Returns `None` if the process that reads them was
+    /// killed.
     fn stored(&self, account: usize) -> Option<Vec<Value>> {
         let ended = self.world.chat(account, &["messages", "--json"]);
         (!ended.was_killed()).then(|| ended.objects())

@@ -39,7 +39,7 @@ impl Draft {
         }
     }
 
-    /// Attaches an encrypted file that is stored elsewhere, by its descriptor.
+    /// Attaches the descriptor of an encrypted file that is stored elsewhere.
     pub fn attach(mut self, attachment: Attachment) -> Self {
         self.attachments.push(attachment);
         self

@@ -43,7 +43,8 @@ pub enum Holder {
 pub struct Tokens {
     /// Read from the root key file, so that sessions survive a restart.
     token_key: Zeroizing<[u8; 32]>,
-    /// Drawn when the relay starts. No challenge survives a restart, so none is answered twice.
+    /// A random key, drawn when the relay starts. No challenge survives a restart, so none is
+    /// answered twice.
     challenge_key: Zeroizing<[u8; 32]>,
     /// Answered challenges and when they expire.
     answered: Mutex<HashMap<[u8; 64], u64>>,

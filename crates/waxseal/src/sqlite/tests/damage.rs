@@ -1,4 +1,4 @@
-//! Files that were altered or cut off, and disks that are full.
+//! Tests how a store treats files that were altered or cut off, and disks that are full.
 
 use super::*;
 

@@ -69,7 +69,7 @@ fn a_destroyed_epoch_is_gone_from_memory_and_from_the_disk() {
     let later = Timestamp::from_millis(NOW.as_millis() + u64::from(VERIFY_DAYS) * DAY);
     keys.advance(later).unwrap();
     keys.destroy_before(Keys::oldest_verified(later)).unwrap();
-    keys.stamp().verify(&claim, later).unwrap(); // The last day for a report.
+    keys.stamp().verify(&claim, later).unwrap(); // It is the last day for a report.
 
     let too_late = Timestamp::from_millis(later.as_millis() + DAY);
     keys.destroy_before(Keys::oldest_verified(too_late))
