@@ -1,7 +1,7 @@
 //! Finds the secrets in exported state.
 //!
-//! The functions here follow the code of the exports field by field. A test reads every state of a
-//! conversation with them, to the last byte.
+//! The functions here read an export field by field, in the order in which it was written. The heap
+//! tests read every state of a conversation this way, to the last byte.
 
 use core::ops::Range;
 
@@ -16,27 +16,28 @@ pub enum Kind {
     ChainKey,
     /// Key that encrypts message headers.
     HeaderKey,
-    /// Key that opens a skipped message.
+    /// Key that decrypts a skipped message, which has not arrived yet.
     SkippedKey,
     /// Root key, chain key or next chain key of the post-quantum ratchet.
     PostQuantumKey,
-    /// Root key or MAC key of the authenticator in the braid.
+    /// Root key or MAC key with which the braid authenticates what it exchanges. The braid is the
+    /// post-quantum ratchet's key exchange by ML-KEM, spread over many messages.
     Authenticator,
-    /// Seed of the braid's key pair.
+    /// Seed of an ML-KEM key pair, of the braid or of a prekey.
     KemSeed,
-    /// Coin of the braid's encapsulation.
+    /// Randomness (coin) of the braid's ML-KEM encapsulation.
     Coin,
-    /// A chunk that was collected. It is not secret: the peer sent it, and it is part of a public
-    /// key or a ciphertext.
+    /// A piece of a public key or a ciphertext that the braid received from the peer. It is not
+    /// secret.
     Chunk,
-    /// A public value or a counter. The MAC over a braid's header or ciphertext is not here but in
-    /// the `Chunk`s.
+    /// A public value or a counter. The MAC over the braid's header or ciphertext is in the
+    /// `Chunk`s instead, because the peer sends it in chunks.
     Other,
 }
 
 /// The fields of an export, in order and without gaps.
 ///
-/// Reading starts at offset 0. Each field that is taken or skipped moves the offset on, and reading
+/// Reading starts at offset 0. Each field that is taken or skipped advances the offset, and reading
 /// must end at the last byte.
 pub struct Fields {
     at: usize,
