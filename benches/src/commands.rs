@@ -22,7 +22,7 @@ pub enum Command {
         #[arg(long)]
         quick: bool,
     },
-    /// Measures cost against what piles up: skipped keys, messages, sessions.
+    /// Measures how costs grow with what accumulates: skipped keys, messages, sessions.
     Growth(Options),
 }
 
