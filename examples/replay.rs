@@ -217,7 +217,7 @@ fn people<S: Store>(
 
 /// Counts the Diffie–Hellman steps and post-quantum epochs of all clients together.
 fn ratchet_steps<S: Store>(network: &Network<S>) -> Result<(u64, u64), String> {
-    let (recipient, senders) = network.clients.split_first().ok_or("there are no clients")?;
+    let (recipient, senders) = network.clients.split_first().ok_or("no clients")?;
     let (mut steps, mut epochs) = (0, 0);
     for sender in senders {
         for (one, other) in [(recipient, sender), (sender, recipient)] {
