@@ -243,7 +243,8 @@ struct Desk {
 }
 
 impl Desk {
-    /// Tries forged reports of one message, then reports it with a line of context and verifies it.
+    /// Tries forged reports of one spam message. Then reports the message, with the spam before it
+    /// as context, and verifies the report.
     fn report<S: Store>(
         &mut self,
         network: &mut Network<S>,

@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`commands`] | the command line |
-//! | [`compare`], [`growth`] | measure Waxseal and its peers, and how costs grow |
+//! | [`compare`], [`growth`] | measure Waxseal and comparable libraries, and how costs grow |
 //! | [`model`], [`primitives`] | compute the lower bound of an operation's cost from primitives |
 //! | [`systems`], [`committing`], [`provider`] | the operations that are measured |
 //! | [`measure`], [`clock`], [`allocations`] | measure operations: samples, CPU time, heap use |

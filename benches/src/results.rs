@@ -11,7 +11,8 @@ use crate::systems::SYSTEMS;
 #[derive(Clone)]
 pub struct Row {
     pub operation: &'static str,
-    /// The size at which it is measured: bytes of plaintext, or a number of keys or messages.
+    /// The size at which the operation is measured: bytes of plaintext, or a number of keys or
+    /// messages.
     pub size: u64,
     pub system: &'static str,
     pub variant: &'static str,

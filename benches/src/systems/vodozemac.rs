@@ -1,4 +1,4 @@
-//! vodozemac: Olm as Matrix uses it, with 3DH and the Double Ratchet.
+//! The system vodozemac, which implements Olm as Matrix uses it, with 3DH and the Double Ratchet.
 //!
 //! Messages are in vodozemac's byte encoding, without base64. An exported state is the pickle as
 //! JSON, unencrypted. The signature of the one-time key is not checked here, because Olm leaves

@@ -51,7 +51,7 @@ impl Fields {
             at: 0,
             fields: Vec::new(),
         };
-        // Version, selection, dropped steps and epochs, age.
+        // Skips the version, the selection, the numbers of dropped steps and epochs, and the age.
         fields.skip(1 + 4 + 8 + 8 + 4);
         for _ in 0..fields.u32(export) {
             fields.session(export);
@@ -90,10 +90,11 @@ impl Fields {
     }
 
     fn session(&mut self, export: &[u8]) {
-        // Peer, associated data, base key, digest.
+        // Skips the peer's identity, the associated data, the base key and the digest.
         self.skip(64 + 3 * 32);
         if self.u8(export) == 0 {
-            // The handshake: identity, certificate, signed prekey, one-time prekey, ciphertext.
+            // Skips the handshake: the identity, the certificate, the numbers of the signed prekey
+            // and of the one-time prekey, and the ciphertext.
             self.skip(64 + 64 + 4);
             if self.u8(export) == 1 {
                 self.skip(4);
@@ -103,7 +104,7 @@ impl Fields {
         self.take(Kind::Root, 32);
         self.key_pair();
         self.skip(32);
-        // Sending and receiving chain.
+        // The sending chain comes first, then the receiving chain. Each may be absent.
         for counters in [4, 12] {
             if self.u8(export) == 1 {
                 self.take(Kind::ChainKey, 32);
@@ -113,7 +114,7 @@ impl Fields {
         }
         self.take(Kind::HeaderKey, 32);
         self.take(Kind::HeaderKey, 32);
-        // Length of the previous chain, messages opened, steps.
+        // Skips the length of the previous chain, the number of messages opened and that of steps.
         self.skip(4 + 8 + 8);
         for _ in 0..self.u32(export) {
             self.skip(8);
@@ -128,7 +129,7 @@ impl Fields {
     }
 
     fn post_quantum(&mut self, export: &[u8]) {
-        // Role, root, chains, next chains.
+        // The fields are the role, the root key, two chains and the keys of two next chains.
         self.skip(1);
         self.take(Kind::PostQuantumKey, 32);
         for _ in 0..2 {
@@ -141,7 +142,7 @@ impl Fields {
                 self.take(Kind::PostQuantumKey, 32);
             }
         }
-        // Epoch, authenticator, state.
+        // The fields are the epoch, the authenticator's two keys, and the braid's state.
         self.skip(8);
         self.take(Kind::Authenticator, 32);
         self.take(Kind::Authenticator, 32);

@@ -23,8 +23,8 @@ const MASK: u8 = 0xa5;
 #[derive(Clone, Default)]
 pub struct Secrets {
     windows: HashMap<[u8; WINDOW], String>,
-    /// Whether any window starts with these two (masked) bytes. They are the index. The sweep looks
-    /// here first, which rules out most memory quickly.
+    /// For each pair of bytes, whether any masked window starts with it. The sweep looks here
+    /// first, which rules out most memory quickly.
     first: Vec<bool>,
 }
 

@@ -61,7 +61,7 @@ fn core(folder: &Path, expected: &mut Value) -> io::Result<()> {
     let late = alice.encrypt(b"late", rng);
     let ahead = alice.encrypt(b"ahead", rng);
     bob.decrypt(&ahead).expect("a message ahead of others");
-    // Bob starts a second session. Alice has not received its first message, "next", yet.
+    // Bob starts a second session. Alice does not receive that session's first message, "next".
     let bundle = alice.bundle();
     bob.start(bundle, rng);
     let next = bob.encrypt(b"next", rng);

@@ -35,7 +35,7 @@ pub enum Action {
     Publish { who: usize, rotate: bool },
     /// A device sends its unconfirmed messages again.
     Resend { who: usize },
-    /// A device reports its messages with another device.
+    /// A device reports the messages that it exchanged with another device.
     Report { who: usize, about: usize },
 }
 

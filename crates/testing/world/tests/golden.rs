@@ -37,8 +37,8 @@ impl Golden {
         fs::read(self.folder.join(format!("{name}.bin"))).unwrap()
     }
 
-    /// Copies a client's store into a temporary folder and opens the copy. The folder is deleted
-    /// when it is dropped.
+    /// Copies a client's store into a temporary folder and opens the copy. Dropping the returned
+    /// `TempDir` deletes the folder.
     fn client(&self, name: &str) -> (tempfile::TempDir, Client<SqliteStore>) {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join(name);

@@ -118,7 +118,8 @@ fn open(folder: &Path, files: &Files, key: &StoreKey) -> Option<SqliteStore> {
         Ok(store) => return Some(store),
         Err(error) => error,
     };
-    // The file system works and no other process has the files open, so neither can be the reason.
+    // The file system works and no other process has the files open, so these two errors must not
+    // occur.
     assert!(
         !matches!(error, SqliteError::Failed(_) | SqliteError::InUse),
         "{error:?}"
