@@ -1,5 +1,5 @@
-//! Encrypting so that the ciphertext is a commitment, next to the textbook's constructions and
-//! plain ChaCha20-Poly1305.
+//! Measures franking, which encrypts so that the ciphertext is a commitment, alongside the
+//! textbook's constructions and plain ChaCha20-Poly1305.
 //!
 //! `cargo bench -p waxseal-benches --bench franking`
 
@@ -12,7 +12,7 @@ const SIZES: [usize; 6] = [64, 1_024, 65_000, 1 << 20, 8 << 20, 64 << 20];
 fn franking(criterion: &mut Criterion) {
     let is_test = std::env::args().any(|argument| argument == "--test");
     for size in SIZES {
-        // A test runs only the sizes that are cheap without optimisation.
+        // With `--test`, only the sizes that are fast without optimisation are run.
         if is_test && size > 1 << 20 {
             continue;
         }

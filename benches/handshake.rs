@@ -1,4 +1,4 @@
-//! A handshake: from a published bundle to a session on both sides.
+//! Measures a handshake, from a published prekey bundle to a session on both sides.
 //!
 //! `cargo bench -p waxseal-benches --bench handshake`
 

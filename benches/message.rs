@@ -1,4 +1,4 @@
-//! Sealing and opening messages with our systems in `compare`.
+//! Measures sealing and opening messages with the variants of Waxseal that `compare` measures.
 //!
 //! `cargo bench -p waxseal-benches --bench message`
 
@@ -14,7 +14,7 @@ fn ours() -> impl Iterator<Item = &'static System> {
     SYSTEMS.iter().filter(|system| system.name == "waxseal")
 }
 
-/// Messages one after the other in one direction.
+/// Measures messages that one side sends one after the other.
 fn burst(criterion: &mut Criterion) {
     for size in SIZES {
         let mut group = criterion.benchmark_group("burst");
@@ -45,7 +45,8 @@ fn burst(criterion: &mut Criterion) {
     }
 }
 
-/// One message each in turn. Every message takes a Diffie–Hellman step.
+/// Measures messages that the two sides send in turn, one each. Every message takes a
+/// Diffie–Hellman step.
 fn ping_pong(criterion: &mut Criterion) {
     for size in SIZES {
         let mut group = criterion.benchmark_group("ping-pong");
@@ -63,8 +64,8 @@ fn ping_pong(criterion: &mut Criterion) {
     }
 }
 
-/// Messages in order, next to the keys of messages that did not arrive, and the state that holds
-/// those keys.
+/// Measures opening messages in order while the recipient stores skipped keys, which belong to
+/// messages that did not arrive. Also measures exporting and importing the state with those keys.
 fn skipped(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("skipped");
     for system in ours() {

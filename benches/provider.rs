@@ -1,4 +1,4 @@
-//! The provider's relay: on one thread, and on all of the machine's.
+//! Measures the provider's relay, on one thread and on all threads of the machine.
 //!
 //! `cargo bench -p waxseal-benches --bench provider`
 

@@ -1,4 +1,5 @@
-//! A report on its way: the reporter seals it, the intake accepts it, a reviewer opens it.
+//! Measures the three steps of a report: the reporter seals it, the intake accepts it, and a
+//! reviewer opens it.
 //!
 //! `cargo bench -p waxseal-benches --bench report`
 

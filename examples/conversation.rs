@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example conversation`
 //!
-//! Every step asserts its outcome: the exit code is 0 only if all of them hold.
+//! Every step asserts its outcome. The exit code is 0 only if all assertions hold.
 
 mod support {
     pub mod no_channel;
@@ -149,7 +149,7 @@ fn agree_on_keys(
     Ok(())
 }
 
-/// Sends one message, relays it and opens it. Returns its tag.
+/// Sends one message, relays it and opens it. Returns the message's tag.
 fn exchange(
     provider: &Provider,
     from: &mut Phone,
@@ -206,8 +206,8 @@ fn exchange(
     Ok(sent.id)
 }
 
-/// Describes a picture. The encrypted file is stored elsewhere; the message carries its digests
-/// and its key.
+/// Describes a picture. The encrypted file is stored elsewhere; the message carries the file's
+/// digests and key.
 fn picture(rng: &mut impl CryptoRng) -> Outcome<Attachment> {
     let key = AttachmentKey::from_bytes(random(rng));
     let (plaintext, ciphertext) = (b"bytes of a photo", b"the same, encrypted");
@@ -324,13 +324,14 @@ fn read(
     Ok(())
 }
 
-/// Returns what a dishonest reporter could try, and the number of the check that must refuse it.
+/// Returns forgeries that a dishonest reporter could try, each with the number of the check that
+/// must refuse it.
 fn forgeries(
     genuine: &Evidence,
     rng: &mut impl CryptoRng,
 ) -> Outcome<Vec<(&'static str, u8, Evidence)>> {
     let claim = genuine.claim();
-    // Commits to another text under the genuine header.
+    // Commits to another text, with the genuine message's header.
     let mut commit = |text: &str| -> Outcome<SentMessage> {
         let payload = Payload::text(genuine.header().clone(), text)?;
         Ok(seal(&mut NoChannel, genuine.sender(), &payload, rng)?.sent)
@@ -344,7 +345,8 @@ fn forgeries(
         Claim::new(*claim.tag(), context, *claim.stamp())
     };
 
-    // The same conversation, as if Bob had written the message.
+    // Swaps sender and recipient in the claim, as if Bob had written the message. The conversation
+    // stays the same.
     let other_sender = under(&|context| {
         let Audience::Direct(recipient) = &mut context.audience else {
             return;

@@ -1,9 +1,10 @@
-//! Shows the provider's side of a report: the intake verifies it unread, then a reviewer reads it.
+//! Shows the provider's side of a report. The intake verifies the report without reading it, then a
+//! reviewer reads it.
 //!
 //! `cargo run --release --example intake_and_review`
 //!
-//! The two hold different keys. The intake holds stamp keys and cannot open a report; the reviewer
-//! holds the moderation key and cannot make a stamp.
+//! Intake and reviewer hold different keys. The intake holds stamp keys and cannot open a report;
+//! the reviewer holds the moderation key and cannot make a stamp.
 
 mod support {
     pub mod people;
@@ -21,7 +22,7 @@ use waxseal_reporting::reporter::Report;
 use waxseal_reporting::reviewer::{ModerationKeyPair, review};
 use waxseal_reporting::{ConversationId, DeviceAddress, Rejection, Timestamp};
 
-/// Stands for the intake's database: which messages were reported before.
+/// Stands in for the intake's database, which remembers which messages were reported.
 #[derive(Default)]
 struct Records {
     reported: HashSet<Nullifier>,

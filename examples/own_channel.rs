@@ -1,4 +1,4 @@
-//! Uses verifiable reports over an encrypted channel of one's own.
+//! Uses verifiable reports over an encrypted channel that the application implements.
 //!
 //! `cargo run --release --example own_channel`
 //!
@@ -22,7 +22,7 @@ use waxseal_reporting::sender::{SealingChannel, seal};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::Zeroizing;
 
-/// One direction of a conversation. Both ends start from the same secret.
+/// One direction of a conversation. Sender and recipient start from the same secret.
 struct Chain {
     key: Zeroizing<[u8; 32]>,
 }
@@ -39,7 +39,7 @@ impl Chain {
         }
     }
 
-    /// Returns the cipher of the next message, and the chain after that message.
+    /// Returns the cipher for the next message, and the chain as it is after that message.
     fn next(&self) -> (ChaCha20Poly1305, Self) {
         let derive = |purpose: &[u8]| {
             let hash = Sha256::new().chain_update(purpose).chain_update(*self.key);
@@ -110,7 +110,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("bob reads {:?}", opened.content().as_text());
     assert!(open(&mut from_alice, &delivery).is_err(), "it opens once");
 
-    // Bob reports the message. The channel has no part in that.
+    // Bob reports the message. Reporting does not use the channel.
     let mut draft = ReportDraft::new(bob, Reason::Scam);
     draft.add(opened.evidence(), Disclosure::Whole)?;
     let report = draft.seal(&bob_key, moderation.public_key(), rng)?;

@@ -127,7 +127,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     println!("conformance: {count} cases passed");
 
-    // An account survives the end of the process.
+    // An account that was stored can be opened again, as after a restart.
     let rng = &mut rand::rng();
     let path = folder.join("alice");
     let me = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));

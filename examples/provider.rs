@@ -1,4 +1,4 @@
-//! Adds stamps to a relay of one's own: four calls next to the code that stores and forwards.
+//! Adds stamps to an existing relay: four calls alongside its code that stores and forwards.
 //!
 //! `cargo run --release --example provider`
 //!
@@ -15,7 +15,7 @@ const DAY_MS: u64 = 86_400_000;
 /// How many days a message can be reported after it was sent.
 const VERIFY_DAYS: u32 = 30;
 
-/// What the relay makes of an upload.
+/// What the relay makes from an uploaded envelope.
 struct Stamped {
     /// For the recipient's queue.
     delivery: Vec<u8>,
@@ -23,7 +23,8 @@ struct Stamped {
     receipt: Vec<u8>,
 }
 
-/// Handles an upload. `sender` comes from the authenticated connection, never from the message.
+/// Stamps an uploaded envelope. `sender` comes from the authenticated connection, never from the
+/// message.
 fn stamp_upload(
     keys: &StampKeys,
     (sender, sender_key): (&DeviceAddress, &DeliveryKey),
@@ -40,7 +41,7 @@ fn stamp_upload(
 }
 
 /// Runs once a day. Makes the next day's key and destroys the keys of messages that are too old to
-/// be reported. The relay replaces its stored keys by the returned bytes before it stamps again.
+/// be reported. The relay replaces its stored keys with the returned bytes before it stamps again.
 fn tend(keys: &mut StampKeys, now: Timestamp) -> Result<Vec<u8>, Box<dyn Error>> {
     keys.advance_to(now)?;
     let today = u32::try_from(now.as_millis() / DAY_MS)?;

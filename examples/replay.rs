@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release --example replay -- [FILE] [--seed N] [--store FOLDER] [--json]`
 //!
-//! `--store` needs a feature: `cargo run --release --example replay --features sqlite -- ..`
+//! `--store` needs the feature `sqlite`:
+//! `cargo run --release --example replay --features sqlite -- ..`
 
 mod support {
     pub mod arguments;
@@ -216,7 +217,7 @@ fn people<S: Store>(
 
 /// Counts the Diffie–Hellman steps and post-quantum epochs of all clients together.
 fn ratchet_steps<S: Store>(network: &Network<S>) -> Result<(u64, u64), String> {
-    let (recipient, senders) = network.clients.split_first().ok_or("nobody is there")?;
+    let (recipient, senders) = network.clients.split_first().ok_or("no clients")?;
     let (mut steps, mut epochs) = (0, 0);
     for sender in senders {
         for (one, other) in [(recipient, sender), (sender, recipient)] {
@@ -232,16 +233,18 @@ fn ratchet_steps<S: Store>(network: &Network<S>) -> Result<(u64, u64), String> {
     Ok((steps, epochs))
 }
 
-/// Makes, accepts and reviews reports.
+/// Reports spam, and accepts and reviews the reports as a provider would.
 struct Desk {
     moderation: ModerationKeyPair,
     acceptance: AcceptanceKey,
-    /// The latest spam between two people. A forger takes the stamp of it.
+    /// The latest spam message, by (sender, recipient). A forger claims its stamp for another
+    /// message.
     last_of_sender: HashMap<(usize, usize), FrankingTag>,
 }
 
 impl Desk {
-    /// Tries forged reports of one message, then reports it with a line of context and verifies it.
+    /// Tries forged reports of one spam message. Then reports the message, with the spam before it
+    /// as context, and verifies the report.
     fn report<S: Store>(
         &mut self,
         network: &mut Network<S>,
@@ -259,7 +262,8 @@ impl Desk {
 
         let mut shown = vec![(id, Disclosure::Whole)];
         if let Some(context) = last {
-            // For context: there was another message, and when; not what it said.
+            // For context, the report also shows that there was an earlier message, and when, but
+            // not what it said.
             shown.push((context, Disclosure::Parts(Vec::new())));
         }
         let draft = reporter
@@ -270,7 +274,8 @@ impl Desk {
             .map_err(|error| error.to_string())?;
         outcome.reported += 1;
 
-        // Forgeries come first. After the genuine report they would be refused as repeated.
+        // The forgeries are tried first. After the genuine report they would be refused because the
+        // message was already reported.
         let other = last
             .map(|last| self::evidence(&network.clients[to], &peer.account, &last))
             .transpose()?;
@@ -347,7 +352,7 @@ fn evidence<S: Store>(
         .clone())
 }
 
-/// Replayed when no file is given.
+/// The conversation that is replayed if no file is given.
 const BUILT_IN: &str = "\
 ham\tAre you coming on Saturday?
 ham\tYes! Around six. Shall I bring something?

@@ -61,11 +61,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     println!("bob writes: {}", message.text().ok_or("a text was sent")?);
 
-    // A delivery that comes twice is recognised.
+    // A delivery that arrives twice is recognised.
     let again = alice.receive(&relayed.delivery)?;
     assert!(matches!(again, Received::Duplicate { .. }));
 
-    // Both phones show the same number, so no one reads along in between.
+    // Both phones show the same safety number, so no one in between can read the messages.
     let number = alice.safety_number(&bob_id)?;
     assert_eq!(number.digits(), bob.safety_number(&alice_id)?.digits());
     println!("safety number: {number}");

@@ -1,5 +1,5 @@
-//! Looks for circles among the modules of each crate; `.ci/circles` runs it and says what counts.
-//! Needs only the standard library, so that `rustc` alone builds it.
+//! Looks for circles among the modules of each crate. `.ci/circles` runs this program and says what
+//! counts as a circle. It needs only the standard library, so that `rustc` alone builds it.
 
 mod circle;
 mod parse;
@@ -17,7 +17,8 @@ use std::{env, fs, io};
 use circle::circles;
 use resolve::{Edges, File, Tree};
 
-/// Reads lines of a crate's name, a tab and its root file. Fails if there is a circle in one.
+/// Reads one line per crate from standard input: the crate's name, a tab and its root file. Fails
+/// if any crate has a circle.
 fn main() -> ExitCode {
     match run() {
         Ok(0) => ExitCode::SUCCESS,

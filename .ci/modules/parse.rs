@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 pub struct Source {
     /// Names of the items that the module defines.
     pub items: HashSet<String>,
-    /// Its `use` declarations, including those inside functions.
+    /// The names that the module's `use` declarations import, also those inside functions.
     pub imports: Vec<Import>,
     /// Paths of two or more segments outside `use` declarations, with their lines.
     pub paths: Vec<(Vec<String>, usize)>,
@@ -27,7 +27,7 @@ pub struct Import {
     pub name: String,
     pub path: Vec<String>,
     pub line: usize,
-    /// Whether it is a re-export, which other modules can name.
+    /// Whether the import is a re-export, so that other modules can name it here.
     pub public: bool,
 }
 
@@ -96,7 +96,7 @@ impl<'a> Parser<'a> {
                     }
                     "use" if !self.is(1, '<') => {
                         self.at += 1;
-                        // `use ::name` names a crate.
+                        // `use ::name` imports from another crate, which does not count.
                         if !self.colons(self.at) {
                             self.use_tree(&mut Vec::new(), public, &mut source.imports);
                         }
@@ -254,8 +254,8 @@ impl<'a> Parser<'a> {
                 .filter_map(Token::word)
                 .any(|w| words.contains(&w))
         };
-        // A closing brace ends the first kind. A semicolon ends the second, whose braces belong to
-        // an expression or a use tree.
+        // If the item has a `body`, its closing brace ends the item. An item that ends with a
+        // `semicolon` can have braces too, but they belong to an expression or a use tree.
         let body = first(&[
             "fn",
             "struct",

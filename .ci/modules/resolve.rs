@@ -1,5 +1,5 @@
 //! Follows paths through re-exports to the modules that define their names, and so finds out which
-//! file needs which.
+//! file of a crate needs which other file.
 
 use crate::parse::{Import, Source, parse};
 use crate::tokens::tokens;
@@ -39,10 +39,11 @@ enum Target {
     Item(usize),
 }
 
-/// The names already looked up for one path. Imports that lead back to themselves end there.
+/// The names already looked up for one path: (module, name, whether it is the last segment). A name
+/// is not looked up again, so imports that form a loop come to an end.
 type Seen = HashSet<(usize, String, bool)>;
 
-/// The pairs of files of which the first needs the second, with the lines and paths that show it.
+/// Pairs of files in which the first file needs the second, with the lines and paths that show it.
 pub type Edges = BTreeMap<(usize, usize), Vec<(usize, String)>>;
 
 impl Tree {
@@ -124,11 +125,12 @@ impl Tree {
         Ok(scope)
     }
 
-    /// Returns which file needs which.
+    /// Returns the pairs of files in which the first file needs the second.
     ///
-    /// Two kinds of imports are left out. A module that re-exports a name from below, as in
-    /// `pub use self::child::Name`, does not need it unless its code also mentions it. A module
-    /// that imports another one needs what it names from there: those paths count instead.
+    /// Two kinds of imports are left out. If a module only re-exports a name from a module below,
+    /// as in `pub use self::child::Name`, and its code does not mention the name, it does not need
+    /// that module. If a module imports another module, the paths that it writes through that
+    /// import count instead of the import.
     pub fn edges(&self) -> Edges {
         let mut edges = Edges::new();
         for (index, scope) in self.scopes.iter().enumerate() {
@@ -211,9 +213,10 @@ impl Tree {
                 name => match self.look_up(scope, name, index + 1 == path.len(), seen) {
                     Some(Target::Module(child)) => scope = child,
                     Some(item) => return Some(item),
-                    // The name of a crate, or of the standard library.
+                    // The path begins with the name of another crate or the standard library.
                     None if index == 0 => return None,
-                    // A macro defines the name here, or it comes from another crate.
+                    // A macro in this module defines the name, or the name comes from another
+                    // crate.
                     None => return Some(Target::Item(scope)),
                 },
             }

@@ -1,10 +1,11 @@
-//! Small crates, as file names with their contents, and the circles in each.
+//! Tests that the right circles are found in small crates, given as file names with contents.
 
 use crate::circle::circles;
 use crate::resolve::Tree;
 use std::path::Path;
 
-/// The circles of the crate whose root is `lib.rs`: its files by module, joined with commas.
+/// The circles in a crate whose root is `lib.rs`. Each circle is the list of its modules, joined
+/// with commas.
 fn found(files: &[(&str, &str)]) -> Vec<String> {
     let read = |path: &Path| {
         let file = files.iter().find(|(name, _)| Path::new(name) == path);
@@ -18,7 +19,7 @@ fn found(files: &[(&str, &str)]) -> Vec<String> {
         .collect()
 }
 
-/// The circles of a crate of two modules.
+/// Number of circles in a crate with two modules, `a` and `b`, of these contents.
 fn between(a: &str, b: &str) -> usize {
     found(&[("lib.rs", "mod a;\nmod b;\n"), ("a.rs", a), ("b.rs", b)]).len()
 }
@@ -96,7 +97,8 @@ fn a_name_leads_to_the_module_that_defines_it() {
         found(&[root, ("a.rs", a), ("b.rs", b), ("c.rs", "")]),
         ["a,b"]
     );
-    // `c` passes on `B` and needs `A`; `a` needs only `B` of it.
+    // `c` re-exports `B` and needs `A`. `a` imports `B` by way of `c`, so `a` needs `b` and not
+    // `c`, and there is no circle.
     let (a, c) = (
         "use crate::c::B;\npub struct A;",
         "pub use crate::b::B;\nuse crate::A;",
@@ -148,7 +150,7 @@ fn a_circle_that_leaves_the_parent_is_one_though_it_passes_it() {
         ("q.rs", q),
     ];
     assert_eq!(found(&files), ["p,p::a,q"]);
-    // Passing on `A` is not needing it.
+    // If `p` only re-exports `A`, it does not need `p::a`.
     let parent = "mod a;\npub struct P;\npub use a::A;\n";
     let files = [files[0], ("p.rs", parent), files[2], files[3]];
     assert!(found(&files).is_empty());

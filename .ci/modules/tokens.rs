@@ -162,8 +162,8 @@ impl Lexer {
         }
     }
 
-    /// Reads a word that starts with `first`, or the string that the word is the prefix of. Skips a
-    /// character that it is the prefix of.
+    /// Reads a word that starts with `first`. If the word is the prefix of a string literal, such
+    /// as `br`, reads the string instead. Skips a byte literal such as `b'x'` and returns `None`.
     fn word(&mut self, first: char) -> Option<Kind> {
         let mut word = String::from(first);
         while let Some(c) = self.peek(0).filter(|c| *c == '_' || c.is_alphanumeric()) {

@@ -13,8 +13,8 @@ thread_local! {
     static BYTES: Cell<u64> = const { Cell::new(0) };
 }
 
-/// The system's allocator with counters. A program that uses it as its `#[global_allocator]` can
-/// call [`count`].
+/// The system's allocator with counters. A program must use it as its `#[global_allocator]` for
+/// [`count`] to work.
 pub struct Counting;
 
 fn note(bytes: usize) {
@@ -51,8 +51,8 @@ pub struct Allocated {
     pub bytes: u64,
 }
 
-/// Runs `work` and returns what it allocated on this thread. Zero in a program without
-/// [`Counting`].
+/// Runs `work` and returns its result and what it allocated on this thread. In a program without
+/// [`Counting`] that is always zero.
 pub fn count<T>(work: impl FnOnce() -> T) -> (T, Allocated) {
     let before = (COUNT.get(), BYTES.get());
     let result = work();

@@ -20,7 +20,8 @@ const BAR: u32 = 24;
 
 type Plotted = Result<(), Box<dyn Error + Send + Sync>>;
 
-/// Draws bars with each operation's medians in microseconds, on a logarithmic scale.
+/// Draws one plot for each operation. Its bars show the medians of all systems in microseconds, on
+/// a logarithmic scale.
 ///
 /// # Errors
 /// A file cannot be written.
@@ -38,7 +39,7 @@ pub fn comparison(results: &Results, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Draws bars with what each operation costs, as a multiple of its bound.
+/// Draws one bar for each operation: its cost as a multiple of its lower bound.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -56,7 +57,7 @@ pub fn multiples(model: &Model, folder: &Path) -> io::Result<()> {
     draw_bars(&path, "measured, as a multiple of the bound", &bars).map_err(io::Error::other)
 }
 
-/// Draws lines with an operation's cost against its size, one line per variant.
+/// Draws one plot for each operation: its cost against its size, one line per variant.
 ///
 /// # Errors
 /// A file cannot be written.
@@ -93,14 +94,14 @@ fn file_name(operation: &str) -> String {
     operation.chars().map(plain).collect()
 }
 
-/// The powers of ten below and above all values.
+/// The range from the power of ten below all values to the one above them.
 fn decades(values: impl Iterator<Item = f64> + Clone) -> Range<f64> {
     let least = values.clone().fold(f64::MAX, f64::min).max(1e-3);
     let most = values.fold(least, f64::max);
     10f64.powf(least.log10().floor())..10f64.powf(most.log10().floor() + 1.0)
 }
 
-/// The number of a variant's colour. Variants get colours in the order in which they come.
+/// The number of a variant's colour. Variants get colours in the order in which they first appear.
 fn colour(variants: &mut Vec<&'static str>, variant: &'static str) -> usize {
     variants
         .iter()

@@ -1,5 +1,5 @@
-//! Time that this process has spent on a processor. What other processes do on the machine does not
-//! count.
+//! Measures the time that this process has spent on a processor. Time that other processes on the
+//! machine take does not count.
 
 use std::hint::black_box;
 use std::sync::OnceLock;
@@ -12,7 +12,7 @@ pub const CLOCK: &str = if cfg!(unix) {
     "wall clock"
 };
 
-/// A point in the process's CPU time, or in wall time where the platform has no such clock.
+/// A point in the process's CPU time. On a platform without a clock for it, a point in wall time.
 #[derive(Clone, Copy)]
 pub struct CpuInstant(Duration);
 
@@ -45,7 +45,7 @@ fn read() -> Duration {
     START.get_or_init(std::time::Instant::now).elapsed()
 }
 
-/// The time that `work` takes, less the time that it takes to read the clock.
+/// The time that `work` takes, without the time that reading the clock takes.
 pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
     let start = CpuInstant::now();
     let result = work();

@@ -11,18 +11,18 @@ use crate::growth;
 use crate::measure::Effort;
 use crate::model;
 
-/// Measures Waxseal alongside its peers on this machine.
+/// Measures Waxseal alongside comparable libraries on this machine.
 #[derive(Parser)]
 pub enum Command {
-    /// Gives Waxseal and published peers the same work, in turn.
+    /// Gives Waxseal and comparable libraries the same work, in turn.
     Compare(Options),
-    /// Measures primitives, derives a bound for each operation, and compares it with the cost.
+    /// Measures primitives, computes each operation's lower bound, and compares it with the cost.
     Model {
         /// Take less than half a minute instead of a few minutes.
         #[arg(long)]
         quick: bool,
     },
-    /// Measures cost against what piles up: skipped keys, messages, sessions.
+    /// Measures how costs grow with what accumulates: skipped keys, messages, sessions.
     Growth(Options),
 }
 

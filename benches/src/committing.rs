@@ -1,8 +1,8 @@
-//! Ways to encrypt so that the ciphertext is a commitment. Compares ours with the textbook's
-//! constructions from the same crates, and with plain ChaCha20-Poly1305, which commits to nothing.
-//! (Grubbs, Lu, Ristenpart 2017)
+//! Ways to encrypt so that the ciphertext is a commitment to the message. Compares Waxseal's
+//! franking with the textbook's constructions, built from the same crates, and with plain
+//! ChaCha20-Poly1305, which commits to nothing. (Grubbs, Lu, Ristenpart 2017)
 //!
-//! Every row encrypts under a key that serves one message, with a header of 64 bytes as associated
+//! Every scheme encrypts with a key that serves one message. A header of 64 bytes is the associated
 //! data.
 
 use std::convert::Infallible;
@@ -32,12 +32,12 @@ use crate::results::{Contestant, Results};
 /// Lengths of the content in `compare`, in bytes.
 pub const SIZES: [usize; 4] = [64, 1_024, 65_000, 1 << 20];
 
-/// Associated data.
+/// The associated data.
 const HEADER: [u8; 64] = [3; 64];
 const KEY: [u8; 32] = [5; 32];
 const NONCE: [u8; 12] = [0; 12];
 
-/// A way to encrypt, with a commitment or without.
+/// A way to encrypt, with or without a commitment.
 pub struct Scheme {
     pub system: &'static str,
     pub variant: &'static str,
@@ -48,7 +48,7 @@ pub struct Scheme {
 /// A ciphertext and its commitment.
 pub struct Committed {
     commitment: [u8; 32],
-    /// The tag that CEP adds to its ciphertext.
+    /// The tag that the scheme CEP (committing encrypt-and-PRF) adds to its ciphertext.
     tag: [u8; 32],
     ciphertext: Vec<u8>,
     /// For content that is sent as a file: the message that describes the file and carries the
@@ -163,8 +163,8 @@ fn hmac(key: &[u8; 32], fields: &[&[u8]]) -> Hmac<Sha256> {
     mac
 }
 
-/// CtE1 and CtE2. An HMAC is the commitment, and its key is encrypted with the content. In CtE2 the
-/// commitment is the associated data.
+/// Encrypts by the schemes CtE1 and CtE2 (commit-then-encrypt). An HMAC is the commitment, and its
+/// key is encrypted with the content. In CtE2 the commitment is the associated data.
 fn commit_then_encrypt(content: &[u8], ad: fn(&[u8; 32]) -> Vec<u8>) -> Committed {
     let mut opening = [0; 32];
     rand::rng().fill_bytes(&mut opening);
@@ -189,8 +189,8 @@ fn verify_committed(sealed: &Committed, ad: Vec<u8>) -> bool {
     mac.verify_slice(&sealed.commitment).is_ok()
 }
 
-/// CEP. The stream cipher's output gives the commitment key, the tag key and the pad. Nothing else
-/// is sent.
+/// Encrypts by the scheme CEP (committing encrypt-and-PRF). The stream cipher's output gives the
+/// commitment key, the tag key and the pad for the content, so no key is sent.
 fn cep_seal(content: &[u8]) -> Committed {
     let mut cipher = ChaCha20::new(&KEY.into(), &NONCE.into());
     let [commitment_key, tag_key] = cep_keys(&mut cipher);
@@ -225,7 +225,8 @@ fn cep_keys(cipher: &mut ChaCha20) -> [[u8; 32]; 2] {
     keys
 }
 
-/// The same AEAD as a channel, with a key that serves one message.
+/// A channel that encrypts with ChaCha20-Poly1305, as the other schemes do, and with a key that
+/// serves one message.
 struct OneMessage;
 
 impl SealingChannel for OneMessage {
@@ -256,8 +257,8 @@ impl OpeningChannel for OneMessage {
     }
 }
 
-/// Sends content as a text if it fits a payload. Longer content is an attached file, which the
-/// message describes.
+/// Sends content as a text if it fits a payload. Longer content is encrypted as a file, and the
+/// message describes the file.
 fn franked_seal(content: &[u8]) -> Committed {
     let (alice, bob) = (address("alice"), address("bob"));
     let conversation = Audience::Direct(bob.account).conversation(&alice.account);

@@ -1,4 +1,4 @@
-//! Gives every system the same work.
+//! Implements the command `compare`, which gives every system the same work and measures it.
 
 use std::hint::black_box;
 
@@ -8,22 +8,22 @@ use crate::results::{Amount, Contestant, Heap, Results};
 use crate::systems::{Pair, SYSTEMS, System, exchange, send};
 use crate::{SIZES, allocations, committing, provider};
 
-/// Numbers of skipped keys that are stored while messages open in order.
+/// Numbers of skipped keys that the recipient stores while it opens messages in order.
 pub const STORED: [usize; 4] = [0, 40, 1_000, 4_000];
 
-/// Counters that a forger writes into a header, if counters are not encrypted.
+/// Message counters that a forger writes into a header, if the system does not encrypt counters.
 pub const COUNTERS: [u64; 4] = [0, 500, 1_000, 2_000];
 
-/// How many messages may be skipped at once. Every system here allows this many.
+/// Number of messages that are skipped at once. Every system here allows this many.
 const MAX_JUMP: usize = 2_000;
 
-/// After this many opened messages, Waxseal drops a skipped key.
+/// Waxseal drops a skipped key after this many opened messages.
 const MAX_AGE: u32 = 20_000;
 
-/// Number of messages over which the median of heap use is taken.
+/// Number of messages whose heap use is measured, to take the median.
 const HEAP_BURST: usize = 16;
 
-/// Measures everything, or one operation.
+/// Measures all operations, or only `only`.
 #[must_use]
 pub fn all(effort: Effort, only: Option<&str>) -> Results {
     let mut results = Results::only(only);
@@ -47,7 +47,7 @@ pub fn all(effort: Effort, only: Option<&str>) -> Results {
     results
 }
 
-/// Contestants of all systems for which `make` returns one.
+/// Makes a contestant of each system for which `make` returns what to run.
 fn contestants<'a>(make: impl Fn(&'static System) -> Option<Run<'a>>) -> Vec<Contestant<'a>> {
     let contestant = |system: &'static System| {
         Some(Contestant {
@@ -118,8 +118,8 @@ fn messages(results: &mut Results, effort: Effort, size: usize) {
     results.contest("burst_open", label, effort, burst(false));
 }
 
-/// Exchanges an answer and the first message of the next chain. Both take a Diffie–Hellman step, so
-/// the messages after them do not.
+/// Exchanges an answer from side 1, and then the first message of side 0's next chain. Both take a
+/// Diffie–Hellman step, so the messages that side 0 sends after them take none.
 fn open_chain(pair: &mut dyn Pair) {
     exchange(pair, 1, b"hello");
     exchange(pair, 0, b"hello");
@@ -131,7 +131,8 @@ fn open_all(pair: &mut dyn Pair, arrived: &[Vec<u8>]) {
     }
 }
 
-/// A pair whose second side lacks `count` messages of the receiving chain.
+/// A pair whose second side has not received `count` messages of its receiving chain, and stores
+/// their skipped keys.
 #[must_use]
 pub fn lacking(system: &System, count: usize) -> Box<dyn Pair> {
     let mut pair = system.pair();
@@ -174,8 +175,8 @@ fn skipping(results: &mut Results, effort: Effort) {
     }
 }
 
-/// Opens messages in order next to the stored keys. Returns to the earlier state before those keys
-/// are old enough to be dropped.
+/// Measures opening messages in order while skipped keys are stored. Goes back to the earlier state
+/// before those keys are old enough to be dropped.
 pub fn in_order(mut pair: Box<dyn Pair>) -> Run<'static> {
     let before = [pair.export(0), pair.export(1)];
     let mut opened = 0;

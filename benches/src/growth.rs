@@ -1,5 +1,5 @@
-//! Measures cost against what piles up: skipped keys, messages of a session, sessions of a store,
-//! messages of a report.
+//! Measures how costs grow with what accumulates: skipped keys, messages of a session, sessions of
+//! a store, messages of a report.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -13,20 +13,21 @@ use crate::provider::Reports;
 use crate::results::{Contestant, Results};
 use crate::systems::{Clients, Pair, SYSTEMS, System, exchange, send};
 
-/// Skipped keys that are stored while a message opens.
+/// Numbers of skipped keys that are stored while other messages are opened.
 const SKIPPED: [usize; 4] = [0, 400, 1_200, 4_000];
-/// Skipped keys that are stored while some of their messages come.
+/// Numbers of skipped keys that are stored while some of the late messages, to which the keys
+/// belong, are opened.
 const SOME_SKIPPED: [usize; 4] = [LATE, 400, 1_200, 4_000];
-/// How many of those messages come.
+/// Number of late messages that are opened.
 const LATE: usize = 64;
-/// Messages that the session has carried before.
+/// Numbers of messages that were sent in the session before the measurement.
 const CARRIED: [usize; 4] = [10, 100, 1_000, 10_000];
-/// Peers that one client has sessions with.
+/// Numbers of peers with which one client has sessions.
 const PEERS: [usize; 4] = [1, 10, 100, 1_000];
-/// Messages per report.
+/// Numbers of messages in a report.
 const REPORTED: [usize; 4] = [1, 4, 12, MAX_REPORTED];
 
-/// Measures everything, or one operation.
+/// Measures all operations, or only `only`.
 #[must_use]
 pub fn all(effort: Effort, only: Option<&str>) -> Results {
     let mut results = Results::only(only);
@@ -69,14 +70,15 @@ fn open_next_to(system: &'static System, count: usize) -> Option<Run<'static>> {
     Some(in_order(lacking(system, count)))
 }
 
-/// Opens late messages from all over the chain. After each return to the earlier state the first
-/// message finds cold caches, so it is not measured.
+/// Opens late messages from all over the chain. When all are opened, it goes back to the earlier
+/// state. The first message after that finds cold caches, so it is not measured.
 fn open_skipped(system: &'static System, count: usize) -> Option<Run<'static>> {
     let mut pair = system.pair();
     exchange(&mut *pair, 0, b"hello");
     let mut late = Vec::new();
     for lost in 0..count {
-        // Jumps twice, so that each jump is within the limit.
+        // A message that arrives in the middle splits the gap, so that each half is within the
+        // limit on skipped messages.
         if lost == count / 2 {
             exchange(&mut *pair, 0, b"hello");
         }
@@ -128,7 +130,8 @@ fn after_turns(system: &System, count: usize) -> Box<dyn Pair> {
     pair
 }
 
-/// Measures a burst without its first message, which takes a Diffie–Hellman step.
+/// Measures messages that side 0 sends one after the other. The first message of such a burst is
+/// left out, because it takes a Diffie–Hellman step.
 fn burst(mut pair: Box<dyn Pair>, seals: bool) -> Run<'static> {
     Box::new(move |repeats| {
         exchange(&mut *pair, 1, b"hello");
@@ -172,7 +175,7 @@ fn seal_after_burst(system: &'static System, count: usize) -> Option<Run<'static
     }))
 }
 
-/// Measures one conversation of a client that has many.
+/// Measures one conversation of a client that has many conversations.
 fn sessions(results: &mut Results, effort: Effort, peers: usize) {
     for (operation, side) in [
         ("send, sessions in the store", 0),

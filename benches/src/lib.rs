@@ -1,13 +1,14 @@
-//! What the benches and the commands `compare`, `model` and `growth` share. See README.md.
+//! The code that the benches and the commands `compare`, `model` and `growth` share. See README.md.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`commands`] | the command line |
-//! | [`compare`], [`growth`] | measure Waxseal and its peers, and how costs grow |
-//! | [`model`], [`primitives`] | bound what an operation must cost |
+//! | [`compare`], [`growth`] | measure Waxseal and comparable libraries, and how costs grow |
+//! | [`model`], [`primitives`] | compute the lower bound of an operation's cost from primitives |
 //! | [`systems`], [`committing`], [`provider`] | the operations that are measured |
-//! | [`measure`], [`clock`], [`allocations`], [`machine`] | how they are measured, and on what |
-//! | [`results`], [`chart`] | what was measured, as JSON, tables and plots |
+//! | [`measure`], [`clock`], [`allocations`] | measure operations: samples, CPU time, heap use |
+//! | [`machine`] | describes the machine on which a run is measured |
+//! | [`results`], [`chart`] | print the results as JSON, tables and plots |
 
 pub mod allocations;
 pub mod chart;

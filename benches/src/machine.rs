@@ -37,8 +37,8 @@ fn rustc() -> String {
     )
 }
 
-/// The processor features that the compiler may use without a check. The crates detect more at run
-/// time.
+/// The processor features that the compiled code uses without a check. The crates detect further
+/// features at run time.
 fn target_features() -> &'static str {
     if cfg!(target_feature = "avx512f") {
         "x86-64-v4"
@@ -49,7 +49,7 @@ fn target_features() -> &'static str {
     }
 }
 
-/// The same description in one line.
+/// Describes the machine and the build in one line.
 #[must_use]
 pub fn line() -> String {
     let machine = describe();

@@ -1,4 +1,4 @@
-//! Measures Waxseal alongside its peers. See README.md.
+//! Measures Waxseal alongside comparable libraries. See README.md.
 
 use std::process::ExitCode;
 

@@ -1,10 +1,10 @@
-//! Measures contestants in turn at one operation, so that whatever the machine does meanwhile
-//! affects all of them alike.
+//! Measures all contestants in alternation, so that other load on the machine affects them equally.
+//! A contestant is one system that does the measured operation.
 
 use std::time::{Duration, Instant};
 
-/// One system's way to do an operation. Returns the time that this many repetitions take, without
-/// their preparation.
+/// Repeats an operation with one system this many times. Returns the time that the repetitions
+/// take, without their preparation.
 pub type Run<'a> = Box<dyn FnMut(u32) -> Duration + 'a>;
 
 /// How long and how often to measure.
@@ -16,12 +16,12 @@ pub struct Effort {
     pub min_samples: usize,
     /// Maximum number of samples per contestant.
     pub max_samples: usize,
-    /// How long a sample should take. It repeats the operation to get there.
+    /// How long a sample should take. A sample repeats a short operation until it takes this long.
     pub sample: Duration,
 }
 
 impl Effort {
-    /// For results to be published.
+    /// For results that are published.
     pub const FULL: Self = Self {
         per_group: Duration::from_millis(2_400),
         min_samples: 15,
@@ -35,7 +35,7 @@ impl Effort {
         max_samples: 101,
         sample: Duration::from_micros(200),
     };
-    /// For tests, which only see that everything runs.
+    /// For tests, which only check that everything runs.
     pub const SMOKE: Self = Self {
         per_group: Duration::ZERO,
         min_samples: 1,
@@ -49,15 +49,16 @@ impl Effort {
 pub struct Cost {
     pub median: f64,
     pub min: f64,
-    /// From the 10th to the 90th percentile, as a fraction of the median.
+    /// Distance from the 10th to the 90th percentile, as a fraction of the median.
     pub spread: f64,
     pub samples: usize,
 }
 
-/// Maximum number of operations in one sample. Their inputs are held in memory.
+/// Maximum number of operations in one sample. It is bounded because the inputs of all of them are
+/// held in memory.
 const MAX_REPEATS: u32 = 256;
 
-/// Takes samples of all contestants in turn.
+/// Takes one sample of each contestant in turn, again and again. Returns each contestant's cost.
 pub fn interleave(contestants: &mut [Run<'_>], effort: Effort) -> Vec<Cost> {
     let repeats: Vec<u32> = contestants
         .iter_mut()
@@ -76,7 +77,7 @@ pub fn interleave(contestants: &mut [Run<'_>], effort: Effort) -> Vec<Cost> {
     samples.into_iter().map(cost).collect()
 }
 
-/// How often one sample repeats the operation.
+/// Finds out how often one sample must repeat the operation.
 fn calibrate(run: &mut Run<'_>, effort: Effort) -> u32 {
     let mut repeats = 1;
     if effort.sample.is_zero() {

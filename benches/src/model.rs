@@ -1,32 +1,33 @@
-//! The cost model: which primitives an operation has to call by its specification, what they cost
-//! on this machine, and what the operation costs.
+//! Implements the cost model. It lists the primitives that an operation must call by its
+//! specification, measures what they cost on this machine, and compares their sum with the
+//! operation's cost.
 
 use crate::compare;
 use crate::measure::{Cost, Effort};
 use crate::primitives;
 use crate::results::{Results, micros};
 
-/// What an operation would cost if only its primitives cost anything.
+/// The lower bound of an operation's cost: what its primitives alone cost.
 pub struct Bound {
     pub operation: &'static str,
     pub size: u64,
     pub variant: &'static str,
-    /// (how often, which primitive).
+    /// The primitives that the operation calls: (number of calls, name of the primitive).
     pub calls: Vec<(f64, &'static str)>,
 }
 
-/// Messages in one epoch of the post-quantum ratchet, of both sides together, if they write in
-/// turn. (waxseal-core, SPEC.md, “Pace”)
+/// Number of messages, of both sides together, in one epoch of the post-quantum ratchet, if the
+/// sides write in turn. (waxseal-core, SPEC.md, “Pace”)
 const MESSAGES_PER_EPOCH: f64 = 87.0;
 
-/// Blocks that SHA-256 processes for 4,096 bytes.
+/// Number of blocks that SHA-256 processes for 4,096 bytes.
 const SHA_256_BLOCKS: f64 = 65.0;
 
 /// Number of bytes that a relay's MAC covers in addition to the ciphertext: label, tag, context,
 /// stamp.
 const DELIVERY_FIELDS: usize = 20 + 32 + 45 + 32;
 
-/// The bounds of all operations that have one.
+/// The lower bounds of all operations that have one.
 #[must_use]
 pub fn bounds() -> Vec<Bound> {
     let mut bounds = Vec::new();
@@ -117,16 +118,16 @@ pub fn bounds() -> Vec<Bound> {
     bounds
 }
 
-/// Primitives of a handshake with its first message, on both sides.
+/// Lists the primitives of a handshake with its first message, on both sides.
 fn handshake() -> Vec<(f64, &'static str)> {
     vec![
-        // Four on each side, and one root step on each side.
+        // Each side takes four for the handshake and one for its first root step.
         (10.0, "X25519"),
-        // The base key and the first ratchet key; on the recipient's side, the public half of the
-        // one-time prekey.
+        // The initiator makes its base key and its first ratchet key. The recipient computes the
+        // public half of its one-time prekey.
         (3.0, "X25519 of the base point"),
         (1.0, "X25519 key in the prime-order group"),
-        // Two certificates and two sets of prekeys.
+        // The signatures of two certificates and of two sets of prekeys are verified.
         (2.0, "Ed25519 verify 68"),
         (2.0, "Ed25519 verify 1650"),
         // Each side decodes the other's identity.
@@ -138,7 +139,7 @@ fn handshake() -> Vec<(f64, &'static str)> {
         (1.0, "ML-KEM-1024 decapsulate"),
         // The first message carries the first chunk of the first epoch's key.
         (1.0, "ML-KEM-768 generate"),
-        // The transcript, 1.8 KB, and as much again, on both sides.
+        // Each side hashes the transcript of 1.8 KB, and about as many bytes of other input.
         (2.0 * 57.0 / SHA_256_BLOCKS, "SHA-256 4096"),
         (6.0, "HKDF 96"),
         (2.0, "HKDF 64"),
@@ -152,8 +153,8 @@ fn handshake() -> Vec<(f64, &'static str)> {
     ]
 }
 
-/// Primitives of a message: one step in the chain of each ratchet, the message's key, the body and
-/// the header.
+/// Lists the primitives of a message: one step in the chain of each of the two ratchets, the
+/// derivation of the message's key, and encryption or decryption of body and header.
 fn message(body: &'static str, header: &'static str) -> Vec<(f64, &'static str)> {
     vec![
         (2.0, "chain step: two HMACs of one key"),
@@ -163,7 +164,7 @@ fn message(body: &'static str, header: &'static str) -> Vec<(f64, &'static str)>
     ]
 }
 
-/// Primitives of sealing a message that makes the sending half of a Diffie–Hellman step.
+/// Lists the primitives of sealing a message that makes the sending half of a Diffie–Hellman step.
 fn turn_seal(body: &'static str) -> Vec<(f64, &'static str)> {
     let mut calls = message(body, "AEAD seal header");
     calls.extend([
@@ -176,7 +177,8 @@ fn turn_seal(body: &'static str) -> Vec<(f64, &'static str)> {
     calls
 }
 
-/// Primitives of opening a message that makes the receiving half of a Diffie–Hellman step.
+/// Lists the primitives of opening a message that makes the receiving half of a Diffie–Hellman
+/// step.
 fn turn_open(body: &'static str) -> Vec<(f64, &'static str)> {
     let mut calls = message(body, "AEAD open header");
     calls.extend([(1.0, "X25519"), (1.0, "HKDF 96")]);
@@ -184,8 +186,8 @@ fn turn_open(body: &'static str) -> Vec<(f64, &'static str)> {
     calls
 }
 
-/// A message's share of an epoch of the post-quantum ratchet. Sealing and opening each take half of
-/// it.
+/// Lists a message's share of the primitives in an epoch of the post-quantum ratchet. Sealing and
+/// opening each count half of the share.
 fn epoch() -> Vec<(f64, &'static str)> {
     let share = 0.5 / MESSAGES_PER_EPOCH;
     vec![
@@ -195,7 +197,7 @@ fn epoch() -> Vec<(f64, &'static str)> {
     ]
 }
 
-/// Primitives of an HMAC over `len` bytes.
+/// Lists the primitives of an HMAC over `len` bytes.
 fn mac(len: usize) -> Vec<(f64, &'static str)> {
     let blocks = (len + 9).div_ceil(64) as f64;
     vec![
@@ -204,8 +206,8 @@ fn mac(len: usize) -> Vec<(f64, &'static str)> {
     ]
 }
 
-/// Primitives of a commitment, from franking key to tag: the root key and two part keys from one
-/// key, two commitments, and the tag over both.
+/// HMAC and SHA-256 calls of a commitment to a message of two parts. It derives three keys (the
+/// root key and two part keys), commits to each part, and makes the tag.
 fn commitment(text: usize) -> Vec<(f64, &'static str)> {
     let mut calls = vec![
         (3.0, "HMAC 30, kept key"),
@@ -217,8 +219,8 @@ fn commitment(text: usize) -> Vec<(f64, &'static str)> {
     calls
 }
 
-/// X-Wing encapsulation, and for each message a commitment and a share of the cipher. Two MACs over
-/// all are left out.
+/// X-Wing encapsulation. Per message: one commitment, and the encryption of 192 bytes. Two MACs
+/// over the whole report are left out.
 fn report_seal(count: u64) -> Vec<(f64, &'static str)> {
     let mut calls = vec![
         (1.0, "X25519"),
@@ -230,8 +232,7 @@ fn report_seal(count: u64) -> Vec<(f64, &'static str)> {
     calls
 }
 
-/// X-Wing decapsulation from a seed, and for each message the commitment again and a share of the
-/// cipher.
+/// X-Wing decapsulation from a seed. Per message: one commitment, and the decryption of 192 bytes.
 fn report_review(count: u64) -> Vec<(f64, &'static str)> {
     let mut calls = vec![
         (1.0, "X25519"),
@@ -258,7 +259,7 @@ pub struct Model {
     pub results: Results,
 }
 
-/// Measures both.
+/// Measures the primitives and all operations.
 #[must_use]
 pub fn measure(effort: Effort) -> Model {
     Model {
@@ -271,7 +272,7 @@ impl Model {
     /// The cost of a bound, in nanoseconds.
     ///
     /// # Panics
-    /// If one of its primitives was not measured.
+    /// If one of the bound's primitives was not measured.
     #[must_use]
     pub fn cost(&self, bound: &Bound) -> f64 {
         let cost = |name: &str| {
@@ -286,7 +287,7 @@ impl Model {
             .sum()
     }
 
-    /// Formats all of it as tables in Markdown.
+    /// Formats all primitives and bounds as tables in Markdown.
     #[must_use]
     pub fn to_tables(&self) -> String {
         let mut out = format!("{}\n\n", crate::machine::line());

@@ -26,8 +26,8 @@ const HEADER: usize = 83;
 const HEADER_AD: usize = 54;
 const BODY_AD: usize = 130;
 
-/// Plaintexts that the ratchet encrypts in `compare`: (sealing, opening, length). Each size comes
-/// plain, then franked and padded.
+/// Body sizes that `compare` uses: names of the seal and open primitives, and the length. Each text
+/// size appears twice: unfranked, then franked and padded.
 pub const BODIES: [(&str, &str, usize); 6] = [
     ("AEAD seal 64", "AEAD open 64", 64),
     ("AEAD seal 192", "AEAD open 192", 192),
@@ -37,7 +37,7 @@ pub const BODIES: [(&str, &str, usize); 6] = [
     ("AEAD seal 67584", "AEAD open 67584", 67_584),
 ];
 
-/// Measures all primitives in turn. Returns them by name.
+/// Measures all primitives in turn. Returns the name and the cost of each.
 #[must_use]
 pub fn measure(effort: Effort) -> Vec<(&'static str, Cost)> {
     let mut primitives = public_key();
@@ -200,7 +200,7 @@ fn hkdf<const N: usize>(name: &'static str) -> Primitive {
     })
 }
 
-/// Encrypts in place, with a key that serves once.
+/// Encrypts in place. The cipher is set up each time, because a message's key is used only once.
 fn seal(name: &'static str, len: usize, ad_len: usize) -> Primitive {
     let (mut buffer, ad) = (vec![7; len], vec![3; ad_len]);
     primitive(name, move || {
@@ -209,8 +209,8 @@ fn seal(name: &'static str, len: usize, ad_len: usize) -> Primitive {
     })
 }
 
-/// Decrypts in place. Each time the ciphertext is copied back first, so the cost includes that
-/// copy.
+/// Decrypts in place. Each repetition first copies the ciphertext back into the buffer, so the cost
+/// includes that copy.
 fn open(name: &'static str, len: usize, ad_len: usize) -> Primitive {
     let (mut buffer, ad) = (vec![7; len], vec![3; ad_len]);
     let cipher = ChaCha20Poly1305::new(&[5; 32].into());

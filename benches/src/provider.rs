@@ -1,4 +1,5 @@
-//! The provider's side, which no peer has: stamping messages, and reports.
+//! Measures the provider's work, which the other libraries do not have: stamping messages, and
+//! accepting and reviewing reports.
 
 use std::hint::black_box;
 
@@ -16,7 +17,7 @@ use crate::measure::{Effort, Run};
 use crate::results::{Contestant, Results};
 use crate::systems::{Franked, Pair};
 
-/// Messages per report.
+/// Numbers of messages in a report.
 pub const REPORTED: [usize; 3] = [1, 5, 30];
 
 /// Adds the provider's rows to `compare`.
@@ -75,7 +76,7 @@ fn contestant<'a>(variant: &'static str, run: Run<'a>) -> Contestant<'a> {
     }
 }
 
-/// A relay and a message of 64 bytes. Calls change nothing, so each does the same work.
+/// A relay and a message of 64 bytes. No call changes either, so every call does the same work.
 pub struct Relay {
     provider: Provider,
     addresses: [DeviceAddress; 2],
@@ -116,8 +117,8 @@ impl Relay {
         keys.verify(claim, NOW).expect("a genuine stamp");
     }
 
-    /// Does all that a relay does with a message: reads it, stamps it, authenticates and writes
-    /// (delivery, receipt).
+    /// Does all that a relay does with a message: decodes and stamps it, and makes the delivery and
+    /// the receipt with their MACs. Returns (delivery, receipt).
     #[must_use]
     pub fn relay(&self) -> (Vec<u8>, Vec<u8>) {
         let [alice, bob] = &self.addresses;
@@ -131,12 +132,12 @@ impl Default for Relay {
     }
 }
 
-/// A recipient with messages to report, an intake and a reviewer. Calls change nothing, so each
-/// does the same work.
+/// A recipient with messages to report, an intake and a reviewer. No call changes them, so every
+/// call does the same work.
 pub struct Reports {
     franked: Franked,
     evidence: Vec<Evidence>,
-    /// The key that authenticates what the intake hands to the reviewers.
+    /// The acceptance key, which authenticates what the intake hands to the reviewers.
     pub acceptance: AcceptanceKey,
 }
 
@@ -159,7 +160,7 @@ impl Reports {
         }
     }
 
-    /// The reporter's step: reports all messages.
+    /// Does the reporter's step: seals a report of all messages.
     #[must_use]
     pub fn seal(&self) -> Report {
         let [_, bob] = &self.franked.addresses;
@@ -174,7 +175,7 @@ impl Reports {
             .expect("a draft with messages")
     }
 
-    /// The intake's step, from the bytes on the wire.
+    /// Does the intake's step: decodes and accepts a report.
     #[must_use]
     pub fn accept(&self, report: &[u8]) -> AcceptedReport {
         let report = Report::decode(report).expect("a report");
@@ -189,7 +190,8 @@ impl Reports {
         .expect("a genuine report")
     }
 
-    /// The reviewer's step, from the bytes in the queue.
+    /// Does the reviewer's step: decodes an accepted report from the queue, decrypts it and
+    /// verifies it.
     ///
     /// # Panics
     /// If the report is not genuine.

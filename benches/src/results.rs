@@ -1,4 +1,4 @@
-//! What was measured, as JSON and as tables.
+//! Collects what was measured, and formats it as JSON and as tables.
 
 use serde_json::{Value, json};
 
@@ -7,11 +7,12 @@ use crate::machine;
 use crate::measure::{Cost, Effort, Run, interleave};
 use crate::systems::SYSTEMS;
 
-/// What one operation costs one contestant.
+/// What one operation costs with one system.
 #[derive(Clone)]
 pub struct Row {
     pub operation: &'static str,
-    /// The size at which it is measured: bytes of plaintext, or a number of keys or messages.
+    /// The size at which the operation is measured: bytes of plaintext, or a number of keys or
+    /// messages.
     pub size: u64,
     pub system: &'static str,
     pub variant: &'static str,
@@ -35,7 +36,8 @@ pub struct Heap {
     pub allocated: Allocated,
 }
 
-/// Everything that one run measured. Each [`contest`](Results::contest) adds its rows.
+/// Everything that one run measured. Each [`contest`](Results::contest) measures one operation with
+/// several systems and adds their rows.
 #[derive(Default)]
 pub struct Results {
     pub rows: Vec<Row>,
@@ -45,7 +47,7 @@ pub struct Results {
     only: Option<String>,
 }
 
-/// A system's way to do an operation.
+/// One system that does an operation which is measured.
 pub struct Contestant<'a> {
     pub system: &'static str,
     pub variant: &'static str,
@@ -68,7 +70,7 @@ impl Results {
         self.only.as_deref().is_none_or(|only| only == operation)
     }
 
-    /// Measures contestants in turn at one operation and adds a row for each.
+    /// Measures one operation with all contestants in turn, and adds a row for each contestant.
     pub fn contest(
         &mut self,
         operation: &'static str,
@@ -110,7 +112,7 @@ impl Results {
         row.map(|row| row.cost.median)
     }
 
-    /// Formats all of it as `{"machine", "rows", "bytes", "allocations"}`.
+    /// Formats all results as `{"machine", "rows", "bytes", "allocations"}`.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let rows = self.rows.iter().map(|row| {
@@ -150,7 +152,7 @@ impl Results {
         })
     }
 
-    /// Formats all of it as tables in Markdown.
+    /// Formats all results as tables in Markdown.
     #[must_use]
     pub fn to_tables(&self) -> String {
         let mut out = format!(
@@ -203,7 +205,7 @@ impl Results {
     }
 }
 
-/// Nanoseconds as microseconds, with three significant digits.
+/// Formats nanoseconds as microseconds, with three significant digits.
 #[must_use]
 pub fn micros(nanoseconds: f64) -> String {
     let micros = nanoseconds / 1_000.0;

@@ -1,4 +1,5 @@
-//! The systems to compare. Each is two devices that talk, with one trait for all.
+//! The systems that are compared. In each, two devices exchange messages, and all implement the
+//! traits [`Strangers`] and [`Pair`].
 
 mod client;
 mod franked;
@@ -9,23 +10,23 @@ pub use client::Clients;
 pub use franked::Franked;
 pub use ratchet::{Bundle, Ratchet};
 
-/// A system that takes part, named by crate and variant.
+/// A system in the comparison, named by crate and variant.
 #[derive(Clone, Copy)]
 pub struct System {
     /// The crate.
     pub name: &'static str,
     /// The part or configuration of the crate.
     pub variant: &'static str,
-    /// What it does not do, but another row does.
+    /// What the system does not do, but another system in the table does.
     pub lacks: &'static str,
-    /// Whether its state can be exported as bytes.
+    /// Whether the state of a session can be exported as bytes.
     pub exports: bool,
-    /// How many skipped keys it keeps.
+    /// Maximum number of skipped keys that the system keeps.
     pub keeps: usize,
     strangers: fn() -> Box<dyn Strangers>,
 }
 
-/// All systems. The first is the peer that ratios refer to.
+/// All systems. Ratios in the tables are relative to the first.
 pub const SYSTEMS: [System; 5] = [
     System {
         name: "vodozemac",
@@ -71,8 +72,8 @@ pub const SYSTEMS: [System; 5] = [
 
 /// Two devices that have not met. The second has published its keys.
 pub trait Strangers {
-    /// Runs the handshake. The first device takes the second's published keys as they come off the
-    /// wire and sends `plaintext`, which the second opens.
+    /// Runs the handshake. The first device decodes the second device's published keys and sends
+    /// `plaintext`, which the second device opens.
     fn meet(self: Box<Self>, plaintext: &[u8]) -> Box<dyn Pair>;
 
     /// Returns the lengths of the first message and of the keys that were published for it, in
@@ -82,18 +83,19 @@ pub trait Strangers {
 
 /// Two devices with a session. Side 0 started it.
 ///
-/// Each message that is sealed or opened moves the session on. A side can be set back with
-/// `import`.
+/// Each message that is sealed or opened changes the session. [`Pair::import`] sets one side back
+/// to an earlier state.
 pub trait Pair {
-    /// Seals a message, up to the bytes that leave the sender's device.
+    /// Seals a message. Returns the bytes that leave the sender's device.
     fn seal(&mut self, from: usize, plaintext: &[u8]) -> Vec<u8>;
 
-    /// Does the provider's work and returns what it sends to the other side.
+    /// Does the provider's work on a sealed message. Returns the bytes that the provider sends to
+    /// the other side.
     fn relay(&mut self, _from: usize, sealed: Vec<u8>) -> Vec<u8> {
         sealed
     }
 
-    /// Opens what arrives. Returns whether it opened.
+    /// Opens the bytes of a message that arrived. Returns whether they opened.
     fn open(&mut self, to: usize, arrived: &[u8]) -> bool;
 
     /// Exports one side's state as bytes, unencrypted.
@@ -102,8 +104,8 @@ pub trait Pair {
     /// Sets one side back to an exported state.
     fn import(&mut self, side: usize, state: &[u8]);
 
-    /// Forges a message that costs its recipient work, as anyone without keys can from a genuine
-    /// one. Where counters are not encrypted, the forgery has this counter.
+    /// Forges a message that costs its recipient work. Anyone can do this from a genuine message,
+    /// without keys. If the system does not encrypt counters, the forgery has this counter.
     fn forge(&mut self, genuine: &[u8], counter: u64) -> Vec<u8>;
 }
 
@@ -114,7 +116,7 @@ impl System {
         (self.strangers)()
     }
 
-    /// Two devices after the handshake and a few messages in turn. Their messages no longer carry
+    /// Two devices after the handshake and a few messages in turn. Further messages no longer carry
     /// the handshake.
     #[must_use]
     pub fn pair(&self) -> Box<dyn Pair> {
@@ -135,7 +137,7 @@ pub fn exchange(pair: &mut dyn Pair, from: usize, plaintext: &[u8]) {
     assert!(pair.open(1 - from, &arrived), "a genuine message opens");
 }
 
-/// Sends one message, up to what arrives at the recipient's device.
+/// Seals and relays one message. Returns the bytes that arrive at the recipient's device.
 pub fn send(pair: &mut dyn Pair, from: usize, plaintext: &[u8]) -> Vec<u8> {
     let sealed = pair.seal(from, plaintext);
     pair.relay(from, sealed)

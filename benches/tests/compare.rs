@@ -1,4 +1,5 @@
-//! The JSON of `compare` has the shape that its readers rely on, for every operation and system.
+//! Asserts that the JSON of `compare` has the shape that its readers rely on, for every operation
+//! and system.
 
 use std::path::Path;
 

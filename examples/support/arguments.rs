@@ -9,14 +9,14 @@ pub const USAGE: &str = "\
 Replays text messages over a faulty network and reports the spam among them.
 
 Each line is sent by one of several senders to a recipient, or is the recipient's reply, through
-a provider in this process. The network drops, repeats, delays and reorders by the seed; what is
-not confirmed is sent again. Every message labelled `spam` is reported by its recipient and
-verified; then forged variants of the report are tried.
+a provider in this process. The network drops, repeats, delays and reorders packets as the seed
+says; unconfirmed packets are sent again. For every message labelled `spam`, forged variants of a
+report are tried. Then its recipient reports the message, and the report is verified.
 
 Usage: replay [FILE] [--seed N] [--store FOLDER] [--json]
 
   FILE            lines of `label<TAB>text`; without it a short built-in conversation is replayed
-  --seed N        seed of everything that is random here, the network's faults included [1]
+  --seed N        seed of all random choices, including the network's faults [1]
   --store FOLDER  keep the clients' state in files of this new or empty folder, not in memory
   --json          print one JSON object instead of a table";
 

@@ -14,7 +14,7 @@ use waxseal_reporting::sender::{SentMessage, seal};
 use super::no_channel::NoChannel;
 use super::provider::Provider;
 
-/// Returns reports that must be refused, each with a name of what is forged.
+/// Returns forged reports, which must be refused, each with a name of what is forged.
 ///
 /// `genuine` is evidence that the reporter holds, `other` is evidence of another message of the
 /// same sender, and `report` is a genuine report as bytes.
@@ -113,7 +113,7 @@ pub fn variants(
             let mut draft = ReportDraft::new(reporter.clone(), Reason::Spam);
             draft
                 .add(evidence, Disclosure::Whole)
-                .expect("the device does not stop its own reporter");
+                .expect("a draft takes any evidence");
             (
                 *what,
                 draft
@@ -135,12 +135,12 @@ pub fn variants(
     reports
 }
 
-/// Commits to another text with the same header, under a fresh key.
+/// Commits to another text with the genuine message's header and a fresh key.
 fn recommit(genuine: &Evidence, text: &str, rng: &mut ChaCha20Rng) -> SentMessage {
     let payload = Payload::text(genuine.header().clone(), text).expect("a short text");
     let mut own = ChaCha20Rng::from_rng(rng);
     seal(&mut NoChannel, genuine.sender(), &payload, &mut own)
-        .expect("no channel refuses nothing")
+        .expect("`NoChannel` refuses nothing")
         .sent
 }
 

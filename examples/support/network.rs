@@ -1,7 +1,7 @@
 //! Simulates a network that drops, repeats, delays and reorders packets, determined by a seed.
 //!
-//! Clients and a provider communicate over it. They send again what was not confirmed, as real ones
-//! do. Time is simulated.
+//! Clients and a provider communicate over the network. They resend unconfirmed packets, as real
+//! clients and providers do. Time is simulated.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,7 +20,7 @@ const REPEAT: f64 = 0.05;
 const DELAY_MS: std::ops::Range<u64> = 20..6_000;
 /// Time after which an unconfirmed packet is sent again.
 const RESEND_MS: u64 = 8_000;
-/// Maximum attempts per message. One more means that the network, or a client, is broken.
+/// Maximum attempts per message. If a message needs more, the network or a client is broken.
 const MAX_ATTEMPTS: u32 = 60;
 
 /// One message on its way from one client to another.
@@ -29,9 +29,9 @@ pub struct Flight {
     pub from: usize,
     /// Index of the recipient.
     pub to: usize,
-    /// Its identifier.
+    /// The message's identifier.
     pub id: FrankingTag,
-    /// How often the recipient's application showed it.
+    /// How often the recipient's application showed the message.
     pub shown: u32,
     /// The text that the recipient's application showed.
     pub text: Option<String>,
@@ -125,7 +125,7 @@ impl<S: Store> Network<S> {
         self.set_out(self.flights.len() - 1)
     }
 
-    /// Lets `span_ms` pass. With `None`, runs until nothing is on its way.
+    /// Lets `span_ms` pass. With `None`, runs until no packet is on its way.
     pub fn run(&mut self, span_ms: Option<u64>) -> Result<(), String> {
         let until = span_ms.map(|span| self.now_ms + span);
         while let Some(entry) = self.events.first_entry() {
@@ -165,7 +165,7 @@ impl<S: Store> Network<S> {
         }
     }
 
-    /// Hands the envelope to the network, and again later unless it was confirmed.
+    /// Hands a message's envelope to the network, and again later unless it was confirmed.
     fn set_out(&mut self, flight: usize) -> Result<(), String> {
         self.attempt(flight)?;
         self.transmit(|| Event::EnvelopeAtRelay(flight));
@@ -173,8 +173,8 @@ impl<S: Store> Network<S> {
         Ok(())
     }
 
-    /// Stamps an envelope at the relay. The relay does not know an envelope that it stamped before,
-    /// because it stores nothing per message.
+    /// Stamps an envelope at the relay. The relay does not recognise an envelope that it stamped
+    /// before, because it stores nothing per message.
     fn at_relay(&mut self, flight: usize) -> Result<(), String> {
         let Flight {
             from,
@@ -194,7 +194,7 @@ impl<S: Store> Network<S> {
         self.deliver(flight)
     }
 
-    /// Hands the delivery to the network, and again later unless it was acknowledged.
+    /// Hands a message's delivery to the network, and again later unless it was acknowledged.
     fn deliver(&mut self, flight: usize) -> Result<(), String> {
         self.attempt(flight)?;
         let delivery = self.flights[flight].delivery.clone();
@@ -220,7 +220,7 @@ impl<S: Store> Network<S> {
             }
             Ok(Received::Duplicate { .. }) => self.counts.duplicates_ignored += 1,
             Err(error) => {
-                // It is not acknowledged, so the relay delivers it again.
+                // The delivery is not acknowledged, so the relay sends it again.
                 eprintln!("a delivery was refused: {error}");
                 self.counts.refused += 1;
                 return Ok(());

@@ -1,4 +1,4 @@
-//! A channel that encrypts nothing. A forger commits with it, without a session with anyone.
+//! A channel that encrypts nothing. With it, a forger commits to a message without a session.
 
 use rand::CryptoRng;
 use waxseal_reporting::sender::SealingChannel;

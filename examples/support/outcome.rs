@@ -7,7 +7,8 @@ pub struct Outcome {
     pub delivered: u64,
     pub duplicates_ignored: u64,
     pub out_of_order: u64,
-    /// Deliveries that did not open. This network gives no reason for any.
+    /// Deliveries that the recipient refused. There should be none, because the network alters
+    /// nothing.
     pub refused: u64,
     pub to_report: u64,
     pub reported: u64,

@@ -10,13 +10,13 @@ use waxseal::{
 
 use super::provider::Provider;
 
-/// The constant time of the short examples.
+/// The time in the short examples, which never changes.
 pub const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// One device, with its state in memory.
 pub type Phone = Client<MemoryStore>;
 
-/// Registers both, and has Alice say hello, so that each can write to the other.
+/// Registers Alice and Bob, and lets Alice say hello, so that each can write to the other.
 pub fn alice_and_bob(rng: &mut impl CryptoRng) -> Result<(Provider, Phone, Phone), Box<dyn Error>> {
     let mut provider = Provider::new(NOW, rng);
     let mut alice = register("alice", &mut provider, rng)?;
@@ -43,7 +43,7 @@ fn register(
     Ok(phone)
 }
 
-/// Sends one message, relays it and opens it. Returns the tag that names it.
+/// Sends one message, relays it and opens it. Returns the message's tag, which identifies it.
 pub fn exchange(
     provider: &Provider,
     from: &mut Phone,

@@ -22,7 +22,7 @@ impl Progress {
         }
     }
 
-    /// Counts one more.
+    /// Counts one more finished item.
     pub fn step(&mut self) {
         self.done += 1;
         if self.shown && (self.done.is_multiple_of(16) || self.done == self.of) {

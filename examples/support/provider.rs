@@ -22,7 +22,7 @@ pub struct Provider {
     reported: HashSet<Nullifier>,
 }
 
-/// What the relay makes of one envelope.
+/// What the relay makes from one envelope.
 pub struct Relayed {
     /// Bytes for the recipient.
     pub delivery: Vec<u8>,
@@ -56,7 +56,7 @@ impl Provider {
         &self.stamp_keys
     }
 
-    /// The key agreed with a device.
+    /// The delivery key that the provider shares with a device.
     pub fn delivery_key(&self, device: &DeviceAddress) -> DeliveryKey {
         self.devices[device].clone()
     }
@@ -91,7 +91,7 @@ impl Provider {
             .expect("a time in range");
         let receipt = Receipt::new(&claim, &self.devices[sender]).encode();
         let delivery = Delivery::new(&claim, envelope, &self.devices[recipient])
-            .expect("the claim is the envelope's");
+            .expect("the claim was made for this envelope");
         Relayed {
             delivery: delivery.encode(),
             receipt,

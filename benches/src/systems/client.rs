@@ -1,5 +1,5 @@
-//! `Client` with a store in memory. Every call reads the records that it needs and commits those
-//! that it changed.
+//! The variant "client": `Client` with a store in memory. Every call reads the records that it
+//! needs and commits the records that it changed.
 
 use waxseal::{AccountId, Client, MemoryStore, Received};
 use waxseal_world::{NOW, Provider, account, address};
@@ -59,8 +59,8 @@ impl Strangers for Unmet {
 
 /// Two clients and their provider.
 ///
-/// A new pair has no session. Each call of a client changes its store. `import` replaces a client's
-/// store with an earlier copy.
+/// New clients have no session. Each call of a client changes its store. `import` replaces a
+/// client's store with an earlier copy.
 pub struct Clients {
     clients: [Client<MemoryStore>; 2],
     provider: Provider,
@@ -79,7 +79,7 @@ impl Clients {
         clients
     }
 
-    /// One of the clients starts conversations with `count` other peers.
+    /// Lets one of the clients start conversations with `count` other peers.
     pub fn befriend(&mut self, side: usize, count: usize) {
         let (bundle, _) = unmet(8).bundle;
         let Self { clients, provider } = self;
@@ -114,7 +114,7 @@ impl Pair for Clients {
         matches!(client.receive(arrived), Ok(Received::Message { .. }))
     }
 
-    /// Exports all records of the store. This serves to go back to a state and is not measured.
+    /// Exports all records of the store, to restore the state later. Not measured.
     fn export(&self, side: usize) -> Vec<u8> {
         let client = &self.clients[side];
         let mut bytes = Vec::new();

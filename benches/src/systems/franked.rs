@@ -1,4 +1,5 @@
-//! Franked messages with the ratchet: commit, pad, encrypt; stamp; authenticate, open, check.
+//! The variant "franked": franked messages in sessions of `waxseal-core`. The sender commits, pads
+//! and encrypts; the relay stamps; the recipient authenticates, opens and checks.
 
 use waxseal::{DeliveryKey, DeviceAddress, SessionOpener, SessionSealer};
 use waxseal_reporting::Audience;
@@ -11,8 +12,8 @@ use waxseal_world::{NOW, Provider};
 use super::ratchet::{Bundle, Ratchet, altered, bundle_len};
 use super::{Pair, Strangers};
 
-/// Number of bytes that a payload adds to a text: header with a last-seen tag, content type, count,
-/// two lengths.
+/// Number of bytes that a payload adds to a text: a header (54) with a last-seen tag (32), the
+/// content type (1), a count (1) and two lengths (8).
 const PAYLOAD_AROUND_TEXT: usize = 54 + 32 + 1 + 1 + 8;
 
 pub(super) fn strangers() -> Box<dyn Strangers> {
@@ -43,18 +44,18 @@ impl Strangers for Unmet {
 
 /// Two devices and their provider.
 ///
-/// Each message moves the devices' sessions on, and its payload gets the next sequence number. The
-/// provider's clock stands still.
+/// Each message changes the state of the devices' sessions, and its payload gets the next sequence
+/// number. The provider's clock stands still.
 pub struct Franked {
     pub ratchet: Ratchet,
     pub addresses: [DeviceAddress; 2],
-    /// The key that each device has agreed on with the provider.
+    /// The delivery key that each device shares with the provider.
     pub delivery_keys: [DeliveryKey; 2],
     pub provider: Provider,
     sequence: u64,
 }
 
-/// A text of `len` bytes, or of the maximum that fits a payload.
+/// A text of `len` bytes, or of the maximum that fits a payload if `len` is more.
 pub(super) fn text(len: usize) -> String {
     "x".repeat(len.min(waxseal_reporting::limits::MAX_PAYLOAD_LEN - PAYLOAD_AROUND_TEXT))
 }
@@ -86,7 +87,7 @@ impl Franked {
         Self::around(Ratchet::talking())
     }
 
-    /// A payload as its sender makes it.
+    /// Makes a payload with the next sequence number.
     #[must_use]
     pub fn payload(&mut self, from: usize, text: String) -> Payload {
         self.sequence += 1;
@@ -96,8 +97,8 @@ impl Franked {
             .expect("within the limit")
     }
 
-    /// Opens a delivery and returns the evidence that the recipient keeps, or `None` if it does not
-    /// open.
+    /// Opens a delivery. Returns the evidence that the recipient keeps, or `None` if the delivery
+    /// does not open.
     #[must_use]
     pub fn receive(&mut self, to: usize, delivery: &[u8]) -> Option<Evidence> {
         let delivery = Delivery::decode(delivery).ok()?;
@@ -141,7 +142,7 @@ impl Pair for Franked {
     }
 
     fn forge(&mut self, genuine: &[u8], _: u64) -> Vec<u8> {
-        // The relay's MAC covers everything, so any byte will do.
+        // The relay's MAC covers the whole delivery, so altering any byte makes a forgery.
         altered(genuine, genuine.len() / 2)
     }
 }

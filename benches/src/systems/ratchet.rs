@@ -1,4 +1,5 @@
-//! `waxseal-core` alone: PQXDH and the Triple Ratchet with encrypted headers.
+//! The variant "ratchet": `waxseal-core` alone, which is PQXDH and the Triple Ratchet with
+//! encrypted headers.
 
 use rand_chacha::ChaCha20Rng;
 use waxseal_core::{PreKeyBundle, SessionSet};
@@ -11,7 +12,7 @@ pub(super) fn strangers() -> Box<dyn Strangers> {
     Box::new(Unmet { ratchet, bundle })
 }
 
-/// What a provider hands out for one session: (base, one-time part).
+/// The prekeys that a provider hands out for one session: (base, one-time part).
 pub type Bundle = (Vec<u8>, Option<Vec<u8>>);
 
 struct Unmet {
@@ -39,8 +40,8 @@ pub(super) fn bundle_len((base, one_time): &Bundle) -> usize {
     base.len() + one_time.as_ref().map_or(0, Vec::len)
 }
 
-/// Two devices that use `waxseal-core` alone. Side 0 starts the session, and each message moves it
-/// on.
+/// Two devices that use `waxseal-core` alone. Side 0 starts the session, and each message changes
+/// its state.
 pub struct Ratchet {
     pub devices: [Device; 2],
     pub rng: ChaCha20Rng,
@@ -99,10 +100,11 @@ impl Pair for Ratchet {
     }
 }
 
-/// Where the encrypted header begins in a message: after version, tag and length.
+/// The offset of the encrypted header in a message. It comes after a version, a field number and a
+/// length.
 const HEADER_AT: usize = 3;
 
-/// A message with one bit flipped.
+/// A message with the lowest bit of byte `at` flipped.
 pub(super) fn altered(genuine: &[u8], at: usize) -> Vec<u8> {
     let mut forged = genuine.to_vec();
     forged[at] ^= 1;

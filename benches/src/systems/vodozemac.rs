@@ -1,4 +1,4 @@
-//! vodozemac: Olm as Matrix uses it, with 3DH and the Double Ratchet.
+//! The system vodozemac, which implements Olm as Matrix uses it, with 3DH and the Double Ratchet.
 //!
 //! Messages are in vodozemac's byte encoding, without base64. An exported state is the pickle as
 //! JSON, unencrypted. The signature of the one-time key is not checked here, because Olm leaves
@@ -69,7 +69,7 @@ impl Strangers for Unmet {
             .encrypt(plaintext)
             .expect("encrypts")
             .to_parts();
-        // The two keys. The application adds their signatures.
+        // Two keys of 32 bytes are published. The application adds their signatures.
         (first.len(), 64)
     }
 }
@@ -105,9 +105,10 @@ impl Pair for Olm {
 
     fn forge(&mut self, genuine: &[u8], counter: u64) -> Vec<u8> {
         let message = Message::from_bytes(genuine).expect("a message");
-        // Layout: version, 0a 20 ratchet key, 10 counter, 22 length ciphertext, MAC. The key and
-        // the counter are not encrypted, and are used before the MAC is checked. A new key costs
-        // the victim a Diffie–Hellman, and the counter costs as many chain steps.
+        // message = version || 0a 20 || ratchet key || 10 || counter || 22 || length || ciphertext
+        // || MAC. The ratchet key and the counter are not encrypted, and the recipient uses them
+        // before it checks the MAC. A new ratchet key costs the recipient a Diffie–Hellman
+        // computation, and the counter costs that many chain steps.
         let (version, mac_len) = match message.version() {
             3 => (3, 8),
             other => (other, 32),

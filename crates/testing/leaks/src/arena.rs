@@ -35,7 +35,7 @@ impl Arena {
         self.used.load(Ordering::SeqCst)
     }
 
-    /// Passes all bytes from offset `from` on to `look`, in pieces that overlap by `overlap` bytes.
+    /// Calls `look` with all bytes after offset `from`, in pieces that overlap by `overlap` bytes.
     pub fn scan(&self, from: usize, overlap: usize, mut look: impl FnMut(&[u8])) {
         let (base, end) = (self.base(), self.used());
         let mut piece = [0u8; 1 << 14];
@@ -65,7 +65,7 @@ impl Arena {
         if !base.is_null() {
             return base;
         }
-        // A greater alignment would make the system touch every page.
+        // A greater alignment would make the system's allocator touch every page.
         let Ok(layout) = Layout::from_size_align(CAPACITY, 8) else {
             return base;
         };
@@ -78,7 +78,8 @@ impl Arena {
         {
             Ok(_) => fresh,
             Err(first) => {
-                // SAFETY: it was allocated above with this layout, and no other thread has seen it.
+                // SAFETY: `fresh` was allocated above with this layout, and no other thread has
+                // seen it.
                 #[expect(unsafe_code, reason = "implements an allocator")]
                 unsafe {
                     System.dealloc(fresh, layout);
@@ -117,6 +118,6 @@ unsafe impl GlobalAlloc for Arena {
         }
     }
 
-    /// Leaves the block as its owner left it.
+    /// Does nothing, so that the block stays as its owner left it.
     unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
 }

@@ -1,4 +1,4 @@
-//! A channel that encrypts nothing, for tests and measurements of what surrounds a channel.
+//! A channel that encrypts nothing, for tests and measurements of the code around a channel.
 
 use core::convert::Infallible;
 

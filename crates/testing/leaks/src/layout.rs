@@ -1,7 +1,7 @@
 //! Finds the secrets in exported state.
 //!
-//! The functions here follow the code of the exports field by field. A test reads every state of a
-//! conversation with them, to the last byte.
+//! The functions here read an export field by field, in the order in which it was written. The heap
+//! tests read every state of a conversation this way, to the last byte.
 
 use core::ops::Range;
 
@@ -16,27 +16,28 @@ pub enum Kind {
     ChainKey,
     /// Key that encrypts message headers.
     HeaderKey,
-    /// Key that opens a skipped message.
+    /// Key that decrypts a skipped message, which has not arrived yet.
     SkippedKey,
     /// Root key, chain key or next chain key of the post-quantum ratchet.
     PostQuantumKey,
-    /// Root key or MAC key of the authenticator in the braid.
+    /// Root key or MAC key with which the braid authenticates what it exchanges. The braid is the
+    /// post-quantum ratchet's key exchange by ML-KEM, spread over many messages.
     Authenticator,
-    /// Seed of the braid's key pair.
+    /// Seed of an ML-KEM key pair, of the braid or of a prekey.
     KemSeed,
-    /// Coin of the braid's encapsulation.
+    /// Randomness (coin) of the braid's ML-KEM encapsulation.
     Coin,
-    /// A chunk that was collected. It is not secret: the peer sent it, and it is part of a public
-    /// key or a ciphertext.
+    /// A piece of a public key or a ciphertext that the braid received from the peer. It is not
+    /// secret.
     Chunk,
-    /// A public value or a counter. The MAC over a braid's header or ciphertext is not here but in
-    /// the `Chunk`s.
+    /// A public value or a counter. The MAC over the braid's header or ciphertext is in the
+    /// `Chunk`s instead, because the peer sends it in chunks.
     Other,
 }
 
 /// The fields of an export, in order and without gaps.
 ///
-/// Reading starts at offset 0. Each field that is taken or skipped moves the offset on, and reading
+/// Reading starts at offset 0. Each field that is taken or skipped advances the offset, and reading
 /// must end at the last byte.
 pub struct Fields {
     at: usize,
@@ -50,7 +51,7 @@ impl Fields {
             at: 0,
             fields: Vec::new(),
         };
-        // Version, selection, dropped steps and epochs, age.
+        // Skips the version, the selection, the numbers of dropped steps and epochs, and the age.
         fields.skip(1 + 4 + 8 + 8 + 4);
         for _ in 0..fields.u32(export) {
             fields.session(export);
@@ -89,10 +90,11 @@ impl Fields {
     }
 
     fn session(&mut self, export: &[u8]) {
-        // Peer, associated data, base key, digest.
+        // Skips the peer's identity, the associated data, the base key and the digest.
         self.skip(64 + 3 * 32);
         if self.u8(export) == 0 {
-            // The handshake: identity, certificate, signed prekey, one-time prekey, ciphertext.
+            // Skips the handshake: the identity, the certificate, the numbers of the signed prekey
+            // and of the one-time prekey, and the ciphertext.
             self.skip(64 + 64 + 4);
             if self.u8(export) == 1 {
                 self.skip(4);
@@ -102,7 +104,7 @@ impl Fields {
         self.take(Kind::Root, 32);
         self.key_pair();
         self.skip(32);
-        // Sending and receiving chain.
+        // The sending chain comes first, then the receiving chain. Each may be absent.
         for counters in [4, 12] {
             if self.u8(export) == 1 {
                 self.take(Kind::ChainKey, 32);
@@ -112,7 +114,7 @@ impl Fields {
         }
         self.take(Kind::HeaderKey, 32);
         self.take(Kind::HeaderKey, 32);
-        // Length of the previous chain, messages opened, steps.
+        // Skips the length of the previous chain, the number of messages opened and that of steps.
         self.skip(4 + 8 + 8);
         for _ in 0..self.u32(export) {
             self.skip(8);
@@ -127,7 +129,7 @@ impl Fields {
     }
 
     fn post_quantum(&mut self, export: &[u8]) {
-        // Role, root, chains, next chains.
+        // The fields are the role, the root key, two chains and the keys of two next chains.
         self.skip(1);
         self.take(Kind::PostQuantumKey, 32);
         for _ in 0..2 {
@@ -140,7 +142,7 @@ impl Fields {
                 self.take(Kind::PostQuantumKey, 32);
             }
         }
-        // Epoch, authenticator, state.
+        // The fields are the epoch, the authenticator's two keys, and the braid's state.
         self.skip(8);
         self.take(Kind::Authenticator, 32);
         self.take(Kind::Authenticator, 32);

@@ -1,7 +1,8 @@
 //! Looks for secrets of Waxseal where they should not be: in memory after use, in branches and
 //! addresses, in running times, in `Debug` output.
 //!
-//! This crate is not published. The library has no hooks for it and is examined as it is shipped.
+//! This crate is not published. The library has no hooks for these tests; they examine the code
+//! that is shipped.
 //!
 //! | examined | command | finds |
 //! |---|---|---|

@@ -10,20 +10,21 @@ use rand_core::{Rng, TryCryptoRng, TryRng};
 
 use crate::arena::Arena;
 
-/// Number of bytes that are compared at a time. A copy that is half wiped still counts as a copy.
+/// Number of bytes that are compared at a time. This is half of a 32-byte key, so a copy of which
+/// half was wiped is still found.
 const WINDOW: usize = 16;
-/// Secrets are stored masked, so that a sweep does not find this list.
+/// Secrets are stored XORed with this byte, so that a sweep of memory does not find this list.
 const MASK: u8 = 0xa5;
 
 /// A list of known secrets, for finding their copies in memory.
 ///
-/// [`add`](Secrets::add) splits a secret into windows of 16 bytes and keeps them masked, with the
-/// secret's name. [`sweep`](Secrets::sweep) looks for the windows in an [`Arena`].
+/// [`add`](Secrets::add) cuts a secret into pieces of 16 bytes, called windows, and keeps them
+/// masked, with the secret's name. [`sweep`](Secrets::sweep) looks for the windows in an [`Arena`].
 #[derive(Clone, Default)]
 pub struct Secrets {
     windows: HashMap<[u8; WINDOW], String>,
-    /// Indexed by the first two bytes of a window: whether any window starts with them. Rules out
-    /// most memory quickly.
+    /// For each pair of bytes, whether any masked window starts with it. The sweep looks here
+    /// first, which rules out most memory quickly.
     first: Vec<bool>,
 }
 
@@ -36,7 +37,8 @@ impl Secrets {
         }
     }
 
-    /// Adds a secret of at least 16 bytes. Windows in which all bytes are equal are left out.
+    /// Adds a secret, cut into windows of 16 bytes. Windows of equal bytes are skipped, since they
+    /// occur by chance. Panics if the secret is shorter than 16 bytes.
     pub fn add(&mut self, name: &str, secret: &[u8]) {
         assert!(
             secret.len() >= WINDOW,
@@ -65,7 +67,8 @@ impl Secrets {
         self.windows.is_empty()
     }
 
-    /// The secrets that are not in `other`: `other` holds those that may still be in memory.
+    /// Returns the secrets that are not in `other`. A test passes as `other` the secrets that may
+    /// still be in memory.
     pub fn except(&self, other: &Self) -> Self {
         let mut rest = Self::new();
         for (window, name) in &self.windows {
@@ -85,8 +88,8 @@ impl Secrets {
         }
     }
 
-    /// Looks for the secrets in every heap block from offset `from` on, live or freed. Returns the
-    /// names found and how often, sorted by name.
+    /// Looks for the secrets in every heap block after offset `from`, live or freed. Returns the
+    /// name of each secret found and how many of its windows were found, sorted by name.
     pub fn sweep(&self, arena: &Arena, from: usize) -> Vec<(String, usize)> {
         let mut found: HashMap<&str, usize> = HashMap::new();
         arena.scan(from, WINDOW - 1, |piece| {
@@ -113,11 +116,10 @@ impl Secrets {
     }
 }
 
-/// A seeded random generator that remembers what it produced. Every draw of at least 32 bytes
-/// counts as a secret of the caller.
+/// A seeded random generator that remembers what it produced.
 ///
-/// Each draw moves the generator on and is added to the list, under the name that
-/// [`call`](Recorder::call) gave last.
+/// Every draw of at least 32 bytes counts as a secret of the caller. It is added to a list of
+/// secrets, under the name that was last passed to [`call`](Recorder::call).
 pub struct Recorder {
     rng: ChaCha20Rng,
     name: String,
@@ -134,7 +136,7 @@ impl Recorder {
         }
     }
 
-    /// Records the next draws under another name.
+    /// Sets the name under which the next draws are recorded.
     pub fn call(&mut self, name: &str) {
         name.clone_into(&mut self.name);
     }

@@ -7,22 +7,22 @@
 //! A request is a sequence of instructions that does nothing outside valgrind. (Valgrind manual,
 //! “The Client Request mechanism”; “Memcheck: Client Requests”)
 
-/// `VG_USERREQ_TOOL_BASE('M', 'C')`
+/// Number of memcheck's first request: `VG_USERREQ_TOOL_BASE('M', 'C')` in valgrind's headers.
 const MEMCHECK: usize = 0x4d43_0000;
 const MAKE_MEM_UNDEFINED: usize = MEMCHECK + 1;
 const MAKE_MEM_DEFINED: usize = MEMCHECK + 2;
 const RUNNING_ON_VALGRIND: usize = 0x1001;
 
-/// Whether requests are implemented for this processor and system.
+/// Whether this module can send requests to valgrind on this processor and operating system.
 pub const SUPPORTED: bool = cfg!(all(target_arch = "x86_64", target_os = "linux"));
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 fn request(request: usize, address: usize, len: usize) -> usize {
     let arguments = [request, address, len, 0, 0, 0];
     let mut answer: usize = 0;
-    // SAFETY: the rotations add up to 128 bits, and the exchange is of a register with itself, so
-    // they change nothing but flags. Valgrind reads `arguments`, which lives until the end of this
-    // function, and marks bytes without changing them.
+    // SAFETY: the rotations of `rdi` add up to 128 bits, and `xchg` exchanges a register with
+    // itself, so the instructions change nothing but flags. Valgrind reads `arguments`, which lives
+    // until the end of this function, and marks bytes without changing them.
     #[expect(unsafe_code, reason = "a request is a sequence of instructions")]
     unsafe {
         core::arch::asm!(
@@ -49,15 +49,15 @@ pub fn is_watched() -> bool {
     request(RUNNING_ON_VALGRIND, 0, 0) != 0
 }
 
-/// Marks bytes as secret.
+/// Marks bytes as secret: memcheck then reports each branch and address that depends on them.
 pub fn secret(bytes: &mut [u8]) {
-    // The address is exposed, so that the compiler reads the bytes from memory again instead of
-    // relying on what it knew of them.
+    // Exposing the address makes the compiler read the bytes from memory again, instead of using
+    // values that it already knows.
     let address = bytes.as_mut_ptr().expose_provenance();
     request(MAKE_MEM_UNDEFINED, address, bytes.len());
 }
 
-/// Marks bytes as public: they go on the wire, or anyone may know them.
+/// Marks bytes as public, because they are sent over the network or anyone may know them.
 pub fn public(bytes: &[u8]) {
     request(
         MAKE_MEM_DEFINED,
@@ -66,7 +66,7 @@ pub fn public(bytes: &[u8]) {
     );
 }
 
-/// Marks the outcome of a check as public.
+/// Returns the outcome of a check, marked as public.
 pub fn answer(accepted: bool) -> bool {
     let mut answer = [u8::from(accepted)];
     let address = answer.as_mut_ptr().expose_provenance();

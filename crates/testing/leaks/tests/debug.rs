@@ -1,4 +1,4 @@
-//! What `Debug` prints for every public type that holds a secret or a text, compared in full.
+//! Compares in full what `Debug` prints for every public type that holds a secret or a text.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -23,7 +23,7 @@ use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp}
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
-/// Asserts what a value prints. The pretty form must print the same words.
+/// Asserts what `{:?}` prints for a value. The pretty form `{:#?}` must print the same words.
 fn assert_prints(value: &dyn core::fmt::Debug, expected: &str) {
     assert_eq!(format!("{value:?}"), expected);
     let words = |text: &str| text.replace([' ', '\n', ','], "");

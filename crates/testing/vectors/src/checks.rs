@@ -1,20 +1,20 @@
 //! Compares the table of checks in a crate's SPEC.md with its code and its tests.
 //!
-//! All three must name the same checks.
+//! The table, the code and the tests must name the same checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-/// One row of the table in SPEC.md.
+/// One row of the table of checks in SPEC.md.
 struct Row {
     number: u8,
     code: BTreeSet<String>,
     tests: Vec<String>,
 }
 
-/// The texts of a crate that are compared.
+/// The specification and the source files of a crate, which are compared.
 struct Sources {
     specification: String,
     /// Text of each file under `src`, by its path relative to `src`.
@@ -55,7 +55,7 @@ impl Sources {
         .collect()
     }
 
-    /// For each check, the files of code whose comments name it. Test files do not count.
+    /// For each check, the source files whose comments name the check. Test files do not count.
     fn places(&self) -> BTreeMap<u8, BTreeSet<String>> {
         let mut places: BTreeMap<u8, BTreeSet<String>> = BTreeMap::new();
         let code = self.files.iter().filter(|(file, _)| !is_test(file));

@@ -1,7 +1,7 @@
 //! Makes and checks the files of test vectors.
 //!
-//! The outcome written into a vector is what its operation returned for that input. The test then
-//! compares the committed file byte for byte with what the code produces now.
+//! The outcome in a vector is what the vector's operation returned for its input when the file was
+//! made. The test compares the committed file byte for byte with what the code produces now.
 
 use core::fmt::Debug;
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,7 +99,7 @@ impl<'a> Input<'a> {
 /// What an operation returns: the expected values, or the name of the error.
 pub type Outcome = Result<Value, String>;
 
-/// Names an error as the vectors do: its variant with its fields.
+/// Writes an error as the vectors do: its variant with its fields.
 pub fn refused(error: impl Debug) -> String {
     format!("{error:?}")
 }
@@ -109,7 +109,7 @@ pub fn refused(error: impl Debug) -> String {
 pub struct Crate {
     /// Folder of the crate, which has the vectors in `tests/vectors`.
     pub folder: &'static str,
-    /// Runs the operation of this name.
+    /// Runs the operation with this name on an input.
     pub run: fn(&str, Input<'_>) -> Outcome,
     /// Numbers of the checks that can fail with this error variant.
     pub checks_of: fn(&str) -> &'static [u8],
@@ -187,7 +187,7 @@ impl Vectors {
         expected
     }
 
-    /// Adds a vector that `check` must reject, and no earlier check.
+    /// Adds a vector that the check numbered `check` must reject. No earlier check may reject it.
     pub fn fails(&mut self, id: &str, comment: &str, operation: &str, input: Value, check: u8) {
         let Err(error) = (self.of.run)(operation, Input(&input)) else {
             panic!("{id} is not refused");
@@ -253,7 +253,7 @@ pub fn committed(folder: &str) -> Vec<Value> {
 ///
 /// - Every check in `checks` has a failing vector, or a reason in `without_vectors` for having
 ///   none.
-/// - Every label is used in the derivations of an operation that passes.
+/// - Every label is used by some operation that has a passing vector.
 /// - More vectors fail than pass.
 pub fn assert_coverage(
     folder: &str,
@@ -272,7 +272,7 @@ pub fn assert_coverage(
         .partition(|vector| vector.get("must_fail").is_some());
     assert!(
         failing.len() > passing.len(),
-        "at least as many vectors pass as fail"
+        "more vectors must fail than pass"
     );
 
     let broken: BTreeSet<_> = failing

@@ -1,4 +1,4 @@
-//! What the tests of `waxseal-core` and `waxseal-reporting` share. It depends on neither crate.
+//! Test support shared by `waxseal-core` and `waxseal-reporting`. This crate depends on neither.
 //!
 //! [`harness`] makes and checks the files of test vectors. [`checks`] compares the table of checks
 //! in a specification with the code and the tests.

@@ -15,18 +15,18 @@ pub const AD: &[u8] = b"associated data";
 /// One of two devices.
 ///
 /// A new device has fresh prekeys and no session. It gets its first session when it starts one, or
-/// when it accepts the peer's first message. Each message that it seals or opens moves its sessions
-/// on.
+/// when it accepts the peer's first message. Each message that it seals or opens changes the state
+/// of its sessions.
 pub struct Device {
-    /// Its key pair.
+    /// The device's identity key pair.
     pub identity: IdentityKeyPair,
-    /// The private halves of the prekeys that it published.
+    /// The private halves of the prekeys that the device published.
     pub prekeys: PreKeys,
     /// The sessions with the other device; `None` until there is one.
     pub sessions: Option<SessionSet>,
     /// One-time prekeys that have not been handed out yet.
     one_time: Vec<Vec<u8>>,
-    /// Pages of skipped keys, as an application stores them that exports its sessions in parts.
+    /// Pages of skipped keys. An application that exports its sessions in parts stores these.
     pages: BTreeMap<PageId, Zeroizing<Vec<u8>>>,
 }
 
@@ -53,13 +53,14 @@ impl Device {
         }
     }
 
-    /// The next bundle of its prekeys, as the provider would hand it out: (base, one-time part).
+    /// The next bundle of the device's prekeys, as the provider would hand it out: (base, one-time
+    /// part).
     pub fn published(&mut self) -> (Vec<u8>, Option<Vec<u8>>) {
         let base = self.prekeys.upload(&self.identity).unwrap().base;
         (base, self.one_time.pop())
     }
 
-    /// The next bundle of its prekeys, decoded.
+    /// The next bundle of the device's prekeys, decoded.
     pub fn bundle(&mut self) -> PreKeyBundle {
         let (base, one_time) = self.published();
         PreKeyBundle::decode(&base, one_time.as_deref()).unwrap()
@@ -83,7 +84,8 @@ impl Device {
         self.sessions().encrypt(plaintext, AD, rng).unwrap()
     }
 
-    /// Opens a message. Without a session, accepts the message as the first of a new one.
+    /// Opens a message. If the device has no session, accepts the message as the first of a new
+    /// session.
     pub fn decrypt(&mut self, message: &[u8]) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
         match &mut self.sessions {
             Some(sessions) => sessions.decrypt(&self.identity, &mut self.prekeys, message, AD),
@@ -96,7 +98,7 @@ impl Device {
         }
     }
 
-    /// A copy of what it stores.
+    /// A copy of what the device stores.
     #[must_use]
     pub fn export(&self) -> DeviceState {
         DeviceState {
@@ -105,7 +107,7 @@ impl Device {
         }
     }
 
-    /// Goes on from a stored copy.
+    /// Replaces the device's state with a stored copy.
     pub fn import(&mut self, state: &DeviceState) {
         self.identity = IdentityKeyPair::import(&self.identity.export()).unwrap();
         self.prekeys = PreKeys::import(&state.prekeys).unwrap();
@@ -126,7 +128,7 @@ impl Device {
                 Some(bytes) => drop(self.pages.insert(change.id, bytes)),
                 None => assert!(
                     self.pages.remove(&change.id).is_some(),
-                    "a page was removed that was never stored"
+                    "the export removes a page that was never stored"
                 ),
             }
         }
@@ -137,7 +139,7 @@ impl Device {
         );
     }
 
-    /// A copy of the device, as a thief would take it.
+    /// A copy of the device with all its secrets, as a thief would take it.
     #[must_use]
     pub fn copy(&self) -> Self {
         let mut copy = Self {
@@ -151,7 +153,7 @@ impl Device {
         copy
     }
 
-    /// Loses everything except its identity.
+    /// Replaces everything that the device stores with new prekeys, except its identity.
     pub fn start_over(&mut self, rng: &mut impl CryptoRng) {
         self.prekeys = PreKeys::generate(&self.identity, rng);
         self.one_time = self.prekeys.replenish(&self.identity, 2, rng).unwrap();

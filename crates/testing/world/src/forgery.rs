@@ -1,8 +1,8 @@
 //! A reporter with a modified client, written from the specification of `waxseal-reporting` and not
 //! from its code.
 //!
-//! The forger sets every field of a report at will. Every MAC and seal is right that a real
-//! reporter could make.
+//! The forger can set every field of a report. All MACs and seals that a real reporter could
+//! compute are correct.
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
@@ -29,13 +29,13 @@ pub struct ForgedClaim {
 /// What a report shows of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForgedOpening {
-    /// `k_root`
+    /// `k_root`, the key of the tag's MAC.
     pub root_key: [u8; 32],
-    /// `c_i`, one for each part.
+    /// The commitments `c_i`, one for each part.
     pub commitments: Vec<[u8; 32]>,
     /// Which parts are shown: bit i stands for part i.
     pub shown: u32,
-    /// `k_i` and the bytes of each part, shown or not.
+    /// The key `k_i` and the bytes of each part, whether the part is shown or not.
     pub parts: Vec<([u8; 32], Vec<u8>)>,
 }
 
@@ -47,7 +47,7 @@ pub struct ForgedOpening {
 pub struct Forgery {
     /// The device that the report names as its sender.
     pub reporter: DeviceAddress,
-    /// The number of the reason.
+    /// The number of the reason for the report.
     pub reason: u8,
     /// The reporter's note.
     pub note: Vec<u8>,
@@ -58,7 +58,7 @@ pub struct Forgery {
 }
 
 impl Forgery {
-    /// An honest report of these messages that shows all of their parts.
+    /// Fills in an honest report of these messages that shows all of their parts.
     pub fn of<'a>(
         reporter: &DeviceAddress,
         evidence: impl IntoIterator<Item = &'a Evidence>,
@@ -74,7 +74,8 @@ impl Forgery {
         }
     }
 
-    /// Seals the report and authenticates it with `key`, which need not be the reporter's.
+    /// Seals the report and authenticates it with `key`, which need not be the reporter's delivery
+    /// key.
     pub fn seal(
         &self,
         key: &DeliveryKey,
@@ -104,7 +105,7 @@ impl Forgery {
             sealed,
         ];
         // reporter MAC = HMAC(K_delivery, label || long(claims) || long(fingerprint)
-        // || long(encapsulated key) || long(sealed openings))
+        // || long(encapsulated key) || long(sealed openings)), where long(x) = length u32 || x
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*key.to_bytes()).unwrap();
         mac.update(b"waxseal/1/reporter-mac");
         for section in &sections {
@@ -125,7 +126,7 @@ impl Forgery {
         out.extend(self.reporter.device.0.to_be_bytes());
         out.push(self.claims.len() as u8);
         for claim in &self.claims {
-            // claim = tag 32 || medium(stamp context) || stamp 32
+            // claim = tag 32 || length u16 || stamp context || stamp 32
             out.extend(claim.tag);
             out.extend((claim.context.len() as u16).to_be_bytes());
             out.extend(&claim.context);
@@ -135,14 +136,14 @@ impl Forgery {
     }
 
     fn openings(&self) -> Vec<u8> {
-        // openings = reason u8 || medium(note) || count u8 || count x opening
+        // openings = reason u8 || length u16 || note || count u8 || count x opening
         let mut out = vec![self.reason];
         out.extend((self.note.len() as u16).to_be_bytes());
         out.extend(&self.note);
         out.push(self.openings.len() as u8);
         for opening in &self.openings {
             // opening = n u8 || k_root 32 || n x c_i 32 || shown be32
-            // || per shown part, ascending: k_i 32 || long(part_i)
+            // || for each shown part, in ascending order: k_i 32 || length u32 || part_i
             out.push(opening.commitments.len() as u8);
             out.extend(opening.root_key);
             out.extend(opening.commitments.iter().flatten());
@@ -162,7 +163,8 @@ impl Forgery {
 }
 
 impl ForgedOpening {
-    /// Commits to the parts under a franking key, whatever the parts are. Returns the tag.
+    /// Commits to the parts with keys from a franking key. The parts may hold anything. Returns
+    /// the tag.
     pub fn commit(&mut self, franking_key: &[u8; 32]) -> [u8; 32] {
         self.root_key = expand(franking_key, b"waxseal/1/frank-root-key");
         self.commitments.clear();
@@ -179,9 +181,10 @@ impl ForgedOpening {
     }
 }
 
-/// The claim and the opening that the recipient or the sender of a message can make.
+/// Makes the claim and the opening of a message from its evidence, which both its recipient and its
+/// sender hold.
 fn open(evidence: &Evidence) -> (ForgedClaim, ForgedOpening) {
-    // evidence = 01 || claim || K_f 32 || n u8 || n x long(part)
+    // evidence = 01 || claim || K_f 32 || n u8 || n x (length u32 || part)
     let bytes = evidence.encode();
     let (tag, rest) = bytes[1..].split_first_chunk().unwrap();
     let (len, rest) = rest.split_first_chunk().unwrap();
@@ -204,7 +207,7 @@ fn open(evidence: &Evidence) -> (ForgedClaim, ForgedOpening) {
     assert_eq!(
         &opening.commit(franking_key),
         tag,
-        "the tag is the one in the specification"
+        "the tag is not computed as the specification says"
     );
     let claim = ForgedClaim {
         tag: *tag,
@@ -236,11 +239,12 @@ fn expand(key: &[u8; 32], info: &[u8]) -> [u8; 32] {
     out
 }
 
+/// `long(x) = length u32 || x`
 fn long(bytes: &[u8]) -> Vec<u8> {
     [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat()
 }
 
-/// A length-delimited protobuf field.
+/// Appends a length-delimited protobuf field.
 pub(crate) fn put_field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
     out.push(number << 3 | 2);
     let mut len = bytes.len();

@@ -1,7 +1,9 @@
-//! Stored and sent bytes of every kind, as this version writes them: what later versions must read.
+//! Writes golden files: stored and sent bytes of every kind, as this version writes them. Later
+//! versions must be able to read these files.
 //!
-//! `cargo run -p waxseal-world --bin golden -- FOLDER` writes them with a description of what is in
-//! them, `expected.json`. Each format has a folder in `golden/`, written once and never again.
+//! `cargo run -p waxseal-world --bin golden -- FOLDER` writes the files, and an `expected.json`
+//! that describes what they contain. Each format has a folder in `golden/`, which is written once
+//! and then never changed.
 
 use std::fs;
 use std::io;
@@ -20,16 +22,16 @@ use crate::{Device, NOW, Provider, account, rng};
 
 /// The key of the SQLite stores.
 pub const STORE_KEY: [u8; 32] = [8; 32];
-/// The key that accepted reports are under.
+/// The acceptance key, with which the intake authenticates an accepted report for the reviewers.
 pub const ACCEPTANCE_KEY: [u8; 32] = [9; 32];
 
-/// How many of Alice's messages Bob lacks: more than one page of skipped keys.
+/// Number of Alice's messages that Bob does not receive. Their skipped keys fill more than a page.
 const LOST: usize = 70;
 
 /// Writes every golden file into a folder.
 ///
 /// # Errors
-/// Those of the file system.
+/// An error of the file system.
 pub fn write(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut expected = json!({});
@@ -39,7 +41,7 @@ pub fn write(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("expected.json"), text + "\n")
 }
 
-/// States of `waxseal-core`: `core-*.bin`, and the plaintexts of the messages that follow.
+/// Writes states and messages of `waxseal-core` as `core-*.bin`, and describes them in `expected`.
 fn core(folder: &Path, expected: &mut Value) -> io::Result<()> {
     let rng = &mut rng(21);
     let file = |name: &str, bytes: &[u8]| fs::write(folder.join(format!("core-{name}.bin")), bytes);
@@ -59,7 +61,7 @@ fn core(folder: &Path, expected: &mut Value) -> io::Result<()> {
     let late = alice.encrypt(b"late", rng);
     let ahead = alice.encrypt(b"ahead", rng);
     bob.decrypt(&ahead).expect("a message ahead of others");
-    // Both start again, so that each end has two sessions.
+    // Bob starts a second session. Alice does not receive that session's first message, "next".
     let bundle = alice.bundle();
     bob.start(bundle, rng);
     let next = bob.encrypt(b"next", rng);
@@ -86,7 +88,8 @@ fn core(folder: &Path, expected: &mut Value) -> io::Result<()> {
     Ok(())
 }
 
-/// Two clients in SQLite files and what they exchanged, and the provider's own bytes.
+/// Writes the stores of four clients as SQLite files. Also writes the messages and reports that the
+/// clients and the provider exchange, and the provider's keys.
 fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     let mut provider = Provider::new(22);
     let [mut alice, mut bob, mut carol, mut dave] = ["alice", "bob", "carol", "dave"].map(|name| {
@@ -99,7 +102,8 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     let hello = provider.exchange(&mut alice, &mut bob, "Is your bike still for sale?");
     let answer = provider.exchange(&mut bob, &mut alice, "It is.");
 
-    // Every kind of content, each way of referring to a message, and an attachment.
+    // Alice sends every kind of content, each kind of reference to another message, and an
+    // attachment.
     let file = Attachment::new(
         "image/png",
         b"plain",
@@ -134,7 +138,8 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     provider.exchange(&mut alice, &mut bob, Content::Deletion { of: unsent });
     bob.delete_message(&alice_id, &unsent).expect("deletes");
 
-    // Bob lacks messages; Alice has confirmed what the relay accepted, and not what it did not.
+    // The relay accepts these messages and Alice confirms them, but Bob never receives them. The
+    // last message, `waiting`, stays unconfirmed.
     for _ in 0..LOST {
         let sent = alice.send(&bob_id, "lost", provider.now, &mut provider.rng);
         let sent = sent.expect("sends");
@@ -146,8 +151,8 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     let waiting = waiting.expect("sends");
     let (delivery, receipt) = provider.relay(&alice, &bob, &waiting.envelope);
 
-    // A contact with an unanswered session and an outbox, and one with a changed identity that
-    // Alice accepted.
+    // Alice has a session with Carol that is unanswered, and an unconfirmed message to her. Dave's
+    // identity changed, and Alice accepted the new one.
     provider.start(&mut alice, &account("carol"));
     let sent = alice.send(
         &account("carol"),
@@ -165,7 +170,7 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     let upload = carol.publish_prekeys(90, &mut provider.rng);
     upload.expect("more prekeys, whose upload was not confirmed");
 
-    // Reports: one waits, one was accepted.
+    // Bob makes a report. His store keeps it as unconfirmed, while the intake has accepted it.
     let shown = [
         (ids[0], Disclosure::Whole),
         (ids[5], Disclosure::Parts(vec![1])),
@@ -230,10 +235,10 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     Ok(())
 }
 
-/// Everything that a client can tell of its store.
+/// Describes everything that a client can read from its store.
 ///
 /// # Panics
-/// If something cannot be read.
+/// If something in the store cannot be read.
 #[must_use]
 pub fn describe<S: Store>(client: &Client<S>) -> Value {
     let peers = client.peers(None, 100).expect("reads");

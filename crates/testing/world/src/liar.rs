@@ -14,7 +14,7 @@ use crate::{NOW, Provider, account, address};
 /// A sender whose client alters a byte of the plaintext after committing to it, or claims another
 /// message's tag.
 ///
-/// It has a session with Bob. Each call seals one message with it and so moves the session on.
+/// A liar has a session with Bob. Each call seals one message in this session.
 pub struct Liar {
     sessions: SessionSet,
     spoil: usize,
@@ -22,7 +22,7 @@ pub struct Liar {
 }
 
 impl Liar {
-    /// A liar who has fetched a bundle of Bob's and started a session.
+    /// A liar who has fetched a bundle of Bob's prekeys and started a session with him.
     pub fn new(world: &mut Provider) -> Self {
         let identity = IdentityKeyPair::generate(&mut world.rng);
         let (base, one_time) = world.bundle(&account("bob"));
@@ -35,7 +35,7 @@ impl Liar {
         }
     }
 
-    /// A message under the tag of another message.
+    /// Seals a message to Bob that claims to have the tag of another message.
     pub fn seal_under(&mut self, tag: &FrankingTag, rng: &mut ChaCha20Rng) -> Vec<u8> {
         self.tag = Some(*tag);
         let envelope = Envelope::decode(&self.seal("squatting", usize::MAX, rng)).unwrap();
@@ -45,7 +45,8 @@ impl Liar {
         bytes
     }
 
-    /// A message to Bob in which byte `spoil` is not the byte that was committed to.
+    /// Seals a message to Bob. Byte `spoil` of the plaintext is altered after the sender has
+    /// committed to it.
     pub fn seal(&mut self, text: &str, spoil: usize, rng: &mut ChaCha20Rng) -> Vec<u8> {
         self.spoil = spoil;
         let conversation = Audience::Direct(account("bob")).conversation(&account("liar"));
@@ -72,7 +73,7 @@ impl SealingChannel for Liar {
         }
         let mut associated_data = associated_data.to_vec();
         if let Some(tag) = &self.tag {
-            // label || tag 32 || len u8 || account || device 4 || conversation 32
+            // associated data = label || tag 32 || len u8 || account || device 4 || conversation 32
             let end = associated_data.len() - 32 - 4 - "liar".len() - 1;
             associated_data[end - 32..end].copy_from_slice(tag.as_bytes());
         }
@@ -80,7 +81,7 @@ impl SealingChannel for Liar {
     }
 }
 
-/// The position of `part` in `bytes`.
+/// The position at which `part` first occurs in `bytes`, which must contain it.
 #[must_use]
 pub fn find(bytes: &[u8], part: &[u8]) -> usize {
     let mut windows = bytes.windows(part.len());

@@ -1,4 +1,4 @@
-//! Simulated devices, a provider and a hostile network: for property tests, fuzz targets and
+//! Simulates devices, a provider and a hostile network, for property tests, fuzz targets and
 //! benches.
 //!
 //! A script decides what happens. After each action the world checks its invariants, and panics if
@@ -11,11 +11,11 @@
 //! for action in Script::new(b"any bytes are a valid list of actions") {
 //!     world.step(action); // asserts the invariants after each action
 //! }
-//! world.settle(); // repairs the network and asserts that every client hears every other
+//! world.settle(); // repairs the network, asserts that messages arrive between all clients
 //! ```
 //!
 //! The devices run the real library. Only the network, the clock and the random numbers are
-//! simulated. They follow from the script and a seed, so every run can be repeated.
+//! simulated. The script and a seed determine all three, so every run can be repeated.
 //!
 //! | part | what it is | what it exercises |
 //! |---|---|---|
@@ -62,7 +62,7 @@ pub use script::{Action, Script};
 pub use seeds::seeds;
 pub use world::{Sent, World};
 
-/// The time at which worlds begin.
+/// The time at which every simulation begins.
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
 /// All records of a store: keys and values.
@@ -74,7 +74,7 @@ pub fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
-/// The account of this name.
+/// The account with this name.
 #[must_use]
 pub fn account(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
@@ -104,7 +104,7 @@ pub fn text_of(received: Received) -> String {
     }
 }
 
-/// The examples of the top README run as tests.
+/// Runs the examples in the top-level README as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../../README.md")]
 struct Readme;

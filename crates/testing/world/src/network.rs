@@ -1,5 +1,5 @@
-//! A network that delays, reorders, repeats and loses packets, and that can be cut. The script
-//! decides what arrives, and when.
+//! A network that delays, reorders, repeats and loses packets, and whose lines can be cut. The
+//! script decides which packet arrives when.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 pub struct Flight<P> {
     /// The sending device.
     pub from: usize,
-    /// The device it is addressed to.
+    /// The device that the packet is addressed to.
     pub to: usize,
-    /// What it carries.
+    /// What is sent.
     pub packet: P,
 }
 
@@ -43,7 +43,8 @@ impl<P: Clone> Network<P> {
         self.flying.push(Flight { from, to, packet });
     }
 
-    /// Lets one of the packets arrive whose line is not cut.
+    /// Removes one packet from those in flight and returns it as arrived. `which` selects it among
+    /// the packets whose line is not cut.
     pub fn arrive(&mut self, which: usize) -> Option<Flight<P>> {
         let index = self.passable(which)?;
         let flight = self.flying.remove(index);
@@ -51,24 +52,24 @@ impl<P: Clone> Network<P> {
         Some(flight)
     }
 
-    /// A packet that arrived before, so that it can arrive again.
+    /// Returns a copy of a packet that arrived before, so that it can arrive again.
     pub fn repeat(&self, which: usize) -> Option<Flight<P>> {
         let index = which.checked_rem(self.arrived.len())?;
         self.arrived.get(index).cloned()
     }
 
-    /// A packet that could arrive. It stays in flight.
+    /// Returns a copy of a packet whose line is not cut. The packet stays in flight.
     pub fn peek(&self, which: usize) -> Option<Flight<P>> {
         self.flying.get(self.passable(which)?).cloned()
     }
 
-    /// Loses a packet.
+    /// Removes a packet, which then never arrives.
     pub fn lose(&mut self, which: usize) -> Option<Flight<P>> {
         let index = which.checked_rem(self.flying.len())?;
         Some(self.flying.remove(index))
     }
 
-    /// Cuts the line between two devices, or joins it again.
+    /// Cuts the line between two devices, or joins it again if it is cut.
     pub fn cut(&mut self, one: usize, other: usize) {
         let line = (one.min(other), one.max(other));
         if !self.cuts.remove(&line) {

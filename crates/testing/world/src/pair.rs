@@ -10,31 +10,31 @@ use crate::network::Network;
 use crate::rng;
 use crate::script::{Action, altered};
 
-/// A message of a [`Pair`]. Its text is its number.
+/// A message of a [`Pair`]. Its text is the number of the message.
 #[derive(Clone, Debug)]
 pub struct SentText {
     /// The sending device: 0 or 1.
     pub from: usize,
     /// The sealed message.
     pub bytes: Vec<u8>,
-    /// How often its recipient opened it.
+    /// How often the recipient opened the message.
     pub opened: u32,
 }
 
 /// Two devices and the network between them.
 ///
-/// A new pair has no session. An [`Action`] given to [`Pair::step`] moves it on: a device seals a
-/// message, a packet arrives or is lost, a device restarts, loses its state or goes back to an old
-/// copy of it. [`Pair::settle`] ends the run: the network becomes fair and the devices agree on one
+/// A new pair has no session. [`Pair::step`] carries out one [`Action`]: a device seals a message,
+/// a packet arrives or is lost, a device restarts, loses its state or goes back to an old copy of
+/// its state. [`Pair::settle`] ends the run: the network becomes fair and the devices agree on one
 /// session.
 ///
-/// The pair asserts whenever a message arrives:
+/// Whenever a message arrives, the pair asserts:
 ///
-/// - A message that opens was sent, unaltered. It opens once, and once more for each time its
-///   recipient was rolled back.
-/// - A refused message leaves the state as it was.
-/// - The state stays within its bounds.
-/// - A message that there is no reason to refuse opens.
+/// - If the message opens, it was sent and is unaltered. A message opens once, and once more for
+///   each time its recipient was rolled back to an old state.
+/// - If the message is refused, the recipient's state is as it was before.
+/// - The recipient's state stays within its bounds.
+/// - The message opens, unless there can be a reason to refuse it (see [`Pair::may_refuse`]).
 pub struct Pair {
     /// The devices.
     pub devices: [Device; 2],
@@ -86,7 +86,7 @@ impl Pair {
         pair
     }
 
-    /// Each device sends one message per turn, for this many turns. All of them arrive.
+    /// Each device sends one message per turn, for this many turns. All messages arrive.
     pub fn talk(&mut self, turns: usize) {
         for turn in 0..turns * 2 {
             let number = self.send(turn % 2);
@@ -178,10 +178,10 @@ impl Pair {
         self.network.send(from, 1 - from, number);
     }
 
-    /// A message arrives at its recipient.
+    /// Delivers a message to its recipient, and makes the assertions of [`Pair`].
     ///
     /// # Errors
-    /// [`DecryptError`], if there can be a reason to refuse it.
+    /// [`DecryptError`], if the recipient refused the message and can have had a reason.
     pub fn receive(&mut self, number: usize) -> Result<(), DecryptError> {
         let SentText {
             from,
@@ -217,7 +217,7 @@ impl Pair {
         }
     }
 
-    /// A forged message arrives, and is refused.
+    /// Delivers a forged message, and asserts that the device refuses it.
     pub fn refuse(&mut self, to: usize, bytes: &[u8]) {
         let before = self.devices[to].export();
         assert!(
@@ -230,12 +230,12 @@ impl Pair {
         );
     }
 
-    /// Whether there can be a reason to refuse a message's first copy: state was rolled back or
-    /// lost, or a limit may have been exceeded.
+    /// Whether a device can have a reason to refuse a message that it has not opened yet. Reasons
+    /// are that state was rolled back or lost, or that a limit may have been exceeded.
     #[must_use]
     pub fn may_refuse(&self, to: usize) -> bool {
-        // A chain is forgotten only once eleven chains lack messages, and a session only once there
-        // are six.
+        // A device forgets a chain only when messages of eleven chains are missing, and a session
+        // only when there are six sessions.
         let within = self.most_missing[to] <= MAX_SKIPPED_CHAINS
             && self.starts.iter().sum::<u32>() < u32::try_from(MAX_SESSIONS).unwrap()
             && self.rotations[to] <= 1
@@ -243,7 +243,8 @@ impl Pair {
         self.disturbed || !within
     }
 
-    /// How many messages to a device it never opened. After a rollback all its messages count.
+    /// Number of messages to a device that the device never opened. If the device was rolled back,
+    /// all messages to it count.
     fn missing(&self, to: usize) -> usize {
         let theirs = self.messages.iter().filter(|message| message.from != to);
         theirs
@@ -280,8 +281,9 @@ impl Pair {
         }
     }
 
-    /// Makes the network fair from now on. The devices start new sessions where they refuse a
-    /// message, as an application would. Asserts that in the end both use the same session.
+    /// Makes the network fair: from now on every message arrives. A device that refuses a message
+    /// starts a new session, as an application would. Asserts that in the end both devices use the
+    /// same session.
     pub fn settle(&mut self) {
         self.network.join();
         while let Some(flight) = self.network.arrive(0) {
@@ -304,8 +306,8 @@ impl Pair {
         panic!("the devices cannot get back to one session");
     }
 
-    /// Asserts that both devices send on the same session: only then does a turn take two ratchet
-    /// steps on each side.
+    /// Asserts that both devices send on the same session. Only then does each device take two
+    /// ratchet steps when the devices send each other one message.
     fn assert_one_session(&mut self) {
         let steps = |pair: &Self| {
             let sessions = pair.devices.iter().map(|device| device.sessions.as_ref());

@@ -1,5 +1,5 @@
-//! A provider in memory, made of the real parts: it hands out prekeys, stamps and delivers
-//! messages, and takes in and reviews reports.
+//! An in-memory provider that runs the real library. It hands out prekeys, stamps and delivers
+//! messages, accepts reports and reviews them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -19,20 +19,20 @@ use waxseal::{
 
 use crate::{NOW, account, address, rng};
 
-/// A provider, and the random generator of everyone in its world.
+/// A provider. It also holds the random generator that all devices in a simulation use.
 ///
-/// It knows the delivery key and the published prekeys of each registered device. Handing out a
-/// bundle uses up one of the recipient's one-time prekeys. Taking in a report marks its messages as
-/// reported. Its clock stands still until a caller sets `now` or calls
+/// The provider knows the delivery key and the published prekeys of each registered device. Handing
+/// out a bundle uses up one of the recipient's one-time prekeys. Accepting a report marks its
+/// messages as reported. The provider's clock stands still until a caller sets `now` or calls
 /// [`exchange`](Provider::exchange).
 pub struct Provider {
     /// Source of all randomness.
     pub rng: ChaCha20Rng,
     /// The provider's clock.
     pub now: Timestamp,
-    /// The keys it stamps messages with.
+    /// The keys with which the provider stamps messages.
     pub stamp_keys: StampKeys,
-    /// The reviewers' key.
+    /// The reviewers' key pair, for which reports are encrypted.
     pub moderation: ModerationKeyPair,
     acceptance_key: AcceptanceKey,
     keys: HashMap<DeviceAddress, DeliveryKey>,
@@ -46,7 +46,7 @@ pub struct Provider {
 pub enum Refusal {
     /// The bytes do not decode as a report.
     Malformed,
-    /// The reporting device that it names is not registered.
+    /// The device that the report names as its reporter is not registered.
     UnknownDevice,
     /// A check of the intake or of the review failed.
     Rejected(Rejection),
@@ -87,7 +87,7 @@ impl Provider {
         (provider, alice, bob)
     }
 
-    /// Registers a device and publishes as many one-time prekeys as there can be. The account's
+    /// Registers a device and publishes the maximum number of one-time prekeys. The account's
     /// earlier prekeys are forgotten.
     pub fn register(&mut self, name: &str) -> Client<MemoryStore> {
         self.register_with(name, MAX_ONE_TIME_PREKEYS)
@@ -131,8 +131,8 @@ impl Provider {
         self.keys[device].clone()
     }
 
-    /// Accepts what a client published. A one-time prekey that was handed out is not handed out
-    /// again if it is uploaded twice.
+    /// Stores the prekeys that a client publishes. A one-time prekey that was handed out before is
+    /// ignored if it is uploaded again.
     pub fn publish(&mut self, account: &AccountId, upload: &PreKeyUpload) {
         let (base, one_time) = self.prekeys.entry(account.clone()).or_default();
         base.clone_from(&upload.base);
@@ -143,8 +143,8 @@ impl Provider {
         }
     }
 
-    /// Hands out a bundle. Each one-time part is handed out once; after the last, bundles have
-    /// none.
+    /// Hands out a bundle of an account's prekeys. Each one-time part is handed out once. When all
+    /// are used up, bundles have no one-time part.
     pub fn bundle(&mut self, account: &AccountId) -> (Vec<u8>, Option<Vec<u8>>) {
         let (base, one_time) = self.prekeys.get_mut(account).unwrap();
         let one_time = one_time.pop_front();
@@ -165,7 +165,7 @@ impl Provider {
         self.prekeys[account].1.len()
     }
 
-    /// Has a client start a session with the peer's bundle.
+    /// Hands out a bundle of the peer, with which the client starts a session.
     pub fn start<S: Store>(&mut self, client: &mut Client<S>, peer: &AccountId) {
         let (base, one_time) = self.bundle(peer);
         client
@@ -173,7 +173,7 @@ impl Provider {
             .unwrap();
     }
 
-    /// What the relay does with an envelope. Returns (delivery, receipt).
+    /// Stamps an envelope, as the relay does. Returns (delivery, receipt).
     #[must_use]
     pub fn relay_as(
         &self,
@@ -192,7 +192,7 @@ impl Provider {
         (delivery.encode(), receipt)
     }
 
-    /// What the relay does with an envelope between two clients. Returns (delivery, receipt).
+    /// Stamps an envelope between two clients, as the relay does. Returns (delivery, receipt).
     #[must_use]
     pub fn relay<S: Store, T: Store>(
         &self,
@@ -203,7 +203,9 @@ impl Provider {
         self.relay_as(from.me(), to.me(), envelope)
     }
 
-    /// Sends one message from seal to receipt. The clock moves on by one second.
+    /// Sends one message: one client seals it, the relay stamps it, the sender confirms the receipt
+    /// and the recipient opens the message. The clock moves on by one second. Returns the message's
+    /// identifier.
     pub fn exchange<S: Store, T: Store>(
         &mut self,
         from: &mut Client<S>,
@@ -230,8 +232,8 @@ impl Provider {
         sent.id
     }
 
-    /// Intake: checks which device sent the report, and that its messages passed through the relay.
-    /// Does not read the messages.
+    /// Does the work of the intake: checks which device sent the report, and that the reported
+    /// messages passed through the relay. Does not read the messages.
     ///
     /// # Errors
     /// [`Refusal`] with the check that failed.
@@ -249,8 +251,8 @@ impl Provider {
         )?)
     }
 
-    /// Intake and review, with the encoding of the reviewers' queue in between. Does not mark the
-    /// messages as reported.
+    /// Does the work of intake and review. In between, the accepted report is encoded and decoded,
+    /// as in the reviewers' queue. Does not mark the messages as reported.
     ///
     /// # Errors
     /// [`Refusal`] with the check that failed.
@@ -260,7 +262,7 @@ impl Provider {
         Ok(review(queued, &self.moderation)?)
     }
 
-    /// Intake and review. Marks the messages as reported.
+    /// Does the work of intake and review, and marks the messages as reported.
     ///
     /// # Errors
     /// [`Refusal`] with the check that failed.
@@ -271,7 +273,7 @@ impl Provider {
         Ok(verified)
     }
 
-    /// A separate random generator for another device.
+    /// Makes a separate random generator for another device, seeded from this one.
     pub fn fork_rng(&mut self) -> ChaCha20Rng {
         ChaCha20Rng::from_rng(&mut self.rng)
     }

@@ -1,7 +1,8 @@
-//! A script: a list of actions. Each action takes three bytes, so any bytes are a script, and
+//! A script is a list of actions. Each action takes three bytes, so any bytes are a script, and
 //! changing one byte changes one action.
 
-/// One thing that happens. Numbers of devices and packets are taken modulo how many there are.
+/// One thing that happens in a simulation. Numbers of devices and packets are taken modulo the
+/// number that exist.
 #[expect(missing_docs, reason = "the fields are numbers of devices and packets")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -9,7 +10,7 @@ pub enum Action {
     Send { from: usize, to: usize },
     /// A device seals several messages and sends only the last.
     Burst { from: usize, to: usize, lost: usize },
-    /// A packet in flight arrives. Any of them can be chosen, so packets are late and overtake each
+    /// A packet in flight arrives. Any packet can be chosen, so packets are late and overtake each
     /// other.
     Arrive { packet: usize },
     /// A packet that arrived before arrives again.
@@ -22,11 +23,11 @@ pub enum Action {
     Cut { one: usize, other: usize },
     /// A device starts a new session.
     Start { from: usize, to: usize },
-    /// A device stores everything and reads it back.
+    /// A device restarts: it stores everything and reads it back.
     Restart { who: usize },
     /// A copy is made of everything that a device stores.
     Save { who: usize },
-    /// The device goes back to that copy.
+    /// A device goes back to the last copy that `Save` made.
     RollBack { who: usize },
     /// A device loses everything that it stored.
     StartOver { who: usize },
@@ -34,7 +35,7 @@ pub enum Action {
     Publish { who: usize, rotate: bool },
     /// A device sends its unconfirmed messages again.
     Resend { who: usize },
-    /// A device reports its messages with another device.
+    /// A device reports the messages that it exchanged with another device.
     Report { who: usize, about: usize },
 }
 
@@ -102,8 +103,8 @@ pub(crate) fn altered(bytes: &[u8], place: u8, bit: usize) -> Vec<u8> {
 pub struct Script<'a>(&'a [u8]);
 
 impl<'a> Script<'a> {
-    /// Maximum number of actions that are played. More would only be slower: limits have tests of
-    /// their own.
+    /// Maximum number of actions in a script. Longer scripts would only be slower, because other
+    /// tests cover the limits.
     pub const MAX_ACTIONS: usize = 120;
 
     /// A script of the actions in `bytes`, at most the first [`Script::MAX_ACTIONS`].

@@ -58,8 +58,8 @@ fn core(seeds: &mut Seeds) {
     decode("identity-pair", 3, &alice.identity.export());
     decode("prekeys", 4, &bob.prekeys.export());
     let session = bob.sessions().export();
-    // A session as the export of a set of one holds it: the version, and what follows the set's
-    // first 29 bytes.
+    // The export of a single session has the same bytes as the export of a set with one session,
+    // but without the 28 bytes after the version.
     let mut one = vec![session[0]];
     one.extend(&alice.sessions().export()[29..]);
     decode("session", 5, &one);
@@ -160,7 +160,7 @@ fn contents() -> [(&'static str, Content, Vec<Attachment>); 6] {
     ]
 }
 
-/// Kinds of action, each as the lowest byte that means it.
+/// The kinds of actions in a script. Each constant is the lowest byte that selects its kind.
 const SEND: u8 = 0;
 const ARRIVE: u8 = 20;
 const REPEAT: u8 = 44;
@@ -321,8 +321,9 @@ fn scripts(seeds: &mut Seeds) {
 
 fn edits(seeds: &mut Seeds) {
     let all: [(&'static str, &str, &[u8]); 25] = [
-        // Two bytes say where in the epochs it begins. Then a burst, turns, a restart or damage,
-        // three bytes each.
+        // The first two bytes say at which point of the first two epochs the run begins. Each
+        // action after them takes three bytes: a burst of messages, messages in turn, a restart, or
+        // damage.
         ("braid", "turns", &[0x80, 0, 1, 0, 47, 0, 7, 0x55, 1, 1, 47]),
         (
             "braid",
@@ -335,12 +336,14 @@ fn edits(seeds: &mut Seeds) {
             "hostile-late",
             &[0, 120, 1, 0, 9, 3, 0x81, 3, 1, 1, 40],
         ),
-        // One byte says which message it is and who alters it. Then edits of five bytes each.
+        // The first byte says which message is altered, and by whom. Each edit after it takes five
+        // bytes.
         ("client", "genuine-first", &[0]),
         ("client", "genuine-second", &[3]),
         ("client", "bit", &[0, 0, 0, 60, 3, 0]),
         ("client", "relay-bit", &[2, 0, 6, 60, 3, 0]),
-        // Two bytes say which messages are reported and by whom. Then changes of six bytes each.
+        // The first two bytes say which messages are reported, and by whom. Each change after them
+        // takes six bytes.
         ("report", "other-context", &[0b101, 0x40, 4, 0, 2, 0, 0, 0]),
         ("report", "moved-tag", &[0b101, 0x40, 3, 0, 5, 0, 0, 0]),
         (
@@ -356,7 +359,7 @@ fn edits(seeds: &mut Seeds) {
             "sorted-part",
             &[0b0010_0101, 0x40, 19, 0, 0, 0, 9, 1, 20, 1, 5, 0, 1, 1],
         ),
-        // Damages of six bytes each.
+        // Each damage to a record takes six bytes.
         ("store", "whole", &[]),
         ("store", "bit", &[3, 0, 0, 40, 2, 0]),
         (
@@ -364,7 +367,8 @@ fn edits(seeds: &mut Seeds) {
             "swapped",
             &[0x84, 0, 7, 0, 0, 0, 9, 4, 0, 20, 0, 0],
         ),
-        // One byte says whether there is a log. Then damages of eight bytes each.
+        // The first byte says whether there is a write-ahead log. Each damage after it takes eight
+        // bytes.
         ("sqlite", "whole", &[0]),
         ("sqlite", "log", &[1]),
         ("sqlite", "swapped", &[0, 0, 3, 4, 0, 0, 0, 0, 0]),

@@ -16,29 +16,31 @@ use crate::script::Action;
 use crate::{Records, snapshot};
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
-/// One-time prekeys that a device publishes at a time. Few, so that last-resort keys are used too.
+/// Number of one-time prekeys that a device publishes at a time. It is small, so that devices also
+/// use last-resort keys.
 const ONE_TIME: usize = 3;
 
-/// A message of a [`World`]. Its text is its number.
+/// A message of a [`World`]. Its text is the number of the message.
 #[derive(Clone, Debug)]
 pub struct Sent {
     /// The sending client's index.
     pub from: usize,
     /// The receiving client's index.
     pub to: usize,
-    /// Its identifier.
+    /// The message's identifier.
     pub id: FrankingTag,
-    /// Its sequence number among its sender's messages to this recipient.
+    /// The message's sequence number among the sender's messages to this recipient.
     pub sequence: u64,
-    /// The last message of this recipient that the sender had been shown when it sent this one.
+    /// The last message from this recipient that the sender had been shown before it sent this
+    /// message.
     pub last_seen: Option<FrankingTag>,
-    /// The times at which the relay accepted it. It can be accepted more than once.
+    /// The times at which the relay accepted the message. It can be accepted more than once.
     pub accepted: Vec<Timestamp>,
-    /// How often its recipient was shown it.
+    /// How often the message was shown to its recipient.
     pub shown: u32,
-    /// Whether the relay no longer has to deliver it.
+    /// Whether the relay no longer has to deliver the message.
     acknowledged: bool,
-    /// How often its recipient refused it after the network became fair.
+    /// How often the recipient refused the message after the network became fair.
     refused: u32,
     envelope: Vec<u8>,
 }
@@ -51,31 +53,31 @@ enum Packet {
     Prekeys(PreKeyUpload),
 }
 
-/// What a device should remember. Its store is compared with this.
+/// What a device's store should contain. The world compares the store with this.
 #[derive(Clone, Default)]
 struct Memory {
     next_sequence: BTreeMap<usize, u64>,
     last_seen: BTreeMap<usize, FrankingTag>,
-    /// How many messages its store holds.
+    /// How many messages the store holds.
     messages: usize,
 }
 
 /// Clients of one provider, with a network between them.
 ///
-/// A new world has clients that do not know each other; each has published its prekeys. An
-/// [`Action`] given to [`World::step`] moves the world on: a client seals a message, a packet
-/// arrives or is lost, a device restarts, loses its store or goes back to an old copy of it.
+/// In a new world the clients do not know each other, and each has published its prekeys.
+/// [`World::step`] carries out one [`Action`]: a client seals a message, a packet arrives or is
+/// lost, a device restarts, loses its store or goes back to an old copy of its store.
 /// [`World::settle`] ends the run: the network becomes fair and the clients recover.
 ///
-/// The world asserts whenever a packet arrives or a client makes a report:
+/// Whenever a packet arrives or a client makes a report, the world asserts:
 ///
 /// - A client is shown only unaltered messages that were sent to it. It is shown each message once,
 ///   and once more for each time its store was rolled back.
 /// - A shown message has the sequence number and the last-seen tag that its sender should have
 ///   given.
 /// - A refused delivery leaves the store as it was.
-/// - A store holds no more records than its messages explain.
-/// - A report of any stamped message verifies, and says what happened.
+/// - A store holds only as many records as its messages need.
+/// - A report of any stamped message verifies, and says truthfully what was sent, by whom and when.
 pub struct World {
     /// The clients.
     pub clients: Vec<Client<MemoryStore>>,
@@ -252,7 +254,8 @@ impl World {
     pub fn start(&mut self, from: usize, to: usize) {
         self.starts += 1;
         let peer = self.account(to);
-        // The peer has a new phone. The user is warned and accepts its identity.
+        // If the peer has a new phone, its identity has changed. The user is warned and accepts
+        // the new identity.
         let identity = self.provider.identity(&peer);
         if self.clients[from]
             .peer_identity(&peer)
@@ -271,7 +274,8 @@ impl World {
             self.rotations += 1;
             self.clients[who].rotate_prekeys(rng)
         } else {
-            // Leaves room for the prekeys that are still unconfirmed, and makes one more.
+            // This says that the provider lacks `ONE_TIME` prekeys. Prekeys that are still
+            // unconfirmed count towards that number, and the client makes only the rest.
             let there = waxseal::core::limits::MAX_ONE_TIME_PREKEYS - ONE_TIME;
             self.clients[who].publish_prekeys(there, rng)
         };
@@ -290,8 +294,8 @@ impl World {
         }
     }
 
-    /// Whether no state was rolled back or lost and no limit can have been exceeded. If so, there
-    /// is no reason to refuse a message.
+    /// Whether no state was rolled back or lost, and no limit can have been exceeded. If so, a
+    /// client has no reason to refuse a message.
     #[must_use]
     pub fn is_undisturbed(&self) -> bool {
         let undisturbed = |counts: &[u32]| counts.iter().all(|count| *count == 0);
@@ -303,7 +307,8 @@ impl World {
             && (0..self.clients.len()).all(|who| self.unseen(who) <= MAX_SKIPPED_CHAINS)
     }
 
-    /// How many messages to a device it was never shown. After a rollback all its messages count.
+    /// Number of messages to a device that were never shown there. If the device was rolled back,
+    /// all messages to it count.
     fn unseen(&self, who: usize) -> usize {
         let theirs = self.sent.iter().filter(|sent| sent.to == who);
         theirs
@@ -311,14 +316,15 @@ impl World {
             .count()
     }
 
-    /// Asserts that a store holds no more than its messages explain.
+    /// Asserts that a store holds only as many records and bytes as its messages need.
     fn assert_bounded(&self, who: usize) {
         let client = &self.clients[who];
         let peers = self.clients.len() - 1;
         let waiting = client.outbox(usize::MAX).unwrap().len();
         let unseen = self.unseen(who);
-        // Account, prekeys, upload and counters; the peers; each message with its index; the
-        // outbox; the pages of skipped keys.
+        // The store has one record each for the account, the prekeys, the upload and the counters.
+        // Then it has one for each peer, two for each message (the message and its index), one for
+        // each message in the outbox, and one for each page of skipped keys.
         let most = 4 + peers + 2 * self.memories[who].messages + waiting + unseen;
         let count = client.store().records().count();
         assert!(

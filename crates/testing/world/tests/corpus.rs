@@ -1,8 +1,8 @@
 //! Runs the fuzz targets without a fuzzer: with every committed seed, and with mutations of the
 //! seeds from a seeded generator.
 //!
-//! `WAXSEAL_MUTATIONS=1000000` makes more mutations. `WAXSEAL_REGENERATE=1` writes the seeds that
-//! the code makes.
+//! `WAXSEAL_MUTATIONS=1000000` sets how many mutations are tried. `WAXSEAL_REGENERATE=1` writes the
+//! seeds that `waxseal_world::seeds` makes into the folder of committed seeds.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -31,7 +31,7 @@ fn committed(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     paths.into_iter().map(read).collect()
 }
 
-/// An input of a target. It is printed if the target panics.
+/// The name of a target and an input to it. Both are printed if the target panics.
 struct Input<'a>(&'a str, &'a [u8]);
 
 impl Drop for Input<'_> {
@@ -51,7 +51,7 @@ fn the_seeds_that_the_code_makes_are_committed() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, &bytes).unwrap();
         }
-        // The committed seed has the same form, but may come from other random numbers.
+        // The committed seed has the same form, but may have been made from other random numbers.
         let committed = fs::read(&path).unwrap();
         let lens = (committed.len().abs_diff(bytes.len()), committed.first());
         assert!(lens.0 <= 8 && lens.1 == bytes.first(), "{}", path.display());
@@ -76,7 +76,8 @@ fn every_target_takes_mutated_seeds() {
     let rng = &mut rng(1);
     for (name, target) in targets::TARGETS {
         let seeds = committed(name);
-        // A script takes as long as a thousand decodings.
+        // Decoders get more mutations: other targets run scripts, and a script takes as long as a
+        // thousand decodings.
         let share = if name.ends_with("decode") { 8 } else { 1 };
         for _ in 0..mutations * share / 16 {
             let mut input = seeds[rng.random_range(0..seeds.len())].1.clone();

@@ -1,4 +1,5 @@
-//! What earlier versions stored and sent is read, and shown for what it is.
+//! Reads the golden files, which hold what earlier versions stored and sent, and compares their
+//! contents with what was written.
 
 #![allow(clippy::restriction, reason = "tests")]
 
@@ -16,7 +17,7 @@ use waxseal_core::{IdentityKeyPair, PreKeys, SessionSet};
 use waxseal_world::golden::{ACCEPTANCE_KEY, STORE_KEY, describe};
 use waxseal_world::{AD, account};
 
-/// The files of one format.
+/// The golden files of one format, and a description of what they contain.
 struct Golden {
     folder: PathBuf,
     expected: Value,
@@ -36,7 +37,8 @@ impl Golden {
         fs::read(self.folder.join(format!("{name}.bin"))).unwrap()
     }
 
-    /// A copy of a store, opened; the folder goes when it is dropped.
+    /// Copies a client's store into a temporary folder and opens the copy. Dropping the returned
+    /// `TempDir` deletes the folder.
     fn client(&self, name: &str) -> (tempfile::TempDir, Client<SqliteStore>) {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join(name);

@@ -1,4 +1,5 @@
-//! The labels of all crates together, read from their sources so that the test forgets none.
+//! Compares the labels of all crates. They are read from the crates' sources, so that the test
+//! forgets none.
 
 /// No label of one crate is a prefix of a label of another, so keys of different purposes never
 /// coincide. Each crate tests its own labels as well.

@@ -1,6 +1,6 @@
-//! Tens of thousands of messages over a network that loses, repeats, delays, reorders and alters
-//! them. Epochs of the post-quantum ratchet keep completing, each message that arrives opens
-//! exactly once, and the state stays bounded.
+//! Sends tens of thousands of messages over a network that loses, repeats, delays, reorders and
+//! alters them. Asserts that epochs of the post-quantum ratchet keep completing, that each message
+//! that arrives opens exactly once, and that the state stays bounded.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,7 +26,7 @@ struct InTransit {
 /// A conversation between two devices.
 ///
 /// The clock moves on by one with each message that is sent. A message arrives once the clock has
-/// passed the time it is due. Arriving messages are asserted to open exactly once.
+/// passed the time at which the message is due. Each message that arrives must open exactly once.
 struct Conversation {
     devices: [Device; 2],
     in_transit: Vec<InTransit>,
@@ -43,13 +43,13 @@ struct Faults {
     lost: u32,
     delayed: u32,
     repeated: u32,
-    /// Longest delay, in messages. Keys are kept for ten chains that lack messages, so delays must
-    /// be short where turns are short.
+    /// Longest delay, counted in messages. A device keeps keys for ten chains with missing
+    /// messages. If the devices take short turns, chains are short, so delays must be short too.
     longest: u32,
 }
 
 impl Conversation {
-    /// Both devices start a session at once, so each holds two.
+    /// Both devices start a session at the same time, so each device holds two sessions.
     fn new(seed: u64) -> Self {
         let mut rng = rng(seed);
         let mut devices = [0, 1].map(|_| Device::new(0, &mut rng));
@@ -136,7 +136,8 @@ impl Conversation {
         }
     }
 
-    /// Has the devices take turns of these lengths until `count` more messages are sent.
+    /// Lets the devices take turns until `count` more messages are sent. `turns` says how many
+    /// messages each device sends per turn.
     fn talk(&mut self, count: u32, turns: [u32; 2], faults: &Faults) {
         let end = self.sent + count;
         while self.sent < end {
@@ -175,7 +176,7 @@ const SLOW: Faults = Faults {
 #[test]
 fn epochs_complete_and_every_message_opens_once_over_a_faulty_network() {
     let mut conversation = Conversation::new(1);
-    // Both write before they have heard from each other.
+    // Each device sends its first messages before it has received any.
     conversation.talk(20, [1, 1], &GOOD);
     let mut epochs = conversation.epochs();
     for turns in [[1, 1], [10, 10], [10, 1], [1, 10], [3, 2], [80, 70]] {
@@ -199,7 +200,8 @@ fn epochs_complete_and_every_message_opens_once_over_a_faulty_network() {
     for side in [0, 1] {
         assert_eq!(conversation.session(side).pq_stopped(), None);
     }
-    // Two sessions, and 84 bytes for each missing message. At most 4,000 skipped keys are kept.
+    // The state has two sessions, and 84 bytes for each skipped key. At most 4,000 skipped keys are
+    // kept.
     assert!(
         conversation.largest < 2 * 2_500 + 4_000 * 84,
         "the state grew to {} bytes",

@@ -1,8 +1,9 @@
-//! Two devices over a network that loses, repeats, delays and reorders messages. Sessions start at
-//! any time, and state is stored and read back at any point. Each message opens exactly once, and
-//! in the end both devices send on the same session.
+//! Two devices talk over a network that loses, repeats, delays and reorders messages. Sessions
+//! start at any time, and state is stored and read back at any point. The tests assert that each
+//! message opens exactly once, and that in the end both devices send on the same session.
 //!
-//! `waxseal_world::Pair` makes the assertions at each step. `PROPTEST_CASES` asks for more cases.
+//! `waxseal_world::Pair` makes the assertions at each step. The environment variable
+//! `PROPTEST_CASES` sets the number of cases.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,7 +18,7 @@ use waxseal_core::limits::{MAX_FORWARD_JUMP, MAX_SKIPPED_KEYS};
 use waxseal_core::{PreKeyBundle, PreKeys, SessionSet};
 use waxseal_world::{AD, Action, Device, Pair, Script, rng};
 
-/// A configuration that runs `cases` cases, or as many as the environment asks for.
+/// A configuration that runs `cases` cases, or the number that `PROPTEST_CASES` asks for.
 fn cases(cases: u32) -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok();
     let cases = asked.and_then(|asked| asked.parse().ok()).unwrap_or(cases);
@@ -28,8 +29,8 @@ fn cases(cases: u32) -> ProptestConfig {
     }
 }
 
-/// What an honest network and honest devices do: no state is rolled back or lost, and no message is
-/// lost for good.
+/// Generates actions of an honest network and honest devices: no state is rolled back or lost, and
+/// no message is lost for good.
 fn fair() -> impl Strategy<Value = Vec<Action>> {
     let action = any::<[u8; 3]>().prop_map(Action::from);
     let action = action.prop_filter("fair", |action| {
@@ -45,7 +46,7 @@ fn fair() -> impl Strategy<Value = Vec<Action>> {
     prop::collection::vec(action, 1..60)
 }
 
-/// Any actions at all.
+/// Generates the bytes of a script with any actions.
 fn any_script() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..240)
 }
@@ -88,8 +89,8 @@ proptest! {
         pair.assert_forward_secret();
     }
 
-    /// Someone copies all that both devices store at any moment, and then reads the messages that
-    /// follow.
+    /// A thief copies everything that both devices store, at any moment, and then tries to open the
+    /// messages that follow.
     #[test]
     fn a_copied_state_is_worthless_after_a_round_trip_each(seed: u64, script in fair(), rounds in 1_usize..4) {
         let mut pair = Pair::new(seed);
@@ -98,14 +99,14 @@ proptest! {
         }
         pair.settle();
         let mut thief = Thief::copy(&pair);
-        // The copy is good: it opens the next message.
+        // The copied state still opens the next message.
         let first = pair.send(0);
         prop_assert!(thief.opens(&pair, first));
         pair.receive(first).unwrap();
         let answer = pair.send(1);
         thief.opens(&pair, answer);
         pair.receive(answer).unwrap();
-        // By now both devices have taken a step since the copy was made.
+        // By now both devices have taken a ratchet step since the copy was made.
         for turn in 0..rounds * 2 {
             for _ in 0..3 {
                 let number = pair.send(turn % 2);
@@ -116,7 +117,7 @@ proptest! {
     }
 
     /// A device whose state is rolled back uses message keys twice. Anyone who sees both
-    /// ciphertexts learns the difference of the two texts. Nothing else goes wrong.
+    /// ciphertexts learns the XOR of the two texts. Nothing else goes wrong.
     #[test]
     fn a_state_set_back_repeats_the_keys_of_its_chain_and_no_others(seed: u64, script in fair(), lost in 0_usize..4) {
         let mut pair = Pair::new(seed);
@@ -124,7 +125,8 @@ proptest! {
             pair.step(action);
         }
         pair.settle();
-        // Its chain has begun, so messages on it draw no random numbers.
+        // Device 0 has begun its sending chain. Further messages on the chain draw no random
+        // numbers, so the device and its twin would send the same bytes.
         let begun = pair.send(0);
         pair.receive(begun).unwrap();
         let Device { sessions, .. } = &pair.devices[0];
@@ -139,13 +141,13 @@ proptest! {
             let difference = body.clone().map(|place| one[place] ^ other[place]);
             let texts = texts[0].iter().zip(texts[1]).map(|(a, b)| a ^ b);
             prop_assert!(difference.eq(texts), "both texts were encrypted with one key, as documented");
-            // The peer opens whichever message comes first, and refuses the other.
+            // The peer opens the message that arrives first and refuses the second.
             let (first, second) = if number % 2 == 0 { (&one, &other) } else { (&other, &one) };
             pair.devices[1].decrypt(first).unwrap();
             prop_assert!(pair.devices[1].decrypt(second).is_err());
         }
-        // After the next ratchet step the two states share nothing. The peer follows the one that
-        // goes on.
+        // After the next ratchet step, the device and its rolled-back twin have no key in common.
+        // The peer follows the device and refuses messages of the twin.
         pair.talk(2);
         let number = pair.send(0);
         pair.receive(number).unwrap();
@@ -167,8 +169,8 @@ proptest! {
     }
 }
 
-/// Copies of both devices. One pair stays as it was; the other follows the conversation as far as
-/// its keys allow.
+/// A thief has two copies of both devices. The first copy stays as it was. The second follows the
+/// conversation as far as its keys allow.
 struct Thief {
     copied: [Device; 2],
     following: [Device; 2],
@@ -183,11 +185,11 @@ impl Thief {
         }
     }
 
-    /// Whether any copy opens the message.
+    /// Whether any copied device opens the message.
     fn opens(&mut self, pair: &Pair, number: usize) -> bool {
         let message = &pair.messages[number];
-        // The copy of the sender sends too. It takes the same steps, but with its own key pairs
-        // where the sender made new ones.
+        // The copy of the sender also sends a message. So it takes the same steps as the sender,
+        // but where the sender makes a new key pair, the copy makes a different one.
         self.following[message.from].encrypt(b"", &mut rng(2));
         let mut opened = false;
         for devices in [&mut self.copied, &mut self.following] {
@@ -199,8 +201,8 @@ impl Thief {
     }
 }
 
-/// However long and however badly one side is heard, what is stored for its messages stays within
-/// the limits.
+/// However many messages are lost, and for however long, the skipped keys that a device stores stay
+/// within the limits.
 #[test]
 fn state_stays_bounded_however_many_messages_are_missing() {
     let mut pair = Pair::talking(1);
@@ -208,7 +210,8 @@ fn state_stays_bounded_however_many_messages_are_missing() {
     let mut largest = 0;
     for round in 0..5 {
         for from in [0, 1] {
-            // The maximum that one message may skip is lost, and then a message arrives.
+            // Many messages are lost, up to the maximum that may be skipped at once. Then one
+            // arrives.
             for _ in 0..jump.min(1_000 + 300 * round) {
                 pair.devices[from].encrypt(b"lost", &mut pair.rng);
             }

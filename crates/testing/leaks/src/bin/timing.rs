@@ -1,11 +1,11 @@
-//! Measures with Welch's t-test whether running times differ between two classes of inputs. One
-//! class has a fixed secret, or a fault in a fixed place; in the other class both are random.
-//! (Reparaz, Balasch, Verbauwhede 2017, “Dude, is my code constant time?”)
+//! Measures with Welch's t-test whether running times differ between two classes of inputs. In the
+//! fixed class, the secret or the position of the altered bit is always the same. In the random
+//! class, it is random. (Reparaz, Balasch, Verbauwhede 2017, “Dude, is my code constant time?”)
 //!
 //! Run `.ci/timing [measurements]` on a machine that does nothing else. A |t| below 4.5 shows no
 //! difference; a |t| of 10 or more shows one. More measurements find smaller differences. The first
-//! two lines are controls: a difference must be found for the first and must not be found for the
-//! second.
+//! two lines of the output are controls: the first must show a difference, and the second must show
+//! none.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -18,20 +18,21 @@ use waxseal_leaks::clear::Clear;
 use waxseal_reporting::relay::{Claim, DeliveryKey, Receipt, Stamp, StampKeys};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
-/// From this |t| on, there is a difference.
+/// A |t| of this or more shows a difference.
 const LEAK: f64 = 10.0;
-/// Below this |t|, no difference is visible.
+/// A |t| below this shows no difference.
 const QUIET: f64 = 4.5;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
 /// An operation that is measured.
 ///
-/// Each call of `time` prepares an input, of the fixed class if its argument is `true`, and times
-/// the operation on it.
+/// Each call of `time` prepares an input and times the operation on it. If the first argument is
+/// `true`, the input belongs to the fixed class, otherwise to the random class.
 struct Subject {
     name: &'static str,
-    /// The operation runs once for this many measurements asked for: slow ones run less often.
+    /// The requested number of measurements is divided by this, so that a slow operation runs less
+    /// often.
     share: usize,
     time: Box<Time>,
 }
@@ -44,13 +45,13 @@ fn timed<R>(operation: impl FnOnce() -> R) -> f64 {
     start.elapsed().as_nanos() as f64
 }
 
-/// The place of the fault: byte 0 in the fixed class, otherwise any byte.
+/// Returns the index of the byte to alter: 0 in the fixed class, random in the other.
 fn fault(fixed: bool, len: usize, rng: &mut ChaCha20Rng) -> usize {
     let anywhere = rng.next_u64() as usize % len;
     if fixed { 0 } else { anywhere }
 }
 
-/// The secret: always the same in the fixed class, otherwise random.
+/// Returns a secret: always the same one in the fixed class, a random one in the other.
 fn secret(fixed: bool, rng: &mut ChaCha20Rng) -> [u8; 32] {
     let mut bytes = [0; 32];
     rng.fill_bytes(&mut bytes);
@@ -177,7 +178,8 @@ fn header_trial() -> Subject {
     let opened = to_bob.decrypt(&alice, &mut alices, &reply, b"");
     assert!(opened.is_ok());
     let genuine = to_bob.encrypt(b"a", b"", &mut rng).expect("encrypts");
-    // Version, field number and length, then a header of 83 bytes; its tag of 16 bytes follows.
+    // The message starts with a version, a field number and a length (3 bytes). Then come the
+    // header (83 bytes) and the header's tag (16 bytes).
     let tag = 3 + 83;
     Subject {
         name: "header tag: place of the fault",
@@ -211,8 +213,9 @@ impl Sample {
     }
 }
 
-/// The largest |t| over all times and over the times below some percentiles, with its sign.
-/// Interruptions hide small differences, and the percentiles leave them out.
+/// Returns the Welch t of largest magnitude, with its sign. It is computed once over all times, and
+/// once over the times below each of five percentiles. The percentiles drop interruptions, which
+/// hide small differences.
 fn welch(times: &[(bool, f64)]) -> f64 {
     let mut sorted: Vec<f64> = times.iter().map(|(_, time)| *time).collect();
     sorted.sort_by(f64::total_cmp);
@@ -260,7 +263,7 @@ fn main() -> ExitCode {
         for round in 0..n + n / 10 {
             let fixed = rng.next_u32() & 1 == 0;
             let time = (subject.time)(fixed, &mut rng);
-            // The first tenth is for warming up.
+            // The first tenth of the rounds warms the machine up and is not counted.
             if round >= n / 10 {
                 times.push((fixed, time));
             }

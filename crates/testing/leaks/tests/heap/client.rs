@@ -17,7 +17,7 @@ use super::{HEAP, add_fields, assert_gone};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
-/// A client with the key that its provider has agreed with it, and the prekeys that it published.
+/// A client, the delivery key that it shares with its provider, and the prekeys that it published.
 struct Device {
     client: Box<Client<MemoryStore>>,
     key: DeliveryKey,
@@ -46,7 +46,7 @@ impl Device {
         self.client.me().account.clone()
     }
 
-    /// Opens the store again, as after a restart.
+    /// Opens a new client on the same store, as after a restart.
     fn restart(self) -> Self {
         let store = self.client.into_store();
         Self {

@@ -25,7 +25,7 @@ fn freed_memory_that_was_not_wiped_is_found() {
     assert_eq!(
         secrets.sweep(&HEAP, from),
         [("pattern".to_owned(), 2)],
-        "both halves are found"
+        "both halves of the pattern are found"
     );
 }
 
@@ -84,7 +84,8 @@ fn wiped_memory_is_not_found() {
 fn memory_across_the_pieces_of_a_sweep_is_found() {
     let (from, pattern) = (HEAP.used(), pattern(7));
     let secrets = known(&pattern);
-    // Fills more than two pieces, so the pattern comes to lie at every position of a piece.
+    // A sweep reads memory in pieces of 16 KiB. These blocks have different lengths and fill more
+    // than two pieces, so that some copies of the pattern lie across two pieces.
     for gap in 0..1_100 {
         let mut block = vec![0_u8; 32 + gap % 7];
         block[..32].copy_from_slice(&pattern);

@@ -1,5 +1,5 @@
-//! Two devices that do all that a session can do: handshakes, turns, loss, late messages, several
-//! sessions, exports.
+//! Two devices go through everything that can happen in a session, and no secret may stay in memory
+//! afterwards. That covers handshakes, turns, loss, late messages, several sessions and exports.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -14,26 +14,26 @@ use zeroize::Zeroizing;
 
 use super::{HEAP, add_identity, add_prekeys, add_sessions, assert_gone};
 
-/// A device in a conversation. It is boxed field by field, so that what it holds is on the heap.
+/// A device in a conversation. Its fields are boxed, so that its secrets lie on the heap, where a
+/// sweep can find them.
 ///
-/// It begins with an identity and prekeys. Its sessions begin when it starts one or accepts the
-/// peer's first message. After each change it stores the sessions in parts.
+/// A new device has an identity and prekeys. It gets its first session when it starts one or
+/// accepts the peer's first message. After each change it stores its sessions in parts.
 struct Device {
     name: &'static str,
     identity: Box<IdentityKeyPair>,
     prekeys: Box<PreKeys>,
     one_time: Vec<Vec<u8>>,
     sessions: Option<Box<SessionSet>>,
-    /// The stored sessions without their skipped keys. Together with `pages` it is all that was
-    /// stored.
+    /// The stored sessions without their skipped keys. The skipped keys are stored in `pages`.
     state: Zeroizing<Vec<u8>>,
     pages: BTreeMap<PageId, Zeroizing<Vec<u8>>>,
 }
 
 /// Both devices, and every secret that either has held.
 ///
-/// `all` grows before and after each message. A secret in it that neither device holds any more
-/// must be gone from memory.
+/// The secrets of both devices are added to `all` before and after each message. A secret that
+/// neither device holds any more must be gone from memory.
 struct Pair {
     rng: Recorder,
     alice: Device,
@@ -104,7 +104,7 @@ impl Device {
         self.store();
     }
 
-    /// Adds the secrets that the device holds now.
+    /// Adds the secrets that the device holds now to `secrets`.
     fn holds(&self, secrets: &mut Secrets) {
         add_identity(secrets, self.name, &self.identity);
         add_prekeys(secrets, self.name, &self.prekeys);
@@ -125,7 +125,8 @@ impl Device {
     }
 }
 
-/// Plaintexts are not what is looked for here. Another test looks whether they are wiped.
+/// The plaintext of each message. These tests do not look for it in memory; the tests of reporting
+/// look for texts.
 const TEXT: &[u8] = b"a text";
 
 fn hmac(key: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
@@ -134,12 +135,13 @@ fn hmac(key: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
-/// Adds keys that are never part of a state: those of the next message to be sent.
+/// Adds the keys of the next message that a device will send. An export never contains these keys,
+/// so they are derived here.
 fn add_next_message(secrets: &mut Secrets, whose: &str, sessions: &SessionSet) {
     let export = sessions.export();
     let fields = Fields::of_sessions(&export);
-    // The selected session comes last in an export. The first of its two chains is the sending
-    // chain; its sending post-quantum key is the second.
+    // The selected session comes last in an export. The first of its chain keys belongs to the
+    // sending chain. The second of its post-quantum keys does too; the first is the root key.
     let start = fields
         .iter()
         .rposition(|(kind, _)| *kind == Kind::Root)
@@ -226,7 +228,7 @@ impl Pair {
         }
     }
 
-    /// Asserts that nothing is left of secrets that neither device holds any more.
+    /// Asserts that the secrets that neither device holds any more are gone from memory.
     fn assert_past_is_gone(&mut self) {
         self.all.extend(&self.rng.drawn());
         let mut now = Secrets::new();
@@ -235,7 +237,7 @@ impl Pair {
         assert_gone(&self.all.except(&now), self.from);
     }
 
-    /// Drops both devices and asserts that nothing is left of any secret.
+    /// Drops both devices and asserts that every secret is gone from memory.
     fn drop_and_assert_gone(mut self) {
         self.assert_past_is_gone();
         drop((self.alice, self.bob));
@@ -270,7 +272,7 @@ fn keys_of_late_messages_are_gone_once_they_have_opened() {
     pair.talk(4);
     let mut late = VecDeque::new();
     for _ in 0..3 {
-        // Every third message arrives at once, the others later and in another order.
+        // Every third message arrives at once. The others arrive later, in reverse order.
         for turn in [true, false] {
             for n in 0..12 {
                 let message = pair.send(turn);
@@ -291,7 +293,8 @@ fn keys_of_late_messages_are_gone_once_they_have_opened() {
         }
     }
     pair.assert_past_is_gone();
-    // More skipped keys than fit on a page. Some pages go whole, of others only some keys.
+    // Bob skips more keys than fit on a page. The late messages then use up some pages entirely,
+    // and only some keys of other pages.
     let many: Vec<_> = (0..130).map(|_| pair.send(true)).collect();
     pair.receive(false, &many[129]);
     assert_eq!(pair.bob.pages.len(), 3);
@@ -307,8 +310,8 @@ fn keys_of_late_messages_are_gone_once_they_have_opened() {
 fn epochs_of_the_post_quantum_ratchet_leave_nothing_behind() {
     let mut pair = Pair::new(14);
     pair.start();
-    // Every third message restarts one side, so every state of the braid is exported and imported
-    // too.
+    // After every third message one device restarts. So every state of the braid (the ratchet's
+    // key exchange by ML-KEM) is exported and imported too.
     for turn in 0..220 {
         let message = pair.send(turn % 2 == 0);
         pair.receive(turn % 2 != 0, &message);
@@ -364,7 +367,8 @@ fn failed_calls_leave_nothing_behind() {
         let refused = sessions.decrypt(&pair.bob.identity, &mut pair.bob.prekeys, &message, b"ad");
         refused.unwrap_err();
     }
-    // Skipping derives keys even for a body that then does not open. They are wiped too.
+    // Five messages are lost, and the body of the sixth is altered. Its header still opens, so Bob
+    // derives the skipped keys before the body fails. These keys must be wiped too.
     for _ in 0..5 {
         let _lost = pair.send(true);
     }

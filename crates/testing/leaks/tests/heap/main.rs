@@ -22,15 +22,15 @@ use waxseal_leaks::secrets::Secrets;
 #[global_allocator]
 static HEAP: Arena = Arena::new();
 
-/// Asserts that no block holds any of `secrets`. Only blocks handed out after the first `from`
-/// bytes are looked at.
+/// Asserts that no heap block holds any of `secrets`. Only blocks after offset `from` of the heap
+/// are searched.
 fn assert_gone(secrets: &Secrets, from: usize) {
     assert!(!secrets.is_empty());
     let found = secrets.sweep(&HEAP, from);
     assert!(found.is_empty(), "left in memory: {found:#?}");
 }
 
-/// Adds the secret fields of an export.
+/// Adds the secret fields of an export to `secrets`.
 fn add_fields(
     secrets: &mut Secrets,
     whose: &str,

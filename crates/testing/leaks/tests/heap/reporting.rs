@@ -1,4 +1,5 @@
-//! Keys of the provider and its devices, and one message on its way from seal to review.
+//! The keys of a provider and its devices leave nothing in memory, and neither does a message on
+//! its way from seal to review.
 
 use core::convert::Infallible;
 
@@ -35,7 +36,7 @@ fn stamp_keys_of_destroyed_epochs_are_gone_while_the_others_live() {
     let from = HEAP.used();
     let mut rng = Recorder::new("first root", 21);
     let mut keys = Box::new(StampKeys::generate("eu", NOW, &mut rng).unwrap());
-    // (root, epoch key) from the first epoch on, derived as the specification says.
+    // Derive root and key of each epoch as SPEC.md says. The first 8 epochs will be destroyed.
     let first = keys.oldest_epoch();
     let mut root = Zeroizing::new([0; 32]);
     root.copy_from_slice(&keys.export()[5..37]);
@@ -90,7 +91,7 @@ fn delivery_acceptance_and_moderation_keys_are_gone_after_drop() {
     assert_gone(&rng.drawn(), from);
 }
 
-/// A channel in place of the ratchet. It encrypts by masking each byte.
+/// A channel that stands in for the ratchet. It encrypts by XORing each byte with a constant.
 struct Masked;
 
 impl SealingChannel for Masked {
@@ -146,7 +147,7 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let attachment_key: [u8; 32] = core::array::from_fn(|i| 0x31 ^ (i as u8).wrapping_mul(59));
     secrets.add("attachment key", &attachment_key);
 
-    // The application must wipe its own copies of content, so they are wiped here.
+    // An application must wipe its own copies of content, so this test does too.
     let payload = {
         let header = PayloadHeader::new(to.conversation(&alice.account), 0, NOW);
         let content = Content::Text(std::mem::take(&mut *text(1)));
@@ -181,7 +182,7 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
             })
             .len(),
         0,
-        "the stored message holds another key than was drawn"
+        "the franking key in the stored message is not the one that was drawn"
     );
     secrets.extend(&franking.drawn());
 
@@ -213,7 +214,7 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
         !secrets.sweep(&HEAP, from).is_empty(),
         "the sweep does not find secrets in use"
     );
-    // The caller must wipe what is handed out by value.
+    // `into_parts` returns the content by value, so the caller must wipe it.
     let (content, attachments, last) = opened.into_parts();
     if let Content::Text(mut text) = content {
         text.zeroize();

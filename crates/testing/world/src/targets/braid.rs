@@ -1,8 +1,9 @@
-//! The post-quantum ratchet of a session, from any point of an epoch on, over a lossy network.
+//! Runs the post-quantum ratchet of a session over a lossy network, starting at any point of an
+//! epoch.
 //!
-//! The peer may be hostile: its stored state is then damaged, or made up by someone who holds all
-//! its keys. Nothing panics, the honest side's state stays bounded, and a refused message leaves it
-//! as it was.
+//! One of the two sides may be hostile: its stored state is then damaged, or made up by someone who
+//! holds all its keys. The target asserts that nothing panics, that the honest side's state stays
+//! bounded, and that a refused message leaves that state unchanged.
 
 use std::sync::LazyLock;
 
@@ -13,7 +14,8 @@ use super::edit::edit_once;
 use crate::device::{AD, Device};
 use crate::rng;
 
-/// The states of both sides after each message of the first two epochs. The sides write in turn.
+/// The states of both sides after each message of the first two epochs, in which the sides write in
+/// turn.
 static PHASES: LazyLock<Vec<[Vec<u8>; 2]>> = LazyLock::new(|| {
     let rng = &mut rng(1);
     let (alice, mut bob) = (Device::new(0, rng), Device::new(0, rng));
@@ -32,12 +34,15 @@ static PHASES: LazyLock<Vec<[Vec<u8>; 2]>> = LazyLock::new(|| {
     phases
 });
 
-/// Maximum length of a session's export in bytes, by `waxseal-core`'s SPEC.md, plus what 40 lost
-/// messages add.
+/// Maximum length of a session's export in bytes, by `waxseal-core`'s SPEC.md, plus the bytes that
+/// 40 lost messages add.
 const MAX_LEN: usize = 2_085 + 1_710 + 40 * (40 + 84);
 
-/// The first two bytes say where in the epochs the run begins. Their highest bit says whether it
-/// ends by waiting for the next epoch. Each action takes three more bytes.
+/// Runs the target on an input.
+///
+/// The first two bytes of the input say at which point of the epochs the run begins. Their highest
+/// bit says whether the run ends by waiting for the next epoch. Each action after them takes three
+/// bytes.
 pub fn braid(input: &[u8]) {
     let Some((phase, actions)) = input.split_first_chunk() else {
         return;
@@ -53,14 +58,14 @@ pub fn braid(input: &[u8]) {
     for [kind, a, b] in actions.as_chunks::<3>().0.iter().take(24) {
         let from = usize::from(*a & 1);
         match kind % 4 {
-            // One side writes several messages. Those whose bit in `b` is set are lost.
+            // One side writes several messages. A message whose bit in `b` is set is lost.
             0 => {
                 for number in 0..1 + usize::from(*a >> 1) % 8 {
                     let lost = b >> number & 1 == 1;
                     send(&mut sides, from, lost, hostile, rng);
                 }
             }
-            // The sides write in turn.
+            // The sides write in turn, starting with `from`.
             1 => {
                 for turn in 0..usize::from(*b) % 48 {
                     send(&mut sides, (from + turn) % 2, false, hostile, rng);
@@ -71,11 +76,12 @@ pub fn braid(input: &[u8]) {
                 sides[from] = Session::import(&export).unwrap();
                 assert!(sides[from].export() == export);
             }
-            // One side, always the same, turns hostile: anything may be in its state.
+            // One side, the same in the whole run, turns hostile: its state may hold anything.
             _ => {
                 let hostile = *hostile.get_or_insert(from);
                 let mut export = sides[hostile].export().to_vec();
-                // The identities come first, then the ratchets. The end depends on the phase.
+                // An export has the identities first, then the ratchets. What comes at its end
+                // depends on the phase of the epoch.
                 let place = export.len() * usize::from(*a) / 256;
                 let [high, low] = u16::try_from(place).unwrap().to_be_bytes();
                 edit_once(&mut export, [*b, high, low, b.rotate_left(3), *a]);
@@ -96,7 +102,7 @@ pub fn braid(input: &[u8]) {
         }
     }
     if hostile.is_none() && waits {
-        // Whatever was lost, the conversation and the epochs go on.
+        // Whatever messages were lost, the conversation goes on and the next epoch completes.
         let before = sides.each_ref().map(Session::pq_epochs);
         for turn in 0..180 {
             send(&mut sides, turn % 2, false, hostile, rng);
@@ -137,7 +143,8 @@ fn send(
             assert_ne!(error, DecryptError::NoHandshake);
         }
     }
-    // A hostile side may store anything. It can make its honest peer skip messages.
+    // The state of a hostile side may have any size. A hostile side can also make its honest peer
+    // store skipped keys, at most 4,000.
     if hostile != Some(to) {
         let skipped = if hostile.is_none() { 0 } else { 84 * 4_000 };
         assert!(sides[to].export().len() <= MAX_LEN + 8 * 24 * 84 + skipped);

@@ -1,5 +1,5 @@
-//! A valid delivery, altered by the network or by the relay. The client shows nothing that was not
-//! sent, and what it refuses leaves its store as it was.
+//! Gives a client a valid delivery that the network or the relay has altered. Asserts that the
+//! client shows only what was sent, and that a refused delivery leaves its store unchanged.
 
 use std::sync::LazyLock;
 
@@ -12,8 +12,8 @@ use crate::{Provider, Records, account, address, snapshot};
 struct Prepared {
     provider: Provider,
     store: Records,
-    /// Envelope and delivery of a first message, which carries the handshake, and of a later
-    /// message.
+    /// The envelope and the delivery of two messages. The second message carries the handshake too,
+    /// because Bob has not answered.
     messages: [(Vec<u8>, Vec<u8>); 2],
 }
 
@@ -37,8 +37,8 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     }
 });
 
-/// The first byte chooses the message, and whether the network or the relay alters it. The other
-/// bytes are edits.
+/// Runs the target on an input. The first byte of the input chooses the message, and whether the
+/// network or the relay alters it. The other bytes are edits.
 pub fn client(input: &[u8]) {
     let Some((choice, edits)) = input.split_first() else {
         return;

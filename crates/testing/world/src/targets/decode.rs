@@ -1,4 +1,5 @@
-//! Every decoder on any bytes. No decoder panics, and each value has only one encoding.
+//! Runs every decoder on any bytes. Asserts that no decoder panics, and that each value has only
+//! one encoding.
 
 use waxseal_core::{
     IdentityKey, IdentityKeyPair, Message, PreKeyBundle, PreKeys, SafetyNumber, Session, SessionSet,
@@ -24,7 +25,7 @@ macro_rules! one_encoding {
     };
 }
 
-/// Runs a decoder of `waxseal-core`. The first byte chooses it.
+/// Runs a decoder of `waxseal-core`. The first byte of the input chooses the decoder.
 pub fn core_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
@@ -32,7 +33,7 @@ pub fn core_decode(input: &[u8]) {
     match kind % 9 {
         0 => drop(Message::peek(bytes)),
         1 => {
-            // The base half and, after it, the one-time half. The base half's length comes first.
+            // The input is a length, the bundle's base half of that length, and the one-time half.
             let Some((len, halves)) = bytes.split_first_chunk() else {
                 return;
             };
@@ -41,7 +42,7 @@ pub fn core_decode(input: &[u8]) {
             let one_time = (!one_time.is_empty()).then_some(one_time);
             if let Ok(bundle) = PreKeyBundle::decode(base, one_time) {
                 assert_eq!(bundle.has_one_time_prekeys(), one_time.is_some());
-                // A bundle that was verified can be used.
+                // A session can be started with any bundle that was verified.
                 let rng = &mut rng(1);
                 let mut sessions =
                     SessionSet::initiate(&IdentityKeyPair::generate(rng), bundle, rng).unwrap();
@@ -59,7 +60,8 @@ pub fn core_decode(input: &[u8]) {
                     bytes,
                     "the sessions have a second encoding"
                 );
-                // Any state that can be read can be used: sending works, or returns an error.
+                // Any state that can be read can be used: sending succeeds or returns an error, and
+                // does not panic.
                 let _ = sessions.encrypt(b"hello", b"", &mut rng(1));
             }
         }
@@ -74,7 +76,8 @@ pub fn core_decode(input: &[u8]) {
     }
 }
 
-/// Imports sessions in parts: the state and the pages. Each comes after its length.
+/// Imports sessions in parts. The input holds the state and then the pages of skipped keys, each
+/// after its own length.
 fn parts(mut bytes: &[u8]) {
     let mut parts = Vec::new();
     while let Some((len, rest)) = bytes.split_first_chunk() {
@@ -91,9 +94,9 @@ fn parts(mut bytes: &[u8]) {
     };
     assert!(
         sessions.export_parts().pages.is_empty(),
-        "pages changed by being read"
+        "importing the sessions changed pages"
     );
-    // Imported in one piece, the sessions export the same parts.
+    // If the sessions are imported in one piece, they export the same parts.
     let again = SessionSet::import(&sessions.export());
     let again = again
         .expect("the sessions can be imported in one piece")
@@ -107,7 +110,7 @@ fn parts(mut bytes: &[u8]) {
     let _ = sessions.encrypt(b"hello", b"", &mut rng(1));
 }
 
-/// Runs a decoder of `waxseal-reporting`. The first byte chooses it.
+/// Runs a decoder of `waxseal-reporting`. The first byte of the input chooses the decoder.
 pub fn reporting_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
@@ -137,14 +140,14 @@ pub fn reporting_decode(input: &[u8]) {
     }
 }
 
-/// Opens any payload that a peer may have sealed. A message that is shown can be kept as evidence,
-/// and sealing what was read gives the same parts again.
+/// Opens any payload that a peer may have sealed. Asserts that a message that is shown can be kept
+/// as evidence, and that sealing its content again gives the same parts.
 fn payload(plaintext: &[u8]) {
     let provider = Provider::new(1);
     let (alice, bob) = (address("alice"), address("bob"));
     let key = DeliveryKey::from_bytes([7; 32]);
-    // A stored message has the layout of a payload. Decoding it as one gives the tag that these
-    // bytes commit to, if they commit to any.
+    // A sent message is stored in the layout of a payload, after the sender's address. Decoding the
+    // payload as a sent message gives the tag that it commits to, if it commits to one.
     let stored = [&[1, 5][..], b"alice", &[0, 0, 0, 1], unpadded(plaintext)].concat();
     let Ok(sent) = SentMessage::decode(&stored) else {
         return;
@@ -189,14 +192,14 @@ fn payload(plaintext: &[u8]) {
     }
 }
 
-/// The bytes before the padding, which follows ISO/IEC 7816-4.
+/// The plaintext without its padding, which is a byte 0x80 and then zeros (ISO/IEC 7816-4).
 fn unpadded(plaintext: &[u8]) -> &[u8] {
     let end = plaintext.iter().rposition(|byte| *byte != 0);
     &plaintext[..end.unwrap_or(0)]
 }
 
-/// A channel that encrypts nothing. Its ciphertexts are what a peer with the keys could have
-/// sealed.
+/// A channel that encrypts nothing. Any bytes are a ciphertext that opens, as if a peer who has the
+/// keys had sealed them.
 pub(crate) struct Clear;
 
 impl SealingChannel for Clear {

@@ -1,9 +1,10 @@
-//! Edits of genuine bytes. An edit takes five bytes of the input.
+//! Edits genuine bytes as a fuzz target's input says. An edit takes five bytes of the input.
 
-/// Maximum number of edits in one input. More would leave nothing genuine.
+/// Maximum number of edits in one input. With more edits, nothing genuine would be left.
 const MAX_EDITS: usize = 8;
 
-/// Returns `bytes` after all edits. An edit is a kind, a place of two bytes, and two more bytes.
+/// Returns `bytes` after all edits. An edit is a kind (one byte), a place (two bytes) and two bytes
+/// that say more.
 pub(super) fn edit(bytes: &[u8], edits: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for edit in edits.as_chunks::<5>().0.iter().take(MAX_EDITS) {

@@ -1,5 +1,5 @@
-//! A genuine report, taken apart, changed, and sealed again by a hostile reporter who holds the
-//! reporter's keys. If it verifies, it shows only what was sent.
+//! Changes the fields of a genuine report and seals it again, as a hostile reporter with the
+//! reporter's keys could. Asserts that if the report verifies, it shows only what was sent.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,8 @@ use crate::forgery::{ForgedClaim, ForgedOpening, Forgery};
 use crate::provider::Provider;
 use crate::{account, address, rng};
 
-/// Messages between three people, with the evidence that each gives.
+/// Messages between three people, each with its evidence, and with the claim and the opening that a
+/// report would hold.
 struct Prepared {
     provider: Provider,
     messages: Vec<(ForgedClaim, ForgedOpening, Evidence)>,
@@ -61,8 +62,9 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     Prepared { provider, messages }
 });
 
-/// The first byte says which messages are reported. The second says who reports, under whose key,
-/// and whether the claims are sorted in the end. Changes of six bytes each follow.
+/// Runs the target on an input. The first byte says which messages are reported. The second byte
+/// says who reports, with whose delivery key, and whether the claims are sorted in the end. Each
+/// change after them takes six bytes.
 pub fn report(input: &[u8]) {
     let Some(([chosen, by], changes)) = input.split_first_chunk() else {
         return;
@@ -90,7 +92,7 @@ pub fn report(input: &[u8]) {
     };
     let moderation = prepared.provider.moderation.public_key();
     let sealed = forgery.seal(&key, moderation, &mut rng(2));
-    // Bytes left over at the end alter the sealed report.
+    // Bytes that are left over at the end of the input alter the sealed report.
     let altered = edit(
         &sealed,
         &[rest, &[0; 5]].concat()[..if rest.is_empty() { 0 } else { 5 }],
@@ -108,15 +110,15 @@ pub fn report(input: &[u8]) {
     }
 }
 
-/// The device whose key is used: the one that the report names if it is registered, otherwise the
-/// reporter.
+/// The device whose delivery key authenticates the report. It is the device that the report names,
+/// if that device is registered, and otherwise the reporter.
 fn forgery_key(named: &DeviceAddress, reporter: &DeviceAddress) -> DeviceAddress {
     let known = NAMES.iter().map(|name| address(name)).any(|s| &s == named);
     if known { named } else { reporter }.clone()
 }
 
-/// Whether even an honest report is refused: it has no messages, it has messages of several
-/// conversations, or the reporter is not part of the conversation.
+/// Whether even an honest report must be refused. That is so if it has no messages, if it has
+/// messages of several conversations, or if the reporter is not part of the conversation.
 fn must_refuse(chosen: &[&Evidence], reporter: &DeviceAddress) -> bool {
     let Some(first) = chosen.first() else {
         return true;
@@ -170,7 +172,7 @@ fn assert_genuine(prepared: &Prepared, verified: &VerifiedReport, forgery: &Forg
     }
 }
 
-/// Makes one change. A change that makes no sense does nothing.
+/// Makes one change to the report. A change that cannot be made does nothing.
 fn forge(
     forgery: &mut Forgery,
     all: &[(ForgedClaim, ForgedOpening, Evidence)],
@@ -221,7 +223,8 @@ fn forge(
             }
         }
         20 => {
-            // Takes a part of another message, with its key and perhaps with its commitment.
+            // Replaces a part and its key with those of another message, and sometimes the part's
+            // commitment too.
             let from = part % other_message.1.parts.len();
             if let Some(own) = opening.parts.get_mut(part) {
                 own.clone_from(&other_message.1.parts[from]);
@@ -237,8 +240,8 @@ fn forge(
             let part = ([high; 32], vec![low]);
             opening.parts.resize(usize::from(value) % 34, part);
         }
-        // Makes up a message that was never sent: commits to it, and claims it under the stamp that
-        // is there.
+        // Makes up a message that was never sent: commits to its parts, and puts the new tag into a
+        // claim that keeps its genuine stamp.
         24 => claim.tag = opening.commit(&[value; 32]),
         22 => forgery.reporter = address(NAMES[usize::from(value) % 3]),
         _ => {

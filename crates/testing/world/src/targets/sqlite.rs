@@ -1,7 +1,8 @@
-//! A store's file, damaged by a disk or altered by someone without its key.
+//! Opens a store's SQLite file that a disk has damaged, or that someone without the store's key has
+//! altered.
 //!
-//! No value is read under another value's name. A wrong key opens nothing and changes nothing. The
-//! client refuses the store or goes on, as with any damaged store.
+//! Asserts that no record is read with another record's value, and that a wrong key reads nothing
+//! and changes nothing. The client refuses the damaged store or works with it, but never panics.
 
 mod damage;
 mod file;
@@ -23,7 +24,7 @@ use crate::{Records, account};
 
 struct Prepared {
     versions: Versions,
-    /// The values that each record has had.
+    /// All values that each record has had, by the record's key.
     values: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
 }
 
@@ -41,7 +42,7 @@ static FILES: LazyLock<Prepared> = LazyLock::new(|| {
         newer: (sealer.file(&newer_rows), newer_rows),
     };
     let prepared = Prepared { versions, values };
-    // Undamaged, both versions open and hold all their records.
+    // An undamaged store opens and holds all its newer records, with a log and without.
     for (has_log, records) in [(0, newer), (1, newer)] {
         let folder = file::folder();
         let files = damaged(&prepared.versions, &[has_log]);
@@ -57,13 +58,14 @@ static FILES: LazyLock<Prepared> = LazyLock::new(|| {
     prepared
 });
 
-/// The first byte says whether the newer records are in a log. Each damage takes eight bytes.
+/// Runs the target on an input. The first byte says whether the newer records are in a write-ahead
+/// log. Each damage after it takes eight bytes.
 pub fn sqlite(input: &[u8]) {
     let prepared = &*FILES;
     let files = damaged(&prepared.versions, input);
 
-    // Anyone can open a file without tables, which makes it a new store. It shows nothing of the
-    // old.
+    // If the damage removed all tables, any key opens the file as a new store. That store must show
+    // no value of the old one.
     let folder = file::folder();
     if let Some(store) = open(folder.path(), &files, &StoreKey::from_bytes([8; 32])) {
         for key in prepared.values.keys() {
@@ -106,7 +108,8 @@ pub fn sqlite(input: &[u8]) {
     }
 }
 
-/// Opens these files. Asserts that a refusal leaves them as they were.
+/// Writes the files and opens them as a store. Asserts that they are unchanged if the store is
+/// refused.
 fn open(folder: &Path, files: &Files, key: &StoreKey) -> Option<SqliteStore> {
     let (database, log) = (folder.join("store"), folder.join("store-wal"));
     fs::write(&database, &files.database).unwrap();
@@ -115,7 +118,8 @@ fn open(folder: &Path, files: &Files, key: &StoreKey) -> Option<SqliteStore> {
         Ok(store) => return Some(store),
         Err(error) => error,
     };
-    // The machine works, and no other process has the files open.
+    // The file system works and no other process has the files open, so these two errors must not
+    // occur.
     assert!(
         !matches!(error, SqliteError::Failed(_) | SqliteError::InUse),
         "{error:?}"

@@ -1,7 +1,8 @@
-//! A store whose records were damaged by a disk or altered by someone who can write to it.
+//! Opens a client on a store whose records a disk has damaged, or someone who can write to the
+//! store has altered.
 //!
-//! The client refuses the store or goes on, but never panics. For a genuine delivery it shows only
-//! the text that was sent.
+//! Asserts that the client refuses the store or works with it, but never panics, and that for a
+//! genuine delivery the client shows only the text that was sent.
 
 use std::sync::LazyLock;
 
@@ -12,11 +13,11 @@ use crate::{Provider, Records, account, rng, snapshot};
 
 pub(super) struct Prepared {
     provider: Provider,
-    /// The store before the last messages.
+    /// A copy of the store from before the last messages.
     pub(super) older: Records,
     pub(super) store: Records,
-    /// Three deliveries: one that was shown already, a late message, and the first message of a new
-    /// peer.
+    /// Three deliveries: a message that was shown already, a late message, and the first message
+    /// from a new peer.
     deliveries: [Vec<u8>; 3],
     receipt: Vec<u8>,
     bundle: Vec<u8>,
@@ -35,7 +36,8 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
         let (now, rng) = (provider.now, &mut provider.rng);
         client.send(&account("bob"), text, now, rng).unwrap()
     };
-    // The first message arrives late, so the store holds its skipped key.
+    // The message `late` has not arrived when the next one does, so the store holds its skipped
+    // key.
     let late = seal(&mut provider, &mut alice, "genuine");
     let shown = seal(&mut provider, &mut alice, "shown too");
     ids.push(shown.id);
@@ -45,7 +47,8 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     provider.start(&mut carol, &account("bob"));
     let first = seal(&mut provider, &mut carol, "genuine");
     let first = provider.relay(&carol, &bob, &first.envelope).0;
-    // A message waits for its receipt, and a report and an upload of prekeys wait to be confirmed.
+    // Bob's store holds a message that waits for its receipt, and a report and an upload of prekeys
+    // that wait to be confirmed.
     let (now, own) = (provider.now, &mut provider.rng);
     let waiting = bob.send(&account("alice"), "waits", now, own).unwrap();
     ids.push(waiting.id);
@@ -67,8 +70,9 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     }
 });
 
-/// Each damage takes six bytes. The first chooses the record, the others edit its value. If the
-/// first byte's highest bit is set, the value is replaced with another record's.
+/// Runs the target on an input. Each damage takes six bytes: the first chooses a record, and the
+/// others edit the record's value. If the first byte's highest bit is set, the value is replaced
+/// with another record's value.
 pub fn store(input: &[u8]) {
     let prepared = &*PREPARED;
     let mut records = prepared.store.clone();
@@ -87,7 +91,7 @@ pub fn store(input: &[u8]) {
     use_client(client, prepared);
 }
 
-/// Makes every call once, on a client whose store may be damaged.
+/// Makes every call of a client whose store may be damaged. The calls may fail, but not panic.
 pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
     let (alice, carol) = (account("alice"), account("carol"));
     let (now, rng) = (prepared.provider.now, &mut rng(3));

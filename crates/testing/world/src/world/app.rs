@@ -1,4 +1,5 @@
-//! What an application does with deliveries and, once the network is fair, with errors.
+//! Does what an application does: it receives deliveries, and acts on errors once the network is
+//! fair.
 
 use waxseal::errors::ReceiveError;
 use waxseal::{Advice, Received, Timestamp};
@@ -6,14 +7,14 @@ use waxseal::{Advice, Received, Timestamp};
 use super::{NAMES, Packet, World, number_of};
 use crate::{address, snapshot};
 
-/// How many refusals of a message the application accepts before it gives the message up.
+/// How often a message may be refused before the application gives the message up.
 const PATIENCE: u32 = 3;
-/// Rounds of messages within which every client must hear every other again.
+/// Number of rounds of messages after which messages must arrive between all clients again.
 const ROUNDS: usize = 8;
 
 impl World {
-    /// Delivers a message. The client shows it, recognises it as a duplicate, or refuses it without
-    /// changing its store.
+    /// Delivers a message. The client shows the message, recognises it as a duplicate, or refuses
+    /// it without changing the store.
     pub(super) fn deliver(&mut self, number: usize, delivery: &[u8]) {
         let to = self.sent[number].to;
         let before = snapshot(&self.clients[to]);
@@ -43,7 +44,7 @@ impl World {
                 let sent = &mut self.sent[number];
                 assert!(
                     id == sent.id && sent.shown > 0,
-                    "a message that was never shown is called a duplicate"
+                    "a message that was never shown was called a duplicate"
                 );
                 sent.acknowledged = true;
                 assert!(snapshot(&self.clients[to]) == before);
@@ -53,7 +54,8 @@ impl World {
                     snapshot(&self.clients[to]) == before,
                     "a refused delivery changed the store: {error}"
                 );
-                // A message that was shown before is recognised by its tag, so this one is new.
+                // A message that was shown before would be recognised by its tag. So this message
+                // is new, and refusing it needs a reason.
                 assert!(
                     !self.is_undisturbed(),
                     "message {number} was refused: {error}"
@@ -63,7 +65,7 @@ impl World {
         }
     }
 
-    /// Does what the error advises.
+    /// Does what the error's [`Advice`] says, once the network is fair.
     fn react<E: std::error::Error>(&mut self, number: usize, error: &ReceiveError<E>) {
         if !self.is_fair {
             return;
@@ -81,7 +83,8 @@ impl World {
                 let ReceiveError::IdentityChanged { new } = error else {
                     panic!("this advice comes only with a changed identity")
                 };
-                // The identity that the provider shows counts, not the one in the message.
+                // Only the identity that the provider shows is accepted; the message may claim
+                // another.
                 let peer = self.account(from);
                 if self.provider.identity(&peer) == *new {
                     self.clients[to].accept_identity(&peer, new).unwrap();
@@ -97,10 +100,11 @@ impl World {
         }
     }
 
-    /// Makes the network fair from now on, and has applications do what the errors advise.
+    /// Makes the network fair: from now on every packet arrives, and applications do what the
+    /// errors advise.
     ///
-    /// Asserts that in the end every client hears every other, and that every message was shown
-    /// that had no reason to be lost.
+    /// Asserts that in the end messages arrive between all clients, and that every message was
+    /// shown unless it had a reason to be lost.
     pub fn settle(&mut self) {
         self.is_fair = true;
         self.network.join();
@@ -136,7 +140,7 @@ impl World {
         }
     }
 
-    /// The relay delivers again every message that was not acknowledged.
+    /// Delivers again every message that the relay accepted and no client acknowledged.
     fn deliver_waiting(&mut self) {
         for number in 0..self.sent.len() {
             let sent = &self.sent[number];
@@ -147,7 +151,7 @@ impl World {
         }
     }
 
-    /// The delivery of a message that the relay accepted, with the last stamp it gave.
+    /// The delivery of a message that the relay accepted, with the relay's last stamp for it.
     pub fn delivery_of(&mut self, number: usize) -> Vec<u8> {
         let sent = &self.sent[number];
         let (from, to) = (address(NAMES[sent.from]), address(NAMES[sent.to]));

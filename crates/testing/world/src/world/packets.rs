@@ -1,4 +1,4 @@
-//! What a packet does when it arrives, genuine or altered.
+//! Handles packets that arrive, genuine or altered.
 
 use waxseal::core::{PreKeyBundle, PreKeyUpload};
 use waxseal::reporting::relay::Envelope;
@@ -33,7 +33,7 @@ impl World {
         }
     }
 
-    /// The relay stamps an envelope and sends a delivery and a receipt.
+    /// Stamps an envelope as the relay does, and sends the delivery and the receipt.
     fn relay(&mut self, number: usize) {
         let now = self.provider.now;
         let sent = &mut self.sent[number];
@@ -51,12 +51,12 @@ impl World {
         let flip = |bytes: &[u8]| altered(bytes, place, bit);
         let (to, before) = (flight.to, snapshot(&self.clients[flight.to]));
         match &flight.packet {
-            // Altered on the way from the relay, where the relay's MAC covers it.
+            // The network alters the delivery on its way from the relay. The relay's MAC covers it.
             Packet::Delivery(_, delivery) => {
                 let received = self.clients[to].receive(&flip(delivery));
                 assert!(received.is_err(), "an altered delivery was accepted");
             }
-            // Altered by the relay itself, before it stamps the envelope.
+            // The relay itself alters the envelope before it stamps it.
             Packet::Envelope(number) => {
                 let envelope = flip(&self.sent[*number].envelope);
                 if Envelope::decode(&envelope).is_ok() {
@@ -71,7 +71,7 @@ impl World {
             }
             Packet::Receipt(number, receipt) => {
                 let recipient = self.account(self.sent[*number].to);
-                // A confirmed message needs no receipt, so the client does not look at this one.
+                // If the message is confirmed already, the client ignores the receipt.
                 let id = &self.sent[*number].id;
                 let message = self.clients[to].message(&recipient, id).unwrap();
                 let confirmed = message.is_some_and(|message| message.evidence().is_some());
@@ -97,7 +97,8 @@ impl World {
     }
 }
 
-/// Whether this device made the upload. It may have lost its store since, and with it its identity.
+/// Whether the client still has the identity that made this upload. A device that has lost its
+/// store has another identity.
 fn upload_is_of(upload: &PreKeyUpload, client: &Client<MemoryStore>) -> bool {
     let bundle = PreKeyBundle::decode(&upload.base, None).unwrap();
     bundle.identity() == client.identity()

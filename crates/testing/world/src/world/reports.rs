@@ -1,4 +1,5 @@
-//! Every message that a device holds can be reported, and the report says what happened.
+//! Asserts that every message that a device holds can be reported, and that the report states
+//! truthfully what happened.
 
 use waxseal::reporting::Audience;
 use waxseal::reporting::limits::MAX_REPORTED;
@@ -35,8 +36,8 @@ impl World {
         }
     }
 
-    /// Asserts that each message of a verified report was sent: by and to these devices, at that
-    /// time, in that order, and with these gaps.
+    /// Asserts that what a verified report says of each message is true: its sender and audience,
+    /// when the relay accepted it, the order of messages, and the gaps between them.
     pub fn assert_true(&self, report: &VerifiedReport) {
         let messages = report.messages();
         for (index, message) in messages.iter().enumerate() {
@@ -67,7 +68,7 @@ impl World {
                 assert_eq!(
                     message.gap_before(),
                     gap,
-                    "the gap is the number of messages in between"
+                    "the gap must be the number of messages in between"
                 );
             }
             let seen = messages
@@ -90,8 +91,8 @@ impl World {
         sent
     }
 
-    /// How many messages went from the same sender to the same recipient between the sequence
-    /// number `after` and `until`.
+    /// Number of messages from the sender of `until` to the same recipient, after sequence number
+    /// `after` and before `until`.
     fn sent_between(&self, until: &Sent, after: u64) -> u64 {
         let ends = (until.from, until.to);
         let sent = self.sent.iter().filter(|s| (s.from, s.to) == ends);

@@ -1,24 +1,26 @@
-//! The places where a branch or an address may depend on a secret, each with the reason. A place
-//! that is never needed is an error, so the list stays true.
+//! Lists the places in the code where a branch or a memory address may depend on a secret, each
+//! with the reason. A place in the list that memcheck never reports is an error, so the list stays
+//! accurate.
 
 use crate::valgrind::Report;
 
 /// A place where memcheck may report something.
 pub(crate) struct Allowed {
-    /// The scenario in which it is allowed, or `None` for all of them.
+    /// The scenario in which memcheck may report this place, or `None` for all scenarios.
     scenario: Option<&'static str>,
     place: Place,
-    /// Why it reveals no secret.
+    /// Why the branch or address reveals no secret.
     #[expect(dead_code, reason = "for readers of this list")]
     reason: &'static str,
 }
 
-/// A place in the code: part of "file function" as valgrind names them, such as the end of the
-/// file's name and the start of the function's.
+/// A place in the code. The text is part of "file function" as valgrind names them. For example, it
+/// can be the end of the file's name and the start of the function's name.
 enum Place {
-    /// The innermost function outside the standard library.
+    /// This function must be the innermost one on the call stack that is outside the standard
+    /// library.
     In(&'static str),
-    /// This function, or any function that it calls.
+    /// The report may lie in this function, or in any function that it calls.
     Under(&'static str),
 }
 
@@ -76,17 +78,18 @@ pub(crate) const ALLOWED: &[Allowed] = &[
     only_in(
         "handshake",
         Place::In("post_quantum.rs from_bytes"),
-        "the header has opened, so its fields are known to the peer, but its key came from marked \
-         secrets; other scenarios watch the same code with unmarked headers",
+        "the header was decrypted, so the peer knows its fields, but its key came from marked \
+         secrets; other scenarios watch this code with unmarked headers",
     ),
     only_in(
         "handshake",
         Place::Under("Ratchet>::open"),
-        "as above: the header of the first message",
+        "the peer knows the fields of the first message's header, but the header's key came from \
+         marked secrets",
     ),
 ];
 
-/// The index of the allowed place that a report falls under.
+/// Returns the index of the allowed place that covers a report of memcheck, if any.
 pub(crate) fn find(scenario: &str, report: &Report) -> Option<usize> {
     let innermost = report.frames.iter().find(|frame| !frame.is_standard())?;
     ALLOWED.iter().position(|allowed| {
@@ -102,7 +105,7 @@ pub(crate) fn find(scenario: &str, report: &Report) -> Option<usize> {
 }
 
 impl Allowed {
-    /// The function's name.
+    /// The text by which the place is found.
     pub(crate) fn function(&self) -> &'static str {
         match self.place {
             Place::In(function) | Place::Under(function) => function,

@@ -30,7 +30,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         },
         Scenario {
             name: "header trial of a forgery",
-            secrets: "all state of five sessions with earlier chains",
+            secrets: "all state of a session with earlier chains",
             run: header_trial,
         },
         Scenario {
@@ -55,7 +55,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         },
         Scenario {
             name: "braid, chunks lost",
-            secrets: "the same; lost chunks are decoded",
+            secrets: "as in the scenario before; the chunks that are lost are decoded from others",
             run: || braid(true),
         },
     ]
@@ -90,8 +90,8 @@ impl TryRng for SecretRng {
 
 impl TryCryptoRng for SecretRng {}
 
-/// A copy of an export in which the secrets that `is_marked` selects are marked. Everything else in
-/// it is public or a counter.
+/// Copies an export and marks as secret what `is_marked` selects. All other bytes are marked as
+/// public.
 fn marked(
     export: &[u8],
     fields: Vec<(Kind, core::ops::Range<usize>)>,
@@ -111,16 +111,18 @@ fn all(kind: Kind) -> bool {
     kind != Kind::Other
 }
 
-/// Header keys stay unmarked, because otherwise every field of a header would be marked too. The
-/// code branches on the fields of a header that opened; the peer knows them.
+/// Selects all secrets except header keys. If a header key were marked, every field of the header
+/// that it decrypts would be marked too. The code may branch on these fields, because the peer
+/// knows them.
 fn all_but_header_keys(kind: Kind) -> bool {
     all(kind) && kind != Kind::HeaderKey
 }
 
-/// A device with sessions with one peer.
+/// A device and its sessions with one peer.
 ///
-/// It begins with an identity and prekeys, none of them marked. The `mark` methods store its state
-/// and read it back with secrets marked; starting, sending and receiving move the sessions on.
+/// A new device has an identity and prekeys, none of them marked as secret. The `mark` methods
+/// export the state and import it again with its secrets marked. Starting a session, sending and
+/// receiving change the sessions.
 struct Device {
     identity: IdentityKeyPair,
     prekeys: PreKeys,
@@ -151,7 +153,7 @@ impl Device {
         PreKeyBundle::decode(&upload.base, one_time).expect("valid")
     }
 
-    /// Stores identity and prekeys and reads them back with every secret marked.
+    /// Exports the identity and the prekeys, and imports them again with every secret marked.
     fn mark_keys(&mut self) {
         let mut identity = self.identity.export().to_vec();
         taint::public(&identity);
@@ -163,7 +165,7 @@ impl Device {
         self.prekeys = PreKeys::import(&export).expect("its own export");
     }
 
-    /// Stores the sessions and reads them back with the secrets marked that `is_marked` selects.
+    /// Exports the sessions and imports them again. Marks the secrets that `is_marked` selects.
     fn mark_sessions(&mut self, is_marked: fn(Kind) -> bool) {
         if let Some(sessions) = &self.sessions {
             let export = sessions.export();
@@ -177,7 +179,7 @@ impl Device {
         self.mark_sessions(all_but_header_keys);
     }
 
-    /// Reads the sessions back with nothing marked.
+    /// Exports the sessions and imports them again with nothing marked.
     fn unmark(&mut self) {
         self.mark_sessions(|_| false);
     }
@@ -191,7 +193,7 @@ impl Device {
         }
     }
 
-    /// Seals a text that is marked as secret. The ciphertext is public.
+    /// Encrypts a text that is marked as secret. The ciphertext is marked as public.
     fn send(&mut self, rng: &mut SecretRng) -> Vec<u8> {
         let mut text = *b"a text that is a secret";
         taint::secret(&mut text);
@@ -201,7 +203,7 @@ impl Device {
         message
     }
 
-    /// Whether the message opened. The answer is public.
+    /// Decrypts a message and returns whether that succeeded. The answer is marked as public.
     fn receive(&mut self, message: &[u8]) -> bool {
         match &mut self.sessions {
             Some(sessions) => taint::answer(
@@ -220,7 +222,7 @@ impl Device {
     }
 }
 
-/// Alice and Bob without a session, and a generator of secrets.
+/// Makes two devices, Alice and Bob, without a session, and a generator of secrets.
 fn two(seed: u64) -> (Device, Device, SecretRng) {
     (
         Device::new(seed),
@@ -229,7 +231,8 @@ fn two(seed: u64) -> (Device, Device, SecretRng) {
     )
 }
 
-/// Alice and Bob with a session in which both have written. Nothing is marked.
+/// Makes Alice and Bob with a session in which each has sent a message, and a generator of secrets.
+/// Nothing is marked.
 fn established(seed: u64) -> (Device, Device, SecretRng) {
     let (mut alice, mut bob, rng) = two(seed);
     let mut public = ChaCha20Rng::seed_from_u64(seed + 3);
@@ -281,7 +284,8 @@ fn handshake() {
 
 fn header_trial() {
     let (mut alice, mut bob, mut rng) = established(1);
-    // Skips a message in several chains, so that there are more header keys to try.
+    // One message of each chain is lost. Bob keeps the header keys of these chains, so he has more
+    // keys to try.
     for _ in 0..3 {
         let _lost = alice.send(&mut rng);
         let message = alice.send(&mut rng);
@@ -297,7 +301,7 @@ fn header_trial() {
     let (mut stranger, _, _) = established(11);
     let mut forgeries = vec![stranger.send(&mut rng)];
     for position in 0..6 {
-        // Flips a bit of the header, or of the body's tag, which is the header's nonce.
+        // Flips a bit of the header, or of the body's tag, which serves as the header's nonce.
         let mut forgery = alice.send(&mut rng);
         let len = forgery.len();
         if position % 2 == 0 {

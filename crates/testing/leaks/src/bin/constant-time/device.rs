@@ -55,8 +55,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
-/// A channel that encrypts nothing, but marks: ciphertexts are public, and the franking key in a
-/// plaintext is secret.
+/// A channel that encrypts nothing. It marks each ciphertext as public, and marks the franking key
+/// at the start of each plaintext as secret.
 pub(crate) struct Clear;
 
 impl SealingChannel for Clear {
@@ -103,7 +103,8 @@ fn payload() -> (DeviceAddress, Audience, Payload) {
     (alice, to, payload)
 }
 
-/// A sealed and stamped message. Its claim is public.
+/// Seals and stamps a message from Alice to Bob. Returns the claim (tag, context and stamp), the
+/// envelope and the sender's record of the message. The claim and the envelope are public.
 pub(crate) fn stamped() -> (Claim, Envelope, SentMessage) {
     let (alice, to, payload) = payload();
     let sealed = seal(&mut Clear, &alice, &payload, &mut SecretRng::new(5)).expect("seals");
@@ -159,14 +160,14 @@ fn opening() {
         .authenticate(&key, &bob)
         .expect("an authentic delivery");
     assert!(answer(open(&mut Clear, &delivery).is_ok()));
-    // One bit wrong in the first byte of the tag, then in the last.
+    // Flips a bit in the first byte of the tag, then one in the last byte.
     for at in [0, 31] {
         let mut tag = *claim.tag().as_bytes();
         tag[at] ^= 1;
         let tag = FrankingTag::from_bytes(tag);
         let other = Claim::new(tag, claim.context().clone(), *claim.stamp());
         let mut envelope = envelope.encode();
-        // The tag comes after the version, the field number and the length.
+        // In an envelope, the tag comes after the version, the field number and the length.
         envelope[3..35].copy_from_slice(tag.as_bytes());
         let envelope = Envelope::decode(&envelope).expect("valid");
         let delivery =
@@ -201,7 +202,7 @@ fn evidence() {
     assert!(answer(Evidence::decode(&stored).is_ok()));
 }
 
-/// A report by Bob about Alice's message. Its bytes are public.
+/// Makes a report by Bob about Alice's message. Its bytes are marked as public.
 pub(crate) fn reported(moderation: &ModerationKeyPair, rng: &mut impl CryptoRng) -> Vec<u8> {
     let mut draft = ReportDraft::new(address("bob"), Reason::Spam);
     draft

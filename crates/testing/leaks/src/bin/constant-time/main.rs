@@ -41,7 +41,7 @@ fn scenarios() -> Vec<Scenario> {
 const CONTROL: &str = "control: early exit";
 const CONTROL_INDEX: &str = "control: table";
 
-/// Compares with an early exit, which leaks.
+/// Compares two tags and stops at the first difference, which leaks.
 #[inline(never)]
 fn leak() {
     let (mut tag, other) = ([7_u8; 32], [7_u8; 32]);
@@ -51,7 +51,7 @@ fn leak() {
     std::hint::black_box(equal);
 }
 
-/// Looks a secret up in a table, which leaks.
+/// Uses a secret as an index into a table, which leaks.
 #[inline(never)]
 fn leak_index() {
     let table: [u8; 256] = std::hint::black_box([1; 256]);

@@ -33,7 +33,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Stamp keys read from storage, with the root marked as secret.
+/// Exports stamp keys and imports them again with the root marked as secret.
 fn stamp_keys() -> StampKeys {
     let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("a short region");
     let mut export = keys.export().to_vec();
@@ -75,7 +75,7 @@ fn acceptance_key() -> AcceptanceKey {
     AcceptanceKey::from_bytes(key)
 }
 
-/// The report as the intake accepts it, or `None` if the intake refuses it.
+/// Passes a report to the intake. Returns the accepted report, or `None` if the intake refuses it.
 fn accepted(report: &[u8]) -> Option<AcceptedReport> {
     let report = Report::decode(report).expect("valid");
     let never = &mut |_: &Nullifier| false;
@@ -112,8 +112,8 @@ fn reviews() {
     let secret = ModerationKeyPair::import(&export).expect("its own export");
     taint::public(secret.public_key().id().as_bytes());
     assert_eq!(secret.export().len(), 33);
-    // Flips a bit of the encapsulated key, then one of the sealed section, and makes the intake's
-    // MAC right again.
+    // Flips a bit of the encapsulated key, then one of the sealed section. Each time it computes
+    // the intake's MAC again, so that only decryption can fail.
     let queued = accepted(&report).expect("a genuine report");
     let key = AcceptanceKey::from_bytes([0x55; 32]);
     let mut queued = queued.encode(&key);

@@ -16,7 +16,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Whether this is `main`, which calls the scenarios.
+    /// Whether the function is `main`, which calls the scenarios.
     fn is_main(&self) -> bool {
         self.function.ends_with("::main")
     }
@@ -27,8 +27,8 @@ impl Frame {
         format!("{file} {}", self.function)
     }
 
-    /// Whether it belongs to the standard library, or to a function whose name does not tell what
-    /// it is used for.
+    /// Whether the function belongs to the standard library, or has a name that does not tell which
+    /// code uses it.
     pub(crate) fn is_standard(&self) -> bool {
         self.file.contains("library/")
             || ["", "bcmp", "memmove", "malloc"].contains(&&self.function[..])

@@ -1,5 +1,5 @@
-//! Damage to a store's files: moves rows and alters tables with plain SQL, splices pages and log
-//! frames, flips and cuts off bytes.
+//! Damages a store's files. Moves rows and alters tables with plain SQL, replaces pages and frames
+//! of the log, and flips or cuts off bytes.
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -8,14 +8,14 @@ use super::file::{Row, with_sql};
 use super::log::{self, Frame, PAGE};
 use crate::targets::edit::edit_once;
 
-/// A database file and its log.
+/// A database file and its write-ahead log.
 #[derive(Clone, PartialEq)]
 pub(super) struct Files {
     pub(super) database: Vec<u8>,
     pub(super) log: Vec<u8>,
 }
 
-/// An older and a newer version of a store: the file, and the rows in it.
+/// An older and a newer version of a store: (file, rows in the file).
 pub(super) struct Versions {
     pub(super) older: (Vec<u8>, Vec<Row>),
     pub(super) newer: (Vec<u8>, Vec<Row>),
@@ -26,8 +26,8 @@ const MAX_DAMAGES: usize = 8;
 
 /// Applies an input to a store's files.
 ///
-/// The first byte says whether the newer records are in a log. Each damage after it takes eight
-/// bytes: its kind, two numbers, and the five bytes that [`edit_once`] takes.
+/// The first byte says whether the newer records are in a write-ahead log. Each damage after it
+/// takes eight bytes: its kind, two numbers, and the five bytes that [`edit_once`] takes.
 pub(super) fn damaged(versions: &Versions, input: &[u8]) -> Files {
     let (has_log, damages) = input.split_first().unwrap_or((&0, &[]));
     let damages = damages.as_chunks::<8>().0.iter().take(MAX_DAMAGES).copied();
@@ -37,7 +37,7 @@ pub(super) fn damaged(versions: &Versions, input: &[u8]) -> Files {
     if !by_sql.is_empty() {
         database = with_sql(&database, |db| {
             for damage in by_sql {
-                // A statement that SQLite refuses does no damage.
+                // SQLite may refuse a statement, which then does no damage.
                 let _ = move_rows(db, versions, damage);
             }
         });
@@ -47,7 +47,7 @@ pub(super) fn damaged(versions: &Versions, input: &[u8]) -> Files {
         frames = log::frames(&versions.older.0, &database);
         database.clone_from(&versions.older.0);
     }
-    // The file's header says that there is a log.
+    // These two bytes of the file's header say that the file has a write-ahead log.
     database[18..20].fill(2);
     for frame in frames.iter_mut().filter(|frame| frame.page == 1) {
         frame.bytes[18..20].fill(2);
@@ -113,7 +113,7 @@ fn move_rows(
     }
 }
 
-/// What someone with write access may do to the tables themselves.
+/// Statements with which someone who can write to the file alters the tables themselves.
 const TABLES: [&str; 24] = [
     "DROP TABLE records",
     "DROP TABLE seal",
@@ -130,14 +130,14 @@ const TABLES: [&str; 24] = [
     "ALTER TABLE records RENAME COLUMN value TO other",
     "ALTER TABLE records ADD COLUMN more BLOB AS (zeroblob(1000000))",
     "CREATE INDEX i ON records (hex(value))",
-    // Without types and primary key, rows can be duplicated.
+    // Replaces a table with one that has no types and no primary key, and duplicates its rows.
     "CREATE TABLE rows AS SELECT * FROM records; INSERT INTO rows SELECT * FROM records;
      DROP TABLE records; ALTER TABLE rows RENAME TO records",
     "CREATE TABLE rows AS SELECT scope, place, hex(value) AS value FROM records;
      DROP TABLE records; ALTER TABLE rows RENAME TO records",
     "CREATE TABLE rows AS SELECT * FROM seal; DROP TABLE seal; ALTER TABLE rows RENAME TO seal;
      INSERT INTO seal SELECT * FROM seal",
-    // A read computes the value, for as long as that takes.
+    // Makes the value a computed column, so that reading it can take long.
     "CREATE TABLE rows (scope, place, value AS (scope || place), PRIMARY KEY (scope, place));
      INSERT INTO rows SELECT scope, place FROM records; DROP TABLE records;
      ALTER TABLE rows RENAME TO records",
@@ -158,7 +158,7 @@ fn splice(database: &mut [u8], frames: &mut Vec<Frame>, [kind, a, b, edits @ ..]
     match (kind % 16, frame) {
         (7, _) => database.copy_within(one..one + PAGE, other),
         (8, _) => edit_page(&mut database[one..one + PAGE], edits),
-        // A byte of the file's header, or of a page's.
+        // Sets one byte of the file's header, or of a page's header.
         (9, _) => {
             let place = one + usize::from(b % 100);
             database[place] = edits[3];
@@ -175,7 +175,7 @@ fn splice(database: &mut [u8], frames: &mut Vec<Frame>, [kind, a, b, edits @ ..]
     }
 }
 
-/// Edits a page and keeps its length.
+/// Edits a page but keeps its length.
 fn edit_page(page: &mut [u8], edits: [u8; 5]) {
     let mut edited = page.to_vec();
     edit_once(&mut edited, edits);
@@ -183,7 +183,7 @@ fn edit_page(page: &mut [u8], edits: [u8; 5]) {
     page.copy_from_slice(&edited);
 }
 
-/// Cuts a file off, or edits it without correcting checksums.
+/// Cuts off the end of a file, or edits the file without correcting checksums.
 fn cut(database: &mut Vec<u8>, log: &mut Vec<u8>, [kind, a, b, edits @ ..]: [u8; 8]) {
     let file = if b & 1 == 0 { database } else { log };
     if file.is_empty() {

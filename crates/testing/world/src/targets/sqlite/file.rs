@@ -1,4 +1,4 @@
-//! Writes a store's file from the description of `SqliteStore`'s format, not with its code. The
+//! Writes a store's file from the description of the format, without the code of `SqliteStore`. The
 //! file has the same bytes each time.
 
 use std::fs;
@@ -20,7 +20,7 @@ use crate::{Records, rng};
 /// A row: (scope, place, value).
 pub(super) type Row = (Vec<u8>, Vec<u8>, Vec<u8>);
 
-/// A temporary folder, in memory if the system has a folder there.
+/// A temporary folder. It is in memory if the system has `/dev/shm`.
 pub(super) fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     match memory.is_dir() {
@@ -93,7 +93,8 @@ impl Sealer {
         (scope, place, [nonce.as_slice(), &sealed].concat())
     }
 
-    /// Seals records as rows. A record that is in `kept` unchanged keeps the row it has there.
+    /// Seals records as rows. `kept` holds earlier records and their rows: a record that is
+    /// unchanged there keeps its row.
     pub(super) fn rows(&mut self, records: &Records, kept: (&Records, &[Row])) -> Vec<Row> {
         let row = |(key, value): &(Vec<u8>, Vec<u8>)| {
             let same = kept.0.iter().position(|(k, v)| (k, v) == (key, value));
@@ -102,7 +103,7 @@ impl Sealer {
         records.iter().map(row).collect()
     }
 
-    /// The file of a store with these rows. It is in a state in which SQLite keeps no log.
+    /// The file of a store with these rows, without a write-ahead log.
     pub(super) fn file(&self, rows: &[Row]) -> Vec<u8> {
         let folder = folder();
         let path = folder.path().join("store");
@@ -125,7 +126,8 @@ impl Sealer {
     }
 }
 
-/// The file after `change` was made with plain SQL, as anyone with the file can do.
+/// Applies `change` to a database file with plain SQL, as anyone who has the file can do. Returns
+/// the changed file.
 pub(super) fn with_sql(file: &[u8], change: impl FnOnce(&Connection)) -> Vec<u8> {
     let folder = folder();
     let path = folder.path().join("store");

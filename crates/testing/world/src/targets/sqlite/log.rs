@@ -1,7 +1,7 @@
-//! Writes a write-ahead log as SQLite's documentation describes it, “WAL File Format”. So an
-//! altered log can have correct checksums.
+//! Writes a write-ahead log as SQLite's documentation describes it (“WAL File Format”). This lets a
+//! fuzz target alter a log and still give it correct checksums.
 
-/// A page in the log, which replaces the same page of the file.
+/// A page in the log. It replaces the database's page with the same number.
 #[derive(Clone)]
 pub(super) struct Frame {
     pub(super) page: u32,
@@ -12,7 +12,7 @@ pub(super) struct Frame {
 
 pub(super) const PAGE: usize = 4_096;
 
-/// The frames that turn `older` into `newer`, as one commit.
+/// The frames of one commit that turns the file `older` into `newer`.
 pub(super) fn frames(older: &[u8], newer: &[u8]) -> Vec<Frame> {
     let page = |file: &[u8], index| file.chunks(PAGE).nth(index).map(<[u8]>::to_vec);
     let count = newer.len() / PAGE;
@@ -56,7 +56,7 @@ fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
-/// s0 += x[i] + s1; s1 += x[i + 1] + s0
+/// Adds bytes to a checksum: for each pair of words, s0 += x[i] + s1; s1 += x[i + 1] + s0.
 fn add([first, second]: &mut [u32; 2], bytes: &[u8]) {
     for pair in bytes.as_chunks::<8>().0 {
         let word =
