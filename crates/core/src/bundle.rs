@@ -12,7 +12,7 @@ use crate::kem::KemPublicKey;
 use crate::{labels, wire};
 
 /// Maximum length of either part of a bundle, in bytes. Valid parts have at most 1,810 and 1,678
-/// bytes.
+/// bytes. Bounds the memory that a part can claim before it is verified.
 pub const MAX_BUNDLE_PART_LEN: usize = 2_048;
 
 // Each kind of key has its own type byte in the signed input, so that no key can be passed off as
@@ -71,8 +71,8 @@ pub(crate) struct OneTimePart {
 }
 
 impl PreKeyBundle {
-    /// Decodes and verifies what the provider handed out. There is always a `base`; there is a
-    /// `one_time` while the peer has one-time sets left.
+    /// Decodes and verifies a bundle that the provider handed out. `base` is always present.
+    /// `one_time` is present while the peer has one-time sets left.
     ///
     /// # Errors
     /// [`BundleError`]: the bundle must not be used.

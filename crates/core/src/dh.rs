@@ -49,7 +49,7 @@ const PRIME: [u8; 32] = [
 /// A checked X25519 public key: canonical and not of small order.
 ///
 /// RFC 7748 ignores the top bit and reduces the rest, which gives one point several encodings. Here
-/// each point has one, because keys are compared, remembered and hashed as bytes.
+/// each point has only one encoding, because keys are compared, remembered and hashed as bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct DhPublicKey([u8; DH_PUBLIC_KEY_LEN]);
 

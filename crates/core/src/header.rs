@@ -62,10 +62,10 @@ impl Header {
 
 /// Returns the nonce of a header: the first 12 bytes of its body's tag.
 ///
-/// Each tag is made under a key that serves one message. It is therefore as good as random, and
-/// needs neither extra bytes nor a random generator. It also ties a header to its body: the header
-/// opens only together with the tag it was made with. SPEC.md, “Header encryption”, bounds the
-/// chance that two nonces are equal.
+/// The key under which a tag is made is used for one message only, so the tag is as good as random.
+/// Taking the nonce from it needs neither extra bytes nor a random generator. It also ties a header
+/// to its body: the header opens only together with the tag it was made with. SPEC.md, “Header
+/// encryption”, bounds the chance that two nonces are equal.
 pub(crate) fn nonce_of(body: &[u8]) -> Option<[u8; NONCE_LEN]> {
     body.last_chunk::<TAG_LEN>()?.first_chunk().copied()
 }

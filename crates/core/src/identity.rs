@@ -13,11 +13,11 @@ use crate::dh::{DhKeyPair, DhPublicKey};
 use crate::error::{DecodeError, KeyError};
 use crate::labels;
 
-/// Length of an [`IdentityKey`] in bytes.
+/// Length of an [`IdentityKey`] in bytes: two public keys of 32 bytes.
 pub const IDENTITY_KEY_LEN: usize = 64;
-/// Length of an [`IdentityCertificate`] in bytes.
+/// Length of an [`IdentityCertificate`] in bytes: an Ed25519 signature.
 pub const IDENTITY_CERTIFICATE_LEN: usize = 64;
-/// Length of an account proof in bytes.
+/// Length of an account proof in bytes: an Ed25519 signature.
 pub const ACCOUNT_PROOF_LEN: usize = 64;
 
 /// The public identity of a device. Applications pin it, and safety numbers are computed from it.
@@ -49,8 +49,7 @@ impl IdentityKey {
 
     /// Decodes an identity and checks both keys.
     ///
-    /// The encoding has no certificate. Where an identity is received with a certificate, the
-    /// certificate is checked there.
+    /// This does not check a certificate. The decoders of bundles and initial messages do.
     ///
     /// # Errors
     /// [`DecodeError::Malformed`] if the length is not 64 bytes. [`DecodeError::InvalidKey`] if a
@@ -177,8 +176,8 @@ fn account_proof_input(context: &[u8]) -> Vec<u8> {
 /// An export has 65 bytes: version, Ed25519 seed (32), X25519 private key (32).
 ///
 /// # Security
-/// Anyone who holds it can start and accept sessions as this device. It does not open messages of
-/// existing sessions.
+/// Anyone who holds this identity can start and accept sessions as this device. The identity alone
+/// does not open messages of existing sessions.
 pub struct IdentityKeyPair {
     /// Boxed, like all secrets. [`Secret`](crate::secret::Secret) says why.
     signing: Box<SigningKey>,
@@ -231,7 +230,7 @@ impl IdentityKeyPair {
     /// # Security
     /// The application chooses the context. It must name the provider, the account, the purpose,
     /// and a fresh challenge that the provider uses once. Each must be preceded by its length.
-    /// Otherwise a proof made for one use can serve for another.
+    /// Otherwise a proof made for one use could be accepted for another.
     ///
     /// Never put message content into the context. A signature over content would convince anyone,
     /// forever, and would destroy the deniability that reports preserve.

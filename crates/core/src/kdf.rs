@@ -89,7 +89,8 @@ impl ChainKey {
         (seed, next)
     }
 
-    /// Takes the same step in place: `self` becomes the next chain key, and `seed` is filled.
+    /// Takes a chain step in place: `self` becomes the next chain key, and the message's seed is
+    /// written to `seed`.
     pub(crate) fn advance(&mut self, seed: &mut [u8; 32]) {
         chain_step(&mut self.0, seed);
     }

@@ -61,9 +61,9 @@
 //!
 //! ## Send a first message and answer it
 //!
-//! The sender's messages repeat the handshake until it opens a reply. The recipient tells such
-//! messages apart with [`Message::peek`]. Both sides may bind associated data to a message, which
-//! is authenticated but not sent.
+//! The sender's messages repeat the handshake until the sender opens a reply. The recipient
+//! recognises such messages with [`Message::peek`]. Both sides may bind associated data to a
+//! message, which is authenticated but not sent.
 //!
 //! ```
 //! # use waxseal_core::{IdentityKeyPair, Message, MessageKind, PreKeyBundle, PreKeys, SessionSet};
@@ -77,7 +77,7 @@
 //! let mut to_bob = SessionSet::initiate(&alice, bundle, &mut rng)?;
 //! let first = to_bob.encrypt(b"hello", b"context", &mut rng)?;
 //!
-//! // Bob knows no session with this identity, so the message must start one.
+//! Bob has no session with this identity, so the message must start one.
 //! let from = MessageKind::Initial { identity: *alice.public() };
 //! assert_eq!(Message::peek(&first)?, from);
 //! let (mut to_alice, text) = SessionSet::accept(&bob, &mut bob_prekeys, &first, b"context")?;
@@ -90,8 +90,8 @@
 //!
 //! ## Start again with a peer
 //!
-//! Start another session when the peer does not answer, or when its messages do not open. Both
-//! sides come to send on the new session. Messages of the earlier one still open.
+//! Start another session when the peer does not answer, or when its messages do not open. After one
+//! exchange, both sides send on the new session. Messages of the earlier one still open.
 //!
 //! ```
 //! # use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
@@ -114,9 +114,9 @@
 //!
 //! ## Store after each message
 //!
-//! [`SessionSet::export_parts`] returns only what a message changed, while [`SessionSet::export`]
-//! grows with the messages that are missing. After receiving, store [`PreKeys::export`] in the same
-//! transaction.
+//! [`SessionSet::export_parts`] returns only what a message changed. The result of
+//! [`SessionSet::export`] grows with the number of skipped messages. After receiving, store
+//! [`PreKeys::export`] in the same transaction.
 //!
 //! ```
 //! # use std::collections::BTreeMap;
@@ -143,8 +143,8 @@
 //!
 //! ## Compare safety numbers
 //!
-//! Two people compare the number over a channel on which they know each other. It differs if
-//! someone sits between their devices.
+//! Two people compare the number over a channel on which they recognise each other. The number
+//! differs if someone sits between their devices.
 //!
 //! ```
 //! use waxseal_core::{SafetyNumber, Scan};
@@ -161,7 +161,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The way of a message through the crate
+//! # How a message passes through the crate
 //!
 //! | part | step |
 //! |---|---|

@@ -13,19 +13,21 @@ use crate::wire;
 pub const MAX_PLAINTEXT_LEN: usize = 132_096;
 
 /// Maximum length in bytes of the associated data that a caller binds to one message.
+///
+/// Bounds the memory that one message can claim before it is authenticated.
 pub const MAX_ASSOCIATED_DATA_LEN: usize = 1_024;
 
 /// Maximum length of a message on the wire in bytes: the largest plaintext, and 2 KiB for
-/// handshake, header, tag and framing.
+/// handshake, header, tag and framing. Longer input is refused before it is decoded.
 pub const MAX_MESSAGE_LEN: usize = MAX_PLAINTEXT_LEN + 2_048;
 
-/// The kind of a received message, as far as it shows without opening it. Nothing here is
-/// authenticated.
+/// The kind of a received message, as far as it can be told without opening the message. Nothing
+/// here is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageKind {
     /// The message carries a handshake and can start a session.
     Initial {
-        /// The identity it claims to come from.
+        /// The identity that the message claims to come from.
         identity: IdentityKey,
     },
     /// The message belongs to a session that both sides already have.

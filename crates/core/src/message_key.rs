@@ -13,7 +13,8 @@ pub(crate) const TAG_LEN: usize = 16;
 /// Length of an AEAD nonce in bytes.
 pub(crate) const NONCE_LEN: usize = 12;
 
-/// AEAD key and nonce of one message's body. Sealing or opening consumes them, so they serve once.
+/// AEAD key and nonce of one message's body. Sealing or opening consumes them, so they are used
+/// once.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct MessageKey {
     key: [u8; 32],

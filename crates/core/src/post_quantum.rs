@@ -165,7 +165,8 @@ impl PostQuantum {
         }
     }
 
-    /// The full epoch number of a part: the number nearest to our epoch that has these low bits.
+    /// The full epoch number of a part: of all numbers with the part's low bits, the one nearest to
+    /// our epoch.
     fn epoch_of(&self, part: &HeaderPart) -> Option<u64> {
         let ours = self.braid.epoch();
         let [.., high, low] = ours.to_be_bytes();

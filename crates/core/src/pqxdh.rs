@@ -155,7 +155,7 @@ fn derive(
     kem: &KemSecret,
 ) -> AgreedSecrets {
     // IKM = 0xFF^32 || DH1 || DH2 || DH3 [|| DH4] || SS
-    // Its length shows whether DH4 is part of it.
+    // The length of IKM shows whether DH4 is part of it.
     let mut ikm = Zeroizing::new(Vec::with_capacity(6 * 32));
     ikm.extend_from_slice(&[0xff; 32]);
     for dh in [Some(dh1), Some(dh2), Some(dh3), dh4].into_iter().flatten() {
@@ -180,7 +180,7 @@ fn session_ad(
     one_time_prekey: Option<&DhPublicKey>,
     kem_public: &[u8; KEM_PUBLIC_KEY_LEN],
 ) -> SessionAd {
-    // label || digest || IK_B || SPK_B || 0, or 1 and OPK_B || KEM prekey
+    // label || digest || IK_B || SPK_B || (0, or 1 || OPK_B) || KEM prekey
     let mut hash = Sha256::new();
     hash.update(labels::SESSION_AD);
     hash.update(digest.0);
@@ -199,7 +199,7 @@ fn session_ad(
 
 impl Handshake {
     pub(crate) fn digest(&self) -> HandshakeDigest {
-        // label || IK_A || certificate || EK_A || signed set || 0, or 1 and one-time set || CT
+        // label || IK_A || certificate || EK_A || signed set || (0, or 1 || one-time set) || CT
         let mut hash = Sha256::new();
         hash.update(labels::HANDSHAKE_DIGEST);
         hash.update(self.identity.to_bytes());

@@ -96,8 +96,8 @@ pub struct PreKeys {
 }
 
 /// A signed prekey set: an X25519 prekey and a last-resort ML-KEM key.
-///
 /// The last-resort key serves first messages that use no one-time set. `remembered` is the replay
+/// memory: it grows with each such message and is destroyed with the set.
 /// memory: it grows with each such message and goes with the set.
 pub(crate) struct SignedSet {
     pub(crate) id: u32,
@@ -107,11 +107,11 @@ pub(crate) struct SignedSet {
     remembered: BTreeSet<DhPublicKey>,
 }
 
-/// A one-time prekey set: an X25519 prekey and an ML-KEM key, destroyed when a first message used
-/// it.
+/// A one-time prekey set: an X25519 prekey and an ML-KEM key. It is destroyed once a first message
+/// has used it.
 pub(crate) struct OneTimeSet {
-    /// Only the private key. The public key is computed on use, because most sets are imported and
-    /// exported many times before that.
+    /// Only the private key is kept. The public key is computed on use, because most sets are
+    /// imported and exported many times before that.
     pub(crate) prekey: DhSecret,
     pub(crate) kem: KemSeed,
 }
@@ -169,8 +169,8 @@ impl PreKeys {
 
     /// Makes `count` more one-time sets and returns the messages to publish for them.
     ///
-    /// Beyond [`MAX_KEPT_ONE_TIME_PREKEYS`], the oldest sets are destroyed. A peer that was handed
-    /// a destroyed set and writes only now must start again with a new bundle.
+    /// Beyond [`MAX_KEPT_ONE_TIME_PREKEYS`], the oldest sets are destroyed. A peer that fetched
+    /// such a set earlier and sends its first message only now must start again with a new bundle.
     ///
     /// # Errors
     /// [`PreKeyError::TooMany`] if `count` exceeds [`MAX_ONE_TIME_PREKEYS`],

@@ -138,7 +138,7 @@ impl Ratchet {
         peer_dh: DhPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, NonContributory> {
-        // RK, CKs, NHKs = KDF_RK_HE(SK, DH(DHs, DHr)); HKs and NHKr are the handshake's.
+        // RK, CKs, NHKs = KDF_RK_HE(SK, DH(DHs, DHr)); HKs and NHKr come from the handshake.
         let dh = DhKeyPair::generate(rng);
         let step = secret.root.step(&dh.diffie_hellman(&peer_dh)?);
         Ok(Self {
@@ -205,7 +205,7 @@ impl Ratchet {
         caller_ad: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Result<Sealed, EncryptError> {
-        // CHK-15: plaintext and associated data within their limits.
+        // CHK-15: plaintext and associated data are within their limits.
         if plaintext.len() > MAX_PLAINTEXT_LEN {
             return Err(EncryptError::PlaintextTooLong {
                 len: plaintext.len(),

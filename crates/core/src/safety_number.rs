@@ -10,13 +10,14 @@ use crate::error::DecodeError;
 use crate::identity::IdentityKey;
 use crate::labels;
 
-/// Maximum length of an account identifier in a safety number, in bytes.
+/// Maximum length of an account identifier in a safety number, in bytes. Bounds the input that is
+/// hashed.
 pub const MAX_ACCOUNT_ID_LEN: usize = 256;
 
 /// Number of hashes per fingerprint.
 ///
 /// Thirty digits hold 99.7 bits. A forger needs 1,024 hashes for each key tried, which adds ten
-/// bits. It costs us half a millisecond.
+/// bits. A device spends half a millisecond on these hashes.
 const ITERATIONS: usize = 1_024;
 
 /// Version byte of the scannable form.
@@ -116,8 +117,8 @@ impl SafetyNumber {
             .split_first_chunk::<32>()
             .ok_or(DecodeError::Malformed)?;
         let shown_other: &[u8; 32] = shown_other.try_into().map_err(|_| DecodeError::Malformed)?;
-        // CHK-37: the device's own fingerprint is the one we have for it, and its peer's
-        // fingerprint is ours.
+        // CHK-37: the scanned device shows two fingerprints: its own is the one we have for it, and
+        // its peer's is ours.
         let matches = shown_own.ct_eq(&self.theirs) & shown_other.ct_eq(&self.ours);
         Ok(if bool::from(matches) {
             Scan::Match

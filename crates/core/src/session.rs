@@ -58,7 +58,7 @@ enum Origin {
 }
 
 impl Session {
-    /// Starts a session with the peer that published the bundle. The bundle serves once.
+    /// Starts a session with the peer that published the bundle. Each bundle starts one session.
     ///
     /// # Errors
     /// [`HandshakeError`] says why no session was started.

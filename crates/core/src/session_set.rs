@@ -1,9 +1,9 @@
 //! All sessions that two devices have with each other, and the choice of the one to send on.
 //!
 //! Two devices may start at the same time, or start again while messages are on their way. Each
-//! then holds several sessions. Every session stays open for receiving, and both ends must come to
-//! send on the same one. Each end's choice is a pair `(selection, base key)`. Wherever two pairs
-//! meet, the greater one wins. The selection travels inside each message's encrypted header:
+//! then holds several sessions. Every session stays open for receiving, and both devices must end
+//! up sending on the same one. Each device's choice is a pair `(selection, base key)`. Wherever two
+//! pairs meet, the greater one wins. The selection travels inside each message's encrypted header:
 //!
 //! ```text
 //! initiate                          selection = 1
@@ -76,13 +76,13 @@ pub struct SessionSet {
     others: Vec<Session>,
     /// How recent the choice of `sending` is: the first half of the pair that is compared.
     selection: u32,
-    /// Diffie–Hellman steps of sessions no longer held.
+    /// Diffie–Hellman steps of sessions that were dropped.
     dropped_steps: u64,
-    /// Post-quantum epochs of sessions no longer held.
+    /// Post-quantum epochs of sessions that were dropped.
     dropped_epochs: u64,
     /// Number of messages opened on `sending` since it was chosen, while there are other sessions.
     left_age: u32,
-    /// Stored pages of sessions no longer held, which storage must still remove.
+    /// Stored pages of sessions that were dropped, which storage must still remove.
     left_pages: Vec<PageId>,
 }
 
@@ -235,7 +235,8 @@ impl SessionSet {
         let (session, opened, spent) =
             Session::accept_message(identity, prekeys, message, associated_data)?;
         prekeys.spend(spent);
-        // The peer's number if it is greater than ours, or else ours plus one.
+        // The new selection is the peer's number if that is greater than ours, or else ours plus
+        // one.
         self.select_new(
             session,
             opened.selection.max(self.selection.saturating_add(1)),
@@ -243,7 +244,8 @@ impl SessionSet {
         Ok(opened.plaintext)
     }
 
-    /// Adopts the peer's choice if its pair is the greater. Returns whether it did.
+    /// Adopts the peer's choice of session if its pair is greater than ours. Returns whether it
+    /// was.
     fn adopt(&mut self, index: Index, selection: u32) -> bool {
         let Some(session) = self.get_mut(index) else {
             return false;
@@ -352,16 +354,16 @@ impl SessionSet {
         self.others.len().saturating_add(1)
     }
 
-    /// Number of Diffie–Hellman steps taken on all sessions, those no longer held included. See
-    /// [`Session::dh_ratchet_steps`].
+    /// Number of Diffie–Hellman steps taken on all sessions, including sessions that were dropped.
+    /// See [`Session::dh_ratchet_steps`].
     #[must_use]
     pub fn dh_ratchet_steps(&self) -> u64 {
         let held = self.all().map(Session::dh_ratchet_steps);
         held.fold(self.dropped_steps, u64::saturating_add)
     }
 
-    /// Number of post-quantum epochs completed on all sessions, those no longer held included. See
-    /// [`Session::pq_epochs`].
+    /// Number of post-quantum epochs completed on all sessions, including sessions that were
+    /// dropped. See [`Session::pq_epochs`].
     #[must_use]
     pub fn pq_epochs(&self) -> u64 {
         let held = self.all().map(Session::pq_epochs);

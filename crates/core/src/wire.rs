@@ -41,10 +41,10 @@ pub(crate) fn decode<M: prost::Message + Default>(
         Some((&WIRE_VERSION, encoded)) => encoded,
         Some((&version, _)) => return Err(DecodeError::UnknownVersion { version }),
     };
-    // CHK-03: well-formed protobuf.
+    // CHK-03: the protobuf is well-formed.
     let message = M::decode(encoded).map_err(|_| DecodeError::Malformed)?;
-    // CHK-04: no unknown, repeated or misplaced field, no overlong varint, no default value written
-    // out, nothing after the end.
+    // CHK-04: there is no unknown, repeated or misplaced field, no overlong varint, no default
+    // value written out, and nothing after the end.
     if message.encoded_len() != encoded.len() || message.encode_to_vec() != encoded {
         return Err(DecodeError::NotCanonical);
     }

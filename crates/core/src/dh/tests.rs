@@ -57,7 +57,7 @@ fn chk29_torsioned_and_twisted_keys_are_not_of_prime_order() {
         torsioned.check_prime_order(),
         Err(KeyError::NotInPrimeOrderGroup)
     );
-    // This is why the check exists: the key has other bytes but gives the same secret.
+    // The altered key has other bytes but gives the same secret. This is why the check exists.
     let other = DhKeyPair::generate(&mut ChaCha20Rng::seed_from_u64(3));
     let (Ok(a), Ok(b)) = (
         other.diffie_hellman(pair.public()),

@@ -16,7 +16,8 @@ fn hkdf_derives() {
             continue;
         };
         front.copy_from_slice(&test.salt);
-        // A shorter output is a prefix of a longer one. Asking for too much does not compile.
+        // A shorter output is a prefix of a longer one. Asking for more than 255 * 32 bytes does
+        // not compile.
         let okm = hkdf::<{ 255 * 32 }>(&salt, &test.ikm, &test.info);
         match okm.get(..test.size) {
             Some(okm) => {

@@ -6,8 +6,9 @@
 //!
 //! The state of a side says which part of the agreement it is sending and which part it is still
 //! collecting. Two events move it: an authenticated chunk from the peer arrives, or the side sends
-//! its next message, for which it may first have to generate a key pair or a coin. The side repeats
-//! chunks of a part until the peer's chunks show that the peer has all of it.
+//! its next message, for which it may first have to generate a key pair or a coin (the randomness
+//! of an encapsulation). The side repeats chunks of a part until the peer's chunks show that the
+//! peer has all of it.
 //!
 //! The drawing gives each state, what it sends, and the event that leads to the next state. `t` is
 //! the key vector; `ct1` and `ct2` are the two parts of the ciphertext.
@@ -88,9 +89,10 @@ pub(crate) enum Kind {
     Header = 1,
     /// The key vector.
     Key = 2,
-    /// The key vector, from a sender that has the whole first part of the ciphertext.
+    /// A chunk of the key vector. Its sender has received the whole first part of the ciphertext.
     KeyAcknowledging = 3,
-    /// The chunk belongs to no part. Its sender has the whole first part of the ciphertext.
+    /// The chunk belongs to no part. Its sender has received the whole first part of the
+    /// ciphertext.
     Acknowledgement = 4,
     /// The first part of the ciphertext.
     First = 5,
@@ -114,7 +116,7 @@ pub(crate) struct Braid {
     state: State,
 }
 
-/// `sent` is the index of the next chunk to send.
+/// The step of the key agreement that a side is in. `sent` is the index of the next chunk to send.
 ///
 /// `Option` fields cache public values. They are derived from the secret on first use and never
 /// exported.
@@ -155,7 +157,8 @@ enum State {
         first: Option<Box<FirstPart>>,
         vector: Collector<36>,
     },
-    /// The ciphertext is complete, and the coin has been wiped.
+    /// Both parts of the ciphertext have been made. The coin, from which they were made, has been
+    /// wiped.
     EkReceivedCt1Sampled {
         sent: u16,
         first: Box<FirstPart>,

@@ -42,7 +42,7 @@ pub(crate) fn on_wire(n: u64) -> u16 {
 ///
 /// There is always one sending and one receiving chain, at first those of epoch 0, from the
 /// handshake. An epoch key adds the next chain in both directions. Each direction moves to its next
-/// chain when it can, whatever the other direction does. Its old chain is then destroyed.
+/// chain when it can, independently of the other direction. Its old chain is then destroyed.
 ///
 /// ```text
 /// epoch key of e   -> root, and chains of e in both directions, next to those of e - 1
@@ -78,7 +78,7 @@ pub(crate) struct PqChainAhead {
 /// A receiving chain after a message.
 pub(crate) struct ReceivedChain(Chain);
 
-/// `root || initiator's chain || recipient's chain`
+/// Splits `root || initiator's chain || recipient's chain`.
 fn split(role: Role, output: &[u8; 96]) -> (PqRootKey, PqChainKey, PqChainKey) {
     let chain = |index| PqChainKey::from_bytes(&kdf::block32(output, index));
     let root = PqRootKey::from_bytes(&kdf::block32(output, 0));

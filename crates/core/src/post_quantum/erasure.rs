@@ -127,8 +127,9 @@ impl Symbols {
         chunk
     }
 
-    /// Adds up all symbols, each multiplied by its weight. It goes through the bits of the weights
-    /// from the top, so only the sum needs doubling.
+    /// Adds up all symbols, each multiplied by its weight. It takes the bits of all weights from
+    /// the highest to the lowest and doubles the sum in between, so the symbols themselves are not
+    /// doubled.
     fn weighted_sum(mut terms: Vec<(u16, Self)>) -> Self {
         let mut sum = Self([0; 16]);
         for _ in 0..16 {
@@ -156,8 +157,8 @@ struct Points<'a> {
     denominators: &'a [u16],
 }
 
-/// Computes, for each point, the inverse of the product of its differences to the other points. It
-/// exists because the points are distinct.
+/// Computes, for each point, the inverse of the product of its differences to the other points. The
+/// inverse exists because the points are distinct.
 fn denominators(xs: &[u16]) -> Vec<u16> {
     let denominators = xs.chunks(16).flat_map(|row| {
         let product = xs.iter().fold(Symbols::ONES, |product, x| {
@@ -182,8 +183,8 @@ impl Points<'_> {
 
     /// Computes the weight of each point x: prod (at - other x) / prod (x - other x).
     fn weights(&self, at: u16) -> impl Iterator<Item = u16> {
-        // There are 16 points per row. The other points of a point are those in other places of any
-        // row, and those in its own place of other rows.
+        // The points stand in rows of 16. The points other than a given one are all points in other
+        // places of any row, and the points in its place of other rows.
         let differences = |row: &[u16]| Symbols::from_values(row.iter().map(|x| at ^ x));
         let rows: Vec<_> = self.xs.chunks(16).map(differences).collect();
         let product = |product: Symbols, row: &Symbols| product.times(*row);

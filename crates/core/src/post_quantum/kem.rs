@@ -3,10 +3,11 @@
 //! Header and vector are an ordinary public key with its hash. The two parts of a ciphertext are an
 //! ordinary ciphertext cut in two. (ML-KEM Braid, “Incremental interface”)
 //!
-//! Only two secrets are kept: the 64-byte seed of the key and the 32-byte coin of the
-//! encapsulation. Everything else is derived again, a few times per epoch. So the state is small
-//! and does not depend on how the implementation lays out its keys, and expanded secrets live for
-//! one call. The implementation does not wipe its own types; every buffer of this module is wiped.
+//! Only two secrets are kept: the 64-byte seed of the key and the 32-byte coin, which is the
+//! randomness of the encapsulation. Everything else is derived again, a few times per epoch. So the
+//! state is small and does not depend on how the implementation lays out its keys, and expanded
+//! secrets live for one call. The implementation does not wipe its own types; every buffer of this
+//! module is wiped.
 
 use libcrux_ml_kem::mlkem768::incremental::{
     COMPRESSED_KEYPAIR_LEN, Ciphertext1, Ciphertext2, decapsulate_compressed_key, encaps_state_len,
@@ -18,8 +19,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::erasure::Chunk;
 use crate::secret::{Secret, secret};
 
-/// Length of a key header in bytes: seed of the matrix (32), hash of the public key (32). The first
-/// part of a ciphertext needs nothing else.
+/// Length of a key header in bytes: seed of the matrix (32), hash of the public key (32). To make
+/// the first part of a ciphertext, no other part of the key is needed.
 pub(crate) const KEY_HEADER_LEN: usize = 64;
 /// Length in bytes of the seed from which a key pair is made: `d || z` in FIPS 203.
 pub(crate) const KEY_SEED_LEN: usize = 64;

@@ -54,8 +54,8 @@ impl PqChainKey {
         (message, next)
     }
 
-    /// Takes the same step in place: becomes the next chain key, and writes the message's key to
-    /// `message`.
+    /// Takes a chain step in place: `self` becomes the next chain key, and the message's key is
+    /// written to `message`.
     pub(crate) fn advance(&mut self, message: &mut [u8; 32]) {
         kdf::chain_step(&mut self.0, message);
     }

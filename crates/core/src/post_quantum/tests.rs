@@ -40,8 +40,8 @@ impl World {
         (self.sent[from], part, key)
     }
 
-    /// Delivers a message that is ahead of all received messages, like the Double Ratchet. The
-    /// messages before it that did not arrive are missing.
+    /// Delivers a message that is ahead of all received messages, as the Double Ratchet would.
+    /// Messages before it that have not arrived count as missing.
     fn deliver(&mut self, from: usize, (number, part, key): &(u64, HeaderPart, PqMessageKey)) {
         let to = &mut self.sides[1 - from];
         let gap = usize::try_from(number - self.received[from] - 1).unwrap();
@@ -60,7 +60,8 @@ impl World {
     }
 
     /// Runs until both sides have completed `epochs` epochs, and returns the number of messages
-    /// sent. The sides take turns of these lengths. `arrives` says which messages arrive.
+    /// sent. `turns` says how many messages each side sends in a row, and `arrives` which messages
+    /// arrive.
     fn run(&mut self, epochs: u64, turns: [u64; 2], mut arrives: impl FnMut(u64) -> bool) -> u64 {
         let (mut count, mut arrived) = (0, [0; 2]);
         while self.epochs().iter().any(|done| *done < epochs) {
@@ -113,7 +114,7 @@ fn a_late_message_cannot_claim_an_epoch_that_has_not_begun() {
 
 #[test]
 fn pace_of_the_epochs() {
-    // Number of messages from both sides for ten epochs, as stated in SPEC.md.
+    // `pace` counts the messages that both sides send in ten epochs. SPEC.md states these numbers.
     let pace = |turns, arrives: fn(u64) -> bool| World::new(1).run(10, turns, arrives);
     let all = |_| true;
     let found = [
@@ -132,7 +133,7 @@ fn one_side_alone_for_longer_than_there_are_indices_does_not_stick() {
     for _ in 0..66_000 {
         let message = world.send(0);
         // The first two chunks are not enough for the header. The next ones arrive after the
-        // indices have started again.
+        // indices have started again at 0.
         if world.sent[0] <= 2 || world.sent[0] > 65_990 {
             world.sides[1].take_in(&message.1);
         }
@@ -167,8 +168,8 @@ proptest! {
     ) {
         prop_assume!(lost.iter().any(|lost| !lost));
         let len = lost.len() as u64 * 2 + 1;
-        // Besides the pattern, every 41st message of each side arrives, so that no side is silent
-        // forever.
+        // In addition to the pattern, every 41st message of each side arrives, so that no side is
+        // silent forever.
         let arrives = |count: u64| count % 41 < 2 || !lost[usize::try_from(count % len).unwrap() / 2 % lost.len()];
         World::new(seed).run(4, [turns.0, turns.1], arrives);
     }

@@ -158,8 +158,8 @@ fn states_that_no_prekeys_have_are_refused() {
     bob.prekeys.remember_many(2);
     bob.prekeys.rotate(&bob.identity, &mut rng(2)).unwrap();
     let export = bob.prekeys.export().to_vec();
-    // Version, identity, a signed set of 136 bytes (id, key pair, seed, count), presence, and the
-    // previous set, which remembers two base keys.
+    // Layout: version and identity (65 bytes), current set (136), a presence byte, previous set
+    // (136) and its two remembered base keys (32 each).
     let (current, previous) = (65, 65 + 136 + 1);
     let remembered = previous + 136;
     let next_id = remembered + 64;

@@ -157,7 +157,8 @@ impl Ratchet {
                 self.open_skipped(number, header.n, body, &body_ad)?
             }
             (HeaderMatch::Current, Some(_)) => self.open_current(&header, body, &body_ad)?,
-            // CHK-20: without a receiving chain no message opens on it. Only `Next` makes one.
+            // CHK-20: without a receiving chain, no message opens on that chain. Only `Next` begins
+            // one.
             (HeaderMatch::Current, None) => return Err(OpenError::Unauthenticated),
             (HeaderMatch::Next, _) => self.open_next(&header, body, &body_ad)?,
         };
@@ -243,8 +244,8 @@ impl Ratchet {
             .checked_add(1)
             .ok_or(OpenError::JumpTooFar { ahead: u32::MAX })?;
         let (seed, next_key) = advanced.key.step();
-        // Missing messages in the order in which they were sent: first the chain before, then this
-        // chain.
+        // Missing messages in the order in which they were sent: first those of the previous chain,
+        // then those of this chain.
         let mut missing: Vec<_> = closed
             .post_quantum()
             .chain(advanced.skipped.post_quantum())

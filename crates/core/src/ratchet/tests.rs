@@ -29,8 +29,8 @@ fn assert_refused(session: &mut Session, message: &[u8], error: DecryptError) {
 #[test]
 fn chk22_jump_of_the_limit_opens_and_one_past_is_rejected() {
     let (.., mut to_bob, mut to_alice) = established();
-    // `to_bob` answers on a new chain, and the message that arrives is the first that Alice sees of
-    // it.
+    // `to_bob` answers on a new chain. The only message of that chain that reaches Alice is the
+    // last.
     let past = last_of(&mut to_bob, FAR + 2);
     assert_refused(
         &mut to_alice,
@@ -129,8 +129,8 @@ fn chk15_plaintext_and_associated_data_have_limits() {
 
 #[test]
 fn chk23_low_order_or_non_canonical_ratchet_key_is_rejected() {
-    // Only the peer itself can send such a key, in a header that it encrypts. The test forges one
-    // here.
+    // Only the peer itself can send an invalid ratchet key, in a header that it encrypts. The test
+    // forges such a header.
     for (bytes, error) in [
         ([0; 32], KeyError::SmallOrder),
         ([0xff; 32], KeyError::NotCanonical),
@@ -169,7 +169,7 @@ fn chk23_low_order_or_non_canonical_ratchet_key_is_rejected() {
 
 #[test]
 fn chk19_no_second_receiving_step_before_our_own() {
-    // Here the peer steps twice without hearing from us, which no honest peer can.
+    // Here the peer takes two ratchet steps without hearing from us, which no honest peer can do.
     let (.., mut to_bob, mut to_alice) = established();
     let first = last_of(&mut to_bob, 1);
     to_alice.decrypt(&first, b"").unwrap();
@@ -193,7 +193,7 @@ fn chk21_skipped_messages_of_both_chains_open_later_and_once() {
     let d = send(&mut to_bob, b"d");
     let e = send(&mut to_bob, b"e");
     assert_eq!(*to_alice.decrypt(&e, b"").unwrap(), b"e");
-    // Still missing: a and c of the chain before, d of this chain.
+    // Still missing are a and c of the previous chain, and d of this chain.
     assert_eq!(to_alice.ratchet_mut().skipped.len(), (3, 1));
     assert_eq!(*to_alice.decrypt(&c, b"").unwrap(), b"c");
     // The key of c is gone. Its chain still lacks a, so its header key is kept.
@@ -215,7 +215,7 @@ fn chk20_a_recipient_without_a_receiving_chain_opens_nothing_on_it() {
     let first = last_of(&mut to_bob, 1);
     let ratchet = to_alice.ratchet_mut();
     let chain = ratchet.receiving.take().unwrap();
-    // As if the receiving chain's header key had opened the header.
+    // Pretend that the receiving chain's header key has opened the header.
     let located = Located {
         matched: open::HeaderMatch::Current,
         header: Header {

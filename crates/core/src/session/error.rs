@@ -55,7 +55,7 @@ pub enum DecryptError {
     /// session.
     #[error("message is {ahead} ahead, more than the {max} allowed")]
     JumpTooFar {
-        /// Number of messages it skips.
+        /// Number of messages that this message skips.
         ahead: u32,
         /// Maximum number that it may skip.
         max: u32,
@@ -66,7 +66,7 @@ pub enum DecryptError {
     /// A key of the peer contributed nothing to the key agreement. Drop the message.
     #[error("{0}")]
     NonContributory(#[from] NonContributory),
-    /// Its epoch or counter is one that no honest peer would send. Drop the message.
+    /// The message's epoch or counter is one that no honest peer would send. Drop the message.
     #[error("message has an impossible post-quantum epoch or counter")]
     Misplaced,
     /// The message has no handshake, so it starts no session, and there is no session it could
@@ -89,8 +89,8 @@ pub enum DecryptError {
     #[error("the identity's certificate does not verify")]
     InvalidCertificate,
     /// The message uses a prekey that is spent, was rotated away or never existed. Start a session
-    /// with the peer from a fresh bundle, but not each time this happens. Nothing of the message is
-    /// authenticated, so anyone who delivers messages can cause this error.
+    /// from a fresh bundle, but limit how often. The message is not authenticated, so anyone who
+    /// delivers messages can cause this error.
     #[error("the message's prekey is not held")]
     UnknownPreKey,
     /// The message repeats the handshake of an initial message that was opened before. Drop it.
@@ -98,8 +98,8 @@ pub enum DecryptError {
     ReplayedInitialMessage,
     /// Too many initial messages came without a one-time prekey. Call
     /// [`PreKeys::rotate`](crate::PreKeys::rotate), publish the new set, and replenish one-time
-    /// prekeys. Messages on the new set open. This message does not open any more, so start a
-    /// session with the peer.
+    /// prekeys. Initial messages that use the new set open. This message cannot be opened any more,
+    /// so start a session with the peer.
     #[error("the memory of initial messages is full")]
     ReplayMemoryFull,
 }

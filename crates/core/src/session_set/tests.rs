@@ -72,7 +72,7 @@ impl Party {
 }
 
 impl SessionSet {
-    /// A set of this session alone.
+    /// Makes a set that holds only this session.
     pub(crate) fn of(session: Session) -> Self {
         Self {
             sending: session,
@@ -280,7 +280,8 @@ fn export_round_trips_and_refuses_everything_else() {
     assert!(SessionSet::import(&[export.as_slice(), &[0]].concat()).is_err());
     let none = [&[1], [0; 28].as_slice()].concat();
     assert!(SessionSet::import(&none).is_err(), "no session at all");
-    // Two sessions in one set: with one base key, with one peer, and with different peers.
+    // Now put two sessions into one set: first with the same base key, then with the same peer,
+    // then with different peers.
     let mut c = Party::new(3);
     c.start(&a.device, Some(1), 12);
     let foreign = c.sessions.as_ref().unwrap().export();

@@ -21,7 +21,7 @@ pub(super) const KEY_LEN: usize = 4 + 8 + 32 + 32;
 pub(super) struct PageNumber {
     /// Ordinal of the chain.
     pub(super) chain: u64,
-    /// Its message numbers divided by [`MESSAGES_PER_PAGE`], rounded down.
+    /// The page's message numbers divided by [`MESSAGES_PER_PAGE`], rounded down.
     pub(super) index: u32,
 }
 

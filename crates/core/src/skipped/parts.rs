@@ -11,7 +11,7 @@ use super::{Received, SkippedKeys};
 use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
 
-/// Length of a [`PageId`] in bytes.
+/// Length of a [`PageId`] in bytes: base key, ordinal of the chain, number of the page.
 pub const PAGE_ID_LEN: usize = 32 + 8 + 4;
 /// Maximum length of a page: version, id, keys.
 pub(crate) const MAX_PAGE_LEN: usize = 1 + PAGE_ID_LEN + MESSAGES_PER_PAGE as usize * KEY_LEN;

@@ -99,9 +99,9 @@ fn an_export_with_a_chain_that_lacks_nothing_is_refused() {
         SkippedKeys::read(reader, Form::Whole, received).map(|read| read.len())
     };
     assert_eq!(read(2, 1), Ok((1, 1)));
-    // Chain 1 cannot be earlier than itself.
+    // Chain 1 is the current chain, so it cannot be an earlier one as well.
     assert_eq!(read(1, 1), Err(DecodeError::NotCanonical));
-    // No key is stored before a message was opened.
+    // A key can only be stored once a message has been opened.
     assert_eq!(read(2, 0), Err(DecodeError::NotCanonical));
     let mut empty = SkippedKeys::new();
     empty.chains.push(chain(1));

@@ -22,13 +22,13 @@ fn exports_and_messages_longer_than_any_valid_one_are_not_examined() {
         assert_eq!(read(&zeros[..max]), looked_at);
     };
     refused(&|bytes| IdentityKeyPair::import(bytes).unwrap_err(), 65);
-    // Version, identity, two signed sets of 136 bytes with 16,384 base keys each, presence, number,
-    // count, 200 one-time sets of 100 bytes.
+    // The longest export has version, identity, two signed sets of 136 bytes with 16,384 base keys
+    // each, presence, number, count, and 200 one-time sets of 100 bytes.
     refused(&|bytes| PreKeys::import(bytes).unwrap_err(), 1_068_922);
-    // Version, 161 bytes, handshake 1,705, ratchet 358, post-quantum ratchet 1,557, skipped keys
-    // 336,408.
+    // The longest session has version, 161 bytes of fixed fields, handshake (1,705), ratchet (358),
+    // post-quantum ratchet (1,557) and skipped keys (336,408).
     refused(&|bytes| Session::import(bytes).unwrap_err(), 340_190);
-    // Version, 28 bytes, five sessions.
+    // The longest set has version, 28 bytes of fixed fields, and five sessions.
     refused(&|bytes| SessionSet::import(bytes).unwrap_err(), 1_700_974);
     // In parts, each session lacks its 336,000 bytes of skipped keys. A page has an id of 44 bytes
     // and 64 keys of 76 bytes.
@@ -54,8 +54,8 @@ fn two_hundred_one_time_prekeys_are_read_and_one_more_is_not() {
     }
     let full = device.prekeys.export();
     assert_eq!(PreKeys::import(&full).unwrap().one_time_left(), 200);
-    // Version, identity, a signed set of 136 bytes, no previous set, next number 304, then the
-    // count.
+    // Before the next number, 304, come version, identity, a signed set of 136 bytes, and the
+    // presence byte of the previous set. The count follows.
     let next = 65 + 136 + 1;
     let mut more = full.to_vec();
     assert_eq!(more[next..next + 8], [0, 0, 1, 48, 0, 0, 0, 200]);

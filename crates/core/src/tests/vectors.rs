@@ -170,7 +170,7 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
     harness::assert_coverage(CRATE.folder, 1..=47, &without, labels::ALL, labels_of);
 }
 
-/// A generator that returns the given bytes and then fails the test.
+/// A generator that returns the given bytes and fails the test if more are requested.
 pub(crate) struct Stated(Vec<u8>);
 
 impl Stated {

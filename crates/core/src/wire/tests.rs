@@ -70,8 +70,8 @@ fn chk03_truncated_input_is_rejected() {
     let bytes = ordinary();
     let header_end = 1 + 2 + 99;
     for len in 0..bytes.len() {
-        // Cut between two fields, the rest is still valid protobuf. The message decoder then finds
-        // no body.
+        // A message that is cut between two fields is still valid protobuf. The message decoder
+        // then finds no body.
         let whole_fields = len == 1 || len == header_end;
         assert_eq!(
             decode_message(&bytes[..len]).is_ok(),

@@ -1,5 +1,5 @@
-//! Exports and imports a [`Braid`]. An export holds its secrets and the chunks received, but
-//! nothing that can be derived from these.
+//! Exports and imports a [`Braid`]. An export holds the braid's secrets and the chunks it received,
+//! but nothing that can be derived from these.
 
 use super::{Braid, PostQuantumStop, State};
 use crate::codec::{Reader, Writer};
@@ -10,7 +10,8 @@ use crate::post_quantum::kem::{Coin, KEY_HEADER_LEN, KEY_SEED_LEN, KeySeed};
 
 /// Length of a collected chunk: index, bytes.
 const ENTRY_LEN: usize = 2 + CHUNK_LEN;
-/// Maximum length of a state: all but one chunk of a key vector, header, coin, index, count.
+/// Maximum length of a state: key header, coin (the encapsulation's randomness), index, count, and
+/// all but one chunk of a key vector.
 const MAX_STATE_LEN: usize = KEY_HEADER_LEN + 32 + 2 + 1 + 35 * ENTRY_LEN;
 /// Maximum length of the braid in an export, in bytes.
 pub(crate) const MAX_BRAID_EXPORT_LEN: usize = 8 + Authenticator::EXPORT_LEN + 1 + MAX_STATE_LEN;

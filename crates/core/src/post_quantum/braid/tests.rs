@@ -42,8 +42,8 @@ fn deliver<const N: usize>(to: &mut Braid, epoch: u64, kind: Kind, message: &[Ch
     }
 }
 
-/// Asserts that the braid has stopped for this reason, for good, and that it sends chunks of
-/// nothing.
+/// Asserts that the braid has stopped for good, for this reason, and that it sends only chunks that
+/// belong to no part.
 fn assert_stopped(braid: &mut Braid, reason: PostQuantumStop) {
     assert_eq!(braid.stopped(), Some(reason));
     let before = export(braid);

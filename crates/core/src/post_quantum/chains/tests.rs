@@ -67,7 +67,7 @@ fn chk41_counters_and_epochs_that_no_honest_peer_has_are_refused() {
     assert!(!refused(to, 1, 2, 2) && !refused(to, 1, 0, 2));
     assert!(
         refused(to, 1, 3, 2),
-        "more in the new epoch than are missing"
+        "the new epoch has more messages than are missing"
     );
     assert!(refused(to, 2, 0, 2));
 }

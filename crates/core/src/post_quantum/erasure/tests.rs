@@ -5,7 +5,7 @@ use proptest::sample::subsequence;
 
 use super::*;
 
-/// Multiplies by the schoolbook method for polynomials. This is the oracle.
+/// Multiplies by the schoolbook method for polynomials. The code under test is compared with it.
 fn slow_multiply(a: u16, b: u16) -> u16 {
     let mut product = 0_u32;
     for bit in 0..16 {

@@ -40,7 +40,7 @@ fn exported(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
 
 /// The root, and the initiator's and the recipient's chain if the initiator exports them.
 fn chains_json(chains: &Chains) -> [String; 3] {
-    // role, root, sending: epoch, key, n; receiving: the same
+    // Layout: role, root, then epoch, key and n of the sending chain, then of the receiving chain.
     let bytes = exported(|writer| chains.write(writer));
     [&bytes[1..33], &bytes[41..73], &bytes[89..121]].map(hex)
 }
@@ -72,7 +72,7 @@ fn pq_epoch(input: Input<'_>) -> Outcome {
     bytes.insert(0, 1);
     let mut chains = Chains::read(&mut Reader::new(&bytes, bytes.len()).unwrap()).unwrap();
     chains.add_epoch(epoch, &key);
-    // role, root, two chains, then each next chain after its presence byte
+    // Layout: role, root, two chains, then each next chain, preceded by its presence byte.
     let bytes = exported(|writer| chains.write(writer));
     let next = authenticator(&input.get("authenticator").array(), &[0; 32]).update(epoch, &key);
     let next = exported(|writer| next.write(writer));

@@ -26,7 +26,7 @@ fn after(turns: usize) -> (Session, Session) {
 }
 
 /// Lets two attackers try each message that goes to `receiver`. Each has broken one ratchet and
-/// knows all its secrets at all times, but no secret of the other.
+/// knows all its secrets at all times, but no secret of the other ratchet.
 fn break_halves(sender: &mut Session, receiver: &mut Session, turns: usize) {
     let mut rng = rng(61);
     for _ in 0..turns {
@@ -69,7 +69,7 @@ impl Ratchet {
 
 #[test]
 fn neither_half_alone_gives_a_message() {
-    // Before the first epoch, in the middle of one, and after several.
+    // The halves are broken before the first epoch, in the middle of one, and after several.
     for turns in [0, 20, 100] {
         let (mut to_bob, mut to_alice) = after(turns);
         break_halves(&mut to_bob, &mut to_alice, 2);
@@ -210,7 +210,7 @@ fn whatever_a_peer_puts_into_its_chunks_messages_go_on() {
 fn only_what_has_opened_is_taken_in() {
     let (mut to_bob, mut to_alice) = after(10);
     let message = to_bob.encrypt(b"x", b"", &mut rng(1)).unwrap();
-    // The genuine header opens, and its chunk with it; the body does not.
+    // The header is genuine, so it opens and yields its chunk. The altered body does not open.
     let altered = crate::tests::support::edit(&message, |message| message.body[0] ^= 1);
     assert_refused(&mut to_alice, &altered, DecryptError::Unauthenticated);
     to_alice.decrypt(&message, b"").unwrap();

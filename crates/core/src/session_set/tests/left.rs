@@ -48,7 +48,7 @@ fn chk39_a_session_that_was_left_moves_nobody_back() {
         assert_eq!(victim.sends_on(), chosen);
         assert_eq!(victim.sessions.as_ref().unwrap().selection, before);
     }
-    // A peer cannot move the number on the chosen session either.
+    // A peer cannot move the selection with a message on the chosen session either.
     let wilful = {
         let sending = &mut a.sessions.as_mut().unwrap().sending;
         sending
@@ -69,7 +69,7 @@ fn chk40_sessions_that_were_left_are_given_up_after_their_age() {
     for opened in 0..=MAX_LEFT_SESSION_AGE {
         assert_eq!(b.sessions.as_ref().unwrap().count(), 2, "{opened} opened");
         if opened == MAX_LEFT_SESSION_AGE {
-            // Storage keeps the count.
+            // The number of messages opened survives an export and import.
             let export = b.sessions.as_ref().unwrap().export();
             b.sessions = Some(SessionSet::import(&export).unwrap());
         }
@@ -121,7 +121,8 @@ fn chk40_the_age_counts_from_the_last_choice() {
 
 #[test]
 fn chk40_the_first_answer_on_the_chosen_session_counts() {
-    // The answer confirms the choice, so it is not a new choice and counts.
+    // The answer confirms the choice. That does not start the count again, so the answer itself
+    // counts.
     let (a, _, _) = settled_on_a_second_session();
     assert_eq!(a.sessions.unwrap().left_age, 1);
 }

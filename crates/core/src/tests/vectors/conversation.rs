@@ -208,27 +208,27 @@ impl Script {
         self
     }
 
-    /// Ends with an attempt to open a message of the other side.
+    /// Ends the script with an attempt to open a message of the other side.
     fn tries(mut self, by: usize, message: usize) -> Value {
         self.step(json!({ "by": NAMES[by], "open": message }));
         self.input
     }
 
-    /// Ends with an attempt to open a message that is not from the ratchet.
+    /// Ends the script with an attempt to open a message that is not from the ratchet.
     fn forged(mut self, by: usize, header: &[u8], body: &[u8]) -> Value {
         self.step(json!({ "by": NAMES[by], "message": { "header": hex(header), "body": hex(body) } }));
         self.input
     }
 
-    /// Ends with an attempt to open an altered copy of a message.
+    /// Ends the script with an attempt to open an altered copy of a message.
     fn altered(self, by: usize, message: usize, change: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>)) -> Value {
         let (mut header, mut body) = self.live.messages[message].clone();
         change(&mut header, &mut body);
         self.forged(by, &header, &body)
     }
 
-    /// Ends with an attempt to open a message with a forged header, sealed under the sender's
-    /// current or next header key, and with an invalid body.
+    /// Ends the script with an attempt to open a message that has an invalid body and a forged
+    /// header, sealed under the sender's current or next header key.
     fn with_header(self, from: usize, next: bool, change: impl FnOnce(&mut Value)) -> Value {
         let mut header = json!({
             "dh": hex(DhKeyPair::from_secret_bytes(&[0x77; 32]).public().as_bytes()), "pn": 0, "n": 0, "selection": 3,

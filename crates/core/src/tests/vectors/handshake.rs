@@ -252,7 +252,7 @@ fn identities(file: &mut Vectors, message: &Value) {
     fails("identity-halves-mixed", "another X25519 key beside the Ed25519 key", 10, of(|h| {
         h.identity[32..].copy_from_slice(DhKeyPair::from_secret_bytes(&[1; 32]).public().as_bytes());
     }));
-    // Base keys that give the same secrets with different bytes, or that are on the twist.
+    // These base keys give the same secrets with different bytes, or are on the twist.
     fails("base-key-torsion", "the base key and a point of order 2: the same secrets", 29, of(|h| h.base_key = with_torsion(&h.base_key)));
     fails("base-key-twist", "a base key on the twist, u = 2", 29, of(|h| { h.base_key.fill(0); h.base_key[0] = 2; }));
 }

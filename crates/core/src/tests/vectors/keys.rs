@@ -197,7 +197,7 @@ fn account_proofs(file: &mut Vectors) {
     fails("account-proof-of-empty", "the proof for the empty context", with(&good, "proof", empty["proof"].clone()));
     fails("account-proof-of-bob", "of another identity", with(&good, "identity", identity_of(bob())["identity"].clone()));
     fails("account-proof-bit", "one bit of the proof", flipped(&good, "proof", 40, 1));
-    // A certificate is never a proof, whatever the context is.
+    // An identity certificate must not pass as an account proof in any context.
     let certificate = &identity_of(alice())["certificate"];
     fails("account-proof-certificate", "the identity's certificate, for its X25519 key", with(&with(&good, "proof", certificate.clone()), "context", identity_of(alice())["identity"].as_str().unwrap()[64..].to_owned()));
 }

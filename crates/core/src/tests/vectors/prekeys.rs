@@ -135,7 +135,8 @@ fn signatures(file: &mut Vectors, good: &Value) {
     fails("signed-signature-bit", "one bit of the signature", 11, base(|m| m.signature[40] ^= 1));
     fails("signed-prekey-other", "another prekey", 11, base(|m| m.signed_prekey = DhKeyPair::from_secret_bytes(&[1; 32]).public().as_bytes().to_vec()));
     fails("signed-kem-other", "another last-resort key", 11, base(|m| m.last_resort_kem_prekey = kem_public_key(1)));
-    // The same keys, signed with the types and label of the other kind of set.
+    // These sets hold the same keys, but are signed with the types and label of the other kind of
+    // set.
     let identity = identity_of(Input::of(&bob()));
     let as_one_time = edit(good, "base", |m: &mut wire::SignedPreKeys| {
         let input = [labels::ONE_TIME_PREKEYS, &m.id.to_be_bytes(), &[4], &m.signed_prekey, &[2], &m.last_resort_kem_prekey].concat();
