@@ -69,7 +69,7 @@ pub struct DeviceId(pub u32);
 pub struct DeviceAddress {
     /// The account.
     pub account: AccountId,
-    /// Its device.
+    /// The account's device.
     pub device: DeviceId,
 }
 

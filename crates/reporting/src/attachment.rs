@@ -10,10 +10,10 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::codec::{Reader, put_medium, put_short};
 use crate::secret::Secret;
 
-/// Maximum length of a media type, in bytes.
+/// Maximum length of a media type, in bytes. RFC 6838 allows names of this length.
 pub const MAX_MEDIA_TYPE_LEN: usize = 127;
 
-/// Maximum length of an attachment's location, in bytes.
+/// Maximum length of an attachment's location, in bytes. Browsers accept addresses of this length.
 pub const MAX_LOCATION_LEN: usize = 2_048;
 
 /// The key under which an attachment's file is encrypted. 32 bytes.

@@ -42,25 +42,25 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// A field of at most 255 bytes, after its length in one byte.
+    /// Reads a field of at most 255 bytes, preceded by its length in one byte.
     pub(crate) fn short(&mut self) -> Option<&'a [u8]> {
         let len = self.u8()?;
         self.take(usize::from(len))
     }
 
-    /// A field of at most 65,535 bytes, after its length in two bytes.
+    /// Reads a field of at most 65,535 bytes, preceded by its length in two bytes.
     pub(crate) fn medium(&mut self) -> Option<&'a [u8]> {
         let len = self.u16()?;
         self.take(usize::from(len))
     }
 
-    /// A field after its length in four bytes.
+    /// Reads a field, preceded by its length in four bytes.
     pub(crate) fn long(&mut self) -> Option<&'a [u8]> {
         let len = self.u32()?;
         self.take(usize::try_from(len).ok()?)
     }
 
-    /// All remaining bytes.
+    /// Reads all remaining bytes.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.rest)
     }

@@ -10,7 +10,8 @@ use crate::franking::FrankingTag;
 /// Maximum length of a reaction, in bytes: the longest emoji sequences in use, and some room.
 pub const MAX_REACTION_LEN: usize = 64;
 
-/// Maximum length of an application's name for its own kind of content, in bytes.
+/// Maximum length of an application's name for its own kind of content, in bytes. A media type
+/// fits.
 pub const MAX_APPLICATION_KIND_LEN: usize = 128;
 
 /// What a message says.

@@ -21,7 +21,8 @@ use crate::secret::Secret;
 use crate::stamp::{Claim, MAX_CONTEXT_LEN, Stamp, StampContext};
 use crate::wire::{self, DecodeError};
 
-/// Maximum length of an encoded delivery, in bytes.
+/// Maximum length of an encoded delivery, in bytes: the longest ciphertext and the fields before
+/// it. Longer input is refused before it is parsed.
 pub const MAX_DELIVERY_LEN: usize = MAX_CIPHERTEXT_LEN + MAX_STAMPED_LEN;
 
 /// Maximum length of the fields before the ciphertext, in bytes: tag, context, stamp and MAC.
@@ -63,8 +64,8 @@ impl fmt::Debug for DeliveryKey {
 
 /// `HMAC-SHA-256(K_delivery, label || tag 32 || context || stamp 32 || ciphertext)`
 ///
-/// The context has only one parse, and the ciphertext comes last, so no field needs a length. A
-/// receipt has no ciphertext.
+/// The context can be parsed in only one way, and the ciphertext comes last, so no field needs a
+/// length. A receipt has no ciphertext.
 pub(crate) fn mac_fields<'a>(
     label: &'a [u8],
     claim: &'a Claim,

@@ -7,10 +7,11 @@ use crate::franking::FrankingTag;
 use crate::wire::{self, DecodeError};
 
 /// Maximum number of bytes that a channel may add to a plaintext: headers, authentication, and the
-/// key agreement of a first message.
+/// key agreement of a first message, with post-quantum keys.
 pub const MAX_CHANNEL_OVERHEAD: usize = 8_192;
 
-/// Maximum length of a channel's ciphertext, in bytes.
+/// Maximum length of a channel's ciphertext, in bytes: the longest padded plaintext and the
+/// channel's overhead.
 pub const MAX_CIPHERTEXT_LEN: usize = MAX_PLAINTEXT_LEN + MAX_CHANNEL_OVERHEAD;
 
 /// Maximum length of an encoded envelope, in bytes: version, tag and two field headers around the

@@ -19,7 +19,8 @@ use crate::stamp::{Claim, MAX_CONTEXT_LEN};
 use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION};
 
-/// Maximum length of encoded evidence, in bytes.
+/// Maximum length of encoded evidence, in bytes: the sum of its fields, with the longest context
+/// and payload. Longer input is refused before it is parsed.
 pub const MAX_EVIDENCE_LEN: usize =
     1 + 32 + 2 + MAX_CONTEXT_LEN + 32 + FrankingKey::LEN + MAX_PAYLOAD_LEN;
 
@@ -90,18 +91,18 @@ impl Evidence {
         &self.claim.context.audience
     }
 
-    /// When the relay accepted it.
+    /// When the relay accepted the message.
     pub fn accepted_at(&self) -> Timestamp {
         self.claim.context.accepted_at
     }
 
-    /// The conversation it belongs to.
+    /// The conversation to which the message belongs.
     pub fn conversation(&self) -> ConversationId {
         self.header.conversation
     }
 
-    /// Its ordinal among the sending device's messages in the conversation, as claimed by the
-    /// sender.
+    /// The message's ordinal among those of the sending device in the conversation, as claimed by
+    /// the sender.
     pub fn sequence(&self) -> u64 {
         self.header.sequence
     }
@@ -116,7 +117,7 @@ impl Evidence {
         Content::decode(self.franked.parts().iter().nth(1)?)
     }
 
-    /// Its attachments, read from the committed parts.
+    /// The message's attachments, read from the committed parts.
     pub fn attachments(&self) -> Vec<Attachment> {
         self.franked
             .parts()

@@ -78,8 +78,8 @@ impl Franked {
     }
 
     pub(crate) fn parts(&self) -> Parts<'_> {
-        // `from_bytes` and `unpad` checked the bytes. If they were wrong after all, nothing would
-        // verify without parts.
+        // `from_bytes` and `unpad` checked the bytes. If the parts were malformed after all, this
+        // would return no parts, and nothing would verify.
         self.as_bytes()
             .get(FrankingKey::LEN..)
             .and_then(Parts::parse)

@@ -26,7 +26,7 @@ use crate::parts::Parts;
 ///
 /// It travels inside the ciphertext. Sender and recipient hold it; no one else sees it.
 ///
-/// GLR17 `K_f`; Facebook `N_F`; MIMI: the salt in the content.
+/// GLR17 calls it `K_f`, Facebook `N_F`, and MIMI the salt in the content.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct FrankingKey([u8; 32]);
 
@@ -51,10 +51,10 @@ impl FrankingKey {
 /// The commitment to one message. 32 bytes, in clear on the wire and in the channel's associated
 /// data.
 ///
-/// GLR17 `C_B`; Facebook `T_F`; MIMI `franking_tag`. The tag also names the message: replies,
-/// edits, reactions and "last seen" refer to a message by its tag, and stores may key on tag and
-/// sender. That is why it is `Eq`, `Ord` and `Hash`. Verification compares tags in constant time
-/// and never uses `==`.
+/// GLR17 calls it `C_B`, Facebook `T_F`, and MIMI `franking_tag`. The tag also names the message:
+/// replies, edits, reactions and "last seen" refer to a message by its tag, and stores may key on
+/// tag and sender. That is why it is `Eq`, `Ord` and `Hash`. Verification compares tags in constant
+/// time and never uses `==`.
 ///
 /// # Security
 /// A tag names content and conversation, not who sent them. Anyone who received a message can send
@@ -100,7 +100,8 @@ impl Commitment {
     pub(crate) fn new(key: &FrankingKey, parts: &Parts<'_>) -> Self {
         let prk = mac::keyed(&key.0);
         let root_key = mac::expand(prk.clone(), &[labels::FRANKING_ROOT_KEY]);
-        // Reserved in one piece: a vector that grows leaves keys in the memory it frees.
+        // The space is reserved in one piece: a vector that grows leaves keys in the memory it
+        // frees.
         let mut committed = Vec::with_capacity(parts.len());
         for (index, part) in (0..=u8::MAX).zip(parts.iter()) {
             let part_key = mac::expand(prk.clone(), &[labels::FRANKING_PART_KEY, &[index]]);

@@ -22,7 +22,8 @@ use crate::stamp_keys::StampKeys;
 use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION};
 
-/// Maximum length of an encoded accepted report, in bytes.
+/// Maximum length of an encoded accepted report, in bytes: the longest report and the fields around
+/// it. Longer input is refused before it is parsed.
 pub const MAX_ACCEPTED_LEN: usize = 1 + 8 + 4 + 4 + MAX_REPORT_LEN + 32;
 
 /// The value by which an account's second report of the same message is recognised. 32 bytes.
@@ -70,8 +71,8 @@ pub trait IntakeRecords {
     /// checks passed.
     ///
     /// Store [`AcceptedReport::nullifiers`] in the same transaction as the report. If
-    /// [`review`](crate::reviewer::review) rejects the report, delete those it added, since it
-    /// reported nothing.
+    /// [`review`](crate::reviewer::review) rejects the report, delete the nullifiers that it added,
+    /// since a rejected report reported nothing.
     fn was_reported(&mut self, nullifier: &Nullifier) -> bool;
 
     /// Whether the reporter is, or at that time was, a member of the group. Called for genuine
@@ -274,7 +275,8 @@ impl fmt::Debug for AcceptedReport {
     }
 }
 
-/// The key that the intake shares with the reviewers' side. 32 bytes.
+/// The key that the intake shares with the reviewers' side. With it, the reviewers' side checks that
+/// the intake accepted a report. 32 bytes.
 ///
 /// It makes a MAC rather than a signature, so that a leaked queue proves nothing to outsiders.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]

@@ -242,8 +242,8 @@
 //!
 //! ## Keep the stamp keys
 //!
-//! Once a day, cache the keys up to tomorrow's and destroy those of messages that no one may report
-//! any more. Overwrite the stored export: an old one still contains the destroyed keys.
+//! Once a day, derive keys through tomorrow's, and destroy keys of epochs whose messages can no
+//! longer be reported. Overwrite the stored export: an old one still contains the destroyed keys.
 //!
 //! ```
 //! # use waxseal_reporting::{*, message::*, sender::*, relay::*};

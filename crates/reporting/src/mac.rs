@@ -9,7 +9,8 @@ pub(crate) type HmacSha256 = Hmac<Sha256>;
 
 /// Loads a 32-byte key.
 pub(crate) fn keyed(key: &[u8; 32]) -> HmacSha256 {
-    // HMAC pads a key with zeros to the hash's block (RFC 2104), so this block is the 32-byte key.
+    // HMAC pads a short key with zeros to the hash's block size (RFC 2104). Passing the padded
+    // block gives the same MAC.
     let mut block = Zeroizing::new([0u8; 64]);
     for (padded, byte) in block.iter_mut().zip(key) {
         *padded = *byte;

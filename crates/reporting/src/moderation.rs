@@ -1,9 +1,9 @@
 //! Defines the moderation key, to which reports are sealed. Its holders can read them.
 //!
 //! Reports are sealed with HPKE (RFC 9180) in base mode, with the hybrid KEM X-Wing (X25519 and
-//! ML-KEM-768), HKDF-SHA-256 and ChaCha20-Poly1305. Only in a report does content leave the
-//! ratchet, so the seal must not be the weakest link: a quantum computer of the future cannot open
-//! a report that was recorded today.
+//! ML-KEM-768), HKDF-SHA-256 and ChaCha20-Poly1305. A report is the only place where content leaves
+//! the ratchet, so the seal must not be the weakest link: a quantum computer of the future cannot
+//! open a report that was recorded today.
 
 use core::fmt;
 
@@ -182,7 +182,7 @@ impl ModerationKeyPair {
         ciphertext: &[u8],
         associated_data: &[u8],
     ) -> Option<Zeroizing<Vec<u8>>> {
-        // The encapsulated key's X25519 half is not of small order either.
+        // The X25519 half of the encapsulated key must not be of small order either.
         if ends_in_small_order_point(encapsulated) {
             return None;
         }

@@ -18,11 +18,12 @@ use crate::franking::FrankingTag;
 use crate::payload::{Payload, PayloadHeader};
 use crate::timestamp::Timestamp;
 
-/// How far a message's claimed sending time may be after the relay's time: clocks differ.
+/// How far a message's claimed sending time may be after the relay's time, in milliseconds: five
+/// minutes, because clocks differ.
 pub const MAX_SENT_AHEAD_MS: u64 = 300_000;
 
-/// How far a message's claimed sending time may be before the relay's time: a device may be offline
-/// for a week.
+/// How far a message's claimed sending time may be before the relay's time, in milliseconds: seven
+/// days, because a device may be offline for a week.
 pub const MAX_SENT_BEFORE_MS: u64 = 604_800_000;
 
 /// Whether the sender's time is plausible, given the relay's time.
@@ -35,7 +36,7 @@ pub(crate) fn sent_time_agrees(sent_at: Timestamp, accepted_at: Timestamp) -> bo
 ///
 /// A sender may send the same message again, and a relay may stamp it again. Before opening, look
 /// up whether this tag is already known from this sender, and show the message once. It can be
-/// reported once.
+/// reported only once.
 ///
 /// # Errors
 /// [`OpenError::Channel`] if the channel refuses: the session is wrong, or the message was altered
@@ -158,7 +159,7 @@ impl OpenedMessage {
         &self.content
     }
 
-    /// Its attachments.
+    /// The message's attachments.
     pub fn attachments(&self) -> &[Attachment] {
         &self.attachments
     }
@@ -213,7 +214,7 @@ impl UnstampedMessage {
         self.payload.content()
     }
 
-    /// Its attachments.
+    /// The message's attachments.
     pub fn attachments(&self) -> &[Attachment] {
         self.payload.attachments()
     }
@@ -238,7 +239,8 @@ pub enum OpenError<E: core::error::Error + 'static> {
     Withheld(Withheld),
 }
 
-/// What is wrong with a decrypted message. Its sender made it so, and its message key stays spent.
+/// What is wrong with a decrypted message. The sender made it that way. The message's key stays
+/// spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Withheld {

@@ -20,11 +20,11 @@ use crate::padding;
 use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
 use crate::reason::Reason;
 
-/// Maximum number of messages in a report. 30 show a reviewer the context of a conversation;
-/// further messages need another report.
+/// Maximum number of messages in a report. 30 show a reviewer the context of a conversation, and
+/// bound a report at 2.1 MB. Further messages need another report.
 pub const MAX_REPORTED: usize = 30;
 
-/// Maximum length of the reporter's note, in bytes.
+/// Maximum length of the reporter's note, in bytes: about a page of text.
 pub const MAX_NOTE_LEN: usize = 2_000;
 
 /// Maximum length of the openings before padding, in bytes.
@@ -64,7 +64,8 @@ pub(crate) fn encode<'a>(
     note: &str,
     messages: impl ExactSizeIterator<Item = (&'a Evidence, PartSet)> + Clone,
 ) -> Zeroizing<Vec<u8>> {
-    // Reserved in one piece: a vector that grows leaves plaintext in the memory it frees.
+    // The space is reserved in one piece: a vector that grows leaves plaintext in the memory it
+    // frees.
     let room = messages
         .clone()
         .map(|(evidence, _)| evidence.franked().as_bytes().len());
@@ -141,7 +142,8 @@ impl<'a> Opening<'a> {
         let root_key = Zeroizing::new(reader.array()?);
         let commitments = (0..count).map(|_| reader.array()).collect::<Option<_>>()?;
         let set = PartSet::from_bits(reader.u32()?, count)?;
-        // Reserved in one piece: a vector that grows leaves keys in the memory it frees.
+        // The space is reserved in one piece: a vector that grows leaves keys in the memory it
+        // frees.
         let mut shown = Vec::with_capacity(count);
         for index in 0..count {
             shown.push(if set.contains(index) {

@@ -1,5 +1,5 @@
-//! Puts a message together from a header, content and attachments. Each is a part with a commitment
-//! of its own.
+//! Puts a message together from a header, content and attachments. Each becomes a part, and the
+//! sender commits to each part separately.
 
 use core::fmt;
 
@@ -232,7 +232,7 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// Appends a part after its length.
+/// Writes the length of a part in four bytes, and lets `put` append the part.
 fn put_part(out: &mut Vec<u8>, len: usize, put: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(&u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes());
     put(out);

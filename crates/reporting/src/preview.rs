@@ -106,32 +106,32 @@ impl PreviewMessage {
         }
     }
 
-    /// Its tag, by which to find the message.
+    /// The message's tag, by which the device finds the message.
     pub fn tag(&self) -> &FrankingTag {
         &self.tag
     }
 
-    /// Who sent it.
+    /// The device that sent the message.
     pub fn sender(&self) -> &DeviceAddress {
         &self.sender
     }
 
-    /// Whom it was for.
+    /// Whom the message was for.
     pub fn audience(&self) -> &Audience {
         &self.audience
     }
 
-    /// When the relay accepted it.
+    /// When the relay accepted the message.
     pub fn accepted_at(&self) -> Timestamp {
         self.accepted_at
     }
 
-    /// Its header, part 0, which is always shown.
+    /// The message's header, part 0, which is always shown.
     pub fn header(&self) -> &PayloadHeader {
         &self.header
     }
 
-    /// Its parts. The reviewer learns of a withheld part only that it exists.
+    /// The message's parts. The reviewer learns of a withheld part only that it exists.
     pub fn parts(&self) -> &[PreviewPart] {
         &self.parts
     }

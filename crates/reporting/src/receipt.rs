@@ -12,7 +12,9 @@ use crate::seal::SentMessage;
 use crate::stamp::Claim;
 use crate::wire::{self, DecodeError};
 
-/// Maximum length of an encoded receipt, in bytes.
+/// Maximum length of an encoded receipt, in bytes. A receipt has the fields of a delivery except
+/// the ciphertext, so its limit is that of a delivery's fields before the ciphertext. Longer input
+/// is refused before it is parsed.
 pub const MAX_RECEIPT_LEN: usize = MAX_STAMPED_LEN;
 
 /// The stamp of a device's own message, as the relay returns it.
@@ -30,8 +32,8 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The relay's step, for the device that sent the message. What
-    /// [`Delivery::new`](crate::relay::Delivery::new) demands of the claim holds here too.
+    /// The relay's step, for the device that sent the message. The claim must meet the same demands
+    /// as in [`Delivery::new`](crate::relay::Delivery::new).
     pub fn new(claim: &Claim, key: &DeliveryKey) -> Self {
         let mac = mac::hmac(
             key.as_bytes(),

@@ -69,7 +69,7 @@ pub fn review(
     })
 }
 
-/// What the transcript needs of a message.
+/// Collects what the transcript needs to know about a message.
 fn entry(message: &VerifiedMessage) -> Entry<'_> {
     Entry {
         sender: message.sender(),
@@ -222,7 +222,7 @@ impl VerifiedMessage {
         })
     }
 
-    /// Its tag.
+    /// The message's tag.
     pub fn tag(&self) -> &FrankingTag {
         self.claim.tag()
     }
@@ -232,17 +232,17 @@ impl VerifiedMessage {
         &self.claim.context().sender
     }
 
-    /// Whom it was for, as the relay saw it.
+    /// Whom the message was for, as the relay saw it.
     pub fn audience(&self) -> &Audience {
         &self.claim.context().audience
     }
 
-    /// When the relay accepted it. Rely on this time.
+    /// When the relay accepted the message. Rely on this time.
     pub fn accepted_at(&self) -> Timestamp {
         self.claim.context().accepted_at
     }
 
-    /// When it was sent, as claimed by its sender.
+    /// When the message was sent, as claimed by its sender.
     pub fn sent_at(&self) -> Timestamp {
         self.header.sent_at
     }
@@ -252,8 +252,8 @@ impl VerifiedMessage {
         sent_time_agrees(self.sent_at(), self.accepted_at())
     }
 
-    /// Its ordinal among the sending device's messages in this conversation, as claimed by the
-    /// sender.
+    /// The message's ordinal among those of the sending device in this conversation, as claimed by
+    /// the sender.
     pub fn sequence(&self) -> u64 {
         self.header.sequence
     }
@@ -263,7 +263,7 @@ impl VerifiedMessage {
         &self.header
     }
 
-    /// What it says, if the reporter showed it.
+    /// What the message says, if the reporter showed it.
     pub fn content(&self) -> Option<&Content> {
         self.content.as_deref()
     }
@@ -275,30 +275,30 @@ impl VerifiedMessage {
             .map(|(part, attachment)| (*part, attachment))
     }
 
-    /// All its parts: 0 is the header, 1 the content, 2 and up are the attachments.
+    /// All parts of the message: 0 is the header, 1 the content, 2 and up are the attachments.
     pub fn parts(&self) -> &[VerifiedPart] {
         &self.parts
     }
 
-    /// Whether this reporter had already reported it.
+    /// Whether this reporter had already reported the message.
     pub fn repeated(&self) -> bool {
         self.repeated
     }
 
-    /// How many messages of the same device are missing between its previous message in this report
-    /// and this one. `None` for the device's first message in the report, or if the numbers
+    /// How many messages of the sending device are missing between its previous message in this
+    /// report and this one. `None` for the device's first message in the report, or if the numbers
     /// contradict each other.
     pub fn gap_before(&self) -> Option<u64> {
         self.position.gap_before
     }
 
-    /// The last message from others that its sender had seen, as claimed by the sender.
+    /// The last message from others that the sender had seen, as claimed by the sender.
     pub fn last_seen(&self) -> LastSeen {
         self.position.last_seen
     }
 
-    /// How its number and references contradict the relay's order. The sender or the network may
-    /// have caused it.
+    /// Contradictions between the message's number or references and the relay's order. The sender
+    /// or the network may have caused them.
     pub fn contradictions(&self) -> &[Contradiction] {
         &self.position.contradictions
     }

@@ -21,7 +21,8 @@ use crate::wire::{self, DecodeError, VERSION};
 /// Maximum length of an encoded sender, in bytes.
 const MAX_SENDER_LEN: usize = 1 + MAX_ACCOUNT_LEN + 4;
 
-/// Maximum length of an encoded sent message, in bytes.
+/// Maximum length of an encoded sent message, in bytes: the sum of its fields, with the longest
+/// sender and payload. Longer input is refused before it is parsed.
 pub const MAX_SENT_LEN: usize = 1 + MAX_SENDER_LEN + FrankingKey::LEN + MAX_PAYLOAD_LEN;
 
 /// A freshly sealed message.
@@ -93,7 +94,7 @@ impl SentMessage {
         Content::decode(self.franked.parts().iter().nth(1)?)
     }
 
-    /// Its attachments, read from the committed bytes.
+    /// The message's attachments, read from the committed bytes.
     pub fn attachments(&self) -> Vec<Attachment> {
         let parts = self.franked.parts();
         let attachments = parts.iter().skip(2);

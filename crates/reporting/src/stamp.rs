@@ -9,10 +9,12 @@ use crate::conversation::{Audience, ConversationId};
 use crate::franking::FrankingTag;
 use crate::timestamp::Timestamp;
 
-/// Length of an epoch: one UTC day. Stamp keys are kept and destroyed epoch by epoch.
+/// Length of an epoch in milliseconds: one UTC day. Stamp keys are kept and destroyed epoch by
+/// epoch.
 pub const EPOCH_MS: u64 = 86_400_000;
 
-/// Maximum length of an encoded stamp context, in bytes: with two accounts of 128 bytes.
+/// Maximum length of an encoded stamp context, in bytes: the sum of its fields, with two accounts
+/// of 128 bytes.
 pub const MAX_CONTEXT_LEN: usize = 1 + 128 + 4 + 1 + 1 + 128 + 8 + 4;
 
 /// The epoch of a time, or `None` after the year 11,000,000, when epochs no longer fit 32 bits.
@@ -22,7 +24,7 @@ pub(crate) fn epoch_of(time: Timestamp) -> Option<u32> {
 
 /// Who sent a message to whom and when, as the relay saw it. 21 to 275 bytes.
 ///
-/// MIMI: `ServerFrankingContext`.
+/// MIMI calls it `ServerFrankingContext`.
 ///
 /// | bytes | field |
 /// |---|---|
@@ -83,7 +85,8 @@ impl StampContext {
 /// Only a holder of the epoch's key can make or check a stamp, so it proves nothing outside the
 /// provider.
 ///
-/// Facebook `R_F`; MIMI `server_frank`. No `PartialEq`: stamps are compared in constant time.
+/// Facebook calls it `R_F`, and MIMI `server_frank`. It has no `PartialEq`, because stamps are
+/// compared in constant time.
 #[derive(Clone, Copy)]
 pub struct Stamp([u8; 32]);
 

@@ -21,14 +21,16 @@ use crate::wire::{self, DecodeError, VERSION};
 /// provider to destroy old keys eventually.
 pub const MAX_EPOCHS_KEPT: u32 = 400;
 
-/// Maximum number of epochs that one call of [`StampKeys::destroy_before`] walks: a hundred years.
+/// Maximum number of epochs that one call of [`StampKeys::destroy_before`] can destroy: a hundred
+/// years. Bounds the work of one call.
 pub const MAX_EPOCHS_DESTROYED: u32 = 36_525;
 
-/// How far a stamp's time may be ahead of the intake's clock: the clocks of a provider differ a
-/// little.
+/// How far a stamp's time may be ahead of the intake's clock, in milliseconds: five minutes,
+/// because the clocks of a provider differ a little.
 pub const MAX_CLOCK_SKEW_MS: u64 = 300_000;
 
-/// Maximum length of a region's name, in bytes.
+/// Maximum length of a region's name, in bytes. 64 bytes are enough for a name. Bounds the input of
+/// each epoch key's derivation and the length of an export.
 pub const MAX_REGION_LEN: usize = 64;
 
 /// The keys with which a relay stamps and an intake verifies, from the oldest kept epoch on. They
@@ -156,7 +158,7 @@ impl StampKeys {
         Ok(())
     }
 
-    /// Stamps a tag: `sender`, whom the relay authenticated, sends it to `audience` at `now`.
+    /// Stamps a tag that `sender`, whom the relay authenticated, sends to `audience` at `now`.
     ///
     /// # Errors
     /// [`StampKeysError::EpochOutOfReach`] if there is no key for `now`: it was destroyed, or no
@@ -269,17 +271,18 @@ impl StampKeys {
         Self::new(&root, oldest_epoch, region).ok()
     }
 
-    /// Number of epochs from the oldest one to that of `time`, or `None` if it has no kept key.
+    /// Number of epochs from the oldest one to that of `time`, or `None` if the epoch of `time` has
+    /// no kept key.
     fn distance(&self, time: Timestamp) -> Option<u32> {
         let ahead = epoch_of(time)?.checked_sub(self.oldest_epoch)?;
         (ahead <= MAX_EPOCHS_KEPT).then_some(ahead)
     }
 }
 
-/// A walk along the chain of roots, for keys that are not cached.
+/// Derives keys that are not cached, root by root along the chain, and goes on from the last root.
 pub(crate) struct Epochs<'a> {
     keys: &'a StampKeys,
-    /// The last epoch that the walk reached.
+    /// The last epoch that was derived.
     derived: Option<Derived>,
 }
 
@@ -314,7 +317,7 @@ impl Epochs<'_> {
         Ok(())
     }
 
-    /// The key of an epoch. The caller checked the distance, which bounds the walk.
+    /// The key of an epoch. The caller checked the epoch's distance, which bounds the derivations.
     fn key(&mut self, epoch: u32) -> &EpochKey {
         if let Some(key) = self.keys.cached_key(epoch) {
             return key;

@@ -77,7 +77,7 @@ pub(crate) fn decode<M: Message + Default>(bytes: &[u8], max: usize) -> Result<M
     Ok(message)
 }
 
-/// Encodes a wire message.
+/// Encodes a wire message, preceded by the version byte.
 pub(crate) fn encode(message: &impl Message) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.encoded_len().saturating_add(1));
     out.push(VERSION);

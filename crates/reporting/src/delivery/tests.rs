@@ -17,7 +17,8 @@ fn mimi_weakness_1_transplant_chk64_stamp_of_another_message_is_refused() {
     // An honest relay's step refuses claim and envelope of different messages.
     let mixed = Delivery::new(&claim_b, envelope_a, &world.bob_key).unwrap_err();
     assert_eq!(mixed, DeliveryError::OtherMessage);
-    // Tag and ciphertext of A with stamp and context of B, under either MAC.
+    // This delivery has the tag and ciphertext of A, and the stamp and context of B, under either
+    // MAC.
     for mac in [a.mac, b.mac] {
         let mut claim = claim_b.clone();
         claim.tag = claim_a.tag;
@@ -31,7 +32,7 @@ fn mimi_weakness_1_transplant_chk64_stamp_of_another_message_is_refused() {
             .unwrap_err();
         assert_eq!(refused, DeliveryError::NotAuthentic);
     }
-    // The complete claim of B with the ciphertext of A, under B's MAC.
+    // This delivery has the complete claim and the MAC of B, and the ciphertext of A.
     let swapped = Delivery {
         claim: claim_b.clone(),
         mac: b.mac,
@@ -191,7 +192,7 @@ fn debug_shows_no_keys() {
     );
 }
 
-/// A report of such a message is refused, since the reporter is not a member. So the message must
+/// A report of a message to a group is refused if the reporter is not a member. So the message must
 /// not be shown.
 #[test]
 fn chk65_message_to_a_group_the_account_is_not_in_is_refused() {

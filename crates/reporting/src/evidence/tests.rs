@@ -36,7 +36,8 @@ fn chk73_evidence_of_another_message_is_refused() {
         assert!(Evidence::decode(&bytes[..cut]).is_err());
     }
     assert!(Evidence::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
-    // A claim about another conversation: the tag is right, the header is not.
+    // The claim is about another conversation. Its tag matches the message, but the header does
+    // not.
     let mut elsewhere = world.alice_says("hello").own;
     elsewhere.claim.context.audience = Audience::Direct(account("carol"));
     assert!(Evidence::decode(&elsewhere.encode()).is_err());
@@ -59,7 +60,8 @@ fn chk92_stored_sent_message_out_of_form_is_refused() {
         assert!(SentMessage::decode(&bytes[..cut]).is_err());
     }
     assert!(SentMessage::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
-    // Content of kind 9, which no recipient accepts. The tag is computed from it, so it matches.
+    // The message has content of kind 9, which no recipient accepts. The tag is computed from that
+    // content, so it matches.
     let mut malformed = bytes.to_vec();
     let kind = malformed.len() - "hello".len() - 1;
     malformed[kind] = 9;

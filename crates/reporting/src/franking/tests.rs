@@ -44,8 +44,8 @@ fn a_part_key_opens_its_own_place_alone() {
     assert_ne!(commit_part(key_1, 0, b"same"), *part_0);
 }
 
-/// Published protobuf commitments covered selected fields: what a token vouched for depended on a
-/// list.
+/// Published commitments over protobuf covered selected fields only, so what a token vouched for
+/// depended on a list of fields.
 #[test]
 fn broken_artefact_commitment_over_selected_fields_every_byte_is_committed() {
     let parts: [&[u8]; 3] = [&[1; 54], b"\x01text", &[9; 107]];

@@ -204,8 +204,8 @@ fn chk80_second_report_of_the_same_messages_is_recognised() {
     assert_eq!(stored.accepted_at(), world.now);
 }
 
-/// Otherwise the sender of a message could report it first without showing anything, and so prevent
-/// other reports.
+/// If both reports had the same nullifier, the sender of a message could report it first without showing
+/// anything, and so prevent other reports.
 #[test]
 fn one_participants_report_does_not_use_up_another_participants() {
     let mut world = World::new(9);
@@ -271,8 +271,8 @@ fn a_resealed_report_with_a_wrong_field_length_is_malformed() {
     }
 }
 
-/// A relay that keeps no records stamps an envelope again when it is sent again. The message is
-/// one, but has two genuine stamps.
+/// A relay that keeps no records stamps an envelope again when it is sent again. It is still one
+/// message, but has two genuine stamps.
 #[test]
 fn chk76_one_message_with_two_genuine_stamps_is_claimed_once() {
     let mut world = World::new(12);

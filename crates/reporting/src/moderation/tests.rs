@@ -8,7 +8,8 @@ use super::*;
 use crate::tests::world::rng;
 
 /// Does HPKE `SealBase` by hand (RFC 9180, "Encryption Context"), with the shared secret that the
-/// holder of the key will derive from `encapsulated`. A sender who chose `encapsulated` knows it.
+/// holder of the key will derive from `encapsulated`. A sender who chose `encapsulated` knows that
+/// secret.
 fn seal_by_hand(pair: &ModerationKeyPair, encapsulated: &[u8], plaintext: &[u8]) -> Vec<u8> {
     const SUITE: &[u8] = b"HPKE\x64\x7a\x00\x01\x00\x03";
     let encapsulated = Deserializable::from_bytes(encapsulated).unwrap();
@@ -85,12 +86,12 @@ fn broken_artefact_identity_group_elements_chk91_small_order_points_are_refused(
     let pair = ModerationKeyPair::generate(&mut rng(1));
     let public = pair.public_key();
     let (encapsulated, _) = public.seal(b"openings", b"", &mut rng(2)).unwrap();
-    // A report sealed by hand opens, so those below are refused only for their points.
+    // A report sealed by hand opens. So the reports below are refused only because of their points.
     let sealed = seal_by_hand(&pair, &encapsulated, b"openings");
     let opened = pair.open(&encapsulated, &sealed, b"claims").unwrap();
     assert_eq!(**opened, *b"openings");
     for point in SMALL_ORDER {
-        // As the list claims, any secret times this point is zero.
+        // Any secret times this point is zero, as the documentation of `SMALL_ORDER` claims.
         assert_eq!(x25519_dalek::x25519([0x42; 32], point), [0; 32]);
         for top_bit in [0, 0x80] {
             let mut point = point;

@@ -152,7 +152,7 @@ fn sent_time_far_from_the_relays_is_flagged() {
         Timestamp::from_millis(u64::MAX)
     ));
 
-    // Both the recipient and the reviewer learn of it.
+    // Both the recipient and the reviewer learn whether the sender's time is plausible.
     let mut world = World::new(1);
     for (sent_at, agrees) in [(NOON, true), (Timestamp::from_millis(0), false)] {
         let mut header = world.header(true);

@@ -5,9 +5,10 @@ use crate::tests::world::*;
 
 #[test]
 fn the_limit_is_what_the_fields_add_up_to() {
-    // n, root key, 32 commitments, set of shown parts, 32 part keys and lengths, the parts.
+    // An opening has n, root key, 32 commitments, set of shown parts, 32 part keys and lengths, and
+    // the parts.
     assert_eq!(MAX_OPENING_LEN, 1 + 32 + 1_024 + 4 + 1_152 + 65_536);
-    // Reason, note with its length, count, 30 messages.
+    // A sealed section has the reason, the note with its length, the count, and 30 openings.
     assert_eq!(MAX_OPENINGS_LEN, 1 + 2_002 + 1 + 2_032_470);
 }
 

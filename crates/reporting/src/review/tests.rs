@@ -72,8 +72,8 @@ fn chk82_report_sealed_to_another_key_is_refused() {
     );
 }
 
-/// The challenge hash of a published scheme omitted the statement. Here, the statement is the
-/// claims.
+/// In a published scheme, the hash that yields the challenge omitted the statement to be proven. In
+/// a report, the claims are that statement.
 #[test]
 fn broken_artefact_statement_omitted_chk83_openings_moved_under_other_claims_are_refused() {
     let mut world = World::new(3);

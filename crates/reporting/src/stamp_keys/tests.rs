@@ -177,7 +177,8 @@ fn the_window_is_400_epochs_and_destruction_a_hundred_years() {
         stamp(&keys, past).unwrap_err(),
         StampKeysError::EpochOutOfReach
     );
-    // A claim after the window is refused before any key is derived, even if `now` is late enough.
+    // A claim past the last epoch within reach is refused before any key is derived, even if `now`
+    // is late enough.
     let mut far = stamp(&keys, edge).unwrap();
     assert_eq!(keys.verify(&far, past), Ok(()));
     far.context.accepted_at = past;
@@ -219,7 +220,7 @@ fn debug_shows_no_keys() {
     );
 }
 
-/// An intake that caches no keys walks the chain once for all claims of a report.
+/// An intake that caches no keys derives the chain of roots once for all claims of a report.
 #[test]
 fn one_walk_serves_all_claims_of_a_report() {
     let keys = StampKeys::new(&[1; 32], 20_000, "eu").unwrap();
@@ -231,8 +232,8 @@ fn one_walk_serves_all_claims_of_a_report() {
     for claim in &claims {
         assert_eq!(epochs.verify(claim, now), Ok(()));
     }
-    // Each claim continues the walk of the claim before: with another root in its place, later
-    // claims do not verify.
+    // Verifying a claim caches the root it derived, and the next claim continues from there. If the
+    // cached root is replaced, later claims fail.
     for on_the_way in [0, 2, 3, 5] {
         let mut epochs = keys.epochs();
         epochs.verify(&claims[on_the_way], now).unwrap();

@@ -117,7 +117,7 @@ fn a_reports_sealed_section_ends_at_its_limit() {
     for len in [0, max + 1, max + 2] {
         assert_eq!(decode(len), Err(DecodeError::Malformed));
     }
-    // The maximum number of claims, each of the maximum length.
+    // This report has the maximum number of claims, each of the maximum length.
     let (claim, _, _) = largest();
     let mut largest = sections;
     largest.claims.clear();

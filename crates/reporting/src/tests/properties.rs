@@ -38,8 +38,8 @@ proptest! {
         }
     }
 
-    /// Sender binding: any plaintext that a sender encrypts under its tag is either withheld, or
-    /// can be reported whole and in every part.
+    /// Sender binding: for any plaintext a sender encrypts, either the recipient's device refuses
+    /// to show the message, or it can report the whole message and each part.
     #[test]
     fn whatever_is_shown_can_be_reported(
         content in prop_oneof![

@@ -111,7 +111,7 @@ fn committed(parts: &[Vec<u8>]) -> Value {
     sealed(&[key.as_bytes().as_slice(), &encoded].concat())
 }
 
-/// The same for any unpadded bytes. If they are not parts, the tag is arbitrary.
+/// The input of `open_payload` for any unpadded bytes. If they are not parts, the tag is arbitrary.
 fn sealed(unpadded: &[u8]) -> Value {
     let franked = Franked::from_bytes(unpadded);
     let tag = franked.map_or([0x54; 32], |franked| *franked.tag().as_bytes());
@@ -236,7 +236,7 @@ fn commitments(file: &mut Vectors) {
     fails("written-for-another", "one bit of the conversation in the header, committed to", committed(&moved), 62);
 }
 
-/// The input of `open_payload` with a given first or second part, committed to.
+/// The input of `open_payload` with a given first or second part, under a tag that commits to it.
 fn with_part(at: usize, part: Vec<u8>) -> Value {
     let mut parts = text("");
     parts[at] = part;
