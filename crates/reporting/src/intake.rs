@@ -275,8 +275,8 @@ impl fmt::Debug for AcceptedReport {
     }
 }
 
-/// The key that the intake shares with the reviewers' side. With it, the reviewers' side checks that
-/// the intake accepted a report. 32 bytes.
+/// The key that the intake shares with the reviewers' side, 32 bytes. The reviewers' side uses it
+/// to check that the intake accepted a report.
 ///
 /// It makes a MAC rather than a signature, so that a leaked queue proves nothing to outsiders.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]

@@ -18,7 +18,7 @@ pub(crate) const MAX_RATCHET_EXPORT_LEN: usize = FIXED_LEN + MAX_SKIPPED_EXPORT_
 pub(crate) const MAX_RATCHET_STATE_LEN: usize = FIXED_LEN + MAX_SKIPPED_STATE_LEN;
 
 impl Ratchet {
-    /// Upper bound of the bytes that [`Ratchet::write`] writes.
+    /// Upper bound of the number of bytes that [`Ratchet::write`] writes.
     pub(crate) fn export_len(&self, form: Form) -> usize {
         self.skipped.export_len(form).saturating_add(FIXED_LEN)
     }

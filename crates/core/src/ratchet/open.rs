@@ -106,7 +106,7 @@ fn advance(
 
 impl Ratchet {
     /// Finds the chain whose header key opens the header, if there is one.
-    /// `TrySkippedMessageKeysHE` and the two header trials of `RatchetDecryptHE`.
+    /// This is `TrySkippedMessageKeysHE` and the two header trials of `RatchetDecryptHE`.
     pub(crate) fn locate(&self, ad: &SessionAd, sealed: &SealedHeader<'_>) -> Option<Located> {
         let ad = HeaderAd::new(ad);
         let try_key = |key| header::open(key, &sealed.nonce, &ad, sealed.bytes);
