@@ -71,7 +71,7 @@ pub enum EncryptError {
 /// also takes a root step and begins a receiving chain. The next send then takes another root step,
 /// with a new key pair, and begins a sending chain. Names of the specification are in brackets.
 pub(crate) struct Ratchet {
-    /// \[RK]
+    /// Root key \[RK]. Each root step replaces it.
     root: RootKey,
     /// Our newest key pair \[DHs]. An initiator starts with a fresh one, a recipient with its
     /// signed prekey; each sending step replaces it.
@@ -82,13 +82,13 @@ pub(crate) struct Ratchet {
     sending: Option<SendingChain>,
     /// Absent until the peer's first message is opened.
     receiving: Option<ReceivingChain>,
-    /// \[NHKs]
+    /// Key of the headers in our next sending chain \[NHKs].
     next_sending_header: HeaderKey,
-    /// \[NHKr]
+    /// Key of the headers in the peer's next chain \[NHKr].
     next_receiving_header: HeaderKey,
     /// Length of the sending chain before the current one \[PN].
     previous_sent: u32,
-    /// \[MKSKIPPED]
+    /// Keys of messages that have not arrived yet \[MKSKIPPED].
     skipped: SkippedKeys,
     /// Number of messages opened.
     opened: u64,
@@ -98,8 +98,9 @@ pub(crate) struct Ratchet {
     post_quantum: PostQuantum,
 }
 
-/// The chain that we send on \[CKs, HKs, Ns]. It begins with our sending step and ends when the
-/// peer's next chain begins. Each message sent advances `key` and `n`; `header_key` stays.
+/// The chain that we send on: its key, the key of its headers and the number of the next message
+/// (CKs, HKs and Ns in the specification). It begins with our sending step and ends when the peer's
+/// next chain begins. Each message sent advances `key` and `n`; `header_key` stays.
 struct SendingChain {
     key: ChainKey,
     header_key: HeaderKey,
@@ -229,7 +230,9 @@ impl Ratchet {
         // CHK-16: there is a number left for the message after this one.
         let next_n = chain.n.checked_add(1).ok_or(EncryptError::ChainExhausted)?;
 
-        // CKs, mk = KDF_CK(CKs); header = HEADER(DHs, PN, Ns); enc_header = HENCRYPT(HKs, header)
+        // Takes a message key from the sending chain, then makes the header. It is encrypted last.
+        // In the specification: CKs, mk = KDF_CK(CKs); header = HEADER(DHs, PN, Ns);
+        // enc_header = HENCRYPT(HKs, header)
         let (seed, next_key) = chain.key.step();
         let (part, post_quantum_key, outgoing, post_quantum_chain) =
             self.post_quantum.next_to_send(rng).into_parts();
@@ -271,7 +274,9 @@ impl Ratchet {
 
     /// Computes the sending half of `DHRatchetHE`, which makes a new sending chain.
     fn sending_step(&self, rng: &mut impl CryptoRng) -> Result<SendingStep, NonContributory> {
-        // HKs = NHKs; DHs = GENERATE_DH(); RK, CKs, NHKs = KDF_RK_HE(RK, DH(DHs, DHr))
+        // Makes a key pair and derives root key, sending chain and next header key from it and the
+        // peer's key. In the specification: HKs = NHKs; DHs = GENERATE_DH();
+        // RK, CKs, NHKs = KDF_RK_HE(RK, DH(DHs, DHr))
         let dh = DhKeyPair::generate(rng);
         let step = self.root.step(&dh.diffie_hellman(&self.peer_dh)?);
         let header_key = self.next_sending_header.duplicate();

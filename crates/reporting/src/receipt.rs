@@ -32,8 +32,9 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The relay's step, for the device that sent the message. The claim must meet the same demands
-    /// as in [`Delivery::new`](crate::relay::Delivery::new).
+    /// The relay's step: makes the receipt for the device that sent the message. The claim is not
+    /// checked here. Pass only one with a stamp that the relay made or verified, as for
+    /// [`Delivery::new`](crate::relay::Delivery::new).
     pub fn new(claim: &Claim, key: &DeliveryKey) -> Self {
         let mac = mac::hmac(
             key.as_bytes(),

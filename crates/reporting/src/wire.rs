@@ -50,7 +50,7 @@ pub enum DecodeError {
 
 /// Checks the length, then the version; returns the bytes after the version byte.
 pub(crate) fn versioned(bytes: &[u8], max: usize) -> Result<&[u8], DecodeError> {
-    // CHK-51: the input is no longer than its kind can be, checked before anything is parsed.
+    // CHK-51: the input is within the length limit of its kind. This precedes all parsing.
     if bytes.len() > max {
         return Err(DecodeError::TooLong {
             len: bytes.len(),

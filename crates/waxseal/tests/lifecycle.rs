@@ -45,7 +45,8 @@ fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
     };
     fails(&mut world, &mut bob);
     world.start(&mut bob, &account("alice"));
-    // Alice cannot know of the new session yet, so the advice stays the same.
+    // Bob's new session has not reached Alice yet. She sends on the old one again, so Bob is again
+    // advised to fetch her bundle.
     fails(&mut world, &mut bob);
     world.exchange(&mut bob, &mut alice, "");
     world.exchange(&mut alice, &mut bob, "there you are");
