@@ -26,7 +26,8 @@ use std::collections::BTreeMap;
 
 use self::page::{Page, PageNumber};
 use self::parts::Changes;
-use crate::kdf::{HeaderKey, MessageSeed};
+use crate::header_key::HeaderKey;
+use crate::kdf::MessageSeed;
 use crate::post_quantum::PqMessageKey;
 
 mod export;

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::page::{KEY_LEN, MESSAGES_PER_PAGE, Page, PageNumber};
 use super::{Received, SkippedKeys};
-use crate::codec::{Reader, Writer};
+use crate::codec::{Reader, SESSION_VERSION, Writer};
 use crate::error::DecodeError;
 
 /// Length of a [`PageId`] in bytes.
@@ -41,7 +41,7 @@ impl PageId {
     /// # Errors
     /// [`DecodeError`] if the bytes do not begin as a page does.
     pub fn of_page(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes, MAX_PAGE_LEN)?;
+        let mut reader = Reader::new(SESSION_VERSION, bytes, MAX_PAGE_LEN)?;
         Ok(Self(*reader.array()?))
     }
 
@@ -120,7 +120,7 @@ impl SkippedKeys {
             let page = self.pages.get_mut(&number);
             let bytes = page.map(|page| {
                 page.is_kept = true;
-                let mut writer = Writer::new(page_len(page));
+                let mut writer = Writer::new(SESSION_VERSION, page_len(page));
                 writer.bytes(id.as_bytes());
                 page.write(&mut writer, |_| ());
                 writer.finish()

@@ -233,10 +233,12 @@ fn chk47_pages_that_are_not_the_states_are_refused() {
     };
     let (chain, index, n) = (1 + 32 + 7, 1 + 32 + 11, 1 + PAGE_ID_LEN + 3);
     assert_eq!(last[chain], 2);
-    assert_eq!(
-        edited(0, 2),
-        Some(DecodeError::UnknownVersion { version: 2 })
-    );
+    for version in [0, 1, 3] {
+        assert_eq!(
+            edited(0, version),
+            Some(DecodeError::UnknownVersion { version })
+        );
+    }
     assert_eq!(
         edited(chain, 3),
         not_canonical,

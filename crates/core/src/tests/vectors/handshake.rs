@@ -184,7 +184,8 @@ fn forms(file: &mut Vectors, message: &Value) {
     fails("too-long", "134,145 bytes, one past the most, of whatever", 1, bytes(&|b| *b = vec![1; 134_145]));
     fails("empty", "no bytes at all", 3, bytes(&Vec::clear));
     fails("version-0", "version 00", 2, bytes(&|b| b[0] = 0));
-    fails("version-2", "version 02", 2, bytes(&|b| b[0] = 2));
+    fails("version-1", "version 01, the one before", 2, bytes(&|b| b[0] = 1));
+    fails("version-3", "version 03", 2, bytes(&|b| b[0] = 3));
     fails("cut", "the last byte is missing", 3, bytes(&|b| { b.pop(); }));
     fails("extended", "the byte 00 behind the message", 3, bytes(&|b| b.push(0)));
     fails("unknown-field", "a field 4 behind the message", 4, bytes(&|b| b.extend([0x22, 0])));
