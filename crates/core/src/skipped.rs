@@ -48,7 +48,7 @@ pub const MAX_SKIPPED_KEYS: usize = 4_000;
 /// Maximum number of earlier chains whose header keys are tried for a message. The oldest is
 /// evicted.
 ///
-/// Bounds what a forged message costs: one small AEAD per chain.
+/// Bounds what a forged message costs: one MAC over a header per chain.
 pub const MAX_SKIPPED_CHAINS: usize = 10;
 
 /// Number of later messages that a session opens before it gives up a skipped one.

@@ -33,7 +33,9 @@ impl SessionSet {
 
     pub(super) fn write(&self, form: Form) -> Zeroizing<Vec<u8>> {
         let sessions = self.all();
-        let mut writer = Writer::new(SESSION_VERSION, sessions
+        let mut writer = Writer::new(
+            SESSION_VERSION,
+            sessions
                 .clone()
                 .map(|session| session.export_len(form))
                 .fold(28, usize::saturating_add),

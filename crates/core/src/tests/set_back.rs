@@ -183,7 +183,7 @@ fn a_state_set_back_repeats_the_key_stream_of_the_same_associated_data() {
     // This is why associated data must commit to the plaintext.
     let mut side = Side::new(1);
     side.start(&Side::new(2));
-    let mut body = |plaintext: &[u8; LEN]| {
+    let body = |plaintext: &[u8; LEN]| {
         let mut sessions = SessionSet::import(&side.states[0]).unwrap();
         let message = sessions.encrypt(plaintext, b"same", &mut rng(2)).unwrap();
         let body = Message::decode(&message).unwrap().body;

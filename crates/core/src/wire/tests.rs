@@ -104,8 +104,9 @@ fn chk03_truncated_input_is_rejected() {
 fn chk04_other_encodings_of_the_same_message_are_rejected() {
     let bytes = ordinary();
     let (header, body) = bytes[1..].split_at(101);
-    let with =
-        |parts: &[&[u8]]| decode_message(&[&[Message::VERSION], parts.concat().as_slice()].concat());
+    let with = |parts: &[&[u8]]| {
+        decode_message(&[&[Message::VERSION], parts.concat().as_slice()].concat())
+    };
     assert!(with(&[header, body]).is_ok());
     assert_eq!(
         with(&[body, header]),

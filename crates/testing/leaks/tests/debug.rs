@@ -183,7 +183,7 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
     let message = format!("{:?}", verified.messages()[0]);
     assert!(
         message.starts_with(
-            "VerifiedMessage { parts: [Shown(54 bytes), Shown(5 bytes), Shown(114 bytes)], place: "
+            "VerifiedMessage { parts: [Shown(54 bytes), Shown(5 bytes), Shown(114 bytes)], position: "
         ),
         "{message}"
     );
