@@ -162,15 +162,8 @@ impl SessionSet {
     /// [`EncryptError`] says why the message was not encrypted.
     ///
     /// # Security
-    /// Store the sessions before the ciphertext leaves. Even so a state can be set back: by a
-    /// restored backup, by a log page of the store lost in a power cut, by two processes on one
-    /// store. The next message then takes the same place in the ratchets as one sent before.
-    ///
-    /// The message key therefore depends on the associated data. **Nothing may be encrypted under a
-    /// message key that its associated data do not determine**: `associated_data` must commit to
-    /// the plaintext, as a franking tag or a hash of it does. Another message then gets another
-    /// key. Without that, two plaintexts are encrypted under one key stream: their XOR is revealed,
-    /// and messages under that key can be forged.
+    /// **Nothing may be encrypted under a message key that its associated data do not determine**:
+    /// `associated_data` must commit to the plaintext. [`Session::encrypt`] says why.
     pub fn encrypt(
         &mut self,
         plaintext: &[u8],

@@ -11,6 +11,8 @@ use crate::errors::DecodeError;
 use crate::export::{PageId, SessionSetParts};
 use crate::limits::PAGE_ID_LEN;
 
+mod versions;
+
 /// What an application stores for one peer.
 #[derive(Default)]
 struct Stored {
@@ -233,12 +235,6 @@ fn chk47_pages_that_are_not_the_states_are_refused() {
     };
     let (chain, index, n) = (1 + 32 + 7, 1 + 32 + 11, 1 + PAGE_ID_LEN + 3);
     assert_eq!(last[chain], 2);
-    for version in [0, 1, 3] {
-        assert_eq!(
-            edited(0, version),
-            Some(DecodeError::UnknownVersion { version })
-        );
-    }
     assert_eq!(
         edited(chain, 3),
         not_canonical,
@@ -396,28 +392,5 @@ proptest! {
                 }
             }
         }
-    }
-}
-
-#[test]
-fn pages_of_version_01_tell_their_id_but_are_not_read() {
-    let (_, _, stored, _) = lacking();
-    let mut pages: Vec<_> = stored.pages.values().cloned().collect();
-    for (id, page) in stored.pages.keys().zip(&mut pages) {
-        page[0] = 1;
-        assert_eq!(PageId::of_page(page), Ok(*id));
-        assert!(PageId::of_page(&page[..44]).is_err());
-    }
-    let refused = DecodeError::UnknownVersion { version: 1 };
-    let read = SessionSet::import_parts(&stored.state, &pages);
-    assert_eq!(read.err(), Some(refused.clone()));
-    let mut state = stored.state.clone();
-    state[0] = 1;
-    let read = SessionSet::import_parts(&state, stored.pages.values());
-    assert_eq!(read.err(), Some(refused));
-    for version in [0, 3, 255] {
-        pages[0][0] = version;
-        let refused = Err(DecodeError::UnknownVersion { version });
-        assert_eq!(PageId::of_page(&pages[0]), refused);
     }
 }
