@@ -202,7 +202,7 @@ fn sessions_and_messages_of_format_01_are_an_unknown_version() {
     }
     for name in ["initial", "late", "next"] {
         let message = state("message", name);
-        assert_eq!(Message::peek(&message), Err(unknown.clone()));
+        assert_eq!(Message::peek(&message), Err(unknown));
     }
     let bob = IdentityKeyPair::import(&state("identity", "bob")).unwrap();
     let mut prekeys = PreKeys::import(&state("prekeys", "before")).unwrap();

@@ -13,7 +13,7 @@ fn chk02_pages_of_version_01_tell_their_id_but_are_not_read() {
     }
     let refused = DecodeError::UnknownVersion { version: 1 };
     let read = SessionSet::import_parts(&stored.state, &pages);
-    assert_eq!(read.err(), Some(refused.clone()));
+    assert_eq!(read.err(), Some(refused));
     let mut state = stored.state.clone();
     state[0] = 1;
     let read = SessionSet::import_parts(&state, stored.pages.values());
@@ -22,12 +22,12 @@ fn chk02_pages_of_version_01_tell_their_id_but_are_not_read() {
         let refused = DecodeError::UnknownVersion { version };
         for (at, page) in pages.iter_mut().enumerate() {
             page[0] = version;
-            assert_eq!(PageId::of_page(page), Err(refused.clone()));
+            assert_eq!(PageId::of_page(page), Err(refused));
             // One page of another version is enough.
             let mut mixed: Vec<_> = stored.pages.values().cloned().collect();
             mixed[at][0] = version;
             let read = SessionSet::import_parts(&stored.state, &mixed);
-            assert_eq!(read.err(), Some(refused.clone()));
+            assert_eq!(read.err(), Some(refused));
         }
     }
 }
