@@ -356,16 +356,14 @@ impl SessionSet {
         self.others.len().saturating_add(1)
     }
 
-    /// Number of Diffie–Hellman steps taken on all sessions, those no longer held included. See
-    /// [`Session::dh_ratchet_steps`].
+    /// The sum of [`Session::dh_ratchet_steps`] over all sessions, those no longer held included.
     #[must_use]
     pub fn dh_ratchet_steps(&self) -> u64 {
         let held = self.all().map(Session::dh_ratchet_steps);
         held.fold(self.dropped_steps, u64::saturating_add)
     }
 
-    /// Number of post-quantum epochs completed on all sessions, those no longer held included. See
-    /// [`Session::pq_epochs`].
+    /// The sum of [`Session::pq_epochs`] over all sessions, those no longer held included.
     #[must_use]
     pub fn pq_epochs(&self) -> u64 {
         let held = self.all().map(Session::pq_epochs);
