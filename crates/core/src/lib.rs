@@ -180,6 +180,7 @@ mod codec;
 mod dh;
 mod error;
 mod header;
+mod header_key;
 mod identity;
 mod kdf;
 mod kem;

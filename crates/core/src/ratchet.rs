@@ -20,10 +20,11 @@ use thiserror::Error;
 
 use crate::dh::{DhKeyPair, DhPublicKey};
 use crate::error::NonContributory;
-use crate::header::{self, HEADER_LEN, Header, HeaderAd, SEALED_HEADER_LEN};
-use crate::kdf::{ChainKey, HeaderKey, RootKey};
+use crate::header::{self, HEADER_LEN, Header};
+use crate::header_key::HeaderKey;
+use crate::kdf::{ChainKey, RootKey};
 use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_PLAINTEXT_LEN};
-use crate::message_key::{MessageKey, NONCE_LEN, TAG_LEN};
+use crate::message_key::{BodyAd, MessageKey, TAG_LEN};
 use crate::post_quantum::PostQuantum;
 use crate::pqxdh::{AgreedSecrets, SessionAd};
 use crate::skipped::SkippedKeys;
@@ -250,12 +251,13 @@ impl Ratchet {
             len: plaintext.len(),
             max: MAX_PLAINTEXT_LEN,
         };
-        MessageKey::derive(&seed, &post_quantum_key)
-            .seal(&body_ad(ad, &header, caller_ad), &mut body)
+        // The order leaves no circle: header and associated data give the body's key, the body's
+        // tag gives the header's nonce.
+        MessageKey::derive(&seed, &post_quantum_key, &body_ad(ad, &header, caller_ad))
+            .seal(&mut body)
             .map_err(|_| too_long)?;
-        let nonce = header::nonce_of(&body).ok_or(too_long)?;
-        let header =
-            header::seal(&chain.header_key, &nonce, &HeaderAd::new(ad), &header).ok_or(too_long)?;
+        let tag = header::tag_of(&body).ok_or(too_long)?;
+        let header = header::seal(&chain.header_key, ad, tag, &header);
 
         if let Some(step) = step {
             self.root = step.root;
@@ -295,14 +297,8 @@ impl Ratchet {
 
 /// Associated data of a body: `session associated data || header || caller's associated data`. The
 /// first two have fixed lengths.
-pub(crate) fn body_ad(ad: &SessionAd, header: &[u8; HEADER_LEN], caller_ad: &[u8]) -> Vec<u8> {
-    [ad.as_bytes().as_slice(), header, caller_ad].concat()
-}
-
-/// The encrypted header of a received message, with the nonce taken from its body.
-pub(crate) struct SealedHeader<'a> {
-    pub(crate) bytes: &'a [u8; SEALED_HEADER_LEN],
-    pub(crate) nonce: [u8; NONCE_LEN],
+pub(crate) fn body_ad(ad: &SessionAd, header: &[u8; HEADER_LEN], caller_ad: &[u8]) -> BodyAd {
+    BodyAd::new([ad.as_bytes().as_slice(), header, caller_ad].concat())
 }
 
 #[cfg(test)]

@@ -160,6 +160,10 @@ impl SessionSet {
     ///
     /// # Errors
     /// [`EncryptError`] says why the message was not encrypted.
+    ///
+    /// # Security
+    /// **Nothing may be encrypted under a message key that its associated data do not determine**:
+    /// `associated_data` must commit to the plaintext. [`Session::encrypt`] says why.
     pub fn encrypt(
         &mut self,
         plaintext: &[u8],
