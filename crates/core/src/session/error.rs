@@ -67,8 +67,8 @@ pub enum DecryptError {
     #[error("{0}")]
     NonContributory(#[from] NonContributory),
     /// The header authenticated, but its post-quantum epoch or counter cannot be. The peer is
-    /// dishonest, or its device went back to an old state. Drop the message. If more follow, start a
-    /// new session, but limit how often.
+    /// dishonest, or its device went back to an old state. Drop the message. If more follow, start
+    /// a new session, but limit how often.
     #[error("message has an impossible post-quantum epoch or counter")]
     Misplaced,
     /// The message has no handshake, so it starts no session, and there is no session it could
