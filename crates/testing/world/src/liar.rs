@@ -45,8 +45,8 @@ impl Liar {
         bytes
     }
 
-    /// Seals a message to Bob. Byte `spoil` of the plaintext is altered after the sender has
-    /// committed to it.
+    /// Seals a message to Bob. Byte `spoil` of the plaintext, if there is one, is altered after the
+    /// sender has committed to it.
     pub fn seal(&mut self, text: &str, spoil: usize, rng: &mut ChaCha20Rng) -> Vec<u8> {
         self.spoil = spoil;
         let conversation = Audience::Direct(account("bob")).conversation(&account("liar"));

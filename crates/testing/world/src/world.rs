@@ -53,10 +53,13 @@ enum Packet {
     Prekeys(PreKeyUpload),
 }
 
-/// What a device's store should contain. The world compares the store with this.
+/// The values that a device's store should hold, by the world's own count: sequence numbers, the
+/// last message seen, and the number of messages. The world compares the store with them.
 #[derive(Clone, Default)]
 struct Memory {
+    /// Sequence number of the next message to each peer.
     next_sequence: BTreeMap<usize, u64>,
+    /// The last message that was shown from each peer.
     last_seen: BTreeMap<usize, FrankingTag>,
     /// How many messages the store holds.
     messages: usize,
@@ -69,15 +72,16 @@ struct Memory {
 /// lost, a device restarts, loses its store or goes back to an old copy of its store.
 /// [`World::settle`] ends the run: the network becomes fair and the clients recover.
 ///
-/// Whenever a packet arrives or a client makes a report, the world asserts:
+/// Whenever a client seals a message or makes a report, or a packet arrives, the world asserts
+/// those of these rules that concern it:
 ///
-/// - A client is shown only unaltered messages that were sent to it. It is shown each message once,
-///   and once more for each time its store was rolled back.
+/// - A client is shown only unaltered messages that were sent to it. It is shown each message at
+///   most once, and once more for each time its store was rolled back.
 /// - A shown message has the sequence number and the last-seen tag that its sender should have
 ///   given.
 /// - A refused delivery leaves the store as it was.
 /// - A store holds only as many records as its messages need.
-/// - A report of any stamped message verifies, and says truthfully what was sent, by whom and when.
+/// - A report of stamped messages verifies, and says truthfully what was sent, by whom and when.
 pub struct World {
     /// The clients.
     pub clients: Vec<Client<MemoryStore>>,
