@@ -73,7 +73,8 @@ impl SealingChannel for Liar {
         }
         let mut associated_data = associated_data.to_vec();
         if let Some(tag) = &self.tag {
-            // associated data = label || tag 32 || len u8 || account || device 4 || conversation 32
+            // Puts the claimed tag into the message's associated data, whose layout is
+            // label || tag 32 || len u8 || account || device 4 || conversation 32
             let end = associated_data.len() - 32 - 4 - "liar".len() - 1;
             associated_data[end - 32..end].copy_from_slice(tag.as_bytes());
         }
