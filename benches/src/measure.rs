@@ -12,7 +12,7 @@ pub type Run<'a> = Box<dyn FnMut(u32) -> Duration + 'a>;
 pub struct Effort {
     /// Wall time for one group of contestants, including their preparation.
     pub per_group: Duration,
-    /// Minimum number of samples per contestant, even if they take longer.
+    /// Minimum number of samples per contestant, even if they take longer than `per_group`.
     pub min_samples: usize,
     /// Maximum number of samples per contestant.
     pub max_samples: usize,

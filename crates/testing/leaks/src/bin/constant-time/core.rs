@@ -119,13 +119,14 @@ fn marked(
     bytes
 }
 
+/// Selects every secret, and also the chunks that the braid received, which are not secret.
 fn all(kind: Kind) -> bool {
     kind != Kind::Other
 }
 
-/// Selects all secrets except header keys. If a header key were marked, every field of the header
-/// that it decrypts would be marked too. The code may branch on these fields, because the peer
-/// knows them.
+/// Selects what [`all`] selects, except header keys. If a header key were marked, every field of
+/// the header that it decrypts would be marked too. The code may branch on these fields, because
+/// the peer knows them.
 fn all_but_header_keys(kind: Kind) -> bool {
     all(kind) && kind != Kind::HeaderKey
 }
