@@ -16,7 +16,8 @@ pub struct Effort {
     pub min_samples: usize,
     /// Maximum number of samples per contestant.
     pub max_samples: usize,
-    /// How long a sample should take. A sample repeats a short operation until it takes this long.
+    /// How long a sample should take. A sample repeats a short operation until it takes this long,
+    /// but at most 256 times.
     pub sample: Duration,
 }
 

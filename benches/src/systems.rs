@@ -21,7 +21,8 @@ pub struct System {
     pub lacks: &'static str,
     /// Whether the state of a session can be exported as bytes.
     pub exports: bool,
-    /// Maximum number of skipped keys that the system keeps.
+    /// Maximum number of skipped keys that the system keeps: vodozemac per chain, Waxseal per
+    /// session.
     pub keeps: usize,
     strangers: fn() -> Box<dyn Strangers>,
 }

@@ -10,8 +10,8 @@ use rand_core::{Rng, TryCryptoRng, TryRng};
 
 use crate::arena::Arena;
 
-/// Number of bytes that are compared at a time. This is half of a 32-byte key, so a copy of which
-/// half was wiped is still found.
+/// Number of bytes that are compared at a time. This is half of a 32-byte key, so a copy is still
+/// found if only its first or only its second half was wiped.
 const WINDOW: usize = 16;
 /// Secrets are stored XORed with this byte, so that a sweep of memory does not find this list.
 const MASK: u8 = 0xa5;

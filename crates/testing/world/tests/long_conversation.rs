@@ -203,7 +203,7 @@ fn epochs_complete_and_every_message_opens_once_over_a_faulty_network() {
         assert_eq!(conversation.session(side).pq_stopped(), None);
     }
     // The state has two sessions, each of less than 2,500 bytes without skipped keys. Each skipped
-    // key adds 84 bytes, and at most 4,000 are kept.
+    // key adds 84 bytes, and the session in use keeps at most 4,000.
     assert!(
         conversation.largest < 2 * 2_500 + 4_000 * 84,
         "the state grew to {} bytes",

@@ -110,8 +110,8 @@ impl NextMessage {
             .iter()
             .find(|(kind, _)| *kind == Kind::HeaderKey);
         let header_key = &export[header_key.unwrap().1.clone()];
-        // In the export, the session's associated data (32 bytes) is followed by the base key, the
-        // digest (32 bytes each) and a byte that says who started the session, then the root key.
+        // In the export, the session's associated data comes first, then the base key, the digest
+        // (32 bytes each), a byte that says who started the session, and the root key.
         let ad = fields[start].1.start - 1 - 3 * 32;
         let encryption = hmac(header_key, b"waxseal/2/core/header-encryption-key");
         let tag = message.last_chunk::<16>().unwrap();

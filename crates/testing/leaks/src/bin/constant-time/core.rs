@@ -73,7 +73,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// A seeded random generator whose output is marked as secret.
+/// A seeded random generator. The bytes that it fills in are marked as secret; single numbers that
+/// it returns are not.
 pub(crate) struct SecretRng(ChaCha20Rng);
 
 impl SecretRng {
@@ -178,7 +179,8 @@ impl Device {
         self.prekeys = PreKeys::import(&export).expect("its own export");
     }
 
-    /// Exports the sessions and imports them again. Marks the secrets that `is_marked` selects.
+    /// Exports the sessions and imports them again. Marks the fields that `is_marked` selects as
+    /// secret, and all others as public.
     fn mark_sessions(&mut self, is_marked: fn(Kind) -> bool) {
         if let Some(sessions) = &self.sessions {
             let export = sessions.export();
