@@ -2,8 +2,9 @@
 //! franking with the textbook's constructions, built from the same crates, and with plain
 //! ChaCha20-Poly1305, which commits to nothing. (Grubbs, Lu, Ristenpart 2017)
 //!
-//! Every scheme encrypts with a key that serves one message. The textbook's schemes and the plain
-//! one also authenticate a header of 64 bytes; franked messages have their own associated data.
+//! Every scheme encrypts with a key that serves one message. The textbook's schemes and plain
+//! ChaCha20-Poly1305 also authenticate a header of 64 bytes. A franked message has associated data
+//! of its own instead.
 
 use std::convert::Infallible;
 use std::hint::black_box;

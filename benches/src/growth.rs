@@ -1,5 +1,5 @@
-//! Measures how costs grow with what accumulates: skipped keys, messages of a session, sessions of
-//! a store, messages of a report.
+//! Measures how costs grow with what accumulates: skipped keys, messages in a session, sessions in
+//! a client's store, messages in a report.
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -22,21 +22,21 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// For results that are published.
+    /// The effort for results that are published.
     pub const FULL: Self = Self {
         per_group: Duration::from_millis(2_400),
         min_samples: 15,
         max_samples: 401,
         sample: Duration::from_micros(400),
     };
-    /// For a quick look.
+    /// The effort for a quick look at the results.
     pub const QUICK: Self = Self {
         per_group: Duration::from_millis(240),
         min_samples: 5,
         max_samples: 101,
         sample: Duration::from_micros(200),
     };
-    /// For tests, which only check that everything runs.
+    /// The effort for tests, which only check that everything runs.
     pub const SMOKE: Self = Self {
         per_group: Duration::ZERO,
         min_samples: 1,

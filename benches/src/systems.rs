@@ -13,7 +13,7 @@ pub use ratchet::{Bundle, Ratchet};
 /// A system in the comparison, named by crate and variant.
 #[derive(Clone, Copy)]
 pub struct System {
-    /// The crate.
+    /// The name of the crate that implements the system.
     pub name: &'static str,
     /// The part or configuration of the crate.
     pub variant: &'static str,

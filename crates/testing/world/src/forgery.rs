@@ -35,7 +35,7 @@ pub struct ForgedOpening {
     pub commitments: Vec<[u8; 32]>,
     /// Which parts are shown: bit i stands for part i.
     pub shown: u32,
-    /// The key `k_i` and the bytes of each part, whether the part is shown or not.
+    /// For each part, whether it is shown or not: the key `k_i` of its commitment, and its bytes.
     pub parts: Vec<([u8; 32], Vec<u8>)>,
 }
 

@@ -1,5 +1,5 @@
 //! A script is a list of actions. Each action takes three bytes, so any bytes are a script, and
-//! changing one byte changes one action.
+//! changing one byte changes at most one action.
 
 /// One thing that happens in a simulation. Numbers of devices and packets are taken modulo the
 /// number that exist.

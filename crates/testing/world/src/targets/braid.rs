@@ -35,8 +35,8 @@ static PHASES: LazyLock<Vec<[Vec<u8>; 2]>> = LazyLock::new(|| {
     phases
 });
 
-/// Maximum length of a session's export in bytes, by `waxseal-core`'s SPEC.md, plus the bytes that
-/// 40 lost messages add.
+/// Maximum length of a session's export in bytes, by `waxseal-core`'s SPEC.md, plus what 40 lost
+/// messages add: each at most 40 bytes for its chain and 84 for its skipped key.
 const MAX_LEN: usize = 2_085 + 1_710 + 40 * (40 + 84);
 
 /// Runs the target on an input.

@@ -159,7 +159,7 @@ fn splice(database: &mut [u8], frames: &mut Vec<Frame>, [kind, a, b, edits @ ..]
     match (kind % 16, frame) {
         (7, _) => database.copy_within(one..one + PAGE, other),
         (8, _) => edit_page(&mut database[one..one + PAGE], edits),
-        // Sets one byte of the file's header, or of a page's header.
+        // Sets one of the first 100 bytes of a page, where the file's or the page's header is.
         (9, _) => {
             let place = one + usize::from(b % 100);
             database[place] = edits[3];
