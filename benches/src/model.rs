@@ -127,7 +127,7 @@ fn handshake() -> Vec<(f64, &'static str)> {
         // The recipient keeps only a seed and generates its key pair again.
         (1.0, "ML-KEM-1024 generate"),
         (1.0, "ML-KEM-1024 decapsulate"),
-        // The first message carries the first chunk of the first epoch's key.
+        // For the first message, the initiator makes the post-quantum ratchet's first key pair.
         (1.0, "ML-KEM-768 generate"),
         // Each side hashes the transcript of 1.8 KB, and about as many bytes of other input.
         (2.0 * 57.0 / SHA_256_BLOCKS, "SHA-256 4096"),

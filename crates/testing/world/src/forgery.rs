@@ -123,13 +123,14 @@ impl Forgery {
 
     /// Encodes the reporter's address and the claims, the section that is not encrypted.
     fn claims(&self) -> Vec<u8> {
+        // The layout of this section is
         // claims = reporter (length u8 || account || device be32) || count u8 || count x claim
         let mut out = vec![self.reporter.account.as_str().len() as u8];
         out.extend(self.reporter.account.as_str().as_bytes());
         out.extend(self.reporter.device.0.to_be_bytes());
         out.push(self.claims.len() as u8);
         for claim in &self.claims {
-            // claim = tag 32 || length u16 || stamp context || stamp 32
+            // The layout of each claim is tag 32 || length u16 || stamp context || stamp 32
             out.extend(claim.tag);
             out.extend((claim.context.len() as u16).to_be_bytes());
             out.extend(&claim.context);
@@ -140,12 +141,14 @@ impl Forgery {
 
     /// Encodes the reason, the note and the openings, the section that is then sealed.
     fn openings(&self) -> Vec<u8> {
+        // The layout of this section is
         // openings = reason u8 || length u16 || note || count u8 || count x opening
         let mut out = vec![self.reason];
         out.extend((self.note.len() as u16).to_be_bytes());
         out.extend(&self.note);
         out.push(self.openings.len() as u8);
         for opening in &self.openings {
+            // The layout of the opening of a message of n parts is
             // opening = n u8 || k_root 32 || n x c_i 32 || shown be32
             // || for each shown part, in ascending order: k_i 32 || length u32 || part_i
             out.push(opening.commitments.len() as u8);

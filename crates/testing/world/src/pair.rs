@@ -159,7 +159,8 @@ impl Pair {
         self.devices[from].start(bundle, &mut self.rng);
     }
 
-    /// A device seals a message but does not send it. Returns the message's number.
+    /// A device seals a message but does not send it. It starts a session first if it has none.
+    /// Returns the message's number.
     pub fn send(&mut self, from: usize) -> usize {
         if self.devices[from].sessions.is_none() {
             self.start(from);
@@ -234,7 +235,8 @@ impl Pair {
     }
 
     /// Whether a device can have a reason to refuse a message that it has not opened yet. Reasons
-    /// are that state was rolled back or lost, or that a limit may have been exceeded.
+    /// are that state was rolled back or lost, that the device replaced its signed prekeys more
+    /// than once, or that a limit may have been exceeded.
     #[must_use]
     pub fn may_refuse(&self, to: usize) -> bool {
         // A device forgets a chain only when messages of eleven chains are missing, and a session

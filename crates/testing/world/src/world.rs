@@ -223,7 +223,8 @@ impl World {
         }
     }
 
-    /// A client seals a message but does not send it. Returns the message's number.
+    /// A client seals a message but does not send it. It starts a session first if it has none.
+    /// Returns the message's number.
     pub fn send(&mut self, from: usize, to: usize) -> usize {
         let recipient = self.account(to);
         if !self.clients[from].has_session(&recipient).unwrap() {
@@ -254,7 +255,8 @@ impl World {
         number
     }
 
-    /// A client starts a new session, with the bundle that the provider hands out.
+    /// A client starts a new session, with the bundle that the provider hands out. If the peer's
+    /// identity has changed, the client accepts the new one.
     pub fn start(&mut self, from: usize, to: usize) {
         self.starts += 1;
         let peer = self.account(to);
@@ -298,8 +300,8 @@ impl World {
         }
     }
 
-    /// Whether no state was rolled back or lost, and no limit can have been exceeded. If so, a
-    /// client has no reason to refuse a message.
+    /// Whether no state was rolled back or lost, signed prekeys were replaced at most once, and no
+    /// limit can have been exceeded. If so, a client has no reason to refuse a message.
     #[must_use]
     pub fn is_undisturbed(&self) -> bool {
         let undisturbed = |counts: &[u32]| counts.iter().all(|count| *count == 0);

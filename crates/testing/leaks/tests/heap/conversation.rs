@@ -62,7 +62,7 @@ impl Device {
         PreKeyBundle::decode(&base, one_time.as_deref()).unwrap()
     }
 
-    /// Starts a session, alongside any other sessions.
+    /// Starts a session with `peer`, in addition to any that the device has.
     fn start(&mut self, peer: &mut Self, rng: &mut Recorder) {
         rng.call(&format!("drawn by {} to start", self.name));
         let bundle = peer.bundle();
