@@ -96,7 +96,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What an operation returns: the expected values, or the name of the error.
+/// What an operation returns: the expected values, or the error as [`refused`] writes it.
 pub type Outcome = Result<Value, String>;
 
 /// Writes an error as the vectors do: its variant with its fields.

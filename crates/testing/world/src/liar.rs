@@ -1,4 +1,4 @@
-//! A sender with a modified client.
+//! A sender with a modified client, which seals messages that an honest client never would.
 
 use rand_chacha::ChaCha20Rng;
 use waxseal::core::errors::EncryptError;

@@ -330,7 +330,8 @@ impl World {
         let unseen = self.unseen(who);
         // The store has one record each for the account, the prekeys, the upload and the counters.
         // Then it has one for each peer, two for each message (the message and its index), one for
-        // each message in the outbox, and one for each page of skipped keys.
+        // each message in the outbox, and one for each page of skipped keys. There are at most as
+        // many pages as messages that were not shown.
         let most = 4 + peers + 2 * self.memories[who].messages + waiting + unseen;
         let count = client.store().records().count();
         assert!(
