@@ -14,7 +14,7 @@ pub struct Source {
     pub paths: Vec<(Vec<String>, usize)>,
     /// Every word outside `use` declarations.
     pub words: HashSet<String>,
-    /// Modules declared as `mod name;`, each with the file that its `#[path]` gives.
+    /// Modules declared as `mod name;`, each with the file that its `#[path]` gives, if it has one.
     pub files: Vec<(String, Option<String>)>,
     /// Modules written as `mod name { … }`.
     pub inline: HashMap<String, Source>,

@@ -127,10 +127,10 @@ impl Tree {
 
     /// Returns the pairs of files in which the first file needs the second.
     ///
-    /// Two kinds of imports are left out. If a module only re-exports a name from a module below,
-    /// as in `pub use self::child::Name`, and its code does not mention the name, it does not need
-    /// that module. If a module imports another module, the paths that it writes through that
-    /// import count instead of the import.
+    /// Besides imports from other crates, two kinds of imports are left out. If a module only
+    /// re-exports a name from a module below, as in `pub use self::child::Name`, and its code does
+    /// not mention the name, it does not need that module. If a module imports another module, and
+    /// re-exports it or writes paths through it, only these paths count.
     pub fn edges(&self) -> Edges {
         let mut edges = Edges::new();
         for (index, scope) in self.scopes.iter().enumerate() {

@@ -51,8 +51,8 @@ pub struct Allocated {
     pub bytes: u64,
 }
 
-/// Runs `work` and returns its result and what it allocated on this thread. In a program without
-/// [`Counting`] that is always zero.
+/// Runs `work` and returns its result and what it allocated on this thread. In a program whose
+/// allocator is not [`Counting`], the counts are always zero.
 pub fn count<T>(work: impl FnOnce() -> T) -> (T, Allocated) {
     let before = (COUNT.get(), BYTES.get());
     let result = work();

@@ -2,8 +2,9 @@
 //! franking with the textbook's constructions, built from the same crates, and with plain
 //! ChaCha20-Poly1305, which commits to nothing. (Grubbs, Lu, Ristenpart 2017)
 //!
-//! Every scheme encrypts with a key that serves one message. A header of 64 bytes is the associated
-//! data.
+//! Every scheme encrypts with a key that serves one message. The textbook's schemes and plain
+//! ChaCha20-Poly1305 also authenticate a header of 64 bytes. A franked message has associated data
+//! of its own instead.
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -32,7 +33,7 @@ use crate::results::{Contestant, Results};
 /// Lengths of the content in `compare`, in bytes.
 pub const SIZES: [usize; 4] = [64, 1_024, 65_000, 1 << 20];
 
-/// The associated data.
+/// The header that is authenticated with the content. It is not sent.
 const HEADER: [u8; 64] = [3; 64];
 const KEY: [u8; 32] = [5; 32];
 const NONCE: [u8; 12] = [0; 12];
@@ -102,13 +103,14 @@ pub const SCHEMES: [Scheme; 5] = [
 ];
 
 impl Scheme {
-    /// Encrypts and commits.
+    /// Encrypts the content and, unless the scheme is `plain`, commits to it.
     #[must_use]
     pub fn commit(&self, content: &[u8]) -> Committed {
         (self.commit)(content)
     }
 
-    /// Decrypts and checks the commitment.
+    /// Returns whether the ciphertext decrypts and, unless the scheme is `plain`, fits the
+    /// commitment.
     #[must_use]
     pub fn verify(&self, committed: &Committed) -> bool {
         (self.verify)(committed)
@@ -163,8 +165,9 @@ fn hmac(key: &[u8; 32], fields: &[&[u8]]) -> Hmac<Sha256> {
     mac
 }
 
-/// Encrypts by the schemes CtE1 and CtE2 (commit-then-encrypt). An HMAC is the commitment, and its
-/// key is encrypted with the content. In CtE2 the commitment is the associated data.
+/// Encrypts by the schemes CtE1 and CtE2 (commit-then-encrypt). An HMAC of header and content is
+/// the commitment, and its key is encrypted with the content. In CtE2 the commitment is the
+/// associated data.
 fn commit_then_encrypt(content: &[u8], ad: fn(&[u8; 32]) -> Vec<u8>) -> Committed {
     let mut opening = [0; 32];
     rand::rng().fill_bytes(&mut opening);

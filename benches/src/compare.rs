@@ -14,7 +14,7 @@ pub const STORED: [usize; 4] = [0, 40, 1_000, 4_000];
 /// Message counters that a forger writes into a header, if the system does not encrypt counters.
 pub const COUNTERS: [u64; 4] = [0, 500, 1_000, 2_000];
 
-/// Number of messages that are skipped at once. Every system here allows this many.
+/// Maximum number of messages that [`lacking`] skips at once. Every system here allows this many.
 const MAX_JUMP: usize = 2_000;
 
 /// Waxseal drops a skipped key after this many opened messages.

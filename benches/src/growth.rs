@@ -1,5 +1,5 @@
-//! Measures how costs grow with what accumulates: skipped keys, messages of a session, sessions of
-//! a store, messages of a report.
+//! Measures how costs grow with what accumulates: skipped keys, messages in a session, sessions in
+//! a client's store, messages in a report.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -70,8 +70,9 @@ fn open_next_to(system: &'static System, count: usize) -> Option<Run<'static>> {
     Some(in_order(lacking(system, count)))
 }
 
-/// Opens late messages from all over the chain. When all are opened, it goes back to the earlier
-/// state. The first message after that finds cold caches, so it is not measured.
+/// Measures opening late messages that are spread evenly over a chain. When all are opened, the
+/// recipient goes back to its earlier state. The first message after that finds cold caches, so it
+/// is not measured.
 fn open_skipped(system: &'static System, count: usize) -> Option<Run<'static>> {
     let mut pair = system.pair();
     exchange(&mut *pair, 0, b"hello");
@@ -155,7 +156,8 @@ fn open_after_turns(system: &'static System, count: usize) -> Option<Run<'static
     Some(burst(after_turns(system, count), false))
 }
 
-/// Measures sealing when the other side does not answer, so that the post-quantum ratchet waits.
+/// Measures sealing after `count` messages to which the other side has not answered, so that the
+/// post-quantum ratchet waits.
 fn seal_after_burst(system: &'static System, count: usize) -> Option<Run<'static>> {
     let mut pair = system.pair();
     exchange(&mut *pair, 0, b"hello");

@@ -12,30 +12,31 @@ pub type Run<'a> = Box<dyn FnMut(u32) -> Duration + 'a>;
 pub struct Effort {
     /// Wall time for one group of contestants, including their preparation.
     pub per_group: Duration,
-    /// Minimum number of samples per contestant, even if they take longer.
+    /// Minimum number of samples per contestant, even if they take longer than `per_group`.
     pub min_samples: usize,
     /// Maximum number of samples per contestant.
     pub max_samples: usize,
-    /// How long a sample should take. A sample repeats a short operation until it takes this long.
+    /// How long a sample should take. A sample repeats a short operation until it takes this long,
+    /// but at most 256 times.
     pub sample: Duration,
 }
 
 impl Effort {
-    /// For results that are published.
+    /// The effort for results that are published.
     pub const FULL: Self = Self {
         per_group: Duration::from_millis(2_400),
         min_samples: 15,
         max_samples: 401,
         sample: Duration::from_micros(400),
     };
-    /// For a quick look.
+    /// The effort for a quick look at the results.
     pub const QUICK: Self = Self {
         per_group: Duration::from_millis(240),
         min_samples: 5,
         max_samples: 101,
         sample: Duration::from_micros(200),
     };
-    /// For tests, which only check that everything runs.
+    /// The effort for tests, which only check that everything runs.
     pub const SMOKE: Self = Self {
         per_group: Duration::ZERO,
         min_samples: 1,

@@ -111,7 +111,7 @@ pub fn bounds() -> Vec<Bound> {
 /// Lists the primitives of a handshake with its first message, on both sides.
 fn handshake() -> Vec<(f64, &'static str)> {
     vec![
-        // Each side takes four for the handshake and one for its first root step.
+        // Each side computes four shared secrets for the handshake and one for its first root step.
         (10.0, "X25519"),
         // The initiator makes its base key and its first ratchet key. The recipient computes the
         // public half of its one-time prekey.
@@ -127,7 +127,7 @@ fn handshake() -> Vec<(f64, &'static str)> {
         // The recipient keeps only a seed and generates its key pair again.
         (1.0, "ML-KEM-1024 generate"),
         (1.0, "ML-KEM-1024 decapsulate"),
-        // The first message carries the first chunk of the first epoch's key.
+        // For the first message, the initiator makes the post-quantum ratchet's first key pair.
         (1.0, "ML-KEM-768 generate"),
         // Each side hashes the transcript of 1.8 KB, and about as many bytes of other input.
         (2.0 * 57.0 / SHA_256_BLOCKS, "SHA-256 4096"),
@@ -148,7 +148,7 @@ fn handshake() -> Vec<(f64, &'static str)> {
 fn message(body: &'static str, header: &'static str) -> Vec<(f64, &'static str)> {
     vec![
         (2.0, "chain step: two HMACs of one key"),
-        // The hash of the associated data, at least two blocks.
+        // The message's key depends on a hash of the associated data, which is at least two blocks.
         (2.0 / SHA_256_BLOCKS, "SHA-256 4096"),
         (1.0, "HKDF 44"),
         (1.0, body),
@@ -198,8 +198,8 @@ fn mac(len: usize) -> Vec<(f64, &'static str)> {
     ]
 }
 
-/// HMAC and SHA-256 calls of a commitment to a message of two parts. It derives three keys (the
-/// root key and two part keys), commits to each part, and makes the tag.
+/// Lists the primitives of a commitment to a message of two parts: deriving three keys (the root
+/// key and two part keys), committing to each part, and making the tag.
 fn commitment(text: usize) -> Vec<(f64, &'static str)> {
     let mut calls = vec![
         (3.0, "HMAC 30, kept key"),
@@ -211,8 +211,8 @@ fn commitment(text: usize) -> Vec<(f64, &'static str)> {
     calls
 }
 
-/// X-Wing encapsulation. Per message: one commitment, and the encryption of 192 bytes. Two MACs
-/// over the whole report are left out.
+/// Lists the primitives of sealing a report: one X-Wing encapsulation, and for each message one
+/// commitment and the encryption of 192 bytes. Two MACs over the whole report are left out.
 fn report_seal(count: u64) -> Vec<(f64, &'static str)> {
     let mut calls = vec![
         (1.0, "X25519"),
@@ -224,7 +224,8 @@ fn report_seal(count: u64) -> Vec<(f64, &'static str)> {
     calls
 }
 
-/// X-Wing decapsulation from a seed. Per message: one commitment, and the decryption of 192 bytes.
+/// Lists the primitives of reviewing a report: one X-Wing decapsulation from a seed, and for each
+/// message one commitment and the decryption of 192 bytes.
 fn report_review(count: u64) -> Vec<(f64, &'static str)> {
     let mut calls = vec![
         (1.0, "X25519"),

@@ -201,7 +201,8 @@ fn hkdf<const N: usize>(name: &'static str) -> Primitive {
     })
 }
 
-/// ChaCha20 and HMAC of a header, with keys that are kept. Opening checks the MAC first.
+/// The primitives of a header: its MAC alone, encryption and MAC, and MAC and decryption. The MAC's
+/// key schedule is kept between calls; ChaCha20 is set up in each call.
 fn header() -> [Primitive; 3] {
     let kept = Hmac::<Sha256>::new(&[5; 64].into());
     let mac = move || {
@@ -222,7 +223,7 @@ fn header() -> [Primitive; 3] {
     ]
 }
 
-/// Encrypts in place, with a key that serves once.
+/// Encrypts in place. Each repetition sets the cipher up, because a message's key serves once.
 fn seal(name: &'static str, len: usize, ad_len: usize) -> Primitive {
     let (mut buffer, ad) = (vec![7; len], vec![3; ad_len]);
     primitive(name, move || {

@@ -13,7 +13,7 @@ pub use ratchet::{Bundle, Ratchet};
 /// A system in the comparison, named by crate and variant.
 #[derive(Clone, Copy)]
 pub struct System {
-    /// The crate.
+    /// The name of the crate that implements the system.
     pub name: &'static str,
     /// The part or configuration of the crate.
     pub variant: &'static str,
@@ -21,7 +21,8 @@ pub struct System {
     pub lacks: &'static str,
     /// Whether the state of a session can be exported as bytes.
     pub exports: bool,
-    /// Maximum number of skipped keys that the system keeps.
+    /// Maximum number of skipped keys that the system keeps: vodozemac per chain, Waxseal per
+    /// session.
     pub keeps: usize,
     strangers: fn() -> Box<dyn Strangers>,
 }

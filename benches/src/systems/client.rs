@@ -79,7 +79,8 @@ impl Clients {
         clients
     }
 
-    /// Lets one of the clients start conversations with `count` other peers.
+    /// Lets one of the clients start sessions with `count` other peers and seal one message to
+    /// each. The peers never answer.
     pub fn befriend(&mut self, side: usize, count: usize) {
         let (bundle, _) = unmet(8).bundle;
         let Self { clients, provider } = self;

@@ -14,9 +14,10 @@ pub enum Kind {
     DhSecret,
     /// Key of a sending or receiving chain.
     ChainKey,
-    /// Key that encrypts message headers.
+    /// Header key, from which the keys that encrypt and authenticate message headers are derived.
     HeaderKey,
-    /// Key that decrypts a skipped message, which has not arrived yet.
+    /// One of the two keys, one from each ratchet, from which the key of a skipped message is
+    /// derived. A skipped message has not arrived yet.
     SkippedKey,
     /// Root key, chain key or next chain key of the post-quantum ratchet.
     PostQuantumKey,
@@ -27,8 +28,8 @@ pub enum Kind {
     KemSeed,
     /// Randomness (coin) of the braid's ML-KEM encapsulation.
     Coin,
-    /// Chunks of a public key or ciphertext that the braid received, or of a ciphertext that it is
-    /// to send, with the MAC over them. They are not secret.
+    /// Chunks, which are pieces of a public key or ciphertext that the braid received, or of a
+    /// ciphertext that it is to send, with the MAC over it. They are not secret.
     Chunk,
     /// A public value or a counter, such as the peer's complete key header.
     Other,
@@ -128,7 +129,8 @@ impl Fields {
     }
 
     fn post_quantum(&mut self, export: &[u8]) {
-        // The fields are the role, the root key, two chains and the keys of two next chains.
+        // The fields are the role, the root key, two chains (each a key between two counters) and
+        // the keys of two next chains, each of which may be absent.
         self.skip(1);
         self.take(Kind::PostQuantumKey, 32);
         for _ in 0..2 {

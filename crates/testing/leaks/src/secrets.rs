@@ -10,8 +10,8 @@ use rand_core::{Rng, TryCryptoRng, TryRng};
 
 use crate::arena::Arena;
 
-/// Number of bytes that are compared at a time. This is half of a 32-byte key, so a copy of which
-/// half was wiped is still found.
+/// Number of bytes that are compared at a time. This is half of a 32-byte key, so a copy is still
+/// found if only its first or only its second half was wiped.
 const WINDOW: usize = 16;
 /// Secrets are stored XORed with this byte, so that a sweep of memory does not find this list.
 const MASK: u8 = 0xa5;
@@ -89,7 +89,8 @@ impl Secrets {
     }
 
     /// Looks for the secrets in every heap block after offset `from`, live or freed. Returns the
-    /// name of each secret found and how many of its windows were found, sorted by name.
+    /// name of each secret found and how often its windows (pieces of 16 bytes) occur, sorted by
+    /// name.
     pub fn sweep(&self, arena: &Arena, from: usize) -> Vec<(String, usize)> {
         let mut found: HashMap<&str, usize> = HashMap::new();
         arena.scan(from, WINDOW - 1, |piece| {
@@ -119,7 +120,8 @@ impl Secrets {
 /// A seeded random generator that remembers what it produced.
 ///
 /// Every draw of at least 32 bytes counts as a secret of the caller. It is added to a list of
-/// secrets, under the name that was last passed to [`call`](Recorder::call).
+/// secrets, under the name that was last passed to [`call`](Recorder::call) or, before that, to
+/// [`new`](Recorder::new).
 pub struct Recorder {
     rng: ChaCha20Rng,
     name: String,

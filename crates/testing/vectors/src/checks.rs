@@ -70,7 +70,7 @@ impl Sources {
         places
     }
 
-    /// Names of all test functions in the crate.
+    /// Names of all `#[test]` functions in the files under `src`.
     fn tests(&self) -> Vec<String> {
         let mut found = Vec::new();
         for text in self.files.values() {
@@ -88,6 +88,7 @@ impl Sources {
     }
 }
 
+/// Reads every `.rs` file below `folder` into `files`, under its path with `prefix` in front.
 fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -124,8 +125,9 @@ fn numbers(text: &str, mark: &str) -> BTreeSet<u8> {
 
 /// Asserts that the table, the code and the tests of a crate name exactly the checks `specified`.
 ///
-/// The code must name each check in the files that the table lists, and in no others. Each test in
-/// the table must exist exactly once and have the number of its check in its name.
+/// Comments must name each check in the source files that the table lists, and in no others; test
+/// files do not count. Each test in the table must exist exactly once and have the number of its
+/// check in its name.
 pub fn assert_checks_agree(crate_root: &Path, specified: RangeInclusive<u8>) {
     let sources = Sources::read(crate_root);
     let table = sources.table();

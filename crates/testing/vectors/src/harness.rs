@@ -96,7 +96,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What an operation returns: the expected values, or the name of the error.
+/// What an operation returns: the expected values, or the error as [`refused`] writes it.
 pub type Outcome = Result<Value, String>;
 
 /// Writes an error as the vectors do: its variant with its fields.
@@ -187,7 +187,8 @@ impl Vectors {
         expected
     }
 
-    /// Adds a vector that the check numbered `check` must reject. No earlier check may reject it.
+    /// Adds a vector that the check numbered `check` must reject. Panics if the operation succeeds,
+    /// or fails with an error that this check cannot cause.
     pub fn fails(&mut self, id: &str, comment: &str, operation: &str, input: Value, check: u8) {
         let Err(error) = (self.of.run)(operation, Input(&input)) else {
             panic!("{id} is not refused");
@@ -202,7 +203,7 @@ impl Vectors {
     }
 
     /// Compares the vectors with the committed file, byte for byte. If `WAXSEAL_REGENERATE` is set,
-    /// writes the file first.
+    /// writes the file first. Each operation with a failing vector must also have a passing one.
     pub fn finish(self) {
         for operation in self.failing.keys() {
             assert!(
@@ -249,11 +250,12 @@ pub fn committed(folder: &str) -> Vec<Value> {
     vectors
 }
 
-/// Asserts that the committed vectors cover the specification.
+/// Asserts that the committed vectors cover the specification. Does nothing while the files are
+/// being written.
 ///
-/// - Every check in `checks` has a failing vector, or a reason in `without_vectors` for having
-///   none.
-/// - Every label is used by some operation that has a passing vector.
+/// - Every check in `checks` has either a failing vector, or a reason in `without_vectors` for
+///   having none.
+/// - The operations that have a passing vector use every label in `all_labels`, and no others.
 /// - More vectors fail than pass.
 pub fn assert_coverage(
     folder: &str,

@@ -98,7 +98,7 @@ impl Device {
         }
     }
 
-    /// A copy of what the device stores.
+    /// A copy of the device's prekeys and sessions.
     #[must_use]
     pub fn export(&self) -> DeviceState {
         DeviceState {
@@ -107,7 +107,8 @@ impl Device {
         }
     }
 
-    /// Replaces the device's state with a stored copy.
+    /// Replaces the device's prekeys and sessions with a stored copy. The identity is exported and
+    /// imported again, and so stays the same.
     pub fn import(&mut self, state: &DeviceState) {
         self.identity = IdentityKeyPair::import(&self.identity.export()).unwrap();
         self.prekeys = PreKeys::import(&state.prekeys).unwrap();
@@ -153,7 +154,7 @@ impl Device {
         copy
     }
 
-    /// Replaces everything that the device stores with new prekeys, except its identity.
+    /// The device loses its sessions and prekeys, and makes new prekeys. It keeps its identity.
     pub fn start_over(&mut self, rng: &mut impl CryptoRng) {
         self.prekeys = PreKeys::generate(&self.identity, rng);
         self.one_time = self.prekeys.replenish(&self.identity, 2, rng).unwrap();

@@ -35,7 +35,7 @@ pub struct ForgedOpening {
     pub commitments: Vec<[u8; 32]>,
     /// Which parts are shown: bit i stands for part i.
     pub shown: u32,
-    /// The key `k_i` and the bytes of each part, whether the part is shown or not.
+    /// For each part, whether it is shown or not: the key `k_i` of its commitment, and its bytes.
     pub parts: Vec<([u8; 32], Vec<u8>)>,
 }
 
@@ -84,6 +84,7 @@ impl Forgery {
     ) -> Vec<u8> {
         let claims = self.claims();
         let public = moderation.encode();
+        // The fingerprint says for which moderation key the report is sealed:
         // fingerprint = SHA-256("waxseal/1/moderation-key" || public key 1,216)
         let mut fingerprint = Sha256::new_with_prefix(b"waxseal/1/moderation-key");
         fingerprint.update(&public[1..]);
@@ -104,6 +105,7 @@ impl Forgery {
             encapsulated.to_bytes().to_vec(),
             sealed,
         ];
+        // The MAC with the delivery key covers all sections and shows which device reports:
         // reporter MAC = HMAC(K_delivery, label || long(claims) || long(fingerprint)
         // || long(encapsulated key) || long(sealed openings)), where long(x) = length u32 || x
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*key.to_bytes()).unwrap();
@@ -119,14 +121,16 @@ impl Forgery {
         report
     }
 
+    /// Encodes the reporter's address and the claims, the section that is not encrypted.
     fn claims(&self) -> Vec<u8> {
-        // claims = sender (the reporter) || count u8 || count x claim
+        // The layout of this section is
+        // claims = reporter (length u8 || account || device be32) || count u8 || count x claim
         let mut out = vec![self.reporter.account.as_str().len() as u8];
         out.extend(self.reporter.account.as_str().as_bytes());
         out.extend(self.reporter.device.0.to_be_bytes());
         out.push(self.claims.len() as u8);
         for claim in &self.claims {
-            // claim = tag 32 || length u16 || stamp context || stamp 32
+            // The layout of each claim is tag 32 || length u16 || stamp context || stamp 32
             out.extend(claim.tag);
             out.extend((claim.context.len() as u16).to_be_bytes());
             out.extend(&claim.context);
@@ -135,13 +139,16 @@ impl Forgery {
         out
     }
 
+    /// Encodes the reason, the note and the openings, the section that is then sealed.
     fn openings(&self) -> Vec<u8> {
+        // The layout of this section is
         // openings = reason u8 || length u16 || note || count u8 || count x opening
         let mut out = vec![self.reason];
         out.extend((self.note.len() as u16).to_be_bytes());
         out.extend(&self.note);
         out.push(self.openings.len() as u8);
         for opening in &self.openings {
+            // The layout of the opening of a message of n parts is
             // opening = n u8 || k_root 32 || n x c_i 32 || shown be32
             // || for each shown part, in ascending order: k_i 32 || length u32 || part_i
             out.push(opening.commitments.len() as u8);
@@ -163,8 +170,8 @@ impl Forgery {
 }
 
 impl ForgedOpening {
-    /// Commits to the parts with keys from a franking key. The parts may hold anything. Returns
-    /// the tag.
+    /// Derives all keys from a franking key and commits to the parts, which may hold anything.
+    /// Replaces the opening's keys and commitments, and returns the tag that fits them.
     pub fn commit(&mut self, franking_key: &[u8; 32]) -> [u8; 32] {
         self.root_key = expand(franking_key, b"waxseal/1/frank-root-key");
         self.commitments.clear();
@@ -172,6 +179,7 @@ impl ForgedOpening {
             *key = part_key(franking_key, index);
             self.commitments.push(commit(key, index, part));
         }
+        // The tag is a MAC over the number of parts and their commitments:
         // tag = HMAC(k_root, "waxseal/1/frank-tag" || n u8 || c_0 || .. || c_(n-1))
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.root_key).unwrap();
         mac.update(b"waxseal/1/frank-tag");
@@ -184,6 +192,7 @@ impl ForgedOpening {
 /// Makes the claim and the opening of a message from its evidence, which both its recipient and its
 /// sender hold.
 fn open(evidence: &Evidence) -> (ForgedClaim, ForgedOpening) {
+    // Evidence holds the claim, the franking key K_f and the message's parts:
     // evidence = 01 || claim || K_f 32 || n u8 || n x (length u32 || part)
     let bytes = evidence.encode();
     let (tag, rest) = bytes[1..].split_first_chunk().unwrap();
@@ -217,12 +226,14 @@ fn open(evidence: &Evidence) -> (ForgedClaim, ForgedOpening) {
     (claim, opening)
 }
 
+/// Derives the key with which part number i is committed to:
 /// `k_i = HKDF-Expand(K_f, "waxseal/1/frank-part-key" || i u8, 32)`
 fn part_key(franking_key: &[u8; 32], index: u8) -> [u8; 32] {
     let label = [b"waxseal/1/frank-part-key", &[index][..]].concat();
     expand(franking_key, &label)
 }
 
+/// Commits to part number i:
 /// `c_i = HMAC(k_i, "waxseal/1/frank-commit" || i u8 || long(part_i))`
 fn commit(key: &[u8; 32], index: u8, part: &[u8]) -> [u8; 32] {
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).unwrap();
@@ -239,7 +250,7 @@ fn expand(key: &[u8; 32], info: &[u8]) -> [u8; 32] {
     out
 }
 
-/// `long(x) = length u32 || x`
+/// Puts the length of bytes in front of them: `long(x) = length u32 || x`
 fn long(bytes: &[u8]) -> Vec<u8> {
     [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat()
 }
@@ -256,7 +267,8 @@ pub(crate) fn put_field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
     out.extend(bytes);
 }
 
-/// Pads as ISO/IEC 7816-4 does: to a multiple of 64 bytes, and above 1,024 bytes to a Padmé length.
+/// Pads with a byte 0x80 and then zeros (ISO/IEC 7816-4). The padded length is a multiple of 64
+/// bytes, or above 1,024 bytes a Padmé length.
 fn padded(mut content: Vec<u8>) -> Vec<u8> {
     content.push(0x80);
     let len = content.len();

@@ -1,5 +1,5 @@
-//! Writes golden files: stored and sent bytes of every kind, as this version writes them. Later
-//! versions must be able to read these files.
+//! Writes golden files: stored and sent bytes of every kind, as this version writes them.
+//! `tests/golden.rs` says what later versions must be able to read of them.
 //!
 //! `cargo run -p waxseal-world --bin golden -- FOLDER` writes the files, and an `expected.json`
 //! that describes what they contain. Each format has a folder in `golden/`, which is written once
@@ -138,8 +138,8 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     provider.exchange(&mut alice, &mut bob, Content::Deletion { of: unsent });
     bob.delete_message(&alice_id, &unsent).expect("deletes");
 
-    // The relay accepts these messages and Alice confirms them, but Bob never receives them. The
-    // last message, `waiting`, stays unconfirmed.
+    // The relay accepts the messages of this loop and Alice confirms them, but Bob never receives
+    // them. He receives `after`. Then Alice seals `waiting`, which stays unconfirmed.
     for _ in 0..LOST {
         let sent = alice.send(&bob_id, "lost", provider.now, &mut provider.rng);
         let sent = sent.expect("sends");
@@ -151,8 +151,8 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     let waiting = waiting.expect("sends");
     let (delivery, receipt) = provider.relay(&alice, &bob, &waiting.envelope);
 
-    // Alice has a session with Carol that is unanswered, and an unconfirmed message to her. Dave's
-    // identity changed, and Alice accepted the new one.
+    // Alice has a session with Carol that is unanswered, and an unconfirmed message to her. Alice
+    // also accepts a new identity for Dave; Carol's serves as the new one.
     provider.start(&mut alice, &account("carol"));
     let sent = alice.send(
         &account("carol"),
@@ -235,7 +235,8 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     Ok(())
 }
 
-/// Describes everything that a client can read from its store.
+/// Describes what a client reads from its store: its identity, its peers with their messages, its
+/// outbox, and the number of its unconfirmed reports.
 ///
 /// # Panics
 /// If something in the store cannot be read.

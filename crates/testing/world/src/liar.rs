@@ -1,4 +1,4 @@
-//! A sender with a modified client.
+//! A sender with a modified client, which seals messages that an honest client never would.
 
 use rand_chacha::ChaCha20Rng;
 use waxseal::core::errors::EncryptError;
@@ -45,8 +45,8 @@ impl Liar {
         bytes
     }
 
-    /// Seals a message to Bob. Byte `spoil` of the plaintext is altered after the sender has
-    /// committed to it.
+    /// Seals a message to Bob. Byte `spoil` of the plaintext, if there is one, is altered after the
+    /// sender has committed to it.
     pub fn seal(&mut self, text: &str, spoil: usize, rng: &mut ChaCha20Rng) -> Vec<u8> {
         self.spoil = spoil;
         let conversation = Audience::Direct(account("bob")).conversation(&account("liar"));
@@ -73,7 +73,8 @@ impl SealingChannel for Liar {
         }
         let mut associated_data = associated_data.to_vec();
         if let Some(tag) = &self.tag {
-            // associated data = label || tag 32 || len u8 || account || device 4 || conversation 32
+            // Puts the claimed tag into the message's associated data, whose layout is
+            // label || tag 32 || len u8 || account || device 4 || conversation 32
             let end = associated_data.len() - 32 - 4 - "liar".len() - 1;
             associated_data[end - 32..end].copy_from_slice(tag.as_bytes());
         }

@@ -1,15 +1,15 @@
 //! Simulates devices, a provider and a hostile network, for property tests, fuzz targets and
 //! benches.
 //!
-//! A script decides what happens. After each action the world checks its invariants, and panics if
-//! one is broken.
+//! A script decides what happens. While it carries out an action, the world checks its invariants,
+//! and panics if one is broken.
 //!
 //! ```
 //! use waxseal_world::{Script, World};
 //!
 //! let mut world = World::new(7, 3);
 //! for action in Script::new(b"any bytes are a valid list of actions") {
-//!     world.step(action); // asserts the invariants after each action
+//!     world.step(action); // asserts the invariants that the action concerns
 //! }
 //! world.settle(); // repairs the network, asserts that messages arrive between all clients
 //! ```
@@ -25,7 +25,7 @@
 //! | [`Script`] | a list of [`Action`]s, read from any bytes | |
 //! | [`Liar`] | a sender with a modified client | a recipient, the relay |
 //! | [`Forgery`] | a reporter with a modified client | intake and review |
-//! | [`targets`] | the bodies of the fuzz targets | every decoder, sessions, stores, reports |
+//! | [`targets`] | the bodies of the fuzz targets | decoders, sessions, stores, reports |
 //! | [`seeds()`] | small genuine inputs for each fuzz target | |
 #![allow(
     clippy::unwrap_used,
@@ -95,7 +95,8 @@ pub fn snapshot(client: &Client<MemoryStore>) -> Records {
         .collect()
 }
 
-/// The text of a message that is received for the first time. Panics on a duplicate.
+/// The text of a message that is received for the first time. Panics on a duplicate, and on a
+/// message that is not a text.
 #[must_use]
 pub fn text_of(received: Received) -> String {
     match received {

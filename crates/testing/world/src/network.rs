@@ -63,7 +63,7 @@ impl<P: Clone> Network<P> {
         self.flying.get(self.passable(which)?).cloned()
     }
 
-    /// Removes a packet, which then never arrives.
+    /// Removes one of all packets in flight, also of those on a cut line. It never arrives.
     pub fn lose(&mut self, which: usize) -> Option<Flight<P>> {
         let index = which.checked_rem(self.flying.len())?;
         Some(self.flying.remove(index))

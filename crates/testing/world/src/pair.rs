@@ -24,17 +24,18 @@ pub struct SentText {
 /// Two devices and the network between them.
 ///
 /// A new pair has no session. [`Pair::step`] carries out one [`Action`]: a device seals a message,
-/// a packet arrives or is lost, a device restarts, loses its state or goes back to an old copy of
-/// its state. [`Pair::settle`] ends the run: the network becomes fair and the devices agree on one
-/// session.
+/// a packet arrives or is lost, a device restarts, loses its state (all but its identity) or goes
+/// back to an old copy of it. [`Pair::settle`] ends the run: the network becomes fair and the
+/// devices agree on one session.
 ///
 /// Whenever a message arrives, the pair asserts:
 ///
-/// - If the message opens, it was sent and is unaltered. A message opens once, and once more for
-///   each time its recipient was rolled back to an old state.
+/// - If the message opens, it was sent and is unaltered. A message opens at most once, and once
+///   more for each time its recipient was rolled back to an old state.
 /// - If the message is refused, the recipient's state is as it was before.
 /// - The recipient's state stays within its bounds.
-/// - The message opens, unless there can be a reason to refuse it (see [`Pair::may_refuse`]).
+/// - The message opens, unless it was opened before or there can be another reason to refuse it
+///   (see [`Pair::may_refuse`]).
 pub struct Pair {
     /// The devices.
     pub devices: [Device; 2],
@@ -51,10 +52,12 @@ pub struct Pair {
     disturbed: bool,
     starts: [u32; 2],
     rotations: [u32; 2],
+    /// For each device, the largest number of messages to it that were missing at one time.
     most_missing: [usize; 2],
 }
 
-/// Length of a session in an export, in bytes. (waxseal-core, SPEC.md, “Limits”)
+/// Maximum length of a session in an export, in bytes, without its skipped keys. (waxseal-core,
+/// SPEC.md, “Limits”)
 const SESSION_LEN: usize = 2_085 + 1_710 + 40 * MAX_SKIPPED_CHAINS;
 /// Length of a skipped key in an export, in bytes.
 const SKIPPED_LEN: usize = 84;
@@ -156,7 +159,8 @@ impl Pair {
         self.devices[from].start(bundle, &mut self.rng);
     }
 
-    /// A device seals a message but does not send it. Returns the message's number.
+    /// A device seals a message but does not send it. It starts a session first if it has none.
+    /// Returns the message's number.
     pub fn send(&mut self, from: usize) -> usize {
         if self.devices[from].sessions.is_none() {
             self.start(from);
@@ -231,11 +235,13 @@ impl Pair {
     }
 
     /// Whether a device can have a reason to refuse a message that it has not opened yet. Reasons
-    /// are that state was rolled back or lost, or that a limit may have been exceeded.
+    /// are that state was rolled back or lost, that the device replaced its signed prekeys more
+    /// than once, or that a limit may have been exceeded.
     #[must_use]
     pub fn may_refuse(&self, to: usize) -> bool {
         // A device forgets a chain only when messages of eleven chains are missing, and a session
-        // only when there are six sessions.
+        // only when there are six sessions. It keeps its old signed prekeys through one rotation.
+        // Fewer than 1,000 messages exceed no limit on skipped keys.
         let within = self.most_missing[to] <= MAX_SKIPPED_CHAINS
             && self.starts.iter().sum::<u32>() < u32::try_from(MAX_SESSIONS).unwrap()
             && self.rotations[to] <= 1

@@ -93,7 +93,8 @@ impl Provider {
         self.register_with(name, MAX_ONE_TIME_PREKEYS)
     }
 
-    /// Registers a device and publishes `one_time` one-time prekeys.
+    /// Registers a device and publishes `one_time` one-time prekeys. The account's earlier prekeys
+    /// are forgotten.
     pub fn register_with(&mut self, name: &str, one_time: usize) -> Client<MemoryStore> {
         let me = self.register_only(name);
         let key = self.key(&me);
@@ -107,7 +108,8 @@ impl Provider {
         client
     }
 
-    /// Registers a device that keeps its state in `store`.
+    /// Registers a device that keeps its state in `store`, and publishes the maximum number of
+    /// one-time prekeys.
     pub fn register_in<S: Store>(&mut self, store: S, name: &str) -> Client<S> {
         let me = self.register_only(name);
         let key = self.key(&me);
@@ -173,8 +175,8 @@ impl Provider {
             .unwrap();
     }
 
-    /// Takes in a client that was registered elsewhere: it knows the client's delivery key, and new
-    /// prekeys of the client are published.
+    /// Takes in a client that was registered elsewhere: the provider stores the client's delivery
+    /// key, and the client publishes new prekeys.
     ///
     /// # Panics
     /// If the client cannot publish prekeys.
@@ -186,7 +188,8 @@ impl Provider {
         client.confirm_prekeys(&upload).unwrap();
     }
 
-    /// What the relay does with an envelope. Returns (delivery, receipt).
+    /// Stamps an envelope on its way from one device to another, as the relay does. Returns
+    /// (delivery, receipt).
     #[must_use]
     pub fn relay_as(
         &self,
@@ -245,8 +248,9 @@ impl Provider {
         sent.id
     }
 
-    /// Does the work of the intake: checks which device sent the report, and that the reported
-    /// messages passed through the relay. Does not read the messages.
+    /// Does the work of the intake: checks which device sent the report, that the reported messages
+    /// passed through the relay, and that they were not reported before. Does not read the
+    /// messages.
     ///
     /// # Errors
     /// [`Refusal`] with the check that failed.

@@ -1,5 +1,5 @@
 //! A script is a list of actions. Each action takes three bytes, so any bytes are a script, and
-//! changing one byte changes one action.
+//! changing one byte changes at most one action.
 
 /// One thing that happens in a simulation. Numbers of devices and packets are taken modulo the
 /// number that exist.
@@ -17,7 +17,7 @@ pub enum Action {
     Repeat { packet: usize },
     /// A packet is lost.
     Lose { packet: usize },
-    /// A packet arrives with one bit altered.
+    /// A copy of a packet arrives with one bit altered. The packet itself stays in flight.
     Alter { packet: usize, place: u8 },
     /// The line between two devices is cut, or joined again.
     Cut { one: usize, other: usize },
@@ -25,17 +25,18 @@ pub enum Action {
     Start { from: usize, to: usize },
     /// A device restarts: it stores everything and reads it back.
     Restart { who: usize },
-    /// A copy is made of everything that a device stores.
+    /// A copy is made of a device's store; in a `Pair`, of its prekeys and sessions.
     Save { who: usize },
     /// A device goes back to the last copy that `Save` made.
     RollBack { who: usize },
-    /// A device loses everything that it stored.
+    /// A device loses everything that it stored; in a `Pair`, everything except its identity.
     StartOver { who: usize },
     /// A device makes new prekeys and sends them to the provider.
     Publish { who: usize, rotate: bool },
-    /// A device sends its unconfirmed messages again.
+    /// A device sends its unconfirmed messages again. Does nothing in a `Pair`.
     Resend { who: usize },
-    /// A device reports the messages that it exchanged with another device.
+    /// A device reports the messages that it exchanged with another device. Does nothing in a
+    /// `Pair`.
     Report { who: usize, about: usize },
 }
 

@@ -336,9 +336,8 @@ fn scripts(seeds: &mut Seeds) {
 
 fn edits(seeds: &mut Seeds) {
     let all: [(&'static str, &str, &[u8]); 25] = [
-        // The first two bytes say at which point of the first two epochs the run begins. Each
-        // action after them takes three bytes: a burst of messages, messages in turn, a restart, or
-        // damage.
+        // Two bytes say at which point of the first two epochs the run begins. Then each action (a
+        // burst of messages, messages in turn, a restart, or damage) takes three bytes.
         ("braid", "turns", &[0x80, 0, 1, 0, 47, 0, 7, 0x55, 1, 1, 47]),
         (
             "braid",
@@ -351,14 +350,12 @@ fn edits(seeds: &mut Seeds) {
             "hostile-late",
             &[0, 120, 1, 0, 9, 3, 0x81, 3, 1, 1, 40],
         ),
-        // The first byte says which message is altered, and by whom. Each edit after it takes five
-        // bytes.
+        // One byte says which message is altered, and by whom. Then each edit takes five bytes.
         ("client", "genuine-first", &[0]),
         ("client", "genuine-second", &[3]),
         ("client", "bit", &[0, 0, 0, 60, 3, 0]),
         ("client", "relay-bit", &[2, 0, 6, 60, 3, 0]),
-        // The first two bytes say which messages are reported, and by whom. Each change after them
-        // takes six bytes.
+        // Two bytes say which messages are reported, and by whom. Then each change takes six bytes.
         ("report", "other-context", &[0b101, 0x40, 4, 0, 2, 0, 0, 0]),
         ("report", "moved-tag", &[0b101, 0x40, 3, 0, 5, 0, 0, 0]),
         (
@@ -374,7 +371,7 @@ fn edits(seeds: &mut Seeds) {
             "sorted-part",
             &[0b0010_0101, 0x40, 19, 0, 0, 0, 9, 1, 20, 1, 5, 0, 1, 1],
         ),
-        // Each damage to a record takes six bytes.
+        // Each damage to a record of the store takes six bytes.
         ("store", "whole", &[]),
         ("store", "bit", &[3, 0, 0, 40, 2, 0]),
         (
@@ -382,8 +379,7 @@ fn edits(seeds: &mut Seeds) {
             "swapped",
             &[0x84, 0, 7, 0, 0, 0, 9, 4, 0, 20, 0, 0],
         ),
-        // The first byte says whether there is a write-ahead log. Each damage after it takes eight
-        // bytes.
+        // One byte says whether there is a write-ahead log. Then each damage takes eight bytes.
         ("sqlite", "whole", &[0]),
         ("sqlite", "log", &[1]),
         ("sqlite", "swapped", &[0, 0, 3, 4, 0, 0, 0, 0, 0]),

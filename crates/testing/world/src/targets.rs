@@ -37,8 +37,8 @@ pub const TARGETS: [Target; 9] = [
     ("sqlite", sqlite),
 ];
 
-/// Runs a script with two devices (see [`Pair`]). Asserts that in the end the devices' states open
-/// no old message, and that both devices use the same session.
+/// Runs a script with two devices (see [`Pair`]). Asserts that in the end a device's state opens no
+/// message that the device opened or sent before, and that both devices use the same session.
 pub fn sessions(script: &[u8]) {
     let mut pair = Pair::new(1);
     for action in Script::new(script) {
@@ -49,7 +49,8 @@ pub fn sessions(script: &[u8]) {
 }
 
 /// Runs a script with three clients and their provider (see [`World`]). Asserts that in the end
-/// messages arrive between all clients, and that every message that was shown can be reported.
+/// messages arrive between all clients, and that all stamped messages in their stores can be
+/// reported.
 pub fn world(script: &[u8]) {
     let mut world = World::new(1, 3);
     for action in Script::new(script) {

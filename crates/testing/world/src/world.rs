@@ -53,10 +53,13 @@ enum Packet {
     Prekeys(PreKeyUpload),
 }
 
-/// What a device's store should contain. The world compares the store with this.
+/// The values that a device's store should hold, by the world's own count: sequence numbers, the
+/// last message seen, and the number of messages. The world compares the store with them.
 #[derive(Clone, Default)]
 struct Memory {
+    /// Sequence number of the next message to each peer.
     next_sequence: BTreeMap<usize, u64>,
+    /// The last message that was shown from each peer.
     last_seen: BTreeMap<usize, FrankingTag>,
     /// How many messages the store holds.
     messages: usize,
@@ -69,15 +72,16 @@ struct Memory {
 /// lost, a device restarts, loses its store or goes back to an old copy of its store.
 /// [`World::settle`] ends the run: the network becomes fair and the clients recover.
 ///
-/// Whenever a packet arrives or a client makes a report, the world asserts:
+/// Whenever a client seals a message or makes a report, or a packet arrives, the world asserts
+/// those of these rules that concern it:
 ///
-/// - A client is shown only unaltered messages that were sent to it. It is shown each message once,
-///   and once more for each time its store was rolled back.
+/// - A client is shown only unaltered messages that were sent to it. It is shown each message at
+///   most once, and once more for each time its store was rolled back.
 /// - A shown message has the sequence number and the last-seen tag that its sender should have
 ///   given.
 /// - A refused delivery leaves the store as it was.
 /// - A store holds only as many records as its messages need.
-/// - A report of any stamped message verifies, and says truthfully what was sent, by whom and when.
+/// - A report of stamped messages verifies, and says truthfully what was sent, by whom and when.
 pub struct World {
     /// The clients.
     pub clients: Vec<Client<MemoryStore>>,
@@ -219,7 +223,8 @@ impl World {
         }
     }
 
-    /// A client seals a message but does not send it. Returns the message's number.
+    /// A client seals a message but does not send it. It starts a session first if it has none.
+    /// Returns the message's number.
     pub fn send(&mut self, from: usize, to: usize) -> usize {
         let recipient = self.account(to);
         if !self.clients[from].has_session(&recipient).unwrap() {
@@ -250,7 +255,8 @@ impl World {
         number
     }
 
-    /// A client starts a new session, with the bundle that the provider hands out.
+    /// A client starts a new session, with the bundle that the provider hands out. If the peer's
+    /// identity has changed, the client accepts the new one.
     pub fn start(&mut self, from: usize, to: usize) {
         self.starts += 1;
         let peer = self.account(to);
@@ -294,8 +300,8 @@ impl World {
         }
     }
 
-    /// Whether no state was rolled back or lost, and no limit can have been exceeded. If so, a
-    /// client has no reason to refuse a message.
+    /// Whether no state was rolled back or lost, signed prekeys were replaced at most once, and no
+    /// limit can have been exceeded. If so, a client has no reason to refuse a message.
     #[must_use]
     pub fn is_undisturbed(&self) -> bool {
         let undisturbed = |counts: &[u32]| counts.iter().all(|count| *count == 0);
@@ -324,7 +330,8 @@ impl World {
         let unseen = self.unseen(who);
         // The store has one record each for the account, the prekeys, the upload and the counters.
         // Then it has one for each peer, two for each message (the message and its index), one for
-        // each message in the outbox, and one for each page of skipped keys.
+        // each message in the outbox, and one for each page of skipped keys. There are at most as
+        // many pages as messages that were not shown.
         let most = 4 + peers + 2 * self.memories[who].messages + waiting + unseen;
         let count = client.store().records().count();
         assert!(

@@ -1,8 +1,9 @@
 //! Runs the fuzz targets without a fuzzer: with every committed seed, and with mutations of the
 //! seeds from a seeded generator.
 //!
-//! `WAXSEAL_MUTATIONS=1000000` sets how many mutations are tried. `WAXSEAL_REGENERATE=1` writes the
-//! seeds that `waxseal_world::seeds` makes into the folder of committed seeds.
+//! `WAXSEAL_MUTATIONS=1000000` sets how many mutations are tried: a half of this number for each
+//! decoder, a sixteenth for each other target. `WAXSEAL_REGENERATE=1` writes the seeds that
+//! `waxseal_world::seeds` makes into the folder of committed seeds.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -31,7 +32,8 @@ fn committed(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     paths.into_iter().map(read).collect()
 }
 
-/// The name of a target and an input to it. Both are printed if the target panics.
+/// A name, which is that of a target or of a seed's file, and an input to the target. Both are
+/// printed if the target panics.
 struct Input<'a>(&'a str, &'a [u8]);
 
 impl Drop for Input<'_> {
@@ -76,8 +78,8 @@ fn every_target_takes_mutated_seeds() {
     let rng = &mut rng(1);
     for (name, target) in targets::TARGETS {
         let seeds = committed(name);
-        // Decoders get more mutations: other targets run scripts, and a script takes as long as a
-        // thousand decodings.
+        // Decoders get more mutations, because the other targets are slow: one script takes as long
+        // as a thousand decodings.
         let share = if name.ends_with("decode") { 8 } else { 1 };
         for _ in 0..mutations * share / 16 {
             let mut input = seeds[rng.random_range(0..seeds.len())].1.clone();

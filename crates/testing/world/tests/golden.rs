@@ -103,7 +103,7 @@ fn what_waited_for_the_relay_in_format_01_goes_on() {
     bob.confirm_report(pending[0].id).unwrap();
 }
 
-/// The stored pages of skipped keys for a peer's messages.
+/// Counts the stored pages of skipped keys for a peer's messages.
 fn pages(path: &Path, peer: &str) -> usize {
     let store = SqliteStore::open(path, &StoreKey::from_bytes(STORE_KEY)).unwrap();
     let table = Table::SkippedKeys(account(peer));
@@ -128,7 +128,8 @@ fn conversations_of_format_01_go_on_after_a_new_handshake() {
     let refused = refused.unwrap_err();
     assert!(matches!(refused, SendError::NoSession));
     assert_eq!(refused.advice(), Advice::FetchBundle);
-    // A call that failed and calls that only read leave the pages where they are.
+    // The old session's pages of skipped keys are still stored, because since the store was opened
+    // one call failed and the others only read.
     assert!(!bob.has_session(&alice_id).unwrap());
     drop(bob);
     assert_eq!(pages(&path, "alice"), 2);
@@ -142,7 +143,8 @@ fn conversations_of_format_01_go_on_after_a_new_handshake() {
     let store = SqliteStore::open(&path, &StoreKey::from_bytes(STORE_KEY)).unwrap();
     let mut bob = Client::open(store).unwrap();
 
-    // Numbering and history go on, in both directions and after another opening of the store.
+    // After the store is opened once more, messages arrive in both directions. History is kept, and
+    // sequence numbers go on from where they were.
     provider.exchange(&mut bob, &mut alice, "again");
     provider.exchange(&mut alice, &mut bob, "welcome back");
     assert_eq!(kept(&bob), before + 2);

@@ -1,8 +1,8 @@
 //! Compares the labels of all crates. They are read from the crates' sources, so that the test
 //! forgets none.
 
-/// No label of one crate is a prefix of a label of another, so keys of different purposes never
-/// coincide. Each crate tests its own labels as well.
+/// No label is a prefix of any other, in the same crate or in another. So keys for different
+/// purposes never coincide.
 #[test]
 fn no_label_of_any_crate_is_a_prefix_of_another() {
     let sources = [

@@ -17,6 +17,7 @@ use waxseal_world::{Device, rng};
 
 /// A message on its way.
 struct InTransit {
+    /// The time after which the message arrives.
     due: u32,
     from: usize,
     text: u32,
@@ -25,8 +26,8 @@ struct InTransit {
 
 /// A conversation between two devices.
 ///
-/// The clock moves on by one with each message that is sent. A message arrives once the clock has
-/// passed the time at which the message is due. Each message that arrives must open exactly once.
+/// The clock moves on by one with each message that is sent. A message that is not lost arrives
+/// once the clock has passed the time at which the message is due, and must open exactly once.
 struct Conversation {
     devices: [Device; 2],
     in_transit: Vec<InTransit>,
@@ -49,7 +50,7 @@ struct Faults {
 }
 
 impl Conversation {
-    /// Both devices start a session at the same time, so each device holds two sessions.
+    /// Both devices start a session at the same time, so each device comes to hold two sessions.
     fn new(seed: u64) -> Self {
         let mut rng = rng(seed);
         let mut devices = [0, 1].map(|_| Device::new(0, &mut rng));
@@ -102,7 +103,8 @@ impl Conversation {
         assert!(self.session(to).export() == before);
     }
 
-    /// Delivers the messages that are due.
+    /// Moves the clock on by one and delivers the messages that are due. At random, some also
+    /// arrive altered or a second time, and the recipient restarts.
     fn tick(&mut self, faults: &Faults) {
         self.now += 1;
         let now = self.now;
@@ -128,7 +130,7 @@ impl Conversation {
                 self.refuse(to, &flight.bytes);
             }
             if self.rng.random_range(0..100) < 5 {
-                // The device restarts.
+                // The recipient restarts: its sessions are exported and imported again.
                 let export = self.session(to).export();
                 self.largest = self.largest.max(export.len());
                 *self.session(to) = SessionSet::import(&export).unwrap();
@@ -200,8 +202,8 @@ fn epochs_complete_and_every_message_opens_once_over_a_faulty_network() {
     for side in [0, 1] {
         assert_eq!(conversation.session(side).pq_stopped(), None);
     }
-    // The state has two sessions, and 84 bytes for each skipped key. At most 4,000 skipped keys are
-    // kept.
+    // The state has two sessions, each of less than 2,500 bytes without skipped keys. Each skipped
+    // key adds 84 bytes, and the session in use keeps at most 4,000.
     assert!(
         conversation.largest < 2 * 2_500 + 4_000 * 84,
         "the state grew to {} bytes",

@@ -1,6 +1,7 @@
-//! Two devices talk over a network that loses, repeats, delays and reorders messages. Sessions
-//! start at any time, and state is stored and read back at any point. The tests assert that each
-//! message opens exactly once, and that in the end both devices send on the same session.
+//! Two devices talk over a network that repeats, delays and reorders messages, and in some tests
+//! loses them. Sessions start at any time, and state is stored and read back at any point. The
+//! tests assert that each message that is not lost opens exactly once, and that in the end both
+//! devices send on the same session.
 //!
 //! `waxseal_world::Pair` makes the assertions at each step. The environment variable
 //! `PROPTEST_CASES` sets the number of cases.
@@ -29,8 +30,8 @@ fn cases(cases: u32) -> ProptestConfig {
     }
 }
 
-/// Generates actions of an honest network and honest devices: no state is rolled back or lost, and
-/// no message is lost for good.
+/// Generates actions of an honest network and honest devices: no state is rolled back or lost, no
+/// message is lost for good, and no signed prekeys are replaced.
 fn fair() -> impl Strategy<Value = Vec<Action>> {
     let action = any::<[u8; 3]>().prop_map(Action::from);
     let action = action.prop_filter("fair", |action| {
@@ -89,8 +90,8 @@ proptest! {
         pair.assert_forward_secret();
     }
 
-    /// A thief copies everything that both devices store, at any moment, and then tries to open the
-    /// messages that follow.
+    /// A thief copies everything that both devices store, at any moment. The copies open the next
+    /// message, but none that follows once each device has answered the other.
     #[test]
     fn a_copied_state_is_worthless_after_a_round_trip_each(seed: u64, script in fair(), rounds in 1_usize..4) {
         let mut pair = Pair::new(seed);
@@ -116,8 +117,8 @@ proptest! {
         }
     }
 
-    /// A device whose state is rolled back uses message keys twice. Anyone who sees both
-    /// ciphertexts learns the XOR of the two texts. Nothing else goes wrong.
+    /// A device whose state is rolled back uses message keys twice. Anyone who sees two ciphertexts
+    /// under one key learns the XOR of the two texts. After the next ratchet step, no key repeats.
     #[test]
     fn a_state_set_back_repeats_the_keys_of_its_chain_and_no_others(seed: u64, script in fair(), lost in 0_usize..4) {
         let mut pair = Pair::new(seed);
@@ -126,7 +127,7 @@ proptest! {
         }
         pair.settle();
         // Device 0 has begun its sending chain. Further messages on the chain draw no random
-        // numbers, so the device and its twin would send the same bytes.
+        // numbers, so the device and its twin (a copy of its sessions) would send the same bytes.
         let begun = pair.send(0);
         pair.receive(begun).unwrap();
         let Device { sessions, .. } = &pair.devices[0];
@@ -210,8 +211,8 @@ fn state_stays_bounded_however_many_messages_are_missing() {
     let mut largest = 0;
     for round in 0..5 {
         for from in [0, 1] {
-            // Many messages are lost, up to the maximum that may be skipped at once. Then one
-            // arrives.
+            // One device sends many messages that are lost, up to the maximum that may be skipped
+            // at once. Its next message arrives.
             for _ in 0..jump.min(1_000 + 300 * round) {
                 pair.devices[from].encrypt(b"lost", &mut pair.rng);
             }

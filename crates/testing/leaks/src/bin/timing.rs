@@ -18,9 +18,9 @@ use waxseal_leaks::clear::Clear;
 use waxseal_reporting::relay::{Claim, DeliveryKey, Receipt, Stamp, StampKeys};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
-/// A |t| of this or more shows a difference.
+/// A |t| of Welch's t-test of this or more shows a difference in running times.
 const LEAK: f64 = 10.0;
-/// A |t| below this shows no difference.
+/// A |t| of Welch's t-test below this shows no difference in running times.
 const QUIET: f64 = 4.5;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);

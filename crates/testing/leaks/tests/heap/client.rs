@@ -1,5 +1,5 @@
 //! Two clients with the in-memory store have a conversation and make a report, and both are
-//! dropped.
+//! dropped. After that, none of their secrets may be in memory.
 
 use waxseal::core::PreKeyUpload;
 use waxseal::reporting::Audience;

@@ -1,4 +1,4 @@
-//! Positive controls: the sweep finds secrets that are in memory.
+//! Controls of the sweep: it finds secrets that are in memory, and none that were wiped.
 
 use waxseal_leaks::secrets::Secrets;
 use zeroize::Zeroizing;

@@ -62,7 +62,7 @@ impl Device {
         PreKeyBundle::decode(&base, one_time.as_deref()).unwrap()
     }
 
-    /// Starts a session, alongside any other sessions.
+    /// Starts a session with `peer`, in addition to any that the device has.
     fn start(&mut self, peer: &mut Self, rng: &mut Recorder) {
         rng.call(&format!("drawn by {} to start", self.name));
         let bundle = peer.bundle();
@@ -122,7 +122,8 @@ impl Device {
     }
 }
 
-/// Plaintexts are not what is looked for here. Another test looks whether they are wiped.
+/// The text of every message. These tests look for keys, not for texts; those in `reporting.rs`
+/// look for texts.
 pub(super) const TEXT: &[u8] = b"a text";
 
 impl Pair {
@@ -356,7 +357,8 @@ fn header_keys_and_the_key_schedule_are_kept_while_the_session_lives_and_not_aft
     ] {
         assert!(names(kept) > 0, "{kept}: {found:#?}");
     }
-    // The MAC key itself is wiped as soon as its schedule is made.
+    // Only the inner and outer state of the header's MAC are kept. The MAC key itself is wiped as
+    // soon as these are made.
     assert_eq!(names("header MAC key"), 0, "{found:#?}");
     pair.drop_and_assert_gone();
 }

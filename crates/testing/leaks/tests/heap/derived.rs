@@ -17,7 +17,7 @@ fn hmac(key: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
-/// SHA-256 before its first block.
+/// The state of SHA-256 before it processes its first block (FIPS 180-4).
 const START: [u32; 8] = [
     0x6a09_e667,
     0xbb67_ae85,
@@ -29,8 +29,8 @@ const START: [u32; 8] = [
     0x5be0_cd19,
 ];
 
-/// The state of SHA-256 after the padded key of HMAC, as it is in memory. `pad` tells the inner
-/// hash from the outer.
+/// The state of SHA-256 after HMAC's first block, the padded key, as it lies in memory. `pad` is
+/// 0x36 for the inner hash of HMAC and 0x5c for the outer.
 fn hash_state(key: &[u8; 32], pad: u8) -> Zeroizing<[u8; 32]> {
     let mut block = Zeroizing::new([pad; 64]);
     for (to, from) in block.iter_mut().zip(key) {
@@ -45,7 +45,8 @@ fn hash_state(key: &[u8; 32], pad: u8) -> Zeroizing<[u8; 32]> {
     bytes
 }
 
-/// Adds the keys that a header key gives, and the MAC's key schedule.
+/// Adds what is derived from a header key: the encryption key, the MAC key, and the two hash states
+/// that the MAC starts from.
 pub(super) fn add_header_keys(secrets: &mut Secrets, whose: &str, header_key: &[u8]) {
     let encryption = hmac(header_key, b"waxseal/2/core/header-encryption-key");
     let mac = hmac(header_key, b"waxseal/2/core/header-authentication-key");
@@ -57,20 +58,21 @@ pub(super) fn add_header_keys(secrets: &mut Secrets, whose: &str, header_key: &[
     }
 }
 
-/// The keys that both ratchets give the next message to be sent.
+/// The two keys, one from each ratchet, from which the key of the next sent message is derived.
 pub(super) struct NextMessage {
     seed: Zeroizing<[u8; 32]>,
     post_quantum: Zeroizing<[u8; 32]>,
 }
 
 impl NextMessage {
-    /// Reads them off the selected session. `None` if the message begins a chain, or if nothing has
-    /// been received yet.
+    /// Derives the two keys from an export of the selected session. Returns `None` if the next
+    /// message begins a chain, or if the session has received nothing yet.
     pub(super) fn of(sessions: &SessionSet) -> Option<Self> {
         let export = sessions.export();
         let fields = Fields::of_sessions(&export);
-        // The selected session comes last in an export. The first of its two chains is the sending
-        // chain; its sending post-quantum key is the second.
+        // The selected session comes last in an export. The first of its two chain keys is that of
+        // the sending chain. Of its post-quantum keys, the root key comes first and the key of the
+        // sending chain second.
         let start = root(&fields);
         let of_kind = |kind| {
             let fields = fields[start..].iter();
@@ -87,7 +89,8 @@ impl NextMessage {
         })
     }
 
-    /// Adds them, and the key that they gave `message`, which carries no handshake.
+    /// Adds both keys, and the key of `message` that is derived from them. `message` must carry no
+    /// handshake; `after` is the state of the sessions after it was sent.
     pub(super) fn add(
         &self,
         secrets: &mut Secrets,
@@ -107,12 +110,14 @@ impl NextMessage {
             .iter()
             .find(|(kind, _)| *kind == Kind::HeaderKey);
         let header_key = &export[header_key.unwrap().1.clone()];
-        // Root, after origin, digest, base key and the session's associated data.
+        // In the export, the session's associated data comes first, then the base key, the digest
+        // (32 bytes each), a byte that says who started the session, and the root key.
         let ad = fields[start].1.start - 1 - 3 * 32;
         let encryption = hmac(header_key, b"waxseal/2/core/header-encryption-key");
         let tag = message.last_chunk::<16>().unwrap();
         let nonce: [u8; 12] = tag[..12].try_into().unwrap();
-        // Version, tag, length, encrypted header.
+        // The message starts with the version, the header's field number and length, and then the
+        // encrypted header.
         assert_eq!(message[..3], [2, 0x12, 99]);
         let mut header: [u8; 83] = message[3..86].try_into().unwrap();
         ChaCha20::new((&*encryption).into(), &nonce.into()).apply_keystream(&mut header);
@@ -122,7 +127,7 @@ impl NextMessage {
         Hkdf::<Sha256>::new(Some(&*self.post_quantum), &*self.seed)
             .expand(&info, &mut *key)
             .unwrap();
-        // The key is the right one if the text opens under it.
+        // Checks that the derived key is right: the message's text must decrypt with it.
         let mut text: Vec<_> =
             message[message.len() - 16 - super::conversation::TEXT.len()..].to_vec();
         text.truncate(super::conversation::TEXT.len());
@@ -136,7 +141,7 @@ impl NextMessage {
     }
 }
 
-/// Where the selected session's root key is among the fields.
+/// The index of the selected session's root key among the fields of an export.
 fn root(fields: &[(Kind, core::ops::Range<usize>)]) -> usize {
     fields
         .iter()

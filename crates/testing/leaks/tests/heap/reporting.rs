@@ -1,5 +1,5 @@
-//! The keys of a provider and its devices leave nothing in memory, and neither does a message on
-//! its way from seal to review.
+//! The keys of a provider and its devices are gone from memory once they are destroyed or dropped.
+//! So are the keys and the text of a message that went from sealing to review.
 
 use core::convert::Infallible;
 
@@ -36,7 +36,8 @@ fn stamp_keys_of_destroyed_epochs_are_gone_while_the_others_live() {
     let from = HEAP.used();
     let mut rng = Recorder::new("first root", 21);
     let mut keys = Box::new(StampKeys::generate("eu", NOW, &mut rng).unwrap());
-    // Derive root and key of each epoch as SPEC.md says. The first 8 epochs will be destroyed.
+    // Derives the root and the key of each epoch as SPEC.md says. The first 8 epochs are destroyed
+    // below.
     let first = keys.oldest_epoch();
     let mut root = Zeroizing::new([0; 32]);
     root.copy_from_slice(&keys.export()[5..37]);

@@ -1,4 +1,4 @@
-//! Writes golden files of this version into a new folder.
+//! Writes golden files of this version into the folder that its argument names.
 
 #![expect(clippy::print_stderr, reason = "a program")]
 

@@ -2,8 +2,9 @@
 //! epoch.
 //!
 //! One of the two sides may be hostile: its stored state is then damaged, or made up by someone who
-//! holds all its keys. The target asserts that nothing panics, that the honest side's state stays
-//! bounded, and that a refused message leaves that state unchanged.
+//! holds all its keys. The target asserts that nothing panics, that an honest side's state stays
+//! bounded, and that a refused message leaves the recipient's state unchanged. If both sides are
+//! honest, no message may be refused and the ratchet may not stop.
 
 use std::sync::LazyLock;
 
@@ -34,15 +35,15 @@ static PHASES: LazyLock<Vec<[Vec<u8>; 2]>> = LazyLock::new(|| {
     phases
 });
 
-/// Maximum length of a session's export in bytes, by `waxseal-core`'s SPEC.md, plus the bytes that
-/// 40 lost messages add.
+/// Maximum length of a session's export in bytes, by `waxseal-core`'s SPEC.md, plus what 40 lost
+/// messages add: each at most 40 bytes for its chain and 84 for its skipped key.
 const MAX_LEN: usize = 2_085 + 1_710 + 40 * (40 + 84);
 
 /// Runs the target on an input.
 ///
 /// The first two bytes of the input say at which point of the epochs the run begins. Their highest
-/// bit says whether the run ends by waiting for the next epoch. Each action after them takes three
-/// bytes.
+/// bit says whether a run of two honest sides ends by waiting for the next epoch. Each action after
+/// them takes three bytes; at most 24 are carried out.
 pub fn braid(input: &[u8]) {
     let Some((phase, actions)) = input.split_first_chunk() else {
         return;
@@ -71,6 +72,7 @@ pub fn braid(input: &[u8]) {
                     send(&mut sides, (from + turn) % 2, false, hostile, rng);
                 }
             }
+            // One side restarts: it exports its state and imports it again.
             2 => {
                 let export = sides[from].export();
                 sides[from] = Session::import(&export).unwrap();

@@ -1,5 +1,5 @@
-//! Runs every decoder on any bytes. Asserts that no decoder panics, and that each value has only
-//! one encoding.
+//! Runs the decoders of `waxseal-core` and `waxseal-reporting` on any bytes. Asserts that none
+//! panics, and that a decoded value encodes to the same bytes again, if it can be encoded.
 
 use waxseal_core::{
     IdentityKey, IdentityKeyPair, Message, PreKeyBundle, PreKeys, SafetyNumber, Session, SessionSet,
@@ -146,8 +146,9 @@ fn payload(plaintext: &[u8]) {
     let provider = Provider::new(1);
     let (alice, bob) = (address("alice"), address("bob"));
     let key = DeliveryKey::from_bytes([7; 32]);
-    // A sent message is stored in the layout of a payload, after the sender's address. Decoding the
-    // payload as a sent message gives the tag that it commits to, if it commits to one.
+    // A sender's record of a message is a version, the sender's address, and then the message in
+    // the layout of a payload. So the payload is decoded as such a record, which gives the tag that
+    // the payload commits to.
     let stored = [&[1, 5][..], b"alice", &[0, 0, 0, 1], unpadded(plaintext)].concat();
     let Ok(sent) = SentMessage::decode(&stored) else {
         return;
@@ -192,7 +193,8 @@ fn payload(plaintext: &[u8]) {
     }
 }
 
-/// The plaintext without its padding, which is a byte 0x80 and then zeros (ISO/IEC 7816-4).
+/// The plaintext without its padding: cuts off the zeros at the end and the byte before them. In
+/// valid padding this byte is 0x80 (ISO/IEC 7816-4), which is not checked here.
 fn unpadded(plaintext: &[u8]) -> &[u8] {
     let end = plaintext.iter().rposition(|byte| *byte != 0);
     &plaintext[..end.unwrap_or(0)]

@@ -3,8 +3,8 @@
 /// Maximum number of edits in one input. With more edits, nothing genuine would be left.
 const MAX_EDITS: usize = 8;
 
-/// Returns `bytes` after all edits. An edit is a kind (one byte), a place (two bytes) and two bytes
-/// that say more.
+/// Returns `bytes` after the edits, at most [`MAX_EDITS`]. An edit is a kind (one byte), a place
+/// (two bytes) and two bytes whose meaning depends on the kind.
 pub(super) fn edit(bytes: &[u8], edits: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for edit in edits.as_chunks::<5>().0.iter().take(MAX_EDITS) {

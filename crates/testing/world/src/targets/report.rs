@@ -63,8 +63,8 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
 });
 
 /// Runs the target on an input. The first byte says which messages are reported. The second byte
-/// says who reports, with whose delivery key, and whether the claims are sorted in the end. Each
-/// change after them takes six bytes.
+/// says who reports, with whose delivery key, and whether the claims are sorted in the end. Then
+/// each change takes six bytes; at most six are made. Bytes left over edit the sealed report.
 pub fn report(input: &[u8]) {
     let Some(([chosen, by], changes)) = input.split_first_chunk() else {
         return;
@@ -92,7 +92,7 @@ pub fn report(input: &[u8]) {
     };
     let moderation = prepared.provider.moderation.public_key();
     let sealed = forgery.seal(&key, moderation, &mut rng(2));
-    // Bytes that are left over at the end of the input alter the sealed report.
+    // Bytes that are left over at the end of the input make one edit of the sealed report.
     let altered = edit(
         &sealed,
         &[rest, &[0; 5]].concat()[..if rest.is_empty() { 0 } else { 5 }],
@@ -110,8 +110,9 @@ pub fn report(input: &[u8]) {
     }
 }
 
-/// The device whose delivery key authenticates the report. It is the device that the report names,
-/// if that device is registered, and otherwise the reporter.
+/// The device whose delivery key authenticates the report, unless the input chooses the reporter's
+/// key. It is the device that the report names, if that device is registered, and otherwise the
+/// reporter.
 fn forgery_key(named: &DeviceAddress, reporter: &DeviceAddress) -> DeviceAddress {
     let known = NAMES.iter().map(|name| address(name)).any(|s| &s == named);
     if known { named } else { reporter }.clone()
@@ -135,8 +136,9 @@ fn must_refuse(chosen: &[&Evidence], reporter: &DeviceAddress) -> bool {
             .any(|message| message.conversation() != conversation)
 }
 
-/// Asserts that each message of a verified report was sent as the report says, and that the
-/// reporter is the device that made the report.
+/// Asserts that each message of a verified report was sent as the report says, that the messages
+/// are in order, and that the reporter is the device named in the report and sent or received each
+/// message.
 fn assert_genuine(prepared: &Prepared, verified: &VerifiedReport, forgery: &Forgery) {
     assert_eq!(verified.reporter(), &forgery.reporter);
     let reporter: &AccountId = &verified.reporter().account;
@@ -172,7 +174,8 @@ fn assert_genuine(prepared: &Prepared, verified: &VerifiedReport, forgery: &Forg
     }
 }
 
-/// Makes one change to the report. A change that cannot be made does nothing.
+/// Makes one change to the report. A change that cannot be made does nothing. If the report has no
+/// claims or no openings, the change instead adds those of another message.
 fn forge(
     forgery: &mut Forgery,
     all: &[(ForgedClaim, ForgedOpening, Evidence)],

@@ -1,8 +1,9 @@
 //! Opens a store's SQLite file that a disk has damaged, or that someone without the store's key has
 //! altered.
 //!
-//! Asserts that no record is read with another record's value, and that a wrong key reads nothing
-//! and changes nothing. The client refuses the damaged store or works with it, but never panics.
+//! Asserts that each value that is read is one that its record has had, that a wrong key reads no
+//! value, and that a refused file is not changed. The client refuses the damaged store or works
+//! with it, but never panics.
 
 mod damage;
 mod file;

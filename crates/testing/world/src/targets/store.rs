@@ -1,8 +1,8 @@
 //! Opens a client on a store whose records a disk has damaged, or someone who can write to the
 //! store has altered.
 //!
-//! Asserts that the client refuses the store or works with it, but never panics, and that for a
-//! genuine delivery the client shows only the text that was sent.
+//! Asserts that the client refuses the store or works with it, but never panics, and that for
+//! genuine deliveries the client shows only texts that were sent.
 
 use std::sync::LazyLock;
 
@@ -11,10 +11,12 @@ use waxseal::{Advice, Client, Disclosure, FrankingTag, MemoryStore, Reason, Rece
 use super::edit::edit_once;
 use crate::{Provider, Records, account, rng, snapshot};
 
+/// Bob's store, and what he can receive from his provider and his peers.
 pub(super) struct Prepared {
     provider: Provider,
-    /// A copy of the store from before the last messages.
+    /// A copy of Bob's store from before the last messages.
     pub(super) older: Records,
+    /// Bob's store after all messages.
     pub(super) store: Records,
     /// Three deliveries: a message that was shown already, a late message, and the first message
     /// from a new peer.
@@ -91,7 +93,8 @@ pub fn store(input: &[u8]) {
     use_client(client, prepared);
 }
 
-/// Makes every call of a client whose store may be damaged. The calls may fail, but not panic.
+/// Receives, sends, reads, reports and makes prekeys with a client whose store may be damaged. The
+/// calls may fail, but not panic.
 pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
     let (alice, carol) = (account("alice"), account("carol"));
     let (now, rng) = (prepared.provider.now, &mut rng(3));

@@ -7,7 +7,8 @@ use waxseal::{Advice, Received, Timestamp};
 use super::{NAMES, Packet, World, number_of};
 use crate::{address, snapshot};
 
-/// How often a message may be refused before the application gives the message up.
+/// Number of refusals after which the application gives a message up, although the errors advise
+/// it to try again.
 const PATIENCE: u32 = 3;
 /// Number of rounds of messages after which messages must arrive between all clients again.
 const ROUNDS: usize = 8;
@@ -83,8 +84,8 @@ impl World {
                 let ReceiveError::IdentityChanged { new } = error else {
                     panic!("this advice comes only with a changed identity")
                 };
-                // Only the identity that the provider shows is accepted; the message may claim
-                // another.
+                // The application accepts only the identity that the provider shows. A message that
+                // claims another identity is dropped.
                 let peer = self.account(from);
                 if self.provider.identity(&peer) == *new {
                     self.clients[to].accept_identity(&peer, new).unwrap();
@@ -103,8 +104,9 @@ impl World {
     /// Makes the network fair: from now on every packet arrives, and applications do what the
     /// errors advise.
     ///
-    /// Asserts that in the end messages arrive between all clients, and that every message was
-    /// shown unless it had a reason to be lost.
+    /// Asserts that in the end messages arrive between all clients, and that all stamped messages
+    /// in their stores can be reported. If no state was rolled back or lost and no limit can have
+    /// been exceeded, asserts that every message was shown exactly once.
     pub fn settle(&mut self) {
         self.is_fair = true;
         self.network.join();

@@ -1,5 +1,5 @@
-//! Asserts that every message that a device holds can be reported, and that the report states
-//! truthfully what happened.
+//! Asserts that every stamped message that a device holds can be reported, and that the report
+//! states truthfully what happened.
 
 use waxseal::reporting::Audience;
 use waxseal::reporting::limits::MAX_REPORTED;

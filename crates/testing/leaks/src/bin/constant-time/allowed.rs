@@ -20,7 +20,8 @@ enum Place {
     /// This function must be the innermost one on the call stack that is outside the standard
     /// library.
     In(&'static str),
-    /// The report may lie in this function, or in any function that it calls.
+    /// The report may lie in this function, or in any function that it calls directly or
+    /// indirectly.
     Under(&'static str),
 }
 

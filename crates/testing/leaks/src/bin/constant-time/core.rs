@@ -73,7 +73,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// A seeded random generator whose output is marked as secret.
+/// A seeded random generator. The bytes that it fills in are marked as secret; single numbers that
+/// it returns are not.
 pub(crate) struct SecretRng(ChaCha20Rng);
 
 impl SecretRng {
@@ -119,13 +120,14 @@ fn marked(
     bytes
 }
 
+/// Selects every secret, and also the chunks that the braid received, which are not secret.
 fn all(kind: Kind) -> bool {
     kind != Kind::Other
 }
 
-/// Selects all secrets except header keys. If a header key were marked, every field of the header
-/// that it decrypts would be marked too. The code may branch on these fields, because the peer
-/// knows them.
+/// Selects what [`all`] selects, except header keys. If a header key were marked, every field of
+/// the header that it decrypts would be marked too. The code may branch on these fields, because
+/// the peer knows them.
 fn all_but_header_keys(kind: Kind) -> bool {
     all(kind) && kind != Kind::HeaderKey
 }
@@ -177,7 +179,8 @@ impl Device {
         self.prekeys = PreKeys::import(&export).expect("its own export");
     }
 
-    /// Exports the sessions and imports them again. Marks the secrets that `is_marked` selects.
+    /// Exports the sessions and imports them again. Marks the fields that `is_marked` selects as
+    /// secret, and all others as public.
     fn mark_sessions(&mut self, is_marked: fn(Kind) -> bool) {
         if let Some(sessions) = &self.sessions {
             let export = sessions.export();

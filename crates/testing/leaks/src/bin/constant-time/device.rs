@@ -116,7 +116,7 @@ pub(crate) fn stamped() -> (Claim, Envelope, SentMessage) {
     (claim.expect("an epoch within reach"), envelope, sealed.sent)
 }
 
-/// The evidence of a received message, whose franking key is secret.
+/// The evidence of a received message, whose franking key is marked as secret.
 pub(crate) fn received() -> Evidence {
     let (claim, envelope, _) = stamped();
     let key = DeliveryKey::from_bytes([0x77; 32]);

@@ -112,8 +112,8 @@ fn reviews() {
     let secret = ModerationKeyPair::import(&export).expect("its own export");
     taint::public(secret.public_key().id().as_bytes());
     assert_eq!(secret.export().len(), 33);
-    // Flips a bit of the encapsulated key, then one of the sealed section. Each time it computes
-    // the intake's MAC again, so that only decryption can fail.
+    // Flips a bit of the encapsulated key, and then also one of the sealed section. Each time the
+    // intake's MAC is computed again, so that only decryption can fail.
     let queued = accepted(&report).expect("a genuine report");
     let key = AcceptanceKey::from_bytes([0x55; 32]);
     let mut queued = queued.encode(&key);

@@ -130,14 +130,15 @@ const TABLES: [&str; 24] = [
     "ALTER TABLE records RENAME COLUMN value TO other",
     "ALTER TABLE records ADD COLUMN more BLOB AS (zeroblob(1000000))",
     "CREATE INDEX i ON records (hex(value))",
-    // Replaces a table with one that has no types and no primary key, and duplicates its rows.
+    // Each of the next three replaces a table with one that has no types and no primary key. The
+    // first and the third also duplicate the table's rows.
     "CREATE TABLE rows AS SELECT * FROM records; INSERT INTO rows SELECT * FROM records;
      DROP TABLE records; ALTER TABLE rows RENAME TO records",
     "CREATE TABLE rows AS SELECT scope, place, hex(value) AS value FROM records;
      DROP TABLE records; ALTER TABLE rows RENAME TO records",
     "CREATE TABLE rows AS SELECT * FROM seal; DROP TABLE seal; ALTER TABLE rows RENAME TO seal;
      INSERT INTO seal SELECT * FROM seal",
-    // Makes the value a computed column, so that reading it can take long.
+    // Each of the next two makes the value a computed column. Computing the second takes long.
     "CREATE TABLE rows (scope, place, value AS (scope || place), PRIMARY KEY (scope, place));
      INSERT INTO rows SELECT scope, place FROM records; DROP TABLE records;
      ALTER TABLE rows RENAME TO records",
@@ -158,7 +159,7 @@ fn splice(database: &mut [u8], frames: &mut Vec<Frame>, [kind, a, b, edits @ ..]
     match (kind % 16, frame) {
         (7, _) => database.copy_within(one..one + PAGE, other),
         (8, _) => edit_page(&mut database[one..one + PAGE], edits),
-        // Sets one byte of the file's header, or of a page's header.
+        // Sets one of the first 100 bytes of a page, where the file's or the page's header is.
         (9, _) => {
             let place = one + usize::from(b % 100);
             database[place] = edits[3];

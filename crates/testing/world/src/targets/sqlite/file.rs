@@ -1,5 +1,6 @@
-//! Writes a store's file from the description of the format, without the code of `SqliteStore`. The
-//! file has the same bytes each time.
+//! Writes a store's file from the description of the format. `SqliteStore` makes only the empty
+//! tables; names, places and sealed values are computed here. The file has the same bytes each
+//! time.
 
 use std::fs;
 use std::path::Path;
@@ -50,6 +51,7 @@ impl Sealer {
         }
     }
 
+    /// Derives the store's key for one purpose x, such as sealing values:
     /// K(x) = HKDF-SHA-256(salt 32, StoreKey, "waxseal/1/store/x")
     fn key<const N: usize>(&self, label: &str) -> [u8; N] {
         let mut key = [0; N];
@@ -58,12 +60,14 @@ impl Sealer {
         key
     }
 
+    /// The name that hides `bytes` in the file: the first 16 bytes of their HMAC.
     fn name(&self, bytes: &[u8]) -> Vec<u8> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key::<32>("names")).unwrap();
         mac.update(bytes);
         mac.finalize().into_bytes()[..16].to_vec()
     }
 
+    /// Where the record with this key is in the file: (scope, place).
     fn location(&self, key: &[u8]) -> (Vec<u8>, Vec<u8>) {
         match key[0] {
             b'm' | b'o' => {

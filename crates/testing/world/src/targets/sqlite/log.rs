@@ -10,6 +10,7 @@ pub(super) struct Frame {
     pub(super) bytes: Vec<u8>,
 }
 
+/// Length of a page of the database in bytes.
 pub(super) const PAGE: usize = 4_096;
 
 /// The frames of one commit that turns the file `older` into `newer`.
@@ -30,7 +31,8 @@ pub(super) fn frames(older: &[u8], newer: &[u8]) -> Vec<Frame> {
     frames
 }
 
-/// The magic number for checksums over big-endian words, and the version of the format.
+/// The log begins with a magic number, which says that checksums are over big-endian words, and the
+/// version of the format.
 const HEADER: [u32; 2] = [0x377f_0683, 3_007_000];
 const SALT: [u32; 2] = [1, 2];
 

@@ -1,4 +1,4 @@
-//! Scenarios of the keys of headers and of message keys.
+//! Scenarios of header keys and message keys.
 
 use waxseal_leaks::taint;
 
@@ -6,7 +6,8 @@ use super::{all, established};
 
 pub(super) fn header_trial() {
     let (mut alice, mut bob, mut rng) = established(1);
-    // Skips a message in several chains, so that there are more header keys to try.
+    // Alice loses a message in each of three chains. Bob keeps the header keys of these chains, so
+    // he has more keys to try on a forgery.
     for _ in 0..3 {
         let _lost = alice.send(&mut rng);
         let message = alice.send(&mut rng);
@@ -22,8 +23,8 @@ pub(super) fn header_trial() {
     let (mut stranger, _, _) = established(11);
     let mut forgeries = vec![stranger.send(&mut rng)];
     for position in 0..16 {
-        // Flips a bit of the header's ciphertext or MAC, or of the body's tag, all of which the MAC
-        // covers.
+        // Flips a bit of the header's ciphertext, of its MAC, or of the body's tag. The MAC covers
+        // the ciphertext and the body's tag, so no header key fits any more.
         let mut forgery = alice.send(&mut rng);
         let len = forgery.len();
         if position % 2 == 0 {
@@ -42,7 +43,7 @@ pub(super) fn header_trial() {
 pub(super) fn header_sealed() {
     let (mut alice, mut bob, mut rng) = established(1);
     for _ in 0..4 {
-        // The first of them begins a chain, so its header keys are derived from secrets too.
+        // The first of these three messages begins a chain, so its header key comes from secrets.
         let messages = [0, 1, 2].map(|_| {
             alice.mark_sessions(all);
             alice.send(&mut rng)
