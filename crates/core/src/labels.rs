@@ -31,15 +31,15 @@ pub(crate) const PQ_START: &[u8] = b"waxseal/1/core/post-quantum-start/ML-KEM-76
 pub(crate) const PQ_EPOCH_KEY: &[u8] = b"waxseal/1/core/post-quantum-epoch-key";
 /// HKDF info of an epoch's chains.
 pub(crate) const PQ_EPOCH_CHAINS: &[u8] = b"waxseal/1/core/post-quantum-epoch-chains";
-/// HKDF info of the first authenticator.
+/// HKDF info of the first authenticator, which makes the MACs of the post-quantum ratchet.
 pub(crate) const PQ_AUTHENTICATOR_START: &[u8] = b"waxseal/1/core/post-quantum-first-authenticator";
 /// HKDF info of an epoch's authenticator.
 pub(crate) const PQ_AUTHENTICATOR: &[u8] = b"waxseal/1/core/post-quantum-authenticator";
-/// MAC over a key header.
+/// MAC over a key header, the part of a post-quantum ratchet's public key that is sent first.
 pub(crate) const PQ_HEADER_MAC: &[u8] = b"waxseal/1/core/post-quantum-header-mac";
-/// MAC over a ciphertext.
+/// MAC over a ciphertext of the post-quantum ratchet.
 pub(crate) const PQ_CIPHERTEXT_MAC: &[u8] = b"waxseal/1/core/post-quantum-ciphertext-mac";
-/// HKDF info of a message key.
+/// HKDF info of the key and nonce that encrypt a message's body.
 pub(crate) const MESSAGE_KEY: &[u8] = b"waxseal/2/core/message-key";
 /// Derivation of the key that encrypts headers.
 pub(crate) const HEADER_ENCRYPTION: &[u8] = b"waxseal/2/core/header-encryption-key";

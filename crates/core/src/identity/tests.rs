@@ -130,7 +130,8 @@ fn account_proof_cannot_serve_as_another_signature_of_the_identity() {
 
 #[test]
 fn malleable_signature_is_rejected() {
-    // S + L is the same scalar modulo L. A verifier that does not check the range accepts it.
+    // S is the signature's scalar and L the group's order, so S + L is the same scalar modulo L. A
+    // verifier that does not check the range accepts it.
     let identity = identity(6);
     let mut signature = identity.certificate().to_bytes();
     const L: [u8; 32] = [
@@ -149,8 +150,8 @@ fn malleable_signature_is_rejected() {
 
 #[test]
 fn signature_with_a_point_of_small_order_is_rejected() {
-    // R is the neutral point and s = hash * secret. A verifier that checks only the equation
-    // accepts it.
+    // The signature's point R is the neutral point, and its scalar is hash * secret. A verifier
+    // that checks only the equation accepts such a signature.
     let identity = identity(8);
     let message = certificate_input(identity.dh().public());
     let mut neutral = [0; 32];

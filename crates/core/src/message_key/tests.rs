@@ -77,8 +77,8 @@ fn chk48_other_associated_data_give_another_key_and_nonce() {
 
 #[test]
 fn chk48_a_body_under_the_key_of_other_associated_data_is_refused() {
-    // The AEAD's own associated data are right. Only the key was derived without them, as before
-    // version 2, or from others.
+    // The AEAD gets the right associated data. Only the key was derived without them, as before
+    // version 2, or from other ones. Such a body must not open.
     let sealed = |key: &[u8; 32], nonce: &[u8; NONCE_LEN]| {
         let payload = Payload {
             msg: b"text",

@@ -1,10 +1,11 @@
 //! The erasure code, which turns a message of `N` chunks into 65,536 chunks. Any `N` of them give
-//! the message back. (ML-KEM Braid, “Encoding”)
+//! the message back. “Message” here means what the chunks carry, such as an ML-KEM key; it is not a
+//! message between devices. (ML-KEM Braid, “Encoding”)
 //!
 //! A message is read as big-endian 16-bit symbols. Symbol `i` belongs to polynomial `i mod 16`;
 //! each polynomial has a degree below `N` over GF(2^16). Chunk `k` holds the values of the 16
 //! polynomials at `k`. The code is systematic: the first `N` chunks are the message itself, so
-//! without loss on the network both sides only copy.
+//! making or collecting just these only copies bytes.
 //!
 //! Multiplication uses shifts and masks on all 16 symbols of a chunk at once. It uses no tables,
 //! and never branches or indexes on data. The available crates for such codes need tables of

@@ -1,4 +1,5 @@
-//! Incremental export: after each message only the parts that changed are written.
+//! Export in parts: after each message, only the state and the pages of skipped keys that changed
+//! are written.
 
 use core::fmt;
 

@@ -16,7 +16,7 @@ pub const PAGE_ID_LEN: usize = 32 + 8 + 4;
 /// Maximum length of a page: version, id, keys.
 pub(crate) const MAX_PAGE_LEN: usize = 1 + PAGE_ID_LEN + MESSAGES_PER_PAGE as usize * KEY_LEN;
 
-/// Version byte of pages before [`SESSION_VERSION`].
+/// The earlier version byte of pages, which [`SESSION_VERSION`] replaced.
 const PAGE_VERSION_BEFORE: u8 = 0x01;
 
 /// Names a page of skipped keys. Not secret.

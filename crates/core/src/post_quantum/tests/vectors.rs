@@ -38,7 +38,8 @@ fn exported(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
     writer.finish()[1..].to_vec()
 }
 
-/// The root, and the initiator's and the recipient's chain if the initiator exports them.
+/// Returns the root, the sending and the receiving chain. For the initiator, these are the chains
+/// of initiator and recipient.
 fn chains_json(chains: &Chains) -> [String; 3] {
     // Layout: role, root, then epoch, key and n of the sending chain, then of the receiving chain.
     let bytes = exported(|writer| chains.write(writer));
