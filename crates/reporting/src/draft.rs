@@ -114,8 +114,8 @@ impl ReportDraft {
         )
     }
 
-    /// Seals the report: the claims stay in clear for the intake, the openings are encrypted to the
-    /// moderation key.
+    /// Seals the report: reason, note and shown parts are encrypted to the moderation key. The
+    /// reporter's address, the claims and the moderation key's fingerprint stay in clear.
     ///
     /// `delivery_key` is the key that this device shares with the provider.
     ///

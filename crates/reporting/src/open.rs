@@ -32,7 +32,8 @@ pub(crate) fn sent_time_agrees(sent_at: Timestamp, accepted_at: Timestamp) -> bo
         && accepted_at.as_millis() <= sent_at.as_millis().saturating_add(MAX_SENT_BEFORE_MS)
 }
 
-/// Decrypts a delivery and checks that its content is what its tag commits to.
+/// Decrypts a delivery and checks that its content is what its tag commits to, and was written for
+/// this conversation.
 ///
 /// A sender may send the same message again, and a relay may stamp it again. Before opening, look
 /// up whether this tag is already known from this sender, and show the message once. It can be

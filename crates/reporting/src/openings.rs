@@ -7,8 +7,9 @@
 //!   || per shown part, ascending: k_i 32 || len be32 || part_i
 //! ```
 //!
-//! The section is padded like a payload before it is sealed, so that the intake learns little about
-//! its size.
+//! `k_root`, `c_i`, `k_i` and `part_i` are the root key, commitments, part keys and parts of a
+//! message, see `franking.rs`. The section is padded like a payload before it is sealed, so that
+//! the intake learns little about its size.
 
 use zeroize::Zeroizing;
 

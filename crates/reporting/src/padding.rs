@@ -16,7 +16,8 @@ pub(crate) const fn padded_len(len: usize) -> usize {
     if needed <= SMALL_LEN {
         return round_up(needed, BLOCK_LEN);
     }
-    // E = floor(log2 L); S = floor(log2 E) + 1; the last E - S bits of the length are zero.
+    // Padmé for a length L: E = floor(log2 L); S = floor(log2 E) + 1; L is rounded up until its
+    // last E - S bits are zero.
     let exponent = needed.ilog2();
     let significant = exponent.ilog2().saturating_add(1);
     let zero_bits = exponent.saturating_sub(significant);

@@ -113,7 +113,7 @@ impl StampKeys {
         )
     }
 
-    /// Keys from the root of `first_epoch`, 32 random bytes.
+    /// Makes the keys from `root`, 32 random bytes, which is the root of `first_epoch`.
     ///
     /// # Errors
     /// [`StampKeysError::Region`] if the region's name is longer than [`MAX_REGION_LEN`].
@@ -198,7 +198,8 @@ impl StampKeys {
         self.epochs().verify(claim, now)
     }
 
-    /// Verifies several claims. If their epochs ascend, as in a report, each root is derived once.
+    /// Starts verifying several claims. If their epochs ascend, as in a report, each root is
+    /// derived once.
     pub(crate) fn epochs(&self) -> Epochs<'_> {
         Epochs {
             keys: self,
@@ -241,7 +242,7 @@ impl StampKeys {
         Ok(())
     }
 
-    /// The oldest root, for the provider's key store:
+    /// Exports the oldest kept root with its epoch and the region, for the provider's key store:
     /// `01 || epoch be32 || root 32 || len u8 || region`.
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(self.region.len().saturating_add(38)));
@@ -364,7 +365,8 @@ pub enum StampError {
     /// The accepted time is in the future.
     #[error("accepted in the future")]
     InTheFuture,
-    /// There is no key for this epoch: it was destroyed, or is before the relay's first epoch.
+    /// There is no key for this epoch: it was destroyed, is before the relay's first epoch, or is
+    /// more than [`MAX_EPOCHS_KEPT`] after the oldest kept one.
     #[error("no stamp key for this epoch")]
     EpochUnknown,
     /// The relay did not make this stamp over this tag and context.

@@ -40,7 +40,8 @@ pub enum DecodeError {
     /// The input is not a canonical encoding of its kind, or a field is out of bounds. Drop it.
     #[error("malformed")]
     Malformed,
-    /// A delivery or receipt has no stamp: it was stripped on the way, or the relay never stamped.
+    /// A delivery or receipt lacks its stamp or the MAC over it: stripped on the way, or never made
+    /// by the relay.
     ///
     /// Do not show it as a message, unless the application chose a channel without stamps
     /// ([`open_unstamped`](crate::recipient::open_unstamped)).

@@ -127,7 +127,7 @@ fn chk78_report_about_a_group_needs_membership() {
         intake(&mut Groups(false)).unwrap_err(),
         Rejection::NotAParticipant
     );
-    // A closure has no groups.
+    // Records given as a closure know no groups, so this report is refused.
     assert_eq!(
         world.accept(report).unwrap_err(),
         Rejection::NotAParticipant
