@@ -60,6 +60,7 @@ impl<'a> MessageKey<'a> {
         // CHK-48: a body opens only under the key that its own associated data give.
         let rest = put(&mut info, labels::MESSAGE_KEY);
         put(rest, &ad.digest);
+        // One HKDF takes in both ratchets' keys and the associated data:
         // key || nonce = HKDF(salt = post-quantum key, ikm = seed, info = label || SHA-256(AD))
         let output = hkdf::<44>(post_quantum.as_bytes(), seed.as_bytes(), &info);
         let mut nonce = [0; NONCE_LEN];

@@ -257,7 +257,8 @@ impl Session {
         {
             return Err(DecryptError::Unauthenticated);
         }
-        // CHK-18: a header that no header key of the session opens belongs to another session.
+        // CHK-18: a header that no header key of the session opens is refused. It was altered, or
+        // belongs to another session or to a chain whose header key is gone.
         let located = self.locate(&message).ok_or(DecryptError::Unauthenticated)?;
         self.open_located(located, message, associated_data)
     }

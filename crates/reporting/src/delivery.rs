@@ -292,8 +292,8 @@ impl fmt::Debug for AuthenticDelivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliveryError {
-    /// The relay did not make this MAC for this device. Drop the message and let the relay deliver
-    /// it again.
+    /// The MAC does not verify: the relay did not make it for this device, or something was altered
+    /// on the way. Drop the message and let the relay deliver it again.
     #[error("not authenticated by the relay for this device")]
     NotAuthentic,
     /// The message is addressed to another account, or to a group that this account is not in. Drop

@@ -172,7 +172,8 @@ pub enum DraftError {
     /// The report already has [`MAX_REPORTED`] messages. Put further ones in another report.
     #[error("a report has at most 30 messages")]
     TooManyMessages,
-    /// The message is from another conversation than the others. Put it in a report of its own.
+    /// The message is from another conversation than those already in the report. Put it in another
+    /// report.
     #[error("a report is about one conversation")]
     OtherConversation,
     /// The reporter neither sent nor received the message, so they cannot report it.

@@ -381,7 +381,7 @@ const _: () = assert!(
 
 #[cfg(test)]
 impl StampKeys {
-    /// The root and the key of an epoch, for the vectors.
+    /// The root and the key of an epoch, for the test vectors.
     pub(crate) fn root_and_key(&self, epoch: u32) -> ([u8; 32], [u8; 32]) {
         let root = (self.oldest_epoch..epoch).fold(self.root.clone(), |root, e| root.next(e));
         let key = root.epoch_key(epoch, &self.region);

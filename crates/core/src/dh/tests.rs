@@ -100,7 +100,7 @@ fn a_key_pair_survives_writing() {
 }
 
 impl DhOutput {
-    /// Builds a shared secret from given bytes, for the vectors.
+    /// Builds a shared secret from given bytes, for the test vectors.
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(*bytes)
     }

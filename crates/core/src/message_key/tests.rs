@@ -114,7 +114,7 @@ impl<'a> MessageKey<'a> {
         }
     }
 
-    /// Returns AEAD key and nonce, for the vectors.
+    /// Returns AEAD key and nonce, for the test vectors.
     pub(crate) fn parts(&self) -> (&[u8; 32], &[u8; NONCE_LEN]) {
         (&self.key, &self.nonce)
     }

@@ -88,8 +88,8 @@ impl fmt::Debug for PageChange {
     }
 }
 
-/// Pages changed since the last `take_changes`. `None` until that is first called or an import in
-/// parts ends, so sessions exported whole pay nothing.
+/// Numbers of the pages that changed since the last call of `take_changes`. `None` until the first
+/// call, or until an import in parts ends, so sessions that are only exported whole pay nothing.
 ///
 /// Lists only pages that exist or that storage still holds, so it does not grow without bound.
 #[derive(Default)]

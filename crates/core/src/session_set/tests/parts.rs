@@ -135,7 +135,7 @@ fn nothing_is_remembered_before_parts_are_taken_and_no_more_than_they_have_after
         2,
         "all existing pages and no removed ones"
     );
-    // Pages that come and go between two calls leave no trace.
+    // Pages that come and go between two calls of `export_parts` leave no trace.
     let sent = a.send_many(200);
     b.receive(&sent[199]).unwrap();
     for message in &sent[..199] {
