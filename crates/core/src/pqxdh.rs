@@ -53,7 +53,7 @@ pub(crate) struct AgreedSecrets {
     pub(crate) initiator_header: HeaderKey,
     /// Header key of the recipient's first chain.
     pub(crate) recipient_header: HeaderKey,
-    /// Seed of the post-quantum ratchet.
+    /// The secret from which the post-quantum ratchet starts.
     pub(crate) post_quantum: PqSeed,
 }
 

@@ -20,7 +20,7 @@ pub const MAX_ACCOUNT_ID_LEN: usize = 256;
 /// bits. A device spends half a millisecond on these hashes.
 const ITERATIONS: usize = 1_024;
 
-/// Version byte of the scannable form.
+/// Version byte of a safety number's scannable form.
 const SCANNABLE_VERSION: u8 = 0x01;
 /// Length of the scannable form: version, fingerprint of the device that shows it, fingerprint of
 /// its peer.

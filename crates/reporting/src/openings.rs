@@ -94,7 +94,7 @@ pub(crate) struct Openings<'a> {
     pub(crate) messages: Vec<Opening<'a>>,
 }
 
-/// One message's unverified opening.
+/// The opening of one message, which is what a report shows of it, not verified yet.
 pub(crate) struct Opening<'a> {
     root_key: Zeroizing<[u8; 32]>,
     commitments: Vec<PartCommitment>,

@@ -301,7 +301,7 @@ impl Epochs<'_> {
         if epoch_of(context.accepted_at) != Some(context.epoch) {
             return Err(StampError::OtherEpoch);
         }
-        // CHK-70: the accepted time is not in the future.
+        // CHK-70: the accepted time is not in the future. Clocks may differ by five minutes.
         if context.accepted_at.as_millis() > now.as_millis().saturating_add(MAX_CLOCK_SKEW_MS) {
             return Err(StampError::InTheFuture);
         }
@@ -362,7 +362,7 @@ pub enum StampError {
     /// The epoch is not the epoch of the accepted time.
     #[error("the epoch is not that of the accepted time")]
     OtherEpoch,
-    /// The accepted time is in the future.
+    /// The accepted time is more than five minutes ahead of the intake's clock.
     #[error("accepted in the future")]
     InTheFuture,
     /// There is no key for this epoch: it was destroyed, is before the relay's first epoch, or is

@@ -42,7 +42,7 @@ fn chk06_small_order_keys_are_rejected() {
 fn chk07_all_zero_output_is_rejected() {
     let pair = DhKeyPair::generate(&mut ChaCha20Rng::seed_from_u64(1));
     for bytes in SMALL_ORDER {
-        // Bypass the check of the decoder.
+        // Make the key without its decoder, which would refuse it. The agreement itself must fail.
         let result = pair.diffie_hellman(&DhPublicKey(bytes)).map(|_| ());
         assert_eq!(result, Err(NonContributory));
     }

@@ -127,7 +127,7 @@ thread_local! {
     static USED: RefCell<Vec<Used>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes that a body is sealed under a key.
+/// Notes the key, the nonce and the hash of the associated data under which a body is sealed.
 pub(super) fn record(key: &MessageKey<'_>) {
     USED.with_borrow_mut(|used| used.push((key.key, key.nonce, key.ad.digest)));
 }

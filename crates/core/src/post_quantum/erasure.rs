@@ -21,12 +21,12 @@ pub(crate) type Chunk = [u8; CHUNK_LEN];
 /// The reduction polynomial x^16 + x^12 + x^3 + x + 1 without its first term.
 const REDUCTION: u16 = 0x100b;
 
-/// Computes `a * x` in the field.
+/// Computes `a * x` in the field GF(2^16), whose elements are polynomials in `x`.
 const fn double(a: u16) -> u16 {
     (a << 1) ^ (REDUCTION & 0_u16.wrapping_sub(a >> 15))
 }
 
-/// Computes `a * b` in the field.
+/// Computes `a * b` in the field GF(2^16).
 const fn multiply(a: u16, mut b: u16) -> u16 {
     // Multiply without carries, which gives 31 bits. Then replace x^16 by x^12 + x^3 + x + 1 until
     // 16 bits are left. Each turn removes four bits.

@@ -25,7 +25,7 @@ pub(crate) const KEY_HEADER_LEN: usize = 64;
 /// Length in bytes of the seed from which a key pair is made: `d || z` in FIPS 203.
 pub(crate) const KEY_SEED_LEN: usize = 64;
 
-/// A key header. It is public.
+/// A key header: seed of the matrix, and hash of the public key. It is public.
 pub(crate) type KeyHeader = [u8; KEY_HEADER_LEN];
 /// A key vector: the polynomials `t` of an ML-KEM public key, 1,152 bytes. It is public.
 pub(crate) type KeyVector = [Chunk; 36];

@@ -66,7 +66,7 @@ impl Side {
         }
     }
 
-    /// Starts a session, with other random values each time.
+    /// Starts a session with the peer, with other random values each time.
     fn start(&mut self, peer: &Self) {
         let seed = self.seed * 1_000_000 + self.states.len() as u64;
         let (identity, rng) = (&self.device.identity, &mut rng(seed));
@@ -233,7 +233,7 @@ proptest! {
                 Step::Send(from) => sent[from].push(sides[from].send(&mut seen, true)),
                 Step::Deliver(to, back) => {
                     if let Some(message) = sent[1 - to].iter().rev().nth(back) {
-                        // After a set-back, some messages do not open.
+                        // After a set-back, some messages do not open, so the result is ignored.
                         sides[to].receive(message);
                     }
                 }

@@ -376,7 +376,7 @@ proptest! {
                     let (from, to) = if from == 0 { (a, b) } else { (b, a) };
                     from.start(&to.device, None, seed as u64);
                 }
-                // The application restarts.
+                // The application restarts and continues with what is stored.
                 7 if parties[to].sessions.is_some() => {
                     parties[to].store(&mut stored[to]);
                     parties[to].sessions = Some(stored[to].read().unwrap());
