@@ -7,7 +7,8 @@
 /// Granularity of padded lengths up to [`SMALL_LEN`].
 const BLOCK_LEN: usize = 64;
 
-/// Largest padded length that is rounded up to a multiple of [`BLOCK_LEN`] only.
+/// Up to this padded length, lengths are rounded up to a multiple of [`BLOCK_LEN`]. Above it, they
+/// are rounded up as in Padmé.
 const SMALL_LEN: usize = 1_024;
 
 /// The padded length of content of `len` bytes.

@@ -18,8 +18,8 @@ pub(crate) use generated::{Delivery, Envelope, Receipt, Report};
 /// The version byte of every encoding of this crate.
 pub const VERSION: u8 = 0x01;
 
-/// Why bytes could not be decoded. The peer that sent them, or the store that kept them, is at
-/// fault.
+/// Why bytes could not be decoded. Unless their version is newer than this release, the peer that
+/// sent them or the store that kept them is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {

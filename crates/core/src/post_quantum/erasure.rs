@@ -53,7 +53,7 @@ const fn multiply(a: u16, mut b: u16) -> u16 {
 const fn invert(a: u16) -> u16 {
     let mut square = a;
     let mut inverse = 1;
-    // 2^16 - 2 = 2 + 4 + .. + 2^15
+    // Each turn adds one power of two to the exponent: 2^16 - 2 = 2 + 4 + .. + 2^15.
     let mut bits = 0_u16;
     while bits != u16::MAX >> 1 {
         square = multiply(square, square);

@@ -88,7 +88,7 @@ impl SessionSet {
         pages
     }
 
-    /// Length of all pages of skipped keys together in bytes. 0 if no message is missing.
+    /// Length of all pages of skipped keys together in bytes. 0 if no skipped key is kept.
     ///
     /// # Size
     /// 45 bytes per page, and 76 per key.
