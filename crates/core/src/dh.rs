@@ -54,7 +54,7 @@ const PRIME: [u8; 32] = [
 pub(crate) struct DhPublicKey([u8; DH_PUBLIC_KEY_LEN]);
 
 impl DhPublicKey {
-    /// Checks the encoding and the order.
+    /// Checks that the encoding is canonical and that the point is not of small order.
     pub(crate) fn from_bytes(bytes: &[u8; DH_PUBLIC_KEY_LEN]) -> Result<Self, KeyError> {
         // CHK-05: the key is below the prime and its top bit is clear. The bytes are public, so an
         // early exit reveals nothing.

@@ -17,15 +17,15 @@ pub enum DecodeError {
         /// Maximum length allowed, in bytes.
         max: usize,
     },
-    /// The version byte names a format that this release does not know. A newer release wrote it,
-    /// on this device or on a peer's device.
+    /// The version byte names a format that this release does not read. A newer release wrote it,
+    /// or an earlier one whose format is given up, on this device or on a peer's device.
     #[error("format version {version} is not known")]
     UnknownVersion {
         /// The version byte found.
         version: u8,
     },
-    /// The input is truncated, a field is absent or has the wrong length, or the input is something
-    /// else.
+    /// The input is truncated, a field is absent or has a wrong length or value, or the input is
+    /// something else.
     #[error("input is malformed")]
     Malformed,
     /// The input decodes, but it is not the canonical encoding of its content.

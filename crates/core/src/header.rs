@@ -90,7 +90,7 @@ impl MacInput {
         Self(bytes)
     }
 
-    /// Computes the MAC, of which the first 16 bytes are sent.
+    /// Puts this input into the MAC, whose first 16 bytes the caller sends or compares.
     fn mac(&self, keys: &HeaderKeys) -> Hmac<Sha256> {
         let mut mac = keys.mac.clone();
         mac.update(&self.0);
@@ -149,7 +149,8 @@ impl<'a> SealedHeader<'a> {
         })
     }
 
-    /// Decrypts the header. Returns `None` if it was not sealed under `key`.
+    /// Decrypts the header. Returns `None` if it was not sealed under `key`, or has an unknown kind
+    /// of post-quantum chunk.
     pub(crate) fn open(&self, key: &HeaderKey) -> Option<Header> {
         let keys = key.keys();
         // The MAC comes first, compared in constant time: nothing is decrypted without it.

@@ -1,4 +1,4 @@
-//! `HK`: the key of one chain's headers, and the two keys that work with it.
+//! `HK`: the key of one chain's headers, and the two working keys that are derived from it.
 
 use std::sync::OnceLock;
 
@@ -20,12 +20,12 @@ pub(crate) struct HeaderKey {
     derived: OnceLock<Box<HeaderKeys>>,
 }
 
-/// The keys that a header key gives. They are wiped on drop and are never exported.
+/// The two keys derived from a header key. They are wiped on drop and are never exported.
 pub(crate) struct HeaderKeys {
     /// The ChaCha20 key.
     pub(crate) encryption: Secret<32>,
-    /// HMAC after its key schedule: two of the compressions that a MAC takes are done already. As
-    /// secret as the MAC key itself.
+    /// HMAC that has taken in the MAC key but no input yet. This saves two hash compressions per
+    /// MAC. It is as secret as the MAC key itself.
     pub(crate) mac: Hmac<Sha256>,
 }
 
@@ -46,7 +46,7 @@ impl HeaderKey {
         Self::from_bytes(self.as_bytes())
     }
 
-    /// The keys that this key gives, derived at the first call.
+    /// The two keys derived from this one. The first call derives them.
     pub(crate) fn keys(&self) -> &HeaderKeys {
         self.derived
             .get_or_init(|| Box::new(HeaderKeys::derive(self.as_bytes())))
@@ -77,7 +77,7 @@ fn derive(key: &[u8; 32]) -> (Secret<32>, Secret<32>) {
     (encryption, mac)
 }
 
-/// HMAC-SHA-256 after its key schedule.
+/// Makes an HMAC-SHA-256 that has taken in `key` but no input yet.
 fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
     // A key shorter than a block is padded with zeros.
     let mut block = Zeroizing::new([0; 64]);
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     impl HeaderKey {
-        /// Encryption key and MAC key, for the vectors.
+        /// Returns the encryption key and the MAC key, for the test vectors.
         pub(crate) fn parts(&self) -> [[u8; 32]; 2] {
             let (encryption, mac) = derive(self.as_bytes());
             [*encryption.as_bytes(), *mac.as_bytes()]

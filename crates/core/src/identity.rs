@@ -22,8 +22,8 @@ pub const ACCOUNT_PROOF_LEN: usize = 64;
 
 /// The public identity of a device. Applications pin it, and safety numbers are computed from it.
 ///
-/// Anyone may see it. The identities of both devices, with both keys each, are in the associated
-/// data of every message. (PQXDH, “Keys”: `IK`)
+/// Anyone may see it. A hash over the identities of both devices, with both keys each, is in the
+/// associated data of every message. (PQXDH, “Keys”: `IK`)
 ///
 /// # Size
 /// 64 bytes: Ed25519 public key (32), then X25519 public key (32).
@@ -160,12 +160,12 @@ impl fmt::Debug for IdentityCertificate {
     }
 }
 
-/// label || X25519 public key
+/// What the signature of a certificate covers: `label || X25519 public key`.
 fn certificate_input(dh: &DhPublicKey) -> Vec<u8> {
     [labels::IDENTITY_CERTIFICATE, dh.as_bytes()].concat()
 }
 
-/// label || context
+/// What the signature of an account proof covers: `label || context`.
 fn account_proof_input(context: &[u8]) -> Vec<u8> {
     [labels::ACCOUNT_PROOF, context].concat()
 }

@@ -1,4 +1,4 @@
-//! Key derivation of the ratchets: root steps and chain steps, both built on HKDF and HMAC.
+//! Key derivation of the ratchets: root steps, which use HKDF, and chain steps, which use HMAC.
 
 use hkdf::Hkdf;
 use hmac::digest::FixedOutput;
@@ -53,6 +53,7 @@ pub(crate) fn block32(bytes: &[u8], index: usize) -> Zeroizing<[u8; 32]> {
 impl RootKey {
     /// Takes a root step: `KDF_RK_HE`. (Double Ratchet, “External functions” of header encryption)
     pub(crate) fn step(&self, shared: &DhOutput) -> RootStep {
+        // One HKDF gives the next root key, the new chain's key and the next header key:
         // RK', CK, NHK = HKDF(salt = RK, ikm = DH, info)
         let output = hkdf::<96>(self.as_bytes(), shared.as_bytes(), labels::ROOT_STEP);
         RootStep {

@@ -27,19 +27,19 @@ pub(crate) const SESSION_AD: &[u8] = b"waxseal/1/core/session-associated-data";
 pub(crate) const ROOT_STEP: &[u8] = b"waxseal/1/core/root-step";
 /// HKDF info of the first chains of the post-quantum ratchet. It names the KEM.
 pub(crate) const PQ_START: &[u8] = b"waxseal/1/core/post-quantum-start/ML-KEM-768";
-/// HKDF info of an epoch's key.
+/// HKDF info of the key that an epoch of the post-quantum ratchet agrees on.
 pub(crate) const PQ_EPOCH_KEY: &[u8] = b"waxseal/1/core/post-quantum-epoch-key";
-/// HKDF info of an epoch's chains.
+/// HKDF info of the two chains of an epoch of the post-quantum ratchet.
 pub(crate) const PQ_EPOCH_CHAINS: &[u8] = b"waxseal/1/core/post-quantum-epoch-chains";
-/// HKDF info of the first authenticator.
+/// HKDF info of the first authenticator, which makes the MACs of the post-quantum ratchet.
 pub(crate) const PQ_AUTHENTICATOR_START: &[u8] = b"waxseal/1/core/post-quantum-first-authenticator";
-/// HKDF info of an epoch's authenticator.
+/// HKDF info of each later authenticator, which includes one more epoch's key.
 pub(crate) const PQ_AUTHENTICATOR: &[u8] = b"waxseal/1/core/post-quantum-authenticator";
-/// MAC over a key header.
+/// MAC over a key header, the part of a post-quantum ratchet's public key that is sent first.
 pub(crate) const PQ_HEADER_MAC: &[u8] = b"waxseal/1/core/post-quantum-header-mac";
-/// MAC over a ciphertext.
+/// MAC over a ciphertext of the post-quantum ratchet.
 pub(crate) const PQ_CIPHERTEXT_MAC: &[u8] = b"waxseal/1/core/post-quantum-ciphertext-mac";
-/// HKDF info of a message key.
+/// HKDF info of the key and nonce that encrypt a message's body.
 pub(crate) const MESSAGE_KEY: &[u8] = b"waxseal/2/core/message-key";
 /// Derivation of the key that encrypts headers.
 pub(crate) const HEADER_ENCRYPTION: &[u8] = b"waxseal/2/core/header-encryption-key";

@@ -27,8 +27,8 @@
 //! # What to know
 //!
 //! - **Nothing here reads a clock, asks the system for randomness, or does I/O.** Pass a generator
-//!   that is seeded from the system, such as `rand::rng()`. Asking the system for each message
-//!   costs several times as much.
+//!   that is seeded from the system, such as `rand::rng()`. A generator that asks the system for
+//!   each message costs several times as much.
 //! - **State is exported and imported as versioned bytes.** Store it after each change: before a
 //!   ciphertext leaves, and before a delivery is acknowledged.
 //! - **Every call either succeeds or leaves the state as it was.** The errors say what to do next.
@@ -209,7 +209,7 @@ pub use safety_number::{SafetyNumber, Scan};
 pub use session::Session;
 pub use session_set::SessionSet;
 
-/// Every error of the crate: one small enum per operation.
+/// The error types that the crate's operations return.
 pub mod errors {
     pub use crate::bundle::BundleError;
     pub use crate::error::{DecodeError, KeyError, NonContributory};
@@ -226,7 +226,8 @@ pub mod export {
     pub use crate::skipped::{PageChange, PageId};
 }
 
-/// Every limit and length of the crate. Each says its unit, its reason and its source.
+/// The public limits and lengths of the crate. A limit says what it bounds, a length what it
+/// consists of.
 pub mod limits {
     pub use crate::bundle::MAX_BUNDLE_PART_LEN;
     pub use crate::identity::{ACCOUNT_PROOF_LEN, IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN};

@@ -17,8 +17,9 @@ pub const MAX_PLAINTEXT_LEN: usize = 132_096;
 /// Bounds the memory that one message can claim before it is authenticated.
 pub const MAX_ASSOCIATED_DATA_LEN: usize = 1_024;
 
-/// Maximum length of a message on the wire in bytes: the largest plaintext, and 2 KiB for
-/// handshake, header, tag and framing. Longer input is refused before it is decoded.
+/// Maximum length of a message on the wire in bytes: the largest plaintext plus 2 KiB, a round
+/// number above what handshake, header, tag and framing take. Longer input is refused before it is
+/// decoded.
 pub const MAX_MESSAGE_LEN: usize = MAX_PLAINTEXT_LEN + 2_048;
 
 /// The kind of a received message, as far as it can be told without opening the message. Nothing
@@ -56,7 +57,7 @@ impl Message {
     /// Tells what kind of message `bytes` hold, before any state is touched.
     ///
     /// # Errors
-    /// [`DecodeError`] if no session can open the message. Drop it.
+    /// [`DecodeError`] if the bytes are not a message that this release can decode. Drop them.
     pub fn peek(bytes: &[u8]) -> Result<MessageKind, DecodeError> {
         let message = Self::decode(bytes)?;
         Ok(match message.handshake {

@@ -53,13 +53,14 @@ impl<'a> MessageKey<'a> {
     /// Ratchet, “The Triple Ratchet”)
     ///
     /// The associated data hold the header and what the caller binds to the message. A device that
-    /// is set back to an earlier state therefore derives another key for another message, though
-    /// both ratchets give it the same keys again.
+    /// is set back to an earlier state therefore derives another key for a message with other
+    /// associated data, though both ratchets give it the same keys again.
     pub(crate) fn derive(seed: &MessageSeed, post_quantum: &PqMessageKey, ad: &'a BodyAd) -> Self {
         let mut info = [0; labels::MESSAGE_KEY.len() + 32];
         // CHK-48: a body opens only under the key that its own associated data give.
         let rest = put(&mut info, labels::MESSAGE_KEY);
         put(rest, &ad.digest);
+        // One HKDF takes in both ratchets' keys and the associated data:
         // key || nonce = HKDF(salt = post-quantum key, ikm = seed, info = label || SHA-256(AD))
         let output = hkdf::<44>(post_quantum.as_bytes(), seed.as_bytes(), &info);
         let mut nonce = [0; NONCE_LEN];

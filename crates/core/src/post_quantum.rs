@@ -1,7 +1,7 @@
 //! The sparse post-quantum ratchet, which runs alongside the Double Ratchet. (Double Ratchet,
 //! revision 4, “Sparse Post-Quantum Ratchet”; ML-KEM Braid)
 //!
-//! It has two parts. The braid agrees on a new secret every few dozen messages, through pieces that
+//! It has two parts. The braid agrees on a new secret about every 90 messages, through pieces that
 //! ordinary messages carry. The chains derive a key for each message from these secrets.
 //!
 //! The key of a message never depends on the piece that the message itself carries. So a message
@@ -42,7 +42,7 @@ pub(crate) const MAX_POST_QUANTUM_EXPORT_LEN: usize = Chains::MAX_EXPORT_LEN + M
 /// | 2 | 2 | `counter` of the message in its epoch and direction, from 0; saturates at 65,535 |
 /// | 4 | 1 | `kind`: what the chunk belongs to |
 /// | 5 | 2 | `index` of the chunk |
-/// | 7 | 32 | `chunk`; zeros if it belongs to nothing |
+/// | 7 | 32 | `chunk` of a key or ciphertext that this ratchet sends; zeros if there is none |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HeaderPart {
     epoch: u16,
@@ -91,11 +91,11 @@ impl HeaderPart {
 
 /// The state of one session's post-quantum ratchet.
 ///
-/// While messages are sent on the chain of one epoch, the braid agrees on the key of the next. When
-/// the braid yields that key, new chains are made from it and kept next to the current ones. This
-/// side starts to send on its new chain when the braid enters the next epoch, because the peer then
-/// has the epoch key too. It starts to receive on the new chain when the first message on that
-/// chain opens.
+/// While messages are sent on the chain of one epoch, the braid (the key agreement that runs in
+/// pieces through these messages) agrees on the key of the next. When the braid yields that key,
+/// new chains are made from it and kept next to the current ones. This side starts to send on its
+/// new chain when the braid enters the next epoch, because the peer then has the epoch key too. It
+/// starts to receive on the new chain when the first message on that chain opens.
 ///
 /// Sending moves the state in two steps, [`PostQuantum::next_to_send`] and
 /// [`PostQuantum::commit_sent`]. Receiving a message ahead of all others takes three:

@@ -1,8 +1,8 @@
 //! PQXDH: the key agreement of a new session. It protects messages recorded today from a quantum
 //! computer of the future.
 //!
-//! A handshake yields the bytes for the wire and the secrets that the ratchets start from, and
-//! nothing else. (PQXDH, revision 3)
+//! A handshake yields what the initiator sends, the secrets that the ratchets start from, and two
+//! hashes by which later messages are tied to the handshake. (PQXDH, revision 3)
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -35,7 +35,7 @@ pub(crate) struct Handshake {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HandshakeDigest(pub(crate) [u8; 32]);
 
-/// A hash of everything that both sides put into the key agreement, 32 bytes. It is in the
+/// A hash of everything public that both sides put into the key agreement, 32 bytes. It is in the
 /// associated data of every message and replaces `AD` of PQXDH.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SessionAd(pub(crate) [u8; 32]);
@@ -53,7 +53,7 @@ pub(crate) struct AgreedSecrets {
     pub(crate) initiator_header: HeaderKey,
     /// Header key of the recipient's first chain.
     pub(crate) recipient_header: HeaderKey,
-    /// Seed of the post-quantum ratchet.
+    /// The secret from which the post-quantum ratchet starts.
     pub(crate) post_quantum: PqSeed,
 }
 
@@ -75,8 +75,11 @@ pub(crate) fn initiate(
         Some(part) => (&part.kem, Some((part.id, &part.prekey))),
         None => (&bundle.signed.last_resort, None),
     };
+    // Makes a secret for the recipient's ML-KEM prekey, and the ciphertext that carries it:
     // (CT, SS) = Encaps(KEM prekey)
     let (ciphertext, kem_secret) = kem_public.encapsulate(rng);
+    // Combines our identity key IK_A and base key EK_A with the recipient's identity key IK_B and
+    // prekeys SPK_B and OPK_B. Without a one-time prekey OPK_B, there is no DH4.
     // DH1 = DH(IK_A, SPK_B), DH2 = DH(EK_A, IK_B), DH3 = DH(EK_A, SPK_B), DH4 = DH(EK_A, OPK_B)
     let dh1 = identity.dh().diffie_hellman(&bundle.signed.prekey)?;
     let dh2 = base.diffie_hellman(bundle.identity.dh())?;
@@ -120,9 +123,9 @@ pub(crate) fn accept(
 ) -> Result<Agreed, NonContributory> {
     let one_time_prekey = one_time.map(|set| set.prekey.key_pair());
     let kem_seed = one_time.map_or(&signed.last_resort, |set| &set.kem);
-    // SS = Decaps(CT)
+    // Recovers the secret from the initiator's ciphertext: SS = Decaps(CT)
     let (kem_public, kem_secret) = kem_seed.decapsulate(&handshake.kem_ciphertext);
-    // The same four results as on the initiator's side, from the other half of each key pair.
+    // The same results as on the initiator's side, from the other half of each key pair.
     let dh1 = signed.prekey.diffie_hellman(handshake.identity.dh())?;
     let dh2 = identity.dh().diffie_hellman(&handshake.base_key)?;
     let dh3 = signed.prekey.diffie_hellman(&handshake.base_key)?;
@@ -155,6 +158,7 @@ fn derive(
     dh4: Option<&DhOutput>,
     kem: &KemSecret,
 ) -> AgreedSecrets {
+    // All agreed secrets together are the input of HKDF:
     // IKM = 0xFF^32 || DH1 || DH2 || DH3 [|| DH4] || SS
     // The length of IKM shows whether DH4 is part of it.
     let mut ikm = Zeroizing::new(Vec::with_capacity(6 * 32));
@@ -200,6 +204,7 @@ fn session_ad(
 
 impl Handshake {
     pub(crate) fn digest(&self) -> HandshakeDigest {
+        // Hashes all that the handshake carries; of the prekey sets, it carries the numbers:
         // label || IK_A || certificate || EK_A || signed set || (0, or 1 || one-time set) || CT
         let mut hash = Sha256::new();
         hash.update(labels::HANDSHAKE_DIGEST);

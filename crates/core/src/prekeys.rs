@@ -33,7 +33,7 @@ pub const MAX_KEPT_ONE_TIME_PREKEYS: usize = 200;
 /// Beyond the limit, such messages on that set are refused. [`PreKeys::rotate`] makes a new set.
 pub const MAX_REMEMBERED_BASE_KEYS: usize = 16_384;
 
-/// Prekeys could not be made. Nothing was changed.
+/// Prekeys could not be made or prepared for publishing. Nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PreKeyError {
@@ -48,7 +48,7 @@ pub enum PreKeyError {
         /// Maximum number of sets made at once.
         max: usize,
     },
-    /// All 2^32 numbers of prekey sets have been used. The device needs a new identity.
+    /// The 32-bit numbers of prekey sets are used up. The device needs a new identity.
     #[error("prekey numbers are exhausted")]
     Exhausted,
 }
@@ -86,7 +86,8 @@ pub struct PreKeyUpload {
 ///
 /// # Security
 /// Export and store after each change. Anyone who holds the prekeys and the identity can read first
-/// messages that have not been opened yet.
+/// messages that have not been opened yet. They can also read opened ones that used no one-time
+/// set, as long as the signed set is kept.
 pub struct PreKeys {
     identity: IdentityKey,
     current: SignedSet,
@@ -98,7 +99,6 @@ pub struct PreKeys {
 /// A signed prekey set: an X25519 prekey and a last-resort ML-KEM key.
 /// The last-resort key serves first messages that use no one-time set. `remembered` is the replay
 /// memory: it grows with each such message and is destroyed with the set.
-/// memory: it grows with each such message and goes with the set.
 pub(crate) struct SignedSet {
     pub(crate) id: u32,
     pub(crate) prekey: DhKeyPair,
@@ -116,8 +116,8 @@ pub(crate) struct OneTimeSet {
     pub(crate) kem: KemSeed,
 }
 
-/// The prekey that a first message used up. Pass it to [`PreKeys::spend`] in the transaction that
-/// stores the session.
+/// What a first message used up: its one-time set or, if it used none, its base key. Pass it to
+/// [`PreKeys::spend`] in the transaction that stores the session.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "the prekey stays usable until it is spent"]
 pub struct SpentPreKey {

@@ -12,8 +12,9 @@
 //! ```
 //!
 //! The initiator starts on the left without a receiving chain, the recipient on the right without
-//! any chain. The sending half of a step waits for the first send. Receiving therefore needs no
-//! randomness, and a key pair is never made earlier than it is needed.
+//! any chain. When a new key of the peer arrives, the receiving half of a step is taken at once;
+//! the sending half waits for our next send. Receiving therefore needs no randomness, and a key
+//! pair is never made earlier than it is needed.
 
 use rand_core::CryptoRng;
 use thiserror::Error;
@@ -65,19 +66,22 @@ pub enum EncryptError {
     NonContributory(#[from] NonContributory),
 }
 
-/// State of the Triple Ratchet on one side of a session. It holds the keys that future messages
-/// need and none of those that opened earlier ones.
+/// State of the Triple Ratchet on one side of a session. It holds the keys that messages not yet
+/// sent or opened need, and none of those that sealed or opened earlier ones.
 ///
-/// Each message advances a chain by one step. The first message under the peer's next header key
-/// also takes a root step and begins a receiving chain. The next send then takes another root step,
-/// with a new key pair, and begins a sending chain. Names of the specification are in brackets.
+/// Each message sent advances the sending chain by one step. A message received ahead of all others
+/// advances the receiving chain past it; a late one uses a stored key. The first message under the
+/// peer's next header key also takes a root step and begins a receiving chain. The next send then
+/// takes another root step, with a new key pair, and begins a sending chain. Names of the
+/// specification are in brackets.
 pub(crate) struct Ratchet {
     /// Root key \[RK]. Each root step replaces it.
     root: RootKey,
     /// Our newest key pair \[DHs]. An initiator starts with a fresh one, a recipient with its
     /// signed prekey; each sending step replaces it.
     dh: DhKeyPair,
-    /// The peer's newest key \[DHr].
+    /// The peer's newest ratchet public key \[DHr]. A recipient has a placeholder here until it
+    /// opens the first message.
     peer_dh: DhPublicKey,
     /// Absent between a receiving step and the next send.
     sending: Option<SendingChain>,
@@ -87,9 +91,9 @@ pub(crate) struct Ratchet {
     next_sending_header: HeaderKey,
     /// Key of the headers in the peer's next chain \[NHKr].
     next_receiving_header: HeaderKey,
-    /// Length of the sending chain before the current one \[PN].
+    /// Number of messages in our sending chain before the current one \[PN].
     previous_sent: u32,
-    /// Keys of messages that have not arrived yet \[MKSKIPPED].
+    /// Keys of messages that were skipped and may still arrive \[MKSKIPPED].
     skipped: SkippedKeys,
     /// Number of messages opened.
     opened: u64,
@@ -108,9 +112,9 @@ struct SendingChain {
     n: u32,
 }
 
-/// The peer's newest chain \[CKr, HKr, Nr]. It begins with the first message under the peer's next
-/// header key and ends with the chain after it. `key` and `n` advance past the highest message
-/// opened; keys of the messages in between go to [`SkippedKeys`].
+/// The peer's newest chain that we know of \[CKr, HKr, Nr]. It begins with the first message under
+/// the peer's next header key and ends when the next chain begins. `key` and `n` advance past the
+/// highest message opened; keys of the messages in between go to [`SkippedKeys`].
 struct ReceivingChain {
     key: ChainKey,
     header_key: HeaderKey,
@@ -134,13 +138,15 @@ pub(crate) struct Sealed {
 }
 
 impl Ratchet {
-    /// `RatchetInitAliceHE`. The recipient's signed prekey serves as its first ratchet key.
+    /// Makes the initiator's ratchet and its first sending chain: `RatchetInitAliceHE`. `peer_dh`
+    /// is the recipient's signed prekey, which serves as its first ratchet key.
     pub(crate) fn new_initiator(
         secret: AgreedSecrets,
         peer_dh: DhPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, NonContributory> {
-        // RK, CKs, NHKs = KDF_RK_HE(SK, DH(DHs, DHr)); HKs and NHKr come from the handshake.
+        // Takes a root step with a fresh key pair. The header keys of both first chains come from
+        // the handshake. In the specification: RK, CKs, NHKs = KDF_RK_HE(SK, DH(DHs, DHr))
         let dh = DhKeyPair::generate(rng);
         let step = secret.root.step(&dh.diffie_hellman(&peer_dh)?);
         Ok(Self {
@@ -163,8 +169,8 @@ impl Ratchet {
         })
     }
 
-    /// `RatchetInitBobHE`. There is no chain to send on until the initiator's first message is
-    /// opened.
+    /// Makes the recipient's ratchet: `RatchetInitBobHE`. There is no chain to send on until the
+    /// initiator's first message is opened.
     pub(crate) fn new_recipient(secret: AgreedSecrets, signed_prekey: DhKeyPair) -> Self {
         Self {
             root: secret.root,
@@ -231,7 +237,8 @@ impl Ratchet {
         // CHK-16: there is a number left for the message after this one.
         let next_n = chain.n.checked_add(1).ok_or(EncryptError::ChainExhausted)?;
 
-        // Takes a message key from the sending chain, then makes the header. It is encrypted last.
+        // Takes a message seed from the sending chain, then makes the header, which is encrypted
+        // only after the body.
         // In the specification: CKs, mk = KDF_CK(CKs); header = HEADER(DHs, PN, Ns);
         // enc_header = HENCRYPT(HKs, header)
         let (seed, next_key) = chain.key.step();

@@ -20,7 +20,7 @@ pub const MAX_ACCOUNT_ID_LEN: usize = 256;
 /// bits. A device spends half a millisecond on these hashes.
 const ITERATIONS: usize = 1_024;
 
-/// Version byte of the scannable form.
+/// Version byte of a safety number's scannable form.
 const SCANNABLE_VERSION: u8 = 0x01;
 /// Length of the scannable form: version, fingerprint of the device that shows it, fingerprint of
 /// its peer.
@@ -56,9 +56,9 @@ pub struct SafetyNumber {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Scan {
-    /// Both devices see the same two identities.
+    /// Both devices see the same two identities and accounts.
     Match,
-    /// The devices see different identities. Do not mark the peer as verified.
+    /// The devices see different identities or accounts. Do not mark the peer as verified.
     Mismatch,
 }
 
@@ -139,6 +139,7 @@ fn fingerprint(identity: &IdentityKey, account: &[u8]) -> Result<[u8; 32], Inval
         return Err(invalid);
     }
     let len = u16::try_from(account.len()).map_err(|_| invalid)?;
+    // The first hash takes in identity and account:
     // h_1 = SHA-256(start label || identity || account length || account)
     let identity = identity.to_bytes();
     let start = Sha256::new_with_prefix(labels::FINGERPRINT_START);
@@ -148,6 +149,7 @@ fn fingerprint(identity: &IdentityKey, account: &[u8]) -> Result<[u8; 32], Inval
         .chain_update(account)
         .finalize()
         .into();
+    // Each later hash takes in the hash before it, and the identity again:
     // h_i = SHA-256(step label || h_(i-1) || identity)
     let step = Sha256::new_with_prefix(labels::FINGERPRINT_STEP);
     for _ in 1..ITERATIONS {

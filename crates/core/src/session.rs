@@ -214,8 +214,8 @@ impl Session {
         Ok(Message::encode(handshake, sealed.header, sealed.body))
     }
 
-    /// Opens a message of this session. Messages may arrive in any order. Until the peer opens a
-    /// first reply, its messages repeat the handshake.
+    /// Opens a message of this session. Messages may arrive in any order. A peer that started the
+    /// session repeats the handshake in its messages until it opens a first reply.
     ///
     /// # Errors
     /// [`DecryptError`] says why the message was not opened and what to do next.
@@ -236,7 +236,8 @@ impl Session {
         Ok(self.open_message(message, associated_data)?.plaintext)
     }
 
-    /// Whether this session was accepted from `handshake`.
+    /// Whether this session was accepted from a handshake with the same base key. CHK-30 compares
+    /// everything else in the handshake when the message is opened.
     pub(crate) fn is_from(&self, handshake: &Handshake) -> bool {
         matches!(self.origin, Origin::Accepted) && handshake.base_key == self.base_key
     }
@@ -256,7 +257,8 @@ impl Session {
         {
             return Err(DecryptError::Unauthenticated);
         }
-        // CHK-18: a header that no header key of the session opens belongs to another session.
+        // CHK-18: a header that no header key of the session opens is refused. It was altered, or
+        // belongs to another session or to a chain whose header key is gone.
         let located = self.locate(&message).ok_or(DecryptError::Unauthenticated)?;
         self.open_located(located, message, associated_data)
     }
@@ -321,9 +323,9 @@ impl Session {
         self.ratchet.post_quantum().epochs()
     }
 
-    /// Why the post-quantum ratchet has stopped, if it has: the peer sent something that no honest
-    /// peer would send. Messages still open and stay protected by the epochs before. Start a new
-    /// session for further epochs.
+    /// Why the post-quantum ratchet has stopped, if it has: the peer is dishonest, its device went
+    /// back to an old state, or someone sent a message from a stolen copy of the state. Messages
+    /// still open and stay protected by the epochs before. Start a new session for further epochs.
     #[must_use]
     pub fn pq_stopped(&self) -> Option<PostQuantumStop> {
         self.ratchet.post_quantum().stopped()

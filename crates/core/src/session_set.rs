@@ -261,7 +261,7 @@ impl SessionSet {
         greater
     }
 
-    /// Counts a message that was opened on the chosen session.
+    /// Counts a message that was opened on the chosen session, and gives up the others in time.
     fn age_others(&mut self) {
         if self.others.is_empty() {
             return;
@@ -378,7 +378,7 @@ impl SessionSet {
     }
 }
 
-/// Which session of a set.
+/// Names a session of a set: the chosen one, or one of the others by its place in `others`.
 #[derive(Clone, Copy)]
 enum Index {
     Sending,

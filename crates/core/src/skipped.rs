@@ -65,7 +65,7 @@ pub const MAX_SKIPPED_AGE: u64 = 20_000;
 pub(crate) struct SkippedKeys {
     /// Pages in order. Empty pages are removed at once.
     pages: BTreeMap<PageNumber, Page>,
-    /// Number of keys in all pages, those still awaited included.
+    /// Number of keys in all pages, including those that `awaited` counts.
     len: usize,
     /// Number of keys in pages that an import in parts has not read yet.
     awaited: usize,
@@ -119,8 +119,8 @@ impl SkippedKeys {
         self.pages.get(&PageNumber::of(chain, n))?.get(n)
     }
 
-    /// Stores keys of `chain`, which must be the newest chain. Their numbers must be above all
-    /// stored ones.
+    /// Stores keys of `chain`. No key of a later chain may be stored yet, and the message numbers
+    /// must be above all stored ones of this chain.
     pub(crate) fn store(&mut self, chain: u64, missing: Missing) {
         for (index, page) in missing.pages {
             let number = PageNumber { chain, index };

@@ -178,7 +178,7 @@ impl Content {
 }
 
 impl Zeroize for Content {
-    /// Wipes texts and bodies.
+    /// Wipes texts, kinds and bodies. The tags of other messages, which are public, stay.
     fn zeroize(&mut self) {
         match self {
             Self::Text(text) | Self::Edit { text, .. } | Self::Reaction { reaction: text, .. } => {

@@ -25,7 +25,8 @@ use crate::wire::{self, DecodeError};
 /// it. Longer input is refused before it is parsed.
 pub const MAX_DELIVERY_LEN: usize = MAX_CIPHERTEXT_LEN + MAX_STAMPED_LEN;
 
-/// Maximum length of the fields before the ciphertext, in bytes: tag, context, stamp and MAC.
+/// Maximum length of the fields before the ciphertext, in bytes: tag, stamp, MAC and context, plus
+/// 64, a round number above what the version byte and the other field numbers and lengths take.
 pub(crate) const MAX_STAMPED_LEN: usize = 3 * 34 + MAX_CONTEXT_LEN + 64;
 
 /// The key that the relay shares with one device, agreed when the device registers. 32 bytes.
@@ -62,6 +63,7 @@ impl fmt::Debug for DeliveryKey {
     }
 }
 
+/// The input of the MAC of a delivery or receipt:
 /// `HMAC-SHA-256(K_delivery, label || tag 32 || context || stamp 32 || ciphertext)`
 ///
 /// The context can be parsed in only one way, and the ciphertext comes last, so no field needs a
@@ -290,8 +292,8 @@ impl fmt::Debug for AuthenticDelivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliveryError {
-    /// The relay did not make this MAC for this device. Drop the message and let the relay deliver
-    /// it again.
+    /// The MAC does not verify: the relay did not make it for this device, or something was altered
+    /// on the way. Drop the message and let the relay deliver it again.
     #[error("not authenticated by the relay for this device")]
     NotAuthentic,
     /// The message is addressed to another account, or to a group that this account is not in. Drop

@@ -114,8 +114,8 @@ impl ReportDraft {
         )
     }
 
-    /// Seals the report: the claims stay in clear for the intake, the openings are encrypted to the
-    /// moderation key.
+    /// Seals the report: reason, note and shown parts are encrypted to the moderation key. The
+    /// reporter's address, the claims and the moderation key's fingerprint stay in clear.
     ///
     /// `delivery_key` is the key that this device shares with the provider.
     ///
@@ -172,7 +172,8 @@ pub enum DraftError {
     /// The report already has [`MAX_REPORTED`] messages. Put further ones in another report.
     #[error("a report has at most 30 messages")]
     TooManyMessages,
-    /// The message is from another conversation than the others. Put it in a report of its own.
+    /// The message is from another conversation than those already in the report. Put it in another
+    /// report.
     #[error("a report is about one conversation")]
     OtherConversation,
     /// The reporter neither sent nor received the message, so they cannot report it.

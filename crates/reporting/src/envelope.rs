@@ -14,14 +14,14 @@ pub const MAX_CHANNEL_OVERHEAD: usize = 8_192;
 /// channel's overhead.
 pub const MAX_CIPHERTEXT_LEN: usize = MAX_PLAINTEXT_LEN + MAX_CHANNEL_OVERHEAD;
 
-/// Maximum length of an encoded envelope, in bytes: version, tag and two field headers around the
-/// ciphertext.
+/// Maximum length of an encoded envelope, in bytes: the longest ciphertext plus 64, a round number
+/// above what version, tag and field headers take.
 pub const MAX_ENVELOPE_LEN: usize = MAX_CIPHERTEXT_LEN + 64;
 
 /// A sealed message: its franking tag in clear, and the channel's ciphertext.
 ///
-/// The relay stamps the tag. Apart from it, the relay learns only the padded size of the
-/// ciphertext.
+/// The relay stamps the tag. Apart from it, the envelope tells the relay only the length of the
+/// ciphertext, which is that of the padded plaintext plus what the channel adds.
 ///
 /// | bytes | field |
 /// |---|---|

@@ -7,9 +7,10 @@
 //! tag    = HMAC-SHA-256(k_root, "waxseal/1/frank-tag" || n u8 || c_0 || .. || c_(n-1))
 //! ```
 //!
-//! Opening part `i` shows `k_root`, every `c_j`, `k_i` and `part_i`. The franking key itself never
-//! leaves the sender's and the recipient's devices, so parts that are not disclosed stay hidden
-//! under their own keys.
+//! `K_f` is the franking key; the message has `n` parts, and part `i` has the key `k_i` and the
+//! commitment `c_i`. Opening part `i` shows `k_root`, every `c_j`, `k_i` and `part_i`. The franking
+//! key itself never leaves the sender's and the recipient's devices, so parts that are not
+//! disclosed stay hidden under their own keys.
 
 use core::fmt;
 
@@ -122,12 +123,13 @@ impl Commitment {
     }
 }
 
-/// `c_i = HMAC(k_i, label || i u8 || len be32 || part_i)`
+/// Commits to one part under its key: `c_i = HMAC(k_i, label || i u8 || len be32 || part_i)`
 pub(crate) fn commit_part(part_key: &[u8; 32], index: u8, part: &[u8]) -> PartCommitment {
     let len = crate::codec::len32(part).to_be_bytes();
     mac::hmac(part_key, &[labels::FRANKING_PART, &[index], &len, part])
 }
 
+/// Makes the tag from the commitments to all parts:
 /// `tag = HMAC(k_root, label || n u8 || c_0 || .. || c_(n-1))`
 pub(crate) fn tag<'a>(
     root_key: &[u8; 32],

@@ -95,7 +95,8 @@ impl<F: FnMut(&Nullifier) -> bool> IntakeRecords for F {
     }
 }
 
-/// Checks a report's origin and its claims.
+/// Checks that the report is from the device it names, and checks its claims, the relay's
+/// statements about the reported messages.
 ///
 /// `reporter_key` is the delivery key of [`Report::reporter`]. If this reporter reported some of
 /// the messages before, the report is accepted and those messages are marked.
@@ -168,7 +169,8 @@ pub fn accept(
     })
 }
 
-/// A report whose origin and claims the intake verified. Its openings are still sealed.
+/// A report whose origin and claims the intake verified. Its openings, which show the messages'
+/// content, are still sealed.
 ///
 /// [`accept`] makes it from a [`Report`]. It waits in the reviewers' queue, encoded under the
 /// [`AcceptanceKey`], until [`review`](crate::reviewer::review) opens it and turns it into a

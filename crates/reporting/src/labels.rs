@@ -1,4 +1,5 @@
-//! Lists every label with which a key derivation, MAC or hash of this crate starts.
+//! Lists every label of this crate. Each input of a key derivation, MAC or hash, and the channel's
+//! associated data, starts with one.
 //!
 //! No label is a prefix of another, so it is always clear where a label ends.
 
@@ -6,9 +7,9 @@
 pub(crate) const FRANKING_ROOT_KEY: &[u8] = b"waxseal/1/frank-root-key";
 /// HKDF-Expand from the franking key to one part's key.
 pub(crate) const FRANKING_PART_KEY: &[u8] = b"waxseal/1/frank-part-key";
-/// Commitment to one part.
+/// MAC that commits to one part of a message.
 pub(crate) const FRANKING_PART: &[u8] = b"waxseal/1/frank-commit";
-/// The franking tag, over the commitments to all parts.
+/// MAC over the commitments to all parts, which is the franking tag.
 pub(crate) const FRANKING_TAG: &[u8] = b"waxseal/1/frank-tag";
 /// Associated data given to the channel.
 pub(crate) const CHANNEL: &[u8] = b"waxseal/1/channel";
@@ -20,7 +21,7 @@ pub(crate) const CONVERSATION_GROUP: &[u8] = b"waxseal/1/conversation-group";
 pub(crate) const STAMP_EPOCH_KEY: &[u8] = b"waxseal/1/stamp-epoch-key";
 /// HKDF-Expand from an epoch's root to the next epoch's root.
 pub(crate) const STAMP_NEXT_ROOT: &[u8] = b"waxseal/1/stamp-next-root";
-/// The stamp.
+/// The stamp, which is the relay's MAC over a tag and its context.
 pub(crate) const STAMP: &[u8] = b"waxseal/1/stamp-mac";
 /// The relay's MAC for a recipient device.
 pub(crate) const DELIVERY: &[u8] = b"waxseal/1/delivery-mac";

@@ -50,7 +50,7 @@
 //! |---|---|---|---|
 //! | [`sender`] | [`seal`](sender::seal) | a [`Payload`] | an [`Envelope`] |
 //! | [`relay`] | [`StampKeys::stamp`] | a [`FrankingTag`] | a [`Claim`] |
-//! | [`recipient`] | [`open`](recipient::open) | a [`Delivery`] | [`Evidence`] |
+//! | [`recipient`] | [`open`](recipient::open) | a checked [`Delivery`] | content, [`Evidence`] |
 //! | [`reporter`] | [`ReportDraft::seal`] | [`Evidence`] | a [`Report`] |
 //! | [`intake`] | [`accept`](intake::accept) | a [`Report`] | an [`AcceptedReport`] |
 //! | [`reviewer`] | [`review`](reviewer::review) | an [`AcceptedReport`] | a [`VerifiedReport`] |
@@ -242,8 +242,8 @@
 //!
 //! ## Keep the stamp keys
 //!
-//! Once a day, derive keys through tomorrow's, and destroy keys of epochs whose messages can no
-//! longer be reported. Overwrite the stored export: an old one still contains the destroyed keys.
+//! Once a day, derive the keys up to tomorrow's, and destroy those of epochs whose messages need no
+//! longer be reportable. Overwrite the stored export: an old one still gives the destroyed keys.
 //!
 //! ```
 //! # use waxseal_reporting::{*, message::*, sender::*, relay::*};
@@ -355,7 +355,7 @@ pub mod reviewer {
     pub use crate::transcript::{Contradiction, LastSeen};
 }
 
-/// Every limit of the crate. Each says its unit, its reason and its source.
+/// The limits of the crate. Each says its unit, and what it bounds or is the sum of.
 pub mod limits {
     pub use crate::address::MAX_ACCOUNT_LEN;
     pub use crate::attachment::{MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN};

@@ -40,7 +40,8 @@ pub(crate) fn verify(key: &[u8; 32], fields: &[&[u8]], expected: &[u8; 32]) -> b
     mac.verify_slice(expected).is_ok()
 }
 
-/// `HKDF-Expand(prk, info, 32)`, RFC 5869. For one block of output it is `HMAC(prk, info || 0x01)`.
+/// Derives 32 bytes: `HKDF-Expand(prk, info, 32)`, RFC 5869. For one block of output it is
+/// `HMAC(prk, info || 0x01)`.
 pub(crate) fn expand(prk: HmacSha256, info: &[&[u8]]) -> Zeroizing<[u8; 32]> {
     let mut mac = prk;
     for field in info {

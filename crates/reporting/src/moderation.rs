@@ -64,7 +64,7 @@ pub struct ModerationPublicKey {
 
 impl ModerationPublicKey {
     fn new(key: <XWing as Kem>::PublicKey) -> Self {
-        // SHA-256(label || key)
+        // The fingerprint is SHA-256(label || key).
         let mut hash = Sha256::new_with_prefix(labels::MODERATION_KEY);
         hash.update(key.to_bytes());
         let id = ModerationKeyId(hash.finalize().into());
@@ -97,8 +97,8 @@ impl ModerationPublicKey {
         Ok(Self::new(key))
     }
 
-    /// HPKE `SealBase`. Returns the encapsulated key and the ciphertext, or `None` if the KEM
-    /// fails.
+    /// Encrypts to this key: HPKE `SealBase`. Returns the encapsulated key and the ciphertext, or
+    /// `None` if the KEM fails.
     pub(crate) fn seal(
         &self,
         plaintext: &[u8],
@@ -175,7 +175,8 @@ impl ModerationKeyPair {
         })
     }
 
-    /// HPKE `OpenBase`.
+    /// Decrypts what was sealed to this key: HPKE `OpenBase`. Returns `None` if it does not
+    /// authenticate.
     pub(crate) fn open(
         &self,
         encapsulated: &[u8],

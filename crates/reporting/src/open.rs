@@ -26,13 +26,15 @@ pub const MAX_SENT_AHEAD_MS: u64 = 300_000;
 /// days, because a device may be offline for a week.
 pub const MAX_SENT_BEFORE_MS: u64 = 604_800_000;
 
-/// Whether the sender's time is plausible, given the relay's time.
+/// Whether the time that the sender claims is plausible: at most five minutes after and seven days
+/// before the relay's.
 pub(crate) fn sent_time_agrees(sent_at: Timestamp, accepted_at: Timestamp) -> bool {
     sent_at.as_millis() <= accepted_at.as_millis().saturating_add(MAX_SENT_AHEAD_MS)
         && accepted_at.as_millis() <= sent_at.as_millis().saturating_add(MAX_SENT_BEFORE_MS)
 }
 
-/// Decrypts a delivery and checks that its content is what its tag commits to.
+/// Decrypts a delivery and checks that its content is what its tag commits to, and was written for
+/// this conversation.
 ///
 /// A sender may send the same message again, and a relay may stamp it again. Before opening, look
 /// up whether this tag is already known from this sender, and show the message once. It can be

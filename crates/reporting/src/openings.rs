@@ -7,8 +7,9 @@
 //!   || per shown part, ascending: k_i 32 || len be32 || part_i
 //! ```
 //!
-//! The section is padded like a payload before it is sealed, so that the intake learns little about
-//! its size.
+//! `k_root`, `c_i`, `k_i` and `part_i` are the root key, commitments, part keys and parts of a
+//! message, see `franking.rs`. The section is padded like a payload before it is sealed, so that
+//! the intake learns little about its size.
 
 use zeroize::Zeroizing;
 
@@ -93,7 +94,7 @@ pub(crate) struct Openings<'a> {
     pub(crate) messages: Vec<Opening<'a>>,
 }
 
-/// One message's unverified opening.
+/// The opening of one message, which is what a report shows of it, not verified yet.
 pub(crate) struct Opening<'a> {
     root_key: Zeroizing<[u8; 32]>,
     commitments: Vec<PartCommitment>,

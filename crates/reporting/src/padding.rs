@@ -7,7 +7,8 @@
 /// Granularity of padded lengths up to [`SMALL_LEN`].
 const BLOCK_LEN: usize = 64;
 
-/// Largest padded length that is rounded up to a multiple of [`BLOCK_LEN`] only.
+/// Up to this padded length, lengths are rounded up to a multiple of [`BLOCK_LEN`]. Above it, they
+/// are rounded up as in Padmé.
 const SMALL_LEN: usize = 1_024;
 
 /// The padded length of content of `len` bytes.
@@ -16,7 +17,8 @@ pub(crate) const fn padded_len(len: usize) -> usize {
     if needed <= SMALL_LEN {
         return round_up(needed, BLOCK_LEN);
     }
-    // E = floor(log2 L); S = floor(log2 E) + 1; the last E - S bits of the length are zero.
+    // Padmé for a length L: E = floor(log2 L); S = floor(log2 E) + 1; L is rounded up until its
+    // last E - S bits are zero.
     let exponent = needed.ilog2();
     let significant = exponent.ilog2().saturating_add(1);
     let zero_bits = exponent.saturating_sub(significant);

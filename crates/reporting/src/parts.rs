@@ -5,8 +5,8 @@ use crate::codec::Reader;
 /// Minimum number of parts in a payload: the header and the content.
 pub const MIN_PARTS: usize = 2;
 
-/// Maximum number of parts in a payload: header, content and 30 attachments. Each takes one bit in
-/// a report's opening.
+/// Maximum number of parts in a payload: header, content and 30 attachments. A report has 32 bits
+/// per message, which say what parts it shows.
 pub const MAX_PARTS: usize = 32;
 
 /// Maximum length of a payload's parts with their count and lengths, in bytes. Bounds what one

@@ -28,8 +28,9 @@ use crate::timestamp::Timestamp;
 /// | 32 | `last_seen`, if flagged |
 /// | 32 | `reply_to`, if flagged |
 ///
-/// Every value is as claimed by the sender: committed, but verified by no one. Only the stamp's
-/// time comes from the provider. A report always shows the header.
+/// Every value is as claimed by the sender, who committed to it. Recipient and reviewer compare the
+/// conversation with that of the stamp; no one verifies the other values. The only time that comes
+/// from the provider is the stamp's. A report always shows the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PayloadHeader {
@@ -245,7 +246,7 @@ pub enum PayloadError {
     /// There are more than 30 attachments. Send the others in another message.
     #[error("a message has at most 30 attachments")]
     TooManyAttachments,
-    /// A reaction, application kind or other field of the content is out of bounds. Shorten it.
+    /// The content's reaction or application kind is out of bounds. Correct it.
     #[error("a field of the content is out of bounds")]
     ContentOutOfBounds,
     /// The parts together are longer than [`MAX_PAYLOAD_LEN`]. Put the content in an attachment.

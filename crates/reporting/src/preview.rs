@@ -15,8 +15,8 @@ use crate::timestamp::Timestamp;
 
 /// Everything that the provider will learn from a report.
 ///
-/// The intake sees the reporter and, for each message, the sender, the audience and the accepted
-/// time. The reviewer sees all of the preview.
+/// The intake sees the reporter and, for each message, the tag, the sender, the audience and the
+/// accepted time. The reviewer sees all of the preview, except the sizes of withheld parts.
 #[derive(Clone)]
 pub struct Preview {
     reporter: DeviceAddress,

@@ -60,7 +60,7 @@ pub enum Rejection {
         /// Index of the message, starting at 0.
         message: usize,
     },
-    /// The header is withheld.
+    /// The report withholds a message's header, which every report must show.
     #[error("message {message}: the header is withheld")]
     HeaderWithheld {
         /// Index of the message, starting at 0.

@@ -22,7 +22,7 @@ const MAX_CLAIMS_LEN: usize = 1 + 128 + 4 + 1 + MAX_REPORTED * (32 + 2 + MAX_CON
 const MAX_SEALED_LEN: usize = MAX_PADDED_OPENINGS_LEN + 16;
 
 /// Maximum length of an encoded report, in bytes: 30 messages of full length, shown whole and
-/// padded.
+/// padded. Field numbers and lengths count as 32 bytes, a round number above what they take.
 pub const MAX_REPORT_LEN: usize =
     1 + MAX_CLAIMS_LEN + 32 + ENCAPSULATED_LEN + MAX_SEALED_LEN + 32 + 32;
 
@@ -37,8 +37,9 @@ pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
     }
 }
 
-/// A report on its way from the reporter to the provider's intake. Its claims name the messages and
-/// are in clear. Its openings show the messages' content and are sealed for the reviewer.
+/// A report on its way from the reporter to the provider's intake. The reporter's address and the
+/// claims, which name the messages, are in clear. The openings hold reason, note and the shown
+/// parts of the messages and are sealed for the reviewer.
 ///
 /// As long as it is a `Report`, only its form is checked. [`accept`](crate::intake::accept)
 /// verifies its origin and its claims and turns it into an
@@ -175,7 +176,7 @@ impl fmt::Debug for Report {
     }
 }
 
-/// `reporter || count u8 || count x claim`
+/// Encodes the claims section: `reporter || count u8 || count x claim`.
 fn encode_claims(reporter: &DeviceAddress, claims: &[Claim]) -> Vec<u8> {
     let mut out = Vec::new();
     reporter.put(&mut out);
@@ -201,7 +202,8 @@ fn decode_claims(bytes: &[u8]) -> Option<(DeviceAddress, Vec<Claim>)> {
     Some((reporter, claims))
 }
 
-/// `HMAC(K_delivery, label || 4 x (len be32 || section))`
+/// Makes the reporter's MAC over the other four sections:
+/// `HMAC(K_delivery, label || 4 x (len be32 || section))`.
 fn reporter_mac(key: &DeliveryKey, sections: &wire::Report) -> [u8; 32] {
     let mut mac = mac::keyed(key.as_bytes());
     hmac::Mac::update(&mut mac, labels::REPORTER);

@@ -247,7 +247,7 @@ impl VerifiedMessage {
         self.header.sent_at
     }
 
-    /// Whether the sender's time is plausible, given the relay's time.
+    /// Whether the sender's time is at most five minutes after and seven days before the relay's.
     pub fn sent_time_agrees(&self) -> bool {
         sent_time_agrees(self.sent_at(), self.accepted_at())
     }

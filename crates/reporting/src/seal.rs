@@ -41,7 +41,8 @@ pub struct Sealed {
 /// thread's generator is about 25 times faster than the operating system's.
 ///
 /// # Errors
-/// [`SealError`] if the channel refuses or its ciphertext is longer than [`MAX_CIPHERTEXT_LEN`].
+/// [`SealError`] if the channel refuses, or its ciphertext is empty or longer than
+/// [`MAX_CIPHERTEXT_LEN`].
 pub fn seal<C: SealingChannel>(
     channel: &mut C,
     sender: &DeviceAddress,
@@ -61,8 +62,8 @@ pub fn seal<C: SealingChannel>(
 
 /// A message that this device sealed and the relay has not confirmed yet.
 ///
-/// It holds the franking key, the exact parts and the tag. [`seal`] makes it. The
-/// [`Receipt`](crate::relay::Receipt) that the relay returns turns it into
+/// It holds the sender's address, the franking key, the exact parts and the tag. [`seal`] makes it.
+/// The [`Receipt`](crate::relay::Receipt) that the relay returns turns it into
 /// [`Evidence`](crate::recipient::Evidence) of the sender's own message, so that a report can show
 /// both sides of a conversation.
 #[derive(Clone)]

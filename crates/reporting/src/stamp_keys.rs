@@ -113,7 +113,7 @@ impl StampKeys {
         )
     }
 
-    /// Keys from the root of `first_epoch`, 32 random bytes.
+    /// Makes the keys from `root`, 32 random bytes, which is the root of `first_epoch`.
     ///
     /// # Errors
     /// [`StampKeysError::Region`] if the region's name is longer than [`MAX_REGION_LEN`].
@@ -198,7 +198,8 @@ impl StampKeys {
         self.epochs().verify(claim, now)
     }
 
-    /// Verifies several claims. If their epochs ascend, as in a report, each root is derived once.
+    /// Starts verifying several claims. If their epochs ascend, as in a report, each root is
+    /// derived once.
     pub(crate) fn epochs(&self) -> Epochs<'_> {
         Epochs {
             keys: self,
@@ -241,7 +242,7 @@ impl StampKeys {
         Ok(())
     }
 
-    /// The oldest root, for the provider's key store:
+    /// Exports the oldest kept root with its epoch and the region, for the provider's key store:
     /// `01 || epoch be32 || root 32 || len u8 || region`.
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(self.region.len().saturating_add(38)));
@@ -300,7 +301,7 @@ impl Epochs<'_> {
         if epoch_of(context.accepted_at) != Some(context.epoch) {
             return Err(StampError::OtherEpoch);
         }
-        // CHK-70: the accepted time is not in the future.
+        // CHK-70: the accepted time is not in the future. Clocks may differ by five minutes.
         if context.accepted_at.as_millis() > now.as_millis().saturating_add(MAX_CLOCK_SKEW_MS) {
             return Err(StampError::InTheFuture);
         }
@@ -361,10 +362,11 @@ pub enum StampError {
     /// The epoch is not the epoch of the accepted time.
     #[error("the epoch is not that of the accepted time")]
     OtherEpoch,
-    /// The accepted time is in the future.
+    /// The accepted time is more than five minutes ahead of the intake's clock.
     #[error("accepted in the future")]
     InTheFuture,
-    /// There is no key for this epoch: it was destroyed, or is before the relay's first epoch.
+    /// There is no key for this epoch: it was destroyed, is before the relay's first epoch, or is
+    /// more than [`MAX_EPOCHS_KEPT`] after the oldest kept one.
     #[error("no stamp key for this epoch")]
     EpochUnknown,
     /// The relay did not make this stamp over this tag and context.
@@ -379,7 +381,7 @@ const _: () = assert!(
 
 #[cfg(test)]
 impl StampKeys {
-    /// The root and the key of an epoch, for the vectors.
+    /// The root and the key of an epoch, for the test vectors.
     pub(crate) fn root_and_key(&self, epoch: u32) -> ([u8; 32], [u8; 32]) {
         let root = (self.oldest_epoch..epoch).fold(self.root.clone(), |root, e| root.next(e));
         let key = root.epoch_key(epoch, &self.region);

@@ -18,8 +18,8 @@ pub(crate) use generated::{Delivery, Envelope, Receipt, Report};
 /// The version byte of every encoding of this crate.
 pub const VERSION: u8 = 0x01;
 
-/// Why bytes could not be decoded. The peer that sent them, or the store that kept them, is at
-/// fault.
+/// Why bytes could not be decoded. Unless their version is newer than this release, the peer that
+/// sent them or the store that kept them is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -40,7 +40,8 @@ pub enum DecodeError {
     /// The input is not a canonical encoding of its kind, or a field is out of bounds. Drop it.
     #[error("malformed")]
     Malformed,
-    /// A delivery or receipt has no stamp: it was stripped on the way, or the relay never stamped.
+    /// A delivery or receipt lacks its stamp or the MAC over it: stripped on the way, or never made
+    /// by the relay.
     ///
     /// Do not show it as a message, unless the application chose a channel without stamps
     /// ([`open_unstamped`](crate::recipient::open_unstamped)).

@@ -42,7 +42,7 @@ fn chk06_small_order_keys_are_rejected() {
 fn chk07_all_zero_output_is_rejected() {
     let pair = DhKeyPair::generate(&mut ChaCha20Rng::seed_from_u64(1));
     for bytes in SMALL_ORDER {
-        // Bypass the check of the decoder.
+        // Make the key without its decoder, which would refuse it. The agreement itself must fail.
         let result = pair.diffie_hellman(&DhPublicKey(bytes)).map(|_| ());
         assert_eq!(result, Err(NonContributory));
     }
@@ -100,7 +100,7 @@ fn a_key_pair_survives_writing() {
 }
 
 impl DhOutput {
-    /// Builds a shared secret from given bytes, for the vectors.
+    /// Builds a shared secret from given bytes, for the test vectors.
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(*bytes)
     }

@@ -67,7 +67,7 @@ fn a_header_key_gives_the_same_keys_before_and_after_its_first_use() {
     }
 }
 
-/// HMAC-SHA-256 through the general interface, which schedules its key anew each time.
+/// HMAC-SHA-256 through the general interface, which takes in the key again at each call.
 fn hmac(key: &[u8], input: &[u8]) -> [u8; 32] {
     use hmac::KeyInit;
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();

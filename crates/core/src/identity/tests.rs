@@ -52,20 +52,20 @@ fn chk09_bad_signing_keys_are_rejected() {
         bytes[..32].copy_from_slice(&signing);
         IdentityKey::from_bytes(&bytes)
     };
-    // y = 1 is the neutral point.
+    // The key with y = 1 is the neutral point.
     let mut neutral = [0; 32];
     neutral[0] = 1;
     assert_eq!(with(neutral), Err(KeyError::SmallOrder.into()));
-    // y = p + 1 is another encoding of the same point.
+    // The key with y = p + 1 is another encoding of the neutral point.
     let mut non_canonical = [0xff; 32];
     non_canonical[0] = 0xee;
     non_canonical[31] = 0x7f;
     assert_eq!(with(non_canonical), Err(KeyError::NotCanonical.into()));
-    // y = 2 is not on the curve.
+    // The key with y = 2 is not on the curve.
     let mut off = [0; 32];
     off[0] = 2;
     assert_eq!(with(off), Err(KeyError::NotOnCurve.into()));
-    // The X25519 key is checked too.
+    // The identity's X25519 key is checked too: here it is zero, which has small order.
     let mut low = good;
     low[32..].fill(0);
     assert_eq!(
@@ -112,8 +112,8 @@ fn chk46_account_proof_of_another_identity_or_context_does_not_verify() {
 
 #[test]
 fn account_proof_cannot_serve_as_another_signature_of_the_identity() {
-    // A provider cannot choose a context that yields a certificate, and a certificate is not a
-    // proof.
+    // A provider cannot choose a context for which the proof is a certificate. In turn, the
+    // certificate is refused as a proof in any context.
     let identity = identity(4);
     let input = certificate_input(identity.dh().public());
     let proof = identity.prove_account(&input);
@@ -130,7 +130,8 @@ fn account_proof_cannot_serve_as_another_signature_of_the_identity() {
 
 #[test]
 fn malleable_signature_is_rejected() {
-    // S + L is the same scalar modulo L. A verifier that does not check the range accepts it.
+    // S is the signature's scalar and L the group's order, so S + L is the same scalar modulo L. A
+    // verifier that does not check the range accepts it.
     let identity = identity(6);
     let mut signature = identity.certificate().to_bytes();
     const L: [u8; 32] = [
@@ -149,8 +150,8 @@ fn malleable_signature_is_rejected() {
 
 #[test]
 fn signature_with_a_point_of_small_order_is_rejected() {
-    // R is the neutral point and s = hash * secret. A verifier that checks only the equation
-    // accepts it.
+    // The signature's point R is the neutral point, and its scalar is hash * secret. A verifier
+    // that checks only the equation accepts such a signature.
     let identity = identity(8);
     let message = certificate_input(identity.dh().public());
     let mut neutral = [0; 32];

@@ -39,7 +39,7 @@ fn an_altered_ciphertext_gives_another_secret() {
 }
 
 impl KemSecret {
-    /// Builds a shared secret from given bytes, for the vectors.
+    /// Builds a shared secret from given bytes, for the test vectors.
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(*bytes)
     }

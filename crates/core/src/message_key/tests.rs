@@ -77,8 +77,8 @@ fn chk48_other_associated_data_give_another_key_and_nonce() {
 
 #[test]
 fn chk48_a_body_under_the_key_of_other_associated_data_is_refused() {
-    // The AEAD's own associated data are right. Only the key was derived without them, as before
-    // version 2, or from others.
+    // The AEAD gets the right associated data. Only the key was derived without them, as before
+    // version 2, or from other ones. Such a body must not open.
     let sealed = |key: &[u8; 32], nonce: &[u8; NONCE_LEN]| {
         let payload = Payload {
             msg: b"text",
@@ -114,7 +114,7 @@ impl<'a> MessageKey<'a> {
         }
     }
 
-    /// Returns AEAD key and nonce, for the vectors.
+    /// Returns AEAD key and nonce, for the test vectors.
     pub(crate) fn parts(&self) -> (&[u8; 32], &[u8; NONCE_LEN]) {
         (&self.key, &self.nonce)
     }
@@ -127,7 +127,7 @@ thread_local! {
     static USED: RefCell<Vec<Used>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes that a body is sealed under a key.
+/// Notes the key, the nonce and the hash of the associated data under which a body is sealed.
 pub(super) fn record(key: &MessageKey<'_>) {
     USED.with_borrow_mut(|used| used.push((key.key, key.nonce, key.ad.digest)));
 }

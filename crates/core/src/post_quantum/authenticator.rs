@@ -15,11 +15,13 @@ use crate::{kdf, labels};
 /// Length of a MAC in bytes.
 pub(crate) const MAC_LEN: usize = 32;
 
-/// The peer did not make this key header or ciphertext, or made it for another epoch.
+/// A MAC does not verify: the peer did not make this key header or ciphertext for this epoch, or
+/// the two sides do not agree on all earlier secrets.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotAuthentic;
 
-/// Makes and checks the MACs of the braid.
+/// Makes and checks the MACs over the key headers and ciphertexts of the braid, which is the key
+/// agreement of the post-quantum ratchet.
 ///
 /// Both sides start with the same authenticator, from the handshake, and update it with the secret
 /// of each epoch. So a MAC verifies only if both sides agree on all earlier secrets. The
@@ -35,6 +37,7 @@ pub(crate) struct Authenticator {
 
 impl Authenticator {
     pub(crate) fn new(seed: &PqSeed) -> Self {
+        // Derives the first root and MAC key from the handshake's secret:
         // root || MAC key = HKDF(salt = zeros, ikm = seed, info)
         Self::from_output(&kdf::hkdf(
             &[0; 32],
@@ -45,6 +48,7 @@ impl Authenticator {
 
     /// The next authenticator, which includes the secret of `epoch`.
     pub(crate) fn update(&self, epoch: u64, key: &EpochKey) -> Self {
+        // Derives the next root and MAC key from the current root and the epoch's key:
         // root' || MAC key' = HKDF(salt = root, ikm = epoch key, info = label || be64(epoch))
         let info = [labels::PQ_AUTHENTICATOR, &epoch.to_be_bytes()].concat();
         Self::from_output(&kdf::hkdf(self.root.as_bytes(), key.as_bytes(), &info))
@@ -58,12 +62,12 @@ impl Authenticator {
     }
 
     fn header(&self, epoch: u64, header: &KeyHeader) -> Hmac<Sha256> {
-        // label || be64(epoch) || header
+        // The MAC covers label || be64(epoch) || header.
         self.mac(labels::PQ_HEADER_MAC, epoch, &[header])
     }
 
     fn ciphertext(&self, epoch: u64, first: &FirstPart, second: &SecondPart) -> Hmac<Sha256> {
-        // label || be64(epoch) || first part || second part
+        // The MAC covers label || be64(epoch) || first part || second part.
         let parts = [first.as_flattened(), second.as_flattened()];
         self.mac(labels::PQ_CIPHERTEXT_MAC, epoch, &parts)
     }

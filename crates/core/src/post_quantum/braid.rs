@@ -10,8 +10,8 @@
 //! of an encapsulation). The side repeats chunks of a part until the peer's chunks show that the
 //! peer has all of it.
 //!
-//! The drawing gives each state, what it sends, and the event that leads to the next state. `t` is
-//! the key vector; `ct1` and `ct2` are the two parts of the ciphertext.
+//! The drawing gives each state, what it sends, and the event that leads to the next state.
+//! `header` and `t` are the two parts of the key, `ct1` and `ct2` those of the ciphertext.
 //!
 //! ```text
 //! sender of the key
@@ -38,8 +38,8 @@
 //! ignored: chunks of older epochs, chunks of parts that the state does not wait for, and chunks
 //! that have already arrived. So loss, repetition and order do not matter.
 //!
-//! Only the peer itself can bring a braid to `Stopped`. Then no further epoch is agreed on, and
-//! messages continue on the chains that exist.
+//! Only the peer, or someone with a copy of its or our state, can bring a braid to `Stopped`. Then
+//! no further epoch is agreed on, and messages continue on the chains that exist.
 
 use rand_core::CryptoRng;
 use thiserror::Error;
@@ -54,9 +54,9 @@ mod receive;
 
 pub(crate) use export::MAX_BRAID_EXPORT_LEN;
 
-/// header || MAC
+/// The chunks of a key header and its MAC: `header || MAC`.
 type SignedHeader = [Chunk; 3];
-/// ct2 || MAC
+/// The chunks of a ciphertext's second part and the MAC of both parts: `ct2 || MAC`.
 type SignedSecondPart = [Chunk; 5];
 
 /// The post-quantum ratchet of a session has stopped for good. Start a new session.
@@ -69,7 +69,7 @@ pub enum PostQuantumStop {
     /// The peer's key header does not authenticate.
     #[error("key header does not authenticate")]
     HeaderNotAuthentic,
-    /// The peer's encapsulation key does not match its header, or is out of range.
+    /// The peer's key vector does not match the key header sent before, or is out of range.
     #[error("encapsulation key does not match its header")]
     KeyMismatch,
     /// The peer's ciphertext does not authenticate.
@@ -87,7 +87,7 @@ pub(crate) enum Kind {
     Nothing = 0,
     /// The key header and its MAC.
     Header = 1,
-    /// The key vector.
+    /// The key vector, which is the public key without what the key header holds.
     Key = 2,
     /// A chunk of the key vector. Its sender has received the whole first part of the ciphertext.
     KeyAcknowledging = 3,
@@ -182,7 +182,7 @@ pub(crate) struct Outgoing {
     sampled: Option<Sampled>,
 }
 
-/// A step that sampled randomness.
+/// What a step made from fresh randomness: a key pair, or a ciphertext's first part.
 enum Sampled {
     Keys {
         seed: KeySeed,
@@ -196,7 +196,7 @@ enum Sampled {
     },
 }
 
-/// The secret that an epoch agreed on.
+/// The number of an epoch and the key that both sides agreed on in it.
 pub(crate) struct Emitted {
     pub(crate) epoch: u64,
     pub(crate) key: EpochKey,

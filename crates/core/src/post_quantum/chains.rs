@@ -1,5 +1,5 @@
 //! The chains of the post-quantum ratchet, which derive a key for each message from the secrets of
-//! the braid.
+//! the braid, the key agreement that runs in pieces through the messages.
 //!
 //! Each epoch has one chain per direction. Both ratchets take one step per message of a direction.
 //! When a message arrives ahead of others, the Double Ratchet tells how many messages are missing
@@ -75,10 +75,11 @@ pub(crate) struct PqChainAhead {
     pub(crate) chain: ReceivedChain,
 }
 
-/// A receiving chain after a message.
+/// The receiving chain as it is after a message, to be committed once the message has opened.
 pub(crate) struct ReceivedChain(Chain);
 
-/// Splits `root || initiator's chain || recipient's chain`.
+/// Splits `root || initiator's chain || recipient's chain` into root, our sending chain and our
+/// receiving chain.
 fn split(role: Role, output: &[u8; 96]) -> (PqRootKey, PqChainKey, PqChainKey) {
     let chain = |index| PqChainKey::from_bytes(&kdf::block32(output, index));
     let root = PqRootKey::from_bytes(&kdf::block32(output, 0));
@@ -99,6 +100,7 @@ fn skip(mut key: PqChainKey, missing: &mut [&mut [u8; 32]]) -> PqChainKey {
 impl Chains {
     /// Derives the chains of epoch 0 from the handshake.
     pub(crate) fn new(role: Role, seed: &PqSeed) -> Self {
+        // Derives the first root and both chains from the handshake's secret:
         // root || chains = HKDF(salt = zeros, ikm = seed, info)
         let output = kdf::hkdf(&[0; 32], seed.as_bytes(), labels::PQ_START);
         let (root, sending, receiving) = split(role, &output);
@@ -119,6 +121,7 @@ impl Chains {
 
     /// Derives the chains of the next epoch and keeps them next to the current ones.
     pub(crate) fn add_epoch(&mut self, epoch: u64, key: &EpochKey) {
+        // Derives the next root and both chains from the current root and the epoch's key:
         // root' || chains = HKDF(salt = root, ikm = epoch key, info = label || be64(epoch))
         let info = [labels::PQ_EPOCH_CHAINS, &epoch.to_be_bytes()].concat();
         let output = kdf::hkdf(self.root.as_bytes(), key.as_bytes(), &info);

@@ -1,10 +1,11 @@
 //! The erasure code, which turns a message of `N` chunks into 65,536 chunks. Any `N` of them give
-//! the message back. (ML-KEM Braid, “Encoding”)
+//! the message back. “Message” here means what the chunks carry, such as an ML-KEM key; it is not a
+//! message between devices. (ML-KEM Braid, “Encoding”)
 //!
 //! A message is read as big-endian 16-bit symbols. Symbol `i` belongs to polynomial `i mod 16`;
 //! each polynomial has a degree below `N` over GF(2^16). Chunk `k` holds the values of the 16
 //! polynomials at `k`. The code is systematic: the first `N` chunks are the message itself, so
-//! without loss on the network both sides only copy.
+//! making or collecting just these only copies bytes.
 //!
 //! Multiplication uses shifts and masks on all 16 symbols of a chunk at once. It uses no tables,
 //! and never branches or indexes on data. The available crates for such codes need tables of
@@ -20,12 +21,12 @@ pub(crate) type Chunk = [u8; CHUNK_LEN];
 /// The reduction polynomial x^16 + x^12 + x^3 + x + 1 without its first term.
 const REDUCTION: u16 = 0x100b;
 
-/// Computes `a * x` in the field.
+/// Computes `a * x` in the field GF(2^16), whose elements are polynomials in `x`.
 const fn double(a: u16) -> u16 {
     (a << 1) ^ (REDUCTION & 0_u16.wrapping_sub(a >> 15))
 }
 
-/// Computes `a * b` in the field.
+/// Computes `a * b` in the field GF(2^16).
 const fn multiply(a: u16, mut b: u16) -> u16 {
     // Multiply without carries, which gives 31 bits. Then replace x^16 by x^12 + x^3 + x + 1 until
     // 16 bits are left. Each turn removes four bits.
@@ -52,7 +53,7 @@ const fn multiply(a: u16, mut b: u16) -> u16 {
 const fn invert(a: u16) -> u16 {
     let mut square = a;
     let mut inverse = 1;
-    // 2^16 - 2 = 2 + 4 + .. + 2^15
+    // Each turn adds one power of two to the exponent: 2^16 - 2 = 2 + 4 + .. + 2^15.
     let mut bits = 0_u16;
     while bits != u16::MAX >> 1 {
         square = multiply(square, square);

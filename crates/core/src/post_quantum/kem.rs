@@ -6,8 +6,8 @@
 //! Only two secrets are kept: the 64-byte seed of the key and the 32-byte coin, which is the
 //! randomness of the encapsulation. Everything else is derived again, a few times per epoch. So the
 //! state is small and does not depend on how the implementation lays out its keys, and expanded
-//! secrets live for one call. The implementation does not wipe its own types; every buffer of this
-//! module is wiped.
+//! secrets live for one call. The implementation does not wipe its own types; this module wipes
+//! each of its buffers that holds a secret.
 
 use libcrux_ml_kem::mlkem768::incremental::{
     COMPRESSED_KEYPAIR_LEN, Ciphertext1, Ciphertext2, decapsulate_compressed_key, encaps_state_len,
@@ -25,9 +25,9 @@ pub(crate) const KEY_HEADER_LEN: usize = 64;
 /// Length in bytes of the seed from which a key pair is made: `d || z` in FIPS 203.
 pub(crate) const KEY_SEED_LEN: usize = 64;
 
-/// A key header. It is public.
+/// A key header: seed of the matrix, and hash of the public key. It is public.
 pub(crate) type KeyHeader = [u8; KEY_HEADER_LEN];
-/// A key vector `t`, 1,152 bytes. It is public.
+/// A key vector: the polynomials `t` of an ML-KEM public key, 1,152 bytes. It is public.
 pub(crate) type KeyVector = [Chunk; 36];
 /// The first part of a ciphertext, 960 bytes. It is public.
 pub(crate) type FirstPart = [Chunk; 30];

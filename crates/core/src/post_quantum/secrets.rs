@@ -9,7 +9,7 @@ secret! {
     PqSeed
 }
 secret! {
-    /// Ties the chains of each epoch to all earlier epochs.
+    /// The root key, which ties the chains of each epoch to all earlier epochs.
     PqRootKey
 }
 secret! {
@@ -21,7 +21,7 @@ secret! {
     PqMessageKey
 }
 
-/// The secret that one epoch of the braid yields.
+/// The secret that one epoch of the braid, the post-quantum key agreement, yields.
 pub(crate) struct EpochKey(Secret<32>);
 
 impl EpochKey {
@@ -35,6 +35,7 @@ impl EpochKey {
     }
 
     pub(crate) fn new(epoch: u64, secret: &KemSecret) -> Self {
+        // Binds the ML-KEM secret to its epoch:
         // epoch key = HKDF(salt = zeros, ikm = shared secret, info = label || be64(epoch))
         let info = [labels::PQ_EPOCH_KEY, &epoch.to_be_bytes()].concat();
         Self(Secret::from_bytes(&kdf::hkdf(

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha20Rng;
 use super::*;
 use crate::tests::support::rng;
 
-// One vector per line.
+// This file has one test vector per line.
 #[rustfmt::skip]
 pub(crate) mod vectors;
 

@@ -191,7 +191,7 @@ fn debug_shows_public_parts_only() {
 impl PreKeys {
     /// Fills the replay memory of the current set up to `count` base keys.
     pub(crate) fn remember_many(&mut self, count: usize) {
-        // 0 and 1 have small order.
+        // The keys 0 and 1 would be refused, since they have small order.
         for number in 2_u64.. {
             if self.current.remembered.len() >= count {
                 break;

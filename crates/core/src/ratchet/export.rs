@@ -9,13 +9,14 @@ use crate::kdf::{ChainKey, RootKey};
 use crate::post_quantum::{MAX_POST_QUANTUM_EXPORT_LEN, PostQuantum};
 use crate::skipped::{Form, MAX_SKIPPED_EXPORT_LEN, MAX_SKIPPED_STATE_LEN, Received, SkippedKeys};
 
-/// Maximum length without skipped keys: root key, key pair, peer's key, both chains each with a
-/// presence byte, two header keys, three counters, post-quantum ratchet.
+/// Maximum length of a ratchet without its skipped keys: root key, key pair, peer's key, both
+/// chains each with a presence byte, two header keys, three counters, post-quantum ratchet.
 const FIXED_LEN: usize =
     32 + 64 + 32 + (1 + 68) + (1 + 76) + 64 + 4 + 8 + 8 + MAX_POST_QUANTUM_EXPORT_LEN;
-/// Maximum length in an export in one piece, with the skipped keys.
+/// Maximum length of a ratchet in a whole export, which holds the skipped keys too.
 pub(crate) const MAX_RATCHET_EXPORT_LEN: usize = FIXED_LEN + MAX_SKIPPED_EXPORT_LEN;
-/// Maximum length in the state of an export in parts, without the skipped keys.
+/// Maximum length of a ratchet in the state of an export in parts, which leaves the skipped keys to
+/// the pages but holds their number and the earlier chains.
 pub(crate) const MAX_RATCHET_STATE_LEN: usize = FIXED_LEN + MAX_SKIPPED_STATE_LEN;
 
 impl Ratchet {

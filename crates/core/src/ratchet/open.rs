@@ -88,7 +88,7 @@ fn advance(
     let Some(ahead) = until.checked_sub(n) else {
         return Ok(None);
     };
-    // CHK-22: a message too far ahead is refused before anything is derived.
+    // CHK-22: a message too far ahead in this chain is refused before any of its seeds is derived.
     if ahead > MAX_FORWARD_JUMP {
         return Err(OpenError::JumpTooFar { ahead });
     }
@@ -105,8 +105,8 @@ fn advance(
 }
 
 impl Ratchet {
-    /// Finds the chain whose header key opens the header, if there is one.
-    /// `TrySkippedMessageKeysHE` and the two header trials of `RatchetDecryptHE`.
+    /// Finds the chain whose header key opens the header, if there is one. Does the work of
+    /// `TrySkippedMessageKeysHE` and of the two header trials in `RatchetDecryptHE`.
     pub(crate) fn locate(&self, sealed: &SealedHeader<'_>) -> Option<Located> {
         let try_key = |key| sealed.open(key);
         // CHK-19: the peer starts its next chain only in answer to ours. The next header key is
@@ -198,7 +198,8 @@ impl Ratchet {
         let Some(chain) = &mut self.receiving else {
             return Err(OpenError::Unauthenticated);
         };
-        // SkipMessageKeysHE(n); CKr, mk = KDF_CK(CKr)
+        // Steps over the missing messages before this one, then derives its seed. In the
+        // specification: SkipMessageKeysHE(n); CKr, mk = KDF_CK(CKr)
         let mut advanced = advance(&chain.key, chain.n, header.n, self.opened)?
             .ok_or(OpenError::AlreadyReceived)?;
         let next_n = advanced
@@ -225,7 +226,8 @@ impl Ratchet {
         body: Vec<u8>,
         ad: &BodyAd,
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        // SkipMessageKeysHE(pn)
+        // Derives the seeds of all messages still missing from the chain that ends here. In the
+        // specification: SkipMessageKeysHE(pn)
         let closed = match &self.receiving {
             Some(chain) => advance(&chain.key, chain.n, header.pn, self.opened)?,
             None => None,
@@ -233,9 +235,12 @@ impl Ratchet {
         let mut closed = closed.map(|advanced| advanced.skipped).unwrap_or_default();
         // CHK-23: the new ratchet key can contribute to the key agreement.
         let peer_dh = DhPublicKey::from_bytes(&header.dh).map_err(OpenError::InvalidRatchetKey)?;
-        // DHRatchetHE, receiving half: RK, CKr, NHKr = KDF_RK_HE(RK, DH(DHs, DHr))
+        // Takes a root step with the peer's new key, which gives the new receiving chain. In the
+        // specification, the receiving half of DHRatchetHE:
+        // RK, CKr, NHKr = KDF_RK_HE(RK, DH(DHs, DHr))
         let step = self.root.step(&self.dh.diffie_hellman(&peer_dh)?);
-        // SkipMessageKeysHE(n); CKr, mk = KDF_CK(CKr)
+        // Steps over the messages missing before this one in its chain, then derives its seed. In
+        // the specification: SkipMessageKeysHE(n); CKr, mk = KDF_CK(CKr)
         let mut advanced =
             advance(&step.chain, 0, header.n, self.opened)?.ok_or(OpenError::AlreadyReceived)?;
         let next_n = advanced

@@ -214,7 +214,7 @@ fn chk20_a_recipient_without_a_receiving_chain_opens_nothing_on_it() {
     let first = last_of(&mut to_bob, 1);
     let ratchet = to_alice.ratchet_mut();
     let chain = ratchet.receiving.take().unwrap();
-    // Pretend that the receiving chain's header key has opened the header.
+    // Pretend that a receiving chain's header key has opened the header, although there is none.
     let located = Located {
         matched: open::HeaderMatch::Current,
         header: Header {
@@ -247,7 +247,7 @@ impl Ratchet {
 }
 
 impl Located {
-    /// The decrypted header, for the vectors.
+    /// The decrypted header, for the test vectors.
     pub(crate) fn header(&self) -> Header {
         self.header
     }

@@ -60,15 +60,15 @@ pub enum DecryptError {
         /// Maximum number that it may skip.
         max: u32,
     },
-    /// The peer used a key that no honest peer would use. Drop the message.
+    /// The message carries a key that no honest peer would use. Drop the message.
     #[error("a key of the peer is not acceptable: {0}")]
     InvalidPeerKey(KeyError),
-    /// A key of the peer contributed nothing to the key agreement. Drop the message.
+    /// A key in the message contributed nothing to the key agreement. Drop the message.
     #[error("{0}")]
     NonContributory(#[from] NonContributory),
-    /// The header authenticated, but its post-quantum epoch or counter cannot be. The peer is
-    /// dishonest, or its device went back to an old state. Drop the message. If more follow, start
-    /// a new session, but limit how often.
+    /// The header authenticated, but its post-quantum epoch or counter is impossible. The peer is
+    /// dishonest, its device went back to an old state, or someone sends from a stolen copy of the
+    /// state. Drop the message. If more follow, start a new session, but limit how often.
     #[error("message has an impossible post-quantum epoch or counter")]
     Misplaced,
     /// The message has no handshake, so it starts no session, and there is no session it could

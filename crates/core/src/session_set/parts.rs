@@ -1,4 +1,5 @@
-//! Incremental export: after each message only the parts that changed are written.
+//! Export in parts: after each message, only the state and the pages of skipped keys that changed
+//! are written.
 
 use core::fmt;
 
@@ -87,7 +88,7 @@ impl SessionSet {
         pages
     }
 
-    /// Length of all pages of skipped keys together in bytes. 0 if no message is missing.
+    /// Length of all pages of skipped keys together in bytes. 0 if no skipped key is kept.
     ///
     /// # Size
     /// 45 bytes per page, and 76 per key.

@@ -13,9 +13,9 @@ use crate::header_key::HeaderKey;
 const ENTRY_LEN: usize = 8 + KEY_LEN;
 /// Length of an earlier chain in an export: ordinal, header key.
 const CHAIN_LEN: usize = 8 + 32;
-/// Maximum length in the state of an export in parts.
+/// Maximum length of [`SkippedKeys`] in the state of an export in parts: two counts and the chains.
 pub(crate) const MAX_SKIPPED_STATE_LEN: usize = 8 + MAX_SKIPPED_CHAINS * CHAIN_LEN;
-/// Maximum length in a whole export.
+/// Maximum length of [`SkippedKeys`] in a whole export, which also holds the keys.
 pub(crate) const MAX_SKIPPED_EXPORT_LEN: usize =
     MAX_SKIPPED_STATE_LEN + MAX_SKIPPED_KEYS * ENTRY_LEN;
 
@@ -114,7 +114,8 @@ impl SkippedKeys {
         let current = received.chain;
         // Chains that lack no message are not kept.
         let lacks_some = self.chains.iter().all(|chain| self.has_any(chain.number));
-        // CHK-47: each key belongs to a chain that is held, and to a message before the next one.
+        // CHK-47: each key belongs to a chain that is held, and to a message before the next one
+        // that the session expects.
         let mut chains = self.pages.keys().map(|number| number.chain);
         let is_held = chains.all(|of| of == current || self.chains.iter().any(|c| c.number == of));
         let is_past = self.pages.last_key_value().is_none_or(|(number, page)| {

@@ -16,7 +16,7 @@ pub const PAGE_ID_LEN: usize = 32 + 8 + 4;
 /// Maximum length of a page: version, id, keys.
 pub(crate) const MAX_PAGE_LEN: usize = 1 + PAGE_ID_LEN + MESSAGES_PER_PAGE as usize * KEY_LEN;
 
-/// Version byte of pages before [`SESSION_VERSION`].
+/// The earlier version byte of pages, which [`SESSION_VERSION`] replaced.
 const PAGE_VERSION_BEFORE: u8 = 0x01;
 
 /// Names a page of skipped keys. Not secret.
@@ -88,8 +88,8 @@ impl fmt::Debug for PageChange {
     }
 }
 
-/// Pages changed since the last `take_changes`. `None` until that is first called or an import in
-/// parts ends, so sessions exported whole pay nothing.
+/// Numbers of the pages that changed since the last call of `take_changes`. `None` until the first
+/// call, or until an import in parts ends, so sessions that are only exported whole pay nothing.
 ///
 /// Lists only pages that exist or that storage still holds, so it does not grow without bound.
 #[derive(Default)]

@@ -15,7 +15,7 @@ use crate::message_key::tests::take_used;
 /// Length of the plaintexts, which are all zeros: a body shows its key stream.
 const LEN: usize = 96;
 
-/// What was sent so far: no two messages may share anything.
+/// Keys, nonces and key-stream blocks of all messages sent so far. None may occur twice.
 #[derive(Default)]
 struct Seen {
     sent: u32,
@@ -66,7 +66,7 @@ impl Side {
         }
     }
 
-    /// Starts a session, with other random values each time.
+    /// Starts a session with the peer, with other random values each time.
     fn start(&mut self, peer: &Self) {
         let seed = self.seed * 1_000_000 + self.states.len() as u64;
         let (identity, rng) = (&self.device.identity, &mut rng(seed));
@@ -162,7 +162,8 @@ fn chk48_every_older_state_sends_another_message_under_another_key_stream() {
     let mut restored = 0;
     for mut side in sides {
         for state in core::mem::take(&mut side.states) {
-            // From the whole export, and from its parts, with the pages of skipped keys.
+            // The older state is restored from its whole export, and again from its parts, which
+            // are the state and the pages of skipped keys.
             let parts = SessionSet::import(&state).unwrap().export_parts();
             let pages = parts.pages.iter().filter_map(|page| page.bytes.as_deref());
             let of_parts = SessionSet::import_parts(&parts.state, pages);
@@ -232,7 +233,7 @@ proptest! {
                 Step::Send(from) => sent[from].push(sides[from].send(&mut seen, true)),
                 Step::Deliver(to, back) => {
                     if let Some(message) = sent[1 - to].iter().rev().nth(back) {
-                        // After a set-back, some messages do not open.
+                        // After a set-back, some messages do not open, so the result is ignored.
                         sides[to].receive(message);
                     }
                 }

@@ -19,7 +19,7 @@ use crate::dh::DhKeyPair;
 use crate::kem::KemSeed;
 use crate::{IdentityKey, IdentityKeyPair, PreKeys, labels, post_quantum};
 
-// These files have one vector per line.
+// These files have one test vector per line.
 #[rustfmt::skip]
 mod conversation;
 #[rustfmt::skip]

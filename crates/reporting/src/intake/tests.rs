@@ -5,7 +5,7 @@ use crate::report::tests::{forge, reseal, sections};
 use crate::tests::all::*;
 use crate::tests::world::*;
 
-/// MIMI weakness 4: the report itself is unauthenticated.
+/// MIMI weakness 4: nothing authenticates the report itself. Here, each altered byte is refused.
 #[test]
 fn mimi_weakness_4_unauthenticated_report_chk74_altered_byte_is_refused() {
     let mut world = World::new(1);
@@ -49,7 +49,7 @@ fn chk76_claims_out_of_order_or_repeated_are_refused() {
             Rejection::ClaimsOutOfOrder
         );
     }
-    // The same stamp with another time is refused too.
+    // A copy of a claim under a later time is in order, but repeats the tag. It is refused too.
     let mut later = one.clone();
     later.context.accepted_at = Timestamp::from_millis(later.context.accepted_at.as_millis() + 1);
     let report = world.forge(&[one, later], b"");
@@ -127,7 +127,7 @@ fn chk78_report_about_a_group_needs_membership() {
         intake(&mut Groups(false)).unwrap_err(),
         Rejection::NotAParticipant
     );
-    // A closure has no groups.
+    // Records given as a closure know no groups, so this report is refused.
     assert_eq!(
         world.accept(report).unwrap_err(),
         Rejection::NotAParticipant

@@ -54,7 +54,8 @@ fn expand_is_the_first_block_of_hkdf() {
             too_long += 1;
             continue;
         }
-        // Extract is HMAC(salt, ikm). This crate does not need it.
+        // The vectors start with HKDF-Extract, which is HMAC(salt, ikm). This crate only expands,
+        // so the test extracts by itself.
         let key = super::hmac(&salt, &[test.ikm.as_ref()]);
         let okm = super::expand(super::keyed(&key), &[test.info.as_ref()]);
         let len = test.size.min(32);

@@ -35,7 +35,7 @@ fn a_stamp_verifies_for_as_long_as_its_key_is_kept() {
     assert_eq!(keys.verify(&claim, later), Ok(()));
 }
 
-/// MIMI weakness 3: no key identifier, so rotation is undefined.
+/// MIMI weakness 3: a stamp does not name its key, so it is undefined how keys are rotated.
 #[test]
 fn mimi_weakness_3_chk69_destroyed_epoch_is_unknown_for_ever() {
     let mut keys = keys();

@@ -14,7 +14,7 @@ use crate::labels;
 use crate::tests::all::*;
 use crate::tests::world::NOON;
 
-// These modules hold one vector per line.
+// These modules hold one test vector per line.
 #[rustfmt::skip]
 mod delivery;
 #[rustfmt::skip]

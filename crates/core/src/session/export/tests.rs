@@ -3,7 +3,7 @@ use crate::tests::support::{Device, established, rng};
 
 /// Offset of the origin, after version, peer, associated data, base key and digest.
 const ORIGIN: usize = 1 + 64 + 32 + 32 + 32;
-/// Length of root key, key pair and peer's key.
+/// Length of root key, key pair and peer's key, with which the ratchet begins in an export.
 const RATCHET_KEYS: usize = 32 + 64 + 32;
 
 fn unanswered() -> Vec<u8> {

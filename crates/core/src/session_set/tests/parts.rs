@@ -135,7 +135,7 @@ fn nothing_is_remembered_before_parts_are_taken_and_no_more_than_they_have_after
         2,
         "all existing pages and no removed ones"
     );
-    // Pages that come and go between two calls leave no trace.
+    // Pages that come and go between two calls of `export_parts` leave no trace.
     let sent = a.send_many(200);
     b.receive(&sent[199]).unwrap();
     for message in &sent[..199] {
@@ -376,7 +376,7 @@ proptest! {
                     let (from, to) = if from == 0 { (a, b) } else { (b, a) };
                     from.start(&to.device, None, seed as u64);
                 }
-                // The application restarts.
+                // The application restarts and continues with what is stored.
                 7 if parties[to].sessions.is_some() => {
                     parties[to].store(&mut stored[to]);
                     parties[to].sessions = Some(stored[to].read().unwrap());

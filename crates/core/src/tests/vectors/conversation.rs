@@ -117,7 +117,7 @@ struct Script {
     drawn: u16,
 }
 
-/// The first random value. Each later value is one more.
+/// Number of the first "random" value that [`drawn`] makes. Each later number is one more.
 const FIRST: u16 = 0x10;
 
 /// A "random" value of the vectors: a number, repeated.
@@ -125,7 +125,7 @@ fn drawn(number: u16, len: usize) -> Vec<u8> {
     number.to_be_bytes().repeat(len / 2)
 }
 
-/// A generator that returns these values and remembers them.
+/// A generator that returns the values of [`drawn`] one after the other and remembers them.
 struct Drawn {
     next: u16,
     values: Vec<Vec<u8>>,

@@ -109,7 +109,7 @@ pub(super) fn seal_header(input: Input<'_>) -> Outcome {
 
 pub(super) fn open_header(input: Input<'_>) -> Outcome {
     let (body, sealed) = (input.get("body").bytes(), input.get("sealed").bytes());
-    // A message whose header has another length is refused before this.
+    // The decoder of messages refuses an encrypted header of another length, and so does this.
     let sealed: &[u8; SEALED_HEADER_LEN] = sealed.as_slice().try_into().map_err(|_| "Malformed")?;
     let sealed = SealedHeader::new(&session_ad(input), header::tag_of(&body).unwrap(), sealed);
     let header = sealed.unwrap().open(&header_key(input));

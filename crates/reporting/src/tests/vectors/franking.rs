@@ -199,7 +199,7 @@ fn padding_and_parts(file: &mut Vectors) {
     fails("parts-too-long", "parts of 65,537 bytes, one past the most", committed(&past), 57);
 }
 
-/// Changes the first byte of the padding.
+/// Changes the first byte of the padding, which is the mark `0x80`.
 fn flip_mark(input: &Value, mask: u8) -> Value {
     changed(input, "plaintext", |plaintext| {
         let at = plaintext.iter().rposition(|byte| *byte != 0).unwrap();

@@ -185,7 +185,7 @@ fn stamping(file: &mut Vectors) -> Value {
     good
 }
 
-/// The context of `good` with fields changed after stamping.
+/// The context of the vector `good`, in which `change` alters fields after it was stamped.
 fn context(change: impl FnOnce(&mut StampContext)) -> String {
     let mut context = StampContext {
         sender: DeviceAddress::new(account_id("alice"), DeviceId(1)),

@@ -23,7 +23,7 @@ fn chk02_pages_of_version_01_tell_their_id_but_are_not_read() {
         for (at, page) in pages.iter_mut().enumerate() {
             page[0] = version;
             assert_eq!(PageId::of_page(page), Err(refused));
-            // One page of another version is enough.
+            // A single page of another version, among pages of this one, fails the import.
             let mut mixed: Vec<_> = stored.pages.values().cloned().collect();
             mixed[at][0] = version;
             let read = SessionSet::import_parts(&stored.state, &mixed);
