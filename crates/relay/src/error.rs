@@ -54,7 +54,7 @@ pub enum ErrorCode {
     NotFound,
     /// 405: the route does not have this method.
     MethodNotAllowed,
-    /// 408: the request took too long to arrive.
+    /// 408: the request was not answered in time, for example because it arrived too slowly.
     TooSlow,
     /// 413: the body is larger than the route accepts.
     TooLarge,
@@ -157,7 +157,7 @@ pub enum ClientError {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The reason.
+        /// The body of the relay's answer, with the reason.
         body: ErrorBody,
     },
     /// The relay could not be reached, or the connection broke. The relay may have carried out the
@@ -183,13 +183,14 @@ pub enum ClientError {
     /// The answer does not follow this interface.
     #[error("the relay's answer is malformed")]
     Malformed,
-    /// The relay's card is not signed by the key it names, or the keys on it are unusable.
+    /// The relay's card is not signed by the key it names, or the keys on it are unusable. For the
+    /// reviewer also: the relay's key did not sign the acceptance key.
     #[error("the relay's card is not signed by its key")]
     BadCard,
     /// Not the URL of a relay. Use `http://HOST:PORT`.
     #[error("not the URL of a relay: give http://HOST:PORT")]
     BadUrl,
-    /// Not an account name.
+    /// The name passed to the call is not one that a relay accepts.
     #[error(transparent)]
     BadName(#[from] crate::BadName),
 }

@@ -52,7 +52,7 @@ impl ReviewerPublicKeys {
         SealingPublicKey::from_bytes(&self.sealing_key)
     }
 
-    /// The fingerprint of the moderation key, as clients show it.
+    /// The fingerprint of the moderation key, to compare with the one that clients show.
     pub fn moderation_fingerprint(&self) -> String {
         fingerprint(&self.moderation_key)
     }

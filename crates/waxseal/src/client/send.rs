@@ -103,9 +103,6 @@ impl<S: Store> Client<S> {
     /// [confirmed](Client::confirm). After a crash or a broken connection, send the same bytes
     /// again. If the relay refuses the envelope for good, remove it with
     /// [`Client::delete_message`].
-    /// [confirmed](Client::confirm). After a crash or a broken connection, send it again unchanged.
-    /// An envelope that the relay refuses for good leaves the outbox with
-    /// [`Client::delete_message`].
     ///
     /// # Errors
     /// [`SendError::NoSession`]: fetch the recipient's prekey bundle and call [`Client::start`]
