@@ -20,14 +20,15 @@ const REPEAT: f64 = 0.05;
 const DELAY_MS: std::ops::Range<u64> = 20..6_000;
 /// Time after which an unconfirmed packet is sent again.
 const RESEND_MS: u64 = 8_000;
-/// Maximum attempts per message. If a message needs more, the network or a client is broken.
+/// Maximum number of times that sender and relay together hand one message to the network. If a
+/// message needs more, the network or a client is broken.
 const MAX_ATTEMPTS: u32 = 60;
 
 /// One message on its way from one client to another.
 pub struct Flight {
     /// Index of the sender in [`Network::clients`].
     pub from: usize,
-    /// Index of the recipient.
+    /// Index of the recipient in [`Network::clients`].
     pub to: usize,
     /// The message's identifier.
     pub id: FrankingTag,
@@ -125,7 +126,8 @@ impl<S: Store> Network<S> {
         self.set_out(self.flights.len() - 1)
     }
 
-    /// Lets `span_ms` pass. With `None`, runs until no packet is on its way.
+    /// Lets `span_ms` of simulated time pass. With `None`, runs until no packet is on its way or
+    /// waits to be sent again.
     pub fn run(&mut self, span_ms: Option<u64>) -> Result<(), String> {
         let until = span_ms.map(|span| self.now_ms + span);
         while let Some(entry) = self.events.first_entry() {

@@ -25,7 +25,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether nothing was lost and no forgery was accepted.
+    /// Whether every message arrived once and unchanged, every spam message was reported and its
+    /// report verified, and no forgery was accepted.
     pub fn holds(&self) -> bool {
         self.messages > 0
             && self.delivered == self.messages

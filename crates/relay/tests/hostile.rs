@@ -119,7 +119,7 @@ fn a_registration_whose_answer_was_lost_can_be_repeated() {
     for number in 0..2 {
         let mut device = Device::new(&format!("hasty-{number}"), world.client());
         let card = device.client.card().unwrap();
-        // A failed attempt to register provides a challenge.
+        // An attempt to register with a wrong proof fails, but shows the test a fresh challenge.
         let mut challenge = Vec::new();
         let keep_challenge = |context: &[u8]| {
             challenge = nth_field(context, 2);

@@ -53,7 +53,7 @@ fn keygen_writes_two_files_and_overwrites_none() {
 
     assert!(!review(&world, &key, &["keygen"]).status.success());
     assert_eq!(std::fs::read(&key).unwrap(), secret);
-    // A reviewer that the relay was not started for gets nothing.
+    // A reviewer whose keys the relay was not started with is refused and gets nothing.
     let refused = review(&world, &key, &["list", "--json"]);
     assert!(!refused.status.success() && refused.stdout.is_empty());
 }

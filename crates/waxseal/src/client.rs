@@ -106,8 +106,8 @@ pub struct Client<S> {
     me: DeviceAddress,
     identity: IdentityKeyPair,
     delivery_key: DeliveryKey,
-    /// The prekeys, read from the store when first needed. If a commit that changes them fails, they
-    /// are dropped, so memory never runs ahead of the store.
+    /// The prekeys, read from the store when first needed. If a commit that changes them fails,
+    /// they are dropped, so memory never runs ahead of the store.
     prekeys: Option<PreKeys>,
     peers: Peers,
 }

@@ -1,5 +1,5 @@
-//! What the client keeps in its store: one struct per kind of record. Only the prekeys and the pages
-//! of skipped keys have no struct here, because `waxseal-core` encodes them.
+//! What the client keeps in its store: one struct per kind of record. Only the prekeys and the
+//! pages of skipped keys have no struct here, because `waxseal-core` encodes them.
 //!
 //! A record is read by the call that needs it, changed, and written back in that call's
 //! transaction. The record never leaves the device, and a store on disk should seal it. The first

@@ -24,7 +24,7 @@ const WEEK_MS: u64 = 7 * 24 * 3600 * 1000;
 /// Number of records to read at once.
 pub const PAGE: usize = 64;
 
-/// An account in use.
+/// The account that a command works with: its client, its home folder and its relay.
 pub struct Chat {
     pub client: Client<SqliteStore>,
     pub home: Home,
@@ -117,7 +117,8 @@ impl Chat {
     }
 
     /// Replaces the signed prekeys before the week is over, because the record of handshakes that
-    /// used them is full.
+    /// used them is full. If an upload is pending, finishes the upload instead, and the next
+    /// command replaces them.
     pub fn rotate_prekeys(&mut self) -> Outcome<()> {
         self.home.memory.rotated_at_ms = 0;
         self.maintain_prekeys()

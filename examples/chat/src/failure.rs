@@ -45,7 +45,8 @@ impl<E: Error + 'static> From<E> for Failure {
         let relay = (&error as &(dyn Error + 'static)).downcast_ref::<ClientError>();
         let refused = relay.and_then(ClientError::code);
         let later = |error: &ClientError| {
-            // The relay closes a connection when it stops or when the session has expired.
+            // The relay closes a connection, for example, when it stops or the session has expired.
+            // A new connection may work.
             error.is_transient() || matches!(error, ClientError::Closed { .. })
         };
         let code = if relay.is_some_and(later) {

@@ -185,7 +185,7 @@ fn a_message_that_cannot_be_sent_waits_and_the_exit_code_says_so() {
     let texts: Vec<&Value> = received.iter().map(|message| &message["text"]).collect();
     assert_eq!(texts, ["hello", "later", "latest"]);
 
-    // The recipient does not exist in one command, and the other command is incomplete.
+    // A recipient that does not exist and an incomplete command each give their own exit code.
     assert_eq!(
         world.chat(alice, &["send", "nobody", "hello"]).code(),
         Some(1)

@@ -113,7 +113,7 @@ impl Disk {
     }
 }
 
-/// Collects everything that a client may keep in memory, by calling it.
+/// Collects everything that a client may keep in memory, by calling its methods that read.
 fn memory_of(client: &mut Client<Disk>) -> impl PartialEq + std::fmt::Debug + use<> {
     let peers = client.peers(None, 10).unwrap();
     let peers: Vec<_> = peers

@@ -40,7 +40,8 @@ fn only_a_few_deliveries_of_one_sender_are_kept_and_only_for_some_days() {
     }
     assert!(chat.keep(1_000, "mallory", u32::MAX).unwrap() == Verdict::Acknowledge);
     assert_eq!(chat.home.memory.kept.len(), MAX_KEPT_OF_ONE);
-    // Deliveries that are kept already may come again, and so may those of other senders.
+    // A delivery that is kept already stays kept when it comes again, and a delivery of another
+    // sender is kept too.
     assert!(chat.keep(3, "mallory", u32::MAX).unwrap() == Verdict::Keep);
     assert!(chat.keep(1_001, "alice", u32::MAX).unwrap() == Verdict::Keep);
 

@@ -6,8 +6,8 @@ use super::*;
 fn a_value_that_was_moved_or_altered_does_not_open() {
     let here = message("peer-by-name", 0);
     for sql in [
-        // These two statements move a value within its conversation, and one from another kind of
-        // record.
+        // These two statements put a value into a row that it was not sealed for: first a value of
+        // the same conversation, then one of another kind of record.
         "UPDATE records SET value = (SELECT value FROM records WHERE place = x'0000000000000001')
          WHERE place = x'0000000000000000'",
         "UPDATE records SET value = (SELECT value FROM records WHERE place = x'')
@@ -104,7 +104,8 @@ fn a_store_whose_tables_were_altered_is_damaged() {
 
 #[test]
 fn what_someone_put_into_the_file_does_not_run() {
-    // If SQLite ran these statements, some would take hours.
+    // Someone puts SQL into the file that would run at later reads and writes, some of it for
+    // hours. The store must refuse to open the file.
     for sql in [
         "CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM records; END",
         "ALTER TABLE records RENAME TO rows; CREATE VIEW records AS SELECT * FROM rows",
