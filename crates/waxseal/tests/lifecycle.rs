@@ -31,7 +31,8 @@ fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "hello");
     world.exchange(&mut bob, &mut alice, "hello yourself");
-    // Bob loses his sessions: he accepts another identity for Alice, then her own again.
+    // Bob loses his sessions with Alice: he accepts another identity for her, then her own again.
+    // Her messages no longer open until he starts a new session.
     let mallory = *world.register("mallory").identity();
     for identity in [mallory, *alice.identity()] {
         bob.accept_identity(&account("alice"), &identity).unwrap();
@@ -60,7 +61,8 @@ fn a_peer_that_was_set_back_comes_back_with_a_new_session() {
     world.exchange(&mut alice, &mut bob, "hello");
     let old = snapshot(&alice);
     world.exchange(&mut alice, &mut bob, "is anyone there?");
-    // Alice's store goes back. Her next message follows an answer, but has an old counter.
+    // Alice's store goes back to an older copy. Her next message follows an answer of Bob's, but has
+    // an old counter. So Bob cannot open it, and is advised to start over.
     let mut alice = Client::open(MemoryStore::from_records(old)).unwrap();
     world.exchange(&mut bob, &mut alice, "yes");
     let sent = alice.send(&bob_id, "lost", NOW, &mut world.rng).unwrap();

@@ -71,7 +71,7 @@ const FAULTS: [(Fault, &str); 26] = [
     (SwallowsErrors, "whole"),
 ];
 
-/// A store in memory that refuses values that are too long, and has at most one fault.
+/// A store in memory with the given fault, or with none. It refuses values that are too long.
 struct Wrong {
     fault: Option<Fault>,
     records: BTreeMap<Vec<u8>, Vec<u8>>,

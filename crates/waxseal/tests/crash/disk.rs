@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 type Value = Zeroizing<Vec<u8>>;
 
-/// The storage that survives when the machine stops.
+/// What a disk keeps when the machine stops: the records in memory, or the files of a SQLite store.
 pub(crate) trait Medium {
     fn get(&self, key: &Key) -> Option<Value>;
     fn list(&self, table: &Table, after: Option<&Key>, limit: usize) -> Vec<Value>;

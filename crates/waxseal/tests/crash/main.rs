@@ -102,7 +102,8 @@ fn a_power_cut_while_the_log_is_folded_into_the_file_changes_nothing() {
     before.is_the_same_with_pages_of(&after.database);
 }
 
-/// The script relies on this property to detect a message key that was used twice.
+/// Two messages are sealed under one message key. The recipient must open only one of them: the
+/// script relies on this to detect a key that was used twice.
 #[test]
 fn of_two_messages_under_one_key_only_one_opens() {
     let (mut world, mut alice, mut bob) = Provider::of_two();

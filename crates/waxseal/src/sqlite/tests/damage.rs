@@ -44,7 +44,8 @@ fn a_row_that_was_moved_to_another_place_does_not_open() {
 #[test]
 fn a_value_of_another_store_with_the_same_key_does_not_open() {
     let (folder, other) = (Folder::filled(), Folder::filled());
-    // Each value of the other store is put in the row where this store looks for it.
+    // Each value of the other store is put in the row where this store looks for it. It must not
+    // open there.
     folder.tamper(&format!(
         "ATTACH '{}' AS other;
          UPDATE records SET value = (SELECT value FROM other.records
@@ -127,8 +128,8 @@ fn what_someone_put_into_the_file_does_not_run() {
 
 #[test]
 fn the_tables_of_a_version_never_change() {
-    // A store with other tables is refused. So if these tables changed, existing stores would be
-    // refused.
+    // A store whose tables are not exactly those that this crate makes is refused. So if this crate
+    // made other tables, it would refuse existing stores.
     let folder = Folder::filled();
     let db = Connection::open(folder.path()).unwrap();
     let mut select = db
@@ -155,8 +156,8 @@ fn the_tables_of_a_version_never_change() {
 
 #[test]
 fn a_file_cut_off_under_its_log_is_damaged() {
-    // The records are in the log, which stays whole. What detects a wrong key is only in the file,
-    // which is cut off.
+    // The records are in the log, which stays whole. The value that detects a wrong key is only in
+    // the file, which is cut off. The store must be damaged, and opening it must change nothing.
     let folder = Folder::filled_and_killed();
     let bytes = fs::read(folder.path()).unwrap();
     fs::write(folder.path(), &bytes[..4_096]).unwrap();
