@@ -61,8 +61,8 @@ fn a_peer_that_was_set_back_comes_back_with_a_new_session() {
     world.exchange(&mut alice, &mut bob, "hello");
     let old = snapshot(&alice);
     world.exchange(&mut alice, &mut bob, "is anyone there?");
-    // Alice's store goes back to an older copy. Her next message follows an answer of Bob's, but has
-    // an old counter. So Bob cannot open it, and is advised to start over.
+    // Alice's store goes back to an older copy. Her next message follows an answer of Bob's, but
+    // has an old counter. So Bob cannot open it, and is advised to start over.
     let mut alice = Client::open(MemoryStore::from_records(old)).unwrap();
     world.exchange(&mut bob, &mut alice, "yes");
     let sent = alice.send(&bob_id, "lost", NOW, &mut world.rng).unwrap();
