@@ -13,7 +13,7 @@ use super::provider::Provider;
 
 /// Chance that a packet is lost.
 const DROP: f64 = 0.10;
-/// Chance that a packet arrives twice.
+/// Chance that a packet that is not lost arrives twice.
 const REPEAT: f64 = 0.05;
 /// Range of delays of a packet, evenly spread. The longest is above the pause between messages, so
 /// that messages overtake each other.
@@ -30,7 +30,7 @@ pub struct Flight {
     pub from: usize,
     /// Index of the recipient in [`Network::clients`].
     pub to: usize,
-    /// The message's identifier.
+    /// The message's tag, which identifies it.
     pub id: FrankingTag,
     /// How often the recipient's application showed the message.
     pub shown: u32,

@@ -1,6 +1,6 @@
 //! Holds and prints what `replay` counted.
 
-/// The numbers that `--json` prints.
+/// What one run counted. `--json` prints all of it but `refused` and `to_report`.
 #[derive(Default)]
 pub struct Outcome {
     pub messages: u64,

@@ -39,7 +39,7 @@ const OCTETS: &str = "application/octet-stream";
 #[derive(Clone, Debug)]
 pub struct RelayClient {
     agent: Agent,
-    /// `HOST:PORT`
+    /// The relay's address: `HOST:PORT`, or `HOST` for port 80.
     authority: String,
 }
 

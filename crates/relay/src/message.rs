@@ -16,7 +16,7 @@ pub struct Challenge {
 pub struct Register {
     /// The account's name. See [`account_name`](crate::account_name).
     pub name: String,
-    /// The device's number.
+    /// The device's number within the account.
     pub device: u32,
     /// The device's public identity. Its first 32 bytes are the key that verifies proofs.
     #[serde(with = "b64")]
@@ -38,7 +38,7 @@ pub struct Register {
 pub struct SignIn {
     /// The account's name.
     pub name: String,
-    /// The device's number.
+    /// The device's number within the account.
     pub device: u32,
     /// The challenge that was signed.
     #[serde(with = "b64")]
@@ -153,7 +153,7 @@ pub struct ReportListed {
     pub report_id: String,
     /// When the intake accepted the report, in milliseconds since the Unix epoch.
     pub accepted_at_ms: u64,
-    /// The reporting account.
+    /// The name of the account that submitted the report.
     pub reporter: String,
     /// Number of messages in the report.
     pub messages: usize,
@@ -167,11 +167,11 @@ pub struct ReportListed {
 /// reported.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Rejected {
-    /// The number of the check that failed.
+    /// The number of the check that failed, as in the reporting specification.
     pub check: u8,
 }
 
-/// Bytes as standard base64.
+/// Writes and reads bytes in JSON as standard base64.
 pub(crate) mod b64 {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;

@@ -99,7 +99,7 @@ impl ReviewerKeys {
         }
     }
 
-    /// Signs a [`reviewer_context`](crate::reviewer_context).
+    /// Signs a [`reviewer_context`](crate::reviewer_context) with the reviewer key, to sign in.
     pub fn prove(&self, context: &[u8]) -> [u8; 64] {
         self.reviewer.sign(context).to_bytes()
     }

@@ -22,7 +22,7 @@ use crate::proof::length_prefixed;
 const DELIVERY_KEY: &[u8] = b"waxseal/1/relay/delivery-key";
 const ACCEPTANCE_KEY: &[u8] = b"waxseal/1/relay/acceptance-key";
 
-/// Length in bytes of an encapsulated X-Wing secret.
+/// Length in bytes of the encapsulated key of X-Wing, with which a sealed key begins.
 const ENCAPSULATED_LEN: usize = 1_120;
 
 /// Seals a device's delivery key to the relay and binds it to the device.
@@ -148,7 +148,7 @@ impl SealingKeyPair {
         Self { secret, public }
     }
 
-    /// The public half.
+    /// The public half of the key pair.
     pub fn public(&self) -> &SealingPublicKey {
         &self.public
     }

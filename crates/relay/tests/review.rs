@@ -167,7 +167,8 @@ fn with_junk_openings(reporter: &Device, report: &[u8]) -> Vec<u8> {
         mac.update(&u32::try_from(section.len()).unwrap().to_be_bytes());
         mac.update(section);
     }
-    // The report ends with `.. openings || 2a 20 MAC`.
+    // The report ends with `.. openings || 2a 20 MAC`. Flips one bit of the openings and appends
+    // the new MAC.
     let mut junk = report[..report.len() - 34].to_vec();
     *junk.last_mut().unwrap() ^= 1;
     junk.extend_from_slice(&[0x2a, 0x20]);

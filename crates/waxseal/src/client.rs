@@ -182,7 +182,7 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// This account and device.
+    /// This device's address: its account and its number.
     pub fn me(&self) -> &DeviceAddress {
         &self.me
     }
@@ -217,7 +217,7 @@ impl<S: Store> Client<S> {
         &self.store
     }
 
-    /// Gives the store back.
+    /// Ends the client and returns its store.
     pub fn into_store(self) -> S {
         self.store
     }

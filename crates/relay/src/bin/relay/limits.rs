@@ -45,7 +45,7 @@ pub const MAX_QUEUED_BYTES_OF_ONE: i64 = 16 << 20;
 /// Maximum number of bytes in all queues together.
 pub const MAX_QUEUED_IN_ALL: i64 = 8 << 30;
 
-/// Maximum number of bytes of stored reports.
+/// Maximum number of bytes of all stored reports together.
 pub const MAX_REPORTS_BYTES: i64 = 16 << 30;
 
 /// A body costs one extra request per this many bytes.

@@ -31,7 +31,7 @@ pub struct Relay {
     /// Every registered account, cached: their number is bounded and an account never changes.
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
     pub connected: ConnectedDevices,
-    /// One permit per WebSocket.
+    /// Permits for WebSockets. Each open WebSocket holds one, which bounds their number.
     pub sockets: Arc<Semaphore>,
     pub stopping: Stopping,
     /// Dropped as the last field. The receiver then knows that nothing uses the relay any more and
