@@ -69,7 +69,7 @@ pub(crate) struct MessageRecord {
     pub(crate) state: Option<MessageState>,
 }
 
-/// Whether a message has its evidence.
+/// The message itself, before or after it has its evidence.
 #[derive(Clone, PartialEq, prost::Oneof, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
 pub(crate) enum MessageState {
@@ -104,7 +104,7 @@ pub(crate) struct OutboxRecord {
     pub(crate) ordinal: u64,
     #[prost(string, tag = "2")]
     pub(crate) recipient: String,
-    /// The message's tag.
+    /// The message's tag, which identifies it.
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) id: Vec<u8>,
     #[prost(bytes = "vec", tag = "4")]
@@ -158,7 +158,7 @@ quiet_debug!(
     ReportRecord
 );
 
-/// Writes a record as versioned bytes.
+/// Encodes a record: the version byte, then protobuf.
 pub(crate) fn encode(record: &impl prost::Message) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(record.encoded_len().saturating_add(1)));
     bytes.push(RECORD_VERSION);

@@ -114,7 +114,7 @@ pub enum SqliteError {
     /// A newer version of Waxseal wrote the store. Nothing was changed. Update this program.
     #[error("the store has version {version}, which is newer than this program")]
     Newer {
-        /// The version of the store's tables.
+        /// The version of the tables in the file.
         version: i32,
     },
     /// The file was altered: a value does not open under its name, SQLite finds the tables broken,
@@ -126,7 +126,7 @@ pub enum SqliteError {
     /// writes such a value.
     #[error("a value of {len} bytes is too long")]
     TooLong {
-        /// The value's length.
+        /// The value's length in bytes.
         len: usize,
     },
     /// The file system or SQLite failed: no space, no permission, a broken disk. Remove the cause

@@ -50,7 +50,7 @@ pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
 /// so that no value can be moved to another key. Keys name peers and messages: hide them as well.
 /// `SqliteStore`, with the feature `sqlite`, does both.
 pub trait Store {
-    /// Why the store could not read or write.
+    /// The error of a store that could not read or write.
     type Error: std::error::Error + Send + Sync + 'static;
 
     /// Returns the value under `key`, or `None`.
@@ -100,7 +100,7 @@ impl Table {
     }
 }
 
-/// Names one record.
+/// The key under which one record is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// The account of this device: identity, address, delivery key.
@@ -136,7 +136,7 @@ pub enum Key {
         /// The account of the peer. It is part of the key, so that a third party cannot occupy
         /// another sender's tag.
         peer: AccountId,
-        /// The message's tag.
+        /// The message's tag, which identifies it.
         tag: FrankingTag,
     },
     /// An envelope that the relay has not confirmed yet.

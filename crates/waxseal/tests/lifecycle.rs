@@ -310,7 +310,7 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
         assert_eq!(text_of(bob.receive(late).unwrap()), "text");
     }
     assert_eq!(pages(&bob).len(), stored.len());
-    // A state that lacks one of its pages cannot be read.
+    // Deletes one page of skipped keys at a time. The state that lacks it cannot be read.
     let is_page = |(key, _): &(Vec<u8>, Vec<u8>)| key.first() == Some(&b's');
     let first = records.iter().position(is_page).unwrap();
     for gone in first..first + stored.len() {

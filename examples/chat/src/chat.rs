@@ -33,7 +33,7 @@ pub struct Chat {
     verbose: bool,
     /// Whether a peer's identity has changed, which decides the exit code.
     pub identity_changed: bool,
-    /// Peers whose change of identity the user was warned of.
+    /// The peers about whose change of identity the user was warned.
     pub warned: BTreeSet<AccountId>,
     notices: Vec<String>,
 }
@@ -185,7 +185,7 @@ impl Chat {
         Ok(card)
     }
 
-    /// Parses the name of a peer.
+    /// Parses the name of a peer. Refuses the user's own name.
     pub fn peer(&self, name: &str) -> Outcome<AccountId> {
         let peer = account_name(name)?;
         if peer == self.client.me().account {

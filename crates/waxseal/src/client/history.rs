@@ -147,8 +147,9 @@ impl<S: Store> Client<S> {
 
     /// The ordinal that the next message exchanged with `peer` gets.
     ///
-    /// To read the newest page of `len` messages, call `messages(peer, next.checked_sub(len + 1),
-    /// len)`. The page is shorter if some of these messages were deleted.
+    /// To read the newest page of `len` messages, call [`messages`](Self::messages) with
+    /// `next.checked_sub(len + 1)` as `after` and `len` as `limit`. The page is shorter if some of
+    /// these messages were deleted.
     pub fn next_ordinal(&self, peer: &AccountId) -> Result<u64, StateError<S::Error>> {
         let next = self.look_at_peer(peer, |peer| peer.record.next_ordinal)?;
         Ok(next.unwrap_or_default())

@@ -148,7 +148,7 @@ impl<S: Store> Client<S> {
         self.peers.keep(account, peer);
     }
 
-    /// Calls `look` on a peer. `None` before the first contact.
+    /// Calls `look` on a peer and returns its result. `None` before the first contact.
     pub(super) fn look_at_peer<T>(
         &self,
         account: &AccountId,

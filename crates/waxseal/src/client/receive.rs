@@ -19,9 +19,9 @@ use crate::store::{Key, Store, Transaction};
 pub enum Received {
     /// A message that arrived for the first time. It is stored, with the evidence for a report.
     Message {
-        /// The account that sent it.
+        /// The account that sent the message.
         from: AccountId,
-        /// The message.
+        /// The message, as it is now stored.
         message: Box<Message>,
         /// Whether the sender's clock agrees with the time at which the provider accepted the
         /// message. If it does not, show the provider's time.
@@ -32,7 +32,7 @@ pub enum Received {
     /// This also happens if the application was stopped after the message was stored and before it
     /// was shown. So if [`Client::message`] has the message and the display does not, show it.
     Duplicate {
-        /// The account that sent it.
+        /// The account that sent the message.
         from: AccountId,
         /// The message's identifier.
         id: FrankingTag,

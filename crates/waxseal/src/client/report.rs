@@ -18,7 +18,7 @@ pub struct ReportId([u8; 16]);
 pub struct OutgoingReport {
     /// The report's identifier on this device.
     pub id: ReportId,
-    /// The bytes for the provider's intake.
+    /// The encoded report, to upload to the provider's intake.
     pub report: Vec<u8>,
 }
 

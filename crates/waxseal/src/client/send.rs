@@ -84,7 +84,7 @@ pub struct Outgoing {
     pub id: FrankingTag,
     /// The account that the message is for.
     pub recipient: AccountId,
-    /// The bytes for the provider's relay.
+    /// The encoded envelope, to upload to the provider's relay.
     pub envelope: Vec<u8>,
 }
 

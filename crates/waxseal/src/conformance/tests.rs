@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::store::{Change, Key, MAX_VALUE_LEN, MemoryStore, Table, Transaction};
 
-/// What a store does wrong.
+/// What a store of these tests does wrong.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     BeginsWithSomething,

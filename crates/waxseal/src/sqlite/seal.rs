@@ -14,7 +14,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::labels;
 use crate::store::{Key, Table};
 
-/// Length that sealing adds to a value: nonce and tag.
+/// Number of bytes that sealing adds to a value: nonce and authentication tag.
 pub(super) const OVERHEAD: usize = NONCE_LEN + 16;
 
 const NONCE_LEN: usize = 24;
@@ -129,7 +129,7 @@ impl Seal {
         Location { scope, place }
     }
 
-    /// The scope of all records that a table lists.
+    /// The scope, or first column, that all records of a table share.
     pub(super) fn scope(&self, table: &Table) -> [u8; 16] {
         self.mac(&table.prefix())
     }

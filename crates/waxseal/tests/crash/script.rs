@@ -20,7 +20,7 @@ const AT_PROVIDER: usize = 97;
 struct Script<'a> {
     world: Provider,
     disks: &'a [Disk; 2],
-    /// Every envelope that ever left a device.
+    /// Every envelope that ever left a device, by the message's tag.
     left: BTreeMap<FrankingTag, Vec<u8>>,
     /// The messages that each application has shown, in order.
     shown: [Vec<(FrankingTag, String)>; 2],

@@ -112,7 +112,8 @@ fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
     let record: PeerRecord = records::decode(&bytes).unwrap();
     assert!(record.sessions.is_empty() && record.skipped_len == 0);
     assert_eq!(record.next_sequence, 5);
-    // A second write has nothing left to delete.
+    // The first write deleted the pages of the earlier version, so a second one has nothing left to
+    // delete.
     let mut transaction = Transaction::default();
     read.put(&peer, &mut transaction);
     client.commit(transaction).unwrap();

@@ -56,7 +56,7 @@ fn at_the_maximum_length_every_peer_stays_and_one_byte_past_it_evicts_only_what_
         [false, true, true, true, true]
     );
 
-    // Two peers are evicted to make room for a long one.
+    // Peers 1 and 2 are evicted to make room for peer 5, which takes half of the maximum.
     peers.keep(&account(5), peer_of(5, 2 * quarter));
     let is_cached = |number| peers.get(&account(number)).is_some();
     assert_eq!(
