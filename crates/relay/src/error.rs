@@ -161,7 +161,7 @@ pub enum ClientError {
         body: ErrorBody,
     },
     /// The relay could not be reached, or the connection broke. The relay may have carried out the
-    /// request; repeating it does no harm.
+    /// request nevertheless. It may be repeated: see [`RelayClient`](crate::RelayClient).
     #[error("no answer from the relay: {0}")]
     Unreachable(String),
     /// The relay closed the WebSocket.
