@@ -24,7 +24,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const JSON: &str = "application/json";
 const OCTETS: &str = "application/octet-stream";
 
-/// A request and its expected answer: method, path, token, content type, body; status, code.
+/// A request and its expected answer, in this order: method, path, token, content type, body;
+/// status, error code.
 type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [u8], u16, &'a str);
 
 #[test]

@@ -135,7 +135,8 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
             .success()
     );
 
-    // The reviewer does not trust another relay at the same address.
+    // Pins another key, as if another relay now answered at this address. The reviewer's command
+    // must refuse the relay.
     std::fs::write(world.dir.path().join("mod.key.relay"), [7; 32]).unwrap();
     let refused = review(&world, &mod_key, &["list"]);
     assert!(!refused.status.success() && text(&refused.stderr).contains("ANOTHER RELAY KEY"));

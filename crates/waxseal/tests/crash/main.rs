@@ -185,7 +185,8 @@ fn a_failed_commit_that_evicts_a_session_leaves_all_of_its_skipped_keys_or_none(
         bob.receive(late).unwrap();
         bob.receive(&before[4][0]).unwrap();
         assert_eq!(disk.pages_of("alice"), 3);
-        // The evicted session left no skipped key, so its late message does not open.
+        // The oldest session was evicted with its skipped keys, so its late message does not open.
+        // A late message of a session that was kept opens.
         bob.receive(&before[0][0]).unwrap_err();
         disk.client().receive(&before[3][0]).unwrap();
     }
