@@ -2,9 +2,9 @@
 //!
 //! `cargo run --release --example own_channel`
 //!
-//! Any encryption with associated data will do. This channel replaces its key by a hash after each
-//! message. That keeps the example short, but it is no ratchet: anyone who learns a key can read
-//! everything after it. A real ratchet implements the same two traits.
+//! Any authenticated encryption with associated data will do. This channel replaces its key by a
+//! hash after each message. That keeps the example short, but does not heal: anyone who learns a
+//! key can read everything after it. A real ratchet implements the same two traits.
 
 use std::error::Error;
 

@@ -61,7 +61,7 @@ impl FileStore {
     }
 }
 
-/// Takes one length-prefixed field off the front.
+/// Takes one field, preceded by its length, off the front of `rest`.
 fn field<'a>(rest: &mut &'a [u8]) -> io::Result<&'a [u8]> {
     let (len, after) = rest.split_first_chunk().ok_or(io::ErrorKind::InvalidData)?;
     let len = u32::from_be_bytes(*len) as usize;
@@ -116,7 +116,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::temp_dir().join(format!("waxseal-own-store-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
 
-    // The suite checks the contract of the trait.
+    // The suite checks what can be tested of the trait's contract.
     let mut count = 0;
     conformance::check(
         || {

@@ -32,8 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let threat = Draft::from("Pay, or everyone sees this.").attach(picture);
     let threat = people::exchange(&provider, &mut alice, &mut bob, threat, rng)?;
 
-    // Bob shows the text of the threat but not the picture. He withholds all parts of his own
-    // question, so the report shows only that there was one before the threat.
+    // Bob shows the text of the threat but not the picture. He withholds the content of his own
+    // question, so the report shows only its header, sender and time. A header is always shown.
     let shown = [
         (question, Disclosure::Parts(Vec::new())),
         (threat, Disclosure::Parts(vec![1])),

@@ -12,14 +12,14 @@ use waxseal_reporting::relay::{Delivery, DeliveryKey, Envelope, Receipt, StampKe
 use waxseal_reporting::{Audience, Timestamp};
 
 const DAY_MS: u64 = 86_400_000;
-/// How many days a message can be reported after it was sent.
+/// Number of days after the day of sending on which a message can still be reported.
 const VERIFY_DAYS: u32 = 30;
 
 /// What the relay makes from an uploaded envelope.
 struct Stamped {
-    /// For the recipient's queue.
+    /// The stamped message for the recipient's queue.
     delivery: Vec<u8>,
-    /// For the answer to the sender.
+    /// The stamp for the sender, as the answer to the upload.
     receipt: Vec<u8>,
 }
 

@@ -233,7 +233,8 @@ fn ratchet_steps<S: Store>(network: &Network<S>) -> Result<(u64, u64), String> {
     Ok((steps, epochs))
 }
 
-/// Reports spam, and accepts and reviews the reports as a provider would.
+/// Makes reports of the spam as its recipients would, and accepts and reviews them as a provider
+/// would.
 struct Desk {
     moderation: ModerationKeyPair,
     acceptance: AcceptanceKey,
@@ -262,8 +263,8 @@ impl Desk {
 
         let mut shown = vec![(id, Disclosure::Whole)];
         if let Some(context) = last {
-            // For context, the report also shows that there was an earlier message, and when, but
-            // not what it said.
+            // For context, the report also shows the header of an earlier message, and when it was
+            // sent, but not what it said.
             shown.push((context, Disclosure::Parts(Vec::new())));
         }
         let draft = reporter

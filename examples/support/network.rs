@@ -13,23 +13,24 @@ use super::provider::Provider;
 
 /// Chance that a packet is lost.
 const DROP: f64 = 0.10;
-/// Chance that a packet arrives twice.
+/// Chance that a packet that is not lost arrives twice.
 const REPEAT: f64 = 0.05;
 /// Range of delays of a packet, evenly spread. The longest is above the pause between messages, so
 /// that messages overtake each other.
 const DELAY_MS: std::ops::Range<u64> = 20..6_000;
 /// Time after which an unconfirmed packet is sent again.
 const RESEND_MS: u64 = 8_000;
-/// Maximum attempts per message. If a message needs more, the network or a client is broken.
+/// Maximum number of times that sender and relay together hand one message to the network. If a
+/// message needs more, the network or a client is broken.
 const MAX_ATTEMPTS: u32 = 60;
 
 /// One message on its way from one client to another.
 pub struct Flight {
     /// Index of the sender in [`Network::clients`].
     pub from: usize,
-    /// Index of the recipient.
+    /// Index of the recipient in [`Network::clients`].
     pub to: usize,
-    /// The message's identifier.
+    /// The message's tag, which identifies it.
     pub id: FrankingTag,
     /// How often the recipient's application showed the message.
     pub shown: u32,
@@ -125,7 +126,8 @@ impl<S: Store> Network<S> {
         self.set_out(self.flights.len() - 1)
     }
 
-    /// Lets `span_ms` pass. With `None`, runs until no packet is on its way.
+    /// Lets `span_ms` of simulated time pass. With `None`, runs until no packet is on its way or
+    /// waits to be sent again.
     pub fn run(&mut self, span_ms: Option<u64>) -> Result<(), String> {
         let until = span_ms.map(|span| self.now_ms + span);
         while let Some(entry) = self.events.first_entry() {

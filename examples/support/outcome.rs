@@ -1,6 +1,6 @@
 //! Holds and prints what `replay` counted.
 
-/// The numbers that `--json` prints.
+/// What one run counted. `--json` prints all of it but `refused` and `to_report`.
 #[derive(Default)]
 pub struct Outcome {
     pub messages: u64,
@@ -25,7 +25,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether nothing was lost and no forgery was accepted.
+    /// Whether every message arrived once and unchanged, every spam message was reported and its
+    /// report verified, and no forgery was accepted.
     pub fn holds(&self) -> bool {
         self.messages > 0
             && self.delivered == self.messages

@@ -24,9 +24,9 @@ pub struct Provider {
 
 /// What the relay makes from one envelope.
 pub struct Relayed {
-    /// Bytes for the recipient.
+    /// The encoded delivery for the recipient.
     pub delivery: Vec<u8>,
-    /// Bytes for the sender.
+    /// The encoded receipt for the sender.
     pub receipt: Vec<u8>,
 }
 
@@ -98,7 +98,7 @@ impl Provider {
         }
     }
 
-    /// Examines a report and remembers which messages it is about.
+    /// Examines a report. If the report is accepted, remembers which messages it is about.
     pub fn intake(&mut self, report: &[u8], now: Timestamp) -> Result<AcceptedReport, Refusal> {
         let accepted = self.examine(report, now)?;
         self.reported.extend(accepted.nullifiers());

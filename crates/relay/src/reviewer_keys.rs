@@ -52,7 +52,7 @@ impl ReviewerPublicKeys {
         SealingPublicKey::from_bytes(&self.sealing_key)
     }
 
-    /// The fingerprint of the moderation key, as clients show it.
+    /// The fingerprint of the moderation key, to compare with the one that clients show.
     pub fn moderation_fingerprint(&self) -> String {
         fingerprint(&self.moderation_key)
     }
@@ -99,7 +99,7 @@ impl ReviewerKeys {
         }
     }
 
-    /// Signs a [`reviewer_context`](crate::reviewer_context).
+    /// Signs a [`reviewer_context`](crate::reviewer_context) with the reviewer key, to sign in.
     pub fn prove(&self, context: &[u8]) -> [u8; 64] {
         self.reviewer.sign(context).to_bytes()
     }

@@ -22,7 +22,7 @@ use crate::proof::length_prefixed;
 const DELIVERY_KEY: &[u8] = b"waxseal/1/relay/delivery-key";
 const ACCEPTANCE_KEY: &[u8] = b"waxseal/1/relay/acceptance-key";
 
-/// Length in bytes of an encapsulated X-Wing secret.
+/// Length in bytes of the encapsulated key of X-Wing, with which a sealed key begins.
 const ENCAPSULATED_LEN: usize = 1_120;
 
 /// Seals a device's delivery key to the relay and binds it to the device.
@@ -85,7 +85,7 @@ fn device_bytes(me: &DeviceAddress) -> Vec<u8> {
     length_prefixed(&[me.account.as_str().as_bytes(), &me.device.0.to_be_bytes()])
 }
 
-/// The public half of a sealing key. 1,216 bytes.
+/// The public half of a sealing key: 1,216 bytes, to which anyone can encrypt a key.
 #[derive(Clone)]
 pub struct SealingPublicKey(<XWing as Kem>::PublicKey);
 
@@ -93,7 +93,7 @@ impl SealingPublicKey {
     /// Makes a public key from its bytes.
     ///
     /// # Errors
-    /// [`SealingError`] if they are not a key.
+    /// [`SealingError`] if the bytes are not a key.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealingError> {
         Deserializable::from_bytes(bytes)
             .map(Self)
@@ -132,7 +132,7 @@ impl fmt::Debug for SealingPublicKey {
     }
 }
 
-/// A sealing key with its secret half, 32 bytes.
+/// A sealing key with its secret half of 32 bytes, which decrypts what was sealed to it.
 pub struct SealingKeyPair {
     secret: <XWing as Kem>::PrivateKey,
     public: SealingPublicKey,
@@ -148,7 +148,7 @@ impl SealingKeyPair {
         Self { secret, public }
     }
 
-    /// The public half.
+    /// The public half of the key pair.
     pub fn public(&self) -> &SealingPublicKey {
         &self.public
     }
@@ -167,7 +167,7 @@ impl SealingKeyPair {
     /// Restores a key pair from [`to_bytes`](Self::to_bytes).
     ///
     /// # Errors
-    /// [`SealingError`] if they are not a key.
+    /// [`SealingError`] if the bytes are not a key.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SealingError> {
         let secret: <XWing as Kem>::PrivateKey =
             Deserializable::from_bytes(bytes).map_err(|_| SealingError)?;

@@ -55,7 +55,8 @@ use crate::store::{Key, Store, Transaction};
 /// | delete | [`delete_message`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
 ///
-/// Each step may change what the calls in its row return, and nothing else:
+/// Each step may change what the calls in its row return, and nothing else. Accepting an identity
+/// also sets [`conversation_health`] back.
 ///
 /// | step | changes |
 /// |---|---|
@@ -64,7 +65,7 @@ use crate::store::{Key, Store, Transaction};
 /// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`] |
 /// | send | [`messages`], [`next_ordinal`], [`outbox`], [`conversation_health`] |
 /// | receive | [`messages`], [`next_ordinal`], [`conversation_health`] |
-/// | receive, from a new peer | also what a contact changes; one prekey is used up |
+/// | receive, if the message begins a session | also what a contact and a prekey step change |
 /// | delete | [`messages`], [`outbox`] |
 /// | report | [`pending_reports`]; a draft changes nothing |
 ///
@@ -93,8 +94,8 @@ use crate::store::{Key, Store, Transaction};
 /// [`conversation_health`]: Self::conversation_health
 /// [`pending_reports`]: Self::pending_reports
 ///
-/// Calls that take `&self` only read. After a failed commit the cache is dropped and read again, so
-/// the same client can go on.
+/// Calls that take `&self` only read. After a failed commit, the peer or the prekeys that the call
+/// changed are dropped from the cache and read again, so the same client can go on.
 ///
 /// # Security
 /// Restoring an old copy of the store repeats message keys. Move a store, never copy it, and never
@@ -105,8 +106,8 @@ pub struct Client<S> {
     me: DeviceAddress,
     identity: IdentityKeyPair,
     delivery_key: DeliveryKey,
-    /// The prekeys, read from the store when first needed. They are dropped when a commit fails, so
-    /// memory never runs ahead of the store.
+    /// The prekeys, read from the store when first needed. If a commit that changes them fails,
+    /// they are dropped, so memory never runs ahead of the store.
     prekeys: Option<PreKeys>,
     peers: Peers,
 }
@@ -156,7 +157,7 @@ impl<S: Store> Client<S> {
     /// Opens the account that a store holds.
     ///
     /// # Errors
-    /// [`OpenAccountError::NoAccount`] if the store is empty: use [`Client::create`].
+    /// [`OpenAccountError::NoAccount`] if the store holds no account: use [`Client::create`].
     pub fn open(store: S) -> Result<Self, OpenAccountError<S::Error>> {
         let bytes = store.get(&Key::Account).map_err(StateError::Store)?;
         let bytes = bytes.ok_or(OpenAccountError::NoAccount)?;
@@ -181,7 +182,7 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// This account and device.
+    /// This device's address: its account and its number.
     pub fn me(&self) -> &DeviceAddress {
         &self.me
     }
@@ -216,7 +217,7 @@ impl<S: Store> Client<S> {
         &self.store
     }
 
-    /// Gives the store back.
+    /// Ends the client and returns its store.
     pub fn into_store(self) -> S {
         self.store
     }

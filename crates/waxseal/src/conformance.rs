@@ -22,7 +22,7 @@
 //! | `limit` | a list has at most `limit` values |
 //! | `pages` | read page by page, each row comes once, even if the last one seen was deleted |
 //! | `durable` | what was committed is there after the store was opened again |
-//! | `whole` | a transaction that fails, here because a value is too long, changes nothing |
+//! | `whole` | a transaction with a value that is too long is applied whole or not at all |
 //!
 //! The case `pages` reads the tables of peers, reports and pages of skipped keys.
 //!

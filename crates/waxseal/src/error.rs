@@ -66,7 +66,7 @@ pub enum Advice {
     Damaged,
 }
 
-/// Why the stored state could not be read or written. Every call can meet this.
+/// Why the stored state could not be read or written. Every call that uses the store can meet this.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError<E: std::error::Error + 'static> {

@@ -1,8 +1,9 @@
-//! What the client keeps in its store: one struct per kind of record.
+//! What the client keeps in its store: one struct per kind of record. Only the prekeys and the
+//! pages of skipped keys have no struct here, because `waxseal-core` encodes them.
 //!
 //! A record is read by the call that needs it, changed, and written back in that call's
-//! transaction. Its bytes never leave the device, and a store on disk seals them. The first byte
-//! is the version of the record, the rest is protobuf.
+//! transaction. The record never leaves the device, and a store on disk should seal it. The first
+//! byte is the version of the record, the rest is protobuf.
 
 use prost::bytes::{Buf, Bytes};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -26,8 +27,8 @@ pub(crate) struct AccountRecord {
 
 /// One peer: its pinned identity, the sessions with it, and the counters of the conversation.
 ///
-/// Written at first contact, then by each message to or from the peer, and when a changed identity
-/// is accepted.
+/// Written at first contact, then with each new session and each message to or from the peer, and
+/// when a changed identity is accepted.
 #[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
 pub(crate) struct PeerRecord {
@@ -68,14 +69,14 @@ pub(crate) struct MessageRecord {
     pub(crate) state: Option<MessageState>,
 }
 
-/// Whether a message has its evidence.
+/// The message itself, before or after it has its evidence.
 #[derive(Clone, PartialEq, prost::Oneof, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
 pub(crate) enum MessageState {
     /// An encoded `SentMessage`, which waits for the relay's receipt.
     #[prost(bytes = "vec", tag = "2")]
     Sent(Vec<u8>),
-    /// Encoded `Evidence`.
+    /// Encoded `Evidence`, with which the message can be reported.
     #[prost(bytes = "vec", tag = "3")]
     Stamped(Vec<u8>),
 }
@@ -94,7 +95,8 @@ pub(crate) struct IndexRecord {
     pub(crate) outbox: Option<u64>,
 }
 
-/// An envelope that the relay has not confirmed yet. Deleted when its receipt is confirmed.
+/// An envelope that the relay has not confirmed yet. Deleted when its receipt is confirmed, or with
+/// the message.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct OutboxRecord {
@@ -102,7 +104,7 @@ pub(crate) struct OutboxRecord {
     pub(crate) ordinal: u64,
     #[prost(string, tag = "2")]
     pub(crate) recipient: String,
-    /// The message's tag.
+    /// The message's tag, which identifies it.
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) id: Vec<u8>,
     #[prost(bytes = "vec", tag = "4")]
@@ -126,11 +128,11 @@ pub(crate) struct UploadRecord {
     pub(crate) one_time: Vec<Vec<u8>>,
 }
 
-/// A report that the provider has not confirmed yet. Deleted when it is confirmed.
+/// A report that the provider's intake has not confirmed yet. Deleted when it is confirmed.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct ReportRecord {
-    /// 16 bytes.
+    /// The report's random identifier on this device, 16 bytes.
     #[prost(bytes = "vec", tag = "1")]
     pub(crate) id: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
@@ -156,7 +158,7 @@ quiet_debug!(
     ReportRecord
 );
 
-/// Writes a record as versioned bytes.
+/// Encodes a record: the version byte, then protobuf.
 pub(crate) fn encode(record: &impl prost::Message) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(record.encoded_len().saturating_add(1)));
     bytes.push(RECORD_VERSION);

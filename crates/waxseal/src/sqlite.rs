@@ -1,4 +1,5 @@
-//! A durable store: one SQLite file, with every value sealed and every name hidden.
+//! A durable store: one SQLite file. Every value is sealed, and every name but the ordinals is
+//! hidden.
 
 mod schema;
 mod seal;
@@ -113,7 +114,7 @@ pub enum SqliteError {
     /// A newer version of Waxseal wrote the store. Nothing was changed. Update this program.
     #[error("the store has version {version}, which is newer than this program")]
     Newer {
-        /// The version of the store's tables.
+        /// The version of the tables in the file.
         version: i32,
     },
     /// The file was altered: a value does not open under its name, SQLite finds the tables broken,
@@ -125,7 +126,7 @@ pub enum SqliteError {
     /// writes such a value.
     #[error("a value of {len} bytes is too long")]
     TooLong {
-        /// The value's length.
+        /// The value's length in bytes.
         len: usize,
     },
     /// The file system or SQLite failed: no space, no permission, a broken disk. Remove the cause
@@ -147,7 +148,7 @@ impl From<rusqlite::Error> for SqliteError {
             (rusqlite::Error::SqlInputError { .. }, _)
             | (rusqlite::Error::QueryReturnedNoRows, _)
             | (rusqlite::Error::InvalidColumnType(..), _) => Self::Damaged,
-            // The file is shorter than its tables.
+            // The file was cut off: it ends before its tables do.
             _ if error.sqlite_extended_error_code() == Some(ffi::SQLITE_IOERR_SHORT_READ) => {
                 Self::Damaged
             }
@@ -199,8 +200,8 @@ impl SqliteStore {
     }
 }
 
-/// Creates the file with permissions for its owner alone. SQLite gives its log the same
-/// permissions.
+/// Creates the file, if there is none, with permissions for its owner alone. SQLite gives the log
+/// the same permissions.
 fn create_for_owner(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

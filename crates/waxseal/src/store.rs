@@ -1,6 +1,6 @@
 //! The [`Store`] trait, in which a client keeps what must survive a restart, and a store in memory.
 //!
-//! A [`Client`](crate::Client) reads what a call needs, computes on copies, and passes the store
+//! A [`Client`](crate::Client) reads what a call needs, computes in memory, and passes the store
 //! one [`Transaction`] with everything the call changed. Only after [`Store::commit`] has returned
 //! `Ok` does the call return anything that depends on the change. So with a store that commits
 //! durably and atomically, no message key is used twice and no acknowledged message is lost.
@@ -50,7 +50,7 @@ pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
 /// so that no value can be moved to another key. Keys name peers and messages: hide them as well.
 /// `SqliteStore`, with the feature `sqlite`, does both.
 pub trait Store {
-    /// Why the store could not read or write.
+    /// The error of a store that could not read or write.
     type Error: std::error::Error + Send + Sync + 'static;
 
     /// Returns the value under `key`, or `None`.
@@ -77,8 +77,7 @@ pub trait Store {
 pub enum Table {
     /// The peers, in any order.
     Peers,
-    /// Pages of keys, each for messages of one peer that have not arrived yet. The pages may be
-    /// listed in any order.
+    /// Pages of message keys for messages of one peer that have not arrived yet, in any order.
     SkippedKeys(AccountId),
     /// Messages exchanged with one peer, oldest first.
     Messages(AccountId),
@@ -101,43 +100,43 @@ impl Table {
     }
 }
 
-/// Names one record.
+/// The key under which one record is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// The account of this device: identity, address, delivery key.
     Account,
-    /// The private halves of the published prekeys.
+    /// This device's prekeys with their private halves.
     PreKeys,
     /// One-time prekeys that the provider has not confirmed yet.
     PreKeyUpload,
-    /// The number of the next envelope.
+    /// The counter of all conversations: the number of the next envelope in the outbox.
     Counters,
     /// One peer: pinned identity, sessions, sequence numbers.
     Peer(AccountId),
-    /// A page of keys for up to 64 messages of a peer that have not arrived yet.
+    /// A page of message keys for up to 64 messages of a peer that have not arrived yet.
     ///
     /// The keys are stored apart from the sessions, so that the amount that each message writes
     /// does not grow with the number of missing messages.
     SkippedKeys {
-        /// The peer.
+        /// The account of the peer that sent the messages.
         peer: AccountId,
-        /// Identifies the page.
+        /// The identifier of the page.
         page: PageId,
     },
     /// One message exchanged with a peer, by its ordinal in that conversation.
     Message {
-        /// The peer.
+        /// The account of the peer.
         peer: AccountId,
         /// The message's number in the order in which this device sent or received messages.
         ordinal: u64,
     },
-    /// The ordinal of the message with this tag. The client uses it to recognise repeated
+    /// Where the message with this tag is stored. The client uses it to recognise repeated
     /// deliveries.
     MessageIndex {
-        /// The peer. It is part of the key, so that a third party cannot occupy another sender's
-        /// tag.
+        /// The account of the peer. It is part of the key, so that a third party cannot occupy
+        /// another sender's tag.
         peer: AccountId,
-        /// The message's tag.
+        /// The message's tag, which identifies it.
         tag: FrankingTag,
     },
     /// An envelope that the relay has not confirmed yet.
@@ -224,7 +223,7 @@ impl Transaction {
         self.changes.push(Change::Put(key, value));
     }
 
-    /// Adds a value to delete.
+    /// Adds a key whose value to delete.
     pub fn delete(&mut self, key: Key) {
         self.changes.push(Change::Delete(key));
     }

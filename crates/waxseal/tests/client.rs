@@ -371,7 +371,8 @@ fn bundles_that_were_fetched_and_never_used_do_not_prevent_new_ones() {
     let mut world = Provider::new(7);
     let mut bob = world.register("bob");
     for _ in 0..5 {
-        // Someone fetches all one-time prekeys and never writes.
+        // Someone fetches all one-time prekeys and never writes. The device must still keep no more
+        // than 200 of them.
         let upload = bob.publish_prekeys(0, &mut world.rng).unwrap();
         assert_eq!(upload.one_time.len(), 100);
         bob.confirm_prekeys(&upload).unwrap();

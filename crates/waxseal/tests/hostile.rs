@@ -98,7 +98,7 @@ fn a_third_party_cannot_occupy_another_senders_tag() {
         .send(&account("bob"), "the real one", NOW, &mut world.rng)
         .unwrap();
     // The liar seals a message on its own session, under the tag of Alice's message that is still
-    // on its way.
+    // on its way. Bob must withhold the liar's message and still open Alice's.
     let squatting = liar.seal_under(&sent.id, &mut world.rng);
     let at_relay = world.register_only("liar");
     let (squatting, _) = world.relay_as(&at_relay, bob.me(), &squatting);

@@ -31,7 +31,8 @@ fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "hello");
     world.exchange(&mut bob, &mut alice, "hello yourself");
-    // Bob loses his sessions: he accepts another identity for Alice, then her own again.
+    // Bob loses his sessions with Alice: he accepts another identity for her, then her own again.
+    // Her messages no longer open until he starts a new session.
     let mallory = *world.register("mallory").identity();
     for identity in [mallory, *alice.identity()] {
         bob.accept_identity(&account("alice"), &identity).unwrap();
@@ -60,7 +61,8 @@ fn a_peer_that_was_set_back_comes_back_with_a_new_session() {
     world.exchange(&mut alice, &mut bob, "hello");
     let old = snapshot(&alice);
     world.exchange(&mut alice, &mut bob, "is anyone there?");
-    // Alice's store goes back. Her next message follows an answer, but has an old counter.
+    // Alice's store goes back to an older copy. Her next message follows an answer of Bob's, but
+    // has an old counter. So Bob cannot open it, and is advised to start over.
     let mut alice = Client::open(MemoryStore::from_records(old)).unwrap();
     world.exchange(&mut bob, &mut alice, "yes");
     let sent = alice.send(&bob_id, "lost", NOW, &mut world.rng).unwrap();
@@ -308,7 +310,7 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
         assert_eq!(text_of(bob.receive(late).unwrap()), "text");
     }
     assert_eq!(pages(&bob).len(), stored.len());
-    // A state that lacks one of its pages cannot be read.
+    // Deletes one page of skipped keys at a time. The state that lacks it cannot be read.
     let is_page = |(key, _): &(Vec<u8>, Vec<u8>)| key.first() == Some(&b's');
     let first = records.iter().position(is_page).unwrap();
     for gone in first..first + stored.len() {

@@ -132,7 +132,8 @@ fn a_restored_store_loses_messages_and_lies_about_none() {
     assert_eq!(send(&mut world, 0), 1);
     assert_eq!(send(&mut world, 0), 1);
     world.step(Action::RollBack { who: 0 });
-    // The peer has already spent the keys of these two messages.
+    // The restored store seals these two messages under keys that the peer has already spent, so
+    // they are not shown.
     assert_eq!(send(&mut world, 0), 0);
     assert_eq!(send(&mut world, 0), 0);
     // The peer's next message opens, because it was sealed to a ratchet step that the restored

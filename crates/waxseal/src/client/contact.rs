@@ -132,8 +132,8 @@ impl<S: Store> Client<S> {
 
     /// How far the sessions with `peer` have healed, and whether the post-quantum ratchet stopped.
     ///
-    /// Everything is zero or `None` while there is no session: from the time a changed identity was
-    /// accepted until the next contact.
+    /// Everything is zero or `None` while there is no session, for example after a changed identity
+    /// was accepted and before the next contact.
     ///
     /// # Errors
     /// [`PeerError::UnknownPeer`] before the first contact.

@@ -147,7 +147,9 @@ impl<S: Store> Client<S> {
 
     /// The ordinal that the next message exchanged with `peer` gets.
     ///
-    /// To read the newest page of `len` messages, call `messages(peer, Some(next - len - 1), len)`.
+    /// To read the newest page of `len` messages, call [`messages`](Self::messages) with
+    /// `next.checked_sub(len + 1)` as `after` and `len` as `limit`. The page is shorter if some of
+    /// these messages were deleted.
     pub fn next_ordinal(&self, peer: &AccountId) -> Result<u64, StateError<S::Error>> {
         let next = self.look_at_peer(peer, |peer| peer.record.next_ordinal)?;
         Ok(next.unwrap_or_default())
@@ -218,7 +220,8 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Where the message with this tag is stored. `None` if it was never sent or received.
+    /// Where the message with this tag is stored. `None` if it was never sent to `peer` or received
+    /// from it.
     pub(super) fn index(
         &self,
         peer: &AccountId,

@@ -100,7 +100,8 @@ impl Peer {
     }
 }
 
-/// Names pages that all have the earlier version.
+/// Returns the ids of pages of skipped keys, or `None` if one of them does not have the earlier
+/// version.
 fn ids_of_earlier(pages: &[Zeroizing<Vec<u8>>]) -> Option<Vec<PageId>> {
     let ids = pages.iter().map(|page| match page.first() {
         Some(&EARLIER_VERSION) => PageId::of_page(page).ok(),
@@ -147,7 +148,7 @@ impl<S: Store> Client<S> {
         self.peers.keep(account, peer);
     }
 
-    /// Calls `look` on a peer. `None` before the first contact.
+    /// Calls `look` on a peer and returns its result. `None` before the first contact.
     pub(super) fn look_at_peer<T>(
         &self,
         account: &AccountId,
@@ -193,11 +194,11 @@ impl<S: Store> Client<S> {
         account: &AccountId,
         len: u64,
     ) -> Result<Vec<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
-        // Each page read takes its length off `left`, so the loop ends even on a damaged store.
         if len > MAX_SKIPPED_LEN as u64 {
             return Err(StateError::Damaged);
         }
         let (mut pages, mut left, mut after) = (Vec::new(), len, None);
+        // Each page read takes its length off `left`, so the loop ends even on a damaged store.
         while left > 0 {
             let table = Table::SkippedKeys(account.clone());
             let some = self.store.list(&table, after.as_ref(), PAGES_AT_ONCE);

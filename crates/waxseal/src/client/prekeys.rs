@@ -22,7 +22,7 @@ impl<S: Store> Client<S> {
     /// each one-time part only once, even if the part was uploaded twice.
     ///
     /// # Errors
-    /// [`PublishError`]. Nothing was changed.
+    /// [`PublishError`]. Nothing was changed, unless the commit failed: then only the store knows.
     pub fn publish_prekeys(
         &mut self,
         at_provider: usize,
@@ -64,7 +64,7 @@ impl<S: Store> Client<S> {
     /// upload may have been lost, [`Client::publish_prekeys`] returns the same base bundle again.
     ///
     /// # Errors
-    /// [`PublishError`]. Nothing was changed.
+    /// [`PublishError`]. Nothing was changed, unless the commit failed: then only the store knows.
     pub fn rotate_prekeys(
         &mut self,
         rng: &mut impl CryptoRng,

@@ -19,20 +19,20 @@ use crate::store::{Key, Store, Transaction};
 pub enum Received {
     /// A message that arrived for the first time. It is stored, with the evidence for a report.
     Message {
-        /// The account that sent it.
+        /// The account that sent the message.
         from: AccountId,
-        /// The message.
+        /// The message, as it is now stored.
         message: Box<Message>,
         /// Whether the sender's clock agrees with the time at which the provider accepted the
         /// message. If it does not, show the provider's time.
         sent_time_agrees: bool,
     },
-    /// A message that was received before, or sent by this account, or deleted since.
+    /// A message that this device received or sent before, whether or not it was deleted since.
     ///
     /// This also happens if the application was stopped after the message was stored and before it
     /// was shown. So if [`Client::message`] has the message and the display does not, show it.
     Duplicate {
-        /// The account that sent it.
+        /// The account that sent the message.
         from: AccountId,
         /// The message's identifier.
         id: FrankingTag,
@@ -48,11 +48,10 @@ impl<S: Store> Client<S> {
     ///
     /// The identity of a new sender is pinned at first contact. Users verify it by comparing the
     /// [safety number](Client::safety_number).
-    /// [safety number](Client::safety_number).
     ///
     /// # Errors
     /// [`ReceiveError`]. Nothing changed, except with [`ReceiveError::Withheld`], where the message
-    /// key is spent.
+    /// key is spent, and if the commit failed, after which only the store knows.
     pub fn receive(&mut self, delivery: &[u8]) -> Result<Received, ReceiveError<S::Error>> {
         // Check the length, parse, authenticate: the provider must vouch for stamp, sender and time
         // before anything is opened.

@@ -18,7 +18,7 @@ pub struct ReportId([u8; 16]);
 pub struct OutgoingReport {
     /// The report's identifier on this device.
     pub id: ReportId,
-    /// The bytes for the provider's intake.
+    /// The encoded report, to upload to the provider's intake.
     pub report: Vec<u8>,
 }
 
@@ -31,8 +31,8 @@ impl std::fmt::Debug for OutgoingReport {
 }
 
 impl<S: Store> Client<S> {
-    /// Drafts a report of messages exchanged with `peer`, and says for each message which parts to
-    /// show.
+    /// Drafts a report of messages exchanged with `peer`. Each message comes with the choice of the
+    /// parts to show.
     ///
     /// Nothing leaves the device. Show [`ReportDraft::preview`] to the user, add a note, then call
     /// [`Client::report`].

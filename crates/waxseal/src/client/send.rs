@@ -84,7 +84,7 @@ pub struct Outgoing {
     pub id: FrankingTag,
     /// The account that the message is for.
     pub recipient: AccountId,
-    /// The bytes for the provider's relay.
+    /// The encoded envelope, to upload to the provider's relay.
     pub envelope: Vec<u8>,
 }
 
@@ -102,9 +102,6 @@ impl<S: Store> Client<S> {
     /// The envelope stays in the [outbox](Client::outbox) until the relay's receipt is
     /// [confirmed](Client::confirm). After a crash or a broken connection, send the same bytes
     /// again. If the relay refuses the envelope for good, remove it with
-    /// [`Client::delete_message`].
-    /// [confirmed](Client::confirm). After a crash or a broken connection, send it again unchanged.
-    /// An envelope that the relay refuses for good leaves the outbox with
     /// [`Client::delete_message`].
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::store::{Change, Key, MAX_VALUE_LEN, MemoryStore, Table, Transaction};
 
-/// What a store does wrong.
+/// What a store of these tests does wrong.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     BeginsWithSomething,
@@ -71,7 +71,7 @@ const FAULTS: [(Fault, &str); 26] = [
     (SwallowsErrors, "whole"),
 ];
 
-/// A store in memory that refuses values that are too long, and has at most one fault.
+/// A store in memory with the given fault, or with none. It refuses values that are too long.
 struct Wrong {
     fault: Option<Fault>,
     records: BTreeMap<Vec<u8>, Vec<u8>>,

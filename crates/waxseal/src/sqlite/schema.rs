@@ -85,7 +85,8 @@ pub(super) fn open(
     Ok((db, seal))
 }
 
-/// Whether the file has a log. SQLite names the log after the file itself, not after a link to it.
+/// Whether the file has a log that is not empty, as far as can be told. SQLite names the log after
+/// the file itself, not after a link to it.
 fn has_log(path: &Path) -> bool {
     let Ok(path) = path.canonicalize() else {
         return true;

@@ -14,7 +14,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::labels;
 use crate::store::{Key, Table};
 
-/// Length that sealing adds to a value: nonce and tag.
+/// Number of bytes that sealing adds to a value: nonce and authentication tag.
 pub(super) const OVERHEAD: usize = NONCE_LEN + 16;
 
 const NONCE_LEN: usize = 24;
@@ -53,7 +53,7 @@ impl fmt::Debug for StoreKey {
     }
 }
 
-/// The two columns under which a record is stored.
+/// The two columns under which a record is stored. "MAC" is the first 16 bytes of an HMAC.
 ///
 /// | records | scope, 16 bytes | place |
 /// |---|---|---|
@@ -80,6 +80,7 @@ pub(super) struct Seal {
 
 impl Seal {
     pub(super) fn new(key: &StoreKey, salt: &[u8; 32]) -> Self {
+        // Derives three values from the application's key, each under its own label:
         // values 32, names 32, key_check 16 = HKDF(salt, key, label)
         let derive = Hkdf::<Sha256>::new(Some(salt), &key.0);
         let mut values = Zeroizing::new([0; 32]);
@@ -128,7 +129,7 @@ impl Seal {
         Location { scope, place }
     }
 
-    /// The scope of all records that a table lists.
+    /// The scope, or first column, that all records of a table share.
     pub(super) fn scope(&self, table: &Table) -> [u8; 16] {
         self.mac(&table.prefix())
     }
@@ -137,7 +138,7 @@ impl Seal {
         self.mac(&key.to_bytes())
     }
 
-    /// The first 16 bytes of HMAC(names, bytes).
+    /// Hides a name: returns the first 16 bytes of HMAC(names, bytes).
     pub(super) fn mac(&self, bytes: &[u8]) -> [u8; 16] {
         let mut mac = self.names.clone();
         mac.update(bytes);
@@ -145,7 +146,8 @@ impl Seal {
         mac.first_chunk().copied().unwrap_or_default()
     }
 
-    /// nonce 24 || AEAD(values, nonce, scope || place, value)
+    /// Seals a value and binds it to the two columns under which it is stored. Returns
+    /// `nonce 24 || AEAD(values, nonce, scope || place, value)`.
     pub(super) fn seal(&self, to: &Location, value: &[u8]) -> Result<Vec<u8>, SealError> {
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).map_err(|_| SealError)?;

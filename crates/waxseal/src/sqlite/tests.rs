@@ -224,7 +224,7 @@ fn a_store_is_in_use_by_one_at_a_time() {
 #[test]
 fn a_store_that_another_process_has_open_is_in_use() {
     const PATH: &str = "WAXSEAL_TEST_STORE_IN_USE";
-    // This test starts itself as the other process.
+    // The test starts itself as another process. To that process, the store must be in use.
     if let Some(path) = std::env::var_os(PATH) {
         let error = SqliteStore::open(path, &key()).unwrap_err();
         assert!(matches!(error, SqliteError::InUse), "{error:?}");

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 type Value = Zeroizing<Vec<u8>>;
 
-/// The storage that survives when the machine stops.
+/// What a disk keeps when the machine stops: the records in memory, or the files of a SQLite store.
 pub(crate) trait Medium {
     fn get(&self, key: &Key) -> Option<Value>;
     fn list(&self, table: &Table, after: Option<&Key>, limit: usize) -> Vec<Value>;
@@ -113,7 +113,7 @@ impl Disk {
     }
 }
 
-/// Collects everything that a client may keep in memory, by calling it.
+/// Collects everything that a client may keep in memory, by calling its methods that read.
 fn memory_of(client: &mut Client<Disk>) -> impl PartialEq + std::fmt::Debug + use<> {
     let peers = client.peers(None, 10).unwrap();
     let peers: Vec<_> = peers

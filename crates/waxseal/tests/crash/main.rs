@@ -102,7 +102,8 @@ fn a_power_cut_while_the_log_is_folded_into_the_file_changes_nothing() {
     before.is_the_same_with_pages_of(&after.database);
 }
 
-/// The script relies on this property to detect a message key that was used twice.
+/// Two messages are sealed under one message key. The recipient must open only one of them: the
+/// script relies on this to detect a key that was used twice.
 #[test]
 fn of_two_messages_under_one_key_only_one_opens() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
@@ -184,7 +185,8 @@ fn a_failed_commit_that_evicts_a_session_leaves_all_of_its_skipped_keys_or_none(
         bob.receive(late).unwrap();
         bob.receive(&before[4][0]).unwrap();
         assert_eq!(disk.pages_of("alice"), 3);
-        // The evicted session left no skipped key, so its late message does not open.
+        // The oldest session was evicted with its skipped keys, so its late message does not open.
+        // A late message of a session that was kept opens.
         bob.receive(&before[0][0]).unwrap_err();
         disk.client().receive(&before[3][0]).unwrap();
     }

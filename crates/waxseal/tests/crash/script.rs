@@ -20,7 +20,7 @@ const AT_PROVIDER: usize = 97;
 struct Script<'a> {
     world: Provider,
     disks: &'a [Disk; 2],
-    /// Every envelope that ever left a device.
+    /// Every envelope that ever left a device, by the message's tag.
     left: BTreeMap<FrankingTag, Vec<u8>>,
     /// The messages that each application has shown, in order.
     shown: [Vec<(FrankingTag, String)>; 2],
@@ -203,7 +203,7 @@ impl Script<'_> {
         let carol = Client::create(MemoryStore::new(), me, key, &mut self.world.rng);
         let mut carol = carol.unwrap();
         self.world.start(&mut carol, &account("bob"));
-        // Only the second of two messages arrives, so that the key of the first is stored.
+        // Only the second of two messages arrives, so that Bob stores the skipped key of the first.
         let sent = [(); 2].map(|()| {
             let rng = &mut self.world.rng;
             carol.send(&account("bob"), text, NOW, rng).unwrap()

@@ -10,8 +10,8 @@ use super::Peer;
 /// than sealing a message on them.
 pub(super) const MAX_CACHED_PEERS: usize = 64;
 
-/// Maximum length of all cached peers together, in their stored form. Most peers take a few
-/// thousand bytes; a hostile peer can reach two million.
+/// Maximum length of all cached peers together, in their stored form. A longer peer is cached
+/// alone. Most peers take a few thousand bytes; a hostile peer can reach two million.
 pub(super) const MAX_CACHED_LEN: usize = 4 << 20;
 
 /// Recently used peers, each identical to what the store holds.

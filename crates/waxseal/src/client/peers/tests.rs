@@ -60,7 +60,8 @@ fn a_record_that_promises_endless_pages_is_damaged() {
     }
 }
 
-/// A page with one key, of this version, in the session with base key 7.
+/// A page of skipped keys with one key. It has this version byte and belongs to the session whose
+/// base key is all sevens.
 fn page(version: u8, index: u8) -> Vec<u8> {
     let mut bytes = vec![7; 121];
     bytes[0] = version;
@@ -111,13 +112,14 @@ fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
     let record: PeerRecord = records::decode(&bytes).unwrap();
     assert!(record.sessions.is_empty() && record.skipped_len == 0);
     assert_eq!(record.next_sequence, 5);
-    // A second write has nothing left to delete.
+    // The first write deleted the pages of the earlier version, so a second one has nothing left to
+    // delete.
     let mut transaction = Transaction::default();
     read.put(&peer, &mut transaction);
     client.commit(transaction).unwrap();
     assert!(!client.has_session(&peer).unwrap());
 
-    // Nothing else is forgiven.
+    // A state and pages that do not fit each other are damage, whatever their versions.
     let pages = [page(1, 0), page(1, 1)];
     for (state, pages) in [
         (&[2, 9, 9][..], &pages[..]),

@@ -6,8 +6,8 @@ use super::*;
 fn a_value_that_was_moved_or_altered_does_not_open() {
     let here = message("peer-by-name", 0);
     for sql in [
-        // These two statements move a value within its conversation, and one from another kind of
-        // record.
+        // These two statements put a value into a row that it was not sealed for: first a value of
+        // the same conversation, then one of another kind of record.
         "UPDATE records SET value = (SELECT value FROM records WHERE place = x'0000000000000001')
          WHERE place = x'0000000000000000'",
         "UPDATE records SET value = (SELECT value FROM records WHERE place = x'')
@@ -44,7 +44,8 @@ fn a_row_that_was_moved_to_another_place_does_not_open() {
 #[test]
 fn a_value_of_another_store_with_the_same_key_does_not_open() {
     let (folder, other) = (Folder::filled(), Folder::filled());
-    // Each value of the other store is put in the row where this store looks for it.
+    // Each value of the other store is put in the row where this store looks for it. It must not
+    // open there.
     folder.tamper(&format!(
         "ATTACH '{}' AS other;
          UPDATE records SET value = (SELECT value FROM other.records
@@ -104,7 +105,8 @@ fn a_store_whose_tables_were_altered_is_damaged() {
 
 #[test]
 fn what_someone_put_into_the_file_does_not_run() {
-    // If SQLite ran these statements, some would take hours.
+    // Someone puts SQL into the file that would run at later reads and writes, some of it for
+    // hours. The store must refuse to open the file.
     for sql in [
         "CREATE TRIGGER t AFTER INSERT ON records BEGIN DELETE FROM records; END",
         "ALTER TABLE records RENAME TO rows; CREATE VIEW records AS SELECT * FROM rows",
@@ -126,8 +128,8 @@ fn what_someone_put_into_the_file_does_not_run() {
 
 #[test]
 fn the_tables_of_a_version_never_change() {
-    // A store with other tables is refused. So if these tables changed, existing stores would be
-    // refused.
+    // A store whose tables are not exactly those that this crate makes is refused. So if this crate
+    // made other tables, it would refuse existing stores.
     let folder = Folder::filled();
     let db = Connection::open(folder.path()).unwrap();
     let mut select = db
@@ -154,8 +156,8 @@ fn the_tables_of_a_version_never_change() {
 
 #[test]
 fn a_file_cut_off_under_its_log_is_damaged() {
-    // The records are in the log, which stays whole. What detects a wrong key is only in the file,
-    // which is cut off.
+    // The records are in the log, which stays whole. The value that detects a wrong key is only in
+    // the file, which is cut off. The store must be damaged, and opening it must change nothing.
     let folder = Folder::filled_and_killed();
     let bytes = fs::read(folder.path()).unwrap();
     fs::write(folder.path(), &bytes[..4_096]).unwrap();

@@ -26,7 +26,8 @@ fn at_the_limit_every_peer_stays_and_one_past_it_evicts_the_one_used_longest_ago
     }
     assert!((0..MAX_CACHED_PEERS).all(|number| peers.get(&account(number)).is_some()));
 
-    // The first peer is used again, the second one is only looked at.
+    // The first peer is used again, and the second is only looked at. So the second is now the one
+    // that was used longest ago.
     let first = peers.take(&account(0)).unwrap();
     peers.keep(&account(0), first);
     assert!(peers.get(&account(1)).is_some());
@@ -55,7 +56,7 @@ fn at_the_maximum_length_every_peer_stays_and_one_byte_past_it_evicts_only_what_
         [false, true, true, true, true]
     );
 
-    // Two peers are evicted to make room for a long one.
+    // Peers 1 and 2 are evicted to make room for peer 5, which takes half of the maximum.
     peers.keep(&account(5), peer_of(5, 2 * quarter));
     let is_cached = |number| peers.get(&account(number)).is_some();
     assert_eq!(
