@@ -33,7 +33,7 @@ pub(crate) const PQ_EPOCH_KEY: &[u8] = b"waxseal/1/core/post-quantum-epoch-key";
 pub(crate) const PQ_EPOCH_CHAINS: &[u8] = b"waxseal/1/core/post-quantum-epoch-chains";
 /// HKDF info of the first authenticator, which makes the MACs of the post-quantum ratchet.
 pub(crate) const PQ_AUTHENTICATOR_START: &[u8] = b"waxseal/1/core/post-quantum-first-authenticator";
-/// HKDF info of each later authenticator, which includes one more epoch's key.
+/// HKDF info of each later authenticator, derived from the one before it and one more epoch's key.
 pub(crate) const PQ_AUTHENTICATOR: &[u8] = b"waxseal/1/core/post-quantum-authenticator";
 /// MAC over a key header, the part of a post-quantum ratchet's public key that is sent first.
 pub(crate) const PQ_HEADER_MAC: &[u8] = b"waxseal/1/core/post-quantum-header-mac";

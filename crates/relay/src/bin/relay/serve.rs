@@ -216,7 +216,8 @@ mod tests {
         };
         assert!(!asked(&first) && asked(&second) && !asked(&third));
 
-        // A connection that was asked to leave gets no new turn, and its end frees no other place.
+        // The second connection was asked to leave. An answer no longer makes it the newest one,
+        // and its end does not free the place of another connection.
         second.answered();
         drop(second);
         assert_eq!(connections.open.lock().unwrap().by_turn.len(), 2);

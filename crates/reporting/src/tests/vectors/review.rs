@@ -298,7 +298,8 @@ fn commitments(file: &mut Vectors) {
     let at = shorter.len() - 12 - 1;
     shorter[at] -= 1;
     fails("opening-text-shorter", "the last letter left out, the length with it", shorter, 87);
-    // The two parts are exchanged, each with its key. The commitment covers the part's number.
+    // Swaps the two parts, each together with its key. Review must fail, because the commitment to
+    // a part also covers the part's number.
     let (key_0, key_1) = (&one.commitment.parts[0].0, &one.commitment.parts[1].0);
     let mut exchanged = one.opening(0)[..97].to_vec();
     exchanged.extend_from_slice(&3_u32.to_be_bytes());

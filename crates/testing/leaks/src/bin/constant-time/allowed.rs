@@ -107,7 +107,7 @@ pub(crate) fn find(scenario: &str, report: &Report) -> Option<usize> {
 }
 
 impl Allowed {
-    /// The text by which the place is found.
+    /// The text that memcheck's "file function" must contain for this place to match.
     pub(crate) fn function(&self) -> &'static str {
         match self.place {
             Place::In(function) | Place::Under(function) => function,
