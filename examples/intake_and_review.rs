@@ -78,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             &bobs_key,
             &acceptance,
             &mut records,
-            people::NOW,
+            people::now(),
         )
     };
     let queued = intake(&report)?;

@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let sent = bob.report(&draft, moderation.public_key(), rng)?;
 
     let accepted = provider
-        .intake(&sent.report, people::NOW)
+        .intake(&sent.report, people::now())
         .map_err(|refusal| format!("{refusal:?}"))?;
     let verified = review(accepted, &moderation)?;
     for message in verified.messages() {

@@ -15,7 +15,6 @@ use waxseal_reporting::reviewer::{ModerationKeyPair, review};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let rng = &mut rand::rng();
-    let now = people::NOW;
     let (mut provider, mut alice, mut bob) = people::alice_and_bob(rng)?;
     let alice_id = alice.me().account.clone();
     let message = people::exchange(
@@ -45,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let sent = bob.report(&draft, moderation.public_key(), rng)?;
     assert_eq!(bob.pending_reports(10)?.len(), 1);
     let accepted = provider
-        .intake(&sent.report, now)
+        .intake(&sent.report, people::now())
         .map_err(|refusal| format!("{refusal:?}"))?;
     bob.confirm_report(sent.id)?;
     assert!(bob.pending_reports(10)?.is_empty());
@@ -63,6 +62,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(text.as_text(), Some("I know where you live."));
 
     // A message counts once, however often the same person reports it.
-    assert!(provider.intake(&sent.report, now).is_err());
+    assert!(provider.intake(&sent.report, people::now()).is_err());
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Sets up Alice and Bob, registered with a provider and in a session with each other.
 
 use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::CryptoRng;
 use waxseal::{
@@ -10,15 +11,21 @@ use waxseal::{
 
 use super::provider::Provider;
 
-/// The time in the short examples, which never changes.
-pub const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+/// The clock of the short examples, in milliseconds since the Unix epoch.
+static CLOCK_MS: AtomicU64 = AtomicU64::new(1_800_000_000_000);
+
+/// Returns the time. It advances by a second with each call, so that no two messages are accepted
+/// at the same time.
+pub fn now() -> Timestamp {
+    Timestamp::from_millis(CLOCK_MS.fetch_add(1_000, Ordering::Relaxed))
+}
 
 /// One device, with its state in memory.
 pub type Phone = Client<MemoryStore>;
 
 /// Registers Alice and Bob, and lets Alice say hello, so that each can write to the other.
 pub fn alice_and_bob(rng: &mut impl CryptoRng) -> Result<(Provider, Phone, Phone), Box<dyn Error>> {
-    let mut provider = Provider::new(NOW, rng);
+    let mut provider = Provider::new(now(), rng);
     let mut alice = register("alice", &mut provider, rng)?;
     let mut bob = register("bob", &mut provider, rng)?;
     let bob_id = &bob.me().account;
@@ -52,8 +59,9 @@ pub fn exchange(
     rng: &mut impl CryptoRng,
 ) -> Result<FrankingTag, Box<dyn Error>> {
     let recipient = to.me().account.clone();
-    let sent = from.send(&recipient, message, NOW, rng)?;
-    let relayed = provider.relay(from.me(), to.me(), &sent.envelope, NOW);
+    let now = now();
+    let sent = from.send(&recipient, message, now, rng)?;
+    let relayed = provider.relay(from.me(), to.me(), &sent.envelope, now);
     from.confirm(&recipient, &relayed.receipt)?;
     let received = to.receive(&relayed.delivery)?;
     assert!(matches!(received, Received::Message { .. }));
