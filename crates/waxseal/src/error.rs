@@ -324,6 +324,10 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
             }
             Self::Delivery(_) | Self::Withheld => Advice::Drop,
             Self::IdentityChanged { .. } => Advice::WarnIdentityChange,
+            // The sender has not moved to version 02 yet. It does once it opens a new session.
+            Self::Session(DecryptError::Malformed(CoreDecodeError::UnknownVersion {
+                version: 0..=1,
+            })) => Advice::FetchBundle,
             Self::Session(
                 DecryptError::JumpTooFar { .. }
                 | DecryptError::Malformed(CoreDecodeError::UnknownVersion { .. }),

@@ -71,7 +71,7 @@ fn a_message_that_claims_our_own_identity_is_not_an_identity_change() {
 }
 
 #[test]
-fn a_message_of_a_newer_version_is_kept_until_the_update() {
+fn a_message_of_an_earlier_version_advises_a_new_session_and_a_newer_one_is_kept() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     let sent = alice
         .send(&account("bob"), "from the future", NOW, &mut world.rng)
@@ -82,12 +82,19 @@ fn a_message_of_a_newer_version_is_kept_until_the_update() {
         .to_vec();
     let mut envelope = sent.envelope;
     let place = find(&envelope, &ciphertext);
-    envelope[place] = 0x7f; // the version byte of the channel's message
-    let (delivery, _) = world.relay(&alice, &bob, &envelope);
-    let before = snapshot(&bob);
-    let error = bob.receive(&delivery).unwrap_err();
-    assert_eq!(error.advice(), Advice::KeepAndRetry);
-    assert_eq!(snapshot(&bob), before);
+    let advice = [
+        (0x01, Advice::FetchBundle),
+        (0x03, Advice::KeepAndRetry),
+        (0x7f, Advice::KeepAndRetry),
+    ];
+    for (version, advice) in advice {
+        envelope[place] = version; // the first byte of the channel's message
+        let (delivery, _) = world.relay(&alice, &bob, &envelope);
+        let before = snapshot(&bob);
+        let error = bob.receive(&delivery).unwrap_err();
+        assert_eq!(error.advice(), advice, "version {version}");
+        assert_eq!(snapshot(&bob), before);
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@ use std::cell::RefCell;
 use chacha20poly1305::aead::{Aead, Payload};
 
 use super::*;
+use crate::header::HEADER_LEN;
+use crate::pqxdh::SessionAd;
 
 const SEED: [u8; 32] = [1; 32];
 const POST_QUANTUM: [u8; 32] = [2; 32];
@@ -50,6 +52,27 @@ fn a_message_key_needs_both_halves() {
     for other in [key(1, 3), key(3, 2), key(2, 1)] {
         assert_ne!(key(1, 2).0, other.0);
         assert_ne!(key(1, 2).1, other.1);
+    }
+}
+
+/// The key changes with each bit of the session's, the header's and the caller's associated data.
+/// Else a state that is set back could seal another header under the same key and nonce.
+#[test]
+fn chk48_each_input_of_the_associated_data_changes_key_and_nonce() {
+    let parts = |input: &[u8]| {
+        let (session, rest) = input.split_first_chunk().unwrap();
+        let (header, caller) = rest.split_first_chunk().unwrap();
+        let ad = crate::ratchet::body_ad(&SessionAd(*session), header, caller);
+        let key = derive(&SEED, &POST_QUANTUM, &ad);
+        (key.key, key.nonce)
+    };
+    let mut input = vec![5; 32 + HEADER_LEN + 20];
+    let genuine = parts(&input);
+    for bit in 0..8 * input.len() {
+        input[bit / 8] ^= 1 << (bit % 8);
+        let other = parts(&input);
+        assert!(other.0 != genuine.0 && other.1 != genuine.1, "bit {bit}");
+        input[bit / 8] ^= 1 << (bit % 8);
     }
 }
 

@@ -2,9 +2,11 @@
 //! reportable.
 
 use rand_core::CryptoRng;
+use waxseal_core::Message as SessionMessage;
+use waxseal_core::errors::DecodeError as CoreDecodeError;
 use waxseal_reporting::message::{Attachment, Content, Payload, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
-use waxseal_reporting::relay::Receipt;
+use waxseal_reporting::relay::{Envelope, Receipt};
 use waxseal_reporting::sender::{SentMessage, seal};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
@@ -218,8 +220,26 @@ impl<S: Store> Client<S> {
     /// Send them again after a crash or a broken connection. Envelopes beyond the `limit` are
     /// listed once the first ones are confirmed or [deleted](Client::delete_message). Each envelope
     /// has up to [`MAX_ENVELOPE_LEN`](waxseal_reporting::limits::MAX_ENVELOPE_LEN) bytes.
+    ///
+    /// An envelope that was sealed before the formats of version 02 is not listed, because no
+    /// recipient can open it any more. Its message stays in the history without a receipt. Send the
+    /// content again, and delete the old message.
     pub fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StateError<S::Error>> {
-        self.list(&Table::Outbox, None, limit, outgoing_of)
+        let (mut waiting, mut after) = (Vec::new(), None);
+        while waiting.len() < limit {
+            let records: Vec<OutboxRecord> =
+                self.list(&Table::Outbox, after.as_ref(), limit, records::decode)?;
+            let Some(last) = records.last() else { break };
+            let ordinal = last.ordinal;
+            after = Some(Key::Outbox { ordinal });
+            for record in records {
+                let outgoing = outgoing_of(record).ok_or(StateError::Damaged)?;
+                if waiting.len() < limit && !is_of_earlier_version(&outgoing) {
+                    waiting.push(outgoing);
+                }
+            }
+        }
+        Ok(waiting)
     }
 
     /// Reads the next outbox number from the store each time, because after a failed commit only
@@ -230,8 +250,15 @@ impl<S: Store> Client<S> {
     }
 }
 
-fn outgoing_of(bytes: &[u8]) -> Option<Outgoing> {
-    let mut record: OutboxRecord = records::decode(bytes)?;
+/// Whether the sealed message has a version that recipients no longer open.
+fn is_of_earlier_version(outgoing: &Outgoing) -> bool {
+    Envelope::decode(&outgoing.envelope).is_ok_and(|envelope| {
+        let read = SessionMessage::peek(envelope.ciphertext());
+        matches!(read, Err(CoreDecodeError::UnknownVersion { .. }))
+    })
+}
+
+fn outgoing_of(mut record: OutboxRecord) -> Option<Outgoing> {
     Some(Outgoing {
         id: tag_of(&record.id)?,
         recipient: AccountId::new(&record.recipient).ok()?,
