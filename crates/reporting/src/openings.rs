@@ -3,10 +3,11 @@
 //!
 //! ```text
 //! reason u8 || len be16 || note || count u8 || per message, in the order of the claims:
-//!   n u8 || k_root 32 || n x c_i 32 || opened be32 (bit i: part i is shown)
+//!   version u8 (1 or 2: the format of the message) || n u8 || k_root 32 || n x c_i 32 || opened be32 (bit i: part i is shown)
 //!   || per shown part, ascending: k_i 32 || len be32 || part_i
 //! ```
 //!
+//! A report of version 01 holds messages of format 01 only, so its openings have no version byte.
 //! The section is padded like a payload before it is sealed, so that the intake learns little about
 //! its size.
 
@@ -15,10 +16,12 @@ use zeroize::Zeroizing;
 use crate::codec::{Reader, put_long, put_medium};
 use crate::disclosure::PartSet;
 use crate::evidence::Evidence;
-use crate::franking::{self, FrankingTag, PartCommitment, commit_part};
+use crate::format::Format;
+use crate::franking::{self, FrankingTag, Origin, PartCommitment, commit_part};
 use crate::padding;
 use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
 use crate::reason::Reason;
+use crate::stamp::Claim;
 
 /// Maximum number of messages in a report. 30 show a reviewer the context of a conversation;
 /// further messages need another report.
@@ -30,13 +33,13 @@ pub const MAX_NOTE_LEN: usize = 2_000;
 /// Maximum length of the openings before padding, in bytes.
 const MAX_OPENINGS_LEN: usize = 1 + 2 + MAX_NOTE_LEN + 1 + MAX_REPORTED * MAX_OPENING_LEN;
 
-/// Maximum length of one message's opening, in bytes.
-const MAX_OPENING_LEN: usize = 1 + 32 + MAX_PARTS * 32 + 4 + MAX_PARTS * (32 + 4) + MAX_PAYLOAD_LEN;
+/// Maximum length of one message's opening with its version, in bytes.
+const MAX_OPENING_LEN: usize = 1 + 1 + 32 + MAX_PARTS * 32 + 4 + MAX_PARTS * (32 + 4) + MAX_PAYLOAD_LEN;
 
 /// Maximum length of the openings with padding, in bytes.
 pub(crate) const MAX_PADDED_OPENINGS_LEN: usize = padding::padded_len(MAX_OPENINGS_LEN);
 
-/// Appends one message's opening.
+/// Appends one message's opening, without its version.
 fn put_opening(out: &mut Vec<u8>, evidence: &Evidence, shown: PartSet) {
     let commitment = evidence.franked().commitment();
     out.push(u8::try_from(commitment.parts.len()).unwrap_or(u8::MAX));
@@ -58,7 +61,7 @@ fn put_opening(out: &mut Vec<u8>, evidence: &Evidence, shown: PartSet) {
     }
 }
 
-/// The padded plaintext of a report's sealed section.
+/// The padded plaintext of the sealed section of a report of version 02.
 pub(crate) fn encode<'a>(
     reason: Reason,
     note: &str,
@@ -79,6 +82,7 @@ pub(crate) fn encode<'a>(
     put_medium(&mut out, note.as_bytes());
     out.push(u8::try_from(messages.len()).unwrap_or(u8::MAX));
     for (evidence, shown) in messages {
+        out.push(evidence.format().version());
         put_opening(&mut out, evidence, shown);
     }
     padding::pad(&mut out);
@@ -94,6 +98,7 @@ pub(crate) struct Openings<'a> {
 
 /// One message's unverified opening.
 pub(crate) struct Opening<'a> {
+    format: Format,
     root_key: Zeroizing<[u8; 32]>,
     commitments: Vec<PartCommitment>,
     /// One entry for each commitment; `None` for a withheld part.
@@ -107,8 +112,8 @@ struct ShownPart<'a> {
 }
 
 impl<'a> Openings<'a> {
-    /// Reads the padded plaintext.
-    pub(crate) fn parse(padded: &'a [u8]) -> Option<Self> {
+    /// Reads the padded plaintext of a report of this version.
+    pub(crate) fn parse(report: Format, padded: &'a [u8]) -> Option<Self> {
         // CHK-84: the section is padded canonically, its reason is known, its note is within
         // bounds, and every opening is complete, with nothing after the last.
         let len = padding::unpadded_len(padded)?;
@@ -121,7 +126,12 @@ impl<'a> Openings<'a> {
         }
         let mut messages = Vec::with_capacity(count);
         for _ in 0..count {
-            messages.push(Opening::read(&mut reader)?);
+            let format = match report {
+                Format::V1 => Format::V1,
+                // CHK-97: the version of each opening is known.
+                Format::V2 => Format::from_version(reader.u8()?)?,
+            };
+            messages.push(Opening::read(format, &mut reader)?);
         }
         reader.finish()?;
         Some(Self {
@@ -133,7 +143,7 @@ impl<'a> Openings<'a> {
 }
 
 impl<'a> Opening<'a> {
-    fn read(reader: &mut Reader<'a>) -> Option<Self> {
+    fn read(format: Format, reader: &mut Reader<'a>) -> Option<Self> {
         let count = usize::from(reader.u8()?);
         if !(MIN_PARTS..=MAX_PARTS).contains(&count) {
             return None;
@@ -153,15 +163,26 @@ impl<'a> Opening<'a> {
             });
         }
         Some(Self {
+            format,
             root_key,
             commitments,
             shown,
         })
     }
 
-    /// The tag that results from this opening.
-    pub(crate) fn tag(&self) -> FrankingTag {
-        franking::tag(&self.root_key, self.commitments.iter())
+    /// The format of the message.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The tag that results from this opening, if sender and conversation are those of the claim.
+    pub(crate) fn tag(&self, claim: &Claim) -> FrankingTag {
+        let origin = Origin {
+            format: self.format,
+            sender: &claim.context.sender,
+            conversation: claim.conversation(),
+        };
+        franking::tag(&self.root_key, &origin, self.commitments.iter())
     }
 
     /// Whether every shown part matches its commitment.
