@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! reason u8 || len be16 || note || count u8 || per message, in the order of the claims:
-//!   version u8 (1 or 2: the format of the message) || n u8 || k_root 32 || n x c_i 32 || opened be32 (bit i: part i is shown)
+//!   version u8 (1 or 2: the format of the message)
+//!   || n u8 || k_root 32 || n x c_i 32 || opened be32 (bit i: part i is shown)
 //!   || per shown part, ascending: k_i 32 || len be32 || part_i
 //! ```
 //!
@@ -21,6 +22,7 @@ use crate::franking::{self, FrankingTag, Origin, PartCommitment, commit_part};
 use crate::padding;
 use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
 use crate::reason::Reason;
+use crate::rejection::Rejection;
 use crate::stamp::Claim;
 
 /// Maximum number of messages in a report. 30 show a reviewer the context of a conversation;
@@ -34,7 +36,8 @@ pub const MAX_NOTE_LEN: usize = 2_000;
 const MAX_OPENINGS_LEN: usize = 1 + 2 + MAX_NOTE_LEN + 1 + MAX_REPORTED * MAX_OPENING_LEN;
 
 /// Maximum length of one message's opening with its version, in bytes.
-const MAX_OPENING_LEN: usize = 1 + 1 + 32 + MAX_PARTS * 32 + 4 + MAX_PARTS * (32 + 4) + MAX_PAYLOAD_LEN;
+const MAX_OPENING_LEN: usize =
+    1 + 1 + 32 + MAX_PARTS * 32 + 4 + MAX_PARTS * (32 + 4) + MAX_PAYLOAD_LEN;
 
 /// Maximum length of the openings with padding, in bytes.
 pub(crate) const MAX_PADDED_OPENINGS_LEN: usize = padding::padded_len(MAX_OPENINGS_LEN);
@@ -113,33 +116,44 @@ struct ShownPart<'a> {
 
 impl<'a> Openings<'a> {
     /// Reads the padded plaintext of a report of this version.
-    pub(crate) fn parse(report: Format, padded: &'a [u8]) -> Option<Self> {
+    ///
+    /// # Errors
+    /// [`Rejection::MalformedOpenings`], or [`Rejection::UnknownOpeningVersion`].
+    pub(crate) fn parse(report: Format, padded: &'a [u8]) -> Result<Self, Rejection> {
         // CHK-84: the section is padded canonically, its reason is known, its note is within
         // bounds, and every opening is complete, with nothing after the last.
-        let len = padding::unpadded_len(padded)?;
-        let mut reader = Reader::new(padded.get(..len)?);
-        let reason = Reason::from_number(reader.u8()?)?;
-        let note = core::str::from_utf8(reader.medium()?).ok()?;
-        let count = usize::from(reader.u8()?);
-        if note.len() > MAX_NOTE_LEN || count > MAX_REPORTED {
-            return None;
-        }
+        let malformed = Rejection::MalformedOpenings;
+        let plain = padding::unpadded_len(padded).and_then(|len| padded.get(..len));
+        let mut reader = Reader::new(plain.ok_or(malformed)?);
+        let (reason, note, count) = read_head(&mut reader).ok_or(malformed)?;
         let mut messages = Vec::with_capacity(count);
-        for _ in 0..count {
+        for message in 0..count {
             let format = match report {
                 Format::V1 => Format::V1,
-                // CHK-97: the version of each opening is known.
-                Format::V2 => Format::from_version(reader.u8()?)?,
+                Format::V2 => {
+                    let version = reader.u8().ok_or(malformed)?;
+                    // CHK-97: the version of each opening is known.
+                    let unknown = Rejection::UnknownOpeningVersion { message };
+                    Format::from_version(version).ok_or(unknown)?
+                }
             };
-            messages.push(Opening::read(format, &mut reader)?);
+            messages.push(Opening::read(format, &mut reader).ok_or(malformed)?);
         }
-        reader.finish()?;
-        Some(Self {
+        reader.finish().ok_or(malformed)?;
+        Ok(Self {
             reason,
             note,
             messages,
         })
     }
+}
+
+/// Reads reason, note and number of openings.
+fn read_head<'a>(reader: &mut Reader<'a>) -> Option<(Reason, &'a str, usize)> {
+    let reason = Reason::from_number(reader.u8()?)?;
+    let note = core::str::from_utf8(reader.medium()?).ok()?;
+    let count = usize::from(reader.u8()?);
+    (note.len() <= MAX_NOTE_LEN && count <= MAX_REPORTED).then_some((reason, note, count))
 }
 
 impl<'a> Opening<'a> {

@@ -53,7 +53,7 @@ pub(crate) fn verify(
     openings: &[u8],
 ) -> Result<VerifiedReport, Rejection> {
     let report = accepted.report();
-    let openings = Openings::parse(version, openings).ok_or(Rejection::MalformedOpenings)?;
+    let openings = Openings::parse(version, openings)?;
     let claims = report.claims();
     // CHK-85: there is one opening for each claim.
     if openings.messages.len() != claims.len() {
@@ -254,10 +254,10 @@ impl VerifiedMessage {
 
     /// Whether its tag names its sender.
     ///
-    /// If not, the message is of format 01. The relay stamped this tag for [`sender`](Self::sender),
-    /// but the content need not be theirs: another member of the conversation, or anyone who got
-    /// the message, could have sent it under the same tag as their own. A reference to this tag, as
-    /// in `reply_to`, may therefore mean a message of someone else.
+    /// If not, the message is of format 01. The relay confirms that [`sender`](Self::sender) sent
+    /// it. But another member of the conversation, or anyone who got the message, could have sent
+    /// the same tag as their own. A reference to this tag, as in `reply_to`, may therefore mean a
+    /// message of someone else.
     pub fn tag_names_sender(&self) -> bool {
         self.format == Format::V2
     }

@@ -38,8 +38,8 @@ pub struct Sealed {
 /// Commits to the payload under a fresh franking key and encrypts both through the channel.
 ///
 /// The tag names `sender` and `conversation`. They must be what the relay will stamp; otherwise the
-/// recipient's channel refuses the message. Draws 32 bytes from `rng`, in addition to what the channel draws. A
-/// thread's generator is about 25 times faster than the operating system's.
+/// recipient's channel refuses the message. Draws 32 bytes from `rng`, in addition to what the
+/// channel draws. A thread's generator is about 25 times faster than the operating system's.
 ///
 /// # Errors
 /// [`SealError`] if the channel refuses or its ciphertext is longer than [`MAX_CIPHERTEXT_LEN`].
