@@ -35,8 +35,7 @@ pub(crate) fn sent_time_agrees(sent_at: Timestamp, accepted_at: Timestamp) -> bo
 /// Decrypts a delivery and checks that its content is what its tag commits to.
 ///
 /// A sender may send the same message again, and a relay may stamp it again. Before opening, look
-/// up whether this tag is already known from this sender, and show the message once. It can be
-/// reported once.
+/// up whether this tag is already known, and show the message once. It can be reported once.
 ///
 /// # Errors
 /// [`OpenError::Channel`] if the channel refuses: the session is wrong, or the message was altered

@@ -238,7 +238,7 @@ fn stamped(
         Format::V1 => franked.tag_1(),
         Format::V2 => world.tag(&franked),
     };
-    world.now = Timestamp::from_millis(world.now.as_millis() + 1_000);
+    world.now = Timestamp::from_millis(world.now.as_millis().saturating_add(1_000));
     let claim = world
         .stamp_keys
         .stamp(&tag, &world.alice, &audience, world.now)
