@@ -125,3 +125,31 @@ fn a_tag_of_one_format_is_none_of_the_other() {
     assert!(of(Format::V1, "alice").matches(&of(Format::V1, "bob")));
     assert!(!of(Format::V2, "alice").matches(&of(Format::V2, "bob")));
 }
+
+/// A reporter chooses the commitments of an opening. Without the account's length, 32 bytes of a
+/// long account could pass for a conversation, and a commitment for what follows.
+#[test]
+fn the_tag_marks_where_the_account_ends() {
+    let mut conversation = [b'v'; 32];
+    conversation[0] = 3;
+    let long = device(&"a".repeat(33), 0x6464_6464);
+    let two = [[b'x'; 32], [b'y'; 32]];
+    let short = device("a", 0x6161_6161);
+    let moved = [[b'a'; 28].as_slice(), b"dddd"].concat();
+    let mut first = [b'v'; 32];
+    first[31] = 2;
+    let three = [first, two[0], two[1]];
+    let of = |sender: &DeviceAddress, conversation, commitments: &[PartCommitment]| {
+        let origin = Origin {
+            format: Format::V2,
+            sender,
+            conversation: ConversationId::from_bytes(conversation),
+        };
+        super::tag(&[9; 32], &origin, commitments.iter())
+    };
+    let (one, other) = (
+        of(&long, conversation, &two),
+        of(&short, moved.try_into().unwrap(), &three),
+    );
+    assert!(!one.matches(&other));
+}
