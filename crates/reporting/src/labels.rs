@@ -8,8 +8,10 @@ pub(crate) const FRANKING_ROOT_KEY: &[u8] = b"waxseal/1/frank-root-key";
 pub(crate) const FRANKING_PART_KEY: &[u8] = b"waxseal/1/frank-part-key";
 /// Commitment to one part.
 pub(crate) const FRANKING_PART: &[u8] = b"waxseal/1/frank-commit";
-/// The franking tag, over the commitments to all parts.
-pub(crate) const FRANKING_TAG: &[u8] = b"waxseal/1/frank-tag";
+/// The franking tag of a message of format 01, over the commitments to all parts.
+pub(crate) const FRANKING_TAG_1: &[u8] = b"waxseal/1/frank-tag";
+/// The franking tag, over sender, conversation and the commitments to all parts.
+pub(crate) const FRANKING_TAG: &[u8] = b"waxseal/2/frank-tag";
 /// Associated data given to the channel.
 pub(crate) const CHANNEL: &[u8] = b"waxseal/1/channel";
 /// Identifier of a conversation of two accounts.

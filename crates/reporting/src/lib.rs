@@ -25,10 +25,10 @@
 //! # let bob_key = DeliveryKey::generate(&mut rng);
 //! # let moderation = ModerationKeyPair::generate(&mut rng);
 //! # let audience = Audience::Direct(bob.account.clone());
-//! # let header = PayloadHeader::new(audience.conversation(&alice.account), 0, now);
-//! # let payload = Payload::text(header, "You have won!")?;
+//! # let conversation = audience.conversation(&alice.account);
+//! # let payload = Payload::text(PayloadHeader::new(0, now), "You have won!")?;
 //! // Alice seals a message, the relay stamps what it cannot read, Bob opens it.
-//! let sealed = seal(&mut to_bob, &alice, &payload, &mut rng)?;
+//! let sealed = seal(&mut to_bob, &alice, &conversation, &payload, &mut rng)?;
 //! let claim = stamp_keys.stamp(sealed.envelope.tag(), &alice, &audience, now)?;
 //! let delivery = Delivery::new(&claim, sealed.envelope, &bob_key)?;
 //! let opened = open(&mut from_alice, &delivery.authenticate(&bob_key, &bob.account)?)?;
@@ -115,8 +115,9 @@
 //! #     (DeliveryKey::generate(&mut rng), ModerationKeyPair::generate(&mut rng));
 //! # let acceptance_key = AcceptanceKey::generate(&mut rng);
 //! # let to = Audience::Direct(bob.account.clone());
-//! # let header = PayloadHeader::new(to.conversation(&alice.account), 0, now);
-//! # let sealed = seal(&mut Toy, &alice, &Payload::text(header, "You have won!")?, &mut rng)?;
+//! # let conversation = to.conversation(&alice.account);
+//! # let payload = Payload::text(PayloadHeader::new(0, now), "You have won!")?;
+//! # let sealed = seal(&mut Toy, &alice, &conversation, &payload, &mut rng)?;
 //! # let claim = stamp_keys.stamp(sealed.sent.tag(), &alice, &to, now)?;
 //! # let mut draft = ReportDraft::new(bob, Reason::Scam);
 //! # draft.add(&Evidence::unverified(claim, sealed.sent), Disclosure::Whole)?;
@@ -156,12 +157,13 @@
 //! # let (bob_key, moderation) =
 //! #     (DeliveryKey::generate(&mut rng), ModerationKeyPair::generate(&mut rng));
 //! # let to = Audience::Direct(bob.account.clone());
-//! # let header = PayloadHeader::new(to.conversation(&alice.account), 0, now);
+//! # let conversation = to.conversation(&alice.account);
 //! # let key = AttachmentKey::from_bytes([7; 32]);
-//! # let photo = Attachment::new("image/jpeg", b"photo", b"encrypted photo", key, "blob/1")?;
+//! # let photo = WholeFile::new("image/jpeg", b"photo", b"encrypted photo", key, "blob/1")?;
 //! # let text = Content::Text("look".into());
-//! # let payload = Payload::with_attachments(header, text, vec![photo])?;
-//! # let sealed = seal(&mut Toy, &alice, &payload, &mut rng)?;
+//! # let header = PayloadHeader::new(0, now);
+//! # let payload = Payload::with_attachments(header, text, vec![photo.into()])?;
+//! # let sealed = seal(&mut Toy, &alice, &conversation, &payload, &mut rng)?;
 //! # let claim = stamp_keys.stamp(sealed.sent.tag(), &alice, &to, now)?;
 //! # let evidence = Evidence::unverified(claim, sealed.sent);
 //! let mut draft = ReportDraft::new(bob, Reason::Ncii);
@@ -230,9 +232,9 @@
 //! # let mut rng = rand::rng();
 //! # let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
 //! # let conversation = Audience::Direct(AccountId::new("bob")?).conversation(&alice.account);
-//! # let header = PayloadHeader::new(conversation, 0, Timestamp::from_millis(1));
+//! # let payload = Payload::text(PayloadHeader::new(0, Timestamp::from_millis(1)), "hi")?;
 //! # let ratchet = || Ratchet { key: [7; 32], next: 0 };
-//! # let sealed = seal(&mut ratchet(), &alice, &Payload::text(header, "hi")?, &mut rng)?;
+//! # let sealed = seal(&mut ratchet(), &alice, &conversation, &payload, &mut rng)?;
 //! # let mut receiving = ratchet();
 //! # let opened = open_unstamped(&mut receiving, &alice, &conversation, &sealed.envelope)?;
 //! # assert_eq!(opened.content().as_text(), Some("hi"));
@@ -271,6 +273,8 @@ mod disclosure;
 mod draft;
 mod envelope;
 mod evidence;
+mod extensions;
+mod format;
 mod franked;
 mod franking;
 pub mod intake;
@@ -304,12 +308,15 @@ pub use conversation::{Audience, ConversationId};
 pub use franking::FrankingTag;
 pub use rejection::Rejection;
 pub use timestamp::Timestamp;
-pub use wire::{DecodeError, VERSION};
+pub use wire::{DecodeError, VERSION, VERSION_2};
 
 /// What a message says: its payload, which becomes the committed parts.
 pub mod message {
-    pub use crate::attachment::{Attachment, AttachmentError, AttachmentKey};
+    pub use crate::attachment::{
+        Attachment, AttachmentError, AttachmentKey, UnknownAttachment, WholeFile,
+    };
     pub use crate::content::Content;
+    pub use crate::extensions::{Extensions, ExtensionsError};
     pub use crate::payload::{Payload, PayloadError, PayloadHeader};
 }
 
@@ -363,6 +370,7 @@ pub mod limits {
     pub use crate::delivery::MAX_DELIVERY_LEN;
     pub use crate::envelope::{MAX_CHANNEL_OVERHEAD, MAX_CIPHERTEXT_LEN, MAX_ENVELOPE_LEN};
     pub use crate::evidence::MAX_EVIDENCE_LEN;
+    pub use crate::extensions::MAX_EXTENSIONS_LEN;
     pub use crate::intake::MAX_ACCEPTED_LEN;
     pub use crate::open::{MAX_SENT_AHEAD_MS, MAX_SENT_BEFORE_MS};
     pub use crate::openings::{MAX_NOTE_LEN, MAX_REPORTED};

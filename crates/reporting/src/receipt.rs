@@ -68,12 +68,13 @@ impl Receipt {
         // CHK-67: the receipt is for the message that this device sent to this conversation.
         if !self.claim.tag.matches(&sent.tag)
             || self.claim.context.sender != sent.sender
-            || self.claim.conversation() != sent.header.conversation
+            || self.claim.conversation() != sent.conversation
         {
             return Err(DeliveryError::OtherMessage);
         }
         Ok(Evidence::new(
             self.claim,
+            sent.format,
             sent.header.clone(),
             sent.franked.clone(),
         ))

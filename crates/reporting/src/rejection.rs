@@ -40,6 +40,13 @@ pub enum Rejection {
     /// The sealed section is malformed.
     #[error("the openings are malformed")]
     MalformedOpenings,
+    /// A later version of this crate wrote the opening of a message. Keep the report, and review it
+    /// after an update.
+    #[error("message {message}: the opening has an unknown version")]
+    UnknownOpeningVersion {
+        /// Index of the message, starting at 0.
+        message: usize,
+    },
     /// There are more or fewer openings than claims.
     #[error("there are {openings} openings for {claims} claims")]
     OpeningCount {
@@ -105,6 +112,7 @@ impl Rejection {
             Self::HeaderWithheld { .. } => 88,
             Self::OtherConversation { .. } => 89,
             Self::MalformedPart { .. } => 90,
+            Self::UnknownOpeningVersion { .. } => 97,
         }
     }
 }

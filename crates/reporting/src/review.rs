@@ -9,6 +9,7 @@ use crate::address::DeviceAddress;
 use crate::attachment::Attachment;
 use crate::content::Content;
 use crate::conversation::{Audience, ConversationId};
+use crate::format::Format;
 use crate::franking::FrankingTag;
 use crate::intake::AcceptedReport;
 use crate::moderation::ModerationKeyPair;
@@ -42,7 +43,17 @@ pub fn review(
             report.claims_section(),
         )
         .ok_or(Rejection::SealBroken)?;
-    let openings = Openings::parse(&openings).ok_or(Rejection::MalformedOpenings)?;
+    verify(&accepted, Format::V2, &openings)
+}
+
+/// Checks the padded openings of an accepted report of this version against its claims.
+pub(crate) fn verify(
+    accepted: &AcceptedReport,
+    version: Format,
+    openings: &[u8],
+) -> Result<VerifiedReport, Rejection> {
+    let report = accepted.report();
+    let openings = Openings::parse(version, openings)?;
     let claims = report.claims();
     // CHK-85: there is one opening for each claim.
     if openings.messages.len() != claims.len() {
@@ -125,7 +136,7 @@ impl VerifiedReport {
     pub fn conversation(&self) -> Option<ConversationId> {
         self.messages
             .first()
-            .map(|message| message.header.conversation)
+            .map(|message| message.claim.conversation())
     }
 
     /// The messages in the order the relay accepted them, 1 to 30.
@@ -146,6 +157,7 @@ impl fmt::Debug for VerifiedReport {
 /// One message of a verified report.
 pub struct VerifiedMessage {
     claim: Claim,
+    format: Format,
     repeated: bool,
     header: PayloadHeader,
     content: Option<Zeroizing<Content>>,
@@ -180,15 +192,21 @@ impl VerifiedMessage {
         repeated: bool,
     ) -> Result<Self, Rejection> {
         // CHK-86: the opening yields the tag of its own claim.
-        if !opening.tag().matches(claim.tag()) {
+        if !opening.tag(claim).matches(claim.tag()) {
             return Err(Rejection::OtherTag { message: index });
         }
         // CHK-87: every shown part matches the commitment with its number.
         if !opening.shown_parts_match() {
             return Err(Rejection::OtherPart { message: index });
         }
-        let malformed = Rejection::MalformedPart { message: index };
-        let mut header = None;
+        // CHK-88: the header is shown.
+        let header = opening.parts().next().flatten();
+        let header = header.ok_or(Rejection::HeaderWithheld { message: index })?;
+        let (format, malformed) = (
+            opening.format(),
+            Rejection::MalformedPart { message: index },
+        );
+        let (header, written_for) = PayloadHeader::decode(format, header).ok_or(malformed)?;
         let mut content = None;
         let mut attachments = Vec::new();
         let mut parts = Vec::with_capacity(opening.parts().len());
@@ -199,20 +217,22 @@ impl VerifiedMessage {
             };
             // CHK-90: a shown part is what its number demands.
             match place {
-                0 => header = Some(PayloadHeader::decode(part).ok_or(malformed)?),
-                1 => content = Some(Zeroizing::new(Content::decode(part).ok_or(malformed)?)),
-                _ => attachments.push((place, Attachment::decode(part).ok_or(malformed)?)),
+                0 => {}
+                1 => content = Some(Zeroizing::new(header.read_content(part).ok_or(malformed)?)),
+                _ => {
+                    let attachment = header.read_attachment(format, part);
+                    attachments.push((place, attachment.ok_or(malformed)?));
+                }
             }
             parts.push(VerifiedPart::Shown(Zeroizing::new(part.to_vec())));
         }
-        // CHK-88: the header is shown.
-        let header = header.ok_or(Rejection::HeaderWithheld { message: index })?;
-        // CHK-89: the message was written for the conversation it was stamped in.
-        if header.conversation != claim.conversation() {
+        // CHK-89: a message of format 01 was written for the conversation it was stamped in.
+        if written_for.is_some_and(|written_for| written_for != claim.conversation()) {
             return Err(Rejection::OtherConversation { message: index });
         }
         Ok(Self {
             claim: claim.clone(),
+            format,
             repeated,
             header,
             content,
@@ -230,6 +250,16 @@ impl VerifiedMessage {
     /// The sending device, as the relay authenticated it.
     pub fn sender(&self) -> &DeviceAddress {
         &self.claim.context().sender
+    }
+
+    /// Whether its tag names its sender.
+    ///
+    /// If not, the message is of format 01. The relay confirms that [`sender`](Self::sender) sent
+    /// it. But another member of the conversation, or anyone who got the message, could have sent
+    /// the same tag as their own. A reference to this tag, as in `reply_to`, may therefore mean a
+    /// message of someone else.
+    pub fn tag_names_sender(&self) -> bool {
+        self.format == Format::V2
     }
 
     /// Whom the message was for, as the relay saw it.
@@ -263,7 +293,8 @@ impl VerifiedMessage {
         &self.header
     }
 
-    /// What the message says, if the reporter showed it.
+    /// What the message says, if the reporter showed it. Content that this version cannot show is
+    /// [`Content::Unknown`].
     pub fn content(&self) -> Option<&Content> {
         self.content.as_deref()
     }

@@ -18,6 +18,9 @@ pub(crate) use generated::{Delivery, Envelope, Receipt, Report};
 /// The version byte of every encoding of this crate.
 pub const VERSION: u8 = 0x01;
 
+/// The version byte of every wire message, and of what is stored in a form that changed.
+pub const VERSION_2: u8 = 0x02;
+
 /// Why bytes could not be decoded. The peer that sent them, or the store that kept them, is at
 /// fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,8 +51,17 @@ pub enum DecodeError {
     MissingStamp,
 }
 
-/// Checks the length, then the version; returns the bytes after the version byte.
+/// Checks the length, then that the version is 01; returns the bytes after the version byte.
 pub(crate) fn versioned(bytes: &[u8], max: usize) -> Result<&[u8], DecodeError> {
+    versioned_as(bytes, max, &[VERSION]).map(|(_, body)| body)
+}
+
+/// Checks the length, then that the version is one of `known`; returns it with the bytes after it.
+pub(crate) fn versioned_as<'a>(
+    bytes: &'a [u8],
+    max: usize,
+    known: &[u8],
+) -> Result<(u8, &'a [u8]), DecodeError> {
     // CHK-51: the input is no longer than its kind can be, checked before anything is parsed.
     if bytes.len() > max {
         return Err(DecodeError::TooLong {
@@ -59,7 +71,7 @@ pub(crate) fn versioned(bytes: &[u8], max: usize) -> Result<&[u8], DecodeError> 
     }
     // CHK-52: the version byte is known.
     match bytes.split_first() {
-        Some((&VERSION, body)) => Ok(body),
+        Some((version, body)) if known.contains(version) => Ok((*version, body)),
         Some((&version, _)) => Err(DecodeError::UnknownVersion { version }),
         None => Err(DecodeError::Malformed),
     }

@@ -1,6 +1,7 @@
 //! Tests of `draft.rs` and `preview.rs`.
 
 use super::*;
+use crate::format::Format;
 use crate::franking::FrankingKey;
 use crate::tests::all::*;
 use crate::tests::world::*;
@@ -35,15 +36,15 @@ fn a_draft_refuses_what_cannot_be_reported_together_and_stays_as_it_was() {
             accepted_at: NOON,
             epoch: 20_000,
         };
-        let header = PayloadHeader::new(context.conversation(), 0, NOON);
+        let header = PayloadHeader::new(0, NOON);
         let payload = Payload::text(header.clone(), "hi").unwrap();
         let franked = payload.franked(&FrankingKey::generate(&mut world.rng));
         let claim = Claim {
-            tag: franked.tag(),
+            tag: franked.tag_from(&carol, context.conversation()),
             context,
             stamp: Stamp::new([0; 32]),
         };
-        Evidence::new(claim, header, franked)
+        Evidence::new(claim, Format::V2, header, franked)
     };
     let mut draft = world.draft(&[one.evidence()]);
     let before = format!("{draft:?}");
@@ -153,7 +154,12 @@ fn a_draft_takes_a_message_once_whatever_its_stamp() {
         .stamp_keys
         .stamp(one.tag(), &world.alice, one.audience(), later)
         .unwrap();
-    let again = Evidence::new(claim, one.header().clone(), one.franked().clone());
+    let again = Evidence::new(
+        claim,
+        one.format(),
+        one.header().clone(),
+        one.franked().clone(),
+    );
     assert_eq!(
         draft.add(&again, Disclosure::Whole).unwrap_err(),
         DraftError::AddedBefore

@@ -57,7 +57,7 @@ fn largest_possible_report_is_within_the_bound() {
     let mut world = World::new(5);
     // Every message has the full length and is shown whole.
     let header = world.header(true);
-    let room = MAX_PAYLOAD_LEN - 1 - 4 - 54 - 4 - 1;
+    let room = MAX_PAYLOAD_LEN - 1 - 4 - 22 - 4 - 1;
     assert_eq!(
         Payload::text(header.clone(), "x".repeat(room + 1)).unwrap_err(),
         PayloadError::TooLong

@@ -17,15 +17,17 @@ fn largest() -> (Claim, Envelope, SentMessage) {
     let mut rng = rng(1);
     let (alice, bob) = (longest("a"), longest("b"));
     let to = Audience::Direct(bob.account);
-    let mut header = PayloadHeader::new(to.conversation(&alice.account), 0, NOON);
+    let conversation = to.conversation(&alice.account);
+    let mut header = PayloadHeader::new(0, NOON);
     header.last_seen = Some(FrankingTag::from_bytes([1; 32]));
     header.reply_to = Some(FrankingTag::from_bytes([2; 32]));
-    // The other bytes are the count, two lengths, a header of 118 bytes and the kind of content.
-    let room = MAX_PAYLOAD_LEN - 1 - 2 * 4 - 118 - 1;
+    // The other bytes are the count, two lengths, a header of 86 bytes and the kind of content.
+    let room = MAX_PAYLOAD_LEN - 1 - 2 * 4 - 86 - 1;
     let text = |len| Payload::text(header.clone(), "x".repeat(len));
     assert_eq!(text(room + 1).unwrap_err(), PayloadError::TooLong);
     let payload = text(room).unwrap();
-    let sealed = seal(&mut ToyChannel::new(1), &alice, &payload, &mut rng).unwrap();
+    let channel = &mut ToyChannel::new(1);
+    let sealed = seal(channel, &alice, &conversation, &payload, &mut rng).unwrap();
     let keys = StampKeys::generate("eu", NOON, &mut rng).unwrap();
     let claim = keys.stamp(sealed.sent.tag(), &alice, &to, NOON).unwrap();
     (claim, sealed.envelope, sealed.sent)
@@ -83,7 +85,7 @@ fn limits_are_what_the_specification_adds_up_to() {
     assert_eq!(MAX_ENVELOPE_LEN, 75_840);
     assert_eq!(MAX_RECEIPT_LEN, 441);
     assert_eq!(MAX_DELIVERY_LEN, 76_217);
-    assert_eq!(MAX_SENT_LEN, 65_702);
+    assert_eq!(MAX_SENT_LEN, 65_734);
     assert_eq!(MAX_EVIDENCE_LEN, 65_910);
     assert_eq!(MAX_PADDED_OPENINGS_LEN, 2_064_384);
     assert_eq!(MAX_REPORT_LEN, 2_075_981);

@@ -7,6 +7,7 @@ use rand_core::{CryptoRng, SeedableRng};
 use zeroize::Zeroizing;
 
 use crate::channel::associated_data;
+use crate::franked::Franked;
 use crate::tests::all::*;
 
 /// A channel for tests only: one static key per direction and a counter in clear as the nonce.
@@ -28,6 +29,14 @@ pub(crate) fn bytes_of(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     put(&mut out);
     out
+}
+
+/// A header in format 01, which holds the conversation.
+pub(crate) fn header_1(conversation: ConversationId, header: &PayloadHeader) -> Vec<u8> {
+    assert!(header.extensions.is_empty());
+    let mut bytes = bytes_of(|out| header.put(out));
+    bytes.splice(1..1, *conversation.as_bytes());
+    bytes
 }
 
 impl ToyChannel {
@@ -164,11 +173,12 @@ impl World {
         let sequence = &mut self.sequences[usize::from(from_alice)];
         *sequence += 1;
         let sequence = *sequence - 1;
-        PayloadHeader::new(
-            self.conversation(),
-            sequence,
-            Timestamp::from_millis(self.now.as_millis() - 250),
-        )
+        PayloadHeader::new(sequence, Timestamp::from_millis(self.now.as_millis() - 250))
+    }
+
+    /// The tag of these parts when Alice sends them to Bob.
+    pub(crate) fn tag(&self, franked: &Franked) -> FrankingTag {
+        franked.tag_from(&self.alice, self.conversation())
     }
 
     /// Sends a text from Alice to Bob.
@@ -210,12 +220,14 @@ impl World {
 
     pub(crate) fn seal(&mut self, from_alice: bool, payload: &Payload) -> (Envelope, SentMessage) {
         let (sender, _) = self.ends(from_alice);
+        let conversation = self.conversation();
         let channel = if from_alice {
             &mut self.to_bob.0
         } else {
             &mut self.to_alice.0
         };
-        let Sealed { envelope, sent } = seal(channel, &sender, payload, &mut self.rng).unwrap();
+        let Sealed { envelope, sent } =
+            seal(channel, &sender, &conversation, payload, &mut self.rng).unwrap();
         (Envelope::decode(&envelope.encode()).unwrap(), sent)
     }
 

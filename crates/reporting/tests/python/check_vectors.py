@@ -28,7 +28,8 @@ OTHERS = {"moderation_key_pair", "moderation_public_key", "unseal"}
 DAY_MS = 86_400_000
 MAX_PAYLOAD, MAX_PLAINTEXT, MAX_CIPHERTEXT = 65_536, 67_584, 75_776
 MAX_WIRE = {"Envelope": 75_840, "Delivery": 76_217, "Receipt": 441, "Report": 2_075_981}
-MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_702, 2_076_030, 102
+MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_734, 2_076_030, 102
+MAX_EXTENSIONS = 1_024
 MAX_CLOCK_SKEW_MS = 300_000
 MAX_EPOCHS_KEPT = 400
 
@@ -174,10 +175,15 @@ def decode(kind, data):
 
 def stored(data, longest, check):
     """Checks length and version of a stored artefact; returns a reader of what follows."""
+    return stored_message(data, longest, check, (1,))[1]
+
+
+def stored_message(data, longest, check, versions=(1, 2)):
+    """The same for what is read in both formats; returns the version too."""
     require(len(data) <= longest, 51)
     require(data, check)
-    require(data[0] == 1, 52)
-    return Reader(data[1:], check)
+    require(data[0] in versions, 52)
+    return data[0], Reader(data[1:], check)
 
 
 # ----------------------------------------------------------------------------------------- payloads
@@ -235,21 +241,60 @@ def visible_ascii(data, shortest, longest, check):
     return data.decode("ascii")
 
 
-def read_header(part):
+def read_header(version, part):
+    """Returns the header and the conversation in it, which format 02 does not have."""
     reader = Reader(part, 58)
     flags = reader.number(1)
     require(flags & ~3 == 0, 58)
+    conversation = reader.take(32) if version == 1 else None
     header = {
-        "conversation": reader.take(32),
         "sequence": reader.number(8),
         "sent_ms": reader.number(8),
         "forwards": reader.number(1),
         "expires_after_secs": reader.number(4),
         "last_seen": reader.take(32) if flags & 1 else None,
         "reply_to": reader.take(32) if flags & 2 else None,
+        "extensions": [],
     }
+    if version == 2:
+        header["extensions"] = read_extensions(reader.take(len(reader.data)))
     reader.finish()
-    return header
+    return header, conversation
+
+
+def read_extensions(data):
+    require(len(data) <= MAX_EXTENSIONS, 94)
+    reader = Reader(data, 94)
+    extensions = []
+    while reader.data:
+        extensions.append({"number": reader.number(2), "value": reader.prefixed(2)})
+    types = [extension["number"] for extension in extensions]
+    require(all(one < other for one, other in zip(types, types[1:])), 94)
+    return extensions
+
+
+def is_hidden(header):
+    """No type of extension is known yet, so each critical one hides content and attachments."""
+    return any(extension["number"] & 0x8000 for extension in header["extensions"])
+
+
+def read_message(version, parts):
+    """Reads all parts as far as this version shows them."""
+    header, conversation = read_header(version, parts[0])
+    content = read_content(parts[1])
+    attachments = [read_attachment(version, part) for part in parts[2:]]
+    if is_hidden(header):
+        content = unknown_content(parts[1])
+        attachments = list(map(unknown_attachment, parts[2:]))
+    return header, conversation, content, attachments
+
+
+def unknown_content(part):
+    return {"kind": "unknown", "number": part[0], "body": part[1:]}
+
+
+def unknown_attachment(part):
+    return {"scheme": part[0], "description_len": len(part)}
 
 
 def read_content(part):
@@ -265,14 +310,19 @@ def read_content(part):
         return content
     if kind == 4:
         return {"kind": "reaction", "to": reader.take(32), "reaction": text(reader.data, 59, 64)}
-    require(kind == 5, 59)
+    if kind != 5:
+        return unknown_content(part)
     name = visible_ascii(reader.prefixed(1), 1, 128, 59)
     return {"kind": "application", "type": name, "body": reader.data}
 
 
-def read_attachment(part):
+def read_attachment(version, part):
     reader = Reader(part, 60)
+    scheme = reader.number(1) if version == 2 else 0
+    if scheme != 0:
+        return unknown_attachment(part)
     attachment = {
+        "scheme": 0,
         "size": reader.number(8),
         "ciphertext_digest": reader.take(32),
         "plaintext_digest": reader.take(32),
@@ -287,24 +337,39 @@ def read_attachment(part):
 # ----------------------------------------------------------------------------------------- franking
 
 
-def commit_parts(key, parts):
+def commit_parts(key, parts, origin):
+    """Derives keys, commitments and tag. `origin` is (sender, conversation); None in format 01."""
     root_key = expand(key, b"waxseal/1/frank-root-key")
     part_keys = [expand(key, b"waxseal/1/frank-part-key" + bytes([i])) for i in range(len(parts))]
     commitments = [commit_part(i, part_keys[i], part) for i, part in enumerate(parts)]
-    return root_key, part_keys, commitments, tag_over(root_key, commitments)
+    return root_key, part_keys, commitments, tag_over(root_key, commitments, origin)
 
 
 def commit_part(i, key, part):
     return HMAC(key, b"waxseal/1/frank-commit" + bytes([i]) + long(part))
 
 
-def tag_over(root_key, commitments):
-    return HMAC(root_key, b"waxseal/1/frank-tag" + bytes([len(commitments)]) + b"".join(commitments))
+def tag_over(root_key, commitments, origin):
+    named = b"waxseal/1/frank-tag"
+    if origin is not None:
+        sender, conversation = origin
+        named = b"waxseal/2/frank-tag" + write_sender(sender) + conversation
+    return HMAC(root_key, named + bytes([len(commitments)]) + b"".join(commitments))
+
+
+def origin_of(version, sender, conversation):
+    return (sender, conversation) if version == 2 else None
+
+
+def commit_1(given):
+    *_, tag = commit_parts(given["franking_key"], given["parts"], None)
+    return {"franking_tag": tag}
 
 
 def commit(given):
     parts = given["parts"]
-    root_key, part_keys, commitments, tag = commit_parts(given["franking_key"], parts)
+    origin = (given["sender"], given["conversation"])
+    root_key, part_keys, commitments, tag = commit_parts(given["franking_key"], parts, origin)
     return {
         "root_key": root_key,
         "part_keys": part_keys,
@@ -319,12 +384,9 @@ def open_payload(given):
     reader = Reader(unpad(given["plaintext"], 56), 57)
     key = reader.take(32)
     parts = read_parts(reader)
-    *_, tag = commit_parts(key, parts)
+    *_, tag = commit_parts(key, parts, (given["sender"], given["conversation"]))
     require(tag == given["franking_tag"], 61)
-    header = read_header(parts[0])
-    content = read_content(parts[1])
-    attachments = list(map(read_attachment, parts[2:]))
-    require(header["conversation"] == given["conversation"], 62)
+    header, _, content, attachments = read_message(2, parts)
     return {"franking_key": key, "header": header, "content": content, "attachments": attachments}
 
 
@@ -535,15 +597,15 @@ def make_receipt(given):
 
 
 def read_sent_message(data):
-    reader = stored(data, MAX_SENT, 92)
+    version, reader = stored_message(data, MAX_SENT, 92)
     try:
-        sent = {"sender": read_sender(reader), "franking_key": reader.take(32), "parts": read_parts(reader)}
-        header = read_header(sent["parts"][0])
-        read_content(sent["parts"][1])
-        list(map(read_attachment, sent["parts"][2:]))
+        sent = {"version": version, "sender": read_sender(reader)}
+        conversation = reader.take(32) if version == 2 else None
+        sent |= {"franking_key": reader.take(32), "parts": read_parts(reader)}
+        _, in_header, *_ = read_message(version, sent["parts"])
     except Refused:
         raise Refused("CHK-92") from None
-    return sent | {"conversation": header["conversation"]}
+    return sent | {"conversation": conversation or in_header}
 
 
 def confirm_receipt(given):
@@ -552,11 +614,13 @@ def confirm_receipt(given):
     claim = wire_claim(fields)
     context = read_context(claim["context"])
     mac_is(given["delivery_key"], receipt_message(claim), fields["receipt_mac"], 66)
-    *_, tag = commit_parts(sent["franking_key"], sent["parts"])
+    origin = origin_of(sent["version"], sent["sender"], sent["conversation"])
+    *_, tag = commit_parts(sent["franking_key"], sent["parts"], origin)
     require(tag == claim["franking_tag"], 67)
     require(context["sender"] == sent["sender"], 67)
     require(conversation_of(context) == sent["conversation"], 67)
-    return {"evidence": b"\x01" + write_claim(claim) + sent["franking_key"] + encode_parts(sent["parts"])}
+    message = sent["franking_key"] + encode_parts(sent["parts"])
+    return {"evidence": bytes([sent["version"]]) + write_claim(claim) + message}
 
 
 def channel_associated_data(sender, conversation, tag):
@@ -580,19 +644,18 @@ def open_channel(given):
 
 
 def import_evidence(given):
-    reader = stored(given["evidence"], MAX_EVIDENCE, 73)
+    version, reader = stored_message(given["evidence"], MAX_EVIDENCE, 73)
     claim = read_claim(reader)
     key = reader.take(32)
     try:
         context = read_context(claim["context"])
         parts = read_parts(reader)
-        header = read_header(parts[0])
-        read_content(parts[1])
-        list(map(read_attachment, parts[2:]))
+        _, in_header, *_ = read_message(version, parts)
     except Refused:
         raise Refused("CHK-73") from None
-    require(header["conversation"] == conversation_of(context), 73)
-    *_, tag = commit_parts(key, parts)
+    conversation = conversation_of(context)
+    require(in_header in (None, conversation), 73)
+    *_, tag = commit_parts(key, parts, origin_of(version, context["sender"], conversation))
     require(tag == claim["franking_tag"], 73)
     return {"franking_tag": tag, "sender": context["sender"], "franking_key": key, "parts": parts}
 
@@ -665,7 +728,9 @@ def import_accepted(given):
 # ------------------------------------------------------------------------------------------- review
 
 
-def read_opening(reader):
+def read_opening(report_version, reader):
+    version = reader.number(1) if report_version == 2 else 1
+    require(version in (1, 2), 97)
     count = reader.number(1)
     require(2 <= count <= 32, 84)
     root_key = reader.take(32)
@@ -673,7 +738,7 @@ def read_opening(reader):
     shown = reader.number(4)
     require(shown >> count == 0, 84)
     parts = {i: (reader.take(32), reader.prefixed(4)) for i in range(count) if shown >> i & 1}
-    return root_key, commitments, parts
+    return version, root_key, commitments, parts
 
 
 def review_openings(given):
@@ -684,30 +749,38 @@ def review_openings(given):
     note = text(reader.prefixed(2), 84, 2_000)
     count = reader.number(1)
     require(count <= 30, 84)
-    openings = [read_opening(reader) for _ in range(count)]
+    openings = [read_opening(given["report_version"], reader) for _ in range(count)]
     reader.finish()
     require(len(openings) == len(claims), 85)
     messages = []
-    for claim, (root_key, commitments, parts) in zip(claims, openings):
-        require(tag_over(root_key, commitments) == claim["franking_tag"], 86)
+    for claim, (version, root_key, commitments, parts) in zip(claims, openings):
+        conversation = conversation_of(claim["read"])
+        origin = origin_of(version, claim["read"]["sender"], conversation)
+        require(tag_over(root_key, commitments, origin) == claim["franking_tag"], 86)
         for i, (key, part) in parts.items():
             require(commit_part(i, key, part) == commitments[i], 87)
-        header = review_parts(parts)
-        require(header is not None, 88)
-        require(header["conversation"] == conversation_of(claim["read"]), 89)
-        shown = {str(i): part for i, (_, part) in parts.items()}
-        messages.append({"header": header, "shown": shown, "parts": len(commitments)})
+        require(0 in parts, 88)
+        shown = {i: part for i, (_, part) in parts.items()}
+        header, in_header = review_parts(version, shown)
+        require(in_header in (None, conversation), 89)
+        shown = {str(i): part for i, part in shown.items()}
+        message = {"header": header, "shown": shown, "parts": len(commitments)}
+        messages.append(message | {"tag_names_sender": version == 2})
     return {"reason": reason, "note": note, "messages": messages}
 
 
-def review_parts(parts):
-    """Checks that each shown part has the form of its place; returns the header if it is shown."""
-    readers = {0: read_header, 1: read_content}
+def review_parts(version, parts):
+    """Checks that each shown part has the form of its place; returns the header's reading."""
     try:
-        read = {i: readers.get(i, read_attachment)(part) for i, (_, part) in parts.items()}
+        header = read_header(version, parts[0])
+        for i, part in parts.items():
+            if i == 1:
+                read_content(part)
+            elif i > 1:
+                read_attachment(version, part)
     except Refused:
         raise Refused("CHK-90") from None
-    return read.get(0)
+    return header
 
 
 # ------------------------------------------------------------------------------------------- driver

@@ -107,11 +107,15 @@ fn franked() -> Franked {
     Franked::new(&FrankingKey::from_bytes([0x4b; 32]), &encoded)
 }
 
+fn tag() -> FrankingTag {
+    franked().tag_from(&DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1)), franking::conversation())
+}
+
 /// Tag, context and stamp of a message from Alice, with the delivery key.
 fn stamped(audience: Value) -> Value {
     let keys = StampKeys::new(&[0x52; 32], 19_990, "eu").unwrap().export();
     let mut input = stamp::to_stamp(&keys, audience, NOON);
-    input["franking_tag"] = hex(franked().tag().as_bytes()).into();
+    input["franking_tag"] = hex(tag().as_bytes()).into();
     let stamped = stamp::stamp(Input::of(&input)).unwrap();
     json!({
         "delivery_key": hex(DELIVERY_KEY), "franking_tag": input["franking_tag"],
@@ -159,7 +163,7 @@ fn broken(good: &[u8], last: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>,
 
 fn envelopes(file: &mut Vectors) {
     let input = |envelope: &[u8]| json!({ "envelope": hex(envelope) });
-    let tag = *franked().tag().as_bytes();
+    let tag = *tag().as_bytes();
     let good = Envelope::new(FrankingTag::from_bytes(tag), b"ciphertext".to_vec()).encode();
     file.passes("envelope", "a tag and a ciphertext", "decode_envelope", input(&good));
     let longest = Envelope::new(FrankingTag::from_bytes(tag), vec![0xc7; MAX_CIPHERTEXT_LEN]);
@@ -265,8 +269,9 @@ fn receipts(file: &mut Vectors) {
     let input = stamped(json!({ "direct": "bob" }));
     let made = file.passes("make-receipt", "the receipt of the same message for Alice's device", "make_receipt", input.clone());
     let sender = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1));
-    let mut sent = vec![1];
+    let mut sent = vec![2];
     sender.put(&mut sent);
+    sent.extend_from_slice(franking::conversation().as_bytes());
     sent.extend_from_slice(franked().as_bytes());
     let good = json!({
         "delivery_key": hex(DELIVERY_KEY), "receipt": made["receipt"], "sent_message": hex(&sent),
@@ -290,27 +295,50 @@ fn receipts(file: &mut Vectors) {
     fails("receipt-delivery-mac", "the MAC of the delivery of the same message", changed(&good, "receipt", |r| { let at = r.len() - 32; r[at..].copy_from_slice(&mac); }), 66);
 
     fails("receipt-other-text", "for a message with another text", changed(&good, "sent_message", |s| { let at = s.len() - 1; s[at] ^= 1; }), 67);
-    fails("receipt-other-key", "for a message with another franking key", changed(&good, "sent_message", |s| s[11] ^= 1), 67);
+    fails("receipt-other-key", "for a message with another franking key", changed(&good, "sent_message", |s| s[43] ^= 1), 67);
     fails("receipt-other-device", "for a message that another device of Alice's sent", changed(&good, "sent_message", |s| s[10] = 2), 67);
     let group = stamped(json!({ "group": hex(ConversationId::group(b"chess club").as_bytes()) }));
     let group = make_receipt(Input::of(&group)).unwrap();
     fails("receipt-other-conversation", "stamped in a group, for a message to Bob", with(&good, "receipt", group["receipt"].clone()), 67);
 
+    fails("receipt-sent-elsewhere", "for a message that was sent to another conversation", changed(&good, "sent_message", |s| s[11] ^= 1), 67);
     fails("sent-cut", "a stored sent message without its last byte", changed(&good, "sent_message", |s| { s.pop(); }), 92);
     fails("sent-extended", "a byte behind a stored sent message", changed(&good, "sent_message", |s| s.push(0)), 92);
     fails("sent-sender-empty", "a stored sent message without a sender's account", changed(&good, "sent_message", |s| { s.drain(2..7); s[1] = 0; }), 92);
-    fails("sent-flags", "a header with an unknown flag in a stored sent message", changed(&good, "sent_message", |s| s[48] = 4), 92);
-    fails("sent-version", "a stored sent message of version 02", changed(&good, "sent_message", |s| s[0] = 2), 52);
+    fails("sent-flags", "a header with an unknown flag in a stored sent message", changed(&good, "sent_message", |s| s[80] = 4), 92);
+    fails("sent-version-1", "a stored sent message of version 02 under the version byte 01", changed(&good, "sent_message", |s| s[0] = 1), 92);
+    fails("sent-version-3", "a stored sent message of version 03", changed(&good, "sent_message", |s| s[0] = 3), 52);
+    sent_1(file);
+}
+
+/// A message that was stored in format 01 before its receipt arrived.
+fn sent_1(file: &mut Vectors) {
+    let parts = franking::text_1("Hello, world", franking::conversation());
+    let franked = Franked::new(&FrankingKey::from_bytes([0x4b; 32]), &encode_parts(parts.iter().map(Vec::as_slice)));
+    let keys = StampKeys::new(&[0x52; 32], 19_990, "eu").unwrap();
+    let alice = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1));
+    let to_bob = Audience::Direct(AccountId::new("bob").unwrap());
+    let claim = keys.stamp(&franked.tag_1(), &alice, &to_bob, NOON).unwrap();
+    let receipt = Receipt::new(&claim, &DeliveryKey::from_bytes(DELIVERY_KEY)).encode();
+    let mut sent = vec![1];
+    alice.put(&mut sent);
+    sent.extend_from_slice(franked.as_bytes());
+    let good = json!({
+        "delivery_key": hex(DELIVERY_KEY), "receipt": hex(receipt), "sent_message": hex(sent),
+    });
+    file.passes("confirm-receipt-1", "a sent message that was stored in format 01 becomes evidence of format 01", "confirm_receipt", good.clone());
+    file.fails("receipt-1-elsewhere", "one bit of the conversation in the header of format 01", "confirm_receipt", changed(&good, "sent_message", |s| s[49] ^= 1), 67);
+    file.fails("sent-1-version-2", "a stored sent message of version 01 under the version byte 02", "confirm_receipt", changed(&good, "sent_message", |s| s[0] = 2), 92);
 }
 
 fn channel(file: &mut Vectors) {
     let conversation = ConversationId::direct(&AccountId::new("alice").unwrap(), &AccountId::new("bob").unwrap());
     let sender = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1));
-    let data = associated_data(&franked().tag(), &sender, &conversation);
+    let data = associated_data(&tag(), &sender, &conversation);
     let mut channel = OneKey([0x43; 32]);
     let sealed = channel.encrypt(franked().padded(), &data, &mut rng(0)).unwrap();
     let good = json!({
-        "channel_key": hex([0x43; 32]), "franking_tag": hex(franked().tag().as_bytes()),
+        "channel_key": hex([0x43; 32]), "franking_tag": hex(tag().as_bytes()),
         "sender": sender_json(&sender), "conversation": hex(conversation.as_bytes()), "ciphertext": hex(sealed),
     });
     file.passes("channel", "tag, sender and conversation in a channel's associated data", "open_channel", good.clone());

@@ -314,14 +314,26 @@ fn evidence(file: &mut Vectors) {
     let key = FrankingKey::from_bytes([0x4b; 32]);
     let franked = Franked::new(&key, &encoded);
     let stamped = |audience| {
-        let claim = keys().stamp(&franked.tag(), &device("alice", 1), &audience, NOON).unwrap();
-        let mut out = vec![1];
+        let tag = franked.tag_from(&device("alice", 1), franking::conversation());
+        let claim = keys().stamp(&tag, &device("alice", 1), &audience, NOON).unwrap();
+        let mut out = vec![2];
         claim.put(&mut out);
         out.extend_from_slice(franked.as_bytes());
         out
     };
     let good = json!({ "evidence": hex(stamped(to("bob"))) });
     file.passes("evidence", "evidence of a message", "import_evidence", good.clone());
+    let stamped_1 = |conversation| {
+        let parts = franking::text_1("Hello, world", conversation);
+        let franked = Franked::new(&key, &parts::encode_parts(parts.iter().map(Vec::as_slice)));
+        let claim = keys().stamp(&franked.tag_1(), &device("alice", 1), &to("bob"), NOON).unwrap();
+        let mut out = vec![1];
+        claim.put(&mut out);
+        out.extend_from_slice(franked.as_bytes());
+        json!({ "evidence": hex(out) })
+    };
+    let old = stamped_1(franking::conversation());
+    file.passes("evidence-1", "evidence of a message of format 01", "import_evidence", old.clone());
     let mut fails = |id: &str, comment: &str, input: Value, check| {
         file.fails(id, comment, "import_evidence", input, check);
     };
@@ -332,6 +344,12 @@ fn evidence(file: &mut Vectors) {
     fails("evidence-extended", "a byte behind the parts", changed(&good, "evidence", |e| e.push(0)), 73);
     let group = Audience::Group(ConversationId::group(b"chess club"));
     fails("evidence-other-conversation", "a claim of another conversation than the message was written for", json!({ "evidence": hex(stamped(group)) }), 73);
-    fails("evidence-version-2", "version 02", changed(&good, "evidence", |e| e[0] = 2), 52);
+    fails("evidence-sender", "one bit of the sender's account", flipped(&good, "evidence", 1 + 32 + 2 + 2, 1), 73);
+    fails("evidence-device", "one bit of the sender's device", flipped(&good, "evidence", 1 + 32 + 2 + 9, 1), 73);
+    fails("evidence-under-1", "under the version byte 01", changed(&good, "evidence", |e| e[0] = 1), 73);
+    fails("evidence-version-3", "version 03", changed(&good, "evidence", |e| e[0] = 3), 52);
+    fails("evidence-1-under-2", "evidence of format 01 under the version byte 02", changed(&old, "evidence", |e| e[0] = 2), 73);
+    fails("evidence-1-text-bit", "the last bit of the text, in format 01", flipped(&old, "evidence", -1, 1), 73);
+    fails("evidence-1-other-conversation", "a header of format 01 that was written for another conversation", stamped_1(ConversationId::group(b"chess club")), 73);
     fails("evidence-too-long", "65,911 bytes, one past the most, of whatever", json!({ "evidence": hex(vec![1; 1 + 32 + 2 + MAX_CONTEXT_LEN + 32 + 32 + MAX_PAYLOAD_LEN + 1]) }), 51);
 }

@@ -1,7 +1,8 @@
 //! Makes `review.json`: the moderation key, sealed openings, and openings against their claims.
 
 use super::*;
-use crate::franking::{Commitment, FrankingKey};
+use crate::format::Format;
+use crate::franking::{Commitment, FrankingKey, Origin};
 use crate::mac;
 use crate::parts::{Parts, encode_parts};
 use crate::tests::world::{account, device, rng};
@@ -47,7 +48,9 @@ pub(super) fn review_openings(input: Input<'_>) -> Outcome {
     let key = ModerationKeyPair::import(&SECRET).unwrap();
     let report = sealed(&key, input.get("claims").bytes(), &input.get("openings").bytes());
     let accepted = queued(&wire::encode(&report));
-    let verified = review(accepted, &key).map_err(|rejection| format!("{rejection:?}"))?;
+    let version = Format::from_version(input.get("report_version").number()).unwrap();
+    let verified = crate::review::verify(&accepted, version, &input.get("openings").bytes());
+    let verified = verified.map_err(|rejection| format!("{rejection:?}"))?;
     let message = |message: &VerifiedMessage| {
         let shown = message.parts().iter().enumerate();
         let shown: serde_json::Map<_, _> = shown
@@ -57,6 +60,7 @@ pub(super) fn review_openings(input: Input<'_>) -> Outcome {
             })
             .collect();
         json!({
+            "tag_names_sender": message.tag_names_sender(),
             "header": franking::header_json(message.header()), "parts": message.parts().len(), "shown": shown,
         })
     };
@@ -80,22 +84,33 @@ fn sealed(key: &ModerationKeyPair, claims: Vec<u8>, openings: &[u8]) -> wire::Re
 }
 
 /// One message with its commitment.
-struct Message {
+pub(super) struct Message {
+    format: Format,
     tag: FrankingTag,
-    parts: Vec<Vec<u8>>,
+    pub(super) parts: Vec<Vec<u8>>,
     commitment: Commitment,
 }
 
 impl Message {
-    fn new(key: u8, parts: Vec<Vec<u8>>) -> Self {
+    pub(super) fn new(key: u8, parts: Vec<Vec<u8>>) -> Self {
+        Self::of(Format::V2, key, parts)
+    }
+
+    pub(super) fn of(format: Format, key: u8, parts: Vec<Vec<u8>>) -> Self {
         let encoded = encode_parts(parts.iter().map(Vec::as_slice));
         let key = FrankingKey::from_bytes([key; 32]);
         let commitment = Commitment::new(&key, &Parts::parse(&encoded).unwrap());
-        Self { tag: commitment.tag(), parts, commitment }
+        let origin = Origin { format, sender: &device("alice", 1), conversation: franking::conversation() };
+        Self { format, tag: commitment.tag(&origin), parts, commitment }
     }
 
-    /// An opening that shows the parts with these bits.
-    fn opening(&self, shown: u32) -> Vec<u8> {
+    /// An opening with its version that shows the parts with these bits.
+    pub(super) fn opening(&self, shown: u32) -> Vec<u8> {
+        [vec![self.format.version()], self.opening_1(shown)].concat()
+    }
+
+    /// An opening without its version, as in a report of version 01.
+    pub(super) fn opening_1(&self, shown: u32) -> Vec<u8> {
         let mut out = vec![u8::try_from(self.parts.len()).unwrap()];
         out.extend_from_slice(&*self.commitment.root_key);
         for (_, commitment) in &self.commitment.parts {
@@ -117,7 +132,7 @@ fn messages() -> [Message; 2] {
     [Message::new(0x4b, franking::text("Hello, world")), Message::new(0x4c, franking::text("again"))]
 }
 
-fn claims(messages: &[Message], audience: &Audience) -> String {
+pub(super) fn claims(messages: &[Message], audience: &Audience) -> String {
     let mut out = Vec::new();
     device("bob", 7).put(&mut out);
     out.push(u8::try_from(messages.len()).unwrap());
@@ -131,7 +146,7 @@ fn claims(messages: &[Message], audience: &Audience) -> String {
 }
 
 /// The padded plaintext of a sealed section.
-fn section(reason: u8, note: &[u8], openings: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn section(reason: u8, note: &[u8], openings: &[Vec<u8>]) -> Vec<u8> {
     let mut out = vec![reason];
     codec::put_medium(&mut out, note);
     out.push(u8::try_from(openings.len()).unwrap());
@@ -140,9 +155,12 @@ fn section(reason: u8, note: &[u8], openings: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-fn input(messages: &[Message], openings: &[Vec<u8>]) -> Value {
+pub(super) fn input(messages: &[Message], openings: &[Vec<u8>]) -> Value {
     let bob = Audience::Direct(account("bob"));
-    json!({ "claims": claims(messages, &bob), "openings": hex(section(1, b"a note", openings)) })
+    json!({
+        "report_version": 2, "claims": claims(messages, &bob),
+        "openings": hex(section(1, b"a note", openings)),
+    })
 }
 
 #[test]
@@ -159,6 +177,8 @@ fn reviews() {
     forms(&mut file);
     commitments(&mut file);
     committed_but_wrong(&mut file);
+    formats::later_versions(&mut file);
+    formats::format_1(&mut file);
     file.finish();
 }
 
@@ -234,7 +254,7 @@ fn opening(file: &mut Vectors) {
     }
     let bob = Audience::Direct(account("bob"));
     let longest = section(16, &[b'n'; 2_000], &[one.opening(0b11), two.opening(0b11)]);
-    let longest = json!({ "claims": claims(&all, &bob), "openings": hex(longest) });
+    let longest = json!({ "report_version": 2, "claims": claims(&all, &bob), "openings": hex(longest) });
     file.passes("review-note-2000", "the last reason, a note of 2,000 bytes, the most", "review_openings", longest);
     file.fails("review-one-missing", "one opening for two claims", "review_openings", input(&all, &[one.opening(0b11)]), 85);
     let three = [one.opening(0b11), two.opening(0b11), two.opening(0b11)];
@@ -266,11 +286,18 @@ fn forms(file: &mut Vectors) {
     fails("openings-note-not-utf8", "a note that is not UTF-8", section(1, &[0xff], &openings));
     fails("openings-31", "31 openings, one past the most", section(1, b"", &vec![openings[0].clone(); 31]));
     let second = |change: &dyn Fn(&mut Vec<u8>)| { let mut two = openings[1].clone(); change(&mut two); section(1, b"", &[openings[0].clone(), two]) };
-    fails("openings-count-1", "a message of one part", second(&|o| o[0] = 1));
-    fails("openings-count-33", "a message of 33 parts", second(&|o| { o[0] = 33; o.splice(33..33, [0; 31 * 32]); }));
-    fails("openings-shown-past", "the bit of a part 2 in a message of two", second(&|o| o[1 + 32 + 64 + 3] |= 4));
-    fails("openings-shown-top-bit", "the bit of part 31 in a message of two", second(&|o| o[1 + 32 + 64] |= 0x80));
-    fails("openings-part-length", "a part longer than what is left", second(&|o| o[1 + 32 + 64 + 4 + 32] = 0xff));
+    fails("openings-count-1", "a message of one part", second(&|o| o[1] = 1));
+    fails("openings-count-33", "a message of 33 parts", second(&|o| { o[1] = 33; o.splice(34..34, [0; 31 * 32]); }));
+    fails("openings-shown-past", "the bit of a part 2 in a message of two", second(&|o| o[2 + 32 + 64 + 3] |= 4));
+    fails("openings-shown-top-bit", "the bit of part 31 in a message of two", second(&|o| o[2 + 32 + 64] |= 0x80));
+    fails("openings-part-length", "a part longer than what is left", second(&|o| o[2 + 32 + 64 + 4 + 32] = 0xff));
+    let mut version = |id: &str, comment: &str, openings: Vec<u8>| {
+        file.fails(id, comment, "review_openings", with(&good, "openings", hex(openings)), 97);
+    };
+    version("opening-version-0", "the second opening has version 0", second(&|o| o[0] = 0));
+    version("opening-version-3", "the second opening has version 3", second(&|o| o[0] = 3));
+    version("opening-version-first", "the first opening has version 255", { let mut one = openings[0].clone(); one[0] = 0xff; section(1, b"", &[one, openings[1].clone()]) });
+    file.fails("openings-without-versions", "openings without a version in a report of version 02", "review_openings", with(&good, "openings", hex(section(1, b"", &[one.opening_1(0b11), two.opening_1(0b11)]))), 84);
 }
 
 fn commitments(file: &mut Vectors) {
@@ -281,17 +308,18 @@ fn commitments(file: &mut Vectors) {
         file.fails(id, comment, "review_openings", input, check);
     };
     let edit = |at: usize| { let mut opening = one.opening(0b11); opening[at] ^= 1; opening };
-    fails("opening-root-key", "one bit of the root key", edit(1), 86);
-    fails("opening-first-commitment", "one bit of the first commitment", edit(33), 86);
-    fails("opening-second-commitment", "one bit of the second commitment", edit(65), 86);
+    fails("opening-root-key", "one bit of the root key", edit(2), 86);
+    fails("opening-first-commitment", "one bit of the first commitment", edit(34), 86);
+    fails("opening-second-commitment", "one bit of the second commitment", edit(66), 86);
     fails("opening-of-the-other", "the opening of the other message", two.opening(0b11), 86);
     let mut swapped = one.opening(0b11);
-    swapped[33..97].rotate_left(32);
+    swapped[34..98].rotate_left(32);
     fails("opening-commitments-swapped", "the two commitments swapped", swapped, 86);
     let extra = Message::new(0x4b, [one.parts.as_slice(), &[vec![]]].concat());
+    fails("opening-other-version", "the other version: a tag of format 01 does not name its sender", { let mut o = one.opening(0b11); o[0] = 1; o }, 86);
     fails("opening-part-more", "a part more than was committed to", extra.opening(0b011), 86);
-    fails("opening-header-key", "one bit of the header's key", edit(101), 87);
-    fails("opening-header-bit", "one bit of the header's sequence number", edit(101 + 32 + 4 + 40), 87);
+    fails("opening-header-key", "one bit of the header's key", edit(102), 87);
+    fails("opening-header-bit", "one bit of the header's sequence number", edit(102 + 32 + 4 + 8), 87);
     fails("opening-text-bit", "the last bit of the text", { let mut o = one.opening(0b11); *o.last_mut().unwrap() ^= 1; o }, 87);
     let mut shorter = one.opening(0b11);
     shorter.pop();
@@ -300,7 +328,7 @@ fn commitments(file: &mut Vectors) {
     fails("opening-text-shorter", "the last letter left out, the length with it", shorter, 87);
     // The two parts are exchanged, each with its key. The commitment covers the part's number.
     let (key_0, key_1) = (&one.commitment.parts[0].0, &one.commitment.parts[1].0);
-    let mut exchanged = one.opening(0)[..97].to_vec();
+    let mut exchanged = one.opening(0)[..98].to_vec();
     exchanged.extend_from_slice(&3_u32.to_be_bytes());
     for (key, part) in [(key_1, &one.parts[1]), (key_0, &one.parts[0])] {
         exchanged.extend_from_slice(&**key);
@@ -320,15 +348,16 @@ fn committed_but_wrong(file: &mut Vectors) {
         let opening = message.opening(shown);
         file.fails(id, comment, "review_openings", input(&[message], &[opening]), check);
     };
-    fails("written-for-another", "one bit of the header's conversation, committed to", &|p| p[0][1] ^= 1, 89);
     fails("header-flag-unknown", "a header with an unknown flag, committed to", &|p| p[0][0] = 4, 90);
-    fails("header-cut", "a header of 53 bytes, committed to", &|p| { p[0].pop(); }, 90);
-    fails("content-unknown", "content of an unknown kind, committed to", &|p| p[1][0] = 9, 90);
+    fails("header-cut", "a header of 21 bytes, committed to", &|p| { p[0].pop(); }, 90);
+    fails("header-extended", "a byte after the header, committed to", &|p| p[0].push(0), 90);
+    fails("extensions-descend", "extensions in descending order, committed to", &|p| p[0].extend([0, 2, 0, 0, 0, 1, 0, 0]), 90);
+    fails("content-empty", "content of no bytes, committed to", &|p| p[1].clear(), 90);
     fails("content-not-utf8", "text that is not UTF-8, committed to", &|p| p[1].push(0xff), 90);
     fails("attachment-cut", "an attachment of one byte, committed to", &|p| p.push(vec![0]), 90);
     let message = Message::new(0x4b, franking::text("Hello, world"));
     let opening = section(1, b"", &[message.opening(0b11)]);
     let group = Audience::Group(ConversationId::group(b"chess club"));
-    let input = json!({ "claims": claims(&[message], &group), "openings": hex(opening) });
-    file.fails("stamped-in-another", "stamped in a group, written for the direct conversation", "review_openings", input, 89);
+    let input = json!({ "report_version": 2, "claims": claims(&[message], &group), "openings": hex(opening) });
+    file.fails("stamped-in-another", "stamped in a group, written for the direct conversation", "review_openings", input, 86);
 }
