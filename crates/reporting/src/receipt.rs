@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use crate::delivery::{DeliveryError, DeliveryKey, MAX_STAMPED_LEN, decode_claim, mac_fields};
+use crate::delivery::{DeliveryError, DeliveryKey, MAX_FIELDS_LEN, decode_claim, mac_fields};
 use crate::evidence::Evidence;
 use crate::franking::FrankingTag;
 use crate::labels;
@@ -13,7 +13,7 @@ use crate::stamp::Claim;
 use crate::wire::{self, DecodeError};
 
 /// Maximum length of an encoded receipt, in bytes.
-pub const MAX_RECEIPT_LEN: usize = MAX_STAMPED_LEN;
+pub const MAX_RECEIPT_LEN: usize = MAX_FIELDS_LEN;
 
 /// The stamp of a device's own message, as the relay returns it.
 ///
@@ -23,6 +23,10 @@ pub const MAX_RECEIPT_LEN: usize = MAX_STAMPED_LEN;
 ///
 /// Encoded like a [`Delivery`](crate::relay::Delivery), with the receipt MAC as the fourth field
 /// and without a ciphertext.
+///
+/// ```text
+/// receipt MAC = HMAC-SHA-256(K_delivery, "waxseal/2/receipt-mac" || tag || context || stamp)
+/// ```
 #[derive(Clone)]
 pub struct Receipt {
     claim: Claim,
@@ -30,12 +34,16 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The relay's step, for the device that sent the message. What
-    /// [`Delivery::new`](crate::relay::Delivery::new) demands of the claim holds here too.
+    /// The relay's step, for the device that sent the message. Call it when the receipt is handed
+    /// out, with the device's present key; until then, keep the [`Claim`].
+    ///
+    /// # Security
+    /// With this call the relay vouches to the device that a report will verify. Pass a claim that
+    /// the relay made and kept, never an unverified one.
     pub fn new(claim: &Claim, key: &DeliveryKey) -> Self {
         let mac = mac::hmac(
             key.as_bytes(),
-            &mac_fields(labels::RECEIPT, claim, &claim.context.encode(), &[]),
+            &mac_fields(labels::RECEIPT, claim, &claim.context.encode()),
         );
         Self {
             claim: claim.clone(),
@@ -58,7 +66,7 @@ impl Receipt {
         // CHK-66: the receipt MAC covers this tag, this context and this stamp.
         if !mac::verify(
             key.as_bytes(),
-            &mac_fields(labels::RECEIPT, &self.claim, &context, &[]),
+            &mac_fields(labels::RECEIPT, &self.claim, &context),
             &self.mac,
         ) {
             return Err(DeliveryError::NotAuthentic);

@@ -11,6 +11,7 @@ use crate::conversation::Audience;
 use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
+use crate::post::AuthenticEnvelope;
 use crate::secret::Secret;
 use crate::stamp::{Claim, MAX_CONTEXT_LEN, Stamp, StampContext, epoch_of};
 use crate::timestamp::Timestamp;
@@ -156,12 +157,28 @@ impl StampKeys {
         Ok(())
     }
 
-    /// Stamps a tag: `sender`, whom the relay authenticated, sends it to `audience` at `now`.
+    /// Stamps an envelope for which its device asked.
+    ///
+    /// `accepted_at` comes from [`next_accepted_at`](crate::relay::next_accepted_at).
     ///
     /// # Errors
-    /// [`StampKeysError::EpochOutOfReach`] if there is no key for `now`: it was destroyed, or no
-    /// key has been destroyed for [`MAX_EPOCHS_KEPT`] days.
+    /// [`StampKeysError::EpochOutOfReach`] if there is no key for this time: it was destroyed, or
+    /// no key has been destroyed for [`MAX_EPOCHS_KEPT`] days.
     pub fn stamp(
+        &self,
+        envelope: &AuthenticEnvelope,
+        accepted_at: Timestamp,
+    ) -> Result<Claim, StampKeysError> {
+        self.stamp_tag(
+            envelope.tag(),
+            envelope.sender(),
+            envelope.audience(),
+            accepted_at,
+        )
+    }
+
+    /// Stamps a bare tag. Not public: a relay stamps only what a device asked for.
+    pub(crate) fn stamp_tag(
         &self,
         tag: &FrankingTag,
         sender: &DeviceAddress,

@@ -222,7 +222,7 @@ fn malicious(world: &mut World, header: &PayloadHeader, others: &[&[u8]]) -> Evi
     let audience = Audience::Direct(world.bob.account.clone());
     let claim = world
         .stamp_keys
-        .stamp(&franked.tag(), &world.alice, &audience, world.now)
+        .stamp_tag(&franked.tag(), &world.alice, &audience, world.now)
         .unwrap();
     Evidence::new(claim, header.clone(), franked)
 }
@@ -269,10 +269,10 @@ fn own_message_that_the_peer_never_could_open_verifies_and_is_not_borne_out() {
     let audience = Audience::Direct(world.alice.account.clone());
     let claim = world
         .stamp_keys
-        .stamp(envelope.tag(), &world.bob, &audience, world.now)
+        .stamp_tag(envelope.tag(), &world.bob, &audience, world.now)
         .unwrap();
     let garbage = Envelope::decode(&[&envelope.encode()[..35], &[0x12, 1, 0]].concat()).unwrap();
-    let delivery = Delivery::new(&claim, garbage, &world.alice_key).unwrap();
+    let delivery = deliver(&claim, garbage, &world.alice_key);
     let delivery = delivery
         .authenticate(&world.alice_key, &world.alice.account)
         .unwrap();

@@ -37,12 +37,17 @@ fn checks_of(variant: &str) -> &'static [u8] {
     match variant {
         "TooLong" => &[51],
         "UnknownVersion" => &[52],
-        "Malformed" => &[53, 54, 55, 56, 57, 58, 59, 60, 72, 73, 75, 81, 91, 92],
+        "Malformed" => &[53, 54, 55, 56, 57, 58, 59, 60, 72, 73, 75, 91, 92, 115, 116],
         "AccountIdError" => &[55],
         "OtherTag" => &[61, 86],
         "OtherConversation" => &[62, 89],
         "MissingStamp" => &[63],
-        "NotAuthentic" => &[64, 66],
+        "NotAuthentic" => &[64, 66, 110],
+        "ClockDiffers" => &[111],
+        "AnswerError" => &[112],
+        "NotAccepted" => &[81],
+        "OtherReport" => &[113],
+        "GroupIsDirect" => &[114],
         "OtherRecipient" => &[65],
         "OtherMessage" => &[67],
         "OtherEpoch" => &[68],
@@ -79,6 +84,15 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
         "verify_stamp" => stamp::verify_stamp(input),
         "import_stamp_keys" => stamp::import_stamp_keys(input),
         "decode_envelope" => delivery::decode_envelope(input),
+        "post" => delivery::post(input),
+        "accept_posted" => delivery::accept_posted(input),
+        "import_stamped" => delivery::import_stamped(input),
+        "import_claim" => delivery::import_claim(input),
+        "answer" => delivery::answer(input),
+        "check_answer" => delivery::check_answer(input),
+        "next_accepted" => stamp::next_accepted(input),
+        "import_unsealed" => review::import_unsealed(input),
+        "transcript" => review::transcript(input),
         "deliver" => delivery::deliver(input),
         "open_delivery" => delivery::open_delivery(input),
         "make_receipt" => delivery::make_receipt(input),
@@ -110,11 +124,14 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
         "conversation_group" => vec![labels::CONVERSATION_GROUP],
         "epoch_key" => vec![labels::STAMP_EPOCH_KEY, labels::STAMP_NEXT_ROOT],
         "stamp" => vec![labels::STAMP],
+        "post" => vec![labels::DEVICE, labels::TARGETS],
+        "answer" => vec![labels::ANSWER],
         "deliver" => vec![labels::DELIVERY],
         "make_receipt" => vec![labels::RECEIPT],
         "nullifier" => vec![labels::NULLIFIER],
-        "accept" => vec![labels::REPORTER, labels::ACCEPTANCE],
-        "unseal" => vec![labels::REPORT_OPENINGS],
+        "accept" => vec![labels::REPORTER, labels::REPORTER_1, labels::ACCEPTANCE],
+        "import_accepted" => vec![labels::ACCEPTANCE_1],
+        "unseal" => vec![labels::REPORT_OPENINGS, labels::REPORT_OPENINGS_1],
         "moderation_key_pair" => vec![labels::MODERATION_KEY],
         _ => vec![],
     }
@@ -131,7 +148,8 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
         79,
         "it runs the checks 68 to 71 for each claim, which have vectors",
     )];
-    harness::assert_coverage(CRATE.folder, 51..=93, &without, &labels, labels_of);
+    let checks = (51..=93).chain(110..=116);
+    harness::assert_coverage(CRATE.folder, checks, &without, &labels, labels_of);
 }
 
 fn key(input: Input<'_>) -> DeliveryKey {
