@@ -142,7 +142,6 @@ impl AcceptedReport {
         Ok(Self::new(*id, report, accepted_at, repeated))
     }
 
-    #[expect(clippy::type_complexity, reason = "the fields in their order")]
     fn read<'a>(
         version: u8,
         reader: &mut Reader<'a>,

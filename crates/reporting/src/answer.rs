@@ -84,6 +84,18 @@ impl fmt::Debug for AnsweredRequest {
 /// ```
 ///
 /// No `PartialEq`: MACs are compared in constant time, by [`verify`](Self::verify).
+///
+/// ```
+/// # use waxseal_reporting::relay::*;
+/// # let mut rng = rand::rng();
+/// # let key = DeliveryKey::generate(&mut rng);
+/// let nonce = RequestNonce::generate(&mut rng); // sent with the request
+/// let request = AnsweredRequest::new("GET", "/bundles/bob", b"", &nonce).ok_or("too long")?;
+/// let mac = AnswerMac::new(&key, &request, 200, b"the bundle"); // on the provider's side
+/// mac.verify(&key, &request, 200, b"the bundle")?; // on the device
+/// # assert!(mac.verify(&key, &request, 200, b"another bundle").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct AnswerMac([u8; 32]);
 

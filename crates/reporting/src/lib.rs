@@ -118,22 +118,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! ## Authenticate an answer
-//!
-//! The device draws a nonce and sends it with its request. The provider answers with a MAC.
-//!
-//! ```
-//! # use waxseal_reporting::relay::*;
-//! # let mut rng = rand::rng();
-//! # let key = DeliveryKey::generate(&mut rng);
-//! let nonce = RequestNonce::generate(&mut rng);
-//! let request = AnsweredRequest::new("GET", "/bundles/bob", b"", &nonce).ok_or("too long")?;
-//! let mac = AnswerMac::new(&key, &request, 200, b"the bundle"); // the provider's side
-//! mac.verify(&key, &request, 200, b"the bundle")?; // the device's side
-//! # assert!(mac.verify(&key, &request, 200, b"another bundle").is_err());
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! ## Take a report in and review it
 //!
 //! The intake holds the stamp keys and the delivery keys. It shares the acceptance key with the

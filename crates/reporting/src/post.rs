@@ -141,8 +141,8 @@ impl PostedEnvelope {
     /// audience, now.
     ///
     /// `sender` is the device that the relay authenticated, and `key` the key that it shares with
-    /// that device. Call this before anything else is done for the envelope: before a stamp is made,
-    /// and before an answer gives away prekeys.
+    /// that device. Call this before anything else: before a stamp is made, and before an answer
+    /// gives away prekeys.
     ///
     /// # Errors
     /// [`PostError::NotAuthentic`] if the MAC is not this device's MAC over exactly this;

@@ -121,8 +121,8 @@ impl fmt::Debug for Stamp {
 /// The statement that a message passed through the relay: its tag, its context and its stamp. Says
 /// nothing about the content.
 ///
-/// Encoded `02 || tag 32 || len be16 || context || stamp 32`. Within other formats, the version byte
-/// is left out.
+/// Encoded `02 || tag 32 || len be16 || context || stamp 32`. Other formats contain it without the
+/// version byte.
 ///
 /// # Security
 /// The type does not tell a genuine claim from an invented one.
@@ -234,6 +234,11 @@ impl fmt::Debug for Claim {
             .finish_non_exhaustive()
     }
 }
+
+const _: () = assert!(
+    MAX_CONTEXT_LEN <= u16::MAX as usize,
+    "a claim's context must fit its length field"
+);
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use crate::labels;
 use crate::mac;
 use crate::post::AuthenticEnvelope;
 use crate::secret::Secret;
-use crate::stamp::{Claim, MAX_CONTEXT_LEN, Stamp, StampContext, epoch_of};
+use crate::stamp::{Claim, Stamp, StampContext, epoch_of};
 use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION};
 
@@ -157,9 +157,8 @@ impl StampKeys {
         Ok(())
     }
 
-    /// Stamps an envelope for which its device asked.
-    ///
-    /// `accepted_at` comes from [`next_accepted_at`](crate::relay::next_accepted_at).
+    /// Stamps an envelope for which its device asked. `accepted_at` comes from
+    /// [`next_accepted_at`](crate::relay::next_accepted_at).
     ///
     /// # Errors
     /// [`StampKeysError::EpochOutOfReach`] if there is no key for this time: it was destroyed, or
@@ -169,12 +168,8 @@ impl StampKeys {
         envelope: &AuthenticEnvelope,
         accepted_at: Timestamp,
     ) -> Result<Claim, StampKeysError> {
-        self.stamp_tag(
-            envelope.tag(),
-            envelope.sender(),
-            envelope.audience(),
-            accepted_at,
-        )
+        let (tag, sender) = (envelope.tag(), envelope.sender());
+        self.stamp_tag(tag, sender, envelope.audience(), accepted_at)
     }
 
     /// Stamps a bare tag. Not public: a relay stamps only what a device asked for.
@@ -385,11 +380,6 @@ pub enum StampError {
     #[error("not a stamp of this relay")]
     NotOurs,
 }
-
-const _: () = assert!(
-    MAX_CONTEXT_LEN <= u16::MAX as usize,
-    "a claim's context must fit its length field"
-);
 
 #[cfg(test)]
 impl StampKeys {

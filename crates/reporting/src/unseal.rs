@@ -49,7 +49,8 @@ pub trait Unseal {
 /// ```
 /// # use waxseal_reporting::{intake::AcceptanceKey, vault::{ModerationKeyPair, Unseal, Vault}};
 /// # let mut rng = rand::rng();
-/// # let (present, before) = (ModerationKeyPair::generate(&mut rng), ModerationKeyPair::generate(&mut rng));
+/// # let present = ModerationKeyPair::generate(&mut rng);
+/// # let before = ModerationKeyPair::generate(&mut rng);
 /// # let acceptance_key = AcceptanceKey::generate(&mut rng);
 /// let vault = Vault::new(present, acceptance_key).with_old_key(before);
 /// let for_apps = vault.public_key().encode();

@@ -112,7 +112,8 @@ pub(crate) fn encode_as(version: u8, message: &impl Message) -> Vec<u8> {
     out
 }
 
-/// Encodes a wire message of version 02 whose last field, `number`, is given separately and must not be empty.
+/// Encodes a wire message of version 02 whose last field, `number`, is given separately and must
+/// not be empty.
 ///
 /// A long field is then copied once instead of twice.
 pub(crate) fn encode_with_last(message: &impl Message, number: u32, last: &[u8]) -> Vec<u8> {

@@ -87,7 +87,7 @@ fn group_report(world: &mut World, group: ConversationId, tags: &[u8]) -> Report
     let audience = Audience::Group(group);
     let mut claims = Vec::new();
     for (after, tag) in (0..).zip(tags) {
-        let time = Timestamp::from_millis(world.now.as_millis() + after);
+        let time = Timestamp::from_millis(world.now.as_millis().saturating_add(after));
         let tag = FrankingTag::from_bytes([*tag; 32]);
         let keys = &world.stamp_keys;
         claims.push(keys.stamp_tag(&tag, &world.alice, &audience, time).unwrap());

@@ -24,7 +24,7 @@ fn posted() -> PostedEnvelope {
 }
 
 fn after_noon(ms: u64) -> Timestamp {
-    Timestamp::from_millis(NOON.as_millis() + ms)
+    Timestamp::from_millis(NOON.as_millis().saturating_add(ms))
 }
 
 #[test]

@@ -20,11 +20,15 @@ mod delivery;
 #[rustfmt::skip]
 mod franking;
 #[rustfmt::skip]
+mod post;
+#[rustfmt::skip]
 mod report;
 #[rustfmt::skip]
 mod review;
 #[rustfmt::skip]
 mod stamp;
+#[rustfmt::skip]
+mod transcript;
 
 const CRATE: Crate = Crate {
     folder: env!("CARGO_MANIFEST_DIR"),
@@ -84,15 +88,15 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
         "verify_stamp" => stamp::verify_stamp(input),
         "import_stamp_keys" => stamp::import_stamp_keys(input),
         "decode_envelope" => delivery::decode_envelope(input),
-        "post" => delivery::post(input),
-        "accept_posted" => delivery::accept_posted(input),
-        "import_stamped" => delivery::import_stamped(input),
-        "import_claim" => delivery::import_claim(input),
-        "answer" => delivery::answer(input),
-        "check_answer" => delivery::check_answer(input),
+        "post" => post::post(input),
+        "accept_posted" => post::accept_posted(input),
+        "import_stamped" => post::import_stamped(input),
+        "import_claim" => post::import_claim(input),
+        "answer" => post::answer(input),
+        "check_answer" => post::check_answer(input),
         "next_accepted" => stamp::next_accepted(input),
         "import_unsealed" => review::import_unsealed(input),
-        "transcript" => review::transcript(input),
+        "transcript" => transcript::transcript(input),
         "deliver" => delivery::deliver(input),
         "open_delivery" => delivery::open_delivery(input),
         "make_receipt" => delivery::make_receipt(input),

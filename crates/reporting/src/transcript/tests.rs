@@ -146,7 +146,7 @@ struct Line {
 fn line(sender: &str, after: u64, sequence: u64, tag: u8, seen: Option<u8>) -> Line {
     Line {
         sender: device(sender, 1),
-        accepted_at: Timestamp::from_millis(NOON.as_millis() + after),
+        accepted_at: Timestamp::from_millis(NOON.as_millis().saturating_add(after)),
         sequence,
         tag: FrankingTag::from_bytes([tag; 32]),
         last_seen: seen.map(|tag| FrankingTag::from_bytes([tag; 32])),
@@ -319,7 +319,11 @@ fn any_lines() -> impl Strategy<Value = Vec<Line>> {
         let lines = lines.into_iter().zip(0u8..);
         lines
             .map(|((sender, after, far, sequence, seen), tag)| {
-                let after = if far { after * 200_000 } else { after };
+                let after = if far {
+                    after.saturating_mul(200_000)
+                } else {
+                    after
+                };
                 let sender = ["alice", "bob", "carol"][sender];
                 line(sender, after, sequence, tag, seen.map(|seen| seen % 12))
             })
@@ -353,7 +357,7 @@ proptest! {
         indices.sort_unstable();
         prop_assert_eq!(indices, (0..lines.len()).collect::<Vec<_>>());
         for (place, one) in shown.iter().enumerate() {
-            for later in &shown[place + 1..] {
+            for later in shown.iter().skip(place).skip(1) {
                 prop_assert!(transcript.clock_stepped_back || one.accepted_at <= later.accepted_at);
                 let together = transcript.clock_stepped_back || one.accepted_at == later.accepted_at;
                 if together && one.sender == later.sender {
