@@ -80,8 +80,8 @@ impl Entry<'_> {
 
     /// What decides between messages that neither numbers nor tags order. A sender can choose the
     /// tag, which therefore comes last: only messages of one device with one number get that far.
-    fn key(&self) -> (Timestamp, &DeviceAddress, u64, &FrankingTag) {
-        (self.accepted_at, self.sender, self.sequence, self.tag)
+    fn key(&self) -> (Timestamp, &DeviceAddress, &FrankingTag) {
+        (self.accepted_at, self.sender, self.tag)
     }
 }
 

@@ -176,7 +176,13 @@ fn chk114_group_with_the_id_of_a_direct_conversation_is_refused() {
         claim(1, "alice", Audience::Direct(bob.clone())),
         claim(2, "alice", group),
     ];
-    for claims in [in_group, mixed] {
+    // So does the recipient of a direct message that the reporter sent.
+    let with_carol = ConversationId::direct(&bob, &account("carol"));
+    let sent = vec![
+        claim(1, "bob", Audience::Direct(account("carol"))),
+        claim(2, "bob", Audience::Group(with_carol)),
+    ];
+    for claims in [in_group, mixed, sent] {
         let report = world.forge(&claims, b"");
         let refused = examine(report, &world.stamp_keys, &world.bob_key, world.now);
         assert_eq!(refused.unwrap_err().check(), 114);

@@ -805,7 +805,7 @@ def transcript(given):
     def key(message):
         sender = message["sender"]
         address = sender["account"].encode(), sender["device"]
-        return message["accepted_ms"], address, message["sequence"], message["franking_tag"]
+        return message["accepted_ms"], address, message["franking_tag"]
 
     left, shown = sorted(messages, key=key), []
     while left:
