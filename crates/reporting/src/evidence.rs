@@ -73,9 +73,9 @@ impl Evidence {
     ///
     /// # Security
     /// Nothing is checked here, so the accessors return what the forger chose.
-    /// [`accept`](crate::intake::accept) and [`review`](crate::reviewer::review) trust no evidence:
-    /// they refuse a report of forged evidence. [`decode`](Self::decode) refuses a claim and a
-    /// message that do not belong together.
+    /// [`examine`](crate::intake::examine) and [`review`](crate::reviewer::review) trust no
+    /// evidence: they refuse a report of forged evidence. [`decode`](Self::decode) refuses a claim
+    /// and a message that do not belong together.
     pub fn unverified(claim: Claim, message: SentMessage) -> Self {
         Self::new(claim, message.format, message.header, message.franked)
     }

@@ -4,7 +4,7 @@
 //!
 //! ```
 //! # use waxseal_reporting::{*, message::*, sender::*, relay::*};
-//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, reviewer::*};
+//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, vault::*, reviewer::*};
 //! # use zeroize::Zeroizing;
 //! # struct Toy; // Encrypts nothing, to keep the page short: use a ratchet.
 //! # impl SealingChannel for Toy {
@@ -22,23 +22,30 @@
 //! # let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
 //! # let bob = DeviceAddress::new(AccountId::new("bob")?, DeviceId(1));
 //! # let stamp_keys = StampKeys::generate("eu", now, &mut rng)?;
-//! # let bob_key = DeliveryKey::generate(&mut rng);
-//! # let moderation = ModerationKeyPair::generate(&mut rng);
+//! # let (alice_key, bob_key) = (DeliveryKey::generate(&mut rng), DeliveryKey::generate(&mut rng));
+//! # let acceptance_key = AcceptanceKey::generate(&mut rng);
+//! # let vault = Vault::new(ModerationKeyPair::generate(&mut rng), acceptance_key.clone());
 //! # let audience = Audience::Direct(bob.account.clone());
 //! # let conversation = audience.conversation(&alice.account);
 //! # let payload = Payload::text(PayloadHeader::new(0, now), "You have won!")?;
-//! // Alice seals a message, the relay stamps what it cannot read, Bob opens it.
+//! // Alice seals a message and posts it.
 //! let sealed = seal(&mut to_bob, &alice, &conversation, &payload, &mut rng)?;
-//! let claim = stamp_keys.stamp(sealed.envelope.tag(), &alice, &audience, now)?;
-//! let delivery = Delivery::new(&claim, sealed.envelope, &bob_key)?;
+//! let posted = sealed.envelope.post(&alice_key, &alice, &audience, now);
+//! // The relay stamps what it cannot read, and Bob opens it.
+//! let posted = PostedEnvelope::decode(&posted)?;
+//! let posted = posted.authenticate(&alice_key, &alice, &audience, now)?;
+//! let claim = stamp_keys.stamp(&posted, now)?;
+//! let delivery = StampedEnvelope::new(claim, posted)?.deliver(&bob_key);
 //! let opened = open(&mut from_alice, &delivery.authenticate(&bob_key, &bob.account)?)?;
 //!
 //! // Bob reports it to the provider.
 //! let mut draft = ReportDraft::new(bob, Reason::Scam);
 //! draft.add(opened.evidence(), Disclosure::Whole)?;
-//! let report = draft.seal(&bob_key, moderation.public_key(), &mut rng)?;
-//! # let accepted = accept(report, &stamp_keys, &bob_key, now, &mut |_: &Nullifier| false)?;
-//! # let verified = review(accepted, &moderation)?;
+//! let report = draft.seal(&bob_key, vault.public_key(), &mut rng)?;
+//! # let examined = examine(report, &stamp_keys, &bob_key, now)?;
+//! # let id = ReportId::generate(&mut rng);
+//! # let accepted = examined.accept(id, &[false], &[])?;
+//! # let verified = review(vault.open(&id, &accepted.encode(&acceptance_key))?)?;
 //! # assert_eq!(verified.messages()[0].sender(), &alice);
 //! # assert_eq!(verified.messages()[0].content(), Some(opened.content()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -49,21 +56,31 @@
 //! | role | step | takes | gives |
 //! |---|---|---|---|
 //! | [`sender`] | [`seal`](sender::seal) | a [`Payload`] | an [`Envelope`] |
-//! | [`relay`] | [`StampKeys::stamp`] | a [`FrankingTag`] | a [`Claim`] |
+//! | [`sender`] | [`Envelope::post`] | an [`Envelope`] | a [`PostedEnvelope`] |
+//! | [`relay`] | [`StampKeys::stamp`] | an [`AuthenticEnvelope`] | a [`Claim`] |
+//! | [`relay`] | [`StampedEnvelope::deliver`] | a [`StampedEnvelope`] | a [`Delivery`] |
 //! | [`recipient`] | [`open`](recipient::open) | a [`Delivery`] | [`Evidence`] |
 //! | [`reporter`] | [`ReportDraft::seal`] | [`Evidence`] | a [`Report`] |
-//! | [`intake`] | [`accept`](intake::accept) | a [`Report`] | an [`AcceptedReport`] |
-//! | [`reviewer`] | [`review`](reviewer::review) | an [`AcceptedReport`] | a [`VerifiedReport`] |
+//! | [`intake`] | [`examine`](intake::examine) | a [`Report`] | an [`AcceptedReport`] |
+//! | [`vault`] | [`Unseal::open`] | an [`AcceptedReport`] | an [`UnsealedReport`] |
+//! | [`reviewer`] | [`review`](reviewer::review) | an [`UnsealedReport`] | a [`VerifiedReport`] |
 //!
 //! [`Payload`]: message::Payload
 //! [`Envelope`]: relay::Envelope
+//! [`Envelope::post`]: relay::Envelope::post
+//! [`PostedEnvelope`]: relay::PostedEnvelope
+//! [`AuthenticEnvelope`]: relay::AuthenticEnvelope
 //! [`StampKeys::stamp`]: relay::StampKeys::stamp
 //! [`Claim`]: relay::Claim
+//! [`StampedEnvelope`]: relay::StampedEnvelope
+//! [`StampedEnvelope::deliver`]: relay::StampedEnvelope::deliver
 //! [`Delivery`]: relay::Delivery
 //! [`Evidence`]: recipient::Evidence
 //! [`ReportDraft::seal`]: reporter::ReportDraft::seal
 //! [`Report`]: reporter::Report
 //! [`AcceptedReport`]: intake::AcceptedReport
+//! [`Unseal::open`]: vault::Unseal::open
+//! [`UnsealedReport`]: vault::UnsealedReport
 //! [`VerifiedReport`]: reviewer::VerifiedReport
 //!
 //! The crate has no clock, no randomness and no I/O of its own, and does not panic on any input.
@@ -73,34 +90,43 @@
 //!
 //! ## Stamp in your own relay
 //!
-//! The relay authenticated Alice's device, which uploaded `uploaded` for Bob.
+//! The relay logged Alice's device in, which uploaded `uploaded` for Bob. `last` is the accepted
+//! time of her message before.
 //!
 //! ```
 //! # use waxseal_reporting::{*, message::*, sender::*, relay::*};
-//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, reviewer::*};
 //! # let (now, mut rng) = (Timestamp::from_millis(1_800_000_000_000), rand::rng());
 //! # let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
 //! # let stamp_keys = StampKeys::generate("eu", now, &mut rng)?;
 //! # let bob_key = DeliveryKey::generate(&mut rng);
 //! # let alice_key = DeliveryKey::generate(&mut rng);
-//! # let uploaded = [&[1, 0x0a, 0x20][..], &[0xaa; 32], &[0x12, 2, 0xbb, 0xbb]].concat();
-//! let envelope = Envelope::decode(&uploaded)?;
-//! let to = Audience::Direct(AccountId::new("bob")?);
-//! let claim = stamp_keys.stamp(envelope.tag(), &alice, &to, now)?;
-//! let for_alice = Receipt::new(&claim, &alice_key).encode();
-//! let for_bob = Delivery::new(&claim, envelope, &bob_key)?.encode();
+//! # let stored = [&[2][..], &[0xaa; 32], &[0xbb, 0xbb]].concat();
+//! # let to = Audience::Direct(AccountId::new("bob")?);
+//! # let uploaded = Envelope::decode(&stored)?.post(&alice_key, &alice, &to, now);
+//! # let last = Some(now);
+//! let posted = PostedEnvelope::decode(&uploaded)?;
+//! let posted = posted.authenticate(&alice_key, &alice, &to, now)?;
+//! let accepted_at = next_accepted_at(now, last); // store it as the new `last`
+//! let claim = stamp_keys.stamp(&posted, accepted_at)?;
+//! let queued = StampedEnvelope::new(claim, posted)?.encode();
+//!
+//! // When the devices fetch, with the keys of that moment:
+//! let queued = StampedEnvelope::decode(&queued)?;
+//! let for_alice = Receipt::new(queued.claim(), &alice_key).encode();
+//! let for_bob = queued.deliver(&bob_key).encode();
 //! # assert!(Receipt::decode(&for_alice).is_ok() && Delivery::decode(&for_bob).is_ok());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! ## Take a report in and review it
 //!
-//! The intake holds the stamp keys and the delivery keys; the reviewers hold the moderation key.
+//! The intake holds the stamp keys and the delivery keys. It shares the acceptance key with the
+//! vault, which also holds the moderation key. The reviewers hold no key.
 //!
 //! ```
 //! # use std::collections::HashSet;
 //! # use waxseal_reporting::{*, message::*, sender::*, relay::*};
-//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, reviewer::*};
+//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, vault::*, reviewer::*};
 //! # struct Toy;
 //! # impl SealingChannel for Toy {
 //! #     type Error = std::fmt::Error;
@@ -111,27 +137,32 @@
 //! # let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
 //! # let bob = DeviceAddress::new(AccountId::new("bob")?, DeviceId(1));
 //! # let stamp_keys = StampKeys::generate("eu", now, &mut rng)?;
-//! # let (bob_key, moderation) =
-//! #     (DeliveryKey::generate(&mut rng), ModerationKeyPair::generate(&mut rng));
+//! # let bob_key = DeliveryKey::generate(&mut rng);
 //! # let acceptance_key = AcceptanceKey::generate(&mut rng);
+//! # let vault = Vault::new(ModerationKeyPair::generate(&mut rng), acceptance_key.clone());
 //! # let to = Audience::Direct(bob.account.clone());
 //! # let conversation = to.conversation(&alice.account);
 //! # let payload = Payload::text(PayloadHeader::new(0, now), "You have won!")?;
 //! # let sealed = seal(&mut Toy, &alice, &conversation, &payload, &mut rng)?;
-//! # let claim = stamp_keys.stamp(sealed.sent.tag(), &alice, &to, now)?;
+//! # let alice_key = DeliveryKey::generate(&mut rng);
+//! # let posted = sealed.envelope.post(&alice_key, &alice, &to, now);
+//! # let posted = PostedEnvelope::decode(&posted)?.authenticate(&alice_key, &alice, &to, now)?;
+//! # let claim = stamp_keys.stamp(&posted, now)?;
 //! # let mut draft = ReportDraft::new(bob, Reason::Scam);
 //! # draft.add(&Evidence::unverified(claim, sealed.sent), Disclosure::Whole)?;
-//! # let uploaded = draft.seal(&bob_key, moderation.public_key(), &mut rng)?.encode();
+//! # let uploaded = draft.seal(&bob_key, vault.public_key(), &mut rng)?.encode();
 //! # let mut reported = HashSet::new();
+//! # let id = ReportId::generate(&mut rng);
 //! let report = Report::decode(&uploaded)?; // the key of `report.reporter()` is `bob_key`
-//! let known = &mut |nullifier: &Nullifier| reported.contains(nullifier);
-//! let accepted = accept(report, &stamp_keys, &bob_key, now, known)?;
-//! reported.extend(accepted.nullifiers());
+//! let examined = examine(report, &stamp_keys, &bob_key, now)?;
+//! let nullifiers = examined.nullifiers();
+//! let known: Vec<bool> = nullifiers.iter().map(|one| reported.contains(one)).collect();
+//! let accepted = examined.accept(id, &known, &[])?; // no groups, so no memberships
+//! reported.extend(nullifiers);
 //! let queued = accepted.encode(&acceptance_key);
 //!
-//! // On the reviewers' side:
-//! let accepted = AcceptedReport::decode(&queued, &acceptance_key)?;
-//! let verified = review(accepted, &moderation)?;
+//! // The vault opens it, and a reviewer verifies what it shows:
+//! let verified = review(vault.open(&id, &queued)?)?;
 //! assert_eq!(verified.messages()[0].sender(), &alice);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -143,7 +174,7 @@
 //!
 //! ```
 //! # use waxseal_reporting::{*, message::*, sender::*, relay::*};
-//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, reviewer::*};
+//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, vault::*, reviewer::*};
 //! # struct Toy;
 //! # impl SealingChannel for Toy {
 //! #     type Error = std::fmt::Error;
@@ -154,8 +185,9 @@
 //! # let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
 //! # let bob = DeviceAddress::new(AccountId::new("bob")?, DeviceId(1));
 //! # let stamp_keys = StampKeys::generate("eu", now, &mut rng)?;
-//! # let (bob_key, moderation) =
-//! #     (DeliveryKey::generate(&mut rng), ModerationKeyPair::generate(&mut rng));
+//! # let (alice_key, bob_key) = (DeliveryKey::generate(&mut rng), DeliveryKey::generate(&mut rng));
+//! # let acceptance_key = AcceptanceKey::generate(&mut rng);
+//! # let vault = Vault::new(ModerationKeyPair::generate(&mut rng), acceptance_key.clone());
 //! # let to = Audience::Direct(bob.account.clone());
 //! # let conversation = to.conversation(&alice.account);
 //! # let key = AttachmentKey::from_bytes([7; 32]);
@@ -164,7 +196,9 @@
 //! # let header = PayloadHeader::new(0, now);
 //! # let payload = Payload::with_attachments(header, text, vec![photo.into()])?;
 //! # let sealed = seal(&mut Toy, &alice, &conversation, &payload, &mut rng)?;
-//! # let claim = stamp_keys.stamp(sealed.sent.tag(), &alice, &to, now)?;
+//! # let posted = sealed.envelope.post(&alice_key, &alice, &to, now);
+//! # let posted = PostedEnvelope::decode(&posted)?.authenticate(&alice_key, &alice, &to, now)?;
+//! # let claim = stamp_keys.stamp(&posted, now)?;
 //! # let evidence = Evidence::unverified(claim, sealed.sent);
 //! let mut draft = ReportDraft::new(bob, Reason::Ncii);
 //! draft.note("I never agreed to this.")?;
@@ -173,9 +207,11 @@
 //! let preview = draft.preview();
 //! let shown: Vec<bool> = preview.messages()[0].parts().iter().map(|part| part.shown).collect();
 //! assert_eq!(shown, [true, false, true]);
-//! let report = draft.seal(&bob_key, moderation.public_key(), &mut rng)?;
-//! # let accepted = accept(report, &stamp_keys, &bob_key, now, &mut |_: &Nullifier| false)?;
-//! # assert_eq!(review(accepted, &moderation)?.messages()[0].content(), None);
+//! let report = draft.seal(&bob_key, vault.public_key(), &mut rng)?;
+//! # let id = ReportId::generate(&mut rng);
+//! # let accepted = examine(report, &stamp_keys, &bob_key, now)?.accept(id, &[false], &[])?;
+//! # let verified = review(vault.open(&id, &accepted.encode(&acceptance_key))?)?;
+//! # assert_eq!(verified.messages()[0].content(), None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -249,7 +285,7 @@
 //!
 //! ```
 //! # use waxseal_reporting::{*, message::*, sender::*, relay::*};
-//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, reviewer::*};
+//! # use waxseal_reporting::{recipient::*, reporter::*, intake::*, vault::*, reviewer::*};
 //! # let (then, mut rng) = (Timestamp::from_millis(1_800_000_000_000), rand::rng());
 //! # let now = Timestamp::from_millis(then.as_millis() + 100 * EPOCH_MS);
 //! # let mut stored = StampKeys::generate("eu", then, &mut rng)?.export();
@@ -262,7 +298,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod accepted;
+mod accepted_time;
 mod address;
+mod answer;
 mod attachment;
 mod channel;
 mod codec;
@@ -286,6 +325,7 @@ mod openings;
 mod padding;
 mod parts;
 mod payload;
+mod post;
 mod preview;
 mod reason;
 mod receipt;
@@ -296,11 +336,13 @@ mod seal;
 mod secret;
 mod stamp;
 mod stamp_keys;
+mod stamped;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod tests;
 mod timestamp;
 mod transcript;
+mod unseal;
 mod wire;
 
 pub use address::{AccountId, AccountIdError, DeviceAddress, DeviceId};
@@ -328,11 +370,15 @@ pub mod sender {
 
 /// The provider's relay stamps what it cannot read, and vouches for it to each device.
 pub mod relay {
+    pub use crate::accepted_time::next_accepted_at;
+    pub use crate::answer::{AnswerError, AnswerMac, AnsweredRequest, RequestNonce};
     pub use crate::delivery::{Delivery, DeliveryKey};
     pub use crate::envelope::Envelope;
+    pub use crate::post::{AuthenticEnvelope, PostError, PostedEnvelope};
     pub use crate::receipt::Receipt;
     pub use crate::stamp::{Claim, EPOCH_MS, Stamp, StampContext};
     pub use crate::stamp_keys::{StampError, StampKeys, StampKeysError};
+    pub use crate::stamped::StampedEnvelope;
 }
 
 /// The recipient checks a delivery, opens it, and keeps evidence for a report.
@@ -355,33 +401,43 @@ pub mod reporter {
     pub use crate::report::Report;
 }
 
-/// The reviewer opens an accepted report and verifies what it shows.
-pub mod reviewer {
+/// The vault opens accepted reports for the reviewers, who hold no key.
+pub mod vault {
     pub use crate::moderation::ModerationKeyPair;
+    pub use crate::unseal::{Unseal, UnsealError, UnsealedReport, Vault};
+}
+
+/// The reviewer verifies what an unsealed report shows.
+pub mod reviewer {
     pub use crate::review::{VerifiedMessage, VerifiedPart, VerifiedReport, review};
     pub use crate::transcript::{Contradiction, LastSeen};
 }
 
 /// Every limit of the crate. Each says its unit, its reason and its source.
 pub mod limits {
+    pub use crate::accepted::MAX_ACCEPTED_LEN;
+    pub use crate::accepted_time::MAX_LAST_AHEAD_MS;
     pub use crate::address::MAX_ACCOUNT_LEN;
+    pub use crate::answer::{MAX_METHOD_LEN, MAX_PATH_LEN};
     pub use crate::attachment::{MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN};
     pub use crate::content::{MAX_APPLICATION_KIND_LEN, MAX_REACTION_LEN};
     pub use crate::delivery::MAX_DELIVERY_LEN;
     pub use crate::envelope::{MAX_CHANNEL_OVERHEAD, MAX_CIPHERTEXT_LEN, MAX_ENVELOPE_LEN};
     pub use crate::evidence::MAX_EVIDENCE_LEN;
     pub use crate::extensions::MAX_EXTENSIONS_LEN;
-    pub use crate::intake::MAX_ACCEPTED_LEN;
     pub use crate::open::{MAX_SENT_AHEAD_MS, MAX_SENT_BEFORE_MS};
     pub use crate::openings::{MAX_NOTE_LEN, MAX_REPORTED};
     pub use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
+    pub use crate::post::{MAX_POST_SKEW_MS, MAX_POSTED_LEN};
     pub use crate::receipt::MAX_RECEIPT_LEN;
     pub use crate::report::MAX_REPORT_LEN;
     pub use crate::seal::MAX_SENT_LEN;
-    pub use crate::stamp::MAX_CONTEXT_LEN;
+    pub use crate::stamp::{MAX_CONTEXT_LEN, MAX_STORED_CLAIM_LEN};
     pub use crate::stamp_keys::{
         MAX_CLOCK_SKEW_MS, MAX_EPOCHS_DESTROYED, MAX_EPOCHS_KEPT, MAX_REGION_LEN,
     };
+    pub use crate::stamped::MAX_STAMPED_LEN;
+    pub use crate::unseal::MAX_UNSEALED_LEN;
 }
 
 #[doc = include_str!("../SPEC.md")]

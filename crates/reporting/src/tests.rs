@@ -13,6 +13,6 @@ pub(crate) mod all {
     pub(crate) use crate::*;
     pub(crate) use crate::{
         intake::*, limits::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*,
-        sender::*,
+        sender::*, vault::*,
     };
 }

@@ -152,7 +152,7 @@ fn a_draft_takes_a_message_once_whatever_its_stamp() {
     let later = Timestamp::from_millis(world.now.as_millis() + 9_000);
     let claim = world
         .stamp_keys
-        .stamp(one.tag(), &world.alice, one.audience(), later)
+        .stamp_tag(one.tag(), &world.alice, one.audience(), later)
         .unwrap();
     let again = Evidence::new(
         claim,

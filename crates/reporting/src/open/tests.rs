@@ -156,9 +156,9 @@ fn chk93_sender_device_and_conversation_are_bound_by_the_channel() {
         let audience = Audience::Direct(world.bob.account.clone());
         let claim = world
             .stamp_keys
-            .stamp(envelope.tag(), &sender, &audience, world.now)
+            .stamp_tag(envelope.tag(), &sender, &audience, world.now)
             .unwrap();
-        let delivery = Delivery::new(&claim, envelope.clone(), &world.bob_key).unwrap();
+        let delivery = deliver(&claim, envelope.clone(), &world.bob_key);
         let delivery = delivery
             .authenticate(&world.bob_key, &world.bob.account)
             .unwrap();

@@ -241,7 +241,7 @@ fn stamped(
     world.now = Timestamp::from_millis(world.now.as_millis().saturating_add(1_000));
     let claim = world
         .stamp_keys
-        .stamp(&tag, &world.alice, &audience, world.now)
+        .stamp_tag(&tag, &world.alice, &audience, world.now)
         .unwrap();
     Evidence::new(claim, format, header.clone(), franked)
 }
@@ -285,7 +285,7 @@ fn chk86_message_written_for_another_conversation_or_by_another_sender_is_refuse
         let audience = Audience::Direct(bob.account.clone());
         let claim = world
             .stamp_keys
-            .stamp(&tag, &alice, &audience, world.now)
+            .stamp_tag(&tag, &alice, &audience, world.now)
             .unwrap();
         let report = world.forge(&[claim], &openings_of(&[&evidence]));
         let refused = Rejection::OtherTag { message: 0 };
@@ -324,10 +324,10 @@ fn own_message_that_the_peer_never_could_open_verifies_and_is_not_borne_out() {
     let audience = Audience::Direct(world.alice.account.clone());
     let claim = world
         .stamp_keys
-        .stamp(envelope.tag(), &world.bob, &audience, world.now)
+        .stamp_tag(envelope.tag(), &world.bob, &audience, world.now)
         .unwrap();
     let garbage = Envelope::decode(&[&envelope.encode()[..35], &[0x12, 1, 0]].concat()).unwrap();
-    let delivery = Delivery::new(&claim, garbage, &world.alice_key).unwrap();
+    let delivery = deliver(&claim, garbage, &world.alice_key);
     let delivery = delivery
         .authenticate(&world.alice_key, &world.alice.account)
         .unwrap();

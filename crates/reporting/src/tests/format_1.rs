@@ -146,7 +146,7 @@ fn a_receipt_turns_a_message_stored_in_format_01_into_evidence_of_that_format() 
     let audience = Audience::Direct(world.bob.account.clone());
     let claim = world
         .stamp_keys
-        .stamp(old.tag(), &world.alice, &audience, world.now);
+        .stamp_tag(old.tag(), &world.alice, &audience, world.now);
     let receipt = Receipt::new(&claim.unwrap(), &world.alice_key);
     let evidence = receipt.authenticate(&world.alice_key, &old).unwrap();
     assert!(!evidence.tag_names_sender());
@@ -213,7 +213,7 @@ fn evidence_1(world: &mut World, others: &[&[u8]]) -> Evidence {
     let audience = Audience::Direct(world.bob.account.clone());
     let claim = world
         .stamp_keys
-        .stamp(&franked.tag_1(), &world.alice, &audience, world.now);
+        .stamp_tag(&franked.tag_1(), &world.alice, &audience, world.now);
     Evidence::new(claim.unwrap(), Format::V1, header, franked)
 }
 

@@ -179,6 +179,10 @@ proptest! {
             bytes[0] = version;
         }
         let _ = Envelope::decode(&bytes);
+        let _ = PostedEnvelope::decode(&bytes);
+        let _ = StampedEnvelope::decode(&bytes);
+        let _ = Claim::decode(&bytes);
+        let _ = UnsealedReport::decode(&bytes);
         let _ = Delivery::decode(&bytes);
         let _ = Receipt::decode(&bytes);
         let _ = Evidence::decode(&bytes);

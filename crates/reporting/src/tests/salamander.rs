@@ -218,10 +218,10 @@ fn invisible_salamander_message_that_opens_under_two_keys_is_withheld() {
     let audience = Audience::Direct(world.bob.account.clone());
     let claim = world
         .stamp_keys
-        .stamp(&tag, &world.alice, &audience, world.now)
+        .stamp_tag(&tag, &world.alice, &audience, world.now)
         .unwrap();
     let envelope = Envelope::new(tag, [&0u64.to_be_bytes()[..], &sealed].concat());
-    let delivery = Delivery::new(&claim, envelope, &world.bob_key).unwrap();
+    let delivery = deliver(&claim, envelope, &world.bob_key);
     let delivery = delivery
         .authenticate(&world.bob_key, &world.bob.account)
         .unwrap();

@@ -120,6 +120,31 @@ pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
+/// The id of every accepted report.
+pub(crate) const ID: ReportId = ReportId::from_bytes([0x1d; 16]);
+
+/// The relay's step for one device, with any claim.
+pub(crate) fn deliver(claim: &Claim, envelope: Envelope, key: &DeliveryKey) -> Delivery {
+    Delivery::new(claim, envelope.ciphertext(), key)
+}
+
+/// Accepts a report as an intake without records: no message is known, no one is in a group.
+pub(crate) fn accept(
+    report: Report,
+    stamp_keys: &StampKeys,
+    reporter_key: &DeliveryKey,
+    now: Timestamp,
+) -> Result<AcceptedReport, Rejection> {
+    let examined = examine(report, stamp_keys, reporter_key, now)?;
+    let known = vec![false; examined.nullifiers().len()];
+    let members = vec![false; examined.memberships().len()];
+    match examined.accept(ID, &known, &members) {
+        Ok(accepted) => Ok(accepted),
+        Err(AcceptError::Rejected(rejection)) => Err(rejection),
+        Err(error) => panic!("{error}"),
+    }
+}
+
 /// Two people and their provider.
 pub(crate) struct World {
     pub(crate) alice: DeviceAddress,
@@ -199,12 +224,16 @@ impl World {
         let (envelope, sent) = self.seal(from_alice, payload);
         let (sender, recipient) = self.ends(from_alice);
         let audience = Audience::Direct(recipient.account.clone());
-        let claim = self
-            .stamp_keys
-            .stamp(envelope.tag(), &sender, &audience, self.now)
-            .unwrap();
         let (sender_key, key) = self.keys(from_alice);
-        let delivery = Delivery::new(&claim, envelope, &key).unwrap().encode();
+        let posted = envelope.post(&sender_key, &sender, &audience, self.now);
+        let posted = PostedEnvelope::decode(&posted)
+            .unwrap()
+            .authenticate(&sender_key, &sender, &audience, self.now)
+            .unwrap();
+        let claim = self.stamp_keys.stamp(&posted, self.now).unwrap();
+        let stamped = StampedEnvelope::new(claim.clone(), posted).unwrap();
+        let stamped = StampedEnvelope::decode(&stamped.encode()).unwrap();
+        let delivery = stamped.deliver(&key).encode();
         let receipt = Receipt::new(&claim, &sender_key).encode();
         let delivery = Delivery::decode(&delivery)
             .unwrap()
@@ -238,7 +267,7 @@ impl World {
         let audience = Audience::Direct(self.bob.account.clone());
         let claim = self
             .stamp_keys
-            .stamp(envelope.tag(), &self.alice, &audience, self.now)
+            .stamp_tag(envelope.tag(), &self.alice, &audience, self.now)
             .unwrap();
         (claim, envelope, sent)
     }
@@ -284,10 +313,10 @@ impl World {
         let audience = Audience::Direct(self.bob.account.clone());
         let claim = self
             .stamp_keys
-            .stamp(&tag, &self.alice, &audience, self.now)
+            .stamp_tag(&tag, &self.alice, &audience, self.now)
             .unwrap();
         let envelope = Envelope::new(tag, ciphertext);
-        let delivery = Delivery::new(&claim, envelope, &self.bob_key).unwrap();
+        let delivery = deliver(&claim, envelope, &self.bob_key);
         delivery
             .authenticate(&self.bob_key, &self.bob.account)
             .unwrap()
@@ -314,23 +343,26 @@ impl World {
         Report::decode(&report.encode()).unwrap()
     }
 
+    /// Accepts a report as an intake without records: no message is known, no one is in a group.
     pub(crate) fn accept(&self, report: Report) -> Result<AcceptedReport, Rejection> {
-        accept(
-            report,
-            &self.stamp_keys,
-            &self.bob_key,
-            self.now,
-            &mut |_: &Nullifier| false,
-        )
+        accept(report, &self.stamp_keys, &self.bob_key, self.now)
     }
 
-    /// Accepts and reviews a report, encoding it for the reviewers' queue in between.
+    /// The vault with the provider's moderation and acceptance keys.
+    pub(crate) fn vault(&self) -> Vault {
+        let moderation = ModerationKeyPair::import(&self.moderation.export()).unwrap();
+        Vault::new(moderation, self.acceptance_key.clone())
+    }
+
+    /// Accepts and reviews a report, encoding it for the queue and for the reviewers in between.
     pub(crate) fn verify(&self, report: Report) -> Result<VerifiedReport, Rejection> {
         let queued = self.accept(report)?.encode(&self.acceptance_key);
-        review(
-            AcceptedReport::decode(&queued, &self.acceptance_key).unwrap(),
-            &self.moderation,
-        )
+        let unsealed = match self.vault().open(&ID, &queued) {
+            Ok(unsealed) => unsealed,
+            Err(UnsealError::Rejected(rejection)) => return Err(rejection),
+            Err(error) => panic!("{error}"),
+        };
+        review(UnsealedReport::decode(&unsealed.encode()).unwrap())
     }
 
     /// A report from Bob with any claims and openings, under a valid MAC and seal.

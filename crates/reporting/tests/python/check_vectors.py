@@ -27,10 +27,14 @@ OTHERS = {"moderation_key_pair", "moderation_public_key", "unseal"}
 
 DAY_MS = 86_400_000
 MAX_PAYLOAD, MAX_PLAINTEXT, MAX_CIPHERTEXT = 65_536, 67_584, 75_776
-MAX_WIRE = {"Envelope": 75_840, "Delivery": 76_217, "Receipt": 441, "Report": 2_075_981}
-MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_734, 2_076_030, 102
+MAX_WIRE = {"PostedEnvelope": 75_859, "Delivery": 76_217, "Receipt": 441, "Report": 2_075_981}
+MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_734, 2_076_046, 102
+MAX_ENVELOPE, MAX_STAMPED, MAX_CLAIM, MAX_UNSEALED = 75_809, 76_118, 342, 2_074_782
+MAX_OPENINGS = 2_064_384
 MAX_EXTENSIONS = 1_024
 MAX_CLOCK_SKEW_MS = 300_000
+MAX_POST_SKEW_MS = 600_000
+MAX_LAST_AHEAD_MS = 300_000
 MAX_EPOCHS_KEPT = 400
 
 
@@ -117,12 +121,13 @@ class Reader:
 # ------------------------------------------------------------------------------------ wire messages
 
 FIELDS = {
-    "Envelope": ("franking_tag", "ciphertext"),
+    "PostedEnvelope": ("franking_tag", "posted_at", "device_mac", "ciphertext"),
     "Delivery": ("franking_tag", "stamp_context", "stamp", "delivery_mac", "ciphertext"),
     "Receipt": ("franking_tag", "stamp_context", "stamp", "receipt_mac"),
     "Report": ("claims", "moderation_key_fingerprint", "encapsulated_key", "sealed_openings", "reporter_mac"),
 }
 LENGTHS = {"franking_tag": 32, "stamp": 32, "delivery_mac": 32, "receipt_mac": 32, "reporter_mac": 32}
+LENGTHS |= {"posted_at": 8, "device_mac": 32}
 LENGTHS |= {"moderation_key_fingerprint": 32, "encapsulated_key": 1_120}
 
 
@@ -136,7 +141,7 @@ def varint(number):
 
 def encode(kind, **values):
     """Encodes the version, then the key, length and bytes of each field that is present."""
-    out = b"\x01"
+    out = bytes([values.get("version", 2)])
     for number, name in enumerate(FIELDS[kind], 1):
         if values.get(name):
             out += bytes([number << 3 | 2]) + varint(len(values[name])) + values[name]
@@ -157,8 +162,10 @@ def read_varint(reader):
 def decode(kind, data):
     require(len(data) <= MAX_WIRE[kind], 51)
     reader = Reader(data, 53)
-    require(reader.number(1) == 1, 52)
-    found = {}  # by name
+    version = data[0] if reader.data else reader.number(1)
+    require(version == 2 or (version == 1 and kind == "Report"), 52)
+    reader.take(1)
+    found = {"version": version}  # fields by name
     while reader.data:
         key = read_varint(reader)
         require(key & 7 == 2 and 1 <= key >> 3 <= len(FIELDS[kind]), 53)
@@ -173,7 +180,7 @@ def decode(kind, data):
     return found
 
 
-def stored(data, longest, check):
+def stored(data, longest, check, versions=(1,)):
     """Checks length and version of a stored artefact; returns a reader of what follows."""
     return stored_message(data, longest, check, (1,))[1]
 
@@ -532,13 +539,79 @@ def verify_stamp(given):
 # ----------------------------------------------------------------------------- deliveries, receipts
 
 
+def device_message(given, posted_at, ciphertext):
+    targets = SHA256(b"waxseal/2/targets" + be32(0))
+    versions = be32(0) + be32(0) + be64(0)  # roster epoch and version, group version
+    addressed = write_sender(given["sender"]) + write_audience(given["audience"])
+    asked = given["franking_tag"] + posted_at + versions + targets + SHA256(ciphertext)
+    return b"waxseal/2/device-mac" + addressed + asked
+
+
+def post(given):
+    posted_at = be64(given["posted_ms"])
+    mac = HMAC(given["delivery_key"], device_message(given, posted_at, given["ciphertext"]))
+    posted = encode(
+        "PostedEnvelope",
+        franking_tag=given["franking_tag"],
+        posted_at=posted_at,
+        device_mac=mac,
+        ciphertext=given["ciphertext"],
+    )
+    return {"device_mac": mac, "posted": posted}
+
+
+def accept_posted(given):
+    fields = decode("PostedEnvelope", given["posted"])
+    asked = {"sender": given["sender"], "audience": given["audience"], "franking_tag": fields["franking_tag"]}
+    message = device_message(asked, fields["posted_at"], fields["ciphertext"])
+    mac_is(given["delivery_key"], message, fields["device_mac"], 110)
+    posted_ms = int.from_bytes(fields["posted_at"], "big")
+    require(abs(posted_ms - given["now_ms"]) <= MAX_POST_SKEW_MS, 111)
+    return fields
+
+
+def next_accepted(given):
+    clock, last = given["clock_ms"], given["last_ms"]
+    if last is None or last > clock + MAX_LAST_AHEAD_MS:
+        return {"accepted_ms": clock}
+    return {"accepted_ms": max(clock, last + 1)}
+
+
+def import_stamped(given):
+    reader = stored(given["stamped"], MAX_STAMPED, 115, (2,))
+    claim = read_claim(reader)
+    read_context(claim["context"], 115)
+    require(reader.data, 115)
+    return claim | {"ciphertext": reader.data}
+
+
+def import_claim(given):
+    reader = stored(given["claim"], MAX_CLAIM, 115, (2,))
+    claim = read_claim(reader)
+    reader.finish()
+    read_context(claim["context"], 115)
+    return claim
+
+
+def answer(given):
+    asked = short(given["method"].encode()) + medium(given["path"].encode())
+    asked += SHA256(given["request_body"]) + given["nonce"]
+    message = b"waxseal/2/answer-mac" + asked + be16(given["status"]) + long(given["body"])
+    return {"answer_mac": HMAC(given["delivery_key"], message)}
+
+
+def check_answer(given):
+    require(answer(given)["answer_mac"] == given["answer_mac"], 112)
+    return {}
+
+
 def delivery_message(claim, ciphertext):
     claimed = claim["franking_tag"] + claim["context"] + claim["stamp"]
-    return b"waxseal/1/delivery-mac" + claimed + ciphertext
+    return b"waxseal/2/delivery-mac" + claimed + SHA256(ciphertext)
 
 
 def receipt_message(claim):
-    return b"waxseal/1/receipt-mac" + claim["franking_tag"] + claim["context"] + claim["stamp"]
+    return b"waxseal/2/receipt-mac" + claim["franking_tag"] + claim["context"] + claim["stamp"]
 
 
 def wire_claim(fields):
@@ -548,6 +621,7 @@ def wire_claim(fields):
 def deliver(given):
     mac = HMAC(given["delivery_key"], delivery_message(given, given["ciphertext"]))
     return {
+        "stamped": b"\x02" + write_claim(given) + given["ciphertext"],
         "delivery_mac": mac,
         "delivery": encode(
             "Delivery",
@@ -561,7 +635,10 @@ def deliver(given):
 
 
 def decode_envelope(given):
-    return decode("Envelope", given["envelope"])
+    reader = stored(given["envelope"], MAX_ENVELOPE, 115, (2,))
+    envelope = {"franking_tag": reader.take(32), "ciphertext": reader.data}
+    require(reader.data, 115)
+    return envelope
 
 
 def open_delivery(given):
@@ -684,20 +761,33 @@ def nullifier(given):
 
 def reporter_message(fields):
     names = ("claims", "moderation_key_fingerprint", "encapsulated_key", "sealed_openings")
-    return b"waxseal/1/reporter-mac" + b"".join(long(fields[name]) for name in names)
+    label = b"waxseal/%d/reporter-mac" % fields["version"]
+    return label + b"".join(long(fields[name]) for name in names)
 
 
-def acceptance_mac(key, data):
-    return HMAC(key, b"waxseal/1/acceptance-mac" + data)
+def names_direct_as_group(reporter, claims):
+    """Whether a claim's group is the direct conversation of two accounts that the report names."""
+    contexts = [claim["read"] for claim in claims]
+    accounts = {reporter["account"]} | {context["sender"]["account"] for context in contexts}
+    audiences = [context["audience"] for context in contexts]
+    accounts |= {audience["direct"] for audience in audiences if "direct" in audience}
+    groups = {audience["group"] for audience in audiences if "group" in audience}
+    return any(direct(one, other) in groups for one in accounts for other in accounts)
+
+
+def claim_order(claim, version):
+    sender = claim["read"]["sender"]
+    sender = () if version == 1 else (sender["account"].encode(), sender["device"])
+    return claim["read"]["accepted_ms"], sender, claim["franking_tag"]
 
 
 def accept(given):
     fields = decode("Report", given["report"])
     reporter, claims = read_claims(fields["claims"])
     mac_is(given["delivery_key"], reporter_message(fields), fields["reporter_mac"], 74)
-    order = [(claim["read"]["accepted_ms"], claim["franking_tag"]) for claim in claims]
+    order = [claim_order(claim, fields["version"]) for claim in claims]
     require(all(one < other for one, other in zip(order, order[1:])), 76)
-    require(len({tag for _, tag in order}) == len(claims), 76)
+    require(len({claim["franking_tag"] for claim in claims}) == len(claims), 76)
     require(len({conversation_of(claim["read"]) for claim in claims}) == 1, 77)
     keys = read_stamp_keys(given["stamp_keys"])
     for claim in claims:
@@ -705,20 +795,25 @@ def accept(given):
         if "direct" in context["audience"]:
             taking_part = (context["sender"]["account"], context["audience"]["direct"])
             require(reporter["account"] in taking_part, 78)
-        else:
-            require(reporter["account"] in given["members"], 78)
+    require(not names_direct_as_group(reporter, claims), 114)
+    if any("group" in claim["read"]["audience"] for claim in claims):
+        require(reporter["account"] in given["members"], 78)
     nullifiers = [nullifier_of(claim, reporter["account"]) for claim in claims]
     repeated = sum(1 << i for i, one in enumerate(nullifiers) if one in given["seen"])
     require(repeated != (1 << len(claims)) - 1, 80)
-    stored = b"\x01" + be64(given["now_ms"]) + be32(repeated) + long(given["report"])
-    accepted = stored + acceptance_mac(given["acceptance_key"], stored)
+    data = b"\x02" + given["id"] + be64(given["now_ms"]) + be32(repeated) + long(given["report"])
+    accepted = data + HMAC(given["acceptance_key"], b"waxseal/2/acceptance-mac" + data)
     return {"nullifiers": nullifiers, "repeated": repeated, "accepted": accepted}
 
 
 def import_accepted(given):
     accepted = given["accepted"]
-    reader = stored(accepted[:-32], MAX_ACCEPTED - 32, 81)
-    mac_is(given["acceptance_key"], b"waxseal/1/acceptance-mac" + accepted[:-32], accepted[-32:], 81)
+    reader = stored(accepted[:-32], MAX_ACCEPTED - 32, 81, (1, 2))
+    version = accepted[0]
+    label = b"waxseal/%d/acceptance-mac" % version
+    mac_is(given["acceptance_key"], label + accepted[:-32], accepted[-32:], 81)
+    if version == 2:
+        require(reader.take(16) == given["id"], 113)
     read = {"accepted_ms": reader.number(8), "repeated": reader.number(4), "report": reader.prefixed(4)}
     reader.finish()
     read_claims(decode("Report", read["report"])["claims"])
@@ -739,6 +834,73 @@ def read_opening(report_version, reader):
     require(shown >> count == 0, 84)
     parts = {i: (reader.take(32), reader.prefixed(4)) for i in range(count) if shown >> i & 1}
     return version, root_key, commitments, parts
+
+
+def import_unsealed(given):
+    reader = stored(given["unsealed"], MAX_UNSEALED, 116, (2,))
+    read = {"report_version": reader.number(1), "id": reader.take(16), "accepted_ms": reader.number(8)}
+    read["repeated"] = reader.number(4)
+    try:
+        read["reporter_address"], claims = read_claims(reader.prefixed(4))
+    except Refused:
+        raise Refused("CHK-116") from None
+    require(read["report_version"] in (1, 2), 116)
+    require(read["repeated"] >> len(claims) == 0, 116)
+    require(len(reader.data) <= MAX_OPENINGS, 116)
+    return read | {"openings": reader.data}
+
+
+def steps_back(before, after):
+    return before["accepted_ms"] > after["accepted_ms"] + MAX_LAST_AHEAD_MS
+
+
+def numbered_before(one, other):
+    return one["sender"] == other["sender"] and one["sequence"] < other["sequence"]
+
+
+def seen_before(one, other):
+    return one["sender"] != other["sender"] and other["last_seen"] == one["franking_tag"]
+
+
+def transcript(given):
+    messages = given["messages"]
+    ordered = [(one, other) for one in messages for other in messages if numbered_before(one, other) or seen_before(one, other)]
+    stepped_back = any(steps_back(one, other) for one, other in ordered)
+
+    def key(message):
+        sender = message["sender"]
+        address = sender["account"].encode(), sender["device"]
+        return message["accepted_ms"], address, message["franking_tag"]
+
+    left, shown = sorted(messages, key=key), []
+    while left:
+        together = [one for one in left if stepped_back or one["accepted_ms"] == left[0]["accepted_ms"]]
+        unnumbered = [one for one in together if not any(numbered_before(other, one) for other in together)]
+        free = [one for one in unnumbered if not any(seen_before(other, one) for other in together)]
+        shown.append((free or unnumbered)[0])
+        left.remove(shown[-1])
+    positions = [transcript_position(shown, index) for index in range(len(shown))]
+    for position, message in zip(positions, shown):
+        position["message"] = messages.index(message)
+    return {"shown": positions, "clock_stepped_back": stepped_back}
+
+
+def transcript_position(shown, index):
+    message = shown[index]
+    earlier = [one["sequence"] for one in shown[:index] if one["sender"] == message["sender"]]
+    contradictions = ["SequenceRepeated"] if message["sequence"] in earlier else []
+    back = [other for other in shown if numbered_before(message, other) and not steps_back(message, other)]
+    if any(message["accepted_ms"] > other["accepted_ms"] for other in back):
+        contradictions.append("SequenceRunsBack")
+    gap = message["sequence"] - max(earlier) - 1 if earlier and not contradictions else None
+    tags = [one["franking_tag"] for one in shown]
+    seen = tags.index(message["last_seen"]) if message["last_seen"] in tags else None
+    if seen is not None:
+        other = shown[seen]
+        later = other["accepted_ms"] > message["accepted_ms"] and not steps_back(other, message)
+        if seen == index or later:
+            contradictions.append("LastSeenLater")
+    return {"gap_before": gap, "seen": seen, "contradictions": contradictions}
 
 
 def review_openings(given):
@@ -786,6 +948,7 @@ def review_parts(version, parts):
 # ------------------------------------------------------------------------------------------- driver
 
 TEXTS = {"account", "accounts", "direct", "kind", "location", "media_type", "members", "name", "note"}
+TEXTS |= {"contradictions", "method", "path"}
 TEXTS |= {"reaction", "region", "reporter", "text", "type"}
 
 

@@ -113,11 +113,15 @@ fn is_test(file: &str) -> bool {
         .any(|part| support.iter().any(|name| part.starts_with(name)))
 }
 
-/// The two-digit number after each occurrence of `mark`.
+/// The number of two or three digits after each occurrence of `mark`.
 fn numbers(text: &str, mark: &str) -> BTreeSet<u8> {
     text.split(mark)
         .skip(1)
-        .filter_map(|rest| rest.get(..2)?.parse().ok())
+        .filter_map(|rest| {
+            let digits = rest.find(|character: char| !character.is_ascii_digit());
+            let digits = rest.get(..digits.unwrap_or(rest.len()))?;
+            digits.parse().ok().filter(|_| digits.len() >= 2)
+        })
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! Makes `review.json`: the moderation key, sealed openings, and openings against their claims.
 
 use super::*;
+use crate::accepted;
 use crate::format::Format;
 use crate::franking::{Commitment, FrankingKey, Origin};
 use crate::mac;
@@ -22,35 +23,59 @@ pub(super) fn moderation_public_key(input: Input<'_>) -> Outcome {
 }
 
 const ACCEPTANCE_KEY: [u8; 32] = [0xac; 32];
+const ID: [u8; 16] = [0x1d; 16];
 
-/// An accepted report as the reviewers read it from the queue.
-fn queued(report: &[u8]) -> AcceptedReport {
-    let mut bytes = vec![1];
+/// An accepted report, of the version of the report in it, as the vault reads it from the queue.
+fn queued(report: &[u8]) -> Vec<u8> {
+    let version_1 = report.first() == Some(&1);
+    let mut bytes = vec![if version_1 { 1 } else { 2 }];
+    if !version_1 {
+        bytes.extend_from_slice(&ID);
+    }
     bytes.extend_from_slice(&NOON.as_millis().to_be_bytes());
     bytes.extend_from_slice(&[0; 4]);
     codec::put_long(&mut bytes, report);
-    let mac = mac::hmac(&ACCEPTANCE_KEY, &[labels::ACCEPTANCE, &bytes]);
+    let label = if version_1 { labels::ACCEPTANCE_1 } else { labels::ACCEPTANCE };
+    let mac = mac::hmac(&ACCEPTANCE_KEY, &[label, &bytes]);
     bytes.extend_from_slice(&mac);
-    AcceptedReport::decode(&bytes, &AcceptanceKey::from_bytes(ACCEPTANCE_KEY)).unwrap()
+    bytes
 }
 
 pub(super) fn unseal(input: Input<'_>) -> Outcome {
     let key = ModerationKeyPair::import(&input.get("moderation_key").bytes()).map_err(refused)?;
-    let accepted = queued(&input.get("report").bytes());
-    let report = accepted.report().clone();
-    review(accepted, &key).map_err(|rejection| format!("{rejection:?}"))?;
-    let openings = key.open(report.encapsulated_key(), report.sealed_openings(), report.claims_section());
-    Ok(json!({ "openings": hex(&*openings.unwrap()) }))
+    let vault = Vault::new(key, AcceptanceKey::from_bytes(ACCEPTANCE_KEY));
+    let queued = queued(&input.get("report").bytes());
+    let unsealed = vault.open(&ReportId::from_bytes(ID), &queued).map_err(refused)?;
+    Ok(json!({ "openings": hex(unsealed.openings()), "unsealed": hex(&*unsealed.encode()) }))
 }
 
-/// Seals the openings to the test's moderation key and reviews them.
+pub(super) fn import_unsealed(input: Input<'_>) -> Outcome {
+    let bytes = input.get("unsealed").bytes();
+    let unsealed = UnsealedReport::decode(&bytes).map_err(refused)?;
+    assert_eq!(*unsealed.encode(), bytes);
+    Ok(json!({
+        "report_version": unsealed.report_version(), "id": hex(unsealed.id().as_bytes()),
+        "accepted_ms": unsealed.accepted_at().as_millis(), "reporter_address": sender_json(unsealed.reporter()),
+        "repeated": accepted::bits(unsealed.repeated()), "openings": hex(unsealed.openings()),
+    }))
+}
+
+/// The unsealed report of these claims and openings, of this version.
+fn unsealed(version: u8, claims: &[u8], openings: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![2, version];
+    bytes.extend_from_slice(&ID);
+    bytes.extend_from_slice(&NOON.as_millis().to_be_bytes());
+    bytes.extend_from_slice(&[0; 4]);
+    codec::put_long(&mut bytes, claims);
+    bytes.extend_from_slice(openings);
+    bytes
+}
+
+/// Reviews the openings of an unsealed report of this version.
 pub(super) fn review_openings(input: Input<'_>) -> Outcome {
-    let key = ModerationKeyPair::import(&SECRET).unwrap();
-    let report = sealed(&key, input.get("claims").bytes(), &input.get("openings").bytes());
-    let accepted = queued(&wire::encode(&report));
-    let version = Format::from_version(input.get("report_version").number()).unwrap();
-    let verified = crate::review::verify(&accepted, version, &input.get("openings").bytes());
-    let verified = verified.map_err(|rejection| format!("{rejection:?}"))?;
+    let version = input.get("report_version").number();
+    let bytes = unsealed(version, &input.get("claims").bytes(), &input.get("openings").bytes());
+    let verified = review(UnsealedReport::decode(&bytes).map_err(refused)?).map_err(refused)?;
     let message = |message: &VerifiedMessage| {
         let shown = message.parts().iter().enumerate();
         let shown: serde_json::Map<_, _> = shown
@@ -74,8 +99,8 @@ const SECRET: [u8; 33] = {
     secret
 };
 
-fn sealed(key: &ModerationKeyPair, claims: Vec<u8>, openings: &[u8]) -> wire::Report {
-    let (encapsulated, sealed) = key.public_key().seal(openings, &claims, &mut rng(82)).unwrap();
+fn sealed(info: &[u8], key: &ModerationKeyPair, claims: Vec<u8>, openings: &[u8]) -> wire::Report {
+    let (encapsulated, sealed) = key.public_key().seal(info, openings, &claims, &mut rng(82)).unwrap();
     let mut report = report::seal(claims, sealed);
     report.encapsulated_key = encapsulated;
     report.moderation_key_fingerprint = key.public_key().id().as_bytes().to_vec();
@@ -139,7 +164,7 @@ pub(super) fn claims(messages: &[Message], audience: &Audience) -> String {
     let keys = StampKeys::new(&[0x52; 32], 19_990, "eu").unwrap();
     for (after, message) in (0..).zip(messages) {
         let time = Timestamp::from_millis(NOON.as_millis() + after);
-        let claim = keys.stamp(&message.tag, &device("alice", 1), audience, time).unwrap();
+        let claim = keys.stamp_tag(&message.tag, &device("alice", 1), audience, time).unwrap();
         claim.put(&mut out);
     }
     hex(out)
@@ -179,6 +204,7 @@ fn reviews() {
     committed_but_wrong(&mut file);
     formats::later_versions(&mut file);
     formats::format_1(&mut file);
+    transcript::transcripts(&mut file);
     file.finish();
 }
 
@@ -218,9 +244,17 @@ fn sealing(file: &mut Vectors) {
     let openings = section(5, "I am afraid".as_bytes(), &[one.opening(0b11), two.opening(0b01)]);
     let messages = [one, two];
     let claims_section = harness::unhex(&claims(&messages, &bob));
-    let report = sealed(&key, claims_section, &openings);
+    let report = sealed(labels::REPORT_OPENINGS, &key, claims_section.clone(), &openings);
     let good = json!({ "moderation_key": hex(SECRET), "report": hex(wire::encode(&report)) });
-    file.passes("unseal", "a report sealed to the moderation key", "unseal", good.clone());
+    let unsealed = file.passes("unseal", "a report sealed to the moderation key", "unseal", good.clone());
+    let version_1 = sealed(labels::REPORT_OPENINGS_1, &key, claims_section, &openings);
+    let version_1 = hex(wire::encode_as(1, &version_1));
+    file.passes("unseal-version-1", "a report of version 01", "unseal", with(&good, "report", version_1.clone()));
+    let mixed = changed(&json!({ "report": version_1 }), "report", |report| report[0] = 2);
+    file.fails("unseal-1-as-2", "a report of version 01 with the version byte 02", "unseal", with(&good, "report", mixed["report"].clone()), 83);
+    let mixed = changed(&good, "report", |report| report[0] = 1);
+    file.fails("unseal-2-as-1", "a report of version 02 with the version byte 01", "unseal", mixed, 83);
+    importing(file, &unsealed["unsealed"]);
     let mut fails = |id: &str, comment: &str, change: &dyn Fn(&mut wire::Report), check| {
         let mut report = report.clone();
         change(&mut report);
@@ -240,6 +274,25 @@ fn sealing(file: &mut Vectors) {
     let other = ModerationKeyPair::import(&[&[1], [0x5f; 32].as_slice()].concat()).unwrap();
     let input = with(&good, "moderation_key", hex(&*other.export()));
     file.fails("unseal-another-key", "sealed to another key", "unseal", input, 82);
+}
+
+fn importing(file: &mut Vectors, unsealed: &Value) {
+    let good = json!({ "unsealed": unsealed });
+    file.passes("unsealed", "an unsealed report on its way to a reviewer", "import_unsealed", good.clone());
+    file.passes("unsealed-version-1", "of a report of version 01", "import_unsealed", changed(&good, "unsealed", |u| u[1] = 1));
+    file.passes("unsealed-repeated", "both messages were reported before", "import_unsealed", changed(&good, "unsealed", |u| u[29] = 3));
+    let mut fails = |id: &str, comment: &str, change: &dyn Fn(&mut Vec<u8>), check| {
+        file.fails(id, comment, "import_unsealed", changed(&good, "unsealed", change), check);
+    };
+    fails("unsealed-version-byte-1", "version 01", &|u| u[0] = 1, 52);
+    fails("unsealed-report-0", "of a report of version 00", &|u| u[1] = 0, 116);
+    fails("unsealed-report-3", "of a report of version 03", &|u| u[1] = 3, 116);
+    fails("unsealed-repeated-past", "the bit of a third claim where there are two", &|u| u[29] = 4, 116);
+    fails("unsealed-repeated-top-bit", "the bit of claim 31", &|u| u[26] = 0x80, 116);
+    fails("unsealed-claims-cut", "the length of the claims is one less", &|u| u[33] -= 1, 116);
+    fails("unsealed-cut", "cut within the claims", &|u| u.truncate(60), 116);
+    fails("unsealed-openings-past", "openings of 2,064,385 bytes, one past the most", &|u| { let start = u.len() - 576; u.truncate(start); u.resize(start + 2_064_385, 0); }, 116);
+    fails("unsealed-too-long", "2,074,783 bytes, one past the most, of whatever", &|u| u.resize(MAX_UNSEALED_LEN + 1, 0), 51);
 }
 
 fn opening(file: &mut Vectors) {
