@@ -122,6 +122,31 @@ fn the_preview_is_what_the_reviewer_gets() {
     assert_eq!(verified.messages()[1].content(), None);
 }
 
+/// The claims of one millisecond are in the order of their tags, which tells the user nothing.
+#[test]
+fn the_preview_has_messages_of_one_millisecond_in_the_order_that_the_reviewer_sees() {
+    let mut world = World::new(7);
+    let mut draft = ReportDraft::new(world.bob.clone(), Reason::Spam);
+    for number in 0..6 {
+        let (claim, _, sent) = world.stamped(&format!("{number}"));
+        let receipt = Receipt::new(&claim, &world.alice_key);
+        let evidence = receipt.authenticate(&world.alice_key, &sent).unwrap();
+        draft.add(&evidence, Disclosure::Whole).unwrap();
+    }
+    let preview = draft.preview();
+    let sequences = preview.messages().iter().map(|one| one.header().sequence);
+    assert_eq!(sequences.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+    let report = world.seal_report(&draft);
+    let claimed = report.claims().iter().map(|one| *one.tag());
+    let claimed = claimed.collect::<Vec<_>>();
+    let verified = world.verify(report).unwrap();
+    let previewed = preview.messages().iter().map(|one| *one.tag());
+    let previewed = previewed.collect::<Vec<_>>();
+    let reviewed = verified.messages().iter().map(|one| *one.tag());
+    assert_eq!(reviewed.collect::<Vec<_>>(), previewed);
+    assert_ne!(claimed, previewed);
+}
+
 #[test]
 fn debug_shows_counts_only() {
     let mut world = World::new(6);

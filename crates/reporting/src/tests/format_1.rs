@@ -1,7 +1,5 @@
 //! Reads what a client stored in format 01, and reports it together with newer messages.
 
-use waxseal_vectors::harness::unhex;
-
 use crate::disclosure::PartSet;
 use crate::format::Format;
 use crate::franked::Franked;
@@ -10,45 +8,20 @@ use crate::openings::{self, Openings};
 use crate::padding;
 use crate::parts::encode_parts;
 use crate::tests::all::*;
+use crate::tests::golden;
 use crate::tests::world::*;
 
 /// Evidence that version 0.1 stored: a text, a reply with every field of the header, and a text
-/// with an attachment. From `crates/testing/world/golden/01`.
-const EVIDENCE: [&str; 3] = [
-    concat!(
-        "0135a41d38509e479413c79e91d26fac59bda94e52278651afeae00f1bd6fa1da5001b05616c69636500",
-        "0000010103626f62000001a1ee5661e800005127f00b05992ba2245d1e6e869d63daf0351bbdd9d279d8",
-        "6cf468fc0373df718fbb7e1ac0e562e530113d6a9fe97756a854178d7f336de1b2ec0f76011179e035af",
-        "020000003600d50480e98b3e10994a23dbbae8d177eacdab0d7e1c3c68c8224cc6a50ba4ea9100000000",
-        "00000000000001a1ee5661e800000000000000001d01497320796f75722062696b65207374696c6c2066",
-        "6f722073616c653f",
-    ),
-    concat!(
-        "01c44fcca60b8959a13b685eba8bdac9cd12115d9f17eb25d8d219e4982a79e41e001b05616c69636500",
-        "0000010103626f62000001a1ee5669b800005127cf361ab23d2501dfb3708b8f4cd9b5ae9ac60e455d06",
-        "f4d153df290865f989d4dd537f93cda3792353883036d5e1418e1247a102281f5abe9ddfeb0c569bbc00",
-        "020000007603d50480e98b3e10994a23dbbae8d177eacdab0d7e1c3c68c8224cc6a50ba4ea9100000000",
-        "00000001000001a1ee5669b80000000000bf754f5e0f0fb4825a144bd9e19f6a1adddd2683e71679440a",
-        "4476995296e851bf754f5e0f0fb4825a144bd9e19f6a1adddd2683e71679440a4476995296e851000000",
-        "090141207265706c792e",
-    ),
-    concat!(
-        "01ab5e8fedf356042d3704607cccce5a29045d157461266f3ed402af1560011cef001b05616c69636500",
-        "0000010103626f62000001a1ee56795800005127612c665d1a37c85b4ebd2c9fb1adbd97418009d8f223",
-        "38ff42dadf5a8f6e729a2a63e775c55888e69f217e0cc634c3178bacf4fa93ec876604ae7dee237a0021",
-        "030000005601d50480e98b3e10994a23dbbae8d177eacdab0d7e1c3c68c8224cc6a50ba4ea9100000000",
-        "00000005000001a1ee5679580000000000bf754f5e0f0fb4825a144bd9e19f6a1adddd2683e71679440a",
-        "4476995296e851000000100157697468206120706963747572652e0000008b0000000000000005c806cd",
-        "9c716cfbfdb4763c71dd1394b3e602fce81291a0338bf8e3225416ac32a116c9ed46d6207734a43317d3",
-        "0fd88f52ac8634c37d904bbf4e41d865f904750303030303030303030303030303030303030303030303",
-        "03030303030303030309696d6167652f706e67001768747470733a2f2f66696c65732e6578616d706c65",
-        "2f31",
-    ),
+/// with an attachment.
+const EVIDENCE: [&[u8]; 3] = [
+    golden::EVIDENCE[0],
+    golden::EVIDENCE[1],
+    golden::EVIDENCE[5],
 ];
 
 fn stored() -> Vec<Evidence> {
-    let read = |hex: &&str| Evidence::decode(&unhex(hex)).unwrap();
-    EVIDENCE.iter().map(read).collect()
+    let read = |bytes| Evidence::decode(bytes).unwrap();
+    EVIDENCE.into_iter().map(read).collect()
 }
 
 #[test]
@@ -71,11 +44,11 @@ fn evidence_of_format_01_opens_with_everything_in_it_and_stays_in_its_format() {
     let file = attachment.whole_file().unwrap();
     assert_eq!((file.size_bytes(), file.media_type()), (5, "image/png"));
     assert_eq!(file.location(), "https://files.example/1");
-    for (index, (evidence, hex)) in stored().iter().zip(EVIDENCE).enumerate() {
+    for (index, (evidence, bytes)) in stored().iter().zip(EVIDENCE).enumerate() {
         let sequence = [0, 1, 5][index];
         assert_eq!(evidence.sequence(), sequence);
         assert!(!evidence.tag_names_sender());
-        assert_eq!(*evidence.encode(), unhex(hex));
+        assert_eq!(*evidence.encode(), bytes);
         let direct = ConversationId::direct(&account("alice"), &account("bob"));
         assert_eq!(evidence.conversation(), direct);
     }
@@ -84,7 +57,7 @@ fn evidence_of_format_01_opens_with_everything_in_it_and_stays_in_its_format() {
 /// Whoever gets a message of format 01 can send it on under the same tag.
 #[test]
 fn chk73_evidence_of_format_01_names_its_conversation_and_not_its_sender() {
-    let bytes = unhex(EVIDENCE[0]);
+    let bytes = EVIDENCE[0].to_vec();
     // `01`, tag, length, `len u8 || alice || device`, `01`, `len u8 || bob`.
     let sender = 1 + 32 + 2 + 1;
     assert_eq!(&bytes[sender..sender + 5], b"alice");

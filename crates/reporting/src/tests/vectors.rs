@@ -31,6 +31,8 @@ mod review;
 mod stamp;
 #[rustfmt::skip]
 mod transcript;
+#[rustfmt::skip]
+mod unseal;
 
 const CRATE: Crate = Crate {
     folder: env!("CARGO_MANIFEST_DIR"),
@@ -101,7 +103,7 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
         "answer" => post::answer(input),
         "check_answer" => post::check_answer(input),
         "next_accepted" => stamp::next_accepted(input),
-        "import_unsealed" => review::import_unsealed(input),
+        "import_unsealed" => unseal::import_unsealed(input),
         "transcript" => transcript::transcript(input),
         "deliver" => delivery::deliver(input),
         "open_delivery" => delivery::open_delivery(input),
@@ -112,9 +114,9 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
         "accept" => report::accept(input),
         "import_accepted" => report::import_accepted(input),
         "import_evidence" => report::import_evidence(input),
-        "moderation_key_pair" => review::moderation_key_pair(input),
-        "moderation_public_key" => review::moderation_public_key(input),
-        "unseal" => review::unseal(input),
+        "moderation_key_pair" => unseal::moderation_key_pair(input),
+        "moderation_public_key" => unseal::moderation_public_key(input),
+        "unseal" => unseal::unseal(input),
         "review_openings" => review::review_openings(input),
         _ => panic!("no operation {operation}"),
     }

@@ -182,7 +182,7 @@ def decode(kind, data):
 
 def stored(data, longest, check, versions=(1,)):
     """Checks length and version of a stored artefact; returns a reader of what follows."""
-    return stored_message(data, longest, check, (1,))[1]
+    return stored_message(data, longest, check, versions)[1]
 
 
 def stored_message(data, longest, check, versions=(1, 2)):
