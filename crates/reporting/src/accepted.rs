@@ -14,7 +14,8 @@ use crate::secret::Secret;
 use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION, VERSION_2};
 
-/// Maximum length of an encoded accepted report, in bytes.
+/// Maximum length of an encoded accepted report, in bytes: the longest report and the fields around
+/// it. Longer input is refused before it is parsed.
 pub const MAX_ACCEPTED_LEN: usize = 1 + 16 + 8 + 4 + 4 + MAX_REPORT_LEN + 32;
 
 /// The id of an accepted report, under which the queue keeps it. 16 bytes.

@@ -171,8 +171,8 @@ impl Examined {
     /// The nullifier of each claim. Look up which of them are known from reports accepted before.
     ///
     /// Store all of them in the same transaction as the accepted report. If
-    /// [`review`](crate::reviewer::review) rejects the report, delete those that it added, since it
-    /// reported nothing.
+    /// [`review`](crate::reviewer::review) rejects the report, delete the nullifiers that it added,
+    /// since a rejected report reported nothing.
     pub fn nullifiers(&self) -> Vec<Nullifier> {
         let reporter = &self.report.reporter().account;
         let claims = self.report.claims().iter();

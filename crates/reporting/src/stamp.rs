@@ -21,7 +21,8 @@ pub const MAX_CONTEXT_LEN: usize = 1 + 128 + 4 + 1 + 1 + 128 + 8 + 4;
 /// Maximum length of an encoded claim, in bytes: tag, context after its length, and stamp.
 pub(crate) const MAX_CLAIM_LEN: usize = 32 + 2 + MAX_CONTEXT_LEN + 32;
 
-/// Maximum length of a stored claim, in bytes.
+/// Maximum length of a stored claim, in bytes: version and claim. Longer input is refused before it
+/// is parsed.
 pub const MAX_STORED_CLAIM_LEN: usize = 1 + MAX_CLAIM_LEN;
 
 /// The epoch of a time, or `None` after the year 11,000,000, when epochs no longer fit 32 bits.

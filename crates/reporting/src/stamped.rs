@@ -9,7 +9,8 @@ use crate::post::AuthenticEnvelope;
 use crate::stamp::{Claim, MAX_CLAIM_LEN};
 use crate::wire::{self, DecodeError, VERSION_2};
 
-/// Maximum length of an encoded stamped envelope, in bytes.
+/// Maximum length of an encoded stamped envelope, in bytes: version, claim and ciphertext. Longer
+/// input is refused before it is parsed.
 pub const MAX_STAMPED_LEN: usize = 1 + MAX_CLAIM_LEN + MAX_CIPHERTEXT_LEN;
 
 /// A stamped message in the relay's queue for one recipient device.

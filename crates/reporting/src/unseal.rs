@@ -19,7 +19,8 @@ use crate::stamp::Claim;
 use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION, VERSION_2};
 
-/// Maximum length of an encoded unsealed report, in bytes.
+/// Maximum length of an encoded unsealed report, in bytes: the longest claims and openings, and the
+/// fields before them. Longer input is refused before it is parsed.
 pub const MAX_UNSEALED_LEN: usize =
     1 + 1 + 16 + 8 + 4 + 4 + MAX_CLAIMS_LEN + MAX_PADDED_OPENINGS_LEN;
 

@@ -91,7 +91,7 @@ fn chk61_tag_of_another_sender_conversation_or_format_is_withheld() {
         let why = withheld(&mut world, franked.padded(), tag);
         assert_eq!(why, Withheld::OtherTag, "{index}");
     }
-    // The header of format 01 is none of format 02, even under a tag that matches.
+    // A header of format 01 is not one of format 02, even under a tag that matches.
     let tag = world.tag(&old);
     assert_eq!(withheld(&mut world, old.padded(), tag), Withheld::Malformed);
 }
@@ -106,7 +106,7 @@ fn a_member_who_sends_the_parts_of_another_gets_another_tag() {
     assert!(hers.claim.tag.matches(&world.tag(&parts)));
     let his = parts.tag_from(&world.bob, conversation);
     assert_ne!(his, hers.claim.tag);
-    // Under her tag, nobody opens it as his: the channel's associated data name him as well.
+    // Under her tag, no one opens it as his: the channel's associated data name him as well.
     let data = associated_data(&hers.claim.tag, &world.bob, &conversation);
     let ciphertext = world
         .to_alice

@@ -54,7 +54,7 @@ fn evidence_of_format_01_opens_with_everything_in_it_and_stays_in_its_format() {
     }
 }
 
-/// Whoever gets a message of format 01 can send it on under the same tag.
+/// Anyone who gets a message of format 01 can send it on under the same tag.
 #[test]
 fn chk73_evidence_of_format_01_names_its_conversation_and_not_its_sender() {
     let bytes = EVIDENCE[0].to_vec();
