@@ -1,7 +1,7 @@
 //! Reads what version 0.1 stored and sent: all of it in format 01.
 //!
-//! The files in `tests/golden/01` are copies of those in `crates/testing/world/golden/01`, which are
-//! not published. Neither is ever changed.
+//! The files in `tests/golden/01` are copies of those in `crates/testing/world/golden/01`, a crate
+//! that is not published. Neither is ever changed.
 
 use waxseal_vectors::harness::unhex;
 
