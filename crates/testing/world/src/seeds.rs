@@ -2,14 +2,18 @@
 
 use waxseal::core::{IdentityKeyPair, PreKeyBundle, SessionSet};
 use waxseal::reporting::Audience;
-use waxseal::reporting::intake::{AcceptanceKey, accept};
-use waxseal::reporting::message::Payload;
+use waxseal::reporting::intake::{AcceptanceKey, examine};
+use waxseal::reporting::message::{Extensions, Payload};
+use waxseal::reporting::relay::{PostedEnvelope, StampedEnvelope};
 use waxseal::reporting::reporter::Report;
 use waxseal::reporting::sender::seal;
-use waxseal::{Attachment, AttachmentKey, Content, Disclosure, FrankingTag, PayloadHeader, Reason};
+use waxseal::reporting::vault::{ModerationKeyPair, Unseal, Vault};
+use waxseal::{
+    Attachment, AttachmentKey, Content, Disclosure, FrankingTag, PayloadHeader, Reason, WholeFile,
+};
 
-use crate::targets::Clear;
-use crate::{Device, NOW, Provider, account, address, rng};
+use crate::targets::{Clear, accepted_id};
+use crate::{Device, NOW, Provider, account, address, envelope_of, rng};
 
 /// All seeds: (target, name, bytes).
 #[must_use]
@@ -96,10 +100,19 @@ fn reporting(seeds: &mut Seeds) {
     let bob_id = account("bob");
     let id = provider.exchange(&mut alice, &mut bob, "hello");
     let sent = alice
-        .send(&bob_id, "again", NOW, &mut provider.rng)
+        .send(&bob_id, "again", provider.now, &mut provider.rng)
         .unwrap();
     let (delivery, receipt) = provider.relay(&alice, &bob, &sent.envelope);
-    decode("envelope", 0, &sent.envelope);
+    decode("envelope", 0, &envelope_of(&sent.envelope).encode());
+    decode("posted", 12, &sent.envelope);
+    let (key, audience) = (provider.key(alice.me()), Audience::Direct(bob_id.clone()));
+    let posted = PostedEnvelope::decode(&sent.envelope).unwrap();
+    let posted = posted.authenticate(&key, alice.me(), &audience, provider.now);
+    let posted = posted.unwrap();
+    let claim = provider.stamp_keys.stamp(&posted, provider.now).unwrap();
+    decode("claim", 14, &claim.encode());
+    let stamped = StampedEnvelope::new(claim, posted).unwrap();
+    decode("stamped", 13, &stamped.encode());
     decode("delivery", 1, &delivery);
     decode("receipt", 2, &receipt);
     let whole = [(id, Disclosure::Whole)];
@@ -115,35 +128,38 @@ fn reporting(seeds: &mut Seeds) {
     decode("moderation-public", 6, &key.encode());
     decode("moderation-pair", 7, &provider.moderation.export());
     decode("stamp-keys", 8, &provider.stamp_keys.export());
-    let accepted = accept(
-        Report::decode(&report).unwrap(),
-        &provider.stamp_keys,
-        &provider.key(bob.me()),
-        NOW,
-        &mut |_: &_| false,
-    );
+    let (key, now) = (provider.key(bob.me()), provider.now);
+    let examined = examine(Report::decode(&report).unwrap(), &provider.stamp_keys, &key, now);
+    let accepted = examined.unwrap().accept(accepted_id(), &[false], &[]);
     let queue = AcceptanceKey::from_bytes([0; 32]);
-    decode("accepted", 9, &accepted.unwrap().encode(&queue));
+    let accepted = accepted.unwrap().encode(&queue);
+    decode("accepted", 9, &accepted);
+    let moderation = ModerationKeyPair::import(&provider.moderation.export()).unwrap();
+    let unsealed = Vault::new(moderation, queue).open(&accepted_id(), &accepted);
+    decode("unsealed", 15, &unsealed.unwrap().encode());
     decode("account", 10, "älice@example".as_bytes());
     for (name, content, files) in contents() {
         let conversation = Audience::Direct(bob_id.clone()).conversation(&account("alice"));
-        let mut header = PayloadHeader::new(conversation, 7, NOW);
+        let mut header = PayloadHeader::new(7, NOW);
         header.last_seen = Some(id);
         header.expires_after_secs = 60;
+        if name == "later" {
+            header.extensions = Extensions::unassigned(&[(0x8001, b"later")]).unwrap();
+        }
         let payload = Payload::with_attachments(header, content, files).unwrap();
         let rng = &mut provider.rng;
-        let sealed = seal(&mut Clear, &address("alice"), &payload, rng).unwrap();
+        let sealed = seal(&mut Clear, &address("alice"), &conversation, &payload, rng).unwrap();
         decode(&format!("sent-{name}"), 5, &sealed.sent.encode());
         decode(&format!("payload-{name}"), 11, sealed.envelope.ciphertext());
     }
 }
 
-fn contents() -> [(&'static str, Content, Vec<Attachment>); 6] {
+fn contents() -> [(&'static str, Content, Vec<Attachment>); 7] {
     let tag = FrankingTag::from_bytes([9; 32]);
     let (text, reaction) = ("hi".to_owned(), "!".to_owned());
     let (kind, body) = ("poll".to_owned(), vec![0, 1]);
     let key = AttachmentKey::from_bytes([3; 32]);
-    let file = Attachment::new(
+    let file = WholeFile::new(
         "image/png",
         b"plain",
         b"cipher",
@@ -152,11 +168,12 @@ fn contents() -> [(&'static str, Content, Vec<Attachment>); 6] {
     );
     [
         ("text", Content::Text(text.clone()), vec![]),
+        ("later", Content::Text(text.clone()), vec![]),
         ("edit", Content::Edit { of: tag, text }, vec![]),
         ("deletion", Content::Deletion { of: tag }, vec![]),
         ("reaction", Content::Reaction { to: tag, reaction }, vec![]),
         ("application", Content::Application { kind, body }, vec![]),
-        ("file", Content::Text(String::new()), vec![file.unwrap()]),
+        ("file", Content::Text(String::new()), vec![file.unwrap().into()]),
     ]
 }
 

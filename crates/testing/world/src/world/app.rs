@@ -168,7 +168,7 @@ impl World {
     fn assert_settled(&mut self) {
         for who in 0..self.clients.len() {
             self.drain();
-            assert!(self.clients[who].outbox(1).unwrap().is_empty());
+            assert!(self.clients[who].outbox(1, self.provider.now).unwrap().is_empty());
             for peer in (0..self.clients.len()).filter(|peer| *peer != who) {
                 self.assert_reportable(who, peer);
             }
