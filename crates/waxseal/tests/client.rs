@@ -49,7 +49,7 @@ fn messages_go_both_ways_and_are_listed_with_their_evidence() {
         Some(first),
         "an answer names the last message that its sender had seen"
     );
-    assert!(alice.outbox(10).unwrap().is_empty());
+    assert!(alice.outbox(10, NOW).unwrap().is_empty());
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn a_receipt_makes_a_sent_message_reportable_and_only_the_right_one_does() {
         .unwrap_err();
     assert!(matches!(early, ReportError::NotStamped));
     assert_eq!(early.advice(), Advice::KeepAndRetry);
-    assert_eq!(alice.outbox(10).unwrap(), std::slice::from_ref(&sent));
+    assert_eq!(alice.outbox(10, NOW).unwrap(), std::slice::from_ref(&sent));
 
     let before = snapshot(&alice);
     for place in 0..receipt.len() {
@@ -276,7 +276,7 @@ fn a_receipt_makes_a_sent_message_reportable_and_only_the_right_one_does() {
     for _ in 0..2 {
         assert_eq!(alice.confirm(&account("bob"), &receipt).unwrap(), sent.id);
     }
-    assert!(alice.outbox(10).unwrap().is_empty());
+    assert!(alice.outbox(10, NOW).unwrap().is_empty());
     alice
         .draft_report(&account("bob"), Reason::Other, own)
         .unwrap();

@@ -129,7 +129,12 @@ fn reporting(seeds: &mut Seeds) {
     decode("moderation-pair", 7, &provider.moderation.export());
     decode("stamp-keys", 8, &provider.stamp_keys.export());
     let (key, now) = (provider.key(bob.me()), provider.now);
-    let examined = examine(Report::decode(&report).unwrap(), &provider.stamp_keys, &key, now);
+    let examined = examine(
+        Report::decode(&report).unwrap(),
+        &provider.stamp_keys,
+        &key,
+        now,
+    );
     let accepted = examined.unwrap().accept(accepted_id(), &[false], &[]);
     let queue = AcceptanceKey::from_bytes([0; 32]);
     let accepted = accepted.unwrap().encode(&queue);
@@ -173,7 +178,11 @@ fn contents() -> [(&'static str, Content, Vec<Attachment>); 7] {
         ("deletion", Content::Deletion { of: tag }, vec![]),
         ("reaction", Content::Reaction { to: tag, reaction }, vec![]),
         ("application", Content::Application { kind, body }, vec![]),
-        ("file", Content::Text(String::new()), vec![file.unwrap().into()]),
+        (
+            "file",
+            Content::Text(String::new()),
+            vec![file.unwrap().into()],
+        ),
     ]
 }
 

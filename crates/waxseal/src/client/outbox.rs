@@ -200,7 +200,9 @@ impl<S: Store> Client<S> {
         let key = after.map(|ordinal| Key::Outbox { ordinal });
         let records: Vec<OutboxRecord> =
             self.list(&Table::Outbox, key.as_ref(), limit, records::decode)?;
-        let numbers = after.into_iter().chain(records.iter().map(|record| record.ordinal));
+        let numbers = after
+            .into_iter()
+            .chain(records.iter().map(|record| record.ordinal));
         if !numbers.is_sorted_by(|earlier, later| earlier < later) {
             return Err(StateError::Damaged);
         }

@@ -159,7 +159,13 @@ fn payload(plaintext: &[u8]) {
     // payload as a sent message gives the tag that it commits to, if it commits to one.
     let audience = Audience::Direct(bob.account.clone());
     let conversation = audience.conversation(&alice.account);
-    let fields = [&[2, 5][..], b"alice", &[0, 0, 0, 1], conversation.as_bytes()].concat();
+    let fields = [
+        &[2, 5][..],
+        b"alice",
+        &[0, 0, 0, 1],
+        conversation.as_bytes(),
+    ]
+    .concat();
     let stored = [&fields, unpadded(plaintext)].concat();
     let Ok(sent) = SentMessage::decode(&stored) else {
         return;

@@ -74,7 +74,10 @@ impl World {
                 let on_the_way = flip(posted);
                 assert!(
                     PostedEnvelope::decode(&on_the_way).is_err()
-                        || self.provider.post(&sender, &recipient, &on_the_way).is_err(),
+                        || self
+                            .provider
+                            .post(&sender, &recipient, &on_the_way)
+                            .is_err(),
                     "an altered envelope was stamped"
                 );
                 if let Ok(envelope) = Envelope::decode(&envelope) {
