@@ -10,9 +10,7 @@
 use waxseal::errors::{
     ConfirmError, OpenAccountError, PeerError, ReceiveError, ReportError, SendError, StartError,
 };
-use waxseal::reporting::intake::accept;
 use waxseal::reporting::recipient::DeliveryError;
-use waxseal::reporting::reviewer::review;
 use waxseal::{Advice, Client, Direction, Disclosure, Draft, MemoryStore, Reason, Received};
 use waxseal_world::{NOW, Provider, account, address, snapshot, text_of};
 
@@ -305,10 +303,7 @@ fn a_report_is_kept_until_confirmed_and_verifies() {
     let mut bob = Client::open(bob.into_store()).unwrap();
     let pending = bob.pending_reports(10).unwrap();
     assert_eq!((pending.len(), &pending[0].report), (1, &sent.report));
-    let report = waxseal::reporting::reporter::Report::decode(&pending[0].report).unwrap();
-    let key = world.key(bob.me());
-    let accepted = accept(report, &world.stamp_keys, &key, NOW, &mut |_: &_| false).unwrap();
-    let verified = review(accepted, &world.moderation).unwrap();
+    let verified = world.verify(&pending[0].report).unwrap();
     assert_eq!(verified.messages().len(), 2);
     let second = verified
         .messages()
