@@ -80,7 +80,7 @@ impl<S: Store> Client<S> {
         known.put(peer, &mut transaction);
         self.commit(transaction)?;
         self.keep_peer(peer, known);
-        // The session is stored. If this fails, the messages wait as before, and `send` tries again.
+        // The session is stored. If this fails, the messages go on waiting, and `send` tries again.
         let _ = self.seal_waiting(peer, rng);
         Ok(())
     }

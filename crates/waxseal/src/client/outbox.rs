@@ -1,4 +1,5 @@
-//! Outbox: what was sealed and waits for the relay's receipt, and what an earlier version left there.
+//! Outbox: what was sealed and waits for the relay's receipt, and what an earlier version left
+//! there.
 
 use std::collections::HashMap;
 
@@ -25,7 +26,7 @@ const EARLIER_VERSION: u8 = 0x01;
 /// Outbox entries of an earlier version that one call to the store reads.
 const ENTRIES_AT_ONCE: usize = 16;
 
-/// A message that an earlier version of this crate left in the outbox. It waits for a session, under
+/// A message that an earlier version of this crate left in the outbox. It waits for a session, on
 /// which it is sealed again.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Waiting {
@@ -44,8 +45,8 @@ impl std::fmt::Debug for Waiting {
 impl<S: Store> Client<S> {
     /// Lists up to `limit` envelopes that were sealed and not yet confirmed, oldest first.
     ///
-    /// Send them after a crash or a broken connection. The relay takes the returned bytes within ten
-    /// minutes of `now`: call this again at each attempt, with the present time. If the relay
+    /// Send them after a crash or a broken connection. The relay takes the returned bytes within
+    /// ten minutes of `now`: call this again at each attempt, with the present time. If the relay
     /// answers that the clock differs, pass the relay's time. Envelopes beyond the `limit` are
     /// listed once the first ones are confirmed or [deleted](Client::delete_message). Each envelope
     /// has up to [`MAX_POSTED_LEN`](waxseal_reporting::limits::MAX_POSTED_LEN) bytes.
@@ -73,8 +74,8 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Lists up to `limit` messages that an earlier version of this crate left in the outbox, oldest
-    /// first. They wait for a session with their recipient: see [`Client::seal_waiting`].
+    /// Lists up to `limit` messages that an earlier version of this crate left in the outbox,
+    /// oldest first. They wait for a session with their recipient: see [`Client::seal_waiting`].
     pub fn waiting(&self, limit: usize) -> Result<Vec<Waiting>, StateError<S::Error>> {
         let records = self.entries(None, limit)?;
         let waiting = records.iter().take_while(|record| is_earlier(record));

@@ -97,8 +97,8 @@ impl std::fmt::Debug for Outgoing {
 impl<S: Store> Client<S> {
     /// Seals a message to `recipient`, and returns the envelope for the provider's relay.
     ///
-    /// The relay takes the returned bytes within ten minutes of `now`, so pass the present time. The
-    /// message stays in the [outbox](Client::outbox) until the relay's receipt is
+    /// The relay takes the returned bytes within ten minutes of `now`, so pass the present time.
+    /// The message stays in the [outbox](Client::outbox) until the relay's receipt is
     /// [confirmed](Client::confirm). After a crash or a broken connection, send what the outbox
     /// returns. If the relay refuses the message for good, remove it with
     /// [`Client::delete_message`].

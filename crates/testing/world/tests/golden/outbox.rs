@@ -164,8 +164,8 @@ fn a_message_of_format_01_that_the_relay_had_taken_is_confirmed_by_a_new_receipt
     assert!(!confirmed.evidence().unwrap().tag_names_sender());
 }
 
-/// The claim of a receipt of format 01: `01 0a 20 tag 12 len context 1a 20 stamp ..`. A stored claim
-/// is `tag || len be16 || context || stamp`, after its version.
+/// The claim of a receipt of format 01: `01 0a 20 tag 12 len context 1a 20 stamp ..`. A stored
+/// claim is `02 || tag || len be16 || context || stamp`.
 fn claim_of(receipt: &[u8]) -> Claim {
     let len = usize::from(receipt[36]);
     assert!(len < 128);
