@@ -135,7 +135,7 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
     let sealed = seal(&mut Clear, &alice, &conversation, &payload, &mut rng).unwrap();
     assert_prints(
         &sealed,
-        "Sealed { envelope: Envelope { ciphertext_len: 256, .. }, sent: SentMessage { .. } }",
+        "Sealed { envelope: Envelope { ciphertext_len: 192, .. }, sent: SentMessage { .. } }",
     );
     let unstamped = open_unstamped(
         &mut Clear,
@@ -146,7 +146,7 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
     assert_prints(&unstamped.unwrap(), "UnstampedMessage { .. }");
     let posted = sealed.envelope.post(&key, &alice, &to, NOW);
     let posted = PostedEnvelope::decode(&posted).unwrap();
-    let envelope = "envelope: Envelope { ciphertext_len: 256, .. }";
+    let envelope = "envelope: Envelope { ciphertext_len: 192, .. }";
     assert_prints(&posted, &format!("PostedEnvelope {{ {envelope}, .. }}"));
     let posted = posted.authenticate(&key, &alice, &to, NOW).unwrap();
     assert_prints(&posted, &format!("AuthenticEnvelope {{ {envelope}, .. }}"));
@@ -156,13 +156,13 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
     assert_prints(&Receipt::new(&claim, &key), "Receipt { .. }");
     let stamped = StampedEnvelope::new(claim.clone(), posted).unwrap();
     let delivery = stamped.deliver(&key);
-    assert_prints(&delivery, "Delivery { ciphertext_len: 256, .. }");
+    assert_prints(&delivery, "Delivery { ciphertext_len: 192, .. }");
     let delivery = delivery.authenticate(&key, &bob.account).unwrap();
     let context = format!("{:?}", claim.context());
     let claim_printed = format!("Claim {{ context: {context}, .. }}");
     assert_prints(
         &stamped,
-        &format!("StampedEnvelope {{ claim: {claim_printed}, ciphertext_len: 256 }}"),
+        &format!("StampedEnvelope {{ claim: {claim_printed}, ciphertext_len: 192 }}"),
     );
     assert_prints(
         &delivery,

@@ -222,8 +222,10 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let examined = examine(report, &stamp_keys, &key, NOW).unwrap();
     let id = ReportId::from_bytes([3; 16]);
     let accepted = examined.accept(id, &[false], &[]).unwrap();
-    let unsealed = vault.open(&id, &accepted.encode(&acceptance)).unwrap();
-    let unsealed = UnsealedReport::decode(&unsealed.encode()).unwrap();
+    let unsealed = {
+        let opened = vault.open(&id, &accepted.encode(&acceptance)).unwrap();
+        UnsealedReport::decode(&opened.encode()).unwrap()
+    };
     let verified = Box::new(review(unsealed).unwrap());
     assert_eq!(verified.note(), text(2).as_str());
 
