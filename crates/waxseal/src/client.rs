@@ -112,6 +112,8 @@ pub struct Client<S> {
     /// memory never runs ahead of the store.
     prekeys: Option<PreKeys>,
     peers: Peers,
+    /// Whether it is known that no message of an earlier version waits in the outbox.
+    is_outbox_current: bool,
 }
 
 impl<S> std::fmt::Debug for Client<S> {
@@ -181,6 +183,7 @@ impl<S: Store> Client<S> {
             delivery_key,
             prekeys: None,
             peers: Peers::default(),
+            is_outbox_current: false,
         }
     }
 

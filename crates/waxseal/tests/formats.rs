@@ -16,10 +16,10 @@ use waxseal::reporting::message::{Attachment, Extensions, Payload};
 use waxseal::reporting::relay::PostError;
 use waxseal::reporting::sender::{SealingChannel, SentMessage, seal};
 use waxseal::{
-    AttachmentKey, Client, Content, Disclosure, PayloadHeader, Reason, Received, SessionSealer,
-    Timestamp, WholeFile,
+    AttachmentKey, Client, Content, Disclosure, Draft, MemoryStore, PayloadHeader, Reason,
+    Received, SessionSealer, Timestamp, WholeFile,
 };
-use waxseal_world::{NOW, Provider, account, address, envelope_of, snapshot};
+use waxseal_world::{NOW, Provider, Records, account, address, envelope_of, find, snapshot};
 
 /// Encrypts nothing, to see which bytes a payload has.
 struct Clear;
@@ -197,4 +197,77 @@ fn each_posting_has_the_present_time_and_nothing_else_changes() {
     assert!(alice.outbox(10, NOW).unwrap().is_empty());
     assert!(alice.waiting(10).unwrap().is_empty());
     assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 0);
+}
+
+/// Changes each record of the outbox.
+fn alter_outbox(client: &Client<MemoryStore>, alter: impl Fn(&mut Vec<u8>)) -> Records {
+    let mut records = snapshot(client);
+    let outbox = records
+        .iter_mut()
+        .filter(|(key, _)| key.first() == Some(&b'o'));
+    outbox.for_each(|(_, value)| alter(value));
+    records
+}
+
+#[test]
+fn messages_sealed_again_name_each_other_by_their_new_tags() {
+    let (mut provider, mut alice, mut bob) = Provider::of_two();
+    let bob_id = account("bob");
+    let first = alice
+        .send(&bob_id, "first", NOW, &mut provider.rng)
+        .unwrap();
+    let reply = Draft::from("reply").reply_to(first.id);
+    let edit = Content::Edit {
+        of: first.id,
+        text: "First.".to_owned(),
+    };
+    let drafts = [reply, Draft::new(edit)];
+    let [reply, edit] = drafts.map(|draft| {
+        let sent = alice.send(&bob_id, draft, NOW, &mut provider.rng);
+        sent.unwrap()
+    });
+    // As if an earlier version had left them: its envelopes begin with another version byte.
+    let tags = [first.id, reply.id, edit.id];
+    let records = alter_outbox(&alice, |value| {
+        let stored = tags.iter().map(|tag| [&[2], &tag.as_bytes()[..]].concat());
+        for stored in stored.filter(|stored| value.windows(33).any(|bytes| bytes == stored)) {
+            let place = find(value, &stored);
+            value[place] = 1;
+        }
+    });
+    let mut alice = Client::open(MemoryStore::from_records(records)).unwrap();
+    let waiting = alice.waiting(10).unwrap();
+    assert_eq!(waiting.iter().map(|sent| sent.id).collect::<Vec<_>>(), tags);
+    assert!(alice.outbox(10, NOW).unwrap().is_empty());
+
+    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 3);
+    let outbox = alice.outbox(10, NOW).unwrap();
+    let [first, reply, edit] = outbox.as_slice() else {
+        panic!("three messages were sealed again")
+    };
+    assert!(outbox.iter().all(|sent| !tags.contains(&sent.id)));
+    for sent in [first, reply, edit] {
+        let (delivery, receipt) = provider.relay(&alice, &bob, &sent.envelope);
+        bob.receive(&delivery).unwrap();
+        alice.confirm(&bob_id, &receipt).unwrap();
+    }
+    let messages = bob.messages(&account("alice"), None, 10).unwrap();
+    let sequences: Vec<_> = messages.iter().map(|m| m.header().sequence).collect();
+    assert_eq!(sequences, [0, 1, 2]);
+    assert_eq!(messages[1].header().reply_to, Some(first.id));
+    assert_eq!(messages[2].content().refers_to(), Some(&first.id));
+}
+
+#[test]
+fn a_damaged_outbox_does_not_stop_new_messages() {
+    let (mut provider, mut alice, bob) = Provider::of_two();
+    let bob_id = account("bob");
+    alice
+        .send(&bob_id, "damaged", NOW, &mut provider.rng)
+        .unwrap();
+    let records = alter_outbox(&alice, |value| value.truncate(20));
+    let mut alice = Client::open(MemoryStore::from_records(records)).unwrap();
+    let sent = alice.send(&bob_id, "goes", NOW, &mut provider.rng).unwrap();
+    let (_, receipt) = provider.relay(&alice, &bob, &sent.envelope);
+    assert_eq!(alice.confirm(&bob_id, &receipt).unwrap(), sent.id);
 }

@@ -23,9 +23,6 @@ use crate::store::{Key, Store, Table, Transaction};
 /// name its sender, and no recipient takes it any more.
 const EARLIER_VERSION: u8 = 0x01;
 
-/// Outbox entries of an earlier version that one call to the store reads.
-const ENTRIES_AT_ONCE: usize = 16;
-
 /// A message that an earlier version of this crate left in the outbox. It waits for a session, on
 /// which it is sealed again.
 #[derive(Clone, PartialEq, Eq)]
@@ -99,6 +96,9 @@ impl<S: Store> Client<S> {
         recipient: &AccountId,
         rng: &mut impl CryptoRng,
     ) -> Result<usize, SendError<S::Error>> {
+        if self.is_outbox_current {
+            return Ok(0);
+        }
         let waiting = self.waiting_for(recipient)?;
         let mut renewed = HashMap::new();
         for (number, id) in waiting {
@@ -169,27 +169,26 @@ impl<S: Store> Client<S> {
 
     /// Number and tag of each entry for `recipient` that an earlier version left.
     fn waiting_for(
-        &self,
+        &mut self,
         recipient: &AccountId,
     ) -> Result<Vec<(u64, FrankingTag)>, StateError<S::Error>> {
         let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let records = self.entries(after, ENTRIES_AT_ONCE)?;
-            for record in &records {
-                if !is_earlier(record) {
-                    return Ok(found);
-                }
-                if let Some(id) = tag_of(&record.id)
-                    && record.recipient == recipient.as_str()
-                {
-                    found.push((record.ordinal, id));
-                }
+        // One entry at a time: there are none, except after an upgrade.
+        while let Some(record) = self
+            .entries(after, 1)?
+            .first()
+            .filter(|one| is_earlier(one))
+        {
+            if let Some(id) = tag_of(&record.id)
+                && record.recipient == recipient.as_str()
+            {
+                found.push((record.ordinal, id));
             }
-            let Some(last) = records.last() else {
-                return Ok(found);
-            };
-            after = Some(last.ordinal);
+            after = Some(record.ordinal);
         }
+        // This version never writes such an entry, so there is nothing to look for again.
+        self.is_outbox_current = after.is_none();
+        Ok(found)
     }
 
     /// Reads outbox entries after the number `after`, in ascending order of their numbers.

@@ -116,7 +116,11 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, SendError<S::Error>> {
-        self.seal_waiting(recipient, rng)?;
+        match self.seal_waiting(recipient, rng) {
+            // A damaged entry of the outbox does not stop new messages.
+            Ok(_) | Err(SendError::State(StateError::Damaged)) => {}
+            Err(error) => return Err(error),
+        }
         let mut peer = self.take_peer(recipient)?.ok_or(SendError::NoSession)?;
         let audience = Audience::Direct(recipient.clone());
         let conversation = audience.conversation(&self.me.account);
