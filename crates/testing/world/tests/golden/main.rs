@@ -22,8 +22,8 @@ use waxseal::{Advice, Client, Direction, SqliteStore, Store, StoreKey, Timestamp
 use waxseal_core::errors::{DecodeError, DecryptError};
 use waxseal_core::export::PageId;
 use waxseal_core::{IdentityKeyPair, Message, PreKeyBundle, PreKeys, SessionSet};
-use waxseal_world::golden::{ACCEPTANCE_KEY, STORE_KEY, describe};
-use waxseal_world::{AD, Provider, account};
+use waxseal_world::golden::{ACCEPTANCE_KEY, REPORT_ID, STORE_KEY, describe};
+use waxseal_world::{AD, Provider, account, envelope_of, text_of};
 
 mod outbox;
 
@@ -91,6 +91,58 @@ fn stores_of_format_01_hold_everything_but_their_sessions() {
             client.delivery_key().to_bytes(),
             golden.delivery_key(name).to_bytes()
         );
+    }
+}
+
+#[test]
+fn stores_of_format_02_hold_everything_and_their_sessions_go_on() {
+    let golden = Golden::of("02");
+    for name in ["alice", "bob", "carol", "dave"] {
+        let (_home, client) = golden.client(name);
+        let mut described = describe(&client);
+        let expected = golden.expected["clients"][name].clone();
+        described["delivery_key"] = expected["delivery_key"].clone();
+        assert_eq!(described, expected, "{name}");
+        assert!(client.waiting(10).unwrap().is_empty());
+    }
+    let (_home, mut alice) = golden.client("alice");
+    let (_home, mut bob) = golden.client("bob");
+    let received = bob.receive(&golden.bytes("reporting-delivery")).unwrap();
+    assert_eq!(text_of(received), "waits");
+    let receipt = golden.bytes("reporting-receipt");
+    let id = alice.confirm(&account("bob"), &receipt).unwrap();
+    let waiting = golden.expected["reporting"]["waiting"].as_str().unwrap();
+    assert_eq!(id.as_bytes().to_vec(), unhex(waiting));
+    let mut provider = Provider::new(35);
+    provider.now = golden.now();
+    provider.adopt(&mut alice);
+    provider.adopt(&mut bob);
+    provider.exchange(&mut bob, &mut alice, "and on");
+}
+
+#[test]
+fn what_format_02_stored_and_sent_is_read() {
+    let golden = Golden::of("02");
+    let bytes = |name: &str| golden.bytes(&format!("reporting-{name}"));
+    let tags = golden.expected["reporting"]["evidence"].as_array().unwrap();
+    for (number, tag) in tags.iter().enumerate() {
+        let evidence = Evidence::decode(&bytes(&format!("evidence-{number}"))).unwrap();
+        let tag = unhex(tag.as_str().unwrap());
+        assert_eq!(evidence.tag().as_bytes().to_vec(), tag);
+        assert!(evidence.tag_names_sender());
+    }
+    let moderation = ModerationKeyPair::import(&bytes("moderation-pair")).unwrap();
+    let vault = Vault::new(moderation, AcceptanceKey::from_bytes(ACCEPTANCE_KEY));
+    let unsealed = vault.open(&ReportId::from_bytes(REPORT_ID), &bytes("accepted"));
+    let verified = review(unsealed.unwrap()).unwrap();
+    assert_eq!(verified.note(), "He means it.");
+    assert!(verified.messages().iter().all(|m| m.tag_names_sender()));
+    assert_eq!(Report::decode(&bytes("report")).unwrap().version(), 2);
+    let envelope = Envelope::decode(&bytes("envelope")).unwrap();
+    assert!(envelope_of(&bytes("posted")) == envelope);
+    for name in ["alice", "bob", "unanswered"] {
+        let sessions = golden.bytes(&format!("core-sessions-{name}"));
+        assert_eq!(*SessionSet::import(&sessions).unwrap().export(), sessions);
     }
 }
 
