@@ -23,8 +23,8 @@ const MESSAGES_PER_EPOCH: f64 = 87.0;
 /// Number of blocks that SHA-256 processes for 4,096 bytes.
 const SHA_256_BLOCKS: f64 = 65.0;
 
-/// Number of bytes that a receipt MAC covers: label, tag, context, stamp. A delivery MAC also covers
-/// the digest of the ciphertext.
+/// Number of bytes that a receipt MAC covers: label, tag, context, stamp. A delivery MAC also
+/// covers the digest of the ciphertext.
 const DELIVERY_FIELDS: usize = 20 + 32 + 45 + 32;
 
 /// The lower bounds of all operations that have one.

@@ -88,8 +88,8 @@ impl Provider {
 
     /// Stamps what an authenticated device posted. Returns the delivery and the receipt.
     ///
-    /// A real relay keeps the [`StampedEnvelope`], and makes the delivery when the recipient fetches
-    /// it. It also keeps each device's last accepted time: see the example `provider`.
+    /// A real relay keeps the [`StampedEnvelope`], and makes the delivery when the recipient
+    /// fetches it. It also keeps each device's last accepted time: see the example `provider`.
     pub fn relay(
         &self,
         sender: &DeviceAddress,

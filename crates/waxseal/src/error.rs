@@ -196,8 +196,8 @@ pub enum ReceiveError<E: std::error::Error + 'static> {
     /// again.
     #[error("the delivery does not authenticate")]
     Delivery(#[from] DeliveryError),
-    /// The relay says that the message comes from the user's own account, which has no other device.
-    /// Drop the delivery.
+    /// The relay says that the message comes from the user's own account, which has no other
+    /// device. Drop the delivery.
     #[error("the delivery claims to come from this account")]
     OwnAccount,
     /// The message comes from another identity than the one pinned for the sender. Warn the user

@@ -36,6 +36,7 @@
 //! | first start | [`create`], [`publish_prekeys`] | upload the prekeys, [`confirm_prekeys`] |
 //! | every start | [`open`], [`outbox`], [`pending_reports`] | send again what these return |
 //! | an upload was lost | [`publish_prekeys`] | upload what it returns |
+//! | after an update | [`waiting`] | [`start`] with each recipient that has no session, else [`seal_waiting`] |
 //! | a new peer | [`start`], with the bundle the provider hands out | |
 //! | writing | [`send`] | upload the envelope, [`confirm`] the relay's receipt |
 //! | a delivery arrives | [`receive`] | show the message, acknowledge the delivery |
@@ -49,6 +50,8 @@
 //! [`confirm_prekeys`]: Client::confirm_prekeys
 //! [`open`]: Client::open
 //! [`outbox`]: Client::outbox
+//! [`waiting`]: Client::waiting
+//! [`seal_waiting`]: Client::seal_waiting
 //! [`pending_reports`]: Client::pending_reports
 //! [`start`]: Client::start
 //! [`send`]: Client::send

@@ -12,8 +12,8 @@ use crate::{Provider, Records, account, address, envelope_of, snapshot};
 struct Prepared {
     provider: Provider,
     store: Records,
-    /// The stored envelope and the delivery of two messages. The second message carries the handshake too,
-    /// because Bob has not answered.
+    /// The stored envelope and the delivery of two messages. The second message carries the
+    /// handshake too, because Bob has not answered.
     messages: [(Vec<u8>, Vec<u8>); 2],
 }
 

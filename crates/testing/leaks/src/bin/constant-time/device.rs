@@ -111,8 +111,8 @@ fn payload() -> (DeviceAddress, Audience, Payload) {
     (alice, to, payload)
 }
 
-/// Seals a message from Alice to Bob. Returns the envelope, which is public, and the sender's record
-/// of the message.
+/// Seals a message from Alice to Bob. Returns the envelope, which is public, and the sender's
+/// record of the message.
 fn sealed() -> (Envelope, SentMessage) {
     let (alice, to, payload) = payload();
     let conversation = to.conversation(&alice.account);
