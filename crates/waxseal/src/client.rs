@@ -1,8 +1,8 @@
 //! The client: one device's account and conversations, and the records of both in the store.
 //!
 //! Each file of `client/` is one step of a message's journey: `prekeys`, `contact`, `send`,
-//! `outbox`, `receive`, `history`, `report`. The steps share two files: `peers` caches recently used
-//! peers, and `state` reads and writes records.
+//! `outbox`, `receive`, `history`, `report`. The steps share two files: `peers` caches recently
+//! used peers, and `state` reads and writes records.
 
 mod contact;
 mod history;

@@ -36,7 +36,7 @@
 //! | first start | [`create`], [`publish_prekeys`] | upload the prekeys, [`confirm_prekeys`] |
 //! | every start | [`open`], [`outbox`], [`pending_reports`] | send again what these return |
 //! | an upload was lost | [`publish_prekeys`] | upload what it returns |
-//! | after an update | [`waiting`] | [`start`] with each recipient that has no session, else [`seal_waiting`] |
+//! | after an update | [`waiting`] | [`start`], or [`seal_waiting`] if there is a session |
 //! | a new peer | [`start`], with the bundle the provider hands out | |
 //! | writing | [`send`] | upload the envelope, [`confirm`] the relay's receipt |
 //! | a delivery arrives | [`receive`] | show the message, acknowledge the delivery |
