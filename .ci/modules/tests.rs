@@ -1,4 +1,5 @@
-//! Tests that the right circles are found in small crates, given as file names with contents.
+//! Tests that the search finds the right dependency circles between modules. It runs on small
+//! crates, each given as file names with contents.
 
 use crate::circle::circles;
 use crate::resolve::Tree;

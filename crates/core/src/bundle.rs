@@ -153,7 +153,7 @@ pub(crate) fn signed_set_input(
     prekey: &DhPublicKey,
     last_resort: &KemPublicKey,
 ) -> Vec<u8> {
-    // label || id || 0x01 || X25519 key || 0x03 || ML-KEM key
+    // label || id || type 0x01 || signed X25519 key || type 0x03 || last-resort ML-KEM key
     [
         labels::SIGNED_PREKEYS,
         &id.to_be_bytes(),
@@ -167,7 +167,7 @@ pub(crate) fn signed_set_input(
 
 /// The input that the identity signs for a one-time prekey set.
 pub(crate) fn one_time_set_input(id: u32, prekey: &DhPublicKey, kem: &KemPublicKey) -> Vec<u8> {
-    // label || id || 0x04 || X25519 key || 0x02 || ML-KEM key
+    // label || id || type 0x04 || one-time X25519 key || type 0x02 || one-time ML-KEM key
     [
         labels::ONE_TIME_PREKEYS,
         &id.to_be_bytes(),

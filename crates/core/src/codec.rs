@@ -9,17 +9,22 @@ use zeroize::Zeroizing;
 
 use crate::error::DecodeError;
 
-/// Version byte of every export.
-pub(crate) const EXPORT_VERSION: u8 = 0x01;
+/// Version byte of exported identities and prekeys.
+pub(crate) const KEYS_VERSION: u8 = 0x01;
+/// Version byte of exported sessions and of pages of skipped keys.
+///
+/// Sessions of version 01 have the same fields, but their peers speak an earlier version of the
+/// protocol. They are therefore not read.
+pub(crate) const SESSION_VERSION: u8 = 0x02;
 
 /// Writes an export.
 pub(crate) struct Writer(Zeroizing<Vec<u8>>);
 
 impl Writer {
     /// Starts an export of at most `capacity` bytes after the version byte.
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(version: u8, capacity: usize) -> Self {
         let mut bytes = Zeroizing::new(Vec::with_capacity(capacity.saturating_add(1)));
-        bytes.push(EXPORT_VERSION);
+        bytes.push(version);
         Self(bytes)
     }
 
@@ -82,7 +87,7 @@ pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     /// Checks length and version, and starts after the version byte.
-    pub(crate) fn new(bytes: &'a [u8], max: usize) -> Result<Self, DecodeError> {
+    pub(crate) fn new(version: u8, bytes: &'a [u8], max: usize) -> Result<Self, DecodeError> {
         // CHK-01: input longer than its kind allows is refused unread.
         if bytes.len() > max {
             return Err(DecodeError::TooLong {
@@ -93,7 +98,7 @@ impl<'a> Reader<'a> {
         // CHK-02: the version comes first and must be known.
         match bytes.split_first() {
             None => Err(DecodeError::Malformed),
-            Some((&EXPORT_VERSION, rest)) => Ok(Self(rest)),
+            Some((&found, rest)) if found == version => Ok(Self(rest)),
             Some((&version, _)) => Err(DecodeError::UnknownVersion { version }),
         }
     }

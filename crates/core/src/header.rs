@@ -1,10 +1,12 @@
 //! The ratchet header and its encryption.
 
-use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Tag};
+use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit, StreamCipher};
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 
 use crate::codec::put;
-use crate::kdf::HeaderKey;
+use crate::header_key::{HeaderKey, HeaderKeys};
 use crate::labels;
 use crate::message_key::{NONCE_LEN, TAG_LEN};
 use crate::post_quantum::{HeaderPart, PART_LEN};
@@ -13,7 +15,9 @@ use crate::pqxdh::SessionAd;
 /// Length of a header in bytes, the same for every message.
 pub(crate) const HEADER_LEN: usize = 44 + PART_LEN;
 /// Length of an encrypted header in bytes.
-pub(crate) const SEALED_HEADER_LEN: usize = HEADER_LEN + TAG_LEN;
+pub(crate) const SEALED_HEADER_LEN: usize = HEADER_LEN + MAC_LEN;
+/// Length of a header's MAC in bytes: HMAC-SHA-256, of which the first half is sent.
+const MAC_LEN: usize = 16;
 
 /// Header of one message, in the clear.
 ///
@@ -60,64 +64,101 @@ impl Header {
     }
 }
 
-/// Returns the nonce of a header: the first 12 bytes of its body's tag.
+/// Returns the tag of a sealed body, which the encryption of the message's header depends on.
 ///
-/// The key under which a tag is made is used for one message only, so the tag is as good as random.
-/// Taking the nonce from it needs neither extra bytes nor a random generator. It also ties a header
-/// to its body: the header opens only together with the tag it was made with. SPEC.md, “Header
-/// encryption”, bounds the chance that two nonces are equal.
-pub(crate) fn nonce_of(body: &[u8]) -> Option<[u8; NONCE_LEN]> {
-    body.last_chunk::<TAG_LEN>()?.first_chunk().copied()
+/// The first 12 bytes of the tag are the header's nonce, and the header's MAC covers all 16. Each
+/// tag is made under a key that serves one message. The nonce is therefore as good as random, and
+/// needs neither extra bytes nor a random generator. A header also opens only together with the tag
+/// it was made with. SPEC.md, “Header encryption”, bounds the chance that two nonces are equal.
+pub(crate) fn tag_of(body: &[u8]) -> Option<&[u8; TAG_LEN]> {
+    body.last_chunk()
 }
 
-/// Associated data of the header: `label || session associated data`. It is built once per message
-/// and used for every header key that is tried.
-pub(crate) struct HeaderAd([u8; labels::HEADER.len() + 32]);
+/// Length of what a header's MAC covers.
+const MAC_INPUT_LEN: usize = labels::HEADER_MAC.len() + 32 + TAG_LEN + HEADER_LEN;
 
-impl HeaderAd {
-    pub(crate) fn new(ad: &SessionAd) -> Self {
-        let mut bytes = [0; labels::HEADER.len() + 32];
-        for (to, from) in bytes
-            .iter_mut()
-            .zip(labels::HEADER.iter().chain(ad.as_bytes()))
-        {
-            *to = *from;
-        }
+/// What a header's MAC covers: `label || session associated data || body's tag || ciphertext`.
+struct MacInput([u8; MAC_INPUT_LEN]);
+
+impl MacInput {
+    fn new(ad: &SessionAd, tag: &[u8; TAG_LEN], ciphertext: &[u8; HEADER_LEN]) -> Self {
+        let mut bytes = [0; MAC_INPUT_LEN];
+        let rest = put(&mut bytes, labels::HEADER_MAC);
+        let rest = put(rest, ad.as_bytes());
+        let rest = put(rest, tag);
+        put(rest, ciphertext);
         Self(bytes)
+    }
+
+    /// Computes the MAC, of which the first 16 bytes are sent.
+    fn mac(&self, keys: &HeaderKeys) -> Hmac<Sha256> {
+        let mut mac = keys.mac.clone();
+        mac.update(&self.0);
+        mac
     }
 }
 
-/// Encrypts a header. `nonce` comes from the sealed body, see [`nonce_of`].
-pub(crate) fn seal(
-    key: &HeaderKey,
-    nonce: &[u8; NONCE_LEN],
-    ad: &HeaderAd,
-    header: &[u8; HEADER_LEN],
-) -> Option<Vec<u8>> {
-    let mut buffer = Vec::with_capacity(SEALED_HEADER_LEN);
-    buffer.extend_from_slice(header);
-    let cipher = ChaCha20Poly1305::new(key.as_bytes().into());
-    cipher
-        .encrypt_in_place(nonce.into(), &ad.0, &mut buffer)
-        .ok()?;
-    Some(buffer)
+/// Encrypts or decrypts a header: ChaCha20 from counter 0, under a nonce from the body's tag.
+fn cipher(keys: &HeaderKeys, tag: &[u8; TAG_LEN], header: &mut [u8; HEADER_LEN]) {
+    let [nonce @ .., _, _, _, _] = tag;
+    let nonce: &[u8; NONCE_LEN] = nonce;
+    ChaCha20::new(keys.encryption.as_bytes().into(), nonce.into()).apply_keystream(header);
 }
 
-/// Decrypts a header. Returns `None` if it was not encrypted under `key`.
-pub(crate) fn open(
+/// Encrypts and authenticates a header. `tag` is the tag of the sealed body, see [`tag_of`].
+pub(crate) fn seal(
     key: &HeaderKey,
-    nonce: &[u8; NONCE_LEN],
-    ad: &HeaderAd,
-    sealed: &[u8; SEALED_HEADER_LEN],
-) -> Option<Header> {
-    let (ciphertext, tag) = sealed.split_first_chunk::<HEADER_LEN>()?;
-    let tag = Tag::try_from(tag).ok()?;
-    let mut header = *ciphertext;
-    let cipher = ChaCha20Poly1305::new(key.as_bytes().into());
-    cipher
-        .decrypt_inout_detached(nonce.into(), &ad.0, header.as_mut_slice().into(), &tag)
-        .ok()?;
-    Header::from_bytes(&header)
+    ad: &SessionAd,
+    tag: &[u8; TAG_LEN],
+    header: &[u8; HEADER_LEN],
+) -> Vec<u8> {
+    let keys = key.keys();
+    let mut ciphertext = *header;
+    cipher(keys, tag, &mut ciphertext);
+    let mac = MacInput::new(ad, tag, &ciphertext).mac(keys);
+    let mac = mac.finalize().into_bytes();
+    let mut sealed = Vec::with_capacity(SEALED_HEADER_LEN);
+    sealed.extend_from_slice(&ciphertext);
+    sealed.extend(mac.iter().take(MAC_LEN));
+    sealed
+}
+
+/// An encrypted header, ready to be tried under the header keys of one session.
+///
+/// What the MAC covers is laid out once, so a trial costs one MAC. Only the header key that made
+/// the MAC goes on to decrypt.
+pub(crate) struct SealedHeader<'a> {
+    input: MacInput,
+    tag: &'a [u8; TAG_LEN],
+    ciphertext: &'a [u8; HEADER_LEN],
+    mac: &'a [u8],
+}
+
+impl<'a> SealedHeader<'a> {
+    pub(crate) fn new(
+        ad: &SessionAd,
+        tag: &'a [u8; TAG_LEN],
+        sealed: &'a [u8; SEALED_HEADER_LEN],
+    ) -> Option<Self> {
+        let (ciphertext, mac) = sealed.split_first_chunk()?;
+        Some(Self {
+            input: MacInput::new(ad, tag, ciphertext),
+            tag,
+            ciphertext,
+            mac,
+        })
+    }
+
+    /// Decrypts the header. Returns `None` if it was not sealed under `key`.
+    pub(crate) fn open(&self, key: &HeaderKey) -> Option<Header> {
+        let keys = key.keys();
+        // The MAC comes first, compared in constant time: nothing is decrypted without it.
+        let mac = self.input.mac(keys);
+        mac.verify_truncated_left(self.mac).ok()?;
+        let mut header = *self.ciphertext;
+        cipher(keys, self.tag, &mut header);
+        Header::from_bytes(&header)
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use rand_core::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::codec::{Reader, Writer};
+use crate::codec::{KEYS_VERSION, Reader, Writer};
 use crate::dh::{DhKeyPair, DhPublicKey};
 use crate::error::{DecodeError, KeyError};
 use crate::labels;
@@ -250,7 +250,7 @@ impl IdentityKeyPair {
     /// Exports the identity as 65 secret bytes for this device's storage. They are wiped on drop.
     #[must_use]
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::new(64);
+        let mut writer = Writer::new(KEYS_VERSION, 64);
         writer.bytes(self.signing.as_bytes());
         writer.bytes(self.dh.secret_bytes());
         writer.finish()
@@ -261,7 +261,7 @@ impl IdentityKeyPair {
     /// # Errors
     /// [`DecodeError`] for anything else.
     pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes, 65)?;
+        let mut reader = Reader::new(KEYS_VERSION, bytes, 65)?;
         let signing = SigningKey::from_bytes(reader.array()?);
         let dh = DhKeyPair::from_secret_bytes(reader.array()?);
         reader.finish()?;

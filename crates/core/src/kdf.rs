@@ -7,6 +7,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::dh::DhOutput;
+use crate::header_key::HeaderKey;
 use crate::labels;
 use crate::secret::{Secret, secret};
 
@@ -19,19 +20,8 @@ secret! {
     ChainKey
 }
 secret! {
-    /// `HK`: the key that encrypts the headers of one chain.
-    HeaderKey
-}
-secret! {
     /// The Double Ratchet's half of a message's key: the output of one chain step.
     MessageSeed
-}
-
-impl HeaderKey {
-    /// Makes a second copy, for a candidate state that may still be discarded.
-    pub(crate) fn duplicate(&self) -> Self {
-        Self::from_bytes(self.as_bytes())
-    }
 }
 
 /// Derives `N` bytes: `HKDF-SHA256(salt, ikm, info)`.

@@ -1,8 +1,8 @@
 //! Labels, which separate each use of a key or hash from every other use.
 //!
-//! Each label names the format version, so a later version never shares an input with this one. No
-//! label is a prefix of another, so `label || fixed-width fields` is unambiguous across uses as
-//! well as within one.
+//! Each label names the version in which its derivation took its present form. A derivation that
+//! changes takes a new label, so no two versions share an input. No label is a prefix of another,
+//! so `label || fixed-width fields` is unambiguous across uses as well as within one.
 
 /// Signature by the identity's Ed25519 key over its X25519 key.
 pub(crate) const IDENTITY_CERTIFICATE: &[u8] = b"waxseal/1/core/identity-certificate";
@@ -40,9 +40,13 @@ pub(crate) const PQ_HEADER_MAC: &[u8] = b"waxseal/1/core/post-quantum-header-mac
 /// MAC over a ciphertext.
 pub(crate) const PQ_CIPHERTEXT_MAC: &[u8] = b"waxseal/1/core/post-quantum-ciphertext-mac";
 /// HKDF info of a message key.
-pub(crate) const MESSAGE_KEY: &[u8] = b"waxseal/1/core/message-key";
-/// Associated data of an encrypted header.
-pub(crate) const HEADER: &[u8] = b"waxseal/1/core/header";
+pub(crate) const MESSAGE_KEY: &[u8] = b"waxseal/2/core/message-key";
+/// Derivation of the key that encrypts headers.
+pub(crate) const HEADER_ENCRYPTION: &[u8] = b"waxseal/2/core/header-encryption-key";
+/// Derivation of the key that authenticates headers.
+pub(crate) const HEADER_AUTHENTICATION: &[u8] = b"waxseal/2/core/header-authentication-key";
+/// MAC over an encrypted header.
+pub(crate) const HEADER_MAC: &[u8] = b"waxseal/2/core/header-mac";
 /// First hash of a fingerprint in a safety number.
 pub(crate) const FINGERPRINT_START: &[u8] = b"waxseal/1/core/fingerprint-start";
 /// Each later hash of a fingerprint in a safety number.
@@ -68,7 +72,9 @@ pub(crate) const ALL: &[&[u8]] = &[
     PQ_HEADER_MAC,
     PQ_CIPHERTEXT_MAC,
     MESSAGE_KEY,
-    HEADER,
+    HEADER_ENCRYPTION,
+    HEADER_AUTHENTICATION,
+    HEADER_MAC,
     FINGERPRINT_START,
     FINGERPRINT_STEP,
 ];
@@ -80,11 +86,24 @@ mod tests {
     #[test]
     fn labels_are_versioned_and_none_is_a_prefix_of_another() {
         for (i, a) in ALL.iter().enumerate() {
-            assert!(a.starts_with(b"waxseal/1/"));
+            assert!(a.starts_with(b"waxseal/1/core/") || a.starts_with(b"waxseal/2/core/"));
             for (j, b) in ALL.iter().enumerate() {
                 assert!(i == j || !b.starts_with(a), "{i} is a prefix of {j}");
             }
         }
+    }
+
+    #[test]
+    fn derivations_that_changed_have_labels_of_version_2() {
+        let of_version_2 = ALL.iter().filter(|label| label.starts_with(b"waxseal/2/"));
+        let names = of_version_2.map(|label| &label["waxseal/2/core/".len()..]);
+        let changed: [&[u8]; 4] = [
+            b"message-key",
+            b"header-encryption-key",
+            b"header-authentication-key",
+            b"header-mac",
+        ];
+        assert_eq!(names.collect::<Vec<_>>(), changed);
     }
 
     #[test]

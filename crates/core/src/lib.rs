@@ -77,7 +77,7 @@
 //! let mut to_bob = SessionSet::initiate(&alice, bundle, &mut rng)?;
 //! let first = to_bob.encrypt(b"hello", b"context", &mut rng)?;
 //!
-//! Bob has no session with this identity, so the message must start one.
+//! // Bob has no session with this identity, so the message must start one.
 //! let from = MessageKind::Initial { identity: *alice.public() };
 //! assert_eq!(Message::peek(&first)?, from);
 //! let (mut to_alice, text) = SessionSet::accept(&bob, &mut bob_prekeys, &first, b"context")?;
@@ -180,6 +180,7 @@ mod codec;
 mod dh;
 mod error;
 mod header;
+mod header_key;
 mod identity;
 mod kdf;
 mod kem;

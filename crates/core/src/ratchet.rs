@@ -20,10 +20,11 @@ use thiserror::Error;
 
 use crate::dh::{DhKeyPair, DhPublicKey};
 use crate::error::NonContributory;
-use crate::header::{self, HEADER_LEN, Header, HeaderAd, SEALED_HEADER_LEN};
-use crate::kdf::{ChainKey, HeaderKey, RootKey};
+use crate::header::{self, HEADER_LEN, Header};
+use crate::header_key::HeaderKey;
+use crate::kdf::{ChainKey, RootKey};
 use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_PLAINTEXT_LEN};
-use crate::message_key::{MessageKey, NONCE_LEN, TAG_LEN};
+use crate::message_key::{BodyAd, MessageKey, TAG_LEN};
 use crate::post_quantum::PostQuantum;
 use crate::pqxdh::{AgreedSecrets, SessionAd};
 use crate::skipped::SkippedKeys;
@@ -71,7 +72,7 @@ pub enum EncryptError {
 /// also takes a root step and begins a receiving chain. The next send then takes another root step,
 /// with a new key pair, and begins a sending chain. Names of the specification are in brackets.
 pub(crate) struct Ratchet {
-    /// \[RK]
+    /// Root key \[RK]. Each root step replaces it.
     root: RootKey,
     /// Our newest key pair \[DHs]. An initiator starts with a fresh one, a recipient with its
     /// signed prekey; each sending step replaces it.
@@ -82,13 +83,13 @@ pub(crate) struct Ratchet {
     sending: Option<SendingChain>,
     /// Absent until the peer's first message is opened.
     receiving: Option<ReceivingChain>,
-    /// \[NHKs]
+    /// Key of the headers in our next sending chain \[NHKs].
     next_sending_header: HeaderKey,
-    /// \[NHKr]
+    /// Key of the headers in the peer's next chain \[NHKr].
     next_receiving_header: HeaderKey,
     /// Length of the sending chain before the current one \[PN].
     previous_sent: u32,
-    /// \[MKSKIPPED]
+    /// Keys of messages that have not arrived yet \[MKSKIPPED].
     skipped: SkippedKeys,
     /// Number of messages opened.
     opened: u64,
@@ -98,8 +99,9 @@ pub(crate) struct Ratchet {
     post_quantum: PostQuantum,
 }
 
-/// The chain that we send on \[CKs, HKs, Ns]. It begins with our sending step and ends when the
-/// peer's next chain begins. Each message sent advances `key` and `n`; `header_key` stays.
+/// The chain that we send on: its key, the key of its headers and the number of the next message
+/// (CKs, HKs and Ns in the specification). It begins with our sending step and ends when the peer's
+/// next chain begins. Each message sent advances `key` and `n`; `header_key` stays.
 struct SendingChain {
     key: ChainKey,
     header_key: HeaderKey,
@@ -229,7 +231,9 @@ impl Ratchet {
         // CHK-16: there is a number left for the message after this one.
         let next_n = chain.n.checked_add(1).ok_or(EncryptError::ChainExhausted)?;
 
-        // CKs, mk = KDF_CK(CKs); header = HEADER(DHs, PN, Ns); enc_header = HENCRYPT(HKs, header)
+        // Takes a message key from the sending chain, then makes the header. It is encrypted last.
+        // In the specification: CKs, mk = KDF_CK(CKs); header = HEADER(DHs, PN, Ns);
+        // enc_header = HENCRYPT(HKs, header)
         let (seed, next_key) = chain.key.step();
         let (part, post_quantum_key, outgoing, post_quantum_chain) =
             self.post_quantum.next_to_send(rng).into_parts();
@@ -247,12 +251,13 @@ impl Ratchet {
             len: plaintext.len(),
             max: MAX_PLAINTEXT_LEN,
         };
-        MessageKey::derive(&seed, &post_quantum_key)
-            .seal(&body_ad(ad, &header, caller_ad), &mut body)
+        // The order leaves no circle: header and associated data give the body's key, the body's
+        // tag gives the header's nonce.
+        MessageKey::derive(&seed, &post_quantum_key, &body_ad(ad, &header, caller_ad))
+            .seal(&mut body)
             .map_err(|_| too_long)?;
-        let nonce = header::nonce_of(&body).ok_or(too_long)?;
-        let header =
-            header::seal(&chain.header_key, &nonce, &HeaderAd::new(ad), &header).ok_or(too_long)?;
+        let tag = header::tag_of(&body).ok_or(too_long)?;
+        let header = header::seal(&chain.header_key, ad, tag, &header);
 
         if let Some(step) = step {
             self.root = step.root;
@@ -271,7 +276,9 @@ impl Ratchet {
 
     /// Computes the sending half of `DHRatchetHE`, which makes a new sending chain.
     fn sending_step(&self, rng: &mut impl CryptoRng) -> Result<SendingStep, NonContributory> {
-        // HKs = NHKs; DHs = GENERATE_DH(); RK, CKs, NHKs = KDF_RK_HE(RK, DH(DHs, DHr))
+        // Makes a key pair and derives root key, sending chain and next header key from it and the
+        // peer's key. In the specification: HKs = NHKs; DHs = GENERATE_DH();
+        // RK, CKs, NHKs = KDF_RK_HE(RK, DH(DHs, DHr))
         let dh = DhKeyPair::generate(rng);
         let step = self.root.step(&dh.diffie_hellman(&self.peer_dh)?);
         let header_key = self.next_sending_header.duplicate();
@@ -290,14 +297,8 @@ impl Ratchet {
 
 /// Associated data of a body: `session associated data || header || caller's associated data`. The
 /// first two have fixed lengths.
-pub(crate) fn body_ad(ad: &SessionAd, header: &[u8; HEADER_LEN], caller_ad: &[u8]) -> Vec<u8> {
-    [ad.as_bytes().as_slice(), header, caller_ad].concat()
-}
-
-/// The encrypted header of a received message, with the nonce taken from its body.
-pub(crate) struct SealedHeader<'a> {
-    pub(crate) bytes: &'a [u8; SEALED_HEADER_LEN],
-    pub(crate) nonce: [u8; NONCE_LEN],
+pub(crate) fn body_ad(ad: &SessionAd, header: &[u8; HEADER_LEN], caller_ad: &[u8]) -> BodyAd {
+    BodyAd::new([ad.as_bytes().as_slice(), header, caller_ad].concat())
 }
 
 #[cfg(test)]

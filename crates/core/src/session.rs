@@ -7,13 +7,13 @@ use zeroize::Zeroizing;
 
 use crate::bundle::PreKeyBundle;
 use crate::dh::DhPublicKey;
-use crate::header;
+use crate::header::{self, SealedHeader};
 use crate::identity::{IdentityKey, IdentityKeyPair};
 use crate::message::{MAX_ASSOCIATED_DATA_LEN, Message};
 use crate::post_quantum::PostQuantumStop;
 use crate::pqxdh::{self, Handshake, HandshakeDigest, SessionAd};
 use crate::prekeys::{PreKeys, SpentPreKey};
-use crate::ratchet::{EncryptError, Located, Opened, Ratchet, SealedHeader};
+use crate::ratchet::{EncryptError, Located, Opened, Ratchet};
 
 mod error;
 mod export;
@@ -36,8 +36,8 @@ pub(crate) use export::{MAX_SESSION_EXPORT_LEN, MAX_SESSION_STATE_LEN};
 ///
 /// # Security
 /// Export and store after each change: before a ciphertext leaves, and before a delivery is
-/// acknowledged. A session that is restored to an earlier state and used again encrypts two
-/// messages under one key.
+/// acknowledged. For a session that is restored to an earlier state and used again, see
+/// [`Session::encrypt`].
 pub struct Session {
     peer: IdentityKey,
     ad: SessionAd,
@@ -177,6 +177,17 @@ impl Session {
     ///
     /// # Errors
     /// [`EncryptError`] says why the message was not encrypted.
+    ///
+    /// # Security
+    /// Store the session before the ciphertext leaves. Even so a state can be set back: by a
+    /// restored backup, by a log page of the store lost in a power cut, by two processes on one
+    /// store. The next message then takes the same place in the ratchets as one sent before.
+    ///
+    /// The message key therefore depends on the associated data. **Nothing may be encrypted under a
+    /// message key that its associated data do not determine**: `associated_data` must commit to
+    /// the plaintext, as a franking tag or a hash of it does. Another message then gets another
+    /// key. Without that, two plaintexts are encrypted under one key stream: their XOR is revealed,
+    /// and messages under that key can be forged.
     pub fn encrypt(
         &mut self,
         plaintext: &[u8],
@@ -252,14 +263,9 @@ impl Session {
 
     /// Finds the chain of this session whose header key opens the message's header.
     pub(crate) fn locate(&self, message: &Message) -> Option<Located> {
-        let nonce = header::nonce_of(&message.body)?;
-        self.ratchet.locate(
-            &self.ad,
-            &SealedHeader {
-                bytes: &message.header,
-                nonce,
-            },
-        )
+        let tag = header::tag_of(&message.body)?;
+        let sealed = SealedHeader::new(&self.ad, tag, &message.header)?;
+        self.ratchet.locate(&sealed)
     }
 
     /// Opens the body of a message that was located in this session.

@@ -37,10 +37,8 @@ mod parts;
 
 pub use self::parts::SessionSetParts;
 
-/// Maximum number of sessions held with one peer device. Beyond it, the oldest unanswered session
-/// is evicted, or else the oldest.
-///
-/// Bounds the stored state and what a forged message costs.
+/// Maximum number of sessions held with one peer device. Bounds the stored state and the cost of a
+/// forged message. Beyond it, the oldest unanswered session is evicted, or else the oldest.
 pub const MAX_SESSIONS: usize = 5;
 
 /// Number of messages opened on the chosen session before the other sessions are given up.
@@ -160,6 +158,10 @@ impl SessionSet {
     ///
     /// # Errors
     /// [`EncryptError`] says why the message was not encrypted.
+    ///
+    /// # Security
+    /// **Nothing may be encrypted under a message key that its associated data do not determine**:
+    /// `associated_data` must commit to the plaintext. [`Session::encrypt`] says why.
     pub fn encrypt(
         &mut self,
         plaintext: &[u8],
@@ -354,16 +356,14 @@ impl SessionSet {
         self.others.len().saturating_add(1)
     }
 
-    /// Number of Diffie–Hellman steps taken on all sessions, including sessions that were dropped.
-    /// See [`Session::dh_ratchet_steps`].
+    /// Diffie–Hellman steps on all sessions ever held. See [`Session::dh_ratchet_steps`].
     #[must_use]
     pub fn dh_ratchet_steps(&self) -> u64 {
         let held = self.all().map(Session::dh_ratchet_steps);
         held.fold(self.dropped_steps, u64::saturating_add)
     }
 
-    /// Number of post-quantum epochs completed on all sessions, including sessions that were
-    /// dropped. See [`Session::pq_epochs`].
+    /// Post-quantum epochs completed on all sessions ever held. See [`Session::pq_epochs`].
     #[must_use]
     pub fn pq_epochs(&self) -> u64 {
         let held = self.all().map(Session::pq_epochs);

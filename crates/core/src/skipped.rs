@@ -26,7 +26,8 @@ use std::collections::BTreeMap;
 
 use self::page::{Page, PageNumber};
 use self::parts::Changes;
-use crate::kdf::{HeaderKey, MessageSeed};
+use crate::header_key::HeaderKey;
+use crate::kdf::MessageSeed;
 use crate::post_quantum::PqMessageKey;
 
 mod export;
@@ -47,7 +48,7 @@ pub const MAX_SKIPPED_KEYS: usize = 4_000;
 /// Maximum number of earlier chains whose header keys are tried for a message. The oldest is
 /// evicted.
 ///
-/// Bounds what a forged message costs: one small AEAD per chain.
+/// Bounds what a forged message costs: one MAC over a header per chain.
 pub const MAX_SKIPPED_CHAINS: usize = 10;
 
 /// Number of later messages that a session opens before it gives up a skipped one.

@@ -2,5 +2,6 @@
 //! many tests share.
 
 mod limits;
+mod set_back;
 pub(crate) mod support;
 pub(crate) mod vectors;

@@ -7,8 +7,23 @@
 
 use crate::error::DecodeError;
 
-/// Version byte of every wire message.
-pub(crate) const WIRE_VERSION: u8 = 0x01;
+/// A wire message and its version byte, the one that is written and the only one that is read.
+pub(crate) trait WireMessage: prost::Message + Default {
+    const VERSION: u8;
+}
+
+impl WireMessage for Message {
+    /// 02 since message keys depend on associated data, and headers are encrypted, then MACed.
+    const VERSION: u8 = 0x02;
+}
+
+impl WireMessage for SignedPreKeys {
+    const VERSION: u8 = 0x01;
+}
+
+impl WireMessage for OneTimePreKeys {
+    const VERSION: u8 = 0x01;
+}
 
 #[allow(
     missing_docs,
@@ -23,10 +38,7 @@ mod generated {
 pub(crate) use generated::{Handshake, Message, OneTimePreKeys, SignedPreKeys};
 
 /// Decodes `bytes`, which must be the one canonical encoding of the message.
-pub(crate) fn decode<M: prost::Message + Default>(
-    bytes: &[u8],
-    max: usize,
-) -> Result<M, DecodeError> {
+pub(crate) fn decode<M: WireMessage>(bytes: &[u8], max: usize) -> Result<M, DecodeError> {
     // CHK-01: input longer than its kind allows is refused unread. This bounds what is allocated
     // below.
     if bytes.len() > max {
@@ -38,7 +50,7 @@ pub(crate) fn decode<M: prost::Message + Default>(
     // CHK-02: the version comes first and must be known.
     let encoded = match bytes.split_first() {
         None => return Err(DecodeError::Malformed),
-        Some((&WIRE_VERSION, encoded)) => encoded,
+        Some((&version, encoded)) if version == M::VERSION => encoded,
         Some((&version, _)) => return Err(DecodeError::UnknownVersion { version }),
     };
     // CHK-03: the protobuf is well-formed.
@@ -52,9 +64,9 @@ pub(crate) fn decode<M: prost::Message + Default>(
 }
 
 /// Encodes a message: the version byte, then its protobuf.
-pub(crate) fn encode(message: &impl prost::Message) -> Vec<u8> {
+pub(crate) fn encode<M: WireMessage>(message: &M) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(message.encoded_len().saturating_add(1));
-    bytes.push(WIRE_VERSION);
+    bytes.push(M::VERSION);
     message.encode_raw(&mut bytes);
     bytes
 }

@@ -125,9 +125,10 @@ pub struct SealedKey {
     /// The acceptance key, sealed by [`seal_acceptance_key`](crate::seal_acceptance_key).
     #[serde(with = "b64")]
     pub sealed: Vec<u8>,
-    /// The relay key's signature over [`acceptance_context`](crate::acceptance_context). It is
-    /// needed because anyone who could choose the acceptance key could make the reviewer believe
-    /// that the intake accepted a report.
+    /// The relay's signature over the sealed key and the reviewer's key, as encoded by
+    /// [`acceptance_context`](crate::acceptance_context). Without it, anyone could give the
+    /// reviewer another acceptance key, and so make the reviewer believe that the intake accepted
+    /// a report.
     #[serde(with = "b64")]
     pub signature: [u8; 64],
 }

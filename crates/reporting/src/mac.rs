@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 /// An HMAC with its key loaded. Cloning it saves hashing the key's two blocks again.
 pub(crate) type HmacSha256 = Hmac<Sha256>;
 
-/// Loads a 32-byte key.
+/// Starts an HMAC with a 32-byte key.
 pub(crate) fn keyed(key: &[u8; 32]) -> HmacSha256 {
     // HMAC pads a short key with zeros to the hash's block size (RFC 2104). Passing the padded
     // block gives the same MAC.

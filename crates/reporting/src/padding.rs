@@ -23,7 +23,7 @@ pub(crate) const fn padded_len(len: usize) -> usize {
     round_up(needed, 1usize << zero_bits)
 }
 
-/// Rounds up to a multiple of a power of two.
+/// Rounds `len` up to a multiple of `power`, which must be a power of two.
 const fn round_up(len: usize, power: usize) -> usize {
     let mask = power.saturating_sub(1);
     len.saturating_add(mask) & !mask

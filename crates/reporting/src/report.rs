@@ -38,8 +38,8 @@ pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
     }
 }
 
-/// A report on its way from the reporter to the provider's intake: claims in clear, everything else
-/// sealed.
+/// A report on its way from the reporter to the provider's intake. Its claims name the messages and
+/// are in clear. Its openings show the messages' content and are sealed for the reviewer.
 ///
 /// As long as it is a `Report`, only its form is checked. [`examine`](crate::intake::examine)
 /// verifies its origin and its claims, on the way to an
@@ -54,8 +54,8 @@ pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
 /// | 1 + varint + n | `22`, length, sealed openings |
 /// | 2 + 32 | `2a 20`, reporter MAC |
 ///
-/// The claims are the reporter (`len u8`, account, device be32) and a count u8. For each claim, tag
-/// 32, `len be16`, context and stamp 32 follow.
+/// The claims field is the reporter (`len u8`, account, device be32), the number of claims (u8)
+/// and each claim: tag (32), context (`len be16`, bytes), stamp (32).
 #[derive(Clone)]
 pub struct Report {
     version: u8,

@@ -334,7 +334,9 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
                 DecryptError::NoHandshake
                 | DecryptError::UnknownPreKey
                 | DecryptError::Unauthenticated
-                | DecryptError::AlreadyReceived,
+                | DecryptError::AlreadyReceived
+                | DecryptError::Misplaced
+                | DecryptError::ReplayedInitialMessage,
             ) => Advice::FetchBundle,
             Self::Session(DecryptError::ReplayMemoryFull) => Advice::RotatePreKeys,
             // The relay vouches for tag and sender, not for the ciphertext, which may have been

@@ -77,7 +77,8 @@ pub trait Store {
 pub enum Table {
     /// The peers, in any order.
     Peers,
-    /// Pages of keys for one peer's messages that have not arrived yet, in any order.
+    /// Pages of keys, each for messages of one peer that have not arrived yet. The pages may be
+    /// listed in any order.
     SkippedKeys(AccountId),
     /// Messages exchanged with one peer, oldest first.
     Messages(AccountId),

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+use waxseal::core::errors::DecryptError;
 use waxseal::core::export::PageId;
 use waxseal::core::limits::{
     MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS, PAGE_ID_LEN,
@@ -45,9 +46,34 @@ fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
     };
     fails(&mut world, &mut bob);
     world.start(&mut bob, &account("alice"));
-    // Alice cannot know of the new session yet, so the advice stays the same.
+    // Bob's new session has not reached Alice yet. She sends on the old one again, so Bob is again
+    // advised to fetch her bundle.
     fails(&mut world, &mut bob);
     world.exchange(&mut bob, &mut alice, "");
+    world.exchange(&mut alice, &mut bob, "there you are");
+}
+
+#[test]
+fn a_peer_that_was_set_back_comes_back_with_a_new_session() {
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    let (alice_id, bob_id) = (account("alice"), account("bob"));
+    world.exchange(&mut alice, &mut bob, "hello");
+    let old = snapshot(&alice);
+    world.exchange(&mut alice, &mut bob, "is anyone there?");
+    // Alice's store goes back. Her next message follows an answer, but has an old counter.
+    let mut alice = Client::open(MemoryStore::from_records(old)).unwrap();
+    world.exchange(&mut bob, &mut alice, "yes");
+    let sent = alice.send(&bob_id, "lost", NOW, &mut world.rng).unwrap();
+    let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
+    let error = bob.receive(&delivery).unwrap_err();
+    assert!(
+        matches!(error, ReceiveError::Session(DecryptError::Misplaced)),
+        "{error:?}"
+    );
+    assert_eq!(error.advice(), Advice::FetchBundle);
+
+    world.start(&mut bob, &alice_id);
+    world.exchange(&mut bob, &mut alice, "a new session");
     world.exchange(&mut alice, &mut bob, "there you are");
 }
 

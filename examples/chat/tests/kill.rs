@@ -55,7 +55,7 @@ struct Exchange {
     world: World,
     seed: u64,
     per_round: usize,
-    /// Number of kills in a round. Three in ten hit the relay.
+    /// Number of kills attempted in a round. On average, three in ten are aimed at the relay.
     kills: usize,
     /// Maximum pause between two kills.
     pause: Duration,

@@ -89,10 +89,10 @@ pub(crate) fn torsioned(key: &DhPublicKey) -> DhPublicKey {
 #[test]
 fn a_key_pair_survives_writing() {
     let pair = DhKeyPair::from_secret_bytes(&[0x42; 32]);
-    let mut writer = Writer::new(64);
+    let mut writer = Writer::new(crate::codec::KEYS_VERSION, 64);
     pair.write(&mut writer);
     let bytes = writer.finish();
-    let mut reader = Reader::new(&bytes, 65).unwrap();
+    let mut reader = Reader::new(crate::codec::KEYS_VERSION, &bytes, 65).unwrap();
     let read = DhKeyPair::read(&mut reader).unwrap();
     reader.finish().unwrap();
     assert_eq!(read.public(), pair.public());

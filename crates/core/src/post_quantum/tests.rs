@@ -183,11 +183,11 @@ proptest! {
                 let message = world.send(from);
                 world.deliver(from, &message);
                 for side in &mut world.sides {
-                    let mut writer = Writer::new(MAX_POST_QUANTUM_EXPORT_LEN);
+                    let mut writer = Writer::new(crate::codec::SESSION_VERSION, MAX_POST_QUANTUM_EXPORT_LEN);
                     side.write(&mut writer);
                     let bytes = writer.finish();
                     prop_assert!(bytes.len() <= MAX_POST_QUANTUM_EXPORT_LEN + 1);
-                    let mut reader = Reader::new(&bytes, bytes.len()).unwrap();
+                    let mut reader = Reader::new(crate::codec::SESSION_VERSION, &bytes, bytes.len()).unwrap();
                     *side = PostQuantum::read(&mut reader).unwrap();
                     prop_assert_eq!(reader.finish(), Ok(()));
                 }
@@ -211,10 +211,12 @@ fn messages_until_healed(victim: usize, messages: u64) -> u64 {
     let mut thief: Option<PostQuantum> = None;
     for count in 0..2 * messages {
         if count == messages {
-            let mut writer = Writer::new(MAX_POST_QUANTUM_EXPORT_LEN);
+            let mut writer =
+                Writer::new(crate::codec::SESSION_VERSION, MAX_POST_QUANTUM_EXPORT_LEN);
             world.sides[victim].write(&mut writer);
             let bytes = writer.finish();
-            let mut reader = Reader::new(&bytes, bytes.len()).unwrap();
+            let mut reader =
+                Reader::new(crate::codec::SESSION_VERSION, &bytes, bytes.len()).unwrap();
             thief = Some(PostQuantum::read(&mut reader).unwrap());
         }
         let from = usize::from(count % 2 == 1);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
 
 use super::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, OneTimeSet, PreKeys, SignedSet};
-use crate::codec::{Reader, Writer};
+use crate::codec::{KEYS_VERSION, Reader, Writer};
 use crate::dh::{DhKeyPair, DhPublicKey, DhSecret};
 use crate::error::DecodeError;
 use crate::identity::{IDENTITY_KEY_LEN, IdentityKey};
@@ -40,7 +40,7 @@ impl PreKeys {
         let capacity = (IDENTITY_KEY_LEN + 2 * SIGNED_SET_LEN + 9)
             .saturating_add(remembered.saturating_mul(32))
             .saturating_add(self.one_time.len().saturating_mul(ONE_TIME_SET_LEN));
-        let mut writer = Writer::new(capacity);
+        let mut writer = Writer::new(KEYS_VERSION, capacity);
         writer.bytes(&self.identity.to_bytes());
         self.current.write(&mut writer);
         writer.optional(self.previous.as_ref(), |writer, set| set.write(writer));
@@ -59,7 +59,7 @@ impl PreKeys {
     /// # Errors
     /// [`DecodeError`] for anything else.
     pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes, MAX_EXPORT_LEN)?;
+        let mut reader = Reader::new(KEYS_VERSION, bytes, MAX_EXPORT_LEN)?;
         let identity = IdentityKey::from_bytes(reader.slice(IDENTITY_KEY_LEN)?)?;
         let current = SignedSet::read(&mut reader)?;
         let previous = reader.optional(SignedSet::read)?;

@@ -4,7 +4,8 @@ use super::{Ratchet, ReceivingChain, SendingChain};
 use crate::codec::{Reader, Writer};
 use crate::dh::{DhKeyPair, DhPublicKey};
 use crate::error::DecodeError;
-use crate::kdf::{ChainKey, HeaderKey, RootKey};
+use crate::header_key::HeaderKey;
+use crate::kdf::{ChainKey, RootKey};
 use crate::post_quantum::{MAX_POST_QUANTUM_EXPORT_LEN, PostQuantum};
 use crate::skipped::{Form, MAX_SKIPPED_EXPORT_LEN, MAX_SKIPPED_STATE_LEN, Received, SkippedKeys};
 

@@ -5,12 +5,12 @@
 
 use zeroize::Zeroizing;
 
-use super::{Ratchet, ReceivingChain, SealedHeader, body_ad};
+use super::{Ratchet, ReceivingChain, body_ad};
 use crate::dh::DhPublicKey;
 use crate::error::{KeyError, NonContributory};
-use crate::header::{self, Header, HeaderAd};
+use crate::header::{Header, SealedHeader};
 use crate::kdf::{ChainKey, MessageSeed};
-use crate::message_key::MessageKey;
+use crate::message_key::{BodyAd, MessageKey};
 use crate::post_quantum::{Misplaced, PqMessageKey};
 use crate::pqxdh::SessionAd;
 use crate::skipped::{EarlierChain, Missing};
@@ -106,10 +106,9 @@ fn advance(
 
 impl Ratchet {
     /// Finds the chain whose header key opens the header, if there is one.
-    /// This is `TrySkippedMessageKeysHE` and the two header trials of `RatchetDecryptHE`.
-    pub(crate) fn locate(&self, ad: &SessionAd, sealed: &SealedHeader<'_>) -> Option<Located> {
-        let ad = HeaderAd::new(ad);
-        let try_key = |key| header::open(key, &sealed.nonce, &ad, sealed.bytes);
+    /// `TrySkippedMessageKeysHE` and the two header trials of `RatchetDecryptHE`.
+    pub(crate) fn locate(&self, sealed: &SealedHeader<'_>) -> Option<Located> {
+        let try_key = |key| sealed.open(key);
         // CHK-19: the peer starts its next chain only in answer to ours. The next header key is
         // therefore not tried before our chain has begun. Once it has, an answer is the likeliest
         // message to arrive, so this key is tried first.
@@ -177,7 +176,7 @@ impl Ratchet {
         chain: u64,
         n: u32,
         body: Vec<u8>,
-        ad: &[u8],
+        ad: &BodyAd,
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         // CHK-21: each key is used once. If it is gone, the message was received before or given
         // up.
@@ -194,7 +193,7 @@ impl Ratchet {
         &mut self,
         header: &Header,
         body: Vec<u8>,
-        ad: &[u8],
+        ad: &BodyAd,
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let Some(chain) = &mut self.receiving else {
             return Err(OpenError::Unauthenticated);
@@ -224,7 +223,7 @@ impl Ratchet {
         &mut self,
         header: &Header,
         body: Vec<u8>,
-        ad: &[u8],
+        ad: &BodyAd,
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         // SkipMessageKeysHE(pn)
         let closed = match &self.receiving {
@@ -289,12 +288,12 @@ fn open_body(
     seed: &MessageSeed,
     post_quantum: &PqMessageKey,
     body: Vec<u8>,
-    ad: &[u8],
+    ad: &BodyAd,
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let mut body = Zeroizing::new(body);
     // CHK-24: the body authenticates with its header, the session and the caller's associated data.
-    MessageKey::derive(seed, post_quantum)
-        .open(ad, &mut body)
+    MessageKey::derive(seed, post_quantum, ad)
+        .open(&mut body)
         .map_err(|_| OpenError::Unauthenticated)?;
     Ok(body)
 }

@@ -155,13 +155,12 @@ fn chk23_low_order_or_non_canonical_ratchet_key_is_rejected() {
         let ad = *to_bob.ad();
         let mut body = b"x".to_vec();
         assert!(
-            MessageKey::derive(&seed, &post_quantum)
-                .seal(&body_ad(&ad, &header, b""), &mut body)
+            MessageKey::derive(&seed, &post_quantum, &body_ad(&ad, &header, b""))
+                .seal(&mut body)
                 .is_ok()
         );
-        let nonce = header::nonce_of(&body).unwrap();
-        let header =
-            header::seal(&step.chain.header_key, &nonce, &HeaderAd::new(&ad), &header).unwrap();
+        let tag = header::tag_of(&body).unwrap();
+        let header = header::seal(&step.chain.header_key, &ad, tag, &header);
         let message = crate::message::Message::encode(None, header, body);
         assert_refused(&mut to_alice, &message, DecryptError::InvalidPeerKey(error));
     }

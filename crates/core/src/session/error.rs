@@ -66,7 +66,9 @@ pub enum DecryptError {
     /// A key of the peer contributed nothing to the key agreement. Drop the message.
     #[error("{0}")]
     NonContributory(#[from] NonContributory),
-    /// The message's epoch or counter is one that no honest peer would send. Drop the message.
+    /// The header authenticated, but its post-quantum epoch or counter cannot be. The peer is
+    /// dishonest, or its device went back to an old state. Drop the message. If more follow, start
+    /// a new session, but limit how often.
     #[error("message has an impossible post-quantum epoch or counter")]
     Misplaced,
     /// The message has no handshake, so it starts no session, and there is no session it could
@@ -93,7 +95,8 @@ pub enum DecryptError {
     /// delivers messages can cause this error.
     #[error("the message's prekey is not held")]
     UnknownPreKey,
-    /// The message repeats the handshake of an initial message that was opened before. Drop it.
+    /// The message repeats a handshake whose session is no longer held. Drop it. If it is not a
+    /// duplicate, the peer still sends on that session: start a new one, but limit how often.
     #[error("initial message was received before")]
     ReplayedInitialMessage,
     /// Too many initial messages came without a one-time prekey. Call

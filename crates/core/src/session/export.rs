@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{Origin, Session};
-use crate::codec::{Reader, Writer};
+use crate::codec::{Reader, SESSION_VERSION, Writer};
 use crate::dh::DhPublicKey;
 use crate::error::DecodeError;
 use crate::identity::{
@@ -37,7 +37,7 @@ impl Session {
     /// | each earlier chain that lacks a message | 40 more |
     #[must_use]
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::new(self.export_len(Form::Whole));
+        let mut writer = Writer::new(SESSION_VERSION, self.export_len(Form::Whole));
         self.write(&mut writer, Form::Whole);
         writer.finish()
     }
@@ -47,7 +47,7 @@ impl Session {
     /// # Errors
     /// [`DecodeError`] for any other bytes.
     pub fn import(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes, MAX_SESSION_EXPORT_LEN + 1)?;
+        let mut reader = Reader::new(SESSION_VERSION, bytes, MAX_SESSION_EXPORT_LEN + 1)?;
         let session = Self::read(&mut reader, Form::Whole)?;
         reader.finish()?;
         Ok(session)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use zeroize::Zeroizing;
 
 use super::{MAX_SESSIONS, SessionSet};
-use crate::codec::{Reader, Writer};
+use crate::codec::{Reader, SESSION_VERSION, Writer};
 use crate::error::DecodeError;
 use crate::session::{MAX_SESSION_EXPORT_LEN, Session};
 use crate::skipped::Form;
@@ -34,6 +34,7 @@ impl SessionSet {
     pub(super) fn write(&self, form: Form) -> Zeroizing<Vec<u8>> {
         let sessions = self.all();
         let mut writer = Writer::new(
+            SESSION_VERSION,
             sessions
                 .clone()
                 .map(|session| session.export_len(form))
@@ -51,7 +52,7 @@ impl SessionSet {
     }
 
     pub(super) fn read(bytes: &[u8], max: usize, form: Form) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes, max)?;
+        let mut reader = Reader::new(SESSION_VERSION, bytes, max)?;
         let selection = reader.u32()?;
         let dropped_steps = reader.u64()?;
         let dropped_epochs = reader.u64()?;

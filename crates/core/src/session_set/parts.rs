@@ -5,7 +5,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use super::{MAX_SESSIONS, SessionSet};
-use crate::codec::Reader;
+use crate::codec::{Reader, SESSION_VERSION};
 use crate::error::DecodeError;
 use crate::session::{MAX_SESSION_STATE_LEN, Session};
 use crate::skipped::{Form, MAX_PAGE_LEN, PageChange, PageId};
@@ -63,7 +63,7 @@ impl SessionSet {
         let max = 29 + MAX_SESSIONS * MAX_SESSION_STATE_LEN;
         let mut sessions = Self::read(state, max, Form::Parts)?;
         for page in pages {
-            let mut reader = Reader::new(page.as_ref(), MAX_PAGE_LEN)?;
+            let mut reader = Reader::new(SESSION_VERSION, page.as_ref(), MAX_PAGE_LEN)?;
             let base_key: &[u8; 32] = reader.array()?;
             let mut all = sessions.all_mut();
             // CHK-47: each page belongs to a session that is held.

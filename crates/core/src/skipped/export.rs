@@ -7,7 +7,7 @@ use super::parts::Changes;
 use super::{EarlierChain, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS, Received, SkippedKeys};
 use crate::codec::{Reader, Writer};
 use crate::error::DecodeError;
-use crate::kdf::HeaderKey;
+use crate::header_key::HeaderKey;
 
 /// Length of a key in a whole export: its chain, then the fields that it has in a page.
 const ENTRY_LEN: usize = 8 + KEY_LEN;

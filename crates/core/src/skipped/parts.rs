@@ -8,13 +8,16 @@ use zeroize::Zeroizing;
 
 use super::page::{KEY_LEN, MESSAGES_PER_PAGE, Page, PageNumber};
 use super::{Received, SkippedKeys};
-use crate::codec::{Reader, Writer};
+use crate::codec::{Reader, SESSION_VERSION, Writer};
 use crate::error::DecodeError;
 
 /// Length of a [`PageId`] in bytes: base key, ordinal of the chain, number of the page.
 pub const PAGE_ID_LEN: usize = 32 + 8 + 4;
 /// Maximum length of a page: version, id, keys.
 pub(crate) const MAX_PAGE_LEN: usize = 1 + PAGE_ID_LEN + MESSAGES_PER_PAGE as usize * KEY_LEN;
+
+/// Version byte of pages before [`SESSION_VERSION`].
+const PAGE_VERSION_BEFORE: u8 = 0x01;
 
 /// Names a page of skipped keys. Not secret.
 ///
@@ -38,10 +41,17 @@ impl PageId {
 
     /// Reads the id out of a page's bytes.
     ///
+    /// Pages of version 01 have their id in the same place. Their keys are no longer read, but
+    /// storage can name such pages and remove them.
+    ///
     /// # Errors
     /// [`DecodeError`] if the bytes do not begin as a page does.
     pub fn of_page(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes, MAX_PAGE_LEN)?;
+        let version = match bytes.first() {
+            Some(&PAGE_VERSION_BEFORE) => PAGE_VERSION_BEFORE,
+            _ => SESSION_VERSION,
+        };
+        let mut reader = Reader::new(version, bytes, MAX_PAGE_LEN)?;
         Ok(Self(*reader.array()?))
     }
 
@@ -120,7 +130,7 @@ impl SkippedKeys {
             let page = self.pages.get_mut(&number);
             let bytes = page.map(|page| {
                 page.is_kept = true;
-                let mut writer = Writer::new(page_len(page));
+                let mut writer = Writer::new(SESSION_VERSION, page_len(page));
                 writer.bytes(id.as_bytes());
                 page.write(&mut writer, |_| ());
                 writer.finish()

@@ -1,5 +1,5 @@
 use super::*;
-use crate::codec::{Reader, Writer};
+use crate::codec::{Reader, SESSION_VERSION, Writer};
 use crate::error::DecodeError;
 
 mod model;
@@ -85,12 +85,12 @@ fn an_export_with_a_chain_that_lacks_nothing_is_refused() {
     let mut skipped = SkippedKeys::new();
     skipped.store(1, missing(0..1, 0));
     skipped.close(chain(1));
-    let mut writer = Writer::new(skipped.export_len(Form::Whole));
+    let mut writer = Writer::new(SESSION_VERSION, skipped.export_len(Form::Whole));
     skipped.write(&mut writer, Form::Whole);
     let bytes = writer.finish();
     assert_eq!(bytes.len(), skipped.export_len(Form::Whole) + 1);
     let read = |chain, opened| {
-        let reader = &mut Reader::new(&bytes, 1_000).unwrap();
+        let reader = &mut Reader::new(SESSION_VERSION, &bytes, 1_000).unwrap();
         let received = Received {
             chain,
             n: 9,
@@ -105,10 +105,10 @@ fn an_export_with_a_chain_that_lacks_nothing_is_refused() {
     assert_eq!(read(2, 0), Err(DecodeError::NotCanonical));
     let mut empty = SkippedKeys::new();
     empty.chains.push(chain(1));
-    let mut writer = Writer::new(100);
+    let mut writer = Writer::new(SESSION_VERSION, 100);
     empty.write(&mut writer, Form::Whole);
     let bytes = writer.finish();
-    let reader = &mut Reader::new(&bytes, 1_000).unwrap();
+    let reader = &mut Reader::new(SESSION_VERSION, &bytes, 1_000).unwrap();
     assert!(SkippedKeys::read(reader, Form::Whole, received(2, 0)).is_err());
 }
 
@@ -129,7 +129,7 @@ fn chk47_keys_that_a_session_cannot_have_are_not_read() {
             skipped.store(*chain, missing(*n..*n + 1, *opened));
         }
         let bytes = model::export(&skipped);
-        let reader = &mut Reader::new(&bytes, 1_000).unwrap();
+        let reader = &mut Reader::new(SESSION_VERSION, &bytes, 1_000).unwrap();
         SkippedKeys::read(reader, Form::Whole, received).map(|read| read.len().0)
     };
     assert_eq!(read(&[(1, 3, 99), (1, 70, 99)], received(1, 71)), Ok(2));

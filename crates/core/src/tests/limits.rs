@@ -1,10 +1,10 @@
 //! Tests of the limits. The maximum length of an export is the sum of its fields in the
 //! specification. The fullest states are read, and states with one entry more are not.
 
-use crate::codec::{Reader, Writer};
+use crate::codec::{Reader, SESSION_VERSION, Writer};
 use crate::error::DecodeError;
 use crate::export::PageId;
-use crate::kdf::HeaderKey;
+use crate::header_key::HeaderKey;
 use crate::message::MAX_MESSAGE_LEN;
 use crate::skipped::{EarlierChain, Form, Missing, Received, SkippedKeys};
 use crate::tests::support::{Device, rng};
@@ -76,10 +76,10 @@ fn the_most_skipped_keys_and_chains_are_read_and_one_more_is_not() {
             let header_key = HeaderKey::from_bytes(&[8; 32]);
             skipped.close(EarlierChain { number, header_key });
         }
-        let mut writer = Writer::new(skipped.export_len(Form::Whole));
+        let mut writer = Writer::new(SESSION_VERSION, skipped.export_len(Form::Whole));
         skipped.write(&mut writer, Form::Whole);
         let bytes = writer.finish();
-        let mut reader = Reader::new(&bytes, bytes.len()).unwrap();
+        let mut reader = Reader::new(SESSION_VERSION, &bytes, bytes.len()).unwrap();
         let received = Received {
             chain: 12,
             n: 0,

@@ -54,7 +54,7 @@ fn checks_of(variant: &str) -> &'static [u8] {
         "InvalidSignedPreKeys" => &[11],
         "InvalidOneTimePreKeys" => &[12],
         "OwnIdentity" => &[17],
-        "Unauthenticated" => &[18, 19, 24, 30],
+        "Unauthenticated" => &[18, 19, 24, 30, 48],
         "AlreadyReceived" => &[21],
         "JumpTooFar" => &[22],
         "UnknownPreKey" => &[25, 26],
@@ -97,6 +97,7 @@ pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
         "message_key" => derivations::message_key(input),
         "seal_body" => derivations::seal_body(input),
         "open_body" => derivations::open_body(input),
+        "header_keys" => derivations::header_keys(input),
         "seal_header" => derivations::seal_header(input),
         "open_header" => derivations::open_header(input),
         "conversation" => conversation::conversation(input),
@@ -121,7 +122,8 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
         ],
         "root_step" => vec![labels::ROOT_STEP],
         "message_key" => vec![labels::MESSAGE_KEY],
-        "seal_header" => vec![labels::HEADER],
+        "header_keys" => vec![labels::HEADER_ENCRYPTION, labels::HEADER_AUTHENTICATION],
+        "seal_header" => vec![labels::HEADER_MAC],
         "pq_start" => vec![labels::PQ_START, labels::PQ_AUTHENTICATOR_START],
         "pq_epoch" => vec![
             labels::PQ_EPOCH_KEY,
@@ -167,7 +169,7 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
             "pages are storage of this device, and no other implementation reads them",
         ),
     ];
-    harness::assert_coverage(CRATE.folder, 1..=47, &without, labels::ALL, labels_of);
+    harness::assert_coverage(CRATE.folder, 1..=48, &without, labels::ALL, labels_of);
 }
 
 /// A generator that returns the given bytes and fails the test if more are requested.
@@ -231,7 +233,7 @@ fn prekeys_of(identity: &IdentityKey, input: Input<'_>) -> PreKeys {
         }
     };
     let (signed, one_time) = (input.list("signed_prekeys"), input.list("one_time_prekeys"));
-    let mut writer = Writer::new(4_096);
+    let mut writer = Writer::new(crate::codec::KEYS_VERSION, 4_096);
     writer.bytes(&identity.to_bytes());
     signed_set(&mut writer, signed[0]);
     writer.optional(signed.get(1), |writer, set| signed_set(writer, *set));

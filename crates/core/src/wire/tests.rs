@@ -54,7 +54,7 @@ fn chk01_input_over_its_limit_is_rejected() {
 
 #[test]
 fn chk02_unknown_version_is_rejected() {
-    for version in (0..=255).filter(|version| *version != WIRE_VERSION) {
+    for version in (0..=255).filter(|version| *version != 0x02) {
         let mut bytes = ordinary();
         bytes[0] = version;
         assert_eq!(
@@ -63,6 +63,21 @@ fn chk02_unknown_version_is_rejected() {
         );
     }
     assert_eq!(decode_message(&[]), Err(DecodeError::Malformed));
+}
+
+#[test]
+fn chk02_each_kind_of_message_has_one_version() {
+    fn reads<M: WireMessage>(written: &M) -> Vec<u8> {
+        let mut bytes = encode(written);
+        let reads = |version: &u8| {
+            bytes[0] = *version;
+            decode::<M>(&bytes, 1_000).is_ok()
+        };
+        (0..=255).filter(reads).collect()
+    }
+    assert_eq!(reads(&Message::default()), [2]);
+    assert_eq!(reads(&SignedPreKeys::default()), [1]);
+    assert_eq!(reads(&OneTimePreKeys::default()), [1]);
 }
 
 #[test]
@@ -89,8 +104,9 @@ fn chk03_truncated_input_is_rejected() {
 fn chk04_other_encodings_of_the_same_message_are_rejected() {
     let bytes = ordinary();
     let (header, body) = bytes[1..].split_at(101);
-    let with =
-        |parts: &[&[u8]]| decode_message(&[&[WIRE_VERSION], parts.concat().as_slice()].concat());
+    let with = |parts: &[&[u8]]| {
+        decode_message(&[&[Message::VERSION], parts.concat().as_slice()].concat())
+    };
     assert!(with(&[header, body]).is_ok());
     assert_eq!(
         with(&[body, header]),

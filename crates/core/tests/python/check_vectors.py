@@ -17,10 +17,11 @@ import sys
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives import constant_time, hashes, hmac
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM1024PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF as PycaHKDF
 
@@ -34,7 +35,10 @@ MAX_FORWARD_JUMP = 2_000
 
 
 class Refused(Exception):
-    """SPEC.md refuses the input. The text is the number of the check, such as CHK-07."""
+    """SPEC.md refuses the input. The arguments are the checks that refuse it, such as CHK-07.
+
+    There are two of them where SPEC.md says that they show as the same failure.
+    """
 
 
 def require(condition, check):
@@ -59,6 +63,10 @@ def be64(number):
 
 def label(name):
     return b"waxseal/1/core/" + name.encode("ascii")
+
+
+def label2(name):
+    return b"waxseal/2/core/" + name.encode("ascii")
 
 
 def SHA256(data):
@@ -282,7 +290,7 @@ def decode_fields(schema, data):
 def decode(schema, data, longest):
     require(len(data) <= longest, 1)
     require(data, 3)
-    require(data[0] == 1, 2)
+    require(data[0] == (2 if schema is MESSAGE else 1), 2)
     values = decode_fields(schema, data[1:])
     require(encode_fields(schema, values) == data[1:], 4)
     return values
@@ -490,13 +498,14 @@ def chain_step(given):
     return dict(zip(("seed", "next_chain"), step_chain(given["chain"])))
 
 
-def derive_message_key(seed, post_quantum_key):
-    output = HKDF(post_quantum_key, seed, label("message-key"), 44)
+def derive_message_key(seed, post_quantum_key, ad):
+    output = HKDF(post_quantum_key, seed, label2("message-key") + SHA256(ad), 44)
     return output[:32], output[32:]
 
 
 def message_key(given):
-    return dict(zip(("key", "nonce"), derive_message_key(given["seed"], given["post_quantum_key"])))
+    output = derive_message_key(given["seed"], given["post_quantum_key"], given["associated_data"])
+    return dict(zip(("key", "nonce"), output))
 
 
 def body_ad(session_ad, header, callers):
@@ -504,23 +513,24 @@ def body_ad(session_ad, header, callers):
 
 
 def seal_body(given):
-    key, nonce = derive_message_key(given["seed"], given["post_quantum_key"])
     ad = body_ad(given["session_associated_data"], given["header"], given["associated_data"])
+    key, nonce = derive_message_key(given["seed"], given["post_quantum_key"], ad)
     return {"body": ChaCha20Poly1305(key).encrypt(nonce, given["plaintext"], ad)}
 
 
-def decrypt(key, nonce, data, ad, check):
+def decrypt(key, nonce, data, ad):
+    """Decrypts a body. CHK-24 and CHK-48 show as the same failure."""
     try:
         return ChaCha20Poly1305(key).decrypt(nonce, data, ad)
     except InvalidTag:
-        raise Refused(f"CHK-{check:02}") from None
+        raise Refused("CHK-24", "CHK-48") from None
 
 
 def open_body(given):
     require(len(given["body"]) >= 16, 14)
-    key, nonce = derive_message_key(given["seed"], given["post_quantum_key"])
     ad = body_ad(given["session_associated_data"], given["header"], given["associated_data"])
-    return {"plaintext": decrypt(key, nonce, given["body"], ad, 24)}
+    key, nonce = derive_message_key(given["seed"], given["post_quantum_key"], ad)
+    return {"plaintext": decrypt(key, nonce, given["body"], ad)}
 
 
 HEADER = (("dh", 32), ("pn", 4), ("n", 4), ("selection", 4), ("epoch", 2), ("counter", 2), ("kind", 1), ("index", 2))
@@ -542,21 +552,42 @@ def read_header(data):
     return header | {"chunk": data}
 
 
-def header_ad(session_ad):
-    return label("header") + session_ad
+def derive_header_keys(header_key):
+    return HMAC(header_key, label2("header-encryption-key")), HMAC(header_key, label2("header-authentication-key"))
+
+
+def header_keys(given):
+    return dict(zip(("encryption_key", "mac_key"), derive_header_keys(given["header_key"])))
+
+
+def chacha20(key, nonce, data):
+    counter = bytes(4)
+    return Cipher(algorithms.ChaCha20(key, counter + nonce), mode=None).encryptor().update(data)
+
+
+def encrypt_header(header_key, plaintext, body, session_ad):
+    enc, mac = derive_header_keys(header_key)
+    tag = body[-16:]
+    ciphertext = chacha20(enc, tag[:12], plaintext)
+    return ciphertext + HMAC(mac, label2("header-mac") + session_ad + tag + ciphertext)[:16]
 
 
 def seal_header(given):
-    nonce, plaintext = given["body"][-16:][:12], write_header(given["header"])
-    ad = header_ad(given["session_associated_data"])
-    return {"plaintext": plaintext, "sealed": ChaCha20Poly1305(given["header_key"]).encrypt(nonce, plaintext, ad)}
+    plaintext = write_header(given["header"])
+    sealed = encrypt_header(given["header_key"], plaintext, given["body"], given["session_associated_data"])
+    return {"plaintext": plaintext, "sealed": sealed}
 
 
-def unseal_header(key, sealed, body, session_ad):
-    return decrypt(key, body[-16:][:12], sealed, header_ad(session_ad), 18)
+def unseal_header(header_key, sealed, body, session_ad):
+    enc, mac = derive_header_keys(header_key)
+    tag, ciphertext = body[-16:], sealed[:83]
+    wanted = HMAC(mac, label2("header-mac") + session_ad + tag + ciphertext)[:16]
+    require(constant_time.bytes_eq(wanted, sealed[83:]), 18)
+    return chacha20(enc, tag[:12], ciphertext)
 
 
 def open_header(given):
+    require(len(given["sealed"]) == 99, 3)
     plaintext = unseal_header(given["header_key"], given["sealed"], given["body"], given["session_associated_data"])
     return {"header": read_header(plaintext)}
 
@@ -712,10 +743,10 @@ class Side:
         seed, self.sending = step_chain(self.sending)
         pq_key, self.pq_to_send = step_chain(self.pq_to_send)
         header = header | {"dh": public_of(self.private), "pn": self.previous, "n": self.n_sent, "counter": self.pq_sent}
-        key, nonce = derive_message_key(seed, pq_key)
         ad = body_ad(session_ad, write_header(header), associated_data)
+        key, nonce = derive_message_key(seed, pq_key, ad)
         body = ChaCha20Poly1305(key).encrypt(nonce, plaintext, ad)
-        sealed = ChaCha20Poly1305(self.sending_header).encrypt(body[-16:][:12], write_header(header), header_ad(session_ad))
+        sealed = encrypt_header(self.sending_header, write_header(header), body, session_ad)
         self.n_sent, self.pq_sent = self.n_sent + 1, self.pq_sent + 1
         return sealed, body
 
@@ -742,9 +773,9 @@ class Side:
 
     def try_open(self, message, associated_data, session_ad):
         plaintext_header, header, keys = self.keys_of(message, session_ad)
-        key, nonce = derive_message_key(*keys)
         ad = body_ad(session_ad, plaintext_header, associated_data)
-        plaintext = decrypt(key, nonce, message["body"], ad, 24)
+        key, nonce = derive_message_key(*keys, ad)
+        plaintext = decrypt(key, nonce, message["body"], ad)
         return {"plaintext": plaintext, "header": header, "seed": keys[0], "post_quantum_key": keys[1]}
 
     def keys_of(self, message, session_ad):
@@ -955,7 +986,7 @@ def check(vector):
         outcome = operation(from_json(vector["input"]))
     except Refused as refused:
         wanted = vector.get("must_fail", {}).get("check")
-        return None if str(refused) == wanted else f"refused by {refused}, not {wanted}"
+        return None if wanted in refused.args else f"refused by {refused}, not {wanted}"
     if "must_fail" in vector:
         return f"not refused: {vector['must_fail']['check']}"
     expected = from_json(vector["expected"])

@@ -251,8 +251,9 @@ fn chk80_second_report_of_the_same_messages_is_recognised() {
     assert_eq!(*stored.id(), ID);
 }
 
-/// If both reports had the same nullifier, the sender of a message could report it first without
-/// showing anything, and so prevent other reports.
+/// The intake refuses a report whose nullifiers it has all seen before. If everyone who reports a
+/// message had the same nullifier, its sender could report it first without showing anything, and
+/// so prevent the other reports.
 #[test]
 fn one_participants_report_does_not_use_up_another_participants() {
     let mut world = World::new(9);

@@ -27,11 +27,10 @@ pub enum Kind {
     KemSeed,
     /// Randomness (coin) of the braid's ML-KEM encapsulation.
     Coin,
-    /// A piece of a public key or a ciphertext that the braid received from the peer. It is not
-    /// secret.
+    /// Chunks of a public key or ciphertext that the braid received, or of a ciphertext that it is
+    /// to send, with the MAC over them. They are not secret.
     Chunk,
-    /// A public value or a counter. The MAC over the braid's header or ciphertext is in the
-    /// `Chunk`s instead, because the peer sends it in chunks.
+    /// A public value or a counter, such as the peer's complete key header.
     Other,
 }
 

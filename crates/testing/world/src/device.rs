@@ -30,7 +30,7 @@ pub struct Device {
     pages: BTreeMap<PageId, Zeroizing<Vec<u8>>>,
 }
 
-/// A copy of everything that a device stores.
+/// A copy of a device's prekeys and sessions. Its identity is not part of the copy.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DeviceState {
     prekeys: Zeroizing<Vec<u8>>,

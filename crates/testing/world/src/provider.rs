@@ -173,7 +173,20 @@ impl Provider {
             .unwrap();
     }
 
-    /// Stamps an envelope, as the relay does. Returns (delivery, receipt).
+    /// Takes in a client that was registered elsewhere: it knows the client's delivery key, and new
+    /// prekeys of the client are published.
+    ///
+    /// # Panics
+    /// If the client cannot publish prekeys.
+    pub fn adopt<S: Store>(&mut self, client: &mut Client<S>) {
+        let key = DeliveryKey::from_bytes(*client.delivery_key().to_bytes());
+        self.keys.insert(client.me().clone(), key);
+        let upload = client.publish_prekeys(0, &mut self.rng).unwrap();
+        self.publish(&client.me().account.clone(), &upload);
+        client.confirm_prekeys(&upload).unwrap();
+    }
+
+    /// What the relay does with an envelope. Returns (delivery, receipt).
     #[must_use]
     pub fn relay_as(
         &self,

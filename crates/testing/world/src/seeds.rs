@@ -178,7 +178,7 @@ const RESEND: u8 = 60;
 const REPORT: u8 = 62;
 
 fn scripts(seeds: &mut Seeds) {
-    let scripts: [(&str, &[[u8; 3]]); 10] = [
+    let scripts: [(&str, &[[u8; 3]]); 11] = [
         (
             "overtaken",
             &[
@@ -281,6 +281,21 @@ fn scripts(seeds: &mut Seeds) {
                 [SEND, 1, 1],
                 [ARRIVE, 0, 0],
                 [ARRIVE, 1, 0],
+            ],
+        ),
+        (
+            "set-back-then-answered",
+            &[
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [SEND, 0, 0],
+                [SAVE, 0, 0],
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ROLL_BACK, 0, 0],
+                [SEND, 0, 59],
+                [REPORT, 0, 0],
+                [SEND, 10, 1],
             ],
         ),
         (

@@ -18,8 +18,11 @@ use crate::store::{Key, Store, Table, Transaction};
 /// for messages that have not arrived. The longest case is one key per page, which takes 121 bytes.
 const MAX_SKIPPED_LEN: usize = MAX_SESSIONS * MAX_SKIPPED_KEYS * 121;
 
-/// How many pages of skipped keys one call to the store reads. Each page has up to five thousand
-/// bytes.
+/// The version byte of stored sessions that are no longer read: their peers spoke the protocol
+/// before this one. Pages of their skipped keys have it too.
+const EARLIER_VERSION: u8 = 0x01;
+
+/// Pages of skipped keys that one call to the store reads, each of up to five thousand bytes.
 const PAGES_AT_ONCE: usize = 32;
 
 /// One peer: its pinned identity, the counters of its conversation, and the sessions with it.
@@ -31,8 +34,11 @@ pub(super) struct Peer {
     /// The stored record. Its field `sessions` is left empty, because the field below holds the
     /// sessions.
     pub(super) record: PeerRecord,
-    /// `None` before first contact, and after an identity change was accepted.
+    /// `None` before first contact, after an identity change was accepted, and if the stored
+    /// sessions have an earlier version.
     pub(super) sessions: Option<SessionSet>,
+    /// Stored pages of sessions with an earlier version. The next write deletes them.
+    earlier_pages: Vec<PageId>,
     /// Bytes that the record and the skipped keys take in the store.
     len: usize,
 }
@@ -45,15 +51,20 @@ impl Peer {
         Self {
             record,
             sessions: None,
+            earlier_pages: Vec::new(),
             len: 0,
         }
     }
 
-    /// Puts the record, and the pages of skipped keys that changed, into `transaction`.
+    /// Writes the record and the skipped-key pages that changed. Deletes pages of an earlier
+    /// version.
     ///
     /// The sessions return each changed page only once. So if the transaction is not committed,
     /// this peer must be dropped and read again.
     pub(super) fn put(&mut self, account: &AccountId, transaction: &mut Transaction) {
+        for page in self.earlier_pages.drain(..) {
+            transaction.delete(page_key(account, page));
+        }
         let mut skipped_len = 0;
         if let Some(sessions) = &mut self.sessions {
             let parts = sessions.export_parts();
@@ -87,6 +98,15 @@ impl Peer {
     pub(super) fn identity(&self) -> Option<IdentityKey> {
         IdentityKey::from_bytes(&self.record.identity).ok()
     }
+}
+
+/// Names pages that all have the earlier version.
+fn ids_of_earlier(pages: &[Zeroizing<Vec<u8>>]) -> Option<Vec<PageId>> {
+    let ids = pages.iter().map(|page| match page.first() {
+        Some(&EARLIER_VERSION) => PageId::of_page(page).ok(),
+        _ => None,
+    });
+    ids.collect()
 }
 
 fn page_key(account: &AccountId, page: PageId) -> Key {
@@ -145,8 +165,13 @@ impl<S: Store> Client<S> {
         };
         let mut record: PeerRecord = records::decode(&bytes).ok_or(StateError::Damaged)?;
         let pages = self.read_pages(account, record.skipped_len)?;
+        let mut earlier_pages = Vec::new();
         let sessions = match record.sessions.as_slice() {
             [] if pages.is_empty() => None,
+            [EARLIER_VERSION, ..] => {
+                earlier_pages = ids_of_earlier(&pages).ok_or(StateError::Damaged)?;
+                None
+            }
             state => {
                 let sessions = SessionSet::import_parts(state, &pages);
                 Some(sessions.map_err(|_| StateError::Damaged)?)
@@ -157,6 +182,7 @@ impl<S: Store> Client<S> {
         Ok(Some(Peer {
             record,
             sessions,
+            earlier_pages,
             len: bytes.len().saturating_add(skipped_len),
         }))
     }

@@ -1,5 +1,4 @@
-//! The cases of the suite, in the order in which they run. Each relies on what earlier cases have
-//! shown.
+//! The cases of the suite, in the order in which they run. Each relies on the earlier ones.
 
 use std::collections::BTreeSet;
 
@@ -350,8 +349,7 @@ fn ordered() -> [(Table, Numbered); 2] {
     ]
 }
 
-/// Names that are easily confused: some are prefixes of others, some differ only in case or Unicode
-/// form, and some have a meaning in SQL.
+/// Names that are easily confused: prefixes, other case or Unicode form, a meaning in SQL.
 const NAMES: [&str; 9] = [
     "al", "alice", "Alice", "alice ", "al%", "al'", "é", "e\u{301}", "a_ice",
 ];

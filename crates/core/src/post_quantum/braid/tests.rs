@@ -30,7 +30,7 @@ fn until(pair: &mut [Braid; 2], side: usize, kind: Kind) {
 }
 
 fn export(braid: &Braid) -> Vec<u8> {
-    let mut writer = crate::codec::Writer::new(MAX_BRAID_EXPORT_LEN);
+    let mut writer = crate::codec::Writer::new(crate::codec::SESSION_VERSION, MAX_BRAID_EXPORT_LEN);
     braid.write(&mut writer);
     writer.finish().to_vec()
 }
@@ -149,7 +149,8 @@ fn every_state_is_exported_and_nothing_else_is_read() {
             let bytes = export(braid);
             seen.insert(bytes[1 + 8 + 64]);
             let read = |bytes: &[u8]| {
-                let mut reader = crate::codec::Reader::new(bytes, 9_000)?;
+                let mut reader =
+                    crate::codec::Reader::new(crate::codec::SESSION_VERSION, bytes, 9_000)?;
                 let braid = Braid::read(&mut reader)?;
                 reader.finish().map(|()| braid)
             };
@@ -178,7 +179,8 @@ fn every_reason_to_stop_is_exported() {
     ] {
         braid.state = State::Stopped(reason);
         let bytes = export(&braid);
-        let mut reader = crate::codec::Reader::new(&bytes, 9_000).unwrap();
+        let mut reader =
+            crate::codec::Reader::new(crate::codec::SESSION_VERSION, &bytes, 9_000).unwrap();
         assert_eq!(Braid::read(&mut reader).unwrap().stopped(), Some(reason));
     }
 }

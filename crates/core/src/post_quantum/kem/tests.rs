@@ -50,8 +50,8 @@ fn chk44_key_vector_of_another_header_or_out_of_range_is_refused() {
     let (header, mut vector) = seed.public();
     vector[35][31] ^= 1;
     assert_eq!(coin.both(&header, &vector).err(), Some(KeyMismatch));
-    // This vector is out of range but matches its header. The hash is SHA3-256 of 1,152 bytes 0xff
-    // and 32 bytes 0x05.
+    // This key vector is out of range, but the hash in the header is its own: SHA3-256 of the
+    // vector (1,152 bytes 0xff) and of the header's seed (32 bytes 0x05).
     let hash = "d93541900627e60556d2a02bcbe53465793a2587f35643f3b812636e1c5d37af";
     let hash = (0..32).map(|i| u8::from_str_radix(&hash[2 * i..2 * i + 2], 16).unwrap());
     let header: Vec<u8> = [5; 32].into_iter().chain(hash).collect();

@@ -33,7 +33,7 @@ pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
 }
 
 fn exported(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut writer = Writer::new(1_024);
+    let mut writer = Writer::new(crate::codec::SESSION_VERSION, 1_024);
     write(&mut writer);
     writer.finish()[1..].to_vec()
 }
@@ -59,8 +59,8 @@ fn pq_start(input: Input<'_>) -> Outcome {
 
 /// Builds an authenticator from its two secrets.
 fn authenticator(root: &[u8; 32], mac_key: &[u8; 32]) -> Authenticator {
-    let bytes = [&[1], root.as_slice(), mac_key].concat();
-    Authenticator::read(&mut Reader::new(&bytes, 65).unwrap()).unwrap()
+    let bytes = [&[crate::codec::SESSION_VERSION], root.as_slice(), mac_key].concat();
+    Authenticator::read(&mut Reader::new(crate::codec::SESSION_VERSION, &bytes, 65).unwrap()).unwrap()
 }
 
 fn pq_epoch(input: Input<'_>) -> Outcome {
@@ -69,8 +69,8 @@ fn pq_epoch(input: Input<'_>) -> Outcome {
     // Make chains with this root. Their other fields do not matter.
     let mut bytes = exported(|writer| Chains::new(Role::Initiator, &PqSeed::from_bytes(&[0; 32])).write(writer));
     bytes[1..33].copy_from_slice(&input.get("root").array::<32>());
-    bytes.insert(0, 1);
-    let mut chains = Chains::read(&mut Reader::new(&bytes, bytes.len()).unwrap()).unwrap();
+    bytes.insert(0, crate::codec::SESSION_VERSION);
+    let mut chains = Chains::read(&mut Reader::new(crate::codec::SESSION_VERSION, &bytes, bytes.len()).unwrap()).unwrap();
     chains.add_epoch(epoch, &key);
     // Layout: role, root, two chains, then each next chain, preceded by its presence byte.
     let bytes = exported(|writer| chains.write(writer));

@@ -146,12 +146,12 @@ fn with_part(session: &mut Session, change: impl FnOnce(&mut [u8; PART_LEN])) ->
     .to_bytes();
     let mut body = b"text".to_vec();
     assert!(
-        MessageKey::derive(&seed, &key)
-            .seal(&body_ad(&ad, &header, b""), &mut body)
+        MessageKey::derive(&seed, &key, &body_ad(&ad, &header, b""))
+            .seal(&mut body)
             .is_ok()
     );
-    let nonce = header::nonce_of(&body).unwrap();
-    let header = header::seal(&chain.header_key, &nonce, &HeaderAd::new(&ad), &header).unwrap();
+    let tag = header::tag_of(&body).unwrap();
+    let header = header::seal(&chain.header_key, &ad, tag, &header);
     chain.key = next;
     chain.n += 1;
     ratchet

@@ -41,3 +41,18 @@ fn states_that_no_session_has_are_refused() {
     origin[ORIGIN] = 3;
     assert_eq!(read(&origin), Some(DecodeError::Malformed));
 }
+
+#[test]
+fn chk02_sessions_of_other_versions_are_refused() {
+    let good = unanswered();
+    let read = |version: u8| {
+        let mut bytes = good.clone();
+        bytes[0] = version;
+        Session::import(&bytes).err()
+    };
+    assert_eq!(read(2), None);
+    // Version 01 had the same fields. Its peers derived other message keys.
+    for version in [0, 1, 3, 255] {
+        assert_eq!(read(version), Some(DecodeError::UnknownVersion { version }));
+    }
+}

@@ -35,7 +35,7 @@ impl Model {
     }
 
     fn export(&self) -> Vec<u8> {
-        let mut writer = Writer::new(0);
+        let mut writer = Writer::new(SESSION_VERSION, 0);
         writer.count(self.chains.len());
         for chain in &self.chains {
             writer.u64(*chain);
@@ -55,7 +55,7 @@ impl Model {
 
 pub(super) fn export(skipped: &SkippedKeys) -> Vec<u8> {
     let len = skipped.export_len(Form::Whole);
-    let mut writer = Writer::new(len);
+    let mut writer = Writer::new(SESSION_VERSION, len);
     skipped.write(&mut writer, Form::Whole);
     let bytes = writer.finish().to_vec();
     assert_eq!(bytes.len(), len + 1);
@@ -108,7 +108,7 @@ proptest! {
             model.prune(opened);
             let bytes = export(&skipped);
             prop_assert!(bytes == model.export(), "pages and map hold different keys");
-            let mut reader = Reader::new(&bytes, bytes.len()).unwrap();
+            let mut reader = Reader::new(SESSION_VERSION, &bytes, bytes.len()).unwrap();
             let received = Received { chain: current, n: next, opened };
             let read = SkippedKeys::read(&mut reader, Form::Whole, received).unwrap();
             prop_assert!(export(&read) == bytes);

@@ -4,11 +4,12 @@
 use rand_core::CryptoRng;
 
 use super::*;
-use crate::header::{self, HeaderAd};
-use crate::kdf::{HeaderKey, RootKey};
+use crate::header::{self, SealedHeader};
+use crate::header_key::HeaderKey;
+use crate::kdf::RootKey;
 use crate::post_quantum::PqSeed;
 use crate::pqxdh::{AgreedSecrets, SessionAd};
-use crate::ratchet::{Opened, Ratchet, SealedHeader};
+use crate::ratchet::{Opened, Ratchet};
 use crate::tests::vectors::derivations::{header_json, header_of};
 
 /// The ratchets of both sides of a session, which the steps of a vector drive.
@@ -51,17 +52,17 @@ impl Conversation {
     fn send(&mut self, from: usize, selection: u32, plaintext: &[u8], random: &mut impl CryptoRng) -> Value {
         let sealed = self.sides[from].seal(&self.ad, selection, plaintext, &self.associated_data, random).unwrap();
         let [key, _] = self.sides[from].header_keys();
-        let nonce = header::nonce_of(&sealed.body).unwrap();
         let bytes = sealed.header.as_slice().try_into().unwrap();
-        let header = header::open(&key, &nonce, &HeaderAd::new(&self.ad), bytes).unwrap();
+        let tag = header::tag_of(&sealed.body).unwrap();
+        let header = SealedHeader::new(&self.ad, tag, bytes).unwrap().open(&key).unwrap();
         self.messages.push((sealed.header, sealed.body));
         header_json(header)
     }
 
     fn open(&mut self, by: usize, header: &[u8], body: Vec<u8>) -> Result<Opened, String> {
-        let nonce = header::nonce_of(&body).unwrap();
-        let sealed = SealedHeader { bytes: header.try_into().unwrap(), nonce };
-        let located = self.sides[by].locate(&self.ad, &sealed).ok_or("Unauthenticated")?;
+        let tag = *header::tag_of(&body).unwrap();
+        let sealed = SealedHeader::new(&self.ad, &tag, header.try_into().unwrap()).unwrap();
+        let located = self.sides[by].locate(&sealed).ok_or("Unauthenticated")?;
         let header = header_json(located.header());
         let opened = self.sides[by].open(&self.ad, located, body, &self.associated_data).map_err(refused)?;
         self.opened.push(json!({ "plaintext": hex(&*opened.plaintext), "header": header }));
@@ -237,8 +238,8 @@ impl Script {
         change(&mut header);
         let body = [0xbd; 16];
         let key = &self.live.sides[from].header_keys()[usize::from(next)];
-        let nonce = header::nonce_of(&body).unwrap();
-        let sealed = header::seal(key, &nonce, &HeaderAd::new(&self.live.ad), &header_of(Input::of(&header))).unwrap();
+        let tag = header::tag_of(&body).unwrap();
+        let sealed = header::seal(key, &self.live.ad, tag, &header_of(Input::of(&header)));
         self.forged(1 - from, &sealed, &body)
     }
 }
@@ -316,9 +317,9 @@ fn altered(file: &mut Vectors) {
     };
     let two = || answered().send(INITIATOR, "three");
     fails("header-first-bit", "the first bit of the encrypted header", 18, two().altered(RECIPIENT, 2, |h, _| h[0] ^= 0x80));
-    fails("header-last-bit", "the last bit of its tag", 18, two().altered(RECIPIENT, 2, |h, _| h[98] ^= 1));
+    fails("header-last-bit", "the last bit of its MAC", 18, two().altered(RECIPIENT, 2, |h, _| h[98] ^= 1));
     fails("body-tag-first-bit", "the first bit of the body's tag, which is in the header's nonce", 18, two().altered(RECIPIENT, 2, |_, b| { let at = b.len() - 16; b[at] ^= 0x80; }));
-    fails("body-tag-last-bit", "the last bit of the body's tag, which is not", 24, two().altered(RECIPIENT, 2, |_, b| *b.last_mut().unwrap() ^= 1));
+    fails("body-tag-last-bit", "the last bit of the body's tag, which the header's MAC covers", 18, two().altered(RECIPIENT, 2, |_, b| *b.last_mut().unwrap() ^= 1));
     fails("body-first-bit", "the first bit of the body", 24, two().altered(RECIPIENT, 2, |_, b| b[0] ^= 0x80));
     fails("body-shorter", "a byte of the body taken out", 24, two().altered(RECIPIENT, 2, |_, b| { b.remove(0); }));
     let other = two().send(INITIATOR, "four");

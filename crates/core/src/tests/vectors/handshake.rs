@@ -184,7 +184,8 @@ fn forms(file: &mut Vectors, message: &Value) {
     fails("too-long", "134,145 bytes, one past the most, of whatever", 1, bytes(&|b| *b = vec![1; 134_145]));
     fails("empty", "no bytes at all", 3, bytes(&Vec::clear));
     fails("version-0", "version 00", 2, bytes(&|b| b[0] = 0));
-    fails("version-2", "version 02", 2, bytes(&|b| b[0] = 2));
+    fails("version-1", "version 01, the one before", 2, bytes(&|b| b[0] = 1));
+    fails("version-3", "version 03", 2, bytes(&|b| b[0] = 3));
     fails("cut", "the last byte is missing", 3, bytes(&|b| { b.pop(); }));
     fails("extended", "the byte 00 behind the message", 3, bytes(&|b| b.push(0)));
     fails("unknown-field", "a field 4 behind the message", 4, bytes(&|b| b.extend([0x22, 0])));
@@ -277,7 +278,7 @@ fn transcripts(file: &mut Vectors, message: &Value, last_resort: &Value) {
     fails("header-first-bit", "one bit of the encrypted header", 18, of(|m| m.header[0] ^= 1));
     fails("header-tag-bit", "one bit of the header's tag", 18, of(|m| m.header[98] ^= 1));
     fails("body-nonce-bit", "one bit of the body's tag that is in the header's nonce", 18, of(|m| { let at = m.body.len() - 16; m.body[at] ^= 1; }));
-    fails("body-tag-end-bit", "one bit of the body's tag that is not", 24, of(|m| { let at = m.body.len() - 1; m.body[at] ^= 1; }));
+    fails("body-tag-end-bit", "one bit of the body's tag that is not, but the header's MAC covers it", 18, of(|m| { let at = m.body.len() - 1; m.body[at] ^= 1; }));
     fails("body-bit", "one bit of the encrypted body", 24, of(|m| m.body[0] ^= 1));
     fails("body-shorter", "a byte of the encrypted body taken out", 24, of(|m| { m.body.remove(0); }));
     fails("associated-data", "other associated data", 24, with(&to_accept(message), "associated_data", hex("ae")));

@@ -46,7 +46,7 @@ pub(super) fn bobs_bundle() -> Value {
     json!({ "base": hex(upload.base), "one_time": hex(&upload.one_time[0]) })
 }
 
-fn edit<M: prost::Message + Default>(input: &Value, field: &str, change: impl FnOnce(&mut M)) -> Value {
+fn edit<M: wire::WireMessage>(input: &Value, field: &str, change: impl FnOnce(&mut M)) -> Value {
     changed(input, field, |bytes| {
         let mut message: M = wire::decode(bytes, usize::MAX).unwrap();
         change(&mut message);

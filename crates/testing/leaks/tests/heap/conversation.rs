@@ -3,15 +3,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use hkdf::Hkdf;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
 use waxseal_core::export::PageId;
 use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
-use waxseal_leaks::layout::{Fields, Kind};
 use waxseal_leaks::secrets::{Recorder, Secrets};
 use zeroize::Zeroizing;
 
+use super::derived::NextMessage;
 use super::{HEAP, add_identity, add_prekeys, add_sessions, assert_gone};
 
 /// A device in a conversation. Its fields are boxed, so that its secrets lie on the heap, where a
@@ -125,50 +122,8 @@ impl Device {
     }
 }
 
-/// The plaintext of each message. These tests do not look for it in memory; the tests of reporting
-/// look for texts.
-const TEXT: &[u8] = b"a text";
-
-fn hmac(key: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-    mac.update(input);
-    Zeroizing::new(mac.finalize().into_bytes().into())
-}
-
-/// Adds the keys of the next message that a device will send. An export never contains these keys,
-/// so they are derived here.
-fn add_next_message(secrets: &mut Secrets, whose: &str, sessions: &SessionSet) {
-    let export = sessions.export();
-    let fields = Fields::of_sessions(&export);
-    // The selected session comes last in an export. The first of its chain keys belongs to the
-    // sending chain. The second of its post-quantum keys does too; the first is the root key.
-    let start = fields
-        .iter()
-        .rposition(|(kind, _)| *kind == Kind::Root)
-        .unwrap();
-    let mut chains = fields[start..]
-        .iter()
-        .filter(|(kind, _)| *kind == Kind::ChainKey);
-    let (Some((_, sending)), Some(_)) = (chains.next(), chains.next()) else {
-        return;
-    };
-    let mut post_quantum = fields[start..]
-        .iter()
-        .filter(|(kind, _)| *kind == Kind::PostQuantumKey);
-    let (_, post_quantum) = post_quantum.nth(1).unwrap();
-    let seed = hmac(&export[sending.clone()], &[1]);
-    let post_quantum = hmac(&export[post_quantum.clone()], &[1]);
-    let mut key = Zeroizing::new([0; 44]);
-    Hkdf::<Sha256>::new(Some(&*post_quantum), &*seed)
-        .expand(b"waxseal/1/core/message-key", &mut *key)
-        .unwrap();
-    secrets.add(&format!("message seed of {whose}"), &*seed);
-    secrets.add(
-        &format!("post-quantum message key of {whose}"),
-        &*post_quantum,
-    );
-    secrets.add(&format!("message key of {whose}"), &key[..32]);
-}
+/// Plaintexts are not what is looked for here. Another test looks whether they are wiped.
+pub(super) const TEXT: &[u8] = b"a text";
 
 impl Pair {
     fn new(seed: u64) -> Self {
@@ -202,9 +157,12 @@ impl Pair {
             &mut self.bob
         };
         let sessions = device.sessions.as_mut().unwrap();
-        add_next_message(&mut self.all, device.name, sessions);
+        let next = NextMessage::of(sessions);
         self.rng.call(&format!("drawn by {} to send", device.name));
         let message = sessions.encrypt(TEXT, b"ad", &mut self.rng).unwrap();
+        if let Some(next) = next {
+            next.add(&mut self.all, device.name, sessions, &message);
+        }
         device.store();
         message
     }
@@ -379,5 +337,26 @@ fn failed_calls_leave_nothing_behind() {
     let refused = sessions.decrypt(&pair.bob.identity, &mut pair.bob.prekeys, &message, b"ad");
     refused.unwrap_err();
     pair.note();
+    pair.drop_and_assert_gone();
+}
+
+#[test]
+fn header_keys_and_the_key_schedule_are_kept_while_the_session_lives_and_not_after() {
+    let mut pair = Pair::new(18);
+    pair.start();
+    pair.talk(4);
+    let mut now = Secrets::new();
+    pair.alice.holds(&mut now);
+    let found = now.sweep(&HEAP, pair.from);
+    let names = |part: &str| found.iter().filter(|(name, _)| name.contains(part)).count();
+    for kept in [
+        "header encryption key",
+        "inner state of header MAC",
+        "outer state of header MAC",
+    ] {
+        assert!(names(kept) > 0, "{kept}: {found:#?}");
+    }
+    // The MAC key itself is wiped as soon as its schedule is made.
+    assert_eq!(names("header MAC key"), 0, "{found:#?}");
     pair.drop_and_assert_gone();
 }

@@ -11,6 +11,7 @@
 mod client;
 mod control;
 mod conversation;
+mod derived;
 mod identity;
 mod reporting;
 
@@ -39,6 +40,9 @@ fn add_fields(
 ) {
     for (kind, range) in fields {
         if !matches!(kind, Kind::Other | Kind::Chunk) {
+            if kind == Kind::HeaderKey {
+                derived::add_header_keys(secrets, whose, &export[range.clone()]);
+            }
             secrets.add(&format!("{kind:?} of {whose}"), &export[range]);
         }
     }

@@ -59,3 +59,77 @@ fn a_record_that_promises_endless_pages_is_damaged() {
         );
     }
 }
+
+/// A page with one key, of this version, in the session with base key 7.
+fn page(version: u8, index: u8) -> Vec<u8> {
+    let mut bytes = vec![7; 121];
+    bytes[0] = version;
+    bytes[33..45].fill(0);
+    bytes[44] = index;
+    bytes
+}
+
+#[test]
+fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
+    let rng = &mut rand::rng();
+    let me = DeviceAddress::new(account("me"), DeviceId(1));
+    let key = DeliveryKey::generate(rng);
+    let mut client = Client::create(MemoryStore::new(), me, key, rng).unwrap();
+    let peer = account("peer");
+    let table = Table::SkippedKeys(peer.clone());
+    let stored = |client: &Client<MemoryStore>| client.store.list(&table, None, 9).unwrap().len();
+    let put = |client: &mut Client<MemoryStore>, state: &[u8], pages: &[Vec<u8>]| {
+        let mut record = PeerRecord::default();
+        record.account = peer.as_str().to_owned();
+        record.identity = client.identity().to_bytes().to_vec();
+        record.sessions = state.to_vec();
+        record.next_sequence = 5;
+        let lens = pages.iter().map(|page| page.len() as u64);
+        record.skipped_len = lens.sum();
+        let mut transaction = Transaction::default();
+        for page in client.store.list(&table, None, 9).unwrap() {
+            transaction.delete(page_key(&peer, PageId::of_page(&page).unwrap()));
+        }
+        for bytes in pages {
+            let [_, id @ ..] = *bytes.first_chunk::<45>().unwrap();
+            let id = PageId::from_bytes(id);
+            transaction.put(page_key(&peer, id), bytes.clone().into());
+        }
+        transaction.put(Key::Peer(peer.clone()), records::encode(&record));
+        client.store.commit(transaction).unwrap();
+    };
+    put(&mut client, &[1, 9, 9], &[page(1, 0), page(1, 1)]);
+    let mut read = client.take_peer(&peer).unwrap().unwrap();
+    assert!(read.sessions.is_none());
+    assert_eq!(read.record.next_sequence, 5);
+    assert_eq!(stored(&client), 2);
+    let mut transaction = Transaction::default();
+    read.put(&peer, &mut transaction);
+    client.commit(transaction).unwrap();
+    assert_eq!(stored(&client), 0);
+    let bytes = client.get(&Key::Peer(peer.clone())).unwrap().unwrap();
+    let record: PeerRecord = records::decode(&bytes).unwrap();
+    assert!(record.sessions.is_empty() && record.skipped_len == 0);
+    assert_eq!(record.next_sequence, 5);
+    // A second write has nothing left to delete.
+    let mut transaction = Transaction::default();
+    read.put(&peer, &mut transaction);
+    client.commit(transaction).unwrap();
+    assert!(!client.has_session(&peer).unwrap());
+
+    // Nothing else is forgiven.
+    let pages = [page(1, 0), page(1, 1)];
+    for (state, pages) in [
+        (&[2, 9, 9][..], &pages[..]),
+        (&[0, 9, 9], &pages),
+        (&[3, 9, 9], &pages),
+        (&[], &pages),
+        (&[1, 9, 9], &[page(1, 0), page(2, 1)]),
+    ] {
+        put(&mut client, state, pages);
+        let read = client.has_session(&peer);
+        assert!(matches!(read, Err(StateError::Damaged)), "{state:?}");
+    }
+    put(&mut client, &[1], &[]);
+    assert!(!client.has_session(&peer).unwrap(), "without pages");
+}

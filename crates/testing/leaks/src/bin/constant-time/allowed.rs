@@ -57,13 +57,14 @@ pub(crate) const ALLOWED: &[Allowed] = &[
         Place::In("dh.rs waxseal_core::dh::DhKeyPair::diffie_hellman"),
         ANSWER,
     ),
+    everywhere(
+        Place::In("header.rs waxseal_core::header::SealedHeader::open"),
+        ANSWER,
+    ),
     everywhere(Place::In("cipher.rs decrypt_inout_detached"), ANSWER),
     everywhere(Place::In("receive.rs collect_header"), ANSWER),
     everywhere(Place::In("Braid>::collect_second"), ANSWER),
-    everywhere(
-        Place::In("open.rs waxseal_reporting::recipient::open::check"),
-        ANSWER,
-    ),
+    everywhere(Place::In("open.rs waxseal_reporting::open::check"), ANSWER),
     everywhere(Place::In("delivery.rs authenticate_in_groups"), ANSWER),
     everywhere(Place::In("Receipt::authenticate"), ANSWER),
     everywhere(Place::In("intake.rs accept"), ANSWER),

@@ -11,6 +11,8 @@ use waxseal_leaks::taint;
 
 use crate::Scenario;
 
+mod keys;
+
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario {
@@ -30,8 +32,18 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         },
         Scenario {
             name: "header trial of a forgery",
-            secrets: "all state of a session with earlier chains",
-            run: header_trial,
+            secrets: "all state of five sessions with earlier chains",
+            run: keys::header_trial,
+        },
+        Scenario {
+            name: "headers sealed",
+            secrets: "all state, header keys included, everything drawn, plaintexts",
+            run: keys::header_sealed,
+        },
+        Scenario {
+            name: "message keys of associated data",
+            secrets: "all state except header keys on both sides, plaintexts",
+            run: keys::message_keys,
         },
         Scenario {
             name: "messages in turn",
@@ -280,41 +292,6 @@ fn handshake() {
     alice.start(bundle, &mut rng);
     let first = alice.send(&mut rng);
     assert!(bob.receive(&first));
-}
-
-fn header_trial() {
-    let (mut alice, mut bob, mut rng) = established(1);
-    // One message of each chain is lost. Bob keeps the header keys of these chains, so he has more
-    // keys to try.
-    for _ in 0..3 {
-        let _lost = alice.send(&mut rng);
-        let message = alice.send(&mut rng);
-        bob.unmark();
-        assert!(bob.receive(&message));
-        bob.unmark();
-        let reply = bob.send(&mut rng);
-        alice.unmark();
-        assert!(alice.receive(&reply));
-        alice.unmark();
-    }
-    bob.unmark();
-    let (mut stranger, _, _) = established(11);
-    let mut forgeries = vec![stranger.send(&mut rng)];
-    for position in 0..6 {
-        // Flips a bit of the header, or of the body's tag, which serves as the header's nonce.
-        let mut forgery = alice.send(&mut rng);
-        let len = forgery.len();
-        if position % 2 == 0 {
-            forgery[5 + position * 15] ^= 1;
-        } else {
-            forgery[len - 16 + position] ^= 1;
-        }
-        forgeries.push(forgery);
-    }
-    bob.mark_sessions(all);
-    for forgery in forgeries {
-        assert!(!bob.receive(&forgery));
-    }
 }
 
 fn in_turn() {

@@ -1,0 +1,145 @@
+//! Secrets that are derived and never exported: the keys of headers and of messages.
+
+use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit as _, StreamCipher as _};
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::block_api::compress256;
+use sha2::{Digest as _, Sha256};
+use waxseal_core::SessionSet;
+use waxseal_leaks::layout::{Fields, Kind};
+use waxseal_leaks::secrets::Secrets;
+use zeroize::Zeroizing;
+
+fn hmac(key: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(input);
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+/// SHA-256 before its first block.
+const START: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+/// The state of SHA-256 after the padded key of HMAC, as it is in memory. `pad` tells the inner
+/// hash from the outer.
+fn hash_state(key: &[u8; 32], pad: u8) -> Zeroizing<[u8; 32]> {
+    let mut block = Zeroizing::new([pad; 64]);
+    for (to, from) in block.iter_mut().zip(key) {
+        *to ^= from;
+    }
+    let mut state = START;
+    compress256(&mut state, &[*block]);
+    let mut bytes = Zeroizing::new([0; 32]);
+    for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(state) {
+        *to = word.to_ne_bytes();
+    }
+    bytes
+}
+
+/// Adds the keys that a header key gives, and the MAC's key schedule.
+pub(super) fn add_header_keys(secrets: &mut Secrets, whose: &str, header_key: &[u8]) {
+    let encryption = hmac(header_key, b"waxseal/2/core/header-encryption-key");
+    let mac = hmac(header_key, b"waxseal/2/core/header-authentication-key");
+    secrets.add(&format!("header encryption key of {whose}"), &*encryption);
+    secrets.add(&format!("header MAC key of {whose}"), &*mac);
+    for (name, pad) in [("inner", 0x36), ("outer", 0x5c)] {
+        let state = hash_state(&mac, pad);
+        secrets.add(&format!("{name} state of header MAC of {whose}"), &*state);
+    }
+}
+
+/// The keys that both ratchets give the next message to be sent.
+pub(super) struct NextMessage {
+    seed: Zeroizing<[u8; 32]>,
+    post_quantum: Zeroizing<[u8; 32]>,
+}
+
+impl NextMessage {
+    /// Reads them off the selected session. `None` if the message begins a chain, or if nothing has
+    /// been received yet.
+    pub(super) fn of(sessions: &SessionSet) -> Option<Self> {
+        let export = sessions.export();
+        let fields = Fields::of_sessions(&export);
+        // The selected session comes last in an export. The first of its two chains is the sending
+        // chain; its sending post-quantum key is the second.
+        let start = root(&fields);
+        let of_kind = |kind| {
+            let fields = fields[start..].iter();
+            fields.filter(move |(of, _)| *of == kind)
+        };
+        let mut chains = of_kind(Kind::ChainKey);
+        let (Some((_, sending)), Some(_)) = (chains.next(), chains.next()) else {
+            return None;
+        };
+        let (_, post_quantum) = of_kind(Kind::PostQuantumKey).nth(1).unwrap();
+        Some(Self {
+            seed: hmac(&export[sending.clone()], &[1]),
+            post_quantum: hmac(&export[post_quantum.clone()], &[1]),
+        })
+    }
+
+    /// Adds them, and the key that they gave `message`, which carries no handshake.
+    pub(super) fn add(
+        &self,
+        secrets: &mut Secrets,
+        whose: &str,
+        after: &SessionSet,
+        message: &[u8],
+    ) {
+        secrets.add(&format!("message seed of {whose}"), &*self.seed);
+        secrets.add(
+            &format!("post-quantum message key of {whose}"),
+            &*self.post_quantum,
+        );
+        let export = after.export();
+        let fields = Fields::of_sessions(&export);
+        let start = root(&fields);
+        let header_key = fields[start..]
+            .iter()
+            .find(|(kind, _)| *kind == Kind::HeaderKey);
+        let header_key = &export[header_key.unwrap().1.clone()];
+        // Root, after origin, digest, base key and the session's associated data.
+        let ad = fields[start].1.start - 1 - 3 * 32;
+        let encryption = hmac(header_key, b"waxseal/2/core/header-encryption-key");
+        let tag = message.last_chunk::<16>().unwrap();
+        let nonce: [u8; 12] = tag[..12].try_into().unwrap();
+        // Version, tag, length, encrypted header.
+        assert_eq!(message[..3], [2, 0x12, 99]);
+        let mut header: [u8; 83] = message[3..86].try_into().unwrap();
+        ChaCha20::new((&*encryption).into(), &nonce.into()).apply_keystream(&mut header);
+        let ad = [&export[ad..ad + 32], &header, b"ad"].concat();
+        let info = [b"waxseal/2/core/message-key", &*Sha256::digest(&ad)].concat();
+        let mut key = Zeroizing::new([0; 44]);
+        Hkdf::<Sha256>::new(Some(&*self.post_quantum), &*self.seed)
+            .expand(&info, &mut *key)
+            .unwrap();
+        // The key is the right one if the text opens under it.
+        let mut text: Vec<_> =
+            message[message.len() - 16 - super::conversation::TEXT.len()..].to_vec();
+        text.truncate(super::conversation::TEXT.len());
+        let mut stream = [0; 64 + 16];
+        let (body_key, body_nonce) = key.split_first_chunk::<32>().unwrap();
+        let body_nonce: &[u8; 12] = body_nonce.try_into().unwrap();
+        ChaCha20::new(body_key.into(), body_nonce.into()).apply_keystream(&mut stream);
+        let opened = text.iter().zip(&stream[64..]).map(|(a, b)| a ^ b);
+        assert!(opened.eq(super::conversation::TEXT.iter().copied()));
+        secrets.add(&format!("message key of {whose}"), &key[..32]);
+    }
+}
+
+/// Where the selected session's root key is among the fields.
+fn root(fields: &[(Kind, core::ops::Range<usize>)]) -> usize {
+    fields
+        .iter()
+        .rposition(|(kind, _)| *kind == Kind::Root)
+        .unwrap()
+}
