@@ -6,14 +6,19 @@ use std::time::{Duration, Instant};
 
 use tungstenite::client::{ClientRequestBuilder, client_with_config};
 use tungstenite::protocol::WebSocketConfig;
+use tungstenite::http::Response;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
 use waxseal_reporting::limits::MAX_DELIVERY_LEN;
 
+use crate::answer::AskedRequest;
+use crate::client::check_answer;
 use crate::error::ClientError;
-use crate::message::Session;
+use crate::session::{Caller, DeviceSession};
 
 /// A relay that sends nothing for this long counts as gone. In this time it pings three times.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+
+const PATH: &str = "/v1/deliveries";
 
 /// Maximum time for connecting, for a write, and for the relay to close the connection.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -64,21 +69,37 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    pub(crate) fn connect(authority: &str, session: &Session) -> Result<Self, ClientError> {
+    pub(crate) fn connect(authority: &str, device: &DeviceSession) -> Result<Self, ClientError> {
         let stream = connect(authority)?;
-        let uri = format!("ws://{authority}/v1/deliveries");
+        let uri = format!("ws://{authority}{PATH}");
         let uri = uri.parse().map_err(|_| ClientError::BadUrl)?;
-        let request = ClientRequestBuilder::new(uri)
-            .with_header("authorization", format!("Bearer {}", session.token));
+        let asked = AskedRequest::new("GET", PATH, b"", &mut rand::rng());
+        let mut request = ClientRequestBuilder::new(uri)
+            .with_header("authorization", format!("Bearer {}", device.session.token));
+        for (name, value) in asked.headers() {
+            request = request.with_header(name, value);
+        }
+        let check = |answer: &Response<Option<Vec<u8>>>| {
+            let header = |name| answer.headers().get(name)?.to_str().ok();
+            let body = answer.body().as_deref().unwrap_or_default();
+            let status = answer.status().as_u16();
+            check_answer(Caller::Device(device), &asked, header, status, body)
+        };
         let config = WebSocketConfig::default()
             .read_buffer_size(16 << 10)
             .max_message_size(Some(MAX_DELIVERY_LEN.saturating_add(8)))
             .max_frame_size(Some(MAX_DELIVERY_LEN.saturating_add(8)));
-        let (socket, _) =
-            client_with_config(request, stream, Some(config)).map_err(|error| match error {
-                HandshakeError::Failure(error) => failed(error),
-                HandshakeError::Interrupted(_) => unreachable("timed out"),
-            })?;
+        let connected = client_with_config(request, stream, Some(config));
+        let (socket, answer) = connected.map_err(|error| match error {
+            HandshakeError::Failure(Error::Http(answer)) => match check(&answer) {
+                Ok(()) => failed(Error::Http(answer)),
+                Err(error) => error,
+            },
+            HandshakeError::Failure(error) => failed(error),
+            HandshakeError::Interrupted(_) => unreachable("timed out"),
+        })?;
+        // Bytes after the answer's head, if any, are frames and not a body.
+        check(&answer.map(|_| None))?;
         let heard_at = Instant::now();
         Ok(Self { socket, heard_at })
     }

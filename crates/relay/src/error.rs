@@ -17,6 +17,9 @@ pub struct ErrorBody {
     /// specification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<u8>,
+    /// With [`ErrorCode::ClockDiffers`]: the relay's time, in milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_time_ms: Option<u64>,
 }
 
 /// Why a relay refused.
@@ -69,6 +72,12 @@ pub enum ErrorCode {
     RelayFull,
     /// 503: the relay is overloaded or shutting down. Try again.
     Busy,
+    /// 403: the posted envelope has no MAC of the device that the token names, over this message and
+    /// this recipient. Nothing was stamped.
+    NotFromDevice,
+    /// 422: the envelope was posted at a time that is more than ten minutes from the relay's clock.
+    /// Post it again with the relay's time, which is in `relay_time_ms`.
+    ClockDiffers,
     /// 403: the report was made by another device.
     NotYourReport,
     /// 422: the report is sealed to a moderation key that is not the relay's. Fetch the relay's
@@ -94,7 +103,7 @@ impl ErrorCode {
             | Self::TokenExpired
             | Self::ChallengeRefused
             | Self::ProofRefused => 401,
-            Self::NotYourReport => 403,
+            Self::NotFromDevice | Self::NotYourReport => 403,
             Self::NoSuchAccount | Self::NoPreKeys | Self::NotFound | Self::NoSuchReport => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,
@@ -102,6 +111,7 @@ impl ErrorCode {
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::BadName
+            | Self::ClockDiffers
             | Self::BadDeliveryKey
             | Self::TooManyPreKeys
             | Self::OtherModerationKey
@@ -139,6 +149,10 @@ impl ErrorCode {
             Self::QueueFull => "the recipient's queue is full",
             Self::RelayFull => "the relay is full",
             Self::Busy => "the relay is busy",
+            Self::NotFromDevice => "not authenticated by the sending device",
+            Self::ClockDiffers => {
+                "posted at a time that is more than ten minutes from the relay's clock"
+            }
             Self::NotYourReport => "the report was made by another device",
             Self::OtherModerationKey => "sealed to another moderation key: fetch the relay's card",
             Self::ReportRefused => "the report does not verify",
@@ -207,6 +221,7 @@ impl ClientError {
             message: format!("status {status}"),
             retry_after_secs: None,
             check: None,
+            relay_time_ms: None,
         });
         Self::Refused { status, body }
     }
@@ -234,6 +249,15 @@ impl ClientError {
                     | ErrorCode::Internal
             ),
             _ => false,
+        }
+    }
+
+    /// The relay's time in milliseconds since the Unix epoch, if the relay refused an envelope
+    /// because of the time at which it was posted. Post the envelope again with this time.
+    pub fn relay_time_ms(&self) -> Option<u64> {
+        match self {
+            Self::Refused { body, .. } => body.relay_time_ms,
+            _ => None,
         }
     }
 

@@ -47,6 +47,7 @@
 //! Some data is protected even then: messages and reports (end to end), the delivery key (sealed),
 //! and the moderation key (signed by the relay key, which clients pin).
 
+mod answer;
 mod card;
 mod client;
 mod deliveries;
@@ -54,9 +55,16 @@ mod error;
 mod message;
 mod name;
 mod proof;
+mod report_id;
 mod reviewer_keys;
 mod sealing;
+mod session;
+mod vault;
+mod vault_keys;
 
+pub use answer::{
+    AskedRequest, DIGEST_HEADER, MAC_HEADER, NONCE_HEADER, SIGNATURE_HEADER, answer_context,
+};
 pub use card::{RelayCard, fingerprint};
 pub use client::RelayClient;
 pub use deliveries::{Deliveries, Event};
@@ -69,11 +77,15 @@ pub use name::{BadName, account_name};
 pub use proof::{
     acceptance_context, account_proof_input, register_context, reviewer_context, session_context,
 };
-pub use reviewer_keys::{ReviewerKeys, ReviewerPublicKeys};
+pub use report_id::{parse_report_id, report_id_text};
+pub use reviewer_keys::{ReviewerKey, ReviewerPublicKey};
 pub use sealing::{
     SealingError, SealingKeyPair, SealingPublicKey, seal_acceptance_key, seal_delivery_key,
     unseal_acceptance_key, unseal_delivery_key,
 };
+pub use session::{DeviceSession, ReviewerSession};
+pub use vault::{OpenRequest, VaultError, answer_reviewer, ask_vault};
+pub use vault_keys::{VaultKeys, VaultPublicKeys};
 
 /// Maximum length in bytes of a base bundle or a one-time part. This is enough for those that
 /// `waxseal-core` makes.

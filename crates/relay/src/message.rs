@@ -118,17 +118,18 @@ pub struct ReportTaken {
     pub duplicate: bool,
 }
 
-/// `GET /v1/review/key`: the key with which the reviewer checks that the intake accepted a report
-/// ([`AcceptanceKey`](waxseal_reporting::intake::AcceptanceKey)), sealed to the reviewer.
+/// `GET /v1/review/key`: the key with which the vault checks that the intake accepted a report
+/// ([`AcceptanceKey`](waxseal_reporting::intake::AcceptanceKey)), sealed to the vault. The reviewer
+/// passes it on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SealedKey {
     /// The acceptance key, sealed by [`seal_acceptance_key`](crate::seal_acceptance_key).
     #[serde(with = "b64")]
     pub sealed: Vec<u8>,
-    /// The relay's signature over the sealed key and the reviewer's key, as encoded by
-    /// [`acceptance_context`](crate::acceptance_context). Without it, anyone could give the
-    /// reviewer another acceptance key, and so make the reviewer believe that the intake accepted
-    /// a report.
+    /// The relay's signature over the sealed key and the vault's key, as encoded by
+    /// [`acceptance_context`](crate::acceptance_context). Without it, a reviewer could give the
+    /// vault another acceptance key, and so make the vault believe that the intake accepted a
+    /// report.
     #[serde(with = "b64")]
     pub signature: [u8; 64],
 }

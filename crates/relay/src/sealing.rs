@@ -1,4 +1,4 @@
-//! Seals keys to one holder: the delivery key to the relay, and the acceptance key to the reviewer.
+//! Seals keys to one holder: the delivery key to the relay, and the acceptance key to the vault.
 //!
 //! This is HPKE (RFC 9180) in base mode with the same suite as reports: X-Wing, HKDF-SHA-256,
 //! ChaCha20-Poly1305. Base mode does not authenticate the sealer. The delivery key is authenticated
@@ -24,6 +24,9 @@ const ACCEPTANCE_KEY: &[u8] = b"waxseal/1/relay/acceptance-key";
 
 /// Length in bytes of an encapsulated X-Wing secret.
 const ENCAPSULATED_LEN: usize = 1_120;
+
+/// Length in bytes of a sealed key: encapsulated secret, key and tag.
+pub(crate) const SEALED_KEY_LEN: usize = ENCAPSULATED_LEN + 32 + 16;
 
 /// Seals a device's delivery key to the relay and binds it to the device.
 ///
@@ -54,13 +57,13 @@ pub fn unseal_delivery_key(
     Ok(DeliveryKey::from_bytes(*key))
 }
 
-/// Seals the acceptance key to the reviewer.
+/// Seals the acceptance key to the vault.
 ///
 /// # Size
 /// 1,168 bytes.
 ///
 /// # Errors
-/// [`SealingError`] if the reviewer's key is not usable.
+/// [`SealingError`] if the vault's key is not usable.
 pub fn seal_acceptance_key(
     to: &SealingPublicKey,
     key: &AcceptanceKey,

@@ -24,7 +24,7 @@ const MAX_BATCH: usize = 256;
 /// Maximum time that a request waits for a place among the jobs.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// A job runs within the transaction. It returns the function that answers the request afterwards.
 type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
@@ -56,6 +56,15 @@ impl Database {
                     include_str!("schema.sql")
                 ))?;
             }
+            // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
+            1 => db.execute_batch(&format!(
+                "BEGIN;
+                 DELETE FROM queue;
+                 ALTER TABLE queue RENAME COLUMN delivery TO stamped;
+                 ALTER TABLE account ADD COLUMN accepted_at_ms INTEGER;
+                 PRAGMA user_version = {SCHEMA_VERSION};
+                 COMMIT;"
+            ))?,
             SCHEMA_VERSION => {}
             version => return Err(format!("the database has an unknown version: {version}").into()),
         }

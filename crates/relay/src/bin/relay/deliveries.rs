@@ -198,7 +198,9 @@ impl Connection<'_> {
         let (queued, all) = queue::read_after(database, account, self.sent_up_to, room)
             .await
             .map_err(|_| End::Failed)?;
-        for (id, delivery) in queued {
+        for (id, stamped) in queued {
+            // The relay vouches for the message only now, under the device's present key.
+            let delivery = stamped.deliver(&self.account.delivery_key).encode();
             let frame = [&id.to_be_bytes(), delivery.as_slice()].concat();
             self.send(Message::Binary(frame.into())).await?;
             self.sent_up_to = id;

@@ -39,7 +39,7 @@ pub struct Keys {
     pub token: Zeroizing<[u8; 32]>,
     /// Encrypts delivery keys in the database.
     store: Zeroizing<[u8; 32]>,
-    /// Authenticates accepted reports, so that the reviewer knows which ones the intake accepted.
+    /// Authenticates accepted reports, so that the vault knows which ones the intake accepted.
     pub acceptance: AcceptanceKey,
     stamp: RwLock<StampKeys>,
 }

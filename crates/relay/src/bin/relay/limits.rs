@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use waxseal_relay::{ErrorCode, MAX_PREKEY_LEN, MAX_PREKEYS_UPLOADED};
 use waxseal_reporting::AccountId;
-use waxseal_reporting::limits::{MAX_ENVELOPE_LEN, MAX_REPORT_LEN};
+use waxseal_reporting::limits::{MAX_POSTED_LEN, MAX_REPORT_LEN};
 
 use crate::errors::Refusal;
 
@@ -20,7 +20,7 @@ pub const MAX_JSON_LEN: usize = 8 << 10;
 /// Maximum length in bytes of a prekey upload, which is base64 in JSON.
 pub const MAX_UPLOAD_LEN: usize = (MAX_PREKEYS_UPLOADED + 1) * (MAX_PREKEY_LEN * 4 / 3 + 8) + 64;
 /// Maximum length in bytes of a message.
-pub const MAX_MESSAGE_LEN: usize = MAX_ENVELOPE_LEN;
+pub const MAX_MESSAGE_LEN: usize = MAX_POSTED_LEN;
 /// Maximum length in bytes of a report.
 pub const MAX_REPORT_BODY_LEN: usize = MAX_REPORT_LEN;
 
