@@ -103,7 +103,7 @@ impl RelayCard {
         fingerprint(&self.relay_key)
     }
 
-    /// The fingerprint of the moderation key, for the user to compare. `review keygen` prints the
+    /// The fingerprint of the moderation key, for the user to compare. `vault keygen` prints the
     /// same fingerprint.
     pub fn moderation_fingerprint(&self) -> String {
         fingerprint(&self.moderation_key)
@@ -135,7 +135,7 @@ pub fn fingerprint(key: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::sealing::SealingKeyPair;
-    use waxseal_reporting::reviewer::ModerationKeyPair;
+    use waxseal_reporting::vault::ModerationKeyPair;
 
     #[test]
     fn a_card_with_any_field_changed_is_refused() {

@@ -16,7 +16,7 @@ use crate::deliveries::Deliveries;
 use crate::error::ClientError;
 use crate::message::{
     Bundle, Challenge, PreKeys, PreKeysLeft, Register, Rejected, ReportList, ReportTaken,
-    ReviewerSignIn, SealedKey, Session, SignIn,
+    ReviewerSignIn, SealedKey, SignIn,
 };
 use crate::name::account_name;
 use crate::proof::{register_context, reviewer_context, session_context};
@@ -170,7 +170,13 @@ impl RelayClient {
             one_time: one_time.to_vec(),
         };
         let body = serde_json::to_vec(&prekeys).map_err(|_| ClientError::Malformed)?;
-        self.send_body(Method::PUT, "/v1/prekeys", Caller::Device(session), JSON, &body)?;
+        self.send_body(
+            Method::PUT,
+            "/v1/prekeys",
+            Caller::Device(session),
+            JSON,
+            &body,
+        )?;
         Ok(())
     }
 
@@ -216,8 +222,18 @@ impl RelayClient {
     /// # Errors
     /// [`ClientError`]; on [`OtherModerationKey`](crate::ErrorCode::OtherModerationKey), fetch the
     /// card and seal the report again.
-    pub fn report(&self, session: &DeviceSession, report: &[u8]) -> Result<ReportTaken, ClientError> {
-        let answer = self.send_body(Method::POST, "/v1/reports", Caller::Device(session), OCTETS, report)?;
+    pub fn report(
+        &self,
+        session: &DeviceSession,
+        report: &[u8],
+    ) -> Result<ReportTaken, ClientError> {
+        let answer = self.send_body(
+            Method::POST,
+            "/v1/reports",
+            Caller::Device(session),
+            OCTETS,
+            report,
+        )?;
         parse(&answer)
     }
 
@@ -257,7 +273,11 @@ impl RelayClient {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn reports(&self, reviewer: &ReviewerSession, after: u64) -> Result<ReportList, ClientError> {
+    pub fn reports(
+        &self,
+        reviewer: &ReviewerSession,
+        after: u64,
+    ) -> Result<ReportList, ClientError> {
         let path = format!("/v1/review/reports?after={after}");
         self.get(&path, Caller::Reviewer(reviewer))
     }
@@ -299,11 +319,7 @@ impl RelayClient {
         Ok(challenge.challenge)
     }
 
-    fn get<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        caller: Caller<'_>,
-    ) -> Result<T, ClientError> {
+    fn get<T: DeserializeOwned>(&self, path: &str, caller: Caller<'_>) -> Result<T, ClientError> {
         parse(&self.call(Method::GET, path, caller, None)?)
     }
 

@@ -5,8 +5,8 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use tungstenite::client::{ClientRequestBuilder, client_with_config};
-use tungstenite::protocol::WebSocketConfig;
 use tungstenite::http::Response;
+use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
 use waxseal_reporting::limits::MAX_DELIVERY_LEN;
 

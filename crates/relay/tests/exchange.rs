@@ -8,10 +8,9 @@ use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::time::Duration;
 
-use waxseal_relay::{ClientError, ErrorCode, Event, unseal_acceptance_key};
-use waxseal_reporting::intake::AcceptedReport;
+use waxseal_relay::{ClientError, ErrorCode, Event};
 use waxseal_reporting::reviewer::review;
-use world::{Device, SOON, World, code};
+use world::{Device, SOON, VaultProcess, World, code};
 
 fn texts(received: &[(String, waxseal_reporting::recipient::Evidence)]) -> Vec<&str> {
     received.iter().map(|(text, _)| text.as_str()).collect()
@@ -31,21 +30,13 @@ fn a_message_goes_through_the_relay_and_its_report_to_the_reviewer() {
     let taken = bob.client.report(bob.session(), &report).unwrap();
     assert!(!taken.duplicate);
 
-    let (client, keys) = (world.client(), &world.reviewer);
-    let reviewer = client
-        .reviewer_sign_in(&card.relay_key, |context| keys.prove(context))
-        .unwrap();
+    let (client, reviewer) = (world.client(), world.reviewer());
     let listed = client.reports(&reviewer, 0).unwrap().reports;
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].report_id, taken.report_id);
     assert_eq!((listed[0].reporter.as_str(), listed[0].opened), ("bob", 0));
-    let sealed = client
-        .acceptance_key(&reviewer, &card.relay_key, &keys.public().reviewer_key)
-        .unwrap();
-    let acceptance_key = unseal_acceptance_key(&keys.sealing, &sealed).unwrap();
-    let accepted = client.accepted_report(&reviewer, &taken.report_id).unwrap();
-    let accepted = AcceptedReport::decode(&accepted, &acceptance_key).unwrap();
-    let verified = review(accepted, &keys.moderation).unwrap();
+    let vault = VaultProcess::start(world.dir.path());
+    let verified = review(vault.open(&world, &taken.report_id).unwrap()).unwrap();
     let message = &verified.messages()[0];
     assert_eq!(message.content().unwrap().as_text(), Some("You have won!"));
     assert_eq!(message.sender(), &alice.me);
@@ -256,7 +247,7 @@ fn a_report_counts_once_even_if_it_arrives_many_times_at_once() {
     alice.send(&bob.me, "one").unwrap();
     alice.send(&bob.me, "two").unwrap();
     let received = bob.receive();
-    let key = world.reviewer.moderation.public_key();
+    let key = world.vault.moderation.public_key();
     // Four reports with the same bytes, and four that are sealed separately for the same message.
     let (one, other) = (&received[0].1, &received[1].1);
     let mut reports = vec![bob.report(key, &[one]); 4];
@@ -339,20 +330,31 @@ fn a_relay_refuses_a_folder_in_use_and_a_secret_key_file() {
     let mut second = relay();
     second
         .arg(dir.join("data"))
-        .arg("--moderation-key")
-        .arg(dir.join("mod.key.pub"));
+        .arg("--vault-key")
+        .arg(dir.join("vault.key.pub"))
+        .arg("--reviewer-key")
+        .arg(dir.join("review.key.pub"));
     let output = second.output().unwrap();
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("another relay"));
-    let mut other = relay();
-    other
-        .arg(dir.join("other"))
-        .arg("--moderation-key")
-        .arg(dir.join("mod.key"));
-    assert!(
-        !other.output().unwrap().status.success(),
-        "the secret file is not a FILE.pub"
-    );
+    let refused = [
+        ("vault.key", "review.key.pub"),
+        ("vault.key.pub", "review.key"),
+        ("review.key.pub", "vault.key.pub"),
+    ];
+    for (vault, reviewer) in refused {
+        let mut other = relay();
+        other
+            .arg(dir.join("other"))
+            .arg("--vault-key")
+            .arg(dir.join(vault))
+            .arg("--reviewer-key")
+            .arg(dir.join(reviewer));
+        let output = other.output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{vault}, {reviewer}");
+        assert!(stderr.contains("is not a FILE.pub of"), "{stderr}");
+    }
 }
 
 #[test]

@@ -13,14 +13,15 @@ use serde_json::Value;
 use sha2::Sha256;
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
-use world::{Device, World};
+use world::{Device, VaultProcess, World};
 
 fn review(world: &World, key: &Path, command: &[&str]) -> Output {
     let mut review = Command::new(env!("CARGO_BIN_EXE_review"));
     review
         .args(["--relay", world.url(), "--key"])
         .arg(key)
-        .args(command);
+        .args(command)
+        .current_dir(world.dir.path());
     review.output().unwrap()
 }
 
@@ -48,8 +49,8 @@ fn keygen_writes_two_files_and_overwrites_none() {
     );
     assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let public = std::fs::read(public).unwrap();
-    let public: waxseal_relay::ReviewerPublicKeys = serde_json::from_slice(&public).unwrap();
-    assert!(text(&made.stdout).contains(&public.moderation_fingerprint()));
+    let public: waxseal_relay::ReviewerPublicKey = serde_json::from_slice(&public).unwrap();
+    assert!(text(&made.stdout).contains(&public.reviewer_fingerprint()));
 
     assert!(!review(&world, &key, &["keygen"]).status.success());
     assert_eq!(std::fs::read(&key).unwrap(), secret);
@@ -61,13 +62,14 @@ fn keygen_writes_two_files_and_overwrites_none() {
 #[test]
 fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     let world = World::new();
+    let _vault = VaultProcess::start(world.dir.path());
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
     let unsafe_text = "three \u{1b}[2J \u{9b}2J \u{202e}";
     for text in ["one", "two", unsafe_text, "four"] {
         alice.send(&bob.me, text).unwrap();
     }
     let evidence = evidence(&bob);
-    let key = world.reviewer.moderation.public_key();
+    let key = world.vault.moderation.public_key();
     let mut draft = ReportDraft::new(bob.me.clone(), Reason::Threat);
     draft.note("see the third").unwrap();
     draft.add(&evidence[0], Disclosure::Whole).unwrap();
@@ -78,7 +80,7 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
         .unwrap();
     let taken = bob.client.report(bob.session(), &report.encode()).unwrap();
 
-    let mod_key = world.dir.path().join("mod.key");
+    let mod_key = world.dir.path().join("review.key");
     let listed = review(&world, &mod_key, &["list", "--json"]);
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(listed["report_id"], taken.report_id.as_str());
@@ -136,7 +138,7 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     );
 
     // The reviewer does not trust another relay at the same address.
-    std::fs::write(world.dir.path().join("mod.key.relay"), [7; 32]).unwrap();
+    std::fs::write(world.dir.path().join("review.key.relay"), [7; 32]).unwrap();
     let refused = review(&world, &mod_key, &["list"]);
     assert!(!refused.status.success() && text(&refused.stderr).contains("ANOTHER RELAY KEY"));
 }
@@ -144,7 +146,7 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
 /// Alters the openings of a report, which reveal its content, and computes the reporter's MAC
 /// again, as a dishonest reporter could.
 fn with_junk_openings(reporter: &Device, report: &[u8]) -> Vec<u8> {
-    // The report is 01 and then fields 1 to 5, each as tag, length (varint) and bytes. The last
+    // The report is 02 and then fields 1 to 5, each as tag, length (varint) and bytes. The last
     // field is the MAC.
     let (mut sections, mut rest) = (Vec::new(), &report[1..]);
     while !rest.is_empty() {
@@ -162,7 +164,7 @@ fn with_junk_openings(reporter: &Device, report: &[u8]) -> Vec<u8> {
     *sections[3].last_mut().unwrap() ^= 1;
     let key = reporter.delivery_key.to_bytes();
     let mut mac = Hmac::<Sha256>::new_from_slice(&*key).unwrap();
-    mac.update(b"waxseal/1/reporter-mac");
+    mac.update(b"waxseal/2/reporter-mac");
     for section in &sections[..4] {
         mac.update(&u32::try_from(section.len()).unwrap().to_be_bytes());
         mac.update(section);

@@ -92,8 +92,8 @@ pub async fn read_after(
             while let Some(row) = rows.next()? {
                 let stamped: Vec<u8> = row.get(1)?;
                 bytes += stamped.len();
-                let stamped = StampedEnvelope::decode(&stamped)
-                    .map_err(|error| Refusal::internal(&error))?;
+                let stamped =
+                    StampedEnvelope::decode(&stamped).map_err(|error| Refusal::internal(&error))?;
                 messages.push((row.get(0)?, stamped));
                 if messages.len() == max || bytes >= ENOUGH_BYTES {
                     return Ok((messages, false));

@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 use waxseal_relay::{ErrorCode, ReportTaken, report_id_text};
+use waxseal_reporting::Rejection;
 use waxseal_reporting::intake::{AcceptError, Examined, Nullifier, ReportId, examine};
 use waxseal_reporting::reporter::Report;
-use waxseal_reporting::Rejection;
 
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Device};

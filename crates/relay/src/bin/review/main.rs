@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 mod files;
+mod json;
 mod list;
 mod open;
 mod text;

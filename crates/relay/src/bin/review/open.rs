@@ -12,7 +12,8 @@ use waxseal_reporting::reviewer::{
 };
 
 use crate::Reviewer;
-use crate::text::{printable, printable_json};
+use crate::json::printable_json;
+use crate::text::printable;
 
 /// Opens a report. Prints the reason and returns failure if the report does not verify.
 pub fn open(

@@ -24,8 +24,8 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use rustix::fs::Mode;
 use rustix::process::umask;
 use waxseal_relay::{
-    OpenRequest, VaultError, VaultKeys, acceptance_context, answer_reviewer,
-    report_id_text, unseal_acceptance_key,
+    OpenRequest, VaultError, VaultKeys, acceptance_context, answer_reviewer, report_id_text,
+    unseal_acceptance_key,
 };
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, UnsealError, UnsealedReport, Vault};
 
