@@ -1,7 +1,7 @@
 //! The interface between a Waxseal relay and its clients, and a small blocking client.
 //!
-//! This package also holds two programs: `relay`, the relay itself, and `review`, the reviewer's
-//! command. The chat client in `examples/chat` uses the library too. The package links
+//! This package also holds three programs: `relay`, the relay itself, `vault`, which holds the keys
+//! that open reports, and `review`, the reviewer's command, which holds none. The chat client in `examples/chat` uses the library too. The package links
 //! `waxseal-reporting` and no ratchet, because a provider does not need one.
 //!
 //! Begin with [`RelayClient`]:
@@ -28,7 +28,7 @@
 //! | `GET /v1/prekeys` | device | [`PreKeysLeft`] |
 //! | `PUT /v1/prekeys` | device | [`PreKeys`] |
 //! | `GET /v1/accounts/{name}/bundle` | device | [`Bundle`] |
-//! | `POST /v1/messages/{name}` | device | binary: `Envelope`, `Receipt` |
+//! | `POST /v1/messages/{name}` | device | binary: `PostedEnvelope`, `Receipt` |
 //! | `GET /v1/deliveries` | device | WebSocket, see [`Deliveries`] |
 //! | `POST /v1/reports` | device | binary `Report`, [`ReportTaken`] (201, or 200 for a duplicate) |
 //! | `POST /v1/reviewer/sessions` | anyone | [`ReviewerSignIn`], [`Session`] |
@@ -44,8 +44,10 @@
 //! # Security
 //! There is no TLS here. If a relay is reached over a network, put a TLS proxy in front of it.
 //! Without TLS, anyone who listens learns who talks to whom and can use a token for up to an hour.
-//! Some data is protected even then: messages and reports (end to end), the delivery key (sealed),
-//! and the moderation key (signed by the relay key, which clients pin).
+//! A token alone sends no message: the relay stamps only what the device asks for with its delivery
+//! key. Some data is protected even then: messages and reports (end to end), the delivery key
+//! (sealed), and the relay's answers (authenticated by a MAC under the delivery key, or by the relay
+//! key, which clients pin). See [`AskedRequest`].
 
 mod answer;
 mod card;

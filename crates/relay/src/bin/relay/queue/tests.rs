@@ -23,7 +23,8 @@ fn take(db: &Connection, account: i64, clock: u64) -> u64 {
 #[tokio::test]
 async fn eight_messages_within_one_millisecond_get_rising_times() {
     let dir = tempfile::tempdir().unwrap();
-    let times = database(&dir).run(|db| {
+    let database = database(&dir);
+    let times = database.run(|db| {
         let (alice, bob) = (insert(db, "alice"), insert(db, "bob"));
         let times: Vec<u64> = (0..8).map(|_| take(db, alice, CLOCK)).collect();
         assert_eq!(take(db, bob, CLOCK), CLOCK, "each device has its own time");
