@@ -238,11 +238,21 @@ fn foreign_replayed_and_expired_proofs_and_tokens_are_refused() {
             sign_in(&card.relay_key, &by_mallory),
             ErrorCode::ProofRefused
         );
-        let for_another_relay = |context: &[u8]| alice.prove(context);
+        let for_another_relay = |context: &[u8]| {
+            let (mut context, at) = (context.to_vec(), 4 + b"waxseal/1/relay/session".len() + 4);
+            assert_eq!(context[at..at + 32], card.relay_key);
+            context[at..at + 32].copy_from_slice(&[1; 32]);
+            alice.prove(&context)
+        };
         assert_eq!(
-            sign_in(&[1; 32], &for_another_relay),
+            sign_in(&card.relay_key, &for_another_relay),
             ErrorCode::ProofRefused
         );
+        // A client that pinned another relay's key does not take this relay's answers.
+        let proof = |_: &[u8]| panic!("the challenge is not authentic");
+        let (me, key) = (&alice.me, &alice.delivery_key);
+        let other = alice.client.sign_in(&[1; 32], me, key, proof);
+        assert!(matches!(other, Err(ClientError::Unreachable(_))));
         let nobody = Device::new("nobody", world.client());
         let unknown = nobody.client.sign_in(
             &card.relay_key,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use waxseal_relay::{ClientError, ErrorCode, MAC_HEADER, RelayClient, SIGNATURE_HEADER};
 use waxseal_reporting::DeviceAddress;
+use waxseal_reporting::limits::MAX_POSTED_LEN;
 use world::{Device, World, code};
 
 /// Changes the bytes of a request or an answer.
@@ -150,7 +151,7 @@ fn an_error_or_a_status_that_a_proxy_made_up_is_refused() {
     broken(fetch(&through_proxy(&world, unchanged(), made_up)));
 
     // The relay refuses a large body before it reads it. This answer is authenticated too.
-    let large = vec![0; 200_000];
+    let large = vec![0; MAX_POSTED_LEN + 1];
     let refused = alice.client.send(session, &bob.me.account, &large);
     assert_eq!(code(refused), ErrorCode::TooLarge);
     // A body that was changed on the way is refused.
