@@ -5,7 +5,7 @@
 //! | `waxseal-nonce` | request | 16 random bytes |
 //! | `waxseal-digest` | request | SHA-256 of the body |
 //! | `waxseal-answer-mac` | answer to a device | [`AnswerMac`] under its delivery key |
-//! | `waxseal-answer-signature` | other answers | the relay key's signature over [`answer_context`] |
+//! | `waxseal-answer-signature` | other answers | the relay's signature, see [`answer_context`] |
 //!
 //! The digest is a header of its own, so that a refusal before the body was read is authenticated
 //! too. A relay that reads the body compares it.
@@ -17,7 +17,9 @@ use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use waxseal_reporting::relay::{AnswerMac, AnsweredRequest, DeliveryKey, RequestNonce};
 
+use crate::error::ClientError;
 use crate::proof::length_prefixed;
+use crate::session::Caller;
 
 /// The header with the client's nonce.
 pub const NONCE_HEADER: &str = "waxseal-nonce";
@@ -142,6 +144,30 @@ pub fn answer_context(request: &AskedRequest, status: u16, body: &[u8]) -> Vec<u
         &status.to_be_bytes(),
         body,
     ])
+}
+
+/// Checks that the relay made this answer to this request. The relay makes a MAC for a device that
+/// it knows, and signs what it answers to anyone else, such as a device whose token expired.
+pub(crate) fn check_answer<'a>(
+    caller: Caller<'_>,
+    asked: &AskedRequest,
+    header: impl Fn(&'static str) -> Option<&'a str>,
+    status: u16,
+    body: &[u8],
+) -> Result<(), ClientError> {
+    let Some(relay_key) = caller.relay_key() else {
+        return Ok(()); // The card has a signature of its own.
+    };
+    let authentic = match (caller.delivery_key(), header(MAC_HEADER)) {
+        (Some(key), Some(mac)) => asked.verify_mac(key, mac, status, body),
+        _ => header(SIGNATURE_HEADER)
+            .is_some_and(|signature| asked.verify_signature(relay_key, signature, status, body)),
+    };
+    if !authentic {
+        let reason = "the answer is not authenticated by the relay";
+        return Err(ClientError::Unreachable(reason.to_owned()));
+    }
+    Ok(())
 }
 
 fn decode<const LEN: usize>(text: &str) -> Option<[u8; LEN]> {

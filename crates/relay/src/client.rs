@@ -10,7 +10,7 @@ use ureq::http::{Method, Request};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress};
 
-use crate::answer::{AskedRequest, MAC_HEADER, SIGNATURE_HEADER};
+use crate::answer::{AskedRequest, check_answer};
 use crate::card::RelayCard;
 use crate::deliveries::Deliveries;
 use crate::error::ClientError;
@@ -20,7 +20,7 @@ use crate::message::{
 };
 use crate::name::account_name;
 use crate::proof::{register_context, reviewer_context, session_context};
-use crate::report_id::parse_report_id;
+use crate::report_id::checked_report_id;
 use crate::sealing::seal_delivery_key;
 use crate::session::{Caller, DeviceSession, ReviewerSession};
 
@@ -40,8 +40,8 @@ const OCTETS: &str = "application/octet-stream";
 ///
 /// # Security
 /// Every answer but the card must be authenticated by the relay, for this request: with a MAC under
-/// the device's delivery key, or with the pinned relay key. An answer that is not, whatever it says,
-/// counts as a broken connection ([`ClientError::Unreachable`]).
+/// the device's delivery key, or with the pinned relay key. An answer that is not, whatever it
+/// says, counts as a broken connection ([`ClientError::Unreachable`]).
 #[derive(Clone, Debug)]
 pub struct RelayClient {
     agent: Agent,
@@ -195,8 +195,8 @@ impl RelayClient {
     /// Sends a posted envelope. Returns the encoded receipt; pass it to `Client::confirm`.
     ///
     /// # Errors
-    /// [`ClientError`]; on [`ClockDiffers`](crate::ErrorCode::ClockDiffers), post the envelope again
-    /// with [`ClientError::relay_time_ms`].
+    /// [`ClientError`]; on [`ClockDiffers`](crate::ErrorCode::ClockDiffers), post the envelope
+    /// again with [`ClientError::relay_time_ms`].
     pub fn send(
         &self,
         session: &DeviceSession,
@@ -388,42 +388,8 @@ impl RelayClient {
     }
 }
 
-/// Checks that the relay made this answer to this request. The relay makes a MAC for a device that
-/// it knows, and signs what it answers to anyone else, such as a device whose token expired.
-pub(crate) fn check_answer<'a>(
-    caller: Caller<'_>,
-    asked: &AskedRequest,
-    header: impl Fn(&'static str) -> Option<&'a str>,
-    status: u16,
-    body: &[u8],
-) -> Result<(), ClientError> {
-    let Some(relay_key) = caller.relay_key() else {
-        return Ok(()); // The card has a signature of its own.
-    };
-    let authentic = match (caller.delivery_key(), header(MAC_HEADER)) {
-        (Some(key), Some(mac)) => asked.verify_mac(key, mac, status, body),
-        _ => header(SIGNATURE_HEADER)
-            .is_some_and(|signature| asked.verify_signature(relay_key, signature, status, body)),
-    };
-    if !authentic {
-        let reason = "the answer is not authenticated by the relay";
-        return Err(ClientError::Unreachable(reason.to_owned()));
-    }
-    Ok(())
-}
-
 fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(answer).map_err(|_| ClientError::Malformed)
-}
-
-/// Checks a report id before it goes into a path, because it comes from a command line or a relay.
-fn checked_report_id(id: &str) -> Result<&str, ClientError> {
-    if parse_report_id(id).is_some() {
-        Ok(id)
-    } else {
-        let body = br#"{"error":"no_such_report","message":"a report id is 32 hex digits"}"#;
-        Err(ClientError::refused(404, body))
-    }
 }
 
 #[cfg(test)]

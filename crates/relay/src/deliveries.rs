@@ -10,8 +10,7 @@ use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
 use waxseal_reporting::limits::MAX_DELIVERY_LEN;
 
-use crate::answer::AskedRequest;
-use crate::client::check_answer;
+use crate::answer::{AskedRequest, check_answer};
 use crate::error::ClientError;
 use crate::session::{Caller, DeviceSession};
 

@@ -72,8 +72,8 @@ pub enum ErrorCode {
     RelayFull,
     /// 503: the relay is overloaded or shutting down. Try again.
     Busy,
-    /// 403: the posted envelope has no MAC of the device that the token names, over this message and
-    /// this recipient. Nothing was stamped.
+    /// 403: the posted envelope has no MAC of the device that the token names, over this message
+    /// and this recipient. Nothing was stamped.
     NotFromDevice,
     /// 422: the envelope was posted at a time that is more than ten minutes from the relay's clock.
     /// Post it again with the relay's time, which is in `relay_time_ms`.

@@ -1,8 +1,9 @@
 //! The interface between a Waxseal relay and its clients, and a small blocking client.
 //!
 //! This package also holds three programs: `relay`, the relay itself, `vault`, which holds the keys
-//! that open reports, and `review`, the reviewer's command, which holds none. The chat client in `examples/chat` uses the library too. The package links
-//! `waxseal-reporting` and no ratchet, because a provider does not need one.
+//! that open reports, and `review`, the reviewer's command, which holds none. The chat client in
+//! `examples/chat` uses the library too. The package links `waxseal-reporting` and no ratchet,
+//! because a provider does not need one.
 //!
 //! Begin with [`RelayClient`]:
 //!
@@ -46,8 +47,8 @@
 //! Without TLS, anyone who listens learns who talks to whom and can use a token for up to an hour.
 //! A token alone sends no message: the relay stamps only what the device asks for with its delivery
 //! key. Some data is protected even then: messages and reports (end to end), the delivery key
-//! (sealed), and the relay's answers (authenticated by a MAC under the delivery key, or by the relay
-//! key, which clients pin). See [`AskedRequest`].
+//! (sealed), and the relay's answers (authenticated by a MAC under the delivery key, or by the
+//! relay key, which clients pin). See [`AskedRequest`].
 
 mod answer;
 mod card;

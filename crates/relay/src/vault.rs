@@ -7,7 +7,7 @@
 //! request: 01 || relay key 32 || sealed acceptance key 1,168 || signature 64 || report id 16
 //!            || accepted report
 //! answer:  00 || unsealed report           opened
-//!          01 || check u8 || reason        rejected: the check that failed, and the reason in words
+//!          01 || check u8 || reason        rejected: the failed check, the reason in words
 //!          02 || reason                    not opened
 //! ```
 

@@ -89,8 +89,8 @@ fn an_envelope_that_was_posted_long_ago_is_refused_with_the_relays_time() {
 fn eight_messages_at_once_are_stamped_in_the_order_in_which_they_are_delivered() {
     let world = World::new();
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
-    // The device's last message was accepted a minute ahead of the clock, so the clock gives none of
-    // the eight its time: all fall into one millisecond.
+    // The device's last message was accepted a minute ahead of the clock, so the clock gives none
+    // of the eight its time: all fall into one millisecond.
     let last = now().as_millis() + 60_000;
     set_accepted_at(&world, "alice", last);
     let sealed: Vec<_> = (0..8)

@@ -223,7 +223,7 @@ fn the_vault_opens_what_the_intake_accepted_under_this_id_and_nothing_else() {
     other.acceptance_key.sealed = seal_acceptance_key(to, &own, &mut rand::rng()).unwrap();
     refused(&other, "did not sign");
     let relay = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
-    let context = acceptance_context(to, &other.acceptance_key.sealed);
+    let context = acceptance_context(&to.to_bytes(), &other.acceptance_key.sealed);
     other.acceptance_key.signature = relay.sign(&context).to_bytes();
     other.relay_key = relay.verifying_key().to_bytes();
     refused(&other, "ANOTHER RELAY KEY");

@@ -61,8 +61,8 @@ impl AnsweredRequest {
         Self::with_digest(method, path, &Sha256::digest(body).into(), nonce)
     }
 
-    /// The request of which only the SHA-256 of the body is known. A provider that refuses a request
-    /// before it reads the body takes the digest that the device states.
+    /// The request of which only the SHA-256 of the body is known. A provider that refuses a
+    /// request before it reads the body takes the digest that the device states.
     ///
     /// # Security
     /// A provider that reads the body must compare it with the digest before it acts.

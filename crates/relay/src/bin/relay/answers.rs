@@ -13,12 +13,8 @@ use axum::response::{IntoResponse, Response};
 use waxseal_relay::{AskedRequest, DIGEST_HEADER, ErrorCode, NONCE_HEADER};
 
 use crate::errors::Refusal;
-use crate::extract::account_of_token;
+use crate::extract::{StatedDigest, account_of_token};
 use crate::state::Relay;
-
-/// The digest of the body that the client states. Whoever reads the body compares it.
-#[derive(Clone, Copy)]
-pub struct StatedDigest(pub [u8; 32]);
 
 pub async fn authenticate(
     State(relay): State<Arc<Relay>>,

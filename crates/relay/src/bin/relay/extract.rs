@@ -15,7 +15,6 @@ use sha2::{Digest, Sha256};
 use waxseal_relay::{ErrorCode, account_name};
 use waxseal_reporting::AccountId;
 
-use crate::answers::StatedDigest;
 use crate::errors::Refusal;
 use crate::limits::{MAX_REPORT_BODY_LEN, MAX_UPLOAD_LEN};
 use crate::state::{Account, Relay, now};
@@ -148,6 +147,10 @@ impl<S: Send + Sync, T: DeserializeOwned, const MAX: usize> FromRequest<S> for J
         Ok(Self(value))
     }
 }
+
+/// The digest of the body, as the client states it. `read` compares the body with it.
+#[derive(Clone, Copy)]
+pub struct StatedDigest(pub [u8; 32]);
 
 async fn read<S: Send + Sync, const MAX: usize>(
     mut request: Request,

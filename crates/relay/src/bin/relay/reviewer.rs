@@ -48,7 +48,7 @@ pub async fn acceptance_key(
     let (vault, rng) = (&relay.vault_key, &mut rand::rng());
     let sealed = seal_acceptance_key(vault, &relay.keys.acceptance, rng)
         .map_err(|error| Refusal::internal(&error))?;
-    let context = acceptance_context(vault, &sealed);
+    let context = acceptance_context(&vault.to_bytes(), &sealed);
     let signature = relay.keys.relay.sign(&context).to_bytes();
     Ok(Json(SealedKey { sealed, signature }))
 }

@@ -1,4 +1,5 @@
-//! `open`: has the vault open a report, verifies it and shows it. Shows nothing of a report that does not verify.
+//! `open`: has the vault open a report, verifies it and shows it. Shows nothing of a report that
+//! does not verify.
 
 use std::error::Error;
 use std::path::Path;

@@ -34,9 +34,9 @@ use crate::text::printable;
 /// Opens the reports that a Waxseal relay accepted, for reviewers who hold no key.
 ///
 /// FILE holds the moderation key, which opens reports, and the key to which the relay seals its
-/// acceptance key. Reviewers ask over a Unix socket that only the vault's user can use. At the first
-/// request the vault pins the relay's key in FILE.relay; write the 32 bytes there beforehand to
-/// choose it yourself.
+/// acceptance key. Reviewers ask over a Unix socket that only the vault's user can use. At the
+/// first request the vault pins the relay's key in FILE.relay; write the 32 bytes there beforehand
+/// to choose it yourself.
 #[derive(Parser)]
 #[command(after_help = "Example, from the Waxseal workspace:
   cargo run --release -p waxseal-relay --bin vault -- --key vault.key keygen
@@ -156,7 +156,7 @@ impl Holder {
     fn open(&self, request: &OpenRequest) -> Result<UnsealedReport, VaultError> {
         let not_opened = |reason: String| VaultError::NotOpened(reason);
         let sealed = &request.acceptance_key;
-        let context = acceptance_context(self.keys.sealing.public(), &sealed.sealed);
+        let context = acceptance_context(&self.keys.sealing.public().to_bytes(), &sealed.sealed);
         VerifyingKey::from_bytes(&request.relay_key)
             .and_then(|key| key.verify_strict(&context, &Signature::from_bytes(&sealed.signature)))
             .map_err(|_| not_opened("the relay did not sign the acceptance key".to_owned()))?;
