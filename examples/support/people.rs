@@ -53,7 +53,7 @@ pub fn exchange(
 ) -> Result<FrankingTag, Box<dyn Error>> {
     let recipient = to.me().account.clone();
     let sent = from.send(&recipient, message, NOW, rng)?;
-    let relayed = provider.relay(from.me(), to.me(), &sent.envelope, NOW);
+    let relayed = provider.relay(from.me(), to.me(), &sent.envelope, NOW)?;
     from.confirm(&recipient, &relayed.receipt)?;
     let received = to.receive(&relayed.delivery)?;
     assert!(matches!(received, Received::Message { .. }));

@@ -63,7 +63,7 @@ pub(crate) fn versioned_as<'a>(
     max: usize,
     known: &[u8],
 ) -> Result<(u8, &'a [u8]), DecodeError> {
-    // CHK-51: the input is no longer than its kind can be, checked before anything is parsed.
+    // CHK-51: the input is within the length limit of its kind. This precedes all parsing.
     if bytes.len() > max {
         return Err(DecodeError::TooLong {
             len: bytes.len(),

@@ -1,11 +1,12 @@
 //! The client: one device's account and conversations, and the records of both in the store.
 //!
 //! Each file of `client/` is one step of a message's journey: `prekeys`, `contact`, `send`,
-//! `receive`, `history`, `report`. The steps share two files: `peers` caches recently used peers,
+//! `outbox`, `receive`, `history`, `report`. The steps share two files: `peers` caches recently used peers,
 //! and `state` reads and writes records.
 
 mod contact;
 mod history;
+mod outbox;
 mod peers;
 mod prekeys;
 mod receive;
@@ -22,6 +23,7 @@ use zeroize::Zeroizing;
 
 pub use self::contact::ConversationHealth;
 pub use self::history::{Direction, Message};
+pub use self::outbox::Waiting;
 use self::peers::Peers;
 pub use self::receive::Received;
 pub use self::report::{OutgoingReport, ReportId};
@@ -61,8 +63,8 @@ use crate::store::{Key, Store, Transaction};
 /// |---|---|
 /// | account | the empty store; [`open`] changes nothing |
 /// | prekeys | [`one_time_prekeys_left`] |
-/// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`] |
-/// | send | [`messages`], [`next_ordinal`], [`outbox`], [`conversation_health`] |
+/// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`], [`waiting`] |
+/// | send | [`messages`], [`next_ordinal`], [`outbox`], [`waiting`], [`conversation_health`] |
 /// | receive | [`messages`], [`next_ordinal`], [`conversation_health`] |
 /// | receive, from a new peer | also what a contact changes; one prekey is used up |
 /// | delete | [`messages`], [`outbox`] |
@@ -90,6 +92,7 @@ use crate::store::{Key, Store, Transaction};
 /// [`messages`]: Self::messages
 /// [`next_ordinal`]: Self::next_ordinal
 /// [`outbox`]: Self::outbox
+/// [`waiting`]: Self::waiting
 /// [`conversation_health`]: Self::conversation_health
 /// [`pending_reports`]: Self::pending_reports
 ///

@@ -115,7 +115,7 @@ pub mod store;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     Client, ConversationHealth, Direction, Draft, Message, Outgoing, OutgoingReport, Received,
-    ReportId,
+    ReportId, Waiting,
 };
 pub use error::Advice;
 #[cfg(feature = "sqlite")]
@@ -123,7 +123,9 @@ pub use sqlite::{SqliteError, SqliteStore, StoreKey};
 pub use store::{MemoryStore, Store};
 
 pub use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyUpload, SafetyNumber, Scan};
-pub use waxseal_reporting::message::{Attachment, AttachmentKey, Content, PayloadHeader};
+pub use waxseal_reporting::message::{
+    Attachment, AttachmentKey, Content, PayloadHeader, UnknownAttachment, WholeFile,
+};
 pub use waxseal_reporting::recipient::Evidence;
 pub use waxseal_reporting::relay::DeliveryKey;
 pub use waxseal_reporting::reporter::{

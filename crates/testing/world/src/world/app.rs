@@ -5,7 +5,7 @@ use waxseal::errors::ReceiveError;
 use waxseal::{Advice, Received, Timestamp};
 
 use super::{NAMES, Packet, World, number_of};
-use crate::{address, snapshot};
+use crate::{address, envelope_of, snapshot};
 
 /// How often a message may be refused before the application gives the message up.
 const PATIENCE: u32 = 3;
@@ -160,7 +160,9 @@ impl World {
             .last()
             .expect("the relay accepted this message");
         let now = std::mem::replace(&mut self.provider.now, accepted);
-        let (delivery, _) = self.provider.relay_as(&from, &to, &sent.envelope);
+        let (delivery, _) = self
+            .provider
+            .stamp_as(&from, &to, &envelope_of(&sent.envelope));
         self.provider.now = now;
         delivery
     }
@@ -168,7 +170,12 @@ impl World {
     fn assert_settled(&mut self) {
         for who in 0..self.clients.len() {
             self.drain();
-            assert!(self.clients[who].outbox(1).unwrap().is_empty());
+            assert!(
+                self.clients[who]
+                    .outbox(1, self.provider.now)
+                    .unwrap()
+                    .is_empty()
+            );
             for peer in (0..self.clients.len()).filter(|peer| *peer != who) {
                 self.assert_reportable(who, peer);
             }

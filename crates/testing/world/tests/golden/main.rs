@@ -7,12 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use waxseal::errors::{ReceiveError, SendError, StartError};
-use waxseal::reporting::intake::{AcceptanceKey, AcceptedReport};
+use waxseal::errors::{ConfirmError, ReceiveError, SendError, StartError};
+use waxseal::reporting::DecodeError as ReportingError;
+use waxseal::reporting::intake::{AcceptanceKey, ReportId};
 use waxseal::reporting::recipient::Evidence;
-use waxseal::reporting::relay::{Delivery, DeliveryKey, Envelope, Receipt, StampKeys};
+use waxseal::reporting::relay::{
+    Delivery, DeliveryKey, Envelope, PostedEnvelope, Receipt, StampKeys,
+};
 use waxseal::reporting::reporter::{ModerationPublicKey, Report};
-use waxseal::reporting::reviewer::{ModerationKeyPair, review};
+use waxseal::reporting::reviewer::review;
+use waxseal::reporting::vault::{ModerationKeyPair, Unseal, Vault};
 use waxseal::store::Table;
 use waxseal::{Advice, Client, Direction, SqliteStore, Store, StoreKey, Timestamp};
 use waxseal_core::errors::{DecodeError, DecryptError};
@@ -20,6 +24,8 @@ use waxseal_core::export::PageId;
 use waxseal_core::{IdentityKeyPair, Message, PreKeyBundle, PreKeys, SessionSet};
 use waxseal_world::golden::{ACCEPTANCE_KEY, STORE_KEY, describe};
 use waxseal_world::{AD, Provider, account};
+
+mod outbox;
 
 /// The golden files of one format, and a description of what they contain.
 struct Golden {
@@ -89,14 +95,8 @@ fn stores_of_format_01_hold_everything_but_their_sessions() {
 }
 
 #[test]
-fn what_waited_for_the_relay_in_format_01_goes_on() {
+fn reports_that_waited_in_format_01_go_on() {
     let golden = Golden::of("01");
-    let (_home, mut alice) = golden.client("alice");
-    let waiting = &golden.expected["reporting"]["waiting"];
-    let id = alice
-        .confirm(&account("bob"), &golden.bytes("reporting-receipt"))
-        .unwrap();
-    assert_eq!(id.as_bytes().to_vec(), unhex(waiting.as_str().unwrap()));
     let (_home, mut bob) = golden.client("bob");
     let pending = bob.pending_reports(10).unwrap();
     assert_eq!(pending[0].report, golden.bytes("reporting-report"));
@@ -259,9 +259,9 @@ fn evidence_and_reports_of_format_01_verify() {
     let moderation = ModerationKeyPair::import(&bytes("moderation-pair")).unwrap();
     let public = ModerationPublicKey::decode(&bytes("moderation-public")).unwrap();
     assert_eq!(public.id(), moderation.public_key().id());
-    let accepted = bytes("accepted");
-    let accepted = AcceptedReport::decode(&accepted, &AcceptanceKey::from_bytes(ACCEPTANCE_KEY));
-    let verified = review(accepted.unwrap(), &moderation).unwrap();
+    let vault = Vault::new(moderation, AcceptanceKey::from_bytes(ACCEPTANCE_KEY));
+    let unsealed = vault.open(&ReportId::from_bytes([1; 16]), &bytes("accepted"));
+    let verified = review(unsealed.unwrap()).unwrap();
     assert_eq!(verified.note(), "He means it.");
     let texts = verified.messages().iter().map(|message| {
         let content = message.content();
@@ -273,10 +273,24 @@ fn evidence_and_reports_of_format_01_verify() {
     let shown = ["Is your bike still for sale?", "With a picture."];
     assert_eq!(texts, shown.map(|text| Some(text.to_owned())));
 
-    let key = golden.delivery_key("bob");
-    let delivery = Delivery::decode(&bytes("delivery")).unwrap();
-    delivery.authenticate(&key, &account("bob")).unwrap();
-    Envelope::decode(&bytes("envelope")).unwrap();
-    Receipt::decode(&bytes("receipt")).unwrap();
-    Report::decode(&bytes("report")).unwrap();
+    assert!(verified.messages().iter().all(|m| !m.tag_names_sender()));
+    assert_eq!(Report::decode(&bytes("report")).unwrap().version(), 1);
+}
+
+#[test]
+fn what_is_on_its_way_in_format_01_is_an_unknown_version() {
+    let golden = Golden::of("01");
+    let bytes = |name: &str| golden.bytes(&format!("reporting-{name}"));
+    let unknown = ReportingError::UnknownVersion { version: 1 };
+    assert_eq!(Delivery::decode(&bytes("delivery")).unwrap_err(), unknown);
+    assert_eq!(Receipt::decode(&bytes("receipt")).unwrap_err(), unknown);
+    assert_eq!(Envelope::decode(&bytes("envelope")).unwrap_err(), unknown);
+    let posted = PostedEnvelope::decode(&bytes("envelope"));
+    assert_eq!(posted.unwrap_err(), unknown);
+    let (_home, mut alice) = golden.client("alice");
+    let refused = alice.confirm(&account("bob"), &bytes("receipt"));
+    assert!(matches!(refused, Err(ConfirmError::Malformed(error)) if error == unknown));
+    let (_home, mut bob) = golden.client("bob");
+    let refused = bob.receive(&bytes("delivery"));
+    assert!(matches!(refused, Err(ReceiveError::Malformed(error)) if error == unknown));
 }
