@@ -22,6 +22,8 @@ pub struct Failure {
     pub message: String,
     /// The relay's reason, if it refused.
     pub refused: Option<ErrorCode>,
+    /// The relay's time in milliseconds, if it refused because the clocks differ.
+    pub relay_time_ms: Option<u64>,
 }
 
 impl Failure {
@@ -34,6 +36,7 @@ impl Failure {
             code,
             message: message.into(),
             refused: None,
+            relay_time_ms: None,
         }
     }
 }
@@ -44,6 +47,7 @@ impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let relay = (&error as &(dyn Error + 'static)).downcast_ref::<ClientError>();
         let refused = relay.and_then(ClientError::code);
+        let relay_time_ms = relay.and_then(ClientError::relay_time_ms);
         let later = |error: &ClientError| {
             // The relay closes a connection when it stops or when the session has expired.
             error.is_transient() || matches!(error, ClientError::Closed { .. })
@@ -63,6 +67,7 @@ impl<E: Error + 'static> From<E> for Failure {
             code,
             message: printable(&message),
             refused,
+            relay_time_ms,
         }
     }
 }
