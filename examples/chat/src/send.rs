@@ -82,8 +82,8 @@ impl Chat {
         }
     }
 
-    /// Sends the envelopes in the outbox, oldest first. An envelope that is sent twice still arrives
-    /// once.
+    /// Sends the envelopes in the outbox, oldest first. An envelope that is sent twice still
+    /// arrives once.
     ///
     /// The relay takes an envelope within ten minutes of the time at which the client read it from
     /// the outbox. If the relay answers that the clocks differ, the outbox is read again with the
