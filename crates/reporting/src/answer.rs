@@ -58,13 +58,27 @@ impl AnsweredRequest {
     /// The request with this method, path with its query, and body. `None` if method or path is
     /// longer than [`MAX_METHOD_LEN`] or [`MAX_PATH_LEN`]: refuse such a request.
     pub fn new(method: &str, path: &str, body: &[u8], nonce: &RequestNonce) -> Option<Self> {
+        Self::with_digest(method, path, &Sha256::digest(body).into(), nonce)
+    }
+
+    /// The request of which only the SHA-256 of the body is known. A provider that refuses a
+    /// request before it reads the body takes the digest that the device states.
+    ///
+    /// # Security
+    /// A provider that reads the body must compare it with the digest before it acts.
+    pub fn with_digest(
+        method: &str,
+        path: &str,
+        body_digest: &[u8; 32],
+        nonce: &RequestNonce,
+    ) -> Option<Self> {
         if method.len() > MAX_METHOD_LEN || path.len() > MAX_PATH_LEN {
             return None;
         }
         let mut out = Vec::with_capacity(path.len().saturating_add(64));
         put_short(&mut out, method.as_bytes());
         put_medium(&mut out, path.as_bytes());
-        out.extend_from_slice(&Sha256::digest(body));
+        out.extend_from_slice(body_digest);
         out.extend_from_slice(nonce.as_bytes());
         Some(Self(out))
     }

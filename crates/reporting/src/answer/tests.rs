@@ -70,3 +70,15 @@ fn debug_shows_no_mac() {
         "AnsweredRequest { .. } AnswerMac(..)"
     );
 }
+
+#[test]
+fn a_request_is_the_same_from_its_body_and_from_the_digest_of_its_body() {
+    let nonce = RequestNonce::from_bytes([1; 16]);
+    let digest: [u8; 32] = Sha256::digest(b"request").into();
+    let by_digest = AnsweredRequest::with_digest("POST", "/a/b", &digest, &nonce);
+    assert_eq!(by_digest, Some(request("POST", "/a/b", b"request", 1)));
+    let other = AnsweredRequest::with_digest("POST", "/a/b", &[1; 32], &nonce);
+    assert_ne!(other, by_digest);
+    let long = "m".repeat(MAX_METHOD_LEN + 1);
+    assert!(AnsweredRequest::with_digest(&long, "/", &digest, &nonce).is_none());
+}
