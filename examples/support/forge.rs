@@ -139,8 +139,7 @@ pub fn variants(
 fn recommit(genuine: &Evidence, text: &str, rng: &mut ChaCha20Rng) -> SentMessage {
     let payload = Payload::text(genuine.header().clone(), text).expect("a short text");
     let mut own = ChaCha20Rng::from_rng(rng);
-    let (sender, conversation) = (genuine.sender(), genuine.conversation());
-    seal(&mut NoChannel, sender, &conversation, &payload, &mut own)
+    seal(&mut NoChannel, genuine.sender(), &payload, &mut own)
         .expect("`NoChannel` refuses nothing")
         .sent
 }

@@ -30,7 +30,7 @@ pub struct ReportDraft {
     reporter: DeviceAddress,
     reason: Reason,
     note: Zeroizing<String>,
-    /// Sorted as the claims of a report are.
+    /// Sorted by accepted time, then by tag.
     messages: Vec<(Evidence, PartSet)>,
 }
 

@@ -97,11 +97,10 @@ impl ModerationPublicKey {
         Ok(Self::new(key))
     }
 
-    /// HPKE `SealBase` under an info. Returns the encapsulated key and the ciphertext, or `None` if
-    /// the KEM fails.
+    /// Encrypts to this key: HPKE `SealBase`. Returns the encapsulated key and the ciphertext, or
+    /// `None` if the KEM fails.
     pub(crate) fn seal(
         &self,
-        info: &[u8],
         plaintext: &[u8],
         associated_data: &[u8],
         rng: &mut impl CryptoRng,
@@ -110,7 +109,7 @@ impl ModerationPublicKey {
             hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, XWing>(
                 &OpModeS::Base,
                 &self.key,
-                info,
+                labels::REPORT_OPENINGS,
                 plaintext,
                 associated_data,
                 rng,
@@ -127,7 +126,7 @@ impl fmt::Debug for ModerationPublicKey {
     }
 }
 
-/// A moderation key with its secret half. Keep it only in the [`Vault`](crate::vault::Vault).
+/// A moderation key with its secret half. Keep it only where reports are reviewed.
 pub struct ModerationKeyPair {
     /// Boxed like all secrets: see [`Secret`](crate::secret::Secret).
     secret: Box<<XWing as Kem>::PrivateKey>,
@@ -151,7 +150,7 @@ impl ModerationKeyPair {
         &self.public
     }
 
-    /// The secret half for the vault's key store: `01 || seed 32`.
+    /// The secret half for the reviewers' key store: `01 || seed 32`.
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(33));
         out.push(VERSION);
@@ -176,10 +175,10 @@ impl ModerationKeyPair {
         })
     }
 
-    /// HPKE `OpenBase` under an info.
+    /// Decrypts what was sealed to this key: HPKE `OpenBase`. Returns `None` if it does not
+    /// authenticate.
     pub(crate) fn open(
         &self,
-        info: &[u8],
         encapsulated: &[u8],
         ciphertext: &[u8],
         associated_data: &[u8],
@@ -193,7 +192,7 @@ impl ModerationKeyPair {
             &OpModeR::Base,
             &self.secret,
             &encapsulated,
-            info,
+            labels::REPORT_OPENINGS,
             ciphertext,
             associated_data,
         )

@@ -16,7 +16,7 @@ fn keys() -> StampKeys {
 }
 
 fn stamp(keys: &StampKeys, now: Timestamp) -> Result<Claim, StampKeysError> {
-    keys.stamp_tag(
+    keys.stamp(
         &tag(),
         &device("alice", 1),
         &Audience::Direct(account("bob")),

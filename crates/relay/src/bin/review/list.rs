@@ -3,8 +3,7 @@
 use std::error::Error;
 
 use crate::Reviewer;
-use crate::json::printable_json;
-use crate::text::printable;
+use crate::text::{printable, printable_json};
 
 pub fn list(reviewer: &Reviewer, json: bool) -> Result<(), Box<dyn Error>> {
     let mut after = Some(0);
