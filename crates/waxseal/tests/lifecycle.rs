@@ -80,6 +80,23 @@ fn a_peer_that_was_set_back_comes_back_with_a_new_session() {
 }
 
 #[test]
+fn a_damaged_number_in_the_outbox_is_an_error_and_no_endless_list() {
+    let (mut world, mut alice, _) = Provider::of_two();
+    for text in ["first", "second"] {
+        let sent = alice.send(&account("bob"), text, NOW, &mut world.rng);
+        sent.unwrap();
+    }
+    let mut records = snapshot(&alice);
+    let second = Key::Outbox { ordinal: 1 }.to_bytes();
+    let (_, record) = records.iter_mut().find(|(key, _)| *key == second).unwrap();
+    assert_eq!(record[..3], [1, 0x08, 1], "version, field 1, the number");
+    record[2] = 0;
+    let alice = Client::open(MemoryStore::from_records(records)).unwrap();
+    assert_eq!(alice.outbox(2).unwrap().len(), 2);
+    assert!(matches!(alice.outbox(10), Err(StateError::Damaged)));
+}
+
+#[test]
 fn a_deleted_message_is_gone_from_this_device_and_not_shown_again() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     let (bob_id, alice_id) = (account("bob"), account("alice"));

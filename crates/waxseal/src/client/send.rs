@@ -225,13 +225,17 @@ impl<S: Store> Client<S> {
     /// recipient can open it any more. Its message stays in the history without a receipt. Send the
     /// content again, and delete the old message.
     pub fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StateError<S::Error>> {
-        let (mut waiting, mut after) = (Vec::new(), None);
+        let (mut waiting, mut last) = (Vec::new(), None);
         while waiting.len() < limit {
+            let after = last.map(|ordinal| Key::Outbox { ordinal });
             let records: Vec<OutboxRecord> =
                 self.list(&Table::Outbox, after.as_ref(), limit, records::decode)?;
-            let Some(last) = records.last() else { break };
-            let ordinal = last.ordinal;
-            after = Some(Key::Outbox { ordinal });
+            let Some(record) = records.last() else { break };
+            // A damaged number must not send the list back to rows that it has read.
+            if last.is_some_and(|last| record.ordinal <= last) {
+                return Err(StateError::Damaged);
+            }
+            last = Some(record.ordinal);
             for record in records {
                 let outgoing = outgoing_of(record).ok_or(StateError::Damaged)?;
                 if waiting.len() < limit && !is_of_earlier_version(&outgoing) {
