@@ -16,15 +16,16 @@ use rand::CryptoRng;
 use support::no_channel::NoChannel;
 use support::provider::{Provider, Refusal};
 use waxseal::{
-    AccountId, Attachment, AttachmentKey, Client, Content, DeviceAddress, DeviceId, Disclosure,
-    Draft, Evidence, FrankingTag, MemoryStore, PreKeyUpload, Reason, Received, ReportDraft,
-    Timestamp,
+    AccountId, AttachmentKey, Client, Content, DeviceAddress, DeviceId, Disclosure, Draft,
+    Evidence, FrankingTag, MemoryStore, PreKeyUpload, Reason, Received, ReportDraft, Timestamp,
+    WholeFile,
 };
 use waxseal_reporting::intake::AcceptedReport;
 use waxseal_reporting::message::Payload;
 use waxseal_reporting::relay::{Claim, Stamp, StampContext};
-use waxseal_reporting::reviewer::{ModerationKeyPair, VerifiedPart, review};
+use waxseal_reporting::reviewer::{VerifiedPart, review};
 use waxseal_reporting::sender::{SentMessage, seal};
+use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
 use waxseal_reporting::{Audience, Rejection};
 
 type Phone = Client<MemoryStore>;
@@ -38,7 +39,8 @@ fn main() -> Outcome<()> {
     let rng = &mut rand::rng();
     let now = now()?;
     let mut provider = Provider::new(now, rng);
-    let moderation = ModerationKeyPair::generate(rng); // held by the reviewers, not by the relay
+    // The vault holds the moderation key. Neither the relay nor the reviewers do.
+    let vault = Vault::new(ModerationKeyPair::generate(rng), provider.acceptance_key());
 
     title("1. Two people register, publish prekeys, and agree on keys");
     let mut alice = register("alice", &mut provider, rng)?;
@@ -68,20 +70,14 @@ fn main() -> Outcome<()> {
     );
 
     title("3. Bob reports the threat: the text, not the picture, and his own message for context");
-    let report = report(
-        &mut bob,
-        &alice.me().account,
-        answer,
-        threat,
-        &moderation,
-        rng,
-    )?;
+    let report = report(&mut bob, &alice.me().account, answer, threat, &vault, rng)?;
 
     title("4. Intake: genuine stamps? It answers without reading anything");
-    let accepted = intake(&mut provider, &report, later(now, 3));
+    let accepted = intake(&mut provider, &report, later(now, 3), rng);
 
-    title("5. Review: with the moderation key, without stamp keys");
-    read(accepted, &moderation, alice.me())?;
+    title("5. Review: the vault opens the seal, and the reviewer needs no key");
+    let queued = accepted.encode(&provider.acceptance_key());
+    read(&accepted, &queued, &vault, alice.me())?;
 
     title("6. Five forgeries by a reporter with a modified client");
     let genuine = bob
@@ -93,13 +89,13 @@ fn main() -> Outcome<()> {
     for (what, check, forged) in forgeries(genuine, rng)? {
         let mut draft = ReportDraft::new(bob.me().clone(), Reason::Threat);
         draft.add(&forged, Disclosure::Whole)?;
-        let report = draft.seal(
-            &provider.delivery_key(bob.me()),
-            moderation.public_key(),
-            rng,
-        )?;
-        let rejection = match provider.examine(&report.encode(), later(now, 4)) {
-            Ok(accepted) => review(accepted, &moderation).expect_err("a forgery was accepted"),
+        let report = draft.seal(&provider.delivery_key(bob.me()), vault.public_key(), rng)?;
+        let rejection = match provider.examine(&report.encode(), later(now, 4), rng) {
+            Ok(accepted) => {
+                let queued = accepted.encode(&provider.acceptance_key());
+                let unsealed = vault.open(accepted.id(), &queued)?;
+                review(unsealed).expect_err("a forgery was accepted")
+            }
             Err(Refusal::Rejected(rejection)) => rejection,
             Err(refusal) => panic!("the forger writes well-formed reports: {refusal:?}"),
         };
@@ -160,7 +156,7 @@ fn exchange(
 ) -> Outcome<FrankingTag> {
     let (name, recipient) = (from.me().account.clone(), to.me().account.clone());
     let sent = from.send(&recipient, draft, now, rng)?;
-    let relayed = provider.relay(from.me(), to.me(), &sent.envelope, now);
+    let relayed = provider.relay(from.me(), to.me(), &sent.envelope, now)?;
     from.confirm(&recipient, &relayed.receipt)?;
 
     let Received::Message {
@@ -208,10 +204,10 @@ fn exchange(
 
 /// Describes a picture. The encrypted file is stored elsewhere; the message carries the file's
 /// digests and key.
-fn picture(rng: &mut impl CryptoRng) -> Outcome<Attachment> {
+fn picture(rng: &mut impl CryptoRng) -> Outcome<WholeFile> {
     let key = AttachmentKey::from_bytes(random(rng));
     let (plaintext, ciphertext) = (b"bytes of a photo", b"the same, encrypted");
-    Ok(Attachment::new(
+    Ok(WholeFile::new(
         "image/jpeg",
         plaintext,
         ciphertext,
@@ -226,7 +222,7 @@ fn report(
     peer: &AccountId,
     context: FrankingTag,
     threat: FrankingTag,
-    moderation: &ModerationKeyPair,
+    vault: &Vault,
     rng: &mut impl CryptoRng,
 ) -> Outcome<Vec<u8>> {
     let shown = [
@@ -253,7 +249,7 @@ fn report(
             );
         }
     }
-    let sent = bob.report(&draft, moderation.public_key(), rng)?;
+    let sent = bob.report(&draft, vault.public_key(), rng)?;
     println!(
         "  sealed to the moderation key: {} bytes",
         sent.report.len()
@@ -264,8 +260,13 @@ fn report(
 }
 
 /// Checks where the reported messages come from. A report that arrives twice counts once.
-fn intake(provider: &mut Provider, report: &[u8], now: Timestamp) -> AcceptedReport {
-    let accepted = provider.intake(report, now).expect("a genuine report");
+fn intake(
+    provider: &mut Provider,
+    report: &[u8],
+    now: Timestamp,
+    rng: &mut impl CryptoRng,
+) -> AcceptedReport {
+    let accepted = provider.intake(report, now, rng).expect("a genuine report");
     for claim in accepted.report().claims() {
         let StampContext {
             sender,
@@ -281,7 +282,7 @@ fn intake(provider: &mut Provider, report: &[u8], now: Timestamp) -> AcceptedRep
         );
     }
     let again = provider
-        .intake(report, now)
+        .intake(report, now, rng)
         .expect_err("the same report counts once");
     assert_eq!(again, Refusal::Rejected(Rejection::AlreadyReported));
     println!("  the same report again: {}", Rejection::AlreadyReported);
@@ -290,11 +291,12 @@ fn intake(provider: &mut Provider, report: &[u8], now: Timestamp) -> AcceptedRep
 
 /// Opens the parts that the reporter chose to show, and no others.
 fn read(
-    accepted: AcceptedReport,
-    moderation: &ModerationKeyPair,
+    accepted: &AcceptedReport,
+    queued: &[u8],
+    vault: &Vault,
     accused: &DeviceAddress,
 ) -> Outcome<()> {
-    let verified = review(accepted, moderation)?;
+    let verified = review(vault.open(accepted.id(), queued)?)?;
     let reporter = verified.reporter().account.as_str();
     println!(
         "  {reporter} reports a {}: {:?}",
@@ -334,7 +336,8 @@ fn forgeries(
     // Commits to another text, with the genuine message's header.
     let mut commit = |text: &str| -> Outcome<SentMessage> {
         let payload = Payload::text(genuine.header().clone(), text)?;
-        Ok(seal(&mut NoChannel, genuine.sender(), &payload, rng)?.sent)
+        let (sender, conversation) = (genuine.sender(), genuine.conversation());
+        Ok(seal(&mut NoChannel, sender, &conversation, &payload, rng)?.sent)
     };
     let altered = commit("I will hurt you")?;
     let invented = commit("this was never sent")?;

@@ -3,8 +3,8 @@
 //!
 //! `cargo run --release --example intake_and_review`
 //!
-//! Intake and reviewer hold different keys. The intake holds stamp keys and cannot open a report;
-//! the reviewer holds the moderation key and cannot make a stamp.
+//! The intake holds stamp keys and cannot open a report. The vault holds the moderation key and
+//! cannot make a stamp. The reviewer holds no key.
 
 mod support {
     pub mod people;
@@ -16,11 +16,12 @@ use std::error::Error;
 
 use support::people;
 use waxseal::{Content, Disclosure, Reason};
-use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, IntakeRecords, Nullifier, accept};
+use waxseal_reporting::intake::{AcceptError, AcceptanceKey, Nullifier, ReportId, examine};
 use waxseal_reporting::relay::{DeliveryKey, StampKeys};
 use waxseal_reporting::reporter::Report;
-use waxseal_reporting::reviewer::{ModerationKeyPair, review};
-use waxseal_reporting::{ConversationId, DeviceAddress, Rejection, Timestamp};
+use waxseal_reporting::reviewer::review;
+use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
+use waxseal_reporting::{Rejection, Timestamp};
 
 /// Stands in for the intake's database, which remembers which messages were reported.
 #[derive(Default)]
@@ -28,19 +29,10 @@ struct Records {
     reported: HashSet<Nullifier>,
 }
 
-impl IntakeRecords for Records {
-    fn was_reported(&mut self, nullifier: &Nullifier) -> bool {
-        self.reported.contains(nullifier)
-    }
-
-    fn is_member(&mut self, _: &ConversationId, _: &DeviceAddress, _: Timestamp) -> bool {
-        false // this provider has no groups
-    }
-}
-
 /// Verifies a report and returns bytes for the reviewers' queue.
 fn take_in(
     report: &[u8],
+    id: ReportId,
     stamp_keys: &StampKeys,
     reporter_key: &DeliveryKey,
     acceptance: &AcceptanceKey,
@@ -48,15 +40,21 @@ fn take_in(
     now: Timestamp,
 ) -> Result<Vec<u8>, Box<dyn Error>> {
     let report = Report::decode(report)?;
-    let accepted = accept(report, stamp_keys, reporter_key, now, records)?;
-    records.reported.extend(accepted.nullifiers());
+    let examined = examine(report, stamp_keys, reporter_key, now)?;
+    let nullifiers = examined.nullifiers();
+    let known = nullifiers.iter().map(|one| records.reported.contains(one));
+    let known: Vec<_> = known.collect();
+    let members = vec![false; examined.memberships().len()]; // this provider has no groups
+    let accepted = examined.accept(id, &known, &members)?;
+    records.reported.extend(nullifiers);
     Ok(accepted.encode(acceptance))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let rng = &mut rand::rng();
-    let moderation = ModerationKeyPair::generate(rng);
     let acceptance = AcceptanceKey::generate(rng);
+    let vault = Vault::new(ModerationKeyPair::generate(rng), acceptance.clone());
+    let id = ReportId::generate(rng);
     let (provider, mut alice, mut bob) = people::alice_and_bob(rng)?;
     let bobs_key = provider.delivery_key(bob.me());
     let mut records = Records::default();
@@ -66,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let message = people::exchange(&provider, &mut alice, &mut bob, text, rng)?;
     let alice_id = &alice.me().account;
     let draft = bob.draft_report(alice_id, Reason::Scam, [(message, Disclosure::Whole)])?;
-    let report = bob.report(&draft, moderation.public_key(), rng)?.report;
+    let report = bob.report(&draft, vault.public_key(), rng)?.report;
 
     // The intake learns who reports whom, and when the messages were accepted. It does not learn
     // what they say.
@@ -74,6 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut intake = |report: &[u8]| {
         take_in(
             report,
+            id,
             keys,
             &bobs_key,
             &acceptance,
@@ -84,8 +83,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let queued = intake(&report)?;
     println!("accepted unread: {} bytes in the queue", queued.len());
 
-    // The reviewer opens what the reporter chose to show.
-    let verified = review(AcceptedReport::decode(&queued, &acceptance)?, &moderation)?;
+    // The vault opens the seal, and the reviewer verifies what the reporter chose to show.
+    let verified = review(vault.open(&id, &queued)?)?;
     for message in verified.messages() {
         let content = message.content().and_then(Content::as_text);
         println!("{}: {content:?}", message.sender().account.as_str());
@@ -94,8 +93,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // A report counts once. A report that was altered on the way is refused.
     let again = intake(&report).expect_err("reported before");
-    let rejection = again.downcast_ref::<Rejection>();
-    assert_eq!(rejection, Some(&Rejection::AlreadyReported));
+    let rejection = again.downcast_ref::<AcceptError>();
+    let reported = AcceptError::Rejected(Rejection::AlreadyReported);
+    assert_eq!(rejection, Some(&reported));
     let mut altered = report;
     *altered.last_mut().ok_or("not empty")? ^= 1;
     let refused = intake(&altered).expect_err("altered");

@@ -12,13 +12,14 @@ use chacha20poly1305::aead::{Aead, Payload as AeadInput};
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
-use waxseal_reporting::intake::{Nullifier, accept};
+use waxseal_reporting::intake::{AcceptanceKey, ReportId, examine};
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::{OpeningChannel, open};
-use waxseal_reporting::relay::{Delivery, DeliveryKey, StampKeys};
+use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, StampKeys, StampedEnvelope};
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
-use waxseal_reporting::reviewer::{ModerationKeyPair, review};
+use waxseal_reporting::reviewer::review;
 use waxseal_reporting::sender::{SealingChannel, seal};
+use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::Zeroizing;
 
@@ -90,21 +91,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let now = Timestamp::from_millis(1_800_000_000_000);
     let alice = DeviceAddress::new(AccountId::new("alice")?, DeviceId(1));
     let bob = DeviceAddress::new(AccountId::new("bob")?, DeviceId(1));
-    let (stamp_keys, bob_key) = (
-        StampKeys::generate("eu", now, rng)?,
-        DeliveryKey::generate(rng),
-    );
-    let moderation = ModerationKeyPair::generate(rng);
+    let stamp_keys = StampKeys::generate("eu", now, rng)?;
+    let (alice_key, bob_key) = (DeliveryKey::generate(rng), DeliveryKey::generate(rng));
+    let acceptance = AcceptanceKey::generate(rng);
+    let vault = Vault::new(ModerationKeyPair::generate(rng), acceptance.clone());
     let secret = [7; 32]; // a handshake agrees on it
     let (mut to_bob, mut from_alice) = (Chain::new(secret), Chain::new(secret));
 
     // Alice seals, the relay stamps, Bob opens.
     let to = Audience::Direct(bob.account.clone());
-    let header = PayloadHeader::new(to.conversation(&alice.account), 0, now);
-    let payload = Payload::text(header, "You have won!")?;
-    let sealed = seal(&mut to_bob, &alice, &payload, rng)?;
-    let claim = stamp_keys.stamp(sealed.envelope.tag(), &alice, &to, now)?;
-    let delivery = Delivery::new(&claim, sealed.envelope, &bob_key)?;
+    let conversation = to.conversation(&alice.account);
+    let payload = Payload::text(PayloadHeader::new(0, now), "You have won!")?;
+    let sealed = seal(&mut to_bob, &alice, &conversation, &payload, rng)?;
+    let posted = sealed.envelope.post(&alice_key, &alice, &to, now);
+    let posted = PostedEnvelope::decode(&posted)?.authenticate(&alice_key, &alice, &to, now)?;
+    let claim = stamp_keys.stamp(&posted, now)?;
+    let delivery = StampedEnvelope::new(claim, posted)?.deliver(&bob_key);
     let delivery = delivery.authenticate(&bob_key, &bob.account)?;
     let opened = open(&mut from_alice, &delivery)?;
     println!("bob reads {:?}", opened.content().as_text());
@@ -113,11 +115,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Bob reports the message. Reporting does not use the channel.
     let mut draft = ReportDraft::new(bob, Reason::Scam);
     draft.add(opened.evidence(), Disclosure::Whole)?;
-    let report = draft.seal(&bob_key, moderation.public_key(), rng)?;
-    let accepted = accept(report, &stamp_keys, &bob_key, now, &mut |_: &Nullifier| {
-        false
-    })?;
-    let verified = review(accepted, &moderation)?;
+    let report = draft.seal(&bob_key, vault.public_key(), rng)?;
+    let examined = examine(report, &stamp_keys, &bob_key, now)?;
+    let id = ReportId::generate(rng);
+    let accepted = examined.accept(id, &[false], &[])?; // not reported before, no group
+    let verified = review(vault.open(&id, &accepted.encode(&acceptance))?)?;
     assert_eq!(verified.messages()[0].sender(), &alice);
     println!("the reviewer reads it, and that alice sent it");
     Ok(())

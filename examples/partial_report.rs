@@ -10,19 +10,20 @@ mod support {
 use std::error::Error;
 
 use support::people;
-use waxseal::{Attachment, AttachmentKey, Content, Disclosure, Draft, Reason};
-use waxseal_reporting::reviewer::{ModerationKeyPair, VerifiedPart, review};
+use waxseal::{AttachmentKey, Content, Disclosure, Draft, Reason, WholeFile};
+use waxseal_reporting::reviewer::{VerifiedPart, review};
+use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let rng = &mut rand::rng();
     let (mut provider, mut alice, mut bob) = people::alice_and_bob(rng)?;
     let alice_id = alice.me().account.clone();
-    let moderation = ModerationKeyPair::generate(rng);
+    let vault = Vault::new(ModerationKeyPair::generate(rng), provider.acceptance_key());
 
     // A message has a header (part 0), a content (part 1) and one part per attachment. The sender
     // commits to each part separately.
     let question = people::exchange(&provider, &mut bob, &mut alice, "Who are you?", rng)?;
-    let picture = Attachment::new(
+    let picture = WholeFile::new(
         "image/jpeg",
         b"bytes of a photo",
         b"the same, encrypted",
@@ -39,12 +40,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         (threat, Disclosure::Parts(vec![1])),
     ];
     let draft = bob.draft_report(&alice_id, Reason::Sextortion, shown)?;
-    let sent = bob.report(&draft, moderation.public_key(), rng)?;
+    let sent = bob.report(&draft, vault.public_key(), rng)?;
 
     let accepted = provider
-        .intake(&sent.report, people::now())
+        .intake(&sent.report, people::NOW, rng)
         .map_err(|refusal| format!("{refusal:?}"))?;
-    let verified = review(accepted, &moderation)?;
+    let queued = accepted.encode(&provider.acceptance_key());
+    let verified = review(vault.open(accepted.id(), &queued)?)?;
     for message in verified.messages() {
         let content = message.content().and_then(Content::as_text);
         println!("{}: {content:?}", message.sender().account.as_str());

@@ -1,14 +1,16 @@
-//! Adds stamps to an existing relay: four calls alongside its code that stores and forwards.
+//! Adds stamps to an existing relay: a few calls alongside its code that stores and forwards.
 //!
 //! `cargo run --release --example provider`
 //!
-//! A relay needs `waxseal-reporting` alone. It stores nothing per message.
+//! A relay needs `waxseal-reporting` alone. Besides its queue, it stores one time per device.
 
 use std::error::Error;
 
 use rand::CryptoRng;
 use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Received};
-use waxseal_reporting::relay::{Delivery, DeliveryKey, Envelope, Receipt, StampKeys};
+use waxseal_reporting::relay::{
+    DeliveryKey, PostedEnvelope, Receipt, StampKeys, StampedEnvelope, next_accepted_at,
+};
 use waxseal_reporting::{Audience, Timestamp};
 
 const DAY_MS: u64 = 86_400_000;
@@ -17,27 +19,31 @@ const VERIFY_DAYS: u32 = 30;
 
 /// What the relay makes from an uploaded envelope.
 struct Stamped {
-    /// The stamped message for the recipient's queue.
-    delivery: Vec<u8>,
-    /// The stamp for the sender, as the answer to the upload.
+    /// For the recipient's queue. When the device fetches it, `deliver` makes the delivery.
+    queued: Vec<u8>,
+    /// For the answer to the sender.
     receipt: Vec<u8>,
 }
 
-/// Stamps an uploaded envelope. `sender` comes from the authenticated connection, never from the
-/// message.
+/// Stamps a posted envelope. `sender` comes from the authenticated connection, never from the
+/// message. `last` is the accepted time of the sender's message before, stored with the device.
 fn stamp_upload(
     keys: &StampKeys,
     (sender, sender_key): (&DeviceAddress, &DeliveryKey),
-    (recipient, recipient_key): (&DeviceAddress, &DeliveryKey),
-    envelope: &[u8],
+    recipient: &AccountId,
+    last: &mut Option<Timestamp>,
+    posted: &[u8],
     now: Timestamp,
 ) -> Result<Stamped, Box<dyn Error>> {
-    let envelope = Envelope::decode(envelope)?; // bounded; an error is the sender's fault
-    let audience = Audience::Direct(recipient.account.clone());
-    let claim = keys.stamp(envelope.tag(), sender, &audience, now)?;
+    let posted = PostedEnvelope::decode(posted)?; // bounded; an error is the sender's fault
+    let audience = Audience::Direct(recipient.clone());
+    let posted = posted.authenticate(sender_key, sender, &audience, now)?;
+    let accepted_at = next_accepted_at(now, *last);
+    *last = Some(accepted_at);
+    let claim = keys.stamp(&posted, accepted_at)?;
     let receipt = Receipt::new(&claim, sender_key).encode();
-    let delivery = Delivery::new(&claim, envelope, recipient_key)?.encode();
-    Ok(Stamped { delivery, receipt })
+    let queued = StampedEnvelope::new(claim, posted)?.encode();
+    Ok(Stamped { queued, receipt })
 }
 
 /// Runs once a day. Makes the next day's key and destroys the keys of messages that are too old to
@@ -76,31 +82,36 @@ fn main() -> Result<(), Box<dyn Error>> {
     alice.start(&bob_id, &prekeys.base, Some(&prekeys.one_time[0]), rng)?;
     let sent = alice.send(&bob_id, "hello", now, rng)?;
 
+    let mut last = None;
     let stamped = stamp_upload(
         &keys,
         (alice.me(), &alice_key),
-        (bob.me(), &bob_key),
+        &bob_id,
+        &mut last,
         &sent.envelope,
         now,
     )?;
+    let delivery = StampedEnvelope::decode(&stamped.queued)?.deliver(&bob_key);
+    let delivery = delivery.encode();
     println!("envelope {} bytes in", sent.envelope.len());
-    println!("delivery {} bytes to bob", stamped.delivery.len());
+    println!("delivery {} bytes to bob", delivery.len());
     println!("receipt  {} bytes to alice", stamped.receipt.len());
 
     alice.confirm(&bob_id, &stamped.receipt)?;
-    let received = bob.receive(&stamped.delivery)?;
+    let received = bob.receive(&delivery)?;
     assert!(matches!(received, Received::Message { .. }));
 
-    // A stamp names one sender. Bob refuses the same envelope under another sender's name.
+    // Only the sending device can ask for a stamp. Someone who has its envelope gets none.
     let mallory = DeviceAddress::new(AccountId::new("mallory")?, DeviceId(1));
     let moved = stamp_upload(
         &keys,
-        (&mallory, &alice_key),
-        (bob.me(), &bob_key),
+        (&mallory, &DeliveryKey::generate(rng)),
+        &bob_id,
+        &mut None,
         &sent.envelope,
         now,
-    )?;
-    assert!(bob.receive(&moved.delivery).is_err());
-    println!("the same envelope under another sender: refused by bob");
+    );
+    assert!(moved.is_err());
+    println!("the same envelope from another sender: refused by the relay");
     Ok(())
 }

@@ -31,8 +31,9 @@ use waxseal::{
     AccountId, Client, Content, DeviceAddress, DeviceId, Disclosure, Evidence, FrankingTag,
     MemoryStore, Reason, Store, Timestamp,
 };
-use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport};
-use waxseal_reporting::reviewer::{ModerationKeyPair, VerifiedReport, review};
+use waxseal_reporting::intake::AcceptedReport;
+use waxseal_reporting::reviewer::{VerifiedReport, review};
+use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
 
 /// How many people write to the recipient.
 const SENDERS: usize = 8;
@@ -165,10 +166,9 @@ fn replay<S: Store>(
     outcome.wire_bytes = network.counts.wire_bytes;
     (outcome.dh_ratchet_steps, outcome.pq_epochs) = ratchet_steps(&network)?;
 
-    let moderation = ModerationKeyPair::generate(rng);
+    let acceptance = network.provider.acceptance_key();
     let mut desk = Desk {
-        moderation,
-        acceptance: AcceptanceKey::generate(rng),
+        vault: Vault::new(ModerationKeyPair::generate(rng), acceptance),
         last_of_sender: HashMap::new(),
     };
     outcome.to_report = lines.iter().filter(|line| line.is_spam).count() as u64;
@@ -236,8 +236,7 @@ fn ratchet_steps<S: Store>(network: &Network<S>) -> Result<(u64, u64), String> {
 /// Makes reports of the spam as its recipients would, and accepts and reviews them as a provider
 /// would.
 struct Desk {
-    moderation: ModerationKeyPair,
-    acceptance: AcceptanceKey,
+    vault: Vault,
     /// The latest spam message, by (sender, recipient). A forger claims its stamp for another
     /// message.
     last_of_sender: HashMap<(usize, usize), FrankingTag>,
@@ -271,7 +270,7 @@ impl Desk {
             .draft_report(&peer.account, Reason::Spam, shown)
             .map_err(|error| error.to_string())?;
         let sent = reporter
-            .report(&draft, self.moderation.public_key(), rng)
+            .report(&draft, self.vault.public_key(), rng)
             .map_err(|error| error.to_string())?;
         outcome.reported += 1;
 
@@ -281,7 +280,7 @@ impl Desk {
             .map(|last| self::evidence(&network.clients[to], &peer.account, &last))
             .transpose()?;
         let me = network.clients[to].me().clone();
-        let key = self.moderation.public_key();
+        let key = self.vault.public_key();
         let forged = forge::variants(
             &network.provider,
             &me,
@@ -293,10 +292,10 @@ impl Desk {
         );
         for (what, report) in forged {
             outcome.forgeries_tried += 1;
-            let examined = network.provider.examine(&report, now);
+            let examined = network.provider.examine(&report, now, rng);
             if examined
                 .map_err(|refusal| format!("{refusal:?}"))
-                .and_then(|report| self.review(&report))
+                .and_then(|report| self.review(&network.provider, &report))
                 .is_ok()
             {
                 outcome.forgeries_accepted += 1;
@@ -306,9 +305,9 @@ impl Desk {
 
         let accepted = network
             .provider
-            .intake(&sent.report, now)
+            .intake(&sent.report, now, rng)
             .map_err(|refusal| format!("{refusal:?}"))?;
-        let verified = self.review(&accepted)?;
+        let verified = self.review(&network.provider, &accepted)?;
         let said = verified
             .messages()
             .iter()
@@ -330,11 +329,15 @@ impl Desk {
     }
 
     /// Passes a report through the queue between intake and reviewers, and opens it.
-    fn review(&self, accepted: &AcceptedReport) -> Result<VerifiedReport, String> {
-        let queued = accepted.encode(&self.acceptance);
-        let accepted =
-            AcceptedReport::decode(&queued, &self.acceptance).map_err(|error| error.to_string())?;
-        review(accepted, &self.moderation).map_err(|rejection| rejection.to_string())
+    fn review(
+        &self,
+        provider: &Provider,
+        accepted: &AcceptedReport,
+    ) -> Result<VerifiedReport, String> {
+        let queued = accepted.encode(&provider.acceptance_key());
+        let unsealed = self.vault.open(accepted.id(), &queued);
+        let unsealed = unsealed.map_err(|error| error.to_string())?;
+        review(unsealed).map_err(|rejection| rejection.to_string())
     }
 }
 

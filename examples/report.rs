@@ -11,7 +11,8 @@ use std::error::Error;
 
 use support::people;
 use waxseal::{Disclosure, Reason};
-use waxseal_reporting::reviewer::{ModerationKeyPair, review};
+use waxseal_reporting::reviewer::review;
+use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let rng = &mut rand::rng();
@@ -25,8 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         rng,
     )?;
 
-    // The provider publishes this key. The reviewers hold its secret half; the relay does not.
-    let moderation = ModerationKeyPair::generate(rng);
+    // The provider publishes the vault's public key. Relay and reviewers do not hold the secret
+    // half.
+    let vault = Vault::new(ModerationKeyPair::generate(rng), provider.acceptance_key());
 
     // Bob chooses what to show. The preview is exactly what will leave the phone.
     let mut draft = bob.draft_report(&alice_id, Reason::Threat, [(message, Disclosure::Whole)])?;
@@ -41,16 +43,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     // The report is stored before it leaves, so it can be sent again until the provider has it.
-    let sent = bob.report(&draft, moderation.public_key(), rng)?;
+    let sent = bob.report(&draft, vault.public_key(), rng)?;
     assert_eq!(bob.pending_reports(10)?.len(), 1);
     let accepted = provider
-        .intake(&sent.report, people::now())
+        .intake(&sent.report, now, rng)
         .map_err(|refusal| format!("{refusal:?}"))?;
     bob.confirm_report(sent.id)?;
     assert!(bob.pending_reports(10)?.is_empty());
 
-    // A reviewer with the moderation key reads the message and sees who wrote it.
-    let verified = review(accepted, &moderation)?;
+    // The vault opens the accepted report. A reviewer reads the message and sees who wrote it.
+    let queued = accepted.encode(&provider.acceptance_key());
+    let verified = review(vault.open(accepted.id(), &queued)?)?;
     let message = &verified.messages()[0];
     let text = message.content().ok_or("it was shown")?;
     println!(
@@ -62,6 +65,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(text.as_text(), Some("I know where you live."));
 
     // A message counts once, however often the same person reports it.
-    assert!(provider.intake(&sent.report, people::now()).is_err());
+    assert!(provider.intake(&sent.report, now, rng).is_err());
     Ok(())
 }

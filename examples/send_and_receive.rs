@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Alice sends. The message is stored before its envelope leaves; the provider's receipt
     // confirms it.
     let sent = alice.send(&bob_id, "Is your bike still for sale?", now, rng)?;
-    let relayed = provider.relay(alice.me(), bob.me(), &sent.envelope, now);
+    let relayed = provider.relay(alice.me(), bob.me(), &sent.envelope, now)?;
     alice.confirm(&bob_id, &relayed.receipt)?;
 
     // Bob receives. The message is stored before it is shown; then the delivery is acknowledged.
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Bob answers in the session that Alice started.
     let sent = bob.send(&alice_id, "It is.", now, rng)?;
-    let relayed = provider.relay(bob.me(), alice.me(), &sent.envelope, now);
+    let relayed = provider.relay(bob.me(), alice.me(), &sent.envelope, now)?;
     bob.confirm(&alice_id, &relayed.receipt)?;
     let Received::Message { message, .. } = alice.receive(&relayed.delivery)? else {
         return Err("seen before".into());

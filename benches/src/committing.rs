@@ -19,7 +19,7 @@ use rand_core::CryptoRng;
 use sha2::Sha256;
 use waxseal_reporting::Audience;
 use waxseal_reporting::limits::MAX_PAYLOAD_LEN;
-use waxseal_reporting::message::{Attachment, AttachmentKey, Payload, PayloadHeader};
+use waxseal_reporting::message::{AttachmentKey, Payload, PayloadHeader, WholeFile};
 use waxseal_reporting::recipient::{OpeningChannel, open_unstamped};
 use waxseal_reporting::relay::Envelope;
 use waxseal_reporting::sender::{SealingChannel, seal};
@@ -54,7 +54,7 @@ pub struct Committed {
     ciphertext: Vec<u8>,
     /// For content that is sent as a file: the message that describes the file and carries the
     /// commitment.
-    envelope: Option<(Envelope, Attachment)>,
+    envelope: Option<(Envelope, WholeFile)>,
 }
 
 impl Committed {
@@ -265,7 +265,7 @@ impl OpeningChannel for OneMessage {
 fn franked_seal(content: &[u8]) -> Committed {
     let (alice, bob) = (address("alice"), address("bob"));
     let conversation = Audience::Direct(bob.account).conversation(&alice.account);
-    let header = PayloadHeader::new(conversation, 1, NOW);
+    let header = PayloadHeader::new(1, NOW);
     let is_text = content.len() + 128 <= MAX_PAYLOAD_LEN;
     let (payload, file) = if is_text {
         let text = String::from_utf8(content.to_vec()).expect("ASCII");
@@ -273,17 +273,24 @@ fn franked_seal(content: &[u8]) -> Committed {
     } else {
         let ciphertext = aead_seal(&HEADER, content.to_vec());
         let key = AttachmentKey::from_bytes(KEY);
-        let file = Attachment::new("image/jpeg", content, &ciphertext, key, "https://files/1")
+        let file = WholeFile::new("image/jpeg", content, &ciphertext, key, "https://files/1")
             .expect("within bounds");
         let payload = Payload::with_attachments(
             header,
             waxseal_reporting::message::Content::Text(String::new()),
-            vec![file.clone()],
+            vec![file.clone().into()],
         );
         (payload, Some((file, ciphertext)))
     };
     let payload = payload.expect("within the limits");
-    let sealed = seal(&mut OneMessage, &alice, &payload, &mut rand::rng()).expect("seals");
+    let sealed = seal(
+        &mut OneMessage,
+        &alice,
+        &conversation,
+        &payload,
+        &mut rand::rng(),
+    )
+    .expect("seals");
     let commitment = *sealed.envelope.tag().as_bytes();
     match file {
         None => Committed {

@@ -23,8 +23,8 @@ const MESSAGES_PER_EPOCH: f64 = 87.0;
 /// Number of blocks that SHA-256 processes for 4,096 bytes.
 const SHA_256_BLOCKS: f64 = 65.0;
 
-/// Number of bytes that a relay's MAC covers in addition to the ciphertext: label, tag, context,
-/// stamp.
+/// Number of bytes that a receipt MAC covers: label, tag, context, stamp. A delivery MAC also
+/// covers the digest of the ciphertext.
 const DELIVERY_FIELDS: usize = 20 + 32 + 45 + 32;
 
 /// The lower bounds of all operations that have one.
@@ -47,7 +47,8 @@ pub fn bounds() -> Vec<Bound> {
             calls.extend(more);
             calls
         };
-        let delivery = mac(DELIVERY_FIELDS + padded_len + 120);
+        let mut delivery = mac(DELIVERY_FIELDS + 32);
+        delivery.extend(hash(padded_len + 120));
         let checked = franked(commitment(size), delivery);
         let mut committed = commitment(size);
         committed.push((1.0, "random 32"));
@@ -97,7 +98,10 @@ pub fn bounds() -> Vec<Bound> {
     }
     bound("stamp", 64, "stamp", mac(20 + 32 + 45));
     let mut relay = mac(20 + 32 + 45);
-    relay.extend(mac(DELIVERY_FIELDS + 192 + 120));
+    // Device MAC and delivery MAC each cover the digest of the ciphertext.
+    relay.extend(mac(20 + 10 + 5 + 32 + 8 + 16 + 32 + 32));
+    relay.extend(mac(DELIVERY_FIELDS + 32));
+    relay.extend(of_each(2, hash(192 + 120)));
     relay.extend(mac(DELIVERY_FIELDS));
     bound("stamp", 64, "relay", relay);
     bound("verify_stamp", 64, "verify", mac(20 + 32 + 45));
@@ -198,16 +202,22 @@ fn mac(len: usize) -> Vec<(f64, &'static str)> {
     ]
 }
 
-/// Lists the primitives of a commitment to a message of two parts: deriving three keys (the root
-/// key and two part keys), committing to each part, and making the tag.
+/// Lists the primitives of a SHA-256 over `len` bytes.
+fn hash(len: usize) -> Vec<(f64, &'static str)> {
+    let blocks = (len + 9).div_ceil(64) as f64;
+    vec![(blocks / SHA_256_BLOCKS, "SHA-256 4096")]
+}
+
+/// HMAC and SHA-256 calls of a commitment to a message of two parts. It derives three keys (the
+/// root key and two part keys), commits to each part, and makes the tag.
 fn commitment(text: usize) -> Vec<(f64, &'static str)> {
     let mut calls = vec![
         (3.0, "HMAC 30, kept key"),
         (2.0 / SHA_256_BLOCKS, "SHA-256 4096"),
     ];
-    calls.extend(mac(22 + 5 + 54));
+    calls.extend(mac(22 + 5 + 22));
     calls.extend(mac(22 + 5 + 1 + text));
-    calls.extend(mac(20 + 1 + 64));
+    calls.extend(mac(20 + 10 + 32 + 1 + 64));
     calls
 }
 

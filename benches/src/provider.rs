@@ -3,11 +3,12 @@
 
 use std::hint::black_box;
 
-use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, Nullifier, accept};
+use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId, examine};
 use waxseal_reporting::recipient::Evidence;
-use waxseal_reporting::relay::{Claim, Envelope};
+use waxseal_reporting::relay::{AuthenticEnvelope, Claim, PostedEnvelope};
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
 use waxseal_reporting::reviewer::review;
+use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
 use waxseal_reporting::{Audience, DeviceAddress};
 
 use waxseal_world::{NOW, Provider};
@@ -16,6 +17,9 @@ use crate::clock::time;
 use crate::measure::{Effort, Run};
 use crate::results::{Contestant, Results};
 use crate::systems::{Franked, Pair};
+
+/// The id under which every report waits.
+const REPORT_ID: ReportId = ReportId::from_bytes([6; 16]);
 
 /// Numbers of messages in a report.
 pub const REPORTED: [usize; 3] = [1, 5, 30];
@@ -81,7 +85,7 @@ pub struct Relay {
     provider: Provider,
     addresses: [DeviceAddress; 2],
     envelope: Vec<u8>,
-    decoded: Envelope,
+    authentic: AuthenticEnvelope,
 }
 
 impl Relay {
@@ -90,8 +94,12 @@ impl Relay {
     pub fn new() -> Self {
         let mut franked = Franked::talking();
         let envelope = franked.seal(0, &[7; 64]);
+        let [alice, bob] = &franked.addresses;
+        let audience = Audience::Direct(bob.account.clone());
+        let posted = PostedEnvelope::decode(&envelope).expect("an envelope");
+        let authentic = posted.authenticate(&franked.delivery_keys[0], alice, &audience, NOW);
         Self {
-            decoded: Envelope::decode(&envelope).expect("an envelope"),
+            authentic: authentic.expect("Alice posted it"),
             provider: franked.provider,
             addresses: franked.addresses,
             envelope,
@@ -101,10 +109,8 @@ impl Relay {
     /// Stamps the message, and does nothing else.
     #[must_use]
     pub fn stamp(&self) -> Claim {
-        let [alice, bob] = &self.addresses;
-        let audience = Audience::Direct(bob.account.clone());
         let keys = &self.provider.stamp_keys;
-        keys.stamp(self.decoded.tag(), alice, &audience, NOW)
+        keys.stamp(&self.authentic, NOW)
             .expect("an epoch within reach")
     }
 
@@ -117,8 +123,8 @@ impl Relay {
         keys.verify(claim, NOW).expect("a genuine stamp");
     }
 
-    /// Does all that a relay does with a message: decodes and stamps it, and makes the delivery and
-    /// the receipt with their MACs. Returns (delivery, receipt).
+    /// Does all that a relay does with a message: decodes it, checks the device MAC, stamps it, and
+    /// makes the delivery and the receipt with their MACs. Returns (delivery, receipt).
     #[must_use]
     pub fn relay(&self) -> (Vec<u8>, Vec<u8>) {
         let [alice, bob] = &self.addresses;
@@ -137,8 +143,9 @@ impl Default for Relay {
 pub struct Reports {
     franked: Franked,
     evidence: Vec<Evidence>,
-    /// The acceptance key, which authenticates what the intake hands to the reviewers.
+    /// The acceptance key, which authenticates what the intake hands to the vault.
     pub acceptance: AcceptanceKey,
+    vault: Vault,
 }
 
 impl Reports {
@@ -153,9 +160,13 @@ impl Reports {
                 .receive(1, &delivery)
                 .expect("a genuine message opens")
         });
+        let evidence = evidence.collect();
+        let acceptance = AcceptanceKey::generate(&mut rand::rng());
+        let moderation = ModerationKeyPair::generate(&mut rand::rng());
         Self {
-            evidence: evidence.collect(),
-            acceptance: AcceptanceKey::generate(&mut rand::rng()),
+            evidence,
+            vault: Vault::new(moderation, acceptance.clone()),
+            acceptance,
             franked,
         }
     }
@@ -169,9 +180,8 @@ impl Reports {
             draft.add(evidence, Disclosure::Whole).expect("fits");
         }
         let [_, key] = &self.franked.delivery_keys;
-        let moderation = &self.franked.provider.moderation;
         draft
-            .seal(key, moderation.public_key(), &mut rand::rng())
+            .seal(key, self.vault.public_key(), &mut rand::rng())
             .expect("a draft with messages")
     }
 
@@ -180,26 +190,22 @@ impl Reports {
     pub fn accept(&self, report: &[u8]) -> AcceptedReport {
         let report = Report::decode(report).expect("a report");
         let [_, key] = &self.franked.delivery_keys;
-        accept(
-            report,
-            &self.franked.provider.stamp_keys,
-            key,
-            NOW,
-            &mut |_: &Nullifier| false,
-        )
-        .expect("a genuine report")
+        let keys = &self.franked.provider.stamp_keys;
+        let examined = examine(report, keys, key, NOW).expect("a genuine report");
+        let known = vec![false; examined.nullifiers().len()];
+        examined
+            .accept(REPORT_ID, &known, &[])
+            .expect("not reported before")
     }
 
-    /// Does the reviewer's step: decodes an accepted report from the queue, decrypts it and
-    /// verifies it.
+    /// Does the steps of vault and reviewer: decodes an accepted report from the queue, decrypts it
+    /// and verifies it.
     ///
     /// # Panics
     /// If the report is not genuine.
     pub fn review(&self, accepted: &[u8]) {
-        let accepted =
-            AcceptedReport::decode(accepted, &self.acceptance).expect("an accepted report");
-        let verified =
-            review(accepted, &self.franked.provider.moderation).expect("a genuine report");
+        let unsealed = self.vault.open(&REPORT_ID, accepted);
+        let verified = review(unsealed.expect("an accepted report")).expect("a genuine report");
         assert_eq!(verified.messages().len(), self.evidence.len());
     }
 }

@@ -139,7 +139,8 @@ pub fn variants(
 fn recommit(genuine: &Evidence, text: &str, rng: &mut ChaCha20Rng) -> SentMessage {
     let payload = Payload::text(genuine.header().clone(), text).expect("a short text");
     let mut own = ChaCha20Rng::from_rng(rng);
-    seal(&mut NoChannel, genuine.sender(), &payload, &mut own)
+    let (sender, conversation) = (genuine.sender(), genuine.conversation());
+    seal(&mut NoChannel, sender, &conversation, &payload, &mut own)
         .expect("`NoChannel` refuses nothing")
         .sent
 }

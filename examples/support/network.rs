@@ -170,8 +170,21 @@ impl<S: Store> Network<S> {
     /// Hands a message's envelope to the network, and again later unless it was confirmed.
     fn set_out(&mut self, flight: usize) -> Result<(), String> {
         self.attempt(flight)?;
+        self.post_again(flight)?;
         self.transmit(|| Event::EnvelopeAtRelay(flight));
         self.schedule(RESEND_MS, Event::SenderWaited(flight));
+        Ok(())
+    }
+
+    /// Takes an envelope from the outbox, with the present time. The relay refuses one that was
+    /// posted more than ten minutes ago.
+    fn post_again(&mut self, flight: usize) -> Result<(), String> {
+        let Flight { from, id, .. } = self.flights[flight];
+        let outbox = self.clients[from].outbox(usize::MAX, self.now());
+        let outbox = outbox.map_err(|error| error.to_string())?;
+        if let Some(waiting) = outbox.into_iter().find(|waiting| waiting.id == id) {
+            self.flights[flight].envelope = waiting.envelope;
+        }
         Ok(())
     }
 
@@ -190,7 +203,8 @@ impl<S: Store> Network<S> {
         );
         let relayed = self
             .provider
-            .relay(&sender, &recipient, envelope, self.now());
+            .relay(&sender, &recipient, envelope, self.now())
+            .map_err(|error| error.to_string())?;
         self.flights[flight].delivery = relayed.delivery;
         self.transmit(|| Event::ReceiptAtSender(flight, relayed.receipt.clone()));
         self.deliver(flight)

@@ -59,9 +59,8 @@ pub fn exchange(
     rng: &mut impl CryptoRng,
 ) -> Result<FrankingTag, Box<dyn Error>> {
     let recipient = to.me().account.clone();
-    let now = now();
-    let sent = from.send(&recipient, message, now, rng)?;
-    let relayed = provider.relay(from.me(), to.me(), &sent.envelope, now);
+    let sent = from.send(&recipient, message, NOW, rng)?;
+    let relayed = provider.relay(from.me(), to.me(), &sent.envelope, NOW)?;
     from.confirm(&recipient, &relayed.receipt)?;
     let received = to.receive(&relayed.delivery)?;
     assert!(matches!(received, Received::Message { .. }));

@@ -7,8 +7,12 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use rand::CryptoRng;
-use waxseal_reporting::intake::{AcceptedReport, IntakeRecords, Nullifier, accept};
-use waxseal_reporting::relay::{Delivery, DeliveryKey, Envelope, Receipt, StampKeys};
+use waxseal_reporting::intake::{
+    AcceptError, AcceptanceKey, AcceptedReport, Nullifier, ReportId, examine,
+};
+use waxseal_reporting::relay::{
+    DeliveryKey, PostError, PostedEnvelope, Receipt, StampKeys, StampedEnvelope,
+};
 use waxseal_reporting::reporter::Report;
 use waxseal_reporting::{AccountId, Audience, DecodeError, DeviceAddress, Rejection, Timestamp};
 
@@ -17,6 +21,7 @@ use waxseal_reporting::{AccountId, Audience, DecodeError, DeviceAddress, Rejecti
 /// It keeps no messages.
 pub struct Provider {
     stamp_keys: StampKeys,
+    acceptance_key: AcceptanceKey,
     devices: HashMap<DeviceAddress, DeliveryKey>,
     prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
     reported: HashSet<Nullifier>,
@@ -37,6 +42,7 @@ impl Provider {
         stamp_keys.advance_to(now).expect("a time in range");
         Self {
             stamp_keys,
+            acceptance_key: AcceptanceKey::generate(rng),
             devices: HashMap::new(),
             prekeys: HashMap::new(),
             reported: HashSet::new(),
@@ -54,6 +60,11 @@ impl Provider {
     /// The stamp keys, which relay and intake share.
     pub fn stamp_keys(&self) -> &StampKeys {
         &self.stamp_keys
+    }
+
+    /// The acceptance key, which intake and vault share.
+    pub fn acceptance_key(&self) -> AcceptanceKey {
+        self.acceptance_key.clone()
     }
 
     /// The delivery key that the provider shares with a device.
@@ -75,51 +86,67 @@ impl Provider {
         Some((base.clone(), one_time.pop_front()))
     }
 
-    /// Stamps an envelope of an authenticated sender. Returns the delivery and the receipt.
+    /// Stamps what an authenticated device posted. Returns the delivery and the receipt.
+    ///
+    /// A real relay keeps the [`StampedEnvelope`], and makes the delivery when the recipient
+    /// fetches it. It also keeps each device's last accepted time: see the example `provider`.
     pub fn relay(
         &self,
         sender: &DeviceAddress,
         recipient: &DeviceAddress,
-        envelope: &[u8],
+        posted: &[u8],
         now: Timestamp,
-    ) -> Relayed {
-        let envelope = Envelope::decode(envelope).expect("the client encoded it");
+    ) -> Result<Relayed, PostError> {
+        let posted = PostedEnvelope::decode(posted).expect("the client encoded it");
         let audience = Audience::Direct(recipient.account.clone());
+        let posted = posted.authenticate(&self.devices[sender], sender, &audience, now)?;
         let claim = self
             .stamp_keys
-            .stamp(envelope.tag(), sender, &audience, now)
+            .stamp(&posted, now)
             .expect("a time in range");
         let receipt = Receipt::new(&claim, &self.devices[sender]).encode();
-        let delivery = Delivery::new(&claim, envelope, &self.devices[recipient])
-            .expect("the claim was made for this envelope");
-        Relayed {
-            delivery: delivery.encode(),
+        let stamped =
+            StampedEnvelope::new(claim, posted).expect("the claim was made for this envelope");
+        Ok(Relayed {
+            delivery: stamped.deliver(&self.devices[recipient]).encode(),
             receipt,
-        }
+        })
     }
 
-    /// Examines a report. If the report is accepted, remembers which messages it is about.
-    pub fn intake(&mut self, report: &[u8], now: Timestamp) -> Result<AcceptedReport, Refusal> {
-        let accepted = self.examine(report, now)?;
-        self.reported.extend(accepted.nullifiers());
+    /// Examines a report and remembers which messages it is about.
+    pub fn intake(
+        &mut self,
+        report: &[u8],
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<AcceptedReport, Refusal> {
+        let accepted = self.examine(report, now, rng)?;
+        let reporter = &accepted.report().reporter().account;
+        let claims = accepted.report().claims().iter();
+        let nullifiers = claims.map(|claim| Nullifier::new(claim, reporter));
+        self.reported.extend(nullifiers);
         Ok(accepted)
     }
 
     /// Verifies, without reading any message, who sent a report and that its messages passed
     /// through the relay.
-    pub fn examine(&self, report: &[u8], now: Timestamp) -> Result<AcceptedReport, Refusal> {
+    pub fn examine(
+        &self,
+        report: &[u8],
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<AcceptedReport, Refusal> {
         let report = Report::decode(report).map_err(Refusal::Malformed)?;
         let reporter_key = self
             .devices
             .get(report.reporter())
             .ok_or(Refusal::UnknownDevice)?;
-        Ok(accept(
-            report,
-            &self.stamp_keys,
-            reporter_key,
-            now,
-            &mut Reported(&self.reported),
-        )?)
+        let examined = examine(report, &self.stamp_keys, reporter_key, now)?;
+        let nullifiers = examined.nullifiers();
+        let known = nullifiers.iter().map(|one| self.reported.contains(one));
+        let known: Vec<_> = known.collect();
+        let members = vec![false; examined.memberships().len()]; // no groups here
+        Ok(examined.accept(ReportId::generate(rng), &known, &members)?)
     }
 }
 
@@ -140,19 +167,11 @@ impl From<Rejection> for Refusal {
     }
 }
 
-struct Reported<'a>(&'a HashSet<Nullifier>);
-
-impl IntakeRecords for Reported<'_> {
-    fn was_reported(&mut self, nullifier: &Nullifier) -> bool {
-        self.0.contains(nullifier)
-    }
-
-    fn is_member(
-        &mut self,
-        _: &waxseal_reporting::ConversationId,
-        _: &DeviceAddress,
-        _: Timestamp,
-    ) -> bool {
-        false // no groups here
+impl From<AcceptError> for Refusal {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::Rejected(rejection) => Self::Rejected(rejection),
+            other => panic!("every look-up is answered: {other}"),
+        }
     }
 }

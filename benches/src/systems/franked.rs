@@ -12,9 +12,9 @@ use waxseal_world::{NOW, Provider};
 use super::ratchet::{Bundle, Ratchet, altered, bundle_len};
 use super::{Pair, Strangers};
 
-/// Number of bytes that a payload adds to a text: a header (54) with a last-seen tag (32), the
+/// Number of bytes that a payload adds to a text: a header (22) with a last-seen tag (32), the
 /// content type (1), a count (1) and two lengths (8).
-const PAYLOAD_AROUND_TEXT: usize = 54 + 32 + 1 + 1 + 8;
+const PAYLOAD_AROUND_TEXT: usize = 22 + 32 + 1 + 1 + 8;
 
 pub(super) fn strangers() -> Box<dyn Strangers> {
     let (franked, bundle) = Franked::strangers();
@@ -89,12 +89,9 @@ impl Franked {
 
     /// Makes a payload with the next sequence number.
     #[must_use]
-    pub fn payload(&mut self, from: usize, text: String) -> Payload {
+    pub fn payload(&mut self, text: String) -> Payload {
         self.sequence += 1;
-        let audience = Audience::Direct(self.addresses[1 - from].account.clone());
-        let conversation = audience.conversation(&self.addresses[from].account);
-        Payload::text(PayloadHeader::new(conversation, self.sequence, NOW), text)
-            .expect("within the limit")
+        Payload::text(PayloadHeader::new(self.sequence, NOW), text).expect("within the limit")
     }
 
     /// Opens a delivery. Returns the evidence that the recipient keeps, or `None` if the delivery
@@ -116,12 +113,16 @@ impl Franked {
 
 impl Pair for Franked {
     fn seal(&mut self, from: usize, plaintext: &[u8]) -> Vec<u8> {
-        let payload = self.payload(from, text(plaintext.len()));
+        let payload = self.payload(text(plaintext.len()));
+        let (sender, key) = (&self.addresses[from], &self.delivery_keys[from]);
+        let audience = Audience::Direct(self.addresses[1 - from].account.clone());
+        let conversation = audience.conversation(&sender.account);
         let Ratchet { devices, rng } = &mut self.ratchet;
         let sessions = devices[from].sessions.as_mut().expect("a session");
         let mut channel = SessionSealer::new(sessions);
-        let sealed = seal(&mut channel, &self.addresses[from], &payload, rng);
-        sealed.expect("seals").envelope.encode()
+        let sealed = seal(&mut channel, sender, &conversation, &payload, rng);
+        let envelope = sealed.expect("seals").envelope;
+        envelope.post(key, sender, &audience, NOW)
     }
 
     fn relay(&mut self, from: usize, sealed: Vec<u8>) -> Vec<u8> {

@@ -30,7 +30,7 @@ const CARD: &[u8] = b"waxseal/1/relay/card";
 /// | `signature` | 64 | Ed25519 |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayCard {
-    /// The name of the region for which the relay's stamp keys are derived.
+    /// The region that the relay's stamps are made for.
     pub region: String,
     /// The relay's own key, which signs the card.
     #[serde(with = "b64")]
@@ -41,7 +41,7 @@ pub struct RelayCard {
     /// The key that devices seal reports to.
     #[serde(with = "b64")]
     pub moderation_key: Vec<u8>,
-    /// The signature of `relay_key` over a label and the four fields above.
+    /// The signature by `relay_key`.
     #[serde(with = "b64")]
     pub signature: [u8; 64],
 }
@@ -103,7 +103,7 @@ impl RelayCard {
         fingerprint(&self.relay_key)
     }
 
-    /// The fingerprint of the moderation key, for the user to compare. `review keygen` prints the
+    /// The fingerprint of the moderation key, for the user to compare. `vault keygen` prints the
     /// same fingerprint.
     pub fn moderation_fingerprint(&self) -> String {
         fingerprint(&self.moderation_key)
@@ -135,7 +135,7 @@ pub fn fingerprint(key: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::sealing::SealingKeyPair;
-    use waxseal_reporting::reviewer::ModerationKeyPair;
+    use waxseal_reporting::vault::ModerationKeyPair;
 
     #[test]
     fn a_card_with_any_field_changed_is_refused() {

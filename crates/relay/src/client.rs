@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use ed25519_dalek::{Signature, VerifyingKey};
 use rand_core::CryptoRng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,16 +10,19 @@ use ureq::http::{Method, Request};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress};
 
+use crate::answer::{AskedRequest, check_answer};
 use crate::card::RelayCard;
 use crate::deliveries::Deliveries;
 use crate::error::ClientError;
 use crate::message::{
     Bundle, Challenge, PreKeys, PreKeysLeft, Register, Rejected, ReportList, ReportTaken,
-    ReviewerSignIn, SealedKey, Session, SignIn,
+    ReviewerSignIn, SealedKey, SignIn,
 };
 use crate::name::account_name;
-use crate::proof::{acceptance_context, register_context, reviewer_context, session_context};
+use crate::proof::{register_context, reviewer_context, session_context};
+use crate::report_id::checked_report_id;
 use crate::sealing::seal_delivery_key;
+use crate::session::{Caller, DeviceSession, ReviewerSession};
 
 /// Maximum time for a whole request and its answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -34,12 +36,16 @@ const OCTETS: &str = "application/octet-stream";
 /// A relay, reached over plain HTTP. Clone it for other threads.
 ///
 /// The client does not retry by itself. [`ClientError::is_transient`] says which errors are worth
-/// another try. Repeating a call does no harm, except that each [`bundle`](Self::bundle) uses up a
-/// one-time part.
+/// another try. Repeating a call does no harm.
+///
+/// # Security
+/// Every answer but the card must be authenticated by the relay, for this request: with a MAC under
+/// the device's delivery key, or with the pinned relay key. An answer that is not, whatever it
+/// says, counts as a broken connection ([`ClientError::Unreachable`]).
 #[derive(Clone, Debug)]
 pub struct RelayClient {
     agent: Agent,
-    /// The relay's address: `HOST:PORT`, or `HOST` for port 80.
+    /// `HOST:PORT`
     authority: String,
 }
 
@@ -72,7 +78,7 @@ impl RelayClient {
     /// # Errors
     /// [`ClientError`].
     pub fn card(&self) -> Result<RelayCard, ClientError> {
-        let card: RelayCard = self.get("/v1/relay", None)?;
+        let card: RelayCard = self.get("/v1/relay", Caller::Stranger)?;
         card.verify()?;
         Ok(card)
     }
@@ -85,7 +91,7 @@ impl RelayClient {
     ///
     /// # Errors
     /// [`ClientError`]; [`AccountTaken`](crate::ErrorCode::AccountTaken) if another device has the
-    /// name, or one that differs only in case.
+    /// name.
     pub fn register(
         &self,
         card: &RelayCard,
@@ -94,11 +100,11 @@ impl RelayClient {
         delivery_key: &DeliveryKey,
         prove: impl FnOnce(&[u8]) -> [u8; 64],
         rng: &mut impl CryptoRng,
-    ) -> Result<Session, ClientError> {
+    ) -> Result<DeviceSession, ClientError> {
         account_name(me.account.as_str())?;
         let sealed = seal_delivery_key(&card.sealing_key()?, delivery_key, me, rng)
             .map_err(|_| ClientError::BadCard)?;
-        let challenge = self.challenge()?;
+        let challenge = self.challenge(&card.relay_key)?;
         let context = register_context(&card.relay_key, &challenge, me, identity, &sealed);
         let register = Register {
             name: me.account.as_str().to_owned(),
@@ -108,11 +114,14 @@ impl RelayClient {
             proof: prove(&context),
             challenge,
         };
-        self.json(Method::POST, "/v1/accounts", None, &register)
+        let guest = Caller::Guest(&card.relay_key);
+        let session = self.json(Method::POST, "/v1/accounts", guest, &register)?;
+        let key = delivery_key.clone();
+        Ok(DeviceSession::new(session, card.relay_key, key))
     }
 
-    /// Signs a registered device in. `relay_key` is the pinned key, and `prove` is the same as for
-    /// [`register`](Self::register).
+    /// Signs a registered device in. `relay_key` is the pinned key; `delivery_key` and `prove` are
+    /// the same as for [`register`](Self::register).
     ///
     /// # Errors
     /// [`ClientError`].
@@ -120,24 +129,28 @@ impl RelayClient {
         &self,
         relay_key: &[u8; 32],
         me: &DeviceAddress,
+        delivery_key: &DeliveryKey,
         prove: impl FnOnce(&[u8]) -> [u8; 64],
-    ) -> Result<Session, ClientError> {
-        let challenge = self.challenge()?;
+    ) -> Result<DeviceSession, ClientError> {
+        let challenge = self.challenge(relay_key)?;
         let sign_in = SignIn {
             name: me.account.as_str().to_owned(),
             device: me.device.0,
             proof: prove(&session_context(relay_key, &challenge, me)),
             challenge,
         };
-        self.json(Method::POST, "/v1/sessions", None, &sign_in)
+        let guest = Caller::Guest(relay_key);
+        let session = self.json(Method::POST, "/v1/sessions", guest, &sign_in)?;
+        let key = delivery_key.clone();
+        Ok(DeviceSession::new(session, *relay_key, key))
     }
 
     /// The number of one-time parts that the relay has left. Pass it to `Client::publish_prekeys`.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn prekeys_left(&self, session: &Session) -> Result<usize, ClientError> {
-        let left: PreKeysLeft = self.get("/v1/prekeys", Some(session))?;
+    pub fn prekeys_left(&self, session: &DeviceSession) -> Result<usize, ClientError> {
+        let left: PreKeysLeft = self.get("/v1/prekeys", Caller::Device(session))?;
         Ok(left.one_time_left)
     }
 
@@ -148,7 +161,7 @@ impl RelayClient {
     /// [`ClientError`].
     pub fn put_prekeys(
         &self,
-        session: &Session,
+        session: &DeviceSession,
         base: &[u8],
         one_time: &[Vec<u8>],
     ) -> Result<(), ClientError> {
@@ -157,7 +170,13 @@ impl RelayClient {
             one_time: one_time.to_vec(),
         };
         let body = serde_json::to_vec(&prekeys).map_err(|_| ClientError::Malformed)?;
-        self.send_body(Method::PUT, "/v1/prekeys", Some(session), JSON, &body)?;
+        self.send_body(
+            Method::PUT,
+            "/v1/prekeys",
+            Caller::Device(session),
+            JSON,
+            &body,
+        )?;
         Ok(())
     }
 
@@ -167,32 +186,33 @@ impl RelayClient {
     /// # Errors
     /// [`ClientError`]; [`NoSuchAccount`](crate::ErrorCode::NoSuchAccount),
     /// [`NoPreKeys`](crate::ErrorCode::NoPreKeys).
-    pub fn bundle(&self, session: &Session, peer: &AccountId) -> Result<Bundle, ClientError> {
+    pub fn bundle(&self, session: &DeviceSession, peer: &AccountId) -> Result<Bundle, ClientError> {
         let peer = account_name(peer.as_str())?;
         let path = format!("/v1/accounts/{}/bundle", peer.as_str());
-        self.get(&path, Some(session))
+        self.get(&path, Caller::Device(session))
     }
 
-    /// Sends an encoded envelope. Returns the encoded receipt; pass it to `Client::confirm`.
+    /// Sends a posted envelope. Returns the encoded receipt; pass it to `Client::confirm`.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`]; on [`ClockDiffers`](crate::ErrorCode::ClockDiffers), post the envelope
+    /// again with [`ClientError::relay_time_ms`].
     pub fn send(
         &self,
-        session: &Session,
+        session: &DeviceSession,
         peer: &AccountId,
-        envelope: &[u8],
+        posted: &[u8],
     ) -> Result<Vec<u8>, ClientError> {
         let peer = account_name(peer.as_str())?;
         let path = format!("/v1/messages/{}", peer.as_str());
-        self.send_body(Method::POST, &path, Some(session), OCTETS, envelope)
+        self.send_body(Method::POST, &path, Caller::Device(session), OCTETS, posted)
     }
 
     /// Connects for deliveries. The relay closes any earlier connection of this device.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn deliveries(&self, session: &Session) -> Result<Deliveries, ClientError> {
+    pub fn deliveries(&self, session: &DeviceSession) -> Result<Deliveries, ClientError> {
         Deliveries::connect(&self.authority, session)
     }
 
@@ -202,13 +222,22 @@ impl RelayClient {
     /// # Errors
     /// [`ClientError`]; on [`OtherModerationKey`](crate::ErrorCode::OtherModerationKey), fetch the
     /// card and seal the report again.
-    pub fn report(&self, session: &Session, report: &[u8]) -> Result<ReportTaken, ClientError> {
-        let answer = self.send_body(Method::POST, "/v1/reports", Some(session), OCTETS, report)?;
+    pub fn report(
+        &self,
+        session: &DeviceSession,
+        report: &[u8],
+    ) -> Result<ReportTaken, ClientError> {
+        let answer = self.send_body(
+            Method::POST,
+            "/v1/reports",
+            Caller::Device(session),
+            OCTETS,
+            report,
+        )?;
         parse(&answer)
     }
 
-    /// Signs the reviewer in. `relay_key` is the pinned key. Pass
-    /// [`ReviewerKeys::prove`](crate::ReviewerKeys::prove) as `prove`.
+    /// Signs the reviewer in.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -216,42 +245,41 @@ impl RelayClient {
         &self,
         relay_key: &[u8; 32],
         prove: impl FnOnce(&[u8]) -> [u8; 64],
-    ) -> Result<Session, ClientError> {
-        let challenge = self.challenge()?;
+    ) -> Result<ReviewerSession, ClientError> {
+        let challenge = self.challenge(relay_key)?;
         let sign_in = ReviewerSignIn {
             proof: prove(&reviewer_context(relay_key, &challenge)),
             challenge,
         };
-        self.json(Method::POST, "/v1/reviewer/sessions", None, &sign_in)
+        let guest = Caller::Guest(relay_key);
+        let session = self.json(Method::POST, "/v1/reviewer/sessions", guest, &sign_in)?;
+        Ok(ReviewerSession {
+            session,
+            relay_key: *relay_key,
+        })
     }
 
-    /// Fetches the acceptance key, with which the reviewer checks that the intake accepted a
-    /// report. It is sealed to the reviewer. Checks that the pinned `relay_key` signed it.
+    /// Fetches the acceptance key, with which the vault checks that the intake accepted a report.
+    /// It is sealed to the vault, and the vault checks the relay's signature: pass it on.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn acceptance_key(
+    pub fn acceptance_key(&self, reviewer: &ReviewerSession) -> Result<SealedKey, ClientError> {
+        self.get("/v1/review/key", Caller::Reviewer(reviewer))
+    }
+
+    /// Lists at most 100 reports that come after number `after`. With 0, the list begins with the
+    /// first report. The relay records that the reviewer listed them.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn reports(
         &self,
-        reviewer: &Session,
-        relay_key: &[u8; 32],
-        reviewer_key: &[u8; 32],
-    ) -> Result<Vec<u8>, ClientError> {
-        let key: SealedKey = self.get("/v1/review/key", Some(reviewer))?;
-        let context = acceptance_context(reviewer_key, &key.sealed);
-        VerifyingKey::from_bytes(relay_key)
-            .and_then(|relay| relay.verify_strict(&context, &Signature::from_bytes(&key.signature)))
-            .map_err(|_| ClientError::BadCard)?;
-        Ok(key.sealed)
-    }
-
-    /// Lists at most 100 reports, beginning with the first one if `after` is 0. For the next list,
-    /// pass [`ReportList::next`] as `after`. The relay records that the reviewer listed reports.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn reports(&self, reviewer: &Session, after: u64) -> Result<ReportList, ClientError> {
+        reviewer: &ReviewerSession,
+        after: u64,
+    ) -> Result<ReportList, ClientError> {
         let path = format!("/v1/review/reports?after={after}");
-        self.get(&path, Some(reviewer))
+        self.get(&path, Caller::Reviewer(reviewer))
     }
 
     /// Fetches an encoded accepted report. The relay records that the reviewer opened it.
@@ -260,11 +288,11 @@ impl RelayClient {
     /// [`ClientError`]; [`NoSuchReport`](crate::ErrorCode::NoSuchReport).
     pub fn accepted_report(
         &self,
-        reviewer: &Session,
+        reviewer: &ReviewerSession,
         report_id: &str,
     ) -> Result<Vec<u8>, ClientError> {
         let path = format!("/v1/review/reports/{}", checked_report_id(report_id)?);
-        self.call(Method::GET, &path, Some(reviewer), None)
+        self.call(Method::GET, &path, Caller::Reviewer(reviewer), None)
     }
 
     /// Tells the relay that a report failed in review. Its messages can then be reported again.
@@ -273,65 +301,67 @@ impl RelayClient {
     /// [`ClientError`].
     pub fn report_rejected(
         &self,
-        reviewer: &Session,
+        reviewer: &ReviewerSession,
         report_id: &str,
         check: u8,
     ) -> Result<(), ClientError> {
         let report_id = checked_report_id(report_id)?;
         let path = format!("/v1/review/reports/{report_id}/rejected");
         let body = serde_json::to_vec(&Rejected { check }).map_err(|_| ClientError::Malformed)?;
-        self.send_body(Method::POST, &path, Some(reviewer), JSON, &body)?;
+        self.send_body(Method::POST, &path, Caller::Reviewer(reviewer), JSON, &body)?;
         Ok(())
     }
 
-    fn challenge(&self) -> Result<Vec<u8>, ClientError> {
-        let answer = self.send_body(Method::POST, "/v1/challenges", None, JSON, b"")?;
+    fn challenge(&self, relay_key: &[u8; 32]) -> Result<Vec<u8>, ClientError> {
+        let guest = Caller::Guest(relay_key);
+        let answer = self.send_body(Method::POST, "/v1/challenges", guest, JSON, b"")?;
         let challenge: Challenge = parse(&answer)?;
         Ok(challenge.challenge)
     }
 
-    fn get<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        session: Option<&Session>,
-    ) -> Result<T, ClientError> {
-        parse(&self.call(Method::GET, path, session, None)?)
+    fn get<T: DeserializeOwned>(&self, path: &str, caller: Caller<'_>) -> Result<T, ClientError> {
+        parse(&self.call(Method::GET, path, caller, None)?)
     }
 
     fn json<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
-        session: Option<&Session>,
+        caller: Caller<'_>,
         body: &impl Serialize,
     ) -> Result<T, ClientError> {
         let body = serde_json::to_vec(body).map_err(|_| ClientError::Malformed)?;
-        parse(&self.send_body(method, path, session, JSON, &body)?)
+        parse(&self.send_body(method, path, caller, JSON, &body)?)
     }
 
     fn send_body(
         &self,
         method: Method,
         path: &str,
-        session: Option<&Session>,
+        caller: Caller<'_>,
         content_type: &str,
         body: &[u8],
     ) -> Result<Vec<u8>, ClientError> {
-        self.call(method, path, session, Some((content_type, body)))
+        self.call(method, path, caller, Some((content_type, body)))
     }
 
     fn call(
         &self,
         method: Method,
         path: &str,
-        session: Option<&Session>,
+        caller: Caller<'_>,
         body: Option<(&str, &[u8])>,
     ) -> Result<Vec<u8>, ClientError> {
+        let sent_body = body.map_or(b"".as_slice(), |(_, body)| body);
+        let asked = AskedRequest::new(method.as_str(), path, sent_body, &mut rand::rng());
         let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.authority));
-        if let Some(session) = session {
-            request = request.header("authorization", format!("Bearer {}", session.token));
+        for (name, value) in asked.headers() {
+            request = request.header(name, value);
+        }
+        if let Some(token) = caller.token() {
+            request = request.header("authorization", format!("Bearer {token}"));
         }
         let answer = match body {
             Some((content_type, body)) => {
@@ -348,6 +378,8 @@ impl RelayClient {
         let status = answer.status();
         let limited = answer.body_mut().with_config().limit(MAX_ANSWER_LEN);
         let body = limited.read_to_vec().map_err(unreachable)?;
+        let header = |name| answer.headers().get(name)?.to_str().ok();
+        check_answer(caller, &asked, header, status.as_u16(), &body)?;
         if status.is_success() {
             Ok(body)
         } else {
@@ -358,16 +390,6 @@ impl RelayClient {
 
 fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(answer).map_err(|_| ClientError::Malformed)
-}
-
-/// Checks a report id before it goes into a path, because it comes from a command line or a relay.
-fn checked_report_id(id: &str) -> Result<&str, ClientError> {
-    if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        Ok(id)
-    } else {
-        let body = br#"{"error":"no_such_report","message":"a report id is 32 hex digits"}"#;
-        Err(ClientError::refused(404, body))
-    }
 }
 
 #[cfg(test)]

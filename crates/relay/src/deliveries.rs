@@ -5,15 +5,19 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use tungstenite::client::{ClientRequestBuilder, client_with_config};
+use tungstenite::http::Response;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
 use waxseal_reporting::limits::MAX_DELIVERY_LEN;
 
+use crate::answer::{AskedRequest, check_answer};
 use crate::error::ClientError;
-use crate::message::Session;
+use crate::session::{Caller, DeviceSession};
 
 /// A relay that sends nothing for this long counts as gone. In this time it pings three times.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+
+const PATH: &str = "/v1/deliveries";
 
 /// Maximum time for connecting, for a write, and for the relay to close the connection.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,15 +27,14 @@ const SHORT_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum Event {
     /// A message. The relay sends it again on the next connection, until it is acknowledged.
     Delivery {
-        /// The delivery's number, for [`Deliveries::acknowledge`] and [`Deliveries::keep`] on this
-        /// connection.
+        /// The delivery's number on this connection, for [`Deliveries::acknowledge`] and
+        /// [`Deliveries::keep`].
         id: u64,
         /// An encoded `Delivery`. Pass it to `Client::receive`.
         delivery: Vec<u8>,
     },
     /// All messages that were queued for this device have been sent on this connection, whether or
-    /// not they are acknowledged. When more messages are queued later, this event comes again after
-    /// them.
+    /// not they are acknowledged. This event comes again after each later message.
     CaughtUp,
 }
 
@@ -56,30 +59,46 @@ impl std::fmt::Debug for Event {
 /// ```
 ///
 /// Acknowledge deliveries that `Client::receive` has committed or says to drop. Call
-/// [`keep`](Self::keep) for deliveries that `Client::receive` can neither open nor drop yet:
-/// otherwise 64 of them would block all later ones. Pings are answered within [`next`](Self::next),
-/// so call it at least every minute.
+/// [`keep`](Self::keep) for deliveries that cannot be decided now: otherwise 64 of them would block
+/// all later ones. Pings are answered within [`next`](Self::next), so call it at least every
+/// minute.
 pub struct Deliveries {
     socket: WebSocket<TcpStream>,
     heard_at: Instant,
 }
 
 impl Deliveries {
-    pub(crate) fn connect(authority: &str, session: &Session) -> Result<Self, ClientError> {
+    pub(crate) fn connect(authority: &str, device: &DeviceSession) -> Result<Self, ClientError> {
         let stream = connect(authority)?;
-        let uri = format!("ws://{authority}/v1/deliveries");
+        let uri = format!("ws://{authority}{PATH}");
         let uri = uri.parse().map_err(|_| ClientError::BadUrl)?;
-        let request = ClientRequestBuilder::new(uri)
-            .with_header("authorization", format!("Bearer {}", session.token));
+        let asked = AskedRequest::new("GET", PATH, b"", &mut rand::rng());
+        let mut request = ClientRequestBuilder::new(uri)
+            .with_header("authorization", format!("Bearer {}", device.session.token));
+        for (name, value) in asked.headers() {
+            request = request.with_header(name, value);
+        }
+        let check = |answer: &Response<Option<Vec<u8>>>| {
+            let header = |name| answer.headers().get(name)?.to_str().ok();
+            let body = answer.body().as_deref().unwrap_or_default();
+            let status = answer.status().as_u16();
+            check_answer(Caller::Device(device), &asked, header, status, body)
+        };
         let config = WebSocketConfig::default()
             .read_buffer_size(16 << 10)
             .max_message_size(Some(MAX_DELIVERY_LEN.saturating_add(8)))
             .max_frame_size(Some(MAX_DELIVERY_LEN.saturating_add(8)));
-        let (socket, _) =
-            client_with_config(request, stream, Some(config)).map_err(|error| match error {
-                HandshakeError::Failure(error) => failed(error),
-                HandshakeError::Interrupted(_) => unreachable("timed out"),
-            })?;
+        let connected = client_with_config(request, stream, Some(config));
+        let (socket, answer) = connected.map_err(|error| match error {
+            HandshakeError::Failure(Error::Http(answer)) => match check(&answer) {
+                Ok(()) => failed(Error::Http(answer)),
+                Err(error) => error,
+            },
+            HandshakeError::Failure(error) => failed(error),
+            HandshakeError::Interrupted(_) => unreachable("timed out"),
+        })?;
+        // Bytes after the answer's head, if any, are frames and not a body.
+        check(&answer.map(|_| None))?;
         let heard_at = Instant::now();
         Ok(Self { socket, heard_at })
     }
@@ -119,8 +138,8 @@ impl Deliveries {
         }
     }
 
-    /// Tells the relay that it may delete a delivery of this connection. Call this only after
-    /// `Client::receive` has committed the delivery or said to drop it.
+    /// Tells the relay that it may delete a delivery of this connection. Call this only after the
+    /// device has committed the delivery.
     ///
     /// # Errors
     /// [`ClientError`]: the delivery may come again.
@@ -142,8 +161,8 @@ impl Deliveries {
             .map_err(failed)
     }
 
-    /// Closes the connection and waits until the relay has received every acknowledgement. Gives up
-    /// if the relay is silent, or goes on sending, for ten seconds.
+    /// Closes the connection and waits, for ten seconds at most, until the relay has received every
+    /// acknowledgement.
     pub fn close(mut self) {
         let deadline = Instant::now().checked_add(SHORT_TIMEOUT);
         if self.set_read_timeout(SHORT_TIMEOUT).is_err() || self.socket.close(None).is_err() {

@@ -17,9 +17,12 @@ pub struct ErrorBody {
     /// specification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<u8>,
+    /// With [`ErrorCode::ClockDiffers`]: the relay's time, in milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_time_ms: Option<u64>,
 }
 
-/// Why a relay refused a request.
+/// Why a relay refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -44,7 +47,7 @@ pub enum ErrorCode {
     /// 422: the relay cannot open the sealed delivery key. Fetch the relay's card and seal the key
     /// again.
     BadDeliveryKey,
-    /// 404: no account with this name is registered.
+    /// 404: no such account.
     NoSuchAccount,
     /// 404: the account has not published prekeys yet. Try again later.
     NoPreKeys,
@@ -54,7 +57,7 @@ pub enum ErrorCode {
     NotFound,
     /// 405: the route does not have this method.
     MethodNotAllowed,
-    /// 408: the request was not answered in time, for example because it arrived too slowly.
+    /// 408: the request took too long to arrive.
     TooSlow,
     /// 413: the body is larger than the route accepts.
     TooLarge,
@@ -69,14 +72,20 @@ pub enum ErrorCode {
     RelayFull,
     /// 503: the relay is overloaded or shutting down. Try again.
     Busy,
-    /// 403: the report was made by another device than the one that submits it.
+    /// 403: the posted envelope has no MAC of the device that the token names, over this message
+    /// and this recipient. Nothing was stamped.
+    NotFromDevice,
+    /// 422: the envelope was posted at a time that is more than ten minutes from the relay's clock.
+    /// Post it again with the relay's time, which is in `relay_time_ms`.
+    ClockDiffers,
+    /// 403: the report was made by another device.
     NotYourReport,
     /// 422: the report is sealed to a moderation key that is not the relay's. Fetch the relay's
     /// card and seal the report again.
     OtherModerationKey,
     /// 422: the intake refused the report. `check` says why.
     ReportRefused,
-    /// 404: the relay has no report with this id.
+    /// 404: no such report.
     NoSuchReport,
     /// 500: the relay failed. Its log says why.
     Internal,
@@ -94,7 +103,7 @@ impl ErrorCode {
             | Self::TokenExpired
             | Self::ChallengeRefused
             | Self::ProofRefused => 401,
-            Self::NotYourReport => 403,
+            Self::NotFromDevice | Self::NotYourReport => 403,
             Self::NoSuchAccount | Self::NoPreKeys | Self::NotFound | Self::NoSuchReport => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,
@@ -102,6 +111,7 @@ impl ErrorCode {
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::BadName
+            | Self::ClockDiffers
             | Self::BadDeliveryKey
             | Self::TooManyPreKeys
             | Self::OtherModerationKey
@@ -139,6 +149,10 @@ impl ErrorCode {
             Self::QueueFull => "the recipient's queue is full",
             Self::RelayFull => "the relay is full",
             Self::Busy => "the relay is busy",
+            Self::NotFromDevice => "not authenticated by the sending device",
+            Self::ClockDiffers => {
+                "posted at a time that is more than ten minutes from the relay's clock"
+            }
             Self::NotYourReport => "the report was made by another device",
             Self::OtherModerationKey => "sealed to another moderation key: fetch the relay's card",
             Self::ReportRefused => "the report does not verify",
@@ -155,13 +169,13 @@ pub enum ClientError {
     /// The relay refused the request.
     #[error("the relay refused ({status}): {}", body.message)]
     Refused {
-        /// The HTTP status of the relay's answer.
+        /// The HTTP status.
         status: u16,
-        /// The body of the relay's answer, with the reason.
+        /// The reason.
         body: ErrorBody,
     },
     /// The relay could not be reached, or the connection broke. The relay may have carried out the
-    /// request nevertheless. It may be repeated: see [`RelayClient`](crate::RelayClient).
+    /// request; repeating it does no harm.
     #[error("no answer from the relay: {0}")]
     Unreachable(String),
     /// The relay closed the WebSocket.
@@ -177,20 +191,19 @@ pub enum ClientError {
         /// | 4001 | another connection of this device took over |
         /// | 4002 | the token expired |
         code: u16,
-        /// The relay's reason in English.
+        /// The reason in English.
         reason: String,
     },
-    /// The relay's answer does not follow this interface.
+    /// The answer does not follow this interface.
     #[error("the relay's answer is malformed")]
     Malformed,
-    /// The relay's card is not signed by the key it names, or the keys on it are unusable. For the
-    /// reviewer also: the relay's key did not sign the acceptance key.
+    /// The relay's card is not signed by the key it names, or the keys on it are unusable.
     #[error("the relay's card is not signed by its key")]
     BadCard,
-    /// The given text is not the URL of a relay. Use `http://HOST:PORT`.
+    /// Not the URL of a relay. Use `http://HOST:PORT`.
     #[error("not the URL of a relay: give http://HOST:PORT")]
     BadUrl,
-    /// The name passed to the call is not one that a relay accepts.
+    /// Not an account name.
     #[error(transparent)]
     BadName(#[from] crate::BadName),
 }
@@ -208,6 +221,7 @@ impl ClientError {
             message: format!("status {status}"),
             retry_after_secs: None,
             check: None,
+            relay_time_ms: None,
         });
         Self::Refused { status, body }
     }
@@ -235,6 +249,15 @@ impl ClientError {
                     | ErrorCode::Internal
             ),
             _ => false,
+        }
+    }
+
+    /// The relay's time in milliseconds since the Unix epoch, if the relay refused an envelope
+    /// because of the time at which it was posted. Post the envelope again with this time.
+    pub fn relay_time_ms(&self) -> Option<u64> {
+        match self {
+            Self::Refused { body, .. } => body.relay_time_ms,
+            _ => None,
         }
     }
 

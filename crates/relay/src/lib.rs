@@ -1,8 +1,9 @@
 //! The interface between a Waxseal relay and its clients, and a small blocking client.
 //!
-//! This package also holds two programs: `relay`, the relay itself, and `review`, the reviewer's
-//! command. The chat client in `examples/chat` uses the library too. The package links
-//! `waxseal-reporting` and no ratchet, because a provider does not need one.
+//! This package also holds three programs: `relay`, the relay itself, `vault`, which holds the keys
+//! that open reports, and `review`, the reviewer's command, which holds none. The chat client in
+//! `examples/chat` uses the library too. The package links `waxseal-reporting` and no ratchet,
+//! because a provider does not need one.
 //!
 //! Begin with [`RelayClient`]:
 //!
@@ -28,7 +29,7 @@
 //! | `GET /v1/prekeys` | device | [`PreKeysLeft`] |
 //! | `PUT /v1/prekeys` | device | [`PreKeys`] |
 //! | `GET /v1/accounts/{name}/bundle` | device | [`Bundle`] |
-//! | `POST /v1/messages/{name}` | device | binary: `Envelope`, `Receipt` |
+//! | `POST /v1/messages/{name}` | device | binary: `PostedEnvelope`, `Receipt` |
 //! | `GET /v1/deliveries` | device | WebSocket, see [`Deliveries`] |
 //! | `POST /v1/reports` | device | binary `Report`, [`ReportTaken`] (201, or 200 for a duplicate) |
 //! | `POST /v1/reviewer/sessions` | anyone | [`ReviewerSignIn`], [`Session`] |
@@ -44,9 +45,12 @@
 //! # Security
 //! There is no TLS here. If a relay is reached over a network, put a TLS proxy in front of it.
 //! Without TLS, anyone who listens learns who talks to whom and can use a token for up to an hour.
-//! Some data is protected even then: messages and reports (end to end), the delivery key (sealed),
-//! and the moderation key (signed by the relay key, which clients pin).
+//! A token alone sends no message: the relay stamps only what the device asks for with its delivery
+//! key. Some data is protected even then: messages and reports (end to end), the delivery key
+//! (sealed), and the relay's answers (authenticated by a MAC under the delivery key, or by the
+//! relay key, which clients pin). See [`AskedRequest`].
 
+mod answer;
 mod card;
 mod client;
 mod deliveries;
@@ -54,9 +58,16 @@ mod error;
 mod message;
 mod name;
 mod proof;
+mod report_id;
 mod reviewer_keys;
 mod sealing;
+mod session;
+mod vault;
+mod vault_keys;
 
+pub use answer::{
+    AskedRequest, DIGEST_HEADER, MAC_HEADER, NONCE_HEADER, SIGNATURE_HEADER, answer_context,
+};
 pub use card::{RelayCard, fingerprint};
 pub use client::RelayClient;
 pub use deliveries::{Deliveries, Event};
@@ -69,11 +80,15 @@ pub use name::{BadName, account_name};
 pub use proof::{
     acceptance_context, account_proof_input, register_context, reviewer_context, session_context,
 };
-pub use reviewer_keys::{ReviewerKeys, ReviewerPublicKeys};
+pub use report_id::{parse_report_id, report_id_text};
+pub use reviewer_keys::{ReviewerKey, ReviewerPublicKey};
 pub use sealing::{
     SealingError, SealingKeyPair, SealingPublicKey, seal_acceptance_key, seal_delivery_key,
     unseal_acceptance_key, unseal_delivery_key,
 };
+pub use session::{DeviceSession, ReviewerSession};
+pub use vault::{OpenRequest, VaultError, answer_reviewer, ask_vault};
+pub use vault_keys::{VaultKeys, VaultPublicKeys};
 
 /// Maximum length in bytes of a base bundle or a one-time part. This is enough for those that
 /// `waxseal-core` makes.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// one minute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Challenge {
-    /// The challenge: 64 bytes that only the relay interprets.
+    /// Opaque, 64 bytes.
     #[serde(with = "b64")]
     pub challenge: Vec<u8>,
 }
@@ -16,9 +16,9 @@ pub struct Challenge {
 pub struct Register {
     /// The account's name. See [`account_name`](crate::account_name).
     pub name: String,
-    /// The device's number within the account.
+    /// The device's number.
     pub device: u32,
-    /// The device's public identity. Its first 32 bytes are the key that verifies proofs.
+    /// The device's public identity. Its first 32 bytes verify proofs.
     #[serde(with = "b64")]
     pub identity: [u8; 64],
     /// The delivery key, sealed by [`seal_delivery_key`](crate::seal_delivery_key).
@@ -27,8 +27,7 @@ pub struct Register {
     /// The challenge that was signed.
     #[serde(with = "b64")]
     pub challenge: Vec<u8>,
-    /// The identity's signature over [`account_proof_input`](crate::account_proof_input) of
-    /// [`register_context`](crate::register_context).
+    /// The signature over [`register_context`](crate::register_context).
     #[serde(with = "b64")]
     pub proof: [u8; 64],
 }
@@ -38,13 +37,12 @@ pub struct Register {
 pub struct SignIn {
     /// The account's name.
     pub name: String,
-    /// The device's number within the account.
+    /// The device's number.
     pub device: u32,
     /// The challenge that was signed.
     #[serde(with = "b64")]
     pub challenge: Vec<u8>,
-    /// The identity's signature over [`account_proof_input`](crate::account_proof_input) of
-    /// [`session_context`](crate::session_context).
+    /// The signature over [`session_context`](crate::session_context).
     #[serde(with = "b64")]
     pub proof: [u8; 64],
 }
@@ -55,7 +53,7 @@ pub struct ReviewerSignIn {
     /// The challenge that was signed.
     #[serde(with = "b64")]
     pub challenge: Vec<u8>,
-    /// The signature of the reviewer's key over [`reviewer_context`](crate::reviewer_context).
+    /// The signature over [`reviewer_context`](crate::reviewer_context).
     #[serde(with = "b64")]
     pub proof: [u8; 64],
 }
@@ -91,12 +89,10 @@ pub struct PreKeysLeft {
 /// ignored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PreKeys {
-    /// The base bundle, which every peer gets. At most [`MAX_PREKEY_LEN`](crate::MAX_PREKEY_LEN)
-    /// bytes.
+    /// The base, of at most [`MAX_PREKEY_LEN`](crate::MAX_PREKEY_LEN) bytes.
     #[serde(with = "b64")]
     pub base: Vec<u8>,
-    /// At most [`MAX_PREKEYS_UPLOADED`](crate::MAX_PREKEYS_UPLOADED) one-time parts, each for one
-    /// peer.
+    /// At most [`MAX_PREKEYS_UPLOADED`](crate::MAX_PREKEYS_UPLOADED) one-time parts.
     #[serde(with = "b64_list")]
     pub one_time: Vec<Vec<u8>>,
 }
@@ -104,7 +100,7 @@ pub struct PreKeys {
 /// `GET /v1/accounts/{name}/bundle`: the prekeys that start a conversation with an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
-    /// The base bundle that the account uploaded last.
+    /// The newest base.
     #[serde(with = "b64")]
     pub base: Vec<u8>,
     /// A one-time part that no one else gets. `None` if there are none left, or if the caller has
@@ -122,17 +118,18 @@ pub struct ReportTaken {
     pub duplicate: bool,
 }
 
-/// `GET /v1/review/key`: the key with which the reviewer checks that the intake accepted a report
-/// ([`AcceptanceKey`](waxseal_reporting::intake::AcceptanceKey)), sealed to the reviewer.
+/// `GET /v1/review/key`: the key with which the vault checks that the intake accepted a report
+/// ([`AcceptanceKey`](waxseal_reporting::intake::AcceptanceKey)), sealed to the vault. The reviewer
+/// passes it on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SealedKey {
     /// The acceptance key, sealed by [`seal_acceptance_key`](crate::seal_acceptance_key).
     #[serde(with = "b64")]
     pub sealed: Vec<u8>,
-    /// The relay's signature over the sealed key and the reviewer's key, as encoded by
-    /// [`acceptance_context`](crate::acceptance_context). Without it, anyone could give the
-    /// reviewer another acceptance key, and so make the reviewer believe that the intake accepted
-    /// a report.
+    /// The relay's signature over the sealed key and the vault's key, as encoded by
+    /// [`acceptance_context`](crate::acceptance_context). Without it, a reviewer could give the
+    /// vault another acceptance key, and so make the vault believe that the intake accepted a
+    /// report.
     #[serde(with = "b64")]
     pub signature: [u8; 64],
 }
@@ -153,7 +150,7 @@ pub struct ReportListed {
     pub report_id: String,
     /// When the intake accepted the report, in milliseconds since the Unix epoch.
     pub accepted_at_ms: u64,
-    /// The name of the account that submitted the report.
+    /// The reporting account.
     pub reporter: String,
     /// Number of messages in the report.
     pub messages: usize,
@@ -167,11 +164,11 @@ pub struct ReportListed {
 /// reported.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Rejected {
-    /// The number of the check that failed, as in the reporting specification.
+    /// The number of the check that failed.
     pub check: u8,
 }
 
-/// Writes and reads bytes in JSON as standard base64.
+/// Bytes as standard base64.
 pub(crate) mod b64 {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;

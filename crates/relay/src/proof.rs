@@ -1,7 +1,7 @@
 //! The bytes that devices and reviewers sign to prove who they are.
 //!
-//! Each field of a context is preceded by its length (4 bytes, big-endian), so no two lists of
-//! fields give the same bytes.
+//! Each field is preceded by its length (4 bytes, big-endian), so no two lists of fields give the
+//! same bytes.
 
 use sha2::{Digest, Sha256};
 use waxseal_reporting::DeviceAddress;
@@ -13,7 +13,7 @@ const ACCOUNT_PROOF: &[u8] = b"waxseal/1/core/account-proof";
 const REGISTER: &[u8] = b"waxseal/1/relay/register";
 const SESSION: &[u8] = b"waxseal/1/relay/session";
 const REVIEWER: &[u8] = b"waxseal/1/relay/reviewer-session";
-const ACCEPTANCE: &[u8] = b"waxseal/1/relay/acceptance";
+const ACCEPTANCE: &[u8] = b"waxseal/2/relay/acceptance";
 
 /// The bytes that a device's identity key signs and the relay verifies:
 /// `"waxseal/1/core/account-proof" || context`.
@@ -21,8 +21,8 @@ pub fn account_proof_input(context: &[u8]) -> Vec<u8> {
     [ACCOUNT_PROOF, context].concat()
 }
 
-/// The context of the proof that registers a device: a label, relay key, challenge, account,
-/// device, identity, and the SHA-256 hash of the sealed delivery key.
+/// The context of the proof that registers a device: relay, challenge, account, identity and
+/// delivery key.
 pub fn register_context(
     relay_key: &[u8; 32],
     challenge: &[u8],
@@ -42,8 +42,7 @@ pub fn register_context(
     ])
 }
 
-/// The context of the proof that signs a device in: a label, relay key, challenge, account and
-/// device.
+/// The context of the proof that signs a device in: relay, challenge and account.
 pub fn session_context(relay_key: &[u8; 32], challenge: &[u8], me: &DeviceAddress) -> Vec<u8> {
     length_prefixed(&[
         SESSION,
@@ -54,15 +53,15 @@ pub fn session_context(relay_key: &[u8; 32], challenge: &[u8], me: &DeviceAddres
     ])
 }
 
-/// The bytes that the reviewer's Ed25519 key signs to sign in: a label, relay key and challenge.
+/// The bytes that the reviewer's Ed25519 key signs to sign in: relay and challenge.
 pub fn reviewer_context(relay_key: &[u8; 32], challenge: &[u8]) -> Vec<u8> {
     length_prefixed(&[REVIEWER, relay_key, challenge])
 }
 
-/// The bytes that the relay key signs to authenticate the sealed acceptance key: a label, the
-/// reviewer's key and the sealed key.
-pub fn acceptance_context(reviewer_key: &[u8; 32], sealed: &[u8]) -> Vec<u8> {
-    length_prefixed(&[ACCEPTANCE, reviewer_key, sealed])
+/// The bytes that the relay key signs to authenticate the sealed acceptance key: the key of the
+/// vault that it is sealed to, and the sealed key.
+pub fn acceptance_context(vault_key: &[u8], sealed: &[u8]) -> Vec<u8> {
+    length_prefixed(&[ACCEPTANCE, vault_key, sealed])
 }
 
 /// Concatenates the fields, each preceded by its length as be32.
@@ -127,7 +126,7 @@ mod tests {
             session_context(relay, b"ca", &device("l", 1)),
             session_context(relay, b"c", &device("al", 2)),
             reviewer_context(relay, b"c"),
-            acceptance_context(relay, b"c"),
+            acceptance_context(b"vault", b"c"),
         ];
         for (i, one) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|earlier| earlier != one), "{i}");

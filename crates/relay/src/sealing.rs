@@ -1,4 +1,4 @@
-//! Seals keys to one holder: the delivery key to the relay, and the acceptance key to the reviewer.
+//! Seals keys to one holder: the delivery key to the relay, and the acceptance key to the vault.
 //!
 //! This is HPKE (RFC 9180) in base mode with the same suite as reports: X-Wing, HKDF-SHA-256,
 //! ChaCha20-Poly1305. Base mode does not authenticate the sealer. The delivery key is authenticated
@@ -22,8 +22,11 @@ use crate::proof::length_prefixed;
 const DELIVERY_KEY: &[u8] = b"waxseal/1/relay/delivery-key";
 const ACCEPTANCE_KEY: &[u8] = b"waxseal/1/relay/acceptance-key";
 
-/// Length in bytes of the encapsulated key of X-Wing, with which a sealed key begins.
+/// Length in bytes of an encapsulated X-Wing secret.
 const ENCAPSULATED_LEN: usize = 1_120;
+
+/// Length in bytes of a sealed key: encapsulated secret, key and tag.
+pub(crate) const SEALED_KEY_LEN: usize = ENCAPSULATED_LEN + 32 + 16;
 
 /// Seals a device's delivery key to the relay and binds it to the device.
 ///
@@ -54,13 +57,13 @@ pub fn unseal_delivery_key(
     Ok(DeliveryKey::from_bytes(*key))
 }
 
-/// Seals the acceptance key to the reviewer.
+/// Seals the acceptance key to the vault.
 ///
 /// # Size
 /// 1,168 bytes.
 ///
 /// # Errors
-/// [`SealingError`] if the reviewer's key is not usable.
+/// [`SealingError`] if the vault's key is not usable.
 pub fn seal_acceptance_key(
     to: &SealingPublicKey,
     key: &AcceptanceKey,
@@ -85,7 +88,7 @@ fn device_bytes(me: &DeviceAddress) -> Vec<u8> {
     length_prefixed(&[me.account.as_str().as_bytes(), &me.device.0.to_be_bytes()])
 }
 
-/// The public half of a sealing key: 1,216 bytes, to which anyone can encrypt a key.
+/// The public half of a sealing key. 1,216 bytes.
 #[derive(Clone)]
 pub struct SealingPublicKey(<XWing as Kem>::PublicKey);
 
@@ -93,7 +96,7 @@ impl SealingPublicKey {
     /// Makes a public key from its bytes.
     ///
     /// # Errors
-    /// [`SealingError`] if the bytes are not a key.
+    /// [`SealingError`] if they are not a key.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SealingError> {
         Deserializable::from_bytes(bytes)
             .map(Self)
@@ -132,7 +135,7 @@ impl fmt::Debug for SealingPublicKey {
     }
 }
 
-/// A sealing key with its secret half of 32 bytes, which decrypts what was sealed to it.
+/// A sealing key with its secret half, 32 bytes.
 pub struct SealingKeyPair {
     secret: <XWing as Kem>::PrivateKey,
     public: SealingPublicKey,
@@ -148,7 +151,7 @@ impl SealingKeyPair {
         Self { secret, public }
     }
 
-    /// The public half of the key pair.
+    /// The public half.
     pub fn public(&self) -> &SealingPublicKey {
         &self.public
     }
@@ -167,7 +170,7 @@ impl SealingKeyPair {
     /// Restores a key pair from [`to_bytes`](Self::to_bytes).
     ///
     /// # Errors
-    /// [`SealingError`] if the bytes are not a key.
+    /// [`SealingError`] if they are not a key.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SealingError> {
         let secret: <XWing as Kem>::PrivateKey =
             Deserializable::from_bytes(bytes).map_err(|_| SealingError)?;

@@ -1,5 +1,5 @@
-//! Tests what happens to old epochs (days). Messages stamped more than 30 days ago can no longer be
-//! delivered or reported, and their stamp keys are destroyed.
+//! The verify window is the time in which a stamp can be verified. Messages stamped before it can
+//! no longer be delivered or reported, and their stamp keys are destroyed.
 
 #![allow(clippy::restriction, reason = "tests")]
 
@@ -25,7 +25,7 @@ fn undelivered_messages_are_dropped_with_the_keys_of_their_epoch() {
     assert!(world.relay.take().unwrap().stop());
 
     // Makes it look as if the relay had not run for 40 days, and as if two of the messages were 40
-    // and 30 days old. Only the older one must be dropped.
+    // and 30 days old.
     let today = u32::try_from(world::now().as_millis() / EPOCH_MS).unwrap();
     let (path, data) = (
         world.dir.path().join("data/root.key"),
@@ -73,12 +73,7 @@ fn undelivered_messages_are_dropped_with_the_keys_of_their_epoch() {
 #[test]
 fn the_record_of_the_reviewers_looks_cannot_be_changed() {
     let world = World::new();
-    let card = world.client().card().unwrap();
-    let keys = &world.reviewer;
-    let reviewer = world
-        .client()
-        .reviewer_sign_in(&card.relay_key, |context| keys.prove(context))
-        .unwrap();
+    let reviewer = world.reviewer();
     world.client().reports(&reviewer, 0).unwrap();
     let db = Connection::open(world.dir.path().join("data/relay.sqlite")).unwrap();
     let look: (String, Option<i64>) = db
@@ -86,7 +81,7 @@ fn the_record_of_the_reviewers_looks_cannot_be_changed() {
             Ok((row.get(0)?, row.get(1)?))
         })
         .unwrap();
-    assert_eq!(look, (keys.public().reviewer_fingerprint(), None));
+    assert_eq!(look, (world.reviewer.public().reviewer_fingerprint(), None));
     assert!(db.execute("DELETE FROM look", []).is_err());
     assert!(db.execute("UPDATE look SET at_ms = 0", []).is_err());
 }

@@ -8,10 +8,9 @@ use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::time::Duration;
 
-use waxseal_relay::{ClientError, ErrorCode, Event, unseal_acceptance_key};
-use waxseal_reporting::intake::AcceptedReport;
+use waxseal_relay::{ClientError, ErrorCode, Event};
 use waxseal_reporting::reviewer::review;
-use world::{Device, SOON, World, code};
+use world::{Device, SOON, VaultProcess, World, code};
 
 fn texts(received: &[(String, waxseal_reporting::recipient::Evidence)]) -> Vec<&str> {
     received.iter().map(|(text, _)| text.as_str()).collect()
@@ -31,21 +30,13 @@ fn a_message_goes_through_the_relay_and_its_report_to_the_reviewer() {
     let taken = bob.client.report(bob.session(), &report).unwrap();
     assert!(!taken.duplicate);
 
-    let (client, keys) = (world.client(), &world.reviewer);
-    let reviewer = client
-        .reviewer_sign_in(&card.relay_key, |context| keys.prove(context))
-        .unwrap();
+    let (client, reviewer) = (world.client(), world.reviewer());
     let listed = client.reports(&reviewer, 0).unwrap().reports;
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].report_id, taken.report_id);
     assert_eq!((listed[0].reporter.as_str(), listed[0].opened), ("bob", 0));
-    let sealed = client
-        .acceptance_key(&reviewer, &card.relay_key, &keys.public().reviewer_key)
-        .unwrap();
-    let acceptance_key = unseal_acceptance_key(&keys.sealing, &sealed).unwrap();
-    let accepted = client.accepted_report(&reviewer, &taken.report_id).unwrap();
-    let accepted = AcceptedReport::decode(&accepted, &acceptance_key).unwrap();
-    let verified = review(accepted, &keys.moderation).unwrap();
+    let vault = VaultProcess::start(world.dir.path());
+    let verified = review(vault.open(&world, &taken.report_id).unwrap()).unwrap();
     let message = &verified.messages()[0];
     assert_eq!(message.content().unwrap().as_text(), Some("You have won!"));
     assert_eq!(message.sender(), &alice.me);
@@ -104,8 +95,7 @@ fn clients_that_race_for_one_time_prekeys_never_get_the_same_one() {
     }
     assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 40 - 34);
 
-    // The same parts are uploaded a second time. The relay must add neither those that it handed
-    // out nor those that it still has.
+    // A second upload adds neither the parts that were handed out nor those that are still there.
     bob.client
         .put_prekeys(bob.session(), b"base", &parts)
         .unwrap();
@@ -133,7 +123,7 @@ fn answered_requests_survive_a_crash() {
     bob.use_relay_of(&world);
     assert_eq!(alice.client.card().unwrap(), card, "the same relay");
 
-    // The tokens that the relay issued before it was killed are still valid.
+    // Tokens survive a restart too.
     let next = alice
         .client
         .bundle(alice.session(), &bob.me.account)
@@ -217,8 +207,7 @@ fn a_device_that_is_slow_to_acknowledge_gets_at_most_a_window_of_deliveries() {
         ));
     }
     assert_eq!(deliveries.next(Duration::from_millis(500)).unwrap(), None);
-    // The deliveries that the device puts off no longer block the rest, and they come again on the
-    // next connection.
+    // Deliveries that the device puts off do not block the rest, and they come again.
     for id in &ids[32..] {
         deliveries.keep(*id).unwrap();
     }
@@ -258,9 +247,8 @@ fn a_report_counts_once_even_if_it_arrives_many_times_at_once() {
     alice.send(&bob.me, "one").unwrap();
     alice.send(&bob.me, "two").unwrap();
     let received = bob.receive();
-    let key = world.reviewer.moderation.public_key();
-    // Four reports have the same bytes, and four are sealed separately for the same message. They
-    // are submitted at once, and all eight must count as one report.
+    let key = world.vault.moderation.public_key();
+    // Four reports with the same bytes, and four that are sealed separately for the same message.
     let (one, other) = (&received[0].1, &received[1].1);
     let mut reports = vec![bob.report(key, &[one]); 4];
     reports.extend((0..4).map(|_| bob.report(key, &[one])));
@@ -277,7 +265,7 @@ fn a_report_counts_once_even_if_it_arrives_many_times_at_once() {
     let ids: BTreeSet<&String> = taken.iter().map(|taken| &taken.report_id).collect();
     assert_eq!(ids.len(), 1, "all count as one report");
     assert_eq!(taken.iter().filter(|taken| !taken.duplicate).count(), 1);
-    // A report of this message together with another one counts as a new report.
+    // A report with a new message in it counts as a new report.
     let both = bob.report(key, &[one, other]);
     assert!(!bob.client.report(bob.session(), &both).unwrap().duplicate);
 }
@@ -323,8 +311,7 @@ fn a_relay_that_is_told_to_stop_finishes_its_requests_and_closes_its_connections
     world.start();
     bob.use_relay_of(&world);
     let received = bob.receive().len();
-    // All answered messages have arrived. The relay may have stored one more, whose answer was
-    // lost.
+    // The relay may have stored the last message although its answer was lost.
     assert!(
         received == answered + 1 || received == answered + 2,
         "{received} of {answered} + 1"
@@ -343,20 +330,31 @@ fn a_relay_refuses_a_folder_in_use_and_a_secret_key_file() {
     let mut second = relay();
     second
         .arg(dir.join("data"))
-        .arg("--moderation-key")
-        .arg(dir.join("mod.key.pub"));
+        .arg("--vault-key")
+        .arg(dir.join("vault.key.pub"))
+        .arg("--reviewer-key")
+        .arg(dir.join("review.key.pub"));
     let output = second.output().unwrap();
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("another relay"));
-    let mut other = relay();
-    other
-        .arg(dir.join("other"))
-        .arg("--moderation-key")
-        .arg(dir.join("mod.key"));
-    assert!(
-        !other.output().unwrap().status.success(),
-        "the secret file is not a FILE.pub"
-    );
+    let refused = [
+        ("vault.key", "review.key.pub"),
+        ("vault.key.pub", "review.key"),
+        ("review.key.pub", "vault.key.pub"),
+    ];
+    for (vault, reviewer) in refused {
+        let mut other = relay();
+        other
+            .arg(dir.join("other"))
+            .arg("--vault-key")
+            .arg(dir.join(vault))
+            .arg("--reviewer-key")
+            .arg(dir.join(reviewer));
+        let output = other.output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{vault}, {reviewer}");
+        assert!(stderr.contains("is not a FILE.pub of"), "{stderr}");
+    }
 }
 
 #[test]
@@ -372,7 +370,7 @@ fn a_name_belongs_to_one_device_which_can_register_it_again() {
     rekeyed.identity = alice.identity.clone();
     assert_eq!(code(rekeyed.register()), ErrorCode::DeliveryKeyDiffers);
 
-    // Eight devices register the same name at once. Exactly one of them must get it.
+    // If many devices register a name at once, one of them gets it.
     let registered: usize = std::thread::scope(|scope| {
         let racers: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| Device::new("carol", world.client()).register().is_ok()))

@@ -14,6 +14,7 @@ use tungstenite::client::{ClientRequestBuilder, client};
 use tungstenite::{Message, WebSocket};
 use waxseal_relay::{ErrorCode, Event};
 use waxseal_reporting::limits::MAX_CIPHERTEXT_LEN;
+use waxseal_reporting::relay::Envelope;
 use world::honest::while_others_talk;
 use world::{Device, RelayProcess, SOON, World, code};
 
@@ -55,8 +56,8 @@ fn websocket_floods_and_foreign_acknowledgements_only_end_the_connection() {
                 assert!(began.elapsed() < SOON, "{what}");
             }
         }
-        // Mallory connects 50 times. Each new connection must close the one before it, whether or
-        // not anyone reads from that one.
+        // Each new connection of an account closes the account's connection before it, whether or
+        // not anyone reads from that connection.
         let mut sockets: Vec<_> = (0..50).map(|_| connect(&world, &mallory)).collect();
         for socket in &mut sockets[..49] {
             while socket.read().is_ok() {}
@@ -70,7 +71,7 @@ fn connect(world: &World, device: &Device) -> WebSocket<TcpStream> {
     stream.set_read_timeout(Some(SOON)).unwrap();
     stream.set_write_timeout(Some(SOON)).unwrap();
     let uri = format!("ws://{}/v1/deliveries", world.address());
-    let token = format!("Bearer {}", device.session().token);
+    let token = format!("Bearer {}", device.token());
     let request = ClientRequestBuilder::new(uri.parse().unwrap());
     client(request.with_header("authorization", token), stream)
         .unwrap()
@@ -99,7 +100,7 @@ fn no_single_account_can_take_all_prekeys_or_fill_a_queue() {
             .bundle(alice.session(), &bob.me.account)
             .unwrap();
         assert!(for_alice.one_time.is_some());
-        // Mallory uploads new prekeys again and again. The third upload is over the limit.
+        // Repeated uploads cannot fill the relay either.
         let upload = |n: u8| -> Vec<Vec<u8>> { (0..100).map(|m| vec![n, m, 1]).collect() };
         let put = |n| {
             mallory
@@ -126,7 +127,9 @@ fn no_single_account_can_take_all_prekeys_or_fill_a_queue() {
 /// Sends messages until the recipient's queue has no more room for this sender.
 fn fill(from: &Device, to: &Device, ciphertext: &[u8]) {
     for _ in 0..10_000 {
-        let envelope = envelope(&rand::random(), ciphertext);
+        let envelope = [&[2], rand::random::<[u8; 32]>().as_slice(), ciphertext].concat();
+        let envelope = Envelope::decode(&envelope).unwrap();
+        let envelope = from.post(&envelope, &to.me.account);
         match from.client.send(from.session(), &to.me.account, &envelope) {
             Ok(_) => {}
             Err(error) if error.code() == Some(ErrorCode::QueueFull) => return,
@@ -145,9 +148,8 @@ fn fill(from: &Device, to: &Device, ciphertext: &[u8]) {
 fn an_account_that_sends_too_many_requests_is_told_to_wait() {
     let world = World::new();
     let mallory = world.device("mallory");
-    let token = &mallory.session().token;
-    // The length that a request announces counts against the rate limit before the relay reads the
-    // body.
+    let token = mallory.token();
+    // The relay charges for a body before it reads it.
     let head = format!(
         "PUT /v1/prekeys HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
          content-type: application/json\r\ncontent-length: 2000000\r\n\r\n"
@@ -159,19 +161,6 @@ fn an_account_that_sends_too_many_requests_is_told_to_wait() {
         assert_eq!(answers[0], (413, "too_large".into()));
         assert!(answers.contains(&(429, "too_many_requests".into())));
     });
-}
-
-/// Encodes an envelope: `01 || 0a 20 tag || 12 length ciphertext`.
-fn envelope(tag: &[u8; 32], ciphertext: &[u8]) -> Vec<u8> {
-    let mut out = [&[1, 0x0a, 0x20], tag.as_slice(), &[0x12]].concat();
-    let mut len = ciphertext.len();
-    while len >= 0x80 {
-        out.push((len & 0x7f) as u8 | 0x80);
-        len >>= 7;
-    }
-    out.push(len as u8);
-    out.extend_from_slice(ciphertext);
-    out
 }
 
 #[test]

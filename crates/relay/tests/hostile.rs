@@ -13,8 +13,8 @@ use sha2::Sha256;
 use waxseal_relay::{
     ClientError, ErrorCode, Event, Register, SignIn, register_context, seal_delivery_key,
 };
-use waxseal_reporting::limits::MAX_ENVELOPE_LEN;
-use waxseal_reporting::reviewer::ModerationKeyPair;
+use waxseal_reporting::limits::MAX_POSTED_LEN;
+use waxseal_reporting::vault::ModerationKeyPair;
 use world::honest::while_others_talk;
 use world::{Device, SOON, World, code, request};
 
@@ -24,18 +24,20 @@ const PAUSE: Duration = Duration::from_millis(100);
 const JSON: &str = "application/json";
 const OCTETS: &str = "application/octet-stream";
 
-/// A request and its expected answer, in this order: method, path, token, content type, body;
-/// status, error code.
+/// A request and its expected answer: method, path, token, content type, body; status, code.
 type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [u8], u16, &'a str);
 
 #[test]
 fn malformed_and_oversized_requests_get_their_codes() {
     let world = World::new();
-    let (mallory, bob) = (world.device("mallory"), world.device("bob"));
+    let (mut mallory, bob) = (world.device("mallory"), world.device("bob"));
+    let nobody = Device::new("nobody", world.client());
+    let (_, envelope) = mallory.seal(&bob.me, "hello");
+    let (_, to_nobody) = mallory.seal(&nobody.me, "hello");
     bob.client.put_prekeys(bob.session(), b"base", &[]).unwrap();
-    let token = &mallory.session().token;
+    let token = mallory.token();
     let large = vec![b' '; 4 << 20];
-    let envelope = [&[1, 0x0a, 0x20], [7; 32].as_slice(), &[0x12, 1, 9]].concat();
+    let old = [&[1, 0x0a, 0x20], [7; 32].as_slice(), &[0x12, 1, 9]].concat();
     let deep = "[".repeat(4_000);
     while_others_talk(&world, || {
         #[rustfmt::skip]
@@ -43,6 +45,7 @@ fn malformed_and_oversized_requests_get_their_codes() {
             // These bodies are not what the route expects.
             ("POST", "/v1/messages/bob", token, OCTETS, b"", 400, "malformed"),
             ("POST", "/v1/messages/bob", token, OCTETS, b"\x02\x0a", 400, "malformed"),
+            ("POST", "/v1/messages/bob", token, OCTETS, &old, 400, "malformed"),
             ("POST", "/v1/messages/bob", token, OCTETS, &[0xff; 300], 400, "malformed"),
             ("POST", "/v1/messages/bob", token, OCTETS, &envelope[..36], 400, "malformed"),
             ("POST", "/v1/reports", token, OCTETS, b"", 400, "malformed"),
@@ -57,7 +60,7 @@ fn malformed_and_oversized_requests_get_their_codes() {
             ("POST", "/v1/sessions", "", OCTETS, b"{}", 415, "unsupported_media_type"),
             ("POST", "/v1/sessions", "", "", b"{}", 415, "unsupported_media_type"),
             // These bodies are larger than the route accepts.
-            ("POST", "/v1/messages/bob", token, OCTETS, &large[..=MAX_ENVELOPE_LEN], 413, "too_large"),
+            ("POST", "/v1/messages/bob", token, OCTETS, &large[..=MAX_POSTED_LEN], 413, "too_large"),
             ("POST", "/v1/reports", token, OCTETS, &large, 413, "too_large"),
             ("PUT", "/v1/prekeys", token, JSON, &large, 413, "too_large"),
             ("POST", "/v1/accounts", "", JSON, &large, 413, "too_large"),
@@ -73,7 +76,8 @@ fn malformed_and_oversized_requests_get_their_codes() {
             ("GET", "/v1/accounts/%00/bundle", token, "", b"", 422, "bad_name"),
             ("GET", "/v1/accounts/%ff/bundle", token, "", b"", 422, "bad_name"),
             ("GET", "/v1/accounts/..%2fbob/bundle", token, "", b"", 422, "bad_name"),
-            ("POST", "/v1/messages/nobody", token, OCTETS, &envelope, 404, "no_such_account"),
+            ("POST", "/v1/messages/nobody", token, OCTETS, &to_nobody, 404, "no_such_account"),
+            ("POST", "/v1/messages/nobody", token, OCTETS, &envelope, 403, "not_from_device"),
             ("GET", "/v1/deliveries", token, "", b"", 400, "malformed"),
             // These requests have no token, an invalid token, or a device's token where the
             // reviewer's is needed.
@@ -120,7 +124,7 @@ fn a_registration_whose_answer_was_lost_can_be_repeated() {
     for number in 0..2 {
         let mut device = Device::new(&format!("hasty-{number}"), world.client());
         let card = device.client.card().unwrap();
-        // An attempt to register with a wrong proof fails, but shows the test a fresh challenge.
+        // A failed attempt to register provides a challenge.
         let mut challenge = Vec::new();
         let keep_challenge = |context: &[u8]| {
             challenge = nth_field(context, 2);
@@ -173,8 +177,8 @@ fn a_message_whose_sender_hung_up_is_delivered_at_once() {
             "the relay never begins with the message before the sender hangs up"
         );
         let (_, envelope) = alice.seal(&bob.me, "hello");
-        let token = &alice.session().token;
-        hang_up_after(&world, "/v1/messages/bob", token, OCTETS, &envelope);
+        let token = alice.token().to_owned();
+        hang_up_after(&world, "/v1/messages/bob", &token, OCTETS, &envelope);
     }
     let arrived = deliveries.next(SOON).unwrap();
     assert!(
@@ -223,22 +227,39 @@ fn foreign_replayed_and_expired_proofs_and_tokens_are_refused() {
     let card = alice.client.card().unwrap();
     while_others_talk(&world, || {
         let sign_in = |relay_key: &[u8; 32], prove: &dyn Fn(&[u8]) -> [u8; 64]| {
-            code(alice.client.sign_in(relay_key, &alice.me, prove))
+            code(
+                alice
+                    .client
+                    .sign_in(relay_key, &alice.me, &alice.delivery_key, prove),
+            )
         };
         let by_mallory = |context: &[u8]| mallory.prove(context);
         assert_eq!(
             sign_in(&card.relay_key, &by_mallory),
             ErrorCode::ProofRefused
         );
-        let for_another_relay = |context: &[u8]| alice.prove(context);
+        let for_another_relay = |context: &[u8]| {
+            let (mut context, at) = (context.to_vec(), 4 + b"waxseal/1/relay/session".len() + 4);
+            assert_eq!(context[at..at + 32], card.relay_key);
+            context[at..at + 32].copy_from_slice(&[1; 32]);
+            alice.prove(&context)
+        };
         assert_eq!(
-            sign_in(&[1; 32], &for_another_relay),
+            sign_in(&card.relay_key, &for_another_relay),
             ErrorCode::ProofRefused
         );
+        // A client that pinned another relay's key does not take this relay's answers.
+        let proof = |_: &[u8]| panic!("the challenge is not authentic");
+        let (me, key) = (&alice.me, &alice.delivery_key);
+        let other = alice.client.sign_in(&[1; 32], me, key, proof);
+        assert!(matches!(other, Err(ClientError::Unreachable(_))));
         let nobody = Device::new("nobody", world.client());
-        let unknown = nobody
-            .client
-            .sign_in(&card.relay_key, &nobody.me, |context| nobody.prove(context));
+        let unknown = nobody.client.sign_in(
+            &card.relay_key,
+            &nobody.me,
+            &nobody.delivery_key,
+            |context| nobody.prove(context),
+        );
         assert_eq!(code(unknown), ErrorCode::ProofRefused);
         let reviewer = mallory
             .client
@@ -254,7 +275,7 @@ fn foreign_replayed_and_expired_proofs_and_tokens_are_refused() {
         };
         alice
             .client
-            .sign_in(&card.relay_key, &alice.me, keep)
+            .sign_in(&card.relay_key, &alice.me, &alice.delivery_key, keep)
             .unwrap();
         let (context, proof) = seen.unwrap();
         let label_and_relay = 4 + b"waxseal/1/relay/session".len() + 4 + 32 + 4;
@@ -325,7 +346,7 @@ fn foreign_altered_and_wrongly_sealed_reports_are_refused() {
     let mallory = world.device("mallory");
     alice.send(&bob.me, "to bob").unwrap();
     let (_, evidence) = &bob.receive()[0];
-    let key = world.reviewer.moderation.public_key();
+    let key = world.vault.moderation.public_key();
     while_others_talk(&world, || {
         let submit = |by: &Device, report: &[u8]| by.client.report(by.session(), report);
         let of_bob = bob.report(key, &[evidence]);

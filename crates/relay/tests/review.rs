@@ -8,19 +8,26 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use ed25519_dalek::Signer;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
+use waxseal_relay::{
+    OpenRequest, VaultError, VaultPublicKeys, acceptance_context, ask_vault, parse_report_id,
+    seal_acceptance_key,
+};
+use waxseal_reporting::intake::AcceptanceKey;
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
-use world::{Device, World};
+use world::{Device, VaultProcess, World};
 
 fn review(world: &World, key: &Path, command: &[&str]) -> Output {
     let mut review = Command::new(env!("CARGO_BIN_EXE_review"));
     review
         .args(["--relay", world.url(), "--key"])
         .arg(key)
-        .args(command);
+        .args(command)
+        .current_dir(world.dir.path());
     review.output().unwrap()
 }
 
@@ -48,12 +55,12 @@ fn keygen_writes_two_files_and_overwrites_none() {
     );
     assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let public = std::fs::read(public).unwrap();
-    let public: waxseal_relay::ReviewerPublicKeys = serde_json::from_slice(&public).unwrap();
-    assert!(text(&made.stdout).contains(&public.moderation_fingerprint()));
+    let public: waxseal_relay::ReviewerPublicKey = serde_json::from_slice(&public).unwrap();
+    assert!(text(&made.stdout).contains(&public.reviewer_fingerprint()));
 
     assert!(!review(&world, &key, &["keygen"]).status.success());
     assert_eq!(std::fs::read(&key).unwrap(), secret);
-    // A reviewer whose keys the relay was not started with is refused and gets nothing.
+    // A reviewer that the relay was not started for gets nothing.
     let refused = review(&world, &key, &["list", "--json"]);
     assert!(!refused.status.success() && refused.stdout.is_empty());
 }
@@ -61,13 +68,14 @@ fn keygen_writes_two_files_and_overwrites_none() {
 #[test]
 fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     let world = World::new();
+    let _vault = VaultProcess::start(world.dir.path());
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
     let unsafe_text = "three \u{1b}[2J \u{9b}2J \u{202e}";
     for text in ["one", "two", unsafe_text, "four"] {
         alice.send(&bob.me, text).unwrap();
     }
     let evidence = evidence(&bob);
-    let key = world.reviewer.moderation.public_key();
+    let key = world.vault.moderation.public_key();
     let mut draft = ReportDraft::new(bob.me.clone(), Reason::Threat);
     draft.note("see the third").unwrap();
     draft.add(&evidence[0], Disclosure::Whole).unwrap();
@@ -78,7 +86,7 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
         .unwrap();
     let taken = bob.client.report(bob.session(), &report.encode()).unwrap();
 
-    let mod_key = world.dir.path().join("mod.key");
+    let mod_key = world.dir.path().join("review.key");
     let listed = review(&world, &mod_key, &["list", "--json"]);
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(listed["report_id"], taken.report_id.as_str());
@@ -114,8 +122,8 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
         "reported text cannot control the terminal"
     );
 
-    // The claims in this report are genuine, but the sealed openings, which reveal the content,
-    // were altered. The intake cannot know that; the reviewer must reject the report.
+    // The claims in this report are genuine, but the openings, which reveal the content, do not
+    // match them. The intake cannot know that.
     let one = bob.report(key, &[&evidence[1]]);
     let junk = with_junk_openings(&bob, &one);
     let taken = bob.client.report(bob.session(), &junk).unwrap();
@@ -135,17 +143,16 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
             .success()
     );
 
-    // Pins another key, as if another relay now answered at this address. The reviewer's command
-    // must refuse the relay.
-    std::fs::write(world.dir.path().join("mod.key.relay"), [7; 32]).unwrap();
+    // The reviewer does not trust another relay at the same address.
+    std::fs::write(world.dir.path().join("review.key.relay"), [7; 32]).unwrap();
     let refused = review(&world, &mod_key, &["list"]);
     assert!(!refused.status.success() && text(&refused.stderr).contains("ANOTHER RELAY KEY"));
 }
 
-/// Alters the sealed openings of a report, which reveal its content, and computes the reporter's
-/// MAC again, as a dishonest reporter could.
+/// Alters the openings of a report, which reveal its content, and computes the reporter's MAC
+/// again, as a dishonest reporter could.
 fn with_junk_openings(reporter: &Device, report: &[u8]) -> Vec<u8> {
-    // The report is 01 and then fields 1 to 5, each as tag, length (varint) and bytes. The last
+    // The report is 02 and then fields 1 to 5, each as tag, length (varint) and bytes. The last
     // field is the MAC.
     let (mut sections, mut rest) = (Vec::new(), &report[1..]);
     while !rest.is_empty() {
@@ -163,16 +170,120 @@ fn with_junk_openings(reporter: &Device, report: &[u8]) -> Vec<u8> {
     *sections[3].last_mut().unwrap() ^= 1;
     let key = reporter.delivery_key.to_bytes();
     let mut mac = Hmac::<Sha256>::new_from_slice(&*key).unwrap();
-    mac.update(b"waxseal/1/reporter-mac");
+    mac.update(b"waxseal/2/reporter-mac");
     for section in &sections[..4] {
         mac.update(&u32::try_from(section.len()).unwrap().to_be_bytes());
         mac.update(section);
     }
-    // The report ends with `.. sealed openings || 2a 20 MAC`. Flips one bit of the sealed openings
-    // and appends the new MAC.
+    // The report ends with `.. openings || 2a 20 MAC`.
     let mut junk = report[..report.len() - 34].to_vec();
     *junk.last_mut().unwrap() ^= 1;
     junk.extend_from_slice(&[0x2a, 0x20]);
     junk.extend_from_slice(&mac.finalize().into_bytes());
     junk
+}
+
+#[test]
+fn the_vault_opens_what_the_intake_accepted_under_this_id_and_nothing_else() {
+    let world = World::new();
+    let vault = VaultProcess::start(world.dir.path());
+    let mode = vault.socket.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let (mut alice, bob) = (world.device("alice"), world.device("bob"));
+    alice.send(&bob.me, "one").unwrap();
+    alice.send(&bob.me, "two").unwrap();
+    let key = world.vault.moderation.public_key();
+    let ids: Vec<String> = evidence(&bob)
+        .iter()
+        .map(|evidence| {
+            let report = bob.report(key, &[evidence]);
+            bob.client.report(bob.session(), &report).unwrap().report_id
+        })
+        .collect();
+    assert!(vault.open(&world, &ids[0]).is_ok());
+
+    let (client, reviewer) = (world.client(), world.reviewer());
+    let request = |id: &str| OpenRequest {
+        relay_key: client.card().unwrap().relay_key,
+        acceptance_key: client.acceptance_key(&reviewer).unwrap(),
+        id: parse_report_id(id).unwrap(),
+        accepted: client.accepted_report(&reviewer, id).unwrap(),
+    };
+    let refused = |request: &OpenRequest, reason: &str| {
+        let error = ask_vault(&vault.socket, request).unwrap_err();
+        assert!(
+            matches!(&error, VaultError::NotOpened(why) if why.contains(reason)),
+            "{error}, not {reason}"
+        );
+    };
+    // A reviewer who chooses the acceptance key, or the relay, could invent accepted reports.
+    let mut other = request(&ids[0]);
+    let own = AcceptanceKey::generate(&mut rand::rng());
+    let to = world.vault.sealing.public();
+    other.acceptance_key.sealed = seal_acceptance_key(to, &own, &mut rand::rng()).unwrap();
+    refused(&other, "did not sign");
+    let relay = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+    let context = acceptance_context(&to.to_bytes(), &other.acceptance_key.sealed);
+    other.acceptance_key.signature = relay.sign(&context).to_bytes();
+    other.relay_key = relay.verifying_key().to_bytes();
+    refused(&other, "ANOTHER RELAY KEY");
+    let mut altered = request(&ids[0]);
+    *altered.accepted.last_mut().unwrap() ^= 1;
+    refused(&altered, "did not accept");
+    altered.accepted.clear();
+    refused(&altered, "");
+
+    // Someone with the relay's database exchanges two entries of the queue.
+    let db = rusqlite::Connection::open(world.dir.path().join("data/relay.sqlite")).unwrap();
+    db.execute_batch(
+        "UPDATE report SET accepted = (SELECT accepted FROM report WHERE id = 2) WHERE id = 1",
+    )
+    .unwrap();
+    drop(db);
+    refused(&request(&ids[0]), "under another id");
+    let key = world.dir.path().join("review.key");
+    let opened = review(&world, &key, &["open", &ids[0], "--json"]);
+    assert!(!opened.status.success() && opened.stdout.is_empty());
+    assert!(text(&opened.stderr).contains("under another id"));
+    let listed = client.reports(&reviewer, 0).unwrap().reports;
+    assert_eq!(listed[0].rejected, None, "the reporter is not at fault");
+    assert!(review(&world, &key, &["open", &ids[1]]).status.success());
+    assert!(
+        !review(&world, &key, &["open", "--vault", "none.sock", &ids[1]])
+            .status
+            .success()
+    );
+}
+
+#[test]
+fn the_vaults_keygen_overwrites_nothing_and_its_socket_has_one_vault() {
+    let world = World::new();
+    let dir = world.dir.path();
+    let vault = |arguments: &[&str]| {
+        let mut vault = Command::new(env!("CARGO_BIN_EXE_vault"));
+        vault.current_dir(dir).args(arguments).output().unwrap()
+    };
+    let made = vault(&["--key", "new.key", "keygen"]);
+    assert!(made.status.success());
+    let public = std::fs::read(dir.join("new.key.pub")).unwrap();
+    let public: VaultPublicKeys = serde_json::from_slice(&public).unwrap();
+    assert!(text(&made.stdout).contains(&public.moderation_fingerprint()));
+    let secret = dir.join("new.key");
+    let mode = secret.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let before = std::fs::read(&secret).unwrap();
+    assert!(!vault(&["--key", "new.key", "keygen"]).status.success());
+    assert_eq!(std::fs::read(&secret).unwrap(), before);
+
+    let serving = VaultProcess::start(dir);
+    let second = vault(&["--key", "vault.key", "serve", "--socket", "vault.sock"]);
+    assert!(text(&second.stderr).contains("another vault serves"));
+    let over_a_file = vault(&["--key", "vault.key", "serve", "--socket", "vault.key"]);
+    assert!(text(&over_a_file.stderr).contains("is not a socket"));
+    drop(serving);
+    // The socket of a vault that was killed stays behind, and the next one takes its place.
+    assert!(dir.join("vault.sock").exists());
+    drop(VaultProcess::start(dir));
+    let wrong = vault(&["--key", "review.key", "serve", "--socket", "other.sock"]);
+    assert!(text(&wrong.stderr).contains("was not made by `vault keygen`"));
 }

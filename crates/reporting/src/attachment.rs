@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::codec::{Reader, put_medium, put_short};
+use crate::format::Format;
 use crate::secret::Secret;
 
 /// Maximum length of a media type, in bytes. RFC 6838 allows names of this length.
@@ -40,10 +41,129 @@ impl fmt::Debug for AttachmentKey {
     }
 }
 
-/// An attached file, described by one part of the payload. 107 to 2,282 bytes.
+/// An attachment, described by one part of the payload.
 ///
-/// `size be64 || SHA-256(ciphertext) 32 || SHA-256(plaintext) 32 || key 32 || len u8 || media type
-/// || len be16 || location`
+/// The first byte of the part is its scheme. In messages of format 01 there is no such byte, and
+/// every attachment is a whole file.
+///
+/// | scheme | rest of the part |
+/// |---|---|
+/// | 0 | a [`WholeFile`] |
+/// | any other | unknown to this version |
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Attachment {
+    /// A file that is encrypted as a whole.
+    WholeFile(WholeFile),
+    /// An attachment that this version cannot show. Keep the message, and say that an update may
+    /// show the attachment; it can be reported like any other.
+    Unknown(UnknownAttachment),
+}
+
+/// The scheme of a [`WholeFile`].
+const WHOLE_FILE: u8 = 0;
+
+impl Attachment {
+    /// The whole file, if it is one that this version can show.
+    pub fn whole_file(&self) -> Option<&WholeFile> {
+        match self {
+            Self::WholeFile(file) => Some(file),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// Whether a sender may seal it.
+    pub(crate) fn can_be_sealed(&self) -> bool {
+        match self {
+            Self::WholeFile(_) => true,
+            // CHK-96: an attachment of an unknown form is not sealed under a known scheme.
+            Self::Unknown(unknown) => unknown.scheme() != WHOLE_FILE,
+        }
+    }
+
+    pub(crate) fn encoded_len(&self) -> usize {
+        match self {
+            Self::WholeFile(file) => file.encoded_len().saturating_add(1),
+            Self::Unknown(unknown) => unknown.part.len(),
+        }
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::WholeFile(file) => {
+                out.push(WHOLE_FILE);
+                file.put(out);
+            }
+            Self::Unknown(unknown) => out.extend_from_slice(&unknown.part),
+        }
+    }
+
+    pub(crate) fn decode(format: Format, part: &[u8]) -> Option<Self> {
+        if format == Format::V1 {
+            return WholeFile::decode(part).map(Self::WholeFile);
+        }
+        // CHK-60: an attachment has a scheme. If it is a known one, every field has its form.
+        match part.split_first()? {
+            (&WHOLE_FILE, file) => WholeFile::decode(file).map(Self::WholeFile),
+            _ => Some(Self::Unknown(UnknownAttachment::new(part))),
+        }
+    }
+
+    /// The attachment of a message that must not be shown as what it is, whatever its scheme.
+    pub(crate) fn into_unknown(self) -> Self {
+        let mut part = Zeroizing::new(Vec::with_capacity(self.encoded_len()));
+        self.put(&mut part);
+        Self::Unknown(UnknownAttachment { part })
+    }
+}
+
+impl From<WholeFile> for Attachment {
+    fn from(file: WholeFile) -> Self {
+        Self::WholeFile(file)
+    }
+}
+
+/// An attachment that this version cannot show, as exact bytes.
+///
+/// Either its scheme is unknown, or the header has an unknown critical extension
+/// ([`PayloadHeader::has_unknown_critical`](crate::message::PayloadHeader::has_unknown_critical)).
+#[derive(Clone)]
+pub struct UnknownAttachment {
+    /// The whole part, which is not empty: `scheme u8 || rest`.
+    part: Zeroizing<Vec<u8>>,
+}
+
+impl UnknownAttachment {
+    fn new(part: &[u8]) -> Self {
+        Self {
+            part: Zeroizing::new(part.to_vec()),
+        }
+    }
+
+    /// Number of the scheme.
+    pub fn scheme(&self) -> u8 {
+        self.part.first().copied().unwrap_or_default()
+    }
+
+    /// Length of the description, in bytes, with the scheme. It says nothing of the file's size.
+    pub fn description_len(&self) -> usize {
+        self.part.len()
+    }
+}
+
+impl fmt::Debug for UnknownAttachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnknownAttachment")
+            .field("scheme", &self.scheme())
+            .field("description_len", &self.description_len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An attached file that is encrypted as a whole. Its part has 108 to 2,283 bytes.
+///
+/// `0x00 || size be64 || SHA-256(ciphertext) 32 || SHA-256(plaintext) 32 || key 32 || len u8 ||
+/// media type || len be16 || location`
 ///
 /// # Security
 /// The message commits to both digests. One ciphertext that opens to two pictures under two keys
@@ -54,7 +174,7 @@ impl fmt::Debug for AttachmentKey {
 /// from. Keep the ciphertext when reporting: the sender may control the location and remove the
 /// file.
 #[derive(Clone)]
-pub struct Attachment {
+pub struct WholeFile {
     media_type: String,
     size_bytes: u64,
     ciphertext_digest: [u8; 32],
@@ -63,7 +183,7 @@ pub struct Attachment {
     location: String,
 }
 
-impl Attachment {
+impl WholeFile {
     /// Describes a file, hashing its plaintext and its ciphertext.
     ///
     /// # Errors
@@ -159,12 +279,12 @@ impl Attachment {
         check(&self.plaintext_digest, plaintext)
     }
 
-    pub(crate) fn encoded_len(&self) -> usize {
+    fn encoded_len(&self) -> usize {
         let names = self.media_type.len().saturating_add(self.location.len());
         names.saturating_add(107)
     }
 
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.size_bytes.to_be_bytes());
         out.extend_from_slice(&self.ciphertext_digest);
         out.extend_from_slice(&self.plaintext_digest);
@@ -173,8 +293,8 @@ impl Attachment {
         put_medium(out, self.location.as_bytes());
     }
 
-    pub(crate) fn decode(part: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(part);
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
         let size_bytes = reader.u64()?;
         let digests = (reader.array()?, reader.array()?);
         let key = AttachmentKey::from_bytes(reader.array()?);
@@ -185,9 +305,9 @@ impl Attachment {
     }
 }
 
-impl fmt::Debug for Attachment {
+impl fmt::Debug for WholeFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attachment")
+        f.debug_struct("WholeFile")
             .field("size_bytes", &self.size_bytes)
             .finish_non_exhaustive()
     }

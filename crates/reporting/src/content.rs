@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::codec::{Reader, put_short};
 use crate::franking::FrankingTag;
@@ -26,6 +26,10 @@ pub const MAX_APPLICATION_KIND_LEN: usize = 128;
 /// | deletion | `0x03`, tag 32 |
 /// | reaction | `0x04`, tag 32, reaction (UTF-8, at most 64 bytes; empty takes it back) |
 /// | application | `0x05`, `len u8`, kind (1 to 128 visible ASCII bytes), body |
+/// | unknown | any other byte, body |
+///
+/// A kind never changes: what is to be said differently gets a kind of its own. Read the kinds you
+/// know and show the others as [`Content::Unknown`], so that nothing a later version wrote is lost.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content {
@@ -57,6 +61,18 @@ pub enum Content {
         /// The bytes.
         body: Vec<u8>,
     },
+    /// Content that this version cannot show. Keep the message, and say that an update may show it;
+    /// it can be reported like any other.
+    ///
+    /// Either the kind is unknown, or the header has an unknown critical extension
+    /// ([`PayloadHeader::has_unknown_critical`](crate::message::PayloadHeader::has_unknown_critical)).
+    /// In the second case the kind may be a known one: do not read the body by it.
+    Unknown {
+        /// Number of the kind, the first byte of the part.
+        kind: u8,
+        /// The bytes after it.
+        body: Vec<u8>,
+    },
 }
 
 const TEXT: u8 = 1;
@@ -84,7 +100,7 @@ impl Content {
             Self::Edit { of: tag, .. }
             | Self::Deletion { of: tag }
             | Self::Reaction { to: tag, .. } => Some(tag),
-            Self::Text(_) | Self::Application { .. } => None,
+            Self::Text(_) | Self::Application { .. } | Self::Unknown { .. } => None,
         }
     }
 
@@ -95,6 +111,7 @@ impl Content {
             Self::Deletion { .. } => "Deletion",
             Self::Reaction { .. } => "Reaction",
             Self::Application { .. } => "Application",
+            Self::Unknown { .. } => "Unknown",
         }
     }
 
@@ -105,6 +122,8 @@ impl Content {
             Self::Text(_) | Self::Edit { .. } | Self::Deletion { .. } => true,
             Self::Reaction { reaction, .. } => reaction.len() <= MAX_REACTION_LEN,
             Self::Application { kind, .. } => is_application_kind(kind),
+            // CHK-96: content of an unknown form is not sealed under a known kind.
+            Self::Unknown { kind, .. } => !(TEXT..=APPLICATION).contains(kind),
         }
     }
 
@@ -117,6 +136,7 @@ impl Content {
             Self::Application { kind, body } => {
                 body.len().saturating_add(kind.len()).saturating_add(2)
             }
+            Self::Unknown { body, .. } => body.len().saturating_add(1),
         }
     }
 
@@ -145,11 +165,16 @@ impl Content {
                 put_short(out, kind.as_bytes());
                 out.extend_from_slice(body);
             }
+            Self::Unknown { kind, body } => {
+                out.push(*kind);
+                out.extend_from_slice(body);
+            }
         }
     }
 
     pub(crate) fn decode(part: &[u8]) -> Option<Self> {
-        // CHK-59: part 1 is content of a known kind, with every field in bounds and text in UTF-8.
+        // CHK-59: part 1 has a kind. If it is a known one, every field is in bounds and text is in
+        // UTF-8.
         let mut reader = Reader::new(part);
         let content = match reader.u8()? {
             TEXT => Self::Text(utf8(reader.rest())?),
@@ -170,10 +195,25 @@ impl Content {
                 let body = reader.rest().to_vec();
                 Self::Application { kind, body }
             }
-            _ => return None,
+            kind => Self::Unknown {
+                kind,
+                body: reader.rest().to_vec(),
+            },
         };
         reader.finish()?;
         content.is_within_bounds().then_some(content)
+    }
+
+    /// The content of a message that must not be shown as what it is, whatever its kind.
+    pub(crate) fn into_unknown(self) -> Self {
+        let content = Zeroizing::new(self);
+        let mut part = Zeroizing::new(Vec::with_capacity(content.encoded_len()));
+        content.put(&mut part);
+        let mut reader = Reader::new(&part);
+        Self::Unknown {
+            kind: reader.u8().unwrap_or_default(),
+            body: reader.rest().to_vec(),
+        }
     }
 }
 
@@ -189,6 +229,7 @@ impl Zeroize for Content {
                 kind.zeroize();
                 body.zeroize();
             }
+            Self::Unknown { body, .. } => body.zeroize(),
         }
     }
 }

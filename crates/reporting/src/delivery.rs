@@ -9,11 +9,12 @@
 use core::fmt;
 
 use rand_core::CryptoRng;
+use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::address::AccountId;
 use crate::conversation::{Audience, ConversationId};
-use crate::envelope::{Envelope, MAX_CIPHERTEXT_LEN, check_ciphertext};
+use crate::envelope::{MAX_CIPHERTEXT_LEN, check_ciphertext};
 use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
@@ -23,16 +24,15 @@ use crate::wire::{self, DecodeError};
 
 /// Maximum length of an encoded delivery, in bytes: the longest ciphertext and the fields before
 /// it. Longer input is refused before it is parsed.
-pub const MAX_DELIVERY_LEN: usize = MAX_CIPHERTEXT_LEN + MAX_STAMPED_LEN;
+pub const MAX_DELIVERY_LEN: usize = MAX_CIPHERTEXT_LEN + MAX_FIELDS_LEN;
 
-/// Maximum length of the fields before the ciphertext, in bytes: tag, stamp, MAC and context, plus
-/// 64, a round number above what the version byte and the other field numbers and lengths take.
-pub(crate) const MAX_STAMPED_LEN: usize = 3 * 34 + MAX_CONTEXT_LEN + 64;
+/// Maximum length of the fields before the ciphertext, in bytes: tag, context, stamp and MAC.
+pub(crate) const MAX_FIELDS_LEN: usize = 3 * 34 + MAX_CONTEXT_LEN + 64;
 
 /// The key that the relay shares with one device, agreed when the device registers. 32 bytes.
 ///
-/// It authenticates the relay to the device (deliveries, receipts), and the device to the
-/// provider's intake (reports), under different labels.
+/// It authenticates the relay to the device (deliveries, receipts, answers), and the device to the
+/// relay (posted envelopes) and to the intake (reports), each under a label of its own.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct DeliveryKey(Secret);
 
@@ -63,19 +63,17 @@ impl fmt::Debug for DeliveryKey {
     }
 }
 
-/// The input of the MAC of a delivery or receipt:
-/// `HMAC-SHA-256(K_delivery, label || tag 32 || context || stamp 32 || ciphertext)`
+/// The fields of a receipt MAC, and of a delivery MAC before the ciphertext's digest:
+/// `label || tag 32 || context || stamp 32`
 ///
-/// The context can be parsed in only one way, and the ciphertext comes last, so no field needs a
-/// length. A receipt has no ciphertext.
+/// The context can be parsed in only one way, so no field needs a length.
 pub(crate) fn mac_fields<'a>(
     label: &'a [u8],
     claim: &'a Claim,
     context: &'a [u8],
-    ciphertext: &'a [u8],
-) -> [&'a [u8]; 5] {
+) -> [&'a [u8]; 4] {
     let (tag, stamp) = (claim.tag.as_bytes(), claim.stamp.as_bytes());
-    [label, tag, context, stamp, ciphertext]
+    [label, tag, context, stamp]
 }
 
 /// A stamped message on its way from the relay to one recipient device.
@@ -85,12 +83,17 @@ pub(crate) fn mac_fields<'a>(
 ///
 /// | bytes | field |
 /// |---|---|
-/// | 1 | version `01` |
+/// | 1 | version `02` |
 /// | 2 + 32 | `0a 20`, franking tag |
 /// | 1 + varint + 21..275 | `12`, length, stamp context |
 /// | 2 + 32 | `1a 20`, stamp |
 /// | 2 + 32 | `22 20`, delivery MAC |
 /// | 1 + varint + n | `2a`, length, ciphertext |
+///
+/// ```text
+/// delivery MAC = HMAC-SHA-256(K_delivery, "waxseal/2/delivery-mac"
+///                    || tag || context || stamp || SHA-256(ciphertext))
+/// ```
 #[derive(Clone)]
 pub struct Delivery {
     claim: Claim,
@@ -99,41 +102,13 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The relay's step: joins an envelope with its stamped claim, for one device.
-    ///
-    /// # Security
-    /// With this call the relay vouches to the device that a report will verify. The stamp is not
-    /// checked here:
-    /// - Pass a claim from [`StampKeys::stamp`](crate::relay::StampKeys::stamp), or one that
-    ///   [`StampKeys::verify`](crate::relay::StampKeys::verify) accepted, never an unverified one.
-    /// - Deliver a group's message only to devices of its members; others could not report it.
-    /// - Drop undelivered messages before the key of their epoch is destroyed.
-    ///
-    /// # Errors
-    /// [`DeliveryError::OtherMessage`] if the claim is not for this envelope: the relay mixed them
-    /// up.
-    pub fn new(
-        claim: &Claim,
-        envelope: Envelope,
-        key: &DeliveryKey,
-    ) -> Result<Self, DeliveryError> {
-        if !claim.tag.matches(envelope.tag()) {
-            return Err(DeliveryError::OtherMessage);
-        }
-        let mac = mac::hmac(
-            key.as_bytes(),
-            &mac_fields(
-                labels::DELIVERY,
-                claim,
-                &claim.context.encode(),
-                envelope.ciphertext(),
-            ),
-        );
-        Ok(Self {
+    /// Makes the delivery MAC of a stamped message, for one device.
+    pub(crate) fn new(claim: &Claim, ciphertext: &[u8], key: &DeliveryKey) -> Self {
+        Self {
             claim: claim.clone(),
-            mac,
-            ciphertext: envelope.into_ciphertext(),
-        })
+            mac: delivery_mac(key, claim, ciphertext),
+            ciphertext: ciphertext.to_vec(),
+        }
     }
 
     /// The recipient's step, for an account in no groups: checks that the relay delivers this
@@ -169,13 +144,10 @@ impl Delivery {
         me: &AccountId,
         is_member: impl FnOnce(&ConversationId) -> bool,
     ) -> Result<AuthenticDelivery, DeliveryError> {
-        let context = self.claim.context.encode();
+        use subtle::ConstantTimeEq;
         // CHK-64: the delivery MAC covers this tag, this context, this stamp and this ciphertext.
-        if !mac::verify(
-            key.as_bytes(),
-            &mac_fields(labels::DELIVERY, &self.claim, &context, &self.ciphertext),
-            &self.mac,
-        ) {
+        let mac = delivery_mac(key, &self.claim, &self.ciphertext);
+        if !bool::from(mac.ct_eq(&self.mac)) {
             return Err(DeliveryError::NotAuthentic);
         }
         // CHK-65: the message is addressed to this account or to a group it is in. The group must
@@ -228,6 +200,13 @@ impl Delivery {
             ciphertext: message.ciphertext,
         })
     }
+}
+
+fn delivery_mac(key: &DeliveryKey, claim: &Claim, ciphertext: &[u8]) -> [u8; 32] {
+    let context = claim.context.encode();
+    let [label, tag, context, stamp] = mac_fields(labels::DELIVERY, claim, &context);
+    let digest = Sha256::digest(ciphertext);
+    mac::hmac(key.as_bytes(), &[label, tag, context, stamp, &digest])
 }
 
 /// Reads the claim of a delivery or receipt, whose MAC must be present too.

@@ -30,7 +30,7 @@ pub struct ReportDraft {
     reporter: DeviceAddress,
     reason: Reason,
     note: Zeroizing<String>,
-    /// Sorted by accepted time, then by tag.
+    /// Sorted as the claims of a report are.
     messages: Vec<(Evidence, PartSet)>,
 }
 

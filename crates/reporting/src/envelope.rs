@@ -1,10 +1,11 @@
-//! Carries a sealed message from the sender to the relay.
+//! Holds a sealed message until the relay has accepted it.
 
 use core::fmt;
 
+use crate::codec::Reader;
 use crate::franked::MAX_PLAINTEXT_LEN;
 use crate::franking::FrankingTag;
-use crate::wire::{self, DecodeError};
+use crate::wire::{self, DecodeError, VERSION_2};
 
 /// Maximum number of bytes that a channel may add to a plaintext: headers, authentication, and the
 /// key agreement of a first message, with post-quantum keys.
@@ -14,22 +15,25 @@ pub const MAX_CHANNEL_OVERHEAD: usize = 8_192;
 /// channel's overhead.
 pub const MAX_CIPHERTEXT_LEN: usize = MAX_PLAINTEXT_LEN + MAX_CHANNEL_OVERHEAD;
 
-/// Maximum length of an encoded envelope, in bytes: the longest ciphertext plus 64, a round number
-/// above what version, tag and field headers take.
-pub const MAX_ENVELOPE_LEN: usize = MAX_CIPHERTEXT_LEN + 64;
+/// Maximum length of a stored envelope, in bytes: version, tag and ciphertext.
+pub const MAX_ENVELOPE_LEN: usize = 1 + 32 + MAX_CIPHERTEXT_LEN;
 
-/// A sealed message: its franking tag in clear, and the channel's ciphertext.
+/// A sealed message as it waits in the sender's outbox: its franking tag in clear, and the
+/// channel's ciphertext.
 ///
-/// The relay stamps the tag. Apart from it, the envelope tells the relay only the length of the
-/// ciphertext, which is that of the padded plaintext plus what the channel adds.
+/// [`post`](Self::post) turns it into the bytes for the relay. Each posting makes them again, since
+/// they carry the time. The relay stamps the tag. Apart from it, the relay learns only the padded
+/// size of the ciphertext.
+///
+/// [`encode`](Self::encode) makes the form for storage, which no relay accepts:
 ///
 /// | bytes | field |
 /// |---|---|
-/// | 1 | version `01` |
-/// | 2 + 32 | `0a 20`, franking tag |
-/// | 1 + varint + n | `12`, length, ciphertext (not empty) |
+/// | 1 | version `02` |
+/// | 32 | franking tag |
+/// | n | ciphertext (not empty) |
 ///
-/// With a tag of `aa` bytes and the ciphertext `bbbb`: `01 0a20 aaaa..aa 1202 bbbb`.
+/// With a tag of `aa` bytes and the ciphertext `bbbb`: `02 aaaa..aa bbbb`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
     tag: FrankingTag,
@@ -55,26 +59,30 @@ impl Envelope {
         self.ciphertext
     }
 
-    /// The envelope as bytes for the wire.
+    /// The envelope as bytes for the outbox.
     pub fn encode(&self) -> Vec<u8> {
-        let message = wire::Envelope {
-            franking_tag: self.tag.as_bytes().to_vec(),
-            ciphertext: Vec::new(),
-        };
-        wire::encode_with_last(&message, 2, &self.ciphertext)
+        let mut out = Vec::with_capacity(self.ciphertext.len().saturating_add(1 + 32));
+        out.push(VERSION_2);
+        out.extend_from_slice(self.tag.as_bytes());
+        out.extend_from_slice(&self.ciphertext);
+        out
     }
 
-    /// Reads an envelope.
+    /// Reads an envelope from the outbox.
     ///
     /// # Errors
-    /// [`DecodeError`] if the bytes are not an envelope.
+    /// [`DecodeError`] if the bytes are not an envelope. An envelope of version 01 has a tag that
+    /// recipients refuse: seal its message again.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let message: wire::Envelope = wire::decode(bytes, MAX_ENVELOPE_LEN)?;
-        let tag = FrankingTag::from_bytes(wire::array(&message.franking_tag)?);
-        check_ciphertext(&message.ciphertext)?;
+        let (_, body) = wire::versioned_as(bytes, MAX_ENVELOPE_LEN, &[VERSION_2])?;
+        let mut reader = Reader::new(body);
+        // CHK-115: a stored envelope has a complete tag and a ciphertext.
+        let tag = reader.array().ok_or(DecodeError::Malformed)?;
+        let ciphertext = reader.rest();
+        check_ciphertext(ciphertext)?;
         Ok(Self {
-            tag,
-            ciphertext: message.ciphertext,
+            tag: FrankingTag::from_bytes(tag),
+            ciphertext: ciphertext.to_vec(),
         })
     }
 }
@@ -94,3 +102,6 @@ impl fmt::Debug for Envelope {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,15 +9,16 @@ use crate::attachment::Attachment;
 use crate::codec::Reader;
 use crate::content::Content;
 use crate::conversation::{Audience, ConversationId};
+use crate::format::Format;
 use crate::franked::Franked;
-use crate::franking::{FrankingKey, FrankingTag};
+use crate::franking::{FrankingKey, FrankingTag, Origin};
 use crate::padding;
 use crate::parts::MAX_PAYLOAD_LEN;
 use crate::payload::{Payload, PayloadHeader};
 use crate::seal::SentMessage;
 use crate::stamp::{Claim, MAX_CONTEXT_LEN};
 use crate::timestamp::Timestamp;
-use crate::wire::{self, DecodeError, VERSION};
+use crate::wire::{self, DecodeError};
 
 /// Maximum length of encoded evidence, in bytes: the sum of its fields, with the longest context
 /// and payload. Longer input is refused before it is parsed.
@@ -33,7 +34,8 @@ pub const MAX_EVIDENCE_LEN: usize =
 ///
 /// # Size
 /// 99 bytes and the context (21 to 275 bytes) more than the parts. Encoded
-/// `01 || tag 32 || len be16 || context || stamp 32 || K_f 32 || n u8 || n x (len be32 || part)`.
+/// `02 || tag 32 || len be16 || context || stamp 32 || K_f 32 || n u8 || n x (len be32 || part)`.
+/// Evidence of format 01 starts with `01`; it is read, and stays in its format.
 ///
 /// # Security
 /// Evidence holds the message's content and the key that proves it. Store it as you store the
@@ -41,6 +43,7 @@ pub const MAX_EVIDENCE_LEN: usize =
 #[derive(Clone)]
 pub struct Evidence {
     claim: Claim,
+    format: Format,
     header: PayloadHeader,
     franked: Franked,
 }
@@ -48,9 +51,15 @@ pub struct Evidence {
 impl Evidence {
     /// Joins checked values: the caller knows that `franked` matches the claim's tag and that
     /// `header` is its part 0.
-    pub(crate) fn new(claim: Claim, header: PayloadHeader, franked: Franked) -> Self {
+    pub(crate) fn new(
+        claim: Claim,
+        format: Format,
+        header: PayloadHeader,
+        franked: Franked,
+    ) -> Self {
         Self {
             claim,
+            format,
             header,
             franked,
         }
@@ -64,11 +73,11 @@ impl Evidence {
     ///
     /// # Security
     /// Nothing is checked here, so the accessors return what the forger chose.
-    /// [`accept`](crate::intake::accept) and [`review`](crate::reviewer::review) trust no evidence:
-    /// they refuse a report of forged evidence. [`decode`](Self::decode) refuses a claim and a
-    /// message that do not belong together.
+    /// [`examine`](crate::intake::examine) and [`review`](crate::reviewer::review) trust no
+    /// evidence: they refuse a report of forged evidence. [`decode`](Self::decode) refuses a claim
+    /// and a message that do not belong together.
     pub fn unverified(claim: Claim, message: SentMessage) -> Self {
-        Self::new(claim, message.header, message.franked)
+        Self::new(claim, message.format, message.header, message.franked)
     }
 
     /// The claim that a report of this message makes.
@@ -98,7 +107,13 @@ impl Evidence {
 
     /// The conversation to which the message belongs.
     pub fn conversation(&self) -> ConversationId {
-        self.header.conversation
+        self.claim.conversation()
+    }
+
+    /// Whether the tag names its sender. If not, the evidence was stored in format 01, and others
+    /// who got the message may have sent it on under the same tag: look it up by sender and tag.
+    pub fn tag_names_sender(&self) -> bool {
+        self.format == Format::V2
     }
 
     /// The message's ordinal among those of the sending device in the conversation, as claimed by
@@ -114,7 +129,8 @@ impl Evidence {
 
     /// What the message says, read from the committed parts.
     pub fn content(&self) -> Option<Content> {
-        Content::decode(self.franked.parts().iter().nth(1)?)
+        let part = self.franked.parts().iter().nth(1)?;
+        self.header.read_content(part)
     }
 
     /// The message's attachments, read from the committed parts.
@@ -123,7 +139,7 @@ impl Evidence {
             .parts()
             .iter()
             .skip(2)
-            .filter_map(Attachment::decode)
+            .filter_map(|part| self.header.read_attachment(self.format, part))
             .collect()
     }
 
@@ -139,6 +155,10 @@ impl Evidence {
         self.franked.parts().len()
     }
 
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
     pub(crate) fn franked(&self) -> &Franked {
         &self.franked
     }
@@ -150,7 +170,7 @@ impl Evidence {
             .len()
             .saturating_add(1 + 32 + 2 + MAX_CONTEXT_LEN + 32);
         let mut out = Zeroizing::new(Vec::with_capacity(len));
-        out.push(VERSION);
+        out.push(self.format.version());
         self.claim.put(&mut out);
         out.extend_from_slice(franked);
         out
@@ -164,25 +184,33 @@ impl Evidence {
     /// [`DecodeError::Malformed`] if the bytes are not evidence, or their message is not the one
     /// that the tag commits to.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let body = wire::versioned(bytes, MAX_EVIDENCE_LEN)?;
-        Self::read(body).ok_or(DecodeError::Malformed)
+        let (version, body) = wire::versioned_as(bytes, MAX_EVIDENCE_LEN, &Format::KNOWN)?;
+        Format::from_version(version)
+            .and_then(|format| Self::read(format, body))
+            .ok_or(DecodeError::Malformed)
     }
 
-    fn read(body: &[u8]) -> Option<Self> {
+    fn read(format: Format, body: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(body);
         let claim = Claim::read(&mut reader)?;
         let franked = Franked::from_bytes(reader.rest())?;
+        let conversation = claim.conversation();
+        let origin = Origin {
+            format,
+            sender: &claim.context.sender,
+            conversation,
+        };
         // CHK-73: the stored message is the one that its tag commits to, and was written for the
-        // conversation of its claim.
-        if !franked.tag().matches(&claim.tag) {
+        // conversation of its claim. In format 01, its header names the conversation.
+        if !franked.tag(&origin).matches(&claim.tag) {
             return None;
         }
-        let header = Payload::parse(&franked.parts())?.header().clone();
-        (header.conversation == claim.conversation()).then_some(Self {
-            claim,
-            header,
-            franked,
-        })
+        let (payload, written_for) = Payload::parse(format, &franked.parts())?;
+        if written_for.is_some_and(|written_for| written_for != conversation) {
+            return None;
+        }
+        let header = payload.header().clone();
+        Some(Self::new(claim, format, header, franked))
     }
 }
 

@@ -5,7 +5,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::franking::{Commitment, FrankingKey, FrankingTag};
+use crate::franking::{Commitment, FrankingKey, FrankingTag, Origin};
 use crate::padding;
 use crate::parts::{MAX_PAYLOAD_LEN, Parts};
 
@@ -91,8 +91,8 @@ impl Franked {
         Commitment::new(&FrankingKey::from_bytes(key), &self.parts())
     }
 
-    pub(crate) fn tag(&self) -> FrankingTag {
-        self.commitment().tag()
+    pub(crate) fn tag(&self, origin: &Origin<'_>) -> FrankingTag {
+        self.commitment().tag(origin)
     }
 }
 

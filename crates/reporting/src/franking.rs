@@ -4,13 +4,16 @@
 //! k_root = HKDF-Expand(K_f, "waxseal/1/frank-root-key", 32)
 //! k_i    = HKDF-Expand(K_f, "waxseal/1/frank-part-key" || i u8, 32)
 //! c_i    = HMAC-SHA-256(k_i, "waxseal/1/frank-commit" || i u8 || len be32 || part_i)
-//! tag    = HMAC-SHA-256(k_root, "waxseal/1/frank-tag" || n u8 || c_0 || .. || c_(n-1))
+//! tag    = HMAC-SHA-256(k_root, "waxseal/2/frank-tag" || len u8 || account || device be32
+//!                               || conversation 32 || n u8 || c_0 || .. || c_(n-1))
 //! ```
 //!
-//! `K_f` is the franking key; the message has `n` parts, and part `i` has the key `k_i` and the
-//! commitment `c_i`. Opening part `i` shows `k_root`, every `c_j`, `k_i` and `part_i`. The franking
-//! key itself never leaves the sender's and the recipient's devices, so parts that are not
-//! disclosed stay hidden under their own keys.
+//! Account and device are the sender's. Messages of format 01 are still read: their tag starts with
+//! `waxseal/1/frank-tag` and has neither sender nor conversation.
+//!
+//! Opening part `i` shows `k_root`, every `c_j`, `k_i` and `part_i`. The franking key itself never
+//! leaves the sender's and the recipient's devices, so parts that are not disclosed stay hidden
+//! under their own keys.
 
 use core::fmt;
 
@@ -18,6 +21,10 @@ use rand_core::CryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::address::DeviceAddress;
+use crate::codec::len8;
+use crate::conversation::ConversationId;
+use crate::format::Format;
 use crate::labels;
 use crate::mac;
 use crate::parts::Parts;
@@ -53,14 +60,18 @@ impl FrankingKey {
 /// data.
 ///
 /// GLR17 calls it `C_B`, Facebook `T_F`, and MIMI `franking_tag`. The tag also names the message:
-/// replies, edits, reactions and "last seen" refer to a message by its tag, and stores may key on
-/// tag and sender. That is why it is `Eq`, `Ord` and `Hash`. Verification compares tags in constant
-/// time and never uses `==`.
+/// replies, edits, reactions and "last seen" refer to a message by its tag alone, and stores may
+/// key on it. That is why it is `Eq`, `Ord` and `Hash`. Verification compares tags in constant time
+/// and never uses `==`.
 ///
 /// # Security
-/// A tag names content and conversation, not who sent them. Anyone who received a message can send
-/// the same content, under the same tag, as their own: key stores on sender and tag. If the same
-/// sender sends the same tag again, it is the same message. Show it once; reports count it once.
+/// A tag names one message of one device in one conversation: sender, conversation and content go
+/// into it. Anyone who received a message and sends its parts as their own makes another tag. If
+/// the same device sends the same tag again, it is the same message. Show it once; reports count it
+/// once.
+///
+/// The tag of a stored message of format 01 does not name its sender. Anyone who received that
+/// message could have sent it on under the same tag, before format 02 was introduced.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FrankingTag([u8; 32]);
 
@@ -90,6 +101,16 @@ impl fmt::Debug for FrankingTag {
 /// The commitment to one part. 32 bytes; the reviewer sees it once its message is reported.
 pub(crate) type PartCommitment = [u8; 32];
 
+/// Where a message comes from, as its tag names it.
+pub(crate) struct Origin<'a> {
+    /// Format of the message. A tag of format 01 names neither sender nor conversation.
+    pub(crate) format: Format,
+    /// The sending device.
+    pub(crate) sender: &'a DeviceAddress,
+    /// The conversation it was sent in.
+    pub(crate) conversation: ConversationId,
+}
+
 /// The root key, part keys and part commitments of one message. A report shows a selection of them.
 pub(crate) struct Commitment {
     pub(crate) root_key: Zeroizing<[u8; 32]>,
@@ -115,9 +136,10 @@ impl Commitment {
         }
     }
 
-    pub(crate) fn tag(&self) -> FrankingTag {
+    pub(crate) fn tag(&self, origin: &Origin<'_>) -> FrankingTag {
         tag(
             &self.root_key,
+            origin,
             self.parts.iter().map(|(_, commitment)| commitment),
         )
     }
@@ -129,15 +151,28 @@ pub(crate) fn commit_part(part_key: &[u8; 32], index: u8, part: &[u8]) -> PartCo
     mac::hmac(part_key, &[labels::FRANKING_PART, &[index], &len, part])
 }
 
-/// Makes the tag from the commitments to all parts:
-/// `tag = HMAC(k_root, label || n u8 || c_0 || .. || c_(n-1))`
+/// `tag = HMAC(k_root, label || len u8 || account || device be32 || conversation 32
+///             || n u8 || c_0 || .. || c_(n-1))`
+///
+/// In format 01, `tag = HMAC(k_root, label || n u8 || c_0 || .. || c_(n-1))`.
 pub(crate) fn tag<'a>(
     root_key: &[u8; 32],
+    origin: &Origin<'_>,
     commitments: impl ExactSizeIterator<Item = &'a PartCommitment>,
 ) -> FrankingTag {
     let count = u8::try_from(commitments.len()).unwrap_or(u8::MAX);
     let mut mac = mac::keyed(root_key);
-    hmac::Mac::update(&mut mac, labels::FRANKING_TAG);
+    match origin.format {
+        Format::V1 => hmac::Mac::update(&mut mac, labels::FRANKING_TAG_1),
+        Format::V2 => {
+            let account = origin.sender.account.as_bytes();
+            hmac::Mac::update(&mut mac, labels::FRANKING_TAG);
+            hmac::Mac::update(&mut mac, &[len8(account)]);
+            hmac::Mac::update(&mut mac, account);
+            hmac::Mac::update(&mut mac, &origin.sender.device.0.to_be_bytes());
+            hmac::Mac::update(&mut mac, origin.conversation.as_bytes());
+        }
+    }
     hmac::Mac::update(&mut mac, &[count]);
     for commitment in commitments {
         hmac::Mac::update(&mut mac, commitment);

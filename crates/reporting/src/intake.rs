@@ -2,29 +2,21 @@
 //! through the relay, without reading them.
 
 use core::fmt;
+use std::collections::BTreeSet;
 
-use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+pub use crate::accepted::{AcceptanceKey, AcceptedError, AcceptedReport, ReportId};
 use crate::address::{AccountId, DeviceAddress};
-use crate::codec::{Reader, len8, put_long};
+use crate::codec::len8;
 use crate::conversation::{Audience, ConversationId};
 use crate::delivery::DeliveryKey;
 use crate::labels;
-use crate::mac;
-use crate::openings::MAX_REPORTED;
 use crate::rejection::Rejection;
-use crate::report::{MAX_REPORT_LEN, Report, is_participant};
-use crate::secret::Secret;
+use crate::report::{Report, is_participant};
 use crate::stamp::Claim;
 use crate::stamp_keys::StampKeys;
 use crate::timestamp::Timestamp;
-use crate::wire::{self, DecodeError, VERSION};
-
-/// Maximum length of an encoded accepted report, in bytes: the longest report and the fields around
-/// it. Longer input is refused before it is parsed.
-pub const MAX_ACCEPTED_LEN: usize = 1 + 8 + 4 + 4 + MAX_REPORT_LEN + 32;
 
 /// The value by which an account's second report of the same message is recognised. 32 bytes.
 ///
@@ -62,44 +54,30 @@ impl fmt::Debug for Nullifier {
     }
 }
 
-/// The provider's records that the intake looks up.
-///
-/// A closure `FnMut(&Nullifier) -> bool` implements it without groups, so every report about a
-/// group is refused.
-pub trait IntakeRecords {
-    /// Whether a report with this nullifier was accepted before. Called last, after all other
-    /// checks passed.
-    ///
-    /// Store [`AcceptedReport::nullifiers`] in the same transaction as the report. If
-    /// [`review`](crate::reviewer::review) rejects the report, delete the nullifiers that it added,
-    /// since a rejected report reported nothing.
-    fn was_reported(&mut self, nullifier: &Nullifier) -> bool;
-
-    /// Whether the reporter is, or at that time was, a member of the group. Called for genuine
-    /// stamps only.
-    fn is_member(
-        &mut self,
-        group: &ConversationId,
-        reporter: &DeviceAddress,
-        at: Timestamp,
-    ) -> bool;
+/// A membership that the intake has to look up: the reporter must have been in the group when the
+/// relay accepted the message.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Membership {
+    /// The group.
+    pub group: ConversationId,
+    /// The reporting device.
+    pub member: DeviceAddress,
+    /// When the relay accepted the message.
+    pub at: Timestamp,
 }
 
-impl<F: FnMut(&Nullifier) -> bool> IntakeRecords for F {
-    fn was_reported(&mut self, nullifier: &Nullifier) -> bool {
-        self(nullifier)
-    }
-
-    fn is_member(&mut self, _: &ConversationId, _: &DeviceAddress, _: Timestamp) -> bool {
-        false
+impl fmt::Debug for Membership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Membership")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
     }
 }
 
-/// Checks that the report is from the device it names, and checks its claims, the relay's
-/// statements about the reported messages.
+/// The intake's first step: checks everything about a report that needs no database.
 ///
-/// `reporter_key` is the delivery key of [`Report::reporter`]. If this reporter reported some of
-/// the messages before, the report is accepted and those messages are marked.
+/// `reporter_key` is the delivery key of [`Report::reporter`].
 ///
 /// Does not check that the report can be opened. Reject it beforehand if
 /// [`Report::moderation_key`] is not in use, so that the app fetches the current key and seals
@@ -107,23 +85,22 @@ impl<F: FnMut(&Nullifier) -> bool> IntakeRecords for F {
 ///
 /// # Errors
 /// [`Rejection`] for the first check that fails.
-pub fn accept(
+pub fn examine(
     report: Report,
     stamp_keys: &StampKeys,
     reporter_key: &DeliveryKey,
     now: Timestamp,
-    records: &mut impl IntakeRecords,
-) -> Result<AcceptedReport, Rejection> {
+) -> Result<Examined, Rejection> {
     // CHK-74: the report is from the device it names.
     if !report.is_from_reporter(reporter_key) {
         return Err(Rejection::NotFromReporter);
     }
     let claims = report.claims();
     for (index, (earlier, later)) in claims.iter().zip(claims.iter().skip(1)).enumerate() {
-        // CHK-76: claims ascend strictly by accepted time and tag, and no tag occurs twice, even
-        // under another stamp: a message that was stamped twice is still one message.
+        // CHK-76: claims ascend strictly by accepted time, sender and tag, and no tag occurs twice,
+        // even under another stamp: a message that was stamped twice is still one message.
         let mut before = claims.iter().take(index.saturating_add(1));
-        if earlier.order() >= later.order() || before.any(|claim| claim.tag == later.tag) {
+        if !report.ascends(earlier, later) || before.any(|claim| claim.tag == later.tag) {
             return Err(Rejection::ClaimsOutOfOrder);
         }
         // CHK-77: all claims belong to one conversation.
@@ -140,171 +117,137 @@ pub fn accept(
                 claim: index,
                 cause,
             })?;
-        // CHK-78: the reporter is a participant: the sender, the recipient or a member of the
-        // group. The stamp is checked first, so the records are never queried about invented
-        // claims.
-        let is_member = match &claim.context.audience {
-            Audience::Group(group) => {
-                records.is_member(group, report.reporter(), claim.context.accepted_at)
-            }
-            Audience::Direct(_) => true,
-        };
-        if !is_member || !is_participant(report.reporter(), claim) {
+        // CHK-78: the reporter is a participant: the sender or the recipient.
+        if !is_participant(report.reporter(), claim) {
             return Err(Rejection::NotAParticipant);
         }
     }
-    // CHK-80: at least one of the messages was not reported by this reporter before.
-    let reporter = &report.reporter().account;
-    let repeated = claims
-        .iter()
-        .map(|claim| records.was_reported(&Nullifier::new(claim, reporter)));
-    let repeated: Vec<bool> = repeated.collect();
-    if repeated.iter().all(|repeated| *repeated) {
-        return Err(Rejection::AlreadyReported);
+    // CHK-114: no claim calls a direct conversation a group.
+    if names_direct_as_group(&report) {
+        return Err(Rejection::GroupIsDirect);
     }
-    Ok(AcceptedReport {
-        report,
-        accepted_at: now,
-        repeated,
+    Ok(Examined { report, now })
+}
+
+/// Whether a claim is to a group whose id is that of a direct conversation. Tries each pair of the
+/// accounts that the report names, the pair of an account with itself included.
+fn names_direct_as_group(report: &Report) -> bool {
+    let groups: BTreeSet<_> = report.claims().iter().filter_map(Claim::group).collect();
+    if groups.is_empty() {
+        return false;
+    }
+    let mut accounts = BTreeSet::from([&report.reporter().account]);
+    for claim in report.claims() {
+        accounts.insert(&claim.context.sender.account);
+        if let Audience::Direct(recipient) = &claim.context.audience {
+            accounts.insert(recipient);
+        }
+    }
+    accounts.iter().enumerate().any(|(index, one)| {
+        accounts
+            .iter()
+            .skip(index)
+            .any(|other| groups.contains(&ConversationId::direct(one, other)))
     })
 }
 
-/// A report whose origin and claims the intake verified. Its openings, which show the messages'
-/// content, are still sealed.
+/// A report that passed every check for which the intake needs no database.
 ///
-/// [`accept`] makes it from a [`Report`]. It waits in the reviewers' queue, encoded under the
-/// [`AcceptanceKey`], until [`review`](crate::reviewer::review) opens it and turns it into a
-/// [`VerifiedReport`](crate::reviewer::VerifiedReport). `review` accepts nothing else and needs no
-/// stamp keys.
-pub struct AcceptedReport {
+/// [`examine`] makes it. The intake looks up [`nullifiers`](Self::nullifiers) and
+/// [`memberships`](Self::memberships) in its own way and its own time, and then calls
+/// [`accept`](Self::accept) with what it found. If a look-up fails, it never calls `accept`. The
+/// reporter tries again later.
+pub struct Examined {
     report: Report,
-    accepted_at: Timestamp,
-    repeated: Vec<bool>,
+    now: Timestamp,
 }
 
-impl AcceptedReport {
+impl Examined {
     /// The report.
     pub fn report(&self) -> &Report {
         &self.report
     }
 
-    /// When the intake accepted it.
-    pub fn accepted_at(&self) -> Timestamp {
-        self.accepted_at
-    }
-
-    /// For each claim, whether this reporter reported its message before.
-    pub fn repeated(&self) -> &[bool] {
-        &self.repeated
-    }
-
-    /// The nullifiers to store, so that a second report of the same messages is recognised.
-    pub fn nullifiers(&self) -> impl Iterator<Item = Nullifier> {
-        let reporter = &self.report.reporter().account;
-        self.report
-            .claims()
-            .iter()
-            .map(|claim| Nullifier::new(claim, reporter))
-    }
-
-    /// The report as bytes for the reviewers' queue.
+    /// The nullifier of each claim. Look up which of them are known from reports accepted before.
     ///
-    /// ```text
-    /// 01 || accepted be64 || repeated be32 (bit i: claim i) || len be32 || report || MAC 32
-    /// MAC = HMAC-SHA-256(K_acceptance, "waxseal/1/acceptance-mac" || all before it)
-    /// ```
-    pub fn encode(&self, key: &AcceptanceKey) -> Vec<u8> {
-        let report = self.report.encode();
-        let mut out = Vec::with_capacity(report.len().saturating_add(1 + 8 + 4 + 4 + 32));
-        out.push(VERSION);
-        out.extend_from_slice(&self.accepted_at.as_millis().to_be_bytes());
-        let repeated = self
-            .repeated
-            .iter()
-            .rev()
-            .fold(0u32, |bits, bit| (bits << 1) | u32::from(*bit));
-        out.extend_from_slice(&repeated.to_be_bytes());
-        put_long(&mut out, &report);
-        let mac = mac::hmac(key.0.as_bytes(), &[labels::ACCEPTANCE, &out]);
-        out.extend_from_slice(&mac);
-        out
+    /// Store all of them in the same transaction as the accepted report. If
+    /// [`review`](crate::reviewer::review) rejects the report, delete the nullifiers that it added,
+    /// since a rejected report reported nothing.
+    pub fn nullifiers(&self) -> Vec<Nullifier> {
+        let reporter = &self.report.reporter().account;
+        let claims = self.report.claims().iter();
+        claims
+            .map(|claim| Nullifier::new(claim, reporter))
+            .collect()
     }
 
-    /// Reads an accepted report from the queue.
+    /// The memberships to look up, one for each message to a group. Empty for a direct
+    /// conversation.
+    pub fn memberships(&self) -> Vec<Membership> {
+        let claims = self.report.claims().iter();
+        claims
+            .filter_map(|claim| {
+                Some(Membership {
+                    group: *claim.group()?,
+                    member: self.report.reporter().clone(),
+                    at: claim.context.accepted_at,
+                })
+            })
+            .collect()
+    }
+
+    /// The intake's second step, with the answers to the look-ups.
+    ///
+    /// `known` says for each of [`nullifiers`](Self::nullifiers) whether it was stored before, and
+    /// `members` for each of [`memberships`](Self::memberships) whether it holds, in the same
+    /// order. If this reporter reported some of the messages before, the report is accepted and
+    /// those messages are marked.
     ///
     /// # Errors
-    /// [`DecodeError`] if the bytes are not an accepted report, or their MAC was not made with this
-    /// key.
-    pub fn decode(bytes: &[u8], key: &AcceptanceKey) -> Result<Self, DecodeError> {
-        wire::versioned(bytes, MAX_ACCEPTED_LEN)?;
-        let (accepted, mac) = bytes
-            .split_last_chunk::<32>()
-            .ok_or(DecodeError::Malformed)?;
-        // CHK-81: the intake accepted exactly these bytes.
-        if !mac::verify(key.0.as_bytes(), &[labels::ACCEPTANCE, accepted], mac) {
-            return Err(DecodeError::Malformed);
+    /// [`AcceptError::Rejected`] for the first check that fails; [`AcceptError::AnswerCount`] if
+    /// there are more or fewer answers than look-ups.
+    pub fn accept(
+        self,
+        id: ReportId,
+        known: &[bool],
+        members: &[bool],
+    ) -> Result<AcceptedReport, AcceptError> {
+        let memberships = self.memberships().len();
+        if known.len() != self.report.claims().len() || members.len() != memberships {
+            return Err(AcceptError::AnswerCount);
         }
-        let mut reader = Reader::new(accepted);
-        let (accepted_at, repeated, report) =
-            Self::read(&mut reader).ok_or(DecodeError::Malformed)?;
-        reader.finish().ok_or(DecodeError::Malformed)?;
-        let report = Report::decode(report)?;
-        let repeated =
-            (0..report.claims().len().min(MAX_REPORTED)).map(|claim| (repeated >> claim) & 1 == 1);
-        Ok(Self {
-            accepted_at,
-            repeated: repeated.collect(),
-            report,
-        })
-    }
-
-    fn read<'a>(reader: &mut Reader<'a>) -> Option<(Timestamp, u32, &'a [u8])> {
-        reader.u8()?;
-        Some((
-            Timestamp::from_millis(reader.u64()?),
-            reader.u32()?,
-            reader.long()?,
-        ))
+        // CHK-78: the reporter was a member of the group.
+        if !members.iter().all(|member| *member) {
+            return Err(Rejection::NotAParticipant.into());
+        }
+        // CHK-80: at least one of the messages was not reported by this reporter before.
+        if known.iter().all(|known| *known) {
+            return Err(Rejection::AlreadyReported.into());
+        }
+        let repeated = known.to_vec();
+        Ok(AcceptedReport::new(id, self.report, self.now, repeated))
     }
 }
 
-impl fmt::Debug for AcceptedReport {
+impl fmt::Debug for Examined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AcceptedReport")
-            .field("accepted_at", &self.accepted_at)
+        f.debug_struct("Examined")
             .field("report", &self.report)
             .finish_non_exhaustive()
     }
 }
 
-/// The key that the intake shares with the reviewers' side, 32 bytes. The reviewers' side uses it
-/// to check that the intake accepted a report.
-///
-/// It makes a MAC rather than a signature, so that a leaked queue proves nothing to outsiders.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct AcceptanceKey(Secret);
-
-impl AcceptanceKey {
-    /// Draws a key.
-    pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(Secret::random(rng))
-    }
-
-    /// The key with these 32 bytes.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Secret::from_bytes(&Zeroizing::new(bytes)))
-    }
-
-    /// The 32 bytes, for storage.
-    pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(*self.0.as_bytes())
-    }
-}
-
-impl fmt::Debug for AcceptanceKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AcceptanceKey").finish_non_exhaustive()
-    }
+/// Why an examined report was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The report was rejected.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The caller gave more or fewer answers than there are look-ups. Correct the intake; the
+    /// report is not at fault.
+    #[error("the numbers of answers and look-ups differ")]
+    AnswerCount,
 }
 
 #[cfg(test)]

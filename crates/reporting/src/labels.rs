@@ -9,8 +9,10 @@ pub(crate) const FRANKING_ROOT_KEY: &[u8] = b"waxseal/1/frank-root-key";
 pub(crate) const FRANKING_PART_KEY: &[u8] = b"waxseal/1/frank-part-key";
 /// MAC that commits to one part of a message.
 pub(crate) const FRANKING_PART: &[u8] = b"waxseal/1/frank-commit";
-/// MAC over the commitments to all parts, which is the franking tag.
-pub(crate) const FRANKING_TAG: &[u8] = b"waxseal/1/frank-tag";
+/// The franking tag of a message of format 01, over the commitments to all parts.
+pub(crate) const FRANKING_TAG_1: &[u8] = b"waxseal/1/frank-tag";
+/// The franking tag, over sender, conversation and the commitments to all parts.
+pub(crate) const FRANKING_TAG: &[u8] = b"waxseal/2/frank-tag";
 /// Associated data given to the channel.
 pub(crate) const CHANNEL: &[u8] = b"waxseal/1/channel";
 /// Identifier of a conversation of two accounts.
@@ -23,18 +25,30 @@ pub(crate) const STAMP_EPOCH_KEY: &[u8] = b"waxseal/1/stamp-epoch-key";
 pub(crate) const STAMP_NEXT_ROOT: &[u8] = b"waxseal/1/stamp-next-root";
 /// The stamp, which is the relay's MAC over a tag and its context.
 pub(crate) const STAMP: &[u8] = b"waxseal/1/stamp-mac";
+/// The device's MAC for the relay, over an envelope as posted.
+pub(crate) const DEVICE: &[u8] = b"waxseal/2/device-mac";
+/// Digest of the devices that a posted envelope is for.
+pub(crate) const TARGETS: &[u8] = b"waxseal/2/targets";
 /// The relay's MAC for a recipient device.
-pub(crate) const DELIVERY: &[u8] = b"waxseal/1/delivery-mac";
+pub(crate) const DELIVERY: &[u8] = b"waxseal/2/delivery-mac";
 /// The relay's MAC for the sending device.
-pub(crate) const RECEIPT: &[u8] = b"waxseal/1/receipt-mac";
-/// HPKE info of a report's sealed openings.
-pub(crate) const REPORT_OPENINGS: &[u8] = b"waxseal/1/report-openings";
-/// The reporter's MAC over its report.
-pub(crate) const REPORTER: &[u8] = b"waxseal/1/reporter-mac";
+pub(crate) const RECEIPT: &[u8] = b"waxseal/2/receipt-mac";
+/// The provider's MAC over an answer to a device's request.
+pub(crate) const ANSWER: &[u8] = b"waxseal/2/answer-mac";
+/// HPKE info of the sealed openings of a report of version 01.
+pub(crate) const REPORT_OPENINGS_1: &[u8] = b"waxseal/1/report-openings";
+/// HPKE info of the sealed openings of a report of version 02.
+pub(crate) const REPORT_OPENINGS: &[u8] = b"waxseal/2/report-openings";
+/// The reporter's MAC over its report of version 01.
+pub(crate) const REPORTER_1: &[u8] = b"waxseal/1/reporter-mac";
+/// The reporter's MAC over its report of version 02.
+pub(crate) const REPORTER: &[u8] = b"waxseal/2/reporter-mac";
 /// The nullifier, by which a reporter's second report of the same message is recognised.
 pub(crate) const NULLIFIER: &[u8] = b"waxseal/1/nullifier";
-/// The intake's MAC over a report it accepted.
-pub(crate) const ACCEPTANCE: &[u8] = b"waxseal/1/acceptance-mac";
+/// The intake's MAC over an accepted report of version 01.
+pub(crate) const ACCEPTANCE_1: &[u8] = b"waxseal/1/acceptance-mac";
+/// The intake's MAC over an accepted report of version 02, which names its id.
+pub(crate) const ACCEPTANCE: &[u8] = b"waxseal/2/acceptance-mac";
 /// Fingerprint of a moderation key.
 pub(crate) const MODERATION_KEY: &[u8] = b"waxseal/1/moderation-key";
 

@@ -97,10 +97,11 @@ impl ModerationPublicKey {
         Ok(Self::new(key))
     }
 
-    /// Encrypts to this key: HPKE `SealBase`. Returns the encapsulated key and the ciphertext, or
-    /// `None` if the KEM fails.
+    /// HPKE `SealBase` under an info. Returns the encapsulated key and the ciphertext, or `None` if
+    /// the KEM fails.
     pub(crate) fn seal(
         &self,
+        info: &[u8],
         plaintext: &[u8],
         associated_data: &[u8],
         rng: &mut impl CryptoRng,
@@ -109,7 +110,7 @@ impl ModerationPublicKey {
             hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, XWing>(
                 &OpModeS::Base,
                 &self.key,
-                labels::REPORT_OPENINGS,
+                info,
                 plaintext,
                 associated_data,
                 rng,
@@ -126,7 +127,7 @@ impl fmt::Debug for ModerationPublicKey {
     }
 }
 
-/// A moderation key with its secret half. Keep it only where reports are reviewed.
+/// A moderation key with its secret half. Keep it only in the [`Vault`](crate::vault::Vault).
 pub struct ModerationKeyPair {
     /// Boxed like all secrets: see [`Secret`](crate::secret::Secret).
     secret: Box<<XWing as Kem>::PrivateKey>,
@@ -150,7 +151,7 @@ impl ModerationKeyPair {
         &self.public
     }
 
-    /// The secret half for the reviewers' key store: `01 || seed 32`.
+    /// The secret half for the vault's key store: `01 || seed 32`.
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(33));
         out.push(VERSION);
@@ -175,10 +176,10 @@ impl ModerationKeyPair {
         })
     }
 
-    /// Decrypts what was sealed to this key: HPKE `OpenBase`. Returns `None` if it does not
-    /// authenticate.
+    /// HPKE `OpenBase` under an info.
     pub(crate) fn open(
         &self,
+        info: &[u8],
         encapsulated: &[u8],
         ciphertext: &[u8],
         associated_data: &[u8],
@@ -192,7 +193,7 @@ impl ModerationKeyPair {
             &OpModeR::Base,
             &self.secret,
             &encapsulated,
-            labels::REPORT_OPENINGS,
+            info,
             ciphertext,
             associated_data,
         )

@@ -13,8 +13,9 @@ use crate::conversation::ConversationId;
 use crate::delivery::AuthenticDelivery;
 use crate::envelope::Envelope;
 use crate::evidence::Evidence;
+use crate::format::Format;
 use crate::franked::Franked;
-use crate::franking::FrankingTag;
+use crate::franking::{FrankingTag, Origin};
 use crate::payload::{Payload, PayloadHeader};
 use crate::timestamp::Timestamp;
 
@@ -37,8 +38,7 @@ pub(crate) fn sent_time_agrees(sent_at: Timestamp, accepted_at: Timestamp) -> bo
 /// this conversation.
 ///
 /// A sender may send the same message again, and a relay may stamp it again. Before opening, look
-/// up whether this tag is already known from this sender, and show the message once. It can be
-/// reported only once.
+/// up whether this tag is already known, and show the message once. It can be reported only once.
 ///
 /// # Errors
 /// [`OpenError::Channel`] if the channel refuses: the session is wrong, or the message was altered
@@ -60,7 +60,7 @@ pub fn open<C: OpeningChannel>(
         &delivery.ciphertext,
     )?;
     let (header, content, attachments) = payload.into_parts();
-    let evidence = Evidence::new(delivery.claim.clone(), header, franked);
+    let evidence = Evidence::new(delivery.claim.clone(), Format::V2, header, franked);
     Ok(OpenedMessage {
         content,
         attachments,
@@ -106,25 +106,29 @@ fn decrypt<C: OpeningChannel>(
     let plaintext = channel
         .decrypt(ciphertext, &associated_data)
         .map_err(OpenError::Channel)?;
-    check(plaintext, tag, conversation).map_err(OpenError::Withheld)
+    check(plaintext, tag, sender, conversation).map_err(OpenError::Withheld)
 }
 
 /// Checks a plaintext for the recipient before it is shown.
 pub(crate) fn check(
     plaintext: Zeroizing<Vec<u8>>,
     tag: &FrankingTag,
+    sender: &DeviceAddress,
     conversation: &ConversationId,
 ) -> Result<(Payload, Franked), Withheld> {
     let franked = Franked::unpad(plaintext).ok_or(Withheld::Malformed)?;
-    // CHK-61: the tag, recomputed from what was decrypted, is the one that was stamped.
-    if !franked.tag().matches(tag) {
+    let origin = Origin {
+        format: Format::V2,
+        sender,
+        conversation: *conversation,
+    };
+    // CHK-61: the tag, recomputed from the sender, the conversation it arrived in and what was
+    // decrypted, is the one that was stamped.
+    if !franked.tag(&origin).matches(tag) {
         return Err(Withheld::OtherTag);
     }
-    let payload = Payload::parse(&franked.parts()).ok_or(Withheld::Malformed)?;
-    // CHK-62: the message was written for the conversation it arrived in.
-    if payload.header().conversation != *conversation {
-        return Err(Withheld::OtherConversation);
-    }
+    let parsed = Payload::parse(origin.format, &franked.parts());
+    let (payload, _) = parsed.ok_or(Withheld::Malformed)?;
     Ok((payload, franked))
 }
 
@@ -249,12 +253,9 @@ pub enum Withheld {
     /// The padding, the parts, the header, the content or an attachment is malformed.
     #[error("the payload is malformed")]
     Malformed,
-    /// The content is not the content that the stamped tag commits to.
+    /// The stamped tag does not commit to this content from this sender in this conversation.
     #[error("the content does not match its tag")]
     OtherTag,
-    /// The message was written for another conversation than the one it arrived in.
-    #[error("written for another conversation")]
-    OtherConversation,
 }
 
 #[cfg(test)]

@@ -9,33 +9,36 @@ use crate::attachment::Attachment;
 use crate::codec::Reader;
 use crate::content::Content;
 use crate::conversation::ConversationId;
+use crate::extensions::Extensions;
+use crate::format::Format;
 use crate::franked::Franked;
 use crate::franking::{FrankingKey, FrankingTag};
 use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, Parts};
 use crate::timestamp::Timestamp;
 
-/// The header of a message, part 0: its conversation, its number and what it refers to. 54, 86 or
-/// 118 bytes.
+/// The header of a message, part 0: its number and what it refers to.
 ///
 /// | bytes | field |
 /// |---|---|
 /// | 1 | flags: bit 0 `last_seen` present, bit 1 `reply_to` present, others zero |
-/// | 32 | conversation |
 /// | 8 | sequence |
 /// | 8 | sent time, ms |
 /// | 1 | forward count |
 /// | 4 | expires after, seconds; 0 never |
 /// | 32 | `last_seen`, if flagged |
 /// | 32 | `reply_to`, if flagged |
+/// | 0 to 1,024 | [`Extensions`] |
 ///
-/// Every value is as claimed by the sender, who committed to it. Recipient and reviewer compare the
-/// conversation with that of the stamp; no one verifies the other values. The only time that comes
-/// from the provider is the stamp's. A report always shows the header.
+/// # Size
+/// 22 bytes, 32 more for each tag, and the extensions.
+///
+/// # Security
+/// Every value is as claimed by the sender: committed, but verified by no one. Only the stamp's
+/// time comes from the provider. A report always shows the header, so nothing private belongs in
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PayloadHeader {
-    /// The conversation the message was written in.
-    pub conversation: ConversationId,
     /// Ordinal of this message among those of the sending device in this conversation, starting
     /// at 0.
     pub sequence: u64,
@@ -49,6 +52,8 @@ pub struct PayloadHeader {
     pub last_seen: Option<FrankingTag>,
     /// The message this one answers.
     pub reply_to: Option<FrankingTag>,
+    /// What later versions added. Empty in messages of this version.
+    pub extensions: Extensions,
 }
 
 const FLAG_LAST_SEEN: u8 = 0b01;
@@ -57,21 +62,28 @@ const FLAG_REPLY_TO: u8 = 0b10;
 impl PayloadHeader {
     /// A header with the fields that every message needs. The other fields are public and start
     /// empty.
-    pub fn new(conversation: ConversationId, sequence: u64, sent_at: Timestamp) -> Self {
+    pub fn new(sequence: u64, sent_at: Timestamp) -> Self {
         Self {
-            conversation,
             sequence,
             sent_at,
             forward_count: 0,
             expires_after_secs: 0,
             last_seen: None,
             reply_to: None,
+            extensions: Extensions::default(),
         }
+    }
+
+    /// Whether the message needs something of a later version to be shown. Its content and its
+    /// attachments then appear as unknown.
+    pub fn has_unknown_critical(&self) -> bool {
+        self.extensions.has_unknown_critical()
     }
 
     pub(crate) fn encoded_len(&self) -> usize {
         let tags = [&self.last_seen, &self.reply_to].into_iter().flatten();
-        tags.count().saturating_mul(32).saturating_add(54)
+        let fixed = tags.count().saturating_mul(32).saturating_add(22);
+        fixed.saturating_add(self.extensions.as_bytes().len())
     }
 
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
@@ -83,7 +95,6 @@ impl PayloadHeader {
             flags |= FLAG_REPLY_TO;
         }
         out.push(flags);
-        out.extend_from_slice(self.conversation.as_bytes());
         out.extend_from_slice(&self.sequence.to_be_bytes());
         out.extend_from_slice(&self.sent_at.as_millis().to_be_bytes());
         out.push(self.forward_count);
@@ -91,26 +102,58 @@ impl PayloadHeader {
         for tag in [&self.last_seen, &self.reply_to].into_iter().flatten() {
             out.extend_from_slice(tag.as_bytes());
         }
+        out.extend_from_slice(self.extensions.as_bytes());
     }
 
-    pub(crate) fn decode(part: &[u8]) -> Option<Self> {
-        // CHK-58: part 0 is a header: known flags, every field, nothing after the last.
+    /// Reads a header. One of format 01 also says for which conversation it was written.
+    pub(crate) fn decode(format: Format, part: &[u8]) -> Option<(Self, Option<ConversationId>)> {
+        // CHK-58: part 0 is a header: known flags, every field, nothing after the last but
+        // extensions, which format 01 does not have.
         let mut reader = Reader::new(part);
         let flags = reader.u8()?;
         if flags & !(FLAG_LAST_SEEN | FLAG_REPLY_TO) != 0 {
             return None;
         }
+        let written_for = match format {
+            Format::V1 => Some(ConversationId::from_bytes(reader.array()?)),
+            Format::V2 => None,
+        };
         let header = Self {
-            conversation: ConversationId::from_bytes(reader.array()?),
             sequence: reader.u64()?,
             sent_at: Timestamp::from_millis(reader.u64()?),
             forward_count: reader.u8()?,
             expires_after_secs: reader.u32()?,
             last_seen: read_tag(&mut reader, flags & FLAG_LAST_SEEN != 0)?,
             reply_to: read_tag(&mut reader, flags & FLAG_REPLY_TO != 0)?,
+            extensions: match format {
+                Format::V1 => Extensions::default(),
+                Format::V2 => Extensions::decode(reader.rest())?,
+            },
         };
         reader.finish()?;
-        Some(header)
+        Some((header, written_for))
+    }
+
+    /// Reads part 1 of the message, as far as this version can show it.
+    pub(crate) fn read_content(&self, part: &[u8]) -> Option<Content> {
+        let content = Content::decode(part)?;
+        // CHK-95: a message with an unknown critical extension is not shown as what it is.
+        Some(if self.has_unknown_critical() {
+            content.into_unknown()
+        } else {
+            content
+        })
+    }
+
+    /// Reads part 2 or a later one, as far as this version can show it.
+    pub(crate) fn read_attachment(&self, format: Format, part: &[u8]) -> Option<Attachment> {
+        let attachment = Attachment::decode(format, part)?;
+        // CHK-95: a message with an unknown critical extension is not shown as what it is.
+        Some(if self.has_unknown_critical() {
+            attachment.into_unknown()
+        } else {
+            attachment
+        })
     }
 }
 
@@ -168,20 +211,31 @@ impl Payload {
         if !payload.content.is_within_bounds() {
             return Err(PayloadError::ContentOutOfBounds);
         }
+        if !payload.attachments.iter().all(Attachment::can_be_sealed) {
+            return Err(PayloadError::AttachmentUnknown);
+        }
         if payload.encoded_len() > MAX_PAYLOAD_LEN {
             return Err(PayloadError::TooLong);
         }
         Ok(payload)
     }
 
-    /// Reads all parts of an opened message; `None` if a part is not what its number demands.
-    pub(crate) fn parse(parts: &Parts<'_>) -> Option<Self> {
+    /// Reads all parts of a message; `None` if a part is not what its number demands. A header of
+    /// format 01 also says for which conversation the message was written.
+    pub(crate) fn parse(
+        format: Format,
+        parts: &Parts<'_>,
+    ) -> Option<(Self, Option<ConversationId>)> {
         let mut parts = parts.iter();
-        Some(Self {
-            header: PayloadHeader::decode(parts.next()?)?,
-            content: Zeroizing::new(Content::decode(parts.next()?)?),
-            attachments: parts.map(Attachment::decode).collect::<Option<_>>()?,
-        })
+        let (header, written_for) = PayloadHeader::decode(format, parts.next()?)?;
+        let content = Zeroizing::new(header.read_content(parts.next()?)?);
+        let attachments = parts.map(|part| header.read_attachment(format, part));
+        let payload = Self {
+            attachments: attachments.collect::<Option<_>>()?,
+            header,
+            content,
+        };
+        Some((payload, written_for))
     }
 
     /// The header.
@@ -246,9 +300,13 @@ pub enum PayloadError {
     /// There are more than 30 attachments. Send the others in another message.
     #[error("a message has at most 30 attachments")]
     TooManyAttachments,
-    /// The content's reaction or application kind is out of bounds. Correct it.
+    /// A reaction, application kind or other field of the content is out of bounds: shorten it. Or
+    /// the content was taken from a message that this version cannot show: do not send it on.
     #[error("a field of the content is out of bounds")]
     ContentOutOfBounds,
+    /// An attachment was taken from a message that this version cannot show. Do not send it on.
+    #[error("an attachment is of a message that this version cannot show")]
+    AttachmentUnknown,
     /// The parts together are longer than [`MAX_PAYLOAD_LEN`]. Put the content in an attachment.
     #[error("the message is longer than 65,536 bytes; put the content in an attachment")]
     TooLong,

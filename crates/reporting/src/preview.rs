@@ -12,6 +12,7 @@ use crate::franking::FrankingTag;
 use crate::payload::PayloadHeader;
 use crate::reason::Reason;
 use crate::timestamp::Timestamp;
+use crate::transcript::{Entry, Transcript};
 
 /// Everything that the provider will learn from a report.
 ///
@@ -32,8 +33,13 @@ impl Preview {
         note: Zeroizing<String>,
         messages: &[(Evidence, PartSet)],
     ) -> Self {
-        let messages = messages
+        let entries: Vec<_> = messages
             .iter()
+            .map(|(evidence, _)| entry(evidence))
+            .collect();
+        let order = Transcript::new(&entries).positions.into_iter();
+        let messages = order
+            .filter_map(|(index, _)| messages.get(index))
             .map(|(evidence, shown)| PreviewMessage::new(evidence, *shown))
             .collect();
         Self {
@@ -59,9 +65,20 @@ impl Preview {
         &self.note
     }
 
-    /// The messages in the order the relay accepted them.
+    /// The messages in the order in which the reviewer sees them.
     pub fn messages(&self) -> &[PreviewMessage] {
         &self.messages
+    }
+}
+
+/// Collects what the transcript needs to know about a message.
+fn entry(evidence: &Evidence) -> Entry<'_> {
+    Entry {
+        sender: evidence.sender(),
+        accepted_at: evidence.accepted_at(),
+        sequence: evidence.sequence(),
+        last_seen: evidence.header().last_seen.as_ref(),
+        tag: evidence.tag(),
     }
 }
 

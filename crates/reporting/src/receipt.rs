@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use crate::delivery::{DeliveryError, DeliveryKey, MAX_STAMPED_LEN, decode_claim, mac_fields};
+use crate::delivery::{DeliveryError, DeliveryKey, MAX_FIELDS_LEN, decode_claim, mac_fields};
 use crate::evidence::Evidence;
 use crate::franking::FrankingTag;
 use crate::labels;
@@ -15,7 +15,7 @@ use crate::wire::{self, DecodeError};
 /// Maximum length of an encoded receipt, in bytes. A receipt has the fields of a delivery except
 /// the ciphertext, so its limit is that of a delivery's fields before the ciphertext. Longer input
 /// is refused before it is parsed.
-pub const MAX_RECEIPT_LEN: usize = MAX_STAMPED_LEN;
+pub const MAX_RECEIPT_LEN: usize = MAX_FIELDS_LEN;
 
 /// The stamp of a device's own message, as the relay returns it.
 ///
@@ -25,6 +25,10 @@ pub const MAX_RECEIPT_LEN: usize = MAX_STAMPED_LEN;
 ///
 /// Encoded like a [`Delivery`](crate::relay::Delivery), with the receipt MAC as the fourth field
 /// and without a ciphertext.
+///
+/// ```text
+/// receipt MAC = HMAC-SHA-256(K_delivery, "waxseal/2/receipt-mac" || tag || context || stamp)
+/// ```
 #[derive(Clone)]
 pub struct Receipt {
     claim: Claim,
@@ -32,13 +36,16 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The relay's step: makes the receipt for the device that sent the message. The claim is not
-    /// checked here. Pass only one with a stamp that the relay made or verified, as for
-    /// [`Delivery::new`](crate::relay::Delivery::new).
+    /// The relay's step, for the device that sent the message. Call it when the receipt is handed
+    /// out, with the device's present key; until then, keep the [`Claim`].
+    ///
+    /// # Security
+    /// With this call the relay vouches to the device that a report will verify. Pass a claim that
+    /// the relay made and kept, never an unverified one.
     pub fn new(claim: &Claim, key: &DeliveryKey) -> Self {
         let mac = mac::hmac(
             key.as_bytes(),
-            &mac_fields(labels::RECEIPT, claim, &claim.context.encode(), &[]),
+            &mac_fields(labels::RECEIPT, claim, &claim.context.encode()),
         );
         Self {
             claim: claim.clone(),
@@ -61,7 +68,7 @@ impl Receipt {
         // CHK-66: the receipt MAC covers this tag, this context and this stamp.
         if !mac::verify(
             key.as_bytes(),
-            &mac_fields(labels::RECEIPT, &self.claim, &context, &[]),
+            &mac_fields(labels::RECEIPT, &self.claim, &context),
             &self.mac,
         ) {
             return Err(DeliveryError::NotAuthentic);
@@ -69,12 +76,13 @@ impl Receipt {
         // CHK-67: the receipt is for the message that this device sent to this conversation.
         if !self.claim.tag.matches(&sent.tag)
             || self.claim.context.sender != sent.sender
-            || self.claim.conversation() != sent.header.conversation
+            || self.claim.conversation() != sent.conversation
         {
             return Err(DeliveryError::OtherMessage);
         }
         Ok(Evidence::new(
             self.claim,
+            sent.format,
             sent.header.clone(),
             sent.franked.clone(),
         ))

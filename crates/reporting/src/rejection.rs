@@ -2,7 +2,8 @@
 
 use crate::stamp_keys::StampError;
 
-/// Why a report was rejected, by the intake (the first six) or in review. SPEC.md, "Checks".
+/// Why a report was rejected: by the intake (the first seven), by the vault (the next two) or in
+/// review. SPEC.md, "Checks".
 ///
 /// No one sees the content of a rejected report. No variant holds ids, tags or text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,7 +12,8 @@ pub enum Rejection {
     /// The report is not from the device that it names.
     #[error("the report is not from the device that it names")]
     NotFromReporter,
-    /// The claims are not in strict order of accepted time and tag, or a message occurs twice.
+    /// The claims are not in strict order of accepted time, sender and tag, or a message occurs
+    /// twice.
     #[error("the claims are out of order or repeated")]
     ClaimsOutOfOrder,
     /// The claims belong to more than one conversation.
@@ -28,11 +30,15 @@ pub enum Rejection {
         /// What is wrong with its stamp.
         cause: StampError,
     },
+    /// A claim names a group whose id is that of a direct conversation.
+    #[error("a claim calls a direct conversation a group")]
+    GroupIsDirect,
     /// This reporter has already reported every one of these messages.
     #[error("this reporter has already reported every message")]
     AlreadyReported,
-    /// The report is sealed to another moderation key than the reviewer's. Review it with that key.
-    #[error("the report is sealed to another moderation key")]
+    /// The report is sealed to a moderation key that the vault does not hold. Keep the report, and
+    /// give the vault that key.
+    #[error("the report is sealed to a moderation key that the vault does not hold")]
     OtherModerationKey,
     /// The sealed section does not open: it was altered, or moved under other claims.
     #[error("the sealed openings do not open under these claims")]
@@ -40,6 +46,13 @@ pub enum Rejection {
     /// The sealed section is malformed.
     #[error("the openings are malformed")]
     MalformedOpenings,
+    /// A later version of this crate wrote the opening of a message. Keep the report, and review it
+    /// after an update.
+    #[error("message {message}: the opening has an unknown version")]
+    UnknownOpeningVersion {
+        /// Index of the message, starting at 0.
+        message: usize,
+    },
     /// There are more or fewer openings than claims.
     #[error("there are {openings} openings for {claims} claims")]
     OpeningCount {
@@ -95,6 +108,7 @@ impl Rejection {
             Self::ClaimsOutOfOrder => 76,
             Self::SeveralConversations => 77,
             Self::NotAParticipant => 78,
+            Self::GroupIsDirect => 114,
             Self::AlreadyReported => 80,
             Self::OtherModerationKey => 82,
             Self::SealBroken => 83,
@@ -105,6 +119,7 @@ impl Rejection {
             Self::HeaderWithheld { .. } => 88,
             Self::OtherConversation { .. } => 89,
             Self::MalformedPart { .. } => 90,
+            Self::UnknownOpeningVersion { .. } => 97,
         }
     }
 }

@@ -13,10 +13,11 @@ use crate::mac;
 use crate::moderation::{ENCAPSULATED_LEN, ModerationKeyId, ModerationPublicKey};
 use crate::openings::{MAX_PADDED_OPENINGS_LEN, MAX_REPORTED};
 use crate::stamp::{Claim, MAX_CONTEXT_LEN};
-use crate::wire::{self, DecodeError};
+use crate::wire::{self, DecodeError, VERSION, VERSION_2};
 
 /// Maximum length of the claims section, in bytes.
-const MAX_CLAIMS_LEN: usize = 1 + 128 + 4 + 1 + MAX_REPORTED * (32 + 2 + MAX_CONTEXT_LEN + 32);
+pub(crate) const MAX_CLAIMS_LEN: usize =
+    1 + 128 + 4 + 1 + MAX_REPORTED * (32 + 2 + MAX_CONTEXT_LEN + 32);
 
 /// Maximum length of the sealed section, in bytes: padded openings and the AEAD's tag.
 const MAX_SEALED_LEN: usize = MAX_PADDED_OPENINGS_LEN + 16;
@@ -41,13 +42,13 @@ pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
 /// claims, which name the messages, are in clear. The openings hold reason, note and the shown
 /// parts of the messages and are sealed for the reviewer.
 ///
-/// As long as it is a `Report`, only its form is checked. [`accept`](crate::intake::accept)
-/// verifies its origin and its claims and turns it into an
+/// As long as it is a `Report`, only its form is checked. [`examine`](crate::intake::examine)
+/// verifies its origin and its claims, on the way to an
 /// [`AcceptedReport`](crate::intake::AcceptedReport).
 ///
 /// | bytes | field |
 /// |---|---|
-/// | 1 | version `01` |
+/// | 1 | version `02`, or `01` for a report that an older release sealed |
 /// | 1 + varint + n | `0a`, length, claims |
 /// | 2 + 32 | `12 20`, fingerprint of the moderation key |
 /// | 3 + 1,120 | `1a e008`, encapsulated key |
@@ -58,6 +59,7 @@ pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
 /// and each claim: tag (32), context (`len be16`, bytes), stamp (32).
 #[derive(Clone)]
 pub struct Report {
+    version: u8,
     reporter: DeviceAddress,
     claims: Vec<Claim>,
     moderation_key: ModerationKeyId,
@@ -78,7 +80,7 @@ impl Report {
     ) -> Option<Self> {
         let claims_section = encode_claims(reporter, &claims);
         let (encapsulated_key, sealed_openings) =
-            moderation_key.seal(openings, &claims_section, rng)?;
+            moderation_key.seal(labels::REPORT_OPENINGS, openings, &claims_section, rng)?;
         let mut sections = wire::Report {
             claims: claims_section,
             moderation_key_fingerprint: moderation_key.id().as_bytes().to_vec(),
@@ -86,15 +88,21 @@ impl Report {
             sealed_openings,
             reporter_mac: Vec::new(),
         };
-        let reporter_mac = reporter_mac(delivery_key, &sections);
+        let reporter_mac = reporter_mac(VERSION_2, delivery_key, &sections);
         sections.reporter_mac = reporter_mac.to_vec();
         Some(Self {
+            version: VERSION_2,
             reporter: reporter.clone(),
             claims,
             moderation_key: *moderation_key.id(),
             reporter_mac,
             sections,
         })
+    }
+
+    /// The version under which the report was sealed: 2, or 1 if an older release sealed it.
+    pub fn version(&self) -> u8 {
+        self.version
     }
 
     /// The device that claims to report. Its delivery key verifies the report.
@@ -119,7 +127,7 @@ impl Report {
 
     pub(crate) fn is_from_reporter(&self, key: &DeliveryKey) -> bool {
         use subtle::ConstantTimeEq;
-        reporter_mac(key, &self.sections)
+        reporter_mac(self.version, key, &self.sections)
             .ct_eq(&self.reporter_mac)
             .into()
     }
@@ -127,6 +135,24 @@ impl Report {
     /// The exact bytes of the claims section, which are the sealed section's associated data.
     pub(crate) fn claims_section(&self) -> &[u8] {
         &self.sections.claims
+    }
+
+    /// The HPKE info under which the openings were sealed.
+    pub(crate) fn seal_label(&self) -> &'static [u8] {
+        if self.version == VERSION {
+            labels::REPORT_OPENINGS_1
+        } else {
+            labels::REPORT_OPENINGS
+        }
+    }
+
+    /// Whether `earlier` comes before `later` in the order of the claims.
+    pub(crate) fn ascends(&self, earlier: &Claim, later: &Claim) -> bool {
+        if self.version == VERSION {
+            earlier.order_1() < later.order_1()
+        } else {
+            earlier.order() < later.order()
+        }
     }
 
     pub(crate) fn encapsulated_key(&self) -> &[u8] {
@@ -139,7 +165,7 @@ impl Report {
 
     /// The report as bytes for the wire.
     pub fn encode(&self) -> Vec<u8> {
-        wire::encode(&self.sections)
+        wire::encode_as(self.version, &self.sections)
     }
 
     /// Reads a report.
@@ -147,7 +173,9 @@ impl Report {
     /// # Errors
     /// [`DecodeError`] if the bytes are not a report.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let sections: wire::Report = wire::decode(bytes, MAX_REPORT_LEN)?;
+        let known = [VERSION, VERSION_2];
+        let (version, sections): (_, wire::Report) =
+            wire::decode_as(bytes, MAX_REPORT_LEN, &known)?;
         if sections.encapsulated_key.len() != ENCAPSULATED_LEN
             || sections.sealed_openings.is_empty()
             || sections.sealed_openings.len() > MAX_SEALED_LEN
@@ -157,6 +185,7 @@ impl Report {
         }
         let (reporter, claims) = decode_claims(&sections.claims).ok_or(DecodeError::Malformed)?;
         Ok(Self {
+            version,
             reporter,
             claims,
             moderation_key: ModerationKeyId::from_bytes(wire::array(
@@ -187,7 +216,8 @@ fn encode_claims(reporter: &DeviceAddress, claims: &[Claim]) -> Vec<u8> {
     out
 }
 
-fn decode_claims(bytes: &[u8]) -> Option<(DeviceAddress, Vec<Claim>)> {
+/// Reads a claims section, whose contexts are checked too.
+pub(crate) fn decode_claims(bytes: &[u8]) -> Option<(DeviceAddress, Vec<Claim>)> {
     let mut reader = Reader::new(bytes);
     let reporter = DeviceAddress::read(&mut reader)?;
     let count = usize::from(reader.u8()?);
@@ -202,11 +232,15 @@ fn decode_claims(bytes: &[u8]) -> Option<(DeviceAddress, Vec<Claim>)> {
     Some((reporter, claims))
 }
 
-/// Makes the reporter's MAC over the other four sections:
-/// `HMAC(K_delivery, label || 4 x (len be32 || section))`.
-fn reporter_mac(key: &DeliveryKey, sections: &wire::Report) -> [u8; 32] {
+/// `HMAC(K_delivery, label || 4 x (len be32 || section))`, with the label of the report's version.
+fn reporter_mac(version: u8, key: &DeliveryKey, sections: &wire::Report) -> [u8; 32] {
+    let label = if version == VERSION {
+        labels::REPORTER_1
+    } else {
+        labels::REPORTER
+    };
     let mut mac = mac::keyed(key.as_bytes());
-    hmac::Mac::update(&mut mac, labels::REPORTER);
+    hmac::Mac::update(&mut mac, label);
     for section in [
         &sections.claims,
         &sections.moderation_key_fingerprint,

@@ -1,17 +1,16 @@
-//! Reviews an accepted report: opens it with the moderation key and proves what its messages said,
-//! without stamp keys.
+//! Reviews an unsealed report: proves what its messages said, without any key.
 
 use core::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::accepted::ReportId;
 use crate::address::DeviceAddress;
 use crate::attachment::Attachment;
 use crate::content::Content;
 use crate::conversation::{Audience, ConversationId};
+use crate::format::Format;
 use crate::franking::FrankingTag;
-use crate::intake::AcceptedReport;
-use crate::moderation::ModerationKeyPair;
 use crate::open::sent_time_agrees;
 use crate::openings::{Opening, Openings};
 use crate::payload::PayloadHeader;
@@ -19,30 +18,17 @@ use crate::reason::Reason;
 use crate::rejection::Rejection;
 use crate::stamp::Claim;
 use crate::timestamp::Timestamp;
-use crate::transcript::{self, Contradiction, Entry, LastSeen, Position};
+use crate::transcript::{Contradiction, Entry, LastSeen, Position, Transcript};
+use crate::unseal::UnsealedReport;
 
-/// Opens an accepted report and checks every opening against its claim.
+/// Checks every opening of an unsealed report against its claim.
 ///
 /// # Errors
 /// [`Rejection`] for the first check that fails. No content is returned then.
-pub fn review(
-    accepted: AcceptedReport,
-    key: &ModerationKeyPair,
-) -> Result<VerifiedReport, Rejection> {
-    let report = accepted.report();
-    // CHK-82: the report is sealed to this moderation key.
-    if report.moderation_key() != key.public_key().id() {
-        return Err(Rejection::OtherModerationKey);
-    }
-    // CHK-83: the openings were sealed under exactly these claims.
-    let openings = key
-        .open(
-            report.encapsulated_key(),
-            report.sealed_openings(),
-            report.claims_section(),
-        )
-        .ok_or(Rejection::SealBroken)?;
-    let openings = Openings::parse(&openings).ok_or(Rejection::MalformedOpenings)?;
+pub fn review(report: UnsealedReport) -> Result<VerifiedReport, Rejection> {
+    let version = Format::from_version(report.report_version());
+    let version = version.ok_or(Rejection::MalformedOpenings)?;
+    let openings = Openings::parse(version, report.openings())?;
     let claims = report.claims();
     // CHK-85: there is one opening for each claim.
     if openings.messages.len() != claims.len() {
@@ -53,19 +39,26 @@ pub fn review(
     }
     let mut messages = Vec::with_capacity(claims.len());
     for (index, (claim, opening)) in claims.iter().zip(&openings.messages).enumerate() {
-        let repeated = accepted.repeated().get(index).copied().unwrap_or_default();
+        let repeated = report.repeated().get(index).copied().unwrap_or_default();
         messages.push(VerifiedMessage::verify(index, claim, opening, repeated)?);
     }
-    let positions = transcript::positions(&messages.iter().map(entry).collect::<Vec<_>>());
-    for (message, position) in messages.iter_mut().zip(positions) {
-        message.position = position;
+    let transcript = Transcript::new(&messages.iter().map(entry).collect::<Vec<_>>());
+    let mut messages: Vec<_> = messages.into_iter().map(Some).collect();
+    let mut in_order = Vec::with_capacity(messages.len());
+    for (index, position) in transcript.positions {
+        if let Some(mut message) = messages.get_mut(index).and_then(Option::take) {
+            message.position = position;
+            in_order.push(message);
+        }
     }
     Ok(VerifiedReport {
+        id: *report.id(),
         reporter: report.reporter().clone(),
-        accepted_at: accepted.accepted_at(),
+        accepted_at: report.accepted_at(),
         reason: openings.reason,
         note: Zeroizing::new(openings.note.to_owned()),
-        messages,
+        messages: in_order,
+        clock_stepped_back: transcript.clock_stepped_back,
     })
 }
 
@@ -73,6 +66,7 @@ pub fn review(
 fn entry(message: &VerifiedMessage) -> Entry<'_> {
     Entry {
         sender: message.sender(),
+        accepted_at: message.accepted_at(),
         sequence: message.sequence(),
         last_seen: message.header.last_seen.as_ref(),
         tag: message.tag(),
@@ -82,7 +76,7 @@ fn entry(message: &VerifiedMessage) -> Entry<'_> {
 /// A report in which every message is proven: the relay stamped it, and its sender wrote what is
 /// shown.
 ///
-/// Only [`review`] makes it, from an [`AcceptedReport`]: there is no other constructor, no public
+/// Only [`review`] makes it, from an [`UnsealedReport`]: there is no other constructor, no public
 /// field, no decoder and no `Default`. It never changes. Everything that decides about a report
 /// should take this type and nothing else.
 ///
@@ -93,14 +87,21 @@ fn entry(message: &VerifiedMessage) -> Entry<'_> {
 /// messages confirm them, by [`last_seen`](VerifiedMessage::last_seen) or
 /// [`reply_to`](PayloadHeader::reply_to).
 pub struct VerifiedReport {
+    id: ReportId,
     reporter: DeviceAddress,
     accepted_at: Timestamp,
     reason: Reason,
     note: Zeroizing<String>,
     messages: Vec<VerifiedMessage>,
+    clock_stepped_back: bool,
 }
 
 impl VerifiedReport {
+    /// The id under which the intake accepted the report.
+    pub fn id(&self) -> &ReportId {
+        &self.id
+    }
+
     /// The reporting device.
     pub fn reporter(&self) -> &DeviceAddress {
         &self.reporter
@@ -125,12 +126,26 @@ impl VerifiedReport {
     pub fn conversation(&self) -> Option<ConversationId> {
         self.messages
             .first()
-            .map(|message| message.header.conversation)
+            .map(|message| message.claim.conversation())
     }
 
-    /// The messages in the order the relay accepted them, 1 to 30.
+    /// The messages in the order of the conversation, 1 to 30.
+    ///
+    /// The relay's accepted times give the order. Messages of one millisecond are in the order of
+    /// their sender's numbers, and of what each sender had seen. A tie that is left is no
+    /// contradiction; it is shown by account and device. See also
+    /// [`clock_stepped_back`](Self::clock_stepped_back).
     pub fn messages(&self) -> &[VerifiedMessage] {
         &self.messages
+    }
+
+    /// Whether the relay's times step back by more than five minutes, against a device's numbers or
+    /// against what a sender had seen. The relay's clock was wrong, or a sender chose such numbers.
+    ///
+    /// The messages are then in the order of the numbers, and of what each sender had seen. Show
+    /// the accepted time of each message, and say that they do not agree with this order.
+    pub fn clock_stepped_back(&self) -> bool {
+        self.clock_stepped_back
     }
 }
 
@@ -146,6 +161,7 @@ impl fmt::Debug for VerifiedReport {
 /// One message of a verified report.
 pub struct VerifiedMessage {
     claim: Claim,
+    format: Format,
     repeated: bool,
     header: PayloadHeader,
     content: Option<Zeroizing<Content>>,
@@ -180,15 +196,21 @@ impl VerifiedMessage {
         repeated: bool,
     ) -> Result<Self, Rejection> {
         // CHK-86: the opening yields the tag of its own claim.
-        if !opening.tag().matches(claim.tag()) {
+        if !opening.tag(claim).matches(claim.tag()) {
             return Err(Rejection::OtherTag { message: index });
         }
         // CHK-87: every shown part matches the commitment with its number.
         if !opening.shown_parts_match() {
             return Err(Rejection::OtherPart { message: index });
         }
-        let malformed = Rejection::MalformedPart { message: index };
-        let mut header = None;
+        // CHK-88: the header is shown.
+        let header = opening.parts().next().flatten();
+        let header = header.ok_or(Rejection::HeaderWithheld { message: index })?;
+        let (format, malformed) = (
+            opening.format(),
+            Rejection::MalformedPart { message: index },
+        );
+        let (header, written_for) = PayloadHeader::decode(format, header).ok_or(malformed)?;
         let mut content = None;
         let mut attachments = Vec::new();
         let mut parts = Vec::with_capacity(opening.parts().len());
@@ -199,20 +221,22 @@ impl VerifiedMessage {
             };
             // CHK-90: a shown part is what its number demands.
             match place {
-                0 => header = Some(PayloadHeader::decode(part).ok_or(malformed)?),
-                1 => content = Some(Zeroizing::new(Content::decode(part).ok_or(malformed)?)),
-                _ => attachments.push((place, Attachment::decode(part).ok_or(malformed)?)),
+                0 => {}
+                1 => content = Some(Zeroizing::new(header.read_content(part).ok_or(malformed)?)),
+                _ => {
+                    let attachment = header.read_attachment(format, part);
+                    attachments.push((place, attachment.ok_or(malformed)?));
+                }
             }
             parts.push(VerifiedPart::Shown(Zeroizing::new(part.to_vec())));
         }
-        // CHK-88: the header is shown.
-        let header = header.ok_or(Rejection::HeaderWithheld { message: index })?;
-        // CHK-89: the message was written for the conversation it was stamped in.
-        if header.conversation != claim.conversation() {
+        // CHK-89: a message of format 01 was written for the conversation it was stamped in.
+        if written_for.is_some_and(|written_for| written_for != claim.conversation()) {
             return Err(Rejection::OtherConversation { message: index });
         }
         Ok(Self {
             claim: claim.clone(),
+            format,
             repeated,
             header,
             content,
@@ -230,6 +254,16 @@ impl VerifiedMessage {
     /// The sending device, as the relay authenticated it.
     pub fn sender(&self) -> &DeviceAddress {
         &self.claim.context().sender
+    }
+
+    /// Whether its tag names its sender.
+    ///
+    /// If not, the message is of format 01. The relay confirms that [`sender`](Self::sender) sent
+    /// it. But another member of the conversation, or anyone who got the message, could have sent
+    /// the same tag as their own. A reference to this tag, as in `reply_to`, may therefore mean a
+    /// message of someone else.
+    pub fn tag_names_sender(&self) -> bool {
+        self.format == Format::V2
     }
 
     /// Whom the message was for, as the relay saw it.
@@ -263,7 +297,8 @@ impl VerifiedMessage {
         &self.header
     }
 
-    /// What the message says, if the reporter showed it.
+    /// What the message says, if the reporter showed it. Content that this version cannot show is
+    /// [`Content::Unknown`].
     pub fn content(&self) -> Option<&Content> {
         self.content.as_deref()
     }

@@ -11,19 +11,21 @@ use crate::attachment::Attachment;
 use crate::channel::{SealingChannel, associated_data};
 use crate::codec::Reader;
 use crate::content::Content;
+use crate::conversation::ConversationId;
 use crate::envelope::{Envelope, MAX_CIPHERTEXT_LEN};
+use crate::format::Format;
 use crate::franked::Franked;
-use crate::franking::{FrankingKey, FrankingTag};
+use crate::franking::{FrankingKey, FrankingTag, Origin};
 use crate::parts::MAX_PAYLOAD_LEN;
 use crate::payload::{Payload, PayloadHeader};
-use crate::wire::{self, DecodeError, VERSION};
+use crate::wire::{self, DecodeError};
 
 /// Maximum length of an encoded sender, in bytes.
 const MAX_SENDER_LEN: usize = 1 + MAX_ACCOUNT_LEN + 4;
 
 /// Maximum length of an encoded sent message, in bytes: the sum of its fields, with the longest
 /// sender and payload. Longer input is refused before it is parsed.
-pub const MAX_SENT_LEN: usize = 1 + MAX_SENDER_LEN + FrankingKey::LEN + MAX_PAYLOAD_LEN;
+pub const MAX_SENT_LEN: usize = 1 + MAX_SENDER_LEN + 32 + FrankingKey::LEN + MAX_PAYLOAD_LEN;
 
 /// A freshly sealed message.
 #[derive(Debug)]
@@ -36,9 +38,9 @@ pub struct Sealed {
 
 /// Commits to the payload under a fresh franking key and encrypts both through the channel.
 ///
-/// `sender` must be the device that the relay will stamp as the sender; otherwise the recipient's
-/// channel refuses the message. Draws 32 bytes from `rng`, in addition to what the channel draws. A
-/// thread's generator is about 25 times faster than the operating system's.
+/// The tag names `sender` and `conversation`. They must be what the relay will stamp; otherwise the
+/// recipient's channel refuses the message. Draws 32 bytes from `rng`, in addition to what the
+/// channel draws. A thread's generator is about 25 times faster than the operating system's.
 ///
 /// # Errors
 /// [`SealError`] if the channel refuses, or its ciphertext is empty or longer than
@@ -46,35 +48,56 @@ pub struct Sealed {
 pub fn seal<C: SealingChannel>(
     channel: &mut C,
     sender: &DeviceAddress,
+    conversation: &ConversationId,
     payload: &Payload,
     rng: &mut impl CryptoRng,
 ) -> Result<Sealed, SealError<C::Error>> {
     let franked = payload.franked(&FrankingKey::generate(rng));
-    let sent = SentMessage {
-        tag: franked.tag(),
-        sender: sender.clone(),
-        header: payload.header().clone(),
-        franked,
-    };
+    let header = payload.header().clone();
+    let sent = SentMessage::new(Format::V2, sender.clone(), *conversation, header, franked);
     let envelope = sent.seal_for(channel, rng)?;
     Ok(Sealed { envelope, sent })
 }
 
 /// A message that this device sealed and the relay has not confirmed yet.
 ///
-/// It holds the sender's address, the franking key, the exact parts and the tag. [`seal`] makes it.
-/// The [`Receipt`](crate::relay::Receipt) that the relay returns turns it into
+/// It holds sender, conversation, franking key, the exact parts and the tag. [`seal`] makes it. The
+/// [`Receipt`](crate::relay::Receipt) that the relay returns turns it into
 /// [`Evidence`](crate::recipient::Evidence) of the sender's own message, so that a report can show
 /// both sides of a conversation.
 #[derive(Clone)]
 pub struct SentMessage {
+    pub(crate) format: Format,
     pub(crate) tag: FrankingTag,
     pub(crate) sender: DeviceAddress,
+    pub(crate) conversation: ConversationId,
     pub(crate) header: PayloadHeader,
     pub(crate) franked: Franked,
 }
 
 impl SentMessage {
+    fn new(
+        format: Format,
+        sender: DeviceAddress,
+        conversation: ConversationId,
+        header: PayloadHeader,
+        franked: Franked,
+    ) -> Self {
+        let origin = Origin {
+            format,
+            sender: &sender,
+            conversation,
+        };
+        Self {
+            format,
+            tag: franked.tag(&origin),
+            sender,
+            conversation,
+            header,
+            franked,
+        }
+    }
+
     /// The message's franking tag.
     pub fn tag(&self) -> &FrankingTag {
         &self.tag
@@ -85,6 +108,24 @@ impl SentMessage {
         &self.sender
     }
 
+    /// The conversation the message was written for.
+    pub fn conversation(&self) -> &ConversationId {
+        &self.conversation
+    }
+
+    /// Whether the tag names its sender. If not, an earlier version of this crate stored the
+    /// message, in format 01: [`seal_for`](Self::seal_for) refuses it. If the relay has not stamped
+    /// it yet, [`seal`] its [`payload`](Self::payload) again; it then has another tag.
+    pub fn tag_names_sender(&self) -> bool {
+        self.format == Format::V2
+    }
+
+    /// Header, content and attachments, to seal them again under another tag.
+    pub fn payload(&self) -> Option<Payload> {
+        let (payload, _) = Payload::parse(self.format, &self.franked.parts())?;
+        Some(payload)
+    }
+
     /// The payload's header.
     pub fn header(&self) -> &PayloadHeader {
         &self.header
@@ -92,25 +133,33 @@ impl SentMessage {
 
     /// What the message says, read from the committed parts.
     pub fn content(&self) -> Option<Content> {
-        Content::decode(self.franked.parts().iter().nth(1)?)
+        let part = self.franked.parts().iter().nth(1)?;
+        self.header.read_content(part)
     }
 
     /// The message's attachments, read from the committed bytes.
     pub fn attachments(&self) -> Vec<Attachment> {
         let parts = self.franked.parts();
         let attachments = parts.iter().skip(2);
-        attachments.filter_map(Attachment::decode).collect()
+        attachments
+            .filter_map(|part| self.header.read_attachment(self.format, part))
+            .collect()
     }
 
     /// The message as bytes for storage until the receipt arrives:
-    /// `01 || sender || K_f 32 || n u8 || n x (len be32 || part)`.
+    /// `02 || sender || conversation 32 || K_f 32 || n u8 || n x (len be32 || part)`.
+    ///
+    /// A message of format 01 has version `01` and no conversation before `K_f`.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let franked = self.franked.as_bytes();
         let mut out = Zeroizing::new(Vec::with_capacity(
-            franked.len().saturating_add(1 + MAX_SENDER_LEN),
+            franked.len().saturating_add(1 + MAX_SENDER_LEN + 32),
         ));
-        out.push(VERSION);
+        out.push(self.format.version());
         self.sender.put(&mut out);
+        if self.format == Format::V2 {
+            out.extend_from_slice(self.conversation.as_bytes());
+        }
         out.extend_from_slice(franked);
         out
     }
@@ -120,22 +169,25 @@ impl SentMessage {
     /// # Errors
     /// [`DecodeError`] if the bytes are not a sent message.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let body = wire::versioned(bytes, MAX_SENT_LEN)?;
-        Self::read(body).ok_or(DecodeError::Malformed)
+        let (version, body) = wire::versioned_as(bytes, MAX_SENT_LEN, &Format::KNOWN)?;
+        Format::from_version(version)
+            .and_then(|format| Self::read(format, body))
+            .ok_or(DecodeError::Malformed)
     }
 
-    fn read(body: &[u8]) -> Option<Self> {
+    fn read(format: Format, body: &[u8]) -> Option<Self> {
         // CHK-92: a stored sent message is complete; its tag is computed again.
         let mut reader = Reader::new(body);
         let sender = DeviceAddress::read(&mut reader)?;
+        let stored = match format {
+            Format::V1 => None,
+            Format::V2 => Some(ConversationId::from_bytes(reader.array()?)),
+        };
         let franked = Franked::from_bytes(reader.rest())?;
-        let header = Payload::parse(&franked.parts())?.header().clone();
-        Some(Self {
-            tag: franked.tag(),
-            sender,
-            header,
-            franked,
-        })
+        let (payload, in_header) = Payload::parse(format, &franked.parts())?;
+        let conversation = stored.or(in_header)?;
+        let header = payload.header().clone();
+        Some(Self::new(format, sender, conversation, header, franked))
     }
 
     /// Seals the same message, under the same tag, for another device of the conversation.
@@ -144,13 +196,18 @@ impl SentMessage {
     /// it.
     ///
     /// # Errors
-    /// [`SealError`] as for [`seal`].
+    /// [`SealError`] as for [`seal`]; [`SealError::OldFormat`] if the message was stored in format
+    /// 01.
     pub fn seal_for<C: SealingChannel>(
         &self,
         channel: &mut C,
         rng: &mut impl CryptoRng,
     ) -> Result<Envelope, SealError<C::Error>> {
-        let associated_data = associated_data(&self.tag, &self.sender, &self.header.conversation);
+        // CHK-98: a message of format 01 is not sealed, since recipients only take format 02.
+        if self.format == Format::V1 {
+            return Err(SealError::OldFormat);
+        }
+        let associated_data = associated_data(&self.tag, &self.sender, &self.conversation);
         let ciphertext = channel
             .encrypt(self.franked.padded(), &associated_data, rng)
             .map_err(SealError::Channel)?;
@@ -176,6 +233,10 @@ pub enum SealError<E: core::error::Error + 'static> {
     /// The channel refused; its own error says what to do.
     #[error("the channel refused to encrypt")]
     Channel(#[source] E),
+    /// An earlier version of this crate stored the message, in a format that recipients no longer
+    /// take. [`seal`] its [`payload`](SentMessage::payload) again.
+    #[error("the message was stored in a format that is no longer sent")]
+    OldFormat,
     /// The channel returned a ciphertext that is empty or longer than [`MAX_CIPHERTEXT_LEN`].
     /// Correct the channel.
     #[error("the channel made a ciphertext of {len} bytes")]

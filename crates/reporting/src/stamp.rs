@@ -8,6 +8,7 @@ use crate::codec::{Reader, put_medium};
 use crate::conversation::{Audience, ConversationId};
 use crate::franking::FrankingTag;
 use crate::timestamp::Timestamp;
+use crate::wire::{self, DecodeError, VERSION_2};
 
 /// Length of an epoch in milliseconds: one UTC day. Stamp keys are kept and destroyed epoch by
 /// epoch.
@@ -16,6 +17,13 @@ pub const EPOCH_MS: u64 = 86_400_000;
 /// Maximum length of an encoded stamp context, in bytes: the sum of its fields, with two accounts
 /// of 128 bytes.
 pub const MAX_CONTEXT_LEN: usize = 1 + 128 + 4 + 1 + 1 + 128 + 8 + 4;
+
+/// Maximum length of an encoded claim, in bytes: tag, context after its length, and stamp.
+pub(crate) const MAX_CLAIM_LEN: usize = 32 + 2 + MAX_CONTEXT_LEN + 32;
+
+/// Maximum length of a stored claim, in bytes: version and claim. Longer input is refused before it
+/// is parsed.
+pub const MAX_STORED_CLAIM_LEN: usize = 1 + MAX_CLAIM_LEN;
 
 /// The epoch of a time, or `None` after the year 11,000,000, when epochs no longer fit 32 bits.
 pub(crate) fn epoch_of(time: Timestamp) -> Option<u32> {
@@ -117,7 +125,8 @@ impl fmt::Debug for Stamp {
 /// The statement that a message passed through the relay: its tag, its context and its stamp. Says
 /// nothing about the content.
 ///
-/// Encoded `tag 32 || len be16 || context || stamp 32`.
+/// Encoded `02 || tag 32 || len be16 || context || stamp 32`. Other formats contain it without the
+/// version byte.
 ///
 /// # Security
 /// The type does not tell a genuine claim from an invented one.
@@ -138,7 +147,6 @@ impl Claim {
     /// # Security
     /// Only the provider can tell whether the claim is genuine. A relay never needs this function.
     /// If it makes a claim from a client's bytes and passes it unverified to
-    /// [`Delivery::new`](crate::relay::Delivery::new) or
     /// [`Receipt::new`](crate::relay::Receipt::new), it vouches for a forgery.
     pub fn new(tag: FrankingTag, context: StampContext, stamp: Stamp) -> Self {
         Self {
@@ -168,9 +176,44 @@ impl Claim {
         self.context.conversation()
     }
 
-    /// The key by which claims are sorted in a report.
-    pub(crate) fn order(&self) -> (Timestamp, FrankingTag) {
+    /// The group that the message was for, if it was for one.
+    pub(crate) fn group(&self) -> Option<&ConversationId> {
+        match &self.context.audience {
+            Audience::Direct(_) => None,
+            Audience::Group(group) => Some(group),
+        }
+    }
+
+    /// The key by which claims are sorted in a report. It is an order of the wire format only: a
+    /// reviewer orders messages of one millisecond by what their senders say.
+    pub(crate) fn order(&self) -> (Timestamp, &DeviceAddress, FrankingTag) {
+        (self.context.accepted_at, &self.context.sender, self.tag)
+    }
+
+    /// The key by which claims are sorted in a report of version 01.
+    pub(crate) fn order_1(&self) -> (Timestamp, FrankingTag) {
         (self.context.accepted_at, self.tag)
+    }
+
+    /// The claim as bytes for the relay's store, until the receipt is handed out.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(MAX_STORED_CLAIM_LEN);
+        out.push(VERSION_2);
+        self.put(&mut out);
+        out
+    }
+
+    /// Reads a claim from the relay's store.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes are not a claim.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (_, body) = wire::versioned_as(bytes, MAX_STORED_CLAIM_LEN, &[VERSION_2])?;
+        let mut reader = Reader::new(body);
+        // CHK-115: a stored claim is complete, with nothing after it.
+        let claim = Self::read(&mut reader).ok_or(DecodeError::Malformed)?;
+        reader.finish().ok_or(DecodeError::Malformed)?;
+        Ok(claim)
     }
 
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
@@ -195,6 +238,11 @@ impl fmt::Debug for Claim {
             .finish_non_exhaustive()
     }
 }
+
+const _: () = assert!(
+    MAX_CONTEXT_LEN <= u16::MAX as usize,
+    "a claim's context must fit its length field"
+);
 
 #[cfg(test)]
 mod tests;

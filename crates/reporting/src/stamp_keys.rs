@@ -11,8 +11,9 @@ use crate::conversation::Audience;
 use crate::franking::FrankingTag;
 use crate::labels;
 use crate::mac;
+use crate::post::AuthenticEnvelope;
 use crate::secret::Secret;
-use crate::stamp::{Claim, MAX_CONTEXT_LEN, Stamp, StampContext, epoch_of};
+use crate::stamp::{Claim, Stamp, StampContext, epoch_of};
 use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION};
 
@@ -158,12 +159,23 @@ impl StampKeys {
         Ok(())
     }
 
-    /// Stamps a tag that `sender`, whom the relay authenticated, sends to `audience` at `now`.
+    /// Stamps an envelope for which its device asked. `accepted_at` comes from
+    /// [`next_accepted_at`](crate::relay::next_accepted_at).
     ///
     /// # Errors
-    /// [`StampKeysError::EpochOutOfReach`] if there is no key for `now`: it was destroyed, or no
-    /// key has been destroyed for [`MAX_EPOCHS_KEPT`] days.
+    /// [`StampKeysError::EpochOutOfReach`] if there is no key for this time: it was destroyed, or
+    /// no key has been destroyed for [`MAX_EPOCHS_KEPT`] days.
     pub fn stamp(
+        &self,
+        envelope: &AuthenticEnvelope,
+        accepted_at: Timestamp,
+    ) -> Result<Claim, StampKeysError> {
+        let (tag, sender) = (envelope.tag(), envelope.sender());
+        self.stamp_tag(tag, sender, envelope.audience(), accepted_at)
+    }
+
+    /// Stamps a bare tag. Not public: a relay stamps only what a device asked for.
+    pub(crate) fn stamp_tag(
         &self,
         tag: &FrankingTag,
         sender: &DeviceAddress,
@@ -373,11 +385,6 @@ pub enum StampError {
     #[error("not a stamp of this relay")]
     NotOurs,
 }
-
-const _: () = assert!(
-    MAX_CONTEXT_LEN <= u16::MAX as usize,
-    "a claim's context must fit its length field"
-);
 
 #[cfg(test)]
 impl StampKeys {

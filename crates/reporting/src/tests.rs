@@ -1,5 +1,8 @@
 //! Tests that span several modules: limits, properties, published attacks and vectors.
 
+mod format_1;
+mod golden;
+mod later;
 mod limits;
 mod properties;
 mod salamander;
@@ -11,6 +14,6 @@ pub(crate) mod all {
     pub(crate) use crate::*;
     pub(crate) use crate::{
         intake::*, limits::*, message::*, recipient::*, relay::*, reporter::*, reviewer::*,
-        sender::*,
+        sender::*, vault::*,
     };
 }

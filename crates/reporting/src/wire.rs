@@ -13,13 +13,17 @@ use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint, k
 #[rustfmt::skip]
 mod generated;
 
-pub(crate) use generated::{Delivery, Envelope, Receipt, Report};
+pub(crate) use generated::{Delivery, PostedEnvelope, Receipt, Report};
 
-/// The version byte of every encoding of this crate.
+/// The version byte of formats that are as they were first: stored keys, and reports and accepted
+/// reports that wait from before.
 pub const VERSION: u8 = 0x01;
 
-/// Why bytes could not be decoded. Unless their version is newer than this release, the peer that
-/// sent them or the store that kept them is at fault.
+/// The version byte of every wire message, and of what is stored in a form that changed.
+pub const VERSION_2: u8 = 0x02;
+
+/// Why bytes could not be decoded. The peer that sent them, or the store that kept them, is at
+/// fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -49,8 +53,17 @@ pub enum DecodeError {
     MissingStamp,
 }
 
-/// Checks the length, then the version; returns the bytes after the version byte.
+/// Checks the length, then that the version is 01; returns the bytes after the version byte.
 pub(crate) fn versioned(bytes: &[u8], max: usize) -> Result<&[u8], DecodeError> {
+    versioned_as(bytes, max, &[VERSION]).map(|(_, body)| body)
+}
+
+/// Checks the length, then that the version is one of `known`; returns it with the bytes after it.
+pub(crate) fn versioned_as<'a>(
+    bytes: &'a [u8],
+    max: usize,
+    known: &[u8],
+) -> Result<(u8, &'a [u8]), DecodeError> {
     // CHK-51: the input is within the length limit of its kind. This precedes all parsing.
     if bytes.len() > max {
         return Err(DecodeError::TooLong {
@@ -60,33 +73,48 @@ pub(crate) fn versioned(bytes: &[u8], max: usize) -> Result<&[u8], DecodeError> 
     }
     // CHK-52: the version byte is known.
     match bytes.split_first() {
-        Some((&VERSION, body)) => Ok(body),
+        Some((version, body)) if known.contains(version) => Ok((*version, body)),
         Some((&version, _)) => Err(DecodeError::UnknownVersion { version }),
         None => Err(DecodeError::Malformed),
     }
 }
 
-/// Decodes a wire message of at most `max` bytes.
+/// Decodes a wire message of version 02 and at most `max` bytes.
 pub(crate) fn decode<M: Message + Default>(bytes: &[u8], max: usize) -> Result<M, DecodeError> {
-    let body = versioned(bytes, max)?;
+    decode_as(bytes, max, &[VERSION_2]).map(|(_, message)| message)
+}
+
+/// Decodes a wire message of one of the `known` versions, which all have the same fields.
+pub(crate) fn decode_as<M: Message + Default>(
+    bytes: &[u8],
+    max: usize,
+    known: &[u8],
+) -> Result<(u8, M), DecodeError> {
+    let (version, body) = versioned_as(bytes, max, known)?;
     let message = M::decode(body).map_err(|_| DecodeError::Malformed)?;
     // CHK-53: the encoding is canonical: no unknown, repeated, reordered or explicit-default field,
     // no long varint, nothing after the last field.
     if message.encoded_len() != body.len() || message.encode_to_vec() != body {
         return Err(DecodeError::Malformed);
     }
-    Ok(message)
+    Ok((version, message))
 }
 
-/// Encodes a wire message, preceded by the version byte.
+/// Encodes a wire message of version 02, preceded by the version byte.
 pub(crate) fn encode(message: &impl Message) -> Vec<u8> {
+    encode_as(VERSION_2, message)
+}
+
+/// Encodes a wire message of this version.
+pub(crate) fn encode_as(version: u8, message: &impl Message) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.encoded_len().saturating_add(1));
-    out.push(VERSION);
+    out.push(version);
     message.encode_raw(&mut out);
     out
 }
 
-/// Encodes a wire message whose last field, `number`, is given separately and must not be empty.
+/// Encodes a wire message of version 02 whose last field, `number`, is given separately and must
+/// not be empty.
 ///
 /// A long field is then copied once instead of twice.
 pub(crate) fn encode_with_last(message: &impl Message, number: u32, last: &[u8]) -> Vec<u8> {
@@ -99,7 +127,7 @@ pub(crate) fn encode_with_last(message: &impl Message, number: u32, last: &[u8])
         last.len(),
     ];
     let mut out = Vec::with_capacity(room.into_iter().fold(0, usize::saturating_add));
-    out.push(VERSION);
+    out.push(VERSION_2);
     message.encode_raw(&mut out);
     encode_key(number, WireType::LengthDelimited, &mut out);
     encode_varint(len, &mut out);
@@ -107,9 +135,9 @@ pub(crate) fn encode_with_last(message: &impl Message, number: u32, last: &[u8])
     out
 }
 
-/// Reads a field of exactly 32 bytes.
-pub(crate) fn array(field: &[u8]) -> Result<[u8; 32], DecodeError> {
-    // CHK-54: tags, stamps and MACs are complete: exactly 32 bytes, never a prefix.
+/// Reads a field of exactly `N` bytes.
+pub(crate) fn array<const N: usize>(field: &[u8]) -> Result<[u8; N], DecodeError> {
+    // CHK-54: tags, stamps and MACs are complete: exactly their length, never a prefix.
     field.try_into().map_err(|_| DecodeError::Malformed)
 }
 

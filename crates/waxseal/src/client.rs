@@ -1,11 +1,12 @@
 //! The client: one device's account and conversations, and the records of both in the store.
 //!
 //! Each file of `client/` is one step of a message's journey: `prekeys`, `contact`, `send`,
-//! `receive`, `history`, `report`. The steps share two files: `peers` caches recently used peers,
-//! and `state` reads and writes records.
+//! `outbox`, `receive`, `history`, `report`. The steps share two files: `peers` caches recently
+//! used peers, and `state` reads and writes records.
 
 mod contact;
 mod history;
+mod outbox;
 mod peers;
 mod prekeys;
 mod receive;
@@ -22,6 +23,7 @@ use zeroize::Zeroizing;
 
 pub use self::contact::ConversationHealth;
 pub use self::history::{Direction, Message};
+pub use self::outbox::Waiting;
 use self::peers::Peers;
 pub use self::receive::Received;
 pub use self::report::{OutgoingReport, ReportId};
@@ -62,8 +64,8 @@ use crate::store::{Key, Store, Transaction};
 /// |---|---|
 /// | account | the empty store; [`open`] changes nothing |
 /// | prekeys | [`one_time_prekeys_left`] |
-/// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`] |
-/// | send | [`messages`], [`next_ordinal`], [`outbox`], [`conversation_health`] |
+/// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`], [`waiting`] |
+/// | send | [`messages`], [`next_ordinal`], [`outbox`], [`waiting`], [`conversation_health`] |
 /// | receive | [`messages`], [`next_ordinal`], [`conversation_health`] |
 /// | receive, if the message begins a session | also what a contact and a prekey step change |
 /// | delete | [`messages`], [`outbox`] |
@@ -91,6 +93,7 @@ use crate::store::{Key, Store, Transaction};
 /// [`messages`]: Self::messages
 /// [`next_ordinal`]: Self::next_ordinal
 /// [`outbox`]: Self::outbox
+/// [`waiting`]: Self::waiting
 /// [`conversation_health`]: Self::conversation_health
 /// [`pending_reports`]: Self::pending_reports
 ///
@@ -110,6 +113,8 @@ pub struct Client<S> {
     /// they are dropped, so memory never runs ahead of the store.
     prekeys: Option<PreKeys>,
     peers: Peers,
+    /// Whether it is known that no message of an earlier version waits in the outbox.
+    is_outbox_current: bool,
 }
 
 impl<S> std::fmt::Debug for Client<S> {
@@ -179,6 +184,7 @@ impl<S: Store> Client<S> {
             delivery_key,
             prekeys: None,
             peers: Peers::default(),
+            is_outbox_current: false,
         }
     }
 

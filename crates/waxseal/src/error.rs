@@ -196,6 +196,10 @@ pub enum ReceiveError<E: std::error::Error + 'static> {
     /// again.
     #[error("the delivery does not authenticate")]
     Delivery(#[from] DeliveryError),
+    /// The relay says that the message comes from the user's own account, which has no other
+    /// device. Drop the delivery.
+    #[error("the delivery claims to come from this account")]
+    OwnAccount,
     /// The message comes from another identity than the one pinned for the sender. Warn the user
     /// and keep the delivery: it opens after
     /// [`Client::accept_identity`](crate::Client::accept_identity).
@@ -322,7 +326,7 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
             Self::Malformed(_) | Self::Delivery(DeliveryError::NotAuthentic) => {
                 Advice::DeliverAgain
             }
-            Self::Delivery(_) | Self::Withheld => Advice::Drop,
+            Self::Delivery(_) | Self::OwnAccount | Self::Withheld => Advice::Drop,
             Self::IdentityChanged { .. } => Advice::WarnIdentityChange,
             // The sender has not moved to version 02 yet. It does once it opens a new session.
             Self::Session(DecryptError::Malformed(CoreDecodeError::UnknownVersion {

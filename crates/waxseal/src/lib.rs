@@ -36,6 +36,7 @@
 //! | first start | [`create`], [`publish_prekeys`] | upload the prekeys, [`confirm_prekeys`] |
 //! | every start | [`open`], [`outbox`], [`pending_reports`] | send again what these return |
 //! | an upload was lost | [`publish_prekeys`] | upload what it returns |
+//! | after an update | [`waiting`] | [`start`], or [`seal_waiting`] if there is a session |
 //! | a new peer | [`start`], with the bundle the provider hands out | |
 //! | writing | [`send`] | upload the envelope, [`confirm`] the relay's receipt |
 //! | a delivery arrives | [`receive`] | show the message, acknowledge the delivery |
@@ -49,6 +50,8 @@
 //! [`confirm_prekeys`]: Client::confirm_prekeys
 //! [`open`]: Client::open
 //! [`outbox`]: Client::outbox
+//! [`waiting`]: Client::waiting
+//! [`seal_waiting`]: Client::seal_waiting
 //! [`pending_reports`]: Client::pending_reports
 //! [`start`]: Client::start
 //! [`send`]: Client::send
@@ -115,7 +118,7 @@ pub mod store;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     Client, ConversationHealth, Direction, Draft, Message, Outgoing, OutgoingReport, Received,
-    ReportId,
+    ReportId, Waiting,
 };
 pub use error::Advice;
 #[cfg(feature = "sqlite")]
@@ -123,7 +126,9 @@ pub use sqlite::{SqliteError, SqliteStore, StoreKey};
 pub use store::{MemoryStore, Store};
 
 pub use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyUpload, SafetyNumber, Scan};
-pub use waxseal_reporting::message::{Attachment, AttachmentKey, Content, PayloadHeader};
+pub use waxseal_reporting::message::{
+    Attachment, AttachmentKey, Content, PayloadHeader, UnknownAttachment, WholeFile,
+};
 pub use waxseal_reporting::recipient::Evidence;
 pub use waxseal_reporting::relay::DeliveryKey;
 pub use waxseal_reporting::reporter::{

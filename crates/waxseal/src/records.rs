@@ -107,6 +107,8 @@ pub(crate) struct OutboxRecord {
     /// The message's tag, which identifies it.
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) id: Vec<u8>,
+    /// The envelope in the form for storage, from which each posting is made. If its first byte is
+    /// `01`, an earlier version sealed it, and it waits to be sealed again.
     #[prost(bytes = "vec", tag = "4")]
     pub(crate) envelope: Vec<u8>,
 }

@@ -10,9 +10,7 @@
 use waxseal::errors::{
     ConfirmError, OpenAccountError, PeerError, ReceiveError, ReportError, SendError, StartError,
 };
-use waxseal::reporting::intake::accept;
 use waxseal::reporting::recipient::DeliveryError;
-use waxseal::reporting::reviewer::review;
 use waxseal::{Advice, Client, Direction, Disclosure, Draft, MemoryStore, Reason, Received};
 use waxseal_world::{NOW, Provider, account, address, snapshot, text_of};
 
@@ -49,7 +47,7 @@ fn messages_go_both_ways_and_are_listed_with_their_evidence() {
         Some(first),
         "an answer names the last message that its sender had seen"
     );
-    assert!(alice.outbox(10).unwrap().is_empty());
+    assert!(alice.outbox(10, NOW).unwrap().is_empty());
 }
 
 #[test]
@@ -254,7 +252,7 @@ fn a_receipt_makes_a_sent_message_reportable_and_only_the_right_one_does() {
         .unwrap_err();
     assert!(matches!(early, ReportError::NotStamped));
     assert_eq!(early.advice(), Advice::KeepAndRetry);
-    assert_eq!(alice.outbox(10).unwrap(), std::slice::from_ref(&sent));
+    assert_eq!(alice.outbox(10, NOW).unwrap(), std::slice::from_ref(&sent));
 
     let before = snapshot(&alice);
     for place in 0..receipt.len() {
@@ -276,7 +274,7 @@ fn a_receipt_makes_a_sent_message_reportable_and_only_the_right_one_does() {
     for _ in 0..2 {
         assert_eq!(alice.confirm(&account("bob"), &receipt).unwrap(), sent.id);
     }
-    assert!(alice.outbox(10).unwrap().is_empty());
+    assert!(alice.outbox(10, NOW).unwrap().is_empty());
     alice
         .draft_report(&account("bob"), Reason::Other, own)
         .unwrap();
@@ -305,10 +303,7 @@ fn a_report_is_kept_until_confirmed_and_verifies() {
     let mut bob = Client::open(bob.into_store()).unwrap();
     let pending = bob.pending_reports(10).unwrap();
     assert_eq!((pending.len(), &pending[0].report), (1, &sent.report));
-    let report = waxseal::reporting::reporter::Report::decode(&pending[0].report).unwrap();
-    let key = world.key(bob.me());
-    let accepted = accept(report, &world.stamp_keys, &key, NOW, &mut |_: &_| false).unwrap();
-    let verified = review(accepted, &world.moderation).unwrap();
+    let verified = world.verify(&pending[0].report).unwrap();
     assert_eq!(verified.messages().len(), 2);
     let second = verified
         .messages()

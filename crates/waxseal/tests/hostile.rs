@@ -11,9 +11,9 @@
 
 use waxseal::core::errors::{DecryptError, HandshakeError};
 use waxseal::errors::{ReceiveError, StartError};
-use waxseal::reporting::relay::Envelope;
+use waxseal::reporting::relay::{Envelope, PostError};
 use waxseal::{Advice, Received};
-use waxseal_world::{Liar, NOW, Provider, account, address, find, snapshot, text_of};
+use waxseal_world::{Liar, NOW, Provider, account, address, envelope_of, snapshot, text_of};
 
 #[test]
 fn an_envelope_replayed_under_another_account_does_not_open() {
@@ -22,7 +22,13 @@ fn an_envelope_replayed_under_another_account_does_not_open() {
     let sent = alice
         .send(&account("bob"), "from alice", NOW, &mut world.rng)
         .unwrap();
-    let (as_mallory, _) = world.relay(&mallory, &bob, &sent.envelope);
+    assert_eq!(
+        world.post(mallory.me(), bob.me(), &sent.envelope),
+        Err(PostError::NotAuthentic),
+        "only the sending device asks for a stamp"
+    );
+    // A relay that lies can make the MAC itself.
+    let (as_mallory, _) = world.stamp_as(mallory.me(), bob.me(), &envelope_of(&sent.envelope));
     let (as_alice, _) = world.relay(&alice, &bob, &sent.envelope);
     let before = snapshot(&bob);
     assert!(matches!(
@@ -46,7 +52,8 @@ fn a_message_that_claims_our_own_identity_is_not_an_identity_change() {
     let own = bob
         .send(&account("carol"), "mine", NOW, &mut world.rng)
         .unwrap();
-    let (reflected, _) = world.relay_as(&address("alice"), bob.me(), &own.envelope);
+    let own = envelope_of(&own.envelope);
+    let (reflected, _) = world.stamp_as(&address("alice"), bob.me(), &own);
     let before = snapshot(&bob);
     let error = bob.receive(&reflected).unwrap_err();
     assert!(matches!(
@@ -76,25 +83,14 @@ fn a_message_of_an_earlier_version_advises_a_new_session_and_a_newer_one_is_kept
     let sent = alice
         .send(&account("bob"), "from the future", NOW, &mut world.rng)
         .unwrap();
-    let ciphertext = Envelope::decode(&sent.envelope)
-        .unwrap()
-        .ciphertext()
-        .to_vec();
-    let mut envelope = sent.envelope;
-    let place = find(&envelope, &ciphertext);
-    let advice = [
-        (0x01, Advice::FetchBundle),
-        (0x03, Advice::KeepAndRetry),
-        (0x7f, Advice::KeepAndRetry),
-    ];
-    for (version, advice) in advice {
-        envelope[place] = version; // the first byte of the channel's message
-        let (delivery, _) = world.relay(&alice, &bob, &envelope);
-        let before = snapshot(&bob);
-        let error = bob.receive(&delivery).unwrap_err();
-        assert_eq!(error.advice(), advice, "version {version}");
-        assert_eq!(snapshot(&bob), before);
-    }
+    let mut envelope = envelope_of(&sent.envelope).encode();
+    envelope[1 + 32] = 0x7f; // the version byte of the channel's message
+    let envelope = Envelope::decode(&envelope).unwrap();
+    let (delivery, _) = world.stamp_as(alice.me(), bob.me(), &envelope);
+    let before = snapshot(&bob);
+    let error = bob.receive(&delivery).unwrap_err();
+    assert_eq!(error.advice(), Advice::KeepAndRetry);
+    assert_eq!(snapshot(&bob), before);
 }
 
 #[test]
@@ -108,7 +104,7 @@ fn a_third_party_cannot_occupy_another_senders_tag() {
     // on its way. Bob must withhold the liar's message and still open Alice's.
     let squatting = liar.seal_under(&sent.id, &mut world.rng);
     let at_relay = world.register_only("liar");
-    let (squatting, _) = world.relay_as(&at_relay, bob.me(), &squatting);
+    let (squatting, _) = world.stamp_as(&at_relay, bob.me(), &squatting);
     assert!(matches!(
         bob.receive(&squatting),
         Err(ReceiveError::Withheld)
@@ -128,7 +124,7 @@ fn a_message_that_lies_about_its_commitment_is_withheld_and_recognised_again() {
     let envelope = liar.seal("looks harmless", 40, &mut world.rng);
     let honest = liar.seal("honest again", usize::MAX, &mut world.rng);
     let liar = world.register_only("liar");
-    let (delivery, _) = world.relay_as(&liar, bob.me(), &envelope);
+    let (delivery, _) = world.stamp_as(&liar, bob.me(), &envelope);
     let error = bob.receive(&delivery).unwrap_err();
     assert!(matches!(error, ReceiveError::Withheld));
     assert_eq!(error.advice(), Advice::Drop);
@@ -137,6 +133,40 @@ fn a_message_that_lies_about_its_commitment_is_withheld_and_recognised_again() {
         matches!(bob.receive(&delivery).unwrap(), Received::Duplicate { .. }),
         "the message's key is spent"
     );
-    let (delivery, _) = world.relay_as(&liar, bob.me(), &honest);
+    let (delivery, _) = world.stamp_as(&liar, bob.me(), &honest);
     assert_eq!(text_of(bob.receive(&delivery).unwrap()), "honest again");
+}
+
+#[test]
+fn a_stranger_whose_message_is_stamped_as_our_own_account_is_refused() {
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    let mut liar = Liar::new(&mut world);
+    let stranger = liar.seal("sent by Bob?", usize::MAX, &mut world.rng);
+    let first = alice.send(&account("bob"), "hi", NOW, &mut world.rng);
+    let first = envelope_of(&first.unwrap().envelope);
+    let before = snapshot(&bob);
+    for envelope in [stranger, first] {
+        let (delivery, _) = world.stamp_as(bob.me(), bob.me(), &envelope);
+        let error = bob.receive(&delivery).unwrap_err();
+        assert!(matches!(error, ReceiveError::OwnAccount));
+        assert_eq!(error.advice(), Advice::Drop);
+    }
+    assert_eq!(snapshot(&bob), before);
+    assert!(bob.peers(None, 10).unwrap().is_empty());
+    assert!(bob.messages(&account("bob"), None, 10).unwrap().is_empty());
+}
+
+#[test]
+fn our_own_message_that_comes_back_is_refused_and_stays_as_it_is() {
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    world.exchange(&mut alice, &mut bob, "hello");
+    let sent = bob.send(&account("alice"), "mine", NOW, &mut world.rng);
+    let sent = sent.unwrap();
+    let (delivery, receipt) = world.stamp_as(bob.me(), bob.me(), &envelope_of(&sent.envelope));
+    let before = snapshot(&bob);
+    let refused = bob.receive(&delivery);
+    assert!(matches!(refused, Err(ReceiveError::OwnAccount)));
+    // Nor does a receipt for another conversation confirm it.
+    assert!(bob.confirm(&account("alice"), &receipt).is_err());
+    assert_eq!(snapshot(&bob), before);
 }

@@ -21,8 +21,8 @@ use waxseal::reporting::limits::{
 };
 use waxseal::store::{Key, MAX_VALUE_LEN, Table};
 use waxseal::{
-    Advice, Attachment, AttachmentKey, Client, Disclosure, Draft, MemoryStore, Reason, Received,
-    Store,
+    Advice, AttachmentKey, Client, Disclosure, Draft, MemoryStore, Reason, Received, Store,
+    WholeFile,
 };
 use waxseal_world::{NOW, Provider, account, snapshot, text_of};
 
@@ -119,9 +119,9 @@ fn a_deleted_message_is_gone_from_this_device_and_not_shown_again() {
 
     // The sender gives the message up. The message leaves the outbox, and its receipt comes too
     // late.
-    assert_eq!(alice.outbox(10).unwrap().len(), 1);
+    assert_eq!(alice.outbox(10, NOW).unwrap().len(), 1);
     alice.delete_message(&bob_id, &sent.id).unwrap();
-    assert!(alice.outbox(10).unwrap().is_empty());
+    assert!(alice.outbox(10, NOW).unwrap().is_empty());
     assert!(matches!(
         alice.confirm(&bob_id, &receipt),
         Err(ConfirmError::NotSent)
@@ -173,7 +173,7 @@ fn outbox_numbers_go_up_even_when_earlier_ones_were_confirmed() {
     let sent = alice
         .send(&account("bob"), "second", NOW, &mut world.rng)
         .unwrap();
-    assert_eq!(alice.outbox(10).unwrap(), [sent]);
+    assert_eq!(alice.outbox(10, NOW).unwrap(), [sent]);
     let second = alice.store().get(&Key::Outbox { ordinal: 1 }).unwrap();
     assert!(second.is_some(), "an outbox number is used once");
 }
@@ -254,7 +254,7 @@ fn a_message_shows_its_attachments_on_both_sides_with_and_without_a_receipt() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     let (bob_id, alice_id) = (account("bob"), account("alice"));
     let key = AttachmentKey::from_bytes([7; 32]);
-    let photo = Attachment::new("image/jpeg", b"a bicycle", b"sealed", key, "blob/1").unwrap();
+    let photo = WholeFile::new("image/jpeg", b"a bicycle", b"sealed", key, "blob/1").unwrap();
     let draft = Draft::from("Look:").attach(photo.clone());
     let sent = alice.send(&bob_id, draft, NOW, &mut world.rng).unwrap();
     let (delivery, receipt) = world.relay(&alice, &bob, &sent.envelope);
@@ -272,8 +272,9 @@ fn a_message_shows_its_attachments_on_both_sides_with_and_without_a_receipt() {
         let [attachment] = message.attachments() else {
             panic!("one attachment was sent")
         };
-        assert_eq!(attachment.location(), photo.location());
-        assert_eq!(attachment.key().as_bytes(), photo.key().as_bytes());
+        let file = attachment.whole_file().unwrap();
+        assert_eq!(file.location(), photo.location());
+        assert_eq!(file.key().as_bytes(), photo.key().as_bytes());
     }
 }
 

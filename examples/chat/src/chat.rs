@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use waxseal::errors::OpenAccountError;
 use waxseal::{AccountId, Client, FrankingTag, Message, SqliteStore, Timestamp};
-use waxseal_relay::{ClientError, ErrorCode, RelayCard, RelayClient, Session, account_name};
+use waxseal_relay::{ClientError, DeviceSession, ErrorCode, RelayCard, RelayClient, account_name};
 
 use crate::failure::{Failure, Outcome};
 use crate::home::Home;
@@ -24,16 +24,19 @@ const WEEK_MS: u64 = 7 * 24 * 3600 * 1000;
 /// Number of records to read at once.
 pub const PAGE: usize = 64;
 
-/// The account that a command works with: its client, its home folder and its relay.
+/// An account in use.
 pub struct Chat {
     pub client: Client<SqliteStore>,
     pub home: Home,
     pub relay: RelayClient,
-    session: Option<Session>,
+    session: Option<DeviceSession>,
+    /// How far the relay's clock is ahead of this one. The relay says so when it refuses a message
+    /// because of the time at which it was posted.
+    pub relay_ahead_ms: i64,
     verbose: bool,
     /// Whether a peer's identity has changed, which decides the exit code.
     pub identity_changed: bool,
-    /// The peers about whose change of identity the user was warned.
+    /// Peers whose change of identity the user was warned of.
     pub warned: BTreeSet<AccountId>,
     notices: Vec<String>,
 }
@@ -61,6 +64,7 @@ impl Chat {
             home,
             relay,
             session: None,
+            relay_ahead_ms: 0,
             verbose,
             identity_changed: false,
             warned: BTreeSet::new(),
@@ -117,8 +121,7 @@ impl Chat {
     }
 
     /// Replaces the signed prekeys before the week is over, because the record of handshakes that
-    /// used them is full. If an upload is pending, finishes the upload instead, and the next
-    /// command replaces them.
+    /// used them is full.
     pub fn rotate_prekeys(&mut self) -> Outcome<()> {
         self.home.memory.rotated_at_ms = 0;
         self.maintain_prekeys()
@@ -141,7 +144,7 @@ impl Chat {
     /// Makes a call with a session. Signs in first if there is no session or it has expired.
     pub fn with_session<T>(
         &mut self,
-        call: impl Fn(&RelayClient, &Session) -> Result<T, ClientError>,
+        call: impl Fn(&RelayClient, &DeviceSession) -> Result<T, ClientError>,
     ) -> Outcome<T> {
         if let Some(session) = &self.session {
             match with_pauses(|| call(&self.relay, session)) {
@@ -152,7 +155,8 @@ impl Chat {
         let card = self.card()?;
         let (client, me) = (&self.client, self.client.me());
         let prove = |context: &[u8]| client.prove_account(context);
-        let session = match self.relay.sign_in(&card.relay_key, me, prove) {
+        let key = client.delivery_key();
+        let session = match self.relay.sign_in(&card.relay_key, me, key, prove) {
             Err(error) if error.code() == Some(ErrorCode::ProofRefused) => {
                 let message = format!("{error}; if `register` was interrupted, run it again");
                 return Err(Failure::new(printable(&message)));
@@ -185,7 +189,13 @@ impl Chat {
         Ok(card)
     }
 
-    /// Parses the name of a peer. Refuses the user's own name.
+    /// The present time by the relay's clock, as far as it is known.
+    pub fn relay_time(&self) -> Timestamp {
+        let now = now().as_millis();
+        Timestamp::from_millis(now.saturating_add_signed(self.relay_ahead_ms))
+    }
+
+    /// Parses the name of a peer.
     pub fn peer(&self, name: &str) -> Outcome<AccountId> {
         let peer = account_name(name)?;
         if peer == self.client.me().account {

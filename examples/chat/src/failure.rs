@@ -8,11 +8,11 @@ use crate::text::printable;
 
 pub type Outcome<T> = Result<T, Failure>;
 
-/// The exit code of any failure that has no other code.
+/// Any failure that has no other code.
 pub const FAILED: u8 = 1;
-/// The exit code if the relay cannot be reached or asks to wait. Unsent messages wait in the store.
+/// The relay cannot be reached or asks to wait. Unsent messages wait in the store. Try again later.
 pub const TRY_LATER: u8 = 3;
-/// The exit code if a peer's identity is not the pinned one. The user must decide.
+/// A peer's identity is not the pinned one. The user must decide.
 pub const IDENTITY_CHANGED: u8 = 4;
 
 /// Why a command failed.
@@ -22,6 +22,8 @@ pub struct Failure {
     pub message: String,
     /// The relay's reason, if it refused.
     pub refused: Option<ErrorCode>,
+    /// The relay's time in milliseconds, if it refused because the clocks differ.
+    pub relay_time_ms: Option<u64>,
 }
 
 impl Failure {
@@ -34,6 +36,7 @@ impl Failure {
             code,
             message: message.into(),
             refused: None,
+            relay_time_ms: None,
         }
     }
 }
@@ -44,9 +47,9 @@ impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let relay = (&error as &(dyn Error + 'static)).downcast_ref::<ClientError>();
         let refused = relay.and_then(ClientError::code);
+        let relay_time_ms = relay.and_then(ClientError::relay_time_ms);
         let later = |error: &ClientError| {
-            // The relay closes a connection, for example, when it stops or the session has expired.
-            // A new connection may work.
+            // The relay closes a connection when it stops or when the session has expired.
             error.is_transient() || matches!(error, ClientError::Closed { .. })
         };
         let code = if relay.is_some_and(later) {
@@ -64,6 +67,7 @@ impl<E: Error + 'static> From<E> for Failure {
             code,
             message: printable(&message),
             refused,
+            relay_time_ms,
         }
     }
 }

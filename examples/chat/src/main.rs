@@ -109,7 +109,7 @@ pub enum Command {
     /// Accept the new identity of a peer; compare the safety number first
     AcceptIdentity {
         peer: String,
-        /// Accept the new identity without asking for confirmation
+        /// Accept without asking
         #[arg(long)]
         yes: bool,
     },
@@ -132,7 +132,7 @@ pub enum Command {
         /// A note to the moderators, in your own words
         #[arg(long, value_name = "TEXT", default_value = "")]
         note: String,
-        /// Send the report without asking for confirmation
+        /// Send without asking
         #[arg(long)]
         yes: bool,
     },

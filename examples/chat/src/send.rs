@@ -13,6 +13,8 @@ use crate::text::short;
 
 /// Number of envelopes to read from the outbox at once.
 const BATCH: usize = 16;
+/// Maximum number of messages of an earlier version to seal again at once.
+const MAX_WAITING: usize = 1_000;
 
 /// Sends a text and prints that the relay has it.
 pub fn send(chat: &mut Chat, peer: &str, text: &str) -> Outcome<()> {
@@ -61,7 +63,7 @@ impl Chat {
         Ok(sent.id)
     }
 
-    /// Starts a session with `peer` from the prekey bundle that the relay hands out.
+    /// Starts a conversation with the bundle that the relay hands out.
     pub fn start(&mut self, peer: &AccountId) -> Outcome<()> {
         let bundle = self.with_session(|relay, session| relay.bundle(session, peer))?;
         let one_time = bundle.one_time.as_deref();
@@ -80,14 +82,51 @@ impl Chat {
         }
     }
 
-    /// Sends the envelopes in the outbox unchanged, oldest first. An envelope that is sent twice
-    /// still arrives once.
+    /// Sends the envelopes in the outbox, oldest first. An envelope that is sent twice still
+    /// arrives once.
+    ///
+    /// The relay takes an envelope within ten minutes of the time at which the client read it from
+    /// the outbox. If the relay answers that the clocks differ, the outbox is read again with the
+    /// relay's time.
     pub fn flush_outbox(&mut self) -> Outcome<()> {
+        self.seal_what_an_earlier_version_left()?;
+        match self.flush_once() {
+            Err(failure) if failure.refused == Some(ErrorCode::ClockDiffers) => {
+                let Some(relay_time) = failure.relay_time_ms else {
+                    return Err(failure);
+                };
+                let ahead = i128::from(relay_time) - i128::from(now().as_millis());
+                self.relay_ahead_ms = i64::try_from(ahead).unwrap_or(0);
+                self.notice("this device's clock differs from the relay's by minutes: set it");
+                self.flush_once()
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Seals messages again that an earlier version of the chat left in the outbox, under a session
+    /// with their recipient. Those without one stay, and do not keep others from being sent.
+    fn seal_what_an_earlier_version_left(&mut self) -> Outcome<()> {
+        let waiting = self.client.waiting(MAX_WAITING)?;
+        let recipients = waiting.into_iter().map(|message| message.recipient);
+        for recipient in recipients.collect::<BTreeSet<_>>() {
+            if !self.client.has_session(&recipient)?
+                && let Err(failure) = self.start(&recipient)
+            {
+                self.detail(failure.message);
+                continue;
+            }
+            self.client.seal_waiting(&recipient, &mut rand::rng())?;
+        }
+        Ok(())
+    }
+
+    fn flush_once(&mut self) -> Outcome<()> {
         let mut full = BTreeSet::new();
         // Number of envelopes that must wait. They stay in the outbox, before those not tried yet.
         let mut waiting: usize = 0;
         loop {
-            let batch = self.client.outbox(waiting + BATCH)?;
+            let batch = self.client.outbox(waiting + BATCH, self.relay_time())?;
             if batch.len() == waiting {
                 break;
             }
@@ -107,9 +146,8 @@ impl Chat {
         Ok(())
     }
 
-    /// Sends one envelope to the relay and stores its receipt. Returns `false` if the envelope must
-    /// wait because the recipient's queue is full. Gives up a message that the relay refuses for
-    /// good.
+    /// Sends one envelope to the relay and stores its receipt. Returns `false` if the recipient's
+    /// queue is full.
     fn post(&mut self, outgoing: &Outgoing) -> Outcome<bool> {
         let Outgoing {
             id,

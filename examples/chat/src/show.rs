@@ -1,5 +1,4 @@
-//! Shows messages: as lines for people or as JSON for programs. A new message is shown once, or
-//! again if the process was stopped before it recorded that.
+//! Shows messages: as lines for people or as JSON for programs. A received message is shown once.
 
 use std::io::{self, Write};
 

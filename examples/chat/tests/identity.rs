@@ -13,7 +13,7 @@ const IDENTITY_CHANGED: Option<i32> = Some(4);
 fn a_changed_identity_is_announced_and_the_user_decides() {
     let world = World::new("identity", &["alice", "bob"]);
     let (alice, bob) = (0, 1);
-    world.review(&["keygen"]).output();
+    world.make_keys();
     world.start_relay();
     world.chat(alice, &["register", "alice"]).output();
     world.chat(bob, &["register", "bob"]).output();

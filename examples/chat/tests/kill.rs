@@ -76,7 +76,8 @@ impl Exchange {
         let seed = std::env::var("WAXSEAL_KILL_SEED").map_or(1, |seed| seed.parse().unwrap());
         println!("WAXSEAL_KILL_SEED={seed}");
         let world = World::new("kill", &ACCOUNTS);
-        world.review(&["keygen"]).output();
+        world.make_keys();
+        world.start_vault();
         world.start_relay();
         for (account, name) in ACCOUNTS.iter().enumerate() {
             world.chat(account, &["register", name]).output();
@@ -386,7 +387,7 @@ impl Exchange {
     }
 }
 
-/// Sets the flag `failed` when the thread that holds it panics, so that the other threads stop too.
+/// Tells the other threads when this one panics.
 struct Fuse<'a>(&'a AtomicBool);
 
 impl Drop for Fuse<'_> {

@@ -35,10 +35,25 @@ fn the_commands_in_the_readme_print_what_it_shows() {
             // The relay keeps running for the other commands.
             assert_eq!(
                 arguments,
-                ["--data", "relay-data", "--moderation-key", "mod.key.pub"]
+                [
+                    "--data",
+                    "relay-data",
+                    "--vault-key",
+                    "vault.key.pub",
+                    "--reviewer-key",
+                    "review.key.pub"
+                ]
             );
             world.start_relay();
             format!("listening on {}", world.url())
+        } else if arguments.contains(&"serve") {
+            // So does the vault.
+            assert_eq!(
+                arguments,
+                ["--key", "vault.key", "serve", "--socket", "vault.sock"]
+            );
+            world.start_vault();
+            "serving on vault.sock".to_owned()
         } else {
             world.run_program(name, &arguments).output()
         };
@@ -52,7 +67,8 @@ fn the_commands_in_the_readme_print_what_it_shows() {
 fn the_json_output_is_as_documented() {
     let world = World::new("programs", &["alice", "bob", "eve"]);
     let (alice, bob, eve) = (0, 1, 2);
-    world.review(&["keygen"]).output();
+    world.make_keys();
+    world.start_vault();
     world.start_relay();
     world.chat(alice, &["register", "alice"]).output();
     world.chat(bob, &["register", "bob"]).output();
@@ -83,7 +99,7 @@ fn the_json_output_is_as_documented() {
             .keys()
             .map(String::as_str)
             .collect();
-        // The JSON parser sorts the fields by name.
+        // The parser sorts the fields.
         assert_eq!(
             fields,
             [
@@ -165,7 +181,7 @@ fn the_json_output_is_as_documented() {
 fn a_message_that_cannot_be_sent_waits_and_the_exit_code_says_so() {
     let world = World::new("waiting", &["alice", "bob"]);
     let (alice, bob) = (0, 1);
-    world.review(&["keygen"]).output();
+    world.make_keys();
     world.start_relay();
     world.chat(alice, &["register", "alice"]).output();
     world.chat(bob, &["register", "bob"]).output();
@@ -185,13 +201,13 @@ fn a_message_that_cannot_be_sent_waits_and_the_exit_code_says_so() {
     let texts: Vec<&Value> = received.iter().map(|message| &message["text"]).collect();
     assert_eq!(texts, ["hello", "later", "latest"]);
 
-    // A recipient that does not exist and an incomplete command each give their own exit code.
+    // The recipient does not exist in one command, and the other command is incomplete.
     assert_eq!(
         world.chat(alice, &["send", "nobody", "hello"]).code(),
         Some(1)
     );
     assert_eq!(world.chat(alice, &["send", "bob"]).code(), Some(2));
-    // Another relay, with another key, now answers at the same address. The client must refuse it.
+    // The client refuses another relay at the same address.
     world.replace_relay();
     let refused = world.chat(alice, &["send", "bob", "secret"]);
     assert_eq!(refused.code(), Some(1));
@@ -206,7 +222,7 @@ fn a_message_that_cannot_be_sent_waits_and_the_exit_code_says_so() {
 fn a_full_queue_of_one_peer_does_not_block_the_others() {
     let world = World::new("full", &["alice", "bob", "eve"]);
     let (alice, eve) = (0, 2);
-    world.review(&["keygen"]).output();
+    world.make_keys();
     world.start_relay();
     for (account, name) in ["alice", "bob", "eve"].into_iter().enumerate() {
         world.chat(account, &["register", name]).output();

@@ -11,22 +11,24 @@ pub mod honest;
 
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use ed25519_dalek::{Signer, SigningKey};
 use tempfile::TempDir;
 use waxseal_relay::{
-    ClientError, Deliveries, ErrorCode, Event, RelayCard, RelayClient, ReviewerKeys, Session,
-    account_name, account_proof_input,
+    ClientError, Deliveries, DeviceSession, ErrorCode, Event, OpenRequest, RelayCard, RelayClient,
+    ReviewerKey, ReviewerSession, VaultError, VaultKeys, account_name, account_proof_input,
+    ask_vault, parse_report_id,
 };
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
-use waxseal_reporting::relay::{Delivery, DeliveryKey, Receipt};
+use waxseal_reporting::relay::{Delivery, DeliveryKey, Envelope, Receipt};
 use waxseal_reporting::reporter::{Disclosure, ModerationPublicKey, Reason, ReportDraft};
 use waxseal_reporting::sender::{SealingChannel, SentMessage, seal};
-use waxseal_reporting::{DeviceAddress, DeviceId, Timestamp};
+use waxseal_reporting::vault::UnsealedReport;
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::Zeroizing;
 
 /// Maximum time that a test waits for something it expects.
@@ -34,7 +36,8 @@ pub const SOON: Duration = Duration::from_secs(20);
 
 pub struct World {
     pub dir: TempDir,
-    pub reviewer: ReviewerKeys,
+    pub vault: VaultKeys,
+    pub reviewer: ReviewerKey,
     pub relay: Option<RelayProcess>,
 }
 
@@ -44,15 +47,26 @@ pub struct RelayProcess {
 }
 
 impl World {
-    /// Makes a folder with the reviewer's keys, and starts a relay in it.
+    /// Makes a folder with the keys of vault and reviewer, and starts a relay in it.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let reviewer = ReviewerKeys::generate(&mut rand::rng());
-        let public = serde_json::to_vec(&reviewer.public()).unwrap();
-        std::fs::write(dir.path().join("mod.key"), &*reviewer.export()).unwrap();
-        std::fs::write(dir.path().join("mod.key.pub"), public).unwrap();
+        let vault = VaultKeys::generate(&mut rand::rng());
+        let reviewer = ReviewerKey::generate(&mut rand::rng());
+        let write =
+            |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).unwrap();
+        write("vault.key", &vault.export());
+        write(
+            "vault.key.pub",
+            &serde_json::to_vec(&vault.public()).unwrap(),
+        );
+        write("review.key", &reviewer.export());
+        write(
+            "review.key.pub",
+            &serde_json::to_vec(&reviewer.public()).unwrap(),
+        );
         let mut world = Self {
             dir,
+            vault,
             reviewer,
             relay: None,
         };
@@ -75,6 +89,15 @@ impl World {
 
     pub fn client(&self) -> RelayClient {
         RelayClient::new(self.url()).unwrap()
+    }
+
+    /// Signs the reviewer in.
+    pub fn reviewer(&self) -> ReviewerSession {
+        let (client, key) = (self.client(), &self.reviewer);
+        let relay_key = client.card().unwrap().relay_key;
+        client
+            .reviewer_sign_in(&relay_key, |context| key.prove(context))
+            .unwrap()
     }
 
     /// Makes a device and registers it.
@@ -102,8 +125,10 @@ impl RelayProcess {
         let mut child = command
             .args(["--listen", "127.0.0.1:0", "--data"])
             .arg(dir.join("data"))
-            .arg("--moderation-key")
-            .arg(dir.join("mod.key.pub"))
+            .arg("--vault-key")
+            .arg(dir.join("vault.key.pub"))
+            .arg("--reviewer-key")
+            .arg(dir.join("review.key.pub"))
             .env("RUST_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()
@@ -146,13 +171,58 @@ impl Drop for RelayProcess {
     }
 }
 
+/// The vault in its own process.
+pub struct VaultProcess {
+    child: Child,
+    pub socket: PathBuf,
+}
+
+impl VaultProcess {
+    /// Starts the vault with the key file of the folder.
+    pub fn start(dir: &Path) -> Self {
+        let socket = dir.join("vault.sock");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_vault"))
+            .arg("--key")
+            .arg(dir.join("vault.key"))
+            .args(["serve", "--socket"])
+            .arg(&socket)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        assert!(line.starts_with("serving on "), "{line:?}");
+        Self { child, socket }
+    }
+
+    /// Has the vault open a report, as a reviewer does.
+    pub fn open(&self, world: &World, report_id: &str) -> Result<UnsealedReport, VaultError> {
+        let (client, reviewer) = (world.client(), world.reviewer());
+        let request = OpenRequest {
+            relay_key: client.card().unwrap().relay_key,
+            acceptance_key: client.acceptance_key(&reviewer).unwrap(),
+            id: parse_report_id(report_id).unwrap(),
+            accepted: client.accepted_report(&reviewer, report_id).unwrap(),
+        };
+        ask_vault(&self.socket, &request)
+    }
+}
+
+impl Drop for VaultProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A device with an identity. Its channel does not encrypt, which the relay cannot tell.
 pub struct Device {
     pub me: DeviceAddress,
     pub identity: SigningKey,
     pub delivery_key: DeliveryKey,
     pub client: RelayClient,
-    pub session: Option<Session>,
+    pub session: Option<DeviceSession>,
     sequence: u64,
 }
 
@@ -199,8 +269,12 @@ impl Device {
         Ok(card)
     }
 
-    pub fn session(&self) -> &Session {
+    pub fn session(&self) -> &DeviceSession {
         self.session.as_ref().unwrap()
+    }
+
+    pub fn token(&self) -> &str {
+        &self.session().session().token
     }
 
     /// Uses the relay that runs now, after a restart.
@@ -208,14 +282,26 @@ impl Device {
         self.client = world.client();
     }
 
+    /// Seals a message, and posts it: asks for a stamp now.
     pub fn seal(&mut self, to: &DeviceAddress, text: &str) -> (SentMessage, Vec<u8>) {
-        let to = waxseal_reporting::Audience::Direct(to.account.clone());
+        let (sent, envelope) = self.seal_only(to, text);
+        (sent, self.post(&envelope, &to.account))
+    }
+
+    pub fn post(&self, envelope: &Envelope, to: &AccountId) -> Vec<u8> {
+        let audience = Audience::Direct(to.clone());
+        envelope.post(&self.delivery_key, &self.me, &audience, now())
+    }
+
+    pub fn seal_only(&mut self, to: &DeviceAddress, text: &str) -> (SentMessage, Envelope) {
+        let to = Audience::Direct(to.account.clone());
         let conversation = to.conversation(&self.me.account);
-        let header = PayloadHeader::new(conversation, self.sequence, now());
+        let header = PayloadHeader::new(self.sequence, now());
         self.sequence += 1;
         let payload = Payload::text(header, text).unwrap();
-        let sealed = seal(&mut NoChannel, &self.me, &payload, &mut rand::rng()).unwrap();
-        (sealed.sent, sealed.envelope.encode())
+        let rng = &mut rand::rng();
+        let sealed = seal(&mut NoChannel, &self.me, &conversation, &payload, rng).unwrap();
+        (sealed.sent, sealed.envelope)
     }
 
     pub fn send(&mut self, to: &DeviceAddress, text: &str) -> Result<Sent, ClientError> {

@@ -1,9 +1,9 @@
 //! Tests of `content.rs`.
 
 use super::*;
+use crate::Timestamp;
 use crate::message::{Payload, PayloadError, PayloadHeader};
 use crate::tests::world::bytes_of;
-use crate::{ConversationId, Timestamp};
 
 fn all() -> Vec<Content> {
     let tag = FrankingTag::from_bytes([8; 32]);
@@ -27,6 +27,14 @@ fn all() -> Vec<Content> {
             kind: "application/x-poll".into(),
             body: vec![0, 255],
         },
+        Content::Unknown {
+            kind: 6,
+            body: b"better".to_vec(),
+        },
+        Content::Unknown {
+            kind: 0,
+            body: vec![],
+        },
     ]
 }
 
@@ -44,17 +52,20 @@ fn every_kind_round_trips() {
 fn content_says_what_it_refers_to_and_is_wiped_on_request() {
     let tag = FrankingTag::from_bytes([8; 32]);
     for mut content in all() {
-        let refers = !matches!(content, Content::Text(_) | Content::Application { .. });
+        let refers = !matches!(
+            content,
+            Content::Text(_) | Content::Application { .. } | Content::Unknown { .. }
+        );
         assert_eq!(content.refers_to(), refers.then_some(&tag));
         content.zeroize();
         let text = match &content {
             Content::Text(text) | Content::Edit { text, .. } => text,
             Content::Reaction { reaction, .. } => reaction,
             Content::Application { kind, .. } => kind,
-            Content::Deletion { .. } => "",
+            Content::Deletion { .. } | Content::Unknown { .. } => "",
         };
         assert_eq!(text, "");
-        if let Content::Application { body, .. } = &content {
+        if let Content::Application { body, .. } | Content::Unknown { body, .. } = &content {
             assert!(body.is_empty());
         }
     }
@@ -63,10 +74,8 @@ fn content_says_what_it_refers_to_and_is_wiped_on_request() {
 #[test]
 fn chk59_content_out_of_form_is_refused() {
     let long_reaction = [&[REACTION][..], &[8; 32], &[b'x'; MAX_REACTION_LEN + 1]].concat();
-    let bad: [&[u8]; 9] = [
+    let bad: [&[u8]; 7] = [
         &[],
-        &[0],
-        &[6, 1],
         &[TEXT, 0xff],
         &[EDIT, 1],
         &[DELETION, 0],
@@ -92,14 +101,6 @@ fn chk59_what_cannot_be_read_is_not_sealed() {
         to: FrankingTag::from_bytes([8; 32]),
         reaction: "x".repeat(len),
     };
-    let payload = |content| {
-        let conversation = ConversationId::group(b"g");
-        Payload::new(
-            PayloadHeader::new(conversation, 0, Timestamp::from_millis(1)),
-            content,
-        )
-        .map(drop)
-    };
     for content in [reaction(MAX_REACTION_LEN), application(1), application(128)] {
         assert_eq!(payload(content), Ok(()));
     }
@@ -109,5 +110,47 @@ fn chk59_what_cannot_be_read_is_not_sealed() {
         application(129),
     ] {
         assert_eq!(payload(content), Err(PayloadError::ContentOutOfBounds));
+    }
+}
+
+fn payload(content: Content) -> Result<(), PayloadError> {
+    Payload::new(PayloadHeader::new(0, Timestamp::from_millis(1)), content).map(drop)
+}
+
+#[test]
+fn content_of_an_unknown_kind_is_kept_whatever_it_holds() {
+    for kind in (0..=u8::MAX).filter(|kind| !(TEXT..=APPLICATION).contains(kind)) {
+        for body in [&b""[..], b"said later", &[0xff; 400]] {
+            let part = [&[kind], body].concat();
+            let content = Content::decode(&part).unwrap();
+            let body = body.to_vec();
+            assert_eq!(content, Content::Unknown { kind, body });
+            assert_eq!(content.as_text(), None);
+            assert_eq!(bytes_of(|out| content.put(out)), part);
+            assert_eq!(payload(content), Ok(()));
+        }
+    }
+}
+
+#[test]
+fn content_made_unknown_keeps_its_bytes() {
+    for content in all() {
+        let bytes = bytes_of(|out| content.put(out));
+        let unknown = content.into_unknown();
+        assert!(matches!(unknown, Content::Unknown { .. }));
+        assert_eq!(bytes_of(|out| unknown.put(out)), bytes);
+    }
+}
+
+#[test]
+fn chk96_unknown_content_is_not_sealed_under_a_known_kind() {
+    for kind in [TEXT, EDIT, DELETION, REACTION, APPLICATION] {
+        let body = b"\x01k".to_vec();
+        let refused = payload(Content::Unknown { kind, body });
+        assert_eq!(refused, Err(PayloadError::ContentOutOfBounds), "{kind}");
+    }
+    for kind in [0, APPLICATION + 1, u8::MAX] {
+        let body = b"\x01k".to_vec();
+        assert_eq!(payload(Content::Unknown { kind, body }), Ok(()), "{kind}");
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of `draft.rs` and `preview.rs`.
 
 use super::*;
+use crate::format::Format;
 use crate::franking::FrankingKey;
 use crate::tests::all::*;
 use crate::tests::world::*;
@@ -35,15 +36,15 @@ fn a_draft_refuses_what_cannot_be_reported_together_and_stays_as_it_was() {
             accepted_at: NOON,
             epoch: 20_000,
         };
-        let header = PayloadHeader::new(context.conversation(), 0, NOON);
+        let header = PayloadHeader::new(0, NOON);
         let payload = Payload::text(header.clone(), "hi").unwrap();
         let franked = payload.franked(&FrankingKey::generate(&mut world.rng));
         let claim = Claim {
-            tag: franked.tag(),
+            tag: franked.tag_from(&carol, context.conversation()),
             context,
             stamp: Stamp::new([0; 32]),
         };
-        Evidence::new(claim, header, franked)
+        Evidence::new(claim, Format::V2, header, franked)
     };
     let mut draft = world.draft(&[one.evidence()]);
     let before = format!("{draft:?}");
@@ -121,6 +122,31 @@ fn the_preview_is_what_the_reviewer_gets() {
     assert_eq!(verified.messages()[1].content(), None);
 }
 
+/// The claims of one millisecond are in the order of their tags, which tells the user nothing.
+#[test]
+fn the_preview_has_messages_of_one_millisecond_in_the_order_that_the_reviewer_sees() {
+    let mut world = World::new(7);
+    let mut draft = ReportDraft::new(world.bob.clone(), Reason::Spam);
+    for number in 0..6 {
+        let (claim, _, sent) = world.stamped(&format!("{number}"));
+        let receipt = Receipt::new(&claim, &world.alice_key);
+        let evidence = receipt.authenticate(&world.alice_key, &sent).unwrap();
+        draft.add(&evidence, Disclosure::Whole).unwrap();
+    }
+    let preview = draft.preview();
+    let sequences = preview.messages().iter().map(|one| one.header().sequence);
+    assert_eq!(sequences.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+    let report = world.seal_report(&draft);
+    let claimed = report.claims().iter().map(|one| *one.tag());
+    let claimed = claimed.collect::<Vec<_>>();
+    let verified = world.verify(report).unwrap();
+    let previewed = preview.messages().iter().map(|one| *one.tag());
+    let previewed = previewed.collect::<Vec<_>>();
+    let reviewed = verified.messages().iter().map(|one| *one.tag());
+    assert_eq!(reviewed.collect::<Vec<_>>(), previewed);
+    assert_ne!(claimed, previewed);
+}
+
 #[test]
 fn debug_shows_counts_only() {
     let mut world = World::new(6);
@@ -151,9 +177,14 @@ fn a_draft_takes_a_message_once_whatever_its_stamp() {
     let later = Timestamp::from_millis(world.now.as_millis() + 9_000);
     let claim = world
         .stamp_keys
-        .stamp(one.tag(), &world.alice, one.audience(), later)
+        .stamp_tag(one.tag(), &world.alice, one.audience(), later)
         .unwrap();
-    let again = Evidence::new(claim, one.header().clone(), one.franked().clone());
+    let again = Evidence::new(
+        claim,
+        one.format(),
+        one.header().clone(),
+        one.franked().clone(),
+    );
     assert_eq!(
         draft.add(&again, Disclosure::Whole).unwrap_err(),
         DraftError::AddedBefore

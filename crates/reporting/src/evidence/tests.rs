@@ -26,9 +26,11 @@ fn chk73_evidence_of_another_message_is_refused() {
     for index in 0..bytes.len() {
         let mut altered = bytes.to_vec();
         altered[index] ^= 0x01;
-        // The device cannot recognise a wrong stamp, time or device. The provider can.
-        assert!(
-            Evidence::decode(&altered).is_err() || (33..stamp).contains(&index),
+        // The device cannot recognise a wrong time, epoch or stamp. The provider can.
+        let unknown = stamp - 12 - 32..stamp;
+        assert_eq!(
+            Evidence::decode(&altered).is_ok(),
+            unknown.contains(&index),
             "{index}"
         );
     }
@@ -45,7 +47,7 @@ fn chk73_evidence_of_another_message_is_refused() {
 
 /// Length of the franking key and the parts of "hello".
 fn world_tail() -> usize {
-    32 + 1 + 4 + 54 + 4 + 6
+    32 + 1 + 4 + 22 + 4 + 6
 }
 
 #[test]
@@ -60,10 +62,24 @@ fn chk92_stored_sent_message_out_of_form_is_refused() {
         assert!(SentMessage::decode(&bytes[..cut]).is_err());
     }
     assert!(SentMessage::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
-    // The message has content of kind 9, which no recipient accepts. The tag is computed from that
-    // content, so it matches.
+    // The message is a deletion of 5 bytes, which no recipient accepts. The tag is computed from
+    // that content, so it matches.
     let mut malformed = bytes.to_vec();
     let kind = malformed.len() - "hello".len() - 1;
-    malformed[kind] = 9;
+    malformed[kind] = 3;
     assert!(SentMessage::decode(&malformed).is_err());
+    // The other version and an unknown one.
+    for (version, refused) in [
+        (1, DecodeError::Malformed),
+        (3, DecodeError::UnknownVersion { version: 3 }),
+        (0, DecodeError::UnknownVersion { version: 0 }),
+    ] {
+        let mut other = bytes.to_vec();
+        other[0] = version;
+        assert_eq!(SentMessage::decode(&other).unwrap_err(), refused);
+    }
+    assert_eq!(again.sender(), &world.alice);
+    assert_eq!(again.conversation(), &world.conversation());
+    assert!(again.tag_names_sender());
+    assert_eq!(*again.encode(), *bytes);
 }

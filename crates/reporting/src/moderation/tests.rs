@@ -7,6 +7,8 @@ use sha2::Sha256;
 use super::*;
 use crate::tests::world::rng;
 
+const INFO: &[u8] = labels::REPORT_OPENINGS;
+
 /// Does HPKE `SealBase` by hand (RFC 9180, "Encryption Context"), with the shared secret that the
 /// holder of the key will derive from `encapsulated`. A sender who chose `encapsulated` knows that
 /// secret.
@@ -45,19 +47,25 @@ fn a_key_pair_survives_export_and_opens_what_is_sealed_to_it() {
     let again = ModerationKeyPair::import(&pair.export()).unwrap();
     let public = ModerationPublicKey::decode(&pair.public_key().encode()).unwrap();
     assert_eq!(again.public_key().id(), public.id());
-    let (encapsulated, sealed) = public.seal(b"openings", b"claims", &mut rng(2)).unwrap();
+    let (encapsulated, sealed) = public
+        .seal(INFO, b"openings", b"claims", &mut rng(2))
+        .unwrap();
     assert_eq!(encapsulated.len(), ENCAPSULATED_LEN);
     assert_eq!(
-        **again.open(&encapsulated, &sealed, b"claims").unwrap(),
+        **again.open(INFO, &encapsulated, &sealed, b"claims").unwrap(),
         *b"openings"
     );
     assert!(
         again
-            .open(&encapsulated, &sealed, b"other claims")
+            .open(INFO, &encapsulated, &sealed, b"other claims")
             .is_none()
     );
     let stranger = ModerationKeyPair::generate(&mut rng(3));
-    assert!(stranger.open(&encapsulated, &sealed, b"claims").is_none());
+    assert!(
+        stranger
+            .open(INFO, &encapsulated, &sealed, b"claims")
+            .is_none()
+    );
     assert_eq!(format!("{pair:?}"), "ModerationKeyPair { .. }");
 }
 
@@ -85,10 +93,10 @@ fn chk91_moderation_key_out_of_form_is_refused() {
 fn broken_artefact_identity_group_elements_chk91_small_order_points_are_refused() {
     let pair = ModerationKeyPair::generate(&mut rng(1));
     let public = pair.public_key();
-    let (encapsulated, _) = public.seal(b"openings", b"", &mut rng(2)).unwrap();
+    let (encapsulated, _) = public.seal(INFO, b"openings", b"", &mut rng(2)).unwrap();
     // A report sealed by hand opens. So the reports below are refused only because of their points.
     let sealed = seal_by_hand(&pair, &encapsulated, b"openings");
-    let opened = pair.open(&encapsulated, &sealed, b"claims").unwrap();
+    let opened = pair.open(INFO, &encapsulated, &sealed, b"claims").unwrap();
     assert_eq!(**opened, *b"openings");
     for point in SMALL_ORDER {
         // Any secret times this point is zero, as the documentation of `SMALL_ORDER` claims.
@@ -105,7 +113,7 @@ fn broken_artefact_identity_group_elements_chk91_small_order_points_are_refused(
             let mut encapsulated = encapsulated.clone();
             encapsulated[1_088..].copy_from_slice(&point);
             let sealed = seal_by_hand(&pair, &encapsulated, b"openings");
-            assert!(pair.open(&encapsulated, &sealed, b"claims").is_none());
+            assert!(pair.open(INFO, &encapsulated, &sealed, b"claims").is_none());
         }
     }
 }

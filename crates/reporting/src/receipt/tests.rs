@@ -23,9 +23,7 @@ fn chk66_receipt_with_another_mac_is_refused() {
         );
     }
     // A delivery MAC is not a receipt MAC, even under the same key.
-    let delivery = Delivery::new(&claim, envelope, &world.alice_key)
-        .unwrap()
-        .encode();
+    let delivery = deliver(&claim, envelope, &world.alice_key).encode();
     let delivery: wire::Delivery = wire::decode(&delivery, MAX_DELIVERY_LEN).unwrap();
     let reflected = Receipt {
         claim,
@@ -51,7 +49,7 @@ fn chk67_receipt_of_another_message_sender_or_conversation_is_refused() {
     let restamp = |sender: &DeviceAddress, audience: Audience| {
         world
             .stamp_keys
-            .stamp(&claim.tag, sender, &audience, world.now)
+            .stamp_tag(&claim.tag, sender, &audience, world.now)
             .unwrap()
     };
     let to_bob = Audience::Direct(world.bob.account.clone());

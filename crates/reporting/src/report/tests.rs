@@ -14,7 +14,9 @@ pub(crate) fn forge(
     rng: &mut impl CryptoRng,
 ) -> Report {
     let section = encode_claims(reporter, claims);
-    let (encapsulated_key, sealed_openings) = moderation.seal(openings, &section, rng).unwrap();
+    let (encapsulated_key, sealed_openings) = moderation
+        .seal(labels::REPORT_OPENINGS, openings, &section, rng)
+        .unwrap();
     reseal(
         wire::Report {
             claims: section,
@@ -28,9 +30,14 @@ pub(crate) fn forge(
 }
 
 /// Makes a report of sections by adding a valid reporter MAC.
-pub(crate) fn reseal(mut sections: wire::Report, key: &DeliveryKey) -> Report {
-    sections.reporter_mac = reporter_mac(key, &sections).to_vec();
-    Report::decode(&wire::encode(&sections)).unwrap()
+pub(crate) fn reseal(sections: wire::Report, key: &DeliveryKey) -> Report {
+    reseal_as(VERSION_2, sections, key)
+}
+
+/// Makes a report of this version.
+pub(crate) fn reseal_as(version: u8, mut sections: wire::Report, key: &DeliveryKey) -> Report {
+    sections.reporter_mac = reporter_mac(version, key, &sections).to_vec();
+    Report::decode(&wire::encode_as(version, &sections)).unwrap()
 }
 
 pub(crate) fn sections(report: &Report) -> wire::Report {
@@ -57,7 +64,7 @@ fn largest_possible_report_is_within_the_bound() {
     let mut world = World::new(5);
     // Every message has the full length and is shown whole.
     let header = world.header(true);
-    let room = MAX_PAYLOAD_LEN - 1 - 4 - 54 - 4 - 1;
+    let room = MAX_PAYLOAD_LEN - 1 - 4 - 22 - 4 - 1;
     assert_eq!(
         Payload::text(header.clone(), "x".repeat(room + 1)).unwrap_err(),
         PayloadError::TooLong

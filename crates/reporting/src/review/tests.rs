@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::disclosure::PartSet;
+use crate::format::Format;
 use crate::franked::Franked;
 use crate::franking::FrankingKey;
 use crate::openings;
@@ -35,7 +36,8 @@ fn repad(mut plain: Vec<u8>) -> Vec<u8> {
 fn a_report_in_part_verifies_and_shows_only_that_part() {
     let mut world = World::new(1);
     let key = AttachmentKey::from_bytes([5; 32]);
-    let picture = Attachment::new("image/png", b"picture", b"cipher", key, "blob/1").unwrap();
+    let picture = WholeFile::new("image/png", b"picture", b"cipher", key, "blob/1").unwrap();
+    let picture = Attachment::from(picture);
     let header = world.header(true);
     let content = Content::Text("look".into());
     let payload =
@@ -55,7 +57,8 @@ fn a_report_in_part_verifies_and_shows_only_that_part() {
     assert_eq!(message.parts()[2], VerifiedPart::Withheld);
     let (part, attachment) = message.attachments().next().unwrap();
     assert_eq!(part, 3);
-    assert_eq!(attachment.check_plaintext(b"picture"), Ok(()));
+    let file = attachment.whole_file().unwrap();
+    assert_eq!(file.check_plaintext(b"picture"), Ok(()));
     assert_eq!(message.attachments().len(), 1);
     assert_eq!(verified.conversation(), Some(world.conversation()));
 }
@@ -203,7 +206,7 @@ fn chk88_withheld_header_is_refused() {
         [(message.opened.evidence(), PartSet::HEADER)].into_iter(),
     );
     let mut plain = openings[..padding::unpadded_len(&openings).unwrap()].to_vec();
-    let set = 4 + 1 + 32 + 64;
+    let set = 4 + 1 + 1 + 32 + 64;
     plain.truncate(set + 4);
     plain[set + 3] = 0;
     let report = world.forge(&[message.claim], &repad(plain));
@@ -216,27 +219,78 @@ fn chk88_withheld_header_is_refused() {
 /// A stamped message from a malicious Alice, which an honest Bob would have withheld.
 fn malicious(world: &mut World, header: &PayloadHeader, others: &[&[u8]]) -> Evidence {
     let encoded_header = bytes_of(|out| header.put(out));
-    let parts = [&[encoded_header.as_slice()], others].concat();
+    stamped(world, Format::V2, header, &encoded_header, others)
+}
+
+/// A stamped message of Alice's in either format, with any header and other parts.
+fn stamped(
+    world: &mut World,
+    format: Format,
+    header: &PayloadHeader,
+    encoded_header: &[u8],
+    others: &[&[u8]],
+) -> Evidence {
+    let parts = [&[encoded_header], others].concat();
     let encoded = encode_parts(parts.iter().copied());
     let franked = Franked::new(&FrankingKey::generate(&mut world.rng), &encoded);
     let audience = Audience::Direct(world.bob.account.clone());
+    let tag = match format {
+        Format::V1 => franked.tag_1(),
+        Format::V2 => world.tag(&franked),
+    };
+    world.now = Timestamp::from_millis(world.now.as_millis().saturating_add(1_000));
     let claim = world
         .stamp_keys
-        .stamp(&franked.tag(), &world.alice, &audience, world.now)
+        .stamp_tag(&tag, &world.alice, &audience, world.now)
         .unwrap();
-    Evidence::new(claim, header.clone(), franked)
+    Evidence::new(claim, format, header.clone(), franked)
 }
 
 #[test]
 fn chk89_message_written_for_another_conversation_is_refused() {
     let mut world = World::new(11);
-    let header = PayloadHeader::new(ConversationId::group(b"elsewhere"), 0, NOON);
+    let header = PayloadHeader::new(0, NOON);
+    for (conversation, right) in [
+        (ConversationId::group(b"elsewhere"), false),
+        (world.conversation(), true),
+    ] {
+        let encoded = header_1(conversation, &header);
+        let evidence = stamped(&mut world, Format::V1, &header, &encoded, &[b"\x01text"]);
+        let report = world.forge(&[evidence.claim().clone()], &openings_of(&[&evidence]));
+        let verified = world.verify(report);
+        let refused = Rejection::OtherConversation { message: 0 };
+        assert_eq!(verified.err(), (!right).then_some(refused));
+    }
+}
+
+/// In format 02 the conversation is in the tag.
+#[test]
+fn chk86_message_written_for_another_conversation_or_by_another_sender_is_refused() {
+    let mut world = World::new(15);
+    let header = PayloadHeader::new(0, NOON);
     let evidence = malicious(&mut world, &header, &[b"\x01text"]);
-    let report = world.forge(&[evidence.claim().clone()], &openings_of(&[&evidence]));
-    assert_eq!(
-        world.verify(report).unwrap_err(),
-        Rejection::OtherConversation { message: 0 }
-    );
+    let franked = evidence.franked().clone();
+    let (alice, bob) = (world.alice.clone(), world.bob.clone());
+    let conversation = world.conversation();
+    for (tag, right) in [
+        (franked.tag_from(&alice, conversation), true),
+        (franked.tag_from(&bob, conversation), false),
+        (franked.tag_from(&device("alice", 2), conversation), false),
+        (
+            franked.tag_from(&alice, ConversationId::group(b"elsewhere")),
+            false,
+        ),
+        (franked.tag_1(), false),
+    ] {
+        let audience = Audience::Direct(bob.account.clone());
+        let claim = world
+            .stamp_keys
+            .stamp_tag(&tag, &alice, &audience, world.now)
+            .unwrap();
+        let report = world.forge(&[claim], &openings_of(&[&evidence]));
+        let refused = Rejection::OtherTag { message: 0 };
+        assert_eq!(world.verify(report).err(), (!right).then_some(refused));
+    }
 }
 
 #[test]
@@ -245,7 +299,8 @@ fn chk90_committed_but_malformed_content_is_refused() {
     let header = world.header(true);
     for others in [
         &[b"\x01\xff".as_slice()][..],
-        &[b"\x01text", b"no attachment"],
+        &[b"\x01text", b"\x00no whole file"],
+        &[b""],
     ] {
         let evidence = malicious(&mut world, &header, others);
         let report = world.forge(&[evidence.claim().clone()], &openings_of(&[&evidence]));
@@ -269,10 +324,10 @@ fn own_message_that_the_peer_never_could_open_verifies_and_is_not_borne_out() {
     let audience = Audience::Direct(world.alice.account.clone());
     let claim = world
         .stamp_keys
-        .stamp(envelope.tag(), &world.bob, &audience, world.now)
+        .stamp_tag(envelope.tag(), &world.bob, &audience, world.now)
         .unwrap();
     let garbage = Envelope::decode(&[&envelope.encode()[..35], &[0x12, 1, 0]].concat()).unwrap();
-    let delivery = Delivery::new(&claim, garbage, &world.alice_key).unwrap();
+    let delivery = deliver(&claim, garbage, &world.alice_key);
     let delivery = delivery
         .authenticate(&world.alice_key, &world.alice.account)
         .unwrap();

@@ -16,7 +16,7 @@ fn keys() -> StampKeys {
 }
 
 fn stamp(keys: &StampKeys, now: Timestamp) -> Result<Claim, StampKeysError> {
-    keys.stamp(
+    keys.stamp_tag(
         &tag(),
         &device("alice", 1),
         &Audience::Direct(account("bob")),

@@ -17,17 +17,21 @@ fn largest() -> (Claim, Envelope, SentMessage) {
     let mut rng = rng(1);
     let (alice, bob) = (longest("a"), longest("b"));
     let to = Audience::Direct(bob.account);
-    let mut header = PayloadHeader::new(to.conversation(&alice.account), 0, NOON);
+    let conversation = to.conversation(&alice.account);
+    let mut header = PayloadHeader::new(0, NOON);
     header.last_seen = Some(FrankingTag::from_bytes([1; 32]));
     header.reply_to = Some(FrankingTag::from_bytes([2; 32]));
-    // The other bytes are the count, two lengths, a header of 118 bytes and the kind of content.
-    let room = MAX_PAYLOAD_LEN - 1 - 2 * 4 - 118 - 1;
+    // The other bytes are the count, two lengths, a header of 86 bytes and the kind of content.
+    let room = MAX_PAYLOAD_LEN - 1 - 2 * 4 - 86 - 1;
     let text = |len| Payload::text(header.clone(), "x".repeat(len));
     assert_eq!(text(room + 1).unwrap_err(), PayloadError::TooLong);
     let payload = text(room).unwrap();
-    let sealed = seal(&mut ToyChannel::new(1), &alice, &payload, &mut rng).unwrap();
+    let channel = &mut ToyChannel::new(1);
+    let sealed = seal(channel, &alice, &conversation, &payload, &mut rng).unwrap();
     let keys = StampKeys::generate("eu", NOON, &mut rng).unwrap();
-    let claim = keys.stamp(sealed.sent.tag(), &alice, &to, NOON).unwrap();
+    let claim = keys
+        .stamp_tag(sealed.sent.tag(), &alice, &to, NOON)
+        .unwrap();
     (claim, sealed.envelope, sealed.sent)
 }
 
@@ -54,19 +58,38 @@ fn ciphertexts_end_at_their_limit() {
     let (claim, _, _) = largest();
     let key = DeliveryKey::from_bytes([3; 32]);
     let of_len = |len| Envelope::new(*claim.tag(), vec![1; len]);
-    let delivery = |len| Delivery::new(&claim, of_len(len), &key).unwrap().encode();
+    let delivery = |len| deliver(&claim, of_len(len), &key).encode();
+    let (sender, audience) = (&claim.context().sender, &claim.context().audience);
+    let posted = |len| of_len(len).post(&key, sender, audience, NOON);
+    let stamped = |len| [&[2], claim.encode().split_at(1).1, &vec![1; len]].concat();
+    assert_eq!(posted(MAX_CIPHERTEXT_LEN).len(), MAX_POSTED_LEN);
+    assert_eq!(stamped(MAX_CIPHERTEXT_LEN).len(), MAX_STAMPED_LEN);
+    assert_eq!(of_len(MAX_CIPHERTEXT_LEN).encode().len(), MAX_ENVELOPE_LEN);
+    assert_eq!(claim.encode().len(), MAX_STORED_CLAIM_LEN);
     assert!(check_ciphertext(&[]).is_err());
     for len in [1, MAX_CIPHERTEXT_LEN] {
         let envelope = of_len(len).encode();
         assert!(envelope.len() <= MAX_ENVELOPE_LEN);
+        assert!(PostedEnvelope::decode(&posted(len)).is_ok());
+        assert!(posted(len).len() <= MAX_POSTED_LEN);
+        assert!(StampedEnvelope::decode(&stamped(len)).is_ok());
+        assert!(stamped(len).len() <= MAX_STAMPED_LEN);
         assert!(Envelope::decode(&envelope).is_ok());
         assert!(delivery(len).len() <= MAX_DELIVERY_LEN);
         assert!(Delivery::decode(&delivery(len)).is_ok());
     }
     for more in [1, 2, 10] {
         let len = MAX_CIPHERTEXT_LEN + more;
+        let too_long = |max| DecodeError::TooLong {
+            len: max + more,
+            max,
+        };
         let envelope = Envelope::decode(&of_len(len).encode());
-        assert_eq!(envelope.unwrap_err(), DecodeError::Malformed);
+        assert_eq!(envelope.unwrap_err(), too_long(MAX_ENVELOPE_LEN));
+        let posted = PostedEnvelope::decode(&posted(len));
+        assert_eq!(posted.unwrap_err(), too_long(MAX_POSTED_LEN));
+        let stamped = StampedEnvelope::decode(&stamped(len));
+        assert_eq!(stamped.unwrap_err(), too_long(MAX_STAMPED_LEN));
         let delivery = Delivery::decode(&delivery(len));
         assert_eq!(delivery.unwrap_err(), DecodeError::Malformed);
     }
@@ -80,14 +103,18 @@ fn limits_are_what_the_specification_adds_up_to() {
     assert_eq!(MAX_CONTEXT_LEN, 275);
     assert_eq!(MAX_PLAINTEXT_LEN, 67_584);
     assert_eq!(MAX_CIPHERTEXT_LEN, 75_776);
-    assert_eq!(MAX_ENVELOPE_LEN, 75_840);
+    assert_eq!(MAX_ENVELOPE_LEN, 75_809);
+    assert_eq!(MAX_POSTED_LEN, 75_859);
+    assert_eq!(MAX_STAMPED_LEN, 76_118);
+    assert_eq!(MAX_STORED_CLAIM_LEN, 342);
     assert_eq!(MAX_RECEIPT_LEN, 441);
     assert_eq!(MAX_DELIVERY_LEN, 76_217);
-    assert_eq!(MAX_SENT_LEN, 65_702);
+    assert_eq!(MAX_SENT_LEN, 65_734);
     assert_eq!(MAX_EVIDENCE_LEN, 65_910);
     assert_eq!(MAX_PADDED_OPENINGS_LEN, 2_064_384);
     assert_eq!(MAX_REPORT_LEN, 2_075_981);
-    assert_eq!(MAX_ACCEPTED_LEN, 2_076_030);
+    assert_eq!(MAX_ACCEPTED_LEN, 2_076_046);
+    assert_eq!(MAX_UNSEALED_LEN, 2_074_782);
 }
 
 #[test]

@@ -198,16 +198,17 @@ fn invisible_salamander_message_that_opens_under_two_keys_is_withheld() {
     // The content has room for the free block. It is varied until the equation has a solution.
     let (sealed, tag) = (0..64)
         .find_map(|attempt| {
-            let header = PayloadHeader::new(world.conversation(), 0, NOON);
+            let header = PayloadHeader::new(0, NOON);
             let content = Content::Application {
                 kind: "x".into(),
                 body: vec![attempt; 120],
             };
             let payload = Payload::new(header, content).unwrap();
             let franked = payload.franked(&FrankingKey::generate(&mut world.rng));
-            let aad = associated_data(&franked.tag(), &world.alice, &world.conversation());
+            let tag = world.tag(&franked);
+            let aad = associated_data(&tag, &world.alice, &world.conversation());
             let sealed = salamander(keys, &nonce, &aad, franked.padded(), 128)?;
-            Some((sealed, franked.tag()))
+            Some((sealed, tag))
         })
         .expect("a ciphertext that opens under both keys");
     let aad = associated_data(&tag, &world.alice, &world.conversation());
@@ -217,10 +218,10 @@ fn invisible_salamander_message_that_opens_under_two_keys_is_withheld() {
     let audience = Audience::Direct(world.bob.account.clone());
     let claim = world
         .stamp_keys
-        .stamp(&tag, &world.alice, &audience, world.now)
+        .stamp_tag(&tag, &world.alice, &audience, world.now)
         .unwrap();
     let envelope = Envelope::new(tag, [&0u64.to_be_bytes()[..], &sealed].concat());
-    let delivery = Delivery::new(&claim, envelope, &world.bob_key).unwrap();
+    let delivery = deliver(&claim, envelope, &world.bob_key);
     let delivery = delivery
         .authenticate(&world.bob_key, &world.bob.account)
         .unwrap();
@@ -251,7 +252,7 @@ fn invisible_salamander_attachment_is_refused_as_the_second_picture() {
         .expect("a ciphertext that opens under both keys");
     let second = decrypt(keys[1], &nonce, b"", &sealed).unwrap();
     let key = AttachmentKey::from_bytes(keys[0]);
-    let attachment = Attachment::new("image/png", &first, &sealed, key, "blob").unwrap();
+    let attachment = WholeFile::new("image/png", &first, &sealed, key, "blob").unwrap();
     assert_eq!(
         attachment.check_ciphertext(&sealed),
         Ok(()),

@@ -7,6 +7,7 @@ use rand_core::{CryptoRng, SeedableRng};
 use zeroize::Zeroizing;
 
 use crate::channel::associated_data;
+use crate::franked::Franked;
 use crate::tests::all::*;
 
 /// A channel for tests only: one static key per direction and a counter in clear as the nonce.
@@ -28,6 +29,14 @@ pub(crate) fn bytes_of(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     put(&mut out);
     out
+}
+
+/// A header in format 01, which holds the conversation.
+pub(crate) fn header_1(conversation: ConversationId, header: &PayloadHeader) -> Vec<u8> {
+    assert!(header.extensions.is_empty());
+    let mut bytes = bytes_of(|out| header.put(out));
+    bytes.splice(1..1, *conversation.as_bytes());
+    bytes
 }
 
 impl ToyChannel {
@@ -111,6 +120,31 @@ pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
+/// The id of every accepted report.
+pub(crate) const ID: ReportId = ReportId::from_bytes([0x1d; 16]);
+
+/// The relay's step for one device, with any claim.
+pub(crate) fn deliver(claim: &Claim, envelope: Envelope, key: &DeliveryKey) -> Delivery {
+    Delivery::new(claim, envelope.ciphertext(), key)
+}
+
+/// Accepts a report as an intake without records: no message is known, no one is in a group.
+pub(crate) fn accept(
+    report: Report,
+    stamp_keys: &StampKeys,
+    reporter_key: &DeliveryKey,
+    now: Timestamp,
+) -> Result<AcceptedReport, Rejection> {
+    let examined = examine(report, stamp_keys, reporter_key, now)?;
+    let known = vec![false; examined.nullifiers().len()];
+    let members = vec![false; examined.memberships().len()];
+    match examined.accept(ID, &known, &members) {
+        Ok(accepted) => Ok(accepted),
+        Err(AcceptError::Rejected(rejection)) => Err(rejection),
+        Err(error) => panic!("{error}"),
+    }
+}
+
 /// Two people and their provider.
 pub(crate) struct World {
     pub(crate) alice: DeviceAddress,
@@ -164,11 +198,12 @@ impl World {
         let sequence = &mut self.sequences[usize::from(from_alice)];
         *sequence += 1;
         let sequence = *sequence - 1;
-        PayloadHeader::new(
-            self.conversation(),
-            sequence,
-            Timestamp::from_millis(self.now.as_millis() - 250),
-        )
+        PayloadHeader::new(sequence, Timestamp::from_millis(self.now.as_millis() - 250))
+    }
+
+    /// The tag of these parts when Alice sends them to Bob.
+    pub(crate) fn tag(&self, franked: &Franked) -> FrankingTag {
+        franked.tag_from(&self.alice, self.conversation())
     }
 
     /// Sends a text from Alice to Bob.
@@ -189,12 +224,16 @@ impl World {
         let (envelope, sent) = self.seal(from_alice, payload);
         let (sender, recipient) = self.ends(from_alice);
         let audience = Audience::Direct(recipient.account.clone());
-        let claim = self
-            .stamp_keys
-            .stamp(envelope.tag(), &sender, &audience, self.now)
-            .unwrap();
         let (sender_key, key) = self.keys(from_alice);
-        let delivery = Delivery::new(&claim, envelope, &key).unwrap().encode();
+        let posted = envelope.post(&sender_key, &sender, &audience, self.now);
+        let posted = PostedEnvelope::decode(&posted)
+            .unwrap()
+            .authenticate(&sender_key, &sender, &audience, self.now)
+            .unwrap();
+        let claim = self.stamp_keys.stamp(&posted, self.now).unwrap();
+        let stamped = StampedEnvelope::new(claim.clone(), posted).unwrap();
+        let stamped = StampedEnvelope::decode(&stamped.encode()).unwrap();
+        let delivery = stamped.deliver(&key).encode();
         let receipt = Receipt::new(&claim, &sender_key).encode();
         let delivery = Delivery::decode(&delivery)
             .unwrap()
@@ -210,12 +249,14 @@ impl World {
 
     pub(crate) fn seal(&mut self, from_alice: bool, payload: &Payload) -> (Envelope, SentMessage) {
         let (sender, _) = self.ends(from_alice);
+        let conversation = self.conversation();
         let channel = if from_alice {
             &mut self.to_bob.0
         } else {
             &mut self.to_alice.0
         };
-        let Sealed { envelope, sent } = seal(channel, &sender, payload, &mut self.rng).unwrap();
+        let Sealed { envelope, sent } =
+            seal(channel, &sender, &conversation, payload, &mut self.rng).unwrap();
         (Envelope::decode(&envelope.encode()).unwrap(), sent)
     }
 
@@ -226,7 +267,7 @@ impl World {
         let audience = Audience::Direct(self.bob.account.clone());
         let claim = self
             .stamp_keys
-            .stamp(envelope.tag(), &self.alice, &audience, self.now)
+            .stamp_tag(envelope.tag(), &self.alice, &audience, self.now)
             .unwrap();
         (claim, envelope, sent)
     }
@@ -272,10 +313,10 @@ impl World {
         let audience = Audience::Direct(self.bob.account.clone());
         let claim = self
             .stamp_keys
-            .stamp(&tag, &self.alice, &audience, self.now)
+            .stamp_tag(&tag, &self.alice, &audience, self.now)
             .unwrap();
         let envelope = Envelope::new(tag, ciphertext);
-        let delivery = Delivery::new(&claim, envelope, &self.bob_key).unwrap();
+        let delivery = deliver(&claim, envelope, &self.bob_key);
         delivery
             .authenticate(&self.bob_key, &self.bob.account)
             .unwrap()
@@ -302,23 +343,26 @@ impl World {
         Report::decode(&report.encode()).unwrap()
     }
 
+    /// Accepts a report as an intake without records: no message is known, no one is in a group.
     pub(crate) fn accept(&self, report: Report) -> Result<AcceptedReport, Rejection> {
-        accept(
-            report,
-            &self.stamp_keys,
-            &self.bob_key,
-            self.now,
-            &mut |_: &Nullifier| false,
-        )
+        accept(report, &self.stamp_keys, &self.bob_key, self.now)
     }
 
-    /// Accepts and reviews a report, encoding it for the reviewers' queue in between.
+    /// The vault with the provider's moderation and acceptance keys.
+    pub(crate) fn vault(&self) -> Vault {
+        let moderation = ModerationKeyPair::import(&self.moderation.export()).unwrap();
+        Vault::new(moderation, self.acceptance_key.clone())
+    }
+
+    /// Accepts and reviews a report, encoding it for the queue and for the reviewers in between.
     pub(crate) fn verify(&self, report: Report) -> Result<VerifiedReport, Rejection> {
         let queued = self.accept(report)?.encode(&self.acceptance_key);
-        review(
-            AcceptedReport::decode(&queued, &self.acceptance_key).unwrap(),
-            &self.moderation,
-        )
+        let unsealed = match self.vault().open(&ID, &queued) {
+            Ok(unsealed) => unsealed,
+            Err(UnsealError::Rejected(rejection)) => return Err(rejection),
+            Err(error) => panic!("{error}"),
+        };
+        review(UnsealedReport::decode(&unsealed.encode()).unwrap())
     }
 
     /// A report from Bob with any claims and openings, under a valid MAC and seal.

@@ -1,6 +1,8 @@
 //! Tests of `transcript.rs`. MIMI weakness 6: nothing proves order or completeness of several
 //! messages.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::tests::all::*;
 use crate::tests::world::*;
@@ -100,7 +102,7 @@ fn last_seen_of_a_message_accepted_later_is_shown() {
     let audience = Audience::Direct(world.alice.account.clone());
     let claim = world
         .stamp_keys
-        .stamp(envelope.tag(), &world.bob, &audience, world.now)
+        .stamp_tag(envelope.tag(), &world.bob, &audience, world.now)
         .unwrap();
     let late = Receipt::new(&claim, &world.bob_key)
         .authenticate(&world.bob_key, &sent)
@@ -129,4 +131,263 @@ fn a_repeated_number_does_not_run_back() {
         verified.messages()[1].contradictions(),
         [Contradiction::SequenceRepeated]
     );
+}
+
+/// Entries of a transcript, for tests of its order.
+#[derive(Clone, Debug)]
+struct Line {
+    sender: DeviceAddress,
+    accepted_at: Timestamp,
+    sequence: u64,
+    tag: FrankingTag,
+    last_seen: Option<FrankingTag>,
+}
+
+fn line(sender: &str, after: u64, sequence: u64, tag: u8, seen: Option<u8>) -> Line {
+    Line {
+        sender: device(sender, 1),
+        accepted_at: Timestamp::from_millis(NOON.as_millis().saturating_add(after)),
+        sequence,
+        tag: FrankingTag::from_bytes([tag; 32]),
+        last_seen: seen.map(|tag| FrankingTag::from_bytes([tag; 32])),
+    }
+}
+
+fn transcript(lines: &[Line]) -> Transcript {
+    let entries: Vec<_> = lines
+        .iter()
+        .map(|line| Entry {
+            sender: &line.sender,
+            accepted_at: line.accepted_at,
+            sequence: line.sequence,
+            last_seen: line.last_seen.as_ref(),
+            tag: &line.tag,
+        })
+        .collect();
+    Transcript::new(&entries)
+}
+
+/// The tags in the order in which they are shown; asserts that nothing is a contradiction.
+fn shown_without_accusation(lines: &[Line]) -> (Vec<u8>, bool) {
+    let transcript = transcript(lines);
+    for (_, position) in &transcript.positions {
+        assert_eq!(position.contradictions, []);
+    }
+    let tags = transcript.positions.iter();
+    let tags = tags.map(|(index, _)| lines[*index].tag.as_bytes()[0]);
+    (tags.collect(), transcript.clock_stepped_back)
+}
+
+/// A relay of an earlier release gave equal times to messages of one device. Their tags are random,
+/// so half of all pairs sort the other way.
+#[test]
+fn eight_messages_of_one_sender_within_one_millisecond_are_in_order_and_accuse_no_one() {
+    let mut world = World::new(5);
+    world.now = Timestamp::from_millis(world.now.as_millis() + 1_000);
+    let audience = Audience::Direct(world.bob.account.clone());
+    let messages: Vec<Evidence> = (0..8)
+        .map(|number| {
+            let payload = Payload::text(world.header(true), format!("{number}")).unwrap();
+            let (envelope, sent) = world.seal(true, &payload);
+            let keys = &world.stamp_keys;
+            let claim = keys.stamp_tag(envelope.tag(), &world.alice, &audience, world.now);
+            Evidence::unverified(claim.unwrap(), sent)
+        })
+        .collect();
+    let by_tag = {
+        let mut tags: Vec<_> = messages.iter().map(|message| *message.tag()).collect();
+        tags.sort();
+        tags
+    };
+    let report = world.report(&messages.iter().rev().collect::<Vec<_>>());
+    let verified = world.verify(report).unwrap();
+    let shown = verified.messages();
+    let texts: Vec<_> = shown
+        .iter()
+        .map(|message| message.content().unwrap().as_text().unwrap())
+        .collect();
+    assert_eq!(texts, ["0", "1", "2", "3", "4", "5", "6", "7"]);
+    assert!(
+        shown
+            .iter()
+            .all(|message| message.contradictions().is_empty())
+    );
+    assert!(
+        shown
+            .iter()
+            .skip(1)
+            .all(|message| message.gap_before() == Some(0))
+    );
+    assert!(!verified.clock_stepped_back());
+    let tags: Vec<_> = shown.iter().map(|message| *message.tag()).collect();
+    assert_ne!(tags, by_tag, "the tags alone would have shuffled them");
+}
+
+#[test]
+fn within_one_millisecond_what_was_seen_comes_first_and_ties_go_by_account_and_device() {
+    let seen = [line("alice", 0, 0, 1, Some(2)), line("bob", 0, 0, 2, None)];
+    assert_eq!(shown_without_accusation(&seen), (vec![2, 1], false));
+    let tie = [line("bob", 0, 0, 1, None), line("alice", 0, 0, 2, None)];
+    assert_eq!(shown_without_accusation(&tie), (vec![2, 1], false));
+    let mut devices = [line("bob", 0, 0, 1, None), line("bob", 0, 0, 2, None)];
+    devices[0].sender = device("bob", 2);
+    assert_eq!(shown_without_accusation(&devices), (vec![2, 1], false));
+    // A chain across both: Bob saw Alice's first, and Alice's third message saw Bob's.
+    let chain = [
+        line("alice", 0, 2, 1, Some(4)),
+        line("alice", 0, 1, 2, None),
+        line("alice", 0, 0, 3, None),
+        line("bob", 0, 0, 4, Some(3)),
+    ];
+    assert_eq!(shown_without_accusation(&chain), (vec![3, 2, 4, 1], false));
+}
+
+/// Alice's numbers say that 2 comes before 1, Bob saw 1, and 2 saw Bob's.
+#[test]
+fn a_circle_of_numbers_and_sights_within_one_millisecond_accuses_no_one() {
+    let circle = [
+        line("alice", 0, 1, 1, None),
+        line("alice", 0, 0, 2, Some(3)),
+        line("bob", 0, 0, 3, Some(1)),
+    ];
+    assert_eq!(shown_without_accusation(&circle), (vec![2, 1, 3], false));
+}
+
+#[test]
+fn a_step_back_of_more_than_five_minutes_is_a_change_of_the_relays_clock() {
+    let most = [
+        line("alice", 0, 1, 1, None),
+        line("alice", MAX_LAST_AHEAD_MS, 0, 2, None),
+    ];
+    let seen = transcript(&most);
+    assert!(!seen.clock_stepped_back);
+    let (index, last) = &seen.positions[1];
+    assert_eq!(*index, 1);
+    assert_eq!(last.contradictions, [Contradiction::SequenceRunsBack]);
+    let past = [
+        line("alice", 0, 1, 1, None),
+        line("alice", MAX_LAST_AHEAD_MS + 1, 0, 2, None),
+    ];
+    assert_eq!(shown_without_accusation(&past), (vec![2, 1], true));
+    // The same for what was seen.
+    let most = [
+        line("alice", MAX_LAST_AHEAD_MS, 0, 1, None),
+        line("bob", 0, 0, 2, Some(1)),
+    ];
+    let seen = transcript(&most);
+    let (index, first) = &seen.positions[0];
+    assert_eq!((*index, seen.clock_stepped_back), (1, false));
+    assert_eq!(first.contradictions, [Contradiction::LastSeenLater]);
+    let past = [
+        line("alice", MAX_LAST_AHEAD_MS + 1, 0, 1, None),
+        line("bob", 0, 0, 2, Some(1)),
+    ];
+    assert_eq!(shown_without_accusation(&past), (vec![1, 2], true));
+}
+
+/// The relay's clock was a day ahead from the second message to the third.
+#[test]
+fn after_a_change_of_the_clock_numbers_and_sights_give_the_order() {
+    let conversation = [
+        line("alice", 0, 0, 9, None),
+        line("bob", DAY, 0, 8, Some(9)),
+        line("alice", DAY + 7, 1, 7, Some(8)),
+        line("bob", 60_000, 1, 6, Some(7)),
+        line("alice", 61_000, 2, 5, Some(6)),
+    ];
+    assert_eq!(
+        shown_without_accusation(&conversation),
+        (vec![9, 8, 7, 6, 5], true)
+    );
+    let gaps: Vec<_> = transcript(&conversation)
+        .positions
+        .iter()
+        .map(|(_, position)| position.gap_before)
+        .collect();
+    assert_eq!(gaps, [None, None, Some(0), Some(0), Some(0)]);
+}
+
+fn any_lines() -> impl Strategy<Value = Vec<Line>> {
+    let fields = (
+        0usize..3,
+        0u64..4,
+        prop::bool::weighted(0.2),
+        0u64..5,
+        any::<Option<u8>>(),
+    );
+    prop::collection::vec(fields, 1..12).prop_map(|lines| {
+        let lines = lines.into_iter().zip(0u8..);
+        lines
+            .map(|((sender, after, far, sequence, seen), tag)| {
+                let after = if far {
+                    after.saturating_mul(200_000)
+                } else {
+                    after
+                };
+                let sender = ["alice", "bob", "carol"][sender];
+                line(sender, after, sequence, tag, seen.map(|seen| seen % 12))
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_permutation_of_a_report_gives_one_order(
+        (lines, shuffled) in any_lines().prop_flat_map(|lines| {
+            (Just(lines.clone()), Just(lines).prop_shuffle())
+        }),
+    ) {
+        let shown = |lines: &[Line]| {
+            let transcript = transcript(lines);
+            let positions = transcript.positions.into_iter();
+            let positions = positions.map(|(index, position)| (lines[index].tag, position));
+            (positions.collect::<Vec<_>>(), transcript.clock_stepped_back)
+        };
+        prop_assert_eq!(shown(&lines), shown(&shuffled));
+    }
+
+    /// Each message is shown once; times rise, unless the clock stepped back; numbers of one device
+    /// rise within a millisecond, and everywhere if the clock stepped back.
+    #[test]
+    fn times_and_numbers_rise_in_a_transcript(lines in any_lines()) {
+        let transcript = transcript(&lines);
+        let shown: Vec<_> = transcript.positions.iter().map(|(index, _)| &lines[*index]).collect();
+        let mut indices: Vec<_> = transcript.positions.iter().map(|(index, _)| *index).collect();
+        indices.sort_unstable();
+        prop_assert_eq!(indices, (0..lines.len()).collect::<Vec<_>>());
+        for (place, one) in shown.iter().enumerate() {
+            for later in shown.iter().skip(place).skip(1) {
+                prop_assert!(transcript.clock_stepped_back || one.accepted_at <= later.accepted_at);
+                let together = transcript.clock_stepped_back || one.accepted_at == later.accepted_at;
+                if together && one.sender == later.sender {
+                    prop_assert!(one.sequence <= later.sequence);
+                }
+            }
+        }
+    }
+
+    /// Which tags a sender found for its messages does not matter.
+    #[test]
+    fn no_sender_chooses_an_order_by_its_tags(lines in any_lines(), other: [u8; 12]) {
+        let mut lines = lines;
+        lines.sort_by_key(|line| (line.sender.clone(), line.sequence));
+        lines.dedup_by_key(|line| (line.sender.clone(), line.sequence));
+        let mut renamed = lines.clone();
+        let rename = |tag: FrankingTag| {
+            let old = tag.as_bytes()[0];
+            let mut bytes = [old; 32];
+            bytes[0] = other[usize::from(old)];
+            FrankingTag::from_bytes(bytes)
+        };
+        for line in &mut renamed {
+            line.tag = rename(line.tag);
+            line.last_seen = line.last_seen.map(rename);
+        }
+        let order = |lines: &[Line]| {
+            let positions = transcript(lines).positions.into_iter();
+            positions.map(|(index, _)| index).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(order(&lines), order(&renamed));
+    }
 }

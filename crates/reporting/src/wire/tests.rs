@@ -4,10 +4,12 @@ use std::path::Path;
 
 use super::*;
 
-fn envelope() -> Vec<u8> {
-    encode(&Envelope {
+/// A message of two fields.
+fn posted() -> Vec<u8> {
+    encode(&PostedEnvelope {
         franking_tag: vec![0xaa; 32],
         ciphertext: vec![0xbb; 2],
+        ..PostedEnvelope::default()
     })
 }
 
@@ -36,9 +38,9 @@ fn generated_structs_are_those_of_the_proto_file() {
 
 #[test]
 fn chk51_longer_than_its_kind_can_be_is_refused_unparsed() {
-    let bytes = envelope();
-    assert!(decode::<Envelope>(&bytes, bytes.len()).is_ok());
-    let error = decode::<Envelope>(&bytes, bytes.len() - 1).unwrap_err();
+    let bytes = posted();
+    assert!(decode::<PostedEnvelope>(&bytes, bytes.len()).is_ok());
+    let error = decode::<PostedEnvelope>(&bytes, bytes.len() - 1).unwrap_err();
     assert_eq!(
         error,
         DecodeError::TooLong {
@@ -50,29 +52,29 @@ fn chk51_longer_than_its_kind_can_be_is_refused_unparsed() {
 
 #[test]
 fn chk52_unknown_version_is_its_own_error() {
-    let mut bytes = envelope();
-    for version in [0, 2, 0xff] {
+    let mut bytes = posted();
+    for version in [0, 1, 3, 0xff] {
         bytes[0] = version;
         assert_eq!(
-            decode::<Envelope>(&bytes, 99).unwrap_err(),
+            decode::<PostedEnvelope>(&bytes, 99).unwrap_err(),
             DecodeError::UnknownVersion { version }
         );
     }
     assert_eq!(
-        decode::<Envelope>(&[], 99).unwrap_err(),
+        decode::<PostedEnvelope>(&[], 99).unwrap_err(),
         DecodeError::Malformed
     );
 }
 
 #[test]
 fn chk53_other_encodings_of_the_same_message_are_refused() {
-    let bytes = envelope();
+    let bytes = posted();
     let variants: [(&str, Vec<u8>); 6] = [
         ("trailing byte", [bytes.as_slice(), &[0]].concat()),
         ("unknown field", [bytes.as_slice(), &[0x7a, 0]].concat()),
         (
             "repeated field",
-            [bytes.as_slice(), &[0x12, 2, 0xbb, 0xbb]].concat(),
+            [bytes.as_slice(), &[0x22, 2, 0xbb, 0xbb]].concat(),
         ),
         (
             "long varint",
@@ -80,19 +82,19 @@ fn chk53_other_encodings_of_the_same_message_are_refused() {
         ),
         (
             "fields in another order",
-            [&[1], &bytes[35..], &bytes[1..35]].concat(),
+            [&[2], &bytes[35..], &bytes[1..35]].concat(),
         ),
-        ("explicit default", vec![1, 0x12, 0]),
+        ("explicit default", vec![2, 0x22, 0]),
     ];
     for (what, variant) in variants {
         assert_eq!(
-            decode::<Envelope>(&variant, 99).unwrap_err(),
+            decode::<PostedEnvelope>(&variant, 99).unwrap_err(),
             DecodeError::Malformed,
             "{what}"
         );
     }
     for len in 1..bytes.len() {
-        let cut = decode::<Envelope>(&bytes[..len], 99);
+        let cut = decode::<PostedEnvelope>(&bytes[..len], 99);
         assert!(cut.is_err() || len == 1 || len == 35, "{len}");
     }
 }
@@ -102,13 +104,15 @@ fn chk53_other_encodings_of_the_same_message_are_refused() {
 fn chk54_broken_artefact_truncated_tag_every_prefix_is_refused() {
     for len in (0..32).chain([33]) {
         let tag = vec![0xaa; len];
-        assert_eq!(array(&tag), Err(DecodeError::Malformed), "{len}");
-        let bytes = encode(&Envelope {
+        assert_eq!(array::<32>(&tag), Err(DecodeError::Malformed), "{len}");
+        let bytes = encode(&PostedEnvelope {
             franking_tag: tag,
+            posted_at: vec![0; 8],
+            device_mac: vec![0; 32],
             ciphertext: vec![1],
         });
         assert_eq!(
-            crate::relay::Envelope::decode(&bytes).unwrap_err(),
+            crate::relay::PostedEnvelope::decode(&bytes).unwrap_err(),
             DecodeError::Malformed
         );
     }
@@ -117,15 +121,16 @@ fn chk54_broken_artefact_truncated_tag_every_prefix_is_refused() {
 #[test]
 fn a_last_field_given_apart_is_encoded_as_in_the_message() {
     for len in [1, 127, 128, 70_000] {
-        let whole = Envelope {
+        let whole = PostedEnvelope {
             franking_tag: vec![0xaa; 32],
             ciphertext: vec![0xbb; len],
+            ..PostedEnvelope::default()
         };
-        let head = Envelope {
+        let head = PostedEnvelope {
             ciphertext: vec![],
             ..whole.clone()
         };
-        let apart = encode_with_last(&head, 2, &whole.ciphertext);
+        let apart = encode_with_last(&head, 4, &whole.ciphertext);
         assert_eq!(apart, encode(&whole));
         assert_eq!(apart.len(), apart.capacity());
     }

@@ -27,9 +27,14 @@ OTHERS = {"moderation_key_pair", "moderation_public_key", "unseal"}
 
 DAY_MS = 86_400_000
 MAX_PAYLOAD, MAX_PLAINTEXT, MAX_CIPHERTEXT = 65_536, 67_584, 75_776
-MAX_WIRE = {"Envelope": 75_840, "Delivery": 76_217, "Receipt": 441, "Report": 2_075_981}
-MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_702, 2_076_030, 102
+MAX_WIRE = {"PostedEnvelope": 75_859, "Delivery": 76_217, "Receipt": 441, "Report": 2_075_981}
+MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_734, 2_076_046, 102
+MAX_ENVELOPE, MAX_STAMPED, MAX_CLAIM, MAX_UNSEALED = 75_809, 76_118, 342, 2_074_782
+MAX_OPENINGS = 2_064_384
+MAX_EXTENSIONS = 1_024
 MAX_CLOCK_SKEW_MS = 300_000
+MAX_POST_SKEW_MS = 600_000
+MAX_LAST_AHEAD_MS = 300_000
 MAX_EPOCHS_KEPT = 400
 
 
@@ -116,12 +121,13 @@ class Reader:
 # ------------------------------------------------------------------------------------ wire messages
 
 FIELDS = {
-    "Envelope": ("franking_tag", "ciphertext"),
+    "PostedEnvelope": ("franking_tag", "posted_at", "device_mac", "ciphertext"),
     "Delivery": ("franking_tag", "stamp_context", "stamp", "delivery_mac", "ciphertext"),
     "Receipt": ("franking_tag", "stamp_context", "stamp", "receipt_mac"),
     "Report": ("claims", "moderation_key_fingerprint", "encapsulated_key", "sealed_openings", "reporter_mac"),
 }
 LENGTHS = {"franking_tag": 32, "stamp": 32, "delivery_mac": 32, "receipt_mac": 32, "reporter_mac": 32}
+LENGTHS |= {"posted_at": 8, "device_mac": 32}
 LENGTHS |= {"moderation_key_fingerprint": 32, "encapsulated_key": 1_120}
 
 
@@ -135,7 +141,7 @@ def varint(number):
 
 def encode(kind, **values):
     """Encodes the version, then the key, length and bytes of each field that is present."""
-    out = b"\x01"
+    out = bytes([values.get("version", 2)])
     for number, name in enumerate(FIELDS[kind], 1):
         if values.get(name):
             out += bytes([number << 3 | 2]) + varint(len(values[name])) + values[name]
@@ -156,8 +162,10 @@ def read_varint(reader):
 def decode(kind, data):
     require(len(data) <= MAX_WIRE[kind], 51)
     reader = Reader(data, 53)
-    require(reader.number(1) == 1, 52)
-    found = {}  # by name
+    version = data[0] if reader.data else reader.number(1)
+    require(version == 2 or (version == 1 and kind == "Report"), 52)
+    reader.take(1)
+    found = {"version": version}  # fields by name
     while reader.data:
         key = read_varint(reader)
         require(key & 7 == 2 and 1 <= key >> 3 <= len(FIELDS[kind]), 53)
@@ -172,12 +180,17 @@ def decode(kind, data):
     return found
 
 
-def stored(data, longest, check):
+def stored(data, longest, check, versions=(1,)):
     """Checks length and version of a stored artefact; returns a reader of what follows."""
+    return stored_message(data, longest, check, versions)[1]
+
+
+def stored_message(data, longest, check, versions=(1, 2)):
+    """The same for what is read in both formats; returns the version too."""
     require(len(data) <= longest, 51)
     require(data, check)
-    require(data[0] == 1, 52)
-    return Reader(data[1:], check)
+    require(data[0] in versions, 52)
+    return data[0], Reader(data[1:], check)
 
 
 # ----------------------------------------------------------------------------------------- payloads
@@ -235,21 +248,60 @@ def visible_ascii(data, shortest, longest, check):
     return data.decode("ascii")
 
 
-def read_header(part):
+def read_header(version, part):
+    """Returns the header and the conversation in it, which format 02 does not have."""
     reader = Reader(part, 58)
     flags = reader.number(1)
     require(flags & ~3 == 0, 58)
+    conversation = reader.take(32) if version == 1 else None
     header = {
-        "conversation": reader.take(32),
         "sequence": reader.number(8),
         "sent_ms": reader.number(8),
         "forwards": reader.number(1),
         "expires_after_secs": reader.number(4),
         "last_seen": reader.take(32) if flags & 1 else None,
         "reply_to": reader.take(32) if flags & 2 else None,
+        "extensions": [],
     }
+    if version == 2:
+        header["extensions"] = read_extensions(reader.take(len(reader.data)))
     reader.finish()
-    return header
+    return header, conversation
+
+
+def read_extensions(data):
+    require(len(data) <= MAX_EXTENSIONS, 94)
+    reader = Reader(data, 94)
+    extensions = []
+    while reader.data:
+        extensions.append({"number": reader.number(2), "value": reader.prefixed(2)})
+    types = [extension["number"] for extension in extensions]
+    require(all(one < other for one, other in zip(types, types[1:])), 94)
+    return extensions
+
+
+def is_hidden(header):
+    """No type of extension is known yet, so each critical one hides content and attachments."""
+    return any(extension["number"] & 0x8000 for extension in header["extensions"])
+
+
+def read_message(version, parts):
+    """Reads all parts as far as this version shows them."""
+    header, conversation = read_header(version, parts[0])
+    content = read_content(parts[1])
+    attachments = [read_attachment(version, part) for part in parts[2:]]
+    if is_hidden(header):
+        content = unknown_content(parts[1])
+        attachments = list(map(unknown_attachment, parts[2:]))
+    return header, conversation, content, attachments
+
+
+def unknown_content(part):
+    return {"kind": "unknown", "number": part[0], "body": part[1:]}
+
+
+def unknown_attachment(part):
+    return {"scheme": part[0], "description_len": len(part)}
 
 
 def read_content(part):
@@ -265,14 +317,19 @@ def read_content(part):
         return content
     if kind == 4:
         return {"kind": "reaction", "to": reader.take(32), "reaction": text(reader.data, 59, 64)}
-    require(kind == 5, 59)
+    if kind != 5:
+        return unknown_content(part)
     name = visible_ascii(reader.prefixed(1), 1, 128, 59)
     return {"kind": "application", "type": name, "body": reader.data}
 
 
-def read_attachment(part):
+def read_attachment(version, part):
     reader = Reader(part, 60)
+    scheme = reader.number(1) if version == 2 else 0
+    if scheme != 0:
+        return unknown_attachment(part)
     attachment = {
+        "scheme": 0,
         "size": reader.number(8),
         "ciphertext_digest": reader.take(32),
         "plaintext_digest": reader.take(32),
@@ -287,24 +344,39 @@ def read_attachment(part):
 # ----------------------------------------------------------------------------------------- franking
 
 
-def commit_parts(key, parts):
+def commit_parts(key, parts, origin):
+    """Derives keys, commitments and tag. `origin` is (sender, conversation); None in format 01."""
     root_key = expand(key, b"waxseal/1/frank-root-key")
     part_keys = [expand(key, b"waxseal/1/frank-part-key" + bytes([i])) for i in range(len(parts))]
     commitments = [commit_part(i, part_keys[i], part) for i, part in enumerate(parts)]
-    return root_key, part_keys, commitments, tag_over(root_key, commitments)
+    return root_key, part_keys, commitments, tag_over(root_key, commitments, origin)
 
 
 def commit_part(i, key, part):
     return HMAC(key, b"waxseal/1/frank-commit" + bytes([i]) + long(part))
 
 
-def tag_over(root_key, commitments):
-    return HMAC(root_key, b"waxseal/1/frank-tag" + bytes([len(commitments)]) + b"".join(commitments))
+def tag_over(root_key, commitments, origin):
+    named = b"waxseal/1/frank-tag"
+    if origin is not None:
+        sender, conversation = origin
+        named = b"waxseal/2/frank-tag" + write_sender(sender) + conversation
+    return HMAC(root_key, named + bytes([len(commitments)]) + b"".join(commitments))
+
+
+def origin_of(version, sender, conversation):
+    return (sender, conversation) if version == 2 else None
+
+
+def commit_1(given):
+    *_, tag = commit_parts(given["franking_key"], given["parts"], None)
+    return {"franking_tag": tag}
 
 
 def commit(given):
     parts = given["parts"]
-    root_key, part_keys, commitments, tag = commit_parts(given["franking_key"], parts)
+    origin = (given["sender"], given["conversation"])
+    root_key, part_keys, commitments, tag = commit_parts(given["franking_key"], parts, origin)
     return {
         "root_key": root_key,
         "part_keys": part_keys,
@@ -319,12 +391,9 @@ def open_payload(given):
     reader = Reader(unpad(given["plaintext"], 56), 57)
     key = reader.take(32)
     parts = read_parts(reader)
-    *_, tag = commit_parts(key, parts)
+    *_, tag = commit_parts(key, parts, (given["sender"], given["conversation"]))
     require(tag == given["franking_tag"], 61)
-    header = read_header(parts[0])
-    content = read_content(parts[1])
-    attachments = list(map(read_attachment, parts[2:]))
-    require(header["conversation"] == given["conversation"], 62)
+    header, _, content, attachments = read_message(2, parts)
     return {"franking_key": key, "header": header, "content": content, "attachments": attachments}
 
 
@@ -470,13 +539,79 @@ def verify_stamp(given):
 # ----------------------------------------------------------------------------- deliveries, receipts
 
 
+def device_message(given, posted_at, ciphertext):
+    targets = SHA256(b"waxseal/2/targets" + be32(0))
+    versions = be32(0) + be32(0) + be64(0)  # roster epoch and version, group version
+    addressed = write_sender(given["sender"]) + write_audience(given["audience"])
+    asked = given["franking_tag"] + posted_at + versions + targets + SHA256(ciphertext)
+    return b"waxseal/2/device-mac" + addressed + asked
+
+
+def post(given):
+    posted_at = be64(given["posted_ms"])
+    mac = HMAC(given["delivery_key"], device_message(given, posted_at, given["ciphertext"]))
+    posted = encode(
+        "PostedEnvelope",
+        franking_tag=given["franking_tag"],
+        posted_at=posted_at,
+        device_mac=mac,
+        ciphertext=given["ciphertext"],
+    )
+    return {"device_mac": mac, "posted": posted}
+
+
+def accept_posted(given):
+    fields = decode("PostedEnvelope", given["posted"])
+    asked = {"sender": given["sender"], "audience": given["audience"], "franking_tag": fields["franking_tag"]}
+    message = device_message(asked, fields["posted_at"], fields["ciphertext"])
+    mac_is(given["delivery_key"], message, fields["device_mac"], 110)
+    posted_ms = int.from_bytes(fields["posted_at"], "big")
+    require(abs(posted_ms - given["now_ms"]) <= MAX_POST_SKEW_MS, 111)
+    return fields
+
+
+def next_accepted(given):
+    clock, last = given["clock_ms"], given["last_ms"]
+    if last is None or last > clock + MAX_LAST_AHEAD_MS:
+        return {"accepted_ms": clock}
+    return {"accepted_ms": max(clock, last + 1)}
+
+
+def import_stamped(given):
+    reader = stored(given["stamped"], MAX_STAMPED, 115, (2,))
+    claim = read_claim(reader)
+    read_context(claim["context"], 115)
+    require(reader.data, 115)
+    return claim | {"ciphertext": reader.data}
+
+
+def import_claim(given):
+    reader = stored(given["claim"], MAX_CLAIM, 115, (2,))
+    claim = read_claim(reader)
+    reader.finish()
+    read_context(claim["context"], 115)
+    return claim
+
+
+def answer(given):
+    asked = short(given["method"].encode()) + medium(given["path"].encode())
+    asked += SHA256(given["request_body"]) + given["nonce"]
+    message = b"waxseal/2/answer-mac" + asked + be16(given["status"]) + long(given["body"])
+    return {"answer_mac": HMAC(given["delivery_key"], message)}
+
+
+def check_answer(given):
+    require(answer(given)["answer_mac"] == given["answer_mac"], 112)
+    return {}
+
+
 def delivery_message(claim, ciphertext):
     claimed = claim["franking_tag"] + claim["context"] + claim["stamp"]
-    return b"waxseal/1/delivery-mac" + claimed + ciphertext
+    return b"waxseal/2/delivery-mac" + claimed + SHA256(ciphertext)
 
 
 def receipt_message(claim):
-    return b"waxseal/1/receipt-mac" + claim["franking_tag"] + claim["context"] + claim["stamp"]
+    return b"waxseal/2/receipt-mac" + claim["franking_tag"] + claim["context"] + claim["stamp"]
 
 
 def wire_claim(fields):
@@ -486,6 +621,7 @@ def wire_claim(fields):
 def deliver(given):
     mac = HMAC(given["delivery_key"], delivery_message(given, given["ciphertext"]))
     return {
+        "stamped": b"\x02" + write_claim(given) + given["ciphertext"],
         "delivery_mac": mac,
         "delivery": encode(
             "Delivery",
@@ -499,7 +635,10 @@ def deliver(given):
 
 
 def decode_envelope(given):
-    return decode("Envelope", given["envelope"])
+    reader = stored(given["envelope"], MAX_ENVELOPE, 115, (2,))
+    envelope = {"franking_tag": reader.take(32), "ciphertext": reader.data}
+    require(reader.data, 115)
+    return envelope
 
 
 def open_delivery(given):
@@ -535,15 +674,15 @@ def make_receipt(given):
 
 
 def read_sent_message(data):
-    reader = stored(data, MAX_SENT, 92)
+    version, reader = stored_message(data, MAX_SENT, 92)
     try:
-        sent = {"sender": read_sender(reader), "franking_key": reader.take(32), "parts": read_parts(reader)}
-        header = read_header(sent["parts"][0])
-        read_content(sent["parts"][1])
-        list(map(read_attachment, sent["parts"][2:]))
+        sent = {"version": version, "sender": read_sender(reader)}
+        conversation = reader.take(32) if version == 2 else None
+        sent |= {"franking_key": reader.take(32), "parts": read_parts(reader)}
+        _, in_header, *_ = read_message(version, sent["parts"])
     except Refused:
         raise Refused("CHK-92") from None
-    return sent | {"conversation": header["conversation"]}
+    return sent | {"conversation": conversation or in_header}
 
 
 def confirm_receipt(given):
@@ -552,11 +691,13 @@ def confirm_receipt(given):
     claim = wire_claim(fields)
     context = read_context(claim["context"])
     mac_is(given["delivery_key"], receipt_message(claim), fields["receipt_mac"], 66)
-    *_, tag = commit_parts(sent["franking_key"], sent["parts"])
+    origin = origin_of(sent["version"], sent["sender"], sent["conversation"])
+    *_, tag = commit_parts(sent["franking_key"], sent["parts"], origin)
     require(tag == claim["franking_tag"], 67)
     require(context["sender"] == sent["sender"], 67)
     require(conversation_of(context) == sent["conversation"], 67)
-    return {"evidence": b"\x01" + write_claim(claim) + sent["franking_key"] + encode_parts(sent["parts"])}
+    message = sent["franking_key"] + encode_parts(sent["parts"])
+    return {"evidence": bytes([sent["version"]]) + write_claim(claim) + message}
 
 
 def channel_associated_data(sender, conversation, tag):
@@ -580,19 +721,18 @@ def open_channel(given):
 
 
 def import_evidence(given):
-    reader = stored(given["evidence"], MAX_EVIDENCE, 73)
+    version, reader = stored_message(given["evidence"], MAX_EVIDENCE, 73)
     claim = read_claim(reader)
     key = reader.take(32)
     try:
         context = read_context(claim["context"])
         parts = read_parts(reader)
-        header = read_header(parts[0])
-        read_content(parts[1])
-        list(map(read_attachment, parts[2:]))
+        _, in_header, *_ = read_message(version, parts)
     except Refused:
         raise Refused("CHK-73") from None
-    require(header["conversation"] == conversation_of(context), 73)
-    *_, tag = commit_parts(key, parts)
+    conversation = conversation_of(context)
+    require(in_header in (None, conversation), 73)
+    *_, tag = commit_parts(key, parts, origin_of(version, context["sender"], conversation))
     require(tag == claim["franking_tag"], 73)
     return {"franking_tag": tag, "sender": context["sender"], "franking_key": key, "parts": parts}
 
@@ -621,20 +761,33 @@ def nullifier(given):
 
 def reporter_message(fields):
     names = ("claims", "moderation_key_fingerprint", "encapsulated_key", "sealed_openings")
-    return b"waxseal/1/reporter-mac" + b"".join(long(fields[name]) for name in names)
+    label = b"waxseal/%d/reporter-mac" % fields["version"]
+    return label + b"".join(long(fields[name]) for name in names)
 
 
-def acceptance_mac(key, data):
-    return HMAC(key, b"waxseal/1/acceptance-mac" + data)
+def names_direct_as_group(reporter, claims):
+    """Whether a claim's group is the direct conversation of two accounts that the report names."""
+    contexts = [claim["read"] for claim in claims]
+    accounts = {reporter["account"]} | {context["sender"]["account"] for context in contexts}
+    audiences = [context["audience"] for context in contexts]
+    accounts |= {audience["direct"] for audience in audiences if "direct" in audience}
+    groups = {audience["group"] for audience in audiences if "group" in audience}
+    return any(direct(one, other) in groups for one in accounts for other in accounts)
+
+
+def claim_order(claim, version):
+    sender = claim["read"]["sender"]
+    sender = () if version == 1 else (sender["account"].encode(), sender["device"])
+    return claim["read"]["accepted_ms"], sender, claim["franking_tag"]
 
 
 def accept(given):
     fields = decode("Report", given["report"])
     reporter, claims = read_claims(fields["claims"])
     mac_is(given["delivery_key"], reporter_message(fields), fields["reporter_mac"], 74)
-    order = [(claim["read"]["accepted_ms"], claim["franking_tag"]) for claim in claims]
+    order = [claim_order(claim, fields["version"]) for claim in claims]
     require(all(one < other for one, other in zip(order, order[1:])), 76)
-    require(len({tag for _, tag in order}) == len(claims), 76)
+    require(len({claim["franking_tag"] for claim in claims}) == len(claims), 76)
     require(len({conversation_of(claim["read"]) for claim in claims}) == 1, 77)
     keys = read_stamp_keys(given["stamp_keys"])
     for claim in claims:
@@ -642,20 +795,25 @@ def accept(given):
         if "direct" in context["audience"]:
             taking_part = (context["sender"]["account"], context["audience"]["direct"])
             require(reporter["account"] in taking_part, 78)
-        else:
-            require(reporter["account"] in given["members"], 78)
+    require(not names_direct_as_group(reporter, claims), 114)
+    if any("group" in claim["read"]["audience"] for claim in claims):
+        require(reporter["account"] in given["members"], 78)
     nullifiers = [nullifier_of(claim, reporter["account"]) for claim in claims]
     repeated = sum(1 << i for i, one in enumerate(nullifiers) if one in given["seen"])
     require(repeated != (1 << len(claims)) - 1, 80)
-    stored = b"\x01" + be64(given["now_ms"]) + be32(repeated) + long(given["report"])
-    accepted = stored + acceptance_mac(given["acceptance_key"], stored)
+    data = b"\x02" + given["id"] + be64(given["now_ms"]) + be32(repeated) + long(given["report"])
+    accepted = data + HMAC(given["acceptance_key"], b"waxseal/2/acceptance-mac" + data)
     return {"nullifiers": nullifiers, "repeated": repeated, "accepted": accepted}
 
 
 def import_accepted(given):
     accepted = given["accepted"]
-    reader = stored(accepted[:-32], MAX_ACCEPTED - 32, 81)
-    mac_is(given["acceptance_key"], b"waxseal/1/acceptance-mac" + accepted[:-32], accepted[-32:], 81)
+    reader = stored(accepted[:-32], MAX_ACCEPTED - 32, 81, (1, 2))
+    version = accepted[0]
+    label = b"waxseal/%d/acceptance-mac" % version
+    mac_is(given["acceptance_key"], label + accepted[:-32], accepted[-32:], 81)
+    if version == 2:
+        require(reader.take(16) == given["id"], 113)
     read = {"accepted_ms": reader.number(8), "repeated": reader.number(4), "report": reader.prefixed(4)}
     reader.finish()
     read_claims(decode("Report", read["report"])["claims"])
@@ -665,7 +823,9 @@ def import_accepted(given):
 # ------------------------------------------------------------------------------------------- review
 
 
-def read_opening(reader):
+def read_opening(report_version, reader):
+    version = reader.number(1) if report_version == 2 else 1
+    require(version in (1, 2), 97)
     count = reader.number(1)
     require(2 <= count <= 32, 84)
     root_key = reader.take(32)
@@ -673,7 +833,74 @@ def read_opening(reader):
     shown = reader.number(4)
     require(shown >> count == 0, 84)
     parts = {i: (reader.take(32), reader.prefixed(4)) for i in range(count) if shown >> i & 1}
-    return root_key, commitments, parts
+    return version, root_key, commitments, parts
+
+
+def import_unsealed(given):
+    reader = stored(given["unsealed"], MAX_UNSEALED, 116, (2,))
+    read = {"report_version": reader.number(1), "id": reader.take(16), "accepted_ms": reader.number(8)}
+    read["repeated"] = reader.number(4)
+    try:
+        read["reporter_address"], claims = read_claims(reader.prefixed(4))
+    except Refused:
+        raise Refused("CHK-116") from None
+    require(read["report_version"] in (1, 2), 116)
+    require(read["repeated"] >> len(claims) == 0, 116)
+    require(len(reader.data) <= MAX_OPENINGS, 116)
+    return read | {"openings": reader.data}
+
+
+def steps_back(before, after):
+    return before["accepted_ms"] > after["accepted_ms"] + MAX_LAST_AHEAD_MS
+
+
+def numbered_before(one, other):
+    return one["sender"] == other["sender"] and one["sequence"] < other["sequence"]
+
+
+def seen_before(one, other):
+    return one["sender"] != other["sender"] and other["last_seen"] == one["franking_tag"]
+
+
+def transcript(given):
+    messages = given["messages"]
+    ordered = [(one, other) for one in messages for other in messages if numbered_before(one, other) or seen_before(one, other)]
+    stepped_back = any(steps_back(one, other) for one, other in ordered)
+
+    def key(message):
+        sender = message["sender"]
+        address = sender["account"].encode(), sender["device"]
+        return message["accepted_ms"], address, message["franking_tag"]
+
+    left, shown = sorted(messages, key=key), []
+    while left:
+        together = [one for one in left if stepped_back or one["accepted_ms"] == left[0]["accepted_ms"]]
+        unnumbered = [one for one in together if not any(numbered_before(other, one) for other in together)]
+        free = [one for one in unnumbered if not any(seen_before(other, one) for other in together)]
+        shown.append((free or unnumbered)[0])
+        left.remove(shown[-1])
+    positions = [transcript_position(shown, index) for index in range(len(shown))]
+    for position, message in zip(positions, shown):
+        position["message"] = messages.index(message)
+    return {"shown": positions, "clock_stepped_back": stepped_back}
+
+
+def transcript_position(shown, index):
+    message = shown[index]
+    earlier = [one["sequence"] for one in shown[:index] if one["sender"] == message["sender"]]
+    contradictions = ["SequenceRepeated"] if message["sequence"] in earlier else []
+    back = [other for other in shown if numbered_before(message, other) and not steps_back(message, other)]
+    if any(message["accepted_ms"] > other["accepted_ms"] for other in back):
+        contradictions.append("SequenceRunsBack")
+    gap = message["sequence"] - max(earlier) - 1 if earlier and not contradictions else None
+    tags = [one["franking_tag"] for one in shown]
+    seen = tags.index(message["last_seen"]) if message["last_seen"] in tags else None
+    if seen is not None:
+        other = shown[seen]
+        later = other["accepted_ms"] > message["accepted_ms"] and not steps_back(other, message)
+        if seen == index or later:
+            contradictions.append("LastSeenLater")
+    return {"gap_before": gap, "seen": seen, "contradictions": contradictions}
 
 
 def review_openings(given):
@@ -684,35 +911,44 @@ def review_openings(given):
     note = text(reader.prefixed(2), 84, 2_000)
     count = reader.number(1)
     require(count <= 30, 84)
-    openings = [read_opening(reader) for _ in range(count)]
+    openings = [read_opening(given["report_version"], reader) for _ in range(count)]
     reader.finish()
     require(len(openings) == len(claims), 85)
     messages = []
-    for claim, (root_key, commitments, parts) in zip(claims, openings):
-        require(tag_over(root_key, commitments) == claim["franking_tag"], 86)
+    for claim, (version, root_key, commitments, parts) in zip(claims, openings):
+        conversation = conversation_of(claim["read"])
+        origin = origin_of(version, claim["read"]["sender"], conversation)
+        require(tag_over(root_key, commitments, origin) == claim["franking_tag"], 86)
         for i, (key, part) in parts.items():
             require(commit_part(i, key, part) == commitments[i], 87)
-        header = review_parts(parts)
-        require(header is not None, 88)
-        require(header["conversation"] == conversation_of(claim["read"]), 89)
-        shown = {str(i): part for i, (_, part) in parts.items()}
-        messages.append({"header": header, "shown": shown, "parts": len(commitments)})
+        require(0 in parts, 88)
+        shown = {i: part for i, (_, part) in parts.items()}
+        header, in_header = review_parts(version, shown)
+        require(in_header in (None, conversation), 89)
+        shown = {str(i): part for i, part in shown.items()}
+        message = {"header": header, "shown": shown, "parts": len(commitments)}
+        messages.append(message | {"tag_names_sender": version == 2})
     return {"reason": reason, "note": note, "messages": messages}
 
 
-def review_parts(parts):
-    """Checks that each shown part has the form of its place; returns the header if it is shown."""
-    readers = {0: read_header, 1: read_content}
+def review_parts(version, parts):
+    """Checks that each shown part has the form of its place; returns the header's reading."""
     try:
-        read = {i: readers.get(i, read_attachment)(part) for i, (_, part) in parts.items()}
+        header = read_header(version, parts[0])
+        for i, part in parts.items():
+            if i == 1:
+                read_content(part)
+            elif i > 1:
+                read_attachment(version, part)
     except Refused:
         raise Refused("CHK-90") from None
-    return read.get(0)
+    return header
 
 
 # ------------------------------------------------------------------------------------------- driver
 
 TEXTS = {"account", "accounts", "direct", "kind", "location", "media_type", "members", "name", "note"}
+TEXTS |= {"contradictions", "method", "path"}
 TEXTS |= {"reaction", "region", "reporter", "text", "type"}
 
 

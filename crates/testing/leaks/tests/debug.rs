@@ -12,13 +12,16 @@ use waxseal::store::Transaction;
 use waxseal::{Client, Draft, MemoryStore, SessionSealer};
 use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeyBundle, PreKeys, Session, SessionSet};
 use waxseal_leaks::clear::Clear;
-use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, Nullifier, accept};
-use waxseal_reporting::message::{Attachment, AttachmentKey, Content, Payload, PayloadHeader};
+use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId, examine};
+use waxseal_reporting::message::{
+    Attachment, AttachmentKey, Content, Payload, PayloadHeader, WholeFile,
+};
 use waxseal_reporting::recipient::{open, open_unstamped};
-use waxseal_reporting::relay::{Delivery, DeliveryKey, Receipt, StampKeys};
+use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, Receipt, StampKeys, StampedEnvelope};
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
-use waxseal_reporting::reviewer::{ModerationKeyPair, review};
+use waxseal_reporting::reviewer::review;
 use waxseal_reporting::sender::seal;
+use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
@@ -110,20 +113,29 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
             },
             "Application { .. }",
         ),
+        (
+            Content::Unknown {
+                kind: 9,
+                body: b"hush".to_vec(),
+            },
+            "Unknown { .. }",
+        ),
     ] {
         assert_prints(&content, printed);
     }
     let attachment_key = AttachmentKey::from_bytes([1; 32]);
-    let attachment = Attachment::new("a/b", b"", b"", attachment_key, "hush").unwrap();
-    assert_prints(&attachment, "Attachment { size_bytes: 0, .. }");
-    let header = PayloadHeader::new(to.conversation(&alice.account), 0, NOW);
+    let file = WholeFile::new("a/b", b"", b"", attachment_key, "hush").unwrap();
+    assert_prints(&file, "WholeFile { size_bytes: 0, .. }");
+    let attachment = Attachment::from(file);
+    let header = PayloadHeader::new(0, NOW);
     let text = Content::Text("hush".into());
     let payload = Payload::with_attachments(header, text, vec![attachment]).unwrap();
     assert_prints(&payload, "Payload { parts: 3, .. }");
-    let sealed = seal(&mut Clear, &alice, &payload, &mut rng).unwrap();
+    let conversation = to.conversation(&alice.account);
+    let sealed = seal(&mut Clear, &alice, &conversation, &payload, &mut rng).unwrap();
     assert_prints(
         &sealed,
-        "Sealed { envelope: Envelope { ciphertext_len: 256, .. }, sent: SentMessage { .. } }",
+        "Sealed { envelope: Envelope { ciphertext_len: 192, .. }, sent: SentMessage { .. } }",
     );
     let unstamped = open_unstamped(
         &mut Clear,
@@ -132,17 +144,26 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
         &sealed.envelope,
     );
     assert_prints(&unstamped.unwrap(), "UnstampedMessage { .. }");
-    let claim = stamp_keys
-        .stamp(sealed.sent.tag(), &alice, &to, NOW)
-        .unwrap();
+    let posted = sealed.envelope.post(&key, &alice, &to, NOW);
+    let posted = PostedEnvelope::decode(&posted).unwrap();
+    let envelope = "envelope: Envelope { ciphertext_len: 192, .. }";
+    assert_prints(&posted, &format!("PostedEnvelope {{ {envelope}, .. }}"));
+    let posted = posted.authenticate(&key, &alice, &to, NOW).unwrap();
+    assert_prints(&posted, &format!("AuthenticEnvelope {{ {envelope}, .. }}"));
+    let claim = stamp_keys.stamp(&posted, NOW).unwrap();
     assert_prints(claim.tag(), "FrankingTag(..)");
     assert_prints(claim.stamp(), "Stamp(..)");
     assert_prints(&Receipt::new(&claim, &key), "Receipt { .. }");
-    let delivery = Delivery::new(&claim, sealed.envelope, &key).unwrap();
-    assert_prints(&delivery, "Delivery { ciphertext_len: 256, .. }");
+    let stamped = StampedEnvelope::new(claim.clone(), posted).unwrap();
+    let delivery = stamped.deliver(&key);
+    assert_prints(&delivery, "Delivery { ciphertext_len: 192, .. }");
     let delivery = delivery.authenticate(&key, &bob.account).unwrap();
     let context = format!("{:?}", claim.context());
     let claim_printed = format!("Claim {{ context: {context}, .. }}");
+    assert_prints(
+        &stamped,
+        &format!("StampedEnvelope {{ claim: {claim_printed}, ciphertext_len: 192 }}"),
+    );
     assert_prints(
         &delivery,
         &format!("AuthenticDelivery {{ claim: {claim_printed}, .. }}"),
@@ -164,18 +185,30 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
     assert_prints(&draft.preview(), "Preview { messages: 1, .. }");
     let report = draft.seal(&key, moderation.public_key(), &mut rng).unwrap();
     assert_prints(&report, "Report { claims: 1, .. }");
-    let never = &mut |_: &Nullifier| false;
-    let accepted = accept(report, &stamp_keys, &key, NOW, never).unwrap();
-    let accepted = AcceptedReport::decode(&accepted.encode(&acceptance), &acceptance).unwrap();
+    let examined = examine(report, &stamp_keys, &key, NOW).unwrap();
+    assert_prints(
+        &examined,
+        "Examined { report: Report { claims: 1, .. }, .. }",
+    );
+    assert_prints(&examined.nullifiers()[0], "Nullifier(..)");
+    let id = ReportId::generate(&mut rng);
+    let queued = examined.accept(id, &[false], &[]).unwrap();
+    let queued = queued.encode(&acceptance);
+    let accepted = AcceptedReport::decode(&queued, &acceptance, &id).unwrap();
     assert_prints(
         &accepted,
         &format!(
             "AcceptedReport {{ accepted_at: {NOW:?}, report: Report {{ claims: 1, .. }}, .. }}"
         ),
     );
-    let nullifier = accepted.nullifiers().next().unwrap();
-    assert_prints(&nullifier, "Nullifier(..)");
-    let verified = review(accepted, &moderation).unwrap();
+    let vault = Vault::new(moderation, acceptance);
+    assert_prints(&vault, "Vault { .. }");
+    let unsealed = vault.open(&id, &queued).unwrap();
+    assert_prints(
+        &unsealed,
+        &format!("UnsealedReport {{ id: {id:?}, claims: 1, .. }}"),
+    );
+    let verified = review(unsealed).unwrap();
     assert_prints(
         &verified,
         "VerifiedReport { reason: Scam, messages: 1, .. }",
@@ -183,7 +216,7 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
     let message = format!("{:?}", verified.messages()[0]);
     assert!(
         message.starts_with(
-            "VerifiedMessage { parts: [Shown(54 bytes), Shown(5 bytes), Shown(114 bytes)], position: "
+            "VerifiedMessage { parts: [Shown(22 bytes), Shown(5 bytes), Shown(115 bytes)], position: "
         ),
         "{message}"
     );

@@ -29,6 +29,10 @@ pub struct ForgedClaim {
 /// What a report shows of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForgedOpening {
+    /// The format of the message: 2.
+    pub format: u8,
+    /// What the tag names: `sender || conversation`.
+    pub origin: Vec<u8>,
     /// `k_root`, the key of the tag's MAC.
     pub root_key: [u8; 32],
     /// The commitments `c_i`, one for each part.
@@ -93,7 +97,7 @@ impl Forgery {
             hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, XWing>(
                 &OpModeS::Base,
                 &public,
-                b"waxseal/1/report-openings",
+                b"waxseal/2/report-openings",
                 &padded(self.openings()),
                 &claims,
                 rng,
@@ -109,12 +113,12 @@ impl Forgery {
         // reporter MAC = HMAC(K_delivery, label || long(claims) || long(fingerprint)
         // || long(encapsulated key) || long(sealed openings)), where long(x) = length u32 || x
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*key.to_bytes()).unwrap();
-        mac.update(b"waxseal/1/reporter-mac");
+        mac.update(b"waxseal/2/reporter-mac");
         for section in &sections {
             mac.update(&long(section));
         }
         let mac = mac.finalize().into_bytes().to_vec();
-        let mut report = vec![1];
+        let mut report = vec![2];
         for (number, section) in (1..).zip(sections.iter().chain([&mac])) {
             put_field(&mut report, number, section);
         }
@@ -148,9 +152,9 @@ impl Forgery {
         out.extend(&self.note);
         out.push(self.openings.len() as u8);
         for opening in &self.openings {
-            // The layout of the opening of a message of n parts is
-            // opening = n u8 || k_root 32 || n x c_i 32 || shown be32
+            // opening = format u8 || n u8 || k_root 32 || n x c_i 32 || shown be32
             // || for each shown part, in ascending order: k_i 32 || length u32 || part_i
+            out.push(opening.format);
             out.push(opening.commitments.len() as u8);
             out.extend(opening.root_key);
             out.extend(opening.commitments.iter().flatten());
@@ -179,10 +183,11 @@ impl ForgedOpening {
             *key = part_key(franking_key, index);
             self.commitments.push(commit(key, index, part));
         }
-        // The tag is a MAC over the number of parts and their commitments:
-        // tag = HMAC(k_root, "waxseal/1/frank-tag" || n u8 || c_0 || .. || c_(n-1))
+        // tag = HMAC(k_root, "waxseal/2/frank-tag" || sender || conversation
+        //           || n u8 || c_0 || .. || c_(n-1))
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.root_key).unwrap();
-        mac.update(b"waxseal/1/frank-tag");
+        mac.update(b"waxseal/2/frank-tag");
+        mac.update(&self.origin);
         mac.update(&[self.parts.len() as u8]);
         mac.update(self.commitments.as_flattened());
         mac.finalize().into_bytes().into()
@@ -192,8 +197,7 @@ impl ForgedOpening {
 /// Makes the claim and the opening of a message from its evidence, which both its recipient and its
 /// sender hold.
 fn open(evidence: &Evidence) -> (ForgedClaim, ForgedOpening) {
-    // Evidence holds the claim, the franking key K_f and the message's parts:
-    // evidence = 01 || claim || K_f 32 || n u8 || n x (length u32 || part)
+    // evidence = 02 || claim || K_f 32 || n u8 || n x (length u32 || part)
     let bytes = evidence.encode();
     let (tag, rest) = bytes[1..].split_first_chunk().unwrap();
     let (len, rest) = rest.split_first_chunk().unwrap();
@@ -207,7 +211,14 @@ fn open(evidence: &Evidence) -> (ForgedClaim, ForgedOpening) {
         parts.push(([0; 32], part.to_vec()));
         rest = more;
     }
+    let sender = evidence.sender();
+    let mut origin = vec![sender.account.as_str().len() as u8];
+    origin.extend(sender.account.as_str().as_bytes());
+    origin.extend(sender.device.0.to_be_bytes());
+    origin.extend(evidence.conversation().as_bytes());
     let mut opening = ForgedOpening {
+        format: bytes[0],
+        origin,
         root_key: [0; 32],
         commitments: Vec::new(),
         shown: (1 << parts.len()) - 1,

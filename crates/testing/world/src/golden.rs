@@ -10,20 +10,22 @@ use std::io;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use waxseal::reporting::intake::{AcceptanceKey, accept};
+use waxseal::reporting::intake::{AcceptanceKey, ReportId, examine};
 use waxseal::reporting::reporter::Report;
 use waxseal::{
-    AccountId, Attachment, AttachmentKey, Client, Content, Direction, Disclosure, Draft, Message,
-    Reason, SqliteStore, Store, StoreKey,
+    AccountId, AttachmentKey, Client, Content, Direction, Disclosure, Draft, Message, Reason,
+    SqliteStore, Store, StoreKey, WholeFile,
 };
 use waxseal_core::SessionSet;
 
-use crate::{Device, NOW, Provider, account, rng};
+use crate::{Device, NOW, Provider, account, envelope_of, rng};
 
 /// The key of the SQLite stores.
 pub const STORE_KEY: [u8; 32] = [8; 32];
 /// The acceptance key, with which the intake authenticates an accepted report for the reviewers.
 pub const ACCEPTANCE_KEY: [u8; 32] = [9; 32];
+/// The id under which the accepted report waits.
+pub const REPORT_ID: [u8; 16] = [10; 16];
 
 /// Number of Alice's messages that Bob does not receive. Their skipped keys fill more than a page.
 const LOST: usize = 70;
@@ -104,7 +106,7 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
 
     // Alice sends every kind of content, each kind of reference to another message, and an
     // attachment.
-    let file = Attachment::new(
+    let file = WholeFile::new(
         "image/png",
         b"plain",
         b"cipher",
@@ -181,14 +183,15 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
     draft.note("He means it.").expect("a short note");
     let key = provider.moderation.public_key();
     let report = bob.report(&draft, key, &mut provider.rng).expect("reports");
-    let accepted = accept(
+    let examined = examine(
         Report::decode(&report.report).expect("a report"),
         &provider.stamp_keys,
         &provider.key(bob.me()),
         provider.now,
-        &mut |_: &_| false,
     );
-    let accepted = accepted.expect("genuine");
+    let examined = examined.expect("genuine");
+    let accepted = examined.accept(ReportId::from_bytes(REPORT_ID), &[false, false], &[]);
+    let accepted = accepted.expect("not reported before");
     let accepted = accepted.encode(&AcceptanceKey::from_bytes(ACCEPTANCE_KEY));
 
     let bin =
@@ -197,7 +200,8 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
         let message = client.message(peer, id).expect("reads").expect("kept");
         message.evidence().expect("stamped").encode()
     };
-    bin("envelope", &waiting.envelope)?;
+    bin("envelope", &envelope_of(&waiting.envelope).encode())?;
+    bin("posted", &waiting.envelope)?;
     bin("delivery", &delivery)?;
     bin("receipt", &receipt)?;
     bin("report", &report.report)?;
@@ -254,16 +258,19 @@ pub fn describe<S: Store>(client: &Client<S>) -> Value {
         });
         (peer.as_str().to_owned(), described)
     });
-    let outbox = client.outbox(1_000).expect("reads");
+    let outbox = client.outbox(1_000, NOW).expect("reads");
+    let waiting = client.waiting(1_000).expect("reads");
+    let outbox = outbox.iter().map(|sent| (sent.id, &sent.recipient));
+    let waiting = waiting.iter().map(|sent| (sent.id, &sent.recipient));
     let reports = client.pending_reports(100).expect("reads");
     json!({
         "account": client.me().account.as_str(),
         "device": client.me().device.0,
         "identity": hex(&client.identity().to_bytes()),
         "peers": peers.collect::<serde_json::Map<_, _>>(),
-        "outbox": outbox.iter().map(|sent| json!({
-            "id": hex(sent.id.as_bytes()),
-            "recipient": sent.recipient.as_str(),
+        "outbox": waiting.chain(outbox).map(|(id, recipient)| json!({
+            "id": hex(id.as_bytes()),
+            "recipient": recipient.as_str(),
         })).collect::<Vec<_>>(),
         "reports": reports.len(),
     })

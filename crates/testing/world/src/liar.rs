@@ -36,25 +36,24 @@ impl Liar {
     }
 
     /// Seals a message to Bob that claims to have the tag of another message.
-    pub fn seal_under(&mut self, tag: &FrankingTag, rng: &mut ChaCha20Rng) -> Vec<u8> {
+    pub fn seal_under(&mut self, tag: &FrankingTag, rng: &mut ChaCha20Rng) -> Envelope {
         self.tag = Some(*tag);
-        let envelope = Envelope::decode(&self.seal("squatting", usize::MAX, rng)).unwrap();
+        let envelope = self.seal("squatting", usize::MAX, rng);
         let (own, mut bytes) = (*envelope.tag(), envelope.encode());
         let place = find(&bytes, own.as_bytes());
         bytes[place..place + 32].copy_from_slice(tag.as_bytes());
-        bytes
+        Envelope::decode(&bytes).unwrap()
     }
 
-    /// Seals a message to Bob. Byte `spoil` of the plaintext, if there is one, is altered after the
-    /// sender has committed to it.
-    pub fn seal(&mut self, text: &str, spoil: usize, rng: &mut ChaCha20Rng) -> Vec<u8> {
+    /// Seals a message to Bob. Byte `spoil` of the plaintext is altered after the sender has
+    /// committed to it.
+    pub fn seal(&mut self, text: &str, spoil: usize, rng: &mut ChaCha20Rng) -> Envelope {
         self.spoil = spoil;
         let conversation = Audience::Direct(account("bob")).conversation(&account("liar"));
-        let payload = Payload::text(PayloadHeader::new(conversation, 0, NOW), text).unwrap();
-        seal(self, &address("liar"), &payload, rng)
+        let payload = Payload::text(PayloadHeader::new(0, NOW), text).unwrap();
+        seal(self, &address("liar"), &conversation, &payload, rng)
             .unwrap()
             .envelope
-            .encode()
     }
 }
 

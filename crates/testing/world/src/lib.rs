@@ -50,6 +50,7 @@ mod world;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use waxseal::reporting::relay::{Envelope, PostedEnvelope};
 use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Received, Timestamp};
 
 pub use device::{AD, Device};
@@ -84,6 +85,17 @@ pub fn account(name: &str) -> AccountId {
 #[must_use]
 pub fn address(name: &str) -> DeviceAddress {
     DeviceAddress::new(account(name), DeviceId(1))
+}
+
+/// The envelope in the bytes that a device posts, without the time and the device MAC.
+#[must_use]
+pub fn envelope_of(posted: &[u8]) -> Envelope {
+    // posted = 02 || 0a 20 || tag 32 || 12 08 || time 8 || 1a 20 || device MAC 32
+    //     || 22 || length, 7 bits in each byte || ciphertext
+    PostedEnvelope::decode(posted).unwrap();
+    let rest = &posted[1 + 34 + 10 + 34 + 1..];
+    let len = 1 + rest.iter().position(|byte| byte & 0x80 == 0).unwrap();
+    Envelope::decode(&[&[2], &posted[3..35], &rest[len..]].concat()).unwrap()
 }
 
 /// A copy of the records of a client's store.

@@ -7,10 +7,15 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use waxseal::core::limits::MAX_ONE_TIME_PREKEYS;
 use waxseal::core::{IdentityKey, PreKeyBundle, PreKeyUpload};
-use waxseal::reporting::intake::{AcceptanceKey, AcceptedReport, Nullifier, accept};
-use waxseal::reporting::relay::{Delivery, Envelope, Receipt, StampKeys};
+use waxseal::reporting::intake::{
+    AcceptError, AcceptanceKey, AcceptedReport, Nullifier, ReportId, examine,
+};
+use waxseal::reporting::relay::{
+    AuthenticEnvelope, Envelope, PostError, PostedEnvelope, Receipt, StampKeys, StampedEnvelope,
+};
 use waxseal::reporting::reporter::Report;
-use waxseal::reporting::reviewer::{ModerationKeyPair, VerifiedReport, review};
+use waxseal::reporting::reviewer::{VerifiedReport, review};
+use waxseal::reporting::vault::{ModerationKeyPair, Unseal, UnsealError, Vault};
 use waxseal::reporting::{Audience, Rejection};
 use waxseal::{
     AccountId, Client, DeliveryKey, DeviceAddress, Draft, FrankingTag, MemoryStore, Received,
@@ -18,6 +23,9 @@ use waxseal::{
 };
 
 use crate::{NOW, account, address, rng};
+
+/// The id under which the intake accepts every report: the queue never holds two.
+const REPORT_ID: ReportId = ReportId::from_bytes([6; 16]);
 
 /// A provider. It also holds the random generator that all devices in a simulation use.
 ///
@@ -32,7 +40,7 @@ pub struct Provider {
     pub now: Timestamp,
     /// The keys with which the provider stamps messages.
     pub stamp_keys: StampKeys,
-    /// The reviewers' key pair, for which reports are encrypted.
+    /// The vault's key pair, for which reports are encrypted.
     pub moderation: ModerationKeyPair,
     acceptance_key: AcceptanceKey,
     keys: HashMap<DeviceAddress, DeliveryKey>,
@@ -55,6 +63,24 @@ pub enum Refusal {
 impl From<Rejection> for Refusal {
     fn from(rejection: Rejection) -> Self {
         Self::Rejected(rejection)
+    }
+}
+
+impl From<AcceptError> for Refusal {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::Rejected(rejection) => rejection.into(),
+            other => panic!("the provider answers every look-up: {other}"),
+        }
+    }
+}
+
+impl From<UnsealError> for Refusal {
+    fn from(error: UnsealError) -> Self {
+        match error {
+            UnsealError::Rejected(rejection) => rejection.into(),
+            other => panic!("the provider's own queue: {other}"),
+        }
     }
 }
 
@@ -188,23 +214,66 @@ impl Provider {
         client.confirm_prekeys(&upload).unwrap();
     }
 
-    /// Stamps an envelope on its way from one device to another, as the relay does. Returns
-    /// (delivery, receipt).
+    /// What the relay does with a posted envelope. Returns (delivery, receipt).
+    ///
+    /// # Panics
+    /// If the relay refuses the envelope.
     #[must_use]
     pub fn relay_as(
         &self,
         from: &DeviceAddress,
         to: &DeviceAddress,
-        envelope: &[u8],
+        posted: &[u8],
     ) -> (Vec<u8>, Vec<u8>) {
-        let envelope = Envelope::decode(envelope).unwrap();
+        self.post(from, to, posted).unwrap()
+    }
+
+    /// What the relay does with a posted envelope. Returns (delivery, receipt).
+    ///
+    /// # Errors
+    /// [`PostError`] if the device MAC or the time of posting is wrong.
+    ///
+    /// # Panics
+    /// If the bytes are not a posted envelope.
+    pub fn post(
+        &self,
+        from: &DeviceAddress,
+        to: &DeviceAddress,
+        posted: &[u8],
+    ) -> Result<(Vec<u8>, Vec<u8>), PostError> {
         let audience = Audience::Direct(to.account.clone());
-        let claim = self
-            .stamp_keys
-            .stamp(envelope.tag(), from, &audience, self.now)
-            .unwrap();
+        let posted = PostedEnvelope::decode(posted).unwrap();
+        let authentic = posted.authenticate(&self.keys[from], from, &audience, self.now)?;
+        Ok(self.deliver(from, to, authentic))
+    }
+
+    /// What a lying relay does: it stamps an envelope that `from` never posted. It can, because it
+    /// holds the key with which `from` would make the device MAC. Returns (delivery, receipt).
+    #[must_use]
+    pub fn stamp_as(
+        &self,
+        from: &DeviceAddress,
+        to: &DeviceAddress,
+        envelope: &Envelope,
+    ) -> (Vec<u8>, Vec<u8>) {
+        let audience = Audience::Direct(to.account.clone());
+        let posted = envelope.post(&self.keys[from], from, &audience, self.now);
+        self.relay_as(from, to, &posted)
+    }
+
+    fn deliver(
+        &self,
+        from: &DeviceAddress,
+        to: &DeviceAddress,
+        authentic: AuthenticEnvelope,
+    ) -> (Vec<u8>, Vec<u8>) {
+        let claim = self.stamp_keys.stamp(&authentic, self.now).unwrap();
         let receipt = Receipt::new(&claim, &self.keys[from]).encode();
-        let delivery = Delivery::new(&claim, envelope, &self.keys[to]).unwrap();
+        // The relay's queue keeps the stamped envelope until the device fetches it.
+        let queued = StampedEnvelope::new(claim, authentic).unwrap().encode();
+        let delivery = StampedEnvelope::decode(&queued)
+            .unwrap()
+            .deliver(&self.keys[to]);
         (delivery.encode(), receipt)
     }
 
@@ -258,14 +327,15 @@ impl Provider {
         let report = Report::decode(report).map_err(|_| Refusal::Malformed)?;
         let key = self.keys.get(report.reporter());
         let key = key.ok_or(Refusal::UnknownDevice)?;
-        let mut reported = |nullifier: &Nullifier| self.reported.contains(nullifier);
-        Ok(accept(
-            report,
-            &self.stamp_keys,
-            key,
-            self.now,
-            &mut reported,
-        )?)
+        let examined = examine(report, &self.stamp_keys, key, self.now)?;
+        let nullifiers = examined.nullifiers();
+        let known: Vec<_> = nullifiers
+            .iter()
+            .map(|nullifier| self.reported.contains(nullifier))
+            .collect();
+        // There are no groups, so no account is a member of one.
+        let members = vec![false; examined.memberships().len()];
+        Ok(examined.accept(REPORT_ID, &known, &members)?)
     }
 
     /// Does the work of intake and review. In between, the accepted report is encoded and decoded,
@@ -275,8 +345,9 @@ impl Provider {
     /// [`Refusal`] with the check that failed.
     pub fn verify(&self, report: &[u8]) -> Result<VerifiedReport, Refusal> {
         let queued = self.examine(report)?.encode(&self.acceptance_key);
-        let queued = AcceptedReport::decode(&queued, &self.acceptance_key).unwrap();
-        Ok(review(queued, &self.moderation)?)
+        let key = ModerationKeyPair::import(&self.moderation.export()).unwrap();
+        let vault = Vault::new(key, self.acceptance_key.clone());
+        Ok(review(vault.open(&REPORT_ID, &queued)?)?)
     }
 
     /// Does the work of intake and review, and marks the messages as reported.
@@ -285,7 +356,10 @@ impl Provider {
     /// [`Refusal`] with the check that failed.
     pub fn take_report(&mut self, report: &[u8]) -> Result<VerifiedReport, Refusal> {
         let verified = self.verify(report)?;
-        let nullifiers: Vec<_> = self.examine(report)?.nullifiers().collect();
+        let report = Report::decode(report).map_err(|_| Refusal::Malformed)?;
+        let reporter = &report.reporter().account;
+        let claims = report.claims().iter();
+        let nullifiers = claims.map(|claim| Nullifier::new(claim, reporter));
         self.reported.extend(nullifiers);
         Ok(verified)
     }

@@ -15,7 +15,7 @@ use crate::{Pair, Script, World};
 
 pub use braid::braid;
 pub use client::client;
-pub(crate) use decode::Clear;
+pub(crate) use decode::{Clear, accepted_id};
 pub use decode::{core_decode, reporting_decode};
 pub use report::report;
 pub use sqlite::sqlite;

@@ -13,7 +13,7 @@ use waxseal::{AccountId, Client, FrankingTag, MemoryStore, Timestamp};
 use crate::network::Network;
 use crate::provider::Provider;
 use crate::script::Action;
-use crate::{Records, snapshot};
+use crate::{Records, envelope_of, snapshot};
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
 /// Number of one-time prekeys that a device publishes at a time. It is small, so that devices also
@@ -290,11 +290,17 @@ impl World {
     }
 
     fn resend(&mut self, who: usize) {
-        for waiting in self.clients[who].outbox(usize::MAX).unwrap() {
-            let number = self.sent.iter().position(|sent| {
-                sent.from == who && sent.id == waiting.id && sent.envelope == waiting.envelope
-            });
+        let now = self.provider.now;
+        for waiting in self.clients[who].outbox(usize::MAX, now).unwrap() {
+            let number = self
+                .sent
+                .iter()
+                .position(|sent| sent.from == who && sent.id == waiting.id);
             let number = number.expect("the outbox holds only messages that were sent");
+            // Only the time of posting and its MAC are new.
+            let before = envelope_of(&self.sent[number].envelope);
+            assert!(envelope_of(&waiting.envelope) == before);
+            self.sent[number].envelope = waiting.envelope;
             let to = self.sent[number].to;
             self.network.send(who, to, Packet::Envelope(number));
         }
@@ -326,7 +332,7 @@ impl World {
     fn assert_bounded(&self, who: usize) {
         let client = &self.clients[who];
         let peers = self.clients.len() - 1;
-        let waiting = client.outbox(usize::MAX).unwrap().len();
+        let waiting = client.outbox(usize::MAX, self.provider.now).unwrap().len();
         let unseen = self.unseen(who);
         // The store has one record each for the account, the prekeys, the upload and the counters.
         // Then it has one for each peer, two for each message (the message and its index), one for

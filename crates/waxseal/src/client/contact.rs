@@ -42,6 +42,9 @@ impl<S: Store> Client<S> {
     /// next message that this device sends to it. Do not call this before each message: see
     /// [`Client::has_session`].
     ///
+    /// Messages to the peer that an earlier version of this crate left in the outbox are then
+    /// [sealed again](Client::seal_waiting).
+    ///
     /// # Errors
     /// [`StartError::IdentityChanged`] if another identity is pinned for this peer: warn the user,
     /// and call [`Client::accept_identity`] if the user accepts it.
@@ -77,6 +80,8 @@ impl<S: Store> Client<S> {
         known.put(peer, &mut transaction);
         self.commit(transaction)?;
         self.keep_peer(peer, known);
+        // The session is stored. If this fails, the messages go on waiting, and `send` tries again.
+        let _ = self.seal_waiting(peer, rng);
         Ok(())
     }
 

@@ -27,7 +27,7 @@ pub enum Received {
         /// message. If it does not, show the provider's time.
         sent_time_agrees: bool,
     },
-    /// A message that this device received or sent before, whether or not it was deleted since.
+    /// A message that was received before, or deleted since.
     ///
     /// This also happens if the application was stopped after the message was stored and before it
     /// was shown. So if [`Client::message`] has the message and the display does not, show it.
@@ -58,6 +58,10 @@ impl<S: Store> Client<S> {
         let delivery =
             Delivery::decode(delivery)?.authenticate(&self.delivery_key, &self.me.account)?;
         let from = delivery.claim().context().sender.account.clone();
+        // No other device has this account. The relay must not put words into the user's mouth.
+        if from == self.me.account {
+            return Err(ReceiveError::OwnAccount);
+        }
         let id = *delivery.claim().tag();
         if self.index(&from, &id)?.is_some() {
             return Ok(Received::Duplicate { from, id });

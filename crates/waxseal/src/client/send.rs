@@ -14,10 +14,8 @@ use super::state::message_key;
 use super::{Client, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
 use crate::error::{ConfirmError, SendError, StateError};
-use crate::records::{
-    self, CountersRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord,
-};
-use crate::store::{Key, Store, Table, Transaction};
+use crate::records::{CountersRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
+use crate::store::{Key, Store, Transaction};
 
 /// A message about to be sent: its content, its attachments and its header fields.
 #[derive(Clone, Debug)]
@@ -42,8 +40,8 @@ impl Draft {
     }
 
     /// Attaches the descriptor of an encrypted file that is stored elsewhere.
-    pub fn attach(mut self, attachment: Attachment) -> Self {
-        self.attachments.push(attachment);
+    pub fn attach(mut self, attachment: impl Into<Attachment>) -> Self {
+        self.attachments.push(attachment.into());
         self
     }
 
@@ -86,7 +84,7 @@ pub struct Outgoing {
     pub id: FrankingTag,
     /// The account that the message is for.
     pub recipient: AccountId,
-    /// The encoded envelope, to upload to the provider's relay.
+    /// The bytes for the provider's relay, which takes them within ten minutes.
     pub envelope: Vec<u8>,
 }
 
@@ -101,10 +99,14 @@ impl std::fmt::Debug for Outgoing {
 impl<S: Store> Client<S> {
     /// Seals a message to `recipient`, and returns the envelope for the provider's relay.
     ///
-    /// The envelope stays in the [outbox](Client::outbox) until the relay's receipt is
-    /// [confirmed](Client::confirm). After a crash or a broken connection, send the same bytes
-    /// again. If the relay refuses the envelope for good, remove it with
+    /// The relay takes the returned bytes within ten minutes of `now`, so pass the present time.
+    /// The message stays in the [outbox](Client::outbox) until the relay's receipt is
+    /// [confirmed](Client::confirm). After a crash or a broken connection, send what the outbox
+    /// returns. If the relay refuses the message for good, remove it with
     /// [`Client::delete_message`].
+    ///
+    /// Messages to this recipient that an earlier version of this crate left in the outbox are
+    /// sealed again first, each in a transaction of its own: see [`Client::seal_waiting`].
     ///
     /// # Errors
     /// [`SendError::NoSession`]: fetch the recipient's prekey bundle and call [`Client::start`]
@@ -116,10 +118,16 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, SendError<S::Error>> {
+        match self.seal_waiting(recipient, rng) {
+            // A damaged entry of the outbox does not stop new messages.
+            Ok(_) | Err(SendError::State(StateError::Damaged)) => {}
+            Err(error) => return Err(error),
+        }
         let mut peer = self.take_peer(recipient)?.ok_or(SendError::NoSession)?;
-        let conversation = Audience::Direct(recipient.clone()).conversation(&self.me.account);
+        let audience = Audience::Direct(recipient.clone());
+        let conversation = audience.conversation(&self.me.account);
         let draft = message.into();
-        let mut header = PayloadHeader::new(conversation, peer.record.next_sequence, now);
+        let mut header = PayloadHeader::new(peer.record.next_sequence, now);
         header.last_seen = tag_of(&peer.record.last_seen);
         header.reply_to = draft.reply_to;
         header.forward_count = draft.forward_count;
@@ -128,9 +136,8 @@ impl<S: Store> Client<S> {
 
         let sessions = peer.sessions.as_mut().ok_or(SendError::NoSession)?;
         let mut channel = SessionSealer::new(sessions);
-        let sealed = seal(&mut channel, &self.me, &payload, rng)?;
+        let sealed = seal(&mut channel, &self.me, &conversation, &payload, rng)?;
         let id = *sealed.sent.tag();
-        let envelope = sealed.envelope.encode();
 
         let ordinal = peer.record.next_ordinal;
         let sequence = peer.record.next_sequence;
@@ -152,7 +159,7 @@ impl<S: Store> Client<S> {
             ordinal: number,
             recipient: recipient.as_str().to_owned(),
             id: id.as_bytes().to_vec(),
-            envelope: envelope.clone(),
+            envelope: sealed.envelope.encode(),
         };
 
         // The message is persisted before its ciphertext leaves the device.
@@ -167,7 +174,9 @@ impl<S: Store> Client<S> {
         Ok(Outgoing {
             id,
             recipient: recipient.clone(),
-            envelope,
+            envelope: sealed
+                .envelope
+                .post(&self.delivery_key, &self.me, &audience, now),
         })
     }
 
@@ -214,58 +223,4 @@ impl<S: Store> Client<S> {
         self.commit(transaction)?;
         Ok(id)
     }
-
-    /// Lists up to `limit` envelopes that were sealed and not yet confirmed, oldest first.
-    ///
-    /// Send them again after a crash or a broken connection. Envelopes beyond the `limit` are
-    /// listed once the first ones are confirmed or [deleted](Client::delete_message). Each envelope
-    /// has up to [`MAX_ENVELOPE_LEN`](waxseal_reporting::limits::MAX_ENVELOPE_LEN) bytes.
-    ///
-    /// An envelope that was sealed before the formats of version 02 is not listed, because no
-    /// recipient can open it any more. Its message stays in the history without a receipt. Send the
-    /// content again, and delete the old message.
-    pub fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StateError<S::Error>> {
-        let (mut waiting, mut last) = (Vec::new(), None);
-        while waiting.len() < limit {
-            let after = last.map(|ordinal| Key::Outbox { ordinal });
-            let records: Vec<OutboxRecord> =
-                self.list(&Table::Outbox, after.as_ref(), limit, records::decode)?;
-            let Some(record) = records.last() else { break };
-            // A damaged number must not send the list back to rows that it has read.
-            if last.is_some_and(|last| record.ordinal <= last) {
-                return Err(StateError::Damaged);
-            }
-            last = Some(record.ordinal);
-            for record in records {
-                let outgoing = outgoing_of(record).ok_or(StateError::Damaged)?;
-                if waiting.len() < limit && !is_of_earlier_version(&outgoing) {
-                    waiting.push(outgoing);
-                }
-            }
-        }
-        Ok(waiting)
-    }
-
-    /// Reads the next outbox number from the store each time, because after a failed commit only
-    /// the store knows whether a number is taken.
-    fn next_outbox_number(&self) -> Result<u64, StateError<S::Error>> {
-        let counters: Option<CountersRecord> = self.get_record(&Key::Counters)?;
-        Ok(counters.map_or(0, |counters| counters.next_outbox))
-    }
-}
-
-/// Whether the sealed message has a version that recipients no longer open.
-fn is_of_earlier_version(outgoing: &Outgoing) -> bool {
-    Envelope::decode(&outgoing.envelope).is_ok_and(|envelope| {
-        let read = SessionMessage::peek(envelope.ciphertext());
-        matches!(read, Err(CoreDecodeError::UnknownVersion { .. }))
-    })
-}
-
-fn outgoing_of(mut record: OutboxRecord) -> Option<Outgoing> {
-    Some(Outgoing {
-        id: tag_of(&record.id)?,
-        recipient: AccountId::new(&record.recipient).ok()?,
-        envelope: std::mem::take(&mut record.envelope),
-    })
 }

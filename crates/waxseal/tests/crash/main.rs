@@ -136,9 +136,9 @@ fn a_failed_commit_returns_no_envelope_and_the_next_call_works() {
             .send(&account("bob"), "interrupted", NOW, &mut world.rng)
             .unwrap_err();
         let left = usize::from(is_durable);
-        assert_eq!(alice.outbox(10).unwrap().len(), left);
+        assert_eq!(alice.outbox(10, NOW).unwrap().len(), left);
         world.exchange(&mut alice, &mut bob, "the same client goes on");
-        let waiting = alice.outbox(10).unwrap();
+        let waiting = alice.outbox(10, NOW).unwrap();
         assert_eq!(waiting.len(), left, "a stored message stays in the outbox");
         for waiting in waiting {
             let (delivery, _) = world.relay(&alice, &bob, &waiting.envelope);

@@ -153,12 +153,12 @@ impl Script<'_> {
         let sent = self.disks[from].until_done(|client| {
             // An application that was stopped looks into its outbox before it sends the message
             // again.
-            let waiting = client.outbox(10).unwrap().pop();
+            let waiting = client.outbox(10, NOW).unwrap().pop();
             waiting.or_else(|| client.send(&recipient, text, NOW, &mut self.world.rng).ok())
         });
         let earlier = self.left.insert(sent.id, sent.envelope.clone());
         assert!(earlier.is_none(), "two messages under one tag");
-        let waiting = self.disks[from].client().outbox(10).unwrap();
+        let waiting = self.disks[from].client().outbox(10, NOW).unwrap();
         assert_eq!(waiting.len(), 1);
         assert_eq!(
             waiting[0].envelope, sent.envelope,
@@ -222,7 +222,7 @@ impl Script<'_> {
         liar.seal("lost", 40, &mut self.world.rng);
         let envelope = liar.seal("lies", 40, &mut self.world.rng);
         let liar = self.world.register_only("liar");
-        let (delivery, _) = self.world.relay_as(&liar, &address("bob"), &envelope);
+        let (delivery, _) = self.world.stamp_as(&liar, &address("bob"), &envelope);
         for _ in 0..2 {
             self.disks[1].until_done(|bob| match bob.receive(&delivery) {
                 Err(ReceiveError::Withheld) | Ok(Received::Duplicate { .. }) => Some(()),
@@ -255,7 +255,7 @@ impl Script<'_> {
         let (id, _) = self.send(0, "never arrives");
         let bob = account("bob");
         self.disks[0].until_done(|alice| alice.delete_message(&bob, &id).ok());
-        assert!(self.disks[0].client().outbox(10).unwrap().is_empty());
+        assert!(self.disks[0].client().outbox(10, NOW).unwrap().is_empty());
     }
 
     fn report(&mut self) {
@@ -298,7 +298,7 @@ impl Script<'_> {
         );
         let stored = |who: usize| -> Vec<_> {
             let client = self.disks[who].client();
-            assert!(client.outbox(10).unwrap().is_empty());
+            assert!(client.outbox(10, NOW).unwrap().is_empty());
             let peer = account(NAMES[1 - who]);
             let messages = client.messages(&peer, None, 100).unwrap();
             assert!(messages.iter().all(|message| message.evidence().is_some()));

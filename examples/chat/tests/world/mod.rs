@@ -1,5 +1,5 @@
-//! Runs the programs as people do, on loopback: a relay, the reviewer's command, and chat clients
-//! with a home folder each.
+//! Runs the programs as people do, on loopback: a relay, a vault, the reviewer's command, and chat
+//! clients with a home folder each.
 //!
 //! When the world is dropped, all its processes are killed. Its folder is removed unless the test
 //! failed.
@@ -93,11 +93,12 @@ fn lines_of(output: &str) -> Vec<Value> {
     lines.collect::<Result<_, _>>().unwrap()
 }
 
-/// A folder with a relay's data, a reviewer's key, and a home for each account.
+/// A folder with a relay's data, the keys of vault and reviewer, and a home for each account.
 pub struct World {
     folder: PathBuf,
     address: SocketAddr,
     relay: Slot,
+    vault: Slot,
     clients: Vec<(&'static str, Slot)>,
 }
 
@@ -112,11 +113,12 @@ impl World {
         let address = port.local_addr().unwrap();
         let clients = accounts.iter().map(|account| (*account, Slot::default()));
         let clients = clients.collect();
-        let relay = Slot::default();
+        let (relay, vault) = (Slot::default(), Slot::default());
         Self {
             folder,
             address,
             relay,
+            vault,
             clients,
         }
     }
@@ -137,8 +139,10 @@ impl World {
             &address,
             "--data",
             "relay-data",
-            "--moderation-key",
-            "mod.key.pub",
+            "--vault-key",
+            "vault.key.pub",
+            "--reviewer-key",
+            "review.key.pub",
         ];
         let log = self.folder.join("relay.log");
         let log = fs::File::options()
@@ -161,6 +165,31 @@ impl World {
                 "the relay does not start: {}",
                 self.relay_log()
             );
+            thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// Makes the keys of the vault and of the reviewer.
+    pub fn make_keys(&self) {
+        let vault = ["--key", "vault.key", "keygen"];
+        self.run_program("vault", &vault).output();
+        self.review(&["keygen"]).output();
+    }
+
+    /// Starts the vault, and waits until its socket is there. It runs as long as the world.
+    pub fn start_vault(&self) {
+        let arguments = ["--key", "vault.key", "serve", "--socket", "vault.sock"];
+        let mut vault = self.command("vault", &arguments);
+        vault
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        *self.vault.lock() = Some(vault.spawn().unwrap());
+        let started = Instant::now();
+        while !self.folder.join("vault.sock").exists() {
+            let ended = self.vault.lock().as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "the vault ended");
+            assert!(started.elapsed() < TIMEOUT, "the vault does not start");
             thread::sleep(POLL_INTERVAL);
         }
     }
@@ -219,7 +248,7 @@ impl World {
     /// Runs the reviewer's command to its end.
     pub fn review(&self, arguments: &[&str]) -> Ended {
         let relay = self.url();
-        let arguments = [&["--relay", &relay, "--key", "mod.key"], arguments].concat();
+        let arguments = [&["--relay", &relay, "--key", "review.key"], arguments].concat();
         self.run_program("review", &arguments)
     }
 
@@ -303,6 +332,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.relay.kill();
+        self.vault.kill();
         for (_, slot) in &self.clients {
             slot.kill();
         }

@@ -14,8 +14,8 @@ use waxseal_relay::ErrorCode;
 
 use crate::errors::Refusal;
 
-/// Maximum number of jobs that wait for the database. A further request waits for a place, for
-/// [`MAX_WAIT`] at most, and is then refused.
+/// Maximum number of jobs that wait for the database. If there are more, a request waits for a
+/// moment and is then refused.
 const MAX_JOBS: usize = 1_024;
 
 /// Maximum number of jobs in one transaction.
@@ -24,7 +24,7 @@ const MAX_BATCH: usize = 256;
 /// Maximum time that a request waits for a place among the jobs.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// A job runs within the transaction. It returns the function that answers the request afterwards.
 type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
@@ -56,6 +56,15 @@ impl Database {
                     include_str!("schema.sql")
                 ))?;
             }
+            // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
+            1 => db.execute_batch(&format!(
+                "BEGIN;
+                 DELETE FROM queue;
+                 ALTER TABLE queue RENAME COLUMN delivery TO stamped;
+                 ALTER TABLE account ADD COLUMN accepted_at_ms INTEGER;
+                 PRAGMA user_version = {SCHEMA_VERSION};
+                 COMMIT;"
+            ))?,
             SCHEMA_VERSION => {}
             version => return Err(format!("the database has an unknown version: {version}").into()),
         }
@@ -99,8 +108,7 @@ impl Database {
     }
 }
 
-/// Waits until every job is done and the journal is written back into the database. Only the
-/// database's own thread does not wait.
+/// Waits until every job is done and the journal is written back into the database.
 impl Drop for Database {
     fn drop(&mut self) {
         self.jobs = None;

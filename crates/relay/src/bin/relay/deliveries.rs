@@ -80,8 +80,7 @@ enum End {
     Stopping,
     TakenOver,
     TokenExpired,
-    /// The device sent too many pings and pongs, or a frame that is none of these: an answer to a
-    /// delivery of this connection, a ping, a pong, a close frame.
+    /// The device sent something other than acknowledgements of deliveries on this connection.
     BrokeRules,
     /// The database failed.
     Failed,
@@ -146,8 +145,7 @@ impl Connection<'_> {
                 () = self.connected.taken_over.notified() => return End::TakenOver,
                 () = sleep_until(self.expires) => return End::TokenExpired,
                 received = self.socket.recv() => received,
-                // This branch comes after `recv`, so it runs only when no more frames have
-                // arrived.
+                // Comes after `recv`, so it is taken only when no more frames have arrived.
                 () = std::future::ready(()), if !self.acknowledged.is_empty() => {
                     match self.delete_acknowledged().await {
                         Ok(()) => continue,
@@ -200,7 +198,9 @@ impl Connection<'_> {
         let (queued, all) = queue::read_after(database, account, self.sent_up_to, room)
             .await
             .map_err(|_| End::Failed)?;
-        for (id, delivery) in queued {
+        for (id, stamped) in queued {
+            // The relay vouches for the message only now, under the device's present key.
+            let delivery = stamped.deliver(&self.account.delivery_key).encode();
             let frame = [&id.to_be_bytes(), delivery.as_slice()].concat();
             self.send(Message::Binary(frame.into())).await?;
             self.sent_up_to = id;
@@ -235,8 +235,7 @@ impl Connection<'_> {
             .map_err(|_| End::Failed)
     }
 
-    /// Sends one frame. Gives up if the device does not read it in time, or connects again
-    /// meanwhile.
+    /// Sends one frame. If the device does not read it but connects again, stops waiting.
     async fn send(&mut self, message: Message) -> Result<(), End> {
         tokio::select! {
             () = self.connected.taken_over.notified() => Err(End::TakenOver),

@@ -11,6 +11,7 @@ pub struct Refusal {
     pub code: ErrorCode,
     pub retry_after_secs: Option<u64>,
     pub check: Option<u8>,
+    pub relay_time_ms: Option<u64>,
 }
 
 impl From<ErrorCode> for Refusal {
@@ -19,6 +20,7 @@ impl From<ErrorCode> for Refusal {
             code,
             retry_after_secs: None,
             check: None,
+            relay_time_ms: None,
         }
     }
 }
@@ -52,6 +54,7 @@ impl IntoResponse for Refusal {
             message: self.code.message().to_owned(),
             retry_after_secs: self.retry_after_secs,
             check: self.check,
+            relay_time_ms: self.relay_time_ms,
         };
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();

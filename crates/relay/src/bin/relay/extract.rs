@@ -11,6 +11,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Reque
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use waxseal_relay::{ErrorCode, account_name};
 use waxseal_reporting::AccountId;
 
@@ -45,22 +46,29 @@ impl FromRequestParts<Arc<Relay>> for Device {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, relay: &Arc<Relay>) -> Result<Self, Refusal> {
-        let (holder, expires_at_ms) = holder(&parts.headers, relay)?;
-        let Holder::Device(device, identity) = holder else {
-            return Err(ErrorCode::Unauthorized.into());
-        };
-        // A token can be older than the database, if the database was lost or restored from a
-        // backup.
-        let account = relay.account(&device.account);
-        let account = account
-            .filter(|account| account.me == device && account.identity.starts_with(&identity));
-        let account = account.ok_or(ErrorCode::Unauthorized)?;
-        relay.limits.account(&device.account, body_len(parts))?;
+        let (account, expires_at_ms) = account_of_token(&parts.headers, relay)?;
+        relay.limits.account(&account.me.account, body_len(parts))?;
         Ok(Self {
             account,
             expires_at_ms,
         })
     }
+}
+
+/// The account of the device that the request's token names, and when the token expires.
+pub fn account_of_token(
+    headers: &HeaderMap,
+    relay: &Relay,
+) -> Result<(Arc<Account>, u64), Refusal> {
+    let (holder, expires_at_ms) = holder(headers, relay)?;
+    let Holder::Device(device, identity) = holder else {
+        return Err(ErrorCode::Unauthorized.into());
+    };
+    // A token can be older than the database, if the database was lost or restored from a backup.
+    let account = relay.account(&device.account);
+    let account =
+        account.filter(|account| account.me == device && account.identity.starts_with(&identity));
+    Ok((account.ok_or(ErrorCode::Unauthorized)?, expires_at_ms))
 }
 
 /// The reviewer that the relay was started for, as named by the token of the request. Refuses the
@@ -140,6 +148,10 @@ impl<S: Send + Sync, T: DeserializeOwned, const MAX: usize> FromRequest<S> for J
     }
 }
 
+/// The digest of the body, as the client states it. `read` compares the body with it.
+#[derive(Clone, Copy)]
+pub struct StatedDigest(pub [u8; 32]);
+
 async fn read<S: Send + Sync, const MAX: usize>(
     mut request: Request,
     content_type: &str,
@@ -155,11 +167,17 @@ async fn read<S: Send + Sync, const MAX: usize>(
         return Err(ErrorCode::TooLarge.into());
     }
     DefaultBodyLimit::max(MAX).apply(&mut request);
+    let stated = request.extensions().get::<StatedDigest>().copied();
     let body = Bytes::from_request(request, state).await;
-    body.map_err(|rejection| match rejection {
+    let body = body.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(
             axum::extract::rejection::FailedToBufferBody::LengthLimitError(_),
         ) => ErrorCode::TooLarge.into(),
-        _ => ErrorCode::Malformed.into(),
-    })
+        _ => Refusal::from(ErrorCode::Malformed),
+    })?;
+    // The answer's MAC covers the stated digest, so the body must be the one that the client sent.
+    if stated.is_some_and(|stated| Sha256::digest(&body).as_slice() != stated.0) {
+        return Err(ErrorCode::Malformed.into());
+    }
+    Ok(body)
 }

@@ -15,20 +15,18 @@ use waxseal_reporting::relay::{DeliveryKey, EPOCH_MS, StampKeys};
 use waxseal_reporting::{DeviceAddress, Timestamp};
 use zeroize::Zeroizing;
 
-/// A stamp can be verified on the day it was made and this many days after. Then its key is
-/// destroyed, and a message that was not reported can no longer be reported or proved to be sent.
+/// Number of days during which a stamp can be verified. After that, no one can report the message
+/// or prove that it was sent.
 pub const VERIFY_DAYS: u32 = 30;
 
-/// The name of the region that this relay serves. The stamp keys are derived for this region.
+/// The region that stamps are made for.
 pub const REGION: &str = "example";
 const FILE: &str = "root.key";
-/// The file name of the database. The database is created after the keys, so if it exists and the
-/// root key file does not, that file was lost.
+/// The database that the keys belong to. It is created after the keys.
 pub const DATABASE: &str = "relay.sqlite";
 const VERSION: u8 = 1;
 
-/// Maximum length in bytes of the root key file: the version byte, five keys, and an export of
-/// [`StampKeys`] of at most 102 bytes.
+/// The version byte, five keys, and an export of [`StampKeys`] of at most 102 bytes.
 const MAX_FILE_LEN: u64 = 1 + 5 * 32 + 102;
 
 pub struct Keys {
@@ -41,7 +39,7 @@ pub struct Keys {
     pub token: Zeroizing<[u8; 32]>,
     /// Encrypts delivery keys in the database.
     store: Zeroizing<[u8; 32]>,
-    /// Authenticates accepted reports, so that the reviewer knows which ones the intake accepted.
+    /// Authenticates accepted reports, so that the vault knows which ones the intake accepted.
     pub acceptance: AcceptanceKey,
     stamp: RwLock<StampKeys>,
 }
@@ -195,8 +193,8 @@ impl Keys {
         [nonce.as_slice(), &sealed].concat()
     }
 
-    /// Decrypts what [`seal`](Self::seal) encrypted. Returns `None` if the bytes are damaged, or if
-    /// they were encrypted under another root key file or for another device.
+    /// Decrypts what [`seal`](Self::seal) encrypted. Returns `None` under another root key file or
+    /// for another device.
     pub fn open_sealed(&self, sealed: &[u8], of: &DeviceAddress) -> Option<DeliveryKey> {
         let (nonce, sealed) = sealed.split_first_chunk::<24>()?;
         let payload = Payload {

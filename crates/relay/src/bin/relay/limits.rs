@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use waxseal_relay::{ErrorCode, MAX_PREKEY_LEN, MAX_PREKEYS_UPLOADED};
 use waxseal_reporting::AccountId;
-use waxseal_reporting::limits::{MAX_ENVELOPE_LEN, MAX_REPORT_LEN};
+use waxseal_reporting::limits::{MAX_POSTED_LEN, MAX_REPORT_LEN};
 
 use crate::errors::Refusal;
 
@@ -20,18 +20,17 @@ pub const MAX_JSON_LEN: usize = 8 << 10;
 /// Maximum length in bytes of a prekey upload, which is base64 in JSON.
 pub const MAX_UPLOAD_LEN: usize = (MAX_PREKEYS_UPLOADED + 1) * (MAX_PREKEY_LEN * 4 / 3 + 8) + 64;
 /// Maximum length in bytes of a message.
-pub const MAX_MESSAGE_LEN: usize = MAX_ENVELOPE_LEN;
+pub const MAX_MESSAGE_LEN: usize = MAX_POSTED_LEN;
 /// Maximum length in bytes of a report.
 pub const MAX_REPORT_BODY_LEN: usize = MAX_REPORT_LEN;
 
 /// Maximum number of accounts. All are cached in memory, at about 500 bytes each.
 pub const MAX_ACCOUNTS: usize = 100_000;
 
-/// Maximum number of one-time parts stored per account. Each is a prekey that is handed out to one
-/// peer only.
+/// Maximum number of one-time parts stored per account to hand out.
 pub const MAX_ONE_TIME: usize = 200;
-/// Maximum number of one-time parts whose hash is remembered per account after they were handed
-/// out. This is five times the number of parts whose secrets a device keeps.
+/// Maximum number of one-time parts remembered per account after they were handed out. This is five
+/// times the number of parts whose secrets a device keeps.
 pub const MAX_SPENT: usize = 1_000;
 
 /// Maximum number of messages in one account's queue.
@@ -45,7 +44,7 @@ pub const MAX_QUEUED_BYTES_OF_ONE: i64 = 16 << 20;
 /// Maximum number of bytes in all queues together.
 pub const MAX_QUEUED_IN_ALL: i64 = 8 << 30;
 
-/// Maximum number of bytes of all stored reports together.
+/// Maximum number of bytes of stored reports.
 pub const MAX_REPORTS_BYTES: i64 = 16 << 30;
 
 /// A body costs one extra request per this many bytes.
@@ -132,8 +131,7 @@ struct Bucket {
     filled_at: Instant,
 }
 
-/// One bucket per key. The number of buckets is bounded. A bucket that is full again need not be
-/// kept, because a new bucket is full too.
+/// One bucket per key. The number of buckets is bounded. Full buckets need not be kept.
 struct Buckets<K> {
     burst: f64,
     per_second: f64,
@@ -164,8 +162,7 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         }
     }
 
-    /// Takes `cost` tokens from the bucket of `key`. If there are not enough, or if the table has
-    /// no room for a new bucket, the refusal says how long to wait.
+    /// Takes `cost` tokens. If there are not enough, the refusal says how long to wait for them.
     fn take(&self, key: &K, cost: f64, now: Instant) -> Result<(), Refusal> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *table;

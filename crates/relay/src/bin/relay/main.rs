@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod answers;
 mod connected;
 mod database;
 mod deliveries;
@@ -31,7 +32,7 @@ mod tokens;
 use std::error::Error;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,8 +62,9 @@ const EPOCH_CHECK_INTERVAL: Duration = Duration::from_secs(600);
 /// The relay does not speak TLS. If it is reached over a network, put a TLS proxy in front of it.
 #[derive(Parser)]
 #[command(after_help = "Example, from the Waxseal workspace:
-  cargo run --release -p waxseal-relay --bin review -- --key mod.key keygen
-  cargo run --release -p waxseal-relay --bin relay -- --data relay-data --moderation-key mod.key.pub
+  cargo run --release -p waxseal-relay --bin vault -- --key vault.key keygen
+  cargo run --release -p waxseal-relay --bin review -- --key review.key keygen
+  cargo run --release -p waxseal-relay --bin relay -- --data relay-data --vault-key vault.key.pub --reviewer-key review.key.pub
   cargo run --release -p waxseal-chat -- --home alice --relay http://127.0.0.1:7600 register alice")]
 struct Options {
     /// The address to listen on; with port 0, the relay picks a free port
@@ -71,9 +73,12 @@ struct Options {
     /// The folder for keys and messages; created if it does not exist
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// The reviewer's public keys, made by `review keygen`; all reports are for this reviewer
+    /// The vault's public keys, made by `vault keygen`; all reports are sealed to this vault
     #[arg(long, value_name = "FILE.pub")]
-    moderation_key: PathBuf,
+    vault_key: PathBuf,
+    /// The reviewer's public key, made by `review keygen`; only this reviewer can fetch reports
+    #[arg(long, value_name = "FILE.pub")]
+    reviewer_key: PathBuf,
 }
 
 #[tokio::main]
@@ -85,10 +90,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .init();
 
-    let path = options.moderation_key.display();
-    let file = fs::read(&options.moderation_key).map_err(|error| format!("{path}: {error}"))?;
-    let reviewer = serde_json::from_slice(&file)
-        .map_err(|_| format!("{path} is not a FILE.pub of `review keygen`"))?;
+    let vault = public_file(&options.vault_key, "vault")?;
+    let reviewer = public_file(&options.reviewer_key, "review")?;
     let _lock = keys::lock(&options.data)?;
     // Half of the file descriptors are for connections, a quarter for WebSockets, and the rest for
     // everything else.
@@ -98,6 +101,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (working, mut done) = mpsc::channel(1);
     let relay = Relay::open(
         &options.data,
+        vault,
         reviewer,
         files / 4,
         stopping.clone(),
@@ -137,6 +141,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Reads a FILE.pub that this command's `keygen` made.
+fn public_file<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    command: &str,
+) -> Result<T, Box<dyn Error>> {
+    let shown = path.display();
+    let file = fs::read(path).map_err(|error| format!("{shown}: {error}"))?;
+    Ok(serde_json::from_slice(&file)
+        .map_err(|_| format!("{shown} is not a FILE.pub of `{command} keygen`"))?)
+}
+
 #[expect(
     clippy::print_stdout,
     reason = "the process that started the relay waits for this line"
@@ -147,7 +162,7 @@ fn say_ready(address: SocketAddr) -> std::io::Result<()> {
 }
 
 /// Raises the number of files this process may open as far as the system allows, to 20,000 at most.
-/// Returns the new limit, or 20,000 if the limit was higher already.
+/// Returns the new limit.
 fn raise_file_limit() -> std::io::Result<usize> {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(u64::MAX).min(20_000);

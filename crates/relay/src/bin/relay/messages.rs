@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use waxseal_relay::ErrorCode;
 use waxseal_reporting::Audience;
-use waxseal_reporting::relay::{Delivery, Envelope, Receipt};
+use waxseal_reporting::relay::{PostError, PostedEnvelope, Receipt, StampedEnvelope};
 
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Device};
@@ -20,36 +20,45 @@ pub async fn send(
     State(relay): State<Arc<Relay>>,
     device: Device,
     AccountName(recipient): AccountName,
-    BinaryBody(envelope): BinaryBody<MAX_MESSAGE_LEN>,
+    BinaryBody(posted): BinaryBody<MAX_MESSAGE_LEN>,
 ) -> Result<impl IntoResponse, Refusal> {
     let sender = device.account;
+    let posted = PostedEnvelope::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
+    // A token alone stamps nothing: the device must ask for this stamp, for this recipient, now.
+    let (key, audience) = (&sender.delivery_key, Audience::Direct(recipient.clone()));
+    let authentic = posted.authenticate(key, &sender.me, &audience, now());
+    let authentic = authentic.map_err(|error| match error {
+        PostError::ClockDiffers => Refusal {
+            relay_time_ms: Some(now().as_millis()),
+            ..ErrorCode::ClockDiffers.into()
+        },
+        _ => ErrorCode::NotFromDevice.into(),
+    })?;
     let recipient = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
-    let envelope = Envelope::decode(&envelope).map_err(|_| ErrorCode::Malformed)?;
 
-    // The stamp states what the relay authenticated: the token's device, this recipient, this time.
-    let audience = Audience::Direct(recipient.me.account.clone());
-    let claim = relay
-        .keys
-        .stamp()
-        .stamp(envelope.tag(), &sender.me, &audience, now())
-        .map_err(|error| Refusal::internal(&error))?;
-    let receipt = Receipt::new(&claim, &sender.delivery_key);
-    let delivery = Delivery::new(&claim, envelope, &recipient.delivery_key)
-        .map_err(|error| Refusal::internal(&error))?
-        .encode();
-
-    let (from, to, epoch) = (sender.id, recipient.id, claim.context().epoch);
+    let (from, to) = (sender.id, recipient.id);
     let (database, relay) = (&relay.database, relay.clone());
-    database
+    let claim = database
         .run(move |db| {
-            queue::push(db, from, to, epoch, &delivery)?;
+            // The time is taken and stored before the message is queued. If the job fails, neither
+            // is.
+            let accepted_at = queue::next_accepted_at(db, from, now())?;
+            let claim = relay
+                .keys
+                .stamp()
+                .stamp(&authentic, accepted_at)
+                .map_err(|error| Refusal::internal(&error))?;
+            let stamped = StampedEnvelope::new(claim, authentic)
+                .map_err(|error| Refusal::internal(&error))?;
+            queue::push(db, from, to, &stamped)?;
             // The recipient's connection is woken from within the job, so that this happens even if
-            // the sender has hung up. The connection reads the queue on the database's thread too,
-            // and so after the commit.
+            // the sender has hung up. The connection reads the queue through the same thread, after
+            // the commit.
             relay.connected.wake(to);
-            Ok(())
+            Ok(stamped.claim().clone())
         })
         .await?;
     let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
+    let receipt = Receipt::new(&claim, &sender.delivery_key);
     Ok((octets, receipt.encode()))
 }

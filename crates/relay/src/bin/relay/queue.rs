@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use waxseal_relay::ErrorCode;
+use waxseal_reporting::Timestamp;
+use waxseal_reporting::relay::StampedEnvelope;
 
 use crate::database::Database;
 use crate::errors::Refusal;
@@ -12,17 +14,34 @@ use crate::limits::{
 /// How long a refused sender is told to wait before it tries again.
 const FULL_RETRY_SECS: u64 = 60;
 
-/// Queues a delivery, unless one of the limits is reached.
+/// Takes the time under which the next message of a device is accepted, and stores it with the
+/// device. The times of one device rise strictly, however many of its messages arrive at once.
+pub fn next_accepted_at(
+    db: &Connection,
+    sender: i64,
+    clock: Timestamp,
+) -> Result<Timestamp, Refusal> {
+    let last: Option<u64> = db
+        .prepare("SELECT accepted_at_ms FROM account WHERE id = ?")?
+        .query_row([sender], |row| row.get(0))?;
+    let last = last.map(Timestamp::from_millis);
+    let accepted_at = waxseal_reporting::relay::next_accepted_at(clock, last);
+    db.prepare("UPDATE account SET accepted_at_ms = ? WHERE id = ?")?
+        .execute(params![accepted_at.as_millis(), sender])?;
+    Ok(accepted_at)
+}
+
+/// Queues a message, unless one of the limits is reached.
 pub fn push(
     db: &Connection,
     sender: i64,
     recipient: i64,
-    epoch: u32,
-    delivery: &[u8],
+    stamped: &StampedEnvelope,
 ) -> Result<(), Refusal> {
-    check_room(db, sender, recipient, delivery.len())?;
-    db.prepare("INSERT INTO queue (recipient, sender, epoch, delivery) VALUES (?, ?, ?, ?)")?
-        .execute(params![recipient, sender, epoch, delivery])?;
+    let (epoch, stamped) = (stamped.claim().context().epoch, stamped.encode());
+    check_room(db, sender, recipient, stamped.len())?;
+    db.prepare("INSERT INTO queue (recipient, sender, epoch, stamped) VALUES (?, ?, ?, ?)")?
+        .execute(params![recipient, sender, epoch, stamped])?;
     Ok(())
 }
 
@@ -54,31 +73,33 @@ fn check_room(db: &Connection, from: i64, to: i64, len: usize) -> Result<(), Ref
     Ok(())
 }
 
-/// Reads an account's deliveries that come after the row `after`. Stops at `max` deliveries, or
-/// once they add up to 256 KiB. Also returns `true` if it reached the end of the queue before that.
+/// Reads an account's messages that come after the row `after`. Stops at `max` messages, or once
+/// they add up to 256 KiB. Also returns whether these are all.
 pub async fn read_after(
     database: &Database,
     recipient: i64,
     after: i64,
     max: usize,
-) -> Result<(Vec<(i64, Vec<u8>)>, bool), Refusal> {
+) -> Result<(Vec<(i64, StampedEnvelope)>, bool), Refusal> {
     const ENOUGH_BYTES: usize = 256 << 10;
     database
         .run(move |db| {
             let mut next = db.prepare(
-                "SELECT id, delivery FROM queue WHERE recipient = ? AND id > ? ORDER BY id LIMIT ?",
+                "SELECT id, stamped FROM queue WHERE recipient = ? AND id > ? ORDER BY id LIMIT ?",
             )?;
             let mut rows = next.query(params![recipient, after, max])?;
-            let (mut deliveries, mut bytes) = (Vec::new(), 0);
+            let (mut messages, mut bytes) = (Vec::new(), 0);
             while let Some(row) = rows.next()? {
-                let delivery: Vec<u8> = row.get(1)?;
-                bytes += delivery.len();
-                deliveries.push((row.get(0)?, delivery));
-                if deliveries.len() == max || bytes >= ENOUGH_BYTES {
-                    return Ok((deliveries, false));
+                let stamped: Vec<u8> = row.get(1)?;
+                bytes += stamped.len();
+                let stamped =
+                    StampedEnvelope::decode(&stamped).map_err(|error| Refusal::internal(&error))?;
+                messages.push((row.get(0)?, stamped));
+                if messages.len() == max || bytes >= ENOUGH_BYTES {
+                    return Ok((messages, false));
                 }
             }
-            Ok((deliveries, true))
+            Ok((messages, true))
         })
         .await
 }
@@ -115,3 +136,6 @@ pub async fn drop_before(database: &Database, epoch: u32) -> Result<usize, Refus
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

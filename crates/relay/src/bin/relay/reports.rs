@@ -1,4 +1,4 @@
-//! Reports: the relay accepts each report once, without reading it, and stores it for the reviewer.
+//! Reports: accepted without being read, once each, for the reviewer alone.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
-use waxseal_relay::{ErrorCode, ReportTaken};
-use waxseal_reporting::intake::{IntakeRecords, Nullifier, accept};
+use waxseal_relay::{ErrorCode, ReportTaken, report_id_text};
+use waxseal_reporting::Rejection;
+use waxseal_reporting::intake::{AcceptError, Examined, Nullifier, ReportId, examine};
 use waxseal_reporting::reporter::Report;
-use waxseal_reporting::{ConversationId, DeviceAddress, Rejection, Timestamp};
 
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Device};
@@ -29,9 +29,11 @@ pub async fn submit(
         return Err(ErrorCode::NotYourReport.into());
     }
     let digest = Sha256::digest(&bytes);
+    // First step: all that needs no database.
+    let examined = check(&relay, report, &reporter);
     let (database, relay) = (&relay.database, relay.clone());
     let taken = database
-        .run(move |db| take(db, &relay, report, &reporter, digest.as_slice()))
+        .run(move |db| take(db, &relay, examined, &reporter, digest.as_slice()))
         .await?;
     let status = match taken.duplicate {
         true => StatusCode::OK,
@@ -40,12 +42,29 @@ pub async fn submit(
     Ok((status, Json(taken)))
 }
 
-/// Checks and stores a report. The database thread takes one report after another, so if two arrive
-/// at once, the second is checked against the first.
+fn check(relay: &Relay, report: Report, reporter: &Account) -> Result<Examined, Refusal> {
+    // This relay's vault could not open the report. The app must fetch the card and seal the
+    // report again.
+    if report.moderation_key() != relay.moderation_key.id() {
+        return Err(ErrorCode::OtherModerationKey.into());
+    }
+    let stamp_keys = relay.keys.stamp();
+    examine(report, &stamp_keys, &reporter.delivery_key, now()).map_err(refused)
+}
+
+fn refused(rejection: Rejection) -> Refusal {
+    Refusal {
+        check: Some(rejection.check()),
+        ..ErrorCode::ReportRefused.into()
+    }
+}
+
+/// Second step: looks up what was reported before, and stores the report. The database thread takes
+/// one report after another, so if two arrive at once, the second is checked against the first.
 fn take(
     db: &Connection,
     relay: &Relay,
-    report: Report,
+    examined: Result<Examined, Refusal>,
     reporter: &Account,
     digest: &[u8],
 ) -> Result<ReportTaken, Refusal> {
@@ -53,39 +72,29 @@ fn take(
         .prepare("SELECT public_id FROM report WHERE digest = ?")?
         .query_row([digest], |row| row.get(0))
         .optional()?;
+    // A report that was taken before stays taken, whatever would be said of it now.
     if let Some(report_id) = same {
         return Ok(ReportTaken {
             report_id,
             duplicate: true,
         });
     }
-    // This relay's reviewer could not open the report. The app must fetch the card and seal the
-    // report again.
-    if report.moderation_key() != relay.moderation_key.id() {
-        return Err(ErrorCode::OtherModerationKey.into());
-    }
-    let first = report.claims().first();
-    let first = first.map(|claim| Nullifier::new(claim, &reporter.me.account));
-    let mut records = Records { db, failure: None };
-    let accepted = accept(
-        report,
-        &relay.keys.stamp(),
-        &reporter.delivery_key,
-        now(),
-        &mut records,
-    );
-    if let Some(failure) = records.failure {
-        return Err(failure.into());
-    }
-    let accepted = match accepted {
+    let examined = examined?;
+    let nullifiers = examined.nullifiers();
+    let mut is_known = db.prepare("SELECT 1 FROM nullifier WHERE nullifier = ?")?;
+    let known = nullifiers.iter();
+    let known = known.map(|nullifier| is_known.exists([nullifier.as_bytes()]));
+    let known: Vec<bool> = known.collect::<Result<_, _>>()?;
+    // This relay has no groups, so no one was a member.
+    let members = vec![false; examined.memberships().len()];
+    let report_id = ReportId::generate(&mut rand::rng());
+    let accepted = match examined.accept(report_id, &known, &members) {
         Ok(accepted) => accepted,
-        Err(Rejection::AlreadyReported) => return reported_before(db, first),
-        Err(rejection) => {
-            return Err(Refusal {
-                check: Some(rejection.check()),
-                ..ErrorCode::ReportRefused.into()
-            });
+        Err(AcceptError::Rejected(Rejection::AlreadyReported)) => {
+            return reported_before(db, nullifiers.first());
         }
+        Err(AcceptError::Rejected(rejection)) => return Err(refused(rejection)),
+        Err(error) => return Err(Refusal::internal(&error)),
     };
 
     let bytes = accepted.encode(&relay.keys.acceptance);
@@ -98,7 +107,7 @@ fn take(
     if total_bytes > MAX_REPORTS_BYTES {
         return Err(Refusal::retry_after(ErrorCode::RelayFull, 3_600));
     }
-    let report_id = format!("{:032x}", rand::random::<u128>());
+    let report_id = report_id_text(&report_id);
     let at_ms = accepted.accepted_at().as_millis();
     db.prepare(
         "INSERT INTO report (public_id, digest, reporter, accepted_at_ms, messages, accepted, total_bytes)
@@ -114,7 +123,7 @@ fn take(
         total_bytes,
     ])?;
     let id = db.last_insert_rowid();
-    for nullifier in accepted.nullifiers() {
+    for nullifier in nullifiers {
         // A nullifier marks a message as reported by this account. If an earlier report added the
         // same nullifier, it stays with that report.
         db.prepare("INSERT OR IGNORE INTO nullifier (nullifier, report) VALUES (?, ?)")?
@@ -127,7 +136,7 @@ fn take(
 }
 
 /// Finds the earlier report in which this account already reported the first of these messages.
-fn reported_before(db: &Connection, first: Option<Nullifier>) -> Result<ReportTaken, Refusal> {
+fn reported_before(db: &Connection, first: Option<&Nullifier>) -> Result<ReportTaken, Refusal> {
     let first = first.ok_or(ErrorCode::Malformed)?;
     let report_id = db
         .prepare(
@@ -138,28 +147,4 @@ fn reported_before(db: &Connection, first: Option<Nullifier>) -> Result<ReportTa
         report_id,
         duplicate: true,
     })
-}
-
-struct Records<'a> {
-    db: &'a Connection,
-    /// The answers of [`IntakeRecords`] cannot say "the database failed", so the error is kept here
-    /// and checked after the intake.
-    failure: Option<rusqlite::Error>,
-}
-
-impl IntakeRecords for Records<'_> {
-    fn was_reported(&mut self, nullifier: &Nullifier) -> bool {
-        let found = self
-            .db
-            .prepare("SELECT 1 FROM nullifier WHERE nullifier = ?")
-            .and_then(|mut known| known.exists([nullifier.as_bytes()]));
-        found.unwrap_or_else(|error| {
-            self.failure = Some(error);
-            true
-        })
-    }
-
-    fn is_member(&mut self, _: &ConversationId, _: &DeviceAddress, _: Timestamp) -> bool {
-        false // This relay has no groups.
-    }
 }

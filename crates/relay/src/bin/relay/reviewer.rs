@@ -39,18 +39,16 @@ pub async fn sign_in(
     Ok(Json(relay.tokens.issue(&reviewer, now_ms)))
 }
 
-/// Returns the key that verifies which reports the intake accepted. It is sealed to the reviewer
-/// and signed by the relay.
+/// Returns the key that verifies which reports the intake accepted. It is sealed to the vault and
+/// signed by the relay. The reviewer passes it on and cannot read it.
 pub async fn acceptance_key(
     State(relay): State<Arc<Relay>>,
     _: Reviewer,
 ) -> Result<Json<SealedKey>, Refusal> {
-    let reviewer = &relay.reviewer;
-    let sealed = reviewer
-        .sealing_key()
-        .and_then(|to| seal_acceptance_key(&to, &relay.keys.acceptance, &mut rand::rng()))
+    let (vault, rng) = (&relay.vault_key, &mut rand::rng());
+    let sealed = seal_acceptance_key(vault, &relay.keys.acceptance, rng)
         .map_err(|error| Refusal::internal(&error))?;
-    let context = acceptance_context(&reviewer.reviewer_key, &sealed);
+    let context = acceptance_context(&vault.to_bytes(), &sealed);
     let signature = relay.keys.relay.sign(&context).to_bytes();
     Ok(Json(SealedKey { sealed, signature }))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -13,7 +13,7 @@ use waxseal_relay::{ErrorCode, RelayCard};
 
 use crate::errors::Refusal;
 use crate::state::Relay;
-use crate::{accounts, deliveries, messages, prekeys, reports, reviewer};
+use crate::{accounts, answers, deliveries, messages, prekeys, reports, reviewer};
 
 /// Maximum time from the head of a request to its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -37,6 +37,7 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .fallback(async || Refusal::from(ErrorCode::NotFound))
         .method_not_allowed_fallback(async || Refusal::from(ErrorCode::MethodNotAllowed))
         .layer(from_fn(observe))
+        .layer(from_fn_with_state(relay.clone(), answers::authenticate))
         .with_state(relay)
 }
 

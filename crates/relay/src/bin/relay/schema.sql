@@ -1,14 +1,15 @@
 -- SQLite stores the text of each statement, and with it the comments inside. Changing those changes
 -- the database.
 
--- Once an account is registered, only its prekeys change.
+-- Once an account is registered, only its prekeys and its accepted time change.
 CREATE TABLE account (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE COLLATE NOCASE, -- "Bob" is not another account than "bob"
     device INTEGER NOT NULL,
     identity BLOB NOT NULL,
     delivery_key BLOB NOT NULL, -- sealed under the root key file
-    base BLOB
+    base BLOB,
+    accepted_at_ms INTEGER -- of the last message that the device sent; NULL before the first
 ) STRICT;
 
 -- A row stays after its part was handed out, so that a part uploaded twice is not handed out twice.
@@ -27,7 +28,7 @@ CREATE TABLE queue (
     recipient INTEGER NOT NULL REFERENCES account,
     sender INTEGER NOT NULL REFERENCES account,
     epoch INTEGER NOT NULL,
-    delivery BLOB NOT NULL
+    stamped BLOB NOT NULL -- a StampedEnvelope: the delivery's MAC is made when it is handed out
 ) STRICT;
 CREATE INDEX queue_recipient ON queue (recipient, id);
 CREATE INDEX queue_epoch ON queue (epoch);
@@ -43,13 +44,13 @@ CREATE TABLE share (
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER queue_grows AFTER INSERT ON queue BEGIN
     INSERT INTO share VALUES
-        (new.recipient, new.sender, 1, length(new.delivery)),
-        (new.recipient, 0, 1, length(new.delivery)),
-        (0, 0, 1, length(new.delivery))
+        (new.recipient, new.sender, 1, length(new.stamped)),
+        (new.recipient, 0, 1, length(new.stamped)),
+        (0, 0, 1, length(new.stamped))
         ON CONFLICT DO UPDATE SET messages = messages + 1, bytes = bytes + excluded.bytes;
 END;
 CREATE TRIGGER queue_shrinks AFTER DELETE ON queue BEGIN
-    UPDATE share SET messages = messages - 1, bytes = bytes - length(old.delivery)
+    UPDATE share SET messages = messages - 1, bytes = bytes - length(old.stamped)
         WHERE (recipient, sender) IN (VALUES (old.recipient, old.sender), (old.recipient, 0), (0, 0));
     DELETE FROM share WHERE recipient = old.recipient AND messages = 0;
 END;

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use tokio::sync::{Semaphore, mpsc};
-use waxseal_relay::{RelayCard, ReviewerPublicKeys};
+use waxseal_relay::{RelayCard, ReviewerPublicKey, SealingPublicKey, VaultPublicKeys};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::ModerationPublicKey;
 use waxseal_reporting::{AccountId, DeviceAddress, Timestamp};
@@ -27,11 +27,13 @@ pub struct Relay {
     pub limits: Limits,
     pub database: Database,
     pub moderation_key: ModerationPublicKey,
-    pub reviewer: ReviewerPublicKeys,
+    /// The key to which the acceptance key is sealed.
+    pub vault_key: SealingPublicKey,
+    pub reviewer: ReviewerPublicKey,
     /// Every registered account, cached: their number is bounded and an account never changes.
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
     pub connected: ConnectedDevices,
-    /// Permits for WebSockets. Each open WebSocket holds one, which bounds their number.
+    /// One permit per WebSocket.
     pub sockets: Arc<Semaphore>,
     pub stopping: Stopping,
     /// Dropped as the last field. The receiver then knows that nothing uses the relay any more and
@@ -60,19 +62,22 @@ impl Relay {
     /// has run.
     pub fn open(
         dir: &Path,
-        reviewer: ReviewerPublicKeys,
+        vault: VaultPublicKeys,
+        reviewer: ReviewerPublicKey,
         max_sockets: usize,
         stopping: Stopping,
         working: mpsc::Sender<()>,
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let keys = Keys::open(dir, now())?;
         let database = Database::open(&dir.join(DATABASE))?;
-        let moderation_key = reviewer.moderation_key()?;
+        let moderation_key = vault.moderation_key()?;
+        let vault_key = vault.sealing_key()?;
         Ok(Self {
             card: RelayCard::sign(REGION, &keys.relay, keys.sealing.public(), &moderation_key),
             tokens: Tokens::new(keys.token.clone()),
             limits: Limits::new(),
             moderation_key,
+            vault_key,
             reviewer,
             accounts: RwLock::default(),
             connected: ConnectedDevices::default(),
@@ -107,9 +112,9 @@ impl Relay {
         accounts.len() >= MAX_ACCOUNTS
     }
 
-    /// Prepares the stamp keys of today and tomorrow, and destroys those of epochs (days) so old
-    /// that their stamps need not be verified any more. Undelivered messages of a destroyed epoch
-    /// could no longer be reported, so they are dropped first.
+    /// Prepares today's stamp keys, and destroys those so old that their stamps can no longer be
+    /// verified. Undelivered messages of a destroyed epoch could no longer be reported, so they are
+    /// dropped first.
     pub async fn destroy_old_epochs(&self) -> Result<(), Box<dyn std::error::Error>> {
         let now = now();
         self.keys.advance(now)?;

@@ -3,7 +3,8 @@
 use std::error::Error;
 
 use crate::Reviewer;
-use crate::text::{printable, printable_json};
+use crate::json::printable_json;
+use crate::text::printable;
 
 pub fn list(reviewer: &Reviewer, json: bool) -> Result<(), Box<dyn Error>> {
     let mut after = Some(0);

@@ -1,11 +1,13 @@
-//! The reviewer's command: makes the keys, lists the reports that a relay accepted, and opens them.
+//! The reviewer's command: lists the reports that a relay accepted, has the vault open them, and
+//! verifies what they show. It holds no key that opens a report.
 //!
 //! Read `open.rs` first: it verifies a report and shows what it proves.
 
 #![allow(unreachable_pub, missing_docs, reason = "a program, not a library")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
-mod keys;
+mod files;
+mod json;
 mod list;
 mod open;
 mod text;
@@ -15,22 +17,24 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use waxseal_relay::{RelayClient, ReviewerKeys, Session};
+use waxseal_relay::{RelayClient, ReviewerKey, ReviewerSession};
 
 use crate::text::printable;
 
 /// Reviews the reports that a Waxseal relay accepted.
 #[derive(Parser)]
 #[command(after_help = "Example, from the Waxseal workspace:
-  cargo run --release -p waxseal-relay --bin review -- --key mod.key keygen
-  cargo run --release -p waxseal-relay --bin relay -- --data relay-data --moderation-key mod.key.pub
-  cargo run --release -p waxseal-relay --bin review -- --key mod.key list
-  cargo run --release -p waxseal-relay --bin review -- --key mod.key open REPORT_ID")]
+  cargo run --release -p waxseal-relay --bin vault -- --key vault.key keygen
+  cargo run --release -p waxseal-relay --bin review -- --key review.key keygen
+  cargo run --release -p waxseal-relay --bin relay -- --data relay-data --vault-key vault.key.pub --reviewer-key review.key.pub
+  cargo run --release -p waxseal-relay --bin vault -- --key vault.key serve --socket vault.sock
+  cargo run --release -p waxseal-relay --bin review -- --key review.key list
+  cargo run --release -p waxseal-relay --bin review -- --key review.key open --vault vault.sock REPORT_ID")]
 struct Options {
     /// The address of the relay
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7600")]
     relay: String,
-    /// The file with the reviewer's secret keys; FILE.pub holds the public keys for the relay
+    /// The file with the reviewer's secret key, which signs in; FILE.pub is for the relay
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     #[command(subcommand)]
@@ -39,7 +43,7 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make FILE and FILE.pub, and print the moderation key's fingerprint
+    /// Make FILE and FILE.pub, and print the reviewer key's fingerprint
     Keygen,
     /// List the accepted reports; the relay records that you listed them
     List {
@@ -47,8 +51,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Verify a report and show it; the relay records that you opened it
+    /// Have the vault open a report, verify it and show it; the relay records that you opened it
     Open {
+        /// The socket on which the vault serves
+        #[arg(long, value_name = "PATH", default_value = "vault.sock")]
+        vault: PathBuf,
         /// The report's id, as `list` shows it
         report_id: String,
         /// Print one JSON object
@@ -71,37 +78,40 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     match &options.command {
         Command::Keygen => {
-            let public = keys::generate(&options.key)?;
-            println!("moderation key {}", public.moderation_fingerprint());
+            let key = ReviewerKey::generate(&mut rand::rng());
+            files::write_keys(&options.key, &key.export(), &key.public())?;
+            println!("reviewer key {}", key.public().reviewer_fingerprint());
         }
         Command::List { json } => list::list(&Reviewer::sign_in(options)?, *json)?,
-        Command::Open { report_id, json } => {
-            return open::open(&Reviewer::sign_in(options)?, report_id, *json);
-        }
+        Command::Open {
+            vault,
+            report_id,
+            json,
+        } => return open::open(&Reviewer::sign_in(options)?, vault, report_id, *json),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The reviewer, signed in at the relay.
 struct Reviewer {
-    keys: ReviewerKeys,
     relay: RelayClient,
     relay_key: [u8; 32],
-    session: Session,
+    session: ReviewerSession,
 }
 
 impl Reviewer {
     fn sign_in(options: &Options) -> Result<Self, Box<dyn Error>> {
-        let keys = keys::read(&options.key)?;
+        let key = ReviewerKey::import(&files::read_secret(&options.key)?);
+        let key = key
+            .ok_or_else(|| format!("{} was not made by `review keygen`", options.key.display()))?;
         let relay = RelayClient::new(&options.relay)?;
         let card = relay.card()?;
-        keys::pin(&options.key, &card)?;
+        files::pin(&options.key, &card.relay_key)?;
         let relay_key = card.relay_key;
-        let session = relay.reviewer_sign_in(&relay_key, |context| keys.prove(context));
+        let session = relay.reviewer_sign_in(&relay_key, |context| key.prove(context));
         let session =
             session.map_err(|error| format!("this relay does not accept this key: {error}"))?;
         Ok(Self {
-            keys,
             relay,
             relay_key,
             session,

@@ -1,48 +1,59 @@
-//! `open`: verifies a report and shows it. Shows nothing of a report that does not verify.
+//! `open`: has the vault open a report, verifies it and shows it. Shows nothing of a report that
+//! does not verify.
 
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use waxseal_relay::unseal_acceptance_key;
+use waxseal_relay::{OpenRequest, VaultError, ask_vault, parse_report_id};
 use waxseal_reporting::Rejection;
-use waxseal_reporting::intake::AcceptedReport;
 use waxseal_reporting::reviewer::{
     Contradiction, LastSeen, VerifiedMessage, VerifiedPart, VerifiedReport, review,
 };
 
 use crate::Reviewer;
-use crate::text::{printable, printable_json};
+use crate::json::printable_json;
+use crate::text::printable;
 
 /// Opens a report. Prints the reason and returns failure if the report does not verify.
-pub fn open(reviewer: &Reviewer, report_id: &str, json: bool) -> Result<ExitCode, Box<dyn Error>> {
-    let Reviewer {
-        keys,
-        relay,
-        relay_key,
-        session,
-    } = reviewer;
-    let sealed = relay.acceptance_key(session, relay_key, &keys.public().reviewer_key)?;
-    let acceptance_key = unseal_acceptance_key(&keys.sealing, &sealed)?;
-    let bytes = relay.accepted_report(session, report_id)?;
-    let accepted = AcceptedReport::decode(&bytes, &acceptance_key)
-        .map_err(|_| "the relay's intake did not accept this report")?;
-
-    match review(accepted, &keys.moderation) {
+pub fn open(
+    reviewer: &Reviewer,
+    vault: &Path,
+    report_id: &str,
+    json: bool,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let (relay, session) = (&reviewer.relay, &reviewer.session);
+    let id = parse_report_id(report_id).ok_or("a report id is 32 hex digits")?;
+    // Both are sealed, so they are passed on unread.
+    let request = OpenRequest {
+        relay_key: reviewer.relay_key,
+        acceptance_key: relay.acceptance_key(session)?,
+        id,
+        accepted: relay.accepted_report(session, report_id)?,
+    };
+    let reviewed = match ask_vault(vault, &request) {
+        Ok(unsealed) => review(unsealed).map_err(|rejection| Rejected {
+            check: rejection.check(),
+            reason: rejection.to_string(),
+        }),
+        Err(VaultError::Rejected { check, reason }) => Err(Rejected { check, reason }),
+        Err(error) => return Err(error.into()),
+    };
+    match reviewed {
         Ok(verified) if json => println!("{}", printable_json(&as_json(report_id, &verified))?),
         Ok(verified) => show(report_id, &verified),
-        Err(rejection) => {
+        Err(rejected) => {
             // A report sealed to another moderation key is not marked as rejected, because that is
             // not the reporter's fault.
-            if rejection != Rejection::OtherModerationKey {
-                relay.report_rejected(session, report_id, rejection.check())?;
+            if rejected.check != Rejection::OtherModerationKey.check() {
+                relay.report_rejected(session, report_id, rejected.check)?;
             }
             if json {
-                let rejected = rejected_as_json(report_id, rejection);
-                println!("{}", printable_json(&rejected)?);
+                println!("{}", printable_json(&rejected.as_json(report_id))?);
             } else {
-                let check = rejection.check();
-                println!("report {report_id}\nverified: false\nreason: CHK-{check}, {rejection}");
+                let (check, reason) = (rejected.check, printable(&rejected.reason));
+                println!("report {report_id}\nverified: false\nreason: CHK-{check}, {reason}");
             }
             return Ok(ExitCode::FAILURE);
         }
@@ -50,15 +61,23 @@ pub fn open(reviewer: &Reviewer, report_id: &str, json: bool) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-fn rejected_as_json(report_id: &str, rejection: Rejection) -> Value {
-    json!({
-        "report_id": report_id,
-        "reason": null,
-        "verified": false,
-        "rejected": { "check": rejection.check(), "message": rejection.to_string() },
-        "note": null,
-        "messages": [],
-    })
+/// Why a report does not verify: the vault's finding, or the reviewer's own.
+struct Rejected {
+    check: u8,
+    reason: String,
+}
+
+impl Rejected {
+    fn as_json(&self, report_id: &str) -> Value {
+        json!({
+            "report_id": report_id,
+            "reason": null,
+            "verified": false,
+            "rejected": { "check": self.check, "message": self.reason },
+            "note": null,
+            "messages": [],
+        })
+    }
 }
 
 fn as_json(report_id: &str, report: &VerifiedReport) -> Value {
@@ -70,6 +89,7 @@ fn as_json(report_id: &str, report: &VerifiedReport) -> Value {
         "note": report.note(),
         "reporter": report.reporter().account.as_str(),
         "accepted_at_ms": report.accepted_at().as_millis(),
+        "clock_stepped_back": report.clock_stepped_back(),
         "messages": messages,
     })
 }
@@ -83,6 +103,7 @@ fn message_as_json(message: &VerifiedMessage) -> Value {
     let contradictions: Vec<&str> = contradictions(message).collect();
     json!({
         "from": message.sender().account.as_str(),
+        "tag_names_sender": message.tag_names_sender(),
         "text": message.content().and_then(|content| content.as_text()),
         "accepted_at_ms": message.accepted_at().as_millis(),
         "sent_at_ms": message.sent_at().as_millis(),
@@ -122,6 +143,9 @@ fn show(report_id: &str, report: &VerifiedReport) {
     if !report.note().is_empty() {
         println!("note: {}", printable(report.note()));
     }
+    if report.clock_stepped_back() {
+        println!("the relay's clock was set back in between: order by number and by what was seen");
+    }
     println!("messages, in the order the relay accepted them:");
     for message in report.messages() {
         match message.gap_before() {
@@ -141,6 +165,9 @@ fn show(report_id: &str, report: &VerifiedReport) {
             message.sequence(),
             printable(message.sender().account.as_str()),
         );
+        if !message.tag_names_sender() {
+            println!("      an old message: the tag does not name its sender");
+        }
         let withheld = redacted_parts(message);
         if !withheld.is_empty() {
             println!("      withheld parts: {withheld:?}");

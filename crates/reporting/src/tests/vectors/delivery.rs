@@ -24,10 +24,13 @@ pub(super) fn decode_envelope(input: Input<'_>) -> Outcome {
 
 pub(super) fn deliver(input: Input<'_>) -> Outcome {
     let claim = claim_of(input)?;
-    let envelope = Envelope::new(claim.tag, input.get("ciphertext").bytes());
-    let delivery = Delivery::new(&claim, envelope, &key(input)).map_err(refused)?.encode();
+    let mut stamped = claim.encode();
+    stamped.extend(input.get("ciphertext").bytes());
+    let delivery = StampedEnvelope::decode(&stamped).map_err(refused)?.deliver(&key(input)).encode();
     let decoded: wire::Delivery = wire::decode(&delivery, MAX_DELIVERY_LEN).map_err(refused)?;
-    Ok(json!({ "delivery_mac": hex(decoded.delivery_mac), "delivery": hex(delivery) }))
+    Ok(json!({
+        "delivery_mac": hex(decoded.delivery_mac), "delivery": hex(delivery), "stamped": hex(stamped),
+    }))
 }
 
 pub(super) fn open_delivery(input: Input<'_>) -> Outcome {
@@ -99,7 +102,7 @@ pub(super) fn open_channel(input: Input<'_>) -> Outcome {
     Ok(json!({ "associated_data": hex(data), "plaintext": hex(&*plaintext) }))
 }
 
-const DELIVERY_KEY: [u8; 32] = [0x44; 32];
+pub(super) const DELIVERY_KEY: [u8; 32] = [0x44; 32];
 
 fn franked() -> Franked {
     let parts = franking::text("Hello, world");
@@ -107,11 +110,15 @@ fn franked() -> Franked {
     Franked::new(&FrankingKey::from_bytes([0x4b; 32]), &encoded)
 }
 
+pub(super) fn tag() -> FrankingTag {
+    franked().tag_from(&DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1)), franking::conversation())
+}
+
 /// Tag, context and stamp of a message from Alice, with the delivery key.
-fn stamped(audience: Value) -> Value {
+pub(super) fn stamped(audience: Value) -> Value {
     let keys = StampKeys::new(&[0x52; 32], 19_990, "eu").unwrap().export();
     let mut input = stamp::to_stamp(&keys, audience, NOON);
-    input["franking_tag"] = hex(franked().tag().as_bytes()).into();
+    input["franking_tag"] = hex(tag().as_bytes()).into();
     let stamped = stamp::stamp(Input::of(&input)).unwrap();
     json!({
         "delivery_key": hex(DELIVERY_KEY), "franking_tag": input["franking_tag"],
@@ -124,11 +131,14 @@ fn deliveries_and_receipts() {
     let mut file = Vectors::new(
         CRATE,
         "delivery.json",
-        "Envelopes, deliveries, receipts, and a channel's associated data. SPEC.md, “Wire messages”, “Derivations”.",
+        "Envelopes, deliveries, receipts, answers, and a channel's associated data. SPEC.md, “Wire messages”, “Derivations”.",
         "delivery key 32 x 44; the message of `commit-text` in franking.json, stamped as in stamp.json; channel: one ChaCha20-Poly1305 key, 32 x 43, and a nonce of zeros",
     );
     envelopes(&mut file);
+    post::postings(&mut file);
     deliveries(&mut file);
+    post::queue(&mut file);
+    post::answers(&mut file);
     groups(&mut file);
     receipts(&mut file);
     channel(&mut file);
@@ -137,12 +147,13 @@ fn deliveries_and_receipts() {
 
 /// Breaks a wire message in every possible way. Lists the name, a description, the bytes and the
 /// check of each way.
-fn broken(good: &[u8], last: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>, u8)> {
+pub(super) fn broken(good: &[u8], last: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>, u8)> {
     let rest = &good[35..];
     vec![
         ("empty", "no bytes at all", vec![], 53),
         ("version-0", "version 00", [&[0], &good[1..]].concat(), 52),
-        ("version-2", "version 02", [&[2], &good[1..]].concat(), 52),
+        ("version-1", "version 01", [&[1], &good[1..]].concat(), 52),
+        ("version-3", "version 03", [&[3], &good[1..]].concat(), 52),
         ("cut", "the last byte is missing", good[..good.len() - 1].to_vec(), 53),
         ("cut-in-tag", "cut within the tag", good[..20].to_vec(), 53),
         ("extended", "a byte behind the message", [good, &[0]].concat(), 53),
@@ -159,22 +170,19 @@ fn broken(good: &[u8], last: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>,
 
 fn envelopes(file: &mut Vectors) {
     let input = |envelope: &[u8]| json!({ "envelope": hex(envelope) });
-    let tag = *franked().tag().as_bytes();
+    let tag = *tag().as_bytes();
     let good = Envelope::new(FrankingTag::from_bytes(tag), b"ciphertext".to_vec()).encode();
     file.passes("envelope", "a tag and a ciphertext", "decode_envelope", input(&good));
-    let longest = Envelope::new(FrankingTag::from_bytes(tag), vec![0xc7; MAX_CIPHERTEXT_LEN]);
-    file.passes("envelope-longest", "a ciphertext of 75,776 bytes, the most", "decode_envelope", input(&longest.encode()));
-    for (id, comment, bytes, check) in broken(&good, &good[35..]) {
-        file.fails(&format!("envelope-{id}"), comment, "decode_envelope", input(&bytes), check);
-    }
+    let longest = Envelope::new(FrankingTag::from_bytes(tag), vec![0xc7; MAX_CIPHERTEXT_LEN]).encode();
+    file.passes("envelope-longest", "a ciphertext of 75,776 bytes, the most", "decode_envelope", input(&longest));
     let mut fails = |id: &str, comment: &str, bytes: &[u8], check| {
         file.fails(id, comment, "decode_envelope", input(bytes), check);
     };
-    fails("envelope-no-ciphertext", "no ciphertext", &good[..35], 54);
-    fails("envelope-default-written", "an empty ciphertext, written out", &[&good[..35], &[0x12, 0]].concat(), 53);
-    let past = Envelope::new(FrankingTag::from_bytes(tag), vec![0xc7; MAX_CIPHERTEXT_LEN + 1]);
-    fails("envelope-ciphertext-past", "a ciphertext of 75,777 bytes, one past the most", &past.encode(), 54);
-    fails("envelope-too-long", "75,841 bytes, one past the most, of whatever", &[1; MAX_ENVELOPE_LEN + 1], 51);
+    fails("envelope-version-1", "version 01", &[&[1], &good[1..]].concat(), 52);
+    fails("envelope-version-3", "version 03", &[&[3], &good[1..]].concat(), 52);
+    fails("envelope-cut-in-tag", "cut within the tag", &good[..32], 115);
+    fails("envelope-no-ciphertext", "no ciphertext", &good[..33], 115);
+    fails("envelope-too-long", "a ciphertext of 75,777 bytes, one past the most", &[longest.as_slice(), &[0xc7]].concat(), 51);
 }
 
 /// The input of `open_delivery` for Bob.
@@ -204,7 +212,7 @@ fn deliveries(file: &mut Vectors) {
     for (id, comment, bytes, check) in broken(&bytes, ciphertext) {
         file.fails(&format!("delivery-{id}"), comment, "open_delivery", with(&good, "delivery", hex(bytes)), check);
     }
-    file.fails("delivery-too-long", "76,218 bytes, one past the most, of whatever", "open_delivery", with(&good, "delivery", hex(vec![1; MAX_DELIVERY_LEN + 1])), 51);
+    file.fails("delivery-too-long", "76,218 bytes, one past the most, of whatever", "open_delivery", with(&good, "delivery", hex(vec![2; MAX_DELIVERY_LEN + 1])), 51);
     let edits: [(&str, &str, fn(&mut wire::Delivery), u8); 17] = [
         ("stamp-stripped", "no stamp", |d| d.stamp.clear(), 63),
         ("mac-stripped", "no delivery MAC", |d| d.delivery_mac.clear(), 63),
@@ -265,8 +273,9 @@ fn receipts(file: &mut Vectors) {
     let input = stamped(json!({ "direct": "bob" }));
     let made = file.passes("make-receipt", "the receipt of the same message for Alice's device", "make_receipt", input.clone());
     let sender = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1));
-    let mut sent = vec![1];
+    let mut sent = vec![2];
     sender.put(&mut sent);
+    sent.extend_from_slice(franking::conversation().as_bytes());
     sent.extend_from_slice(franked().as_bytes());
     let good = json!({
         "delivery_key": hex(DELIVERY_KEY), "receipt": made["receipt"], "sent_message": hex(&sent),
@@ -290,27 +299,50 @@ fn receipts(file: &mut Vectors) {
     fails("receipt-delivery-mac", "the MAC of the delivery of the same message", changed(&good, "receipt", |r| { let at = r.len() - 32; r[at..].copy_from_slice(&mac); }), 66);
 
     fails("receipt-other-text", "for a message with another text", changed(&good, "sent_message", |s| { let at = s.len() - 1; s[at] ^= 1; }), 67);
-    fails("receipt-other-key", "for a message with another franking key", changed(&good, "sent_message", |s| s[11] ^= 1), 67);
+    fails("receipt-other-key", "for a message with another franking key", changed(&good, "sent_message", |s| s[43] ^= 1), 67);
     fails("receipt-other-device", "for a message that another device of Alice's sent", changed(&good, "sent_message", |s| s[10] = 2), 67);
     let group = stamped(json!({ "group": hex(ConversationId::group(b"chess club").as_bytes()) }));
     let group = make_receipt(Input::of(&group)).unwrap();
     fails("receipt-other-conversation", "stamped in a group, for a message to Bob", with(&good, "receipt", group["receipt"].clone()), 67);
 
+    fails("receipt-sent-elsewhere", "for a message that was sent to another conversation", changed(&good, "sent_message", |s| s[11] ^= 1), 67);
     fails("sent-cut", "a stored sent message without its last byte", changed(&good, "sent_message", |s| { s.pop(); }), 92);
     fails("sent-extended", "a byte behind a stored sent message", changed(&good, "sent_message", |s| s.push(0)), 92);
     fails("sent-sender-empty", "a stored sent message without a sender's account", changed(&good, "sent_message", |s| { s.drain(2..7); s[1] = 0; }), 92);
-    fails("sent-flags", "a header with an unknown flag in a stored sent message", changed(&good, "sent_message", |s| s[48] = 4), 92);
-    fails("sent-version", "a stored sent message of version 02", changed(&good, "sent_message", |s| s[0] = 2), 52);
+    fails("sent-flags", "a header with an unknown flag in a stored sent message", changed(&good, "sent_message", |s| s[80] = 4), 92);
+    fails("sent-version-1", "a stored sent message of version 02 under the version byte 01", changed(&good, "sent_message", |s| s[0] = 1), 92);
+    fails("sent-version-3", "a stored sent message of version 03", changed(&good, "sent_message", |s| s[0] = 3), 52);
+    sent_1(file);
+}
+
+/// A message that was stored in format 01 before its receipt arrived.
+fn sent_1(file: &mut Vectors) {
+    let parts = franking::text_1("Hello, world", franking::conversation());
+    let franked = Franked::new(&FrankingKey::from_bytes([0x4b; 32]), &encode_parts(parts.iter().map(Vec::as_slice)));
+    let keys = StampKeys::new(&[0x52; 32], 19_990, "eu").unwrap();
+    let alice = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1));
+    let to_bob = Audience::Direct(AccountId::new("bob").unwrap());
+    let claim = keys.stamp_tag(&franked.tag_1(), &alice, &to_bob, NOON).unwrap();
+    let receipt = Receipt::new(&claim, &DeliveryKey::from_bytes(DELIVERY_KEY)).encode();
+    let mut sent = vec![1];
+    alice.put(&mut sent);
+    sent.extend_from_slice(franked.as_bytes());
+    let good = json!({
+        "delivery_key": hex(DELIVERY_KEY), "receipt": hex(receipt), "sent_message": hex(sent),
+    });
+    file.passes("confirm-receipt-1", "a sent message that was stored in format 01 becomes evidence of format 01", "confirm_receipt", good.clone());
+    file.fails("receipt-1-elsewhere", "one bit of the conversation in the header of format 01", "confirm_receipt", changed(&good, "sent_message", |s| s[49] ^= 1), 67);
+    file.fails("sent-1-version-2", "a stored sent message of version 01 under the version byte 02", "confirm_receipt", changed(&good, "sent_message", |s| s[0] = 2), 92);
 }
 
 fn channel(file: &mut Vectors) {
     let conversation = ConversationId::direct(&AccountId::new("alice").unwrap(), &AccountId::new("bob").unwrap());
     let sender = DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1));
-    let data = associated_data(&franked().tag(), &sender, &conversation);
+    let data = associated_data(&tag(), &sender, &conversation);
     let mut channel = OneKey([0x43; 32]);
     let sealed = channel.encrypt(franked().padded(), &data, &mut rng(0)).unwrap();
     let good = json!({
-        "channel_key": hex([0x43; 32]), "franking_tag": hex(franked().tag().as_bytes()),
+        "channel_key": hex([0x43; 32]), "franking_tag": hex(tag().as_bytes()),
         "sender": sender_json(&sender), "conversation": hex(conversation.as_bytes()), "ciphertext": hex(sealed),
     });
     file.passes("channel", "tag, sender and conversation in a channel's associated data", "open_channel", good.clone());

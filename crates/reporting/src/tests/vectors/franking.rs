@@ -3,35 +3,51 @@
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::franking::{Commitment, FrankingKey};
+use crate::format::Format;
+use crate::franking::{Commitment, FrankingKey, Origin};
 use crate::franked::Franked;
 use crate::parts::{Parts, encode_parts};
-use crate::tests::world::{account, bytes_of};
+use crate::tests::world::{account, bytes_of, device, header_1};
 use crate::{open, padding};
 
-pub(super) fn commit(input: Input<'_>) -> Outcome {
+fn parts_of(input: Input<'_>) -> (FrankingKey, Vec<u8>) {
     let parts: Vec<_> = input.list("parts").iter().map(|part| part.bytes()).collect();
     let encoded = encode_parts(parts.iter().map(Vec::as_slice));
-    let key = FrankingKey::from_bytes(input.get("franking_key").array());
+    (FrankingKey::from_bytes(input.get("franking_key").array()), encoded)
+}
+
+/// The tag of a message of format 01.
+pub(super) fn commit_1(input: Input<'_>) -> Outcome {
+    let (key, encoded) = parts_of(input);
+    let tag = Franked::new(&key, &encoded).tag_1();
+    Ok(json!({ "franking_tag": hex(tag.as_bytes()) }))
+}
+
+pub(super) fn commit(input: Input<'_>) -> Outcome {
+    let (key, encoded) = parts_of(input);
     let commitment = Commitment::new(&key, &Parts::parse(&encoded).unwrap());
+    let sender = sender_of(input.get("sender"));
+    let origin = Origin { format: Format::V2, sender: &sender, conversation: conversation_of(input) };
     Ok(json!({
         "root_key": hex(*commitment.root_key),
         "part_keys": commitment.parts.iter().map(|(key, _)| hex(**key)).collect::<Vec<_>>(),
         "part_commitments": commitment.parts.iter().map(|(_, c)| hex(c)).collect::<Vec<_>>(),
-        "franking_tag": hex(commitment.tag().as_bytes()),
+        "franking_tag": hex(commitment.tag(&origin).as_bytes()),
         "plaintext": hex(Franked::new(&key, &encoded).padded()),
     }))
 }
 
 pub(super) fn header_json(header: &PayloadHeader) -> Value {
     json!({
-        "conversation": hex(header.conversation.as_bytes()),
         "sequence": header.sequence,
         "sent_ms": header.sent_at.as_millis(),
         "forwards": header.forward_count,
         "expires_after_secs": header.expires_after_secs,
         "last_seen": header.last_seen.map(|tag| hex(tag.as_bytes())),
         "reply_to": header.reply_to.map(|tag| hex(tag.as_bytes())),
+        "extensions": header.extensions.iter().map(|(kind, value)| {
+            json!({ "number": kind, "value": hex(value) })
+        }).collect::<Vec<_>>(),
     })
 }
 
@@ -48,25 +64,34 @@ fn content_json(content: &Content) -> Value {
         Content::Application { kind, body } => {
             json!({ "kind": "application", "type": kind, "body": hex(body) })
         }
+        Content::Unknown { kind, body } => {
+            json!({ "kind": "unknown", "number": kind, "body": hex(body) })
+        }
     }
 }
 
 fn attachment_json(attachment: &Attachment) -> Value {
-    json!({
-        "size": attachment.size_bytes(),
-        "ciphertext_digest": hex(attachment.ciphertext_digest()),
-        "plaintext_digest": hex(attachment.plaintext_digest()),
-        "key": hex(attachment.key().as_bytes()),
-        "media_type": attachment.media_type(),
-        "location": attachment.location(),
-    })
+    match attachment {
+        Attachment::WholeFile(file) => json!({
+            "scheme": 0,
+            "size": file.size_bytes(),
+            "ciphertext_digest": hex(file.ciphertext_digest()),
+            "plaintext_digest": hex(file.plaintext_digest()),
+            "key": hex(file.key().as_bytes()),
+            "media_type": file.media_type(),
+            "location": file.location(),
+        }),
+        Attachment::Unknown(unknown) => json!({
+            "scheme": unknown.scheme(), "description_len": unknown.description_len(),
+        }),
+    }
 }
 
 pub(super) fn open_payload(input: Input<'_>) -> Outcome {
     let plaintext = Zeroizing::new(input.get("plaintext").bytes());
-    let conversation = ConversationId::from_bytes(input.get("conversation").array());
+    let (sender, conversation) = (sender_of(input.get("sender")), conversation_of(input));
     let (parsed, franked) =
-        open::check(plaintext, &tag_of(input), &conversation).map_err(refused)?;
+        open::check(plaintext, &tag_of(input), &sender, &conversation).map_err(refused)?;
     Ok(json!({
         "franking_key": hex(&franked.as_bytes()[..32]),
         "header": header_json(parsed.header()),
@@ -77,13 +102,28 @@ pub(super) fn open_payload(input: Input<'_>) -> Outcome {
 
 const FRANKING_KEY: [u8; 32] = [0x4b; 32];
 
-fn conversation() -> ConversationId {
+fn conversation_of(input: Input<'_>) -> ConversationId {
+    ConversationId::from_bytes(input.get("conversation").array())
+}
+
+/// Adds sender and conversation to an input.
+fn from_alice(mut input: Value) -> Value {
+    input["sender"] = sender_json(&device("alice", 1));
+    input["conversation"] = hex(conversation().as_bytes()).into();
+    input
+}
+
+pub(super) fn conversation() -> ConversationId {
     ConversationId::direct(&account("alice"), &account("bob"))
+}
+
+fn header() -> PayloadHeader {
+    PayloadHeader::new(3, Timestamp::from_millis(NOON.as_millis() - 250))
 }
 
 /// The parts of a payload.
 pub(super) fn parts(content: Content, attachments: Vec<Attachment>) -> Vec<Vec<u8>> {
-    let mut header = PayloadHeader::new(conversation(), 3, Timestamp::from_millis(NOON.as_millis() - 250));
+    let mut header = header();
     if !attachments.is_empty() {
         header.last_seen = Some(FrankingTag::from_bytes([0x5e; 32]));
         header.reply_to = Some(FrankingTag::from_bytes([0x7e; 32]));
@@ -99,9 +139,23 @@ pub(super) fn text(text: &str) -> Vec<Vec<u8>> {
     parts(Content::Text(text.to_owned()), vec![])
 }
 
+/// The parts of a text in format 01, which has the conversation in its header.
+pub(super) fn text_1(text: &str, conversation: ConversationId) -> Vec<Vec<u8>> {
+    vec![header_1(conversation, &header()), [&[1], text.as_bytes()].concat()]
+}
+
+/// The parts of a payload whose header has these extensions.
+fn extended(extensions: &[(u16, &[u8])], attachments: Vec<Attachment>) -> Vec<Vec<u8>> {
+    let mut header = header();
+    header.extensions = Extensions::unassigned(extensions).unwrap();
+    let payload = Payload::with_attachments(header, Content::Text("Hello, world".into()), attachments).unwrap();
+    let franked = payload.franked(&FrankingKey::from_bytes(FRANKING_KEY));
+    franked.parts().iter().map(<[u8]>::to_vec).collect()
+}
+
 fn attachment() -> Attachment {
     let key = AttachmentKey::from_bytes([0x6b; 32]);
-    Attachment::new("image/png", b"picture", b"cipher", key, "blob/1").unwrap()
+    WholeFile::new("image/png", b"picture", b"cipher", key, "blob/1").unwrap().into()
 }
 
 /// The input of `open_payload` for any parts, under the tag that commits to them.
@@ -114,13 +168,12 @@ fn committed(parts: &[Vec<u8>]) -> Value {
 /// The input of `open_payload` for any unpadded bytes. If they are not parts, the tag is arbitrary.
 fn sealed(unpadded: &[u8]) -> Value {
     let franked = Franked::from_bytes(unpadded);
-    let tag = franked.map_or([0x54; 32], |franked| *franked.tag().as_bytes());
+    let tag = franked.map_or([0x54; 32], |franked| {
+        *franked.tag_from(&device("alice", 1), conversation()).as_bytes()
+    });
     let mut plaintext = unpadded.to_vec();
     padding::pad(&mut plaintext);
-    json!({
-        "plaintext": hex(plaintext), "franking_tag": hex(tag),
-        "conversation": hex(conversation().as_bytes()),
-    })
+    from_alice(json!({ "plaintext": hex(plaintext), "franking_tag": hex(tag) }))
 }
 
 #[test]
@@ -146,23 +199,31 @@ fn passing(file: &mut Vectors) {
         ("attachment", "empty caption, every field of the header, one attachment",
             parts(Content::Text(String::new()), vec![attachment()])),
         ("padme", "text past 1,024 bytes: padded to the next Padmé length", text(&"long ".repeat(400))),
-        ("full-block", "padded to 192 bytes exactly: one byte of padding", text(&"x".repeat(95))),
+        ("full-block", "padded to 192 bytes exactly: one byte of padding", text(&"x".repeat(127))),
         ("edit", "an edit, text in UTF-8", parts(Content::Edit { of: tag(0x21), text: "naïve ☂".into() }, vec![])),
         ("deletion", "a deletion", parts(Content::Deletion { of: tag(0x22) }, vec![])),
         ("reaction", "a reaction of 64 bytes, the most", parts(Content::Reaction { to: tag(0x23), reaction: "x".repeat(64) }, vec![])),
         ("application", "an application's own content", parts(Content::Application { kind: "text/x-poll".into(), body: vec![0, 1, 2] }, vec![])),
+        ("unknown-kind", "content of kind 6, which is unknown: kept, and not shown", parts(Content::Unknown { kind: 6, body: b"later".into() }, vec![])),
+        ("unknown-kind-alone", "content of kind 255 and no more bytes", parts(Content::Unknown { kind: 255, body: vec![] }, vec![])),
+        ("unknown-scheme", "an attachment of scheme 1, which is unknown, after one of scheme 0",
+            [parts(Content::Text("x".into()), vec![attachment()]), vec![vec![1, 2, 3]]].concat()),
+        ("extensions", "two extensions that are not critical: kept and ignored", extended(&[(1, b"later"), (0x7fff, b"")], vec![])),
+        ("extensions-longest", "extensions of 1,024 bytes with types and lengths, the most", extended(&[(1, &[7; 500]), (2, &[7; 516])], vec![])),
+        ("extension-critical", "a critical extension that is unknown: text and attachment are kept, and shown as unknown",
+            extended(&[(1, b""), (0x8000, b"later")], vec![attachment()])),
     ];
     for (id, comment, parts) in cases {
         let hexes: Vec<_> = parts.iter().map(hex).collect();
-        let input = json!({ "franking_key": hex(FRANKING_KEY), "parts": hexes });
+        let input = from_alice(json!({ "franking_key": hex(FRANKING_KEY), "parts": hexes }));
         let out = file.passes(&format!("commit-{id}"), comment, "commit", input);
-        let input = json!({
-            "plaintext": out["plaintext"], "franking_tag": out["franking_tag"],
-            "conversation": hex(conversation().as_bytes()),
-        });
+        let input = from_alice(json!({ "plaintext": out["plaintext"], "franking_tag": out["franking_tag"] }));
         file.passes(&format!("open-{id}"), comment, "open_payload", input);
     }
-    let most = [text("").remove(0), [&[1], vec![b'x'; 65_472].as_slice()].concat()];
+    let old: Vec<_> = text_1("Hello, world", conversation()).iter().map(hex).collect();
+    let input = json!({ "franking_key": hex(FRANKING_KEY), "parts": old });
+    file.passes("commit-1-text", "the tag of a text in format 01", "commit_1", input);
+    let most = [text("").remove(0), [&[1], vec![b'x'; 65_504].as_slice()].concat()];
     let most = committed(&most);
     file.passes("open-longest", "parts of 65,536 bytes with their count and lengths, the most", "open_payload", most);
 }
@@ -195,7 +256,7 @@ fn padding_and_parts(file: &mut Vectors) {
     fails("parts-cut", "the last byte of the last part is missing", raw(&encoded[..encoded.len() - 1]), 57);
     fails("parts-length-huge", "a length of ffffffff", raw(&[2, 0xff, 0xff, 0xff, 0xff]), 57);
     fails("parts-key-cut", "31 bytes: not even a franking key", sealed(&[0x4b; 31]), 57);
-    let past = [text("").remove(0), [&[1], vec![b'x'; 65_473].as_slice()].concat()];
+    let past = [text("").remove(0), [&[1], vec![b'x'; 65_505].as_slice()].concat()];
     fails("parts-too-long", "parts of 65,537 bytes, one past the most", committed(&past), 57);
 }
 
@@ -216,13 +277,13 @@ fn commitments(file: &mut Vectors) {
     fails("tag-last-bit", "the last bit of the tag", flipped(&good, "franking_tag", -1, 1), 61);
     fails("tag-zeros", "a tag of zeros", with(&good, "franking_tag", hex([0; 32])), 61);
     fails("key-bit", "one bit of the franking key", flipped(&good, "plaintext", 0, 1), 61);
-    fails("header-bit", "one bit of the sequence number", flipped(&good, "plaintext", 77, 1), 61);
-    fails("text-bit", "one bit of the text", flipped(&good, "plaintext", 100, 1), 61);
+    fails("header-bit", "one bit of the sequence number", flipped(&good, "plaintext", 45, 1), 61);
+    fails("text-bit", "one bit of the text", flipped(&good, "plaintext", 68, 1), 61);
     let other = committed(&text("Hello, World"));
     fails("tag-of-another-text", "the tag of a text with another capital", with(&good, "franking_tag", other["franking_tag"].clone()), 61);
     let two = parts(Content::Text("x".into()), vec![attachment(), {
         let key = AttachmentKey::from_bytes([0x6c; 32]);
-        Attachment::new("image/png", b"another", b"cipher", key, "blob/2").unwrap()
+        WholeFile::new("image/png", b"another", b"cipher", key, "blob/2").unwrap().into()
     }]);
     let swapped = [two[0].clone(), two[1].clone(), two[3].clone(), two[2].clone()];
     fails("attachments-swapped", "two attachments in the other order, under the tag of the right one",
@@ -230,10 +291,17 @@ fn commitments(file: &mut Vectors) {
     fails("attachment-dropped", "an attachment left out, under the tag that has it",
         with(&committed(&two[..3]), "franking_tag", committed(&two)["franking_tag"].clone()), 61);
     fails("another-conversation", "opened in another conversation than it was written for",
-        with(&good, "conversation", hex(ConversationId::group(b"chess club").as_bytes())), 62);
-    let mut moved = text("Hello, world");
-    moved[0][1] ^= 1;
-    fails("written-for-another", "one bit of the conversation in the header, committed to", committed(&moved), 62);
+        with(&good, "conversation", hex(ConversationId::group(b"chess club").as_bytes())), 61);
+    fails("conversation-bit", "the last bit of the conversation", flipped(&good, "conversation", -1, 1), 61);
+    let from = |account: &str, device: u32| with(&good, "sender", json!({ "account": account, "device": device }));
+    fails("another-sender", "sent on by the recipient, under the tag of Alice's message", from("bob", 1), 61);
+    fails("another-device", "opened as from another device of Alice's", from("alice", 2), 61);
+    fails("sender-shorter", "an account that lacks the last letter, with a device that begins with it", from("alic", 0x6500_0000), 61);
+    let old = text_1("Hello, world", conversation());
+    let tag = Franked::new(&FrankingKey::from_bytes(FRANKING_KEY), &encode_parts(old.iter().map(Vec::as_slice))).tag_1();
+    fails("format-1", "a message of format 01 under its own tag", with(&committed(&old), "franking_tag", hex(tag.as_bytes())), 61);
+    let tag = Franked::new(&FrankingKey::from_bytes(FRANKING_KEY), &encode_parts(text("Hello, world").iter().map(Vec::as_slice))).tag_1();
+    fails("tag-of-format-1", "a message under the tag that format 01 would give it", with(&good, "franking_tag", hex(tag.as_bytes())), 61);
 }
 
 /// The input of `open_payload` with a given first or second part, under a tag that commits to it.
@@ -249,11 +317,23 @@ fn contents(file: &mut Vectors) {
         file.fails(id, comment, "open_payload", input, check);
     };
     fails("header-empty", "a header of no bytes", with_part(0, vec![]), 58);
-    fails("header-cut", "a header of 53 bytes", with_part(0, header[..53].to_vec()), 58);
-    fails("header-extended", "a byte behind the header", with_part(0, [header.as_slice(), &[0]].concat()), 58);
+    fails("header-cut", "a header of 21 bytes", with_part(0, header[..21].to_vec()), 58);
     fails("header-flag-unknown", "bit 2 of the flags", with_part(0, [&[4], &header[1..]].concat()), 58);
     fails("header-flag-without-tag", "the flag of last_seen, and no tag", with_part(0, [&[1], &header[1..]].concat()), 58);
-    fails("header-tag-without-flag", "a tag behind the header without its flag", with_part(0, [header.as_slice(), &[0x5e; 32]].concat()), 58);
+    let extended = |extensions: &[u8]| with_part(0, [header.as_slice(), extensions].concat());
+    fails("header-extended", "a byte after the header", extended(&[0]), 94);
+    fails("header-tag-without-flag", "a tag after the header without its flag", extended(&[0x5e; 32]), 94);
+    fails("extension-cut", "an extension whose value is shorter than its length says", extended(&[0, 1, 0, 2, 7]), 94);
+    fails("extension-trailing", "a byte after the last extension", extended(&[0, 1, 0, 1, 7, 0]), 94);
+    fails("extensions-repeated", "two extensions of one type", extended(&[0, 1, 0, 0, 0, 1, 0, 0]), 94);
+    fails("extensions-descend", "two extensions in descending order of their types", extended(&[0, 2, 0, 0, 0, 1, 0, 0]), 94);
+    fails("extensions-critical-first", "a critical extension before one that is not", extended(&[0x80, 1, 0, 0, 0, 2, 0, 0]), 94);
+    let past = [&[0, 1, 3, 0xfd], [7; 1_021].as_slice()].concat();
+    fails("extensions-1025", "extensions of 1,025 bytes, one past the most", extended(&past), 94);
+    let critical = |part: Vec<u8>| {
+        committed(&[[header.as_slice(), &[0x80, 0, 0, 0]].concat(), part])
+    };
+    fails("critical-not-utf8", "text that is not UTF-8, with an unknown critical extension", critical(vec![1, 0xff]), 59);
 
     let tag = [0x21; 32];
     let edit = |text: &[u8]| [&[2], tag.as_slice(), text].concat();
@@ -261,8 +341,6 @@ fn contents(file: &mut Vectors) {
     let application = |kind: &[u8]| [&[5, u8::try_from(kind.len()).unwrap()], kind, b"body"].concat();
     let cases = [
         ("content-empty", "content of no bytes", vec![]),
-        ("content-kind-0", "a content of kind 0", vec![0]),
-        ("content-kind-6", "a content of kind 6, one past the last, and what an application's would be", [&[6, 1, b'k'], b"body".as_slice()].concat()),
         ("text-not-utf8", "text that is not UTF-8", vec![1, 0xff]),
         ("text-surrogate", "a surrogate in the text", vec![1, 0xed, 0xa0, 0x80]),
         ("edit-tag-cut", "an edit with 31 bytes of tag", edit(b"")[..32].to_vec()),
@@ -283,13 +361,16 @@ fn contents(file: &mut Vectors) {
 
 fn attachments(file: &mut Vectors) {
     let good = bytes_of(|out| attachment().put(out));
-    let (fixed, media, location) = (&good[..104], &good[105..114], &good[116..]);
+    let (fixed, media, location) = (&good[..105], &good[106..115], &good[117..]);
     let join = |media: &[u8], location: &[u8]| {
         let lens = (u8::try_from(media.len()).unwrap(), u16::try_from(location.len()).unwrap());
         [fixed, &[lens.0], media, &lens.1.to_be_bytes(), location].concat()
     };
     assert_eq!(join(media, location), good);
     let cases = [
+        ("attachment-empty", "an attachment without a scheme", vec![]),
+        ("attachment-scheme-alone", "scheme 0 and no more bytes", vec![0]),
+        ("attachment-of-format-1", "an attachment as in format 01, without its scheme", good[1..].to_vec()),
         ("attachment-cut", "the last byte of the location is missing", good[..good.len() - 1].to_vec()),
         ("attachment-extended", "a byte behind the attachment", [good.as_slice(), &[0]].concat()),
         ("attachment-fixed-cut", "cut within the key", good[..100].to_vec()),

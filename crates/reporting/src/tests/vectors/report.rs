@@ -6,7 +6,7 @@ use crate::franking::FrankingKey;
 use crate::mac;
 use crate::moderation::ENCAPSULATED_LEN;
 use parts::MAX_PAYLOAD_LEN;
-use crate::tests::world::{DAY, device};
+use crate::tests::world::{DAY, account, device};
 use crate::{codec, parts, wire};
 
 pub(super) fn nullifier(input: Input<'_>) -> Outcome {
@@ -16,33 +16,20 @@ pub(super) fn nullifier(input: Input<'_>) -> Outcome {
     Ok(json!({ "nullifier": hex(nullifier.as_bytes()) }))
 }
 
-/// The provider's records.
-struct Records<'a> {
-    seen: Vec<[u8; 32]>,
-    members: Vec<&'a str>,
-}
-
-impl IntakeRecords for Records<'_> {
-    fn was_reported(&mut self, nullifier: &Nullifier) -> bool {
-        self.seen.contains(nullifier.as_bytes())
-    }
-
-    fn is_member(&mut self, _: &ConversationId, reporter: &DeviceAddress, _: Timestamp) -> bool {
-        self.members.contains(&reporter.account.as_str())
-    }
-}
-
 pub(super) fn accept(input: Input<'_>) -> Outcome {
     let report = Report::decode(&input.get("report").bytes()).map_err(refused)?;
     let now = Timestamp::from_millis(input.get("now_ms").number());
-    let mut records = Records {
-        seen: input.list("seen").iter().map(|seen| seen.array()).collect(),
-        members: input.list("members").iter().map(|member| member.text()).collect(),
-    };
-    let accepted = intake::accept(report, &stamp_keys_of(input)?, &key(input), now, &mut records);
-    let accepted = accepted.map_err(|rejection| format!("{rejection:?}"))?;
+    let seen: Vec<[u8; 32]> = input.list("seen").iter().map(|seen| seen.array()).collect();
+    let members: Vec<_> = input.list("members").iter().map(|member| account_of(*member)).collect();
+    let examined = examine(report, &stamp_keys_of(input)?, &key(input), now).map_err(refused)?;
+    let nullifiers = examined.nullifiers();
+    let known: Vec<_> = nullifiers.iter().map(|one| seen.contains(one.as_bytes())).collect();
+    let memberships = examined.memberships();
+    let members: Vec<_> = memberships.iter().map(|one| members.contains(&one.member.account)).collect();
+    let id = ReportId::from_bytes(input.get("id").array());
+    let accepted = examined.accept(id, &known, &members).map_err(refused)?;
     let acceptance = AcceptanceKey::from_bytes(input.get("acceptance_key").array());
-    let nullifiers: Vec<_> = accepted.nullifiers().map(|one| hex(one.as_bytes())).collect();
+    let nullifiers: Vec<_> = nullifiers.iter().map(|one| hex(one.as_bytes())).collect();
     Ok(json!({
         "nullifiers": nullifiers, "repeated": bits(accepted.repeated()),
         "accepted": hex(accepted.encode(&acceptance)),
@@ -56,7 +43,8 @@ fn bits(bools: &[bool]) -> u32 {
 pub(super) fn import_accepted(input: Input<'_>) -> Outcome {
     let key = AcceptanceKey::from_bytes(input.get("acceptance_key").array());
     let bytes = input.get("accepted").bytes();
-    let accepted = AcceptedReport::decode(&bytes, &key).map_err(refused)?;
+    let id = ReportId::from_bytes(input.get("id").array());
+    let accepted = AcceptedReport::decode(&bytes, &key, &id).map_err(refused)?;
     Ok(json!({
         "accepted_ms": accepted.accepted_at().as_millis(), "repeated": bits(accepted.repeated()),
         "report": hex(accepted.report().encode()),
@@ -81,12 +69,15 @@ fn keys() -> StampKeys {
     StampKeys::new(&[0x52; 32], 19_990, "eu").unwrap()
 }
 
+/// The id of the accepted reports.
+const ID: [u8; 16] = [0x1d; 16];
+
 /// A claim for a message with this tag, accepted `after` milliseconds after noon.
 fn claim(tag: u8, from: &str, to: Audience, after: u64) -> Claim {
     let sender = device(from, if from == "bob" { 7 } else { 1 });
     let time = Timestamp::from_millis(NOON.as_millis() + after);
     let tag = FrankingTag::from_bytes([tag; 32]);
-    keys().stamp(&tag, &sender, &to, time).unwrap()
+    keys().stamp_tag(&tag, &sender, &to, time).unwrap()
 }
 
 fn to(name: &str) -> Audience {
@@ -118,7 +109,11 @@ pub(super) fn seal(claims: Vec<u8>, sealed: Vec<u8>) -> wire::Report {
 }
 
 pub(super) fn resign(report: &mut wire::Report) {
-    let mut message = labels::REPORTER.to_vec();
+    resign_as(labels::REPORTER, report);
+}
+
+fn resign_as(label: &[u8], report: &mut wire::Report) {
+    let mut message = label.to_vec();
     for section in [&report.claims, &report.moderation_key_fingerprint, &report.encapsulated_key, &report.sealed_openings] {
         codec::put_long(&mut message, section);
     }
@@ -129,11 +124,18 @@ fn report(claims: &[Claim]) -> Vec<u8> {
     wire::encode(&seal(section(claims), vec![0x5e; 64]))
 }
 
+/// The same report as an older release sealed it.
+fn report_1(claims: &[Claim]) -> Vec<u8> {
+    let mut report = seal(section(claims), vec![0x5e; 64]);
+    resign_as(labels::REPORTER_1, &mut report);
+    wire::encode_as(1, &report)
+}
+
 /// The input of `accept`, a minute after noon.
 fn to_accept(report: &[u8]) -> Value {
     json!({
         "report": hex(report), "stamp_keys": hex(&*keys().export()), "delivery_key": hex(BOBS_KEY),
-        "acceptance_key": hex([0xac; 32]), "now_ms": NOON.as_millis() + 60_000, "seen": [], "members": [],
+        "acceptance_key": hex([0xac; 32]), "id": hex(ID), "now_ms": NOON.as_millis() + 60_000, "seen": [], "members": [],
     })
 }
 
@@ -150,6 +152,7 @@ fn reports() {
     forms(&mut file);
     origins(&mut file);
     claims(&mut file);
+    versions(&mut file);
     stamps(&mut file);
     queue(&mut file);
     evidence(&mut file);
@@ -182,7 +185,7 @@ fn accepting(file: &mut Vectors) {
     file.passes("accept-partly-new", "the second was reported before", "accept", one);
     file.fails("accept-nothing-new", "both were reported before", "accept", with(&good, "seen", seen), 80);
     let same_time = [claim(0x11, "alice", to("bob"), 0), claim(0x22, "alice", to("bob"), 0)];
-    file.passes("accept-same-time", "two claims of one millisecond, in the order of their tags", "accept", to_accept(&report(&same_time)));
+    file.passes("accept-same-time", "two claims of one sender and millisecond, in the order of their tags", "accept", to_accept(&report(&same_time)));
     let most: Vec<_> = (1..=30).map(|i| claim(i, "alice", to("bob"), i.into())).collect();
     file.passes("accept-30", "30 claims, the most", "accept", to_accept(&report(&most)));
     let club = || Audience::Group(ConversationId::group(b"chess club"));
@@ -192,6 +195,19 @@ fn accepting(file: &mut Vectors) {
     file.passes("accept-group", "the same, reported by a member", "accept", group);
 }
 
+fn versions(file: &mut Vectors) {
+    let good = to_accept(&report_1(&two()));
+    file.passes("accept-version-1", "a report of version 01, accepted in version 02", "accept", good.clone());
+    let by_sender = [claim(0x22, "alice", to("bob"), 0), claim(0x11, "bob", to("alice"), 0)];
+    let by_tag = [by_sender[1].clone(), by_sender[0].clone()];
+    file.passes("accept-same-time-senders", "two claims of one millisecond: the senders ascend", "accept", to_accept(&report(&by_sender)));
+    file.passes("accept-same-time-version-1", "the same in version 01: the tags ascend", "accept", to_accept(&report_1(&by_tag)));
+    file.fails("claims-senders-descend", "two claims of one millisecond, the greater sender first", "accept", to_accept(&report(&by_tag)), 76);
+    file.fails("claims-tags-descend-version-1", "two claims of one millisecond in version 01, the greater tag first", "accept", to_accept(&report_1(&by_sender)), 76);
+    file.fails("report-1-as-2", "a report of version 01 with the version byte 02", "accept", flipped(&good, "report", 0, 3), 74);
+    file.fails("report-2-as-1", "a report of version 02 with the version byte 01", "accept", flipped(&to_accept(&report(&two())), "report", 0, 3), 74);
+}
+
 fn forms(file: &mut Vectors) {
     let report = report(&two());
     let good = to_accept(&report);
@@ -199,12 +215,13 @@ fn forms(file: &mut Vectors) {
         file.fails(id, comment, "accept", with(&good, "report", hex(bytes)), check);
     };
     let mac = &report[report.len() - 34..];
-    fails("report-version-2", "version 02", &[&[2], &report[1..]].concat(), 52);
+    fails("report-version-3", "version 03", &[&[3], &report[1..]].concat(), 52);
+    fails("report-version-0", "version 00", &[&[0], &report[1..]].concat(), 52);
     fails("report-cut", "the last byte of the MAC is missing", &report[..report.len() - 1], 53);
     fails("report-extended", "a byte behind the message", &[report.as_slice(), &[0]].concat(), 53);
     fails("report-unknown-field", "a field 6 behind the message", &[report.as_slice(), &[0x32, 0]].concat(), 53);
     fails("report-mac-twice", "the MAC twice", &[report.as_slice(), mac].concat(), 53);
-    fails("report-mac-first", "the MAC before the other fields", &[&[1], mac, &report[1..report.len() - 34]].concat(), 53);
+    fails("report-mac-first", "the MAC before the other fields", &[&[2], mac, &report[1..report.len() - 34]].concat(), 53);
     fails("report-mac-missing", "no MAC", &report[..report.len() - 34], 54);
     let edits: [(&str, &str, fn(&mut wire::Report), u8); 9] = [
         ("report-mac-31", "a MAC of 31 bytes", |r| { r.reporter_mac.pop(); }, 54),
@@ -269,6 +286,11 @@ fn claims(file: &mut Vectors) {
     fails("claims-two-conversations", "a message of another conversation", &[first.clone(), claim(0x22, "carol", to("bob"), 5)], 77);
     let group = Audience::Group(ConversationId::group(b"chess club"));
     fails("claims-direct-and-group", "a group's message beside a direct one", &[first, claim(0x22, "alice", group, 5)], 77);
+    let disguised = |one: &str, other: &str| Audience::Group(ConversationId::direct(&account(one), &account(other)));
+    fails("claims-direct-in-disguise", "a group with the id of the direct conversation of sender and reporter", &[claim(0x11, "alice", disguised("alice", "bob"), 0)], 114);
+    fails("claims-direct-in-disguise-senders", "a group with the id of the direct conversation of two senders", &[claim(0x11, "alice", disguised("carol", "alice"), 0), claim(0x22, "carol", disguised("alice", "carol"), 5)], 114);
+    fails("claims-direct-in-disguise-oneself", "a group with the id of the sender's conversation with itself", &[claim(0x11, "alice", disguised("alice", "alice"), 0)], 114);
+    fails("claims-direct-in-disguise-beside", "the same conversation as a direct one and as a group", &[claim(0x11, "alice", to("bob"), 0), claim(0x22, "alice", disguised("alice", "bob"), 5)], 114);
     fails("claims-of-others", "a message that Bob neither sent nor received", &[claim(0x11, "alice", to("carol"), 0)], 78);
 }
 
@@ -293,19 +315,33 @@ fn stamps(file: &mut Vectors) {
 
 fn queue(file: &mut Vectors) {
     let accepted = accept(Input::of(&to_accept(&report(&two())))).unwrap();
-    let good = json!({ "accepted": accepted["accepted"], "acceptance_key": hex([0xac; 32]) });
-    file.passes("queued", "an accepted report in the reviewers' queue", "import_accepted", good.clone());
+    let good = json!({ "accepted": accepted["accepted"], "acceptance_key": hex([0xac; 32]), "id": hex(ID) });
+    file.passes("queued", "an accepted report in the queue", "import_accepted", good.clone());
+    let mut bytes = vec![1];
+    bytes.extend_from_slice(&(NOON.as_millis() + 60_000).to_be_bytes());
+    bytes.extend_from_slice(&[0, 0, 0, 2]);
+    codec::put_long(&mut bytes, &report_1(&two()));
+    let mac = mac::hmac(&[0xac; 32], &[labels::ACCEPTANCE_1, &bytes]);
+    bytes.extend_from_slice(&mac);
+    let version_1 = with(&good, "accepted", hex(bytes));
+    file.passes("queued-version-1", "an accepted report of version 01, which names no id", "import_accepted", version_1.clone());
     let mut fails = |id: &str, comment: &str, input: Value, check| {
         file.fails(id, comment, "import_accepted", input, check);
     };
     fails("queued-another-key", "one bit of the acceptance key", flipped(&good, "acceptance_key", 0, 1), 81);
     fails("queued-mac-bit", "the last bit of the MAC", flipped(&good, "accepted", -1, 1), 81);
-    fails("queued-time", "one bit of the time of acceptance", flipped(&good, "accepted", 8, 1), 81);
-    fails("queued-repeated", "one bit of what was reported before", flipped(&good, "accepted", 12, 1), 81);
-    fails("queued-report", "one bit of the report", flipped(&good, "accepted", 40, 1), 81);
+    fails("queued-id-bit", "one bit of the id", flipped(&good, "accepted", 1, 1), 81);
+    fails("queued-time", "one bit of the time of acceptance", flipped(&good, "accepted", 24, 1), 81);
+    fails("queued-repeated", "one bit of what was reported before", flipped(&good, "accepted", 28, 1), 81);
+    fails("queued-report", "one bit of the report", flipped(&good, "accepted", 56, 1), 81);
     fails("queued-cut", "the last byte is missing", changed(&good, "accepted", |a| { a.pop(); }), 81);
     fails("queued-extended", "a byte behind the MAC", changed(&good, "accepted", |a| a.push(0)), 81);
-    fails("queued-version-2", "version 02", changed(&good, "accepted", |a| a[0] = 2), 52);
+    fails("queued-version-byte-1", "version 02 with the version byte 01", changed(&good, "accepted", |a| a[0] = 1), 81);
+    fails("queued-version-3", "version 03", changed(&good, "accepted", |a| a[0] = 3), 52);
+    fails("queued-1-time", "one bit of the time of acceptance, in version 01", flipped(&version_1, "accepted", 8, 1), 81);
+    fails("queued-1-as-2", "version 01 with the version byte 02", changed(&version_1, "accepted", |a| a[0] = 2), 81);
+    fails("queued-other-id", "another accepted report than the one that was asked for", flipped(&good, "id", 15, 1), 113);
+    fails("queued-too-long", "2,076,047 bytes, one past the most, of whatever", with(&good, "accepted", hex(vec![2; MAX_ACCEPTED_LEN + 1])), 51);
 }
 
 fn evidence(file: &mut Vectors) {
@@ -314,14 +350,26 @@ fn evidence(file: &mut Vectors) {
     let key = FrankingKey::from_bytes([0x4b; 32]);
     let franked = Franked::new(&key, &encoded);
     let stamped = |audience| {
-        let claim = keys().stamp(&franked.tag(), &device("alice", 1), &audience, NOON).unwrap();
-        let mut out = vec![1];
+        let tag = franked.tag_from(&device("alice", 1), franking::conversation());
+        let claim = keys().stamp_tag(&tag, &device("alice", 1), &audience, NOON).unwrap();
+        let mut out = vec![2];
         claim.put(&mut out);
         out.extend_from_slice(franked.as_bytes());
         out
     };
     let good = json!({ "evidence": hex(stamped(to("bob"))) });
     file.passes("evidence", "evidence of a message", "import_evidence", good.clone());
+    let stamped_1 = |conversation| {
+        let parts = franking::text_1("Hello, world", conversation);
+        let franked = Franked::new(&key, &parts::encode_parts(parts.iter().map(Vec::as_slice)));
+        let claim = keys().stamp_tag(&franked.tag_1(), &device("alice", 1), &to("bob"), NOON).unwrap();
+        let mut out = vec![1];
+        claim.put(&mut out);
+        out.extend_from_slice(franked.as_bytes());
+        json!({ "evidence": hex(out) })
+    };
+    let old = stamped_1(franking::conversation());
+    file.passes("evidence-1", "evidence of a message of format 01", "import_evidence", old.clone());
     let mut fails = |id: &str, comment: &str, input: Value, check| {
         file.fails(id, comment, "import_evidence", input, check);
     };
@@ -332,6 +380,12 @@ fn evidence(file: &mut Vectors) {
     fails("evidence-extended", "a byte behind the parts", changed(&good, "evidence", |e| e.push(0)), 73);
     let group = Audience::Group(ConversationId::group(b"chess club"));
     fails("evidence-other-conversation", "a claim of another conversation than the message was written for", json!({ "evidence": hex(stamped(group)) }), 73);
-    fails("evidence-version-2", "version 02", changed(&good, "evidence", |e| e[0] = 2), 52);
+    fails("evidence-sender", "one bit of the sender's account", flipped(&good, "evidence", 1 + 32 + 2 + 2, 1), 73);
+    fails("evidence-device", "one bit of the sender's device", flipped(&good, "evidence", 1 + 32 + 2 + 9, 1), 73);
+    fails("evidence-under-1", "under the version byte 01", changed(&good, "evidence", |e| e[0] = 1), 73);
+    fails("evidence-version-3", "version 03", changed(&good, "evidence", |e| e[0] = 3), 52);
+    fails("evidence-1-under-2", "evidence of format 01 under the version byte 02", changed(&old, "evidence", |e| e[0] = 2), 73);
+    fails("evidence-1-text-bit", "the last bit of the text, in format 01", flipped(&old, "evidence", -1, 1), 73);
+    fails("evidence-1-other-conversation", "a header of format 01 that was written for another conversation", stamped_1(ConversationId::group(b"chess club")), 73);
     fails("evidence-too-long", "65,911 bytes, one past the most, of whatever", json!({ "evidence": hex(vec![1; 1 + 32 + 2 + MAX_CONTEXT_LEN + 32 + 32 + MAX_PAYLOAD_LEN + 1]) }), 51);
 }

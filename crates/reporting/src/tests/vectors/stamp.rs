@@ -44,13 +44,19 @@ pub(super) fn stamp(input: Input<'_>) -> Outcome {
         audience_of(input.get("audience")),
     );
     let claim = stamp_keys_of(input)?
-        .stamp(&tag_of(input), &sender, &audience, now)
+        .stamp_tag(&tag_of(input), &sender, &audience, now)
         .map_err(refused)?;
     Ok(json!({
         "context": hex(claim.context.encode()),
         "conversation": hex(claim.conversation().as_bytes()),
         "stamp": hex(claim.stamp.as_bytes()),
     }))
+}
+
+pub(super) fn next_accepted(input: Input<'_>) -> Outcome {
+    let time = |input: Input<'_>| Timestamp::from_millis(input.number());
+    let next = next_accepted_at(time(input.get("clock_ms")), input.optional("last_ms").map(time));
+    Ok(json!({ "accepted_ms": next.as_millis() }))
 }
 
 pub(super) fn verify_stamp(input: Input<'_>) -> Outcome {
@@ -108,6 +114,7 @@ fn stamps() {
     moved_stamps(&mut file, &good);
     times(&mut file, &good);
     contexts(&mut file, &good);
+    accepted_times(&mut file);
     file.finish();
 }
 
@@ -268,6 +275,21 @@ fn times(file: &mut Vectors, good: &Value) {
     }, 68);
     fails("epoch-destroyed", "the oldest epoch kept is the day after", with(good, "stamp_keys", hex(export(20_001, "eu"))), 69);
     fails("epoch-out-of-reach", "401 epochs after the oldest, one past the most", with(good, "stamp_keys", hex(export(20_000 - 401, "eu"))), 69);
+}
+
+fn accepted_times(file: &mut Vectors) {
+    let noon = NOON.as_millis();
+    for (id, comment, last) in [
+        ("accepted-first", "a device's first message: the clock's time", None),
+        ("accepted-later", "the message before is of an hour ago", Some(noon - 3_600_000)),
+        ("accepted-just-after", "the message before is of the millisecond before", Some(noon - 1)),
+        ("accepted-same-ms", "the message before is of the same millisecond: one later", Some(noon)),
+        ("accepted-ahead-most", "the message before is 300,000 ms ahead of the clock, the most: one later", Some(noon + 300_000)),
+        ("accepted-ahead-past", "the message before is 300,001 ms ahead, one past the most: the clock's time", Some(noon + 300_001)),
+        ("accepted-ahead-end", "the message before is of the last millisecond that there is: the clock's time", Some(u64::MAX)),
+    ] {
+        file.passes(id, comment, "next_accepted", json!({ "clock_ms": noon, "last_ms": last }));
+    }
 }
 
 fn contexts(file: &mut Vectors, good: &Value) {

@@ -15,8 +15,10 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
 use waxseal_leaks::clear::Clear;
-use waxseal_reporting::relay::{Claim, DeliveryKey, Receipt, Stamp, StampKeys};
-use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, FrankingTag, Timestamp};
+use waxseal_reporting::relay::{
+    Claim, DeliveryKey, Envelope, PostedEnvelope, Receipt, Stamp, StampKeys,
+};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 
 /// A |t| of Welch's t-test of this or more shows a difference in running times.
 const LEAK: f64 = 10.0;
@@ -84,7 +86,11 @@ fn claim() -> (StampKeys, Claim) {
         DeviceAddress::new(name("alice"), DeviceId(1)),
         Audience::Direct(name("bob")),
     );
-    let claim = keys.stamp(&FrankingTag::from_bytes([9; 32]), &alice, &to, NOW);
+    let envelope = Envelope::decode(&[&[2][..], &[9; 32], &[1]].concat()).expect("valid");
+    let key = DeliveryKey::from_bytes([0x77; 32]);
+    let posted = PostedEnvelope::decode(&envelope.post(&key, &alice, &to, NOW)).expect("valid");
+    let posted = posted.authenticate(&key, &alice, &to, NOW);
+    let claim = keys.stamp(&posted.expect("posted by Alice"), NOW);
     (keys, claim.expect("an epoch within reach"))
 }
 
@@ -129,9 +135,9 @@ fn sent(rng: &mut ChaCha20Rng) -> waxseal_reporting::sender::SentMessage {
     let name = |name| AccountId::new(name).expect("valid");
     let alice = DeviceAddress::new(name("alice"), DeviceId(1));
     let conversation = Audience::Direct(name("bob")).conversation(&alice.account);
-    let header = PayloadHeader::new(conversation, 0, NOW);
+    let header = PayloadHeader::new(0, NOW);
     let payload = Payload::text(header, "a text").expect("a short text");
-    let sealed = seal(&mut Clear, &alice, &payload, rng);
+    let sealed = seal(&mut Clear, &alice, &conversation, &payload, rng);
     sealed.expect("seals").sent
 }
 

@@ -3,8 +3,8 @@
 
 use waxseal::core::PreKeyUpload;
 use waxseal::reporting::Audience;
-use waxseal::reporting::relay::{Delivery, Envelope, Receipt, StampKeys};
-use waxseal::reporting::reviewer::ModerationKeyPair;
+use waxseal::reporting::relay::{PostedEnvelope, Receipt, StampKeys, StampedEnvelope};
+use waxseal::reporting::vault::ModerationKeyPair;
 use waxseal::store::Key;
 use waxseal::{
     AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Disclosure, MemoryStore, Reason,
@@ -62,13 +62,15 @@ fn deliver(from: &mut Device, to: &mut Device, stamp_keys: &StampKeys, rng: &mut
         from.client.me().account.as_str()
     ));
     let sent = from.client.send(&to.account(), "hi", NOW, rng).unwrap();
-    let envelope = Envelope::decode(&sent.envelope).unwrap();
     let audience = Audience::Direct(to.account());
-    let claim = stamp_keys.stamp(envelope.tag(), from.client.me(), &audience, NOW);
-    let claim = claim.unwrap();
+    let posted = PostedEnvelope::decode(&sent.envelope).unwrap();
+    let posted = posted.authenticate(&from.key, from.client.me(), &audience, NOW);
+    let posted = posted.unwrap();
+    let claim = stamp_keys.stamp(&posted, NOW).unwrap();
     let receipt = Receipt::new(&claim, &from.key).encode();
     from.client.confirm(&to.account(), &receipt).unwrap();
-    let delivery = Delivery::new(&claim, envelope, &to.key).unwrap().encode();
+    let stamped = StampedEnvelope::new(claim, posted).unwrap();
+    let delivery = stamped.deliver(&to.key).encode();
     let received = to.client.receive(&delivery).unwrap();
     assert!(matches!(received, Received::Message { .. }));
 }

@@ -7,13 +7,16 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use rand_core::CryptoRng;
 use sha2::Sha256;
 use waxseal_leaks::secrets::{Recorder, Secrets};
-use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, Nullifier, accept};
-use waxseal_reporting::message::{Attachment, AttachmentKey, Content, Payload, PayloadHeader};
+use waxseal_reporting::intake::{AcceptanceKey, ReportId, examine};
+use waxseal_reporting::message::{AttachmentKey, Content, Payload, PayloadHeader, WholeFile};
 use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
-use waxseal_reporting::relay::{Delivery, DeliveryKey, Receipt, StampKeys};
+use waxseal_reporting::relay::{
+    AuthenticEnvelope, DeliveryKey, PostedEnvelope, Receipt, StampKeys, StampedEnvelope,
+};
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
-use waxseal_reporting::reviewer::{ModerationKeyPair, review};
-use waxseal_reporting::sender::{SealingChannel, SentMessage, seal};
+use waxseal_reporting::reviewer::review;
+use waxseal_reporting::sender::{Sealed, SealingChannel, SentMessage, seal};
+use waxseal_reporting::vault::{ModerationKeyPair, Unseal, UnsealedReport, Vault};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -132,6 +135,18 @@ fn address(name: &str) -> DeviceAddress {
     DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1))
 }
 
+/// The device posts an envelope, and the relay authenticates it.
+fn posted(
+    sealed: &Sealed,
+    key: &DeliveryKey,
+    sender: &DeviceAddress,
+    to: &Audience,
+) -> AuthenticEnvelope {
+    let posted = sealed.envelope.post(key, sender, to, NOW);
+    let posted = PostedEnvelope::decode(&posted).unwrap();
+    posted.authenticate(key, sender, to, NOW).unwrap()
+}
+
 #[test]
 fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let from = HEAP.used();
@@ -140,7 +155,8 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let stamp_keys = Box::new(StampKeys::generate("eu", NOW, &mut rng).unwrap());
     let key = Box::new(DeliveryKey::generate(&mut rng));
     let acceptance = Box::new(AcceptanceKey::generate(&mut rng));
-    let moderation = Box::new(ModerationKeyPair::generate(&mut rng));
+    let moderation = ModerationKeyPair::generate(&mut rng);
+    let vault = Box::new(Vault::new(moderation, (*acceptance).clone()));
     let to = Audience::Direct(bob.account.clone());
     let mut secrets = Secrets::new();
     secrets.add("text", text(1).as_bytes());
@@ -150,21 +166,22 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
 
     // An application must wipe its own copies of content, so this test does too.
     let payload = {
-        let header = PayloadHeader::new(to.conversation(&alice.account), 0, NOW);
+        let header = PayloadHeader::new(0, NOW);
         let content = Content::Text(std::mem::take(&mut *text(1)));
         let attachments = (0..3).map(|_| {
             let key = AttachmentKey::from_bytes(attachment_key);
-            Attachment::new("a/b", b"", b"", key, "x").unwrap()
+            WholeFile::new("a/b", b"", b"", key, "x").unwrap().into()
         });
         Payload::with_attachments(header, content, attachments.collect()).unwrap()
     };
     rng.call("drawn to seal");
+    let conversation = to.conversation(&alice.account);
     let mut franking = Recorder::new("franking key", 24);
-    let sealed = seal(&mut Masked, &alice, &payload, &mut franking).unwrap();
+    let sealed = seal(&mut Masked, &alice, &conversation, &payload, &mut franking).unwrap();
     drop(payload);
     let sent = SentMessage::decode(&sealed.sent.encode()).unwrap();
     let stored = sealed.sent.encode();
-    let franking_key = &stored[1 + 1 + 5 + 4..][..32];
+    let franking_key = &stored[1 + 1 + 5 + 4 + 32..][..32];
     secrets.add(
         "franking root key",
         &*expand(franking_key, &[b"waxseal/1/frank-root-key"]),
@@ -187,12 +204,11 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     );
     secrets.extend(&franking.drawn());
 
-    let claim = stamp_keys
-        .stamp(sealed.sent.tag(), &alice, &to, NOW)
-        .unwrap();
+    let posted = posted(&sealed, &key, &alice, &to);
+    let claim = stamp_keys.stamp(&posted, NOW).unwrap();
     let receipt = Receipt::new(&claim, &key);
     let own = Box::new(receipt.authenticate(&key, &sent).unwrap());
-    let delivery = Delivery::new(&claim, sealed.envelope, &key).unwrap();
+    let delivery = StampedEnvelope::new(claim, posted).unwrap().deliver(&key);
     let delivery = delivery.authenticate(&key, &bob.account).unwrap();
     let opened = Box::new(open(&mut Masked, &delivery).unwrap());
     let evidence = Box::new(Evidence::decode(&opened.evidence().encode()).unwrap());
@@ -202,12 +218,16 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     draft.add(&evidence, Disclosure::Whole).unwrap();
     drop(draft.preview());
     rng.call("drawn to seal the report");
-    let report = draft.seal(&key, moderation.public_key(), &mut rng).unwrap();
+    let report = draft.seal(&key, vault.public_key(), &mut rng).unwrap();
     let report = Report::decode(&report.encode()).unwrap();
-    let never = &mut |_: &Nullifier| false;
-    let accepted = accept(report, &stamp_keys, &key, NOW, never).unwrap();
-    let accepted = AcceptedReport::decode(&accepted.encode(&acceptance), &acceptance).unwrap();
-    let verified = Box::new(review(accepted, &moderation).unwrap());
+    let examined = examine(report, &stamp_keys, &key, NOW).unwrap();
+    let id = ReportId::from_bytes([3; 16]);
+    let accepted = examined.accept(id, &[false], &[]).unwrap();
+    let unsealed = {
+        let opened = vault.open(&id, &accepted.encode(&acceptance)).unwrap();
+        UnsealedReport::decode(&opened.encode()).unwrap()
+    };
+    let verified = Box::new(review(unsealed).unwrap());
     assert_eq!(verified.note(), text(2).as_str());
 
     secrets.extend(&rng.drawn());
@@ -231,7 +251,7 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
         sent,
     ));
     drop(sealed.sent);
-    drop((stamp_keys, key, acceptance, moderation, delivery));
+    drop((stamp_keys, key, acceptance, vault, delivery));
     assert_gone(&secrets, from);
 }
 
@@ -243,14 +263,14 @@ fn evidence_and_sent_messages_leave_no_text_when_they_are_stored_and_read() {
     let stamp_keys = StampKeys::generate("eu", NOW, &mut rng).unwrap();
     let key = DeliveryKey::generate(&mut rng);
     let to = Audience::Direct(bob.account.clone());
-    let header = PayloadHeader::new(to.conversation(&alice.account), 0, NOW);
+    let header = PayloadHeader::new(0, NOW);
     let content = Content::Text(std::mem::take(&mut *text(3)));
     let payload = Payload::new(header, content).unwrap();
-    let sealed = seal(&mut Masked, &alice, &payload, &mut rng).unwrap();
+    let conversation = to.conversation(&alice.account);
+    let sealed = seal(&mut Masked, &alice, &conversation, &payload, &mut rng).unwrap();
     drop(payload);
-    let claim = stamp_keys
-        .stamp(sealed.sent.tag(), &alice, &to, NOW)
-        .unwrap();
+    let posted = posted(&sealed, &key, &alice, &to);
+    let claim = stamp_keys.stamp(&posted, NOW).unwrap();
     let mut evidence = Receipt::new(&claim, &key)
         .authenticate(&key, &sealed.sent)
         .unwrap();

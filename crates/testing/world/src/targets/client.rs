@@ -7,13 +7,13 @@ use waxseal::reporting::relay::Envelope;
 use waxseal::{Client, MemoryStore, Received};
 
 use super::edit::edit;
-use crate::{Provider, Records, account, address, snapshot};
+use crate::{Provider, Records, account, address, envelope_of, snapshot};
 
 struct Prepared {
     provider: Provider,
     store: Records,
-    /// The envelope and the delivery of two messages. The second message carries the handshake too,
-    /// because Bob has not answered.
+    /// The stored envelope and the delivery of two messages. The second message carries the
+    /// handshake too, because Bob has not answered.
     messages: [(Vec<u8>, Vec<u8>); 2],
 }
 
@@ -28,7 +28,7 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
         let (now, rng) = (provider.now, &mut provider.rng);
         let sent = alice.send(&account("bob"), "genuine", now, rng).unwrap();
         let (delivery, _) = provider.relay(&alice, &bob, &sent.envelope);
-        (sent.envelope, delivery)
+        (envelope_of(&sent.envelope).encode(), delivery)
     });
     Prepared {
         store: snapshot(&bob),
@@ -52,11 +52,11 @@ pub fn client(input: &[u8]) {
     let mut altered = edit(genuine, edits);
     let is_genuine = &altered == genuine;
     if is_relay {
-        if Envelope::decode(&altered).is_err() {
+        let Ok(envelope) = Envelope::decode(&altered) else {
             return;
-        }
+        };
         let ends = (address("alice"), address("bob"));
-        altered = prepared.provider.relay_as(&ends.0, &ends.1, &altered).0;
+        altered = prepared.provider.stamp_as(&ends.0, &ends.1, &envelope).0;
     }
     match bob.receive(&altered) {
         Ok(Received::Message { message, .. }) => {

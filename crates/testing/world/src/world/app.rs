@@ -5,7 +5,7 @@ use waxseal::errors::ReceiveError;
 use waxseal::{Advice, Received, Timestamp};
 
 use super::{NAMES, Packet, World, number_of};
-use crate::{address, snapshot};
+use crate::{address, envelope_of, snapshot};
 
 /// Number of refusals after which the application gives a message up, although the errors advise
 /// it to try again.
@@ -162,7 +162,9 @@ impl World {
             .last()
             .expect("the relay accepted this message");
         let now = std::mem::replace(&mut self.provider.now, accepted);
-        let (delivery, _) = self.provider.relay_as(&from, &to, &sent.envelope);
+        let (delivery, _) = self
+            .provider
+            .stamp_as(&from, &to, &envelope_of(&sent.envelope));
         self.provider.now = now;
         delivery
     }
@@ -170,7 +172,12 @@ impl World {
     fn assert_settled(&mut self) {
         for who in 0..self.clients.len() {
             self.drain();
-            assert!(self.clients[who].outbox(1).unwrap().is_empty());
+            assert!(
+                self.clients[who]
+                    .outbox(1, self.provider.now)
+                    .unwrap()
+                    .is_empty()
+            );
             for peer in (0..self.clients.len()).filter(|peer| *peer != who) {
                 self.assert_reportable(who, peer);
             }

@@ -1,13 +1,13 @@
 //! Handles packets that arrive, genuine or altered.
 
 use waxseal::core::{PreKeyBundle, PreKeyUpload};
-use waxseal::reporting::relay::Envelope;
+use waxseal::reporting::relay::{Envelope, PostError, PostedEnvelope};
 use waxseal::{Client, MemoryStore, Received};
 
 use super::{NAMES, Packet, World};
 use crate::network::Flight;
 use crate::script::altered;
-use crate::{address, snapshot};
+use crate::{address, envelope_of, snapshot};
 
 impl World {
     pub(super) fn arrive(&mut self, flight: Flight<Packet>) {
@@ -33,14 +33,23 @@ impl World {
         }
     }
 
-    /// Stamps an envelope as the relay does, and sends the delivery and the receipt.
+    /// Stamps an envelope as the relay does, and sends the delivery and the receipt. An envelope
+    /// that was posted too long ago is refused, and so is one of a device that registered again.
     fn relay(&mut self, number: usize) {
         let now = self.provider.now;
         let sent = &mut self.sent[number];
-        sent.accepted.push(now);
         let (from, to) = (sent.from, sent.to);
         let (sender, recipient) = (address(NAMES[from]), address(NAMES[to]));
-        let (delivery, receipt) = self.provider.relay_as(&sender, &recipient, &sent.envelope);
+        let posted = self.provider.post(&sender, &recipient, &sent.envelope);
+        let (delivery, receipt) = match posted {
+            Ok(relayed) => relayed,
+            Err(PostError::ClockDiffers) => return,
+            Err(error) => {
+                assert!(self.started_over[from] > 0, "the relay refused: {error}");
+                return;
+            }
+        };
+        sent.accepted.push(now);
         self.network
             .send(from, to, Packet::Delivery(number, delivery));
         self.network
@@ -58,10 +67,21 @@ impl World {
             }
             // The relay itself alters the envelope before it stamps it.
             Packet::Envelope(number) => {
-                let envelope = flip(&self.sent[*number].envelope);
-                if Envelope::decode(&envelope).is_ok() {
-                    let (sender, recipient) = (address(NAMES[flight.from]), address(NAMES[to]));
-                    let (delivery, _) = self.provider.relay_as(&sender, &recipient, &envelope);
+                let posted = &self.sent[*number].envelope;
+                let envelope = flip(&envelope_of(posted).encode());
+                let (sender, recipient) = (address(NAMES[flight.from]), address(NAMES[to]));
+                // On its way to the relay, the device MAC covers it.
+                let on_the_way = flip(posted);
+                assert!(
+                    PostedEnvelope::decode(&on_the_way).is_err()
+                        || self
+                            .provider
+                            .post(&sender, &recipient, &on_the_way)
+                            .is_err(),
+                    "an altered envelope was stamped"
+                );
+                if let Ok(envelope) = Envelope::decode(&envelope) {
+                    let (delivery, _) = self.provider.stamp_as(&sender, &recipient, &envelope);
                     let received = self.clients[to].receive(&delivery);
                     assert!(
                         !matches!(received, Ok(Received::Message { .. })),

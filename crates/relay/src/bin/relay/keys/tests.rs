@@ -1,5 +1,6 @@
 use super::*;
-use waxseal_reporting::{AccountId, Audience, DeviceId, FrankingTag};
+use waxseal_reporting::relay::{Envelope, PostedEnvelope};
+use waxseal_reporting::{AccountId, Audience, DeviceId};
 
 const DAY: u64 = EPOCH_MS;
 const NOW: Timestamp = Timestamp::from_millis(20_000 * DAY);
@@ -62,8 +63,11 @@ fn a_destroyed_epoch_is_gone_from_memory_and_from_the_disk() {
     let keys = Keys::open(dir.path(), NOW).unwrap();
     let stamp = |keys: &Keys, at| {
         let to = Audience::Direct(AccountId::new("bob").unwrap());
-        keys.stamp()
-            .stamp(&FrankingTag::from_bytes([1; 32]), &alice(), &to, at)
+        let (key, envelope) = (DeliveryKey::from_bytes([3; 32]), [&[2], [1; 40].as_slice()]);
+        let envelope = Envelope::decode(&envelope.concat()).unwrap();
+        let posted = PostedEnvelope::decode(&envelope.post(&key, &alice(), &to, at)).unwrap();
+        let authentic = posted.authenticate(&key, &alice(), &to, at).unwrap();
+        keys.stamp().stamp(&authentic, at)
     };
     let claim = stamp(&keys, NOW).unwrap();
     let later = Timestamp::from_millis(NOW.as_millis() + u64::from(VERIFY_DAYS) * DAY);
@@ -81,7 +85,7 @@ fn a_destroyed_epoch_is_gone_from_memory_and_from_the_disk() {
             .verify(&stamp(&keys, too_late).unwrap(), too_late)
             .unwrap();
     }
-    // The keys do not open if the clock is set back to a day whose stamp keys are destroyed.
+    // A clock that is set back before the destroyed epochs is refused.
     assert!(Keys::open(dir.path(), NOW).is_err());
 }
 

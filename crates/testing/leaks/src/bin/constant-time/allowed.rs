@@ -68,7 +68,8 @@ pub(crate) const ALLOWED: &[Allowed] = &[
     everywhere(Place::In("open.rs waxseal_reporting::open::check"), ANSWER),
     everywhere(Place::In("delivery.rs authenticate_in_groups"), ANSWER),
     everywhere(Place::In("Receipt::authenticate"), ANSWER),
-    everywhere(Place::In("intake.rs accept"), ANSWER),
+    everywhere(Place::In("intake.rs examine"), ANSWER),
+    everywhere(Place::In("PostedEnvelope::authenticate"), ANSWER),
     everywhere(Place::In("AcceptedReport::decode"), ANSWER),
     everywhere(Place::In("evidence.rs"), ANSWER),
     only_in(

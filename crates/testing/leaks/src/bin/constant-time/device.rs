@@ -8,10 +8,13 @@ use rand_core::CryptoRng;
 use waxseal_leaks::taint::{self, answer};
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
-use waxseal_reporting::relay::{Claim, Delivery, DeliveryKey, Envelope, Receipt, Stamp, StampKeys};
+use waxseal_reporting::relay::{
+    AuthenticEnvelope, Claim, Delivery, DeliveryKey, Envelope, PostedEnvelope, Receipt, Stamp,
+    StampKeys, StampedEnvelope,
+};
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
-use waxseal_reporting::reviewer::ModerationKeyPair;
 use waxseal_reporting::sender::{SealingChannel, SentMessage, seal};
+use waxseal_reporting::vault::ModerationKeyPair;
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
@@ -24,6 +27,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             name: "seal",
             secrets: "franking key, with root key and part keys from it",
             run: seal_secretly,
+        },
+        Scenario {
+            name: "post",
+            secrets: "delivery key; genuine and altered MACs",
+            run: posting,
         },
         Scenario {
             name: "delivery",
@@ -98,45 +106,86 @@ pub(crate) fn delivery_key() -> DeliveryKey {
 fn payload() -> (DeviceAddress, Audience, Payload) {
     let alice = address("alice");
     let to = Audience::Direct(address("bob").account);
-    let header = PayloadHeader::new(to.conversation(&alice.account), 0, NOW);
+    let header = PayloadHeader::new(0, NOW);
     let payload = Payload::text(header, "a text").expect("a short text");
     (alice, to, payload)
 }
 
-/// Seals and stamps a message from Alice to Bob. Returns the claim (tag, context and stamp), the
-/// envelope and the sender's record of the message. The claim and the envelope are public.
-pub(crate) fn stamped() -> (Claim, Envelope, SentMessage) {
+/// Seals a message from Alice to Bob. Returns the envelope, which is public, and the sender's
+/// record of the message.
+fn sealed() -> (Envelope, SentMessage) {
     let (alice, to, payload) = payload();
-    let sealed = seal(&mut Clear, &alice, &payload, &mut SecretRng::new(5)).expect("seals");
+    let conversation = to.conversation(&alice.account);
+    let rng = &mut SecretRng::new(5);
+    let sealed = seal(&mut Clear, &alice, &conversation, &payload, rng).expect("seals");
     let envelope = sealed.envelope.encode();
     taint::public(&envelope);
-    let envelope = Envelope::decode(&envelope).expect("valid");
+    (Envelope::decode(&envelope).expect("valid"), sealed.sent)
+}
+
+/// Posts an envelope from Alice to Bob, with a public key, and authenticates it at the relay.
+fn posted(envelope: &Envelope) -> AuthenticEnvelope {
+    let (alice, to, _) = payload();
+    let key = DeliveryKey::from_bytes([0x77; 32]);
+    let posted = envelope.post(&key, &alice, &to, NOW);
+    let posted = PostedEnvelope::decode(&posted).expect("valid");
+    let posted = posted.authenticate(&key, &alice, &to, NOW);
+    posted.expect("posted by Alice")
+}
+
+/// Seals, posts and stamps a message from Alice to Bob. Returns the claim (tag, context and stamp),
+/// the envelope and the sender's record of the message. The claim and the envelope are public.
+pub(crate) fn stamped() -> (Claim, AuthenticEnvelope, SentMessage) {
+    let (envelope, sent) = sealed();
+    let envelope = posted(&envelope);
     let keys = StampKeys::new(&[0x66; 32], 20_770, "test").expect("a short region");
-    let claim = keys.stamp(envelope.tag(), &alice, &to, NOW);
-    (claim.expect("an epoch within reach"), envelope, sealed.sent)
+    let claim = keys.stamp(&envelope, NOW);
+    (claim.expect("an epoch within reach"), envelope, sent)
+}
+
+/// What the relay delivers to a device with this key.
+fn delivery(claim: &Claim, envelope: &AuthenticEnvelope, key: &DeliveryKey) -> Delivery {
+    let stamped = StampedEnvelope::new(claim.clone(), envelope.clone());
+    stamped.expect("the envelope that was stamped").deliver(key)
 }
 
 /// The evidence of a received message, whose franking key is marked as secret.
 pub(crate) fn received() -> Evidence {
     let (claim, envelope, _) = stamped();
     let key = DeliveryKey::from_bytes([0x77; 32]);
-    let delivery = Delivery::new(&claim, envelope, &key).expect("the envelope that was stamped");
+    let delivery = delivery(&claim, &envelope, &key);
     let delivery = delivery.authenticate(&key, &address("bob").account);
     let opened = open(&mut Clear, &delivery.expect("an authentic delivery"));
     opened.expect("a genuine message").evidence().clone()
 }
 
 fn seal_secretly() {
-    let (alice, _, payload) = payload();
-    let sealed = seal(&mut Clear, &alice, &payload, &mut SecretRng::new(5)).expect("seals");
-    assert!(!sealed.sent.encode().is_empty());
+    let (_, sent) = sealed();
+    assert!(!sent.encode().is_empty());
+}
+
+fn posting() {
+    let (alice, to, _) = payload();
+    let (envelope, _) = sealed();
+    let mut bytes = envelope.post(&delivery_key(), &alice, &to, NOW);
+    taint::public(&bytes);
+    let genuine = PostedEnvelope::decode(&bytes).expect("valid");
+    let taken = genuine.authenticate(&delivery_key(), &alice, &to, NOW);
+    assert!(answer(taken.is_ok()));
+    // Alters the tag, the first and the last byte of the MAC, and the ciphertext.
+    for at in [3, 1 + 34 + 10 + 2, 1 + 34 + 10 + 33, bytes.len() - 1] {
+        bytes[at] ^= 1;
+        let altered = PostedEnvelope::decode(&bytes).expect("valid");
+        let taken = altered.authenticate(&delivery_key(), &alice, &to, NOW);
+        assert!(answer(taken.is_err()));
+        bytes[at] ^= 1;
+    }
 }
 
 fn deliveries() {
     let (claim, envelope, _) = stamped();
     let bob = address("bob").account;
-    let delivery =
-        Delivery::new(&claim, envelope, &delivery_key()).expect("the envelope that was stamped");
+    let delivery = delivery(&claim, &envelope, &delivery_key());
     let mut bytes = delivery.encode();
     taint::public(&bytes);
     let genuine = Delivery::decode(&bytes).expect("valid");
@@ -154,25 +203,20 @@ fn opening() {
     let (claim, envelope, _) = stamped();
     let key = DeliveryKey::from_bytes([0x77; 32]);
     let bob = address("bob").account;
-    let delivery =
-        Delivery::new(&claim, envelope.clone(), &key).expect("the envelope that was stamped");
-    let delivery = delivery
+    let genuine = delivery(&claim, &envelope, &key)
         .authenticate(&key, &bob)
         .expect("an authentic delivery");
-    assert!(answer(open(&mut Clear, &delivery).is_ok()));
+    assert!(answer(open(&mut Clear, &genuine).is_ok()));
     // Flips a bit in the first byte of the tag, then one in the last byte.
     for at in [0, 31] {
         let mut tag = *claim.tag().as_bytes();
         tag[at] ^= 1;
         let tag = FrankingTag::from_bytes(tag);
         let other = Claim::new(tag, claim.context().clone(), *claim.stamp());
-        let mut envelope = envelope.encode();
-        // In an envelope, the tag comes after the version, the field number and the length.
-        envelope[3..35].copy_from_slice(tag.as_bytes());
-        let envelope = Envelope::decode(&envelope).expect("valid");
-        let delivery =
-            Delivery::new(&other, envelope, &key).expect("the envelope that was stamped");
-        let delivery = delivery
+        // In a stored envelope, the tag comes after the version.
+        let altered = [&[2], &tag.as_bytes()[..], envelope.ciphertext()].concat();
+        let altered = posted(&Envelope::decode(&altered).expect("valid"));
+        let delivery = delivery(&other, &altered, &key)
             .authenticate(&key, &bob)
             .expect("an authentic delivery");
         assert!(answer(open(&mut Clear, &delivery).is_err()));

@@ -5,10 +5,11 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use sha2::Sha256;
 use waxseal_leaks::taint::{self, answer};
-use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, Nullifier, accept};
+use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId, examine};
 use waxseal_reporting::relay::{Claim, Stamp, StampKeys};
 use waxseal_reporting::reporter::Report;
-use waxseal_reporting::reviewer::{ModerationKeyPair, review};
+use waxseal_reporting::reviewer::review;
+use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
 
 use crate::Scenario;
 use crate::device::{NOW, delivery_key, reported, stamped};
@@ -42,11 +43,11 @@ fn stamp_keys() -> StampKeys {
 }
 
 fn stamps() {
-    let (claim, _, _) = stamped();
+    let (claim, envelope, _) = stamped();
     let mut keys = stamp_keys();
     let context = claim.context();
     let stamp = |keys: &StampKeys| {
-        let claim = keys.stamp(claim.tag(), &context.sender, &context.audience, NOW);
+        let claim = keys.stamp(&envelope, NOW);
         let claim = claim.expect("an epoch within reach");
         let stamp = *claim.stamp().as_bytes();
         taint::public(&stamp);
@@ -75,11 +76,14 @@ fn acceptance_key() -> AcceptanceKey {
     AcceptanceKey::from_bytes(key)
 }
 
+/// The id under which every report waits.
+const ID: ReportId = ReportId::from_bytes([6; 16]);
+
 /// Passes a report to the intake. Returns the accepted report, or `None` if the intake refuses it.
 fn accepted(report: &[u8]) -> Option<AcceptedReport> {
     let report = Report::decode(report).expect("valid");
-    let never = &mut |_: &Nullifier| false;
-    accept(report, &stamp_keys(), &delivery_key(), NOW, never).ok()
+    let examined = examine(report, &stamp_keys(), &delivery_key(), NOW).ok()?;
+    examined.accept(ID, &[false], &[]).ok()
 }
 
 fn intake() {
@@ -91,7 +95,7 @@ fn intake() {
         .encode(&acceptance_key());
     taint::public(&queued);
     assert!(answer(
-        AcceptedReport::decode(&queued, &acceptance_key()).is_ok()
+        AcceptedReport::decode(&queued, &acceptance_key(), &ID).is_ok()
     ));
     for bytes in [&mut report, &mut queued] {
         let last = bytes.len() - 1;
@@ -99,7 +103,7 @@ fn intake() {
     }
     assert!(answer(accepted(&report).is_none()));
     assert!(answer(
-        AcceptedReport::decode(&queued, &acceptance_key()).is_err()
+        AcceptedReport::decode(&queued, &acceptance_key(), &ID).is_err()
     ));
 }
 
@@ -118,14 +122,17 @@ fn reviews() {
     let key = AcceptanceKey::from_bytes([0x55; 32]);
     let mut queued = queued.encode(&key);
     taint::public(&queued);
+    let vault = Vault::new(secret, key);
+    let unsealed = vault.open(&ID, &queued).expect("genuine");
+    assert!(answer(review(unsealed).is_ok()));
     let len = queued.len();
     for at in [600, len - 32 - 34 - 20] {
         queued[at] ^= 1;
         let mut mac = Hmac::<Sha256>::new_from_slice(&[0x55; 32]).expect("any length");
-        mac.update(b"waxseal/1/acceptance-mac");
+        mac.update(b"waxseal/2/acceptance-mac");
         mac.update(&queued[..len - 32]);
         queued[len - 32..].copy_from_slice(&mac.finalize().into_bytes());
-        let altered = AcceptedReport::decode(&queued, &key).expect("valid");
-        assert!(answer(review(altered, &secret).is_err()));
+        assert!(answer(vault.open(&ID, &queued).is_err()));
+        queued[at] ^= 1;
     }
 }

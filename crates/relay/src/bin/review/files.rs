@@ -1,5 +1,5 @@
-//! The reviewer's files: FILE (secret), FILE.pub (for the relay), and FILE.relay (the pinned key of
-//! the relay).
+//! Files of the reviewer and of the vault: FILE (secret), FILE.pub (for the relay), and FILE.relay
+//! (the pinned key of the relay).
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -7,45 +7,49 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use waxseal_relay::{RelayCard, ReviewerKeys, ReviewerPublicKeys, fingerprint};
+use waxseal_relay::fingerprint;
 use zeroize::Zeroizing;
 
 /// Makes FILE and FILE.pub. Fails if either exists.
-pub fn generate(path: &Path) -> Result<ReviewerPublicKeys, Box<dyn Error>> {
-    let keys = ReviewerKeys::generate(&mut rand::rng());
-    let public = keys.public();
+pub fn write_keys(
+    path: &Path,
+    secret: &[u8],
+    public: &impl serde::Serialize,
+) -> Result<(), Box<dyn Error>> {
     let public_path = with_suffix(path, "pub");
     if public_path.exists() {
         return Err(format!("{} exists already", public_path.display()).into());
     }
-    create(path, 0o600, &keys.export())?;
-    create(&public_path, 0o644, &serde_json::to_vec_pretty(&public)?)?;
-    Ok(public)
+    create(path, 0o600, secret)?;
+    create(&public_path, 0o644, &serde_json::to_vec_pretty(public)?)
 }
 
-pub fn read(path: &Path) -> Result<ReviewerKeys, Box<dyn Error>> {
-    let bytes = fs::read(path).map(Zeroizing::new);
-    let bytes = bytes.map_err(|error| format!("{}: {error}", path.display()))?;
-    let keys = ReviewerKeys::import(&bytes);
-    keys.ok_or_else(|| format!("{} was not made by `review keygen`", path.display()).into())
+/// Reads a secret file of at most 4 KiB.
+pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Box<dyn Error>> {
+    const MAX: u64 = 4 << 10;
+    let failed = |error| format!("{}: {error}", path.display());
+    if fs::metadata(path).map_err(failed)?.len() > MAX {
+        return Err(format!("{} is not a key file", path.display()).into());
+    }
+    Ok(fs::read(path).map(Zeroizing::new).map_err(failed)?)
 }
 
 /// Pins the relay's key at first contact and refuses any other key later. The relay decides which
-/// reports count as genuine, so the reviewer must not talk to another one unnoticed.
-pub fn pin(path: &Path, card: &RelayCard) -> Result<(), Box<dyn Error>> {
+/// reports count as genuine, so no other relay may take its place unnoticed.
+pub fn pin(path: &Path, relay_key: &[u8; 32]) -> Result<(), Box<dyn Error>> {
     let path = with_suffix(path, "relay");
     match fs::read(&path) {
-        Ok(pinned) if pinned == card.relay_key => Ok(()),
+        Ok(pinned) if pinned == relay_key => Ok(()),
         Ok(pinned) => Err(format!(
             "ANOTHER RELAY KEY: {} was pinned, but this relay has {}. If the relay was set up again, remove {}",
             fingerprint(&pinned),
-            card.relay_fingerprint(),
+            fingerprint(relay_key),
             path.display()
         )
         .into()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            create(&path, 0o644, &card.relay_key)?;
-            eprintln!("pinned relay key {}", card.relay_fingerprint());
+            create(&path, 0o644, relay_key)?;
+            eprintln!("pinned relay key {}", fingerprint(relay_key));
             Ok(())
         }
         Err(error) => Err(format!("{}: {error}", path.display()).into()),

@@ -7,19 +7,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use waxseal::errors::{ReceiveError, SendError, StartError};
-use waxseal::reporting::intake::{AcceptanceKey, AcceptedReport};
+use waxseal::errors::{ConfirmError, ReceiveError, SendError, StartError};
+use waxseal::reporting::DecodeError as ReportingError;
+use waxseal::reporting::intake::{AcceptanceKey, ReportId};
 use waxseal::reporting::recipient::Evidence;
-use waxseal::reporting::relay::{Delivery, DeliveryKey, Envelope, Receipt, StampKeys};
+use waxseal::reporting::relay::{
+    Delivery, DeliveryKey, Envelope, PostedEnvelope, Receipt, StampKeys,
+};
 use waxseal::reporting::reporter::{ModerationPublicKey, Report};
-use waxseal::reporting::reviewer::{ModerationKeyPair, review};
+use waxseal::reporting::reviewer::review;
+use waxseal::reporting::vault::{ModerationKeyPair, Unseal, Vault};
 use waxseal::store::Table;
 use waxseal::{Advice, Client, Direction, SqliteStore, Store, StoreKey, Timestamp};
 use waxseal_core::errors::{DecodeError, DecryptError};
 use waxseal_core::export::PageId;
 use waxseal_core::{IdentityKeyPair, Message, PreKeyBundle, PreKeys, SessionSet};
-use waxseal_world::golden::{ACCEPTANCE_KEY, STORE_KEY, describe};
-use waxseal_world::{AD, Provider, account};
+use waxseal_world::golden::{ACCEPTANCE_KEY, REPORT_ID, STORE_KEY, describe};
+use waxseal_world::{AD, Provider, account, envelope_of, text_of};
+
+mod outbox;
 
 /// The golden files of one format, and a description of what they contain.
 struct Golden {
@@ -101,14 +107,60 @@ fn stores_of_format_01_hold_everything_but_their_sessions() {
 }
 
 #[test]
-fn what_waited_for_the_relay_in_format_01_goes_on() {
-    let golden = Golden::of("01");
+fn stores_of_format_02_hold_everything_and_their_sessions_go_on() {
+    let golden = Golden::of("02");
+    for name in ["alice", "bob", "carol", "dave"] {
+        let (_home, client) = golden.client(name);
+        let mut described = describe(&client);
+        let expected = golden.expected["clients"][name].clone();
+        described["delivery_key"] = expected["delivery_key"].clone();
+        assert_eq!(described, expected, "{name}");
+        assert!(client.waiting(10).unwrap().is_empty());
+    }
     let (_home, mut alice) = golden.client("alice");
-    let waiting = &golden.expected["reporting"]["waiting"];
-    let id = alice
-        .confirm(&account("bob"), &golden.bytes("reporting-receipt"))
-        .unwrap();
-    assert_eq!(id.as_bytes().to_vec(), unhex(waiting.as_str().unwrap()));
+    let (_home, mut bob) = golden.client("bob");
+    let received = bob.receive(&golden.bytes("reporting-delivery")).unwrap();
+    assert_eq!(text_of(received), "waits");
+    let receipt = golden.bytes("reporting-receipt");
+    let id = alice.confirm(&account("bob"), &receipt).unwrap();
+    let waiting = golden.expected["reporting"]["waiting"].as_str().unwrap();
+    assert_eq!(id.as_bytes().to_vec(), unhex(waiting));
+    let mut provider = Provider::new(35);
+    provider.now = golden.now();
+    provider.adopt(&mut alice);
+    provider.adopt(&mut bob);
+    provider.exchange(&mut bob, &mut alice, "and on");
+}
+
+#[test]
+fn what_format_02_stored_and_sent_is_read() {
+    let golden = Golden::of("02");
+    let bytes = |name: &str| golden.bytes(&format!("reporting-{name}"));
+    let tags = golden.expected["reporting"]["evidence"].as_array().unwrap();
+    for (number, tag) in tags.iter().enumerate() {
+        let evidence = Evidence::decode(&bytes(&format!("evidence-{number}"))).unwrap();
+        let tag = unhex(tag.as_str().unwrap());
+        assert_eq!(evidence.tag().as_bytes().to_vec(), tag);
+        assert!(evidence.tag_names_sender());
+    }
+    let moderation = ModerationKeyPair::import(&bytes("moderation-pair")).unwrap();
+    let vault = Vault::new(moderation, AcceptanceKey::from_bytes(ACCEPTANCE_KEY));
+    let unsealed = vault.open(&ReportId::from_bytes(REPORT_ID), &bytes("accepted"));
+    let verified = review(unsealed.unwrap()).unwrap();
+    assert_eq!(verified.note(), "He means it.");
+    assert!(verified.messages().iter().all(|m| m.tag_names_sender()));
+    assert_eq!(Report::decode(&bytes("report")).unwrap().version(), 2);
+    let envelope = Envelope::decode(&bytes("envelope")).unwrap();
+    assert!(envelope_of(&bytes("posted")) == envelope);
+    for name in ["alice", "bob", "unanswered"] {
+        let sessions = golden.bytes(&format!("core-sessions-{name}"));
+        assert_eq!(*SessionSet::import(&sessions).unwrap().export(), sessions);
+    }
+}
+
+#[test]
+fn reports_that_waited_in_format_01_go_on() {
+    let golden = Golden::of("01");
     let (_home, mut bob) = golden.client("bob");
     let pending = bob.pending_reports(10).unwrap();
     assert_eq!(pending[0].report, golden.bytes("reporting-report"));
@@ -273,9 +325,9 @@ fn evidence_and_reports_of_format_01_verify() {
     let moderation = ModerationKeyPair::import(&bytes("moderation-pair")).unwrap();
     let public = ModerationPublicKey::decode(&bytes("moderation-public")).unwrap();
     assert_eq!(public.id(), moderation.public_key().id());
-    let accepted = bytes("accepted");
-    let accepted = AcceptedReport::decode(&accepted, &AcceptanceKey::from_bytes(ACCEPTANCE_KEY));
-    let verified = review(accepted.unwrap(), &moderation).unwrap();
+    let vault = Vault::new(moderation, AcceptanceKey::from_bytes(ACCEPTANCE_KEY));
+    let unsealed = vault.open(&ReportId::from_bytes([1; 16]), &bytes("accepted"));
+    let verified = review(unsealed.unwrap()).unwrap();
     assert_eq!(verified.note(), "He means it.");
     let texts = verified.messages().iter().map(|message| {
         let content = message.content();
@@ -287,10 +339,24 @@ fn evidence_and_reports_of_format_01_verify() {
     let shown = ["Is your bike still for sale?", "With a picture."];
     assert_eq!(texts, shown.map(|text| Some(text.to_owned())));
 
-    let key = golden.delivery_key("bob");
-    let delivery = Delivery::decode(&bytes("delivery")).unwrap();
-    delivery.authenticate(&key, &account("bob")).unwrap();
-    Envelope::decode(&bytes("envelope")).unwrap();
-    Receipt::decode(&bytes("receipt")).unwrap();
-    Report::decode(&bytes("report")).unwrap();
+    assert!(verified.messages().iter().all(|m| !m.tag_names_sender()));
+    assert_eq!(Report::decode(&bytes("report")).unwrap().version(), 1);
+}
+
+#[test]
+fn what_is_on_its_way_in_format_01_is_an_unknown_version() {
+    let golden = Golden::of("01");
+    let bytes = |name: &str| golden.bytes(&format!("reporting-{name}"));
+    let unknown = ReportingError::UnknownVersion { version: 1 };
+    assert_eq!(Delivery::decode(&bytes("delivery")).unwrap_err(), unknown);
+    assert_eq!(Receipt::decode(&bytes("receipt")).unwrap_err(), unknown);
+    assert_eq!(Envelope::decode(&bytes("envelope")).unwrap_err(), unknown);
+    let posted = PostedEnvelope::decode(&bytes("envelope"));
+    assert_eq!(posted.unwrap_err(), unknown);
+    let (_home, mut alice) = golden.client("alice");
+    let refused = alice.confirm(&account("bob"), &bytes("receipt"));
+    assert!(matches!(refused, Err(ConfirmError::Malformed(error)) if error == unknown));
+    let (_home, mut bob) = golden.client("bob");
+    let refused = bob.receive(&bytes("delivery"));
+    assert!(matches!(refused, Err(ReceiveError::Malformed(error)) if error == unknown));
 }

@@ -1,0 +1,205 @@
+//! A proxy between clients and relay, as one that ends TLS would be. It may cut connections, but a
+//! client acts on no answer that the relay did not make for its request.
+
+#![allow(clippy::restriction, reason = "tests")]
+
+mod world;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+
+use waxseal_relay::{ClientError, ErrorCode, MAC_HEADER, RelayClient, SIGNATURE_HEADER};
+use waxseal_reporting::DeviceAddress;
+use waxseal_reporting::limits::MAX_POSTED_LEN;
+use world::{Device, World, code};
+
+/// Changes the bytes of a request or an answer.
+type Change = Arc<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>;
+
+/// Starts a proxy, and returns a client that reaches the relay through it. The proxy passes on one
+/// request and one answer per connection.
+fn through_proxy(world: &World, request: Change, answer: Change) -> RelayClient {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let relay = world.address().to_owned();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (relay, request, answer) = (relay.clone(), request.clone(), answer.clone());
+            std::thread::spawn(move || {
+                let mut client = client.unwrap();
+                let mut upstream = TcpStream::connect(relay).unwrap();
+                let asked = read_message(&mut client);
+                upstream.write_all(&request(asked)).unwrap();
+                let answered = read_message(&mut upstream);
+                client.write_all(&answer(answered)).unwrap();
+            });
+        }
+    });
+    RelayClient::new(&url).unwrap()
+}
+
+/// Reads a head, and as many bytes of a body as it announces.
+fn read_message(stream: &mut TcpStream) -> Vec<u8> {
+    stream.set_read_timeout(Some(world::SOON)).unwrap();
+    let mut bytes = Vec::new();
+    loop {
+        let end = bytes.windows(4).position(|end| end == b"\r\n\r\n");
+        if let Some(end) = end {
+            let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+            let len = head.lines().find_map(|line| {
+                let len = line.strip_prefix("content-length:")?;
+                len.trim().parse::<usize>().ok()
+            });
+            if bytes.len() >= end + 4 + len.unwrap_or(0) {
+                return bytes;
+            }
+        }
+        let mut more = [0; 4_096];
+        match stream.read(&mut more) {
+            Ok(0) | Err(_) => return bytes,
+            Ok(read) => bytes.extend_from_slice(&more[..read]),
+        }
+    }
+}
+
+fn unchanged() -> Change {
+    Arc::new(|bytes| bytes)
+}
+
+/// Replaces one string by another of the same length.
+fn replace(from: &str, to: &str) -> Change {
+    assert_eq!(from.len(), to.len());
+    let (from, to) = (from.as_bytes().to_vec(), to.as_bytes().to_vec());
+    Arc::new(move |mut bytes| {
+        let at = bytes.windows(from.len()).position(|part| part == from);
+        if let Some(at) = at {
+            bytes[at..at + to.len()].copy_from_slice(&to);
+        }
+        bytes
+    })
+}
+
+fn broken<T: std::fmt::Debug>(result: Result<T, ClientError>) {
+    let error = result.unwrap_err();
+    assert!(
+        matches!(error, ClientError::Unreachable(_)) && error.is_transient(),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_bundle_that_a_proxy_replaced_is_refused() {
+    let world = World::new();
+    let (alice, bob, eve) = (
+        world.device("alice"),
+        world.device("bob"),
+        world.device("eve"),
+    );
+    bob.client.put_prekeys(bob.session(), b"Bobs", &[]).unwrap();
+    eve.client.put_prekeys(eve.session(), b"Eves", &[]).unwrap();
+    let fetch =
+        |client: &RelayClient, of: &DeviceAddress| client.bundle(alice.session(), &of.account);
+    let honest = through_proxy(&world, unchanged(), unchanged());
+    assert_eq!(fetch(&honest, &bob.me).unwrap().base, b"Bobs");
+
+    // The proxy asks for another account's bundle, and passes on the relay's genuine answer.
+    let other = replace("/accounts/bob/", "/accounts/eve/");
+    broken(fetch(&through_proxy(&world, other, unchanged()), &bob.me));
+    // It replaces the bundle, drops the MAC, or replaces the MAC by one that was made for another
+    // request: base64 of "Bobs" is Qm9icw==, that of "Eves" is RXZlcw==.
+    let body = replace("Qm9icw==", "RXZlcw==");
+    broken(fetch(&through_proxy(&world, unchanged(), body), &bob.me));
+    for name in [MAC_HEADER, NONCE] {
+        let gone = replace(name, &"x".repeat(name.len()));
+        let request = if name == NONCE {
+            gone.clone()
+        } else {
+            unchanged()
+        };
+        broken(fetch(&through_proxy(&world, request, gone), &bob.me));
+    }
+    let recorded: Arc<std::sync::Mutex<Option<Vec<u8>>>> = Arc::default();
+    let replay: Change = Arc::new(move |answer| {
+        let mut recorded = recorded.lock().unwrap();
+        recorded.get_or_insert(answer).clone()
+    });
+    let replaying = through_proxy(&world, unchanged(), replay);
+    fetch(&replaying, &bob.me).unwrap();
+    broken(fetch(&replaying, &bob.me));
+}
+
+const NONCE: &str = waxseal_relay::NONCE_HEADER;
+
+#[test]
+fn an_error_or_a_status_that_a_proxy_made_up_is_refused() {
+    let world = World::new();
+    let (alice, bob) = (world.device("alice"), world.device("bob"));
+    let session = alice.session();
+    let fetch = |client: &RelayClient| client.bundle(session, &bob.me.account);
+    let honest = through_proxy(&world, unchanged(), unchanged());
+    assert_eq!(code(fetch(&honest)), ErrorCode::NoPreKeys);
+    let gone = replace("no_pre_keys", "no_such_key");
+    broken(fetch(&through_proxy(&world, unchanged(), gone)));
+    let status = replace(" 404 Not Found", " 200 Not Found");
+    broken(fetch(&through_proxy(&world, unchanged(), status)));
+    let made_up: Change = Arc::new(|_| {
+        let body = r#"{"error":"no_such_account","message":""}"#;
+        let len = body.len();
+        format!("HTTP/1.1 404 Not Found\r\ncontent-length: {len}\r\n\r\n{body}").into_bytes()
+    });
+    broken(fetch(&through_proxy(&world, unchanged(), made_up)));
+
+    // The relay refuses a large body before it reads it. This answer is authenticated too.
+    let large = vec![0; MAX_POSTED_LEN + 1];
+    let refused = alice.client.send(session, &bob.me.account, &large);
+    assert_eq!(code(refused), ErrorCode::TooLarge);
+    // A body that was changed on the way is refused.
+    let parts = [vec![1; 20]];
+    let put = |client: &RelayClient| client.put_prekeys(session, b"Bobs", &parts);
+    let changed = through_proxy(&world, replace("Qm9icw==", "RXZlcw=="), unchanged());
+    assert_eq!(code(put(&changed)), ErrorCode::Malformed);
+    assert_eq!(alice.client.prekeys_left(session).unwrap(), 0);
+}
+
+#[test]
+fn what_the_relay_says_to_a_device_it_does_not_know_is_signed() {
+    let world = World::new();
+    let device = world.device("alice");
+    // A token that the relay does not accept: the answer cannot carry the device's MAC.
+    let other = World::new();
+    let stranger = other.device("alice");
+    let session = waxseal_relay::DeviceSession::new(
+        stranger.session().session().clone(),
+        device.client.card().unwrap().relay_key,
+        device.delivery_key.clone(),
+    );
+    let left = |client: &RelayClient| client.prekeys_left(&session);
+    assert_eq!(code(left(&device.client)), ErrorCode::Unauthorized);
+    assert_eq!(
+        code(device.client.deliveries(&session)),
+        ErrorCode::Unauthorized
+    );
+    let unsigned = replace(SIGNATURE_HEADER, &"x".repeat(SIGNATURE_HEADER.len()));
+    broken(left(&through_proxy(&world, unchanged(), unsigned.clone())));
+
+    // So is what it says before registration.
+    let mut newcomer = Device::new("bob", through_proxy(&world, unchanged(), unsigned));
+    broken(newcomer.register());
+    newcomer.client = through_proxy(&world, unchanged(), unchanged());
+    newcomer.register().unwrap();
+    let reviewer = through_proxy(&world, unchanged(), replace(r#""reports""#, r#""retorts""#));
+    broken(reviewer.reports(&world.reviewer(), 0));
+}
+
+#[test]
+fn a_connection_for_deliveries_is_authenticated() {
+    let world = World::new();
+    let alice = world.device("alice");
+    let unsigned = replace(MAC_HEADER, &"x".repeat(MAC_HEADER.len()));
+    let proxy = through_proxy(&world, unchanged(), unsigned);
+    broken(proxy.deliveries(alice.session()));
+    through_proxy(&world, unchanged(), unchanged())
+        .deliveries(alice.session())
+        .unwrap();
+}

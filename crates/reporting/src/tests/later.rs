@@ -1,0 +1,215 @@
+//! Receives, keeps, lists and reports what a later version wrote, and loses none of it.
+//!
+//! A hand-made peer writes every message here, since the present version cannot.
+
+use crate::franked::Franked;
+use crate::franking::FrankingKey;
+use crate::parts::encode_parts;
+use crate::tests::all::*;
+use crate::tests::world::*;
+
+/// What a later version may write: the name, the parts, and what of it is shown as it is.
+struct Later {
+    name: &'static str,
+    parts: Vec<Vec<u8>>,
+    shown: Shown,
+}
+
+enum Shown {
+    /// Everything but what is unknown.
+    TextAndFile,
+    /// The text.
+    Text,
+    /// Neither text nor file.
+    Nothing,
+}
+
+fn header(extensions: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes_of(|out| PayloadHeader::new(0, NOON).put(out));
+    bytes.extend_from_slice(extensions);
+    bytes
+}
+
+fn file() -> Vec<u8> {
+    let key = AttachmentKey::from_bytes([5; 32]);
+    let file = WholeFile::new("image/png", b"picture", b"cipher", key, "blob/1").unwrap();
+    bytes_of(|out| Attachment::from(file).put(out))
+}
+
+fn messages() -> Vec<Later> {
+    let text = || b"\x01text".to_vec();
+    let critical = [0x80, 1, 0, 2, 8, 9];
+    let later = |name, parts, shown| Later { name, parts, shown };
+    let longest = [&[0, 1, 3, 0xfc][..], &[7; 1_020]].concat();
+    vec![
+        later(
+            "an unknown kind",
+            vec![header(&[]), b"\x06poll".to_vec()],
+            Shown::Nothing,
+        ),
+        later(
+            "an unknown kind alone",
+            vec![header(&[]), vec![0xff]],
+            Shown::Nothing,
+        ),
+        later(
+            "an unknown scheme",
+            vec![header(&[]), text(), b"\x01stream".to_vec()],
+            Shown::Text,
+        ),
+        later(
+            "a known and an unknown scheme",
+            vec![header(&[]), text(), file(), vec![9]],
+            Shown::TextAndFile,
+        ),
+        later(
+            "an extension",
+            vec![header(&[0, 1, 0, 1, 7]), text(), file()],
+            Shown::TextAndFile,
+        ),
+        later(
+            "the longest extension",
+            vec![header(&longest), text()],
+            Shown::Text,
+        ),
+        later(
+            "a critical extension",
+            vec![header(&critical), text(), file()],
+            Shown::Nothing,
+        ),
+        later(
+            "a critical extension and an unknown kind",
+            vec![
+                header(&[&[0, 7, 0, 0][..], &critical].concat()),
+                vec![77, 1],
+            ],
+            Shown::Nothing,
+        ),
+    ]
+}
+
+/// Checks what a client or reviewer makes of a message.
+fn assert_shown(
+    message: &Later,
+    header: &PayloadHeader,
+    content: &Content,
+    attachments: &[&Attachment],
+) {
+    let name = message.name;
+    let encoded = [
+        vec![
+            bytes_of(|out| header.put(out)),
+            bytes_of(|out| content.put(out)),
+        ],
+        attachments
+            .iter()
+            .map(|one| bytes_of(|out| one.put(out)))
+            .collect(),
+    ];
+    assert_eq!(
+        encoded.concat(),
+        message.parts,
+        "{name}: every byte is kept"
+    );
+    let text = matches!(message.shown, Shown::Text | Shown::TextAndFile);
+    assert_eq!(content.as_text(), text.then_some("text"), "{name}");
+    assert_eq!(matches!(content, Content::Unknown { .. }), !text, "{name}");
+    let files = attachments.iter().filter_map(|one| one.whole_file());
+    let file = matches!(message.shown, Shown::TextAndFile);
+    assert_eq!(files.count(), usize::from(file), "{name}");
+}
+
+#[test]
+fn chk95_a_client_receives_keeps_lists_and_reports_what_a_later_version_wrote() {
+    let mut world = World::new(1);
+    let mut kept = Vec::new();
+    for message in messages() {
+        let encoded = encode_parts(message.parts.iter().map(Vec::as_slice));
+        let franked = Franked::new(&FrankingKey::generate(&mut world.rng), &encoded);
+        let tag = world.tag(&franked);
+        world.now = Timestamp::from_millis(world.now.as_millis() + 1_000);
+        let delivery = world.deliver_plaintext(franked.padded(), tag);
+        let opened = open(&mut world.to_bob.1, &delivery).unwrap();
+        let attachments: Vec<_> = opened.attachments().iter().collect();
+        assert_shown(&message, opened.header(), opened.content(), &attachments);
+        let stored = opened.evidence().encode();
+        kept.push((message, Evidence::decode(&stored).unwrap()));
+        assert_eq!(*kept.last().unwrap().1.encode(), *stored);
+    }
+    let mut draft = ReportDraft::new(world.bob.clone(), Reason::Other);
+    for (message, evidence) in &kept {
+        let attachments = evidence.attachments();
+        let attachments: Vec<_> = attachments.iter().collect();
+        let content = evidence.content().unwrap();
+        assert_shown(message, evidence.header(), &content, &attachments);
+        draft.add(evidence, Disclosure::Whole).unwrap();
+    }
+    for ((message, _), shown) in kept.iter().zip(draft.preview().messages()) {
+        assert_eq!(shown.parts().len(), message.parts.len());
+    }
+    let report = world.seal_report(&draft);
+    let verified = world.verify(report).unwrap();
+    assert_eq!(verified.messages().len(), kept.len());
+    for ((message, _), shown) in kept.iter().zip(verified.messages()) {
+        let attachments: Vec<_> = shown.attachments().map(|(_, one)| one).collect();
+        assert_shown(
+            message,
+            shown.header(),
+            shown.content().unwrap(),
+            &attachments,
+        );
+        let parts: Vec<_> = shown
+            .parts()
+            .iter()
+            .map(|part| match part {
+                VerifiedPart::Shown(bytes) => bytes.to_vec(),
+                VerifiedPart::Withheld => panic!(),
+            })
+            .collect();
+        assert_eq!(parts, message.parts, "{}", message.name);
+    }
+}
+
+/// A report in part: the text or file of a message with a critical extension stays unknown.
+#[test]
+fn chk95_each_part_alone_is_shown_as_unknown_under_a_critical_extension() {
+    let mut world = World::new(2);
+    let critical = messages()
+        .into_iter()
+        .find(|one| one.name == "a critical extension")
+        .unwrap();
+    let encoded = encode_parts(critical.parts.iter().map(Vec::as_slice));
+    let franked = Franked::new(&FrankingKey::generate(&mut world.rng), &encoded);
+    let tag = world.tag(&franked);
+    let delivery = world.deliver_plaintext(franked.padded(), tag);
+    let opened = open(&mut world.to_bob.1, &delivery).unwrap();
+    assert!(opened.header().has_unknown_critical());
+    for part in [1, 2] {
+        let mut draft = ReportDraft::new(world.bob.clone(), Reason::Other);
+        draft
+            .add(opened.evidence(), Disclosure::Parts(vec![part]))
+            .unwrap();
+        let report = world.seal_report(&draft);
+        let verified = world.verify(report).unwrap();
+        let message = &verified.messages()[0];
+        assert!(message.header().has_unknown_critical());
+        match part {
+            1 => assert!(matches!(
+                message.content(),
+                Some(Content::Unknown { kind: 1, .. })
+            )),
+            _ => {
+                let (_, file) = message.attachments().next().unwrap();
+                assert!(matches!(file, Attachment::Unknown(unknown) if unknown.scheme() == 0));
+            }
+        }
+    }
+    // Nor is it sent on as what it is.
+    let (content, attachments, _) = opened.into_parts();
+    let header = PayloadHeader::new(1, NOON);
+    let refused = Payload::new(header.clone(), content).unwrap_err();
+    assert_eq!(refused, PayloadError::ContentOutOfBounds);
+    let text = Content::Text(String::new());
+    let refused = Payload::with_attachments(header, text, attachments).unwrap_err();
+    assert_eq!(refused, PayloadError::AttachmentUnknown);
+}
