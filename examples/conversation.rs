@@ -48,9 +48,9 @@ fn main() -> Outcome<()> {
     agree_on_keys(&mut alice, &bob, &mut provider, rng)?;
 
     title("2. They talk; the provider relays what it cannot read");
-    let first = exchange(&provider, &mut alice, &mut bob, FIRST.into(), now, rng)?;
+    let first = exchange(&mut provider, &mut alice, &mut bob, FIRST.into(), now, rng)?;
     let answer = exchange(
-        &provider,
+        &mut provider,
         &mut bob,
         &mut alice,
         ANSWER.into(),
@@ -58,7 +58,14 @@ fn main() -> Outcome<()> {
         rng,
     )?;
     let threat = Draft::from(THREAT).attach(picture(rng)?);
-    let threat = exchange(&provider, &mut alice, &mut bob, threat, later(now, 2), rng)?;
+    let threat = exchange(
+        &mut provider,
+        &mut alice,
+        &mut bob,
+        threat,
+        later(now, 2),
+        rng,
+    )?;
     let numbers = [
         alice.safety_number(&bob.me().account)?,
         bob.safety_number(&alice.me().account)?,
@@ -147,7 +154,7 @@ fn agree_on_keys(
 
 /// Sends one message, relays it and opens it. Returns the message's tag.
 fn exchange(
-    provider: &Provider,
+    provider: &mut Provider,
     from: &mut Phone,
     to: &mut Phone,
     draft: Draft,

@@ -55,13 +55,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let acceptance = AcceptanceKey::generate(rng);
     let vault = Vault::new(ModerationKeyPair::generate(rng), acceptance.clone());
     let id = ReportId::generate(rng);
-    let (provider, mut alice, mut bob) = people::alice_and_bob(rng)?;
+    let (mut provider, mut alice, mut bob) = people::alice_and_bob(rng)?;
     let bobs_key = provider.delivery_key(bob.me());
     let mut records = Records::default();
 
     // Bob reports a message, as in the example `report`.
     let text = "You have won! Send a fee of 50 to collect.";
-    let message = people::exchange(&provider, &mut alice, &mut bob, text, rng)?;
+    let message = people::exchange(&mut provider, &mut alice, &mut bob, text, rng)?;
     let alice_id = &alice.me().account;
     let draft = bob.draft_report(alice_id, Reason::Scam, [(message, Disclosure::Whole)])?;
     let report = bob.report(&draft, vault.public_key(), rng)?.report;
@@ -77,7 +77,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             &bobs_key,
             &acceptance,
             &mut records,
-            people::now(),
+            people::NOW,
         )
     };
     let queued = intake(&report)?;

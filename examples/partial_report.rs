@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // A message has a header (part 0), a content (part 1) and one part per attachment. The sender
     // commits to each part separately.
-    let question = people::exchange(&provider, &mut bob, &mut alice, "Who are you?", rng)?;
+    let question = people::exchange(&mut provider, &mut bob, &mut alice, "Who are you?", rng)?;
     let picture = WholeFile::new(
         "image/jpeg",
         b"bytes of a photo",
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "blob/7",
     )?;
     let threat = Draft::from("Pay, or everyone sees this.").attach(picture);
-    let threat = people::exchange(&provider, &mut alice, &mut bob, threat, rng)?;
+    let threat = people::exchange(&mut provider, &mut alice, &mut bob, threat, rng)?;
 
     // Bob shows the text of the threat but not the picture. He withholds the content of his own
     // question, so the report shows only its header, sender and time. A header is always shown.

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut provider, mut alice, mut bob) = people::alice_and_bob(rng)?;
     let alice_id = alice.me().account.clone();
     let message = people::exchange(
-        &provider,
+        &mut provider,
         &mut alice,
         &mut bob,
         "I know where you live.",
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let sent = bob.report(&draft, vault.public_key(), rng)?;
     assert_eq!(bob.pending_reports(10)?.len(), 1);
     let accepted = provider
-        .intake(&sent.report, now, rng)
+        .intake(&sent.report, people::NOW, rng)
         .map_err(|refusal| format!("{refusal:?}"))?;
     bob.confirm_report(sent.id)?;
     assert!(bob.pending_reports(10)?.is_empty());
@@ -65,6 +65,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(text.as_text(), Some("I know where you live."));
 
     // A message counts once, however often the same person reports it.
-    assert!(provider.intake(&sent.report, now, rng).is_err());
+    assert!(provider.intake(&sent.report, people::NOW, rng).is_err());
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Sets up Alice and Bob, registered with a provider and in a session with each other.
 
 use std::error::Error;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::CryptoRng;
 use waxseal::{
@@ -11,27 +10,21 @@ use waxseal::{
 
 use super::provider::Provider;
 
-/// The clock of the short examples, in milliseconds since the Unix epoch.
-static CLOCK_MS: AtomicU64 = AtomicU64::new(1_800_000_000_000);
-
-/// Returns the time. It advances by a second with each call, so that no two messages are accepted
-/// at the same time.
-pub fn now() -> Timestamp {
-    Timestamp::from_millis(CLOCK_MS.fetch_add(1_000, Ordering::Relaxed))
-}
+/// The time of the short examples. Their clock stands still.
+pub const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// One device, with its state in memory.
 pub type Phone = Client<MemoryStore>;
 
 /// Registers Alice and Bob, and lets Alice say hello, so that each can write to the other.
 pub fn alice_and_bob(rng: &mut impl CryptoRng) -> Result<(Provider, Phone, Phone), Box<dyn Error>> {
-    let mut provider = Provider::new(now(), rng);
+    let mut provider = Provider::new(NOW, rng);
     let mut alice = register("alice", &mut provider, rng)?;
     let mut bob = register("bob", &mut provider, rng)?;
     let bob_id = &bob.me().account;
     let (base, one_time) = provider.bundle(bob_id).ok_or("nothing was published")?;
     alice.start(bob_id, &base, one_time.as_deref(), rng)?;
-    exchange(&provider, &mut alice, &mut bob, "hello", rng)?;
+    exchange(&mut provider, &mut alice, &mut bob, "hello", rng)?;
     Ok((provider, alice, bob))
 }
 
@@ -52,7 +45,7 @@ fn register(
 
 /// Sends one message, relays it and opens it. Returns the message's tag, which identifies it.
 pub fn exchange(
-    provider: &Provider,
+    provider: &mut Provider,
     from: &mut Phone,
     to: &mut Phone,
     message: impl Into<Draft>,

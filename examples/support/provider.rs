@@ -11,7 +11,7 @@ use waxseal_reporting::intake::{
     AcceptError, AcceptanceKey, AcceptedReport, Nullifier, ReportId, examine,
 };
 use waxseal_reporting::relay::{
-    DeliveryKey, PostError, PostedEnvelope, Receipt, StampKeys, StampedEnvelope,
+    DeliveryKey, PostError, PostedEnvelope, Receipt, StampKeys, StampedEnvelope, next_accepted_at,
 };
 use waxseal_reporting::reporter::Report;
 use waxseal_reporting::{AccountId, Audience, DecodeError, DeviceAddress, Rejection, Timestamp};
@@ -22,9 +22,16 @@ use waxseal_reporting::{AccountId, Audience, DecodeError, DeviceAddress, Rejecti
 pub struct Provider {
     stamp_keys: StampKeys,
     acceptance_key: AcceptanceKey,
-    devices: HashMap<DeviceAddress, DeliveryKey>,
+    devices: HashMap<DeviceAddress, Device>,
     prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
     reported: HashSet<Nullifier>,
+}
+
+/// A registered device.
+struct Device {
+    key: DeliveryKey,
+    /// When the relay accepted the device's last message.
+    last_accepted: Option<Timestamp>,
 }
 
 /// What the relay makes from one envelope.
@@ -51,10 +58,12 @@ impl Provider {
 
     /// Registers a device and agrees on its delivery key.
     pub fn register(&mut self, device: &DeviceAddress, rng: &mut impl CryptoRng) -> DeliveryKey {
-        self.devices
-            .entry(device.clone())
-            .or_insert_with(|| DeliveryKey::generate(rng))
-            .clone()
+        let device = self.devices.entry(device.clone());
+        let device = device.or_insert_with(|| Device {
+            key: DeliveryKey::generate(rng),
+            last_accepted: None,
+        });
+        device.key.clone()
     }
 
     /// The stamp keys, which relay and intake share.
@@ -69,7 +78,7 @@ impl Provider {
 
     /// The delivery key that the provider shares with a device.
     pub fn delivery_key(&self, device: &DeviceAddress) -> DeliveryKey {
-        self.devices[device].clone()
+        self.devices[device].key.clone()
     }
 
     /// Stores the prekeys that a client published. To the provider they are opaque bytes.
@@ -89,9 +98,9 @@ impl Provider {
     /// Stamps what an authenticated device posted. Returns the delivery and the receipt.
     ///
     /// A real relay keeps the [`StampedEnvelope`], and makes the delivery when the recipient
-    /// fetches it. It also keeps each device's last accepted time: see the example `provider`.
+    /// fetches it: see the example `provider`.
     pub fn relay(
-        &self,
+        &mut self,
         sender: &DeviceAddress,
         recipient: &DeviceAddress,
         posted: &[u8],
@@ -99,16 +108,17 @@ impl Provider {
     ) -> Result<Relayed, PostError> {
         let posted = PostedEnvelope::decode(posted).expect("the client encoded it");
         let audience = Audience::Direct(recipient.account.clone());
-        let posted = posted.authenticate(&self.devices[sender], sender, &audience, now)?;
-        let claim = self
-            .stamp_keys
-            .stamp(&posted, now)
-            .expect("a time in range");
-        let receipt = Receipt::new(&claim, &self.devices[sender]).encode();
+        let device = self.devices.get_mut(sender).expect("a registered device");
+        let posted = posted.authenticate(&device.key, sender, &audience, now)?;
+        let accepted_at = next_accepted_at(now, device.last_accepted);
+        device.last_accepted = Some(accepted_at);
+        let claim = self.stamp_keys.stamp(&posted, accepted_at);
+        let claim = claim.expect("a time in range");
+        let receipt = Receipt::new(&claim, &device.key).encode();
         let stamped =
             StampedEnvelope::new(claim, posted).expect("the claim was made for this envelope");
         Ok(Relayed {
-            delivery: stamped.deliver(&self.devices[recipient]).encode(),
+            delivery: stamped.deliver(&self.devices[recipient].key).encode(),
             receipt,
         })
     }
@@ -137,10 +147,8 @@ impl Provider {
         rng: &mut impl CryptoRng,
     ) -> Result<AcceptedReport, Refusal> {
         let report = Report::decode(report).map_err(Refusal::Malformed)?;
-        let reporter_key = self
-            .devices
-            .get(report.reporter())
-            .ok_or(Refusal::UnknownDevice)?;
+        let reporter = self.devices.get(report.reporter());
+        let reporter_key = &reporter.ok_or(Refusal::UnknownDevice)?.key;
         let examined = examine(report, &self.stamp_keys, reporter_key, now)?;
         let nullifiers = examined.nullifiers();
         let known = nullifiers.iter().map(|one| self.reported.contains(one));

@@ -2,11 +2,9 @@
 //! reportable.
 
 use rand_core::CryptoRng;
-use waxseal_core::Message as SessionMessage;
-use waxseal_core::errors::DecodeError as CoreDecodeError;
 use waxseal_reporting::message::{Attachment, Content, Payload, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
-use waxseal_reporting::relay::{Envelope, Receipt};
+use waxseal_reporting::relay::Receipt;
 use waxseal_reporting::sender::{SentMessage, seal};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
