@@ -151,12 +151,15 @@ impl Delivery {
             return Err(DeliveryError::NotAuthentic);
         }
         // CHK-65: the message is addressed to this account or to a group it is in. The group must
-        // not have the id of the direct conversation, since no intake knows such a group.
+        // not have the id of a direct conversation of sender and recipient, or of one of them with
+        // itself: every intake refuses a report of it.
         let for_me = match &self.claim.context.audience {
             Audience::Direct(recipient) => recipient == me,
             Audience::Group(group) => {
-                *group != ConversationId::direct(&self.claim.context.sender.account, me)
-                    && is_member(group)
+                let sender = &self.claim.context.sender.account;
+                let pairs = [(sender, me), (sender, sender), (me, me)];
+                let is_direct = |(one, other)| *group == ConversationId::direct(one, other);
+                !pairs.into_iter().any(is_direct) && is_member(group)
             }
         };
         if !for_me {

@@ -204,11 +204,16 @@ fn chk65_message_to_a_group_the_account_is_not_in_is_refused() {
     let (key, me) = (&world.bob_key, &world.bob.account);
     let (group, other) = (ConversationId::group(b"g"), ConversationId::group(b"h"));
     let in_group = |id: &ConversationId| *id == group;
+    let with_self = |one: &DeviceAddress| ConversationId::direct(&one.account, &one.account);
     let refused = [
         stamped_for(group).authenticate(key, me),
         stamped_for(other).authenticate_in_groups(key, me, in_group),
         // A group with the id of the direct conversation would be shown in that conversation.
         stamped_for(world.conversation()).authenticate_in_groups(key, me, |_| true),
+        // The intake refuses a group with the id of someone's conversation with themselves, so its
+        // messages must not be shown: they could not be reported.
+        stamped_for(with_self(&world.alice)).authenticate_in_groups(key, me, |_| true),
+        stamped_for(with_self(&world.bob)).authenticate_in_groups(key, me, |_| true),
     ];
     for result in refused {
         assert_eq!(result.unwrap_err(), DeliveryError::OtherRecipient);

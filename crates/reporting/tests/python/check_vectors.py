@@ -651,7 +651,9 @@ def open_delivery(given):
         require(audience["direct"] == given["account"], 65)
     else:
         require(audience["group"] in given["groups"], 65)
-        require(audience["group"] != direct(context["sender"]["account"], given["account"]), 65)
+        sender, me = context["sender"]["account"], given["account"]
+        pairs = (sender, me), (sender, sender), (me, me)
+        require(audience["group"] not in [direct(one, other) for one, other in pairs], 65)
     return {
         "franking_tag": fields["franking_tag"],
         "sender": context["sender"],

@@ -259,14 +259,21 @@ fn groups(file: &mut Vectors) {
     file.fails("delivery-not-a-member", "taken by an account that is in no group", "open_delivery", with(&good, "groups", json!([])), 65);
     let other = hex(ConversationId::group(b"another club").as_bytes());
     file.fails("delivery-other-group", "taken by a member of another group", "open_delivery", with(&good, "groups", json!([other])), 65);
-    let direct = ConversationId::direct(&AccountId::new("alice").unwrap(), &AccountId::new("bob").unwrap());
-    let direct = hex(direct.as_bytes());
-    let mut input = stamped(json!({ "group": direct }));
-    input["ciphertext"] = hex("ciphertext").into();
-    let delivered = deliver(Input::of(&input)).unwrap();
-    let mut disguised = to_open(&delivered["delivery"]);
-    disguised["groups"] = json!([direct]);
-    file.fails("delivery-direct-in-disguise", "a group whose id is the direct conversation of sender and recipient, even if it is called a member", "open_delivery", disguised, 65);
+    let disguises = [
+        ("delivery-direct-in-disguise", "a group whose id is the direct conversation of sender and recipient, even if it is called a member", ["alice", "bob"]),
+        ("delivery-sender-alone-in-disguise", "a group whose id is the sender's conversation with themselves: the intake refuses its reports", ["alice", "alice"]),
+        ("delivery-recipient-alone-in-disguise", "a group whose id is the recipient's conversation with themselves", ["bob", "bob"]),
+    ];
+    for (id, comment, pair) in disguises {
+        let [one, other] = pair.map(|name| AccountId::new(name).unwrap());
+        let direct = hex(ConversationId::direct(&one, &other).as_bytes());
+        let mut input = stamped(json!({ "group": direct }));
+        input["ciphertext"] = hex("ciphertext").into();
+        let delivered = deliver(Input::of(&input)).unwrap();
+        let mut disguised = to_open(&delivered["delivery"]);
+        disguised["groups"] = json!([direct]);
+        file.fails(id, comment, "open_delivery", disguised, 65);
+    }
 }
 
 fn receipts(file: &mut Vectors) {
