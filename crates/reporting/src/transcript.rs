@@ -7,7 +7,8 @@
 //! A relay gives rising times to each device, except when its clock was ahead and is set back by
 //! more than five minutes. A longer step back, against a device's numbers or against what a sender
 //! had seen, is therefore taken for such a change of the clock: the numbers and "last seen" tags
-//! then order all messages, and what they say against the times is no contradiction.
+//! then order all messages, and no time contradicts them. Messages from before the change stay
+//! ahead of later ones by any time, also by less than five minutes.
 
 use crate::accepted_time::MAX_LAST_AHEAD_MS;
 use crate::address::DeviceAddress;
@@ -37,16 +38,20 @@ pub enum LastSeen {
 
 /// A sequence number or reference that contradicts the order in which the relay accepted the
 /// messages. Equal times contradict nothing.
+///
+/// It does not say who caused it. The sender of a message can have it stamped again, at a later
+/// time; an answer to it then names a message that was accepted later. And a step back of the
+/// relay's clock is known only if the report has the messages that show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Contradiction {
     /// Two messages of one device have the same number.
     SequenceRepeated,
-    /// A message has a lower number than a message of the same device that was accepted before, at
-    /// most five minutes before.
+    /// A message has a lower number than a message of the same device that was accepted before.
+    /// Not shown if the relay's clock stepped back.
     SequenceRunsBack,
-    /// The message claims that its sender had seen a message that was accepted later, at most five
-    /// minutes later, or itself.
+    /// The message claims that its sender had seen a message that was accepted later, or itself.
+    /// If the relay's clock stepped back, only the second is shown.
     LastSeenLater,
 }
 
@@ -105,7 +110,8 @@ impl Transcript {
             .filter_map(|index| entries.get(*index).copied())
             .collect();
         let positions = in_order.iter().enumerate();
-        let positions = positions.map(|(index, entry)| position(&in_order, index, entry));
+        let positions =
+            positions.map(|(index, entry)| position(&in_order, index, entry, clock_stepped_back));
         Self {
             positions: order.into_iter().zip(positions).collect(),
             clock_stepped_back,
@@ -147,8 +153,14 @@ fn next(left: &[(usize, &Entry<'_>)], ignoring_times: bool) -> Option<usize> {
     free.or_else(|| candidates.clone().position(|(_, entry)| !numbered(entry)))
 }
 
-/// The position of the entry with this index, among entries that are in order.
-fn position(entries: &[Entry<'_>], index: usize, entry: &Entry<'_>) -> Position {
+/// The position of the entry with this index, among entries that are in order. If times are to be
+/// ignored, they contradict nothing.
+fn position(
+    entries: &[Entry<'_>],
+    index: usize,
+    entry: &Entry<'_>,
+    ignoring_times: bool,
+) -> Position {
     let mut position = Position::default();
 
     let earlier = entries.iter().take(index);
@@ -159,11 +171,11 @@ fn position(entries: &[Entry<'_>], index: usize, entry: &Entry<'_>) -> Position 
             .contradictions
             .push(Contradiction::SequenceRepeated);
     }
-    if entries.iter().any(|other| {
-        entry.numbered_before(other)
-            && entry.accepted_at > other.accepted_at
-            && !entry.steps_back_to(other)
-    }) {
+    if !ignoring_times
+        && entries
+            .iter()
+            .any(|other| entry.numbered_before(other) && entry.accepted_at > other.accepted_at)
+    {
         position
             .contradictions
             .push(Contradiction::SequenceRunsBack);
@@ -179,8 +191,7 @@ fn position(entries: &[Entry<'_>], index: usize, entry: &Entry<'_>) -> Position 
         position.last_seen = seen.map_or(LastSeen::NotInReport, LastSeen::InReport);
         let seen = seen.and_then(|seen| Some((seen, entries.get(seen)?)));
         if seen.is_some_and(|(seen, other)| {
-            let later = other.accepted_at > entry.accepted_at && !other.steps_back_to(entry);
-            seen == index || later
+            seen == index || (!ignoring_times && other.accepted_at > entry.accepted_at)
         }) {
             position.contradictions.push(Contradiction::LastSeenLater);
         }

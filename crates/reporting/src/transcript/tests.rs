@@ -7,6 +7,8 @@ use super::*;
 use crate::tests::all::*;
 use crate::tests::world::*;
 
+mod clock;
+
 #[test]
 fn mimi_weakness_6_order_and_gaps_of_both_sides_are_shown() {
     let mut world = World::new(1);
@@ -251,60 +253,6 @@ fn a_circle_of_numbers_and_sights_within_one_millisecond_accuses_no_one() {
         line("bob", 0, 0, 3, Some(1)),
     ];
     assert_eq!(shown_without_accusation(&circle), (vec![2, 1, 3], false));
-}
-
-#[test]
-fn a_step_back_of_more_than_five_minutes_is_a_change_of_the_relays_clock() {
-    let most = [
-        line("alice", 0, 1, 1, None),
-        line("alice", MAX_LAST_AHEAD_MS, 0, 2, None),
-    ];
-    let seen = transcript(&most);
-    assert!(!seen.clock_stepped_back);
-    let (index, last) = &seen.positions[1];
-    assert_eq!(*index, 1);
-    assert_eq!(last.contradictions, [Contradiction::SequenceRunsBack]);
-    let past = [
-        line("alice", 0, 1, 1, None),
-        line("alice", MAX_LAST_AHEAD_MS + 1, 0, 2, None),
-    ];
-    assert_eq!(shown_without_accusation(&past), (vec![2, 1], true));
-    // The same for what was seen.
-    let most = [
-        line("alice", MAX_LAST_AHEAD_MS, 0, 1, None),
-        line("bob", 0, 0, 2, Some(1)),
-    ];
-    let seen = transcript(&most);
-    let (index, first) = &seen.positions[0];
-    assert_eq!((*index, seen.clock_stepped_back), (1, false));
-    assert_eq!(first.contradictions, [Contradiction::LastSeenLater]);
-    let past = [
-        line("alice", MAX_LAST_AHEAD_MS + 1, 0, 1, None),
-        line("bob", 0, 0, 2, Some(1)),
-    ];
-    assert_eq!(shown_without_accusation(&past), (vec![1, 2], true));
-}
-
-/// The relay's clock was a day ahead from the second message to the third.
-#[test]
-fn after_a_change_of_the_clock_numbers_and_sights_give_the_order() {
-    let conversation = [
-        line("alice", 0, 0, 9, None),
-        line("bob", DAY, 0, 8, Some(9)),
-        line("alice", DAY + 7, 1, 7, Some(8)),
-        line("bob", 60_000, 1, 6, Some(7)),
-        line("alice", 61_000, 2, 5, Some(6)),
-    ];
-    assert_eq!(
-        shown_without_accusation(&conversation),
-        (vec![9, 8, 7, 6, 5], true)
-    );
-    let gaps: Vec<_> = transcript(&conversation)
-        .positions
-        .iter()
-        .map(|(_, position)| position.gap_before)
-        .collect();
-    assert_eq!(gaps, [None, None, Some(0), Some(0), Some(0)]);
 }
 
 fn any_lines() -> impl Strategy<Value = Vec<Line>> {

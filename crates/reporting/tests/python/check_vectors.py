@@ -881,25 +881,25 @@ def transcript(given):
         free = [one for one in unnumbered if not any(seen_before(other, one) for other in together)]
         shown.append((free or unnumbered)[0])
         left.remove(shown[-1])
-    positions = [transcript_position(shown, index) for index in range(len(shown))]
+    positions = [transcript_position(shown, index, stepped_back) for index in range(len(shown))]
     for position, message in zip(positions, shown):
         position["message"] = messages.index(message)
     return {"shown": positions, "clock_stepped_back": stepped_back}
 
 
-def transcript_position(shown, index):
+def transcript_position(shown, index, stepped_back):
     message = shown[index]
     earlier = [one["sequence"] for one in shown[:index] if one["sender"] == message["sender"]]
     contradictions = ["SequenceRepeated"] if message["sequence"] in earlier else []
-    back = [other for other in shown if numbered_before(message, other) and not steps_back(message, other)]
-    if any(message["accepted_ms"] > other["accepted_ms"] for other in back):
+    before = [other for other in shown if numbered_before(message, other)]
+    if not stepped_back and any(message["accepted_ms"] > other["accepted_ms"] for other in before):
         contradictions.append("SequenceRunsBack")
     gap = message["sequence"] - max(earlier) - 1 if earlier and not contradictions else None
     tags = [one["franking_tag"] for one in shown]
     seen = tags.index(message["last_seen"]) if message["last_seen"] in tags else None
     if seen is not None:
         other = shown[seen]
-        later = other["accepted_ms"] > message["accepted_ms"] and not steps_back(other, message)
+        later = other["accepted_ms"] > message["accepted_ms"] and not stepped_back
         if seen == index or later:
             contradictions.append("LastSeenLater")
     return {"gap_before": gap, "seen": seen, "contradictions": contradictions}

@@ -31,7 +31,7 @@ type Line = (&'static str, u64, u64, u8, Option<u8>);
 
 pub(super) fn transcripts(file: &mut Vectors) {
     let day = 86_400_000;
-    let lines: [(&str, &str, &[Line]); 13] = [
+    let lines: [(&str, &str, &[Line]); 14] = [
         ("transcript", "three messages in the order of their times", &[("alice", 0, 0, 1, None), ("bob", 5, 0, 2, Some(1)), ("alice", 9, 3, 3, Some(2))]),
         ("transcript-one-ms", "four messages of one device in one millisecond, whose tags descend", &[("alice", 0, 3, 1, None), ("alice", 0, 2, 2, None), ("alice", 0, 1, 3, None), ("alice", 0, 0, 4, None)]),
         ("transcript-seen", "two devices in one millisecond: what was seen comes first, whatever the account", &[("alice", 0, 0, 1, Some(2)), ("bob", 0, 0, 2, None)]),
@@ -43,6 +43,7 @@ pub(super) fn transcripts(file: &mut Vectors) {
         ("transcript-clock", "the same one millisecond more: the relay's clock stepped back, and the numbers give the order", &[("alice", 0, 1, 1, None), ("alice", 300_001, 0, 2, None)]),
         ("transcript-clock-seen", "the relay's clock stepped back by a day between two devices", &[("alice", day, 0, 1, None), ("bob", 0, 0, 2, Some(1))]),
         ("transcript-clock-all", "a conversation across a step back: numbers and what was seen give the order", &[("alice", 0, 0, 1, None), ("bob", day, 0, 2, Some(1)), ("alice", day + 7, 1, 3, Some(2)), ("bob", 60_000, 1, 4, Some(3)), ("alice", 61_000, 2, 5, Some(4))]),
+        ("transcript-clock-near", "after a step back, a message from before it is ahead of later ones by less than five minutes too, and accuses no one", &[("alice", 310_000, 0, 1, None), ("alice", 1_000, 1, 2, None), ("alice", 20_000, 2, 3, None), ("bob", 21_000, 0, 4, Some(1))]),
         ("transcript-seen-later", "a message names one that was accepted later, within five minutes", &[("alice", 0, 0, 1, Some(2)), ("bob", 5, 0, 2, None)]),
         ("transcript-repeated", "two messages of one device with one number", &[("alice", 0, 7, 1, None), ("alice", 5, 7, 2, Some(9))]),
     ];
