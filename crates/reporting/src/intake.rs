@@ -170,7 +170,8 @@ impl Examined {
 
     /// The nullifier of each claim. Look up which of them are known from reports accepted before.
     ///
-    /// Store all of them in the same transaction as the accepted report. If
+    /// Look them up and store all of them in the same transaction as the accepted report. Otherwise
+    /// two copies of a report that arrive at once are both accepted. If
     /// [`review`](crate::reviewer::review) rejects the report, delete the nullifiers that it added,
     /// since a rejected report reported nothing.
     pub fn nullifiers(&self) -> Vec<Nullifier> {

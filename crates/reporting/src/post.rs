@@ -82,6 +82,12 @@ impl Envelope {
     /// Call it again at each posting, also when the same envelope is posted again. `key` is the
     /// delivery key of `sender`, and `now` the device's clock. If the relay answers that the clock
     /// is off ([`PostError::ClockDiffers`]), post again with the relay's time.
+    ///
+    /// # Security
+    /// Take the relay's time only from an answer with the relay's MAC
+    /// ([`AnswerMac::verify`](crate::relay::AnswerMac::verify)). Otherwise, someone who changes
+    /// answers names a later time, keeps the envelope that is posted with it, and has it stamped at
+    /// that time if they get a session token.
     pub fn post(
         &self,
         key: &DeliveryKey,
