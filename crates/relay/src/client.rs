@@ -41,7 +41,8 @@ const OCTETS: &str = "application/octet-stream";
 /// # Security
 /// Every answer but the card must be authenticated by the relay, for this request: with a MAC under
 /// the device's delivery key, or with the pinned relay key. An answer that is not, whatever it
-/// says, counts as a broken connection ([`ClientError::Unreachable`]).
+/// says, counts as a broken connection ([`ClientError::Unreachable`]). So does an error in place of
+/// the card.
 #[derive(Clone, Debug)]
 pub struct RelayClient {
     agent: Agent,

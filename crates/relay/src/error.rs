@@ -29,6 +29,9 @@ pub struct ErrorBody {
 pub enum ErrorCode {
     /// 400: the request or its body does not follow this interface.
     Malformed,
+    /// 400: the body is not the one whose digest the request states. It was altered or cut off on
+    /// the way. Send the request again.
+    BodyAltered,
     /// 422: not an account name. See [`account_name`](crate::account_name).
     BadName,
     /// 401: no token, or a token that this relay does not accept on this route.
@@ -53,15 +56,18 @@ pub enum ErrorCode {
     NoPreKeys,
     /// 422: too many prekeys, or one that is empty or too large.
     TooManyPreKeys,
+    /// 403: the prekeys belong to another identity than the one that the account registered.
+    OtherIdentity,
     /// 404: no such route.
     NotFound,
     /// 405: the route does not have this method.
     MethodNotAllowed,
     /// 408: the request took too long to arrive.
     TooSlow,
-    /// 413: the body is larger than the route accepts.
+    /// 413: the body is larger than the route accepts. A proxy can cause this, because the body
+    /// was not compared with its digest: delete nothing.
     TooLarge,
-    /// 415: the route requires another content type.
+    /// 415: the route requires another content type. A proxy can cause this too.
     UnsupportedMediaType,
     /// 429: too many requests. Wait before the next one.
     TooManyRequests,
@@ -98,12 +104,12 @@ impl ErrorCode {
     /// The HTTP status of an answer with this code.
     pub fn status(self) -> u16 {
         match self {
-            Self::Malformed => 400,
+            Self::Malformed | Self::BodyAltered => 400,
             Self::Unauthorized
             | Self::TokenExpired
             | Self::ChallengeRefused
             | Self::ProofRefused => 401,
-            Self::NotFromDevice | Self::NotYourReport => 403,
+            Self::NotFromDevice | Self::NotYourReport | Self::OtherIdentity => 403,
             Self::NoSuchAccount | Self::NoPreKeys | Self::NotFound | Self::NoSuchReport => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,
@@ -127,6 +133,7 @@ impl ErrorCode {
     pub fn message(self) -> &'static str {
         match self {
             Self::Malformed => "the request does not follow this interface",
+            Self::BodyAltered => "the body was altered on the way",
             Self::BadName => "not an account name: 1 to 128 of a-z A-Z 0-9 . _ - + @",
             Self::Unauthorized => "no token, or not one for this route",
             Self::TokenExpired => "the token has expired: sign in again",
@@ -140,6 +147,7 @@ impl ErrorCode {
             Self::NoSuchAccount => "no such account",
             Self::NoPreKeys => "the account has published no prekeys",
             Self::TooManyPreKeys => "too many prekeys, or one that is empty or too large",
+            Self::OtherIdentity => "the prekeys belong to another identity than the account's",
             Self::NotFound => "no such route",
             Self::MethodNotAllowed => "the route does not have this method",
             Self::TooSlow => "the request took too long",
@@ -242,6 +250,7 @@ impl ClientError {
             Self::Refused { body, .. } => matches!(
                 body.error,
                 ErrorCode::Busy
+                    | ErrorCode::BodyAltered
                     | ErrorCode::TooManyRequests
                     | ErrorCode::TooSlow
                     | ErrorCode::QueueFull

@@ -50,7 +50,7 @@ pub struct ReviewerSession {
 /// Whose word a client takes for an answer.
 #[derive(Clone, Copy)]
 pub(crate) enum Caller<'a> {
-    /// A client that knows no key of the relay yet. It takes any answer and verifies the card.
+    /// A client that knows no key of the relay yet. It takes only a card, and verifies that.
     Stranger,
     /// A client that is not signed in, and knows the relay key.
     Guest(&'a [u8; 32]),

@@ -35,7 +35,7 @@ fn a_message_goes_through_the_relay_and_its_report_to_the_reviewer() {
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].report_id, taken.report_id);
     assert_eq!((listed[0].reporter.as_str(), listed[0].opened), ("bob", 0));
-    let vault = VaultProcess::start(world.dir.path());
+    let vault = VaultProcess::start(&world);
     let verified = review(vault.open(&world, &taken.report_id).unwrap()).unwrap();
     let message = &verified.messages()[0];
     assert_eq!(message.content().unwrap().as_text(), Some("You have won!"));
@@ -62,7 +62,7 @@ fn clients_that_race_for_one_time_prekeys_never_get_the_same_one() {
     let bob = world.device("bob");
     let parts: Vec<Vec<u8>> = (0..40).map(|n| vec![n + 1; 100]).collect();
     bob.client
-        .put_prekeys(bob.session(), b"base", &parts)
+        .put_prekeys(bob.session(), &bob.base(b""), &parts)
         .unwrap();
 
     for (round, racers) in [(0, 2), (1, 32)] {
@@ -97,7 +97,7 @@ fn clients_that_race_for_one_time_prekeys_never_get_the_same_one() {
 
     // A second upload adds neither the parts that were handed out nor those that are still there.
     bob.client
-        .put_prekeys(bob.session(), b"base", &parts)
+        .put_prekeys(bob.session(), &bob.base(b""), &parts)
         .unwrap();
     assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 40 - 34);
 }
@@ -107,7 +107,7 @@ fn answered_requests_survive_a_crash() {
     let mut world = World::new();
     let (mut alice, mut bob) = (world.device("alice"), world.device("bob"));
     bob.client
-        .put_prekeys(bob.session(), b"base", &[vec![1; 50], vec![2; 50]])
+        .put_prekeys(bob.session(), &bob.base(b""), &[vec![1; 50], vec![2; 50]])
         .unwrap();
     let bundle = alice
         .client

@@ -85,7 +85,7 @@ fn no_single_account_can_take_all_prekeys_or_fill_a_queue() {
     let mallory = world.device("mallory");
     let parts: Vec<Vec<u8>> = (0..100).map(|n| vec![n; 40]).collect();
     bob.client
-        .put_prekeys(bob.session(), b"base", &parts)
+        .put_prekeys(bob.session(), &bob.base(b""), &parts)
         .unwrap();
     while_others_talk(&world, || {
         for _ in 0..60 {
@@ -105,7 +105,7 @@ fn no_single_account_can_take_all_prekeys_or_fill_a_queue() {
         let put = |n| {
             mallory
                 .client
-                .put_prekeys(mallory.session(), b"b", &upload(n))
+                .put_prekeys(mallory.session(), &mallory.base(b""), &upload(n))
         };
         put(0).unwrap();
         put(1).unwrap();

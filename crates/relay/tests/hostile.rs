@@ -34,7 +34,9 @@ fn malformed_and_oversized_requests_get_their_codes() {
     let nobody = Device::new("nobody", world.client());
     let (_, envelope) = mallory.seal(&bob.me, "hello");
     let (_, to_nobody) = mallory.seal(&nobody.me, "hello");
-    bob.client.put_prekeys(bob.session(), b"base", &[]).unwrap();
+    bob.client
+        .put_prekeys(bob.session(), &bob.base(b""), &[])
+        .unwrap();
     let token = mallory.token();
     let large = vec![b' '; 4 << 20];
     let old = [&[1, 0x0a, 0x20], [7; 32].as_slice(), &[0x12, 1, 9]].concat();

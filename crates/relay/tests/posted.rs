@@ -52,6 +52,29 @@ fn a_stolen_token_stamps_nothing() {
 }
 
 #[test]
+fn a_stolen_token_gives_new_contacts_no_other_identity() {
+    let world = World::new();
+    let (alice, bob) = (world.device("alice"), world.device("bob"));
+    let eve = world.device("eve");
+    let put = |base: &[u8]| bob.client.put_prekeys(bob.session(), base, &[]);
+    put(&bob.base(b"Bobs")).unwrap();
+    // A thief with Bob's token would read what new contacts send to Bob.
+    let [mut other_dh, mut elsewhere, mut cut] = [(); 3].map(|()| bob.base(b"Bobs"));
+    other_dh[66] ^= 1;
+    elsewhere.insert(1, 0x0a);
+    cut.truncate(66);
+    let eve_after_bob = [&bob.base(b"")[..67], &eve.base(b"Eves")[1..]].concat();
+    for base in [eve.base(b"Eves"), other_dh, elsewhere, cut, vec![1]] {
+        assert_eq!(code(put(&base)), ErrorCode::OtherIdentity);
+    }
+    let bundle = alice.client.bundle(alice.session(), &bob.me.account);
+    assert_eq!(bundle.unwrap().base, bob.base(b"Bobs"));
+    // Devices refuse a base that is not canonical, such as one with two identities, so the relay
+    // need not read on.
+    put(&eve_after_bob).unwrap();
+}
+
+#[test]
 fn an_envelope_that_was_posted_long_ago_is_refused_with_the_relays_time() {
     let world = World::new();
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));

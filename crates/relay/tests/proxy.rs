@@ -80,6 +80,18 @@ fn replace(from: &str, to: &str) -> Change {
     })
 }
 
+/// Overwrites these bytes.
+fn blank(from: &[u8]) -> Change {
+    let from = from.to_vec();
+    Arc::new(move |mut bytes| {
+        let at = bytes.windows(from.len()).position(|part| part == from);
+        if let Some(at) = at {
+            bytes[at..at + from.len()].fill(0);
+        }
+        bytes
+    })
+}
+
 fn broken<T: std::fmt::Debug>(result: Result<T, ClientError>) {
     let error = result.unwrap_err();
     assert!(
@@ -96,12 +108,17 @@ fn a_bundle_that_a_proxy_replaced_is_refused() {
         world.device("bob"),
         world.device("eve"),
     );
-    bob.client.put_prekeys(bob.session(), b"Bobs", &[]).unwrap();
-    eve.client.put_prekeys(eve.session(), b"Eves", &[]).unwrap();
+    for (device, keys) in [(&bob, b"Bobs"), (&eve, b"Eves")] {
+        let base = device.base(keys);
+        device
+            .client
+            .put_prekeys(device.session(), &base, &[])
+            .unwrap();
+    }
     let fetch =
         |client: &RelayClient, of: &DeviceAddress| client.bundle(alice.session(), &of.account);
     let honest = through_proxy(&world, unchanged(), unchanged());
-    assert_eq!(fetch(&honest, &bob.me).unwrap().base, b"Bobs");
+    assert_eq!(fetch(&honest, &bob.me).unwrap().base, bob.base(b"Bobs"));
 
     // The proxy asks for another account's bundle, and passes on the relay's genuine answer.
     let other = replace("/accounts/bob/", "/accounts/eve/");
@@ -134,8 +151,8 @@ const NONCE: &str = waxseal_relay::NONCE_HEADER;
 #[test]
 fn an_error_or_a_status_that_a_proxy_made_up_is_refused() {
     let world = World::new();
-    let (alice, bob) = (world.device("alice"), world.device("bob"));
-    let session = alice.session();
+    let (mut alice, bob) = (world.device("alice"), world.device("bob"));
+    let session = &alice.session().clone();
     let fetch = |client: &RelayClient| client.bundle(session, &bob.me.account);
     let honest = through_proxy(&world, unchanged(), unchanged());
     assert_eq!(code(fetch(&honest)), ErrorCode::NoPreKeys);
@@ -148,17 +165,30 @@ fn an_error_or_a_status_that_a_proxy_made_up_is_refused() {
         let len = body.len();
         format!("HTTP/1.1 404 Not Found\r\ncontent-length: {len}\r\n\r\n{body}").into_bytes()
     });
-    broken(fetch(&through_proxy(&world, unchanged(), made_up)));
+    let client = through_proxy(&world, unchanged(), made_up);
+    broken(fetch(&client));
+    // The card has no MAC. An error in its place could say anything, such as that a recipient does
+    // not exist, and so make a client give up a message while it signs in.
+    broken(client.card());
 
     // The relay refuses a large body before it reads it. This answer is authenticated too.
     let large = vec![0; MAX_POSTED_LEN + 1];
     let refused = alice.client.send(session, &bob.me.account, &large);
     assert_eq!(code(refused), ErrorCode::TooLarge);
-    // A body that was changed on the way is refused.
+    // A body that was changed on the way is refused, and the answer says nothing about the one that
+    // was sent: else a proxy could make a client give up a message as malformed.
     let parts = [vec![1; 20]];
-    let put = |client: &RelayClient| client.put_prekeys(session, b"Bobs", &parts);
+    let put = |client: &RelayClient| client.put_prekeys(session, &alice.base(b"Bobs"), &parts);
     let changed = through_proxy(&world, replace("Qm9icw==", "RXZlcw=="), unchanged());
-    assert_eq!(code(put(&changed)), ErrorCode::Malformed);
+    let altered = put(&changed).unwrap_err();
+    assert_eq!(altered.code(), Some(ErrorCode::BodyAltered));
+    assert!(altered.is_transient());
+    let (_, posted) = alice.seal(&bob.me, "hello");
+    let tag = &posted[3..35];
+    let changed = through_proxy(&world, blank(tag), unchanged());
+    let send = |client: &RelayClient| client.send(alice.session(), &bob.me.account, &posted);
+    assert_eq!(code(send(&changed)), ErrorCode::BodyAltered);
+    send(&alice.client).unwrap();
     assert_eq!(alice.client.prekeys_left(session).unwrap(), 0);
 }
 

@@ -4,7 +4,7 @@
 
 mod world;
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -19,6 +19,7 @@ use waxseal_relay::{
 use waxseal_reporting::intake::AcceptanceKey;
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
+use waxseal_reporting::vault::UnsealedReport;
 use world::{Device, VaultProcess, World};
 
 fn review(world: &World, key: &Path, command: &[&str]) -> Output {
@@ -68,7 +69,7 @@ fn keygen_writes_two_files_and_overwrites_none() {
 #[test]
 fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     let world = World::new();
-    let _vault = VaultProcess::start(world.dir.path());
+    let _vault = VaultProcess::start(&world);
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
     let unsafe_text = "three \u{1b}[2J \u{9b}2J \u{202e}";
     for text in ["one", "two", unsafe_text, "four"] {
@@ -186,7 +187,7 @@ fn with_junk_openings(reporter: &Device, report: &[u8]) -> Vec<u8> {
 #[test]
 fn the_vault_opens_what_the_intake_accepted_under_this_id_and_nothing_else() {
     let world = World::new();
-    let vault = VaultProcess::start(world.dir.path());
+    let vault = VaultProcess::start(&world);
     let mode = vault.socket.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
@@ -226,7 +227,7 @@ fn the_vault_opens_what_the_intake_accepted_under_this_id_and_nothing_else() {
     let context = acceptance_context(&to.to_bytes(), &other.acceptance_key.sealed);
     other.acceptance_key.signature = relay.sign(&context).to_bytes();
     other.relay_key = relay.verifying_key().to_bytes();
-    refused(&other, "ANOTHER RELAY KEY");
+    refused(&other, "another relay");
     let mut altered = request(&ids[0]);
     *altered.accepted.last_mut().unwrap() ^= 1;
     refused(&altered, "did not accept");
@@ -256,6 +257,42 @@ fn the_vault_opens_what_the_intake_accepted_under_this_id_and_nothing_else() {
 }
 
 #[test]
+fn reports_that_waited_while_the_vaults_key_was_replaced_still_open() {
+    let mut world = World::new();
+    let (mut alice, bob) = (world.device("alice"), world.device("bob"));
+    alice.send(&bob.me, "before").unwrap();
+    let report = bob.report(world.vault.moderation.public_key(), &[&evidence(&bob)[0]]);
+    let id = bob.client.report(bob.session(), &report).unwrap().report_id;
+
+    world.relay.take().unwrap().kill();
+    let old = world.replace_vault_keys();
+    // Before there was a vault, the reviewer's file held the moderation key, and two other keys.
+    let of_reviewer = [old.moderation.export().as_slice(), &[7; 64]].concat();
+    std::fs::write(world.dir.path().join("old.key"), old.export()).unwrap();
+    std::fs::write(world.dir.path().join("old-review.key"), of_reviewer).unwrap();
+    world.start();
+    for (keys, is_opened) in [
+        (&[][..], false),
+        (&["--old-key", "old.key"][..], true),
+        (&["--old-key", "old-review.key"][..], true),
+    ] {
+        let vault = VaultProcess::start_with(&world, keys);
+        let opened = vault.open(&world, &id);
+        match (opened, is_opened) {
+            (Ok(report), true) => assert_eq!(review_of(report), "before"),
+            (Err(VaultError::Rejected { check: 82, .. }), false) => {}
+            (other, _) => panic!("{keys:?}: {:?}", other.err()),
+        }
+    }
+}
+
+fn review_of(report: UnsealedReport) -> String {
+    let verified = waxseal_reporting::reviewer::review(report).unwrap();
+    let content = verified.messages()[0].content().unwrap();
+    content.as_text().unwrap().to_owned()
+}
+
+#[test]
 fn the_vaults_keygen_overwrites_nothing_and_its_socket_has_one_vault() {
     let world = World::new();
     let dir = world.dir.path();
@@ -275,7 +312,7 @@ fn the_vaults_keygen_overwrites_nothing_and_its_socket_has_one_vault() {
     assert!(!vault(&["--key", "new.key", "keygen"]).status.success());
     assert_eq!(std::fs::read(&secret).unwrap(), before);
 
-    let serving = VaultProcess::start(dir);
+    let serving = VaultProcess::start(&world);
     let second = vault(&["--key", "vault.key", "serve", "--socket", "vault.sock"]);
     assert!(text(&second.stderr).contains("another vault serves"));
     let over_a_file = vault(&["--key", "vault.key", "serve", "--socket", "vault.key"]);
@@ -283,7 +320,22 @@ fn the_vaults_keygen_overwrites_nothing_and_its_socket_has_one_vault() {
     drop(serving);
     // The socket of a vault that was killed stays behind, and the next one takes its place.
     assert!(dir.join("vault.sock").exists());
-    drop(VaultProcess::start(dir));
+    drop(VaultProcess::start(&world));
+    let group = rustix::process::getgid().as_raw();
+    let shared = VaultProcess::start_with(&world, &["--group", &group.to_string()]);
+    let socket = shared.socket.metadata().unwrap();
+    assert_eq!(
+        (socket.permissions().mode() & 0o777, socket.gid()),
+        (0o660, group)
+    );
+    drop(shared);
+    let fresh = ["--key", "new.key", "serve", "--socket", "new.sock"];
+    let unpinned = vault(&[&fresh[..], &["--relay", "http://127.0.0.1:1"]].concat());
+    assert!(text(&unpinned.stderr).contains("no relay key is pinned"));
+    assert!(
+        !dir.join("new.sock").exists(),
+        "no reviewer chooses the relay"
+    );
     let wrong = vault(&["--key", "review.key", "serve", "--socket", "other.sock"]);
     assert!(text(&wrong.stderr).contains("was not made by `vault keygen`"));
 }

@@ -24,12 +24,12 @@ use zeroize::Zeroizing;
 pub use self::contact::ConversationHealth;
 pub use self::history::{Direction, Message};
 pub use self::outbox::Waiting;
-use self::peers::Peers;
+use self::peers::{OLDEST_SESSIONS, Peers};
 pub use self::receive::Received;
 pub use self::report::{OutgoingReport, ReportId};
 pub use self::send::{Draft, Outgoing};
 use crate::error::{OpenAccountError, StateError};
-use crate::records::{self, AccountRecord};
+use crate::records::{self, AccountRecord, CountersRecord};
 use crate::store::{Key, Store, Transaction};
 
 /// One device of one account, with its conversations.
@@ -62,7 +62,7 @@ use crate::store::{Key, Store, Transaction};
 ///
 /// | step | changes |
 /// |---|---|
-/// | account | the empty store; [`open`] changes nothing |
+/// | account | the empty store; [`open`] changes none of what these calls return |
 /// | prekeys | [`one_time_prekeys_left`] |
 /// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`], [`waiting`] |
 /// | send | [`messages`], [`next_ordinal`], [`outbox`], [`waiting`], [`conversation_health`] |
@@ -155,11 +155,19 @@ impl<S: Store> Client<S> {
         let mut transaction = Transaction::default();
         transaction.put_record(Key::Account, &record);
         transaction.put(Key::PreKeys, prekeys.export());
+        let counters = CountersRecord {
+            oldest_sessions: OLDEST_SESSIONS,
+            ..CountersRecord::default()
+        };
+        transaction.put_record(Key::Counters, &counters);
         client.commit(transaction)?;
         Ok(client)
     }
 
     /// Opens the account that a store holds.
+    ///
+    /// The first time that this version opens a store of an earlier one, it deletes the sessions
+    /// that are no longer read. Otherwise this only reads.
     ///
     /// # Errors
     /// [`OpenAccountError::NoAccount`] if the store holds no account: use [`Client::create`].
@@ -168,7 +176,9 @@ impl<S: Store> Client<S> {
         let bytes = bytes.ok_or(OpenAccountError::NoAccount)?;
         let record: AccountRecord = records::decode(&bytes).ok_or(StateError::Damaged)?;
         let (me, identity, delivery_key) = parse(&record).ok_or(StateError::Damaged)?;
-        Ok(Self::new(store, me, identity, delivery_key))
+        let mut client = Self::new(store, me, identity, delivery_key);
+        client.delete_earlier_sessions()?;
+        Ok(client)
     }
 
     fn new(

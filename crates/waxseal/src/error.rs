@@ -46,6 +46,9 @@ pub enum Advice {
     ///
     /// Something that it needs, such as an earlier message or a newer version of this library, may
     /// still arrive. A peer can make messages that never open: keep only a few per peer, for days.
+    /// When a delivery is given up after that, what it waited for is lost: start over as for
+    /// [`FetchBundle`](Self::FetchBundle). Otherwise a peer that is thousands of messages ahead of
+    /// this device, for example after an old copy of the store was restored, is never heard again.
     KeepAndRetry,
     /// Call [`Client::rotate_prekeys`](crate::Client::rotate_prekeys), publish the result, and
     /// acknowledge the delivery. This delivery never opens; the sender's next conversation does.

@@ -93,6 +93,9 @@ pub(crate) struct IndexRecord {
     /// The ordinal of the message's outbox entry, while the message waits for its receipt.
     #[prost(uint64, optional, tag = "2")]
     pub(crate) outbox: Option<u64>,
+    /// The message's present tag, if it was sealed again and has another one now. Else empty.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) renewed: Vec<u8>,
 }
 
 /// An envelope that the relay has not confirmed yet. Deleted when its receipt is confirmed, or with
@@ -113,12 +116,15 @@ pub(crate) struct OutboxRecord {
     pub(crate) envelope: Vec<u8>,
 }
 
-/// Counters shared by all conversations.
+/// What all conversations share.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct CountersRecord {
     /// The ordinal of the next outbox entry. Goes up by one with each message sent.
     #[prost(uint64, tag = "1")]
     pub(crate) next_outbox: u64,
+    /// The version byte of the sessions below which no peer has any. 0 until the first look.
+    #[prost(uint32, tag = "2")]
+    pub(crate) oldest_sessions: u32,
 }
 
 /// One-time prekeys that the provider has not confirmed yet, in the form in which they are

@@ -140,7 +140,17 @@ impl Chat {
                 self.keep(id, name, u32::MAX)
             }
             Advice::DeliverAgain => self.keep(id, name, MAX_ATTEMPTS),
-            Advice::KeepAndRetry => self.keep(id, name, u32::MAX),
+            Advice::KeepAndRetry => {
+                let verdict = self.keep(id, name, u32::MAX)?;
+                // What the delivery waited for does not come any more.
+                if verdict == Verdict::Acknowledge
+                    && let Some(from) = &from
+                    && let Err(failure) = self.start_over(from)
+                {
+                    self.notice(failure.message);
+                }
+                Ok(verdict)
+            }
             // The store failed, so nothing is known about the delivery. The relay delivers it
             // again.
             _ => Err(error.into()),

@@ -239,7 +239,7 @@ fn header(header: &PayloadHeader) -> String {
     shown
 }
 
-/// Whether the relay will never accept the report.
+/// Whether the relay will never accept the report. A proxy cannot cause any of these refusals.
 fn is_final(failure: &Failure) -> bool {
     matches!(
         failure.refused,
@@ -248,7 +248,6 @@ fn is_final(failure: &Failure) -> bool {
                 | ErrorCode::OtherModerationKey
                 | ErrorCode::NotYourReport
                 | ErrorCode::Malformed
-                | ErrorCode::TooLarge
         )
     )
 }

@@ -162,10 +162,8 @@ impl Chat {
                 Ok(true)
             }
             (Err(_), Some(ErrorCode::QueueFull)) => Ok(false),
-            (
-                Err(failure),
-                Some(ErrorCode::NoSuchAccount | ErrorCode::Malformed | ErrorCode::TooLarge),
-            ) => {
+            // The relay says these only of what this device sent: a proxy cannot cause them.
+            (Err(failure), Some(ErrorCode::NoSuchAccount | ErrorCode::Malformed)) => {
                 let to = recipient.as_str();
                 self.client.delete_message(recipient, id)?;
                 self.notice(format!(

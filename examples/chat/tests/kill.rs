@@ -77,8 +77,8 @@ impl Exchange {
         println!("WAXSEAL_KILL_SEED={seed}");
         let world = World::new("kill", &ACCOUNTS);
         world.make_keys();
-        world.start_vault();
         world.start_relay();
+        world.start_vault();
         for (account, name) in ACCOUNTS.iter().enumerate() {
             world.chat(account, &["register", name]).output();
         }

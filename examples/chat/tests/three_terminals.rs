@@ -68,8 +68,8 @@ fn the_json_output_is_as_documented() {
     let world = World::new("programs", &["alice", "bob", "eve"]);
     let (alice, bob, eve) = (0, 1, 2);
     world.make_keys();
-    world.start_vault();
     world.start_relay();
+    world.start_vault();
     world.chat(alice, &["register", "alice"]).output();
     world.chat(bob, &["register", "bob"]).output();
     // Only the same device can register a name again.

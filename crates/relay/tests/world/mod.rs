@@ -54,11 +54,7 @@ impl World {
         let reviewer = ReviewerKey::generate(&mut rand::rng());
         let write =
             |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).unwrap();
-        write("vault.key", &vault.export());
-        write(
-            "vault.key.pub",
-            &serde_json::to_vec(&vault.public()).unwrap(),
-        );
+        write_vault_keys(dir.path(), &vault);
         write("review.key", &reviewer.export());
         write(
             "review.key.pub",
@@ -72,6 +68,13 @@ impl World {
         };
         world.start();
         world
+    }
+
+    /// Makes the vault other keys. Returns the ones before.
+    pub fn replace_vault_keys(&mut self) -> VaultKeys {
+        let fresh = VaultKeys::generate(&mut rand::rng());
+        write_vault_keys(self.dir.path(), &fresh);
+        std::mem::replace(&mut self.vault, fresh)
     }
 
     pub fn start(&mut self) {
@@ -106,6 +109,12 @@ impl World {
         device.register().unwrap();
         device
     }
+}
+
+fn write_vault_keys(dir: &Path, vault: &VaultKeys) {
+    let public = serde_json::to_vec(&vault.public()).unwrap();
+    std::fs::write(dir.join("vault.key"), vault.export()).unwrap();
+    std::fs::write(dir.join("vault.key.pub"), public).unwrap();
 }
 
 impl RelayProcess {
@@ -178,14 +187,22 @@ pub struct VaultProcess {
 }
 
 impl VaultProcess {
-    /// Starts the vault with the key file of the folder.
-    pub fn start(dir: &Path) -> Self {
+    /// Starts the vault with the key file of the world's folder.
+    pub fn start(world: &World) -> Self {
+        Self::start_with(world, &[])
+    }
+
+    /// Starts the vault with further arguments.
+    pub fn start_with(world: &World, arguments: &[&str]) -> Self {
+        let dir = world.dir.path();
         let socket = dir.join("vault.sock");
         let mut child = Command::new(env!("CARGO_BIN_EXE_vault"))
             .arg("--key")
             .arg(dir.join("vault.key"))
-            .args(["serve", "--socket"])
+            .args(["serve", "--relay", world.url(), "--socket"])
             .arg(&socket)
+            .args(arguments)
+            .current_dir(dir)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -267,6 +284,12 @@ impl Device {
         )?;
         self.session = Some(session);
         Ok(card)
+    }
+
+    /// A base of prekeys: the device's identity where a base has it, then `keys`.
+    pub fn base(&self, keys: &[u8]) -> Vec<u8> {
+        let identity = self.identity_bytes();
+        [&[1, 0x0a, 64], identity.as_slice(), &[0x12, 64], keys].concat()
     }
 
     pub fn session(&self) -> &DeviceSession {

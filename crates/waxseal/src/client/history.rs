@@ -166,7 +166,9 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         id: &FrankingTag,
     ) -> Result<(), StateError<S::Error>> {
-        let Some(index) = self.index(peer, id)? else {
+        // The application may still know a message that was sealed again by its earlier tag.
+        let id = self.present_tag(peer, id)?;
+        let Some(index) = self.index(peer, &id)? else {
             return Ok(());
         };
         let mut transaction = Transaction::default();
@@ -176,7 +178,7 @@ impl<S: Store> Client<S> {
         if let Some(ordinal) = index.outbox {
             transaction.delete(Key::Outbox { ordinal });
         }
-        transaction.put_index(peer, *id, &IndexRecord::default());
+        transaction.put_index(peer, id, &IndexRecord::default());
         self.commit(transaction)
     }
 

@@ -1,8 +1,6 @@
 //! Outbox: what was sealed and waits for the relay's receipt, and what an earlier version left
 //! there.
 
-use std::collections::HashMap;
-
 use rand_core::CryptoRng;
 use waxseal_reporting::message::{Content, Payload};
 use waxseal_reporting::relay::Envelope;
@@ -10,13 +8,11 @@ use waxseal_reporting::sender::{SentMessage, seal};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
 use super::send::Outgoing;
-use super::state::{index_key, message_key};
+use super::state::message_key;
 use super::{Client, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
 use crate::error::{SendError, StateError};
-use crate::records::{
-    self, CountersRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord,
-};
+use crate::records::{self, IndexRecord, MessageRecord, MessageState, OutboxRecord};
 use crate::store::{Key, Store, Table, Transaction};
 
 /// The version byte of an envelope that an earlier version of this crate stored. Its tag does not
@@ -86,8 +82,9 @@ impl<S: Store> Client<S> {
     ///
     /// Recipients do not take the envelopes of that version. Each message keeps its place in the
     /// history, its number and its sending time, and gets a new identifier: read
-    /// [`Client::messages`] again. Each is sealed in a transaction of its own, and is then in the
-    /// [outbox](Client::outbox). Messages of this version are left as they are.
+    /// [`Client::messages`] again. [`Client::delete_message`] takes the earlier one too. Each is
+    /// sealed in a transaction of its own, and is then in the [outbox](Client::outbox). Messages of
+    /// this version are left as they are.
     ///
     /// [`Client::start`] and [`Client::send`] do this by themselves. Call it when a session began
     /// with a received message.
@@ -100,34 +97,37 @@ impl<S: Store> Client<S> {
             return Ok(0);
         }
         let waiting = self.waiting_for(recipient)?;
-        let mut renewed = HashMap::new();
+        let mut sealed: usize = 0;
         for (number, id) in waiting {
             if !self.has_session(recipient)? {
                 break;
             }
-            if let Some(new) = self.seal_again(recipient, number, &id, &renewed, rng)? {
-                renewed.insert(id, new);
+            if self.seal_again(recipient, number, &id, rng)? {
+                sealed = sealed.saturating_add(1);
             }
         }
-        Ok(renewed.len())
+        Ok(sealed)
     }
 
-    /// Seals one message again. `None` if it cannot be read: it then stays as it is.
+    /// Seals one message again. Returns `false` if it cannot be read: it then stays as it is.
     fn seal_again(
         &mut self,
         recipient: &AccountId,
         number: u64,
         id: &FrankingTag,
-        renewed: &HashMap<FrankingTag, FrankingTag>,
         rng: &mut impl CryptoRng,
-    ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
-        let index = self.index(recipient, id)?;
+    ) -> Result<bool, SendError<S::Error>> {
+        let index = unless_damaged(self.index(recipient, id))?;
         let Some(ordinal) = index.and_then(|index| index.ordinal) else {
-            return Ok(None);
+            return Ok(false);
         };
-        let record: Option<MessageRecord> = self.get_record(&message_key(recipient, ordinal))?;
-        let Some(payload) = record.and_then(|record| payload_of(&record, renewed)) else {
-            return Ok(None);
+        let record = self.get_record(&message_key(recipient, ordinal));
+        let Some(record) = unless_damaged(record)? else {
+            return Ok(false);
+        };
+        let present = |tag: &FrankingTag| self.present_tag(recipient, tag);
+        let Some(payload) = payload_of(&record, present)? else {
+            return Ok(false);
         };
         let mut peer = self.take_peer(recipient)?.ok_or(SendError::NoSession)?;
         let conversation = Audience::Direct(recipient.clone()).conversation(&self.me.account);
@@ -136,10 +136,9 @@ impl<S: Store> Client<S> {
         let sealed = seal(&mut channel, &self.me, &conversation, &payload, rng)?;
         let new = *sealed.sent.tag();
 
-        let next = self.next_outbox_number()?;
-        let counters = CountersRecord {
-            next_outbox: next.checked_add(1).ok_or(SendError::NumbersUsedUp)?,
-        };
+        let mut counters = self.counters()?;
+        let next = counters.next_outbox;
+        counters.next_outbox = next.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
         let message = MessageRecord {
             ordinal,
             state: Some(MessageState::Sent(take_secret_bytes(sealed.sent.encode()))),
@@ -147,6 +146,11 @@ impl<S: Store> Client<S> {
         let index = IndexRecord {
             ordinal: Some(ordinal),
             outbox: Some(next),
+            ..IndexRecord::default()
+        };
+        let earlier = IndexRecord {
+            renewed: new.as_bytes().to_vec(),
+            ..IndexRecord::default()
         };
         let entry = OutboxRecord {
             ordinal: next,
@@ -158,13 +162,24 @@ impl<S: Store> Client<S> {
         transaction.put_record(Key::Counters, &counters);
         peer.put(recipient, &mut transaction);
         transaction.put_message(recipient, &message);
-        transaction.delete(index_key(recipient, *id));
+        transaction.put_index(recipient, *id, &earlier);
         transaction.put_index(recipient, new, &index);
         transaction.delete(Key::Outbox { ordinal: number });
         transaction.put_record(Key::Outbox { ordinal: next }, &entry);
         self.commit(transaction)?;
         self.keep_peer(recipient, peer);
-        Ok(Some(new))
+        Ok(true)
+    }
+
+    /// The tag that a message exchanged with `peer` has now: another one if it was sealed again.
+    pub(super) fn present_tag(
+        &self,
+        peer: &AccountId,
+        tag: &FrankingTag,
+    ) -> Result<FrankingTag, StateError<S::Error>> {
+        let index = unless_damaged(self.index(peer, tag))?;
+        let renewed = index.and_then(|index| tag_of(&index.renewed));
+        Ok(renewed.unwrap_or(*tag))
     }
 
     /// Number and tag of each entry for `recipient` that an earlier version left.
@@ -219,12 +234,15 @@ impl<S: Store> Client<S> {
             envelope: envelope.post(&self.delivery_key, &self.me, &audience, now),
         })
     }
+}
 
-    /// Reads the next outbox number from the store each time, because after a failed commit only
-    /// the store knows whether a number is taken.
-    pub(super) fn next_outbox_number(&self) -> Result<u64, StateError<S::Error>> {
-        let counters: Option<CountersRecord> = self.get_record(&Key::Counters)?;
-        Ok(counters.map_or(0, |counters| counters.next_outbox))
+/// A damaged record counts as missing, so that it stops no other message.
+fn unless_damaged<T, E: std::error::Error>(
+    read: Result<Option<T>, StateError<E>>,
+) -> Result<Option<T>, StateError<E>> {
+    match read {
+        Err(StateError::Damaged) => Ok(None),
+        read => read,
     }
 }
 
@@ -240,28 +258,30 @@ fn waiting_of(record: &OutboxRecord) -> Option<Waiting> {
 }
 
 /// The payload of a message that was not confirmed. Its references to messages that were sealed
-/// again name their new tags.
-fn payload_of(
+/// again name the tags that these have at present.
+fn payload_of<E>(
     record: &MessageRecord,
-    renewed: &HashMap<FrankingTag, FrankingTag>,
-) -> Option<Payload> {
+    present: impl Fn(&FrankingTag) -> Result<FrankingTag, E>,
+) -> Result<Option<Payload>, E> {
     let Some(MessageState::Sent(sent)) = &record.state else {
-        return None;
+        return Ok(None);
     };
-    let payload = SentMessage::decode(sent).ok()?.payload()?;
+    let Some(payload) = SentMessage::decode(sent)
+        .ok()
+        .and_then(|sent| sent.payload())
+    else {
+        return Ok(None);
+    };
     let mut header = payload.header().clone();
     let mut content = payload.content().clone();
-    let renew = |tag: &mut FrankingTag| {
-        if let Some(new) = renewed.get(tag) {
-            *tag = *new;
-        }
-    };
-    header.reply_to.iter_mut().for_each(renew);
+    if let Some(tag) = &mut header.reply_to {
+        *tag = present(tag)?;
+    }
     match &mut content {
         Content::Edit { of: tag, .. }
         | Content::Deletion { of: tag }
-        | Content::Reaction { to: tag, .. } => renew(tag),
+        | Content::Reaction { to: tag, .. } => *tag = present(tag)?,
         _ => {}
     }
-    Payload::with_attachments(header, content, payload.attachments().to_vec()).ok()
+    Ok(Payload::with_attachments(header, content, payload.attachments().to_vec()).ok())
 }

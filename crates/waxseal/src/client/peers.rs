@@ -22,6 +22,9 @@ const MAX_SKIPPED_LEN: usize = MAX_SESSIONS * MAX_SKIPPED_KEYS * 121;
 /// before this one. Pages of their skipped keys have it too.
 const EARLIER_VERSION: u8 = 0x01;
 
+/// The version byte of the sessions that this version writes, which a new store has from the start.
+pub(super) const OLDEST_SESSIONS: u32 = 2;
+
 /// Pages of skipped keys that one call to the store reads, each of up to five thousand bytes.
 const PAGES_AT_ONCE: usize = 32;
 
@@ -37,9 +40,12 @@ pub(super) struct Peer {
     /// `None` before first contact, after an identity change was accepted, and if the stored
     /// sessions have an earlier version.
     pub(super) sessions: Option<SessionSet>,
+    /// Whether the stored sessions have an earlier version. The next write deletes them.
+    has_earlier: bool,
     /// Stored pages of sessions with an earlier version. The next write deletes them.
     earlier_pages: Vec<PageId>,
-    /// Bytes that the record and the skipped keys take in the store.
+    /// Bytes that the record and the skipped keys take in the store, and the ids of earlier pages
+    /// in memory.
     len: usize,
 }
 
@@ -51,6 +57,7 @@ impl Peer {
         Self {
             record,
             sessions: None,
+            has_earlier: false,
             earlier_pages: Vec::new(),
             len: 0,
         }
@@ -65,6 +72,7 @@ impl Peer {
         for page in self.earlier_pages.drain(..) {
             transaction.delete(page_key(account, page));
         }
+        self.has_earlier = false;
         let mut skipped_len = 0;
         if let Some(sessions) = &mut self.sessions {
             let parts = sessions.export_parts();
@@ -132,6 +140,46 @@ impl<S: Store> Client<S> {
         })
     }
 
+    /// Deletes the sessions of an earlier version with every peer. Nothing opens with their keys any
+    /// more, and a thief of the store could still read with them what was recorded on the way.
+    ///
+    /// Looks through the peers once, when this version opens the store for the first time. A peer
+    /// that cannot be read stays as it is. If it stops the list, the next opening looks again.
+    pub(super) fn delete_earlier_sessions(&mut self) -> Result<(), StateError<S::Error>> {
+        const AT_ONCE: usize = 32;
+        // Damaged counters stop only the calls that need them.
+        let mut counters = match self.counters() {
+            Err(StateError::Damaged) => return Ok(()),
+            counters => counters?,
+        };
+        if counters.oldest_sessions >= OLDEST_SESSIONS {
+            return Ok(());
+        }
+        let mut after = None;
+        loop {
+            let peers = match self.peers(after.as_ref(), AT_ONCE) {
+                Err(StateError::Damaged) => return Ok(()),
+                peers => peers?,
+            };
+            let Some(last) = peers.last() else { break };
+            after = Some(last.clone());
+            for account in peers {
+                let mut peer = match self.read_peer(&account) {
+                    Ok(Some(peer)) if peer.has_earlier => peer,
+                    Ok(_) | Err(StateError::Damaged) => continue,
+                    Err(error) => return Err(error),
+                };
+                let mut transaction = Transaction::default();
+                peer.put(&account, &mut transaction);
+                self.commit(transaction)?;
+            }
+        }
+        let mut transaction = Transaction::default();
+        counters.oldest_sessions = OLDEST_SESSIONS;
+        transaction.put_record(Key::Counters, &counters);
+        self.commit(transaction)
+    }
+
     /// Takes a peer out of the cache, or reads it from the store. `None` before the first contact.
     pub(super) fn take_peer(
         &mut self,
@@ -166,10 +214,11 @@ impl<S: Store> Client<S> {
         };
         let mut record: PeerRecord = records::decode(&bytes).ok_or(StateError::Damaged)?;
         let pages = self.read_pages(account, record.skipped_len)?;
-        let mut earlier_pages = Vec::new();
+        let (mut has_earlier, mut earlier_pages) = (false, Vec::new());
         let sessions = match record.sessions.as_slice() {
             [] if pages.is_empty() => None,
             [EARLIER_VERSION, ..] => {
+                has_earlier = true;
                 earlier_pages = ids_of_earlier(&pages).ok_or(StateError::Damaged)?;
                 None
             }
@@ -180,11 +229,14 @@ impl<S: Store> Client<S> {
         };
         record.sessions.zeroize();
         let skipped_len = sessions.as_ref().map_or(0, SessionSet::pages_len);
+        let ids_len = earlier_pages.len().saturating_mul(size_of::<PageId>());
+        let len = bytes.len().saturating_add(skipped_len);
         Ok(Some(Peer {
             record,
             sessions,
+            has_earlier,
             earlier_pages,
-            len: bytes.len().saturating_add(skipped_len),
+            len: len.saturating_add(ids_len),
         }))
     }
 

@@ -111,8 +111,11 @@ impl<S: Store> Client<S> {
             peer.record.identity = sessions.peer().to_bytes().to_vec();
         }
         let ordinal = opened.is_some().then_some(peer.record.next_ordinal);
-        let outbox = None;
-        transaction.put_index(&from, id, &IndexRecord { ordinal, outbox });
+        let index = IndexRecord {
+            ordinal,
+            ..IndexRecord::default()
+        };
+        transaction.put_index(&from, id, &index);
         let mut received = None;
         if let (Some(opened), Some(ordinal)) = (opened, ordinal) {
             peer.record.next_ordinal = ordinal.checked_add(1).ok_or(StateError::Damaged)?;

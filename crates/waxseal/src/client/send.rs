@@ -12,7 +12,7 @@ use super::state::message_key;
 use super::{Client, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
 use crate::error::{ConfirmError, SendError, StateError};
-use crate::records::{CountersRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
+use crate::records::{IndexRecord, MessageRecord, MessageState, OutboxRecord};
 use crate::store::{Key, Store, Transaction};
 
 /// A message about to be sent: its content, its attachments and its header fields.
@@ -139,12 +139,11 @@ impl<S: Store> Client<S> {
 
         let ordinal = peer.record.next_ordinal;
         let sequence = peer.record.next_sequence;
-        let number = self.next_outbox_number()?;
+        let mut counters = self.counters()?;
+        let number = counters.next_outbox;
+        counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
         peer.record.next_ordinal = ordinal.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
         peer.record.next_sequence = sequence.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
-        let counters = CountersRecord {
-            next_outbox: number.checked_add(1).ok_or(SendError::NumbersUsedUp)?,
-        };
         let message = MessageRecord {
             ordinal,
             state: Some(MessageState::Sent(take_secret_bytes(sealed.sent.encode()))),
@@ -152,6 +151,7 @@ impl<S: Store> Client<S> {
         let index = IndexRecord {
             ordinal: Some(ordinal),
             outbox: Some(number),
+            ..IndexRecord::default()
         };
         let waiting = OutboxRecord {
             ordinal: number,
@@ -210,7 +210,7 @@ impl<S: Store> Client<S> {
         message.state = Some(MessageState::Stamped(take_secret_bytes(evidence.encode())));
         let confirmed = IndexRecord {
             ordinal: Some(ordinal),
-            outbox: None,
+            ..IndexRecord::default()
         };
         let mut transaction = Transaction::default();
         transaction.put_message(recipient, &message);

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::Client;
 use crate::error::StateError;
-use crate::records::{self, IndexRecord, MessageRecord};
+use crate::records::{self, CountersRecord, IndexRecord, MessageRecord};
 use crate::store::{Key, Store, Table, Transaction};
 
 impl<S: Store> Client<S> {
@@ -23,6 +23,12 @@ impl<S: Store> Client<S> {
         let bytes = self.get(key)?;
         let record = bytes.map(|bytes| records::decode(&bytes).ok_or(StateError::Damaged));
         record.transpose()
+    }
+
+    /// Reads the counters from the store each time, because after a failed commit only the store
+    /// knows whether a number is taken.
+    pub(super) fn counters(&self) -> Result<CountersRecord, StateError<S::Error>> {
+        Ok(self.get_record(&Key::Counters)?.unwrap_or_default())
     }
 
     /// Lists the values of a table, each decoded by `read`. If `read` returns `None` for a value,

@@ -176,9 +176,11 @@ impl World {
         self.review(&["keygen"]).output();
     }
 
-    /// Starts the vault, and waits until its socket is there. It runs as long as the world.
+    /// Starts the vault once the relay runs, and waits until its socket is there. It runs as long
+    /// as the world.
     pub fn start_vault(&self) {
-        let arguments = ["--key", "vault.key", "serve", "--socket", "vault.sock"];
+        let (key, socket) = (["--key", "vault.key"], ["--socket", "vault.sock"]);
+        let arguments = [&key[..], &["serve", "--relay", &self.url()], &socket].concat();
         let mut vault = self.command("vault", &arguments);
         vault
             .stdin(Stdio::null())

@@ -173,11 +173,12 @@ async fn read<S: Send + Sync, const MAX: usize>(
         BytesRejection::FailedToBufferBody(
             axum::extract::rejection::FailedToBufferBody::LengthLimitError(_),
         ) => ErrorCode::TooLarge.into(),
-        _ => Refusal::from(ErrorCode::Malformed),
+        _ => Refusal::from(ErrorCode::BodyAltered),
     })?;
     // The answer's MAC covers the stated digest, so the body must be the one that the client sent.
+    // The code says that it is not: what else the relay answers, a client takes for its own body.
     if stated.is_some_and(|stated| Sha256::digest(&body).as_slice() != stated.0) {
-        return Err(ErrorCode::Malformed.into());
+        return Err(ErrorCode::BodyAltered.into());
     }
     Ok(body)
 }

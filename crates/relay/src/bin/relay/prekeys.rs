@@ -1,4 +1,4 @@
-//! Prekeys. The relay does not look into them, and hands out each one-time part once.
+//! Prekeys. The relay sees only whose they are, and hands out each one-time part once.
 
 use std::sync::Arc;
 
@@ -38,6 +38,10 @@ pub async fn publish(
     if !fits(&base) || one_time.len() > MAX_PREKEYS_UPLOADED || !one_time.iter().all(fits) {
         return Err(ErrorCode::TooManyPreKeys.into());
     }
+    // A stolen token must not make new contacts encrypt to another identity.
+    if !is_of(&base, &device.account.identity) {
+        return Err(ErrorCode::OtherIdentity.into());
+    }
     let account = device.account.id;
     relay
         .database
@@ -62,6 +66,15 @@ pub async fn publish(
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether a base names this identity. Devices take a base only in its canonical encoding, which
+/// begins with `version || 0a 40 || identity 64`, and only if the identity signed its keys.
+fn is_of(base: &[u8], identity: &[u8; 64]) -> bool {
+    const FIELD: &[u8] = &[0x0a, 0x40];
+    let fields = base.get(1..).unwrap_or_default();
+    let named = fields.strip_prefix(FIELD);
+    named.is_some_and(|named| named.starts_with(identity))
 }
 
 /// Returns the newest base and one one-time part. The part is deleted before the answer is sent.

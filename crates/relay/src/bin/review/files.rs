@@ -37,21 +37,32 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, Box<dyn Error>> {
 /// Pins the relay's key at first contact and refuses any other key later. The relay decides which
 /// reports count as genuine, so no other relay may take its place unnoticed.
 pub fn pin(path: &Path, relay_key: &[u8; 32]) -> Result<(), Box<dyn Error>> {
-    let path = with_suffix(path, "relay");
-    match fs::read(&path) {
-        Ok(pinned) if pinned == relay_key => Ok(()),
-        Ok(pinned) => Err(format!(
+    match pinned(path)? {
+        Some(pinned) if pinned == *relay_key => Ok(()),
+        Some(pinned) => Err(format!(
             "ANOTHER RELAY KEY: {} was pinned, but this relay has {}. If the relay was set up again, remove {}",
             fingerprint(&pinned),
             fingerprint(relay_key),
-            path.display()
+            with_suffix(path, "relay").display()
         )
         .into()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            create(&path, 0o644, relay_key)?;
+        None => {
+            create(&with_suffix(path, "relay"), 0o644, relay_key)?;
             eprintln!("pinned relay key {}", fingerprint(relay_key));
             Ok(())
         }
+    }
+}
+
+/// The relay's key that was pinned, if one was.
+pub fn pinned(path: &Path) -> Result<Option<[u8; 32]>, Box<dyn Error>> {
+    let path = with_suffix(path, "relay");
+    match fs::read(&path) {
+        Ok(pinned) => match pinned.try_into() {
+            Ok(pinned) => Ok(Some(pinned)),
+            Err(_) => Err(format!("{} is not the key of a relay", path.display()).into()),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!("{}: {error}", path.display()).into()),
     }
 }

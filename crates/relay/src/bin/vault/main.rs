@@ -12,9 +12,9 @@ mod files;
 mod text;
 
 use std::error::Error;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,8 +24,8 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use rustix::fs::Mode;
 use rustix::process::umask;
 use waxseal_relay::{
-    OpenRequest, VaultError, VaultKeys, acceptance_context, answer_reviewer, report_id_text,
-    unseal_acceptance_key,
+    OpenRequest, RelayClient, VaultError, VaultKeys, acceptance_context, answer_reviewer,
+    report_id_text, unseal_acceptance_key,
 };
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, UnsealError, UnsealedReport, Vault};
 
@@ -34,9 +34,9 @@ use crate::text::printable;
 /// Opens the reports that a Waxseal relay accepted, for reviewers who hold no key.
 ///
 /// FILE holds the moderation key, which opens reports, and the key to which the relay seals its
-/// acceptance key. Reviewers ask over a Unix socket that only the vault's user can use. At the
-/// first request the vault pins the relay's key in FILE.relay; write the 32 bytes there beforehand
-/// to choose it yourself.
+/// acceptance key. Run the vault as a user of its own, so that reviewers cannot read FILE. They ask
+/// over a Unix socket. At its first start the vault fetches the relay's key and pins it in
+/// FILE.relay. Compare the fingerprint that it prints with the one that the relay logs.
 #[derive(Parser)]
 #[command(after_help = "Example, from the Waxseal workspace:
   cargo run --release -p waxseal-relay --bin vault -- --key vault.key keygen
@@ -55,10 +55,18 @@ enum Command {
     Keygen,
     /// Open reports for reviewers until stopped; prints "serving on PATH" when ready
     Serve {
-        /// The socket to make; only the user who runs the vault can use it
+        /// The socket to make; only the user who runs the vault can use it, or also a --group
         #[arg(long, value_name = "PATH")]
         socket: PathBuf,
-        /// A key file of before, for reports that were sealed to its moderation key
+        /// The number of the reviewers' group. Its members can then use the socket, and cannot read
+        /// FILE
+        #[arg(long, value_name = "GID")]
+        group: Option<u32>,
+        /// The address of the relay; only used if no relay key is pinned yet
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7600")]
+        relay: String,
+        /// A key file of before, for reports that were sealed to its moderation key; also one that
+        /// an earlier version's `review keygen` made
         #[arg(long, value_name = "FILE")]
         old_key: Vec<PathBuf>,
     },
@@ -83,14 +91,19 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             println!("moderation key {}", public.moderation_fingerprint());
             Ok(())
         }
-        Command::Serve { socket, old_key } => {
-            let old = old_key.iter().map(|path| read(path));
+        Command::Serve {
+            socket,
+            group,
+            relay,
+            old_key,
+        } => {
+            let old = old_key.iter().map(|path| read_old(path));
             let holder = Holder {
-                path: options.key.clone(),
                 keys: read(&options.key)?,
                 old: old.collect::<Result<_, _>>()?,
+                relay_key: relay_key(&options.key, relay)?,
             };
-            serve(socket, &holder)
+            serve(socket, *group, &holder)
         }
     }
 }
@@ -100,9 +113,42 @@ fn read(path: &Path) -> Result<VaultKeys, Box<dyn Error>> {
     keys.ok_or_else(|| format!("{} was not made by `vault keygen`", path.display()).into())
 }
 
+/// The moderation key of an old key file. Before there was a vault, `review keygen` wrote it first:
+/// `moderation key pair 33 || reviewer key 32 || sealing key 32`.
+fn read_old(path: &Path) -> Result<ModerationKeyPair, Box<dyn Error>> {
+    const REVIEWERS_FILE_LEN: usize = 97;
+    let bytes = files::read_secret(path)?;
+    match bytes.split_at_checked(33) {
+        Some((pair, _)) if bytes.len() == REVIEWERS_FILE_LEN => {
+            Ok(ModerationKeyPair::import(pair)?)
+        }
+        _ => Ok(read(path)?.moderation),
+    }
+}
+
+/// The relay's key: the pinned one, or that of the relay at this address, which is then pinned.
+///
+/// A reviewer must not choose it: the holder of the relay's key decides which reports count as
+/// accepted.
+fn relay_key(path: &Path, url: &str) -> Result<[u8; 32], Box<dyn Error>> {
+    if let Some(pinned) = files::pinned(path)? {
+        return Ok(pinned);
+    }
+    let card = RelayClient::new(url).and_then(|relay| relay.card());
+    let card = card.map_err(|error| {
+        format!("no relay key is pinned, and {url} gives none: {error}. Start the relay first, or give --relay")
+    })?;
+    files::pin(path, &card.relay_key)?;
+    Ok(card.relay_key)
+}
+
 /// Answers one reviewer after the other, one request per connection.
-fn serve(path: &Path, holder: &Holder) -> Result<(), Box<dyn Error>> {
+fn serve(path: &Path, group: Option<u32>, holder: &Holder) -> Result<(), Box<dyn Error>> {
     let listener = bind(path)?;
+    if let Some(group) = group {
+        chown(path, None, Some(group))?;
+        fs::set_permissions(path, Permissions::from_mode(0o660))?;
+    }
     println!("serving on {}", path.display());
     std::io::stdout().flush()?;
     loop {
@@ -142,11 +188,11 @@ fn bind(path: &Path) -> Result<UnixListener, Box<dyn Error>> {
     Ok(listener.map_err(failed)?)
 }
 
-/// The keys, and the file next to which the relay's key is pinned.
+/// The keys, and the relay's key that was pinned.
 struct Holder {
-    path: PathBuf,
     keys: VaultKeys,
-    old: Vec<VaultKeys>,
+    old: Vec<ModerationKeyPair>,
+    relay_key: [u8; 32],
 }
 
 impl Holder {
@@ -155,17 +201,18 @@ impl Holder {
     /// accepted under that key.
     fn open(&self, request: &OpenRequest) -> Result<UnsealedReport, VaultError> {
         let not_opened = |reason: String| VaultError::NotOpened(reason);
+        if request.relay_key != self.relay_key {
+            let reason = "another relay than the one whose key the vault pinned";
+            return Err(not_opened(reason.to_owned()));
+        }
         let sealed = &request.acceptance_key;
         let context = acceptance_context(&self.keys.sealing.public().to_bytes(), &sealed.sealed);
-        VerifyingKey::from_bytes(&request.relay_key)
+        VerifyingKey::from_bytes(&self.relay_key)
             .and_then(|key| key.verify_strict(&context, &Signature::from_bytes(&sealed.signature)))
             .map_err(|_| not_opened("the relay did not sign the acceptance key".to_owned()))?;
         let acceptance_key = unseal_acceptance_key(&self.keys.sealing, &sealed.sealed)
             .map_err(|error| not_opened(error.to_string()))?;
-        files::pin(&self.path, &request.relay_key)
-            .map_err(|error| not_opened(error.to_string()))?;
-
-        let mut vault = Vault::new(copy(&self.keys)?, acceptance_key);
+        let mut vault = Vault::new(copy(&self.keys.moderation)?, acceptance_key);
         for old in &self.old {
             vault = vault.with_old_key(copy(old)?);
         }
@@ -181,8 +228,8 @@ impl Holder {
     }
 }
 
-/// The moderation key again, for a [`Vault`], which owns its keys.
-fn copy(keys: &VaultKeys) -> Result<ModerationKeyPair, VaultError> {
-    ModerationKeyPair::import(&keys.moderation.export())
+/// A moderation key again, for a [`Vault`], which owns its keys.
+fn copy(key: &ModerationKeyPair) -> Result<ModerationKeyPair, VaultError> {
+    ModerationKeyPair::import(&key.export())
         .map_err(|error| VaultError::NotOpened(error.to_string()))
 }

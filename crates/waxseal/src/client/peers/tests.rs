@@ -71,6 +71,63 @@ fn page(version: u8, index: u8) -> Vec<u8> {
 }
 
 #[test]
+fn opening_a_store_deletes_the_earlier_sessions_of_peers_that_stay_silent() {
+    let rng = &mut rand::rng();
+    let me = DeviceAddress::new(account("me"), DeviceId(1));
+    let key = DeliveryKey::generate(rng);
+    let client = Client::create(MemoryStore::new(), me, key, rng).unwrap();
+    let silent: Vec<_> = (0..70).map(|n| account(&format!("peer {n}"))).collect();
+    let mut store = client.into_store();
+    let mut transaction = Transaction::default();
+    // A store of an earlier version has no counters before the first message.
+    transaction.delete(Key::Counters);
+    for peer in &silent {
+        let mut record = PeerRecord::default();
+        record.account = peer.as_str().to_owned();
+        record.identity = vec![5; 64];
+        record.sessions = vec![1, 9, 9];
+        record.next_sequence = 5;
+        record.skipped_len = 121;
+        let bytes = page(1, 0);
+        let id = PageId::of_page(&bytes).unwrap();
+        transaction.put(page_key(peer, id), bytes.into());
+        transaction.put(Key::Peer(peer.clone()), records::encode(&record));
+    }
+    // One of them is damaged. It keeps what it has.
+    let damaged = account("damaged");
+    let mut record = PeerRecord::default();
+    record.account = damaged.as_str().to_owned();
+    record.sessions = vec![9];
+    transaction.put(Key::Peer(damaged.clone()), records::encode(&record));
+    store.commit(transaction).unwrap();
+
+    let mut client = Client::open(store).unwrap();
+    for peer in &silent {
+        let pages = client
+            .store
+            .list(&Table::SkippedKeys(peer.clone()), None, 9);
+        assert!(pages.unwrap().is_empty());
+        let bytes = client.get(&Key::Peer(peer.clone())).unwrap().unwrap();
+        let record: PeerRecord = records::decode(&bytes).unwrap();
+        assert!(record.sessions.is_empty() && record.skipped_len == 0);
+        assert_eq!((record.next_sequence, record.identity.len()), (5, 64));
+    }
+    assert!(client.has_session(&damaged).is_err());
+    // The next opening does not look again.
+    let put_back = silent.first().unwrap();
+    let mut record = PeerRecord::default();
+    record.account = put_back.as_str().to_owned();
+    record.sessions = vec![1, 9, 9];
+    let mut transaction = Transaction::default();
+    transaction.put(Key::Peer(put_back.clone()), records::encode(&record));
+    client.commit(transaction).unwrap();
+    let client = Client::open(client.into_store()).unwrap();
+    let bytes = client.get(&Key::Peer(put_back.clone())).unwrap().unwrap();
+    let record: PeerRecord = records::decode(&bytes).unwrap();
+    assert_eq!(record.sessions, [1, 9, 9]);
+}
+
+#[test]
 fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
     let rng = &mut rand::rng();
     let me = DeviceAddress::new(account("me"), DeviceId(1));
@@ -102,6 +159,9 @@ fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
     put(&mut client, &[1, 9, 9], &[page(1, 0), page(1, 1)]);
     let mut read = client.take_peer(&peer).unwrap().unwrap();
     assert!(read.sessions.is_none());
+    let record_len = client.get(&Key::Peer(peer.clone())).unwrap().unwrap().len();
+    let ids_len = 2 * size_of::<PageId>();
+    assert_eq!(read.len, record_len + ids_len, "the cache counts the ids");
     assert_eq!(read.record.next_sequence, 5);
     assert_eq!(stored(&client), 2);
     let mut transaction = Transaction::default();

@@ -1,0 +1,184 @@
+//! The calls that bring a store of an earlier version up to date: each can be stopped in any of its
+//! commits, and goes on after that.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+use std::fmt;
+
+use waxseal::errors::{SendError, StateError};
+use waxseal::store::{Key, Store, Table, Transaction};
+use waxseal::{Client, Content, Draft, MemoryStore, Outgoing};
+use waxseal_world::{NOW, Provider, Records, account, find, snapshot};
+use zeroize::Zeroizing;
+
+/// The store, as if an earlier version had left these messages in the outbox: its envelopes begin
+/// with another version byte.
+fn as_left_by_an_earlier_version(client: &Client<MemoryStore>, sent: &[Outgoing]) -> Records {
+    let mut records = snapshot(client);
+    for (key, value) in &mut records {
+        for sent in sent {
+            let stored = [&[2], &sent.id.as_bytes()[..]].concat();
+            let is_entry = key.first() == Some(&b'o');
+            if is_entry && value.windows(33).any(|bytes| bytes == stored) {
+                let place = find(value, &stored);
+                value[place] = 1;
+            }
+        }
+    }
+    records
+}
+
+/// A store that fails in one commit, and in all later ones.
+struct Failing {
+    inner: MemoryStore,
+    commits_left: usize,
+    /// Whether the commit that fails first is applied nevertheless.
+    applies: bool,
+}
+
+#[derive(Debug)]
+struct Failed;
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("failed")
+    }
+}
+
+impl std::error::Error for Failed {}
+
+impl Store for Failing {
+    type Error = Failed;
+
+    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Failed> {
+        Ok(self.inner.get(key).unwrap())
+    }
+
+    fn list(
+        &self,
+        table: &Table,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Zeroizing<Vec<u8>>>, Failed> {
+        Ok(self.inner.list(table, after, limit).unwrap())
+    }
+
+    fn commit(&mut self, transaction: Transaction) -> Result<(), Failed> {
+        if self.commits_left > 0 {
+            self.commits_left -= 1;
+            self.inner.commit(transaction).unwrap();
+            return Ok(());
+        }
+        if std::mem::take(&mut self.applies) {
+            self.inner.commit(transaction).unwrap();
+        }
+        Err(Failed)
+    }
+}
+
+#[test]
+fn messages_are_sealed_again_once_whichever_commit_fails() {
+    let texts = ["first", "reply", "First."];
+    for (commits_left, applies) in [(0, false), (0, true), (1, false), (1, true), (2, true)] {
+        let (mut provider, mut alice, mut bob) = Provider::of_two();
+        let bob_id = account("bob");
+        let rng = &mut provider.rng;
+        let first = alice.send(&bob_id, "first", NOW, rng).unwrap();
+        let reply = Draft::from("reply").reply_to(first.id);
+        let reply = alice.send(&bob_id, reply, NOW, rng).unwrap();
+        let (of, text) = (first.id, "First.".to_owned());
+        let edit = alice.send(&bob_id, Content::Edit { of, text }, NOW, rng);
+        let sent = [first, reply, edit.unwrap()];
+        let records = as_left_by_an_earlier_version(&alice, &sent);
+        let inner = MemoryStore::from_records(records);
+        let mut stopped = Client::open(Failing {
+            inner,
+            commits_left,
+            applies,
+        })
+        .unwrap();
+        let error = stopped.seal_waiting(&bob_id, rng).unwrap_err();
+        assert!(matches!(error, SendError::State(StateError::Store(Failed))));
+
+        let mut alice = Client::open(stopped.into_store().inner).unwrap();
+        let done = commits_left + usize::from(applies);
+        assert_eq!(alice.outbox(10, NOW).unwrap().len(), done);
+        assert_eq!(alice.waiting(10).unwrap().len(), 3 - done);
+        assert_eq!(alice.seal_waiting(&bob_id, rng).unwrap(), 3 - done);
+        assert!(alice.waiting(10).unwrap().is_empty());
+        let outbox = alice.outbox(10, NOW).unwrap();
+        assert_eq!(outbox.len(), 3);
+        for sent in &outbox {
+            let (delivery, receipt) = provider.relay(&alice, &bob, &sent.envelope);
+            bob.receive(&delivery).unwrap();
+            alice.confirm(&bob_id, &receipt).unwrap();
+        }
+        let messages = bob.messages(&account("alice"), None, 10).unwrap();
+        assert_eq!(messages.len(), 3);
+        for (sequence, message) in messages.iter().enumerate() {
+            assert_eq!(message.header().sequence, sequence as u64);
+            let text = match message.content() {
+                Content::Edit { text, .. } | Content::Text(text) => text.as_str(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(text, texts[sequence]);
+        }
+        // Their references name present tags, though the first was sealed before the failure.
+        assert_eq!(messages[1].header().reply_to, Some(outbox[0].id));
+        assert_eq!(messages[2].content().refers_to(), Some(&outbox[0].id));
+    }
+}
+
+#[test]
+fn a_message_that_was_sealed_again_is_deleted_by_either_tag() {
+    for by_earlier in [true, false] {
+        let (mut provider, mut alice, _bob) = Provider::of_two();
+        let bob_id = account("bob");
+        let sent = [alice
+            .send(&bob_id, "oh no", NOW, &mut provider.rng)
+            .unwrap()];
+        let records = as_left_by_an_earlier_version(&alice, &sent);
+        let mut alice = Client::open(MemoryStore::from_records(records)).unwrap();
+        assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 1);
+        let present = alice.outbox(10, NOW).unwrap()[0].id;
+        let id = if by_earlier { sent[0].id } else { present };
+        alice.delete_message(&bob_id, &id).unwrap();
+        assert!(alice.outbox(10, NOW).unwrap().is_empty());
+        assert!(alice.messages(&bob_id, None, 10).unwrap().is_empty());
+        assert!(alice.message(&bob_id, &present).unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_damaged_message_does_not_keep_others_from_being_sealed_again() {
+    let (mut provider, mut alice, _bob) = Provider::of_two();
+    let bob_id = account("bob");
+    let sent: Vec<_> = ["damaged", "indexed badly", "whole"]
+        .into_iter()
+        .map(|text| alice.send(&bob_id, text, NOW, &mut provider.rng).unwrap())
+        .collect();
+    let mut records = as_left_by_an_earlier_version(&alice, &sent);
+    let is_message_0 = |key: &[u8]| key.first() == Some(&b'm') && key.ends_with(&[0; 8]);
+    let tag = *sent[1].id.as_bytes();
+    let is_index_1 = |key: &[u8]| key.first() == Some(&b'i') && key.ends_with(&tag);
+    for (key, value) in &mut records {
+        if is_message_0(key) || is_index_1(key) {
+            value[0] = 9;
+        }
+    }
+    let mut alice = Client::open(MemoryStore::from_records(records)).unwrap();
+    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 1);
+    let outbox = alice.outbox(10, NOW).unwrap();
+    assert_eq!(outbox.len(), 1);
+    let message = alice.message(&bob_id, &outbox[0].id).unwrap().unwrap();
+    assert_eq!(message.text(), Some("whole"));
+    // The damaged ones go on waiting, and nothing is sealed twice.
+    assert_eq!(alice.waiting(10).unwrap().len(), 2);
+    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 0);
+}
