@@ -307,6 +307,41 @@ fn an_answer_to_another_message_does_not_show_that_this_one_was_seen() {
 }
 
 #[test]
+fn a_message_is_shown_as_seen_if_another_account_names_it_in_any_way() {
+    let mut talk = Conversation::new();
+    let (alice, bob) = (true, false);
+    let mut say = |text_of_bob: &str| {
+        let header = talk.header(bob);
+        talk.say(bob, header, text(text_of_bob))
+    };
+    let [last_seen, answered, reacted_to, unseen] = ["a", "b", "c", "d"].map(&mut say);
+    let reaction = |to: FrankingTag| Content::Reaction {
+        to,
+        reaction: "!".to_owned(),
+    };
+    let mut header = talk.header(alice);
+    header.last_seen = Some(last_seen);
+    talk.say(alice, header, text("e"));
+    let mut header = talk.header(alice);
+    header.reply_to = Some(answered);
+    talk.say(alice, header, text("f"));
+    let header = talk.header(alice);
+    talk.say(alice, header, reaction(reacted_to));
+    // Bob names his own message in each of these ways.
+    let mut header = talk.header(bob);
+    (header.last_seen, header.reply_to) = (Some(unseen), Some(unseen));
+    talk.say(bob, header, reaction(unseen));
+
+    let (lines, json) = talk.reviewed(&talk.kept.iter().collect::<Vec<_>>());
+    let seen = json.iter().map(|message| message["seen_by_others"] == true);
+    let seen: Vec<bool> = seen.collect();
+    assert_eq!(seen[..4], [true, true, true, false]);
+    // Whether Alice's messages were seen is no question: Bob has them.
+    let not_seen = lines.iter().filter(|line| *line == NEVER_SEEN);
+    assert_eq!(not_seen.count(), 2, "Bob's fourth message and his last one");
+}
+
+#[test]
 fn a_message_of_format_01_is_shown_with_what_its_tag_does_not_say() {
     let mut talk = Conversation::new();
     let header = talk.header(true);
