@@ -155,8 +155,9 @@ fn names_direct_as_group(report: &Report) -> bool {
 ///
 /// [`examine`] makes it. The intake looks up [`nullifiers`](Self::nullifiers) and
 /// [`memberships`](Self::memberships) in its own way and its own time, and then calls
-/// [`accept`](Self::accept) with what it found. If a look-up fails, it never calls `accept`. The
-/// reporter tries again later.
+/// [`accept`](Self::accept) with what it found. It borrows nothing and is `Send`, so an intake can
+/// hold it while it awaits a database. If a look-up fails, it never calls `accept`. The reporter
+/// tries again later.
 pub struct Examined {
     report: Report,
     now: Timestamp,

@@ -151,7 +151,9 @@ impl ModerationKeyPair {
         &self.public
     }
 
-    /// The secret half for the vault's key store: `01 || seed 32`.
+    /// The secret half for the vault's key store: `01 || decapsulation key of X-Wing 32`.
+    ///
+    /// X-Wing also calls this key a seed. It is not what HPKE's `DeriveKeyPair` takes.
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(33));
         out.push(VERSION);

@@ -1,8 +1,8 @@
 //! Unseals accepted reports for the reviewers, who hold no key.
 //!
 //! The moderation key opens reports, and the acceptance key tells which reports the intake
-//! accepted. Someone who holds both can invent a report, so no reviewer holds either. They stay
-//! behind [`Unseal`]: in this process, in another one, or in a hardware security module.
+//! accepted. Someone who holds the acceptance key can invent a report, so no reviewer holds either.
+//! They stay behind [`Unseal`]: in this process, in another one, or in a hardware security module.
 
 use core::fmt;
 
@@ -26,16 +26,43 @@ pub const MAX_UNSEALED_LEN: usize =
 
 /// Opens accepted reports. Implemented by whatever holds the keys.
 ///
-/// [`Vault`] holds them in this process. An implementation that asks another process sends it the
-/// id and the accepted report, and reads the answer with [`UnsealedReport::decode`].
+/// [`Vault`] holds them in this process. Another implementation asks another process or a hardware
+/// security module: it sends the id and the accepted report, and reads the answer with
+/// [`UnsealedReport::decode`].
+///
+/// What holds the keys needs two secrets of 32 bytes each: X-Wing's decapsulation key
+/// ([`ModerationKeyPair::export`], without its first byte) and the acceptance key
+/// ([`AcceptanceKey::to_bytes`]). It checks an accepted report in this order, and gives out nothing
+/// if a step fails. A reviewer passes the bytes on, so nothing in them is trusted before step 1.
+///
+/// 1. They are at most [`MAX_ACCEPTED_LEN`](crate::limits::MAX_ACCEPTED_LEN) bytes, and their MAC
+///    under the acceptance key is right, compared in constant time (check 81).
+/// 2. Their id is the one that was asked for (check 113).
+/// 3. The report's fingerprint is that of a moderation key, present or old (check 82).
+/// 4. The seal opens under this key, with the claims as associated data (check 83).
+///
+/// Then it writes an [`UnsealedReport`], of at most [`MAX_UNSEALED_LEN`] bytes. Layouts and
+/// derivations are in [`spec`](crate::spec).
+///
+/// # Security
+/// Neither secret may leave the holder, and nothing may be opened without step 1. Anyone who has
+/// the acceptance key can invent a report, and anyone who has a moderation key can read one.
 pub trait Unseal {
     /// Why a report was not opened.
+    ///
+    /// Keep these causes apart, as [`UnsealError`] does. If step 1 or 2 failed, someone wrote to
+    /// the queue, and the reporter is not at fault. If step 3 failed, keep the report until the key
+    /// is there. Only if step 4 failed, reject the report. If the holder did not answer, try again.
     type Error: core::error::Error;
 
-    /// The key to which apps seal new reports.
+    /// The key to which apps seal new reports: the present one. Its encoding has 1,217 bytes.
+    ///
+    /// It is public, so keep it where it can be read without asking the holder of the keys.
     fn public_key(&self) -> &ModerationPublicKey;
 
     /// Checks that the intake accepted this report under this id, and opens its seal.
+    ///
+    /// `accepted` is what [`AcceptedReport::encode`] wrote. The same report can be opened again.
     ///
     /// # Errors
     /// The implementation's error. A report that was not opened has shown nothing.

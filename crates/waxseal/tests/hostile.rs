@@ -12,7 +12,7 @@
 use waxseal::core::errors::{DecryptError, HandshakeError};
 use waxseal::errors::{ReceiveError, StartError};
 use waxseal::reporting::relay::{Envelope, PostError};
-use waxseal::{Advice, Received};
+use waxseal::{Advice, DeviceAddress, DeviceId, Received};
 use waxseal_world::{Liar, NOW, Provider, account, address, envelope_of, snapshot, text_of};
 
 #[test]
@@ -145,8 +145,17 @@ fn a_stranger_whose_message_is_stamped_as_our_own_account_is_refused() {
     let first = alice.send(&account("bob"), "hi", NOW, &mut world.rng);
     let first = envelope_of(&first.unwrap().envelope);
     let before = snapshot(&bob);
-    for envelope in [stranger, first] {
-        let (delivery, _) = world.stamp_as(bob.me(), bob.me(), &envelope);
+    // Nor under the name of a device of this account that the client has never heard of.
+    let other_device = DeviceAddress::new(account("bob"), DeviceId(2));
+    world.register_device(&other_device);
+    let me = bob.me().clone();
+    for (envelope, device) in [
+        (&stranger, &me),
+        (&first, &me),
+        (&stranger, &other_device),
+        (&first, &other_device),
+    ] {
+        let (delivery, _) = world.stamp_as(device, &me, envelope);
         let error = bob.receive(&delivery).unwrap_err();
         assert!(matches!(error, ReceiveError::OwnAccount));
         assert_eq!(error.advice(), Advice::Drop);
@@ -154,6 +163,37 @@ fn a_stranger_whose_message_is_stamped_as_our_own_account_is_refused() {
     assert_eq!(snapshot(&bob), before);
     assert!(bob.peers(None, 10).unwrap().is_empty());
     assert!(bob.messages(&account("bob"), None, 10).unwrap().is_empty());
+}
+
+/// What the client did not show was not seen, so that no report makes it look as if it was.
+#[test]
+fn a_withheld_message_is_not_named_as_seen() {
+    let (mut world, _, mut bob) = Provider::of_two();
+    let liar = world.register_only("liar");
+    let mut peer = Liar::new(&mut world);
+    let honest = peer.seal("lunch?", usize::MAX, &mut world.rng);
+    let (delivery, _) = world.stamp_as(&liar, bob.me(), &honest);
+    bob.receive(&delivery).unwrap();
+    let spoiled = peer.seal("may I hit you?", 40, &mut world.rng);
+    let (delivery, _) = world.stamp_as(&liar, bob.me(), &spoiled);
+    assert!(matches!(
+        bob.receive(&delivery),
+        Err(ReceiveError::Withheld)
+    ));
+    let unopened = peer.seal("may I hit you now?", usize::MAX, &mut world.rng);
+    let garbage = [&unopened.encode()[..33], b"garbage"].concat();
+    let garbage = Envelope::decode(&garbage).unwrap();
+    let (delivery, _) = world.stamp_as(&liar, bob.me(), &garbage);
+    assert!(matches!(
+        bob.receive(&delivery),
+        Err(ReceiveError::Session(_))
+    ));
+    let id = bob
+        .send(&account("liar"), "yes", NOW, &mut world.rng)
+        .unwrap()
+        .id;
+    let yes = bob.message(&account("liar"), &id).unwrap().unwrap();
+    assert_eq!(yes.header().last_seen.as_ref(), Some(honest.tag()));
 }
 
 #[test]

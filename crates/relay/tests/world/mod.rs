@@ -7,6 +7,7 @@
     reason = "each test file uses a part of it"
 )]
 
+pub mod conversation;
 pub mod honest;
 
 use std::convert::Infallible;
@@ -339,12 +340,13 @@ impl Device {
         self.client.deliveries(self.session()).unwrap()
     }
 
-    /// Authenticates and opens a delivery. Returns its text, and the evidence to report it with.
+    /// Authenticates and opens a delivery. Returns its text, empty if it has none, and the evidence
+    /// to report it with.
     pub fn open(&self, delivery: &[u8]) -> (String, Evidence) {
         let delivery = Delivery::decode(delivery).unwrap();
         let delivery = delivery.authenticate(&self.delivery_key, &self.me.account);
         let opened = open(&mut NoChannel, &delivery.unwrap()).unwrap();
-        let text = opened.content().as_text().unwrap().to_owned();
+        let text = opened.content().as_text().unwrap_or_default().to_owned();
         (text, opened.evidence().clone())
     }
 

@@ -148,9 +148,14 @@ impl Provider {
 
     /// Agrees on a delivery key with the first device of an account. Publishes no prekeys.
     pub fn register_only(&mut self, name: &str) -> DeviceAddress {
-        let key = DeliveryKey::generate(&mut self.rng);
-        self.keys.insert(address(name), key);
+        self.register_device(&address(name));
         address(name)
+    }
+
+    /// Agrees on a delivery key with any device of an account. Publishes no prekeys.
+    pub fn register_device(&mut self, device: &DeviceAddress) {
+        let key = DeliveryKey::generate(&mut self.rng);
+        self.keys.insert(device.clone(), key);
     }
 
     /// The delivery key agreed with a device.

@@ -6,10 +6,13 @@
 #![allow(unreachable_pub, missing_docs, reason = "a program, not a library")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
+mod context;
 mod files;
 mod json;
 mod list;
 mod open;
+mod show_json;
+mod show_text;
 mod text;
 
 use std::error::Error;

@@ -1,0 +1,181 @@
+//! Shows a verified report as text. What the sender chose comes last on its line, after the tool's
+//! own words for what it is: a text cannot pass for an edit, nor for a message that was withheld.
+
+use waxseal_reporting::FrankingTag;
+use waxseal_reporting::message::{Attachment, Content};
+use waxseal_reporting::reviewer::{LastSeen, VerifiedMessage, VerifiedReport};
+
+use crate::context::{Context, contradictions, hex, is_other_account, withheld_parts};
+use crate::text::printable;
+
+pub fn show(report_id: &str, report: &VerifiedReport) {
+    println!("report {report_id}");
+    println!("verified: true");
+    println!("reason: {}", report.reason());
+    println!(
+        "reported by: {}",
+        printable(report.reporter().account.as_str())
+    );
+    if !report.note().is_empty() {
+        println!("note: {}", printable(report.note()));
+    }
+    if report.clock_stepped_back() {
+        println!("the relay's clock was set back in between: order by number and by what was seen");
+    }
+    println!("messages, in the order the relay accepted them:");
+    let context = Context::of(report);
+    for (place, message) in report.messages().iter().enumerate() {
+        match message.gap_before() {
+            Some(0) | None => {}
+            Some(missing) => println!("  ... {missing} message(s) of this sender not shown ..."),
+        }
+        println!(
+            "  {}. {} ms  #{}  {}, {}",
+            number(place),
+            message.accepted_at().as_millis(),
+            message.sequence(),
+            printable(message.sender().account.as_str()),
+            what(&context, message),
+        );
+        for line in details(&context, place, message) {
+            println!("      {line}");
+        }
+        // Only a message of the reporter may be one that its recipient never could open.
+        if message.sender().account == report.reporter().account && !context.is_seen(message) {
+            println!("      no message of another account here shows that this one was seen");
+        }
+    }
+}
+
+/// The number under which a message is shown, starting at 1.
+fn number(place: usize) -> usize {
+    place.saturating_add(1)
+}
+
+/// What the message is, then what it says.
+fn what(context: &Context<'_>, message: &VerifiedMessage) -> String {
+    let Some(content) = message.content() else {
+        return "content withheld by the reporter".to_owned();
+    };
+    let own = |tag| own_message(context, message, tag);
+    match content {
+        Content::Text(text) => format!("text: {}", printable(text)),
+        Content::Edit { of, text } => format!("edit of {}: {}", own(of), printable(text)),
+        Content::Deletion { of } => format!("deletion of {}", own(of)),
+        Content::Reaction { to, reaction } if reaction.is_empty() => {
+            format!("reaction to {} taken back", named(context, to))
+        }
+        Content::Reaction { to, reaction } => {
+            let to = named(context, to);
+            format!("reaction to {to}: {}", printable(reaction))
+        }
+        Content::Application { kind, body } => {
+            let (len, kind) = (body.len(), printable(kind));
+            format!("content of the application's own kind, {len} bytes: {kind}")
+        }
+        Content::Unknown { kind, body } => {
+            format!("content of unknown kind {kind}, {} bytes", body.len())
+        }
+        _ => "content that this command cannot show".to_owned(),
+    }
+}
+
+/// A message that is named by its tag.
+fn named(context: &Context<'_>, tag: &FrankingTag) -> String {
+    match context.named(tag) {
+        Some((place, _)) => format!("message {}", number(place)),
+        None => format!(
+            "message {}, which is not in this report",
+            hex(tag.as_bytes())
+        ),
+    }
+}
+
+/// A message that is named by its tag, and that must be by the same account.
+fn own_message(context: &Context<'_>, message: &VerifiedMessage, tag: &FrankingTag) -> String {
+    let by_another = context
+        .named(tag)
+        .is_some_and(|(_, named)| is_other_account(named, message));
+    let named = named(context, tag);
+    if by_another {
+        format!("{named}, which ANOTHER ACCOUNT wrote, so it counts for nothing")
+    } else {
+        named
+    }
+}
+
+/// The lines below a message.
+fn details(context: &Context<'_>, place: usize, message: &VerifiedMessage) -> Vec<String> {
+    let header = message.header();
+    let mut lines = vec![seen(context, place, message)];
+    if let Some(answered) = &header.reply_to {
+        lines.push(format!("answer to {}", named(context, answered)));
+    }
+    if header.forward_count > 0 {
+        lines.push(format!("forwarded {} time(s) before", header.forward_count));
+    }
+    if header.expires_after_secs > 0 {
+        let secs = header.expires_after_secs;
+        lines.push(format!("to disappear {secs} s after it is read"));
+    }
+    for (kind, value) in header.extensions.iter() {
+        let len = value.len();
+        lines.push(format!("extension {kind:04x} of its header, {len} bytes"));
+    }
+    if header.has_unknown_critical() {
+        lines.push("only a later version can show this message".to_owned());
+    }
+    for (part, attachment) in message.attachments() {
+        lines.push(format!("part {part}: {}", attached(attachment)));
+    }
+    if !message.tag_names_sender() {
+        lines.push("an old message: the tag does not name its sender".to_owned());
+    }
+    let withheld = withheld_parts(message);
+    if !withheld.is_empty() {
+        lines.push(format!("withheld parts: {withheld:?}"));
+    }
+    for contradiction in contradictions(message) {
+        lines.push(format!("contradicts the relay's order: {contradiction}"));
+    }
+    if message.repeated() {
+        lines.push("reported before by this account".to_owned());
+    }
+    lines
+}
+
+/// What the sender had seen when writing, as the sender claims.
+fn seen(context: &Context<'_>, place: usize, message: &VerifiedMessage) -> String {
+    let last = match message.last_seen() {
+        LastSeen::InReport(place) => format!("message {}", number(place)),
+        LastSeen::NotInReport => "a message that is not in this report".to_owned(),
+        _ => "none".to_owned(),
+    };
+    let not_seen = context.not_seen(place).unwrap_or_default();
+    let not_seen: Vec<_> = not_seen
+        .into_iter()
+        .map(|place| number(place).to_string())
+        .collect();
+    if not_seen.is_empty() {
+        format!("last seen by its sender: {last}")
+    } else {
+        let not_seen = not_seen.join(", ");
+        format!("last seen by its sender: {last}; not seen: {not_seen}")
+    }
+}
+
+fn attached(attachment: &Attachment) -> String {
+    match attachment {
+        Attachment::WholeFile(file) => format!(
+            "file of {} bytes, {} at {}",
+            file.size_bytes(),
+            printable(file.media_type()),
+            printable(file.location())
+        ),
+        Attachment::Unknown(unknown) => {
+            let (scheme, len) = (unknown.scheme(), unknown.description_len());
+            format!("attachment of unknown scheme {scheme}, described in {len} bytes")
+        }
+        _ => "an attachment that this command cannot show".to_owned(),
+    }
+}
