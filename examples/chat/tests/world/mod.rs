@@ -180,7 +180,8 @@ impl World {
     /// as the world.
     pub fn start_vault(&self) {
         let (key, socket) = (["--key", "vault.key"], ["--socket", "vault.sock"]);
-        let arguments = [&key[..], &["serve", "--relay", &self.url()], &socket].concat();
+        let url = self.url();
+        let arguments = [&key[..], &["serve", "--relay", &url], &socket].concat();
         let mut vault = self.command("vault", &arguments);
         vault
             .stdin(Stdio::null())
