@@ -54,7 +54,7 @@ fn after_a_rotation_a_report_under_the_old_key_is_neither_rejected_nor_used_up()
     assert_eq!(card.moderation_key, present.encode());
 
     // This vault was not given the old key. The report stays where it is, for one that has it.
-    let _vault = VaultProcess::start(world.dir.path());
+    let _vault = VaultProcess::start(&world);
     let opened = open(&world, &waiting.report_id);
     assert!(!opened.status.success());
     let opened: Value = serde_json::from_slice(&opened.stdout).unwrap();
@@ -100,7 +100,7 @@ fn accepted_under(key: &[u8], id: &ReportId, report: &[u8]) -> Vec<u8> {
 #[test]
 fn no_key_of_a_reviewer_makes_an_accepted_report() {
     let world = World::new();
-    let vault = VaultProcess::start(world.dir.path());
+    let vault = VaultProcess::start(&world);
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
     alice.send(&bob.me, "genuine").unwrap();
     alice.send(&bob.me, "never reported").unwrap();

@@ -26,7 +26,7 @@ pub struct Conversation {
 impl Conversation {
     pub fn new() -> Self {
         let world = World::new();
-        let _vault = VaultProcess::start(world.dir.path());
+        let _vault = VaultProcess::start(&world);
         let (alice, bob) = (world.device("alice"), world.device("bob"));
         Self {
             world,
