@@ -140,8 +140,8 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Deletes the sessions of an earlier version with every peer. Nothing opens with their keys any
-    /// more, and a thief of the store could still read with them what was recorded on the way.
+    /// Deletes the sessions of an earlier version with every peer. Nothing opens with their keys
+    /// any more, and a thief of the store could still read with them what was recorded on the way.
     ///
     /// Looks through the peers once, when this version opens the store for the first time. A peer
     /// that cannot be read stays as it is. If it stops the list, the next opening looks again.
