@@ -85,6 +85,9 @@ pub enum ErrorCode {
     OtherModerationKey,
     /// 422: the intake refused the report. `check` says why.
     ReportRefused,
+    /// 503: a message in the report was accepted at a time that is ahead of the relay's clock now.
+    /// The relay's clock was or is wrong. Keep the report, and submit it again later.
+    ReportTooEarly,
     /// 404: no such report.
     NoSuchReport,
     /// 500: the relay failed. Its log says why.
@@ -118,7 +121,7 @@ impl ErrorCode {
             | Self::ReportRefused => 422,
             Self::TooManyRequests => 429,
             Self::Internal | Self::Other => 500,
-            Self::Busy => 503,
+            Self::Busy | Self::ReportTooEarly => 503,
             Self::QueueFull | Self::RelayFull => 507,
         }
     }
@@ -156,6 +159,9 @@ impl ErrorCode {
             Self::NotYourReport => "the report was made by another device",
             Self::OtherModerationKey => "sealed to another moderation key: fetch the relay's card",
             Self::ReportRefused => "the report does not verify",
+            Self::ReportTooEarly => {
+                "a reported message is ahead of the relay's clock: submit the report again later"
+            }
             Self::NoSuchReport => "no such report",
             Self::Internal | Self::Other => "the relay failed",
         }
@@ -246,6 +252,7 @@ impl ClientError {
                     | ErrorCode::TooSlow
                     | ErrorCode::QueueFull
                     | ErrorCode::RelayFull
+                    | ErrorCode::ReportTooEarly
                     | ErrorCode::Internal
             ),
             _ => false,

@@ -117,16 +117,30 @@ pub async fn delete(database: &Database, recipient: i64, ids: Vec<i64>) -> Resul
         .await
 }
 
-/// Drops messages stamped before an epoch, a batch at a time, and returns how many there were.
-pub async fn drop_before(database: &Database, epoch: u32) -> Result<usize, Refusal> {
+/// Records that the stamp keys before this epoch are destroyed. The next call of
+/// [`drop_destroyed`] drops the messages of those epochs.
+pub async fn destroyed_before(database: &Database, epoch: u32) -> Result<(), Refusal> {
+    database
+        .run(move |db| {
+            db.prepare("UPDATE proven SET drop_before = ?")?
+                .execute([epoch])?;
+            Ok(())
+        })
+        .await
+}
+
+/// Drops messages whose stamp keys were destroyed before, a batch at a time, and returns how many
+/// there were.
+pub async fn drop_destroyed(database: &Database) -> Result<usize, Refusal> {
     const BATCH: usize = 1_000;
     let mut all = 0;
     loop {
         let dropped = database
             .run(move |db| {
                 Ok(db.execute(
-                    "DELETE FROM queue WHERE id IN (SELECT id FROM queue WHERE epoch < ? LIMIT ?)",
-                    params![epoch, BATCH],
+                    "DELETE FROM queue WHERE id IN (SELECT id FROM queue
+                         WHERE epoch < (SELECT drop_before FROM proven) LIMIT ?)",
+                    [BATCH],
                 )?)
             })
             .await?;

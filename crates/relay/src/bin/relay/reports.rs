@@ -10,12 +10,16 @@ use sha2::{Digest, Sha256};
 use waxseal_relay::{ErrorCode, ReportTaken, report_id_text};
 use waxseal_reporting::Rejection;
 use waxseal_reporting::intake::{AcceptError, Examined, Nullifier, ReportId, examine};
+use waxseal_reporting::relay::StampError;
 use waxseal_reporting::reporter::Report;
 
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Device};
 use crate::limits::{MAX_REPORT_BODY_LEN, MAX_REPORTS_BYTES};
-use crate::state::{Account, Relay, now};
+use crate::state::{Account, Relay};
+
+/// How long a reporter is told to wait when the relay's clock seems to be wrong.
+const TOO_EARLY_RETRY_SECS: u64 = 600;
 
 pub async fn submit(
     State(relay): State<Arc<Relay>>,
@@ -49,10 +53,18 @@ fn check(relay: &Relay, report: Report, reporter: &Account) -> Result<Examined, 
         return Err(ErrorCode::OtherModerationKey.into());
     }
     let stamp_keys = relay.keys.stamp();
-    examine(report, &stamp_keys, &reporter.delivery_key, now()).map_err(refused)
+    examine(report, &stamp_keys, &reporter.delivery_key, relay.now()).map_err(refused)
 }
 
 fn refused(rejection: Rejection) -> Refusal {
+    // The reporter did nothing wrong: the relay's clock was ahead, or is behind now.
+    if let Rejection::Stamp {
+        cause: StampError::InTheFuture,
+        ..
+    } = rejection
+    {
+        return Refusal::retry_after(ErrorCode::ReportTooEarly, TOO_EARLY_RETRY_SECS);
+    }
     Refusal {
         check: Some(rejection.check()),
         ..ErrorCode::ReportRefused.into()

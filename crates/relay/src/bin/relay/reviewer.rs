@@ -17,7 +17,7 @@ use waxseal_relay::{
 use crate::errors::Refusal;
 use crate::extract::{ClientAddress, JsonBody, Reviewer};
 use crate::limits::MAX_JSON_LEN;
-use crate::state::{Relay, now};
+use crate::state::Relay;
 use crate::tokens::Holder;
 
 /// Maximum number of reports in one list.
@@ -28,7 +28,7 @@ pub async fn sign_in(
     _: ClientAddress,
     JsonBody(request): JsonBody<ReviewerSignIn, MAX_JSON_LEN>,
 ) -> Result<Json<Session>, Refusal> {
-    let now_ms = now().as_millis();
+    let now_ms = relay.now().as_millis();
     relay.tokens.check_challenge(&request.challenge, now_ms)?;
     let context = reviewer_context(&relay.card.relay_key, &request.challenge);
     VerifyingKey::from_bytes(&relay.reviewer.reviewer_key)
@@ -146,7 +146,7 @@ fn find(db: &Connection, report_id: &str) -> Result<i64, Refusal> {
 /// Records that the reviewer lists the reports or opens one. Runs in the transaction that reads
 /// them, so nothing is read without a record.
 fn record_look(db: &Connection, relay: &Relay, report: Option<i64>) -> Result<(), Refusal> {
-    let at_ms = i64::try_from(now().as_millis()).unwrap_or(i64::MAX);
+    let at_ms = i64::try_from(relay.now().as_millis()).unwrap_or(i64::MAX);
     db.prepare("INSERT INTO look (at_ms, reviewer, report) VALUES (?, ?, ?)")?
         .execute(params![
             at_ms,

@@ -55,6 +55,15 @@ CREATE TRIGGER queue_shrinks AFTER DELETE ON queue BEGIN
     DELETE FROM share WHERE recipient = old.recipient AND messages = 0;
 END;
 
+-- One row: proven time, along which stamp keys are destroyed.
+CREATE TABLE proven (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at_ms INTEGER NOT NULL,
+    began_ms INTEGER NOT NULL,
+    settled INTEGER NOT NULL,
+    drop_before INTEGER NOT NULL -- the epoch before which the keys were destroyed a day ago
+) STRICT;
+
 CREATE TABLE report (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     public_id TEXT NOT NULL UNIQUE,
