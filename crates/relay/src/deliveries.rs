@@ -27,8 +27,9 @@ const SHORT_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum Event {
     /// A message. The relay sends it again on the next connection, until it is acknowledged.
     Delivery {
-        /// The delivery's number on this connection, for [`Deliveries::acknowledge`] and
-        /// [`Deliveries::keep`].
+        /// The delivery's number, for [`Deliveries::acknowledge`] and [`Deliveries::keep`]. The
+        /// relay numbers the deliveries of each account from 1, in the order in which it committed
+        /// them. A delivery has the same number on every connection.
         id: u64,
         /// An encoded `Delivery`. Pass it to `Client::receive`.
         delivery: Vec<u8>,
@@ -52,7 +53,7 @@ impl std::fmt::Debug for Event {
 /// A device's connection for deliveries.
 ///
 /// ```text
-/// relay  -> binary: id be64 || delivery   a message; at most 64 are unanswered at a time
+/// relay  -> binary: id be64 || delivery   a message; ids ascend; at most 64 are unanswered
 /// client -> binary: id be64               acknowledges it: the relay deletes it
 /// client -> binary: id be64 || 00         puts it off: it comes again on the next connection
 /// relay  -> text: {"queued":0}            all queued messages were sent on this connection

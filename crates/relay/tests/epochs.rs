@@ -38,7 +38,7 @@ fn after_40_days_of_downtime_the_operator_decides_whether_keys_are_destroyed() {
     let db = Connection::open(data.join("relay.sqlite")).unwrap();
     for (id, days) in [(1, 40), (2, 30)] {
         db.execute(
-            "UPDATE queue SET epoch = ? WHERE id = ?",
+            "UPDATE queue SET epoch = ? WHERE number = ?",
             (today - days, id),
         )
         .unwrap();

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 use waxseal_relay::ErrorCode;
 
+use crate::database::migrations::MIGRATIONS;
 use crate::errors::Refusal;
 
 /// Maximum number of jobs that wait for the database. If there are more, a request waits for a
@@ -24,22 +25,6 @@ const MAX_BATCH: usize = 256;
 /// Maximum time that a request waits for a place among the jobs.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-/// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
-/// newest version.
-const MIGRATIONS: [&str; 2] = [
-    // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
-    "DELETE FROM queue;
-     ALTER TABLE queue RENAME COLUMN delivery TO stamped;
-     ALTER TABLE account ADD COLUMN accepted_at_ms INTEGER;",
-    // Stamp keys are destroyed along proven time.
-    "CREATE TABLE proven (
-         id INTEGER PRIMARY KEY CHECK (id = 1),
-         at_ms INTEGER NOT NULL,
-         began_ms INTEGER NOT NULL,
-         settled INTEGER NOT NULL,
-         drop_before INTEGER NOT NULL
-     ) STRICT;",
-];
 const SCHEMA_VERSION: usize = MIGRATIONS.len() + 1;
 
 /// A job runs within the transaction. It returns the function that answers the request afterwards.
@@ -189,5 +174,6 @@ fn in_savepoint<T>(
     result
 }
 
+mod migrations;
 #[cfg(test)]
 mod tests;

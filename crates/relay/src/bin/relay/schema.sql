@@ -23,14 +23,20 @@ CREATE TABLE one_time (
 CREATE INDEX one_time_left ON one_time (account, id) WHERE part IS NOT NULL;
 CREATE INDEX one_time_spent ON one_time (account, id) WHERE part IS NULL;
 
+-- The number of the recipient's next delivery. The row is locked until the message is committed, so
+-- a recipient's numbers follow the order of commits, whatever process writes.
+CREATE TABLE inbox (
+    recipient INTEGER PRIMARY KEY REFERENCES account,
+    next INTEGER NOT NULL
+) STRICT;
 CREATE TABLE queue (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
     recipient INTEGER NOT NULL REFERENCES account,
+    number INTEGER NOT NULL,
     sender INTEGER NOT NULL REFERENCES account,
     epoch INTEGER NOT NULL,
-    stamped BLOB NOT NULL -- a StampedEnvelope: the delivery's MAC is made when it is handed out
+    stamped BLOB NOT NULL, -- a StampedEnvelope: the delivery's MAC is made when it is handed out
+    PRIMARY KEY (recipient, number)
 ) STRICT;
-CREATE INDEX queue_recipient ON queue (recipient, id);
 CREATE INDEX queue_epoch ON queue (epoch);
 
 -- Number and size of the queued messages of one sender for one recipient: (recipient, sender).

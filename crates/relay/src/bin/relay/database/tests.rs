@@ -136,7 +136,8 @@ async fn a_database_of_version_1_keeps_all_but_its_undelivered_messages() {
         // The counters follow the new column.
         let bytes = database.run(|db| {
             db.execute_batch(
-                "INSERT INTO queue (recipient, sender, epoch, stamped) VALUES (2, 1, 1, x'0102')",
+                "INSERT INTO queue (recipient, number, sender, epoch, stamped)
+                     VALUES (2, 9, 1, 1, x'0102')",
             )?;
             let bytes: i64 = db.query_row("SELECT bytes FROM share", [], |row| row.get(0))?;
             db.execute_batch("DELETE FROM queue")?;
@@ -144,4 +145,44 @@ async fn a_database_of_version_1_keeps_all_but_its_undelivered_messages() {
         });
         assert_eq!(bytes.await.unwrap(), 2);
     }
+}
+
+#[tokio::test]
+async fn queued_messages_of_version_2_keep_their_numbers_and_later_ones_come_after() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("tests/schema_2.sql"))
+        .unwrap();
+    db.execute_batch(
+        "PRAGMA user_version = 2;
+         INSERT INTO account (id, name, device, identity, delivery_key)
+             VALUES (1, 'alice', 1, x'00', x'00'), (2, 'bob', 1, x'00', x'00');
+         INSERT INTO queue (recipient, sender, epoch, stamped)
+             VALUES (2, 1, 1, x'01'), (1, 2, 1, x'0202'), (2, 1, 1, x'030303'), (1, 2, 1, x'04');
+         DELETE FROM queue WHERE id = 4;",
+    )
+    .unwrap();
+    drop(db);
+
+    let database = Database::open(&path).unwrap();
+    let moved = database.run(|db| {
+        let mut rows =
+            db.prepare("SELECT recipient, number, stamped FROM queue ORDER BY number")?;
+        let rows = rows.query_map([], |row| row.try_into())?;
+        let rows: Vec<(i64, i64, Vec<u8>)> = rows.collect::<Result<_, _>>()?;
+        let mut next = db.prepare("SELECT next FROM inbox ORDER BY recipient")?;
+        let next = next.query_map([], |row| row.get(0))?;
+        let next: Vec<i64> = next.collect::<Result<_, _>>()?;
+        let total = db.query_row(
+            "SELECT messages, bytes FROM share WHERE (recipient, sender) = (0, 0)",
+            [],
+            |row| row.try_into(),
+        )?;
+        let total: (i64, i64) = total;
+        Ok((rows, next, total))
+    });
+    let expected = vec![(2, 1, vec![1]), (1, 2, vec![2, 2]), (2, 3, vec![3, 3, 3])];
+    assert_eq!(moved.await.unwrap(), (expected, vec![5, 5], (3, 6)));
+    assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
 }
