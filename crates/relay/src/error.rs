@@ -88,7 +88,10 @@ pub enum ErrorCode {
     /// 503: a message in the report was accepted at a time that is ahead of the relay's clock now.
     /// The relay's clock was or is wrong. Keep the report, and submit it again later.
     ReportTooEarly,
-    /// 404: no such report.
+    /// 507: this account has as many reports waiting for review, or has submitted as many in a day,
+    /// as it may. Keep the report, and submit it again later.
+    TooManyReports,
+    /// 404: no such report, or its content was deleted when its review ended.
     NoSuchReport,
     /// 500: the relay failed. Its log says why.
     Internal,
@@ -122,7 +125,7 @@ impl ErrorCode {
             Self::TooManyRequests => 429,
             Self::Internal | Self::Other => 500,
             Self::Busy | Self::ReportTooEarly => 503,
-            Self::QueueFull | Self::RelayFull => 507,
+            Self::QueueFull | Self::RelayFull | Self::TooManyReports => 507,
         }
     }
 
@@ -162,7 +165,10 @@ impl ErrorCode {
             Self::ReportTooEarly => {
                 "a reported message is ahead of the relay's clock: submit the report again later"
             }
-            Self::NoSuchReport => "no such report",
+            Self::TooManyReports => {
+                "too many reports of this account are waiting or were submitted today: try later"
+            }
+            Self::NoSuchReport => "no such report, or its review has ended",
             Self::Internal | Self::Other => "the relay failed",
         }
     }
@@ -253,6 +259,7 @@ impl ClientError {
                     | ErrorCode::QueueFull
                     | ErrorCode::RelayFull
                     | ErrorCode::ReportTooEarly
+                    | ErrorCode::TooManyReports
                     | ErrorCode::Internal
             ),
             _ => false,

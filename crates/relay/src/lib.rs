@@ -37,6 +37,7 @@
 //! | `GET /v1/review/reports?after=` | reviewer | [`ReportList`] |
 //! | `GET /v1/review/reports/{id}` | reviewer | binary: `AcceptedReport` |
 //! | `POST /v1/review/reports/{id}/rejected` | reviewer | [`Rejected`] |
+//! | `POST /v1/review/reports/{id}/closed` | reviewer | none |
 //!
 //! Devices and reviewers send the token of their [`Session`] as `Authorization: Bearer TOKEN`.
 //! Bytes in JSON are standard base64, and binary bodies are `application/octet-stream`. A refused

@@ -158,6 +158,9 @@ pub struct ReportListed {
     pub opened: u64,
     /// The number of the check that failed in review, if one did.
     pub rejected: Option<u8>,
+    /// Whether the review has ended. The relay has deleted the report's content.
+    #[serde(default)]
+    pub closed: bool,
 }
 
 /// `POST /v1/review/reports/{id}/rejected`: the report failed in review. Its messages count as not

@@ -54,6 +54,16 @@ fn a_message_goes_through_the_relay_and_its_report_to_the_reviewer() {
     let listed = client.reports(&reviewer, 0).unwrap().reports;
     assert_eq!(listed.len(), 2);
     assert_eq!(listed[0].rejected, Some(83));
+
+    // Once its review has ended, its content is gone, and its message stays reported.
+    client.close_report(&reviewer, &retaken.report_id).unwrap();
+    let opened = client.accepted_report(&reviewer, &retaken.report_id);
+    assert_eq!(code(opened), ErrorCode::NoSuchReport);
+    let listed = client.reports(&reviewer, 0).unwrap().reports;
+    assert!(listed[1].closed && !listed[0].closed);
+    assert!(bob.client.report(bob.session(), &again).unwrap().duplicate);
+    let unknown = client.close_report(&reviewer, &"0".repeat(32));
+    assert_eq!(code(unknown), ErrorCode::NoSuchReport);
 }
 
 #[test]

@@ -182,8 +182,19 @@ pub async fn report(
     reporter: &Arc<Account>,
     evidence: &Evidence,
 ) -> Result<ReportTaken, Refusal> {
+    report_all(relay, reporter, &[evidence]).await
+}
+
+/// Reports several messages at once.
+pub async fn report_all(
+    relay: &Arc<Relay>,
+    reporter: &Arc<Account>,
+    evidence: &[&Evidence],
+) -> Result<ReportTaken, Refusal> {
     let mut draft = ReportDraft::new(reporter.me.clone(), Reason::Scam);
-    draft.add(evidence, Disclosure::Whole).unwrap();
+    for evidence in evidence {
+        draft.add(evidence, Disclosure::Whole).unwrap();
+    }
     let sealed = draft.seal(
         &reporter.delivery_key,
         &relay.moderation_key,

@@ -44,8 +44,17 @@ pub const MAX_QUEUED_BYTES_OF_ONE: i64 = 16 << 20;
 /// Maximum number of bytes in all queues together.
 pub const MAX_QUEUED_IN_ALL: i64 = 8 << 30;
 
-/// Maximum number of bytes of stored reports.
+/// Maximum number of bytes of reports that wait for review.
 pub const MAX_REPORTS_BYTES: i64 = 16 << 30;
+/// Maximum number of reports of one account that wait for review.
+pub const MAX_REPORTS_OF_ONE: i64 = 100;
+/// Maximum number of bytes of reports of one account that wait for review: four of the longest.
+pub const MAX_REPORTS_BYTES_OF_ONE: i64 = 8 << 20;
+/// One account gets at most the free space divided by this. While the space fills, each further
+/// account gets less, so that many accounts cannot fill it either.
+pub const MIN_REPORTERS: i64 = 512;
+/// Maximum number of reports of one account that are accepted within 24 hours.
+pub const MAX_REPORTS_A_DAY: i64 = 100;
 
 /// A body costs one extra request per this many bytes.
 const BYTES_PER_REQUEST: usize = 16 << 10;

@@ -13,6 +13,7 @@ use waxseal_relay::{
     ErrorCode, Rejected, ReportList, ReportListed, ReviewerSignIn, SealedKey, Session,
     acceptance_context, reviewer_context, seal_acceptance_key,
 };
+use waxseal_reporting::Rejection;
 
 use crate::errors::Refusal;
 use crate::extract::{ClientAddress, JsonBody, Reviewer};
@@ -70,7 +71,7 @@ pub async fn list(
         .run(move |db| {
             record_look(db, &relay, None)?;
             let mut reports = db.prepare(
-                "SELECT id, public_id, accepted_at_ms, reporter, messages, rejected,
+                "SELECT id, public_id, accepted_at_ms, reporter, messages, rejected, closed,
                      (SELECT count(*) FROM look WHERE look.report = report.id)
                  FROM report WHERE id > ? ORDER BY id LIMIT ?",
             )?;
@@ -81,7 +82,8 @@ pub async fn list(
                     reporter: row.get(3)?,
                     messages: row.get(4)?,
                     rejected: row.get(5)?,
-                    opened: row.get(6)?,
+                    closed: row.get(6)?,
+                    opened: row.get(7)?,
                 };
                 Ok((row.get(0)?, listed))
             })?;
@@ -108,14 +110,18 @@ pub async fn open(
             let accepted: Vec<u8> = db
                 .prepare("SELECT accepted FROM report WHERE id = ?")?
                 .query_row([id], |row| row.get(0))?;
-            Ok(accepted)
+            match accepted.is_empty() {
+                true => Err(ErrorCode::NoSuchReport.into()),
+                false => Ok(accepted),
+            }
         })
         .await?;
     let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
     Ok((octets, accepted))
 }
 
-/// Records that a report failed in review. Its messages can then be reported again.
+/// Records that a report failed in review. Its messages can then be reported again. Deletes its
+/// content, unless a later review can still succeed.
 pub async fn rejected(
     State(relay): State<Arc<Relay>>,
     _: Reviewer,
@@ -130,10 +136,47 @@ pub async fn rejected(
                 .execute(params![check, id])?;
             db.prepare("DELETE FROM nullifier WHERE report = ?")?
                 .execute([id])?;
-            Ok(())
+            match may_succeed_later(check) {
+                true => Ok(()),
+                false => delete_content(db, id),
+            }
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether the same report can pass a later review: once the vault holds its moderation key, or
+/// once vault and reviewer know its version.
+fn may_succeed_later(check: u8) -> bool {
+    let newer = Rejection::UnknownOpeningVersion { message: 0 };
+    [Rejection::OtherModerationKey, newer]
+        .iter()
+        .any(|rejection| rejection.check() == check)
+}
+
+/// Ends the review of a report. Its messages stay reported.
+pub async fn closed(
+    State(relay): State<Arc<Relay>>,
+    _: Reviewer,
+    Path(report_id): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    relay
+        .database
+        .run(move |db| {
+            let id = find(db, &report_id)?;
+            db.prepare("UPDATE report SET closed = 1 WHERE id = ?")?
+                .execute([id])?;
+            delete_content(db, id)
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes what was reported. The space counts for the reporting account no more.
+fn delete_content(db: &Connection, id: i64) -> Result<(), Refusal> {
+    db.prepare("UPDATE report SET accepted = x'' WHERE id = ?")?
+        .execute([id])?;
+    Ok(())
 }
 
 fn find(db: &Connection, report_id: &str) -> Result<i64, Refusal> {

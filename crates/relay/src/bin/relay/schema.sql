@@ -78,11 +78,31 @@ CREATE TABLE report (
     accepted_at_ms INTEGER NOT NULL,
     messages INTEGER NOT NULL,
     -- under the acceptance key; what was reported is sealed to the moderation key
-    accepted BLOB NOT NULL,
-    total_bytes INTEGER NOT NULL, -- of all reports up to this one
-    rejected INTEGER -- the check it failed in review
+    accepted BLOB NOT NULL, -- empty once the review has ended
+    rejected INTEGER, -- the check it failed in review
+    closed INTEGER NOT NULL DEFAULT 0 -- 1 once the reviewer closed it
 ) STRICT;
 CREATE INDEX report_digest ON report (digest);
+CREATE INDEX report_day ON report (reporter, accepted_at_ms);
+
+-- Number and size of the reports of one account that wait for review. The total of all is ''.
+CREATE TABLE waiting (
+    reporter TEXT PRIMARY KEY,
+    reports INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER report_waits AFTER INSERT ON report BEGIN
+    INSERT INTO waiting VALUES
+        (new.reporter, 1, length(new.accepted)),
+        ('', 1, length(new.accepted))
+        ON CONFLICT DO UPDATE SET reports = reports + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER report_ends AFTER UPDATE OF accepted ON report
+        WHEN length(old.accepted) > 0 AND length(new.accepted) = 0 BEGIN
+    UPDATE waiting SET reports = reports - 1, bytes = bytes - length(old.accepted)
+        WHERE reporter IN (old.reporter, '');
+    DELETE FROM waiting WHERE reporter = old.reporter AND reports = 0;
+END;
 CREATE TABLE nullifier (
     nullifier BLOB PRIMARY KEY,
     report INTEGER NOT NULL REFERENCES report

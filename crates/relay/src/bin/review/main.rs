@@ -51,6 +51,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// End the review of a report: the relay deletes its content, so save what `open --json` shows
+    /// if you need it later. Its messages stay reported
+    Close {
+        /// The report's id, as `list` shows it
+        report_id: String,
+    },
     /// Have the vault open a report, verify it and show it; the relay records that you opened it
     Open {
         /// The socket on which the vault serves
@@ -81,6 +87,12 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             let key = ReviewerKey::generate(&mut rand::rng());
             files::write_keys(&options.key, &key.export(), &key.public())?;
             println!("reviewer key {}", key.public().reviewer_fingerprint());
+        }
+        Command::Close { report_id } => {
+            let reviewer = Reviewer::sign_in(options)?;
+            let Reviewer { relay, session, .. } = &reviewer;
+            relay.close_report(session, report_id)?;
+            println!("closed");
         }
         Command::List { json } => list::list(&Reviewer::sign_in(options)?, *json)?,
         Command::Open {

@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 3] = [
+pub const MIGRATIONS: [&str; 4] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -46,5 +46,32 @@ pub const MIGRATIONS: [&str; 3] = [
          UPDATE share SET messages = messages - 1, bytes = bytes - length(old.stamped)
              WHERE (recipient, sender) IN (VALUES (old.recipient, old.sender), (old.recipient, 0), (0, 0));
          DELETE FROM share WHERE recipient = old.recipient AND messages = 0;
+     END;",
+    // Reports count for their account while they wait for review. The content of rejected ones is
+    // deleted, unless a later review can still succeed.
+    "ALTER TABLE report DROP COLUMN total_bytes;
+     ALTER TABLE report ADD COLUMN closed INTEGER NOT NULL DEFAULT 0;
+     UPDATE report SET accepted = x'' WHERE rejected IS NOT NULL AND rejected NOT IN (82, 97);
+     CREATE INDEX report_day ON report (reporter, accepted_at_ms);
+     CREATE TABLE waiting (
+         reporter TEXT PRIMARY KEY,
+         reports INTEGER NOT NULL,
+         bytes INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     INSERT INTO waiting SELECT reporter, count(*), sum(length(accepted)) FROM report
+         WHERE length(accepted) > 0 GROUP BY reporter;
+     INSERT INTO waiting SELECT '', count(*), sum(length(accepted)) FROM report
+         WHERE length(accepted) > 0 HAVING count(*) > 0;
+     CREATE TRIGGER report_waits AFTER INSERT ON report BEGIN
+         INSERT INTO waiting VALUES
+             (new.reporter, 1, length(new.accepted)),
+             ('', 1, length(new.accepted))
+             ON CONFLICT DO UPDATE SET reports = reports + 1, bytes = bytes + excluded.bytes;
+     END;
+     CREATE TRIGGER report_ends AFTER UPDATE OF accepted ON report
+             WHEN length(old.accepted) > 0 AND length(new.accepted) = 0 BEGIN
+         UPDATE waiting SET reports = reports - 1, bytes = bytes - length(old.accepted)
+             WHERE reporter IN (old.reporter, '');
+         DELETE FROM waiting WHERE reporter = old.reporter AND reports = 0;
      END;",
 ];

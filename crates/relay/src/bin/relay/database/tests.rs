@@ -186,3 +186,40 @@ async fn queued_messages_of_version_2_keep_their_numbers_and_later_ones_come_aft
     assert_eq!(moved.await.unwrap(), (expected, vec![5, 5], (3, 6)));
     assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
 }
+
+#[tokio::test]
+async fn reports_of_version_2_count_for_their_accounts_unless_they_were_rejected() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("tests/schema_2.sql"))
+        .unwrap();
+    db.execute_batch(
+        "PRAGMA user_version = 2;
+         INSERT INTO report (id, public_id, digest, reporter, accepted_at_ms, messages, accepted,
+                 total_bytes, rejected) VALUES
+             (1, 'a', x'01', 'alice', 1, 1, x'0102', 2, NULL),
+             (2, 'b', x'02', 'bob', 1, 1, x'010203', 5, 83),
+             (3, 'c', x'03', 'alice', 1, 1, x'01', 6, 82),
+             (4, 'd', x'04', 'carol', 1, 1, x'01020304', 10, 97);
+         INSERT INTO nullifier VALUES (x'01', 1);
+         INSERT INTO look (at_ms, reviewer, report) VALUES (1, 'r', 2);",
+    )
+    .unwrap();
+    drop(db);
+
+    let database = Database::open(&path).unwrap();
+    let counted = database.run(|db| {
+        let mut rows = db.prepare("SELECT * FROM waiting ORDER BY reporter")?;
+        let rows = rows.query_map([], |row| row.try_into())?;
+        let rows: Vec<(String, i64, i64)> = rows.collect::<Result<_, _>>()?;
+        let bob: Vec<u8> = db.query_row("SELECT accepted FROM report WHERE id = 2", [], |row| {
+            row.get(0)
+        })?;
+        Ok((rows, bob))
+    });
+    let expected = [("", 3, 7), ("alice", 2, 3), ("carol", 1, 4)];
+    let expected = expected.map(|(name, reports, bytes)| (name.to_owned(), reports, bytes));
+    assert_eq!(counted.await.unwrap(), (expected.to_vec(), Vec::new()));
+    assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+}
