@@ -70,12 +70,12 @@ fn a_message_goes_through_the_relay_and_its_report_to_the_reviewer() {
 fn clients_that_race_for_one_time_prekeys_never_get_the_same_one() {
     let world = World::new();
     let bob = world.device("bob");
-    let parts: Vec<Vec<u8>> = (0..40).map(|n| vec![n + 1; 100]).collect();
+    let parts: Vec<Vec<u8>> = (0..60).map(|n| vec![n + 1; 100]).collect();
     bob.client
         .put_prekeys(bob.session(), b"base", &parts)
         .unwrap();
 
-    for (round, racers) in [(0, 2), (1, 32)] {
+    for (round, racers) in [(0, 2), (1, 16)] {
         let devices: Vec<Device> = (0..racers)
             .map(|n| world.device(&format!("racer-{round}-{n}")))
             .collect();
@@ -103,13 +103,13 @@ fn clients_that_race_for_one_time_prekeys_never_get_the_same_one() {
             "each got one, and all are different"
         );
     }
-    assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 40 - 34);
+    assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 60 - 18);
 
     // A second upload adds neither the parts that were handed out nor those that are still there.
     bob.client
         .put_prekeys(bob.session(), b"base", &parts)
         .unwrap();
-    assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 40 - 34);
+    assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 60 - 18);
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub fn accept(chat: &mut Chat, peer: &str, yes: bool) -> Outcome<()> {
     {
         return Err(Failure::new("not accepted: nothing changed"));
     }
+    chat.tell_of_missing_one_time(&peer, &bundle);
     chat.client.accept_identity(&peer, &new)?;
     chat.client
         .start(&peer, &bundle.base, one_time, &mut rand::rng())?;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use waxseal::{AccountId, Advice, Draft, FrankingTag, Outgoing};
-use waxseal_relay::ErrorCode;
+use waxseal_relay::{Bundle, ErrorCode};
 
 use crate::chat::{Chat, now};
 use crate::failure::{Failure, IDENTITY_CHANGED, Outcome, TRY_LATER};
@@ -66,6 +66,7 @@ impl Chat {
     /// Starts a conversation with the bundle that the relay hands out.
     pub fn start(&mut self, peer: &AccountId) -> Outcome<()> {
         let bundle = self.with_session(|relay, session| relay.bundle(session, peer))?;
+        self.tell_of_missing_one_time(peer, &bundle);
         let one_time = bundle.one_time.as_deref();
         match self
             .client
@@ -79,6 +80,22 @@ impl Chat {
                 ))
             }
             outcome => Ok(outcome?),
+        }
+    }
+
+    /// Tells the user that a session starts without a one-time prekey. Until the peer answers, its
+    /// messages can be read by someone who steals the peer's keys later.
+    pub fn tell_of_missing_one_time(&mut self, peer: &AccountId, bundle: &Bundle) {
+        if bundle.one_time.is_none() {
+            let why = match bundle.held_back {
+                true => "too many were asked for",
+                false => "none is left",
+            };
+            self.notice(format!(
+                "no one-time prekey of {} ({why}): until they answer, someone who steals their \
+                 keys could read what you send",
+                peer.as_str()
+            ));
         }
     }
 

@@ -103,9 +103,9 @@ impl World {
         Ok(relay)
     }
 
-    /// Lets the relay run, and record the time every ten minutes.
+    /// Lets the relay run, and record the time every hour.
     pub async fn run(&self, relay: &Relay, ms: u64) {
-        const STEP: u64 = 600_000;
+        const STEP: u64 = 3_600_000;
         for _ in 0..ms / STEP {
             self.clocks.pass(STEP);
             relay.keep_time().await.unwrap();
