@@ -19,6 +19,7 @@ use crate::name::account_name;
 use crate::proof::{register_context, session_context};
 use crate::sealing::seal_delivery_key;
 use crate::session::{Caller, DeviceSession};
+use crate::system_rng::system_rng;
 
 /// Maximum time for a whole request and its answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -274,7 +275,7 @@ impl RelayClient {
         body: Option<(&str, &[u8])>,
     ) -> Result<Vec<u8>, ClientError> {
         let sent_body = body.map_or(b"".as_slice(), |(_, body)| body);
-        let asked = AskedRequest::new(method.as_str(), path, sent_body, &mut rand::rng());
+        let asked = AskedRequest::new(method.as_str(), path, sent_body, &mut system_rng());
         let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.authority));

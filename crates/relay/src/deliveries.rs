@@ -13,6 +13,7 @@ use waxseal_reporting::limits::MAX_DELIVERY_LEN;
 use crate::answer::{AskedRequest, check_answer};
 use crate::error::ClientError;
 use crate::session::{Caller, DeviceSession};
+use crate::system_rng::system_rng;
 
 /// A relay that sends nothing for this long counts as gone. In this time it pings three times.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -73,7 +74,7 @@ impl Deliveries {
         let stream = connect(authority)?;
         let uri = format!("ws://{authority}{PATH}");
         let uri = uri.parse().map_err(|_| ClientError::BadUrl)?;
-        let asked = AskedRequest::new("GET", PATH, b"", &mut rand::rng());
+        let asked = AskedRequest::new("GET", PATH, b"", &mut system_rng());
         let mut request = ClientRequestBuilder::new(uri)
             .with_header("authorization", format!("Bearer {}", device.session.token));
         for (name, value) in asked.headers() {

@@ -63,6 +63,7 @@ mod report_id;
 mod reviewer_keys;
 mod sealing;
 mod session;
+mod system_rng;
 mod vault;
 mod vault_keys;
 
@@ -88,6 +89,7 @@ pub use sealing::{
     unseal_acceptance_key, unseal_delivery_key,
 };
 pub use session::{DeviceSession, ReviewerSession};
+pub use system_rng::system_rng;
 pub use vault::{OpenRequest, VaultError, answer_reviewer, ask_vault};
 pub use vault_keys::{VaultKeys, VaultPublicKeys};
 

@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use waxseal::errors::OpenAccountError;
 use waxseal::{AccountId, Client, FrankingTag, Message, SqliteStore, Timestamp};
-use waxseal_relay::{ClientError, DeviceSession, ErrorCode, RelayCard, RelayClient, account_name};
+use waxseal_relay::{
+    ClientError, DeviceSession, ErrorCode, RelayCard, RelayClient, account_name, system_rng,
+};
 
 use crate::failure::{Failure, Outcome};
 use crate::home::Home;
@@ -48,7 +50,7 @@ impl Chat {
         if !folder.join("store.sqlite").exists() {
             return Err(unregistered());
         }
-        let (home, store) = Home::open(folder, &mut rand::rng())?;
+        let (home, store) = Home::open(folder, &mut system_rng())?;
         let client = match Client::open(store) {
             Err(OpenAccountError::NoAccount) => return Err(unregistered()),
             client => client?,
@@ -95,7 +97,7 @@ impl Chat {
             self.home.memory.rotated_at_ms = now().as_millis();
             self.home.memory.upload_pending = true;
             self.home.remember()?;
-            self.client.rotate_prekeys(&mut rand::rng())?;
+            self.client.rotate_prekeys(&mut system_rng())?;
         }
         let left = self.with_session(|relay, session| relay.prekeys_left(session))?;
         if left < FEW_PREKEYS || self.home.memory.upload_pending {
@@ -106,7 +108,7 @@ impl Chat {
 
     /// Uploads the prekeys that the relay lacks. After an interruption, this can be repeated.
     pub fn upload_prekeys(&mut self, left: usize) -> Outcome<()> {
-        let upload = self.client.publish_prekeys(left, &mut rand::rng())?;
+        let upload = self.client.publish_prekeys(left, &mut system_rng())?;
         self.with_session(|relay, session| {
             relay.put_prekeys(session, &upload.base, &upload.one_time)
         })?;
@@ -176,7 +178,7 @@ impl Chat {
         let (identity, key) = (client.identity().to_bytes(), client.delivery_key());
         let session = match self
             .relay
-            .register(&card, me, &identity, key, prove, &mut rand::rng())
+            .register(&card, me, &identity, key, prove, &mut system_rng())
         {
             Err(error) if error.code() == Some(ErrorCode::AccountTaken) => {
                 return Err(Failure::new(

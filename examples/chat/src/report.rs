@@ -7,7 +7,7 @@ use waxseal::{
     AccountId, Disclosure, FrankingTag, Message, OutgoingReport, PayloadHeader, Preview, Reason,
     ReportDraft,
 };
-use waxseal_relay::{ErrorCode, ReportTaken};
+use waxseal_relay::{ErrorCode, ReportTaken, system_rng};
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};
@@ -121,7 +121,7 @@ pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool)
     }
     let outgoing = chat
         .client
-        .report(draft, &card.moderation_key()?, &mut rand::rng())?;
+        .report(draft, &card.moderation_key()?, &mut system_rng())?;
     match chat.submit(&outgoing) {
         Ok(ReportTaken {
             report_id,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use waxseal::{AccountId, Advice, Draft, FrankingTag, Outgoing};
-use waxseal_relay::{Bundle, ErrorCode};
+use waxseal_relay::{Bundle, ErrorCode, system_rng};
 
 use crate::chat::{Chat, now};
 use crate::failure::{Failure, IDENTITY_CHANGED, Outcome, TRY_LATER};
@@ -59,7 +59,7 @@ impl Chat {
         if !self.client.has_session(peer)? {
             self.start(peer)?;
         }
-        let sent = self.client.send(peer, message, now(), &mut rand::rng())?;
+        let sent = self.client.send(peer, message, now(), &mut system_rng())?;
         Ok(sent.id)
     }
 
@@ -70,7 +70,7 @@ impl Chat {
         let one_time = bundle.one_time.as_deref();
         match self
             .client
-            .start(peer, &bundle.base, one_time, &mut rand::rng())
+            .start(peer, &bundle.base, one_time, &mut system_rng())
         {
             Err(error) if error.advice() == Advice::WarnIdentityChange => {
                 self.identity_changed = true;
@@ -133,7 +133,7 @@ impl Chat {
                 self.detail(failure.message);
                 continue;
             }
-            self.client.seal_waiting(&recipient, &mut rand::rng())?;
+            self.client.seal_waiting(&recipient, &mut system_rng())?;
         }
         Ok(())
     }

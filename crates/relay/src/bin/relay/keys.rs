@@ -9,7 +9,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use ed25519_dalek::SigningKey;
-use waxseal_relay::SealingKeyPair;
+use rand_core::CryptoRng;
+use waxseal_relay::{SealingKeyPair, system_rng};
 use waxseal_reporting::intake::AcceptanceKey;
 use waxseal_reporting::relay::{DeliveryKey, EPOCH_MS, StampKeys, StampKeysError};
 use waxseal_reporting::{DeviceAddress, Timestamp};
@@ -89,14 +90,13 @@ impl Keys {
         if now < FIRST_START {
             return Err("the clock says a year before 2025: set it, then start the relay".into());
         }
-        let rng = &mut rand::rng();
-        let relay = Zeroizing::new(rand::random::<[u8; 32]>());
+        let rng = &mut system_rng();
         Ok(Self {
             dir: dir.to_owned(),
-            relay: SigningKey::from_bytes(&relay),
+            relay: SigningKey::from_bytes(&random(rng)),
             sealing: SealingKeyPair::generate(rng),
-            token: Zeroizing::new(rand::random()),
-            store: Zeroizing::new(rand::random()),
+            token: random(rng),
+            store: random(rng),
             acceptance: AcceptanceKey::generate(rng),
             stamp: RwLock::new(stamp_keys(now)?),
         })
@@ -195,7 +195,7 @@ impl Keys {
     /// `nonce 24 || ciphertext 48`.
     #[expect(clippy::expect_used, reason = "32 bytes are never too long")]
     pub fn seal(&self, key: &DeliveryKey, of: &DeviceAddress) -> Vec<u8> {
-        let nonce: [u8; 24] = rand::random();
+        let nonce = *random::<24>(&mut system_rng());
         let sealed = self
             .cipher()
             .encrypt(
@@ -231,7 +231,14 @@ impl Keys {
 fn stamp_keys(now: Timestamp) -> Result<StampKeys, StampKeysError> {
     let back = u64::from(LONGEST_KEPT_DAYS) * EPOCH_MS;
     let first = Timestamp::from_millis(now.as_millis().saturating_sub(back));
-    StampKeys::generate(REGION, first, &mut rand::rng())
+    StampKeys::generate(REGION, first, &mut system_rng())
+}
+
+/// Draws random bytes.
+pub fn random<const LEN: usize>(rng: &mut impl CryptoRng) -> Zeroizing<[u8; LEN]> {
+    let mut bytes = Zeroizing::new([0; LEN]);
+    rng.fill_bytes(&mut *bytes);
+    bytes
 }
 
 fn device_bytes(of: &DeviceAddress) -> Vec<u8> {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
-use waxseal_relay::{ErrorCode, ReportTaken, report_id_text};
+use waxseal_relay::{ErrorCode, ReportTaken, report_id_text, system_rng};
 use waxseal_reporting::Rejection;
 use waxseal_reporting::intake::{AcceptError, Examined, Nullifier, ReportId, examine};
 use waxseal_reporting::relay::StampError;
@@ -105,7 +105,7 @@ fn take(
     let known: Vec<bool> = known.collect::<Result<_, _>>()?;
     // This relay has no groups, so no one was a member.
     let members = vec![false; examined.memberships().len()];
-    let report_id = ReportId::generate(&mut rand::rng());
+    let report_id = ReportId::generate(&mut system_rng());
     let accepted = match examined.accept(report_id, &known, &members) {
         Ok(accepted) => accepted,
         Err(AcceptError::Rejected(Rejection::AlreadyReported)) => {

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use waxseal_relay::{
     ErrorCode, Rejected, ReportList, ReportListed, ReviewerSignIn, SealedKey, Session,
-    acceptance_context, reviewer_context, seal_acceptance_key,
+    acceptance_context, reviewer_context, seal_acceptance_key, system_rng,
 };
 use waxseal_reporting::Rejection;
 
@@ -46,7 +46,7 @@ pub async fn acceptance_key(
     State(relay): State<Arc<Relay>>,
     _: Reviewer,
 ) -> Result<Json<SealedKey>, Refusal> {
-    let (vault, rng) = (&relay.vault_key, &mut rand::rng());
+    let (vault, rng) = (&relay.vault_key, &mut system_rng());
     let sealed = seal_acceptance_key(vault, &relay.keys.acceptance, rng)
         .map_err(|error| Refusal::internal(&error))?;
     let context = acceptance_context(&vault.to_bytes(), &sealed);

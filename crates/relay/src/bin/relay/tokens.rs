@@ -8,11 +8,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use waxseal_relay::{ErrorCode, Session, account_name};
+use waxseal_relay::{ErrorCode, Session, account_name, system_rng};
 use waxseal_reporting::{DeviceAddress, DeviceId};
 use zeroize::Zeroizing;
 
 use crate::errors::Refusal;
+use crate::keys::random;
 
 const CHALLENGE: &[u8] = b"waxseal/1/relay/challenge-mac";
 const TOKEN: &[u8] = b"waxseal/1/relay/token-mac";
@@ -54,7 +55,7 @@ impl Tokens {
     pub fn new(token_key: Zeroizing<[u8; 32]>) -> Self {
         Self {
             token_key,
-            challenge_key: Zeroizing::new(rand::random()),
+            challenge_key: random(&mut system_rng()),
             answered: Mutex::default(),
         }
     }
@@ -62,7 +63,7 @@ impl Tokens {
     /// Makes a challenge: `expiry be64 || nonce 24 || MAC 32`.
     pub fn challenge(&self, now_ms: u64) -> Vec<u8> {
         let mut challenge = (now_ms + CHALLENGE_MS).to_be_bytes().to_vec();
-        challenge.extend_from_slice(&rand::random::<[u8; 24]>());
+        challenge.extend_from_slice(&*random::<24>(&mut system_rng()));
         let mac = mac(&self.challenge_key, CHALLENGE, &challenge).finalize();
         challenge.extend_from_slice(&mac.into_bytes());
         challenge

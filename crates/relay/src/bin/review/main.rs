@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use waxseal_relay::{RelayClient, ReviewerKey, ReviewerSession};
+use waxseal_relay::{RelayClient, ReviewerKey, ReviewerSession, system_rng};
 
 use crate::text::printable;
 
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     match &options.command {
         Command::Keygen => {
-            let key = ReviewerKey::generate(&mut rand::rng());
+            let key = ReviewerKey::generate(&mut system_rng());
             files::write_keys(&options.key, &key.export(), &key.public())?;
             println!("reviewer key {}", key.public().reviewer_fingerprint());
         }

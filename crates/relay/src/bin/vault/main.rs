@@ -25,7 +25,7 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 use waxseal_relay::{
     OpenRequest, VaultError, VaultKeys, acceptance_context, answer_reviewer, report_id_text,
-    unseal_acceptance_key,
+    system_rng, unseal_acceptance_key,
 };
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, UnsealError, UnsealedReport, Vault};
 
@@ -77,7 +77,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     match &options.command {
         Command::Keygen => {
-            let keys = VaultKeys::generate(&mut rand::rng());
+            let keys = VaultKeys::generate(&mut system_rng());
             let public = keys.public();
             files::write_keys(&options.key, &keys.export(), &public)?;
             println!("moderation key {}", public.moderation_fingerprint());
