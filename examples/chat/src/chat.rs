@@ -22,7 +22,8 @@ const FEW_PREKEYS: usize = 25;
 const MAX_PAUSES: u32 = 5;
 /// Maximum length of one such pause.
 const MAX_PAUSE_SECS: u64 = 3;
-const WEEK_MS: u64 = 7 * 24 * 3600 * 1000;
+pub const DAY_MS: u64 = 24 * 3600 * 1000;
+const WEEK_MS: u64 = 7 * DAY_MS;
 /// Number of records to read at once.
 pub const PAGE: usize = 64;
 
@@ -88,10 +89,7 @@ impl Chat {
     /// Uploads prekeys if the relay has few or an upload may be missing. Replaces the signed
     /// prekeys once a week.
     fn maintain_prekeys(&mut self) -> Outcome<()> {
-        let age_ms = now()
-            .as_millis()
-            .saturating_sub(self.home.memory.rotated_at_ms);
-        if age_ms > WEEK_MS && !self.home.memory.upload_pending {
+        if is_week_old(self.home.memory.rotated_at_ms) && !self.home.memory.upload_pending {
             // Records the upload as pending first, so that the prekeys are not replaced again
             // before the relay has them.
             self.home.memory.rotated_at_ms = now().as_millis();
@@ -299,6 +297,22 @@ fn with_pauses<T>(call: impl Fn() -> Result<T, ClientError>) -> Result<T, Client
         }
     }
     call()
+}
+
+/// Whether a noted time was more than a week ago. A time that is more than a day ahead was noted
+/// while this device's clock was wrong, so it counts as long ago. One that is less ahead counts as
+/// now, because prekeys that are replaced twice in a row lose the messages on their way.
+fn is_week_old(noted_ms: u64) -> bool {
+    match age_ms(noted_ms) {
+        Some(age_ms) => age_ms > WEEK_MS,
+        None => noted_ms - now().as_millis() > DAY_MS,
+    }
+}
+
+/// How long ago a noted time was. `None` if it is ahead: this device's clock was wrong then, or is
+/// now, so the note says nothing.
+pub fn age_ms(noted_ms: u64) -> Option<u64> {
+    now().as_millis().checked_sub(noted_ms)
 }
 
 fn is_expired(error: &ClientError) -> bool {
