@@ -252,3 +252,26 @@ fn is_final(failure: &Failure) -> bool {
         )
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_deleted_only_if_the_relay_will_never_accept_it() {
+        for (code, ends) in [
+            (ErrorCode::ReportTooEarly, false),
+            (ErrorCode::TooManyReports, false),
+            (ErrorCode::RelayFull, false),
+            (ErrorCode::TooManyRequests, false),
+            (ErrorCode::Other, false),
+            (ErrorCode::ReportRefused, true),
+        ] {
+            let failure = Failure {
+                refused: Some(code),
+                ..Failure::new("refused")
+            };
+            assert_eq!(is_final(&failure), ends, "{code:?}");
+        }
+    }
+}

@@ -67,6 +67,8 @@ CREATE TABLE proven (
     at_ms INTEGER NOT NULL,
     began_ms INTEGER NOT NULL,
     settled INTEGER NOT NULL,
+    steady_ms INTEGER NOT NULL,
+    clock_ms INTEGER NOT NULL,
     drop_before INTEGER NOT NULL -- the epoch before which the keys were destroyed a day ago
 ) STRICT;
 

@@ -20,6 +20,10 @@ const MAX_DRIFT_MS: u64 = 5_000;
 /// Time for which the clock must be steady before a gap is credited.
 const STEADY_MS: u64 = EPOCH_MS;
 
+/// A relay that starts again within this time, by its clock, has had a steady clock in between. So
+/// a relay that is updated every day can still prove a steady day.
+const MAX_RESTART_MS: u64 = 600_000;
+
 /// Maximum gap that is credited without the operator's word. A relay that is down for a weekend
 /// needs no help. A clock that is wrong by more destroys nothing.
 const MAX_CREDIT_MS: u64 = 7 * EPOCH_MS;
@@ -50,8 +54,6 @@ struct State {
     proven: Proven,
     /// The clocks when proven time last moved.
     last: Reading,
-    /// For how long the two clocks have agreed.
-    steady_ms: u64,
     /// Whether the log has said since then that the clock jumped.
     jump_logged: bool,
     /// Whether the log has said that the clock is ahead of proven time.
@@ -71,6 +73,10 @@ pub struct Proven {
     pub began_ms: u64,
     /// The relay has been new, and is not any more.
     pub settled: bool,
+    /// For how long the two clocks have agreed.
+    steady_ms: u64,
+    /// The clock when proven time last moved.
+    clock_ms: u64,
 }
 
 impl Proven {
@@ -79,6 +85,8 @@ impl Proven {
             at_ms,
             began_ms: at_ms,
             settled: false,
+            steady_ms: 0,
+            clock_ms: at_ms,
         }
     }
 
@@ -96,12 +104,14 @@ impl Proven {
     /// Reads proven time. Returns `None` in a database that has none yet.
     pub fn load(db: &Connection) -> Result<Option<Self>, Refusal> {
         let row = db
-            .prepare("SELECT at_ms, began_ms, settled FROM proven")?
+            .prepare("SELECT at_ms, began_ms, settled, steady_ms, clock_ms FROM proven")?
             .query_row([], |row| {
                 Ok(Self {
                     at_ms: row.get(0)?,
                     began_ms: row.get(1)?,
                     settled: row.get(2)?,
+                    steady_ms: row.get(3)?,
+                    clock_ms: row.get(4)?,
                 })
             })
             .optional()?;
@@ -110,11 +120,19 @@ impl Proven {
 
     pub fn save(&self, db: &Connection) -> Result<(), Refusal> {
         db.prepare(
-            "INSERT INTO proven (id, at_ms, began_ms, settled, drop_before) VALUES (1, ?, ?, ?, 0)
+            "INSERT INTO proven (id, at_ms, began_ms, settled, steady_ms, clock_ms, drop_before)
+             VALUES (1, ?, ?, ?, ?, ?, 0)
              ON CONFLICT DO UPDATE SET
-                 at_ms = excluded.at_ms, began_ms = excluded.began_ms, settled = excluded.settled",
+                 at_ms = excluded.at_ms, began_ms = excluded.began_ms, settled = excluded.settled,
+                 steady_ms = excluded.steady_ms, clock_ms = excluded.clock_ms",
         )?
-        .execute(params![self.at_ms, self.began_ms, self.settled])?;
+        .execute(params![
+            self.at_ms,
+            self.began_ms,
+            self.settled,
+            self.steady_ms,
+            self.clock_ms
+        ])?;
         Ok(())
     }
 }
@@ -126,10 +144,14 @@ impl Time {
         read: impl Fn() -> Reading + Send + Sync + 'static,
     ) -> Self {
         let last = read();
+        let mut proven = proven.unwrap_or(Proven::starting_at(last.wall_ms));
+        let down_ms = last.wall_ms.checked_sub(proven.clock_ms);
+        if down_ms.is_none_or(|down_ms| down_ms > MAX_RESTART_MS) {
+            proven.steady_ms = 0;
+        }
         let state = State {
-            proven: proven.unwrap_or(Proven::starting_at(last.wall_ms)),
+            proven,
             last,
-            steady_ms: 0,
             jump_logged: false,
             gap_logged: false,
         };
@@ -194,16 +216,17 @@ impl State {
         self.log_jump(read);
         let on_wall = read.wall_ms.saturating_sub(self.last.wall_ms);
         let passed = on_wall.min(read.monotonic_ms.saturating_sub(self.last.monotonic_ms));
-        self.steady_ms = match self.is_steady(read) {
-            true => self.steady_ms.saturating_add(passed),
+        let steady_ms = match self.is_steady(read) {
+            true => self.proven.steady_ms.saturating_add(passed),
             false => 0,
         };
         (self.last, self.jump_logged) = (read, false);
 
         let proven = &mut self.proven;
+        (proven.steady_ms, proven.clock_ms) = (steady_ms, read.wall_ms);
         proven.at_ms = proven.at_ms.saturating_add(passed);
         let gap_ms = read.wall_ms.saturating_sub(proven.at_ms);
-        let is_steady = self.steady_ms >= STEADY_MS;
+        let is_steady = steady_ms >= STEADY_MS;
         if is_steady && gap_ms <= MAX_CREDIT_MS {
             proven.at_ms = proven.at_ms.max(read.wall_ms);
         }

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use waxseal_relay::{ErrorCode, Session, account_name, system_rng};
+use waxseal_reporting::limits::MAX_CLOCK_SKEW_MS;
 use waxseal_reporting::{DeviceAddress, DeviceId};
 use zeroize::Zeroizing;
 
@@ -137,7 +138,9 @@ impl Tokens {
         let token = URL_SAFE_NO_PAD.decode(token).map_err(|_| unauthorized)?;
         let body = verified_body(&self.token_key, TOKEN, &token).ok_or(unauthorized)?;
         let (expires_at_ms, holder) = decode_body(body).ok_or(unauthorized)?;
-        if expires_at_ms <= now_ms {
+        // A token that is valid for longer than any is from a time when the clock was ahead.
+        let longest_ms = TOKEN_MS + MAX_CLOCK_SKEW_MS;
+        if expires_at_ms <= now_ms || expires_at_ms > now_ms.saturating_add(longest_ms) {
             return Err(ErrorCode::TokenExpired.into());
         }
         Ok((holder, expires_at_ms))

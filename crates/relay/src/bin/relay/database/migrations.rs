@@ -13,6 +13,8 @@ pub const MIGRATIONS: [&str; 4] = [
          at_ms INTEGER NOT NULL,
          began_ms INTEGER NOT NULL,
          settled INTEGER NOT NULL,
+         steady_ms INTEGER NOT NULL,
+         clock_ms INTEGER NOT NULL,
          drop_before INTEGER NOT NULL
      ) STRICT;",
     // Deliveries are numbered per recipient. A queued one keeps its number, by which its recipient

@@ -222,3 +222,19 @@ async fn a_closed_report_counts_as_reported_before() {
     let again = report(&relay, &alice, &message).await.unwrap();
     assert!(again.duplicate && again.report_id == taken.report_id);
 }
+
+#[tokio::test]
+async fn reports_accepted_while_the_clock_was_ahead_do_not_count_for_today() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    world.clocks.set(NOW + 20 * EPOCH_MS);
+    for _ in 0..MAX_REPORTS_A_DAY {
+        let message = send(&relay, &alice, &bob, "x").await.unwrap();
+        let taken = report(&relay, &alice, &message).await.unwrap();
+        close(&relay, &taken.report_id).await;
+    }
+    world.clocks.set(NOW);
+    let message = send(&relay, &alice, &bob, "y").await.unwrap();
+    report(&relay, &alice, &message).await.unwrap();
+}

@@ -19,11 +19,8 @@ async fn old_world() -> World {
 
 /// Makes it look as if the relay had proven the present time.
 async fn settle(relay: &Relay) {
-    let proven = Proven {
-        at_ms: NOON,
-        began_ms: NOON - 100 * DAY,
-        settled: true,
-    };
+    let mut proven = Proven::starting_at(NOON);
+    (proven.began_ms, proven.settled) = (NOON - 100 * DAY, true);
     relay.database.run(move |db| proven.save(db)).await.unwrap();
 }
 

@@ -10,9 +10,9 @@ const NOON: u64 = TODAY * DAY + 12 * HOUR;
 
 fn settled(at_ms: u64) -> Proven {
     Proven {
-        at_ms,
         began_ms: at_ms - 100 * DAY,
         settled: true,
+        ..Proven::starting_at(at_ms)
     }
 }
 
@@ -161,4 +161,67 @@ fn a_jump_is_logged_once_between_two_records_and_only_a_jump() {
     assert!(time.state().jump_logged);
     time.advance(0);
     assert!(!time.state().jump_logged);
+}
+
+#[test]
+fn a_relay_that_is_restarted_every_day_proves_a_steady_day_too() {
+    for (down, steady) in [(MAX_RESTART_MS, true), (MAX_RESTART_MS + 1, false)] {
+        let clocks = Clocks::at(NOON + 3 * DAY);
+        let time = Time::start(Some(settled(NOON)), clocks.reader());
+        let proven = run(&time, &clocks, 20 * HOUR);
+        clocks.pass(down);
+        let time = Time::start(Some(proven), clocks.reader());
+        let nearly = run(&time, &clocks, 4 * HOUR - 10 * MINUTE);
+        assert!(nearly.at_ms < NOON + DAY);
+        let caught_up = run(&time, &clocks, 10 * MINUTE).at_ms == clocks.read().wall_ms;
+        assert_eq!(caught_up, steady);
+    }
+    // A clock that was set between two runs is not steady, in whatever direction.
+    for set in [NOON - HOUR, NOON + 3 * DAY] {
+        let clocks = Clocks::at(NOON);
+        let proven = run(
+            &Time::start(Some(settled(NOON)), clocks.reader()),
+            &clocks,
+            DAY,
+        );
+        assert_eq!(proven.steady_ms, DAY);
+        clocks.set(set + DAY);
+        assert_eq!(
+            Time::start(Some(proven), clocks.reader())
+                .advance(0)
+                .steady_ms,
+            0
+        );
+    }
+}
+
+#[test]
+fn a_relay_is_new_for_longer_if_its_clock_jumps_on_the_thirtieth_day() {
+    let clocks = Clocks::at(NOON);
+    let time = Time::start(None, clocks.reader());
+    run(&time, &clocks, 29 * DAY + 12 * HOUR);
+    clocks.set(clocks.read().wall_ms + HOUR);
+    assert!(!run(&time, &clocks, DAY).settled);
+    assert!(run(&time, &clocks, HOUR).settled);
+}
+
+#[test]
+fn a_new_relay_does_not_begin_again_for_a_clock_that_is_set_back_a_little() {
+    for (back, begins_again) in [(MAX_BEHIND_MS, false), (MAX_BEHIND_MS + 1, true)] {
+        let clocks = Clocks::at(NOON);
+        let time = Time::start(None, clocks.reader());
+        run(&time, &clocks, HOUR);
+        clocks.set(NOON + HOUR - back);
+        assert_eq!(time.advance(0).began_ms != NOON, begins_again);
+    }
+}
+
+#[test]
+fn a_new_relay_whose_operator_set_its_time_back_is_new_for_thirty_days() {
+    let clocks = Clocks::at(NOON + 3_650 * DAY);
+    let time = Time::start(None, clocks.reader());
+    clocks.set(NOON);
+    time.trust_clock();
+    assert!(!run(&time, &clocks, 29 * DAY).settled);
+    assert!(run(&time, &clocks, DAY).settled);
 }
