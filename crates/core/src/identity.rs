@@ -188,6 +188,10 @@ pub struct IdentityKeyPair {
 
 impl IdentityKeyPair {
     /// Generates a new identity.
+    ///
+    /// # Security
+    /// Pass the system's generator as `rng`. A generator in memory is copied by a fork, and both
+    /// processes would then make the same identity.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill_bytes(seed.as_mut());

@@ -88,6 +88,10 @@ pub struct PreKeyUpload {
 /// Export and store after each change. Anyone who holds the prekeys and the identity can read first
 /// messages that have not been opened yet. They can also read opened ones that used no one-time
 /// set, as long as the signed set is kept.
+///
+/// Pass the system's generator to [`PreKeys::generate`], [`PreKeys::rotate`] and
+/// [`PreKeys::replenish`]. A generator in memory is copied by a fork, and both processes would then
+/// make the same keys.
 pub struct PreKeys {
     identity: IdentityKey,
     current: SignedSet,

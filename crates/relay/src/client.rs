@@ -14,15 +14,12 @@ use crate::answer::{AskedRequest, check_answer};
 use crate::card::RelayCard;
 use crate::deliveries::Deliveries;
 use crate::error::ClientError;
-use crate::message::{
-    Bundle, Challenge, PreKeys, PreKeysLeft, Register, Rejected, ReportList, ReportTaken,
-    ReviewerSignIn, SealedKey, SignIn,
-};
+use crate::message::{Bundle, Challenge, PreKeys, PreKeysLeft, Register, ReportTaken, SignIn};
 use crate::name::account_name;
-use crate::proof::{register_context, reviewer_context, session_context};
-use crate::report_id::checked_report_id;
+use crate::proof::{register_context, session_context};
 use crate::sealing::seal_delivery_key;
-use crate::session::{Caller, DeviceSession, ReviewerSession};
+use crate::session::{Caller, DeviceSession};
+use crate::system_rng::system_rng;
 
 /// Maximum time for a whole request and its answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -238,81 +235,6 @@ impl RelayClient {
         parse(&answer)
     }
 
-    /// Signs the reviewer in.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn reviewer_sign_in(
-        &self,
-        relay_key: &[u8; 32],
-        prove: impl FnOnce(&[u8]) -> [u8; 64],
-    ) -> Result<ReviewerSession, ClientError> {
-        let challenge = self.challenge(relay_key)?;
-        let sign_in = ReviewerSignIn {
-            proof: prove(&reviewer_context(relay_key, &challenge)),
-            challenge,
-        };
-        let guest = Caller::Guest(relay_key);
-        let session = self.json(Method::POST, "/v1/reviewer/sessions", guest, &sign_in)?;
-        Ok(ReviewerSession {
-            session,
-            relay_key: *relay_key,
-        })
-    }
-
-    /// Fetches the acceptance key, with which the vault checks that the intake accepted a report.
-    /// It is sealed to the vault, and the vault checks the relay's signature: pass it on.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn acceptance_key(&self, reviewer: &ReviewerSession) -> Result<SealedKey, ClientError> {
-        self.get("/v1/review/key", Caller::Reviewer(reviewer))
-    }
-
-    /// Lists at most 100 reports that come after number `after`. With 0, the list begins with the
-    /// first report. The relay records that the reviewer listed them.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn reports(
-        &self,
-        reviewer: &ReviewerSession,
-        after: u64,
-    ) -> Result<ReportList, ClientError> {
-        let path = format!("/v1/review/reports?after={after}");
-        self.get(&path, Caller::Reviewer(reviewer))
-    }
-
-    /// Fetches an encoded accepted report. The relay records that the reviewer opened it.
-    ///
-    /// # Errors
-    /// [`ClientError`]; [`NoSuchReport`](crate::ErrorCode::NoSuchReport).
-    pub fn accepted_report(
-        &self,
-        reviewer: &ReviewerSession,
-        report_id: &str,
-    ) -> Result<Vec<u8>, ClientError> {
-        let path = format!("/v1/review/reports/{}", checked_report_id(report_id)?);
-        self.call(Method::GET, &path, Caller::Reviewer(reviewer), None)
-    }
-
-    /// Tells the relay that a report failed in review. Its messages can then be reported again.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn report_rejected(
-        &self,
-        reviewer: &ReviewerSession,
-        report_id: &str,
-        check: u8,
-    ) -> Result<(), ClientError> {
-        let report_id = checked_report_id(report_id)?;
-        let path = format!("/v1/review/reports/{report_id}/rejected");
-        let body = serde_json::to_vec(&Rejected { check }).map_err(|_| ClientError::Malformed)?;
-        self.send_body(Method::POST, &path, Caller::Reviewer(reviewer), JSON, &body)?;
-        Ok(())
-    }
-
     fn challenge(&self, relay_key: &[u8; 32]) -> Result<Vec<u8>, ClientError> {
         let guest = Caller::Guest(relay_key);
         let answer = self.send_body(Method::POST, "/v1/challenges", guest, JSON, b"")?;
@@ -354,7 +276,7 @@ impl RelayClient {
         body: Option<(&str, &[u8])>,
     ) -> Result<Vec<u8>, ClientError> {
         let sent_body = body.map_or(b"".as_slice(), |(_, body)| body);
-        let asked = AskedRequest::new(method.as_str(), path, sent_body, &mut rand::rng());
+        let asked = AskedRequest::new(method.as_str(), path, sent_body, &mut system_rng());
         let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.authority));
@@ -393,5 +315,6 @@ fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(answer).map_err(|_| ClientError::Malformed)
 }
 
+mod reviewing;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use waxseal_reporting::limits::MAX_DELIVERY_LEN;
 use crate::answer::{AskedRequest, check_answer};
 use crate::error::ClientError;
 use crate::session::{Caller, DeviceSession};
+use crate::system_rng::system_rng;
 
 /// A relay that sends nothing for this long counts as gone. In this time it pings three times.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -27,8 +28,9 @@ const SHORT_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum Event {
     /// A message. The relay sends it again on the next connection, until it is acknowledged.
     Delivery {
-        /// The delivery's number on this connection, for [`Deliveries::acknowledge`] and
-        /// [`Deliveries::keep`].
+        /// The delivery's number, for [`Deliveries::acknowledge`] and [`Deliveries::keep`]. The
+        /// relay numbers the deliveries of each account from 1, in the order in which it committed
+        /// them. A delivery has the same number on every connection.
         id: u64,
         /// An encoded `Delivery`. Pass it to `Client::receive`.
         delivery: Vec<u8>,
@@ -52,7 +54,7 @@ impl std::fmt::Debug for Event {
 /// A device's connection for deliveries.
 ///
 /// ```text
-/// relay  -> binary: id be64 || delivery   a message; at most 64 are unanswered at a time
+/// relay  -> binary: id be64 || delivery   a message; ids ascend; at most 64 are unanswered
 /// client -> binary: id be64               acknowledges it: the relay deletes it
 /// client -> binary: id be64 || 00         puts it off: it comes again on the next connection
 /// relay  -> text: {"queued":0}            all queued messages were sent on this connection
@@ -72,7 +74,7 @@ impl Deliveries {
         let stream = connect(authority)?;
         let uri = format!("ws://{authority}{PATH}");
         let uri = uri.parse().map_err(|_| ClientError::BadUrl)?;
-        let asked = AskedRequest::new("GET", PATH, b"", &mut rand::rng());
+        let asked = AskedRequest::new("GET", PATH, b"", &mut system_rng());
         let mut request = ClientRequestBuilder::new(uri)
             .with_header("authorization", format!("Bearer {}", device.session.token));
         for (name, value) in asked.headers() {

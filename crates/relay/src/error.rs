@@ -91,7 +91,13 @@ pub enum ErrorCode {
     OtherModerationKey,
     /// 422: the intake refused the report. `check` says why.
     ReportRefused,
-    /// 404: no such report.
+    /// 503: a message in the report was accepted at a time that is ahead of the relay's clock now.
+    /// The relay's clock was or is wrong. Keep the report, and submit it again later.
+    ReportTooEarly,
+    /// 507: this account has as many reports waiting for review, or has submitted as many in a day,
+    /// as it may. Keep the report, and submit it again later.
+    TooManyReports,
+    /// 404: no such report, or its content was deleted when its review ended.
     NoSuchReport,
     /// 500: the relay failed. Its log says why.
     Internal,
@@ -124,8 +130,8 @@ impl ErrorCode {
             | Self::ReportRefused => 422,
             Self::TooManyRequests => 429,
             Self::Internal | Self::Other => 500,
-            Self::Busy => 503,
-            Self::QueueFull | Self::RelayFull => 507,
+            Self::Busy | Self::ReportTooEarly => 503,
+            Self::QueueFull | Self::RelayFull | Self::TooManyReports => 507,
         }
     }
 
@@ -164,7 +170,13 @@ impl ErrorCode {
             Self::NotYourReport => "the report was made by another device",
             Self::OtherModerationKey => "sealed to another moderation key: fetch the relay's card",
             Self::ReportRefused => "the report does not verify",
-            Self::NoSuchReport => "no such report",
+            Self::ReportTooEarly => {
+                "a reported message is ahead of the relay's clock: submit the report again later"
+            }
+            Self::TooManyReports => {
+                "too many reports of this account are waiting or were submitted today: try later"
+            }
+            Self::NoSuchReport => "no such report, or its review has ended",
             Self::Internal | Self::Other => "the relay failed",
         }
     }
@@ -255,6 +267,8 @@ impl ClientError {
                     | ErrorCode::TooSlow
                     | ErrorCode::QueueFull
                     | ErrorCode::RelayFull
+                    | ErrorCode::ReportTooEarly
+                    | ErrorCode::TooManyReports
                     | ErrorCode::Internal
             ),
             _ => false,

@@ -37,6 +37,7 @@
 //! | `GET /v1/review/reports?after=` | reviewer | [`ReportList`] |
 //! | `GET /v1/review/reports/{id}` | reviewer | binary: `AcceptedReport` |
 //! | `POST /v1/review/reports/{id}/rejected` | reviewer | [`Rejected`] |
+//! | `POST /v1/review/reports/{id}/closed` | reviewer | none |
 //!
 //! Devices and reviewers send the token of their [`Session`] as `Authorization: Bearer TOKEN`.
 //! Bytes in JSON are standard base64, and binary bodies are `application/octet-stream`. A refused
@@ -62,6 +63,7 @@ mod report_id;
 mod reviewer_keys;
 mod sealing;
 mod session;
+mod system_rng;
 mod vault;
 mod vault_keys;
 
@@ -87,6 +89,7 @@ pub use sealing::{
     unseal_acceptance_key, unseal_delivery_key,
 };
 pub use session::{DeviceSession, ReviewerSession};
+pub use system_rng::system_rng;
 pub use vault::{OpenRequest, VaultError, answer_reviewer, ask_vault};
 pub use vault_keys::{VaultKeys, VaultPublicKeys};
 

@@ -103,10 +103,14 @@ pub struct Bundle {
     /// The newest base.
     #[serde(with = "b64")]
     pub base: Vec<u8>,
-    /// A one-time part that no one else gets. `None` if there are none left, or if the caller has
-    /// taken too many parts of this account.
+    /// A one-time part that no one else gets. `None` if there are none left, or if the relay holds
+    /// them back.
     #[serde(with = "b64_option")]
     pub one_time: Option<Vec<u8>>,
+    /// Whether the account has one-time parts and the relay holds them back: the caller has taken
+    /// too many of them, or all callers together have.
+    #[serde(default)]
+    pub held_back: bool,
 }
 
 /// `POST /v1/reports`: the relay has stored the report for the reviewer.
@@ -158,6 +162,9 @@ pub struct ReportListed {
     pub opened: u64,
     /// The number of the check that failed in review, if one did.
     pub rejected: Option<u8>,
+    /// Whether the review has ended. The relay has deleted the report's content.
+    #[serde(default)]
+    pub closed: bool,
 }
 
 /// `POST /v1/review/reports/{id}/rejected`: the report failed in review. Its messages count as not

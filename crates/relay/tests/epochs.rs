@@ -9,14 +9,14 @@ use std::fs;
 
 use rusqlite::Connection;
 use waxseal_reporting::relay::EPOCH_MS;
-use world::World;
+use world::{RelayProcess, World};
 
 /// Place of the oldest epoch in the root key file. The file is `01 || five keys`, followed by the
 /// stamp keys: `01 || oldest epoch be32 || root ..`.
 const OLDEST_EPOCH: std::ops::Range<usize> = 162..166;
 
 #[test]
-fn undelivered_messages_are_dropped_with_the_keys_of_their_epoch() {
+fn after_40_days_of_downtime_the_operator_decides_whether_keys_are_destroyed() {
     let mut world = World::new();
     let (mut alice, mut bob) = (world.device("alice"), world.device("bob"));
     for n in 0..3 {
@@ -24,31 +24,43 @@ fn undelivered_messages_are_dropped_with_the_keys_of_their_epoch() {
     }
     assert!(world.relay.take().unwrap().stop());
 
-    // Makes it look as if the relay had not run for 40 days, and as if two of the messages were 40
-    // and 30 days old.
+    // Makes it look as if the relay had been old already, and had not run for 40 days, and as if
+    // two of the messages were 40 and 30 days old.
     let today = u32::try_from(world::now().as_millis() / EPOCH_MS).unwrap();
     let (path, data) = (
         world.dir.path().join("data/root.key"),
         world.dir.path().join("data"),
     );
     let mut root = fs::read(&path).unwrap();
-    assert_eq!(root[OLDEST_EPOCH], today.to_be_bytes());
-    root[OLDEST_EPOCH].copy_from_slice(&(today - 40).to_be_bytes());
+    assert_eq!(root[OLDEST_EPOCH], (today - 370).to_be_bytes());
+    root[OLDEST_EPOCH].copy_from_slice(&(today - 70).to_be_bytes());
     fs::write(&path, &root).unwrap();
     let db = Connection::open(data.join("relay.sqlite")).unwrap();
     for (id, days) in [(1, 40), (2, 30)] {
         db.execute(
-            "UPDATE queue SET epoch = ? WHERE id = ?",
+            "UPDATE queue SET epoch = ? WHERE number = ?",
             (today - days, id),
         )
         .unwrap();
     }
+    db.execute(
+        "UPDATE proven SET settled = 1, at_ms = at_ms - ?",
+        [40 * EPOCH_MS],
+    )
+    .unwrap();
     drop(db);
 
     world.start();
+    assert!(world.relay.take().unwrap().stop());
+    assert_eq!(fs::read(&path).unwrap(), root, "no key was destroyed");
+    world.relay = Some(RelayProcess::start_trusting_its_clock(world.dir.path()));
     bob.use_relay_of(&world);
     let received: Vec<String> = bob.receive().into_iter().map(|(text, _)| text).collect();
-    assert_eq!(received, ["1", "2"], "a message 30 days old is delivered");
+    assert_eq!(
+        received,
+        ["0", "1", "2"],
+        "messages are dropped a day later"
+    );
     let later = fs::read(&path).unwrap();
     assert_eq!(later[OLDEST_EPOCH], (today - 30).to_be_bytes());
     assert_ne!(

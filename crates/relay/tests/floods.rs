@@ -79,6 +79,44 @@ fn connect(world: &World, device: &Device) -> WebSocket<TcpStream> {
 }
 
 #[test]
+fn twenty_accounts_cannot_drain_the_one_time_prekeys_of_one() {
+    let world = World::new();
+    let bob = world.device("bob");
+    let parts: Vec<Vec<u8>> = (0..100).map(|n| vec![n; 40]).collect();
+    let left = || bob.client.prekeys_left(bob.session()).unwrap();
+    let takers: Vec<Device> = (0..20)
+        .map(|n| world.device(&format!("taker-{n}")))
+        .collect();
+    bob.client.put_prekeys(bob.session(), b"base", &[]).unwrap();
+    let take = |taker: &Device| {
+        taker
+            .client
+            .bundle(taker.session(), &bob.me.account)
+            .unwrap()
+    };
+    let bundle = take(&takers[0]);
+    assert!(
+        bundle.one_time.is_none() && !bundle.held_back,
+        "none is left"
+    );
+    bob.client
+        .put_prekeys(bob.session(), b"base", &parts)
+        .unwrap();
+    let bundles: Vec<_> = std::thread::scope(|scope| {
+        let takers = takers.iter();
+        let takers = takers.map(|taker| scope.spawn(|| [(); 5].map(|()| take(taker))));
+        let takers: Vec<_> = takers.collect();
+        let taken = takers.into_iter().flat_map(|taker| taker.join().unwrap());
+        taken.collect()
+    });
+    let given = bundles.iter().filter(|bundle| bundle.one_time.is_some());
+    assert_eq!((given.count(), left()), (20, 80));
+    for bundle in &bundles {
+        assert_eq!(bundle.held_back, bundle.one_time.is_none());
+    }
+}
+
+#[test]
 fn no_single_account_can_take_all_prekeys_or_fill_a_queue() {
     let world = World::new();
     let (bob, mut alice) = (world.device("bob"), world.device("alice"));

@@ -91,6 +91,7 @@ fn malformed_and_oversized_requests_get_their_codes() {
             ("GET", "/v1/review/reports", token, "", b"", 401, "unauthorized"),
             ("GET", "/v1/review/reports/00", token, "", b"", 401, "unauthorized"),
             ("POST", "/v1/review/reports/00/rejected", token, JSON, b"{}", 401, "unauthorized"),
+            ("POST", "/v1/review/reports/00/closed", token, "", b"", 401, "unauthorized"),
         ];
         for (method, path, token, content_type, body, status, error) in cases {
             let answer = request(&world, method, path, token, content_type, body);

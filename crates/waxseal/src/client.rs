@@ -133,6 +133,10 @@ impl<S: Store> Client<S> {
     ///
     /// # Errors
     /// [`OpenAccountError::AlreadyExists`] if the store holds an account: use [`Client::open`].
+    ///
+    /// # Security
+    /// Pass the system's generator as `rng`. A generator in memory is copied by a fork, and both
+    /// processes would then create the same identity.
     pub fn create(
         store: S,
         me: DeviceAddress,

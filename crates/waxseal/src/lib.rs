@@ -68,8 +68,17 @@
 //! change, drop, keep or retry ([`Advice`]).
 //!
 //! The caller passes randomness and time. Pass the current time and a cryptographically secure
-//! generator. `rand::rng()` is one, and several times faster than asking the operating system each
-//! time.
+//! generator:
+//!
+//! - For keys that live long, pass the system's generator: `UnwrapErr(SysRng)` with `rand`. These
+//!   are the keys that [`Client::create`], [`Client::publish_prekeys`], [`Client::rotate_prekeys`],
+//!   `DeliveryKey::generate` and `StoreKey::generate` draw.
+//! - For messages, `rand::rng()` is several times faster. It keeps its state in memory, which a
+//!   fork copies: parent and child then draw the same keys. A process that forks must call
+//!   `rand::rng().reseed()` in the child before anything else, or pass the system's generator
+//!   everywhere. The same holds for a virtual machine whose memory is cloned or restored.
+//!
+//! After a fork, only one of the two processes may go on using a [`Client`].
 //!
 //! # What survives a crash
 //!

@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use waxseal::errors::OpenAccountError;
 use waxseal::{AccountId, Client, FrankingTag, Message, SqliteStore, Timestamp};
-use waxseal_relay::{ClientError, DeviceSession, ErrorCode, RelayCard, RelayClient, account_name};
+use waxseal_relay::{
+    ClientError, DeviceSession, ErrorCode, RelayCard, RelayClient, account_name, system_rng,
+};
 
 use crate::failure::{Failure, Outcome};
 use crate::home::Home;
@@ -20,7 +22,8 @@ const FEW_PREKEYS: usize = 25;
 const MAX_PAUSES: u32 = 5;
 /// Maximum length of one such pause.
 const MAX_PAUSE_SECS: u64 = 3;
-const WEEK_MS: u64 = 7 * 24 * 3600 * 1000;
+pub const DAY_MS: u64 = 24 * 3600 * 1000;
+const WEEK_MS: u64 = 7 * DAY_MS;
 /// Number of records to read at once.
 pub const PAGE: usize = 64;
 
@@ -48,7 +51,7 @@ impl Chat {
         if !folder.join("store.sqlite").exists() {
             return Err(unregistered());
         }
-        let (home, store) = Home::open(folder, &mut rand::rng())?;
+        let (home, store) = Home::open(folder, &mut system_rng())?;
         let client = match Client::open(store) {
             Err(OpenAccountError::NoAccount) => return Err(unregistered()),
             client => client?,
@@ -86,16 +89,13 @@ impl Chat {
     /// Uploads prekeys if the relay has few or an upload may be missing. Replaces the signed
     /// prekeys once a week.
     fn maintain_prekeys(&mut self) -> Outcome<()> {
-        let age_ms = now()
-            .as_millis()
-            .saturating_sub(self.home.memory.rotated_at_ms);
-        if age_ms > WEEK_MS && !self.home.memory.upload_pending {
+        if is_week_old(self.home.memory.rotated_at_ms) && !self.home.memory.upload_pending {
             // Records the upload as pending first, so that the prekeys are not replaced again
             // before the relay has them.
             self.home.memory.rotated_at_ms = now().as_millis();
             self.home.memory.upload_pending = true;
             self.home.remember()?;
-            self.client.rotate_prekeys(&mut rand::rng())?;
+            self.client.rotate_prekeys(&mut system_rng())?;
         }
         let left = self.with_session(|relay, session| relay.prekeys_left(session))?;
         if left < FEW_PREKEYS || self.home.memory.upload_pending {
@@ -106,7 +106,7 @@ impl Chat {
 
     /// Uploads the prekeys that the relay lacks. After an interruption, this can be repeated.
     pub fn upload_prekeys(&mut self, left: usize) -> Outcome<()> {
-        let upload = self.client.publish_prekeys(left, &mut rand::rng())?;
+        let upload = self.client.publish_prekeys(left, &mut system_rng())?;
         self.with_session(|relay, session| {
             relay.put_prekeys(session, &upload.base, &upload.one_time)
         })?;
@@ -176,7 +176,7 @@ impl Chat {
         let (identity, key) = (client.identity().to_bytes(), client.delivery_key());
         let session = match self
             .relay
-            .register(&card, me, &identity, key, prove, &mut rand::rng())
+            .register(&card, me, &identity, key, prove, &mut system_rng())
         {
             Err(error) if error.code() == Some(ErrorCode::AccountTaken) => {
                 return Err(Failure::new(
@@ -297,6 +297,22 @@ fn with_pauses<T>(call: impl Fn() -> Result<T, ClientError>) -> Result<T, Client
         }
     }
     call()
+}
+
+/// Whether a noted time was more than a week ago. A time that is more than a day ahead was noted
+/// while this device's clock was wrong, so it counts as long ago. One that is less ahead counts as
+/// now, because prekeys that are replaced twice in a row lose the messages on their way.
+fn is_week_old(noted_ms: u64) -> bool {
+    match age_ms(noted_ms) {
+        Some(age_ms) => age_ms > WEEK_MS,
+        None => noted_ms - now().as_millis() > DAY_MS,
+    }
+}
+
+/// How long ago a noted time was. `None` if it is ahead: this device's clock was wrong then, or is
+/// now, so the note says nothing.
+pub fn age_ms(noted_ms: u64) -> Option<u64> {
+    now().as_millis().checked_sub(noted_ms)
 }
 
 fn is_expired(error: &ClientError) -> bool {

@@ -3,6 +3,7 @@
 
 use waxseal::core::PreKeyBundle;
 use waxseal::{AccountId, SafetyNumber};
+use waxseal_relay::system_rng;
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome};
@@ -49,9 +50,10 @@ pub fn accept(chat: &mut Chat, peer: &str, yes: bool) -> Outcome<()> {
     {
         return Err(Failure::new("not accepted: nothing changed"));
     }
+    chat.tell_of_missing_one_time(&peer, &bundle);
     chat.client.accept_identity(&peer, &new)?;
     chat.client
-        .start(&peer, &bundle.base, one_time, &mut rand::rng())?;
+        .start(&peer, &bundle.base, one_time, &mut system_rng())?;
     chat.warned.remove(&peer);
     println!("accepted the new identity of {name}");
     Ok(())

@@ -8,13 +8,12 @@ use waxseal::reporting::relay::Delivery;
 use waxseal::{AccountId, Advice, Content, Direction, Received};
 use waxseal_relay::Event;
 
-use crate::chat::{Chat, now};
+use crate::chat::{Chat, DAY_MS, age_ms, now};
 use crate::failure::{Failure, IDENTITY_CHANGED, Outcome, TRY_LATER};
 use crate::home::KeptDelivery;
 use crate::identity;
 use crate::show;
 
-const DAY_MS: u64 = 24 * 3600 * 1000;
 /// Maximum time to wait for the relay's next event. Each wait answers the relay's pings, so that
 /// `--follow` can go on forever.
 pub const EVENT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -172,9 +171,14 @@ impl Chat {
     /// delivery up after `max_attempts`, after [`KEEP_DAYS`], or if too many are kept already.
     fn keep(&mut self, id: u64, from: &str, max_attempts: u32) -> Outcome<Verdict> {
         let kept = &mut self.home.memory.kept;
-        // Forgets deliveries that the relay has dropped by itself.
-        kept.retain(|_, kept| {
-            now().as_millis().saturating_sub(kept.since_ms) < 2 * KEEP_DAYS * DAY_MS
+        // Forgets deliveries that the relay has dropped by itself. If this device's clock was ahead
+        // when it kept a delivery, the days count from now.
+        kept.retain(|_, kept| match age_ms(kept.since_ms) {
+            Some(age_ms) => age_ms < 2 * KEEP_DAYS * DAY_MS,
+            None => {
+                kept.since_ms = now().as_millis();
+                true
+            }
         });
         let of_one = kept.values().filter(|kept| kept.from == from).count();
         let full = of_one >= MAX_KEPT_OF_ONE || kept.len() >= MAX_KEPT;
@@ -213,8 +217,8 @@ impl Chat {
             has_written |= message.direction() == Direction::Sent
         })?;
         let last = self.home.memory.restarted_at_ms.get(peer.as_str());
-        if !has_written || last.is_some_and(|last| now().as_millis().saturating_sub(*last) < DAY_MS)
-        {
+        let last_age_ms = last.and_then(|last| age_ms(*last));
+        if !has_written || last_age_ms.is_some_and(|age_ms| age_ms < DAY_MS) {
             return Ok(());
         }
         self.home

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use waxseal::store::Key;
 use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId, Store};
-use waxseal_relay::{RelayClient, account_name};
+use waxseal_relay::{RelayClient, account_name, system_rng};
 
 use crate::chat::{Chat, now};
 use crate::failure::{Failure, Outcome};
@@ -13,7 +13,7 @@ use crate::text::hex;
 
 /// Creates an account, or finishes creating it.
 pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
-    let rng = &mut rand::rng();
+    let rng = &mut system_rng();
     let account = account_name(name)?;
     let (mut home, store) = Home::open(folder, rng)?;
     let url = url.or(home.memory.relay.as_ref().map(|relay| relay.url.as_str()));

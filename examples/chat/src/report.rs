@@ -7,7 +7,7 @@ use waxseal::{
     AccountId, Disclosure, FrankingTag, Message, OutgoingReport, PayloadHeader, Preview, Reason,
     ReportDraft,
 };
-use waxseal_relay::{ErrorCode, ReportTaken};
+use waxseal_relay::{ErrorCode, ReportTaken, system_rng};
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};
@@ -121,7 +121,7 @@ pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool)
     }
     let outgoing = chat
         .client
-        .report(draft, &card.moderation_key()?, &mut rand::rng())?;
+        .report(draft, &card.moderation_key()?, &mut system_rng())?;
     match chat.submit(&outgoing) {
         Ok(ReportTaken {
             report_id,
@@ -250,4 +250,27 @@ fn is_final(failure: &Failure) -> bool {
                 | ErrorCode::Malformed
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_deleted_only_if_the_relay_will_never_accept_it() {
+        for (code, ends) in [
+            (ErrorCode::ReportTooEarly, false),
+            (ErrorCode::TooManyReports, false),
+            (ErrorCode::RelayFull, false),
+            (ErrorCode::TooManyRequests, false),
+            (ErrorCode::Other, false),
+            (ErrorCode::ReportRefused, true),
+        ] {
+            let failure = Failure {
+                refused: Some(code),
+                ..Failure::new("refused")
+            };
+            assert_eq!(is_final(&failure), ends, "{code:?}");
+        }
+    }
 }

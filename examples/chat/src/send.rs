@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use waxseal::{AccountId, Advice, Draft, FrankingTag, Outgoing};
-use waxseal_relay::ErrorCode;
+use waxseal_relay::{Bundle, ErrorCode, system_rng};
 
 use crate::chat::{Chat, now};
 use crate::failure::{Failure, IDENTITY_CHANGED, Outcome, TRY_LATER};
@@ -59,17 +59,18 @@ impl Chat {
         if !self.client.has_session(peer)? {
             self.start(peer)?;
         }
-        let sent = self.client.send(peer, message, now(), &mut rand::rng())?;
+        let sent = self.client.send(peer, message, now(), &mut system_rng())?;
         Ok(sent.id)
     }
 
     /// Starts a conversation with the bundle that the relay hands out.
     pub fn start(&mut self, peer: &AccountId) -> Outcome<()> {
         let bundle = self.with_session(|relay, session| relay.bundle(session, peer))?;
+        self.tell_of_missing_one_time(peer, &bundle);
         let one_time = bundle.one_time.as_deref();
         match self
             .client
-            .start(peer, &bundle.base, one_time, &mut rand::rng())
+            .start(peer, &bundle.base, one_time, &mut system_rng())
         {
             Err(error) if error.advice() == Advice::WarnIdentityChange => {
                 self.identity_changed = true;
@@ -79,6 +80,22 @@ impl Chat {
                 ))
             }
             outcome => Ok(outcome?),
+        }
+    }
+
+    /// Tells the user that a session starts without a one-time prekey. Until the peer answers, its
+    /// messages can be read by someone who steals the peer's keys later.
+    pub fn tell_of_missing_one_time(&mut self, peer: &AccountId, bundle: &Bundle) {
+        if bundle.one_time.is_none() {
+            let why = match bundle.held_back {
+                true => "too many were asked for",
+                false => "none is left",
+            };
+            self.notice(format!(
+                "no one-time prekey of {} ({why}): until they answer, someone who steals their \
+                 keys could read what you send",
+                peer.as_str()
+            ));
         }
     }
 
@@ -116,7 +133,7 @@ impl Chat {
                 self.detail(failure.message);
                 continue;
             }
-            self.client.seal_waiting(&recipient, &mut rand::rng())?;
+            self.client.seal_waiting(&recipient, &mut system_rng())?;
         }
         Ok(())
     }

@@ -32,3 +32,18 @@ fn an_answer_in_an_unknown_format_still_says_whether_to_try_again() {
     let newer = ClientError::refused(418, newer);
     assert_eq!(newer.code(), Some(ErrorCode::Other));
 }
+
+#[test]
+fn a_report_is_kept_after_a_refusal_that_can_lift() {
+    for (code, lifts) in [
+        ("report_too_early", true),
+        ("too_many_reports", true),
+        ("relay_full", true),
+        ("report_refused", false),
+    ] {
+        let body = format!(r#"{{"error":"{code}","message":""}}"#);
+        let refused = ClientError::refused(503, body.as_bytes());
+        assert_ne!(refused.code(), Some(ErrorCode::Other));
+        assert_eq!(refused.is_transient(), lifts, "{code}");
+    }
+}

@@ -123,6 +123,13 @@ impl RelayProcess {
         Self::start_with(Command::new(env!("CARGO_BIN_EXE_relay")), dir)
     }
 
+    /// Starts a relay as its operator does after checking the clock.
+    pub fn start_trusting_its_clock(dir: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_relay"));
+        command.arg("--trust-clock");
+        Self::start_with(command, dir)
+    }
+
     /// Starts a relay that may open at most `files` files.
     pub fn start_limited(dir: &Path, files: usize) -> Self {
         let mut shell = Command::new("sh");

@@ -1,4 +1,4 @@
-use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId};
+use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId, MemoryStore};
 use waxseal_relay::{RelayClient, account_name};
 
 use super::*;
@@ -89,4 +89,71 @@ fn a_home_allows_one_process_and_one_key() {
     std::fs::write(home.join("store.key"), [7; 32]).unwrap();
     let wrong = Home::open(&home, &mut rand::rng()).err().unwrap();
     assert_eq!(wrong.message, "the store was made with another key");
+}
+
+const YEAR_MS: u64 = 365 * DAY_MS;
+
+#[test]
+fn prekeys_rotate_at_once_if_the_clock_was_a_year_ahead() {
+    for (noted_ago, rotates) in [
+        (-i128::from(YEAR_MS), true),
+        (-i128::from(2 * DAY_MS), true),
+        // A clock that was set back a little does not replace prekeys twice in a row.
+        (-i128::from(DAY_MS - 60_000), false),
+        (0, false),
+        (i128::from(6 * DAY_MS), false),
+        (i128::from(8 * DAY_MS), true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chat = chat(&folder);
+        let noted = i128::from(now().as_millis()) - noted_ago;
+        chat.home.memory.rotated_at_ms = u64::try_from(noted).unwrap();
+        assert!(chat.catch_up().is_err(), "the relay cannot be reached");
+        let memory = &chat.home.memory;
+        assert_eq!(memory.upload_pending, rotates, "{noted_ago}");
+        let rotated_now = age_ms(memory.rotated_at_ms).is_some_and(|age_ms| age_ms < 60_000);
+        assert_eq!(rotated_now, rotates || noted_ago == 0, "{noted_ago}");
+    }
+}
+
+#[test]
+fn a_session_starts_over_at_once_if_the_clock_was_a_year_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut chat = chat(&folder);
+    let rng = &mut rand::rng();
+    let alice = DeviceAddress::new(account_name("alice").unwrap(), DeviceId(1));
+    let key = DeliveryKey::generate(rng);
+    let mut peer = Client::create(MemoryStore::default(), alice.clone(), key, rng).unwrap();
+    let upload = peer.publish_prekeys(0, rng).unwrap();
+    let (alice, base) = (alice.account, upload.base);
+    chat.client.start(&alice, &base, None, rng).unwrap();
+    chat.client.send(&alice, "hello", now(), rng).unwrap();
+
+    for (noted_ago, starts) in [
+        (-i128::from(YEAR_MS), true),
+        (-i128::from(DAY_MS), true),
+        (i128::from(DAY_MS / 2), false),
+        (i128::from(2 * DAY_MS), true),
+    ] {
+        let noted = u64::try_from(i128::from(now().as_millis()) - noted_ago).unwrap();
+        let restarted = &mut chat.home.memory.restarted_at_ms;
+        restarted.insert("alice".to_owned(), noted);
+        // The relay cannot be reached, so an attempt fails.
+        assert_eq!(chat.start_over(&alice).is_err(), starts, "{noted_ago}");
+        let last = chat.home.memory.restarted_at_ms["alice"];
+        assert_eq!(age_ms(last).is_some_and(|age_ms| age_ms < 60_000), starts);
+    }
+}
+
+#[test]
+fn a_delivery_kept_while_the_clock_was_a_year_ahead_is_given_up_after_a_week() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut chat = chat(&folder);
+    assert!(chat.keep(7, "mallory", u32::MAX).unwrap() == Verdict::Keep);
+    chat.home.memory.kept.get_mut(&7).unwrap().since_ms += YEAR_MS;
+    assert!(chat.keep(7, "mallory", u32::MAX).unwrap() == Verdict::Keep);
+    let kept = chat.home.memory.kept.get_mut(&7).unwrap();
+    assert!(age_ms(kept.since_ms).is_some());
+    kept.since_ms -= KEEP_DAYS * DAY_MS;
+    assert!(chat.keep(7, "mallory", u32::MAX).unwrap() == Verdict::Acknowledge);
 }

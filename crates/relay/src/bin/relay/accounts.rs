@@ -20,10 +20,10 @@ use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
 use crate::errors::Refusal;
 use crate::extract::{ClientAddress, JsonBody};
 use crate::limits::MAX_JSON_LEN;
-use crate::state::{Account, Relay, now};
+use crate::state::{Account, Relay};
 
 pub async fn challenge(State(relay): State<Arc<Relay>>, _: ClientAddress) -> Json<Challenge> {
-    let challenge = relay.tokens.challenge(now().as_millis());
+    let challenge = relay.tokens.challenge(relay.now().as_millis());
     Json(Challenge { challenge })
 }
 
@@ -33,7 +33,7 @@ pub async fn register(
     ClientAddress(address): ClientAddress,
     JsonBody(request): JsonBody<Register, MAX_JSON_LEN>,
 ) -> Result<(StatusCode, Json<Session>), Refusal> {
-    let now_ms = now().as_millis();
+    let now_ms = relay.now().as_millis();
     let name = account_name(&request.name).map_err(|_| ErrorCode::BadName)?;
     let me = DeviceAddress::new(name, DeviceId(request.device));
     relay.tokens.check_challenge(&request.challenge, now_ms)?;
@@ -141,7 +141,7 @@ pub async fn sign_in(
     _: ClientAddress,
     JsonBody(request): JsonBody<SignIn, MAX_JSON_LEN>,
 ) -> Result<Json<Session>, Refusal> {
-    let now_ms = now().as_millis();
+    let now_ms = relay.now().as_millis();
     let name = account_name(&request.name).map_err(|_| ErrorCode::BadName)?;
     let me = DeviceAddress::new(name, DeviceId(request.device));
     relay.tokens.check_challenge(&request.challenge, now_ms)?;

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 use waxseal_relay::ErrorCode;
 
+use crate::database::migrations::MIGRATIONS;
 use crate::errors::Refusal;
 
 /// Maximum number of jobs that wait for the database. If there are more, a request waits for a
@@ -24,7 +25,7 @@ const MAX_BATCH: usize = 256;
 /// Maximum time that a request waits for a place among the jobs.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: usize = MIGRATIONS.len() + 1;
 
 /// A job runs within the transaction. It returns the function that answers the request afterwards.
 type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
@@ -49,25 +50,15 @@ impl Database {
              PRAGMA secure_delete = FAST; -- delivered messages are overwritten
              PRAGMA journal_size_limit = 67108864;",
         )?;
-        match db.query_row("PRAGMA user_version", [], |row| row.get(0))? {
-            0 => {
-                db.execute_batch(&format!(
-                    "BEGIN; {} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;",
-                    include_str!("schema.sql")
-                ))?;
-            }
-            // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
-            1 => db.execute_batch(&format!(
-                "BEGIN;
-                 DELETE FROM queue;
-                 ALTER TABLE queue RENAME COLUMN delivery TO stamped;
-                 ALTER TABLE account ADD COLUMN accepted_at_ms INTEGER;
-                 PRAGMA user_version = {SCHEMA_VERSION};
-                 COMMIT;"
-            ))?,
-            SCHEMA_VERSION => {}
-            version => return Err(format!("the database has an unknown version: {version}").into()),
-        }
+        let version: usize = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let changes = match version {
+            0 => include_str!("schema.sql").to_owned(),
+            1..=SCHEMA_VERSION => MIGRATIONS.into_iter().skip(version - 1).collect(),
+            _ => return Err(format!("the database has an unknown version: {version}").into()),
+        };
+        db.execute_batch(&format!(
+            "BEGIN; {changes} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        ))?;
         let (jobs, waiting) = mpsc::channel(MAX_JOBS);
         let thread = std::thread::Builder::new()
             .name("database".to_owned())
@@ -183,5 +174,6 @@ fn in_savepoint<T>(
     result
 }
 
+mod migrations;
 #[cfg(test)]
 mod tests;

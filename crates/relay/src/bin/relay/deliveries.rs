@@ -16,7 +16,7 @@ use crate::connected::ConnectedDevice;
 use crate::errors::Refusal;
 use crate::extract::Device;
 use crate::queue;
-use crate::state::{Account, Relay, now};
+use crate::state::{Account, Relay};
 
 /// Maximum number of deliveries that are sent and not yet acknowledged.
 const WINDOW: usize = 64;
@@ -50,7 +50,7 @@ pub async fn connect(
         .max_write_buffer_size(1 << 20);
     Ok(upgrade.on_upgrade(async move |mut socket| {
         let connected = relay.connected.enter(device.account.id);
-        let left_ms = device.expires_at_ms.saturating_sub(now().as_millis());
+        let left_ms = device.expires_at_ms.saturating_sub(relay.now().as_millis());
         let mut connection = Connection {
             relay: &relay,
             account: &device.account,

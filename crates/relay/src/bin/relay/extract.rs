@@ -17,7 +17,7 @@ use waxseal_reporting::AccountId;
 
 use crate::errors::Refusal;
 use crate::limits::{MAX_REPORT_BODY_LEN, MAX_UPLOAD_LEN};
-use crate::state::{Account, Relay, now};
+use crate::state::{Account, Relay};
 use crate::tokens::Holder;
 
 /// The address that a request without a token comes from. Refuses the request if that address is
@@ -95,7 +95,7 @@ fn holder(headers: &HeaderMap, relay: &Relay) -> Result<(Holder, u64), Refusal> 
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "))
         .ok_or(ErrorCode::Unauthorized)?;
-    relay.tokens.holder(token, now().as_millis())
+    relay.tokens.holder(token, relay.now().as_millis())
 }
 
 /// The length of the body that a request announces. A chunked body counts as the largest that any

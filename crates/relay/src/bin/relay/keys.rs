@@ -9,15 +9,24 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use ed25519_dalek::SigningKey;
-use waxseal_relay::SealingKeyPair;
+use rand_core::CryptoRng;
+use waxseal_relay::{SealingKeyPair, system_rng};
 use waxseal_reporting::intake::AcceptanceKey;
-use waxseal_reporting::relay::{DeliveryKey, EPOCH_MS, StampKeys};
+use waxseal_reporting::relay::{DeliveryKey, EPOCH_MS, StampKeys, StampKeysError};
 use waxseal_reporting::{DeviceAddress, Timestamp};
 use zeroize::Zeroizing;
 
 /// Number of days during which a stamp can be verified. After that, no one can report the message
 /// or prove that it was sent.
 pub const VERIFY_DAYS: u32 = 30;
+
+/// Maximum number of days for which stamp keys are kept while the relay is new. Covers a clock that
+/// is a year ahead when the relay is first started, and leaves 30 days of downtime within the 400
+/// that [`StampKeys`] reach.
+pub const LONGEST_KEPT_DAYS: u32 = 370;
+
+/// No relay was started before 2025. A clock that says so was never set.
+const FIRST_START: Timestamp = Timestamp::from_millis(1_735_689_600_000);
 
 /// The region that stamps are made for.
 pub const REGION: &str = "example";
@@ -74,22 +83,22 @@ impl Keys {
             }
             Err(error) => return Err(error.into()),
         };
-        keys.stamp_mut(|stamp| stamp.advance_to(now))
-            .map_err(|error| format!("{error}: is the clock right?"))?;
         Ok(keys)
     }
 
     fn generate(dir: &Path, now: Timestamp) -> Result<Self, Box<dyn std::error::Error>> {
-        let rng = &mut rand::rng();
-        let relay = Zeroizing::new(rand::random::<[u8; 32]>());
+        if now < FIRST_START {
+            return Err("the clock says a year before 2025: set it, then start the relay".into());
+        }
+        let rng = &mut system_rng();
         Ok(Self {
             dir: dir.to_owned(),
-            relay: SigningKey::from_bytes(&relay),
+            relay: SigningKey::from_bytes(&random(rng)),
             sealing: SealingKeyPair::generate(rng),
-            token: Zeroizing::new(rand::random()),
-            store: Zeroizing::new(rand::random()),
+            token: random(rng),
+            store: random(rng),
             acceptance: AcceptanceKey::generate(rng),
-            stamp: RwLock::new(StampKeys::generate(REGION, now, rng)?),
+            stamp: RwLock::new(stamp_keys(now)?),
         })
     }
 
@@ -152,14 +161,21 @@ impl Keys {
     }
 
     /// Prepares the stamp keys of today and tomorrow.
-    pub fn advance(&self, now: Timestamp) -> Result<(), waxseal_reporting::relay::StampKeysError> {
+    pub fn advance(&self, now: Timestamp) -> Result<(), StampKeysError> {
         self.stamp_mut(|stamp| stamp.advance_to(now))
     }
 
-    /// The first epoch (a day) whose messages can be reported at the time `now`.
-    pub fn oldest_verified(now: Timestamp) -> u32 {
-        let today = u32::try_from(now.as_millis() / EPOCH_MS).unwrap_or(u32::MAX);
-        today.saturating_sub(VERIFY_DAYS)
+    /// Makes new stamp keys if the existing ones begin after `now`: they were made by a clock that
+    /// was far ahead. Messages stamped with the earlier keys can no longer be reported.
+    pub fn reach_back_to(&self, now: Timestamp) -> Result<(), Box<dyn std::error::Error>> {
+        if u64::from(self.stamp().oldest_epoch()) <= now.as_millis() / EPOCH_MS {
+            return Ok(());
+        }
+        let stamp = stamp_keys(now)?;
+        self.write(&stamp)?;
+        self.stamp_mut(|keys| *keys = stamp);
+        tracing::warn!("new stamp keys: messages stamped before cannot be reported any more");
+        Ok(())
     }
 
     /// Destroys the stamp keys of every epoch before this one, first on disk and then in memory.
@@ -179,7 +195,7 @@ impl Keys {
     /// `nonce 24 || ciphertext 48`.
     #[expect(clippy::expect_used, reason = "32 bytes are never too long")]
     pub fn seal(&self, key: &DeliveryKey, of: &DeviceAddress) -> Vec<u8> {
-        let nonce: [u8; 24] = rand::random();
+        let nonce = *random::<24>(&mut system_rng());
         let sealed = self
             .cipher()
             .encrypt(
@@ -209,6 +225,20 @@ impl Keys {
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new((&*self.store).into())
     }
+}
+
+/// Draws stamp keys for today, and for the days before on which the clock may turn out to be.
+fn stamp_keys(now: Timestamp) -> Result<StampKeys, StampKeysError> {
+    let back = u64::from(LONGEST_KEPT_DAYS) * EPOCH_MS;
+    let first = Timestamp::from_millis(now.as_millis().saturating_sub(back));
+    StampKeys::generate(REGION, first, &mut system_rng())
+}
+
+/// Draws random bytes.
+pub fn random<const LEN: usize>(rng: &mut impl CryptoRng) -> Zeroizing<[u8; LEN]> {
+    let mut bytes = Zeroizing::new([0; LEN]);
+    rng.fill_bytes(&mut *bytes);
+    bytes
 }
 
 fn device_bytes(of: &DeviceAddress) -> Vec<u8> {

@@ -14,6 +14,7 @@ use waxseal_reporting::AccountId;
 use waxseal_reporting::limits::{MAX_POSTED_LEN, MAX_REPORT_LEN};
 
 use crate::errors::Refusal;
+use crate::limits::takers::Takers;
 
 /// Maximum length in bytes of a small JSON body. The largest, a registration, has about 2 KB.
 pub const MAX_JSON_LEN: usize = 8 << 10;
@@ -29,6 +30,8 @@ pub const MAX_ACCOUNTS: usize = 100_000;
 
 /// Maximum number of one-time parts stored per account to hand out.
 pub const MAX_ONE_TIME: usize = 200;
+/// The last one-time parts of an account are handed out more slowly.
+const LAST_ONE_TIME: usize = 20;
 /// Maximum number of one-time parts remembered per account after they were handed out. This is five
 /// times the number of parts whose secrets a device keeps.
 pub const MAX_SPENT: usize = 1_000;
@@ -44,8 +47,17 @@ pub const MAX_QUEUED_BYTES_OF_ONE: i64 = 16 << 20;
 /// Maximum number of bytes in all queues together.
 pub const MAX_QUEUED_IN_ALL: i64 = 8 << 30;
 
-/// Maximum number of bytes of stored reports.
+/// Maximum number of bytes of reports that wait for review.
 pub const MAX_REPORTS_BYTES: i64 = 16 << 30;
+/// Maximum number of reports of one account that wait for review.
+pub const MAX_REPORTS_OF_ONE: i64 = 100;
+/// Maximum number of bytes of reports of one account that wait for review: four of the longest.
+pub const MAX_REPORTS_BYTES_OF_ONE: i64 = 8 << 20;
+/// One account gets at most the free space divided by this. While the space fills, each further
+/// account gets less, so that many accounts cannot fill it either.
+pub const MIN_REPORTERS: i64 = 512;
+/// Maximum number of reports of one account that are accepted within 24 hours.
+pub const MAX_REPORTS_A_DAY: i64 = 100;
 
 /// A body costs one extra request per this many bytes.
 const BYTES_PER_REQUEST: usize = 16 << 10;
@@ -64,9 +76,13 @@ pub struct Limits {
     /// Reports per account.
     reports: Buckets<AccountId>,
     reviewer: Buckets<()>,
-    /// One-time parts that the first account of a pair takes from the second. So no account can use
-    /// up all parts of another.
-    one_time: Buckets<(AccountId, AccountId)>,
+    /// One-time parts that one account takes from another, by the rows of both.
+    takers: Takers,
+    /// One-time parts that one account hands out to all others, by its row. There is a bucket for
+    /// every account, so this table is never full.
+    one_time: Buckets<i64>,
+    /// The last one-time parts of an account.
+    last_one_time: Buckets<i64>,
 }
 
 impl Limits {
@@ -77,7 +93,9 @@ impl Limits {
             registrations: Buckets::new(300.0, 0.1),
             reports: Buckets::new(1_000.0, 0.1),
             reviewer: Buckets::new(1_000.0, 20.0),
-            one_time: Buckets::new(5.0, 1.0 / 600.0),
+            takers: Takers::default(),
+            one_time: Buckets::new(20.0, 1.0 / 60.0),
+            last_one_time: Buckets::new(5.0, 1.0 / 600.0),
         }
     }
 
@@ -108,10 +126,13 @@ impl Limits {
         self.reviewer.take(&(), 1.0, Instant::now())
     }
 
-    /// Whether the account `to` may take another one-time part of the account `of`.
-    pub fn one_time(&self, of: &AccountId, to: &AccountId) -> bool {
-        let pair = (to.clone(), of.clone());
-        self.one_time.take(&pair, 1.0, Instant::now()).is_ok()
+    /// Whether the account `to` may take another one-time part of the account `of`, which has
+    /// `left` parts left. Neither one account nor many can use up the parts of another at once.
+    pub fn one_time(&self, of: i64, to: i64, left: usize, now: Instant) -> bool {
+        left > 0
+            && self.takers.take(to, of, now)
+            && self.one_time.take(&of, 1.0, now).is_ok()
+            && (left > LAST_ONE_TIME || self.last_one_time.take(&of, 1.0, now).is_ok())
     }
 }
 
@@ -131,6 +152,13 @@ struct Bucket {
     filled_at: Instant,
 }
 
+impl Bucket {
+    fn level(&self, burst: f64, per_second: f64, now: Instant) -> f64 {
+        let passed = now.saturating_duration_since(self.filled_at);
+        (self.tokens + passed.as_secs_f64() * per_second).min(burst)
+    }
+}
+
 /// One bucket per key. The number of buckets is bounded. Full buckets need not be kept.
 struct Buckets<K> {
     burst: f64,
@@ -144,7 +172,7 @@ struct Table<K> {
 }
 
 /// Maximum number of buckets of one kind.
-const MAX_BUCKETS: usize = 100_000;
+const MAX_BUCKETS: usize = MAX_ACCOUNTS;
 
 /// Minimum time between two searches of a full table for buckets that are full again.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -202,10 +230,10 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
     }
 
     fn level(&self, bucket: &Bucket, now: Instant) -> f64 {
-        let passed = now.saturating_duration_since(bucket.filled_at);
-        (bucket.tokens + passed.as_secs_f64() * self.per_second).min(self.burst)
+        bucket.level(self.burst, self.per_second, now)
     }
 }
 
+mod takers;
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,8 @@ mod database;
 mod deliveries;
 mod errors;
 mod extract;
+#[cfg(test)]
+mod fixture;
 mod keys;
 mod limits;
 mod messages;
@@ -27,6 +29,7 @@ mod reviewer;
 mod routes;
 mod serve;
 mod state;
+mod time;
 mod tokens;
 
 use std::error::Error;
@@ -39,7 +42,7 @@ use std::time::Duration;
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing_subscriber::EnvFilter;
 
@@ -49,8 +52,8 @@ use crate::state::Relay;
 /// Maximum time that open requests and deliveries get to finish once the relay is told to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How often the relay checks whether a new day has begun.
-const EPOCH_CHECK_INTERVAL: Duration = Duration::from_secs(600);
+/// How often the relay records how much time has passed.
+const TIME_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A Waxseal relay: delivers messages it cannot read, and passes reports it cannot read to the
 /// reviewer.
@@ -79,6 +82,10 @@ struct Options {
     /// The reviewer's public key, made by `review keygen`; only this reviewer can fetch reports
     #[arg(long, value_name = "FILE.pub")]
     reviewer_key: PathBuf,
+    /// Take the clock's time as right, however far it is from the time that the relay has recorded.
+    /// Use it once, after checking the clock, when the log asks for it
+    #[arg(long)]
+    trust_clock: bool,
 }
 
 #[tokio::main]
@@ -101,14 +108,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (working, mut done) = mpsc::channel(1);
     let relay = Relay::open(
         &options.data,
+        time::system_clocks(),
         vault,
         reviewer,
         files / 4,
         stopping.clone(),
         working,
-    )?;
+    )
+    .await?;
     accounts::load(&relay).await?;
-    relay.destroy_old_epochs().await?;
+    if options.trust_clock {
+        relay.trust_clock()?;
+    }
+    relay.keep_time().await?;
     let relay = Arc::new(relay);
     tracing::info!(
         relay_key = relay.card.relay_fingerprint(),
@@ -118,16 +130,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
 
     let listener = TcpListener::bind(options.listen).await?;
+    // From here on SIGTERM stops the relay in order.
+    let terminated = signal(SignalKind::terminate())?;
     say_ready(listener.local_addr()?)?;
-    let epochs = tokio::spawn(keep_epochs(relay.clone(), stopping.clone()));
+    let time = tokio::spawn(keep_time(relay.clone(), stopping.clone()));
     let router = routes::router(relay.clone());
     let serving = serve::serve(listener, router, files / 2, stopping);
     let serving = tokio::spawn(serving);
-    asked_to_stop().await?;
+    asked_to_stop(terminated).await?;
     tracing::info!("stopping");
     let _ = stop.send(true);
     serving.await?;
-    epochs.await?;
+    time.await?;
 
     // The database is closed once the last request has dropped its reference to the relay.
     drop(relay);
@@ -173,21 +187,20 @@ fn raise_file_limit() -> std::io::Result<usize> {
     Ok(usize::try_from(wanted).unwrap_or(usize::MAX))
 }
 
-async fn keep_epochs(relay: Arc<Relay>, mut stopping: Stopping) {
-    let mut time = tokio::time::interval(EPOCH_CHECK_INTERVAL);
+async fn keep_time(relay: Arc<Relay>, mut stopping: Stopping) {
+    let mut time = tokio::time::interval(TIME_INTERVAL);
     loop {
         tokio::select! {
             _ = time.tick() => {}
             () = stopping.wait() => return,
         }
-        if let Err(error) = relay.destroy_old_epochs().await {
-            tracing::error!(%error, "old epochs could not be destroyed");
+        if let Err(error) = relay.keep_time().await {
+            tracing::error!(%error, "time could not be recorded");
         }
     }
 }
 
-async fn asked_to_stop() -> std::io::Result<()> {
-    let mut terminated = signal(SignalKind::terminate())?;
+async fn asked_to_stop(mut terminated: Signal) -> std::io::Result<()> {
     tokio::select! {
         _ = terminated.recv() => Ok(()),
         interrupted = tokio::signal::ctrl_c() => interrupted,

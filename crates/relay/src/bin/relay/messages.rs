@@ -14,7 +14,7 @@ use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Device};
 use crate::limits::MAX_MESSAGE_LEN;
 use crate::queue;
-use crate::state::{Relay, now};
+use crate::state::Relay;
 
 pub async fn send(
     State(relay): State<Arc<Relay>>,
@@ -26,10 +26,10 @@ pub async fn send(
     let posted = PostedEnvelope::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
     // A token alone stamps nothing: the device must ask for this stamp, for this recipient, now.
     let (key, audience) = (&sender.delivery_key, Audience::Direct(recipient.clone()));
-    let authentic = posted.authenticate(key, &sender.me, &audience, now());
+    let authentic = posted.authenticate(key, &sender.me, &audience, relay.now());
     let authentic = authentic.map_err(|error| match error {
         PostError::ClockDiffers => Refusal {
-            relay_time_ms: Some(now().as_millis()),
+            relay_time_ms: Some(relay.now().as_millis()),
             ..ErrorCode::ClockDiffers.into()
         },
         _ => ErrorCode::NotFromDevice.into(),
@@ -42,7 +42,7 @@ pub async fn send(
         .run(move |db| {
             // The time is taken and stored before the message is queued. If the job fails, neither
             // is.
-            let accepted_at = queue::next_accepted_at(db, from, now())?;
+            let accepted_at = queue::next_accepted_at(db, from, relay.now())?;
             let claim = relay
                 .keys
                 .stamp()

@@ -1,6 +1,7 @@
 //! Prekeys. The relay sees only whose they are, and hands out each one-time part once.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
@@ -77,28 +78,33 @@ fn is_of(base: &[u8], identity: &[u8; 64]) -> bool {
     named.is_some_and(|named| named.starts_with(identity))
 }
 
-/// Returns the newest base and one one-time part. The part is deleted before the answer is sent.
+/// Returns the newest base and, unless the limits say otherwise, one one-time part. The part is
+/// deleted before the answer is sent. The base alone is enough to start a session.
 pub async fn bundle(
     State(relay): State<Arc<Relay>>,
     device: Device,
     AccountName(peer): AccountName,
 ) -> Result<Json<Bundle>, Refusal> {
     let account = relay.account(&peer).ok_or(ErrorCode::NoSuchAccount)?;
-    // An account that takes more than a few one-time parts of a peer gets only the base, which is
-    // enough to start a session.
-    let with_one_time = relay.limits.one_time(&peer, &device.account.me.account);
-    let bundle = relay
-        .database
+    let (database, relay) = (&relay.database, relay.clone());
+    let bundle = database
         .run(move |db| {
             let base: Option<Vec<u8>> = db
                 .prepare("SELECT base FROM account WHERE id = ?")?
                 .query_row([account.id], |row| row.get(0))?;
             let base = base.ok_or(ErrorCode::NoPreKeys)?;
-            let one_time = match with_one_time {
+            let left = count_left(db, account.id)?;
+            let (of, to) = (account.id, device.account.id);
+            let one_time = match relay.limits.one_time(of, to, left, Instant::now()) {
                 true => take_one_time(db, account.id)?,
                 false => None,
             };
-            Ok(Bundle { base, one_time })
+            let held_back = left > 0 && one_time.is_none();
+            Ok(Bundle {
+                base,
+                one_time,
+                held_back,
+            })
         })
         .await?;
     Ok(Json(bundle))

@@ -31,7 +31,7 @@ pub fn next_accepted_at(
     Ok(accepted_at)
 }
 
-/// Queues a message, unless one of the limits is reached.
+/// Queues a message under the recipient's next number, unless one of the limits is reached.
 pub fn push(
     db: &Connection,
     sender: i64,
@@ -40,8 +40,16 @@ pub fn push(
 ) -> Result<(), Refusal> {
     let (epoch, stamped) = (stamped.claim().context().epoch, stamped.encode());
     check_room(db, sender, recipient, stamped.len())?;
-    db.prepare("INSERT INTO queue (recipient, sender, epoch, stamped) VALUES (?, ?, ?, ?)")?
-        .execute(params![recipient, sender, epoch, stamped])?;
+    let number: i64 = db
+        .prepare(
+            "INSERT INTO inbox (recipient, next) VALUES (?, 2)
+             ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next - 1",
+        )?
+        .query_row([recipient], |row| row.get(0))?;
+    db.prepare(
+        "INSERT INTO queue (recipient, number, sender, epoch, stamped) VALUES (?, ?, ?, ?, ?)",
+    )?
+    .execute(params![recipient, number, sender, epoch, stamped])?;
     Ok(())
 }
 
@@ -73,8 +81,8 @@ fn check_room(db: &Connection, from: i64, to: i64, len: usize) -> Result<(), Ref
     Ok(())
 }
 
-/// Reads an account's messages that come after the row `after`. Stops at `max` messages, or once
-/// they add up to 256 KiB. Also returns whether these are all.
+/// Reads an account's messages with numbers above `after`. Stops at `max` messages, or once they
+/// add up to 256 KiB. Also returns whether these are all.
 pub async fn read_after(
     database: &Database,
     recipient: i64,
@@ -85,7 +93,8 @@ pub async fn read_after(
     database
         .run(move |db| {
             let mut next = db.prepare(
-                "SELECT id, stamped FROM queue WHERE recipient = ? AND id > ? ORDER BY id LIMIT ?",
+                "SELECT number, stamped FROM queue WHERE recipient = ? AND number > ?
+                 ORDER BY number LIMIT ?",
             )?;
             let mut rows = next.query(params![recipient, after, max])?;
             let (mut messages, mut bytes) = (Vec::new(), 0);
@@ -105,28 +114,42 @@ pub async fn read_after(
 }
 
 /// Deletes deliveries that their recipient has acknowledged.
-pub async fn delete(database: &Database, recipient: i64, ids: Vec<i64>) -> Result<(), Refusal> {
+pub async fn delete(database: &Database, recipient: i64, numbers: Vec<i64>) -> Result<(), Refusal> {
     database
         .run(move |db| {
-            let mut delete = db.prepare("DELETE FROM queue WHERE id = ? AND recipient = ?")?;
-            for id in &ids {
-                delete.execute([*id, recipient])?;
+            let mut delete = db.prepare("DELETE FROM queue WHERE recipient = ? AND number = ?")?;
+            for number in &numbers {
+                delete.execute([recipient, *number])?;
             }
             Ok(())
         })
         .await
 }
 
-/// Drops messages stamped before an epoch, a batch at a time, and returns how many there were.
-pub async fn drop_before(database: &Database, epoch: u32) -> Result<usize, Refusal> {
+/// Records that the stamp keys before this epoch are destroyed. The next call of
+/// [`drop_destroyed`] drops the messages of those epochs.
+pub async fn destroyed_before(database: &Database, epoch: u32) -> Result<(), Refusal> {
+    database
+        .run(move |db| {
+            db.prepare("UPDATE proven SET drop_before = ?")?
+                .execute([epoch])?;
+            Ok(())
+        })
+        .await
+}
+
+/// Drops messages whose stamp keys were destroyed before, a batch at a time, and returns how many
+/// there were.
+pub async fn drop_destroyed(database: &Database) -> Result<usize, Refusal> {
     const BATCH: usize = 1_000;
     let mut all = 0;
     loop {
         let dropped = database
             .run(move |db| {
                 Ok(db.execute(
-                    "DELETE FROM queue WHERE id IN (SELECT id FROM queue WHERE epoch < ? LIMIT ?)",
-                    params![epoch, BATCH],
+                    "DELETE FROM queue WHERE rowid IN (SELECT rowid FROM queue
+                         WHERE epoch < (SELECT drop_before FROM proven) LIMIT ?)",
+                    [BATCH],
                 )?)
             })
             .await?;

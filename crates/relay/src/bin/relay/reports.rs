@@ -7,15 +7,25 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
-use waxseal_relay::{ErrorCode, ReportTaken, report_id_text};
+use waxseal_relay::{ErrorCode, ReportTaken, report_id_text, system_rng};
 use waxseal_reporting::Rejection;
 use waxseal_reporting::intake::{AcceptError, Examined, Nullifier, ReportId, examine};
+use waxseal_reporting::relay::StampError;
 use waxseal_reporting::reporter::Report;
 
 use crate::errors::Refusal;
 use crate::extract::{BinaryBody, Device};
-use crate::limits::{MAX_REPORT_BODY_LEN, MAX_REPORTS_BYTES};
-use crate::state::{Account, Relay, now};
+use crate::limits::{
+    MAX_REPORT_BODY_LEN, MAX_REPORTS_A_DAY, MAX_REPORTS_BYTES, MAX_REPORTS_BYTES_OF_ONE,
+    MAX_REPORTS_OF_ONE, MIN_REPORTERS,
+};
+use crate::state::{Account, Relay};
+
+/// How long a reporter is told to wait when there is no room for its report.
+const FULL_RETRY_SECS: u64 = 3_600;
+
+/// How long a reporter is told to wait when the relay's clock seems to be wrong.
+const TOO_EARLY_RETRY_SECS: u64 = 600;
 
 pub async fn submit(
     State(relay): State<Arc<Relay>>,
@@ -49,10 +59,18 @@ fn check(relay: &Relay, report: Report, reporter: &Account) -> Result<Examined, 
         return Err(ErrorCode::OtherModerationKey.into());
     }
     let stamp_keys = relay.keys.stamp();
-    examine(report, &stamp_keys, &reporter.delivery_key, now()).map_err(refused)
+    examine(report, &stamp_keys, &reporter.delivery_key, relay.now()).map_err(refused)
 }
 
 fn refused(rejection: Rejection) -> Refusal {
+    // The reporter did nothing wrong: the relay's clock was ahead, or is behind now.
+    if let Rejection::Stamp {
+        cause: StampError::InTheFuture,
+        ..
+    } = rejection
+    {
+        return Refusal::retry_after(ErrorCode::ReportTooEarly, TOO_EARLY_RETRY_SECS);
+    }
     Refusal {
         check: Some(rejection.check()),
         ..ErrorCode::ReportRefused.into()
@@ -87,7 +105,7 @@ fn take(
     let known: Vec<bool> = known.collect::<Result<_, _>>()?;
     // This relay has no groups, so no one was a member.
     let members = vec![false; examined.memberships().len()];
-    let report_id = ReportId::generate(&mut rand::rng());
+    let report_id = ReportId::generate(&mut system_rng());
     let accepted = match examined.accept(report_id, &known, &members) {
         Ok(accepted) => accepted,
         Err(AcceptError::Rejected(Rejection::AlreadyReported)) => {
@@ -98,29 +116,20 @@ fn take(
     };
 
     let bytes = accepted.encode(&relay.keys.acceptance);
-    let before: i64 = db
-        .prepare("SELECT total_bytes FROM report ORDER BY id DESC LIMIT 1")?
-        .query_row([], |row| row.get(0))
-        .optional()?
-        .unwrap_or(0);
-    let total_bytes = before.saturating_add(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
-    if total_bytes > MAX_REPORTS_BYTES {
-        return Err(Refusal::retry_after(ErrorCode::RelayFull, 3_600));
-    }
     let report_id = report_id_text(&report_id);
-    let at_ms = accepted.accepted_at().as_millis();
+    let at_ms = i64::try_from(accepted.accepted_at().as_millis()).unwrap_or(i64::MAX);
+    check_room(db, reporter.me.account.as_str(), bytes.len(), at_ms)?;
     db.prepare(
-        "INSERT INTO report (public_id, digest, reporter, accepted_at_ms, messages, accepted, total_bytes)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO report (public_id, digest, reporter, accepted_at_ms, messages, accepted)
+         VALUES (?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         report_id,
         digest,
         reporter.me.account.as_str(),
-        i64::try_from(at_ms).unwrap_or(i64::MAX),
+        at_ms,
         accepted.report().claims().len(),
         bytes,
-        total_bytes,
     ])?;
     let id = db.last_insert_rowid();
     for nullifier in nullifiers {
@@ -133,6 +142,42 @@ fn take(
         report_id,
         duplicate: false,
     })
+}
+
+/// Checks the limits: no account can fill the space for reports, and neither can many.
+fn check_room(db: &Connection, reporter: &str, len: usize, now_ms: i64) -> Result<(), Refusal> {
+    let waiting = |reporter: &str| {
+        let row = db
+            .prepare("SELECT reports, bytes FROM waiting WHERE reporter = ?")?
+            .query_row([reporter], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        Ok::<(i64, i64), rusqlite::Error>(row.unwrap_or_default())
+    };
+    let len = i64::try_from(len).unwrap_or(i64::MAX);
+    let (_, all_bytes) = waiting("")?;
+    let free = MAX_REPORTS_BYTES.saturating_sub(all_bytes);
+    if len > free {
+        return Err(Refusal::retry_after(ErrorCode::RelayFull, FULL_RETRY_SECS));
+    }
+    let (reports, bytes) = waiting(reporter)?;
+    let most_bytes = MAX_REPORTS_BYTES_OF_ONE.min(free / MIN_REPORTERS);
+    // Reports that were accepted while the clock was ahead do not count.
+    let today: i64 = db
+        .prepare(
+            "SELECT count(*) FROM report
+             WHERE reporter = ?1 AND accepted_at_ms > ?2 - 86400000 AND accepted_at_ms <= ?2",
+        )?
+        .query_row(params![reporter, now_ms], |row| row.get(0))?;
+    if reports >= MAX_REPORTS_OF_ONE
+        || bytes.saturating_add(len) > most_bytes
+        || today >= MAX_REPORTS_A_DAY
+    {
+        return Err(Refusal::retry_after(
+            ErrorCode::TooManyReports,
+            FULL_RETRY_SECS,
+        ));
+    }
+    Ok(())
 }
 
 /// Finds the earlier report in which this account already reported the first of these messages.
@@ -148,3 +193,6 @@ fn reported_before(db: &Connection, first: Option<&Nullifier>) -> Result<ReportT
         duplicate: true,
     })
 }
+
+#[cfg(test)]
+mod tests;

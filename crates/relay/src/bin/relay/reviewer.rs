@@ -11,13 +11,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use waxseal_relay::{
     ErrorCode, Rejected, ReportList, ReportListed, ReviewerSignIn, SealedKey, Session,
-    acceptance_context, reviewer_context, seal_acceptance_key,
+    acceptance_context, reviewer_context, seal_acceptance_key, system_rng,
 };
+use waxseal_reporting::Rejection;
 
 use crate::errors::Refusal;
 use crate::extract::{ClientAddress, JsonBody, Reviewer};
 use crate::limits::MAX_JSON_LEN;
-use crate::state::{Relay, now};
+use crate::state::Relay;
 use crate::tokens::Holder;
 
 /// Maximum number of reports in one list.
@@ -28,7 +29,7 @@ pub async fn sign_in(
     _: ClientAddress,
     JsonBody(request): JsonBody<ReviewerSignIn, MAX_JSON_LEN>,
 ) -> Result<Json<Session>, Refusal> {
-    let now_ms = now().as_millis();
+    let now_ms = relay.now().as_millis();
     relay.tokens.check_challenge(&request.challenge, now_ms)?;
     let context = reviewer_context(&relay.card.relay_key, &request.challenge);
     VerifyingKey::from_bytes(&relay.reviewer.reviewer_key)
@@ -45,7 +46,7 @@ pub async fn acceptance_key(
     State(relay): State<Arc<Relay>>,
     _: Reviewer,
 ) -> Result<Json<SealedKey>, Refusal> {
-    let (vault, rng) = (&relay.vault_key, &mut rand::rng());
+    let (vault, rng) = (&relay.vault_key, &mut system_rng());
     let sealed = seal_acceptance_key(vault, &relay.keys.acceptance, rng)
         .map_err(|error| Refusal::internal(&error))?;
     let context = acceptance_context(&vault.to_bytes(), &sealed);
@@ -70,7 +71,7 @@ pub async fn list(
         .run(move |db| {
             record_look(db, &relay, None)?;
             let mut reports = db.prepare(
-                "SELECT id, public_id, accepted_at_ms, reporter, messages, rejected,
+                "SELECT id, public_id, accepted_at_ms, reporter, messages, rejected, closed,
                      (SELECT count(*) FROM look WHERE look.report = report.id)
                  FROM report WHERE id > ? ORDER BY id LIMIT ?",
             )?;
@@ -81,7 +82,8 @@ pub async fn list(
                     reporter: row.get(3)?,
                     messages: row.get(4)?,
                     rejected: row.get(5)?,
-                    opened: row.get(6)?,
+                    closed: row.get(6)?,
+                    opened: row.get(7)?,
                 };
                 Ok((row.get(0)?, listed))
             })?;
@@ -108,14 +110,18 @@ pub async fn open(
             let accepted: Vec<u8> = db
                 .prepare("SELECT accepted FROM report WHERE id = ?")?
                 .query_row([id], |row| row.get(0))?;
-            Ok(accepted)
+            match accepted.is_empty() {
+                true => Err(ErrorCode::NoSuchReport.into()),
+                false => Ok(accepted),
+            }
         })
         .await?;
     let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
     Ok((octets, accepted))
 }
 
-/// Records that a report failed in review. Its messages can then be reported again.
+/// Records that a report failed in review. Its messages can then be reported again. Deletes its
+/// content, unless a later review can still succeed.
 pub async fn rejected(
     State(relay): State<Arc<Relay>>,
     _: Reviewer,
@@ -130,10 +136,47 @@ pub async fn rejected(
                 .execute(params![check, id])?;
             db.prepare("DELETE FROM nullifier WHERE report = ?")?
                 .execute([id])?;
-            Ok(())
+            match may_succeed_later(check) {
+                true => Ok(()),
+                false => delete_content(db, id),
+            }
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether the same report can pass a later review: once the vault holds its moderation key, or
+/// once vault and reviewer know its version.
+fn may_succeed_later(check: u8) -> bool {
+    let newer = Rejection::UnknownOpeningVersion { message: 0 };
+    [Rejection::OtherModerationKey, newer]
+        .iter()
+        .any(|rejection| rejection.check() == check)
+}
+
+/// Ends the review of a report. Its messages stay reported.
+pub async fn closed(
+    State(relay): State<Arc<Relay>>,
+    _: Reviewer,
+    Path(report_id): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    relay
+        .database
+        .run(move |db| {
+            let id = find(db, &report_id)?;
+            db.prepare("UPDATE report SET closed = 1 WHERE id = ?")?
+                .execute([id])?;
+            delete_content(db, id)
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes what was reported. The space counts for the reporting account no more.
+fn delete_content(db: &Connection, id: i64) -> Result<(), Refusal> {
+    db.prepare("UPDATE report SET accepted = x'' WHERE id = ?")?
+        .execute([id])?;
+    Ok(())
 }
 
 fn find(db: &Connection, report_id: &str) -> Result<i64, Refusal> {
@@ -146,7 +189,7 @@ fn find(db: &Connection, report_id: &str) -> Result<i64, Refusal> {
 /// Records that the reviewer lists the reports or opens one. Runs in the transaction that reads
 /// them, so nothing is read without a record.
 fn record_look(db: &Connection, relay: &Relay, report: Option<i64>) -> Result<(), Refusal> {
-    let at_ms = i64::try_from(now().as_millis()).unwrap_or(i64::MAX);
+    let at_ms = i64::try_from(relay.now().as_millis()).unwrap_or(i64::MAX);
     db.prepare("INSERT INTO look (at_ms, reviewer, report) VALUES (?, ?, ?)")?
         .execute(params![
             at_ms,

@@ -34,6 +34,7 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .route("/v1/review/reports", get(reviewer::list))
         .route("/v1/review/reports/{id}", get(reviewer::open))
         .route("/v1/review/reports/{id}/rejected", post(reviewer::rejected))
+        .route("/v1/review/reports/{id}/closed", post(reviewer::closed))
         .fallback(async || Refusal::from(ErrorCode::NotFound))
         .method_not_allowed_fallback(async || Refusal::from(ErrorCode::MethodNotAllowed))
         .layer(from_fn(observe))

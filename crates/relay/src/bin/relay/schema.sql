@@ -23,14 +23,20 @@ CREATE TABLE one_time (
 CREATE INDEX one_time_left ON one_time (account, id) WHERE part IS NOT NULL;
 CREATE INDEX one_time_spent ON one_time (account, id) WHERE part IS NULL;
 
+-- The number of the recipient's next delivery. The row is locked until the message is committed, so
+-- a recipient's numbers follow the order of commits, whatever process writes.
+CREATE TABLE inbox (
+    recipient INTEGER PRIMARY KEY REFERENCES account,
+    next INTEGER NOT NULL
+) STRICT;
 CREATE TABLE queue (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
     recipient INTEGER NOT NULL REFERENCES account,
+    number INTEGER NOT NULL,
     sender INTEGER NOT NULL REFERENCES account,
     epoch INTEGER NOT NULL,
-    stamped BLOB NOT NULL -- a StampedEnvelope: the delivery's MAC is made when it is handed out
+    stamped BLOB NOT NULL, -- a StampedEnvelope: the delivery's MAC is made when it is handed out
+    PRIMARY KEY (recipient, number)
 ) STRICT;
-CREATE INDEX queue_recipient ON queue (recipient, id);
 CREATE INDEX queue_epoch ON queue (epoch);
 
 -- Number and size of the queued messages of one sender for one recipient: (recipient, sender).
@@ -55,6 +61,17 @@ CREATE TRIGGER queue_shrinks AFTER DELETE ON queue BEGIN
     DELETE FROM share WHERE recipient = old.recipient AND messages = 0;
 END;
 
+-- One row: proven time, along which stamp keys are destroyed.
+CREATE TABLE proven (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at_ms INTEGER NOT NULL,
+    began_ms INTEGER NOT NULL,
+    settled INTEGER NOT NULL,
+    steady_ms INTEGER NOT NULL,
+    clock_ms INTEGER NOT NULL,
+    drop_before INTEGER NOT NULL -- the epoch before which the keys were destroyed a day ago
+) STRICT;
+
 CREATE TABLE report (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     public_id TEXT NOT NULL UNIQUE,
@@ -63,11 +80,31 @@ CREATE TABLE report (
     accepted_at_ms INTEGER NOT NULL,
     messages INTEGER NOT NULL,
     -- under the acceptance key; what was reported is sealed to the moderation key
-    accepted BLOB NOT NULL,
-    total_bytes INTEGER NOT NULL, -- of all reports up to this one
-    rejected INTEGER -- the check it failed in review
+    accepted BLOB NOT NULL, -- empty once the review has ended
+    rejected INTEGER, -- the check it failed in review
+    closed INTEGER NOT NULL DEFAULT 0 -- 1 once the reviewer closed it
 ) STRICT;
 CREATE INDEX report_digest ON report (digest);
+CREATE INDEX report_day ON report (reporter, accepted_at_ms);
+
+-- Number and size of the reports of one account that wait for review. The total of all is ''.
+CREATE TABLE waiting (
+    reporter TEXT PRIMARY KEY,
+    reports INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER report_waits AFTER INSERT ON report BEGIN
+    INSERT INTO waiting VALUES
+        (new.reporter, 1, length(new.accepted)),
+        ('', 1, length(new.accepted))
+        ON CONFLICT DO UPDATE SET reports = reports + 1, bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER report_ends AFTER UPDATE OF accepted ON report
+        WHEN length(old.accepted) > 0 AND length(new.accepted) = 0 BEGIN
+    UPDATE waiting SET reports = reports - 1, bytes = bytes - length(old.accepted)
+        WHERE reporter IN (old.reporter, '');
+    DELETE FROM waiting WHERE reporter = old.reporter AND reports = 0;
+END;
 CREATE TABLE nullifier (
     nullifier BLOB PRIMARY KEY,
     report INTEGER NOT NULL REFERENCES report

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use tokio::sync::{Semaphore, mpsc};
 use waxseal_relay::{RelayCard, ReviewerPublicKey, SealingPublicKey, VaultPublicKeys};
@@ -17,12 +16,14 @@ use crate::keys::{DATABASE, Keys, REGION};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::queue;
 use crate::serve::Stopping;
+use crate::time::{Proven, Reading, Time};
 use crate::tokens::{Holder, Tokens};
 
 /// Everything a handler uses. It lives until the last request has been answered.
 pub struct Relay {
     pub card: RelayCard,
     pub keys: Keys,
+    pub time: Time,
     pub tokens: Tokens,
     pub limits: Limits,
     pub database: Database,
@@ -58,22 +59,26 @@ impl Account {
 }
 
 impl Relay {
-    /// Opens the keys and the database in `dir`. The relay knows no accounts until `accounts::load`
-    /// has run.
-    pub fn open(
+    /// Opens the keys and the database in `dir`. `clocks` reads the clocks of the system. The relay
+    /// knows no accounts until `accounts::load` has run, and stamps nothing until `keep_time` has.
+    pub async fn open(
         dir: &Path,
+        clocks: impl Fn() -> Reading + Send + Sync + 'static,
         vault: VaultPublicKeys,
         reviewer: ReviewerPublicKey,
         max_sockets: usize,
         stopping: Stopping,
         working: mpsc::Sender<()>,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let keys = Keys::open(dir, now())?;
+        let keys = Keys::open(dir, Timestamp::from_millis(clocks().wall_ms))?;
         let database = Database::open(&dir.join(DATABASE))?;
+        let proven = database.run(Proven::load).await;
+        let proven = proven.map_err(|_| "proven time cannot be read")?;
         let moderation_key = vault.moderation_key()?;
         let vault_key = vault.sealing_key()?;
         Ok(Self {
             card: RelayCard::sign(REGION, &keys.relay, keys.sealing.public(), &moderation_key),
+            time: Time::start(proven, clocks),
             tokens: Tokens::new(keys.token.clone()),
             limits: Limits::new(),
             moderation_key,
@@ -112,27 +117,44 @@ impl Relay {
         accounts.len() >= MAX_ACCOUNTS
     }
 
-    /// Prepares today's stamp keys, and destroys those so old that their stamps can no longer be
-    /// verified. Undelivered messages of a destroyed epoch could no longer be reported, so they are
-    /// dropped first.
-    pub async fn destroy_old_epochs(&self) -> Result<(), Box<dyn std::error::Error>> {
-        let now = now();
-        self.keys.advance(now)?;
-        let oldest = Keys::oldest_verified(now);
-        if self.keys.stamp().oldest_epoch() >= oldest {
-            return Ok(());
+    /// The present time, which is never before proven time.
+    pub fn now(&self) -> Timestamp {
+        self.time.now()
+    }
+
+    /// Takes the clock's time as proven, as the operator asked.
+    pub fn trust_clock(&self) -> Result<(), Box<dyn std::error::Error>> {
+        let now = Timestamp::from_millis(self.time.trust_clock().at_ms);
+        self.keys.reach_back_to(now)
+    }
+
+    /// Moves proven time, destroys the stamp keys that are thirty days behind it, and prepares
+    /// those of today and tomorrow.
+    ///
+    /// The undelivered messages of a destroyed epoch can no longer be reported. They stay until the
+    /// next destruction, a day later, and are dropped then.
+    pub async fn keep_time(&self) -> Result<(), Box<dyn std::error::Error>> {
+        let failed = |_| "the database failed";
+        let kept_from = self.keys.stamp().oldest_epoch();
+        let proven = self.time.advance(kept_from);
+        let save = self.database.run(move |db| proven.save(db));
+        save.await.map_err(failed)?;
+
+        let oldest = proven.oldest_epoch();
+        if kept_from < oldest {
+            let dropped = queue::drop_destroyed(&self.database).await;
+            let dropped = dropped.map_err(failed)?;
+            self.keys.destroy_before(oldest)?;
+            let destroyed = queue::destroyed_before(&self.database, oldest).await;
+            destroyed.map_err(failed)?;
+            tracing::info!(oldest, dropped, "old epochs destroyed");
         }
-        let dropped = queue::drop_before(&self.database, oldest)
-            .await
-            .map_err(|_| "the undelivered messages of old epochs could not be dropped")?;
-        self.keys.destroy_before(oldest)?;
-        tracing::info!(oldest, dropped, "old epochs destroyed");
+        self.keys.advance(self.now()).map_err(|error| {
+            format!("{error}: set the clock or, if it is right, start the relay with --trust-clock")
+        })?;
         Ok(())
     }
 }
 
-pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let ms = since.map_or(0, |since| since.as_millis());
-    Timestamp::from_millis(u64::try_from(ms).unwrap_or(u64::MAX))
-}
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use waxseal_relay::{ErrorCode, Session, account_name};
+use waxseal_relay::{ErrorCode, Session, account_name, system_rng};
+use waxseal_reporting::limits::MAX_CLOCK_SKEW_MS;
 use waxseal_reporting::{DeviceAddress, DeviceId};
 use zeroize::Zeroizing;
 
 use crate::errors::Refusal;
+use crate::keys::random;
 
 const CHALLENGE: &[u8] = b"waxseal/1/relay/challenge-mac";
 const TOKEN: &[u8] = b"waxseal/1/relay/token-mac";
@@ -54,7 +56,7 @@ impl Tokens {
     pub fn new(token_key: Zeroizing<[u8; 32]>) -> Self {
         Self {
             token_key,
-            challenge_key: Zeroizing::new(rand::random()),
+            challenge_key: random(&mut system_rng()),
             answered: Mutex::default(),
         }
     }
@@ -62,7 +64,7 @@ impl Tokens {
     /// Makes a challenge: `expiry be64 || nonce 24 || MAC 32`.
     pub fn challenge(&self, now_ms: u64) -> Vec<u8> {
         let mut challenge = (now_ms + CHALLENGE_MS).to_be_bytes().to_vec();
-        challenge.extend_from_slice(&rand::random::<[u8; 24]>());
+        challenge.extend_from_slice(&*random::<24>(&mut system_rng()));
         let mac = mac(&self.challenge_key, CHALLENGE, &challenge).finalize();
         challenge.extend_from_slice(&mac.into_bytes());
         challenge
@@ -136,7 +138,9 @@ impl Tokens {
         let token = URL_SAFE_NO_PAD.decode(token).map_err(|_| unauthorized)?;
         let body = verified_body(&self.token_key, TOKEN, &token).ok_or(unauthorized)?;
         let (expires_at_ms, holder) = decode_body(body).ok_or(unauthorized)?;
-        if expires_at_ms <= now_ms {
+        // A token that is valid for longer than any is from a time when the clock was ahead.
+        let longest_ms = TOKEN_MS + MAX_CLOCK_SKEW_MS;
+        if expires_at_ms <= now_ms || expires_at_ms > now_ms.saturating_add(longest_ms) {
             return Err(ErrorCode::TokenExpired.into());
         }
         Ok((holder, expires_at_ms))

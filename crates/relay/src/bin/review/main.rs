@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use waxseal_relay::{RelayClient, ReviewerKey, ReviewerSession};
+use waxseal_relay::{RelayClient, ReviewerKey, ReviewerSession, system_rng};
 
 use crate::text::printable;
 
@@ -54,6 +54,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// End the review of a report: the relay deletes its content, so save what `open --json` shows
+    /// if you need it later. Its messages stay reported
+    Close {
+        /// The report's id, as `list` shows it
+        report_id: String,
+    },
     /// Have the vault open a report, verify it and show it; the relay records that you opened it
     Open {
         /// The socket on which the vault serves
@@ -81,9 +87,15 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     match &options.command {
         Command::Keygen => {
-            let key = ReviewerKey::generate(&mut rand::rng());
+            let key = ReviewerKey::generate(&mut system_rng());
             files::write_keys(&options.key, &key.export(), &key.public())?;
             println!("reviewer key {}", key.public().reviewer_fingerprint());
+        }
+        Command::Close { report_id } => {
+            let reviewer = Reviewer::sign_in(options)?;
+            let Reviewer { relay, session, .. } = &reviewer;
+            relay.close_report(session, report_id)?;
+            println!("closed");
         }
         Command::List { json } => list::list(&Reviewer::sign_in(options)?, *json)?,
         Command::Open {

@@ -25,7 +25,7 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 use waxseal_relay::{
     OpenRequest, RelayClient, VaultError, VaultKeys, acceptance_context, answer_reviewer,
-    report_id_text, unseal_acceptance_key,
+    report_id_text, system_rng, unseal_acceptance_key,
 };
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, UnsealError, UnsealedReport, Vault};
 
@@ -85,7 +85,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     match &options.command {
         Command::Keygen => {
-            let keys = VaultKeys::generate(&mut rand::rng());
+            let keys = VaultKeys::generate(&mut system_rng());
             let public = keys.public();
             files::write_keys(&options.key, &keys.export(), &public)?;
             println!("moderation key {}", public.moderation_fingerprint());

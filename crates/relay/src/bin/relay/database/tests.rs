@@ -66,12 +66,41 @@ async fn a_job_may_hold_the_last_reference_to_the_database() {
     is_done.recv().unwrap();
 }
 
+/// A database of the newest version.
+fn fresh(dir: &tempfile::TempDir) -> Database {
+    Database::open(&dir.path().join("fresh")).unwrap()
+}
+
+/// The tables with their columns, which must not depend on how the database became what it is.
+async fn columns(database: &Database) -> Vec<String> {
+    let columns = database.run(|db| {
+        let mut columns = db.prepare(
+            "SELECT m.type, m.name, c.name, c.type, c.\"notnull\", c.pk
+             FROM sqlite_schema m LEFT JOIN pragma_table_xinfo(m.name) c
+             WHERE m.name NOT LIKE 'sqlite_%' ORDER BY m.name, c.name",
+        )?;
+        let rows = columns.query_map([], |row| {
+            Ok(format!(
+                "{} {} {:?} {:?} {:?} {:?}",
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, Option<String>>(2)?,
+                row.get::<_, Option<String>>(3)?,
+                row.get::<_, Option<i64>>(4)?,
+                row.get::<_, Option<i64>>(5)?,
+            ))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    });
+    columns.await.unwrap()
+}
+
 #[tokio::test]
 async fn a_database_of_version_1_keeps_all_but_its_undelivered_messages() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     // Version 1 had no accepted times, and deliveries in the queue.
-    let old = include_str!("../schema.sql")
+    let old = include_str!("tests/schema_2.sql")
         .replace("    base BLOB,\n", "    base BLOB\n")
         .replace("stamped BLOB", "delivery BLOB")
         .replace("new.stamped", "new.delivery")
@@ -103,10 +132,12 @@ async fn a_database_of_version_1_keeps_all_but_its_undelivered_messages() {
             ))
         });
         assert_eq!(counts.await.unwrap(), (2, 0, 0));
+        assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
         // The counters follow the new column.
         let bytes = database.run(|db| {
             db.execute_batch(
-                "INSERT INTO queue (recipient, sender, epoch, stamped) VALUES (2, 1, 1, x'0102')",
+                "INSERT INTO queue (recipient, number, sender, epoch, stamped)
+                     VALUES (2, 9, 1, 1, x'0102')",
             )?;
             let bytes: i64 = db.query_row("SELECT bytes FROM share", [], |row| row.get(0))?;
             db.execute_batch("DELETE FROM queue")?;
@@ -114,4 +145,81 @@ async fn a_database_of_version_1_keeps_all_but_its_undelivered_messages() {
         });
         assert_eq!(bytes.await.unwrap(), 2);
     }
+}
+
+#[tokio::test]
+async fn queued_messages_of_version_2_keep_their_numbers_and_later_ones_come_after() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("tests/schema_2.sql"))
+        .unwrap();
+    db.execute_batch(
+        "PRAGMA user_version = 2;
+         INSERT INTO account (id, name, device, identity, delivery_key)
+             VALUES (1, 'alice', 1, x'00', x'00'), (2, 'bob', 1, x'00', x'00');
+         INSERT INTO queue (recipient, sender, epoch, stamped)
+             VALUES (2, 1, 1, x'01'), (1, 2, 1, x'0202'), (2, 1, 1, x'030303'), (1, 2, 1, x'04');
+         DELETE FROM queue WHERE id = 4;",
+    )
+    .unwrap();
+    drop(db);
+
+    let database = Database::open(&path).unwrap();
+    let moved = database.run(|db| {
+        let mut rows =
+            db.prepare("SELECT recipient, number, stamped FROM queue ORDER BY number")?;
+        let rows = rows.query_map([], |row| row.try_into())?;
+        let rows: Vec<(i64, i64, Vec<u8>)> = rows.collect::<Result<_, _>>()?;
+        let mut next = db.prepare("SELECT next FROM inbox ORDER BY recipient")?;
+        let next = next.query_map([], |row| row.get(0))?;
+        let next: Vec<i64> = next.collect::<Result<_, _>>()?;
+        let total = db.query_row(
+            "SELECT messages, bytes FROM share WHERE (recipient, sender) = (0, 0)",
+            [],
+            |row| row.try_into(),
+        )?;
+        let total: (i64, i64) = total;
+        Ok((rows, next, total))
+    });
+    let expected = vec![(2, 1, vec![1]), (1, 2, vec![2, 2]), (2, 3, vec![3, 3, 3])];
+    assert_eq!(moved.await.unwrap(), (expected, vec![5, 5], (3, 6)));
+    assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+}
+
+#[tokio::test]
+async fn reports_of_version_2_count_for_their_accounts_unless_they_were_rejected() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("tests/schema_2.sql"))
+        .unwrap();
+    db.execute_batch(
+        "PRAGMA user_version = 2;
+         INSERT INTO report (id, public_id, digest, reporter, accepted_at_ms, messages, accepted,
+                 total_bytes, rejected) VALUES
+             (1, 'a', x'01', 'alice', 1, 1, x'0102', 2, NULL),
+             (2, 'b', x'02', 'bob', 1, 1, x'010203', 5, 83),
+             (3, 'c', x'03', 'alice', 1, 1, x'01', 6, 82),
+             (4, 'd', x'04', 'carol', 1, 1, x'01020304', 10, 97);
+         INSERT INTO nullifier VALUES (x'01', 1);
+         INSERT INTO look (at_ms, reviewer, report) VALUES (1, 'r', 2);",
+    )
+    .unwrap();
+    drop(db);
+
+    let database = Database::open(&path).unwrap();
+    let counted = database.run(|db| {
+        let mut rows = db.prepare("SELECT * FROM waiting ORDER BY reporter")?;
+        let rows = rows.query_map([], |row| row.try_into())?;
+        let rows: Vec<(String, i64, i64)> = rows.collect::<Result<_, _>>()?;
+        let bob: Vec<u8> = db.query_row("SELECT accepted FROM report WHERE id = 2", [], |row| {
+            row.get(0)
+        })?;
+        Ok((rows, bob))
+    });
+    let expected = [("", 3, 7), ("alice", 2, 3), ("carol", 1, 4)];
+    let expected = expected.map(|(name, reports, bytes)| (name.to_owned(), reports, bytes));
+    assert_eq!(counted.await.unwrap(), (expected.to_vec(), Vec::new()));
+    assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
 }

@@ -3,7 +3,7 @@ use waxseal_reporting::relay::{Envelope, PostedEnvelope};
 use waxseal_reporting::{AccountId, Audience, DeviceId};
 
 const DAY: u64 = EPOCH_MS;
-const NOW: Timestamp = Timestamp::from_millis(20_000 * DAY);
+const NOW: Timestamp = Timestamp::from_millis(21_000 * DAY);
 
 fn alice() -> DeviceAddress {
     DeviceAddress::new(AccountId::new("alice").unwrap(), DeviceId(1))
@@ -70,14 +70,14 @@ fn a_destroyed_epoch_is_gone_from_memory_and_from_the_disk() {
         keys.stamp().stamp(&authentic, at)
     };
     let claim = stamp(&keys, NOW).unwrap();
+    let today = u32::try_from(NOW.as_millis() / DAY).unwrap();
     let later = Timestamp::from_millis(NOW.as_millis() + u64::from(VERIFY_DAYS) * DAY);
     keys.advance(later).unwrap();
-    keys.destroy_before(Keys::oldest_verified(later)).unwrap();
+    keys.destroy_before(today).unwrap();
     keys.stamp().verify(&claim, later).unwrap(); // It is the last day for a report.
 
     let too_late = Timestamp::from_millis(later.as_millis() + DAY);
-    keys.destroy_before(Keys::oldest_verified(too_late))
-        .unwrap();
+    keys.destroy_before(today + 1).unwrap();
     for keys in [keys, Keys::open(dir.path(), too_late).unwrap()] {
         assert!(keys.stamp().verify(&claim, too_late).is_err());
         assert!(stamp(&keys, NOW).is_err());
@@ -85,8 +85,35 @@ fn a_destroyed_epoch_is_gone_from_memory_and_from_the_disk() {
             .verify(&stamp(&keys, too_late).unwrap(), too_late)
             .unwrap();
     }
-    // A clock that is set back before the destroyed epochs is refused.
-    assert!(Keys::open(dir.path(), NOW).is_err());
+    // A clock that is set back before the destroyed epochs brings them back on no account.
+    let back = Keys::open(dir.path(), NOW).unwrap();
+    assert!(stamp(&back, NOW).is_err());
+}
+
+#[test]
+fn keys_reach_back_only_when_the_operator_trusts_a_clock_before_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let ten_years = 3_650 * DAY;
+    let ahead = Timestamp::from_millis(NOW.as_millis() + ten_years);
+    let keys = Keys::open(dir.path(), ahead).unwrap();
+    let before = keys.encode(&keys.stamp()).to_vec();
+    assert!(keys.advance(NOW).is_err());
+    keys.reach_back_to(ahead).unwrap();
+    assert_eq!(*keys.encode(&keys.stamp()), *before, "nothing to do");
+    keys.reach_back_to(NOW).unwrap();
+    keys.advance(NOW).unwrap();
+    let again = Keys::open(dir.path(), NOW).unwrap();
+    assert_eq!(*again.encode(&again.stamp()), *keys.encode(&keys.stamp()));
+}
+
+#[test]
+fn a_clock_that_was_never_set_makes_no_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    for never_set in [0, FIRST_START.as_millis() - 1] {
+        assert!(Keys::open(dir.path(), Timestamp::from_millis(never_set)).is_err());
+        assert!(!dir.path().join(FILE).exists());
+    }
+    Keys::open(dir.path(), FIRST_START).unwrap();
 }
 
 #[test]

@@ -59,3 +59,48 @@ fn an_ipv6_subscriber_counts_once() {
     assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
     assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
 }
+
+#[test]
+fn twenty_accounts_cannot_drain_the_one_time_parts_of_one_at_once() {
+    let (limits, start) = (Limits::new(), Instant::now());
+    let (bob, mut left) = (1, 100);
+    let mut take = |takers: std::ops::Range<i64>, now| {
+        let before = left;
+        for taker in takers.clone().cycle().take(5 * takers.count()) {
+            if limits.one_time(bob, taker, left, now) {
+                left -= 1;
+            }
+        }
+        before - left
+    };
+    assert_eq!(take(100..120, start), 20);
+    assert_eq!(take(200..220, start + 59 * SECOND), 0);
+    assert_eq!(take(300..320, start + 61 * SECOND), 1);
+    // It takes two hours to get to the last twenty, and hours more to get them.
+    let mut now = start + 61 * SECOND;
+    let mut takers = 1_000;
+    let mut minutes = 0;
+    while take(takers..takers + 20, now) > 0 || minutes < 80 {
+        now += 60 * SECOND;
+        (takers, minutes) = (takers + 20, minutes + 1);
+    }
+    assert!((5..=20).contains(&left), "{left}");
+}
+
+#[test]
+fn accounts_are_limited_one_by_one_and_only_where_parts_are_left() {
+    let (limits, now) = (Limits::new(), Instant::now());
+    for owner in 0..1_000 {
+        assert!(limits.one_time(owner, 5_000, 100, now));
+        assert!(!limits.one_time(owner, 5_001, 0, now));
+    }
+    // What a taker is refused costs the owner nothing.
+    let given = (0..100)
+        .filter(|_| limits.one_time(0, 6_000, 100, now))
+        .count();
+    assert_eq!(given, 5);
+    let given = (0..100)
+        .filter(|n| limits.one_time(0, 7_000 + n, 100, now))
+        .count();
+    assert_eq!(given, 20 - 5 - 1);
+}

@@ -1,4 +1,10 @@
+use std::time::Duration;
+
+use waxseal_reporting::relay::{DeliveryKey, Envelope, PostedEnvelope};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
+
 use super::*;
+use crate::keys::Keys;
 
 const CLOCK: u64 = 1_800_000_000_000;
 
@@ -63,4 +69,136 @@ async fn a_job_that_fails_takes_no_time() {
     assert!(failed.await.is_err());
     let next = database.run(move |db| Ok(take(db, alice, CLOCK))).await;
     assert_eq!(next.unwrap(), CLOCK);
+}
+
+/// A message that is ready for the queue.
+fn stamped() -> StampedEnvelope {
+    let dir = tempfile::tempdir().unwrap();
+    let now = Timestamp::from_millis(CLOCK);
+    let keys = Keys::open(dir.path(), now).unwrap();
+    let account = |name| AccountId::new(name).unwrap();
+    let alice = DeviceAddress::new(account("alice"), DeviceId(1));
+    let (to, key) = (
+        Audience::Direct(account("bob")),
+        DeliveryKey::from_bytes([3; 32]),
+    );
+    let envelope = Envelope::decode(&[&[2], [1; 40].as_slice()].concat()).unwrap();
+    let posted = PostedEnvelope::decode(&envelope.post(&key, &alice, &to, now)).unwrap();
+    let authentic = posted.authenticate(&key, &alice, &to, now).unwrap();
+    let claim = keys.stamp().stamp(&authentic, now).unwrap();
+    StampedEnvelope::new(claim, authentic).unwrap()
+}
+
+async fn numbers(database: &Database, recipient: i64, after: i64) -> Vec<i64> {
+    let (messages, _) = read_after(database, recipient, after, 1_000).await.unwrap();
+    messages.into_iter().map(|(number, _)| number).collect()
+}
+
+#[tokio::test]
+async fn deliveries_are_numbered_per_recipient_without_gaps_and_no_number_comes_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    let message = stamped();
+    let queue = |to: Vec<i64>, fails: bool| {
+        let (message, database) = (message.clone(), &database);
+        async move {
+            let job = database.run(move |db| {
+                for to in to {
+                    push(db, 1, to, &message)?;
+                }
+                match fails {
+                    true => Err(ErrorCode::QueueFull.into()),
+                    false => Ok(()),
+                }
+            });
+            assert_eq!(job.await.is_err(), fails);
+        }
+    };
+    let insert_both = |db: &Connection| Ok((insert(db, "alice"), insert(db, "bob")));
+    let (alice, bob) = database.run(insert_both).await.unwrap();
+    queue(vec![alice, bob, bob, alice, bob], false).await;
+    queue(vec![bob, alice], true).await;
+    queue(vec![bob], false).await;
+    // A recipient learns nothing of how much the relay carries for others.
+    assert_eq!(numbers(&database, alice, 0).await, [1, 2]);
+    assert_eq!(numbers(&database, bob, 0).await, [1, 2, 3, 4]);
+    assert_eq!(numbers(&database, bob, 2).await, [3, 4]);
+    delete(&database, bob, vec![1, 2, 3, 4, 99]).await.unwrap();
+    assert_eq!(numbers(&database, alice, 0).await, [1, 2]);
+    queue(vec![bob], false).await;
+    assert_eq!(numbers(&database, bob, 0).await, [5]);
+}
+
+/// A connection of another process to the same database.
+fn connect(dir: &tempfile::TempDir, patience: Duration) -> Connection {
+    let db = Connection::open(dir.path().join("db")).unwrap();
+    db.busy_timeout(patience).unwrap();
+    db
+}
+
+#[tokio::test]
+async fn a_number_is_taken_in_the_order_of_commits() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    let insert_both = |db: &Connection| Ok((insert(db, "alice"), insert(db, "bob")));
+    let (alice, bob) = database.run(insert_both).await.unwrap();
+    let message = stamped();
+    let (first, second) = (connect(&dir, Duration::ZERO), connect(&dir, Duration::ZERO));
+    for (end, expected) in [("COMMIT", vec![1, 2]), ("ROLLBACK", vec![1, 2, 3])] {
+        first.execute_batch("BEGIN").unwrap();
+        push(&first, alice, bob, &message).unwrap();
+        // Another process gets no number before the first transaction has ended, so no lower number
+        // can become visible later.
+        second.execute_batch("BEGIN").unwrap();
+        assert!(push(&second, alice, bob, &message).is_err());
+        second.execute_batch("ROLLBACK").unwrap();
+        first.execute_batch(end).unwrap();
+        push(&second, alice, bob, &message).unwrap();
+        assert_eq!(numbers(&database, bob, 0).await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_pages_by_number_misses_nothing_of_several_writers() {
+    const EACH: usize = 150;
+    let dir = tempfile::tempdir().unwrap();
+    let database = database(&dir);
+    let insert_both = |db: &Connection| Ok((insert(db, "alice"), insert(db, "bob")));
+    let (alice, bob) = database.run(insert_both).await.unwrap();
+    let writers: Vec<_> = (0..3)
+        .map(|writer| {
+            let (db, message) = (connect(&dir, Duration::from_secs(30)), stamped());
+            db.execute_batch("PRAGMA synchronous = OFF").unwrap();
+            std::thread::spawn(move || {
+                for n in 0..EACH {
+                    db.execute_batch("BEGIN IMMEDIATE").unwrap();
+                    // In turns, so that the transactions of all writers are of several lengths.
+                    for _ in 0..=(n + writer) % 3 {
+                        push(&db, alice, bob, &message).unwrap();
+                        push(&db, bob, alice, &message).unwrap();
+                    }
+                    let fails = (n + writer) % 5 == 0;
+                    let end = if fails { "ROLLBACK" } else { "COMMIT" };
+                    db.execute_batch(end).unwrap();
+                }
+            })
+        })
+        .collect();
+    let (mut last, mut seen) = (0, 0);
+    loop {
+        let done = writers.iter().all(std::thread::JoinHandle::is_finished);
+        for number in numbers(&database, bob, last).await {
+            assert_eq!(number, last + 1, "a message was missed");
+            (last, seen) = (number, seen + 1);
+        }
+        if done {
+            break;
+        }
+    }
+    for writer in writers {
+        writer.join().unwrap();
+    }
+    let all = numbers(&database, bob, 0).await;
+    assert_eq!(all.len(), seen);
+    assert!(seen > EACH);
 }

@@ -102,3 +102,16 @@ fn answered_challenges_are_forgotten_once_they_have_expired() {
         .unwrap();
     assert_eq!(tokens.answered.lock().unwrap().len(), 1);
 }
+
+#[test]
+fn a_token_issued_while_the_clock_was_ahead_is_not_valid_for_longer() {
+    let longest = TOKEN_MS + MAX_CLOCK_SKEW_MS;
+    for (ahead, accepted) in [(MAX_CLOCK_SKEW_MS, true), (MAX_CLOCK_SKEW_MS + 1, false)] {
+        let session = tokens().issue(&alice(), NOW + ahead);
+        assert_eq!(session.expires_at_ms <= NOW + longest, accepted);
+        assert_eq!(tokens().holder(&session.token, NOW).is_ok(), accepted);
+    }
+    let days_ahead = tokens().issue(&alice(), NOW + 40 * 86_400_000);
+    let refused = code(tokens().holder(&days_ahead.token, NOW));
+    assert_eq!(refused, ErrorCode::TokenExpired);
+}

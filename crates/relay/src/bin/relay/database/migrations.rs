@@ -1,0 +1,79 @@
+//! Brings a database of an earlier version up to date.
+
+/// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
+/// newest version.
+pub const MIGRATIONS: [&str; 4] = [
+    // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
+    "DELETE FROM queue;
+     ALTER TABLE queue RENAME COLUMN delivery TO stamped;
+     ALTER TABLE account ADD COLUMN accepted_at_ms INTEGER;",
+    // Stamp keys are destroyed along proven time.
+    "CREATE TABLE proven (
+         id INTEGER PRIMARY KEY CHECK (id = 1),
+         at_ms INTEGER NOT NULL,
+         began_ms INTEGER NOT NULL,
+         settled INTEGER NOT NULL,
+         steady_ms INTEGER NOT NULL,
+         clock_ms INTEGER NOT NULL,
+         drop_before INTEGER NOT NULL
+     ) STRICT;",
+    // Deliveries are numbered per recipient. A queued one keeps its number, by which its recipient
+    // may know it, and later numbers are above all that were ever given.
+    "CREATE TABLE inbox (
+         recipient INTEGER PRIMARY KEY REFERENCES account,
+         next INTEGER NOT NULL
+     ) STRICT;
+     INSERT INTO inbox SELECT id, coalesce(
+         (SELECT seq FROM sqlite_sequence WHERE name = 'queue'), 0) + 1 FROM account;
+     CREATE TABLE numbered (
+         recipient INTEGER NOT NULL REFERENCES account,
+         number INTEGER NOT NULL,
+         sender INTEGER NOT NULL REFERENCES account,
+         epoch INTEGER NOT NULL,
+         stamped BLOB NOT NULL,
+         PRIMARY KEY (recipient, number)
+     ) STRICT;
+     INSERT INTO numbered SELECT recipient, id, sender, epoch, stamped FROM queue;
+     DROP TABLE queue;
+     ALTER TABLE numbered RENAME TO queue;
+     CREATE INDEX queue_epoch ON queue (epoch);
+     CREATE TRIGGER queue_grows AFTER INSERT ON queue BEGIN
+         INSERT INTO share VALUES
+             (new.recipient, new.sender, 1, length(new.stamped)),
+             (new.recipient, 0, 1, length(new.stamped)),
+             (0, 0, 1, length(new.stamped))
+             ON CONFLICT DO UPDATE SET messages = messages + 1, bytes = bytes + excluded.bytes;
+     END;
+     CREATE TRIGGER queue_shrinks AFTER DELETE ON queue BEGIN
+         UPDATE share SET messages = messages - 1, bytes = bytes - length(old.stamped)
+             WHERE (recipient, sender) IN (VALUES (old.recipient, old.sender), (old.recipient, 0), (0, 0));
+         DELETE FROM share WHERE recipient = old.recipient AND messages = 0;
+     END;",
+    // Reports count for their account while they wait for review. The content of rejected ones is
+    // deleted, unless a later review can still succeed.
+    "ALTER TABLE report DROP COLUMN total_bytes;
+     ALTER TABLE report ADD COLUMN closed INTEGER NOT NULL DEFAULT 0;
+     UPDATE report SET accepted = x'' WHERE rejected IS NOT NULL AND rejected NOT IN (82, 97);
+     CREATE INDEX report_day ON report (reporter, accepted_at_ms);
+     CREATE TABLE waiting (
+         reporter TEXT PRIMARY KEY,
+         reports INTEGER NOT NULL,
+         bytes INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     INSERT INTO waiting SELECT reporter, count(*), sum(length(accepted)) FROM report
+         WHERE length(accepted) > 0 GROUP BY reporter;
+     INSERT INTO waiting SELECT '', count(*), sum(length(accepted)) FROM report
+         WHERE length(accepted) > 0 HAVING count(*) > 0;
+     CREATE TRIGGER report_waits AFTER INSERT ON report BEGIN
+         INSERT INTO waiting VALUES
+             (new.reporter, 1, length(new.accepted)),
+             ('', 1, length(new.accepted))
+             ON CONFLICT DO UPDATE SET reports = reports + 1, bytes = bytes + excluded.bytes;
+     END;
+     CREATE TRIGGER report_ends AFTER UPDATE OF accepted ON report
+             WHEN length(old.accepted) > 0 AND length(new.accepted) = 0 BEGIN
+         UPDATE waiting SET reports = reports - 1, bytes = bytes - length(old.accepted)
+             WHERE reporter IN (old.reporter, '');
+         DELETE FROM waiting WHERE reporter = old.reporter AND reports = 0;
+     END;",
+];

@@ -1,0 +1,222 @@
+//! A relay in a test: with clocks that the test moves, and devices that need no network.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::State;
+use axum::response::IntoResponse;
+use ed25519_dalek::SigningKey;
+use rand_core::CryptoRng;
+use rusqlite::Connection;
+use tempfile::TempDir;
+use tokio::sync::{mpsc, watch};
+use waxseal_relay::{ReportTaken, ReviewerKey, VaultKeys};
+use waxseal_reporting::message::{Payload, PayloadHeader};
+use waxseal_reporting::recipient::Evidence;
+use waxseal_reporting::relay::{DeliveryKey, Receipt};
+use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
+use waxseal_reporting::sender::{SealingChannel, seal};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
+
+use crate::errors::Refusal;
+use crate::extract::{AccountName, BinaryBody, Device};
+use crate::serve::Stopping;
+use crate::state::{Account, Relay};
+use crate::time::Reading;
+use crate::{accounts, messages, reports};
+
+/// The clocks of a test. Only the test moves them, so no test waits.
+#[derive(Clone, Default)]
+pub struct Clocks(Arc<(AtomicU64, AtomicU64)>);
+
+impl Clocks {
+    pub fn at(wall_ms: u64) -> Self {
+        let clocks = Self::default();
+        clocks.set(wall_ms);
+        clocks
+    }
+
+    pub fn read(&self) -> Reading {
+        Reading {
+            wall_ms: self.0.0.load(Ordering::SeqCst),
+            monotonic_ms: self.0.1.load(Ordering::SeqCst),
+        }
+    }
+
+    pub fn reader(&self) -> impl Fn() -> Reading + Send + Sync + 'static {
+        let clocks = self.clone();
+        move || clocks.read()
+    }
+
+    /// Sets the clock. No time passes.
+    pub fn set(&self, wall_ms: u64) {
+        self.0.0.store(wall_ms, Ordering::SeqCst);
+    }
+
+    /// Lets time pass on both clocks.
+    pub fn pass(&self, ms: u64) {
+        self.0.0.fetch_add(ms, Ordering::SeqCst);
+        self.0.1.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+/// The keys of vault and reviewer, and a folder in which the relay can be opened again.
+pub struct World {
+    pub dir: TempDir,
+    pub clocks: Clocks,
+    vault: VaultKeys,
+    reviewer: ReviewerKey,
+}
+
+impl World {
+    pub fn at(wall_ms: u64) -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            clocks: Clocks::at(wall_ms),
+            vault: VaultKeys::generate(&mut rand::rng()),
+            reviewer: ReviewerKey::generate(&mut rand::rng()),
+        }
+    }
+
+    /// Opens the relay, as `main` does.
+    pub async fn open(&self) -> Arc<Relay> {
+        let relay = self.try_open().await.unwrap();
+        relay.keep_time().await.unwrap();
+        Arc::new(relay)
+    }
+
+    pub async fn try_open(&self) -> Result<Relay, Box<dyn std::error::Error>> {
+        let stopping = Stopping(watch::channel(false).1);
+        let relay = Relay::open(
+            self.dir.path(),
+            self.clocks.reader(),
+            self.vault.public(),
+            self.reviewer.public(),
+            10,
+            stopping,
+            mpsc::channel(1).0,
+        )
+        .await?;
+        accounts::load(&relay).await?;
+        Ok(relay)
+    }
+
+    /// Lets the relay run, and record the time every hour.
+    pub async fn run(&self, relay: &Relay, ms: u64) {
+        const STEP: u64 = 3_600_000;
+        for _ in 0..ms / STEP {
+            self.clocks.pass(STEP);
+            relay.keep_time().await.unwrap();
+        }
+    }
+}
+
+/// Registers a device, whose delivery key follows from its name.
+pub async fn device(relay: &Relay, name: &str) -> Arc<Account> {
+    let me = DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1));
+    let mut key = [0; 32];
+    key[..name.len()].copy_from_slice(name.as_bytes());
+    let delivery_key = DeliveryKey::from_bytes(key);
+    let mut identity = [9; 64];
+    identity[..32].copy_from_slice(SigningKey::from_bytes(&key).verifying_key().as_bytes());
+    let (name, sealed) = (name.to_owned(), relay.keys.seal(&delivery_key, &me));
+    let insert = move |db: &Connection| {
+        db.prepare(
+            "INSERT INTO account (name, device, identity, delivery_key) VALUES (?, 1, ?, ?)",
+        )?
+        .execute(rusqlite::params![name, identity, sealed])?;
+        Ok(db.last_insert_rowid())
+    };
+    let id = relay.database.run(insert).await.unwrap();
+    relay.add_account(Account {
+        id,
+        me,
+        identity,
+        delivery_key,
+    })
+}
+
+/// The caller of a handler.
+pub fn caller(account: &Arc<Account>) -> Device {
+    Device {
+        account: account.clone(),
+        expires_at_ms: u64::MAX,
+    }
+}
+
+/// Posts a message at the relay's time. Returns the evidence that its sender keeps.
+pub async fn send(
+    relay: &Arc<Relay>,
+    from: &Arc<Account>,
+    to: &Account,
+    text: &str,
+) -> Result<Evidence, Refusal> {
+    let (now, to) = (relay.now(), to.me.account.clone());
+    let audience = Audience::Direct(to.clone());
+    let conversation = audience.conversation(&from.me.account);
+    let payload = Payload::text(PayloadHeader::new(0, now), text).unwrap();
+    let rng = &mut rand::rng();
+    let sealed = seal(&mut NoChannel, &from.me, &conversation, &payload, rng).unwrap();
+    let posted = sealed
+        .envelope
+        .post(&from.delivery_key, &from.me, &audience, now);
+    let state = State(relay.clone());
+    let answer = messages::send(
+        state,
+        caller(from),
+        AccountName(to),
+        BinaryBody(posted.into()),
+    );
+    let body = answer.await?.into_response().into_body();
+    let receipt = Receipt::decode(&to_bytes(body, usize::MAX).await.unwrap()).unwrap();
+    Ok(receipt
+        .authenticate(&from.delivery_key, &sealed.sent)
+        .unwrap())
+}
+
+/// Reports a message.
+pub async fn report(
+    relay: &Arc<Relay>,
+    reporter: &Arc<Account>,
+    evidence: &Evidence,
+) -> Result<ReportTaken, Refusal> {
+    report_all(relay, reporter, &[evidence]).await
+}
+
+/// Reports several messages at once.
+pub async fn report_all(
+    relay: &Arc<Relay>,
+    reporter: &Arc<Account>,
+    evidence: &[&Evidence],
+) -> Result<ReportTaken, Refusal> {
+    let mut draft = ReportDraft::new(reporter.me.clone(), Reason::Scam);
+    for evidence in evidence {
+        draft.add(evidence, Disclosure::Whole).unwrap();
+    }
+    let sealed = draft.seal(
+        &reporter.delivery_key,
+        &relay.moderation_key,
+        &mut rand::rng(),
+    );
+    let report = Bytes::from(sealed.unwrap().encode());
+    let state = State(relay.clone());
+    let taken = reports::submit(state, caller(reporter), BinaryBody(report));
+    Ok(taken.await?.1.0)
+}
+
+struct NoChannel;
+
+impl SealingChannel for NoChannel {
+    type Error = Infallible;
+
+    fn encrypt(
+        &mut self,
+        plaintext: &[u8],
+        _: &[u8],
+        _: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>, Infallible> {
+        Ok(plaintext.to_vec())
+    }
+}

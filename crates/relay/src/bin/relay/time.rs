@@ -1,0 +1,269 @@
+//! The relay's clock, and the proven time along which stamp keys are destroyed.
+//!
+//! Destroying a key is final, and the system's clock may be wrong. So the relay records how much
+//! time passed while it ran, and destroys keys only along that time.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use rusqlite::{Connection, OptionalExtension, params};
+use waxseal_reporting::Timestamp;
+use waxseal_reporting::relay::EPOCH_MS;
+
+use crate::errors::Refusal;
+use crate::keys::{LONGEST_KEPT_DAYS, VERIFY_DAYS};
+
+/// How far the two clocks of the system may differ over one interval in which they count as steady.
+/// A clock that is being adjusted drifts by less.
+const MAX_DRIFT_MS: u64 = 5_000;
+
+/// Time for which the clock must be steady before a gap is credited.
+const STEADY_MS: u64 = EPOCH_MS;
+
+/// A relay that starts again within this time, by its clock, has had a steady clock in between. So
+/// a relay that is updated every day can still prove a steady day.
+const MAX_RESTART_MS: u64 = 600_000;
+
+/// Maximum gap that is credited without the operator's word. A relay that is down for a weekend
+/// needs no help. A clock that is wrong by more destroys nothing.
+const MAX_CREDIT_MS: u64 = 7 * EPOCH_MS;
+
+/// A relay is new until it has proven this much time. It has nothing to destroy until then.
+const NEW_MS: u64 = VERIFY_DAYS as u64 * EPOCH_MS;
+
+/// While the relay is new, a clock that is behind by more than this moves proven time back. The
+/// clock was ahead when the relay was first started.
+const MAX_BEHIND_MS: u64 = 300_000;
+
+/// One reading of both clocks of the system.
+#[derive(Clone, Copy)]
+pub struct Reading {
+    /// Milliseconds since the Unix epoch. Anyone who administers the machine can set this clock.
+    pub wall_ms: u64,
+    /// Milliseconds since some moment before. This clock cannot be set.
+    pub monotonic_ms: u64,
+}
+
+/// The relay's clock.
+pub struct Time {
+    read: Box<dyn Fn() -> Reading + Send + Sync>,
+    state: Mutex<State>,
+}
+
+struct State {
+    proven: Proven,
+    /// The clocks when proven time last moved.
+    last: Reading,
+    /// Whether the log has said since then that the clock jumped.
+    jump_logged: bool,
+    /// Whether the log has said that the clock is ahead of proven time.
+    gap_logged: bool,
+}
+
+/// Proven time: the latest moment that must have passed, whatever the clock says now. The database
+/// keeps it.
+///
+/// It moves with the time that passed on both clocks while the relay ran. A clock that jumps does
+/// not move it. When the clock is ahead by up to seven days, after downtime or because it was set,
+/// it catches up once the clock was steady for a day. A larger gap needs `--trust-clock`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proven {
+    pub at_ms: u64,
+    /// Where it began. The relay is new for thirty days of proven time from here.
+    pub began_ms: u64,
+    /// The relay has been new, and is not any more.
+    pub settled: bool,
+    /// For how long the two clocks have agreed.
+    steady_ms: u64,
+    /// The clock when proven time last moved.
+    clock_ms: u64,
+}
+
+impl Proven {
+    pub fn starting_at(at_ms: u64) -> Self {
+        Self {
+            at_ms,
+            began_ms: at_ms,
+            settled: false,
+            steady_ms: 0,
+            clock_ms: at_ms,
+        }
+    }
+
+    /// The first epoch (a day) whose stamp keys are kept. A new relay keeps the keys of earlier
+    /// days too, in case the clock was ahead when it was first started.
+    pub fn oldest_epoch(&self) -> u32 {
+        let today = u32::try_from(self.at_ms / EPOCH_MS).unwrap_or(u32::MAX);
+        let kept = match self.settled {
+            true => VERIFY_DAYS,
+            false => LONGEST_KEPT_DAYS,
+        };
+        today.saturating_sub(kept)
+    }
+
+    /// Reads proven time. Returns `None` in a database that has none yet.
+    pub fn load(db: &Connection) -> Result<Option<Self>, Refusal> {
+        let row = db
+            .prepare("SELECT at_ms, began_ms, settled, steady_ms, clock_ms FROM proven")?
+            .query_row([], |row| {
+                Ok(Self {
+                    at_ms: row.get(0)?,
+                    began_ms: row.get(1)?,
+                    settled: row.get(2)?,
+                    steady_ms: row.get(3)?,
+                    clock_ms: row.get(4)?,
+                })
+            })
+            .optional()?;
+        Ok(row)
+    }
+
+    pub fn save(&self, db: &Connection) -> Result<(), Refusal> {
+        db.prepare(
+            "INSERT INTO proven (id, at_ms, began_ms, settled, steady_ms, clock_ms, drop_before)
+             VALUES (1, ?, ?, ?, ?, ?, 0)
+             ON CONFLICT DO UPDATE SET
+                 at_ms = excluded.at_ms, began_ms = excluded.began_ms, settled = excluded.settled,
+                 steady_ms = excluded.steady_ms, clock_ms = excluded.clock_ms",
+        )?
+        .execute(params![
+            self.at_ms,
+            self.began_ms,
+            self.settled,
+            self.steady_ms,
+            self.clock_ms
+        ])?;
+        Ok(())
+    }
+}
+
+impl Time {
+    /// Starts the clock. `proven` is what the database kept, and `read` reads the system's clocks.
+    pub fn start(
+        proven: Option<Proven>,
+        read: impl Fn() -> Reading + Send + Sync + 'static,
+    ) -> Self {
+        let last = read();
+        let mut proven = proven.unwrap_or(Proven::starting_at(last.wall_ms));
+        let down_ms = last.wall_ms.checked_sub(proven.clock_ms);
+        if down_ms.is_none_or(|down_ms| down_ms > MAX_RESTART_MS) {
+            proven.steady_ms = 0;
+        }
+        let state = State {
+            proven,
+            last,
+            jump_logged: false,
+            gap_logged: false,
+        };
+        Self {
+            read: Box::new(read),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// The present time: the clock's, or proven time if the clock is behind it.
+    pub fn now(&self) -> Timestamp {
+        let (read, mut state) = ((self.read)(), self.state());
+        state.log_jump(read);
+        let passed = read.monotonic_ms.saturating_sub(state.last.monotonic_ms);
+        let proven_ms = state.proven.at_ms.saturating_add(passed);
+        Timestamp::from_millis(read.wall_ms.max(proven_ms))
+    }
+
+    /// Moves proven time, and returns it for the database. `oldest_epoch` is that of the stamp keys
+    /// that exist.
+    pub fn advance(&self, oldest_epoch: u32) -> Proven {
+        let read = (self.read)();
+        self.state().advance(read, oldest_epoch)
+    }
+
+    /// Takes the clock's time as proven, whatever it is. Only the operator can ask for this.
+    pub fn trust_clock(&self) -> Proven {
+        let (read, mut state) = ((self.read)(), self.state());
+        state.proven.at_ms = read.wall_ms;
+        state.proven.began_ms = state.proven.began_ms.min(read.wall_ms);
+        tracing::warn!(clock_ms = read.wall_ms, "the clock is trusted as asked");
+        state.proven
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether as much time has passed on one clock as on the other.
+    fn is_steady(&self, read: Reading) -> bool {
+        let passed = read.monotonic_ms.saturating_sub(self.last.monotonic_ms);
+        let expected = self.last.wall_ms.saturating_add(passed);
+        read.wall_ms.abs_diff(expected) <= MAX_DRIFT_MS
+    }
+
+    /// Logs that the clock jumped, once per interval.
+    fn log_jump(&mut self, read: Reading) {
+        if !self.is_steady(read) && !self.jump_logged {
+            self.jump_logged = true;
+            let (clock_ms, was_ms) = (read.wall_ms, self.last.wall_ms);
+            tracing::warn!(
+                clock_ms,
+                was_ms,
+                "the clock jumped: this destroys no stamp key"
+            );
+        }
+    }
+
+    fn advance(&mut self, read: Reading, oldest_epoch: u32) -> Proven {
+        self.log_jump(read);
+        let on_wall = read.wall_ms.saturating_sub(self.last.wall_ms);
+        let passed = on_wall.min(read.monotonic_ms.saturating_sub(self.last.monotonic_ms));
+        let steady_ms = match self.is_steady(read) {
+            true => self.proven.steady_ms.saturating_add(passed),
+            false => 0,
+        };
+        (self.last, self.jump_logged) = (read, false);
+
+        let proven = &mut self.proven;
+        (proven.steady_ms, proven.clock_ms) = (steady_ms, read.wall_ms);
+        proven.at_ms = proven.at_ms.saturating_add(passed);
+        let gap_ms = read.wall_ms.saturating_sub(proven.at_ms);
+        let is_steady = steady_ms >= STEADY_MS;
+        if is_steady && gap_ms <= MAX_CREDIT_MS {
+            proven.at_ms = proven.at_ms.max(read.wall_ms);
+        }
+        self.gap_logged &= gap_ms > MAX_CREDIT_MS;
+        if gap_ms > MAX_CREDIT_MS && !self.gap_logged {
+            self.gap_logged = true;
+            tracing::warn!(
+                days = gap_ms / EPOCH_MS,
+                "the clock is ahead of proven time: no stamp key is destroyed until it is set, or \
+                 until the relay is started with --trust-clock"
+            );
+        }
+        if proven.settled {
+            return *proven;
+        }
+        let has_keys = read.wall_ms / EPOCH_MS >= u64::from(oldest_epoch);
+        if has_keys && proven.at_ms.saturating_sub(read.wall_ms) > MAX_BEHIND_MS {
+            tracing::warn!("the clock was ahead when this relay was first started");
+            *proven = Proven::starting_at(read.wall_ms);
+        }
+        proven.settled = is_steady && proven.at_ms.saturating_sub(proven.began_ms) >= NEW_MS;
+        *proven
+    }
+}
+
+/// Reads the clocks of the system. The monotonic clock begins at the first call.
+pub fn system_clocks() -> impl Fn() -> Reading + Send + Sync {
+    let began = Instant::now();
+    move || {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let ms = |ms: u128| u64::try_from(ms).unwrap_or(u64::MAX);
+        Reading {
+            wall_ms: since.map_or(0, |since| ms(since.as_millis())),
+            monotonic_ms: ms(began.elapsed().as_millis()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
