@@ -36,7 +36,8 @@ const OCTETS: &str = "application/octet-stream";
 /// A relay, reached over plain HTTP. Clone it for other threads.
 ///
 /// The client does not retry by itself. [`ClientError::is_transient`] says which errors are worth
-/// another try. Repeating a call does no harm.
+/// another try. Repeating a call does no harm, except that each [`bundle`](Self::bundle) uses up a
+/// one-time part.
 ///
 /// # Security
 /// Every answer but the card must be authenticated by the relay, for this request: with a MAC under
@@ -45,7 +46,7 @@ const OCTETS: &str = "application/octet-stream";
 #[derive(Clone, Debug)]
 pub struct RelayClient {
     agent: Agent,
-    /// `HOST:PORT`
+    /// The relay's address: `HOST:PORT`, or `HOST` for port 80.
     authority: String,
 }
 
@@ -91,7 +92,7 @@ impl RelayClient {
     ///
     /// # Errors
     /// [`ClientError`]; [`AccountTaken`](crate::ErrorCode::AccountTaken) if another device has the
-    /// name.
+    /// name, or one that differs only in case.
     pub fn register(
         &self,
         card: &RelayCard,
@@ -237,7 +238,8 @@ impl RelayClient {
         parse(&answer)
     }
 
-    /// Signs the reviewer in.
+    /// Signs the reviewer in. `relay_key` is the pinned key. Pass
+    /// [`ReviewerKey::prove`](crate::ReviewerKey::prove) as `prove`.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -268,8 +270,8 @@ impl RelayClient {
         self.get("/v1/review/key", Caller::Reviewer(reviewer))
     }
 
-    /// Lists at most 100 reports that come after number `after`. With 0, the list begins with the
-    /// first report. The relay records that the reviewer listed them.
+    /// Lists at most 100 reports, beginning with the first one if `after` is 0. For the next list,
+    /// pass [`ReportList::next`] as `after`. The relay records that the reviewer listed reports.
     ///
     /// # Errors
     /// [`ClientError`].

@@ -27,14 +27,15 @@ const SHORT_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum Event {
     /// A message. The relay sends it again on the next connection, until it is acknowledged.
     Delivery {
-        /// The delivery's number on this connection, for [`Deliveries::acknowledge`] and
-        /// [`Deliveries::keep`].
+        /// The delivery's number, for [`Deliveries::acknowledge`] and [`Deliveries::keep`] on this
+        /// connection.
         id: u64,
         /// An encoded `Delivery`. Pass it to `Client::receive`.
         delivery: Vec<u8>,
     },
     /// All messages that were queued for this device have been sent on this connection, whether or
-    /// not they are acknowledged. This event comes again after each later message.
+    /// not they are acknowledged. When more messages are queued later, this event comes again after
+    /// them.
     CaughtUp,
 }
 
@@ -59,9 +60,9 @@ impl std::fmt::Debug for Event {
 /// ```
 ///
 /// Acknowledge deliveries that `Client::receive` has committed or says to drop. Call
-/// [`keep`](Self::keep) for deliveries that cannot be decided now: otherwise 64 of them would block
-/// all later ones. Pings are answered within [`next`](Self::next), so call it at least every
-/// minute.
+/// [`keep`](Self::keep) for deliveries that `Client::receive` can neither open nor drop yet:
+/// otherwise 64 of them would block all later ones. Pings are answered within [`next`](Self::next),
+/// so call it at least every minute.
 pub struct Deliveries {
     socket: WebSocket<TcpStream>,
     heard_at: Instant,
@@ -138,8 +139,8 @@ impl Deliveries {
         }
     }
 
-    /// Tells the relay that it may delete a delivery of this connection. Call this only after the
-    /// device has committed the delivery.
+    /// Tells the relay that it may delete a delivery of this connection. Call this only after
+    /// `Client::receive` has committed the delivery or said to drop it.
     ///
     /// # Errors
     /// [`ClientError`]: the delivery may come again.
@@ -161,8 +162,8 @@ impl Deliveries {
             .map_err(failed)
     }
 
-    /// Closes the connection and waits, for ten seconds at most, until the relay has received every
-    /// acknowledgement.
+    /// Closes the connection and waits until the relay has received every acknowledgement. Gives up
+    /// if the relay is silent, or goes on sending, for ten seconds.
     pub fn close(mut self) {
         let deadline = Instant::now().checked_add(SHORT_TIMEOUT);
         if self.set_read_timeout(SHORT_TIMEOUT).is_err() || self.socket.close(None).is_err() {

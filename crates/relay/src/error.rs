@@ -22,7 +22,7 @@ pub struct ErrorBody {
     pub relay_time_ms: Option<u64>,
 }
 
-/// Why a relay refused.
+/// Why a relay refused a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -47,7 +47,7 @@ pub enum ErrorCode {
     /// 422: the relay cannot open the sealed delivery key. Fetch the relay's card and seal the key
     /// again.
     BadDeliveryKey,
-    /// 404: no such account.
+    /// 404: no account with this name is registered.
     NoSuchAccount,
     /// 404: the account has not published prekeys yet. Try again later.
     NoPreKeys,
@@ -57,7 +57,7 @@ pub enum ErrorCode {
     NotFound,
     /// 405: the route does not have this method.
     MethodNotAllowed,
-    /// 408: the request took too long to arrive.
+    /// 408: the request was not answered in time, for example because it arrived too slowly.
     TooSlow,
     /// 413: the body is larger than the route accepts.
     TooLarge,
@@ -78,14 +78,14 @@ pub enum ErrorCode {
     /// 422: the envelope was posted at a time that is more than ten minutes from the relay's clock.
     /// Post it again with the relay's time, which is in `relay_time_ms`.
     ClockDiffers,
-    /// 403: the report was made by another device.
+    /// 403: the report was made by another device than the one that submits it.
     NotYourReport,
     /// 422: the report is sealed to a moderation key that is not the relay's. Fetch the relay's
     /// card and seal the report again.
     OtherModerationKey,
     /// 422: the intake refused the report. `check` says why.
     ReportRefused,
-    /// 404: no such report.
+    /// 404: the relay has no report with this id.
     NoSuchReport,
     /// 500: the relay failed. Its log says why.
     Internal,
@@ -169,13 +169,13 @@ pub enum ClientError {
     /// The relay refused the request.
     #[error("the relay refused ({status}): {}", body.message)]
     Refused {
-        /// The HTTP status.
+        /// The HTTP status of the relay's answer.
         status: u16,
-        /// The reason.
+        /// The body of the relay's answer, with the reason.
         body: ErrorBody,
     },
     /// The relay could not be reached, or the connection broke. The relay may have carried out the
-    /// request; repeating it does no harm.
+    /// request nevertheless. It may be repeated: see [`RelayClient`](crate::RelayClient).
     #[error("no answer from the relay: {0}")]
     Unreachable(String),
     /// The relay closed the WebSocket.
@@ -191,19 +191,19 @@ pub enum ClientError {
         /// | 4001 | another connection of this device took over |
         /// | 4002 | the token expired |
         code: u16,
-        /// The reason in English.
+        /// The relay's reason in English.
         reason: String,
     },
-    /// The answer does not follow this interface.
+    /// The relay's answer does not follow this interface.
     #[error("the relay's answer is malformed")]
     Malformed,
     /// The relay's card is not signed by the key it names, or the keys on it are unusable.
     #[error("the relay's card is not signed by its key")]
     BadCard,
-    /// Not the URL of a relay. Use `http://HOST:PORT`.
+    /// The given text is not the URL of a relay. Use `http://HOST:PORT`.
     #[error("not the URL of a relay: give http://HOST:PORT")]
     BadUrl,
-    /// Not an account name.
+    /// The name passed to the call is not one that a relay accepts.
     #[error(transparent)]
     BadName(#[from] crate::BadName),
 }

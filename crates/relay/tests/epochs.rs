@@ -1,5 +1,5 @@
-//! The verify window is the time in which a stamp can be verified. Messages stamped before it can
-//! no longer be delivered or reported, and their stamp keys are destroyed.
+//! Tests what happens to old epochs (days). Messages stamped more than 30 days ago can no longer be
+//! delivered or reported, and their stamp keys are destroyed.
 
 #![allow(clippy::restriction, reason = "tests")]
 
@@ -25,7 +25,7 @@ fn undelivered_messages_are_dropped_with_the_keys_of_their_epoch() {
     assert!(world.relay.take().unwrap().stop());
 
     // Makes it look as if the relay had not run for 40 days, and as if two of the messages were 40
-    // and 30 days old.
+    // and 30 days old. Only the older one must be dropped.
     let today = u32::try_from(world::now().as_millis() / EPOCH_MS).unwrap();
     let (path, data) = (
         world.dir.path().join("data/root.key"),

@@ -56,8 +56,8 @@ fn websocket_floods_and_foreign_acknowledgements_only_end_the_connection() {
                 assert!(began.elapsed() < SOON, "{what}");
             }
         }
-        // Each new connection of an account closes the account's connection before it, whether or
-        // not anyone reads from that connection.
+        // Mallory connects 50 times. Each new connection must close the one before it, whether or
+        // not anyone reads from that one.
         let mut sockets: Vec<_> = (0..50).map(|_| connect(&world, &mallory)).collect();
         for socket in &mut sockets[..49] {
             while socket.read().is_ok() {}
@@ -100,7 +100,7 @@ fn no_single_account_can_take_all_prekeys_or_fill_a_queue() {
             .bundle(alice.session(), &bob.me.account)
             .unwrap();
         assert!(for_alice.one_time.is_some());
-        // Repeated uploads cannot fill the relay either.
+        // Mallory uploads new prekeys again and again. The third upload is over the limit.
         let upload = |n: u8| -> Vec<Vec<u8>> { (0..100).map(|m| vec![n, m, 1]).collect() };
         let put = |n| {
             mallory
@@ -149,7 +149,8 @@ fn an_account_that_sends_too_many_requests_is_told_to_wait() {
     let world = World::new();
     let mallory = world.device("mallory");
     let token = mallory.token();
-    // The relay charges for a body before it reads it.
+    // The length that a request announces counts against the rate limit before the relay reads the
+    // body.
     let head = format!(
         "PUT /v1/prekeys HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
          content-type: application/json\r\ncontent-length: 2000000\r\n\r\n"

@@ -24,7 +24,7 @@ const WEEK_MS: u64 = 7 * 24 * 3600 * 1000;
 /// Number of records to read at once.
 pub const PAGE: usize = 64;
 
-/// An account in use.
+/// The account that a command works with: its client, its home folder and its relay.
 pub struct Chat {
     pub client: Client<SqliteStore>,
     pub home: Home,
@@ -36,7 +36,7 @@ pub struct Chat {
     verbose: bool,
     /// Whether a peer's identity has changed, which decides the exit code.
     pub identity_changed: bool,
-    /// Peers whose change of identity the user was warned of.
+    /// The peers about whose change of identity the user was warned.
     pub warned: BTreeSet<AccountId>,
     notices: Vec<String>,
 }
@@ -121,7 +121,8 @@ impl Chat {
     }
 
     /// Replaces the signed prekeys before the week is over, because the record of handshakes that
-    /// used them is full.
+    /// used them is full. If an upload is pending, finishes the upload instead, and the next
+    /// command replaces them.
     pub fn rotate_prekeys(&mut self) -> Outcome<()> {
         self.home.memory.rotated_at_ms = 0;
         self.maintain_prekeys()
@@ -195,7 +196,7 @@ impl Chat {
         Timestamp::from_millis(now.saturating_add_signed(self.relay_ahead_ms))
     }
 
-    /// Parses the name of a peer.
+    /// Parses the name of a peer. Refuses the user's own name.
     pub fn peer(&self, name: &str) -> Outcome<AccountId> {
         let peer = account_name(name)?;
         if peer == self.client.me().account {

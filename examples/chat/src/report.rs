@@ -90,8 +90,8 @@ pub fn draft(
     Ok((peer, draft))
 }
 
-/// Returns the message and, before it, up to `before` earlier messages of the conversation that can
-/// be reported.
+/// Returns the message and, before it, up to `before` earlier messages of the conversation that
+/// have a text and can be reported.
 fn with_neighbours(
     chat: &Chat,
     peer: &AccountId,

@@ -63,7 +63,7 @@ impl Chat {
         Ok(sent.id)
     }
 
-    /// Starts a conversation with the bundle that the relay hands out.
+    /// Starts a session with `peer` from the prekey bundle that the relay hands out.
     pub fn start(&mut self, peer: &AccountId) -> Outcome<()> {
         let bundle = self.with_session(|relay, session| relay.bundle(session, peer))?;
         let one_time = bundle.one_time.as_deref();
@@ -146,8 +146,9 @@ impl Chat {
         Ok(())
     }
 
-    /// Sends one envelope to the relay and stores its receipt. Returns `false` if the recipient's
-    /// queue is full.
+    /// Sends one envelope to the relay and stores its receipt. Returns `false` if the envelope must
+    /// wait because the recipient's queue is full. Gives up a message that the relay refuses for
+    /// good.
     fn post(&mut self, outgoing: &Outgoing) -> Outcome<bool> {
         let Outgoing {
             id,

@@ -99,7 +99,7 @@ fn the_json_output_is_as_documented() {
             .keys()
             .map(String::as_str)
             .collect();
-        // The parser sorts the fields.
+        // The JSON parser sorts the fields by name.
         assert_eq!(
             fields,
             [
@@ -201,13 +201,13 @@ fn a_message_that_cannot_be_sent_waits_and_the_exit_code_says_so() {
     let texts: Vec<&Value> = received.iter().map(|message| &message["text"]).collect();
     assert_eq!(texts, ["hello", "later", "latest"]);
 
-    // The recipient does not exist in one command, and the other command is incomplete.
+    // A recipient that does not exist and an incomplete command each give their own exit code.
     assert_eq!(
         world.chat(alice, &["send", "nobody", "hello"]).code(),
         Some(1)
     );
     assert_eq!(world.chat(alice, &["send", "bob"]).code(), Some(2));
-    // The client refuses another relay at the same address.
+    // Another relay, with another key, now answers at the same address. The client must refuse it.
     world.replace_relay();
     let refused = world.chat(alice, &["send", "bob", "secret"]);
     assert_eq!(refused.code(), Some(1));

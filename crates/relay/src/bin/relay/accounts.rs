@@ -123,8 +123,8 @@ async fn create(
 /// A row of the table `account`: id, name, device, identity, sealed delivery key.
 type Row = (i64, String, u32, [u8; 64], Vec<u8>);
 
-/// Caches an account that was read from the database. Returns `None` if its delivery key was sealed
-/// under another root key file.
+/// Caches an account that was read from the database. Returns `None` if the row is damaged, or if
+/// its delivery key was sealed under another root key file.
 fn cache_account(relay: &Relay, (id, name, device, identity, sealed): Row) -> Option<Arc<Account>> {
     let me = DeviceAddress::new(AccountId::new(&name).ok()?, DeviceId(device));
     let delivery_key = relay.keys.open_sealed(&sealed, &me)?;

@@ -14,8 +14,8 @@ use waxseal_relay::ErrorCode;
 
 use crate::errors::Refusal;
 
-/// Maximum number of jobs that wait for the database. If there are more, a request waits for a
-/// moment and is then refused.
+/// Maximum number of jobs that wait for the database. A further request waits for a place, for
+/// [`MAX_WAIT`] at most, and is then refused.
 const MAX_JOBS: usize = 1_024;
 
 /// Maximum number of jobs in one transaction.
@@ -108,7 +108,8 @@ impl Database {
     }
 }
 
-/// Waits until every job is done and the journal is written back into the database.
+/// Waits until every job is done and the journal is written back into the database. Only the
+/// database's own thread does not wait.
 impl Drop for Database {
     fn drop(&mut self) {
         self.jobs = None;

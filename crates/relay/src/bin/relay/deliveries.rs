@@ -80,7 +80,8 @@ enum End {
     Stopping,
     TakenOver,
     TokenExpired,
-    /// The device sent something other than acknowledgements of deliveries on this connection.
+    /// The device sent too many pings and pongs, or a frame that is none of these: an answer to a
+    /// delivery of this connection, a ping, a pong, a close frame.
     BrokeRules,
     /// The database failed.
     Failed,
@@ -145,7 +146,8 @@ impl Connection<'_> {
                 () = self.connected.taken_over.notified() => return End::TakenOver,
                 () = sleep_until(self.expires) => return End::TokenExpired,
                 received = self.socket.recv() => received,
-                // Comes after `recv`, so it is taken only when no more frames have arrived.
+                // This branch comes after `recv`, so it runs only when no more frames have
+                // arrived.
                 () = std::future::ready(()), if !self.acknowledged.is_empty() => {
                     match self.delete_acknowledged().await {
                         Ok(()) => continue,
@@ -235,7 +237,8 @@ impl Connection<'_> {
             .map_err(|_| End::Failed)
     }
 
-    /// Sends one frame. If the device does not read it but connects again, stops waiting.
+    /// Sends one frame. Gives up if the device does not read it in time, or connects again
+    /// meanwhile.
     async fn send(&mut self, message: Message) -> Result<(), End> {
         tokio::select! {
             () = self.connected.taken_over.notified() => Err(End::TakenOver),

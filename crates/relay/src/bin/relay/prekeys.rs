@@ -64,7 +64,8 @@ pub async fn publish(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Returns the newest base and one one-time part. The part is deleted before the answer is sent.
+/// Returns the newest base and, if there is one left for the caller, a one-time part. The part is
+/// deleted before the answer is sent.
 pub async fn bundle(
     State(relay): State<Arc<Relay>>,
     device: Device,

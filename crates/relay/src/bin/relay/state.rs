@@ -33,7 +33,7 @@ pub struct Relay {
     /// Every registered account, cached: their number is bounded and an account never changes.
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
     pub connected: ConnectedDevices,
-    /// One permit per WebSocket.
+    /// Permits for WebSockets. Each open WebSocket holds one, which bounds their number.
     pub sockets: Arc<Semaphore>,
     pub stopping: Stopping,
     /// Dropped as the last field. The receiver then knows that nothing uses the relay any more and
@@ -112,9 +112,9 @@ impl Relay {
         accounts.len() >= MAX_ACCOUNTS
     }
 
-    /// Prepares today's stamp keys, and destroys those so old that their stamps can no longer be
-    /// verified. Undelivered messages of a destroyed epoch could no longer be reported, so they are
-    /// dropped first.
+    /// Prepares the stamp keys of today and tomorrow, and destroys those of epochs (days) so old
+    /// that their stamps need not be verified any more. Undelivered messages of a destroyed epoch
+    /// could no longer be reported, so they are dropped first.
     pub async fn destroy_old_epochs(&self) -> Result<(), Box<dyn std::error::Error>> {
         let now = now();
         self.keys.advance(now)?;

@@ -85,7 +85,7 @@ fn a_destroyed_epoch_is_gone_from_memory_and_from_the_disk() {
             .verify(&stamp(&keys, too_late).unwrap(), too_late)
             .unwrap();
     }
-    // A clock that is set back before the destroyed epochs is refused.
+    // The keys do not open if the clock is set back to a day whose stamp keys are destroyed.
     assert!(Keys::open(dir.path(), NOW).is_err());
 }
 
