@@ -178,22 +178,6 @@ pub enum ClientError {
     /// request nevertheless. It may be repeated: see [`RelayClient`](crate::RelayClient).
     #[error("no answer from the relay: {0}")]
     Unreachable(String),
-    /// The relay closed the WebSocket.
-    #[error("the relay closed the connection ({code}): {reason}")]
-    Closed {
-        /// The close code.
-        ///
-        /// | code | reason |
-        /// |---|---|
-        /// | 1001 | the relay is shutting down |
-        /// | 1008 | the client broke a rule |
-        /// | 1011 | the relay failed |
-        /// | 4001 | another connection of this device took over |
-        /// | 4002 | the token expired |
-        code: u16,
-        /// The relay's reason in English.
-        reason: String,
-    },
     /// The relay's answer does not follow this interface.
     #[error("the relay's answer is malformed")]
     Malformed,
@@ -238,7 +222,6 @@ impl ClientError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
-            Self::Closed { code, .. } => matches!(code, 1001 | 1011),
             Self::Refused { body, .. } => matches!(
                 body.error,
                 ErrorCode::Busy

@@ -48,11 +48,7 @@ impl<E: Error + 'static> From<E> for Failure {
         let relay = (&error as &(dyn Error + 'static)).downcast_ref::<ClientError>();
         let refused = relay.and_then(ClientError::code);
         let relay_time_ms = relay.and_then(ClientError::relay_time_ms);
-        let later = |error: &ClientError| {
-            // The relay closes a connection when it stops or when the session has expired.
-            error.is_transient() || matches!(error, ClientError::Closed { .. })
-        };
-        let code = if relay.is_some_and(later) {
+        let code = if relay.is_some_and(ClientError::is_transient) {
             TRY_LATER
         } else {
             FAILED

@@ -8,6 +8,7 @@
 )]
 
 pub mod honest;
+pub mod socket;
 
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader};
