@@ -46,9 +46,9 @@
 //! There is no TLS here. If a relay is reached over a network, put a TLS proxy in front of it.
 //! Without TLS, anyone who listens learns who talks to whom and can use a token for up to an hour.
 //! A token alone sends no message and acknowledges none: for both, the relay wants a MAC under the
-//! device's delivery key. Some data is protected even then: messages and reports (end to end), the delivery key
-//! (sealed), and the relay's answers (authenticated by a MAC under the delivery key, or by the
-//! relay key, which clients pin). See [`AskedRequest`] and [`FrameMacs`].
+//! device's delivery key. Some data is protected even then: messages and reports (end to end), the
+//! delivery key (sealed), and what the relay answers and delivers (authenticated by a MAC under the
+//! delivery key, or by the relay key, which clients pin). See [`AskedRequest`] and [`FrameMacs`].
 
 mod answer;
 mod card;
