@@ -33,7 +33,9 @@ pub const MAC_HEADER: &str = "waxseal-answer-mac";
 /// The header with the relay's signature over the answer.
 pub const SIGNATURE_HEADER: &str = "waxseal-answer-signature";
 
-pub(crate) const NOT_AUTHENTIC: &str = "the answer is not authenticated by the relay";
+pub(crate) const NOT_AUTHENTIC: &str = "not authenticated by the relay";
+/// Someone else may have registered the device with another delivery key.
+const NOT_UNDER_KEY: &str = "not authenticated by the relay: if this goes on, register again";
 
 const SIGNED_ANSWER: &[u8] = b"waxseal/2/relay/answer";
 
@@ -174,7 +176,11 @@ pub(crate) fn check_answer<'a>(
             .is_some_and(|signature| asked.verify_signature(relay_key, signature, status, body)),
     };
     if !authentic {
-        return Err(ClientError::Unreachable(NOT_AUTHENTIC.to_owned()));
+        let reason = match caller.delivery_key() {
+            Some(_) => NOT_UNDER_KEY,
+            None => NOT_AUTHENTIC,
+        };
+        return Err(ClientError::Unreachable(reason.to_owned()));
     }
     Ok(())
 }

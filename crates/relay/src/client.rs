@@ -84,9 +84,9 @@ impl RelayClient {
         Ok(card)
     }
 
-    /// Registers this device. If it is registered already with the same keys, this signs it in.
-    ///
-    /// Pass `Client::prove_account` as `prove`. It signs
+    /// Registers this device, or signs it in if it is registered already, and replaces its delivery
+    /// key by this one. Call `Client::renew_delivery_key` before, and
+    /// `Client::confirm_delivery_key` next. Pass `Client::prove_account` as `prove`. It signs
     /// [`account_proof_input`](crate::account_proof_input) of the given context with the device's
     /// identity.
     ///

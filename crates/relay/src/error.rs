@@ -42,8 +42,6 @@ pub enum ErrorCode {
     /// 409: the name belongs to another identity or device, or differs from a registered name only
     /// in case. Choose another name.
     AccountTaken,
-    /// 409: the account is registered with another delivery key. Register again with that key.
-    DeliveryKeyDiffers,
     /// 422: the relay cannot open the sealed delivery key. Fetch the relay's card and seal the key
     /// again.
     BadDeliveryKey,
@@ -107,7 +105,7 @@ impl ErrorCode {
             Self::NoSuchAccount | Self::NoPreKeys | Self::NotFound | Self::NoSuchReport => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,
-            Self::AccountTaken | Self::DeliveryKeyDiffers => 409,
+            Self::AccountTaken => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::BadName
@@ -135,7 +133,6 @@ impl ErrorCode {
             }
             Self::ProofRefused => "the proof does not verify for a registered account",
             Self::AccountTaken => "the name is taken",
-            Self::DeliveryKeyDiffers => "the account is registered with another delivery key",
             Self::BadDeliveryKey => "the relay cannot open the sealed delivery key",
             Self::NoSuchAccount => "no such account",
             Self::NoPreKeys => "the account has published no prekeys",

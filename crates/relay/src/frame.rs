@@ -14,9 +14,9 @@
 //!     || number be64 || the frame before the MAC)
 //! ```
 //!
-//! The device draws the first nonce and the relay the second, both in the header `waxseal-nonce`, so
-//! neither side accepts a frame of another connection. Each side numbers its frames from 0, so none
-//! can be dropped, repeated or moved unnoticed. The labels of the two directions differ.
+//! The device draws the first nonce and the relay the second, both in the header `waxseal-nonce`.
+//! So neither side accepts a frame of another connection. Each side numbers its frames from 0, so
+//! none can be dropped, repeated or moved unnoticed. The labels of the two directions differ.
 
 use std::fmt;
 

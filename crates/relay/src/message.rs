@@ -11,7 +11,8 @@ pub struct Challenge {
     pub challenge: Vec<u8>,
 }
 
-/// `POST /v1/accounts`: registers an account, or signs its device in if it is registered already.
+/// `POST /v1/accounts`: registers an account. If its device has registered it already, signs the
+/// device in, and replaces its delivery key if this is another one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Register {
     /// The account's name. See [`account_name`](crate::account_name).

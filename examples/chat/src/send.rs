@@ -122,6 +122,10 @@ impl Chat {
     }
 
     fn flush_once(&mut self) -> Outcome<()> {
+        if self.client.outbox(1, self.relay_time())?.is_empty() {
+            return Ok(());
+        }
+        self.open_session()?;
         let mut full = BTreeSet::new();
         // Number of envelopes that must wait. They stay in the outbox, before those not tried yet.
         let mut waiting: usize = 0;

@@ -8,6 +8,7 @@
 )]
 
 pub mod honest;
+pub mod proxy;
 pub mod socket;
 
 use std::convert::Infallible;

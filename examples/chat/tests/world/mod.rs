@@ -138,6 +138,11 @@ impl World {
         self.address.to_string()
     }
 
+    /// The home folder of an account.
+    pub fn home(&self, account: usize) -> PathBuf {
+        self.folder.join(self.clients[account].0)
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }

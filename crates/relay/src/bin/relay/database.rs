@@ -87,12 +87,23 @@ impl Database {
         &self,
         job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
+        self.run_then(job, |_| ()).await
+    }
+
+    /// Runs a job like [`run`](Self::run), and `then` after its commit, on the database's thread:
+    /// before any later job, and even if the client has hung up. What is cached so agrees with the
+    /// database.
+    pub async fn run_then<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, Refusal> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |db| {
             let result = in_savepoint(db, job);
             Box::new(move |committed| {
                 let result = match committed {
-                    true => result,
+                    true => result.inspect(then),
                     false => Err(ErrorCode::Internal.into()),
                 };
                 // If the client has hung up, there is no one to answer. What the job changed

@@ -71,7 +71,12 @@ pub async fn connect(
             kept: BTreeSet::new(),
             acknowledged: Vec::new(),
         };
-        let why = connection.run().await;
+        // The delivery key may have been replaced since the request was authenticated.
+        let account = relay.account(&device.account.me.account);
+        let why = match account.is_some_and(|account| Arc::ptr_eq(&account, &device.account)) {
+            true => connection.run().await,
+            false => End::TakenOver,
+        };
         relay.connected.leave(device.account.id, &connected);
         if let Some((code, reason)) = why.close_frame() {
             let reason = reason.into();
@@ -88,6 +93,7 @@ enum End {
     /// The device left or cannot be reached.
     Gone,
     Stopping,
+    /// The device has a newer connection or another delivery key.
     TakenOver,
     TokenExpired,
     /// The device sent too many pings and pongs, or a frame that is none of these: an answer to a
@@ -107,7 +113,10 @@ impl End {
                 "not an acknowledgement of a delivery on this connection",
             ),
             Self::Failed => (1011, "the relay failed"),
-            Self::TakenOver => (4001, "another connection of this device took over"),
+            Self::TakenOver => (
+                4001,
+                "another connection of this device or another delivery key took over",
+            ),
             Self::TokenExpired => (4002, "the token expired"),
         })
     }
