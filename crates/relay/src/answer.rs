@@ -3,6 +3,7 @@
 //! | header | in | bytes, as base64 |
 //! |---|---|---|
 //! | `waxseal-nonce` | request | 16 random bytes |
+//! | `waxseal-nonce` | answer that opens a WebSocket | 16 random bytes, see [`FrameMacs`] |
 //! | `waxseal-digest` | request | SHA-256 of the body |
 //! | `waxseal-answer-mac` | answer to a device | [`AnswerMac`] under its delivery key |
 //! | `waxseal-answer-signature` | other answers | the relay's signature, see [`answer_context`] |
@@ -18,10 +19,12 @@ use sha2::{Digest, Sha256};
 use waxseal_reporting::relay::{AnswerMac, AnsweredRequest, DeliveryKey, RequestNonce};
 
 use crate::error::ClientError;
+#[cfg(doc)]
+use crate::frame::FrameMacs;
 use crate::proof::length_prefixed;
 use crate::session::Caller;
 
-/// The header with the client's nonce.
+/// The header with the nonce of a request, or of the answer that opens a WebSocket.
 pub const NONCE_HEADER: &str = "waxseal-nonce";
 /// The header with the digest of the request's body.
 pub const DIGEST_HEADER: &str = "waxseal-digest";
@@ -29,6 +32,10 @@ pub const DIGEST_HEADER: &str = "waxseal-digest";
 pub const MAC_HEADER: &str = "waxseal-answer-mac";
 /// The header with the relay's signature over the answer.
 pub const SIGNATURE_HEADER: &str = "waxseal-answer-signature";
+
+pub(crate) const NOT_AUTHENTIC: &str = "not authenticated by the relay";
+/// Someone else may have registered the device with another delivery key.
+const NOT_UNDER_KEY: &str = "not authenticated by the relay: if this goes on, register again";
 
 const SIGNED_ANSWER: &[u8] = b"waxseal/2/relay/answer";
 
@@ -59,7 +66,7 @@ impl AskedRequest {
             method: method.to_owned(),
             path: path.to_owned(),
             digest: decode(digest)?,
-            nonce: RequestNonce::from_bytes(decode(nonce)?),
+            nonce: decode_nonce(nonce)?,
         })
     }
 
@@ -69,6 +76,11 @@ impl AskedRequest {
             (NONCE_HEADER, STANDARD.encode(self.nonce.as_bytes())),
             (DIGEST_HEADER, STANDARD.encode(self.digest)),
         ]
+    }
+
+    /// The client's nonce.
+    pub fn nonce(&self) -> &RequestNonce {
+        &self.nonce
     }
 
     /// The SHA-256 of the request's body, as the client states it.
@@ -170,7 +182,19 @@ pub(crate) fn check_answer<'a>(
         _ => header(SIGNATURE_HEADER)
             .is_some_and(|signature| asked.verify_signature(relay_key, signature, status, body)),
     };
-    authentic.then_some(()).ok_or_else(unauthentic)
+    if !authentic {
+        let reason = match caller.delivery_key() {
+            Some(_) => NOT_UNDER_KEY,
+            None => NOT_AUTHENTIC,
+        };
+        return Err(ClientError::Unreachable(reason.to_owned()));
+    }
+    Ok(())
+}
+
+/// The nonce in a header's value. `None` if it is not the base64 of 16 bytes.
+pub(crate) fn decode_nonce(text: &str) -> Option<RequestNonce> {
+    decode(text).map(RequestNonce::from_bytes)
 }
 
 fn decode<const LEN: usize>(text: &str) -> Option<[u8; LEN]> {

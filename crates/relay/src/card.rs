@@ -30,7 +30,7 @@ const CARD: &[u8] = b"waxseal/1/relay/card";
 /// | `signature` | 64 | Ed25519 |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayCard {
-    /// The region that the relay's stamps are made for.
+    /// The name of the region for which the relay's stamp keys are derived.
     pub region: String,
     /// The relay's own key, which signs the card.
     #[serde(with = "b64")]
@@ -41,7 +41,7 @@ pub struct RelayCard {
     /// The key that devices seal reports to.
     #[serde(with = "b64")]
     pub moderation_key: Vec<u8>,
-    /// The signature by `relay_key`.
+    /// The signature of `relay_key` over a label and the four fields above.
     #[serde(with = "b64")]
     pub signature: [u8; 64],
 }

@@ -33,7 +33,8 @@ const OCTETS: &str = "application/octet-stream";
 /// A relay, reached over plain HTTP. Clone it for other threads.
 ///
 /// The client does not retry by itself. [`ClientError::is_transient`] says which errors are worth
-/// another try. Repeating a call does no harm.
+/// another try. Repeating a call does no harm, except that each [`bundle`](Self::bundle) uses up a
+/// one-time part.
 ///
 /// # Security
 /// Every answer but the card must be authenticated by the relay, for this request: with a MAC under
@@ -43,7 +44,7 @@ const OCTETS: &str = "application/octet-stream";
 #[derive(Clone, Debug)]
 pub struct RelayClient {
     agent: Agent,
-    /// `HOST:PORT`
+    /// The relay's address: `HOST:PORT`, or `HOST` for port 80.
     authority: String,
 }
 
@@ -81,15 +82,15 @@ impl RelayClient {
         Ok(card)
     }
 
-    /// Registers this device. If it is registered already with the same keys, this signs it in.
-    ///
-    /// Pass `Client::prove_account` as `prove`. It signs
+    /// Registers this device, or signs it in if it is registered already, and replaces its delivery
+    /// key by this one. Call `Client::renew_delivery_key` before, and
+    /// `Client::confirm_delivery_key` next. Pass `Client::prove_account` as `prove`. It signs
     /// [`account_proof_input`](crate::account_proof_input) of the given context with the device's
     /// identity.
     ///
     /// # Errors
     /// [`ClientError`]; [`AccountTaken`](crate::ErrorCode::AccountTaken) if another device has the
-    /// name.
+    /// name, or one that differs only in case.
     pub fn register(
         &self,
         card: &RelayCard,

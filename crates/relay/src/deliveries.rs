@@ -8,10 +8,10 @@ use tungstenite::client::{ClientRequestBuilder, client_with_config};
 use tungstenite::http::Response;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
-use waxseal_reporting::limits::MAX_DELIVERY_LEN;
 
-use crate::answer::{AskedRequest, check_answer};
+use crate::answer::{AskedRequest, NONCE_HEADER, NOT_AUTHENTIC, check_answer, decode_nonce};
 use crate::error::ClientError;
+use crate::frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN};
 use crate::session::{Caller, DeviceSession};
 use crate::system_rng::system_rng;
 
@@ -23,49 +23,30 @@ const PATH: &str = "/v1/deliveries";
 /// Maximum time for connecting, for a write, and for the relay to close the connection.
 const SHORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Something that the relay sends to a connected device.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A message. The relay sends it again on the next connection, until it is acknowledged.
-    Delivery {
-        /// The delivery's number, for [`Deliveries::acknowledge`] and [`Deliveries::keep`]. The
-        /// relay numbers the deliveries of each account from 1, in the order in which it committed
-        /// them. A delivery has the same number on every connection.
-        id: u64,
-        /// An encoded `Delivery`. Pass it to `Client::receive`.
-        delivery: Vec<u8>,
-    },
-    /// All messages that were queued for this device have been sent on this connection, whether or
-    /// not they are acknowledged. This event comes again after each later message.
-    CaughtUp,
-}
-
-impl std::fmt::Debug for Event {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Delivery { id, delivery } => {
-                write!(f, "Delivery {{ id: {id}, {} bytes }}", delivery.len())
-            }
-            Self::CaughtUp => f.write_str("CaughtUp"),
-        }
-    }
-}
-
 /// A device's connection for deliveries.
 ///
 /// ```text
-/// relay  -> binary: id be64 || delivery   a message; ids ascend; at most 64 are unanswered
-/// client -> binary: id be64               acknowledges it: the relay deletes it
-/// client -> binary: id be64 || 00         puts it off: it comes again on the next connection
-/// relay  -> text: {"queued":0}            all queued messages were sent on this connection
+/// relay  -> Event::Delivery        a message; at most 64 are unanswered at a time
+/// relay  -> Event::CaughtUp        all queued messages were sent on this connection
+/// client -> Answer::Acknowledged   the relay deletes the message
+/// client -> Answer::PutOff         the message comes again on the next connection
 /// ```
 ///
+/// Each is a binary frame, with a MAC at its end: see [`FrameMacs`].
+///
 /// Acknowledge deliveries that `Client::receive` has committed or says to drop. Call
-/// [`keep`](Self::keep) for deliveries that cannot be decided now: otherwise 64 of them would block
-/// all later ones. Pings are answered within [`next`](Self::next), so call it at least every
-/// minute.
+/// [`keep`](Self::keep) for deliveries that `Client::receive` can neither open nor drop yet:
+/// otherwise 64 of them would block all later ones. Pings are answered within [`next`](Self::next),
+/// so call it at least every minute.
+///
+/// # Security
+/// A frame that the relay did not make for this connection, or not as the next one, ends the
+/// connection: [`ClientError::Unreachable`]. So does a close frame, whatever reason it gives,
+/// because nothing authenticates the reason. Connect again: if the token has expired, for example,
+/// the relay's answer says so and is authenticated.
 pub struct Deliveries {
     socket: WebSocket<TcpStream>,
+    macs: FrameMacs,
     heard_at: Instant,
 }
 
@@ -88,8 +69,8 @@ impl Deliveries {
         };
         let config = WebSocketConfig::default()
             .read_buffer_size(16 << 10)
-            .max_message_size(Some(MAX_DELIVERY_LEN.saturating_add(8)))
-            .max_frame_size(Some(MAX_DELIVERY_LEN.saturating_add(8)));
+            .max_message_size(Some(MAX_FRAME_LEN))
+            .max_frame_size(Some(MAX_FRAME_LEN));
         let connected = client_with_config(request, stream, Some(config));
         let (socket, answer) = connected.map_err(|error| match error {
             HandshakeError::Failure(Error::Http(answer)) => match check(&answer) {
@@ -100,16 +81,23 @@ impl Deliveries {
             HandshakeError::Interrupted(_) => unreachable("timed out"),
         })?;
         // Bytes after the answer's head, if any, are frames and not a body.
-        check(&answer.map(|_| None))?;
-        let heard_at = Instant::now();
-        Ok(Self { socket, heard_at })
+        let answer = answer.map(|_| None);
+        check(&answer)?;
+        let nonce = answer.headers().get(NONCE_HEADER);
+        let nonce = nonce.and_then(|nonce| decode_nonce(nonce.to_str().ok()?));
+        let nonce = nonce.ok_or_else(not_authentic)?;
+        Ok(Self {
+            socket,
+            macs: FrameMacs::of_device(&device.delivery_key, &asked, &nonce),
+            heard_at: Instant::now(),
+        })
     }
 
     /// Waits for the relay's next event. Returns `None` if there was none within `wait`. After an
     /// error, connect again.
     ///
     /// # Errors
-    /// [`ClientError::Closed`], [`ClientError::Unreachable`], [`ClientError::Malformed`].
+    /// [`ClientError::Unreachable`], [`ClientError::Malformed`].
     pub fn next(&mut self, wait: Duration) -> Result<Option<Event>, ClientError> {
         let began = Instant::now();
         loop {
@@ -124,8 +112,8 @@ impl Deliveries {
                 Ok(message) => {
                     self.heard_at = Instant::now();
                     match message {
-                        Message::Binary(frame) => return event(&frame).map(Some),
-                        Message::Text(_) => return Ok(Some(Event::CaughtUp)),
+                        Message::Binary(frame) => return self.event(&frame).map(Some),
+                        Message::Text(_) => return Err(not_authentic()),
                         Message::Close(frame) => return Err(closed(frame)),
                         // If this was a ping, flushing sends the pong that answers it.
                         _ => self.socket.flush().map_err(failed)?,
@@ -140,14 +128,13 @@ impl Deliveries {
         }
     }
 
-    /// Tells the relay that it may delete a delivery of this connection. Call this only after the
-    /// device has committed the delivery.
+    /// Tells the relay that it may delete a delivery of this connection. Call this only after
+    /// `Client::receive` has committed the delivery or said to drop it.
     ///
     /// # Errors
     /// [`ClientError`]: the delivery may come again.
     pub fn acknowledge(&mut self, id: u64) -> Result<(), ClientError> {
-        let frame = Message::Binary(id.to_be_bytes().to_vec().into());
-        self.socket.send(frame).map_err(failed)
+        self.answer(Answer::Acknowledged { id })
     }
 
     /// Tells the relay not to wait for an acknowledgement of this delivery. The delivery comes
@@ -156,15 +143,22 @@ impl Deliveries {
     /// # Errors
     /// [`ClientError`]: the delivery comes again in this case too.
     pub fn keep(&mut self, id: u64) -> Result<(), ClientError> {
-        let mut frame = id.to_be_bytes().to_vec();
-        frame.push(0);
-        self.socket
-            .send(Message::Binary(frame.into()))
-            .map_err(failed)
+        self.answer(Answer::PutOff { id })
     }
 
-    /// Closes the connection and waits, for ten seconds at most, until the relay has received every
-    /// acknowledgement.
+    fn answer(&mut self, answer: Answer) -> Result<(), ClientError> {
+        let frame = self.macs.seal(answer.encode());
+        let sent = self.socket.send(Message::Binary(frame.into()));
+        sent.map_err(failed)
+    }
+
+    fn event(&mut self, frame: &[u8]) -> Result<Event, ClientError> {
+        let content = self.macs.open(frame).ok_or_else(not_authentic)?;
+        Event::decode(content).ok_or(ClientError::Malformed)
+    }
+
+    /// Closes the connection and waits until the relay has received every acknowledgement. Gives up
+    /// if the relay is silent, or goes on sending, for ten seconds.
     pub fn close(mut self) {
         let deadline = Instant::now().checked_add(SHORT_TIMEOUT);
         if self.set_read_timeout(SHORT_TIMEOUT).is_err() || self.socket.close(None).is_err() {
@@ -218,16 +212,6 @@ fn connect(authority: &str) -> Result<TcpStream, ClientError> {
     Err(last)
 }
 
-fn event(frame: &[u8]) -> Result<Event, ClientError> {
-    let (id, delivery) = frame
-        .split_first_chunk::<8>()
-        .ok_or(ClientError::Malformed)?;
-    Ok(Event::Delivery {
-        id: u64::from_be_bytes(*id),
-        delivery: delivery.to_vec(),
-    })
-}
-
 fn failed(error: Error) -> ClientError {
     match error {
         Error::Http(answer) => {
@@ -240,12 +224,13 @@ fn failed(error: Error) -> ClientError {
 
 fn closed(frame: Option<tungstenite::protocol::CloseFrame>) -> ClientError {
     match frame {
-        Some(frame) => ClientError::Closed {
-            code: frame.code.into(),
-            reason: frame.reason.to_string(),
-        },
+        Some(frame) => unreachable(&format!("closed ({}): {}", frame.code, frame.reason)),
         None => unreachable("closed without a reason"),
     }
+}
+
+fn not_authentic() -> ClientError {
+    unreachable(NOT_AUTHENTIC)
 }
 
 fn unreachable(why: &str) -> ClientError {

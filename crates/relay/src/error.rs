@@ -22,7 +22,7 @@ pub struct ErrorBody {
     pub relay_time_ms: Option<u64>,
 }
 
-/// Why a relay refused.
+/// Why a relay refused a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -45,12 +45,10 @@ pub enum ErrorCode {
     /// 409: the name belongs to another identity or device, or differs from a registered name only
     /// in case. Choose another name.
     AccountTaken,
-    /// 409: the account is registered with another delivery key. Register again with that key.
-    DeliveryKeyDiffers,
     /// 422: the relay cannot open the sealed delivery key. Fetch the relay's card and seal the key
     /// again.
     BadDeliveryKey,
-    /// 404: no such account.
+    /// 404: no account with this name is registered.
     NoSuchAccount,
     /// 404: the account has not published prekeys yet. Try again later.
     NoPreKeys,
@@ -62,7 +60,7 @@ pub enum ErrorCode {
     NotFound,
     /// 405: the route does not have this method.
     MethodNotAllowed,
-    /// 408: the request took too long to arrive.
+    /// 408: the request was not answered in time, for example because it arrived too slowly.
     TooSlow,
     /// 413: the body is larger than the route accepts. A proxy can cause this, because the body
     /// was not compared with its digest: delete nothing.
@@ -84,7 +82,7 @@ pub enum ErrorCode {
     /// 422: the envelope was posted at a time that is more than ten minutes from the relay's clock.
     /// Post it again with the relay's time, which is in `relay_time_ms`.
     ClockDiffers,
-    /// 403: the report was made by another device.
+    /// 403: the report was made by another device than the one that submits it.
     NotYourReport,
     /// 422: the report is sealed to a moderation key that is not the relay's. Fetch the relay's
     /// card and seal the report again.
@@ -119,7 +117,7 @@ impl ErrorCode {
             Self::NoSuchAccount | Self::NoPreKeys | Self::NotFound | Self::NoSuchReport => 404,
             Self::MethodNotAllowed => 405,
             Self::TooSlow => 408,
-            Self::AccountTaken | Self::DeliveryKeyDiffers => 409,
+            Self::AccountTaken => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::BadName
@@ -148,7 +146,6 @@ impl ErrorCode {
             }
             Self::ProofRefused => "the proof does not verify for a registered account",
             Self::AccountTaken => "the name is taken",
-            Self::DeliveryKeyDiffers => "the account is registered with another delivery key",
             Self::BadDeliveryKey => "the relay cannot open the sealed delivery key",
             Self::NoSuchAccount => "no such account",
             Self::NoPreKeys => "the account has published no prekeys",
@@ -189,41 +186,25 @@ pub enum ClientError {
     /// The relay refused the request.
     #[error("the relay refused ({status}): {}", body.message)]
     Refused {
-        /// The HTTP status.
+        /// The HTTP status of the relay's answer.
         status: u16,
-        /// The reason.
+        /// The body of the relay's answer, with the reason.
         body: ErrorBody,
     },
     /// The relay could not be reached, or the connection broke. The relay may have carried out the
-    /// request; repeating it does no harm.
+    /// request nevertheless. It may be repeated: see [`RelayClient`](crate::RelayClient).
     #[error("no answer from the relay: {0}")]
     Unreachable(String),
-    /// The relay closed the WebSocket.
-    #[error("the relay closed the connection ({code}): {reason}")]
-    Closed {
-        /// The close code.
-        ///
-        /// | code | reason |
-        /// |---|---|
-        /// | 1001 | the relay is shutting down |
-        /// | 1008 | the client broke a rule |
-        /// | 1011 | the relay failed |
-        /// | 4001 | another connection of this device took over |
-        /// | 4002 | the token expired |
-        code: u16,
-        /// The reason in English.
-        reason: String,
-    },
-    /// The answer does not follow this interface.
+    /// The relay's answer does not follow this interface.
     #[error("the relay's answer is malformed")]
     Malformed,
     /// The relay's card is not signed by the key it names, or the keys on it are unusable.
     #[error("the relay's card is not signed by its key")]
     BadCard,
-    /// Not the URL of a relay. Use `http://HOST:PORT`.
+    /// The given text is not the URL of a relay. Use `http://HOST:PORT`.
     #[error("not the URL of a relay: give http://HOST:PORT")]
     BadUrl,
-    /// Not an account name.
+    /// The name passed to the call is not one that a relay accepts.
     #[error(transparent)]
     BadName(#[from] crate::BadName),
 }
@@ -258,7 +239,6 @@ impl ClientError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
-            Self::Closed { code, .. } => matches!(code, 1001 | 1011),
             Self::Refused { body, .. } => matches!(
                 body.error,
                 ErrorCode::Busy

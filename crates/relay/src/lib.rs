@@ -46,16 +46,17 @@
 //! # Security
 //! There is no TLS here. If a relay is reached over a network, put a TLS proxy in front of it.
 //! Without TLS, anyone who listens learns who talks to whom and can use a token for up to an hour.
-//! A token alone sends no message: the relay stamps only what the device asks for with its delivery
-//! key. Some data is protected even then: messages and reports (end to end), the delivery key
-//! (sealed), and the relay's answers (authenticated by a MAC under the delivery key, or by the
-//! relay key, which clients pin). See [`AskedRequest`].
+//! A token alone sends no message and acknowledges none: for both, the relay wants a MAC under the
+//! device's delivery key. Some data is protected even then: messages and reports (end to end), the
+//! delivery key (sealed), and what the relay answers and delivers (authenticated by a MAC under the
+//! delivery key, or by the relay key, which clients pin). See [`AskedRequest`] and [`FrameMacs`].
 
 mod answer;
 mod card;
 mod client;
 mod deliveries;
 mod error;
+mod frame;
 mod message;
 mod name;
 mod proof;
@@ -72,8 +73,9 @@ pub use answer::{
 };
 pub use card::{RelayCard, fingerprint};
 pub use client::RelayClient;
-pub use deliveries::{Deliveries, Event};
+pub use deliveries::Deliveries;
 pub use error::{ClientError, ErrorBody, ErrorCode};
+pub use frame::{Answer, Event, FrameMacs};
 pub use message::{
     Bundle, Challenge, PreKeys, PreKeysLeft, Register, Rejected, ReportList, ReportListed,
     ReportTaken, ReviewerSignIn, SealedKey, Session, SignIn,

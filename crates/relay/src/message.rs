@@ -6,19 +6,20 @@ use serde::{Deserialize, Serialize};
 /// one minute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Challenge {
-    /// Opaque, 64 bytes.
+    /// The challenge: 64 bytes that only the relay interprets.
     #[serde(with = "b64")]
     pub challenge: Vec<u8>,
 }
 
-/// `POST /v1/accounts`: registers an account, or signs its device in if it is registered already.
+/// `POST /v1/accounts`: registers an account. If its device has registered it already, signs the
+/// device in, and replaces its delivery key if this is another one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Register {
     /// The account's name. See [`account_name`](crate::account_name).
     pub name: String,
-    /// The device's number.
+    /// The device's number within the account.
     pub device: u32,
-    /// The device's public identity. Its first 32 bytes verify proofs.
+    /// The device's public identity. Its first 32 bytes are the key that verifies proofs.
     #[serde(with = "b64")]
     pub identity: [u8; 64],
     /// The delivery key, sealed by [`seal_delivery_key`](crate::seal_delivery_key).
@@ -27,7 +28,8 @@ pub struct Register {
     /// The challenge that was signed.
     #[serde(with = "b64")]
     pub challenge: Vec<u8>,
-    /// The signature over [`register_context`](crate::register_context).
+    /// The identity's signature over [`account_proof_input`](crate::account_proof_input) of
+    /// [`register_context`](crate::register_context).
     #[serde(with = "b64")]
     pub proof: [u8; 64],
 }
@@ -37,12 +39,13 @@ pub struct Register {
 pub struct SignIn {
     /// The account's name.
     pub name: String,
-    /// The device's number.
+    /// The device's number within the account.
     pub device: u32,
     /// The challenge that was signed.
     #[serde(with = "b64")]
     pub challenge: Vec<u8>,
-    /// The signature over [`session_context`](crate::session_context).
+    /// The identity's signature over [`account_proof_input`](crate::account_proof_input) of
+    /// [`session_context`](crate::session_context).
     #[serde(with = "b64")]
     pub proof: [u8; 64],
 }
@@ -53,7 +56,7 @@ pub struct ReviewerSignIn {
     /// The challenge that was signed.
     #[serde(with = "b64")]
     pub challenge: Vec<u8>,
-    /// The signature over [`reviewer_context`](crate::reviewer_context).
+    /// The signature of the reviewer's key over [`reviewer_context`](crate::reviewer_context).
     #[serde(with = "b64")]
     pub proof: [u8; 64],
 }
@@ -89,10 +92,12 @@ pub struct PreKeysLeft {
 /// ignored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PreKeys {
-    /// The base, of at most [`MAX_PREKEY_LEN`](crate::MAX_PREKEY_LEN) bytes.
+    /// The base bundle, which every peer gets. At most [`MAX_PREKEY_LEN`](crate::MAX_PREKEY_LEN)
+    /// bytes.
     #[serde(with = "b64")]
     pub base: Vec<u8>,
-    /// At most [`MAX_PREKEYS_UPLOADED`](crate::MAX_PREKEYS_UPLOADED) one-time parts.
+    /// At most [`MAX_PREKEYS_UPLOADED`](crate::MAX_PREKEYS_UPLOADED) one-time parts, each for one
+    /// peer.
     #[serde(with = "b64_list")]
     pub one_time: Vec<Vec<u8>>,
 }
@@ -100,7 +105,7 @@ pub struct PreKeys {
 /// `GET /v1/accounts/{name}/bundle`: the prekeys that start a conversation with an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
-    /// The newest base.
+    /// The base bundle that the account uploaded last.
     #[serde(with = "b64")]
     pub base: Vec<u8>,
     /// A one-time part that no one else gets. `None` if there are none left, or if the relay holds
@@ -154,7 +159,7 @@ pub struct ReportListed {
     pub report_id: String,
     /// When the intake accepted the report, in milliseconds since the Unix epoch.
     pub accepted_at_ms: u64,
-    /// The reporting account.
+    /// The name of the account that submitted the report.
     pub reporter: String,
     /// Number of messages in the report.
     pub messages: usize,
@@ -171,11 +176,11 @@ pub struct ReportListed {
 /// reported.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Rejected {
-    /// The number of the check that failed.
+    /// The number of the check that failed, as in the reporting specification.
     pub check: u8,
 }
 
-/// Bytes as standard base64.
+/// Writes and reads bytes in JSON as standard base64.
 pub(crate) mod b64 {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;

@@ -1,7 +1,7 @@
 //! The bytes that devices and reviewers sign to prove who they are.
 //!
-//! Each field is preceded by its length (4 bytes, big-endian), so no two lists of fields give the
-//! same bytes.
+//! Each field of a context is preceded by its length (4 bytes, big-endian), so no two lists of
+//! fields give the same bytes.
 
 use sha2::{Digest, Sha256};
 use waxseal_reporting::DeviceAddress;
@@ -21,8 +21,8 @@ pub fn account_proof_input(context: &[u8]) -> Vec<u8> {
     [ACCOUNT_PROOF, context].concat()
 }
 
-/// The context of the proof that registers a device: relay, challenge, account, identity and
-/// delivery key.
+/// The context of the proof that registers a device: a label, relay key, challenge, account,
+/// device, identity, and the SHA-256 hash of the sealed delivery key.
 pub fn register_context(
     relay_key: &[u8; 32],
     challenge: &[u8],
@@ -42,7 +42,8 @@ pub fn register_context(
     ])
 }
 
-/// The context of the proof that signs a device in: relay, challenge and account.
+/// The context of the proof that signs a device in: a label, relay key, challenge, account and
+/// device.
 pub fn session_context(relay_key: &[u8; 32], challenge: &[u8], me: &DeviceAddress) -> Vec<u8> {
     length_prefixed(&[
         SESSION,
@@ -53,7 +54,7 @@ pub fn session_context(relay_key: &[u8; 32], challenge: &[u8], me: &DeviceAddres
     ])
 }
 
-/// The bytes that the reviewer's Ed25519 key signs to sign in: relay and challenge.
+/// The bytes that the reviewer's Ed25519 key signs to sign in: a label, relay key and challenge.
 pub fn reviewer_context(relay_key: &[u8; 32], challenge: &[u8]) -> Vec<u8> {
     length_prefixed(&[REVIEWER, relay_key, challenge])
 }

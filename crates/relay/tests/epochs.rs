@@ -1,5 +1,5 @@
-//! The verify window is the time in which a stamp can be verified. Messages stamped before it can
-//! no longer be delivered or reported, and their stamp keys are destroyed.
+//! Tests what happens to old epochs (days). Messages stamped more than 30 days ago can no longer be
+//! delivered or reported, and their stamp keys are destroyed.
 
 #![allow(clippy::restriction, reason = "tests")]
 

@@ -105,7 +105,8 @@ fn clients_that_race_for_one_time_prekeys_never_get_the_same_one() {
     }
     assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 60 - 18);
 
-    // A second upload adds neither the parts that were handed out nor those that are still there.
+    // The same parts are uploaded a second time. The relay must add neither those that it handed
+    // out nor those that it still has.
     bob.client
         .put_prekeys(bob.session(), &bob.base(b""), &parts)
         .unwrap();
@@ -133,7 +134,7 @@ fn answered_requests_survive_a_crash() {
     bob.use_relay_of(&world);
     assert_eq!(alice.client.card().unwrap(), card, "the same relay");
 
-    // Tokens survive a restart too.
+    // The tokens that the relay issued before it was killed are still valid.
     let next = alice
         .client
         .bundle(alice.session(), &bob.me.account)
@@ -183,7 +184,7 @@ fn an_unacknowledged_delivery_comes_again_and_a_second_connection_takes_over() {
         }
     };
     assert!(
-        matches!(closed, ClientError::Closed { code: 4001, .. }),
+        matches!(&closed, ClientError::Unreachable(why) if why.contains("4001")),
         "{closed}"
     );
     assert_eq!(second.next(SOON).unwrap(), Some(Event::CaughtUp));
@@ -217,7 +218,8 @@ fn a_device_that_is_slow_to_acknowledge_gets_at_most_a_window_of_deliveries() {
         ));
     }
     assert_eq!(deliveries.next(Duration::from_millis(500)).unwrap(), None);
-    // Deliveries that the device puts off do not block the rest, and they come again.
+    // The deliveries that the device puts off no longer block the rest, and they come again on the
+    // next connection.
     for id in &ids[32..] {
         deliveries.keep(*id).unwrap();
     }
@@ -258,7 +260,8 @@ fn a_report_counts_once_even_if_it_arrives_many_times_at_once() {
     alice.send(&bob.me, "two").unwrap();
     let received = bob.receive();
     let key = world.vault.moderation.public_key();
-    // Four reports with the same bytes, and four that are sealed separately for the same message.
+    // Four reports have the same bytes, and four are sealed separately for the same message. They
+    // are submitted at once, and all eight must count as one report.
     let (one, other) = (&received[0].1, &received[1].1);
     let mut reports = vec![bob.report(key, &[one]); 4];
     reports.extend((0..4).map(|_| bob.report(key, &[one])));
@@ -275,7 +278,7 @@ fn a_report_counts_once_even_if_it_arrives_many_times_at_once() {
     let ids: BTreeSet<&String> = taken.iter().map(|taken| &taken.report_id).collect();
     assert_eq!(ids.len(), 1, "all count as one report");
     assert_eq!(taken.iter().filter(|taken| !taken.duplicate).count(), 1);
-    // A report with a new message in it counts as a new report.
+    // A report of this message together with another one counts as a new report.
     let both = bob.report(key, &[one, other]);
     assert!(!bob.client.report(bob.session(), &both).unwrap().duplicate);
 }
@@ -307,7 +310,7 @@ fn a_relay_that_is_told_to_stop_finishes_its_requests_and_closes_its_connections
         }
     };
     assert!(
-        matches!(closed, ClientError::Closed { code: 1001, .. }),
+        matches!(&closed, ClientError::Unreachable(why) if why.contains("1001")),
         "{closed}"
     );
     let answered = sending.join().unwrap();
@@ -321,7 +324,8 @@ fn a_relay_that_is_told_to_stop_finishes_its_requests_and_closes_its_connections
     world.start();
     bob.use_relay_of(&world);
     let received = bob.receive().len();
-    // The relay may have stored the last message although its answer was lost.
+    // All answered messages have arrived. The relay may have stored one more, whose answer was
+    // lost.
     assert!(
         received == answered + 1 || received == answered + 2,
         "{received} of {answered} + 1"
@@ -376,11 +380,7 @@ fn a_name_belongs_to_one_device_which_can_register_it_again() {
         let mut other = Device::new(name, world.client());
         assert_eq!(code(other.register()), ErrorCode::AccountTaken);
     }
-    let mut rekeyed = Device::new("alice", world.client());
-    rekeyed.identity = alice.identity.clone();
-    assert_eq!(code(rekeyed.register()), ErrorCode::DeliveryKeyDiffers);
-
-    // If many devices register a name at once, one of them gets it.
+    // Eight devices register the same name at once. Exactly one of them must get it.
     let registered: usize = std::thread::scope(|scope| {
         let racers: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| Device::new("carol", world.client()).register().is_ok()))

@@ -10,12 +10,12 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tungstenite::client::{ClientRequestBuilder, client};
-use tungstenite::{Message, WebSocket};
+use tungstenite::Message;
 use waxseal_relay::{ErrorCode, Event};
 use waxseal_reporting::limits::MAX_CIPHERTEXT_LEN;
 use waxseal_reporting::relay::Envelope;
 use world::honest::while_others_talk;
+use world::socket::Socket;
 use world::{Device, RelayProcess, SOON, World, code};
 
 #[test]
@@ -31,11 +31,10 @@ fn websocket_floods_and_foreign_acknowledgements_only_end_the_connection() {
     while_others_talk(&world, || {
         let floods: Vec<(&str, Vec<Message>)> = vec![
             (
-                "another's id",
-                vec![Message::Binary(id.to_be_bytes().to_vec().into())],
+                "no frame of a device",
+                vec![Message::Binary(vec![1; 41].into())],
             ),
-            ("an unknown id", vec![Message::Binary(vec![0xff; 8].into())]),
-            ("no id", vec![Message::Binary(Vec::new().into())]),
+            ("nothing", vec![Message::Binary(Vec::new().into())]),
             ("text", vec![Message::Text("hello".into())]),
             (
                 "a large frame",
@@ -44,7 +43,7 @@ fn websocket_floods_and_foreign_acknowledgements_only_end_the_connection() {
             ("pings", vec![Message::Ping(Vec::new().into()); 10_000]),
         ];
         for (what, flood) in floods {
-            let mut socket = connect(&world, &mallory);
+            let mut socket = connect(&world, &mallory).socket;
             for frame in flood {
                 if socket.send(frame).is_err() {
                     break;
@@ -52,30 +51,30 @@ fn websocket_floods_and_foreign_acknowledgements_only_end_the_connection() {
             }
             let began = Instant::now();
             while let Ok(message) = socket.read() {
-                assert!(!message.is_binary(), "{what}: mallory has no messages");
+                let is_delivery = message.is_binary() && message.into_data()[0] == 1;
+                assert!(!is_delivery, "{what}: mallory has no messages");
                 assert!(began.elapsed() < SOON, "{what}");
             }
         }
-        // Each new connection of an account closes the account's connection before it, whether or
-        // not anyone reads from that connection.
+        // Mallory authenticates answers to deliveries that it did not get.
+        for other in [id, u64::MAX, 0] {
+            let mut connection = connect(&world, &mallory);
+            let frame = connection.acknowledgement(other);
+            connection.send(frame);
+            assert_eq!(connection.close_code(), 1008);
+        }
+        // Mallory connects 50 times. Each new connection must close the one before it, whether or
+        // not anyone reads from that one.
         let mut sockets: Vec<_> = (0..50).map(|_| connect(&world, &mallory)).collect();
-        for socket in &mut sockets[..49] {
-            while socket.read().is_ok() {}
+        for connection in &mut sockets[..49] {
+            while connection.socket.read().is_ok() {}
         }
     });
     assert_eq!(bob.receive().len(), 1, "only bob can acknowledge it");
 }
 
-fn connect(world: &World, device: &Device) -> WebSocket<TcpStream> {
-    let stream = TcpStream::connect(world.address()).unwrap();
-    stream.set_read_timeout(Some(SOON)).unwrap();
-    stream.set_write_timeout(Some(SOON)).unwrap();
-    let uri = format!("ws://{}/v1/deliveries", world.address());
-    let token = format!("Bearer {}", device.token());
-    let request = ClientRequestBuilder::new(uri.parse().unwrap());
-    client(request.with_header("authorization", token), stream)
-        .unwrap()
-        .0
+fn connect(world: &World, device: &Device) -> Socket {
+    Socket::connect(world, device.token(), &device.delivery_key)
 }
 
 #[test]
@@ -138,7 +137,7 @@ fn no_single_account_can_take_all_prekeys_or_fill_a_queue() {
             .bundle(alice.session(), &bob.me.account)
             .unwrap();
         assert!(for_alice.one_time.is_some());
-        // Repeated uploads cannot fill the relay either.
+        // Mallory uploads new prekeys again and again. The third upload is over the limit.
         let upload = |n: u8| -> Vec<Vec<u8>> { (0..100).map(|m| vec![n, m, 1]).collect() };
         let put = |n| {
             mallory
@@ -187,7 +186,8 @@ fn an_account_that_sends_too_many_requests_is_told_to_wait() {
     let world = World::new();
     let mallory = world.device("mallory");
     let token = mallory.token();
-    // The relay charges for a body before it reads it.
+    // The length that a request announces counts against the rate limit before the relay reads the
+    // body.
     let head = format!(
         "PUT /v1/prekeys HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
          content-type: application/json\r\ncontent-length: 2000000\r\n\r\n"

@@ -24,7 +24,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const JSON: &str = "application/json";
 const OCTETS: &str = "application/octet-stream";
 
-/// A request and its expected answer: method, path, token, content type, body; status, code.
+/// A request and its expected answer, in this order: method, path, token, content type, body;
+/// status, error code.
 type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [u8], u16, &'a str);
 
 #[test]
@@ -127,7 +128,7 @@ fn a_registration_whose_answer_was_lost_can_be_repeated() {
     for number in 0..2 {
         let mut device = Device::new(&format!("hasty-{number}"), world.client());
         let card = device.client.card().unwrap();
-        // A failed attempt to register provides a challenge.
+        // An attempt to register with a wrong proof fails, but shows the test a fresh challenge.
         let mut challenge = Vec::new();
         let keep_challenge = |context: &[u8]| {
             challenge = nth_field(context, 2);

@@ -5,67 +5,13 @@
 
 mod world;
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use waxseal_relay::{ClientError, ErrorCode, MAC_HEADER, RelayClient, SIGNATURE_HEADER};
 use waxseal_reporting::DeviceAddress;
 use waxseal_reporting::limits::MAX_POSTED_LEN;
+use world::proxy::{Change, through_proxy, unchanged};
 use world::{Device, World, code};
-
-/// Changes the bytes of a request or an answer.
-type Change = Arc<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>;
-
-/// Starts a proxy, and returns a client that reaches the relay through it. The proxy passes on one
-/// request and one answer per connection.
-fn through_proxy(world: &World, request: Change, answer: Change) -> RelayClient {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let relay = world.address().to_owned();
-    std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let (relay, request, answer) = (relay.clone(), request.clone(), answer.clone());
-            std::thread::spawn(move || {
-                let mut client = client.unwrap();
-                let mut upstream = TcpStream::connect(relay).unwrap();
-                let asked = read_message(&mut client);
-                upstream.write_all(&request(asked)).unwrap();
-                let answered = read_message(&mut upstream);
-                client.write_all(&answer(answered)).unwrap();
-            });
-        }
-    });
-    RelayClient::new(&url).unwrap()
-}
-
-/// Reads a head, and as many bytes of a body as it announces.
-fn read_message(stream: &mut TcpStream) -> Vec<u8> {
-    stream.set_read_timeout(Some(world::SOON)).unwrap();
-    let mut bytes = Vec::new();
-    loop {
-        let end = bytes.windows(4).position(|end| end == b"\r\n\r\n");
-        if let Some(end) = end {
-            let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-            let len = head.lines().find_map(|line| {
-                let len = line.strip_prefix("content-length:")?;
-                len.trim().parse::<usize>().ok()
-            });
-            if bytes.len() >= end + 4 + len.unwrap_or(0) {
-                return bytes;
-            }
-        }
-        let mut more = [0; 4_096];
-        match stream.read(&mut more) {
-            Ok(0) | Err(_) => return bytes,
-            Ok(read) => bytes.extend_from_slice(&more[..read]),
-        }
-    }
-}
-
-fn unchanged() -> Change {
-    Arc::new(|bytes| bytes)
-}
 
 /// Replaces one string by another of the same length.
 fn replace(from: &str, to: &str) -> Change {

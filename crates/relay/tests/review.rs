@@ -61,7 +61,7 @@ fn keygen_writes_two_files_and_overwrites_none() {
 
     assert!(!review(&world, &key, &["keygen"]).status.success());
     assert_eq!(std::fs::read(&key).unwrap(), secret);
-    // A reviewer that the relay was not started for gets nothing.
+    // A reviewer whose keys the relay was not started with is refused and gets nothing.
     let refused = review(&world, &key, &["list", "--json"]);
     assert!(!refused.status.success() && refused.stdout.is_empty());
 }
@@ -126,8 +126,8 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
         "reported text cannot control the terminal"
     );
 
-    // The claims in this report are genuine, but the openings, which reveal the content, do not
-    // match them. The intake cannot know that.
+    // The claims in this report are genuine, but the sealed openings, which reveal the content,
+    // were altered. The intake cannot know that; the reviewer must reject the report.
     let one = bob.report(key, &[&evidence[1]]);
     let junk = with_junk_openings(&bob, &one);
     let taken = bob.client.report(bob.session(), &junk).unwrap();
@@ -153,8 +153,8 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     assert!(!refused.status.success() && text(&refused.stderr).contains("ANOTHER RELAY KEY"));
 }
 
-/// Alters the openings of a report, which reveal its content, and computes the reporter's MAC
-/// again, as a dishonest reporter could.
+/// Alters the sealed openings of a report, which reveal its content, and computes the reporter's
+/// MAC again, as a dishonest reporter could.
 fn with_junk_openings(reporter: &Device, report: &[u8]) -> Vec<u8> {
     // The report is 02 and then fields 1 to 5, each as tag, length (varint) and bytes. The last
     // field is the MAC.
@@ -179,7 +179,8 @@ fn with_junk_openings(reporter: &Device, report: &[u8]) -> Vec<u8> {
         mac.update(&u32::try_from(section.len()).unwrap().to_be_bytes());
         mac.update(section);
     }
-    // The report ends with `.. openings || 2a 20 MAC`.
+    // The report ends with `.. sealed openings || 2a 20 MAC`. Flips one bit of the sealed openings
+    // and appends the new MAC.
     let mut junk = report[..report.len() - 34].to_vec();
     *junk.last_mut().unwrap() ^= 1;
     junk.extend_from_slice(&[0x2a, 0x20]);

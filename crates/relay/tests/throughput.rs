@@ -14,8 +14,8 @@ use world::{Device, SOON, World};
 const PAIRS: usize = 64;
 const MESSAGES: usize = 250;
 
-/// Each sender waits for the receipt before it sends the next message. Each recipient is connected
-/// and acknowledges every delivery.
+/// Measures how many messages pass per second. Each sender waits for the receipt before it sends
+/// the next message. Each recipient is connected and acknowledges every delivery.
 #[test]
 #[ignore = "a measurement"]
 fn messages_per_second() {

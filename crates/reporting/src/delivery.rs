@@ -52,6 +52,12 @@ impl DeliveryKey {
         Zeroizing::new(*self.as_bytes())
     }
 
+    /// Whether both are the same key. Takes the same time whatever the keys are.
+    pub fn is_same(&self, other: &Self) -> bool {
+        use subtle::ConstantTimeEq;
+        self.as_bytes().ct_eq(other.as_bytes()).into()
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }

@@ -163,6 +163,15 @@ impl Report {
         &self.sections.sealed_openings
     }
 
+    /// The reporter's step, for a report that waited while its device and the provider agreed on
+    /// another delivery key: makes the reporter MAC again, under that key.
+    #[must_use]
+    pub fn under_key(mut self, key: &DeliveryKey) -> Self {
+        self.reporter_mac = reporter_mac(self.version, key, &self.sections);
+        self.sections.reporter_mac = self.reporter_mac.to_vec();
+        self
+    }
+
     /// The report as bytes for the wire.
     pub fn encode(&self) -> Vec<u8> {
         wire::encode_as(self.version, &self.sections)

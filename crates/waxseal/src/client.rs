@@ -1,10 +1,11 @@
 //! The client: one device's account and conversations, and the records of both in the store.
 //!
-//! Each file of `client/` is one step of a message's journey: `prekeys`, `contact`, `send`,
-//! `outbox`, `receive`, `history`, `report`. The steps share two files: `peers` caches recently
-//! used peers, and `state` reads and writes records.
+//! Each file of `client/` is one step of a message's journey: `delivery_key`, `prekeys`, `contact`,
+//! `send`, `outbox`, `receive`, `history`, `report`. The steps share two files: `peers` caches
+//! recently used peers, and `state` reads and writes records.
 
 mod contact;
+mod delivery_key;
 mod history;
 mod outbox;
 mod peers;
@@ -22,6 +23,7 @@ use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag};
 use zeroize::Zeroizing;
 
 pub use self::contact::ConversationHealth;
+use self::delivery_key::DeliveryKeys;
 pub use self::history::{Direction, Message};
 pub use self::outbox::Waiting;
 use self::peers::{OLDEST_SESSIONS, Peers};
@@ -34,7 +36,7 @@ use crate::store::{Key, Store, Transaction};
 
 /// One device of one account, with its conversations.
 ///
-/// A client is a view of its [`Store`]. It keeps the identity and the delivery key in memory, and
+/// A client is a view of its [`Store`]. It keeps the identity and the delivery keys in memory, and
 /// caches the prekeys and the sessions of recently used peers, identical to what the store holds.
 /// Everything else is read from the store by the call that needs it. Each call that changes
 /// something commits one transaction before it returns. A call that fails has changed nothing,
@@ -50,6 +52,7 @@ use crate::store::{Key, Store, Transaction};
 /// | step | calls, in this order |
 /// |---|---|
 /// | account | [`create`] once, then [`open`] at each start |
+/// | key, if [due] | [`renew_delivery_key`], register, [`confirm_delivery_key`] |
 /// | prekeys | [`publish_prekeys`], upload, [`confirm_prekeys`]; weekly [`rotate_prekeys`] |
 /// | contact | [`start`]; after a warning [`accept_identity`] |
 /// | send | [`send`], upload, [`confirm`] |
@@ -63,6 +66,7 @@ use crate::store::{Key, Store, Transaction};
 /// | step | changes |
 /// |---|---|
 /// | account | the empty store; [`open`] changes none of what these calls return |
+/// | key | [`delivery_key`], [`outbox`], [`pending_reports`] |
 /// | prekeys | [`one_time_prekeys_left`] |
 /// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`], [`waiting`] |
 /// | send | [`messages`], [`next_ordinal`], [`outbox`], [`waiting`], [`conversation_health`] |
@@ -73,6 +77,10 @@ use crate::store::{Key, Store, Transaction};
 ///
 /// [`create`]: Self::create
 /// [`open`]: Self::open
+/// [due]: Self::is_delivery_key_due
+/// [`renew_delivery_key`]: Self::renew_delivery_key
+/// [`confirm_delivery_key`]: Self::confirm_delivery_key
+/// [`delivery_key`]: Self::delivery_key
 /// [`publish_prekeys`]: Self::publish_prekeys
 /// [`confirm_prekeys`]: Self::confirm_prekeys
 /// [`rotate_prekeys`]: Self::rotate_prekeys
@@ -108,7 +116,7 @@ pub struct Client<S> {
     store: S,
     me: DeviceAddress,
     identity: IdentityKeyPair,
-    delivery_key: DeliveryKey,
+    delivery_keys: DeliveryKeys,
     /// The prekeys, read from the store when first needed. If a commit that changes them fails,
     /// they are dropped, so memory never runs ahead of the store.
     prekeys: Option<PreKeys>,
@@ -154,8 +162,11 @@ impl<S: Store> Client<S> {
             device: me.device.0,
             identity: take_secret_bytes(identity.export()),
             delivery_key: delivery_key.to_bytes().to_vec(),
+            next_delivery_key: Vec::new(),
+            delivery_key_since_ms: 0,
         };
-        let mut client = Self::new(store, me, identity, delivery_key);
+        let keys = DeliveryKeys::of(&record).ok_or(StateError::Damaged)?;
+        let mut client = Self::new(store, me, identity, keys);
         let mut transaction = Transaction::default();
         transaction.put_record(Key::Account, &record);
         transaction.put(Key::PreKeys, prekeys.export());
@@ -179,8 +190,8 @@ impl<S: Store> Client<S> {
         let bytes = store.get(&Key::Account).map_err(StateError::Store)?;
         let bytes = bytes.ok_or(OpenAccountError::NoAccount)?;
         let record: AccountRecord = records::decode(&bytes).ok_or(StateError::Damaged)?;
-        let (me, identity, delivery_key) = parse(&record).ok_or(StateError::Damaged)?;
-        let mut client = Self::new(store, me, identity, delivery_key);
+        let (me, identity, keys) = parse(&record).ok_or(StateError::Damaged)?;
+        let mut client = Self::new(store, me, identity, keys);
         client.delete_earlier_sessions()?;
         Ok(client)
     }
@@ -189,13 +200,13 @@ impl<S: Store> Client<S> {
         store: S,
         me: DeviceAddress,
         identity: IdentityKeyPair,
-        delivery_key: DeliveryKey,
+        delivery_keys: DeliveryKeys,
     ) -> Self {
         Self {
             store,
             me,
             identity,
-            delivery_key,
+            delivery_keys,
             prekeys: None,
             peers: Peers::default(),
             is_outbox_current: false,
@@ -210,14 +221,6 @@ impl<S: Store> Client<S> {
     /// This device's public identity.
     pub fn identity(&self) -> &IdentityKey {
         self.identity.public()
-    }
-
-    /// The key with which the provider and this device authenticate deliveries.
-    ///
-    /// The application needs it to register again when the provider's answer to the first
-    /// registration was lost.
-    pub fn delivery_key(&self) -> &DeliveryKey {
-        &self.delivery_key
     }
 
     /// Proves to the provider that this device holds its identity, to register or to log in.
@@ -243,14 +246,13 @@ impl<S: Store> Client<S> {
     }
 }
 
-fn parse(record: &AccountRecord) -> Option<(DeviceAddress, IdentityKeyPair, DeliveryKey)> {
+fn parse(record: &AccountRecord) -> Option<(DeviceAddress, IdentityKeyPair, DeliveryKeys)> {
     let account = AccountId::new(&record.account).ok()?;
     let identity = IdentityKeyPair::import(&record.identity).ok()?;
-    let delivery_key = record.delivery_key.as_slice().try_into().ok()?;
     Some((
         DeviceAddress::new(account, DeviceId(record.device)),
         identity,
-        DeliveryKey::from_bytes(delivery_key),
+        DeliveryKeys::of(record)?,
     ))
 }
 

@@ -11,7 +11,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 /// The version byte of every record.
 const RECORD_VERSION: u8 = 1;
 
-/// This device's account. Written once, when the account is created.
+/// This device's account. Written when the account is created and when its delivery key is renewed.
 #[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
 pub(crate) struct AccountRecord {
@@ -23,6 +23,12 @@ pub(crate) struct AccountRecord {
     pub(crate) identity: Vec<u8>,
     #[prost(bytes = "vec", tag = "4")]
     pub(crate) delivery_key: Vec<u8>,
+    /// The delivery key that the provider may have registered already. Empty if there is none.
+    #[prost(bytes = "vec", tag = "5")]
+    pub(crate) next_delivery_key: Vec<u8>,
+    /// When the provider registered the delivery key, in milliseconds. 0 if that is not known.
+    #[prost(uint64, tag = "6")]
+    pub(crate) delivery_key_since_ms: u64,
 }
 
 /// One peer: its pinned identity, the sessions with it, and the counters of the conversation.

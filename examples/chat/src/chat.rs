@@ -27,19 +27,19 @@ const WEEK_MS: u64 = 7 * DAY_MS;
 /// Number of records to read at once.
 pub const PAGE: usize = 64;
 
-/// An account in use.
+/// The account that a command works with: its client, its home folder and its relay.
 pub struct Chat {
     pub client: Client<SqliteStore>,
     pub home: Home,
     pub relay: RelayClient,
-    session: Option<DeviceSession>,
+    pub session: Option<DeviceSession>,
     /// How far the relay's clock is ahead of this one. The relay says so when it refuses a message
     /// because of the time at which it was posted.
     pub relay_ahead_ms: i64,
     verbose: bool,
     /// Whether a peer's identity has changed, which decides the exit code.
     pub identity_changed: bool,
-    /// Peers whose change of identity the user was warned of.
+    /// The peers about whose change of identity the user was warned.
     pub warned: BTreeSet<AccountId>,
     notices: Vec<String>,
 }
@@ -78,6 +78,7 @@ impl Chat {
     /// Sends the messages, reports and prekeys that are still waiting. Every command that talks to
     /// the relay calls this. If one of the three fails, the others are still sent.
     pub fn catch_up(&mut self) -> Outcome<()> {
+        self.open_session()?;
         let outcomes = [
             self.flush_outbox(),
             self.flush_reports(),
@@ -121,7 +122,8 @@ impl Chat {
     }
 
     /// Replaces the signed prekeys before the week is over, because the record of handshakes that
-    /// used them is full.
+    /// used them is full. If an upload is pending, finishes the upload instead, and the next
+    /// command replaces them.
     pub fn rotate_prekeys(&mut self) -> Outcome<()> {
         self.home.memory.rotated_at_ms = 0;
         self.maintain_prekeys()
@@ -141,43 +143,71 @@ impl Chat {
         Ok(card)
     }
 
-    /// Makes a call with a session. Signs in first if there is no session or it has expired.
+    /// Makes a call with a session. Signs in again if the session has expired.
     pub fn with_session<T>(
         &mut self,
         call: impl Fn(&RelayClient, &DeviceSession) -> Result<T, ClientError>,
     ) -> Outcome<T> {
-        if let Some(session) = &self.session {
-            match with_pauses(|| call(&self.relay, session)) {
-                Err(error) if is_expired(&error) => self.session = None,
-                outcome => return Ok(outcome?),
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => self.new_session()?,
+        };
+        match with_pauses(|| call(&self.relay, &session)) {
+            Err(error) if is_expired(&error) => {}
+            outcome => {
+                self.session = Some(session);
+                return Ok(outcome?);
             }
         }
-        let card = self.card()?;
-        let (client, me) = (&self.client, self.client.me());
-        let prove = |context: &[u8]| client.prove_account(context);
-        let key = client.delivery_key();
-        let session = match self.relay.sign_in(&card.relay_key, me, key, prove) {
-            Err(error) if error.code() == Some(ErrorCode::ProofRefused) => {
-                let message = format!("{error}; if `register` was interrupted, run it again");
-                return Err(Failure::new(printable(&message)));
-            }
-            session => session?,
-        };
+        // The delivery key is not renewed here: the call may send what the present one
+        // authenticates.
+        let session = self.sign_in(&self.card()?)?;
         let outcome = with_pauses(|| call(&self.relay, &session));
         self.session = Some(session);
         Ok(outcome?)
     }
 
-    /// Registers the device, whether or not the relay already knows it. Returns the relay's card.
-    pub fn register_device(&mut self) -> Outcome<RelayCard> {
+    /// Signs in, if that is needed, and renews the delivery key when it is due. Call this before
+    /// reading from the store what is to be sent, because the key authenticates that.
+    pub fn open_session(&mut self) -> Outcome<()> {
+        if self.session.is_none() || self.client.is_delivery_key_due(now()) {
+            self.session = Some(self.new_session()?);
+        }
+        Ok(())
+    }
+
+    fn new_session(&mut self) -> Outcome<DeviceSession> {
         let card = self.card()?;
+        if self.client.is_delivery_key_due(now()) {
+            self.register_device(&card)
+        } else {
+            self.sign_in(&card)
+        }
+    }
+
+    fn sign_in(&self, card: &RelayCard) -> Outcome<DeviceSession> {
         let (client, me) = (&self.client, self.client.me());
         let prove = |context: &[u8]| client.prove_account(context);
-        let (identity, key) = (client.identity().to_bytes(), client.delivery_key());
-        let session = match self
-            .relay
-            .register(&card, me, &identity, key, prove, &mut system_rng())
-        {
+        let key = client.delivery_key();
+        match self.relay.sign_in(&card.relay_key, me, key, prove) {
+            Err(error) if error.code() == Some(ErrorCode::ProofRefused) => {
+                let message = format!("{error}; if `register` was interrupted, run it again");
+                Err(Failure::new(printable(&message)))
+            }
+            session => Ok(session?),
+        }
+    }
+
+    /// Registers the device with another delivery key, whether or not the relay already knows the
+    /// device. After an interruption, this can be repeated: the key is stored before the relay has
+    /// it, and used only once the relay has said so.
+    pub fn register_device(&mut self, card: &RelayCard) -> Outcome<DeviceSession> {
+        let rng = &mut system_rng();
+        let key = self.client.renew_delivery_key(rng)?;
+        let (client, me) = (&self.client, self.client.me());
+        let prove = |context: &[u8]| client.prove_account(context);
+        let identity = client.identity().to_bytes();
+        let session = match self.relay.register(card, me, &identity, &key, prove, rng) {
             Err(error) if error.code() == Some(ErrorCode::AccountTaken) => {
                 return Err(Failure::new(
                     "this name is taken: choose another, with another --home",
@@ -185,8 +215,8 @@ impl Chat {
             }
             session => session?,
         };
-        self.session = Some(session);
-        Ok(card)
+        self.client.confirm_delivery_key(&key, now())?;
+        Ok(session)
     }
 
     /// The present time by the relay's clock, as far as it is known.
@@ -195,7 +225,7 @@ impl Chat {
         Timestamp::from_millis(now.saturating_add_signed(self.relay_ahead_ms))
     }
 
-    /// Parses the name of a peer.
+    /// Parses the name of a peer. Refuses the user's own name.
     pub fn peer(&self, name: &str) -> Outcome<AccountId> {
         let peer = account_name(name)?;
         if peer == self.client.me().account {

@@ -8,11 +8,11 @@ use crate::text::printable;
 
 pub type Outcome<T> = Result<T, Failure>;
 
-/// Any failure that has no other code.
+/// The exit code of any failure that has no other code.
 pub const FAILED: u8 = 1;
-/// The relay cannot be reached or asks to wait. Unsent messages wait in the store. Try again later.
+/// The exit code if the relay cannot be reached or asks to wait. Unsent messages wait in the store.
 pub const TRY_LATER: u8 = 3;
-/// A peer's identity is not the pinned one. The user must decide.
+/// The exit code if a peer's identity is not the pinned one. The user must decide.
 pub const IDENTITY_CHANGED: u8 = 4;
 
 /// Why a command failed.
@@ -48,11 +48,7 @@ impl<E: Error + 'static> From<E> for Failure {
         let relay = (&error as &(dyn Error + 'static)).downcast_ref::<ClientError>();
         let refused = relay.and_then(ClientError::code);
         let relay_time_ms = relay.and_then(ClientError::relay_time_ms);
-        let later = |error: &ClientError| {
-            // The relay closes a connection when it stops or when the session has expired.
-            error.is_transient() || matches!(error, ClientError::Closed { .. })
-        };
-        let code = if relay.is_some_and(later) {
+        let code = if relay.is_some_and(ClientError::is_transient) {
             TRY_LATER
         } else {
             FAILED

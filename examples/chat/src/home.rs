@@ -47,7 +47,7 @@ pub struct PinnedRelay {
     pub key: String,
 }
 
-/// A delivery that may open later.
+/// A delivery that did not open and may open later: since when it is kept, and how often it came.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct KeptDelivery {
@@ -121,7 +121,7 @@ fn store_key(folder: &Path, rng: &mut impl CryptoRng) -> Outcome<StoreKey> {
     Ok(StoreKey::from_bytes(*bytes))
 }
 
-/// Writes a file that only its owner can read.
+/// Writes a file and waits until its bytes are on the disk. On Unix, only its owner can read it.
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     let path = folder.join(name);
     let mut options = OpenOptions::new();

@@ -28,7 +28,8 @@ pub fn warning(peer: &AccountId) -> String {
     )
 }
 
-/// Pins the identity that the relay now hands out for a peer, if the user accepts it.
+/// Pins the identity that the relay now hands out for a peer, if the user accepts it, and starts a
+/// session with it.
 pub fn accept(chat: &mut Chat, peer: &str, yes: bool) -> Outcome<()> {
     let peer = chat.peer(peer)?;
     let bundle = chat.with_session(|relay, session| relay.bundle(session, &peer))?;

@@ -30,7 +30,7 @@ struct SlashCommand {
 }
 
 /// The state that both threads use. A thread holds the account for one step at a time, and never
-/// while it waits for a key or for the relay's next event.
+/// while it waits for a line of input or for the relay's next event.
 struct Shared {
     chat: Mutex<Chat>,
     /// Held while messages are printed and recorded as shown, so that the program does not end
@@ -44,7 +44,7 @@ impl Shared {
     }
 }
 
-/// Reads lines until the input ends.
+/// Reads and carries out lines until the input ends or a line says `/quit`.
 pub fn run(chat: Chat) -> Outcome<()> {
     let me = chat.client.me().account.as_str().to_owned();
     // The history stays in memory only, because typed lines are as secret as sent messages.

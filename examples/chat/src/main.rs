@@ -109,7 +109,7 @@ pub enum Command {
     /// Accept the new identity of a peer; compare the safety number first
     AcceptIdentity {
         peer: String,
-        /// Accept without asking
+        /// Accept the new identity without asking for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -132,7 +132,7 @@ pub enum Command {
         /// A note to the moderators, in your own words
         #[arg(long, value_name = "TEXT", default_value = "")]
         note: String,
-        /// Send without asking
+        /// Send the report without asking for confirmation
         #[arg(long)]
         yes: bool,
     },

@@ -32,7 +32,8 @@ const MAX_ATTEMPTS: u32 = 5;
 /// session.
 const RESTART: &str = "application/vnd.waxseal.chat-restart";
 
-/// Whether the relay may delete a delivery.
+/// What to tell the relay about a delivery: that it may delete it, or that it must keep it and send
+/// it again on the next connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Acknowledge,
@@ -102,7 +103,7 @@ fn show_unseen(chat: &mut Chat, json: bool) -> Outcome<()> {
 
 impl Chat {
     /// Takes one delivery. If this returns [`Verdict::Acknowledge`], the message is in the store or
-    /// will never open.
+    /// is given up.
     pub fn take(&mut self, id: u64, delivery: &[u8]) -> Outcome<Verdict> {
         let error = match self.client.receive(delivery) {
             Ok(received) => {

@@ -36,6 +36,7 @@ pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
         Client::open(store)?
     } else {
         let me = DeviceAddress::new(account.clone(), DeviceId(1));
+        // The first key is replaced when the device is registered.
         Client::create(store, me, DeliveryKey::generate(rng), rng)?
     };
     if client.me().account != account {
@@ -44,7 +45,8 @@ pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
     }
 
     let mut chat = Chat::new(client, home, relay, false);
-    let card = chat.register_device()?;
+    let card = chat.card()?;
+    chat.session = Some(chat.register_device(&card)?);
     let left = chat.with_session(|relay, session| relay.prekeys_left(session))?;
     chat.upload_prekeys(left)?;
     println!("registered {name}");

@@ -90,8 +90,8 @@ pub fn draft(
     Ok((peer, draft))
 }
 
-/// Returns the message and, before it, up to `before` earlier messages of the conversation that can
-/// be reported.
+/// Returns the message and, before it, up to `before` earlier messages of the conversation that
+/// have a text and can be reported.
 fn with_neighbours(
     chat: &Chat,
     peer: &AccountId,
@@ -119,6 +119,7 @@ pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool)
     if !yes && !ask("Send this report?")? {
         return Err(Failure::new("not sent"));
     }
+    chat.open_session()?;
     let outgoing = chat
         .client
         .report(draft, &card.moderation_key()?, &mut system_rng())?;
@@ -152,6 +153,10 @@ pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool)
 impl Chat {
     /// Submits the reports that still wait after an interruption.
     pub fn flush_reports(&mut self) -> Outcome<()> {
+        if self.client.pending_reports(1)?.is_empty() {
+            return Ok(());
+        }
+        self.open_session()?;
         loop {
             let waiting = self.client.pending_reports(1)?;
             let Some(outgoing) = waiting.first() else {

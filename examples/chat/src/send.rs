@@ -63,7 +63,7 @@ impl Chat {
         Ok(sent.id)
     }
 
-    /// Starts a conversation with the bundle that the relay hands out.
+    /// Starts a session with `peer` from the prekey bundle that the relay hands out.
     pub fn start(&mut self, peer: &AccountId) -> Outcome<()> {
         let bundle = self.with_session(|relay, session| relay.bundle(session, peer))?;
         self.tell_of_missing_one_time(peer, &bundle);
@@ -139,6 +139,10 @@ impl Chat {
     }
 
     fn flush_once(&mut self) -> Outcome<()> {
+        if self.client.outbox(1, self.relay_time())?.is_empty() {
+            return Ok(());
+        }
+        self.open_session()?;
         let mut full = BTreeSet::new();
         // Number of envelopes that must wait. They stay in the outbox, before those not tried yet.
         let mut waiting: usize = 0;
@@ -163,8 +167,9 @@ impl Chat {
         Ok(())
     }
 
-    /// Sends one envelope to the relay and stores its receipt. Returns `false` if the recipient's
-    /// queue is full.
+    /// Sends one envelope to the relay and stores its receipt. Returns `false` if the envelope must
+    /// wait because the recipient's queue is full. Gives up a message that the relay refuses for
+    /// good.
     fn post(&mut self, outgoing: &Outgoing) -> Outcome<bool> {
         let Outgoing {
             id,

@@ -1,4 +1,5 @@
-//! Shows messages: as lines for people or as JSON for programs. A received message is shown once.
+//! Shows messages: as lines for people or as JSON for programs. A new message is shown once, or
+//! again if the process was stopped before it recorded that.
 
 use std::io::{self, Write};
 

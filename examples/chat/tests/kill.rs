@@ -387,7 +387,7 @@ impl Exchange {
     }
 }
 
-/// Tells the other threads when this one panics.
+/// Sets the flag `failed` when the thread that holds it panics, so that the other threads stop too.
 struct Fuse<'a>(&'a AtomicBool);
 
 impl Drop for Fuse<'_> {

@@ -9,6 +9,8 @@
 
 pub mod conversation;
 pub mod honest;
+pub mod proxy;
+pub mod socket;
 
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader};

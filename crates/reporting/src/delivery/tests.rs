@@ -179,6 +179,17 @@ fn chk65_message_addressed_to_another_account_is_refused() {
 }
 
 #[test]
+fn keys_are_the_same_if_all_their_bytes_are() {
+    let key = DeliveryKey::from_bytes([1; 32]);
+    assert!(key.is_same(&key.clone()));
+    for at in 0..32 {
+        let mut other = [1; 32];
+        other[at] = 2;
+        assert!(!key.is_same(&DeliveryKey::from_bytes(other)), "byte {at}");
+    }
+}
+
+#[test]
 fn debug_shows_no_keys() {
     assert_eq!(
         format!("{:?}", DeliveryKey::from_bytes([1; 32])),

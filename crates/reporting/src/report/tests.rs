@@ -60,6 +60,22 @@ fn chk75_report_without_claims_or_with_31_is_malformed() {
 }
 
 #[test]
+fn a_report_goes_under_another_key_and_changes_nothing_but_its_mac() {
+    let mut world = World::new(4);
+    let message = world.alice_says("hi");
+    let report = world.report(&[message.opened.evidence()]);
+    let other = DeliveryKey::from_bytes([9; 32]);
+    for version in [VERSION, VERSION_2] {
+        let report = reseal_as(version, sections(&report), &world.bob_key);
+        let moved = report.clone().under_key(&other);
+        assert!(moved.is_from_reporter(&other) && !moved.is_from_reporter(&world.bob_key));
+        let read = Report::decode(&moved.encode()).unwrap();
+        assert!(read.is_from_reporter(&other));
+        assert_eq!(read.under_key(&world.bob_key).encode(), report.encode());
+    }
+}
+
+#[test]
 fn largest_possible_report_is_within_the_bound() {
     let mut world = World::new(5);
     // Every message has the full length and is shown whole.

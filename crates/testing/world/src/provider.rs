@@ -158,6 +158,11 @@ impl Provider {
         self.keys.insert(device.clone(), key);
     }
 
+    /// Agrees on another delivery key with a device.
+    pub fn register_key(&mut self, device: &DeviceAddress, key: DeliveryKey) {
+        self.keys.insert(device.clone(), key);
+    }
+
     /// The delivery key agreed with a device.
     #[must_use]
     pub fn key(&self, device: &DeviceAddress) -> DeliveryKey {
@@ -212,8 +217,7 @@ impl Provider {
     /// # Panics
     /// If the client cannot publish prekeys.
     pub fn adopt<S: Store>(&mut self, client: &mut Client<S>) {
-        let key = DeliveryKey::from_bytes(*client.delivery_key().to_bytes());
-        self.keys.insert(client.me().clone(), key);
+        self.register_key(client.me(), client.delivery_key().clone());
         let upload = client.publish_prekeys(0, &mut self.rng).unwrap();
         self.publish(&client.me().account.clone(), &upload);
         client.confirm_prekeys(&upload).unwrap();

@@ -231,7 +231,7 @@ impl<S: Store> Client<S> {
         Some(Outgoing {
             id,
             recipient,
-            envelope: envelope.post(&self.delivery_key, &self.me, &audience, now),
+            envelope: envelope.post(self.delivery_key(), &self.me, &audience, now),
         })
     }
 }

@@ -1,7 +1,8 @@
 //! Reporting: draft, preview, seal, and keep the report until the provider has it.
 
 use rand_core::CryptoRng;
-use waxseal_reporting::reporter::{Disclosure, ModerationPublicKey, Reason, ReportDraft};
+use waxseal_reporting::relay::DeliveryKey;
+use waxseal_reporting::reporter::{Disclosure, ModerationPublicKey, Reason, Report, ReportDraft};
 use waxseal_reporting::{AccountId, FrankingTag};
 
 use super::Client;
@@ -60,8 +61,8 @@ impl<S: Store> Client<S> {
     /// Seals a draft that the user agreed to, and returns the report for the provider's intake.
     ///
     /// The report stays in the [report outbox](Client::pending_reports) until
-    /// [`Client::confirm_report`] is called. After a crash or a broken connection, send the same
-    /// bytes again; the intake counts the report once.
+    /// [`Client::confirm_report`] is called. After a crash or a broken connection, send it again
+    /// from there; the intake counts the report once.
     pub fn report(
         &mut self,
         draft: &ReportDraft,
@@ -69,7 +70,7 @@ impl<S: Store> Client<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
         let report = draft
-            .seal(&self.delivery_key, moderation_key, rng)?
+            .seal(self.delivery_key(), moderation_key, rng)?
             .encode();
         let mut id = [0; 16];
         rng.fill_bytes(&mut id);
@@ -89,11 +90,14 @@ impl<S: Store> Client<S> {
     /// Lists up to `limit` reports that were sealed and not yet confirmed.
     ///
     /// Each report has up to [`MAX_REPORT_LEN`](waxseal_reporting::limits::MAX_REPORT_LEN) bytes.
+    /// Its MAC is made for this call, under the present delivery key.
     pub fn pending_reports(
         &self,
         limit: usize,
     ) -> Result<Vec<OutgoingReport>, StateError<S::Error>> {
-        self.list(&Table::Reports, None, limit, outgoing_of)
+        self.list(&Table::Reports, None, limit, |bytes| {
+            outgoing_of(bytes, self.delivery_key())
+        })
     }
 
     /// Forgets a report that the intake has accepted, or refused for good.
@@ -104,10 +108,13 @@ impl<S: Store> Client<S> {
     }
 }
 
-fn outgoing_of(bytes: &[u8]) -> Option<OutgoingReport> {
+fn outgoing_of(bytes: &[u8], key: &DeliveryKey) -> Option<OutgoingReport> {
     let ReportRecord { id, report } = records::decode(bytes)?;
     Some(OutgoingReport {
         id: ReportId(id.try_into().ok()?),
-        report,
+        report: match Report::decode(&report) {
+            Ok(report) => report.under_key(key).encode(),
+            Err(_) => report, // the intake refuses it, which lets the application forget it
+        },
     })
 }

@@ -174,7 +174,7 @@ impl<S: Store> Client<S> {
             recipient: recipient.clone(),
             envelope: sealed
                 .envelope
-                .post(&self.delivery_key, &self.me, &audience, now),
+                .post(self.delivery_key(), &self.me, &audience, now),
         })
     }
 
@@ -205,7 +205,7 @@ impl<S: Store> Client<S> {
             None => return Err(StateError::Damaged.into()),
         };
         let sent = SentMessage::decode(sent).map_err(|_| StateError::Damaged)?;
-        let evidence = receipt.authenticate(&self.delivery_key, &sent)?;
+        let evidence = receipt.authenticate(self.delivery_key(), &sent)?;
 
         message.state = Some(MessageState::Stamped(take_secret_bytes(evidence.encode())));
         let confirmed = IndexRecord {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use waxseal::store::{Key, Table, Transaction};
 use waxseal::{Client, MemoryStore, Store};
-use waxseal_world::account;
+use waxseal_world::{NOW, account};
 use zeroize::Zeroizing;
 
 type Value = Zeroizing<Vec<u8>>;
@@ -127,7 +127,12 @@ fn memory_of(client: &mut Client<Disk>) -> impl PartialEq + std::fmt::Debug + us
             )
         })
         .collect();
-    (client.one_time_prekeys_left().unwrap(), peers)
+    (
+        client.one_time_prekeys_left().unwrap(),
+        *client.delivery_key().to_bytes(),
+        client.is_delivery_key_due(NOW),
+        peers,
+    )
 }
 
 pub(crate) fn until_done<T>(mut operation: impl FnMut() -> Option<T>) -> T {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::core::PreKeyUpload;
 use waxseal::errors::{OpenAccountError, ReceiveError};
-use waxseal::reporting::reporter::Report;
 use waxseal::{Client, Disclosure, FrankingTag, MemoryStore, Reason, Received};
 
 use crate::disk::{Disk, until_done};
@@ -53,6 +52,8 @@ pub(crate) fn run(disks: &[Disk; 2]) {
     script.withhold();
     script.delete(deleted);
     script.give_up();
+    script.renew(0);
+    script.renew(1);
     script.say(1, "and on");
     script.report();
     script.start();
@@ -124,6 +125,20 @@ impl Script<'_> {
             bob.publish_prekeys(AT_PROVIDER, &mut self.world.rng).ok()
         });
         self.upload(1, upload);
+    }
+
+    /// Agrees with the provider on another delivery key. The provider registers it at each attempt,
+    /// whether or not the device hears of it.
+    fn renew(&mut self, who: usize) {
+        self.disks[who].until_done(|client| {
+            let key = client.renew_delivery_key(&mut self.world.rng).ok()?;
+            self.world.register_key(client.me(), key.clone());
+            client.confirm_delivery_key(&key, NOW).ok()
+        });
+        let client = self.disks[who].client();
+        let registered = self.world.key(client.me());
+        assert!(client.delivery_key().is_same(&registered));
+        assert!(!client.is_delivery_key_due(NOW));
     }
 
     /// Sends one message, relays it and receives it.
@@ -266,13 +281,20 @@ impl Script<'_> {
             .iter()
             .map(|message| (*message.id(), Disclosure::Whole));
         let draft = client.draft_report(&alice, Reason::Spam, shown).unwrap();
-        let report = bob.until_done(|client| {
+        bob.until_done(|client| {
             let waiting = client.pending_reports(10).unwrap().pop();
             let key = self.world.moderation.public_key();
             waiting.or_else(|| client.report(&draft, key, &mut self.world.rng).ok())
         });
-        let claims = Report::decode(&report.report).unwrap().claims().len();
-        assert_eq!(claims, messages.len());
+        // The report waits while the delivery key is renewed.
+        self.renew(1);
+        let (bob, mut waiting) = (
+            &self.disks[1],
+            self.disks[1].client().pending_reports(10).unwrap(),
+        );
+        let report = waiting.pop().unwrap();
+        let accepted = self.world.examine(&report.report).unwrap();
+        assert_eq!(accepted.report().claims().len(), messages.len());
         bob.until_done(|client| client.confirm_report(report.id).ok());
         assert!(bob.client().pending_reports(10).unwrap().is_empty());
     }

@@ -40,7 +40,8 @@ fn only_a_few_deliveries_of_one_sender_are_kept_and_only_for_some_days() {
     }
     assert!(chat.keep(1_000, "mallory", u32::MAX).unwrap() == Verdict::Acknowledge);
     assert_eq!(chat.home.memory.kept.len(), MAX_KEPT_OF_ONE);
-    // Deliveries that are kept already may come again, and so may those of other senders.
+    // A delivery that is kept already stays kept when it comes again, and a delivery of another
+    // sender is kept too.
     assert!(chat.keep(3, "mallory", u32::MAX).unwrap() == Verdict::Keep);
     assert!(chat.keep(1_001, "alice", u32::MAX).unwrap() == Verdict::Keep);
 
@@ -49,15 +50,16 @@ fn only_a_few_deliveries_of_one_sender_are_kept_and_only_for_some_days() {
     let (mut home, store) = Home::open(&folder.path().join("home"), &mut rand::rng()).unwrap();
     let kept = &mut home.memory.kept;
     assert_eq!(kept.len(), MAX_KEPT_OF_ONE + 1);
+    // Delivery 3 is now so old that it is given up when it comes again. Delivery 4 is so old that
+    // the relay must have dropped it by itself, so it is forgotten.
     kept.get_mut(&3).unwrap().since_ms -= KEEP_DAYS * DAY_MS;
-    // This delivery is so old that the relay has dropped it by itself.
     kept.get_mut(&4).unwrap().since_ms -= 2 * KEEP_DAYS * DAY_MS;
     let relay = RelayClient::new("http://127.0.0.1:1").unwrap();
     let mut chat = Chat::new(Client::open(store).unwrap(), home, relay, false);
     assert!(chat.keep(3, "mallory", u32::MAX).unwrap() == Verdict::Acknowledge);
     assert_eq!(chat.home.memory.kept.len(), MAX_KEPT_OF_ONE - 1);
 
-    // The total is bounded too, however many senders there are.
+    // The total is bounded too, however many senders there are: one more delivery is not kept.
     for id in 2_000..2_000 + MAX_KEPT as u64 {
         let kept = KeptDelivery {
             since_ms: now().as_millis(),

@@ -13,7 +13,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard};
@@ -26,6 +26,17 @@ use serde_json::Value;
 const TIMEOUT: Duration = Duration::from_secs(240);
 /// Pause between two checks whether a process has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(3);
+
+/// The relay's arguments, but for its address.
+const RELAY: [&str; 6] = [
+    "--data",
+    "relay-data",
+    "--vault-key",
+    "vault.key.pub",
+    "--reviewer-key",
+    "review.key.pub",
+];
+const VAULT: [&str; 5] = ["--key", "vault.key", "serve", "--socket", "vault.sock"];
 
 /// A running process, which another thread may kill. `None` while there is none.
 #[derive(Default)]
@@ -127,44 +138,49 @@ impl World {
         self.address.to_string()
     }
 
+    /// The home folder of an account.
+    pub fn home(&self, account: usize) -> PathBuf {
+        self.folder.join(self.clients[account].0)
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Starts the relay with its port and its data, and waits until it accepts connections.
+    /// Starts the relay with its port and its data, and waits until it is ready.
     pub fn start_relay(&self) {
+        self.serve("relay", &RELAY);
+    }
+
+    /// Starts a program that keeps running, the relay or the vault, and waits for the line that it
+    /// prints when it is ready. Returns that line.
+    pub fn serve(&self, name: &str, arguments: &[&str]) -> String {
         let address = self.address.to_string();
-        let arguments = [
-            "--listen",
-            &address,
-            "--data",
-            "relay-data",
-            "--vault-key",
-            "vault.key.pub",
-            "--reviewer-key",
-            "review.key.pub",
-        ];
-        let log = self.folder.join("relay.log");
-        let log = fs::File::options()
-            .append(true)
-            .create(true)
-            .open(log)
-            .unwrap();
-        let mut relay = self.command("relay", &arguments);
-        relay
+        let url = self.url();
+        let (slot, before, after) = match name {
+            "relay" => (&self.relay, vec!["--listen", &address], Vec::new()),
+            "vault" => (&self.vault, Vec::new(), vec!["--relay", &url]),
+            other => panic!("{other} does not keep running"),
+        };
+        let printed = self.folder.join(format!("{name}.out"));
+        let log = self.folder.join(format!("{name}.log"));
+        let log = fs::File::options().append(true).create(true).open(log);
+        let mut command = self.command(name, &[&before, arguments, &after].concat());
+        command
             .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
-        *self.relay.lock() = Some(relay.spawn().unwrap());
+            .stdout(fs::File::create(&printed).unwrap())
+            .stderr(log.unwrap());
+        *slot.lock() = Some(command.spawn().unwrap());
         let started = Instant::now();
-        while TcpStream::connect(self.address).is_err() {
-            let ended = self.relay.lock().as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none(), "the relay ended: {}", self.relay_log());
-            assert!(
-                started.elapsed() < TIMEOUT,
-                "the relay does not start: {}",
-                self.relay_log()
-            );
+        loop {
+            let line = fs::read_to_string(&printed).unwrap();
+            if line.ends_with('\n') {
+                return line;
+            }
+            let ended = slot.lock().as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "{name} ended: {}", self.log(name));
+            let in_time = started.elapsed() < TIMEOUT;
+            assert!(in_time, "{name} does not start: {}", self.log(name));
             thread::sleep(POLL_INTERVAL);
         }
     }
@@ -176,25 +192,9 @@ impl World {
         self.review(&["keygen"]).output();
     }
 
-    /// Starts the vault once the relay runs, and waits until its socket is there. It runs as long
-    /// as the world.
+    /// Starts the vault, and waits until it is ready. It runs as long as the world.
     pub fn start_vault(&self) {
-        let (key, socket) = (["--key", "vault.key"], ["--socket", "vault.sock"]);
-        let url = self.url();
-        let arguments = [&key[..], &["serve", "--relay", &url], &socket].concat();
-        let mut vault = self.command("vault", &arguments);
-        vault
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        *self.vault.lock() = Some(vault.spawn().unwrap());
-        let started = Instant::now();
-        while !self.folder.join("vault.sock").exists() {
-            let ended = self.vault.lock().as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none(), "the vault ended");
-            assert!(started.elapsed() < TIMEOUT, "the vault does not start");
-            thread::sleep(POLL_INTERVAL);
-        }
+        self.serve("vault", &VAULT);
     }
 
     /// Makes the relay forget every account, and deletes the home folder of the account
@@ -235,7 +235,11 @@ impl World {
     }
 
     pub fn relay_log(&self) -> String {
-        fs::read_to_string(self.folder.join("relay.log")).unwrap_or_default()
+        self.log("relay")
+    }
+
+    fn log(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.join(format!("{name}.log"))).unwrap_or_default()
     }
 
     /// Kills the relay.
@@ -281,7 +285,12 @@ impl World {
 
     /// Runs a program to its end.
     pub fn run_program(&self, name: &str, arguments: &[&str]) -> Ended {
-        self.run(&mut self.command(name, arguments), &Slot::default(), "")
+        self.run_program_lines(name, arguments, "")
+    }
+
+    /// Runs a program to its end, with `input` as its standard input.
+    pub fn run_program_lines(&self, name: &str, arguments: &[&str], input: &str) -> Ended {
+        self.run(&mut self.command(name, arguments), &Slot::default(), input)
     }
 
     fn command(&self, name: &str, arguments: &[&str]) -> Command {

@@ -1,15 +1,13 @@
 //! Accounts: devices register and sign in by signing a challenge with their identity key. There are
 //! no passwords.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ed25519_dalek::{Signature, VerifyingKey};
-use rusqlite::params;
-use subtle::ConstantTimeEq;
+use rusqlite::{Connection, OptionalExtension, params};
 use waxseal_relay::{
     Challenge, ErrorCode, Register, Session, SignIn, account_name, account_proof_input,
     register_context, session_context, unseal_delivery_key,
@@ -27,7 +25,8 @@ pub async fn challenge(State(relay): State<Arc<Relay>>, _: ClientAddress) -> Jso
     Json(Challenge { challenge })
 }
 
-/// Registers an account. If the same device has registered it before, only signs that device in.
+/// Registers an account. If the same device has registered it before, signs that device in, and
+/// replaces its delivery key if it sent another one.
 pub async fn register(
     State(relay): State<Arc<Relay>>,
     ClientAddress(address): ClientAddress,
@@ -44,96 +43,89 @@ pub async fn register(
         &request.identity,
         &request.sealed_delivery_key,
     );
+    // CHK-122: a delivery key is registered and replaced only under a proof of the account's
+    // identity, for this sealed key and a fresh challenge. No token is looked at.
     check_proof(&request.identity, &context, &request.proof)?;
     relay.tokens.answer_challenge(&request.challenge, now_ms)?;
     let delivery_key = unseal_delivery_key(&relay.keys.sealing, &request.sealed_delivery_key, &me)
         .map_err(|_| ErrorCode::BadDeliveryKey)?;
 
-    let (account, status) = match relay.account(&me.account) {
-        Some(account) => (account, StatusCode::OK),
-        None => create(&relay, address, &me, request.identity, &delivery_key).await?,
+    let known = relay.account(&me.account);
+    let status = match &known {
+        Some(account) => {
+            if account.me != me || account.identity != request.identity {
+                return Err(ErrorCode::AccountTaken.into());
+            }
+            relay.limits.account(&me.account, 0)?;
+            StatusCode::OK
+        }
+        None => {
+            relay.limits.registration(address)?;
+            if relay.accounts_are_full() {
+                return Err(ErrorCode::RelayFull.into());
+            }
+            StatusCode::CREATED
+        }
     };
-    check_same(&account, &me, &request.identity, &delivery_key)?;
+    if !known.is_some_and(|account| account.delivery_key.is_same(&delivery_key)) {
+        store(&relay, &me, request.identity, delivery_key).await?;
+    }
+    let account = relay.account(&me.account);
+    let account = account.ok_or_else(|| Refusal::internal(&"a stored account is not cached"))?;
     let session = relay.tokens.issue(&account.holder(), now_ms);
     Ok((status, Json(session)))
 }
 
-/// Checks that a repeated registration comes from the same device with the same keys, so that no
-/// one can replace the delivery key of another device.
-fn check_same(
-    account: &Account,
-    me: &DeviceAddress,
-    identity: &[u8; 64],
-    delivery_key: &DeliveryKey,
-) -> Result<(), Refusal> {
-    if account.me != *me || account.identity != *identity {
-        return Err(ErrorCode::AccountTaken.into());
-    }
-    let (registered, sent) = (account.delivery_key.to_bytes(), delivery_key.to_bytes());
-    if !bool::from(registered.ct_eq(&*sent)) {
-        return Err(ErrorCode::DeliveryKeyDiffers.into());
-    }
-    Ok(())
-}
-
-/// Creates an account and returns it. Returns the existing account if the name turns out to be
-/// registered already.
-async fn create(
-    relay: &Relay,
-    address: IpAddr,
+/// Stores an account, or the new delivery key of an account with the same device and identity.
+async fn store(
+    relay: &Arc<Relay>,
     me: &DeviceAddress,
     identity: [u8; 64],
-    delivery_key: &DeliveryKey,
-) -> Result<(Arc<Account>, StatusCode), Refusal> {
-    relay.limits.registration(address)?;
-    if relay.accounts_are_full() {
-        return Err(ErrorCode::RelayFull.into());
-    }
+    delivery_key: DeliveryKey,
+) -> Result<(), Refusal> {
+    let sealed = relay.keys.seal(&delivery_key, me);
+    let (database, relay, me) = (&relay.database, relay.clone(), me.clone());
     let (name, device) = (me.account.as_str().to_owned(), me.device.0);
-    let sealed = relay.keys.seal(delivery_key, me);
-    let (row, status) = relay
-        .database
-        .run(move |db| {
-            // If two requests race, or two names differ only in case, the first one is registered.
-            let created = db
-                .prepare(
-                    "INSERT INTO account (name, device, identity, delivery_key) VALUES (?, ?, ?, ?)
-                     ON CONFLICT (name) DO NOTHING",
-                )?
-                .execute(params![name, device, identity, sealed])?;
-            let status = match created {
-                0 => StatusCode::OK,
-                _ => StatusCode::CREATED,
-            };
-            // The row may also come from an earlier request whose client hung up before the
-            // account was cached.
-            let row: Row = db
-                .prepare(
-                    "SELECT id, name, device, identity, delivery_key FROM account WHERE name = ?",
-                )?
-                .query_row([name], |row| row.try_into())?;
-            Ok((row, status))
-        })
-        .await?;
-    let account =
-        cache_account(relay, row).ok_or_else(|| Refusal::internal(&"an account is damaged"))?;
-    Ok((account, status))
+    let job = move |db: &Connection| {
+        // If two requests race, or two names differ only in case, the name belongs to the first.
+        db.prepare(
+            "INSERT INTO account (name, device, identity, delivery_key) VALUES (?, ?, ?, ?)
+             ON CONFLICT (name) DO UPDATE SET delivery_key = excluded.delivery_key
+                 WHERE name = excluded.name COLLATE BINARY
+                     AND device = excluded.device AND identity = excluded.identity
+             RETURNING id",
+        )?
+        .query_row(params![name, device, identity, sealed], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| ErrorCode::AccountTaken.into())
+    };
+    let cache = move |id: &i64| {
+        relay.cache_account(Account {
+            id: *id,
+            me,
+            identity,
+            delivery_key,
+        });
+    };
+    database.run_then(job, cache).await?;
+    Ok(())
 }
 
 /// A row of the table `account`: id, name, device, identity, sealed delivery key.
 type Row = (i64, String, u32, [u8; 64], Vec<u8>);
 
-/// Caches an account that was read from the database. Returns `None` if its delivery key was sealed
-/// under another root key file.
-fn cache_account(relay: &Relay, (id, name, device, identity, sealed): Row) -> Option<Arc<Account>> {
+/// Caches an account that was read from the database. Returns `None` if the row is damaged, or if
+/// its delivery key was sealed under another root key file.
+fn cache_account(relay: &Relay, (id, name, device, identity, sealed): Row) -> Option<()> {
     let me = DeviceAddress::new(AccountId::new(&name).ok()?, DeviceId(device));
     let delivery_key = relay.keys.open_sealed(&sealed, &me)?;
-    Some(relay.add_account(Account {
+    relay.cache_account(Account {
         id,
         me,
         identity,
         delivery_key,
-    }))
+    });
+    Some(())
 }
 
 pub async fn sign_in(

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use waxseal_relay::{AskedRequest, DIGEST_HEADER, ErrorCode, NONCE_HEADER};
 
 use crate::errors::Refusal;
-use crate::extract::{StatedDigest, account_of_token};
+use crate::extract::account_of_token;
 use crate::state::Relay;
 
 pub async fn authenticate(
@@ -28,9 +28,7 @@ pub async fn authenticate(
         return Refusal::from(ErrorCode::Malformed).into_response();
     };
     let account = account_of_token(request.headers(), &relay).ok();
-    request
-        .extensions_mut()
-        .insert(StatedDigest(*asked.digest()));
+    request.extensions_mut().insert(asked.clone());
 
     let (mut head, body) = next.run(request).await.into_parts();
     // Every answer of this relay is in memory already, so there is no limit to set here.

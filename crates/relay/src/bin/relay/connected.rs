@@ -13,6 +13,7 @@ pub struct ConnectedDevices(Mutex<HashMap<i64, Arc<ConnectedDevice>>>);
 #[derive(Default)]
 pub struct ConnectedDevice {
     pub message_queued: Notify,
+    /// A newer connection took over, or the delivery key was replaced.
     pub taken_over: Notify,
 }
 
@@ -34,6 +35,14 @@ impl ConnectedDevices {
             older.taken_over.notify_one();
         }
         device
+    }
+
+    /// Ends the device's connection, if it has one, because its delivery key was replaced.
+    pub fn end(&self, account: i64) {
+        let devices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(device) = devices.get(&account) {
+            device.taken_over.notify_one();
+        }
     }
 
     /// Removes a connection that has ended, unless a newer one has already replaced it.

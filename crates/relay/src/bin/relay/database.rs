@@ -15,8 +15,8 @@ use waxseal_relay::ErrorCode;
 use crate::database::migrations::MIGRATIONS;
 use crate::errors::Refusal;
 
-/// Maximum number of jobs that wait for the database. If there are more, a request waits for a
-/// moment and is then refused.
+/// Maximum number of jobs that wait for the database. A further request waits for a place, for
+/// [`MAX_WAIT`] at most, and is then refused.
 const MAX_JOBS: usize = 1_024;
 
 /// Maximum number of jobs in one transaction.
@@ -78,12 +78,23 @@ impl Database {
         &self,
         job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
+        self.run_then(job, |_| ()).await
+    }
+
+    /// Runs a job like [`run`](Self::run), and `then` after its commit, on the database's thread:
+    /// before any later job, and even if the client has hung up. What is cached so agrees with the
+    /// database.
+    pub async fn run_then<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, Refusal> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, Refusal> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |db| {
             let result = in_savepoint(db, job);
             Box::new(move |committed| {
                 let result = match committed {
-                    true => result,
+                    true => result.inspect(then),
                     false => Err(ErrorCode::Internal.into()),
                 };
                 // If the client has hung up, there is no one to answer. What the job changed
@@ -99,7 +110,8 @@ impl Database {
     }
 }
 
-/// Waits until every job is done and the journal is written back into the database.
+/// Waits until every job is done and the journal is written back into the database. Only the
+/// database's own thread does not wait.
 impl Drop for Database {
     fn drop(&mut self) {
         self.jobs = None;

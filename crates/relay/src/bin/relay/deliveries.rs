@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use tokio::time::{Instant, interval, sleep_until, timeout};
-use waxseal_relay::ErrorCode;
+use waxseal_relay::{Answer, AskedRequest, ErrorCode, Event, FrameMacs, NONCE_HEADER};
+use waxseal_reporting::relay::RequestNonce;
 
 use crate::connected::ConnectedDevice;
 use crate::errors::Refusal;
@@ -36,9 +40,11 @@ const MAX_OTHER_FRAMES: u32 = 20;
 pub async fn connect(
     State(relay): State<Arc<Relay>>,
     device: Device,
+    asked: Option<Extension<AskedRequest>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
     let upgrade = upgrade.map_err(|_| ErrorCode::Malformed)?;
+    let Extension(asked) = asked.ok_or(ErrorCode::Malformed)?;
     relay.limits.websocket(&device.account.me.account)?;
     let room = relay.sockets.clone().try_acquire_owned();
     let room = room.map_err(|_| Refusal::retry_after(ErrorCode::Busy, 5))?;
@@ -48,7 +54,9 @@ pub async fn connect(
         .read_buffer_size(4 << 10)
         .write_buffer_size(0)
         .max_write_buffer_size(1 << 20);
-    Ok(upgrade.on_upgrade(async move |mut socket| {
+    let nonce = RequestNonce::generate(&mut rand::rng());
+    let header = [(NONCE_HEADER, STANDARD.encode(nonce.as_bytes()))];
+    let upgraded = upgrade.on_upgrade(async move |mut socket| {
         let connected = relay.connected.enter(device.account.id);
         let left_ms = device.expires_at_ms.saturating_sub(relay.now().as_millis());
         let mut connection = Connection {
@@ -57,12 +65,18 @@ pub async fn connect(
             connected: &connected,
             expires: Instant::now() + Duration::from_millis(left_ms),
             socket: &mut socket,
+            macs: FrameMacs::of_relay(&device.account.delivery_key, &asked, &nonce),
             sent_up_to: 0,
             in_window: BTreeSet::new(),
             kept: BTreeSet::new(),
             acknowledged: Vec::new(),
         };
-        let why = connection.run().await;
+        // The delivery key may have been replaced since the request was authenticated.
+        let account = relay.account(&device.account.me.account);
+        let why = match account.is_some_and(|account| Arc::ptr_eq(&account, &device.account)) {
+            true => connection.run().await,
+            false => End::TakenOver,
+        };
         relay.connected.leave(device.account.id, &connected);
         if let Some((code, reason)) = why.close_frame() {
             let reason = reason.into();
@@ -70,7 +84,8 @@ pub async fn connect(
             let _ = timeout(GOODBYE_TIMEOUT, socket.send(close)).await;
         }
         drop(room);
-    }))
+    });
+    Ok((header, upgraded).into_response())
 }
 
 /// Why a connection ends.
@@ -78,9 +93,11 @@ enum End {
     /// The device left or cannot be reached.
     Gone,
     Stopping,
+    /// The device has a newer connection or another delivery key.
     TakenOver,
     TokenExpired,
-    /// The device sent something other than acknowledgements of deliveries on this connection.
+    /// The device sent too many pings and pongs, or a frame that is none of these: an answer to a
+    /// delivery of this connection, a ping, a pong, a close frame.
     BrokeRules,
     /// The database failed.
     Failed,
@@ -96,7 +113,10 @@ impl End {
                 "not an acknowledgement of a delivery on this connection",
             ),
             Self::Failed => (1011, "the relay failed"),
-            Self::TakenOver => (4001, "another connection of this device took over"),
+            Self::TakenOver => (
+                4001,
+                "another connection of this device or another delivery key took over",
+            ),
             Self::TokenExpired => (4002, "the token expired"),
         })
     }
@@ -110,6 +130,7 @@ struct Connection<'a> {
     connected: &'a ConnectedDevice,
     expires: Instant,
     socket: &'a mut WebSocket,
+    macs: FrameMacs,
     sent_up_to: i64,
     /// The deliveries that were sent on this connection and have no answer so far.
     in_window: BTreeSet<i64>,
@@ -145,7 +166,8 @@ impl Connection<'_> {
                 () = self.connected.taken_over.notified() => return End::TakenOver,
                 () = sleep_until(self.expires) => return End::TokenExpired,
                 received = self.socket.recv() => received,
-                // Comes after `recv`, so it is taken only when no more frames have arrived.
+                // This branch comes after `recv`, so it runs only when no more frames have
+                // arrived.
                 () = std::future::ready(()), if !self.acknowledged.is_empty() => {
                     match self.delete_acknowledged().await {
                         Ok(()) => continue,
@@ -161,7 +183,7 @@ impl Connection<'_> {
                     if heard_at.elapsed() > IDLE {
                         return End::Gone;
                     }
-                    match self.send(Message::Ping(Vec::new().into())).await {
+                    match self.send_message(Message::Ping(Vec::new().into())).await {
                         Ok(()) => continue,
                         Err(end) => return end,
                     }
@@ -201,28 +223,39 @@ impl Connection<'_> {
         for (id, stamped) in queued {
             // The relay vouches for the message only now, under the device's present key.
             let delivery = stamped.deliver(&self.account.delivery_key).encode();
-            let frame = [&id.to_be_bytes(), delivery.as_slice()].concat();
-            self.send(Message::Binary(frame.into())).await?;
+            let number = u64::try_from(id).map_err(|_| End::Failed)?;
+            self.send(&Event::Delivery {
+                id: number,
+                delivery,
+            })
+            .await?;
             self.sent_up_to = id;
             self.in_window.insert(id);
         }
         if all {
-            self.send(Message::Text(r#"{"queued":0}"#.into())).await?;
+            self.send(&Event::CaughtUp).await?;
         }
         Ok(all)
     }
 
-    /// Takes the device's answer to a delivery: `id` acknowledges it, `id || 00` puts it off until
-    /// the next connection. Returns `None` for anything else.
+    /// Takes the device's answer to a delivery. Returns `None` for anything else: a frame that the
+    /// device did not make, and an answer to a delivery that has none to get on this connection.
     fn take_answer(&mut self, frame: &[u8]) -> Option<()> {
-        let (id, rest) = frame.split_first_chunk()?;
-        let id = i64::from_be_bytes(*id);
-        match rest {
-            [] if self.in_window.remove(&id) || self.kept.remove(&id) => self.acknowledged.push(id),
-            [0] if self.in_window.remove(&id) => {
+        match Answer::decode(self.macs.open(frame)?)? {
+            Answer::Acknowledged { id } => {
+                let id = i64::try_from(id).ok()?;
+                if !self.in_window.remove(&id) && !self.kept.remove(&id) {
+                    return None;
+                }
+                self.acknowledged.push(id);
+            }
+            Answer::PutOff { id } => {
+                let id = i64::try_from(id).ok()?;
+                if !self.in_window.remove(&id) {
+                    return None;
+                }
                 self.kept.insert(id);
             }
-            _ => return None,
         }
         Some(())
     }
@@ -235,8 +268,14 @@ impl Connection<'_> {
             .map_err(|_| End::Failed)
     }
 
-    /// Sends one frame. If the device does not read it but connects again, stops waiting.
-    async fn send(&mut self, message: Message) -> Result<(), End> {
+    async fn send(&mut self, event: &Event) -> Result<(), End> {
+        let frame = self.macs.seal(event.encode());
+        self.send_message(Message::Binary(frame.into())).await
+    }
+
+    /// Sends one frame. Gives up if the device does not read it in time, or connects again
+    /// meanwhile.
+    async fn send_message(&mut self, message: Message) -> Result<(), End> {
         tokio::select! {
             () = self.connected.taken_over.notified() => Err(End::TakenOver),
             sent = timeout(SEND_TIMEOUT, self.socket.send(message)) => match sent {

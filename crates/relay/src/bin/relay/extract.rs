@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use waxseal_relay::{ErrorCode, account_name};
+use waxseal_relay::{AskedRequest, ErrorCode, account_name};
 use waxseal_reporting::AccountId;
 
 use crate::errors::Refusal;
@@ -148,10 +148,6 @@ impl<S: Send + Sync, T: DeserializeOwned, const MAX: usize> FromRequest<S> for J
     }
 }
 
-/// The digest of the body, as the client states it. `read` compares the body with it.
-#[derive(Clone, Copy)]
-pub struct StatedDigest(pub [u8; 32]);
-
 async fn read<S: Send + Sync, const MAX: usize>(
     mut request: Request,
     content_type: &str,
@@ -167,7 +163,7 @@ async fn read<S: Send + Sync, const MAX: usize>(
         return Err(ErrorCode::TooLarge.into());
     }
     DefaultBodyLimit::max(MAX).apply(&mut request);
-    let stated = request.extensions().get::<StatedDigest>().copied();
+    let asked = request.extensions().get::<AskedRequest>().cloned();
     let body = Bytes::from_request(request, state).await;
     let body = body.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(
@@ -177,7 +173,7 @@ async fn read<S: Send + Sync, const MAX: usize>(
     })?;
     // The answer's MAC covers the stated digest, so the body must be the one that the client sent.
     // The code says that it is not: what else the relay answers, a client takes for its own body.
-    if stated.is_some_and(|stated| Sha256::digest(&body).as_slice() != stated.0) {
+    if asked.is_some_and(|asked| Sha256::digest(&body).as_slice() != asked.digest()) {
         return Err(ErrorCode::BodyAltered.into());
     }
     Ok(body)

@@ -130,12 +130,13 @@ pub async fn device(relay: &Relay, name: &str) -> Arc<Account> {
         Ok(db.last_insert_rowid())
     };
     let id = relay.database.run(insert).await.unwrap();
-    relay.add_account(Account {
+    relay.cache_account(Account {
         id,
-        me,
+        me: me.clone(),
         identity,
         delivery_key,
-    })
+    });
+    relay.account(&me.account).unwrap()
 }
 
 /// The caller of a handler.

@@ -16,8 +16,8 @@ use waxseal_reporting::relay::{DeliveryKey, EPOCH_MS, StampKeys, StampKeysError}
 use waxseal_reporting::{DeviceAddress, Timestamp};
 use zeroize::Zeroizing;
 
-/// Number of days during which a stamp can be verified. After that, no one can report the message
-/// or prove that it was sent.
+/// A stamp can be verified on the day it was made and this many days after. Then its key is
+/// destroyed, and a message that was not reported can no longer be reported or proved to be sent.
 pub const VERIFY_DAYS: u32 = 30;
 
 /// Maximum number of days for which stamp keys are kept while the relay is new. Covers a clock that
@@ -28,14 +28,16 @@ pub const LONGEST_KEPT_DAYS: u32 = 370;
 /// No relay was started before 2025. A clock that says so was never set.
 const FIRST_START: Timestamp = Timestamp::from_millis(1_735_689_600_000);
 
-/// The region that stamps are made for.
+/// The name of the region that this relay serves. The stamp keys are derived for this region.
 pub const REGION: &str = "example";
 const FILE: &str = "root.key";
-/// The database that the keys belong to. It is created after the keys.
+/// The file name of the database. The database is created after the keys, so if it exists and the
+/// root key file does not, that file was lost.
 pub const DATABASE: &str = "relay.sqlite";
 const VERSION: u8 = 1;
 
-/// The version byte, five keys, and an export of [`StampKeys`] of at most 102 bytes.
+/// Maximum length in bytes of the root key file: the version byte, five keys, and an export of
+/// [`StampKeys`] of at most 102 bytes.
 const MAX_FILE_LEN: u64 = 1 + 5 * 32 + 102;
 
 pub struct Keys {
@@ -209,8 +211,8 @@ impl Keys {
         [nonce.as_slice(), &sealed].concat()
     }
 
-    /// Decrypts what [`seal`](Self::seal) encrypted. Returns `None` under another root key file or
-    /// for another device.
+    /// Decrypts what [`seal`](Self::seal) encrypted. Returns `None` if the bytes are damaged, or if
+    /// they were encrypted under another root key file or for another device.
     pub fn open_sealed(&self, sealed: &[u8], of: &DeviceAddress) -> Option<DeliveryKey> {
         let (nonce, sealed) = sealed.split_first_chunk::<24>()?;
         let payload = Payload {

@@ -28,12 +28,13 @@ pub const MAX_REPORT_BODY_LEN: usize = MAX_REPORT_LEN;
 /// Maximum number of accounts. All are cached in memory, at about 500 bytes each.
 pub const MAX_ACCOUNTS: usize = 100_000;
 
-/// Maximum number of one-time parts stored per account to hand out.
+/// Maximum number of one-time parts stored per account. Each is a prekey that is handed out to one
+/// peer only.
 pub const MAX_ONE_TIME: usize = 200;
 /// The last one-time parts of an account are handed out more slowly.
 const LAST_ONE_TIME: usize = 20;
-/// Maximum number of one-time parts remembered per account after they were handed out. This is five
-/// times the number of parts whose secrets a device keeps.
+/// Maximum number of one-time parts whose hash is remembered per account after they were handed
+/// out. This is five times the number of parts whose secrets a device keeps.
 pub const MAX_SPENT: usize = 1_000;
 
 /// Maximum number of messages in one account's queue.
@@ -159,7 +160,8 @@ impl Bucket {
     }
 }
 
-/// One bucket per key. The number of buckets is bounded. Full buckets need not be kept.
+/// One bucket per key. The number of buckets is bounded. A bucket that is full again need not be
+/// kept, because a new bucket is full too.
 struct Buckets<K> {
     burst: f64,
     per_second: f64,
@@ -190,7 +192,8 @@ impl<K: Hash + Eq + Clone> Buckets<K> {
         }
     }
 
-    /// Takes `cost` tokens. If there are not enough, the refusal says how long to wait for them.
+    /// Takes `cost` tokens from the bucket of `key`. If there are not enough, or if the table has
+    /// no room for a new bucket, the refusal says how long to wait.
     fn take(&self, key: &K, cost: f64, now: Instant) -> Result<(), Refusal> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let table = &mut *table;

@@ -176,7 +176,7 @@ fn say_ready(address: SocketAddr) -> std::io::Result<()> {
 }
 
 /// Raises the number of files this process may open as far as the system allows, to 20,000 at most.
-/// Returns the new limit.
+/// Returns the new limit, or 20,000 if the limit was higher already.
 fn raise_file_limit() -> std::io::Result<usize> {
     let limit = getrlimit(Resource::Nofile);
     let wanted = limit.maximum.unwrap_or(u64::MAX).min(20_000);

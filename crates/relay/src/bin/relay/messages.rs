@@ -52,8 +52,8 @@ pub async fn send(
                 .map_err(|error| Refusal::internal(&error))?;
             queue::push(db, from, to, &stamped)?;
             // The recipient's connection is woken from within the job, so that this happens even if
-            // the sender has hung up. The connection reads the queue through the same thread, after
-            // the commit.
+            // the sender has hung up. The connection reads the queue on the database's thread too,
+            // and so after the commit.
             relay.connected.wake(to);
             Ok(stamped.claim().clone())
         })

@@ -82,7 +82,7 @@ fn check_room(db: &Connection, from: i64, to: i64, len: usize) -> Result<(), Ref
 }
 
 /// Reads an account's messages with numbers above `after`. Stops at `max` messages, or once they
-/// add up to 256 KiB. Also returns whether these are all.
+/// add up to 256 KiB. Also returns `true` if it reached the end of the queue before that.
 pub async fn read_after(
     database: &Database,
     recipient: i64,

@@ -1,4 +1,4 @@
-//! Reports: accepted without being read, once each, for the reviewer alone.
+//! Reports: the relay accepts each report once, without reading it, and stores it for the reviewer.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 -- SQLite stores the text of each statement, and with it the comments inside. Changing those changes
 -- the database.
 
--- Once an account is registered, only its prekeys and its accepted time change.
+-- Once an account is registered, only its delivery key, prekeys and accepted time change.
 CREATE TABLE account (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE COLLATE NOCASE, -- "Bob" is not another account than "bob"

@@ -29,7 +29,7 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum length in bytes of the head of a request.
 const MAX_HEAD_LEN: usize = 16 << 10;
 
-/// Becomes true when the relay is told to stop.
+/// A signal that becomes true when the relay is told to stop.
 #[derive(Clone)]
 pub struct Stopping(pub watch::Receiver<bool>);
 
@@ -40,7 +40,8 @@ impl Stopping {
     }
 }
 
-/// Accepts connections until the relay stops. Each connection then finishes its current request.
+/// Accepts connections until the relay stops. Each connection then has [`FINISH_TIMEOUT`] to finish
+/// its current request.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -111,9 +112,9 @@ async fn connection(
 
 /// The open connections, ordered by when each was opened or last got an answer.
 ///
-/// An attacker may open thousands of connections that send nothing. When no place is left, the
-/// oldest of them loses its place to each new connection. An honest connection gets its answer long
-/// before it is the oldest.
+/// An attacker may open thousands of connections that send nothing. When no place is left, each new
+/// connection takes the place of the oldest one. An honest connection gets its answer long before
+/// it is the oldest.
 struct Connections {
     max: usize,
     open: Mutex<Open>,
@@ -215,7 +216,8 @@ mod tests {
         };
         assert!(!asked(&first) && asked(&second) && !asked(&third));
 
-        // A connection that was asked to leave gets no new turn, and its end frees no other place.
+        // The second connection was asked to leave. An answer no longer makes it the newest one,
+        // and its end does not free the place of another connection.
         second.answered();
         drop(second);
         assert_eq!(connections.open.lock().unwrap().by_turn.len(), 2);

@@ -31,10 +31,11 @@ pub struct Relay {
     /// The key to which the acceptance key is sealed.
     pub vault_key: SealingPublicKey,
     pub reviewer: ReviewerPublicKey,
-    /// Every registered account, cached: their number is bounded and an account never changes.
+    /// Every registered account, cached: their number is bounded. An account whose delivery key is
+    /// replaced takes the place of the account of before.
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
     pub connected: ConnectedDevices,
-    /// One permit per WebSocket.
+    /// Permits for WebSockets. Each open WebSocket holds one, which bounds their number.
     pub sockets: Arc<Semaphore>,
     pub stopping: Stopping,
     /// Dropped as the last field. The receiver then knows that nothing uses the relay any more and
@@ -100,15 +101,17 @@ impl Relay {
         accounts.get(name).cloned()
     }
 
-    pub fn add_account(&self, account: Account) -> Arc<Account> {
-        let account = Arc::new(account);
-        let name = account.me.account.clone();
+    /// Caches an account. If it was cached before, its delivery key may be another one now, so its
+    /// connection ends.
+    pub fn cache_account(&self, account: Account) {
+        let (id, name) = (account.id, account.me.account.clone());
         let mut accounts = self
             .accounts
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        accounts.insert(name, account.clone());
-        account
+        accounts.insert(name, Arc::new(account));
+        drop(accounts);
+        self.connected.end(id);
     }
 
     /// Whether the relay already has the maximum number of accounts.

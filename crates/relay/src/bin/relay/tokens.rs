@@ -48,7 +48,7 @@ pub struct Tokens {
     /// A random key, drawn when the relay starts. No challenge survives a restart, so none is
     /// answered twice.
     challenge_key: Zeroizing<[u8; 32]>,
-    /// Answered challenges and when they expire.
+    /// The answered challenges, each with a time at which it has certainly expired.
     answered: Mutex<HashMap<[u8; 64], u64>>,
 }
 
@@ -129,7 +129,7 @@ impl Tokens {
         }
     }
 
-    /// Returns the holder of a token and when the token expires.
+    /// Verifies a token. Returns its holder and when it expires.
     pub fn holder(&self, token: &str, now_ms: u64) -> Result<(Holder, u64), Refusal> {
         let unauthorized = Refusal::from(ErrorCode::Unauthorized);
         if token.len() > MAX_TOKEN_LEN {

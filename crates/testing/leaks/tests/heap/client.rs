@@ -107,6 +107,9 @@ fn clients_leave_nothing_behind() {
         }
     }
     bob.client.rotate_prekeys(&mut rng).unwrap();
+    rng.call("next delivery key of alice");
+    alice.key = alice.client.renew_delivery_key(&mut rng).unwrap();
+    alice.client.confirm_delivery_key(&alice.key, NOW).unwrap();
     let messages = bob.client.messages(&alice.account(), None, 10).unwrap();
     let shown = messages
         .iter()

@@ -34,7 +34,8 @@ fn insert(db: &Connection) -> Result<(), Refusal> {
 async fn a_refused_job_was_not_done_even_after_a_rollback() {
     let dir = tempfile::tempdir().unwrap();
     let (database, go) = held_up(&dir);
-    // All three jobs are in one transaction. The second rolls it back, as a full disk would.
+    // All three jobs are in one transaction. The second rolls it back, as a full disk would. Then
+    // all three must be refused and leave nothing.
     let (before, full, after, ()) = tokio::join!(
         database.run(insert),
         database.run(|db| Ok(db.execute_batch("ROLLBACK")?)),

@@ -17,7 +17,7 @@ fn a_bucket_gives_a_burst_and_then_its_rate() {
         buckets.take(&"al", 1.0, start + SECOND).unwrap();
     }
     buckets.take(&"al", 1.0, start + SECOND).unwrap_err();
-    // A bucket never holds more than the burst.
+    // A bucket never holds more than the burst of three, however long it was left alone.
     for _ in 0..3 {
         buckets.take(&"al", 1.0, start + 100 * SECOND).unwrap();
     }
