@@ -287,6 +287,7 @@ pub(super) fn payloads(file: &mut Vectors, good: &Value, committed: &dyn Fn(&[Ve
         ("extensions-critical-repeated", "two critical extensions of one type", extended(&[0x80, 1, 0, 0, 0x80, 1, 0, 0]), 94),
         ("extensions-critical-descend", "two critical extensions in descending order of their types", extended(&[0x80, 2, 0, 0, 0x80, 1, 0, 0]), 94),
         ("extensions-repeated-apart", "two extensions of one type, with another between", extended(&[0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0]), 94),
+        ("extensions-descend-last", "the third of three extensions has the type between the others", extended(&[0, 1, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0]), 94),
         ("extensions-critical-1025", "critical extensions of 1,025 bytes, one past the most", extended(&past), 94),
     ]);
     let passes = [
