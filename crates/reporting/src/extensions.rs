@@ -45,9 +45,6 @@ impl Extensions {
     pub fn unassigned(extensions: &[(u16, &[u8])]) -> Result<Self, ExtensionsError> {
         let mut out = Vec::new();
         for (kind, value) in extensions {
-            if value.len() > MAX_EXTENSIONS_LEN {
-                return Err(ExtensionsError);
-            }
             out.extend_from_slice(&kind.to_be_bytes());
             put_medium(&mut out, value);
         }

@@ -129,3 +129,80 @@ fn a_damaged_outbox_does_not_stop_new_messages() {
     let (_, receipt) = provider.relay(&alice, &bob, &sent.envelope);
     assert_eq!(alice.confirm(&bob_id, &receipt).unwrap(), sent.id);
 }
+
+/// Reads a row of the table in README.md: the number after this name.
+fn stated(name: &str) -> usize {
+    let row = include_str!("../README.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(" | "));
+    let row = row.unwrap_or_else(|| panic!("no row {name}"));
+    row.trim_matches('*').parse().unwrap()
+}
+
+/// Takes the next field of this length. Asserts that the table has it.
+fn take<'a>(rest: &mut &'a [u8], name: &str, len: usize) -> &'a [u8] {
+    assert_eq!(stated(name), len, "{name}");
+    let (field, after) = rest.split_at(len);
+    *rest = after;
+    field
+}
+
+#[test]
+fn a_text_of_62_bytes_takes_the_bytes_that_the_readme_lists() {
+    let (mut provider, mut alice, mut bob) = Provider::of_two();
+    provider.exchange(&mut alice, &mut bob, "first");
+    let seen = provider.exchange(&mut bob, &mut alice, "answer");
+    let text = "x".repeat(62);
+    let sent = alice.send(&account("bob"), text.as_str(), NOW, &mut provider.rng);
+    let sent = sent.unwrap();
+    let (delivery, _) = provider.relay(&alice, &bob, &sent.envelope);
+    let Received::Message { message, .. } = bob.receive(&delivery).unwrap() else {
+        panic!("a new message")
+    };
+    assert_eq!(message.text(), Some(&text[..]));
+    assert_eq!(message.header().last_seen, Some(seen));
+
+    // The wire: the envelope's fields and, in its ciphertext, those of the session's message.
+    let rest = &mut &sent.envelope[..];
+    assert_eq!(take(rest, "version of the envelope", 1), [2]);
+    let tag = take(rest, "franking tag", 2 + 32);
+    assert_eq!(tag, [&[0x0a, 32], &sent.id.as_bytes()[..]].concat());
+    assert_eq!(take(rest, "time of posting", 2 + 8)[..2], [0x12, 8]);
+    assert_eq!(take(rest, "device MAC", 2 + 32)[..2], [0x1a, 32]);
+    assert_eq!(take(rest, "length of the ciphertext", 1 + 2)[0], 0x22);
+    assert_eq!(take(rest, "version of the session's message", 1), [2]);
+    let header = "encrypted header: ratchet, counters, post-quantum part, MAC";
+    assert_eq!(take(rest, header, 2 + 83 + 16)[..2], [0x12, 99]);
+    assert_eq!(take(rest, "length of the body", 1 + 2)[0], 0x1a);
+    let plaintext_len = rest.len() - 16;
+
+    // The plaintext. Evidence ends with it, after the claim, and leaves out the padding.
+    let franked = 32 + 1 + (4 + 54) + (4 + 1 + 62);
+    let evidence = message.evidence().unwrap().encode();
+    let plain = &mut &evidence[evidence.len() - franked..];
+    take(plain, "franking key", 32);
+    assert_eq!(take(plain, "number of parts", 1), [2]);
+    let header = "header: flags, sequence, sent, forwards, expiry";
+    assert_eq!(
+        take(plain, header, 4 + 1 + 8 + 8 + 1 + 4)[..5],
+        [0, 0, 0, 54, 1]
+    );
+    assert_eq!(take(plain, "last seen", 32), seen.as_bytes());
+    assert_eq!(take(plain, "kind of content", 4 + 1), [0, 0, 0, 63, 1]);
+    assert_eq!(take(plain, "the text", 62), text.as_bytes());
+    assert!(plain.is_empty());
+    assert_eq!(plaintext_len, 192);
+    *rest = &rest[franked..];
+    take(rest, "padding to 192 bytes", plaintext_len - franked);
+    take(rest, "tag of the body", 16);
+    assert!(rest.is_empty());
+
+    assert_eq!(stated("**posted by Alice's device**"), sent.envelope.len());
+    let readme = include_str!("../README.md");
+    let over = sent.envelope.len() - text.len();
+    assert!(over <= 365, "{over}");
+    assert!(readme.contains(&format!("That is {over} bytes over the text.")));
+    let received = format!("Bob's device receives {} bytes", delivery.len());
+    assert!(readme.contains(&received), "{received}");
+}

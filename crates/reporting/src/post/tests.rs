@@ -58,6 +58,7 @@ fn chk110_envelope_moved_to_another_sender_audience_tag_time_or_ciphertext_is_re
         (alice.clone(), Audience::Direct(account("carol"))),
         (alice.clone(), Audience::Group(direct)),
     ];
+    assert!(posted().authenticate(&key(), &alice, &bob, NOON).is_ok());
     for (sender, audience) in others {
         let refused = posted().authenticate(&key(), &sender, &audience, NOON);
         assert_eq!(refused.unwrap_err(), PostError::NotAuthentic);

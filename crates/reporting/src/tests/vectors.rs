@@ -22,6 +22,8 @@ mod formats;
 #[rustfmt::skip]
 mod franking;
 #[rustfmt::skip]
+mod neighbours;
+#[rustfmt::skip]
 mod post;
 #[rustfmt::skip]
 mod report;

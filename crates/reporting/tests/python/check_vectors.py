@@ -581,7 +581,7 @@ def import_stamped(given):
     reader = stored(given["stamped"], MAX_STAMPED, 115, (2,))
     claim = read_claim(reader)
     read_context(claim["context"], 115)
-    require(reader.data, 115)
+    require(1 <= len(reader.data) <= MAX_CIPHERTEXT, 115)
     return claim | {"ciphertext": reader.data}
 
 

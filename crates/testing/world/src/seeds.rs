@@ -153,18 +153,33 @@ fn reporting(seeds: &mut Seeds) {
         if name == "later" {
             header.extensions = Extensions::unassigned(&[(0x8001, b"later")]).unwrap();
         }
+        if name == "extended" {
+            let extensions: [(u16, &[u8]); 3] = [(1, b""), (2, b"later"), (0x7fff, &[7; 40])];
+            header.extensions = Extensions::unassigned(&extensions).unwrap();
+        }
         let payload = Payload::with_attachments(header, content, files).unwrap();
         let rng = &mut provider.rng;
         let sealed = seal(&mut Clear, &address("alice"), &conversation, &payload, rng).unwrap();
         decode(&format!("sent-{name}"), 5, &sealed.sent.encode());
         decode(&format!("payload-{name}"), 11, sealed.envelope.ciphertext());
+        if name == "file" {
+            // The attachment's part begins with its scheme. It comes after the franking key, the
+            // count, the header of 54 bytes, an empty text, and the lengths of the three parts.
+            let mut unknown = sealed.envelope.ciphertext().to_vec();
+            unknown[32 + 1 + 54 + 1 + 3 * 4] = 7;
+            decode("payload-scheme", 11, &unknown);
+        }
     }
 }
 
-fn contents() -> [(&'static str, Content, Vec<Attachment>); 7] {
+fn contents() -> [(&'static str, Content, Vec<Attachment>); 9] {
     let tag = FrankingTag::from_bytes([9; 32]);
     let (text, reaction) = ("hi".to_owned(), "!".to_owned());
     let (kind, body) = ("poll".to_owned(), vec![0, 1]);
+    let unknown = Content::Unknown {
+        kind: 6,
+        body: b"later".to_vec(),
+    };
     let key = AttachmentKey::from_bytes([3; 32]);
     let file = WholeFile::new(
         "image/png",
@@ -185,5 +200,7 @@ fn contents() -> [(&'static str, Content, Vec<Attachment>); 7] {
             Content::Text(String::new()),
             vec![file.unwrap().into()],
         ),
+        ("extended", Content::Text("hi".to_owned()), vec![]),
+        ("unknown", unknown, vec![]),
     ]
 }

@@ -245,6 +245,8 @@ fn deliveries(file: &mut Vectors) {
     let mac = harness::unhex(receipt["receipt_mac"].as_str().unwrap());
     let delivery = edit(&delivered["delivery"], |delivery| delivery.delivery_mac = mac);
     fails("delivery-receipt-mac", "the MAC of the receipt for the same message", with(&good, "delivery", delivery), 64);
+    let posted = post::post(Input::of(&post::to_post())).unwrap();
+    neighbours::deliveries(file, &good, &posted["posted"]);
 }
 
 fn groups(file: &mut Vectors) {
@@ -319,6 +321,7 @@ fn receipts(file: &mut Vectors) {
     fails("sent-flags", "a header with an unknown flag in a stored sent message", changed(&good, "sent_message", |s| s[80] = 4), 92);
     fails("sent-version-1", "a stored sent message of version 02 under the version byte 01", changed(&good, "sent_message", |s| s[0] = 1), 92);
     fails("sent-version-3", "a stored sent message of version 03", changed(&good, "sent_message", |s| s[0] = 3), 52);
+    neighbours::receipts(file, &good);
     sent_1(file);
 }
 
@@ -340,6 +343,7 @@ fn sent_1(file: &mut Vectors) {
     file.passes("confirm-receipt-1", "a sent message that was stored in format 01 becomes evidence of format 01", "confirm_receipt", good.clone());
     file.fails("receipt-1-elsewhere", "one bit of the conversation in the header of format 01", "confirm_receipt", changed(&good, "sent_message", |s| s[49] ^= 1), 67);
     file.fails("sent-1-version-2", "a stored sent message of version 01 under the version byte 02", "confirm_receipt", changed(&good, "sent_message", |s| s[0] = 2), 92);
+    neighbours::sent_1(file, &good);
 }
 
 fn channel(file: &mut Vectors) {

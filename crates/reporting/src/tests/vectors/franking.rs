@@ -302,6 +302,7 @@ fn commitments(file: &mut Vectors) {
     fails("format-1", "a message of format 01 under its own tag", with(&committed(&old), "franking_tag", hex(tag.as_bytes())), 61);
     let tag = Franked::new(&FrankingKey::from_bytes(FRANKING_KEY), &encode_parts(text("Hello, world").iter().map(Vec::as_slice))).tag_1();
     fails("tag-of-format-1", "a message under the tag that format 01 would give it", with(&good, "franking_tag", hex(tag.as_bytes())), 61);
+    neighbours::payloads(file, &good, &committed);
 }
 
 /// The input of `open_payload` with a given first or second part, under a tag that commits to it.

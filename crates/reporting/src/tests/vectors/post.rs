@@ -67,7 +67,7 @@ pub(super) fn check_answer(input: Input<'_>) -> Outcome {
 }
 
 /// The input of `post` for a message from Alice to Bob, posted at noon.
-fn to_post() -> Value {
+pub(super) fn to_post() -> Value {
     json!({
         "delivery_key": hex(DELIVERY_KEY), "sender": { "account": "alice", "device": 1 },
         "audience": { "direct": "bob" }, "posted_ms": NOON.as_millis(),
@@ -136,6 +136,7 @@ pub(super) fn postings(file: &mut Vectors) {
         let end = with(&input, "posted_ms", u64::MAX);
         with(&to_accept(&post(Input::of(&end)).unwrap(), &end), "now_ms", NOON.as_millis())
     }, 111);
+    neighbours::postings(file, &good);
 }
 
 pub(super) fn queue(file: &mut Vectors) {
@@ -161,6 +162,7 @@ pub(super) fn queue(file: &mut Vectors) {
     fails("claim-extended", "a byte behind the stamp", changed(&claim, "claim", |c| c.push(0)), 115);
     fails("claim-version-1", "version 01", changed(&claim, "claim", |c| c[0] = 1), 52);
     fails("claim-too-long", "343 bytes, one past the most, of whatever", json!({ "claim": hex(vec![2; MAX_STORED_CLAIM_LEN + 1]) }), 51);
+    neighbours::stored(file, &good, &claim);
 }
 
 pub(super) fn answers(file: &mut Vectors) {
@@ -188,4 +190,5 @@ pub(super) fn answers(file: &mut Vectors) {
     fails("answer-status", "with another status", with(&good, "status", 201));
     fails("answer-body", "with another body", with(&good, "body", hex("Answer")));
     fails("answer-body-shorter", "with a shorter body", with(&good, "body", hex("answe")));
+    neighbours::answers(file, &good);
 }

@@ -271,6 +271,7 @@ fn origins(file: &mut Vectors) {
     let message = [labels::REPORTER, &moved.claims, &moved.moderation_key_fingerprint, &moved.encapsulated_key, &moved.sealed_openings].concat();
     moved.reporter_mac = mac::hmac(&BOBS_KEY, &[&message]).to_vec();
     fails("reporter-mac-without-lengths", "the MAC over the sections without their lengths", with(&good, "report", hex(wire::encode(&moved))));
+    neighbours::reports(file, &good);
 }
 
 fn claims(file: &mut Vectors) {
@@ -342,6 +343,7 @@ fn queue(file: &mut Vectors) {
     fails("queued-1-as-2", "version 01 with the version byte 02", changed(&version_1, "accepted", |a| a[0] = 2), 81);
     fails("queued-other-id", "another accepted report than the one that was asked for", flipped(&good, "id", 15, 1), 113);
     fails("queued-too-long", "2,076,047 bytes, one past the most, of whatever", with(&good, "accepted", hex(vec![2; MAX_ACCEPTED_LEN + 1])), 51);
+    neighbours::queue(file, &good);
 }
 
 fn evidence(file: &mut Vectors) {
@@ -388,4 +390,5 @@ fn evidence(file: &mut Vectors) {
     fails("evidence-1-text-bit", "the last bit of the text, in format 01", flipped(&old, "evidence", -1, 1), 73);
     fails("evidence-1-other-conversation", "a header of format 01 that was written for another conversation", stamped_1(ConversationId::group(b"chess club")), 73);
     fails("evidence-too-long", "65,911 bytes, one past the most, of whatever", json!({ "evidence": hex(vec![1; 1 + 32 + 2 + MAX_CONTEXT_LEN + 32 + 32 + MAX_PAYLOAD_LEN + 1]) }), 51);
+    neighbours::evidence(file, &good, &old);
 }

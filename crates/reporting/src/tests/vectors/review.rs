@@ -252,6 +252,12 @@ fn committed_but_wrong(file: &mut Vectors) {
     fails("header-cut", "a header of 21 bytes, committed to", &|p| { p[0].pop(); }, 90);
     fails("header-extended", "a byte after the header, committed to", &|p| p[0].push(0), 90);
     fails("extensions-descend", "extensions in descending order, committed to", &|p| p[0].extend([0, 2, 0, 0, 0, 1, 0, 0]), 90);
+    fails("extensions-repeated", "two extensions of one type, committed to", &|p| p[0].extend([0, 1, 0, 0, 0, 1, 0, 0]), 90);
+    fails("extensions-1025", "extensions of 1,025 bytes, committed to", &|p| p[0].extend([&[0, 1, 3, 0xfd], [7; 1_021].as_slice()].concat()), 90);
+    fails("extension-cut", "an extension that is shorter than its length says, committed to", &|p| p[0].extend([0, 1, 0, 2, 7]), 90);
+    fails("critical-not-utf8", "text that is not UTF-8 under an unknown critical extension, committed to", &|p| { p[0].extend([0x80, 0, 0, 0]); p[1].push(0xff); }, 90);
+    fails("critical-attachment-cut", "an attachment of scheme 0 and no more, under an unknown critical extension, committed to", &|p| { p[0].extend([0x80, 0, 0, 0]); p.push(vec![0]); }, 90);
+    fails("attachment-empty", "an attachment of no bytes, committed to", &|p| p.push(vec![]), 90);
     fails("content-empty", "content of no bytes, committed to", &|p| p[1].clear(), 90);
     fails("content-not-utf8", "text that is not UTF-8, committed to", &|p| p[1].push(0xff), 90);
     fails("attachment-cut", "an attachment of one byte, committed to", &|p| p.push(vec![0]), 90);

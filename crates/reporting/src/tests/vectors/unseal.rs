@@ -156,4 +156,5 @@ fn importing(file: &mut Vectors, unsealed: &Value) {
     fails("unsealed-cut", "cut within the claims", &|u| u.truncate(60), 116);
     fails("unsealed-openings-past", "openings of 2,064,385 bytes, one past the most", &|u| { let start = u.len() - 576; u.truncate(start); u.resize(start + 2_064_385, 0); }, 116);
     fails("unsealed-too-long", "2,074,783 bytes, one past the most, of whatever", &|u| u.resize(MAX_UNSEALED_LEN + 1, 0), 51);
+    neighbours::unsealed(file, &good);
 }

@@ -52,9 +52,14 @@ pub(super) fn add_header_keys(secrets: &mut Secrets, whose: &str, header_key: &[
     let mac = hmac(header_key, b"waxseal/2/core/header-authentication-key");
     secrets.add(&format!("header encryption key of {whose}"), &*encryption);
     secrets.add(&format!("header MAC key of {whose}"), &*mac);
+    add_mac_states(secrets, &format!("header MAC of {whose}"), &mac);
+}
+
+/// Adds the two hash states from which HMAC starts under a key. Whoever has them makes the same
+/// MACs as with the key.
+pub(super) fn add_mac_states(secrets: &mut Secrets, which: &str, key: &[u8; 32]) {
     for (name, pad) in [("inner", 0x36), ("outer", 0x5c)] {
-        let state = hash_state(&mac, pad);
-        secrets.add(&format!("{name} state of header MAC of {whose}"), &*state);
+        secrets.add(&format!("{name} state of {which}"), &*hash_state(key, pad));
     }
 }
 

@@ -11,7 +11,8 @@ use waxseal_reporting::intake::{AcceptanceKey, ReportId, examine};
 use waxseal_reporting::message::{AttachmentKey, Content, Payload, PayloadHeader, WholeFile};
 use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
 use waxseal_reporting::relay::{
-    AuthenticEnvelope, DeliveryKey, PostedEnvelope, Receipt, StampKeys, StampedEnvelope,
+    AnswerMac, AnsweredRequest, AuthenticEnvelope, DeliveryKey, PostedEnvelope, Receipt,
+    RequestNonce, StampKeys, StampedEnvelope,
 };
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
 use waxseal_reporting::reviewer::review;
@@ -20,6 +21,7 @@ use waxseal_reporting::vault::{ModerationKeyPair, Unseal, UnsealedReport, Vault}
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::derived::add_mac_states;
 use super::{HEAP, assert_gone};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
@@ -159,6 +161,8 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let vault = Box::new(Vault::new(moderation, (*acceptance).clone()));
     let to = Audience::Direct(bob.account.clone());
     let mut secrets = Secrets::new();
+    add_mac_states(&mut secrets, "delivery key's MACs", &key.to_bytes());
+    add_mac_states(&mut secrets, "acceptance key's MAC", &acceptance.to_bytes());
     secrets.add("text", text(1).as_bytes());
     secrets.add("note", text(2).as_bytes());
     let attachment_key: [u8; 32] = core::array::from_fn(|i| 0x31 ^ (i as u8).wrapping_mul(59));
@@ -212,6 +216,10 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let delivery = delivery.authenticate(&key, &bob.account).unwrap();
     let opened = Box::new(open(&mut Masked, &delivery).unwrap());
     let evidence = Box::new(Evidence::decode(&opened.evidence().encode()).unwrap());
+    let nonce = RequestNonce::generate(&mut rng);
+    let request = AnsweredRequest::new("GET", "/bundles/bob", b"", &nonce).unwrap();
+    let answered = Box::new(AnswerMac::new(&key, &request, 200, b"a bundle"));
+    answered.verify(&key, &request, 200, b"a bundle").unwrap();
 
     let mut draft = Box::new(ReportDraft::new(bob, Reason::Scam));
     draft.note(&text(2)).unwrap();

@@ -259,15 +259,20 @@ fn flip(bytes: &mut [u8; 32], place: u8, value: u8) {
     bytes[usize::from(place) % 32] ^= 1 << (value % 8);
 }
 
-/// Sorts the claims by accepted time, then by tag, as the intake requires. Each opening moves with
-/// its claim.
+/// Sorts the claims by accepted time, then by the sender's account and device, then by tag, as the
+/// intake requires. Each opening moves with its claim.
 fn sort(forgery: &mut Forgery) {
     let claims = std::mem::take(&mut forgery.claims);
     let openings = std::mem::take(&mut forgery.openings);
     let mut messages: Vec<_> = claims.into_iter().zip(openings).collect();
     messages.sort_by_key(|(claim, _)| {
-        let time = claim.context.len().saturating_sub(12);
-        (claim.context[time..].to_vec(), claim.tag)
+        let context = &claim.context[..];
+        let time = context.len().saturating_sub(12);
+        let account = usize::from(context.first().copied().unwrap_or(0));
+        let account = &context[1.min(context.len())..(1 + account).min(context.len())];
+        let device = context.get(1 + account.len()..1 + account.len() + 4);
+        let sender = (account.to_vec(), device.map(<[u8]>::to_vec));
+        (context[time..].to_vec(), sender, claim.tag)
     });
     (forgery.claims, forgery.openings) = messages.into_iter().unzip();
 }

@@ -9,8 +9,8 @@ use waxseal_leaks::taint::{self, answer};
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
 use waxseal_reporting::relay::{
-    AuthenticEnvelope, Claim, Delivery, DeliveryKey, Envelope, PostedEnvelope, Receipt, Stamp,
-    StampKeys, StampedEnvelope,
+    AnswerMac, AnsweredRequest, AuthenticEnvelope, Claim, Delivery, DeliveryKey, Envelope,
+    PostedEnvelope, Receipt, RequestNonce, Stamp, StampKeys, StampedEnvelope,
 };
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
 use waxseal_reporting::sender::{SealingChannel, SentMessage, seal};
@@ -47,6 +47,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             name: "receipt",
             secrets: "delivery key, franking key; genuine and altered MACs",
             run: receipts,
+        },
+        Scenario {
+            name: "answer",
+            secrets: "delivery key; genuine and altered MACs",
+            run: answers,
         },
         Scenario {
             name: "evidence",
@@ -238,6 +243,28 @@ fn receipts() {
     assert!(answer(
         altered.authenticate(&delivery_key(), &sent).is_err()
     ));
+}
+
+fn answers() {
+    let nonce = RequestNonce::from_bytes([3; 16]);
+    let asked = |path| AnsweredRequest::new("GET", path, b"", &nonce).expect("a short path");
+    let request = asked("/bundles/bob");
+    let made = AnswerMac::new(&delivery_key(), &request, 200, b"a bundle");
+    let mut mac = *made.as_bytes();
+    taint::public(&mac);
+    let check = |mac: [u8; 32], request: &AnsweredRequest, status, body: &[u8]| {
+        let mac = AnswerMac::from_bytes(mac);
+        answer(mac.verify(&delivery_key(), request, status, body).is_ok())
+    };
+    assert!(check(mac, &request, 200, b"a bundle"));
+    assert!(!check(mac, &asked("/bundles/carol"), 200, b"a bundle"));
+    assert!(!check(mac, &request, 404, b"a bundle"));
+    assert!(!check(mac, &request, 200, b"no bundle"));
+    for at in [0, 31] {
+        mac[at] ^= 1;
+        assert!(!check(mac, &request, 200, b"a bundle"));
+        mac[at] ^= 1;
+    }
 }
 
 fn evidence() {
