@@ -11,7 +11,7 @@
 
 use waxseal::reporting::limits::MAX_POST_SKEW_MS;
 use waxseal::reporting::relay::PostError;
-use waxseal::{Client, Content, Draft, MemoryStore, Timestamp};
+use waxseal::{Client, Content, Draft, MemoryStore, Received, Timestamp};
 use waxseal_world::{NOW, Provider, Records, account, envelope_of, find, snapshot};
 
 #[test]
