@@ -2,6 +2,7 @@
 //! messages, accepts reports and reviews them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Mutex;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -11,7 +12,7 @@ use waxseal::reporting::intake::{
     AcceptError, AcceptanceKey, AcceptedReport, Nullifier, ReportId, examine,
 };
 use waxseal::reporting::relay::{
-    AuthenticEnvelope, Envelope, PostError, PostedEnvelope, Receipt, StampKeys, StampedEnvelope,
+    Envelope, PostError, PostedEnvelope, Receipt, StampKeys, StampedEnvelope, next_accepted_at,
 };
 use waxseal::reporting::reporter::Report;
 use waxseal::reporting::reviewer::{VerifiedReport, review};
@@ -32,7 +33,8 @@ const REPORT_ID: ReportId = ReportId::from_bytes([6; 16]);
 /// The provider knows the delivery key and the published prekeys of each registered device. Handing
 /// out a bundle uses up one of the recipient's one-time prekeys. Accepting a report marks its
 /// messages as reported. The provider's clock stands still until a caller sets `now` or calls
-/// [`exchange`](Provider::exchange).
+/// [`exchange`](Provider::exchange). The accepted times of one device rise nevertheless, as at a
+/// real relay.
 pub struct Provider {
     /// Source of all randomness.
     pub rng: ChaCha20Rng,
@@ -44,6 +46,8 @@ pub struct Provider {
     pub moderation: ModerationKeyPair,
     acceptance_key: AcceptanceKey,
     keys: HashMap<DeviceAddress, DeliveryKey>,
+    /// When the relay accepted each device's last message.
+    last_accepted: Mutex<HashMap<DeviceAddress, Timestamp>>,
     prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
     handed_out: HashSet<Vec<u8>>,
     reported: HashSet<Nullifier>,
@@ -97,6 +101,7 @@ impl Provider {
             moderation: ModerationKeyPair::generate(&mut rng),
             acceptance_key: AcceptanceKey::generate(&mut rng),
             keys: HashMap::new(),
+            last_accepted: Mutex::default(),
             prekeys: HashMap::new(),
             handed_out: HashSet::new(),
             reported: HashSet::new(),
@@ -240,20 +245,55 @@ impl Provider {
     /// What the relay does with a posted envelope. Returns (delivery, receipt).
     ///
     /// # Errors
-    /// [`PostError`] if the device MAC or the time of posting is wrong.
-    ///
-    /// # Panics
-    /// If the bytes are not a posted envelope.
+    /// [`PostError`] as for [`stamp`](Self::stamp).
     pub fn post(
         &self,
         from: &DeviceAddress,
         to: &DeviceAddress,
         posted: &[u8],
     ) -> Result<(Vec<u8>, Vec<u8>), PostError> {
+        let stamped = self.stamp(from, to, posted)?;
+        let receipt = Receipt::new(stamped.claim(), &self.keys[from]).encode();
+        Ok((self.deliver(to, &stamped.encode()), receipt))
+    }
+
+    /// Stamps a posted envelope. Returns what the relay's queue keeps.
+    ///
+    /// # Errors
+    /// [`PostError`] if the device MAC or the time of posting is wrong.
+    ///
+    /// # Panics
+    /// If the bytes are not a posted envelope.
+    pub fn stamp(
+        &self,
+        from: &DeviceAddress,
+        to: &DeviceAddress,
+        posted: &[u8],
+    ) -> Result<StampedEnvelope, PostError> {
         let audience = Audience::Direct(to.account.clone());
         let posted = PostedEnvelope::decode(posted).unwrap();
         let authentic = posted.authenticate(&self.keys[from], from, &audience, self.now)?;
-        Ok(self.deliver(from, to, authentic))
+        let claim = self
+            .stamp_keys
+            .stamp(&authentic, self.next_accepted_at(from));
+        Ok(StampedEnvelope::new(claim.unwrap(), authentic).unwrap())
+    }
+
+    fn next_accepted_at(&self, from: &DeviceAddress) -> Timestamp {
+        let mut last = self.last_accepted.lock().unwrap();
+        let accepted_at = next_accepted_at(self.now, last.get(from).copied());
+        last.insert(from.clone(), accepted_at);
+        accepted_at
+    }
+
+    /// Hands out a stamped envelope from the relay's queue, under the device's present key.
+    ///
+    /// # Panics
+    /// If the bytes are not a stamped envelope.
+    #[must_use]
+    pub fn deliver(&self, to: &DeviceAddress, queued: &[u8]) -> Vec<u8> {
+        let stamped = StampedEnvelope::decode(queued).unwrap();
+        stamped.deliver(&self.keys[to]).encode()
     }
 
     /// What a lying relay does: it stamps an envelope that `from` never posted. It can, because it
@@ -268,22 +308,6 @@ impl Provider {
         let audience = Audience::Direct(to.account.clone());
         let posted = envelope.post(&self.keys[from], from, &audience, self.now);
         self.relay_as(from, to, &posted)
-    }
-
-    fn deliver(
-        &self,
-        from: &DeviceAddress,
-        to: &DeviceAddress,
-        authentic: AuthenticEnvelope,
-    ) -> (Vec<u8>, Vec<u8>) {
-        let claim = self.stamp_keys.stamp(&authentic, self.now).unwrap();
-        let receipt = Receipt::new(&claim, &self.keys[from]).encode();
-        // The relay's queue keeps the stamped envelope until the device fetches it.
-        let queued = StampedEnvelope::new(claim, authentic).unwrap().encode();
-        let delivery = StampedEnvelope::decode(&queued)
-            .unwrap()
-            .deliver(&self.keys[to]);
-        (delivery.encode(), receipt)
     }
 
     /// Stamps an envelope between two clients, as the relay does. Returns (delivery, receipt).

@@ -43,6 +43,8 @@ pub struct Sent {
     /// How often the recipient refused the message after the network became fair.
     refused: u32,
     envelope: Vec<u8>,
+    /// The message in the relay's queue, with the relay's last stamp for it.
+    queued: Vec<u8>,
 }
 
 #[derive(Clone)]
@@ -248,6 +250,7 @@ impl World {
             acknowledged: false,
             refused: 0,
             envelope: outgoing.envelope,
+            queued: Vec::new(),
         });
         *sequence += 1;
         memory.messages += 1;

@@ -5,7 +5,7 @@ use waxseal::errors::ReceiveError;
 use waxseal::{Advice, Received, Timestamp};
 
 use super::{NAMES, Packet, World, number_of};
-use crate::{address, envelope_of, snapshot};
+use crate::{address, snapshot};
 
 /// Number of refusals after which the application gives a message up, although the errors advise
 /// it to try again.
@@ -154,19 +154,10 @@ impl World {
     }
 
     /// The delivery of a message that the relay accepted, with the relay's last stamp for it.
-    pub fn delivery_of(&mut self, number: usize) -> Vec<u8> {
+    pub fn delivery_of(&self, number: usize) -> Vec<u8> {
         let sent = &self.sent[number];
-        let (from, to) = (address(NAMES[sent.from]), address(NAMES[sent.to]));
-        let accepted = *sent
-            .accepted
-            .last()
-            .expect("the relay accepted this message");
-        let now = std::mem::replace(&mut self.provider.now, accepted);
-        let (delivery, _) = self
-            .provider
-            .stamp_as(&from, &to, &envelope_of(&sent.envelope));
-        self.provider.now = now;
-        delivery
+        self.provider
+            .deliver(&address(NAMES[sent.to]), &sent.queued)
     }
 
     fn assert_settled(&mut self) {

@@ -1,7 +1,7 @@
 //! Handles packets that arrive, genuine or altered.
 
 use waxseal::core::{PreKeyBundle, PreKeyUpload};
-use waxseal::reporting::relay::{Envelope, PostError, PostedEnvelope};
+use waxseal::reporting::relay::{Envelope, PostError, PostedEnvelope, Receipt};
 use waxseal::{Client, MemoryStore, Received};
 
 use super::{NAMES, Packet, World};
@@ -36,20 +36,23 @@ impl World {
     /// Stamps an envelope as the relay does, and sends the delivery and the receipt. An envelope
     /// that was posted too long ago is refused, and so is one of a device that registered again.
     fn relay(&mut self, number: usize) {
-        let now = self.provider.now;
         let sent = &mut self.sent[number];
         let (from, to) = (sent.from, sent.to);
         let (sender, recipient) = (address(NAMES[from]), address(NAMES[to]));
-        let posted = self.provider.post(&sender, &recipient, &sent.envelope);
-        let (delivery, receipt) = match posted {
-            Ok(relayed) => relayed,
+        let stamped = self.provider.stamp(&sender, &recipient, &sent.envelope);
+        let stamped = match stamped {
+            Ok(stamped) => stamped,
             Err(PostError::ClockDiffers) => return,
             Err(error) => {
                 assert!(self.started_over[from] > 0, "the relay refused: {error}");
                 return;
             }
         };
-        sent.accepted.push(now);
+        let claim = stamped.claim();
+        sent.accepted.push(claim.context().accepted_at);
+        let receipt = Receipt::new(claim, &self.provider.key(&sender)).encode();
+        sent.queued = stamped.encode();
+        let delivery = self.provider.deliver(&recipient, &sent.queued);
         self.network
             .send(from, to, Packet::Delivery(number, delivery));
         self.network
