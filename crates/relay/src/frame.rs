@@ -47,7 +47,9 @@ pub enum Event {
     /// A message. The relay sends it again on the next connection, until it is acknowledged.
     Delivery {
         /// The delivery's number, for [`Deliveries::acknowledge`](crate::Deliveries::acknowledge)
-        /// and [`Deliveries::keep`](crate::Deliveries::keep) on this connection.
+        /// and [`Deliveries::keep`](crate::Deliveries::keep). The relay numbers the deliveries of
+        /// each account from 1, in the order in which it committed them. A delivery has the same
+        /// number on every connection.
         id: u64,
         /// An encoded `Delivery`. Pass it to `Client::receive`.
         delivery: Vec<u8>,

@@ -1,5 +1,5 @@
-//! Replacing delivery keys: under a proof of the account, at once for all that waits, and never left
-//! half done.
+//! Replacing delivery keys: under a proof of the account, at once for all that waits, and never
+//! left half done.
 
 #![allow(clippy::restriction, reason = "tests")]
 
