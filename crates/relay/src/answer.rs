@@ -3,7 +3,7 @@
 //! | header | in | bytes, as base64 |
 //! |---|---|---|
 //! | `waxseal-nonce` | request | 16 random bytes |
-//! | `waxseal-nonce` | answer that opens a WebSocket | 16 random bytes, see [`FrameMacs`] |
+//! | `waxseal-nonce` | answer that opens a WebSocket | 16 random bytes of the relay |
 //! | `waxseal-digest` | request | SHA-256 of the body |
 //! | `waxseal-answer-mac` | answer to a device | [`AnswerMac`] under its delivery key |
 //! | `waxseal-answer-signature` | other answers | the relay's signature, see [`answer_context`] |
@@ -19,8 +19,6 @@ use sha2::{Digest, Sha256};
 use waxseal_reporting::relay::{AnswerMac, AnsweredRequest, DeliveryKey, RequestNonce};
 
 use crate::error::ClientError;
-#[cfg(doc)]
-use crate::frame::FrameMacs;
 use crate::proof::length_prefixed;
 use crate::session::Caller;
 
