@@ -78,6 +78,7 @@ impl Chat {
     /// Sends the messages, reports and prekeys that are still waiting. Every command that talks to
     /// the relay calls this. If one of the three fails, the others are still sent.
     pub fn catch_up(&mut self) -> Outcome<()> {
+        self.rotate_when_due()?;
         self.open_session()?;
         let outcomes = [
             self.flush_outbox(),
@@ -87,9 +88,8 @@ impl Chat {
         outcomes.into_iter().collect()
     }
 
-    /// Uploads prekeys if the relay has few or an upload may be missing. Replaces the signed
-    /// prekeys once a week.
-    fn maintain_prekeys(&mut self) -> Outcome<()> {
+    /// Replaces the signed prekeys once a week, whether or not the relay can be reached.
+    fn rotate_when_due(&mut self) -> Outcome<()> {
         if is_week_old(self.home.memory.rotated_at_ms) && !self.home.memory.upload_pending {
             // Records the upload as pending first, so that the prekeys are not replaced again
             // before the relay has them.
@@ -98,6 +98,11 @@ impl Chat {
             self.home.remember()?;
             self.client.rotate_prekeys(&mut system_rng())?;
         }
+        Ok(())
+    }
+
+    /// Uploads prekeys if the relay has few or an upload may be missing.
+    fn maintain_prekeys(&mut self) -> Outcome<()> {
         let left = self.with_session(|relay, session| relay.prekeys_left(session))?;
         if left < FEW_PREKEYS || self.home.memory.upload_pending {
             self.upload_prekeys(left)?;
@@ -126,6 +131,7 @@ impl Chat {
     /// command replaces them.
     pub fn rotate_prekeys(&mut self) -> Outcome<()> {
         self.home.memory.rotated_at_ms = 0;
+        self.rotate_when_due()?;
         self.maintain_prekeys()
     }
 
