@@ -32,6 +32,7 @@
 //! | `POST /v1/messages/{name}` | device | binary: `PostedEnvelope`, `Receipt` |
 //! | `GET /v1/deliveries` | device | WebSocket, see [`Deliveries`] |
 //! | `POST /v1/reports` | device | binary `Report`, [`ReportTaken`] (201, or 200 for a duplicate) |
+//! | `GET /v1/reports/{id}` | device | [`ReportState`] |
 //! | `POST /v1/reviewer/sessions` | anyone | [`ReviewerSignIn`], [`Session`] |
 //! | `GET /v1/review/key` | reviewer | [`SealedKey`] |
 //! | `GET /v1/review/reports?after=` | reviewer | [`ReportList`] |
@@ -76,7 +77,7 @@ pub use deliveries::{Deliveries, Event};
 pub use error::{ClientError, ErrorBody, ErrorCode};
 pub use message::{
     Bundle, Challenge, PreKeys, PreKeysLeft, Register, Rejected, ReportList, ReportListed,
-    ReportTaken, ReviewerSignIn, SealedKey, Session, SignIn,
+    ReportState, ReportTaken, ReviewerSignIn, SealedKey, Session, SignIn,
 };
 pub use name::{BadName, account_name};
 pub use proof::{
@@ -85,8 +86,8 @@ pub use proof::{
 pub use report_id::{parse_report_id, report_id_text};
 pub use reviewer_keys::{ReviewerKey, ReviewerPublicKey};
 pub use sealing::{
-    SealingError, SealingKeyPair, SealingPublicKey, seal_acceptance_key, seal_delivery_key,
-    unseal_acceptance_key, unseal_delivery_key,
+    AcceptanceKeys, SealingError, SealingKeyPair, SealingPublicKey, seal_acceptance_keys,
+    seal_delivery_key, unseal_acceptance_keys, unseal_delivery_key,
 };
 pub use session::{DeviceSession, ReviewerSession};
 pub use system_rng::system_rng;

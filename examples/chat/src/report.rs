@@ -150,19 +150,29 @@ pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool)
 }
 
 impl Chat {
-    /// Submits the reports that still wait after an interruption.
+    /// Submits the reports that still wait after an interruption. One that must wait longer does
+    /// not keep the others back.
     pub fn flush_reports(&mut self) -> Outcome<()> {
+        let (mut kept, mut outcome) = (0, Ok(()));
         loop {
-            let waiting = self.client.pending_reports(1)?;
-            let Some(outgoing) = waiting.first() else {
-                return Ok(());
+            let waiting = self.client.pending_reports(kept + 1)?;
+            let Some(outgoing) = waiting.get(kept) else {
+                return outcome;
             };
             match self.submit(outgoing) {
                 Ok(taken) => self.notice(format!(
                     "a waiting report was submitted as {}",
                     taken.report_id
                 )),
-                Err(failure) if is_final(&failure) => self.notice(failure.message),
+                Err(failure) if is_final(&failure) => {
+                    let message = format!("a waiting report was given up: {}", failure.message);
+                    self.notice(&message);
+                    outcome = Err(Failure { message, ..failure });
+                }
+                Err(failure) if concerns_one_report(&failure) => {
+                    kept += 1;
+                    outcome = outcome.and(Err(failure));
+                }
                 Err(failure) => return Err(failure),
             }
         }
@@ -243,12 +253,15 @@ fn header(header: &PayloadHeader) -> String {
 fn is_final(failure: &Failure) -> bool {
     matches!(
         failure.refused,
-        Some(
-            ErrorCode::ReportRefused
-                | ErrorCode::OtherModerationKey
-                | ErrorCode::NotYourReport
-                | ErrorCode::Malformed
-        )
+        Some(ErrorCode::ReportRefused | ErrorCode::NotYourReport | ErrorCode::Malformed)
+    )
+}
+
+/// Whether the relay refused this report and may accept it later, while it may accept others now.
+fn concerns_one_report(failure: &Failure) -> bool {
+    matches!(
+        failure.refused,
+        Some(ErrorCode::OtherModerationKey | ErrorCode::ReportTooEarly)
     )
 }
 
@@ -264,6 +277,7 @@ mod tests {
             (ErrorCode::RelayFull, false),
             (ErrorCode::TooManyRequests, false),
             (ErrorCode::Other, false),
+            (ErrorCode::OtherModerationKey, false),
             (ErrorCode::ReportRefused, true),
         ] {
             let failure = Failure {

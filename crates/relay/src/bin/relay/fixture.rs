@@ -12,7 +12,7 @@ use rand_core::CryptoRng;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
-use waxseal_relay::{ReportTaken, ReviewerKey, VaultKeys};
+use waxseal_relay::{ReportTaken, ReviewerKey, VaultKeys, VaultPublicKeys};
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::{DeliveryKey, Receipt};
@@ -66,7 +66,9 @@ impl Clocks {
 pub struct World {
     pub dir: TempDir,
     pub clocks: Clocks,
-    vault: VaultKeys,
+    pub vault: VaultKeys,
+    /// Keys that the vault had before.
+    pub old_vaults: Vec<VaultPublicKeys>,
     reviewer: ReviewerKey,
 }
 
@@ -76,6 +78,7 @@ impl World {
             dir: tempfile::tempdir().unwrap(),
             clocks: Clocks::at(wall_ms),
             vault: VaultKeys::generate(&mut rand::rng()),
+            old_vaults: Vec::new(),
             reviewer: ReviewerKey::generate(&mut rand::rng()),
         }
     }
@@ -93,6 +96,7 @@ impl World {
             self.dir.path(),
             self.clocks.reader(),
             self.vault.public(),
+            &self.old_vaults,
             self.reviewer.public(),
             10,
             stopping,

@@ -79,6 +79,10 @@ struct Options {
     /// The vault's public keys, made by `vault keygen`; all reports are sealed to this vault
     #[arg(long, value_name = "FILE.pub")]
     vault_key: PathBuf,
+    /// Public keys that the vault had before, and still opens reports with (`vault serve
+    /// --old-key`). Reports that apps sealed to them are still accepted. Can be given several times
+    #[arg(long, value_name = "FILE.pub")]
+    old_vault_key: Vec<PathBuf>,
     /// The reviewer's public key, made by `review keygen`; only this reviewer can fetch reports
     #[arg(long, value_name = "FILE.pub")]
     reviewer_key: PathBuf,
@@ -98,6 +102,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .init();
 
     let vault = public_file(&options.vault_key, "vault")?;
+    let old_vaults = options.old_vault_key.iter();
+    let old_vaults = old_vaults.map(|path| public_file(path, "vault"));
+    let old_vaults: Vec<_> = old_vaults.collect::<Result<_, _>>()?;
     let reviewer = public_file(&options.reviewer_key, "review")?;
     let _lock = keys::lock(&options.data)?;
     // Half of the file descriptors are for connections, a quarter for WebSockets, and the rest for
@@ -110,6 +117,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         &options.data,
         time::system_clocks(),
         vault,
+        &old_vaults,
         reviewer,
         files / 4,
         stopping.clone(),

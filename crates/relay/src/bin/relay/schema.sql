@@ -106,8 +106,9 @@ CREATE TRIGGER report_ends AFTER UPDATE OF accepted ON report
     DELETE FROM waiting WHERE reporter = old.reporter AND reports = 0;
 END;
 CREATE TABLE nullifier (
-    nullifier BLOB PRIMARY KEY,
-    report INTEGER NOT NULL REFERENCES report
+    nullifier BLOB NOT NULL,
+    report INTEGER NOT NULL REFERENCES report,
+    PRIMARY KEY (nullifier, report)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX nullifier_report ON nullifier (report);
 

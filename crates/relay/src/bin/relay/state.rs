@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Semaphore, mpsc};
 use waxseal_relay::{RelayCard, ReviewerPublicKey, SealingPublicKey, VaultPublicKeys};
 use waxseal_reporting::relay::DeliveryKey;
-use waxseal_reporting::reporter::ModerationPublicKey;
+use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
 use waxseal_reporting::{AccountId, DeviceAddress, Timestamp};
 
 use crate::connected::ConnectedDevices;
@@ -28,6 +28,8 @@ pub struct Relay {
     pub limits: Limits,
     pub database: Database,
     pub moderation_key: ModerationPublicKey,
+    /// Moderation keys of before, to which reports may still be sealed.
+    old_moderation_keys: Vec<ModerationKeyId>,
     /// The key to which the acceptance key is sealed.
     pub vault_key: SealingPublicKey,
     pub reviewer: ReviewerPublicKey,
@@ -65,6 +67,7 @@ impl Relay {
         dir: &Path,
         clocks: impl Fn() -> Reading + Send + Sync + 'static,
         vault: VaultPublicKeys,
+        old_vaults: &[VaultPublicKeys],
         reviewer: ReviewerPublicKey,
         max_sockets: usize,
         stopping: Stopping,
@@ -75,6 +78,9 @@ impl Relay {
         let proven = database.run(Proven::load).await;
         let proven = proven.map_err(|_| "proven time cannot be read")?;
         let moderation_key = vault.moderation_key()?;
+        let old = old_vaults.iter();
+        let old = old.map(|old| old.moderation_key().map(|key| *key.id()));
+        let old_moderation_keys = old.collect::<Result<_, _>>()?;
         let vault_key = vault.sealing_key()?;
         Ok(Self {
             card: RelayCard::sign(REGION, &keys.relay, keys.sealing.public(), &moderation_key),
@@ -82,6 +88,7 @@ impl Relay {
             tokens: Tokens::new(keys.token.clone()),
             limits: Limits::new(),
             moderation_key,
+            old_moderation_keys,
             vault_key,
             reviewer,
             accounts: RwLock::default(),
@@ -109,6 +116,11 @@ impl Relay {
             .unwrap_or_else(PoisonError::into_inner);
         accounts.insert(name, account.clone());
         account
+    }
+
+    /// Whether the vault opens what is sealed to this moderation key.
+    pub fn has_moderation_key(&self, id: &ModerationKeyId) -> bool {
+        self.moderation_key.id() == id || self.old_moderation_keys.contains(id)
     }
 
     /// Whether the relay already has the maximum number of accounts.

@@ -216,6 +216,12 @@ async fn reports_of_version_2_count_for_their_accounts_unless_they_were_rejected
         let bob: Vec<u8> = db.query_row("SELECT accepted FROM report WHERE id = 2", [], |row| {
             row.get(0)
         })?;
+        // The nullifiers are kept, and two reports may have the same.
+        db.execute("INSERT INTO nullifier VALUES (x'01', 3)", [])?;
+        assert!(
+            db.execute("INSERT INTO nullifier VALUES (x'01', 1)", [])
+                .is_err()
+        );
         Ok((rows, bob))
     });
     let expected = [("", 3, 7), ("alice", 2, 3), ("carol", 1, 4)];
