@@ -73,8 +73,8 @@ impl RelayClient {
         Ok(Self { agent, authority })
     }
 
-    /// Fetches and verifies the relay's card. Compare its `relay_key` with the pinned key, or pin
-    /// it now.
+    /// Fetches and verifies the relay's card. Check it against the
+    /// [`PinnedKeys`](crate::PinnedKeys), or pin its keys now.
     ///
     /// # Errors
     /// [`ClientError`].

@@ -17,6 +17,10 @@ pub struct ErrorBody {
     /// specification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<u8>,
+    /// With check 69: the index of the first message in the report that is too old. Leave it out
+    /// and report the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<usize>,
     /// With [`ErrorCode::ClockDiffers`]: the relay's time, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay_time_ms: Option<u64>,
@@ -220,6 +224,15 @@ pub enum ClientError {
     /// The relay's card is not signed by the key it names, or the keys on it are unusable.
     #[error("the relay's card is not signed by its key")]
     BadCard,
+    /// The card is signed by another relay key than the pinned one. Send nothing.
+    #[error(
+        "THE RELAY'S KEY IS NOT THE PINNED ONE: this is another relay, or someone who pretends to \
+         be yours. Nothing was sent. The fingerprint of its key: {fingerprint}"
+    )]
+    OtherRelay {
+        /// The fingerprint of the key that signed the card.
+        fingerprint: String,
+    },
     /// Not the URL of a relay. Use `http://HOST:PORT`.
     #[error("not the URL of a relay: give http://HOST:PORT")]
     BadUrl,
@@ -241,6 +254,7 @@ impl ClientError {
             message: format!("status {status}"),
             retry_after_secs: None,
             check: None,
+            claim: None,
             relay_time_ms: None,
         });
         Self::Refused { status, body }
@@ -280,6 +294,17 @@ impl ClientError {
     pub fn relay_time_ms(&self) -> Option<u64> {
         match self {
             Self::Refused { body, .. } => body.relay_time_ms,
+            _ => None,
+        }
+    }
+
+    /// The index of the first message in the report that is too old to be verified, if the relay
+    /// refused the report because of it. [`Preview::messages`] has the same order.
+    ///
+    /// [`Preview::messages`]: waxseal_reporting::reporter::Preview::messages
+    pub fn too_old_claim(&self) -> Option<usize> {
+        match self {
+            Self::Refused { body, .. } => body.claim,
             _ => None,
         }
     }

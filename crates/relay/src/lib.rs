@@ -71,7 +71,7 @@ mod vault_keys;
 pub use answer::{
     AskedRequest, DIGEST_HEADER, MAC_HEADER, NONCE_HEADER, SIGNATURE_HEADER, answer_context,
 };
-pub use card::{RelayCard, fingerprint};
+pub use card::{ModerationKeyChange, PinnedKeys, RelayCard, fingerprint};
 pub use client::RelayClient;
 pub use deliveries::{Deliveries, Event};
 pub use error::{ClientError, ErrorBody, ErrorCode};

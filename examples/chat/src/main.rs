@@ -184,9 +184,8 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
             note,
             yes,
         } => {
-            let (peer, draft) =
-                report::draft(chat, &message_id, reason, with_context, &redact, &note)?;
-            report::report(chat, &peer, &draft, yes)
+            let selected = report::draft(chat, &message_id, reason, with_context, &redact, &note)?;
+            report::report(chat, selected, yes)
         }
     }
 }

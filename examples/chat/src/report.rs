@@ -39,6 +39,14 @@ impl FromStr for Redaction {
     }
 }
 
+/// What the user chose to report.
+pub struct Selected {
+    peer: AccountId,
+    /// The message that is reported. The others are its context.
+    id: FrankingTag,
+    draft: ReportDraft,
+}
+
 /// Drafts a report. Nothing leaves the device.
 pub fn draft(
     chat: &Chat,
@@ -47,7 +55,7 @@ pub fn draft(
     with_context: usize,
     redactions: &[Redaction],
     note: &str,
-) -> Outcome<(AccountId, ReportDraft)> {
+) -> Outcome<Selected> {
     let (peer, id) = chat.find(id)?;
     let messages = with_neighbours(chat, &peer, &id, with_context)?;
     let names = |redaction: &Redaction, tag: &FrankingTag| match redaction.id.as_str() {
@@ -87,7 +95,7 @@ pub fn draft(
     }
     let mut draft = chat.client.draft_report(&peer, reason, shown)?;
     draft.note(note)?;
-    Ok((peer, draft))
+    Ok(Selected { peer, id, draft })
 }
 
 /// Returns the message and, before it, up to `before` earlier messages of the conversation that can
@@ -112,17 +120,35 @@ fn with_neighbours(
 }
 
 /// Shows the preview, asks the user, and submits the report. A report submitted twice counts once.
-pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool) -> Outcome<()> {
+pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
     // The pinned relay key signed the card, and so vouches for the moderation key on it.
     let card = chat.card()?;
-    chat.print_preview(peer, &draft.preview(), &card.moderation_fingerprint())?;
+    chat.print_notices();
+    let Selected {
+        peer,
+        id,
+        mut draft,
+    } = selected;
+    for too_old in draft.remove_too_old(card.verify_days, chat.relay_time()) {
+        leave_out(&too_old, &id)?;
+    }
+    chat.print_preview(&peer, &draft.preview(), &card.moderation_fingerprint())?;
     if !yes && !ask("Send this report?")? {
         return Err(Failure::new("not sent"));
     }
-    let outgoing = chat
-        .client
-        .report(draft, &card.moderation_key()?, &mut system_rng())?;
-    match chat.submit(&outgoing) {
+    let key = card.moderation_key()?;
+    let submitted = loop {
+        let outgoing = chat.client.report(&draft, &key, &mut system_rng())?;
+        let submitted = chat.submit(&outgoing);
+        match refused_as_too_old(&submitted, &draft) {
+            Some(too_old) => {
+                leave_out(&too_old, &id)?;
+                draft.remove(&too_old);
+            }
+            None => break submitted,
+        }
+    };
+    match submitted {
         Ok(ReportTaken {
             report_id,
             duplicate,
@@ -147,6 +173,29 @@ pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool)
         chat.notice(failure.message);
     }
     Ok(())
+}
+
+/// Tells the user that a message is left out of the report. Fails if it is the reported one.
+fn leave_out(too_old: &FrankingTag, reported: &FrankingTag) -> Outcome<()> {
+    let too_old_now = format!(
+        "message {} is too old: no one can verify a report of it any more",
+        short(too_old)
+    );
+    if too_old == reported {
+        return Err(Failure::new(too_old_now));
+    }
+    println!("{too_old_now}. It is left out, and the others are reported");
+    Ok(())
+}
+
+/// The message for which the relay refused the report, because it is too old.
+fn refused_as_too_old(
+    submitted: &Outcome<ReportTaken>,
+    draft: &ReportDraft,
+) -> Option<FrankingTag> {
+    let claim = submitted.as_ref().err()?.too_old_claim?;
+    let preview = draft.preview();
+    preview.messages().get(claim).map(|message| *message.tag())
 }
 
 impl Chat {
@@ -268,6 +317,17 @@ fn concerns_one_report(failure: &Failure) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reported_message_is_never_left_out_for_its_context() {
+        let (one, two) = (
+            FrankingTag::from_bytes([1; 32]),
+            FrankingTag::from_bytes([2; 32]),
+        );
+        leave_out(&one, &two).unwrap();
+        let failure = leave_out(&one, &one).unwrap_err();
+        assert!(failure.message.contains("01010101 is too old"));
+    }
 
     #[test]
     fn a_report_is_deleted_only_if_the_relay_will_never_accept_it() {

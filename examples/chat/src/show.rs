@@ -86,7 +86,7 @@ pub fn messages(chat: &Chat, peer: Option<&str>, json: bool) -> Outcome<()> {
             // show.
             if message.text().is_some() {
                 lines.push(if json {
-                    json_line(from, Some(to), &message)
+                    json_line(chat, from, Some(to), &message)
                 } else {
                     Ok(line(&format!("{from} to {to}"), &message))
                 });
@@ -130,7 +130,7 @@ struct Object<'a> {
 }
 
 /// Formats a message for programs, as JSON on one line.
-pub fn json_line(from: &str, to: Option<&str>, message: &Message) -> Outcome<String> {
+pub fn json_line(chat: &Chat, from: &str, to: Option<&str>, message: &Message) -> Outcome<String> {
     let object = Object {
         id: hex(message.id().as_bytes()),
         from,
@@ -138,7 +138,7 @@ pub fn json_line(from: &str, to: Option<&str>, message: &Message) -> Outcome<Str
         text: message.text(),
         sent_at_ms: message.header().sent_at.as_millis(),
         accepted_at_ms: message.accepted_at().map(Timestamp::as_millis),
-        reportable: message.evidence().is_some(),
+        reportable: chat.is_reportable(message),
     };
     Ok(printable_json(&serde_json::to_string(&object)?))
 }

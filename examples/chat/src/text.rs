@@ -40,6 +40,19 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Parses 32 bytes in hexadecimal.
+pub fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let digits = text.as_bytes().chunks(2);
+    if text.len() != 64 {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
 /// The first eight digits of a message's id, which usually are enough to name it.
 pub fn short(id: &FrankingTag) -> String {
     hex(id.as_bytes().first_chunk::<4>().unwrap_or(&[0; 4]))

@@ -98,8 +98,16 @@ fn refused(rejection: Rejection) -> Refusal {
     {
         return Refusal::retry_after(ErrorCode::ReportTooEarly, TOO_EARLY_RETRY_SECS);
     }
+    let claim = match rejection {
+        Rejection::Stamp {
+            claim,
+            cause: StampError::EpochUnknown,
+        } => Some(claim),
+        _ => None,
+    };
     Refusal {
         check: Some(rejection.check()),
+        claim,
         ..ErrorCode::ReportRefused.into()
     }
 }

@@ -12,7 +12,7 @@ use waxseal_reporting::{AccountId, DeviceAddress, Timestamp};
 
 use crate::connected::ConnectedDevices;
 use crate::database::Database;
-use crate::keys::{DATABASE, Keys, REGION};
+use crate::keys::{DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::queue;
 use crate::serve::Stopping;
@@ -83,7 +83,13 @@ impl Relay {
         let old_moderation_keys = old.collect::<Result<_, _>>()?;
         let vault_key = vault.sealing_key()?;
         Ok(Self {
-            card: RelayCard::sign(REGION, &keys.relay, keys.sealing.public(), &moderation_key),
+            card: RelayCard::sign(
+                REGION,
+                &keys.relay,
+                keys.sealing.public(),
+                &moderation_key,
+                VERIFY_DAYS,
+            ),
             time: Time::start(proven, clocks),
             tokens: Tokens::new(keys.token.clone()),
             limits: Limits::new(),

@@ -260,6 +260,32 @@ async fn a_rejected_report_releases_no_message_that_another_accepted_one_reports
 }
 
 #[tokio::test]
+async fn a_refusal_names_the_message_that_is_too_old_and_the_rest_can_be_reported() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    // A relay keeps its first keys for longer.
+    world.run(&relay, 40 * EPOCH_MS).await;
+    let old = send(&relay, &alice, &bob, "old").await.unwrap();
+    let days = relay.card.verify_days;
+    let until = old.reportable_until(days).as_millis();
+    world
+        .run(&relay, until - relay.now().as_millis() - 3_600_000)
+        .await;
+    let new = send(&relay, &alice, &bob, "new").await.unwrap();
+    let newest = send(&relay, &alice, &bob, "newest").await.unwrap();
+    report_all(&relay, &alice, &[&old, &new]).await.unwrap();
+
+    // An hour after the last moment of which its device knows.
+    world.run(&relay, 3 * 3_600_000).await;
+    assert!(relay.now().as_millis() > until);
+    let refusal = report_all(&relay, &alice, &[&newest, &new, &old]).await;
+    let refusal = refusal.unwrap_err();
+    assert_eq!((refusal.check, refusal.claim), (Some(69), Some(0)));
+    report_all(&relay, &alice, &[&newest, &new]).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_was_reviewed_to_its_end_stays_reported() {
     let world = World::at(NOW);
     let relay = world.open().await;
