@@ -36,7 +36,8 @@ pub enum ErrorCode {
     /// 400: the body is not the one whose digest the request states. It was altered or cut off on
     /// the way. Send the request again.
     BodyAltered,
-    /// 422: not an account name. See [`account_name`](crate::account_name).
+    /// 422: not an account name. See [`account_name`](crate::account_name), and for a new account
+    /// [`new_account_name`](crate::new_account_name).
     BadName,
     /// 401: no token, or a token that this relay does not accept on this route.
     Unauthorized,
@@ -46,8 +47,8 @@ pub enum ErrorCode {
     ChallengeRefused,
     /// 401: the proof does not verify, or the account is not registered.
     ProofRefused,
-    /// 409: the name belongs to another identity or device, or differs from a registered name only
-    /// in case. Choose another name.
+    /// 409: the name belongs to another identity or device, or looks like a registered name. Choose
+    /// another name.
     AccountTaken,
     /// 409: the account is registered with another delivery key. Register again with that key.
     DeliveryKeyDiffers,
@@ -144,14 +145,16 @@ impl ErrorCode {
         match self {
             Self::Malformed => "the request does not follow this interface",
             Self::BodyAltered => "the body was altered on the way",
-            Self::BadName => "not an account name: 1 to 128 of a-z A-Z 0-9 . _ - + @",
+            Self::BadName => {
+                "not an account name: 1 to 128 of a-z A-Z 0-9, with single . _ - + @ between them"
+            }
             Self::Unauthorized => "no token, or not one for this route",
             Self::TokenExpired => "the token has expired: sign in again",
             Self::ChallengeRefused => {
                 "the challenge is from another relay, expired or used: get a new one"
             }
             Self::ProofRefused => "the proof does not verify for a registered account",
-            Self::AccountTaken => "the name is taken",
+            Self::AccountTaken => "the name is taken, or looks like one that is",
             Self::DeliveryKeyDiffers => "the account is registered with another delivery key",
             Self::BadDeliveryKey => "the relay cannot open the sealed delivery key",
             Self::NoSuchAccount => "no such account",

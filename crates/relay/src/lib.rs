@@ -79,7 +79,7 @@ pub use message::{
     Bundle, Challenge, PreKeys, PreKeysLeft, Register, Rejected, ReportList, ReportListed,
     ReportState, ReportTaken, ReviewerSignIn, SealedKey, Session, SignIn,
 };
-pub use name::{BadName, account_name};
+pub use name::{BadName, account_name, name_skeleton, new_account_name};
 pub use proof::{
     acceptance_context, account_proof_input, register_context, reviewer_context, session_context,
 };

@@ -12,7 +12,7 @@ use waxseal_relay::{ErrorCode, ReportTaken, system_rng};
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};
 use crate::show::ask;
-use crate::text::{hex, printable, short, utc};
+use crate::text::{hex, printable, said, short, utc};
 
 /// A part to withhold: `PART` of the reported message, or `ID:PART` of another message in the
 /// report.
@@ -248,7 +248,7 @@ impl Chat {
         println!("This report goes to the holders of the moderation key {moderation_key}:");
         println!("  reason  {}", preview.reason());
         if !preview.note().is_empty() {
-            println!("  note    {}", printable(preview.note()));
+            println!("{}", said("  note    ", preview.note(), "          "));
         }
         for message in preview.messages() {
             let from = printable(message.sender().account.as_str());
@@ -263,10 +263,11 @@ impl Chat {
             for part in message.parts().iter().skip(1) {
                 let what = match (part.shown, part.index, text) {
                     (false, ..) => "WITHHELD: reviewers see only that it exists".into(),
-                    (true, 1, Some(text)) => printable(text),
+                    (true, 1, Some(text)) => text.to_owned(),
                     (true, ..) => format!("{} bytes", part.size_bytes),
                 };
-                println!("    part {}  {what}", part.index);
+                let words = format!("    part {}  ", part.index);
+                println!("{}", said(&words, &what, "            "));
             }
         }
         println!(

@@ -7,7 +7,7 @@ use waxseal::{AccountId, Direction, Message, Timestamp};
 
 use crate::chat::Chat;
 use crate::failure::Outcome;
-use crate::text::{hex, printable, printable_json, short, utc};
+use crate::text::{hex, printable, printable_json, said, short, utc};
 
 /// A received message that was not shown yet.
 pub struct Unseen {
@@ -107,12 +107,16 @@ pub fn line(from: &str, message: &Message) -> String {
         .accepted_at()
         .map_or_else(|| "not sent yet".into(), utc);
     let text = message.text().unwrap_or_default();
-    format!(
-        "{time}  {}: {}  [{}]",
-        printable(from),
-        printable(text),
-        short(message.id())
-    )
+    let (from, id) = (printable(from), short(message.id()));
+    let line = said(
+        &format!("{time}  {from}: "),
+        &format!("{text}  [{id}]"),
+        "    ",
+    );
+    if line.contains('\n') {
+        return said(&format!("{time}  {from}  [{id}]:"), text, "    ");
+    }
+    line
 }
 
 /// A message as JSON.

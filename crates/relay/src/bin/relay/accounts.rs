@@ -8,11 +8,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use ed25519_dalek::{Signature, VerifyingKey};
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 use subtle::ConstantTimeEq;
 use waxseal_relay::{
     Challenge, ErrorCode, Register, Session, SignIn, account_name, account_proof_input,
-    register_context, session_context, unseal_delivery_key,
+    name_skeleton, new_account_name, register_context, session_context, unseal_delivery_key,
 };
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
@@ -89,30 +89,33 @@ async fn create(
     if relay.accounts_are_full() {
         return Err(ErrorCode::RelayFull.into());
     }
-    let (name, device) = (me.account.as_str().to_owned(), me.device.0);
+    let name = me.account.as_str().to_owned();
+    new_account_name(&name).map_err(|_| ErrorCode::BadName)?;
+    let (skeleton, device) = (name_skeleton(&name), me.device.0);
     let sealed = relay.keys.seal(delivery_key, me);
     let (row, status) = relay
         .database
         .run(move |db| {
-            // If two requests race, or two names differ only in case, the first one is registered.
+            // If two requests race, or two names look alike, the first one is registered.
             let created = db
                 .prepare(
-                    "INSERT INTO account (name, device, identity, delivery_key) VALUES (?, ?, ?, ?)
-                     ON CONFLICT (name) DO NOTHING",
+                    "INSERT INTO account (name, skeleton, device, identity, delivery_key)
+                     VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 )?
-                .execute(params![name, device, identity, sealed])?;
+                .execute(params![name, skeleton, device, identity, sealed])?;
             let status = match created {
                 0 => StatusCode::OK,
                 _ => StatusCode::CREATED,
             };
             // The row may also come from an earlier request whose client hung up before the
             // account was cached.
-            let row: Row = db
+            let row: Option<Row> = db
                 .prepare(
                     "SELECT id, name, device, identity, delivery_key FROM account WHERE name = ?",
                 )?
-                .query_row([name], |row| row.try_into())?;
-            Ok((row, status))
+                .query_row([name], |row| row.try_into())
+                .optional()?;
+            Ok((row.ok_or(ErrorCode::AccountTaken)?, status))
         })
         .await?;
     let account =

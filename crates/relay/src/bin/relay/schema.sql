@@ -9,8 +9,11 @@ CREATE TABLE account (
     identity BLOB NOT NULL,
     delivery_key BLOB NOT NULL, -- sealed under the root key file
     base BLOB,
-    accepted_at_ms INTEGER -- of the last message that the device sent; NULL before the first
+    accepted_at_ms INTEGER, -- of the last message that the device sent; NULL before the first
+    -- what the name looks like; NULL if an earlier account of before looks the same
+    skeleton TEXT
 ) STRICT;
+CREATE UNIQUE INDEX account_skeleton ON account (skeleton);
 
 -- A row stays after its part was handed out, so that a part uploaded twice is not handed out twice.
 CREATE TABLE one_time (

@@ -11,6 +11,7 @@ mod files;
 mod json;
 mod list;
 mod open;
+mod said;
 mod show_json;
 mod show_text;
 mod text;

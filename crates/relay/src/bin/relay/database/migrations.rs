@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 5] = [
+pub const MIGRATIONS: [&str; 6] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -87,4 +87,10 @@ pub const MIGRATIONS: [&str; 5] = [
      DROP TABLE nullifier;
      ALTER TABLE reported RENAME TO nullifier;
      CREATE INDEX nullifier_report ON nullifier (report);",
+    // Names that look alike are not registered any more. Of those that were, each stays, and the
+    // first one keeps others from being added. The expression is that of `name_skeleton`.
+    "ALTER TABLE account ADD COLUMN skeleton TEXT;
+     CREATE UNIQUE INDEX account_skeleton ON account (skeleton);
+     UPDATE OR IGNORE account SET skeleton = replace(replace(replace(replace(
+         lower(replace(name, 'I', 'l')), '1', 'l'), '0', 'o'), 'm', 'rn'), 'w', 'vv');",
 ];

@@ -229,3 +229,35 @@ async fn reports_of_version_2_count_for_their_accounts_unless_they_were_rejected
     assert_eq!(counted.await.unwrap(), (expected.to_vec(), Vec::new()));
     assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
 }
+
+#[tokio::test]
+async fn accounts_of_before_keep_their_names_and_the_first_of_those_alike_keeps_others_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("tests/schema_2.sql"))
+        .unwrap();
+    let names = ["paypal", "paypa1", "Ian", "M0dem.", "wIn-1"];
+    for name in names {
+        db.execute(
+            "INSERT INTO account (name, device, identity, delivery_key) VALUES (?, 1, x'', x'')",
+            [name],
+        )
+        .unwrap();
+    }
+    db.execute_batch("PRAGMA user_version = 2").unwrap();
+    drop(db);
+
+    let database = Database::open(&path).unwrap();
+    let kept = database.run(|db| {
+        let mut rows = db.prepare("SELECT name, skeleton FROM account ORDER BY id")?;
+        let rows = rows.query_map([], |row| row.try_into())?;
+        Ok(rows.collect::<Result<Vec<(String, Option<String>)>, _>>()?)
+    });
+    let expected = names.map(|name| {
+        let skeleton = (name != "paypa1").then(|| waxseal_relay::name_skeleton(name));
+        (name.to_owned(), skeleton)
+    });
+    assert_eq!(kept.await.unwrap(), expected);
+    assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+}
