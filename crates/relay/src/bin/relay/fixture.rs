@@ -12,7 +12,7 @@ use rand_core::CryptoRng;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
-use waxseal_relay::{ReportTaken, ReviewerKey, VaultKeys, VaultPublicKeys};
+use waxseal_relay::{ReportTaken, ReviewerKey, VaultKeys};
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::{DeliveryKey, Receipt};
@@ -23,7 +23,7 @@ use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Device};
 use crate::serve::Stopping;
-use crate::state::{Account, Relay};
+use crate::state::{Account, Relay, Vault};
 use crate::time::Reading;
 use crate::{accounts, messages, reports};
 
@@ -66,9 +66,7 @@ impl Clocks {
 pub struct World {
     pub dir: TempDir,
     pub clocks: Clocks,
-    pub vault: VaultKeys,
-    /// Keys that the vault had before.
-    pub old_vaults: Vec<VaultPublicKeys>,
+    vault: VaultKeys,
     reviewer: ReviewerKey,
 }
 
@@ -78,7 +76,6 @@ impl World {
             dir: tempfile::tempdir().unwrap(),
             clocks: Clocks::at(wall_ms),
             vault: VaultKeys::generate(&mut rand::rng()),
-            old_vaults: Vec::new(),
             reviewer: ReviewerKey::generate(&mut rand::rng()),
         }
     }
@@ -92,11 +89,14 @@ impl World {
 
     pub async fn try_open(&self) -> Result<Relay, Box<dyn std::error::Error>> {
         let stopping = Stopping(watch::channel(false).1);
+        let vault = Vault {
+            present: self.vault.public(),
+            old: Vec::new(),
+        };
         let relay = Relay::open(
             self.dir.path(),
             self.clocks.reader(),
-            self.vault.public(),
-            &self.old_vaults,
+            &vault,
             self.reviewer.public(),
             10,
             stopping,

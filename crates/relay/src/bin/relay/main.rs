@@ -47,7 +47,7 @@ use tokio::sync::{mpsc, watch};
 use tracing_subscriber::EnvFilter;
 
 use crate::serve::Stopping;
-use crate::state::Relay;
+use crate::state::{Relay, Vault};
 
 /// Maximum time that open requests and deliveries get to finish once the relay is told to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
@@ -101,10 +101,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .init();
 
-    let vault = public_file(&options.vault_key, "vault")?;
-    let old_vaults = options.old_vault_key.iter();
-    let old_vaults = old_vaults.map(|path| public_file(path, "vault"));
-    let old_vaults: Vec<_> = old_vaults.collect::<Result<_, _>>()?;
+    let old = options.old_vault_key.iter();
+    let old = old.map(|path| public_file(path, "vault"));
+    let vault = Vault {
+        present: public_file(&options.vault_key, "vault")?,
+        old: old.collect::<Result<_, _>>()?,
+    };
     let reviewer = public_file(&options.reviewer_key, "review")?;
     let _lock = keys::lock(&options.data)?;
     // Half of the file descriptors are for connections, a quarter for WebSockets, and the rest for
@@ -116,8 +118,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let relay = Relay::open(
         &options.data,
         time::system_clocks(),
-        vault,
-        &old_vaults,
+        &vault,
         reviewer,
         files / 4,
         stopping.clone(),

@@ -44,6 +44,13 @@ pub struct Relay {
     _working: mpsc::Sender<()>,
 }
 
+/// The public keys of the vault.
+pub struct Vault {
+    pub present: VaultPublicKeys,
+    /// Keys of before, with which the vault still opens reports.
+    pub old: Vec<VaultPublicKeys>,
+}
+
 /// A registered account.
 pub struct Account {
     pub id: i64,
@@ -66,8 +73,7 @@ impl Relay {
     pub async fn open(
         dir: &Path,
         clocks: impl Fn() -> Reading + Send + Sync + 'static,
-        vault: VaultPublicKeys,
-        old_vaults: &[VaultPublicKeys],
+        vault: &Vault,
         reviewer: ReviewerPublicKey,
         max_sockets: usize,
         stopping: Stopping,
@@ -77,11 +83,11 @@ impl Relay {
         let database = Database::open(&dir.join(DATABASE))?;
         let proven = database.run(Proven::load).await;
         let proven = proven.map_err(|_| "proven time cannot be read")?;
-        let moderation_key = vault.moderation_key()?;
-        let old = old_vaults.iter();
+        let moderation_key = vault.present.moderation_key()?;
+        let old = vault.old.iter();
         let old = old.map(|old| old.moderation_key().map(|key| *key.id()));
         let old_moderation_keys = old.collect::<Result<_, _>>()?;
-        let vault_key = vault.sealing_key()?;
+        let vault_key = vault.present.sealing_key()?;
         Ok(Self {
             card: RelayCard::sign(
                 REGION,
