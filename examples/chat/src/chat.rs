@@ -37,6 +37,8 @@ pub struct Chat {
     /// because of the time at which it was posted.
     pub relay_ahead_ms: i64,
     verbose: bool,
+    /// Whether a report is being sealed again, which is tried once.
+    pub is_resealing: bool,
     /// Whether a peer's identity has changed, which decides the exit code.
     pub identity_changed: bool,
     /// Peers whose change of identity the user was warned of.
@@ -69,6 +71,7 @@ impl Chat {
             session: None,
             relay_ahead_ms: 0,
             verbose,
+            is_resealing: false,
             identity_changed: false,
             warned: BTreeSet::new(),
             notices: Vec::new(),

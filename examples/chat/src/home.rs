@@ -36,6 +36,9 @@ pub struct Memory {
     pub upload_pending: bool,
     /// For each peer, when a new session was last started because the old one was out of step.
     pub restarted_at_ms: BTreeMap<String, u64>,
+    /// Reports that the relay has accepted, by their id on this device. They are kept until their
+    /// review has ended, because the moderators may lose the key that opens them.
+    pub submitted: BTreeMap<String, SubmittedReport>,
     /// Deliveries that did not open and were not acknowledged, by the number that the relay gave
     /// them.
     pub kept: BTreeMap<u64, KeptDelivery>,
@@ -78,6 +81,16 @@ impl PinnedRelay {
         *self = Self::new(self.url.clone(), card);
         Ok(change)
     }
+}
+
+/// A report that the relay has accepted.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SubmittedReport {
+    /// The id that the relay gave it.
+    pub report_id: String,
+    pub at_ms: u64,
+    /// When the relay was last asked what became of it.
+    pub asked_at_ms: u64,
 }
 
 /// A delivery that may open later.

@@ -23,6 +23,7 @@ mod report;
 mod send;
 mod show;
 mod text;
+mod waiting;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -4,10 +4,9 @@
 use std::str::FromStr;
 
 use waxseal::{
-    AccountId, Disclosure, FrankingTag, Message, OutgoingReport, PayloadHeader, Preview, Reason,
-    ReportDraft,
+    AccountId, Disclosure, FrankingTag, Message, PayloadHeader, Preview, Reason, ReportDraft,
 };
-use waxseal_relay::{ErrorCode, ReportTaken, system_rng};
+use waxseal_relay::{ReportTaken, system_rng};
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};
@@ -42,8 +41,6 @@ impl FromStr for Redaction {
 /// What the user chose to report.
 pub struct Selected {
     peer: AccountId,
-    /// The message that is reported. The others are its context.
-    id: FrankingTag,
     draft: ReportDraft,
 }
 
@@ -95,7 +92,7 @@ pub fn draft(
     }
     let mut draft = chat.client.draft_report(&peer, reason, shown)?;
     draft.note(note)?;
-    Ok(Selected { peer, id, draft })
+    Ok(Selected { peer, draft })
 }
 
 /// Returns the message and, before it, up to `before` earlier messages of the conversation that can
@@ -120,35 +117,41 @@ fn with_neighbours(
 }
 
 /// Shows the preview, asks the user, and submits the report. A report submitted twice counts once.
+/// Without the relay, the report is kept and goes out with a later command.
 pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
     // The pinned relay key signed the card, and so vouches for the moderation key on it.
-    let card = chat.card()?;
+    let card = match chat.card() {
+        Err(failure) if failure.code == TRY_LATER => Err(failure),
+        card => Ok(card?),
+    };
     chat.print_notices();
-    let Selected {
-        peer,
-        id,
-        mut draft,
-    } = selected;
-    for too_old in draft.remove_too_old(card.verify_days, chat.relay_time()) {
-        leave_out(&too_old, &id)?;
+    let Selected { peer, mut draft } = selected;
+    for too_old in chat.remove_too_old(&mut draft)? {
+        println!("{too_old}");
     }
-    chat.print_preview(&peer, &draft.preview(), &card.moderation_fingerprint())?;
+    let pinned = chat.home.memory.relay.as_ref();
+    let fingerprint = pinned.and_then(|relay| relay.moderation_fingerprint.clone());
+    chat.print_preview(&peer, &draft.preview(), &fingerprint.unwrap_or_default())?;
     if !yes && !ask("Send this report?")? {
         return Err(Failure::new("not sent"));
     }
-    let key = card.moderation_key()?;
-    let submitted = loop {
-        let outgoing = chat.client.report(&draft, &key, &mut system_rng())?;
-        let submitted = chat.submit(&outgoing);
-        match refused_as_too_old(&submitted, &draft) {
-            Some(too_old) => {
-                leave_out(&too_old, &id)?;
-                draft.remove(&too_old);
-            }
-            None => break submitted,
+    let waits = |failure: Failure| {
+        let message = format!(
+            "the report waits and goes out with the next command: {}",
+            failure.message
+        );
+        Failure::with_code(TRY_LATER, message)
+    };
+    let card = match card {
+        Ok(card) => card,
+        Err(failure) => {
+            chat.client.keep_report(&draft, &mut system_rng())?;
+            return Err(waits(failure));
         }
     };
-    match submitted {
+    let key = card.moderation_key()?;
+    let outgoing = chat.client.report(&draft, &key, &mut system_rng())?;
+    match chat.submit(&outgoing) {
         Ok(ReportTaken {
             report_id,
             duplicate,
@@ -160,13 +163,7 @@ pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
                 println!("reported as {id}");
             }
         }
-        Err(failure) if failure.code == TRY_LATER => {
-            let message = format!(
-                "the report waits and goes out with the next command: {}",
-                failure.message
-            );
-            return Err(Failure::with_code(TRY_LATER, message));
-        }
+        Err(failure) if failure.code == TRY_LATER => return Err(waits(failure)),
         Err(failure) => return Err(failure),
     }
     if let Err(failure) = chat.catch_up() {
@@ -175,69 +172,7 @@ pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
     Ok(())
 }
 
-/// Tells the user that a message is left out of the report. Fails if it is the reported one.
-fn leave_out(too_old: &FrankingTag, reported: &FrankingTag) -> Outcome<()> {
-    let too_old_now = format!(
-        "message {} is too old: no one can verify a report of it any more",
-        short(too_old)
-    );
-    if too_old == reported {
-        return Err(Failure::new(too_old_now));
-    }
-    println!("{too_old_now}. It is left out, and the others are reported");
-    Ok(())
-}
-
-/// The message for which the relay refused the report, because it is too old.
-fn refused_as_too_old(
-    submitted: &Outcome<ReportTaken>,
-    draft: &ReportDraft,
-) -> Option<FrankingTag> {
-    let claim = submitted.as_ref().err()?.too_old_claim?;
-    let preview = draft.preview();
-    preview.messages().get(claim).map(|message| *message.tag())
-}
-
 impl Chat {
-    /// Submits the reports that still wait after an interruption. One that must wait longer does
-    /// not keep the others back.
-    pub fn flush_reports(&mut self) -> Outcome<()> {
-        let (mut kept, mut outcome) = (0, Ok(()));
-        loop {
-            let waiting = self.client.pending_reports(kept + 1)?;
-            let Some(outgoing) = waiting.get(kept) else {
-                return outcome;
-            };
-            match self.submit(outgoing) {
-                Ok(taken) => self.notice(format!(
-                    "a waiting report was submitted as {}",
-                    taken.report_id
-                )),
-                Err(failure) if is_final(&failure) => {
-                    let message = format!("a waiting report was given up: {}", failure.message);
-                    self.notice(&message);
-                    outcome = Err(Failure { message, ..failure });
-                }
-                Err(failure) if concerns_one_report(&failure) => {
-                    kept += 1;
-                    outcome = outcome.and(Err(failure));
-                }
-                Err(failure) => return Err(failure),
-            }
-        }
-    }
-
-    /// Submits one report. Removes it from the store once the relay has accepted it, or has refused
-    /// it in a way that repeating cannot change.
-    fn submit(&mut self, outgoing: &OutgoingReport) -> Outcome<ReportTaken> {
-        let answer = self.with_session(|relay, session| relay.report(session, &outgoing.report));
-        match &answer {
-            Err(failure) if !is_final(failure) => {}
-            _ => self.client.confirm_report(outgoing.id)?,
-        }
-        answer
-    }
-
     /// Prints exactly what a report shows and who can read it.
     fn print_preview(
         &self,
@@ -297,55 +232,4 @@ fn header(header: &PayloadHeader) -> String {
         shown += &format!(", to expire after {} s", header.expires_after_secs);
     }
     shown
-}
-
-/// Whether the relay will never accept the report. A proxy cannot cause any of these refusals.
-fn is_final(failure: &Failure) -> bool {
-    matches!(
-        failure.refused,
-        Some(ErrorCode::ReportRefused | ErrorCode::NotYourReport | ErrorCode::Malformed)
-    )
-}
-
-/// Whether the relay refused this report and may accept it later, while it may accept others now.
-fn concerns_one_report(failure: &Failure) -> bool {
-    matches!(
-        failure.refused,
-        Some(ErrorCode::OtherModerationKey | ErrorCode::ReportTooEarly)
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reported_message_is_never_left_out_for_its_context() {
-        let (one, two) = (
-            FrankingTag::from_bytes([1; 32]),
-            FrankingTag::from_bytes([2; 32]),
-        );
-        leave_out(&one, &two).unwrap();
-        let failure = leave_out(&one, &one).unwrap_err();
-        assert!(failure.message.contains("01010101 is too old"));
-    }
-
-    #[test]
-    fn a_report_is_deleted_only_if_the_relay_will_never_accept_it() {
-        for (code, ends) in [
-            (ErrorCode::ReportTooEarly, false),
-            (ErrorCode::TooManyReports, false),
-            (ErrorCode::RelayFull, false),
-            (ErrorCode::TooManyRequests, false),
-            (ErrorCode::Other, false),
-            (ErrorCode::OtherModerationKey, false),
-            (ErrorCode::ReportRefused, true),
-        ] {
-            let failure = Failure {
-                refused: Some(code),
-                ..Failure::new("refused")
-            };
-            assert_eq!(is_final(&failure), ends, "{code:?}");
-        }
-    }
 }
