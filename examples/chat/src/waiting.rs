@@ -155,8 +155,8 @@ impl Chat {
         self.submit(&outgoing)
     }
 
-    /// Takes out of a draft what the relay cannot verify any more, and says so. The message that the
-    /// user reports is the last one, so if it is too old, all are.
+    /// Takes out of a draft what the relay cannot verify any more, and says so. The message that
+    /// the user reports is the last one, so if it is too old, all are.
     pub fn remove_too_old(&self, draft: &mut ReportDraft) -> Outcome<Vec<String>> {
         let relay = self.home.memory.relay.as_ref();
         let left_out = match relay.and_then(|relay| relay.verify_days) {
