@@ -62,7 +62,7 @@ fn chk81_the_old_acceptance_key_accepts_reports_of_version_01_and_no_others() {
             1 => (labels::ACCEPTANCE_1, [&[1], &fields[17..]].concat()),
             _ => (labels::ACCEPTANCE, fields.to_vec()),
         };
-        let mac = crate::mac::hmac(&key.to_bytes(), &[label, &fields]);
+        let mac = mac::hmac(&key.to_bytes(), &[label, &fields]);
         [fields, mac.to_vec()].concat()
     };
     let present = world.acceptance_key.clone();
