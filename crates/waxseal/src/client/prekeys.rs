@@ -17,6 +17,10 @@ const WHOLE_VERSION: u8 = 0x01;
 /// One-time prekeys or replay memories that one call to the store reads, each of up to 4,181 bytes.
 const ROWS_AT_ONCE: usize = 64;
 
+/// Maximum number of calls to the store in which a rotation looks for memories to delete. Bounds
+/// its work: 65,536 senders. Those beyond are looked at by the rotations after it.
+const MAX_LISTS: usize = 1_024;
+
 impl<S: Store> Client<S> {
     /// Makes the one-time prekeys that the provider lacks, and returns what to upload.
     ///
@@ -169,7 +173,7 @@ impl<S: Store> Client<S> {
         transaction: &mut Transaction,
     ) -> Result<(), StateError<S::Error>> {
         let mut after = None;
-        loop {
+        for _ in 0..MAX_LISTS {
             let table = Table::ReplayMemories;
             let rows = self.store.list(&table, after.as_ref(), ROWS_AT_ONCE);
             let rows = rows.map_err(StateError::Store)?;
@@ -182,10 +186,11 @@ impl<S: Store> Client<S> {
                 last = key.or(last);
             }
             if last.is_none() || rows.len() < ROWS_AT_ONCE {
-                return Ok(());
+                break;
             }
             after = last;
         }
+        Ok(())
     }
 
     fn waiting_upload(&self) -> Result<UploadRecord, StateError<S::Error>> {

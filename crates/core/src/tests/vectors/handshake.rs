@@ -1,9 +1,10 @@
 //! `handshake.json`: PQXDH, and how the recipient handles first messages.
 
 use super::*;
+use crate::dh::DhPublicKey;
 use crate::kem::KemPublicKey;
 use crate::pqxdh::{self, Agreed};
-use crate::{Message, PreKeyBundle, Session, SessionSet, wire};
+use crate::{Message, PreKeyBundle, ReplayMemory, Session, SessionSet, wire};
 
 pub(super) fn encapsulate(input: Input<'_>) -> Outcome {
     let key = KemPublicKey::from_bytes(&input.get("public_key").array()).map_err(refused)?;
@@ -35,7 +36,7 @@ fn agreed_json(agreed: &Agreed, dhs: &[[u8; 32]], kem_secret: [u8; 32]) -> Value
     json
 }
 
-fn dh(ours: &DhKeyPair, theirs: &crate::dh::DhPublicKey) -> [u8; 32] {
+fn dh(ours: &DhKeyPair, theirs: &DhPublicKey) -> [u8; 32] {
     *ours.diffie_hellman(theirs).unwrap().as_bytes()
 }
 
