@@ -139,7 +139,9 @@ impl Device {
     /// same.
     pub fn assert_parts(&mut self) {
         let parts = self.prekeys.export_parts();
-        self.prekeys_state = parts.state.unwrap_or(core::mem::take(&mut self.prekeys_state));
+        self.prekeys_state = parts
+            .state
+            .unwrap_or(core::mem::take(&mut self.prekeys_state));
         for change in parts.one_time {
             match change.bytes {
                 Some(bytes) => drop(self.one_time_sets.insert(change.id, bytes)),

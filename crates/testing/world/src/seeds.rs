@@ -70,10 +70,19 @@ fn core(seeds: &mut Seeds) {
     decode("identity-pair", 3, &alice.identity.export());
     decode("prekeys", 4, &bob.prekeys.export());
     bob.prekeys.rotate(&bob.identity, rng).unwrap();
-    let parts = PreKeys::import(&bob.prekeys.export()).unwrap().export_parts();
+    let parts = PreKeys::import(&bob.prekeys.export())
+        .unwrap()
+        .export_parts();
     let sets = parts.one_time.iter().filter_map(|set| set.bytes.as_deref());
     let parts = parts.state.iter().map(|state| &**state).chain(sets);
-    decode("prekeys-parts", 9, &parts.map(|part| with_len(part)).collect::<Vec<_>>().concat());
+    decode(
+        "prekeys-parts",
+        9,
+        &parts
+            .map(|part| with_len(part))
+            .collect::<Vec<_>>()
+            .concat(),
+    );
     decode("replay-memory", 10, &bob.memory.export());
     let session = bob.sessions().export();
     // The export of a single session has the same bytes as the export of a set with one session,

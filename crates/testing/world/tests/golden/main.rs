@@ -21,9 +21,7 @@ use waxseal::store::Table;
 use waxseal::{Advice, Client, Direction, SqliteStore, Store, StoreKey, Timestamp};
 use waxseal_core::errors::{DecodeError, DecryptError};
 use waxseal_core::export::PageId;
-use waxseal_core::{
-    IdentityKeyPair, Message, PreKeyBundle, PreKeys, ReplayMemory, SessionSet,
-};
+use waxseal_core::{IdentityKeyPair, Message, PreKeyBundle, PreKeys, ReplayMemory, SessionSet};
 use waxseal_world::golden::{ACCEPTANCE_KEY, REPORT_ID, STORE_KEY, describe};
 use waxseal_world::{AD, Provider, account, envelope_of, text_of};
 
