@@ -83,9 +83,9 @@ pub struct PreKeyUpload {
 /// Numbers of sets only increase and are never reused.
 ///
 /// # Security
-/// Export and store after each change, whole or in parts. Anyone who holds the prekeys and the identity can read first
-/// messages that have not been opened yet. They can also read opened ones that used no one-time
-/// set, as long as the signed set is kept.
+/// Export and store after each change, whole or in parts. Anyone who holds the prekeys and the
+/// identity can read first messages that have not been opened yet. They can also read opened ones
+/// that used no one-time set, as long as the signed set is kept.
 pub struct PreKeys {
     identity: IdentityKey,
     current: SignedSet,

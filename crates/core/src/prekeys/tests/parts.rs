@@ -1,5 +1,6 @@
 //! Export in parts: storing what is returned keeps storage complete, and only what changed is
 //! returned.
+#![expect(clippy::arithmetic_side_effects, reason = "a test may fail by a panic")]
 
 use std::collections::BTreeMap;
 
