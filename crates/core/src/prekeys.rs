@@ -14,10 +14,11 @@ use crate::kem::KemSeed;
 use crate::replay_memory::ReplayMemory;
 use crate::wire;
 
+mod changes;
 mod export;
 mod parts;
 
-use self::parts::Changes;
+use self::changes::Changes;
 pub use self::parts::{OneTimeChange, OneTimeId, PreKeysParts};
 
 /// Maximum number of one-time prekey sets made at once. It bounds the size of one upload: 1.7 KB

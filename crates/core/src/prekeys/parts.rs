@@ -1,7 +1,6 @@
 //! Export in parts: a spent one-time set is one part to remove, and nothing else is written.
 
 use core::fmt;
-use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
@@ -57,30 +56,6 @@ impl OneTimeId {
     #[must_use]
     pub fn to_bytes(&self) -> [u8; 4] {
         self.0.to_be_bytes()
-    }
-}
-
-/// What storage lacks, or must still remove.
-#[derive(Default)]
-pub(super) struct Changes {
-    /// Whether storage holds the current state.
-    pub(super) is_state_stored: bool,
-    /// One-time sets that storage does not hold yet.
-    made: BTreeSet<u32>,
-    /// Destroyed sets that storage still holds.
-    destroyed: BTreeSet<u32>,
-}
-
-impl Changes {
-    pub(super) fn made(&mut self, id: u32) {
-        self.made.insert(id);
-    }
-
-    /// Records that a set is gone. If storage never held it, there is nothing to remove.
-    pub(super) fn destroyed(&mut self, id: u32) {
-        if !self.made.remove(&id) {
-            self.destroyed.insert(id);
-        }
     }
 }
 
