@@ -76,8 +76,8 @@ impl ReplayMemory {
         self.is_changed
     }
 
-    /// Exports the memory for this device's storage. It holds no secrets, but shows when whom a
-    /// device has heard from.
+    /// Exports the memory for this device's storage. It holds no secrets, but shows who began
+    /// sessions with this device.
     ///
     /// # Size
     /// 1 byte for a memory without base keys. Otherwise 69 bytes, 8 per signed set and 32 per base
