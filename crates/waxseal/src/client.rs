@@ -156,7 +156,7 @@ impl<S: Store> Client<S> {
             return Err(OpenAccountError::AlreadyExists);
         }
         let identity = IdentityKeyPair::generate(rng);
-        let prekeys = PreKeys::generate(&identity, rng);
+        let mut prekeys = PreKeys::generate(&identity, rng);
         let record = AccountRecord {
             account: me.account.as_str().to_owned(),
             device: me.device.0,
@@ -169,7 +169,7 @@ impl<S: Store> Client<S> {
         let mut client = Self::new(store, me, identity, keys);
         let mut transaction = Transaction::default();
         transaction.put_record(Key::Account, &record);
-        transaction.put(Key::PreKeys, prekeys.export());
+        prekeys::put_prekeys(&mut prekeys, &mut transaction);
         let counters = CountersRecord {
             oldest_sessions: OLDEST_SESSIONS,
             ..CountersRecord::default()

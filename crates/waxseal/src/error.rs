@@ -50,9 +50,6 @@ pub enum Advice {
     /// [`FetchBundle`](Self::FetchBundle). Otherwise a peer that is thousands of messages ahead of
     /// this device, for example after an old copy of the store was restored, is never heard again.
     KeepAndRetry,
-    /// Call [`Client::rotate_prekeys`](crate::Client::rotate_prekeys), publish the result, and
-    /// acknowledge the delivery. This delivery never opens; the sender's next conversation does.
-    RotatePreKeys,
     /// Correct the application: it made a call that the documentation of the method forbids.
     ///
     /// Examples are creating an account in a store that holds one, sending content over its limits,
@@ -347,9 +344,9 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
                 | DecryptError::Unauthenticated
                 | DecryptError::AlreadyReceived
                 | DecryptError::Misplaced
-                | DecryptError::ReplayedInitialMessage,
+                | DecryptError::ReplayedInitialMessage
+                | DecryptError::ReplayMemoryFull,
             ) => Advice::FetchBundle,
-            Self::Session(DecryptError::ReplayMemoryFull) => Advice::RotatePreKeys,
             // The relay vouches for tag and sender, not for the ciphertext, which may have been
             // altered after the relay had stamped the message.
             Self::Session(_) => Advice::DeliverAgain,

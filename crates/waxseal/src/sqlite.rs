@@ -73,6 +73,7 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 ///
 /// * how many conversations and messages there are and were,
 /// * how many messages of a conversation have not arrived,
+/// * how many one-time prekeys are left, and how many senders began without one,
 /// * how long each value is,
 /// * which rows a commit wrote,
 /// * in what order the rows were written, from the file's pages and the log.

@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Bound;
 
-use waxseal_core::export::PageId;
+use waxseal_core::IdentityKey;
+use waxseal_core::export::{OneTimeId, PageId};
 use waxseal_reporting::limits::MAX_REPORT_LEN;
 use waxseal_reporting::{AccountId, FrankingTag};
 use zeroize::Zeroizing;
 
 /// Maximum length of a value. The longest one is a report of 30 messages of maximum length.
 ///
-/// Under attack the prekeys can reach a fourth of this length, and a peer's sessions 21 kB. Most
-/// values have a few hundred bytes.
+/// Under attack a peer's sessions can reach 21 kB. Most values have a few hundred bytes.
 pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
 
 /// Keeps the records of one client: values under keys, changed by atomic and durable transactions.
@@ -77,6 +77,10 @@ pub trait Store {
 pub enum Table {
     /// The peers, in any order.
     Peers,
+    /// One-time prekeys with their private halves, in any order.
+    OneTimePreKeys,
+    /// What is remembered of the first messages of each sender, in any order.
+    ReplayMemories,
     /// Pages of message keys for messages of one peer that have not arrived yet, in any order.
     SkippedKeys(AccountId),
     /// Messages exchanged with one peer, oldest first.
@@ -92,6 +96,8 @@ impl Table {
     pub fn prefix(&self) -> Vec<u8> {
         match self {
             Table::Peers => vec![b'p'],
+            Table::OneTimePreKeys => vec![b'1'],
+            Table::ReplayMemories => vec![b'h'],
             Table::SkippedKeys(peer) => with_account(b's', peer),
             Table::Messages(peer) => with_account(b'm', peer),
             Table::Outbox => vec![b'o'],
@@ -105,8 +111,12 @@ impl Table {
 pub enum Key {
     /// The account of this device: identity, address, delivery key.
     Account,
-    /// This device's prekeys with their private halves.
+    /// This device's prekeys with their private halves, except the one-time prekeys.
     PreKeys,
+    /// A one-time prekey with its private half.
+    OneTimePreKey(OneTimeId),
+    /// What is remembered of one sender's first messages, so that none is accepted twice.
+    ReplayMemory(IdentityKey),
     /// One-time prekeys that the provider has not confirmed yet.
     PreKeyUpload,
     /// The counter of all conversations: the number of the next envelope in the outbox.
@@ -159,6 +169,8 @@ impl Key {
         match self {
             Key::Account => vec![b'a'],
             Key::PreKeys => vec![b'k'],
+            Key::OneTimePreKey(id) => [&[b'1'][..], &id.to_bytes()].concat(),
+            Key::ReplayMemory(sender) => [&[b'h'][..], &sender.to_bytes()].concat(),
             Key::PreKeyUpload => vec![b'u'],
             Key::Counters => vec![b'c'],
             Key::Peer(peer) => with_account(b'p', peer),

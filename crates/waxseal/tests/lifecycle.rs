@@ -9,9 +9,7 @@
 
 use waxseal::core::errors::DecryptError;
 use waxseal::core::export::PageId;
-use waxseal::core::limits::{
-    MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS, PAGE_ID_LEN,
-};
+use waxseal::core::limits::{MAX_SESSIONS, PAGE_ID_LEN};
 use waxseal::errors::{
     ConfirmError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError, SendError,
     StartError, StateError,
@@ -184,7 +182,8 @@ fn keys_and_values_stay_within_what_a_store_is_promised() {
     let page = PageId::from_bytes([7; PAGE_ID_LEN]);
     let longest = Key::SkippedKeys { peer, page };
     assert_eq!(longest.to_bytes().len(), 174);
-    let prekeys = 2 * 32 * MAX_REMEMBERED_BASE_KEYS + 100 * MAX_KEPT_ONE_TIME_PREKEYS + 1_000;
+    // An earlier version remembered up to 16,384 base keys per signed set.
+    let prekeys = 2 * 32 * 16_384 + 1_000;
     let sessions = MAX_SESSIONS * 4_200;
     let page = 45 + 64 * 76;
     let record = 64;

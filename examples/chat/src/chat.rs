@@ -121,14 +121,6 @@ impl Chat {
         Ok(())
     }
 
-    /// Replaces the signed prekeys before the week is over, because the record of handshakes that
-    /// used them is full. If an upload is pending, finishes the upload instead, and the next
-    /// command replaces them.
-    pub fn rotate_prekeys(&mut self) -> Outcome<()> {
-        self.home.memory.rotated_at_ms = 0;
-        self.maintain_prekeys()
-    }
-
     /// Fetches the relay's card and checks that the pinned key signed it.
     pub fn card(&self) -> Outcome<RelayCard> {
         let card = self.relay.card()?;

@@ -130,11 +130,6 @@ impl Chat {
                 }
                 self.settle(id)
             }
-            Advice::RotatePreKeys => {
-                self.notice(format!("a message from {name} cannot be opened: {error}"));
-                self.rotate_prekeys()?;
-                self.settle(id)
-            }
             Advice::WarnIdentityChange => {
                 self.warn_once(from.as_ref());
                 self.keep(id, name, u32::MAX)

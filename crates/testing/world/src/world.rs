@@ -7,7 +7,7 @@ mod reports;
 use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::core::PreKeyUpload;
-use waxseal::core::limits::{MAX_SESSIONS, MAX_SKIPPED_CHAINS};
+use waxseal::core::limits::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_SESSIONS, MAX_SKIPPED_CHAINS};
 use waxseal::{AccountId, Client, FrankingTag, MemoryStore, Timestamp};
 
 use crate::network::Network;
@@ -337,22 +337,27 @@ impl World {
         let peers = self.clients.len() - 1;
         let waiting = client.outbox(usize::MAX, self.provider.now).unwrap().len();
         let unseen = self.unseen(who);
+        let of_family = |families: &'static [u8]| {
+            let records = client.store().records();
+            records
+                .filter(move |(key, _)| key.first().is_some_and(|first| families.contains(first)))
+        };
         // The store has one record each for the account, the prekeys, the upload and the counters.
         // Then it has one for each peer, two for each message (the message and its index), one for
         // each message in the outbox, and one for each page of skipped keys. There are at most as
-        // many pages as messages that were not shown.
+        // many pages as messages that were not shown. One-time prekeys and replay memories follow.
         let most = 4 + peers + 2 * self.memories[who].messages + waiting + unseen;
-        let count = client.store().records().count();
+        let (prekeys, memories) = (of_family(b"1").count(), of_family(b"h").count());
+        let count = client.store().records().count() - prekeys - memories;
         assert!(
             count <= most,
             "{count} records are stored, {most} at most are expected"
         );
+        // A peer that lost its store has a new identity, and so another memory.
+        let identities = peers + self.started_over.iter().sum::<u32>() as usize;
+        assert!(prekeys <= MAX_KEPT_ONE_TIME_PREKEYS && memories <= identities);
         let most = peers * (256 + MAX_SESSIONS * 4_300) + (45 + 76) * unseen;
-        let records = client.store().records();
-        let len: usize = records
-            .filter(|(key, _)| matches!(key.first(), Some(b'p' | b's')))
-            .map(|(_, value)| value.len())
-            .sum();
+        let len: usize = of_family(b"ps").map(|(_, value)| value.len()).sum();
         assert!(
             len <= most,
             "sessions take {len} bytes, at most {most} are expected"

@@ -2,13 +2,24 @@
 
 use rand_core::CryptoRng;
 use waxseal_core::errors::PreKeyError;
-use waxseal_core::limits::MAX_ONE_TIME_PREKEYS;
-use waxseal_core::{IdentityKeyPair, PreKeyUpload, PreKeys};
+use waxseal_core::export::OneTimeId;
+use waxseal_core::limits::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS};
+use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeyUpload, PreKeys, ReplayMemory};
 
 use super::Client;
 use crate::error::{PublishError, StateError};
 use crate::records::UploadRecord;
-use crate::store::{Key, Store, Transaction};
+use crate::store::{Key, Store, Table, Transaction};
+
+/// The version byte of prekeys that are stored in one piece. The next write stores them in parts.
+const WHOLE_VERSION: u8 = 0x01;
+
+/// One-time prekeys or replay memories that one call to the store reads, each of up to 4,181 bytes.
+const ROWS_AT_ONCE: usize = 64;
+
+/// Maximum number of calls to the store in which a rotation looks for memories to delete. Bounds
+/// its work: 65,536 senders. Those beyond are looked at by the rotations after it.
+const MAX_LISTS: usize = 1_024;
 
 impl<S: Store> Client<S> {
     /// Makes the one-time prekeys that the provider lacks, and returns what to upload.
@@ -69,13 +80,16 @@ impl<S: Store> Client<S> {
         &mut self,
         rng: &mut impl CryptoRng,
     ) -> Result<PreKeyUpload, PublishError<S::Error>> {
-        self.change_prekeys(|prekeys, identity, _| {
-            prekeys.rotate(identity, rng)?;
-            Ok(PreKeyUpload {
-                one_time: Vec::new(),
-                ..prekeys.upload(identity)?
-            })
-        })
+        let mut prekeys = self.take_prekeys()?;
+        prekeys.rotate(&self.identity, rng)?;
+        let upload = PreKeyUpload {
+            one_time: Vec::new(),
+            ..prekeys.upload(&self.identity)?
+        };
+        let mut transaction = Transaction::default();
+        self.forget_replays(&prekeys, &mut transaction)?;
+        self.commit_prekeys(prekeys, transaction)?;
+        Ok(upload)
     }
 
     /// Counts the one-time prekeys that no peer has used yet, as far as this device knows.
@@ -97,10 +111,19 @@ impl<S: Store> Client<S> {
         let mut prekeys = self.take_prekeys()?;
         let mut transaction = Transaction::default();
         let upload = change(&mut prekeys, &self.identity, &mut transaction)?;
-        transaction.put(Key::PreKeys, prekeys.export());
+        self.commit_prekeys(prekeys, transaction)?;
+        Ok(upload)
+    }
+
+    fn commit_prekeys(
+        &mut self,
+        mut prekeys: PreKeys,
+        mut transaction: Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        put_prekeys(&mut prekeys, &mut transaction);
         self.commit(transaction)?;
         self.prekeys = Some(prekeys);
-        Ok(upload)
+        Ok(())
     }
 
     /// Takes the prekeys out of memory, or reads them from the store, so that the caller can change
@@ -111,12 +134,85 @@ impl<S: Store> Client<S> {
         if let Some(prekeys) = self.prekeys.take() {
             return Ok(prekeys);
         }
-        let bytes = self.get(&Key::PreKeys)?.ok_or(StateError::Damaged)?;
-        PreKeys::import(&bytes).map_err(|_| StateError::Damaged)
+        let state = self.get(&Key::PreKeys)?.ok_or(StateError::Damaged)?;
+        if state.first() == Some(&WHOLE_VERSION) {
+            return PreKeys::import(&state).map_err(|_| StateError::Damaged);
+        }
+        let (mut one_time, mut after) = (Vec::new(), None);
+        while one_time.len() <= MAX_KEPT_ONE_TIME_PREKEYS {
+            let table = Table::OneTimePreKeys;
+            let rows = self.store.list(&table, after.as_ref(), ROWS_AT_ONCE);
+            let rows = rows.map_err(StateError::Store)?;
+            let Some(last) = rows.last() else { break };
+            let last = OneTimeId::of_part(last).map_err(|_| StateError::Damaged)?;
+            after = Some(Key::OneTimePreKey(last));
+            one_time.extend(rows);
+        }
+        PreKeys::import_parts(&state, one_time).map_err(|_| StateError::Damaged)
+    }
+
+    /// Reads what is remembered of the first messages of this sender.
+    pub(super) fn replay_memory(
+        &self,
+        sender: &IdentityKey,
+    ) -> Result<ReplayMemory, StateError<S::Error>> {
+        match self.get(&Key::ReplayMemory(*sender))? {
+            None => Ok(ReplayMemory::new()),
+            Some(bytes) => ReplayMemory::import(&bytes)
+                .ok()
+                .filter(|memory| memory.sender() == Some(sender))
+                .ok_or(StateError::Damaged),
+        }
+    }
+
+    /// Deletes the memories of which every signed prekey is destroyed. One that cannot be read
+    /// stays.
+    fn forget_replays(
+        &self,
+        prekeys: &PreKeys,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let mut after = None;
+        for _ in 0..MAX_LISTS {
+            let table = Table::ReplayMemories;
+            let rows = self.store.list(&table, after.as_ref(), ROWS_AT_ONCE);
+            let rows = rows.map_err(StateError::Store)?;
+            let mut last = None;
+            for memory in rows.iter().flat_map(|bytes| ReplayMemory::import(bytes)) {
+                let key = memory.sender().copied().map(Key::ReplayMemory);
+                if let (Some(key), false) = (&key, prekeys.needs(&memory)) {
+                    transaction.delete(key.clone());
+                }
+                last = key.or(last);
+            }
+            if last.is_none() || rows.len() < ROWS_AT_ONCE {
+                break;
+            }
+            after = last;
+        }
+        Ok(())
     }
 
     fn waiting_upload(&self) -> Result<UploadRecord, StateError<S::Error>> {
         let waiting = self.get_record(&Key::PreKeyUpload)?;
         Ok(waiting.unwrap_or_default())
+    }
+}
+
+/// Writes what changed in the prekeys since they were last written or read: usually nothing.
+///
+/// The prekeys return each change only once. So if the transaction is not committed, they must be
+/// dropped and read again.
+pub(super) fn put_prekeys(prekeys: &mut PreKeys, transaction: &mut Transaction) {
+    let parts = prekeys.export_parts();
+    if let Some(state) = parts.state {
+        transaction.put(Key::PreKeys, state);
+    }
+    for change in parts.one_time {
+        let key = Key::OneTimePreKey(change.id);
+        match change.bytes {
+            Some(bytes) => transaction.put(key, bytes),
+            None => transaction.delete(key),
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! Receiving: authenticate the delivery, recognise repeats, open, persist; only then acknowledge.
 
 use waxseal_core::errors::DecryptError;
-use waxseal_core::{Message as SessionMessage, MessageKind};
+use waxseal_core::{Message as SessionMessage, MessageKind, ReplayMemory};
 use waxseal_reporting::recipient::{OpenError, open};
 use waxseal_reporting::relay::Delivery;
 use waxseal_reporting::{AccountId, FrankingTag};
 
 use super::history::Message;
 use super::peers::Peer;
+use super::prekeys::put_prekeys;
 use super::{Client, take_secret_bytes};
 use crate::channel::SessionOpener;
 use crate::error::{ReceiveError, StateError};
@@ -84,8 +85,15 @@ impl<S: Store> Client<S> {
         }
 
         let mut peer = self.take_peer(&from)?.unwrap_or_else(|| Peer::new(&from));
+        // Only an initial message can start a session, and so needs what is remembered of its
+        // sender.
+        let mut memory = match &kind {
+            MessageKind::Initial { identity } => self.replay_memory(identity)?,
+            _ => ReplayMemory::new(),
+        };
         let mut prekeys = self.take_prekeys()?;
-        let mut channel = SessionOpener::new(&self.identity, &mut prekeys, &mut peer.sessions);
+        let sessions = &mut peer.sessions;
+        let mut channel = SessionOpener::new(&self.identity, &mut prekeys, &mut memory, sessions);
         let opened = match open(&mut channel, &delivery) {
             Ok(opened) => Some(opened),
             // The sender's commitment to the content does not hold. The message key is spent
@@ -104,8 +112,9 @@ impl<S: Store> Client<S> {
 
         // Persist before the message is shown and the delivery acknowledged.
         let mut transaction = Transaction::default();
-        if matches!(kind, MessageKind::Initial { .. }) {
-            transaction.put(Key::PreKeys, prekeys.export());
+        put_prekeys(&mut prekeys, &mut transaction);
+        if let (Some(sender), true) = (memory.sender(), memory.is_changed()) {
+            transaction.put(Key::ReplayMemory(*sender), memory.export());
         }
         if let Some(sessions) = &peer.sessions {
             peer.record.identity = sessions.peer().to_bytes().to_vec();

@@ -119,6 +119,8 @@ impl Seal {
                 self.name(key).to_vec(),
             ),
             Key::Peer(_) => (self.scope(&Table::Peers), self.name(key).to_vec()),
+            Key::OneTimePreKey(_) => (self.scope(&Table::OneTimePreKeys), self.name(key).to_vec()),
+            Key::ReplayMemory(_) => (self.scope(&Table::ReplayMemories), self.name(key).to_vec()),
             Key::Report { .. } => (self.scope(&Table::Reports), self.name(key).to_vec()),
             Key::Account
             | Key::PreKeys

@@ -5,7 +5,7 @@ use waxseal::core::PreKeyUpload;
 use waxseal::reporting::Audience;
 use waxseal::reporting::relay::{PostedEnvelope, Receipt, StampKeys, StampedEnvelope};
 use waxseal::reporting::vault::ModerationKeyPair;
-use waxseal::store::Key;
+use waxseal::store::{Key, Table};
 use waxseal::{
     AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Disclosure, MemoryStore, Reason,
     Received, Store as _, Timestamp,
@@ -101,9 +101,13 @@ fn clients_leave_nothing_behind() {
         deliver(&mut bob, &mut alice, &stamp_keys, &mut rng);
         alice = alice.restart();
         for device in [&alice, &bob] {
-            let prekeys = device.client.store().get(&Key::PreKeys).unwrap().unwrap();
+            let store = device.client.store();
+            let state = store.get(&Key::PreKeys).unwrap();
+            let one_time = store.list(&Table::OneTimePreKeys, None, 200).unwrap();
             let whose = device.client.me().account.as_str();
-            add_fields(&mut secrets, whose, &prekeys, Fields::of_prekeys(&prekeys));
+            for part in state.iter().chain(&one_time) {
+                add_fields(&mut secrets, whose, part, Fields::of_prekey_part(part));
+            }
         }
     }
     bob.client.rotate_prekeys(&mut rng).unwrap();

@@ -14,9 +14,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use waxseal::core::export::PageId;
+use waxseal::core::export::{OneTimeId, PageId};
 use waxseal::store::{Key, Table};
-use waxseal::{AccountId, Client, FrankingTag, SqliteError, SqliteStore, Store, StoreKey};
+use waxseal::{
+    AccountId, Client, FrankingTag, IdentityKey, SqliteError, SqliteStore, Store, StoreKey,
+};
 
 use self::damage::{Files, Versions, damaged};
 use self::file::Sealer;
@@ -139,9 +141,11 @@ fn assert_damaged(error: &SqliteError) {
     assert!(matches!(error, SqliteError::Damaged), "{error:?}");
 }
 
-fn tables() -> [Table; 6] {
+fn tables() -> [Table; 8] {
     [
         Table::Peers,
+        Table::OneTimePreKeys,
+        Table::ReplayMemories,
         Table::SkippedKeys(account("alice")),
         Table::Messages(account("alice")),
         Table::Messages(account("carol")),
@@ -163,6 +167,8 @@ fn key_of(bytes: &[u8]) -> Key {
         b'k' => Key::PreKeys,
         b'u' => Key::PreKeyUpload,
         b'c' => Key::Counters,
+        b'1' => Key::OneTimePreKey(OneTimeId::from_bytes(rest.try_into().unwrap())),
+        b'h' => Key::ReplayMemory(IdentityKey::from_bytes(rest).unwrap()),
         b'p' => Key::Peer(named(rest).0),
         b's' => {
             let (peer, page) = named(rest);

@@ -21,7 +21,7 @@ use waxseal::store::Table;
 use waxseal::{Advice, Client, Direction, SqliteStore, Store, StoreKey, Timestamp};
 use waxseal_core::errors::{DecodeError, DecryptError};
 use waxseal_core::export::PageId;
-use waxseal_core::{IdentityKeyPair, Message, PreKeyBundle, PreKeys, SessionSet};
+use waxseal_core::{IdentityKeyPair, Message, PreKeyBundle, PreKeys, ReplayMemory, SessionSet};
 use waxseal_world::golden::{ACCEPTANCE_KEY, REPORT_ID, STORE_KEY, describe};
 use waxseal_world::{AD, Provider, account, envelope_of, text_of};
 
@@ -264,7 +264,8 @@ fn sessions_and_messages_of_format_01_are_an_unknown_version() {
     }
     let bob = IdentityKeyPair::import(&state("identity", "bob")).unwrap();
     let mut prekeys = PreKeys::import(&state("prekeys", "before")).unwrap();
-    let first = SessionSet::accept(&bob, &mut prekeys, &state("message", "initial"), AD);
+    let (first, memory) = (state("message", "initial"), &mut ReplayMemory::new());
+    let first = SessionSet::accept(&bob, &mut prekeys, memory, &first, AD);
     assert_eq!(first.unwrap_err(), DecryptError::Malformed(unknown));
 }
 
@@ -288,7 +289,8 @@ fn identities_and_prekeys_of_format_01_open_and_start_sessions() {
     let bundle = PreKeyBundle::decode(&upload.base, upload.one_time.first().map(Vec::as_slice));
     let mut to_bob = SessionSet::initiate(alice, bundle.unwrap(), rng).unwrap();
     let first = to_bob.encrypt(b"first", AD, rng).unwrap();
-    let (_, opened) = SessionSet::accept(bob, prekeys, &first, AD).unwrap();
+    let memory = &mut ReplayMemory::new();
+    let (_, opened) = SessionSet::accept(bob, prekeys, memory, &first, AD).unwrap();
     assert_eq!(*opened, b"first");
 }
 

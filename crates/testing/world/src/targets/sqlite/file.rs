@@ -74,7 +74,7 @@ impl Sealer {
                 let (prefix, ordinal) = key.split_at(key.len() - 8);
                 (self.name(prefix), ordinal.to_vec())
             }
-            b'p' | b'r' => (self.name(&key[..1]), self.name(key)),
+            b'1' | b'h' | b'p' | b'r' => (self.name(&key[..1]), self.name(key)),
             b's' => {
                 let account = 2 + usize::from(key[1]);
                 (self.name(&key[..account]), self.name(key))
