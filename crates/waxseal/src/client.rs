@@ -1,12 +1,15 @@
 //! The client: one device's account and conversations, and the records of both in the store.
 //!
 //! Each file of `client/` is one step of a message's journey: `prekeys`, `contact`, `send`,
-//! `outbox`, `receive`, `history`, `report`. The steps share two files: `peers` caches recently
-//! used peers, and `state` reads and writes records.
+//! `outbox`, `receive`, `history`, `report`. The steps share four files: `peers` caches recently
+//! used peers, `state` reads and writes records, `page` lists them, `keys` names them.
 
 mod contact;
+mod convert;
 mod history;
+mod keys;
 mod outbox;
+mod page;
 mod peers;
 mod prekeys;
 mod receive;
@@ -24,13 +27,14 @@ use zeroize::Zeroizing;
 pub use self::contact::ConversationHealth;
 pub use self::history::{Direction, Message};
 pub use self::outbox::Waiting;
+pub use self::page::{DamagedRow, Page};
 use self::peers::Peers;
 pub use self::receive::Received;
 pub use self::report::{OutgoingReport, ReportId};
 pub use self::send::{Draft, Outgoing};
 use crate::error::{OpenAccountError, StateError};
-use crate::records::{self, AccountRecord};
-use crate::store::{Key, Store, Transaction};
+use crate::records::{self, AccountRecord, LAYOUT, LayoutRecord};
+use crate::store::{Store, Transaction};
 
 /// One device of one account, with its conversations.
 ///
@@ -62,7 +66,7 @@ use crate::store::{Key, Store, Transaction};
 ///
 /// | step | changes |
 /// |---|---|
-/// | account | the empty store; [`open`] changes nothing |
+/// | account | the empty store; [`open`] converts a store of an earlier version |
 /// | prekeys | [`one_time_prekeys_left`] |
 /// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`], [`waiting`] |
 /// | send | [`messages`], [`next_ordinal`], [`outbox`], [`waiting`], [`conversation_health`] |
@@ -115,6 +119,8 @@ pub struct Client<S> {
     peers: Peers,
     /// Whether it is known that no message of an earlier version waits in the outbox.
     is_outbox_current: bool,
+    /// Whether the store had an earlier layout, so that a record may be at its earlier key.
+    has_earlier: bool,
 }
 
 impl<S> std::fmt::Debug for Client<S> {
@@ -139,8 +145,7 @@ impl<S: Store> Client<S> {
         delivery_key: DeliveryKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenAccountError<S::Error>> {
-        let existing = store.get(&Key::Account).map_err(StateError::Store)?;
-        if existing.is_some() {
+        if Self::has_account(&store)? {
             return Err(OpenAccountError::AlreadyExists);
         }
         let identity = IdentityKeyPair::generate(rng);
@@ -153,22 +158,45 @@ impl<S: Store> Client<S> {
         };
         let mut client = Self::new(store, me, identity, delivery_key);
         let mut transaction = Transaction::default();
-        transaction.put_record(Key::Account, &record);
-        transaction.put(Key::PreKeys, prekeys.export());
+        transaction.put_record(keys::account(), &record);
+        transaction.put(keys::prekeys(), prekeys.export());
+        let layout = LayoutRecord {
+            layout: LAYOUT,
+            has_earlier: false,
+        };
+        transaction.put_record(keys::layout(), &layout);
         client.commit(transaction)?;
         Ok(client)
     }
 
     /// Opens the account that a store holds.
     ///
+    /// A store of an earlier version of this crate is converted: nothing in it is lost. Sessions go
+    /// on, unless their protocol has changed since; then they start over. The earlier version
+    /// cannot open the store any more.
+    ///
     /// # Errors
-    /// [`OpenAccountError::NoAccount`] if the store holds no account: use [`Client::create`].
+    /// * [`OpenAccountError::NoAccount`] if the store holds no account: use [`Client::create`].
+    /// * [`OpenAccountError::Newer`] if a newer version of this crate converted the store.
     pub fn open(store: S) -> Result<Self, OpenAccountError<S::Error>> {
-        let bytes = store.get(&Key::Account).map_err(StateError::Store)?;
+        let bytes = state::get(&store, &keys::account())?;
         let bytes = bytes.ok_or(OpenAccountError::NoAccount)?;
         let record: AccountRecord = records::decode(&bytes).ok_or(StateError::Damaged)?;
         let (me, identity, delivery_key) = parse(&record).ok_or(StateError::Damaged)?;
-        Ok(Self::new(store, me, identity, delivery_key))
+        let mut client = Self::new(store, me, identity, delivery_key);
+        client.convert()?;
+        Ok(client)
+    }
+
+    /// Whether the store holds an account, which [`Client::open`] opens.
+    ///
+    /// An account that is damaged is one too: a store that holds it is not empty.
+    pub fn has_account(store: &S) -> Result<bool, StateError<S::Error>> {
+        match state::get(store, &keys::account()) {
+            Ok(account) => Ok(account.is_some()),
+            Err(StateError::Damaged) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     fn new(
@@ -185,6 +213,7 @@ impl<S: Store> Client<S> {
             prekeys: None,
             peers: Peers::default(),
             is_outbox_current: false,
+            has_earlier: false,
         }
     }
 

@@ -89,6 +89,9 @@ pub enum OpenAccountError<E: std::error::Error + 'static> {
     /// The store holds no account. Create one with [`Client::create`](crate::Client::create).
     #[error("the store holds no account")]
     NoAccount,
+    /// A newer version of Waxseal laid out the store. Nothing was changed. Update the application.
+    #[error("a newer version laid out the store")]
+    Newer,
     /// The account's record could not be read or written.
     #[error(transparent)]
     State(#[from] StateError<E>),
@@ -257,6 +260,7 @@ impl<E: std::error::Error + 'static> OpenAccountError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::AlreadyExists | Self::NoAccount => Advice::FixCall,
+            Self::Newer => Advice::Damaged,
             Self::State(error) => error.advice(),
         }
     }

@@ -10,12 +10,12 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, TransactionBehavior, ffi};
 use zeroize::Zeroizing;
 
 pub use self::seal::StoreKey;
 use self::seal::{Location, Seal, SealError};
-use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
+use crate::store::{Change, Cursor, Key, Listed, MAX_VALUE_LEN, Store, Table, Transaction};
 
 /// A [`Store`] in one SQLite file, sealed under a key that the application keeps.
 ///
@@ -58,11 +58,11 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 /// * `K(x) = HKDF-SHA-256(salt 32, StoreKey, "waxseal/1/store/x")`, with the file's random salt,
 /// * `name(k)`, the first 16 bytes of `HMAC-SHA-256(K("names"), k)`.
 ///
-/// | record | scope | place |
+/// | row | scope | place |
 /// |---|---|---|
-/// | [`Key::Message`], [`Key::Outbox`] | `name` of its [`Table::prefix`] | ordinal be64 |
-/// | others of a [`Table`] | `name` of its [`Table::prefix`] | `name` of [`Key::to_bytes`] |
-/// | others | `name` of [`Key::to_bytes`] | empty |
+/// | [`Row::Only`](crate::store::Row::Only) | `name(table)` | empty |
+/// | [`Row::Number`](crate::store::Row::Number) | `name(table)` | number be64 |
+/// | [`Row::Name`](crate::store::Row::Name) | `name(table)` | `name(table \|\| name)` |
 ///
 /// The value is `nonce 24 || XChaCha20-Poly1305(K("values"), nonce, scope || place, value)`, with a
 /// random nonce each time. A value that is moved to another name or to another store does not open.
@@ -198,6 +198,34 @@ impl SqliteStore {
         let sealed = sealed.map_err(|_| SqliteError::Damaged)?;
         self.seal.open(location, sealed).ok_or(SqliteError::Damaged)
     }
+
+    fn get_at(
+        &self,
+        select: &mut Statement<'_>,
+        location: &Location,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, SqliteError> {
+        let mut rows = select.query((&location.scope, &location.place))?;
+        rows.next()?
+            .map(|row| self.open_value(location, row))
+            .transpose()
+    }
+}
+
+const GET: &str = "SELECT value FROM records WHERE scope = ?1 AND place = ?2";
+
+/// The second column of the row at a cursor. The store makes the cursors of rows by name from it.
+fn place_of(cursor: &Cursor) -> Vec<u8> {
+    match cursor {
+        Cursor::Number(number) => number.to_be_bytes().to_vec(),
+        Cursor::Name(place) => place.clone(),
+    }
+}
+
+fn cursor_of(place: &[u8]) -> Cursor {
+    match place.try_into().map(u64::from_be_bytes) {
+        Ok(number) => Cursor::Number(number),
+        Err(_) => Cursor::Name(place.to_vec()),
+    }
 }
 
 /// Creates the file, if there is none, with permissions for its owner alone. SQLite gives the log
@@ -219,39 +247,36 @@ impl Store for SqliteStore {
     type Error = SqliteError;
 
     fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, SqliteError> {
-        let location = self.seal.locate(key);
-        let mut select = self
-            .db
-            .prepare("SELECT value FROM records WHERE scope = ?1 AND place = ?2")?;
-        let mut rows = select.query((&location.scope, &location.place))?;
-        rows.next()?
-            .map(|row| self.open_value(&location, row))
-            .transpose()
+        self.get_at(&mut self.db.prepare(GET)?, &self.seal.locate(key))
     }
 
     fn list(
         &self,
         table: &Table,
-        after: Option<&Key>,
+        after: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<Zeroizing<Vec<u8>>>, SqliteError> {
+    ) -> Result<Vec<Listed>, SqliteError> {
         let scope = self.seal.scope(table);
-        let after = match after.map(|key| self.seal.locate(key)) {
-            Some(location) if location.scope != scope => return Ok(Vec::new()),
-            // No row of a table has an empty place, so the empty place comes before all rows.
-            after => after.map(|location| location.place).unwrap_or_default(),
-        };
+        // The place of a row `Only` is empty, and comes before all others.
+        let after = after.map(place_of).unwrap_or_default();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut select = self.db.prepare(
-            "SELECT place, value FROM records WHERE scope = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
+        let mut places = self.db.prepare(
+            "SELECT place FROM records WHERE scope = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
         )?;
-        let mut rows = select.query((&scope, &after, limit))?;
-        let mut values = Vec::new();
+        let mut select = self.db.prepare(GET)?;
+        let mut rows = places.query((&scope, &after, limit))?;
+        let mut listed = Vec::new();
         while let Some(row) = rows.next()? {
-            let place = row.get("place")?;
-            values.push(self.open_value(&Location { scope, place }, row)?);
+            let place: Vec<u8> = row.get("place")?;
+            let cursor = cursor_of(&place);
+            // Each value is read for itself, so that one which cannot be read costs no other.
+            let value = match self.get_at(&mut select, &Location { scope, place }) {
+                Err(error) if !Self::is_damage(&error) => return Err(error),
+                value => value.ok().flatten(),
+            };
+            listed.push(Listed { cursor, value });
         }
-        Ok(values)
+        Ok(listed)
     }
 
     fn commit(&mut self, transaction: Transaction) -> Result<(), SqliteError> {
@@ -277,10 +302,17 @@ impl Store for SqliteStore {
                     let from = self.seal.locate(key);
                     delete.execute((&from.scope, &from.place))?;
                 }
+                Change::DeleteAt(table, cursor) => {
+                    delete.execute((self.seal.scope(table), place_of(cursor)))?;
+                }
             }
         }
         drop((upsert, delete));
         Ok(commit.commit()?)
+    }
+
+    fn is_damage(error: &SqliteError) -> bool {
+        matches!(error, SqliteError::Damaged)
     }
 }
 

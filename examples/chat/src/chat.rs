@@ -206,13 +206,23 @@ impl Chat {
 
     /// All peers that this account has been in contact with.
     pub fn peers(&self) -> Outcome<Vec<AccountId>> {
-        let mut peers = Vec::new();
+        let (mut peers, mut after) = (Vec::new(), None);
         loop {
-            let page = self.client.peers(peers.last(), PAGE)?;
-            if page.is_empty() {
+            let page = self.client.peers(after.as_ref(), PAGE)?;
+            self.notice_damage(&page.damaged, "contacts");
+            peers.extend(page.items);
+            after = page.next;
+            if after.is_none() {
                 return Ok(peers);
             }
-            peers.extend(page);
+        }
+    }
+
+    /// Tells the user what cannot be read any more.
+    pub fn notice_damage(&self, damaged: &[DamagedRow], what: &str) {
+        if !damaged.is_empty() {
+            let count = damaged.len();
+            self.notice(format!("{count} {what} are damaged and cannot be read"));
         }
     }
 
@@ -227,11 +237,12 @@ impl Chat {
         let mut after = from.checked_sub(1);
         loop {
             let page = self.client.messages(peer, after, PAGE)?;
-            let Some(last) = page.last() else {
+            self.notice_damage(&page.damaged, "messages");
+            page.items.into_iter().for_each(&mut each);
+            after = page.next;
+            if after.is_none() {
                 return Ok(());
-            };
-            after = Some(last.ordinal());
-            page.into_iter().for_each(&mut each);
+            }
         }
     }
 

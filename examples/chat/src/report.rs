@@ -153,7 +153,7 @@ impl Chat {
     /// Submits the reports that still wait after an interruption.
     pub fn flush_reports(&mut self) -> Outcome<()> {
         loop {
-            let waiting = self.client.pending_reports(1)?;
+            let waiting = self.client.pending_reports(None, 1)?.items;
             let Some(outgoing) = waiting.first() else {
                 return Ok(());
             };

@@ -246,9 +246,9 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
 /// If something in the store cannot be read.
 #[must_use]
 pub fn describe<S: Store>(client: &Client<S>) -> Value {
-    let peers = client.peers(None, 100).expect("reads");
+    let peers = client.peers(None, 100).expect("reads").items;
     let peers = peers.iter().map(|peer| {
-        let messages = client.messages(peer, None, 1_000).expect("reads");
+        let messages = client.messages(peer, None, 1_000).expect("reads").items;
         let described = json!({
             "identity": hex(&client.peer_identity(peer).expect("known").to_bytes()),
             "safety_number": client.safety_number(peer).expect("known").digits(),
@@ -258,11 +258,11 @@ pub fn describe<S: Store>(client: &Client<S>) -> Value {
         });
         (peer.as_str().to_owned(), described)
     });
-    let outbox = client.outbox(1_000, NOW).expect("reads");
-    let waiting = client.waiting(1_000).expect("reads");
+    let outbox = client.outbox(None, 1_000, NOW).expect("reads").items;
+    let waiting = client.waiting(None, 1_000).expect("reads").items;
     let outbox = outbox.iter().map(|sent| (sent.id, &sent.recipient));
     let waiting = waiting.iter().map(|sent| (sent.id, &sent.recipient));
-    let reports = client.pending_reports(100).expect("reads");
+    let reports = client.pending_reports(None, 100).expect("reads").items;
     json!({
         "account": client.me().account.as_str(),
         "device": client.me().device.0,

@@ -291,7 +291,11 @@ impl World {
 
     fn resend(&mut self, who: usize) {
         let now = self.provider.now;
-        for waiting in self.clients[who].outbox(usize::MAX, now).unwrap() {
+        for waiting in self.clients[who]
+            .outbox(None, usize::MAX, now)
+            .unwrap()
+            .items
+        {
             let number = self
                 .sent
                 .iter()
@@ -332,22 +336,31 @@ impl World {
     fn assert_bounded(&self, who: usize) {
         let client = &self.clients[who];
         let peers = self.clients.len() - 1;
-        let waiting = client.outbox(usize::MAX, self.provider.now).unwrap().len();
+        let waiting = client
+            .outbox(None, usize::MAX, self.provider.now)
+            .unwrap()
+            .items
+            .len();
         let unseen = self.unseen(who);
-        // The store has one record each for the account, the prekeys, the upload and the counters.
-        // Then it has one for each peer, two for each message (the message and its index), one for
+        // The store has one record each for the account, the layout, the prekeys, the upload and
+        // the counters. Then it has three for each peer, two for each message (the message and its index), one for
         // each message in the outbox, and one for each page of skipped keys. There are at most as
         // many pages as messages that were not shown.
-        let most = 4 + peers + 2 * self.memories[who].messages + waiting + unseen;
+        let most = 5 + 3 * peers + 2 * self.memories[who].messages + waiting + unseen;
         let count = client.store().records().count();
         assert!(
             count <= most,
             "{count} records are stored, {most} at most are expected"
         );
-        let most = peers * (256 + MAX_SESSIONS * 4_300) + (45 + 76) * unseen;
+        let most = peers * (512 + MAX_SESSIONS * 4_300) + (45 + 76) * unseen;
         let records = client.store().records();
         let len: usize = records
-            .filter(|(key, _)| matches!(key.first(), Some(b'p' | b's')))
+            .filter(|(key, _)| {
+                matches!(
+                    key.table.as_bytes().first(),
+                    Some(b'n' | b'd' | b'v' | b's')
+                )
+            })
             .map(|(_, value)| value.len())
             .sum();
         assert!(

@@ -63,7 +63,7 @@ impl<S: Store> Client<S> {
         }
         let identity = bundle.identity().to_bytes();
         let mut known = match self.take_peer(peer)? {
-            Some(known) if known.record.identity != identity => {
+            Some(known) if is_other(&known.identity, &identity) => {
                 let new = *bundle.identity();
                 self.keep_peer(peer, known);
                 return Err(StartError::IdentityChanged { new });
@@ -71,7 +71,7 @@ impl<S: Store> Client<S> {
             Some(known) => known,
             None => Peer::new(peer),
         };
-        known.record.identity = identity.to_vec();
+        known.identity = identity.to_vec();
         match &mut known.sessions {
             Some(sessions) => sessions.add_initiated(&self.identity, bundle, rng)?,
             none => *none = Some(SessionSet::initiate(&self.identity, bundle, rng)?),
@@ -96,9 +96,9 @@ impl<S: Store> Client<S> {
     /// # Errors
     /// [`PeerError::UnknownPeer`] before the first contact.
     pub fn peer_identity(&self, peer: &AccountId) -> Result<IdentityKey, PeerError<S::Error>> {
-        let identity = self.look_at_peer(peer, Peer::identity)?;
+        let identity = self.pinned_identity(peer)?;
         let identity = identity.ok_or(PeerError::UnknownPeer)?;
-        Ok(identity.ok_or(StateError::Damaged)?)
+        Ok(IdentityKey::from_bytes(&identity).map_err(|_| StateError::Damaged)?)
     }
 
     /// The number that both users compare to be sure of each other's identity.
@@ -124,8 +124,8 @@ impl<S: Store> Client<S> {
         identity: &IdentityKey,
     ) -> Result<(), StateError<S::Error>> {
         let mut known = self.take_peer(peer)?.unwrap_or_else(|| Peer::new(peer));
-        if known.record.identity != identity.to_bytes() {
-            known.record.identity = identity.to_bytes().to_vec();
+        if known.identity != identity.to_bytes() {
+            known.identity = identity.to_bytes().to_vec();
             let mut transaction = Transaction::default();
             known.destroy_sessions(peer, &mut transaction);
             known.put(peer, &mut transaction);
@@ -156,4 +156,11 @@ impl<S: Store> Client<S> {
         })?;
         health.ok_or(PeerError::UnknownPeer)
     }
+}
+
+/// Whether another identity than this one is pinned.
+///
+/// None is pinned before first contact, and after the contact's record was lost to damage.
+pub(super) fn is_other(pinned: &[u8], identity: &[u8]) -> bool {
+    !pinned.is_empty() && pinned != identity
 }

@@ -6,11 +6,11 @@ use waxseal_reporting::sender::SentMessage;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
-use super::Client;
-use super::state::{index_key, message_key};
+use super::page::Page;
+use super::{Client, keys};
 use crate::error::StateError;
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
-use crate::store::{Key, Store, Table, Transaction};
+use crate::store::{Cursor, Store, Transaction};
 
 /// Which side of a conversation wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,12 +137,13 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         after: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Message>, StateError<S::Error>> {
-        let table = Table::Messages(peer.clone());
-        let after = after.map(|ordinal| message_key(peer, ordinal));
-        self.list(&table, after.as_ref(), limit, |bytes| {
-            self.message_of(records::decode(bytes)?)
-        })
+    ) -> Result<Page<Message, u64>, StateError<S::Error>> {
+        let after = after.map(Cursor::Number);
+        let page = self.page(&keys::messages(peer), after.as_ref(), limit, |at, bytes| {
+            let message = self.message_of(records::decode(bytes)?)?;
+            (*at == Cursor::Number(message.ordinal)).then_some(message)
+        });
+        Ok(page?.numbered())
     }
 
     /// The ordinal that the next message exchanged with `peer` gets.
@@ -151,8 +152,8 @@ impl<S: Store> Client<S> {
     /// `next.checked_sub(len + 1)` as `after` and `len` as `limit`. The page is shorter if some of
     /// these messages were deleted.
     pub fn next_ordinal(&self, peer: &AccountId) -> Result<u64, StateError<S::Error>> {
-        let next = self.look_at_peer(peer, |peer| peer.record.next_ordinal)?;
-        Ok(next.unwrap_or_default())
+        let numbering = self.numbering(peer)?.unwrap_or_default();
+        Ok(numbering.next_ordinal)
     }
 
     /// Deletes a message with its evidence: it can no longer be read or reported from this device.
@@ -171,12 +172,12 @@ impl<S: Store> Client<S> {
         };
         let mut transaction = Transaction::default();
         if let Some(ordinal) = index.ordinal {
-            transaction.delete(message_key(peer, ordinal));
+            transaction.delete(keys::message(peer, ordinal));
         }
         if let Some(ordinal) = index.outbox {
-            transaction.delete(Key::Outbox { ordinal });
+            transaction.delete(keys::envelope(ordinal));
         }
-        transaction.put_index(peer, *id, &IndexRecord::default());
+        self.put_index(&mut transaction, peer, *id, &IndexRecord::default());
         self.commit(transaction)
     }
 
@@ -190,7 +191,7 @@ impl<S: Store> Client<S> {
         let Some(ordinal) = self.index(peer, id)?.and_then(|index| index.ordinal) else {
             return Ok(None);
         };
-        let record = self.get_record(&message_key(peer, ordinal))?;
+        let record = self.get_record(&keys::message(peer, ordinal))?;
         let message = record.and_then(|record| self.message_of(record));
         message.map(Some).ok_or(StateError::Damaged)
     }
@@ -227,6 +228,10 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         tag: &FrankingTag,
     ) -> Result<Option<IndexRecord>, StateError<S::Error>> {
-        self.get_record(&index_key(peer, *tag))
+        let index = self.get_record(&keys::index(peer, tag))?;
+        if index.is_some() || !self.has_earlier {
+            return Ok(index);
+        }
+        self.get_record(&keys::earlier_index(peer, tag))
     }
 }

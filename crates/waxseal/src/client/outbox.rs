@@ -9,15 +9,15 @@ use waxseal_reporting::relay::Envelope;
 use waxseal_reporting::sender::{SentMessage, seal};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
+use super::page::{Page, number_of};
 use super::send::Outgoing;
-use super::state::{index_key, message_key};
-use super::{Client, tag_of, take_secret_bytes};
+use super::{Client, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
 use crate::error::{SendError, StateError};
 use crate::records::{
     self, CountersRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord,
 };
-use crate::store::{Key, Store, Table, Transaction};
+use crate::store::{Cursor, Store, Transaction};
 
 /// The version byte of an envelope that an earlier version of this crate stored. Its tag does not
 /// name its sender, and no recipient takes it any more.
@@ -42,43 +42,58 @@ impl std::fmt::Debug for Waiting {
 impl<S: Store> Client<S> {
     /// Lists up to `limit` envelopes that were sealed and not yet confirmed, oldest first.
     ///
-    /// Send them after a crash or a broken connection. The relay takes the returned bytes within
+    /// The list starts after the number `after`, which is the `next` of the page before. Send the
+    /// envelopes after a crash or a broken connection. The relay takes the returned bytes within
     /// ten minutes of `now`: call this again at each attempt, with the present time. If the relay
-    /// answers that the clock differs, pass the relay's time. Envelopes beyond the `limit` are
-    /// listed once the first ones are confirmed or [deleted](Client::delete_message). Each envelope
-    /// has up to [`MAX_POSTED_LEN`](waxseal_reporting::limits::MAX_POSTED_LEN) bytes.
+    /// answers that the clock differs, pass the relay's time. Each envelope has up to
+    /// [`MAX_POSTED_LEN`](waxseal_reporting::limits::MAX_POSTED_LEN) bytes.
     ///
     /// Messages that an earlier version of this crate left in the outbox are not among them, but in
     /// [`Client::waiting`].
     pub fn outbox(
         &self,
+        after: Option<u64>,
         limit: usize,
         now: Timestamp,
-    ) -> Result<Vec<Outgoing>, StateError<S::Error>> {
-        let (mut found, mut after) = (Vec::new(), None);
+    ) -> Result<Page<Outgoing, u64>, StateError<S::Error>> {
+        let (mut all, mut after) = (Page::default(), after);
         // The entries of an earlier version come first, since a message that is sealed again gets a
         // new number. Each turn reads entries with higher numbers, so the loop ends.
         loop {
-            let records = self.entries(after, limit.saturating_sub(found.len()))?;
-            let Some(last) = records.last() else {
-                return Ok(found);
-            };
-            after = Some(last.ordinal);
-            for record in records.iter().filter(|record| !is_earlier(record)) {
-                let outgoing = self.outgoing_of(record, now);
-                found.push(outgoing.ok_or(StateError::Damaged)?);
+            let left = limit.saturating_sub(all.items.len());
+            let page = self.entries(after, left, |entry| match is_earlier(entry) {
+                true => Some(None),
+                false => self.outgoing_of(entry, now).map(Some),
+            })?;
+            all.items.extend(page.items.into_iter().flatten());
+            all.damaged.extend(page.damaged);
+            all.next = page.next;
+            if all.next.is_none() || all.items.len() >= limit {
+                return Ok(all);
             }
+            after = all.next;
         }
     }
 
     /// Lists up to `limit` messages that an earlier version of this crate left in the outbox,
-    /// oldest first. They wait for a session with their recipient: see [`Client::seal_waiting`].
-    pub fn waiting(&self, limit: usize) -> Result<Vec<Waiting>, StateError<S::Error>> {
-        let records = self.entries(None, limit)?;
-        let waiting = records.iter().take_while(|record| is_earlier(record));
-        waiting
-            .map(|record| waiting_of(record).ok_or(StateError::Damaged))
-            .collect()
+    /// oldest first, after the number `after`. They wait for a session with their recipient: see
+    /// [`Client::seal_waiting`].
+    pub fn waiting(
+        &self,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Waiting, u64>, StateError<S::Error>> {
+        let page = self.entries(after, limit, |entry| match is_earlier(entry) {
+            true => waiting_of(entry).map(Some),
+            false => Some(None),
+        })?;
+        // They come first, so an entry of this version ends the list.
+        let is_end = page.items.iter().any(Option::is_none);
+        Ok(Page {
+            items: page.items.into_iter().flatten().collect(),
+            damaged: page.damaged,
+            next: page.next.filter(|_| !is_end),
+        })
     }
 
     /// Seals again what an earlier version of this crate left in the outbox for `recipient`, if
@@ -125,7 +140,7 @@ impl<S: Store> Client<S> {
         let Some(ordinal) = index.and_then(|index| index.ordinal) else {
             return Ok(None);
         };
-        let record: Option<MessageRecord> = self.get_record(&message_key(recipient, ordinal))?;
+        let record: Option<MessageRecord> = self.get_record(&keys::message(recipient, ordinal))?;
         let Some(payload) = record.and_then(|record| payload_of(&record, renewed)) else {
             return Ok(None);
         };
@@ -155,13 +170,13 @@ impl<S: Store> Client<S> {
             envelope: sealed.envelope.encode(),
         };
         let mut transaction = Transaction::default();
-        transaction.put_record(Key::Counters, &counters);
+        transaction.put_record(keys::counters(), &counters);
         peer.put(recipient, &mut transaction);
         transaction.put_message(recipient, &message);
-        transaction.delete(index_key(recipient, *id));
-        transaction.put_index(recipient, new, &index);
-        transaction.delete(Key::Outbox { ordinal: number });
-        transaction.put_record(Key::Outbox { ordinal: next }, &entry);
+        self.delete_index(&mut transaction, recipient, id);
+        self.put_index(&mut transaction, recipient, new, &index);
+        transaction.delete(keys::envelope(number));
+        transaction.put_record(keys::envelope(next), &entry);
         self.commit(transaction)?;
         self.keep_peer(recipient, peer);
         Ok(Some(new))
@@ -172,41 +187,46 @@ impl<S: Store> Client<S> {
         &mut self,
         recipient: &AccountId,
     ) -> Result<Vec<(u64, FrankingTag)>, StateError<S::Error>> {
-        let (mut found, mut after) = (Vec::new(), None);
-        // One entry at a time: there are none, except after an upgrade.
-        while let Some(record) = self
-            .entries(after, 1)?
-            .first()
-            .filter(|one| is_earlier(one))
-        {
-            if let Some(id) = tag_of(&record.id)
-                && record.recipient == recipient.as_str()
-            {
-                found.push((record.ordinal, id));
+        let (mut found, mut after, mut is_current) = (Vec::new(), None, true);
+        // The entries of an earlier version come first. One entry at a time: there are none, except
+        // after an upgrade.
+        loop {
+            let page = self.entries(after, 1, |entry| {
+                Some((entry.ordinal, is_earlier(entry), waiting_of(entry)))
+            })?;
+            match page.items.as_slice() {
+                [(number, true, waiting)] => {
+                    is_current = false;
+                    let waiting = waiting.as_ref().filter(|one| one.recipient == *recipient);
+                    found.extend(waiting.map(|waiting| (*number, waiting.id)));
+                }
+                [_] => break,
+                _ => {}
             }
-            after = Some(record.ordinal);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
         }
         // This version never writes such an entry, so there is nothing to look for again.
-        self.is_outbox_current = after.is_none();
+        self.is_outbox_current = is_current;
         Ok(found)
     }
 
     /// Reads outbox entries after the number `after`, in ascending order of their numbers.
-    fn entries(
+    fn entries<T>(
         &self,
         after: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<OutboxRecord>, StateError<S::Error>> {
-        let key = after.map(|ordinal| Key::Outbox { ordinal });
-        let records: Vec<OutboxRecord> =
-            self.list(&Table::Outbox, key.as_ref(), limit, records::decode)?;
-        let numbers = after
-            .into_iter()
-            .chain(records.iter().map(|record| record.ordinal));
-        if !numbers.is_sorted_by(|earlier, later| earlier < later) {
-            return Err(StateError::Damaged);
-        }
-        Ok(records)
+        read: impl Fn(&OutboxRecord) -> Option<T>,
+    ) -> Result<Page<T, u64>, StateError<S::Error>> {
+        let after = after.map(Cursor::Number);
+        let page = self.page(&keys::outbox(), after.as_ref(), limit, |at, bytes| {
+            let entry: OutboxRecord = records::decode(bytes)?;
+            // An entry says its number, so that a value which was moved is noticed.
+            (number_of(at) == Some(entry.ordinal)).then(|| read(&entry))?
+        });
+        Ok(page?.numbered())
     }
 
     fn outgoing_of(&self, record: &OutboxRecord, now: Timestamp) -> Option<Outgoing> {
@@ -223,7 +243,7 @@ impl<S: Store> Client<S> {
     /// Reads the next outbox number from the store each time, because after a failed commit only
     /// the store knows whether a number is taken.
     pub(super) fn next_outbox_number(&self) -> Result<u64, StateError<S::Error>> {
-        let counters: Option<CountersRecord> = self.get_record(&Key::Counters)?;
+        let counters: Option<CountersRecord> = self.get_record(&keys::counters())?;
         Ok(counters.map_or(0, |counters| counters.next_outbox))
     }
 }

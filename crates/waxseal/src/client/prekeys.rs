@@ -5,10 +5,10 @@ use waxseal_core::errors::PreKeyError;
 use waxseal_core::limits::MAX_ONE_TIME_PREKEYS;
 use waxseal_core::{IdentityKeyPair, PreKeyUpload, PreKeys};
 
-use super::Client;
+use super::{Client, keys};
 use crate::error::{PublishError, StateError};
 use crate::records::UploadRecord;
-use crate::store::{Key, Store, Transaction};
+use crate::store::{Store, Transaction};
 
 impl<S: Store> Client<S> {
     /// Makes the one-time prekeys that the provider lacks, and returns what to upload.
@@ -37,7 +37,7 @@ impl<S: Store> Client<S> {
             waiting.one_time.extend(made);
             // A part that a peer used did reach the provider, and must not be handed out again.
             waiting.one_time.retain(|part| all.one_time.contains(part));
-            transaction.put_record(Key::PreKeyUpload, &waiting);
+            transaction.put_record(keys::prekey_upload(), &waiting);
             Ok(PreKeyUpload {
                 base: all.base,
                 one_time: waiting.one_time,
@@ -53,7 +53,7 @@ impl<S: Store> Client<S> {
             .one_time
             .retain(|part| !upload.one_time.contains(part));
         let mut transaction = Transaction::default();
-        transaction.put_record(Key::PreKeyUpload, &waiting);
+        transaction.put_record(keys::prekey_upload(), &waiting);
         self.commit(transaction)
     }
 
@@ -97,7 +97,7 @@ impl<S: Store> Client<S> {
         let mut prekeys = self.take_prekeys()?;
         let mut transaction = Transaction::default();
         let upload = change(&mut prekeys, &self.identity, &mut transaction)?;
-        transaction.put(Key::PreKeys, prekeys.export());
+        transaction.put(keys::prekeys(), prekeys.export());
         self.commit(transaction)?;
         self.prekeys = Some(prekeys);
         Ok(upload)
@@ -111,12 +111,12 @@ impl<S: Store> Client<S> {
         if let Some(prekeys) = self.prekeys.take() {
             return Ok(prekeys);
         }
-        let bytes = self.get(&Key::PreKeys)?.ok_or(StateError::Damaged)?;
+        let bytes = self.get(&keys::prekeys())?.ok_or(StateError::Damaged)?;
         PreKeys::import(&bytes).map_err(|_| StateError::Damaged)
     }
 
     fn waiting_upload(&self) -> Result<UploadRecord, StateError<S::Error>> {
-        let waiting = self.get_record(&Key::PreKeyUpload)?;
+        let waiting = self.get_record(&keys::prekey_upload())?;
         Ok(waiting.unwrap_or_default())
     }
 }

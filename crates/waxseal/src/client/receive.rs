@@ -6,13 +6,14 @@ use waxseal_reporting::recipient::{OpenError, open};
 use waxseal_reporting::relay::Delivery;
 use waxseal_reporting::{AccountId, FrankingTag};
 
+use super::contact::is_other;
 use super::history::Message;
 use super::peers::Peer;
-use super::{Client, take_secret_bytes};
+use super::{Client, keys, take_secret_bytes};
 use crate::channel::SessionOpener;
 use crate::error::{ReceiveError, StateError};
 use crate::records::{IndexRecord, MessageRecord, MessageState};
-use crate::store::{Key, Store, Transaction};
+use crate::store::{Store, Transaction};
 
 /// What a delivery contained. In both cases the delivery may now be acknowledged to the provider.
 #[derive(Clone, Debug)]
@@ -75,10 +76,10 @@ impl<S: Store> Client<S> {
             if &identity == self.identity.public() {
                 return Err(ReceiveError::Session(DecryptError::OwnIdentity));
             }
-            // The record holds the identity that was pinned at first contact, or accepted by the
+            // The contact holds the identity that was pinned at first contact, or accepted by the
             // user since.
-            let differs = |peer: &Peer| peer.record.identity != identity.to_bytes();
-            if self.look_at_peer(&from, differs)? == Some(true) {
+            let pinned = self.pinned_identity(&from)?.unwrap_or_default();
+            if is_other(&pinned, &identity.to_bytes()) {
                 return Err(ReceiveError::IdentityChanged { new: identity });
             }
         }
@@ -94,7 +95,7 @@ impl<S: Store> Client<S> {
             Err(OpenError::Channel(error)) => {
                 // Prekeys and sessions are unchanged. An unknown sender is not added to the peers.
                 self.prekeys = Some(prekeys);
-                if !peer.record.identity.is_empty() {
+                if peer.is_stored() {
                     self.keep_peer(&from, peer);
                 }
                 return Err(ReceiveError::Session(error));
@@ -105,18 +106,23 @@ impl<S: Store> Client<S> {
         // Persist before the message is shown and the delivery acknowledged.
         let mut transaction = Transaction::default();
         if matches!(kind, MessageKind::Initial { .. }) {
-            transaction.put(Key::PreKeys, prekeys.export());
+            transaction.put(keys::prekeys(), prekeys.export());
         }
         if let Some(sessions) = &peer.sessions {
-            peer.record.identity = sessions.peer().to_bytes().to_vec();
+            peer.identity = sessions.peer().to_bytes().to_vec();
         }
-        let ordinal = opened.is_some().then_some(peer.record.next_ordinal);
+        let ordinal = opened.is_some().then_some(peer.conversation.next_ordinal);
         let outbox = None;
-        transaction.put_index(&from, id, &IndexRecord { ordinal, outbox });
+        self.put_index(
+            &mut transaction,
+            &from,
+            id,
+            &IndexRecord { ordinal, outbox },
+        );
         let mut received = None;
         if let (Some(opened), Some(ordinal)) = (opened, ordinal) {
-            peer.record.next_ordinal = ordinal.checked_add(1).ok_or(StateError::Damaged)?;
-            peer.record.last_seen = id.as_bytes().to_vec();
+            peer.conversation.next_ordinal = ordinal.checked_add(1).ok_or(StateError::Damaged)?;
+            peer.conversation.last_seen = id.as_bytes().to_vec();
             let sent_time_agrees = opened.sent_time_agrees();
             let (content, attachments, evidence) = opened.into_parts();
             let state = MessageState::Stamped(take_secret_bytes(evidence.encode()));

@@ -4,10 +4,11 @@ use rand_core::CryptoRng;
 use waxseal_reporting::reporter::{Disclosure, ModerationPublicKey, Reason, ReportDraft};
 use waxseal_reporting::{AccountId, FrankingTag};
 
-use super::Client;
+use super::page::Page;
+use super::{Client, keys};
 use crate::error::{ReportError, StateError};
 use crate::records::{self, ReportRecord};
-use crate::store::{Key, Store, Table, Transaction};
+use crate::store::{Cursor, Store, Transaction};
 
 /// Identifies a report on this device until it is confirmed. 16 random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,7 +79,7 @@ impl<S: Store> Client<S> {
             report: report.clone(),
         };
         let mut transaction = Transaction::default();
-        transaction.put_record(Key::Report { id }, &record);
+        transaction.put_record(keys::report(&id), &record);
         self.commit(transaction)?;
         Ok(OutgoingReport {
             id: ReportId(id),
@@ -86,20 +87,23 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Lists up to `limit` reports that were sealed and not yet confirmed.
+    /// Lists up to `limit` reports that were sealed and not yet confirmed, after `after`.
     ///
     /// Each report has up to [`MAX_REPORT_LEN`](waxseal_reporting::limits::MAX_REPORT_LEN) bytes.
     pub fn pending_reports(
         &self,
+        after: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<OutgoingReport>, StateError<S::Error>> {
-        self.list(&Table::Reports, None, limit, outgoing_of)
+    ) -> Result<Page<OutgoingReport>, StateError<S::Error>> {
+        self.page(&keys::reports(), after, limit, |_, bytes| {
+            outgoing_of(bytes)
+        })
     }
 
     /// Forgets a report that the intake has accepted, or refused for good.
     pub fn confirm_report(&mut self, id: ReportId) -> Result<(), StateError<S::Error>> {
         let mut transaction = Transaction::default();
-        transaction.delete(Key::Report { id: id.0 });
+        transaction.delete(keys::report(&id.0));
         self.commit(transaction)
     }
 }

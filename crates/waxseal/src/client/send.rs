@@ -8,12 +8,11 @@ use waxseal_reporting::relay::Receipt;
 use waxseal_reporting::sender::{SentMessage, seal};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
-use super::state::message_key;
-use super::{Client, tag_of, take_secret_bytes};
+use super::{Client, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
 use crate::error::{ConfirmError, SendError, StateError};
 use crate::records::{CountersRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
-use crate::store::{Key, Store, Transaction};
+use crate::store::{Store, Transaction};
 
 /// A message about to be sent: its content, its attachments and its header fields.
 #[derive(Clone, Debug)]
@@ -125,8 +124,8 @@ impl<S: Store> Client<S> {
         let audience = Audience::Direct(recipient.clone());
         let conversation = audience.conversation(&self.me.account);
         let draft = message.into();
-        let mut header = PayloadHeader::new(peer.record.next_sequence, now);
-        header.last_seen = tag_of(&peer.record.last_seen);
+        let mut header = PayloadHeader::new(peer.conversation.next_sequence, now);
+        header.last_seen = tag_of(&peer.conversation.last_seen);
         header.reply_to = draft.reply_to;
         header.forward_count = draft.forward_count;
         header.expires_after_secs = draft.expires_after_secs;
@@ -137,11 +136,12 @@ impl<S: Store> Client<S> {
         let sealed = seal(&mut channel, &self.me, &conversation, &payload, rng)?;
         let id = *sealed.sent.tag();
 
-        let ordinal = peer.record.next_ordinal;
-        let sequence = peer.record.next_sequence;
+        let ordinal = peer.conversation.next_ordinal;
+        let sequence = peer.conversation.next_sequence;
         let number = self.next_outbox_number()?;
-        peer.record.next_ordinal = ordinal.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
-        peer.record.next_sequence = sequence.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
+        peer.conversation.next_ordinal = ordinal.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
+        peer.conversation.next_sequence =
+            sequence.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
         let counters = CountersRecord {
             next_outbox: number.checked_add(1).ok_or(SendError::NumbersUsedUp)?,
         };
@@ -162,11 +162,11 @@ impl<S: Store> Client<S> {
 
         // The message is persisted before its ciphertext leaves the device.
         let mut transaction = Transaction::default();
-        transaction.put_record(Key::Counters, &counters);
+        transaction.put_record(keys::counters(), &counters);
         peer.put(recipient, &mut transaction);
         transaction.put_message(recipient, &message);
-        transaction.put_index(recipient, id, &index);
-        transaction.put_record(Key::Outbox { ordinal: number }, &waiting);
+        self.put_index(&mut transaction, recipient, id, &index);
+        transaction.put_record(keys::envelope(number), &waiting);
         self.commit(transaction)?;
         self.keep_peer(recipient, peer);
         Ok(Outgoing {
@@ -191,7 +191,7 @@ impl<S: Store> Client<S> {
         let id = *receipt.tag();
         let index = self.index(recipient, &id)?.ok_or(ConfirmError::NotSent)?;
         let ordinal = index.ordinal.ok_or(ConfirmError::NotSent)?;
-        let message = self.get_record(&message_key(recipient, ordinal))?;
+        let message = self.get_record(&keys::message(recipient, ordinal))?;
         let mut message: MessageRecord = message.ok_or(StateError::Damaged)?;
         let sent = match &message.state {
             Some(MessageState::Sent(sent)) => sent,
@@ -214,9 +214,9 @@ impl<S: Store> Client<S> {
         };
         let mut transaction = Transaction::default();
         transaction.put_message(recipient, &message);
-        transaction.put_index(recipient, id, &confirmed);
+        self.put_index(&mut transaction, recipient, id, &confirmed);
         if let Some(ordinal) = index.outbox {
-            transaction.delete(Key::Outbox { ordinal });
+            transaction.delete(keys::envelope(ordinal));
         }
         self.commit(transaction)?;
         Ok(id)

@@ -5,7 +5,7 @@ use waxseal::core::PreKeyUpload;
 use waxseal::reporting::Audience;
 use waxseal::reporting::relay::{PostedEnvelope, Receipt, StampKeys, StampedEnvelope};
 use waxseal::reporting::vault::ModerationKeyPair;
-use waxseal::store::Key;
+use waxseal::store::{Key, Row, Table};
 use waxseal::{
     AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Disclosure, MemoryStore, Reason,
     Received, Store as _, Timestamp,
@@ -101,13 +101,22 @@ fn clients_leave_nothing_behind() {
         deliver(&mut bob, &mut alice, &stamp_keys, &mut rng);
         alice = alice.restart();
         for device in [&alice, &bob] {
-            let prekeys = device.client.store().get(&Key::PreKeys).unwrap().unwrap();
+            let prekeys = device
+                .client
+                .store()
+                .get(&Key::new(Table::new(b"k"), Row::Only))
+                .unwrap()
+                .unwrap();
             let whose = device.client.me().account.as_str();
             add_fields(&mut secrets, whose, &prekeys, Fields::of_prekeys(&prekeys));
         }
     }
     bob.client.rotate_prekeys(&mut rng).unwrap();
-    let messages = bob.client.messages(&alice.account(), None, 10).unwrap();
+    let messages = bob
+        .client
+        .messages(&alice.account(), None, 10)
+        .unwrap()
+        .items;
     let shown = messages
         .iter()
         .map(|message| (*message.id(), Disclosure::Whole));

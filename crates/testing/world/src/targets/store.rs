@@ -128,8 +128,8 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
             }
         }
     }
-    let _ = client.pending_reports(100);
-    let _ = (client.outbox(100, now), client.waiting(100));
+    let _ = client.pending_reports(None, 100);
+    let _ = (client.outbox(None, 100, now), client.waiting(None, 100));
     let _ = client.seal_waiting(&alice, rng);
     let _ = client.one_time_prekeys_left();
     let _ = client.publish_prekeys(98, rng);

@@ -44,12 +44,12 @@ fn a_record_that_promises_endless_pages_is_damaged() {
         (u64::MAX, true),
         (0, false),
     ] {
-        let mut record = PeerRecord::default();
-        record.account = peer.as_str().to_owned();
+        let mut record = DeviceRecord::default();
         record.skipped_len = len;
         let mut transaction = Transaction::default();
-        transaction.put(page_key(&peer, page(0xff)), bytes.clone().into());
-        transaction.put(Key::Peer(peer.clone()), records::encode(&record));
+        Peer::new(&peer).put(&peer, &mut transaction);
+        transaction.put(keys::page(&peer, &page(0xff)), bytes.clone().into());
+        transaction.put_record(keys::device(&peer), &record);
         client.store.commit(transaction).unwrap();
         let read = client.has_session(&peer);
         assert_eq!(
@@ -77,41 +77,43 @@ fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
     let key = DeliveryKey::generate(rng);
     let mut client = Client::create(MemoryStore::new(), me, key, rng).unwrap();
     let peer = account("peer");
-    let table = Table::SkippedKeys(peer.clone());
+    let table = keys::skipped_keys(&peer);
     let stored = |client: &Client<MemoryStore>| client.store.list(&table, None, 9).unwrap().len();
     let put = |client: &mut Client<MemoryStore>, state: &[u8], pages: &[Vec<u8>]| {
-        let mut record = PeerRecord::default();
-        record.account = peer.as_str().to_owned();
-        record.identity = client.identity().to_bytes().to_vec();
+        let mut record = DeviceRecord::default();
         record.sessions = state.to_vec();
-        record.next_sequence = 5;
         let lens = pages.iter().map(|page| page.len() as u64);
         record.skipped_len = lens.sum();
         let mut transaction = Transaction::default();
+        let mut stored = Peer::new(&peer);
+        stored.identity = client.identity().to_bytes().to_vec();
+        stored.conversation.next_sequence = 5;
+        stored.put(&peer, &mut transaction);
         for page in client.store.list(&table, None, 9).unwrap() {
-            transaction.delete(page_key(&peer, PageId::of_page(&page).unwrap()));
+            transaction.delete_at(table.clone(), page.cursor);
         }
         for bytes in pages {
             let [_, id @ ..] = *bytes.first_chunk::<45>().unwrap();
             let id = PageId::from_bytes(id);
-            transaction.put(page_key(&peer, id), bytes.clone().into());
+            transaction.put(keys::page(&peer, &id), bytes.clone().into());
         }
-        transaction.put(Key::Peer(peer.clone()), records::encode(&record));
+        transaction.put_record(keys::device(&peer), &record);
         client.store.commit(transaction).unwrap();
     };
     put(&mut client, &[1, 9, 9], &[page(1, 0), page(1, 1)]);
     let mut read = client.take_peer(&peer).unwrap().unwrap();
     assert!(read.sessions.is_none());
-    assert_eq!(read.record.next_sequence, 5);
+    assert_eq!(read.conversation.next_sequence, 5);
     assert_eq!(stored(&client), 2);
     let mut transaction = Transaction::default();
     read.put(&peer, &mut transaction);
     client.commit(transaction).unwrap();
     assert_eq!(stored(&client), 0);
-    let bytes = client.get(&Key::Peer(peer.clone())).unwrap().unwrap();
-    let record: PeerRecord = records::decode(&bytes).unwrap();
+    let bytes = client.get(&keys::device(&peer)).unwrap().unwrap();
+    let record: DeviceRecord = records::decode(&bytes).unwrap();
     assert!(record.sessions.is_empty() && record.skipped_len == 0);
-    assert_eq!(record.next_sequence, 5);
+    let numbering = client.numbering(&peer).unwrap().unwrap();
+    assert_eq!((numbering.next_sequence, record.next_sequence), (5, 5));
     // The first write deleted the pages of the earlier version, so a second one has nothing left to
     // delete.
     let mut transaction = Transaction::default();
