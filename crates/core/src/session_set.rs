@@ -183,6 +183,31 @@ impl SessionSet {
         message: &[u8],
         associated_data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        self.decrypt_with(identity, Some(prekeys), message, associated_data)
+    }
+
+    /// Opens a message of any of the sessions, and starts none. For a device whose prekeys cannot
+    /// be read.
+    ///
+    /// # Errors
+    /// [`DecryptError::UnknownPreKey`] for a message that would start another session, else as
+    /// [`SessionSet::decrypt`].
+    pub fn decrypt_existing(
+        &mut self,
+        identity: &IdentityKeyPair,
+        message: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        self.decrypt_with(identity, None, message, associated_data)
+    }
+
+    fn decrypt_with(
+        &mut self,
+        identity: &IdentityKeyPair,
+        prekeys: Option<&mut PreKeys>,
+        message: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
         check_associated_data(associated_data)?;
         let message = Message::decode(message)?;
         let (index, opened) = match &message.handshake {
@@ -214,6 +239,7 @@ impl SessionSet {
                 let Some((index, ())) =
                     self.find(|session| session.is_from(handshake).then_some(()))
                 else {
+                    let prekeys = prekeys.ok_or(DecryptError::UnknownPreKey)?;
                     return self.accept_another(identity, prekeys, message, associated_data);
                 };
                 let session = self.get_mut(index).ok_or(DecryptError::Unauthenticated)?;

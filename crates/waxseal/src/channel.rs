@@ -43,7 +43,7 @@ impl SealingChannel for SessionSealer<'_> {
 #[derive(Debug)]
 pub struct SessionOpener<'a> {
     identity: &'a IdentityKeyPair,
-    prekeys: &'a mut PreKeys,
+    prekeys: Option<&'a mut PreKeys>,
     sessions: &'a mut Option<SessionSet>,
 }
 
@@ -59,7 +59,20 @@ impl<'a> SessionOpener<'a> {
     ) -> Self {
         Self {
             identity,
-            prekeys,
+            prekeys: Some(prekeys),
+            sessions,
+        }
+    }
+
+    /// Makes a channel that opens on these sessions and accepts no new one, because the prekeys
+    /// cannot be read.
+    pub(crate) fn without_prekeys(
+        identity: &'a IdentityKeyPair,
+        sessions: &'a mut Option<SessionSet>,
+    ) -> Self {
+        Self {
+            identity,
+            prekeys: None,
             sessions,
         }
     }
@@ -73,11 +86,18 @@ impl OpeningChannel for SessionOpener<'_> {
         ciphertext: &[u8],
         associated_data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        let prekeys = self.prekeys.as_deref_mut();
         if let Some(sessions) = self.sessions {
-            return sessions.decrypt(self.identity, self.prekeys, ciphertext, associated_data);
+            return match prekeys {
+                Some(prekeys) => {
+                    sessions.decrypt(self.identity, prekeys, ciphertext, associated_data)
+                }
+                None => sessions.decrypt_existing(self.identity, ciphertext, associated_data),
+            };
         }
+        let prekeys = prekeys.ok_or(DecryptError::UnknownPreKey)?;
         let (sessions, plaintext) =
-            SessionSet::accept(self.identity, self.prekeys, ciphertext, associated_data)?;
+            SessionSet::accept(self.identity, prekeys, ciphertext, associated_data)?;
         *self.sessions = Some(sessions);
         Ok(plaintext)
     }

@@ -14,6 +14,7 @@ mod peers;
 mod prekeys;
 mod receive;
 mod report;
+mod reset;
 mod send;
 mod state;
 
@@ -32,7 +33,7 @@ use self::peers::Peers;
 pub use self::receive::Received;
 pub use self::report::{OutgoingReport, ReportId};
 pub use self::send::{Draft, Outgoing};
-use crate::error::{OpenAccountError, StateError};
+use crate::error::{Damage, OpenAccountError, StateError};
 use crate::records::{self, AccountRecord, LAYOUT, LayoutRecord};
 use crate::store::{Store, Transaction};
 
@@ -179,10 +180,11 @@ impl<S: Store> Client<S> {
     /// * [`OpenAccountError::NoAccount`] if the store holds no account: use [`Client::create`].
     /// * [`OpenAccountError::Newer`] if a newer version of this crate converted the store.
     pub fn open(store: S) -> Result<Self, OpenAccountError<S::Error>> {
+        const DAMAGED: Damage = Damage::Account;
         let bytes = state::get(&store, &keys::account())?;
         let bytes = bytes.ok_or(OpenAccountError::NoAccount)?;
-        let record: AccountRecord = records::decode(&bytes).ok_or(StateError::Damaged)?;
-        let (me, identity, delivery_key) = parse(&record).ok_or(StateError::Damaged)?;
+        let record: AccountRecord = records::decode(&bytes).ok_or(StateError::Damaged(DAMAGED))?;
+        let (me, identity, delivery_key) = parse(&record).ok_or(StateError::Damaged(DAMAGED))?;
         let mut client = Self::new(store, me, identity, delivery_key);
         client.convert()?;
         Ok(client)
@@ -194,7 +196,7 @@ impl<S: Store> Client<S> {
     pub fn has_account(store: &S) -> Result<bool, StateError<S::Error>> {
         match state::get(store, &keys::account()) {
             Ok(account) => Ok(account.is_some()),
-            Err(StateError::Damaged) => Ok(true),
+            Err(StateError::Damaged(_)) => Ok(true),
             Err(error) => Err(error),
         }
     }

@@ -140,7 +140,7 @@ pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Tim
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        ConfirmError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
+        ConfirmError, Damage, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
         SendError, StartError, StateError,
     };
 }

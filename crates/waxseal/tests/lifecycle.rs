@@ -10,8 +10,8 @@
 use waxseal::core::errors::DecryptError;
 use waxseal::core::limits::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS};
 use waxseal::errors::{
-    ConfirmError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError, SendError,
-    StartError, StateError,
+    ConfirmError, Damage, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
+    SendError, StartError, StateError,
 };
 use waxseal::reporting::limits::{
     MAX_ACCOUNT_LEN, MAX_ENVELOPE_LEN, MAX_EVIDENCE_LEN, MAX_REPORT_LEN,
@@ -240,11 +240,20 @@ fn a_device_registers_again_with_the_same_key_and_identity() {
 #[test]
 fn a_failing_store_and_a_damaged_record_have_the_same_advice_in_every_error() {
     type Io = std::io::Error;
-    fn states() -> [(StateError<Io>, Advice); 2] {
+    fn states() -> [(StateError<Io>, Advice); 5] {
         let failure = StateError::Store(Io::other("full"));
         [
             (failure, Advice::Retry),
-            (StateError::Damaged, Advice::Damaged),
+            (StateError::Damaged(Damage::Account), Advice::Damaged),
+            (StateError::Damaged(Damage::PreKeys), Advice::ResetPreKeys),
+            (
+                StateError::Damaged(Damage::Peer(account("a"))),
+                Advice::ResetPeer,
+            ),
+            (
+                StateError::Damaged(Damage::Message(account("a"))),
+                Advice::DeleteMessage,
+            ),
         ]
     }
     for (state, advice) in states() {
@@ -366,6 +375,6 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
         records.remove(gone);
         let bob = Client::open(MemoryStore::from_records(records)).unwrap();
         let error = bob.has_session(&account("alice")).unwrap_err();
-        assert!(matches!(error, StateError::Damaged));
+        assert!(matches!(error, StateError::Damaged(Damage::Peer(_))));
     }
 }

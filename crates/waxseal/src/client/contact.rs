@@ -6,7 +6,7 @@ use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyBundle, SafetyNumber, Ses
 use waxseal_reporting::AccountId;
 
 use super::Client;
-use super::peers::Peer;
+use super::peers::{Peer, damaged};
 use crate::error::{PeerError, StartError, StateError};
 use crate::store::{Store, Transaction};
 
@@ -97,8 +97,10 @@ impl<S: Store> Client<S> {
     /// [`PeerError::UnknownPeer`] before the first contact.
     pub fn peer_identity(&self, peer: &AccountId) -> Result<IdentityKey, PeerError<S::Error>> {
         let identity = self.pinned_identity(peer)?;
+        // None is pinned after a damaged contact was reset.
+        let identity = identity.filter(|identity| !identity.is_empty());
         let identity = identity.ok_or(PeerError::UnknownPeer)?;
-        Ok(IdentityKey::from_bytes(&identity).map_err(|_| StateError::Damaged)?)
+        Ok(IdentityKey::from_bytes(&identity).map_err(|_| damaged(peer))?)
     }
 
     /// The number that both users compare to be sure of each other's identity.
@@ -109,7 +111,7 @@ impl<S: Store> Client<S> {
         let theirs = self.peer_identity(peer)?;
         let ours = (self.identity.public(), self.me.account.as_str().as_bytes());
         let number = SafetyNumber::new(ours, (&theirs, peer.as_str().as_bytes()));
-        Ok(number.map_err(|_| StateError::Damaged)?)
+        Ok(number.map_err(|_| damaged(peer))?)
     }
 
     /// Pins `identity` for `peer` after the user accepted the change.

@@ -24,7 +24,7 @@ impl<S: Store> Client<S> {
                 return Ok(());
             }
             // A damaged record is written again. The conversion then finds nothing to convert.
-            Ok(None) | Err(StateError::Damaged) => {}
+            Ok(None) | Err(StateError::Damaged(_)) => {}
             Err(error) => return Err(error.into()),
         }
         let mut after = None;

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::page::Page;
 use super::{Client, keys};
-use crate::error::StateError;
+use crate::error::{Damage, StateError};
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
 use crate::store::{Cursor, Store, Transaction};
 
@@ -193,10 +193,10 @@ impl<S: Store> Client<S> {
         };
         let record = self.get_record(&keys::message(peer, ordinal))?;
         let message = record.and_then(|record| self.message_of(record));
-        message.map(Some).ok_or(StateError::Damaged)
+        message.map(Some).ok_or_else(|| damaged_message(peer))
     }
 
-    fn message_of(&self, record: MessageRecord) -> Option<Message> {
+    pub(super) fn message_of(&self, record: MessageRecord) -> Option<Message> {
         let (content, attachments, state) = match record.state.as_ref()? {
             MessageState::Sent(bytes) => {
                 let sent = SentMessage::decode(bytes).ok()?;
@@ -228,10 +228,38 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         tag: &FrankingTag,
     ) -> Result<Option<IndexRecord>, StateError<S::Error>> {
-        let index = self.get_record(&keys::index(peer, tag))?;
-        if index.is_some() || !self.has_earlier {
-            return Ok(index);
+        let mut index = self.get_record(&keys::index(peer, tag));
+        if matches!(index, Ok(None)) && self.has_earlier {
+            index = self.get_record(&keys::earlier_index(peer, tag));
         }
-        self.get_record(&keys::earlier_index(peer, tag))
+        match index {
+            Err(StateError::Damaged(_)) => self.find(peer, tag).map(Some),
+            index => index,
+        }
     }
+
+    /// Looks through the history and the outbox for a message, because the record of where it is
+    /// is damaged. That record exists, so the message was sent or received.
+    fn find(
+        &self,
+        peer: &AccountId,
+        tag: &FrankingTag,
+    ) -> Result<IndexRecord, StateError<S::Error>> {
+        let (mut found, mut after) = (IndexRecord::default(), None);
+        while found.ordinal.is_none() {
+            let page = self.messages(peer, after, 64)?;
+            let message = page.items.iter().find(|message| message.id() == tag);
+            found.ordinal = message.map(Message::ordinal);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        found.outbox = self.number_in_outbox(tag)?;
+        Ok(found)
+    }
+}
+
+pub(super) fn damaged_message<E: std::error::Error>(peer: &AccountId) -> StateError<E> {
+    StateError::Damaged(Damage::Message(peer.clone()))
 }

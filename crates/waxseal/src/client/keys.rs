@@ -24,6 +24,7 @@
 use waxseal_core::export::PageId;
 use waxseal_reporting::{AccountId, FrankingTag};
 
+use crate::error::Damage;
 use crate::store::{Key, Row, Table};
 
 pub(super) fn account() -> Key {
@@ -118,6 +119,27 @@ pub(super) fn earlier_peer(peer: &AccountId) -> Key {
 pub(super) fn earlier_index(peer: &AccountId, tag: &FrankingTag) -> Key {
     let table = [of_account(b'i', peer).as_bytes(), tag.as_bytes()].concat();
     Key::new(Table::new(table), Row::Only)
+}
+
+/// What is damaged if the record under this key is.
+pub(super) fn damage(key: &Key) -> Damage {
+    let (family, rest) = key.table.as_bytes().split_first().unwrap_or((&0, &[]));
+    let name: &[u8] = match (family, &key.row) {
+        (b'k', _) => return Damage::PreKeys,
+        (b'n' | b'p', Row::Name(name)) => name,
+        (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
+        (b'd' | b's' | b'm' | b'i', _) => rest,
+        _ => return Damage::Account,
+    };
+    let account = name
+        .split_first()
+        .and_then(|(len, rest)| rest.get(..usize::from(*len)));
+    let account = account.and_then(|name| AccountId::new(str::from_utf8(name).ok()?).ok());
+    match (family, account) {
+        (_, None) => Damage::Account,
+        (b'm' | b'i', Some(account)) => Damage::Message(account),
+        (_, Some(account)) => Damage::Peer(account),
+    }
 }
 
 fn only(table: &[u8]) -> Key {

@@ -120,24 +120,42 @@ impl<S: Store> Client<S> {
             if !self.has_session(recipient)? {
                 break;
             }
-            if let Some(new) = self.seal_again(recipient, number, &id, &renewed, rng)? {
+            if let Some(new) = self.seal_again(recipient, Some(number), &id, &renewed, rng)? {
                 renewed.insert(id, new);
             }
         }
         Ok(renewed.len())
     }
 
+    /// Seals a sent message again whose entry in the outbox was damaged. Returns its new identifier,
+    /// under which it is then in the [outbox](Client::outbox).
+    ///
+    /// A message that has no [evidence](super::Message::evidence) and is not in the outbox was not
+    /// sent, as far as this device knows. If the relay had taken it, the recipient gets it twice.
+    /// `None` if the message is not stored, or was confirmed: then nothing changes.
+    pub fn send_again(
+        &mut self,
+        recipient: &AccountId,
+        id: &FrankingTag,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
+        self.seal_again(recipient, None, id, &HashMap::new(), rng)
+    }
+
     /// Seals one message again. `None` if it cannot be read: it then stays as it is.
     fn seal_again(
         &mut self,
         recipient: &AccountId,
-        number: u64,
+        number: Option<u64>,
         id: &FrankingTag,
         renewed: &HashMap<FrankingTag, FrankingTag>,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
         let index = self.index(recipient, id)?;
-        let Some(ordinal) = index.and_then(|index| index.ordinal) else {
+        let Some(index) = index else {
+            return Ok(None);
+        };
+        let (Some(ordinal), number) = (index.ordinal, number.or(index.outbox)) else {
             return Ok(None);
         };
         let record: Option<MessageRecord> = self.get_record(&keys::message(recipient, ordinal))?;
@@ -175,7 +193,9 @@ impl<S: Store> Client<S> {
         transaction.put_message(recipient, &message);
         self.delete_index(&mut transaction, recipient, id);
         self.put_index(&mut transaction, recipient, new, &index);
-        transaction.delete(keys::envelope(number));
+        if let Some(number) = number {
+            transaction.delete(keys::envelope(number));
+        }
         transaction.put_record(keys::envelope(next), &entry);
         self.commit(transaction)?;
         self.keep_peer(recipient, peer);
@@ -243,8 +263,32 @@ impl<S: Store> Client<S> {
     /// Reads the next outbox number from the store each time, because after a failed commit only
     /// the store knows whether a number is taken.
     pub(super) fn next_outbox_number(&self) -> Result<u64, StateError<S::Error>> {
-        let counters: Option<CountersRecord> = self.get_record(&keys::counters())?;
-        Ok(counters.map_or(0, |counters| counters.next_outbox))
+        match self.get_record::<CountersRecord>(&keys::counters()) {
+            Ok(Some(counters)) => Ok(counters.next_outbox),
+            // The counter is damaged, or nothing was sent yet.
+            Ok(None) | Err(StateError::Damaged(_)) => self.number_after_last(&keys::outbox()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The number of the outbox entry of a message, if it has one.
+    pub(super) fn number_in_outbox(
+        &self,
+        tag: &FrankingTag,
+    ) -> Result<Option<u64>, StateError<S::Error>> {
+        let mut after = None;
+        loop {
+            let page =
+                self.entries(after, 64, |entry| Some((entry.ordinal, tag_of(&entry.id)?)))?;
+            let found = page.items.iter().find(|(_, id)| id == tag);
+            if let Some((number, _)) = found {
+                return Ok(Some(*number));
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(None);
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 pub(super) use self::cache::Peers;
 use super::page::Page;
 use super::{Client, keys, take_secret_bytes};
-use crate::error::StateError;
+use crate::error::{Damage, StateError};
 use crate::records::{self, ContactRecord, ConversationRecord, DeviceRecord};
 use crate::store::{Cursor, Listed, Store, Transaction};
 
@@ -119,6 +119,10 @@ impl Peer {
     }
 }
 
+pub(super) fn damaged<E: std::error::Error>(account: &AccountId) -> StateError<E> {
+    StateError::Damaged(Damage::Peer(account.clone()))
+}
+
 /// Returns the ids of pages of skipped keys, or `None` if one of them does not have the earlier
 /// version.
 fn ids_of_earlier(pages: &[Zeroizing<Vec<u8>>]) -> Option<Vec<PageId>> {
@@ -204,7 +208,7 @@ impl<S: Store> Client<S> {
         let is_left = self.get(&keys::conversation(account))?.is_some()
             || self.has_earlier && self.get(&keys::earlier_peer(account))?.is_some();
         match is_left {
-            true => Err(StateError::Damaged),
+            true => Err(damaged(account)),
             false => Ok(None),
         }
     }
@@ -214,10 +218,10 @@ impl<S: Store> Client<S> {
             return Ok(None);
         };
         let conversation = self.get_record(&keys::conversation(account))?;
-        let conversation: ConversationRecord = conversation.ok_or(StateError::Damaged)?;
+        let conversation: ConversationRecord = conversation.ok_or_else(|| damaged(account))?;
         let bytes = self.get(&keys::device(account))?;
         let device = match &bytes {
-            Some(bytes) => records::decode(bytes).ok_or(StateError::Damaged)?,
+            Some(bytes) => records::decode(bytes).ok_or_else(|| damaged(account))?,
             None => DeviceRecord::default(),
         };
         let pages = self.read_pages(account, device.skipped_len)?;
@@ -225,12 +229,12 @@ impl<S: Store> Client<S> {
         let sessions = match device.sessions.as_slice() {
             [] if pages.is_empty() => None,
             [EARLIER_VERSION, ..] => {
-                earlier_pages = ids_of_earlier(&pages).ok_or(StateError::Damaged)?;
+                earlier_pages = ids_of_earlier(&pages).ok_or_else(|| damaged(account))?;
                 None
             }
             state => {
                 let sessions = SessionSet::import_parts(state, &pages);
-                Some(sessions.map_err(|_| StateError::Damaged)?)
+                Some(sessions.map_err(|_| damaged(account))?)
             }
         };
         let skipped_len = sessions.as_ref().map_or(0, SessionSet::pages_len);
@@ -253,7 +257,7 @@ impl<S: Store> Client<S> {
         len: u64,
     ) -> Result<Vec<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
         if len > MAX_SKIPPED_LEN as u64 {
-            return Err(StateError::Damaged);
+            return Err(damaged(account));
         }
         let (mut pages, mut left, mut after) = (Vec::new(), len, None);
         // Each turn goes on after the last page, so the loop ends even on a damaged store.
@@ -263,12 +267,12 @@ impl<S: Store> Client<S> {
             let some = some.map_err(StateError::Store)?;
             after = some.last().map(|page| page.cursor.clone());
             if after.is_none() {
-                return Err(StateError::Damaged);
+                return Err(damaged(account));
             }
             for Listed { value: page, .. } in some {
-                let page = page.ok_or(StateError::Damaged)?;
+                let page = page.ok_or_else(|| damaged(account))?;
                 let len = page.len() as u64;
-                left = left.checked_sub(len).ok_or(StateError::Damaged)?;
+                left = left.checked_sub(len).ok_or_else(|| damaged(account))?;
                 pages.push(page);
             }
         }

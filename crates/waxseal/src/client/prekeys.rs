@@ -6,7 +6,7 @@ use waxseal_core::limits::MAX_ONE_TIME_PREKEYS;
 use waxseal_core::{IdentityKeyPair, PreKeyUpload, PreKeys};
 
 use super::{Client, keys};
-use crate::error::{PublishError, StateError};
+use crate::error::{Damage, PublishError, StateError};
 use crate::records::UploadRecord;
 use crate::store::{Store, Transaction};
 
@@ -111,12 +111,17 @@ impl<S: Store> Client<S> {
         if let Some(prekeys) = self.prekeys.take() {
             return Ok(prekeys);
         }
-        let bytes = self.get(&keys::prekeys())?.ok_or(StateError::Damaged)?;
-        PreKeys::import(&bytes).map_err(|_| StateError::Damaged)
+        let bytes = self.get(&keys::prekeys())?;
+        let bytes = bytes.ok_or(StateError::Damaged(Damage::PreKeys))?;
+        PreKeys::import(&bytes).map_err(|_| StateError::Damaged(Damage::PreKeys))
     }
 
     fn waiting_upload(&self) -> Result<UploadRecord, StateError<S::Error>> {
-        let waiting = self.get_record(&keys::prekey_upload())?;
-        Ok(waiting.unwrap_or_default())
+        match self.get_record(&keys::prekey_upload()) {
+            // What waited is not known any more. Parts that did not reach the provider are never
+            // used, and `publish_prekeys` makes others.
+            Err(StateError::Damaged(_)) => Ok(UploadRecord::default()),
+            waiting => Ok(waiting?.unwrap_or_default()),
+        }
     }
 }

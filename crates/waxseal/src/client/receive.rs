@@ -8,10 +8,10 @@ use waxseal_reporting::{AccountId, FrankingTag};
 
 use super::contact::is_other;
 use super::history::Message;
-use super::peers::Peer;
+use super::peers::{Peer, damaged};
 use super::{Client, keys, take_secret_bytes};
 use crate::channel::SessionOpener;
-use crate::error::{ReceiveError, StateError};
+use crate::error::{Damage, ReceiveError, StateError};
 use crate::records::{IndexRecord, MessageRecord, MessageState};
 use crate::store::{Store, Transaction};
 
@@ -85,8 +85,15 @@ impl<S: Store> Client<S> {
         }
 
         let mut peer = self.take_peer(&from)?.unwrap_or_else(|| Peer::new(&from));
-        let mut prekeys = self.take_prekeys()?;
-        let mut channel = SessionOpener::new(&self.identity, &mut prekeys, &mut peer.sessions);
+        // A conversation goes on even if the prekeys are damaged.
+        let mut prekeys = match self.take_prekeys() {
+            Err(StateError::Damaged(_)) if peer.sessions.is_some() => None,
+            prekeys => Some(prekeys?),
+        };
+        let mut channel = match &mut prekeys {
+            Some(prekeys) => SessionOpener::new(&self.identity, prekeys, &mut peer.sessions),
+            None => SessionOpener::without_prekeys(&self.identity, &mut peer.sessions),
+        };
         let opened = match open(&mut channel, &delivery) {
             Ok(opened) => Some(opened),
             // The sender's commitment to the content does not hold. The message key is spent
@@ -94,18 +101,22 @@ impl<S: Store> Client<S> {
             Err(OpenError::Withheld(_)) => None,
             Err(OpenError::Channel(error)) => {
                 // Prekeys and sessions are unchanged. An unknown sender is not added to the peers.
-                self.prekeys = Some(prekeys);
+                let needs_prekeys = prekeys.is_none() && error == DecryptError::UnknownPreKey;
+                self.prekeys = prekeys;
                 if peer.is_stored() {
                     self.keep_peer(&from, peer);
                 }
-                return Err(ReceiveError::Session(error));
+                return Err(match needs_prekeys {
+                    true => StateError::Damaged(Damage::PreKeys).into(),
+                    false => ReceiveError::Session(error),
+                });
             }
             Err(_) => return Err(ReceiveError::Session(DecryptError::Unauthenticated)),
         };
 
         // Persist before the message is shown and the delivery acknowledged.
         let mut transaction = Transaction::default();
-        if matches!(kind, MessageKind::Initial { .. }) {
+        if let (MessageKind::Initial { .. }, Some(prekeys)) = (&kind, &prekeys) {
             transaction.put(keys::prekeys(), prekeys.export());
         }
         if let Some(sessions) = &peer.sessions {
@@ -121,7 +132,8 @@ impl<S: Store> Client<S> {
         );
         let mut received = None;
         if let (Some(opened), Some(ordinal)) = (opened, ordinal) {
-            peer.conversation.next_ordinal = ordinal.checked_add(1).ok_or(StateError::Damaged)?;
+            peer.conversation.next_ordinal =
+                ordinal.checked_add(1).ok_or_else(|| damaged(&from))?;
             peer.conversation.last_seen = id.as_bytes().to_vec();
             let sent_time_agrees = opened.sent_time_agrees();
             let (content, attachments, evidence) = opened.into_parts();
@@ -137,7 +149,7 @@ impl<S: Store> Client<S> {
         }
         peer.put(&from, &mut transaction);
         self.commit(transaction)?;
-        self.prekeys = Some(prekeys);
+        self.prekeys = prekeys;
         self.keep_peer(&from, peer);
         received.ok_or(ReceiveError::Withheld)
     }

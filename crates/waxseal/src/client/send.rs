@@ -8,9 +8,10 @@ use waxseal_reporting::relay::Receipt;
 use waxseal_reporting::sender::{SentMessage, seal};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
+use super::history::damaged_message;
 use super::{Client, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
-use crate::error::{ConfirmError, SendError, StateError};
+use crate::error::{ConfirmError, Damage, SendError, StateError};
 use crate::records::{CountersRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
 use crate::store::{Store, Transaction};
 
@@ -117,7 +118,7 @@ impl<S: Store> Client<S> {
     ) -> Result<Outgoing, SendError<S::Error>> {
         match self.seal_waiting(recipient, rng) {
             // A damaged entry of the outbox does not stop new messages.
-            Ok(_) | Err(SendError::State(StateError::Damaged)) => {}
+            Ok(_) | Err(SendError::State(StateError::Damaged(Damage::Message(_)))) => {}
             Err(error) => return Err(error),
         }
         let mut peer = self.take_peer(recipient)?.ok_or(SendError::NoSession)?;
@@ -192,19 +193,20 @@ impl<S: Store> Client<S> {
         let index = self.index(recipient, &id)?.ok_or(ConfirmError::NotSent)?;
         let ordinal = index.ordinal.ok_or(ConfirmError::NotSent)?;
         let message = self.get_record(&keys::message(recipient, ordinal))?;
-        let mut message: MessageRecord = message.ok_or(StateError::Damaged)?;
+        let mut message: MessageRecord = message.ok_or_else(|| damaged_message(recipient))?;
         let sent = match &message.state {
             Some(MessageState::Sent(sent)) => sent,
             Some(MessageState::Stamped(evidence)) => {
-                let evidence = Evidence::decode(evidence).map_err(|_| StateError::Damaged)?;
+                let evidence =
+                    Evidence::decode(evidence).map_err(|_| damaged_message(recipient))?;
                 // Either the message was confirmed before, or this device received it. Received
                 // messages have no receipt.
                 let is_ours = evidence.sender() == &self.me;
                 return is_ours.then_some(id).ok_or(ConfirmError::NotSent);
             }
-            None => return Err(StateError::Damaged.into()),
+            None => return Err(damaged_message(recipient).into()),
         };
-        let sent = SentMessage::decode(sent).map_err(|_| StateError::Damaged)?;
+        let sent = SentMessage::decode(sent).map_err(|_| damaged_message(recipient))?;
         let evidence = receipt.authenticate(&self.delivery_key, &sent)?;
 
         message.state = Some(MessageState::Stamped(take_secret_bytes(evidence.encode())));

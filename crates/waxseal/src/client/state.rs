@@ -15,7 +15,7 @@ pub(super) fn get<S: Store>(
 ) -> Result<Option<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
     let value = store.get(key);
     value.map_err(|error| match S::is_damage(&error) {
-        true => StateError::Damaged,
+        true => StateError::Damaged(keys::damage(key)),
         false => StateError::Store(error),
     })
 }
@@ -33,7 +33,8 @@ impl<S: Store> Client<S> {
         key: &Key,
     ) -> Result<Option<R>, StateError<S::Error>> {
         let bytes = self.get(key)?;
-        let record = bytes.map(|bytes| records::decode(&bytes).ok_or(StateError::Damaged));
+        let damaged = || StateError::Damaged(keys::damage(key));
+        let record = bytes.map(|bytes| records::decode(&bytes).ok_or_else(damaged));
         record.transpose()
     }
 

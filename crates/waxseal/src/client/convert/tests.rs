@@ -9,7 +9,7 @@ use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag};
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::errors::{PeerError, StartError};
+use crate::errors::{Damage, PeerError, StartError};
 use crate::records::IndexRecord;
 use crate::store::{Cursor, Key, Listed, MemoryStore, Table};
 
@@ -129,7 +129,7 @@ fn assert_converted(store: MemoryStore) {
     let refused = client.peer_identity(&damaged);
     assert!(matches!(
         refused,
-        Err(PeerError::State(StateError::Damaged))
+        Err(PeerError::State(StateError::Damaged(Damage::Peer(_))))
     ));
     let rng = &mut rand::rng();
     let other = IdentityKeyPair::generate(rng);
@@ -137,7 +137,7 @@ fn assert_converted(store: MemoryStore) {
     let started = client.start(&damaged, &upload.unwrap().base, None, rng);
     assert!(matches!(
         started,
-        Err(StartError::State(StateError::Damaged))
+        Err(StartError::State(StateError::Damaged(Damage::Peer(_))))
     ));
 
     // A message that arrived before the conversion is recognised. The next write moves its record.

@@ -2,6 +2,7 @@ use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{DeviceAddress, DeviceId};
 
 use super::*;
+use crate::error::Damage;
 use crate::store::MemoryStore;
 
 fn account(name: &str) -> AccountId {
@@ -53,7 +54,7 @@ fn a_record_that_promises_endless_pages_is_damaged() {
         client.store.commit(transaction).unwrap();
         let read = client.has_session(&peer);
         assert_eq!(
-            matches!(read, Err(StateError::Damaged)),
+            matches!(read, Err(StateError::Damaged(Damage::Peer(_)))),
             is_damaged,
             "{len}"
         );
@@ -132,7 +133,10 @@ fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
     ] {
         put(&mut client, state, pages);
         let read = client.has_session(&peer);
-        assert!(matches!(read, Err(StateError::Damaged)), "{state:?}");
+        assert!(
+            matches!(read, Err(StateError::Damaged(Damage::Peer(_)))),
+            "{state:?}"
+        );
     }
     put(&mut client, &[1], &[]);
     assert!(!client.has_session(&peer).unwrap(), "without pages");
