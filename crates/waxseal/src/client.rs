@@ -4,6 +4,7 @@
 //! `outbox`, `receive`, `history`, `report`. The steps share four files: `peers` caches recently
 //! used peers, `state` reads and writes records, `page` lists them, `keys` names them.
 
+mod calls;
 mod contact;
 mod convert;
 mod history;
@@ -17,6 +18,8 @@ mod report;
 mod reset;
 mod send;
 mod state;
+
+use std::sync::atomic::AtomicBool;
 
 use rand_core::CryptoRng;
 use waxseal_core::limits::ACCOUNT_PROOF_LEN;
@@ -106,9 +109,18 @@ use crate::store::{Store, Transaction};
 /// changed are dropped from the cache and read again, so the same client can go on.
 ///
 /// # Security
-/// Restoring an old copy of the store repeats message keys. Move a store, never copy it, and never
-/// open it in two processes at once (an application and its notification extension): both would use
-/// the same message key.
+/// Restoring an old copy of the store repeats message keys. Move a store, never copy it.
+///
+/// # Several processes
+/// An application and its notification extension open one store with
+#[cfg_attr(
+    feature = "sqlite",
+    doc = "[`SqliteStore::open_shared`](crate::SqliteStore::open_shared)."
+)]
+#[cfg_attr(not(feature = "sqlite"), doc = "`SqliteStore::open_shared`.")]
+/// Each has a client of its own. A call during which the other process commits starts over by
+/// itself, and nothing of the lost attempt leaves the device. Each delivery is received by one of
+/// them; the other gets [`Received::Duplicate`] and reads the message from the store.
 pub struct Client<S> {
     store: S,
     me: DeviceAddress,
@@ -122,6 +134,8 @@ pub struct Client<S> {
     is_outbox_current: bool,
     /// Whether the store had an earlier layout, so that a record may be at its earlier key.
     has_earlier: bool,
+    /// Whether another process committed since the peers and the prekeys were cached.
+    is_behind: AtomicBool,
 }
 
 impl<S> std::fmt::Debug for Client<S> {
@@ -181,12 +195,12 @@ impl<S: Store> Client<S> {
     /// * [`OpenAccountError::Newer`] if a newer version of this crate converted the store.
     pub fn open(store: S) -> Result<Self, OpenAccountError<S::Error>> {
         const DAMAGED: Damage = Damage::Account;
-        let bytes = state::get(&store, &keys::account())?;
+        let bytes = state::first_get(&store, &keys::account())?;
         let bytes = bytes.ok_or(OpenAccountError::NoAccount)?;
         let record: AccountRecord = records::decode(&bytes).ok_or(StateError::Damaged(DAMAGED))?;
         let (me, identity, delivery_key) = parse(&record).ok_or(StateError::Damaged(DAMAGED))?;
         let mut client = Self::new(store, me, identity, delivery_key);
-        client.convert()?;
+        client.run(|client| client.convert())?;
         Ok(client)
     }
 
@@ -194,7 +208,7 @@ impl<S: Store> Client<S> {
     ///
     /// An account that is damaged is one too: a store that holds it is not empty.
     pub fn has_account(store: &S) -> Result<bool, StateError<S::Error>> {
-        match state::get(store, &keys::account()) {
+        match state::first_get(store, &keys::account()) {
             Ok(account) => Ok(account.is_some()),
             Err(StateError::Damaged(_)) => Ok(true),
             Err(error) => Err(error),
@@ -216,6 +230,7 @@ impl<S: Store> Client<S> {
             peers: Peers::default(),
             is_outbox_current: false,
             has_earlier: false,
+            is_behind: AtomicBool::new(false),
         }
     }
 
@@ -247,6 +262,15 @@ impl<S: Store> Client<S> {
     /// [`IdentityKeyPair::prove_account`].
     pub fn prove_account(&self, context: &[u8]) -> [u8; ACCOUNT_PROOF_LEN] {
         self.identity.prove_account(context)
+    }
+
+    /// Returns the space of deleted messages to the system, and erases them from the disk as far as
+    /// the store can: see [`Store::compact`]. Takes time in proportion to the whole store.
+    ///
+    /// # Errors
+    /// [`StateError::Store`]. Nothing is lost.
+    pub fn compact(&mut self) -> Result<(), StateError<S::Error>> {
+        self.store.compact().map_err(StateError::Store)
     }
 
     /// The store, for reading. Only the client's own calls write to it.

@@ -34,6 +34,7 @@
 //! that no part of a commit is left after a power failure. The author of a store must ensure both.
 
 mod cases;
+mod shared;
 
 use std::error::Error;
 use std::fmt;
@@ -77,6 +78,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for Problem {
 }
 
 type Reopen<'a, S> = dyn FnMut(S) -> Result<S, <S as Store>::Error> + 'a;
+type SharedCase<S> = fn(S, S) -> Result<(), Problem>;
 type Case<S> = fn(S, &mut Reopen<'_, S>) -> Result<(), Problem>;
 
 /// Runs every case, each on a new store.
@@ -111,6 +113,30 @@ pub fn check<S: Store>(
         let outcome = create()
             .map_err(Problem::from)
             .and_then(|store| run(store, &mut reopen));
+        outcome.map_err(|problem| Failure { case, problem })?;
+    }
+    Ok(())
+}
+
+/// Runs the cases of a store that several processes share, each on a new pair of stores.
+///
+/// `create` makes a new, empty store, and opens it twice.
+///
+/// | case | what must hold |
+/// |---|---|
+/// | `stale` | after a commit by one, the other's reads and commits fail as stale until it refreshes |
+/// | `own` | a store's own commits do not make it stale |
+///
+/// # Errors
+/// The first [`Failure`].
+pub fn check_shared<S: Store>(
+    mut create: impl FnMut() -> Result<(S, S), S::Error>,
+) -> Result<(), Failure> {
+    let cases: [(&str, SharedCase<S>); 2] = [("stale", shared::stale), ("own", shared::own)];
+    for (case, run) in cases {
+        let outcome = create()
+            .map_err(Problem::from)
+            .and_then(|(first, second)| run(first, second));
         outcome.map_err(|problem| Failure { case, problem })?;
     }
     Ok(())

@@ -18,6 +18,7 @@ use waxseal_reporting::recipient::DeliveryError;
 use waxseal_reporting::reporter::DraftError;
 use waxseal_reporting::sender::SealError;
 
+pub(crate) use self::state::OfStore;
 pub use self::state::{Damage, StateError};
 
 /// What an application does after a failed call.

@@ -4,6 +4,7 @@
 mod schema;
 mod seal;
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::fs::OpenOptions;
@@ -13,6 +14,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, TransactionBehavior, ffi};
 use zeroize::Zeroizing;
 
+use self::schema::Use;
 pub use self::seal::StoreKey;
 use self::seal::{Location, Seal, SealError};
 use crate::store::{Change, Cursor, Key, Listed, MAX_VALUE_LEN, Store, Table, Transaction};
@@ -87,9 +89,21 @@ use crate::store::{Change, Cursor, Key, Listed, MAX_VALUE_LEN, Store, Table, Tra
 /// delete rows. The store detects this only where rows no longer fit each other, and then reports
 /// damage. A client that goes on from old sessions repeats message keys. Leave the file out of
 /// backups.
+///
+/// # Several processes
+/// [`open`](Self::open) is for one process. It relies on the locks of the file system, and on POSIX
+/// systems a process loses these when it opens and closes the file itself, to back it up or to hash
+/// it. [`open_shared`](Self::open_shared) is for several processes, and does not rely on locks
+/// between calls.
+///
+/// A store that is shared has a third file, with the store's name and `-shm`. Do not open this file
+/// yourself. The log is folded into the file when it has grown, and by
+/// [`compact`](Store::compact); it stays when the store is dropped.
 pub struct SqliteStore {
     db: Connection,
     seal: Seal,
+    /// Which commit of others this store has seen, if it is shared.
+    seen: Option<Cell<i64>>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -105,6 +119,10 @@ pub enum SqliteError {
     /// The store was made with another key. Nothing was changed. Open it with that key.
     #[error("the store was made with another key")]
     WrongKey,
+    /// Another process committed since this store was [refreshed](Store::refresh). Nothing was
+    /// changed. The client starts the call over by itself, some times.
+    #[error("another process has changed the store")]
+    Stale,
     /// Another process, or another part of this process, has the store open. Close it there first.
     #[error("the store is in use")]
     InUse,
@@ -177,16 +195,61 @@ impl SqliteStore {
     /// # Errors
     /// [`SqliteError`]. An existing file was not changed.
     pub fn open(path: impl AsRef<Path>, key: &StoreKey) -> Result<Self, SqliteError> {
-        Self::open_with(path.as_ref(), key, schema::MIGRATIONS)
+        Self::open_with(path.as_ref(), key, schema::MIGRATIONS, Use::Alone)
     }
 
-    fn open_with(path: &Path, key: &StoreKey, migrations: &[&str]) -> Result<Self, SqliteError> {
+    /// Opens the store at `path` like [`open`](Self::open), together with other processes that open
+    /// it with this call. An application and its notification extension do this.
+    ///
+    /// Each process has its own client on its own `SqliteStore`. No lock is held between calls. A
+    /// commit compares, under SQLite's write lock, whether another process has committed since the
+    /// client last read. If so, it writes nothing, and the client starts its call over. So no two
+    /// processes use one message key, whichever of them is suspended or killed, and when.
+    ///
+    /// A call waits up to five seconds while another process commits. What the application must do:
+    ///
+    /// * On iOS, make each call within `performExpiringActivity` or a background task, so that the
+    ///   process is not suspended in the middle of a commit: the system ends a suspended process
+    ///   that holds a file lock. Give the folder the protection
+    ///   `completeUntilFirstUserAuthentication`.
+    /// * When the application goes to the background, call
+    ///   [`Client::compact`](crate::Client::compact) now and then, so that the log does not keep
+    ///   deleted values.
+    ///
+    /// # Errors
+    /// [`SqliteError`]. [`SqliteError::InUse`] if a process has opened the store with `open`.
+    pub fn open_shared(path: impl AsRef<Path>, key: &StoreKey) -> Result<Self, SqliteError> {
+        Self::open_with(path.as_ref(), key, schema::MIGRATIONS, Use::Shared)
+    }
+
+    fn open_with(
+        path: &Path,
+        key: &StoreKey,
+        migrations: &[&str],
+        is_used: Use,
+    ) -> Result<Self, SqliteError> {
         let path = std::path::absolute(path)?; // SQLite's special names are not absolute
         create_for_owner(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&path, flags)?;
-        let (db, seal) = schema::open(db, &path, key, migrations)?;
-        Ok(Self { db, seal })
+        let (db, seal) = schema::open(db, &path, key, migrations, is_used)?;
+        let mut store = Self {
+            db,
+            seal,
+            seen: None,
+        };
+        if is_used == Use::Shared {
+            store.seen = Some(Cell::new(data_version(&store.db)?));
+        }
+        Ok(store)
+    }
+
+    /// Asked *after* each read: then the read saw nothing newer than what was seen.
+    fn check_seen(&self) -> Result<(), SqliteError> {
+        match &self.seen {
+            Some(seen) if seen.get() != data_version(&self.db)? => Err(SqliteError::Stale),
+            _ => Ok(()),
+        }
     }
 
     fn open_value(
@@ -209,6 +272,11 @@ impl SqliteStore {
             .map(|row| self.open_value(location, row))
             .transpose()
     }
+}
+
+/// A number that changes when another connection has committed.
+fn data_version(db: &Connection) -> Result<i64, SqliteError> {
+    Ok(db.query_row("PRAGMA data_version", [], |row| row.get(0))?)
 }
 
 const GET: &str = "SELECT value FROM records WHERE scope = ?1 AND place = ?2";
@@ -247,7 +315,9 @@ impl Store for SqliteStore {
     type Error = SqliteError;
 
     fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, SqliteError> {
-        self.get_at(&mut self.db.prepare(GET)?, &self.seal.locate(key))
+        let value = self.get_at(&mut self.db.prepare(GET)?, &self.seal.locate(key));
+        self.check_seen()?;
+        value
     }
 
     fn list(
@@ -276,6 +346,8 @@ impl Store for SqliteStore {
             };
             listed.push(Listed { cursor, value });
         }
+        drop(rows);
+        self.check_seen()?;
         Ok(listed)
     }
 
@@ -283,6 +355,12 @@ impl Store for SqliteStore {
         let commit = self
             .db
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // No other process can commit from here on.
+        if let Some(seen) = &self.seen
+            && seen.get() != data_version(&commit)?
+        {
+            return Err(SqliteError::Stale);
+        }
         let mut upsert = commit.prepare(
             "INSERT INTO records (scope, place, value) VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -313,6 +391,28 @@ impl Store for SqliteStore {
 
     fn is_damage(error: &SqliteError) -> bool {
         matches!(error, SqliteError::Damaged)
+    }
+
+    fn is_stale(error: &SqliteError) -> bool {
+        matches!(error, SqliteError::Stale)
+    }
+
+    fn refresh(&self) -> Result<bool, SqliteError> {
+        let Some(seen) = &self.seen else {
+            return Ok(false);
+        };
+        let now = data_version(&self.db)?;
+        Ok(seen.replace(now) != now)
+    }
+
+    fn compact(&mut self) -> Result<(), SqliteError> {
+        self.db.execute_batch("VACUUM")?;
+        let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let is_busy: bool = self.db.query_row(fold, [], |row| row.get(0))?;
+        match is_busy {
+            true => Err(SqliteError::InUse),
+            false => Ok(()),
+        }
     }
 }
 

@@ -138,12 +138,7 @@ impl<S: Store> Client<S> {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Page<Message, u64>, StateError<S::Error>> {
-        let after = after.map(Cursor::Number);
-        let page = self.page(&keys::messages(peer), after.as_ref(), limit, |at, bytes| {
-            let message = self.message_of(records::decode(bytes)?)?;
-            (*at == Cursor::Number(message.ordinal)).then_some(message)
-        });
-        Ok(page?.numbered())
+        self.look(|client| client.read_messages(peer, after, limit))
     }
 
     /// The ordinal that the next message exchanged with `peer` gets.
@@ -152,8 +147,10 @@ impl<S: Store> Client<S> {
     /// `next.checked_sub(len + 1)` as `after` and `len` as `limit`. The page is shorter if some of
     /// these messages were deleted.
     pub fn next_ordinal(&self, peer: &AccountId) -> Result<u64, StateError<S::Error>> {
-        let numbering = self.numbering(peer)?.unwrap_or_default();
-        Ok(numbering.next_ordinal)
+        self.look(|client| {
+            let numbering = client.numbering(peer)?.unwrap_or_default();
+            Ok(numbering.next_ordinal)
+        })
     }
 
     /// Deletes a message with its evidence: it can no longer be read or reported from this device.
@@ -167,23 +164,47 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         id: &FrankingTag,
     ) -> Result<(), StateError<S::Error>> {
-        let Some(index) = self.index(peer, id)? else {
-            return Ok(());
-        };
-        let mut transaction = Transaction::default();
-        if let Some(ordinal) = index.ordinal {
-            transaction.delete(keys::message(peer, ordinal));
-        }
-        if let Some(ordinal) = index.outbox {
-            transaction.delete(keys::envelope(ordinal));
-        }
-        self.put_index(&mut transaction, peer, *id, &IndexRecord::default());
-        self.commit(transaction)
+        self.run(|client| {
+            let Some(index) = client.index(peer, id)? else {
+                return Ok(());
+            };
+            let mut transaction = Transaction::default();
+            if let Some(ordinal) = index.ordinal {
+                transaction.delete(keys::message(peer, ordinal));
+            }
+            if let Some(ordinal) = index.outbox {
+                transaction.delete(keys::envelope(ordinal));
+            }
+            client.put_index(&mut transaction, peer, *id, &IndexRecord::default());
+            client.commit(transaction)
+        })
     }
 
     /// The message with this identifier, if it was exchanged with `peer`, and neither withheld nor
     /// deleted.
     pub fn message(
+        &self,
+        peer: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<Option<Message>, StateError<S::Error>> {
+        self.look(|client| client.read_message(peer, id))
+    }
+
+    fn read_messages(
+        &self,
+        peer: &AccountId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Message, u64>, StateError<S::Error>> {
+        let after = after.map(Cursor::Number);
+        let page = self.page(&keys::messages(peer), after.as_ref(), limit, |at, bytes| {
+            let message = self.message_of(records::decode(bytes)?)?;
+            (*at == Cursor::Number(message.ordinal)).then_some(message)
+        });
+        Ok(page?.numbered())
+    }
+
+    pub(super) fn read_message(
         &self,
         peer: &AccountId,
         id: &FrankingTag,
@@ -247,7 +268,7 @@ impl<S: Store> Client<S> {
     ) -> Result<IndexRecord, StateError<S::Error>> {
         let (mut found, mut after) = (IndexRecord::default(), None);
         while found.ordinal.is_none() {
-            let page = self.messages(peer, after, 64)?;
+            let page = self.read_messages(peer, after, 64)?;
             let message = page.items.iter().find(|message| message.id() == tag);
             found.ordinal = message.map(Message::ordinal);
             after = page.next;

@@ -56,23 +56,25 @@ impl<S: Store> Client<S> {
         limit: usize,
         now: Timestamp,
     ) -> Result<Page<Outgoing, u64>, StateError<S::Error>> {
-        let (mut all, mut after) = (Page::default(), after);
-        // The entries of an earlier version come first, since a message that is sealed again gets a
-        // new number. Each turn reads entries with higher numbers, so the loop ends.
-        loop {
-            let left = limit.saturating_sub(all.items.len());
-            let page = self.entries(after, left, |entry| match is_earlier(entry) {
-                true => Some(None),
-                false => self.outgoing_of(entry, now).map(Some),
-            })?;
-            all.items.extend(page.items.into_iter().flatten());
-            all.damaged.extend(page.damaged);
-            all.next = page.next;
-            if all.next.is_none() || all.items.len() >= limit {
-                return Ok(all);
+        self.look(|client| {
+            let (mut all, mut after) = (Page::default(), after);
+            // The entries of an earlier version come first, since a message that is sealed again gets a
+            // new number. Each turn reads entries with higher numbers, so the loop ends.
+            loop {
+                let left = limit.saturating_sub(all.items.len());
+                let page = client.entries(after, left, |entry| match is_earlier(entry) {
+                    true => Some(None),
+                    false => client.outgoing_of(entry, now).map(Some),
+                })?;
+                all.items.extend(page.items.into_iter().flatten());
+                all.damaged.extend(page.damaged);
+                all.next = page.next;
+                if all.next.is_none() || all.items.len() >= limit {
+                    return Ok(all);
+                }
+                after = all.next;
             }
-            after = all.next;
-        }
+        })
     }
 
     /// Lists up to `limit` messages that an earlier version of this crate left in the outbox,
@@ -83,16 +85,18 @@ impl<S: Store> Client<S> {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Page<Waiting, u64>, StateError<S::Error>> {
-        let page = self.entries(after, limit, |entry| match is_earlier(entry) {
-            true => waiting_of(entry).map(Some),
-            false => Some(None),
-        })?;
-        // They come first, so an entry of this version ends the list.
-        let is_end = page.items.iter().any(Option::is_none);
-        Ok(Page {
-            items: page.items.into_iter().flatten().collect(),
-            damaged: page.damaged,
-            next: page.next.filter(|_| !is_end),
+        self.look(|client| {
+            let page = client.entries(after, limit, |entry| match is_earlier(entry) {
+                true => waiting_of(entry).map(Some),
+                false => Some(None),
+            })?;
+            // They come first, so an entry of this version ends the list.
+            let is_end = page.items.iter().any(Option::is_none);
+            Ok(Page {
+                items: page.items.into_iter().flatten().collect(),
+                damaged: page.damaged,
+                next: page.next.filter(|_| !is_end),
+            })
         })
     }
 
@@ -111,20 +115,23 @@ impl<S: Store> Client<S> {
         recipient: &AccountId,
         rng: &mut impl CryptoRng,
     ) -> Result<usize, SendError<S::Error>> {
-        if self.is_outbox_current {
-            return Ok(0);
-        }
-        let waiting = self.waiting_for(recipient)?;
-        let mut renewed = HashMap::new();
-        for (number, id) in waiting {
-            if !self.has_session(recipient)? {
-                break;
+        self.run(|client| {
+            if client.is_outbox_current {
+                return Ok(0);
             }
-            if let Some(new) = self.seal_again(recipient, Some(number), &id, &renewed, rng)? {
-                renewed.insert(id, new);
+            let waiting = client.waiting_for(recipient)?;
+            let mut renewed = HashMap::new();
+            for (number, id) in waiting {
+                let has_session = client.look_at_peer(recipient, |peer| peer.sessions.is_some())?;
+                if has_session != Some(true) {
+                    break;
+                }
+                if let Some(new) = client.seal_again(recipient, Some(number), &id, &renewed, rng)? {
+                    renewed.insert(id, new);
+                }
             }
-        }
-        Ok(renewed.len())
+            Ok(renewed.len())
+        })
     }
 
     /// Seals a sent message again whose entry in the outbox was damaged. Returns its new identifier,
@@ -139,7 +146,7 @@ impl<S: Store> Client<S> {
         id: &FrankingTag,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
-        self.seal_again(recipient, None, id, &HashMap::new(), rng)
+        self.run(|client| client.seal_again(recipient, None, id, &HashMap::new(), rng))
     }
 
     /// Seals one message again. `None` if it cannot be read: it then stays as it is.

@@ -74,9 +74,11 @@ impl<S: Store> Client<S> {
     /// is still in the history, without evidence: it counts as not sent. Of a report, the messages
     /// are still there and can be reported again.
     pub fn delete_damaged(&mut self, row: &DamagedRow) -> Result<(), StateError<S::Error>> {
-        let mut transaction = Transaction::default();
-        transaction.delete_at(row.table.clone(), row.cursor.clone());
-        self.commit(transaction)
+        self.run(|client| {
+            let mut transaction = Transaction::default();
+            transaction.delete_at(row.table.clone(), row.cursor.clone());
+            client.commit(transaction)
+        })
     }
 
     /// Lists a page of a table, each value decoded by `read`. A row is damaged if the store cannot

@@ -2,6 +2,8 @@
 
 mod cache;
 
+use std::sync::atomic::Ordering;
+
 use waxseal_core::SessionSet;
 use waxseal_core::export::{PageChange, PageId};
 use waxseal_core::limits::{MAX_SESSIONS, MAX_SKIPPED_KEYS};
@@ -143,9 +145,11 @@ impl<S: Store> Client<S> {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<AccountId>, StateError<S::Error>> {
-        self.page(&keys::contacts(), after, limit, |_, bytes| {
-            let record: ContactRecord = records::decode(bytes)?;
-            AccountId::new(&record.account).ok()
+        self.look(|client| {
+            client.page(&keys::contacts(), after, limit, |_, bytes| {
+                let record: ContactRecord = records::decode(bytes)?;
+                AccountId::new(&record.account).ok()
+            })
         })
     }
 
@@ -165,13 +169,18 @@ impl<S: Store> Client<S> {
         self.peers.keep(account, peer);
     }
 
+    fn cached(&self, account: &AccountId) -> Option<&Peer> {
+        let is_behind = self.is_behind.load(Ordering::Relaxed);
+        self.peers.get(account).filter(|_| !is_behind)
+    }
+
     /// Calls `look` on a peer and returns its result. `None` before the first contact.
     pub(super) fn look_at_peer<T>(
         &self,
         account: &AccountId,
         look: impl FnOnce(&Peer) -> T,
     ) -> Result<Option<T>, StateError<S::Error>> {
-        match self.peers.get(account) {
+        match self.cached(account) {
             Some(peer) => Ok(Some(look(peer))),
             None => Ok(self.read_peer(account)?.as_ref().map(look)),
         }
@@ -182,7 +191,7 @@ impl<S: Store> Client<S> {
         &self,
         account: &AccountId,
     ) -> Result<Option<Vec<u8>>, StateError<S::Error>> {
-        if let Some(peer) = self.peers.get(account) {
+        if let Some(peer) = self.cached(account) {
             return Ok(Some(peer.identity.clone()));
         }
         Ok(self.contact(account)?.map(|contact| contact.identity))
@@ -193,7 +202,7 @@ impl<S: Store> Client<S> {
         &self,
         account: &AccountId,
     ) -> Result<Option<ConversationRecord>, StateError<S::Error>> {
-        match self.peers.get(account) {
+        match self.cached(account) {
             Some(peer) => Ok(Some(peer.conversation.clone())),
             None => self.get_record(&keys::conversation(account)),
         }

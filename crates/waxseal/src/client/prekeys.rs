@@ -28,19 +28,21 @@ impl<S: Store> Client<S> {
         at_provider: usize,
         rng: &mut impl CryptoRng,
     ) -> Result<PreKeyUpload, PublishError<S::Error>> {
-        let mut waiting = self.waiting_upload()?;
-        self.change_prekeys(|prekeys, identity, transaction| {
-            let there = at_provider.saturating_add(waiting.one_time.len());
-            let missing = MAX_ONE_TIME_PREKEYS.saturating_sub(there);
-            let made = prekeys.replenish(identity, missing, rng)?;
-            let all = prekeys.upload(identity)?;
-            waiting.one_time.extend(made);
-            // A part that a peer used did reach the provider, and must not be handed out again.
-            waiting.one_time.retain(|part| all.one_time.contains(part));
-            transaction.put_record(keys::prekey_upload(), &waiting);
-            Ok(PreKeyUpload {
-                base: all.base,
-                one_time: waiting.one_time,
+        self.run(|client| {
+            let mut waiting = client.waiting_upload()?;
+            client.change_prekeys(|prekeys, identity, transaction| {
+                let there = at_provider.saturating_add(waiting.one_time.len());
+                let missing = MAX_ONE_TIME_PREKEYS.saturating_sub(there);
+                let made = prekeys.replenish(identity, missing, rng)?;
+                let all = prekeys.upload(identity)?;
+                waiting.one_time.extend(made);
+                // A part that a peer used did reach the provider, and must not be handed out again.
+                waiting.one_time.retain(|part| all.one_time.contains(part));
+                transaction.put_record(keys::prekey_upload(), &waiting);
+                Ok(PreKeyUpload {
+                    base: all.base,
+                    one_time: waiting.one_time,
+                })
             })
         })
     }
@@ -48,13 +50,15 @@ impl<S: Store> Client<S> {
     /// Records that the provider has this upload, so that its one-time parts are not uploaded
     /// again.
     pub fn confirm_prekeys(&mut self, upload: &PreKeyUpload) -> Result<(), StateError<S::Error>> {
-        let mut waiting = self.waiting_upload()?;
-        waiting
-            .one_time
-            .retain(|part| !upload.one_time.contains(part));
-        let mut transaction = Transaction::default();
-        transaction.put_record(keys::prekey_upload(), &waiting);
-        self.commit(transaction)
+        self.run(|client| {
+            let mut waiting = client.waiting_upload()?;
+            waiting
+                .one_time
+                .retain(|part| !upload.one_time.contains(part));
+            let mut transaction = Transaction::default();
+            transaction.put_record(keys::prekey_upload(), &waiting);
+            client.commit(transaction)
+        })
     }
 
     /// Replaces the signed prekeys, and returns the new base bundle to upload.
@@ -69,21 +73,25 @@ impl<S: Store> Client<S> {
         &mut self,
         rng: &mut impl CryptoRng,
     ) -> Result<PreKeyUpload, PublishError<S::Error>> {
-        self.change_prekeys(|prekeys, identity, _| {
-            prekeys.rotate(identity, rng)?;
-            Ok(PreKeyUpload {
-                one_time: Vec::new(),
-                ..prekeys.upload(identity)?
+        self.run(|client| {
+            client.change_prekeys(|prekeys, identity, _| {
+                prekeys.rotate(identity, rng)?;
+                Ok(PreKeyUpload {
+                    one_time: Vec::new(),
+                    ..prekeys.upload(identity)?
+                })
             })
         })
     }
 
     /// Counts the one-time prekeys that no peer has used yet, as far as this device knows.
     pub fn one_time_prekeys_left(&mut self) -> Result<usize, StateError<S::Error>> {
-        let prekeys = self.take_prekeys()?;
-        let left = prekeys.one_time_left();
-        self.prekeys = Some(prekeys);
-        Ok(left)
+        self.run(|client| {
+            let prekeys = client.take_prekeys()?;
+            let left = prekeys.one_time_left();
+            client.prekeys = Some(prekeys);
+            Ok(left)
+        })
     }
 
     fn change_prekeys(

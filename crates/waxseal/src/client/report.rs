@@ -49,11 +49,23 @@ impl<S: Store> Client<S> {
         reason: Reason,
         messages: impl IntoIterator<Item = (FrankingTag, Disclosure)>,
     ) -> Result<ReportDraft, ReportError<S::Error>> {
+        let messages: Vec<_> = messages.into_iter().collect();
+        self.look(|client| client.read_draft(peer, reason, &messages))
+    }
+
+    fn read_draft(
+        &self,
+        peer: &AccountId,
+        reason: Reason,
+        messages: &[(FrankingTag, Disclosure)],
+    ) -> Result<ReportDraft, ReportError<S::Error>> {
         let mut draft = ReportDraft::new(self.me.clone(), reason);
         for (id, disclosure) in messages {
-            let message = self.message(peer, &id)?.ok_or(ReportError::NoSuchMessage)?;
+            let message = self
+                .read_message(peer, id)?
+                .ok_or(ReportError::NoSuchMessage)?;
             let evidence = message.evidence().ok_or(ReportError::NotStamped)?;
-            draft.add(evidence, disclosure)?;
+            draft.add(evidence, disclosure.clone())?;
         }
         Ok(draft)
     }
@@ -69,21 +81,23 @@ impl<S: Store> Client<S> {
         moderation_key: &ModerationPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
-        let report = draft
-            .seal(&self.delivery_key, moderation_key, rng)?
-            .encode();
-        let mut id = [0; 16];
-        rng.fill_bytes(&mut id);
-        let record = ReportRecord {
-            id: id.to_vec(),
-            report: report.clone(),
-        };
-        let mut transaction = Transaction::default();
-        transaction.put_record(keys::report(&id), &record);
-        self.commit(transaction)?;
-        Ok(OutgoingReport {
-            id: ReportId(id),
-            report,
+        self.run(|client| {
+            let report = draft
+                .seal(&client.delivery_key, moderation_key, rng)?
+                .encode();
+            let mut id = [0; 16];
+            rng.fill_bytes(&mut id);
+            let record = ReportRecord {
+                id: id.to_vec(),
+                report: report.clone(),
+            };
+            let mut transaction = Transaction::default();
+            transaction.put_record(keys::report(&id), &record);
+            client.commit(transaction)?;
+            Ok(OutgoingReport {
+                id: ReportId(id),
+                report,
+            })
         })
     }
 
@@ -95,16 +109,20 @@ impl<S: Store> Client<S> {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<OutgoingReport>, StateError<S::Error>> {
-        self.page(&keys::reports(), after, limit, |_, bytes| {
-            outgoing_of(bytes)
+        self.look(|client| {
+            client.page(&keys::reports(), after, limit, |_, bytes| {
+                outgoing_of(bytes)
+            })
         })
     }
 
     /// Forgets a report that the intake has accepted, or refused for good.
     pub fn confirm_report(&mut self, id: ReportId) -> Result<(), StateError<S::Error>> {
-        let mut transaction = Transaction::default();
-        transaction.delete(keys::report(&id.0));
-        self.commit(transaction)
+        self.run(|client| {
+            let mut transaction = Transaction::default();
+            transaction.delete(keys::report(&id.0));
+            client.commit(transaction)
+        })
     }
 }
 

@@ -30,36 +30,39 @@ impl<S: Store> Client<S> {
         &mut self,
         peer: &AccountId,
     ) -> Result<Option<IdentityKey>, StateError<S::Error>> {
-        drop(self.peers.take(peer));
-        let contact: Option<ContactRecord> = self.readable(&keys::contact(peer))?;
-        let device: Option<DeviceRecord> = self.readable(&keys::device(peer))?;
-        let mut numbering: Option<ConversationRecord> = self.readable(&keys::conversation(peer))?;
-        if numbering.is_none() {
-            let mut found = self.numbering_of_history(peer)?;
-            if let Some(device) = &device {
-                found.next_sequence = found.next_sequence.max(device.next_sequence);
-                found.next_ordinal = found.next_ordinal.max(device.next_ordinal);
+        self.run(|client| {
+            drop(client.peers.take(peer));
+            let contact: Option<ContactRecord> = client.readable(&keys::contact(peer))?;
+            let device: Option<DeviceRecord> = client.readable(&keys::device(peer))?;
+            let mut numbering: Option<ConversationRecord> =
+                client.readable(&keys::conversation(peer))?;
+            if numbering.is_none() {
+                let mut found = client.numbering_of_history(peer)?;
+                if let Some(device) = &device {
+                    found.next_sequence = found.next_sequence.max(device.next_sequence);
+                    found.next_ordinal = found.next_ordinal.max(device.next_ordinal);
+                }
+                numbering = Some(found);
             }
-            numbering = Some(found);
-        }
-        let identities = [
-            contact.map(|contact| contact.identity),
-            device.map(|device| device.identity.clone()),
-        ];
-        let mut identities = identities.into_iter().flatten();
-        let identity = identities.find(|bytes| bytes.len() == IDENTITY_KEY_LEN);
+            let identities = [
+                contact.map(|contact| contact.identity),
+                device.map(|device| device.identity.clone()),
+            ];
+            let mut identities = identities.into_iter().flatten();
+            let identity = identities.find(|bytes| bytes.len() == IDENTITY_KEY_LEN);
 
-        self.delete_rows(&keys::skipped_keys(peer))?;
-        let mut reset = Peer::new(peer);
-        reset.identity = identity.unwrap_or_default();
-        reset.conversation = numbering.unwrap_or_default();
-        peer.as_str().clone_into(&mut reset.conversation.account);
-        let pinned = IdentityKey::from_bytes(&reset.identity).ok();
-        let mut transaction = Transaction::default();
-        reset.put(peer, &mut transaction);
-        transaction.delete(keys::earlier_peer(peer));
-        self.commit(transaction)?;
-        Ok(pinned)
+            client.delete_rows(&keys::skipped_keys(peer))?;
+            let mut reset = Peer::new(peer);
+            reset.identity = identity.unwrap_or_default();
+            reset.conversation = numbering.unwrap_or_default();
+            peer.as_str().clone_into(&mut reset.conversation.account);
+            let pinned = IdentityKey::from_bytes(&reset.identity).ok();
+            let mut transaction = Transaction::default();
+            reset.put(peer, &mut transaction);
+            transaction.delete(keys::earlier_peer(peer));
+            client.commit(transaction)?;
+            Ok(pinned)
+        })
     }
 
     /// Makes new prekeys after [`Damage::PreKeys`](crate::errors::Damage::PreKeys). Publish them with
@@ -68,14 +71,16 @@ impl<S: Store> Client<S> {
     /// Conversations go on. First messages to the lost prekeys never open: their senders start over
     /// once they have the new ones. Let the provider forget the one-time prekeys that it still has.
     pub fn reset_prekeys(&mut self, rng: &mut impl CryptoRng) -> Result<(), StateError<S::Error>> {
-        let prekeys = PreKeys::generate(&self.identity, rng);
-        self.prekeys = None;
-        let mut transaction = Transaction::default();
-        transaction.put(keys::prekeys(), prekeys.export());
-        transaction.delete(keys::prekey_upload());
-        self.commit(transaction)?;
-        self.prekeys = Some(prekeys);
-        Ok(())
+        self.run(|client| {
+            let prekeys = PreKeys::generate(&client.identity, rng);
+            client.prekeys = None;
+            let mut transaction = Transaction::default();
+            transaction.put(keys::prekeys(), prekeys.export());
+            transaction.delete(keys::prekey_upload());
+            client.commit(transaction)?;
+            client.prekeys = Some(prekeys);
+            Ok(())
+        })
     }
 
     /// Names the peers that need [`reset_peer`](Self::reset_peer).
@@ -83,24 +88,27 @@ impl<S: Store> Client<S> {
     /// Reads the records of all peers: call it after [`Client::peers`] listed damaged rows. A peer
     /// whose contact and numbering are both damaged cannot be named.
     pub fn damaged_peers(&self) -> Result<Vec<AccountId>, StateError<S::Error>> {
-        let mut found = Vec::new();
-        let contact = |bytes: &[u8]| records::decode(bytes).map(|one: ContactRecord| one.account);
-        self.each_account(&keys::contacts(), contact, |peer| {
-            if self.is_damaged(&peer)? {
-                found.push(peer);
-            }
-            Ok(())
-        })?;
-        let other =
-            |bytes: &[u8]| records::decode(bytes).map(|one: ConversationRecord| one.account);
-        self.each_account(&keys::conversations(), other, |peer| {
-            let contact: Option<ContactRecord> = self.readable(&keys::contact(&peer))?;
-            if contact.is_none() {
-                found.push(peer);
-            }
-            Ok(())
-        })?;
-        Ok(found)
+        self.look(|client| {
+            let mut found = Vec::new();
+            let contact =
+                |bytes: &[u8]| records::decode(bytes).map(|one: ContactRecord| one.account);
+            client.each_account(&keys::contacts(), contact, |peer| {
+                if client.is_damaged(&peer)? {
+                    found.push(peer);
+                }
+                Ok(())
+            })?;
+            let other =
+                |bytes: &[u8]| records::decode(bytes).map(|one: ConversationRecord| one.account);
+            client.each_account(&keys::conversations(), other, |peer| {
+                let contact: Option<ContactRecord> = client.readable(&keys::contact(&peer))?;
+                if contact.is_none() {
+                    found.push(peer);
+                }
+                Ok(())
+            })?;
+            Ok(found)
+        })
     }
 
     fn is_damaged(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {

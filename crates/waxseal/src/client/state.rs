@@ -20,6 +20,22 @@ pub(super) fn get<S: Store>(
     })
 }
 
+/// Reads a value of a store that no client has read yet.
+pub(super) fn first_get<S: Store>(
+    store: &S,
+    key: &Key,
+) -> Result<Option<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
+    // Once is enough, unless other processes commit without a pause.
+    for _ in 0..16 {
+        store.refresh().map_err(StateError::Store)?;
+        match get(store, key) {
+            Err(StateError::Store(error)) if S::is_stale(&error) => {}
+            read => return read,
+        }
+    }
+    get(store, key)
+}
+
 impl<S: Store> Client<S> {
     pub(super) fn get(
         &self,

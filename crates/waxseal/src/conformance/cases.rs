@@ -325,15 +325,15 @@ pub(super) fn whole<S: Store>(mut store: S, reopen: &mut Reopen<'_, S>) -> Resul
     Ok(())
 }
 
-fn expect(holds: bool, what: &'static str) -> Result<(), Problem> {
+pub(super) fn expect(holds: bool, what: &'static str) -> Result<(), Problem> {
     holds.then_some(()).ok_or(Problem::Expected(what))
 }
 
-fn value(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+pub(super) fn value(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(bytes.to_vec())
 }
 
-fn put<S: Store>(store: &mut S, key: Key, bytes: &[u8]) -> Result<(), S::Error> {
+pub(super) fn put<S: Store>(store: &mut S, key: Key, bytes: &[u8]) -> Result<(), S::Error> {
     let mut transaction = Transaction::default();
     transaction.put(key, value(bytes));
     store.commit(transaction)
@@ -345,7 +345,7 @@ fn delete<S: Store>(store: &mut S, key: Key) -> Result<(), S::Error> {
     store.commit(transaction)
 }
 
-fn read<S: Store>(store: &S, key: &Key) -> Result<Option<Vec<u8>>, S::Error> {
+pub(super) fn read<S: Store>(store: &S, key: &Key) -> Result<Option<Vec<u8>>, S::Error> {
     Ok(store.get(key)?.map(|value| value.to_vec()))
 }
 
@@ -385,7 +385,7 @@ fn envelope(number: u64) -> Key {
     Key::new(outbox(), Row::Number(number))
 }
 
-fn single(table: &[u8]) -> Key {
+pub(super) fn single(table: &[u8]) -> Key {
     Key::new(Table::new(table), Row::Only)
 }
 

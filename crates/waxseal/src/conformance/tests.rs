@@ -334,6 +334,12 @@ fn each_case_in_the_documentation_is_failed_by_some_fault() {
 }
 
 #[test]
+fn a_store_that_is_not_shared_fails_the_cases_of_one_that_is() {
+    let failure = check_shared(|| Ok((MemoryStore::new(), MemoryStore::new()))).unwrap_err();
+    assert_eq!(failure.case(), "stale");
+}
+
+#[test]
 fn a_store_without_a_fault_passes() {
     check_with(None).unwrap();
 }

@@ -47,3 +47,41 @@ impl<E: std::error::Error + 'static> StateError<E> {
         }
     }
 }
+
+/// An error of a call, which may be the store's.
+pub(crate) trait OfStore<E> {
+    /// The store's error.
+    fn of_store(&self) -> Option<&E>;
+}
+
+impl<E: std::error::Error + 'static> OfStore<E> for StateError<E> {
+    fn of_store(&self) -> Option<&E> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Damaged(_) => None,
+        }
+    }
+}
+
+macro_rules! of_store {
+    ($($error:ident),*) => {$(
+        impl<E: std::error::Error + 'static> OfStore<E> for super::$error<E> {
+            fn of_store(&self) -> Option<&E> {
+                match self {
+                    Self::State(error) => error.of_store(),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+of_store!(
+    OpenAccountError,
+    PublishError,
+    PeerError,
+    StartError,
+    SendError,
+    ConfirmError,
+    ReceiveError,
+    ReportError
+);

@@ -299,7 +299,7 @@ fn migrations_are_applied_together_and_keep_what_is_there() {
     let folder = Folder::filled();
     let open = |more: &[&'static str]| {
         let steps = [schema::MIGRATIONS, more].concat();
-        SqliteStore::open_with(&folder.path(), &key(), &steps)
+        SqliteStore::open_with(&folder.path(), &key(), &steps, Use::Alone)
     };
     let before = folder.files();
     let (good, bad) = ("CREATE TABLE more (x)", "INSERT INTO nowhere VALUES (1)");
@@ -310,7 +310,7 @@ fn migrations_are_applied_together_and_keep_what_is_there() {
     );
     let wrong = StoreKey::from_bytes([8; 32]);
     let steps = [schema::MIGRATIONS, &[good]].concat();
-    let error = SqliteStore::open_with(&folder.path(), &wrong, &steps).unwrap_err();
+    let error = SqliteStore::open_with(&folder.path(), &wrong, &steps, Use::Alone).unwrap_err();
     assert!(matches!(error, SqliteError::WrongKey));
     assert!(
         folder.files() == before,
@@ -382,3 +382,4 @@ fn names_and_values_are_as_specified() {
 
 mod damage;
 mod paths;
+mod shared;
