@@ -33,7 +33,7 @@ pub use self::history::{Direction, Message};
 pub use self::outbox::Waiting;
 pub use self::page::{DamagedRow, Page};
 use self::peers::Peers;
-pub use self::receive::Received;
+pub use self::receive::{MAX_RECEIVED_AT_ONCE, Received};
 pub use self::report::{OutgoingReport, ReportId};
 pub use self::send::{Draft, Outgoing};
 use crate::error::{Damage, OpenAccountError, StateError};

@@ -117,8 +117,8 @@ pub mod store;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
-    Client, ConversationHealth, DamagedRow, Direction, Draft, Message, Outgoing, OutgoingReport,
-    Page, Received, ReportId, Waiting,
+    Client, ConversationHealth, DamagedRow, Direction, Draft, MAX_RECEIVED_AT_ONCE, Message,
+    Outgoing, OutgoingReport, Page, Received, ReportId, Waiting,
 };
 pub use error::Advice;
 #[cfg(feature = "sqlite")]

@@ -64,6 +64,11 @@ impl Peer {
         }
     }
 
+    /// Bytes that the peer takes in the store, about.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Whether the store has the peer.
     pub(super) fn is_stored(&self) -> bool {
         self.stored_identity.is_some()
