@@ -34,6 +34,7 @@
 //! that no part of a commit is left after a power failure. The author of a store must ensure both.
 
 mod cases;
+mod keys;
 mod shared;
 
 use std::error::Error;
@@ -124,7 +125,7 @@ pub fn check<S: Store>(
 ///
 /// | case | what must hold |
 /// |---|---|
-/// | `stale` | after a commit by one, the other's reads and commits fail as stale until it refreshes |
+/// | `stale` | after a commit by one, all calls of the other are stale until it refreshes |
 /// | `own` | a store's own commits do not make it stale |
 ///
 /// # Errors

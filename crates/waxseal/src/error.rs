@@ -71,8 +71,8 @@ pub enum Advice {
     /// [`Damage::Peer`] names, then as with [`Advice::FetchBundle`]. Do not acknowledge a delivery
     /// that failed.
     ResetPeer,
-    /// Call [`Client::reset_prekeys`](crate::Client::reset_prekeys), and publish the new prekeys. Do
-    /// not acknowledge a delivery that failed.
+    /// Call [`Client::reset_prekeys`](crate::Client::reset_prekeys), and publish the new prekeys.
+    /// Do not acknowledge a delivery that failed.
     ResetPreKeys,
     /// The message is lost. Call [`Client::delete_message`](crate::Client::delete_message) or, with
     /// its row, [`Client::delete_damaged`](crate::Client::delete_damaged).

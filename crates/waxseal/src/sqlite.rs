@@ -1,6 +1,7 @@
 //! A durable store: one SQLite file. Every value is sealed, and every name but the ordinals is
 //! hidden.
 
+mod rows;
 mod schema;
 mod seal;
 
@@ -11,15 +12,13 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, TransactionBehavior, ffi};
-use zeroize::Zeroizing;
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use self::schema::Use;
 pub use self::seal::StoreKey;
-use self::seal::{Location, Seal, SealError};
-use crate::store::{Change, Cursor, Key, Listed, MAX_VALUE_LEN, Store, Table, Transaction};
+use self::seal::{Seal, SealError};
 
-/// A [`Store`] in one SQLite file, sealed under a key that the application keeps.
+/// A [`Store`](crate::Store) in one SQLite file, sealed under a key that the application keeps.
 ///
 /// The first [`open`](Self::open) makes the file. Each commit of the client is one SQLite
 /// transaction. The process may stop at any time: a commit that it did not finish leaves no trace.
@@ -44,7 +43,7 @@ use crate::store::{Change, Cursor, Key, Listed, MAX_VALUE_LEN, Store, Table, Tra
 /// ```
 ///
 /// # Durability
-/// A commit is on the disk when [`commit`](Store::commit) returns. The settings for this are
+/// A commit is on the disk when [`commit`](crate::Store::commit) returns. The settings for this are
 /// write-ahead log, `synchronous = FULL`, and `fullfsync` where the system supports it. The call
 /// blocks while the disk writes, so an asynchronous application calls the client on a dedicated
 /// thread. While a store is open, nothing else can open its file: [`SqliteError::InUse`].
@@ -98,7 +97,7 @@ use crate::store::{Change, Cursor, Key, Listed, MAX_VALUE_LEN, Store, Table, Tra
 ///
 /// A store that is shared has a third file, with the store's name and `-shm`. Do not open this file
 /// yourself. The log is folded into the file when it has grown, and by
-/// [`compact`](Store::compact); it stays when the store is dropped.
+/// [`compact`](crate::Store::compact); it stays when the store is dropped.
 pub struct SqliteStore {
     db: Connection,
     seal: Seal,
@@ -119,8 +118,8 @@ pub enum SqliteError {
     /// The store was made with another key. Nothing was changed. Open it with that key.
     #[error("the store was made with another key")]
     WrongKey,
-    /// Another process committed since this store was [refreshed](Store::refresh). Nothing was
-    /// changed. The client starts the call over by itself, some times.
+    /// Another process committed since this store was [refreshed](crate::Store::refresh). Nothing
+    /// was changed. The client starts the call over by itself, up to 16 times.
     #[error("another process has changed the store")]
     Stale,
     /// Another process, or another part of this process, has the store open. Close it there first.
@@ -140,8 +139,8 @@ pub enum SqliteError {
     /// or start over.
     #[error("the store is damaged")]
     Damaged,
-    /// A value is longer than [`MAX_VALUE_LEN`]. Nothing of its transaction was written. No client
-    /// writes such a value.
+    /// A value is longer than [`MAX_VALUE_LEN`](crate::store::MAX_VALUE_LEN). Nothing of its
+    /// transaction was written. No client writes such a value.
     #[error("a value of {len} bytes is too long")]
     TooLong {
         /// The value's length in bytes.
@@ -251,49 +250,11 @@ impl SqliteStore {
             _ => Ok(()),
         }
     }
-
-    fn open_value(
-        &self,
-        location: &Location,
-        row: &rusqlite::Row<'_>,
-    ) -> Result<Zeroizing<Vec<u8>>, SqliteError> {
-        let sealed = row.get_ref("value")?.as_blob();
-        let sealed = sealed.map_err(|_| SqliteError::Damaged)?;
-        self.seal.open(location, sealed).ok_or(SqliteError::Damaged)
-    }
-
-    fn get_at(
-        &self,
-        select: &mut Statement<'_>,
-        location: &Location,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, SqliteError> {
-        let mut rows = select.query((&location.scope, &location.place))?;
-        rows.next()?
-            .map(|row| self.open_value(location, row))
-            .transpose()
-    }
 }
 
 /// A number that changes when another connection has committed.
 fn data_version(db: &Connection) -> Result<i64, SqliteError> {
     Ok(db.query_row("PRAGMA data_version", [], |row| row.get(0))?)
-}
-
-const GET: &str = "SELECT value FROM records WHERE scope = ?1 AND place = ?2";
-
-/// The second column of the row at a cursor. The store makes the cursors of rows by name from it.
-fn place_of(cursor: &Cursor) -> Vec<u8> {
-    match cursor {
-        Cursor::Number(number) => number.to_be_bytes().to_vec(),
-        Cursor::Name(place) => place.clone(),
-    }
-}
-
-fn cursor_of(place: &[u8]) -> Cursor {
-    match place.try_into().map(u64::from_be_bytes) {
-        Ok(number) => Cursor::Number(number),
-        Err(_) => Cursor::Name(place.to_vec()),
-    }
 }
 
 /// Creates the file, if there is none, with permissions for its owner alone. SQLite gives the log
@@ -308,111 +269,6 @@ fn create_for_owner(path: &Path) -> io::Result<()> {
         // may hold on it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         created => created.map(drop),
-    }
-}
-
-impl Store for SqliteStore {
-    type Error = SqliteError;
-
-    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, SqliteError> {
-        let value = self.get_at(&mut self.db.prepare(GET)?, &self.seal.locate(key));
-        self.check_seen()?;
-        value
-    }
-
-    fn list(
-        &self,
-        table: &Table,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, SqliteError> {
-        let scope = self.seal.scope(table);
-        // The place of a row `Only` is empty, and comes before all others.
-        let after = after.map(place_of).unwrap_or_default();
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut places = self.db.prepare(
-            "SELECT place FROM records WHERE scope = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
-        )?;
-        let mut select = self.db.prepare(GET)?;
-        let mut rows = places.query((&scope, &after, limit))?;
-        let mut listed = Vec::new();
-        while let Some(row) = rows.next()? {
-            let place: Vec<u8> = row.get("place")?;
-            let cursor = cursor_of(&place);
-            // Each value is read for itself, so that one which cannot be read costs no other.
-            let value = match self.get_at(&mut select, &Location { scope, place }) {
-                Err(error) if !Self::is_damage(&error) => return Err(error),
-                value => value.ok().flatten(),
-            };
-            listed.push(Listed { cursor, value });
-        }
-        drop(rows);
-        self.check_seen()?;
-        Ok(listed)
-    }
-
-    fn commit(&mut self, transaction: Transaction) -> Result<(), SqliteError> {
-        let commit = self
-            .db
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // No other process can commit from here on.
-        if let Some(seen) = &self.seen
-            && seen.get() != data_version(&commit)?
-        {
-            return Err(SqliteError::Stale);
-        }
-        let mut upsert = commit.prepare(
-            "INSERT INTO records (scope, place, value) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET value = excluded.value",
-        )?;
-        let mut delete = commit.prepare("DELETE FROM records WHERE scope = ?1 AND place = ?2")?;
-        for change in transaction.changes() {
-            match change {
-                Change::Put(_, value) if value.len() > MAX_VALUE_LEN => {
-                    return Err(SqliteError::TooLong { len: value.len() });
-                }
-                Change::Put(key, value) => {
-                    let to = self.seal.locate(key);
-                    let sealed = self.seal.seal(&to, value)?;
-                    upsert.execute((&to.scope, &to.place, &sealed))?;
-                }
-                Change::Delete(key) => {
-                    let from = self.seal.locate(key);
-                    delete.execute((&from.scope, &from.place))?;
-                }
-                Change::DeleteAt(table, cursor) => {
-                    delete.execute((self.seal.scope(table), place_of(cursor)))?;
-                }
-            }
-        }
-        drop((upsert, delete));
-        Ok(commit.commit()?)
-    }
-
-    fn is_damage(error: &SqliteError) -> bool {
-        matches!(error, SqliteError::Damaged)
-    }
-
-    fn is_stale(error: &SqliteError) -> bool {
-        matches!(error, SqliteError::Stale)
-    }
-
-    fn refresh(&self) -> Result<bool, SqliteError> {
-        let Some(seen) = &self.seen else {
-            return Ok(false);
-        };
-        let now = data_version(&self.db)?;
-        Ok(seen.replace(now) != now)
-    }
-
-    fn compact(&mut self) -> Result<(), SqliteError> {
-        self.db.execute_batch("VACUUM")?;
-        let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let is_busy: bool = self.db.query_row(fold, [], |row| row.get(0))?;
-        match is_busy {
-            true => Err(SqliteError::InUse),
-            false => Ok(()),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use waxseal::errors::OpenAccountError;
-use waxseal::{AccountId, Client, FrankingTag, Message, SqliteStore, Timestamp};
+use waxseal::{AccountId, Client, DamagedRow, FrankingTag, Message, SqliteStore, Timestamp};
 use waxseal_relay::{ClientError, DeviceSession, ErrorCode, RelayCard, RelayClient, account_name};
 
 use crate::failure::{Failure, Outcome};
@@ -221,8 +221,7 @@ impl Chat {
     /// Tells the user what cannot be read any more.
     pub fn notice_damage(&self, damaged: &[DamagedRow], what: &str) {
         if !damaged.is_empty() {
-            let count = damaged.len();
-            self.notice(format!("{count} {what} are damaged and cannot be read"));
+            eprintln!("{} {what} are damaged and cannot be read", damaged.len());
         }
     }
 

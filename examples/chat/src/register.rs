@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId, Store};
+use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId};
 use waxseal_relay::{RelayClient, account_name};
 
 use crate::chat::{Chat, now};

@@ -134,8 +134,8 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Seals a sent message again whose entry in the outbox was damaged. Returns its new identifier,
-    /// under which it is then in the [outbox](Client::outbox).
+    /// Seals a sent message again whose entry in the outbox was damaged. Returns its new
+    /// identifier, under which it is then in the [outbox](Client::outbox).
     ///
     /// A message that has no [evidence](super::Message::evidence) and is not in the outbox was not
     /// sent, as far as this device knows. If the relay had taken it, the recipient gets it twice.

@@ -16,7 +16,8 @@ use crate::store::{Cursor, Key, Store, Table, Transaction};
 const ROWS_AT_ONCE: usize = 64;
 
 impl<S: Store> Client<S> {
-    /// Repairs the records of a peer after [`Damage::Peer`](crate::errors::Damage::Peer). Returns the identity that stays pinned.
+    /// Repairs the records of a peer after [`Damage::Peer`](crate::errors::Damage::Peer). Returns
+    /// the identity that stays pinned.
     ///
     /// The sessions with the peer are over: call [`Client::start`] to write again. The history, its
     /// evidence, the outbox and reports stay. The numbering goes on after every number that was
@@ -65,8 +66,8 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Makes new prekeys after [`Damage::PreKeys`](crate::errors::Damage::PreKeys). Publish them with
-    /// [`publish_prekeys(0, rng)`](Client::publish_prekeys).
+    /// Makes new prekeys after [`Damage::PreKeys`](crate::errors::Damage::PreKeys). Publish them
+    /// with [`publish_prekeys(0, rng)`](Client::publish_prekeys).
     ///
     /// Conversations go on. First messages to the lost prekeys never open: their senders start over
     /// once they have the new ones. Let the provider forget the one-time prekeys that it still has.

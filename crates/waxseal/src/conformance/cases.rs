@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
+use super::keys::{SCRAMBLED, envelope, keys, kinds, ordered, outbox, single, tables};
 use super::{Problem, Reopen};
 use crate::store::{
     Cursor, Key, MAX_NAME_LEN, MAX_TABLE_LEN, MAX_VALUE_LEN, Row, Store, Table, Transaction,
@@ -359,87 +360,4 @@ fn list<S: Store>(
     let values = rows.into_iter().map(|row| Some(row.value?.to_vec()));
     let values: Option<Vec<_>> = values.collect();
     values.ok_or(Problem::Expected("no row of a new store is damaged"))
-}
-
-/// Ordinals that sort differently as text, as signed or little-endian numbers, or at other widths.
-const SCRAMBLED: [u64; 12] = [
-    256,
-    9,
-    u64::MAX,
-    10,
-    0,
-    1 << 63,
-    100,
-    255,
-    1 << 32,
-    1,
-    65_536,
-    (1 << 63) - 1,
-];
-
-fn outbox() -> Table {
-    Table::new(b"o")
-}
-
-fn envelope(number: u64) -> Key {
-    Key::new(outbox(), Row::Number(number))
-}
-
-pub(super) fn single(table: &[u8]) -> Key {
-    Key::new(Table::new(table), Row::Only)
-}
-
-fn messages(peer: &str) -> Table {
-    named(b'm', peer)
-}
-
-fn named(family: u8, peer: &str) -> Table {
-    let len = u8::try_from(peer.len()).unwrap_or_default();
-    Table::new([&[family, len], peer.as_bytes()].concat())
-}
-
-type Numbered = fn(u64) -> Key;
-
-/// The tables whose order matters, each with a function that makes its keys.
-fn ordered() -> [(Table, Numbered); 2] {
-    let message = |ordinal| Key::new(messages("alice"), Row::Number(ordinal));
-    [(messages("alice"), message), (outbox(), envelope)]
-}
-
-/// A table of each kind, with a function that makes its keys.
-fn kinds() -> [(Table, fn(u8) -> Key); 2] {
-    let report = |number| Key::new(Table::new(b"r"), Row::Name(vec![number; 16]));
-    let numbered = |number: u8| envelope(number.into());
-    [(Table::new(b"r"), report), (outbox(), numbered)]
-}
-
-/// Names that are easily confused: prefixes, other case or Unicode form, a meaning in SQL.
-const NAMES: [&str; 9] = [
-    "al", "alice", "Alice", "alice ", "al%", "al'", "é", "e\u{301}", "a_ice",
-];
-
-fn tables() -> Vec<Table> {
-    let mut tables: Vec<_> = keys().into_iter().map(|key| key.table).collect();
-    tables.sort();
-    tables.dedup();
-    tables
-}
-
-/// Keys of every kind, many of them alike.
-fn keys() -> Vec<Key> {
-    let singles = [b"a", b"k", b"u", b"c"].map(|table| single(table));
-    let mut keys = [singles.as_slice(), &[envelope(0), envelope(1)]].concat();
-    for number in [0, 1] {
-        keys.push(Key::new(Table::new(b"r"), Row::Name(vec![number; 16])));
-    }
-    for peer in NAMES {
-        keys.push(Key::new(Table::new(b"p"), Row::Name(peer.into())));
-        for number in [0, 1] {
-            keys.push(Key::new(named(b's', peer), Row::Name(vec![number; 44])));
-            keys.push(Key::new(messages(peer), Row::Number(number.into())));
-            let index = [named(b'i', peer).as_bytes(), &[number; 32]].concat();
-            keys.push(Key::new(Table::new(index), Row::Only));
-        }
-    }
-    keys
 }

@@ -1,7 +1,8 @@
 //! The cases of a store that several processes share.
 
 use super::Problem;
-use super::cases::{expect, put, read, single, value};
+use super::cases::{expect, put, read, value};
+use super::keys::single;
 use crate::store::{Store, Table, Transaction};
 
 pub(super) fn stale<S: Store>(mut first: S, mut second: S) -> Result<(), Problem> {

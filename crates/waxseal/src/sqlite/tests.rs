@@ -4,9 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
+use zeroize::Zeroizing;
 
+use super::seal::Location;
 use super::*;
-use crate::store::Row;
+use crate::store::{Cursor, Key, Listed, MAX_VALUE_LEN, Row, Store, Table, Transaction};
 
 fn messages(peer: &str) -> Table {
     Table::new([&[b'm', u8::try_from(peer.len()).unwrap()], peer.as_bytes()].concat())
