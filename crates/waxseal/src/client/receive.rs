@@ -103,6 +103,10 @@ impl<S: Store> Client<S> {
     /// # Errors
     /// [`StateError::Store`] if nothing was received because the store failed. After a failed
     /// commit only the store knows whether all was received or nothing.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a result for each delivery, and one for the store"
+    )]
     pub fn receive_many<'d>(
         &mut self,
         deliveries: impl IntoIterator<Item = &'d [u8]>,

@@ -47,8 +47,10 @@ pub(super) fn ordered() -> [(Table, Numbered); 2] {
     [(messages("alice"), message), (outbox(), envelope)]
 }
 
+pub(super) type Small = fn(u8) -> Key;
+
 /// A table of each kind, with a function that makes its keys.
-pub(super) fn kinds() -> [(Table, fn(u8) -> Key); 2] {
+pub(super) fn kinds() -> [(Table, Small); 2] {
     let report = |number| Key::new(Table::new(b"r"), Row::Name(vec![number; 16]));
     let numbered = |number: u8| envelope(number.into());
     [(Table::new(b"r"), report), (outbox(), numbered)]
