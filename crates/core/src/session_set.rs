@@ -187,6 +187,31 @@ impl SessionSet {
         message: &[u8],
         associated_data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        self.decrypt_with(identity, Some((prekeys, memory)), message, associated_data)
+    }
+
+    /// Opens a message of any of the sessions, and starts none. For a device whose prekeys cannot
+    /// be read.
+    ///
+    /// # Errors
+    /// [`DecryptError::UnknownPreKey`] for a message that would start another session, else as
+    /// [`SessionSet::decrypt`].
+    pub fn decrypt_existing(
+        &mut self,
+        identity: &IdentityKeyPair,
+        message: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        self.decrypt_with(identity, None, message, associated_data)
+    }
+
+    fn decrypt_with(
+        &mut self,
+        identity: &IdentityKeyPair,
+        accepting: Option<(&mut PreKeys, &mut ReplayMemory)>,
+        message: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
         check_associated_data(associated_data)?;
         let message = Message::decode(message)?;
         let (index, opened) = match &message.handshake {
@@ -218,6 +243,7 @@ impl SessionSet {
                 let Some((index, ())) =
                     self.find(|session| session.is_from(handshake).then_some(()))
                 else {
+                    let (prekeys, memory) = accepting.ok_or(DecryptError::UnknownPreKey)?;
                     let (session, opened) = Session::accept_message(
                         identity,
                         prekeys,

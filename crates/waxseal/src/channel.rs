@@ -43,8 +43,8 @@ impl SealingChannel for SessionSealer<'_> {
 #[derive(Debug)]
 pub struct SessionOpener<'a> {
     identity: &'a IdentityKeyPair,
-    prekeys: &'a mut PreKeys,
-    memory: &'a mut ReplayMemory,
+    /// What a message that starts a session changes. `None` if it cannot be read.
+    accepting: Option<(&'a mut PreKeys, &'a mut ReplayMemory)>,
     sessions: &'a mut Option<SessionSet>,
 }
 
@@ -62,8 +62,20 @@ impl<'a> SessionOpener<'a> {
     ) -> Self {
         Self {
             identity,
-            prekeys,
-            memory,
+            accepting: Some((prekeys, memory)),
+            sessions,
+        }
+    }
+
+    /// Makes a channel that opens on these sessions and accepts no new one, because the prekeys or
+    /// the sender's replay memory cannot be read.
+    pub(crate) fn without_prekeys(
+        identity: &'a IdentityKeyPair,
+        sessions: &'a mut Option<SessionSet>,
+    ) -> Self {
+        Self {
+            identity,
+            accepting: None,
             sessions,
         }
     }
@@ -77,12 +89,20 @@ impl OpeningChannel for SessionOpener<'_> {
         ciphertext: &[u8],
         associated_data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
-        let (prekeys, memory) = (&mut *self.prekeys, &mut *self.memory);
+        let accepting = self.accepting.as_mut();
+        let accepting = accepting.map(|(prekeys, memory)| (&mut **prekeys, &mut **memory));
+        let identity = self.identity;
         if let Some(sessions) = self.sessions {
-            return sessions.decrypt(self.identity, prekeys, memory, ciphertext, associated_data);
+            return match accepting {
+                Some((prekeys, memory)) => {
+                    sessions.decrypt(identity, prekeys, memory, ciphertext, associated_data)
+                }
+                None => sessions.decrypt_existing(identity, ciphertext, associated_data),
+            };
         }
+        let (prekeys, memory) = accepting.ok_or(DecryptError::UnknownPreKey)?;
         let (sessions, plaintext) =
-            SessionSet::accept(self.identity, prekeys, memory, ciphertext, associated_data)?;
+            SessionSet::accept(identity, prekeys, memory, ciphertext, associated_data)?;
         *self.sessions = Some(sessions);
         Ok(plaintext)
     }

@@ -40,6 +40,8 @@
 //! | a new peer | [`start`], with the bundle the provider hands out | |
 //! | writing | [`send`] | upload the envelope, [`confirm`] the relay's receipt |
 //! | a delivery arrives | [`receive`] | show the message, acknowledge the delivery |
+//! | many deliveries waited | [`receive_many`] | as for each delivery |
+//! | a record is damaged | [`reset_peer`], [`reset_prekeys`], [`delete_damaged`] | |
 //! | a message expires | [`delete_message`] | |
 //! | the relay refuses a message for good | [`delete_message`] | |
 //! | the user reports | [`draft_report`], [`preview`], [`report`] | upload it, [`confirm_report`] |
@@ -57,6 +59,10 @@
 //! [`send`]: Client::send
 //! [`confirm`]: Client::confirm
 //! [`receive`]: Client::receive
+//! [`receive_many`]: Client::receive_many
+//! [`reset_peer`]: Client::reset_peer
+//! [`reset_prekeys`]: Client::reset_prekeys
+//! [`delete_damaged`]: Client::delete_damaged
 //! [`delete_message`]: Client::delete_message
 //! [`draft_report`]: Client::draft_report
 //! [`report`]: Client::report
@@ -126,8 +132,8 @@ pub mod store;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
-    Client, ConversationHealth, Direction, Draft, Message, Outgoing, OutgoingReport, Received,
-    ReportId, Waiting,
+    Client, ConversationHealth, DamagedRow, Direction, Draft, MAX_RECEIVED_AT_ONCE, Message,
+    Outgoing, OutgoingReport, Page, Received, ReportId, Waiting,
 };
 pub use error::Advice;
 #[cfg(feature = "sqlite")]
@@ -149,7 +155,7 @@ pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Tim
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        ConfirmError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
+        ConfirmError, Damage, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
         SendError, StartError, StateError,
     };
 }

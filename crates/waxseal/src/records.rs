@@ -31,33 +31,97 @@ pub(crate) struct AccountRecord {
     pub(crate) delivery_key_since_ms: u64,
 }
 
-/// One peer: its pinned identity, the sessions with it, and the counters of the conversation.
+/// How the records of a store are laid out. Written when the account is created, and after a store
+/// of an earlier version was converted.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct LayoutRecord {
+    /// The number of the layout, [`LAYOUT`] for this version.
+    #[prost(uint32, tag = "1")]
+    pub(crate) layout: u32,
+    /// Whether the store had an earlier layout, so that some records may still be at their earlier
+    /// keys.
+    #[prost(bool, tag = "2")]
+    pub(crate) has_earlier: bool,
+}
+
+/// The layout that this version writes: contacts, devices and conversations. Layout 1 had one
+/// record for each peer, and no [`LayoutRecord`].
+pub(crate) const LAYOUT: u32 = 2;
+
+/// A contact: an account, and the identity pinned for it.
 ///
-/// Written at first contact, then with each new session and each message to or from the peer, and
-/// when a changed identity is accepted.
+/// Written at first contact, and when a changed identity is accepted.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct ContactRecord {
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+    /// The pinned identity, 64 bytes. Empty if it was lost with a damaged record: the next contact
+    /// pins one.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) identity: Vec<u8>,
+}
+
+/// A device of a contact: the sessions with it. Written with each message to or from it.
+///
+/// The pinned identity and the numbers of the conversation are in records of their own. The copies
+/// here replace them when those records are damaged.
 #[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
-pub(crate) struct PeerRecord {
-    /// The pinned identity, 64 bytes.
-    #[prost(bytes = "vec", tag = "1")]
-    pub(crate) identity: Vec<u8>,
-    /// All sessions with the peer, exported without their skipped keys. Empty after an identity
+pub(crate) struct DeviceRecord {
+    /// All sessions with the device, exported without their skipped keys. Empty after an identity
     /// change was accepted.
-    #[prost(bytes = "vec", tag = "2")]
+    #[prost(bytes = "vec", tag = "1")]
     pub(crate) sessions: Vec<u8>,
-    /// The sequence number of the next message to the peer.
-    #[prost(uint64, tag = "3")]
+    /// Total length of the pages that store the sessions' skipped keys. 0 if there are none.
+    #[prost(uint64, tag = "2")]
+    pub(crate) skipped_len: u64,
+    /// A copy of the contact's identity.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) identity: Vec<u8>,
+    /// A copy of the conversation's number.
+    #[prost(uint64, tag = "4")]
     pub(crate) next_sequence: u64,
-    /// The tag of the last message seen from the peer. Empty before the first.
-    #[prost(bytes = "vec", tag = "4")]
-    pub(crate) last_seen: Vec<u8>,
-    /// The ordinal of the next message record of this conversation.
+    /// A copy of the conversation's number.
     #[prost(uint64, tag = "5")]
     pub(crate) next_ordinal: u64,
-    /// The peer's account, for the list of peers.
+}
+
+/// A conversation: its numbering. Written with each message.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct ConversationRecord {
+    /// The peer's account, in a conversation with one peer.
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+    /// The sequence number of the next message that this device sends.
+    #[prost(uint64, tag = "2")]
+    pub(crate) next_sequence: u64,
+    /// The tag of the last message seen from the peer. Empty before the first.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) last_seen: Vec<u8>,
+    /// The ordinal of the next message record.
+    #[prost(uint64, tag = "4")]
+    pub(crate) next_ordinal: u64,
+}
+
+/// One peer in layout 1: what are now the records of a contact, its device and its conversation.
+/// Only read, to convert it.
+#[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
+#[prost(skip_debug)]
+pub(crate) struct EarlierPeerRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) identity: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) sessions: Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    pub(crate) next_sequence: u64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) last_seen: Vec<u8>,
+    #[prost(uint64, tag = "5")]
+    pub(crate) next_ordinal: u64,
     #[prost(string, tag = "6")]
     pub(crate) account: String,
-    /// Total length of the pages that store the sessions' skipped keys. 0 if there are none.
     #[prost(uint64, tag = "7")]
     pub(crate) skipped_len: u64,
 }
@@ -164,7 +228,10 @@ macro_rules! quiet_debug {
 }
 quiet_debug!(
     AccountRecord,
-    PeerRecord,
+    ContactRecord,
+    DeviceRecord,
+    ConversationRecord,
+    EarlierPeerRecord,
     MessageRecord,
     MessageState,
     OutboxRecord,
@@ -227,12 +294,12 @@ mod tests {
 
     #[test]
     fn a_record_of_another_version_is_not_read() {
-        let mut record = PeerRecord::default();
+        let mut record = DeviceRecord::default();
         record.next_sequence = 3;
         let mut bytes = encode(&record);
-        assert_eq!(decode::<PeerRecord>(&bytes).unwrap().next_sequence, 3);
+        assert_eq!(decode::<DeviceRecord>(&bytes).unwrap().next_sequence, 3);
         bytes[0] = 2;
-        assert!(decode::<PeerRecord>(&bytes).is_none());
-        assert!(decode::<PeerRecord>(&[]).is_none());
+        assert!(decode::<DeviceRecord>(&bytes).is_none());
+        assert!(decode::<DeviceRecord>(&[]).is_none());
     }
 }

@@ -13,19 +13,33 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 
 use waxseal::core::errors::DecryptError;
-use waxseal::core::export::OneTimeId;
 use waxseal::core::limits::MAX_REMEMBERED_BASE_KEYS;
 use waxseal::core::{PreKeys, ReplayMemory};
 use waxseal::errors::ReceiveError;
-use waxseal::store::{Change, Key, Table, Transaction};
+use waxseal::store::{Change, Cursor, Key, Listed, Row, Table, Transaction};
 use waxseal::{Advice, Client, MemoryStore, Received, Store};
 use waxseal_world::{NOW, Provider, account};
 use zeroize::Zeroizing;
+
+/// Everything of the prekeys except the one-time ones.
+fn state_key() -> Key {
+    Key::new(Table::new(b"k"), Row::Only)
+}
+
+fn one_time_table() -> Table {
+    Table::new(b"1")
+}
+
+fn memories_table() -> Table {
+    Table::new(b"h")
+}
 
 /// A store that counts what each commit writes.
 #[derive(Default)]
 struct Counting {
     store: MemoryStore,
+    /// Whether the first one-time prekey that is listed cannot be read.
+    is_damaged: bool,
     written: RefCell<Written>,
 }
 
@@ -50,10 +64,14 @@ impl Store for Counting {
     fn list(
         &self,
         table: &Table,
-        after: Option<&Key>,
+        after: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<Zeroizing<Vec<u8>>>, Infallible> {
-        self.store.list(table, after, limit)
+    ) -> Result<Vec<Listed>, Infallible> {
+        let mut rows = self.store.list(table, after, limit)?;
+        if self.is_damaged && *table == one_time_table() && after.is_none() {
+            rows[0].value = None;
+        }
+        Ok(rows)
     }
 
     fn commit(&mut self, transaction: Transaction) -> Result<(), Infallible> {
@@ -62,18 +80,23 @@ impl Store for Counting {
             match change {
                 Change::Put(key, value) => {
                     written.all += value.len();
-                    match key {
-                        Key::PreKeys | Key::OneTimePreKey(_) => written.prekeys += value.len(),
-                        Key::ReplayMemory(_) => written.memory += value.len(),
+                    match key.table.as_bytes() {
+                        b"k" | b"1" => written.prekeys += value.len(),
+                        b"h" => written.memory += value.len(),
                         _ => {}
                     }
                 }
-                Change::Delete(Key::OneTimePreKey(_)) => written.prekeys_deleted += 1,
-                Change::Delete(Key::ReplayMemory(_)) => written.memories_deleted += 1,
-                Change::Delete(_) => {}
+                Change::Delete(Key { table, .. }) | Change::DeleteAt(table, _) => {
+                    written.prekeys_deleted += usize::from(table.as_bytes() == b"1");
+                    written.memories_deleted += usize::from(table.as_bytes() == b"h");
+                }
             }
         }
         self.store.commit(transaction)
+    }
+
+    fn is_damage(error: &Infallible) -> bool {
+        MemoryStore::is_damage(error)
     }
 }
 
@@ -174,7 +197,7 @@ fn rotation_deletes_the_memories_that_are_not_needed() {
         deliver(&mut world, &mut sender, &mut bob).unwrap();
     }
     let memories = |bob: &Client<Counting>| {
-        let rows = bob.store().list(&Table::ReplayMemories, None, 100).unwrap();
+        let rows = bob.store().list(&memories_table(), None, 100).unwrap();
         rows.len()
     };
     let upload = bob.rotate_prekeys(&mut world.rng).unwrap();
@@ -218,24 +241,24 @@ fn prekeys_stored_in_one_piece_are_stored_in_parts_with_the_next_change() {
     world.start(&mut alice, &account("bob"));
     // What an earlier version stored.
     let mut store = bob.into_store();
-    let state = store.get(&Key::PreKeys).unwrap().unwrap();
-    let one_time = store.list(&Table::OneTimePreKeys, None, 200).unwrap();
+    let state = store.get(&state_key()).unwrap().unwrap();
+    let one_time = store.list(&one_time_table(), None, 200).unwrap();
     assert_eq!(one_time.len(), 100);
-    let whole = PreKeys::import_parts(&state, &one_time).unwrap().export();
+    let parts = one_time.iter().map(|row| row.value.as_ref().unwrap());
+    let whole = PreKeys::import_parts(&state, parts).unwrap().export();
     let mut transaction = Transaction::default();
-    transaction.put(Key::PreKeys, whole);
-    for part in &one_time {
-        let id = OneTimeId::of_part(part).unwrap();
-        transaction.delete(Key::OneTimePreKey(id));
+    transaction.put(state_key(), whole);
+    for part in one_time {
+        transaction.delete_at(one_time_table(), part.cursor);
     }
     store.commit(transaction).unwrap();
 
     let mut bob = Client::open(store).unwrap();
     assert_eq!(bob.one_time_prekeys_left().unwrap(), 100);
     deliver(&mut world, &mut alice, &mut bob).unwrap();
-    let stored = bob.store().get(&Key::PreKeys).unwrap().unwrap();
+    let stored = bob.store().get(&state_key()).unwrap().unwrap();
     assert_eq!(stored.len(), 206);
-    let one_time = bob.store().list(&Table::OneTimePreKeys, None, 200).unwrap();
+    let one_time = bob.store().list(&one_time_table(), None, 200).unwrap();
     assert_eq!(one_time.len(), 99);
     let mut bob = Client::open(bob.into_store()).unwrap();
     assert_eq!(bob.one_time_prekeys_left().unwrap(), 99);
@@ -253,7 +276,10 @@ fn a_memory_that_cannot_be_read_stops_its_sender_only() {
         deliver(&mut world, sender, &mut bob).unwrap();
     }
     let mut store = bob.into_store();
-    let of = |sender: &Client<MemoryStore>| Key::ReplayMemory(*sender.identity());
+    let of = |sender: &Client<MemoryStore>| {
+        let name = sender.identity().to_bytes().to_vec();
+        Key::new(memories_table(), Row::Name(name))
+    };
     let alices = store.get(&of(&alice)).unwrap().unwrap();
     assert!(ReplayMemory::import(&alices).is_ok());
     for damaged in [Zeroizing::new(vec![1, 2]), alices] {
@@ -265,9 +291,61 @@ fn a_memory_that_cannot_be_read_stops_its_sender_only() {
             start_on_last_resort(&mut world, sender, &base);
         }
         let refused = deliver(&mut world, &mut mallory, &mut bob).unwrap_err();
-        assert_eq!(refused.advice(), Advice::Damaged);
+        assert_eq!(refused.advice(), Advice::ResetPreKeys);
         deliver(&mut world, &mut alice, &mut bob).unwrap();
         bob.rotate_prekeys(&mut world.rng).unwrap();
         store = bob.into_store();
     }
+
+    // New prekeys need none of the memories.
+    let mut bob = Client::open(store).unwrap();
+    bob.reset_prekeys(&mut world.rng).unwrap();
+    let rows = |bob: &Client<Counting>, table| bob.store().list(&table, None, 200).unwrap().len();
+    assert_eq!(rows(&bob, memories_table()), 0);
+    assert_eq!(rows(&bob, one_time_table()), 0);
+    let mut bob = Client::open(bob.into_store()).unwrap();
+    let upload = bob.publish_prekeys(0, &mut world.rng).unwrap();
+    for sender in [&mut mallory, &mut alice] {
+        start_on_last_resort(&mut world, sender, &upload.base);
+        deliver(&mut world, sender, &mut bob).unwrap();
+    }
+    let mut bob = Client::open(bob.into_store()).unwrap();
+    assert_eq!(bob.one_time_prekeys_left().unwrap(), 100);
+}
+
+#[test]
+fn a_conversation_goes_on_while_the_memory_of_its_sender_cannot_be_read() {
+    let mut world = Provider::new(7);
+    let (mut bob, mut alice) = (world.register("bob"), world.register("alice"));
+    let (base, _) = world.bundle(&account("bob"));
+    start_on_last_resort(&mut world, &mut alice, &base);
+    deliver(&mut world, &mut alice, &mut bob).unwrap();
+    let mut store = bob.into_store();
+    let mut transaction = Transaction::default();
+    let memory = Row::Name(alice.identity().to_bytes().to_vec());
+    let damaged = Zeroizing::new(vec![1, 2]);
+    transaction.put(Key::new(memories_table(), memory), damaged);
+    store.commit(transaction).unwrap();
+    let mut bob = Client::open(store).unwrap();
+    // Until Bob answers, Alice's messages repeat the handshake.
+    deliver(&mut world, &mut alice, &mut bob).unwrap();
+    world.exchange(&mut bob, &mut alice, "answer");
+    deliver(&mut world, &mut alice, &mut bob).unwrap();
+}
+
+#[test]
+fn a_one_time_prekey_that_cannot_be_read_counts_as_spent() {
+    let mut world = Provider::new(7);
+    let mut bob = world.register_in(Counting::default(), "bob");
+    let mut alice = world.register("alice");
+    world.start(&mut alice, &account("bob"));
+    assert_eq!(bob.one_time_prekeys_left().unwrap(), 100);
+    let mut store = bob.into_store();
+    store.is_damaged = true;
+    let mut bob = Client::open(store).unwrap();
+    assert_eq!(bob.one_time_prekeys_left().unwrap(), 99);
+    bob.rotate_prekeys(&mut world.rng).unwrap();
+    bob.publish_prekeys(0, &mut world.rng).unwrap();
+    let mut bob = Client::open(bob.into_store()).unwrap();
+    assert!(bob.one_time_prekeys_left().unwrap() >= 99);
 }

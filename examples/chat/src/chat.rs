@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use waxseal::errors::OpenAccountError;
-use waxseal::{AccountId, Client, FrankingTag, Message, SqliteStore, Timestamp};
+use waxseal::{AccountId, Client, DamagedRow, FrankingTag, Message, SqliteStore, Timestamp};
 use waxseal_relay::{
     ClientError, DeviceSession, ErrorCode, RelayCard, RelayClient, account_name, system_rng,
 };
@@ -228,13 +228,22 @@ impl Chat {
 
     /// All peers that this account has been in contact with.
     pub fn peers(&self) -> Outcome<Vec<AccountId>> {
-        let mut peers = Vec::new();
+        let (mut peers, mut after) = (Vec::new(), None);
         loop {
-            let page = self.client.peers(peers.last(), PAGE)?;
-            if page.is_empty() {
+            let page = self.client.peers(after.as_ref(), PAGE)?;
+            self.notice_damage(&page.damaged, "contacts");
+            peers.extend(page.items);
+            after = page.next;
+            if after.is_none() {
                 return Ok(peers);
             }
-            peers.extend(page);
+        }
+    }
+
+    /// Tells the user what cannot be read any more.
+    pub fn notice_damage(&self, damaged: &[DamagedRow], what: &str) {
+        if !damaged.is_empty() {
+            eprintln!("{} {what} are damaged and cannot be read", damaged.len());
         }
     }
 
@@ -249,11 +258,12 @@ impl Chat {
         let mut after = from.checked_sub(1);
         loop {
             let page = self.client.messages(peer, after, PAGE)?;
-            let Some(last) = page.last() else {
+            self.notice_damage(&page.damaged, "messages");
+            page.items.into_iter().for_each(&mut each);
+            after = page.next;
+            if after.is_none() {
                 return Ok(());
-            };
-            after = Some(last.ordinal());
-            page.into_iter().for_each(&mut each);
+            }
         }
     }
 

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use waxseal::store::Key;
-use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId, Store};
+use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId};
 use waxseal_relay::{RelayClient, account_name, system_rng};
 
 use crate::chat::{Chat, now};
@@ -32,7 +31,7 @@ pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
         home.remember()?;
     }
 
-    let client = if store.get(&Key::Account)?.is_some() {
+    let client = if Client::has_account(&store)? {
         Client::open(store)?
     } else {
         let me = DeviceAddress::new(account.clone(), DeviceId(1));

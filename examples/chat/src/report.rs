@@ -153,22 +153,28 @@ pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool)
 impl Chat {
     /// Submits the reports that still wait after an interruption.
     pub fn flush_reports(&mut self) -> Outcome<()> {
-        if self.client.pending_reports(1)?.is_empty() {
+        let first = self.client.pending_reports(None, 1)?;
+        if first.items.is_empty() && first.next.is_none() {
             return Ok(());
         }
         self.open_session()?;
+        let mut after = None;
         loop {
-            let waiting = self.client.pending_reports(1)?;
-            let Some(outgoing) = waiting.first() else {
+            let page = self.client.pending_reports(after.as_ref(), 1)?;
+            self.notice_damage(&page.damaged, "reports that wait to be submitted");
+            for outgoing in &page.items {
+                match self.submit(outgoing) {
+                    Ok(taken) => self.notice(format!(
+                        "a waiting report was submitted as {}",
+                        taken.report_id
+                    )),
+                    Err(failure) if is_final(&failure) => self.notice(failure.message),
+                    Err(failure) => return Err(failure),
+                }
+            }
+            after = page.next;
+            if after.is_none() {
                 return Ok(());
-            };
-            match self.submit(outgoing) {
-                Ok(taken) => self.notice(format!(
-                    "a waiting report was submitted as {}",
-                    taken.report_id
-                )),
-                Err(failure) if is_final(&failure) => self.notice(failure.message),
-                Err(failure) => return Err(failure),
             }
         }
     }

@@ -294,7 +294,11 @@ impl World {
 
     fn resend(&mut self, who: usize) {
         let now = self.provider.now;
-        for waiting in self.clients[who].outbox(usize::MAX, now).unwrap() {
+        for waiting in self.clients[who]
+            .outbox(None, usize::MAX, now)
+            .unwrap()
+            .items
+        {
             let number = self
                 .sent
                 .iter()
@@ -335,18 +339,25 @@ impl World {
     fn assert_bounded(&self, who: usize) {
         let client = &self.clients[who];
         let peers = self.clients.len() - 1;
-        let waiting = client.outbox(usize::MAX, self.provider.now).unwrap().len();
+        let waiting = client
+            .outbox(None, usize::MAX, self.provider.now)
+            .unwrap()
+            .items
+            .len();
         let unseen = self.unseen(who);
         let of_family = |families: &'static [u8]| {
             let records = client.store().records();
-            records
-                .filter(move |(key, _)| key.first().is_some_and(|first| families.contains(first)))
+            records.filter(move |(key, _)| {
+                let family = key.table.as_bytes().first();
+                family.is_some_and(|family| families.contains(family))
+            })
         };
-        // The store has one record each for the account, the prekeys, the upload and the counters.
-        // Then it has one for each peer, two for each message (the message and its index), one for
-        // each message in the outbox, and one for each page of skipped keys. There are at most as
-        // many pages as messages that were not shown. One-time prekeys and replay memories follow.
-        let most = 4 + peers + 2 * self.memories[who].messages + waiting + unseen;
+        // The store has one record each for the account, the layout, the prekeys, the upload and
+        // the counters. Then it has three for each peer, two for each message (the message and its
+        // index), one for each message in the outbox, and one for each page of skipped keys. There
+        // are at most as many pages as messages that were not shown. One-time prekeys and replay
+        // memories follow.
+        let most = 5 + 3 * peers + 2 * self.memories[who].messages + waiting + unseen;
         let (prekeys, memories) = (of_family(b"1").count(), of_family(b"h").count());
         let count = client.store().records().count() - prekeys - memories;
         assert!(
@@ -356,8 +367,8 @@ impl World {
         // A peer that lost its store has a new identity, and so another memory.
         let identities = peers + self.started_over.iter().sum::<u32>() as usize;
         assert!(prekeys <= MAX_KEPT_ONE_TIME_PREKEYS && memories <= identities);
-        let most = peers * (256 + MAX_SESSIONS * 4_300) + (45 + 76) * unseen;
-        let len: usize = of_family(b"ps").map(|(_, value)| value.len()).sum();
+        let most = peers * (512 + MAX_SESSIONS * 4_300) + (45 + 76) * unseen;
+        let len: usize = of_family(b"ndvs").map(|(_, value)| value.len()).sum();
         assert!(
             len <= most,
             "sessions take {len} bytes, at most {most} are expected"

@@ -6,11 +6,11 @@ use waxseal_reporting::sender::SentMessage;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
-use super::Client;
-use super::state::{index_key, message_key};
-use crate::error::StateError;
+use super::page::Page;
+use super::{Client, keys};
+use crate::error::{Damage, StateError};
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
-use crate::store::{Key, Store, Table, Transaction};
+use crate::store::{Cursor, Store, Transaction};
 
 /// Which side of a conversation wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,12 +137,8 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         after: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Message>, StateError<S::Error>> {
-        let table = Table::Messages(peer.clone());
-        let after = after.map(|ordinal| message_key(peer, ordinal));
-        self.list(&table, after.as_ref(), limit, |bytes| {
-            self.message_of(records::decode(bytes)?)
-        })
+    ) -> Result<Page<Message, u64>, StateError<S::Error>> {
+        self.look(|client| client.read_messages(peer, after, limit))
     }
 
     /// The ordinal that the next message exchanged with `peer` gets.
@@ -151,8 +147,10 @@ impl<S: Store> Client<S> {
     /// `next.checked_sub(len + 1)` as `after` and `len` as `limit`. The page is shorter if some of
     /// these messages were deleted.
     pub fn next_ordinal(&self, peer: &AccountId) -> Result<u64, StateError<S::Error>> {
-        let next = self.look_at_peer(peer, |peer| peer.record.next_ordinal)?;
-        Ok(next.unwrap_or_default())
+        self.look(|client| {
+            let numbering = client.numbering(peer)?.unwrap_or_default();
+            Ok(numbering.next_ordinal)
+        })
     }
 
     /// Deletes a message with its evidence: it can no longer be read or reported from this device.
@@ -166,20 +164,22 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         id: &FrankingTag,
     ) -> Result<(), StateError<S::Error>> {
-        // The application may still know a message that was sealed again by its earlier tag.
-        let id = self.present_tag(peer, id)?;
-        let Some(index) = self.index(peer, &id)? else {
-            return Ok(());
-        };
-        let mut transaction = Transaction::default();
-        if let Some(ordinal) = index.ordinal {
-            transaction.delete(message_key(peer, ordinal));
-        }
-        if let Some(ordinal) = index.outbox {
-            transaction.delete(Key::Outbox { ordinal });
-        }
-        transaction.put_index(peer, id, &IndexRecord::default());
-        self.commit(transaction)
+        self.run(|client| {
+            // The application may still know a message that was sealed again by its earlier tag.
+            let id = client.present_tag(peer, id)?;
+            let Some(index) = client.index(peer, &id)? else {
+                return Ok(());
+            };
+            let mut transaction = Transaction::default();
+            if let Some(ordinal) = index.ordinal {
+                transaction.delete(keys::message(peer, ordinal));
+            }
+            if let Some(ordinal) = index.outbox {
+                transaction.delete(keys::envelope(ordinal));
+            }
+            client.put_index(&mut transaction, peer, id, &IndexRecord::default());
+            client.commit(transaction)
+        })
     }
 
     /// The message with this identifier, if it was exchanged with `peer`, and neither withheld nor
@@ -189,15 +189,37 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         id: &FrankingTag,
     ) -> Result<Option<Message>, StateError<S::Error>> {
+        self.look(|client| client.read_message(peer, id))
+    }
+
+    fn read_messages(
+        &self,
+        peer: &AccountId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Message, u64>, StateError<S::Error>> {
+        let after = after.map(Cursor::Number);
+        let page = self.page(&keys::messages(peer), after.as_ref(), limit, |at, bytes| {
+            let message = self.message_of(records::decode(bytes)?)?;
+            (*at == Cursor::Number(message.ordinal)).then_some(message)
+        });
+        Ok(page?.numbered())
+    }
+
+    pub(super) fn read_message(
+        &self,
+        peer: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<Option<Message>, StateError<S::Error>> {
         let Some(ordinal) = self.index(peer, id)?.and_then(|index| index.ordinal) else {
             return Ok(None);
         };
-        let record = self.get_record(&message_key(peer, ordinal))?;
+        let record = self.get_record(&keys::message(peer, ordinal))?;
         let message = record.and_then(|record| self.message_of(record));
-        message.map(Some).ok_or(StateError::Damaged)
+        message.map(Some).ok_or_else(|| damaged_message(peer))
     }
 
-    fn message_of(&self, record: MessageRecord) -> Option<Message> {
+    pub(super) fn message_of(&self, record: MessageRecord) -> Option<Message> {
         let (content, attachments, state) = match record.state.as_ref()? {
             MessageState::Sent(bytes) => {
                 let sent = SentMessage::decode(bytes).ok()?;
@@ -229,6 +251,38 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         tag: &FrankingTag,
     ) -> Result<Option<IndexRecord>, StateError<S::Error>> {
-        self.get_record(&index_key(peer, *tag))
+        let mut index = self.get_record(&keys::index(peer, tag));
+        if matches!(index, Ok(None)) && self.has_earlier {
+            index = self.get_record(&keys::earlier_index(peer, tag));
+        }
+        match index {
+            Err(StateError::Damaged(_)) => self.find(peer, tag).map(Some),
+            index => index,
+        }
     }
+
+    /// Looks through the history and the outbox for a message, because the record of where it is
+    /// is damaged. That record exists, so the message was sent or received.
+    fn find(
+        &self,
+        peer: &AccountId,
+        tag: &FrankingTag,
+    ) -> Result<IndexRecord, StateError<S::Error>> {
+        let (mut found, mut after) = (IndexRecord::default(), None);
+        while found.ordinal.is_none() {
+            let page = self.read_messages(peer, after, 64)?;
+            let message = page.items.iter().find(|message| message.id() == tag);
+            found.ordinal = message.map(Message::ordinal);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        found.outbox = self.number_in_outbox(tag)?;
+        Ok(found)
+    }
+}
+
+pub(super) fn damaged_message<E: std::error::Error>(peer: &AccountId) -> StateError<E> {
+    StateError::Damaged(Damage::Message(peer.clone()))
 }

@@ -5,10 +5,11 @@ use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::{Disclosure, ModerationPublicKey, Reason, Report, ReportDraft};
 use waxseal_reporting::{AccountId, FrankingTag};
 
-use super::Client;
+use super::page::Page;
+use super::{Client, keys};
 use crate::error::{ReportError, StateError};
 use crate::records::{self, ReportRecord};
-use crate::store::{Key, Store, Table, Transaction};
+use crate::store::{Cursor, Store, Transaction};
 
 /// Identifies a report on this device until it is confirmed. 16 random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,11 +50,23 @@ impl<S: Store> Client<S> {
         reason: Reason,
         messages: impl IntoIterator<Item = (FrankingTag, Disclosure)>,
     ) -> Result<ReportDraft, ReportError<S::Error>> {
+        let messages: Vec<_> = messages.into_iter().collect();
+        self.look(|client| client.read_draft(peer, reason, &messages))
+    }
+
+    fn read_draft(
+        &self,
+        peer: &AccountId,
+        reason: Reason,
+        messages: &[(FrankingTag, Disclosure)],
+    ) -> Result<ReportDraft, ReportError<S::Error>> {
         let mut draft = ReportDraft::new(self.me.clone(), reason);
         for (id, disclosure) in messages {
-            let message = self.message(peer, &id)?.ok_or(ReportError::NoSuchMessage)?;
+            let message = self
+                .read_message(peer, id)?
+                .ok_or(ReportError::NoSuchMessage)?;
             let evidence = message.evidence().ok_or(ReportError::NotStamped)?;
-            draft.add(evidence, disclosure)?;
+            draft.add(evidence, disclosure.clone())?;
         }
         Ok(draft)
     }
@@ -69,42 +82,50 @@ impl<S: Store> Client<S> {
         moderation_key: &ModerationPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
-        let report = draft
-            .seal(self.delivery_key(), moderation_key, rng)?
-            .encode();
-        let mut id = [0; 16];
-        rng.fill_bytes(&mut id);
-        let record = ReportRecord {
-            id: id.to_vec(),
-            report: report.clone(),
-        };
-        let mut transaction = Transaction::default();
-        transaction.put_record(Key::Report { id }, &record);
-        self.commit(transaction)?;
-        Ok(OutgoingReport {
-            id: ReportId(id),
-            report,
+        self.run(|client| {
+            let report = draft
+                .seal(client.delivery_key(), moderation_key, rng)?
+                .encode();
+            let mut id = [0; 16];
+            rng.fill_bytes(&mut id);
+            let record = ReportRecord {
+                id: id.to_vec(),
+                report: report.clone(),
+            };
+            let mut transaction = Transaction::default();
+            transaction.put_record(keys::report(&id), &record);
+            client.commit(transaction)?;
+            Ok(OutgoingReport {
+                id: ReportId(id),
+                report,
+            })
         })
     }
 
-    /// Lists up to `limit` reports that were sealed and not yet confirmed.
+    /// Lists up to `limit` reports that were sealed and not yet confirmed, after `after`.
     ///
     /// Each report has up to [`MAX_REPORT_LEN`](waxseal_reporting::limits::MAX_REPORT_LEN) bytes.
     /// Its MAC is made for this call, under the present delivery key.
     pub fn pending_reports(
         &self,
+        after: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<OutgoingReport>, StateError<S::Error>> {
-        self.list(&Table::Reports, None, limit, |bytes| {
-            outgoing_of(bytes, self.delivery_key())
+    ) -> Result<Page<OutgoingReport>, StateError<S::Error>> {
+        self.look(|client| {
+            let key = client.stored_delivery_key()?;
+            client.page(&keys::reports(), after, limit, |_, bytes| {
+                outgoing_of(bytes, &key)
+            })
         })
     }
 
     /// Forgets a report that the intake has accepted, or refused for good.
     pub fn confirm_report(&mut self, id: ReportId) -> Result<(), StateError<S::Error>> {
-        let mut transaction = Transaction::default();
-        transaction.delete(Key::Report { id: id.0 });
-        self.commit(transaction)
+        self.run(|client| {
+            let mut transaction = Transaction::default();
+            transaction.delete(keys::report(&id.0));
+            client.commit(transaction)
+        })
     }
 }
 

@@ -168,12 +168,16 @@ impl Script<'_> {
         let sent = self.disks[from].until_done(|client| {
             // An application that was stopped looks into its outbox before it sends the message
             // again.
-            let waiting = client.outbox(10, NOW).unwrap().pop();
+            let waiting = client.outbox(None, 10, NOW).unwrap().items.pop();
             waiting.or_else(|| client.send(&recipient, text, NOW, &mut self.world.rng).ok())
         });
         let earlier = self.left.insert(sent.id, sent.envelope.clone());
         assert!(earlier.is_none(), "two messages under one tag");
-        let waiting = self.disks[from].client().outbox(10, NOW).unwrap();
+        let waiting = self.disks[from]
+            .client()
+            .outbox(None, 10, NOW)
+            .unwrap()
+            .items;
         assert_eq!(waiting.len(), 1);
         assert_eq!(
             waiting[0].envelope, sent.envelope,
@@ -248,7 +252,8 @@ impl Script<'_> {
         let kept = self.disks[1]
             .client()
             .messages(&account("liar"), None, 10)
-            .unwrap();
+            .unwrap()
+            .items;
         assert!(kept.is_empty());
         assert_eq!(self.disks[1].pages_of("liar"), 1);
     }
@@ -270,33 +275,44 @@ impl Script<'_> {
         let (id, _) = self.send(0, "never arrives");
         let bob = account("bob");
         self.disks[0].until_done(|alice| alice.delete_message(&bob, &id).ok());
-        assert!(self.disks[0].client().outbox(10, NOW).unwrap().is_empty());
+        assert!(
+            self.disks[0]
+                .client()
+                .outbox(None, 10, NOW)
+                .unwrap()
+                .items
+                .is_empty()
+        );
     }
 
     fn report(&mut self) {
         let (bob, alice) = (&self.disks[1], account("alice"));
         let client = bob.client();
-        let messages = client.messages(&alice, None, 100).unwrap();
+        let messages = client.messages(&alice, None, 100).unwrap().items;
         let shown = messages
             .iter()
             .map(|message| (*message.id(), Disclosure::Whole));
         let draft = client.draft_report(&alice, Reason::Spam, shown).unwrap();
         bob.until_done(|client| {
-            let waiting = client.pending_reports(10).unwrap().pop();
+            let waiting = client.pending_reports(None, 10).unwrap().items.pop();
             let key = self.world.moderation.public_key();
             waiting.or_else(|| client.report(&draft, key, &mut self.world.rng).ok())
         });
         // The report waits while the delivery key is renewed.
         self.renew(1);
-        let (bob, mut waiting) = (
-            &self.disks[1],
-            self.disks[1].client().pending_reports(10).unwrap(),
-        );
+        let bob = &self.disks[1];
+        let mut waiting = bob.client().pending_reports(None, 10).unwrap().items;
         let report = waiting.pop().unwrap();
         let accepted = self.world.examine(&report.report).unwrap();
         assert_eq!(accepted.report().claims().len(), messages.len());
         bob.until_done(|client| client.confirm_report(report.id).ok());
-        assert!(bob.client().pending_reports(10).unwrap().is_empty());
+        assert!(
+            bob.client()
+                .pending_reports(None, 10)
+                .unwrap()
+                .items
+                .is_empty()
+        );
     }
 
     fn end(&mut self) {
@@ -320,9 +336,9 @@ impl Script<'_> {
         );
         let stored = |who: usize| -> Vec<_> {
             let client = self.disks[who].client();
-            assert!(client.outbox(10, NOW).unwrap().is_empty());
+            assert!(client.outbox(None, 10, NOW).unwrap().items.is_empty());
             let peer = account(NAMES[1 - who]);
-            let messages = client.messages(&peer, None, 100).unwrap();
+            let messages = client.messages(&peer, None, 100).unwrap().items;
             assert!(messages.iter().all(|message| message.evidence().is_some()));
             messages
                 .iter()

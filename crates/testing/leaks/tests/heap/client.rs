@@ -5,7 +5,7 @@ use waxseal::core::PreKeyUpload;
 use waxseal::reporting::Audience;
 use waxseal::reporting::relay::{PostedEnvelope, Receipt, StampKeys, StampedEnvelope};
 use waxseal::reporting::vault::ModerationKeyPair;
-use waxseal::store::{Key, Table};
+use waxseal::store::{Key, Row, Table};
 use waxseal::{
     AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Disclosure, MemoryStore, Reason,
     Received, Store as _, Timestamp,
@@ -102,11 +102,12 @@ fn clients_leave_nothing_behind() {
         alice = alice.restart();
         for device in [&alice, &bob] {
             let store = device.client.store();
-            let state = store.get(&Key::PreKeys).unwrap();
-            let one_time = store.list(&Table::OneTimePreKeys, None, 200).unwrap();
+            let state = store.get(&Key::new(Table::new(b"k"), Row::Only)).unwrap();
+            let one_time = store.list(&Table::new(b"1"), None, 200).unwrap();
+            let one_time = one_time.into_iter().filter_map(|row| row.value);
             let whose = device.client.me().account.as_str();
-            for part in state.iter().chain(&one_time) {
-                add_fields(&mut secrets, whose, part, Fields::of_prekey_part(part));
+            for part in state.into_iter().chain(one_time) {
+                add_fields(&mut secrets, whose, &part, Fields::of_prekey_part(&part));
             }
         }
     }
@@ -114,7 +115,8 @@ fn clients_leave_nothing_behind() {
     rng.call("next delivery key of alice");
     alice.key = alice.client.renew_delivery_key(&mut rng).unwrap();
     alice.client.confirm_delivery_key(&alice.key, NOW).unwrap();
-    let messages = bob.client.messages(&alice.account(), None, 10).unwrap();
+    let messages = bob.client.messages(&alice.account(), None, 10);
+    let messages = messages.unwrap().items;
     let shown = messages
         .iter()
         .map(|message| (*message.id(), Disclosure::Whole));

@@ -165,8 +165,9 @@ impl World {
             self.drain();
             assert!(
                 self.clients[who]
-                    .outbox(1, self.provider.now)
+                    .outbox(None, 1, self.provider.now)
                     .unwrap()
+                    .items
                     .is_empty()
             );
             for peer in (0..self.clients.len()).filter(|peer| *peer != who) {

@@ -14,7 +14,10 @@ impl World {
     /// reviewer sees what was sent.
     pub fn assert_reportable(&mut self, who: usize, about: usize) {
         let peer = self.account(about);
-        let messages = self.clients[who].messages(&peer, None, usize::MAX).unwrap();
+        let messages = self.clients[who]
+            .messages(&peer, None, usize::MAX)
+            .unwrap()
+            .items;
         let stamped = messages
             .iter()
             .filter(|message| message.evidence().is_some());
