@@ -390,10 +390,7 @@ impl Provider {
     pub fn take_report(&mut self, report: &[u8]) -> Result<VerifiedReport, Refusal> {
         let verified = self.verify(report)?;
         let report = Report::decode(report).map_err(|_| Refusal::Malformed)?;
-        let reporter = &report.reporter().account;
-        let claims = report.claims().iter();
-        let nullifiers = claims.map(|claim| Nullifier::new(claim, reporter));
-        self.reported.extend(nullifiers);
+        self.reported.extend(report.nullifiers());
         Ok(verified)
     }
 

@@ -58,6 +58,24 @@ impl<S: Store> Client<S> {
         Ok(draft)
     }
 
+    /// Drafts a report about an account that shows no messages, such as a profile that poses as
+    /// someone else and has sent nothing.
+    ///
+    /// Nothing leaves the device. Show [`ReportDraft::preview`] to the user, add a note, then call
+    /// [`Client::report`].
+    ///
+    /// # Errors
+    /// [`ReportError::Draft`] if the account is this device's own.
+    pub fn draft_account_report(
+        &self,
+        account: &AccountId,
+        reason: Reason,
+    ) -> Result<ReportDraft, ReportError<S::Error>> {
+        let reporter = self.me.clone();
+        let draft = ReportDraft::about_account(reporter, account.clone(), reason)?;
+        Ok(draft)
+    }
+
     /// Seals a draft that the user agreed to, and returns the report for the provider's intake.
     ///
     /// The report stays in the [report outbox](Client::pending_reports) until

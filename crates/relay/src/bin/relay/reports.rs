@@ -133,8 +133,8 @@ fn take(
     ])?;
     let id = db.last_insert_rowid();
     for nullifier in nullifiers {
-        // A nullifier marks a message as reported by this account. If an earlier report added the
-        // same nullifier, it stays with that report.
+        // A nullifier marks a message, or an account, as reported by this account. If an earlier
+        // report added the same nullifier, it stays with that report.
         db.prepare("INSERT OR IGNORE INTO nullifier (nullifier, report) VALUES (?, ?)")?
             .execute(params![nullifier.as_bytes(), id])?;
     }
@@ -180,7 +180,8 @@ fn check_room(db: &Connection, reporter: &str, len: usize, now_ms: i64) -> Resul
     Ok(())
 }
 
-/// Finds the earlier report in which this account already reported the first of these messages.
+/// Finds the earlier report in which this account already reported the first of these messages, or
+/// this account.
 fn reported_before(db: &Connection, first: Option<&Nullifier>) -> Result<ReportTaken, Refusal> {
     let first = first.ok_or(ErrorCode::Malformed)?;
     let report_id = db

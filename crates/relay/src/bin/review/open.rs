@@ -75,6 +75,7 @@ impl Rejected {
             "verified": false,
             "rejected": { "check": self.check, "message": self.reason },
             "note": null,
+            "about_account": null,
             "messages": [],
         })
     }
