@@ -59,6 +59,7 @@ use crate::store::{Key, Store, Transaction};
 /// | receive | [`receive`], show, acknowledge |
 /// | delete | [`delete_message`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
+/// | report an account | [`draft_account_report`], then as above |
 ///
 /// Each step may change what the calls in its row return, and nothing else. Accepting an identity
 /// also sets [`conversation_health`] back.
@@ -91,6 +92,7 @@ use crate::store::{Key, Store, Transaction};
 /// [`receive`]: Self::receive
 /// [`delete_message`]: Self::delete_message
 /// [`draft_report`]: Self::draft_report
+/// [`draft_account_report`]: Self::draft_account_report
 /// [`report`]: Self::report
 /// [`confirm_report`]: Self::confirm_report
 /// [`one_time_prekeys_left`]: Self::one_time_prekeys_left
