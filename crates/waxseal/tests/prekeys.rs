@@ -179,6 +179,16 @@ fn prekeys_are_written_only_when_one_was_spent() {
     let second = written(&bob);
     assert_eq!((second.prekeys, second.prekeys_deleted), (0, 0));
     assert_eq!(second.memory, 0);
+    // So do the messages of a session on last-resort prekeys. Its base key is written once.
+    let (base, _) = world.bundle(&account("bob"));
+    let mut carol = world.register("carol");
+    start_on_last_resort(&mut world, &mut carol, &base);
+    for memory in [69 + 8 + 32, 0] {
+        deliver(&mut world, &mut carol, &mut bob).unwrap();
+        let now = written(&bob);
+        assert_eq!((now.prekeys, now.prekeys_deleted), (0, 0));
+        assert_eq!(now.memory, memory);
+    }
     let mut bob = Client::open(bob.into_store()).unwrap();
     assert_eq!(bob.one_time_prekeys_left().unwrap(), 99);
     bob.rotate_prekeys(&mut world.rng).unwrap();

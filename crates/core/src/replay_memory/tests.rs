@@ -197,6 +197,10 @@ fn export_round_trips_and_refuses_everything_else() {
     assert_eq!(import(&twice), Err(DecodeError::NotCanonical));
     twice[small.len() + 3] = 4;
     assert_eq!(import(&twice), Ok(()));
+    let mut three_sets = [&twice[..], &small[id..]].concat();
+    three_sets[sets + 3] = 3;
+    three_sets[twice.len() + 3] = 5;
+    assert_eq!(import(&three_sets), Err(DecodeError::Malformed));
     let too_long = DecodeError::TooLong {
         len: 4_182,
         max: 4_181,
