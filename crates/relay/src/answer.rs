@@ -3,7 +3,7 @@
 //! | header | in | bytes, as base64 |
 //! |---|---|---|
 //! | `waxseal-nonce` | request | 16 random bytes |
-//! | `waxseal-nonce` | answer that opens a WebSocket | 16 random bytes, which `FrameMacs` takes |
+//! | `waxseal-nonce` | answer that opens a WebSocket | 16 random bytes of the relay |
 //! | `waxseal-digest` | request | SHA-256 of the body |
 //! | `waxseal-answer-mac` | answer to a device | [`AnswerMac`] under its delivery key |
 //! | `waxseal-answer-signature` | other answers | the relay's signature, see [`answer_context`] |

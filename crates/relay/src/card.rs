@@ -10,16 +10,16 @@ use crate::message::b64;
 use crate::proof::length_prefixed;
 use crate::sealing::SealingPublicKey;
 
-const CARD: &[u8] = b"waxseal/1/relay/card";
+const CARD: &[u8] = b"waxseal/2/relay/card";
 
 /// The relay's identity and keys: the answer to `GET /v1/relay`.
 ///
-/// Pin `relay_key` when registering, and let the user compare [`fingerprint`]s out of band. From
-/// then on, the signature authenticates the other keys over any network. It is made with
-/// `relay_key` over these fields, each preceded by its length (4 bytes, big-endian):
+/// Keep its [`PinnedKeys`] when registering, and let the user compare [`fingerprint`]s out of band.
+/// From then on, the signature authenticates the rest over any network. It is made with `relay_key`
+/// over these fields, each preceded by its length (4 bytes, big-endian):
 ///
 /// ```text
-/// label || region || relay_key || sealing_key || moderation_key
+/// label || region || relay_key || sealing_key || moderation_key || verify_days be32
 /// ```
 ///
 /// | field | bytes | encoding |
@@ -41,7 +41,10 @@ pub struct RelayCard {
     /// The key that devices seal reports to.
     #[serde(with = "b64")]
     pub moderation_key: Vec<u8>,
-    /// The signature of `relay_key` over a label and the four fields above.
+    /// Number of days during which a message can be reported. Pass it to
+    /// [`Evidence::reportable_until`](waxseal_reporting::recipient::Evidence::reportable_until).
+    pub verify_days: u32,
+    /// The signature of `relay_key` over a label and the five fields above.
     #[serde(with = "b64")]
     pub signature: [u8; 64],
 }
@@ -53,12 +56,14 @@ impl RelayCard {
         relay: &SigningKey,
         sealing: &SealingPublicKey,
         moderation: &ModerationPublicKey,
+        verify_days: u32,
     ) -> Self {
         let mut card = Self {
             region: region.to_owned(),
             relay_key: relay.verifying_key().to_bytes(),
             sealing_key: sealing.to_bytes(),
             moderation_key: moderation.encode(),
+            verify_days,
             signature: [0; 64],
         };
         card.signature = relay.sign(&card.signed_bytes()).to_bytes();
@@ -116,8 +121,66 @@ impl RelayCard {
             &self.relay_key,
             &self.sealing_key,
             &self.moderation_key,
+            &self.verify_days.to_be_bytes(),
         ])
     }
+}
+
+/// The keys of a relay that a client pinned. Keep them with the account.
+///
+/// ```
+/// # use waxseal_relay::{ClientError, PinnedKeys, RelayCard};
+/// # fn check(pinned: &mut PinnedKeys, card: &RelayCard) -> Result<(), ClientError> {
+/// if let Some(change) = pinned.check(card)? {
+///     println!("THE MODERATION KEY CHANGED: {} -> {}", change.before, change.now);
+///     *pinned = PinnedKeys::of(card);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinnedKeys {
+    /// The relay's own key.
+    #[serde(with = "b64")]
+    pub relay_key: [u8; 32],
+    /// The fingerprint of the key that reports were last sealed to.
+    pub moderation_fingerprint: String,
+}
+
+impl PinnedKeys {
+    /// The keys on a verified card, to pin at first contact or after a change.
+    pub fn of(card: &RelayCard) -> Self {
+        Self {
+            relay_key: card.relay_key,
+            moderation_fingerprint: card.moderation_fingerprint(),
+        }
+    }
+
+    /// Checks that the pinned relay signed the card. Returns the change of the moderation key, if
+    /// it changed: tell the user, then pin the keys of this card.
+    ///
+    /// # Errors
+    /// [`ClientError::OtherRelay`] if another relay key signed it: use nothing on the card.
+    /// [`ClientError::BadCard`] if its own key did not sign it.
+    pub fn check(&self, card: &RelayCard) -> Result<Option<ModerationKeyChange>, ClientError> {
+        card.verify()?;
+        if card.relay_key != self.relay_key {
+            let fingerprint = card.relay_fingerprint();
+            return Err(ClientError::OtherRelay { fingerprint });
+        }
+        let now = card.moderation_fingerprint();
+        let before = self.moderation_fingerprint.clone();
+        Ok((now != before).then_some(ModerationKeyChange { before, now }))
+    }
+}
+
+/// The pinned relay has another moderation key than before. Reports go to its holders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModerationKeyChange {
+    /// The fingerprint of the pinned key.
+    pub before: String,
+    /// The fingerprint of the key on the card.
+    pub now: String,
 }
 
 /// The fingerprint of a public key, for people to compare: the first 16 bytes of its SHA-256 hash,
@@ -143,16 +206,17 @@ mod tests {
         let relay = SigningKey::from_bytes(&[7; 32]);
         let moderation = ModerationKeyPair::generate(rng);
         let sealing = SealingKeyPair::generate(rng);
-        let card = RelayCard::sign("eu", &relay, sealing.public(), moderation.public_key());
+        let card = RelayCard::sign("eu", &relay, sealing.public(), moderation.public_key(), 30);
         card.verify().unwrap();
 
         let other_moderation = ModerationKeyPair::generate(rng).public_key().encode();
         let other_sealing = SealingKeyPair::generate(rng).public().to_bytes();
-        let changes: [&dyn Fn(&mut RelayCard); 5] = [
+        let changes: [&dyn Fn(&mut RelayCard); 6] = [
             &|card| card.region.push('x'),
             &|card| card.relay_key = SigningKey::from_bytes(&[8; 32]).verifying_key().to_bytes(),
             &|card| card.sealing_key = other_sealing.clone(),
             &|card| card.moderation_key = other_moderation.clone(),
+            &|card| card.verify_days += 1,
             &|card| card.signature[0] ^= 1,
         ];
         for change in changes {
@@ -160,6 +224,34 @@ mod tests {
             change(&mut changed);
             assert!(matches!(changed.verify(), Err(ClientError::BadCard)));
         }
+    }
+
+    #[test]
+    fn a_change_of_the_moderation_key_is_named_and_must_be_signed_by_the_pinned_relay() {
+        let rng = &mut rand::rng();
+        let relays = [7, 8].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+        let moderation = [(); 2].map(|()| ModerationKeyPair::generate(rng));
+        let sealing = SealingKeyPair::generate(rng);
+        let card = |relay: usize, key: usize| {
+            let key = moderation[key].public_key();
+            RelayCard::sign("eu", &relays[relay], sealing.public(), key, 30)
+        };
+        let pinned = PinnedKeys::of(&card(0, 0));
+        assert_eq!(pinned.check(&card(0, 0)).unwrap(), None);
+        let change = pinned.check(&card(0, 1)).unwrap().unwrap();
+        assert_eq!(change.before, card(0, 0).moderation_fingerprint());
+        assert_eq!(change.now, card(0, 1).moderation_fingerprint());
+        let pinned = PinnedKeys::of(&card(0, 1));
+        assert_eq!(pinned.check(&card(0, 1)).unwrap(), None, "told once");
+        assert!(pinned.check(&card(0, 0)).unwrap().is_some(), "and back");
+        for key in [0, 1] {
+            let refused = pinned.check(&card(1, key)).unwrap_err();
+            assert!(matches!(refused, ClientError::OtherRelay { .. }));
+        }
+        // Someone who does not hold the pinned relay key puts its own moderation key on the card.
+        let mut forged = card(0, 1);
+        forged.moderation_key = moderation[0].public_key().encode();
+        assert!(matches!(pinned.check(&forged), Err(ClientError::BadCard)));
     }
 
     #[test]

@@ -14,9 +14,12 @@ use crate::answer::{AskedRequest, check_answer};
 use crate::card::RelayCard;
 use crate::deliveries::Deliveries;
 use crate::error::ClientError;
-use crate::message::{Bundle, Challenge, PreKeys, PreKeysLeft, Register, ReportTaken, SignIn};
+use crate::message::{
+    Bundle, Challenge, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, SignIn,
+};
 use crate::name::account_name;
 use crate::proof::{register_context, session_context};
+use crate::report_id::checked_report_id;
 use crate::sealing::seal_delivery_key;
 use crate::session::{Caller, DeviceSession};
 use crate::system_rng::system_rng;
@@ -71,8 +74,8 @@ impl RelayClient {
         Ok(Self { agent, authority })
     }
 
-    /// Fetches and verifies the relay's card. Compare its `relay_key` with the pinned key, or pin
-    /// it now.
+    /// Fetches and verifies the relay's card. Check it against the
+    /// [`PinnedKeys`](crate::PinnedKeys), or pin its keys now.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -234,6 +237,20 @@ impl RelayClient {
             report,
         )?;
         parse(&answer)
+    }
+
+    /// Asks what became of a report that this account submitted, by the id that the relay gave it.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`NoSuchReport`](crate::ErrorCode::NoSuchReport) also for a report of
+    /// another account.
+    pub fn report_state(
+        &self,
+        session: &DeviceSession,
+        report_id: &str,
+    ) -> Result<ReportState, ClientError> {
+        let path = format!("/v1/reports/{}", checked_report_id(report_id)?);
+        self.get(&path, Caller::Device(session))
     }
 
     fn challenge(&self, relay_key: &[u8; 32]) -> Result<Vec<u8>, ClientError> {

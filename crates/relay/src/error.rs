@@ -17,6 +17,10 @@ pub struct ErrorBody {
     /// specification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<u8>,
+    /// With check 69: the index of the first message in the report that is too old. Leave it out
+    /// and report the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<usize>,
     /// With [`ErrorCode::ClockDiffers`]: the relay's time, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay_time_ms: Option<u64>,
@@ -32,7 +36,8 @@ pub enum ErrorCode {
     /// 400: the body is not the one whose digest the request states. It was altered or cut off on
     /// the way. Send the request again.
     BodyAltered,
-    /// 422: not an account name. See [`account_name`](crate::account_name).
+    /// 422: not an account name. See [`account_name`](crate::account_name), and for a new account
+    /// [`new_account_name`](crate::new_account_name).
     BadName,
     /// 401: no token, or a token that this relay does not accept on this route.
     Unauthorized,
@@ -42,8 +47,8 @@ pub enum ErrorCode {
     ChallengeRefused,
     /// 401: the proof does not verify, or the account is not registered.
     ProofRefused,
-    /// 409: the name belongs to another identity or device, or differs from a registered name only
-    /// in case. Choose another name.
+    /// 409: the name belongs to another identity or device, or looks like a registered name. Choose
+    /// another name.
     AccountTaken,
     /// 422: the relay cannot open the sealed delivery key. Fetch the relay's card and seal the key
     /// again.
@@ -138,14 +143,16 @@ impl ErrorCode {
         match self {
             Self::Malformed => "the request does not follow this interface",
             Self::BodyAltered => "the body was altered on the way",
-            Self::BadName => "not an account name: 1 to 128 of a-z A-Z 0-9 . _ - + @",
+            Self::BadName => {
+                "not an account name: 1 to 128 of a-z A-Z 0-9, with single . _ - + @ between them"
+            }
             Self::Unauthorized => "no token, or not one for this route",
             Self::TokenExpired => "the token has expired: sign in again",
             Self::ChallengeRefused => {
                 "the challenge is from another relay, expired or used: get a new one"
             }
             Self::ProofRefused => "the proof does not verify for a registered account",
-            Self::AccountTaken => "the name is taken",
+            Self::AccountTaken => "the name is taken, or looks like one that is",
             Self::BadDeliveryKey => "the relay cannot open the sealed delivery key",
             Self::NoSuchAccount => "no such account",
             Self::NoPreKeys => "the account has published no prekeys",
@@ -201,6 +208,15 @@ pub enum ClientError {
     /// The relay's card is not signed by the key it names, or the keys on it are unusable.
     #[error("the relay's card is not signed by its key")]
     BadCard,
+    /// The card is signed by another relay key than the pinned one. Send nothing.
+    #[error(
+        "THE RELAY'S KEY IS NOT THE PINNED ONE: this is another relay, or someone who pretends to \
+         be yours. Nothing was sent. The fingerprint of its key: {fingerprint}"
+    )]
+    OtherRelay {
+        /// The fingerprint of the key that signed the card.
+        fingerprint: String,
+    },
     /// The given text is not the URL of a relay. Use `http://HOST:PORT`.
     #[error("not the URL of a relay: give http://HOST:PORT")]
     BadUrl,
@@ -222,6 +238,7 @@ impl ClientError {
             message: format!("status {status}"),
             retry_after_secs: None,
             check: None,
+            claim: None,
             relay_time_ms: None,
         });
         Self::Refused { status, body }
@@ -260,6 +277,17 @@ impl ClientError {
     pub fn relay_time_ms(&self) -> Option<u64> {
         match self {
             Self::Refused { body, .. } => body.relay_time_ms,
+            _ => None,
+        }
+    }
+
+    /// The index of the first message in the report that is too old to be verified, if the relay
+    /// refused the report because of it. [`Preview::messages`] has the same order.
+    ///
+    /// [`Preview::messages`]: waxseal_reporting::reporter::Preview::messages
+    pub fn too_old_claim(&self) -> Option<usize> {
+        match self {
+            Self::Refused { body, .. } => body.claim,
             _ => None,
         }
     }

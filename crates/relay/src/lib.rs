@@ -32,6 +32,7 @@
 //! | `POST /v1/messages/{name}` | device | binary: `PostedEnvelope`, `Receipt` |
 //! | `GET /v1/deliveries` | device | WebSocket, see [`Deliveries`] |
 //! | `POST /v1/reports` | device | binary `Report`, [`ReportTaken`] (201, or 200 for a duplicate) |
+//! | `GET /v1/reports/{id}` | device | [`ReportState`] |
 //! | `POST /v1/reviewer/sessions` | anyone | [`ReviewerSignIn`], [`Session`] |
 //! | `GET /v1/review/key` | reviewer | [`SealedKey`] |
 //! | `GET /v1/review/reports?after=` | reviewer | [`ReportList`] |
@@ -71,24 +72,24 @@ mod vault_keys;
 pub use answer::{
     AskedRequest, DIGEST_HEADER, MAC_HEADER, NONCE_HEADER, SIGNATURE_HEADER, answer_context,
 };
-pub use card::{RelayCard, fingerprint};
+pub use card::{ModerationKeyChange, PinnedKeys, RelayCard, fingerprint};
 pub use client::RelayClient;
 pub use deliveries::Deliveries;
 pub use error::{ClientError, ErrorBody, ErrorCode};
 pub use frame::{Answer, Event, FrameMacs};
 pub use message::{
     Bundle, Challenge, PreKeys, PreKeysLeft, Register, Rejected, ReportList, ReportListed,
-    ReportTaken, ReviewerSignIn, SealedKey, Session, SignIn,
+    ReportState, ReportTaken, ReviewerSignIn, SealedKey, Session, SignIn,
 };
-pub use name::{BadName, account_name};
+pub use name::{BadName, account_name, name_skeleton, new_account_name};
 pub use proof::{
     acceptance_context, account_proof_input, register_context, reviewer_context, session_context,
 };
 pub use report_id::{parse_report_id, report_id_text};
 pub use reviewer_keys::{ReviewerKey, ReviewerPublicKey};
 pub use sealing::{
-    SealingError, SealingKeyPair, SealingPublicKey, seal_acceptance_key, seal_delivery_key,
-    unseal_acceptance_key, unseal_delivery_key,
+    AcceptanceKeys, SealingError, SealingKeyPair, SealingPublicKey, seal_acceptance_keys,
+    seal_delivery_key, unseal_acceptance_keys, unseal_delivery_key,
 };
 pub use session::{DeviceSession, ReviewerSession};
 pub use system_rng::system_rng;

@@ -127,15 +127,31 @@ pub struct ReportTaken {
     pub duplicate: bool,
 }
 
-/// `GET /v1/review/key`: the key with which the vault checks that the intake accepted a report
-/// ([`AcceptanceKey`](waxseal_reporting::intake::AcceptanceKey)), sealed to the vault. The reviewer
-/// passes it on.
+/// `GET /v1/reports/{id}`: what became of a report of this account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ReportState {
+    /// The report waits for review, or is in review.
+    Waiting,
+    /// The vault holds no key for the report any more. Its messages count as not reported: fetch
+    /// the relay's card, seal the report again and submit it.
+    Unreadable,
+    /// The review has ended.
+    Ended,
+    /// A state that this version does not know, from a newer relay.
+    #[serde(other)]
+    Other,
+}
+
+/// `GET /v1/review/key`: the keys with which the vault checks that the intake accepted a report
+/// ([`AcceptanceKeys`](crate::AcceptanceKeys)), sealed to the vault. The reviewer passes them on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SealedKey {
-    /// The acceptance key, sealed by [`seal_acceptance_key`](crate::seal_acceptance_key).
+    /// The acceptance keys, sealed by [`seal_acceptance_keys`](crate::seal_acceptance_keys).
     #[serde(with = "b64")]
     pub sealed: Vec<u8>,
-    /// The relay's signature over the sealed key and the vault's key, as encoded by
+    /// The relay's signature over the sealed keys and the vault's key, as encoded by
     /// [`acceptance_context`](crate::acceptance_context). Without it, a reviewer could give the
     /// vault another acceptance key, and so make the vault believe that the intake accepted a
     /// report.

@@ -20,13 +20,13 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::proof::length_prefixed;
 
 const DELIVERY_KEY: &[u8] = b"waxseal/1/relay/delivery-key";
-const ACCEPTANCE_KEY: &[u8] = b"waxseal/1/relay/acceptance-key";
+const ACCEPTANCE_KEYS: &[u8] = b"waxseal/2/relay/acceptance-keys";
 
 /// Length in bytes of the encapsulated key of X-Wing, with which a sealed key begins.
 const ENCAPSULATED_LEN: usize = 1_120;
 
-/// Length in bytes of a sealed key: encapsulated secret, key and tag.
-pub(crate) const SEALED_KEY_LEN: usize = ENCAPSULATED_LEN + 32 + 16;
+/// Length in bytes of sealed acceptance keys: encapsulated secret, keys and tag.
+pub(crate) const SEALED_KEYS_LEN: usize = ENCAPSULATED_LEN + 65 + 16;
 
 /// Seals a device's delivery key to the relay and binds it to the device.
 ///
@@ -41,7 +41,7 @@ pub fn seal_delivery_key(
     me: &DeviceAddress,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, SealingError> {
-    to.seal(DELIVERY_KEY, &key.to_bytes(), &device_bytes(me), rng)
+    to.seal(DELIVERY_KEY, &*key.to_bytes(), &device_bytes(me), rng)
 }
 
 /// Opens a key that [`seal_delivery_key`] sealed for this device.
@@ -57,31 +57,64 @@ pub fn unseal_delivery_key(
     Ok(DeliveryKey::from_bytes(*key))
 }
 
-/// Seals the acceptance key to the vault.
+/// The keys with which the vault checks that the intake accepted a report.
+#[derive(Clone, Debug)]
+pub struct AcceptanceKeys {
+    /// The key that the intake uses.
+    pub present: AcceptanceKey,
+    /// The key of before version 02, which reviewers held. It is for reports of version 01 only.
+    pub old: Option<AcceptanceKey>,
+}
+
+impl AcceptanceKeys {
+    /// `present 32 || 00` and 32 zeros, or `present 32 || 01 || old 32`.
+    fn to_bytes(&self) -> Zeroizing<[u8; 65]> {
+        let mut bytes = Zeroizing::new([0; 65]);
+        let (present, old) = bytes.split_at_mut(32);
+        present.copy_from_slice(&*self.present.to_bytes());
+        if let (Some(key), Some((is_there, old))) = (&self.old, old.split_first_mut()) {
+            *is_there = 1;
+            old.copy_from_slice(&*key.to_bytes());
+        }
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; 65]) -> Option<Self> {
+        let (present, old) = bytes.split_first_chunk()?;
+        let (is_there, old) = old.split_first()?;
+        let old: &[u8; 32] = old.try_into().ok()?;
+        Some(Self {
+            present: AcceptanceKey::from_bytes(*present),
+            old: (*is_there == 1).then(|| AcceptanceKey::from_bytes(*old)),
+        })
+    }
+}
+
+/// Seals the acceptance keys to the vault.
 ///
 /// # Size
-/// 1,168 bytes.
+/// 1,201 bytes, with an old key or without.
 ///
 /// # Errors
 /// [`SealingError`] if the vault's key is not usable.
-pub fn seal_acceptance_key(
+pub fn seal_acceptance_keys(
     to: &SealingPublicKey,
-    key: &AcceptanceKey,
+    keys: &AcceptanceKeys,
     rng: &mut impl CryptoRng,
 ) -> Result<Vec<u8>, SealingError> {
-    to.seal(ACCEPTANCE_KEY, &key.to_bytes(), b"", rng)
+    to.seal(ACCEPTANCE_KEYS, &*keys.to_bytes(), b"", rng)
 }
 
-/// Opens a key that [`seal_acceptance_key`] sealed.
+/// Opens keys that [`seal_acceptance_keys`] sealed.
 ///
 /// # Errors
 /// [`SealingError`] for anything else.
-pub fn unseal_acceptance_key(
+pub fn unseal_acceptance_keys(
     pair: &SealingKeyPair,
     sealed: &[u8],
-) -> Result<AcceptanceKey, SealingError> {
-    let key = pair.open(ACCEPTANCE_KEY, sealed, b"")?;
-    Ok(AcceptanceKey::from_bytes(*key))
+) -> Result<AcceptanceKeys, SealingError> {
+    let keys = pair.open(ACCEPTANCE_KEYS, sealed, b"")?;
+    AcceptanceKeys::from_bytes(&keys).ok_or(SealingError)
 }
 
 fn device_bytes(me: &DeviceAddress) -> Vec<u8> {
@@ -108,12 +141,11 @@ impl SealingPublicKey {
         self.0.to_bytes().to_vec()
     }
 
-    /// Encrypts a key to this public key. Returns 1,168 bytes: `encapsulated key 1,120 ||
-    /// ciphertext 32 || tag 16`.
+    /// Encrypts keys to this public key: `encapsulated key 1,120 || ciphertext || tag 16`.
     fn seal(
         &self,
         info: &[u8],
-        key: &[u8; 32],
+        key: &[u8],
         associated_data: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<u8>, SealingError> {
@@ -178,12 +210,12 @@ impl SealingKeyPair {
         Ok(Self { secret, public })
     }
 
-    fn open(
+    fn open<const LEN: usize>(
         &self,
         info: &[u8],
         sealed: &[u8],
         associated_data: &[u8],
-    ) -> Result<Zeroizing<[u8; 32]>, SealingError> {
+    ) -> Result<Zeroizing<[u8; LEN]>, SealingError> {
         let (encapsulated, ciphertext) = sealed
             .split_at_checked(ENCAPSULATED_LEN)
             .ok_or(SealingError)?;
@@ -198,7 +230,7 @@ impl SealingKeyPair {
         )
         .map(Zeroizing::new)
         .map_err(|_| SealingError)?;
-        let key: &[u8; 32] = key.as_slice().try_into().map_err(|_| SealingError)?;
+        let key: &[u8; LEN] = key.as_slice().try_into().map_err(|_| SealingError)?;
         Ok(Zeroizing::new(*key))
     }
 }
@@ -234,9 +266,26 @@ mod tests {
 
         assert!(unseal_delivery_key(&other, &sealed, &device("al")).is_err());
         assert!(unseal_delivery_key(&relay, &sealed, &device("bo")).is_err());
-        assert!(unseal_acceptance_key(&relay, &sealed).is_err());
+        assert!(unseal_acceptance_keys(&relay, &sealed).is_err());
         assert!(unseal_delivery_key(&relay, &sealed[..1_119], &device("al")).is_err());
         sealed[1_150] ^= 1;
         assert!(unseal_delivery_key(&relay, &sealed, &device("al")).is_err());
+    }
+
+    #[test]
+    fn sealed_acceptance_keys_have_one_length_and_keep_present_and_old_apart() {
+        let rng = &mut rand::rng();
+        let vault = SealingKeyPair::generate(rng);
+        let (present, old) = (AcceptanceKey::generate(rng), AcceptanceKey::generate(rng));
+        for old in [None, Some(old)] {
+            let present = present.clone();
+            let keys = AcceptanceKeys { present, old };
+            let sealed = seal_acceptance_keys(vault.public(), &keys, rng).unwrap();
+            assert_eq!(sealed.len(), SEALED_KEYS_LEN);
+            let opened = unseal_acceptance_keys(&vault, &sealed).unwrap();
+            let bytes = |key: &AcceptanceKey| *key.to_bytes();
+            assert_eq!(bytes(&opened.present), bytes(&keys.present));
+            assert_eq!(opened.old.as_ref().map(bytes), keys.old.as_ref().map(bytes));
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! A connection carries one frame in each direction. A frame is `len be32 || bytes`.
 //!
 //! ```text
-//! request: 01 || relay key 32 || sealed acceptance key 1,168 || signature 64 || report id 16
+//! request: 01 || relay key 32 || sealed acceptance keys 1,201 || signature 64 || report id 16
 //!            || accepted report
 //! answer:  00 || unsealed report           opened
 //!          01 || check u8 || reason        rejected: the failed check, the reason in words
@@ -23,7 +23,7 @@ use waxseal_reporting::vault::UnsealedReport;
 use zeroize::Zeroizing;
 
 use crate::message::SealedKey;
-use crate::sealing::SEALED_KEY_LEN;
+use crate::sealing::SEALED_KEYS_LEN;
 
 /// Maximum time for one connection, on either side.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -37,7 +37,7 @@ const NOT_OPENED: u8 = 2;
 const MAX_REASON_LEN: usize = 512;
 
 /// Maximum length of a request, in bytes.
-const MAX_REQUEST_LEN: usize = 1 + 32 + SEALED_KEY_LEN + 64 + 16 + MAX_ACCEPTED_LEN;
+const MAX_REQUEST_LEN: usize = 1 + 32 + SEALED_KEYS_LEN + 64 + 16 + MAX_ACCEPTED_LEN;
 
 /// Maximum length of an answer, in bytes.
 const MAX_ANSWER_LEN: usize = 2 + MAX_UNSEALED_LEN;
@@ -47,10 +47,10 @@ const MAX_ANSWER_LEN: usize = 2 + MAX_UNSEALED_LEN;
 /// The reviewer passes on what the relay gave it, and can read none of it.
 #[derive(Clone, Debug)]
 pub struct OpenRequest {
-    /// The relay's key, which signed the sealed acceptance key.
+    /// The relay's key, which signed the sealed acceptance keys.
     pub relay_key: [u8; 32],
-    /// The acceptance key, sealed to the vault, with the relay's signature.
-    pub acceptance_key: SealedKey,
+    /// The acceptance keys, sealed to the vault, with the relay's signature.
+    pub acceptance_keys: SealedKey,
     /// The id under which the relay keeps the report.
     pub id: ReportId,
     /// The encoded `AcceptedReport`.
@@ -62,8 +62,8 @@ impl OpenRequest {
         [
             &[VERSION],
             self.relay_key.as_slice(),
-            &self.acceptance_key.sealed,
-            &self.acceptance_key.signature,
+            &self.acceptance_keys.sealed,
+            &self.acceptance_keys.signature,
             self.id.as_bytes(),
             &self.accepted,
         ]
@@ -73,12 +73,12 @@ impl OpenRequest {
     fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.strip_prefix(&[VERSION])?;
         let (relay_key, bytes) = bytes.split_first_chunk()?;
-        let (sealed, bytes) = bytes.split_first_chunk::<SEALED_KEY_LEN>()?;
+        let (sealed, bytes) = bytes.split_first_chunk::<SEALED_KEYS_LEN>()?;
         let (signature, bytes) = bytes.split_first_chunk()?;
         let (id, accepted) = bytes.split_first_chunk()?;
         Some(Self {
             relay_key: *relay_key,
-            acceptance_key: SealedKey {
+            acceptance_keys: SealedKey {
                 sealed: sealed.to_vec(),
                 signature: *signature,
             },
@@ -115,8 +115,10 @@ pub enum VaultError {
 pub fn ask_vault(socket: &Path, request: &OpenRequest) -> Result<UnsealedReport, VaultError> {
     let unreachable = |error: io::Error| VaultError::Unreachable(error.to_string());
     let malformed = || VaultError::Unreachable("the answer is malformed".to_owned());
-    if request.acceptance_key.sealed.len() != SEALED_KEY_LEN {
-        return Err(VaultError::NotOpened("no sealed acceptance key".to_owned()));
+    if request.acceptance_keys.sealed.len() != SEALED_KEYS_LEN {
+        return Err(VaultError::NotOpened(
+            "no sealed acceptance keys".to_owned(),
+        ));
     }
     let deadline = Deadline::new();
     let mut stream = UnixStream::connect(socket).map_err(unreachable)?;
@@ -246,8 +248,8 @@ mod tests {
     fn request() -> OpenRequest {
         OpenRequest {
             relay_key: [1; 32],
-            acceptance_key: SealedKey {
-                sealed: vec![2; SEALED_KEY_LEN],
+            acceptance_keys: SealedKey {
+                sealed: vec![2; SEALED_KEYS_LEN],
                 signature: [3; 64],
             },
             id: ReportId::from_bytes([4; 16]),

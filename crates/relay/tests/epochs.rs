@@ -11,9 +11,9 @@ use rusqlite::Connection;
 use waxseal_reporting::relay::EPOCH_MS;
 use world::{RelayProcess, World};
 
-/// Place of the oldest epoch in the root key file. The file is `01 || five keys`, followed by the
-/// stamp keys: `01 || oldest epoch be32 || root ..`.
-const OLDEST_EPOCH: std::ops::Range<usize> = 162..166;
+/// Place of the oldest epoch in the root key file. The file is `02 || five keys || 00`, followed by
+/// the stamp keys: `01 || oldest epoch be32 || root ..`.
+const OLDEST_EPOCH: std::ops::Range<usize> = 163..167;
 
 #[test]
 fn after_40_days_of_downtime_the_operator_decides_whether_keys_are_destroyed() {

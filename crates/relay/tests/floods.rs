@@ -86,7 +86,8 @@ fn twenty_accounts_cannot_drain_the_one_time_prekeys_of_one() {
     let takers: Vec<Device> = (0..20)
         .map(|n| world.device(&format!("taker-{n}")))
         .collect();
-    bob.client.put_prekeys(bob.session(), b"base", &[]).unwrap();
+    let base = bob.base(b"base");
+    bob.client.put_prekeys(bob.session(), &base, &[]).unwrap();
     let take = |taker: &Device| {
         taker
             .client
@@ -99,7 +100,7 @@ fn twenty_accounts_cannot_drain_the_one_time_prekeys_of_one() {
         "none is left"
     );
     bob.client
-        .put_prekeys(bob.session(), b"base", &parts)
+        .put_prekeys(bob.session(), &base, &parts)
         .unwrap();
     let bundles: Vec<_> = std::thread::scope(|scope| {
         let takers = takers.iter();

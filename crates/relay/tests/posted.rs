@@ -6,8 +6,8 @@ mod world;
 
 use rusqlite::Connection;
 use waxseal_relay::{DeviceSession, ErrorCode};
-use waxseal_reporting::relay::{DeliveryKey, Receipt};
-use waxseal_reporting::{Audience, Timestamp};
+use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, Receipt};
+use waxseal_reporting::{Audience, DecodeError, Timestamp};
 use world::{World, code, now};
 
 const TEN_MINUTES_MS: u64 = 600_000;
@@ -106,6 +106,34 @@ fn an_envelope_that_was_posted_long_ago_is_refused_with_the_relays_time() {
     let receipt = Receipt::decode(&receipt).unwrap();
     receipt.authenticate(&alice.delivery_key, &message).unwrap();
     assert_eq!(bob.receive().len(), 1);
+}
+
+/// A device of an earlier release posts an envelope without time and MAC: tag and ciphertext alone.
+#[test]
+fn an_envelope_of_version_01_is_refused_and_nothing_is_stamped() {
+    let world = World::new();
+    let (mut alice, bob) = (world.device("alice"), world.device("bob"));
+    let (_, envelope) = alice.seal_only(&bob.me, "from an earlier release");
+    let ciphertext = envelope.ciphertext();
+    let len = u8::try_from(ciphertext.len()).unwrap();
+    assert!((0x80..=0xff).contains(&len), "its varint has two bytes");
+    let fields = [
+        &[1, 0x0a, 32],
+        &envelope.tag().as_bytes()[..],
+        &[0x12, len, 1],
+    ];
+    let old = [&fields.concat(), ciphertext].concat();
+    // The fields of the present version under the earlier version byte: the MAC does not cover it.
+    let mut renamed = alice.post(&envelope, &bob.me.account);
+    renamed[0] = 1;
+    for posted in [old, renamed] {
+        let refused = PostedEnvelope::decode(&posted).unwrap_err();
+        assert_eq!(refused, DecodeError::UnknownVersion { version: 1 });
+        let refused = code(alice.client.send(alice.session(), &bob.me.account, &posted));
+        assert_eq!(refused, ErrorCode::Malformed);
+    }
+    assert!(bob.receive().is_empty());
+    assert_eq!(accepted_at(&world, "alice"), None);
 }
 
 #[test]

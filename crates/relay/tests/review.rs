@@ -13,8 +13,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 use waxseal_relay::{
-    OpenRequest, VaultError, VaultPublicKeys, acceptance_context, ask_vault, parse_report_id,
-    seal_acceptance_key,
+    AcceptanceKeys, OpenRequest, VaultError, VaultPublicKeys, acceptance_context, ask_vault,
+    parse_report_id, seal_acceptance_keys,
 };
 use waxseal_reporting::intake::AcceptanceKey;
 use waxseal_reporting::recipient::Evidence;
@@ -210,7 +210,7 @@ fn the_vault_opens_what_the_intake_accepted_under_this_id_and_nothing_else() {
     let (client, reviewer) = (world.client(), world.reviewer());
     let request = |id: &str| OpenRequest {
         relay_key: client.card().unwrap().relay_key,
-        acceptance_key: client.acceptance_key(&reviewer).unwrap(),
+        acceptance_keys: client.acceptance_keys(&reviewer).unwrap(),
         id: parse_report_id(id).unwrap(),
         accepted: client.accepted_report(&reviewer, id).unwrap(),
     };
@@ -223,13 +223,16 @@ fn the_vault_opens_what_the_intake_accepted_under_this_id_and_nothing_else() {
     };
     // A reviewer who chooses the acceptance key, or the relay, could invent accepted reports.
     let mut other = request(&ids[0]);
-    let own = AcceptanceKey::generate(&mut rand::rng());
+    let own = AcceptanceKeys {
+        present: AcceptanceKey::generate(&mut rand::rng()),
+        old: None,
+    };
     let to = world.vault.sealing.public();
-    other.acceptance_key.sealed = seal_acceptance_key(to, &own, &mut rand::rng()).unwrap();
+    other.acceptance_keys.sealed = seal_acceptance_keys(to, &own, &mut rand::rng()).unwrap();
     refused(&other, "did not sign");
     let relay = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
-    let context = acceptance_context(&to.to_bytes(), &other.acceptance_key.sealed);
-    other.acceptance_key.signature = relay.sign(&context).to_bytes();
+    let context = acceptance_context(&to.to_bytes(), &other.acceptance_keys.sealed);
+    other.acceptance_keys.signature = relay.sign(&context).to_bytes();
     other.relay_key = relay.verifying_key().to_bytes();
     refused(&other, "another relay");
     let mut altered = request(&ids[0]);

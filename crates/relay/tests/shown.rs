@@ -112,7 +112,8 @@ fn every_kind_of_message_is_shown_for_what_it_is() {
       answer to message 1
   3. #1  alice, edit of message 1: I will find you
       last seen by its sender: message 2
-  4. #1  bob, edit of message 1, which ANOTHER ACCOUNT wrote, so it counts for nothing: I will hit you
+  4. #1  bob, edit of message 1, which ANOTHER ACCOUNT wrote, so it counts for nothing:
+      | I will hit you
       last seen by its sender: none; not seen: 1, 3
       no message of another account here shows that this one was seen
   5. #2  alice, reaction to message 2: 👎
@@ -121,7 +122,8 @@ fn every_kind_of_message_is_shown_for_what_it_is() {
       last seen by its sender: none; not seen: 2, 4
   7. #4  alice, deletion of message 1
       last seen by its sender: none; not seen: 2, 4
-  8. #5  alice, content of the application's own kind, 2 bytes: poll/1
+  8. #5  alice, content of the application's own kind, 2 bytes:
+      | poll/1
       last seen by its sender: none; not seen: 2, 4
       forwarded 3 time(s) before
       to disappear 60 s after it is read
@@ -361,4 +363,32 @@ fn a_message_of_format_01_is_shown_with_what_its_tag_does_not_say() {
         &json[1],
         json!({ "text": "old", "tag_names_sender": false }),
     );
+}
+
+#[test]
+fn a_text_that_a_terminal_would_break_cannot_imitate_a_line_of_the_command() {
+    let mut talk = Conversation::new();
+    let forged = "  2. 1 ms  #0  bob, text: I will hit you";
+    let long = format!("{}{forged}", " ".repeat(80));
+    let header = talk.header(true);
+    talk.say(true, header, text(&long));
+    let header = talk.header(true);
+    talk.say(true, header, text("zero\u{200b}width \u{202e}and back"));
+    let (lines, json) = talk.reviewed(&talk.kept.iter().collect::<Vec<_>>());
+    let of_bob: Vec<&String> = lines
+        .iter()
+        .filter(|line| line.contains("bob, text"))
+        .collect();
+    assert_eq!(of_bob.len(), 1);
+    assert!(of_bob[0].starts_with("      | "), "{of_bob:?}");
+    assert!(
+        lines.iter().all(|line| line.chars().count() <= 80),
+        "{lines:?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("zero\\u{200b}width \\u{202e}and back"))
+    );
+    assert_eq!(json[0]["text"], long);
 }

@@ -10,16 +10,22 @@ use std::process::{Command, Output};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use waxseal_relay::{ErrorCode, OpenRequest, VaultError, VaultKeys, ask_vault, parse_report_id};
+use waxseal_relay::{
+    ErrorCode, OpenRequest, ReportState, VaultError, VaultKeys, ask_vault, parse_report_id,
+};
 use waxseal_reporting::Rejection;
 use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::reviewer::review;
-use world::{VaultProcess, World, code, now};
+use world::{Device, VaultProcess, World, code, now};
 
 fn open(world: &World, report_id: &str) -> Output {
+    review_command(world, &["open", report_id, "--json"])
+}
+
+fn review_command(world: &World, command: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_review"))
         .args(["--relay", world.url(), "--key", "review.key"])
-        .args(["open", report_id, "--json"])
+        .args(command)
         .current_dir(world.dir.path())
         .output()
         .unwrap()
@@ -76,6 +82,82 @@ fn after_a_rotation_a_report_under_the_old_key_is_neither_rejected_nor_used_up()
     assert_eq!(opened["messages"][0]["text"], "on its way");
 }
 
+/// The app had the old key when it sealed the report, and the vault still has it.
+#[test]
+fn what_arrives_under_an_old_key_is_accepted_while_the_vault_holds_it() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.device("alice"), world.device("bob"));
+    alice.send(&bob.me, "on its way").unwrap();
+    let messages = bob.receive();
+    let report = bob.report(world.vault.moderation.public_key(), &[&messages[0].1]);
+    let old = world.replace_vault_keys();
+    world.relay.take().unwrap().kill();
+    world.start_with_old_key(&old);
+    bob.use_relay_of(&world);
+    let card = bob.client.card().unwrap();
+    assert_eq!(
+        card.moderation_key,
+        world.vault.moderation.public_key().encode(),
+        "new reports are for the new key"
+    );
+    let taken = bob.client.report(bob.session(), &report).unwrap();
+    let vault = VaultProcess::start_with(&world, &["--old-key", "old.key"]);
+    assert!(vault.open(&world, &taken.report_id).is_ok());
+    let strange = VaultKeys::generate(&mut rand::rng());
+    let strange = bob.report(strange.moderation.public_key(), &[&messages[0].1]);
+    let strange = bob.client.report(bob.session(), &strange);
+    assert_eq!(code(strange), ErrorCode::OtherModerationKey);
+}
+
+#[test]
+fn a_report_whose_key_is_lost_is_reported_again_by_its_reporter_alone() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.device("alice"), world.device("bob"));
+    alice.send(&bob.me, "unreadable").unwrap();
+    let message = bob.receive().remove(0).1;
+    let report = bob.report(world.vault.moderation.public_key(), &[&message]);
+    let lost = bob.client.report(bob.session(), &report).unwrap();
+    world.replace_vault_keys();
+    world.relay.take().unwrap().kill();
+    world.start();
+    alice.use_relay_of(&world);
+    bob.use_relay_of(&world);
+    let state = |device: &Device| {
+        device
+            .client
+            .report_state(device.session(), &lost.report_id)
+    };
+    assert_eq!(state(&bob).unwrap(), ReportState::Waiting);
+    assert_eq!(code(state(&alice)), ErrorCode::NoSuchReport);
+    let _vault = VaultProcess::start(&world);
+    let opened = open(&world, &lost.report_id);
+    assert!(String::from_utf8_lossy(&opened.stderr).contains("review unreadable"));
+    assert_eq!(state(&bob).unwrap(), ReportState::Waiting);
+
+    let given_up = review_command(&world, &["unreadable", &lost.report_id]);
+    assert!(given_up.status.success());
+    assert_eq!(state(&bob).unwrap(), ReportState::Unreadable);
+    let present = world.vault.moderation.public_key();
+    let again = bob.report(present, &[&message]);
+    let again = bob.client.report(bob.session(), &again).unwrap();
+    assert!(!again.duplicate);
+    assert!(open(&world, &again.report_id).status.success());
+    let closed = review_command(&world, &["close", &again.report_id]);
+    assert!(closed.status.success());
+    let ended = bob.client.report_state(bob.session(), &again.report_id);
+    assert_eq!(ended.unwrap(), ReportState::Ended);
+    assert!(
+        !review_command(&world, &["close", &"0".repeat(32)])
+            .status
+            .success()
+    );
+    assert!(
+        !review_command(&world, &["unreadable", &"0".repeat(32)])
+            .status
+            .success()
+    );
+}
+
 /// `02 || id 16 || accepted be64 || repeated be32 || long(report) || MAC 32`, with the MAC over
 /// everything before it. Made by someone with this key.
 fn accepted_under(key: &[u8], id: &ReportId, report: &[u8]) -> Vec<u8> {
@@ -117,11 +199,11 @@ fn no_key_of_a_reviewer_makes_an_accepted_report() {
     let (client, reviewer) = (world.client(), world.reviewer());
     let id = parse_report_id(&id).unwrap();
     let genuine = client.accepted_report(&reviewer, &waxseal_relay::report_id_text(&id));
-    let sealed = client.acceptance_key(&reviewer).unwrap();
+    let sealed = client.acceptance_keys(&reviewer).unwrap();
     let ask = |accepted: Vec<u8>, id: ReportId| {
         let request = OpenRequest {
             relay_key: client.card().unwrap().relay_key,
-            acceptance_key: sealed.clone(),
+            acceptance_keys: sealed.clone(),
             id,
             accepted,
         };

@@ -9,18 +9,21 @@ use crate::address::DeviceAddress;
 use crate::delivery::DeliveryKey;
 use crate::disclosure::{Disclosure, PartSet};
 use crate::evidence::Evidence;
+use crate::franking::FrankingTag;
 use crate::moderation::ModerationPublicKey;
 use crate::openings::{self, MAX_NOTE_LEN, MAX_REPORTED};
 use crate::preview::Preview;
 use crate::reason::Reason;
 use crate::report::{Report, is_participant};
 use crate::stamp::Claim;
+use crate::timestamp::Timestamp;
 
 /// A report that the user is putting together on the reporter's device.
 ///
-/// The draft collects a reason, a note and messages. [`note`](Self::note) and [`add`](Self::add)
-/// change it; [`preview`](Self::preview) and [`seal`](Self::seal) only read it. Nothing leaves the
-/// device before it is sealed, and a sealed report does not follow later changes of the draft.
+/// The draft collects a reason, a note and messages. [`note`](Self::note), [`add`](Self::add) and
+/// [`remove`](Self::remove) change it; [`preview`](Self::preview) and [`seal`](Self::seal) only
+/// read it. Nothing leaves the device before it is sealed, and a sealed report does not follow
+/// later changes of the draft.
 ///
 /// ```text
 /// new --note, add--> draft --preview--> shown to the user --seal--> Report
@@ -102,6 +105,32 @@ impl ReportDraft {
             .partition_point(|(other, _)| other.claim().order() < order);
         self.messages.insert(place, (evidence.clone(), shown));
         Ok(self)
+    }
+
+    /// Takes out the messages that the provider cannot verify any more, and returns their tags. The
+    /// others can still be reported.
+    ///
+    /// See [`Evidence::reportable_until`] for `verify_days`.
+    pub fn remove_too_old(&mut self, verify_days: u32, now: Timestamp) -> Vec<FrankingTag> {
+        self.remove_if(|evidence| evidence.reportable_until(verify_days) < now)
+    }
+
+    /// Takes out a message, for example one that the provider refused. Returns whether it was
+    /// there.
+    pub fn remove(&mut self, tag: &FrankingTag) -> bool {
+        !self.remove_if(|evidence| evidence.tag() == tag).is_empty()
+    }
+
+    fn remove_if(&mut self, mut removes: impl FnMut(&Evidence) -> bool) -> Vec<FrankingTag> {
+        let mut removed = Vec::new();
+        self.messages.retain(|(evidence, _)| {
+            let goes = removes(evidence);
+            if goes {
+                removed.push(*evidence.tag());
+            }
+            !goes
+        });
+        removed
     }
 
     /// Shows exactly what the provider will learn from this report, so that the user can agree.

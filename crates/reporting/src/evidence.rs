@@ -16,7 +16,7 @@ use crate::padding;
 use crate::parts::MAX_PAYLOAD_LEN;
 use crate::payload::{Payload, PayloadHeader};
 use crate::seal::SentMessage;
-use crate::stamp::{Claim, MAX_CONTEXT_LEN};
+use crate::stamp::{Claim, EPOCH_MS, MAX_CONTEXT_LEN};
 use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError};
 
@@ -49,6 +49,18 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// The last moment at which the provider can verify a report of this message.
+    ///
+    /// `verify_days` is the number of days for which the provider keeps the keys of its stamps. It
+    /// destroys them by the day (UTC): after the day on which it stamped the message, that many
+    /// days are left.
+    pub fn reportable_until(&self, verify_days: u32) -> Timestamp {
+        let days = u64::from(self.claim.context.epoch)
+            .saturating_add(u64::from(verify_days))
+            .saturating_add(1);
+        Timestamp::from_millis(days.saturating_mul(EPOCH_MS).saturating_sub(1))
+    }
+
     /// Joins checked values: the caller knows that `franked` matches the claim's tag and that
     /// `header` is its part 0.
     pub(crate) fn new(

@@ -88,6 +88,7 @@ pub struct Vault {
     present: ModerationKeyPair,
     old: Vec<ModerationKeyPair>,
     acceptance_key: AcceptanceKey,
+    old_acceptance_key: Option<AcceptanceKey>,
 }
 
 impl Vault {
@@ -97,6 +98,7 @@ impl Vault {
             present,
             old: Vec::new(),
             acceptance_key,
+            old_acceptance_key: None,
         }
     }
 
@@ -104,6 +106,18 @@ impl Vault {
     #[must_use]
     pub fn with_old_key(mut self, key: ModerationKeyPair) -> Self {
         self.old.push(key);
+        self
+    }
+
+    /// Adds the acceptance key of before version 02, which reviewers held. The vault then opens
+    /// accepted reports of version 01 with this key alone, and no others with it.
+    ///
+    /// # Security
+    /// Anyone who held that key can invent an accepted report of version 01. Leave it out once the
+    /// reports of version 01 were reviewed.
+    #[must_use]
+    pub fn with_old_acceptance_key(mut self, key: AcceptanceKey) -> Self {
+        self.old_acceptance_key = Some(key);
         self
     }
 }
@@ -116,7 +130,11 @@ impl Unseal for Vault {
     }
 
     fn open(&self, id: &ReportId, accepted: &[u8]) -> Result<UnsealedReport, UnsealError> {
-        let accepted = AcceptedReport::decode(accepted, &self.acceptance_key, id)?;
+        let acceptance_key = match &self.old_acceptance_key {
+            Some(old) if accepted.first() == Some(&VERSION) => old,
+            _ => &self.acceptance_key,
+        };
+        let accepted = AcceptedReport::decode(accepted, acceptance_key, id)?;
         let report = accepted.report();
         // CHK-82: the report is sealed to a moderation key of this vault.
         let mut keys = core::iter::once(&self.present).chain(&self.old);

@@ -239,6 +239,10 @@ pub enum ReportError<E: std::error::Error + 'static> {
     /// evidence yet. Try again after [`Client::confirm`](crate::Client::confirm).
     #[error("the message is not stamped yet")]
     NotStamped,
+    /// No report with this id waits, or an earlier version sealed it and kept no draft. Draft it
+    /// again.
+    #[error("no draft was kept")]
+    NoDraft,
     /// The messages cannot be put in one report. Change the selection.
     #[error("the report cannot be made")]
     Draft(#[from] DraftError),
@@ -356,7 +360,7 @@ impl<E: std::error::Error + 'static> ReportError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::NotStamped => Advice::KeepAndRetry,
-            Self::NoSuchMessage | Self::Draft(_) => Advice::FixCall,
+            Self::NoSuchMessage | Self::NoDraft | Self::Draft(_) => Advice::FixCall,
             Self::State(error) => error.advice(),
         }
     }

@@ -7,7 +7,9 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use waxseal::errors::OpenAccountError;
-use waxseal::{AccountId, Client, DamagedRow, FrankingTag, Message, SqliteStore, Timestamp};
+use waxseal::{
+    AccountId, Client, DamagedRow, Evidence, FrankingTag, Message, SqliteStore, Timestamp,
+};
 use waxseal_relay::{
     ClientError, DeviceSession, ErrorCode, RelayCard, RelayClient, account_name, system_rng,
 };
@@ -37,6 +39,8 @@ pub struct Chat {
     /// because of the time at which it was posted.
     pub relay_ahead_ms: i64,
     verbose: bool,
+    /// Whether a report is being sealed again, which is tried once.
+    pub is_resealing: bool,
     /// Whether a peer's identity has changed, which decides the exit code.
     pub identity_changed: bool,
     /// The peers about whose change of identity the user was warned.
@@ -69,6 +73,7 @@ impl Chat {
             session: None,
             relay_ahead_ms: 0,
             verbose,
+            is_resealing: false,
             identity_changed: false,
             warned: BTreeSet::new(),
             notices: Vec::new(),
@@ -78,6 +83,7 @@ impl Chat {
     /// Sends the messages, reports and prekeys that are still waiting. Every command that talks to
     /// the relay calls this. If one of the three fails, the others are still sent.
     pub fn catch_up(&mut self) -> Outcome<()> {
+        self.rotate_when_due()?;
         self.open_session()?;
         let outcomes = [
             self.flush_outbox(),
@@ -87,9 +93,8 @@ impl Chat {
         outcomes.into_iter().collect()
     }
 
-    /// Uploads prekeys if the relay has few or an upload may be missing. Replaces the signed
-    /// prekeys once a week.
-    fn maintain_prekeys(&mut self) -> Outcome<()> {
+    /// Replaces the signed prekeys once a week, whether or not the relay can be reached.
+    fn rotate_when_due(&mut self) -> Outcome<()> {
         if is_week_old(self.home.memory.rotated_at_ms) && !self.home.memory.upload_pending {
             // Records the upload as pending first, so that the prekeys are not replaced again
             // before the relay has them.
@@ -98,6 +103,11 @@ impl Chat {
             self.home.remember()?;
             self.client.rotate_prekeys(&mut system_rng())?;
         }
+        Ok(())
+    }
+
+    /// Uploads prekeys if the relay has few or an upload may be missing.
+    fn maintain_prekeys(&mut self) -> Outcome<()> {
         let left = self.with_session(|relay, session| relay.prekeys_left(session))?;
         if left < FEW_PREKEYS || self.home.memory.upload_pending {
             self.upload_prekeys(left)?;
@@ -121,18 +131,46 @@ impl Chat {
         Ok(())
     }
 
-    /// Fetches the relay's card and checks that the pinned key signed it.
-    pub fn card(&self) -> Outcome<RelayCard> {
+    /// Replaces the signed prekeys before the week is over, because the record of handshakes that
+    /// used them is full. If an upload is pending, finishes the upload instead, and the next
+    /// command replaces them.
+    pub fn rotate_prekeys(&mut self) -> Outcome<()> {
+        self.home.memory.rotated_at_ms = 0;
+        self.rotate_when_due()?;
+        self.maintain_prekeys()
+    }
+
+    /// Fetches the relay's card and checks that the pinned key signed it. Tells the user, once, if
+    /// the moderation key is another one than before.
+    pub fn card(&mut self) -> Outcome<RelayCard> {
         let card = self.relay.card()?;
-        let pinned = self.home.memory.relay.as_ref().map(|relay| &relay.key);
-        if pinned != Some(&hex(&card.relay_key)) {
-            return Err(Failure::new(format!(
-                "THE RELAY'S KEY IS NOT THE PINNED ONE: this is another relay, or someone who \
-                 pretends to be yours. Nothing was sent. The fingerprint of its key: {}",
-                card.relay_fingerprint()
-            )));
+        let pinned = self.home.memory.relay.as_mut();
+        let pinned = pinned.ok_or_else(|| Failure::new("no relay is pinned"))?;
+        let before = pinned.clone();
+        let change = pinned.take(&card)?;
+        let is_new = *pinned != before;
+        if let Some(change) = change {
+            self.notice(format!(
+                "THE MODERATION KEY CHANGED: {} -> {}. Your relay signed the new one. Reports now \
+                 go to its holders: compare it with what the provider publishes",
+                change.before, change.now
+            ));
+        }
+        if is_new {
+            self.home.remember()?;
         }
         Ok(card)
+    }
+
+    /// Whether the relay can still verify a report of the message.
+    pub fn is_reportable(&self, message: &Message) -> bool {
+        let relay = self.home.memory.relay.as_ref();
+        let days = relay.and_then(|relay| relay.verify_days);
+        let until = |evidence: &Evidence| match days {
+            Some(days) => evidence.reportable_until(days) >= self.relay_time(),
+            None => true,
+        };
+        message.evidence().is_some_and(until)
     }
 
     /// Makes a call with a session. Signs in again if the session has expired.
@@ -153,7 +191,8 @@ impl Chat {
         }
         // The delivery key is not renewed here: the call may send what the present one
         // authenticates.
-        let session = self.sign_in(&self.card()?)?;
+        let card = self.card()?;
+        let session = self.sign_in(&card)?;
         let outcome = with_pauses(|| call(&self.relay, &session));
         self.session = Some(session);
         Ok(outcome?)

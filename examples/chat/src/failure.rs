@@ -24,6 +24,8 @@ pub struct Failure {
     pub refused: Option<ErrorCode>,
     /// The relay's time in milliseconds, if it refused because the clocks differ.
     pub relay_time_ms: Option<u64>,
+    /// The index of the message for which the relay refused a report, because it is too old.
+    pub too_old_claim: Option<usize>,
 }
 
 impl Failure {
@@ -37,6 +39,7 @@ impl Failure {
             message: message.into(),
             refused: None,
             relay_time_ms: None,
+            too_old_claim: None,
         }
     }
 }
@@ -48,6 +51,7 @@ impl<E: Error + 'static> From<E> for Failure {
         let relay = (&error as &(dyn Error + 'static)).downcast_ref::<ClientError>();
         let refused = relay.and_then(ClientError::code);
         let relay_time_ms = relay.and_then(ClientError::relay_time_ms);
+        let too_old_claim = relay.and_then(ClientError::too_old_claim);
         let code = if relay.is_some_and(ClientError::is_transient) {
             TRY_LATER
         } else {
@@ -64,6 +68,7 @@ impl<E: Error + 'static> From<E> for Failure {
             message: printable(&message),
             refused,
             relay_time_ms,
+            too_old_claim,
         }
     }
 }

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use waxseal::{SqliteError, SqliteStore, StoreKey};
+use waxseal_relay::{ModerationKeyChange, PinnedKeys, RelayCard};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Outcome};
+use crate::text::{hex, unhex};
 
 /// The application's own notes, next to the store.
 ///
@@ -34,17 +36,61 @@ pub struct Memory {
     pub upload_pending: bool,
     /// For each peer, when a new session was last started because the old one was out of step.
     pub restarted_at_ms: BTreeMap<String, u64>,
+    /// Reports that the relay has accepted, by their id on this device. They are kept until their
+    /// review has ended, because the moderators may lose the key that opens them.
+    pub submitted: BTreeMap<String, SubmittedReport>,
     /// Deliveries that did not open and were not acknowledged, by the number that the relay gave
     /// them.
     pub kept: BTreeMap<u64, KeptDelivery>,
 }
 
 /// The relay that this home folder uses.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinnedRelay {
     pub url: String,
     /// The relay's Ed25519 key, in hexadecimal.
     pub key: String,
+    /// The fingerprint of the moderation key. A home of before pinned none.
+    #[serde(default)]
+    pub moderation_fingerprint: Option<String>,
+    /// Number of days during which a message can be reported, as the relay's card says.
+    #[serde(default)]
+    pub verify_days: Option<u32>,
+}
+
+impl PinnedRelay {
+    /// Pins the keys on a card.
+    pub fn new(url: String, card: &RelayCard) -> Self {
+        Self {
+            url,
+            key: hex(&card.relay_key),
+            moderation_fingerprint: Some(card.moderation_fingerprint()),
+            verify_days: Some(card.verify_days),
+        }
+    }
+
+    /// Checks a card against the pinned keys, and takes over what else it says. Returns the change
+    /// of the moderation key, if it changed.
+    pub fn take(&mut self, card: &RelayCard) -> Outcome<Option<ModerationKeyChange>> {
+        let now = card.moderation_fingerprint();
+        let pinned = PinnedKeys {
+            relay_key: unhex(&self.key).ok_or_else(|| Failure::new("memory.json is damaged"))?,
+            moderation_fingerprint: self.moderation_fingerprint.clone().unwrap_or(now),
+        };
+        let change = pinned.check(card)?;
+        *self = Self::new(self.url.clone(), card);
+        Ok(change)
+    }
+}
+
+/// A report that the relay has accepted.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SubmittedReport {
+    /// The id that the relay gave it.
+    pub report_id: String,
+    pub at_ms: u64,
+    /// When the relay was last asked what became of it.
+    pub asked_at_ms: u64,
 }
 
 /// A delivery that did not open and may open later: since when it is kept, and how often it came.

@@ -23,6 +23,7 @@ mod report;
 mod send;
 mod show;
 mod text;
+mod waiting;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -184,9 +185,8 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
             note,
             yes,
         } => {
-            let (peer, draft) =
-                report::draft(chat, &message_id, reason, with_context, &redact, &note)?;
-            report::report(chat, &peer, &draft, yes)
+            let selected = report::draft(chat, &message_id, reason, with_context, &redact, &note)?;
+            report::report(chat, selected, yes)
         }
     }
 }

@@ -91,7 +91,7 @@ fn show_unseen(chat: &mut Chat, json: bool) -> Outcome<()> {
     for shown in chat.unseen()? {
         let from = shown.from.as_str();
         let line = if json {
-            show::json_line(from, None, &shown.message)?
+            show::json_line(chat, from, None, &shown.message)?
         } else {
             show::line(from, &shown.message)
         };

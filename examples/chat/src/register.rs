@@ -8,7 +8,6 @@ use waxseal_relay::{RelayClient, account_name, system_rng};
 use crate::chat::{Chat, now};
 use crate::failure::{Failure, Outcome};
 use crate::home::{Home, PinnedRelay};
-use crate::text::hex;
 
 /// Creates an account, or finishes creating it.
 pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
@@ -21,11 +20,10 @@ pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
         .to_owned();
     let relay = RelayClient::new(&url)?;
 
-    // Pins the relay's key at first contact. The user compares its fingerprint with the one that
+    // Pins the relay's keys at first contact. The user compares their fingerprints with those that
     // the provider publishes.
     if home.memory.relay.is_none() {
-        let key = hex(&relay.card()?.relay_key);
-        home.memory.relay = Some(PinnedRelay { url, key });
+        home.memory.relay = Some(PinnedRelay::new(url, &relay.card()?));
         home.memory.rotated_at_ms = now().as_millis();
         home.memory.upload_pending = true;
         home.remember()?;

@@ -4,15 +4,14 @@
 use std::str::FromStr;
 
 use waxseal::{
-    AccountId, Disclosure, FrankingTag, Message, OutgoingReport, PayloadHeader, Preview, Reason,
-    ReportDraft,
+    AccountId, Disclosure, FrankingTag, Message, PayloadHeader, Preview, Reason, ReportDraft,
 };
-use waxseal_relay::{ErrorCode, ReportTaken, system_rng};
+use waxseal_relay::{ReportTaken, system_rng};
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};
 use crate::show::ask;
-use crate::text::{hex, printable, short, utc};
+use crate::text::{hex, printable, said, short, utc};
 
 /// A part to withhold: `PART` of the reported message, or `ID:PART` of another message in the
 /// report.
@@ -39,6 +38,12 @@ impl FromStr for Redaction {
     }
 }
 
+/// What the user chose to report.
+pub struct Selected {
+    peer: AccountId,
+    draft: ReportDraft,
+}
+
 /// Drafts a report. Nothing leaves the device.
 pub fn draft(
     chat: &Chat,
@@ -47,7 +52,7 @@ pub fn draft(
     with_context: usize,
     redactions: &[Redaction],
     note: &str,
-) -> Outcome<(AccountId, ReportDraft)> {
+) -> Outcome<Selected> {
     let (peer, id) = chat.find(id)?;
     let messages = with_neighbours(chat, &peer, &id, with_context)?;
     let names = |redaction: &Redaction, tag: &FrankingTag| match redaction.id.as_str() {
@@ -87,7 +92,7 @@ pub fn draft(
     }
     let mut draft = chat.client.draft_report(&peer, reason, shown)?;
     draft.note(note)?;
-    Ok((peer, draft))
+    Ok(Selected { peer, draft })
 }
 
 /// Returns the message and, before it, up to `before` earlier messages of the conversation that
@@ -112,17 +117,41 @@ fn with_neighbours(
 }
 
 /// Shows the preview, asks the user, and submits the report. A report submitted twice counts once.
-pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool) -> Outcome<()> {
+/// Without the relay, the report is kept and goes out with a later command.
+pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
     // The pinned relay key signed the card, and so vouches for the moderation key on it.
-    let card = chat.card()?;
-    chat.print_preview(peer, &draft.preview(), &card.moderation_fingerprint())?;
+    let card = match chat.card() {
+        Err(failure) if failure.code == TRY_LATER => Err(failure),
+        card => Ok(card?),
+    };
+    chat.print_notices();
+    let Selected { peer, mut draft } = selected;
+    for too_old in chat.remove_too_old(&mut draft)? {
+        println!("{too_old}");
+    }
+    let pinned = chat.home.memory.relay.as_ref();
+    let fingerprint = pinned.and_then(|relay| relay.moderation_fingerprint.clone());
+    chat.print_preview(&peer, &draft.preview(), &fingerprint.unwrap_or_default())?;
     if !yes && !ask("Send this report?")? {
         return Err(Failure::new("not sent"));
     }
+    let waits = |failure: Failure| {
+        let message = format!(
+            "the report waits and goes out with the next command: {}",
+            failure.message
+        );
+        Failure::with_code(TRY_LATER, message)
+    };
+    let card = match card {
+        Ok(card) => card,
+        Err(failure) => {
+            chat.client.keep_report(&draft, &mut system_rng())?;
+            return Err(waits(failure));
+        }
+    };
+    let key = card.moderation_key()?;
     chat.open_session()?;
-    let outgoing = chat
-        .client
-        .report(draft, &card.moderation_key()?, &mut system_rng())?;
+    let outgoing = chat.client.report(&draft, &key, &mut system_rng())?;
     match chat.submit(&outgoing) {
         Ok(ReportTaken {
             report_id,
@@ -135,13 +164,7 @@ pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool)
                 println!("reported as {id}");
             }
         }
-        Err(failure) if failure.code == TRY_LATER => {
-            let message = format!(
-                "the report waits and goes out with the next command: {}",
-                failure.message
-            );
-            return Err(Failure::with_code(TRY_LATER, message));
-        }
+        Err(failure) if failure.code == TRY_LATER => return Err(waits(failure)),
         Err(failure) => return Err(failure),
     }
     if let Err(failure) = chat.catch_up() {
@@ -151,45 +174,6 @@ pub fn report(chat: &mut Chat, peer: &AccountId, draft: &ReportDraft, yes: bool)
 }
 
 impl Chat {
-    /// Submits the reports that still wait after an interruption.
-    pub fn flush_reports(&mut self) -> Outcome<()> {
-        let first = self.client.pending_reports(None, 1)?;
-        if first.items.is_empty() && first.next.is_none() {
-            return Ok(());
-        }
-        self.open_session()?;
-        let mut after = None;
-        loop {
-            let page = self.client.pending_reports(after.as_ref(), 1)?;
-            self.notice_damage(&page.damaged, "reports that wait to be submitted");
-            for outgoing in &page.items {
-                match self.submit(outgoing) {
-                    Ok(taken) => self.notice(format!(
-                        "a waiting report was submitted as {}",
-                        taken.report_id
-                    )),
-                    Err(failure) if is_final(&failure) => self.notice(failure.message),
-                    Err(failure) => return Err(failure),
-                }
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Submits one report. Removes it from the store once the relay has accepted it, or has refused
-    /// it in a way that repeating cannot change.
-    fn submit(&mut self, outgoing: &OutgoingReport) -> Outcome<ReportTaken> {
-        let answer = self.with_session(|relay, session| relay.report(session, &outgoing.report));
-        match &answer {
-            Err(failure) if !is_final(failure) => {}
-            _ => self.client.confirm_report(outgoing.id)?,
-        }
-        answer
-    }
-
     /// Prints exactly what a report shows and who can read it.
     fn print_preview(
         &self,
@@ -200,7 +184,7 @@ impl Chat {
         println!("This report goes to the holders of the moderation key {moderation_key}:");
         println!("  reason  {}", preview.reason());
         if !preview.note().is_empty() {
-            println!("  note    {}", printable(preview.note()));
+            println!("{}", said("  note    ", preview.note(), "          "));
         }
         for message in preview.messages() {
             let from = printable(message.sender().account.as_str());
@@ -215,10 +199,11 @@ impl Chat {
             for part in message.parts().iter().skip(1) {
                 let what = match (part.shown, part.index, text) {
                     (false, ..) => "WITHHELD: reviewers see only that it exists".into(),
-                    (true, 1, Some(text)) => printable(text),
+                    (true, 1, Some(text)) => text.to_owned(),
                     (true, ..) => format!("{} bytes", part.size_bytes),
                 };
-                println!("    part {}  {what}", part.index);
+                let words = format!("    part {}  ", part.index);
+                println!("{}", said(&words, &what, "            "));
             }
         }
         println!(
@@ -248,40 +233,4 @@ fn header(header: &PayloadHeader) -> String {
         shown += &format!(", to expire after {} s", header.expires_after_secs);
     }
     shown
-}
-
-/// Whether the relay will never accept the report. A proxy cannot cause any of these refusals.
-fn is_final(failure: &Failure) -> bool {
-    matches!(
-        failure.refused,
-        Some(
-            ErrorCode::ReportRefused
-                | ErrorCode::OtherModerationKey
-                | ErrorCode::NotYourReport
-                | ErrorCode::Malformed
-        )
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_is_deleted_only_if_the_relay_will_never_accept_it() {
-        for (code, ends) in [
-            (ErrorCode::ReportTooEarly, false),
-            (ErrorCode::TooManyReports, false),
-            (ErrorCode::RelayFull, false),
-            (ErrorCode::TooManyRequests, false),
-            (ErrorCode::Other, false),
-            (ErrorCode::ReportRefused, true),
-        ] {
-            let failure = Failure {
-                refused: Some(code),
-                ..Failure::new("refused")
-            };
-            assert_eq!(is_final(&failure), ends, "{code:?}");
-        }
-    }
 }

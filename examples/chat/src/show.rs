@@ -8,7 +8,7 @@ use waxseal::{AccountId, Direction, Message, Timestamp};
 
 use crate::chat::Chat;
 use crate::failure::Outcome;
-use crate::text::{hex, printable, printable_json, short, utc};
+use crate::text::{hex, printable, printable_json, said, short, utc};
 
 /// A received message that was not shown yet.
 pub struct Unseen {
@@ -87,7 +87,7 @@ pub fn messages(chat: &Chat, peer: Option<&str>, json: bool) -> Outcome<()> {
             // show.
             if message.text().is_some() {
                 lines.push(if json {
-                    json_line(from, Some(to), &message)
+                    json_line(chat, from, Some(to), &message)
                 } else {
                     Ok(line(&format!("{from} to {to}"), &message))
                 });
@@ -108,12 +108,16 @@ pub fn line(from: &str, message: &Message) -> String {
         .accepted_at()
         .map_or_else(|| "not sent yet".into(), utc);
     let text = message.text().unwrap_or_default();
-    format!(
-        "{time}  {}: {}  [{}]",
-        printable(from),
-        printable(text),
-        short(message.id())
-    )
+    let (from, id) = (printable(from), short(message.id()));
+    let line = said(
+        &format!("{time}  {from}: "),
+        &format!("{text}  [{id}]"),
+        "    ",
+    );
+    if line.contains('\n') {
+        return said(&format!("{time}  {from}  [{id}]:"), text, "    ");
+    }
+    line
 }
 
 /// A message as JSON.
@@ -131,7 +135,7 @@ struct Object<'a> {
 }
 
 /// Formats a message for programs, as JSON on one line.
-pub fn json_line(from: &str, to: Option<&str>, message: &Message) -> Outcome<String> {
+pub fn json_line(chat: &Chat, from: &str, to: Option<&str>, message: &Message) -> Outcome<String> {
     let object = Object {
         id: hex(message.id().as_bytes()),
         from,
@@ -139,7 +143,7 @@ pub fn json_line(from: &str, to: Option<&str>, message: &Message) -> Outcome<Str
         text: message.text(),
         sent_at_ms: message.header().sent_at.as_millis(),
         accepted_at_ms: message.accepted_at().map(Timestamp::as_millis),
-        reportable: message.evidence().is_some(),
+        reportable: chat.is_reportable(message),
     };
     Ok(printable_json(&serde_json::to_string(&object)?))
 }

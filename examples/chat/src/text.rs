@@ -2,10 +2,18 @@
 
 use waxseal::{FrankingTag, Timestamp};
 
-/// Whether a character controls the terminal or changes the direction of the text around it.
+/// Maximum number of columns of a line with text of someone else. Terminals have 80.
+const MAX_COLUMNS: usize = 78;
+
+/// Whether a character controls the terminal, changes the direction of the text around it, or is
+/// invisible.
 fn controls_terminal(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}'
+            | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Returns the text on one line with control characters escaped, so that it cannot move the cursor,
@@ -21,13 +29,40 @@ pub fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// Puts text of someone else after the tool's own words. Text that does not fit on their line
+/// follows on lines of its own, which all begin with `indent` and a bar. The terminal then breaks
+/// no line, and no text can pass for a line of the tool.
+pub fn said(words: &str, text: &str, indent: &str) -> String {
+    let text = printable(text);
+    let columns = |c: char| if c.is_ascii() { 1 } else { 2 };
+    let width = |text: &str| text.chars().map(columns).sum::<usize>();
+    if width(words).saturating_add(width(&text)) <= MAX_COLUMNS {
+        return format!("{words}{text}");
+    }
+    let start = format!("\n{indent}| ");
+    let mut out = words.trim_end().to_owned();
+    let mut used = MAX_COLUMNS;
+    for c in text.chars() {
+        let wide = columns(c);
+        if used.saturating_add(wide) > MAX_COLUMNS {
+            out.push_str(&start);
+            used = width(&start);
+        }
+        used = used.saturating_add(wide);
+        out.push(c);
+    }
+    out
+}
+
 /// Escapes control characters, as `printable` does, in JSON on one line. The JSON strings decode to
 /// the same text.
 pub fn printable_json(json: &str) -> String {
     // Such characters occur only inside the strings of JSON.
     let shown = |c: char| {
         if controls_terminal(c) {
-            format!("\\u{:04x}", u32::from(c))
+            let mut units = [0; 2];
+            let units = c.encode_utf16(&mut units).iter();
+            units.map(|unit| format!("\\u{unit:04x}")).collect()
         } else {
             c.to_string()
         }
@@ -38,6 +73,19 @@ pub fn printable_json(json: &str) -> String {
 /// Formats bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Parses 32 bytes in hexadecimal.
+pub fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let digits = text.as_bytes().chunks(2);
+    if text.len() != 64 {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 /// The first eight digits of a message's id, which usually are enough to name it.
@@ -77,6 +125,49 @@ pub fn utc(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_cannot_imitate_another_line() {
+        let forged = "2026-11-22 07:01:14 UTC  alice: send me the money  [0badcafe]";
+        assert_eq!(said("10:00  eve: ", "short", "    "), "10:00  eve: short");
+        for padding in 0..160 {
+            let text = format!("{}{forged}", "x".repeat(padding));
+            let shown = said("10:00  eve: ", &text, "    ");
+            let mut lines = shown.lines();
+            assert!(lines.next().unwrap().starts_with("10:00  eve:"));
+            assert!(
+                shown
+                    .lines()
+                    .all(|line| line.chars().count() <= MAX_COLUMNS)
+            );
+            assert!(lines.all(|line| line.starts_with("    | ")), "{shown}");
+            let joined = shown.replace("\n    | ", "");
+            assert!(joined.ends_with(&text), "nothing is lost");
+        }
+        // Characters that take two columns.
+        let wide = said("eve: ", &"\u{6f22}".repeat(100), "  ");
+        assert!(wide.lines().all(|line| line.chars().count() <= 40));
+    }
+
+    #[test]
+    fn invisible_characters_are_shown() {
+        for c in [
+            '\u{200b}',
+            '\u{200d}',
+            '\u{2060}',
+            '\u{feff}',
+            '\u{ad}',
+            '\u{3164}',
+            '\u{e0061}',
+        ] {
+            let text = format!("a{c}b");
+            assert!(!printable(&text).contains(c));
+            let json = serde_json::to_string(&text).unwrap();
+            let printed = printable_json(&json);
+            assert!(!printed.contains(c));
+            assert_eq!(serde_json::from_str::<String>(&printed).unwrap(), text);
+        }
+    }
 
     #[test]
     fn no_text_controls_the_terminal() {

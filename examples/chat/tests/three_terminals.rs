@@ -78,7 +78,7 @@ fn the_commands_in_the_readmes_of_relay_and_chat_run() {
     let messages = world.chat(bob, &["messages", "--json"]).objects();
     let reported = run(&chat[3], messages[1]["id"].as_str().unwrap());
     let (_, report_id) = reported.rsplit_once("reported as ").unwrap();
-    assert!(run(&relay[5], report_id.trim()).contains("alice: Pay first."));
+    assert!(run(&relay[5], report_id.trim()).contains("alice, text: Pay first."));
     run(&chat[4], "");
     let received = world.chat(alice, &["receive"]).output();
     assert!(received.contains("bob: Where?") && received.contains("bob: Are you there?"));

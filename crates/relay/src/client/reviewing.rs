@@ -32,12 +32,12 @@ impl RelayClient {
         })
     }
 
-    /// Fetches the acceptance key, with which the vault checks that the intake accepted a report.
-    /// It is sealed to the vault, and the vault checks the relay's signature: pass it on.
+    /// Fetches the acceptance keys, with which the vault checks that the intake accepted a report.
+    /// They are sealed to the vault, and the vault checks the relay's signature: pass them on.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn acceptance_key(&self, reviewer: &ReviewerSession) -> Result<SealedKey, ClientError> {
+    pub fn acceptance_keys(&self, reviewer: &ReviewerSession) -> Result<SealedKey, ClientError> {
         self.get("/v1/review/key", Caller::Reviewer(reviewer))
     }
 
@@ -71,7 +71,8 @@ impl RelayClient {
 
     /// Tells the relay that a report failed in review. Its messages can then be reported again. The
     /// relay deletes the report's content, unless a later review can still succeed: with another
-    /// moderation key (82), or after an update (97).
+    /// moderation key (82), or after an update (97). With 82, the reporter's app learns that the
+    /// report is unreadable, and seals it again.
     ///
     /// # Errors
     /// [`ClientError`].

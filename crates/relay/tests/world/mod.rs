@@ -84,6 +84,16 @@ impl World {
         self.relay = Some(RelayProcess::start(self.dir.path()));
     }
 
+    /// Starts the relay with the key that the vault had before, which is written to `old.key` too.
+    pub fn start_with_old_key(&mut self, old: &VaultKeys) {
+        let (dir, public) = (self.dir.path(), serde_json::to_vec(&old.public()).unwrap());
+        std::fs::write(dir.join("old.key"), old.export()).unwrap();
+        std::fs::write(dir.join("old.key.pub"), public).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_relay"));
+        command.arg("--old-vault-key").arg(dir.join("old.key.pub"));
+        self.relay = Some(RelayProcess::start_with(command, dir));
+    }
+
     pub fn url(&self) -> &str {
         &self.relay.as_ref().unwrap().url
     }
@@ -228,7 +238,7 @@ impl VaultProcess {
         let (client, reviewer) = (world.client(), world.reviewer());
         let request = OpenRequest {
             relay_key: client.card().unwrap().relay_key,
-            acceptance_key: client.acceptance_key(&reviewer).unwrap(),
+            acceptance_keys: client.acceptance_keys(&reviewer).unwrap(),
             id: parse_report_id(report_id).unwrap(),
             accepted: client.accepted_report(&reviewer, report_id).unwrap(),
         };

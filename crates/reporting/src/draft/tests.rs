@@ -25,6 +25,41 @@ fn a_draft_holds_30_messages_and_not_31() {
 }
 
 #[test]
+fn a_draft_without_its_messages_that_are_too_old_keeps_the_rest_in_order() {
+    let mut world = World::new(9);
+    let messages: Vec<Evidence> = (0..3)
+        .map(|i| world.alice_says(&format!("{i}")).opened.evidence().clone())
+        .collect();
+    let all = || world.draft(&[&messages[0], &messages[1], &messages[2]]);
+    let until = messages[0].reportable_until(30);
+    let day = messages[0].claim().context.epoch;
+    assert_eq!(until.as_millis() + 1, (u64::from(day) + 31) * 86_400_000);
+    let mut draft = all();
+    assert!(
+        draft.remove_too_old(30, until).is_empty(),
+        "the last moment"
+    );
+    let after = Timestamp::from_millis(until.as_millis() + 1);
+    let gone = draft.remove_too_old(30, after);
+    let too_old = |message: &&Evidence| message.claim().context.epoch == day;
+    assert_eq!(gone.len(), messages.iter().filter(too_old).count());
+
+    let mut draft = all();
+    assert!(draft.remove(messages[1].tag()));
+    assert!(!draft.remove(messages[1].tag()));
+    let preview = draft.preview();
+    let left: Vec<_> = preview
+        .messages()
+        .iter()
+        .map(|message| *message.tag())
+        .collect();
+    assert_eq!(left, [*messages[0].tag(), *messages[2].tag()]);
+    // A provider that is far ahead, or that keeps keys for ever, overflows nothing.
+    let never = messages[0].reportable_until(u32::MAX);
+    assert!(never > after);
+}
+
+#[test]
 fn a_draft_refuses_what_cannot_be_reported_together_and_stays_as_it_was() {
     let mut world = World::new(2);
     let one = world.alice_says("one").opened;

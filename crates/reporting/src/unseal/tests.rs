@@ -50,6 +50,39 @@ fn the_vault_opens_only_the_accepted_report_that_was_asked_for() {
     assert!(vault.open(&ID, &waiting).is_ok());
 }
 
+/// Reviewers of before version 02 held the old acceptance key, so it accepts nothing newer.
+#[test]
+fn chk81_the_old_acceptance_key_accepts_reports_of_version_01_and_no_others() {
+    let mut world = World::new(6);
+    let second = accepted(&mut world);
+    let old = AcceptanceKey::generate(&mut world.rng);
+    let under = |key: &AcceptanceKey, version: u8| {
+        let (fields, _) = second.split_last_chunk::<32>().unwrap();
+        let (label, fields) = match version {
+            1 => (labels::ACCEPTANCE_1, [&[1], &fields[17..]].concat()),
+            _ => (labels::ACCEPTANCE, fields.to_vec()),
+        };
+        let mac = mac::hmac(&key.to_bytes(), &[label, &fields]);
+        [fields, mac.to_vec()].concat()
+    };
+    let present = world.acceptance_key.clone();
+    assert_eq!(under(&present, 2), second);
+    let moderation = || ModerationKeyPair::import(&world.moderation.export()).unwrap();
+    let only = Vault::new(moderation(), present.clone());
+    let both = Vault::new(moderation(), present.clone()).with_old_acceptance_key(old.clone());
+    for (key, version, by_only, by_both) in [
+        (&present, 2, true, true),
+        (&present, 1, true, false),
+        (&old, 2, false, false),
+        (&old, 1, false, true),
+    ] {
+        let waiting = under(key, version);
+        assert_eq!(only.open(&ID, &waiting).is_ok(), by_only, "{version}");
+        assert_eq!(both.open(&ID, &waiting).is_ok(), by_both, "{version}");
+    }
+    assert!(both.open(&ID, &[]).is_err());
+}
+
 /// A report of version 01 is sealed and authenticated under the labels of version 01, so neither
 /// passes for the other.
 #[test]

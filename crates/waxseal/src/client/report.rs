@@ -2,25 +2,35 @@
 
 use rand_core::CryptoRng;
 use waxseal_reporting::relay::DeliveryKey;
-use waxseal_reporting::reporter::{Disclosure, ModerationPublicKey, Reason, Report, ReportDraft};
-use waxseal_reporting::{AccountId, FrankingTag};
+use waxseal_reporting::reporter::{
+    Disclosure, ModerationPublicKey, PreviewMessage, Reason, Report, ReportDraft,
+};
+use waxseal_reporting::{AccountId, Audience, FrankingTag};
 
 use super::page::Page;
 use super::{Client, keys};
 use crate::error::{ReportError, StateError};
-use crate::records::{self, ReportRecord};
+use crate::records::{self, DraftRecord, ReportRecord, ShownRecord};
 use crate::store::{Cursor, Store, Transaction};
 
 /// Identifies a report on this device until it is confirmed. 16 random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReportId([u8; 16]);
 
+impl ReportId {
+    /// The 16 bytes, for the application's own notes about the report.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
 /// A sealed report on its way to the provider's intake.
 #[derive(Clone)]
 pub struct OutgoingReport {
     /// The report's identifier on this device.
     pub id: ReportId,
-    /// The encoded report, to upload to the provider's intake.
+    /// The encoded report, to upload to the provider's intake. Empty if it was
+    /// [kept](Client::keep_report) and not sealed yet.
     pub report: Vec<u8>,
 }
 
@@ -75,7 +85,8 @@ impl<S: Store> Client<S> {
     ///
     /// The report stays in the [report outbox](Client::pending_reports) until
     /// [`Client::confirm_report`] is called. After a crash or a broken connection, send it again
-    /// from there; the intake counts the report once.
+    /// from there; the intake counts the report once. The draft is kept with it: if the provider
+    /// has another moderation key by then, call [`Client::reseal_report`].
     pub fn report(
         &mut self,
         draft: &ReportDraft,
@@ -86,23 +97,112 @@ impl<S: Store> Client<S> {
             let report = draft
                 .seal(client.delivery_key(), moderation_key, rng)?
                 .encode();
-            let mut id = [0; 16];
-            rng.fill_bytes(&mut id);
-            let record = ReportRecord {
-                id: id.to_vec(),
-                report: report.clone(),
-            };
-            let mut transaction = Transaction::default();
-            transaction.put_record(keys::report(&id), &record);
-            client.commit(transaction)?;
-            Ok(OutgoingReport {
-                id: ReportId(id),
-                report,
-            })
+            let draft = client.draft_record(draft);
+            client.put_report(ReportId::draw(rng), report, draft)
         })
     }
 
-    /// Lists up to `limit` reports that were sealed and not yet confirmed, after `after`.
+    /// Keeps a draft that the user agreed to while no moderation key is known, for example without
+    /// a network. Seal it with [`Client::reseal_report`] once the key is there.
+    pub fn keep_report(
+        &mut self,
+        draft: &ReportDraft,
+        rng: &mut impl CryptoRng,
+    ) -> Result<OutgoingReport, ReportError<S::Error>> {
+        self.run(|client| {
+            let draft = client.draft_record(draft);
+            client.put_report(ReportId::draw(rng), Vec::new(), draft)
+        })
+    }
+
+    /// Seals a report of the outbox again, from its draft, to another moderation key. It keeps its
+    /// id, and the earlier bytes are gone. Until this returns, the earlier ones are kept.
+    ///
+    /// # Errors
+    /// As [`Client::kept_draft`].
+    pub fn reseal_report(
+        &mut self,
+        id: ReportId,
+        moderation_key: &ModerationPublicKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<OutgoingReport, ReportError<S::Error>> {
+        self.run(|client| {
+            let draft = client.read_kept_draft(id)?;
+            let report = draft
+                .seal(client.delivery_key(), moderation_key, rng)?
+                .encode();
+            let draft = client.draft_record(&draft);
+            client.put_report(id, report, draft)
+        })
+    }
+
+    /// Returns the draft of a report in the outbox, with its messages as they are stored.
+    ///
+    /// # Errors
+    /// * [`ReportError::NoDraft`] if no such report waits, or if it has no draft that can be read.
+    /// * [`ReportError::NoSuchMessage`] if a message of it was deleted since.
+    pub fn kept_draft(&self, id: ReportId) -> Result<ReportDraft, ReportError<S::Error>> {
+        self.look(|client| client.read_kept_draft(id))
+    }
+
+    fn read_kept_draft(&self, id: ReportId) -> Result<ReportDraft, ReportError<S::Error>> {
+        let record: Option<ReportRecord> = match self.get_record(&keys::report(&id.0)) {
+            Err(StateError::Damaged(_)) => None,
+            record => record?,
+        };
+        let record = record.and_then(|record| record.draft);
+        let record = record.ok_or(ReportError::NoDraft)?;
+        let (peer, reason, messages) = chosen_of(&record).ok_or(ReportError::NoDraft)?;
+        let mut draft = self.read_draft(&peer, reason, &messages)?;
+        draft.note(&record.note)?;
+        Ok(draft)
+    }
+
+    fn put_report(
+        &mut self,
+        id: ReportId,
+        report: Vec<u8>,
+        draft: DraftRecord,
+    ) -> Result<OutgoingReport, ReportError<S::Error>> {
+        let record = ReportRecord {
+            id: id.0.to_vec(),
+            report: report.clone(),
+            draft: Some(draft),
+        };
+        let mut transaction = Transaction::default();
+        transaction.put_record(keys::report(&id.0), &record);
+        self.commit(transaction)?;
+        Ok(OutgoingReport { id, report })
+    }
+
+    fn draft_record(&self, draft: &ReportDraft) -> DraftRecord {
+        let preview = draft.preview();
+        let peer = preview.messages().first().map(|message| {
+            let sender = &message.sender().account;
+            match message.audience() {
+                Audience::Direct(recipient) if *sender == self.me.account => recipient,
+                _ => sender,
+            }
+        });
+        let shown = |message: &PreviewMessage| {
+            let parts = message.parts().iter().filter(|part| part.shown);
+            ShownRecord {
+                id: message.tag().as_bytes().to_vec(),
+                parts: parts
+                    .filter_map(|part| part.index.try_into().ok())
+                    .collect(),
+            }
+        };
+        DraftRecord {
+            peer: peer.map_or_else(String::new, |peer| peer.as_str().to_owned()),
+            reason: preview.reason().number().into(),
+            note: preview.note().to_owned(),
+            messages: preview.messages().iter().map(shown).collect(),
+        }
+    }
+
+    /// Lists up to `limit` reports that were sealed or kept and not yet confirmed, after
+    /// `after`.
     ///
     /// Each report has up to [`MAX_REPORT_LEN`](waxseal_reporting::limits::MAX_REPORT_LEN) bytes.
     /// Its MAC is made for this call, under the present delivery key.
@@ -129,8 +229,31 @@ impl<S: Store> Client<S> {
     }
 }
 
+impl ReportId {
+    fn draw(rng: &mut impl CryptoRng) -> Self {
+        let mut id = [0; 16];
+        rng.fill_bytes(&mut id);
+        Self(id)
+    }
+}
+
+/// Peer, reason, and messages with what to show of them.
+type Chosen = (AccountId, Reason, Vec<(FrankingTag, Disclosure)>);
+
+fn chosen_of(record: &DraftRecord) -> Option<Chosen> {
+    let shown = |message: &ShownRecord| {
+        let id = FrankingTag::from_bytes(message.id.as_slice().try_into().ok()?);
+        let parts = message.parts.iter().map(|part| usize::try_from(*part).ok());
+        Some((id, Disclosure::Parts(parts.collect::<Option<_>>()?)))
+    };
+    let peer = AccountId::new(&record.peer).ok()?;
+    let reason = Reason::from_number(record.reason.try_into().ok()?)?;
+    let messages = record.messages.iter().map(shown).collect::<Option<_>>()?;
+    Some((peer, reason, messages))
+}
+
 fn outgoing_of(bytes: &[u8], key: &DeliveryKey) -> Option<OutgoingReport> {
-    let ReportRecord { id, report } = records::decode(bytes)?;
+    let ReportRecord { id, report, .. } = records::decode(bytes)?;
     Some(OutgoingReport {
         id: ReportId(id.try_into().ok()?),
         report: match Report::decode(&report) {

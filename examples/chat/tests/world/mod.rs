@@ -11,6 +11,8 @@
 )]
 #![allow(clippy::restriction, reason = "tests")]
 
+mod keys;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};

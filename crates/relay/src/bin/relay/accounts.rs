@@ -10,7 +10,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use rusqlite::{Connection, OptionalExtension, params};
 use waxseal_relay::{
     Challenge, ErrorCode, Register, Session, SignIn, account_name, account_proof_input,
-    register_context, session_context, unseal_delivery_key,
+    name_skeleton, new_account_name, register_context, session_context, unseal_delivery_key,
 };
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
@@ -87,15 +87,26 @@ async fn store(
     let (database, relay, me) = (&relay.database, relay.clone(), me.clone());
     let (name, device) = (me.account.as_str().to_owned(), me.device.0);
     let job = move |db: &Connection| {
-        // If two requests race, or two names differ only in case, the name belongs to the first.
+        let known: Option<i64> = db
+            .prepare(
+                "UPDATE account SET delivery_key = ?
+                 WHERE name = ? COLLATE BINARY AND device = ? AND identity = ? RETURNING id",
+            )?
+            .query_row(params![sealed, name, device, identity], |row| row.get(0))
+            .optional()?;
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        // If two requests race, or two names look alike, the name belongs to the first.
+        new_account_name(&name).map_err(|_| ErrorCode::BadName)?;
         db.prepare(
-            "INSERT INTO account (name, device, identity, delivery_key) VALUES (?, ?, ?, ?)
-             ON CONFLICT (name) DO UPDATE SET delivery_key = excluded.delivery_key
-                 WHERE name = excluded.name COLLATE BINARY
-                     AND device = excluded.device AND identity = excluded.identity
-             RETURNING id",
+            "INSERT INTO account (name, skeleton, device, identity, delivery_key)
+             VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
         )?
-        .query_row(params![name, device, identity, sealed], |row| row.get(0))
+        .query_row(
+            params![name, name_skeleton(&name), device, identity, sealed],
+            |row| row.get(0),
+        )
         .optional()?
         .ok_or_else(|| ErrorCode::AccountTaken.into())
     };

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::time::{Instant, interval, sleep_until, timeout};
-use waxseal_relay::{Answer, AskedRequest, ErrorCode, Event, FrameMacs, NONCE_HEADER};
+use waxseal_relay::{Answer, AskedRequest, ErrorCode, Event, FrameMacs, NONCE_HEADER, system_rng};
 use waxseal_reporting::relay::RequestNonce;
 
 use crate::connected::ConnectedDevice;
@@ -54,7 +54,7 @@ pub async fn connect(
         .read_buffer_size(4 << 10)
         .write_buffer_size(0)
         .max_write_buffer_size(1 << 20);
-    let nonce = RequestNonce::generate(&mut rand::rng());
+    let nonce = RequestNonce::generate(&mut system_rng());
     let header = [(NONCE_HEADER, STANDARD.encode(nonce.as_bytes()))];
     let upgraded = upgrade.on_upgrade(async move |mut socket| {
         let connected = relay.connected.enter(device.account.id);

@@ -11,6 +11,7 @@ pub struct Refusal {
     pub code: ErrorCode,
     pub retry_after_secs: Option<u64>,
     pub check: Option<u8>,
+    pub claim: Option<usize>,
     pub relay_time_ms: Option<u64>,
 }
 
@@ -20,6 +21,7 @@ impl From<ErrorCode> for Refusal {
             code,
             retry_after_secs: None,
             check: None,
+            claim: None,
             relay_time_ms: None,
         }
     }
@@ -54,6 +56,7 @@ impl IntoResponse for Refusal {
             message: self.code.message().to_owned(),
             retry_after_secs: self.retry_after_secs,
             check: self.check,
+            claim: self.claim,
             relay_time_ms: self.relay_time_ms,
         };
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -23,7 +23,7 @@ use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
 use crate::errors::Refusal;
 use crate::extract::{AccountName, BinaryBody, Device};
 use crate::serve::Stopping;
-use crate::state::{Account, Relay};
+use crate::state::{Account, Relay, Vault};
 use crate::time::Reading;
 use crate::{accounts, messages, reports};
 
@@ -89,10 +89,14 @@ impl World {
 
     pub async fn try_open(&self) -> Result<Relay, Box<dyn std::error::Error>> {
         let stopping = Stopping(watch::channel(false).1);
+        let vault = Vault {
+            present: self.vault.public(),
+            old: Vec::new(),
+        };
         let relay = Relay::open(
             self.dir.path(),
             self.clocks.reader(),
-            self.vault.public(),
+            &vault,
             self.reviewer.public(),
             10,
             stopping,

@@ -10,7 +10,7 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use ed25519_dalek::SigningKey;
 use rand_core::CryptoRng;
-use waxseal_relay::{SealingKeyPair, system_rng};
+use waxseal_relay::{AcceptanceKeys, SealingKeyPair, system_rng};
 use waxseal_reporting::intake::AcceptanceKey;
 use waxseal_reporting::relay::{DeliveryKey, EPOCH_MS, StampKeys, StampKeysError};
 use waxseal_reporting::{DeviceAddress, Timestamp};
@@ -34,11 +34,13 @@ const FILE: &str = "root.key";
 /// The file name of the database. The database is created after the keys, so if it exists and the
 /// root key file does not, that file was lost.
 pub const DATABASE: &str = "relay.sqlite";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
-/// Maximum length in bytes of the root key file: the version byte, five keys, and an export of
-/// [`StampKeys`] of at most 102 bytes.
-const MAX_FILE_LEN: u64 = 1 + 5 * 32 + 102;
+/// The version in which reviewers held the acceptance key.
+const VERSION_1: u8 = 1;
+
+/// The version byte, six keys, and an export of [`StampKeys`] of at most 102 bytes.
+const MAX_FILE_LEN: u64 = 1 + 5 * 32 + 1 + 32 + 102;
 
 pub struct Keys {
     dir: PathBuf,
@@ -50,8 +52,8 @@ pub struct Keys {
     pub token: Zeroizing<[u8; 32]>,
     /// Encrypts delivery keys in the database.
     store: Zeroizing<[u8; 32]>,
-    /// Authenticates accepted reports, so that the vault knows which ones the intake accepted.
-    pub acceptance: AcceptanceKey,
+    /// Authenticate accepted reports, so that the vault knows which ones the intake accepted.
+    pub acceptance: AcceptanceKeys,
     stamp: RwLock<StampKeys>,
 }
 
@@ -70,8 +72,13 @@ impl Keys {
                 }
                 let mut bytes = Zeroizing::new(Vec::with_capacity(512));
                 file.take(MAX_FILE_LEN + 1).read_to_end(&mut bytes)?;
-                Self::decode(dir, &bytes)
-                    .ok_or_else(|| format!("{} is not a root key file", path.display()))?
+                let keys = Self::decode(dir, &bytes)
+                    .ok_or_else(|| format!("{} is not a root key file", path.display()))?;
+                if bytes.first() == Some(&VERSION_1) {
+                    keys.write(&keys.stamp())?;
+                    tracing::warn!("new acceptance key: the one before was known to reviewers");
+                }
+                keys
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if dir.join(DATABASE).exists() {
@@ -99,13 +106,21 @@ impl Keys {
             sealing: SealingKeyPair::generate(rng),
             token: random(rng),
             store: random(rng),
-            acceptance: AcceptanceKey::generate(rng),
+            acceptance: AcceptanceKeys {
+                present: AcceptanceKey::generate(rng),
+                old: None,
+            },
             stamp: RwLock::new(stamp_keys(now)?),
         })
     }
 
     /// Encodes the root key file:
-    /// `01 || relay 32 || sealing 32 || token 32 || store 32 || acceptance 32 || stamp keys`.
+    ///
+    /// ```text
+    /// 02 || relay 32 || sealing 32 || token 32 || store 32 || acceptance 32
+    ///    || 00, or 01 || old acceptance 32
+    ///    || stamp keys
+    /// ```
     fn encode(&self, stamp: &StampKeys) -> Zeroizing<Vec<u8>> {
         // Reserves all the space at once: a vector that grows leaves copies of secrets in memory.
         let mut out = Zeroizing::new(Vec::with_capacity(512));
@@ -114,25 +129,49 @@ impl Keys {
         out.extend_from_slice(&*self.sealing.to_bytes());
         out.extend_from_slice(&*self.token);
         out.extend_from_slice(&*self.store);
-        out.extend_from_slice(&*self.acceptance.to_bytes());
+        out.extend_from_slice(&*self.acceptance.present.to_bytes());
+        out.push(u8::from(self.acceptance.old.is_some()));
+        if let Some(old) = &self.acceptance.old {
+            out.extend_from_slice(&*old.to_bytes());
+        }
         out.extend_from_slice(&stamp.export());
         out
     }
 
+    /// Reads the file. Version 01 has one acceptance key, which reviewers held. It becomes the old
+    /// one, and a new one is drawn.
     fn decode(dir: &Path, bytes: &[u8]) -> Option<Self> {
-        let bytes = bytes.strip_prefix(&[VERSION])?;
+        let (version, bytes) = bytes.split_first()?;
         let (relay, bytes) = bytes.split_first_chunk()?;
         let (sealing, bytes) = bytes.split_first_chunk()?;
         let (token, bytes) = bytes.split_first_chunk()?;
         let (store, bytes) = bytes.split_first_chunk()?;
-        let (acceptance, stamp) = bytes.split_first_chunk()?;
+        let (acceptance, bytes) = bytes.split_first_chunk()?;
+        let acceptance = AcceptanceKey::from_bytes(*acceptance);
+        let (acceptance, stamp) = match (*version, bytes.split_first()) {
+            (VERSION_1, _) => {
+                let present = AcceptanceKey::generate(&mut system_rng());
+                let old = Some(acceptance);
+                (AcceptanceKeys { present, old }, bytes)
+            }
+            (VERSION, Some((0, stamp))) => {
+                let (present, old) = (acceptance, None);
+                (AcceptanceKeys { present, old }, stamp)
+            }
+            (VERSION, Some((1, bytes))) => {
+                let (old, stamp) = bytes.split_first_chunk()?;
+                let (present, old) = (acceptance, Some(AcceptanceKey::from_bytes(*old)));
+                (AcceptanceKeys { present, old }, stamp)
+            }
+            _ => return None,
+        };
         Some(Self {
             dir: dir.to_owned(),
             relay: SigningKey::from_bytes(relay),
             sealing: SealingKeyPair::from_bytes(sealing).ok()?,
             token: Zeroizing::new(*token),
             store: Zeroizing::new(*store),
-            acceptance: AcceptanceKey::from_bytes(*acceptance),
+            acceptance,
             stamp: RwLock::new(StampKeys::import(stamp).ok()?),
         })
     }

@@ -47,7 +47,7 @@ use tokio::sync::{mpsc, watch};
 use tracing_subscriber::EnvFilter;
 
 use crate::serve::Stopping;
-use crate::state::Relay;
+use crate::state::{Relay, Vault};
 
 /// Maximum time that open requests and deliveries get to finish once the relay is told to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
@@ -79,6 +79,10 @@ struct Options {
     /// The vault's public keys, made by `vault keygen`; all reports are sealed to this vault
     #[arg(long, value_name = "FILE.pub")]
     vault_key: PathBuf,
+    /// Public keys that the vault had before, and still opens reports with (`vault serve
+    /// --old-key`). Reports that apps sealed to them are still accepted. Can be given several times
+    #[arg(long, value_name = "FILE.pub")]
+    old_vault_key: Vec<PathBuf>,
     /// The reviewer's public key, made by `review keygen`; only this reviewer can fetch reports
     #[arg(long, value_name = "FILE.pub")]
     reviewer_key: PathBuf,
@@ -97,7 +101,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .init();
 
-    let vault = public_file(&options.vault_key, "vault")?;
+    let old = options.old_vault_key.iter();
+    let old = old.map(|path| public_file(path, "vault"));
+    let vault = Vault {
+        present: public_file(&options.vault_key, "vault")?,
+        old: old.collect::<Result<_, _>>()?,
+    };
     let reviewer = public_file(&options.reviewer_key, "review")?;
     let _lock = keys::lock(&options.data)?;
     // Half of the file descriptors are for connections, a quarter for WebSockets, and the rest for
@@ -109,7 +118,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let relay = Relay::open(
         &options.data,
         time::system_clocks(),
-        vault,
+        &vault,
         reviewer,
         files / 4,
         stopping.clone(),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
-use waxseal_relay::{ErrorCode, ReportTaken, report_id_text, system_rng};
+use waxseal_relay::{ErrorCode, ReportState, ReportTaken, report_id_text, system_rng};
 use waxseal_reporting::Rejection;
 use waxseal_reporting::intake::{AcceptError, Examined, Nullifier, ReportId, examine};
 use waxseal_reporting::relay::StampError;
@@ -52,10 +52,37 @@ pub async fn submit(
     Ok((status, Json(taken)))
 }
 
+/// Tells a reporter what became of its report.
+pub async fn state(
+    State(relay): State<Arc<Relay>>,
+    device: Device,
+    Path(report_id): Path<String>,
+) -> Result<Json<ReportState>, Refusal> {
+    let reporter = device.account.me.account.as_str().to_owned();
+    let state = relay.database.run(move |db| {
+        let row = db
+            .prepare(
+                "SELECT rejected, closed OR length(accepted) = 0 FROM report
+                 WHERE public_id = ? AND reporter = ?",
+            )?
+            .query_row([report_id, reporter], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (rejected, has_ended): (Option<u8>, bool) = row.ok_or(ErrorCode::NoSuchReport)?;
+        Ok(match (rejected, has_ended) {
+            (Some(check), _) if check == Rejection::OtherModerationKey.check() => {
+                ReportState::Unreadable
+            }
+            (_, true) => ReportState::Ended,
+            (_, false) => ReportState::Waiting,
+        })
+    });
+    Ok(Json(state.await?))
+}
+
 fn check(relay: &Relay, report: Report, reporter: &Account) -> Result<Examined, Refusal> {
     // This relay's vault could not open the report. The app must fetch the card and seal the
     // report again.
-    if report.moderation_key() != relay.moderation_key.id() {
+    if !relay.has_moderation_key(report.moderation_key()) {
         return Err(ErrorCode::OtherModerationKey.into());
     }
     let stamp_keys = relay.keys.stamp();
@@ -71,8 +98,16 @@ fn refused(rejection: Rejection) -> Refusal {
     {
         return Refusal::retry_after(ErrorCode::ReportTooEarly, TOO_EARLY_RETRY_SECS);
     }
+    let claim = match rejection {
+        Rejection::Stamp {
+            claim,
+            cause: StampError::EpochUnknown,
+        } => Some(claim),
+        _ => None,
+    };
     Refusal {
         check: Some(rejection.check()),
+        claim,
         ..ErrorCode::ReportRefused.into()
     }
 }
@@ -115,7 +150,7 @@ fn take(
         Err(error) => return Err(Refusal::internal(&error)),
     };
 
-    let bytes = accepted.encode(&relay.keys.acceptance);
+    let bytes = accepted.encode(&relay.keys.acceptance.present);
     let report_id = report_id_text(&report_id);
     let at_ms = i64::try_from(accepted.accepted_at().as_millis()).unwrap_or(i64::MAX);
     check_room(db, reporter.me.account.as_str(), bytes.len(), at_ms)?;
@@ -133,9 +168,9 @@ fn take(
     ])?;
     let id = db.last_insert_rowid();
     for nullifier in nullifiers {
-        // A nullifier marks a message as reported by this account. If an earlier report added the
-        // same nullifier, it stays with that report.
-        db.prepare("INSERT OR IGNORE INTO nullifier (nullifier, report) VALUES (?, ?)")?
+        // A nullifier marks a message as reported by this account. Each report has its own rows, so
+        // that a rejected one does not release what another one reports too.
+        db.prepare("INSERT INTO nullifier (nullifier, report) VALUES (?, ?)")?
             .execute(params![nullifier.as_bytes(), id])?;
     }
     Ok(ReportTaken {
@@ -185,7 +220,8 @@ fn reported_before(db: &Connection, first: Option<&Nullifier>) -> Result<ReportT
     let first = first.ok_or(ErrorCode::Malformed)?;
     let report_id = db
         .prepare(
-            "SELECT public_id FROM report JOIN nullifier ON report.id = nullifier.report WHERE nullifier = ?",
+            "SELECT public_id FROM report JOIN nullifier ON report.id = nullifier.report WHERE nullifier = ?
+             ORDER BY report.id",
         )?
         .query_row([first.as_bytes()], |row| row.get(0))?;
     Ok(ReportTaken {

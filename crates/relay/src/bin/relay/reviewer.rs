@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
 use waxseal_relay::{
     ErrorCode, Rejected, ReportList, ReportListed, ReviewerSignIn, SealedKey, Session,
-    acceptance_context, reviewer_context, seal_acceptance_key, system_rng,
+    acceptance_context, reviewer_context, seal_acceptance_keys, system_rng,
 };
 use waxseal_reporting::Rejection;
 
@@ -40,14 +40,14 @@ pub async fn sign_in(
     Ok(Json(relay.tokens.issue(&reviewer, now_ms)))
 }
 
-/// Returns the key that verifies which reports the intake accepted. It is sealed to the vault and
-/// signed by the relay. The reviewer passes it on and cannot read it.
-pub async fn acceptance_key(
+/// Returns the keys that verify which reports the intake accepted. They are sealed to the vault and
+/// signed by the relay. The reviewer passes them on and cannot read them.
+pub async fn acceptance_keys(
     State(relay): State<Arc<Relay>>,
     _: Reviewer,
 ) -> Result<Json<SealedKey>, Refusal> {
     let (vault, rng) = (&relay.vault_key, &mut system_rng());
-    let sealed = seal_acceptance_key(vault, &relay.keys.acceptance, rng)
+    let sealed = seal_acceptance_keys(vault, &relay.keys.acceptance, rng)
         .map_err(|error| Refusal::internal(&error))?;
     let context = acceptance_context(&vault.to_bytes(), &sealed);
     let signature = relay.keys.relay.sign(&context).to_bytes();
@@ -132,8 +132,13 @@ pub async fn rejected(
         .database
         .run(move |db| {
             let id = find(db, &report_id)?;
-            db.prepare("UPDATE report SET rejected = ? WHERE id = ?")?
+            // What was reviewed to its end stays reported.
+            let rejected = db
+                .prepare("UPDATE report SET rejected = ? WHERE id = ? AND closed = 0")?
                 .execute(params![check, id])?;
+            if rejected == 0 {
+                return Ok(());
+            }
             db.prepare("DELETE FROM nullifier WHERE report = ?")?
                 .execute([id])?;
             match may_succeed_later(check) {

@@ -9,8 +9,11 @@ CREATE TABLE account (
     identity BLOB NOT NULL,
     delivery_key BLOB NOT NULL, -- sealed under the root key file
     base BLOB,
-    accepted_at_ms INTEGER -- of the last message that the device sent; NULL before the first
+    accepted_at_ms INTEGER, -- of the last message that the device sent; NULL before the first
+    -- what the name looks like; NULL if an earlier account of before looks the same
+    skeleton TEXT
 ) STRICT;
+CREATE UNIQUE INDEX account_skeleton ON account (skeleton);
 
 -- A row stays after its part was handed out, so that a part uploaded twice is not handed out twice.
 CREATE TABLE one_time (
@@ -106,8 +109,9 @@ CREATE TRIGGER report_ends AFTER UPDATE OF accepted ON report
     DELETE FROM waiting WHERE reporter = old.reporter AND reports = 0;
 END;
 CREATE TABLE nullifier (
-    nullifier BLOB PRIMARY KEY,
-    report INTEGER NOT NULL REFERENCES report
+    nullifier BLOB NOT NULL,
+    report INTEGER NOT NULL REFERENCES report,
+    PRIMARY KEY (nullifier, report)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX nullifier_report ON nullifier (report);
 

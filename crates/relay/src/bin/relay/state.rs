@@ -7,12 +7,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Semaphore, mpsc};
 use waxseal_relay::{RelayCard, ReviewerPublicKey, SealingPublicKey, VaultPublicKeys};
 use waxseal_reporting::relay::DeliveryKey;
-use waxseal_reporting::reporter::ModerationPublicKey;
+use waxseal_reporting::reporter::{ModerationKeyId, ModerationPublicKey};
 use waxseal_reporting::{AccountId, DeviceAddress, Timestamp};
 
 use crate::connected::ConnectedDevices;
 use crate::database::Database;
-use crate::keys::{DATABASE, Keys, REGION};
+use crate::keys::{DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
 use crate::queue;
 use crate::serve::Stopping;
@@ -28,6 +28,8 @@ pub struct Relay {
     pub limits: Limits,
     pub database: Database,
     pub moderation_key: ModerationPublicKey,
+    /// Moderation keys of before, to which reports may still be sealed.
+    old_moderation_keys: Vec<ModerationKeyId>,
     /// The key to which the acceptance key is sealed.
     pub vault_key: SealingPublicKey,
     pub reviewer: ReviewerPublicKey,
@@ -41,6 +43,13 @@ pub struct Relay {
     /// Dropped as the last field. The receiver then knows that nothing uses the relay any more and
     /// that the database is closed.
     _working: mpsc::Sender<()>,
+}
+
+/// The public keys of the vault.
+pub struct Vault {
+    pub present: VaultPublicKeys,
+    /// Keys of before, with which the vault still opens reports.
+    pub old: Vec<VaultPublicKeys>,
 }
 
 /// A registered account.
@@ -65,7 +74,7 @@ impl Relay {
     pub async fn open(
         dir: &Path,
         clocks: impl Fn() -> Reading + Send + Sync + 'static,
-        vault: VaultPublicKeys,
+        vault: &Vault,
         reviewer: ReviewerPublicKey,
         max_sockets: usize,
         stopping: Stopping,
@@ -75,14 +84,24 @@ impl Relay {
         let database = Database::open(&dir.join(DATABASE))?;
         let proven = database.run(Proven::load).await;
         let proven = proven.map_err(|_| "proven time cannot be read")?;
-        let moderation_key = vault.moderation_key()?;
-        let vault_key = vault.sealing_key()?;
+        let moderation_key = vault.present.moderation_key()?;
+        let old = vault.old.iter();
+        let old = old.map(|old| old.moderation_key().map(|key| *key.id()));
+        let old_moderation_keys = old.collect::<Result<_, _>>()?;
+        let vault_key = vault.present.sealing_key()?;
         Ok(Self {
-            card: RelayCard::sign(REGION, &keys.relay, keys.sealing.public(), &moderation_key),
+            card: RelayCard::sign(
+                REGION,
+                &keys.relay,
+                keys.sealing.public(),
+                &moderation_key,
+                VERIFY_DAYS,
+            ),
             time: Time::start(proven, clocks),
             tokens: Tokens::new(keys.token.clone()),
             limits: Limits::new(),
             moderation_key,
+            old_moderation_keys,
             vault_key,
             reviewer,
             accounts: RwLock::default(),
@@ -112,6 +131,11 @@ impl Relay {
         accounts.insert(name, Arc::new(account));
         drop(accounts);
         self.connected.end(id);
+    }
+
+    /// Whether the vault opens what is sealed to this moderation key.
+    pub fn has_moderation_key(&self, id: &ModerationKeyId) -> bool {
+        self.moderation_key.id() == id || self.old_moderation_keys.contains(id)
     }
 
     /// Whether the relay already has the maximum number of accounts.

@@ -7,7 +7,11 @@ use crate::text::controls_terminal;
 pub fn printable_json(value: &impl serde::Serialize) -> serde_json::Result<String> {
     // Such characters occur only inside the strings of JSON.
     let escaped = |c: char| match controls_terminal(c) {
-        true => format!("\\u{:04x}", u32::from(c)),
+        true => {
+            let mut units = [0; 2];
+            let units = c.encode_utf16(&mut units).iter();
+            units.map(|unit| format!("\\u{unit:04x}")).collect()
+        }
         false => c.to_string(),
     };
     Ok(serde_json::to_string(value)?.chars().map(escaped).collect())

@@ -17,6 +17,7 @@ pub fn list(reviewer: &Reviewer, json: bool) -> Result<(), Box<dyn Error>> {
             }
             let state = match (report.rejected, report.opened) {
                 _ if report.closed => "closed".to_owned(),
+                (Some(82), _) => "unreadable".to_owned(),
                 (Some(check), _) => format!("rejected, check {check}"),
                 (None, 0) => "new".to_owned(),
                 (None, opened) => format!("opened {opened} times"),

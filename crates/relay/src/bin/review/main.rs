@@ -11,6 +11,7 @@ mod files;
 mod json;
 mod list;
 mod open;
+mod said;
 mod show_json;
 mod show_text;
 mod text;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use waxseal_relay::{RelayClient, ReviewerKey, ReviewerSession, system_rng};
+use waxseal_reporting::Rejection;
 
 use crate::text::printable;
 
@@ -60,6 +62,12 @@ enum Command {
         /// The report's id, as `list` shows it
         report_id: String,
     },
+    /// Give a report up because the vault has lost its moderation key for good: the reporter's app
+    /// seals it again, to the present key. The relay keeps its content
+    Unreadable {
+        /// The report's id, as `list` shows it
+        report_id: String,
+    },
     /// Have the vault open a report, verify it and show it; the relay records that you opened it
     Open {
         /// The socket on which the vault serves
@@ -96,6 +104,12 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             let Reviewer { relay, session, .. } = &reviewer;
             relay.close_report(session, report_id)?;
             println!("closed");
+        }
+        Command::Unreadable { report_id } => {
+            let Reviewer { relay, session, .. } = &Reviewer::sign_in(options)?;
+            let check = Rejection::OtherModerationKey.check();
+            relay.report_rejected(session, report_id, check)?;
+            println!("unreadable");
         }
         Command::List { json } => list::list(&Reviewer::sign_in(options)?, *json)?,
         Command::Open {

@@ -28,7 +28,7 @@ pub fn open(
     // Both are sealed, so they are passed on unread.
     let request = OpenRequest {
         relay_key: reviewer.relay_key,
-        acceptance_key: relay.acceptance_key(session)?,
+        acceptance_keys: relay.acceptance_keys(session)?,
         id,
         accepted: relay.accepted_report(session, report_id)?,
     };
@@ -45,8 +45,13 @@ pub fn open(
         Ok(verified) => show(report_id, &verified),
         Err(rejected) => {
             // A report sealed to another moderation key is not marked as rejected, because that is
-            // not the reporter's fault.
-            if rejected.check != Rejection::OtherModerationKey.check() {
+            // not the reporter's fault, and the vault may get the key.
+            if rejected.check == Rejection::OtherModerationKey.check() {
+                eprintln!(
+                    "review: give the vault its earlier key files (--old-key), or if they are \
+                     lost, run `review unreadable`: the reporter's app then seals the report again"
+                );
+            } else {
                 relay.report_rejected(session, report_id, rejected.check)?;
             }
             if json {

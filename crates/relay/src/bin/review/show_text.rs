@@ -6,7 +6,11 @@ use waxseal_reporting::message::{Attachment, Content};
 use waxseal_reporting::reviewer::{LastSeen, VerifiedMessage, VerifiedReport};
 
 use crate::context::{Context, contradictions, hex, is_other_account, withheld_parts};
+use crate::said::said;
 use crate::text::printable;
+
+/// Before the lines below a message, and before text that needs further lines.
+const INDENT: &str = "      ";
 
 pub fn show(report_id: &str, report: &VerifiedReport) {
     println!("report {report_id}");
@@ -17,7 +21,7 @@ pub fn show(report_id: &str, report: &VerifiedReport) {
         printable(report.reporter().account.as_str())
     );
     if !report.note().is_empty() {
-        println!("note: {}", printable(report.note()));
+        println!("{}", said("note: ", report.note(), INDENT));
     }
     if report.clock_stepped_back() {
         println!("the relay's clock was set back in between: order by number and by what was seen");
@@ -29,16 +33,17 @@ pub fn show(report_id: &str, report: &VerifiedReport) {
             Some(0) | None => {}
             Some(missing) => println!("  ... {missing} message(s) of this sender not shown ..."),
         }
-        println!(
-            "  {}. {} ms  #{}  {}, {}",
+        let (what, text) = what(&context, message);
+        let words = format!(
+            "  {}. {} ms  #{}  {}, {what}",
             number(place),
             message.accepted_at().as_millis(),
             message.sequence(),
             printable(message.sender().account.as_str()),
-            what(&context, message),
         );
+        println!("{}", said(&words, text, INDENT));
         for line in details(&context, place, message) {
-            println!("      {line}");
+            println!("{INDENT}{line}");
         }
         // Only a message of the reporter may be one that its recipient never could open.
         if message.sender().account == report.reporter().account && !context.is_seen(message) {
@@ -52,31 +57,32 @@ fn number(place: usize) -> usize {
     place.saturating_add(1)
 }
 
-/// What the message is, then what it says.
-fn what(context: &Context<'_>, message: &VerifiedMessage) -> String {
+/// What the message is, and what it says.
+fn what<'a>(context: &Context<'_>, message: &'a VerifiedMessage) -> (String, &'a str) {
     let Some(content) = message.content() else {
-        return "content withheld by the reporter".to_owned();
+        return ("content withheld by the reporter".to_owned(), "");
     };
     let own = |tag| own_message(context, message, tag);
     match content {
-        Content::Text(text) => format!("text: {}", printable(text)),
-        Content::Edit { of, text } => format!("edit of {}: {}", own(of), printable(text)),
-        Content::Deletion { of } => format!("deletion of {}", own(of)),
+        Content::Text(text) => ("text: ".to_owned(), text),
+        Content::Edit { of, text } => (format!("edit of {}: ", own(of)), text),
+        Content::Deletion { of } => (format!("deletion of {}", own(of)), ""),
         Content::Reaction { to, reaction } if reaction.is_empty() => {
-            format!("reaction to {} taken back", named(context, to))
+            (format!("reaction to {} taken back", named(context, to)), "")
         }
         Content::Reaction { to, reaction } => {
-            let to = named(context, to);
-            format!("reaction to {to}: {}", printable(reaction))
+            (format!("reaction to {}: ", named(context, to)), reaction)
         }
         Content::Application { kind, body } => {
-            let (len, kind) = (body.len(), printable(kind));
-            format!("content of the application's own kind, {len} bytes: {kind}")
+            let len = body.len();
+            let words = format!("content of the application's own kind, {len} bytes: ");
+            (words, kind)
         }
         Content::Unknown { kind, body } => {
-            format!("content of unknown kind {kind}, {} bytes", body.len())
+            let len = body.len();
+            (format!("content of unknown kind {kind}, {len} bytes"), "")
         }
-        _ => "content that this command cannot show".to_owned(),
+        _ => ("content that this command cannot show".to_owned(), ""),
     }
 }
 
@@ -126,7 +132,12 @@ fn details(context: &Context<'_>, place: usize, message: &VerifiedMessage) -> Ve
         lines.push("only a later version can show this message".to_owned());
     }
     for (part, attachment) in message.attachments() {
-        lines.push(format!("part {part}: {}", attached(attachment)));
+        let line = said(
+            &format!("      part {part}: "),
+            &attached(attachment),
+            INDENT,
+        );
+        lines.push(line.trim_start().to_owned());
     }
     if !message.tag_names_sender() {
         lines.push("an old message: the tag does not name its sender".to_owned());

@@ -25,7 +25,7 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 use waxseal_relay::{
     OpenRequest, RelayClient, VaultError, VaultKeys, acceptance_context, answer_reviewer,
-    report_id_text, system_rng, unseal_acceptance_key,
+    report_id_text, system_rng, unseal_acceptance_keys,
 };
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, UnsealError, UnsealedReport, Vault};
 
@@ -197,22 +197,25 @@ struct Holder {
 
 impl Holder {
     /// Opens an accepted report. The reviewer passed all of it on, so nothing of it is trusted: the
-    /// acceptance key must be signed by the pinned relay for this vault, and the report must be
-    /// accepted under that key.
+    /// acceptance keys must be signed by the pinned relay for this vault, and the report must be
+    /// accepted under them.
     fn open(&self, request: &OpenRequest) -> Result<UnsealedReport, VaultError> {
         let not_opened = |reason: String| VaultError::NotOpened(reason);
         if request.relay_key != self.relay_key {
             let reason = "another relay than the one whose key the vault pinned";
             return Err(not_opened(reason.to_owned()));
         }
-        let sealed = &request.acceptance_key;
+        let sealed = &request.acceptance_keys;
         let context = acceptance_context(&self.keys.sealing.public().to_bytes(), &sealed.sealed);
         VerifyingKey::from_bytes(&self.relay_key)
             .and_then(|key| key.verify_strict(&context, &Signature::from_bytes(&sealed.signature)))
-            .map_err(|_| not_opened("the relay did not sign the acceptance key".to_owned()))?;
-        let acceptance_key = unseal_acceptance_key(&self.keys.sealing, &sealed.sealed)
+            .map_err(|_| not_opened("the relay did not sign the acceptance keys".to_owned()))?;
+        let acceptance_keys = unseal_acceptance_keys(&self.keys.sealing, &sealed.sealed)
             .map_err(|error| not_opened(error.to_string()))?;
-        let mut vault = Vault::new(copy(&self.keys.moderation)?, acceptance_key);
+        let mut vault = Vault::new(copy(&self.keys.moderation)?, acceptance_keys.present);
+        if let Some(old) = acceptance_keys.old {
+            vault = vault.with_old_acceptance_key(old);
+        }
         for old in &self.old {
             vault = vault.with_old_key(copy(old)?);
         }

@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 4] = [
+pub const MIGRATIONS: [&str; 6] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -76,4 +76,21 @@ pub const MIGRATIONS: [&str; 4] = [
              WHERE reporter IN (old.reporter, '');
          DELETE FROM waiting WHERE reporter = old.reporter AND reports = 0;
      END;",
+    // Each report has its own rows for its messages, so that a rejected one does not release what
+    // another one reports too.
+    "CREATE TABLE reported (
+         nullifier BLOB NOT NULL,
+         report INTEGER NOT NULL REFERENCES report,
+         PRIMARY KEY (nullifier, report)
+     ) STRICT, WITHOUT ROWID;
+     INSERT INTO reported SELECT nullifier, report FROM nullifier;
+     DROP TABLE nullifier;
+     ALTER TABLE reported RENAME TO nullifier;
+     CREATE INDEX nullifier_report ON nullifier (report);",
+    // Names that look alike are not registered any more. Of those that were, each stays, and the
+    // first one keeps others from being added. The expression is that of `name_skeleton`.
+    "ALTER TABLE account ADD COLUMN skeleton TEXT;
+     CREATE UNIQUE INDEX account_skeleton ON account (skeleton);
+     UPDATE OR IGNORE account SET skeleton = replace(replace(replace(replace(
+         lower(replace(name, 'I', 'l')), '1', 'l'), '0', 'o'), 'm', 'rn'), 'w', 'vv');",
 ];

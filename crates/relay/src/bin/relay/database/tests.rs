@@ -217,10 +217,48 @@ async fn reports_of_version_2_count_for_their_accounts_unless_they_were_rejected
         let bob: Vec<u8> = db.query_row("SELECT accepted FROM report WHERE id = 2", [], |row| {
             row.get(0)
         })?;
+        // The nullifiers are kept, and two reports may have the same.
+        db.execute("INSERT INTO nullifier VALUES (x'01', 3)", [])?;
+        assert!(
+            db.execute("INSERT INTO nullifier VALUES (x'01', 1)", [])
+                .is_err()
+        );
         Ok((rows, bob))
     });
     let expected = [("", 3, 7), ("alice", 2, 3), ("carol", 1, 4)];
     let expected = expected.map(|(name, reports, bytes)| (name.to_owned(), reports, bytes));
     assert_eq!(counted.await.unwrap(), (expected.to_vec(), Vec::new()));
+    assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+}
+
+#[tokio::test]
+async fn accounts_of_before_keep_their_names_and_the_first_of_those_alike_keeps_others_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("tests/schema_2.sql"))
+        .unwrap();
+    let names = ["paypal", "paypa1", "Ian", "M0dem.", "wIn-1"];
+    for name in names {
+        db.execute(
+            "INSERT INTO account (name, device, identity, delivery_key) VALUES (?, 1, x'', x'')",
+            [name],
+        )
+        .unwrap();
+    }
+    db.execute_batch("PRAGMA user_version = 2").unwrap();
+    drop(db);
+
+    let database = Database::open(&path).unwrap();
+    let kept = database.run(|db| {
+        let mut rows = db.prepare("SELECT name, skeleton FROM account ORDER BY id")?;
+        let rows = rows.query_map([], |row| row.try_into())?;
+        Ok(rows.collect::<Result<Vec<(String, Option<String>)>, _>>()?)
+    });
+    let expected = names.map(|name| {
+        let skeleton = (name != "paypa1").then(|| waxseal_relay::name_skeleton(name));
+        (name.to_owned(), skeleton)
+    });
+    assert_eq!(kept.await.unwrap(), expected);
     assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
 }

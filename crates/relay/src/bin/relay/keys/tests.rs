@@ -49,6 +49,36 @@ fn a_damaged_root_key_file_is_not_replaced() {
     }
 }
 
+/// Reviewers of version 0.1 held the acceptance key, and could invent accepted reports with it.
+#[test]
+fn a_root_key_file_of_version_1_gets_another_acceptance_key_and_keeps_the_old_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = Keys::open(dir.path(), NOW).unwrap();
+    let second = made.encode(&made.stamp());
+    let first = [&[1], &second[1..161], &second[162..]].concat();
+    fs::write(dir.path().join(FILE), &first).unwrap();
+
+    let upgraded = Keys::open(dir.path(), NOW).unwrap();
+    let again = Keys::open(dir.path(), NOW).unwrap();
+    let held = made.acceptance.present.to_bytes();
+    for keys in [&upgraded, &again] {
+        assert_eq!(*keys.acceptance.old.as_ref().unwrap().to_bytes(), *held);
+        assert!(*keys.acceptance.present.to_bytes() != *held);
+        assert_eq!(keys.relay.to_bytes(), made.relay.to_bytes());
+        assert_eq!(*keys.stamp().export(), *made.stamp().export());
+    }
+    assert_eq!(
+        *again.encode(&again.stamp()),
+        *upgraded.encode(&upgraded.stamp())
+    );
+    for at in [1, 33, 65, 97, 129, 162] {
+        let whole = upgraded.encode(&upgraded.stamp());
+        let cut = whole[..at].to_vec();
+        fs::write(dir.path().join(FILE), &cut).unwrap();
+        assert!(Keys::open(dir.path(), NOW).is_err(), "{at}");
+    }
+}
+
 #[test]
 fn a_lost_root_key_file_is_not_created_again_next_to_its_database() {
     let dir = tempfile::tempdir().unwrap();

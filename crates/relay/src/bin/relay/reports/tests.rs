@@ -1,11 +1,10 @@
-use axum::extract::Path;
 use waxseal_relay::Rejected;
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::EPOCH_MS;
 
 use super::*;
 use crate::extract::{JsonBody, Reviewer};
-use crate::fixture::{World, device, report, report_all, send};
+use crate::fixture::{World, caller, device, report, report_all, send};
 use crate::reviewer;
 
 const NOW: u64 = 21_000 * EPOCH_MS;
@@ -237,4 +236,68 @@ async fn reports_accepted_while_the_clock_was_ahead_do_not_count_for_today() {
     world.clocks.set(NOW);
     let message = send(&relay, &alice, &bob, "y").await.unwrap();
     report(&relay, &alice, &message).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rejected_report_releases_no_message_that_another_accepted_one_reports_too() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let one = send(&relay, &alice, &bob, "one").await.unwrap();
+    let two = send(&relay, &alice, &bob, "two").await.unwrap();
+    let first = report(&relay, &alice, &one).await.unwrap();
+    let both = report_all(&relay, &alice, &[&one, &two]).await.unwrap();
+    assert!(!both.duplicate);
+    reject(&relay, &first.report_id, 83).await;
+    let again = report(&relay, &alice, &one).await.unwrap();
+    assert!(again.duplicate && again.report_id == both.report_id);
+    // Once both are rejected, each message can be reported again, once.
+    reject(&relay, &both.report_id, 82).await;
+    for message in [&one, &two] {
+        assert!(!report(&relay, &alice, message).await.unwrap().duplicate);
+        assert!(report(&relay, &alice, message).await.unwrap().duplicate);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_message_that_is_too_old_and_the_rest_can_be_reported() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    // A relay keeps its first keys for longer.
+    world.run(&relay, 40 * EPOCH_MS).await;
+    let old = send(&relay, &alice, &bob, "old").await.unwrap();
+    let days = relay.card.verify_days;
+    let until = old.reportable_until(days).as_millis();
+    world
+        .run(&relay, until - relay.now().as_millis() - 3_600_000)
+        .await;
+    let new = send(&relay, &alice, &bob, "new").await.unwrap();
+    let newest = send(&relay, &alice, &bob, "newest").await.unwrap();
+    report_all(&relay, &alice, &[&old, &new]).await.unwrap();
+
+    // An hour after the last moment of which its device knows.
+    world.run(&relay, 3 * 3_600_000).await;
+    assert!(relay.now().as_millis() > until);
+    let refusal = report_all(&relay, &alice, &[&newest, &new, &old]).await;
+    let refusal = refusal.unwrap_err();
+    assert_eq!((refusal.check, refusal.claim), (Some(69), Some(0)));
+    report_all(&relay, &alice, &[&newest, &new]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_reviewed_to_its_end_stays_reported() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+    let message = send(&relay, &alice, &bob, "x").await.unwrap();
+    let taken = report(&relay, &alice, &message).await.unwrap();
+    close(&relay, &taken.report_id).await;
+    for check in [82, 83] {
+        reject(&relay, &taken.report_id, check).await;
+        let (relay, id) = (State(relay.clone()), Path(taken.report_id.clone()));
+        let state = state(relay, caller(&alice), id).await.unwrap().0;
+        assert_eq!(state, ReportState::Ended, "{check}");
+    }
+    assert!(report(&relay, &alice, &message).await.unwrap().duplicate);
 }
