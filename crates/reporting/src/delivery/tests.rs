@@ -122,28 +122,18 @@ fn mimi_weakness_2_chk63_stripped_stamp_is_an_error_of_its_own() {
 }
 
 #[test]
-fn chk64_every_altered_byte_of_a_delivery_is_refused_before_or_by_the_channel() {
+fn chk64_every_altered_byte_of_a_delivery_is_refused_before_the_channel() {
     let mut world = World::new(3);
     let (claim, envelope, _) = world.stamped("hello");
     let bytes = deliver(&claim, envelope, &world.bob_key).encode();
-    let before = world.to_bob.1.next;
     for index in 0..bytes.len() {
         let mut altered = bytes.clone();
         altered[index] ^= 0x01;
         let Ok(delivery) = Delivery::decode(&altered) else {
             continue;
         };
-        let Ok(delivery) = delivery.authenticate(&world.bob_key, &world.bob.account) else {
-            continue;
-        };
-        assert!(
-            matches!(
-                open(&mut world.to_bob.1, &delivery),
-                Err(OpenError::Channel(_))
-            ),
-            "{index}"
-        );
-        assert_eq!(world.to_bob.1.next, before);
+        let refused = delivery.authenticate(&world.bob_key, &world.bob.account);
+        assert_eq!(refused.unwrap_err(), DeliveryError::NotAuthentic, "{index}");
     }
     for cut in 0..bytes.len() {
         assert!(Delivery::decode(&bytes[..cut]).is_err());

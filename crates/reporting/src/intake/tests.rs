@@ -5,6 +5,8 @@ use crate::report::tests::{forge, reseal, reseal_as, sections};
 use crate::tests::all::*;
 use crate::tests::world::*;
 
+mod order;
+
 /// MIMI weakness 4: nothing authenticates the report itself. Here, each altered byte is refused.
 #[test]
 fn mimi_weakness_4_unauthenticated_report_chk74_altered_byte_is_refused() {
