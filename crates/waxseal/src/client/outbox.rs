@@ -117,12 +117,13 @@ impl<S: Store> Client<S> {
         recipient: &AccountId,
         rng: &mut impl CryptoRng,
     ) -> Result<usize, SendError<S::Error>> {
+        // Counts those of an attempt that started over, too: each is committed by itself.
+        let mut sealed: usize = 0;
         self.run(|client| {
             if client.is_outbox_current {
-                return Ok(0);
+                return Ok(sealed);
             }
             let waiting = client.waiting_for(recipient)?;
-            let mut sealed: usize = 0;
             for (number, id) in waiting {
                 let has_session = client.look_at_peer(recipient, |peer| peer.sessions.is_some())?;
                 if has_session != Some(true) {
