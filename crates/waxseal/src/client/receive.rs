@@ -156,7 +156,10 @@ impl<S: Store> Client<S> {
         if !batch.transaction.changes().is_empty() {
             self.commit(batch.transaction)?;
         }
-        self.prekeys = batch.prekeys;
+        // Deliveries that came again did not need the prekeys, which then stay cached.
+        if batch.prekeys.is_some() {
+            self.prekeys = batch.prekeys;
+        }
         for (account, one) in batch.peers {
             // An unknown sender whose message did not open is not added to the peers.
             if one.peer.is_stored() {
@@ -225,15 +228,13 @@ impl<S: Store> Client<S> {
         let mut nothing = ReplayMemory::new();
         let memory = match &kind {
             MessageKind::Ordinary => Some(&mut nothing),
-            MessageKind::Initial { identity } => {
-                match batch.memories.entry(identity.to_bytes()) {
-                    Entry::Occupied(known) => Some(known.into_mut()),
-                    Entry::Vacant(unread) => match self.replay_memory(identity) {
-                        Err(StateError::Damaged(_)) if peer.sessions.is_some() => None,
-                        memory => Some(unread.insert(memory?)),
-                    },
-                }
-            }
+            MessageKind::Initial { identity } => match batch.memories.entry(identity.to_bytes()) {
+                Entry::Occupied(known) => Some(known.into_mut()),
+                Entry::Vacant(unread) => match self.replay_memory(identity) {
+                    Err(StateError::Damaged(_)) if peer.sessions.is_some() => None,
+                    memory => Some(unread.insert(memory?)),
+                },
+            },
         };
         let accepting = batch.prekeys.as_mut().zip(memory);
         let can_accept = accepting.is_some();
