@@ -1,6 +1,6 @@
 //! Pages: how the client lists what is in its store, a damaged row costing only itself.
 
-use super::Client;
+use super::{Client, keys};
 use crate::error::StateError;
 use crate::store::{Cursor, Listed, Store, Table, Transaction};
 
@@ -68,13 +68,18 @@ impl<T> Page<T> {
 }
 
 impl<S: Store> Client<S> {
-    /// Deletes a row that cannot be read, so that lists no longer name it.
+    /// Deletes a row that cannot be read, so that lists no longer name it. For a row of
+    /// [`Client::peers`], call [`Client::reset_peer`] first, which saves what can be read.
     ///
     /// Of a message, its text and its evidence are lost with the row. Of an envelope, the message
     /// is still in the history, without evidence: it counts as not sent. Of a report, the messages
     /// are still there and can be reported again.
     pub fn delete_damaged(&mut self, row: &DamagedRow) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
+            // A reset writes the record of a contact again, at the same place.
+            if row.table == keys::contacts() && client.is_contact(&row.cursor)? {
+                return Ok(());
+            }
             let mut transaction = Transaction::default();
             transaction.delete_at(row.table.clone(), row.cursor.clone());
             client.commit(transaction)

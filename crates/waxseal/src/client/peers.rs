@@ -164,9 +164,25 @@ impl<S: Store> Client<S> {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page<AccountId>, StateError<S::Error>> {
-        self.look(|client| {
-            client.page(&keys::contacts(), after, limit, account_of)
-        })
+        self.look(|client| client.page(&keys::contacts(), after, limit, account_of))
+    }
+
+    /// Whether the contact at this place can be read. Looks through the contacts.
+    pub(super) fn is_contact(&self, cursor: &Cursor) -> Result<bool, StateError<S::Error>> {
+        const AT_ONCE: usize = 64;
+        let mut after = None;
+        loop {
+            let page = self.page(&keys::contacts(), after.as_ref(), AT_ONCE, |at, bytes| {
+                account_of(at, bytes).map(|_| at == cursor)
+            })?;
+            if page.items.contains(&true) {
+                return Ok(true);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(false);
+            }
+        }
     }
 
     /// Deletes the sessions of an earlier version with every peer. Nothing opens with their keys

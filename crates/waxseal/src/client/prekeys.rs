@@ -1,7 +1,10 @@
 //! Prekeys: the public keys with which peers start conversations while this device is offline.
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 use waxseal_core::errors::PreKeyError;
+use waxseal_core::export::OneTimeId;
 use waxseal_core::limits::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS};
 use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeyUpload, PreKeys, ReplayMemory};
 
@@ -156,7 +159,17 @@ impl<S: Store> Client<S> {
             // One that is damaged counts as spent.
             one_time.extend(rows.into_iter().filter_map(|Listed { value, .. }| value));
         }
-        PreKeys::import_parts(&state, one_time).map_err(|_| damaged())
+        PreKeys::import_parts(&state, &one_time)
+            .or_else(|_| {
+                let mut ids = BTreeSet::new();
+                one_time.retain(|part| {
+                    let id = OneTimeId::of_part(part);
+                    let is_read = PreKeys::import_parts(&state, [part]).is_ok();
+                    is_read && id.is_ok_and(|id| ids.insert(id))
+                });
+                PreKeys::import_parts(&state, &one_time)
+            })
+            .map_err(|_| damaged())
     }
 
     /// Reads what is remembered of the first messages of this sender.
