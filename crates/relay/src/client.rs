@@ -167,9 +167,34 @@ impl RelayClient {
         base: &[u8],
         one_time: &[Vec<u8>],
     ) -> Result<(), ClientError> {
+        self.send_prekeys(session, base, one_time, false)
+    }
+
+    /// Publishes prekeys like [`put_prekeys`](Self::put_prekeys), and has the relay delete the
+    /// one-time parts of before. Call this after `Client::reset_prekeys`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn replace_prekeys(
+        &self,
+        session: &DeviceSession,
+        base: &[u8],
+        one_time: &[Vec<u8>],
+    ) -> Result<(), ClientError> {
+        self.send_prekeys(session, base, one_time, true)
+    }
+
+    fn send_prekeys(
+        &self,
+        session: &DeviceSession,
+        base: &[u8],
+        one_time: &[Vec<u8>],
+        replace: bool,
+    ) -> Result<(), ClientError> {
         let prekeys = PreKeys {
             base: base.to_vec(),
             one_time: one_time.to_vec(),
+            replace,
         };
         let body = serde_json::to_vec(&prekeys).map_err(|_| ClientError::Malformed)?;
         self.send_body(

@@ -71,7 +71,8 @@ impl<S: Store> Client<S> {
     /// with [`publish_prekeys(0, rng)`](Client::publish_prekeys).
     ///
     /// Conversations go on. First messages to the lost prekeys never open: their senders start over
-    /// once they have the new ones. Let the provider forget the one-time prekeys that it still has.
+    /// once they have the new ones. Let the provider delete the one-time prekeys that it still has:
+    /// a first message to one of them does not open.
     pub fn reset_prekeys(&mut self, rng: &mut impl CryptoRng) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
             let mut prekeys = PreKeys::generate(&client.identity, rng);
