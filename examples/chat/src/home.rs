@@ -34,6 +34,11 @@ pub struct Memory {
     pub rotated_at_ms: u64,
     /// Whether prekeys may not have reached the relay yet.
     pub upload_pending: bool,
+    /// Whether the prekeys were found damaged and are not reset yet.
+    pub prekeys_damaged: bool,
+    /// Whether the next upload replaces the one-time prekeys that the relay has, because this
+    /// device lost them.
+    pub replace_prekeys: bool,
     /// For each peer, when a new session was last started because the old one was out of step.
     pub restarted_at_ms: BTreeMap<String, u64>,
     /// Reports that the relay has accepted, by their id on this device. They are kept until their

@@ -19,6 +19,7 @@ mod identity;
 mod interactive;
 mod receive;
 mod register;
+mod repair;
 mod report;
 mod send;
 mod show;
@@ -114,6 +115,12 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Repair a damaged store: delete what cannot be read, and start over where something was lost
+    Repair {
+        /// Repair without asking for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
     /// Report a message to the moderators, after a preview of exactly what leaves this device
     Report {
         /// The message's id, or enough of its beginning to be unique
@@ -177,6 +184,7 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
         Command::Messages { peer, json } => show::messages(chat, peer.as_deref(), json),
         Command::SafetyNumber { peer } => identity::safety_number(chat, &peer),
         Command::AcceptIdentity { peer, yes } => identity::accept(chat, &peer, yes),
+        Command::Repair { yes } => repair::repair(chat, yes),
         Command::Report {
             message_id,
             reason,

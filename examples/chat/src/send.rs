@@ -139,7 +139,12 @@ impl Chat {
     }
 
     fn flush_once(&mut self) -> Outcome<()> {
-        if self.client.outbox(None, 1, self.relay_time())?.items.is_empty() {
+        if self
+            .client
+            .outbox(None, 1, self.relay_time())?
+            .items
+            .is_empty()
+        {
             return Ok(());
         }
         self.open_session()?;
@@ -149,7 +154,7 @@ impl Chat {
         let mut after = None;
         loop {
             let page = self.client.outbox(after, BATCH, self.relay_time())?;
-            self.notice_damage(&page.damaged, "messages that wait to be sent");
+            self.notice_damage(&page.damaged, "messages in the outbox");
             for outgoing in page.items {
                 // If one envelope must wait, so must all later ones to the same recipient.
                 if full.contains(&outgoing.recipient) || !self.post(&outgoing)? {

@@ -1,7 +1,7 @@
 //! Reports on their way: submitted, followed up until their review has ended, and sealed again if
 //! their moderation key is replaced or lost.
 
-use waxseal::{FrankingTag, OutgoingReport, ReportDraft, ReportId};
+use waxseal::{Advice, FrankingTag, OutgoingReport, ReportDraft, ReportId};
 use waxseal_relay::{ErrorCode, ReportState, ReportTaken, system_rng};
 
 use crate::chat::{Chat, DAY_MS, age_ms, now};
@@ -25,7 +25,7 @@ impl Chat {
         // One at a time, because a report can be very long.
         loop {
             let page = self.client.pending_reports(after.as_ref(), 1)?;
-            self.notice_damage(&page.damaged, "reports that wait to be submitted");
+            self.notice_damage(&page.damaged, "waiting reports");
             for outgoing in &page.items {
                 match self.follow_up(outgoing) {
                     Ok(()) => {}
@@ -133,7 +133,17 @@ impl Chat {
     /// Leaves out the messages that are too old, and the one that the relay refused.
     fn seal_again(&mut self, id: ReportId, refused: Option<usize>) -> Outcome<ReportTaken> {
         let key = self.card()?.moderation_key()?;
-        let mut draft = self.client.kept_draft(id)?;
+        let mut draft = match self.client.kept_draft(id) {
+            // Its messages were deleted or damaged since, so it can never be sealed again.
+            Err(error) if matches!(error.advice(), Advice::FixCall | Advice::DeleteMessage) => {
+                self.client.confirm_report(id)?;
+                return Err(Failure {
+                    refused: Some(ErrorCode::ReportRefused),
+                    ..error.into()
+                });
+            }
+            draft => draft?,
+        };
         let before = draft.preview().messages().len();
         let refused = refused.and_then(|claim| {
             let preview = draft.preview();
