@@ -1,13 +1,15 @@
 //! The client: one device's account and conversations, and the records of both in the store.
 //!
 //! Each file of `client/` is one step of a message's journey: `delivery_key`, `prekeys`, `contact`,
-//! `send`, `outbox`, `receive`, `history`, `report`. The steps share four files: `peers` caches
+//! `send`, `outbox`, `receive`, `history`, `due`, `delete`, `report`. They share files: `peers` caches
 //! recently used peers, `state` reads and writes records, `page` lists them, `keys` names them.
 
 mod calls;
 mod contact;
 mod convert;
+mod delete;
 mod delivery_key;
+mod due;
 mod history;
 mod keys;
 mod outbox;
@@ -31,6 +33,7 @@ use zeroize::Zeroizing;
 
 pub use self::contact::ConversationHealth;
 use self::delivery_key::DeliveryKeys;
+pub use self::due::Due;
 pub use self::history::{Direction, Message};
 pub use self::outbox::Waiting;
 pub use self::page::{DamagedRow, Page};
@@ -65,7 +68,7 @@ use crate::store::{Store, Transaction};
 /// | contact | [`start`]; after a warning [`accept_identity`] |
 /// | send | [`send`], upload, [`confirm`] |
 /// | receive | [`receive`], show, acknowledge |
-/// | delete | [`delete_message`] |
+/// | delete | [`due`], [`delete_message`]; [`delete_conversation`], [`forget_contact`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
 ///
 /// Each step may change what the calls in its row return, and nothing else. Accepting an identity
@@ -78,9 +81,10 @@ use crate::store::{Store, Transaction};
 /// | prekeys | [`one_time_prekeys_left`] |
 /// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`], [`waiting`] |
 /// | send | [`messages`], [`next_ordinal`], [`outbox`], [`waiting`], [`conversation_health`] |
-/// | receive | [`messages`], [`next_ordinal`], [`conversation_health`] |
+/// | receive | [`messages`], [`next_ordinal`], [`conversation_health`], [`due`] |
 /// | receive, if the message begins a session | also what a contact and a prekey step change |
-/// | delete | [`messages`], [`outbox`] |
+/// | delete | [`messages`], [`outbox`], [`due`] |
+/// | delete, if the contact is forgotten | also what a contact step changes |
 /// | report | [`pending_reports`]; a draft changes nothing |
 ///
 /// [`create`]: Self::create
@@ -97,7 +101,10 @@ use crate::store::{Store, Transaction};
 /// [`send`]: Self::send
 /// [`confirm`]: Self::confirm
 /// [`receive`]: Self::receive
+/// [`due`]: Self::due
 /// [`delete_message`]: Self::delete_message
+/// [`delete_conversation`]: Self::delete_conversation
+/// [`forget_contact`]: Self::forget_contact
 /// [`draft_report`]: Self::draft_report
 /// [`report`]: Self::report
 /// [`confirm_report`]: Self::confirm_report
@@ -222,6 +229,7 @@ impl<S: Store> Client<S> {
         let mut client = Self::new(store, me, identity, keys);
         client.run(|client| client.convert())?;
         client.run(|client| client.delete_earlier_sessions())?;
+        client.finish_deletions()?;
         Ok(client)
     }
 

@@ -42,7 +42,9 @@
 //! | a delivery arrives | [`receive`] | show the message, acknowledge the delivery |
 //! | many deliveries waited | [`receive_many`] | as for each delivery |
 //! | a record is damaged | [`reset_peer`], [`reset_prekeys`], [`delete_damaged`] | |
-//! | a message expires | [`delete_message`] | |
+//! | once in a while | [`due`] | [`delete_message`] for each |
+//! | the user deletes a conversation | [`delete_conversation`] | [`compact`], now or later |
+//! | the user deletes a contact | [`forget_contact`] | [`compact`], now or later |
 //! | the relay refuses a message for good | [`delete_message`] | |
 //! | the user reports | [`draft_report`], [`preview`], [`report`] | upload it, [`confirm_report`] |
 //! | users meet | [`safety_number`] | compare or scan |
@@ -64,6 +66,10 @@
 //! [`reset_prekeys`]: Client::reset_prekeys
 //! [`delete_damaged`]: Client::delete_damaged
 //! [`delete_message`]: Client::delete_message
+//! [`due`]: Client::due
+//! [`delete_conversation`]: Client::delete_conversation
+//! [`forget_contact`]: Client::forget_contact
+//! [`compact`]: Client::compact
 //! [`draft_report`]: Client::draft_report
 //! [`report`]: Client::report
 //! [`confirm_report`]: Client::confirm_report
@@ -132,7 +138,7 @@ pub mod store;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
-    Client, ConversationHealth, DamagedRow, Direction, Draft, MAX_RECEIVED_AT_ONCE, Message,
+    Client, ConversationHealth, DamagedRow, Direction, Draft, Due, MAX_RECEIVED_AT_ONCE, Message,
     Outgoing, OutgoingReport, Page, Received, ReportId, Waiting,
 };
 pub use error::Advice;

@@ -103,6 +103,39 @@ pub(crate) struct ConversationRecord {
     /// The ordinal of the next message record.
     #[prost(uint64, tag = "4")]
     pub(crate) next_ordinal: u64,
+    /// When the provider accepted the newest message from the peer, in milliseconds. 0 before the
+    /// first.
+    #[prost(uint64, tag = "5")]
+    pub(crate) last_accepted_ms: u64,
+    /// Messages accepted before this time may have been received and deleted with the conversation,
+    /// in milliseconds. So if such a message does not open, it counts as received. 0 if none was.
+    #[prost(uint64, tag = "6")]
+    pub(crate) deleted_before_ms: u64,
+}
+
+/// A history that is being deleted. Written by the first transaction of the deletion, deleted by
+/// the last one.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct DeletionRecord {
+    /// The peer's account.
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+}
+
+/// A message that expires. Written with its evidence, and deleted with the message.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct DueRecord {
+    /// The number of this row: the time of expiry in milliseconds, then 20 bits of the tag.
+    #[prost(uint64, tag = "1")]
+    pub(crate) number: u64,
+    /// The peer's account.
+    #[prost(string, tag = "2")]
+    pub(crate) account: String,
+    /// The message's tag.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) id: Vec<u8>,
 }
 
 /// One peer in layout 1: what are now the records of a contact, its device and its conversation.
@@ -154,7 +187,8 @@ pub(crate) enum MessageState {
 /// Where the message with a given tag is stored. The client uses it to recognise repeated
 /// deliveries, and to find the message that a receipt belongs to.
 ///
-/// The record is written with the message, and kept when the message is deleted.
+/// The record is written with the message, kept when the message is deleted, and deleted with the
+/// conversation.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct IndexRecord {
     /// The message's ordinal. `None` if its content was withheld, or if it was deleted.
@@ -166,6 +200,9 @@ pub(crate) struct IndexRecord {
     /// The message's present tag, if it was sealed again and has another one now. Else empty.
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) renewed: Vec<u8>,
+    /// The number of the message's row in the list of due messages, if it expires.
+    #[prost(uint64, optional, tag = "4")]
+    pub(crate) due: Option<u64>,
 }
 
 /// An envelope that the relay has not confirmed yet. Deleted when its receipt is confirmed, or with
@@ -195,6 +232,10 @@ pub(crate) struct CountersRecord {
     /// The version byte of the sessions below which no peer has any. 0 until the first look.
     #[prost(uint32, tag = "2")]
     pub(crate) oldest_sessions: u32,
+    /// Messages accepted before this time may be from a contact that was forgotten, in
+    /// milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(crate) forgotten_before_ms: u64,
 }
 
 /// One-time prekeys that the provider has not confirmed yet, in the form in which they are
@@ -260,6 +301,8 @@ quiet_debug!(
     ContactRecord,
     DeviceRecord,
     ConversationRecord,
+    DeletionRecord,
+    DueRecord,
     EarlierPeerRecord,
     MessageRecord,
     MessageState,

@@ -6,7 +6,7 @@ use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyBundle, SafetyNumber, Ses
 use waxseal_reporting::AccountId;
 
 use super::Client;
-use super::peers::{Peer, damaged};
+use super::peers::damaged;
 use crate::error::{PeerError, StartError, StateError};
 use crate::store::{Store, Transaction};
 
@@ -70,7 +70,7 @@ impl<S: Store> Client<S> {
                     return Err(StartError::IdentityChanged { new });
                 }
                 Some(known) => known,
-                None => Peer::new(peer),
+                None => client.new_peer(peer)?,
             };
             known.identity = identity.to_vec();
             match &mut known.sessions {
@@ -133,7 +133,10 @@ impl<S: Store> Client<S> {
         identity: &IdentityKey,
     ) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
-            let mut known = client.take_peer(peer)?.unwrap_or_else(|| Peer::new(peer));
+            let mut known = match client.take_peer(peer)? {
+                Some(known) => known,
+                None => client.new_peer(peer)?,
+            };
             if known.identity != identity.to_bytes() {
                 known.identity = identity.to_bytes().to_vec();
                 let mut transaction = Transaction::default();

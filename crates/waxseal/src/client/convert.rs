@@ -1,5 +1,7 @@
 //! Conversion: what an earlier version of this crate stored is laid out anew when it is opened.
 
+use waxseal_reporting::AccountId;
+
 use super::{Client, keys};
 use crate::error::{OpenAccountError, StateError};
 use crate::records::{
@@ -7,7 +9,7 @@ use crate::records::{
 };
 use crate::store::{Store, Transaction};
 
-/// Peers that one transaction converts, each of up to 21 kB.
+/// Peers that one transaction converts, each of up to 21 kB. Their messages are converted before.
 const PEERS_AT_ONCE: usize = 16;
 
 impl<S: Store> Client<S> {
@@ -15,7 +17,8 @@ impl<S: Store> Client<S> {
     ///
     /// Each peer is converted in the transaction that deletes its earlier record. So an interrupted
     /// conversion goes on at the next start. A peer whose record is damaged keeps it, and is known
-    /// by it as damaged. Messages, the outbox and reports stay where they are.
+    /// by it as damaged. Messages, the outbox and reports stay where they are. Messages that expire
+    /// are listed as due.
     pub(super) fn convert(&mut self) -> Result<(), OpenAccountError<S::Error>> {
         match self.get_record::<LayoutRecord>(&keys::layout()) {
             Ok(Some(layout)) if layout.layout > LAYOUT => return Err(OpenAccountError::Newer),
@@ -27,17 +30,20 @@ impl<S: Store> Client<S> {
             Ok(None) | Err(StateError::Damaged(_)) => {}
             Err(error) => return Err(error.into()),
         }
+        self.has_earlier = true;
         let mut after = None;
         loop {
             let peers = keys::earlier_peers();
             let page = self.page(&peers, after.as_ref(), PEERS_AT_ONCE, |cursor, bytes| {
-                Some((cursor.clone(), records::decode(bytes)?))
+                let peer: EarlierPeerRecord = records::decode(bytes)?;
+                let account = AccountId::new(&peer.account).ok()?;
+                Some((cursor.clone(), account, peer))
             })?;
             let mut transaction = Transaction::default();
-            for (cursor, peer) in page.items {
-                if put_peer(&mut transaction, &peer).is_some() {
-                    transaction.delete_at(peers.clone(), cursor);
-                }
+            for (cursor, account, peer) in page.items {
+                let last_accepted_ms = self.convert_history(&account)?;
+                put_peer(&mut transaction, &account, &peer, last_accepted_ms);
+                transaction.delete_at(peers.clone(), cursor);
             }
             self.commit(transaction)?;
             after = page.next;
@@ -45,7 +51,6 @@ impl<S: Store> Client<S> {
                 break;
             }
         }
-        self.has_earlier = true;
         let layout = LayoutRecord {
             layout: LAYOUT,
             has_earlier: true,
@@ -56,9 +61,13 @@ impl<S: Store> Client<S> {
     }
 }
 
-/// Writes a peer as contact, device and conversation. `None` if it names no account.
-fn put_peer(transaction: &mut Transaction, peer: &EarlierPeerRecord) -> Option<()> {
-    let account = waxseal_reporting::AccountId::new(&peer.account).ok()?;
+/// Writes a peer as contact, device and conversation.
+fn put_peer(
+    transaction: &mut Transaction,
+    account: &AccountId,
+    peer: &EarlierPeerRecord,
+    last_accepted_ms: u64,
+) {
     let contact = ContactRecord {
         account: peer.account.clone(),
         identity: peer.identity.clone(),
@@ -68,6 +77,8 @@ fn put_peer(transaction: &mut Transaction, peer: &EarlierPeerRecord) -> Option<(
         next_sequence: peer.next_sequence,
         last_seen: peer.last_seen.clone(),
         next_ordinal: peer.next_ordinal,
+        last_accepted_ms,
+        deleted_before_ms: 0,
     };
     let device = DeviceRecord {
         sessions: peer.sessions.clone(),
@@ -76,10 +87,9 @@ fn put_peer(transaction: &mut Transaction, peer: &EarlierPeerRecord) -> Option<(
         next_sequence: peer.next_sequence,
         next_ordinal: peer.next_ordinal,
     };
-    transaction.put_record(keys::contact(&account), &contact);
-    transaction.put_record(keys::conversation(&account), &conversation);
-    transaction.put_record(keys::device(&account), &device);
-    Some(())
+    transaction.put_record(keys::contact(account), &contact);
+    transaction.put_record(keys::conversation(account), &conversation);
+    transaction.put_record(keys::device(account), &device);
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::page::Page;
 use super::{Client, keys};
 use crate::error::{Damage, StateError};
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
-use crate::store::{Cursor, Store, Transaction};
+use crate::store::{Cursor, Store};
 
 /// Which side of a conversation wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,35 +153,6 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Deletes a message with its evidence: it can no longer be read or reported from this device.
-    ///
-    /// If the relay delivers the message again, the client recognises it and does not show it. If
-    /// the message waits in the [outbox](Client::outbox), it is removed from there and not sent
-    /// again, though an earlier upload may have arrived. Call this also to give up a message that
-    /// the relay refuses for good.
-    pub fn delete_message(
-        &mut self,
-        peer: &AccountId,
-        id: &FrankingTag,
-    ) -> Result<(), StateError<S::Error>> {
-        self.run(|client| {
-            // The application may still know a message that was sealed again by its earlier tag.
-            let id = client.present_tag(peer, id)?;
-            let Some(index) = client.index(peer, &id)? else {
-                return Ok(());
-            };
-            let mut transaction = Transaction::default();
-            if let Some(ordinal) = index.ordinal {
-                transaction.delete(keys::message(peer, ordinal));
-            }
-            if let Some(ordinal) = index.outbox {
-                transaction.delete(keys::envelope(ordinal));
-            }
-            client.put_index(&mut transaction, peer, id, &IndexRecord::default());
-            client.commit(transaction)
-        })
-    }
-
     /// The message with this identifier, if it was exchanged with `peer`, and neither withheld nor
     /// deleted.
     pub fn message(
@@ -198,6 +169,9 @@ impl<S: Store> Client<S> {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Page<Message, u64>, StateError<S::Error>> {
+        if self.is_deleting(peer)? {
+            return Ok(Page::default());
+        }
         let after = after.map(Cursor::Number);
         let page = self.page(&keys::messages(peer), after.as_ref(), limit, |at, bytes| {
             let message = self.message_of(records::decode(bytes)?)?;
@@ -245,12 +219,15 @@ impl<S: Store> Client<S> {
     }
 
     /// Where the message with this tag is stored. `None` if it was never sent to `peer` or received
-    /// from it.
+    /// from it, or if its conversation was deleted.
     pub(super) fn index(
         &self,
         peer: &AccountId,
         tag: &FrankingTag,
     ) -> Result<Option<IndexRecord>, StateError<S::Error>> {
+        if self.is_deleting(peer)? {
+            return Ok(None);
+        }
         let mut index = self.get_record(&keys::index(peer, tag));
         if matches!(index, Ok(None)) && self.has_earlier {
             index = self.get_record(&keys::earlier_index(peer, tag));
@@ -271,8 +248,13 @@ impl<S: Store> Client<S> {
         let (mut found, mut after) = (IndexRecord::default(), None);
         while found.ordinal.is_none() {
             let page = self.read_messages(peer, after, 64)?;
-            let message = page.items.iter().find(|message| message.id() == tag);
-            found.ordinal = message.map(Message::ordinal);
+            if let Some(message) = page.items.iter().find(|message| message.id() == tag) {
+                found.ordinal = Some(message.ordinal());
+                found.due = match message.evidence() {
+                    Some(evidence) => self.find_due(evidence)?,
+                    None => None,
+                };
+            }
             after = page.next;
             if after.is_none() {
                 break;

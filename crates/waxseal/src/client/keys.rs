@@ -16,6 +16,8 @@
 //! | message of a conversation with one peer | `m account` | ordinal |
 //! | where the message with a tag is | `i account` | tag, 32 bytes |
 //! | envelope not confirmed yet | `o` | number |
+//! | message that expires | `e` | time in ms be44, place be20 |
+//! | history that is being deleted | `x` | `account` of its only peer |
 //! | report not confirmed yet | `r` | id, 16 bytes |
 //! | in layout 1: peer | `p` | `account` |
 //! | in layout 1: where the message with a tag is | `i account tag` | only |
@@ -75,7 +77,11 @@ pub(super) fn contact(peer: &AccountId) -> Key {
 }
 
 pub(super) fn device(peer: &AccountId) -> Key {
-    Key::new(of_account(b'd', peer), Row::Number(0))
+    Key::new(devices(peer), Row::Number(0))
+}
+
+pub(super) fn devices(peer: &AccountId) -> Table {
+    of_account(b'd', peer)
 }
 
 pub(super) fn conversations() -> Table {
@@ -119,6 +125,22 @@ pub(super) fn envelope(number: u64) -> Key {
     Key::new(outbox(), Row::Number(number))
 }
 
+pub(super) fn due_messages() -> Table {
+    Table::new(b"e")
+}
+
+pub(super) fn due_message(number: u64) -> Key {
+    Key::new(due_messages(), Row::Number(number))
+}
+
+pub(super) fn deletions() -> Table {
+    Table::new(b"x")
+}
+
+pub(super) fn deletion(peer: &AccountId) -> Key {
+    Key::new(deletions(), Row::Name(name_of(peer)))
+}
+
 pub(super) fn reports() -> Table {
     Table::new(b"r")
 }
@@ -145,7 +167,7 @@ pub(super) fn damage(key: &Key) -> Damage {
     let (family, rest) = key.table.as_bytes().split_first().unwrap_or((&0, &[]));
     let name: &[u8] = match (family, &key.row) {
         (b'k' | b'1' | b'h', _) => return Damage::PreKeys,
-        (b'n' | b'p', Row::Name(name)) => name,
+        (b'n' | b'p' | b'x', Row::Name(name)) => name,
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
         (b'd' | b's' | b'm' | b'i', _) => rest,
         _ => return Damage::Account,

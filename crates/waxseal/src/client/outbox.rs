@@ -276,7 +276,8 @@ impl<S: Store> Client<S> {
         Ok(found)
     }
 
-    /// Reads outbox entries after the number `after`, in ascending order of their numbers.
+    /// Reads outbox entries after the number `after`, in ascending order of their numbers. Leaves
+    /// out those of conversations that are being deleted.
     fn entries<T>(
         &self,
         after: Option<u64>,
@@ -287,9 +288,24 @@ impl<S: Store> Client<S> {
         let page = self.page(&keys::outbox(), after.as_ref(), limit, |at, bytes| {
             let entry: OutboxRecord = records::decode(bytes)?;
             // An entry says its number, so that a value which was moved is noticed.
-            (number_of(at) == Some(entry.ordinal)).then(|| read(&entry))?
-        });
-        Ok(page?.numbered())
+            (number_of(at) == Some(entry.ordinal)).then_some(())?;
+            let item = read(&entry)?;
+            Some((AccountId::new(&entry.recipient).ok()?, item))
+        })?;
+        let is_deleting_any = self.is_deleting_any()?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for (recipient, item) in page.items {
+            if !is_deleting_any || !self.is_deleting(&recipient)? {
+                items.push(item);
+            }
+        }
+        let (damaged, next) = (page.damaged, page.next);
+        let page = Page {
+            items,
+            damaged,
+            next,
+        };
+        Ok(page.numbered())
     }
 
     fn outgoing_of(

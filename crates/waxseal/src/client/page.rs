@@ -35,6 +35,11 @@ pub struct DamagedRow {
 }
 
 impl DamagedRow {
+    pub(super) fn new(table: &Table, cursor: Cursor) -> Self {
+        let table = table.clone();
+        Self { table, cursor }
+    }
+
     /// The row's number: of a message its ordinal, of an envelope its number in the outbox.
     pub fn number(&self) -> Option<u64> {
         number_of(&self.cursor)
@@ -73,7 +78,8 @@ impl<S: Store> Client<S> {
     ///
     /// Of a message, its text and its evidence are lost with the row. Of an envelope, the message
     /// is still in the history, without evidence: it counts as not sent. Of a report, the messages
-    /// are still there and can be reported again.
+    /// are still there and can be reported again. Of a due message, the message stays, and is not
+    /// listed as due any more.
     pub fn delete_damaged(&mut self, row: &DamagedRow) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
             // A reset writes the record of a contact again, at the same place.
@@ -104,10 +110,7 @@ impl<S: Store> Client<S> {
         for Listed { cursor, value } in listed {
             match value.and_then(|value| read(&cursor, &value)) {
                 Some(item) => page.items.push(item),
-                None => {
-                    let table = table.clone();
-                    page.damaged.push(DamagedRow { table, cursor });
-                }
+                None => page.damaged.push(DamagedRow::new(table, cursor)),
             }
         }
         Ok(page)

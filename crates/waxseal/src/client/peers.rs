@@ -227,8 +227,20 @@ impl<S: Store> Client<S> {
     ) -> Result<Option<Peer>, StateError<S::Error>> {
         match self.peers.take(account) {
             Some(peer) => Ok(Some(peer)),
-            None => self.read_peer(account),
+            None => {
+                // So nothing is written to a history that is being deleted.
+                self.finish_deletion(account)?;
+                self.read_peer(account)
+            }
         }
+    }
+
+    /// A peer before the first contact.
+    pub(super) fn new_peer(&self, account: &AccountId) -> Result<Peer, StateError<S::Error>> {
+        let mut peer = Peer::new(account);
+        // The account may be that of a contact that was forgotten.
+        peer.conversation.deleted_before_ms = self.counters()?.forgotten_before_ms;
+        Ok(peer)
     }
 
     /// Caches a peer that is identical to what the store holds.
@@ -239,6 +251,10 @@ impl<S: Store> Client<S> {
     fn cached(&self, account: &AccountId) -> Option<&Peer> {
         let is_behind = self.is_behind.load(Ordering::Relaxed);
         self.peers.get(account).filter(|_| !is_behind)
+    }
+
+    pub(super) fn is_cached(&self, account: &AccountId) -> bool {
+        self.cached(account).is_some()
     }
 
     /// Calls `look` on a peer and returns its result. `None` before the first contact.

@@ -16,7 +16,7 @@ use super::peers::{Peer, damaged};
 use super::prekeys::put_prekeys;
 use super::{Client, keys, take_secret_bytes};
 use crate::channel::SessionOpener;
-use crate::error::{Damage, ReceiveError, StateError};
+use crate::error::{Advice, Damage, ReceiveError, StateError};
 use crate::records::{IndexRecord, MessageRecord, MessageState};
 use crate::store::{Store, Transaction};
 
@@ -34,6 +34,9 @@ pub enum Received {
         sent_time_agrees: bool,
     },
     /// A message that was received before, or deleted since.
+    ///
+    /// After [`Client::delete_conversation`], also a message accepted before that time which no
+    /// session opens.
     ///
     /// This also happens if the application was stopped after the message was stored and before it
     /// was shown. So if [`Client::message`] has the message and the display does not, show it.
@@ -64,6 +67,8 @@ struct Batch {
     prekeys: Option<PreKeys>,
     /// The replay memories of the senders' identities.
     memories: BTreeMap<[u8; IDENTITY_KEY_LEN], ReplayMemory>,
+    /// The rows of due messages that are written.
+    due: BTreeSet<u64>,
 }
 
 struct InBatch {
@@ -184,6 +189,7 @@ impl<S: Store> Client<S> {
             return Err(ReceiveError::OwnAccount);
         }
         let id = *delivery.claim().tag();
+        let accepted_at_ms = delivery.claim().context().accepted_at.as_millis();
         let name = (from.clone(), *id.as_bytes());
         if batch.received.contains(&name) || self.index(&from, &id)?.is_some() {
             return Ok(Received::Duplicate { from, id });
@@ -199,7 +205,10 @@ impl<S: Store> Client<S> {
             }
         }
         if !batch.peers.contains_key(&from) {
-            let peer = self.take_peer(&from)?.unwrap_or_else(|| Peer::new(&from));
+            let peer = match self.take_peer(&from)? {
+                Some(peer) => peer,
+                None => self.new_peer(&from)?,
+            };
             let is_changed = false;
             batch
                 .peers
@@ -252,7 +261,15 @@ impl<S: Store> Client<S> {
             Err(OpenError::Channel(DecryptError::UnknownPreKey)) if !can_accept => {
                 return Err(StateError::Damaged(Damage::PreKeys).into());
             }
-            Err(OpenError::Channel(error)) => return Err(ReceiveError::Session(error)),
+            Err(OpenError::Channel(error)) => {
+                let error = ReceiveError::Session(error);
+                // Its conversation was deleted since, and with it the record of this message.
+                let was_deleted = accepted_at_ms < peer.conversation.deleted_before_ms;
+                return match error.advice() {
+                    Advice::FetchBundle if was_deleted => Ok(Received::Duplicate { from, id }),
+                    _ => Err(error),
+                };
+            }
             Err(_) => return Err(ReceiveError::Session(DecryptError::Unauthenticated)),
         };
 
@@ -261,13 +278,16 @@ impl<S: Store> Client<S> {
         if let Some(sessions) = &peer.sessions {
             peer.identity = sessions.peer().to_bytes().to_vec();
         }
-        let ordinal = opened.is_some().then_some(peer.conversation.next_ordinal);
-        let index = IndexRecord {
-            ordinal,
-            ..IndexRecord::default()
-        };
+        let last_accepted_ms = &mut peer.conversation.last_accepted_ms;
+        *last_accepted_ms = (*last_accepted_ms).max(accepted_at_ms);
+        let mut index = IndexRecord::default();
+        if let Some(opened) = &opened {
+            let (transaction, evidence) = (&mut batch.transaction, opened.evidence());
+            index.ordinal = Some(peer.conversation.next_ordinal);
+            index.due = self.put_due(transaction, &mut batch.due, &from, evidence)?;
+        }
         self.put_index(&mut batch.transaction, &from, id, &index);
-        let (Some(opened), Some(ordinal)) = (opened, ordinal) else {
+        let (Some(opened), Some(ordinal)) = (opened, index.ordinal) else {
             return Err(ReceiveError::Withheld);
         };
         peer.conversation.next_ordinal = ordinal.saturating_add(1);

@@ -3,7 +3,7 @@
 use rand_core::CryptoRng;
 use waxseal_core::limits::IDENTITY_KEY_LEN;
 use waxseal_core::{IdentityKey, PreKeys};
-use waxseal_reporting::AccountId;
+use waxseal_reporting::{AccountId, Timestamp};
 
 use super::page::number_of;
 use super::peers::Peer;
@@ -34,12 +34,16 @@ impl<S: Store> Client<S> {
     ) -> Result<Option<IdentityKey>, StateError<S::Error>> {
         self.run(|client| {
             drop(client.peers.take(peer));
+            client.finish_deletion(peer)?;
             let contact: Option<ContactRecord> = client.readable(&keys::contact(peer))?;
             let device: Option<DeviceRecord> = client.readable(&keys::device(peer))?;
             let mut numbering: Option<ConversationRecord> =
                 client.readable(&keys::conversation(peer))?;
             if numbering.is_none() {
                 let mut found = client.numbering_of_history(peer)?;
+                if client.has_earlier {
+                    client.convert_history(peer)?; // the conversion may not have known the peer
+                }
                 if let Some(device) = &device {
                     found.next_sequence = found.next_sequence.max(device.next_sequence);
                     found.next_ordinal = found.next_ordinal.max(device.next_ordinal);
@@ -147,7 +151,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Reads a record. `None` if there is none, or if it is damaged.
-    fn readable<R: prost::Message + Default>(
+    pub(super) fn readable<R: prost::Message + Default>(
         &self,
         key: &Key,
     ) -> Result<Option<R>, StateError<S::Error>> {
@@ -159,8 +163,8 @@ impl<S: Store> Client<S> {
 
     /// The numbering that follows everything in the history.
     ///
-    /// Each message has a record of where it is, which stays when the message is deleted. So their
-    /// count is a number that no message has, whatever was deleted.
+    /// Each message has a record of where it is, which stays until the conversation is deleted. So
+    /// their count is a number that no message has, whatever was deleted by itself.
     fn numbering_of_history(
         &self,
         peer: &AccountId,
@@ -183,7 +187,11 @@ impl<S: Store> Client<S> {
                         let next = message.header().sequence.saturating_add(1);
                         found.next_sequence = found.next_sequence.max(next);
                     }
-                    Direction::Received => found.last_seen = message.id().as_bytes().to_vec(),
+                    Direction::Received => {
+                        found.last_seen = message.id().as_bytes().to_vec();
+                        let accepted = message.accepted_at().map_or(0, Timestamp::as_millis);
+                        found.last_accepted_ms = found.last_accepted_ms.max(accepted);
+                    }
                 }
             }
             after = page.next;
@@ -226,7 +234,7 @@ impl<S: Store> Client<S> {
     }
 
     /// Deletes all rows of a table, damaged or not, in this transaction.
-    fn delete_each(
+    pub(super) fn delete_each(
         &self,
         table: &Table,
         transaction: &mut Transaction,

@@ -1,6 +1,8 @@
 //! Sending: draft, seal, persist, return the envelope. Later the relay's receipt makes the message
 //! reportable.
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 use waxseal_reporting::message::{Attachment, Content, Payload, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
@@ -55,7 +57,8 @@ impl Draft {
         self
     }
 
-    /// Asks the recipient's application to delete the message this many seconds after it was read.
+    /// Asks both applications to delete the message this many seconds after the provider accepted
+    /// it: see [`Client::due`]. 0 is never.
     pub fn expires_after_secs(mut self, seconds: u32) -> Self {
         self.expires_after_secs = seconds;
         self
@@ -211,11 +214,13 @@ impl<S: Store> Client<S> {
             let evidence = receipt.authenticate(client.delivery_key(), &sent)?;
 
             message.state = Some(MessageState::Stamped(take_secret_bytes(evidence.encode())));
+            let mut transaction = Transaction::default();
+            let taken = &mut BTreeSet::new();
             let confirmed = IndexRecord {
                 ordinal: Some(ordinal),
+                due: client.put_due(&mut transaction, taken, recipient, &evidence)?,
                 ..IndexRecord::default()
             };
-            let mut transaction = Transaction::default();
             transaction.put_message(recipient, &message);
             client.put_index(&mut transaction, recipient, id, &confirmed);
             if let Some(ordinal) = index.outbox {
