@@ -1,8 +1,9 @@
 //! The client: one device's account and conversations, and the records of both in the store.
 //!
 //! Each file of `client/` is one step of a message's journey: `delivery_key`, `prekeys`, `contact`,
-//! `send`, `outbox`, `receive`, `history`, `due`, `delete`, `report`. They share files: `peers` caches
-//! recently used peers, `state` reads and writes records, `page` lists them, `keys` names them.
+//! `send`, `outbox`, `receive`, `history`, `due`, `delete`, `report`. The steps share four files:
+//! `peers` caches recently used peers, `state` reads and writes records, `page` lists them, `keys`
+//! names them.
 
 mod calls;
 mod contact;
@@ -50,8 +51,8 @@ use crate::store::{Store, Transaction};
 /// A client is a view of its [`Store`]. It keeps the identity and the delivery keys in memory, and
 /// caches the prekeys and the sessions of recently used peers, identical to what the store holds.
 /// Everything else is read from the store by the call that needs it. Each call that changes
-/// something commits one transaction before it returns. A call that fails has changed nothing,
-/// unless its error says otherwise.
+/// something commits one transaction before it returns; one that deletes a conversation commits
+/// several. A call that fails has changed nothing, unless its error says otherwise.
 ///
 /// # Calls and their order
 ///
@@ -286,7 +287,8 @@ impl<S: Store> Client<S> {
     }
 
     /// Returns the space of deleted messages to the system, and erases them from the disk as far as
-    /// the store can: see [`Store::compact`]. Takes time in proportion to the whole store.
+    /// the store can: see [`Store::compact`]. Takes time in proportion to the whole store. What it
+    /// does not erase is said at [`Client::forget_contact`].
     ///
     /// # Errors
     /// [`StateError::Store`]. Nothing is lost.

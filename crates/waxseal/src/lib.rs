@@ -97,7 +97,8 @@
 //! Each call commits one [`Transaction`](store::Transaction) to the [`Store`] before it returns
 //! anything that depends on it. A sent envelope is in the outbox before the call returns it. A
 //! received message is stored before the application can show or acknowledge it. With a store that
-//! commits durably, no message key is used twice and no acknowledged message is lost.
+//! commits durably, no message key is used twice and no acknowledged message is lost. A deletion of
+//! a conversation commits several transactions, and goes on after a crash.
 #![cfg_attr(
     feature = "sqlite",
     doc = "[`SqliteStore`] is such a store: one file, sealed under a key that the application keeps."

@@ -98,7 +98,7 @@ fn of_peer(family: u8, peer: &str) -> Table {
 
 fn is_history(key: &Key) -> bool {
     let tables = [of_peer(b'm', "alice"), of_peer(b'i', "alice")];
-    let shared = [b"o", b"e", b"x"].map(|table| Table::new(table));
+    let shared = [b"o", b"e", b"x"].map(Table::new);
     tables.contains(&key.table) || shared.contains(&key.table)
 }
 

@@ -218,8 +218,8 @@ fn time_of(number: u64) -> Timestamp {
 
 /// The numbers that the row of a message can have: the time, then bits of the tag.
 ///
-/// There are none if the message does not expire. A third party does not know the tag, so it cannot occupy
-/// all of them.
+/// There are none if the message does not expire. A third party does not know the tag, so it cannot
+/// occupy all of them.
 fn places_of(evidence: &Evidence) -> Vec<u64> {
     const MAX_TIME: u64 = u64::MAX >> PLACE_BITS;
     let secs = u64::from(evidence.header().expires_after_secs);

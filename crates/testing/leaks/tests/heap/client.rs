@@ -1,7 +1,7 @@
 //! Two clients with the in-memory store have a conversation and make a report, and both are
 //! dropped. After that, none of their secrets may be in memory.
 
-use waxseal::core::PreKeyUpload;
+use waxseal::core::{PreKeyUpload, SessionSet};
 use waxseal::reporting::Audience;
 use waxseal::reporting::relay::{PostedEnvelope, Receipt, StampKeys, StampedEnvelope};
 use waxseal::reporting::vault::ModerationKeyPair;
@@ -13,7 +13,7 @@ use waxseal::{
 use waxseal_leaks::layout::Fields;
 use waxseal_leaks::secrets::{Recorder, Secrets};
 
-use super::{HEAP, add_fields, assert_gone};
+use super::{HEAP, add_fields, add_sessions, assert_gone};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
@@ -131,4 +131,43 @@ fn clients_leave_nothing_behind() {
     drop((draft, messages, alice, bob, stamp_keys, moderation));
     secrets.extend(&rng.drawn());
     assert_gone(&secrets, from);
+}
+
+#[test]
+fn forgotten_contacts_leave_nothing_while_the_clients_live() {
+    let from = HEAP.used();
+    let mut rng = Recorder::new("stamp root", 32);
+    let stamp_keys = Box::new(StampKeys::generate("eu", NOW, &mut rng).unwrap());
+    let mut alice = Device::new("alice", &mut rng);
+    let mut bob = Device::new("bob", &mut rng);
+    let base = &bob.upload.base;
+    let started = alice.client.start(&bob.account(), base, None, &mut rng);
+    started.unwrap();
+    let mut secrets = Secrets::new();
+    for _ in 0..3 {
+        deliver(&mut alice, &mut bob, &stamp_keys, &mut rng);
+        deliver(&mut bob, &mut alice, &stamp_keys, &mut rng);
+    }
+    for (device, peer) in [(&alice, "bob"), (&bob, "alice")] {
+        // record = 01 || 0a || length, 7 bits in each byte || sessions || ...
+        let name = [&[peer.len() as u8], peer.as_bytes()].concat();
+        let key = Key::new(Table::new([b"d", &name[..]].concat()), Row::Number(0));
+        let record = device.client.store().get(&key).unwrap().unwrap();
+        let start = 2
+            + record[2..]
+                .iter()
+                .position(|byte| byte & 0x80 == 0)
+                .unwrap()
+            + 1;
+        let bytes = record[2..start].iter().rev();
+        let len = bytes.fold(0, |len, byte| len << 7 | usize::from(byte & 0x7f));
+        let pages: [&[u8]; 0] = [];
+        let sessions = SessionSet::import_parts(&record[start..start + len], &pages).unwrap();
+        let whose = device.client.me().account.as_str();
+        add_sessions(&mut secrets, whose, &sessions);
+    }
+    alice.client.forget_contact(&bob.account()).unwrap();
+    bob.client.forget_contact(&alice.account()).unwrap();
+    assert_gone(&secrets, from);
+    drop((alice, bob));
 }
