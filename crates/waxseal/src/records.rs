@@ -108,7 +108,8 @@ pub(crate) struct ConversationRecord {
     #[prost(uint64, tag = "5")]
     pub(crate) last_accepted_ms: u64,
     /// Messages accepted before this time may have been received and deleted with the conversation,
-    /// in milliseconds. So if such a message does not open, it counts as received. 0 if none was.
+    /// in milliseconds. So if such a message does not open, it counts as received. 0 if none was
+    /// deleted.
     #[prost(uint64, tag = "6")]
     pub(crate) deleted_before_ms: u64,
 }

@@ -229,6 +229,33 @@ fn a_message_accepted_after_the_deletion_that_does_not_open_still_asks_for_a_new
     );
 }
 
+/// A sender that missed the receipt posts the message again, and the relay stamps it again.
+#[test]
+fn a_message_that_is_posted_again_after_the_deletion_is_a_duplicate_for_30_days() {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    world.exchange(&mut alice, &mut bob, "hello");
+    world.exchange(&mut bob, &mut alice, "hello yourself");
+    alice
+        .send(&account("bob"), "again", world.now, &mut world.rng)
+        .unwrap();
+    let posted_again = |world: &Provider| {
+        let mut waiting = alice.outbox(None, 9, world.now).unwrap().items;
+        let envelope = waiting.pop().unwrap().envelope;
+        world
+            .relay_as(&address("alice"), &address("bob"), &envelope)
+            .0
+    };
+    bob.receive(&posted_again(&world)).unwrap();
+    let last = world.now.as_millis();
+    bob.delete_conversation(&account("alice")).unwrap();
+    for (later, is_recognised) in [(1, true), (29 * DAY_MS, true), (31 * DAY_MS, false)] {
+        world.now = Timestamp::from_millis(last + later);
+        let received = bob.receive(&posted_again(&world));
+        assert_eq!(is_duplicate(&received), is_recognised, "{later} ms later");
+    }
+}
+
 #[test]
 fn sealed_reports_and_drafts_in_memory_outlive_the_messages_and_new_drafts_do_not() {
     let (mut world, mut alice, mut bob) = Provider::of_two();

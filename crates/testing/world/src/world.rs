@@ -42,6 +42,8 @@ pub struct Sent {
     acknowledged: bool,
     /// How often the recipient refused the message after the network became fair.
     refused: u32,
+    /// Whether the sender deleted the message while it waited in the outbox.
+    given_up: bool,
     envelope: Vec<u8>,
     /// The message in the relay's queue, with the relay's last stamp for it.
     queued: Vec<u8>,
@@ -98,6 +100,9 @@ pub struct World {
     set_back: Vec<u32>,
     /// How often each device lost its store.
     started_over: Vec<u32>,
+    /// How often each device deleted a conversation, and how often it forgot the contact as well.
+    deleted: Vec<u32>,
+    forgotten: Vec<u32>,
     starts: usize,
     rotations: usize,
     /// Whether the network has become fair and applications act on errors.
@@ -124,6 +129,8 @@ impl World {
             saved: clients.iter().map(|_| None).collect(),
             set_back: vec![0; clients.len()],
             started_over: vec![0; clients.len()],
+            deleted: vec![0; clients.len()],
+            forgotten: vec![0; clients.len()],
             starts: 0,
             rotations: 0,
             is_fair: false,
@@ -222,7 +229,46 @@ impl World {
                 let (who, about) = self.pair(who, about);
                 self.assert_reportable(who, about);
             }
+            Action::Delete { who, about, forget } => {
+                let (who, about) = self.pair(who, about);
+                self.delete(who, about, forget);
+            }
         }
+    }
+
+    /// A client deletes a conversation, or forgets the peer as well.
+    fn delete(&mut self, who: usize, about: usize, forget: bool) {
+        let (peer, now) = (self.account(about), self.provider.now);
+        let client = &mut self.clients[who];
+        let deleted = client.messages(&peer, None, usize::MAX).unwrap().items;
+        for waiting in client.outbox(None, usize::MAX, now).unwrap().items {
+            let sent = self.sent.iter_mut().find(|sent| sent.id == waiting.id);
+            let sent = sent.filter(|sent| sent.to == about);
+            if let Some(sent) = sent {
+                sent.given_up = true;
+            }
+        }
+        let memory = &mut self.memories[who];
+        memory.messages -= deleted.len().min(memory.messages);
+        if forget {
+            client.forget_contact(&peer).unwrap();
+            memory.next_sequence.remove(&about);
+            memory.last_seen.remove(&about);
+            self.forgotten[who] += 1;
+            assert!(
+                !self.clients[who]
+                    .peers(None, 9)
+                    .unwrap()
+                    .items
+                    .contains(&peer)
+            );
+        } else {
+            client.delete_conversation(&peer).unwrap();
+        }
+        self.deleted[who] += 1;
+        let client = &self.clients[who];
+        assert!(client.messages(&peer, None, 9).unwrap().items.is_empty());
+        self.assert_bounded(who);
     }
 
     /// A client seals a message but does not send it. It starts a session first if it has none.
@@ -249,6 +295,7 @@ impl World {
             shown: 0,
             acknowledged: false,
             refused: 0,
+            given_up: false,
             envelope: outgoing.envelope,
             queued: Vec::new(),
         });
@@ -320,6 +367,7 @@ impl World {
         let undisturbed = |counts: &[u32]| counts.iter().all(|count| *count == 0);
         undisturbed(&self.set_back)
             && undisturbed(&self.started_over)
+            && undisturbed(&self.forgotten)
             && self.starts < MAX_SESSIONS
             && self.rotations <= 1
             && self.sent.len() < 1_000

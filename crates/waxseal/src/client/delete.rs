@@ -60,7 +60,8 @@ impl<S: Store> Client<S> {
     /// - A message that the relay delivers again is still a
     ///   [`Duplicate`](super::Received::Duplicate). It does not open a second time, and the client
     ///   knows until when it deleted messages. The same holds for any message accepted before that
-    ///   time which no session opens.
+    ///   time which no session opens. If a sender that missed the receipt posts a message again, it
+    ///   gets a new time: for 30 days it is a `Duplicate` if its key is known to be used.
     /// - A [report](Client::report) that was sealed stays in the
     ///   [list of reports](Client::pending_reports), and is sent. A
     ///   [`ReportDraft`](crate::ReportDraft) in memory has copies of its messages, and can still be

@@ -36,7 +36,7 @@ pub enum Received {
     /// A message that was received before, or deleted since.
     ///
     /// After [`Client::delete_conversation`], also a message accepted before that time which no
-    /// session opens.
+    /// session opens, and for 30 days a message whose key was used.
     ///
     /// This also happens if the application was stopped after the message was stored and before it
     /// was shown. So if [`Client::message`] has the message and the display does not, show it.
@@ -54,6 +54,10 @@ pub const MAX_RECEIVED_AT_ONCE: usize = 64;
 /// Length of the sessions, in their stored form, after which a transaction takes no further
 /// deliveries. Bounds the memory that deliveries of many hostile peers take.
 const MAX_BATCH_LEN: usize = 4 << 20;
+
+/// How long after the deletion of a conversation a message may come again under a new stamp, because
+/// its sender missed the receipt and posted it again: 30 days.
+const POSTED_AGAIN_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// What one transaction receives: the peers, the prekeys and the replay memories that it changes,
 /// and what it writes.
@@ -262,9 +266,15 @@ impl<S: Store> Client<S> {
                 return Err(StateError::Damaged(Damage::PreKeys).into());
             }
             Err(OpenError::Channel(error)) => {
-                let error = ReceiveError::Session(error);
                 // Its conversation was deleted since, and with it the record of this message.
-                let was_deleted = accepted_at_ms < peer.conversation.deleted_before_ms;
+                let was_deleted = match peer.conversation.deleted_before_ms {
+                    0 => false,
+                    before if is_repeat(&error) => {
+                        accepted_at_ms < before.saturating_add(POSTED_AGAIN_MS)
+                    }
+                    before => accepted_at_ms < before,
+                };
+                let error = ReceiveError::Session(error);
                 return match error.advice() {
                     Advice::FetchBundle if was_deleted => Ok(Received::Duplicate { from, id }),
                     _ => Err(error),
@@ -305,4 +315,12 @@ impl<S: Store> Client<S> {
             sent_time_agrees,
         })
     }
+}
+
+/// Whether the error itself says that the message was received before.
+fn is_repeat(error: &DecryptError) -> bool {
+    matches!(
+        error,
+        DecryptError::AlreadyReceived | DecryptError::ReplayedInitialMessage
+    )
 }

@@ -7,8 +7,8 @@
 use std::sync::LazyLock;
 
 use waxseal::{
-    Advice, Client, DamagedRow, Disclosure, FrankingTag, MemoryStore, Reason, Received, Store,
-    Timestamp,
+    Advice, Client, DamagedRow, Disclosure, Draft, FrankingTag, MemoryStore, Reason, Received,
+    Store, Timestamp,
 };
 
 use super::edit::edit_once;
@@ -39,7 +39,8 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     let older = snapshot(&bob);
     let seal = |provider: &mut Provider, client: &mut Client<MemoryStore>, text: &str| {
         let (now, rng) = (provider.now, &mut provider.rng);
-        client.send(&account("bob"), text, now, rng).unwrap()
+        let draft = Draft::from(text).expires_after_secs(60);
+        client.send(&account("bob"), draft, now, rng).unwrap()
     };
     // The message `late` has not arrived when the next one does, so the store holds its skipped
     // key.
@@ -153,6 +154,17 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
     if client.reset_prekeys(rng).is_ok() {
         let _ = client.publish_prekeys(99, rng);
     }
+    let later = Timestamp::from_millis(u64::MAX);
+    for due in client.due(None, 100, later).unwrap_or_default().items {
+        let _ = client.delete_message(&due.peer, &due.id);
+    }
+    let _ = client.delete_conversation(&alice);
+    for peer in [&alice, &carol] {
+        if client.forget_contact(peer).is_ok() {
+            let left = client.messages(peer, None, 1);
+            assert!(left.is_ok_and(|left| left.items.is_empty() && left.damaged.is_empty()));
+        }
+    }
     let _ = client.compact();
 }
 
@@ -166,6 +178,9 @@ fn damaged_rows<S: Store>(client: &Client<S>, now: Timestamp) -> Vec<DamagedRow>
         rows.extend(page.damaged);
     }
     if let Ok(page) = client.pending_reports(None, 100) {
+        rows.extend(page.damaged);
+    }
+    if let Ok(page) = client.due(None, 100, Timestamp::from_millis(u64::MAX)) {
         rows.extend(page.damaged);
     }
     rows
