@@ -43,7 +43,7 @@ pub struct Sent {
     /// How often the recipient refused the message after the network became fair.
     refused: u32,
     /// Whether the sender deleted the message while it waited in the outbox.
-    given_up: bool,
+    pub given_up: bool,
     envelope: Vec<u8>,
     /// The message in the relay's queue, with the relay's last stamp for it.
     queued: Vec<u8>,
