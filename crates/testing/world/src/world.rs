@@ -236,41 +236,6 @@ impl World {
         }
     }
 
-    /// A client deletes a conversation, or forgets the peer as well.
-    fn delete(&mut self, who: usize, about: usize, forget: bool) {
-        let (peer, now) = (self.account(about), self.provider.now);
-        let client = &mut self.clients[who];
-        let deleted = client.messages(&peer, None, usize::MAX).unwrap().items;
-        for waiting in client.outbox(None, usize::MAX, now).unwrap().items {
-            let sent = self.sent.iter_mut().find(|sent| sent.id == waiting.id);
-            let sent = sent.filter(|sent| sent.to == about);
-            if let Some(sent) = sent {
-                sent.given_up = true;
-            }
-        }
-        let memory = &mut self.memories[who];
-        memory.messages -= deleted.len().min(memory.messages);
-        if forget {
-            client.forget_contact(&peer).unwrap();
-            memory.next_sequence.remove(&about);
-            memory.last_seen.remove(&about);
-            self.forgotten[who] += 1;
-            assert!(
-                !self.clients[who]
-                    .peers(None, 9)
-                    .unwrap()
-                    .items
-                    .contains(&peer)
-            );
-        } else {
-            client.delete_conversation(&peer).unwrap();
-        }
-        self.deleted[who] += 1;
-        let client = &self.clients[who];
-        assert!(client.messages(&peer, None, 9).unwrap().items.is_empty());
-        self.assert_bounded(who);
-    }
-
     /// A client seals a message but does not send it. It starts a session first if it has none.
     /// Returns the message's number.
     pub fn send(&mut self, from: usize, to: usize) -> usize {

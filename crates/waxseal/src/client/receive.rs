@@ -55,8 +55,8 @@ pub const MAX_RECEIVED_AT_ONCE: usize = 64;
 /// deliveries. Bounds the memory that deliveries of many hostile peers take.
 const MAX_BATCH_LEN: usize = 4 << 20;
 
-/// How long after the deletion of a conversation a message may come again under a new stamp, because
-/// its sender missed the receipt and posted it again: 30 days.
+/// How long after the deletion of a conversation a message may come again under a new stamp: 30
+/// days. Its sender missed the receipt and posted it again.
 const POSTED_AGAIN_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// What one transaction receives: the peers, the prekeys and the replay memories that it changes,

@@ -162,7 +162,7 @@ fn forgotten_contacts_leave_nothing_while_the_clients_live() {
         let bytes = record[2..start].iter().rev();
         let len = bytes.fold(0, |len, byte| len << 7 | usize::from(byte & 0x7f));
         let pages: [&[u8]; 0] = [];
-        let sessions = SessionSet::import_parts(&record[start..start + len], &pages).unwrap();
+        let sessions = SessionSet::import_parts(&record[start..start + len], pages).unwrap();
         let whose = device.client.me().account.as_str();
         add_sessions(&mut secrets, whose, &sessions);
     }
