@@ -131,10 +131,7 @@ impl Provider {
         rng: &mut impl CryptoRng,
     ) -> Result<AcceptedReport, Refusal> {
         let accepted = self.examine(report, now, rng)?;
-        let reporter = &accepted.report().reporter().account;
-        let claims = accepted.report().claims().iter();
-        let nullifiers = claims.map(|claim| Nullifier::new(claim, reporter));
-        self.reported.extend(nullifiers);
+        self.reported.extend(accepted.report().nullifiers());
         Ok(accepted)
     }
 

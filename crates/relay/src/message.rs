@@ -127,7 +127,8 @@ pub struct Bundle {
 pub struct ReportTaken {
     /// The report's id: 32 hex digits. For a duplicate, the id of the earlier report.
     pub report_id: String,
-    /// Whether this account already submitted this report, or already reported all its messages.
+    /// Whether this account already submitted this report, or already reported all its messages, or
+    /// the account that it is about.
     pub duplicate: bool,
 }
 
@@ -181,7 +182,7 @@ pub struct ReportListed {
     pub accepted_at_ms: u64,
     /// The name of the account that submitted the report.
     pub reporter: String,
-    /// Number of messages in the report.
+    /// Number of messages in the report. 0 if it is about an account.
     pub messages: usize,
     /// Number of times that the reviewer opened the report.
     pub opened: u64,

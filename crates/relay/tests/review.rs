@@ -16,6 +16,7 @@ use waxseal_relay::{
     AcceptanceKeys, OpenRequest, VaultError, VaultPublicKeys, acceptance_context, ask_vault,
     parse_report_id, seal_acceptance_keys,
 };
+use waxseal_reporting::AccountId;
 use waxseal_reporting::intake::AcceptanceKey;
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
@@ -151,6 +152,48 @@ fn a_report_is_listed_opened_and_refused_if_it_does_not_verify() {
     std::fs::write(world.dir.path().join("review.key.relay"), [7; 32]).unwrap();
     let refused = review(&world, &mod_key, &["list"]);
     assert!(!refused.status.success() && text(&refused.stderr).contains("ANOTHER RELAY KEY"));
+}
+
+#[test]
+fn a_report_about_an_account_is_taken_once_and_shown_without_messages() {
+    let world = World::new();
+    let _vault = VaultProcess::start(&world);
+    let bob = world.device("bob");
+    let key = world.vault.moderation.public_key();
+    let a1ice = AccountId::new("a1ice").unwrap();
+    let draft = ReportDraft::about_account(bob.me.clone(), a1ice, Reason::Impersonation);
+    let mut draft = draft.unwrap();
+    draft.note("not Alice").unwrap();
+    let submit = || {
+        let report = draft.seal(&bob.delivery_key, key, &mut rand::rng());
+        let report = report.unwrap().encode();
+        bob.client.report(bob.session(), &report).unwrap()
+    };
+    let (taken, again) = (submit(), submit());
+    assert!(!taken.duplicate && again.duplicate);
+    assert_eq!(taken.report_id, again.report_id);
+
+    let mod_key = world.dir.path().join("review.key");
+    let run = |command: &[&str]| {
+        let output = review(&world, &mod_key, command);
+        assert!(output.status.success());
+        text(&output.stdout).to_owned()
+    };
+    let listed = run(&["list"]);
+    assert!(listed.contains("an account, no messages, reported by bob at"));
+    let listed: Value = serde_json::from_str(&run(&["list", "--json"])).unwrap();
+    assert_eq!(listed["messages"], 0);
+    let opened: Value = serde_json::from_str(&run(&["open", &taken.report_id, "--json"])).unwrap();
+    assert_eq!(opened["about_account"], "a1ice");
+    assert_eq!(opened["messages"], serde_json::json!([]));
+    assert_eq!(opened["note"], "not Alice");
+    let shown = run(&["open", &taken.report_id]);
+    assert!(shown.ends_with("note: not Alice\nabout account, no messages: a1ice\n"));
+
+    // Once its review has ended, the account can be reported again.
+    run(&["close", &taken.report_id]);
+    let later = submit();
+    assert!(!later.duplicate && later.report_id != taken.report_id);
 }
 
 /// Alters the sealed openings of a report, which reveal its content, and computes the reporter's

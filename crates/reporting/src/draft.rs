@@ -1,11 +1,12 @@
-//! Drafts a report: the user chooses and previews its messages, then the device seals it.
+//! Drafts a report: the user chooses and previews its messages, or the account that it is about,
+//! then the device seals it.
 
 use core::fmt;
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::address::DeviceAddress;
+use crate::address::{AccountId, DeviceAddress};
 use crate::delivery::DeliveryKey;
 use crate::disclosure::{Disclosure, PartSet};
 use crate::evidence::Evidence;
@@ -14,26 +15,28 @@ use crate::moderation::ModerationPublicKey;
 use crate::openings::{self, MAX_NOTE_LEN, MAX_REPORTED};
 use crate::preview::Preview;
 use crate::reason::Reason;
-use crate::report::{Report, is_participant};
-use crate::stamp::Claim;
+use crate::report::{Report, Subject, is_participant};
 use crate::timestamp::Timestamp;
 
 /// A report that the user is putting together on the reporter's device.
 ///
 /// The draft collects a reason, a note and messages. [`note`](Self::note), [`add`](Self::add) and
 /// [`remove`](Self::remove) change it; [`preview`](Self::preview) and [`seal`](Self::seal) only
-/// read it. Nothing leaves the device before it is sealed, and a sealed report does not follow
+/// read it. [`about_account`](Self::about_account) makes a draft that names an account and has no
+/// messages. Nothing leaves the device before it is sealed, and a sealed report does not follow
 /// later changes of the draft.
 ///
 /// ```text
 /// new --note, add--> draft --preview--> shown to the user --seal--> Report
+/// about_account --note--> draft --preview--> shown to the user --seal--> Report
 /// ```
 #[derive(Clone)]
 pub struct ReportDraft {
     reporter: DeviceAddress,
+    about: Option<AccountId>,
     reason: Reason,
     note: Zeroizing<String>,
-    /// Sorted as the claims of a report are.
+    /// Empty in a report about an account. Sorted as the claims of a report are.
     messages: Vec<(Evidence, PartSet)>,
 }
 
@@ -42,10 +45,30 @@ impl ReportDraft {
     pub fn new(reporter: DeviceAddress, reason: Reason) -> Self {
         Self {
             reporter,
+            about: None,
             reason,
             note: Zeroizing::default(),
             messages: Vec::new(),
         }
+    }
+
+    /// A draft about an account, without any message, such as for a profile that poses as someone
+    /// else and has sent nothing. It takes a note and no messages.
+    ///
+    /// # Errors
+    /// [`DraftError::OwnAccount`] if the account is the reporter's own.
+    pub fn about_account(
+        reporter: DeviceAddress,
+        account: AccountId,
+        reason: Reason,
+    ) -> Result<Self, DraftError> {
+        if account == reporter.account {
+            return Err(DraftError::OwnAccount);
+        }
+        Ok(Self {
+            about: Some(account),
+            ..Self::new(reporter, reason)
+        })
     }
 
     /// Sets the reporter's note to the reviewer.
@@ -70,6 +93,9 @@ impl ReportDraft {
         evidence: &Evidence,
         disclosure: Disclosure,
     ) -> Result<&mut Self, DraftError> {
+        if self.about.is_some() {
+            return Err(DraftError::AboutAccount);
+        }
         if self.messages.len() >= MAX_REPORTED {
             return Err(DraftError::TooManyMessages);
         }
@@ -137,6 +163,7 @@ impl ReportDraft {
     pub fn preview(&self) -> Preview {
         Preview::new(
             self.reporter.clone(),
+            self.about.clone(),
             self.reason,
             self.note.clone(),
             &self.messages,
@@ -144,27 +171,29 @@ impl ReportDraft {
     }
 
     /// Seals the report: reason, note and shown parts are encrypted to the moderation key. The
-    /// reporter's address, the claims and the moderation key's fingerprint stay in clear.
+    /// reporter's address, the claims or the account that the report is about, and the moderation
+    /// key's fingerprint stay in clear.
     ///
     /// `delivery_key` is the key that this device shares with the provider.
     ///
     /// # Errors
-    /// [`DraftError::Empty`] if no message was added; [`DraftError::ModerationKey`] if nothing can
-    /// be sealed to the moderation key.
+    /// [`DraftError::Empty`] if no message was added and the report is about no account;
+    /// [`DraftError::ModerationKey`] if nothing can be sealed to the moderation key.
     pub fn seal(
         &self,
         delivery_key: &DeliveryKey,
         moderation_key: &ModerationPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Report, DraftError> {
-        if self.messages.is_empty() {
-            return Err(DraftError::Empty);
-        }
-        let claims: Vec<Claim> = self
-            .messages
-            .iter()
-            .map(|(evidence, _)| evidence.claim().clone())
-            .collect();
+        let subject = match &self.about {
+            Some(account) => Subject::Account(account.clone()),
+            None if self.messages.is_empty() => return Err(DraftError::Empty),
+            None => {
+                let claims = self.messages.iter();
+                let claims = claims.map(|(evidence, _)| evidence.claim().clone());
+                Subject::Messages(claims.collect())
+            }
+        };
         let messages = self
             .messages
             .iter()
@@ -172,7 +201,7 @@ impl ReportDraft {
         let openings = openings::encode(self.reason, &self.note, messages);
         Report::seal(
             &self.reporter,
-            claims,
+            subject,
             &openings,
             delivery_key,
             moderation_key,
@@ -221,6 +250,13 @@ pub enum DraftError {
     /// The report has no messages. Add at least one.
     #[error("the report has no messages")]
     Empty,
+    /// The report is about an account, so it has no messages. Put the message in a report of its
+    /// own.
+    #[error("a report about an account has no messages")]
+    AboutAccount,
+    /// The account is the reporter's own. Name another account.
+    #[error("no one can report their own account")]
+    OwnAccount,
     /// Nothing can be sealed to the moderation key. Fetch another one.
     #[error("the moderation key is unusable")]
     ModerationKey,

@@ -1,58 +1,19 @@
 //! Accepts reports at the provider's intake: checks that a participant reports messages that passed
-//! through the relay, without reading them.
+//! through the relay, without reading them. A report about an account has no messages to check.
 
 use core::fmt;
 use std::collections::BTreeSet;
 
-use sha2::{Digest, Sha256};
-
 pub use crate::accepted::{AcceptanceKey, AcceptedError, AcceptedReport, ReportId};
-use crate::address::{AccountId, DeviceAddress};
-use crate::codec::len8;
+use crate::address::DeviceAddress;
 use crate::conversation::{Audience, ConversationId};
 use crate::delivery::DeliveryKey;
-use crate::labels;
+pub use crate::nullifier::Nullifier;
 use crate::rejection::Rejection;
 use crate::report::{Report, is_participant};
 use crate::stamp::Claim;
 use crate::stamp_keys::StampKeys;
 use crate::timestamp::Timestamp;
-
-/// The value by which an account's second report of the same message is recognised. 32 bytes.
-///
-/// `SHA-256("waxseal/1/nullifier" || tag 32 || sender || len u8 || reporter's account)`
-///
-/// It covers the reporter, so that no one, and least of all the sender, can use up another
-/// participant's report of the same message. It does not cover the stamp: a relay that keeps no
-/// records stamps a repeated envelope again, yet it is the same message.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Nullifier([u8; 32]);
-
-impl Nullifier {
-    /// The nullifier of a report of this claim by this account.
-    pub fn new(claim: &Claim, reporter: &AccountId) -> Self {
-        let mut hash = Sha256::new_with_prefix(labels::NULLIFIER);
-        let sender = &claim.context.sender;
-        hash.update(claim.tag.as_bytes());
-        hash.update([len8(sender.account.as_bytes())]);
-        hash.update(sender.account.as_bytes());
-        hash.update(sender.device.0.to_be_bytes());
-        hash.update([len8(reporter.as_bytes())]);
-        hash.update(reporter.as_bytes());
-        Self(hash.finalize().into())
-    }
-
-    /// The 32 bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Nullifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Nullifier(..)")
-    }
-}
 
 /// A membership that the intake has to look up: the reporter must have been in the group when the
 /// relay accepted the message.
@@ -126,6 +87,10 @@ pub fn examine(
     if names_direct_as_group(&report) {
         return Err(Rejection::GroupIsDirect);
     }
+    // CHK-117: no one reports their own account.
+    if report.about_account() == Some(&report.reporter().account) {
+        return Err(Rejection::OwnAccount);
+    }
     Ok(Examined { report, now })
 }
 
@@ -169,18 +134,15 @@ impl Examined {
         &self.report
     }
 
-    /// The nullifier of each claim. Look up which of them are known from reports accepted before.
+    /// The nullifier of each claim, or the only one of a report about an account. Look up which of
+    /// them are known from reports accepted before.
     ///
     /// Look them up and store all of them in the same transaction as the accepted report. Otherwise
     /// two copies of a report that arrive at once are both accepted. If
     /// [`review`](crate::reviewer::review) rejects the report, delete the nullifiers that it added,
     /// since a rejected report reported nothing.
     pub fn nullifiers(&self) -> Vec<Nullifier> {
-        let reporter = &self.report.reporter().account;
-        let claims = self.report.claims().iter();
-        claims
-            .map(|claim| Nullifier::new(claim, reporter))
-            .collect()
+        self.report.nullifiers()
     }
 
     /// The memberships to look up, one for each message to a group. Empty for a direct
@@ -214,19 +176,21 @@ impl Examined {
         known: &[bool],
         members: &[bool],
     ) -> Result<AcceptedReport, AcceptError> {
-        let memberships = self.memberships().len();
-        if known.len() != self.report.claims().len() || members.len() != memberships {
+        let (nullifiers, memberships) = (self.nullifiers().len(), self.memberships().len());
+        if known.len() != nullifiers || members.len() != memberships {
             return Err(AcceptError::AnswerCount);
         }
         // CHK-78: the reporter was a member of the group.
         if !members.iter().all(|member| *member) {
             return Err(Rejection::NotAParticipant.into());
         }
-        // CHK-80: at least one of the messages was not reported by this reporter before.
+        // CHK-80: at least one of the messages, or the account, was not reported by this reporter
+        // before.
         if known.iter().all(|known| *known) {
             return Err(Rejection::AlreadyReported.into());
         }
-        let repeated = known.to_vec();
+        let claims = self.report.claims().len(); // none about an account
+        let repeated = known.iter().take(claims).copied().collect();
         Ok(AcceptedReport::new(id, self.report, self.now, repeated))
     }
 }

@@ -45,6 +45,8 @@ pub(crate) const REPORTER_1: &[u8] = b"waxseal/1/reporter-mac";
 pub(crate) const REPORTER: &[u8] = b"waxseal/2/reporter-mac";
 /// The nullifier, by which a reporter's second report of the same message is recognised.
 pub(crate) const NULLIFIER: &[u8] = b"waxseal/1/nullifier";
+/// The nullifier of a report about an account, by which a reporter's second one is recognised.
+pub(crate) const ACCOUNT_NULLIFIER: &[u8] = b"waxseal/2/account-nullifier";
 /// The intake's MAC over an accepted report of version 01.
 pub(crate) const ACCEPTANCE_1: &[u8] = b"waxseal/1/acceptance-mac";
 /// The intake's MAC over an accepted report of version 02, which names its id.

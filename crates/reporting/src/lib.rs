@@ -109,6 +109,7 @@ pub mod intake;
 mod labels;
 mod mac;
 mod moderation;
+mod nullifier;
 mod open;
 mod openings;
 mod padding;

@@ -4,7 +4,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::address::DeviceAddress;
+use crate::address::{AccountId, DeviceAddress};
 use crate::conversation::Audience;
 use crate::disclosure::PartSet;
 use crate::evidence::Evidence;
@@ -17,10 +17,12 @@ use crate::transcript::{Entry, Transcript};
 /// Everything that the provider will learn from a report.
 ///
 /// The intake sees the reporter and, for each message, the tag, the sender, the audience and the
-/// accepted time. The reviewer sees all of the preview, except the sizes of withheld parts.
+/// accepted time. Of a report about an account it sees the reporter and that account. The reviewer
+/// sees all of the preview, except the sizes of withheld parts.
 #[derive(Clone)]
 pub struct Preview {
     reporter: DeviceAddress,
+    about: Option<AccountId>,
     reason: Reason,
     note: Zeroizing<String>,
     messages: Vec<PreviewMessage>,
@@ -29,6 +31,7 @@ pub struct Preview {
 impl Preview {
     pub(crate) fn new(
         reporter: DeviceAddress,
+        about: Option<AccountId>,
         reason: Reason,
         note: Zeroizing<String>,
         messages: &[(Evidence, PartSet)],
@@ -44,6 +47,7 @@ impl Preview {
             .collect();
         Self {
             reporter,
+            about,
             reason,
             note,
             messages,
@@ -53,6 +57,12 @@ impl Preview {
     /// The reporting device, shown to the intake and the reviewer.
     pub fn reporter(&self) -> &DeviceAddress {
         &self.reporter
+    }
+
+    /// The account that the report is about, shown to the intake and the reviewer. `None` if the
+    /// report shows messages.
+    pub fn about_account(&self) -> Option<&AccountId> {
+        self.about.as_ref()
     }
 
     /// The reason, shown to the reviewer.

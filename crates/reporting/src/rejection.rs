@@ -2,7 +2,7 @@
 
 use crate::stamp_keys::StampError;
 
-/// Why a report was rejected: by the intake (the first seven), by the vault (the next two) or in
+/// Why a report was rejected: by the intake (the first eight), by the vault (the next two) or in
 /// review. SPEC.md, "Checks".
 ///
 /// No one sees the content of a rejected report. No variant holds ids, tags or text.
@@ -33,8 +33,11 @@ pub enum Rejection {
     /// A claim names a group whose id is that of a direct conversation.
     #[error("a claim calls a direct conversation a group")]
     GroupIsDirect,
-    /// This reporter has already reported every one of these messages.
-    #[error("this reporter has already reported every message")]
+    /// The report is about the account of the reporter.
+    #[error("the report is about the reporter's own account")]
+    OwnAccount,
+    /// This reporter has already reported every one of these messages, or this account.
+    #[error("this reporter has already reported all of this")]
     AlreadyReported,
     /// The report is sealed to a moderation key that the vault does not hold. Keep the report, and
     /// give the vault that key.
@@ -109,6 +112,7 @@ impl Rejection {
             Self::SeveralConversations => 77,
             Self::NotAParticipant => 78,
             Self::GroupIsDirect => 114,
+            Self::OwnAccount => 117,
             Self::AlreadyReported => 80,
             Self::OtherModerationKey => 82,
             Self::SealBroken => 83,

@@ -1,16 +1,17 @@
-//! Encodes a report, with which a device shows chosen messages to the provider.
+//! Encodes a report, with which a device shows the provider chosen messages, or names an account.
 
 use core::fmt;
 
 use rand_core::CryptoRng;
 
-use crate::address::DeviceAddress;
-use crate::codec::{Reader, len32};
+use crate::address::{AccountId, DeviceAddress};
+use crate::codec::{Reader, len32, put_short};
 use crate::conversation::{Audience, ConversationId};
 use crate::delivery::DeliveryKey;
 use crate::labels;
 use crate::mac;
 use crate::moderation::{ENCAPSULATED_LEN, ModerationKeyId, ModerationPublicKey};
+use crate::nullifier::Nullifier;
 use crate::openings::{MAX_PADDED_OPENINGS_LEN, MAX_REPORTED};
 use crate::stamp::{Claim, MAX_CONTEXT_LEN};
 use crate::wire::{self, DecodeError, VERSION, VERSION_2};
@@ -38,8 +39,36 @@ pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
     }
 }
 
+/// What a report is about.
+#[derive(Clone)]
+pub(crate) enum Subject {
+    /// The messages of 1 to 30 claims.
+    Messages(Vec<Claim>),
+    /// An account, such as one that poses as someone else. No message is shown.
+    Account(AccountId),
+}
+
+impl Subject {
+    /// The claims; none if the report is about an account.
+    pub(crate) fn claims(&self) -> &[Claim] {
+        match self {
+            Self::Messages(claims) => claims,
+            Self::Account(_) => &[],
+        }
+    }
+
+    /// The account, if the report is about one.
+    pub(crate) fn account(&self) -> Option<&AccountId> {
+        match self {
+            Self::Messages(_) => None,
+            Self::Account(account) => Some(account),
+        }
+    }
+}
+
 /// A report on its way from the reporter to the provider's intake. The reporter's address and the
-/// claims, which name the messages, are in clear. The openings hold reason, note and the shown
+/// claims, which name the messages, are in clear. A report about an account has that account in
+/// clear instead, and no claims. The openings hold reason, note and the shown
 /// parts of the messages and are sealed for the reviewer.
 ///
 /// As long as it is a `Report`, only its form is checked. [`examine`](crate::intake::examine)
@@ -56,29 +85,30 @@ pub(crate) fn is_participant(reporter: &DeviceAddress, claim: &Claim) -> bool {
 /// | 2 + 32 | `2a 20`, reporter MAC |
 ///
 /// The claims field is the reporter (`len u8`, account, device be32), the number of claims (u8)
-/// and each claim: tag (32), context (`len be16`, bytes), stamp (32).
+/// and each claim: tag (32), context (`len be16`, bytes), stamp (32). A report about an account has
+/// the number 0 and then this account (`len u8`, bytes). Version `01` has no such reports.
 #[derive(Clone)]
 pub struct Report {
     version: u8,
     reporter: DeviceAddress,
-    claims: Vec<Claim>,
+    subject: Subject,
     moderation_key: ModerationKeyId,
     reporter_mac: [u8; 32],
     sections: wire::Report,
 }
 
 impl Report {
-    /// Seals openings under claims and adds the reporter's MAC over all sections; `None` if nothing
-    /// can be sealed to the moderation key.
+    /// Seals openings under a subject and adds the reporter's MAC over all sections; `None` if
+    /// nothing can be sealed to the moderation key.
     pub(crate) fn seal(
         reporter: &DeviceAddress,
-        claims: Vec<Claim>,
+        subject: Subject,
         openings: &[u8],
         delivery_key: &DeliveryKey,
         moderation_key: &ModerationPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Option<Self> {
-        let claims_section = encode_claims(reporter, &claims);
+        let claims_section = encode_claims(reporter, &subject);
         let (encapsulated_key, sealed_openings) =
             moderation_key.seal(labels::REPORT_OPENINGS, openings, &claims_section, rng)?;
         let mut sections = wire::Report {
@@ -93,7 +123,7 @@ impl Report {
         Some(Self {
             version: VERSION_2,
             reporter: reporter.clone(),
-            claims,
+            subject,
             moderation_key: *moderation_key.id(),
             reporter_mac,
             sections,
@@ -110,14 +140,37 @@ impl Report {
         &self.reporter
     }
 
-    /// The claims, unverified.
+    /// The claims, unverified. Empty if the report is about an account.
     pub fn claims(&self) -> &[Claim] {
-        &self.claims
+        self.subject.claims()
+    }
+
+    /// The account that the report is about, if it shows no messages.
+    pub fn about_account(&self) -> Option<&AccountId> {
+        self.subject.account()
+    }
+
+    /// The nullifier of each claim, or the one of the account that the report is about.
+    pub fn nullifiers(&self) -> Vec<Nullifier> {
+        let reporter = &self.reporter.account;
+        match &self.subject {
+            Subject::Account(account) => vec![Nullifier::about_account(account, reporter)],
+            Subject::Messages(claims) => {
+                let claims = claims.iter();
+                claims
+                    .map(|claim| Nullifier::new(claim, reporter))
+                    .collect()
+            }
+        }
+    }
+
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     /// The conversation of the first claim. All claims of an accepted report are in it.
     pub fn conversation(&self) -> Option<ConversationId> {
-        self.claims.first().map(Claim::conversation)
+        self.claims().first().map(Claim::conversation)
     }
 
     /// The moderation key to which the report is sealed.
@@ -192,11 +245,12 @@ impl Report {
         {
             return Err(DecodeError::Malformed);
         }
-        let (reporter, claims) = decode_claims(&sections.claims).ok_or(DecodeError::Malformed)?;
+        let (reporter, subject) =
+            decode_claims(version, &sections.claims).ok_or(DecodeError::Malformed)?;
         Ok(Self {
             version,
             reporter,
-            claims,
+            subject,
             moderation_key: ModerationKeyId::from_bytes(wire::array(
                 &sections.moderation_key_fingerprint,
             )?),
@@ -209,36 +263,40 @@ impl Report {
 impl fmt::Debug for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Report")
-            .field("claims", &self.claims.len())
+            .field("claims", &self.claims().len())
             .finish_non_exhaustive()
     }
 }
 
-/// Encodes the claims section: `reporter || count u8 || count x claim`.
-fn encode_claims(reporter: &DeviceAddress, claims: &[Claim]) -> Vec<u8> {
+/// Encodes the claims section: `reporter || count u8 || count x claim`, or, about an account,
+/// `reporter || 00 || len u8 || account`.
+fn encode_claims(reporter: &DeviceAddress, subject: &Subject) -> Vec<u8> {
     let mut out = Vec::new();
     reporter.put(&mut out);
-    out.push(u8::try_from(claims.len()).unwrap_or(u8::MAX));
-    for claim in claims {
-        claim.put(&mut out);
+    out.push(u8::try_from(subject.claims().len()).unwrap_or(u8::MAX));
+    match subject {
+        Subject::Messages(claims) => claims.iter().for_each(|claim| claim.put(&mut out)),
+        Subject::Account(account) => put_short(&mut out, account.as_bytes()),
     }
     out
 }
 
-/// Reads a claims section, whose contexts are checked too.
-pub(crate) fn decode_claims(bytes: &[u8]) -> Option<(DeviceAddress, Vec<Claim>)> {
+/// Reads the claims section of a report of this version. The contexts are checked too.
+pub(crate) fn decode_claims(version: u8, bytes: &[u8]) -> Option<(DeviceAddress, Subject)> {
     let mut reader = Reader::new(bytes);
     let reporter = DeviceAddress::read(&mut reader)?;
     let count = usize::from(reader.u8()?);
-    // CHK-75: a report has 1 to 30 claims.
-    if !(1..=MAX_REPORTED).contains(&count) {
-        return None;
-    }
-    let claims = (0..count)
-        .map(|_| Claim::read(&mut reader))
-        .collect::<Option<_>>()?;
+    // CHK-75: a report has 1 to 30 claims, or in version 02 none and the account it is about.
+    let subject = match count {
+        0 if version == VERSION_2 => Subject::Account(AccountId::read(&mut reader)?),
+        1..=MAX_REPORTED => {
+            let claims = (0..count).map(|_| Claim::read(&mut reader));
+            Subject::Messages(claims.collect::<Option<_>>()?)
+        }
+        _ => return None,
+    };
     reader.finish()?;
-    Some((reporter, claims))
+    Some((reporter, subject))
 }
 
 /// `HMAC(K_delivery, label || 4 x (len be32 || section))`, with the label of the report's version.

@@ -5,7 +5,7 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::accepted::ReportId;
-use crate::address::DeviceAddress;
+use crate::address::{AccountId, DeviceAddress};
 use crate::attachment::Attachment;
 use crate::content::Content;
 use crate::conversation::{Audience, ConversationId};
@@ -21,7 +21,8 @@ use crate::timestamp::Timestamp;
 use crate::transcript::{Contradiction, Entry, LastSeen, Position, Transcript};
 use crate::unseal::UnsealedReport;
 
-/// Checks every opening of an unsealed report against its claim.
+/// Checks every opening of an unsealed report against its claim. A report about an account has
+/// neither.
 ///
 /// # Errors
 /// [`Rejection`] for the first check that fails. No content is returned then.
@@ -55,6 +56,7 @@ pub fn review(report: UnsealedReport) -> Result<VerifiedReport, Rejection> {
         id: *report.id(),
         reporter: report.reporter().clone(),
         accepted_at: report.accepted_at(),
+        about: report.about_account().cloned(),
         reason: openings.reason,
         note: Zeroizing::new(openings.note.to_owned()),
         messages: in_order,
@@ -80,6 +82,9 @@ fn entry(message: &VerifiedMessage) -> Entry<'_> {
 /// field, no decoder and no `Default`. It never changes. Everything that decides about a report
 /// should take this type and nothing else.
 ///
+/// A report [about an account](Self::about_account) has no messages. It proves only who reports
+/// which account, and what the reporter says of it.
+///
 /// # Security
 /// For a message that the reporter sent, nothing proves that the peer could read it. The relay
 /// stamps tags without seeing the content, so a reporter can send a stamped tag with a ciphertext
@@ -90,6 +95,7 @@ pub struct VerifiedReport {
     id: ReportId,
     reporter: DeviceAddress,
     accepted_at: Timestamp,
+    about: Option<AccountId>,
     reason: Reason,
     note: Zeroizing<String>,
     messages: Vec<VerifiedMessage>,
@@ -112,6 +118,12 @@ impl VerifiedReport {
         self.accepted_at
     }
 
+    /// The account that the report is about, if it shows no messages. Nothing in such a report
+    /// proves what that account did.
+    pub fn about_account(&self) -> Option<&AccountId> {
+        self.about.as_ref()
+    }
+
     /// The reason the reporter gave.
     pub fn reason(&self) -> Reason {
         self.reason
@@ -122,14 +134,15 @@ impl VerifiedReport {
         &self.note
     }
 
-    /// The conversation to which all messages belong.
+    /// The conversation to which all messages belong. `None` if the report is about an account.
     pub fn conversation(&self) -> Option<ConversationId> {
         self.messages
             .first()
             .map(|message| message.claim.conversation())
     }
 
-    /// The messages in the order of the conversation, 1 to 30.
+    /// The messages in the order of the conversation, 1 to 30. Empty if the report is about an
+    /// account.
     ///
     /// The relay's accepted times give the order. Messages of one millisecond are in the order of
     /// their sender's numbers, and of what each sender had seen. A tie that is left is no

@@ -1,5 +1,6 @@
 //! Tests that span several modules: limits, properties, published attacks and vectors.
 
+mod about;
 mod format_1;
 mod golden;
 mod later;

@@ -9,12 +9,12 @@ use core::fmt;
 use zeroize::Zeroizing;
 
 use crate::accepted::{AcceptanceKey, AcceptedError, AcceptedReport, ReportId, bits, from_bits};
-use crate::address::DeviceAddress;
+use crate::address::{AccountId, DeviceAddress};
 use crate::codec::{Reader, put_long};
 use crate::moderation::{ModerationKeyPair, ModerationPublicKey};
 use crate::openings::MAX_PADDED_OPENINGS_LEN;
 use crate::rejection::Rejection;
-use crate::report::{MAX_CLAIMS_LEN, decode_claims};
+use crate::report::{MAX_CLAIMS_LEN, Subject, decode_claims};
 use crate::stamp::Claim;
 use crate::timestamp::Timestamp;
 use crate::wire::{self, DecodeError, VERSION, VERSION_2};
@@ -156,7 +156,7 @@ impl Unseal for Vault {
             accepted_at: accepted.accepted_at(),
             repeated: accepted.repeated().to_vec(),
             reporter: report.reporter().clone(),
-            claims: report.claims().to_vec(),
+            subject: report.subject().clone(),
             section: report.claims_section().to_vec(),
             openings,
         })
@@ -203,7 +203,7 @@ pub struct UnsealedReport {
     accepted_at: Timestamp,
     repeated: Vec<bool>,
     reporter: DeviceAddress,
-    claims: Vec<Claim>,
+    subject: Subject,
     /// The exact bytes of reporter and claims.
     section: Vec<u8>,
     openings: Zeroizing<Vec<u8>>,
@@ -235,9 +235,14 @@ impl UnsealedReport {
         &self.reporter
     }
 
-    /// The claims, whose stamps the intake verified.
+    /// The claims, whose stamps the intake verified. Empty if the report is about an account.
     pub fn claims(&self) -> &[Claim] {
-        &self.claims
+        self.subject.claims()
+    }
+
+    /// The account that the report is about, if it shows no messages.
+    pub fn about_account(&self) -> Option<&AccountId> {
+        self.subject.account()
     }
 
     /// The padded openings.
@@ -274,11 +279,11 @@ impl UnsealedReport {
         let accepted_at = Timestamp::from_millis(reader.u64()?);
         let repeated = reader.u32()?;
         let section = reader.long()?;
-        let (reporter, claims) = decode_claims(section)?;
+        let (reporter, subject) = decode_claims(version, section)?;
         let openings = reader.rest();
-        let repeated_bits = from_bits(repeated, claims.len());
-        // CHK-116: an unsealed report is complete: a known version of the report, claims, openings
-        // within their limit, and no bit for a claim that is not there.
+        let repeated_bits = from_bits(repeated, subject.claims().len());
+        // CHK-116: an unsealed report is complete: a known version of the report, claims or an
+        // account, openings within their limit, and no bit for a claim that is not there.
         if ![VERSION, VERSION_2].contains(&version)
             || openings.len() > MAX_PADDED_OPENINGS_LEN
             || bits(&repeated_bits) != repeated
@@ -291,7 +296,7 @@ impl UnsealedReport {
             accepted_at,
             repeated: repeated_bits,
             reporter,
-            claims,
+            subject,
             section: section.to_vec(),
             openings: Zeroizing::new(openings.to_vec()),
         })
@@ -302,7 +307,7 @@ impl fmt::Debug for UnsealedReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UnsealedReport")
             .field("id", &self.id)
-            .field("claims", &self.claims.len())
+            .field("claims", &self.claims().len())
             .finish_non_exhaustive()
     }
 }

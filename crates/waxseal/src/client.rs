@@ -71,6 +71,7 @@ use crate::store::{Store, Transaction};
 /// | receive | [`receive`], show, acknowledge |
 /// | delete | [`due`], [`delete_message`]; [`delete_conversation`], [`forget_contact`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
+/// | report an account | [`draft_account_report`], then as above |
 ///
 /// Each step may change what the calls in its row return, and nothing else. Accepting an identity
 /// also sets [`conversation_health`] back.
@@ -107,6 +108,7 @@ use crate::store::{Store, Transaction};
 /// [`delete_conversation`]: Self::delete_conversation
 /// [`forget_contact`]: Self::forget_contact
 /// [`draft_report`]: Self::draft_report
+/// [`draft_account_report`]: Self::draft_account_report
 /// [`report`]: Self::report
 /// [`confirm_report`]: Self::confirm_report
 /// [`one_time_prekeys_left`]: Self::one_time_prekeys_left

@@ -263,12 +263,14 @@ pub(crate) struct ReportRecord {
     pub(crate) draft: Option<DraftRecord>,
 }
 
-/// The draft of a report. Its messages stay in the history.
+/// The draft of a report. Its messages stay in the history. A draft without messages is about the
+/// account.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct DraftRecord {
+    /// The peer of the messages, or the account that the report is about.
     #[prost(string, tag = "1")]
-    pub(crate) peer: String,
+    pub(crate) account: String,
     /// The reason's number.
     #[prost(uint32, tag = "2")]
     pub(crate) reason: u32,

@@ -227,3 +227,32 @@ fn a_draft_takes_a_message_once_whatever_its_stamp() {
     let report = world.seal_report(&draft);
     assert_eq!(world.verify(report).unwrap().messages().len(), 2);
 }
+
+#[test]
+fn a_report_about_an_account_shows_what_its_preview_said_and_no_message() {
+    let mut world = World::new(20);
+    let message = world.alice_says("hi").opened;
+    let own = ReportDraft::about_account(world.bob.clone(), account("bob"), Reason::Spam);
+    assert_eq!(own.unwrap_err(), DraftError::OwnAccount);
+    let draft =
+        ReportDraft::about_account(world.bob.clone(), account("a1ice"), Reason::Impersonation);
+    let mut draft = draft.unwrap();
+    let refused = draft.add(message.evidence(), Disclosure::Whole);
+    assert_eq!(refused.unwrap_err(), DraftError::AboutAccount);
+    draft.note("not Alice").unwrap();
+    let preview = draft.preview();
+    assert_eq!(preview.about_account(), Some(&account("a1ice")));
+    assert_eq!(
+        world.draft(&[message.evidence()]).preview().about_account(),
+        None
+    );
+    let report = world.seal_report(&draft);
+    let verified = world.verify(report).unwrap();
+    assert_eq!(verified.about_account(), preview.about_account());
+    assert_eq!(verified.reporter(), preview.reporter());
+    assert_eq!(verified.reason(), preview.reason());
+    assert_eq!(verified.note(), preview.note());
+    assert!(verified.messages().is_empty() && preview.messages().is_empty());
+    assert_eq!(verified.conversation(), None);
+    assert!(!verified.clock_stepped_back());
+}

@@ -13,7 +13,26 @@ pub(crate) fn forge(
     moderation: &ModerationPublicKey,
     rng: &mut impl CryptoRng,
 ) -> Report {
-    let section = encode_claims(reporter, claims);
+    forge_about(
+        reporter,
+        key,
+        &Subject::Messages(claims.to_vec()),
+        openings,
+        moderation,
+        rng,
+    )
+}
+
+/// Seals any openings under any subject.
+pub(crate) fn forge_about(
+    reporter: &DeviceAddress,
+    key: &DeliveryKey,
+    subject: &Subject,
+    openings: &[u8],
+    moderation: &ModerationPublicKey,
+    rng: &mut impl CryptoRng,
+) -> Report {
+    let section = encode_claims(reporter, subject);
     let (encapsulated_key, sealed_openings) = moderation
         .seal(labels::REPORT_OPENINGS, openings, &section, rng)
         .unwrap();
@@ -51,12 +70,47 @@ fn chk75_report_without_claims_or_with_31_is_malformed() {
     let report = world.report(&[message.opened.evidence()]);
     for count in [0, 31] {
         let mut sections = sections(&report);
-        sections.claims = encode_claims(&world.bob, &vec![message.claim.clone(); count]);
+        let claims = Subject::Messages(vec![message.claim.clone(); count]);
+        sections.claims = encode_claims(&world.bob, &claims);
         assert_eq!(
             Report::decode(&wire::encode(&sections)).unwrap_err(),
             DecodeError::Malformed
         );
     }
+}
+
+#[test]
+fn chk75_report_about_an_account_has_one_encoding_and_version_02() {
+    let mut world = World::new(6);
+    let report = world.report_account("mallory");
+    assert_eq!(report.about_account(), Some(&account("mallory")));
+    assert!(report.claims().is_empty() && report.conversation().is_none());
+    let good = sections(&report);
+    let message = world.alice_says("hi");
+    let claim = bytes_of(|out| message.claim.put(out));
+    let of = |claims: &[u8]| wire::Report {
+        claims: [&good.claims[..8], claims].concat(),
+        ..good.clone()
+    };
+    let name = b"\x07mallory".as_slice();
+    assert_eq!(of(&[&[0], name].concat()).claims, good.claims);
+    let malformed = [
+        of(&[0]),
+        of(&[0, 0]),
+        of(&[&[0], &name[..7]].concat()),
+        of(&[&[0], name, &[0]].concat()),
+        of(&[&[0], name, &claim].concat()),
+        of(&[&[0], claim.as_slice()].concat()),
+        of(&[&[1], claim.as_slice(), name].concat()),
+        of(&[&[1], name].concat()),
+    ];
+    for sections in malformed {
+        let refused = Report::decode(&wire::encode(&sections)).unwrap_err();
+        assert_eq!(refused, DecodeError::Malformed);
+    }
+    let version_1 = Report::decode(&wire::encode_as(VERSION, &good));
+    assert_eq!(version_1.unwrap_err(), DecodeError::Malformed);
+    assert!(Report::decode(&wire::encode(&good)).is_ok());
 }
 
 #[test]

@@ -343,6 +343,12 @@ impl World {
         Report::decode(&report.encode()).unwrap()
     }
 
+    /// A report of Bob about an account.
+    pub(crate) fn report_account(&mut self, name: &str) -> Report {
+        let draft = ReportDraft::about_account(self.bob.clone(), account(name), Reason::Spam);
+        self.seal_report(&draft.unwrap())
+    }
+
     /// Accepts a report as an intake without records: no message is known, no one is in a group.
     pub(crate) fn accept(&self, report: Report) -> Result<AcceptedReport, Rejection> {
         accept(report, &self.stamp_keys, &self.bob_key, self.now)

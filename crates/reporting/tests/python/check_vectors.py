@@ -739,16 +739,21 @@ def import_evidence(given):
     return {"franking_tag": tag, "sender": context["sender"], "franking_key": key, "parts": parts}
 
 
-def read_claims(data):
+def read_claims(data, version):
+    """Returns the reporter, the claims, and the account that a report without claims is about."""
     reader = Reader(data, 54)
     reporter = read_sender(reader)
     count = reader.number(1)
-    require(1 <= count <= 30, 75)
+    about = None
+    if count == 0:
+        require(version == 2 and reader.data != b"", 75)
+        about = read_account(reader)
+    require(count <= 30, 75)
     claims = [read_claim(reader) for _ in range(count)]
     reader.finish()
     for claim in claims:
         claim["read"] = read_context(claim["context"])
-    return reporter, claims
+    return reporter, claims, about
 
 
 def nullifier_of(claim, reporter):
@@ -756,7 +761,13 @@ def nullifier_of(claim, reporter):
     return SHA256(b"waxseal/1/nullifier" + claim["franking_tag"] + write_sender(sender) + write_account(reporter))
 
 
+def account_nullifier(about, reporter):
+    return SHA256(b"waxseal/2/account-nullifier" + write_account(about) + write_account(reporter))
+
+
 def nullifier(given):
+    if "account" in given:
+        return {"nullifier": account_nullifier(given["account"], given["reporter"])}
     claim = {"franking_tag": given["franking_tag"], "read": read_context(given["context"])}
     return {"nullifier": nullifier_of(claim, given["reporter"])}
 
@@ -785,12 +796,12 @@ def claim_order(claim, version):
 
 def accept(given):
     fields = decode("Report", given["report"])
-    reporter, claims = read_claims(fields["claims"])
+    reporter, claims, about = read_claims(fields["claims"], fields["version"])
     mac_is(given["delivery_key"], reporter_message(fields), fields["reporter_mac"], 74)
     order = [claim_order(claim, fields["version"]) for claim in claims]
     require(all(one < other for one, other in zip(order, order[1:])), 76)
     require(len({claim["franking_tag"] for claim in claims}) == len(claims), 76)
-    require(len({conversation_of(claim["read"]) for claim in claims}) == 1, 77)
+    require(len({conversation_of(claim["read"]) for claim in claims}) <= 1, 77)
     keys = read_stamp_keys(given["stamp_keys"])
     for claim in claims:
         context = check_stamp(keys, claim, given["now_ms"])
@@ -798,11 +809,14 @@ def accept(given):
             taking_part = (context["sender"]["account"], context["audience"]["direct"])
             require(reporter["account"] in taking_part, 78)
     require(not names_direct_as_group(reporter, claims), 114)
+    require(about != reporter["account"], 117)
     if any("group" in claim["read"]["audience"] for claim in claims):
         require(reporter["account"] in given["members"], 78)
     nullifiers = [nullifier_of(claim, reporter["account"]) for claim in claims]
     repeated = sum(1 << i for i, one in enumerate(nullifiers) if one in given["seen"])
-    require(repeated != (1 << len(claims)) - 1, 80)
+    if about is not None:
+        nullifiers = [account_nullifier(about, reporter["account"])]
+    require(not all(one in given["seen"] for one in nullifiers), 80)
     data = b"\x02" + given["id"] + be64(given["now_ms"]) + be32(repeated) + long(given["report"])
     accepted = data + HMAC(given["acceptance_key"], b"waxseal/2/acceptance-mac" + data)
     return {"nullifiers": nullifiers, "repeated": repeated, "accepted": accepted}
@@ -818,7 +832,8 @@ def import_accepted(given):
         require(reader.take(16) == given["id"], 113)
     read = {"accepted_ms": reader.number(8), "repeated": reader.number(4), "report": reader.prefixed(4)}
     reader.finish()
-    read_claims(decode("Report", read["report"])["claims"])
+    report = decode("Report", read["report"])
+    read_claims(report["claims"], report["version"])
     return read
 
 
@@ -843,7 +858,8 @@ def import_unsealed(given):
     read = {"report_version": reader.number(1), "id": reader.take(16), "accepted_ms": reader.number(8)}
     read["repeated"] = reader.number(4)
     try:
-        read["reporter_address"], claims = read_claims(reader.prefixed(4))
+        version = read["report_version"]
+        read["reporter_address"], claims, read["account"] = read_claims(reader.prefixed(4), version)
     except Refused:
         raise Refused("CHK-116") from None
     require(read["report_version"] in (1, 2), 116)
@@ -906,7 +922,7 @@ def transcript_position(shown, index, stepped_back):
 
 
 def review_openings(given):
-    _, claims = read_claims(given["claims"])
+    _, claims, about = read_claims(given["claims"], given["report_version"])
     reader = Reader(unpad(given["openings"], 84), 84)
     reason = reader.number(1)
     require(1 <= reason <= 16, 84)
@@ -930,7 +946,7 @@ def review_openings(given):
         shown = {str(i): part for i, part in shown.items()}
         message = {"header": header, "shown": shown, "parts": len(commitments)}
         messages.append(message | {"tag_names_sender": version == 2})
-    return {"reason": reason, "note": note, "messages": messages}
+    return {"reason": reason, "note": note, "messages": messages, "account": about}
 
 
 def review_parts(version, parts):

@@ -32,9 +32,8 @@ const REPORT_ID: ReportId = ReportId::from_bytes([6; 16]);
 ///
 /// The provider knows the delivery key and the published prekeys of each registered device. Handing
 /// out a bundle uses up one of the recipient's one-time prekeys. Accepting a report marks its
-/// messages as reported. The provider's clock stands still until a caller sets `now` or calls
-/// [`exchange`](Provider::exchange). The accepted times of one device rise nevertheless, as at a
-/// real relay.
+/// messages as reported. The clock stands still until a caller sets `now` or calls
+/// [`exchange`](Provider::exchange). A device's accepted times rise nevertheless.
 pub struct Provider {
     /// Source of all randomness.
     pub rng: ChaCha20Rng,
@@ -390,10 +389,7 @@ impl Provider {
     pub fn take_report(&mut self, report: &[u8]) -> Result<VerifiedReport, Refusal> {
         let verified = self.verify(report)?;
         let report = Report::decode(report).map_err(|_| Refusal::Malformed)?;
-        let reporter = &report.reporter().account;
-        let claims = report.claims().iter();
-        let nullifiers = claims.map(|claim| Nullifier::new(claim, reporter));
-        self.reported.extend(nullifiers);
+        self.reported.extend(report.nullifiers());
         Ok(verified)
     }
 

@@ -3,7 +3,7 @@
 use rand_core::CryptoRng;
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::{
-    Disclosure, ModerationPublicKey, PreviewMessage, Reason, Report, ReportDraft,
+    Disclosure, DraftError, ModerationPublicKey, PreviewMessage, Reason, Report, ReportDraft,
 };
 use waxseal_reporting::{AccountId, Audience, FrankingTag};
 
@@ -81,6 +81,24 @@ impl<S: Store> Client<S> {
         Ok(draft)
     }
 
+    /// Drafts a report about an account that shows no messages, such as a profile that poses as
+    /// someone else and has sent nothing.
+    ///
+    /// Nothing leaves the device. Show [`ReportDraft::preview`] to the user, add a note, then call
+    /// [`Client::report`].
+    ///
+    /// # Errors
+    /// [`ReportError::Draft`] if the account is this device's own.
+    pub fn draft_account_report(
+        &self,
+        account: &AccountId,
+        reason: Reason,
+    ) -> Result<ReportDraft, ReportError<S::Error>> {
+        let reporter = self.me.clone();
+        let draft = ReportDraft::about_account(reporter, account.clone(), reason)?;
+        Ok(draft)
+    }
+
     /// Seals a draft that the user agreed to, and returns the report for the provider's intake.
     ///
     /// The report stays in the [report outbox](Client::pending_reports) until
@@ -104,11 +122,18 @@ impl<S: Store> Client<S> {
 
     /// Keeps a draft that the user agreed to while no moderation key is known, for example without
     /// a network. Seal it with [`Client::reseal_report`] once the key is there.
+    ///
+    /// # Errors
+    /// [`ReportError::Draft`] if the draft has no messages and is about no account.
     pub fn keep_report(
         &mut self,
         draft: &ReportDraft,
         rng: &mut impl CryptoRng,
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
+        let preview = draft.preview();
+        if preview.messages().is_empty() && preview.about_account().is_none() {
+            return Err(DraftError::Empty.into());
+        }
         self.run(|client| {
             let draft = client.draft_record(draft);
             client.put_report(ReportId::draw(rng), Vec::new(), draft)
@@ -152,8 +177,11 @@ impl<S: Store> Client<S> {
         };
         let record = record.and_then(|record| record.draft);
         let record = record.ok_or(ReportError::NoDraft)?;
-        let (peer, reason, messages) = chosen_of(&record).ok_or(ReportError::NoDraft)?;
-        let mut draft = self.read_draft(&peer, reason, &messages)?;
+        let (account, reason, messages) = chosen_of(&record).ok_or(ReportError::NoDraft)?;
+        let mut draft = match messages.is_empty() {
+            true => self.draft_account_report(&account, reason)?,
+            false => self.read_draft(&account, reason, &messages)?,
+        };
         draft.note(&record.note)?;
         Ok(draft)
     }
@@ -193,8 +221,9 @@ impl<S: Store> Client<S> {
                     .collect(),
             }
         };
+        let account = peer.or(preview.about_account());
         DraftRecord {
-            peer: peer.map_or_else(String::new, |peer| peer.as_str().to_owned()),
+            account: account.map_or_else(String::new, |account| account.as_str().to_owned()),
             reason: preview.reason().number().into(),
             note: preview.note().to_owned(),
             messages: preview.messages().iter().map(shown).collect(),
@@ -237,7 +266,7 @@ impl ReportId {
     }
 }
 
-/// Peer, reason, and messages with what to show of them.
+/// Peer or reported account, reason, and messages with what to show of them.
 type Chosen = (AccountId, Reason, Vec<(FrankingTag, Disclosure)>);
 
 fn chosen_of(record: &DraftRecord) -> Option<Chosen> {
@@ -246,10 +275,10 @@ fn chosen_of(record: &DraftRecord) -> Option<Chosen> {
         let parts = message.parts.iter().map(|part| usize::try_from(*part).ok());
         Some((id, Disclosure::Parts(parts.collect::<Option<_>>()?)))
     };
-    let peer = AccountId::new(&record.peer).ok()?;
+    let account = AccountId::new(&record.account).ok()?;
     let reason = Reason::from_number(record.reason.try_into().ok()?)?;
     let messages = record.messages.iter().map(shown).collect::<Option<_>>()?;
-    Some((peer, reason, messages))
+    Some((account, reason, messages))
 }
 
 fn outgoing_of(bytes: &[u8], key: &DeliveryKey) -> Option<OutgoingReport> {

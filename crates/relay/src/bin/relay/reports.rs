@@ -168,8 +168,8 @@ fn take(
     ])?;
     let id = db.last_insert_rowid();
     for nullifier in nullifiers {
-        // A nullifier marks a message as reported by this account. Each report has its own rows, so
-        // that a rejected one does not release what another one reports too.
+        // A nullifier marks a message, or an account, as reported by this account. Each report has
+        // its own rows, so that a rejected one does not release what another one reports too.
         db.prepare("INSERT INTO nullifier (nullifier, report) VALUES (?, ?)")?
             .execute(params![nullifier.as_bytes(), id])?;
     }
@@ -215,7 +215,8 @@ fn check_room(db: &Connection, reporter: &str, len: usize, now_ms: i64) -> Resul
     Ok(())
 }
 
-/// Finds the earlier report in which this account already reported the first of these messages.
+/// Finds the earlier report in which this account already reported the first of these messages, or
+/// this account.
 fn reported_before(db: &Connection, first: Option<&Nullifier>) -> Result<ReportTaken, Refusal> {
     let first = first.ok_or(ErrorCode::Malformed)?;
     let report_id = db

@@ -159,7 +159,8 @@ fn may_succeed_later(check: u8) -> bool {
         .any(|rejection| rejection.check() == check)
 }
 
-/// Ends the review of a report. Its messages stay reported.
+/// Ends the review of a report. Its messages stay reported. An account without messages can be
+/// reported again, since it can do something new.
 pub async fn closed(
     State(relay): State<Arc<Relay>>,
     _: Reviewer,
@@ -171,6 +172,11 @@ pub async fn closed(
             let id = find(db, &report_id)?;
             db.prepare("UPDATE report SET closed = 1 WHERE id = ?")?
                 .execute([id])?;
+            db.prepare(
+                "DELETE FROM nullifier
+                     WHERE report = ?1 AND 0 = (SELECT messages FROM report WHERE id = ?1)",
+            )?
+            .execute([id])?;
             delete_content(db, id)
         })
         .await?;

@@ -22,10 +22,13 @@ pub fn list(reviewer: &Reviewer, json: bool) -> Result<(), Box<dyn Error>> {
                 (None, 0) => "new".to_owned(),
                 (None, opened) => format!("opened {opened} times"),
             };
+            let what = match report.messages {
+                0 => "an account, no messages,".to_owned(),
+                messages => format!("{messages} message(s)"),
+            };
             println!(
-                "{}  {} message(s) reported by {} at {} ms  {state}",
+                "{}  {what} reported by {} at {} ms  {state}",
                 printable(&report.report_id),
-                report.messages,
                 printable(&report.reporter),
                 report.accepted_at_ms,
             );

@@ -80,6 +80,7 @@ impl Rejected {
             "verified": false,
             "rejected": { "check": self.check, "message": self.reason },
             "note": null,
+            "about_account": null,
             "messages": [],
         })
     }

@@ -4,9 +4,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use waxseal_reporting::FrankingTag;
 use waxseal_reporting::message::{Attachment, Content};
 use waxseal_reporting::reviewer::{LastSeen, VerifiedMessage, VerifiedPart, VerifiedReport};
+use waxseal_reporting::{AccountId, FrankingTag};
 
 use crate::context::{Context, contradictions, hex, withheld_parts};
 
@@ -20,6 +20,7 @@ pub fn as_json(report_id: &str, report: &VerifiedReport) -> Value {
         "verified": true,
         "note": report.note(),
         "reporter": report.reporter().account.as_str(),
+        "about_account": report.about_account().map(AccountId::as_str),
         "accepted_at_ms": report.accepted_at().as_millis(),
         "clock_stepped_back": report.clock_stepped_back(),
         "messages": messages.collect::<Vec<_>>(),

@@ -23,6 +23,13 @@ pub fn show(report_id: &str, report: &VerifiedReport) {
     if !report.note().is_empty() {
         println!("{}", said("note: ", report.note(), INDENT));
     }
+    if let Some(account) = report.about_account() {
+        println!(
+            "about account, no messages: {}",
+            printable(account.as_str())
+        );
+        return;
+    }
     if report.clock_stepped_back() {
         println!("the relay's clock was set back in between: order by number and by what was seen");
     }

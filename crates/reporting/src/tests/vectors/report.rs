@@ -10,9 +10,13 @@ use crate::tests::world::{DAY, account, device};
 use crate::{codec, parts, wire};
 
 pub(super) fn nullifier(input: Input<'_>) -> Outcome {
-    let context = StampContext::decode(&input.get("context").bytes()).unwrap();
-    let claim = Claim::new(tag_of(input), context, Stamp::new([0; 32]));
-    let nullifier = Nullifier::new(&claim, &account_of(input.get("reporter")));
+    let reporter = account_of(input.get("reporter"));
+    let nullifier = if let Some(account) = input.optional("account") {
+        Nullifier::about_account(&account_of(account), &reporter)
+    } else {
+        let context = StampContext::decode(&input.get("context").bytes()).unwrap();
+        Nullifier::new(&Claim::new(tag_of(input), context, Stamp::new([0; 32])), &reporter)
+    };
     Ok(json!({ "nullifier": hex(nullifier.as_bytes()) }))
 }
 
@@ -34,10 +38,6 @@ pub(super) fn accept(input: Input<'_>) -> Outcome {
         "nullifiers": nullifiers, "repeated": bits(accepted.repeated()),
         "accepted": hex(accepted.encode(&acceptance)),
     }))
-}
-
-fn bits(bools: &[bool]) -> u32 {
-    bools.iter().rev().fold(0, |bits, bit| bits << 1 | u32::from(*bit))
 }
 
 pub(super) fn import_accepted(input: Input<'_>) -> Outcome {
@@ -63,6 +63,8 @@ pub(super) fn import_evidence(input: Input<'_>) -> Outcome {
     }))
 }
 
+use crate::accepted::bits;
+
 const BOBS_KEY: [u8; 32] = [0x44; 32];
 
 fn keys() -> StampKeys {
@@ -73,14 +75,14 @@ fn keys() -> StampKeys {
 const ID: [u8; 16] = [0x1d; 16];
 
 /// A claim for a message with this tag, accepted `after` milliseconds after noon.
-fn claim(tag: u8, from: &str, to: Audience, after: u64) -> Claim {
+pub(super) fn claim(tag: u8, from: &str, to: Audience, after: u64) -> Claim {
     let sender = device(from, if from == "bob" { 7 } else { 1 });
     let time = Timestamp::from_millis(NOON.as_millis() + after);
     let tag = FrankingTag::from_bytes([tag; 32]);
     keys().stamp_tag(&tag, &sender, &to, time).unwrap()
 }
 
-fn to(name: &str) -> Audience {
+pub(super) fn to(name: &str) -> Audience {
     Audience::Direct(AccountId::new(name).unwrap())
 }
 
@@ -112,7 +114,7 @@ pub(super) fn resign(report: &mut wire::Report) {
     resign_as(labels::REPORTER, report);
 }
 
-fn resign_as(label: &[u8], report: &mut wire::Report) {
+pub(super) fn resign_as(label: &[u8], report: &mut wire::Report) {
     let mut message = label.to_vec();
     for section in [&report.claims, &report.moderation_key_fingerprint, &report.encapsulated_key, &report.sealed_openings] {
         codec::put_long(&mut message, section);
@@ -132,7 +134,7 @@ fn report_1(claims: &[Claim]) -> Vec<u8> {
 }
 
 /// The input of `accept`, a minute after noon.
-fn to_accept(report: &[u8]) -> Value {
+pub(super) fn to_accept(report: &[u8]) -> Value {
     json!({
         "report": hex(report), "stamp_keys": hex(&*keys().export()), "delivery_key": hex(BOBS_KEY),
         "acceptance_key": hex([0xac; 32]), "id": hex(ID), "now_ms": NOON.as_millis() + 60_000, "seen": [], "members": [],
@@ -156,6 +158,7 @@ fn reports() {
     stamps(&mut file);
     queue(&mut file);
     evidence(&mut file);
+    about::reports(&mut file);
     file.finish();
 }
 

@@ -38,7 +38,11 @@ pub(super) fn review_openings(input: Input<'_>) -> Outcome {
         })
     };
     let messages: Vec<_> = verified.messages().iter().map(message).collect();
-    Ok(json!({ "reason": verified.reason().number(), "note": verified.note(), "messages": messages }))
+    let mut shown = json!({ "reason": verified.reason().number(), "note": verified.note(), "messages": messages });
+    if let Some(account) = verified.about_account() {
+        shown["account"] = account.as_str().into();
+    }
+    Ok(shown)
 }
 
 /// One message with its commitment.
@@ -138,6 +142,7 @@ fn reviews() {
     formats::later_versions(&mut file);
     formats::format_1(&mut file);
     transcript::transcripts(&mut file);
+    about::reviews(&mut file);
     file.finish();
 }
 

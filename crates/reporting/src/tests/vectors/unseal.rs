@@ -49,20 +49,24 @@ pub(super) fn import_unsealed(input: Input<'_>) -> Outcome {
     let bytes = input.get("unsealed").bytes();
     let unsealed = UnsealedReport::decode(&bytes).map_err(refused)?;
     assert_eq!(*unsealed.encode(), bytes);
-    Ok(json!({
+    let mut read = json!({
         "report_version": unsealed.report_version(), "id": hex(unsealed.id().as_bytes()),
         "accepted_ms": unsealed.accepted_at().as_millis(), "reporter_address": sender_json(unsealed.reporter()),
         "repeated": accepted::bits(unsealed.repeated()), "openings": hex(unsealed.openings()),
-    }))
+    });
+    if let Some(account) = unsealed.about_account() {
+        read["account"] = account.as_str().into();
+    }
+    Ok(read)
 }
 
-const SECRET: [u8; 33] = {
+pub(super) const SECRET: [u8; 33] = {
     let mut secret = [0x5d; 33];
     secret[0] = 1;
     secret
 };
 
-fn sealed(info: &[u8], key: &ModerationKeyPair, claims: Vec<u8>, openings: &[u8]) -> wire::Report {
+pub(super) fn sealed(info: &[u8], key: &ModerationKeyPair, claims: Vec<u8>, openings: &[u8]) -> wire::Report {
     let (encapsulated, sealed) = key.public_key().seal(info, openings, &claims, &mut rng(82)).unwrap();
     let mut report = report::seal(claims, sealed);
     report.encapsulated_key = encapsulated;
