@@ -5,6 +5,7 @@
 //! Every step asserts its outcome. The exit code is 0 only if all assertions hold.
 
 mod support {
+    pub mod forgeries;
     pub mod no_channel;
     pub mod provider;
 }
@@ -13,20 +14,17 @@ use std::error::Error;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rand::CryptoRng;
-use support::no_channel::NoChannel;
+use support::forgeries::forgeries;
 use support::provider::{Provider, Refusal};
 use waxseal::{
     AccountId, AttachmentKey, Client, Content, DeviceAddress, DeviceId, Disclosure, Draft,
-    Evidence, FrankingTag, MemoryStore, PreKeyUpload, Reason, Received, ReportDraft, Timestamp,
-    WholeFile,
+    FrankingTag, MemoryStore, PreKeyUpload, Reason, Received, ReportDraft, Timestamp, WholeFile,
 };
+use waxseal_reporting::Rejection;
 use waxseal_reporting::intake::AcceptedReport;
-use waxseal_reporting::message::Payload;
-use waxseal_reporting::relay::{Claim, Stamp, StampContext};
+use waxseal_reporting::relay::StampContext;
 use waxseal_reporting::reviewer::{VerifiedPart, review};
-use waxseal_reporting::sender::{SentMessage, seal};
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, Vault};
-use waxseal_reporting::{Audience, Rejection};
 
 type Phone = Client<MemoryStore>;
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -331,53 +329,6 @@ fn read(
     assert_eq!(threat.sender(), accused);
     assert_eq!(threat.parts().last(), Some(&VerifiedPart::Withheld));
     Ok(())
-}
-
-/// Returns forgeries that a dishonest reporter could try, each with the number of the check that
-/// must refuse it.
-fn forgeries(
-    genuine: &Evidence,
-    rng: &mut impl CryptoRng,
-) -> Outcome<Vec<(&'static str, u8, Evidence)>> {
-    let claim = genuine.claim();
-    // Commits to another text, with the genuine message's header.
-    let mut commit = |text: &str| -> Outcome<SentMessage> {
-        let payload = Payload::text(genuine.header().clone(), text)?;
-        let (sender, conversation) = (genuine.sender(), genuine.conversation());
-        Ok(seal(&mut NoChannel, sender, &conversation, &payload, rng)?.sent)
-    };
-    let altered = commit("I will hurt you")?;
-    let invented = commit("this was never sent")?;
-    let [sender, conversation, time] = [commit(FIRST)?, commit(FIRST)?, commit(FIRST)?];
-    let under = |change: &dyn Fn(&mut StampContext)| {
-        let mut context = claim.context().clone();
-        change(&mut context);
-        Claim::new(*claim.tag(), context, *claim.stamp())
-    };
-
-    // Swaps sender and recipient in the claim, as if Bob had written the message. The conversation
-    // stays the same.
-    let other_sender = under(&|context| {
-        let Audience::Direct(recipient) = &mut context.audience else {
-            return;
-        };
-        std::mem::swap(&mut context.sender.account, recipient);
-    });
-    let carol = AccountId::new("carol")?;
-    let other_conversation = under(&|context| context.sender.account = carol.clone());
-    let other_time = under(&|context| context.accepted_at = later(context.accepted_at, 1));
-    let never_sent = Claim::new(
-        *invented.tag(),
-        claim.context().clone(),
-        Stamp::from_bytes(random(rng)),
-    );
-    let mut forged = vec![(86, "altered text", claim.clone(), altered)];
-    forged.push((71, "other sender", other_sender, sender));
-    forged.push((71, "other conversation", other_conversation, conversation));
-    forged.push((71, "other time", other_time, time));
-    forged.push((71, "a message never sent", never_sent, invented));
-    let evidence = |(check, what, claim, said)| (what, check, Evidence::unverified(claim, said));
-    Ok(forged.into_iter().map(evidence).collect())
 }
 
 fn now() -> Outcome<Timestamp> {

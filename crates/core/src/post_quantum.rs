@@ -42,7 +42,7 @@ pub(crate) const MAX_POST_QUANTUM_EXPORT_LEN: usize = Chains::MAX_EXPORT_LEN + M
 /// | 2 | 2 | `counter` of the message in its epoch and direction, from 0; saturates at 65,535 |
 /// | 4 | 1 | `kind`: what the chunk belongs to |
 /// | 5 | 2 | `index` of the chunk |
-/// | 7 | 32 | `chunk` of a key or ciphertext that this ratchet sends; zeros if there is none |
+/// | 7 | 32 | `chunk`: part of what the sender is sending, a key or ciphertext; else zeros |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HeaderPart {
     epoch: u16,

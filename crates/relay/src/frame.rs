@@ -69,7 +69,8 @@ impl Event {
         }
     }
 
-    /// The device's step: reads an authenticated frame. `None` if it is none of these.
+    /// Reads what the relay sent, on the device. The frame's MAC is verified already. `None` if it
+    /// is neither a delivery nor the end of the backlog.
     pub(crate) fn decode(frame: &[u8]) -> Option<Self> {
         match frame {
             [DELIVERY, rest @ ..] => {
@@ -120,7 +121,8 @@ impl Answer {
         }
     }
 
-    /// The relay's step: reads an authenticated frame. `None` if it is none of these.
+    /// Reads what a device sent, on the relay. The frame's MAC is verified already. `None` if it is
+    /// no answer to a delivery.
     pub fn decode(frame: &[u8]) -> Option<Self> {
         let (kind, id) = frame.split_first()?;
         let id = u64::from_be_bytes(id.try_into().ok()?);

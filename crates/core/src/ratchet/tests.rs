@@ -214,7 +214,7 @@ fn chk20_a_recipient_without_a_receiving_chain_opens_nothing_on_it() {
     let first = last_of(&mut to_bob, 1);
     let ratchet = to_alice.ratchet_mut();
     let chain = ratchet.receiving.take().unwrap();
-    // Pretend that a receiving chain's header key has opened the header, although there is none.
+    // This header claims that the receiving chain's key opened it, but there is no such chain.
     let located = Located {
         matched: open::HeaderMatch::Current,
         header: Header {

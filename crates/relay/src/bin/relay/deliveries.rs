@@ -96,8 +96,8 @@ enum End {
     /// The device has a newer connection or another delivery key.
     TakenOver,
     TokenExpired,
-    /// The device sent too many pings and pongs, or a frame that is none of these: an answer to a
-    /// delivery of this connection, a ping, a pong, a close frame.
+    /// The device sent too many pings and pongs, or a frame that it may not send here. It may send
+    /// answers to deliveries of this connection, pings, pongs and close frames.
     BrokeRules,
     /// The database failed.
     Failed,

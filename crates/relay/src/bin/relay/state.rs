@@ -155,8 +155,8 @@ impl Relay {
         self.keys.reach_back_to(now)
     }
 
-    /// Moves proven time, destroys the stamp keys that are thirty days behind it, and prepares
-    /// those of today and tomorrow.
+    /// Advances proven time. Destroys the stamp keys that are more than thirty days older, and
+    /// prepares those of today and tomorrow.
     ///
     /// The undelivered messages of a destroyed epoch can no longer be reported. They stay until the
     /// next destruction, a day later, and are dropped then.

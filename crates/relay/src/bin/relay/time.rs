@@ -24,8 +24,8 @@ const STEADY_MS: u64 = EPOCH_MS;
 /// a relay that is updated every day can still prove a steady day.
 const MAX_RESTART_MS: u64 = 600_000;
 
-/// Maximum gap that is credited without the operator's word. A relay that is down for a weekend
-/// needs no help. A clock that is wrong by more destroys nothing.
+/// The longest gap that the relay adds to proven time without asking the operator. A weekend's
+/// downtime needs no help. A clock that is wrong by more than this destroys nothing.
 const MAX_CREDIT_MS: u64 = 7 * EPOCH_MS;
 
 /// A relay is new until it has proven this much time. It has nothing to destroy until then.
@@ -161,7 +161,7 @@ impl Time {
         }
     }
 
-    /// The present time: the clock's, or proven time if the clock is behind it.
+    /// The present time: the later of the clock's time and proven time.
     pub fn now(&self) -> Timestamp {
         let (read, mut state) = ((self.read)(), self.state());
         state.log_jump(read);
@@ -170,8 +170,8 @@ impl Time {
         Timestamp::from_millis(read.wall_ms.max(proven_ms))
     }
 
-    /// Moves proven time, and returns it for the database. `oldest_epoch` is that of the stamp keys
-    /// that exist.
+    /// Advances proven time, and returns it for the database. `oldest_epoch` is that of the
+    /// existing stamp keys.
     pub fn advance(&self, oldest_epoch: u32) -> Proven {
         let read = (self.read)();
         self.state().advance(read, oldest_epoch)
