@@ -15,6 +15,7 @@ use waxseal_relay::{
 
 use crate::failure::{Failure, Outcome};
 use crate::home::Home;
+use crate::reach::RelayOptions;
 use crate::text::{hex, printable};
 
 /// If the relay has fewer one-time prekeys than this, it gets new ones.
@@ -51,7 +52,7 @@ pub struct Chat {
 
 impl Chat {
     /// Opens the account that `register` made.
-    pub fn open(folder: &Path, url: Option<&str>, verbose: bool) -> Outcome<Self> {
+    pub fn open(folder: &Path, options: &RelayOptions, verbose: bool) -> Outcome<Self> {
         let unregistered = || Failure::new("no account here: run `register NAME` first");
         if !folder.join("store.sqlite").exists() {
             return Err(unregistered());
@@ -62,7 +63,7 @@ impl Chat {
             client => client?,
         };
         let pinned = home.memory.relay.as_ref().ok_or_else(unregistered)?;
-        let relay = RelayClient::new(url.unwrap_or(&pinned.url))?;
+        let relay = options.address(Some(&pinned.address))?.client()?;
         Ok(Self::new(client, home, relay, verbose))
     }
 

@@ -12,6 +12,7 @@ use waxseal_relay::{ModerationKeyChange, PinnedKeys, RelayCard};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Outcome};
+use crate::reach::RelayAddress;
 use crate::text::{hex, unhex};
 
 /// The application's own notes, next to the store.
@@ -52,7 +53,8 @@ pub struct Memory {
 /// The relay that this home folder uses.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinnedRelay {
-    pub url: String,
+    #[serde(flatten)]
+    pub address: RelayAddress,
     /// The relay's Ed25519 key, in hexadecimal.
     pub key: String,
     /// The fingerprint of the moderation key. A home of before pinned none.
@@ -65,9 +67,9 @@ pub struct PinnedRelay {
 
 impl PinnedRelay {
     /// Pins the keys on a card.
-    pub fn new(url: String, card: &RelayCard) -> Self {
+    pub fn new(address: RelayAddress, card: &RelayCard) -> Self {
         Self {
-            url,
+            address,
             key: hex(&card.relay_key),
             moderation_fingerprint: Some(card.moderation_fingerprint()),
             verify_days: Some(card.verify_days),
@@ -83,7 +85,7 @@ impl PinnedRelay {
             moderation_fingerprint: self.moderation_fingerprint.clone().unwrap_or(now),
         };
         let change = pinned.check(card)?;
-        *self = Self::new(self.url.clone(), card);
+        *self = Self::new(self.address.clone(), card);
         Ok(change)
     }
 }

@@ -17,6 +17,7 @@ mod failure;
 mod home;
 mod identity;
 mod interactive;
+mod reach;
 mod receive;
 mod register;
 mod repair;
@@ -34,6 +35,7 @@ use waxseal::Reason;
 
 use chat::Chat;
 use failure::Outcome;
+use reach::RelayOptions;
 use report::Redaction;
 
 /// End-to-end encrypted chat with verifiable reports: a demonstration of Waxseal.
@@ -64,9 +66,8 @@ struct Arguments {
     /// The folder that holds the account; created by `register`
     #[arg(long, value_name = "DIR")]
     home: PathBuf,
-    /// The relay, as http://HOST:PORT; required by `register` and remembered after that
-    #[arg(long, value_name = "URL")]
-    relay: Option<String>,
+    #[command(flatten)]
+    relay: RelayOptions,
     /// Also print details that need no attention, such as repeated deliveries and new prekeys
     #[arg(long, short)]
     verbose: bool,
@@ -164,9 +165,9 @@ fn run(arguments: Arguments) -> Outcome<()> {
         command,
     } = arguments;
     if let Some(Command::Register { name }) = command {
-        return register::register(&home, relay.as_deref(), &name);
+        return register::register(&home, &relay, &name);
     }
-    let mut chat = Chat::open(&home, relay.as_deref(), verbose)?;
+    let mut chat = Chat::open(&home, &relay, verbose)?;
     let Some(command) = command else {
         return interactive::run(chat);
     };

@@ -1,7 +1,7 @@
 //! The relay's limits: sizes and counts as constants, requests over time as token buckets.
 //!
-//! A client's address is that of its connection. If the relay runs behind a proxy, all clients have
-//! the proxy's address, and the proxy must limit them itself.
+//! A client's address is that of its connection. No header is trusted for it. If the relay runs
+//! behind a proxy, all clients have the proxy's address, and the proxy must limit them itself.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -139,7 +139,7 @@ impl Limits {
 
 /// Reduces an IPv6 address to its /64 network, because a subscriber has a whole network and is to
 /// count once.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),
         address => address,
