@@ -67,7 +67,11 @@ impl Link {
             return Err(ClientError::BadUrl);
         }
         let uri = authority.parse::<Uri>().map_err(|_| ClientError::BadUrl)?;
-        let host = uri.host().ok_or(ClientError::BadUrl)?;
+        let host = uri.host().filter(|host| !host.is_empty());
+        let host = host.ok_or(ClientError::BadUrl)?;
+        if host != authority && uri.port_u16().is_none() {
+            return Err(ClientError::BadUrl);
+        }
         let host = host.trim_start_matches('[').trim_end_matches(']');
         if tls.is_none() && !matches!(trust, Trust::PlainHttp) && !is_this_machine(host) {
             return Err(ClientError::PlainHttp);

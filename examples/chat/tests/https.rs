@@ -35,7 +35,10 @@ fn a_chat_over_tls_needs_the_authoritys_file_once() {
     let chat = |home: &str, arguments: &[&str]| {
         world.run_program("chat", &[&["--home", home], arguments].concat())
     };
-    let untrusted = chat("alice", &["--relay", url, "register", "alice"]);
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    write("other.pem", other.cert.pem());
+    let others = ["--relay", url, "--relay-ca", "other.pem"];
+    let untrusted = chat("alice", &[&others[..], &["register", "alice"]].concat());
     assert_eq!(untrusted.code(), Some(3));
     let printed = untrusted.stderr;
     assert!(printed.contains("its certificate is refused"), "{printed}");
@@ -48,7 +51,7 @@ fn a_chat_over_tls_needs_the_authoritys_file_once() {
     let received = chat("bob", &["receive", "--json"]).objects();
     assert_eq!(received[0]["text"], "hello");
     // Other options take the place of all remembered ones, for one command.
-    let untrusted = chat("bob", &["--relay", url, "receive"]);
+    let untrusted = chat("bob", &[&others[..], &["receive"]].concat());
     assert_eq!(untrusted.code(), Some(3), "{}", untrusted.stderr);
     chat("bob", &["receive"]).output();
 }
