@@ -12,10 +12,14 @@ use zeroize::Zeroizing;
 
 pub use self::memory::MemoryStore;
 
-/// Maximum length of a value. The longest one is a report of 30 messages of maximum length.
+/// Maximum length of a value. The longest one is a report of 30 messages of maximum length, with
+/// its draft.
 ///
 /// Under attack a peer's sessions can reach 21 kB. Most values have a few hundred bytes.
-pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
+pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + MAX_DRAFT_LEN;
+
+/// Maximum length of what is stored with a report: its draft, its identifier and lengths.
+const MAX_DRAFT_LEN: usize = 4_352;
 
 /// Maximum length of a [`Table`]'s bytes.
 pub const MAX_TABLE_LEN: usize = 192;
