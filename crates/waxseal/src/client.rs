@@ -23,7 +23,7 @@ mod reset;
 mod send;
 mod state;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use rand_core::CryptoRng;
 use waxseal_core::limits::ACCOUNT_PROOF_LEN;
@@ -154,6 +154,8 @@ pub struct Client<S> {
     has_earlier: bool,
     /// Whether another process committed since the peers and the prekeys were cached.
     is_behind: AtomicBool,
+    /// What the store said when it was refreshed last.
+    seen: AtomicU64,
 }
 
 impl<S> std::fmt::Debug for Client<S> {
@@ -263,6 +265,7 @@ impl<S: Store> Client<S> {
             is_outbox_current: false,
             has_earlier: false,
             is_behind: AtomicBool::new(false),
+            seen: AtomicU64::new(0),
         }
     }
 

@@ -94,9 +94,13 @@ pub trait Store {
         false
     }
 
-    /// Takes notice of what other processes committed. Returns whether that was anything.
-    fn refresh(&self) -> Result<bool, Self::Error> {
-        Ok(false)
+    /// Takes notice of what other processes committed. Returns a number that is another one after
+    /// each commit of others.
+    ///
+    /// The client remembers the number that fits what it has cached. So it also notices a commit
+    /// after which someone else called this.
+    fn refresh(&self) -> Result<u64, Self::Error> {
+        Ok(0)
     }
 
     /// Returns the space of deleted values to the system, and erases them from the disk as far as

@@ -18,7 +18,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use waxseal::errors::{ReceiveError, StateError};
-use waxseal::{Client, FrankingTag, Received, SqliteError, SqliteStore, StoreKey};
+use waxseal::{Client, FrankingTag, Received, SqliteError, SqliteStore, Store, StoreKey};
 use waxseal_world::{NOW, Provider, account, address, text_of};
 
 const ROLE: &str = "WAXSEAL_TEST_ROLE";
@@ -244,4 +244,41 @@ fn a_delivery_key_that_one_process_confirmed_is_used_by_the_other() {
     extension.confirm(&account("bob"), &receipt).unwrap();
     assert!(extension.delivery_key().is_same(&next));
     world.exchange(&mut bob, &mut extension, "answer");
+}
+
+#[test]
+fn no_message_is_lost_if_the_application_refreshes_the_store_itself() {
+    let home = tempfile::tempdir().unwrap();
+    let key = StoreKey::from_bytes([7; 32]);
+    let store = SqliteStore::open_shared(home.path().join("store"), &key).unwrap();
+    let mut world = Provider::new(7);
+    let mut bob = world.register("bob");
+    let mut application = world.register_in(store, "alice");
+    world.start(&mut application, &account("bob"));
+    world.exchange(&mut application, &mut bob, "hello");
+    let mut extension = open(home.path());
+    for (text, by_extension) in [
+        ("one", true),
+        ("two", false),
+        ("three", true),
+        ("four", false),
+    ] {
+        // The application has cached the sessions, and is told here what the client must know.
+        application.store().refresh().unwrap();
+        let sender = if by_extension {
+            &mut extension
+        } else {
+            &mut application
+        };
+        let sent = sender
+            .send(&account("bob"), text, NOW, &mut world.rng)
+            .unwrap();
+        let (delivery, _) = world.relay(sender, &bob, &sent.envelope);
+        assert_eq!(text_of(bob.receive(&delivery).unwrap()), text);
+    }
+    let messages = application
+        .messages(&account("bob"), None, 9)
+        .unwrap()
+        .items;
+    assert_eq!(messages.len(), 5);
 }

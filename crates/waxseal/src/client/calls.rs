@@ -67,7 +67,8 @@ impl<S: Store> Client<S> {
 
     /// Takes notice of what other processes committed. What is cached is then out of date.
     fn take_notice(&self) -> Result<(), StateError<S::Error>> {
-        if self.store.refresh().map_err(StateError::Store)? {
+        let seen = self.store.refresh().map_err(StateError::Store)?;
+        if self.seen.swap(seen, Ordering::Relaxed) != seen {
             self.is_behind.store(true, Ordering::Relaxed);
         }
         Ok(())

@@ -133,12 +133,12 @@ impl Store for SqliteStore {
         matches!(error, SqliteError::Stale)
     }
 
-    fn refresh(&self) -> Result<bool, SqliteError> {
+    fn refresh(&self) -> Result<u64, SqliteError> {
         let Some(seen) = &self.seen else {
-            return Ok(false);
+            return Ok(0);
         };
-        let now = data_version(&self.db)?;
-        Ok(seen.replace(now) != now)
+        seen.set(data_version(&self.db)?);
+        Ok(seen.get().cast_unsigned())
     }
 
     fn compact(&mut self) -> Result<(), SqliteError> {

@@ -84,7 +84,8 @@ fn a_process_that_reads_its_own_file_still_notices_others() {
     let mut transaction = Transaction::default();
     transaction.put(single("c"), Zeroizing::new(b"over it".to_vec()));
     assert!(matches!(store.commit(transaction), Err(SqliteError::Stale)));
-    assert!(store.refresh().unwrap());
+    let before = store.seen.as_ref().unwrap().get();
+    assert_ne!(store.refresh().unwrap(), before.cast_unsigned());
     let read = store.get(&single("c")).unwrap().unwrap();
     assert_eq!(read.as_slice(), b"by another process");
     put(&mut store, single("u"), b"mine again");
