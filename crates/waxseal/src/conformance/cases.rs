@@ -239,7 +239,15 @@ pub(super) fn by_cursor<S: Store>(mut store: S, _: &mut Reopen<'_, S>) -> Result
             )?;
         }
     }
-    Ok(())
+    let mut transaction = Transaction::default();
+    transaction.delete_at(outbox(), Cursor::Number(4));
+    transaction.put(envelope(4), value(b"deleted and put"));
+    transaction.put(envelope(5), value(b"put and deleted"));
+    transaction.delete_at(outbox(), Cursor::Number(5));
+    store.commit(transaction)?;
+    let is_in_order =
+        read(&store, &envelope(4))?.is_some() && read(&store, &envelope(5))?.is_none();
+    expect(is_in_order, "the last change of a row holds")
 }
 
 pub(super) fn any_key<S: Store>(mut store: S, _: &mut Reopen<'_, S>) -> Result<(), Problem> {

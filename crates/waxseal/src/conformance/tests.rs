@@ -21,6 +21,8 @@ enum Fault {
     RefusesToDeleteNothing,
     DeletesNothing,
     PutsBeforeDeletes,
+    DeletesByCursorFirst,
+    DeletesByCursorLast,
     IgnoresCase,
     ForgetsThePeer,
     ListsByTheLettersOfAName,
@@ -48,7 +50,7 @@ enum Fault {
 use Fault::*;
 
 /// Each fault with the case that must detect it.
-const FAULTS: [(Fault, &str); 30] = [
+const FAULTS: [(Fault, &str); 32] = [
     (BeginsWithSomething, "empty"),
     (CutsLongValues, "kept"),
     (CutsAtZero, "kept"),
@@ -73,6 +75,8 @@ const FAULTS: [(Fault, &str); 30] = [
     (StartsOverAfterADeletion, "pages"),
     (DeletesNothingByCursor, "by-cursor"),
     (DeletesAllByCursor, "by-cursor"),
+    (DeletesByCursorFirst, "by-cursor"),
+    (DeletesByCursorLast, "by-cursor"),
     (KnowsOnlySomeTables, "any-key"),
     (CutsLongNames, "any-key"),
     (ForgetsWhenClosed, "durable"),
@@ -285,8 +289,14 @@ impl Store for Wrong {
     fn commit(&mut self, transaction: Transaction) -> Result<(), Refused> {
         let before = self.records.clone();
         let mut changes = transaction.into_changes();
-        if matches!(self.fault, Some(PutsBeforeDeletes)) {
-            changes.sort_by_key(|change| matches!(change, Change::Delete(_)));
+        let by_cursor = |change: &Change| matches!(change, Change::DeleteAt(..));
+        match self.fault {
+            Some(PutsBeforeDeletes) => {
+                changes.sort_by_key(|change| matches!(change, Change::Delete(_)));
+            }
+            Some(DeletesByCursorFirst) => changes.sort_by_key(|change| !by_cursor(change)),
+            Some(DeletesByCursorLast) => changes.sort_by_key(by_cursor),
+            _ => (),
         }
         for change in changes {
             if self.apply(change).is_err() {
