@@ -359,7 +359,10 @@ impl<S: Store> Client<S> {
         while left > 0 {
             let table = keys::skipped_keys(account);
             let some = self.store.list(&table, after.as_ref(), PAGES_AT_ONCE);
-            let some = some.map_err(StateError::Store)?;
+            let some = some.map_err(|error| match S::is_damage(&error) {
+                true => damaged(account),
+                false => StateError::Store(error),
+            })?;
             after = some.last().map(|page| page.cursor.clone());
             if after.is_none() {
                 return Err(damaged(account));

@@ -153,7 +153,10 @@ impl<S: Store> Client<S> {
         while one_time.len() <= MAX_KEPT_ONE_TIME_PREKEYS {
             let table = keys::one_time_prekeys();
             let rows = self.store.list(&table, after.as_ref(), ROWS_AT_ONCE);
-            let rows = rows.map_err(StateError::Store)?;
+            let rows = rows.map_err(|error| match S::is_damage(&error) {
+                true => damaged(),
+                false => StateError::Store(error),
+            })?;
             let Some(last) = rows.last() else { break };
             after = Some(last.cursor.clone());
             // One that is damaged counts as spent.

@@ -88,9 +88,11 @@ impl<S: Store> Client<S> {
             transaction.delete(keys::prekey_upload());
             client.commit(transaction)?;
             client.prekeys = Some(prekeys);
-            // Nothing opens with the lost prekeys any more, so nothing can be replayed.
-            client.delete_rows(&keys::replay_memories())
-        })
+            Ok(())
+        })?;
+        // Nothing opens with the lost prekeys any more, so nothing can be replayed. If this starts
+        // over, the new prekeys stay: another process may have published them.
+        self.run(|client| client.delete_rows(&keys::replay_memories()))
     }
 
     /// Names the peers that need [`reset_peer`](Self::reset_peer).
