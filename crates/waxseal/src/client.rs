@@ -219,16 +219,21 @@ impl<S: Store> Client<S> {
     /// Opens the account that a store holds.
     ///
     /// A store of an earlier version of this crate is converted: nothing in it is lost. Sessions go
-    /// on, unless their protocol has changed since: then they are deleted, and start over. The
-    /// earlier version cannot open the store any more.
+    /// on, unless their protocol has changed since: then they are deleted, and start over. Never
+    /// open the store with the earlier version again. It refuses the file of a `SqliteStore`, but
+    /// in any other store it finds no peers, and writes over their messages.
     ///
     /// # Errors
     /// * [`OpenAccountError::NoAccount`] if the store holds no account: use [`Client::create`].
     /// * [`OpenAccountError::Newer`] if a newer version of this crate converted the store.
     pub fn open(store: S) -> Result<Self, OpenAccountError<S::Error>> {
         const DAMAGED: Damage = Damage::Account;
-        let bytes = state::first_get(&store, &keys::account())?;
-        let bytes = bytes.ok_or(OpenAccountError::NoAccount)?;
+        let Some(bytes) = state::first_get(&store, &keys::account())? else {
+            return Err(match Self::has_account(&store)? {
+                true => StateError::Damaged(DAMAGED).into(), // its record was lost
+                false => OpenAccountError::NoAccount,
+            });
+        };
         let record: AccountRecord = records::decode(&bytes).ok_or(StateError::Damaged(DAMAGED))?;
         let (me, identity, keys) = parse(&record).ok_or(StateError::Damaged(DAMAGED))?;
         let mut client = Self::new(store, me, identity, keys);
@@ -240,13 +245,17 @@ impl<S: Store> Client<S> {
 
     /// Whether the store holds an account, which [`Client::open`] opens.
     ///
-    /// An account that is damaged is one too: a store that holds it is not empty.
+    /// An account that is damaged or lost is one too: a store with its prekeys or its counters is
+    /// not empty.
     pub fn has_account(store: &S) -> Result<bool, StateError<S::Error>> {
-        match state::first_get(store, &keys::account()) {
-            Ok(account) => Ok(account.is_some()),
-            Err(StateError::Damaged(_)) => Ok(true),
-            Err(error) => Err(error),
+        for key in [keys::account(), keys::prekeys(), keys::counters()] {
+            match state::first_get(store, &key) {
+                Ok(None) => {}
+                Ok(Some(_)) | Err(StateError::Damaged(_)) => return Ok(true),
+                Err(error) => return Err(error),
+            }
         }
+        Ok(false)
     }
 
     fn new(

@@ -40,7 +40,7 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             // The application may still know a message that was sealed again by its earlier tag.
             let id = client.present_tag(peer, id)?;
-            let Some(index) = client.index(peer, &id)? else {
+            let Some(index) = client.search(peer, &id)? else {
                 return Ok(());
             };
             let mut transaction = Transaction::default();
@@ -152,7 +152,9 @@ impl<S: Store> Client<S> {
     ///   it, the relay could deliver an old first message again, and it would be shown as new.
     /// - The time at which the provider accepted the last message from a forgotten contact, without
     ///   saying from which.
-    /// - A sealed report that waits for the provider's intake. Only the provider can open it.
+    /// - A report that waits for the provider's intake, with the draft that it was sealed from: the
+    ///   account, the reason, the note, and the digests of the messages.
+    ///   [`confirm_report`](Client::confirm_report) deletes both.
     /// - In a store that an earlier version made, digests of messages that were deleted before the
     ///   contact was.
     ///

@@ -180,12 +180,21 @@ impl<S: Store> Client<S> {
         Ok(page?.numbered())
     }
 
-    pub(super) fn read_message(
+    fn read_message(
         &self,
         peer: &AccountId,
         id: &FrankingTag,
     ) -> Result<Option<Message>, StateError<S::Error>> {
-        let Some(ordinal) = self.index(peer, id)?.and_then(|index| index.ordinal) else {
+        self.message_at(peer, self.index(peer, id)?)
+    }
+
+    /// The message that is stored at a place.
+    pub(super) fn message_at(
+        &self,
+        peer: &AccountId,
+        place: Option<IndexRecord>,
+    ) -> Result<Option<Message>, StateError<S::Error>> {
+        let Some(ordinal) = place.and_then(|index| index.ordinal) else {
             return Ok(None);
         };
         let record = self.get_record(&keys::message(peer, ordinal))?;
@@ -238,8 +247,25 @@ impl<S: Store> Client<S> {
         }
     }
 
+    /// As [`Client::index`], for a message that the application names because it is listed. If the
+    /// record of where it is was lost, looks through the history and the outbox.
+    ///
+    /// Not for what a peer names, who could let this device search its history again and again.
+    pub(super) fn search(
+        &self,
+        peer: &AccountId,
+        tag: &FrankingTag,
+    ) -> Result<Option<IndexRecord>, StateError<S::Error>> {
+        if let Some(index) = self.index(peer, tag)? {
+            return Ok(Some(index));
+        }
+        let found = self.find(peer, tag)?;
+        let is_found = found.ordinal.is_some() || found.outbox.is_some();
+        Ok(is_found.then_some(found))
+    }
+
     /// Looks through the history and the outbox for a message, because the record of where it is
-    /// is damaged. That record exists, so the message was sent or received.
+    /// cannot be read.
     fn find(
         &self,
         peer: &AccountId,

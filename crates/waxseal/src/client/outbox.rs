@@ -166,7 +166,7 @@ impl<S: Store> Client<S> {
         id: &FrankingTag,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
-        let Some(index) = self.index(recipient, id)? else {
+        let Some(index) = self.search(recipient, id)? else {
             return Ok(None);
         };
         let (Some(ordinal), number) = (index.ordinal, number.or(index.outbox)) else {

@@ -296,13 +296,21 @@ impl<S: Store> Client<S> {
             return Ok(Some(contact));
         }
         // A peer whose contact is gone must not look like a stranger, whose identity is pinned
-        // without a warning.
+        // without a warning, and whose messages are numbered from 0.
         let is_left = self.get(&keys::conversation(account))?.is_some()
-            || self.has_earlier && self.get(&keys::earlier_peer(account))?.is_some();
+            || self.has_earlier && self.get(&keys::earlier_peer(account))?.is_some()
+            || self.has_history(account)?;
         match is_left {
             true => Err(damaged(account)),
             false => Ok(None),
         }
+    }
+
+    /// Whether messages of the peer are stored, and are not being deleted.
+    fn has_history(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
+        let first = self.store.list(&keys::messages(account), None, 1);
+        let is_empty = first.map_err(StateError::Store)?.is_empty();
+        Ok(!is_empty && !self.is_deleting(account)?)
     }
 
     fn read_peer(&self, account: &AccountId) -> Result<Option<Peer>, StateError<S::Error>> {

@@ -72,9 +72,8 @@ impl<S: Store> Client<S> {
     ) -> Result<ReportDraft, ReportError<S::Error>> {
         let mut draft = ReportDraft::new(self.me.clone(), reason);
         for (id, disclosure) in messages {
-            let message = self
-                .read_message(peer, id)?
-                .ok_or(ReportError::NoSuchMessage)?;
+            let message = self.message_at(peer, self.search(peer, id)?)?;
+            let message = message.ok_or(ReportError::NoSuchMessage)?;
             let evidence = message.evidence().ok_or(ReportError::NotStamped)?;
             draft.add(evidence, disclosure.clone())?;
         }

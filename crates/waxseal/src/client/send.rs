@@ -194,7 +194,12 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let receipt = Receipt::decode(receipt)?;
             let id = *receipt.tag();
-            let index = client.index(recipient, &id)?.ok_or(ConfirmError::NotSent)?;
+            let index = match client.index(recipient, &id)? {
+                // The record of where it is was lost.
+                None if client.number_in_outbox(&id)?.is_some() => client.search(recipient, &id)?,
+                index => index,
+            };
+            let index = index.ok_or(ConfirmError::NotSent)?;
             let ordinal = index.ordinal.ok_or(ConfirmError::NotSent)?;
             let message = client.get_record(&keys::message(recipient, ordinal))?;
             let mut message: MessageRecord = message.ok_or_else(|| damaged_message(recipient))?;
