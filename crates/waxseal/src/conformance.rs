@@ -21,7 +21,7 @@
 //! | `after` | a list starts after the cursor `after`, whether or not its row is there |
 //! | `limit` | a list has at most `limit` values |
 //! | `pages` | read page by page, each row comes once, even if the last one seen was deleted |
-//! | `by-cursor` | a row is deleted by its cursor, and no other row |
+//! | `by-cursor` | a row is deleted by its cursor, and no other row, in the order of the changes |
 //! | `any-key` | tables and names of any bytes up to their maximum length are kept |
 //! | `durable` | what was committed is there after the store was opened again |
 //! | `whole` | a transaction with a value that is too long is applied whole or not at all |
