@@ -18,7 +18,8 @@ pub(super) const APPLICATION_ID: i32 = 0x5761_7873;
 ///
 /// The number of steps is the version that this crate writes. A released step never changes, not
 /// even its spaces, because each store's tables are compared with it.
-pub(super) const MIGRATIONS: &[&str] = &["CREATE TABLE seal (
+pub(super) const MIGRATIONS: &[&str] = &[
+    "CREATE TABLE seal (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         salt BLOB NOT NULL,
         key_check BLOB NOT NULL
@@ -28,7 +29,11 @@ pub(super) const MIGRATIONS: &[&str] = &["CREATE TABLE seal (
         place BLOB NOT NULL,
         value BLOB NOT NULL,
         PRIMARY KEY (scope, place)
-    ) STRICT, WITHOUT ROWID;"];
+    ) STRICT, WITHOUT ROWID;",
+    // The tables stay. Their records are in a layout that earlier versions take for an empty store,
+    // and would write over.
+    "",
+];
 
 /// Settings of the connection. The journal mode is not among them: it is a property of the file.
 ///

@@ -174,11 +174,19 @@ fn opening_a_store_changes_nothing() {
 #[test]
 fn a_store_of_a_newer_version_is_refused_unchanged() {
     let folder = Folder::filled();
-    folder.tamper("PRAGMA user_version = 2");
+    folder.tamper("PRAGMA user_version = 3");
     let before = folder.files();
     let error = folder.fails(&key());
-    assert!(matches!(error, SqliteError::Newer { version: 2 }));
+    assert!(matches!(error, SqliteError::Newer { version: 3 }));
     assert!(folder.files() == before);
+
+    // To the version before, this one is newer.
+    let folder = Folder::new();
+    let open = |steps| SqliteStore::open_with(&folder.path(), &key(), steps, Use::Alone);
+    fill(&mut open(&schema::MIGRATIONS[..1]).unwrap());
+    assert!(is_filled(&open(schema::MIGRATIONS).unwrap()));
+    let earlier = open(&schema::MIGRATIONS[..1]);
+    assert!(matches!(earlier, Err(SqliteError::Newer { version: 2 })));
 }
 
 #[test]
@@ -329,7 +337,7 @@ fn migrations_are_applied_together_and_keep_what_is_there() {
     drop(store);
     assert!(matches!(
         folder.fails(&key()),
-        SqliteError::Newer { version: 3 }
+        SqliteError::Newer { version: 4 }
     ));
     let store = open(&[good, "INSERT INTO more VALUES (5)"]).unwrap();
     let rows: i32 = store
