@@ -111,6 +111,41 @@ fn a_peer_of_which_only_the_history_is_left_is_no_stranger() {
 }
 
 #[test]
+fn no_message_gets_the_number_of_one_whose_damaged_row_was_deleted() {
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    let alice_id = account("alice");
+    for text in ["one", "two", "three"] {
+        world.exchange(&mut alice, &mut bob, text);
+    }
+    bob.delete_conversation(&alice_id).unwrap();
+    world.exchange(&mut alice, &mut bob, "four");
+    let five = world.exchange(&mut alice, &mut bob, "five");
+    let mut records = snapshot(&bob);
+    let last = records
+        .iter_mut()
+        .filter(|(key, _)| key.table.as_bytes()[0] == b'm');
+    last.last().unwrap().1.clear();
+    let mut bob = Client::open(MemoryStore::from_records(records)).unwrap();
+    let damaged = bob.messages(&alice_id, None, 9).unwrap().damaged;
+    bob.delete_damaged(&damaged[0]).unwrap();
+
+    let mut records = snapshot(&bob);
+    records.retain(|(key, _)| !matches!(key.table.as_bytes()[0], b'v' | b'd'));
+    let mut bob = Client::open(MemoryStore::from_records(records)).unwrap();
+    bob.reset_peer(&alice_id).unwrap();
+    world.start(&mut bob, &alice_id);
+    world.exchange(&mut bob, &mut alice, "six");
+    assert!(
+        bob.message(&alice_id, &five).is_err(),
+        "it is damaged, and not another one"
+    );
+    bob.delete_message(&alice_id, &five).unwrap();
+    let messages = bob.messages(&alice_id, None, 9).unwrap().items;
+    let texts: Vec<_> = messages.iter().filter_map(Message::text).collect();
+    assert_eq!(texts, ["four", "six"]);
+}
+
+#[test]
 fn a_store_whose_account_was_lost_is_not_taken_for_an_empty_one() {
     let (mut world, alice, _) = Provider::of_two();
     let me = alice.me().clone();

@@ -10,7 +10,7 @@ use super::peers::Peer;
 use super::prekeys::put_prekeys;
 use super::{Client, Direction, keys};
 use crate::error::StateError;
-use crate::records::{self, ContactRecord, ConversationRecord, DeviceRecord};
+use crate::records::{self, ContactRecord, ConversationRecord, DeviceRecord, IndexRecord};
 use crate::store::{Cursor, Key, Store, Table, Transaction};
 
 /// Rows that one turn of a reset reads or deletes.
@@ -201,23 +201,26 @@ impl<S: Store> Client<S> {
                 break;
             }
         }
-        let messages = self.count_rows(&keys::indices(peer))?;
+        let mut messages = 0_u64;
+        loop {
+            let table = keys::indices(peer);
+            let page = self.page(&table, after.as_ref(), ROWS_AT_ONCE, |_, bytes| {
+                records::decode::<IndexRecord>(bytes)
+            })?;
+            let rows = page.items.len().saturating_add(page.damaged.len());
+            messages = messages.saturating_add(rows as u64);
+            // A damaged message may have been deleted by its row, without this record.
+            for ordinal in page.items.iter().filter_map(|index| index.ordinal) {
+                found.next_ordinal = found.next_ordinal.max(ordinal.saturating_add(1));
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
         found.next_ordinal = found.next_ordinal.max(messages);
         found.next_sequence = found.next_sequence.max(messages);
         Ok(found)
-    }
-
-    fn count_rows(&self, table: &Table) -> Result<u64, StateError<S::Error>> {
-        let (mut count, mut after) = (0_u64, None);
-        loop {
-            let rows = self.store.list(table, after.as_ref(), ROWS_AT_ONCE);
-            let rows = rows.map_err(StateError::Store)?;
-            let Some(last) = rows.last() else {
-                return Ok(count);
-            };
-            count = count.saturating_add(rows.len() as u64);
-            after = Some(last.cursor.clone());
-        }
     }
 
     /// The number after the highest one of a table.
