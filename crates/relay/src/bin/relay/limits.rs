@@ -74,6 +74,9 @@ pub struct Limits {
     addresses: Buckets<IpAddr>,
     /// New accounts per address.
     registrations: Buckets<IpAddr>,
+    /// Sessions per account. Without this limit, a few accounts could answer as many challenges as
+    /// the relay remembers.
+    sessions: Buckets<AccountId>,
     /// Reports per account.
     reports: Buckets<AccountId>,
     reviewer: Buckets<()>,
@@ -92,6 +95,7 @@ impl Limits {
             accounts: Buckets::new(1_000.0, 200.0),
             addresses: Buckets::new(1_000.0, 100.0),
             registrations: Buckets::new(300.0, 0.1),
+            sessions: Buckets::new(100.0, 1.0),
             reports: Buckets::new(1_000.0, 0.1),
             reviewer: Buckets::new(1_000.0, 20.0),
             takers: Takers::default(),
@@ -117,6 +121,10 @@ impl Limits {
     pub fn registration(&self, address: IpAddr) -> Result<(), Refusal> {
         self.registrations
             .take(&network(address), 1.0, Instant::now())
+    }
+
+    pub fn session(&self, account: &AccountId) -> Result<(), Refusal> {
+        self.sessions.take(account, 1.0, Instant::now())
     }
 
     pub fn report(&self, account: &AccountId) -> Result<(), Refusal> {
