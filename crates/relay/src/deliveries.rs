@@ -1,7 +1,6 @@
 //! Deliveries: a WebSocket on which the relay sends the messages queued for a device.
 
 use std::io::ErrorKind;
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use tungstenite::client::{ClientRequestBuilder, client_with_config};
@@ -16,6 +15,7 @@ use crate::frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN};
 use crate::link::{Link, io_reason};
 use crate::session::{Caller, DeviceSession};
 use crate::system_rng::system_rng;
+use crate::timed::TimedStream;
 
 /// A relay that sends nothing for this long counts as gone. In this time it pings three times.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -47,7 +47,7 @@ const SHORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// because nothing authenticates the reason. Connect again: if the token has expired, for example,
 /// the relay's answer says so and is authenticated.
 pub struct Deliveries {
-    socket: WebSocket<MaybeTlsStream<TcpStream>>,
+    socket: WebSocket<MaybeTlsStream<TimedStream>>,
     macs: FrameMacs,
     heard_at: Instant,
 }
@@ -176,15 +176,13 @@ impl Deliveries {
         }
     }
 
-    fn set_read_timeout(&self, timeout: Duration) -> Result<(), ClientError> {
-        let stream = match self.socket.get_ref() {
-            MaybeTlsStream::Plain(stream) => stream,
-            MaybeTlsStream::Rustls(tls) => tls.get_ref(),
+    fn set_read_timeout(&mut self, timeout: Duration) -> Result<(), ClientError> {
+        match self.socket.get_mut() {
+            MaybeTlsStream::Plain(stream) => stream.set_timeout(timeout),
+            MaybeTlsStream::Rustls(tls) => tls.sock.set_timeout(timeout),
             _ => return Err(unreachable("not a connection that this client makes")),
-        };
-        stream
-            .set_read_timeout(Some(timeout))
-            .map_err(|error| unreachable(&error.to_string()))
+        }
+        Ok(())
     }
 }
 
@@ -207,7 +205,8 @@ fn failed(error: Error) -> ClientError {
 
 fn closed(frame: Option<tungstenite::protocol::CloseFrame>) -> ClientError {
     match frame {
-        Some(frame) => unreachable(&format!("closed ({}): {}", frame.code, frame.reason)),
+        // The reason is left out: it is text of anyone on the way, and errors are shown.
+        Some(frame) => unreachable(&format!("closed with code {}", u16::from(frame.code))),
         None => unreachable("closed without a reason"),
     }
 }

@@ -68,6 +68,7 @@ mod reviewer_keys;
 mod sealing;
 mod session;
 mod system_rng;
+mod timed;
 mod vault;
 mod vault_keys;
 

@@ -14,6 +14,7 @@ use ureq::http::Uri;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::error::ClientError;
+use crate::timed::TimedStream;
 
 /// The address of a relay, and how to reach it.
 #[derive(Clone)]
@@ -106,12 +107,13 @@ impl Link {
             .build()
     }
 
-    /// Connects for a WebSocket. `timeout` is for connecting, for each read and for each write.
+    /// Connects for a WebSocket. `timeout` is for connecting, for all reads until another is set,
+    /// and for each write.
     pub(crate) fn connect(
         &self,
         timeout: Duration,
-    ) -> Result<MaybeTlsStream<TcpStream>, ClientError> {
-        let stream = self.connect_tcp(timeout)?;
+    ) -> Result<MaybeTlsStream<TimedStream>, ClientError> {
+        let stream = TimedStream::new(self.connect_tcp(timeout)?, timeout);
         let Some(tls) = &self.tls else {
             return Ok(MaybeTlsStream::Plain(stream));
         };
@@ -132,7 +134,6 @@ impl Link {
         for address in with_port.to_socket_addrs().map_err(unreachable)? {
             let stream = TcpStream::connect_timeout(&address, timeout).and_then(|stream| {
                 stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(timeout))?;
                 stream.set_write_timeout(Some(timeout))?;
                 Ok(stream)
             });
