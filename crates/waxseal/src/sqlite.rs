@@ -201,10 +201,12 @@ impl SqliteStore {
     /// Opens the store at `path` like [`open`](Self::open), together with other processes that open
     /// it with this call. An application and its notification extension do this.
     ///
-    /// Each process has its own client on its own `SqliteStore`. No lock is held between calls. A
-    /// commit compares, under SQLite's write lock, whether another process has committed since the
-    /// client last read. If so, it writes nothing, and the client starts its call over. So no two
-    /// processes use one message key, whichever of them is suspended or killed, and when.
+    /// Each process has its own client on its own `SqliteStore`. Between calls, none holds a lock
+    /// that keeps another from reading or writing. SQLite keeps a shared lock on a file with a log,
+    /// which only says that the file is open. A commit compares, under SQLite's write lock, whether
+    /// another process has committed since the client last read. If so, it writes nothing, and the
+    /// client starts its call over. So no two processes use one message key, whichever of them is
+    /// suspended or killed, and when.
     ///
     /// A call waits up to five seconds while another process commits. What the application must do:
     ///
