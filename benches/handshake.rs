@@ -34,6 +34,7 @@ fn handshake(criterion: &mut Criterion) {
             |mut prekeys| {
                 let recipient = &mut ratchet.devices[1];
                 recipient.sessions = None;
+                recipient.memory = waxseal_core::ReplayMemory::new();
                 std::mem::swap(&mut recipient.prekeys, &mut prekeys);
                 assert!(recipient.decrypt(&first).is_ok(), "the first message opens");
                 prekeys

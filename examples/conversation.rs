@@ -259,7 +259,7 @@ fn report(
         "  sealed to the moderation key: {} bytes",
         sent.report.len()
     );
-    assert_eq!(bob.pending_reports(10)?.len(), 1);
+    assert_eq!(bob.pending_reports(None, 10)?.items.len(), 1);
     bob.confirm_report(sent.id)?; // once the provider has answered
     Ok(sent.report)
 }

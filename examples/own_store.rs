@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
-use waxseal::store::{Change, Key, MAX_VALUE_LEN, Table, Transaction};
+use waxseal::store::{Change, Cursor, Key, Listed, MAX_VALUE_LEN, Row, Table, Transaction};
 use waxseal::{AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Store, conformance};
 use zeroize::Zeroizing;
 
@@ -79,20 +79,24 @@ impl Store for FileStore {
         Ok(self.records.get(&key.to_bytes()).cloned())
     }
 
-    fn list(
-        &self,
-        table: &Table,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> io::Result<Vec<Zeroizing<Vec<u8>>>> {
+    fn list(&self, table: &Table, after: Option<&Cursor>, limit: usize) -> io::Result<Vec<Listed>> {
         let prefix = table.prefix();
-        let start = match after {
-            Some(key) => Bound::Excluded(key.to_bytes()),
-            None => Bound::Included(prefix.clone()),
-        };
-        let rows = self.records.range((start, Bound::Unbounded));
+        // The prefix alone is the key of a row that is the only one of its table. It is not listed.
+        let start = after.map_or(prefix.clone(), |cursor| key_at(table, cursor).to_bytes());
+        let rows = self
+            .records
+            .range((Bound::Excluded(start), Bound::Unbounded));
         let rows = rows.take_while(|(key, _)| key.starts_with(&prefix));
-        Ok(rows.take(limit).map(|(_, value)| value.clone()).collect())
+        let listed = rows.filter_map(|(key, value)| {
+            let cursor = match Key::from_bytes(key)?.row {
+                Row::Only => return None,
+                Row::Number(number) => Cursor::Number(number),
+                Row::Name(name) => Cursor::Name(name),
+            };
+            let value = Some(value.clone()); // this store cannot tell whether a value is damaged
+            Some(Listed { cursor, value })
+        });
+        Ok(listed.take(limit).collect())
     }
 
     fn commit(&mut self, transaction: Transaction) -> io::Result<()> {
@@ -104,12 +108,28 @@ impl Store for FileStore {
                 }
                 Change::Put(key, value) => drop(records.insert(key.to_bytes(), value)),
                 Change::Delete(key) => drop(records.remove(&key.to_bytes())),
+                Change::DeleteAt(table, cursor) => {
+                    drop(records.remove(&key_at(&table, &cursor).to_bytes()));
+                }
             }
         }
         self.write(&records)?;
         self.records = records; // only now, so that memory never runs ahead of the file
         Ok(())
     }
+
+    fn is_damage(error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::InvalidData
+    }
+}
+
+/// The key of a row. This store uses the name of a row as its cursor.
+fn key_at(table: &Table, cursor: &Cursor) -> Key {
+    let row = match cursor {
+        Cursor::Number(number) => Row::Number(*number),
+        Cursor::Name(name) => Row::Name(name.clone()),
+    };
+    Key::new(table.clone(), row)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

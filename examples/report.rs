@@ -44,12 +44,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // The report is stored before it leaves, so it can be sent again until the provider has it.
     let sent = bob.report(&draft, vault.public_key(), rng)?;
-    assert_eq!(bob.pending_reports(10)?.len(), 1);
+    assert_eq!(bob.pending_reports(None, 10)?.items.len(), 1);
     let accepted = provider
         .intake(&sent.report, people::NOW, rng)
         .map_err(|refusal| format!("{refusal:?}"))?;
     bob.confirm_report(sent.id)?;
-    assert!(bob.pending_reports(10)?.is_empty());
+    assert!(bob.pending_reports(None, 10)?.items.is_empty());
 
     // The vault opens the accepted report. A reviewer reads the message and sees who wrote it.
     let queued = accepted.encode(&provider.acceptance_key());

@@ -180,9 +180,9 @@ impl<S: Store> Network<S> {
     /// posted more than ten minutes ago.
     fn post_again(&mut self, flight: usize) -> Result<(), String> {
         let Flight { from, id, .. } = self.flights[flight];
-        let outbox = self.clients[from].outbox(usize::MAX, self.now());
+        let outbox = self.clients[from].outbox(None, usize::MAX, self.now());
         let outbox = outbox.map_err(|error| error.to_string())?;
-        if let Some(waiting) = outbox.into_iter().find(|waiting| waiting.id == id) {
+        if let Some(waiting) = outbox.items.into_iter().find(|waiting| waiting.id == id) {
             self.flights[flight].envelope = waiting.envelope;
         }
         Ok(())

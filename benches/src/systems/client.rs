@@ -1,6 +1,7 @@
 //! The variant "client": `Client` with a store in memory. Every call reads the records that it
 //! needs and commits the records that it changed.
 
+use waxseal::store::Key;
 use waxseal::{AccountId, Client, MemoryStore, Received};
 use waxseal_world::{NOW, Provider, account, address};
 
@@ -119,13 +120,11 @@ impl Pair for Clients {
     fn export(&self, side: usize) -> Vec<u8> {
         let client = &self.clients[side];
         let mut bytes = Vec::new();
-        for field in client
-            .store()
-            .records()
-            .flat_map(|(key, value)| [key, value])
-        {
-            bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
-            bytes.extend_from_slice(field);
+        for (key, value) in client.store().records() {
+            for field in [&key.to_bytes(), value] {
+                bytes.extend_from_slice(&(field.len() as u64).to_be_bytes());
+                bytes.extend_from_slice(field);
+            }
         }
         bytes
     }
@@ -137,7 +136,7 @@ impl Pair for Clients {
             state = rest;
             Some(field.to_vec())
         };
-        let records = std::iter::from_fn(|| Some((field()?, field()?)));
+        let records = std::iter::from_fn(|| Some((Key::from_bytes(&field()?)?, field()?)));
         let store = MemoryStore::from_records(records);
         self.clients[side] = Client::open(store).expect("a client's records");
     }

@@ -104,8 +104,12 @@ impl Franked {
             .authenticate(key, &self.addresses[to].account)
             .ok()?;
         let device = &mut self.ratchet.devices[to];
-        let mut channel =
-            SessionOpener::new(&device.identity, &mut device.prekeys, &mut device.sessions);
+        let mut channel = SessionOpener::new(
+            &device.identity,
+            &mut device.prekeys,
+            &mut device.memory,
+            &mut device.sessions,
+        );
         let (_, _, evidence) = open(&mut channel, &delivery).ok()?.into_parts();
         Some(evidence)
     }

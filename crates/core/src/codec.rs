@@ -9,8 +9,10 @@ use zeroize::Zeroizing;
 
 use crate::error::DecodeError;
 
-/// Version byte of exported identities and prekeys.
+/// Version byte of exported identities, of prekeys exported whole, and of replay memories.
 pub(crate) const KEYS_VERSION: u8 = 0x01;
+/// Version byte of prekeys exported in parts: of the state, and of each one-time set.
+pub(crate) const PREKEY_PARTS_VERSION: u8 = 0x02;
 /// Version byte of exported sessions and of pages of skipped keys.
 ///
 /// Sessions of version 01 have the same fields, but their peers speak an earlier version of the

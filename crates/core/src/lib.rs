@@ -2,7 +2,7 @@
 //! sessions with one peer device, encrypts messages to that device and opens messages from it.
 //!
 //! ```
-//! use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
+//! use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, ReplayMemory, SessionSet};
 //! # let mut rng = rand::rng();
 //! # let (alice, bob) = (IdentityKeyPair::generate(&mut rng), IdentityKeyPair::generate(&mut rng));
 //! # let mut bob_prekeys = PreKeys::generate(&bob, &mut rng);
@@ -13,10 +13,12 @@
 //! let mut to_bob = SessionSet::initiate(&alice, bundle, &mut rng)?;
 //! let message = to_bob.encrypt(b"hello", b"", &mut rng)?;
 //!
-//! let (mut to_alice, text) = SessionSet::accept(&bob, &mut bob_prekeys, &message, b"")?;
+//! let memory = &mut ReplayMemory::new(); // of this sender: none so far
+//! let (mut to_alice, text) = SessionSet::accept(&bob, &mut bob_prekeys, memory, &message, b"")?;
 //! assert_eq!(*text, b"hello");
 //! let reply = to_alice.encrypt(b"hi", b"", &mut rng)?;
-//! assert_eq!(*to_bob.decrypt(&alice, &mut alice_prekeys, &reply, b"")?, b"hi");
+//! let memory = &mut ReplayMemory::new();
+//! assert_eq!(*to_bob.decrypt(&alice, &mut alice_prekeys, memory, &reply, b"")?, b"hi");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -62,11 +64,12 @@
 //! ## Send a first message and answer it
 //!
 //! The sender's messages repeat the handshake until the sender opens a reply. The recipient
-//! recognises such messages with [`Message::peek`]. Both sides may bind associated data to a
-//! message, which is authenticated but not sent.
+//! recognises such messages with [`Message::peek`], and passes the sender's [`ReplayMemory`]. Both
+//! sides may bind associated data to a message, which is authenticated but not sent.
 //!
 //! ```
 //! # use waxseal_core::{IdentityKeyPair, Message, MessageKind, PreKeyBundle, PreKeys, SessionSet};
+//! # use waxseal_core::ReplayMemory;
 //! # let mut rng = rand::rng();
 //! # let (alice, bob) = (IdentityKeyPair::generate(&mut rng), IdentityKeyPair::generate(&mut rng));
 //! # let mut bob_prekeys = PreKeys::generate(&bob, &mut rng);
@@ -80,10 +83,14 @@
 //! // Bob has no session with this identity, so the message must start one.
 //! let from = MessageKind::Initial { identity: *alice.public() };
 //! assert_eq!(Message::peek(&first)?, from);
-//! let (mut to_alice, text) = SessionSet::accept(&bob, &mut bob_prekeys, &first, b"context")?;
+//! let mut memory = ReplayMemory::new(); // or the stored one of this identity
+//! let keys = &mut bob_prekeys;
+//! let (mut to_alice, text) = SessionSet::accept(&bob, keys, &mut memory, &first, b"context")?;
+//! assert!(!memory.is_changed()); // store it only if it is
 //! let reply = to_alice.encrypt(b"hi", b"", &mut rng)?;
 //!
-//! let answer = to_bob.decrypt(&alice, &mut alice_prekeys, &reply, b"")?;
+//! let memory = &mut ReplayMemory::new(); // not used, as a reply starts no session
+//! let answer = to_bob.decrypt(&alice, &mut alice_prekeys, memory, &reply, b"")?;
 //! assert_eq!((&**text, &**answer), (&b"hello"[..], &b"hi"[..]));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -94,19 +101,21 @@
 //! exchange, both sides send on the new session. Messages of the earlier one still open.
 //!
 //! ```
-//! # use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
+//! # use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, ReplayMemory, SessionSet};
 //! # let mut rng = rand::rng();
 //! # let (alice, bob) = (IdentityKeyPair::generate(&mut rng), IdentityKeyPair::generate(&mut rng));
 //! # let mut bob_prekeys = PreKeys::generate(&bob, &mut rng);
+//! # let mut memory = ReplayMemory::new();
 //! # let base = bob_prekeys.upload(&bob)?.base;
 //! # let mut to_bob = SessionSet::initiate(&alice, PreKeyBundle::decode(&base, None)?, &mut rng)?;
 //! # let first = to_bob.encrypt(b"hello", b"", &mut rng)?;
-//! # let (mut to_alice, _) = SessionSet::accept(&bob, &mut bob_prekeys, &first, b"")?;
+//! # let keys = &mut bob_prekeys;
+//! # let (mut to_alice, _) = SessionSet::accept(&bob, keys, &mut memory, &first, b"")?;
 //! let fresh = PreKeyBundle::decode(&base, None)?; // fetched again from the provider
 //! to_bob.add_initiated(&alice, fresh, &mut rng)?;
 //! let message = to_bob.encrypt(b"hello again", b"", &mut rng)?;
 //!
-//! let text = to_alice.decrypt(&bob, &mut bob_prekeys, &message, b"")?;
+//! let text = to_alice.decrypt(&bob, &mut bob_prekeys, &mut memory, &message, b"")?;
 //! assert_eq!(*text, b"hello again");
 //! assert_eq!(to_alice.count(), 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -115,8 +124,9 @@
 //! ## Store after each message
 //!
 //! [`SessionSet::export_parts`] returns only what a message changed. The result of
-//! [`SessionSet::export`] grows with the number of skipped messages. After receiving, store
-//! [`PreKeys::export`] in the same transaction.
+//! [`SessionSet::export`] grows with the number of skipped messages. After receiving, also store
+//! [`PreKeys::export_parts`], which are empty unless a one-time prekey was spent, and the sender's
+//! [`ReplayMemory`] if it [changed](ReplayMemory::is_changed). Store all of it in one transaction.
 //!
 //! ```
 //! # use std::collections::BTreeMap;
@@ -167,6 +177,7 @@
 //! |---|---|
 //! | [`PreKeys`], [`PreKeyBundle`] | what a device publishes, and what a peer fetches |
 //! | `pqxdh` | the handshake |
+//! | [`ReplayMemory`] | which of a sender's handshakes must not be accepted again |
 //! | `ratchet`, `post_quantum` | the keys of each message |
 //! | [`Session`] | one handshake and its ratchet |
 //! | [`SessionSet`] | all sessions that two devices share: the type that applications use |
@@ -191,6 +202,7 @@ mod post_quantum;
 mod pqxdh;
 mod prekeys;
 mod ratchet;
+mod replay_memory;
 mod safety_number;
 mod secret;
 mod session;
@@ -204,7 +216,8 @@ pub use bundle::PreKeyBundle;
 pub use identity::{IdentityCertificate, IdentityKey, IdentityKeyPair};
 pub use message::{Message, MessageKind};
 pub use post_quantum::PostQuantumStop;
-pub use prekeys::{PreKeyUpload, PreKeys, SpentPreKey};
+pub use prekeys::{PreKeyUpload, PreKeys};
+pub use replay_memory::ReplayMemory;
 pub use safety_number::{SafetyNumber, Scan};
 pub use session::Session;
 pub use session_set::SessionSet;
@@ -220,8 +233,10 @@ pub mod errors {
     pub use crate::session::{DecryptError, HandshakeError};
 }
 
-/// The parts that [`SessionSet::export_parts`](crate::SessionSet::export_parts) writes.
+/// The parts that [`SessionSet::export_parts`](crate::SessionSet::export_parts) and
+/// [`PreKeys::export_parts`](crate::PreKeys::export_parts) write.
 pub mod export {
+    pub use crate::prekeys::{OneTimeChange, OneTimeId, PreKeysParts};
     pub use crate::session_set::SessionSetParts;
     pub use crate::skipped::{PageChange, PageId};
 }
@@ -232,10 +247,9 @@ pub mod limits {
     pub use crate::bundle::MAX_BUNDLE_PART_LEN;
     pub use crate::identity::{ACCOUNT_PROOF_LEN, IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN};
     pub use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_MESSAGE_LEN, MAX_PLAINTEXT_LEN};
-    pub use crate::prekeys::{
-        MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS,
-    };
+    pub use crate::prekeys::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS};
     pub use crate::ratchet::MAX_FORWARD_JUMP;
+    pub use crate::replay_memory::MAX_REMEMBERED_BASE_KEYS;
     pub use crate::safety_number::MAX_ACCOUNT_ID_LEN;
     pub use crate::session_set::{MAX_LEFT_SESSION_AGE, MAX_SESSIONS};
     pub use crate::skipped::{MAX_SKIPPED_AGE, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS, PAGE_ID_LEN};

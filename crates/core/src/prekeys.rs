@@ -11,9 +11,15 @@ use crate::bundle::{one_time_set_input, signed_set_input};
 use crate::dh::{DhKeyPair, DhPublicKey, DhSecret};
 use crate::identity::{IdentityKey, IdentityKeyPair};
 use crate::kem::KemSeed;
+use crate::replay_memory::ReplayMemory;
 use crate::wire;
 
+mod changes;
 mod export;
+mod parts;
+
+use self::changes::Changes;
+pub use self::parts::{OneTimeChange, OneTimeId, PreKeysParts};
 
 /// Maximum number of one-time prekey sets made at once. It bounds the size of one upload: 1.7 KB
 /// per set.
@@ -25,13 +31,6 @@ pub const MAX_ONE_TIME_PREKEYS: usize = 100;
 /// Without a limit, sets that were handed out and never used would stay forever. The limit is twice
 /// the size of an upload, so a set lasts at least until one more full upload has been handed out.
 pub const MAX_KEPT_ONE_TIME_PREKEYS: usize = 200;
-
-/// Maximum number of base keys remembered per signed prekey set. It bounds the stored state: 32
-/// bytes per key.
-///
-/// Only initial messages without a one-time prekey are remembered, so that they cannot be replayed.
-/// Beyond the limit, such messages on that set are refused. [`PreKeys::rotate`] makes a new set.
-pub const MAX_REMEMBERED_BASE_KEYS: usize = 16_384;
 
 /// Prekeys could not be made or prepared for publishing. Nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -70,11 +69,11 @@ pub struct PreKeyUpload {
 /// There are two kinds of sets. A *signed set* serves any number of first messages.
 /// [`PreKeys::rotate`] replaces it and keeps the previous one, so that a first message already on
 /// its way still opens; the rotation after that destroys it. A *one-time set* serves one first
-/// message. [`PreKeys::replenish`] makes new ones, and [`PreKeys::spend`] destroys the set that a
-/// message used. At most [`MAX_KEPT_ONE_TIME_PREKEYS`] are kept.
+/// message, and is destroyed when that message is opened. [`PreKeys::replenish`] makes new ones. At
+/// most [`MAX_KEPT_ONE_TIME_PREKEYS`] are kept.
 ///
-/// A first message without a one-time set could be replayed. Each signed set therefore remembers
-/// the base keys of such messages, for as long as the set itself is kept.
+/// A first message without a one-time set could be replayed. The [`ReplayMemory`] of its sender
+/// therefore remembers its base key, for as long as the signed set is kept.
 ///
 /// ```text
 /// generate -> [signed set 1]            replenish -> one-time sets 1..=n
@@ -85,9 +84,9 @@ pub struct PreKeyUpload {
 /// Numbers of sets only increase and are never reused.
 ///
 /// # Security
-/// Export and store after each change. Anyone who holds the prekeys and the identity can read first
-/// messages that have not been opened yet. They can also read opened ones that used no one-time
-/// set, as long as the signed set is kept.
+/// Export and store after each change, whole or in parts. Anyone who holds the prekeys and the
+/// identity can read first messages that have not been opened yet. They can also read opened ones
+/// that used no one-time set, as long as the signed set is kept.
 ///
 /// Pass the system's generator to [`PreKeys::generate`], [`PreKeys::rotate`] and
 /// [`PreKeys::replenish`]. A generator in memory is copied by a fork, and both processes would then
@@ -98,17 +97,18 @@ pub struct PreKeys {
     previous: Option<SignedSet>,
     one_time: BTreeMap<u32, OneTimeSet>,
     next_one_time_id: u32,
+    changes: Changes,
 }
 
-/// A signed prekey set: an X25519 prekey and a last-resort ML-KEM key.
-/// The last-resort key serves first messages that use no one-time set. `remembered` is the replay
-/// memory: it grows with each such message and is destroyed with the set.
+/// A signed prekey set: an X25519 prekey and a last-resort ML-KEM key. The last-resort key serves
+/// first messages that use no one-time set.
 pub(crate) struct SignedSet {
     pub(crate) id: u32,
     pub(crate) prekey: DhKeyPair,
     pub(crate) last_resort: KemSeed,
-    /// Base keys of initial messages that this set accepted without a one-time prekey.
-    remembered: BTreeSet<DhPublicKey>,
+    /// Base keys of initial messages that this set accepted without a one-time prekey, before they
+    /// were remembered per sender. They stay refused until the set is destroyed; none is added.
+    earlier: BTreeSet<DhPublicKey>,
 }
 
 /// A one-time prekey set: an X25519 prekey and an ML-KEM key. It is destroyed once a first message
@@ -120,11 +120,9 @@ pub(crate) struct OneTimeSet {
     pub(crate) kem: KemSeed,
 }
 
-/// What a first message used up: its one-time set or, if it used none, its base key. Pass it to
-/// [`PreKeys::spend`] in the transaction that stores the session.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "the prekey stays usable until it is spent"]
-pub struct SpentPreKey {
+/// What a first message used up: its one-time set or, if it used none, its base key.
+pub(crate) struct SpentPreKey {
+    pub(crate) sender: IdentityKey,
     pub(crate) signed_prekey_id: u32,
     pub(crate) one_time_prekey_id: Option<u32>,
     pub(crate) base_key: DhPublicKey,
@@ -137,7 +135,7 @@ impl SignedSet {
             id,
             prekey,
             last_resort: KemSeed::generate(rng),
-            remembered: BTreeSet::new(),
+            earlier: BTreeSet::new(),
         }
     }
 
@@ -168,6 +166,7 @@ impl PreKeys {
             previous: None,
             one_time: BTreeMap::new(),
             next_one_time_id: 1,
+            changes: Changes::default(),
         }
     }
 
@@ -206,10 +205,14 @@ impl PreKeys {
                     kem: KemSeed::generate(rng),
                 },
             );
+            self.changes.made(id);
         }
         self.next_one_time_id = end;
+        self.changes.is_state_stored &= count == 0;
         for _ in MAX_KEPT_ONE_TIME_PREKEYS..self.one_time.len() {
-            self.one_time.pop_first();
+            if let Some((id, _)) = self.one_time.pop_first() {
+                self.changes.destroyed(id);
+            }
         }
         Ok(self
             .one_time
@@ -220,13 +223,11 @@ impl PreKeys {
 
     /// Replaces the signed set. The replaced set is kept; the set before it is destroyed.
     ///
-    /// Call this about once a week, and at once after [`DecryptError::ReplayMemoryFull`]. Publish
-    /// [`PreKeys::upload`] afterwards.
+    /// Call this about once a week. Publish [`PreKeys::upload`] afterwards, and delete the stored
+    /// memories that are not [needed](PreKeys::needs) any more.
     ///
     /// # Errors
     /// [`PreKeyError::OtherIdentity`], [`PreKeyError::Exhausted`].
-    ///
-    /// [`DecryptError::ReplayMemoryFull`]: crate::errors::DecryptError::ReplayMemoryFull
     pub fn rotate(
         &mut self,
         identity: &IdentityKeyPair,
@@ -240,6 +241,7 @@ impl PreKeys {
             .ok_or(PreKeyError::Exhausted)?;
         let replaced = core::mem::replace(&mut self.current, SignedSet::generate(id, rng));
         self.previous = Some(replaced);
+        self.changes.is_state_stored = false;
         Ok(())
     }
 
@@ -270,30 +272,31 @@ impl PreKeys {
         &self.identity
     }
 
+    /// Whether the memory names a signed set that is still held. If not, delete the stored memory.
+    #[must_use]
+    pub fn needs(&self, memory: &ReplayMemory) -> bool {
+        memory.sets().any(|id| self.signed(id).is_some())
+    }
+
     /// Records that a first message was opened: destroys its one-time set or, if it used none,
     /// remembers its base key.
-    pub fn spend(&mut self, spent: SpentPreKey) {
+    pub(crate) fn spend(&mut self, spent: SpentPreKey, memory: &mut ReplayMemory) {
         match spent.one_time_prekey_id {
             Some(id) => {
-                self.one_time.remove(&id);
+                if self.one_time.remove(&id).is_some() {
+                    self.changes.destroyed(id);
+                }
             }
             None => {
-                if let Some(set) = self.signed_mut(spent.signed_prekey_id) {
-                    set.remembered.insert(spent.base_key);
-                }
+                let is_held = |id| self.signed(id).is_some();
+                let set = spent.signed_prekey_id;
+                memory.remember(&spent.sender, set, spent.base_key, is_held);
             }
         }
     }
 
     pub(crate) fn signed(&self, id: u32) -> Option<&SignedSet> {
         [Some(&self.current), self.previous.as_ref()]
-            .into_iter()
-            .flatten()
-            .find(|set| set.id == id)
-    }
-
-    fn signed_mut(&mut self, id: u32) -> Option<&mut SignedSet> {
-        [Some(&mut self.current), self.previous.as_mut()]
             .into_iter()
             .flatten()
             .find(|set| set.id == id)
@@ -313,12 +316,9 @@ impl PreKeys {
 }
 
 impl SignedSet {
+    /// Whether an earlier version remembered this base key.
     pub(crate) fn remembers(&self, base_key: &DhPublicKey) -> bool {
-        self.remembered.contains(base_key)
-    }
-
-    pub(crate) fn memory_is_full(&self) -> bool {
-        self.remembered.len() >= MAX_REMEMBERED_BASE_KEYS
+        self.earlier.contains(base_key)
     }
 }
 

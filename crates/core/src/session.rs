@@ -14,6 +14,7 @@ use crate::post_quantum::PostQuantumStop;
 use crate::pqxdh::{self, Handshake, HandshakeDigest, SessionAd};
 use crate::prekeys::{PreKeys, SpentPreKey};
 use crate::ratchet::{EncryptError, Located, Opened, Ratchet};
+use crate::replay_memory::ReplayMemory;
 
 mod error;
 mod export;
@@ -85,32 +86,32 @@ impl Session {
 
     /// Accepts the session that an initial message starts, and opens that message.
     ///
-    /// Pass the [`SpentPreKey`] to [`PreKeys::spend`] before the prekeys are used again.
+    /// The one-time prekey that the message used is destroyed. If it used none, its base key is
+    /// remembered in `memory`, which is the one of the message's sender.
     ///
     /// # Errors
     /// [`DecryptError`] says why the message was not opened and what to do next.
     pub fn accept(
         identity: &IdentityKeyPair,
-        prekeys: &PreKeys,
+        prekeys: &mut PreKeys,
+        memory: &mut ReplayMemory,
         message: &[u8],
         associated_data: &[u8],
-    ) -> Result<(Self, Zeroizing<Vec<u8>>, SpentPreKey), DecryptError> {
+    ) -> Result<(Self, Zeroizing<Vec<u8>>), DecryptError> {
         check_associated_data(associated_data)?;
-        let (session, opened, spent) = Self::accept_message(
-            identity,
-            prekeys,
-            Message::decode(message)?,
-            associated_data,
-        )?;
-        Ok((session, opened.plaintext, spent))
+        let message = Message::decode(message)?;
+        let (session, opened) =
+            Self::accept_message(identity, prekeys, memory, message, associated_data)?;
+        Ok((session, opened.plaintext))
     }
 
     pub(crate) fn accept_message(
         identity: &IdentityKeyPair,
-        prekeys: &PreKeys,
+        prekeys: &mut PreKeys,
+        memory: &mut ReplayMemory,
         message: Message,
         associated_data: &[u8],
-    ) -> Result<(Self, Opened, SpentPreKey), DecryptError> {
+    ) -> Result<(Self, Opened), DecryptError> {
         let handshake = message
             .handshake
             .as_ref()
@@ -118,6 +119,10 @@ impl Session {
         // CHK-17: no session with oneself.
         if &handshake.identity == identity.public() {
             return Err(DecryptError::OwnIdentity);
+        }
+        // CHK-49: the memory is the one of the message's sender.
+        if !memory.is_of(&handshake.identity) {
+            return Err(DecryptError::OtherReplayMemory);
         }
         // CHK-25: the signed prekey set is still held.
         let signed = prekeys
@@ -130,11 +135,13 @@ impl Session {
         };
         if one_time.is_none() {
             // CHK-27: without a one-time prekey, each base key is accepted once.
-            if signed.remembers(&handshake.base_key) {
+            if signed.remembers(&handshake.base_key)
+                || memory.remembers(signed.id, &handshake.base_key)
+            {
                 return Err(DecryptError::ReplayedInitialMessage);
             }
-            // CHK-28: no more base keys are accepted than can be remembered.
-            if signed.memory_is_full() {
+            // CHK-28: no more base keys of a sender are accepted than can be remembered.
+            if memory.is_full(signed.id) {
                 return Err(DecryptError::ReplayMemoryFull);
             }
         }
@@ -160,12 +167,14 @@ impl Session {
             ratchet: Ratchet::new_recipient(agreed.secret, signed.prekey.duplicate()),
         };
         let spent = SpentPreKey {
+            sender: handshake.identity,
             signed_prekey_id: handshake.signed_prekey_id,
             one_time_prekey_id: handshake.one_time_prekey_id,
             base_key: handshake.base_key,
         };
         let opened = session.open_message(message, associated_data)?;
-        Ok((session, opened, spent))
+        prekeys.spend(spent, memory);
+        Ok((session, opened))
     }
 
     /// Encrypts a message of at most [`MAX_PLAINTEXT_LEN`](crate::limits::MAX_PLAINTEXT_LEN) bytes.

@@ -28,7 +28,8 @@ use crate::identity::{IdentityKey, IdentityKeyPair};
 use crate::message::Message;
 use crate::post_quantum::PostQuantumStop;
 use crate::prekeys::PreKeys;
-use crate::ratchet::EncryptError;
+use crate::ratchet::{EncryptError, Opened};
+use crate::replay_memory::ReplayMemory;
 use crate::session::{DecryptError, HandshakeError, Session, check_associated_data};
 use crate::skipped::PageId;
 
@@ -66,7 +67,8 @@ pub const MAX_LEFT_SESSION_AGE: u32 = 1_000;
 ///
 /// # Security
 /// Export and store after each change, whole or in parts: before a ciphertext leaves, and before a
-/// delivery is acknowledged. After receiving, store the prekeys in the same transaction.
+/// delivery is acknowledged. After receiving, store what changed in the prekeys and in the sender's
+/// replay memory, in the same transaction.
 pub struct SessionSet {
     /// The session chosen for sending.
     sending: Session,
@@ -94,15 +96,7 @@ impl SessionSet {
         bundle: PreKeyBundle,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, HandshakeError> {
-        Ok(Self {
-            sending: Session::initiate(identity, bundle, rng)?,
-            others: Vec::new(),
-            selection: 1,
-            dropped_steps: 0,
-            dropped_epochs: 0,
-            left_age: 0,
-            left_pages: Vec::new(),
-        })
+        Ok(Self::of(Session::initiate(identity, bundle, rng)?, 1))
     }
 
     /// Starts another session with the same peer and chooses it for sending. Use it when the peer
@@ -127,31 +121,37 @@ impl SessionSet {
     }
 
     /// Accepts the first session that a peer starts, and opens the message that starts it. The
-    /// prekey that the message used is spent.
+    /// one-time prekey that the message used is destroyed. If it used none, `memory` remembers it.
+    ///
+    /// `memory` is the one of the sender that [`Message::peek`] names.
     ///
     /// # Errors
     /// [`DecryptError`] says why the message was not opened and what to do next.
     pub fn accept(
         identity: &IdentityKeyPair,
         prekeys: &mut PreKeys,
+        memory: &mut ReplayMemory,
         message: &[u8],
         associated_data: &[u8],
     ) -> Result<(Self, Zeroizing<Vec<u8>>), DecryptError> {
         check_associated_data(associated_data)?;
         let message = Message::decode(message)?;
-        let (session, opened, spent) =
-            Session::accept_message(identity, prekeys, message, associated_data)?;
-        prekeys.spend(spent);
-        let sessions = Self {
+        let (session, opened) =
+            Session::accept_message(identity, prekeys, memory, message, associated_data)?;
+        Ok((Self::of(session, opened.selection), opened.plaintext))
+    }
+
+    /// Makes a set that holds only this session.
+    pub(crate) fn of(session: Session, selection: u32) -> Self {
+        Self {
             sending: session,
             others: Vec::new(),
-            selection: opened.selection,
+            selection,
             dropped_steps: 0,
             dropped_epochs: 0,
             left_age: 0,
             left_pages: Vec::new(),
-        };
-        Ok((sessions, opened.plaintext))
+        }
     }
 
     /// Encrypts a message on the session chosen for sending. See [`Session::encrypt`].
@@ -174,12 +174,41 @@ impl SessionSet {
 
     /// Opens a message of any of the sessions, or a message that starts another session.
     ///
+    /// Prekeys and memory change only if the message starts another session. A message that is not
+    /// [initial](crate::MessageKind::Initial) uses neither: pass a new memory.
+    ///
     /// # Errors
     /// [`DecryptError`] says why the message was not opened and what to do next.
     pub fn decrypt(
         &mut self,
         identity: &IdentityKeyPair,
         prekeys: &mut PreKeys,
+        memory: &mut ReplayMemory,
+        message: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        self.decrypt_with(identity, Some((prekeys, memory)), message, associated_data)
+    }
+
+    /// Opens a message of any of the sessions, and starts none. For a device whose prekeys cannot
+    /// be read.
+    ///
+    /// # Errors
+    /// [`DecryptError::UnknownPreKey`] for a message that would start another session, else as
+    /// [`SessionSet::decrypt`].
+    pub fn decrypt_existing(
+        &mut self,
+        identity: &IdentityKeyPair,
+        message: &[u8],
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        self.decrypt_with(identity, None, message, associated_data)
+    }
+
+    fn decrypt_with(
+        &mut self,
+        identity: &IdentityKeyPair,
+        accepting: Option<(&mut PreKeys, &mut ReplayMemory)>,
         message: &[u8],
         associated_data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
@@ -214,7 +243,15 @@ impl SessionSet {
                 let Some((index, ())) =
                     self.find(|session| session.is_from(handshake).then_some(()))
                 else {
-                    return self.accept_another(identity, prekeys, message, associated_data);
+                    let (prekeys, memory) = accepting.ok_or(DecryptError::UnknownPreKey)?;
+                    let (session, opened) = Session::accept_message(
+                        identity,
+                        prekeys,
+                        memory,
+                        message,
+                        associated_data,
+                    )?;
+                    return Ok(self.add_accepted(session, opened));
                 };
                 let session = self.get_mut(index).ok_or(DecryptError::Unauthenticated)?;
                 (index, session.open_message(message, associated_data)?)
@@ -226,24 +263,13 @@ impl SessionSet {
         Ok(opened.plaintext)
     }
 
-    /// Accepts a session in addition to the existing ones, and chooses it.
-    fn accept_another(
-        &mut self,
-        identity: &IdentityKeyPair,
-        prekeys: &mut PreKeys,
-        message: Message,
-        associated_data: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
-        let (session, opened, spent) =
-            Session::accept_message(identity, prekeys, message, associated_data)?;
-        prekeys.spend(spent);
+    /// Adds a session that was just accepted, and chooses it.
+    fn add_accepted(&mut self, session: Session, opened: Opened) -> Zeroizing<Vec<u8>> {
         // The new selection is the peer's number if that is greater than ours, or else ours plus
         // one.
-        self.select_new(
-            session,
-            opened.selection.max(self.selection.saturating_add(1)),
-        );
-        Ok(opened.plaintext)
+        let ours = self.selection.saturating_add(1);
+        self.select_new(session, opened.selection.max(ours));
+        opened.plaintext
     }
 
     /// Adopts the peer's choice of session if its pair is greater than ours. Returns whether it

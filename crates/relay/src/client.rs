@@ -14,6 +14,7 @@ use crate::answer::{AskedRequest, check_answer};
 use crate::card::RelayCard;
 use crate::deliveries::Deliveries;
 use crate::error::ClientError;
+use crate::link::{Link, Trust, io_reason};
 use crate::message::{
     Bundle, Challenge, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, SignIn,
 };
@@ -30,10 +31,12 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// Maximum length in bytes of an answer. The largest is an accepted report with thirty messages.
 const MAX_ANSWER_LEN: u64 = 4 << 20;
 
+const NOT_HTTP: &str = "it does not answer in HTTP: if this relay has TLS, give https://";
+
 const JSON: &str = "application/json";
 const OCTETS: &str = "application/octet-stream";
 
-/// A relay, reached over plain HTTP. Clone it for other threads.
+/// A relay, reached over HTTPS, or over plain HTTP on the same machine. Clone it for other threads.
 ///
 /// The client does not retry by itself. [`ClientError::is_transient`] says which errors are worth
 /// another try. Repeating a call does no harm, except that each [`bundle`](Self::bundle) uses up a
@@ -44,34 +47,61 @@ const OCTETS: &str = "application/octet-stream";
 /// the device's delivery key, or with the pinned relay key. An answer that is not, whatever it
 /// says, counts as a broken connection ([`ClientError::Unreachable`]). So does an error in place of
 /// the card.
+///
+/// TLS hides from the network who talks to whom, and the tokens. Plain HTTP to another machine is
+/// refused unless you use [`with_plain_http`](Self::with_plain_http). The client follows no
+/// redirects and uses no proxy.
 #[derive(Clone, Debug)]
 pub struct RelayClient {
     agent: Agent,
-    /// The relay's address: `HOST:PORT`, or `HOST` for port 80.
-    authority: String,
+    link: Link,
 }
 
 impl RelayClient {
-    /// A client of the relay at `http://HOST:PORT`. Does not connect yet.
+    /// A client of the relay at `https://HOST:PORT`, whose certificate is by one of the platform's
+    /// authorities. Takes `http://` only for this machine: `localhost`, `127.0.0.1` or `[::1]`.
+    /// Does not connect yet.
     ///
     /// # Errors
-    /// [`ClientError::BadUrl`].
+    /// [`ClientError::BadUrl`], [`ClientError::PlainHttp`], [`ClientError::NoAuthority`].
     pub fn new(url: &str) -> Result<Self, ClientError> {
-        let authority = url.strip_prefix("http://").ok_or(ClientError::BadUrl)?;
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let plain = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
-        if authority.is_empty() || !authority.chars().all(plain) {
-            return Err(ClientError::BadUrl);
-        }
+        Self::trusting(url, &Trust::Platform)
+    }
+
+    /// A client that accepts only certificates by the authorities in this PEM file, such as the
+    /// own authority or the self-signed certificate of a self-hosted relay. For the rest, like
+    /// [`new`](Self::new).
+    ///
+    /// # Errors
+    /// [`ClientError::BadUrl`], [`ClientError::PlainHttp`], [`ClientError::NoAuthority`].
+    pub fn with_ca(url: &str, pem: &[u8]) -> Result<Self, ClientError> {
+        Self::trusting(url, &Trust::Only(pem))
+    }
+
+    /// A client of the relay at `http://HOST:PORT`, also on another machine.
+    ///
+    /// # Errors
+    /// [`ClientError::BadUrl`], also for `https://`.
+    ///
+    /// # Security
+    /// Anyone who listens learns who talks to whom, and can use a token for up to an hour. See
+    /// [the crate's documentation](crate#security).
+    pub fn with_plain_http(url: &str) -> Result<Self, ClientError> {
+        Self::trusting(url, &Trust::PlainHttp)
+    }
+
+    fn trusting(url: &str, trust: &Trust<'_>) -> Result<Self, ClientError> {
+        let link = Link::new(url, trust)?;
         let agent = Agent::config_builder()
             .http_status_as_error(false)
+            .https_only(link.is_tls())
+            .tls_config(link.tls_config())
             .max_redirects(0)
             .proxy(None)
             .timeout_global(Some(TIMEOUT))
             .build()
             .new_agent();
-        let authority = authority.to_owned();
-        Ok(Self { agent, authority })
+        Ok(Self { agent, link })
     }
 
     /// Fetches and verifies the relay's card. Check it against the
@@ -167,9 +197,34 @@ impl RelayClient {
         base: &[u8],
         one_time: &[Vec<u8>],
     ) -> Result<(), ClientError> {
+        self.send_prekeys(session, base, one_time, false)
+    }
+
+    /// Publishes prekeys like [`put_prekeys`](Self::put_prekeys), and has the relay delete the
+    /// one-time parts of before. Call this after `Client::reset_prekeys`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn replace_prekeys(
+        &self,
+        session: &DeviceSession,
+        base: &[u8],
+        one_time: &[Vec<u8>],
+    ) -> Result<(), ClientError> {
+        self.send_prekeys(session, base, one_time, true)
+    }
+
+    fn send_prekeys(
+        &self,
+        session: &DeviceSession,
+        base: &[u8],
+        one_time: &[Vec<u8>],
+        replace: bool,
+    ) -> Result<(), ClientError> {
         let prekeys = PreKeys {
             base: base.to_vec(),
             one_time: one_time.to_vec(),
+            replace,
         };
         let body = serde_json::to_vec(&prekeys).map_err(|_| ClientError::Malformed)?;
         self.send_body(
@@ -215,7 +270,7 @@ impl RelayClient {
     /// # Errors
     /// [`ClientError`].
     pub fn deliveries(&self, session: &DeviceSession) -> Result<Deliveries, ClientError> {
-        Deliveries::connect(&self.authority, session)
+        Deliveries::connect(&self.link, session)
     }
 
     /// Submits an encoded report. The relay has stored it when this returns, so call
@@ -297,7 +352,7 @@ impl RelayClient {
         let asked = AskedRequest::new(method.as_str(), path, sent_body, &mut system_rng());
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("http://{}{path}", self.authority));
+            .uri(self.link.url("http", path));
         for (name, value) in asked.headers() {
             request = request.header(name, value);
         }
@@ -314,7 +369,13 @@ impl RelayClient {
                 self.agent.run(request.map_err(|_| ClientError::BadUrl)?)
             }
         };
-        let unreachable = |error: ureq::Error| ClientError::Unreachable(error.to_string());
+        let unreachable = |error: ureq::Error| {
+            ClientError::Unreachable(match &error {
+                ureq::Error::Io(error) => io_reason(error),
+                ureq::Error::Protocol(_) if !self.link.is_tls() => NOT_HTTP.to_owned(),
+                _ => error.to_string(),
+            })
+        };
         let mut answer = answer.map_err(unreachable)?;
         let status = answer.status();
         let limited = answer.body_mut().with_config().limit(MAX_ANSWER_LEN);

@@ -1,19 +1,21 @@
 //! Deliveries: a WebSocket on which the relay sends the messages queued for a device.
 
 use std::io::ErrorKind;
-use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use tungstenite::client::{ClientRequestBuilder, client_with_config};
 use tungstenite::http::Response;
 use tungstenite::protocol::WebSocketConfig;
+use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
 
 use crate::answer::{AskedRequest, NONCE_HEADER, NOT_AUTHENTIC, check_answer, decode_nonce};
 use crate::error::ClientError;
 use crate::frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN};
+use crate::link::{Link, io_reason};
 use crate::session::{Caller, DeviceSession};
 use crate::system_rng::system_rng;
+use crate::timed::TimedStream;
 
 /// A relay that sends nothing for this long counts as gone. In this time it pings three times.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -45,16 +47,18 @@ const SHORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// because nothing authenticates the reason. Connect again: if the token has expired, for example,
 /// the relay's answer says so and is authenticated.
 pub struct Deliveries {
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<MaybeTlsStream<TimedStream>>,
     macs: FrameMacs,
     heard_at: Instant,
 }
 
 impl Deliveries {
-    pub(crate) fn connect(authority: &str, device: &DeviceSession) -> Result<Self, ClientError> {
-        let stream = connect(authority)?;
-        let uri = format!("ws://{authority}{PATH}");
-        let uri = uri.parse().map_err(|_| ClientError::BadUrl)?;
+    pub(crate) fn connect(link: &Link, device: &DeviceSession) -> Result<Self, ClientError> {
+        let stream = link.connect(SHORT_TIMEOUT)?;
+        let uri = link
+            .url("ws", PATH)
+            .parse()
+            .map_err(|_| ClientError::BadUrl)?;
         let asked = AskedRequest::new("GET", PATH, b"", &mut system_rng());
         let mut request = ClientRequestBuilder::new(uri)
             .with_header("authorization", format!("Bearer {}", device.session.token));
@@ -172,11 +176,13 @@ impl Deliveries {
         }
     }
 
-    fn set_read_timeout(&self, timeout: Duration) -> Result<(), ClientError> {
-        self.socket
-            .get_ref()
-            .set_read_timeout(Some(timeout))
-            .map_err(|error| unreachable(&error.to_string()))
+    fn set_read_timeout(&mut self, timeout: Duration) -> Result<(), ClientError> {
+        match self.socket.get_mut() {
+            MaybeTlsStream::Plain(stream) => stream.set_timeout(timeout),
+            MaybeTlsStream::Rustls(tls) => tls.sock.set_timeout(timeout),
+            _ => return Err(unreachable("not a connection that this client makes")),
+        }
+        Ok(())
     }
 }
 
@@ -186,45 +192,21 @@ impl std::fmt::Debug for Deliveries {
     }
 }
 
-fn connect(authority: &str) -> Result<TcpStream, ClientError> {
-    // A URL may leave out the port, which is then 80.
-    let with_port = if authority.ends_with(']') || !authority.contains(':') {
-        format!("{authority}:80")
-    } else {
-        authority.to_owned()
-    };
-    let addresses = with_port
-        .to_socket_addrs()
-        .map_err(|error| unreachable(&error.to_string()))?;
-    let mut last = unreachable("no address");
-    for address in addresses {
-        let stream = TcpStream::connect_timeout(&address, SHORT_TIMEOUT).and_then(|stream| {
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(SHORT_TIMEOUT))?;
-            stream.set_write_timeout(Some(SHORT_TIMEOUT))?;
-            Ok(stream)
-        });
-        match stream {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = unreachable(&error.to_string()),
-        }
-    }
-    Err(last)
-}
-
 fn failed(error: Error) -> ClientError {
     match error {
         Error::Http(answer) => {
             let body = answer.body().as_deref().unwrap_or_default();
             ClientError::refused(answer.status().as_u16(), body)
         }
+        Error::Io(error) => ClientError::Unreachable(io_reason(&error)),
         error => unreachable(&error.to_string()),
     }
 }
 
 fn closed(frame: Option<tungstenite::protocol::CloseFrame>) -> ClientError {
     match frame {
-        Some(frame) => unreachable(&format!("closed ({}): {}", frame.code, frame.reason)),
+        // The reason is left out: it is text of anyone on the way, and errors are shown.
+        Some(frame) => unreachable(&format!("closed with code {}", u16::from(frame.code))),
         None => unreachable("closed without a reason"),
     }
 }

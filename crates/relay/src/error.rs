@@ -217,9 +217,24 @@ pub enum ClientError {
         /// The fingerprint of the key that signed the card.
         fingerprint: String,
     },
-    /// The given text is not the URL of a relay. Use `http://HOST:PORT`.
-    #[error("not the URL of a relay: give http://HOST:PORT")]
+    /// The given text is not the URL of a relay. Use `https://HOST:PORT`, or `http://HOST:PORT` on
+    /// the same machine.
+    #[error("not the URL of a relay: give https://HOST:PORT, or http://HOST:PORT on this machine")]
     BadUrl,
+    /// The URL is `http://` with another machine. Use `https://`, or
+    /// [`RelayClient::with_plain_http`](crate::RelayClient::with_plain_http).
+    #[error(
+        "plain HTTP to another machine is refused, because the network would learn who talks to \
+         whom: give https://HOST:PORT, or allow plain HTTP"
+    )]
+    PlainHttp,
+    /// There is no certificate of an authority in the PEM file, or none on this system. Pass a file
+    /// to [`RelayClient::with_ca`](crate::RelayClient::with_ca).
+    #[error(
+        "no certificate of an authority to trust: give a PEM file with the one that signed the \
+         relay's certificate"
+    )]
+    NoAuthority,
     /// The name passed to the call is not one that a relay accepts.
     #[error(transparent)]
     BadName(#[from] crate::BadName),

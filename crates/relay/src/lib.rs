@@ -45,8 +45,9 @@
 //! request gets an HTTP error status and an [`ErrorBody`].
 //!
 //! # Security
-//! There is no TLS here. If a relay is reached over a network, put a TLS proxy in front of it.
-//! Without TLS, anyone who listens learns who talks to whom and can use a token for up to an hour.
+//! [`RelayClient`] speaks TLS, and plain HTTP only to its own machine or if told so. The relay
+//! speaks TLS itself or is behind a TLS proxy. Without TLS, anyone who listens learns who talks to
+//! whom and can use a token for up to an hour.
 //! A token alone sends no message and acknowledges none: for both, the relay wants a MAC under the
 //! device's delivery key. Some data is protected even then: messages and reports (end to end), the
 //! delivery key (sealed), and what the relay answers and delivers (authenticated by a MAC under the
@@ -58,6 +59,7 @@ mod client;
 mod deliveries;
 mod error;
 mod frame;
+mod link;
 mod message;
 mod name;
 mod proof;
@@ -66,6 +68,7 @@ mod reviewer_keys;
 mod sealing;
 mod session;
 mod system_rng;
+mod timed;
 mod vault;
 mod vault_keys;
 

@@ -88,8 +88,8 @@ pub struct PreKeysLeft {
     pub one_time_left: usize,
 }
 
-/// `PUT /v1/prekeys`: the newest base, and one-time parts to add. Parts uploaded before are
-/// ignored.
+/// `PUT /v1/prekeys`: the newest base, and one-time parts to add. A part that was
+/// handed out is not stored again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PreKeys {
     /// The base bundle, which every peer gets. At most [`MAX_PREKEY_LEN`](crate::MAX_PREKEY_LEN)
@@ -100,6 +100,10 @@ pub struct PreKeys {
     /// peer.
     #[serde(with = "b64_list")]
     pub one_time: Vec<Vec<u8>>,
+    /// Whether the relay first deletes the one-time parts that it still has, because the device
+    /// cannot open messages to them any more.
+    #[serde(default)]
+    pub replace: bool,
 }
 
 /// `GET /v1/accounts/{name}/bundle`: the prekeys that start a conversation with an account.

@@ -111,6 +111,19 @@ fn clients_that_race_for_one_time_prekeys_never_get_the_same_one() {
         .put_prekeys(bob.session(), &bob.base(b""), &parts)
         .unwrap();
     assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 60 - 18);
+
+    // Parts that are to be replaced are gone, and those handed out are still not handed out again.
+    let next = [vec![99; 100], parts[0].clone(), parts[59].clone()];
+    bob.client
+        .replace_prekeys(bob.session(), &bob.base(b""), &next)
+        .unwrap();
+    let late = world.device("late");
+    let taken = [(); 3].map(|()| {
+        let bundle = late.client.bundle(late.session(), &bob.me.account);
+        bundle.unwrap().one_time
+    });
+    let expected = [Some(next[0].clone()), Some(next[2].clone()), None];
+    assert_eq!(taken, expected);
 }
 
 #[test]

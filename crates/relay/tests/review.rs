@@ -160,7 +160,9 @@ fn a_report_about_an_account_is_taken_once_and_shown_without_messages() {
     let _vault = VaultProcess::start(&world);
     let bob = world.device("bob");
     let key = world.vault.moderation.public_key();
-    let a1ice = AccountId::new("a1ice").unwrap();
+    // A modified client names what would look like a line of the command on a terminal.
+    let name = format!("a1ice{:47}verified: false", "");
+    let a1ice = AccountId::new(&name).unwrap();
     let draft = ReportDraft::about_account(bob.me.clone(), a1ice, Reason::Impersonation);
     let mut draft = draft.unwrap();
     draft.note("not Alice").unwrap();
@@ -184,11 +186,12 @@ fn a_report_about_an_account_is_taken_once_and_shown_without_messages() {
     let listed: Value = serde_json::from_str(&run(&["list", "--json"])).unwrap();
     assert_eq!(listed["messages"], 0);
     let opened: Value = serde_json::from_str(&run(&["open", &taken.report_id, "--json"])).unwrap();
-    assert_eq!(opened["about_account"], "a1ice");
+    assert_eq!(opened["about_account"], name);
     assert_eq!(opened["messages"], serde_json::json!([]));
     assert_eq!(opened["note"], "not Alice");
     let shown = run(&["open", &taken.report_id]);
-    assert!(shown.ends_with("note: not Alice\nabout account, no messages: a1ice\n"));
+    assert!(shown.contains("note: not Alice\nabout account, no messages:\n      | a1ice "));
+    assert!(shown.lines().all(|line| line.len() < 80), "{shown}");
 
     // Once its review has ended, the account can be reported again.
     run(&["close", &taken.report_id]);

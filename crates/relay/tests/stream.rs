@@ -209,10 +209,16 @@ fn chk120_a_proxy_cannot_drop_repeat_move_or_alter_events_unnoticed() {
 fn a_reason_for_closing_that_a_proxy_made_up_is_only_a_broken_connection() {
     let world = World::new();
     let bob = world.device("bob");
-    let expired = [4002_u16.to_be_bytes().as_slice(), b"the token expired"].concat();
-    let change: Change = Box::new(move |_| vec![expired.clone()]);
-    let (_, end) = events(&mut connect(&world, &bob, CLOSE, change));
-    broken("closed", end);
+    // On a terminal, the second reason would look like a message of Carol.
+    let carol = format!("{:36}2026-11-28 14:00:00 UTC  carol: pay Mallory", "");
+    for reason in ["the token expired", carol.as_str()] {
+        let expired = [4002_u16.to_be_bytes().as_slice(), reason.as_bytes()].concat();
+        let change: Change = Box::new(move |_| vec![expired.clone()]);
+        let (_, end) = events(&mut connect(&world, &bob, CLOSE, change));
+        let shown = end.as_ref().unwrap_err().to_string();
+        assert!(shown.contains("4002") && !shown.contains(reason), "{shown}");
+        broken("closed", end);
+    }
 }
 
 #[test]

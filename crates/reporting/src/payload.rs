@@ -46,7 +46,7 @@ pub struct PayloadHeader {
     pub sent_at: Timestamp,
     /// How often the content had been forwarded before.
     pub forward_count: u8,
-    /// Seconds after reading until the message disappears; 0 never.
+    /// Seconds after the relay accepted the message until it disappears; 0 never.
     pub expires_after_secs: u32,
     /// The last message that the sending device had seen from others in the conversation.
     pub last_seen: Option<FrankingTag>,

@@ -3,7 +3,7 @@
 
 use rand_core::CryptoRng;
 use waxseal_core::errors::{DecryptError, EncryptError};
-use waxseal_core::{IdentityKeyPair, PreKeys, SessionSet};
+use waxseal_core::{IdentityKeyPair, PreKeys, ReplayMemory, SessionSet};
 use waxseal_reporting::recipient::OpeningChannel;
 use waxseal_reporting::sender::SealingChannel;
 use zeroize::Zeroizing;
@@ -38,28 +38,44 @@ impl SealingChannel for SessionSealer<'_> {
 
 /// Opens messages on the sessions with one peer, or accepts the first session.
 ///
-/// Borrows the prekeys and the sessions, because opening a message changes them. If the message is
-/// refused, nothing changes.
+/// Borrows the prekeys, the sender's replay memory and the sessions, because opening a message
+/// changes them. If the message is refused, nothing changes.
 #[derive(Debug)]
 pub struct SessionOpener<'a> {
     identity: &'a IdentityKeyPair,
-    prekeys: &'a mut PreKeys,
+    /// What a message that starts a session changes. `None` if it cannot be read.
+    accepting: Option<(&'a mut PreKeys, &'a mut ReplayMemory)>,
     sessions: &'a mut Option<SessionSet>,
 }
 
 impl<'a> SessionOpener<'a> {
     /// Makes a channel that opens on these sessions.
     ///
-    /// `sessions` is `None` before first contact. The peer's first message sets it, and uses up one
-    /// of `prekeys`.
+    /// `sessions` is `None` before first contact. The peer's first message sets it. It uses up one
+    /// of `prekeys`, or is remembered in `memory`, the one of the peer's identity. Messages that
+    /// are not initial do not use the memory.
     pub fn new(
         identity: &'a IdentityKeyPair,
         prekeys: &'a mut PreKeys,
+        memory: &'a mut ReplayMemory,
         sessions: &'a mut Option<SessionSet>,
     ) -> Self {
         Self {
             identity,
-            prekeys,
+            accepting: Some((prekeys, memory)),
+            sessions,
+        }
+    }
+
+    /// Makes a channel that opens on these sessions and accepts no new one, because the prekeys or
+    /// the sender's replay memory cannot be read.
+    pub(crate) fn without_prekeys(
+        identity: &'a IdentityKeyPair,
+        sessions: &'a mut Option<SessionSet>,
+    ) -> Self {
+        Self {
+            identity,
+            accepting: None,
             sessions,
         }
     }
@@ -73,11 +89,20 @@ impl OpeningChannel for SessionOpener<'_> {
         ciphertext: &[u8],
         associated_data: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        let accepting = self.accepting.as_mut();
+        let accepting = accepting.map(|(prekeys, memory)| (&mut **prekeys, &mut **memory));
+        let identity = self.identity;
         if let Some(sessions) = self.sessions {
-            return sessions.decrypt(self.identity, self.prekeys, ciphertext, associated_data);
+            return match accepting {
+                Some((prekeys, memory)) => {
+                    sessions.decrypt(identity, prekeys, memory, ciphertext, associated_data)
+                }
+                None => sessions.decrypt_existing(identity, ciphertext, associated_data),
+            };
         }
+        let (prekeys, memory) = accepting.ok_or(DecryptError::UnknownPreKey)?;
         let (sessions, plaintext) =
-            SessionSet::accept(self.identity, self.prekeys, ciphertext, associated_data)?;
+            SessionSet::accept(identity, prekeys, memory, ciphertext, associated_data)?;
         *self.sessions = Some(sessions);
         Ok(plaintext)
     }

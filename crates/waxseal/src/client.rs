@@ -1,19 +1,29 @@
 //! The client: one device's account and conversations, and the records of both in the store.
 //!
 //! Each file of `client/` is one step of a message's journey: `delivery_key`, `prekeys`, `contact`,
-//! `send`, `outbox`, `receive`, `history`, `report`. The steps share two files: `peers` caches
-//! recently used peers, and `state` reads and writes records.
+//! `send`, `outbox`, `receive`, `history`, `due`, `delete`, `report`. The steps share four files:
+//! `peers` caches recently used peers, `state` reads and writes records, `page` lists them, `keys`
+//! names them.
 
+mod calls;
 mod contact;
+mod convert;
+mod delete;
 mod delivery_key;
+mod due;
 mod history;
+mod keys;
 mod outbox;
+mod page;
 mod peers;
 mod prekeys;
 mod receive;
 mod report;
+mod reset;
 mod send;
 mod state;
+
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use rand_core::CryptoRng;
 use waxseal_core::limits::ACCOUNT_PROOF_LEN;
@@ -24,23 +34,25 @@ use zeroize::Zeroizing;
 
 pub use self::contact::ConversationHealth;
 use self::delivery_key::DeliveryKeys;
+pub use self::due::Due;
 pub use self::history::{Direction, Message};
 pub use self::outbox::Waiting;
+pub use self::page::{DamagedRow, Page};
 use self::peers::{OLDEST_SESSIONS, Peers};
-pub use self::receive::Received;
+pub use self::receive::{MAX_RECEIVED_AT_ONCE, Received};
 pub use self::report::{OutgoingReport, ReportId};
 pub use self::send::{Draft, Outgoing};
-use crate::error::{OpenAccountError, StateError};
-use crate::records::{self, AccountRecord, CountersRecord};
-use crate::store::{Key, Store, Transaction};
+use crate::error::{Damage, OpenAccountError, StateError};
+use crate::records::{self, AccountRecord, CountersRecord, LAYOUT, LayoutRecord};
+use crate::store::{Store, Transaction};
 
 /// One device of one account, with its conversations.
 ///
 /// A client is a view of its [`Store`]. It keeps the identity and the delivery keys in memory, and
 /// caches the prekeys and the sessions of recently used peers, identical to what the store holds.
 /// Everything else is read from the store by the call that needs it. Each call that changes
-/// something commits one transaction before it returns. A call that fails has changed nothing,
-/// unless its error says otherwise.
+/// something commits one transaction before it returns; one that deletes a conversation commits
+/// several. A call that fails has changed nothing, unless its error says otherwise.
 ///
 /// # Calls and their order
 ///
@@ -57,7 +69,7 @@ use crate::store::{Key, Store, Transaction};
 /// | contact | [`start`]; after a warning [`accept_identity`] |
 /// | send | [`send`], upload, [`confirm`] |
 /// | receive | [`receive`], show, acknowledge |
-/// | delete | [`delete_message`] |
+/// | delete | [`due`], [`delete_message`]; [`delete_conversation`], [`forget_contact`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
 /// | report an account | [`draft_account_report`], then as above |
 ///
@@ -66,14 +78,15 @@ use crate::store::{Key, Store, Transaction};
 ///
 /// | step | changes |
 /// |---|---|
-/// | account | the empty store; [`open`] changes none of what these calls return |
+/// | account | the empty store; [`open`] converts a store of an earlier version |
 /// | key | [`delivery_key`], [`outbox`], [`pending_reports`] |
 /// | prekeys | [`one_time_prekeys_left`] |
 /// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`], [`waiting`] |
 /// | send | [`messages`], [`next_ordinal`], [`outbox`], [`waiting`], [`conversation_health`] |
-/// | receive | [`messages`], [`next_ordinal`], [`conversation_health`] |
+/// | receive | [`messages`], [`next_ordinal`], [`conversation_health`], [`due`] |
 /// | receive, if the message begins a session | also what a contact and a prekey step change |
-/// | delete | [`messages`], [`outbox`] |
+/// | delete | [`messages`], [`outbox`], [`due`] |
+/// | delete, if the contact is forgotten | also what a contact step changes |
 /// | report | [`pending_reports`]; a draft changes nothing |
 ///
 /// [`create`]: Self::create
@@ -90,7 +103,10 @@ use crate::store::{Key, Store, Transaction};
 /// [`send`]: Self::send
 /// [`confirm`]: Self::confirm
 /// [`receive`]: Self::receive
+/// [`due`]: Self::due
 /// [`delete_message`]: Self::delete_message
+/// [`delete_conversation`]: Self::delete_conversation
+/// [`forget_contact`]: Self::forget_contact
 /// [`draft_report`]: Self::draft_report
 /// [`draft_account_report`]: Self::draft_account_report
 /// [`report`]: Self::report
@@ -111,9 +127,18 @@ use crate::store::{Key, Store, Transaction};
 /// changed are dropped from the cache and read again, so the same client can go on.
 ///
 /// # Security
-/// Restoring an old copy of the store repeats message keys. Move a store, never copy it, and never
-/// open it in two processes at once (an application and its notification extension): both would use
-/// the same message key.
+/// Restoring an old copy of the store repeats message keys. Move a store, never copy it.
+///
+/// # Several processes
+/// An application and its notification extension open one store with
+#[cfg_attr(
+    feature = "sqlite",
+    doc = "[`SqliteStore::open_shared`](crate::SqliteStore::open_shared)."
+)]
+#[cfg_attr(not(feature = "sqlite"), doc = "`SqliteStore::open_shared`.")]
+/// Each has a client of its own. A call during which the other process commits starts over by
+/// itself, and nothing of the lost attempt leaves the device. Each delivery is received by one of
+/// them; the other gets [`Received::Duplicate`] and reads the message from the store.
 pub struct Client<S> {
     store: S,
     me: DeviceAddress,
@@ -125,6 +150,12 @@ pub struct Client<S> {
     peers: Peers,
     /// Whether it is known that no message of an earlier version waits in the outbox.
     is_outbox_current: bool,
+    /// Whether the store had an earlier layout, so that a record may be at its earlier key.
+    has_earlier: bool,
+    /// Whether another process committed since the peers and the prekeys were cached.
+    is_behind: AtomicBool,
+    /// What the store said when it was refreshed last.
+    seen: AtomicU64,
 }
 
 impl<S> std::fmt::Debug for Client<S> {
@@ -153,12 +184,11 @@ impl<S: Store> Client<S> {
         delivery_key: DeliveryKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenAccountError<S::Error>> {
-        let existing = store.get(&Key::Account).map_err(StateError::Store)?;
-        if existing.is_some() {
+        if Self::has_account(&store)? {
             return Err(OpenAccountError::AlreadyExists);
         }
         let identity = IdentityKeyPair::generate(rng);
-        let prekeys = PreKeys::generate(&identity, rng);
+        let mut prekeys = PreKeys::generate(&identity, rng);
         let record = AccountRecord {
             account: me.account.as_str().to_owned(),
             device: me.device.0,
@@ -167,35 +197,65 @@ impl<S: Store> Client<S> {
             next_delivery_key: Vec::new(),
             delivery_key_since_ms: 0,
         };
-        let keys = DeliveryKeys::of(&record).ok_or(StateError::Damaged)?;
+        let keys = DeliveryKeys::of(&record).ok_or(StateError::Damaged(Damage::Account))?;
         let mut client = Self::new(store, me, identity, keys);
         let mut transaction = Transaction::default();
-        transaction.put_record(Key::Account, &record);
-        transaction.put(Key::PreKeys, prekeys.export());
+        transaction.put_record(keys::account(), &record);
+        prekeys::put_prekeys(&mut prekeys, &mut transaction);
         let counters = CountersRecord {
             oldest_sessions: OLDEST_SESSIONS,
             ..CountersRecord::default()
         };
-        transaction.put_record(Key::Counters, &counters);
+        transaction.put_record(keys::counters(), &counters);
+        let layout = LayoutRecord {
+            layout: LAYOUT,
+            has_earlier: false,
+        };
+        transaction.put_record(keys::layout(), &layout);
         client.commit(transaction)?;
         Ok(client)
     }
 
     /// Opens the account that a store holds.
     ///
-    /// The first time that this version opens a store of an earlier one, it deletes the sessions
-    /// that are no longer read. Otherwise this only reads.
+    /// A store of an earlier version of this crate is converted: nothing in it is lost. Sessions go
+    /// on, unless their protocol has changed since: then they are deleted, and start over. Never
+    /// open the store with the earlier version again. It refuses the file of a `SqliteStore`, but
+    /// in any other store it finds no peers, and writes over their messages.
     ///
     /// # Errors
-    /// [`OpenAccountError::NoAccount`] if the store holds no account: use [`Client::create`].
+    /// * [`OpenAccountError::NoAccount`] if the store holds no account: use [`Client::create`].
+    /// * [`OpenAccountError::Newer`] if a newer version of this crate converted the store.
     pub fn open(store: S) -> Result<Self, OpenAccountError<S::Error>> {
-        let bytes = store.get(&Key::Account).map_err(StateError::Store)?;
-        let bytes = bytes.ok_or(OpenAccountError::NoAccount)?;
-        let record: AccountRecord = records::decode(&bytes).ok_or(StateError::Damaged)?;
-        let (me, identity, keys) = parse(&record).ok_or(StateError::Damaged)?;
+        const DAMAGED: Damage = Damage::Account;
+        let Some(bytes) = state::first_get(&store, &keys::account())? else {
+            return Err(match Self::has_account(&store)? {
+                true => StateError::Damaged(DAMAGED).into(), // its record was lost
+                false => OpenAccountError::NoAccount,
+            });
+        };
+        let record: AccountRecord = records::decode(&bytes).ok_or(StateError::Damaged(DAMAGED))?;
+        let (me, identity, keys) = parse(&record).ok_or(StateError::Damaged(DAMAGED))?;
         let mut client = Self::new(store, me, identity, keys);
-        client.delete_earlier_sessions()?;
+        client.run(|client| client.convert())?;
+        client.run(|client| client.delete_earlier_sessions())?;
+        client.finish_deletions()?;
         Ok(client)
+    }
+
+    /// Whether the store holds an account, which [`Client::open`] opens.
+    ///
+    /// An account that is damaged or lost is one too: a store with its prekeys or its counters is
+    /// not empty.
+    pub fn has_account(store: &S) -> Result<bool, StateError<S::Error>> {
+        for key in [keys::account(), keys::prekeys(), keys::counters()] {
+            match state::first_get(store, &key) {
+                Ok(None) => {}
+                Ok(Some(_)) | Err(StateError::Damaged(_)) => return Ok(true),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 
     fn new(
@@ -212,6 +272,9 @@ impl<S: Store> Client<S> {
             prekeys: None,
             peers: Peers::default(),
             is_outbox_current: false,
+            has_earlier: false,
+            is_behind: AtomicBool::new(false),
+            seen: AtomicU64::new(0),
         }
     }
 
@@ -235,6 +298,16 @@ impl<S: Store> Client<S> {
     /// [`IdentityKeyPair::prove_account`].
     pub fn prove_account(&self, context: &[u8]) -> [u8; ACCOUNT_PROOF_LEN] {
         self.identity.prove_account(context)
+    }
+
+    /// Returns the space of deleted messages to the system, and erases them from the disk as far as
+    /// the store can: see [`Store::compact`]. Takes time in proportion to the whole store. What it
+    /// does not erase is said at [`Client::forget_contact`].
+    ///
+    /// # Errors
+    /// [`StateError::Store`]. Nothing is lost.
+    pub fn compact(&mut self) -> Result<(), StateError<S::Error>> {
+        self.store.compact().map_err(StateError::Store)
     }
 
     /// The store, for reading. Only the client's own calls write to it.

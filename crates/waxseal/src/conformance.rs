@@ -17,14 +17,16 @@
 //! | `in-order` | the changes of one transaction are applied in their order |
 //! | `names-apart` | keys that look alike are different keys |
 //! | `tables-apart` | a list has the values of its table and no others |
-//! | `ascending` | messages and envelopes are listed by ascending ordinal |
-//! | `after` | a list starts after the key `after`, whether or not that key has a value |
+//! | `ascending` | rows by number are listed by ascending number |
+//! | `after` | a list starts after the cursor `after`, whether or not its row is there |
 //! | `limit` | a list has at most `limit` values |
 //! | `pages` | read page by page, each row comes once, even if the last one seen was deleted |
+//! | `by-cursor` | a row is deleted by its cursor, and no other row, in the order of the changes |
+//! | `any-key` | tables and names of any bytes up to their maximum length are kept |
 //! | `durable` | what was committed is there after the store was opened again |
 //! | `whole` | a transaction with a value that is too long is applied whole or not at all |
 //!
-//! The case `pages` reads the tables of peers, reports and pages of skipped keys.
+//! The case `pages` reads tables whose rows have names.
 //!
 //! [`MAX_VALUE_LEN`]: crate::store::MAX_VALUE_LEN
 //!
@@ -32,6 +34,8 @@
 //! that no part of a commit is left after a power failure. The author of a store must ensure both.
 
 mod cases;
+mod keys;
+mod shared;
 
 use std::error::Error;
 use std::fmt;
@@ -75,6 +79,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for Problem {
 }
 
 type Reopen<'a, S> = dyn FnMut(S) -> Result<S, <S as Store>::Error> + 'a;
+type SharedCase<S> = fn(S, S) -> Result<(), Problem>;
 type Case<S> = fn(S, &mut Reopen<'_, S>) -> Result<(), Problem>;
 
 /// Runs every case, each on a new store.
@@ -88,7 +93,7 @@ pub fn check<S: Store>(
     mut create: impl FnMut() -> Result<S, S::Error>,
     mut reopen: impl FnMut(S) -> Result<S, S::Error>,
 ) -> Result<(), Failure> {
-    let cases: [(&str, Case<S>); 13] = [
+    let cases: [(&str, Case<S>); 15] = [
         ("empty", cases::empty),
         ("kept", cases::kept),
         ("replaced", cases::replaced),
@@ -100,6 +105,8 @@ pub fn check<S: Store>(
         ("after", cases::after),
         ("limit", cases::limit),
         ("pages", cases::pages),
+        ("by-cursor", cases::by_cursor),
+        ("any-key", cases::any_key),
         ("durable", cases::durable),
         ("whole", cases::whole),
     ];
@@ -107,6 +114,30 @@ pub fn check<S: Store>(
         let outcome = create()
             .map_err(Problem::from)
             .and_then(|store| run(store, &mut reopen));
+        outcome.map_err(|problem| Failure { case, problem })?;
+    }
+    Ok(())
+}
+
+/// Runs the cases of a store that several processes share, each on a new pair of stores.
+///
+/// `create` makes a new, empty store, and opens it twice.
+///
+/// | case | what must hold |
+/// |---|---|
+/// | `stale` | after a commit by one, all calls of the other are stale until it refreshes |
+/// | `own` | a store's own commits do not make it stale |
+///
+/// # Errors
+/// The first [`Failure`].
+pub fn check_shared<S: Store>(
+    mut create: impl FnMut() -> Result<(S, S), S::Error>,
+) -> Result<(), Failure> {
+    let cases: [(&str, SharedCase<S>); 2] = [("stale", shared::stale), ("own", shared::own)];
+    for (case, run) in cases {
+        let outcome = create()
+            .map_err(Problem::from)
+            .and_then(|(first, second)| run(first, second));
         outcome.map_err(|problem| Failure { case, problem })?;
     }
     Ok(())

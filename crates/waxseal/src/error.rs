@@ -5,6 +5,8 @@
 //! contain. A failed call has changed nothing, unless its variant says otherwise. After a failed
 //! commit only the store knows whether the change was made.
 
+mod state;
+
 use waxseal_core::IdentityKey;
 use waxseal_core::errors::{
     BundleError, DecodeError as CoreDecodeError, DecryptError, EncryptError, HandshakeError,
@@ -15,6 +17,9 @@ use waxseal_reporting::message::PayloadError;
 use waxseal_reporting::recipient::DeliveryError;
 use waxseal_reporting::reporter::DraftError;
 use waxseal_reporting::sender::SealError;
+
+pub(crate) use self::state::OfStore;
+pub use self::state::{Damage, StateError};
 
 /// What an application does after a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +55,6 @@ pub enum Advice {
     /// [`FetchBundle`](Self::FetchBundle). Otherwise a peer that is thousands of messages ahead of
     /// this device, for example after an old copy of the store was restored, is never heard again.
     KeepAndRetry,
-    /// Call [`Client::rotate_prekeys`](crate::Client::rotate_prekeys), publish the result, and
-    /// acknowledge the delivery. This delivery never opens; the sender's next conversation does.
-    RotatePreKeys,
     /// Correct the application: it made a call that the documentation of the method forbids.
     ///
     /// Examples are creating an account in a store that holds one, sending content over its limits,
@@ -65,21 +67,18 @@ pub enum Advice {
     /// [`Client::outbox`](crate::Client::outbox) or
     /// [`Client::pending_reports`](crate::Client::pending_reports). Otherwise it may be sent twice.
     Retry,
+    /// Call [`Client::reset_peer`](crate::Client::reset_peer) with the account that
+    /// [`Damage::Peer`] names, then as with [`Advice::FetchBundle`]. Do not acknowledge a delivery
+    /// that failed.
+    ResetPeer,
+    /// Call [`Client::reset_prekeys`](crate::Client::reset_prekeys), and publish the new prekeys.
+    /// Do not acknowledge a delivery that failed.
+    ResetPreKeys,
+    /// The message is lost. Call [`Client::delete_message`](crate::Client::delete_message) or, with
+    /// its row, [`Client::delete_damaged`](crate::Client::delete_damaged).
+    DeleteMessage,
     /// The store holds something that this version cannot read. Restore the store or start over.
     Damaged,
-}
-
-/// Why the stored state could not be read or written. Every call that uses the store can meet this.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StateError<E: std::error::Error + 'static> {
-    /// A record is missing, altered, or written by another version. Restore the store or start
-    /// over.
-    #[error("a stored record cannot be read")]
-    Damaged,
-    /// The store failed. Reopen the client, look at what was stored, and try again.
-    #[error("the store failed")]
-    Store(#[source] E),
 }
 
 /// Why an account could not be created or opened.
@@ -92,6 +91,9 @@ pub enum OpenAccountError<E: std::error::Error + 'static> {
     /// The store holds no account. Create one with [`Client::create`](crate::Client::create).
     #[error("the store holds no account")]
     NoAccount,
+    /// A newer version of Waxseal laid out the store. Nothing was changed. Update the application.
+    #[error("a newer version laid out the store")]
+    Newer,
     /// The account's record could not be read or written.
     #[error(transparent)]
     State(#[from] StateError<E>),
@@ -249,21 +251,12 @@ pub enum ReportError<E: std::error::Error + 'static> {
     State(#[from] StateError<E>),
 }
 
-impl<E: std::error::Error + 'static> StateError<E> {
-    /// What to do next.
-    pub fn advice(&self) -> Advice {
-        match self {
-            Self::Damaged => Advice::Damaged,
-            Self::Store(_) => Advice::Retry,
-        }
-    }
-}
-
 impl<E: std::error::Error + 'static> OpenAccountError<E> {
     /// What to do next.
     pub fn advice(&self) -> Advice {
         match self {
             Self::AlreadyExists | Self::NoAccount => Advice::FixCall,
+            Self::Newer => Advice::Damaged,
             Self::State(error) => error.advice(),
         }
     }
@@ -351,9 +344,9 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
                 | DecryptError::Unauthenticated
                 | DecryptError::AlreadyReceived
                 | DecryptError::Misplaced
-                | DecryptError::ReplayedInitialMessage,
+                | DecryptError::ReplayedInitialMessage
+                | DecryptError::ReplayMemoryFull,
             ) => Advice::FetchBundle,
-            Self::Session(DecryptError::ReplayMemoryFull) => Advice::RotatePreKeys,
             // The relay vouches for tag and sender, not for the ciphertext, which may have been
             // altered after the relay had stamped the message.
             Self::Session(_) => Advice::DeliverAgain,

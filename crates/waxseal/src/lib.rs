@@ -40,7 +40,11 @@
 //! | a new peer | [`start`], with the bundle the provider hands out | |
 //! | writing | [`send`] | upload the envelope, [`confirm`] the relay's receipt |
 //! | a delivery arrives | [`receive`] | show the message, acknowledge the delivery |
-//! | a message expires | [`delete_message`] | |
+//! | many deliveries waited | [`receive_many`] | as for each delivery |
+//! | a record is damaged | [`reset_peer`], [`reset_prekeys`], [`delete_damaged`] | |
+//! | once in a while | [`due`] | [`delete_message`] for each |
+//! | the user deletes a conversation | [`delete_conversation`] | [`compact`], now or later |
+//! | the user deletes a contact | [`forget_contact`] | [`compact`], now or later |
 //! | the relay refuses a message for good | [`delete_message`] | |
 //! | the user reports | [`draft_report`], [`preview`], [`report`] | upload it, [`confirm_report`] |
 //! | users meet | [`safety_number`] | compare or scan |
@@ -57,7 +61,15 @@
 //! [`send`]: Client::send
 //! [`confirm`]: Client::confirm
 //! [`receive`]: Client::receive
+//! [`receive_many`]: Client::receive_many
+//! [`reset_peer`]: Client::reset_peer
+//! [`reset_prekeys`]: Client::reset_prekeys
+//! [`delete_damaged`]: Client::delete_damaged
 //! [`delete_message`]: Client::delete_message
+//! [`due`]: Client::due
+//! [`delete_conversation`]: Client::delete_conversation
+//! [`forget_contact`]: Client::forget_contact
+//! [`compact`]: Client::compact
 //! [`draft_report`]: Client::draft_report
 //! [`report`]: Client::report
 //! [`confirm_report`]: Client::confirm_report
@@ -85,7 +97,8 @@
 //! Each call commits one [`Transaction`](store::Transaction) to the [`Store`] before it returns
 //! anything that depends on it. A sent envelope is in the outbox before the call returns it. A
 //! received message is stored before the application can show or acknowledge it. With a store that
-//! commits durably, no message key is used twice and no acknowledged message is lost.
+//! commits durably, no message key is used twice and no acknowledged message is lost. A deletion of
+//! a conversation commits several transactions, and goes on after a crash.
 #![cfg_attr(
     feature = "sqlite",
     doc = "[`SqliteStore`] is such a store: one file, sealed under a key that the application keeps."
@@ -126,8 +139,8 @@ pub mod store;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
-    Client, ConversationHealth, Direction, Draft, Message, Outgoing, OutgoingReport, Received,
-    ReportId, Waiting,
+    Client, ConversationHealth, DamagedRow, Direction, Draft, Due, MAX_RECEIVED_AT_ONCE, Message,
+    Outgoing, OutgoingReport, Page, Received, ReportId, Waiting,
 };
 pub use error::Advice;
 #[cfg(feature = "sqlite")]
@@ -149,7 +162,7 @@ pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Tim
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        ConfirmError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
+        ConfirmError, Damage, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
         SendError, StartError, StateError,
     };
 }

@@ -31,33 +31,131 @@ pub(crate) struct AccountRecord {
     pub(crate) delivery_key_since_ms: u64,
 }
 
-/// One peer: its pinned identity, the sessions with it, and the counters of the conversation.
+/// How the records of a store are laid out. Written when the account is created, and after a store
+/// of an earlier version was converted.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct LayoutRecord {
+    /// The number of the layout, [`LAYOUT`] for this version.
+    #[prost(uint32, tag = "1")]
+    pub(crate) layout: u32,
+    /// Whether the store had an earlier layout, so that some records may still be at their earlier
+    /// keys.
+    #[prost(bool, tag = "2")]
+    pub(crate) has_earlier: bool,
+}
+
+/// The layout that this version writes: contacts, devices and conversations. Layout 1 had one
+/// record for each peer, and no [`LayoutRecord`].
+pub(crate) const LAYOUT: u32 = 2;
+
+/// A contact: an account, and the identity pinned for it.
 ///
-/// Written at first contact, then with each new session and each message to or from the peer, and
-/// when a changed identity is accepted.
+/// Written at first contact, and when a changed identity is accepted.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct ContactRecord {
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+    /// The pinned identity, 64 bytes. Empty if it was lost with a damaged record: the next contact
+    /// pins one.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) identity: Vec<u8>,
+}
+
+/// A device of a contact: the sessions with it. Written with each message to or from it.
+///
+/// The pinned identity and the numbers of the conversation are in records of their own. The copies
+/// here replace them when those records are damaged.
 #[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
 #[prost(skip_debug)]
-pub(crate) struct PeerRecord {
-    /// The pinned identity, 64 bytes.
-    #[prost(bytes = "vec", tag = "1")]
-    pub(crate) identity: Vec<u8>,
-    /// All sessions with the peer, exported without their skipped keys. Empty after an identity
+pub(crate) struct DeviceRecord {
+    /// All sessions with the device, exported without their skipped keys. Empty after an identity
     /// change was accepted.
-    #[prost(bytes = "vec", tag = "2")]
+    #[prost(bytes = "vec", tag = "1")]
     pub(crate) sessions: Vec<u8>,
-    /// The sequence number of the next message to the peer.
-    #[prost(uint64, tag = "3")]
+    /// Total length of the pages that store the sessions' skipped keys. 0 if there are none.
+    #[prost(uint64, tag = "2")]
+    pub(crate) skipped_len: u64,
+    /// A copy of the contact's identity.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) identity: Vec<u8>,
+    /// A copy of the conversation's number.
+    #[prost(uint64, tag = "4")]
     pub(crate) next_sequence: u64,
-    /// The tag of the last message seen from the peer. Empty before the first.
-    #[prost(bytes = "vec", tag = "4")]
-    pub(crate) last_seen: Vec<u8>,
-    /// The ordinal of the next message record of this conversation.
+    /// A copy of the conversation's number.
     #[prost(uint64, tag = "5")]
     pub(crate) next_ordinal: u64,
-    /// The peer's account, for the list of peers.
+}
+
+/// A conversation: its numbering. Written with each message.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct ConversationRecord {
+    /// The peer's account, in a conversation with one peer.
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+    /// The sequence number of the next message that this device sends.
+    #[prost(uint64, tag = "2")]
+    pub(crate) next_sequence: u64,
+    /// The tag of the last message seen from the peer. Empty before the first.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) last_seen: Vec<u8>,
+    /// The ordinal of the next message record.
+    #[prost(uint64, tag = "4")]
+    pub(crate) next_ordinal: u64,
+    /// When the provider accepted the newest message from the peer, in milliseconds. 0 before the
+    /// first.
+    #[prost(uint64, tag = "5")]
+    pub(crate) last_accepted_ms: u64,
+    /// Messages accepted before this time may have been received and deleted with the conversation,
+    /// in milliseconds. So if such a message does not open, it counts as received. 0 if none was
+    /// deleted.
+    #[prost(uint64, tag = "6")]
+    pub(crate) deleted_before_ms: u64,
+}
+
+/// A history that is being deleted. Written by the first transaction of the deletion, deleted by
+/// the last one.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct DeletionRecord {
+    /// The peer's account.
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+}
+
+/// A message that expires. Written with its evidence, and deleted with the message.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct DueRecord {
+    /// The number of this row: the time of expiry in milliseconds, then 20 bits of the tag.
+    #[prost(uint64, tag = "1")]
+    pub(crate) number: u64,
+    /// The peer's account.
+    #[prost(string, tag = "2")]
+    pub(crate) account: String,
+    /// The message's tag.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) id: Vec<u8>,
+}
+
+/// One peer in layout 1: what are now the records of a contact, its device and its conversation.
+/// Only read, to convert it.
+#[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
+#[prost(skip_debug)]
+pub(crate) struct EarlierPeerRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) identity: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) sessions: Vec<u8>,
+    #[prost(uint64, tag = "3")]
+    pub(crate) next_sequence: u64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) last_seen: Vec<u8>,
+    #[prost(uint64, tag = "5")]
+    pub(crate) next_ordinal: u64,
     #[prost(string, tag = "6")]
     pub(crate) account: String,
-    /// Total length of the pages that store the sessions' skipped keys. 0 if there are none.
     #[prost(uint64, tag = "7")]
     pub(crate) skipped_len: u64,
 }
@@ -90,7 +188,8 @@ pub(crate) enum MessageState {
 /// Where the message with a given tag is stored. The client uses it to recognise repeated
 /// deliveries, and to find the message that a receipt belongs to.
 ///
-/// The record is written with the message, and kept when the message is deleted.
+/// The record is written with the message, kept when the message is deleted, and deleted with the
+/// conversation.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct IndexRecord {
     /// The message's ordinal. `None` if its content was withheld, or if it was deleted.
@@ -102,6 +201,9 @@ pub(crate) struct IndexRecord {
     /// The message's present tag, if it was sealed again and has another one now. Else empty.
     #[prost(bytes = "vec", tag = "3")]
     pub(crate) renewed: Vec<u8>,
+    /// The number of the message's row in the list of due messages, if it expires.
+    #[prost(uint64, optional, tag = "4")]
+    pub(crate) due: Option<u64>,
 }
 
 /// An envelope that the relay has not confirmed yet. Deleted when its receipt is confirmed, or with
@@ -131,6 +233,10 @@ pub(crate) struct CountersRecord {
     /// The version byte of the sessions below which no peer has any. 0 until the first look.
     #[prost(uint32, tag = "2")]
     pub(crate) oldest_sessions: u32,
+    /// Messages accepted before this time may be from a contact that was forgotten, in
+    /// milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(crate) forgotten_before_ms: u64,
 }
 
 /// One-time prekeys that the provider has not confirmed yet, in the form in which they are
@@ -195,7 +301,12 @@ macro_rules! quiet_debug {
 }
 quiet_debug!(
     AccountRecord,
-    PeerRecord,
+    ContactRecord,
+    DeviceRecord,
+    ConversationRecord,
+    DeletionRecord,
+    DueRecord,
+    EarlierPeerRecord,
     MessageRecord,
     MessageState,
     OutboxRecord,
@@ -249,7 +360,10 @@ impl Buf for Wiped<'_> {
 
 #[cfg(test)]
 mod tests {
+    use waxseal_reporting::limits::{MAX_ACCOUNT_LEN, MAX_NOTE_LEN, MAX_REPORT_LEN, MAX_REPORTED};
+
     use super::*;
+    use crate::store::MAX_VALUE_LEN;
 
     #[test]
     fn records_print_nothing_they_hold() {
@@ -259,13 +373,31 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_report_with_its_draft_is_a_value_that_a_store_takes() {
+        let mut record = ReportRecord::default();
+        record.id = vec![1; 16];
+        record.report = vec![1; MAX_REPORT_LEN];
+        let mut shown = ShownRecord::default();
+        shown.id = vec![1; 32];
+        shown.parts = (0..32).collect(); // the maximum number of parts
+        record.draft = Some(DraftRecord {
+            account: "x".repeat(MAX_ACCOUNT_LEN),
+            reason: u8::MAX.into(),
+            note: "x".repeat(MAX_NOTE_LEN),
+            messages: vec![shown; MAX_REPORTED],
+        });
+        let len = encode(&record).len();
+        assert!(len <= MAX_VALUE_LEN && len > MAX_VALUE_LEN - 128, "{len}");
+    }
+
+    #[test]
     fn a_record_of_another_version_is_not_read() {
-        let mut record = PeerRecord::default();
+        let mut record = DeviceRecord::default();
         record.next_sequence = 3;
         let mut bytes = encode(&record);
-        assert_eq!(decode::<PeerRecord>(&bytes).unwrap().next_sequence, 3);
+        assert_eq!(decode::<DeviceRecord>(&bytes).unwrap().next_sequence, 3);
         bytes[0] = 2;
-        assert!(decode::<PeerRecord>(&bytes).is_none());
-        assert!(decode::<PeerRecord>(&[]).is_none());
+        assert!(decode::<DeviceRecord>(&bytes).is_none());
+        assert!(decode::<DeviceRecord>(&[]).is_none());
     }
 }

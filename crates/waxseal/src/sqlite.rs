@@ -1,23 +1,24 @@
 //! A durable store: one SQLite file. Every value is sealed, and every name but the ordinals is
 //! hidden.
 
+mod rows;
 mod schema;
 mod seal;
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi};
-use zeroize::Zeroizing;
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
+use self::schema::Use;
 pub use self::seal::StoreKey;
-use self::seal::{Location, Seal, SealError};
-use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
+use self::seal::{Seal, SealError};
 
-/// A [`Store`] in one SQLite file, sealed under a key that the application keeps.
+/// A [`Store`](crate::Store) in one SQLite file, sealed under a key that the application keeps.
 ///
 /// The first [`open`](Self::open) makes the file. Each commit of the client is one SQLite
 /// transaction. The process may stop at any time: a commit that it did not finish leaves no trace.
@@ -42,7 +43,7 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 /// ```
 ///
 /// # Durability
-/// A commit is on the disk when [`commit`](Store::commit) returns. The settings for this are
+/// A commit is on the disk when [`commit`](crate::Store::commit) returns. The settings for this are
 /// write-ahead log, `synchronous = FULL`, and `fullfsync` where the system supports it. The call
 /// blocks while the disk writes, so an asynchronous application calls the client on a dedicated
 /// thread. While a store is open, nothing else can open its file: [`SqliteError::InUse`].
@@ -58,11 +59,11 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 /// * `K(x) = HKDF-SHA-256(salt 32, StoreKey, "waxseal/1/store/x")`, with the file's random salt,
 /// * `name(k)`, the first 16 bytes of `HMAC-SHA-256(K("names"), k)`.
 ///
-/// | record | scope | place |
+/// | row | scope | place |
 /// |---|---|---|
-/// | [`Key::Message`], [`Key::Outbox`] | `name` of its [`Table::prefix`] | ordinal be64 |
-/// | others of a [`Table`] | `name` of its [`Table::prefix`] | `name` of [`Key::to_bytes`] |
-/// | others | `name` of [`Key::to_bytes`] | empty |
+/// | [`Row::Only`](crate::store::Row::Only) | `name(table)` | empty |
+/// | [`Row::Number`](crate::store::Row::Number) | `name(table)` | number be64 |
+/// | [`Row::Name`](crate::store::Row::Name) | `name(table)` | `name(table \|\| name)` |
 ///
 /// The value is `nonce 24 || XChaCha20-Poly1305(K("values"), nonce, scope || place, value)`, with a
 /// random nonce each time. A value that is moved to another name or to another store does not open.
@@ -73,6 +74,7 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 ///
 /// * how many conversations and messages there are and were,
 /// * how many messages of a conversation have not arrived,
+/// * how many one-time prekeys are left, and how many senders began without one,
 /// * how long each value is,
 /// * which rows a commit wrote,
 /// * in what order the rows were written, from the file's pages and the log.
@@ -87,9 +89,21 @@ use crate::store::{Change, Key, MAX_VALUE_LEN, Store, Table, Transaction};
 /// delete rows. The store detects this only where rows no longer fit each other, and then reports
 /// damage. A client that goes on from old sessions repeats message keys. Leave the file out of
 /// backups.
+///
+/// # Several processes
+/// [`open`](Self::open) is for one process. It relies on the locks of the file system, and on POSIX
+/// systems a process loses these when it opens and closes the file itself, to back it up or to hash
+/// it. [`open_shared`](Self::open_shared) is for several processes, and does not rely on locks
+/// between calls.
+///
+/// A store that is shared has a third file, with the store's name and `-shm`. Do not open this file
+/// yourself. The log is folded into the file when it has grown, and by
+/// [`compact`](crate::Store::compact); it stays when the store is dropped.
 pub struct SqliteStore {
     db: Connection,
     seal: Seal,
+    /// Which commit of others this store has seen, if it is shared.
+    seen: Option<Cell<i64>>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -105,6 +119,10 @@ pub enum SqliteError {
     /// The store was made with another key. Nothing was changed. Open it with that key.
     #[error("the store was made with another key")]
     WrongKey,
+    /// Another process committed since this store was [refreshed](crate::Store::refresh). Nothing
+    /// was changed. The client starts the call over by itself, up to 16 times.
+    #[error("another process has changed the store")]
+    Stale,
     /// Another process, or another part of this process, has the store open. Close it there first.
     #[error("the store is in use")]
     InUse,
@@ -122,8 +140,8 @@ pub enum SqliteError {
     /// or start over.
     #[error("the store is damaged")]
     Damaged,
-    /// A value is longer than [`MAX_VALUE_LEN`]. Nothing of its transaction was written. No client
-    /// writes such a value.
+    /// A value is longer than [`MAX_VALUE_LEN`](crate::store::MAX_VALUE_LEN). Nothing of its
+    /// transaction was written. No client writes such a value.
     #[error("a value of {len} bytes is too long")]
     TooLong {
         /// The value's length in bytes.
@@ -177,27 +195,69 @@ impl SqliteStore {
     /// # Errors
     /// [`SqliteError`]. An existing file was not changed.
     pub fn open(path: impl AsRef<Path>, key: &StoreKey) -> Result<Self, SqliteError> {
-        Self::open_with(path.as_ref(), key, schema::MIGRATIONS)
+        Self::open_with(path.as_ref(), key, schema::MIGRATIONS, Use::Alone)
     }
 
-    fn open_with(path: &Path, key: &StoreKey, migrations: &[&str]) -> Result<Self, SqliteError> {
+    /// Opens the store at `path` like [`open`](Self::open), together with other processes that open
+    /// it with this call. An application and its notification extension do this.
+    ///
+    /// Each process has its own client on its own `SqliteStore`. Between calls, none holds a lock
+    /// that keeps another from reading or writing. SQLite keeps a shared lock on a file with a log,
+    /// which only says that the file is open. A commit compares, under SQLite's write lock, whether
+    /// another process has committed since the client last read. If so, it writes nothing, and the
+    /// client starts its call over. So no two processes use one message key, whichever of them is
+    /// suspended or killed, and when.
+    ///
+    /// A call waits up to five seconds while another process commits. What the application must do:
+    ///
+    /// * On iOS, make each call within `performExpiringActivity` or a background task, so that the
+    ///   process is not suspended in the middle of a commit: the system ends a suspended process
+    ///   that holds a file lock. Give the folder the protection
+    ///   `completeUntilFirstUserAuthentication`.
+    /// * When the application goes to the background, call
+    ///   [`Client::compact`](crate::Client::compact) now and then, so that the log does not keep
+    ///   deleted values.
+    ///
+    /// # Errors
+    /// [`SqliteError`]. [`SqliteError::InUse`] if a process has opened the store with `open`.
+    pub fn open_shared(path: impl AsRef<Path>, key: &StoreKey) -> Result<Self, SqliteError> {
+        Self::open_with(path.as_ref(), key, schema::MIGRATIONS, Use::Shared)
+    }
+
+    fn open_with(
+        path: &Path,
+        key: &StoreKey,
+        migrations: &[&str],
+        is_used: Use,
+    ) -> Result<Self, SqliteError> {
         let path = std::path::absolute(path)?; // SQLite's special names are not absolute
         create_for_owner(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(&path, flags)?;
-        let (db, seal) = schema::open(db, &path, key, migrations)?;
-        Ok(Self { db, seal })
+        let (db, seal) = schema::open(db, &path, key, migrations, is_used)?;
+        let mut store = Self {
+            db,
+            seal,
+            seen: None,
+        };
+        if is_used == Use::Shared {
+            store.seen = Some(Cell::new(data_version(&store.db)?));
+        }
+        Ok(store)
     }
 
-    fn open_value(
-        &self,
-        location: &Location,
-        row: &rusqlite::Row<'_>,
-    ) -> Result<Zeroizing<Vec<u8>>, SqliteError> {
-        let sealed = row.get_ref("value")?.as_blob();
-        let sealed = sealed.map_err(|_| SqliteError::Damaged)?;
-        self.seal.open(location, sealed).ok_or(SqliteError::Damaged)
+    /// Asked *after* each read: then the read saw nothing newer than what was seen.
+    fn check_seen(&self) -> Result<(), SqliteError> {
+        match &self.seen {
+            Some(seen) if seen.get() != data_version(&self.db)? => Err(SqliteError::Stale),
+            _ => Ok(()),
+        }
     }
+}
+
+/// A number that changes when another connection has committed.
+fn data_version(db: &Connection) -> Result<i64, SqliteError> {
+    Ok(db.query_row("PRAGMA data_version", [], |row| row.get(0))?)
 }
 
 /// Creates the file, if there is none, with permissions for its owner alone. SQLite gives the log
@@ -212,75 +272,6 @@ fn create_for_owner(path: &Path) -> io::Result<()> {
         // may hold on it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         created => created.map(drop),
-    }
-}
-
-impl Store for SqliteStore {
-    type Error = SqliteError;
-
-    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, SqliteError> {
-        let location = self.seal.locate(key);
-        let mut select = self
-            .db
-            .prepare("SELECT value FROM records WHERE scope = ?1 AND place = ?2")?;
-        let mut rows = select.query((&location.scope, &location.place))?;
-        rows.next()?
-            .map(|row| self.open_value(&location, row))
-            .transpose()
-    }
-
-    fn list(
-        &self,
-        table: &Table,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<Zeroizing<Vec<u8>>>, SqliteError> {
-        let scope = self.seal.scope(table);
-        let after = match after.map(|key| self.seal.locate(key)) {
-            Some(location) if location.scope != scope => return Ok(Vec::new()),
-            // No row of a table has an empty place, so the empty place comes before all rows.
-            after => after.map(|location| location.place).unwrap_or_default(),
-        };
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut select = self.db.prepare(
-            "SELECT place, value FROM records WHERE scope = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
-        )?;
-        let mut rows = select.query((&scope, &after, limit))?;
-        let mut values = Vec::new();
-        while let Some(row) = rows.next()? {
-            let place = row.get("place")?;
-            values.push(self.open_value(&Location { scope, place }, row)?);
-        }
-        Ok(values)
-    }
-
-    fn commit(&mut self, transaction: Transaction) -> Result<(), SqliteError> {
-        let commit = self
-            .db
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut upsert = commit.prepare(
-            "INSERT INTO records (scope, place, value) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET value = excluded.value",
-        )?;
-        let mut delete = commit.prepare("DELETE FROM records WHERE scope = ?1 AND place = ?2")?;
-        for change in transaction.changes() {
-            match change {
-                Change::Put(_, value) if value.len() > MAX_VALUE_LEN => {
-                    return Err(SqliteError::TooLong { len: value.len() });
-                }
-                Change::Put(key, value) => {
-                    let to = self.seal.locate(key);
-                    let sealed = self.seal.seal(&to, value)?;
-                    upsert.execute((&to.scope, &to.place, &sealed))?;
-                }
-                Change::Delete(key) => {
-                    let from = self.seal.locate(key);
-                    delete.execute((&from.scope, &from.place))?;
-                }
-            }
-        }
-        drop((upsert, delete));
-        Ok(commit.commit()?)
     }
 }
 

@@ -5,45 +5,59 @@
 //! `Ok` does the call return anything that depends on the change. So with a store that commits
 //! durably and atomically, no message key is used twice and no acknowledged message is lost.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::ops::Bound;
+mod memory;
 
-use waxseal_core::export::PageId;
 use waxseal_reporting::limits::MAX_REPORT_LEN;
-use waxseal_reporting::{AccountId, FrankingTag};
 use zeroize::Zeroizing;
 
-/// Maximum length of a value. The longest one is a report of 30 messages of maximum length.
+pub use self::memory::MemoryStore;
+
+/// Maximum length of a value. The longest one is a report of 30 messages of maximum length, with
+/// its draft.
 ///
-/// Under attack the prekeys can reach a fourth of this length, and a peer's sessions 21 kB. Most
-/// values have a few hundred bytes.
-pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + 64;
+/// Under attack a peer's sessions can reach 21 kB. Most values have a few hundred bytes.
+pub const MAX_VALUE_LEN: usize = MAX_REPORT_LEN + MAX_DRAFT_LEN;
+
+/// Maximum length of what is stored with a report: its draft, its identifier and lengths.
+const MAX_DRAFT_LEN: usize = 4_352;
+
+/// Maximum length of a [`Table`]'s bytes.
+pub const MAX_TABLE_LEN: usize = 192;
+/// Maximum length of the bytes in a [`Row::Name`].
+pub const MAX_NAME_LEN: usize = 192;
 
 /// Keeps the records of one client: values under keys, changed by atomic and durable transactions.
 ///
 /// A store belongs to one [`Client`](crate::Client). The client reads single records and lists of
-/// them, and changes them only by [`commit`](Self::commit), once per call. The store does not
-/// interpret the values.
+/// them, and changes them only by [`commit`](Self::commit), once per call. The store interprets
+/// neither the keys nor the values: a later version of this crate stores new kinds of records in
+/// the same store.
 ///
 /// # Contract
 /// * `commit` applies all changes of a transaction or none, and returns `Ok` only when they are
 ///   durable.
 /// * After an `Err` from `commit`, either all changes are there or none. A read shows which is the
 ///   case.
-/// * Reads see every committed change. One client owns one store: nothing else writes to it
-///   meanwhile.
+/// * Reads see every committed change.
+/// * A record that cannot be read costs that record only. `get` of it fails with an error that
+///   [`is_damage`](Self::is_damage) recognises, and `list` goes on after it.
 ///
 /// [`conformance::check`](crate::conformance::check) tests a store.
+///
+/// # Several processes
+/// Only one client may use a store at a time, unless the store implements
+/// [`is_stale`](Self::is_stale) and [`refresh`](Self::refresh). Such a store remembers which commit
+/// of others it has seen, at the last `refresh` or own `commit`. If there is a newer one, every
+/// `get`, `list` and `commit` fails with a stale error, and a `commit` changes nothing. So what a
+/// client computes and commits fits what it read.
 ///
 /// # Size
 ///
 /// | what | bytes |
 /// |---|---|
-/// | key, as [`Key::to_bytes`] gives it | at most 174 |
+/// | [`Table`] | 1 to [`MAX_TABLE_LEN`] |
+/// | [`Row::Name`] | 0 to [`MAX_NAME_LEN`] |
 /// | value | at most [`MAX_VALUE_LEN`] |
-///
-/// Keys compare byte by byte. A key that is a prefix of a longer key sorts before it.
 ///
 /// # Security
 /// Values hold secrets. A store on disk seals them at rest, each with its key as associated data,
@@ -56,147 +70,156 @@ pub trait Store {
     /// Returns the value under `key`, or `None`.
     fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Self::Error>;
 
-    /// Returns up to `limit` values of `table`: the first ones, or those after the key `after`.
+    /// Returns up to `limit` rows of `table`: the first ones, or those after `after`.
     ///
-    /// Messages and envelopes are sorted by ascending ordinal. Other tables may have any order, as
-    /// long as it stays the same. `after` is a key of this table, whether or not there is a value
-    /// under it.
+    /// Rows by number are sorted by ascending number. Rows by name may have any order, as long as
+    /// it stays the same. A row [`Row::Only`] is not listed. `after` is a cursor of this table,
+    /// whether or not its row is still there.
     fn list(
         &self,
         table: &Table,
-        after: Option<&Key>,
+        after: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<Zeroizing<Vec<u8>>>, Self::Error>;
+    ) -> Result<Vec<Listed>, Self::Error>;
 
     /// Applies all changes of `transaction`, in their order, or none of them.
     fn commit(&mut self, transaction: Transaction) -> Result<(), Self::Error>;
+
+    /// Whether the error says that the value is there but cannot be read, now or later.
+    fn is_damage(error: &Self::Error) -> bool;
+
+    /// Whether the error says that another process committed since the last
+    /// [`refresh`](Self::refresh). The client then starts the call over.
+    fn is_stale(_error: &Self::Error) -> bool {
+        false
+    }
+
+    /// Takes notice of what other processes committed. Returns a number that is another one after
+    /// each commit of others.
+    ///
+    /// The client remembers the number that fits what it has cached. So it also notices a commit
+    /// after which someone else called this.
+    fn refresh(&self) -> Result<u64, Self::Error> {
+        Ok(0)
+    }
+
+    /// Returns the space of deleted values to the system, and erases them from the disk as far as
+    /// the store can. This may rewrite the whole store.
+    fn compact(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
-/// A family of records that [`Store::list`] lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Table {
-    /// The peers, in any order.
-    Peers,
-    /// Pages of message keys for messages of one peer that have not arrived yet, in any order.
-    SkippedKeys(AccountId),
-    /// Messages exchanged with one peer, oldest first.
-    Messages(AccountId),
-    /// Envelopes that the relay has not confirmed yet, oldest first.
-    Outbox,
-    /// Reports that the intake has not confirmed yet, in any order.
-    Reports,
-}
+/// A family of records, named by bytes that only the client interprets.
+///
+/// All rows of a table are of one kind: a single one, by number, or by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Table(Vec<u8>);
 
 impl Table {
-    /// The bytes with which the keys of this table begin.
-    pub fn prefix(&self) -> Vec<u8> {
-        match self {
-            Table::Peers => vec![b'p'],
-            Table::SkippedKeys(peer) => with_account(b's', peer),
-            Table::Messages(peer) => with_account(b'm', peer),
-            Table::Outbox => vec![b'o'],
-            Table::Reports => vec![b'r'],
-        }
+    /// Makes a table from its bytes. The client makes its own; this is public for tests of stores.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
     }
+
+    /// The bytes that name the table.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes with which [`Key::to_bytes`] begins for each row of the table, and for no other.
+    pub fn prefix(&self) -> Vec<u8> {
+        let len = u16::try_from(self.0.len()).unwrap_or(u16::MAX); // at most MAX_TABLE_LEN
+        [&len.to_be_bytes(), self.as_bytes()].concat()
+    }
+}
+
+/// Which record of a [`Table`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Row {
+    /// The only one.
+    Only,
+    /// The one with this number. Such rows are listed by ascending number.
+    Number(u64),
+    /// The one with this name.
+    Name(Vec<u8>),
 }
 
 /// The key under which one record is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Key {
-    /// The account of this device: identity, address, delivery key.
-    Account,
-    /// This device's prekeys with their private halves.
-    PreKeys,
-    /// One-time prekeys that the provider has not confirmed yet.
-    PreKeyUpload,
-    /// The counter of all conversations: the number of the next envelope in the outbox.
-    Counters,
-    /// One peer: pinned identity, sessions, sequence numbers.
-    Peer(AccountId),
-    /// A page of message keys for up to 64 messages of a peer that have not arrived yet.
-    ///
-    /// The keys are stored apart from the sessions, so that the amount that each message writes
-    /// does not grow with the number of missing messages.
-    SkippedKeys {
-        /// The account of the peer that sent the messages.
-        peer: AccountId,
-        /// The identifier of the page.
-        page: PageId,
-    },
-    /// One message exchanged with a peer, by its ordinal in that conversation.
-    Message {
-        /// The account of the peer.
-        peer: AccountId,
-        /// The message's number in the order in which this device sent or received messages.
-        ordinal: u64,
-    },
-    /// Where the message with this tag is stored. The client uses it to recognise repeated
-    /// deliveries.
-    MessageIndex {
-        /// The account of the peer. It is part of the key, so that a third party cannot occupy
-        /// another sender's tag.
-        peer: AccountId,
-        /// The message's tag, which identifies it.
-        tag: FrankingTag,
-    },
-    /// An envelope that the relay has not confirmed yet.
-    Outbox {
-        /// The envelope's number in the order of sending.
-        ordinal: u64,
-    },
-    /// A report that the intake has not confirmed yet.
-    Report {
-        /// The report's random identifier.
-        id: [u8; 16],
-    },
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The family of records.
+    pub table: Table,
+    /// The record.
+    pub row: Row,
 }
 
 impl Key {
-    /// Encodes the key: one byte for the family, then its fields. At most 174 bytes.
+    /// Makes a key.
+    pub fn new(table: Table, row: Row) -> Self {
+        Self { table, row }
+    }
+
+    /// Encodes the key as bytes that sort as the store must list them.
     ///
-    /// Account names are preceded by their length, one byte. Ordinals take eight big-endian bytes.
+    /// The encoding is `len be16 || table`, then nothing for [`Row::Only`], `01 || number be64`, or
+    /// `02 || name`.
     pub fn to_bytes(&self) -> Vec<u8> {
-        match self {
-            Key::Account => vec![b'a'],
-            Key::PreKeys => vec![b'k'],
-            Key::PreKeyUpload => vec![b'u'],
-            Key::Counters => vec![b'c'],
-            Key::Peer(peer) => with_account(b'p', peer),
-            Key::SkippedKeys { peer, page } => {
-                let mut bytes = with_account(b's', peer);
-                bytes.extend_from_slice(page.as_bytes());
-                bytes
+        let mut bytes = self.table.prefix();
+        match &self.row {
+            Row::Only => {}
+            Row::Number(number) => {
+                bytes.push(1);
+                bytes.extend_from_slice(&number.to_be_bytes());
             }
-            Key::Message { peer, ordinal } => {
-                let mut bytes = with_account(b'm', peer);
-                bytes.extend_from_slice(&ordinal.to_be_bytes());
-                bytes
-            }
-            Key::MessageIndex { peer, tag } => {
-                let mut bytes = with_account(b'i', peer);
-                bytes.extend_from_slice(tag.as_bytes());
-                bytes
-            }
-            Key::Outbox { ordinal } => {
-                let mut bytes = vec![b'o'];
-                bytes.extend_from_slice(&ordinal.to_be_bytes());
-                bytes
-            }
-            Key::Report { id } => {
-                let mut bytes = vec![b'r'];
-                bytes.extend_from_slice(id);
-                bytes
+            Row::Name(name) => {
+                bytes.push(2);
+                bytes.extend_from_slice(name);
             }
         }
+        bytes
+    }
+
+    /// Reads what [`Key::to_bytes`] wrote. `None` for any other bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (len, rest) = bytes.split_first_chunk()?;
+        let (table, row) = rest.split_at_checked(u16::from_be_bytes(*len).into())?;
+        let row = match row.split_first() {
+            None => Row::Only,
+            Some((1, number)) => Row::Number(u64::from_be_bytes(number.try_into().ok()?)),
+            Some((2, name)) => Row::Name(name.to_vec()),
+            Some(_) => return None,
+        };
+        Some(Self::new(Table::new(table), row))
     }
 }
 
-fn with_account(family: u8, account: &AccountId) -> Vec<u8> {
-    let name = account.as_str().as_bytes();
-    let len = u8::try_from(name.len()).unwrap_or(u8::MAX); // an AccountId has at most 128 bytes
-    let mut bytes = vec![family, len];
-    bytes.extend_from_slice(name);
-    bytes
+/// A position in the list of a [`Table`]: that of a row which was listed.
+///
+/// Keep it to read the next page, also across restarts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cursor {
+    /// The position of a row by number.
+    Number(u64),
+    /// The position of a row by name, in bytes that the store chose.
+    Name(Vec<u8>),
+}
+
+/// A row as [`Store::list`] found it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Where the row is.
+    pub cursor: Cursor,
+    /// Its value. `None` if the row is damaged.
+    pub value: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl std::fmt::Debug for Listed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listed")
+            .field("cursor", &self.cursor)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Everything that one client call changes. A store applies all of it or nothing.
@@ -214,6 +237,9 @@ pub enum Change {
     Put(Key, Zeroizing<Vec<u8>>),
     /// Removes the value under a key. If there is none, that is no error.
     Delete(Key),
+    /// Removes the row at a position of a table, damaged or not. If there is none, that is no
+    /// error.
+    DeleteAt(Table, Cursor),
 }
 
 impl Transaction {
@@ -226,6 +252,11 @@ impl Transaction {
     /// Adds a key whose value to delete.
     pub fn delete(&mut self, key: Key) {
         self.changes.push(Change::Delete(key));
+    }
+
+    /// Adds a row to delete, by its position in a list.
+    pub fn delete_at(&mut self, table: Table, cursor: Cursor) {
+        self.changes.push(Change::DeleteAt(table, cursor));
     }
 
     /// The changes, in the order in which they are to be applied.
@@ -244,78 +275,5 @@ impl std::fmt::Debug for Transaction {
         f.debug_struct("Transaction")
             .field("changes", &self.changes.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// A store in memory, for tests and experiments. Nothing survives the process.
-#[derive(Default)]
-pub struct MemoryStore {
-    records: BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>,
-}
-
-impl MemoryStore {
-    /// Makes an empty store.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Makes a store with these records, as [`MemoryStore::records`] lists them.
-    pub fn from_records(records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
-        Self {
-            records: records
-                .into_iter()
-                .map(|(key, value)| (key, Zeroizing::new(value)))
-                .collect(),
-        }
-    }
-
-    /// Lists every record by ascending key, for tests that compare states.
-    pub fn records(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.records
-            .iter()
-            .map(|(key, value)| (key.as_slice(), value.as_slice()))
-    }
-}
-
-impl std::fmt::Debug for MemoryStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MemoryStore")
-            .field("records", &self.records.len())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Store for MemoryStore {
-    type Error = Infallible;
-
-    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Infallible> {
-        Ok(self.records.get(&key.to_bytes()).cloned())
-    }
-
-    fn list(
-        &self,
-        table: &Table,
-        after: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<Zeroizing<Vec<u8>>>, Infallible> {
-        let prefix = table.prefix();
-        let start = after.map_or(Bound::Included(prefix.clone()), |key| {
-            Bound::Excluded(key.to_bytes())
-        });
-        let rows = self.records.range((start, Bound::Unbounded));
-        let rows = rows
-            .skip_while(|(key, _)| **key < prefix)
-            .take_while(|(key, _)| key.starts_with(&prefix));
-        Ok(rows.take(limit).map(|(_, value)| value.clone()).collect())
-    }
-
-    fn commit(&mut self, transaction: Transaction) -> Result<(), Infallible> {
-        for change in transaction.into_changes() {
-            match change {
-                Change::Put(key, value) => drop(self.records.insert(key.to_bytes(), value)),
-                Change::Delete(key) => drop(self.records.remove(&key.to_bytes())),
-            }
-        }
-        Ok(())
     }
 }

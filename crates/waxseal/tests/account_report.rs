@@ -31,7 +31,7 @@ fn an_account_that_sent_nothing_is_reported_once_and_never_by_itself() {
         .unwrap();
 
     let mut bob = Client::open(bob.into_store()).unwrap();
-    let pending = bob.pending_reports(10).unwrap();
+    let pending = bob.pending_reports(None, 10).unwrap().items;
     assert_eq!((pending.len(), &pending[0].report), (1, &sent.report));
     let verified = world.take_report(&pending[0].report).unwrap();
     assert_eq!(verified.about_account(), preview.about_account());
@@ -69,7 +69,7 @@ fn a_kept_report_about_an_account_is_sealed_later_and_an_empty_one_is_not_kept()
         bob.keep_report(&empty, &mut world.rng).unwrap_err(),
         ReportError::Draft(DraftError::Empty)
     ));
-    assert!(bob.pending_reports(10).unwrap().is_empty());
+    assert!(bob.pending_reports(None, 10).unwrap().items.is_empty());
 
     let mut draft = bob
         .draft_account_report(&account("a1ice"), Reason::Impersonation)

@@ -25,7 +25,7 @@ fn messages_go_both_ways_and_are_listed_with_their_evidence() {
         } else {
             account("alice")
         };
-        let messages = client.messages(&other, None, 10).unwrap();
+        let messages = client.messages(&other, None, 10).unwrap().items;
         assert_eq!(
             messages.iter().map(|m| *m.id()).collect::<Vec<_>>(),
             [first, second]
@@ -33,10 +33,11 @@ fn messages_go_both_ways_and_are_listed_with_their_evidence() {
         assert!(messages.iter().all(|message| message.evidence().is_some()));
         let next = client
             .messages(&other, Some(messages[0].ordinal()), 10)
-            .unwrap();
+            .unwrap()
+            .items;
         assert_eq!(next.len(), 1, "paging continues after an ordinal");
     }
-    let sent = &alice.messages(&account("bob"), None, 1).unwrap()[0];
+    let sent = &alice.messages(&account("bob"), None, 1).unwrap().items[0];
     assert_eq!(
         (sent.direction(), sent.text()),
         (Direction::Sent, Some("hello"))
@@ -47,7 +48,7 @@ fn messages_go_both_ways_and_are_listed_with_their_evidence() {
         Some(first),
         "an answer names the last message that its sender had seen"
     );
-    assert!(alice.outbox(10, NOW).unwrap().is_empty());
+    assert!(alice.outbox(None, 10, NOW).unwrap().items.is_empty());
 }
 
 #[test]
@@ -207,7 +208,10 @@ fn a_changed_identity_is_reported_and_works_once_accepted() {
         old_number
     );
     assert_eq!(
-        bob.messages(&account("alice"), None, 10).unwrap().len(),
+        bob.messages(&account("alice"), None, 10)
+            .unwrap()
+            .items
+            .len(),
         3,
         "the messages stay"
     );
@@ -252,7 +256,10 @@ fn a_receipt_makes_a_sent_message_reportable_and_only_the_right_one_does() {
         .unwrap_err();
     assert!(matches!(early, ReportError::NotStamped));
     assert_eq!(early.advice(), Advice::KeepAndRetry);
-    assert_eq!(alice.outbox(10, NOW).unwrap(), std::slice::from_ref(&sent));
+    assert_eq!(
+        alice.outbox(None, 10, NOW).unwrap().items,
+        std::slice::from_ref(&sent)
+    );
 
     let before = snapshot(&alice);
     for place in 0..receipt.len() {
@@ -274,7 +281,7 @@ fn a_receipt_makes_a_sent_message_reportable_and_only_the_right_one_does() {
     for _ in 0..2 {
         assert_eq!(alice.confirm(&account("bob"), &receipt).unwrap(), sent.id);
     }
-    assert!(alice.outbox(10, NOW).unwrap().is_empty());
+    assert!(alice.outbox(None, 10, NOW).unwrap().items.is_empty());
     alice
         .draft_report(&account("bob"), Reason::Other, own)
         .unwrap();
@@ -301,7 +308,7 @@ fn a_report_is_kept_until_confirmed_and_verifies() {
         .unwrap();
 
     let mut bob = Client::open(bob.into_store()).unwrap();
-    let pending = bob.pending_reports(10).unwrap();
+    let pending = bob.pending_reports(None, 10).unwrap().items;
     assert_eq!((pending.len(), &pending[0].report), (1, &sent.report));
     let verified = world.verify(&pending[0].report).unwrap();
     assert_eq!(verified.messages().len(), 2);
@@ -322,7 +329,7 @@ fn a_report_is_kept_until_confirmed_and_verifies() {
     assert_eq!(second.gap_before(), Some(0));
 
     bob.confirm_report(sent.id).unwrap();
-    assert!(bob.pending_reports(10).unwrap().is_empty());
+    assert!(bob.pending_reports(None, 10).unwrap().items.is_empty());
     let unknown = bob
         .draft_report(&account("bob"), Reason::Scam, [(reply, Disclosure::Whole)])
         .unwrap_err();
@@ -379,7 +386,7 @@ fn bundles_that_were_fetched_and_never_used_do_not_prevent_new_ones() {
 fn debug_shows_no_secret_and_no_text() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "a secret text");
-    let message = &bob.messages(&account("alice"), None, 1).unwrap()[0];
+    let message = &bob.messages(&account("alice"), None, 1).unwrap().items[0];
     assert_eq!(
         format!("{message:?}"),
         "Message { ordinal: 0, direction: Received, reportable: true, .. }"

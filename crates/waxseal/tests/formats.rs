@@ -20,7 +20,10 @@ fn each_posting_has_the_present_time_and_nothing_else_changes() {
     let bob_id = account("bob");
     let sent = alice.send(&bob_id, "late", NOW, &mut provider.rng).unwrap();
     let stored = snapshot(&alice);
-    assert_eq!(alice.outbox(10, NOW).unwrap(), std::slice::from_ref(&sent));
+    assert_eq!(
+        alice.outbox(None, 10, NOW).unwrap().items,
+        std::slice::from_ref(&sent)
+    );
 
     for (after, is_taken) in [
         (0, true),
@@ -31,7 +34,7 @@ fn each_posting_has_the_present_time_and_nothing_else_changes() {
         let posted = provider.post(alice.me(), bob.me(), &sent.envelope);
         assert_eq!(posted.is_ok(), is_taken);
         assert!(is_taken || posted == Err(PostError::ClockDiffers));
-        let again = alice.outbox(10, provider.now).unwrap();
+        let again = alice.outbox(None, 10, provider.now).unwrap().items;
         assert_eq!(again.len(), 1);
         assert_eq!((again[0].id, &again[0].recipient), (sent.id, &bob_id));
         assert!(envelope_of(&again[0].envelope) == envelope_of(&sent.envelope));
@@ -50,8 +53,8 @@ fn each_posting_has_the_present_time_and_nothing_else_changes() {
     assert_eq!(elsewhere, Err(PostError::NotAuthentic));
     let (_, receipt) = provider.relay(&alice, &bob, &sent.envelope);
     alice.confirm(&bob_id, &receipt).unwrap();
-    assert!(alice.outbox(10, NOW).unwrap().is_empty());
-    assert!(alice.waiting(10).unwrap().is_empty());
+    assert!(alice.outbox(None, 10, NOW).unwrap().items.is_empty());
+    assert!(alice.waiting(None, 10).unwrap().items.is_empty());
     assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 0);
 }
 
@@ -60,7 +63,7 @@ fn alter_outbox(client: &Client<MemoryStore>, alter: impl Fn(&mut Vec<u8>)) -> R
     let mut records = snapshot(client);
     let outbox = records
         .iter_mut()
-        .filter(|(key, _)| key.first() == Some(&b'o'));
+        .filter(|(key, _)| key.table.as_bytes() == b"o");
     outbox.for_each(|(_, value)| alter(value));
     records
 }
@@ -94,12 +97,12 @@ fn messages_sealed_again_name_each_other_by_their_new_tags() {
         }
     });
     let mut alice = Client::open(MemoryStore::from_records(records)).unwrap();
-    let waiting = alice.waiting(10).unwrap();
+    let waiting = alice.waiting(None, 10).unwrap().items;
     assert_eq!(waiting.iter().map(|sent| sent.id).collect::<Vec<_>>(), tags);
-    assert!(alice.outbox(10, NOW).unwrap().is_empty());
+    assert!(alice.outbox(None, 10, NOW).unwrap().items.is_empty());
 
     assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 3);
-    let outbox = alice.outbox(10, NOW).unwrap();
+    let outbox = alice.outbox(None, 10, NOW).unwrap().items;
     let [first, reply, edit] = outbox.as_slice() else {
         panic!("three messages were sealed again")
     };
@@ -109,7 +112,7 @@ fn messages_sealed_again_name_each_other_by_their_new_tags() {
         bob.receive(&delivery).unwrap();
         alice.confirm(&bob_id, &receipt).unwrap();
     }
-    let messages = bob.messages(&account("alice"), None, 10).unwrap();
+    let messages = bob.messages(&account("alice"), None, 10).unwrap().items;
     let sequences: Vec<_> = messages.iter().map(|m| m.header().sequence).collect();
     assert_eq!(sequences, [0, 1, 2]);
     assert_eq!(messages[1].header().reply_to, Some(first.id));

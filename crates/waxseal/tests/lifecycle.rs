@@ -8,23 +8,25 @@
 )]
 
 use waxseal::core::errors::DecryptError;
-use waxseal::core::export::PageId;
-use waxseal::core::limits::{
-    MAX_KEPT_ONE_TIME_PREKEYS, MAX_REMEMBERED_BASE_KEYS, MAX_SESSIONS, PAGE_ID_LEN,
-};
+use waxseal::core::limits::MAX_SESSIONS;
 use waxseal::errors::{
-    ConfirmError, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError, SendError,
-    StartError, StateError,
+    ConfirmError, Damage, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
+    SendError, StartError, StateError,
 };
 use waxseal::reporting::limits::{
     MAX_ACCOUNT_LEN, MAX_ENVELOPE_LEN, MAX_EVIDENCE_LEN, MAX_REPORT_LEN,
 };
-use waxseal::store::{Key, MAX_VALUE_LEN, Table};
+use waxseal::store::{Key, MAX_NAME_LEN, MAX_TABLE_LEN, MAX_VALUE_LEN, Row, Table};
 use waxseal::{
     Advice, AttachmentKey, Client, Disclosure, Draft, MemoryStore, Reason, Received, Store,
     WholeFile,
 };
 use waxseal_world::{NOW, Provider, account, snapshot, text_of};
+
+/// The key of an entry of the outbox.
+fn envelope(number: u64) -> Key {
+    Key::new(Table::new(b"o"), Row::Number(number))
+}
 
 #[test]
 fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
@@ -80,20 +82,25 @@ fn a_peer_that_was_set_back_comes_back_with_a_new_session() {
 }
 
 #[test]
-fn a_damaged_number_in_the_outbox_is_an_error_and_no_endless_list() {
+fn a_damaged_number_in_the_outbox_costs_its_entry_and_the_list_ends() {
     let (mut world, mut alice, _) = Provider::of_two();
     for text in ["first", "second"] {
         let sent = alice.send(&account("bob"), text, NOW, &mut world.rng);
         sent.unwrap();
     }
     let mut records = snapshot(&alice);
-    let second = Key::Outbox { ordinal: 1 }.to_bytes();
+    let second = envelope(1);
     let (_, record) = records.iter_mut().find(|(key, _)| *key == second).unwrap();
     assert_eq!(record[..3], [1, 0x08, 1], "version, field 1, the number");
     record[2] = 0;
     let alice = Client::open(MemoryStore::from_records(records)).unwrap();
-    assert_eq!(alice.outbox(1, NOW).unwrap().len(), 1);
-    assert!(matches!(alice.outbox(10, NOW), Err(StateError::Damaged)));
+    assert_eq!(alice.outbox(None, 1, NOW).unwrap().items.len(), 1);
+    let page = alice.outbox(None, 10, NOW).unwrap();
+    assert_eq!(
+        (page.items.len(), page.damaged.len(), page.next),
+        (1, 1, None)
+    );
+    assert_eq!(page.damaged[0].number(), Some(1));
 }
 
 #[test]
@@ -113,15 +120,15 @@ fn a_deleted_message_is_gone_from_this_device_and_not_shown_again() {
     ));
     let report = bob.draft_report(&alice_id, Reason::Spam, [(sent.id, Disclosure::Whole)]);
     assert!(matches!(report, Err(ReportError::NoSuchMessage)));
-    let texts = bob.messages(&alice_id, None, 10).unwrap();
+    let texts = bob.messages(&alice_id, None, 10).unwrap().items;
     let texts: Vec<_> = texts.iter().map(|message| message.text()).collect();
     assert_eq!(texts, [Some("stays"), Some("stays too")]);
 
     // The sender gives the message up. The message leaves the outbox, and its receipt comes too
     // late.
-    assert_eq!(alice.outbox(10, NOW).unwrap().len(), 1);
+    assert_eq!(alice.outbox(None, 10, NOW).unwrap().items.len(), 1);
     alice.delete_message(&bob_id, &sent.id).unwrap();
-    assert!(alice.outbox(10, NOW).unwrap().is_empty());
+    assert!(alice.outbox(None, 10, NOW).unwrap().items.is_empty());
     assert!(matches!(
         alice.confirm(&bob_id, &receipt),
         Err(ConfirmError::NotSent)
@@ -140,7 +147,8 @@ fn the_newest_messages_are_read_without_the_earlier_ones() {
     let next = bob.next_ordinal(&account("alice")).unwrap();
     let newest = bob
         .messages(&account("alice"), next.checked_sub(3), 2)
-        .unwrap();
+        .unwrap()
+        .items;
     let newest: Vec<_> = newest.iter().filter_map(|message| message.text()).collect();
     assert_eq!(newest, ["3", "4"]);
 }
@@ -149,7 +157,7 @@ fn the_newest_messages_are_read_without_the_earlier_ones() {
 fn every_peer_is_listed_however_the_contact_began() {
     let mut world = Provider::new(7);
     let mut alice = world.register("alice");
-    assert!(alice.peers(None, 9).unwrap().is_empty());
+    assert!(alice.peers(None, 9).unwrap().items.is_empty());
     let (mut bob, mut eve) = (world.register("bob"), world.register("eve"));
     world.start(&mut alice, &account("bob"));
     world.start(&mut eve, &account("alice"));
@@ -158,8 +166,14 @@ fn every_peer_is_listed_however_the_contact_began() {
     alice.accept_identity(&account("carol"), &carol).unwrap();
     world.start(&mut bob, &account("alice"));
     let mut peers = Vec::new();
-    while let [peer] = alice.peers(peers.last(), 1).unwrap().as_slice() {
-        peers.push(peer.clone());
+    let mut after = None;
+    loop {
+        let page = alice.peers(after.as_ref(), 1).unwrap();
+        peers.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
     }
     peers.sort();
     assert_eq!(peers, ["bob", "carol", "eve"].map(account));
@@ -173,18 +187,29 @@ fn outbox_numbers_go_up_even_when_earlier_ones_were_confirmed() {
     let sent = alice
         .send(&account("bob"), "second", NOW, &mut world.rng)
         .unwrap();
-    assert_eq!(alice.outbox(10, NOW).unwrap(), [sent]);
-    let second = alice.store().get(&Key::Outbox { ordinal: 1 }).unwrap();
+    assert_eq!(alice.outbox(None, 10, NOW).unwrap().items, [sent]);
+    let second = alice.store().get(&envelope(1)).unwrap();
     assert!(second.is_some(), "an outbox number is used once");
 }
 
 #[test]
 fn keys_and_values_stay_within_what_a_store_is_promised() {
+    let mut world = Provider::new(7);
+    let mut alice = world.register("alice");
     let peer = account(&"x".repeat(MAX_ACCOUNT_LEN));
-    let page = PageId::from_bytes([7; PAGE_ID_LEN]);
-    let longest = Key::SkippedKeys { peer, page };
-    assert_eq!(longest.to_bytes().len(), 174);
-    let prekeys = 2 * 32 * MAX_REMEMBERED_BASE_KEYS + 100 * MAX_KEPT_ONE_TIME_PREKEYS + 1_000;
+    let mut other = world.register(peer.as_str());
+    world.start(&mut alice, &peer);
+    world.exchange(&mut alice, &mut other, "hello");
+    for (key, _) in alice.store().records() {
+        let name = match &key.row {
+            Row::Name(name) => name.len(),
+            _ => 0,
+        };
+        assert!(key.table.as_bytes().len() <= MAX_TABLE_LEN && name <= MAX_NAME_LEN);
+        assert_eq!(Key::from_bytes(&key.to_bytes()).as_ref(), Some(key));
+    }
+    // An earlier version remembered up to 16,384 base keys per signed set.
+    let prekeys = 2 * 32 * 16_384 + 1_000;
     let sessions = MAX_SESSIONS * 4_200;
     let page = 45 + 64 * 76;
     let record = 64;
@@ -216,11 +241,20 @@ fn a_device_registers_again_with_the_same_key_and_identity() {
 #[test]
 fn a_failing_store_and_a_damaged_record_have_the_same_advice_in_every_error() {
     type Io = std::io::Error;
-    fn states() -> [(StateError<Io>, Advice); 2] {
+    fn states() -> [(StateError<Io>, Advice); 5] {
         let failure = StateError::Store(Io::other("full"));
         [
             (failure, Advice::Retry),
-            (StateError::Damaged, Advice::Damaged),
+            (StateError::Damaged(Damage::Account), Advice::Damaged),
+            (StateError::Damaged(Damage::PreKeys), Advice::ResetPreKeys),
+            (
+                StateError::Damaged(Damage::Peer(account("a"))),
+                Advice::ResetPeer,
+            ),
+            (
+                StateError::Damaged(Damage::Message(account("a"))),
+                Advice::DeleteMessage,
+            ),
         ]
     }
     for (state, advice) in states() {
@@ -303,7 +337,7 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
         world.relay(alice, bob, &sent.envelope).0
     };
     let pages = |bob: &Client<MemoryStore>| {
-        let table = Table::SkippedKeys(account("alice"));
+        let table = Table::new(b"s\x05alice");
         bob.store().list(&table, None, usize::MAX).unwrap()
     };
     // Twice, 2,000 messages are skipped, the most that are allowed at once. Their keys fill more
@@ -316,10 +350,16 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
     }
     let stored = pages(&bob);
     assert_eq!(stored.len(), 63);
-    let len: usize = stored.iter().map(|page| page.len()).sum();
+    let len: usize = stored
+        .iter()
+        .map(|page| page.value.as_ref().unwrap().len())
+        .sum();
     assert_eq!(len, stored.len() * 45 + 4_000 * 76);
     // The record that each message writes does not contain the pages.
-    let peer = bob.store().get(&Key::Peer(account("alice"))).unwrap();
+    let peer = bob
+        .store()
+        .get(&Key::new(Table::new(b"d\x05alice"), Row::Number(0)))
+        .unwrap();
     assert!(peer.unwrap().len() < 3_000);
 
     let records = snapshot(&bob);
@@ -329,13 +369,13 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
     }
     assert_eq!(pages(&bob).len(), stored.len());
     // Deletes one page of skipped keys at a time. The state that lacks it cannot be read.
-    let is_page = |(key, _): &(Vec<u8>, Vec<u8>)| key.first() == Some(&b's');
+    let is_page = |(key, _): &(Key, Vec<u8>)| key.table.as_bytes().first() == Some(&b's');
     let first = records.iter().position(is_page).unwrap();
     for gone in first..first + stored.len() {
         let mut records = records.clone();
         records.remove(gone);
         let bob = Client::open(MemoryStore::from_records(records)).unwrap();
         let error = bob.has_session(&account("alice")).unwrap_err();
-        assert!(matches!(error, StateError::Damaged));
+        assert!(matches!(error, StateError::Damaged(Damage::Peer(_))));
     }
 }

@@ -93,10 +93,10 @@ fn what_waits_while_a_delivery_key_is_renewed_goes_under_the_new_key() {
     assert!(world.verify(&report.report).is_err());
     assert!(world.post(alice.me(), bob.me(), &sent.envelope).is_err());
     // What the outboxes hand out now is under the new key.
-    let waiting = bob.pending_reports(10).unwrap();
+    let waiting = bob.pending_reports(None, 10).unwrap().items;
     assert_eq!(waiting[0].id, report.id);
     world.verify(&waiting[0].report).unwrap();
-    let waiting = bob.outbox(10, world.now).unwrap();
+    let waiting = bob.outbox(None, 10, world.now).unwrap().items;
     let (delivery, receipt) = world.relay(&bob, &alice, &waiting[0].envelope);
     assert_eq!(text_of(alice.receive(&delivery).unwrap()), "Never.");
     bob.confirm(&alice_id, &receipt).unwrap();
@@ -112,11 +112,11 @@ fn what_waits_while_a_delivery_key_is_renewed_goes_under_the_new_key() {
         refused,
         ConfirmError::Receipt(DeliveryError::NotAuthentic)
     ));
-    let again = alice.outbox(10, world.now).unwrap();
+    let again = alice.outbox(None, 10, world.now).unwrap().items;
     let (delivery, receipt) = world.relay(&alice, &bob, &again[0].envelope);
     assert_eq!(text_of(bob.receive(&delivery).unwrap()), "Now.");
     alice.confirm(&bob_id, &receipt).unwrap();
-    assert!(alice.outbox(10, world.now).unwrap().is_empty());
+    assert!(alice.outbox(None, 10, world.now).unwrap().items.is_empty());
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn a_kept_or_sealed_report_is_sealed_again_from_its_draft() {
         let present = world.moderation.public_key();
         let again = bob.reseal_report(id, present, &mut world.rng).unwrap();
         assert_eq!(again.id, id);
-        let pending = bob.pending_reports(10).unwrap();
+        let pending = bob.pending_reports(None, 10).unwrap().items;
         assert_eq!(pending.len(), 2);
         assert!(pending.iter().any(|report| report.report == again.report));
         let verified = world.verify(&again.report).unwrap();
@@ -67,5 +67,6 @@ fn a_report_that_cannot_be_sealed_again_stays_as_it_is() {
     let refused = bob.reseal_report(sealed.id, &present, &mut world.rng);
     assert!(matches!(refused, Err(ReportError::NoSuchMessage)));
     assert_eq!(snapshot(&bob), before);
-    assert_eq!(bob.pending_reports(9).unwrap()[0].report, sealed.report);
+    let pending = bob.pending_reports(None, 9).unwrap().items;
+    assert_eq!(pending[0].report, sealed.report);
 }

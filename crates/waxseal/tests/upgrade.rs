@@ -12,7 +12,7 @@
 use std::fmt;
 
 use waxseal::errors::{SendError, StateError};
-use waxseal::store::{Key, Store, Table, Transaction};
+use waxseal::store::{Cursor, Key, Listed, Row, Store, Table, Transaction};
 use waxseal::{Client, Content, Draft, MemoryStore, Outgoing};
 use waxseal_world::{NOW, Provider, Records, account, find, snapshot};
 use zeroize::Zeroizing;
@@ -24,7 +24,7 @@ fn as_left_by_an_earlier_version(client: &Client<MemoryStore>, sent: &[Outgoing]
     for (key, value) in &mut records {
         for sent in sent {
             let stored = [&[2], &sent.id.as_bytes()[..]].concat();
-            let is_entry = key.first() == Some(&b'o');
+            let is_entry = key.table.as_bytes() == b"o";
             if is_entry && value.windows(33).any(|bytes| bytes == stored) {
                 let place = find(value, &stored);
                 value[place] = 1;
@@ -63,9 +63,9 @@ impl Store for Failing {
     fn list(
         &self,
         table: &Table,
-        after: Option<&Key>,
+        after: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<Zeroizing<Vec<u8>>>, Failed> {
+    ) -> Result<Vec<Listed>, Failed> {
         Ok(self.inner.list(table, after, limit).unwrap())
     }
 
@@ -79,6 +79,10 @@ impl Store for Failing {
             self.inner.commit(transaction).unwrap();
         }
         Err(Failed)
+    }
+
+    fn is_damage(_: &Failed) -> bool {
+        false
     }
 }
 
@@ -108,18 +112,18 @@ fn messages_are_sealed_again_once_whichever_commit_fails() {
 
         let mut alice = Client::open(stopped.into_store().inner).unwrap();
         let done = commits_left + usize::from(applies);
-        assert_eq!(alice.outbox(10, NOW).unwrap().len(), done);
-        assert_eq!(alice.waiting(10).unwrap().len(), 3 - done);
+        assert_eq!(alice.outbox(None, 10, NOW).unwrap().items.len(), done);
+        assert_eq!(alice.waiting(None, 10).unwrap().items.len(), 3 - done);
         assert_eq!(alice.seal_waiting(&bob_id, rng).unwrap(), 3 - done);
-        assert!(alice.waiting(10).unwrap().is_empty());
-        let outbox = alice.outbox(10, NOW).unwrap();
+        assert!(alice.waiting(None, 10).unwrap().items.is_empty());
+        let outbox = alice.outbox(None, 10, NOW).unwrap().items;
         assert_eq!(outbox.len(), 3);
         for sent in &outbox {
             let (delivery, receipt) = provider.relay(&alice, &bob, &sent.envelope);
             bob.receive(&delivery).unwrap();
             alice.confirm(&bob_id, &receipt).unwrap();
         }
-        let messages = bob.messages(&account("alice"), None, 10).unwrap();
+        let messages = bob.messages(&account("alice"), None, 10).unwrap().items;
         assert_eq!(messages.len(), 3);
         for (sequence, message) in messages.iter().enumerate() {
             assert_eq!(message.header().sequence, sequence as u64);
@@ -146,11 +150,11 @@ fn a_message_that_was_sealed_again_is_deleted_by_either_tag() {
         let records = as_left_by_an_earlier_version(&alice, &sent);
         let mut alice = Client::open(MemoryStore::from_records(records)).unwrap();
         assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 1);
-        let present = alice.outbox(10, NOW).unwrap()[0].id;
+        let present = alice.outbox(None, 10, NOW).unwrap().items[0].id;
         let id = if by_earlier { sent[0].id } else { present };
         alice.delete_message(&bob_id, &id).unwrap();
-        assert!(alice.outbox(10, NOW).unwrap().is_empty());
-        assert!(alice.messages(&bob_id, None, 10).unwrap().is_empty());
+        assert!(alice.outbox(None, 10, NOW).unwrap().items.is_empty());
+        assert!(alice.messages(&bob_id, None, 10).unwrap().items.is_empty());
         assert!(alice.message(&bob_id, &present).unwrap().is_none());
     }
 }
@@ -164,21 +168,24 @@ fn a_damaged_message_does_not_keep_others_from_being_sealed_again() {
         .map(|text| alice.send(&bob_id, text, NOW, &mut provider.rng).unwrap())
         .collect();
     let mut records = as_left_by_an_earlier_version(&alice, &sent);
-    let is_message_0 = |key: &[u8]| key.first() == Some(&b'm') && key.ends_with(&[0; 8]);
-    let tag = *sent[1].id.as_bytes();
-    let is_index_1 = |key: &[u8]| key.first() == Some(&b'i') && key.ends_with(&tag);
+    let is_of = |key: &Key, family| key.table.as_bytes().first() == Some(&family);
+    let index_1 = Row::Name(sent[1].id.as_bytes().to_vec());
     for (key, value) in &mut records {
-        if is_message_0(key) || is_index_1(key) {
+        let is_message_0 = is_of(key, b'm') && key.row == Row::Number(0);
+        if is_message_0 || is_of(key, b'i') && key.row == index_1 {
             value[0] = 9;
         }
     }
     let mut alice = Client::open(MemoryStore::from_records(records)).unwrap();
-    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 1);
-    let outbox = alice.outbox(10, NOW).unwrap();
-    assert_eq!(outbox.len(), 1);
-    let message = alice.message(&bob_id, &outbox[0].id).unwrap().unwrap();
-    assert_eq!(message.text(), Some("whole"));
-    // The damaged ones go on waiting, and nothing is sealed twice.
-    assert_eq!(alice.waiting(10).unwrap().len(), 2);
+    // A message whose place is damaged is found by looking through the history.
+    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 2);
+    let outbox = alice.outbox(None, 10, NOW).unwrap().items;
+    assert_eq!(outbox.len(), 2);
+    for (sent, text) in outbox.iter().zip(["indexed badly", "whole"]) {
+        let message = alice.message(&bob_id, &sent.id).unwrap().unwrap();
+        assert_eq!(message.text(), Some(text));
+    }
+    // The damaged one goes on waiting, and nothing is sealed twice.
+    assert_eq!(alice.waiting(None, 10).unwrap().items.len(), 1);
     assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 0);
 }

@@ -1,6 +1,7 @@
 //! An account with its home folder and its relay. Every command first finishes what earlier
 //! commands left undone.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::thread;
@@ -14,6 +15,7 @@ use waxseal_relay::{
 
 use crate::failure::{Failure, Outcome};
 use crate::home::Home;
+use crate::reach::RelayOptions;
 use crate::text::{hex, printable};
 
 /// If the relay has fewer one-time prekeys than this, it gets new ones.
@@ -43,12 +45,14 @@ pub struct Chat {
     pub identity_changed: bool,
     /// The peers about whose change of identity the user was warned.
     pub warned: BTreeSet<AccountId>,
-    notices: Vec<String>,
+    /// The notices about damage that the user got already.
+    pub told: RefCell<BTreeSet<String>>,
+    notices: RefCell<Vec<String>>,
 }
 
 impl Chat {
     /// Opens the account that `register` made.
-    pub fn open(folder: &Path, url: Option<&str>, verbose: bool) -> Outcome<Self> {
+    pub fn open(folder: &Path, options: &RelayOptions, verbose: bool) -> Outcome<Self> {
         let unregistered = || Failure::new("no account here: run `register NAME` first");
         if !folder.join("store.sqlite").exists() {
             return Err(unregistered());
@@ -59,7 +63,7 @@ impl Chat {
             client => client?,
         };
         let pinned = home.memory.relay.as_ref().ok_or_else(unregistered)?;
-        let relay = RelayClient::new(url.unwrap_or(&pinned.url))?;
+        let relay = options.address(Some(&pinned.address))?.client()?;
         Ok(Self::new(client, home, relay, verbose))
     }
 
@@ -74,16 +78,18 @@ impl Chat {
             is_resealing: false,
             identity_changed: false,
             warned: BTreeSet::new(),
-            notices: Vec::new(),
+            told: RefCell::default(),
+            notices: RefCell::default(),
         }
     }
 
     /// Sends the messages, reports and prekeys that are still waiting. Every command that talks to
     /// the relay calls this. If one of the three fails, the others are still sent.
     pub fn catch_up(&mut self) -> Outcome<()> {
-        self.rotate_when_due()?;
+        let rotated = self.rotate_when_due();
         self.open_session()?;
         let outcomes = [
+            rotated,
             self.flush_outbox(),
             self.flush_reports(),
             self.maintain_prekeys(),
@@ -115,27 +121,22 @@ impl Chat {
 
     /// Uploads the prekeys that the relay lacks. After an interruption, this can be repeated.
     pub fn upload_prekeys(&mut self, left: usize) -> Outcome<()> {
+        let replace = self.home.memory.replace_prekeys;
+        let left = if replace { 0 } else { left };
         let upload = self.client.publish_prekeys(left, &mut system_rng())?;
-        self.with_session(|relay, session| {
-            relay.put_prekeys(session, &upload.base, &upload.one_time)
+        self.with_session(|relay, session| match replace {
+            true => relay.replace_prekeys(session, &upload.base, &upload.one_time),
+            false => relay.put_prekeys(session, &upload.base, &upload.one_time),
         })?;
         self.client.confirm_prekeys(&upload)?;
         self.home.memory.upload_pending = false;
+        self.home.memory.replace_prekeys = false;
         self.home.remember()?;
         self.detail(format!(
             "{} one-time prekeys published",
             upload.one_time.len()
         ));
         Ok(())
-    }
-
-    /// Replaces the signed prekeys before the week is over, because the record of handshakes that
-    /// used them is full. If an upload is pending, finishes the upload instead, and the next
-    /// command replaces them.
-    pub fn rotate_prekeys(&mut self) -> Outcome<()> {
-        self.home.memory.rotated_at_ms = 0;
-        self.rotate_when_due()?;
-        self.maintain_prekeys()
     }
 
     /// Fetches the relay's card and checks that the pinned key signed it. Tells the user, once, if
@@ -265,13 +266,15 @@ impl Chat {
 
     /// All peers that this account has been in contact with.
     pub fn peers(&self) -> Outcome<Vec<AccountId>> {
-        let mut peers = Vec::new();
+        let (mut peers, mut after) = (Vec::new(), None);
         loop {
-            let page = self.client.peers(peers.last(), PAGE)?;
-            if page.is_empty() {
+            let page = self.client.peers(after.as_ref(), PAGE)?;
+            self.notice_damage(&page.damaged, "contacts");
+            peers.extend(page.items);
+            after = page.next;
+            if after.is_none() {
                 return Ok(peers);
             }
-            peers.extend(page);
         }
     }
 
@@ -286,11 +289,12 @@ impl Chat {
         let mut after = from.checked_sub(1);
         loop {
             let page = self.client.messages(peer, after, PAGE)?;
-            let Some(last) = page.last() else {
+            self.notice_damage(&page.damaged, &format!("messages with {}", peer.as_str()));
+            page.items.into_iter().for_each(&mut each);
+            after = page.next;
+            if after.is_none() {
                 return Ok(());
-            };
-            after = Some(last.ordinal());
-            page.into_iter().for_each(&mut each);
+            }
         }
     }
 
@@ -320,23 +324,24 @@ impl Chat {
     }
 
     /// Keeps a notice until the caller can print it, because the user may be typing now.
-    pub fn notice(&mut self, notice: impl AsRef<str>) {
-        self.notices.push(printable(notice.as_ref()));
+    pub fn notice(&self, notice: impl AsRef<str>) {
+        let notice = printable(notice.as_ref());
+        self.notices.borrow_mut().push(notice);
     }
 
     /// Keeps a notice if the user asked for details.
-    pub fn detail(&mut self, notice: impl AsRef<str>) {
+    pub fn detail(&self, notice: impl AsRef<str>) {
         if self.verbose {
             self.notice(notice);
         }
     }
 
-    pub fn take_notices(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.notices)
+    pub fn take_notices(&self) -> Vec<String> {
+        self.notices.take()
     }
 
     /// Prints all notices. Call this only when the user is not typing.
-    pub fn print_notices(&mut self) {
+    pub fn print_notices(&self) {
         for notice in self.take_notices() {
             eprintln!("{notice}");
         }

@@ -2,6 +2,11 @@
 
 use std::error::Error;
 
+use waxseal::errors::{
+    ConfirmError, PeerError, PublishError, ReceiveError, ReportError, SendError, StartError,
+    StateError,
+};
+use waxseal::{Advice, SqliteError};
 use waxseal_relay::{ClientError, ErrorCode};
 
 use crate::text::printable;
@@ -63,6 +68,9 @@ impl<E: Error + 'static> From<E> for Failure {
             message += &format!(": {error}");
             cause = error.source();
         }
+        if is_damage(&error) {
+            message += ": run `repair`";
+        }
         Self {
             code,
             message: printable(&message),
@@ -71,4 +79,22 @@ impl<E: Error + 'static> From<E> for Failure {
             too_old_claim,
         }
     }
+}
+
+/// Whether a record of the store is damaged that `repair` resets or deletes.
+fn is_damage(error: &(dyn Error + 'static)) -> bool {
+    macro_rules! advice {
+        ($($kind:ident),*) => {
+            None$(.or_else(|| Some(error.downcast_ref::<$kind<SqliteError>>()?.advice())))*
+        };
+    }
+    #[rustfmt::skip]
+    let advice = advice!(
+        StateError, PublishError, PeerError, StartError, SendError, ConfirmError, ReceiveError,
+        ReportError
+    );
+    matches!(
+        advice,
+        Some(Advice::ResetPeer | Advice::ResetPreKeys | Advice::DeleteMessage)
+    )
 }

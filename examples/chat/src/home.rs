@@ -12,6 +12,7 @@ use waxseal_relay::{ModerationKeyChange, PinnedKeys, RelayCard};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Outcome};
+use crate::reach::RelayAddress;
 use crate::text::{hex, unhex};
 
 /// The application's own notes, next to the store.
@@ -34,6 +35,11 @@ pub struct Memory {
     pub rotated_at_ms: u64,
     /// Whether prekeys may not have reached the relay yet.
     pub upload_pending: bool,
+    /// Whether the prekeys were found damaged and are not reset yet.
+    pub prekeys_damaged: bool,
+    /// Whether the next upload replaces the one-time prekeys that the relay has, because this
+    /// device lost them.
+    pub replace_prekeys: bool,
     /// For each peer, when a new session was last started because the old one was out of step.
     pub restarted_at_ms: BTreeMap<String, u64>,
     /// Reports that the relay has accepted, by their id on this device. They are kept until their
@@ -47,7 +53,8 @@ pub struct Memory {
 /// The relay that this home folder uses.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinnedRelay {
-    pub url: String,
+    #[serde(flatten)]
+    pub address: RelayAddress,
     /// The relay's Ed25519 key, in hexadecimal.
     pub key: String,
     /// The fingerprint of the moderation key. A home of before pinned none.
@@ -60,9 +67,9 @@ pub struct PinnedRelay {
 
 impl PinnedRelay {
     /// Pins the keys on a card.
-    pub fn new(url: String, card: &RelayCard) -> Self {
+    pub fn new(address: RelayAddress, card: &RelayCard) -> Self {
         Self {
-            url,
+            address,
             key: hex(&card.relay_key),
             moderation_fingerprint: Some(card.moderation_fingerprint()),
             verify_days: Some(card.verify_days),
@@ -78,7 +85,7 @@ impl PinnedRelay {
             moderation_fingerprint: self.moderation_fingerprint.clone().unwrap_or(now),
         };
         let change = pinned.check(card)?;
-        *self = Self::new(self.url.clone(), card);
+        *self = Self::new(self.address.clone(), card);
         Ok(change)
     }
 }

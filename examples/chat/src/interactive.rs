@@ -4,16 +4,14 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use crate::chat::Chat;
+use crate::failure::{Failure, Outcome, TRY_LATER};
+use crate::receive::{Arrived, RECONNECT_PAUSE, answer, next_arrived};
+use crate::{Command, perform, send, show};
 use clap::Parser;
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, Editor, ExternalPrinter};
-use waxseal_relay::Event;
-
-use crate::chat::Chat;
-use crate::failure::{Failure, Outcome, TRY_LATER};
-use crate::receive::{EVENT_TIMEOUT, RECONNECT_PAUSE, Verdict};
-use crate::{Command, perform, send, show};
 
 const HELP: &str = "  @PEER TEXT   send TEXT to PEER\n  \
                     @PEER        send the lines that follow to PEER\n  \
@@ -153,13 +151,11 @@ fn listen(
     }
     show_unseen(shared, printer)?;
     loop {
-        if let Some(Event::Delivery { id, delivery }) = deliveries.next(EVENT_TIMEOUT)? {
-            let verdict = shared.chat().take(id, &delivery)?;
+        let Arrived { waiting, .. } = next_arrived(&mut deliveries)?;
+        if !waiting.is_empty() {
+            let verdicts = shared.chat().take(&waiting)?;
             show_unseen(shared, printer)?;
-            match verdict {
-                Verdict::Acknowledge => deliveries.acknowledge(id)?,
-                Verdict::Keep => deliveries.keep(id)?,
-            }
+            answer(&mut deliveries, verdicts)?;
         }
     }
 }

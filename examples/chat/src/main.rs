@@ -17,8 +17,10 @@ mod failure;
 mod home;
 mod identity;
 mod interactive;
+mod reach;
 mod receive;
 mod register;
+mod repair;
 mod report;
 mod send;
 mod show;
@@ -33,6 +35,7 @@ use waxseal::Reason;
 
 use chat::Chat;
 use failure::Outcome;
+use reach::RelayOptions;
 use report::Redaction;
 
 /// End-to-end encrypted chat with verifiable reports: a demonstration of Waxseal.
@@ -63,9 +66,8 @@ struct Arguments {
     /// The folder that holds the account; created by `register`
     #[arg(long, value_name = "DIR")]
     home: PathBuf,
-    /// The relay, as http://HOST:PORT; required by `register` and remembered after that
-    #[arg(long, value_name = "URL")]
-    relay: Option<String>,
+    #[command(flatten)]
+    relay: RelayOptions,
     /// Also print details that need no attention, such as repeated deliveries and new prekeys
     #[arg(long, short)]
     verbose: bool,
@@ -114,6 +116,12 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Repair a damaged store: delete what cannot be read, and start over where something was lost
+    Repair {
+        /// Repair without asking for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
     /// Report a message to the moderators, after a preview of exactly what leaves this device
     Report {
         /// The message's id, or enough of its beginning to be unique
@@ -157,9 +165,9 @@ fn run(arguments: Arguments) -> Outcome<()> {
         command,
     } = arguments;
     if let Some(Command::Register { name }) = command {
-        return register::register(&home, relay.as_deref(), &name);
+        return register::register(&home, &relay, &name);
     }
-    let mut chat = Chat::open(&home, relay.as_deref(), verbose)?;
+    let mut chat = Chat::open(&home, &relay, verbose)?;
     let Some(command) = command else {
         return interactive::run(chat);
     };
@@ -177,6 +185,7 @@ fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
         Command::Messages { peer, json } => show::messages(chat, peer.as_deref(), json),
         Command::SafetyNumber { peer } => identity::safety_number(chat, &peer),
         Command::AcceptIdentity { peer, yes } => identity::accept(chat, &peer, yes),
+        Command::Repair { yes } => repair::repair(chat, yes),
         Command::Report {
             message_id,
             reason,

@@ -1,12 +1,13 @@
-//! Receiving: commits each delivery to the store, then shows its message, then acknowledges the
-//! delivery. If a delivery does not open, follows the advice of the error.
+//! Receiving: commits the deliveries to the store, then shows their messages, then acknowledges
+//! them. If a delivery does not open, follows the advice of the error.
 
 use std::thread;
 use std::time::Duration;
 
+use waxseal::errors::ReceiveError;
 use waxseal::reporting::relay::Delivery;
-use waxseal::{AccountId, Advice, Content, Direction, Received};
-use waxseal_relay::Event;
+use waxseal::{AccountId, Advice, Content, Direction, MAX_RECEIVED_AT_ONCE, Received, SqliteError};
+use waxseal_relay::{Deliveries, Event};
 
 use crate::chat::{Chat, DAY_MS, age_ms, now};
 use crate::failure::{Failure, IDENTITY_CHANGED, Outcome, TRY_LATER};
@@ -16,7 +17,9 @@ use crate::show;
 
 /// Maximum time to wait for the relay's next event. Each wait answers the relay's pings, so that
 /// `--follow` can go on forever.
-pub const EVENT_TIMEOUT: Duration = Duration::from_secs(30);
+const EVENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum pause between deliveries that are stored together.
+const BATCH_PAUSE: Duration = Duration::from_millis(5);
 /// Pause between two attempts to connect.
 pub const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// Number of days after which a delivery that did not open is given up.
@@ -62,19 +65,19 @@ fn fetch(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
     let mut caught_up = chat.catch_up();
     let mut deliveries = chat.with_session(|relay, session| relay.deliveries(session))?;
     loop {
-        match deliveries.next(EVENT_TIMEOUT)? {
-            Some(Event::Delivery { id, delivery }) => {
-                let verdict = chat.take(id, &delivery)?;
-                show_unseen(chat, json)?;
-                match verdict {
-                    Verdict::Acknowledge => deliveries.acknowledge(id)?,
-                    Verdict::Keep => deliveries.keep(id)?,
-                }
+        let Arrived { waiting, is_all } = next_arrived(&mut deliveries)?;
+        if !waiting.is_empty() {
+            let verdicts = chat.take(&waiting)?;
+            show_unseen(chat, json)?;
+            answer(&mut deliveries, verdicts)?;
+        }
+        match is_all {
+            true if !follow => break,
+            false if waiting.is_empty() && !follow => {
+                return Err(Failure::with_code(TRY_LATER, "the relay fell silent"));
             }
-            Some(Event::CaughtUp) if !follow => break,
-            None if !follow => return Err(Failure::with_code(TRY_LATER, "the relay fell silent")),
-            None if caught_up.is_err() => caught_up = chat.catch_up(),
-            Some(Event::CaughtUp) | None => {}
+            false if waiting.is_empty() && caught_up.is_err() => caught_up = chat.catch_up(),
+            _ => {}
         }
     }
     deliveries.close();
@@ -83,6 +86,45 @@ fn fetch(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
         return Err(Failure::with_code(IDENTITY_CHANGED, message));
     }
     caught_up
+}
+
+/// Deliveries that arrived together, each with the number that the relay gave it.
+pub struct Arrived {
+    pub waiting: Vec<(u64, Vec<u8>)>,
+    /// Whether the relay said that these were all.
+    pub is_all: bool,
+}
+
+/// Waits for deliveries. Returns those that one transaction can receive, and none if the relay was
+/// silent for too long.
+pub fn next_arrived(deliveries: &mut Deliveries) -> Outcome<Arrived> {
+    let (mut waiting, mut is_all) = (Vec::new(), false);
+    while waiting.len() < MAX_RECEIVED_AT_ONCE {
+        let wait = match waiting.is_empty() {
+            true => EVENT_TIMEOUT,
+            false => BATCH_PAUSE,
+        };
+        match deliveries.next(wait)? {
+            Some(Event::Delivery { id, delivery }) => waiting.push((id, delivery)),
+            Some(Event::CaughtUp) => {
+                is_all = true;
+                break;
+            }
+            None => break,
+        }
+    }
+    Ok(Arrived { waiting, is_all })
+}
+
+/// Tells the relay what it may delete.
+pub fn answer(deliveries: &mut Deliveries, verdicts: Vec<(u64, Verdict)>) -> Outcome<()> {
+    for (id, verdict) in verdicts {
+        match verdict {
+            Verdict::Acknowledge => deliveries.acknowledge(id)?,
+            Verdict::Keep => deliveries.keep(id)?,
+        }
+    }
+    Ok(())
 }
 
 /// Prints each new message first, and only then records that it was shown.
@@ -102,10 +144,29 @@ fn show_unseen(chat: &mut Chat, json: bool) -> Outcome<()> {
 }
 
 impl Chat {
-    /// Takes one delivery. If this returns [`Verdict::Acknowledge`], the message is in the store or
-    /// is given up.
-    pub fn take(&mut self, id: u64, delivery: &[u8]) -> Outcome<Verdict> {
-        let error = match self.client.receive(delivery) {
+    /// Takes deliveries, in their order. If the verdict on one is [`Verdict::Acknowledge`], its
+    /// message is in the store or is given up.
+    pub fn take(&mut self, mut waiting: &[(u64, Vec<u8>)]) -> Outcome<Vec<(u64, Verdict)>> {
+        let mut verdicts = Vec::new();
+        while !waiting.is_empty() {
+            let deliveries = waiting.iter().map(|(_, delivery)| delivery.as_slice());
+            let received = self.client.receive_many(deliveries)?;
+            let (taken, left) = waiting.split_at(received.len());
+            for ((id, delivery), received) in taken.iter().zip(received) {
+                verdicts.push((*id, self.judge(*id, delivery, received)?));
+            }
+            waiting = left;
+        }
+        Ok(verdicts)
+    }
+
+    fn judge(
+        &mut self,
+        id: u64,
+        delivery: &[u8],
+        received: Result<Received, ReceiveError<SqliteError>>,
+    ) -> Outcome<Verdict> {
+        let error = match received {
             Ok(received) => {
                 if let Received::Duplicate { from, .. } = received {
                     self.detail(format!("a message of {} came again", from.as_str()));
@@ -130,11 +191,6 @@ impl Chat {
                 }
                 self.settle(id)
             }
-            Advice::RotatePreKeys => {
-                self.notice(format!("a message from {name} cannot be opened: {error}"));
-                self.rotate_prekeys()?;
-                self.settle(id)
-            }
             Advice::WarnIdentityChange => {
                 self.warn_once(from.as_ref());
                 self.keep(id, name, u32::MAX)
@@ -150,6 +206,14 @@ impl Chat {
                     self.notice(failure.message);
                 }
                 Ok(verdict)
+            }
+            // What is damaged keeps no one else's messages from arriving.
+            advice @ (Advice::ResetPeer | Advice::ResetPreKeys | Advice::DeleteMessage) => {
+                self.home.memory.prekeys_damaged |= advice == Advice::ResetPreKeys;
+                self.notice_once(format!(
+                    "a message from {name} waits, because the store is damaged: run `repair`"
+                ));
+                self.keep(id, name, u32::MAX)
             }
             // The store failed, so nothing is known about the delivery. The relay delivers it
             // again.
@@ -212,7 +276,7 @@ impl Chat {
     /// Starts a new session with a peer whose session is out of step. The sender of the message is
     /// not authenticated, so this happens only with peers that the user has written to, and at most
     /// once a day.
-    fn start_over(&mut self, peer: &AccountId) -> Outcome<()> {
+    pub fn start_over(&mut self, peer: &AccountId) -> Outcome<()> {
         let mut has_written = false;
         self.each_message(peer, 0, |message| {
             has_written |= message.direction() == Direction::Sent

@@ -2,35 +2,33 @@
 
 use std::path::Path;
 
-use waxseal::store::Key;
-use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId, Store};
-use waxseal_relay::{RelayClient, account_name, system_rng};
+use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId};
+use waxseal_relay::{account_name, system_rng};
 
 use crate::chat::{Chat, now};
 use crate::failure::{Failure, Outcome};
 use crate::home::{Home, PinnedRelay};
+use crate::reach::RelayOptions;
 
 /// Creates an account, or finishes creating it.
-pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
+pub fn register(folder: &Path, options: &RelayOptions, name: &str) -> Outcome<()> {
     let rng = &mut system_rng();
     let account = account_name(name)?;
     let (mut home, store) = Home::open(folder, rng)?;
-    let url = url.or(home.memory.relay.as_ref().map(|relay| relay.url.as_str()));
-    let url = url
-        .ok_or_else(|| Failure::new("which relay? Give --relay URL"))?
-        .to_owned();
-    let relay = RelayClient::new(&url)?;
+    let pinned = home.memory.relay.as_ref();
+    let address = options.address(pinned.map(|relay| &relay.address))?;
+    let relay = address.client()?;
 
     // Pins the relay's keys at first contact. The user compares their fingerprints with those that
     // the provider publishes.
     if home.memory.relay.is_none() {
-        home.memory.relay = Some(PinnedRelay::new(url, &relay.card()?));
+        home.memory.relay = Some(PinnedRelay::new(address.clone(), &relay.card()?));
         home.memory.rotated_at_ms = now().as_millis();
         home.memory.upload_pending = true;
         home.remember()?;
     }
 
-    let client = if store.get(&Key::Account)?.is_some() {
+    let client = if Client::has_account(&store)? {
         Client::open(store)?
     } else {
         let me = DeviceAddress::new(account.clone(), DeviceId(1));
@@ -44,6 +42,11 @@ pub fn register(folder: &Path, url: Option<&str>, name: &str) -> Outcome<()> {
 
     let mut chat = Chat::new(client, home, relay, false);
     let card = chat.card()?;
+    // The relay of the pinned key may have moved, or have a new certificate.
+    if let Some(pinned) = &mut chat.home.memory.relay {
+        pinned.address = address;
+        chat.home.remember()?;
+    }
     chat.session = Some(chat.register_device(&card)?);
     let left = chat.with_session(|relay, session| relay.prekeys_left(session))?;
     chat.upload_prekeys(left)?;

@@ -124,7 +124,7 @@ impl Chat {
     /// Seals messages again that an earlier version of the chat left in the outbox, under a session
     /// with their recipient. Those without one stay, and do not keep others from being sent.
     fn seal_what_an_earlier_version_left(&mut self) -> Outcome<()> {
-        let waiting = self.client.waiting(MAX_WAITING)?;
+        let waiting = self.client.waiting(None, MAX_WAITING)?.items;
         let recipients = waiting.into_iter().map(|message| message.recipient);
         for recipient in recipients.collect::<BTreeSet<_>>() {
             if !self.client.has_session(&recipient)?
@@ -139,24 +139,32 @@ impl Chat {
     }
 
     fn flush_once(&mut self) -> Outcome<()> {
-        if self.client.outbox(1, self.relay_time())?.is_empty() {
+        if self
+            .client
+            .outbox(None, 1, self.relay_time())?
+            .items
+            .is_empty()
+        {
             return Ok(());
         }
         self.open_session()?;
         let mut full = BTreeSet::new();
         // Number of envelopes that must wait. They stay in the outbox, before those not tried yet.
         let mut waiting: usize = 0;
+        let mut after = None;
         loop {
-            let batch = self.client.outbox(waiting + BATCH, self.relay_time())?;
-            if batch.len() == waiting {
-                break;
-            }
-            for outgoing in batch.into_iter().skip(waiting) {
+            let page = self.client.outbox(after, BATCH, self.relay_time())?;
+            self.notice_damage(&page.damaged, "messages in the outbox");
+            for outgoing in page.items {
                 // If one envelope must wait, so must all later ones to the same recipient.
                 if full.contains(&outgoing.recipient) || !self.post(&outgoing)? {
                     full.insert(outgoing.recipient);
                     waiting += 1;
                 }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
             }
         }
         if waiting > 0 {

@@ -1,7 +1,7 @@
 //! Reports on their way: submitted, followed up until their review has ended, and sealed again if
 //! their moderation key is replaced or lost.
 
-use waxseal::{FrankingTag, OutgoingReport, ReportDraft, ReportId};
+use waxseal::{Advice, FrankingTag, OutgoingReport, ReportDraft, ReportId};
 use waxseal_relay::{ErrorCode, ReportState, ReportTaken, system_rng};
 
 use crate::chat::{Chat, DAY_MS, age_ms, now};
@@ -9,8 +9,6 @@ use crate::failure::{Failure, Outcome};
 use crate::home::SubmittedReport;
 use crate::text::{hex, short};
 
-/// Maximum number of reports to follow up at once. A relay accepts 100 of one account.
-const MAX_PENDING: usize = 128;
 /// How long a submitted report is kept to be sealed again. After that, it could not be verified.
 const KEEP_MS: u64 = 30 * DAY_MS;
 
@@ -18,26 +16,35 @@ impl Chat {
     /// Submits the reports that still wait, and seals those again that the vault cannot open any
     /// more. One that must wait longer does not keep the others back.
     pub fn flush_reports(&mut self) -> Outcome<()> {
-        if self.client.pending_reports(1)?.is_empty() {
+        let first = self.client.pending_reports(None, 1)?;
+        if first.items.is_empty() && first.next.is_none() {
             return Ok(());
         }
         self.open_session()?;
-        let mut outcome = Ok(());
-        for outgoing in self.client.pending_reports(MAX_PENDING)? {
-            match self.follow_up(&outgoing) {
-                Ok(()) => {}
-                Err(failure) if is_final(&failure) => {
-                    let message = format!("a waiting report was given up: {}", failure.message);
-                    self.notice(&message);
-                    outcome = Err(Failure { message, ..failure });
+        let (mut outcome, mut after) = (Ok(()), None);
+        // One at a time, because a report can be very long.
+        loop {
+            let page = self.client.pending_reports(after.as_ref(), 1)?;
+            self.notice_damage(&page.damaged, "waiting reports");
+            for outgoing in &page.items {
+                match self.follow_up(outgoing) {
+                    Ok(()) => {}
+                    Err(failure) if is_final(&failure) => {
+                        let message = format!("a waiting report was given up: {}", failure.message);
+                        self.notice(&message);
+                        outcome = Err(Failure { message, ..failure });
+                    }
+                    Err(failure) if concerns_one_report(&failure) => {
+                        outcome = outcome.and(Err(failure));
+                    }
+                    Err(failure) => return Err(failure),
                 }
-                Err(failure) if concerns_one_report(&failure) => {
-                    outcome = outcome.and(Err(failure));
-                }
-                Err(failure) => return Err(failure),
+            }
+            after = page.next;
+            if after.is_none() {
+                return outcome;
             }
         }
-        outcome
     }
 
     fn follow_up(&mut self, outgoing: &OutgoingReport) -> Outcome<()> {
@@ -126,7 +133,17 @@ impl Chat {
     /// Leaves out the messages that are too old, and the one that the relay refused.
     fn seal_again(&mut self, id: ReportId, refused: Option<usize>) -> Outcome<ReportTaken> {
         let key = self.card()?.moderation_key()?;
-        let mut draft = self.client.kept_draft(id)?;
+        let mut draft = match self.client.kept_draft(id) {
+            // Its messages were deleted or damaged since, so it can never be sealed again.
+            Err(error) if matches!(error.advice(), Advice::FixCall | Advice::DeleteMessage) => {
+                self.client.confirm_report(id)?;
+                return Err(Failure {
+                    refused: Some(ErrorCode::ReportRefused),
+                    ..error.into()
+                });
+            }
+            draft => draft?,
+        };
         let before = draft.preview().messages().len();
         let refused = refused.and_then(|claim| {
             let preview = draft.preview();

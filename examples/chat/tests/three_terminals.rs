@@ -46,7 +46,7 @@ fn the_commands_in_the_readmes_of_relay_and_chat_run() {
     let (alice, bob) = (0, 1);
     let relay = commands(README_OF_RELAY);
     let chat = commands(README_OF_CHAT);
-    assert_eq!((relay.len(), chat.len()), (6, 5));
+    assert_eq!((relay.len(), chat.len()), (8, 5));
     // `id` is what the placeholder of the README stands for.
     let run = |(command, _): &(String, String), id: &str| {
         let (name, mut words) = split(command);
@@ -82,6 +82,33 @@ fn the_commands_in_the_readmes_of_relay_and_chat_run() {
     run(&chat[4], "");
     let received = world.chat(alice, &["receive"]).output();
     assert!(received.contains("bob: Where?") && received.contains("bob: Are you there?"));
+}
+
+#[test]
+fn the_commands_about_tls_in_the_readme_of_the_relay_run() {
+    let world = World::new("readme-tls", &["alice"]);
+    world.make_keys();
+    let (_, section) = README_OF_RELAY.split_once("## TLS").unwrap();
+    let openssl = section.split("$ ").nth(1).unwrap();
+    assert!(openssl.starts_with("openssl req "));
+    let folder = world.home(0).parent().unwrap().to_owned();
+    let mut shell = std::process::Command::new("sh");
+    let made = shell.args(["-c", openssl]).current_dir(&folder).output();
+    if made.unwrap().status.code() == Some(127) {
+        // There is no openssl here.
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let signed = rcgen::generate_simple_self_signed(names).unwrap();
+        std::fs::write(folder.join("tls.cert"), signed.cert.pem()).unwrap();
+        std::fs::write(folder.join("tls.key"), signed.signing_key.serialize_pem()).unwrap();
+    }
+    let port = world.address().replace("127.0.0.1:", "localhost:");
+    for (command, _) in &commands(section) {
+        let (name, words) = split(command);
+        let words = words
+            .iter()
+            .map(|word| word.replace("localhost:7600", &port));
+        run(&world, &name, &words.collect::<Vec<_>>(), "");
+    }
 }
 
 /// Runs a command of a README. If the program keeps running, waits until it is ready. Returns what

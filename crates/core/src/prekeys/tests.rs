@@ -2,6 +2,22 @@ use super::*;
 use crate::error::DecodeError;
 use crate::tests::support::{Device, rng};
 
+mod earlier;
+mod parts;
+
+/// Uses up a one-time set, or the base key of this seed.
+fn spend(bob: &mut Device, set: u32, one_time: Option<u32>, seed: u64) {
+    let sender = *Device::new(20).identity.public();
+    let base_key = *DhKeyPair::generate(&mut rng(seed)).public();
+    let spent = SpentPreKey {
+        sender,
+        signed_prekey_id: set,
+        one_time_prekey_id: one_time,
+        base_key,
+    };
+    bob.prekeys.spend(spent, &mut bob.memory);
+}
+
 #[test]
 fn chk13_one_time_sets_beyond_the_limit_are_rejected() {
     let mut bob = Device::new(1);
@@ -55,12 +71,7 @@ fn unused_sets_are_destroyed_when_too_many_new_ones_are_made() {
 #[test]
 fn numbers_of_one_time_sets_are_never_used_again() {
     let mut bob = Device::new(1);
-    let base_key = *DhKeyPair::generate(&mut rng(9)).public();
-    bob.prekeys.spend(SpentPreKey {
-        signed_prekey_id: 1,
-        one_time_prekey_id: Some(3),
-        base_key,
-    });
+    spend(&mut bob, 1, Some(3), 9);
     let new = bob
         .prekeys
         .replenish(&bob.identity, 1, &mut rng(2))
@@ -122,14 +133,6 @@ fn numbers_of_sets_run_out_with_an_error() {
 fn export_round_trips_and_refuses_everything_else() {
     let mut bob = Device::new(1);
     bob.prekeys.rotate(&bob.identity, &mut rng(2)).unwrap();
-    for seed in 0..3 {
-        let base_key = *DhKeyPair::generate(&mut rng(seed)).public();
-        bob.prekeys.spend(SpentPreKey {
-            signed_prekey_id: 1,
-            one_time_prekey_id: None,
-            base_key,
-        });
-    }
     let export = bob.prekeys.export();
     let read = PreKeys::import(&export).unwrap();
     assert_eq!(read.export(), export);
@@ -155,7 +158,7 @@ fn export_round_trips_and_refuses_everything_else() {
 #[test]
 fn states_that_no_prekeys_have_are_refused() {
     let mut bob = Device::new(1);
-    bob.prekeys.remember_many(2);
+    earlier::remember(&mut bob.prekeys.current, &[30, 31]);
     bob.prekeys.rotate(&bob.identity, &mut rng(2)).unwrap();
     let export = bob.prekeys.export().to_vec();
     // Layout: version and identity (65 bytes), current set (136), a presence byte, previous set
@@ -186,20 +189,4 @@ fn debug_shows_public_parts_only() {
         bob.identity.public()
     );
     assert_eq!(format!("{:?}", bob.prekeys), expected);
-}
-
-impl PreKeys {
-    /// Fills the replay memory of the current set up to `count` base keys.
-    pub(crate) fn remember_many(&mut self, count: usize) {
-        // The keys 0 and 1 would be refused, since they have small order.
-        for number in 2_u64.. {
-            if self.current.remembered.len() >= count {
-                break;
-            }
-            let mut key = [0; 32];
-            key[..8].copy_from_slice(&number.to_le_bytes());
-            let key = DhPublicKey::from_bytes(&key).unwrap();
-            self.current.remembered.insert(key);
-        }
-    }
 }

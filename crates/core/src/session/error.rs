@@ -99,12 +99,16 @@ pub enum DecryptError {
     /// duplicate, the peer still sends on that session: start a new one, but limit how often.
     #[error("initial message was received before")]
     ReplayedInitialMessage,
-    /// Too many initial messages came without a one-time prekey. Call
-    /// [`PreKeys::rotate`](crate::PreKeys::rotate), publish the new set, and replenish one-time
-    /// prekeys. Initial messages that use the new set open. This message cannot be opened any more,
-    /// so start a session with the peer.
-    #[error("the memory of initial messages is full")]
+    /// Too many initial messages of this sender came without a one-time prekey. Drop the message,
+    /// and start a session with the sender, but limit how often. Initial messages that use a
+    /// one-time prekey, or the signed set after the next rotation, open. Do not rotate because of
+    /// this error: a sender could then make you destroy the sets that others are using.
+    #[error("the memory of the sender's initial messages is full")]
     ReplayMemoryFull,
+    /// The replay memory belongs to another sender. Nothing was opened. Pass the memory of the
+    /// identity that [`Message::peek`](crate::Message::peek) names.
+    #[error("the replay memory belongs to another sender")]
+    OtherReplayMemory,
 }
 
 impl From<OpenError> for DecryptError {

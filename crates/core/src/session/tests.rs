@@ -10,10 +10,9 @@ fn first_message(alice: &Device, bob: &Device, one_time: Option<usize>) -> (Sess
     (session, message)
 }
 
-/// Accepts `message` and returns the outcome. `&PreKeys` guarantees that the prekeys stay as they
-/// are.
+/// Whether a copy of Bob's device accepts `message`.
 fn accept(bob: &Device, message: &[u8]) -> Result<(), DecryptError> {
-    Session::accept(&bob.identity, &bob.prekeys, message, b"ad").map(|_| ())
+    bob.restarted().accept(message, b"ad").map(|_| ())
 }
 
 fn edit_handshake(message: &[u8], change: impl FnOnce(&mut wire::Handshake)) -> Vec<u8> {
@@ -34,10 +33,8 @@ fn conversation_works_and_overhead_is_as_documented() {
     let (alice, mut bob) = (Device::new(1), Device::new(2));
     let (mut to_bob, first) = first_message(&alice, &bob, Some(0));
     assert_eq!(first.len() - 5, 1_864, "first message");
-    let (mut to_alice, plaintext, spent) =
-        Session::accept(&bob.identity, &bob.prekeys, &first, b"ad").unwrap();
+    let (mut to_alice, plaintext) = bob.accept(&first, b"ad").unwrap();
     assert_eq!(*plaintext, b"hello");
-    bob.prekeys.spend(spent);
     assert_eq!(bob.prekeys.one_time_left(), 2);
     assert_eq!(
         (to_bob.peer(), to_alice.peer()),
@@ -90,8 +87,7 @@ fn chk26_reused_one_time_prekey_is_rejected() {
     let (alice, carol, mut bob) = (Device::new(1), Device::new(3), Device::new(2));
     let (_, first) = first_message(&alice, &bob, Some(0));
     let (_, second) = first_message(&carol, &bob, Some(0));
-    let (.., spent) = Session::accept(&bob.identity, &bob.prekeys, &first, b"ad").unwrap();
-    bob.prekeys.spend(spent);
+    bob.accept(&first, b"ad").unwrap();
     assert_eq!(
         accept(&bob, &first),
         Err(DecryptError::UnknownPreKey),
@@ -108,8 +104,7 @@ fn chk26_reused_one_time_prekey_is_rejected() {
 fn chk27_replayed_last_resort_message_is_rejected() {
     let (alice, mut bob) = (Device::new(1), Device::new(2));
     let (mut to_bob, first) = first_message(&alice, &bob, None);
-    let (.., spent) = Session::accept(&bob.identity, &bob.prekeys, &first, b"ad").unwrap();
-    bob.prekeys.spend(spent);
+    bob.accept(&first, b"ad").unwrap();
     assert_eq!(
         accept(&bob, &first),
         Err(DecryptError::ReplayedInitialMessage)
@@ -120,37 +115,11 @@ fn chk27_replayed_last_resort_message_is_rejected() {
         Err(DecryptError::ReplayedInitialMessage),
         "another message with the same base key"
     );
-    let bob = Device {
-        prekeys: PreKeys::import(&bob.prekeys.export()).unwrap(),
-        ..bob
-    };
     assert_eq!(
-        accept(&bob, &first),
+        accept(&bob.restarted(), &first),
         Err(DecryptError::ReplayedInitialMessage),
         "after a restart"
     );
-}
-
-#[test]
-fn chk28_full_replay_memory_refuses_until_rotation() {
-    let (alice, mut bob) = (Device::new(1), Device::new(2));
-    let (_, message) = first_message(&alice, &bob, None);
-    bob.prekeys
-        .remember_many(crate::limits::MAX_REMEMBERED_BASE_KEYS - 1);
-    assert_eq!(accept(&bob, &message), Ok(()));
-    bob.prekeys
-        .remember_many(crate::limits::MAX_REMEMBERED_BASE_KEYS);
-    assert_eq!(accept(&bob, &message), Err(DecryptError::ReplayMemoryFull));
-    let (_, with_one_time) = first_message(&alice, &bob, Some(0));
-    assert_eq!(
-        accept(&bob, &with_one_time),
-        Ok(()),
-        "one-time prekeys need no memory"
-    );
-    bob.prekeys.rotate(&bob.identity, &mut rng(1)).unwrap();
-    bob.base = bob.prekeys.upload(&bob.identity).unwrap().base;
-    let (_, fresh) = first_message(&alice, &bob, None);
-    assert_eq!(accept(&bob, &fresh), Ok(()));
 }
 
 #[test]
@@ -218,7 +187,7 @@ fn every_part_of_an_initial_message_is_authenticated() {
     );
     let unknown = edit_handshake(&message, |h| h.signed_prekey_id = 7);
     assert_eq!(accept(&bob, &unknown), Err(DecryptError::UnknownPreKey));
-    let other_ad = Session::accept(&bob.identity, &bob.prekeys, &message, b"da").map(|_| ());
+    let other_ad = bob.restarted().accept(&message, b"da").map(|_| ());
     assert_eq!(other_ad, unauthenticated);
     assert_eq!(
         accept(&bob, &edit(&message, |m| m.handshake = None)),
@@ -304,7 +273,7 @@ fn chk21_duplicates_are_refused() {
 fn chk30_altered_repeat_of_the_handshake_is_refused() {
     let (alice, bob) = (Device::new(1), Device::new(2));
     let (mut to_bob, first) = first_message(&alice, &bob, Some(0));
-    let (mut to_alice, ..) = Session::accept(&bob.identity, &bob.prekeys, &first, b"ad").unwrap();
+    let (mut to_alice, _) = bob.restarted().accept(&first, b"ad").unwrap();
     let second = to_bob.encrypt(b"second", b"", &mut rng(1)).unwrap();
     let altered = edit_handshake(&second, |h| h.kem_ciphertext[0] ^= 1);
     assert_eq!(
@@ -324,7 +293,7 @@ fn chk30_altered_repeat_of_the_handshake_is_refused() {
 fn a_message_of_another_handshake_is_told_apart() {
     let (alice, bob) = (Device::new(1), Device::new(2));
     let (mut to_bob, first) = first_message(&alice, &bob, Some(0));
-    let (mut to_alice, ..) = Session::accept(&bob.identity, &bob.prekeys, &first, b"ad").unwrap();
+    let (mut to_alice, _) = bob.restarted().accept(&first, b"ad").unwrap();
     let (_, other) = first_message(&Device::new(4), &bob, Some(1));
     assert_eq!(
         refused(&mut to_alice, &other, b"ad"),

@@ -4,6 +4,7 @@ use crate::tests::support::{Device, edit, rng};
 
 struct Party {
     device: Device,
+    memory: ReplayMemory,
     sessions: Option<SessionSet>,
 }
 
@@ -11,6 +12,7 @@ impl Party {
     fn new(seed: u64) -> Self {
         Self {
             device: Device::new(seed),
+            memory: ReplayMemory::new(),
             sessions: None,
         }
     }
@@ -41,12 +43,13 @@ impl Party {
         let Device {
             identity, prekeys, ..
         } = &mut self.device;
+        let memory = &mut self.memory;
         match &mut self.sessions {
             Some(sessions) => sessions
-                .decrypt(identity, prekeys, message, b"")
+                .decrypt(identity, prekeys, memory, message, b"")
                 .map(|text| text.to_vec()),
             None => {
-                let (sessions, text) = SessionSet::accept(identity, prekeys, message, b"")?;
+                let (sessions, text) = SessionSet::accept(identity, prekeys, memory, message, b"")?;
                 self.sessions = Some(sessions);
                 Ok(text.to_vec())
             }
@@ -58,6 +61,7 @@ impl Party {
             (
                 party.sessions.as_ref().unwrap().export(),
                 party.device.prekeys.export(),
+                party.memory.export(),
             )
         };
         let before = state(self);
@@ -68,21 +72,6 @@ impl Party {
 
     fn sends_on(&self) -> DhPublicKey {
         *self.sessions.as_ref().unwrap().sending.base_key()
-    }
-}
-
-impl SessionSet {
-    /// Makes a set that holds only this session.
-    pub(crate) fn of(session: Session) -> Self {
-        Self {
-            sending: session,
-            others: Vec::new(),
-            selection: 1,
-            dropped_steps: 0,
-            dropped_epochs: 0,
-            left_age: 0,
-            left_pages: Vec::new(),
-        }
     }
 }
 
@@ -203,13 +192,14 @@ fn chk15_every_way_in_limits_the_associated_data() {
     let Device {
         identity, prekeys, ..
     } = &mut b.device;
-    let accepted = Session::accept(identity, prekeys, &message, &long).map(|_| ());
+    let memory = &mut ReplayMemory::new();
+    let accepted = Session::accept(identity, prekeys, memory, &message, &long).map(|_| ());
     assert_eq!(accepted, Err(too_long));
-    let accepted = SessionSet::accept(identity, prekeys, &message, &long).map(|_| ());
+    let accepted = SessionSet::accept(identity, prekeys, memory, &message, &long).map(|_| ());
     assert_eq!(accepted, Err(too_long));
-    let (mut sessions, _) = SessionSet::accept(identity, prekeys, &message, b"").unwrap();
+    let (mut sessions, _) = SessionSet::accept(identity, prekeys, memory, &message, b"").unwrap();
     assert_eq!(
-        sessions.decrypt(identity, prekeys, &message, &long),
+        sessions.decrypt(identity, prekeys, memory, &message, &long),
         Err(too_long)
     );
 }

@@ -105,11 +105,17 @@ impl Side {
     /// Opens a message. Returns whether it opened.
     fn receive(&mut self, (message, ad): &(Vec<u8>, Vec<u8>)) -> bool {
         let Device {
-            identity, prekeys, ..
+            identity,
+            prekeys,
+            memory,
+            ..
         } = &mut self.device;
         let opened = match &mut self.sessions {
-            Some(sessions) => sessions.decrypt(identity, prekeys, message, ad).is_ok(),
-            none => match SessionSet::accept(identity, prekeys, message, ad) {
+            Some(sessions) => {
+                let opened = sessions.decrypt(identity, prekeys, memory, message, ad);
+                opened.is_ok()
+            }
+            none => match SessionSet::accept(identity, prekeys, memory, message, ad) {
                 Ok((sessions, _)) => {
                     *none = Some(sessions);
                     true

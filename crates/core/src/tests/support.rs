@@ -2,13 +2,17 @@
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use zeroize::Zeroizing;
 
-use crate::{IdentityKeyPair, PreKeyBundle, PreKeys, Session, wire};
+use crate::errors::DecryptError;
+use crate::{IdentityKeyPair, PreKeyBundle, PreKeys, ReplayMemory, Session, wire};
 
 /// A device and what it has published.
 pub(crate) struct Device {
     pub(crate) identity: IdentityKeyPair,
     pub(crate) prekeys: PreKeys,
+    /// The replay memory of the device's one peer.
+    pub(crate) memory: ReplayMemory,
     pub(crate) base: Vec<u8>,
     pub(crate) one_time: Vec<Vec<u8>>,
 }
@@ -28,6 +32,7 @@ impl Device {
         Self {
             identity,
             prekeys,
+            memory: ReplayMemory::new(),
             base,
             one_time,
         }
@@ -35,6 +40,33 @@ impl Device {
 
     pub(crate) fn bundle(&self, one_time: Option<usize>) -> PreKeyBundle {
         PreKeyBundle::decode(&self.base, one_time.map(|i| self.one_time[i].as_slice())).unwrap()
+    }
+
+    /// Accepts a session. If the message is refused, asserts that nothing has changed.
+    pub(crate) fn accept(
+        &mut self,
+        message: &[u8],
+        ad: &[u8],
+    ) -> Result<(Session, Zeroizing<Vec<u8>>), DecryptError> {
+        let state = |device: &Self| (device.prekeys.export(), device.memory.export());
+        let before = state(self);
+        let (prekeys, memory) = (&mut self.prekeys, &mut self.memory);
+        let accepted = Session::accept(&self.identity, prekeys, memory, message, ad);
+        if accepted.is_err() {
+            assert_eq!(state(self), before, "the state has changed");
+        }
+        accepted
+    }
+
+    /// Reads prekeys and memory from their exports, as after a restart.
+    pub(crate) fn restarted(&self) -> Self {
+        Self {
+            identity: IdentityKeyPair::import(&self.identity.export()).unwrap(),
+            prekeys: PreKeys::import(&self.prekeys.export()).unwrap(),
+            memory: ReplayMemory::import(&self.memory.export()).unwrap(),
+            base: self.base.clone(),
+            one_time: self.one_time.clone(),
+        }
     }
 }
 
@@ -44,10 +76,8 @@ pub(crate) fn established() -> (Device, Device, Session, Session) {
     let mut rng = rng(3);
     let mut to_bob = Session::initiate(&alice.identity, bob.bundle(Some(0)), &mut rng).unwrap();
     let first = to_bob.encrypt(b"hello", b"", &mut rng).unwrap();
-    let (mut to_alice, plaintext, spent) =
-        Session::accept(&bob.identity, &bob.prekeys, &first, b"").unwrap();
+    let (mut to_alice, plaintext) = bob.accept(&first, b"").unwrap();
     assert_eq!(*plaintext, b"hello");
-    bob.prekeys.spend(spent);
     let reply = to_alice.encrypt(b"hi", b"", &mut rng).unwrap();
     assert_eq!(*to_bob.decrypt(&reply, b"").unwrap(), b"hi");
     (alice, bob, to_bob, to_alice)

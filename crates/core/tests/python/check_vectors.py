@@ -414,6 +414,7 @@ def agree(device, handshake):
     number, one_time = handshake.get("one_time_prekey_id"), None
     if number is None:
         require(handshake["base_key"] not in signed["remembered"], 27)
+        require(len(signed["remembered"]) < 64, 28)
     else:
         one_time = next((one for one in device["one_time_prekeys"] if one["id"] == number), None)
         require(one_time is not None, 26)

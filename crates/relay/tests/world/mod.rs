@@ -11,6 +11,7 @@ pub mod conversation;
 pub mod honest;
 pub mod proxy;
 pub mod socket;
+pub mod tls;
 
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader};
@@ -100,7 +101,7 @@ impl World {
 
     /// The relay's address as `HOST:PORT`.
     pub fn address(&self) -> &str {
-        self.url().strip_prefix("http://").unwrap()
+        self.url().split_once("://").unwrap().1
     }
 
     pub fn client(&self) -> RelayClient {

@@ -66,19 +66,44 @@ impl Fields {
             at: 0,
             fields: Vec::new(),
         };
-        fields.skip(1 + 64);
-        fields.signed_set(export);
-        if fields.u8(export) == 1 {
-            fields.signed_set(export);
-        }
-        fields.skip(4);
+        fields.prekeys(export);
         for _ in 0..fields.u32(export) {
-            fields.skip(4);
-            fields.take(Kind::DhSecret, 32);
-            fields.take(Kind::KemSeed, 64);
+            fields.one_time_set();
         }
         assert_eq!(fields.at, export.len(), "the export has another layout");
         fields.fields
+    }
+
+    /// Reads the state that `PreKeys::export_parts` returns, or a one-time set of 101 bytes.
+    pub fn of_prekey_part(part: &[u8]) -> Vec<(Kind, Range<usize>)> {
+        let mut fields = Self {
+            at: 0,
+            fields: Vec::new(),
+        };
+        if part.len() == 101 {
+            fields.skip(1);
+            fields.one_time_set();
+        } else {
+            fields.prekeys(part);
+        }
+        assert_eq!(fields.at, part.len(), "the part has another layout");
+        fields.fields
+    }
+
+    /// Reads everything except the one-time sets.
+    fn prekeys(&mut self, export: &[u8]) {
+        self.skip(1 + 64);
+        self.signed_set(export);
+        if self.u8(export) == 1 {
+            self.signed_set(export);
+        }
+        self.skip(4);
+    }
+
+    fn one_time_set(&mut self) {
+        self.skip(4);
+        self.take(Kind::DhSecret, 32);
+        self.take(Kind::KemSeed, 64);
     }
 
     fn signed_set(&mut self, export: &[u8]) {

@@ -238,7 +238,7 @@ fn clients_and_stores_print_public_keys_and_counts() {
             hex(client.identity())
         ),
     );
-    assert_prints(client.store(), "MemoryStore { records: 3, .. }");
+    assert_prints(client.store(), "MemoryStore { records: 4, .. }");
     assert_prints(&Transaction::default(), "Transaction { changes: 0, .. }");
     let draft = Draft::from("hush");
     assert!(!format!("{draft:?}").contains("hush"));

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
 use waxseal_core::errors::DecryptError;
-use waxseal_core::export::PageId;
-use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
+use waxseal_core::export::{OneTimeId, PageId};
+use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, ReplayMemory, SessionSet};
 use zeroize::Zeroizing;
 
 /// The associated data of every message between devices.
@@ -22,18 +22,24 @@ pub struct Device {
     pub identity: IdentityKeyPair,
     /// The private halves of the prekeys that the device published.
     pub prekeys: PreKeys,
+    /// What the device remembers of the other device's first messages.
+    pub memory: ReplayMemory,
     /// The sessions with the other device; `None` until there is one.
     pub sessions: Option<SessionSet>,
     /// One-time prekeys that have not been handed out yet.
     one_time: Vec<Vec<u8>>,
     /// Pages of skipped keys. An application that exports its sessions in parts stores these.
     pages: BTreeMap<PageId, Zeroizing<Vec<u8>>>,
+    /// The prekeys as an application stores them that exports them in parts.
+    prekeys_state: Zeroizing<Vec<u8>>,
+    one_time_sets: BTreeMap<OneTimeId, Zeroizing<Vec<u8>>>,
 }
 
-/// A copy of a device's prekeys and sessions. Its identity is not part of the copy.
+/// A copy of a device's prekeys, replay memory and sessions. Its identity is not part of the copy.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DeviceState {
     prekeys: Zeroizing<Vec<u8>>,
+    memory: Zeroizing<Vec<u8>>,
     sessions: Option<Zeroizing<Vec<u8>>>,
 }
 
@@ -47,9 +53,12 @@ impl Device {
         Self {
             identity,
             prekeys,
+            memory: ReplayMemory::new(),
             sessions: None,
             one_time,
             pages: BTreeMap::new(),
+            prekeys_state: Zeroizing::default(),
+            one_time_sets: BTreeMap::new(),
         }
     }
 
@@ -87,11 +96,12 @@ impl Device {
     /// Opens a message. If the device has no session, accepts the message as the first of a new
     /// session.
     pub fn decrypt(&mut self, message: &[u8]) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        let (prekeys, memory) = (&mut self.prekeys, &mut self.memory);
         match &mut self.sessions {
-            Some(sessions) => sessions.decrypt(&self.identity, &mut self.prekeys, message, AD),
+            Some(sessions) => sessions.decrypt(&self.identity, prekeys, memory, message, AD),
             none => {
                 let (sessions, plaintext) =
-                    SessionSet::accept(&self.identity, &mut self.prekeys, message, AD)?;
+                    SessionSet::accept(&self.identity, prekeys, memory, message, AD)?;
                 *none = Some(sessions);
                 Ok(plaintext)
             }
@@ -103,6 +113,7 @@ impl Device {
     pub fn export(&self) -> DeviceState {
         DeviceState {
             prekeys: self.prekeys.export(),
+            memory: self.memory.export(),
             sessions: self.sessions.as_ref().map(SessionSet::export),
         }
     }
@@ -112,14 +123,40 @@ impl Device {
     pub fn import(&mut self, state: &DeviceState) {
         self.identity = IdentityKeyPair::import(&self.identity.export()).unwrap();
         self.prekeys = PreKeys::import(&state.prekeys).unwrap();
+        self.memory = ReplayMemory::import(&state.memory).unwrap();
         let sessions = state.sessions.as_ref();
         self.sessions = sessions.map(|sessions| SessionSet::import(sessions).unwrap());
-        self.pages.clear();
+        self.forget_parts();
     }
 
-    /// Exports the sessions in parts, and asserts that the stored parts read back as the same
-    /// sessions.
+    /// Forgets what was stored in parts: the next export returns everything.
+    fn forget_parts(&mut self) {
+        self.pages.clear();
+        self.one_time_sets.clear();
+    }
+
+    /// Exports prekeys and sessions in parts, and asserts that the stored parts read back as the
+    /// same.
     pub fn assert_parts(&mut self) {
+        let parts = self.prekeys.export_parts();
+        self.prekeys_state = parts
+            .state
+            .unwrap_or(core::mem::take(&mut self.prekeys_state));
+        for change in parts.one_time {
+            match change.bytes {
+                Some(bytes) => drop(self.one_time_sets.insert(change.id, bytes)),
+                None => assert!(
+                    self.one_time_sets.remove(&change.id).is_some(),
+                    "the export removes a prekey that was never stored"
+                ),
+            }
+        }
+        let one_time = self.one_time_sets.values();
+        let read = PreKeys::import_parts(&self.prekeys_state, one_time).unwrap();
+        assert!(
+            read.export() == self.prekeys.export(),
+            "the parts read back as other prekeys"
+        );
         let Some(sessions) = &mut self.sessions else {
             return;
         };
@@ -146,9 +183,12 @@ impl Device {
         let mut copy = Self {
             identity: IdentityKeyPair::import(&self.identity.export()).unwrap(),
             prekeys: PreKeys::import(&self.prekeys.export()).unwrap(),
+            memory: ReplayMemory::new(),
             sessions: None,
             one_time: self.one_time.clone(),
             pages: BTreeMap::new(),
+            prekeys_state: Zeroizing::default(),
+            one_time_sets: BTreeMap::new(),
         };
         copy.import(&self.export());
         copy
@@ -158,8 +198,9 @@ impl Device {
     pub fn start_over(&mut self, rng: &mut impl CryptoRng) {
         self.prekeys = PreKeys::generate(&self.identity, rng);
         self.one_time = self.prekeys.replenish(&self.identity, 2, rng).unwrap();
+        self.memory = ReplayMemory::new();
         self.sessions = None;
-        self.pages.clear();
+        self.forget_parts();
     }
 
     /// Replaces the signed prekeys if `rotate` is true; otherwise adds a one-time prekey.

@@ -16,7 +16,7 @@ use waxseal::{
     AccountId, AttachmentKey, Client, Content, Direction, Disclosure, Draft, Message, Reason,
     SqliteStore, Store, StoreKey, WholeFile,
 };
-use waxseal_core::SessionSet;
+use waxseal_core::{PreKeys, SessionSet};
 
 use crate::{Device, NOW, Provider, account, envelope_of, rng};
 
@@ -87,6 +87,22 @@ fn core(folder: &Path, expected: &mut Value) -> io::Result<()> {
             "pages": parts.pages.len(),
         });
     }
+    let mut prekeys = PreKeys::import(&bob.prekeys.export()).expect("its own");
+    let parts = prekeys.export_parts();
+    file("prekeys-state", &parts.state.expect("it is new"))?;
+    for (number, set) in parts.one_time.iter().enumerate() {
+        let bytes = set.bytes.as_ref().expect("all sets are new");
+        file(&format!("prekeys-set-{number}"), bytes)?;
+    }
+    expected["core"]["one_time_sets"] = json!(parts.one_time.len());
+    // Eve begins on a last-resort key, so Frank remembers her.
+    let (mut eve, mut frank) = (Device::new(0, rng), Device::new(0, rng));
+    eve.start(frank.bundle(), rng);
+    let first = eve.encrypt(b"first", rng);
+    frank.decrypt(&first).expect("the first message");
+    file("replay-memory", &frank.memory.export())?;
+    let sender = hex(&eve.identity.public().to_bytes());
+    expected["core"]["remembered"] = json!(sender);
     Ok(())
 }
 
@@ -246,9 +262,9 @@ fn clients(folder: &Path, expected: &mut Value) -> io::Result<()> {
 /// If something in the store cannot be read.
 #[must_use]
 pub fn describe<S: Store>(client: &Client<S>) -> Value {
-    let peers = client.peers(None, 100).expect("reads");
+    let peers = client.peers(None, 100).expect("reads").items;
     let peers = peers.iter().map(|peer| {
-        let messages = client.messages(peer, None, 1_000).expect("reads");
+        let messages = client.messages(peer, None, 1_000).expect("reads").items;
         let described = json!({
             "identity": hex(&client.peer_identity(peer).expect("known").to_bytes()),
             "safety_number": client.safety_number(peer).expect("known").digits(),
@@ -258,11 +274,11 @@ pub fn describe<S: Store>(client: &Client<S>) -> Value {
         });
         (peer.as_str().to_owned(), described)
     });
-    let outbox = client.outbox(1_000, NOW).expect("reads");
-    let waiting = client.waiting(1_000).expect("reads");
+    let outbox = client.outbox(None, 1_000, NOW).expect("reads").items;
+    let waiting = client.waiting(None, 1_000).expect("reads").items;
     let outbox = outbox.iter().map(|sent| (sent.id, &sent.recipient));
     let waiting = waiting.iter().map(|sent| (sent.id, &sent.recipient));
-    let reports = client.pending_reports(100).expect("reads");
+    let reports = client.pending_reports(None, 100).expect("reads").items;
     json!({
         "account": client.me().account.as_str(),
         "device": client.me().device.0,

@@ -51,6 +51,7 @@ mod world;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use waxseal::reporting::relay::{Envelope, PostedEnvelope};
+use waxseal::store::Key;
 use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Received, Timestamp};
 
 pub use device::{AD, Device};
@@ -67,7 +68,7 @@ pub use world::{Sent, World};
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
 /// All records of a store: keys and values.
-pub type Records = Vec<(Vec<u8>, Vec<u8>)>;
+pub type Records = Vec<(Key, Vec<u8>)>;
 
 /// A random generator for tests. The same seed gives the same numbers.
 #[must_use]
@@ -103,7 +104,7 @@ pub fn envelope_of(posted: &[u8]) -> Envelope {
 pub fn snapshot(client: &Client<MemoryStore>) -> Records {
     let records = client.store().records();
     records
-        .map(|(key, value)| (key.to_vec(), value.to_vec()))
+        .map(|(key, value)| (key.clone(), value.to_vec()))
         .collect()
 }
 

@@ -148,7 +148,7 @@ impl Pair {
                 self.rotations[who % 2] += u32::from(rotate);
                 self.devices[who % 2].renew_prekeys(rotate, &mut self.rng);
             }
-            Action::Resend { .. } | Action::Report { .. } => {}
+            Action::Resend { .. } | Action::Report { .. } | Action::Delete { .. } => {}
         }
     }
 

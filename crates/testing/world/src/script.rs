@@ -38,6 +38,13 @@ pub enum Action {
     /// A device reports the messages that it exchanged with another device. Does nothing in a
     /// `Pair`.
     Report { who: usize, about: usize },
+    /// A device deletes the conversation with another device, or forgets it. Does nothing in a
+    /// `Pair`.
+    Delete {
+        who: usize,
+        about: usize,
+        forget: bool,
+    },
 }
 
 impl From<[u8; 3]> for Action {
@@ -75,9 +82,14 @@ impl From<[u8; 3]> for Action {
                 rotate: b & 1 == 1,
             },
             60 | 61 => Self::Resend { who: one },
-            _ => Self::Report {
+            62 => Self::Report {
                 who: one,
                 about: other,
+            },
+            _ => Self::Delete {
+                who: one,
+                about: other,
+                forget: other & 0x80 != 0,
             },
         }
     }

@@ -2,7 +2,7 @@
 
 mod scripts;
 
-use waxseal::core::{IdentityKeyPair, PreKeyBundle, SessionSet};
+use waxseal::core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
 use waxseal::reporting::Audience;
 use waxseal::reporting::intake::{AcceptanceKey, examine};
 use waxseal::reporting::message::{Extensions, Payload};
@@ -26,6 +26,12 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     scripts::scripts(&mut seeds);
     scripts::edits(&mut seeds);
     seeds
+}
+
+/// A part after its length.
+fn with_len(part: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(part.len()).unwrap().to_be_bytes();
+    [&len[..], part].concat()
 }
 
 type Seeds = Vec<(&'static str, String, Vec<u8>)>;
@@ -63,6 +69,21 @@ fn core(seeds: &mut Seeds) {
     decode("identity", 2, &alice.identity.public().to_bytes());
     decode("identity-pair", 3, &alice.identity.export());
     decode("prekeys", 4, &bob.prekeys.export());
+    bob.prekeys.rotate(&bob.identity, rng).unwrap();
+    let parts = PreKeys::import(&bob.prekeys.export())
+        .unwrap()
+        .export_parts();
+    let sets = parts.one_time.iter().filter_map(|set| set.bytes.as_deref());
+    let parts = parts.state.iter().map(|state| &**state).chain(sets);
+    decode(
+        "prekeys-parts",
+        9,
+        &parts
+            .map(|part| with_len(part))
+            .collect::<Vec<_>>()
+            .concat(),
+    );
+    decode("replay-memory", 10, &bob.memory.export());
     let session = bob.sessions().export();
     // The export of a single session has the same bytes as the export of a set with one session,
     // but without the 28 bytes after the version.
@@ -82,10 +103,6 @@ fn core(seeds: &mut Seeds) {
         let export = bob.sessions().export();
         let parts = SessionSet::import(&export).unwrap().export_parts();
         let pages = parts.pages.iter().filter_map(|page| page.bytes.as_deref());
-        let with_len = |part: &[u8]| {
-            let len = u16::try_from(part.len()).unwrap().to_be_bytes();
-            [&len[..], part].concat()
-        };
         let parts = [parts.state.as_slice()]
             .into_iter()
             .chain(pages.map(Vec::as_slice));

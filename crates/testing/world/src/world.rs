@@ -7,7 +7,7 @@ mod reports;
 use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::core::PreKeyUpload;
-use waxseal::core::limits::{MAX_SESSIONS, MAX_SKIPPED_CHAINS};
+use waxseal::core::limits::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_SESSIONS, MAX_SKIPPED_CHAINS};
 use waxseal::{AccountId, Client, FrankingTag, MemoryStore, Timestamp};
 
 use crate::network::Network;
@@ -42,6 +42,8 @@ pub struct Sent {
     acknowledged: bool,
     /// How often the recipient refused the message after the network became fair.
     refused: u32,
+    /// Whether the sender deleted the message while it waited in the outbox.
+    pub given_up: bool,
     envelope: Vec<u8>,
     /// The message in the relay's queue, with the relay's last stamp for it.
     queued: Vec<u8>,
@@ -98,6 +100,9 @@ pub struct World {
     set_back: Vec<u32>,
     /// How often each device lost its store.
     started_over: Vec<u32>,
+    /// How often each device deleted a conversation, and how often it forgot the contact as well.
+    deleted: Vec<u32>,
+    forgotten: Vec<u32>,
     starts: usize,
     rotations: usize,
     /// Whether the network has become fair and applications act on errors.
@@ -124,6 +129,8 @@ impl World {
             saved: clients.iter().map(|_| None).collect(),
             set_back: vec![0; clients.len()],
             started_over: vec![0; clients.len()],
+            deleted: vec![0; clients.len()],
+            forgotten: vec![0; clients.len()],
             starts: 0,
             rotations: 0,
             is_fair: false,
@@ -222,6 +229,10 @@ impl World {
                 let (who, about) = self.pair(who, about);
                 self.assert_reportable(who, about);
             }
+            Action::Delete { who, about, forget } => {
+                let (who, about) = self.pair(who, about);
+                self.delete(who, about, forget);
+            }
         }
     }
 
@@ -249,6 +260,7 @@ impl World {
             shown: 0,
             acknowledged: false,
             refused: 0,
+            given_up: false,
             envelope: outgoing.envelope,
             queued: Vec::new(),
         });
@@ -294,7 +306,11 @@ impl World {
 
     fn resend(&mut self, who: usize) {
         let now = self.provider.now;
-        for waiting in self.clients[who].outbox(usize::MAX, now).unwrap() {
+        for waiting in self.clients[who]
+            .outbox(None, usize::MAX, now)
+            .unwrap()
+            .items
+        {
             let number = self
                 .sent
                 .iter()
@@ -316,6 +332,7 @@ impl World {
         let undisturbed = |counts: &[u32]| counts.iter().all(|count| *count == 0);
         undisturbed(&self.set_back)
             && undisturbed(&self.started_over)
+            && undisturbed(&self.forgotten)
             && self.starts < MAX_SESSIONS
             && self.rotations <= 1
             && self.sent.len() < 1_000
@@ -335,24 +352,36 @@ impl World {
     fn assert_bounded(&self, who: usize) {
         let client = &self.clients[who];
         let peers = self.clients.len() - 1;
-        let waiting = client.outbox(usize::MAX, self.provider.now).unwrap().len();
+        let waiting = client
+            .outbox(None, usize::MAX, self.provider.now)
+            .unwrap()
+            .items
+            .len();
         let unseen = self.unseen(who);
-        // The store has one record each for the account, the prekeys, the upload and the counters.
-        // Then it has one for each peer, two for each message (the message and its index), one for
-        // each message in the outbox, and one for each page of skipped keys. There are at most as
-        // many pages as messages that were not shown.
-        let most = 4 + peers + 2 * self.memories[who].messages + waiting + unseen;
-        let count = client.store().records().count();
+        let of_family = |families: &'static [u8]| {
+            let records = client.store().records();
+            records.filter(move |(key, _)| {
+                let family = key.table.as_bytes().first();
+                family.is_some_and(|family| families.contains(family))
+            })
+        };
+        // The store has one record each for the account, the layout, the prekeys, the upload and
+        // the counters. Then it has three for each peer, two for each message (the message and its
+        // index), one for each message in the outbox, and one for each page of skipped keys. There
+        // are at most as many pages as messages that were not shown. One-time prekeys and replay
+        // memories follow.
+        let most = 5 + 3 * peers + 2 * self.memories[who].messages + waiting + unseen;
+        let (prekeys, memories) = (of_family(b"1").count(), of_family(b"h").count());
+        let count = client.store().records().count() - prekeys - memories;
         assert!(
             count <= most,
             "{count} records are stored, {most} at most are expected"
         );
-        let most = peers * (256 + MAX_SESSIONS * 4_300) + (45 + 76) * unseen;
-        let records = client.store().records();
-        let len: usize = records
-            .filter(|(key, _)| matches!(key.first(), Some(b'p' | b's')))
-            .map(|(_, value)| value.len())
-            .sum();
+        // A peer that lost its store has a new identity, and so another memory.
+        let identities = peers + self.started_over.iter().sum::<u32>() as usize;
+        assert!(prekeys <= MAX_KEPT_ONE_TIME_PREKEYS && memories <= identities);
+        let most = peers * (512 + MAX_SESSIONS * 4_300) + (45 + 76) * unseen;
+        let len: usize = of_family(b"ndvs").map(|(_, value)| value.len()).sum();
         assert!(
             len <= most,
             "sessions take {len} bytes, at most {most} are expected"

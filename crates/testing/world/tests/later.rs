@@ -279,13 +279,13 @@ fn a_client_receives_stores_lists_and_reports_what_a_later_version_wrote() {
     }
 
     // Each is listed at its place, alone and in pages.
-    let mut listed = bob.messages(&from, None, 100).unwrap();
+    let mut listed = bob.messages(&from, None, 100).unwrap().items;
     assert_eq!(*listed.remove(0).id(), about.id);
     assert_eq!(listed.len(), messages.len());
     let mut after = Some(0);
     for ((message, sent), listed) in messages.iter().zip(&sent).zip(&listed) {
         assert_listed(message, sent, listed);
-        let page = bob.messages(&from, after, 1).unwrap();
+        let page = bob.messages(&from, after, 1).unwrap().items;
         assert_listed(message, sent, &page[0]);
         assert_listed(
             message,
@@ -308,7 +308,7 @@ fn a_client_receives_stores_lists_and_reports_what_a_later_version_wrote() {
     let key = provider.moderation.public_key();
     bob.report(&draft, key, &mut provider.rng).unwrap();
     bob = disk.reopened(bob);
-    let report = bob.pending_reports(10).unwrap().remove(0);
+    let report = bob.pending_reports(None, 10).unwrap().items.remove(0);
     let verified = provider.take_report(&report.report).unwrap();
     assert_eq!(verified.messages().len(), messages.len());
     for ((message, sent), reviewed) in messages.iter().zip(&sent).zip(verified.messages()) {

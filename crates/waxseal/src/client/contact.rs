@@ -6,7 +6,7 @@ use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyBundle, SafetyNumber, Ses
 use waxseal_reporting::AccountId;
 
 use super::Client;
-use super::peers::Peer;
+use super::peers::damaged;
 use crate::error::{PeerError, StartError, StateError};
 use crate::store::{Store, Transaction};
 
@@ -55,40 +55,45 @@ impl<S: Store> Client<S> {
         one_time: Option<&[u8]>,
         rng: &mut impl CryptoRng,
     ) -> Result<(), StartError<S::Error>> {
-        let bundle = PreKeyBundle::decode(base, one_time)?;
-        // This is checked first, because the user must not be asked to accept this device's own
-        // identity.
-        if bundle.identity() == self.identity.public() {
-            return Err(HandshakeError::OwnIdentity.into());
-        }
-        let identity = bundle.identity().to_bytes();
-        let mut known = match self.take_peer(peer)? {
-            Some(known) if known.record.identity != identity => {
-                let new = *bundle.identity();
-                self.keep_peer(peer, known);
-                return Err(StartError::IdentityChanged { new });
+        self.run(|client| {
+            let bundle = PreKeyBundle::decode(base, one_time)?;
+            // This is checked first, because the user must not be asked to accept this device's own
+            // identity.
+            if bundle.identity() == client.identity.public() {
+                return Err(HandshakeError::OwnIdentity.into());
             }
-            Some(known) => known,
-            None => Peer::new(peer),
-        };
-        known.record.identity = identity.to_vec();
-        match &mut known.sessions {
-            Some(sessions) => sessions.add_initiated(&self.identity, bundle, rng)?,
-            none => *none = Some(SessionSet::initiate(&self.identity, bundle, rng)?),
-        }
-        let mut transaction = Transaction::default();
-        known.put(peer, &mut transaction);
-        self.commit(transaction)?;
-        self.keep_peer(peer, known);
-        // The session is stored. If this fails, the messages go on waiting, and `send` tries again.
-        let _ = self.seal_waiting(peer, rng);
-        Ok(())
+            let identity = bundle.identity().to_bytes();
+            let mut known = match client.take_peer(peer)? {
+                Some(known) if is_other(&known.identity, &identity) => {
+                    let new = *bundle.identity();
+                    client.keep_peer(peer, known);
+                    return Err(StartError::IdentityChanged { new });
+                }
+                Some(known) => known,
+                None => client.new_peer(peer)?,
+            };
+            known.identity = identity.to_vec();
+            match &mut known.sessions {
+                Some(sessions) => sessions.add_initiated(&client.identity, bundle, rng)?,
+                none => *none = Some(SessionSet::initiate(&client.identity, bundle, rng)?),
+            }
+            let mut transaction = Transaction::default();
+            known.put(peer, &mut transaction);
+            client.commit(transaction)?;
+            client.keep_peer(peer, known);
+            // The session is stored. If this fails, the messages go on waiting, and `send` tries
+            // again.
+            let _ = client.seal_waiting(peer, rng);
+            Ok(())
+        })
     }
 
     /// Whether a conversation with `peer` can go on without a prekey bundle.
     pub fn has_session(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
-        let has_session = self.look_at_peer(peer, |peer| peer.sessions.is_some())?;
-        Ok(has_session.unwrap_or_default())
+        self.look(|client| {
+            let has_session = client.look_at_peer(peer, |peer| peer.sessions.is_some())?;
+            Ok(has_session.unwrap_or_default())
+        })
     }
 
     /// The identity pinned for `peer` at first contact, or accepted since.
@@ -96,9 +101,13 @@ impl<S: Store> Client<S> {
     /// # Errors
     /// [`PeerError::UnknownPeer`] before the first contact.
     pub fn peer_identity(&self, peer: &AccountId) -> Result<IdentityKey, PeerError<S::Error>> {
-        let identity = self.look_at_peer(peer, Peer::identity)?;
-        let identity = identity.ok_or(PeerError::UnknownPeer)?;
-        Ok(identity.ok_or(StateError::Damaged)?)
+        self.look(|client| {
+            let identity = client.pinned_identity(peer)?;
+            // None is pinned after a damaged contact was reset.
+            let identity = identity.filter(|identity| !identity.is_empty());
+            let identity = identity.ok_or(PeerError::UnknownPeer)?;
+            Ok(IdentityKey::from_bytes(&identity).map_err(|_| damaged(peer))?)
+        })
     }
 
     /// The number that both users compare to be sure of each other's identity.
@@ -109,7 +118,7 @@ impl<S: Store> Client<S> {
         let theirs = self.peer_identity(peer)?;
         let ours = (self.identity.public(), self.me.account.as_str().as_bytes());
         let number = SafetyNumber::new(ours, (&theirs, peer.as_str().as_bytes()));
-        Ok(number.map_err(|_| StateError::Damaged)?)
+        Ok(number.map_err(|_| damaged(peer))?)
     }
 
     /// Pins `identity` for `peer` after the user accepted the change.
@@ -123,16 +132,21 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         identity: &IdentityKey,
     ) -> Result<(), StateError<S::Error>> {
-        let mut known = self.take_peer(peer)?.unwrap_or_else(|| Peer::new(peer));
-        if known.record.identity != identity.to_bytes() {
-            known.record.identity = identity.to_bytes().to_vec();
-            let mut transaction = Transaction::default();
-            known.destroy_sessions(peer, &mut transaction);
-            known.put(peer, &mut transaction);
-            self.commit(transaction)?;
-        }
-        self.keep_peer(peer, known);
-        Ok(())
+        self.run(|client| {
+            let mut known = match client.take_peer(peer)? {
+                Some(known) => known,
+                None => client.new_peer(peer)?,
+            };
+            if known.identity != identity.to_bytes() {
+                known.identity = identity.to_bytes().to_vec();
+                let mut transaction = Transaction::default();
+                known.destroy_sessions(peer, &mut transaction);
+                known.put(peer, &mut transaction);
+                client.commit(transaction)?;
+            }
+            client.keep_peer(peer, known);
+            Ok(())
+        })
     }
 
     /// How far the sessions with `peer` have healed, and whether the post-quantum ratchet stopped.
@@ -146,14 +160,23 @@ impl<S: Store> Client<S> {
         &self,
         peer: &AccountId,
     ) -> Result<ConversationHealth, PeerError<S::Error>> {
-        let health = self.look_at_peer(peer, |peer| {
-            let sessions = peer.sessions.as_ref();
-            sessions.map_or_else(ConversationHealth::default, |sessions| ConversationHealth {
-                dh_ratchet_steps: sessions.dh_ratchet_steps(),
-                pq_epochs: sessions.pq_epochs(),
-                pq_stopped: sessions.pq_stopped(),
-            })
-        })?;
-        health.ok_or(PeerError::UnknownPeer)
+        self.look(|client| {
+            let health = client.look_at_peer(peer, |peer| {
+                let sessions = peer.sessions.as_ref();
+                sessions.map_or_else(ConversationHealth::default, |sessions| ConversationHealth {
+                    dh_ratchet_steps: sessions.dh_ratchet_steps(),
+                    pq_epochs: sessions.pq_epochs(),
+                    pq_stopped: sessions.pq_stopped(),
+                })
+            })?;
+            health.ok_or(PeerError::UnknownPeer)
+        })
     }
+}
+
+/// Whether another identity than this one is pinned.
+///
+/// None is pinned before first contact, and after the contact's record was lost to damage.
+pub(super) fn is_other(pinned: &[u8], identity: &[u8]) -> bool {
+    !pinned.is_empty() && pinned != identity
 }

@@ -1,14 +1,16 @@
 //! The delivery key: agreed with the provider, and renewed from time to time.
 
+use std::sync::atomic::Ordering;
+
 use rand_core::CryptoRng;
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::relay::DeliveryKey;
 use zeroize::Zeroize;
 
-use super::Client;
-use crate::error::StateError;
+use super::{Client, keys};
+use crate::error::{Damage, StateError};
 use crate::records::AccountRecord;
-use crate::store::{Key, Store, Transaction};
+use crate::store::{Store, Transaction};
 
 /// How long a delivery key is used before it is due to be renewed: 30 days. A thief of the key can
 /// use it no longer than that.
@@ -49,6 +51,9 @@ fn key_of(bytes: &[u8]) -> Option<DeliveryKey> {
 impl<S: Store> Client<S> {
     /// The key with which the provider and this device authenticate each other's messages: the one
     /// given to [`Client::create`], or the last one confirmed.
+    ///
+    /// If another process confirmed one, this is the key of before until the next call that takes
+    /// `&mut self`.
     pub fn delivery_key(&self) -> &DeliveryKey {
         &self.delivery_keys.current
     }
@@ -80,14 +85,16 @@ impl<S: Store> Client<S> {
         &mut self,
         rng: &mut impl CryptoRng,
     ) -> Result<DeliveryKey, StateError<S::Error>> {
-        let mut record = self.account_record()?;
-        if record.next_delivery_key.is_empty() {
-            let next = DeliveryKey::generate(rng);
-            record.next_delivery_key = next.to_bytes().to_vec();
-        }
-        self.put_account(record)?;
-        let next = self.delivery_keys.next.clone();
-        next.ok_or(StateError::Damaged)
+        self.run(|client| {
+            let mut record = client.account_record()?;
+            if record.next_delivery_key.is_empty() {
+                let next = DeliveryKey::generate(rng);
+                record.next_delivery_key = next.to_bytes().to_vec();
+            }
+            client.put_account(record)?;
+            let next = client.delivery_keys.next.clone();
+            next.ok_or(StateError::Damaged(Damage::Account))
+        })
     }
 
     /// Records that the provider has registered this key for this device, at the time `now`. The
@@ -99,34 +106,63 @@ impl<S: Store> Client<S> {
         registered: &DeliveryKey,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
-        let mut record = self.account_record()?;
-        let keys = DeliveryKeys::of(&record).ok_or(StateError::Damaged)?;
-        if keys.next.is_some_and(|next| next.is_same(registered)) {
-            record.next_delivery_key.zeroize();
+        self.run(|client| {
+            let mut record = client.account_record()?;
+            let keys = DeliveryKeys::of(&record).ok_or(StateError::Damaged(Damage::Account))?;
+            if keys.next.is_some_and(|next| next.is_same(registered)) {
+                record.next_delivery_key.zeroize();
+            }
+            record.delivery_key.zeroize();
+            record
+                .delivery_key
+                .extend_from_slice(&*registered.to_bytes());
+            record.delivery_key_since_ms = now.as_millis();
+            client.put_account(record)
+        })
+    }
+
+    /// The delivery key that the store has, which another process may have confirmed.
+    pub(super) fn stored_delivery_key(&self) -> Result<DeliveryKey, StateError<S::Error>> {
+        if !self.is_behind.load(Ordering::Relaxed) {
+            return Ok(self.delivery_key().clone());
         }
-        record.delivery_key.zeroize();
-        record
-            .delivery_key
-            .extend_from_slice(&*registered.to_bytes());
-        record.delivery_key_since_ms = now.as_millis();
-        self.put_account(record)
+        let keys = DeliveryKeys::of(&self.account_record()?);
+        Ok(keys.ok_or(StateError::Damaged(Damage::Account))?.current)
+    }
+
+    /// Reads the delivery keys again, because another process may have renewed them. If the account
+    /// is damaged, they stay as they were.
+    pub(super) fn read_delivery_keys(&mut self) -> Result<(), StateError<S::Error>> {
+        match self.account_record() {
+            Ok(record) => self.use_keys_of(&record),
+            Err(StateError::Damaged(_)) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn use_keys_of(&mut self, record: &AccountRecord) {
+        if let Some(keys) = DeliveryKeys::of(record) {
+            self.delivery_keys = keys;
+        }
     }
 
     fn account_record(&self) -> Result<AccountRecord, StateError<S::Error>> {
-        self.get_record(&Key::Account)?.ok_or(StateError::Damaged)
+        let record = self.get_record(&keys::account())?;
+        record.ok_or(StateError::Damaged(Damage::Account))
     }
 
     fn put_account(&mut self, record: AccountRecord) -> Result<(), StateError<S::Error>> {
         let mut transaction = Transaction::default();
-        transaction.put_record(Key::Account, &record);
+        transaction.put_record(keys::account(), &record);
         let committed = self.commit(transaction);
         // After a failed commit only the store knows which keys it holds.
         let stored = match &committed {
             Ok(()) => Ok(record),
             Err(_) => self.account_record(),
         };
-        if let Some(keys) = stored.ok().as_ref().and_then(DeliveryKeys::of) {
-            self.delivery_keys = keys;
+        if let Ok(record) = &stored {
+            self.use_keys_of(record);
         }
         committed
     }

@@ -6,11 +6,11 @@ use waxseal_reporting::sender::SentMessage;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
-use super::Client;
-use super::state::{index_key, message_key};
-use crate::error::StateError;
+use super::page::Page;
+use super::{Client, keys};
+use crate::error::{Damage, StateError};
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
-use crate::store::{Key, Store, Table, Transaction};
+use crate::store::{Cursor, Store};
 
 /// Which side of a conversation wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,12 +137,8 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         after: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Message>, StateError<S::Error>> {
-        let table = Table::Messages(peer.clone());
-        let after = after.map(|ordinal| message_key(peer, ordinal));
-        self.list(&table, after.as_ref(), limit, |bytes| {
-            self.message_of(records::decode(bytes)?)
-        })
+    ) -> Result<Page<Message, u64>, StateError<S::Error>> {
+        self.look(|client| client.read_messages(peer, after, limit))
     }
 
     /// The ordinal that the next message exchanged with `peer` gets.
@@ -151,35 +147,10 @@ impl<S: Store> Client<S> {
     /// `next.checked_sub(len + 1)` as `after` and `len` as `limit`. The page is shorter if some of
     /// these messages were deleted.
     pub fn next_ordinal(&self, peer: &AccountId) -> Result<u64, StateError<S::Error>> {
-        let next = self.look_at_peer(peer, |peer| peer.record.next_ordinal)?;
-        Ok(next.unwrap_or_default())
-    }
-
-    /// Deletes a message with its evidence: it can no longer be read or reported from this device.
-    ///
-    /// If the relay delivers the message again, the client recognises it and does not show it. If
-    /// the message waits in the [outbox](Client::outbox), it is removed from there and not sent
-    /// again, though an earlier upload may have arrived. Call this also to give up a message that
-    /// the relay refuses for good.
-    pub fn delete_message(
-        &mut self,
-        peer: &AccountId,
-        id: &FrankingTag,
-    ) -> Result<(), StateError<S::Error>> {
-        // The application may still know a message that was sealed again by its earlier tag.
-        let id = self.present_tag(peer, id)?;
-        let Some(index) = self.index(peer, &id)? else {
-            return Ok(());
-        };
-        let mut transaction = Transaction::default();
-        if let Some(ordinal) = index.ordinal {
-            transaction.delete(message_key(peer, ordinal));
-        }
-        if let Some(ordinal) = index.outbox {
-            transaction.delete(Key::Outbox { ordinal });
-        }
-        transaction.put_index(peer, id, &IndexRecord::default());
-        self.commit(transaction)
+        self.look(|client| {
+            let numbering = client.numbering(peer)?.unwrap_or_default();
+            Ok(numbering.next_ordinal)
+        })
     }
 
     /// The message with this identifier, if it was exchanged with `peer`, and neither withheld nor
@@ -189,15 +160,49 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         id: &FrankingTag,
     ) -> Result<Option<Message>, StateError<S::Error>> {
-        let Some(ordinal) = self.index(peer, id)?.and_then(|index| index.ordinal) else {
-            return Ok(None);
-        };
-        let record = self.get_record(&message_key(peer, ordinal))?;
-        let message = record.and_then(|record| self.message_of(record));
-        message.map(Some).ok_or(StateError::Damaged)
+        self.look(|client| client.read_message(peer, id))
     }
 
-    fn message_of(&self, record: MessageRecord) -> Option<Message> {
+    fn read_messages(
+        &self,
+        peer: &AccountId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Message, u64>, StateError<S::Error>> {
+        if self.is_deleting(peer)? {
+            return Ok(Page::default());
+        }
+        let after = after.map(Cursor::Number);
+        let page = self.page(&keys::messages(peer), after.as_ref(), limit, |at, bytes| {
+            let message = self.message_of(records::decode(bytes)?)?;
+            (*at == Cursor::Number(message.ordinal)).then_some(message)
+        });
+        Ok(page?.numbered())
+    }
+
+    fn read_message(
+        &self,
+        peer: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<Option<Message>, StateError<S::Error>> {
+        self.message_at(peer, self.index(peer, id)?)
+    }
+
+    /// The message that is stored at a place.
+    pub(super) fn message_at(
+        &self,
+        peer: &AccountId,
+        place: Option<IndexRecord>,
+    ) -> Result<Option<Message>, StateError<S::Error>> {
+        let Some(ordinal) = place.and_then(|index| index.ordinal) else {
+            return Ok(None);
+        };
+        let record = self.get_record(&keys::message(peer, ordinal))?;
+        let message = record.and_then(|record| self.message_of(record));
+        message.map(Some).ok_or_else(|| damaged_message(peer))
+    }
+
+    pub(super) fn message_of(&self, record: MessageRecord) -> Option<Message> {
         let (content, attachments, state) = match record.state.as_ref()? {
             MessageState::Sent(bytes) => {
                 let sent = SentMessage::decode(bytes).ok()?;
@@ -223,12 +228,69 @@ impl<S: Store> Client<S> {
     }
 
     /// Where the message with this tag is stored. `None` if it was never sent to `peer` or received
-    /// from it.
+    /// from it, or if its conversation was deleted.
     pub(super) fn index(
         &self,
         peer: &AccountId,
         tag: &FrankingTag,
     ) -> Result<Option<IndexRecord>, StateError<S::Error>> {
-        self.get_record(&index_key(peer, *tag))
+        if self.is_deleting(peer)? {
+            return Ok(None);
+        }
+        let mut index = self.get_record(&keys::index(peer, tag));
+        if matches!(index, Ok(None)) && self.has_earlier {
+            index = self.get_record(&keys::earlier_index(peer, tag));
+        }
+        match index {
+            Err(StateError::Damaged(_)) => self.find(peer, tag).map(Some),
+            index => index,
+        }
     }
+
+    /// As [`Client::index`], for a message that the application names because it is listed. If the
+    /// record of where it is was lost, looks through the history and the outbox.
+    ///
+    /// Not for what a peer names, who could let this device search its history again and again.
+    pub(super) fn search(
+        &self,
+        peer: &AccountId,
+        tag: &FrankingTag,
+    ) -> Result<Option<IndexRecord>, StateError<S::Error>> {
+        if let Some(index) = self.index(peer, tag)? {
+            return Ok(Some(index));
+        }
+        let found = self.find(peer, tag)?;
+        let is_found = found.ordinal.is_some() || found.outbox.is_some();
+        Ok(is_found.then_some(found))
+    }
+
+    /// Looks through the history and the outbox for a message, because the record of where it is
+    /// cannot be read.
+    fn find(
+        &self,
+        peer: &AccountId,
+        tag: &FrankingTag,
+    ) -> Result<IndexRecord, StateError<S::Error>> {
+        let (mut found, mut after) = (IndexRecord::default(), None);
+        while found.ordinal.is_none() {
+            let page = self.read_messages(peer, after, 64)?;
+            if let Some(message) = page.items.iter().find(|message| message.id() == tag) {
+                found.ordinal = Some(message.ordinal());
+                found.due = match message.evidence() {
+                    Some(evidence) => self.find_due(evidence)?,
+                    None => None,
+                };
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        found.outbox = self.number_in_outbox(tag)?;
+        Ok(found)
+    }
+}
+
+pub(super) fn damaged_message<E: std::error::Error>(peer: &AccountId) -> StateError<E> {
+    StateError::Damaged(Damage::Message(peer.clone()))
 }

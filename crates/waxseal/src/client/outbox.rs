@@ -3,21 +3,25 @@
 
 use rand_core::CryptoRng;
 use waxseal_reporting::message::{Content, Payload};
-use waxseal_reporting::relay::Envelope;
+use waxseal_reporting::relay::{DeliveryKey, Envelope};
 use waxseal_reporting::sender::{SentMessage, seal};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
+use super::page::{Page, number_of};
 use super::send::Outgoing;
-use super::state::message_key;
-use super::{Client, tag_of, take_secret_bytes};
+use super::{Client, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
 use crate::error::{SendError, StateError};
 use crate::records::{self, IndexRecord, MessageRecord, MessageState, OutboxRecord};
-use crate::store::{Key, Store, Table, Transaction};
+use crate::store::{Cursor, Store, Transaction};
 
 /// The version byte of an envelope that an earlier version of this crate stored. Its tag does not
 /// name its sender, and no recipient takes it any more.
 const EARLIER_VERSION: u8 = 0x01;
+
+/// Maximum number of earlier tags that are followed to the present one of a message. A message is
+/// sealed again once after an upgrade, and then each time that its entry in the outbox is damaged.
+const MAX_RENEWALS: usize = 16;
 
 /// A message that an earlier version of this crate left in the outbox. It waits for a session, on
 /// which it is sealed again.
@@ -38,43 +42,63 @@ impl std::fmt::Debug for Waiting {
 impl<S: Store> Client<S> {
     /// Lists up to `limit` envelopes that were sealed and not yet confirmed, oldest first.
     ///
-    /// Send them after a crash or a broken connection. The relay takes the returned bytes within
+    /// The list starts after the number `after`, which is the `next` of the page before. Send the
+    /// envelopes after a crash or a broken connection. The relay takes the returned bytes within
     /// ten minutes of `now`: call this again at each attempt, with the present time. If the relay
-    /// answers that the clock differs, pass the relay's time. Envelopes beyond the `limit` are
-    /// listed once the first ones are confirmed or [deleted](Client::delete_message). Each envelope
-    /// has up to [`MAX_POSTED_LEN`](waxseal_reporting::limits::MAX_POSTED_LEN) bytes.
+    /// answers that the clock differs, pass the relay's time. Each envelope has up to
+    /// [`MAX_POSTED_LEN`](waxseal_reporting::limits::MAX_POSTED_LEN) bytes.
     ///
     /// Messages that an earlier version of this crate left in the outbox are not among them, but in
     /// [`Client::waiting`].
     pub fn outbox(
         &self,
+        after: Option<u64>,
         limit: usize,
         now: Timestamp,
-    ) -> Result<Vec<Outgoing>, StateError<S::Error>> {
-        let (mut found, mut after) = (Vec::new(), None);
-        // The entries of an earlier version come first, since a message that is sealed again gets a
-        // new number. Each turn reads entries with higher numbers, so the loop ends.
-        loop {
-            let records = self.entries(after, limit.saturating_sub(found.len()))?;
-            let Some(last) = records.last() else {
-                return Ok(found);
-            };
-            after = Some(last.ordinal);
-            for record in records.iter().filter(|record| !is_earlier(record)) {
-                let outgoing = self.outgoing_of(record, now);
-                found.push(outgoing.ok_or(StateError::Damaged)?);
+    ) -> Result<Page<Outgoing, u64>, StateError<S::Error>> {
+        self.look(|client| {
+            let key = client.stored_delivery_key()?;
+            let (mut all, mut after) = (Page::default(), after);
+            // The entries of an earlier version come first, since a message that is sealed again
+            // gets a new number. Each turn reads entries with higher numbers, so the loop ends.
+            loop {
+                let left = limit.saturating_sub(all.items.len());
+                let page = client.entries(after, left, |entry| match is_earlier(entry) {
+                    true => Some(None),
+                    false => client.outgoing_of(entry, &key, now).map(Some),
+                })?;
+                all.items.extend(page.items.into_iter().flatten());
+                all.damaged.extend(page.damaged);
+                all.next = page.next;
+                if all.next.is_none() || all.items.len() >= limit {
+                    return Ok(all);
+                }
+                after = all.next;
             }
-        }
+        })
     }
 
     /// Lists up to `limit` messages that an earlier version of this crate left in the outbox,
-    /// oldest first. They wait for a session with their recipient: see [`Client::seal_waiting`].
-    pub fn waiting(&self, limit: usize) -> Result<Vec<Waiting>, StateError<S::Error>> {
-        let records = self.entries(None, limit)?;
-        let waiting = records.iter().take_while(|record| is_earlier(record));
-        waiting
-            .map(|record| waiting_of(record).ok_or(StateError::Damaged))
-            .collect()
+    /// oldest first, after the number `after`. They wait for a session with their recipient: see
+    /// [`Client::seal_waiting`].
+    pub fn waiting(
+        &self,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<Waiting, u64>, StateError<S::Error>> {
+        self.look(|client| {
+            let page = client.entries(after, limit, |entry| match is_earlier(entry) {
+                true => waiting_of(entry).map(Some),
+                false => Some(None),
+            })?;
+            // They come first, so an entry of this version ends the list.
+            let is_end = page.items.iter().any(Option::is_none);
+            Ok(Page {
+                items: page.items.into_iter().flatten().collect(),
+                damaged: page.damaged,
+                next: page.next.filter(|_| !is_end),
+            })
+        })
     }
 
     /// Seals again what an earlier version of this crate left in the outbox for `recipient`, if
@@ -93,41 +117,72 @@ impl<S: Store> Client<S> {
         recipient: &AccountId,
         rng: &mut impl CryptoRng,
     ) -> Result<usize, SendError<S::Error>> {
-        if self.is_outbox_current {
-            return Ok(0);
-        }
-        let waiting = self.waiting_for(recipient)?;
+        // Counts those of an attempt that started over, too: each is committed by itself.
         let mut sealed: usize = 0;
-        for (number, id) in waiting {
-            if !self.has_session(recipient)? {
-                break;
+        self.run(|client| {
+            if client.is_outbox_current {
+                return Ok(sealed);
             }
-            if self.seal_again(recipient, number, &id, rng)? {
-                sealed = sealed.saturating_add(1);
+            let waiting = client.waiting_for(recipient)?;
+            for (number, id) in waiting {
+                let has_session = client.look_at_peer(recipient, |peer| peer.sessions.is_some())?;
+                if has_session != Some(true) {
+                    break;
+                }
+                if client
+                    .seal_again(recipient, Some(number), &id, rng)?
+                    .is_some()
+                {
+                    sealed = sealed.saturating_add(1);
+                }
             }
-        }
-        Ok(sealed)
+            Ok(sealed)
+        })
     }
 
-    /// Seals one message again. Returns `false` if it cannot be read: it then stays as it is.
+    /// Seals a sent message again whose entry in the outbox was damaged. Returns its new
+    /// identifier, under which it is then in the [outbox](Client::outbox).
+    ///
+    /// A message that has no [evidence](super::Message::evidence) and is not in the outbox was not
+    /// sent, as far as this device knows. If the relay had taken it, the recipient gets it twice.
+    /// `None` if the message is not stored, is damaged, or was confirmed: then nothing changes.
+    pub fn send_again(
+        &mut self,
+        recipient: &AccountId,
+        id: &FrankingTag,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
+        self.run(|client| {
+            let id = client.present_tag(recipient, id)?;
+            client.seal_again(recipient, None, &id, rng)
+        })
+    }
+
+    /// Seals one message again. `None` if it cannot be read: it then stays as it is.
     fn seal_again(
         &mut self,
         recipient: &AccountId,
-        number: u64,
+        number: Option<u64>,
         id: &FrankingTag,
         rng: &mut impl CryptoRng,
-    ) -> Result<bool, SendError<S::Error>> {
-        let index = unless_damaged(self.index(recipient, id))?;
-        let Some(ordinal) = index.and_then(|index| index.ordinal) else {
-            return Ok(false);
+    ) -> Result<Option<FrankingTag>, SendError<S::Error>> {
+        let Some(index) = self.search(recipient, id)? else {
+            return Ok(None);
         };
-        let record = self.get_record(&message_key(recipient, ordinal));
-        let Some(record) = unless_damaged(record)? else {
-            return Ok(false);
+        let (Some(ordinal), number) = (index.ordinal, number.or(index.outbox)) else {
+            return Ok(None);
+        };
+        let record = match self.get_record(&keys::message(recipient, ordinal)) {
+            // A damaged message stops no other.
+            Err(StateError::Damaged(_)) => None,
+            record => record?,
+        };
+        let Some(record) = record else {
+            return Ok(None);
         };
         let present = |tag: &FrankingTag| self.present_tag(recipient, tag);
         let Some(payload) = payload_of(&record, present)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let mut peer = self.take_peer(recipient)?.ok_or(SendError::NoSession)?;
         let conversation = Audience::Direct(recipient.clone()).conversation(&self.me.account);
@@ -159,16 +214,18 @@ impl<S: Store> Client<S> {
             envelope: sealed.envelope.encode(),
         };
         let mut transaction = Transaction::default();
-        transaction.put_record(Key::Counters, &counters);
+        transaction.put_record(keys::counters(), &counters);
         peer.put(recipient, &mut transaction);
         transaction.put_message(recipient, &message);
-        transaction.put_index(recipient, *id, &earlier);
-        transaction.put_index(recipient, new, &index);
-        transaction.delete(Key::Outbox { ordinal: number });
-        transaction.put_record(Key::Outbox { ordinal: next }, &entry);
+        self.put_index(&mut transaction, recipient, *id, &earlier);
+        self.put_index(&mut transaction, recipient, new, &index);
+        if let Some(number) = number {
+            transaction.delete(keys::envelope(number));
+        }
+        transaction.put_record(keys::envelope(next), &entry);
         self.commit(transaction)?;
         self.keep_peer(recipient, peer);
-        Ok(true)
+        Ok(Some(new))
     }
 
     /// The tag that a message exchanged with `peer` has now: another one if it was sealed again.
@@ -177,9 +234,15 @@ impl<S: Store> Client<S> {
         peer: &AccountId,
         tag: &FrankingTag,
     ) -> Result<FrankingTag, StateError<S::Error>> {
-        let index = unless_damaged(self.index(peer, tag))?;
-        let renewed = index.and_then(|index| tag_of(&index.renewed));
-        Ok(renewed.unwrap_or(*tag))
+        let mut present = *tag;
+        for _ in 0..MAX_RENEWALS {
+            let index = self.index(peer, &present)?;
+            match index.and_then(|index| tag_of(&index.renewed)) {
+                Some(renewed) => present = renewed,
+                None => break,
+            }
+        }
+        Ok(present)
     }
 
     /// Number and tag of each entry for `recipient` that an earlier version left.
@@ -187,62 +250,98 @@ impl<S: Store> Client<S> {
         &mut self,
         recipient: &AccountId,
     ) -> Result<Vec<(u64, FrankingTag)>, StateError<S::Error>> {
-        let (mut found, mut after) = (Vec::new(), None);
-        // One entry at a time: there are none, except after an upgrade.
-        while let Some(record) = self
-            .entries(after, 1)?
-            .first()
-            .filter(|one| is_earlier(one))
-        {
-            if let Some(id) = tag_of(&record.id)
-                && record.recipient == recipient.as_str()
-            {
-                found.push((record.ordinal, id));
+        let (mut found, mut after, mut is_current) = (Vec::new(), None, true);
+        // The entries of an earlier version come first. One entry at a time: there are none, except
+        // after an upgrade.
+        loop {
+            let page = self.entries(after, 1, |entry| {
+                Some((entry.ordinal, is_earlier(entry), waiting_of(entry)))
+            })?;
+            match page.items.as_slice() {
+                [(number, true, waiting)] => {
+                    is_current = false;
+                    let waiting = waiting.as_ref().filter(|one| one.recipient == *recipient);
+                    found.extend(waiting.map(|waiting| (*number, waiting.id)));
+                }
+                [_] => break,
+                _ => {}
             }
-            after = Some(record.ordinal);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
         }
         // This version never writes such an entry, so there is nothing to look for again.
-        self.is_outbox_current = after.is_none();
+        self.is_outbox_current = is_current;
         Ok(found)
     }
 
-    /// Reads outbox entries after the number `after`, in ascending order of their numbers.
-    fn entries(
+    /// Reads outbox entries after the number `after`, in ascending order of their numbers. Leaves
+    /// out those of conversations that are being deleted.
+    fn entries<T>(
         &self,
         after: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<OutboxRecord>, StateError<S::Error>> {
-        let key = after.map(|ordinal| Key::Outbox { ordinal });
-        let records: Vec<OutboxRecord> =
-            self.list(&Table::Outbox, key.as_ref(), limit, records::decode)?;
-        let numbers = after
-            .into_iter()
-            .chain(records.iter().map(|record| record.ordinal));
-        if !numbers.is_sorted_by(|earlier, later| earlier < later) {
-            return Err(StateError::Damaged);
+        read: impl Fn(&OutboxRecord) -> Option<T>,
+    ) -> Result<Page<T, u64>, StateError<S::Error>> {
+        let after = after.map(Cursor::Number);
+        let page = self.page(&keys::outbox(), after.as_ref(), limit, |at, bytes| {
+            let entry: OutboxRecord = records::decode(bytes)?;
+            // An entry says its number, so that a value which was moved is noticed.
+            (number_of(at) == Some(entry.ordinal)).then_some(())?;
+            let item = read(&entry)?;
+            Some((AccountId::new(&entry.recipient).ok()?, item))
+        })?;
+        let is_deleting_any = self.is_deleting_any()?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for (recipient, item) in page.items {
+            if !is_deleting_any || !self.is_deleting(&recipient)? {
+                items.push(item);
+            }
         }
-        Ok(records)
+        let (damaged, next) = (page.damaged, page.next);
+        let page = Page {
+            items,
+            damaged,
+            next,
+        };
+        Ok(page.numbered())
     }
 
-    fn outgoing_of(&self, record: &OutboxRecord, now: Timestamp) -> Option<Outgoing> {
+    fn outgoing_of(
+        &self,
+        record: &OutboxRecord,
+        key: &DeliveryKey,
+        now: Timestamp,
+    ) -> Option<Outgoing> {
         let Waiting { id, recipient } = waiting_of(record)?;
         let audience = Audience::Direct(recipient.clone());
         let envelope = Envelope::decode(&record.envelope).ok()?;
         Some(Outgoing {
             id,
             recipient,
-            envelope: envelope.post(self.delivery_key(), &self.me, &audience, now),
+            envelope: envelope.post(key, &self.me, &audience, now),
         })
     }
-}
 
-/// A damaged record counts as missing, so that it stops no other message.
-fn unless_damaged<T, E: std::error::Error>(
-    read: Result<Option<T>, StateError<E>>,
-) -> Result<Option<T>, StateError<E>> {
-    match read {
-        Err(StateError::Damaged) => Ok(None),
-        read => read,
+    /// The number of the outbox entry of a message, if it has one.
+    pub(super) fn number_in_outbox(
+        &self,
+        tag: &FrankingTag,
+    ) -> Result<Option<u64>, StateError<S::Error>> {
+        let mut after = None;
+        loop {
+            let page =
+                self.entries(after, 64, |entry| Some((entry.ordinal, tag_of(&entry.id)?)))?;
+            let found = page.items.iter().find(|(_, id)| id == tag);
+            if let Some((number, _)) = found {
+                return Ok(Some(*number));
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(None);
+            }
+        }
     }
 }
 

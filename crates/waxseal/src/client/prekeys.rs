@@ -1,14 +1,27 @@
 //! Prekeys: the public keys with which peers start conversations while this device is offline.
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 use waxseal_core::errors::PreKeyError;
-use waxseal_core::limits::MAX_ONE_TIME_PREKEYS;
-use waxseal_core::{IdentityKeyPair, PreKeyUpload, PreKeys};
+use waxseal_core::export::OneTimeId;
+use waxseal_core::limits::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS};
+use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeyUpload, PreKeys, ReplayMemory};
 
-use super::Client;
-use crate::error::{PublishError, StateError};
+use super::{Client, keys};
+use crate::error::{Damage, PublishError, StateError};
 use crate::records::UploadRecord;
-use crate::store::{Key, Store, Transaction};
+use crate::store::{Listed, Store, Transaction};
+
+/// The version byte of prekeys that are stored in one piece. The next write stores them in parts.
+const WHOLE_VERSION: u8 = 0x01;
+
+/// One-time prekeys or replay memories that one call to the store reads, each of up to 4,181 bytes.
+const ROWS_AT_ONCE: usize = 64;
+
+/// Maximum number of calls to the store in which a rotation looks for memories to delete. Bounds
+/// its work: 65,536 senders. Those beyond are looked at by the rotations after it.
+const MAX_LISTS: usize = 1_024;
 
 impl<S: Store> Client<S> {
     /// Makes the one-time prekeys that the provider lacks, and returns what to upload.
@@ -28,19 +41,21 @@ impl<S: Store> Client<S> {
         at_provider: usize,
         rng: &mut impl CryptoRng,
     ) -> Result<PreKeyUpload, PublishError<S::Error>> {
-        let mut waiting = self.waiting_upload()?;
-        self.change_prekeys(|prekeys, identity, transaction| {
-            let there = at_provider.saturating_add(waiting.one_time.len());
-            let missing = MAX_ONE_TIME_PREKEYS.saturating_sub(there);
-            let made = prekeys.replenish(identity, missing, rng)?;
-            let all = prekeys.upload(identity)?;
-            waiting.one_time.extend(made);
-            // A part that a peer used did reach the provider, and must not be handed out again.
-            waiting.one_time.retain(|part| all.one_time.contains(part));
-            transaction.put_record(Key::PreKeyUpload, &waiting);
-            Ok(PreKeyUpload {
-                base: all.base,
-                one_time: waiting.one_time,
+        self.run(|client| {
+            let mut waiting = client.waiting_upload()?;
+            client.change_prekeys(|prekeys, identity, transaction| {
+                let there = at_provider.saturating_add(waiting.one_time.len());
+                let missing = MAX_ONE_TIME_PREKEYS.saturating_sub(there);
+                let made = prekeys.replenish(identity, missing, rng)?;
+                let all = prekeys.upload(identity)?;
+                waiting.one_time.extend(made);
+                // A part that a peer used did reach the provider, and must not be handed out again.
+                waiting.one_time.retain(|part| all.one_time.contains(part));
+                transaction.put_record(keys::prekey_upload(), &waiting);
+                Ok(PreKeyUpload {
+                    base: all.base,
+                    one_time: waiting.one_time,
+                })
             })
         })
     }
@@ -48,13 +63,15 @@ impl<S: Store> Client<S> {
     /// Records that the provider has this upload, so that its one-time parts are not uploaded
     /// again.
     pub fn confirm_prekeys(&mut self, upload: &PreKeyUpload) -> Result<(), StateError<S::Error>> {
-        let mut waiting = self.waiting_upload()?;
-        waiting
-            .one_time
-            .retain(|part| !upload.one_time.contains(part));
-        let mut transaction = Transaction::default();
-        transaction.put_record(Key::PreKeyUpload, &waiting);
-        self.commit(transaction)
+        self.run(|client| {
+            let mut waiting = client.waiting_upload()?;
+            waiting
+                .one_time
+                .retain(|part| !upload.one_time.contains(part));
+            let mut transaction = Transaction::default();
+            transaction.put_record(keys::prekey_upload(), &waiting);
+            client.commit(transaction)
+        })
     }
 
     /// Replaces the signed prekeys, and returns the new base bundle to upload.
@@ -69,21 +86,28 @@ impl<S: Store> Client<S> {
         &mut self,
         rng: &mut impl CryptoRng,
     ) -> Result<PreKeyUpload, PublishError<S::Error>> {
-        self.change_prekeys(|prekeys, identity, _| {
-            prekeys.rotate(identity, rng)?;
-            Ok(PreKeyUpload {
+        self.run(|client| {
+            let mut prekeys = client.take_prekeys()?;
+            prekeys.rotate(&client.identity, rng)?;
+            let upload = PreKeyUpload {
                 one_time: Vec::new(),
-                ..prekeys.upload(identity)?
-            })
+                ..prekeys.upload(&client.identity)?
+            };
+            let mut transaction = Transaction::default();
+            client.forget_replays(&prekeys, &mut transaction)?;
+            client.commit_prekeys(prekeys, transaction)?;
+            Ok(upload)
         })
     }
 
     /// Counts the one-time prekeys that no peer has used yet, as far as this device knows.
     pub fn one_time_prekeys_left(&mut self) -> Result<usize, StateError<S::Error>> {
-        let prekeys = self.take_prekeys()?;
-        let left = prekeys.one_time_left();
-        self.prekeys = Some(prekeys);
-        Ok(left)
+        self.run(|client| {
+            let prekeys = client.take_prekeys()?;
+            let left = prekeys.one_time_left();
+            client.prekeys = Some(prekeys);
+            Ok(left)
+        })
     }
 
     fn change_prekeys(
@@ -97,10 +121,19 @@ impl<S: Store> Client<S> {
         let mut prekeys = self.take_prekeys()?;
         let mut transaction = Transaction::default();
         let upload = change(&mut prekeys, &self.identity, &mut transaction)?;
-        transaction.put(Key::PreKeys, prekeys.export());
+        self.commit_prekeys(prekeys, transaction)?;
+        Ok(upload)
+    }
+
+    fn commit_prekeys(
+        &mut self,
+        mut prekeys: PreKeys,
+        mut transaction: Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        put_prekeys(&mut prekeys, &mut transaction);
         self.commit(transaction)?;
         self.prekeys = Some(prekeys);
-        Ok(upload)
+        Ok(())
     }
 
     /// Takes the prekeys out of memory, or reads them from the store, so that the caller can change
@@ -111,12 +144,100 @@ impl<S: Store> Client<S> {
         if let Some(prekeys) = self.prekeys.take() {
             return Ok(prekeys);
         }
-        let bytes = self.get(&Key::PreKeys)?.ok_or(StateError::Damaged)?;
-        PreKeys::import(&bytes).map_err(|_| StateError::Damaged)
+        let damaged = || StateError::Damaged(Damage::PreKeys);
+        let state = self.get(&keys::prekeys())?.ok_or_else(damaged)?;
+        if state.first() == Some(&WHOLE_VERSION) {
+            return PreKeys::import(&state).map_err(|_| damaged());
+        }
+        let (mut one_time, mut after) = (Vec::new(), None);
+        while one_time.len() <= MAX_KEPT_ONE_TIME_PREKEYS {
+            let table = keys::one_time_prekeys();
+            let rows = self.store.list(&table, after.as_ref(), ROWS_AT_ONCE);
+            let rows = rows.map_err(|error| match S::is_damage(&error) {
+                true => damaged(),
+                false => StateError::Store(error),
+            })?;
+            let Some(last) = rows.last() else { break };
+            after = Some(last.cursor.clone());
+            // One that is damaged counts as spent.
+            one_time.extend(rows.into_iter().filter_map(|Listed { value, .. }| value));
+        }
+        PreKeys::import_parts(&state, &one_time)
+            .or_else(|_| {
+                let mut ids = BTreeSet::new();
+                one_time.retain(|part| {
+                    let id = OneTimeId::of_part(part);
+                    let is_read = PreKeys::import_parts(&state, [part]).is_ok();
+                    is_read && id.is_ok_and(|id| ids.insert(id))
+                });
+                PreKeys::import_parts(&state, &one_time)
+            })
+            .map_err(|_| damaged())
+    }
+
+    /// Reads what is remembered of the first messages of this sender.
+    pub(super) fn replay_memory(
+        &self,
+        sender: &IdentityKey,
+    ) -> Result<ReplayMemory, StateError<S::Error>> {
+        match self.get(&keys::replay_memory(sender))? {
+            None => Ok(ReplayMemory::new()),
+            Some(bytes) => ReplayMemory::import(&bytes)
+                .ok()
+                .filter(|memory| memory.sender() == Some(sender))
+                .ok_or(StateError::Damaged(Damage::PreKeys)),
+        }
+    }
+
+    /// Deletes the memories of which every signed prekey is destroyed. One that cannot be read
+    /// stays.
+    fn forget_replays(
+        &self,
+        prekeys: &PreKeys,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let (table, mut after) = (keys::replay_memories(), None);
+        for _ in 0..MAX_LISTS {
+            let page = self.page(&table, after.as_ref(), ROWS_AT_ONCE, |cursor, bytes| {
+                Some((cursor.clone(), ReplayMemory::import(bytes).ok()?))
+            })?;
+            for (cursor, memory) in page.items {
+                if !prekeys.needs(&memory) {
+                    transaction.delete_at(table.clone(), cursor);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn waiting_upload(&self) -> Result<UploadRecord, StateError<S::Error>> {
-        let waiting = self.get_record(&Key::PreKeyUpload)?;
-        Ok(waiting.unwrap_or_default())
+        match self.get_record(&keys::prekey_upload()) {
+            // What waited is not known any more. Parts that did not reach the provider are never
+            // used, and `publish_prekeys` makes others.
+            Err(StateError::Damaged(_)) => Ok(UploadRecord::default()),
+            waiting => Ok(waiting?.unwrap_or_default()),
+        }
+    }
+}
+
+/// Writes what changed in the prekeys since they were last written or read: usually nothing.
+///
+/// The prekeys return each change only once. So if the transaction is not committed, they must be
+/// dropped and read again.
+pub(super) fn put_prekeys(prekeys: &mut PreKeys, transaction: &mut Transaction) {
+    let parts = prekeys.export_parts();
+    if let Some(state) = parts.state {
+        transaction.put(keys::prekeys(), state);
+    }
+    for change in parts.one_time {
+        let key = keys::one_time_prekey(&change.id);
+        match change.bytes {
+            Some(bytes) => transaction.put(key, bytes),
+            None => transaction.delete(key),
+        }
     }
 }

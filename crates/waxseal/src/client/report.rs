@@ -7,10 +7,11 @@ use waxseal_reporting::reporter::{
 };
 use waxseal_reporting::{AccountId, Audience, FrankingTag};
 
-use super::Client;
+use super::page::Page;
+use super::{Client, keys};
 use crate::error::{ReportError, StateError};
 use crate::records::{self, DraftRecord, ReportRecord, ShownRecord};
-use crate::store::{Key, Store, Table, Transaction};
+use crate::store::{Cursor, Store, Transaction};
 
 /// Identifies a report on this device until it is confirmed. 16 random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,11 +60,22 @@ impl<S: Store> Client<S> {
         reason: Reason,
         messages: impl IntoIterator<Item = (FrankingTag, Disclosure)>,
     ) -> Result<ReportDraft, ReportError<S::Error>> {
+        let messages: Vec<_> = messages.into_iter().collect();
+        self.look(|client| client.read_draft(peer, reason, &messages))
+    }
+
+    fn read_draft(
+        &self,
+        peer: &AccountId,
+        reason: Reason,
+        messages: &[(FrankingTag, Disclosure)],
+    ) -> Result<ReportDraft, ReportError<S::Error>> {
         let mut draft = ReportDraft::new(self.me.clone(), reason);
         for (id, disclosure) in messages {
-            let message = self.message(peer, &id)?.ok_or(ReportError::NoSuchMessage)?;
+            let message = self.message_at(peer, self.search(peer, id)?)?;
+            let message = message.ok_or(ReportError::NoSuchMessage)?;
             let evidence = message.evidence().ok_or(ReportError::NotStamped)?;
-            draft.add(evidence, disclosure)?;
+            draft.add(evidence, disclosure.clone())?;
         }
         Ok(draft)
     }
@@ -98,11 +110,13 @@ impl<S: Store> Client<S> {
         moderation_key: &ModerationPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
-        let report = draft
-            .seal(self.delivery_key(), moderation_key, rng)?
-            .encode();
-        let draft = self.draft_record(draft);
-        self.put_report(ReportId::draw(rng), report, draft)
+        self.run(|client| {
+            let report = draft
+                .seal(client.delivery_key(), moderation_key, rng)?
+                .encode();
+            let draft = client.draft_record(draft);
+            client.put_report(ReportId::draw(rng), report, draft)
+        })
     }
 
     /// Keeps a draft that the user agreed to while no moderation key is known, for example without
@@ -119,8 +133,10 @@ impl<S: Store> Client<S> {
         if preview.messages().is_empty() && preview.about_account().is_none() {
             return Err(DraftError::Empty.into());
         }
-        let draft = self.draft_record(draft);
-        self.put_report(ReportId::draw(rng), Vec::new(), draft)
+        self.run(|client| {
+            let draft = client.draft_record(draft);
+            client.put_report(ReportId::draw(rng), Vec::new(), draft)
+        })
     }
 
     /// Seals a report of the outbox again, from its draft, to another moderation key. It keeps its
@@ -134,27 +150,36 @@ impl<S: Store> Client<S> {
         moderation_key: &ModerationPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
-        let draft = self.kept_draft(id)?;
-        let report = draft
-            .seal(self.delivery_key(), moderation_key, rng)?
-            .encode();
-        let draft = self.draft_record(&draft);
-        self.put_report(id, report, draft)
+        self.run(|client| {
+            let draft = client.read_kept_draft(id)?;
+            let report = draft
+                .seal(client.delivery_key(), moderation_key, rng)?
+                .encode();
+            let draft = client.draft_record(&draft);
+            client.put_report(id, report, draft)
+        })
     }
 
     /// Returns the draft of a report in the outbox, with its messages as they are stored.
     ///
     /// # Errors
-    /// * [`ReportError::NoDraft`] if no such report waits, or if it has no draft.
+    /// * [`ReportError::NoDraft`] if no such report waits, or if it has no draft that can be read.
     /// * [`ReportError::NoSuchMessage`] if a message of it was deleted since.
     pub fn kept_draft(&self, id: ReportId) -> Result<ReportDraft, ReportError<S::Error>> {
-        let record: Option<ReportRecord> = self.get_record(&Key::Report { id: id.0 })?;
+        self.look(|client| client.read_kept_draft(id))
+    }
+
+    fn read_kept_draft(&self, id: ReportId) -> Result<ReportDraft, ReportError<S::Error>> {
+        let record: Option<ReportRecord> = match self.get_record(&keys::report(&id.0)) {
+            Err(StateError::Damaged(_)) => None,
+            record => record?,
+        };
         let record = record.and_then(|record| record.draft);
         let record = record.ok_or(ReportError::NoDraft)?;
-        let (account, reason, messages) = chosen_of(&record).ok_or(StateError::Damaged)?;
+        let (account, reason, messages) = chosen_of(&record).ok_or(ReportError::NoDraft)?;
         let mut draft = match messages.is_empty() {
             true => self.draft_account_report(&account, reason)?,
-            false => self.draft_report(&account, reason, messages)?,
+            false => self.read_draft(&account, reason, &messages)?,
         };
         draft.note(&record.note)?;
         Ok(draft)
@@ -172,7 +197,7 @@ impl<S: Store> Client<S> {
             draft: Some(draft),
         };
         let mut transaction = Transaction::default();
-        transaction.put_record(Key::Report { id: id.0 }, &record);
+        transaction.put_record(keys::report(&id.0), &record);
         self.commit(transaction)?;
         Ok(OutgoingReport { id, report })
     }
@@ -204,24 +229,31 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Lists up to `limit` reports that were sealed or kept, and not yet confirmed.
+    /// Lists up to `limit` reports that were sealed or kept and not yet confirmed, after
+    /// `after`.
     ///
     /// Each report has up to [`MAX_REPORT_LEN`](waxseal_reporting::limits::MAX_REPORT_LEN) bytes.
     /// Its MAC is made for this call, under the present delivery key.
     pub fn pending_reports(
         &self,
+        after: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<OutgoingReport>, StateError<S::Error>> {
-        self.list(&Table::Reports, None, limit, |bytes| {
-            outgoing_of(bytes, self.delivery_key())
+    ) -> Result<Page<OutgoingReport>, StateError<S::Error>> {
+        self.look(|client| {
+            let key = client.stored_delivery_key()?;
+            client.page(&keys::reports(), after, limit, |_, bytes| {
+                outgoing_of(bytes, &key)
+            })
         })
     }
 
     /// Forgets a report that the intake has accepted, or refused for good.
     pub fn confirm_report(&mut self, id: ReportId) -> Result<(), StateError<S::Error>> {
-        let mut transaction = Transaction::default();
-        transaction.delete(Key::Report { id: id.0 });
-        self.commit(transaction)
+        self.run(|client| {
+            let mut transaction = Transaction::default();
+            transaction.delete(keys::report(&id.0));
+            client.commit(transaction)
+        })
     }
 }
 

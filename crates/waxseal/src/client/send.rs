@@ -1,6 +1,8 @@
 //! Sending: draft, seal, persist, return the envelope. Later the relay's receipt makes the message
 //! reportable.
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 use waxseal_reporting::message::{Attachment, Content, Payload, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
@@ -8,12 +10,12 @@ use waxseal_reporting::relay::Receipt;
 use waxseal_reporting::sender::{SentMessage, seal};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
-use super::state::message_key;
-use super::{Client, tag_of, take_secret_bytes};
+use super::history::damaged_message;
+use super::{Client, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
-use crate::error::{ConfirmError, SendError, StateError};
+use crate::error::{ConfirmError, SendError};
 use crate::records::{IndexRecord, MessageRecord, MessageState, OutboxRecord};
-use crate::store::{Key, Store, Transaction};
+use crate::store::{Store, Transaction};
 
 /// A message about to be sent: its content, its attachments and its header fields.
 #[derive(Clone, Debug)]
@@ -55,7 +57,8 @@ impl Draft {
         self
     }
 
-    /// Asks the recipient's application to delete the message this many seconds after it was read.
+    /// Asks both applications to delete the message this many seconds after the provider accepted
+    /// it: see [`Client::due`]. 0 is never.
     pub fn expires_after_secs(mut self, seconds: u32) -> Self {
         self.expires_after_secs = seconds;
         self
@@ -116,65 +119,66 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Outgoing, SendError<S::Error>> {
-        match self.seal_waiting(recipient, rng) {
-            // A damaged entry of the outbox does not stop new messages.
-            Ok(_) | Err(SendError::State(StateError::Damaged)) => {}
-            Err(error) => return Err(error),
-        }
-        let mut peer = self.take_peer(recipient)?.ok_or(SendError::NoSession)?;
-        let audience = Audience::Direct(recipient.clone());
-        let conversation = audience.conversation(&self.me.account);
         let draft = message.into();
-        let mut header = PayloadHeader::new(peer.record.next_sequence, now);
-        header.last_seen = tag_of(&peer.record.last_seen);
-        header.reply_to = draft.reply_to;
-        header.forward_count = draft.forward_count;
-        header.expires_after_secs = draft.expires_after_secs;
-        let payload = Payload::with_attachments(header, draft.content, draft.attachments)?;
+        self.run(|client| {
+            client.seal_waiting(recipient, rng)?;
+            let mut peer = client.take_peer(recipient)?.ok_or(SendError::NoSession)?;
+            let audience = Audience::Direct(recipient.clone());
+            let conversation = audience.conversation(&client.me.account);
+            let draft = draft.clone();
+            let mut header = PayloadHeader::new(peer.conversation.next_sequence, now);
+            header.last_seen = tag_of(&peer.conversation.last_seen);
+            header.reply_to = draft.reply_to;
+            header.forward_count = draft.forward_count;
+            header.expires_after_secs = draft.expires_after_secs;
+            let payload = Payload::with_attachments(header, draft.content, draft.attachments)?;
 
-        let sessions = peer.sessions.as_mut().ok_or(SendError::NoSession)?;
-        let mut channel = SessionSealer::new(sessions);
-        let sealed = seal(&mut channel, &self.me, &conversation, &payload, rng)?;
-        let id = *sealed.sent.tag();
+            let sessions = peer.sessions.as_mut().ok_or(SendError::NoSession)?;
+            let mut channel = SessionSealer::new(sessions);
+            let sealed = seal(&mut channel, &client.me, &conversation, &payload, rng)?;
+            let id = *sealed.sent.tag();
 
-        let ordinal = peer.record.next_ordinal;
-        let sequence = peer.record.next_sequence;
-        let mut counters = self.counters()?;
-        let number = counters.next_outbox;
-        counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
-        peer.record.next_ordinal = ordinal.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
-        peer.record.next_sequence = sequence.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
-        let message = MessageRecord {
-            ordinal,
-            state: Some(MessageState::Sent(take_secret_bytes(sealed.sent.encode()))),
-        };
-        let index = IndexRecord {
-            ordinal: Some(ordinal),
-            outbox: Some(number),
-            ..IndexRecord::default()
-        };
-        let waiting = OutboxRecord {
-            ordinal: number,
-            recipient: recipient.as_str().to_owned(),
-            id: id.as_bytes().to_vec(),
-            envelope: sealed.envelope.encode(),
-        };
+            let ordinal = peer.conversation.next_ordinal;
+            let sequence = peer.conversation.next_sequence;
+            let mut counters = client.counters()?;
+            let number = counters.next_outbox;
+            counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
+            peer.conversation.next_ordinal =
+                ordinal.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
+            peer.conversation.next_sequence =
+                sequence.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
+            let message = MessageRecord {
+                ordinal,
+                state: Some(MessageState::Sent(take_secret_bytes(sealed.sent.encode()))),
+            };
+            let index = IndexRecord {
+                ordinal: Some(ordinal),
+                outbox: Some(number),
+                ..IndexRecord::default()
+            };
+            let waiting = OutboxRecord {
+                ordinal: number,
+                recipient: recipient.as_str().to_owned(),
+                id: id.as_bytes().to_vec(),
+                envelope: sealed.envelope.encode(),
+            };
 
-        // The message is persisted before its ciphertext leaves the device.
-        let mut transaction = Transaction::default();
-        transaction.put_record(Key::Counters, &counters);
-        peer.put(recipient, &mut transaction);
-        transaction.put_message(recipient, &message);
-        transaction.put_index(recipient, id, &index);
-        transaction.put_record(Key::Outbox { ordinal: number }, &waiting);
-        self.commit(transaction)?;
-        self.keep_peer(recipient, peer);
-        Ok(Outgoing {
-            id,
-            recipient: recipient.clone(),
-            envelope: sealed
-                .envelope
-                .post(self.delivery_key(), &self.me, &audience, now),
+            // The message is persisted before its ciphertext leaves the device.
+            let mut transaction = Transaction::default();
+            transaction.put_record(keys::counters(), &counters);
+            peer.put(recipient, &mut transaction);
+            transaction.put_message(recipient, &message);
+            client.put_index(&mut transaction, recipient, id, &index);
+            transaction.put_record(keys::envelope(number), &waiting);
+            client.commit(transaction)?;
+            client.keep_peer(recipient, peer);
+            Ok(Outgoing {
+                id,
+                recipient: recipient.clone(),
+                envelope: sealed
+                    .envelope
+                    .post(client.delivery_key(), &client.me, &audience, now),
+            })
         })
     }
 
@@ -187,38 +191,48 @@ impl<S: Store> Client<S> {
         recipient: &AccountId,
         receipt: &[u8],
     ) -> Result<FrankingTag, ConfirmError<S::Error>> {
-        let receipt = Receipt::decode(receipt)?;
-        let id = *receipt.tag();
-        let index = self.index(recipient, &id)?.ok_or(ConfirmError::NotSent)?;
-        let ordinal = index.ordinal.ok_or(ConfirmError::NotSent)?;
-        let message = self.get_record(&message_key(recipient, ordinal))?;
-        let mut message: MessageRecord = message.ok_or(StateError::Damaged)?;
-        let sent = match &message.state {
-            Some(MessageState::Sent(sent)) => sent,
-            Some(MessageState::Stamped(evidence)) => {
-                let evidence = Evidence::decode(evidence).map_err(|_| StateError::Damaged)?;
-                // Either the message was confirmed before, or this device received it. Received
-                // messages have no receipt.
-                let is_ours = evidence.sender() == &self.me;
-                return is_ours.then_some(id).ok_or(ConfirmError::NotSent);
-            }
-            None => return Err(StateError::Damaged.into()),
-        };
-        let sent = SentMessage::decode(sent).map_err(|_| StateError::Damaged)?;
-        let evidence = receipt.authenticate(self.delivery_key(), &sent)?;
+        self.run(|client| {
+            let receipt = Receipt::decode(receipt)?;
+            let id = *receipt.tag();
+            let index = match client.index(recipient, &id)? {
+                // The record of where it is was lost.
+                None if client.number_in_outbox(&id)?.is_some() => client.search(recipient, &id)?,
+                index => index,
+            };
+            let index = index.ok_or(ConfirmError::NotSent)?;
+            let ordinal = index.ordinal.ok_or(ConfirmError::NotSent)?;
+            let message = client.get_record(&keys::message(recipient, ordinal))?;
+            let mut message: MessageRecord = message.ok_or_else(|| damaged_message(recipient))?;
+            let sent = match &message.state {
+                Some(MessageState::Sent(sent)) => sent,
+                Some(MessageState::Stamped(evidence)) => {
+                    let evidence =
+                        Evidence::decode(evidence).map_err(|_| damaged_message(recipient))?;
+                    // Either the message was confirmed before, or this device received it. Received
+                    // messages have no receipt.
+                    let is_ours = evidence.sender() == &client.me;
+                    return is_ours.then_some(id).ok_or(ConfirmError::NotSent);
+                }
+                None => return Err(damaged_message(recipient).into()),
+            };
+            let sent = SentMessage::decode(sent).map_err(|_| damaged_message(recipient))?;
+            let evidence = receipt.authenticate(client.delivery_key(), &sent)?;
 
-        message.state = Some(MessageState::Stamped(take_secret_bytes(evidence.encode())));
-        let confirmed = IndexRecord {
-            ordinal: Some(ordinal),
-            ..IndexRecord::default()
-        };
-        let mut transaction = Transaction::default();
-        transaction.put_message(recipient, &message);
-        transaction.put_index(recipient, id, &confirmed);
-        if let Some(ordinal) = index.outbox {
-            transaction.delete(Key::Outbox { ordinal });
-        }
-        self.commit(transaction)?;
-        Ok(id)
+            message.state = Some(MessageState::Stamped(take_secret_bytes(evidence.encode())));
+            let mut transaction = Transaction::default();
+            let taken = &mut BTreeSet::new();
+            let confirmed = IndexRecord {
+                ordinal: Some(ordinal),
+                due: client.put_due(&mut transaction, taken, recipient, &evidence)?,
+                ..IndexRecord::default()
+            };
+            transaction.put_message(recipient, &message);
+            client.put_index(&mut transaction, recipient, id, &confirmed);
+            if let Some(ordinal) = index.outbox {
+                transaction.delete(keys::envelope(ordinal));
+            }
+            client.commit(transaction)?;
+            Ok(id)
+        })
     }
 }

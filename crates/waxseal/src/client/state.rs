@@ -3,17 +3,45 @@
 use waxseal_reporting::{AccountId, FrankingTag};
 use zeroize::Zeroizing;
 
-use super::Client;
+use super::{Client, keys};
 use crate::error::StateError;
 use crate::records::{self, CountersRecord, IndexRecord, MessageRecord};
-use crate::store::{Key, Store, Table, Transaction};
+use crate::store::{Key, Store, Transaction};
+
+/// Reads a value, and tells damage from a store that failed.
+pub(super) fn get<S: Store>(
+    store: &S,
+    key: &Key,
+) -> Result<Option<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
+    let value = store.get(key);
+    value.map_err(|error| match S::is_damage(&error) {
+        true => StateError::Damaged(keys::damage(key)),
+        false => StateError::Store(error),
+    })
+}
+
+/// Reads a value of a store that no client has read yet.
+pub(super) fn first_get<S: Store>(
+    store: &S,
+    key: &Key,
+) -> Result<Option<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
+    // Once is enough, unless other processes commit without a pause.
+    for _ in 0..16 {
+        store.refresh().map_err(StateError::Store)?;
+        match get(store, key) {
+            Err(StateError::Store(error)) if S::is_stale(&error) => {}
+            read => return read,
+        }
+    }
+    get(store, key)
+}
 
 impl<S: Store> Client<S> {
     pub(super) fn get(
         &self,
         key: &Key,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
-        self.store.get(key).map_err(StateError::Store)
+        get(&self.store, key)
     }
 
     pub(super) fn get_record<R: prost::Message + Default>(
@@ -21,31 +49,36 @@ impl<S: Store> Client<S> {
         key: &Key,
     ) -> Result<Option<R>, StateError<S::Error>> {
         let bytes = self.get(key)?;
-        let record = bytes.map(|bytes| records::decode(&bytes).ok_or(StateError::Damaged));
+        let damaged = || StateError::Damaged(keys::damage(key));
+        let record = bytes.map(|bytes| records::decode(&bytes).ok_or_else(damaged));
         record.transpose()
     }
 
     /// Reads the counters from the store each time, because after a failed commit only the store
     /// knows whether a number is taken.
     pub(super) fn counters(&self) -> Result<CountersRecord, StateError<S::Error>> {
-        Ok(self.get_record(&Key::Counters)?.unwrap_or_default())
+        match self.get_record(&keys::counters()) {
+            // They are damaged, or nothing was sent yet.
+            Ok(None) | Err(StateError::Damaged(_)) => Ok(CountersRecord {
+                next_outbox: self.number_after_last(&keys::outbox())?,
+                ..CountersRecord::default()
+            }),
+            counters => Ok(counters?.unwrap_or_default()),
+        }
     }
 
-    /// Lists the values of a table, each decoded by `read`. If `read` returns `None` for a value,
-    /// the store is [damaged](StateError::Damaged).
-    pub(super) fn list<T>(
+    /// Writes where the message with a tag is, and deletes the record at its earlier key.
+    pub(super) fn put_index(
         &self,
-        table: &Table,
-        after: Option<&Key>,
-        limit: usize,
-        read: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<Vec<T>, StateError<S::Error>> {
-        let values = self.store.list(table, after, limit);
-        let values = values.map_err(StateError::Store)?;
-        let records = values.iter().map(|bytes| read(bytes));
-        records
-            .map(|record| record.ok_or(StateError::Damaged))
-            .collect()
+        transaction: &mut Transaction,
+        peer: &AccountId,
+        tag: FrankingTag,
+        index: &IndexRecord,
+    ) {
+        if self.has_earlier {
+            transaction.delete(keys::earlier_index(peer, &tag));
+        }
+        transaction.put_record(keys::index(peer, &tag), index);
     }
 
     pub(super) fn commit(&mut self, transaction: Transaction) -> Result<(), StateError<S::Error>> {
@@ -59,20 +92,6 @@ impl Transaction {
     }
 
     pub(super) fn put_message(&mut self, peer: &AccountId, message: &MessageRecord) {
-        self.put_record(message_key(peer, message.ordinal), message);
+        self.put_record(keys::message(peer, message.ordinal), message);
     }
-
-    pub(super) fn put_index(&mut self, peer: &AccountId, tag: FrankingTag, index: &IndexRecord) {
-        self.put_record(index_key(peer, tag), index);
-    }
-}
-
-pub(super) fn message_key(peer: &AccountId, ordinal: u64) -> Key {
-    let peer = peer.clone();
-    Key::Message { peer, ordinal }
-}
-
-pub(super) fn index_key(peer: &AccountId, tag: FrankingTag) -> Key {
-    let peer = peer.clone();
-    Key::MessageIndex { peer, tag }
 }

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::store::{Change, Key, MAX_VALUE_LEN, MemoryStore, Table, Transaction};
+use crate::store::{
+    Change, Cursor, Key, Listed, MAX_TABLE_LEN, MAX_VALUE_LEN, MemoryStore, Row, Table, Transaction,
+};
 
 /// What a store of these tests does wrong.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,8 @@ enum Fault {
     RefusesToDeleteNothing,
     DeletesNothing,
     PutsBeforeDeletes,
+    DeletesByCursorFirst,
+    DeletesByCursorLast,
     IgnoresCase,
     ForgetsThePeer,
     ListsByTheLettersOfAName,
@@ -33,6 +37,10 @@ enum Fault {
     ListsAtLeastOne,
     LimitCountsFromTheFirst,
     StartsOverAfterADeletion,
+    DeletesNothingByCursor,
+    DeletesAllByCursor,
+    KnowsOnlySomeTables,
+    CutsLongNames,
     ForgetsWhenClosed,
     ForgetsDeletionsWhenClosed,
     AppliesInPart,
@@ -42,7 +50,7 @@ enum Fault {
 use Fault::*;
 
 /// Each fault with the case that must detect it.
-const FAULTS: [(Fault, &str); 26] = [
+const FAULTS: [(Fault, &str); 32] = [
     (BeginsWithSomething, "empty"),
     (CutsLongValues, "kept"),
     (CutsAtZero, "kept"),
@@ -65,6 +73,12 @@ const FAULTS: [(Fault, &str); 26] = [
     (ListsAtLeastOne, "limit"),
     (LimitCountsFromTheFirst, "limit"),
     (StartsOverAfterADeletion, "pages"),
+    (DeletesNothingByCursor, "by-cursor"),
+    (DeletesAllByCursor, "by-cursor"),
+    (DeletesByCursorFirst, "by-cursor"),
+    (DeletesByCursorLast, "by-cursor"),
+    (KnowsOnlySomeTables, "any-key"),
+    (CutsLongNames, "any-key"),
     (ForgetsWhenClosed, "durable"),
     (ForgetsDeletionsWhenClosed, "durable"),
     (AppliesInPart, "whole"),
@@ -86,7 +100,8 @@ impl Wrong {
     fn new(fault: Option<Fault>) -> Self {
         let mut records = BTreeMap::new();
         if matches!(fault, Some(BeginsWithSomething)) {
-            records.insert(Key::Counters.to_bytes(), vec![1]);
+            let counters = Key::new(Table::new(b"c"), Row::Only);
+            records.insert(counters.to_bytes(), vec![1]);
         }
         Self {
             fault,
@@ -105,39 +120,87 @@ impl Wrong {
     }
 
     fn name(&self, key: &Key) -> Vec<u8> {
-        let name = key.to_bytes();
-        let ordinal = matches!(key, Key::Message { .. } | Key::Outbox { .. })
-            .then(|| name.split_last_chunk::<8>())
-            .flatten();
-        match (self.fault, key, ordinal) {
-            (Some(IgnoresCase), ..) => name.to_ascii_lowercase(),
-            (Some(ForgetsThePeer), Key::MessageIndex { tag, .. }, _) => tag.as_bytes().to_vec(),
-            (Some(OrdersAsSigned), _, Some((rest, ordinal))) => {
-                let signed = i64::from_be_bytes(*ordinal) as i128 - i128::from(i64::MIN);
-                [rest, &signed.to_be_bytes()].concat()
+        let mut name = key.to_bytes();
+        let table = key.table.as_bytes();
+        match (self.fault, &key.row) {
+            (Some(IgnoresCase), _) => name.make_ascii_lowercase(),
+            // The letters of the peer and its length, in the table of the place of a tag.
+            (Some(ForgetsThePeer), Row::Only) if table.first() == Some(&b'i') => {
+                name = table[table.len() - 32..].to_vec();
             }
-            (Some(OrdersAsText), _, Some((rest, ordinal))) => {
-                let text = u64::from_be_bytes(*ordinal).to_string();
-                [rest, text.as_bytes()].concat()
+            (Some(OrdersAsSigned), Row::Number(number)) => {
+                let signed = number.cast_signed() as i128 - i128::from(i64::MIN);
+                name.truncate(name.len() - 8);
+                name.extend(signed.to_be_bytes());
             }
-            _ => name,
+            (Some(OrdersAsText), Row::Number(number)) => {
+                name.truncate(name.len() - 8);
+                name.extend(number.to_string().bytes());
+            }
+            (Some(CutsLongNames), _) => name.truncate(MAX_TABLE_LEN),
+            _ => (),
         }
+        name
     }
 
     fn is_in(&self, table: &Table, name: &[u8]) -> bool {
-        match (self.fault, table) {
-            (Some(ListsEverything), _) => true,
-            (Some(ListsByTheLettersOfAName), Table::Messages(peer)) => {
-                name.first() == Some(&b'm') && name[2..].starts_with(peer.as_str().as_bytes())
+        let bytes = table.as_bytes();
+        let prefix = match self.fault {
+            Some(ListsEverything) => return true,
+            Some(IgnoresCase) => table.prefix().to_ascii_lowercase(),
+            // A prefix of the table's bytes instead of the whole of them.
+            Some(ListsByTheLettersOfAName) if bytes.first() == Some(&b'm') => {
+                return name.len() > 4 && name[2] == b'm' && name[4..].starts_with(&bytes[2..]);
             }
-            (Some(IgnoresCase), _) => name.starts_with(&table.prefix().to_ascii_lowercase()),
-            _ => name.starts_with(&table.prefix()),
+            _ => table.prefix(),
+        };
+        // A row that is the only one of its table is not listed.
+        name.starts_with(&prefix) && name.len() > prefix.len()
+    }
+
+    /// The key of a row. Its name is its cursor.
+    fn key_at(table: &Table, cursor: &Cursor) -> Key {
+        let row = match cursor {
+            Cursor::Number(number) => Row::Number(*number),
+            Cursor::Name(name) => Row::Name(name.clone()),
+        };
+        Key::new(table.clone(), row)
+    }
+
+    fn cursor_of(&self, table: &Table, name: &[u8]) -> Cursor {
+        let row = name.get(table.prefix().len()..).unwrap_or_default();
+        match row.split_first() {
+            Some((1, number)) => match self.fault {
+                Some(OrdersAsText) => {
+                    Cursor::Number(std::str::from_utf8(number).unwrap().parse().unwrap())
+                }
+                _ => Cursor::Number(u64::from_be_bytes(*number.last_chunk().unwrap())),
+            },
+            Some((_, name)) => Cursor::Name(name.to_vec()),
+            None => Cursor::Name(Vec::new()),
         }
     }
 
     fn apply(&mut self, change: Change) -> Result<(), Refused> {
         match change {
             Change::Put(_, value) if value.len() > MAX_VALUE_LEN => return Err(Refused),
+            Change::Put(key, _)
+                if matches!(self.fault, Some(KnowsOnlySomeTables))
+                    && !b"akucpsmior".contains(&key.table.as_bytes()[0]) =>
+            {
+                return Err(Refused);
+            }
+            Change::DeleteAt(table, cursor) => match self.fault {
+                Some(DeletesNothingByCursor) => (),
+                Some(DeletesAllByCursor) => {
+                    let prefix = table.prefix();
+                    self.records.retain(|name, _| !name.starts_with(&prefix));
+                }
+                _ => {
+                    let name = self.name(&Self::key_at(&table, &cursor));
+                    self.records.remove(&name);
+                }
+            },
             Change::Put(key, value) => {
                 let mut value = value.to_vec();
                 let name = self.name(&key);
@@ -180,14 +243,14 @@ impl Store for Wrong {
     fn list(
         &self,
         table: &Table,
-        after: Option<&Key>,
+        after: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<Zeroizing<Vec<u8>>>, Refused> {
-        let after = after.map(|key| self.name(key));
+    ) -> Result<Vec<Listed>, Refused> {
+        let has_order = [b'm', b'o'].contains(&table.as_bytes()[0]);
+        let after = after.map(|cursor| self.name(&Self::key_at(table, cursor)));
         let is_there = after
             .as_ref()
             .is_none_or(|name| self.records.contains_key(name));
-        let has_order = matches!(table, Table::Messages(_) | Table::Outbox);
         let mut names: Vec<_> = self
             .records
             .keys()
@@ -212,15 +275,28 @@ impl Store for Wrong {
         let names = names.into_iter().filter(|name| is_listed(name));
         Ok(names
             .take(limit)
-            .map(|name| value_of(&self.records[name]))
+            .map(|name| Listed {
+                cursor: self.cursor_of(table, name),
+                value: Some(value_of(&self.records[name])),
+            })
             .collect())
+    }
+
+    fn is_damage(_: &Refused) -> bool {
+        false
     }
 
     fn commit(&mut self, transaction: Transaction) -> Result<(), Refused> {
         let before = self.records.clone();
         let mut changes = transaction.into_changes();
-        if matches!(self.fault, Some(PutsBeforeDeletes)) {
-            changes.sort_by_key(|change| matches!(change, Change::Delete(_)));
+        let by_cursor = |change: &Change| matches!(change, Change::DeleteAt(..));
+        match self.fault {
+            Some(PutsBeforeDeletes) => {
+                changes.sort_by_key(|change| matches!(change, Change::Delete(_)));
+            }
+            Some(DeletesByCursorFirst) => changes.sort_by_key(|change| !by_cursor(change)),
+            Some(DeletesByCursorLast) => changes.sort_by_key(by_cursor),
+            _ => (),
         }
         for change in changes {
             if self.apply(change).is_err() {
@@ -260,11 +336,17 @@ fn each_case_in_the_documentation_is_failed_by_some_fault() {
         .lines()
         .filter_map(|line| line.strip_prefix("//! | `")?.split('`').next())
         .collect();
-    assert_eq!(documented.len(), 13);
+    assert_eq!(documented.len(), 15);
     assert_eq!(
         documented,
         FAULTS.into_iter().map(|(_, case)| case).collect()
     );
+}
+
+#[test]
+fn a_store_that_is_not_shared_fails_the_cases_of_one_that_is() {
+    let failure = check_shared(|| Ok((MemoryStore::new(), MemoryStore::new()))).unwrap_err();
+    assert_eq!(failure.case(), "stale");
 }
 
 #[test]

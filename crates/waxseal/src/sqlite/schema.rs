@@ -1,6 +1,7 @@
 //! Opens a database file, and checks what kind of file it is, its version and its key.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -17,7 +18,8 @@ pub(super) const APPLICATION_ID: i32 = 0x5761_7873;
 ///
 /// The number of steps is the version that this crate writes. A released step never changes, not
 /// even its spaces, because each store's tables are compared with it.
-pub(super) const MIGRATIONS: &[&str] = &["CREATE TABLE seal (
+pub(super) const MIGRATIONS: &[&str] = &[
+    "CREATE TABLE seal (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         salt BLOB NOT NULL,
         key_check BLOB NOT NULL
@@ -27,14 +29,17 @@ pub(super) const MIGRATIONS: &[&str] = &["CREATE TABLE seal (
         place BLOB NOT NULL,
         value BLOB NOT NULL,
         PRIMARY KEY (scope, place)
-    ) STRICT, WITHOUT ROWID;"];
+    ) STRICT, WITHOUT ROWID;",
+    // The tables stay. Their records are in a layout that earlier versions take for an empty store,
+    // and would write over.
+    "",
+];
 
 /// Settings of the connection. The journal mode is not among them: it is a property of the file.
 ///
 /// The write-ahead log is folded into the file after 256 pages, a fourth of SQLite's default,
 /// because the log keeps replaced and deleted values. This costs some 7 disk syncs in 100 commits.
 const SETTINGS: &str = "
-    PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA synchronous = FULL;
     PRAGMA fullfsync = ON;
     PRAGMA wal_autocheckpoint = 256;
@@ -44,19 +49,33 @@ const SETTINGS: &str = "
     PRAGMA cell_size_check = ON;
 ";
 
+/// Whether other processes may have the store open too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Alone,
+    Shared,
+}
+
+/// How long a process that shares a store waits while another one commits.
+const WAIT: Duration = Duration::from_secs(5);
+
 /// Opens a store, or makes one in an empty file. Any other file is refused and not changed.
 pub(super) fn open(
     mut db: Connection,
     path: &Path,
     key: &StoreKey,
     migrations: &[&str],
+    is_used: Use,
 ) -> Result<(Connection, Seal), SqliteError> {
     if db.is_readonly(rusqlite::MAIN_DB)? {
         return Err(SqliteError::Failed("the file is read-only".into()));
     }
-    // It is useless to wait for another process: that process keeps the file locked until it closes
-    // the store.
-    db.busy_timeout(std::time::Duration::ZERO)?;
+    let is_shared = is_used == Use::Shared;
+    // It is useless to wait for a process that uses the store alone: that process keeps the file
+    // locked until it closes the store.
+    db.busy_timeout(if is_shared { WAIT } else { Duration::ZERO })?;
+    let locking = if is_shared { "NORMAL" } else { "EXCLUSIVE" };
+    db.execute_batch(&format!("PRAGMA locking_mode = {locking}"))?;
     // Nothing may change until the key is known to be right. If opening fails, not even the log
     // that a crash left may be folded into the file.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log(path))?;
@@ -81,7 +100,9 @@ pub(super) fn open(
             "the file system has no write-ahead log".into(),
         ));
     }
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    // A process that shares the store never deletes the log. It cannot know whether it is the last
+    // one, because another process may have lost its locks by reading the file.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_shared)?;
     Ok((db, seal))
 }
 

@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::labels;
-use crate::store::{Key, Table};
+use crate::store::{Key, Row, Table};
 
 /// Number of bytes that sealing adds to a value: nonce and authentication tag.
 pub(super) const OVERHEAD: usize = NONCE_LEN + 16;
@@ -55,13 +55,13 @@ impl fmt::Debug for StoreKey {
 
 /// The two columns under which a record is stored. "MAC" is the first 16 bytes of an HMAC.
 ///
-/// | records | scope, 16 bytes | place |
+/// | row | scope, 16 bytes | place |
 /// |---|---|---|
-/// | of an ordered [`Table`] | MAC of the prefix that its keys share | the ordinal, unhidden |
-/// | of another [`Table`] | MAC of the prefix that its keys share | MAC of the key |
-/// | others | MAC of the whole key | empty |
+/// | [`Row::Only`] | MAC of the table | empty |
+/// | [`Row::Number`] | MAC of the table | the number be64, unhidden |
+/// | [`Row::Name`] | MAC of the table | MAC of table and name |
 ///
-/// An ordinal is not hidden, so that SQLite can sort by it.
+/// A number is not hidden, so that SQLite can sort by it.
 #[derive(PartialEq, Eq)]
 pub(super) struct Location {
     pub(super) scope: [u8; 16],
@@ -108,34 +108,20 @@ impl Seal {
     }
 
     pub(super) fn locate(&self, key: &Key) -> Location {
-        let (scope, place) = match key {
-            Key::Message { peer, ordinal } => (
-                self.scope(&Table::Messages(peer.clone())),
-                ordinal.to_be_bytes().to_vec(),
-            ),
-            Key::Outbox { ordinal } => (self.scope(&Table::Outbox), ordinal.to_be_bytes().to_vec()),
-            Key::SkippedKeys { peer, .. } => (
-                self.scope(&Table::SkippedKeys(peer.clone())),
-                self.name(key).to_vec(),
-            ),
-            Key::Peer(_) => (self.scope(&Table::Peers), self.name(key).to_vec()),
-            Key::Report { .. } => (self.scope(&Table::Reports), self.name(key).to_vec()),
-            Key::Account
-            | Key::PreKeys
-            | Key::PreKeyUpload
-            | Key::Counters
-            | Key::MessageIndex { .. } => (self.name(key), Vec::new()),
+        let place = match &key.row {
+            Row::Only => Vec::new(),
+            Row::Number(number) => number.to_be_bytes().to_vec(),
+            Row::Name(name) => self
+                .mac(&[key.table.as_bytes(), name.as_slice()].concat())
+                .to_vec(),
         };
+        let scope = self.scope(&key.table);
         Location { scope, place }
     }
 
     /// The scope, or first column, that all records of a table share.
     pub(super) fn scope(&self, table: &Table) -> [u8; 16] {
-        self.mac(&table.prefix())
-    }
-
-    fn name(&self, key: &Key) -> [u8; 16] {
-        self.mac(&key.to_bytes())
+        self.mac(table.as_bytes())
     }
 
     /// Hides a name: returns the first 16 bytes of HMAC(names, bytes).

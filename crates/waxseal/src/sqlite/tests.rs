@@ -4,20 +4,30 @@ use std::fs;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use waxseal_core::export::PageId;
-use waxseal_reporting::{AccountId, FrankingTag};
+use zeroize::Zeroizing;
 
+use super::seal::Location;
 use super::*;
+use crate::store::{Cursor, Key, Listed, MAX_VALUE_LEN, Row, Store, Table, Transaction};
 
-fn account(name: &str) -> AccountId {
-    AccountId::new(name).unwrap()
+fn messages(peer: &str) -> Table {
+    Table::new([&[b'm', u8::try_from(peer.len()).unwrap()], peer.as_bytes()].concat())
 }
 
 fn message(peer: &str, ordinal: u64) -> Key {
-    Key::Message {
-        peer: account(peer),
-        ordinal,
-    }
+    Key::new(messages(peer), Row::Number(ordinal))
+}
+
+/// The only record of a table.
+fn single(table: &str) -> Key {
+    Key::new(Table::new(table), Row::Only)
+}
+
+fn values(listed: &[Listed]) -> Vec<Option<&[u8]>> {
+    let values = listed.iter().map(|row| row.value.as_ref());
+    values
+        .map(|value| value.map(|value| value.as_slice()))
+        .collect()
 }
 
 fn key() -> StoreKey {
@@ -90,20 +100,20 @@ fn put(store: &mut SqliteStore, key: Key, value: &[u8]) {
 }
 
 fn fill(store: &mut SqliteStore) {
-    put(store, Key::Account, b"the account and its secret");
-    put(store, Key::Peer(account("peer-by-name")), b"the sessions");
+    put(store, single("a"), b"the account and its secret");
+    put(
+        store,
+        Key::new(Table::new("p"), Row::Name(b"\x0cpeer-by-name".into())),
+        b"the sessions",
+    );
     for ordinal in 0..3 {
         put(store, message("peer-by-name", ordinal), b"what was said");
     }
 }
 
 fn is_filled(store: &SqliteStore) -> bool {
-    let peer = account("peer-by-name");
-    let messages = store.list(&Table::Messages(peer), None, 9).unwrap();
-    messages.len() == 3
-        && messages
-            .iter()
-            .all(|said| said.as_slice() == b"what was said")
+    let listed = store.list(&messages("peer-by-name"), None, 9).unwrap();
+    values(&listed) == [Some(b"what was said".as_slice()); 3]
 }
 
 #[test]
@@ -164,11 +174,19 @@ fn opening_a_store_changes_nothing() {
 #[test]
 fn a_store_of_a_newer_version_is_refused_unchanged() {
     let folder = Folder::filled();
-    folder.tamper("PRAGMA user_version = 2");
+    folder.tamper("PRAGMA user_version = 3");
     let before = folder.files();
     let error = folder.fails(&key());
-    assert!(matches!(error, SqliteError::Newer { version: 2 }));
+    assert!(matches!(error, SqliteError::Newer { version: 3 }));
     assert!(folder.files() == before);
+
+    // To the version before, this one is newer.
+    let folder = Folder::new();
+    let open = |steps| SqliteStore::open_with(&folder.path(), &key(), steps, Use::Alone);
+    fill(&mut open(&schema::MIGRATIONS[..1]).unwrap());
+    assert!(is_filled(&open(schema::MIGRATIONS).unwrap()));
+    let earlier = open(&schema::MIGRATIONS[..1]);
+    assert!(matches!(earlier, Err(SqliteError::Newer { version: 2 })));
 }
 
 #[test]
@@ -232,7 +250,7 @@ fn a_store_that_another_process_has_open_is_in_use() {
     }
     let folder = Folder::filled();
     let mut store = folder.open();
-    put(&mut store, Key::Counters, b"1");
+    put(&mut store, single("c"), b"1");
     let this_test = std::thread::current().name().map(str::to_owned).unwrap();
     let other = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &this_test])
@@ -291,7 +309,7 @@ fn migrations_are_applied_together_and_keep_what_is_there() {
     let folder = Folder::filled();
     let open = |more: &[&'static str]| {
         let steps = [schema::MIGRATIONS, more].concat();
-        SqliteStore::open_with(&folder.path(), &key(), &steps)
+        SqliteStore::open_with(&folder.path(), &key(), &steps, Use::Alone)
     };
     let before = folder.files();
     let (good, bad) = ("CREATE TABLE more (x)", "INSERT INTO nowhere VALUES (1)");
@@ -302,7 +320,7 @@ fn migrations_are_applied_together_and_keep_what_is_there() {
     );
     let wrong = StoreKey::from_bytes([8; 32]);
     let steps = [schema::MIGRATIONS, &[good]].concat();
-    let error = SqliteStore::open_with(&folder.path(), &wrong, &steps).unwrap_err();
+    let error = SqliteStore::open_with(&folder.path(), &wrong, &steps, Use::Alone).unwrap_err();
     assert!(matches!(error, SqliteError::WrongKey));
     assert!(
         folder.files() == before,
@@ -319,7 +337,7 @@ fn migrations_are_applied_together_and_keep_what_is_there() {
     drop(store);
     assert!(matches!(
         folder.fails(&key()),
-        SqliteError::Newer { version: 3 }
+        SqliteError::Newer { version: 4 }
     ));
     let store = open(&[good, "INSERT INTO more VALUES (5)"]).unwrap();
     let rows: i32 = store
@@ -345,45 +363,22 @@ fn debug_shows_no_key() {
 #[test]
 fn names_and_values_are_as_specified() {
     let seal = Seal::new(&key(), &[9; 32]);
-    let peer = account("bob");
-    let tag = FrankingTag::from_bytes([1; 32]);
     let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
-    let at = |key| {
-        let Location { scope, place } = seal.locate(&key);
+    let at = |key: &Key| {
+        let Location { scope, place } = seal.locate(key);
         (hex(&scope), hex(&place))
     };
-    let scope = |table| hex(&seal.scope(&table));
-    let name = |key: Key| hex(&seal.mac(&key.to_bytes()));
+    let name = |bytes: &[u8]| hex(&seal.mac(bytes));
 
-    let by_ordinal = (
-        scope(Table::Messages(peer.clone())),
-        "0000000000000102".to_owned(),
-    );
-    assert_eq!(at(message("bob", 258)), by_ordinal);
-    assert_eq!(
-        at(Key::Outbox { ordinal: 258 }),
-        (scope(Table::Outbox), by_ordinal.1)
-    );
-    let peer_key = || Key::Peer(peer.clone());
-    assert_eq!(at(peer_key()), (scope(Table::Peers), name(peer_key())));
-    let skipped = || Key::SkippedKeys {
-        peer: peer.clone(),
-        page: PageId::from_bytes([4; 44]),
-    };
-    let skipped_of_peer = scope(Table::SkippedKeys(peer.clone()));
-    assert_eq!(at(skipped()), (skipped_of_peer, name(skipped())));
-    let report = || Key::Report { id: [3; 16] };
-    assert_eq!(at(report()), (scope(Table::Reports), name(report())));
-    let index = || Key::MessageIndex {
-        peer: peer.clone(),
-        tag,
-    };
-    assert_eq!(at(index()), (name(index()), String::new()));
-    assert_eq!(at(Key::Account), (name(Key::Account), String::new()));
+    let number = "0000000000000102".to_owned();
+    assert_eq!(at(&message("bob", 258)), (name(b"m\x03bob"), number));
+    let peer = Key::new(Table::new("p"), Row::Name(b"\x03bob".into()));
+    assert_eq!(at(&peer), (name(b"p"), name(b"p\x03bob")));
+    assert_eq!(at(&single("a")), (name(b"a"), String::new()));
 
     // These known answers ensure that a value that was once written can always be opened.
     assert_eq!(hex(seal.key_check()), "9ef58993b35f1be29870c542b700d7cc");
-    assert_eq!(name(Key::Account), "ef0ed53f7fb2fd76a878cc5fa148f9b5");
+    assert_eq!(name(b"a"), "ef0ed53f7fb2fd76a878cc5fa148f9b5");
     let sealed = "d64c042b49d807657aac0b0c23a737ce6b6cf7198ba24abb256215e4c8431993dfe70d0f42102bdd59c8b6bfbe808cc2ac70044e";
     let sealed: Vec<u8> = (0..sealed.len())
         .step_by(2)
@@ -397,3 +392,4 @@ fn names_and_values_are_as_specified() {
 
 mod damage;
 mod paths;
+mod shared;

@@ -4,9 +4,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use waxseal::store::{Key, Table, Transaction};
+use waxseal::store::{Cursor, Key, Listed, Table, Transaction};
 use waxseal::{Client, MemoryStore, Store};
-use waxseal_world::{NOW, account};
+use waxseal_world::NOW;
 use zeroize::Zeroizing;
 
 type Value = Zeroizing<Vec<u8>>;
@@ -14,7 +14,7 @@ type Value = Zeroizing<Vec<u8>>;
 /// What a disk keeps when the machine stops: the records in memory, or the files of a SQLite store.
 pub(crate) trait Medium {
     fn get(&self, key: &Key) -> Option<Value>;
-    fn list(&self, table: &Table, after: Option<&Key>, limit: usize) -> Vec<Value>;
+    fn list(&self, table: &Table, after: Option<&Cursor>, limit: usize) -> Vec<Listed>;
     fn commit(&mut self, transaction: Transaction);
     /// Applies the part of a commit that is left when the machine stops in this `way`.
     fn stop_in(&mut self, transaction: Transaction, way: u32);
@@ -25,7 +25,7 @@ impl Medium for MemoryStore {
         Store::get(self, key).unwrap()
     }
 
-    fn list(&self, table: &Table, after: Option<&Key>, limit: usize) -> Vec<Value> {
+    fn list(&self, table: &Table, after: Option<&Cursor>, limit: usize) -> Vec<Listed> {
         Store::list(self, table, after, limit).unwrap()
     }
 
@@ -90,7 +90,8 @@ impl Disk {
 
     /// Counts the pages of skipped keys that are stored for a peer.
     pub(crate) fn pages_of(&self, peer: &str) -> usize {
-        let table = Table::SkippedKeys(account(peer));
+        let len = u8::try_from(peer.len()).unwrap();
+        let table = Table::new([&[b's', len], peer.as_bytes()].concat());
         self.medium.borrow().list(&table, None, 10).len()
     }
 
@@ -115,7 +116,7 @@ impl Disk {
 
 /// Collects everything that a client may keep in memory, by calling its methods that read.
 fn memory_of(client: &mut Client<Disk>) -> impl PartialEq + std::fmt::Debug + use<> {
-    let peers = client.peers(None, 10).unwrap();
+    let peers = client.peers(None, 10).unwrap().items;
     let peers: Vec<_> = peers
         .iter()
         .map(|peer| {
@@ -154,9 +155,9 @@ impl Store for Disk {
     fn list(
         &self,
         table: &Table,
-        after: Option<&Key>,
+        after: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Vec<Value>, Stopped> {
+    ) -> Result<Vec<Listed>, Stopped> {
         Ok(self.medium.borrow().list(table, after, limit))
     }
 
@@ -176,5 +177,9 @@ impl Store for Disk {
         }
         medium.commit(transaction);
         Ok(())
+    }
+
+    fn is_damage(_: &Stopped) -> bool {
+        false
     }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
-use waxseal::store::{Key, Table, Transaction};
+use waxseal::store::{Cursor, Key, Listed, Table, Transaction};
 use waxseal::{SqliteStore, Store, StoreKey};
 use zeroize::Zeroizing;
 
@@ -131,7 +131,7 @@ impl Medium for Files {
         self.store().get(key).unwrap()
     }
 
-    fn list(&self, table: &Table, after: Option<&Key>, limit: usize) -> Vec<Zeroizing<Vec<u8>>> {
+    fn list(&self, table: &Table, after: Option<&Cursor>, limit: usize) -> Vec<Listed> {
         self.store().list(table, after, limit).unwrap()
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::core::PreKeyUpload;
 use waxseal::errors::{OpenAccountError, ReceiveError};
-use waxseal::{Client, Disclosure, FrankingTag, MemoryStore, Reason, Received};
+use waxseal::{Client, Disclosure, Draft, FrankingTag, MemoryStore, Reason, Received, Timestamp};
 
 use crate::disk::{Disk, until_done};
 use waxseal_world::{Liar, NOW, Provider, account, address};
@@ -49,8 +49,9 @@ pub(crate) fn run(disks: &[Disk; 2]) {
     script.rotate();
     script.carol_writes("before the change");
     script.carol_writes("after the change");
-    script.withhold();
+    let withheld = script.withhold();
     script.delete(deleted);
+    script.forget(&withheld);
     script.give_up();
     script.renew(0);
     script.renew(1);
@@ -168,12 +169,21 @@ impl Script<'_> {
         let sent = self.disks[from].until_done(|client| {
             // An application that was stopped looks into its outbox before it sends the message
             // again.
-            let waiting = client.outbox(10, NOW).unwrap().pop();
-            waiting.or_else(|| client.send(&recipient, text, NOW, &mut self.world.rng).ok())
+            let waiting = client.outbox(None, 10, NOW).unwrap().items.pop();
+            let draft = Draft::from(text).expires_after_secs(60);
+            waiting.or_else(|| {
+                client
+                    .send(&recipient, draft, NOW, &mut self.world.rng)
+                    .ok()
+            })
         });
         let earlier = self.left.insert(sent.id, sent.envelope.clone());
         assert!(earlier.is_none(), "two messages under one tag");
-        let waiting = self.disks[from].client().outbox(10, NOW).unwrap();
+        let waiting = self.disks[from]
+            .client()
+            .outbox(None, 10, NOW)
+            .unwrap()
+            .items;
         assert_eq!(waiting.len(), 1);
         assert_eq!(
             waiting[0].envelope, sent.envelope,
@@ -232,7 +242,8 @@ impl Script<'_> {
         assert_eq!(self.disks[1].pages_of("carol"), 1);
     }
 
-    fn withhold(&mut self) {
+    /// Gives Bob a message whose content is withheld. Returns the delivery.
+    fn withhold(&mut self) -> Vec<u8> {
         let mut liar = Liar::new(&mut self.world);
         liar.seal("lost", 40, &mut self.world.rng);
         let envelope = liar.seal("lies", 40, &mut self.world.rng);
@@ -248,9 +259,11 @@ impl Script<'_> {
         let kept = self.disks[1]
             .client()
             .messages(&account("liar"), None, 10)
-            .unwrap();
+            .unwrap()
+            .items;
         assert!(kept.is_empty());
         assert_eq!(self.disks[1].pages_of("liar"), 1);
+        delivery
     }
 
     fn delete(&mut self, id: FrankingTag) {
@@ -265,38 +278,72 @@ impl Script<'_> {
         );
     }
 
+    /// Lets Bob delete the conversation with Carol, and forget the liar, whose message then comes
+    /// again.
+    fn forget(&mut self, withheld: &[u8]) {
+        let (carol, liar) = (account("carol"), account("liar"));
+        let bob = &self.disks[1];
+        bob.until_done(|bob| {
+            let deleted = bob.delete_conversation(&carol);
+            // If it was interrupted, it was not begun, or nothing of it is shown.
+            let left = bob.messages(&carol, None, 10).unwrap().items.len();
+            assert!(left == 0 || left == 2 && deleted.is_err());
+            deleted.ok()
+        });
+        assert!(bob.client().has_session(&carol).unwrap());
+        bob.until_done(|bob| bob.forget_contact(&liar).ok());
+        assert_eq!(bob.pages_of("liar"), 0);
+        let peers = bob.client().peers(None, 10).unwrap().items;
+        assert!(!peers.contains(&liar));
+        bob.until_done(|bob| match bob.receive(withheld) {
+            Ok(Received::Duplicate { .. }) => Some(()),
+            other => panic!("{other:?}"),
+        });
+    }
+
     /// Lets Alice give up a message, as if the relay had refused it for good.
     fn give_up(&mut self) {
         let (id, _) = self.send(0, "never arrives");
         let bob = account("bob");
         self.disks[0].until_done(|alice| alice.delete_message(&bob, &id).ok());
-        assert!(self.disks[0].client().outbox(10, NOW).unwrap().is_empty());
+        assert!(
+            self.disks[0]
+                .client()
+                .outbox(None, 10, NOW)
+                .unwrap()
+                .items
+                .is_empty()
+        );
     }
 
     fn report(&mut self) {
         let (bob, alice) = (&self.disks[1], account("alice"));
         let client = bob.client();
-        let messages = client.messages(&alice, None, 100).unwrap();
+        let messages = client.messages(&alice, None, 100).unwrap().items;
         let shown = messages
             .iter()
             .map(|message| (*message.id(), Disclosure::Whole));
         let draft = client.draft_report(&alice, Reason::Spam, shown).unwrap();
         bob.until_done(|client| {
-            let waiting = client.pending_reports(10).unwrap().pop();
+            let waiting = client.pending_reports(None, 10).unwrap().items.pop();
             let key = self.world.moderation.public_key();
             waiting.or_else(|| client.report(&draft, key, &mut self.world.rng).ok())
         });
         // The report waits while the delivery key is renewed.
         self.renew(1);
-        let (bob, mut waiting) = (
-            &self.disks[1],
-            self.disks[1].client().pending_reports(10).unwrap(),
-        );
+        let bob = &self.disks[1];
+        let mut waiting = bob.client().pending_reports(None, 10).unwrap().items;
         let report = waiting.pop().unwrap();
         let accepted = self.world.examine(&report.report).unwrap();
         assert_eq!(accepted.report().claims().len(), messages.len());
         bob.until_done(|client| client.confirm_report(report.id).ok());
-        assert!(bob.client().pending_reports(10).unwrap().is_empty());
+        assert!(
+            bob.client()
+                .pending_reports(None, 10)
+                .unwrap()
+                .items
+                .is_empty()
+        );
     }
 
     fn end(&mut self) {
@@ -320,10 +367,16 @@ impl Script<'_> {
         );
         let stored = |who: usize| -> Vec<_> {
             let client = self.disks[who].client();
-            assert!(client.outbox(10, NOW).unwrap().is_empty());
+            assert!(client.outbox(None, 10, NOW).unwrap().items.is_empty());
             let peer = account(NAMES[1 - who]);
-            let messages = client.messages(&peer, None, 100).unwrap();
+            let messages = client.messages(&peer, None, 100).unwrap().items;
             assert!(messages.iter().all(|message| message.evidence().is_some()));
+            // All of them expire, and no other row is left.
+            let due = client.due(None, 100, Timestamp::from_millis(u64::MAX));
+            let due = due.unwrap();
+            let ids: BTreeSet<_> = due.items.iter().map(|due| due.id).collect();
+            assert_eq!(ids, messages.iter().map(|message| *message.id()).collect());
+            assert!(due.damaged.is_empty() && due.items.len() == messages.len());
             messages
                 .iter()
                 .filter_map(|message| message.text().map(str::to_owned))

@@ -22,11 +22,12 @@ fn chat(folder: &tempfile::TempDir) -> Chat {
 fn a_delivery_that_looks_altered_is_kept_for_a_limited_number_of_attempts() {
     let folder = tempfile::tempdir().unwrap();
     let mut chat = chat(&folder);
+    let altered = [(7, b"altered".to_vec())];
     for _ in 1..MAX_ATTEMPTS {
-        assert!(chat.take(7, b"altered").unwrap() == Verdict::Keep);
+        assert!(chat.take(&altered).unwrap() == [(7, Verdict::Keep)]);
         assert!(chat.take_notices().is_empty());
     }
-    assert!(chat.take(7, b"altered").unwrap() == Verdict::Acknowledge);
+    assert!(chat.take(&altered).unwrap() == [(7, Verdict::Acknowledge)]);
     assert_eq!(chat.take_notices().len(), 1);
     assert!(chat.home.memory.kept.is_empty());
 }

@@ -245,7 +245,7 @@ fn one_message_of_a_thief_stops_the_braid_and_only_its_recipient_sees_it() {
         [stopped, None]
     );
     assert_eq!([&to_alice, &to_bob].map(Session::pq_epochs), [0, 0]);
-    let sessions = [to_alice, to_bob].map(SessionSet::of);
+    let sessions = [to_alice, to_bob].map(|session| SessionSet::of(session, 1));
     assert_eq!(
         sessions.map(|sessions| sessions.pq_stopped()),
         [stopped, None]

@@ -1,9 +1,10 @@
 //! `handshake.json`: PQXDH, and how the recipient handles first messages.
 
 use super::*;
+use crate::dh::DhPublicKey;
 use crate::kem::KemPublicKey;
 use crate::pqxdh::{self, Agreed};
-use crate::{Message, PreKeyBundle, Session, SessionSet, wire};
+use crate::{Message, PreKeyBundle, ReplayMemory, Session, SessionSet, wire};
 
 pub(super) fn encapsulate(input: Input<'_>) -> Outcome {
     let key = KemPublicKey::from_bytes(&input.get("public_key").array()).map_err(refused)?;
@@ -35,7 +36,7 @@ fn agreed_json(agreed: &Agreed, dhs: &[[u8; 32]], kem_secret: [u8; 32]) -> Value
     json
 }
 
-fn dh(ours: &DhKeyPair, theirs: &crate::dh::DhPublicKey) -> [u8; 32] {
+fn dh(ours: &DhKeyPair, theirs: &DhPublicKey) -> [u8; 32] {
     *ours.diffie_hellman(theirs).unwrap().as_bytes()
 }
 
@@ -77,19 +78,31 @@ pub(super) fn decode_message(input: Input<'_>) -> Outcome {
     Ok(json!({ "handshake": handshake, "header": hex(message.header), "body": hex(message.body) }))
 }
 
-fn recipient(input: Input<'_>) -> (IdentityKeyPair, PreKeys) {
+/// The recipient's identity, its prekeys, and its memory of the sender of `message`.
+fn recipient(input: Input<'_>, message: &[u8]) -> (IdentityKeyPair, PreKeys, ReplayMemory) {
     let device = input.get("recipient");
     let identity = identity_of(device.get("identity"));
     let prekeys = prekeys_of(identity.public(), device);
-    (identity, prekeys)
+    let mut memory = ReplayMemory::new();
+    if let Ok(Message { handshake: Some(handshake), .. }) = Message::decode(message) {
+        for set in device.list("signed_prekeys") {
+            for base_key in set.list("remembered") {
+                let base_key = DhPublicKey::from_bytes(&base_key.array()).unwrap();
+                memory.remember(&handshake.identity, set.get("id").number(), base_key, |_| true);
+            }
+        }
+    }
+    (identity, prekeys, memory)
 }
 
 pub(super) fn accept(input: Input<'_>) -> Outcome {
-    let (identity, prekeys) = recipient(input);
     let message = input.get("message").bytes();
+    let (identity, mut prekeys, mut memory) = recipient(input, &message);
     let ad = input.get("associated_data").bytes();
-    let (_, plaintext, _) = Session::accept(&identity, &prekeys, &message, &ad).map_err(refused)?;
+    let accepted = Session::accept(&identity, &mut prekeys, &mut memory, &message, &ad);
+    let (_, plaintext) = accepted.map_err(refused)?;
 
+    let (_, prekeys, _) = recipient(input, &message);
     let handshake = Message::decode(&message).unwrap().handshake.unwrap();
     let signed = prekeys.signed(handshake.signed_prekey_id).unwrap();
     let one_time = handshake.one_time_prekey_id.map(|id| prekeys.one_time(id).unwrap());
@@ -105,12 +118,12 @@ pub(super) fn accept(input: Input<'_>) -> Outcome {
 }
 
 pub(super) fn accept_then(input: Input<'_>) -> Outcome {
-    let (identity, mut prekeys) = recipient(input);
     let ad = input.get("associated_data").bytes();
     let first = input.get("first").bytes();
-    let (mut sessions, _) = SessionSet::accept(&identity, &mut prekeys, &first, &ad).unwrap();
+    let (identity, mut prekeys, mut memory) = recipient(input, &first);
+    let (mut sessions, _) = SessionSet::accept(&identity, &mut prekeys, &mut memory, &first, &ad).unwrap();
     let message = input.get("message").bytes();
-    let plaintext = sessions.decrypt(&identity, &mut prekeys, &message, &ad).map_err(refused)?;
+    let plaintext = sessions.decrypt(&identity, &mut prekeys, &mut memory, &message, &ad).map_err(refused)?;
     Ok(json!({ "plaintext": hex(&*plaintext), "sessions": sessions.count() }))
 }
 
@@ -233,8 +246,16 @@ fn prekeys_that_are_gone(file: &mut Vectors, message: &Value, last_resort: &Valu
     let base_key = DhKeyPair::from_secret_bytes(&[0xa3; 32]);
     remembered["recipient"]["signed_prekeys"][0]["remembered"] = json!([hex(base_key.public().as_bytes())]);
     fails("last-resort-repeated", "a last-resort handshake whose base key is remembered", 27, remembered.clone());
+    let mut full = to_accept(last_resort);
+    let others = |count: u8| (0..count).map(|seed| hex(DhKeyPair::from_secret_bytes(&[seed; 32]).public().as_bytes()));
+    full["recipient"]["signed_prekeys"][0]["remembered"] = others(64).collect();
+    fails("memory-full", "a last-resort handshake of a sender of whom 64 base keys are remembered", 28, full.clone());
+    let signed = full["recipient"]["signed_prekeys"].as_array_mut().unwrap();
+    signed[1]["remembered"] = signed[0]["remembered"].take();
+    signed[0]["remembered"] = others(63).collect();
     remembered["message"] = message.clone();
     file.passes("remembered-elsewhere", "with a one-time set a remembered base key does not matter", "accept", remembered);
+    file.passes("memory-not-full", "63 base keys of the same signed set are remembered, and 64 of the other", "accept", full);
 }
 
 fn identities(file: &mut Vectors, message: &Value) {

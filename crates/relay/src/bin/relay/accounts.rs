@@ -21,7 +21,7 @@ use crate::limits::MAX_JSON_LEN;
 use crate::state::{Account, Relay};
 
 pub async fn challenge(State(relay): State<Arc<Relay>>, _: ClientAddress) -> Json<Challenge> {
-    let challenge = relay.tokens.challenge(relay.now().as_millis());
+    let challenge = relay.tokens.challenge(relay.time.uptime_ms());
     Json(Challenge { challenge })
 }
 
@@ -32,10 +32,12 @@ pub async fn register(
     ClientAddress(address): ClientAddress,
     JsonBody(request): JsonBody<Register, MAX_JSON_LEN>,
 ) -> Result<(StatusCode, Json<Session>), Refusal> {
-    let now_ms = relay.now().as_millis();
+    let uptime_ms = relay.time.uptime_ms();
     let name = account_name(&request.name).map_err(|_| ErrorCode::BadName)?;
     let me = DeviceAddress::new(name, DeviceId(request.device));
-    relay.tokens.check_challenge(&request.challenge, now_ms)?;
+    relay
+        .tokens
+        .check_challenge(&request.challenge, uptime_ms)?;
     let context = register_context(
         &relay.card.relay_key,
         &request.challenge,
@@ -46,7 +48,6 @@ pub async fn register(
     // CHK-122: a delivery key is registered and replaced only under a proof of the account's
     // identity, for this sealed key and a fresh challenge. No token is looked at.
     check_proof(&request.identity, &context, &request.proof)?;
-    relay.tokens.answer_challenge(&request.challenge, now_ms)?;
     let delivery_key = unseal_delivery_key(&relay.keys.sealing, &request.sealed_delivery_key, &me)
         .map_err(|_| ErrorCode::BadDeliveryKey)?;
 
@@ -56,7 +57,7 @@ pub async fn register(
             if account.me != me || account.identity != request.identity {
                 return Err(ErrorCode::AccountTaken.into());
             }
-            relay.limits.account(&me.account, 0)?;
+            relay.limits.session(&me.account)?;
             StatusCode::OK
         }
         None => {
@@ -67,12 +68,17 @@ pub async fn register(
             StatusCode::CREATED
         }
     };
+    relay
+        .tokens
+        .answer_challenge(&request.challenge, uptime_ms)?;
     if !known.is_some_and(|account| account.delivery_key.is_same(&delivery_key)) {
         store(&relay, &me, request.identity, delivery_key).await?;
     }
     let account = relay.account(&me.account);
     let account = account.ok_or_else(|| Refusal::internal(&"a stored account is not cached"))?;
-    let session = relay.tokens.issue(&account.holder(), now_ms);
+    let session = relay
+        .tokens
+        .issue(&account.holder(), relay.now().as_millis());
     Ok((status, Json(session)))
 }
 
@@ -144,16 +150,22 @@ pub async fn sign_in(
     _: ClientAddress,
     JsonBody(request): JsonBody<SignIn, MAX_JSON_LEN>,
 ) -> Result<Json<Session>, Refusal> {
-    let now_ms = relay.now().as_millis();
+    let uptime_ms = relay.time.uptime_ms();
     let name = account_name(&request.name).map_err(|_| ErrorCode::BadName)?;
     let me = DeviceAddress::new(name, DeviceId(request.device));
-    relay.tokens.check_challenge(&request.challenge, now_ms)?;
+    relay
+        .tokens
+        .check_challenge(&request.challenge, uptime_ms)?;
     let account = relay.account(&me.account);
     let account = account.filter(|account| account.me == me);
     let account = account.ok_or(ErrorCode::ProofRefused)?;
     let context = session_context(&relay.card.relay_key, &request.challenge, &me);
     check_proof(&account.identity, &context, &request.proof)?;
-    relay.tokens.answer_challenge(&request.challenge, now_ms)?;
+    relay.limits.session(&me.account)?;
+    relay
+        .tokens
+        .answer_challenge(&request.challenge, uptime_ms)?;
+    let now_ms = relay.now().as_millis();
     Ok(Json(relay.tokens.issue(&account.holder(), now_ms)))
 }
 
@@ -183,3 +195,6 @@ pub async fn load(relay: &Relay) -> Result<(), Box<dyn std::error::Error>> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The relay's limits: sizes and counts as constants, requests over time as token buckets.
 //!
-//! A client's address is that of its connection. If the relay runs behind a proxy, all clients have
-//! the proxy's address, and the proxy must limit them itself.
+//! A client's address is that of its connection. No header is trusted for it. If the relay runs
+//! behind a proxy, all clients have the proxy's address, and the proxy must limit them itself.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -74,6 +74,9 @@ pub struct Limits {
     addresses: Buckets<IpAddr>,
     /// New accounts per address.
     registrations: Buckets<IpAddr>,
+    /// Sessions per account. Without this limit, a few accounts could answer as many challenges as
+    /// the relay remembers.
+    sessions: Buckets<AccountId>,
     /// Reports per account.
     reports: Buckets<AccountId>,
     reviewer: Buckets<()>,
@@ -92,6 +95,7 @@ impl Limits {
             accounts: Buckets::new(1_000.0, 200.0),
             addresses: Buckets::new(1_000.0, 100.0),
             registrations: Buckets::new(300.0, 0.1),
+            sessions: Buckets::new(100.0, 1.0),
             reports: Buckets::new(1_000.0, 0.1),
             reviewer: Buckets::new(1_000.0, 20.0),
             takers: Takers::default(),
@@ -119,6 +123,10 @@ impl Limits {
             .take(&network(address), 1.0, Instant::now())
     }
 
+    pub fn session(&self, account: &AccountId) -> Result<(), Refusal> {
+        self.sessions.take(account, 1.0, Instant::now())
+    }
+
     pub fn report(&self, account: &AccountId) -> Result<(), Refusal> {
         self.reports.take(account, 1.0, Instant::now())
     }
@@ -139,7 +147,7 @@ impl Limits {
 
 /// Reduces an IPv6 address to its /64 network, because a subscriber has a whole network and is to
 /// count once.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),
         address => address,

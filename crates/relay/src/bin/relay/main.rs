@@ -30,6 +30,7 @@ mod routes;
 mod serve;
 mod state;
 mod time;
+mod tls;
 mod tokens;
 
 use std::error::Error;
@@ -48,6 +49,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::serve::Stopping;
 use crate::state::{Relay, Vault};
+use crate::tls::TlsOptions;
 
 /// Maximum time that open requests and deliveries get to finish once the relay is told to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
@@ -59,10 +61,12 @@ const TIME_INTERVAL: Duration = Duration::from_secs(60);
 /// reviewer.
 ///
 /// Keeps its keys and its database in DIR, which no other relay may use. DIR/root.key holds all
-/// secrets. Prints "listening on http://ADDR" when it is ready, and logs to stderr (RUST_LOG=debug
-/// logs more). SIGTERM or ctrl-c stops it.
+/// secrets but the TLS key. Prints "listening on URL" when it is ready, and logs to stderr
+/// (RUST_LOG=debug logs more). SIGTERM or ctrl-c stops it.
 ///
-/// The relay does not speak TLS. If it is reached over a network, put a TLS proxy in front of it.
+/// If the relay is reached over a network, give it a TLS certificate, or put a TLS proxy in front
+/// of it. Behind a proxy, all clients have the proxy's address, and no header is trusted for
+/// another.
 #[derive(Parser)]
 #[command(after_help = "Example, from the Waxseal workspace:
   cargo run --release -p waxseal-relay --bin vault -- --key vault.key keygen
@@ -90,6 +94,8 @@ struct Options {
     /// Use it once, after checking the clock, when the log asks for it
     #[arg(long)]
     trust_clock: bool,
+    #[command(flatten)]
+    tls: TlsOptions,
 }
 
 #[tokio::main]
@@ -108,6 +114,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         old: old.collect::<Result<_, _>>()?,
     };
     let reviewer = public_file(&options.reviewer_key, "review")?;
+    let tls = options.tls.read()?;
     let _lock = keys::lock(&options.data)?;
     // Half of the file descriptors are for connections, a quarter for WebSockets, and the rest for
     // everything else.
@@ -141,10 +148,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(options.listen).await?;
     // From here on SIGTERM stops the relay in order.
     let terminated = signal(SignalKind::terminate())?;
-    say_ready(listener.local_addr()?)?;
+    let tls = match tls {
+        Some(tls) => {
+            let (config, tls) = watch::channel(tls);
+            let hung_up = signal(SignalKind::hangup())?;
+            tokio::spawn(options.tls.read_again(hung_up, config));
+            Some(tls)
+        }
+        None => None,
+    };
+    say_ready(tls.is_some(), listener.local_addr()?)?;
     let time = tokio::spawn(keep_time(relay.clone(), stopping.clone()));
     let router = routes::router(relay.clone());
-    let serving = serve::serve(listener, router, files / 2, stopping);
+    let serving = serve::serve(listener, router, tls, files / 2, stopping);
     let serving = tokio::spawn(serving);
     asked_to_stop(terminated).await?;
     tracing::info!("stopping");
@@ -179,8 +195,9 @@ fn public_file<T: serde::de::DeserializeOwned>(
     clippy::print_stdout,
     reason = "the process that started the relay waits for this line"
 )]
-fn say_ready(address: SocketAddr) -> std::io::Result<()> {
-    println!("listening on http://{address}");
+fn say_ready(is_tls: bool, address: SocketAddr) -> std::io::Result<()> {
+    let scheme = if is_tls { "https" } else { "http" };
+    println!("listening on {scheme}://{address}");
     std::io::Write::flush(&mut std::io::stdout())
 }
 

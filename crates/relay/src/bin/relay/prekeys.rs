@@ -34,7 +34,11 @@ pub async fn publish(
     device: Device,
     JsonBody(prekeys): JsonBody<PreKeys, MAX_UPLOAD_LEN>,
 ) -> Result<StatusCode, Refusal> {
-    let PreKeys { base, one_time } = prekeys;
+    let PreKeys {
+        base,
+        one_time,
+        replace,
+    } = prekeys;
     let fits = |part: &Vec<u8>| !part.is_empty() && part.len() <= MAX_PREKEY_LEN;
     if !fits(&base) || one_time.len() > MAX_PREKEYS_UPLOADED || !one_time.iter().all(fits) {
         return Err(ErrorCode::TooManyPreKeys.into());
@@ -49,6 +53,10 @@ pub async fn publish(
         .run(move |db| {
             db.prepare("UPDATE account SET base = ? WHERE id = ?")?
                 .execute(params![base, account])?;
+            if replace {
+                db.prepare("DELETE FROM one_time WHERE account = ? AND part IS NOT NULL")?
+                    .execute([account])?;
+            }
             for part in &one_time {
                 // A part that was uploaded before is not stored again, even if it was handed out.
                 db.prepare(

@@ -29,14 +29,19 @@ pub async fn sign_in(
     _: ClientAddress,
     JsonBody(request): JsonBody<ReviewerSignIn, MAX_JSON_LEN>,
 ) -> Result<Json<Session>, Refusal> {
-    let now_ms = relay.now().as_millis();
-    relay.tokens.check_challenge(&request.challenge, now_ms)?;
+    let uptime_ms = relay.time.uptime_ms();
+    relay
+        .tokens
+        .check_challenge(&request.challenge, uptime_ms)?;
     let context = reviewer_context(&relay.card.relay_key, &request.challenge);
     VerifyingKey::from_bytes(&relay.reviewer.reviewer_key)
         .and_then(|key| key.verify_strict(&context, &Signature::from_bytes(&request.proof)))
         .map_err(|_| ErrorCode::ProofRefused)?;
-    relay.tokens.answer_challenge(&request.challenge, now_ms)?;
+    relay
+        .tokens
+        .answer_challenge(&request.challenge, uptime_ms)?;
     let reviewer = Holder::Reviewer(relay.reviewer.reviewer_key);
+    let now_ms = relay.now().as_millis();
     Ok(Json(relay.tokens.issue(&reviewer, now_ms)))
 }
 

@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use waxseal_relay::{ErrorCode, RelayCard};
 
 use crate::errors::Refusal;
+use crate::extract::ClientAddress;
 use crate::state::Relay;
 use crate::{accounts, answers, deliveries, messages, prekeys, reports, reviewer};
 
@@ -43,7 +44,7 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .with_state(relay)
 }
 
-async fn card(State(relay): State<Arc<Relay>>) -> Json<RelayCard> {
+async fn card(State(relay): State<Arc<Relay>>, _: ClientAddress) -> Json<RelayCard> {
     Json(relay.card.clone())
 }
 
@@ -57,4 +58,35 @@ async fn observe(path: Option<MatchedPath>, request: Request, next: Next) -> Res
     let (status, ms) = (response.status().as_u16(), begun.elapsed().as_millis());
     tracing::info!(%method, route, status, ms, "answered");
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::body::Body;
+    use axum::http::StatusCode;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::fixture::World;
+
+    #[tokio::test]
+    async fn an_address_that_asks_for_the_card_too_often_is_told_to_wait() {
+        let world = World::at(21_000 * 86_400_000);
+        let router = router(world.open().await);
+        let ask = async |address: [u8; 4]| {
+            let mut request = Request::get("/v1/relay").body(Body::empty()).unwrap();
+            let peer = SocketAddr::from((address, 1));
+            request.extensions_mut().insert(peer);
+            router.clone().oneshot(request).await.unwrap().status()
+        };
+        let mut asked = 0;
+        while ask([192, 0, 2, 1]).await == StatusCode::OK {
+            asked += 1;
+            assert!(asked < 20_000);
+        }
+        assert_eq!(ask([192, 0, 2, 1]).await, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(ask([192, 0, 2, 2]).await, StatusCode::OK);
+    }
 }

@@ -60,8 +60,11 @@ CREATE TRIGGER queue_grows AFTER INSERT ON queue BEGIN
 END;
 CREATE TRIGGER queue_shrinks AFTER DELETE ON queue BEGIN
     UPDATE share SET messages = messages - 1, bytes = bytes - length(old.stamped)
-        WHERE (recipient, sender) IN (VALUES (old.recipient, old.sender), (old.recipient, 0), (0, 0));
-    DELETE FROM share WHERE recipient = old.recipient AND messages = 0;
+        WHERE recipient = old.recipient AND sender IN (old.sender, 0);
+    UPDATE share SET messages = messages - 1, bytes = bytes - length(old.stamped)
+        WHERE recipient = 0 AND sender = 0;
+    DELETE FROM share
+        WHERE recipient = old.recipient AND sender IN (old.sender, 0) AND messages = 0;
 END;
 
 -- One row: proven time, along which stamp keys are destroyed.

@@ -1,9 +1,9 @@
 //! Connections. Their number is bounded: when it is reached, the connection that has been quiet for
 //! longest is closed to make room for a new one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,9 +15,22 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{Accept, TlsAcceptor};
 use tower::ServiceExt;
+
+use crate::limits::network;
+
+/// Maximum time for a TLS handshake. Slow networks need three seconds.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Maximum number of unfinished TLS handshakes of one address. A further one takes the place of the
+/// oldest.
+const MAX_HANDSHAKES_OF_ONE: usize = 256;
 
 /// Maximum time for the head of a request, and between two requests on a connection. Clients close
 /// their idle connections sooner.
@@ -45,10 +58,12 @@ impl Stopping {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    tls: Option<watch::Receiver<Arc<ServerConfig>>>,
     max_connections: usize,
     mut stopping: Stopping,
 ) {
     let connections = Arc::new(Connections::new(max_connections));
+    let handshakes = Arc::<Handshakes>::default();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -56,9 +71,23 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
+                let _ = stream.set_nodelay(true);
                 let slot = connections.enter();
                 let (router, stopping) = (router.clone(), stopping.clone());
-                tokio::spawn(connection(stream, peer, router, slot, stopping));
+                let shaking = tls.as_ref().map(|tls| {
+                    let acceptor = TlsAcceptor::from(tls.borrow().clone());
+                    (acceptor, handshakes.enter(network(peer.ip())))
+                });
+                tokio::spawn(async move {
+                    let Some((acceptor, handshake)) = shaking else {
+                        return connection(stream, peer, router, slot, stopping).await;
+                    };
+                    let accept = acceptor.accept(stream);
+                    let shaken = shake_hands(accept, handshake, &slot, stopping.clone()).await;
+                    if let Some(stream) = shaken {
+                        connection(stream, peer, router, slot, stopping).await;
+                    }
+                });
             }
             // The process has probably run out of file descriptors. Connections that end will free
             // some.
@@ -70,14 +99,32 @@ pub async fn serve(
     }
 }
 
+/// Finishes a TLS handshake, unless it takes too long or a newer connection needs its place.
+async fn shake_hands(
+    accept: Accept<TcpStream>,
+    handshake: Handshake,
+    slot: &Slot,
+    mut stopping: Stopping,
+) -> Option<TlsStream<TcpStream>> {
+    let shaken = tokio::select! {
+        shaken = accept => shaken,
+        () = tokio::time::sleep(HANDSHAKE_TIMEOUT) => return None,
+        () = handshake.make_room() => return None,
+        () = slot.make_room() => return None,
+        () = stopping.wait() => return None,
+    };
+    shaken
+        .inspect_err(|error| tracing::debug!(%error, "TLS handshake failed"))
+        .ok()
+}
+
 async fn connection(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     router: Router,
     slot: Slot,
     mut stopping: Stopping,
 ) {
-    let _ = stream.set_nodelay(true);
     let slot = &slot;
     let service = service_fn(|request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(Body::new);
@@ -196,9 +243,70 @@ impl Drop for Slot {
     }
 }
 
+/// The unfinished TLS handshakes of each address.
+///
+/// An attacker may begin handshakes and not finish them. Those of one address take only each
+/// other's places. An honest handshake is over long before it is the oldest.
+#[derive(Default)]
+struct Handshakes(Mutex<HashMap<IpAddr, Arc<Connections>>>);
+
+impl Handshakes {
+    fn enter(self: &Arc<Self>, address: IpAddr) -> Handshake {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_one = all
+            .entry(address)
+            .or_insert_with(|| Arc::new(Connections::new(MAX_HANDSHAKES_OF_ONE)));
+        Handshake {
+            all: self.clone(),
+            address,
+            slot: Some(of_one.enter()),
+        }
+    }
+}
+
+/// The place of an unfinished handshake, given back when the handshake ends.
+struct Handshake {
+    all: Arc<Handshakes>,
+    address: IpAddr,
+    slot: Option<Slot>,
+}
+
+impl Handshake {
+    /// Waits until a newer handshake of the same address needs this place.
+    async fn make_room(&self) {
+        match &self.slot {
+            Some(slot) => slot.make_room().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Handshake {
+    fn drop(&mut self) {
+        self.slot = None;
+        let mut all = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Each slot refers to the table of its address. The last one removes the table.
+        if all
+            .get(&self.address)
+            .is_some_and(|of_one| Arc::strong_count(of_one) == 1)
+        {
+            all.remove(&self.address);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_asked(slot: &Slot) -> bool {
+        let mut asked = std::pin::pin!(slot.make_room());
+        let waker = std::task::Waker::noop();
+        asked
+            .as_mut()
+            .poll(&mut std::task::Context::from_waker(waker))
+            .is_ready()
+    }
 
     #[test]
     fn the_connection_that_was_quiet_longest_makes_room() {
@@ -206,15 +314,7 @@ mod tests {
         let (first, second) = (connections.enter(), connections.enter());
         first.answered();
         let third = connections.enter(); // The second has been quiet for longest.
-        let asked = |slot: &Slot| {
-            let mut asked = std::pin::pin!(slot.make_room());
-            let waker = std::task::Waker::noop();
-            asked
-                .as_mut()
-                .poll(&mut std::task::Context::from_waker(waker))
-                .is_ready()
-        };
-        assert!(!asked(&first) && asked(&second) && !asked(&third));
+        assert!(!is_asked(&first) && is_asked(&second) && !is_asked(&third));
 
         // The second connection was asked to leave. An answer no longer makes it the newest one,
         // and its end does not free the place of another connection.
@@ -223,5 +323,22 @@ mod tests {
         assert_eq!(connections.open.lock().unwrap().by_turn.len(), 2);
         drop((first, third));
         assert!(connections.open.lock().unwrap().by_turn.is_empty());
+    }
+
+    #[test]
+    fn unfinished_handshakes_of_one_address_take_only_each_others_places() {
+        let handshakes = Arc::<Handshakes>::default();
+        let [one, other] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(IpAddr::from);
+        let mut of_one: Vec<_> = (0..=MAX_HANDSHAKES_OF_ONE)
+            .map(|_| handshakes.enter(one))
+            .collect();
+        let of_other = handshakes.enter(other);
+        let asked = |handshake: &Handshake| is_asked(handshake.slot.as_ref().unwrap());
+        assert!(asked(&of_one[0]) && !asked(&of_one[1]) && !asked(&of_other));
+        let last = of_one.pop();
+        drop(of_one);
+        assert_eq!(handshakes.0.lock().unwrap().len(), 2);
+        drop((last, of_other));
+        assert!(handshakes.0.lock().unwrap().is_empty());
     }
 }

@@ -80,10 +80,13 @@ impl Relay {
         stopping: Stopping,
         working: mpsc::Sender<()>,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let keys = Keys::open(dir, Timestamp::from_millis(clocks().wall_ms))?;
+        let clock_ms = clocks().wall_ms;
+        let keys = Keys::open(dir, Timestamp::from_millis(clock_ms))?;
         let database = Database::open(&dir.join(DATABASE))?;
         let proven = database.run(Proven::load).await;
         let proven = proven.map_err(|_| "proven time cannot be read")?;
+        let oldest = keys.stamp().oldest_epoch();
+        let proven = proven.unwrap_or_else(|| Proven::first(clock_ms, oldest));
         let moderation_key = vault.present.moderation_key()?;
         let old = vault.old.iter();
         let old = old.map(|old| old.moderation_key().map(|key| *key.id()));

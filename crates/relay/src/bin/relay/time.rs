@@ -90,6 +90,13 @@ impl Proven {
         }
     }
 
+    /// Where proven time begins in a database that has none yet. The stamp keys may be older than
+    /// the database, and the clock alone destroys none of them.
+    pub fn first(clock_ms: u64, oldest_epoch: u32) -> Self {
+        let first_to_destroy = u64::from(oldest_epoch) + u64::from(LONGEST_KEPT_DAYS) + 1;
+        Self::starting_at(clock_ms.min(first_to_destroy * EPOCH_MS - 1))
+    }
+
     /// The first epoch (a day) whose stamp keys are kept. A new relay keeps the keys of earlier
     /// days too, in case the clock was ahead when it was first started.
     pub fn oldest_epoch(&self) -> u32 {
@@ -139,12 +146,8 @@ impl Proven {
 
 impl Time {
     /// Starts the clock. `proven` is what the database kept, and `read` reads the system's clocks.
-    pub fn start(
-        proven: Option<Proven>,
-        read: impl Fn() -> Reading + Send + Sync + 'static,
-    ) -> Self {
+    pub fn start(mut proven: Proven, read: impl Fn() -> Reading + Send + Sync + 'static) -> Self {
         let last = read();
-        let mut proven = proven.unwrap_or(Proven::starting_at(last.wall_ms));
         let down_ms = last.wall_ms.checked_sub(proven.clock_ms);
         if down_ms.is_none_or(|down_ms| down_ms > MAX_RESTART_MS) {
             proven.steady_ms = 0;
@@ -168,6 +171,11 @@ impl Time {
         let passed = read.monotonic_ms.saturating_sub(state.last.monotonic_ms);
         let proven_ms = state.proven.at_ms.saturating_add(passed);
         Timestamp::from_millis(read.wall_ms.max(proven_ms))
+    }
+
+    /// Milliseconds for which the relay has run. Setting the clock does not change them.
+    pub fn uptime_ms(&self) -> u64 {
+        (self.read)().monotonic_ms
     }
 
     /// Advances proven time, and returns it for the database. `oldest_epoch` is that of the

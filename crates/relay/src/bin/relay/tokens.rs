@@ -2,7 +2,7 @@
 //! clients that never come back.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -61,22 +61,23 @@ impl Tokens {
         }
     }
 
-    /// Makes a challenge: `expiry be64 || nonce 24 || MAC 32`.
-    pub fn challenge(&self, now_ms: u64) -> Vec<u8> {
-        let mut challenge = (now_ms + CHALLENGE_MS).to_be_bytes().to_vec();
+    /// Makes a challenge: `expiry be64 || nonce 24 || MAC 32`. It expires along the time for which
+    /// the relay has run, because a clock that was ahead would make it valid for longer.
+    pub fn challenge(&self, uptime_ms: u64) -> Vec<u8> {
+        let mut challenge = (uptime_ms + CHALLENGE_MS).to_be_bytes().to_vec();
         challenge.extend_from_slice(&*random::<24>(&mut system_rng()));
         let mac = mac(&self.challenge_key, CHALLENGE, &challenge).finalize();
         challenge.extend_from_slice(&mac.into_bytes());
         challenge
     }
 
-    /// Checks that a challenge is from this process and has not expired.
-    pub fn check_challenge(&self, challenge: &[u8], now_ms: u64) -> Result<(), Refusal> {
+    /// Checks that a challenge is from this process, has not expired and was not answered.
+    pub fn check_challenge(&self, challenge: &[u8], uptime_ms: u64) -> Result<(), Refusal> {
         let refused = Refusal::from(ErrorCode::ChallengeRefused);
         let challenge: &[u8; 64] = challenge.try_into().map_err(|_| refused)?;
         let body = verified_body(&self.challenge_key, CHALLENGE, challenge).ok_or(refused)?;
         let expires_at_ms = body.first_chunk().map_or(0, |at| u64::from_be_bytes(*at));
-        if expires_at_ms <= now_ms {
+        if expires_at_ms <= uptime_ms || self.answered().contains_key(challenge) {
             return Err(refused);
         }
         Ok(())
@@ -84,20 +85,24 @@ impl Tokens {
 
     /// Marks a challenge as answered, so that it cannot be answered again. Call
     /// [`check_challenge`](Self::check_challenge) and verify the proof first.
-    pub fn answer_challenge(&self, challenge: &[u8], now_ms: u64) -> Result<(), Refusal> {
+    pub fn answer_challenge(&self, challenge: &[u8], uptime_ms: u64) -> Result<(), Refusal> {
         let refused = Refusal::from(ErrorCode::ChallengeRefused);
         let challenge: [u8; 64] = challenge.try_into().map_err(|_| refused)?;
-        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answered = self.answered();
         if answered.len() >= MAX_ANSWERED {
-            answered.retain(|_, expires_at_ms| *expires_at_ms > now_ms);
+            answered.retain(|_, expires_at_ms| *expires_at_ms > uptime_ms);
         }
         if answered.len() >= MAX_ANSWERED {
             return Err(Refusal::retry_after(ErrorCode::Busy, 60));
         }
-        match answered.insert(challenge, now_ms + CHALLENGE_MS) {
+        match answered.insert(challenge, uptime_ms + CHALLENGE_MS) {
             Some(_) => Err(refused),
             None => Ok(()),
         }
+    }
+
+    fn answered(&self) -> MutexGuard<'_, HashMap<[u8; 64], u64>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Issues a token. It is the base64url encoding of

@@ -11,6 +11,7 @@ mod files;
 mod json;
 mod list;
 mod open;
+mod reach;
 mod said;
 mod show_json;
 mod show_text;
@@ -24,6 +25,7 @@ use clap::{Parser, Subcommand};
 use waxseal_relay::{RelayClient, ReviewerKey, ReviewerSession, system_rng};
 use waxseal_reporting::Rejection;
 
+use crate::reach::RelayOptions;
 use crate::text::printable;
 
 /// Reviews the reports that a Waxseal relay accepted.
@@ -36,9 +38,8 @@ use crate::text::printable;
   cargo run --release -p waxseal-relay --bin review -- --key review.key list
   cargo run --release -p waxseal-relay --bin review -- --key review.key open --vault vault.sock REPORT_ID")]
 struct Options {
-    /// The address of the relay
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7600")]
-    relay: String,
+    #[command(flatten)]
+    relay: RelayOptions,
     /// The file with the reviewer's secret key, which signs in; FILE.pub is for the relay
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -133,7 +134,7 @@ impl Reviewer {
         let key = ReviewerKey::import(&files::read_secret(&options.key)?);
         let key = key
             .ok_or_else(|| format!("{} was not made by `review keygen`", options.key.display()))?;
-        let relay = RelayClient::new(&options.relay)?;
+        let relay = options.relay.client()?;
         let card = relay.card()?;
         files::pin(&options.key, &card.relay_key)?;
         let relay_key = card.relay_key;

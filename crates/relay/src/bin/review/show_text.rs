@@ -16,18 +16,14 @@ pub fn show(report_id: &str, report: &VerifiedReport) {
     println!("report {report_id}");
     println!("verified: true");
     println!("reason: {}", report.reason());
-    println!(
-        "reported by: {}",
-        printable(report.reporter().account.as_str())
-    );
+    let reporter = report.reporter().account.as_str();
+    println!("{}", said("reported by: ", reporter, INDENT));
     if !report.note().is_empty() {
         println!("{}", said("note: ", report.note(), INDENT));
     }
     if let Some(account) = report.about_account() {
-        println!(
-            "about account, no messages: {}",
-            printable(account.as_str())
-        );
+        let words = "about account, no messages: ";
+        println!("{}", said(words, account.as_str(), INDENT));
         return;
     }
     if report.clock_stepped_back() {

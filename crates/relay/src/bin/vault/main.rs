@@ -8,6 +8,8 @@
 
 #[path = "../review/files.rs"]
 mod files;
+#[path = "../review/reach.rs"]
+mod reach;
 #[path = "../review/text.rs"]
 mod text;
 
@@ -24,11 +26,12 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use rustix::fs::Mode;
 use rustix::process::umask;
 use waxseal_relay::{
-    OpenRequest, RelayClient, VaultError, VaultKeys, acceptance_context, answer_reviewer,
-    report_id_text, system_rng, unseal_acceptance_keys,
+    OpenRequest, VaultError, VaultKeys, acceptance_context, answer_reviewer, report_id_text,
+    system_rng, unseal_acceptance_keys,
 };
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, UnsealError, UnsealedReport, Vault};
 
+use crate::reach::RelayOptions;
 use crate::text::printable;
 
 /// Opens the reports that a Waxseal relay accepted, for reviewers who hold no key.
@@ -53,7 +56,8 @@ struct Options {
 enum Command {
     /// Make FILE and FILE.pub, and print the moderation key's fingerprint
     Keygen,
-    /// Open reports for reviewers until stopped; prints "serving on PATH" when ready
+    /// Open reports for reviewers until stopped; prints "serving on PATH" when ready. The relay is
+    /// asked only if no relay key is pinned yet
     Serve {
         /// The socket to make; only the user who runs the vault can use it, or also a --group
         #[arg(long, value_name = "PATH")]
@@ -62,9 +66,8 @@ enum Command {
         /// FILE
         #[arg(long, value_name = "GID")]
         group: Option<u32>,
-        /// The address of the relay; only used if no relay key is pinned yet
-        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7600")]
-        relay: String,
+        #[command(flatten)]
+        relay: RelayOptions,
         /// A key file of before, for reports that were sealed to its moderation key; also one that
         /// an earlier version's `review keygen` made
         #[arg(long, value_name = "FILE")]
@@ -130,11 +133,12 @@ fn read_old(path: &Path) -> Result<ModerationKeyPair, Box<dyn Error>> {
 ///
 /// A reviewer must not choose it: the holder of the relay's key decides which reports count as
 /// accepted.
-fn relay_key(path: &Path, url: &str) -> Result<[u8; 32], Box<dyn Error>> {
+fn relay_key(path: &Path, relay: &RelayOptions) -> Result<[u8; 32], Box<dyn Error>> {
     if let Some(pinned) = files::pinned(path)? {
         return Ok(pinned);
     }
-    let card = RelayClient::new(url).and_then(|relay| relay.card());
+    let card = relay.client().and_then(|relay| Ok(relay.card()?));
+    let url = &relay.relay;
     let card = card.map_err(|error| {
         format!("no relay key is pinned, and {url} gives none: {error}. Start the relay first, or give --relay")
     })?;

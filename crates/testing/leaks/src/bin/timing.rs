@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
+use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, ReplayMemory, SessionSet};
 use waxseal_leaks::clear::Clear;
 use waxseal_reporting::relay::{
     Claim, DeliveryKey, Envelope, PostedEnvelope, Receipt, Stamp, StampKeys,
@@ -178,10 +178,12 @@ fn header_trial() -> Subject {
     let bundle = PreKeyBundle::decode(&base, None).expect("valid");
     let mut to_bob = SessionSet::initiate(&alice, bundle, &mut rng).expect("initiates");
     let first = to_bob.encrypt(b"a", b"", &mut rng).expect("encrypts");
-    let (mut to_alice, _) = SessionSet::accept(&bob, &mut bobs, &first, b"").expect("accepts");
+    let (mut of_alice, mut of_bob) = (ReplayMemory::new(), ReplayMemory::new());
+    let accepted = SessionSet::accept(&bob, &mut bobs, &mut of_alice, &first, b"");
+    let (mut to_alice, _) = accepted.expect("accepts");
     let reply = to_alice.encrypt(b"a", b"", &mut rng).expect("encrypts");
     let mut alices = alices;
-    let opened = to_bob.decrypt(&alice, &mut alices, &reply, b"");
+    let opened = to_bob.decrypt(&alice, &mut alices, &mut of_bob, &reply, b"");
     assert!(opened.is_ok());
     let genuine = to_bob.encrypt(b"a", b"", &mut rng).expect("encrypts");
     // The message starts with a version, a field number and a length (3 bytes). Then come the
@@ -193,7 +195,10 @@ fn header_trial() -> Subject {
         time: Box::new(move |fixed, rng| {
             let mut message = genuine.clone();
             message[tag + fault(fixed, 16, rng)] ^= 1;
-            timed(|| to_alice.decrypt(&bob, &mut bobs, &message, b"").is_err())
+            timed(|| {
+                let opened = to_alice.decrypt(&bob, &mut bobs, &mut of_alice, &message, b"");
+                opened.is_err()
+            })
         }),
     }
 }

@@ -1,11 +1,11 @@
 //! Two clients with the in-memory store have a conversation and make a report, and both are
 //! dropped. After that, none of their secrets may be in memory.
 
-use waxseal::core::PreKeyUpload;
+use waxseal::core::{PreKeyUpload, SessionSet};
 use waxseal::reporting::Audience;
 use waxseal::reporting::relay::{PostedEnvelope, Receipt, StampKeys, StampedEnvelope};
 use waxseal::reporting::vault::ModerationKeyPair;
-use waxseal::store::Key;
+use waxseal::store::{Key, Row, Table};
 use waxseal::{
     AccountId, Client, DeliveryKey, DeviceAddress, DeviceId, Disclosure, MemoryStore, Reason,
     Received, Store as _, Timestamp,
@@ -13,7 +13,7 @@ use waxseal::{
 use waxseal_leaks::layout::Fields;
 use waxseal_leaks::secrets::{Recorder, Secrets};
 
-use super::{HEAP, add_fields, assert_gone};
+use super::{HEAP, add_fields, add_sessions, assert_gone};
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
@@ -101,16 +101,22 @@ fn clients_leave_nothing_behind() {
         deliver(&mut bob, &mut alice, &stamp_keys, &mut rng);
         alice = alice.restart();
         for device in [&alice, &bob] {
-            let prekeys = device.client.store().get(&Key::PreKeys).unwrap().unwrap();
+            let store = device.client.store();
+            let state = store.get(&Key::new(Table::new(b"k"), Row::Only)).unwrap();
+            let one_time = store.list(&Table::new(b"1"), None, 200).unwrap();
+            let one_time = one_time.into_iter().filter_map(|row| row.value);
             let whose = device.client.me().account.as_str();
-            add_fields(&mut secrets, whose, &prekeys, Fields::of_prekeys(&prekeys));
+            for part in state.into_iter().chain(one_time) {
+                add_fields(&mut secrets, whose, &part, Fields::of_prekey_part(&part));
+            }
         }
     }
     bob.client.rotate_prekeys(&mut rng).unwrap();
     rng.call("next delivery key of alice");
     alice.key = alice.client.renew_delivery_key(&mut rng).unwrap();
     alice.client.confirm_delivery_key(&alice.key, NOW).unwrap();
-    let messages = bob.client.messages(&alice.account(), None, 10).unwrap();
+    let messages = bob.client.messages(&alice.account(), None, 10);
+    let messages = messages.unwrap().items;
     let shown = messages
         .iter()
         .map(|message| (*message.id(), Disclosure::Whole));
@@ -125,4 +131,43 @@ fn clients_leave_nothing_behind() {
     drop((draft, messages, alice, bob, stamp_keys, moderation));
     secrets.extend(&rng.drawn());
     assert_gone(&secrets, from);
+}
+
+#[test]
+fn forgotten_contacts_leave_nothing_while_the_clients_live() {
+    let from = HEAP.used();
+    let mut rng = Recorder::new("stamp root", 32);
+    let stamp_keys = Box::new(StampKeys::generate("eu", NOW, &mut rng).unwrap());
+    let mut alice = Device::new("alice", &mut rng);
+    let mut bob = Device::new("bob", &mut rng);
+    let base = &bob.upload.base;
+    let started = alice.client.start(&bob.account(), base, None, &mut rng);
+    started.unwrap();
+    let mut secrets = Secrets::new();
+    for _ in 0..3 {
+        deliver(&mut alice, &mut bob, &stamp_keys, &mut rng);
+        deliver(&mut bob, &mut alice, &stamp_keys, &mut rng);
+    }
+    for (device, peer) in [(&alice, "bob"), (&bob, "alice")] {
+        // record = 01 || 0a || length, 7 bits in each byte || sessions || ...
+        let name = [&[peer.len() as u8], peer.as_bytes()].concat();
+        let key = Key::new(Table::new([b"d", &name[..]].concat()), Row::Number(0));
+        let record = device.client.store().get(&key).unwrap().unwrap();
+        let start = 2
+            + record[2..]
+                .iter()
+                .position(|byte| byte & 0x80 == 0)
+                .unwrap()
+            + 1;
+        let bytes = record[2..start].iter().rev();
+        let len = bytes.fold(0, |len, byte| len << 7 | usize::from(byte & 0x7f));
+        let pages: [&[u8]; 0] = [];
+        let sessions = SessionSet::import_parts(&record[start..start + len], pages).unwrap();
+        let whose = device.client.me().account.as_str();
+        add_sessions(&mut secrets, whose, &sessions);
+    }
+    alice.client.forget_contact(&bob.account()).unwrap();
+    bob.client.forget_contact(&alice.account()).unwrap();
+    assert_gone(&secrets, from);
+    drop((alice, bob));
 }

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use waxseal_core::export::PageId;
-use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
+use waxseal_core::export::{OneTimeId, PageId};
+use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, ReplayMemory, SessionSet};
 use waxseal_leaks::secrets::{Recorder, Secrets};
 use zeroize::Zeroizing;
 
@@ -20,11 +20,15 @@ struct Device {
     name: &'static str,
     identity: Box<IdentityKeyPair>,
     prekeys: Box<PreKeys>,
+    memory: ReplayMemory,
     one_time: Vec<Vec<u8>>,
     sessions: Option<Box<SessionSet>>,
     /// The stored sessions without their skipped keys. The skipped keys are stored in `pages`.
     state: Zeroizing<Vec<u8>>,
     pages: BTreeMap<PageId, Zeroizing<Vec<u8>>>,
+    /// The stored prekeys without the one-time sets, which are stored apart.
+    prekeys_state: Zeroizing<Vec<u8>>,
+    one_time_sets: BTreeMap<OneTimeId, Zeroizing<Vec<u8>>>,
 }
 
 /// Both devices, and every secret that either has held.
@@ -49,10 +53,13 @@ impl Device {
             name,
             identity,
             prekeys,
+            memory: ReplayMemory::new(),
             one_time,
             sessions: None,
             state: Zeroizing::default(),
             pages: BTreeMap::new(),
+            prekeys_state: Zeroizing::default(),
+            one_time_sets: BTreeMap::new(),
         }
     }
 
@@ -77,6 +84,16 @@ impl Device {
     }
 
     fn store(&mut self) {
+        let parts = self.prekeys.export_parts();
+        if let Some(state) = parts.state {
+            self.prekeys_state = state;
+        }
+        for change in parts.one_time {
+            match change.bytes {
+                Some(bytes) => drop(self.one_time_sets.insert(change.id, bytes)),
+                None => drop(self.one_time_sets.remove(&change.id)),
+            }
+        }
         let parts = self.sessions.as_mut().unwrap().export_parts();
         self.state = parts.state;
         for change in parts.pages {
@@ -88,9 +105,10 @@ impl Device {
     }
 
     fn receive(&mut self, message: &[u8]) {
+        let (prekeys, memory) = (&mut self.prekeys, &mut self.memory);
         let plaintext = match &mut self.sessions {
-            Some(sessions) => sessions.decrypt(&self.identity, &mut self.prekeys, message, b"ad"),
-            None => SessionSet::accept(&self.identity, &mut self.prekeys, message, b"ad").map(
+            Some(sessions) => sessions.decrypt(&self.identity, prekeys, memory, message, b"ad"),
+            None => SessionSet::accept(&self.identity, prekeys, memory, message, b"ad").map(
                 |(sessions, plaintext)| {
                     self.sessions = Some(Box::new(sessions));
                     plaintext
@@ -114,8 +132,10 @@ impl Device {
     fn restart(&mut self) {
         let identity = self.identity.export();
         *self.identity = IdentityKeyPair::import(&identity).unwrap();
-        let prekeys = self.prekeys.export();
-        *self.prekeys = PreKeys::import(&prekeys).unwrap();
+        let one_time = self.one_time_sets.values();
+        let prekeys = PreKeys::import_parts(&self.prekeys_state, one_time).unwrap();
+        assert!(prekeys.export() == self.prekeys.export());
+        *self.prekeys = prekeys;
         let sessions = SessionSet::import_parts(&self.state, self.pages.values()).unwrap();
         assert!(sessions.export() == self.sessions.as_ref().unwrap().export());
         self.sessions = Some(Box::new(sessions));
@@ -323,7 +343,8 @@ fn failed_calls_leave_nothing_behind() {
         let last = message.len() - position % message.len();
         message[last - 1] ^= 1;
         let sessions = pair.bob.sessions.as_mut().unwrap();
-        let refused = sessions.decrypt(&pair.bob.identity, &mut pair.bob.prekeys, &message, b"ad");
+        let (prekeys, memory) = (&mut pair.bob.prekeys, &mut pair.bob.memory);
+        let refused = sessions.decrypt(&pair.bob.identity, prekeys, memory, &message, b"ad");
         refused.unwrap_err();
     }
     // Five messages are lost, and the body of the sixth is altered. Its header still opens, so Bob
@@ -335,7 +356,8 @@ fn failed_calls_leave_nothing_behind() {
     let last = message.len() - 1;
     message[last - 20] ^= 1;
     let sessions = pair.bob.sessions.as_mut().unwrap();
-    let refused = sessions.decrypt(&pair.bob.identity, &mut pair.bob.prekeys, &message, b"ad");
+    let (prekeys, memory) = (&mut pair.bob.prekeys, &mut pair.bob.memory);
+    let refused = sessions.decrypt(&pair.bob.identity, prekeys, memory, &message, b"ad");
     refused.unwrap_err();
     pair.note();
     pair.drop_and_assert_gone();

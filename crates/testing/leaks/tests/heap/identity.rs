@@ -37,6 +37,11 @@ fn prekeys_are_gone_once_spent_replaced_or_dropped() {
         prekeys.upload(&identity).unwrap();
         prekeys.rotate(&identity, &mut rng).unwrap();
         *prekeys = PreKeys::import(&prekeys.export()).unwrap();
+        // The first export of imported prekeys returns all parts.
+        let parts = prekeys.export_parts();
+        let state = parts.state.unwrap();
+        let one_time = parts.one_time.iter().filter_map(|set| set.bytes.as_ref());
+        *prekeys = PreKeys::import_parts(&state, one_time).unwrap();
     }
     all.extend(&rng.drawn());
     let mut kept = Secrets::new();

@@ -18,9 +18,10 @@ const START_OVER: u8 = 58;
 const PUBLISH: u8 = 59;
 const RESEND: u8 = 60;
 const REPORT: u8 = 62;
+const DELETE: u8 = 63;
 
 pub(super) fn scripts(seeds: &mut Seeds) {
-    let scripts: [(&str, &[[u8; 3]]); 11] = [
+    let scripts: [(&str, &[[u8; 3]]); 12] = [
         (
             "overtaken",
             &[
@@ -165,6 +166,24 @@ pub(super) fn scripts(seeds: &mut Seeds) {
                 [PUBLISH, 0, 0],
                 [ARRIVE, 0, 0],
                 [PUBLISH, 0, 1],
+                [ARRIVE, 0, 0],
+            ],
+        ),
+        (
+            "deleted",
+            &[
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [SEND, 1, 1],
+                [DELETE, 1, 1],
+                [REPEAT, 1, 0],
+                [ARRIVE, 0, 0],
+                [SEND, 0, 0],
+                [DELETE, 0, 0x80],
+                [REPEAT, 1, 0],
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
                 [ARRIVE, 0, 0],
             ],
         ),

@@ -2,7 +2,8 @@
 //! panics, and that a decoded value encodes to the same bytes again, if it can be encoded.
 
 use waxseal_core::{
-    IdentityKey, IdentityKeyPair, Message, PreKeyBundle, PreKeys, SafetyNumber, Session, SessionSet,
+    IdentityKey, IdentityKeyPair, Message, PreKeyBundle, PreKeys, ReplayMemory, SafetyNumber,
+    Session, SessionSet,
 };
 use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId};
 use waxseal_reporting::recipient::{Evidence, OpeningChannel, open, open_unstamped};
@@ -31,7 +32,7 @@ pub fn core_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 9 {
+    match kind % 11 {
         0 => drop(Message::peek(bytes)),
         1 => {
             // The input is a length, the bundle's base half of that length, and the one-time half.
@@ -73,13 +74,14 @@ pub fn core_decode(input: &[u8]) {
             let _ = number.compare_scanned(bytes);
             let _ = SafetyNumber::new((&identity, bytes), ends.1);
         }
-        _ => parts(bytes),
+        8 => parts(bytes),
+        9 => prekey_parts(bytes),
+        _ => one_encoding!(bytes, ReplayMemory::import(bytes), memory => memory.export()),
     }
 }
 
-/// Imports sessions in parts. The input holds the state and then the pages of skipped keys, each
-/// after its own length.
-fn parts(mut bytes: &[u8]) {
+/// Splits an input into parts, each after its own length.
+fn split(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut parts = Vec::new();
     while let Some((len, rest)) = bytes.split_first_chunk() {
         let len = usize::from(u16::from_be_bytes(*len)).min(rest.len());
@@ -87,6 +89,40 @@ fn parts(mut bytes: &[u8]) {
         parts.push(part);
         bytes = rest;
     }
+    parts
+}
+
+/// Imports prekeys in parts. The input holds the state and then the one-time sets.
+fn prekey_parts(bytes: &[u8]) {
+    let mut parts = split(bytes);
+    let Some((state, sets)) = parts.split_first_mut() else {
+        return;
+    };
+    let Ok(mut prekeys) = PreKeys::import_parts(state, sets.iter()) else {
+        return;
+    };
+    let none = prekeys.export_parts();
+    assert!(none.state.is_none() && none.one_time.is_empty());
+    let again = PreKeys::import(&prekeys.export());
+    let again = again
+        .expect("the prekeys can be imported in one piece")
+        .export_parts();
+    assert_eq!(
+        again.state.as_ref().map(|state| state.as_slice()),
+        Some(*state),
+        "the state has a second encoding"
+    );
+    sets.sort_unstable();
+    let given = again.one_time.iter().filter_map(|set| set.bytes.as_deref());
+    assert!(
+        given.map(Vec::as_slice).eq(sets.iter().copied()),
+        "the prekeys have other one-time sets"
+    );
+}
+
+/// Imports sessions in parts. The input holds the state and then the pages of skipped keys.
+fn parts(bytes: &[u8]) {
+    let mut parts = split(bytes);
     let Some((state, pages)) = parts.split_first_mut() else {
         return;
     };

@@ -9,24 +9,23 @@ mod damage;
 mod file;
 mod log;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use waxseal::core::export::PageId;
-use waxseal::store::{Key, Table};
-use waxseal::{AccountId, Client, FrankingTag, SqliteError, SqliteStore, Store, StoreKey};
+use waxseal::store::{Key, Row, Table};
+use waxseal::{Client, SqliteError, SqliteStore, Store, StoreKey};
 
 use self::damage::{Files, Versions, damaged};
 use self::file::Sealer;
 use super::store::{PREPARED, use_client};
-use crate::{Records, account};
+use crate::Records;
 
 struct Prepared {
     versions: Versions,
     /// All values that each record has had, by the record's key.
-    values: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
+    values: BTreeMap<Key, Vec<Vec<u8>>>,
 }
 
 static FILES: LazyLock<Prepared> = LazyLock::new(|| {
@@ -49,7 +48,7 @@ static FILES: LazyLock<Prepared> = LazyLock::new(|| {
         let files = damaged(&prepared.versions, &[has_log]);
         let store = open(folder.path(), &files, &file::key()).unwrap();
         for (key, value) in records {
-            let found = store.get(&key_of(key)).unwrap().unwrap();
+            let found = store.get(key).unwrap().unwrap();
             assert!(
                 *found == *value,
                 "the file does not follow the description of its format"
@@ -71,7 +70,7 @@ pub fn sqlite(input: &[u8]) {
     if let Some(store) = open(folder.path(), &files, &StoreKey::from_bytes([8; 32])) {
         for key in prepared.values.keys() {
             assert!(
-                !matches!(store.get(&key_of(key)), Ok(Some(_))),
+                !matches!(store.get(key), Ok(Some(_))),
                 "a value was read with a wrong key"
             );
         }
@@ -81,22 +80,24 @@ pub fn sqlite(input: &[u8]) {
         return;
     };
     for (key, values) in &prepared.values {
-        match store.get(&key_of(key)) {
+        match store.get(key) {
             Ok(Some(value)) => assert!(values.contains(&value), "another record's value was read"),
             Ok(None) => {}
             Err(error) => assert_damaged(&error),
         }
     }
-    for table in tables() {
-        let prefix = table.prefix();
-        match store.list(&table, None, 100) {
+    let keys = prepared.values.keys();
+    let tables: BTreeSet<&Table> = keys
+        .filter(|key| key.row != Row::Only)
+        .map(|key| &key.table)
+        .collect();
+    for table in tables {
+        match store.list(table, None, 100) {
             Ok(listed) => {
                 assert!(listed.len() <= 100);
-                for value in listed {
-                    let mut those = prepared
-                        .values
-                        .iter()
-                        .filter(|(key, _)| key.starts_with(&prefix));
+                for value in listed.into_iter().filter_map(|row| row.value) {
+                    let those = prepared.values.iter();
+                    let mut those = those.filter(|(key, _)| key.table == *table);
                     let is_one = those.any(|(_, values)| values.contains(&value));
                     assert!(is_one, "a value of another table was listed");
                 }
@@ -137,56 +138,4 @@ fn open(folder: &Path, files: &Files, key: &StoreKey) -> Option<SqliteStore> {
 
 fn assert_damaged(error: &SqliteError) {
     assert!(matches!(error, SqliteError::Damaged), "{error:?}");
-}
-
-fn tables() -> [Table; 6] {
-    [
-        Table::Peers,
-        Table::SkippedKeys(account("alice")),
-        Table::Messages(account("alice")),
-        Table::Messages(account("carol")),
-        Table::Outbox,
-        Table::Reports,
-    ]
-}
-
-/// Reverses [`Key::to_bytes`].
-fn key_of(bytes: &[u8]) -> Key {
-    let named = |bytes: &[u8]| -> (AccountId, Vec<u8>) {
-        let (name, rest) = bytes[1..].split_at(usize::from(bytes[0]));
-        (account(str::from_utf8(name).unwrap()), rest.to_vec())
-    };
-    let (family, rest) = bytes.split_first().unwrap();
-    let ordinal = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
-    let key = match family {
-        b'a' => Key::Account,
-        b'k' => Key::PreKeys,
-        b'u' => Key::PreKeyUpload,
-        b'c' => Key::Counters,
-        b'p' => Key::Peer(named(rest).0),
-        b's' => {
-            let (peer, page) = named(rest);
-            let page = PageId::from_bytes(page.try_into().unwrap());
-            Key::SkippedKeys { peer, page }
-        }
-        b'm' => {
-            let (peer, rest) = named(rest);
-            let ordinal = ordinal(&rest);
-            Key::Message { peer, ordinal }
-        }
-        b'i' => {
-            let (peer, tag) = named(rest);
-            let tag = FrankingTag::from_bytes(tag.try_into().unwrap());
-            Key::MessageIndex { peer, tag }
-        }
-        b'o' => Key::Outbox {
-            ordinal: ordinal(rest),
-        },
-        b'r' => Key::Report {
-            id: rest.try_into().unwrap(),
-        },
-        family => panic!("no family of records has the byte {family}"),
-    };
-    assert_eq!(key.to_bytes(), bytes);
-    key
 }

@@ -6,7 +6,10 @@
 
 use std::sync::LazyLock;
 
-use waxseal::{Advice, Client, Disclosure, FrankingTag, MemoryStore, Reason, Received, Store};
+use waxseal::{
+    Advice, Client, DamagedRow, Disclosure, Draft, FrankingTag, MemoryStore, Reason, Received,
+    Store, Timestamp,
+};
 
 use super::edit::edit_once;
 use crate::{Provider, Records, account, rng, snapshot};
@@ -36,7 +39,8 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     let older = snapshot(&bob);
     let seal = |provider: &mut Provider, client: &mut Client<MemoryStore>, text: &str| {
         let (now, rng) = (provider.now, &mut provider.rng);
-        client.send(&account("bob"), text, now, rng).unwrap()
+        let draft = Draft::from(text).expires_after_secs(60);
+        client.send(&account("bob"), draft, now, rng).unwrap()
     };
     // The message `late` has not arrived when the next one does, so the store holds its skipped
     // key.
@@ -128,13 +132,56 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
             }
         }
     }
-    let _ = client.pending_reports(100);
-    let _ = (client.outbox(100, now), client.waiting(100));
+    let _ = client.pending_reports(None, 100);
+    let _ = (client.outbox(None, 100, now), client.waiting(None, 100));
     let _ = client.seal_waiting(&alice, rng);
     let _ = client.one_time_prekeys_left();
     let _ = client.publish_prekeys(98, rng);
     let _ = client.rotate_prekeys(rng);
+    let _ = client.receive_many(prepared.deliveries.iter().map(Vec::as_slice));
+    for row in damaged_rows(&client, now) {
+        let _ = client.delete_damaged(&row);
+    }
+    let _ = client.damaged_peers();
     for id in &prepared.ids {
+        let _ = client.send_again(&alice, id, rng);
         let _ = client.delete_message(&alice, id);
     }
+    // After the resets, the client works.
+    for peer in [&alice, &carol] {
+        let _ = client.reset_peer(peer);
+    }
+    if client.reset_prekeys(rng).is_ok() {
+        let _ = client.publish_prekeys(99, rng);
+    }
+    let later = Timestamp::from_millis(u64::MAX);
+    for due in client.due(None, 100, later).unwrap_or_default().items {
+        let _ = client.delete_message(&due.peer, &due.id);
+    }
+    let _ = client.delete_conversation(&alice);
+    for peer in [&alice, &carol] {
+        if client.forget_contact(peer).is_ok() {
+            let left = client.messages(peer, None, 1);
+            assert!(left.is_ok_and(|left| left.items.is_empty() && left.damaged.is_empty()));
+        }
+    }
+    let _ = client.compact();
+}
+
+/// The rows that lists name as damaged.
+fn damaged_rows<S: Store>(client: &Client<S>, now: Timestamp) -> Vec<DamagedRow> {
+    let mut rows = Vec::new();
+    if let Ok(page) = client.messages(&account("alice"), None, 100) {
+        rows.extend(page.damaged);
+    }
+    if let Ok(page) = client.outbox(None, 100, now) {
+        rows.extend(page.damaged);
+    }
+    if let Ok(page) = client.pending_reports(None, 100) {
+        rows.extend(page.damaged);
+    }
+    if let Ok(page) = client.due(None, 100, Timestamp::from_millis(u64::MAX)) {
+        rows.extend(page.damaged);
+    }
+    rows
 }

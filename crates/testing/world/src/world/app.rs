@@ -1,5 +1,5 @@
-//! Does what an application does: it receives deliveries, and acts on errors once the network is
-//! fair.
+//! Does what an application does: it receives deliveries, deletes conversations, and acts on errors
+//! once the network is fair.
 
 use waxseal::errors::ReceiveError;
 use waxseal::{Advice, Received, Timestamp};
@@ -17,7 +17,7 @@ impl World {
     /// Delivers a message. The client shows the message, recognises it as a duplicate, or refuses
     /// it without changing the store.
     pub(super) fn deliver(&mut self, number: usize, delivery: &[u8]) {
-        let to = self.sent[number].to;
+        let (to, is_undisturbed) = (self.sent[number].to, self.is_undisturbed());
         let before = snapshot(&self.clients[to]);
         match self.clients[to].receive(delivery) {
             Ok(Received::Message {
@@ -43,8 +43,10 @@ impl World {
             }
             Ok(Received::Duplicate { id, .. }) => {
                 let sent = &mut self.sent[number];
+                // After a deletion, a message that cannot be opened counts as deleted.
+                let is_disturbed = self.deleted[to] > 0 && !is_undisturbed;
                 assert!(
-                    id == sent.id && sent.shown > 0,
+                    id == sent.id && (sent.shown > 0 || is_disturbed),
                     "a message that was never shown was called a duplicate"
                 );
                 sent.acknowledged = true;
@@ -99,6 +101,41 @@ impl World {
             }
             advice => panic!("{error}: {advice:?}"),
         }
+    }
+
+    /// A client deletes a conversation, or forgets the peer as well.
+    pub(super) fn delete(&mut self, who: usize, about: usize, forget: bool) {
+        let (peer, now) = (self.account(about), self.provider.now);
+        let client = &mut self.clients[who];
+        let deleted = client.messages(&peer, None, usize::MAX).unwrap().items;
+        for waiting in client.outbox(None, usize::MAX, now).unwrap().items {
+            let sent = self.sent.iter_mut().find(|sent| sent.id == waiting.id);
+            let sent = sent.filter(|sent| sent.to == about);
+            if let Some(sent) = sent {
+                sent.given_up = true;
+            }
+        }
+        let memory = &mut self.memories[who];
+        memory.messages -= deleted.len().min(memory.messages);
+        if forget {
+            client.forget_contact(&peer).unwrap();
+            memory.next_sequence.remove(&about);
+            memory.last_seen.remove(&about);
+            self.forgotten[who] += 1;
+            assert!(
+                !self.clients[who]
+                    .peers(None, 9)
+                    .unwrap()
+                    .items
+                    .contains(&peer)
+            );
+        } else {
+            client.delete_conversation(&peer).unwrap();
+        }
+        self.deleted[who] += 1;
+        let client = &self.clients[who];
+        assert!(client.messages(&peer, None, 9).unwrap().items.is_empty());
+        self.assert_bounded(who);
     }
 
     /// Makes the network fair: from now on every packet arrives, and applications do what the
@@ -165,8 +202,9 @@ impl World {
             self.drain();
             assert!(
                 self.clients[who]
-                    .outbox(1, self.provider.now)
+                    .outbox(None, 1, self.provider.now)
                     .unwrap()
+                    .items
                     .is_empty()
             );
             for peer in (0..self.clients.len()).filter(|peer| *peer != who) {
@@ -174,7 +212,8 @@ impl World {
             }
         }
         if self.is_undisturbed() {
-            let lost = self.sent.iter().position(|sent| sent.shown != 1);
+            let mut sent = self.sent.iter();
+            let lost = sent.position(|sent| sent.shown != 1 && !sent.given_up);
             assert_eq!(lost, None, "each message is shown exactly once");
         }
     }

@@ -14,7 +14,10 @@ impl World {
     /// reviewer sees what was sent.
     pub fn assert_reportable(&mut self, who: usize, about: usize) {
         let peer = self.account(about);
-        let messages = self.clients[who].messages(&peer, None, usize::MAX).unwrap();
+        let messages = self.clients[who]
+            .messages(&peer, None, usize::MAX)
+            .unwrap()
+            .items;
         let stamped = messages
             .iter()
             .filter(|message| message.evidence().is_some());
@@ -61,7 +64,8 @@ impl World {
             let runs_back = before.iter().any(|before| *before > sent.sequence);
             let contradicts = |what| message.contradictions().contains(&what);
             assert_eq!(contradicts(Contradiction::SequenceRunsBack), runs_back);
-            if self.set_back[sent.from] + self.started_over[sent.from] == 0 {
+            let disturbed = [&self.set_back, &self.started_over, &self.forgotten];
+            if disturbed.iter().all(|counts| counts[sent.from] == 0) {
                 assert!(!contradicts(Contradiction::SequenceRepeated));
                 let last = before.iter().max().filter(|_| !runs_back);
                 let gap = last.map(|last| self.sent_between(sent, *last));

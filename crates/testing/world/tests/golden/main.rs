@@ -21,7 +21,7 @@ use waxseal::store::Table;
 use waxseal::{Advice, Client, Direction, SqliteStore, Store, StoreKey, Timestamp};
 use waxseal_core::errors::{DecodeError, DecryptError};
 use waxseal_core::export::PageId;
-use waxseal_core::{IdentityKeyPair, Message, PreKeyBundle, PreKeys, SessionSet};
+use waxseal_core::{IdentityKeyPair, Message, PreKeyBundle, PreKeys, ReplayMemory, SessionSet};
 use waxseal_world::golden::{ACCEPTANCE_KEY, REPORT_ID, STORE_KEY, describe};
 use waxseal_world::{AD, Provider, account, envelope_of, text_of};
 
@@ -95,34 +95,63 @@ fn stores_of_format_01_hold_everything_but_their_sessions() {
 }
 
 #[test]
-fn stores_of_format_02_hold_everything_and_their_sessions_go_on() {
-    let golden = Golden::of("02");
-    for name in ["alice", "bob", "carol", "dave"] {
-        let (_home, client) = golden.client(name);
-        let mut described = describe(&client);
-        let expected = golden.expected["clients"][name].clone();
-        described["delivery_key"] = expected["delivery_key"].clone();
-        assert_eq!(described, expected, "{name}");
-        assert!(client.waiting(10).unwrap().is_empty());
+fn stores_of_formats_02_and_03_hold_everything_and_their_sessions_go_on() {
+    for format in ["02", "03"] {
+        let golden = Golden::of(format);
+        for name in ["alice", "bob", "carol", "dave"] {
+            let (home, client) = golden.client(name);
+            let mut described = describe(&client);
+            let expected = golden.expected["clients"][name].clone();
+            described["delivery_key"] = expected["delivery_key"].clone();
+            assert_eq!(described, expected, "{format} {name}");
+            assert!(client.waiting(None, 10).unwrap().items.is_empty());
+            // Opened once more, after a conversion, it holds the same.
+            drop(client);
+            let path = home.path().join(name);
+            let store = SqliteStore::open(&path, &StoreKey::from_bytes(STORE_KEY)).unwrap();
+            let mut again = describe(&Client::open(store).unwrap());
+            again["delivery_key"] = expected["delivery_key"].clone();
+            assert_eq!(again, expected, "{format} {name}");
+        }
+        let (_home, mut alice) = golden.client("alice");
+        let (_home, mut bob) = golden.client("bob");
+        let received = bob.receive(&golden.bytes("reporting-delivery")).unwrap();
+        assert_eq!(text_of(received), "waits");
+        let receipt = golden.bytes("reporting-receipt");
+        let id = alice.confirm(&account("bob"), &receipt).unwrap();
+        let waiting = golden.expected["reporting"]["waiting"].as_str().unwrap();
+        assert_eq!(id.as_bytes().to_vec(), unhex(waiting));
+        let mut provider = Provider::new(35);
+        provider.now = golden.now();
+        provider.adopt(&mut alice);
+        provider.adopt(&mut bob);
+        provider.exchange(&mut bob, &mut alice, "and on");
     }
-    let (_home, mut alice) = golden.client("alice");
-    let (_home, mut bob) = golden.client("bob");
-    let received = bob.receive(&golden.bytes("reporting-delivery")).unwrap();
-    assert_eq!(text_of(received), "waits");
-    let receipt = golden.bytes("reporting-receipt");
-    let id = alice.confirm(&account("bob"), &receipt).unwrap();
-    let waiting = golden.expected["reporting"]["waiting"].as_str().unwrap();
-    assert_eq!(id.as_bytes().to_vec(), unhex(waiting));
-    let mut provider = Provider::new(35);
-    provider.now = golden.now();
-    provider.adopt(&mut alice);
-    provider.adopt(&mut bob);
-    provider.exchange(&mut bob, &mut alice, "and on");
 }
 
 #[test]
-fn what_format_02_stored_and_sent_is_read() {
-    let golden = Golden::of("02");
+fn what_formats_02_and_03_stored_and_sent_is_read() {
+    for format in ["02", "03"] {
+        is_read(&Golden::of(format));
+    }
+}
+
+#[test]
+fn prekeys_in_parts_and_replay_memories_of_format_03_are_read() {
+    let golden = Golden::of("03");
+    let core = |name: &str| golden.bytes(&format!("core-{name}"));
+    let count = golden.expected["core"]["one_time_sets"].as_u64().unwrap();
+    let sets = (0..count).map(|number| core(&format!("prekeys-set-{number}")));
+    let prekeys = PreKeys::import_parts(&core("prekeys-state"), sets).unwrap();
+    assert_eq!(prekeys.one_time_left() as u64, count);
+    assert_eq!(*prekeys.export(), core("prekeys-bob"));
+    let memory = ReplayMemory::import(&core("replay-memory")).unwrap();
+    let sender = golden.expected["core"]["remembered"].as_str().unwrap();
+    assert_eq!(memory.sender().unwrap().to_bytes().to_vec(), unhex(sender));
+    assert_eq!(*memory.export(), core("replay-memory"));
+}
+
+fn is_read(golden: &Golden) {
     let bytes = |name: &str| golden.bytes(&format!("reporting-{name}"));
     let tags = golden.expected["reporting"]["evidence"].as_array().unwrap();
     for (number, tag) in tags.iter().enumerate() {
@@ -150,7 +179,7 @@ fn what_format_02_stored_and_sent_is_read() {
 fn reports_that_waited_in_format_01_go_on() {
     let golden = Golden::of("01");
     let (_home, mut bob) = golden.client("bob");
-    let pending = bob.pending_reports(10).unwrap();
+    let pending = bob.pending_reports(None, 10).unwrap().items;
     assert_eq!(pending[0].report, golden.bytes("reporting-report"));
     bob.confirm_report(pending[0].id).unwrap();
 }
@@ -158,7 +187,8 @@ fn reports_that_waited_in_format_01_go_on() {
 /// Counts the stored pages of skipped keys for a peer's messages.
 fn pages(path: &Path, peer: &str) -> usize {
     let store = SqliteStore::open(path, &StoreKey::from_bytes(STORE_KEY)).unwrap();
-    let table = Table::SkippedKeys(account(peer));
+    let len = u8::try_from(peer.len()).unwrap();
+    let table = Table::new([&[b's', len], peer.as_bytes()].concat());
     store.list(&table, None, 100).unwrap().len()
 }
 
@@ -174,7 +204,8 @@ fn conversations_of_format_01_go_on_after_a_new_handshake() {
     provider.adopt(&mut alice);
     provider.adopt(&mut bob);
 
-    let kept = |bob: &Client<SqliteStore>| bob.messages(&alice_id, None, 1_000).unwrap().len();
+    let kept =
+        |bob: &Client<SqliteStore>| bob.messages(&alice_id, None, 1_000).unwrap().items.len();
     let before = kept(&bob);
     let refused = bob.send(&alice_id, "hello?", provider.now, &mut provider.rng);
     let refused = refused.unwrap_err();
@@ -203,7 +234,7 @@ fn conversations_of_format_01_go_on_after_a_new_handshake() {
     provider.exchange(&mut alice, &mut bob, "welcome back");
     assert_eq!(kept(&bob), before + 2);
     let sent = |client: &Client<SqliteStore>, peer| {
-        let messages = client.messages(peer, None, 1_000).unwrap();
+        let messages = client.messages(peer, None, 1_000).unwrap().items;
         let sent = messages.iter().filter(|m| m.direction() == Direction::Sent);
         let numbers: Vec<_> = sent.map(|message| message.header().sequence).collect();
         numbers
@@ -264,7 +295,8 @@ fn sessions_and_messages_of_format_01_are_an_unknown_version() {
     }
     let bob = IdentityKeyPair::import(&state("identity", "bob")).unwrap();
     let mut prekeys = PreKeys::import(&state("prekeys", "before")).unwrap();
-    let first = SessionSet::accept(&bob, &mut prekeys, &state("message", "initial"), AD);
+    let (first, memory) = (state("message", "initial"), &mut ReplayMemory::new());
+    let first = SessionSet::accept(&bob, &mut prekeys, memory, &first, AD);
     assert_eq!(first.unwrap_err(), DecryptError::Malformed(unknown));
 }
 
@@ -288,7 +320,8 @@ fn identities_and_prekeys_of_format_01_open_and_start_sessions() {
     let bundle = PreKeyBundle::decode(&upload.base, upload.one_time.first().map(Vec::as_slice));
     let mut to_bob = SessionSet::initiate(alice, bundle.unwrap(), rng).unwrap();
     let first = to_bob.encrypt(b"first", AD, rng).unwrap();
-    let (_, opened) = SessionSet::accept(bob, prekeys, &first, AD).unwrap();
+    let memory = &mut ReplayMemory::new();
+    let (_, opened) = SessionSet::accept(bob, prekeys, memory, &first, AD).unwrap();
     assert_eq!(*opened, b"first");
 }
 

@@ -48,11 +48,11 @@ impl Upgraded {
     fn assert_sealed_again(mut self, before: &Message) {
         let (alice_id, bob_id) = (account("alice"), account("bob"));
         let now = self.provider.now;
-        let outbox = self.alice.outbox(10, now).unwrap();
+        let outbox = self.alice.outbox(None, 10, now).unwrap().items;
         let sent = outbox.iter().find(|sent| sent.recipient == bob_id);
         let sent = sent.unwrap().clone();
         assert_ne!(sent.id.as_bytes().to_vec(), self.old_id());
-        let waiting = self.alice.waiting(10).unwrap();
+        let waiting = self.alice.waiting(None, 10).unwrap().items;
         assert_eq!(waiting.len(), 1, "Carol's waits for a session with her");
         assert_eq!(waiting[0].recipient, account("carol"));
 
@@ -67,7 +67,7 @@ impl Upgraded {
         let received = self.bob.receive(&delivery).unwrap();
         assert_eq!(text_of(received), "waits");
         assert_eq!(self.alice.confirm(&bob_id, &receipt).unwrap(), sent.id);
-        let outbox = self.alice.outbox(10, now).unwrap();
+        let outbox = self.alice.outbox(None, 10, now).unwrap().items;
         assert!(outbox.iter().all(|left| left.id != sent.id));
         for (client, peer) in [(&mut self.alice, &bob_id), (&mut self.bob, &alice_id)] {
             let draft = client.draft_report(peer, Reason::Spam, [(sent.id, Disclosure::Whole)]);
@@ -79,7 +79,11 @@ impl Upgraded {
     }
 
     fn before(&self) -> Message {
-        let messages = self.alice.messages(&account("bob"), None, 1_000).unwrap();
+        let messages = self
+            .alice
+            .messages(&account("bob"), None, 1_000)
+            .unwrap()
+            .items;
         let old = self.old_id();
         let mut found = messages
             .into_iter()
@@ -94,11 +98,11 @@ fn an_outbox_of_format_01_waits_for_a_session_and_loses_nothing() {
     let (now, bob_id) = (world.provider.now, account("bob"));
     let rng = &mut world.provider.rng;
     for _ in 0..2 {
-        let waiting = world.alice.waiting(10).unwrap();
+        let waiting = world.alice.waiting(None, 10).unwrap().items;
         let recipients: Vec<_> = waiting.iter().map(|sent| sent.recipient.as_str()).collect();
         assert_eq!(recipients, ["bob", "carol"]);
-        assert_eq!(world.alice.waiting(1).unwrap(), waiting[..1]);
-        assert!(world.alice.outbox(10, now).unwrap().is_empty());
+        assert_eq!(world.alice.waiting(None, 1).unwrap().items, waiting[..1]);
+        assert!(world.alice.outbox(None, 10, now).unwrap().items.is_empty());
         assert_eq!(world.alice.seal_waiting(&bob_id, rng).unwrap(), 0);
         let refused = world.alice.send(&bob_id, "new", now, rng);
         assert!(matches!(refused, Err(SendError::NoSession)));
@@ -106,9 +110,9 @@ fn an_outbox_of_format_01_waits_for_a_session_and_loses_nothing() {
     // Giving up works too.
     let before = world.before();
     world.alice.delete_message(&bob_id, before.id()).unwrap();
-    assert_eq!(world.alice.waiting(10).unwrap().len(), 1);
+    assert_eq!(world.alice.waiting(None, 10).unwrap().items.len(), 1);
     world.provider.start(&mut world.alice, &bob_id);
-    assert!(world.alice.outbox(10, now).unwrap().is_empty());
+    assert!(world.alice.outbox(None, 10, now).unwrap().items.is_empty());
 }
 
 #[test]
@@ -127,14 +131,14 @@ fn an_outbox_of_format_01_is_sealed_again_after_the_peer_wrote() {
         world.provider.start(&mut world.bob, &account("alice"));
         let provider = &mut world.provider;
         provider.exchange(&mut world.bob, &mut world.alice, "hello again");
-        assert_eq!(world.alice.waiting(10).unwrap().len(), 2);
+        assert_eq!(world.alice.waiting(None, 10).unwrap().items.len(), 2);
         let (now, bob_id) = (provider.now, account("bob"));
         if sends {
             let sent = world.alice.send(&bob_id, "new", now, &mut provider.rng);
-            let outbox = world.alice.outbox(10, now).unwrap();
+            let outbox = world.alice.outbox(None, 10, now).unwrap().items;
             assert_eq!(outbox.len(), 2);
             assert_eq!(outbox[1], sent.unwrap(), "the older message goes first");
-            assert_eq!(world.alice.outbox(1, now).unwrap(), outbox[..1]);
+            assert_eq!(world.alice.outbox(None, 1, now).unwrap().items, outbox[..1]);
         } else {
             let sealed = world.alice.seal_waiting(&bob_id, &mut provider.rng);
             assert_eq!(sealed.unwrap(), 1);
@@ -153,13 +157,17 @@ fn a_message_of_format_01_that_the_relay_had_taken_is_confirmed_by_a_new_receipt
     let stored = Evidence::decode(&world.golden.bytes("reporting-evidence-own")).unwrap();
     let other = Receipt::new(stored.claim(), &world.provider.key(world.alice.me())).encode();
     world.alice.confirm(&account("bob"), &other).unwrap();
-    assert_eq!(world.alice.waiting(10).unwrap().len(), 2, "another message");
+    assert_eq!(
+        world.alice.waiting(None, 10).unwrap().items.len(),
+        2,
+        "another message"
+    );
     let old = world.golden.bytes("reporting-receipt");
     let claim = claim_of(&old);
     let receipt = Receipt::new(&claim, &world.provider.key(world.alice.me())).encode();
     let id = world.alice.confirm(&account("bob"), &receipt).unwrap();
     assert_eq!(&id, before.id());
-    assert_eq!(world.alice.waiting(10).unwrap().len(), 1);
+    assert_eq!(world.alice.waiting(None, 10).unwrap().items.len(), 1);
     let confirmed = world.alice.message(&account("bob"), &id).unwrap().unwrap();
     assert!(!confirmed.evidence().unwrap().tag_names_sender());
 }

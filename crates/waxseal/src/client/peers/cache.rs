@@ -35,7 +35,7 @@ struct Cached {
 }
 
 impl Peers {
-    pub(super) fn take(&mut self, account: &AccountId) -> Option<Peer> {
+    pub(in crate::client) fn take(&mut self, account: &AccountId) -> Option<Peer> {
         let cached = self.by_account.remove(account)?;
         self.len = self.len.saturating_sub(cached.peer.len);
         Some(cached.peer)

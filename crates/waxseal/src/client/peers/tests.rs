@@ -2,6 +2,8 @@ use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{DeviceAddress, DeviceId};
 
 use super::*;
+use crate::error::Damage;
+use crate::records::EarlierPeerRecord;
 use crate::store::MemoryStore;
 
 fn account(name: &str) -> AccountId {
@@ -44,16 +46,16 @@ fn a_record_that_promises_endless_pages_is_damaged() {
         (u64::MAX, true),
         (0, false),
     ] {
-        let mut record = PeerRecord::default();
-        record.account = peer.as_str().to_owned();
+        let mut record = DeviceRecord::default();
         record.skipped_len = len;
         let mut transaction = Transaction::default();
-        transaction.put(page_key(&peer, page(0xff)), bytes.clone().into());
-        transaction.put(Key::Peer(peer.clone()), records::encode(&record));
+        Peer::new(&peer).put(&peer, &mut transaction);
+        transaction.put(keys::page(&peer, &page(0xff)), bytes.clone().into());
+        transaction.put_record(keys::device(&peer), &record);
         client.store.commit(transaction).unwrap();
         let read = client.has_session(&peer);
         assert_eq!(
-            matches!(read, Err(StateError::Damaged)),
+            matches!(read, Err(StateError::Damaged(Damage::Peer(_)))),
             is_damaged,
             "{len}"
         );
@@ -79,10 +81,11 @@ fn opening_a_store_deletes_the_earlier_sessions_of_peers_that_stay_silent() {
     let silent: Vec<_> = (0..70).map(|n| account(&format!("peer {n}"))).collect();
     let mut store = client.into_store();
     let mut transaction = Transaction::default();
-    // A store of an earlier version has no counters before the first message.
-    transaction.delete(Key::Counters);
+    // A store of an earlier version has no layout, and no counters before the first message.
+    transaction.delete(keys::layout());
+    transaction.delete(keys::counters());
     for peer in &silent {
-        let mut record = PeerRecord::default();
+        let mut record = EarlierPeerRecord::default();
         record.account = peer.as_str().to_owned();
         record.identity = vec![5; 64];
         record.sessions = vec![1, 9, 9];
@@ -90,40 +93,36 @@ fn opening_a_store_deletes_the_earlier_sessions_of_peers_that_stay_silent() {
         record.skipped_len = 121;
         let bytes = page(1, 0);
         let id = PageId::of_page(&bytes).unwrap();
-        transaction.put(page_key(peer, id), bytes.into());
-        transaction.put(Key::Peer(peer.clone()), records::encode(&record));
+        transaction.put(keys::page(peer, &id), bytes.into());
+        transaction.put_record(keys::earlier_peer(peer), &record);
     }
     // One of them is damaged. It keeps what it has.
     let damaged = account("damaged");
-    let mut record = PeerRecord::default();
+    let mut record = EarlierPeerRecord::default();
     record.account = damaged.as_str().to_owned();
     record.sessions = vec![9];
-    transaction.put(Key::Peer(damaged.clone()), records::encode(&record));
+    transaction.put_record(keys::earlier_peer(&damaged), &record);
     store.commit(transaction).unwrap();
 
     let mut client = Client::open(store).unwrap();
     for peer in &silent {
-        let pages = client
-            .store
-            .list(&Table::SkippedKeys(peer.clone()), None, 9);
+        let pages = client.store.list(&keys::skipped_keys(peer), None, 9);
         assert!(pages.unwrap().is_empty());
-        let bytes = client.get(&Key::Peer(peer.clone())).unwrap().unwrap();
-        let record: PeerRecord = records::decode(&bytes).unwrap();
-        assert!(record.sessions.is_empty() && record.skipped_len == 0);
-        assert_eq!((record.next_sequence, record.identity.len()), (5, 64));
+        let device: DeviceRecord = client.get_record(&keys::device(peer)).unwrap().unwrap();
+        assert!(device.sessions.is_empty() && device.skipped_len == 0);
+        let numbering = client.numbering(peer).unwrap().unwrap();
+        assert_eq!((numbering.next_sequence, device.identity.len()), (5, 64));
     }
     assert!(client.has_session(&damaged).is_err());
     // The next opening does not look again.
-    let put_back = silent.first().unwrap();
-    let mut record = PeerRecord::default();
-    record.account = put_back.as_str().to_owned();
+    let put_back = keys::device(silent.first().unwrap());
+    let mut record = DeviceRecord::default();
     record.sessions = vec![1, 9, 9];
     let mut transaction = Transaction::default();
-    transaction.put(Key::Peer(put_back.clone()), records::encode(&record));
+    transaction.put_record(put_back.clone(), &record);
     client.commit(transaction).unwrap();
     let client = Client::open(client.into_store()).unwrap();
-    let bytes = client.get(&Key::Peer(put_back.clone())).unwrap().unwrap();
-    let record: PeerRecord = records::decode(&bytes).unwrap();
+    let record: DeviceRecord = client.get_record(&put_back).unwrap().unwrap();
     assert_eq!(record.sessions, [1, 9, 9]);
 }
 
@@ -134,44 +133,46 @@ fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
     let key = DeliveryKey::generate(rng);
     let mut client = Client::create(MemoryStore::new(), me, key, rng).unwrap();
     let peer = account("peer");
-    let table = Table::SkippedKeys(peer.clone());
+    let table = keys::skipped_keys(&peer);
     let stored = |client: &Client<MemoryStore>| client.store.list(&table, None, 9).unwrap().len();
     let put = |client: &mut Client<MemoryStore>, state: &[u8], pages: &[Vec<u8>]| {
-        let mut record = PeerRecord::default();
-        record.account = peer.as_str().to_owned();
-        record.identity = client.identity().to_bytes().to_vec();
+        let mut record = DeviceRecord::default();
         record.sessions = state.to_vec();
-        record.next_sequence = 5;
         let lens = pages.iter().map(|page| page.len() as u64);
         record.skipped_len = lens.sum();
         let mut transaction = Transaction::default();
+        let mut stored = Peer::new(&peer);
+        stored.identity = client.identity().to_bytes().to_vec();
+        stored.conversation.next_sequence = 5;
+        stored.put(&peer, &mut transaction);
         for page in client.store.list(&table, None, 9).unwrap() {
-            transaction.delete(page_key(&peer, PageId::of_page(&page).unwrap()));
+            transaction.delete_at(table.clone(), page.cursor);
         }
         for bytes in pages {
             let [_, id @ ..] = *bytes.first_chunk::<45>().unwrap();
             let id = PageId::from_bytes(id);
-            transaction.put(page_key(&peer, id), bytes.clone().into());
+            transaction.put(keys::page(&peer, &id), bytes.clone().into());
         }
-        transaction.put(Key::Peer(peer.clone()), records::encode(&record));
+        transaction.put_record(keys::device(&peer), &record);
         client.store.commit(transaction).unwrap();
     };
     put(&mut client, &[1, 9, 9], &[page(1, 0), page(1, 1)]);
     let mut read = client.take_peer(&peer).unwrap().unwrap();
     assert!(read.sessions.is_none());
-    let record_len = client.get(&Key::Peer(peer.clone())).unwrap().unwrap().len();
-    let ids_len = 2 * size_of::<PageId>();
-    assert_eq!(read.len, record_len + ids_len, "the cache counts the ids");
-    assert_eq!(read.record.next_sequence, 5);
+    let bytes = client.get(&keys::device(&peer)).unwrap().unwrap();
+    let len = bytes.len() + 2 * size_of::<PageId>();
+    assert_eq!(read.len, len, "the cache counts the ids");
+    assert_eq!(read.conversation.next_sequence, 5);
     assert_eq!(stored(&client), 2);
     let mut transaction = Transaction::default();
     read.put(&peer, &mut transaction);
     client.commit(transaction).unwrap();
     assert_eq!(stored(&client), 0);
-    let bytes = client.get(&Key::Peer(peer.clone())).unwrap().unwrap();
-    let record: PeerRecord = records::decode(&bytes).unwrap();
+    let bytes = client.get(&keys::device(&peer)).unwrap().unwrap();
+    let record: DeviceRecord = records::decode(&bytes).unwrap();
     assert!(record.sessions.is_empty() && record.skipped_len == 0);
-    assert_eq!(record.next_sequence, 5);
+    let numbering = client.numbering(&peer).unwrap().unwrap();
+    assert_eq!((numbering.next_sequence, record.next_sequence), (5, 5));
     // The first write deleted the pages of the earlier version, so a second one has nothing left to
     // delete.
     let mut transaction = Transaction::default();
@@ -190,7 +191,10 @@ fn a_peer_whose_sessions_have_an_earlier_version_has_none_and_its_pages_go() {
     ] {
         put(&mut client, state, pages);
         let read = client.has_session(&peer);
-        assert!(matches!(read, Err(StateError::Damaged)), "{state:?}");
+        assert!(
+            matches!(read, Err(StateError::Damaged(Damage::Peer(_)))),
+            "{state:?}"
+        );
     }
     put(&mut client, &[1], &[]);
     assert!(!client.has_session(&peer).unwrap(), "without pages");

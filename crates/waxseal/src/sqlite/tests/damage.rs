@@ -23,9 +23,12 @@ fn a_value_that_was_moved_or_altered_does_not_open() {
         let store = folder.open();
         let error = store.get(&here).unwrap_err();
         assert!(matches!(error, SqliteError::Damaged), "{sql}: {error:?}");
-        let table = Table::Messages(account("peer-by-name"));
-        let error = store.list(&table, None, 1).unwrap_err();
-        assert!(matches!(error, SqliteError::Damaged), "{sql}: {error:?}");
+        assert!(SqliteStore::is_damage(&error));
+        // The list names the damaged row, and has the others.
+        let listed = store.list(&messages("peer-by-name"), None, 9).unwrap();
+        let said = Some(b"what was said".as_slice());
+        assert_eq!(values(&listed), [None, said, said], "{sql}");
+        assert_eq!(listed[0].cursor, Cursor::Number(0));
         assert!(store.get(&message("peer-by-name", 2)).unwrap().is_some());
     }
 }
@@ -66,22 +69,42 @@ fn a_value_longer_than_the_maximum_is_refused_before_it_is_read() {
     let store = folder.open();
     let error = store.get(&message("peer-by-name", 0)).unwrap_err();
     assert!(matches!(error, SqliteError::Damaged), "{error:?}");
+    let listed = store.list(&messages("peer-by-name"), None, 9).unwrap();
+    assert!(listed[0].value.is_none() && listed[1].value.is_some());
+}
+
+#[test]
+fn a_damaged_row_is_deleted_by_its_cursor_and_the_rest_stays() {
+    for table in [messages("peer-by-name"), Table::new("p")] {
+        let folder = Folder::filled();
+        folder.tamper("UPDATE records SET value = zeroblob(60) WHERE place <> x'0000000000000001'");
+        let mut store = folder.open();
+        let listed = store.list(&table, None, 1).unwrap();
+        assert!(listed[0].value.is_none());
+        let left = store.list(&table, Some(&listed[0].cursor), 9).unwrap();
+        let mut transaction = Transaction::default();
+        transaction.delete_at(table.clone(), listed[0].cursor.clone());
+        store.commit(transaction).unwrap();
+        assert!(store.list(&table, None, 9).unwrap() == left);
+        let said = store.get(&message("peer-by-name", 1)).unwrap().unwrap();
+        assert_eq!(said.as_slice(), b"what was said");
+    }
 }
 
 #[test]
 fn the_longest_value_is_kept_and_a_longer_one_is_not() {
     let folder = Folder::new();
     let mut store = folder.open();
-    put(&mut store, Key::PreKeys, &vec![1; MAX_VALUE_LEN]);
-    let read = store.get(&Key::PreKeys).unwrap().unwrap();
+    put(&mut store, single("k"), &vec![1; MAX_VALUE_LEN]);
+    let read = store.get(&single("k")).unwrap().unwrap();
     assert_eq!(read.len(), MAX_VALUE_LEN);
     let mut transaction = Transaction::default();
-    transaction.put(Key::Account, Zeroizing::new(b"same transaction".to_vec()));
-    transaction.put(Key::PreKeys, Zeroizing::new(vec![2; MAX_VALUE_LEN + 1]));
+    transaction.put(single("a"), Zeroizing::new(b"same transaction".to_vec()));
+    transaction.put(single("k"), Zeroizing::new(vec![2; MAX_VALUE_LEN + 1]));
     let error = store.commit(transaction).unwrap_err();
     assert!(matches!(error, SqliteError::TooLong { .. }));
-    assert!(store.get(&Key::Account).unwrap().is_none());
-    assert_eq!(store.get(&Key::PreKeys).unwrap().unwrap()[0], 1);
+    assert!(store.get(&single("a")).unwrap().is_none());
+    assert_eq!(store.get(&single("k")).unwrap().unwrap()[0], 1);
 }
 
 #[test]
@@ -97,7 +120,7 @@ fn a_store_whose_tables_were_altered_is_damaged() {
         folder.tamper(sql);
         let opened = SqliteStore::open(folder.path(), &key());
         let error = opened
-            .and_then(|store| store.get(&Key::Account))
+            .and_then(|store| store.get(&single("a")))
             .unwrap_err();
         assert!(matches!(error, SqliteError::Damaged), "{sql}: {error:?}");
     }
@@ -184,9 +207,10 @@ fn bytes_altered_anywhere_in_the_file_never_show_another_value() {
             Ok(Some(value)) => assert_eq!(value.as_slice(), b"what was said"),
             Ok(None) | Err(_) => refused += 1,
         }
-        let table = Table::Messages(account("peer-by-name"));
-        for value in store.list(&table, None, 99).unwrap_or_default() {
-            assert_eq!(value.as_slice(), b"what was said");
+        let listed = store.list(&messages("peer-by-name"), None, 99);
+        let listed = listed.unwrap_or_default();
+        for value in values(&listed).into_iter().flatten() {
+            assert_eq!(value, b"what was said");
         }
     }
     assert!(refused > 3, "{refused}");
@@ -225,14 +249,14 @@ fn a_full_disk_fails_the_commit_and_nothing_else() {
     limit(&store, pages + 2);
     let mut transaction = Transaction::default();
     transaction.delete(message("peer-by-name", 0));
-    transaction.put(Key::PreKeys, Zeroizing::new(vec![1; 100_000]));
+    transaction.put(single("k"), Zeroizing::new(vec![1; 100_000]));
     let error = store.commit(transaction).unwrap_err();
     assert!(matches!(error, SqliteError::Failed(_)), "{error:?}");
     assert!(is_filled(&store));
-    assert!(store.get(&Key::PreKeys).unwrap().is_none());
-    put(&mut store, Key::Counters, b"small");
+    assert!(store.get(&single("k")).unwrap().is_none());
+    put(&mut store, single("c"), b"small");
     limit(&store, 1_000);
-    put(&mut store, Key::PreKeys, &[1; 100_000]);
+    put(&mut store, single("k"), &[1; 100_000]);
     drop(store);
     assert!(is_filled(&folder.open()));
 }
@@ -265,7 +289,7 @@ fn a_store_without_a_log_gets_one() {
     let folder = Folder::filled();
     folder.tamper("PRAGMA journal_mode = DELETE");
     let mut store = folder.open();
-    put(&mut store, Key::Counters, b"1");
+    put(&mut store, single("c"), b"1");
     assert_eq!(folder.files().len(), 2);
     assert!(is_filled(&store));
 }

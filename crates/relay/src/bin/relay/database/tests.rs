@@ -262,3 +262,47 @@ async fn accounts_of_before_keep_their_names_and_the_first_of_those_alike_keeps_
     assert_eq!(kept.await.unwrap(), expected);
     assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
 }
+
+/// The number of steps that SQLite takes to delete the message with this number.
+fn steps_to_delete(db: &Connection, number: i64) -> i32 {
+    let mut delete = db.prepare("DELETE FROM queue WHERE recipient = 1 AND number = ?");
+    let delete = delete.as_mut().unwrap();
+    delete.execute([number]).unwrap();
+    delete.get_status(rusqlite::StatementStatus::VmStep)
+}
+
+#[tokio::test]
+async fn deleting_a_delivery_takes_no_longer_with_many_senders_and_recipients() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = dir.path().join("old");
+    let db = Connection::open(&old).unwrap();
+    db.execute_batch(include_str!("tests/schema_2.sql"))
+        .unwrap();
+    db.execute_batch("PRAGMA user_version = 2").unwrap();
+    drop(db);
+    for database in [fresh(&dir), Database::open(&old).unwrap()] {
+        let steps = database.run(|db| {
+            db.execute_batch(
+                "INSERT INTO account (id, name, device, identity, delivery_key)
+                     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+                     SELECT i, 'a' || i, 1, x'', x'' FROM n;
+                 INSERT INTO queue VALUES (1, 1, 2, 1, x'00');",
+            )?;
+            let alone = steps_to_delete(db, 1);
+            db.execute_batch(
+                "INSERT INTO queue SELECT r.id, s.id, s.id, 1, x'00'
+                     FROM account r JOIN account s WHERE r.id < 20;",
+            )?;
+            let among_many = steps_to_delete(db, 2);
+            let shares = "SELECT count(*), sum(messages) FROM share WHERE recipient = 1";
+            let shares: (i64, i64) = db.query_row(shares, [], |row| row.try_into())?;
+            db.execute_batch("DELETE FROM queue")?;
+            let rest = "SELECT count(*), max(abs(messages), abs(bytes)) FROM share";
+            let rest: (i64, i64) = db.query_row(rest, [], |row| row.try_into())?;
+            Ok((alone, among_many, shares, rest))
+        });
+        let (alone, among_many, shares, rest) = steps.await.unwrap();
+        assert_eq!((shares, rest), ((300, 598), (1, 0)));
+        assert!(among_many < 2 * alone, "{alone} steps, then {among_many}");
+    }
+}

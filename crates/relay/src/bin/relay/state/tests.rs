@@ -207,3 +207,31 @@ async fn a_clock_years_off_needs_the_operators_word_and_then_the_relay_stamps() 
         report(&relay, &alice, &sent).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn without_a_record_of_proven_time_a_clock_years_ahead_destroys_no_key() {
+    // A database of a version before proven time, and one that was lost.
+    for lost in [false, true] {
+        let world = old_world().await;
+        let relay = world.open().await;
+        let oldest = relay.keys.stamp().oldest_epoch();
+        assert_eq!(oldest, 21_000 - 30);
+        let forget = |db: &rusqlite::Connection| Ok(db.execute("DELETE FROM proven", [])?);
+        relay.database.run(forget).await.unwrap();
+        drop(relay);
+        if lost {
+            std::fs::remove_file(world.dir.path().join(DATABASE)).unwrap();
+        }
+        world.clocks.set(NOON + 3_650 * DAY);
+        let relay = world.try_open().await.unwrap();
+        let error = relay.keep_time().await.unwrap_err().to_string();
+        assert!(error.contains("--trust-clock"), "{error}");
+        assert_eq!(relay.keys.stamp().oldest_epoch(), oldest);
+        drop(relay);
+
+        world.clocks.set(NOON);
+        let relay = world.open().await;
+        assert_eq!(relay.now().as_millis(), NOON);
+        assert_eq!(relay.keys.stamp().oldest_epoch(), oldest);
+    }
+}

@@ -29,7 +29,7 @@ fn run(time: &Time, clocks: &Clocks, ms: u64) -> Proven {
 #[test]
 fn proven_time_moves_with_both_clocks_and_never_with_a_clock_that_jumps() {
     let clocks = Clocks::at(NOON);
-    let time = Time::start(Some(settled(NOON)), clocks.reader());
+    let time = Time::start(settled(NOON), clocks.reader());
     assert_eq!(run(&time, &clocks, HOUR).at_ms, NOON + HOUR);
     // 40 days ahead for a second.
     clocks.set(NOON + 40 * DAY);
@@ -54,7 +54,7 @@ fn proven_time_moves_with_both_clocks_and_never_with_a_clock_that_jumps() {
 fn a_gap_of_seven_days_is_credited_after_a_steady_day_and_a_larger_one_is_not() {
     for (gap, credited) in [(7 * DAY, true), (7 * DAY + 1, false), (40 * DAY, false)] {
         let clocks = Clocks::at(NOON + gap);
-        let time = Time::start(Some(settled(NOON)), clocks.reader());
+        let time = Time::start(settled(NOON), clocks.reader());
         let nearly = run(&time, &clocks, DAY - 10 * MINUTE);
         assert_eq!(nearly.at_ms, NOON + DAY - 10 * MINUTE);
         let expected = if credited { gap } else { 0 };
@@ -68,7 +68,7 @@ fn a_gap_of_seven_days_is_credited_after_a_steady_day_and_a_larger_one_is_not() 
 #[test]
 fn a_jump_makes_the_steady_day_begin_again() {
     let clocks = Clocks::at(NOON + 3 * DAY);
-    let time = Time::start(Some(settled(NOON)), clocks.reader());
+    let time = Time::start(settled(NOON), clocks.reader());
     run(&time, &clocks, 23 * HOUR);
     clocks.set(clocks.read().wall_ms + HOUR);
     assert_eq!(run(&time, &clocks, 23 * HOUR).at_ms, NOON + 46 * HOUR);
@@ -80,7 +80,7 @@ fn a_jump_makes_the_steady_day_begin_again() {
 fn the_time_is_never_before_proven_time() {
     for back in [HOUR, DAY, 365 * DAY, NOON] {
         let clocks = Clocks::at(NOON);
-        let time = Time::start(Some(settled(NOON)), clocks.reader());
+        let time = Time::start(settled(NOON), clocks.reader());
         run(&time, &clocks, HOUR);
         clocks.set(NOON - back);
         assert_eq!(time.now().as_millis(), NOON + HOUR);
@@ -88,7 +88,7 @@ fn the_time_is_never_before_proven_time() {
         let now = time.now().as_millis();
         assert!((NOON + 2 * HOUR - 10 * MINUTE..=NOON + 2 * HOUR).contains(&now));
         // After a restart too.
-        let again = Time::start(Some(proven), clocks.reader());
+        let again = Time::start(proven, clocks.reader());
         assert_eq!(again.now().as_millis(), proven.at_ms);
         assert!(again.advance(0).settled);
     }
@@ -98,7 +98,7 @@ fn the_time_is_never_before_proven_time() {
 fn a_relay_first_started_with_a_clock_ahead_follows_the_clock_when_it_is_set_right() {
     for ahead in [HOUR, DAY, 365 * DAY, 370 * DAY] {
         let clocks = Clocks::at(NOON + ahead);
-        let time = Time::start(None, clocks.reader());
+        let time = Time::start(Proven::starting_at(clocks.read().wall_ms), clocks.reader());
         let proven = run(&time, &clocks, 2 * DAY);
         // These are the keys that exist then.
         let oldest = proven.oldest_epoch();
@@ -113,7 +113,7 @@ fn a_relay_first_started_with_a_clock_ahead_follows_the_clock_when_it_is_set_rig
 #[test]
 fn a_new_relay_does_not_follow_a_clock_to_a_day_without_keys() {
     let clocks = Clocks::at(NOON);
-    let time = Time::start(None, clocks.reader());
+    let time = Time::start(Proven::starting_at(clocks.read().wall_ms), clocks.reader());
     let oldest = time.advance(0).oldest_epoch();
     clocks.set(0); // The clock of a machine whose battery is empty.
     clocks.pass(HOUR);
@@ -125,7 +125,7 @@ fn a_new_relay_does_not_follow_a_clock_to_a_day_without_keys() {
 #[test]
 fn a_relay_is_new_for_thirty_days_of_proven_time_and_destroys_nothing_recent_until_then() {
     let clocks = Clocks::at(NOON);
-    let time = Time::start(None, clocks.reader());
+    let time = Time::start(Proven::starting_at(clocks.read().wall_ms), clocks.reader());
     let nearly = run(&time, &clocks, 30 * DAY - 10 * MINUTE);
     assert!(!nearly.settled);
     assert_eq!(u64::from(nearly.oldest_epoch()), TODAY + 30 - 370);
@@ -133,7 +133,7 @@ fn a_relay_is_new_for_thirty_days_of_proven_time_and_destroys_nothing_recent_unt
     assert!(settled.settled);
     assert_eq!(u64::from(settled.oldest_epoch()), TODAY);
     // Once settled, it stays so.
-    let again = Time::start(Some(settled), clocks.reader());
+    let again = Time::start(settled, clocks.reader());
     assert!(again.advance(0).settled);
 }
 
@@ -141,7 +141,7 @@ fn a_relay_is_new_for_thirty_days_of_proven_time_and_destroys_nothing_recent_unt
 fn the_operators_word_moves_proven_time_at_once() {
     for wall in [NOON + 40 * DAY, NOON - 40 * DAY] {
         let clocks = Clocks::at(wall);
-        let time = Time::start(Some(settled(NOON)), clocks.reader());
+        let time = Time::start(settled(NOON), clocks.reader());
         assert_eq!(time.trust_clock().at_ms, wall);
         assert_eq!(time.advance(0).at_ms, wall);
         assert_eq!(time.now().as_millis(), wall);
@@ -151,7 +151,7 @@ fn the_operators_word_moves_proven_time_at_once() {
 #[test]
 fn a_jump_is_logged_once_between_two_records_and_only_a_jump() {
     let clocks = Clocks::at(NOON);
-    let time = Time::start(Some(settled(NOON)), clocks.reader());
+    let time = Time::start(settled(NOON), clocks.reader());
     clocks.pass(MINUTE);
     clocks.set(clocks.read().wall_ms + MAX_DRIFT_MS);
     time.now();
@@ -167,10 +167,10 @@ fn a_jump_is_logged_once_between_two_records_and_only_a_jump() {
 fn a_relay_that_is_restarted_every_day_proves_a_steady_day_too() {
     for (down, steady) in [(MAX_RESTART_MS, true), (MAX_RESTART_MS + 1, false)] {
         let clocks = Clocks::at(NOON + 3 * DAY);
-        let time = Time::start(Some(settled(NOON)), clocks.reader());
+        let time = Time::start(settled(NOON), clocks.reader());
         let proven = run(&time, &clocks, 20 * HOUR);
         clocks.pass(down);
-        let time = Time::start(Some(proven), clocks.reader());
+        let time = Time::start(proven, clocks.reader());
         let nearly = run(&time, &clocks, 4 * HOUR - 10 * MINUTE);
         assert!(nearly.at_ms < NOON + DAY);
         let caught_up = run(&time, &clocks, 10 * MINUTE).at_ms == clocks.read().wall_ms;
@@ -179,26 +179,17 @@ fn a_relay_that_is_restarted_every_day_proves_a_steady_day_too() {
     // A clock that was set between two runs is not steady, in whatever direction.
     for set in [NOON - HOUR, NOON + 3 * DAY] {
         let clocks = Clocks::at(NOON);
-        let proven = run(
-            &Time::start(Some(settled(NOON)), clocks.reader()),
-            &clocks,
-            DAY,
-        );
+        let proven = run(&Time::start(settled(NOON), clocks.reader()), &clocks, DAY);
         assert_eq!(proven.steady_ms, DAY);
         clocks.set(set + DAY);
-        assert_eq!(
-            Time::start(Some(proven), clocks.reader())
-                .advance(0)
-                .steady_ms,
-            0
-        );
+        assert_eq!(Time::start(proven, clocks.reader()).advance(0).steady_ms, 0);
     }
 }
 
 #[test]
 fn a_relay_is_new_for_longer_if_its_clock_jumps_on_the_thirtieth_day() {
     let clocks = Clocks::at(NOON);
-    let time = Time::start(None, clocks.reader());
+    let time = Time::start(Proven::starting_at(clocks.read().wall_ms), clocks.reader());
     run(&time, &clocks, 29 * DAY + 12 * HOUR);
     clocks.set(clocks.read().wall_ms + HOUR);
     assert!(!run(&time, &clocks, DAY).settled);
@@ -209,7 +200,7 @@ fn a_relay_is_new_for_longer_if_its_clock_jumps_on_the_thirtieth_day() {
 fn a_new_relay_does_not_begin_again_for_a_clock_that_is_set_back_a_little() {
     for (back, begins_again) in [(MAX_BEHIND_MS, false), (MAX_BEHIND_MS + 1, true)] {
         let clocks = Clocks::at(NOON);
-        let time = Time::start(None, clocks.reader());
+        let time = Time::start(Proven::starting_at(clocks.read().wall_ms), clocks.reader());
         run(&time, &clocks, HOUR);
         clocks.set(NOON + HOUR - back);
         assert_eq!(time.advance(0).began_ms != NOON, begins_again);
@@ -219,7 +210,7 @@ fn a_new_relay_does_not_begin_again_for_a_clock_that_is_set_back_a_little() {
 #[test]
 fn a_new_relay_whose_operator_set_its_time_back_is_new_for_thirty_days() {
     let clocks = Clocks::at(NOON + 3_650 * DAY);
-    let time = Time::start(None, clocks.reader());
+    let time = Time::start(Proven::starting_at(clocks.read().wall_ms), clocks.reader());
     clocks.set(NOON);
     time.trust_clock();
     assert!(!run(&time, &clocks, 29 * DAY).settled);

@@ -79,6 +79,7 @@ fn a_challenge_is_answered_once_in_time_and_by_this_process_only() {
     assert_eq!(code(tokens.check_challenge(b"", NOW)), refused);
 
     tokens.answer_challenge(&challenge, NOW).unwrap();
+    assert_eq!(code(tokens.check_challenge(&challenge, NOW)), refused);
     assert_eq!(code(tokens.answer_challenge(&challenge, NOW)), refused);
     tokens
         .answer_challenge(&tokens.challenge(NOW), NOW)

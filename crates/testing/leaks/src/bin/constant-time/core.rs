@@ -5,7 +5,7 @@ use core::convert::Infallible;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_core::{Rng, TryCryptoRng, TryRng};
-use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
+use waxseal_core::{IdentityKeyPair, PreKeyBundle, PreKeys, ReplayMemory, SessionSet};
 use waxseal_leaks::layout::{Fields, Kind};
 use waxseal_leaks::taint;
 
@@ -140,6 +140,7 @@ fn all_but_header_keys(kind: Kind) -> bool {
 struct Device {
     identity: IdentityKeyPair,
     prekeys: PreKeys,
+    memory: ReplayMemory,
     sessions: Option<SessionSet>,
 }
 
@@ -154,6 +155,7 @@ impl Device {
         Self {
             identity,
             prekeys,
+            memory: ReplayMemory::new(),
             sessions: None,
         }
     }
@@ -220,13 +222,14 @@ impl Device {
 
     /// Decrypts a message and returns whether that succeeded. The answer is marked as public.
     fn receive(&mut self, message: &[u8]) -> bool {
+        let (prekeys, memory) = (&mut self.prekeys, &mut self.memory);
         match &mut self.sessions {
             Some(sessions) => taint::answer(
                 sessions
-                    .decrypt(&self.identity, &mut self.prekeys, message, b"ad")
+                    .decrypt(&self.identity, prekeys, memory, message, b"ad")
                     .is_ok(),
             ),
-            None => match SessionSet::accept(&self.identity, &mut self.prekeys, message, b"ad") {
+            None => match SessionSet::accept(&self.identity, prekeys, memory, message, b"ad") {
                 Ok((sessions, _)) => {
                     self.sessions = Some(sessions);
                     true

@@ -14,6 +14,7 @@ use rand_chacha::ChaCha20Rng;
 use rusqlite::Connection;
 use sha2::Sha256;
 use tempfile::TempDir;
+use waxseal::store::{Key, Row as KeyRow};
 use waxseal::{SqliteStore, StoreKey};
 
 use crate::{Records, rng};
@@ -68,22 +69,17 @@ impl Sealer {
     }
 
     /// Where the record with this key is in the file: (scope, place).
-    fn location(&self, key: &[u8]) -> (Vec<u8>, Vec<u8>) {
-        match key[0] {
-            b'm' | b'o' => {
-                let (prefix, ordinal) = key.split_at(key.len() - 8);
-                (self.name(prefix), ordinal.to_vec())
-            }
-            b'p' | b'r' => (self.name(&key[..1]), self.name(key)),
-            b's' => {
-                let account = 2 + usize::from(key[1]);
-                (self.name(&key[..account]), self.name(key))
-            }
-            _ => (self.name(key), Vec::new()),
-        }
+    fn location(&self, key: &Key) -> (Vec<u8>, Vec<u8>) {
+        let table = key.table.as_bytes();
+        let place = match &key.row {
+            KeyRow::Only => Vec::new(),
+            KeyRow::Number(number) => number.to_be_bytes().to_vec(),
+            KeyRow::Name(name) => self.name(&[table, name].concat()),
+        };
+        (self.name(table), place)
     }
 
-    fn row(&mut self, key: &[u8], value: &[u8]) -> Row {
+    fn row(&mut self, key: &Key, value: &[u8]) -> Row {
         let (scope, place) = self.location(key);
         let mut nonce = [0; 24];
         self.rng.fill_bytes(&mut nonce);
@@ -100,7 +96,7 @@ impl Sealer {
     /// Seals records as rows. `kept` holds earlier records and their rows: a record that is
     /// unchanged there keeps its row.
     pub(super) fn rows(&mut self, records: &Records, kept: (&Records, &[Row])) -> Vec<Row> {
-        let row = |(key, value): &(Vec<u8>, Vec<u8>)| {
+        let row = |(key, value): &(Key, Vec<u8>)| {
             let same = kept.0.iter().position(|(k, v)| (k, v) == (key, value));
             same.map_or_else(|| self.row(key, value), |index| kept.1[index].clone())
         };

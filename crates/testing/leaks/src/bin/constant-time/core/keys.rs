@@ -70,7 +70,8 @@ pub(super) fn message_keys() {
         let mut open = |ad: &[u8]| {
             bob.mark();
             let sessions = bob.sessions.as_mut().expect("started");
-            let opened = sessions.decrypt(&bob.identity, &mut bob.prekeys, &message, ad);
+            let (prekeys, memory) = (&mut bob.prekeys, &mut bob.memory);
+            let opened = sessions.decrypt(&bob.identity, prekeys, memory, &message, ad);
             taint::answer(opened.is_ok())
         };
         assert!(!open(b"other associated data"));

@@ -1,0 +1,80 @@
+use std::net::IpAddr;
+
+use ed25519_dalek::{Signer, SigningKey};
+use waxseal_reporting::relay::EPOCH_MS;
+
+use super::*;
+use crate::fixture::{World, device};
+
+const NOW: u64 = 21_000 * EPOCH_MS;
+
+fn address() -> ClientAddress {
+    ClientAddress(IpAddr::from([127, 0, 0, 1]))
+}
+
+async fn challenged(relay: &Arc<Relay>) -> Vec<u8> {
+    challenge(State(relay.clone()), address()).await.0.challenge
+}
+
+/// Signs in a device of the fixture, whose identity key follows from its name.
+async fn answer(relay: &Arc<Relay>, me: &DeviceAddress, challenge: &[u8]) -> Result<(), ErrorCode> {
+    let name = me.account.as_str().to_owned();
+    let mut key = [0; 32];
+    key[..name.len()].copy_from_slice(name.as_bytes());
+    let context = session_context(&relay.card.relay_key, challenge, me);
+    let proof = SigningKey::from_bytes(&key).sign(&account_proof_input(&context));
+    let request = SignIn {
+        name,
+        device: me.device.0,
+        challenge: challenge.to_vec(),
+        proof: proof.to_bytes(),
+    };
+    let session = sign_in(State(relay.clone()), address(), JsonBody(request)).await;
+    session.map(drop).map_err(|refusal| refusal.code)
+}
+
+#[tokio::test]
+async fn a_challenge_is_valid_for_a_minute_whatever_the_clock_says() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    world.clocks.set(NOW + 365 * EPOCH_MS);
+    let alice = device(&relay, "alice").await;
+    let alice = &alice.me;
+    let [early, late] = [challenged(&relay).await, challenged(&relay).await];
+    world.clocks.set(NOW);
+    answer(&relay, alice, &early).await.unwrap();
+    world.clocks.pass(60_000);
+    let refused = answer(&relay, alice, &late).await;
+    assert_eq!(refused, Err(ErrorCode::ChallengeRefused));
+
+    let challenge = challenged(&relay).await;
+    world.clocks.set(NOW + 365 * EPOCH_MS);
+    answer(&relay, alice, &challenge).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_account_cannot_answer_all_the_challenges_that_the_relay_remembers() {
+    let world = World::at(NOW);
+    let relay = world.open().await;
+    let [alice, bob] = [device(&relay, "alice").await, device(&relay, "bob").await];
+    let first = challenged(&relay).await;
+    answer(&relay, &alice.me, &first).await.unwrap();
+    // A request that someone repeats costs its account nothing.
+    for _ in 0..200 {
+        let repeated = answer(&relay, &alice.me, &first).await;
+        assert_eq!(repeated, Err(ErrorCode::ChallengeRefused));
+    }
+    let mut answered = 1;
+    let refused = loop {
+        let challenge = challenged(&relay).await;
+        match answer(&relay, &alice.me, &challenge).await {
+            Ok(()) => answered += 1,
+            Err(code) => break code,
+        }
+        assert!(answered < 200);
+    };
+    assert_eq!(refused, ErrorCode::TooManyRequests);
+    assert!(answered >= 100);
+    let challenge = challenged(&relay).await;
+    answer(&relay, &bob.me, &challenge).await.unwrap();
+}

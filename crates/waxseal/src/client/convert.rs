@@ -1,0 +1,97 @@
+//! Conversion: what an earlier version of this crate stored is laid out anew when it is opened.
+
+use waxseal_reporting::AccountId;
+
+use super::{Client, keys};
+use crate::error::{OpenAccountError, StateError};
+use crate::records::{
+    self, ContactRecord, ConversationRecord, DeviceRecord, EarlierPeerRecord, LAYOUT, LayoutRecord,
+};
+use crate::store::{Store, Transaction};
+
+/// Peers that one transaction converts, each of up to 21 kB. Their messages are converted before.
+const PEERS_AT_ONCE: usize = 16;
+
+impl<S: Store> Client<S> {
+    /// Brings the store to the present layout, if it has an earlier one.
+    ///
+    /// Each peer is converted in the transaction that deletes its earlier record. So an interrupted
+    /// conversion goes on at the next start. A peer whose record is damaged keeps it, and is known
+    /// by it as damaged. Messages, the outbox and reports stay where they are. Messages that expire
+    /// are listed as due.
+    pub(super) fn convert(&mut self) -> Result<(), OpenAccountError<S::Error>> {
+        match self.get_record::<LayoutRecord>(&keys::layout()) {
+            Ok(Some(layout)) if layout.layout > LAYOUT => return Err(OpenAccountError::Newer),
+            Ok(Some(layout)) => {
+                self.has_earlier = layout.has_earlier;
+                return Ok(());
+            }
+            // A damaged record is written again. The conversion then finds nothing to convert.
+            Ok(None) | Err(StateError::Damaged(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.has_earlier = true;
+        let mut after = None;
+        loop {
+            let peers = keys::earlier_peers();
+            let page = self.page(&peers, after.as_ref(), PEERS_AT_ONCE, |cursor, bytes| {
+                let peer: EarlierPeerRecord = records::decode(bytes)?;
+                let account = AccountId::new(&peer.account).ok()?;
+                Some((cursor.clone(), account, peer))
+            })?;
+            let mut transaction = Transaction::default();
+            for (cursor, account, peer) in page.items {
+                let last_accepted_ms = self.convert_history(&account)?;
+                put_peer(&mut transaction, &account, &peer, last_accepted_ms);
+                transaction.delete_at(peers.clone(), cursor);
+            }
+            self.commit(transaction)?;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let layout = LayoutRecord {
+            layout: LAYOUT,
+            has_earlier: true,
+        };
+        let mut transaction = Transaction::default();
+        transaction.put_record(keys::layout(), &layout);
+        Ok(self.commit(transaction)?)
+    }
+}
+
+/// Writes a peer as contact, device and conversation.
+fn put_peer(
+    transaction: &mut Transaction,
+    account: &AccountId,
+    peer: &EarlierPeerRecord,
+    last_accepted_ms: u64,
+) {
+    let contact = ContactRecord {
+        account: peer.account.clone(),
+        identity: peer.identity.clone(),
+    };
+    let conversation = ConversationRecord {
+        account: peer.account.clone(),
+        next_sequence: peer.next_sequence,
+        last_seen: peer.last_seen.clone(),
+        next_ordinal: peer.next_ordinal,
+        last_accepted_ms,
+        deleted_before_ms: 0,
+    };
+    let device = DeviceRecord {
+        sessions: peer.sessions.clone(),
+        skipped_len: peer.skipped_len,
+        identity: peer.identity.clone(),
+        next_sequence: peer.next_sequence,
+        next_ordinal: peer.next_ordinal,
+    };
+    transaction.put_record(keys::contact(account), &contact);
+    transaction.put_record(keys::conversation(account), &conversation);
+    transaction.put_record(keys::device(account), &device);
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+mod tests;

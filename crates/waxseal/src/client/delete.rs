@@ -1,0 +1,396 @@
+//! Deleting: a message, a conversation, or a contact with everything that is known of it.
+//!
+//! A conversation can be long, so it is deleted in several transactions. The first one marks it,
+//! and from then on no call shows anything of it. The others delete its rows, and the last one
+//! deletes the mark. If they are interrupted, they go on when the store is opened, and before the
+//! next call that reads the peer's sessions.
+
+use waxseal_reporting::{AccountId, FrankingTag};
+
+use super::page::number_of;
+use super::peers::damaged;
+use super::{Client, history, keys};
+use crate::error::StateError;
+use crate::records::{
+    self, ConversationRecord, DeletionRecord, IndexRecord, MessageRecord, OutboxRecord,
+};
+use crate::store::{Cursor, Listed, Store, Table, Transaction};
+
+/// Rows that one transaction deletes, whose values are short.
+const ROWS_AT_ONCE: usize = 256;
+
+/// Messages and envelopes that one transaction deletes or looks at, each of up to 76 kB.
+const LONG_ROWS_AT_ONCE: usize = 64;
+
+impl<S: Store> Client<S> {
+    /// Deletes a message with its evidence: it can no longer be read or reported from this device.
+    ///
+    /// If the relay delivers the message again, the client recognises it and does not show it. If
+    /// the message waits in the [outbox](Client::outbox), it is removed from there and not sent
+    /// again, though an earlier upload may have arrived. Call this also to give up a message that
+    /// the relay refuses for good, and to delete one that is [due](Client::due).
+    ///
+    /// A digest of the message stays, by which its delivery is recognised, until the conversation
+    /// is deleted.
+    pub fn delete_message(
+        &mut self,
+        peer: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<(), StateError<S::Error>> {
+        self.run(|client| {
+            // The application may still know a message that was sealed again by its earlier tag.
+            let id = client.present_tag(peer, id)?;
+            let Some(index) = client.search(peer, &id)? else {
+                return Ok(());
+            };
+            let mut transaction = Transaction::default();
+            delete_indexed(&mut transaction, peer, &index);
+            client.put_index(&mut transaction, peer, id, &IndexRecord::default());
+            client.commit(transaction)
+        })
+    }
+
+    /// Deletes the conversation with `peer`: its messages with their evidence, what waits for the
+    /// peer in the [outbox](Client::outbox), and the digests of its messages.
+    ///
+    /// The contact stays, with its pinned identity, the sessions and the numbering. So the peer
+    /// notices nothing, and the next messages go both ways. The tag of the last message from the
+    /// peer stays too, because the next message sent names it.
+    ///
+    /// - A message that the relay delivers again is still a
+    ///   [`Duplicate`](super::Received::Duplicate). It does not open a second time, and the client
+    ///   knows until when it deleted messages. The same holds for any message accepted before that
+    ///   time which no session opens. If a sender that missed the receipt posts a message again, it
+    ///   gets a new time: for 30 days it is a `Duplicate` if its key is known to be used.
+    /// - A [report](Client::report) that was sealed stays in the
+    ///   [list of reports](Client::pending_reports), and is sent. A
+    ///   [`ReportDraft`](crate::ReportDraft) in memory has copies of its messages, and can still be
+    ///   sealed: drop it to forget them. A new draft of a deleted message fails with
+    ///   [`NoSuchMessage`](crate::errors::ReportError::NoSuchMessage).
+    /// - A receipt that comes later fails with
+    ///   [`NotSent`](crate::errors::ConfirmError::NotSent): drop it.
+    ///
+    /// A long conversation takes several transactions. After a crash between them the conversation
+    /// is not shown any more, and [`Client::open`] or the next call for the peer deletes the rest.
+    ///
+    /// ```rust
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (mut provider, mut alice, mut bob) = waxseal_world::Provider::of_two();
+    /// # provider.exchange(&mut alice, &mut bob, "Hello!");
+    /// # let alice_id = alice.me().account.clone();
+    /// bob.delete_conversation(&alice_id)?;
+    /// bob.compact()?; // now or later: erases the deleted rows from the file
+    /// assert!(bob.messages(&alice_id, None, 10)?.items.is_empty());
+    /// assert!(bob.has_session(&alice_id)?); // the next message arrives as before
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// * [`StateError::Damaged`] if the numbering of the conversation is damaged. Nothing is
+    ///   deleted: call [`Client::reset_peer`], which reads it from the history, then this again.
+    /// * [`StateError::Store`]. Either nothing is deleted, or the deletion goes on as after a
+    ///   crash. Call this again to see it through.
+    ///
+    /// # Security
+    /// See [`Client::forget_contact`] for what a deletion does not erase.
+    pub fn delete_conversation(&mut self, peer: &AccountId) -> Result<(), StateError<S::Error>> {
+        self.run(|client| {
+            if client.is_deleting(peer)? {
+                return Ok(());
+            }
+            let Some(mut conversation) = client.numbering(peer)? else {
+                return match client.pinned_identity(peer)? {
+                    Some(_) => Err(damaged(peer)),
+                    None => Ok(()), // the peer is unknown
+                };
+            };
+            drop(client.peers.take(peer));
+            conversation.deleted_before_ms = time_after_last(&conversation);
+            let mut transaction = Transaction::default();
+            mark(&mut transaction, peer);
+            transaction.put_record(keys::conversation(peer), &conversation);
+            client.commit(transaction)
+        })?;
+        self.finish_deletion_in_runs(peer)
+    }
+
+    /// Forgets a contact: [its conversation](Client::delete_conversation), its pinned identity, all
+    /// sessions with it, and the numbering. `peer` is then unknown, as before the first contact.
+    ///
+    /// This works for a damaged contact too. A new first message from the peer is a first contact,
+    /// and pins the identity that it comes from without a warning: forget nobody whose change of
+    /// identity you would want to see. Messages on the sessions that were forgotten do not open.
+    /// Those accepted before are a [`Duplicate`](super::Received::Duplicate). For later ones the
+    /// advice is [`FetchBundle`](crate::Advice::FetchBundle), as from any stranger: acknowledge
+    /// them, and do not start a session unless the user writes to the peer.
+    ///
+    /// To keep a peer from writing, block it at the provider. This call does not.
+    ///
+    /// ```rust
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let (mut provider, mut alice, mut bob) = waxseal_world::Provider::of_two();
+    /// # provider.exchange(&mut alice, &mut bob, "Hello!");
+    /// # let alice_id = alice.me().account.clone();
+    /// bob.forget_contact(&alice_id)?;
+    /// bob.compact()?;
+    /// assert!(bob.peers(None, 10)?.items.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`StateError::Store`]. Either nothing changed, or the contact is gone and its history is
+    /// hidden, and deleted as after a crash.
+    ///
+    /// # Security
+    /// After this call, the store says no more of the contact than this:
+    ///
+    /// - What is remembered of its first messages stays until
+    ///   [`rotate_prekeys`](Client::rotate_prekeys) has destroyed the prekeys that they used: after
+    ///   three rotations at most. It has the contact's public identity, and no account. Without
+    ///   it, the relay could deliver an old first message again, and it would be shown as new.
+    /// - The time at which the provider accepted the last message from a forgotten contact, without
+    ///   saying from which.
+    /// - A report that waits for the provider's intake, with the draft that it was sealed from: the
+    ///   account, the reason, the note, and the digests of the messages.
+    ///   [`confirm_report`](Client::confirm_report) deletes both.
+    /// - In a store that an earlier version made, digests of messages that were deleted before the
+    ///   contact was.
+    ///
+    /// This call does not protect against:
+    ///
+    /// - A thief of the file and its key, until [`compact`](Client::compact) was called: deleted
+    ///   rows are only marked as free space. Flash memory can keep old copies of what was
+    ///   overwritten, and so can backups. Only destroying the store's key erases for certain.
+    /// - The provider, who knows who wrote to whom and when, and may have kept the ciphertexts.
+    /// - The peer, who has the conversation and can report it.
+    /// - Copies that the application made, for example for a search or in notifications.
+    pub fn forget_contact(&mut self, peer: &AccountId) -> Result<(), StateError<S::Error>> {
+        self.run(|client| {
+            if !client.is_known(peer)? {
+                return Ok(());
+            }
+            // Its keys are wiped from memory.
+            drop(client.peers.take(peer));
+            let mut transaction = Transaction::default();
+            mark(&mut transaction, peer);
+            if let Some(last) = client.readable(&keys::conversation(peer))? {
+                let mut counters = client.counters()?;
+                let before = &mut counters.forgotten_before_ms;
+                *before = (*before).max(time_after_last(&last));
+                transaction.put_record(keys::counters(), &counters);
+            }
+            transaction.delete(keys::contact(peer));
+            transaction.delete(keys::conversation(peer));
+            transaction.delete(keys::earlier_peer(peer));
+            client.delete_each(&keys::devices(peer), &mut transaction)?;
+            client.delete_each(&keys::skipped_keys(peer), &mut transaction)?;
+            client.commit(transaction)
+        })?;
+        self.finish_deletion_in_runs(peer)
+    }
+
+    /// Whether any record of the peer is there, damaged or not.
+    fn is_known(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
+        let keys = [
+            keys::contact(peer),
+            keys::conversation(peer),
+            keys::device(peer),
+            keys::earlier_peer(peer),
+        ];
+        for key in keys {
+            match self.get(&key) {
+                Ok(None) => {}
+                Ok(Some(_)) | Err(StateError::Damaged(_)) => return Ok(true),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the history with this peer is being deleted, so that nothing of it may be shown.
+    pub(super) fn is_deleting(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
+        // A peer is cached only while there is no mark.
+        if self.is_cached(peer) {
+            return Ok(false);
+        }
+        match self.get(&keys::deletion(peer)) {
+            Ok(mark) => Ok(mark.is_some()),
+            Err(StateError::Damaged(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether any history is being deleted.
+    pub(super) fn is_deleting_any(&self) -> Result<bool, StateError<S::Error>> {
+        let marks = self.store.list(&keys::deletions(), None, 1);
+        Ok(!marks.map_err(StateError::Store)?.is_empty())
+    }
+
+    /// Goes on with all deletions that were interrupted.
+    pub(super) fn finish_deletions(&mut self) -> Result<(), StateError<S::Error>> {
+        let mut after = None;
+        loop {
+            // A mark that cannot be read stays until its peer is used.
+            let marks = self.run(|client| {
+                let table = keys::deletions();
+                client.page(&table, after.as_ref(), LONG_ROWS_AT_ONCE, |_, bytes| {
+                    let mark: DeletionRecord = records::decode(bytes)?;
+                    AccountId::new(&mark.account).ok()
+                })
+            })?;
+            for peer in marks.items {
+                self.finish_deletion_in_runs(&peer)?;
+            }
+            after = marks.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes the rest of a marked history. Each transaction starts over for itself if another
+    /// process commits meanwhile.
+    fn finish_deletion_in_runs(&mut self, peer: &AccountId) -> Result<(), StateError<S::Error>> {
+        while self.run(|client| client.delete_some(peer))? {}
+        Ok(())
+    }
+
+    /// Deletes the rest of a marked history, as a part of another call.
+    pub(super) fn finish_deletion(&mut self, peer: &AccountId) -> Result<(), StateError<S::Error>> {
+        while self.delete_some(peer)? {}
+        Ok(())
+    }
+
+    /// Makes one transaction of the deletion of a marked history. Returns whether anything is left.
+    fn delete_some(&mut self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
+        if !self.is_deleting(peer)? {
+            return Ok(false);
+        }
+        let mut transaction = Transaction::default();
+        self.delete_indices(peer, &mut transaction)?;
+        if transaction.changes().is_empty() {
+            self.delete_messages(peer, &mut transaction)?;
+        }
+        if transaction.changes().is_empty() {
+            self.delete_envelopes(peer, &mut transaction)?;
+        }
+        let is_left = !transaction.changes().is_empty();
+        if !is_left {
+            transaction.delete(keys::deletion(peer));
+        }
+        self.commit(transaction)?;
+        Ok(is_left)
+    }
+
+    /// Deletes messages by the records of where they are, and these records.
+    fn delete_indices(
+        &self,
+        peer: &AccountId,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let table = keys::indices(peer);
+        for Listed { cursor, value } in self.first_rows(&table, ROWS_AT_ONCE)? {
+            let index = value.and_then(|value| records::decode(&value));
+            if let Some(index) = index {
+                delete_indexed(transaction, peer, &index);
+            }
+            transaction.delete_at(table.clone(), cursor);
+        }
+        Ok(())
+    }
+
+    /// Deletes messages whose records of where they are were damaged, or are at their earlier keys.
+    fn delete_messages(
+        &self,
+        peer: &AccountId,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let table = keys::messages(peer);
+        for Listed { cursor, value } in self.first_rows(&table, LONG_ROWS_AT_ONCE)? {
+            let message: Option<MessageRecord> = value.and_then(|value| records::decode(&value));
+            if let Some(message) = message.and_then(|message| self.message_of(message)) {
+                if self.has_earlier {
+                    transaction.delete(keys::earlier_index(peer, message.id()));
+                }
+                self.delete_due_of(&message, transaction)?;
+            }
+            transaction.delete_at(table.clone(), cursor);
+        }
+        Ok(())
+    }
+
+    fn delete_due_of(
+        &self,
+        message: &history::Message,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        if let Some(evidence) = message.evidence()
+            && let Some(number) = self.find_due(evidence)?
+        {
+            transaction.delete(keys::due_message(number));
+        }
+        Ok(())
+    }
+
+    /// Deletes what waits for the peer in the outbox.
+    fn delete_envelopes(
+        &self,
+        peer: &AccountId,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        let (table, mut after): (_, Option<Cursor>) = (keys::outbox(), None);
+        while transaction.changes().is_empty() {
+            let page = self.page(&table, after.as_ref(), LONG_ROWS_AT_ONCE, |at, bytes| {
+                let entry: OutboxRecord = records::decode(bytes)?;
+                Some((number_of(at)?, entry.recipient))
+            })?;
+            for (number, recipient) in page.items {
+                if recipient == peer.as_str() {
+                    transaction.delete(keys::envelope(number));
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn first_rows(&self, table: &Table, limit: usize) -> Result<Vec<Listed>, StateError<S::Error>> {
+        let rows = self.store.list(table, None, limit);
+        rows.map_err(StateError::Store)
+    }
+}
+
+/// Marks the history with a peer: from now on it is not shown, and its rows are deleted.
+fn mark(transaction: &mut Transaction, peer: &AccountId) {
+    let record = DeletionRecord {
+        account: peer.as_str().to_owned(),
+    };
+    transaction.put_record(keys::deletion(peer), &record);
+}
+
+/// Deletes a message with its place in the outbox and in the list of due messages.
+fn delete_indexed(transaction: &mut Transaction, peer: &AccountId, index: &IndexRecord) {
+    if let Some(ordinal) = index.ordinal {
+        transaction.delete(keys::message(peer, ordinal));
+    }
+    if let Some(number) = index.outbox {
+        transaction.delete(keys::envelope(number));
+    }
+    if let Some(number) = index.due {
+        transaction.delete(keys::due_message(number));
+    }
+}
+
+/// The first time at which no message from the peer had been accepted yet.
+fn time_after_last(conversation: &ConversationRecord) -> u64 {
+    let after_last = match conversation.last_accepted_ms {
+        0 => 0, // there was none
+        last => last.saturating_add(1),
+    };
+    after_last.max(conversation.deleted_before_ms)
+}

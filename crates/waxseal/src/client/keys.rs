@@ -1,0 +1,198 @@
+//! Keys: under which key of the store each kind of record is. A store does not know the kinds.
+//!
+//! | record | table | row |
+//! |---|---|---|
+//! | account of this device | `a` | only |
+//! | prekeys with private halves, except one-time ones | `k` | only |
+//! | one-time prekey with its private half | `1` | id, 4 bytes |
+//! | replay memory of a sender | `h` | identity, 64 bytes |
+//! | one-time prekeys not confirmed yet | `u` | only |
+//! | counters of all conversations | `c` | only |
+//! | layout of the store | `f` | only |
+//! | contact | `n` | `account` |
+//! | device of a contact | `d account` | number of the device: 0 while there is only one |
+//! | page of skipped keys of device 0 | `s account` | id, 44 bytes |
+//! | conversation | `v` | `00 account` of its only peer |
+//! | message of a conversation with one peer | `m account` | ordinal |
+//! | where the message with a tag is | `i account` | tag, 32 bytes |
+//! | envelope not confirmed yet | `o` | number |
+//! | message that expires | `e` | time in ms be44, place be20 |
+//! | history that is being deleted | `x` | `account` of its only peer |
+//! | report not confirmed yet | `r` | id, 16 bytes |
+//! | in layout 1: peer | `p` | `account` |
+//! | in layout 1: where the message with a tag is | `i account tag` | only |
+//!
+//! `account` is preceded by its length, one byte. The peer is part of the key of a message's place,
+//! so that a third party cannot occupy another sender's tag.
+
+use waxseal_core::IdentityKey;
+use waxseal_core::export::{OneTimeId, PageId};
+use waxseal_reporting::{AccountId, FrankingTag};
+
+use crate::error::Damage;
+use crate::store::{Key, Row, Table};
+
+pub(super) fn account() -> Key {
+    only(b"a")
+}
+
+pub(super) fn prekeys() -> Key {
+    only(b"k")
+}
+
+pub(super) fn one_time_prekeys() -> Table {
+    Table::new(b"1")
+}
+
+pub(super) fn one_time_prekey(id: &OneTimeId) -> Key {
+    Key::new(one_time_prekeys(), Row::Name(id.to_bytes().to_vec()))
+}
+
+pub(super) fn replay_memories() -> Table {
+    Table::new(b"h")
+}
+
+pub(super) fn replay_memory(sender: &IdentityKey) -> Key {
+    Key::new(replay_memories(), Row::Name(sender.to_bytes().to_vec()))
+}
+
+pub(super) fn prekey_upload() -> Key {
+    only(b"u")
+}
+
+pub(super) fn counters() -> Key {
+    only(b"c")
+}
+
+pub(super) fn layout() -> Key {
+    only(b"f")
+}
+
+pub(super) fn contacts() -> Table {
+    Table::new(b"n")
+}
+
+pub(super) fn contact(peer: &AccountId) -> Key {
+    Key::new(contacts(), Row::Name(name_of(peer)))
+}
+
+pub(super) fn device(peer: &AccountId) -> Key {
+    Key::new(devices(peer), Row::Number(0))
+}
+
+pub(super) fn devices(peer: &AccountId) -> Table {
+    of_account(b'd', peer)
+}
+
+pub(super) fn conversations() -> Table {
+    Table::new(b"v")
+}
+
+pub(super) fn conversation(peer: &AccountId) -> Key {
+    let name = [vec![0], name_of(peer)].concat();
+    Key::new(conversations(), Row::Name(name))
+}
+
+pub(super) fn skipped_keys(peer: &AccountId) -> Table {
+    of_account(b's', peer)
+}
+
+pub(super) fn page(peer: &AccountId, page: &PageId) -> Key {
+    Key::new(skipped_keys(peer), Row::Name(page.as_bytes().to_vec()))
+}
+
+pub(super) fn messages(peer: &AccountId) -> Table {
+    of_account(b'm', peer)
+}
+
+pub(super) fn message(peer: &AccountId, ordinal: u64) -> Key {
+    Key::new(messages(peer), Row::Number(ordinal))
+}
+
+pub(super) fn indices(peer: &AccountId) -> Table {
+    of_account(b'i', peer)
+}
+
+pub(super) fn index(peer: &AccountId, tag: &FrankingTag) -> Key {
+    Key::new(indices(peer), Row::Name(tag.as_bytes().to_vec()))
+}
+
+pub(super) fn outbox() -> Table {
+    Table::new(b"o")
+}
+
+pub(super) fn envelope(number: u64) -> Key {
+    Key::new(outbox(), Row::Number(number))
+}
+
+pub(super) fn due_messages() -> Table {
+    Table::new(b"e")
+}
+
+pub(super) fn due_message(number: u64) -> Key {
+    Key::new(due_messages(), Row::Number(number))
+}
+
+pub(super) fn deletions() -> Table {
+    Table::new(b"x")
+}
+
+pub(super) fn deletion(peer: &AccountId) -> Key {
+    Key::new(deletions(), Row::Name(name_of(peer)))
+}
+
+pub(super) fn reports() -> Table {
+    Table::new(b"r")
+}
+
+pub(super) fn report(id: &[u8; 16]) -> Key {
+    Key::new(reports(), Row::Name(id.to_vec()))
+}
+
+pub(super) fn earlier_peers() -> Table {
+    Table::new(b"p")
+}
+
+pub(super) fn earlier_peer(peer: &AccountId) -> Key {
+    Key::new(earlier_peers(), Row::Name(name_of(peer)))
+}
+
+pub(super) fn earlier_index(peer: &AccountId, tag: &FrankingTag) -> Key {
+    let table = [of_account(b'i', peer).as_bytes(), tag.as_bytes()].concat();
+    Key::new(Table::new(table), Row::Only)
+}
+
+/// What is damaged if the record under this key is.
+pub(super) fn damage(key: &Key) -> Damage {
+    let (family, rest) = key.table.as_bytes().split_first().unwrap_or((&0, &[]));
+    let name: &[u8] = match (family, &key.row) {
+        (b'k' | b'1' | b'h', _) => return Damage::PreKeys,
+        (b'n' | b'p' | b'x', Row::Name(name)) => name,
+        (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
+        (b'd' | b's' | b'm' | b'i', _) => rest,
+        _ => return Damage::Account,
+    };
+    let account = name
+        .split_first()
+        .and_then(|(len, rest)| rest.get(..usize::from(*len)));
+    let account = account.and_then(|name| AccountId::new(str::from_utf8(name).ok()?).ok());
+    match (family, account) {
+        (_, None) => Damage::Account,
+        (b'm' | b'i', Some(account)) => Damage::Message(account),
+        (_, Some(account)) => Damage::Peer(account),
+    }
+}
+
+fn only(table: &[u8]) -> Key {
+    Key::new(Table::new(table), Row::Only)
+}
+
+fn of_account(family: u8, account: &AccountId) -> Table {
+    Table::new([vec![family], name_of(account)].concat())
+}
+
+fn name_of(account: &AccountId) -> Vec<u8> {
+    let name = account.as_str().as_bytes();
+    let len = u8::try_from(name.len()).unwrap_or(u8::MAX); // an AccountId has at most 128 bytes
+    [&[len], name].concat()
+}

@@ -1,0 +1,349 @@
+//! Deletions that are interrupted, that two processes see, and that meet damaged records.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use waxseal::errors::{Damage, StateError};
+use waxseal::store::{Cursor, Key, Listed, Row, Table, Transaction};
+use waxseal::{
+    Client, Draft, FrankingTag, MemoryStore, Received, SqliteStore, Store, StoreKey, Timestamp,
+};
+use waxseal_world::{Provider, Records, account, snapshot, text_of};
+use zeroize::Zeroizing;
+
+/// A store in memory whose commits fail once `left` were made. Clones share it.
+#[derive(Clone)]
+struct Limited {
+    inner: Rc<RefCell<MemoryStore>>,
+    left: Rc<Cell<usize>>,
+    /// Whether the first commit that fails is applied nevertheless.
+    applies: Rc<Cell<bool>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("stopped")]
+struct Stopped;
+
+impl Limited {
+    fn new(records: Records) -> Self {
+        Self {
+            inner: Rc::new(RefCell::new(MemoryStore::from_records(records))),
+            left: Rc::new(Cell::new(usize::MAX)),
+            applies: Rc::default(),
+        }
+    }
+
+    fn stop_after(&self, left: usize, applies: bool) {
+        self.left.set(left);
+        self.applies.set(applies);
+    }
+
+    fn go_on(&self) {
+        self.stop_after(usize::MAX, false);
+    }
+
+    fn records(&self) -> Records {
+        let store = self.inner.borrow();
+        let records = store.records();
+        records
+            .map(|(key, value)| (key.clone(), value.to_vec()))
+            .collect()
+    }
+}
+
+impl Store for Limited {
+    type Error = Stopped;
+
+    fn get(&self, key: &Key) -> Result<Option<Zeroizing<Vec<u8>>>, Stopped> {
+        Ok(self.inner.borrow().get(key).unwrap())
+    }
+
+    fn list(
+        &self,
+        table: &Table,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Stopped> {
+        Ok(self.inner.borrow().list(table, after, limit).unwrap())
+    }
+
+    fn commit(&mut self, transaction: Transaction) -> Result<(), Stopped> {
+        let Some(left) = self.left.get().checked_sub(1) else {
+            if self.applies.take() {
+                self.inner.borrow_mut().commit(transaction).unwrap();
+            }
+            return Err(Stopped);
+        };
+        self.left.set(left);
+        self.inner.borrow_mut().commit(transaction).unwrap();
+        Ok(())
+    }
+
+    fn is_damage(_: &Stopped) -> bool {
+        false
+    }
+}
+
+fn of_peer(family: u8, peer: &str) -> Table {
+    let len = u8::try_from(peer.len()).unwrap();
+    Table::new([&[family, len], peer.as_bytes()].concat())
+}
+
+fn is_history(key: &Key) -> bool {
+    let tables = [of_peer(b'm', "alice"), of_peer(b'i', "alice")];
+    let shared = [b"o", b"e", b"x"].map(Table::new);
+    tables.contains(&key.table) || shared.contains(&key.table)
+}
+
+/// Bob's store after a long conversation with Alice, with every kind of record.
+struct Prepared {
+    world: Provider,
+    alice: Client<MemoryStore>,
+    bob: Records,
+    first: FrankingTag,
+    /// A delivery that Bob has received, and one that he has not.
+    known: Vec<u8>,
+    new: Vec<u8>,
+}
+
+fn prepared() -> Prepared {
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    let draft = || Draft::from("expires").expires_after_secs(60);
+    let first = world.exchange(&mut alice, &mut bob, draft());
+    for _ in 0..3 {
+        world.exchange(&mut bob, &mut alice, draft());
+    }
+    let mut known = Vec::new();
+    for _ in 0..290 {
+        let sent = alice
+            .send(&account("bob"), "text", world.now, &mut world.rng)
+            .unwrap();
+        known = world.relay(&alice, &bob, &sent.envelope).0;
+        bob.receive(&known).unwrap();
+    }
+    for _ in 0..3 {
+        bob.send(&account("alice"), "waits", world.now, &mut world.rng)
+            .unwrap();
+    }
+    world.now = Timestamp::from_millis(world.now.as_millis() + 1_000);
+    let sent = alice
+        .send(&account("bob"), "new", world.now, &mut world.rng)
+        .unwrap();
+    let new = world.relay(&alice, &bob, &sent.envelope).0;
+    // The records of where two messages are were damaged: one expires, one waits in the outbox.
+    let mut bob = snapshot(&bob);
+    let tag = first.as_bytes().to_vec();
+    let is_first = |key: &Key| key.row == Row::Name(tag.clone());
+    let (_, value) = bob.iter_mut().find(|(key, _)| is_first(key)).unwrap();
+    *value = vec![0xff];
+    Prepared {
+        world,
+        alice,
+        bob,
+        first,
+        known,
+        new,
+    }
+}
+
+fn assert_hidden<S: Store>(prepared: &Prepared, bob: &Client<S>) {
+    let alice = account("alice");
+    let later = Timestamp::from_millis(prepared.world.now.as_millis() + 1_000_000);
+    assert!(bob.messages(&alice, None, 9).unwrap().items.is_empty());
+    assert!(bob.message(&alice, &prepared.first).unwrap().is_none());
+    assert!(bob.outbox(None, 9, later).unwrap().items.is_empty());
+    let due = bob.due(None, 9, later).unwrap();
+    assert!(due.items.is_empty() && due.damaged.is_empty());
+}
+
+type Delete = fn(&mut Client<Limited>) -> Result<(), StateError<Stopped>>;
+
+/// Commits of each deletion: the mark, two turns of up to 256 messages, the message whose place was
+/// damaged, and the end. None for the outbox, whose entries go with the messages.
+const COMMITS: usize = 5;
+
+#[test]
+fn an_interrupted_deletion_shows_nothing_and_goes_on_whatever_comes_next() {
+    let deletions: [Delete; 2] = [
+        |bob| bob.delete_conversation(&account("alice")),
+        |bob| bob.forget_contact(&account("alice")),
+    ];
+    let mut prepared = prepared();
+    for (which, delete) in deletions.into_iter().enumerate() {
+        for (left, applies) in (0..COMMITS).flat_map(|left| [(left, false), (left, true)]) {
+            let store = Limited::new(prepared.bob.clone());
+            let mut bob = Client::open(store.clone()).unwrap();
+            bob.has_session(&account("alice")).unwrap();
+            store.stop_after(left, applies);
+            delete(&mut bob).unwrap_err();
+            let is_marked = left > 0 || applies;
+            if is_marked {
+                assert_hidden(&prepared, &bob);
+            } else {
+                assert!(
+                    bob.message(&account("alice"), &prepared.first)
+                        .unwrap()
+                        .is_some()
+                );
+                assert!(store.records() == prepared.bob);
+                continue;
+            }
+            let stopped = store.records();
+            store.go_on();
+
+            // What comes next may be the same call, a start of the application, or a message.
+            delete(&mut bob).unwrap();
+            assert!(!store.records().iter().any(|(key, _)| is_history(key)));
+            let store = Limited::new(stopped.clone());
+            let bob = Client::open(store.clone()).unwrap();
+            assert_hidden(&prepared, &bob);
+            assert!(!store.records().iter().any(|(key, _)| is_history(key)));
+
+            let store = Limited::new(prepared.bob.clone());
+            let mut bob = Client::open(store.clone()).unwrap();
+            store.stop_after(left, applies);
+            delete(&mut bob).unwrap_err();
+            store.go_on();
+            let known = bob.receive(&prepared.known).unwrap();
+            assert!(matches!(known, Received::Duplicate { .. }));
+            assert!(!store.records().iter().any(|(key, _)| is_history(key)));
+            if which == 0 {
+                assert_eq!(text_of(bob.receive(&prepared.new).unwrap()), "new");
+            } else {
+                prepared.world.start(&mut bob, &account("alice"));
+            }
+            let (world, alice) = (&mut prepared.world, &mut prepared.alice);
+            let sent = bob.send(&account("alice"), "and on", world.now, &mut world.rng);
+            let (delivery, _) = world.relay(&bob, alice, &sent.unwrap().envelope);
+            let before = snapshot(alice);
+            assert_eq!(text_of(alice.receive(&delivery).unwrap()), "and on");
+            *alice = Client::open(MemoryStore::from_records(before)).unwrap();
+        }
+    }
+    // One commit more than these, and nothing is interrupted.
+    for delete in deletions {
+        let store = Limited::new(prepared.bob.clone());
+        let mut bob = Client::open(store.clone()).unwrap();
+        store.stop_after(COMMITS, false);
+        delete(&mut bob).unwrap();
+        assert_eq!(store.left.get(), 0);
+    }
+}
+
+#[test]
+fn a_message_that_comes_after_an_interrupted_deletion_is_not_deleted_by_it() {
+    let prepared = prepared();
+    let store = Limited::new(prepared.bob.clone());
+    let mut bob = Client::open(store.clone()).unwrap();
+    store.stop_after(1, false);
+    bob.delete_conversation(&account("alice")).unwrap_err();
+    store.go_on();
+    bob.receive(&prepared.new).unwrap();
+    let messages = bob.messages(&account("alice"), None, 9).unwrap().items;
+    assert_eq!(messages[0].text(), Some("new"));
+    let bob = Client::open(store).unwrap();
+    assert_eq!(
+        bob.messages(&account("alice"), None, 9)
+            .unwrap()
+            .items
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_damaged_mark_still_hides_and_its_deletion_goes_on_with_the_peer() {
+    let prepared = prepared();
+    let store = Limited::new(prepared.bob.clone());
+    let mut bob = Client::open(store.clone()).unwrap();
+    store.stop_after(1, false);
+    bob.delete_conversation(&account("alice")).unwrap_err();
+    let mut records = store.records();
+    let mark = records
+        .iter_mut()
+        .find(|(key, _)| key.table.as_bytes() == b"x");
+    mark.unwrap().1.clear();
+    let store = Limited::new(records);
+    let mut bob = Client::open(store.clone()).unwrap();
+    assert_hidden(&prepared, &bob);
+    assert!(store.records().iter().any(|(key, _)| is_history(key)));
+    bob.delete_conversation(&account("alice")).unwrap();
+    assert!(!store.records().iter().any(|(key, _)| is_history(key)));
+}
+
+#[test]
+fn a_damaged_contact_can_be_forgotten_and_a_damaged_numbering_is_reset_before_the_deletion() {
+    let prepared = prepared();
+    for table in [Table::new(b"n"), Table::new(b"v"), of_peer(b'd', "alice")] {
+        let mut records = prepared.bob.clone();
+        let damaged = records.iter_mut().find(|(key, _)| key.table == table);
+        damaged.unwrap().1.clear();
+        let store = Limited::new(records.clone());
+        let mut bob = Client::open(store.clone()).unwrap();
+        bob.forget_contact(&account("alice")).unwrap();
+        assert!(!store.records().iter().any(|(key, _)| is_history(key)));
+        assert!(!bob.has_session(&account("alice")).unwrap());
+        assert!(bob.damaged_peers().unwrap().is_empty());
+
+        let store = Limited::new(records.clone());
+        let mut bob = Client::open(store.clone()).unwrap();
+        let deleted = bob.delete_conversation(&account("alice"));
+        if table.as_bytes() == b"v" {
+            let damage = Damage::Peer(account("alice"));
+            assert!(matches!(deleted, Err(StateError::Damaged(what)) if what == damage));
+            assert!(store.records() == records, "nothing was deleted");
+            bob.reset_peer(&account("alice")).unwrap();
+            bob.delete_conversation(&account("alice")).unwrap();
+        } else {
+            deleted.unwrap();
+        }
+        assert!(!store.records().iter().any(|(key, _)| is_history(key)));
+        let mut bob = Client::open(store).unwrap();
+        bob.reset_peer(&account("alice")).unwrap();
+        assert_eq!(bob.next_ordinal(&account("alice")).unwrap(), 297);
+        let known = bob.receive(&prepared.known).unwrap();
+        assert!(matches!(known, Received::Duplicate { .. }));
+    }
+}
+
+#[test]
+fn another_process_sees_a_deletion_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bob");
+    let open = || SqliteStore::open_shared(&path, &StoreKey::from_bytes([7; 32])).unwrap();
+    let mut world = Provider::new(7);
+    let mut alice = world.register("alice");
+    let mut application = world.register_in(open(), "bob");
+    world.start(&mut alice, &account("bob"));
+    world.exchange(&mut alice, &mut application, "hello");
+    let mut extension = Client::open(open()).unwrap();
+    let sent = alice
+        .send(&account("bob"), "again", world.now, &mut world.rng)
+        .unwrap();
+    let (delivery, _) = world.relay(&alice, &application, &sent.envelope);
+    extension.receive(&delivery).unwrap();
+
+    application.delete_conversation(&account("alice")).unwrap();
+    let left = extension.messages(&account("alice"), None, 9).unwrap();
+    assert!(left.items.is_empty());
+    let repeated = extension.receive(&delivery).unwrap();
+    assert!(matches!(repeated, Received::Duplicate { .. }));
+    world.exchange(&mut alice, &mut extension, "and on");
+
+    extension.forget_contact(&account("alice")).unwrap();
+    assert!(!application.has_session(&account("alice")).unwrap());
+    let next = application.next_ordinal(&account("alice")).unwrap();
+    assert_eq!(next, 0);
+    let repeated = application.receive(&delivery).unwrap();
+    assert!(matches!(repeated, Received::Duplicate { .. }));
+    world.start(&mut alice, &account("bob"));
+    world.exchange(&mut alice, &mut application, "a first contact");
+    assert!(extension.has_session(&account("alice")).unwrap());
+}
