@@ -374,18 +374,20 @@ mod tests {
 
     #[test]
     fn the_longest_report_with_its_draft_is_a_value_that_a_store_takes() {
-        let mut record = ReportRecord::default();
-        record.id = vec![1; 16];
-        record.report = vec![1; MAX_REPORT_LEN];
-        let mut shown = ShownRecord::default();
-        shown.id = vec![1; 32];
-        shown.parts = (0..32).collect(); // the maximum number of parts
-        record.draft = Some(DraftRecord {
-            account: "x".repeat(MAX_ACCOUNT_LEN),
-            reason: u8::MAX.into(),
-            note: "x".repeat(MAX_NOTE_LEN),
-            messages: vec![shown; MAX_REPORTED],
-        });
+        let shown = ShownRecord {
+            id: vec![1; 32],
+            parts: (0..32).collect(), // the maximum number of parts
+        };
+        let record = ReportRecord {
+            id: vec![1; 16],
+            report: vec![1; MAX_REPORT_LEN],
+            draft: Some(DraftRecord {
+                account: "x".repeat(MAX_ACCOUNT_LEN),
+                reason: u8::MAX.into(),
+                note: "x".repeat(MAX_NOTE_LEN),
+                messages: vec![shown; MAX_REPORTED],
+            }),
+        };
         let len = encode(&record).len();
         assert!(len <= MAX_VALUE_LEN && len > MAX_VALUE_LEN - 128, "{len}");
     }
