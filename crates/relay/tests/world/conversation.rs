@@ -85,6 +85,7 @@ impl Conversation {
                     .unwrap()
             }
         };
+        wait_until_after(&evidence);
         let tag = *evidence.tag();
         self.kept.push(evidence);
         tag
@@ -130,6 +131,7 @@ impl Conversation {
         let receipt = alice.client.send(alice.session(), &bob.me.account, &posted);
         let receipt = Receipt::decode(&receipt.unwrap()).unwrap();
         let evidence = receipt.authenticate(&alice.delivery_key, &sent).unwrap();
+        wait_until_after(&evidence);
         self.kept.push(evidence);
     }
 
@@ -176,4 +178,13 @@ fn mac(key: &[u8], input: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
     input.iter().for_each(|bytes| mac.update(bytes));
     mac.finalize().into_bytes().into()
+}
+
+/// Waits until the next message is accepted later than this one, whoever sends it. Several messages
+/// of one sender within a millisecond get times ahead of the clock, and another sender's answer
+/// would be accepted before them.
+fn wait_until_after(evidence: &Evidence) {
+    while now() <= evidence.claim().context().accepted_at {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
 }
