@@ -122,9 +122,11 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Report a message to the moderators, after a preview of exactly what leaves this device
+    /// Report a message or an account to the moderators, after a preview of what leaves the device
     Report {
-        /// The message's id, or enough of its beginning to be unique
+        /// The message's id, or enough of its beginning to be unique. Or @NAME for an account that
+        /// need not have sent anything, such as one that poses as someone else
+        #[arg(value_name = "MESSAGE_ID | @NAME")]
         message_id: String,
         /// One of: spam, scam, impersonation, harassment, threat, hate, doxxing_stalking, ncii,
         /// sextortion, unwanted_sexual, csam, grooming, trafficking, self_harm, terrorism, other

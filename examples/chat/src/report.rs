@@ -6,7 +6,7 @@ use std::str::FromStr;
 use waxseal::{
     AccountId, Disclosure, FrankingTag, Message, PayloadHeader, Preview, Reason, ReportDraft,
 };
-use waxseal_relay::{ReportTaken, system_rng};
+use waxseal_relay::{ReportTaken, account_name, system_rng};
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};
@@ -40,11 +40,12 @@ impl FromStr for Redaction {
 
 /// What the user chose to report.
 pub struct Selected {
+    /// The peer of the messages, or the account that the report is about.
     peer: AccountId,
     draft: ReportDraft,
 }
 
-/// Drafts a report. Nothing leaves the device.
+/// Drafts a report of a message, or of the account `@NAME`. Nothing leaves the device.
 pub fn draft(
     chat: &Chat,
     id: &str,
@@ -53,6 +54,15 @@ pub fn draft(
     redactions: &[Redaction],
     note: &str,
 ) -> Outcome<Selected> {
+    if let Some(name) = id.strip_prefix('@') {
+        let account = account_name(name)?;
+        let mut draft = chat.client.draft_account_report(&account, reason)?;
+        draft.note(note)?;
+        return Ok(Selected {
+            peer: account,
+            draft,
+        });
+    }
     let (peer, id) = chat.find(id)?;
     let messages = with_neighbours(chat, &peer, &id, with_context)?;
     let names = |redaction: &Redaction, tag: &FrankingTag| match redaction.id.as_str() {
@@ -185,6 +195,12 @@ impl Chat {
         println!("  reason  {}", preview.reason());
         if !preview.note().is_empty() {
             println!("{}", said("  note    ", preview.note(), "          "));
+        }
+        if let Some(account) = preview.about_account() {
+            let account = printable(account.as_str());
+            println!("  account {account}; no messages");
+            println!("The relay learns the reporter and that account. It learns nothing else.");
+            return Ok(());
         }
         for message in preview.messages() {
             let from = printable(message.sender().account.as_str());

@@ -180,7 +180,8 @@ impl Chat {
             Some(days) => draft.remove_too_old(days, self.relay_time()),
             None => Vec::new(),
         };
-        if draft.preview().messages().is_empty() {
+        let preview = draft.preview();
+        if preview.messages().is_empty() && preview.about_account().is_none() {
             return Err(Failure {
                 refused: Some(ErrorCode::ReportRefused),
                 ..Failure::new("the message is too old: no one can verify a report of it any more")

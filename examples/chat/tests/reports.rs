@@ -62,6 +62,39 @@ fn a_report_made_without_the_relay_is_kept_and_goes_out_later_to_the_key_of_then
 }
 
 #[test]
+fn an_account_that_sent_nothing_is_reported_also_while_the_relay_is_away() {
+    let (world, _) = world_with_a_message("account");
+    let own = world.chat(BOB, &["report", "@bob", "--reason", "other", "--yes"]);
+    assert_ne!(own.code(), Some(0));
+    world.kill_relay();
+    let report = [
+        "report",
+        "@a1ice",
+        "--reason",
+        "impersonation",
+        "--note",
+        "n",
+    ];
+    let kept = world.chat(BOB, &[&report[..], &["--yes"]].concat());
+    assert_eq!(kept.code(), Some(3), "{}", kept.stderr);
+    let preview = [
+        "account a1ice; no messages",
+        "The relay learns the reporter and that account.",
+    ];
+    for line in preview {
+        assert!(kept.stdout.contains(line), "{}", kept.stdout);
+    }
+    world.lose_vault_key(); // and starts the relay
+    world.chat(BOB, &["receive"]).output();
+    let reports = listed(&world);
+    assert_eq!(reports.len(), 1);
+    let id = reports[0]["report_id"].as_str().unwrap();
+    let opened = world.review_objects(&["open", id, "--json"]);
+    assert_eq!(opened[0]["about_account"], "a1ice");
+    assert_eq!(opened[0]["note"], "n");
+}
+
+#[test]
 fn a_report_whose_key_is_lost_at_the_provider_is_sealed_again_by_its_reporter() {
     let (world, id) = world_with_a_message("lost-key");
     let report = ["report", &id, "--reason", "threat", "--yes"];
