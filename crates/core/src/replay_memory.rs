@@ -63,7 +63,7 @@ impl ReplayMemory {
         Self::default()
     }
 
-    /// The sender whose base keys are remembered. `None` if there are none.
+    /// The sender whose base keys are remembered. `None` before the first one.
     #[must_use]
     pub fn sender(&self) -> Option<&IdentityKey> {
         self.sender.as_ref()

@@ -18,15 +18,12 @@
 //! of, so neither end stays on a session that the other cannot open. After the last start, both
 //! ends hold the greatest pair as soon as each has opened the last message of the other.
 
-use core::fmt;
-
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::bundle::PreKeyBundle;
-use crate::identity::{IdentityKey, IdentityKeyPair};
+use crate::identity::IdentityKeyPair;
 use crate::message::Message;
-use crate::post_quantum::PostQuantumStop;
 use crate::prekeys::PreKeys;
 use crate::ratchet::{EncryptError, Opened};
 use crate::replay_memory::ReplayMemory;
@@ -35,6 +32,7 @@ use crate::skipped::PageId;
 
 mod export;
 mod parts;
+mod status;
 
 pub use self::parts::SessionSetParts;
 
@@ -362,46 +360,6 @@ impl SessionSet {
                 .push(core::mem::replace(&mut self.sending, chosen));
         }
     }
-
-    /// The pinned identity of the peer's device.
-    #[must_use]
-    pub fn peer(&self) -> &IdentityKey {
-        self.sending.peer()
-    }
-
-    /// Whether any message of the peer has been opened on the session chosen for sending. Until
-    /// then the peer may not have been able to accept it, and each message repeats the handshake.
-    #[must_use]
-    pub fn is_established(&self) -> bool {
-        self.sending.is_established()
-    }
-
-    /// Number of sessions held.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.others.len().saturating_add(1)
-    }
-
-    /// Diffie–Hellman steps on all sessions ever held. See [`Session::dh_ratchet_steps`].
-    #[must_use]
-    pub fn dh_ratchet_steps(&self) -> u64 {
-        let held = self.all().map(Session::dh_ratchet_steps);
-        held.fold(self.dropped_steps, u64::saturating_add)
-    }
-
-    /// Post-quantum epochs completed on all sessions ever held. See [`Session::pq_epochs`].
-    #[must_use]
-    pub fn pq_epochs(&self) -> u64 {
-        let held = self.all().map(Session::pq_epochs);
-        held.fold(self.dropped_epochs, u64::saturating_add)
-    }
-
-    /// Why the post-quantum ratchet of the session chosen for sending has stopped, if it has. See
-    /// [`Session::pq_stopped`].
-    #[must_use]
-    pub fn pq_stopped(&self) -> Option<PostQuantumStop> {
-        self.sending.pq_stopped()
-    }
 }
 
 /// Names a session of a set: the chosen one, or one of the others by its place in `others`.
@@ -409,16 +367,6 @@ impl SessionSet {
 enum Index {
     Sending,
     Other(usize),
-}
-
-impl fmt::Debug for SessionSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionSet")
-            .field("peer", self.peer())
-            .field("count", &self.count())
-            .field("is_established", &self.is_established())
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

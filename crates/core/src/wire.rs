@@ -25,10 +25,8 @@ impl WireMessage for OneTimePreKeys {
     const VERSION: u8 = 0x01;
 }
 
-#[allow(
-    missing_docs,
+#[expect(
     unreachable_pub,
-    clippy::all,
     reason = "written by prost-build from proto/core.proto; a test checks that it is up to date"
 )]
 mod generated {

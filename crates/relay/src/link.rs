@@ -40,7 +40,7 @@ pub(crate) enum Trust<'a> {
     Platform,
     /// Those of the authorities in this PEM file only.
     Only(&'a [u8]),
-    /// There are none: plain HTTP, also to other machines.
+    /// No certificates: plain HTTP, to any machine.
     PlainHttp,
 }
 

@@ -65,9 +65,19 @@ fn websocket_floods_and_foreign_acknowledgements_only_end_the_connection() {
         }
         // Mallory connects 50 times. Each new connection must close the one before it, whether or
         // not anyone reads from that one.
-        let mut sockets: Vec<_> = (0..50).map(|_| connect(&world, &mallory)).collect();
+        // What a connection reads first shows that the relay serves it. Of two connections that are
+        // made at the same instant, either may be the one that stays.
+        let serve = |_| {
+            let mut connection = connect(&world, &mallory);
+            connection.socket.read().unwrap();
+            connection
+        };
+        let mut sockets: Vec<_> = (0..50).map(serve).collect();
+        let began = Instant::now();
         for connection in &mut sockets[..49] {
-            while connection.socket.read().is_ok() {}
+            while connection.socket.read().is_ok() {
+                assert!(began.elapsed() < SOON, "an earlier connection stays open");
+            }
         }
     });
     assert_eq!(bob.receive().len(), 1, "only bob can acknowledge it");

@@ -180,9 +180,8 @@ fn mac(key: &[u8], input: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// Waits until the next message is accepted later than this one, whoever sends it. Several messages
-/// of one sender within a millisecond get times ahead of the clock, and another sender's answer
-/// would be accepted before them.
+/// Waits until the relay's clock is past this message. Messages that one sender sends within a
+/// millisecond get times ahead of the clock. Another sender's answer could get an earlier time.
 fn wait_until_after(evidence: &Evidence) {
     while now() <= evidence.claim().context().accepted_at {
         std::thread::sleep(std::time::Duration::from_millis(1));

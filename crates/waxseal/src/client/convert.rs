@@ -1,4 +1,4 @@
-//! Conversion: what an earlier version of this crate stored is laid out anew when it is opened.
+//! Conversion: opening a store of an earlier version rewrites its records in the present layout.
 
 use waxseal_reporting::AccountId;
 

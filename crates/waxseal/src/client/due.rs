@@ -165,10 +165,10 @@ impl<S: Store> Client<S> {
         }
     }
 
-    /// Writes when the messages of an earlier version expire. Returns the time at which the
-    /// provider accepted the newest one from the peer, 0 if there is none.
+    /// Lists as due the messages of an earlier version that expire. Returns the time at which the
+    /// provider accepted the peer's newest message, or 0 if the peer sent none.
     ///
-    /// If this is interrupted and made again, it writes the same.
+    /// After an interruption, call it again: it writes the same rows.
     pub(super) fn convert_history(
         &mut self,
         peer: &AccountId,
@@ -218,8 +218,8 @@ fn time_of(number: u64) -> Timestamp {
 
 /// The numbers that the row of a message can have: the time, then bits of the tag.
 ///
-/// There are none if the message does not expire. A third party does not know the tag, so it cannot
-/// occupy all of them.
+/// A message that does not expire has no row. Only the two peers know the tag, so no one else can
+/// occupy all its numbers.
 fn places_of(evidence: &Evidence) -> Vec<u64> {
     const MAX_TIME: u64 = u64::MAX >> PLACE_BITS;
     let secs = u64::from(evidence.header().expires_after_secs);

@@ -251,8 +251,8 @@ impl<S: Store> Client<S> {
         recipient: &AccountId,
     ) -> Result<Vec<(u64, FrankingTag)>, StateError<S::Error>> {
         let (mut found, mut after, mut is_current) = (Vec::new(), None, true);
-        // The entries of an earlier version come first. One entry at a time: there are none, except
-        // after an upgrade.
+        // The entries of an earlier version come first. They exist only after an upgrade, so one
+        // entry is read at a time.
         loop {
             let page = self.entries(after, 1, |entry| {
                 Some((entry.ordinal, is_earlier(entry), waiting_of(entry)))

@@ -124,7 +124,7 @@ fn assert_converted(store: MemoryStore) {
     let left = client.store.list(&keys::earlier_peers(), None, 9).unwrap();
     assert_eq!(left.len(), 1, "what could not be read is kept");
 
-    // A peer whose identity was lost is no stranger, whose identity would be pinned anew.
+    // A known peer whose identity was lost is damaged. It is not pinned as a new contact.
     let damaged = account(DAMAGED);
     let refused = client.peer_identity(&damaged);
     assert!(matches!(
