@@ -111,6 +111,26 @@ fn a_peer_of_which_only_the_history_is_left_is_no_stranger() {
 }
 
 #[test]
+fn a_peer_of_which_any_rows_are_left_is_forgotten() {
+    let (mut world, mut alice, mut bob) = Provider::of_two();
+    let bob_id = account("bob");
+    for text in ["one", "two"] {
+        world.exchange(&mut alice, &mut bob, text);
+        world.exchange(&mut bob, &mut alice, text);
+    }
+    // Of the history `m` and its places `i`, either can be what is left.
+    for left in [b"mi".as_slice(), b"m", b"i"] {
+        let of_peer = |key: &Key| b"nvdsmi".contains(&key.table.as_bytes()[0]);
+        let mut records = snapshot(&alice);
+        records.retain(|(key, _)| !of_peer(key) || left.contains(&key.table.as_bytes()[0]));
+        let mut lost = Client::open(MemoryStore::from_records(records)).unwrap();
+        lost.forget_contact(&bob_id).unwrap();
+        assert!(!snapshot(&lost).iter().any(|(key, _)| of_peer(key)));
+        world.start(&mut lost, &bob_id); // a first contact, and no damage
+    }
+}
+
+#[test]
 fn no_message_gets_the_number_of_one_whose_damaged_row_was_deleted() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     let alice_id = account("alice");

@@ -30,8 +30,7 @@ impl<S: Store> Client<S> {
     /// again, though an earlier upload may have arrived. Call this also to give up a message that
     /// the relay refuses for good, and to delete one that is [due](Client::due).
     ///
-    /// A digest of the message stays, by which its delivery is recognised, until the conversation
-    /// is deleted.
+    /// A digest stays until the conversation is deleted, to recognise the message's delivery.
     pub fn delete_message(
         &mut self,
         peer: &AccountId,
@@ -155,8 +154,7 @@ impl<S: Store> Client<S> {
     /// - A report that waits for the provider's intake, with the draft that it was sealed from: the
     ///   account, the reason, the note, and the digests of the messages.
     ///   [`confirm_report`](Client::confirm_report) deletes both.
-    /// - In a store that an earlier version made, digests of messages that were deleted before the
-    ///   contact was.
+    /// - In a store of an earlier version, digests of messages deleted before the contact.
     ///
     /// This call does not protect against:
     ///
@@ -194,16 +192,21 @@ impl<S: Store> Client<S> {
     /// Whether any record of the peer is there, damaged or not.
     fn is_known(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
         let keys = [
-            keys::contact(peer),
-            keys::conversation(peer),
-            keys::device(peer),
-            keys::earlier_peer(peer),
+            keys::contact,
+            keys::conversation,
+            keys::device,
+            keys::earlier_peer,
         ];
         for key in keys {
-            match self.get(&key) {
+            match self.get(&key(peer)) {
                 Ok(None) => {}
                 Ok(Some(_)) | Err(StateError::Damaged(_)) => return Ok(true),
                 Err(error) => return Err(error),
+            }
+        }
+        for table in [keys::messages, keys::indices, keys::skipped_keys] {
+            if !self.first_rows(&table(peer), 1)?.is_empty() {
+                return Ok(true);
             }
         }
         Ok(false)
