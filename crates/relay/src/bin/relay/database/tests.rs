@@ -6,10 +6,14 @@ use super::*;
 fn held_up(dir: &tempfile::TempDir) -> (Arc<Database>, mpsc::Sender<()>) {
     let database = Arc::new(Database::open(&dir.path().join("db")).unwrap());
     let (go, wait) = mpsc::channel();
+    let (begun, has_begun) = mpsc::channel();
     poll_once(&database, move |_| {
+        begun.send(()).unwrap();
         wait.recv().unwrap();
         Ok(())
     });
+    // From here on, the jobs to come are in a later batch: all in one.
+    has_begun.recv().unwrap();
     (database, go)
 }
 
