@@ -202,10 +202,12 @@ mod post_quantum;
 mod pqxdh;
 mod prekeys;
 mod ratchet;
+mod refusal;
 mod replay_memory;
 mod safety_number;
 mod secret;
 mod session;
+mod session_id;
 mod session_set;
 mod skipped;
 #[cfg(test)]
@@ -217,9 +219,11 @@ pub use identity::{IdentityCertificate, IdentityKey, IdentityKeyPair};
 pub use message::{Message, MessageKind};
 pub use post_quantum::PostQuantumStop;
 pub use prekeys::{PreKeyUpload, PreKeys};
+pub use refusal::OpenedRefusal;
 pub use replay_memory::ReplayMemory;
 pub use safety_number::{SafetyNumber, Scan};
 pub use session::Session;
+pub use session_id::SessionId;
 pub use session_set::SessionSet;
 
 /// The error types that the crate's operations return.
@@ -229,6 +233,7 @@ pub mod errors {
     pub use crate::identity::InvalidSignature;
     pub use crate::prekeys::PreKeyError;
     pub use crate::ratchet::EncryptError;
+    pub use crate::refusal::RefusalError;
     pub use crate::safety_number::InvalidAccountId;
     pub use crate::session::{DecryptError, HandshakeError};
 }
@@ -246,11 +251,13 @@ pub mod export {
 pub mod limits {
     pub use crate::bundle::MAX_BUNDLE_PART_LEN;
     pub use crate::identity::{ACCOUNT_PROOF_LEN, IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN};
+    pub use crate::message::MAX_REFUSAL_LEN;
     pub use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_MESSAGE_LEN, MAX_PLAINTEXT_LEN};
     pub use crate::prekeys::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS};
     pub use crate::ratchet::MAX_FORWARD_JUMP;
     pub use crate::replay_memory::MAX_REMEMBERED_BASE_KEYS;
     pub use crate::safety_number::MAX_ACCOUNT_ID_LEN;
+    pub use crate::session_id::SESSION_ID_LEN;
     pub use crate::session_set::{MAX_LEFT_SESSION_AGE, MAX_SESSIONS};
     pub use crate::skipped::{MAX_SKIPPED_AGE, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS, PAGE_ID_LEN};
 }
