@@ -208,3 +208,6 @@ impl RefusalKey {
             .map_err(|_| AeadFailed)
     }
 }
+
+#[cfg(test)]
+mod tests;

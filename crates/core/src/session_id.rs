@@ -59,3 +59,6 @@ impl fmt::Debug for SessionId {
         f.write_str(")")
     }
 }
+
+#[cfg(test)]
+mod tests;

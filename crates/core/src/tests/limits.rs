@@ -5,7 +5,7 @@ use crate::codec::{Reader, SESSION_VERSION, Writer};
 use crate::error::DecodeError;
 use crate::export::PageId;
 use crate::header_key::HeaderKey;
-use crate::message::MAX_MESSAGE_LEN;
+use crate::message::{MAX_MESSAGE_LEN, SealedRefusal};
 use crate::skipped::{EarlierChain, Form, Missing, Received, SkippedKeys};
 use crate::tests::support::{Device, rng};
 use crate::{IdentityKeyPair, Message, PreKeys, Session, SessionSet};
@@ -39,6 +39,8 @@ fn exports_and_messages_longer_than_any_valid_one_are_not_examined() {
     );
     refused(&|bytes| PageId::of_page(bytes).unwrap_err(), 4_909);
     refused(&|bytes| Message::peek(bytes).unwrap_err(), 134_144);
+    // A refusal has version, two fields of 66 bytes, one of 34, and one of 3 + 4,112.
+    refused(&|bytes| SealedRefusal::decode(bytes).err().unwrap(), 4_282);
     assert_eq!(MAX_MESSAGE_LEN, 134_144);
 }
 
