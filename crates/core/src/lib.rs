@@ -254,7 +254,7 @@ pub mod limits {
     pub use crate::message::MAX_REFUSAL_LEN;
     pub use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_MESSAGE_LEN, MAX_PLAINTEXT_LEN};
     pub use crate::prekeys::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS};
-    pub use crate::ratchet::MAX_FORWARD_JUMP;
+    pub use crate::ratchet::{MAX_GAP, MAX_SKIPPED_AT_ONCE};
     pub use crate::replay_memory::MAX_REMEMBERED_BASE_KEYS;
     pub use crate::safety_number::MAX_ACCOUNT_ID_LEN;
     pub use crate::session_id::SESSION_ID_LEN;

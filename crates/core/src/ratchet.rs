@@ -34,8 +34,8 @@ mod export;
 mod open;
 
 pub(crate) use export::{MAX_RATCHET_EXPORT_LEN, MAX_RATCHET_STATE_LEN};
-pub use open::MAX_FORWARD_JUMP;
 pub(crate) use open::{Located, OpenError, Opened};
+pub use open::{MAX_GAP, MAX_SKIPPED_AT_ONCE};
 
 /// Why a message was not encrypted. No state has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -74,7 +74,7 @@ fn the_most_skipped_keys_and_chains_are_read_and_one_more_is_not() {
         let mut skipped = SkippedKeys::new();
         for number in 1..=u64::from(chains) {
             let numbers = 0..if number == 1 { keys - chains + 1 } else { 1 };
-            skipped.store(number, Missing::new(numbers, 0));
+            skipped.store(number, Missing::new(0, numbers, 0));
             let header_key = HeaderKey::from_bytes(&[8; 32]);
             skipped.close(EarlierChain { number, header_key });
         }
