@@ -32,7 +32,7 @@ P = 2**255 - 19  # the field of X25519 and Ed25519
 MAX_MESSAGE, MAX_BUNDLE_PART = 134_144, 2_048
 MAX_PLAINTEXT = 132_096
 MAX_REFUSAL = 4_096
-MAX_FORWARD_JUMP = 2_000
+MAX_GAP, KEPT_OF_GAP = 50_000, 2_000
 
 
 class Refused(Exception):
@@ -789,20 +789,20 @@ class Side:
                 require((self.receiving_header, header["n"]) in self.skipped, 21)
                 return plaintext, header, self.skipped.pop((self.receiving_header, header["n"]))
             gap = header["n"] - self.n_received
-            require(gap <= MAX_FORWARD_JUMP, 22)
+            require(gap <= MAX_GAP, 22)
             self.check_counter(header, gap)
             self.skip_to(header["n"])
             return plaintext, header, self.take()
         if found := self.header_opens(self.next_receiving_header, message, session_ad):
             plaintext, header = found
             require(self.stepped, 19)
-            before = header["pn"] - self.n_received if self.receiving else 0
-            require(before <= MAX_FORWARD_JUMP and header["n"] <= MAX_FORWARD_JUMP, 22)
+            before = max(header["pn"] - self.n_received, 0) if self.receiving else 0
+            require(before + header["n"] <= MAX_GAP, 22)
             try:
                 check_x25519(header["dh"])
             except Refused:
                 raise Refused("CHK-23") from None
-            self.check_counter(header, max(before, 0) + header["n"])
+            self.check_counter(header, before + header["n"])
             if self.receiving:
                 self.skip_to(header["pn"])
             self.receiving_header, self.n_received, self.peer = self.next_receiving_header, 0, header["dh"]
@@ -841,8 +841,9 @@ class Side:
 
     def skip_to(self, number):
         while self.n_received < number:
-            place = (self.receiving_header, self.n_received)
-            self.skipped[place] = self.take()
+            place, keys = (self.receiving_header, self.n_received), self.take()
+            if place[1] >= number - KEPT_OF_GAP:
+                self.skipped[place] = keys
 
 
 class Epochs:

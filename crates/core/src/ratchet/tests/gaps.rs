@@ -78,7 +78,7 @@ fn chk22_the_last_number_of_a_chain_is_refused_at_once() {
 }
 
 #[test]
-fn keys_are_kept_of_the_last_missing_messages_of_each_chain() {
+fn chk21_of_a_long_gap_only_the_last_messages_of_each_chain_open_later() {
     let (.., mut to_bob, mut to_alice) = established();
     let first = send(&mut to_bob);
     to_alice.decrypt(&first, b"").unwrap();
