@@ -151,6 +151,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! ## Say that messages do not open
+//!
+//! A device that lost a session tells the author so in a refusal. This takes no session, only the
+//! author's identity. [`SessionSet::ids`] names the sessions that the device does hold.
+//!
+//! ```
+//! # use waxseal_core::{IdentityKeyPair, Message, MessageKind};
+//! # let mut rng = rand::rng();
+//! # let (alice, bob) = (IdentityKeyPair::generate(&mut rng), IdentityKeyPair::generate(&mut rng));
+//! let refusal = bob.seal_refusal(alice.public(), b"which messages", b"context", &mut rng)?;
+//!
+//! let from = *bob.public(); // unverified until the refusal opens
+//! assert_eq!(Message::peek(&refusal)?, MessageKind::Refusal { identity: from });
+//! let opened = alice.open_refusal(&refusal, b"context")?;
+//! assert_eq!((opened.from, &**opened.content), (from, &b"which messages"[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! ## Compare safety numbers
 //!
 //! Two people compare the number over a channel on which they recognise each other. The number
@@ -181,6 +199,7 @@
 //! | `ratchet`, `post_quantum` | the keys of each message |
 //! | [`Session`] | one handshake and its ratchet |
 //! | [`SessionSet`] | all sessions that two devices share: the type that applications use |
+//! | [`OpenedRefusal`] | what a device says that cannot open messages |
 //! | [`SafetyNumber`] | what people compare |
 
 #[doc = include_str!("../SPEC.md")]

@@ -104,7 +104,7 @@ impl Chains {
     /// Takes the sending step of a message that is not made.
     pub(crate) fn lose_one(&mut self) {
         self.sending.key.advance(None);
-        self.sending.n += 1;
+        self.sending.n = self.sending.n.saturating_add(1);
     }
 
     /// Replaces the root and the chain keys by other values.
