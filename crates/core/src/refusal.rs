@@ -20,6 +20,7 @@ use crate::kdf::{block32, hkdf};
 use crate::labels;
 use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_REFUSAL_LEN, SALT_LEN, SealedRefusal};
 use crate::message_key::{NONCE_LEN, TAG_LEN};
+use crate::secret::with_wiped_stack;
 use crate::session::{DecryptError, check_associated_data};
 
 /// Why a refusal was not sealed.
@@ -110,13 +111,15 @@ impl IdentityKeyPair {
         }
         let mut salt = [0; SALT_LEN];
         rng.fill_bytes(&mut salt);
-        let [from, peer] = [self.public(), to];
-        let key = RefusalKey::derive(self, peer, &salt, [from, to], associated_data)?;
         let mut sealed = Vec::with_capacity(content.len().saturating_add(TAG_LEN));
         sealed.extend_from_slice(content);
-        key.seal(&mut sealed).map_err(|_| content_too_long)?;
+        let names = [self.public(), to];
+        with_wiped_stack(|| {
+            let key = RefusalKey::derive(self, to, &salt, names, associated_data)?;
+            key.seal(&mut sealed).map_err(|_| content_too_long)
+        })?;
         let refusal = SealedRefusal {
-            identity: *from,
+            identity: *self.public(),
             certificate: *self.certificate(),
             salt,
             content: sealed,
@@ -146,12 +149,14 @@ impl IdentityKeyPair {
             .verify(&from)
             .map_err(|_| DecryptError::InvalidCertificate)?;
         let names = [&from, self.public()];
-        let key = RefusalKey::derive(self, &from, &refusal.salt, names, associated_data)?;
-        let mut content = Zeroizing::new(refusal.content);
-        // CHK-100: the content authenticates for this sender, this recipient and the caller's
-        // associated data.
-        key.open(&mut content)
-            .map_err(|_| DecryptError::Unauthenticated)?;
+        let (salt, mut content) = (refusal.salt, Zeroizing::new(refusal.content));
+        with_wiped_stack(|| {
+            let key = RefusalKey::derive(self, &from, &salt, names, associated_data)?;
+            // CHK-100: the content authenticates for this sender, this recipient and the caller's
+            // associated data.
+            key.open(&mut content)
+                .map_err(|_| DecryptError::Unauthenticated)
+        })?;
         Ok(OpenedRefusal { from, content })
     }
 }

@@ -13,6 +13,7 @@ use crate::kdf::{ChainKey, MessageSeed};
 use crate::message_key::{BodyAd, MessageKey};
 use crate::post_quantum::{Misplaced, PqMessageKey};
 use crate::pqxdh::SessionAd;
+use crate::secret::with_wiped_stack;
 use crate::skipped::{EarlierChain, Missing};
 
 /// Maximum number of messages that may be missing before one message: in its chain, and at the end
@@ -305,8 +306,7 @@ fn open_body(
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let mut body = Zeroizing::new(body);
     // CHK-24: the body authenticates with its header, the session and the caller's associated data.
-    MessageKey::derive(seed, post_quantum, ad)
-        .open(&mut body)
-        .map_err(|_| OpenError::Unauthenticated)?;
+    let opened = with_wiped_stack(|| MessageKey::derive(seed, post_quantum, ad).open(&mut body));
+    opened.map_err(|_| OpenError::Unauthenticated)?;
     Ok(body)
 }
