@@ -178,7 +178,10 @@ fn two_processes_share_a_store_while_one_is_killed() {
     assert!(application.wait().unwrap().success());
     assert!(extension.wait().unwrap().success());
     let sent = opened.len();
-    assert!(sent >= ROUNDS && kills >= KILLS, "{sent} sent, {kills} kills");
+    assert!(
+        sent >= ROUNDS && kills >= KILLS,
+        "{sent} sent, {kills} kills"
+    );
 
     // What was committed and did not leave its process before it was killed is in the outbox. Each
     // envelope that left is there too, because none was confirmed.
