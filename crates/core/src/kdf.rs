@@ -76,28 +76,31 @@ impl ChainKey {
     pub(crate) fn step(&self) -> (MessageSeed, Self) {
         let mut seed = MessageSeed::from_bytes(&[0; 32]);
         let mut next = Self::from_bytes(self.as_bytes());
-        next.advance(seed.0.as_mut_bytes());
+        next.advance(Some(seed.0.as_mut_bytes()));
         (seed, next)
     }
 
     /// Takes a chain step in place: `self` becomes the next chain key, and the message's seed is
-    /// written to `seed`.
-    pub(crate) fn advance(&mut self, seed: &mut [u8; 32]) {
+    /// written to `seed`, or not computed if there is none.
+    pub(crate) fn advance(&mut self, seed: Option<&mut [u8; 32]>) {
         chain_step(&mut self.0, seed);
     }
 }
 
-/// Advances a chain of either ratchet in place and writes the secret of this step's message.
-pub(crate) fn chain_step(key: &mut Secret<32>, message: &mut [u8; 32]) {
+/// Advances a chain of either ratchet in place, and writes the secret of this step's message if
+/// there is a place for it.
+pub(crate) fn chain_step(key: &mut Secret<32>, message: Option<&mut [u8; 32]>) {
     // mk = HMAC(CK, 0x01), CK' = HMAC(CK, 0x02); both share one key schedule.
     let mut block = Zeroizing::new([0; 64]);
     for (to, from) in block.iter_mut().zip(key.as_bytes()) {
         *to = *from;
     }
-    let mut first = Hmac::<Sha256>::new((&*block).into());
-    let mut second = first.clone();
-    first.update(&[0x01]);
-    first.finalize_into(message.into());
+    let mut second = Hmac::<Sha256>::new((&*block).into());
+    if let Some(message) = message {
+        let mut first = second.clone();
+        first.update(&[0x01]);
+        first.finalize_into(message.into());
+    }
     second.update(&[0x02]);
     second.finalize_into(key.as_mut_bytes().into());
 }

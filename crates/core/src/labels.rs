@@ -47,6 +47,10 @@ pub(crate) const HEADER_ENCRYPTION: &[u8] = b"waxseal/2/core/header-encryption-k
 pub(crate) const HEADER_AUTHENTICATION: &[u8] = b"waxseal/2/core/header-authentication-key";
 /// MAC over an encrypted header.
 pub(crate) const HEADER_MAC: &[u8] = b"waxseal/2/core/header-mac";
+/// HKDF info of the key and nonce that encrypt a refusal.
+pub(crate) const REFUSAL: &[u8] = b"waxseal/2/core/refusal";
+/// Hash that names a session.
+pub(crate) const SESSION_ID: &[u8] = b"waxseal/2/core/session-id";
 /// First hash of a fingerprint in a safety number.
 pub(crate) const FINGERPRINT_START: &[u8] = b"waxseal/1/core/fingerprint-start";
 /// Each later hash of a fingerprint in a safety number.
@@ -75,6 +79,8 @@ pub(crate) const ALL: &[&[u8]] = &[
     HEADER_ENCRYPTION,
     HEADER_AUTHENTICATION,
     HEADER_MAC,
+    REFUSAL,
+    SESSION_ID,
     FINGERPRINT_START,
     FINGERPRINT_STEP,
 ];
@@ -94,14 +100,16 @@ mod tests {
     }
 
     #[test]
-    fn derivations_that_changed_have_labels_of_version_2() {
+    fn derivations_that_changed_or_are_new_have_labels_of_version_2() {
         let of_version_2 = ALL.iter().filter(|label| label.starts_with(b"waxseal/2/"));
         let names = of_version_2.map(|label| &label["waxseal/2/core/".len()..]);
-        let changed: [&[u8]; 4] = [
+        let changed: [&[u8]; 6] = [
             b"message-key",
             b"header-encryption-key",
             b"header-authentication-key",
             b"header-mac",
+            b"refusal",
+            b"session-id",
         ];
         assert_eq!(names.collect::<Vec<_>>(), changed);
     }

@@ -151,6 +151,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! ## Say that messages do not open
+//!
+//! A device that lost a session tells the author so in a refusal. This takes no session, only the
+//! author's identity. [`SessionSet::ids`] names the sessions that the device does hold.
+//!
+//! ```
+//! # use waxseal_core::{IdentityKeyPair, Message, MessageKind};
+//! # let mut rng = rand::rng();
+//! # let (alice, bob) = (IdentityKeyPair::generate(&mut rng), IdentityKeyPair::generate(&mut rng));
+//! let refusal = bob.seal_refusal(alice.public(), b"which messages", b"context", &mut rng)?;
+//!
+//! let from = *bob.public(); // unverified until the refusal opens
+//! assert_eq!(Message::peek(&refusal)?, MessageKind::Refusal { identity: from });
+//! let opened = alice.open_refusal(&refusal, b"context")?;
+//! assert_eq!((opened.from, &**opened.content), (from, &b"which messages"[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! ## Compare safety numbers
 //!
 //! Two people compare the number over a channel on which they recognise each other. The number
@@ -181,6 +199,7 @@
 //! | `ratchet`, `post_quantum` | the keys of each message |
 //! | [`Session`] | one handshake and its ratchet |
 //! | [`SessionSet`] | all sessions that two devices share: the type that applications use |
+//! | [`OpenedRefusal`] | what a device says that cannot open messages |
 //! | [`SafetyNumber`] | what people compare |
 
 #[doc = include_str!("../SPEC.md")]
@@ -202,10 +221,12 @@ mod post_quantum;
 mod pqxdh;
 mod prekeys;
 mod ratchet;
+mod refusal;
 mod replay_memory;
 mod safety_number;
 mod secret;
 mod session;
+mod session_id;
 mod session_set;
 mod skipped;
 #[cfg(test)]
@@ -217,9 +238,11 @@ pub use identity::{IdentityCertificate, IdentityKey, IdentityKeyPair};
 pub use message::{Message, MessageKind};
 pub use post_quantum::PostQuantumStop;
 pub use prekeys::{PreKeyUpload, PreKeys};
+pub use refusal::OpenedRefusal;
 pub use replay_memory::ReplayMemory;
 pub use safety_number::{SafetyNumber, Scan};
 pub use session::Session;
+pub use session_id::SessionId;
 pub use session_set::SessionSet;
 
 /// The error types that the crate's operations return.
@@ -229,6 +252,7 @@ pub mod errors {
     pub use crate::identity::InvalidSignature;
     pub use crate::prekeys::PreKeyError;
     pub use crate::ratchet::EncryptError;
+    pub use crate::refusal::RefusalError;
     pub use crate::safety_number::InvalidAccountId;
     pub use crate::session::{DecryptError, HandshakeError};
 }
@@ -246,11 +270,13 @@ pub mod export {
 pub mod limits {
     pub use crate::bundle::MAX_BUNDLE_PART_LEN;
     pub use crate::identity::{ACCOUNT_PROOF_LEN, IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN};
+    pub use crate::message::MAX_REFUSAL_LEN;
     pub use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_MESSAGE_LEN, MAX_PLAINTEXT_LEN};
     pub use crate::prekeys::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS};
-    pub use crate::ratchet::MAX_FORWARD_JUMP;
+    pub use crate::ratchet::{MAX_GAP, MAX_SKIPPED_AT_ONCE};
     pub use crate::replay_memory::MAX_REMEMBERED_BASE_KEYS;
     pub use crate::safety_number::MAX_ACCOUNT_ID_LEN;
+    pub use crate::session_id::SESSION_ID_LEN;
     pub use crate::session_set::{MAX_LEFT_SESSION_AGE, MAX_SESSIONS};
     pub use crate::skipped::{MAX_SKIPPED_AGE, MAX_SKIPPED_CHAINS, MAX_SKIPPED_KEYS, PAGE_ID_LEN};
 }

@@ -2,10 +2,11 @@
 
 use crate::error::DecodeError;
 use crate::header::SEALED_HEADER_LEN;
-use crate::identity::IdentityKey;
+use crate::identity::{IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN};
+use crate::identity::{IdentityCertificate, IdentityKey};
 use crate::message_key::TAG_LEN;
 use crate::pqxdh::Handshake;
-use crate::wire;
+use crate::wire::{self, WireMessage};
 
 /// Maximum length of a message's plaintext in bytes: 128 KiB, and 1 KiB for what layers above add.
 ///
@@ -22,6 +23,22 @@ pub const MAX_ASSOCIATED_DATA_LEN: usize = 1_024;
 /// decoded.
 pub const MAX_MESSAGE_LEN: usize = MAX_PLAINTEXT_LEN + 2_048;
 
+/// Maximum length of a refusal's content in bytes: 64 tags of 32 bytes and as much again for what
+/// layers above add. Bounds the memory that a refusal can claim before it is authenticated.
+pub const MAX_REFUSAL_LEN: usize = 4_096;
+
+/// Maximum length of a refusal on the wire in bytes: version, two fields of 2 + 64, one of 2 + 32,
+/// and the content's field of 3 bytes, content and tag.
+pub(crate) const MAX_SEALED_REFUSAL_LEN: usize = 1
+    + (2 + IDENTITY_KEY_LEN)
+    + (2 + IDENTITY_CERTIFICATE_LEN)
+    + (2 + SALT_LEN)
+    + 3
+    + (MAX_REFUSAL_LEN + TAG_LEN);
+
+/// Length of a refusal's salt in bytes.
+pub(crate) const SALT_LEN: usize = 32;
+
 /// The kind of a received message, as far as it can be told without opening the message. Nothing
 /// here is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +50,12 @@ pub enum MessageKind {
     },
     /// The message belongs to a session that both sides already have.
     Ordinary,
+    /// The sender could not open messages of ours. No session opens this: pass it to
+    /// [`IdentityKeyPair::open_refusal`](crate::IdentityKeyPair::open_refusal).
+    Refusal {
+        /// The identity that the refusal claims to come from.
+        identity: IdentityKey,
+    },
 }
 
 /// A decoded message, not authenticated yet.
@@ -59,6 +82,10 @@ impl Message {
     /// # Errors
     /// [`DecodeError`] if the bytes are not a message that this release can decode. Drop them.
     pub fn peek(bytes: &[u8]) -> Result<MessageKind, DecodeError> {
+        if bytes.first() == Some(&wire::Refusal::VERSION) {
+            let identity = SealedRefusal::decode(bytes)?.identity;
+            return Ok(MessageKind::Refusal { identity });
+        }
         let message = Self::decode(bytes)?;
         Ok(match message.handshake {
             Some(handshake) => MessageKind::Initial {
@@ -93,6 +120,54 @@ impl Message {
             handshake: handshake.map(Handshake::to_wire),
             header,
             body,
+        })
+    }
+}
+
+/// A decoded refusal, not authenticated yet.
+///
+/// | field | bytes |
+/// |---|---:|
+/// | version | 1 |
+/// | identity of the sender | 64 |
+/// | certificate of the identity | 64 |
+/// | salt | 32 |
+/// | encrypted content and a tag of 16 | 16 to 4,112 |
+pub(crate) struct SealedRefusal {
+    pub(crate) identity: IdentityKey,
+    pub(crate) certificate: IdentityCertificate,
+    pub(crate) salt: [u8; SALT_LEN],
+    pub(crate) content: Vec<u8>,
+}
+
+impl SealedRefusal {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let refusal: wire::Refusal = wire::decode(bytes, MAX_SEALED_REFUSAL_LEN)?;
+        // CHK-14: the content has a tag and is no longer than the longest content.
+        let max = MAX_REFUSAL_LEN + TAG_LEN;
+        if refusal.content.len() > max {
+            return Err(DecodeError::TooLong {
+                len: refusal.content.len(),
+                max,
+            });
+        }
+        if refusal.content.len() < TAG_LEN {
+            return Err(DecodeError::Malformed);
+        }
+        Ok(Self {
+            identity: IdentityKey::from_bytes(&refusal.identity)?,
+            certificate: IdentityCertificate::from_bytes(wire::array(&refusal.certificate)?),
+            salt: *wire::array(&refusal.salt)?,
+            content: refusal.content,
+        })
+    }
+
+    pub(crate) fn encode(self) -> Vec<u8> {
+        wire::encode(&wire::Refusal {
+            identity: self.identity.to_bytes().to_vec(),
+            certificate: self.certificate.to_bytes().to_vec(),
+            salt: self.salt.to_vec(),
+            content: self.content,
         })
     }
 }

@@ -180,16 +180,18 @@ impl PostQuantum {
     }
 
     /// Derives the key of a message that is ahead of all received messages. Writes the keys of the
-    /// missing messages before it to `missing`.
-    pub(crate) fn next_to_receive(
+    /// missing messages before it to `missing`, where there is a place for them.
+    /// `gap` is the number of elements of `missing`.
+    pub(crate) fn next_to_receive<'a>(
         &self,
         part: &HeaderPart,
-        missing: &mut [&mut [u8; 32]],
+        gap: u32,
+        missing: impl Iterator<Item = Option<&'a mut [u8; 32]>>,
     ) -> Result<PqChainAhead, Misplaced> {
         let epoch = self.epoch_of(part).ok_or(Misplaced)?;
         let key_epoch = epoch.checked_sub(1).ok_or(Misplaced)?;
         self.chains
-            .next_to_receive(key_epoch, part.counter, missing)
+            .next_to_receive(key_epoch, part.counter, gap, missing)
     }
 
     /// Commits a message that was ahead of all received messages and has opened.

@@ -28,14 +28,15 @@ use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_PLAINTEXT_LEN};
 use crate::message_key::{BodyAd, MessageKey, TAG_LEN};
 use crate::post_quantum::PostQuantum;
 use crate::pqxdh::{AgreedSecrets, SessionAd};
+use crate::secret::with_wiped_stack;
 use crate::skipped::SkippedKeys;
 
 mod export;
 mod open;
 
 pub(crate) use export::{MAX_RATCHET_EXPORT_LEN, MAX_RATCHET_STATE_LEN};
-pub use open::MAX_FORWARD_JUMP;
 pub(crate) use open::{Located, OpenError, Opened};
+pub use open::{MAX_GAP, MAX_SKIPPED_AT_ONCE};
 
 /// Why a message was not encrypted. No state has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -260,8 +261,8 @@ impl Ratchet {
         };
         // The order leaves no circle: header and associated data give the body's key, the body's
         // tag gives the header's nonce.
-        MessageKey::derive(&seed, &post_quantum_key, &body_ad(ad, &header, caller_ad))
-            .seal(&mut body)
+        let body_ad = body_ad(ad, &header, caller_ad);
+        with_wiped_stack(|| MessageKey::derive(&seed, &post_quantum_key, &body_ad).seal(&mut body))
             .map_err(|_| too_long)?;
         let tag = header::tag_of(&body).ok_or(too_long)?;
         let header = header::seal(&chain.header_key, ad, tag, &header);

@@ -38,6 +38,35 @@ impl<const N: usize> Drop for Secret<N> {
     }
 }
 
+/// Calls `f`, then overwrites the part of the stack that it used.
+///
+/// Ciphers take their keys by value, and each move leaves a copy on the stack. From there it can
+/// get onto the heap: if a value with unused bytes is moved to the heap, those bytes are moved too,
+/// with whatever the stack held.
+pub(crate) fn with_wiped_stack<T>(f: impl FnOnce() -> T) -> T {
+    let result = call(f);
+    wipe_stack();
+    result
+}
+
+/// Has a frame of its own, below which `f` runs.
+#[inline(never)]
+fn call<T>(f: impl FnOnce() -> T) -> T {
+    f()
+}
+
+/// Overwrites what lies below the caller's frame.
+#[inline(never)]
+fn wipe_stack() {
+    // The compiler must assume that the zeros are read. Writing each one as volatile would take
+    // three times as long.
+    core::hint::black_box(&mut [0_u64; WIPED_STACK_LEN / 8]);
+}
+
+/// Length of the stack that is overwritten, in bytes. Half of it is enough for the heap sweep of
+/// `waxseal-leaks` to find nothing, in a build without optimisation.
+const WIPED_STACK_LEN: usize = 4_096;
+
 /// Defines a newtype of 32 secret bytes.
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {

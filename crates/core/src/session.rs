@@ -15,6 +15,7 @@ use crate::pqxdh::{self, Handshake, HandshakeDigest, SessionAd};
 use crate::prekeys::{PreKeys, SpentPreKey};
 use crate::ratchet::{EncryptError, Located, Opened, Ratchet};
 use crate::replay_memory::ReplayMemory;
+use crate::session_id::SessionId;
 
 mod error;
 mod export;
@@ -302,6 +303,12 @@ impl Session {
 
     pub(crate) fn base_key(&self) -> &DhPublicKey {
         &self.base_key
+    }
+
+    /// The name of this session, which is the same on both sides.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        SessionId::of(&self.ad, &self.base_key)
     }
 
     /// The identity of the peer's device.

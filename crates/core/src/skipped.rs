@@ -42,7 +42,7 @@ pub use self::parts::{PAGE_ID_LEN, PageChange, PageId};
 /// Maximum number of skipped keys that a session keeps. The oldest are evicted.
 ///
 /// Bounds the stored state: 84 bytes per key in a whole export, 77 to 121 in pages. One message may
-/// skip 2,000 messages in the chain that it closes and 2,000 in its own; all of those still open.
+/// add 2,000 keys of the chain that it closes and 2,000 of its own; all of those still open.
 pub const MAX_SKIPPED_KEYS: usize = 4_000;
 
 /// Maximum number of earlier chains whose header keys are tried for a message. The oldest is

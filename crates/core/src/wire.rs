@@ -17,6 +17,11 @@ impl WireMessage for Message {
     const VERSION: u8 = 0x02;
 }
 
+impl WireMessage for Refusal {
+    /// 03 because 02 is a message's: the first byte tells the two apart.
+    const VERSION: u8 = 0x03;
+}
+
 impl WireMessage for SignedPreKeys {
     const VERSION: u8 = 0x01;
 }
@@ -33,7 +38,7 @@ mod generated {
     include!("wire/generated.rs");
 }
 
-pub(crate) use generated::{Handshake, Message, OneTimePreKeys, SignedPreKeys};
+pub(crate) use generated::{Handshake, Message, OneTimePreKeys, Refusal, SignedPreKeys};
 
 /// Decodes `bytes`, which must be the one canonical encoding of the message.
 pub(crate) fn decode<M: WireMessage>(bytes: &[u8], max: usize) -> Result<M, DecodeError> {

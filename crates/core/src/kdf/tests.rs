@@ -11,4 +11,8 @@ fn chain_steps_are_hmacs_of_the_chain_key() {
     };
     assert_eq!(seed.as_bytes(), hmac(0x01).as_slice());
     assert_eq!(next.as_bytes(), hmac(0x02).as_slice());
+    // A message that is given up leaves the same chain after it.
+    let mut passed = ChainKey::from_bytes(&key);
+    passed.advance(None);
+    assert_eq!(passed.as_bytes(), next.as_bytes());
 }

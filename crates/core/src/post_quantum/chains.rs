@@ -33,7 +33,7 @@ pub(crate) struct Misplaced;
 /// Converts a counter to its form on the wire, where it saturates at 65,535.
 ///
 /// Only the first message of an epoch that a recipient opens needs the exact value. That value is
-/// small, because the Double Ratchet limits how many messages may be missing.
+/// at most 50,000, because the Double Ratchet limits how many messages may be missing.
 pub(crate) fn on_wire(n: u64) -> u16 {
     u16::try_from(n).unwrap_or(u16::MAX)
 }
@@ -89,8 +89,11 @@ fn split(role: Role, output: &[u8; 96]) -> (PqRootKey, PqChainKey, PqChainKey) {
     }
 }
 
-/// Steps over missing messages and writes their keys to `missing`.
-fn skip(mut key: PqChainKey, missing: &mut [&mut [u8; 32]]) -> PqChainKey {
+/// Steps over missing messages and writes their keys to `missing`, except of those given up.
+fn skip<'a>(
+    mut key: PqChainKey,
+    missing: impl Iterator<Item = Option<&'a mut [u8; 32]>>,
+) -> PqChainKey {
     for message in missing {
         key.advance(message);
     }
@@ -155,31 +158,32 @@ impl Chains {
 
     /// Derives the key of a message that is ahead of all received messages.
     ///
-    /// `missing` has one element per missing message before it, and takes their keys in the order
-    /// of sending. The limits of the Double Ratchet bound their number.
-    pub(crate) fn next_to_receive(
+    /// `gap` messages are missing before it. `missing` has one element for each, and takes their
+    /// keys in the order of sending. An element is `None` if the message is given up. The Double
+    /// Ratchet bounds the gap, to less than what a counter on the wire can tell.
+    pub(crate) fn next_to_receive<'a>(
         &self,
         epoch: u64,
         counter: u16,
-        missing: &mut [&mut [u8; 32]],
+        gap: u32,
+        mut missing: impl Iterator<Item = Option<&'a mut [u8; 32]>>,
     ) -> Result<PqChainAhead, Misplaced> {
-        let gap = u64::try_from(missing.len()).map_err(|_| Misplaced)?;
         let current = &self.receiving;
         // CHK-41: the message's epoch is the receiving epoch or the next, and its counter agrees
         // with the number of missing messages.
         let (key, n) = if epoch == current.epoch {
-            let n = current.n.saturating_add(gap);
+            let n = current.n.saturating_add(gap.into());
             if counter != on_wire(n) {
                 return Err(Misplaced);
             }
             (skip(current.key.duplicate(), missing), n)
         } else if Some(epoch) == current.epoch.checked_add(1)
             && let Some(next) = &self.next_receiving
-            && let Some(ended) = missing.len().checked_sub(usize::from(counter))
-            && let Some((ended, begun)) = missing.split_at_mut_checked(ended)
+            && let Some(ended) = gap.checked_sub(counter.into())
+            && let Ok(ended) = usize::try_from(ended)
         {
-            skip(current.key.duplicate(), ended);
-            (skip(next.duplicate(), begun), u64::from(counter))
+            skip(current.key.duplicate(), missing.by_ref().take(ended));
+            (skip(next.duplicate(), missing), u64::from(counter))
         } else {
             return Err(Misplaced);
         };

@@ -51,13 +51,13 @@ impl PqChainKey {
     pub(crate) fn step(&self) -> (PqMessageKey, Self) {
         let mut message = PqMessageKey::from_bytes(&[0; 32]);
         let mut next = self.duplicate();
-        next.advance(message.0.as_mut_bytes());
+        next.advance(Some(message.0.as_mut_bytes()));
         (message, next)
     }
 
     /// Takes a chain step in place: `self` becomes the next chain key, and the message's key is
-    /// written to `message`.
-    pub(crate) fn advance(&mut self, message: &mut [u8; 32]) {
+    /// written to `message`, or not computed if there is none.
+    pub(crate) fn advance(&mut self, message: Option<&mut [u8; 32]>) {
         kdf::chain_step(&mut self.0, message);
     }
 

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::error::{DecodeError, KeyError, NonContributory};
-use crate::ratchet::{MAX_FORWARD_JUMP, OpenError};
+use crate::ratchet::{MAX_GAP, OpenError};
 
 /// Why a session was not started. No state has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -50,7 +50,7 @@ pub enum DecryptError {
     /// allow. Drop it.
     #[error("message was received before")]
     AlreadyReceived,
-    /// The message skips more messages than [`MAX_FORWARD_JUMP`]. The header authenticated; the
+    /// More messages than [`MAX_GAP`] are missing before this one. The header authenticated; the
     /// body was not decrypted. Deliver the earlier messages first. If they are lost, start a new
     /// session.
     #[error("message is {ahead} ahead, more than the {max} allowed")]
@@ -118,7 +118,7 @@ impl From<OpenError> for DecryptError {
             OpenError::AlreadyReceived => Self::AlreadyReceived,
             OpenError::JumpTooFar { ahead } => Self::JumpTooFar {
                 ahead,
-                max: MAX_FORWARD_JUMP,
+                max: MAX_GAP,
             },
             OpenError::InvalidRatchetKey(error) => Self::InvalidPeerKey(error),
             OpenError::NonContributory => Self::NonContributory(NonContributory),

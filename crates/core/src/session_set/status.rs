@@ -6,6 +6,7 @@ use super::SessionSet;
 use crate::identity::IdentityKey;
 use crate::post_quantum::PostQuantumStop;
 use crate::session::Session;
+use crate::session_id::SessionId;
 
 impl SessionSet {
     /// The pinned identity of the peer's device.
@@ -19,6 +20,18 @@ impl SessionSet {
     #[must_use]
     pub fn is_established(&self) -> bool {
         self.sending.is_established()
+    }
+
+    /// The name of the session chosen for sending.
+    #[must_use]
+    pub fn sending_id(&self) -> SessionId {
+        self.sending.id()
+    }
+
+    /// The names of all sessions held: of the chosen one first, then of the others, newest first.
+    pub fn ids(&self) -> impl Iterator<Item = SessionId> {
+        let others = self.others.iter().rev();
+        [&self.sending].into_iter().chain(others).map(Session::id)
     }
 
     /// Number of sessions held.

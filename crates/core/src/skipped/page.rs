@@ -189,17 +189,22 @@ impl Page {
 /// Keys of the messages that one message skips in a chain. They are derived before the message is
 /// authenticated, outside the state. They already lie in pages, so committing them moves no
 /// secrets.
+///
+/// Keys are kept of the last messages only. The messages before them are given up and take no
+/// memory.
 #[derive(Default)]
 pub(crate) struct Missing {
+    given_up: u32,
     pub(super) pages: Vec<(u32, Page)>,
 }
 
 impl Missing {
-    /// Makes room for the keys of messages with these numbers. `opened` is the number of messages
-    /// that the session has opened.
-    pub(crate) fn new(numbers: Range<u32>, opened: u64) -> Self {
+    /// Makes room for the keys of messages with these numbers. As many messages as `given_up` are
+    /// missing before them. `opened` is the number of messages that the session has opened.
+    pub(crate) fn new(given_up: u32, numbers: Range<u32>, opened: u64) -> Self {
         if numbers.is_empty() {
-            return Self::default();
+            let pages = Vec::new();
+            return Self { given_up, pages };
         }
         let last = PageNumber::of(0, numbers.end.saturating_sub(1)).index;
         let pages = (PageNumber::of(0, numbers.start).index..=last).map(|index| {
@@ -211,21 +216,25 @@ impl Missing {
             (index, page)
         });
         Self {
+            given_up,
             pages: pages.collect(),
         }
     }
 
-    /// The places to write the seeds to, in the order of the messages.
-    pub(crate) fn seeds(&mut self) -> impl Iterator<Item = &mut [u8; 32]> {
-        self.keys().map(|key| &mut key.seed)
+    /// The places to write the seeds to, in the order of the messages. There is one element per
+    /// missing message, and it is `None` if the message is given up.
+    pub(crate) fn seeds(&mut self) -> impl Iterator<Item = Option<&mut [u8; 32]>> {
+        self.keys().map(|key| Some(&mut key?.seed))
     }
 
-    /// The places to write the post-quantum keys to, in the order of the messages.
-    pub(crate) fn post_quantum(&mut self) -> impl Iterator<Item = &mut [u8; 32]> {
-        self.keys().map(|key| &mut key.post_quantum)
+    /// The places to write the post-quantum keys to, like [`Missing::seeds`].
+    pub(crate) fn post_quantum(&mut self) -> impl Iterator<Item = Option<&mut [u8; 32]>> {
+        self.keys().map(|key| Some(&mut key?.post_quantum))
     }
 
-    fn keys(&mut self) -> impl Iterator<Item = &mut Key> {
-        self.pages.iter_mut().flat_map(|(_, page)| &mut *page.keys)
+    fn keys(&mut self) -> impl Iterator<Item = Option<&mut Key>> {
+        let given_up = (0..self.given_up).map(|_| None);
+        let kept = self.pages.iter_mut().flat_map(|(_, page)| &mut *page.keys);
+        given_up.chain(kept.map(Some))
     }
 }

@@ -5,9 +5,12 @@ use crate::error::DecodeError;
 mod model;
 
 fn missing(numbers: core::ops::Range<u32>, opened: u64) -> Missing {
-    let mut missing = Missing::new(numbers, opened);
-    missing.seeds().for_each(|seed| *seed = [7; 32]);
-    missing.post_quantum().for_each(|key| *key = [9; 32]);
+    let mut missing = Missing::new(0, numbers, opened);
+    missing.seeds().flatten().for_each(|seed| *seed = [7; 32]);
+    missing
+        .post_quantum()
+        .flatten()
+        .for_each(|key| *key = [9; 32]);
     missing
 }
 

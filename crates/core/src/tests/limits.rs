@@ -5,7 +5,7 @@ use crate::codec::{Reader, SESSION_VERSION, Writer};
 use crate::error::DecodeError;
 use crate::export::PageId;
 use crate::header_key::HeaderKey;
-use crate::message::MAX_MESSAGE_LEN;
+use crate::message::{MAX_MESSAGE_LEN, SealedRefusal};
 use crate::skipped::{EarlierChain, Form, Missing, Received, SkippedKeys};
 use crate::tests::support::{Device, rng};
 use crate::{IdentityKeyPair, Message, PreKeys, Session, SessionSet};
@@ -39,6 +39,8 @@ fn exports_and_messages_longer_than_any_valid_one_are_not_examined() {
     );
     refused(&|bytes| PageId::of_page(bytes).unwrap_err(), 4_909);
     refused(&|bytes| Message::peek(bytes).unwrap_err(), 134_144);
+    // A refusal has version, two fields of 66 bytes, one of 34, and one of 3 + 4,112.
+    refused(&|bytes| SealedRefusal::decode(bytes).err().unwrap(), 4_282);
     assert_eq!(MAX_MESSAGE_LEN, 134_144);
 }
 
@@ -72,7 +74,7 @@ fn the_most_skipped_keys_and_chains_are_read_and_one_more_is_not() {
         let mut skipped = SkippedKeys::new();
         for number in 1..=u64::from(chains) {
             let numbers = 0..if number == 1 { keys - chains + 1 } else { 1 };
-            skipped.store(number, Missing::new(numbers, 0));
+            skipped.store(number, Missing::new(0, numbers, 0));
             let header_key = HeaderKey::from_bytes(&[8; 32]);
             skipped.close(EarlierChain { number, header_key });
         }

@@ -31,6 +31,8 @@ mod keys;
 #[rustfmt::skip]
 mod prekeys;
 #[rustfmt::skip]
+mod refusal;
+#[rustfmt::skip]
 mod safety_number;
 
 pub(crate) const CRATE: Crate = Crate {
@@ -54,7 +56,7 @@ fn checks_of(variant: &str) -> &'static [u8] {
         "InvalidSignedPreKeys" => &[11],
         "InvalidOneTimePreKeys" => &[12],
         "OwnIdentity" => &[17],
-        "Unauthenticated" => &[18, 19, 24, 30, 48],
+        "Unauthenticated" => &[18, 19, 24, 30, 48, 100],
         "AlreadyReceived" => &[21],
         "JumpTooFar" => &[22],
         "UnknownPreKey" => &[25, 26],
@@ -102,6 +104,9 @@ pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
         "seal_header" => derivations::seal_header(input),
         "open_header" => derivations::open_header(input),
         "conversation" => conversation::conversation(input),
+        "seal_refusal" => refusal::seal_refusal(input),
+        "open_refusal" => refusal::open_refusal(input),
+        "session_id" => refusal::session_id(input),
         "safety_number" => safety_number::safety_number(input),
         "compare_scanned" => safety_number::compare_scanned(input),
         _ => post_quantum::tests::vectors::run(operation, input),
@@ -133,6 +138,8 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
         ],
         "header_mac" => vec![labels::PQ_HEADER_MAC],
         "ciphertext_mac" => vec![labels::PQ_CIPHERTEXT_MAC],
+        "seal_refusal" => vec![labels::REFUSAL],
+        "session_id" => vec![labels::SESSION_ID],
         "safety_number" => vec![labels::FINGERPRINT_START, labels::FINGERPRINT_STEP],
         _ => vec![],
     }
@@ -174,7 +181,8 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
             "parts are storage of this device, and no other implementation reads them",
         ),
     ];
-    harness::assert_coverage(CRATE.folder, 1..=50, &without, labels::ALL, labels_of);
+    let checks = (1..=50).chain([100]);
+    harness::assert_coverage(CRATE.folder, checks, &without, labels::ALL, labels_of);
 }
 
 /// A generator that returns the given bytes and fails the test if more are requested.

@@ -34,6 +34,22 @@ pub struct Handshake {
     #[prost(bytes = "vec", tag = "6")]
     pub kem_ciphertext: ::prost::alloc::vec::Vec<u8>,
 }
+/// What a device sends to the author of messages that it cannot open. It needs no session.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Refusal {
+    /// The sender's Ed25519 public key, then its X25519 public key, 64 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub identity: ::prost::alloc::vec::Vec<u8>,
+    /// Ed25519 signature over the X25519 public key, 64 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub certificate: ::prost::alloc::vec::Vec<u8>,
+    /// Random bytes that make the key of this refusal, 32 bytes.
+    #[prost(bytes = "vec", tag = "3")]
+    pub salt: ::prost::alloc::vec::Vec<u8>,
+    /// Encrypted content, 16 to 4,112 bytes.
+    #[prost(bytes = "vec", tag = "4")]
+    pub content: ::prost::alloc::vec::Vec<u8>,
+}
 /// The lasting half of a prekey bundle: identity and signed prekey set.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SignedPreKeys {

@@ -76,6 +76,7 @@ fn chk02_each_kind_of_message_has_one_version() {
         (0..=255).filter(reads).collect()
     }
     assert_eq!(reads(&Message::default()), [2]);
+    assert_eq!(reads(&Refusal::default()), [3]);
     assert_eq!(reads(&SignedPreKeys::default()), [1]);
     assert_eq!(reads(&OneTimePreKeys::default()), [1]);
 }

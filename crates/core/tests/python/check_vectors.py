@@ -31,7 +31,8 @@ OTHERS = {"encapsulate", "initiate", "braid_encapsulate", "braid_receive"}
 P = 2**255 - 19  # the field of X25519 and Ed25519
 MAX_MESSAGE, MAX_BUNDLE_PART = 134_144, 2_048
 MAX_PLAINTEXT = 132_096
-MAX_FORWARD_JUMP = 2_000
+MAX_REFUSAL = 4_096
+MAX_GAP, KEPT_OF_GAP = 50_000, 2_000
 
 
 class Refused(Exception):
@@ -228,6 +229,7 @@ def verify_account_proof(given):
 HANDSHAKE = {1: ("identity", 64), 2: ("certificate", 64), 3: ("base_key", 32)}
 HANDSHAKE |= {4: ("signed_prekey_id", None), 5: ("one_time_prekey_id", None), 6: ("kem_ciphertext", 1568)}
 MESSAGE = {1: ("handshake", HANDSHAKE), 2: ("header", 99), 3: ("body", ...)}
+REFUSAL = {1: ("identity", 64), 2: ("certificate", 64), 3: ("salt", 32), 4: ("content", ...)}
 SIGNED = {1: ("identity", 64), 2: ("certificate", 64), 3: ("id", None), 4: ("signed_prekey", 32)}
 SIGNED |= {5: ("last_resort_kem_prekey", 1568), 6: ("signature", 64)}
 ONE_TIME = {1: ("id", None), 2: ("one_time_prekey", 32), 3: ("kem_prekey", 1568), 4: ("signature", 64)}
@@ -290,7 +292,7 @@ def decode_fields(schema, data):
 def decode(schema, data, longest):
     require(len(data) <= longest, 1)
     require(data, 3)
-    require(data[0] == (2 if schema is MESSAGE else 1), 2)
+    require(data[0] == (2 if schema is MESSAGE else 3 if schema is REFUSAL else 1), 2)
     values = decode_fields(schema, data[1:])
     require(encode_fields(schema, values) == data[1:], 4)
     return values
@@ -787,20 +789,20 @@ class Side:
                 require((self.receiving_header, header["n"]) in self.skipped, 21)
                 return plaintext, header, self.skipped.pop((self.receiving_header, header["n"]))
             gap = header["n"] - self.n_received
-            require(gap <= MAX_FORWARD_JUMP, 22)
+            require(gap <= MAX_GAP, 22)
             self.check_counter(header, gap)
             self.skip_to(header["n"])
             return plaintext, header, self.take()
         if found := self.header_opens(self.next_receiving_header, message, session_ad):
             plaintext, header = found
             require(self.stepped, 19)
-            before = header["pn"] - self.n_received if self.receiving else 0
-            require(before <= MAX_FORWARD_JUMP and header["n"] <= MAX_FORWARD_JUMP, 22)
+            before = max(header["pn"] - self.n_received, 0) if self.receiving else 0
+            require(before + header["n"] <= MAX_GAP, 22)
             try:
                 check_x25519(header["dh"])
             except Refused:
                 raise Refused("CHK-23") from None
-            self.check_counter(header, max(before, 0) + header["n"])
+            self.check_counter(header, before + header["n"])
             if self.receiving:
                 self.skip_to(header["pn"])
             self.receiving_header, self.n_received, self.peer = self.next_receiving_header, 0, header["dh"]
@@ -839,8 +841,9 @@ class Side:
 
     def skip_to(self, number):
         while self.n_received < number:
-            place = (self.receiving_header, self.n_received)
-            self.skipped[place] = self.take()
+            place, keys = (self.receiving_header, self.n_received), self.take()
+            if place[1] >= number - KEPT_OF_GAP:
+                self.skipped[place] = keys
 
 
 class Epochs:
@@ -926,6 +929,51 @@ def conversation(given):
             epochs.arrives(found["header"])
             opened.append({"plaintext": found["plaintext"], "header": found["header"]})
     return {"messages": messages, "opened": opened}
+
+
+# ----------------------------------------------------------------------------------------- refusals
+
+
+def refusal_key(private, peer, salt, sender, recipient, associated_data):
+    info = label2("refusal") + sender + recipient + SHA256(associated_data)
+    secret = HKDF(salt, DH(private, peer[32:]), info, 44)
+    return secret[:32], secret[32:]
+
+
+def seal_refusal(given):
+    _, own, certificate = identity_of(given["identity"])
+    to, salt = given["to"], given["salt"]
+    check_identity(to)
+    require(to != own, 17)
+    private = given["identity"]["x25519_private"]
+    key, nonce = refusal_key(private, to, salt, own, to, given["associated_data"])
+    content = ChaCha20Poly1305(key).encrypt(nonce, given["content"], None)
+    fields = {"identity": own, "certificate": certificate, "salt": salt, "content": content}
+    return {"refusal": b"\x03" + encode_fields(REFUSAL, fields)}
+
+
+def open_refusal(given):
+    longest = 1 + 2 * (2 + 64) + (2 + 32) + 3 + MAX_REFUSAL + 16
+    refusal = decode(REFUSAL, given["refusal"], longest)
+    require(16 <= len(refusal.get("content", b"")) <= MAX_REFUSAL + 16, 14)
+    check_lengths(REFUSAL, refusal)
+    sender, (_, own, _) = refusal["identity"], identity_of(given["identity"])
+    check_identity(sender)
+    require(sender != own, 17)
+    verify_identity(refusal)
+    private = given["identity"]["x25519_private"]
+    key, nonce = refusal_key(private, sender, refusal["salt"], sender, own, given["associated_data"])
+    try:
+        content = ChaCha20Poly1305(key).decrypt(nonce, refusal["content"], None)
+    except InvalidTag:
+        raise Refused("CHK-100") from None
+    return {"sender": sender, "salt": refusal["salt"], "content": content}
+
+
+def session_id(given):
+    check_x25519(given["base_key"])
+    name = SHA256(label2("session-id") + given["session_associated_data"] + given["base_key"])
+    return {"session_id": name[:16]}
 
 
 # ------------------------------------------------------------------------------------ safety number

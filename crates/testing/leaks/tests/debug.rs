@@ -54,6 +54,11 @@ fn sessions_and_prekeys_print_public_keys_and_numbers() {
         &format!("IdentityKeyPair {{ public: {bob_key}, .. }}"),
     );
     assert_prints(bob.certificate(), "IdentityCertificate { .. }");
+    let refusal = bob.seal_refusal(alice.public(), b"tags", b"", &mut rng);
+    assert_prints(
+        &alice.open_refusal(&refusal.unwrap(), b"").unwrap(),
+        &format!("OpenedRefusal {{ from: {bob_key}, .. }}"),
+    );
     assert_prints(
         &prekeys,
         &format!("PreKeys {{ identity: {bob_key}, signed_prekey_id: 1, one_time_left: 2, .. }}"),

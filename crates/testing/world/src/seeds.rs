@@ -84,6 +84,12 @@ fn core(seeds: &mut Seeds) {
             .concat(),
     );
     decode("replay-memory", 10, &bob.memory.export());
+    // The target opens refusals as Alice, whose identity is the first of the generator's values.
+    let (to, rng_of_refusal) = (alice.identity.public(), &mut crate::rng(2));
+    let refusal = bob
+        .identity
+        .seal_refusal(to, b"tags", b"ad", rng_of_refusal);
+    decode("refusal", 11, &refusal.unwrap());
     let session = bob.sessions().export();
     // The export of a single session has the same bytes as the export of a set with one session,
     // but without the 28 bytes after the version.

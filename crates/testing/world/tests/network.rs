@@ -15,7 +15,7 @@
 )]
 
 use proptest::prelude::*;
-use waxseal_core::limits::{MAX_FORWARD_JUMP, MAX_SKIPPED_KEYS};
+use waxseal_core::limits::{MAX_SKIPPED_AT_ONCE, MAX_SKIPPED_KEYS};
 use waxseal_core::{PreKeyBundle, PreKeys, SessionSet};
 use waxseal_world::{AD, Action, Device, Pair, Script, rng};
 
@@ -207,7 +207,7 @@ impl Thief {
 #[test]
 fn state_stays_bounded_however_many_messages_are_missing() {
     let mut pair = Pair::talking(1);
-    let jump = usize::try_from(MAX_FORWARD_JUMP).unwrap();
+    let jump = usize::try_from(MAX_SKIPPED_AT_ONCE).unwrap();
     let mut largest = 0;
     for round in 0..5 {
         for from in [0, 1] {

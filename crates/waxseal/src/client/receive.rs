@@ -201,6 +201,9 @@ impl<S: Store> Client<S> {
 
         let kind = SessionMessage::peek(delivery.ciphertext())
             .map_err(|error| ReceiveError::Session(error.into()))?;
+        if let MessageKind::Refusal { .. } = &kind {
+            return Err(ReceiveError::Session(DecryptError::Unauthenticated));
+        }
         if let MessageKind::Initial { identity } = &kind {
             // This is checked first, because the user must not be asked to accept this device's own
             // identity.
@@ -240,7 +243,7 @@ impl<S: Store> Client<S> {
         // sender.
         let mut nothing = ReplayMemory::new();
         let memory = match &kind {
-            MessageKind::Ordinary => Some(&mut nothing),
+            MessageKind::Ordinary | MessageKind::Refusal { .. } => Some(&mut nothing),
             MessageKind::Initial { identity } => match batch.memories.entry(identity.to_bytes()) {
                 Entry::Occupied(known) => Some(known.into_mut()),
                 Entry::Vacant(unread) => match self.replay_memory(identity) {

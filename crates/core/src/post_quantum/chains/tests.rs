@@ -25,8 +25,9 @@ fn receive(
     gap: usize,
 ) -> Result<(Vec<[u8; 32]>, PqChainAhead), Misplaced> {
     let mut missing = vec![[0; 32]; gap];
-    let mut slots: Vec<_> = missing.iter_mut().collect();
-    let advanced = chains.next_to_receive(epoch, counter, &mut slots)?;
+    let places = missing.iter_mut().map(Some);
+    let gap = gap.try_into().unwrap();
+    let advanced = chains.next_to_receive(epoch, counter, gap, places)?;
     Ok((missing, advanced))
 }
 
@@ -100,6 +101,12 @@ fn counters_saturate_on_the_wire() {
 }
 
 impl Chains {
+    /// Takes the sending step of a message that is not made.
+    pub(crate) fn lose_one(&mut self) {
+        self.sending.key.advance(None);
+        self.sending.n = self.sending.n.saturating_add(1);
+    }
+
     /// Replaces the root and the chain keys by other values.
     pub(crate) fn forget_secrets(&mut self) {
         let other = || PqChainKey::from_bytes(&[0xdd; 32]);

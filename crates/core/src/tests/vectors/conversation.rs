@@ -94,10 +94,7 @@ pub(super) fn conversation(input: Input<'_>) -> Outcome {
             assert!(random.is_used_up(), "more random bytes are stated than the message takes");
             assert_eq!(header["chunk"], *stated.get("chunk").text(), "the stated chunk is the one that the braid makes");
         } else if let Some(count) = step.optional("discard") {
-            for _ in 0..count.number::<u32>() {
-                conversation.send(side(step.get("from").text()), 0, b"", &mut Stated::new(&[]));
-                conversation.messages.pop();
-            }
+            conversation.sides[side(step.get("from").text())].lose(count.number());
         } else {
             let (header, body) = match step.optional("message") {
                 Some(message) => (message.get("header").bytes(), message.get("body").bytes()),
@@ -194,10 +191,7 @@ impl Script {
     }
 
     fn discard(mut self, from: usize, count: u32) -> Self {
-        for _ in 0..count {
-            self.live.send(from, 0, b"", &mut Stated::new(&[]));
-            self.live.messages.pop();
-        }
+        self.live.sides[from].lose(count);
         self.step(json!({ "from": NAMES[from], "discard": count }));
         self
     }
@@ -373,12 +367,23 @@ fn places(file: &mut Vectors) {
 
 fn jumps(file: &mut Vectors) {
     let jump = |count| opened().discard(INITIATOR, count).send(INITIATOR, "after");
-    file.passes("jump-most", "2,000 messages missing, the most", "conversation", jump(2_000).open(RECIPIENT, 1).input);
-    file.fails("jump-past", "2,001 messages missing, one past the most", "conversation", jump(2_001).tries(RECIPIENT, 1), 22);
+    file.passes("jump-most", "50,000 messages missing, the most", "conversation", jump(50_000).open(RECIPIENT, 1).input);
+    file.fails("jump-past", "50,001 messages missing, one past the most", "conversation", jump(50_001).tries(RECIPIENT, 1), 22);
     let end = |count| answered().send(INITIATOR, "three").open(RECIPIENT, 2).discard(INITIATOR, count)
-        .send(RECIPIENT, "four").open(INITIATOR, 3).send(INITIATOR, "after");
-    file.passes("jump-end-most", "2,000 missing at the end of the chain before, the most", "conversation", end(2_000).open(RECIPIENT, 4).input);
-    file.fails("jump-end-past", "2,001 missing at the end of the chain before", "conversation", end(2_001).tries(RECIPIENT, 4), 22);
+        .send(RECIPIENT, "four").open(INITIATOR, 3);
+    let end_then_after = |count| end(count).send(INITIATOR, "after");
+    file.passes("jump-end-most", "50,000 missing at the end of the chain before, the most", "conversation", end_then_after(50_000).open(RECIPIENT, 4).input);
+    file.fails("jump-end-past", "50,001 missing at the end of the chain before", "conversation", end_then_after(50_001).tries(RECIPIENT, 4), 22);
+    let both = |count| end(30_000).send(INITIATOR, "lost").discard(INITIATOR, count).send(INITIATOR, "after");
+    file.passes("jump-both-most", "30,000 missing at the end of the chain before and 20,000 of the new one", "conversation", both(19_999).open(RECIPIENT, 5).input);
+    file.fails("jump-both-past", "30,000 and 20,001 missing: 50,001 together", "conversation", both(20_000).tries(RECIPIENT, 5), 22);
     let forged = |n: u32| opened().with_header(INITIATOR, false, |h| { h["n"] = n.into(); h["counter"] = u16::try_from(n).unwrap_or(u16::MAX).into(); });
     file.fails("jump-far", "the last number there is", "conversation", forged(u32::MAX), 22);
+    let late = |count| opened().send(INITIATOR, "late").discard(INITIATOR, count).send(INITIATOR, "after").open(RECIPIENT, 2);
+    file.passes("gap-kept", "a late message, the first of 2,000 that were missing", "conversation", late(1_999).open(RECIPIENT, 1).input);
+    file.fails("gap-given-up", "a late message, the first of 2,001: its keys were given up", "conversation", late(2_000).tries(RECIPIENT, 1), 21);
+    let late_end = |count| answered().send(INITIATOR, "three").open(RECIPIENT, 2).discard(INITIATOR, 3_000).send(INITIATOR, "late").discard(INITIATOR, count)
+        .send(RECIPIENT, "five").open(INITIATOR, 4).send(INITIATOR, "six").discard(INITIATOR, 3_000).send(INITIATOR, "after").open(RECIPIENT, 6);
+    file.passes("gap-end-kept", "a late message, the first of the last 2,000 of a chain that ended", "conversation", late_end(1_999).open(RECIPIENT, 3).input);
+    file.fails("gap-end-given-up", "a late message, the one before them", "conversation", late_end(2_000).tries(RECIPIENT, 3), 21);
 }

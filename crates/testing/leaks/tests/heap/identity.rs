@@ -23,6 +23,24 @@ fn an_identity_is_gone_after_drop() {
 }
 
 #[test]
+fn a_refusal_leaves_no_content_and_no_keys_of_its_devices() {
+    let from = HEAP.used();
+    let mut rng = Recorder::new("identity", 3);
+    let [alice, bob] = [(); 2].map(|()| Box::new(IdentityKeyPair::generate(&mut rng)));
+    let mut secrets = rng.drawn();
+    // The content is made on the stack, so that the heap holds only the library's copies.
+    let content: [u8; 64] = core::array::from_fn(|i| (i as u8).wrapping_mul(59) ^ 0x3c);
+    secrets.add("content", &content);
+    let sealed = bob.seal_refusal(alice.public(), &content, b"ad", &mut rng);
+    let sealed = sealed.unwrap();
+    let opened = alice.open_refusal(&sealed, b"ad").unwrap();
+    assert_eq!(*opened.content, content);
+    assert!(!secrets.sweep(&HEAP, from).is_empty());
+    drop((opened, alice, bob));
+    assert_gone(&secrets, from);
+}
+
+#[test]
 fn prekeys_are_gone_once_spent_replaced_or_dropped() {
     let from = HEAP.used();
     let mut rng = Recorder::new("identity", 2);

@@ -2,8 +2,8 @@
 //! panics, and that a decoded value encodes to the same bytes again, if it can be encoded.
 
 use waxseal_core::{
-    IdentityKey, IdentityKeyPair, Message, PreKeyBundle, PreKeys, ReplayMemory, SafetyNumber,
-    Session, SessionSet,
+    IdentityKey, IdentityKeyPair, Message, MessageKind, PreKeyBundle, PreKeys, ReplayMemory,
+    SafetyNumber, Session, SessionSet,
 };
 use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId};
 use waxseal_reporting::recipient::{Evidence, OpeningChannel, open, open_unstamped};
@@ -32,7 +32,7 @@ pub fn core_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 11 {
+    match kind % 12 {
         0 => drop(Message::peek(bytes)),
         1 => {
             // The input is a length, the bundle's base half of that length, and the one-time half.
@@ -76,8 +76,23 @@ pub fn core_decode(input: &[u8]) {
         }
         8 => parts(bytes),
         9 => prekey_parts(bytes),
-        _ => one_encoding!(bytes, ReplayMemory::import(bytes), memory => memory.export()),
+        10 => one_encoding!(bytes, ReplayMemory::import(bytes), memory => memory.export()),
+        _ => refusal(bytes),
     }
+}
+
+/// Opens a refusal as the device that the seeds of refusals are for.
+fn refusal(bytes: &[u8]) {
+    let device = IdentityKeyPair::generate(&mut rng(1));
+    let Ok(opened) = device.open_refusal(bytes, b"ad") else {
+        return;
+    };
+    let from = MessageKind::Refusal {
+        identity: opened.from,
+    };
+    assert_eq!(Message::peek(bytes), Ok(from));
+    let answer = device.seal_refusal(&opened.from, &opened.content, b"ad", &mut rng(2));
+    assert_eq!(answer.map(|sealed| sealed.len()), Ok(bytes.len()));
 }
 
 /// Splits an input into parts, each after its own length.

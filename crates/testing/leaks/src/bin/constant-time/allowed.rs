@@ -77,6 +77,11 @@ pub(crate) const ALLOWED: &[Allowed] = &[
         Place::In("identity.rs eq"),
         "identity keys are public, but are computed here from marked private keys",
     ),
+    only_in(
+        "refusals",
+        Place::In("identity.rs eq"),
+        "identity keys are public, but are computed here from marked private keys",
+    ),
     only_in("handshake", Place::In("open.rs locate"), ANSWER),
     only_in(
         "handshake",

@@ -31,6 +31,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
             run: handshake,
         },
         Scenario {
+            name: "refusals",
+            secrets: "both identities, contents",
+            run: keys::refusals,
+        },
+        Scenario {
             name: "header trial of a forgery",
             secrets: "all state of five sessions with earlier chains",
             run: keys::header_trial,

@@ -1,8 +1,30 @@
-//! Scenarios of header keys and message keys.
+//! Scenarios of header keys, message keys and the keys of refusals.
 
 use waxseal_leaks::taint;
 
-use super::{all, established};
+use super::{all, established, two};
+
+pub(super) fn refusals() {
+    let (mut alice, mut bob, mut rng) = two(1);
+    let [to, from] = [&alice, &bob].map(|device| *device.identity.public());
+    alice.mark_keys();
+    bob.mark_keys();
+    let mut content = [7; 100];
+    taint::secret(&mut content);
+    let sealed = bob
+        .identity
+        .seal_refusal(&to, &content, b"ad", &mut rng)
+        .expect("seals");
+    taint::public(&sealed);
+    let opened = alice.identity.open_refusal(&sealed, b"ad").expect("opens");
+    taint::public(&opened.content);
+    assert!(opened.from == from && *opened.content == [7; 100]);
+    for position in [sealed.len() - 1, sealed.len() - 20] {
+        let mut altered = sealed.clone();
+        altered[position] ^= 1;
+        assert!(alice.identity.open_refusal(&altered, b"ad").is_err());
+    }
+}
 
 pub(super) fn header_trial() {
     let (mut alice, mut bob, mut rng) = established(1);
