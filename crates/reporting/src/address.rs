@@ -9,6 +9,9 @@ use crate::codec::{Reader, put_short};
 /// message.
 pub const MAX_ACCOUNT_LEN: usize = 128;
 
+/// Maximum length of an encoded device address, in bytes: length, account and device.
+pub(crate) const MAX_ADDRESS_LEN: usize = 1 + MAX_ACCOUNT_LEN + 4;
+
 /// An account as the provider names it: 1 to 128 bytes of UTF-8 without control characters.
 ///
 /// Two ids are the same account only if their bytes are equal. Waxseal does not normalise case or

@@ -92,6 +92,18 @@ impl Evidence {
         Self::new(claim, message.format, message.header, message.franked)
     }
 
+    /// The message as its sender sealed it, to seal it again under the same tag
+    /// ([`SentMessage::seal_for`]). `None` for a message of format 01, which is no longer sent.
+    ///
+    /// Of use for own messages only. A received message stays one of its sender: the relay refuses
+    /// to take it from another device.
+    pub fn sent(&self) -> Option<SentMessage> {
+        let (sender, conversation) = (self.sender().clone(), self.conversation());
+        let (header, franked) = (self.header.clone(), self.franked.clone());
+        (self.format == Format::V2)
+            .then(|| SentMessage::new(self.format, sender, conversation, header, franked))
+    }
+
     /// The claim that a report of this message makes.
     pub fn claim(&self) -> &Claim {
         &self.claim

@@ -54,11 +54,7 @@ impl Franked {
 
     /// Reads a decrypted plaintext; `None` if its padding or its parts are not well-formed.
     pub(crate) fn unpad(plaintext: Zeroizing<Vec<u8>>) -> Option<Self> {
-        // CHK-56: the plaintext is within its limit and padded canonically.
-        if plaintext.len() > MAX_PLAINTEXT_LEN {
-            return None;
-        }
-        let len = padding::unpadded_len(&plaintext)?;
+        let len = unpadded_len(&plaintext)?;
         let (content, _) = plaintext.split_at_checked(len)?;
         let (_, parts) = content.split_at_checked(FrankingKey::LEN)?;
         Parts::parse(parts)?;
@@ -94,6 +90,16 @@ impl Franked {
     pub(crate) fn tag(&self, origin: &Origin<'_>) -> FrankingTag {
         self.commitment().tag(origin)
     }
+}
+
+/// The length of a decrypted plaintext without its padding, or `None` if it is longer than a
+/// plaintext can be or padded in another way.
+pub(crate) fn unpadded_len(plaintext: &[u8]) -> Option<usize> {
+    // CHK-56: the plaintext is within its limit and padded canonically.
+    if plaintext.len() > MAX_PLAINTEXT_LEN {
+        return None;
+    }
+    padding::unpadded_len(plaintext)
 }
 
 impl fmt::Debug for Franked {

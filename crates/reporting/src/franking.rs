@@ -81,6 +81,13 @@ impl FrankingTag {
         Self(bytes)
     }
 
+    /// Draws the tag of an envelope that commits to nothing: a refusal. No report can show it.
+    pub fn random(rng: &mut impl CryptoRng) -> Self {
+        let mut tag = [0; 32];
+        rng.fill_bytes(&mut tag);
+        Self(tag)
+    }
+
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -13,6 +13,12 @@ pub(crate) const FRANKING_PART: &[u8] = b"waxseal/1/frank-commit";
 pub(crate) const FRANKING_TAG_1: &[u8] = b"waxseal/1/frank-tag";
 /// The franking tag, over sender, conversation and the commitments to all parts.
 pub(crate) const FRANKING_TAG: &[u8] = b"waxseal/2/frank-tag";
+/// HKDF-Expand from the franking key to the key of a control message's tag.
+pub(crate) const CONTROL_KEY: &[u8] = b"waxseal/2/control-key";
+/// The tag of a control message, over sender, conversation and control message.
+pub(crate) const CONTROL_TAG: &[u8] = b"waxseal/2/control-tag";
+/// Associated data of a refusal.
+pub(crate) const REFUSAL: &[u8] = b"waxseal/2/refusal";
 /// Associated data given to the channel.
 pub(crate) const CHANNEL: &[u8] = b"waxseal/1/channel";
 /// Identifier of a conversation of two accounts.
@@ -27,6 +33,8 @@ pub(crate) const STAMP_NEXT_ROOT: &[u8] = b"waxseal/1/stamp-next-root";
 pub(crate) const STAMP: &[u8] = b"waxseal/1/stamp-mac";
 /// The device's MAC for the relay, over an envelope as posted.
 pub(crate) const DEVICE: &[u8] = b"waxseal/2/device-mac";
+/// The device's MAC for the relay, over a message that was sealed again.
+pub(crate) const RESEAL: &[u8] = b"waxseal/2/reseal-mac";
 /// Digest of the devices that a posted envelope is for.
 pub(crate) const TARGETS: &[u8] = b"waxseal/2/targets";
 /// The relay's MAC for a recipient device.

@@ -95,6 +95,7 @@ mod attachment;
 mod channel;
 mod codec;
 mod content;
+mod control;
 mod conversation;
 mod delivery;
 mod disclosure;
@@ -119,8 +120,10 @@ mod post;
 mod preview;
 mod reason;
 mod receipt;
+mod refusal;
 mod rejection;
 mod report;
+mod reseal;
 mod review;
 mod seal;
 mod secret;
@@ -155,6 +158,7 @@ pub mod message {
 /// The sender seals a message for an encrypted channel.
 pub mod sender {
     pub use crate::channel::SealingChannel;
+    pub use crate::control::{Control, seal_control};
     pub use crate::seal::{SealError, Sealed, SentMessage, seal};
 }
 
@@ -166,6 +170,7 @@ pub mod relay {
     pub use crate::envelope::Envelope;
     pub use crate::post::{AuthenticEnvelope, PostError, PostedEnvelope};
     pub use crate::receipt::Receipt;
+    pub use crate::reseal::{AuthenticReseal, PostedReseal, ResealError};
     pub use crate::stamp::{Claim, EPOCH_MS, Stamp, StampContext};
     pub use crate::stamp_keys::{StampError, StampKeys, StampKeysError};
     pub use crate::stamped::StampedEnvelope;
@@ -174,11 +179,13 @@ pub mod relay {
 /// The recipient checks a delivery, opens it, and keeps evidence for a report.
 pub mod recipient {
     pub use crate::channel::OpeningChannel;
+    pub use crate::control::{Control, Opened, open_any};
     pub use crate::delivery::{AuthenticDelivery, DeliveryError};
     pub use crate::evidence::Evidence;
     pub use crate::open::{
         OpenError, OpenedMessage, UnstampedMessage, Withheld, open, open_unstamped,
     };
+    pub use crate::refusal::{Refusal, refusal_associated_data};
 }
 
 /// The reporter chooses what to show, looks at the preview, and seals a report.
@@ -211,6 +218,7 @@ pub mod limits {
     pub use crate::answer::{MAX_METHOD_LEN, MAX_PATH_LEN};
     pub use crate::attachment::{MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN};
     pub use crate::content::{MAX_APPLICATION_KIND_LEN, MAX_REACTION_LEN};
+    pub use crate::control::{MAX_CONTROL_LEN, MAX_CONTROL_TAGS};
     pub use crate::delivery::MAX_DELIVERY_LEN;
     pub use crate::envelope::{MAX_CHANNEL_OVERHEAD, MAX_CIPHERTEXT_LEN, MAX_ENVELOPE_LEN};
     pub use crate::evidence::MAX_EVIDENCE_LEN;
@@ -220,7 +228,9 @@ pub mod limits {
     pub use crate::parts::{MAX_PARTS, MAX_PAYLOAD_LEN, MIN_PARTS};
     pub use crate::post::{MAX_POST_SKEW_MS, MAX_POSTED_LEN};
     pub use crate::receipt::MAX_RECEIPT_LEN;
+    pub use crate::refusal::{MAX_REFUSAL_LEN, MAX_REFUSED_MESSAGES, MAX_REFUSED_SESSIONS};
     pub use crate::report::MAX_REPORT_LEN;
+    pub use crate::reseal::MAX_POSTED_RESEAL_LEN;
     pub use crate::seal::MAX_SENT_LEN;
     pub use crate::stamp::{MAX_CONTEXT_LEN, MAX_STORED_CLAIM_LEN};
     pub use crate::stamp_keys::{

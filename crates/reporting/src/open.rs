@@ -37,6 +37,8 @@ pub(crate) fn sent_time_agrees(sent_at: Timestamp, accepted_at: Timestamp) -> bo
 /// Decrypts a delivery and checks that its content is what its tag commits to, and was written for
 /// this conversation.
 ///
+/// A device that also receives control messages calls [`open_any`](crate::recipient::open_any).
+///
 /// A sender may send the same message again, and a relay may stamp it again. Before opening, look
 /// up whether this tag is already known, and show the message once. It can be reported only once.
 ///
@@ -50,14 +52,24 @@ pub fn open<C: OpeningChannel>(
     channel: &mut C,
     delivery: &AuthenticDelivery,
 ) -> Result<OpenedMessage, OpenError<C::Error>> {
+    let (tag, context) = (&delivery.claim.tag, &delivery.claim.context);
+    let (sender, conversation) = (&context.sender, context.conversation());
+    let plaintext = decrypt(channel, tag, sender, &conversation, &delivery.ciphertext)?;
+    checked(plaintext, delivery).map_err(OpenError::Withheld)
+}
+
+/// Checks the plaintext of a delivery, and makes the message with its evidence.
+pub(crate) fn checked(
+    plaintext: Zeroizing<Vec<u8>>,
+    delivery: &AuthenticDelivery,
+) -> Result<OpenedMessage, Withheld> {
     let context = &delivery.claim.context;
     let conversation = context.conversation();
-    let (payload, franked) = decrypt(
-        channel,
+    let (payload, franked) = check(
+        plaintext,
         &delivery.claim.tag,
         &context.sender,
         &conversation,
-        &delivery.ciphertext,
     )?;
     let (header, content, attachments) = payload.into_parts();
     let evidence = Evidence::new(delivery.claim.clone(), Format::V2, header, franked);
@@ -81,32 +93,28 @@ pub fn open_unstamped<C: OpeningChannel>(
     conversation: &ConversationId,
     envelope: &Envelope,
 ) -> Result<UnstampedMessage, OpenError<C::Error>> {
-    let (payload, _) = decrypt(
-        channel,
-        envelope.tag(),
-        sender,
-        conversation,
-        envelope.ciphertext(),
-    )?;
+    let tag = envelope.tag();
+    let plaintext = decrypt(channel, tag, sender, conversation, envelope.ciphertext())?;
+    let checked = check(plaintext, tag, sender, conversation);
+    let (payload, _) = checked.map_err(OpenError::Withheld)?;
     Ok(UnstampedMessage {
         tag: *envelope.tag(),
         payload,
     })
 }
 
-fn decrypt<C: OpeningChannel>(
+pub(crate) fn decrypt<C: OpeningChannel>(
     channel: &mut C,
     tag: &FrankingTag,
     sender: &DeviceAddress,
     conversation: &ConversationId,
     ciphertext: &[u8],
-) -> Result<(Payload, Franked), OpenError<C::Error>> {
+) -> Result<Zeroizing<Vec<u8>>, OpenError<C::Error>> {
     // CHK-93: the channel authenticates tag, sender and conversation along with the ciphertext.
     let associated_data = associated_data(tag, sender, conversation);
-    let plaintext = channel
+    channel
         .decrypt(ciphertext, &associated_data)
-        .map_err(OpenError::Channel)?;
-    check(plaintext, tag, sender, conversation).map_err(OpenError::Withheld)
+        .map_err(OpenError::Channel)
 }
 
 /// Checks a plaintext for the recipient before it is shown.

@@ -153,7 +153,8 @@ impl VerifiedReport {
     }
 
     /// Whether the relay's times step back by more than five minutes, against a device's numbers or
-    /// against what a sender had seen. The relay's clock was wrong, or a sender chose such numbers.
+    /// against what a sender had seen. The relay's clock was wrong, a message was sealed again
+    /// after later ones, or a sender chose such numbers.
     ///
     /// The messages are then in the order of the numbers, and of what each sender had seen. Show
     /// the accepted time of each message, and say that they do not agree with this order.

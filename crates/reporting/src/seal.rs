@@ -6,7 +6,7 @@ use core::fmt;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::address::{DeviceAddress, MAX_ACCOUNT_LEN};
+use crate::address::{DeviceAddress, MAX_ADDRESS_LEN};
 use crate::attachment::Attachment;
 use crate::channel::{SealingChannel, associated_data};
 use crate::codec::Reader;
@@ -20,12 +20,9 @@ use crate::parts::MAX_PAYLOAD_LEN;
 use crate::payload::{Payload, PayloadHeader};
 use crate::wire::{self, DecodeError};
 
-/// Maximum length of an encoded sender, in bytes.
-const MAX_SENDER_LEN: usize = 1 + MAX_ACCOUNT_LEN + 4;
-
 /// Maximum length of an encoded sent message, in bytes: the sum of its fields, with the longest
 /// sender and payload. Longer input is refused before it is parsed.
-pub const MAX_SENT_LEN: usize = 1 + MAX_SENDER_LEN + 32 + FrankingKey::LEN + MAX_PAYLOAD_LEN;
+pub const MAX_SENT_LEN: usize = 1 + MAX_ADDRESS_LEN + 32 + FrankingKey::LEN + MAX_PAYLOAD_LEN;
 
 /// A freshly sealed message.
 #[derive(Debug)]
@@ -76,7 +73,7 @@ pub struct SentMessage {
 }
 
 impl SentMessage {
-    fn new(
+    pub(crate) fn new(
         format: Format,
         sender: DeviceAddress,
         conversation: ConversationId,
@@ -153,7 +150,7 @@ impl SentMessage {
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let franked = self.franked.as_bytes();
         let mut out = Zeroizing::new(Vec::with_capacity(
-            franked.len().saturating_add(1 + MAX_SENDER_LEN + 32),
+            franked.len().saturating_add(1 + MAX_ADDRESS_LEN + 32),
         ));
         out.push(self.format.version());
         self.sender.put(&mut out);
@@ -207,17 +204,37 @@ impl SentMessage {
         if self.format == Format::V1 {
             return Err(SealError::OldFormat);
         }
-        let associated_data = associated_data(&self.tag, &self.sender, &self.conversation);
-        let ciphertext = channel
-            .encrypt(self.franked.padded(), &associated_data, rng)
-            .map_err(SealError::Channel)?;
-        if ciphertext.is_empty() || ciphertext.len() > MAX_CIPHERTEXT_LEN {
-            return Err(SealError::CiphertextLength {
-                len: ciphertext.len(),
-            });
-        }
-        Ok(Envelope::new(self.tag, ciphertext))
+        let (plaintext, tag) = (self.franked.padded(), &self.tag);
+        encrypt(
+            channel,
+            plaintext,
+            tag,
+            &self.sender,
+            &self.conversation,
+            rng,
+        )
     }
+}
+
+/// Encrypts a padded plaintext for the conversation, and makes the envelope.
+pub(crate) fn encrypt<C: SealingChannel>(
+    channel: &mut C,
+    plaintext: &[u8],
+    tag: &FrankingTag,
+    sender: &DeviceAddress,
+    conversation: &ConversationId,
+    rng: &mut impl CryptoRng,
+) -> Result<Envelope, SealError<C::Error>> {
+    let associated_data = associated_data(tag, sender, conversation);
+    let ciphertext = channel
+        .encrypt(plaintext, &associated_data, rng)
+        .map_err(SealError::Channel)?;
+    if ciphertext.is_empty() || ciphertext.len() > MAX_CIPHERTEXT_LEN {
+        return Err(SealError::CiphertextLength {
+            len: ciphertext.len(),
+        });
+    }
+    Ok(Envelope::new(*tag, ciphertext))
 }
 
 impl fmt::Debug for SentMessage {
@@ -237,6 +254,10 @@ pub enum SealError<E: core::error::Error + 'static> {
     /// take. [`seal`] its [`payload`](SentMessage::payload) again.
     #[error("the message was stored in a format that is no longer sent")]
     OldFormat,
+    /// The control message names too many messages. Nothing was encrypted. Name the rest in another
+    /// one.
+    #[error("the control message is too long")]
+    ControlTooLong,
     /// The channel returned a ciphertext that is empty or longer than [`MAX_CIPHERTEXT_LEN`].
     /// Correct the channel.
     #[error("the channel made a ciphertext of {len} bytes")]

@@ -6,6 +6,7 @@ use crate::codec::Reader;
 use crate::delivery::{Delivery, DeliveryError, DeliveryKey};
 use crate::envelope::{MAX_CIPHERTEXT_LEN, check_ciphertext};
 use crate::post::AuthenticEnvelope;
+use crate::reseal::AuthenticReseal;
 use crate::stamp::{Claim, MAX_CLAIM_LEN};
 use crate::wire::{self, DecodeError, VERSION_2};
 
@@ -44,6 +45,27 @@ impl StampedEnvelope {
         Ok(Self {
             claim,
             ciphertext: envelope.into_ciphertext(),
+        })
+    }
+
+    /// Joins a message that was sealed again with the claim that
+    /// [`StampKeys::stamp_again`](crate::relay::StampKeys::stamp_again) made of it. It is for the
+    /// queue of its [target](AuthenticReseal::target) alone.
+    ///
+    /// # Errors
+    /// [`DeliveryError::OtherMessage`] if the claim is not for this message: the relay mixed them
+    /// up.
+    pub fn resealed(claim: Claim, reseal: AuthenticReseal) -> Result<Self, DeliveryError> {
+        let context = claim.context();
+        if !claim.tag.matches(reseal.tag())
+            || context.sender != *reseal.sender()
+            || context.audience != *reseal.audience()
+        {
+            return Err(DeliveryError::OtherMessage);
+        }
+        Ok(Self {
+            claim,
+            ciphertext: reseal.into_ciphertext(),
         })
     }
 

@@ -40,15 +40,18 @@ pub enum LastSeen {
 /// messages. Equal times contradict nothing.
 ///
 /// It does not say who caused it. The sender of a message can have it stamped again, at a later
-/// time; an answer to it then names a message that was accepted later. And a step back of the
-/// relay's clock is known only if the report has the messages that show it.
+/// time; an answer to it then names a message that was accepted later. A message that did not open
+/// and was sealed again has the time of the stamp under which it opened: a number that runs back
+/// can be such a message, and so can a step back of the clock. And a step back of the relay's clock
+/// is known only if the report has the messages that show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Contradiction {
     /// Two messages of one device have the same number.
     SequenceRepeated,
     /// A message has a lower number than a message of the same device that was accepted before.
-    /// Not shown if the relay's clock stepped back.
+    /// The message accepted before may be newer, if this one was sealed again after it. Not shown
+    /// if the relay's clock stepped back.
     SequenceRunsBack,
     /// The message claims that its sender had seen a message that was accepted later, or itself.
     /// If the relay's clock stepped back, only the second is shown.

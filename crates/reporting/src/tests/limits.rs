@@ -62,6 +62,9 @@ fn ciphertexts_end_at_their_limit() {
     let (sender, audience) = (&claim.context().sender, &claim.context().audience);
     let posted = |len| of_len(len).post(&key, sender, audience, NOON);
     let stamped = |len| [&[2], claim.encode().split_at(1).1, &vec![1; len]].concat();
+    let target = longest("b");
+    let again = |len| of_len(len).post_again(&claim, &key, sender, &target, NOON);
+    assert_eq!(again(MAX_CIPHERTEXT_LEN).len(), MAX_POSTED_RESEAL_LEN);
     assert_eq!(posted(MAX_CIPHERTEXT_LEN).len(), MAX_POSTED_LEN);
     assert_eq!(stamped(MAX_CIPHERTEXT_LEN).len(), MAX_STAMPED_LEN);
     assert_eq!(of_len(MAX_CIPHERTEXT_LEN).encode().len(), MAX_ENVELOPE_LEN);
@@ -71,6 +74,7 @@ fn ciphertexts_end_at_their_limit() {
         let envelope = of_len(len).encode();
         assert!(envelope.len() <= MAX_ENVELOPE_LEN);
         assert!(PostedEnvelope::decode(&posted(len)).is_ok());
+        assert!(PostedReseal::decode(&again(len)).is_ok());
         assert!(posted(len).len() <= MAX_POSTED_LEN);
         assert!(StampedEnvelope::decode(&stamped(len)).is_ok());
         assert!(stamped(len).len() <= MAX_STAMPED_LEN);
@@ -88,6 +92,8 @@ fn ciphertexts_end_at_their_limit() {
         assert_eq!(envelope.unwrap_err(), too_long(MAX_ENVELOPE_LEN));
         let posted = PostedEnvelope::decode(&posted(len));
         assert_eq!(posted.unwrap_err(), too_long(MAX_POSTED_LEN));
+        let again = PostedReseal::decode(&again(len));
+        assert_eq!(again.unwrap_err(), too_long(MAX_POSTED_RESEAL_LEN));
         let stamped = StampedEnvelope::decode(&stamped(len));
         assert_eq!(stamped.unwrap_err(), too_long(MAX_STAMPED_LEN));
         let delivery = Delivery::decode(&delivery(len));
@@ -105,6 +111,9 @@ fn limits_are_what_the_specification_adds_up_to() {
     assert_eq!(MAX_CIPHERTEXT_LEN, 75_776);
     assert_eq!(MAX_ENVELOPE_LEN, 75_809);
     assert_eq!(MAX_POSTED_LEN, 75_859);
+    assert_eq!(MAX_POSTED_RESEAL_LEN, 76_307);
+    assert_eq!(MAX_CONTROL_LEN, 4_096);
+    assert_eq!(MAX_REFUSAL_LEN, 2_688);
     assert_eq!(MAX_STAMPED_LEN, 76_118);
     assert_eq!(MAX_STORED_CLAIM_LEN, 342);
     assert_eq!(MAX_RECEIPT_LEN, 441);

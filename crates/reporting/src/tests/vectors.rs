@@ -18,6 +18,8 @@ use crate::tests::world::NOON;
 #[rustfmt::skip]
 mod about;
 #[rustfmt::skip]
+mod control;
+#[rustfmt::skip]
 mod delivery;
 #[rustfmt::skip]
 mod formats;
@@ -29,6 +31,8 @@ mod neighbours;
 mod post;
 #[rustfmt::skip]
 mod report;
+#[rustfmt::skip]
+mod reseal;
 #[rustfmt::skip]
 mod review;
 #[rustfmt::skip]
@@ -50,13 +54,16 @@ fn checks_of(variant: &str) -> &'static [u8] {
         "TooLong" => &[51],
         "UnknownVersion" => &[52],
         "Malformed" => &[
-            53, 54, 55, 56, 57, 58, 59, 60, 72, 73, 75, 91, 92, 94, 115, 116,
+            53, 54, 55, 56, 57, 58, 59, 60, 72, 73, 75, 91, 92, 94, 102, 107, 115, 116,
         ],
         "AccountIdError" => &[55],
-        "OtherTag" => &[61, 86],
+        "OtherTag" => &[61, 86, 101],
         "OtherConversation" => &[89],
         "MissingStamp" => &[63],
-        "NotAuthentic" => &[64, 66, 110],
+        "NotAuthentic" => &[64, 66, 103, 110],
+        "TooOld" => &[104],
+        "NotStamped" => &[104, 105],
+        "OtherTarget" => &[106],
         "ClockDiffers" => &[111],
         "AnswerError" => &[112],
         "NotAccepted" => &[81],
@@ -67,7 +74,7 @@ fn checks_of(variant: &str) -> &'static [u8] {
         "OtherMessage" => &[67],
         "OtherEpoch" => &[68],
         "EpochUnknown" | "EpochOutOfReach" => &[69],
-        "InTheFuture" => &[70],
+        "InTheFuture" => &[70, 104],
         "NotOurs" => &[71],
         "NotFromReporter" => &[74],
         "ClaimsOutOfOrder" => &[76],
@@ -97,6 +104,12 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
         "conversation_direct" => stamp::conversation_direct(input),
         "conversation_group" => stamp::conversation_group(input),
         "epoch_key" => stamp::epoch_key(input),
+        "seal_control" => control::seal_control(input),
+        "open_control" => control::open_control(input),
+        "refusal_data" => control::refusal_data(input),
+        "read_refusal" => control::read_refusal(input),
+        "post_again" => reseal::post_again(input),
+        "accept_again" => reseal::accept_again(input),
         "stamp" => stamp::stamp(input),
         "verify_stamp" => stamp::verify_stamp(input),
         "import_stamp_keys" => stamp::import_stamp_keys(input),
@@ -142,6 +155,9 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
         "conversation_group" => vec![labels::CONVERSATION_GROUP],
         "epoch_key" => vec![labels::STAMP_EPOCH_KEY, labels::STAMP_NEXT_ROOT],
         "stamp" => vec![labels::STAMP],
+        "seal_control" => vec![labels::CONTROL_KEY, labels::CONTROL_TAG],
+        "refusal_data" => vec![labels::REFUSAL],
+        "post_again" => vec![labels::RESEAL],
         "post" => vec![labels::DEVICE, labels::TARGETS],
         "answer" => vec![labels::ANSWER],
         "deliver" => vec![labels::DELIVERY],
@@ -175,7 +191,7 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
         (98, "it refuses what a caller hands over, not bytes"),
     ];
     // CHK-62 is retired.
-    let checks = (51..=61).chain(63..=98).chain(110..=117);
+    let checks = (51..=61).chain(63..=98).chain(101..=107).chain(110..=117);
     harness::assert_coverage(CRATE.folder, checks, &without, &labels, labels_of);
 }
 

@@ -14,6 +14,31 @@ pub struct PostedEnvelope {
     #[prost(bytes = "vec", tag = "4")]
     pub ciphertext: ::prost::alloc::vec::Vec<u8>,
 }
+/// Sending device -> relay: a message that was sealed again for one device, with the claim that the
+/// relay made of it before.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PostedReseal {
+    /// 32 bytes
+    #[prost(bytes = "vec", tag = "1")]
+    pub franking_tag: ::prost::alloc::vec::Vec<u8>,
+    /// 21 to 275 bytes
+    #[prost(bytes = "vec", tag = "2")]
+    pub stamp_context: ::prost::alloc::vec::Vec<u8>,
+    /// 32 bytes
+    #[prost(bytes = "vec", tag = "3")]
+    pub stamp: ::prost::alloc::vec::Vec<u8>,
+    /// 6 to 133 bytes: the address of the device
+    #[prost(bytes = "vec", tag = "4")]
+    pub target: ::prost::alloc::vec::Vec<u8>,
+    /// 8 bytes: milliseconds, big-endian
+    #[prost(bytes = "vec", tag = "5")]
+    pub posted_at: ::prost::alloc::vec::Vec<u8>,
+    /// 32 bytes
+    #[prost(bytes = "vec", tag = "6")]
+    pub reseal_mac: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "7")]
+    pub ciphertext: ::prost::alloc::vec::Vec<u8>,
+}
 /// Relay -> recipient device: a stamped message.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Delivery {

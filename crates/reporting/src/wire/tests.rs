@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::envelope::MAX_CIPHERTEXT_LEN;
 
 /// A message of two fields.
 fn posted() -> Vec<u8> {
@@ -115,6 +116,43 @@ fn chk54_broken_artefact_truncated_tag_every_prefix_is_refused() {
             crate::relay::PostedEnvelope::decode(&bytes).unwrap_err(),
             DecodeError::Malformed
         );
+    }
+}
+
+#[test]
+fn chk54_fields_of_a_posted_reseal_that_are_not_whole_are_refused() {
+    let whole = PostedReseal {
+        franking_tag: vec![0xaa; 32],
+        stamp_context: b"\x02al\0\0\0\x01\x01\x02bo\0\0\0\0\x05\x26\x5c\x01\0\0\0\x01".to_vec(),
+        stamp: vec![0; 32],
+        target: b"\x02bo\0\0\0\x07".to_vec(),
+        posted_at: vec![0; 8],
+        reseal_mac: vec![0; 32],
+        ciphertext: vec![1],
+    };
+    let changes: [fn(&mut PostedReseal); 14] = [
+        |p| p.franking_tag.truncate(31),
+        |p| p.stamp_context.clear(),
+        |p| p.stamp_context.push(0),
+        |p| p.stamp.clear(),
+        |p| p.stamp.push(0),
+        |p| p.target.clear(),
+        |p| p.target.push(0),
+        |p| p.target.truncate(6),
+        |p| p.target[1] = 1,
+        |p| p.posted_at.truncate(7),
+        |p| p.posted_at.push(0),
+        |p| p.reseal_mac.truncate(31),
+        |p| p.ciphertext.clear(),
+        |p| p.ciphertext.resize(MAX_CIPHERTEXT_LEN + 1, 0),
+    ];
+    let decode =
+        |message: &PostedReseal| crate::relay::PostedReseal::decode(&encode(message)).map(|_| ());
+    assert_eq!(decode(&whole), Ok(()));
+    for (index, change) in changes.into_iter().enumerate() {
+        let mut message = whole.clone();
+        change(&mut message);
+        assert_eq!(decode(&message), Err(DecodeError::Malformed), "{index}");
     }
 }
 

@@ -28,10 +28,13 @@ OTHERS = {"moderation_key_pair", "moderation_public_key", "unseal"}
 DAY_MS = 86_400_000
 MAX_PAYLOAD, MAX_PLAINTEXT, MAX_CIPHERTEXT = 65_536, 67_584, 75_776
 MAX_WIRE = {"PostedEnvelope": 75_859, "Delivery": 76_217, "Receipt": 441, "Report": 2_075_981}
+MAX_WIRE |= {"PostedReseal": 76_307}
 MAX_EVIDENCE, MAX_SENT, MAX_ACCEPTED, MAX_STAMP_KEYS = 65_910, 65_734, 2_076_046, 102
 MAX_ENVELOPE, MAX_STAMPED, MAX_CLAIM, MAX_UNSEALED = 75_809, 76_118, 342, 2_074_782
 MAX_OPENINGS = 2_064_384
 MAX_EXTENSIONS = 1_024
+MAX_CONTROL, MAX_CONTROL_TAGS = 4_096, 64
+MAX_REFUSAL, MAX_REFUSED_MESSAGES, MAX_REFUSED_SESSIONS = 2_688, 64, 5
 MAX_CLOCK_SKEW_MS = 300_000
 MAX_POST_SKEW_MS = 600_000
 MAX_LAST_AHEAD_MS = 300_000
@@ -122,12 +125,13 @@ class Reader:
 
 FIELDS = {
     "PostedEnvelope": ("franking_tag", "posted_at", "device_mac", "ciphertext"),
+    "PostedReseal": ("franking_tag", "stamp_context", "stamp", "target", "posted_at", "reseal_mac", "ciphertext"),
     "Delivery": ("franking_tag", "stamp_context", "stamp", "delivery_mac", "ciphertext"),
     "Receipt": ("franking_tag", "stamp_context", "stamp", "receipt_mac"),
     "Report": ("claims", "moderation_key_fingerprint", "encapsulated_key", "sealed_openings", "reporter_mac"),
 }
 LENGTHS = {"franking_tag": 32, "stamp": 32, "delivery_mac": 32, "receipt_mac": 32, "reporter_mac": 32}
-LENGTHS |= {"posted_at": 8, "device_mac": 32}
+LENGTHS |= {"posted_at": 8, "device_mac": 32, "reseal_mac": 32}
 LENGTHS |= {"moderation_key_fingerprint": 32, "encapsulated_key": 1_120}
 
 
@@ -397,6 +401,65 @@ def open_payload(given):
     return {"franking_key": key, "header": header, "content": content, "attachments": attachments}
 
 
+# ----------------------------------------------------------------------- control messages, refusals
+
+
+def control_tag(key, sender, conversation, control):
+    named = write_sender(sender) + conversation + long(control)
+    return HMAC(expand(key, b"waxseal/2/control-key"), b"waxseal/2/control-tag" + named)
+
+
+def seal_control(given):
+    records = [(1, given["delivered"]), (2, given["opened"])]
+    control = b"".join(be16(kind) + medium(b"".join(tags)) for kind, tags in records if tags)
+    key = given["franking_key"]
+    tag = control_tag(key, given["sender"], given["conversation"], control)
+    return {"franking_tag": tag, "plaintext": pad(key + b"\0" + control)}
+
+
+def open_control(given):
+    require(len(given["plaintext"]) <= MAX_PLAINTEXT, 56)
+    reader = Reader(unpad(given["plaintext"], 56), 107)
+    key, mark = reader.take(32), reader.number(1)
+    require(mark == 0 and len(reader.data) <= MAX_CONTROL, 107)
+    tag = control_tag(key, given["sender"], given["conversation"], reader.data)
+    require(tag == given["franking_tag"], 101)
+    return read_control(reader)
+
+
+def read_control(reader):
+    records = {}
+    while reader.data:
+        kind = reader.number(2)
+        require(all(kind > earlier for earlier in records), 107)
+        records[kind] = reader.prefixed(2)
+    tags = {kind: read_tags(records[kind]) for kind in (1, 2) if kind in records}
+    return {"delivered": tags.get(1, []), "opened": tags.get(2, [])}
+
+
+def read_tags(value):
+    require(len(value) % 32 == 0 and 1 <= len(value) // 32 <= MAX_CONTROL_TAGS, 107)
+    return [value[at : at + 32] for at in range(0, len(value), 32)]
+
+
+def refusal_data(given):
+    named = write_sender(given["refuser"]) + write_account(given["account"])
+    return {"associated_data": b"waxseal/2/refusal" + given["franking_tag"] + named}
+
+
+def read_refusal(given):
+    require(len(given["content"]) <= MAX_REFUSAL, 102)
+    reader = Reader(unpad(given["content"], 102), 102)
+    count = reader.number(1)
+    require(1 <= count <= MAX_REFUSED_MESSAGES, 102)
+    messages = [{"franking_tag": reader.take(32), "accepted_ms": reader.number(8)} for _ in range(count)]
+    count = reader.number(1)
+    require(count <= MAX_REFUSED_SESSIONS, 102)
+    sessions = [reader.take(16) for _ in range(count)]
+    reader.finish()
+    return {"messages": messages, "sessions": sessions}
+
+
 # -------------------------------------------------------------------- identifiers, contexts, claims
 
 
@@ -568,6 +631,53 @@ def accept_posted(given):
     posted_ms = int.from_bytes(fields["posted_at"], "big")
     require(abs(posted_ms - given["now_ms"]) <= MAX_POST_SKEW_MS, 111)
     return fields
+
+
+def reseal_message(sender, target, claim, posted_at, ciphertext):
+    claimed = claim["franking_tag"] + claim["context"] + claim["stamp"]
+    return b"waxseal/2/reseal-mac" + write_sender(sender) + target + claimed + posted_at + SHA256(ciphertext)
+
+
+def post_again(given):
+    target, posted_at = write_sender(given["target"]), be64(given["posted_ms"])
+    message = reseal_message(given["sender"], target, given, posted_at, given["ciphertext"])
+    mac = HMAC(given["delivery_key"], message)
+    posted = encode(
+        "PostedReseal",
+        franking_tag=given["franking_tag"],
+        stamp_context=given["context"],
+        stamp=given["stamp"],
+        target=target,
+        posted_at=posted_at,
+        reseal_mac=mac,
+        ciphertext=given["ciphertext"],
+    )
+    return {"reseal_mac": mac, "posted": posted}
+
+
+def accept_again(given):
+    fields = decode("PostedReseal", given["posted"])
+    claim = wire_claim(fields)
+    context = read_context(claim["context"])
+    reader = Reader(fields["target"], 54)
+    target = read_sender(reader)
+    reader.finish()
+    posted_at, ciphertext = fields["posted_at"], fields["ciphertext"]
+    message = reseal_message(given["sender"], fields["target"], claim, posted_at, ciphertext)
+    mac_is(given["delivery_key"], message, fields["reseal_mac"], 103)
+    require(abs(int.from_bytes(posted_at, "big") - given["now_ms"]) <= MAX_POST_SKEW_MS, 111)
+    try:
+        check_stamp(read_stamp_keys(given["stamp_keys"]), claim, given["now_ms"])
+    except Refused:
+        raise Refused("CHK-104") from None
+    require(context["sender"] == given["sender"], 105)
+    require(context["audience"] == {"direct": target["account"]}, 106)
+    return {
+        "franking_tag": claim["franking_tag"],
+        "target": target,
+        "first_accepted_ms": context["accepted_ms"],
+        "ciphertext": ciphertext,
+    }
 
 
 def next_accepted(given):

@@ -16,8 +16,10 @@ use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId, examine
 use waxseal_reporting::message::{
     Attachment, AttachmentKey, Content, Payload, PayloadHeader, WholeFile,
 };
-use waxseal_reporting::recipient::{open, open_unstamped};
-use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, Receipt, StampKeys, StampedEnvelope};
+use waxseal_reporting::recipient::{Control, Opened, Refusal, open, open_unstamped};
+use waxseal_reporting::relay::{
+    DeliveryKey, PostedEnvelope, PostedReseal, Receipt, StampKeys, StampedEnvelope,
+};
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
 use waxseal_reporting::reviewer::review;
 use waxseal_reporting::sender::seal;
@@ -173,6 +175,22 @@ fn messages_and_reports_print_neither_texts_nor_keys_nor_names() {
         &delivery,
         &format!("AuthenticDelivery {{ claim: {claim_printed}, .. }}"),
     );
+    let control = Control {
+        delivered: vec![*claim.tag()],
+        opened: vec![],
+    };
+    let control = Opened::Control(control);
+    assert_prints(&control, "Control(Control { delivered: 1, opened: 0 })");
+    let refusal = Refusal {
+        messages: vec![(*claim.tag(), NOW)],
+        sessions: vec![[1; 16]],
+    };
+    assert_prints(&refusal, "Refusal { messages: 1, sessions: 1 }");
+    let again = sealed.envelope.post_again(&claim, &key, &alice, &bob, NOW);
+    let again = PostedReseal::decode(&again).unwrap();
+    assert_prints(&again, "PostedReseal { ciphertext_len: 192, .. }");
+    let again = again.authenticate(&key, &alice, &stamp_keys, NOW).unwrap();
+    assert_prints(&again, "AuthenticReseal { ciphertext_len: 192, .. }");
     let opened = open(&mut Clear, &delivery).unwrap();
     assert_prints(&opened, "OpenedMessage { content: Text { .. }, .. }");
     assert_prints(

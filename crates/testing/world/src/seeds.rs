@@ -6,9 +6,10 @@ use waxseal::core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
 use waxseal::reporting::Audience;
 use waxseal::reporting::intake::{AcceptanceKey, examine};
 use waxseal::reporting::message::{Extensions, Payload};
+use waxseal::reporting::recipient::Refusal;
 use waxseal::reporting::relay::{PostedEnvelope, StampedEnvelope};
 use waxseal::reporting::reporter::Report;
-use waxseal::reporting::sender::seal;
+use waxseal::reporting::sender::{Control, seal, seal_control};
 use waxseal::reporting::vault::{ModerationKeyPair, Unseal, Vault};
 use waxseal::{
     Attachment, AttachmentKey, Content, Disclosure, FrankingTag, PayloadHeader, Reason, WholeFile,
@@ -136,6 +137,10 @@ fn reporting(seeds: &mut Seeds) {
     let posted = posted.unwrap();
     let claim = provider.stamp_keys.stamp(&posted, provider.now).unwrap();
     decode("claim", 14, &claim.encode());
+    let target = address("bob");
+    let envelope = envelope_of(&sent.envelope);
+    let again = envelope.post_again(&claim, &key, alice.me(), &target, provider.now);
+    decode("posted-again", 16, &again);
     let stamped = StampedEnvelope::new(claim, posted).unwrap();
     decode("stamped", 13, &stamped.encode());
     decode("delivery", 1, &delivery);
@@ -168,8 +173,22 @@ fn reporting(seeds: &mut Seeds) {
     let unsealed = Vault::new(moderation, queue).open(&accepted_id(), &accepted);
     decode("unsealed", 15, &unsealed.unwrap().encode());
     decode("account", 10, "älice@example".as_bytes());
+    let conversation = Audience::Direct(bob_id.clone()).conversation(&account("alice"));
+    for (name, delivered, opened) in [
+        ("control", vec![id], vec![]),
+        ("controls", vec![id], vec![id]),
+    ] {
+        let control = Control { delivered, opened };
+        let rng = &mut rng(3);
+        let sealed = seal_control(&mut Clear, &address("alice"), &conversation, &control, rng);
+        decode(name, 18, sealed.unwrap().ciphertext());
+    }
+    let refusal = Refusal {
+        messages: vec![(id, NOW), (FrankingTag::from_bytes([9; 32]), NOW)],
+        sessions: vec![[5; 16]],
+    };
+    decode("refusal", 17, &refusal.encode().unwrap());
     for (name, content, files) in contents() {
-        let conversation = Audience::Direct(bob_id.clone()).conversation(&account("alice"));
         let mut header = PayloadHeader::new(7, NOW);
         header.last_seen = Some(id);
         header.expires_after_secs = 60;

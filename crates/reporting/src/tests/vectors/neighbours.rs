@@ -10,16 +10,16 @@ use crate::tests::world::{bytes_of, device};
 use crate::{codec, mac, parts, wire};
 
 /// The id of a vector, what is wrong in it, its input, and the check that refuses it.
-type Row<'a> = (&'a str, &'a str, Value, u8);
+pub(super) type Row<'a> = (&'a str, &'a str, Value, u8);
 
-fn all_fail<const N: usize>(file: &mut Vectors, operation: &str, rows: [Row<'_>; N]) {
+pub(super) fn all_fail<const N: usize>(file: &mut Vectors, operation: &str, rows: [Row<'_>; N]) {
     for (id, comment, input, check) in rows {
         file.fails(id, comment, operation, input, check);
     }
 }
 
 /// Decodes the wire message in a field of an input, changes it and encodes it again.
-fn edit<M: prost::Message + Default>(input: &Value, name: &str, change: impl FnOnce(&mut M)) -> Value {
+pub(super) fn edit<M: prost::Message + Default>(input: &Value, name: &str, change: impl FnOnce(&mut M)) -> Value {
     let bytes = harness::unhex(input[name].as_str().unwrap());
     let mut message: M = wire::decode(&bytes, usize::MAX).unwrap();
     change(&mut message);
@@ -27,24 +27,24 @@ fn edit<M: prost::Message + Default>(input: &Value, name: &str, change: impl FnO
 }
 
 /// The fields that a MAC is over. Each method changes a copy of them and makes the MAC.
-struct Fields<'a> {
-    key: &'a [u8; 32],
-    fields: Vec<&'a [u8]>,
+pub(super) struct Fields<'a> {
+    pub(super) key: &'a [u8; 32],
+    pub(super) fields: Vec<&'a [u8]>,
 }
 
 impl Fields<'_> {
-    fn mac(&self) -> Vec<u8> {
+    pub(super) fn mac(&self) -> Vec<u8> {
         mac::hmac(self.key, &self.fields).to_vec()
     }
 
     /// With this in place of field `at`.
-    fn put(&self, at: usize, field: &[u8]) -> Vec<u8> {
+    pub(super) fn put(&self, at: usize, field: &[u8]) -> Vec<u8> {
         let mut fields = self.fields.clone();
         fields[at] = field;
         Fields { key: self.key, fields }.mac()
     }
 
-    fn swap(&self, one: usize, other: usize) -> Vec<u8> {
+    pub(super) fn swap(&self, one: usize, other: usize) -> Vec<u8> {
         let mut fields = self.fields.clone();
         fields.swap(one, other);
         Fields { key: self.key, fields }.mac()
@@ -52,7 +52,7 @@ impl Fields<'_> {
 }
 
 /// The same label with version 1 in it.
-fn version_1(label: &[u8]) -> Vec<u8> {
+pub(super) fn version_1(label: &[u8]) -> Vec<u8> {
     let label = std::str::from_utf8(label).unwrap();
     label.replace("/2/", "/1/").into_bytes()
 }

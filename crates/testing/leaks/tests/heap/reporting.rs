@@ -9,14 +9,14 @@ use sha2::Sha256;
 use waxseal_leaks::secrets::{Recorder, Secrets};
 use waxseal_reporting::intake::{AcceptanceKey, ReportId, examine};
 use waxseal_reporting::message::{AttachmentKey, Content, Payload, PayloadHeader, WholeFile};
-use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
+use waxseal_reporting::recipient::{Evidence, Opened, OpeningChannel, open, open_any};
 use waxseal_reporting::relay::{
     AnswerMac, AnsweredRequest, AuthenticEnvelope, DeliveryKey, PostedEnvelope, Receipt,
     RequestNonce, StampKeys, StampedEnvelope,
 };
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
 use waxseal_reporting::reviewer::review;
-use waxseal_reporting::sender::{Sealed, SealingChannel, SentMessage, seal};
+use waxseal_reporting::sender::{Control, Sealed, SealingChannel, SentMessage, seal, seal_control};
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, UnsealedReport, Vault};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::{Zeroize, Zeroizing};
@@ -216,6 +216,23 @@ fn a_message_leaves_no_key_and_no_text_from_seal_to_review() {
     let delivery = delivery.authenticate(&key, &bob.account).unwrap();
     let opened = Box::new(open(&mut Masked, &delivery).unwrap());
     let evidence = Box::new(Evidence::decode(&opened.evidence().encode()).unwrap());
+    // A control message is sealed and opened, and leaves as little.
+    let mut franking = Recorder::new("franking key of a control message", 25);
+    let control = Control {
+        delivered: vec![*opened.tag()],
+        opened: vec![],
+    };
+    let envelope = seal_control(&mut Masked, &alice, &conversation, &control, &mut franking);
+    secrets.extend(&franking.drawn());
+    let control_posted = envelope.unwrap().post(&key, &alice, &to, NOW);
+    let control_posted = PostedEnvelope::decode(&control_posted).unwrap();
+    let control_posted = control_posted.authenticate(&key, &alice, &to, NOW);
+    let control_posted = control_posted.unwrap();
+    let claim = stamp_keys.stamp(&control_posted, NOW).unwrap();
+    let told = StampedEnvelope::new(claim, control_posted).unwrap();
+    let told = told.deliver(&key).authenticate(&key, &bob.account);
+    let read = open_any(&mut Masked, &told.unwrap()).unwrap();
+    assert!(matches!(read, Opened::Control(read) if read == control));
     let nonce = RequestNonce::generate(&mut rng);
     let request = AnsweredRequest::new("GET", "/bundles/bob", b"", &nonce).unwrap();
     let answered = Box::new(AnswerMac::new(&key, &request, 200, b"a bundle"));

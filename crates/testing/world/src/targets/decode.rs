@@ -1,20 +1,25 @@
 //! Runs the decoders of `waxseal-core` and `waxseal-reporting` on any bytes. Asserts that none
 //! panics, and that a decoded value encodes to the same bytes again, if it can be encoded.
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use waxseal_core::{
     IdentityKey, IdentityKeyPair, Message, MessageKind, PreKeyBundle, PreKeys, ReplayMemory,
     SafetyNumber, Session, SessionSet,
 };
 use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId};
-use waxseal_reporting::recipient::{Evidence, OpeningChannel, open, open_unstamped};
+use waxseal_reporting::recipient::{
+    Control, Evidence, Opened, OpeningChannel, Refusal, open, open_any, open_unstamped,
+};
 use waxseal_reporting::relay::{
-    Claim, Delivery, DeliveryKey, Envelope, PostedEnvelope, Receipt, StampKeys, StampedEnvelope,
+    Claim, Delivery, DeliveryKey, Envelope, PostedEnvelope, PostedReseal, Receipt, StampKeys,
+    StampedEnvelope,
 };
 use waxseal_reporting::reporter::{ModerationPublicKey, Report};
 use waxseal_reporting::reviewer::review;
-use waxseal_reporting::sender::{SealingChannel, SentMessage, seal};
+use waxseal_reporting::sender::{SealingChannel, SentMessage, seal, seal_control};
 use waxseal_reporting::vault::{ModerationKeyPair, UnsealedReport};
-use waxseal_reporting::{AccountId, Audience};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag};
 
 use crate::{NOW, Provider, address, rng};
 
@@ -167,7 +172,7 @@ pub fn reporting_decode(input: &[u8]) {
     let Some((kind, bytes)) = input.split_first() else {
         return;
     };
-    match kind % 16 {
+    match kind % 19 {
         0 => one_encoding!(bytes, Envelope::decode(bytes), envelope => envelope.encode()),
         1 => one_encoding!(bytes, Delivery::decode(bytes), delivery => delivery.encode()),
         2 => one_encoding!(bytes, Receipt::decode(bytes), receipt => receipt.encode()),
@@ -198,7 +203,7 @@ pub fn reporting_decode(input: &[u8]) {
         12 => drop(PostedEnvelope::decode(bytes)),
         13 => one_encoding!(bytes, StampedEnvelope::decode(bytes), stamped => stamped.encode()),
         14 => one_encoding!(bytes, Claim::decode(bytes), claim => claim.encode()),
-        _ => {
+        15 => {
             if let Ok(report) = UnsealedReport::decode(bytes) {
                 let encoded = report.encode();
                 assert_eq!(*encoded, bytes, "the value has a second encoding");
@@ -207,6 +212,64 @@ pub fn reporting_decode(input: &[u8]) {
                 let _ = review(report);
             }
         }
+        16 => drop(PostedReseal::decode(bytes)),
+        17 => {
+            let refusal = Refusal::decode(bytes).ok_or(());
+            one_encoding!(bytes, refusal, refusal => refusal.encode().unwrap());
+        }
+        _ => control(bytes),
+    }
+}
+
+/// Opens any plaintext that a peer may have sealed as a control message. Asserts that what was read
+/// is sealed and opened as the same again.
+fn control(plaintext: &[u8]) {
+    let (alice, bob) = (address("alice"), address("bob"));
+    let audience = Audience::Direct(bob.account);
+    let conversation = audience.conversation(&alice.account);
+    let Some((key, rest)) = unpadded(plaintext).split_first_chunk::<32>() else {
+        return;
+    };
+    let content = rest.get(1..).unwrap_or_default();
+    let mut expanded = [0; 32];
+    let hkdf = hkdf::Hkdf::<Sha256>::from_prk(key).expect("the key has 32 bytes");
+    hkdf.expand(b"waxseal/2/control-key", &mut expanded)
+        .expect("32 bytes can be derived");
+    let mut mac = Hmac::<Sha256>::new_from_slice(&expanded).expect("a key has any length");
+    mac.update(b"waxseal/2/control-tag\x05alice\0\0\0\x01");
+    mac.update(conversation.as_bytes());
+    mac.update(&u32::try_from(content.len()).unwrap().to_be_bytes());
+    mac.update(content);
+    let tag = FrankingTag::from_bytes(mac.finalize().into_bytes().into());
+    let Ok(envelope) = Envelope::of_refusal(tag, plaintext.to_vec()) else {
+        return;
+    };
+    let Some(read) = open_control(&alice, &audience, &envelope) else {
+        return;
+    };
+    let again = seal_control(&mut Clear, &alice, &conversation, &read, &mut rng(1));
+    let again = again.expect("what was read can be sealed again");
+    assert_eq!(open_control(&alice, &audience, &again), Some(read));
+}
+
+/// Stamps and delivers an envelope in clear, and opens it if it holds a control message.
+fn open_control(
+    sender: &DeviceAddress,
+    audience: &Audience,
+    envelope: &Envelope,
+) -> Option<Control> {
+    let Audience::Direct(recipient) = audience else {
+        return None;
+    };
+    let key = DeliveryKey::from_bytes([7; 32]);
+    let posted = PostedEnvelope::decode(&envelope.post(&key, sender, audience, NOW)).unwrap();
+    let posted = posted.authenticate(&key, sender, audience, NOW).unwrap();
+    let claim = Provider::new(1).stamp_keys.stamp(&posted, NOW).unwrap();
+    let delivery = StampedEnvelope::new(claim, posted).unwrap().deliver(&key);
+    let delivery = delivery.authenticate(&key, recipient).unwrap();
+    match open_any(&mut Clear, &delivery) {
+        Ok(Opened::Control(control)) => Some(control),
+        _ => None,
     }
 }
 
