@@ -7,22 +7,17 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::{Method, Request};
+use waxseal_interface::{
+    AskedRequest, CardError, Challenge, Register, RelayCard, ReportState, ReportTaken, SignIn,
+    account_name, parse_report_id, register_context, seal_delivery_key, session_context,
+};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress};
 
-use crate::answer::{AskedRequest, check_answer};
-use crate::card::RelayCard;
 use crate::deliveries::Deliveries;
 use crate::error::ClientError;
 use crate::link::{Link, Trust, io_reason};
-use crate::message::{
-    Bundle, Challenge, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, SignIn,
-};
-use crate::name::account_name;
-use crate::proof::{register_context, session_context};
-use crate::report_id::checked_report_id;
-use crate::sealing::seal_delivery_key;
-use crate::session::{Caller, DeviceSession};
+use crate::session::{Caller, DeviceSession, check_answer};
 use crate::system_rng::system_rng;
 
 /// Maximum time for a whole request and its answer.
@@ -105,7 +100,7 @@ impl RelayClient {
     }
 
     /// Fetches and verifies the relay's card. Check it against the
-    /// [`PinnedKeys`](crate::PinnedKeys), or pin its keys now.
+    /// [`PinnedKeys`](waxseal_interface::PinnedKeys), or pin its keys now.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -118,12 +113,12 @@ impl RelayClient {
     /// Registers this device, or signs it in if it is registered already, and replaces its delivery
     /// key by this one. Call `Client::renew_delivery_key` before, and
     /// `Client::confirm_delivery_key` next. Pass `Client::prove_account` as `prove`. It signs
-    /// [`account_proof_input`](crate::account_proof_input) of the given context with the device's
-    /// identity.
+    /// [`account_proof_input`](waxseal_interface::account_proof_input) of the given context with
+    /// the device's identity.
     ///
     /// # Errors
-    /// [`ClientError`]; [`AccountTaken`](crate::ErrorCode::AccountTaken) if another device has the
-    /// name, or one that differs only in case.
+    /// [`ClientError`]; [`AccountTaken`](waxseal_interface::ErrorCode::AccountTaken) if another
+    /// device has the name, or one that looks like it.
     pub fn register(
         &self,
         card: &RelayCard,
@@ -135,7 +130,7 @@ impl RelayClient {
     ) -> Result<DeviceSession, ClientError> {
         account_name(me.account.as_str())?;
         let sealed = seal_delivery_key(&card.sealing_key()?, delivery_key, me, rng)
-            .map_err(|_| ClientError::BadCard)?;
+            .map_err(|_| CardError::NotSigned)?;
         let challenge = self.challenge(&card.relay_key)?;
         let context = register_context(&card.relay_key, &challenge, me, identity, &sealed);
         let register = Register {
@@ -177,83 +172,11 @@ impl RelayClient {
         Ok(DeviceSession::new(session, *relay_key, key))
     }
 
-    /// The number of one-time parts that the relay has left. Pass it to `Client::publish_prekeys`.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn prekeys_left(&self, session: &DeviceSession) -> Result<usize, ClientError> {
-        let left: PreKeysLeft = self.get("/v1/prekeys", Caller::Device(session))?;
-        Ok(left.one_time_left)
-    }
-
-    /// Publishes prekeys. The relay has stored them when this returns, so call
-    /// `Client::confirm_prekeys` next.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn put_prekeys(
-        &self,
-        session: &DeviceSession,
-        base: &[u8],
-        one_time: &[Vec<u8>],
-    ) -> Result<(), ClientError> {
-        self.send_prekeys(session, base, one_time, false)
-    }
-
-    /// Publishes prekeys like [`put_prekeys`](Self::put_prekeys), and has the relay delete the
-    /// one-time parts of before. Call this after `Client::reset_prekeys`.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub fn replace_prekeys(
-        &self,
-        session: &DeviceSession,
-        base: &[u8],
-        one_time: &[Vec<u8>],
-    ) -> Result<(), ClientError> {
-        self.send_prekeys(session, base, one_time, true)
-    }
-
-    fn send_prekeys(
-        &self,
-        session: &DeviceSession,
-        base: &[u8],
-        one_time: &[Vec<u8>],
-        replace: bool,
-    ) -> Result<(), ClientError> {
-        let prekeys = PreKeys {
-            base: base.to_vec(),
-            one_time: one_time.to_vec(),
-            replace,
-        };
-        let body = serde_json::to_vec(&prekeys).map_err(|_| ClientError::Malformed)?;
-        self.send_body(
-            Method::PUT,
-            "/v1/prekeys",
-            Caller::Device(session),
-            JSON,
-            &body,
-        )?;
-        Ok(())
-    }
-
-    /// Fetches the prekey bundle that starts a conversation with `peer`. Fetch it once per
-    /// conversation, because one-time parts are few.
-    ///
-    /// # Errors
-    /// [`ClientError`]; [`NoSuchAccount`](crate::ErrorCode::NoSuchAccount),
-    /// [`NoPreKeys`](crate::ErrorCode::NoPreKeys).
-    pub fn bundle(&self, session: &DeviceSession, peer: &AccountId) -> Result<Bundle, ClientError> {
-        let peer = account_name(peer.as_str())?;
-        let path = format!("/v1/accounts/{}/bundle", peer.as_str());
-        self.get(&path, Caller::Device(session))
-    }
-
     /// Sends a posted envelope. Returns the encoded receipt; pass it to `Client::confirm`.
     ///
     /// # Errors
-    /// [`ClientError`]; on [`ClockDiffers`](crate::ErrorCode::ClockDiffers), post the envelope
-    /// again with [`ClientError::relay_time_ms`].
+    /// [`ClientError`]; on [`ClockDiffers`](waxseal_interface::ErrorCode::ClockDiffers), post the
+    /// envelope again with [`ClientError::relay_time_ms`].
     pub fn send(
         &self,
         session: &DeviceSession,
@@ -262,6 +185,27 @@ impl RelayClient {
     ) -> Result<Vec<u8>, ClientError> {
         let peer = account_name(peer.as_str())?;
         let path = format!("/v1/messages/{}", peer.as_str());
+        self.send_body(Method::POST, &path, Caller::Device(session), OCTETS, posted)
+    }
+
+    /// Sends a message that was sealed again for one device of `peer`, as `Envelope::post_again`
+    /// encodes it. Returns the encoded receipt of the new stamp.
+    ///
+    /// # Errors
+    /// [`ClientError`]; on [`ClockDiffers`], post it again with [`ClientError::relay_time_ms`]. On
+    /// [`TooOldToReseal`] and [`NotStamped`], send the message as a new one.
+    ///
+    /// [`ClockDiffers`]: waxseal_interface::ErrorCode::ClockDiffers
+    /// [`TooOldToReseal`]: waxseal_interface::ErrorCode::TooOldToReseal
+    /// [`NotStamped`]: waxseal_interface::ErrorCode::NotStamped
+    pub fn send_again(
+        &self,
+        session: &DeviceSession,
+        peer: &AccountId,
+        posted: &[u8],
+    ) -> Result<Vec<u8>, ClientError> {
+        let peer = account_name(peer.as_str())?;
+        let path = format!("/v1/reseals/{}", peer.as_str());
         self.send_body(Method::POST, &path, Caller::Device(session), OCTETS, posted)
     }
 
@@ -277,8 +221,9 @@ impl RelayClient {
     /// `Client::confirm_report` next.
     ///
     /// # Errors
-    /// [`ClientError`]; on [`OtherModerationKey`](crate::ErrorCode::OtherModerationKey), fetch the
-    /// card and seal the report again.
+    /// [`ClientError`]. On [`OtherModerationKey`], fetch the card and seal the report again.
+    ///
+    /// [`OtherModerationKey`]: waxseal_interface::ErrorCode::OtherModerationKey
     pub fn report(
         &self,
         session: &DeviceSession,
@@ -297,8 +242,8 @@ impl RelayClient {
     /// Asks what became of a report that this account submitted, by the id that the relay gave it.
     ///
     /// # Errors
-    /// [`ClientError`]; [`NoSuchReport`](crate::ErrorCode::NoSuchReport) also for a report of
-    /// another account.
+    /// [`ClientError`]; [`NoSuchReport`](waxseal_interface::ErrorCode::NoSuchReport) also for a
+    /// report of another account.
     pub fn report_state(
         &self,
         session: &DeviceSession,
@@ -390,10 +335,21 @@ impl RelayClient {
     }
 }
 
+/// Checks a report id before it goes into a path, because it comes from a command line or a relay.
+fn checked_report_id(id: &str) -> Result<&str, ClientError> {
+    if parse_report_id(id).is_some() {
+        Ok(id)
+    } else {
+        let body = br#"{"error":"no_such_report","message":"a report id is 32 hex digits"}"#;
+        Err(ClientError::refused(404, body))
+    }
+}
+
 fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ClientError> {
     serde_json::from_slice(answer).map_err(|_| ClientError::Malformed)
 }
 
+mod prekeys;
 mod reviewing;
 #[cfg(test)]
 mod tests;

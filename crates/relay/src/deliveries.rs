@@ -8,12 +8,13 @@ use tungstenite::http::Response;
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Error, HandshakeError, Message, WebSocket};
+use waxseal_interface::{
+    Answer, AskedRequest, Event, FrameMacs, MAX_FRAME_LEN, NONCE_HEADER, decode_nonce,
+};
 
-use crate::answer::{AskedRequest, NONCE_HEADER, NOT_AUTHENTIC, check_answer, decode_nonce};
 use crate::error::ClientError;
-use crate::frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN};
 use crate::link::{Link, io_reason};
-use crate::session::{Caller, DeviceSession};
+use crate::session::{Caller, DeviceSession, NOT_AUTHENTIC, check_answer};
 use crate::system_rng::system_rng;
 use crate::timed::TimedStream;
 

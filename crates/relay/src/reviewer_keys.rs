@@ -5,10 +5,8 @@ use std::fmt;
 use ed25519_dalek::{Signer, SigningKey};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
+use waxseal_interface::{b64, fingerprint};
 use zeroize::Zeroizing;
-
-use crate::card::fingerprint;
-use crate::message::b64;
 
 /// The reviewer's public key, as JSON in FILE.pub. A relay shows the list of reports, and the
 /// reports themselves, still sealed, to the holder of the secret half.

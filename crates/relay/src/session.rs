@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use waxseal_interface::{AskedRequest, Session};
 use waxseal_reporting::relay::DeliveryKey;
 
-use crate::message::Session;
+use crate::error::ClientError;
 
 /// A signed-in device. [`RelayClient::register`](crate::RelayClient::register) and
 /// [`sign_in`](crate::RelayClient::sign_in) make it.
@@ -82,4 +83,35 @@ impl<'a> Caller<'a> {
             _ => None,
         }
     }
+}
+
+pub(crate) const NOT_AUTHENTIC: &str = "not authenticated by the relay";
+/// Someone else may have registered the device with another delivery key.
+const NOT_UNDER_KEY: &str = "not authenticated by the relay: if this goes on, register again";
+
+/// Checks that the relay made this answer to this request.
+pub(crate) fn check_answer<'a>(
+    caller: Caller<'_>,
+    asked: &AskedRequest,
+    header: impl Fn(&'static str) -> Option<&'a str>,
+    status: u16,
+    body: &[u8],
+) -> Result<(), ClientError> {
+    let unauthentic = |reason: &str| ClientError::Unreachable(reason.to_owned());
+    let Some(relay_key) = caller.relay_key() else {
+        // The card has a signature of its own. An error in its place has none, so anyone can have
+        // made it up.
+        let is_card = (200..300).contains(&status);
+        return is_card
+            .then_some(())
+            .ok_or_else(|| unauthentic("the answer is not authenticated by the relay"));
+    };
+    let key = caller.delivery_key();
+    if asked.is_authentic(relay_key, key, header, status, body) {
+        return Ok(());
+    }
+    Err(unauthentic(match key {
+        Some(_) => NOT_UNDER_KEY,
+        None => NOT_AUTHENTIC,
+    }))
 }

@@ -39,6 +39,7 @@ mod tests {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut found = Vec::new();
         sources(&here.join("src"), &mut found);
+        sources(&here.join("../interface/src"), &mut found);
         sources(&here.join("../../examples/chat/src"), &mut found);
         assert!(found.len() > 50);
         for (path, code) in found {

@@ -22,8 +22,8 @@ use waxseal_reporting::limits::{MAX_ACCEPTED_LEN, MAX_UNSEALED_LEN};
 use waxseal_reporting::vault::UnsealedReport;
 use zeroize::Zeroizing;
 
-use crate::message::SealedKey;
-use crate::sealing::SEALED_KEYS_LEN;
+use crate::acceptance::SEALED_KEYS_LEN;
+use crate::reviewer_messages::SealedKey;
 
 /// Maximum time for one connection, on either side.
 const TIMEOUT: Duration = Duration::from_secs(20);

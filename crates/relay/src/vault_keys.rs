@@ -4,14 +4,11 @@ use std::fmt;
 
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
+use waxseal_interface::{SealingError, SealingKeyPair, SealingPublicKey, b64, fingerprint};
 use waxseal_reporting::DecodeError;
 use waxseal_reporting::reporter::ModerationPublicKey;
 use waxseal_reporting::vault::ModerationKeyPair;
 use zeroize::Zeroizing;
-
-use crate::card::fingerprint;
-use crate::message::b64;
-use crate::sealing::{SealingError, SealingKeyPair, SealingPublicKey};
 
 /// The vault's public keys, as JSON in FILE.pub. A relay collects reports that only the holder of
 /// the secret halves can open.

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::time::Duration;
 
-use waxseal_relay::{ClientError, ErrorCode, Event};
+use waxseal_interface::{ErrorCode, Event};
+use waxseal_relay::ClientError;
 use waxseal_reporting::reviewer::review;
 use world::{Device, SOON, VaultProcess, World, code};
 

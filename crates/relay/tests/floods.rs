@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tungstenite::Message;
-use waxseal_relay::{ErrorCode, Event};
+use waxseal_interface::{ErrorCode, Event};
 use waxseal_reporting::limits::MAX_CIPHERTEXT_LEN;
 use waxseal_reporting::relay::Envelope;
 use world::honest::while_others_talk;

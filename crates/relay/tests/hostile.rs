@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use waxseal_relay::{
-    ClientError, ErrorCode, Event, Register, SignIn, register_context, seal_delivery_key,
-};
+use waxseal_interface::{ErrorCode, Event, Register, SignIn, register_context, seal_delivery_key};
+use waxseal_relay::ClientError;
 use waxseal_reporting::limits::MAX_POSTED_LEN;
 use waxseal_reporting::vault::ModerationKeyPair;
 use world::honest::while_others_talk;
@@ -51,6 +50,8 @@ fn malformed_and_oversized_requests_get_their_codes() {
             ("POST", "/v1/messages/bob", token, OCTETS, &old, 400, "malformed"),
             ("POST", "/v1/messages/bob", token, OCTETS, &[0xff; 300], 400, "malformed"),
             ("POST", "/v1/messages/bob", token, OCTETS, &envelope[..36], 400, "malformed"),
+            ("POST", "/v1/reseals/bob", token, OCTETS, b"", 400, "malformed"),
+            ("POST", "/v1/reseals/bob", token, OCTETS, &envelope, 400, "malformed"),
             ("POST", "/v1/reports", token, OCTETS, b"", 400, "malformed"),
             ("POST", "/v1/reports", token, OCTETS, &[1; 5_000], 400, "malformed"),
             ("POST", "/v1/accounts", "", JSON, b"{", 400, "malformed"),
@@ -64,6 +65,7 @@ fn malformed_and_oversized_requests_get_their_codes() {
             ("POST", "/v1/sessions", "", "", b"{}", 415, "unsupported_media_type"),
             // These bodies are larger than the route accepts.
             ("POST", "/v1/messages/bob", token, OCTETS, &large[..=MAX_POSTED_LEN], 413, "too_large"),
+            ("POST", "/v1/reseals/bob", token, OCTETS, &large, 413, "too_large"),
             ("POST", "/v1/reports", token, OCTETS, &large, 413, "too_large"),
             ("PUT", "/v1/prekeys", token, JSON, &large, 413, "too_large"),
             ("POST", "/v1/accounts", "", JSON, &large, 413, "too_large"),
@@ -85,6 +87,7 @@ fn malformed_and_oversized_requests_get_their_codes() {
             // These requests have no token, an invalid token, or a device's token where the
             // reviewer's is needed.
             ("POST", "/v1/messages/bob", "", OCTETS, &envelope, 401, "unauthorized"),
+            ("POST", "/v1/reseals/bob", "", OCTETS, &envelope, 401, "unauthorized"),
             ("POST", "/v1/reports", "", OCTETS, &large, 401, "unauthorized"),
             ("PUT", "/v1/prekeys", "AAAA", JSON, b"{}", 401, "unauthorized"),
             ("GET", "/v1/deliveries", "x", "", b"", 401, "unauthorized"),

@@ -5,7 +5,7 @@
 mod world;
 
 use rusqlite::Connection;
-use waxseal_relay::ErrorCode;
+use waxseal_interface::ErrorCode;
 use world::World;
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod world;
 
-use waxseal_relay::ErrorCode;
+use waxseal_interface::ErrorCode;
 use world::{Device, World, code};
 
 #[test]

@@ -5,7 +5,8 @@
 mod world;
 
 use rusqlite::Connection;
-use waxseal_relay::{DeviceSession, ErrorCode};
+use waxseal_interface::ErrorCode;
+use waxseal_relay::DeviceSession;
 use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, Receipt};
 use waxseal_reporting::{Audience, DecodeError, Timestamp};
 use world::{World, code, now};
@@ -198,7 +199,7 @@ fn a_message_is_delivered_under_the_key_that_the_device_has_when_it_fetches_it()
     );
     let mut deliveries = client.deliveries(&session).unwrap();
     let event = deliveries.next(world::SOON).unwrap().unwrap();
-    let waxseal_relay::Event::Delivery { delivery, .. } = event else {
+    let waxseal_interface::Event::Delivery { delivery, .. } = event else {
         panic!("the message waits")
     };
     assert_eq!(bob.open(&delivery).0, "waits");

@@ -7,7 +7,8 @@ mod world;
 
 use std::sync::Arc;
 
-use waxseal_relay::{ClientError, ErrorCode, MAC_HEADER, RelayClient, SIGNATURE_HEADER};
+use waxseal_interface::{ErrorCode, MAC_HEADER, SIGNATURE_HEADER};
+use waxseal_relay::{ClientError, RelayClient};
 use waxseal_reporting::DeviceAddress;
 use waxseal_reporting::limits::MAX_POSTED_LEN;
 use world::proxy::{Change, through_proxy, unchanged};
@@ -92,7 +93,7 @@ fn a_bundle_that_a_proxy_replaced_is_refused() {
     broken(fetch(&replaying, &bob.me));
 }
 
-const NONCE: &str = waxseal_relay::NONCE_HEADER;
+const NONCE: &str = waxseal_interface::NONCE_HEADER;
 
 #[test]
 fn an_error_or_a_status_that_a_proxy_made_up_is_refused() {

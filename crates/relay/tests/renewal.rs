@@ -7,8 +7,9 @@ mod world;
 
 use std::sync::Arc;
 
-use waxseal_relay::register_context;
-use waxseal_relay::{ClientError, DeviceSession, ErrorCode, Event, Register, seal_delivery_key};
+use waxseal_interface::register_context;
+use waxseal_interface::{ErrorCode, Event, Register, seal_delivery_key};
+use waxseal_relay::{ClientError, DeviceSession};
 use waxseal_reporting::Audience;
 use waxseal_reporting::relay::{Delivery, DeliveryKey, Receipt};
 use world::proxy::{Change, through_proxy, unchanged};

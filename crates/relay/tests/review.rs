@@ -12,9 +12,10 @@ use ed25519_dalek::Signer;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
+use waxseal_interface::parse_report_id;
 use waxseal_relay::{
     AcceptanceKeys, OpenRequest, VaultError, VaultPublicKeys, acceptance_context, ask_vault,
-    parse_report_id, seal_acceptance_keys,
+    seal_acceptance_keys,
 };
 use waxseal_reporting::AccountId;
 use waxseal_reporting::intake::AcceptanceKey;

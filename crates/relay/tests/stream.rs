@@ -8,7 +8,8 @@ mod world;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use waxseal_relay::{ClientError, Deliveries, Event, RelayClient};
+use waxseal_interface::Event;
+use waxseal_relay::{ClientError, Deliveries, RelayClient};
 use waxseal_reporting::relay::DeliveryKey;
 use world::socket::Socket;
 use world::{Device, SOON, World};

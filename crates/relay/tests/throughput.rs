@@ -8,7 +8,7 @@ mod world;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use waxseal_relay::Event;
+use waxseal_interface::Event;
 use world::{Device, SOON, World};
 
 const PAIRS: usize = 64;

@@ -10,7 +10,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use waxseal_relay::{ClientError, Event, RelayClient};
+use waxseal_interface::Event;
+use waxseal_relay::{ClientError, RelayClient};
 use world::tls::Authority;
 use world::{Device, SOON, World};
 

@@ -10,9 +10,8 @@ use std::process::{Command, Output};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use waxseal_relay::{
-    ErrorCode, OpenRequest, ReportState, VaultError, VaultKeys, ask_vault, parse_report_id,
-};
+use waxseal_interface::{ErrorCode, ReportState, parse_report_id};
+use waxseal_relay::{OpenRequest, VaultError, VaultKeys, ask_vault};
 use waxseal_reporting::Rejection;
 use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::reviewer::review;
@@ -198,7 +197,7 @@ fn no_key_of_a_reviewer_makes_an_accepted_report() {
 
     let (client, reviewer) = (world.client(), world.reviewer());
     let id = parse_report_id(&id).unwrap();
-    let genuine = client.accepted_report(&reviewer, &waxseal_relay::report_id_text(&id));
+    let genuine = client.accepted_report(&reviewer, &waxseal_interface::report_id_text(&id));
     let sealed = client.acceptance_keys(&reviewer).unwrap();
     let ask = |accepted: Vec<u8>, id: ReportId| {
         let request = OpenRequest {

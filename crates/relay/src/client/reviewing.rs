@@ -2,11 +2,9 @@
 
 use ureq::http::Method;
 
-use super::{JSON, RelayClient};
+use super::{JSON, RelayClient, checked_report_id};
 use crate::error::ClientError;
-use crate::message::{Rejected, ReportList, ReviewerSignIn, SealedKey};
-use crate::proof::reviewer_context;
-use crate::report_id::checked_report_id;
+use crate::reviewer_messages::{Rejected, ReportList, ReviewerSignIn, SealedKey, reviewer_context};
 use crate::session::{Caller, ReviewerSession};
 
 impl RelayClient {
@@ -58,8 +56,8 @@ impl RelayClient {
     /// Fetches an encoded accepted report. The relay records that the reviewer opened it.
     ///
     /// # Errors
-    /// [`ClientError`]; [`NoSuchReport`](crate::ErrorCode::NoSuchReport) also once the content is
-    /// deleted.
+    /// [`ClientError`]; [`NoSuchReport`](waxseal_interface::ErrorCode::NoSuchReport) also once the
+    /// content is deleted.
     pub fn accepted_report(
         &self,
         reviewer: &ReviewerSession,
@@ -93,7 +91,7 @@ impl RelayClient {
     /// content, so that the reporting account has room again. Its messages stay reported.
     ///
     /// # Errors
-    /// [`ClientError`]; [`NoSuchReport`](crate::ErrorCode::NoSuchReport).
+    /// [`ClientError`]; [`NoSuchReport`](waxseal_interface::ErrorCode::NoSuchReport).
     pub fn close_report(
         &self,
         reviewer: &ReviewerSession,

@@ -1,5 +1,6 @@
+use waxseal_interface::ErrorCode;
+
 use super::*;
-use crate::error::ErrorCode;
 
 #[test]
 fn a_relay_is_named_by_host_and_port() {

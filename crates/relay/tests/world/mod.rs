@@ -21,10 +21,12 @@ use std::time::{Duration, Instant};
 
 use ed25519_dalek::{Signer, SigningKey};
 use tempfile::TempDir;
+use waxseal_interface::{
+    ErrorCode, Event, RelayCard, account_name, account_proof_input, parse_report_id,
+};
 use waxseal_relay::{
-    ClientError, Deliveries, DeviceSession, ErrorCode, Event, OpenRequest, RelayCard, RelayClient,
-    ReviewerKey, ReviewerSession, VaultError, VaultKeys, account_name, account_proof_input,
-    ask_vault, parse_report_id,
+    ClientError, Deliveries, DeviceSession, OpenRequest, RelayClient, ReviewerKey, ReviewerSession,
+    VaultError, VaultKeys, ask_vault,
 };
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};

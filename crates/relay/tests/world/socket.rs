@@ -4,7 +4,7 @@ use std::net::TcpStream;
 
 use tungstenite::client::{ClientRequestBuilder, client};
 use tungstenite::{Message, WebSocket};
-use waxseal_relay::{AskedRequest, FrameMacs, NONCE_HEADER};
+use waxseal_interface::{AskedRequest, FrameMacs, NONCE_HEADER};
 use waxseal_reporting::relay::{DeliveryKey, RequestNonce};
 
 use super::{SOON, World};

@@ -8,15 +8,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use ed25519_dalek::{Signature, VerifyingKey};
 use rusqlite::{Connection, OptionalExtension, params};
-use waxseal_relay::{
-    Challenge, ErrorCode, Register, Session, SignIn, account_name, account_proof_input,
+use waxseal_interface::{
+    Challenge, ErrorCode, Identity, Register, Session, SignIn, account_name, account_proof_input,
     name_skeleton, new_account_name, register_context, session_context, unseal_delivery_key,
 };
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
 
 use crate::errors::Refusal;
-use crate::extract::{ClientAddress, JsonBody};
+use crate::extract::{AccountName, ClientAddress, Device, JsonBody};
 use crate::limits::MAX_JSON_LEN;
 use crate::state::{Account, Relay};
 
@@ -80,6 +80,17 @@ pub async fn register(
         .tokens
         .issue(&account.holder(), relay.now().as_millis());
     Ok((status, Json(session)))
+}
+
+/// Says which identity an account registered. Takes no prekey, so asking costs the account nothing.
+pub async fn identity(
+    State(relay): State<Arc<Relay>>,
+    _: Device,
+    AccountName(name): AccountName,
+) -> Result<Json<Identity>, Refusal> {
+    let account = relay.account(&name).ok_or(ErrorCode::NoSuchAccount)?;
+    let identity = account.identity;
+    Ok(Json(Identity { identity }))
 }
 
 /// Stores an account, or the new delivery key of an account with the same device and identity.

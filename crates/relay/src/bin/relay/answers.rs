@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use waxseal_relay::{AskedRequest, DIGEST_HEADER, ErrorCode, NONCE_HEADER};
+use waxseal_interface::{AskedRequest, DIGEST_HEADER, ErrorCode, NONCE_HEADER};
 
 use crate::errors::Refusal;
 use crate::extract::account_of_token;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
-use waxseal_relay::ErrorCode;
+use waxseal_interface::ErrorCode;
 
 use crate::database::migrations::MIGRATIONS;
 use crate::errors::Refusal;

@@ -13,7 +13,8 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::time::{Instant, interval, sleep_until, timeout};
-use waxseal_relay::{Answer, AskedRequest, ErrorCode, Event, FrameMacs, NONCE_HEADER, system_rng};
+use waxseal_interface::{Answer, AskedRequest, ErrorCode, Event, FrameMacs, NONCE_HEADER};
+use waxseal_relay::system_rng;
 use waxseal_reporting::relay::RequestNonce;
 
 use crate::connected::ConnectedDevice;

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use waxseal_relay::{ErrorBody, ErrorCode};
+use waxseal_interface::{ErrorBody, ErrorCode};
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug)]

@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use waxseal_relay::{AskedRequest, ErrorCode, account_name};
+use waxseal_interface::{AskedRequest, ErrorCode, account_name};
 use waxseal_reporting::AccountId;
 
 use crate::errors::Refusal;

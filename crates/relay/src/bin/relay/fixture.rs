@@ -12,7 +12,8 @@ use rand_core::CryptoRng;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
-use waxseal_relay::{ReportTaken, ReviewerKey, VaultKeys};
+use waxseal_interface::ReportTaken;
+use waxseal_relay::{ReviewerKey, VaultKeys};
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::{DeliveryKey, Receipt};
@@ -211,7 +212,7 @@ pub async fn report_all(
     Ok(taken.await?.1.0)
 }
 
-struct NoChannel;
+pub struct NoChannel;
 
 impl SealingChannel for NoChannel {
     type Error = Infallible;

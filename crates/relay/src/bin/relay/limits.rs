@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use waxseal_relay::{ErrorCode, MAX_PREKEY_LEN, MAX_PREKEYS_UPLOADED};
+use waxseal_interface::{ErrorCode, MAX_PREKEY_LEN, MAX_PREKEYS_UPLOADED};
 use waxseal_reporting::AccountId;
 use waxseal_reporting::limits::{MAX_POSTED_LEN, MAX_REPORT_LEN};
 

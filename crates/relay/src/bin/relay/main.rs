@@ -25,6 +25,7 @@ mod messages;
 mod prekeys;
 mod queue;
 mod reports;
+mod reseals;
 mod reviewer;
 mod routes;
 mod serve;

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
-use waxseal_relay::{
+use waxseal_interface::{
     Bundle, ErrorCode, MAX_PREKEY_LEN, MAX_PREKEYS_UPLOADED, PreKeys, PreKeysLeft,
 };
 

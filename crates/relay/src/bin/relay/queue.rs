@@ -1,7 +1,7 @@
 //! The queue of undelivered messages, in the database.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use waxseal_relay::ErrorCode;
+use waxseal_interface::ErrorCode;
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::relay::StampedEnvelope;
 

@@ -9,9 +9,10 @@ use axum::response::IntoResponse;
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Deserialize;
+use waxseal_interface::{ErrorCode, Session};
 use waxseal_relay::{
-    ErrorCode, Rejected, ReportList, ReportListed, ReviewerSignIn, SealedKey, Session,
-    acceptance_context, reviewer_context, seal_acceptance_keys, system_rng,
+    Rejected, ReportList, ReportListed, ReviewerSignIn, SealedKey, acceptance_context,
+    reviewer_context, seal_acceptance_keys, system_rng,
 };
 use waxseal_reporting::Rejection;
 

@@ -9,12 +9,12 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use waxseal_relay::{ErrorCode, RelayCard};
+use waxseal_interface::{ErrorCode, RelayCard};
 
 use crate::errors::Refusal;
 use crate::extract::ClientAddress;
 use crate::state::Relay;
-use crate::{accounts, answers, deliveries, messages, prekeys, reports, reviewer};
+use crate::{accounts, answers, deliveries, messages, prekeys, reports, reseals, reviewer};
 
 /// Maximum time from the head of a request to its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -26,8 +26,10 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .route("/v1/accounts", post(accounts::register))
         .route("/v1/sessions", post(accounts::sign_in))
         .route("/v1/prekeys", get(prekeys::left).put(prekeys::publish))
+        .route("/v1/accounts/{name}/identity", get(accounts::identity))
         .route("/v1/accounts/{name}/bundle", get(prekeys::bundle))
         .route("/v1/messages/{name}", post(messages::send))
+        .route("/v1/reseals/{name}", post(reseals::send_again))
         .route("/v1/deliveries", get(deliveries::connect))
         .route("/v1/reports", post(reports::submit))
         .route("/v1/reports/{id}", get(reports::state))
@@ -69,7 +71,25 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::fixture::World;
+    use crate::fixture::{World, device};
+
+    #[test]
+    fn every_route_is_documented() {
+        let documents = [
+            include_str!("../../../../interface/SPEC.md"),
+            include_str!("../../../README.md"),
+        ];
+        let routes = include_str!("routes.rs").split("        .route(\"").skip(1);
+        let routes: Vec<_> = routes.filter_map(|rest| rest.split('"').next()).collect();
+        assert!(routes.len() > 15);
+        for route in routes {
+            let row = |document: &&str| {
+                document.contains(&format!("| `{route}` |"))
+                    || document.contains(&format!("| `{route}?"))
+            };
+            assert!(documents.iter().any(row), "{route}");
+        }
+    }
 
     #[tokio::test]
     async fn an_address_that_asks_for_the_card_too_often_is_told_to_wait() {
@@ -88,5 +108,32 @@ mod tests {
         }
         assert_eq!(ask([192, 0, 2, 1]).await, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(ask([192, 0, 2, 2]).await, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn an_account_that_asks_for_identities_too_often_is_told_to_wait() {
+        let world = World::at(21_000 * 86_400_000);
+        let relay = world.open().await;
+        let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
+        let [of_alice, of_bob] = [&alice, &bob].map(|account| {
+            let session = relay
+                .tokens
+                .issue(&account.holder(), relay.now().as_millis());
+            format!("Bearer {}", session.token)
+        });
+        let router = router(relay);
+        let ask = async |token: &str| {
+            let request = Request::get("/v1/accounts/bob/identity").header("authorization", token);
+            let request = request.body(Body::empty()).unwrap();
+            router.clone().oneshot(request).await.unwrap().status()
+        };
+        let mut asked = 0;
+        while ask(&of_alice).await == StatusCode::OK {
+            asked += 1;
+            assert!(asked < 20_000);
+        }
+        assert!(asked >= 1_000);
+        assert_eq!(ask(&of_alice).await, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(ask(&of_bob).await, StatusCode::OK);
     }
 }

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use waxseal_relay::fingerprint;
+use waxseal_interface::fingerprint;
 use zeroize::Zeroizing;
 
 /// Makes FILE and FILE.pub. Fails if either exists.

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use waxseal_relay::{OpenRequest, VaultError, ask_vault, parse_report_id};
+use waxseal_interface::parse_report_id;
+use waxseal_relay::{OpenRequest, VaultError, ask_vault};
 use waxseal_reporting::Rejection;
 use waxseal_reporting::reviewer::review;
 

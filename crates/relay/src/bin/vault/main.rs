@@ -25,9 +25,10 @@ use clap::{Parser, Subcommand};
 use ed25519_dalek::{Signature, VerifyingKey};
 use rustix::fs::Mode;
 use rustix::process::umask;
+use waxseal_interface::report_id_text;
 use waxseal_relay::{
-    OpenRequest, VaultError, VaultKeys, acceptance_context, answer_reviewer, report_id_text,
-    system_rng, unseal_acceptance_keys,
+    OpenRequest, VaultError, VaultKeys, acceptance_context, answer_reviewer, system_rng,
+    unseal_acceptance_keys,
 };
 use waxseal_reporting::vault::{ModerationKeyPair, Unseal, UnsealError, UnsealedReport, Vault};
 

@@ -260,7 +260,7 @@ async fn accounts_of_before_keep_their_names_and_the_first_of_those_alike_keeps_
         Ok(rows.collect::<Result<Vec<(String, Option<String>)>, _>>()?)
     });
     let expected = names.map(|name| {
-        let skeleton = (name != "paypa1").then(|| waxseal_relay::name_skeleton(name));
+        let skeleton = (name != "paypa1").then(|| waxseal_interface::name_skeleton(name));
         (name.to_owned(), skeleton)
     });
     assert_eq!(kept.await.unwrap(), expected);

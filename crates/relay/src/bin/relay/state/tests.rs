@@ -1,4 +1,4 @@
-use waxseal_relay::ErrorCode;
+use waxseal_interface::ErrorCode;
 use waxseal_reporting::relay::EPOCH_MS;
 
 use super::*;

@@ -18,9 +18,7 @@ use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use waxseal_reporting::relay::{AnswerMac, AnsweredRequest, DeliveryKey, RequestNonce};
 
-use crate::error::ClientError;
 use crate::proof::length_prefixed;
-use crate::session::Caller;
 
 /// The header with the nonce of a request, or of the answer that opens a WebSocket.
 pub const NONCE_HEADER: &str = "waxseal-nonce";
@@ -30,10 +28,6 @@ pub const DIGEST_HEADER: &str = "waxseal-digest";
 pub const MAC_HEADER: &str = "waxseal-answer-mac";
 /// The header with the relay's signature over the answer.
 pub const SIGNATURE_HEADER: &str = "waxseal-answer-signature";
-
-pub(crate) const NOT_AUTHENTIC: &str = "not authenticated by the relay";
-/// Someone else may have registered the device with another delivery key.
-const NOT_UNDER_KEY: &str = "not authenticated by the relay: if this goes on, register again";
 
 const SIGNED_ANSWER: &[u8] = b"waxseal/2/relay/answer";
 
@@ -105,14 +99,29 @@ impl AskedRequest {
         (SIGNATURE_HEADER, STANDARD.encode(signature.to_bytes()))
     }
 
-    /// The device's step: whether this MAC, as a header's value, authenticates the answer.
-    pub(crate) fn verify_mac(
+    /// The client's step: whether the relay made this answer to this request. `header` returns the
+    /// value of a header of the answer, `relay_key` is the pinned relay key, and `delivery_key` is
+    /// that of a device that is signed in. The relay makes a MAC for a device that it knows, and
+    /// signs what it answers to anyone else, such as a device whose token expired.
+    ///
+    /// Treat an answer that is not authentic as a broken connection, whatever it says.
+    pub fn is_authentic<'a>(
         &self,
-        key: &DeliveryKey,
-        mac: &str,
+        relay_key: &[u8; 32],
+        delivery_key: Option<&DeliveryKey>,
+        header: impl Fn(&'static str) -> Option<&'a str>,
         status: u16,
         body: &[u8],
     ) -> bool {
+        match (delivery_key, header(MAC_HEADER)) {
+            (Some(key), Some(mac)) => self.verify_mac(key, mac, status, body),
+            _ => header(SIGNATURE_HEADER)
+                .is_some_and(|by| self.verify_signature(relay_key, by, status, body)),
+        }
+    }
+
+    /// Whether this MAC, as a header's value, authenticates the answer.
+    fn verify_mac(&self, key: &DeliveryKey, mac: &str, status: u16, body: &[u8]) -> bool {
         let (Some(mac), Some(request)) = (decode(mac), self.answered()) else {
             return false;
         };
@@ -120,8 +129,8 @@ impl AskedRequest {
         mac.verify(key, &request, status, body).is_ok()
     }
 
-    /// The client's step: whether this signature, as a header's value, is by the pinned relay key.
-    pub(crate) fn verify_signature(
+    /// Whether this signature, as a header's value, is by the pinned relay key.
+    fn verify_signature(
         &self,
         relay_key: &[u8; 32],
         signature: &str,
@@ -156,42 +165,8 @@ pub fn answer_context(request: &AskedRequest, status: u16, body: &[u8]) -> Vec<u
     ])
 }
 
-/// Checks that the relay made this answer to this request. The relay makes a MAC for a device that
-/// it knows, and signs what it answers to anyone else, such as a device whose token expired.
-pub(crate) fn check_answer<'a>(
-    caller: Caller<'_>,
-    asked: &AskedRequest,
-    header: impl Fn(&'static str) -> Option<&'a str>,
-    status: u16,
-    body: &[u8],
-) -> Result<(), ClientError> {
-    let unauthentic = || {
-        let reason = "the answer is not authenticated by the relay";
-        ClientError::Unreachable(reason.to_owned())
-    };
-    let Some(relay_key) = caller.relay_key() else {
-        // The card has a signature of its own. An error in its place has none, so anyone can have
-        // made it up.
-        let is_card = (200..300).contains(&status);
-        return is_card.then_some(()).ok_or_else(unauthentic);
-    };
-    let authentic = match (caller.delivery_key(), header(MAC_HEADER)) {
-        (Some(key), Some(mac)) => asked.verify_mac(key, mac, status, body),
-        _ => header(SIGNATURE_HEADER)
-            .is_some_and(|signature| asked.verify_signature(relay_key, signature, status, body)),
-    };
-    if !authentic {
-        let reason = match caller.delivery_key() {
-            Some(_) => NOT_UNDER_KEY,
-            None => NOT_AUTHENTIC,
-        };
-        return Err(ClientError::Unreachable(reason.to_owned()));
-    }
-    Ok(())
-}
-
 /// The nonce in a header's value. `None` if it is not the base64 of 16 bytes.
-pub(crate) fn decode_nonce(text: &str) -> Option<RequestNonce> {
+pub fn decode_nonce(text: &str) -> Option<RequestNonce> {
     decode(text).map(RequestNonce::from_bytes)
 }
 

@@ -1,8 +1,8 @@
-//! Seals keys to one holder: the delivery key to the relay, and the acceptance key to the vault.
+//! Seals a key to one holder, such as a delivery key to the relay.
 //!
 //! This is HPKE (RFC 9180) in base mode with the same suite as reports: X-Wing, HKDF-SHA-256,
 //! ChaCha20-Poly1305. Base mode does not authenticate the sealer. The delivery key is authenticated
-//! by the device's proof, and the acceptance key by the relay's signature.
+//! by the device's proof.
 
 use std::fmt;
 
@@ -13,20 +13,18 @@ use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use rand_core::CryptoRng;
 use thiserror::Error;
 use waxseal_reporting::DeviceAddress;
-use waxseal_reporting::intake::AcceptanceKey;
 use waxseal_reporting::relay::DeliveryKey;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::proof::length_prefixed;
 
 const DELIVERY_KEY: &[u8] = b"waxseal/1/relay/delivery-key";
-const ACCEPTANCE_KEYS: &[u8] = b"waxseal/2/relay/acceptance-keys";
 
 /// Length in bytes of the encapsulated key of X-Wing, with which a sealed key begins.
 const ENCAPSULATED_LEN: usize = 1_120;
 
-/// Length in bytes of sealed acceptance keys: encapsulated secret, keys and tag.
-pub(crate) const SEALED_KEYS_LEN: usize = ENCAPSULATED_LEN + 65 + 16;
+/// Number of bytes by which a sealed key is longer than the key: encapsulated key and tag.
+pub const SEALING_OVERHEAD: usize = ENCAPSULATED_LEN + 16;
 
 /// Seals a device's delivery key to the relay and binds it to the device.
 ///
@@ -57,66 +55,6 @@ pub fn unseal_delivery_key(
     Ok(DeliveryKey::from_bytes(*key))
 }
 
-/// The keys with which the vault checks that the intake accepted a report.
-#[derive(Clone, Debug)]
-pub struct AcceptanceKeys {
-    /// The key that the intake uses.
-    pub present: AcceptanceKey,
-    /// The key of before version 02, which reviewers held. It is for reports of version 01 only.
-    pub old: Option<AcceptanceKey>,
-}
-
-impl AcceptanceKeys {
-    /// `present 32 || 00` and 32 zeros, or `present 32 || 01 || old 32`.
-    fn to_bytes(&self) -> Zeroizing<[u8; 65]> {
-        let mut bytes = Zeroizing::new([0; 65]);
-        let (present, old) = bytes.split_at_mut(32);
-        present.copy_from_slice(&*self.present.to_bytes());
-        if let (Some(key), Some((is_there, old))) = (&self.old, old.split_first_mut()) {
-            *is_there = 1;
-            old.copy_from_slice(&*key.to_bytes());
-        }
-        bytes
-    }
-
-    fn from_bytes(bytes: &[u8; 65]) -> Option<Self> {
-        let (present, old) = bytes.split_first_chunk()?;
-        let (is_there, old) = old.split_first()?;
-        let old: &[u8; 32] = old.try_into().ok()?;
-        Some(Self {
-            present: AcceptanceKey::from_bytes(*present),
-            old: (*is_there == 1).then(|| AcceptanceKey::from_bytes(*old)),
-        })
-    }
-}
-
-/// Seals the acceptance keys to the vault.
-///
-/// # Size
-/// 1,201 bytes, with an old key or without.
-///
-/// # Errors
-/// [`SealingError`] if the vault's key is not usable.
-pub fn seal_acceptance_keys(
-    to: &SealingPublicKey,
-    keys: &AcceptanceKeys,
-    rng: &mut impl CryptoRng,
-) -> Result<Vec<u8>, SealingError> {
-    to.seal(ACCEPTANCE_KEYS, &*keys.to_bytes(), b"", rng)
-}
-
-/// Opens keys that [`seal_acceptance_keys`] sealed.
-///
-/// # Errors
-/// [`SealingError`] for anything else.
-pub fn unseal_acceptance_keys(
-    pair: &SealingKeyPair,
-    sealed: &[u8],
-) -> Result<AcceptanceKeys, SealingError> {
-    let keys = pair.open(ACCEPTANCE_KEYS, sealed, b"")?;
-    AcceptanceKeys::from_bytes(&keys).ok_or(SealingError)
-}
-
 fn device_bytes(me: &DeviceAddress) -> Vec<u8> {
     length_prefixed(&[me.account.as_str().as_bytes(), &me.device.0.to_be_bytes()])
 }
@@ -141,22 +79,28 @@ impl SealingPublicKey {
         self.0.to_bytes().to_vec()
     }
 
-    /// Encrypts keys to this public key: `encapsulated key 1,120 || ciphertext || tag 16`.
-    fn seal(
+    /// Encrypts a key to this public key for one purpose, named by a label:
+    /// `encapsulated key 1,120 || ciphertext || tag 16`.
+    ///
+    /// # Errors
+    /// [`SealingError`] if this public key is not usable.
+    pub fn seal(
         &self,
-        info: &[u8],
+        purpose: &[u8],
         key: &[u8],
         associated_data: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<u8>, SealingError> {
-        let (encapsulated, ciphertext) = hpke::single_shot_seal_with_rng::<
-            ChaCha20Poly1305,
-            HkdfSha256,
-            XWing,
-        >(
-            &OpModeS::Base, &self.0, info, key, associated_data, rng
-        )
-        .map_err(|_| SealingError)?;
+        let (encapsulated, ciphertext) =
+            hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, XWing>(
+                &OpModeS::Base,
+                &self.0,
+                purpose,
+                key,
+                associated_data,
+                rng,
+            )
+            .map_err(|_| SealingError)?;
         Ok([encapsulated.to_bytes().as_slice(), &ciphertext].concat())
     }
 }
@@ -210,9 +154,14 @@ impl SealingKeyPair {
         Ok(Self { secret, public })
     }
 
-    fn open<const LEN: usize>(
+    /// Opens a key of `LEN` bytes that [`SealingPublicKey::seal`] sealed for the same purpose, with
+    /// the same associated data.
+    ///
+    /// # Errors
+    /// [`SealingError`] for anything else.
+    pub fn open<const LEN: usize>(
         &self,
-        info: &[u8],
+        purpose: &[u8],
         sealed: &[u8],
         associated_data: &[u8],
     ) -> Result<Zeroizing<[u8; LEN]>, SealingError> {
@@ -224,7 +173,7 @@ impl SealingKeyPair {
             &OpModeR::Base,
             &self.secret,
             &encapsulated,
-            info,
+            purpose,
             ciphertext,
             associated_data,
         )
@@ -266,26 +215,11 @@ mod tests {
 
         assert!(unseal_delivery_key(&other, &sealed, &device("al")).is_err());
         assert!(unseal_delivery_key(&relay, &sealed, &device("bo")).is_err());
-        assert!(unseal_acceptance_keys(&relay, &sealed).is_err());
+        let al = device_bytes(&device("al"));
+        assert!(relay.open::<32>(b"other purpose", &sealed, &al).is_err());
+        assert!(relay.open::<31>(DELIVERY_KEY, &sealed, &al).is_err());
         assert!(unseal_delivery_key(&relay, &sealed[..1_119], &device("al")).is_err());
         sealed[1_150] ^= 1;
         assert!(unseal_delivery_key(&relay, &sealed, &device("al")).is_err());
-    }
-
-    #[test]
-    fn sealed_acceptance_keys_have_one_length_and_keep_present_and_old_apart() {
-        let rng = &mut rand::rng();
-        let vault = SealingKeyPair::generate(rng);
-        let (present, old) = (AcceptanceKey::generate(rng), AcceptanceKey::generate(rng));
-        for old in [None, Some(old)] {
-            let present = present.clone();
-            let keys = AcceptanceKeys { present, old };
-            let sealed = seal_acceptance_keys(vault.public(), &keys, rng).unwrap();
-            assert_eq!(sealed.len(), SEALED_KEYS_LEN);
-            let opened = unseal_acceptance_keys(&vault, &sealed).unwrap();
-            let bytes = |key: &AcceptanceKey| *key.to_bytes();
-            assert_eq!(bytes(&opened.present), bytes(&keys.present));
-            assert_eq!(opened.old.as_ref().map(bytes), keys.old.as_ref().map(bytes));
-        }
     }
 }

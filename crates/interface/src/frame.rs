@@ -34,7 +34,7 @@ const BY_DEVICE: &[u8] = b"waxseal/2/relay/frame-by-device";
 const MAC_LEN: usize = 32;
 
 /// Maximum length in bytes of a frame from the relay.
-pub(crate) const MAX_FRAME_LEN: usize = 1 + 8 + MAX_DELIVERY_LEN + MAC_LEN;
+pub const MAX_FRAME_LEN: usize = 1 + 8 + MAX_DELIVERY_LEN + MAC_LEN;
 
 const DELIVERY: u8 = 1;
 const CAUGHT_UP: u8 = 2;
@@ -46,10 +46,9 @@ const PUT_OFF: u8 = 2;
 pub enum Event {
     /// A message. The relay sends it again on the next connection, until it is acknowledged.
     Delivery {
-        /// The delivery's number, for [`Deliveries::acknowledge`](crate::Deliveries::acknowledge)
-        /// and [`Deliveries::keep`](crate::Deliveries::keep). The relay numbers the deliveries of
-        /// each account from 1, in the order in which it committed them. A delivery has the same
-        /// number on every connection.
+        /// The delivery's number, which the device's [`Answer`] repeats. The relay numbers the
+        /// deliveries of each account from 1, in the order in which it committed them. A delivery
+        /// has the same number on every connection.
         id: u64,
         /// An encoded `Delivery`. Pass it to `Client::receive`.
         delivery: Vec<u8>,
@@ -71,7 +70,7 @@ impl Event {
 
     /// Reads what the relay sent, on the device. The frame's MAC is verified already. `None` if it
     /// is neither a delivery nor the end of the backlog.
-    pub(crate) fn decode(frame: &[u8]) -> Option<Self> {
+    pub fn decode(frame: &[u8]) -> Option<Self> {
         match frame {
             [DELIVERY, rest @ ..] => {
                 let (id, delivery) = rest.split_first_chunk()?;
@@ -114,7 +113,7 @@ pub enum Answer {
 
 impl Answer {
     /// The device's step: the frame before its MAC.
-    pub(crate) fn encode(self) -> Vec<u8> {
+    pub fn encode(self) -> Vec<u8> {
         match self {
             Self::Acknowledged { id } => with_id(ACKNOWLEDGED, id, b""),
             Self::PutOff { id } => with_id(PUT_OFF, id, b""),

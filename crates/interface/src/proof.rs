@@ -1,4 +1,4 @@
-//! The bytes that devices and reviewers sign to prove who they are.
+//! The bytes that devices sign to prove who they are.
 //!
 //! Each field of a context is preceded by its length (4 bytes, big-endian), so no two lists of
 //! fields give the same bytes.
@@ -12,8 +12,6 @@ const ACCOUNT_PROOF: &[u8] = b"waxseal/1/core/account-proof";
 
 const REGISTER: &[u8] = b"waxseal/1/relay/register";
 const SESSION: &[u8] = b"waxseal/1/relay/session";
-const REVIEWER: &[u8] = b"waxseal/1/relay/reviewer-session";
-const ACCEPTANCE: &[u8] = b"waxseal/2/relay/acceptance";
 
 /// The bytes that a device's identity key signs and the relay verifies:
 /// `"waxseal/1/core/account-proof" || context`.
@@ -54,19 +52,9 @@ pub fn session_context(relay_key: &[u8; 32], challenge: &[u8], me: &DeviceAddres
     ])
 }
 
-/// The bytes that the reviewer's Ed25519 key signs to sign in: a label, relay key and challenge.
-pub fn reviewer_context(relay_key: &[u8; 32], challenge: &[u8]) -> Vec<u8> {
-    length_prefixed(&[REVIEWER, relay_key, challenge])
-}
-
-/// The bytes that the relay key signs to authenticate the sealed acceptance key: the key of the
-/// vault that it is sealed to, and the sealed key.
-pub fn acceptance_context(vault_key: &[u8], sealed: &[u8]) -> Vec<u8> {
-    length_prefixed(&[ACCEPTANCE, vault_key, sealed])
-}
-
-/// Concatenates the fields, each preceded by its length as be32.
-pub(crate) fn length_prefixed(fields: &[&[u8]]) -> Vec<u8> {
+/// Concatenates the fields, each preceded by its length as be32. All that an identity or the relay
+/// signs is encoded like this, with a label as its first field.
+pub fn length_prefixed(fields: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     for field in fields {
         let len = u32::try_from(field.len()).unwrap_or(u32::MAX);
@@ -126,8 +114,6 @@ mod tests {
             session_context(relay, b"d", &device("al", 1)),
             session_context(relay, b"ca", &device("l", 1)),
             session_context(relay, b"c", &device("al", 2)),
-            reviewer_context(relay, b"c"),
-            acceptance_context(b"vault", b"c"),
         ];
         for (i, one) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|earlier| earlier != one), "{i}");

@@ -3,10 +3,10 @@
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use thiserror::Error;
 use waxseal_reporting::reporter::ModerationPublicKey;
 
-use crate::error::ClientError;
-use crate::message::b64;
+use crate::b64;
 use crate::proof::length_prefixed;
 use crate::sealing::SealingPublicKey;
 
@@ -74,14 +74,14 @@ impl RelayCard {
     /// this, and must also compare `relay_key` with the pinned key.
     ///
     /// # Errors
-    /// [`ClientError::BadCard`].
-    pub fn verify(&self) -> Result<(), ClientError> {
+    /// [`CardError::NotSigned`].
+    pub fn verify(&self) -> Result<(), CardError> {
         VerifyingKey::from_bytes(&self.relay_key)
             .and_then(|key| {
                 let signature = Signature::from_bytes(&self.signature);
                 key.verify_strict(&self.signed_bytes(), &signature)
             })
-            .map_err(|_| ClientError::BadCard)?;
+            .map_err(|_| CardError::NotSigned)?;
         self.sealing_key()?;
         self.moderation_key()?;
         Ok(())
@@ -90,17 +90,17 @@ impl RelayCard {
     /// The key to which a device seals its delivery key.
     ///
     /// # Errors
-    /// [`ClientError::BadCard`]; never for a card that passed [`verify`](Self::verify).
-    pub fn sealing_key(&self) -> Result<SealingPublicKey, ClientError> {
-        SealingPublicKey::from_bytes(&self.sealing_key).map_err(|_| ClientError::BadCard)
+    /// [`CardError::NotSigned`]; never for a card that passed [`verify`](Self::verify).
+    pub fn sealing_key(&self) -> Result<SealingPublicKey, CardError> {
+        SealingPublicKey::from_bytes(&self.sealing_key).map_err(|_| CardError::NotSigned)
     }
 
     /// The key to which a device seals reports.
     ///
     /// # Errors
-    /// [`ClientError::BadCard`]; never for a card that passed [`verify`](Self::verify).
-    pub fn moderation_key(&self) -> Result<ModerationPublicKey, ClientError> {
-        ModerationPublicKey::decode(&self.moderation_key).map_err(|_| ClientError::BadCard)
+    /// [`CardError::NotSigned`]; never for a card that passed [`verify`](Self::verify).
+    pub fn moderation_key(&self) -> Result<ModerationPublicKey, CardError> {
+        ModerationPublicKey::decode(&self.moderation_key).map_err(|_| CardError::NotSigned)
     }
 
     /// The fingerprint of the relay key, for the user to compare.
@@ -129,8 +129,8 @@ impl RelayCard {
 /// The keys of a relay that a client pinned. Keep them with the account.
 ///
 /// ```
-/// # use waxseal_relay::{ClientError, PinnedKeys, RelayCard};
-/// # fn check(pinned: &mut PinnedKeys, card: &RelayCard) -> Result<(), ClientError> {
+/// # use waxseal_interface::{CardError, PinnedKeys, RelayCard};
+/// # fn check(pinned: &mut PinnedKeys, card: &RelayCard) -> Result<(), CardError> {
 /// if let Some(change) = pinned.check(card)? {
 ///     println!("THE MODERATION KEY CHANGED: {} -> {}", change.before, change.now);
 ///     *pinned = PinnedKeys::of(card);
@@ -160,13 +160,13 @@ impl PinnedKeys {
     /// it changed: tell the user, then pin the keys of this card.
     ///
     /// # Errors
-    /// [`ClientError::OtherRelay`] if another relay key signed it: use nothing on the card.
-    /// [`ClientError::BadCard`] if its own key did not sign it.
-    pub fn check(&self, card: &RelayCard) -> Result<Option<ModerationKeyChange>, ClientError> {
+    /// [`CardError::OtherRelay`] if another relay key signed it: use nothing on the card.
+    /// [`CardError::NotSigned`] if its own key did not sign it.
+    pub fn check(&self, card: &RelayCard) -> Result<Option<ModerationKeyChange>, CardError> {
         card.verify()?;
         if card.relay_key != self.relay_key {
             let fingerprint = card.relay_fingerprint();
-            return Err(ClientError::OtherRelay { fingerprint });
+            return Err(CardError::OtherRelay { fingerprint });
         }
         let now = card.moderation_fingerprint();
         let before = self.moderation_fingerprint.clone();
@@ -181,6 +181,24 @@ pub struct ModerationKeyChange {
     pub before: String,
     /// The fingerprint of the key on the card.
     pub now: String,
+}
+
+/// Why a card cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CardError {
+    /// The relay's card is not signed by the key it names, or the keys on it are unusable.
+    #[error("the relay's card is not signed by its key")]
+    NotSigned,
+    /// The card is signed by another relay key than the pinned one. Send nothing.
+    #[error(
+        "THE RELAY'S KEY IS NOT THE PINNED ONE: this is another relay, or someone who pretends to \
+         be yours. Nothing was sent. The fingerprint of its key: {fingerprint}"
+    )]
+    OtherRelay {
+        /// The fingerprint of the key that signed the card.
+        fingerprint: String,
+    },
 }
 
 /// The fingerprint of a public key, for people to compare: the first 16 bytes of its SHA-256 hash,
@@ -222,7 +240,7 @@ mod tests {
         for change in changes {
             let mut changed = card.clone();
             change(&mut changed);
-            assert!(matches!(changed.verify(), Err(ClientError::BadCard)));
+            assert!(matches!(changed.verify(), Err(CardError::NotSigned)));
         }
     }
 
@@ -246,12 +264,12 @@ mod tests {
         assert!(pinned.check(&card(0, 0)).unwrap().is_some(), "and back");
         for key in [0, 1] {
             let refused = pinned.check(&card(1, key)).unwrap_err();
-            assert!(matches!(refused, ClientError::OtherRelay { .. }));
+            assert!(matches!(refused, CardError::OtherRelay { .. }));
         }
         // Someone who does not hold the pinned relay key puts its own moderation key on the card.
         let mut forged = card(0, 1);
         forged.moderation_key = moderation[0].public_key().encode();
-        assert!(matches!(pinned.check(&forged), Err(ClientError::BadCard)));
+        assert!(matches!(pinned.check(&forged), Err(CardError::NotSigned)));
     }
 
     #[test]

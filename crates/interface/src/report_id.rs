@@ -2,8 +2,6 @@
 
 use waxseal_reporting::intake::ReportId;
 
-use crate::error::ClientError;
-
 /// A report's id as text: 32 lower-case hex digits.
 pub fn report_id_text(id: &ReportId) -> String {
     format!("{:032x}", u128::from_be_bytes(*id.as_bytes()))
@@ -16,16 +14,6 @@ pub fn parse_report_id(text: &str) -> Option<ReportId> {
     }
     let number = u128::from_str_radix(text, 16).ok()?;
     Some(ReportId::from_bytes(number.to_be_bytes()))
-}
-
-/// Checks a report id before it goes into a path, because it comes from a command line or a relay.
-pub(crate) fn checked_report_id(id: &str) -> Result<&str, ClientError> {
-    if parse_report_id(id).is_some() {
-        Ok(id)
-    } else {
-        let body = br#"{"error":"no_such_report","message":"a report id is 32 hex digits"}"#;
-        Err(ClientError::refused(404, body))
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::b64;
+
 /// `POST /v1/challenges`: the challenge that a proof must sign. It is valid for one proof and for
 /// one minute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,17 +48,6 @@ pub struct SignIn {
     pub challenge: Vec<u8>,
     /// The identity's signature over [`account_proof_input`](crate::account_proof_input) of
     /// [`session_context`](crate::session_context).
-    #[serde(with = "b64")]
-    pub proof: [u8; 64],
-}
-
-/// `POST /v1/reviewer/sessions`: signs in the reviewer that the relay was started for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ReviewerSignIn {
-    /// The challenge that was signed.
-    #[serde(with = "b64")]
-    pub challenge: Vec<u8>,
-    /// The signature of the reviewer's key over [`reviewer_context`](crate::reviewer_context).
     #[serde(with = "b64")]
     pub proof: [u8; 64],
 }
@@ -106,6 +97,19 @@ pub struct PreKeys {
     pub replace: bool,
 }
 
+/// `GET /v1/accounts/{name}/identity`: the public identity that an account registered. It needs no
+/// prekeys, and takes none.
+///
+/// # Security
+/// It is the relay's word, as is the identity in a [`Bundle`]. A client that knows the account
+/// compares it with the pinned one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The public identity of the account's device.
+    #[serde(with = "b64")]
+    pub identity: [u8; 64],
+}
+
 /// `GET /v1/accounts/{name}/bundle`: the prekeys that start a conversation with an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
@@ -149,84 +153,6 @@ pub enum ReportState {
     Other,
 }
 
-/// `GET /v1/review/key`: the keys with which the vault checks that the intake accepted a report
-/// ([`AcceptanceKeys`](crate::AcceptanceKeys)), sealed to the vault. The reviewer passes them on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SealedKey {
-    /// The acceptance keys, sealed by [`seal_acceptance_keys`](crate::seal_acceptance_keys).
-    #[serde(with = "b64")]
-    pub sealed: Vec<u8>,
-    /// The relay's signature over the sealed keys and the vault's key, as encoded by
-    /// [`acceptance_context`](crate::acceptance_context). Without it, a reviewer could give the
-    /// vault another acceptance key, and so make the vault believe that the intake accepted a
-    /// report.
-    #[serde(with = "b64")]
-    pub signature: [u8; 64],
-}
-
-/// `GET /v1/review/reports?after=`: reports in the order in which they were accepted.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ReportList {
-    /// At most 100 reports.
-    pub reports: Vec<ReportListed>,
-    /// The value of `after` in the request for the next list. `None` if there are no more reports.
-    pub next: Option<u64>,
-}
-
-/// What the relay knows about one report without opening it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReportListed {
-    /// The report's id: 32 hex digits.
-    pub report_id: String,
-    /// When the intake accepted the report, in milliseconds since the Unix epoch.
-    pub accepted_at_ms: u64,
-    /// The name of the account that submitted the report.
-    pub reporter: String,
-    /// Number of messages in the report. 0 if it is about an account.
-    pub messages: usize,
-    /// Number of times that the reviewer opened the report.
-    pub opened: u64,
-    /// The number of the check that failed in review, if one did.
-    pub rejected: Option<u8>,
-    /// Whether the review has ended. The relay has deleted the report's content.
-    #[serde(default)]
-    pub closed: bool,
-}
-
-/// `POST /v1/review/reports/{id}/rejected`: the report failed in review. Its messages count as not
-/// reported.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Rejected {
-    /// The number of the check that failed, as in the reporting specification.
-    pub check: u8,
-}
-
-/// Writes and reads bytes in JSON as standard base64.
-pub(crate) mod b64 {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(
-        bytes: &impl AsRef<[u8]>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(bytes))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>, T: TryFrom<Vec<u8>>>(
-        deserializer: D,
-    ) -> Result<T, D::Error> {
-        decode(&String::deserialize(deserializer)?)
-    }
-
-    pub(super) fn decode<T: TryFrom<Vec<u8>>, E: Error>(text: &str) -> Result<T, E> {
-        let bytes = STANDARD.decode(text).map_err(|_| E::custom("not base64"))?;
-        T::try_from(bytes).map_err(|_| E::custom("wrong length"))
-    }
-}
-
 mod b64_option {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -235,7 +161,7 @@ mod b64_option {
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         match bytes {
-            Some(bytes) => super::b64::serialize(bytes, serializer),
+            Some(bytes) => crate::b64::serialize(bytes, serializer),
             None => serializer.serialize_none(),
         }
     }
@@ -244,7 +170,7 @@ mod b64_option {
         deserializer: D,
     ) -> Result<Option<Vec<u8>>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| super::b64::decode(&text)).transpose()
+        text.map(|text| crate::b64::decode(&text)).transpose()
     }
 }
 
@@ -264,6 +190,6 @@ mod b64_list {
         deserializer: D,
     ) -> Result<Vec<Vec<u8>>, D::Error> {
         let list = Vec::<String>::deserialize(deserializer)?;
-        list.iter().map(|text| super::b64::decode(text)).collect()
+        list.iter().map(|text| crate::b64::decode(text)).collect()
     }
 }

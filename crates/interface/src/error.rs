@@ -1,0 +1,239 @@
+//! What a relay answers when it refuses a request.
+
+use serde::{Deserialize, Serialize};
+
+/// The body of every answer that is not a success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// The reason, for programs.
+    pub error: ErrorCode,
+    /// The reason, for people. It never repeats anything that was sent.
+    pub message: String,
+    /// Seconds to wait before trying again, if that may help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_secs: Option<u64>,
+    /// With [`ErrorCode::ReportRefused`]: the number of the check that failed, as in the reporting
+    /// specification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<u8>,
+    /// With check 69: the index of the first message in the report that is too old. Leave it out
+    /// and report the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<usize>,
+    /// With [`ErrorCode::ClockDiffers`]: the relay's time, in milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_time_ms: Option<u64>,
+}
+
+impl ErrorBody {
+    /// Reads the body of an answer that is not a success. A proxy between client and relay may have
+    /// answered with something else. Then the body says [`ErrorCode::Busy`] for a status from 500
+    /// on, and [`ErrorCode::Other`] for any other.
+    pub fn of_answer(status: u16, body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_else(|_| Self {
+            error: if status >= 500 {
+                ErrorCode::Busy
+            } else {
+                ErrorCode::Other
+            },
+            message: format!("status {status}"),
+            retry_after_secs: None,
+            check: None,
+            claim: None,
+            relay_time_ms: None,
+        })
+    }
+}
+
+/// Why a relay refused a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// 400: the request or its body does not follow this interface.
+    Malformed,
+    /// 400: the body is not the one whose digest the request states. It was altered or cut off on
+    /// the way. Send the request again.
+    BodyAltered,
+    /// 422: not an account name. See [`account_name`](crate::account_name), and for a new account
+    /// [`new_account_name`](crate::new_account_name).
+    BadName,
+    /// 401: no token, or a token that this relay does not accept on this route.
+    Unauthorized,
+    /// 401: the token has expired. Sign in again.
+    TokenExpired,
+    /// 401: the challenge is from another relay, has expired or was used. Get a new one.
+    ChallengeRefused,
+    /// 401: the proof does not verify, or the account is not registered.
+    ProofRefused,
+    /// 409: the name belongs to another identity or device, or looks like a registered name. Choose
+    /// another name.
+    AccountTaken,
+    /// 422: the relay cannot open the sealed delivery key. Fetch the relay's card and seal the key
+    /// again.
+    BadDeliveryKey,
+    /// 404: no account with this name is registered.
+    NoSuchAccount,
+    /// 404: the account has not published prekeys yet. Try again later.
+    NoPreKeys,
+    /// 422: too many prekeys, or one that is empty or too large.
+    TooManyPreKeys,
+    /// 403: the prekeys belong to another identity than the one that the account registered.
+    OtherIdentity,
+    /// 404: no such route.
+    NotFound,
+    /// 405: the route does not have this method.
+    MethodNotAllowed,
+    /// 408: the request was not answered in time, for example because it arrived too slowly.
+    TooSlow,
+    /// 413: the body is larger than the route accepts. A proxy can cause this, because the body
+    /// was not compared with its digest: delete nothing.
+    TooLarge,
+    /// 415: the route requires another content type. A proxy can cause this too.
+    UnsupportedMediaType,
+    /// 429: too many requests. Wait before the next one.
+    TooManyRequests,
+    /// 507: the recipient's queue is full, or holds as much from this sender as it may. Try again
+    /// when the recipient has fetched its messages.
+    QueueFull,
+    /// 507: the relay has no room for more accounts, messages or reports.
+    RelayFull,
+    /// 503: the relay is overloaded or shutting down. Try again.
+    Busy,
+    /// 403: the posted envelope or reseal has no MAC of the device that the token names, over this
+    /// message and this recipient. Nothing was stamped.
+    NotFromDevice,
+    /// 422: the envelope or reseal was posted at a time that is more than ten minutes from the
+    /// relay's clock. Post it again with the relay's time, which is in `relay_time_ms`.
+    ClockDiffers,
+    /// 403: the first stamp of a message that was sealed again is not this relay's, or is for
+    /// another device's message. Send the message as a new one.
+    NotStamped,
+    /// 422: a message was sealed again after the relay destroyed the key of its first stamp. Send
+    /// it as a new one.
+    TooOldToReseal,
+    /// 422: a message was sealed again for a device that is none of the message's recipients.
+    OtherTarget,
+    /// 403: the report was made by another device than the one that submits it.
+    NotYourReport,
+    /// 422: the report is sealed to a moderation key that is not the relay's. Fetch the relay's
+    /// card and seal the report again.
+    OtherModerationKey,
+    /// 422: the intake refused the report. `check` says why.
+    ReportRefused,
+    /// 503: a message in the report was accepted at a time that is ahead of the relay's clock now.
+    /// The relay's clock was or is wrong. Keep the report, and submit it again later.
+    ReportTooEarly,
+    /// 507: this account has as many reports waiting for review, or has submitted as many in a day,
+    /// as it may. Keep the report, and submit it again later.
+    TooManyReports,
+    /// 404: no such report, or its content was deleted when its review ended.
+    NoSuchReport,
+    /// 500: the relay failed. Its log says why.
+    Internal,
+    /// A code that this version does not know, from a newer relay.
+    #[serde(other)]
+    Other,
+}
+
+impl ErrorCode {
+    /// The HTTP status of an answer with this code.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Malformed | Self::BodyAltered => 400,
+            Self::Unauthorized
+            | Self::TokenExpired
+            | Self::ChallengeRefused
+            | Self::ProofRefused => 401,
+            Self::NotFromDevice | Self::NotStamped | Self::NotYourReport | Self::OtherIdentity => {
+                403
+            }
+            Self::NoSuchAccount | Self::NoPreKeys | Self::NotFound | Self::NoSuchReport => 404,
+            Self::MethodNotAllowed => 405,
+            Self::TooSlow => 408,
+            Self::AccountTaken => 409,
+            Self::TooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::BadName
+            | Self::ClockDiffers
+            | Self::TooOldToReseal
+            | Self::OtherTarget
+            | Self::BadDeliveryKey
+            | Self::TooManyPreKeys
+            | Self::OtherModerationKey
+            | Self::ReportRefused => 422,
+            Self::TooManyRequests => 429,
+            Self::Internal | Self::Other => 500,
+            Self::Busy | Self::ReportTooEarly => 503,
+            Self::QueueFull | Self::RelayFull | Self::TooManyReports => 507,
+        }
+    }
+
+    /// The reason in English, for people.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Malformed => "the request does not follow this interface",
+            Self::BodyAltered => "the body was altered on the way",
+            Self::BadName => {
+                "not an account name: 1 to 128 of a-z A-Z 0-9, with single . _ - + @ between them"
+            }
+            Self::Unauthorized => "no token, or not one for this route",
+            Self::TokenExpired => "the token has expired: sign in again",
+            Self::ChallengeRefused => {
+                "the challenge is from another relay, expired or used: get a new one"
+            }
+            Self::ProofRefused => "the proof does not verify for a registered account",
+            Self::AccountTaken => "the name is taken, or looks like one that is",
+            Self::BadDeliveryKey => "the relay cannot open the sealed delivery key",
+            Self::NoSuchAccount => "no such account",
+            Self::NoPreKeys => "the account has published no prekeys",
+            Self::TooManyPreKeys => "too many prekeys, or one that is empty or too large",
+            Self::OtherIdentity => "the prekeys belong to another identity than the account's",
+            Self::NotFound => "no such route",
+            Self::MethodNotAllowed => "the route does not have this method",
+            Self::TooSlow => "the request took too long",
+            Self::TooLarge => "the body is too large",
+            Self::UnsupportedMediaType => "the route requires another content type",
+            Self::TooManyRequests => "too many requests",
+            Self::QueueFull => "the recipient's queue is full",
+            Self::RelayFull => "the relay is full",
+            Self::Busy => "the relay is busy",
+            Self::NotFromDevice => "not authenticated by the sending device",
+            Self::ClockDiffers => {
+                "posted at a time that is more than ten minutes from the relay's clock"
+            }
+            Self::NotStamped => "this relay did not stamp this message for this device",
+            Self::TooOldToReseal => {
+                "the message is too old to be sealed again: send it as a new one"
+            }
+            Self::OtherTarget => "the device is none of the message's recipients",
+            Self::NotYourReport => "the report was made by another device",
+            Self::OtherModerationKey => "sealed to another moderation key: fetch the relay's card",
+            Self::ReportRefused => "the report does not verify",
+            Self::ReportTooEarly => {
+                "a reported message is ahead of the relay's clock: submit the report again later"
+            }
+            Self::TooManyReports => {
+                "too many reports of this account are waiting or were submitted today: try later"
+            }
+            Self::NoSuchReport => "no such report, or its review has ended",
+            Self::Internal | Self::Other => "the relay failed",
+        }
+    }
+
+    /// Whether the same request may succeed later without any change.
+    pub fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Self::Busy
+                | Self::BodyAltered
+                | Self::TooManyRequests
+                | Self::TooSlow
+                | Self::QueueFull
+                | Self::RelayFull
+                | Self::ReportTooEarly
+                | Self::TooManyReports
+                | Self::Internal
+        )
+    }
+}

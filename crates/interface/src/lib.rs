@@ -1,0 +1,99 @@
+//! The interface between a provider's relay and its clients: requests, answers, errors, frames, and
+//! what authenticates them. The crate has no transport, so it fits any HTTP client and server.
+//!
+//! A client sends each request with the headers of an [`AskedRequest`], and takes only answers that
+//! are authentic for it:
+//!
+//! ```
+//! use waxseal_interface::{AskedRequest, ErrorBody, PreKeysLeft};
+//! # use waxseal_interface::MAC_HEADER;
+//! # use waxseal_reporting::relay::DeliveryKey;
+//! # let (relay_key, key) = ([7; 32], DeliveryKey::generate(&mut rand::rng()));
+//! # let (status, body) = (200, br#"{"one_time_left":100}"#);
+//! let asked = AskedRequest::new("GET", "/v1/prekeys", b"", &mut rand::rng());
+//! // Send it with `asked.headers()`. The answer has a status, a body and headers.
+//! # let mac = asked.mac(&key, status, body).unwrap().1;
+//! # let header = |name| (name == MAC_HEADER).then_some(mac.as_str());
+//! assert!(asked.is_authentic(&relay_key, Some(&key), header, status, body));
+//! let left = match status {
+//!     200 => serde_json::from_slice::<PreKeysLeft>(body)?.one_time_left,
+//!     _ => return Err(ErrorBody::of_answer(status, body).message.into()),
+//! };
+//! # assert_eq!(left, 100);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Routes
+//!
+//! | route | caller | body, answer |
+//! |---|---|---|
+//! | `GET /v1/relay` | anyone | [`RelayCard`] |
+//! | `POST /v1/challenges` | anyone | [`Challenge`] |
+//! | `POST /v1/accounts` | anyone | [`Register`], [`Session`] (201, or 200 if already registered) |
+//! | `POST /v1/sessions` | anyone | [`SignIn`], [`Session`] |
+//! | `GET /v1/prekeys` | device | [`PreKeysLeft`] |
+//! | `PUT /v1/prekeys` | device | [`PreKeys`] |
+//! | `GET /v1/accounts/{name}/identity` | device | [`Identity`] |
+//! | `GET /v1/accounts/{name}/bundle` | device | [`Bundle`] |
+//! | `POST /v1/messages/{name}` | device | binary: `PostedEnvelope`, `Receipt` |
+//! | `POST /v1/reseals/{name}` | device | binary: `PostedReseal`, `Receipt` |
+//! | `GET /v1/deliveries` | device | WebSocket: [`Event`], [`Answer`], each with [`FrameMacs`] |
+//! | `POST /v1/reports` | device | binary `Report`, [`ReportTaken`] (201, or 200 for a duplicate) |
+//! | `GET /v1/reports/{id}` | device | [`ReportState`] |
+//!
+//! Devices send the token of their [`Session`] as `Authorization: Bearer TOKEN`. Bytes in JSON are
+//! standard base64, and binary bodies are `application/octet-stream`. A refused request gets an
+//! HTTP error status and an [`ErrorBody`]. The errors of each route, what is signed, the frames
+//! and the limits are in [`spec`].
+//!
+//! # Security
+//! Use TLS. Without it, anyone who listens learns who talks to whom and can use a token for up to
+//! an hour. A token alone sends no message and acknowledges none: for both, the relay wants a MAC
+//! under the device's delivery key. Some data is protected even without TLS: messages and reports
+//! (end to end), the delivery key (sealed), and what the relay answers and delivers (authenticated
+//! by a MAC under the delivery key, or by the relay key, which clients pin).
+
+mod answer;
+pub mod b64;
+mod card;
+mod error;
+mod frame;
+mod message;
+mod name;
+mod proof;
+mod report_id;
+mod sealing;
+
+pub use answer::{
+    AskedRequest, DIGEST_HEADER, MAC_HEADER, NONCE_HEADER, SIGNATURE_HEADER, answer_context,
+    decode_nonce,
+};
+pub use card::{CardError, ModerationKeyChange, PinnedKeys, RelayCard, fingerprint};
+pub use error::{ErrorBody, ErrorCode};
+pub use frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN};
+pub use message::{
+    Bundle, Challenge, Identity, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, Session,
+    SignIn,
+};
+pub use name::{BadName, account_name, name_skeleton, new_account_name};
+pub use proof::{account_proof_input, length_prefixed, register_context, session_context};
+pub use report_id::{parse_report_id, report_id_text};
+pub use sealing::{
+    SEALING_OVERHEAD, SealingError, SealingKeyPair, SealingPublicKey, seal_delivery_key,
+    unseal_delivery_key,
+};
+
+/// Maximum length in bytes of a base bundle or a one-time part. This is enough for those that
+/// `waxseal-core` makes.
+pub const MAX_PREKEY_LEN: usize = 2_048;
+
+/// Maximum number of one-time parts in one upload.
+pub const MAX_PREKEYS_UPLOADED: usize = 100;
+
+#[doc = include_str!("../SPEC.md")]
+pub mod spec {}
+
+/// Runs the README's example as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,58 @@
+//! Messages that their sender seals again, for a device that could not open them. The relay kept
+//! nothing about the message: its own first stamp proves that it accepted it from this sender.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use waxseal_interface::ErrorCode;
+use waxseal_reporting::limits::MAX_POSTED_RESEAL_LEN;
+use waxseal_reporting::relay::{PostedReseal, ResealError, StampedEnvelope};
+
+use crate::errors::Refusal;
+use crate::extract::{AccountName, BinaryBody, Device};
+use crate::messages::{accept, clock_differs};
+use crate::state::Relay;
+
+/// How long a sender is told to wait while the relay's clock is behind its own stamps.
+const CLOCK_RETRY_SECS: u64 = 60;
+
+pub async fn send_again(
+    State(relay): State<Arc<Relay>>,
+    device: Device,
+    AccountName(recipient): AccountName,
+    BinaryBody(posted): BinaryBody<MAX_POSTED_RESEAL_LEN>,
+) -> Result<Response, Refusal> {
+    let sender = device.account;
+    let posted = PostedReseal::decode(&posted).map_err(|_| ErrorCode::Malformed)?;
+    // A token alone stamps nothing, and neither does a claim of another device or another relay.
+    let key = &sender.delivery_key;
+    let authentic = posted.authenticate(key, &sender.me, &relay.keys.stamp(), relay.now());
+    let authentic = authentic.map_err(|error| match error {
+        ResealError::ClockDiffers => clock_differs(&relay),
+        // The relay's clock was set back since it made the stamp.
+        ResealError::InTheFuture => Refusal::retry_after(ErrorCode::Busy, CLOCK_RETRY_SECS),
+        ResealError::TooOld => ErrorCode::TooOldToReseal.into(),
+        ResealError::NotStamped => ErrorCode::NotStamped.into(),
+        ResealError::OtherTarget => ErrorCode::OtherTarget.into(),
+        _ => ErrorCode::NotFromDevice.into(),
+    })?;
+    // The account may have another device than when the message was sent.
+    let target = authentic.target();
+    if target.account != recipient {
+        return Err(ErrorCode::OtherTarget.into());
+    }
+    let account = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
+    if account.me != *target {
+        return Err(ErrorCode::OtherTarget.into());
+    }
+    accept(&relay, &sender, account.id, move |keys, accepted_at| {
+        let claim = keys.stamp_again(&authentic, accepted_at);
+        let claim = claim.map_err(|error| Refusal::internal(&error))?;
+        StampedEnvelope::resealed(claim, authentic).map_err(|error| Refusal::internal(&error))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests;
