@@ -1,10 +1,14 @@
 //! The client: one device's account and conversations, and the records of both in the store.
 //!
 //! Each file of `client/` is one step of a message's journey: `delivery_key`, `prekeys`, `contact`,
-//! `send`, `outbox`, `receive`, `history`, `due`, `delete`, `report`. The steps share four files:
-//! `peers` caches recently used peers, `state` reads and writes records, `page` lists them, `keys`
-//! names them.
+//! `send`, `outbox`, `receive`, `history`, `due`, `delete`, `report`. A message that does not open
+//! goes on: `unopened` notes it, `refuse` asks its author for it, and the author's `again` seals it
+//! again. `receipts` tells what arrived, `awaited` waits for that, and `upkeep` does all of it. The
+//! steps share four files: `peers` caches recently used peers, `state` reads and writes records,
+//! `page` lists them, `keys` names them.
 
+mod again;
+mod awaited;
 mod calls;
 mod contact;
 mod convert;
@@ -15,13 +19,20 @@ mod history;
 mod keys;
 mod outbox;
 mod page;
+mod peer_state;
 mod peers;
 mod prekeys;
+mod receipts;
 mod receive;
+mod recent;
+mod refuse;
 mod report;
 mod reset;
 mod send;
 mod state;
+mod status;
+mod unopened;
+mod upkeep;
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
@@ -38,10 +49,13 @@ pub use self::due::Due;
 pub use self::history::{Direction, Message};
 pub use self::outbox::Waiting;
 pub use self::page::{DamagedRow, Page};
+pub use self::peer_state::PeerState;
 use self::peers::{OLDEST_SESSIONS, Peers};
 pub use self::receive::{MAX_RECEIVED_AT_ONCE, Received};
 pub use self::report::{OutgoingReport, ReportId};
 pub use self::send::{Draft, Outgoing};
+pub use self::status::{NotDelivered, Status};
+pub use self::upkeep::Upkeep;
 use crate::error::{Damage, OpenAccountError, StateError};
 use crate::records::{self, AccountRecord, CountersRecord, LAYOUT, LayoutRecord};
 use crate::store::{Store, Transaction};
@@ -69,6 +83,7 @@ use crate::store::{Store, Transaction};
 /// | contact | [`start`]; after a warning [`accept_identity`] |
 /// | send | [`send`], upload, [`confirm`] |
 /// | receive | [`receive`], show, acknowledge |
+/// | keep up | [`upkeep`]; [`learn_identity`], [`restart`] as it says; post the [`outbox`] |
 /// | delete | [`due`], [`delete_message`]; [`delete_conversation`], [`forget_contact`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
 /// | report an account | [`draft_account_report`], then as above |
@@ -85,6 +100,7 @@ use crate::store::{Store, Transaction};
 /// | send | [`messages`], [`next_ordinal`], [`outbox`], [`waiting`], [`conversation_health`] |
 /// | receive | [`messages`], [`next_ordinal`], [`conversation_health`], [`due`] |
 /// | receive, if the message begins a session | also what a contact and a prekey step change |
+/// | keep up | [`outbox`], [`messages`], [`peer_state`]; [`restart`] also as [`start`] |
 /// | delete | [`messages`], [`outbox`], [`due`] |
 /// | delete, if the contact is forgotten | also what a contact step changes |
 /// | report | [`pending_reports`]; a draft changes nothing |
@@ -103,6 +119,10 @@ use crate::store::{Store, Transaction};
 /// [`send`]: Self::send
 /// [`confirm`]: Self::confirm
 /// [`receive`]: Self::receive
+/// [`upkeep`]: Self::upkeep
+/// [`learn_identity`]: Self::learn_identity
+/// [`restart`]: Self::restart
+/// [`peer_state`]: Self::peer_state
 /// [`due`]: Self::due
 /// [`delete_message`]: Self::delete_message
 /// [`delete_conversation`]: Self::delete_conversation
@@ -127,7 +147,9 @@ use crate::store::{Store, Transaction};
 /// changed are dropped from the cache and read again, so the same client can go on.
 ///
 /// # Security
-/// Restoring an old copy of the store repeats message keys. Move a store, never copy it.
+/// A store that is set back to an older copy never encrypts two messages under one key stream, but
+/// messages may be shown a second time, and the next ones do not open until [`upkeep`] has mended
+/// that. Move a store, never copy it.
 ///
 /// # Several processes
 /// An application and its notification extension open one store with

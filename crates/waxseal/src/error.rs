@@ -12,11 +12,11 @@ use waxseal_core::errors::{
     BundleError, DecodeError as CoreDecodeError, DecryptError, EncryptError, HandshakeError,
     PreKeyError,
 };
-use waxseal_reporting::DecodeError;
 use waxseal_reporting::message::PayloadError;
 use waxseal_reporting::recipient::DeliveryError;
 use waxseal_reporting::reporter::DraftError;
 use waxseal_reporting::sender::SealError;
+use waxseal_reporting::{DecodeError, Timestamp};
 
 pub(crate) use self::state::OfStore;
 pub use self::state::{Damage, StateError};
@@ -27,14 +27,13 @@ pub use self::state::{Damage, StateError};
 pub enum Advice {
     /// Fetch the peer's prekey bundle, call [`Client::start`](crate::Client::start), then send
     /// again what could not be sent.
-    ///
-    /// When this is the advice for a delivery, acknowledge the delivery: it will never open. If the
-    /// delivery was genuine, the two devices are out of step. The peer's next messages open once
-    /// the peer has received a message on the new session, so send one, if necessary with
-    /// application content that is not displayed. The peer is not authenticated at this point:
-    /// start over only with peers the user talks to, and only once in a while, not on each
-    /// delivery.
     FetchBundle,
+    /// Acknowledge the delivery to the provider, then call
+    /// [`Client::upkeep`](crate::Client::upkeep): it asks the author to seal the message again.
+    ///
+    /// The client has noted the delivery, which will never open. If it was genuine, the two devices
+    /// are out of step. Do not start a session because of it.
+    AskAgain,
     /// Show the user that the peer's identity changed, and go on only after the user accepted it. A
     /// message alone does not prove the change. Fetch the peer's prekey bundle to see whether the
     /// provider reports the same change.
@@ -51,9 +50,6 @@ pub enum Advice {
     ///
     /// Something that it needs, such as an earlier message or a newer version of this library, may
     /// still arrive. A peer can make messages that never open: keep only a few per peer, for days.
-    /// When a delivery is given up after that, what it waited for is lost: start over as for
-    /// [`FetchBundle`](Self::FetchBundle). Otherwise a peer that is thousands of messages ahead of
-    /// this device, for example after an old copy of the store was restored, is never heard again.
     KeepAndRetry,
     /// Correct the application: it made a call that the documentation of the method forbids.
     ///
@@ -141,6 +137,13 @@ pub enum StartError<E: std::error::Error + 'static> {
         /// The identity in the bundle.
         new: IdentityKey,
     },
+    /// Another session was started within the hour because this peer refused messages. Call
+    /// [`Client::restart`](crate::Client::restart) again at the given time.
+    #[error("a session with this peer was started within the hour")]
+    TooSoon {
+        /// When the next session may be started.
+        until: Timestamp,
+    },
     /// The peer's record could not be read or written.
     #[error(transparent)]
     State(#[from] StateError<E>),
@@ -217,6 +220,9 @@ pub enum ReceiveError<E: std::error::Error + 'static> {
     /// state: follow [`advice`](Self::advice).
     #[error("no session opens the message")]
     Session(#[source] DecryptError),
+    /// A refusal does not authenticate, or is malformed. Drop the delivery.
+    #[error("the refusal does not authenticate")]
+    Refusal,
     /// The message opened, but the sender's commitment to its content does not hold, so it could
     /// not be reported. Its content is withheld, and its message key is spent. Acknowledge the
     /// delivery.
@@ -292,6 +298,7 @@ impl<E: std::error::Error + 'static> StartError<E> {
             }
             Self::Handshake(HandshakeError::OwnIdentity) => Advice::FixCall,
             Self::Handshake(_) => Advice::FetchBundle,
+            Self::TooSoon { .. } => Advice::KeepAndRetry,
             Self::State(error) => error.advice(),
         }
     }
@@ -326,27 +333,14 @@ impl<E: std::error::Error + 'static> ReceiveError<E> {
             Self::Malformed(_) | Self::Delivery(DeliveryError::NotAuthentic) => {
                 Advice::DeliverAgain
             }
-            Self::Delivery(_) | Self::OwnAccount | Self::Withheld => Advice::Drop,
+            Self::Delivery(_) | Self::OwnAccount | Self::Refusal | Self::Withheld => Advice::Drop,
             Self::IdentityChanged { .. } => Advice::WarnIdentityChange,
-            // The sender has not moved to version 02 yet. It does once it opens a new session.
             Self::Session(DecryptError::Malformed(CoreDecodeError::UnknownVersion {
-                version: 0..=1,
-            })) => Advice::FetchBundle,
-            Self::Session(
-                DecryptError::JumpTooFar { .. }
-                | DecryptError::Malformed(CoreDecodeError::UnknownVersion { .. }),
-            ) => Advice::KeepAndRetry,
-            // The client recognises honest repeats by their tag, before it opens anything. An error
-            // that reaches this arm shows that the two devices are out of step.
-            Self::Session(
-                DecryptError::NoHandshake
-                | DecryptError::UnknownPreKey
-                | DecryptError::Unauthenticated
-                | DecryptError::AlreadyReceived
-                | DecryptError::Misplaced
-                | DecryptError::ReplayedInitialMessage
-                | DecryptError::ReplayMemoryFull,
-            ) => Advice::FetchBundle,
+                version: 2..,
+            })) => Advice::KeepAndRetry,
+            // The client recognises honest repeats by their tag, before it opens anything. Such an
+            // error shows that the two devices are out of step.
+            Self::Session(error) if can_be_asked(error) => Advice::AskAgain,
             // The relay vouches for tag and sender, not for the ciphertext, which may have been
             // altered after the relay had stamped the message.
             Self::Session(_) => Advice::DeliverAgain,
@@ -364,4 +358,20 @@ impl<E: std::error::Error + 'static> ReportError<E> {
             Self::State(error) => error.advice(),
         }
     }
+}
+
+/// Whether the author may be able to seal again what did not open with this error.
+pub(crate) fn can_be_asked(error: &DecryptError) -> bool {
+    matches!(
+        error,
+        DecryptError::NoHandshake
+            | DecryptError::UnknownPreKey
+            | DecryptError::Unauthenticated
+            | DecryptError::AlreadyReceived
+            | DecryptError::Misplaced
+            | DecryptError::ReplayedInitialMessage
+            | DecryptError::ReplayMemoryFull
+            | DecryptError::JumpTooFar { .. }
+            | DecryptError::Malformed(CoreDecodeError::UnknownVersion { version: 0..=1 })
+    )
 }

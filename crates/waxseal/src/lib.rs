@@ -41,6 +41,9 @@
 //! | writing | [`send`] | upload the envelope, [`confirm`] the relay's receipt |
 //! | a delivery arrives | [`receive`] | show the message, acknowledge the delivery |
 //! | many deliveries waited | [`receive_many`] | as for each delivery |
+//! | all deliveries were received | [`upkeep`] | do what it returns |
+//! | a message was shown | [`opened`], if others may know | |
+//! | a delivery of a blocked account arrives | [`skip`] | acknowledge the delivery |
 //! | a record is damaged | [`reset_peer`], [`reset_prekeys`], [`delete_damaged`] | |
 //! | once in a while | [`due`] | [`delete_message`] for each |
 //! | the user deletes a conversation | [`delete_conversation`] | [`compact`], now or later |
@@ -62,6 +65,9 @@
 //! [`confirm`]: Client::confirm
 //! [`receive`]: Client::receive
 //! [`receive_many`]: Client::receive_many
+//! [`upkeep`]: Client::upkeep
+//! [`opened`]: Client::opened
+//! [`skip`]: Client::skip
 //! [`reset_peer`]: Client::reset_peer
 //! [`reset_prekeys`]: Client::reset_prekeys
 //! [`delete_damaged`]: Client::delete_damaged
@@ -76,8 +82,17 @@
 //! [`safety_number`]: Client::safety_number
 //! [`preview`]: ReportDraft::preview
 //!
-//! Every error has an `advice()` that tells what to do next: fetch a bundle, warn of an identity
-//! change, drop, keep or retry ([`Advice`]).
+//! Every error has an `advice()` that tells what to do next: fetch a bundle, ask again, warn of an
+//! identity change, drop, keep or retry ([`Advice`]).
+//!
+//! # Where a message is
+//!
+//! [`Message::status`] tells where a sent message is: waiting, accepted by the relay, delivered
+//! (the peer's device opened and stored it), opened (the peer's application showed it), or not
+//! delivered. Only the peer's device can say that a message was delivered or opened, and it tells
+//! only accounts that its user accepted. A message that a device cannot open is asked for and
+//! sealed again by [`Client::upkeep`], at most three times, under the same identifier. It is shown
+//! once, and can be reported.
 //!
 //! The caller passes randomness and time. Pass the current time and a cryptographically secure
 //! generator:
@@ -140,7 +155,8 @@ pub mod store;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     Client, ConversationHealth, DamagedRow, Direction, Draft, Due, MAX_RECEIVED_AT_ONCE, Message,
-    Outgoing, OutgoingReport, Page, Received, ReportId, Waiting,
+    NotDelivered, Outgoing, OutgoingReport, Page, PeerState, Received, ReportId, Status, Upkeep,
+    Waiting,
 };
 pub use error::Advice;
 #[cfg(feature = "sqlite")]

@@ -8,6 +8,24 @@
 use prost::bytes::{Buf, Bytes};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+macro_rules! quiet_debug {
+    ($($record:ident),* $(,)?) => {$(
+        impl std::fmt::Debug for $record {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($record)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+mod report;
+mod upkeep;
+
+pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
+pub(crate) use self::upkeep::{
+    AskedRecord, AwaitedRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,
+};
+
 /// The version byte of every record.
 const RECORD_VERSION: u8 = 1;
 
@@ -112,6 +130,35 @@ pub(crate) struct ConversationRecord {
     /// deleted.
     #[prost(uint64, tag = "6")]
     pub(crate) deleted_before_ms: u64,
+    /// Whether the user accepted the peer, by a call or by writing to it. Only accepted peers are
+    /// told what arrived.
+    #[prost(bool, tag = "7")]
+    pub(crate) is_accepted: bool,
+    /// When a session was last started over because the peer refused a message, in milliseconds. 0
+    /// if none was.
+    #[prost(uint64, tag = "8")]
+    pub(crate) restarted_ms: u64,
+    /// The session that was started then, 16 bytes.
+    #[prost(bytes = "vec", tag = "12")]
+    pub(crate) restarted_on: Vec<u8>,
+    /// When the first message was sent that the peer has not answered, in milliseconds. 0 if there
+    /// is none.
+    #[prost(uint64, tag = "9")]
+    pub(crate) unanswered_since_ms: u64,
+    /// Whether the last session that this device started had no one-time prekey.
+    #[prost(bool, tag = "10")]
+    pub(crate) had_no_one_time: bool,
+    /// When the provider accepted the newest message of this device that arrived, in milliseconds.
+    #[prost(uint64, tag = "11")]
+    pub(crate) last_delivered_ms: u64,
+    /// When the provider accepted the oldest message of this device that arrived, in milliseconds.
+    /// 0 if none did, as far as the peer told.
+    #[prost(uint64, tag = "14")]
+    pub(crate) first_delivered_ms: u64,
+    /// Whether `next_sequence` does not tell that this device wrote to the peer, because it was
+    /// taken from a history without sent messages after damage.
+    #[prost(bool, tag = "13")]
+    pub(crate) is_sequence_guessed: bool,
 }
 
 /// A history that is being deleted. Written by the first transaction of the deletion, deleted by
@@ -122,6 +169,16 @@ pub(crate) struct DeletionRecord {
     /// The peer's account.
     #[prost(string, tag = "1")]
     pub(crate) account: String,
+}
+
+/// What is known of a deleted conversation: the last messages from the peer. Written by the first
+/// transaction of the deletion.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct RecentRecord {
+    /// The tags of the messages, the newest last.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub(crate) ids: Vec<Vec<u8>>,
 }
 
 /// A message that expires. Written with its evidence, and deleted with the message.
@@ -171,6 +228,15 @@ pub(crate) struct MessageRecord {
     pub(crate) ordinal: u64,
     #[prost(oneof = "MessageState", tags = "2, 3")]
     pub(crate) state: Option<MessageState>,
+    /// When the peer's device said that it opened the message, in milliseconds. 0 before that.
+    #[prost(uint64, tag = "4")]
+    pub(crate) delivered_ms: u64,
+    /// When the peer's device said that it showed the message, in milliseconds. 0 before that.
+    #[prost(uint64, tag = "5")]
+    pub(crate) opened_ms: u64,
+    /// Why the message counts as not delivered: a number of `NotDelivered`. 0 if it does not.
+    #[prost(uint32, tag = "6")]
+    pub(crate) not_delivered: u32,
 }
 
 /// The message itself, before or after it has its evidence.
@@ -222,6 +288,16 @@ pub(crate) struct OutboxRecord {
     /// `01`, an earlier version sealed it, and it waits to be sealed again.
     #[prost(bytes = "vec", tag = "4")]
     pub(crate) envelope: Vec<u8>,
+    /// Whether the envelope is of no message: a refusal, or receipts.
+    #[prost(bool, tag = "5")]
+    pub(crate) is_note: bool,
+    /// The device that the message was sealed again for. Absent if it was not sealed again.
+    #[prost(uint32, optional, tag = "6")]
+    pub(crate) again_for: Option<u32>,
+    /// The encoded claim under which the message was accepted before. Empty if it was not sealed
+    /// again.
+    #[prost(bytes = "vec", tag = "7")]
+    pub(crate) accepted: Vec<u8>,
 }
 
 /// What all conversations share.
@@ -237,6 +313,12 @@ pub(crate) struct CountersRecord {
     /// milliseconds.
     #[prost(uint64, tag = "3")]
     pub(crate) forgotten_before_ms: u64,
+    /// When the hour began in which `again` counts, in milliseconds.
+    #[prost(uint64, tag = "4")]
+    pub(crate) again_since_ms: u64,
+    /// How many messages were sealed again in that hour.
+    #[prost(uint32, tag = "5")]
+    pub(crate) again: u32,
 }
 
 /// One-time prekeys that the provider has not confirmed yet, in the form in which they are
@@ -248,72 +330,19 @@ pub(crate) struct UploadRecord {
     pub(crate) one_time: Vec<Vec<u8>>,
 }
 
-/// A report that the provider's intake has not confirmed yet. Deleted when it is confirmed.
-#[derive(Clone, PartialEq, prost::Message)]
-#[prost(skip_debug)]
-pub(crate) struct ReportRecord {
-    /// The report's random identifier on this device, 16 bytes.
-    #[prost(bytes = "vec", tag = "1")]
-    pub(crate) id: Vec<u8>,
-    /// Empty while the report waits for a moderation key.
-    #[prost(bytes = "vec", tag = "2")]
-    pub(crate) report: Vec<u8>,
-    /// What the user chose, to seal it again. Absent if an earlier version stored the report.
-    #[prost(message, optional, tag = "3")]
-    pub(crate) draft: Option<DraftRecord>,
-}
-
-/// The draft of a report. Its messages stay in the history. A draft without messages is about the
-/// account.
-#[derive(Clone, PartialEq, prost::Message)]
-#[prost(skip_debug)]
-pub(crate) struct DraftRecord {
-    /// The peer of the messages, or the account that the report is about.
-    #[prost(string, tag = "1")]
-    pub(crate) account: String,
-    /// The reason's number.
-    #[prost(uint32, tag = "2")]
-    pub(crate) reason: u32,
-    #[prost(string, tag = "3")]
-    pub(crate) note: String,
-    #[prost(message, repeated, tag = "4")]
-    pub(crate) messages: Vec<ShownRecord>,
-}
-
-/// A message of a draft, with the parts that the report shows.
-#[derive(Clone, PartialEq, prost::Message)]
-#[prost(skip_debug)]
-pub(crate) struct ShownRecord {
-    #[prost(bytes = "vec", tag = "1")]
-    pub(crate) id: Vec<u8>,
-    #[prost(uint32, repeated, tag = "2")]
-    pub(crate) parts: Vec<u32>,
-}
-
-macro_rules! quiet_debug {
-    ($($record:ident),*) => {$(
-        impl std::fmt::Debug for $record {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_struct(stringify!($record)).finish_non_exhaustive()
-            }
-        }
-    )*};
-}
 quiet_debug!(
     AccountRecord,
     ContactRecord,
     DeviceRecord,
     ConversationRecord,
     DeletionRecord,
+    RecentRecord,
     DueRecord,
     EarlierPeerRecord,
     MessageRecord,
     MessageState,
     OutboxRecord,
     UploadRecord,
-    ReportRecord,
-    DraftRecord,
-    ShownRecord
 );
 
 /// Encodes a record: the version byte, then protobuf.

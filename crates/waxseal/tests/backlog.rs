@@ -99,6 +99,7 @@ fn describe<E: std::error::Error>(result: &Result<Received, E>) -> String {
             format!("{} {} {text}", from.as_str(), message.ordinal())
         }
         Ok(Received::Duplicate { from, .. }) => format!("again from {}", from.as_str()),
+        Ok(other) => format!("{other:?}"),
         Err(error) => format!("{error:?}"),
     }
 }

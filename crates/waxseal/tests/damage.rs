@@ -190,7 +190,7 @@ fn both_ways<S: Store>(
     for _ in 0..3 {
         match bob.receive(&delivery) {
             Ok(Received::Message { .. }) => is_received = true,
-            Ok(Received::Duplicate { .. }) => panic!("it is new"),
+            Ok(other) => panic!("it is new: {other:?}"),
             Err(ReceiveError::State(StateError::Damaged(damage))) => {
                 follow(world, bob, &name, &damage, seen);
                 continue;
@@ -288,8 +288,11 @@ fn a_damaged_record_costs_itself_and_is_reset() -> Result<(), Box<dyn Error>> {
         ('o', 1),
         ('r', 1),
         ('s', 1),
+        ('t', 0), // no receipt is expected any more, or sent: so for the last two
         ('u', 0),
         ('v', 1),
+        ('y', 0),
+        ('z', 0),
     ];
     assert_eq!(families, BTreeSet::from(expected));
     Ok(())

@@ -117,7 +117,7 @@ fn a_forgotten_contact_is_unknown_and_its_next_first_message_is_a_first_contact(
     let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
     assert_eq!(
         bob.receive(&delivery).unwrap_err().advice(),
-        Advice::FetchBundle
+        Advice::AskAgain
     );
 
     // She has another device by now, and her identity is pinned without a warning.
@@ -209,7 +209,7 @@ fn a_withheld_message_is_still_recognised_after_its_conversation_was_deleted() {
 }
 
 #[test]
-fn a_message_accepted_after_the_deletion_that_does_not_open_still_asks_for_a_new_session() {
+fn a_message_accepted_after_the_deletion_that_does_not_open_is_asked_for() {
     let (mut world, mut alice, mut bob) = Provider::of_two();
     world.exchange(&mut alice, &mut bob, "hello");
     world.exchange(&mut bob, &mut alice, "hello yourself");
@@ -225,7 +225,7 @@ fn a_message_accepted_after_the_deletion_that_does_not_open_still_asks_for_a_new
     let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
     assert_eq!(
         bob.receive(&delivery).unwrap_err().advice(),
-        Advice::FetchBundle
+        Advice::AskAgain
     );
 }
 

@@ -13,7 +13,9 @@ use waxseal::core::errors::{DecryptError, HandshakeError};
 use waxseal::errors::{ReceiveError, StartError};
 use waxseal::reporting::relay::{Envelope, PostError};
 use waxseal::{Advice, DeviceAddress, DeviceId, Received};
-use waxseal_world::{Liar, NOW, Provider, account, address, envelope_of, snapshot, text_of};
+use waxseal_world::{
+    Liar, NOW, Provider, account, address, envelope_of, snapshot, text_of, without_unopened,
+};
 
 #[test]
 fn an_envelope_replayed_under_another_account_does_not_open() {
@@ -35,8 +37,9 @@ fn an_envelope_replayed_under_another_account_does_not_open() {
         bob.receive(&as_mallory),
         Err(ReceiveError::Session(_))
     ));
+    // It is noted, to ask Mallory for it.
     assert_eq!(
-        snapshot(&bob),
+        without_unopened(snapshot(&bob)),
         before,
         "no identity was pinned and no tag occupied"
     );

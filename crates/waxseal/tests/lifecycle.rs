@@ -45,7 +45,7 @@ fn a_peer_out_of_step_comes_back_with_a_new_session_and_a_message_on_it() {
             .unwrap();
         let (delivery, _) = world.relay(&alice, bob, &sent.envelope);
         let error = Client::receive(bob, &delivery).unwrap_err();
-        assert_eq!(error.advice(), Advice::FetchBundle, "{error}");
+        assert_eq!(error.advice(), Advice::AskAgain, "{error}");
     };
     fails(&mut world, &mut bob);
     world.start(&mut bob, &account("alice"));
@@ -74,7 +74,7 @@ fn a_peer_that_was_set_back_comes_back_with_a_new_session() {
         matches!(error, ReceiveError::Session(DecryptError::Misplaced)),
         "{error:?}"
     );
-    assert_eq!(error.advice(), Advice::FetchBundle);
+    assert_eq!(error.advice(), Advice::AskAgain);
 
     world.start(&mut bob, &alice_id);
     world.exchange(&mut bob, &mut alice, "a new session");

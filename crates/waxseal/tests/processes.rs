@@ -80,7 +80,7 @@ fn process(role: &str, home: &Path) {
                 Ok(Received::Message { message, .. }) => {
                     writeln!(shown, "{}", hex(message.id())).unwrap();
                 }
-                Ok(Received::Duplicate { .. }) => {}
+                Ok(_) => {}
                 Err(error) if is_stale(&error) => continue,
                 Err(error) => panic!("{role}: {error:?}"),
             }

@@ -1,6 +1,8 @@
 //! An in-memory provider that runs the real library. It hands out prekeys, stamps and delivers
 //! messages, accepts reports and reviews them.
 
+mod intake;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
 
@@ -8,25 +10,20 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use waxseal::core::limits::MAX_ONE_TIME_PREKEYS;
 use waxseal::core::{IdentityKey, PreKeyBundle, PreKeyUpload};
-use waxseal::reporting::intake::{
-    AcceptError, AcceptanceKey, AcceptedReport, Nullifier, ReportId, examine,
-};
+use waxseal::reporting::Audience;
+use waxseal::reporting::intake::{AcceptanceKey, Nullifier};
 use waxseal::reporting::relay::{
-    Envelope, PostError, PostedEnvelope, Receipt, StampKeys, StampedEnvelope, next_accepted_at,
+    Envelope, PostError, PostedEnvelope, PostedReseal, Receipt, ResealError, StampKeys,
+    StampedEnvelope, next_accepted_at,
 };
-use waxseal::reporting::reporter::Report;
-use waxseal::reporting::reviewer::{VerifiedReport, review};
-use waxseal::reporting::vault::{ModerationKeyPair, Unseal, UnsealError, Vault};
-use waxseal::reporting::{Audience, Rejection};
+use waxseal::reporting::vault::ModerationKeyPair;
 use waxseal::{
     AccountId, Client, DeliveryKey, DeviceAddress, Draft, FrankingTag, MemoryStore, Received,
     Store, Timestamp,
 };
 
+pub use self::intake::Refusal;
 use crate::{NOW, account, address, rng};
-
-/// The id under which the intake accepts every report: the queue never holds two.
-const REPORT_ID: ReportId = ReportId::from_bytes([6; 16]);
 
 /// A provider. It also holds the random generator that all devices in a simulation use.
 ///
@@ -50,41 +47,6 @@ pub struct Provider {
     prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
     handed_out: HashSet<Vec<u8>>,
     reported: HashSet<Nullifier>,
-}
-
-/// Why a report was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The bytes do not decode as a report.
-    Malformed,
-    /// The device that the report names as its reporter is not registered.
-    UnknownDevice,
-    /// A check of the intake or of the review failed.
-    Rejected(Rejection),
-}
-
-impl From<Rejection> for Refusal {
-    fn from(rejection: Rejection) -> Self {
-        Self::Rejected(rejection)
-    }
-}
-
-impl From<AcceptError> for Refusal {
-    fn from(error: AcceptError) -> Self {
-        match error {
-            AcceptError::Rejected(rejection) => rejection.into(),
-            other => panic!("the provider answers every look-up: {other}"),
-        }
-    }
-}
-
-impl From<UnsealError> for Refusal {
-    fn from(error: UnsealError) -> Self {
-        match error {
-            UnsealError::Rejected(rejection) => rejection.into(),
-            other => panic!("the provider's own queue: {other}"),
-        }
-    }
 }
 
 impl Provider {
@@ -278,6 +240,30 @@ impl Provider {
         Ok(StampedEnvelope::new(claim.unwrap(), authentic).unwrap())
     }
 
+    /// What the relay does with a message that is sealed again. Returns (delivery, receipt).
+    ///
+    /// # Errors
+    /// [`ResealError`] if the device MAC, the time of posting, the claim or the target is wrong.
+    ///
+    /// # Panics
+    /// If the bytes are not a posted reseal.
+    pub fn post_again(
+        &self,
+        from: &DeviceAddress,
+        posted: &[u8],
+    ) -> Result<(StampedEnvelope, Vec<u8>), ResealError> {
+        let posted = PostedReseal::decode(posted).unwrap();
+        let key = &self.keys[from];
+        let reseal = posted.authenticate(key, from, &self.stamp_keys, self.now)?;
+        let claim = self
+            .stamp_keys
+            .stamp_again(&reseal, self.next_accepted_at(from))
+            .unwrap();
+        let stamped = StampedEnvelope::resealed(claim, reseal).unwrap();
+        let receipt = Receipt::new(stamped.claim(), key).encode();
+        Ok((stamped, receipt))
+    }
+
     fn next_accepted_at(&self, from: &DeviceAddress) -> Timestamp {
         let mut last = self.last_accepted.lock().unwrap();
         let accepted_at = next_accepted_at(self.now, last.get(from).copied());
@@ -347,50 +333,6 @@ impl Provider {
         assert!(sent_time_agrees);
         assert_eq!(message.id(), &sent.id);
         sent.id
-    }
-
-    /// Does the work of the intake: checks which device sent the report, that the reported messages
-    /// passed through the relay, and that they were not reported before. Does not read the
-    /// messages.
-    ///
-    /// # Errors
-    /// [`Refusal`] with the check that failed.
-    pub fn examine(&self, report: &[u8]) -> Result<AcceptedReport, Refusal> {
-        let report = Report::decode(report).map_err(|_| Refusal::Malformed)?;
-        let key = self.keys.get(report.reporter());
-        let key = key.ok_or(Refusal::UnknownDevice)?;
-        let examined = examine(report, &self.stamp_keys, key, self.now)?;
-        let nullifiers = examined.nullifiers();
-        let known: Vec<_> = nullifiers
-            .iter()
-            .map(|nullifier| self.reported.contains(nullifier))
-            .collect();
-        // There are no groups, so no account is a member of one.
-        let members = vec![false; examined.memberships().len()];
-        Ok(examined.accept(REPORT_ID, &known, &members)?)
-    }
-
-    /// Does the work of intake and review. In between, the accepted report is encoded and decoded,
-    /// as in the reviewers' queue. Does not mark the messages as reported.
-    ///
-    /// # Errors
-    /// [`Refusal`] with the check that failed.
-    pub fn verify(&self, report: &[u8]) -> Result<VerifiedReport, Refusal> {
-        let queued = self.examine(report)?.encode(&self.acceptance_key);
-        let key = ModerationKeyPair::import(&self.moderation.export()).unwrap();
-        let vault = Vault::new(key, self.acceptance_key.clone());
-        Ok(review(vault.open(&REPORT_ID, &queued)?)?)
-    }
-
-    /// Does the work of intake and review, and marks the messages as reported.
-    ///
-    /// # Errors
-    /// [`Refusal`] with the check that failed.
-    pub fn take_report(&mut self, report: &[u8]) -> Result<VerifiedReport, Refusal> {
-        let verified = self.verify(report)?;
-        let report = Report::decode(report).map_err(|_| Refusal::Malformed)?;
-        self.reported.extend(report.nullifiers());
-        Ok(verified)
     }
 
     /// Makes a separate random generator for another device, seeded from this one.

@@ -3,8 +3,9 @@
 mod app;
 mod packets;
 mod reports;
+mod upkeep;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use waxseal::core::PreKeyUpload;
 use waxseal::core::limits::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_SESSIONS, MAX_SKIPPED_CHAINS};
@@ -13,7 +14,7 @@ use waxseal::{AccountId, Client, FrankingTag, MemoryStore, Timestamp};
 use crate::network::Network;
 use crate::provider::Provider;
 use crate::script::Action;
-use crate::{Records, envelope_of, snapshot};
+use crate::{Records, snapshot};
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
 /// Number of one-time prekeys that a device publishes at a time. It is small, so that devices also
@@ -54,6 +55,12 @@ enum Packet {
     Envelope(usize),
     Delivery(usize, Vec<u8>),
     Receipt(usize, Vec<u8>),
+    /// A message that is sealed again.
+    Again(usize, Vec<u8>),
+    /// A posted refusal, or receipts.
+    Note(Vec<u8>),
+    NoteDelivery(Vec<u8>),
+    NoteReceipt(Vec<u8>),
     Prekeys(PreKeyUpload),
 }
 
@@ -107,8 +114,10 @@ pub struct World {
     rotations: usize,
     /// Whether the network has become fair and applications act on errors.
     is_fair: bool,
-    /// Pairs (client, peer): the client should start a new session with the peer.
-    out_of_step: BTreeSet<(usize, usize)>,
+    /// How many refusals and receipts the relay accepted.
+    notes: usize,
+    /// How many envelopes the clients' upkeep sealed: refusals, receipts, and messages again.
+    kept_up: usize,
 }
 
 impl World {
@@ -134,7 +143,8 @@ impl World {
             starts: 0,
             rotations: 0,
             is_fair: false,
-            out_of_step: BTreeSet::new(),
+            notes: 0,
+            kept_up: 0,
             clients,
         }
     }
@@ -224,7 +234,11 @@ impl World {
                 self.started_over[who] += 1;
             }
             Action::Publish { who, rotate } => self.publish(who % self.clients.len(), rotate),
-            Action::Resend { who } => self.resend(who % self.clients.len()),
+            Action::Resend { who } => {
+                let who = who % self.clients.len();
+                self.resend(who);
+                self.upkeep(who);
+            }
             Action::Report { who, about } => {
                 let (who, about) = self.pair(who, about);
                 self.assert_reportable(who, about);
@@ -304,27 +318,6 @@ impl World {
             .send(who, who, Packet::Prekeys(upload.unwrap()));
     }
 
-    fn resend(&mut self, who: usize) {
-        let now = self.provider.now;
-        for waiting in self.clients[who]
-            .outbox(None, usize::MAX, now)
-            .unwrap()
-            .items
-        {
-            let number = self
-                .sent
-                .iter()
-                .position(|sent| sent.from == who && sent.id == waiting.id);
-            let number = number.expect("the outbox holds only messages that were sent");
-            // Only the time of posting and its MAC are new.
-            let before = envelope_of(&self.sent[number].envelope);
-            assert!(envelope_of(&waiting.envelope) == before);
-            self.sent[number].envelope = waiting.envelope;
-            let to = self.sent[number].to;
-            self.network.send(who, to, Packet::Envelope(number));
-        }
-    }
-
     /// Whether no state was rolled back or lost, signed prekeys were replaced at most once, and no
     /// limit can have been exceeded. If so, a client has no reason to refuse a message.
     #[must_use]
@@ -357,7 +350,8 @@ impl World {
             .unwrap()
             .items
             .len();
-        let unseen = self.unseen(who);
+        // What upkeep sealed can be skipped too.
+        let unseen = self.unseen(who) + self.kept_up;
         let of_family = |families: &'static [u8]| {
             let records = client.store().records();
             records.filter(move |(key, _)| {
@@ -369,10 +363,13 @@ impl World {
         // the counters. Then it has three for each peer, two for each message (the message and its
         // index), one for each message in the outbox, and one for each page of skipped keys. There
         // are at most as many pages as messages that were not shown. One-time prekeys and replay
-        // memories follow.
-        let most = 5 + 3 * peers + 2 * self.memories[who].messages + waiting + unseen;
+        // memories follow, and what is still to be said. A refusal or receipt leaves an index.
+        let messages = 2 * self.memories[who].messages + self.notes;
+        let most = 5 + 3 * peers + messages + waiting + unseen;
         let (prekeys, memories) = (of_family(b"1").count(), of_family(b"h").count());
-        let count = client.store().records().count() - prekeys - memories;
+        let upkeep = of_family(b"jqtwyz").count();
+        assert!(upkeep <= 2 * peers + 3 * self.sent.len() + self.notes);
+        let count = client.store().records().count() - prekeys - memories - upkeep;
         assert!(
             count <= most,
             "{count} records are stored, {most} at most are expected"

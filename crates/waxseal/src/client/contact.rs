@@ -3,12 +3,18 @@
 use rand_core::CryptoRng;
 use waxseal_core::errors::HandshakeError;
 use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyBundle, SafetyNumber, SessionSet};
-use waxseal_reporting::AccountId;
+use waxseal_reporting::{AccountId, Timestamp};
 
 use super::Client;
 use super::peers::damaged;
+use super::upkeep::since;
 use crate::error::{PeerError, StartError, StateError};
+use crate::records::ConversationRecord;
 use crate::store::{Store, Transaction};
+
+/// Minimum time between two sessions with one peer that are started because the peer refused
+/// messages: one hour. So a peer or a relay that makes everything fail costs one prekey an hour.
+const RESTART_PAUSE_MS: u64 = 3_600_000;
 
 /// How far the sessions with one peer have healed, and whether they still do.
 ///
@@ -55,6 +61,38 @@ impl<S: Store> Client<S> {
         one_time: Option<&[u8]>,
         rng: &mut impl CryptoRng,
     ) -> Result<(), StartError<S::Error>> {
+        self.start_at(peer, base, one_time, None, rng)
+    }
+
+    /// Starts another session because the peer refused messages, like [`start`](Self::start). Call
+    /// it for each peer that [`Upkeep::bundles`](super::Upkeep::bundles) lists, then
+    /// [`upkeep`](Self::upkeep) again.
+    ///
+    /// At most one such session is started with a peer in an hour. If a bundle without a one-time
+    /// prekey was used, [`PeerState`](super::PeerState) says so.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start); [`StartError::TooSoon`] if another session was started within
+    /// the hour.
+    pub fn restart(
+        &mut self,
+        peer: &AccountId,
+        base: &[u8],
+        one_time: Option<&[u8]>,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StartError<S::Error>> {
+        self.start_at(peer, base, one_time, Some(now), rng)
+    }
+
+    fn start_at(
+        &mut self,
+        peer: &AccountId,
+        base: &[u8],
+        one_time: Option<&[u8]>,
+        restarted: Option<Timestamp>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StartError<S::Error>> {
         self.run(|client| {
             let bundle = PreKeyBundle::decode(base, one_time)?;
             // This is checked first, because the user must not be asked to accept this device's own
@@ -72,10 +110,24 @@ impl<S: Store> Client<S> {
                 Some(known) => known,
                 None => client.new_peer(peer)?,
             };
+            if let Some(now) = restarted {
+                if let Some(at) = next_restart(&known.conversation, now) {
+                    client.keep_peer(peer, known);
+                    let until = Timestamp::from_millis(at);
+                    return Err(StartError::TooSoon { until });
+                }
+                known.conversation.restarted_ms = now.as_millis();
+            }
+            known.conversation.had_no_one_time = one_time.is_none();
             known.identity = identity.to_vec();
             match &mut known.sessions {
                 Some(sessions) => sessions.add_initiated(&client.identity, bundle, rng)?,
                 none => *none = Some(SessionSet::initiate(&client.identity, bundle, rng)?),
+            }
+            if restarted.is_some() {
+                let session = known.sessions.as_ref().map(SessionSet::sending_id);
+                known.conversation.restarted_on =
+                    session.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
             }
             let mut transaction = Transaction::default();
             known.put(peer, &mut transaction);
@@ -179,4 +231,11 @@ impl<S: Store> Client<S> {
 /// None is pinned before first contact, and after the contact's record was lost to damage.
 pub(super) fn is_other(pinned: &[u8], identity: &[u8]) -> bool {
     !pinned.is_empty() && pinned != identity
+}
+
+/// When the next session may be started that a refusal makes necessary. `None` if now.
+pub(super) fn next_restart(conversation: &ConversationRecord, now: Timestamp) -> Option<u64> {
+    let age = since(conversation.restarted_ms, now)?;
+    let is_recent = conversation.restarted_ms != 0 && age < RESTART_PAUSE_MS;
+    is_recent.then(|| conversation.restarted_ms.saturating_add(RESTART_PAUSE_MS))
 }

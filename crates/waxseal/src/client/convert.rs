@@ -78,7 +78,7 @@ fn put_peer(
         last_seen: peer.last_seen.clone(),
         next_ordinal: peer.next_ordinal,
         last_accepted_ms,
-        deleted_before_ms: 0,
+        ..ConversationRecord::default()
     };
     let device = DeviceRecord {
         sessions: peer.sessions.clone(),

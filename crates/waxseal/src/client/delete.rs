@@ -9,7 +9,7 @@ use waxseal_reporting::{AccountId, FrankingTag};
 
 use super::page::number_of;
 use super::peers::damaged;
-use super::{Client, history, keys};
+use super::{Client, keys};
 use crate::error::StateError;
 use crate::records::{
     self, ConversationRecord, DeletionRecord, IndexRecord, MessageRecord, OutboxRecord,
@@ -60,7 +60,8 @@ impl<S: Store> Client<S> {
     ///   [`Duplicate`](super::Received::Duplicate). It does not open a second time, and the client
     ///   knows until when it deleted messages. The same holds for any message accepted before that
     ///   time which no session opens. If a sender that missed the receipt posts a message again, it
-    ///   gets a new time: for 30 days it is a `Duplicate` if its key is known to be used.
+    ///   gets a new time: for 30 days it is a `Duplicate` if its key is known to be used. If it is
+    ///   one of the last 64, it always is: their digests stay.
     /// - A [report](Client::report) that was sealed stays in the
     ///   [list of reports](Client::pending_reports), and is sent. A
     ///   [`ReportDraft`](crate::ReportDraft) in memory has copies of its messages, and can still be
@@ -104,10 +105,12 @@ impl<S: Store> Client<S> {
                     None => Ok(()), // the peer is unknown
                 };
             };
+            let recent = client.recent_of(peer, &conversation)?;
             drop(client.peers.take(peer));
             conversation.deleted_before_ms = time_after_last(&conversation);
             let mut transaction = Transaction::default();
             mark(&mut transaction, peer);
+            transaction.put_record(keys::recent(peer), &recent);
             transaction.put_record(keys::conversation(peer), &conversation);
             client.commit(transaction)
         })?;
@@ -121,8 +124,7 @@ impl<S: Store> Client<S> {
     /// and pins the identity that it comes from without a warning: forget nobody whose change of
     /// identity you would want to see. Messages on the sessions that were forgotten do not open.
     /// Those accepted before are a [`Duplicate`](super::Received::Duplicate). For later ones the
-    /// advice is [`FetchBundle`](crate::Advice::FetchBundle), as from any stranger: acknowledge
-    /// them, and do not start a session unless the user writes to the peer.
+    /// advice is [`AskAgain`](crate::Advice::AskAgain), as from any stranger: acknowledge them.
     ///
     /// To keep a peer from writing, block it at the provider. This call does not.
     ///
@@ -182,6 +184,7 @@ impl<S: Store> Client<S> {
             transaction.delete(keys::contact(peer));
             transaction.delete(keys::conversation(peer));
             transaction.delete(keys::earlier_peer(peer));
+            transaction.delete(keys::recent(peer));
             client.delete_each(&keys::devices(peer), &mut transaction)?;
             client.delete_each(&keys::skipped_keys(peer), &mut transaction)?;
             client.commit(transaction)
@@ -196,6 +199,7 @@ impl<S: Store> Client<S> {
             keys::conversation,
             keys::device,
             keys::earlier_peer,
+            keys::upkeep, // an account of which only a message came that did not open
         ];
         for key in keys {
             match self.get(&key(peer)) {
@@ -279,6 +283,9 @@ impl<S: Store> Client<S> {
         if transaction.changes().is_empty() {
             self.delete_envelopes(peer, &mut transaction)?;
         }
+        if transaction.changes().is_empty() {
+            self.delete_upkeep(peer, &mut transaction)?;
+        }
         let is_left = !transaction.changes().is_empty();
         if !is_left {
             transaction.delete(keys::deletion(peer));
@@ -324,19 +331,6 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    fn delete_due_of(
-        &self,
-        message: &history::Message,
-        transaction: &mut Transaction,
-    ) -> Result<(), StateError<S::Error>> {
-        if let Some(evidence) = message.evidence()
-            && let Some(number) = self.find_due(evidence)?
-        {
-            transaction.delete(keys::due_message(number));
-        }
-        Ok(())
-    }
-
     /// Deletes what waits for the peer in the outbox.
     fn delete_envelopes(
         &self,
@@ -362,7 +356,11 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    fn first_rows(&self, table: &Table, limit: usize) -> Result<Vec<Listed>, StateError<S::Error>> {
+    pub(super) fn first_rows(
+        &self,
+        table: &Table,
+        limit: usize,
+    ) -> Result<Vec<Listed>, StateError<S::Error>> {
         let rows = self.store.list(table, None, limit);
         rows.map_err(StateError::Store)
     }

@@ -106,6 +106,20 @@ impl<S: Store> Client<S> {
         Ok(page)
     }
 
+    /// Deletes the row of a message that expires.
+    pub(super) fn delete_due_of(
+        &self,
+        message: &super::Message,
+        transaction: &mut Transaction,
+    ) -> Result<(), StateError<S::Error>> {
+        if let Some(evidence) = message.evidence()
+            && let Some(number) = self.find_due(evidence)?
+        {
+            transaction.delete(keys::due_message(number));
+        }
+        Ok(())
+    }
+
     /// Whether the message is still in the history. A row without one is left only by damage.
     fn is_stored(&self, due: &Due) -> Result<bool, StateError<S::Error>> {
         let index = self.index(&due.peer, &due.id)?;

@@ -7,6 +7,7 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use zeroize::Zeroizing;
 
 use super::page::Page;
+use super::status::{NotDelivered, Status, Told};
 use super::{Client, keys};
 use crate::error::{Damage, StateError};
 use crate::records::{self, IndexRecord, MessageRecord, MessageState};
@@ -32,6 +33,7 @@ pub struct Message {
     content: Zeroizing<Content>,
     attachments: Vec<Attachment>,
     state: State,
+    told: Told,
 }
 
 #[derive(Clone)]
@@ -53,6 +55,7 @@ impl Message {
             content: Zeroizing::new(content),
             attachments,
             state: State::Stamped(evidence),
+            told: Told::default(),
         }
     }
 
@@ -104,6 +107,29 @@ impl Message {
     /// confirmed yet.
     pub fn accepted_at(&self) -> Option<Timestamp> {
         self.evidence().map(Evidence::accepted_at)
+    }
+
+    /// Where a sent message is: with the relay, with the peer, or not delivered. `None` for a
+    /// received message.
+    ///
+    /// Only the peer's device can say that a message arrived, and it says so only if its user
+    /// accepted this account. The relay cannot say it in its place.
+    pub fn status(&self) -> Option<Status> {
+        let at = Timestamp::from_millis;
+        match (self.direction, &self.state, self.told) {
+            (Direction::Received, ..) => None,
+            (_, _, told) if told.opened_ms != 0 => Some(Status::Opened {
+                at: at(told.opened_ms),
+            }),
+            (_, _, told) if told.delivered_ms != 0 => Some(Status::Delivered {
+                at: at(told.delivered_ms),
+            }),
+            (_, state, told) => Some(match (NotDelivered::of(told.not_delivered), state) {
+                (Some(reason), _) => Status::NotDelivered(reason),
+                (None, State::Sent(_)) => Status::Waiting,
+                (None, State::Stamped(_)) => Status::Accepted,
+            }),
+        }
     }
 
     /// The evidence that a report of the message needs. `None` for a sent message whose receipt is
@@ -163,7 +189,7 @@ impl<S: Store> Client<S> {
         self.look(|client| client.read_message(peer, id))
     }
 
-    fn read_messages(
+    pub(super) fn read_messages(
         &self,
         peer: &AccountId,
         after: Option<u64>,
@@ -224,6 +250,11 @@ impl<S: Store> Client<S> {
             content: Zeroizing::new(content),
             attachments,
             state,
+            told: Told {
+                delivered_ms: record.delivered_ms,
+                opened_ms: record.opened_ms,
+                not_delivered: record.not_delivered,
+            },
         })
     }
 

@@ -18,7 +18,13 @@
 //! | envelope not confirmed yet | `o` | number |
 //! | message that expires | `e` | time in ms be44, place be20 |
 //! | history that is being deleted | `x` | `account` of its only peer |
+//! | last messages of a deleted conversation | `j account` | only |
 //! | report not confirmed yet | `r` | id, 16 bytes |
+//! | account to which something is still to be said | `z` | `account` |
+//! | delivery that did not open | `q account` | tag, 32 bytes |
+//! | message that the peer could not open | `w account` | tag, 32 bytes |
+//! | message that the peer has not confirmed | `t account` | tag, 32 bytes |
+//! | receipt still to be sent | `y account` | kind, tag: 33 bytes |
 //! | in layout 1: peer | `p` | `account` |
 //! | in layout 1: where the message with a tag is | `i account tag` | only |
 //!
@@ -141,12 +147,57 @@ pub(super) fn deletion(peer: &AccountId) -> Key {
     Key::new(deletions(), Row::Name(name_of(peer)))
 }
 
+pub(super) fn recent(peer: &AccountId) -> Key {
+    Key::new(of_account(b'j', peer), Row::Only)
+}
+
 pub(super) fn reports() -> Table {
     Table::new(b"r")
 }
 
 pub(super) fn report(id: &[u8; 16]) -> Key {
     Key::new(reports(), Row::Name(id.to_vec()))
+}
+
+pub(super) fn upkeeps() -> Table {
+    Table::new(b"z")
+}
+
+pub(super) fn upkeep(peer: &AccountId) -> Key {
+    Key::new(upkeeps(), Row::Name(name_of(peer)))
+}
+
+pub(super) fn all_unopened(peer: &AccountId) -> Table {
+    of_account(b'q', peer)
+}
+
+pub(super) fn unopened(peer: &AccountId, tag: &FrankingTag) -> Key {
+    Key::new(all_unopened(peer), Row::Name(tag.as_bytes().to_vec()))
+}
+
+pub(super) fn all_asked(peer: &AccountId) -> Table {
+    of_account(b'w', peer)
+}
+
+pub(super) fn asked(peer: &AccountId, tag: &FrankingTag) -> Key {
+    Key::new(all_asked(peer), Row::Name(tag.as_bytes().to_vec()))
+}
+
+pub(super) fn all_awaited(peer: &AccountId) -> Table {
+    of_account(b't', peer)
+}
+
+pub(super) fn awaited(peer: &AccountId, tag: &FrankingTag) -> Key {
+    Key::new(all_awaited(peer), Row::Name(tag.as_bytes().to_vec()))
+}
+
+pub(super) fn receipts(peer: &AccountId) -> Table {
+    of_account(b'y', peer)
+}
+
+pub(super) fn receipt(peer: &AccountId, is_opened: bool, tag: &FrankingTag) -> Key {
+    let name = [&[u8::from(is_opened)], tag.as_bytes().as_slice()].concat();
+    Key::new(receipts(peer), Row::Name(name))
 }
 
 pub(super) fn earlier_peers() -> Table {
@@ -167,9 +218,9 @@ pub(super) fn damage(key: &Key) -> Damage {
     let (family, rest) = key.table.as_bytes().split_first().unwrap_or((&0, &[]));
     let name: &[u8] = match (family, &key.row) {
         (b'k' | b'1' | b'h', _) => return Damage::PreKeys,
-        (b'n' | b'p' | b'x', Row::Name(name)) => name,
+        (b'n' | b'p' | b'x' | b'z', Row::Name(name)) => name,
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
-        (b'd' | b's' | b'm' | b'i', _) => rest,
+        (b'd' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y', _) => rest,
         _ => return Damage::Account,
     };
     let account = name

@@ -7,6 +7,7 @@ use waxseal_reporting::relay::{DeliveryKey, Envelope};
 use waxseal_reporting::sender::{SentMessage, seal};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
+use super::again::again_of;
 use super::page::{Page, number_of};
 use super::send::Outgoing;
 use super::{Client, keys, tag_of, take_secret_bytes};
@@ -197,6 +198,7 @@ impl<S: Store> Client<S> {
         let message = MessageRecord {
             ordinal,
             state: Some(MessageState::Sent(take_secret_bytes(sealed.sent.encode()))),
+            ..MessageRecord::default()
         };
         let index = IndexRecord {
             ordinal: Some(ordinal),
@@ -212,6 +214,7 @@ impl<S: Store> Client<S> {
             recipient: recipient.as_str().to_owned(),
             id: new.as_bytes().to_vec(),
             envelope: sealed.envelope.encode(),
+            ..OutboxRecord::default()
         };
         let mut transaction = Transaction::default();
         transaction.put_record(keys::counters(), &counters);
@@ -317,10 +320,19 @@ impl<S: Store> Client<S> {
         let Waiting { id, recipient } = waiting_of(record)?;
         let audience = Audience::Direct(recipient.clone());
         let envelope = Envelope::decode(&record.envelope).ok()?;
+        let is_again = record.again_for.is_some();
+        let envelope = match is_again {
+            true => {
+                let (accepted, target) = again_of(record)?;
+                envelope.post_again(&accepted, key, &self.me, &target, now)
+            }
+            false => envelope.post(key, &self.me, &audience, now),
+        };
         Some(Outgoing {
             id,
             recipient,
-            envelope: envelope.post(key, &self.me, &audience, now),
+            envelope,
+            is_again,
         })
     }
 

@@ -40,6 +40,10 @@ impl DamagedRow {
         Self { table, cursor }
     }
 
+    pub(super) fn delete_in(&self, transaction: &mut Transaction) {
+        transaction.delete_at(self.table.clone(), self.cursor.clone());
+    }
+
     /// The row's number: of a message its ordinal, of an envelope its number in the outbox.
     pub fn number(&self) -> Option<u64> {
         number_of(&self.cursor)
@@ -87,7 +91,7 @@ impl<S: Store> Client<S> {
                 return Ok(());
             }
             let mut transaction = Transaction::default();
-            transaction.delete_at(row.table.clone(), row.cursor.clone());
+            row.delete_in(&mut transaction);
             client.commit(transaction)
         })
     }

@@ -1,52 +1,26 @@
 //! Receiving: authenticate the delivery, recognise repeats, open, persist; only then acknowledge.
 
+mod batch;
+mod received;
+
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal_core::errors::DecryptError;
-use waxseal_core::limits::IDENTITY_KEY_LEN;
-use waxseal_core::{Message as SessionMessage, MessageKind, PreKeys, ReplayMemory};
-use waxseal_reporting::recipient::{OpenError, open};
+use waxseal_core::{Message as SessionMessage, MessageKind, ReplayMemory};
+use waxseal_reporting::recipient::{OpenError, Opened, OpenedMessage, open_any};
 use waxseal_reporting::relay::Delivery;
 use waxseal_reporting::{AccountId, FrankingTag};
 
+pub(super) use self::batch::{Batch, InBatch};
+pub use self::received::Received;
 use super::contact::is_other;
 use super::history::Message;
-use super::peers::{Peer, damaged};
-use super::prekeys::put_prekeys;
-use super::{Client, keys, take_secret_bytes};
+use super::peers::damaged;
+use super::{Client, take_secret_bytes};
 use crate::channel::SessionOpener;
-use crate::error::{Advice, Damage, ReceiveError, StateError};
+use crate::error::{Damage, ReceiveError, StateError, can_be_asked};
 use crate::records::{IndexRecord, MessageRecord, MessageState};
-use crate::store::{Store, Transaction};
-
-/// What a delivery contained. In both cases the delivery may now be acknowledged to the provider.
-#[derive(Clone, Debug)]
-pub enum Received {
-    /// A message that arrived for the first time. It is stored, with the evidence for a report.
-    Message {
-        /// The account that sent the message.
-        from: AccountId,
-        /// The message, as it is now stored.
-        message: Box<Message>,
-        /// Whether the sender's clock agrees with the time at which the provider accepted the
-        /// message. If it does not, show the provider's time.
-        sent_time_agrees: bool,
-    },
-    /// A message that was received before, or deleted since.
-    ///
-    /// After [`Client::delete_conversation`], also a message accepted before that time which no
-    /// session opens, and for 30 days a message whose key was used.
-    ///
-    /// This also happens if the application was stopped after the message was stored and before it
-    /// was shown. So if [`Client::message`] has the message and the display does not, show it.
-    Duplicate {
-        /// The account that sent the message.
-        from: AccountId,
-        /// The message's identifier.
-        id: FrankingTag,
-    },
-}
+use crate::store::Store;
 
 /// Maximum number of deliveries that one transaction receives.
 pub const MAX_RECEIVED_AT_ONCE: usize = 64;
@@ -58,34 +32,6 @@ const MAX_BATCH_LEN: usize = 4 << 20;
 /// How long after the deletion of a conversation a message may come again under a new stamp: 30
 /// days. Its sender missed the receipt and posted it again.
 const POSTED_AGAIN_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
-
-/// What one transaction receives: the peers, the prekeys and the replay memories that it changes,
-/// and what it writes.
-///
-/// Nothing of it is in the cache or the store before the commit. So a batch that fails is dropped.
-#[derive(Default)]
-struct Batch {
-    transaction: Transaction,
-    peers: BTreeMap<AccountId, InBatch>,
-    received: BTreeSet<(AccountId, [u8; 32])>,
-    prekeys: Option<PreKeys>,
-    /// The replay memories of the senders' identities.
-    memories: BTreeMap<[u8; IDENTITY_KEY_LEN], ReplayMemory>,
-    /// The rows of due messages that are written.
-    due: BTreeSet<u64>,
-}
-
-struct InBatch {
-    peer: Peer,
-    is_changed: bool,
-}
-
-impl Batch {
-    fn len(&self) -> usize {
-        let lens = self.peers.values().map(|one| one.peer.len());
-        lens.fold(0, usize::saturating_add)
-    }
-}
 
 impl<S: Store> Client<S> {
     /// Opens one delivery from the provider's relay, stores the message with its evidence, and
@@ -110,9 +56,10 @@ impl<S: Store> Client<S> {
     ///
     /// Use it for what waited while the device was offline: most of the time of a
     /// [`receive`](Self::receive) is the disk's. Returns one result for each delivery that it took:
-    /// the first [`MAX_RECEIVED_AT_ONCE`], or fewer from peers with very large sessions. Pass the
-    /// others to the next call. A delivery that does not open costs only itself, and each result
-    /// means what it means for `receive`. Acknowledge none before this call returned.
+    /// the first [`MAX_RECEIVED_AT_ONCE`], or fewer from peers with very large sessions, and none
+    /// after a refusal or a receipt. Pass the others to the next call. A delivery that does not
+    /// open costs only itself, and each result means what it means for `receive`. Acknowledge none
+    /// before this call returned.
     ///
     /// # Errors
     /// [`StateError::Store`] if nothing was received because the store failed. After a failed
@@ -126,56 +73,55 @@ impl<S: Store> Client<S> {
         deliveries: impl IntoIterator<Item = &'d [u8]>,
     ) -> Result<Vec<Result<Received, ReceiveError<S::Error>>>, StateError<S::Error>> {
         let deliveries = deliveries.into_iter().take(MAX_RECEIVED_AT_ONCE);
-        let deliveries: Vec<_> = deliveries.collect();
+        self.receive_all(&deliveries.collect::<Vec<_>>(), false)
+    }
+
+    /// Opens one delivery like [`receive`](Self::receive), and drops the message: it is not stored,
+    /// not shown and cannot be reported. The result is then [`Received::Skipped`].
+    ///
+    /// For the messages of accounts that the user blocked. The session goes on, so that later
+    /// messages open after the user unblocks the account. The sender is told nothing, and nothing
+    /// is sealed again for it. From an account without a session, and if the message does not
+    /// open, nothing changes.
+    ///
+    /// # Errors
+    /// As for [`receive`](Self::receive).
+    pub fn skip(&mut self, delivery: &[u8]) -> Result<Received, ReceiveError<S::Error>> {
+        let received = self.receive_all(&[delivery], true)?.pop();
+        received.unwrap_or(Err(ReceiveError::Session(DecryptError::Unauthenticated)))
+    }
+
+    #[expect(
+        clippy::type_complexity,
+        reason = "a result for each delivery, and one for the store"
+    )]
+    fn receive_all(
+        &mut self,
+        deliveries: &[&[u8]],
+        skips: bool,
+    ) -> Result<Vec<Result<Received, ReceiveError<S::Error>>>, StateError<S::Error>> {
         self.run(|client| {
-            let mut batch = Batch::default();
+            let mut batch = Batch {
+                skips,
+                ..Batch::default()
+            };
             let mut results = Vec::with_capacity(deliveries.len());
-            for delivery in &deliveries {
-                match client.receive_into(&mut batch, delivery) {
+            for delivery in deliveries {
+                let result = match client.receive_into(&mut batch, delivery) {
                     Err(ReceiveError::State(StateError::Store(error))) => {
                         return Err(StateError::Store(error));
                     }
-                    result => results.push(result),
-                }
-                if batch.len() > MAX_BATCH_LEN {
+                    result => result,
+                };
+                let is_end = result.as_ref().is_ok_and(Received::ends_batch);
+                results.push(result);
+                if is_end || batch.len() > MAX_BATCH_LEN {
                     break;
                 }
             }
             client.commit_batch(batch)?;
             Ok(results)
         })
-    }
-
-    /// Persists before a message is shown and its delivery acknowledged.
-    fn commit_batch(&mut self, mut batch: Batch) -> Result<(), StateError<S::Error>> {
-        for (account, one) in &mut batch.peers {
-            if one.is_changed {
-                one.peer.put(account, &mut batch.transaction);
-            }
-        }
-        if let Some(prekeys) = &mut batch.prekeys {
-            put_prekeys(prekeys, &mut batch.transaction);
-        }
-        for memory in batch.memories.values().filter(|memory| memory.is_changed()) {
-            if let Some(sender) = memory.sender() {
-                let key = keys::replay_memory(sender);
-                batch.transaction.put(key, memory.export());
-            }
-        }
-        if !batch.transaction.changes().is_empty() {
-            self.commit(batch.transaction)?;
-        }
-        // Deliveries that came again did not need the prekeys, which then stay cached.
-        if batch.prekeys.is_some() {
-            self.prekeys = batch.prekeys;
-        }
-        for (account, one) in batch.peers {
-            // An unknown sender whose message did not open is not added to the peers.
-            if one.peer.is_stored() {
-                self.keep_peer(&account, one.peer);
-            }
-        }
-        Ok(())
     }
 
     fn receive_into(
@@ -201,10 +147,7 @@ impl<S: Store> Client<S> {
 
         let kind = SessionMessage::peek(delivery.ciphertext())
             .map_err(|error| ReceiveError::Session(error.into()))?;
-        if let MessageKind::Refusal { .. } = &kind {
-            return Err(ReceiveError::Session(DecryptError::Unauthenticated));
-        }
-        if let MessageKind::Initial { identity } = &kind {
+        if let MessageKind::Initial { identity } | MessageKind::Refusal { identity } = &kind {
             // This is checked first, because the user must not be asked to accept this device's own
             // identity.
             if identity == self.identity.public() {
@@ -221,9 +164,18 @@ impl<S: Store> Client<S> {
                 .peers
                 .insert(from.clone(), InBatch { peer, is_changed });
         }
+        if let MessageKind::Refusal { identity } = &kind {
+            if batch.skips {
+                return Ok(Received::Skipped { from, id });
+            }
+            return self.take_refusal(batch, &delivery, identity);
+        }
         let Some(InBatch { peer, is_changed }) = batch.peers.get_mut(&from) else {
             return Err(damaged(&from).into()); // it was inserted above
         };
+        if batch.skips && peer.sessions.is_none() {
+            return Ok(Received::Skipped { from, id });
+        }
         if let MessageKind::Initial { identity } = kind
             // The contact holds the identity that was pinned at first contact, or accepted by the
             // user since.
@@ -259,7 +211,7 @@ impl<S: Store> Client<S> {
             Some((prekeys, memory)) => SessionOpener::new(identity, prekeys, memory, sessions),
             None => SessionOpener::without_prekeys(identity, sessions),
         };
-        let opened = match open(&mut channel, &delivery) {
+        let opened = match open_any(&mut channel, &delivery) {
             Ok(opened) => Some(opened),
             // The sender's commitment to the content does not hold. The message key is spent
             // nevertheless.
@@ -275,12 +227,20 @@ impl<S: Store> Client<S> {
                     before if is_repeat(&error) => {
                         accepted_at_ms < before.saturating_add(POSTED_AGAIN_MS)
                     }
-                    before => accepted_at_ms < before,
+                    before => accepted_at_ms < before || self.is_recent(&from, &id)?,
                 };
-                let error = ReceiveError::Session(error);
-                return match error.advice() {
-                    Advice::FetchBundle if was_deleted => Ok(Received::Duplicate { from, id }),
-                    _ => Err(error),
+                return match can_be_asked(&error) {
+                    true if batch.skips => Ok(Received::Skipped { from, id }),
+                    true if was_deleted => Ok(Received::Duplicate { from, id }),
+                    true => {
+                        let claimed = match &kind {
+                            MessageKind::Initial { identity } => Some(identity),
+                            _ => None,
+                        };
+                        self.note_unopened(batch, &from, &id, accepted_at_ms, claimed)?;
+                        Err(ReceiveError::Session(error))
+                    }
+                    false => Err(ReceiveError::Session(error)),
                 };
             }
             Err(_) => return Err(ReceiveError::Session(DecryptError::Unauthenticated)),
@@ -293,27 +253,66 @@ impl<S: Store> Client<S> {
         }
         let last_accepted_ms = &mut peer.conversation.last_accepted_ms;
         *last_accepted_ms = (*last_accepted_ms).max(accepted_at_ms);
-        let mut index = IndexRecord::default();
-        if let Some(opened) = &opened {
-            let (transaction, evidence) = (&mut batch.transaction, opened.evidence());
-            index.ordinal = Some(peer.conversation.next_ordinal);
-            index.due = self.put_due(transaction, &mut batch.due, &from, evidence)?;
+        peer.conversation.unanswered_since_ms = 0;
+        self.forget_unopened(batch, &from, &id)?;
+        match opened {
+            Some(Opened::Message(opened)) if !batch.skips => {
+                self.store_message(batch, &from, &id, *opened)
+            }
+            opened => {
+                let nowhere = IndexRecord::default();
+                self.put_index(&mut batch.transaction, &from, id, &nowhere);
+                match opened {
+                    None => Err(ReceiveError::Withheld),
+                    Some(Opened::Control(control)) if !batch.skips => {
+                        let at = delivery.claim().context().accepted_at;
+                        Ok(self.take_receipts(batch, &from, at, &control)?)
+                    }
+                    Some(_) => Ok(Received::Skipped { from, id }),
+                }
+            }
         }
-        self.put_index(&mut batch.transaction, &from, id, &index);
-        let (Some(opened), Some(ordinal)) = (opened, index.ordinal) else {
-            return Err(ReceiveError::Withheld);
+    }
+
+    /// Stores a message that opened, with the evidence for a report.
+    fn store_message(
+        &mut self,
+        batch: &mut Batch,
+        from: &AccountId,
+        id: &FrankingTag,
+        opened: OpenedMessage,
+    ) -> Result<Received, ReceiveError<S::Error>> {
+        let due = self.put_due(
+            &mut batch.transaction,
+            &mut batch.due,
+            from,
+            opened.evidence(),
+        )?;
+        let Some(InBatch { peer, .. }) = batch.peers.get_mut(from) else {
+            return Err(damaged(from).into()); // its message opened
         };
+        let ordinal = peer.conversation.next_ordinal;
         peer.conversation.next_ordinal = ordinal.saturating_add(1);
         peer.conversation.last_seen = id.as_bytes().to_vec();
+        let index = IndexRecord {
+            ordinal: Some(ordinal),
+            due,
+            ..IndexRecord::default()
+        };
+        self.put_index(&mut batch.transaction, from, *id, &index);
+        self.note_delivered(batch, from, id)?;
         let sent_time_agrees = opened.sent_time_agrees();
         let (content, attachments, evidence) = opened.into_parts();
         let state = MessageState::Stamped(take_secret_bytes(evidence.encode()));
-        let state = Some(state);
-        let record = MessageRecord { ordinal, state };
-        batch.transaction.put_message(&from, &record);
+        let record = MessageRecord {
+            ordinal,
+            state: Some(state),
+            ..MessageRecord::default()
+        };
+        batch.transaction.put_message(from, &record);
         let message = Message::received(ordinal, content, attachments, evidence);
         Ok(Received::Message {
-            from,
+            from: from.clone(),
             message: Box::new(message),
             sent_time_agrees,
         })

@@ -171,7 +171,11 @@ impl<S: Store> Client<S> {
         &self,
         peer: &AccountId,
     ) -> Result<ConversationRecord, StateError<S::Error>> {
-        let mut found = ConversationRecord::default();
+        // Only the user accepts a peer, not damage.
+        let mut found = ConversationRecord {
+            is_sequence_guessed: true,
+            ..ConversationRecord::default()
+        };
         let mut after: Option<Cursor> = None;
         loop {
             let table = keys::messages(peer);
@@ -186,6 +190,7 @@ impl<S: Store> Client<S> {
             for message in &page.items {
                 match message.direction() {
                     Direction::Sent => {
+                        found.is_sequence_guessed = false;
                         let next = message.header().sequence.saturating_add(1);
                         found.next_sequence = found.next_sequence.max(next);
                     }

@@ -13,7 +13,7 @@ use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 use super::history::damaged_message;
 use super::{Client, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
-use crate::error::{ConfirmError, SendError};
+use crate::error::{ConfirmError, SendError, StateError};
 use crate::records::{IndexRecord, MessageRecord, MessageState, OutboxRecord};
 use crate::store::{Store, Transaction};
 
@@ -87,6 +87,9 @@ pub struct Outgoing {
     pub recipient: AccountId,
     /// The bytes for the provider's relay, which takes them within ten minutes.
     pub envelope: Vec<u8>,
+    /// Whether the message was accepted before and is sealed again. The relay takes it on another
+    /// route: as a [`PostedReseal`](waxseal_reporting::relay::PostedReseal).
+    pub is_again: bool,
 }
 
 impl std::fmt::Debug for Outgoing {
@@ -150,6 +153,7 @@ impl<S: Store> Client<S> {
             let message = MessageRecord {
                 ordinal,
                 state: Some(MessageState::Sent(take_secret_bytes(sealed.sent.encode()))),
+                ..MessageRecord::default()
             };
             let index = IndexRecord {
                 ordinal: Some(ordinal),
@@ -161,7 +165,12 @@ impl<S: Store> Client<S> {
                 recipient: recipient.as_str().to_owned(),
                 id: id.as_bytes().to_vec(),
                 envelope: sealed.envelope.encode(),
+                ..OutboxRecord::default()
             };
+            peer.conversation.is_accepted = true;
+            if peer.conversation.unanswered_since_ms == 0 {
+                peer.conversation.unanswered_since_ms = now.as_millis();
+            }
 
             // The message is persisted before its ciphertext leaves the device.
             let mut transaction = Transaction::default();
@@ -178,6 +187,7 @@ impl<S: Store> Client<S> {
                 envelope: sealed
                     .envelope
                     .post(client.delivery_key(), &client.me, &audience, now),
+                is_again: false,
             })
         })
     }
@@ -194,38 +204,64 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let receipt = Receipt::decode(receipt)?;
             let id = *receipt.tag();
-            let index = match client.index(recipient, &id)? {
-                // The record of where it is was lost.
-                None if client.number_in_outbox(&id)?.is_some() => client.search(recipient, &id)?,
-                index => index,
-            };
+            let mut index = client.index(recipient, &id)?;
+            // A refusal and receipts have no record of where they are. The peer, who knows their
+            // tags, can make this device write one: it says nothing.
+            if index.as_ref().is_none_or(|index| index.ordinal.is_none())
+                && let Some(number) = client.number_in_outbox(&id)?
+            {
+                if client.confirm_note(recipient, number)? {
+                    return Ok(id);
+                }
+                if index.is_none() {
+                    index = client.search(recipient, &id)?; // its record was lost
+                }
+            }
             let index = index.ok_or(ConfirmError::NotSent)?;
             let ordinal = index.ordinal.ok_or(ConfirmError::NotSent)?;
             let message = client.get_record(&keys::message(recipient, ordinal))?;
             let mut message: MessageRecord = message.ok_or_else(|| damaged_message(recipient))?;
+            let mut before = None;
             let sent = match &message.state {
-                Some(MessageState::Sent(sent)) => sent,
+                Some(MessageState::Sent(sent)) => SentMessage::decode(sent).ok(),
                 Some(MessageState::Stamped(evidence)) => {
                     let evidence =
                         Evidence::decode(evidence).map_err(|_| damaged_message(recipient))?;
-                    // Either the message was confirmed before, or this device received it. Received
-                    // messages have no receipt.
-                    let is_ours = evidence.sender() == &client.me;
-                    return is_ours.then_some(id).ok_or(ConfirmError::NotSent);
+                    // This device received the message. Received messages have no receipt.
+                    if evidence.sender() != &client.me {
+                        return Err(ConfirmError::NotSent);
+                    }
+                    // The message was confirmed before, and was not sealed again since.
+                    if index.outbox.is_none() {
+                        return Ok(id);
+                    }
+                    before = Some(evidence.accepted_at());
+                    evidence.sent()
                 }
-                None => return Err(damaged_message(recipient).into()),
+                None => None,
             };
-            let sent = SentMessage::decode(sent).map_err(|_| damaged_message(recipient))?;
+            let sent = sent.ok_or_else(|| damaged_message(recipient))?;
             let evidence = receipt.authenticate(client.delivery_key(), &sent)?;
+            // The receipt of an earlier posting. What was sealed again still waits for its own.
+            if before.is_some_and(|before| evidence.accepted_at() <= before) {
+                return Ok(id);
+            }
 
             message.state = Some(MessageState::Stamped(take_secret_bytes(evidence.encode())));
             let mut transaction = Transaction::default();
             let taken = &mut BTreeSet::new();
+            if let Some(number) = index.due {
+                transaction.delete(keys::due_message(number));
+            }
             let confirmed = IndexRecord {
                 ordinal: Some(ordinal),
                 due: client.put_due(&mut transaction, taken, recipient, &evidence)?,
                 ..IndexRecord::default()
             };
+            if message.delivered_ms == 0 {
+                let accepted_at = evidence.accepted_at();
+                client.note_accepted(&mut transaction, recipient, &id, accepted_at)?;
+            }
             transaction.put_message(recipient, &message);
             client.put_index(&mut transaction, recipient, id, &confirmed);
             if let Some(ordinal) = index.outbox {
@@ -234,5 +270,23 @@ impl<S: Store> Client<S> {
             client.commit(transaction)?;
             Ok(id)
         })
+    }
+
+    /// Takes a refusal, or receipts, out of the outbox, because the relay has it. Returns whether
+    /// the entry with this number was one.
+    fn confirm_note(
+        &mut self,
+        recipient: &AccountId,
+        number: u64,
+    ) -> Result<bool, StateError<S::Error>> {
+        let entry: Option<OutboxRecord> = self.readable(&keys::envelope(number))?;
+        let is_note =
+            entry.is_some_and(|entry| entry.is_note && entry.recipient == recipient.as_str());
+        if is_note {
+            let mut transaction = Transaction::default();
+            transaction.delete(keys::envelope(number));
+            self.commit(transaction)?;
+        }
+        Ok(is_note)
     }
 }

@@ -12,6 +12,7 @@
     reason = "tests"
 )]
 
+mod again;
 mod disk;
 mod files;
 mod script;
@@ -27,7 +28,7 @@ use zeroize::Zeroizing;
 ///
 /// Makes two passes. `ways` is the number of ways in which a device can stop. Successive commits
 /// use different ways, and so do the two passes. Returns how often the device was stopped.
-fn stop_everywhere(who: usize, ways: u32, disk: impl Fn() -> Disk) -> u32 {
+fn stop_everywhere(run: fn(&[Disk; 2]), who: usize, ways: u32, disk: impl Fn() -> Disk) -> u32 {
     let mut stops = 0;
     for pass in 0..2 {
         for commits_before in 0.. {
@@ -37,7 +38,7 @@ fn stop_everywhere(who: usize, ways: u32, disk: impl Fn() -> Disk) -> u32 {
                 commits_before,
                 way: (commits_before + 3 * pass) % ways,
             });
-            script::run(&disks);
+            run(&disks);
             if disks[who].stop.borrow().is_some() {
                 break;
             }
@@ -54,7 +55,7 @@ const COMMITS: [u32; 2] = [26, 34];
 fn a_stop_before_or_after_any_commit_breaks_no_promise() {
     for (who, commits) in COMMITS.into_iter().enumerate() {
         let disk = || Disk::new(MemoryStore::new());
-        assert_eq!(stop_everywhere(who, 2, disk), 2 * commits);
+        assert_eq!(stop_everywhere(script::run, who, 2, disk), 2 * commits);
     }
 }
 
@@ -62,7 +63,7 @@ fn a_stop_before_or_after_any_commit_breaks_no_promise() {
 fn a_client_that_goes_on_after_any_failed_commit_breaks_no_promise() {
     for (who, commits) in COMMITS.into_iter().enumerate() {
         let disk = || Disk::outlived(MemoryStore::new());
-        assert_eq!(stop_everywhere(who, 2, disk), 2 * commits);
+        assert_eq!(stop_everywhere(script::run, who, 2, disk), 2 * commits);
     }
 }
 
@@ -70,7 +71,24 @@ fn a_client_that_goes_on_after_any_failed_commit_breaks_no_promise() {
 fn a_power_cut_in_any_commit_breaks_no_promise() {
     for (who, commits) in COMMITS.into_iter().enumerate() {
         let disk = || Disk::new(Files::new());
-        assert_eq!(stop_everywhere(who, Files::WAYS, disk), 2 * commits);
+        assert_eq!(
+            stop_everywhere(script::run, who, Files::WAYS, disk),
+            2 * commits
+        );
+    }
+}
+
+/// How many commits the script of a repair makes on each device.
+const REPAIR_COMMITS: [u32; 2] = [21, 19];
+
+#[test]
+fn a_stop_in_any_commit_of_a_repair_breaks_no_promise() {
+    for (who, commits) in REPAIR_COMMITS.into_iter().enumerate() {
+        for disk in [Disk::new, Disk::outlived] {
+            let disk = || disk(MemoryStore::new());
+            let stops = stop_everywhere(again::run, who, 2, disk);
+            assert_eq!(stops, 2 * commits);
+        }
     }
 }
 

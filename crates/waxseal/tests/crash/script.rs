@@ -11,32 +11,25 @@ use crate::disk::{Disk, until_done};
 use waxseal_world::{Liar, NOW, Provider, account, address};
 
 /// The account of each disk.
-const NAMES: [&str; 2] = ["alice", "bob"];
+pub(crate) const NAMES: [&str; 2] = ["alice", "bob"];
 /// How many one-time prekeys the provider claims to have left. So few are missing that each device
 /// makes only a few new ones.
 const AT_PROVIDER: usize = 97;
 
-struct Script<'a> {
-    world: Provider,
-    disks: &'a [Disk; 2],
+pub(crate) struct Script<'a> {
+    pub(crate) world: Provider,
+    pub(crate) disks: &'a [Disk; 2],
     /// Every envelope that ever left a device, by the message's tag.
     left: BTreeMap<FrankingTag, Vec<u8>>,
     /// The messages that each application has shown, in order.
-    shown: [Vec<(FrankingTag, String)>; 2],
+    pub(crate) shown: [Vec<(FrankingTag, String)>; 2],
     uploaded: BTreeSet<Vec<u8>>,
 }
 
 /// Runs the script; panics if a promise is broken.
 pub(crate) fn run(disks: &[Disk; 2]) {
-    let mut script = Script {
-        world: Provider::new(7),
-        disks,
-        left: BTreeMap::new(),
-        shown: Default::default(),
-        uploaded: BTreeSet::new(),
-    };
-    script.register(0);
-    script.register(1);
+    let mut script = Script::new(disks);
+    (0..2).for_each(|who| script.register(who));
     script.start();
     script.say(0, "first");
     script.say(1, "answer");
@@ -53,8 +46,7 @@ pub(crate) fn run(disks: &[Disk; 2]) {
     script.delete(deleted);
     script.forget(&withheld);
     script.give_up();
-    script.renew(0);
-    script.renew(1);
+    (0..2).for_each(|who| script.renew(who));
     script.say(1, "and on");
     script.report();
     script.start();
@@ -64,8 +56,18 @@ pub(crate) fn run(disks: &[Disk; 2]) {
     script.end();
 }
 
-impl Script<'_> {
-    fn register(&mut self, who: usize) {
+impl<'a> Script<'a> {
+    pub(crate) fn new(disks: &'a [Disk; 2]) -> Self {
+        Self {
+            world: Provider::new(7),
+            disks,
+            left: BTreeMap::new(),
+            shown: Default::default(),
+            uploaded: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn register(&mut self, who: usize) {
         let me = self.world.register_only(NAMES[who]);
         let key = self.world.key(&me);
         until_done(|| {
@@ -101,7 +103,7 @@ impl Script<'_> {
         self.disks[who].until_done(|client| client.confirm_prekeys(&upload).ok());
     }
 
-    fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let (base, one_time) = self.world.bundle(&account("bob"));
         self.disks[0].until_done(|alice| {
             alice
@@ -143,7 +145,7 @@ impl Script<'_> {
     }
 
     /// Sends one message, relays it and receives it.
-    fn say(&mut self, from: usize, text: &str) -> FrankingTag {
+    pub(crate) fn say(&mut self, from: usize, text: &str) -> FrankingTag {
         let (id, delivery) = self.seal(from, text);
         self.receive(1 - from, &delivery);
         // The relay delivers the message again, although it was acknowledged.
@@ -152,7 +154,7 @@ impl Script<'_> {
     }
 
     /// Sends one message to the relay, and returns the message's tag and its delivery.
-    fn seal(&mut self, from: usize, text: &str) -> (FrankingTag, Vec<u8>) {
+    pub(crate) fn seal(&mut self, from: usize, text: &str) -> (FrankingTag, Vec<u8>) {
         let to = 1 - from;
         let (id, envelope) = self.send(from, text);
         let devices = [from, to].map(|who| address(NAMES[who]));
@@ -216,7 +218,7 @@ impl Script<'_> {
                 None
             }
             Err(ReceiveError::State(_)) => None,
-            Err(error) => panic!("a message key was used twice, or a message was lost: {error}"),
+            other => panic!("a message key was used twice, or a message was lost: {other:?}"),
         });
     }
 

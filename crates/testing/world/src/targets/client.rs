@@ -4,10 +4,10 @@
 use std::sync::LazyLock;
 
 use waxseal::reporting::relay::Envelope;
-use waxseal::{Client, MemoryStore, Received};
+use waxseal::{Advice, Client, MemoryStore, Received};
 
 use super::edit::edit;
-use crate::{Provider, Records, account, address, envelope_of, snapshot};
+use crate::{Provider, Records, account, address, envelope_of, snapshot, without_unopened};
 
 struct Prepared {
     provider: Provider,
@@ -63,13 +63,19 @@ pub fn client(input: &[u8]) {
             assert!(is_genuine, "an altered message was shown");
             assert_eq!(message.text(), Some("genuine"));
         }
-        Ok(Received::Duplicate { .. }) => {
-            panic!("a message was called a duplicate before it was received")
+        Ok(Received::Refused { again, .. }) => {
+            assert!(!is_genuine && again.is_empty(), "a refusal was made up");
         }
+        Ok(other) => panic!("a message was taken for something else: {other:?}"),
         Err(error) => {
             assert!(!is_genuine, "a genuine message was refused: {error}");
+            // What was noted to be asked for is all that may have changed.
+            let after = match error.advice() {
+                Advice::AskAgain => without_unopened(snapshot(&bob)),
+                _ => snapshot(&bob),
+            };
             assert!(
-                snapshot(&bob) == prepared.store,
+                after == prepared.store,
                 "a refused delivery changed the store"
             );
         }

@@ -54,14 +54,15 @@ impl World {
             assert_eq!(message.header().last_seen, sent.last_seen);
 
             let earlier = &messages[..index];
-            assert!(
-                earlier
-                    .iter()
-                    .all(|m| m.accepted_at() <= message.accepted_at())
-            );
+            // A message that was sealed again has a later time. If it is much later, the report
+            // takes that for a step back of the clock, and times order nothing.
+            let times_order = !report.clock_stepped_back();
+            let mut before = earlier.iter();
+            let in_order = before.all(|m| m.accepted_at() <= message.accepted_at());
+            assert!(in_order || !times_order);
             let same = earlier.iter().filter(|m| m.sender() == message.sender());
             let before: Vec<u64> = same.map(|m| self.find(m).sequence).collect();
-            let runs_back = before.iter().any(|before| *before > sent.sequence);
+            let runs_back = times_order && before.iter().any(|before| *before > sent.sequence);
             let contradicts = |what| message.contradictions().contains(&what);
             assert_eq!(contradicts(Contradiction::SequenceRunsBack), runs_back);
             let disturbed = [&self.set_back, &self.started_over, &self.forgotten];

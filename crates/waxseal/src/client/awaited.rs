@@ -1,0 +1,98 @@
+//! Messages that the relay accepted and of which the peer has not said that they arrived.
+
+use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
+
+use super::status::NotDelivered;
+use super::upkeep::{Upkeep, since};
+use super::{Client, keys, tag_of};
+use crate::error::StateError;
+use crate::records::{self, AskedRecord, AwaitedRecord};
+use crate::store::{Cursor, Store, Transaction};
+
+/// Rows that one transaction looks at.
+const ROWS_AT_ONCE: usize = 256;
+
+/// How long after it was accepted a message counts as lost, if the peer's device has a later one:
+/// eight days, a day longer than the reference relay keeps a message.
+const LOST_AFTER_MS: u64 = 8 * 24 * 3_600_000;
+
+/// How long a receipt is waited for. A peer that did not accept this account sends none.
+const MAX_AGE_MS: u64 = 30 * 24 * 3_600_000;
+
+impl<S: Store> Client<S> {
+    /// Notes that a message was accepted, and the peer has still to say that it arrived.
+    pub(super) fn note_accepted(
+        &self,
+        transaction: &mut Transaction,
+        peer: &AccountId,
+        id: &FrankingTag,
+        accepted_at: Timestamp,
+    ) -> Result<(), StateError<S::Error>> {
+        let upkeep = self.upkeep_or_new(peer)?;
+        let awaited = AwaitedRecord {
+            id: id.as_bytes().to_vec(),
+            accepted_ms: accepted_at.as_millis(),
+        };
+        transaction.put_record(keys::upkeep(peer), &upkeep);
+        transaction.put_record(keys::awaited(peer, id), &awaited);
+        Ok(())
+    }
+
+    /// Takes messages for lost that the peer's device does not have although it has later ones.
+    /// Returns whether none is awaited any more.
+    ///
+    /// Receipts of what was accepted before `unopened_ms` may be among what did not open. Of what
+    /// arrived before its user accepted this account, the peer never tells.
+    pub(super) fn give_up_awaited(
+        &mut self,
+        peer: &AccountId,
+        unopened_ms: u64,
+        now: Timestamp,
+        upkeep: &mut Upkeep,
+    ) -> Result<bool, StateError<S::Error>> {
+        let conversation = self.numbering(peer)?.unwrap_or_default();
+        let told_from_ms = unopened_ms.max(conversation.first_delivered_ms);
+        let last_delivered_ms = conversation.last_delivered_ms;
+        let (table, mut after): (_, Option<Cursor>) = (keys::all_awaited(peer), None);
+        let mut is_done = true;
+        loop {
+            let page = self.page(&table, after.as_ref(), ROWS_AT_ONCE, |_, bytes| {
+                let record: AwaitedRecord = records::decode(bytes)?;
+                Some((tag_of(&record.id)?, record.accepted_ms))
+            })?;
+            let mut transaction = Transaction::default();
+            for row in &page.damaged {
+                row.delete_in(&mut transaction);
+            }
+            for (id, accepted_ms) in page.items {
+                let age = since(accepted_ms, now).unwrap_or_default();
+                let is_later_there = (told_from_ms..last_delivered_ms).contains(&accepted_ms);
+                let asked: Option<AskedRecord> = self.readable(&keys::asked(peer, &id))?;
+                if age > MAX_AGE_MS {
+                    transaction.delete(keys::awaited(peer, &id));
+                } else if is_later_there && age > LOST_AFTER_MS && asked.is_none() {
+                    transaction.delete(keys::awaited(peer, &id));
+                    if let Some(mut message) = self.sent_message(peer, &id)?
+                        && message.not_delivered == 0
+                    {
+                        message.not_delivered = NotDelivered::Lost.number();
+                        transaction.put_message(peer, &message);
+                    }
+                } else {
+                    is_done = false;
+                    if is_later_there && asked.is_none() {
+                        let lost_at = accepted_ms.saturating_add(LOST_AFTER_MS);
+                        upkeep.again_at(lost_at.saturating_add(1));
+                    }
+                }
+            }
+            if !transaction.changes().is_empty() {
+                self.commit(transaction)?;
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(is_done);
+            }
+        }
+    }
+}

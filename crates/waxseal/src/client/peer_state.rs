@@ -1,0 +1,92 @@
+//! The state of a peer, for the application to show, and whether the user accepted it.
+
+use waxseal_core::PostQuantumStop;
+use waxseal_reporting::{AccountId, Timestamp};
+
+use super::{Client, keys};
+use crate::error::PeerError;
+use crate::records::{self, AskedRecord};
+use crate::store::{Store, Transaction};
+
+/// Number of rows that are read at once.
+const ROWS_AT_ONCE: usize = 256;
+
+/// What an application may want to show of a peer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerState {
+    /// Whether the user accepted the peer, by [`Client::accept_contact`] or by writing to it. Only
+    /// accepted peers are told what arrived.
+    pub is_accepted: bool,
+    /// When this device sent the first message since the peer's last one. `None` if the peer wrote
+    /// last.
+    pub unanswered_since: Option<Timestamp>,
+    /// Number of messages to the peer that wait to be sealed again, because it could not open them.
+    pub waiting: usize,
+    /// When the provider accepted the newest message of the peer that opened.
+    pub last_opened: Option<Timestamp>,
+    /// Why the post-quantum ratchet stopped in the session on which this device sends. `None` while
+    /// it runs: see [`ConversationHealth`](super::ConversationHealth).
+    pub pq_stopped: Option<PostQuantumStop>,
+    /// Whether the last session that this device started had no one-time prekey. Its first messages
+    /// are then protected less: the prekeys that they used are not destroyed when they arrive. It
+    /// is normal if many people write to the peer, and also what a provider can cause.
+    pub had_no_one_time_prekey: bool,
+}
+
+impl<S: Store> Client<S> {
+    /// The state of a peer.
+    ///
+    /// # Errors
+    /// [`PeerError::UnknownPeer`] before the first contact.
+    pub fn peer_state(&self, peer: &AccountId) -> Result<PeerState, PeerError<S::Error>> {
+        self.look(|client| {
+            let time = |at_ms| match at_ms {
+                0 => None,
+                at_ms => Some(Timestamp::from_millis(at_ms)),
+            };
+            let state = client.look_at_peer(peer, |known| PeerState {
+                is_accepted: super::unopened::is_accepted(&known.conversation),
+                unanswered_since: time(known.conversation.unanswered_since_ms),
+                waiting: 0,
+                last_opened: time(known.conversation.last_accepted_ms),
+                pq_stopped: known.sessions.as_ref().and_then(|all| all.pq_stopped()),
+                had_no_one_time_prekey: known.conversation.had_no_one_time,
+            })?;
+            let mut state = state.ok_or(PeerError::UnknownPeer)?;
+            let (table, mut after) = (keys::all_asked(peer), None);
+            loop {
+                let page = client.page(&table, after.as_ref(), ROWS_AT_ONCE, |_, bytes| {
+                    records::decode::<AskedRecord>(bytes)
+                })?;
+                let waiting = page.items.iter().filter(|asked| asked.waits).count();
+                state.waiting = state.waiting.saturating_add(waiting);
+                after = page.next;
+                if after.is_none() {
+                    return Ok(state);
+                }
+            }
+        })
+    }
+
+    /// Records that the user accepted the peer: from now on it is told what arrives, and what
+    /// [was shown](Self::opened). Writing to a peer accepts it, too.
+    ///
+    /// # Errors
+    /// [`PeerError::UnknownPeer`] before the first contact.
+    pub fn accept_contact(&mut self, peer: &AccountId) -> Result<(), PeerError<S::Error>> {
+        self.run(|client| {
+            let Some(mut known) = client.take_peer(peer)? else {
+                return Err(PeerError::UnknownPeer);
+            };
+            if !known.conversation.is_accepted {
+                known.conversation.is_accepted = true;
+                let mut transaction = Transaction::default();
+                known.put(peer, &mut transaction);
+                client.commit(transaction)?;
+            }
+            client.keep_peer(peer, known);
+            Ok(())
+        })
+    }
+}

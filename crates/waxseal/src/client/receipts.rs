@@ -1,0 +1,183 @@
+//! Receipts: this device tells an accepted peer which of its messages arrived and which were shown,
+//! and takes what the peer tells.
+
+use rand_core::CryptoRng;
+use waxseal_reporting::sender::{Control, seal_control};
+use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
+
+use super::receive::{Batch, Received};
+use super::unopened::is_accepted;
+use super::upkeep::Upkeep;
+use super::{Client, keys, tag_of};
+use crate::channel::SessionSealer;
+use crate::error::StateError;
+use crate::records::{self, AwaitedRecord, MessageRecord, ReceiptRecord};
+use crate::store::{Store, Transaction};
+
+/// Maximum number of messages that one control message names as delivered, and as opened.
+const MAX_TAGS: usize = 64;
+
+pub(super) fn receipt_of(id: &FrankingTag, is_opened: bool) -> ReceiptRecord {
+    ReceiptRecord {
+        id: id.as_bytes().to_vec(),
+        is_opened,
+    }
+}
+
+impl<S: Store> Client<S> {
+    /// Records that the application showed a received message to the user. If the peer is accepted,
+    /// the next [`upkeep`](Self::upkeep) tells it so.
+    ///
+    /// Do not call this if the user does not want others to know what was shown: nothing else tells
+    /// them.
+    pub fn opened(
+        &mut self,
+        peer: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<(), StateError<S::Error>> {
+        self.run(|client| {
+            let conversation = client.numbering(peer)?.unwrap_or_default();
+            let index = client.index(peer, id)?;
+            let message = client.message_at(peer, index)?;
+            let is_received =
+                message.is_some_and(|message| message.direction() == super::Direction::Received);
+            if !is_accepted(&conversation) || !is_received {
+                return Ok(());
+            }
+            let upkeep = client.upkeep_or_new(peer)?;
+            let mut transaction = Transaction::default();
+            transaction.put_record(keys::upkeep(peer), &upkeep);
+            transaction.put_record(keys::receipt(peer, true, id), &receipt_of(id, true));
+            client.commit(transaction)
+        })
+    }
+
+    /// Notes that the peer is to be told that its message arrived.
+    pub(super) fn note_delivered(
+        &self,
+        batch: &mut Batch,
+        from: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<(), StateError<S::Error>> {
+        if !batch.conversation(from).is_some_and(is_accepted) {
+            return Ok(());
+        }
+        self.upkeep_in(batch, from)?;
+        let key = keys::receipt(from, false, id);
+        batch.transaction.put_record(key, &receipt_of(id, false));
+        Ok(())
+    }
+
+    /// Tells a peer what arrived and what was shown. Returns whether nothing is left to tell.
+    pub(super) fn tell(
+        &mut self,
+        peer: &AccountId,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+        upkeep: &mut Upkeep,
+    ) -> Result<bool, StateError<S::Error>> {
+        let table = keys::receipts(peer);
+        let page = self.page(&table, None, MAX_TAGS, |_, bytes| {
+            let record: ReceiptRecord = records::decode(bytes)?;
+            Some((tag_of(&record.id)?, record.is_opened))
+        })?;
+        let (mut control, mut transaction) = (Control::default(), Transaction::default());
+        for row in &page.damaged {
+            row.delete_in(&mut transaction);
+        }
+        for (id, is_opened) in &page.items {
+            match is_opened {
+                true => control.opened.push(*id),
+                false => control.delivered.push(*id),
+            }
+            transaction.delete(keys::receipt(peer, *is_opened, id));
+        }
+        if transaction.changes().is_empty() {
+            return Ok(true);
+        }
+        let mut known = self.take_peer(peer)?;
+        let sessions = known.as_mut().and_then(|peer| peer.sessions.as_mut());
+        let conversation = Audience::Direct(peer.clone()).conversation(&self.me.account);
+        let sealed = sessions.map(|sessions| {
+            let mut channel = SessionSealer::new(sessions);
+            seal_control(&mut channel, &self.me, &conversation, &control, rng)
+        });
+        // Without a session that can send, the peer is told with what arrives next: otherwise it
+        // would take its messages for lost.
+        let Some(Ok(envelope)) = sealed else {
+            return Ok(true);
+        };
+        let outgoing = self.put_note(&mut transaction, peer, &envelope, now)?;
+        if let Some(known) = &mut known {
+            known.put(peer, &mut transaction);
+        }
+        self.commit(transaction)?;
+        upkeep.outgoing.extend(outgoing);
+        if let Some(known) = known {
+            self.keep_peer(peer, known);
+        }
+        Ok(page.next.is_none())
+    }
+
+    /// Takes what a peer tells of this device's messages. Returns those that it names.
+    pub(super) fn take_receipts(
+        &self,
+        batch: &mut Batch,
+        from: &AccountId,
+        at: Timestamp,
+        control: &Control,
+    ) -> Result<Received, StateError<S::Error>> {
+        let (mut delivered, mut opened) = (Vec::new(), Vec::new());
+        let named = control.delivered.iter().map(|id| (id, false));
+        for (id, is_opened) in named.chain(control.opened.iter().map(|id| (id, true))) {
+            let message = match batch.told(from, id) {
+                Some(message) => Some(message),
+                None => self.sent_message(from, id)?,
+            };
+            let Some(mut message) = message else {
+                continue;
+            };
+            message.not_delivered = 0;
+            if message.delivered_ms == 0 {
+                message.delivered_ms = at.as_millis();
+            }
+            if is_opened && message.opened_ms == 0 {
+                message.opened_ms = at.as_millis();
+            }
+            batch.put_told(from, *id, message);
+            batch.transaction.delete(keys::asked(from, id));
+            let awaited: Option<AwaitedRecord> = self.readable(&keys::awaited(from, id))?;
+            if let Some(awaited) = awaited {
+                batch.note_arrived(from, awaited.accepted_ms);
+                batch.transaction.delete(keys::awaited(from, id));
+            }
+            match is_opened {
+                true => opened.push(*id),
+                false => delivered.push(*id),
+            }
+        }
+        Ok(Received::Receipts {
+            from: from.clone(),
+            delivered,
+            opened,
+        })
+    }
+
+    /// The record of a message that this device sent to `peer`.
+    pub(super) fn sent_message(
+        &self,
+        peer: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<Option<MessageRecord>, StateError<S::Error>> {
+        let Some(ordinal) = self.index(peer, id)?.and_then(|index| index.ordinal) else {
+            return Ok(None);
+        };
+        let record: Option<MessageRecord> = self.readable(&keys::message(peer, ordinal))?;
+        let Some(record) = record else {
+            return Ok(None);
+        };
+        let message = self.message_of(record.clone());
+        let is_sent = message.is_some_and(|message| message.direction() == super::Direction::Sent);
+        Ok(is_sent.then_some(record))
+    }
+}

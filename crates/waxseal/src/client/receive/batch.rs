@@ -1,0 +1,133 @@
+//! What one transaction receives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use waxseal_core::limits::IDENTITY_KEY_LEN;
+use waxseal_core::{PreKeys, ReplayMemory};
+use waxseal_reporting::{AccountId, FrankingTag};
+
+use crate::client::peers::Peer;
+use crate::client::prekeys::put_prekeys;
+use crate::client::{Client, keys};
+use crate::error::StateError;
+use crate::records::{ConversationRecord, MessageRecord, UnopenedRecord, UpkeepRecord};
+use crate::store::{Store, Transaction};
+
+/// What one transaction receives: the peers, the prekeys and the replay memories that it changes,
+/// and what it writes.
+///
+/// Nothing of it is in the cache or the store before the commit. So a batch that fails is dropped.
+#[derive(Default)]
+pub(in crate::client) struct Batch {
+    pub(in crate::client) transaction: Transaction,
+    pub(super) peers: BTreeMap<AccountId, InBatch>,
+    /// The accounts to which something is still to be said, since this batch or before.
+    pub(in crate::client) upkeeps: BTreeMap<AccountId, UpkeepRecord>,
+    /// The deliveries of this batch that did not open.
+    pub(in crate::client) unopened: BTreeMap<(AccountId, [u8; 32]), UnopenedRecord>,
+    /// The sent messages of which a peer told something.
+    pub(super) told: BTreeMap<(AccountId, [u8; 32]), MessageRecord>,
+    /// Whether messages are opened and dropped.
+    pub(super) skips: bool,
+    pub(super) received: BTreeSet<(AccountId, [u8; 32])>,
+    pub(super) prekeys: Option<PreKeys>,
+    /// The replay memories of the senders' identities.
+    pub(super) memories: BTreeMap<[u8; IDENTITY_KEY_LEN], ReplayMemory>,
+    /// The rows of due messages that are written.
+    pub(super) due: BTreeSet<u64>,
+}
+
+pub(in crate::client) struct InBatch {
+    pub(super) peer: Peer,
+    pub(super) is_changed: bool,
+}
+
+impl Batch {
+    pub(super) fn len(&self) -> usize {
+        let lens = self.peers.values().map(|one| one.peer.len());
+        lens.fold(0, usize::saturating_add)
+    }
+
+    pub(in crate::client) fn peer(&self, account: &AccountId) -> Option<&Peer> {
+        self.peers.get(account).map(|one| &one.peer)
+    }
+
+    /// The conversation with a peer that is in the store, or whose first message opened.
+    pub(in crate::client) fn conversation(
+        &self,
+        account: &AccountId,
+    ) -> Option<&ConversationRecord> {
+        let known = self.peers.get(account)?;
+        (known.is_changed || known.peer.is_stored()).then_some(&known.peer.conversation)
+    }
+
+    pub(in crate::client) fn told(
+        &self,
+        peer: &AccountId,
+        id: &FrankingTag,
+    ) -> Option<MessageRecord> {
+        self.told.get(&(peer.clone(), *id.as_bytes())).cloned()
+    }
+
+    /// Notes that a message of this device arrived, which was accepted at this time.
+    pub(in crate::client) fn note_arrived(&mut self, peer: &AccountId, accepted_ms: u64) {
+        if let Some(InBatch { peer, is_changed }) = self.peers.get_mut(peer) {
+            let first = &mut peer.conversation.first_delivered_ms;
+            if *first == 0 || accepted_ms < *first {
+                *first = accepted_ms;
+            }
+            let last = &mut peer.conversation.last_delivered_ms;
+            *last = (*last).max(accepted_ms);
+            *is_changed = true;
+        }
+    }
+
+    pub(in crate::client) fn put_told(
+        &mut self,
+        peer: &AccountId,
+        id: FrankingTag,
+        message: MessageRecord,
+    ) {
+        self.told.insert((peer.clone(), *id.as_bytes()), message);
+    }
+}
+
+impl<S: Store> Client<S> {
+    /// Persists before a message is shown and its delivery acknowledged.
+    pub(super) fn commit_batch(&mut self, mut batch: Batch) -> Result<(), StateError<S::Error>> {
+        for (account, one) in &mut batch.peers {
+            if one.is_changed {
+                one.peer.put(account, &mut batch.transaction);
+            }
+        }
+        if let Some(prekeys) = &mut batch.prekeys {
+            put_prekeys(prekeys, &mut batch.transaction);
+        }
+        for (account, record) in &batch.upkeeps {
+            batch.transaction.put_record(keys::upkeep(account), record);
+        }
+        for ((account, _), message) in &batch.told {
+            batch.transaction.put_message(account, message);
+        }
+        for memory in batch.memories.values().filter(|memory| memory.is_changed()) {
+            if let Some(sender) = memory.sender() {
+                let key = keys::replay_memory(sender);
+                batch.transaction.put(key, memory.export());
+            }
+        }
+        if !batch.transaction.changes().is_empty() {
+            self.commit(batch.transaction)?;
+        }
+        // Deliveries that came again did not need the prekeys, which then stay cached.
+        if batch.prekeys.is_some() {
+            self.prekeys = batch.prekeys;
+        }
+        for (account, one) in batch.peers {
+            // An unknown sender whose message did not open is not added to the peers.
+            if one.peer.is_stored() {
+                self.keep_peer(&account, one.peer);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! What a delivery contained.
+
+use waxseal_reporting::{AccountId, FrankingTag};
+
+#[cfg(doc)]
+use crate::client::Client;
+use crate::client::history::Message;
+
+/// What a delivery contained. In all cases the delivery may now be acknowledged to the provider.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Received {
+    /// A message that arrived for the first time. It is stored, with the evidence for a report.
+    Message {
+        /// The account that sent the message.
+        from: AccountId,
+        /// The message, as it is now stored.
+        message: Box<Message>,
+        /// Whether the sender's clock agrees with the time at which the provider accepted the
+        /// message. If it does not, show the provider's time.
+        sent_time_agrees: bool,
+    },
+    /// A message that was received before, or deleted since.
+    ///
+    /// After [`Client::delete_conversation`], also a message accepted before that time which no
+    /// session opens, and for 30 days a message whose key was used.
+    ///
+    /// This also happens if the application was stopped after the message was stored and before it
+    /// was shown. So if [`Client::message`] has the message and the display does not, show it.
+    Duplicate {
+        /// The account that sent the message.
+        from: AccountId,
+        /// The message's identifier.
+        id: FrankingTag,
+    },
+    /// A peer could not open some messages of this device. Nothing to show.
+    ///
+    /// [`Client::upkeep`] seals them again. Each [`Message::status`] tells where it is.
+    Refused {
+        /// The account that could not open them.
+        from: AccountId,
+        /// The messages that will be sealed again. Empty if there is nothing to do.
+        again: Vec<FrankingTag>,
+        /// The messages that were sealed again often enough. They now count as not delivered.
+        not_delivered: Vec<FrankingTag>,
+    },
+    /// A peer told which messages of this device arrived, and which were shown.
+    Receipts {
+        /// The account that tells it.
+        from: AccountId,
+        /// The messages that the peer's device opened and stored.
+        delivered: Vec<FrankingTag>,
+        /// The messages that were shown to the peer.
+        opened: Vec<FrankingTag>,
+    },
+    /// A message that was opened and dropped, by [`Client::skip`].
+    Skipped {
+        /// The account that sent the message.
+        from: AccountId,
+        /// The message's identifier.
+        id: FrankingTag,
+    },
+}
+
+impl Received {
+    /// Whether no further delivery may be received in the same transaction, because what this one
+    /// changed is read from the store.
+    pub(super) fn ends_batch(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Receipts { .. })
+    }
+}

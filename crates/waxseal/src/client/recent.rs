@@ -1,0 +1,52 @@
+//! Recent: the tags that stay when a conversation is deleted.
+//!
+//! A sender that missed a receipt posts its message again, and the relay stamps it later than the
+//! deletion. If no session knows the message any more, only its tag tells that it was received.
+
+use waxseal_reporting::{AccountId, FrankingTag};
+
+use super::{Client, Direction, keys};
+use crate::error::StateError;
+use crate::records::{ConversationRecord, RecentRecord};
+use crate::store::Store;
+
+/// Number of messages from the peer whose tags stay.
+const KEPT: usize = 64;
+
+impl<S: Store> Client<S> {
+    /// The tags that stay of a conversation that is deleted now.
+    pub(super) fn recent_of(
+        &self,
+        peer: &AccountId,
+        conversation: &ConversationRecord,
+    ) -> Result<RecentRecord, StateError<S::Error>> {
+        let mut recent = self.recent(peer)?;
+        let kept_and_one = (KEPT as u64).saturating_add(1);
+        let after = conversation.next_ordinal.checked_sub(kept_and_one);
+        let messages = self.read_messages(peer, after, KEPT)?.items;
+        let received = messages
+            .iter()
+            .filter(|message| message.direction() == Direction::Received);
+        recent
+            .ids
+            .extend(received.map(|message| message.id().as_bytes().to_vec()));
+        let too_many = recent.ids.len().saturating_sub(KEPT);
+        recent.ids.drain(..too_many);
+        Ok(recent)
+    }
+
+    /// Whether a message was received before its conversation was deleted.
+    pub(super) fn is_recent(
+        &self,
+        peer: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<bool, StateError<S::Error>> {
+        let recent = self.recent(peer)?;
+        Ok(recent.ids.iter().any(|known| known == id.as_bytes()))
+    }
+
+    fn recent(&self, peer: &AccountId) -> Result<RecentRecord, StateError<S::Error>> {
+        let recent = self.readable(&keys::recent(peer))?;
+        Ok(recent.unwrap_or_default())
+    }
+}

@@ -1,0 +1,263 @@
+//! Refusing: this device asks the author of what did not open to seal it again.
+//!
+//! A refusal is sealed to the author's identity, without a session. The relay sees a tag and a
+//! length, and cannot make one up. A peer that the user accepted is asked at once, and again while
+//! the message does not come. A stranger gets one refusal, after some minutes.
+
+use rand_core::CryptoRng;
+use waxseal_core::{IdentityKey, SessionSet};
+use waxseal_reporting::recipient::{Refusal, refusal_associated_data};
+use waxseal_reporting::relay::Envelope;
+use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
+
+use super::unopened::{MAX_UNOPENED, is_accepted};
+use super::upkeep::{Upkeep, since};
+use super::{Client, Outgoing, keys, tag_of};
+use crate::error::StateError;
+use crate::records::{self, UnopenedRecord, UpkeepRecord};
+use crate::store::{Store, Transaction};
+
+/// Maximum number of messages that one refusal names.
+const MAX_TAGS: usize = 64;
+
+/// How many refusals name a message that does not come again.
+const MAX_REFUSALS: u32 = 3;
+
+/// How long after a refusal the next one goes out, in milliseconds: one hour, then six.
+const PAUSES_MS: [u64; 2] = [3_600_000, 6 * 3_600_000];
+
+/// How long a message that did not open is asked for: seven days.
+const MAX_AGE_MS: u64 = 7 * 24 * 3_600_000;
+
+/// How long after its refusal a stranger gets no other one, whatever opened meanwhile: a second one
+/// would say that it did. Six days, so that what did not open meanwhile, and is kept for seven, is
+/// asked for after it.
+const STRANGERS_PAUSE_MS: u64 = 6 * 24 * 3_600_000;
+
+/// Minimum and maximum time before a stranger gets its refusal, in milliseconds. The time is random
+/// in between, so that it does not tell when this device was online.
+const STRANGERS_DELAY_MS: (u64, u64) = (60_000, 600_000);
+
+impl<S: Store> Client<S> {
+    /// Takes the identity that the provider names for an account, to which a refusal is sealed.
+    /// Call it for each account that [`Upkeep::identities`] lists.
+    ///
+    /// Nothing is pinned: this is not a first contact.
+    pub fn learn_identity(
+        &mut self,
+        account: &AccountId,
+        identity: &IdentityKey,
+    ) -> Result<(), StateError<S::Error>> {
+        self.run(|client| {
+            let record: Option<UpkeepRecord> = client.readable(&keys::upkeep(account))?;
+            let Some(mut record) = record else {
+                return Ok(());
+            };
+            record.identity = identity.to_bytes().to_vec();
+            let mut transaction = Transaction::default();
+            transaction.put_record(keys::upkeep(account), &record);
+            client.commit(transaction)
+        })
+    }
+
+    /// Asks an account for what did not open. Returns whether nothing is left to ask for.
+    pub(super) fn refuse(
+        &mut self,
+        account: &AccountId,
+        record: &mut UpkeepRecord,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+        upkeep: &mut Upkeep,
+    ) -> Result<bool, StateError<S::Error>> {
+        let table = keys::all_unopened(account);
+        let page = self.page(&table, None, MAX_UNOPENED, |_, bytes| {
+            let record: UnopenedRecord = records::decode(bytes)?;
+            Some((tag_of(&record.id)?, record))
+        })?;
+        let mut transaction = Transaction::default();
+        for row in &page.damaged {
+            row.delete_in(&mut transaction);
+        }
+        let mut left = Vec::new();
+        let can_ask = !page.items.is_empty() && self.identity_of(account, record)?.is_some();
+        for (id, noted) in page.items {
+            // What was never asked for stays, if it can be: the clock may be wrong.
+            let is_tried = noted.refusals > 0 || noted.again > 0 || !can_ask;
+            match since(noted.accepted_ms, now) {
+                Some(age) if age > MAX_AGE_MS && is_tried => {
+                    transaction.delete(keys::unopened(account, &id))
+                }
+                _ => left.push((id, noted)),
+            }
+        }
+        let is_accepted = self
+            .numbering(account)?
+            .is_some_and(|one| is_accepted(&one));
+        let due = match is_accepted {
+            true => due_again(&left, now, upkeep),
+            false => self.due_once(account, record, &left, now, rng, upkeep)?,
+        };
+        let mut outgoing = None;
+        if !due.is_empty() {
+            outgoing =
+                self.put_refusal(account, record, due, now, rng, &mut transaction, upkeep)?;
+        }
+        if !transaction.changes().is_empty() {
+            self.commit(transaction)?;
+        }
+        // Only now: what another process kept from being committed must not leave this device.
+        upkeep.outgoing.extend(outgoing);
+        // The record stays, so that the pause is kept.
+        Ok(left.is_empty() && (is_accepted || strangers_pause(record, now).is_none()))
+    }
+
+    /// What the one refusal to a stranger names, once its time has come.
+    fn due_once(
+        &mut self,
+        account: &AccountId,
+        record: &mut UpkeepRecord,
+        left: &[(FrankingTag, UnopenedRecord)],
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+        upkeep: &mut Upkeep,
+    ) -> Result<Vec<(FrankingTag, UnopenedRecord)>, StateError<S::Error>> {
+        if left.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let Some(until) = strangers_pause(record, now) {
+            upkeep.again_at(until);
+            return Ok(Vec::new());
+        }
+        if record.has_refused {
+            (record.has_refused, record.refuse_at_ms) = (false, 0);
+        }
+        let (least, most) = STRANGERS_DELAY_MS;
+        let (now_ms, at) = (now.as_millis(), record.refuse_at_ms);
+        // A time that is further ahead was chosen while the clock was wrong.
+        if at == 0 || at > now_ms.saturating_add(most) {
+            let random = u64::from(rng.next_u32()).checked_rem(most.saturating_sub(least));
+            let delay = least.saturating_add(random.unwrap_or_default());
+            record.refuse_at_ms = now_ms.saturating_add(delay);
+            let mut transaction = Transaction::default();
+            transaction.put_record(keys::upkeep(account), record);
+            self.commit(transaction)?;
+        }
+        if record.refuse_at_ms > now_ms {
+            upkeep.again_at(record.refuse_at_ms);
+            return Ok(Vec::new());
+        }
+        Ok(oldest(left.to_vec()))
+    }
+
+    /// The identity to which a refusal is sealed, if it is known: the pinned one, if one is.
+    fn identity_of(
+        &self,
+        account: &AccountId,
+        record: &UpkeepRecord,
+    ) -> Result<Option<IdentityKey>, StateError<S::Error>> {
+        let pinned = self.pinned_identity(account)?;
+        let pinned = pinned.filter(|pinned| !pinned.is_empty());
+        let identity = pinned.unwrap_or_else(|| record.identity.clone());
+        Ok(IdentityKey::from_bytes(&identity).ok())
+    }
+
+    /// Seals a refusal and puts it into the outbox, if the author's identity is known.
+    #[expect(clippy::too_many_arguments, reason = "one step of `refuse`")]
+    fn put_refusal(
+        &mut self,
+        account: &AccountId,
+        record: &mut UpkeepRecord,
+        due: Vec<(FrankingTag, UnopenedRecord)>,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+        transaction: &mut Transaction,
+        upkeep: &mut Upkeep,
+    ) -> Result<Option<Outgoing>, StateError<S::Error>> {
+        let Some(author) = self.identity_of(account, record)? else {
+            upkeep.identities.push(account.clone());
+            return Ok(None);
+        };
+        let sessions = self.look_at_peer(account, |peer| {
+            // A stranger would learn from a session that its message was opened.
+            let is_accepted = is_accepted(&peer.conversation);
+            let told = peer.sessions.iter().filter(|_| is_accepted);
+            let sessions = told.flat_map(SessionSet::ids);
+            sessions.map(|id| *id.as_bytes()).collect::<Vec<_>>()
+        })?;
+        let refusal = Refusal {
+            messages: due
+                .iter()
+                .map(|(id, noted)| (*id, Timestamp::from_millis(noted.accepted_ms)))
+                .collect(),
+            sessions: sessions.unwrap_or_default(),
+        };
+        let tag = FrankingTag::random(rng);
+        let associated_data = refusal_associated_data(&tag, &self.me, account);
+        // None of these fails for an identity that is not this device's own: the sizes are bounded
+        // above.
+        let sealed = refusal.encode().and_then(|content| {
+            let sealed = self
+                .identity
+                .seal_refusal(&author, &content, &associated_data, rng);
+            Envelope::of_refusal(tag, sealed.ok()?).ok()
+        });
+        let Some(envelope) = sealed else {
+            // This cannot be refused, so it is not asked for.
+            for (id, _) in &due {
+                transaction.delete(keys::unopened(account, id));
+            }
+            return Ok(None);
+        };
+        for (id, mut noted) in due {
+            noted.refusals = noted.refusals.saturating_add(1);
+            noted.refused_ms = now.as_millis();
+            transaction.put_record(keys::unopened(account, &id), &noted);
+        }
+        record.has_refused = true;
+        transaction.put_record(keys::upkeep(account), record);
+        self.put_note(transaction, account, &envelope, now)
+    }
+}
+
+/// Until when a stranger that was refused is not refused again. `None` if it may be.
+fn strangers_pause(record: &UpkeepRecord, now: Timestamp) -> Option<u64> {
+    let (now_ms, at) = (now.as_millis(), record.refuse_at_ms);
+    let until = at.saturating_add(STRANGERS_PAUSE_MS);
+    // A time that is further ahead was chosen while the clock was wrong.
+    let is_plausible = at <= now_ms.saturating_add(STRANGERS_DELAY_MS.1);
+    (record.has_refused && is_plausible && now_ms < until).then_some(until)
+}
+
+/// What a refusal to an accepted peer names now.
+fn due_again(
+    left: &[(FrankingTag, UnopenedRecord)],
+    now: Timestamp,
+    upkeep: &mut Upkeep,
+) -> Vec<(FrankingTag, UnopenedRecord)> {
+    let mut due = Vec::new();
+    for (id, noted) in left {
+        if noted.refusals >= MAX_REFUSALS {
+            continue;
+        }
+        let made = usize::try_from(noted.refusals).unwrap_or(usize::MAX);
+        let pause = made.checked_sub(1).and_then(|made| PAUSES_MS.get(made));
+        match (pause, since(noted.refused_ms, now)) {
+            (Some(pause), Some(age)) if age < *pause => {
+                upkeep.again_at(noted.refused_ms.saturating_add(*pause));
+            }
+            // The first refusal; a time that is still to come counts as never.
+            _ => due.push((*id, noted.clone())),
+        }
+    }
+    if due.len() > MAX_TAGS {
+        upkeep.again_at(now.as_millis());
+    }
+    oldest(due)
+}
+
+/// The oldest of these, as many as one refusal can name.
+fn oldest(mut due: Vec<(FrankingTag, UnopenedRecord)>) -> Vec<(FrankingTag, UnopenedRecord)> {
+    due.sort_by_key(|(id, noted)| (noted.accepted_ms, *id.as_bytes()));
+    due.truncate(MAX_TAGS);
+    due
+}

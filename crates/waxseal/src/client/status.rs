@@ -1,0 +1,67 @@
+//! Status: where a sent message is.
+
+use waxseal_reporting::Timestamp;
+
+/// What the peer told of a sent message.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Told {
+    pub(super) delivered_ms: u64,
+    pub(super) opened_ms: u64,
+    pub(super) not_delivered: u32,
+}
+
+/// Where a sent message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// It waits for the relay's receipt.
+    Waiting,
+    /// The relay accepted it. Nothing more is known.
+    Accepted,
+    /// The peer's device opened and stored it.
+    Delivered {
+        /// When the relay accepted the peer's receipt.
+        at: Timestamp,
+    },
+    /// The peer's application showed it.
+    Opened {
+        /// When the relay accepted the peer's receipt.
+        at: Timestamp,
+    },
+    /// The peer's device could not open it, and it is not sealed again any more. Write it again to
+    /// send it under another tag.
+    NotDelivered(NotDelivered),
+}
+
+/// Why a message counts as not delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotDelivered {
+    /// The recipient could not open the message, and not when it was sealed again either.
+    Refused,
+    /// The provider no longer verifies its stamp on the message, so it does not take it again.
+    TooOld,
+    /// The recipient's device has later messages and not this one, eight days after it was
+    /// accepted: the provider dropped it, or the recipient's user blocked this account for a while.
+    Lost,
+}
+
+impl NotDelivered {
+    /// The number under which it is stored.
+    pub(super) fn number(self) -> u32 {
+        match self {
+            Self::Refused => 1,
+            Self::TooOld => 2,
+            Self::Lost => 3,
+        }
+    }
+
+    pub(super) fn of(number: u32) -> Option<Self> {
+        match number {
+            0 => None,
+            2 => Some(Self::TooOld),
+            3 => Some(Self::Lost),
+            _ => Some(Self::Refused),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Records of reports that wait for the provider's intake.
+
+/// A report that the provider's intake has not confirmed yet. Deleted when it is confirmed.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct ReportRecord {
+    /// The report's random identifier on this device, 16 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) id: Vec<u8>,
+    /// Empty while the report waits for a moderation key.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) report: Vec<u8>,
+    /// What the user chose, to seal it again. Absent if an earlier version stored the report.
+    #[prost(message, optional, tag = "3")]
+    pub(crate) draft: Option<DraftRecord>,
+}
+
+/// The draft of a report. Its messages stay in the history. A draft without messages is about the
+/// account.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct DraftRecord {
+    /// The peer of the messages, or the account that the report is about.
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+    /// The reason's number.
+    #[prost(uint32, tag = "2")]
+    pub(crate) reason: u32,
+    #[prost(string, tag = "3")]
+    pub(crate) note: String,
+    #[prost(message, repeated, tag = "4")]
+    pub(crate) messages: Vec<ShownRecord>,
+}
+
+/// A message of a draft, with the parts that the report shows.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct ShownRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) id: Vec<u8>,
+    #[prost(uint32, repeated, tag = "2")]
+    pub(crate) parts: Vec<u32>,
+}
+
+quiet_debug!(ReportRecord, DraftRecord, ShownRecord);

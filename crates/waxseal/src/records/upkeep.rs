@@ -1,0 +1,108 @@
+//! Records of what is still to be said to a peer: which of its messages did not open, which of ours
+//! it could not open, and which of its messages arrived.
+
+/// An account to which something is still to be said. Written with the first such record of the
+/// account, deleted after the last. That of a stranger that was refused stays for six days.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct UpkeepRecord {
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+    /// The identity that a refusal to a stranger is sealed to, 64 bytes: one that the provider or a
+    /// first message named. Nothing is pinned by it. Empty if it is not known.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) identity: Vec<u8>,
+    /// When the one refusal to a stranger goes out, in milliseconds. 0 if no time was chosen.
+    #[prost(uint64, tag = "3")]
+    pub(crate) refuse_at_ms: u64,
+    /// Whether the one refusal to a stranger went out.
+    #[prost(bool, tag = "4")]
+    pub(crate) has_refused: bool,
+    /// When the provider accepted the newest delivery that did not open, in milliseconds. It may
+    /// have been of receipts. 0 if there was none.
+    #[prost(uint64, tag = "5")]
+    pub(crate) unopened_ms: u64,
+}
+
+/// A delivery that did not open. Deleted when the message arrives again and opens, and after a
+/// week.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct UnopenedRecord {
+    /// The message's tag.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) id: Vec<u8>,
+    /// When the provider accepted the message, in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub(crate) accepted_ms: u64,
+    /// How many refusals named the message since its newest delivery.
+    #[prost(uint32, tag = "3")]
+    pub(crate) refusals: u32,
+    /// When the last of them was sealed, in milliseconds. 0 before the first.
+    #[prost(uint64, tag = "4")]
+    pub(crate) refused_ms: u64,
+    /// How often the message came again and did not open.
+    #[prost(uint32, tag = "5")]
+    pub(crate) again: u32,
+}
+
+/// A message of this device that the peer could not open. Deleted when the peer says that the
+/// message arrived, when it counts as not delivered, and after two weeks.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct AskedRecord {
+    /// The message's tag.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) id: Vec<u8>,
+    /// The device that could not open it.
+    #[prost(uint32, tag = "2")]
+    pub(crate) device: u32,
+    /// When the provider accepted the last refusal that names the message, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(crate) asked_ms: u64,
+    /// How often the message was sealed again.
+    #[prost(uint32, tag = "4")]
+    pub(crate) tries: u32,
+    /// Whether the message waits to be sealed again.
+    #[prost(bool, tag = "5")]
+    pub(crate) waits: bool,
+    /// The session on which the message must not be sealed again, because the peer does not hold it
+    /// or did not open the message on it, 16 bytes. Empty if any session will do.
+    #[prost(bytes = "vec", tag = "6")]
+    pub(crate) not_on: Vec<u8>,
+    /// The session on which the message was last sealed again, 16 bytes. Empty before that.
+    #[prost(bytes = "vec", tag = "7")]
+    pub(crate) sealed_on: Vec<u8>,
+}
+
+/// A message that the relay accepted, until the peer says that it arrived.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct AwaitedRecord {
+    /// The message's tag.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) id: Vec<u8>,
+    /// When the provider accepted it, in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub(crate) accepted_ms: u64,
+}
+
+/// A received message of which the peer is still to be told that it arrived or was shown.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct ReceiptRecord {
+    /// The message's tag.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) id: Vec<u8>,
+    /// Whether it was shown; otherwise it arrived.
+    #[prost(bool, tag = "2")]
+    pub(crate) is_opened: bool,
+}
+
+quiet_debug!(
+    UpkeepRecord,
+    UnopenedRecord,
+    AskedRecord,
+    AwaitedRecord,
+    ReceiptRecord
+);
