@@ -235,6 +235,7 @@ impl<S: Store> Network<S> {
                 *last = sequence.max(*last);
             }
             Ok(Received::Duplicate { .. }) => self.counts.duplicates_ignored += 1,
+            Ok(other) => return Err(format!("a message was taken for something else: {other:?}")),
             Err(error) => {
                 // The delivery is not acknowledged, so the relay sends it again.
                 eprintln!("a delivery was refused: {error}");

@@ -11,7 +11,8 @@ use waxseal_reporting::intake::{
     AcceptError, AcceptanceKey, AcceptedReport, Nullifier, ReportId, examine,
 };
 use waxseal_reporting::relay::{
-    DeliveryKey, PostError, PostedEnvelope, Receipt, StampKeys, StampedEnvelope, next_accepted_at,
+    DeliveryKey, PostError, PostedEnvelope, PostedReseal, Receipt, ResealError, StampKeys,
+    StampedEnvelope, next_accepted_at,
 };
 use waxseal_reporting::reporter::Report;
 use waxseal_reporting::{AccountId, Audience, DecodeError, DeviceAddress, Rejection, Timestamp};
@@ -121,6 +122,40 @@ impl Provider {
             delivery: stamped.deliver(&self.devices[recipient].key).encode(),
             receipt,
         })
+    }
+
+    /// Stamps a message that its sender sealed again. Returns the delivery and the receipt.
+    pub fn relay_again(
+        &mut self,
+        sender: &DeviceAddress,
+        posted: &[u8],
+        now: Timestamp,
+    ) -> Result<Relayed, ResealError> {
+        let posted = PostedReseal::decode(posted).expect("the client encoded it");
+        let device = self.devices.get_mut(sender).expect("a registered device");
+        let reseal = posted.authenticate(&device.key, sender, &self.stamp_keys, now)?;
+        let accepted_at = next_accepted_at(now, device.last_accepted);
+        device.last_accepted = Some(accepted_at);
+        let claim = self.stamp_keys.stamp_again(&reseal, accepted_at);
+        let claim = claim.expect("a time in range");
+        let receipt = Receipt::new(&claim, &device.key).encode();
+        let target = reseal.target().clone();
+        let stamped =
+            StampedEnvelope::resealed(claim, reseal).expect("the claim was made for this reseal");
+        Ok(Relayed {
+            delivery: stamped.deliver(&self.devices[&target].key).encode(),
+            receipt,
+        })
+    }
+
+    /// Forgets the prekeys of an account, whose device lost them.
+    pub fn forget_prekeys(&mut self, account: &AccountId) {
+        self.prekeys.remove(account);
+    }
+
+    /// Caches the stamp keys for the present day.
+    pub fn advance_to(&mut self, now: Timestamp) {
+        self.stamp_keys.advance_to(now).expect("a time in range");
     }
 
     /// Examines a report and remembers which messages it is about.

@@ -9,9 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use waxseal::errors::OpenAccountError;
 use waxseal::{AccountId, Client, Evidence, FrankingTag, Message, SqliteStore, Timestamp};
-use waxseal_relay::{
-    ClientError, DeviceSession, ErrorCode, RelayCard, RelayClient, account_name, system_rng,
-};
+use waxseal_interface::{ErrorCode, RelayCard, account_name};
+use waxseal_relay::{ClientError, DeviceSession, RelayClient, system_rng};
 
 use crate::failure::{Failure, Outcome};
 use crate::home::Home;
@@ -83,8 +82,9 @@ impl Chat {
         }
     }
 
-    /// Sends the messages, reports and prekeys that are still waiting. Every command that talks to
-    /// the relay calls this. If one of the three fails, the others are still sent.
+    /// Sends the messages, reports and prekeys that are still waiting, and what upkeep asks for.
+    /// Every command that talks to the relay calls this. If one of them fails, the others are still
+    /// sent.
     pub fn catch_up(&mut self) -> Outcome<()> {
         let rotated = self.rotate_when_due();
         self.open_session()?;
@@ -93,6 +93,7 @@ impl Chat {
             self.flush_outbox(),
             self.flush_reports(),
             self.maintain_prekeys(),
+            self.upkeep(),
         ];
         outcomes.into_iter().collect()
     }

@@ -7,7 +7,8 @@ use waxseal::errors::{
     StateError,
 };
 use waxseal::{Advice, SqliteError};
-use waxseal_relay::{ClientError, ErrorCode};
+use waxseal_interface::ErrorCode;
+use waxseal_relay::ClientError;
 
 use crate::text::printable;
 

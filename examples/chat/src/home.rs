@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use waxseal::{SqliteError, SqliteStore, StoreKey};
-use waxseal_relay::{ModerationKeyChange, PinnedKeys, RelayCard};
+use waxseal_interface::{ModerationKeyChange, PinnedKeys, RelayCard};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Outcome};
@@ -40,8 +40,6 @@ pub struct Memory {
     /// Whether the next upload replaces the one-time prekeys that the relay has, because this
     /// device lost them.
     pub replace_prekeys: bool,
-    /// For each peer, when a new session was last started because the old one was out of step.
-    pub restarted_at_ms: BTreeMap<String, u64>,
     /// Reports that the relay has accepted, by their id on this device. They are kept until their
     /// review has ended, because the moderators may lose the key that opens them.
     pub submitted: BTreeMap<String, SubmittedReport>,

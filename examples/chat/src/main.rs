@@ -25,6 +25,7 @@ mod report;
 mod send;
 mod show;
 mod text;
+mod upkeep;
 mod waiting;
 
 use std::path::PathBuf;

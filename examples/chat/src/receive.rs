@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use waxseal::errors::ReceiveError;
 use waxseal::reporting::relay::Delivery;
-use waxseal::{AccountId, Advice, Content, Direction, MAX_RECEIVED_AT_ONCE, Received, SqliteError};
-use waxseal_relay::{Deliveries, Event};
+use waxseal::{AccountId, Advice, MAX_RECEIVED_AT_ONCE, Received, SqliteError};
+use waxseal_interface::Event;
+use waxseal_relay::Deliveries;
 
 use crate::chat::{Chat, DAY_MS, age_ms, now};
 use crate::failure::{Failure, IDENTITY_CHANGED, Outcome, TRY_LATER};
 use crate::home::KeptDelivery;
 use crate::identity;
 use crate::show;
+use crate::text::short;
 
 /// Maximum time to wait for the relay's next event. Each wait answers the relay's pings, so that
 /// `--follow` can go on forever.
@@ -31,9 +33,6 @@ const MAX_KEPT_OF_ONE: usize = 64;
 const MAX_KEPT: usize = 2_048;
 /// Number of attempts after which a delivery that looks altered is given up.
 const MAX_ATTEMPTS: u32 = 5;
-/// Type of a message that is not displayed. It moves a peer whose session is out of step to the new
-/// session.
-const RESTART: &str = "application/vnd.waxseal.chat-restart";
 
 /// What to tell the relay about a delivery: that it may delete it, or that it must keep it and send
 /// it again on the next connection.
@@ -77,10 +76,12 @@ fn fetch(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
                 return Err(Failure::with_code(TRY_LATER, "the relay fell silent"));
             }
             false if waiting.is_empty() && caught_up.is_err() => caught_up = chat.catch_up(),
+            true => chat.upkeep()?,
             _ => {}
         }
     }
     deliveries.close();
+    caught_up = caught_up.and(chat.upkeep());
     if chat.identity_changed {
         let message = "a peer's identity changed: see the warning above";
         return Err(Failure::with_code(IDENTITY_CHANGED, message));
@@ -168,9 +169,7 @@ impl Chat {
     ) -> Outcome<Verdict> {
         let error = match received {
             Ok(received) => {
-                if let Received::Duplicate { from, .. } = received {
-                    self.detail(format!("a message of {} came again", from.as_str()));
-                }
+                self.tell_of(&received);
                 return self.settle(id);
             }
             Err(error) => error,
@@ -182,13 +181,10 @@ impl Chat {
                 self.notice(format!("a message from {name} was dropped: {error}"));
                 self.settle(id)
             }
-            Advice::FetchBundle => {
-                self.notice(format!(
-                    "a message from {name} cannot be opened and is lost: {error}"
+            Advice::AskAgain => {
+                self.detail(format!(
+                    "a message from {name} does not open, and is asked for again: {error}"
                 ));
-                if let Some(from) = &from {
-                    self.start_over(from)?;
-                }
                 self.settle(id)
             }
             Advice::WarnIdentityChange => {
@@ -196,17 +192,7 @@ impl Chat {
                 self.keep(id, name, u32::MAX)
             }
             Advice::DeliverAgain => self.keep(id, name, MAX_ATTEMPTS),
-            Advice::KeepAndRetry => {
-                let verdict = self.keep(id, name, u32::MAX)?;
-                // What the delivery waited for does not come any more.
-                if verdict == Verdict::Acknowledge
-                    && let Some(from) = &from
-                    && let Err(failure) = self.start_over(from)
-                {
-                    self.notice(failure.message);
-                }
-                Ok(verdict)
-            }
+            Advice::KeepAndRetry => self.keep(id, name, u32::MAX),
             // What is damaged keeps no one else's messages from arriving.
             advice @ (Advice::ResetPeer | Advice::ResetPreKeys | Advice::DeleteMessage) => {
                 self.home.memory.prekeys_damaged |= advice == Advice::ResetPreKeys;
@@ -218,6 +204,29 @@ impl Chat {
             // The store failed, so nothing is known about the delivery. The relay delivers it
             // again.
             _ => Err(error.into()),
+        }
+    }
+
+    fn tell_of(&self, received: &Received) {
+        match received {
+            Received::Duplicate { from, .. } => {
+                self.detail(format!("a message of {} came again", from.as_str()));
+            }
+            Received::Refused {
+                from,
+                again,
+                not_delivered,
+            } => {
+                let from = from.as_str();
+                if !again.is_empty() {
+                    let count = again.len();
+                    self.detail(format!("{count} messages to {from} are sealed again"));
+                }
+                for id in not_delivered {
+                    self.notice(format!("message {} to {from} did not arrive", short(id)));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -273,34 +282,8 @@ impl Chat {
         Ok(Verdict::Acknowledge)
     }
 
-    /// Starts a new session with a peer whose session is out of step. The sender of the message is
-    /// not authenticated, so this happens only with peers that the user has written to, and at most
-    /// once a day.
-    pub fn start_over(&mut self, peer: &AccountId) -> Outcome<()> {
-        let mut has_written = false;
-        self.each_message(peer, 0, |message| {
-            has_written |= message.direction() == Direction::Sent
-        })?;
-        let last = self.home.memory.restarted_at_ms.get(peer.as_str());
-        let last_age_ms = last.and_then(|last| age_ms(*last));
-        if !has_written || last_age_ms.is_some_and(|age_ms| age_ms < DAY_MS) {
-            return Ok(());
-        }
-        self.home
-            .memory
-            .restarted_at_ms
-            .insert(peer.as_str().to_owned(), now().as_millis());
-        self.home.remember()?;
-        self.start(peer)?;
-        let (kind, body) = (RESTART.to_owned(), Vec::new());
-        self.seal(peer, Content::Application { kind, body })?;
-        self.flush_outbox()?;
-        self.notice(format!("a new session with {} was started", peer.as_str()));
-        Ok(())
-    }
-
     /// Warns that a peer's identity changed. Warns once per peer, however many deliveries show it.
-    fn warn_once(&mut self, from: Option<&AccountId>) {
+    pub fn warn_once(&mut self, from: Option<&AccountId>) {
         if let Some(from) = from
             && self.warned.insert(from.clone())
         {

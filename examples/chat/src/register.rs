@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId};
-use waxseal_relay::{account_name, system_rng};
+use waxseal_interface::account_name;
+use waxseal_relay::system_rng;
 
 use crate::chat::{Chat, now};
 use crate::failure::{Failure, Outcome};

@@ -166,11 +166,10 @@ impl Chat {
             self.home.memory.prekeys_damaged = false;
             self.home.remember()?;
         }
+        // The next message to the peer is on it. What the peer sends on the lost one is asked for
+        // again.
         for peer in &lost.peers {
-            self.home.memory.restarted_at_ms.remove(peer.as_str());
-            if let Err(failure) = self.start_over(peer) {
-                self.home.memory.restarted_at_ms.remove(peer.as_str());
-                self.home.remember()?;
+            if let Err(failure) = self.start(peer) {
                 self.notice(failure.message);
             }
         }

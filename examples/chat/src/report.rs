@@ -6,7 +6,8 @@ use std::str::FromStr;
 use waxseal::{
     AccountId, Disclosure, FrankingTag, Message, PayloadHeader, Preview, Reason, ReportDraft,
 };
-use waxseal_relay::{ReportTaken, account_name, system_rng};
+use waxseal_interface::{ReportTaken, account_name};
+use waxseal_relay::system_rng;
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use waxseal::{AccountId, Advice, Draft, FrankingTag, Outgoing};
-use waxseal_relay::{Bundle, ErrorCode, system_rng};
+use waxseal::{AccountId, Advice, Draft, FrankingTag, NotDelivered, Outgoing};
+use waxseal_interface::{Bundle, ErrorCode};
+use waxseal_relay::system_rng;
 
 use crate::chat::{Chat, now};
 use crate::failure::{Failure, IDENTITY_CHANGED, Outcome, TRY_LATER};
@@ -183,8 +184,12 @@ impl Chat {
             id,
             recipient,
             envelope,
+            is_again,
         } = outgoing;
-        let answer = self.with_session(|relay, session| relay.send(session, recipient, envelope));
+        let answer = self.with_session(|relay, session| match is_again {
+            true => relay.send_again(session, recipient, envelope),
+            false => relay.send(session, recipient, envelope),
+        });
         let refused = answer.as_ref().err().and_then(|failure| failure.refused);
         match (answer, refused) {
             (Ok(receipt), _) => {
@@ -192,6 +197,20 @@ impl Chat {
                 Ok(true)
             }
             (Err(_), Some(ErrorCode::QueueFull)) => Ok(false),
+            // The message was accepted before, so it stays in the history with its evidence.
+            (Err(failure), Some(code)) if *is_again && is_final(code) => {
+                let reason = match code {
+                    ErrorCode::TooOldToReseal => NotDelivered::TooOld,
+                    _ => NotDelivered::Refused,
+                };
+                self.client.give_up(recipient, id, reason)?;
+                let (id, to) = (short(id), recipient.as_str());
+                self.notice(format!(
+                    "message {id} to {to} did not arrive: {}",
+                    failure.message
+                ));
+                Ok(true)
+            }
             // The relay says these only of what this device sent: a proxy cannot cause them.
             (Err(failure), Some(ErrorCode::NoSuchAccount | ErrorCode::Malformed)) => {
                 let to = recipient.as_str();
@@ -206,4 +225,16 @@ impl Chat {
             (Err(failure), _) => Err(failure),
         }
     }
+}
+
+/// Whether the relay never takes a message again that it refuses with this code.
+fn is_final(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::TooOldToReseal
+            | ErrorCode::NotStamped
+            | ErrorCode::OtherTarget
+            | ErrorCode::NoSuchAccount
+            | ErrorCode::Malformed
+    )
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use waxseal::{AccountId, Direction, Message, Timestamp};
+use waxseal::{AccountId, Direction, Message, Status, Timestamp};
 
 use crate::chat::Chat;
 use crate::failure::Outcome;
@@ -49,6 +49,7 @@ impl Chat {
         let next = shown.message.ordinal().saturating_add(1);
         let from = shown.from.as_str().to_owned();
         self.home.memory.unseen_from.insert(from, next);
+        self.client.opened(&shown.from, shown.message.id())?;
         self.home.note()
     }
 }
@@ -107,6 +108,12 @@ pub fn line(from: &str, message: &Message) -> String {
     let time = message
         .accepted_at()
         .map_or_else(|| "not sent yet".into(), utc);
+    let time = match message.status() {
+        Some(Status::Delivered { .. }) => format!("{time} delivered"),
+        Some(Status::Opened { .. }) => format!("{time} opened"),
+        Some(Status::NotDelivered(_)) => format!("{time} NOT DELIVERED"),
+        _ => time,
+    };
     let text = message.text().unwrap_or_default();
     let (from, id) = (printable(from), short(message.id()));
     let line = said(
@@ -132,6 +139,9 @@ struct Object<'a> {
     /// `None` until the relay has accepted the message.
     accepted_at_ms: Option<u64>,
     reportable: bool,
+    /// Where a sent message is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
 }
 
 /// Formats a message for programs, as JSON on one line.
@@ -144,6 +154,17 @@ pub fn json_line(chat: &Chat, from: &str, to: Option<&str>, message: &Message) -
         sent_at_ms: message.header().sent_at.as_millis(),
         accepted_at_ms: message.accepted_at().map(Timestamp::as_millis),
         reportable: chat.is_reportable(message),
+        status: message.status().map(status),
     };
     Ok(printable_json(&serde_json::to_string(&object)?))
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Waiting => "waiting",
+        Status::Delivered { .. } => "delivered",
+        Status::Opened { .. } => "opened",
+        Status::NotDelivered(_) => "not_delivered",
+        _ => "accepted",
+    }
 }

@@ -2,7 +2,8 @@
 //! their moderation key is replaced or lost.
 
 use waxseal::{Advice, FrankingTag, OutgoingReport, ReportDraft, ReportId};
-use waxseal_relay::{ErrorCode, ReportState, ReportTaken, system_rng};
+use waxseal_interface::{ErrorCode, ReportState, ReportTaken};
+use waxseal_relay::system_rng;
 
 use crate::chat::{Chat, DAY_MS, age_ms, now};
 use crate::failure::{Failure, Outcome};

@@ -106,10 +106,13 @@ fn a_damaged_store_is_repaired_and_everything_else_goes_on() {
     };
     assert_eq!(texts(ALICE, "receive"), ["waits"]);
     world.chat(ALICE, &["send", "bob", "again"]).output();
-    // What was sealed for the lost session and the lost prekeys cannot be opened any more.
+    // What was sealed for the lost session does not open. Bob asks for it, and Alice seals it
+    // again.
     assert_eq!(texts(BOB, "receive"), ["again"]);
     world.chat(ALICE, &["send", "bob", "and again"]).output();
     assert_eq!(texts(BOB, "receive"), ["and again"]);
+    world.chat(ALICE, &["receive"]).output();
+    assert_eq!(texts(BOB, "receive"), ["on the lost session"]);
     // A stranger gets none of the lost one-time prekeys.
     world.chat(DAVE, &["send", "bob", "hello"]).output();
     assert_eq!(texts(BOB, "receive"), ["hello"]);

@@ -1,5 +1,6 @@
-use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId, MemoryStore};
-use waxseal_relay::{RelayClient, account_name};
+use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId};
+use waxseal_interface::account_name;
+use waxseal_relay::RelayClient;
 
 use super::*;
 use crate::home::Home;
@@ -116,35 +117,6 @@ fn prekeys_rotate_at_once_if_the_clock_was_a_year_ahead() {
         assert_eq!(memory.upload_pending, rotates, "{noted_ago}");
         let rotated_now = age_ms(memory.rotated_at_ms).is_some_and(|age_ms| age_ms < 60_000);
         assert_eq!(rotated_now, rotates || noted_ago == 0, "{noted_ago}");
-    }
-}
-
-#[test]
-fn a_session_starts_over_at_once_if_the_clock_was_a_year_ahead() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut chat = chat(&folder);
-    let rng = &mut rand::rng();
-    let alice = DeviceAddress::new(account_name("alice").unwrap(), DeviceId(1));
-    let key = DeliveryKey::generate(rng);
-    let mut peer = Client::create(MemoryStore::default(), alice.clone(), key, rng).unwrap();
-    let upload = peer.publish_prekeys(0, rng).unwrap();
-    let (alice, base) = (alice.account, upload.base);
-    chat.client.start(&alice, &base, None, rng).unwrap();
-    chat.client.send(&alice, "hello", now(), rng).unwrap();
-
-    for (noted_ago, starts) in [
-        (-i128::from(YEAR_MS), true),
-        (-i128::from(DAY_MS), true),
-        (i128::from(DAY_MS / 2), false),
-        (i128::from(2 * DAY_MS), true),
-    ] {
-        let noted = u64::try_from(i128::from(now().as_millis()) - noted_ago).unwrap();
-        let restarted = &mut chat.home.memory.restarted_at_ms;
-        restarted.insert("alice".to_owned(), noted);
-        // The relay cannot be reached, so an attempt fails.
-        assert_eq!(chat.start_over(&alice).is_err(), starts, "{noted_ago}");
-        let last = chat.home.memory.restarted_at_ms["alice"];
-        assert_eq!(age_ms(last).is_some_and(|age_ms| age_ms < 60_000), starts);
     }
 }
 
