@@ -360,3 +360,20 @@ fn a_report_of_a_message_that_was_sealed_again_shows_when_it_opened() {
     );
     assert!(first.accepted_at() < opened_at.accepted_at());
 }
+
+#[test]
+fn a_peer_that_refuses_a_long_history_does_not_keep_others_from_theirs() {
+    const CAROL: usize = 2;
+    let mut net = Network::of(&["alice", "bob", "carol"]);
+    net.converse(ALICE, BOB);
+    net.converse(ALICE, CAROL);
+    for (who, count) in [(BOB, 600), (CAROL, 20)] {
+        for i in 0..count {
+            net.send(ALICE, who, &format!("{i}"));
+        }
+        net.lose_sessions(who, ALICE);
+    }
+    net.run();
+    assert_eq!(net.shown(BOB).len() + net.shown(CAROL).len(), 2 + 200);
+    assert_eq!(net.shown(CAROL).len(), 1 + 20);
+}

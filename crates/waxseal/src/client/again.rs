@@ -205,6 +205,11 @@ impl<S: Store> Client<S> {
         }
         ordered.sort_by_key(|(ordinal, ..)| *ordinal);
         for (_, id, asked) in ordered {
+            if upkeep.is_full() {
+                // The next call begins with another account.
+                upkeep.again_at(now.as_millis());
+                break;
+            }
             let Some(message) = self.sent_message(account, &id)? else {
                 let mut transaction = Transaction::default();
                 transaction.delete(keys::asked(account, &id));

@@ -44,7 +44,7 @@ impl Upkeep {
         self.again_at = Some(self.again_at.map_or(at, |before| before.min(at)));
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.outgoing.len() >= MAX_OUTGOING
     }
 }
@@ -97,7 +97,28 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Upkeep, StateError<S::Error>> {
-        let (mut upkeep, mut after): (_, Option<Cursor>) = (Upkeep::default(), None);
+        let mut upkeep = Upkeep::default();
+        let mut accounts = self.accounts_with_upkeep()?;
+        // Each call begins with another account, so that none uses up the hour's limit for all.
+        let first = usize::try_from(rng.next_u32()).unwrap_or_default();
+        let first = first.checked_rem(accounts.len()).unwrap_or_default();
+        accounts.rotate_left(first);
+        for account in accounts {
+            if upkeep.is_full() {
+                upkeep.again_at(now.as_millis());
+                break;
+            }
+            match self.run(|client| client.attend(&account, now, rng, &mut upkeep)) {
+                Err(StateError::Damaged(_)) | Ok(()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(upkeep.once_each())
+    }
+
+    /// The accounts to which something is still to be said.
+    fn accounts_with_upkeep(&mut self) -> Result<Vec<AccountId>, StateError<S::Error>> {
+        let (mut accounts, mut after): (_, Option<Cursor>) = (Vec::new(), None);
         let mut has_looked = false;
         loop {
             let table = keys::upkeeps();
@@ -113,21 +134,13 @@ impl<S: Store> Client<S> {
             if !page.damaged.is_empty() && !has_looked {
                 self.attend_all()?;
                 (has_looked, after) = (true, None);
+                accounts.clear();
                 continue;
             }
-            for account in page.items {
-                if upkeep.is_full() {
-                    upkeep.again_at(now.as_millis());
-                    return Ok(upkeep.once_each());
-                }
-                match self.run(|client| client.attend(&account, now, rng, &mut upkeep)) {
-                    Err(StateError::Damaged(_)) | Ok(()) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+            accounts.extend(page.items);
             after = page.next;
             if after.is_none() {
-                return Ok(upkeep.once_each());
+                return Ok(accounts);
             }
         }
     }
