@@ -5,7 +5,7 @@ use waxseal::errors::StartError;
 use waxseal::{AccountId, IdentityKey};
 use waxseal_relay::system_rng;
 
-use crate::chat::Chat;
+use crate::chat::{Chat, now};
 use crate::failure::{Failure, Outcome, TRY_LATER};
 
 /// Maximum number of rounds. Each one may need an identity or a bundle from the relay.
@@ -15,8 +15,9 @@ impl Chat {
     /// Does what the client's upkeep asks for. What cannot be done now is done at the next call.
     pub fn upkeep(&mut self) -> Outcome<()> {
         for _ in 0..ROUNDS {
-            let now = self.relay_time();
-            let upkeep = self.client.upkeep(now, &mut system_rng())?;
+            // By this device's clock, so that no relay can move its pauses. The outbox is posted by
+            // the relay's.
+            let upkeep = self.client.upkeep(now(), &mut system_rng())?;
             let mut goes_on = !upkeep.outgoing.is_empty();
             if goes_on {
                 self.flush_outbox()?;
@@ -55,7 +56,7 @@ impl Chat {
             Err(failure) => return self.put_off(failure),
         };
         self.tell_of_missing_one_time(peer, &bundle);
-        let (now, rng) = (self.relay_time(), &mut system_rng());
+        let (now, rng) = (now(), &mut system_rng());
         let one_time = bundle.one_time.as_deref();
         match self.client.restart(peer, &bundle.base, one_time, now, rng) {
             Ok(()) => {
