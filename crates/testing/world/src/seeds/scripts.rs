@@ -21,7 +21,7 @@ const REPORT: u8 = 62;
 const DELETE: u8 = 63;
 
 pub(super) fn scripts(seeds: &mut Seeds) {
-    let scripts: [(&str, &[[u8; 3]]); 12] = [
+    let scripts: [(&str, &[[u8; 3]]); 14] = [
         (
             "overtaken",
             &[
@@ -139,6 +139,53 @@ pub(super) fn scripts(seeds: &mut Seeds) {
                 [SEND, 0, 59],
                 [REPORT, 0, 0],
                 [SEND, 10, 1],
+            ],
+        ),
+        (
+            "asked-again",
+            &[
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [SEND, 1, 1],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [SAVE, 1, 0],
+                [SEND, 0, 0],
+                [SEND, 1, 1],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [ROLL_BACK, 1, 0],
+                [SEND, 1, 1],
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [RESEND, 1, 0],
+                [RESEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [REPEAT, 6, 0],
+                [RESEND, 0, 0],
+                [ARRIVE, 1, 0],
+                [LOSE, 0, 0],
+            ],
+        ),
+        (
+            "forgotten-and-asked-again",
+            &[
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [DELETE, 1, 129],
+                [ARRIVE, 0, 0],
+                [RESEND, 1, 0],
+                [REPEAT, 0, 0],
+                [ARRIVE, 0, 0],
             ],
         ),
         (
