@@ -84,7 +84,7 @@ fn set_back(net: &mut Lossy) {
     for _ in 0..5 {
         write(net, ALICE, 1);
         write(net, BOB, 1);
-        net.pass(MINUTE_MS);
+        net.arrive();
     }
     let store = MemoryStore::from_records(old);
     net.phones[ALICE] = Client::open(store).expect("it is a store");

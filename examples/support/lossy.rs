@@ -86,11 +86,18 @@ impl Lossy {
             queues: Default::default(),
             moderation,
         };
-        net.send(0, "hello");
-        net.pass(MINUTE_MS);
-        net.send(1, "hello yourself");
-        net.pass(MINUTE_MS);
+        for (who, text) in [(0, "hello"), (1, "hello yourself")] {
+            net.send(who, text);
+            net.arrive();
+        }
         net
+    }
+
+    /// Lets time pass until every message was shown, so that none is lost with its sender's phone.
+    pub fn arrive(&mut self) {
+        while self.sent.iter().any(|sent| sent.shown == 0) {
+            self.pass(MINUTE_MS);
+        }
     }
 
     pub fn account(&self, who: usize) -> AccountId {
