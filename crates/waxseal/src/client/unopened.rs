@@ -51,11 +51,14 @@ impl<S: Store> Client<S> {
             None => self.readable(&key)?,
         };
         if let Some(mut noted) = noted {
-            // Its author sealed it again or posted it twice, and it did not open again.
-            if accepted_ms > noted.accepted_ms && noted.again < MAX_AGAIN {
+            // Its author sealed it again or posted it twice, and it did not open again. A refusal
+            // always names the newest delivery, because its author ignores any other.
+            if accepted_ms > noted.accepted_ms {
                 noted.accepted_ms = accepted_ms;
-                noted.again = noted.again.saturating_add(1);
-                (noted.refusals, noted.refused_ms) = (0, 0);
+                if noted.again < MAX_AGAIN {
+                    noted.again = noted.again.saturating_add(1);
+                    (noted.refusals, noted.refused_ms) = (0, 0);
+                }
                 batch.transaction.put_record(key, &noted);
                 batch.unopened.insert(name, noted);
                 let upkeep = self.upkeep_in(batch, from)?;
