@@ -25,12 +25,23 @@ pub fn through_proxy(world: &World, request: Change, answer: Change) -> RelayCli
                 let mut upstream = TcpStream::connect(relay).unwrap();
                 let asked = read_message(&mut client);
                 upstream.write_all(&request(asked)).unwrap();
-                let answered = read_message(&mut upstream);
+                let answered = closing(read_message(&mut upstream));
                 client.write_all(&answer(answered)).unwrap();
             });
         }
     });
     RelayClient::new(&url).unwrap()
+}
+
+/// Tells the client that the connection is closed after this answer, unless it becomes a WebSocket.
+/// Otherwise the client may use the connection again before it notices.
+fn closing(mut answer: Vec<u8>) -> Vec<u8> {
+    let is_upgrade = answer.starts_with(b"HTTP/1.1 101");
+    let end = answer.windows(2).position(|end| end == b"\r\n");
+    if let Some(end) = end.filter(|_| !is_upgrade) {
+        answer.splice(end..end, *b"\r\nconnection: close");
+    }
+    answer
 }
 
 /// Reads a head, and as many bytes of a body as it announces.
