@@ -81,7 +81,7 @@ impl ChainKey {
     }
 
     /// Takes a chain step in place: `self` becomes the next chain key, and the message's seed is
-    /// written to `seed`, or not computed if there is none.
+    /// written to `seed`. With `None` the seed is not computed.
     pub(crate) fn advance(&mut self, seed: Option<&mut [u8; 32]>) {
         chain_step(&mut self.0, seed);
     }

@@ -23,8 +23,9 @@ pub const MAX_ASSOCIATED_DATA_LEN: usize = 1_024;
 /// decoded.
 pub const MAX_MESSAGE_LEN: usize = MAX_PLAINTEXT_LEN + 2_048;
 
-/// Maximum length of a refusal's content in bytes: 64 tags of 32 bytes and as much again for what
-/// layers above add. Bounds the memory that a refusal can claim before it is authenticated.
+/// Maximum length of a refusal's content in bytes: a round number above 64 tags of 32 bytes with
+/// what layers above say of each and pad them to. Bounds the memory that a refusal can claim before
+/// it is authenticated.
 pub const MAX_REFUSAL_LEN: usize = 4_096;
 
 /// Maximum length of a refusal on the wire in bytes: version, two fields of 2 + 64, one of 2 + 32,

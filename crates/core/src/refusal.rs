@@ -1,8 +1,8 @@
 //! Refusals: what a device tells the author of messages that it cannot open.
 //!
 //! The device may have lost its sessions and its contacts, so a refusal needs neither. It is
-//! encrypted under a key from a Diffie–Hellman of the two identity keys. Only these two devices can
-//! make it, and each could have made it, so it proves nothing to others.
+//! encrypted under a key from a Diffie–Hellman of the two identity keys. Only these two devices
+//! can make it, and each could have made it, so it proves nothing to others.
 
 use core::fmt;
 

@@ -112,7 +112,7 @@ pub enum ErrorCode {
     /// 422: a message was sealed again after the relay destroyed the key of its first stamp. Send
     /// it as a new one.
     TooOldToReseal,
-    /// 422: a message was sealed again for a device that is none of the message's recipients.
+    /// 422: a message was sealed again for a device to which the message was not sent.
     OtherTarget,
     /// 403: the report was made by another device than the one that submits it.
     NotYourReport,

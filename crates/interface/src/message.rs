@@ -101,8 +101,8 @@ pub struct PreKeys {
 /// prekeys, and takes none.
 ///
 /// # Security
-/// It is the relay's word, as is the identity in a [`Bundle`]. A client that knows the account
-/// compares it with the pinned one.
+/// It is unverified, as is the identity in a [`Bundle`]: the relay could name another one. A client
+/// that knows the account compares it with the pinned one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The public identity of the account's device.

@@ -168,7 +168,8 @@ impl fmt::Debug for Control {
     }
 }
 
-/// Reads the tags of one record; `None` if there are none, too many, or one is not whole.
+/// Reads the tags of one record. `None` if the record is empty, has more than [`MAX_CONTROL_TAGS`]
+/// tags, or is no multiple of a tag's length.
 fn tags(value: &[u8]) -> Option<Vec<FrankingTag>> {
     let (tags, rest) = value.as_chunks();
     if !rest.is_empty() || tags.is_empty() || tags.len() > MAX_CONTROL_TAGS {

@@ -217,7 +217,8 @@ pub enum ReceiveError<E: std::error::Error + 'static> {
         new: IdentityKey,
     },
     /// No session opens the message. Unless the message is forged, the sender or this device lost
-    /// state: follow [`advice`](Self::advice).
+    /// state: follow [`advice`](Self::advice). If that is [`Advice::AskAgain`], the store may
+    /// keep that the delivery did not open, so that the sender can be asked for it.
     #[error("no session opens the message")]
     Session(#[source] DecryptError),
     /// A refusal does not authenticate, or is malformed. Drop the delivery.

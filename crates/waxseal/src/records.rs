@@ -141,8 +141,8 @@ pub(crate) struct ConversationRecord {
     /// The session that was started then, 16 bytes.
     #[prost(bytes = "vec", tag = "12")]
     pub(crate) restarted_on: Vec<u8>,
-    /// When the first message was sent that the peer has not answered, in milliseconds. 0 if there
-    /// is none.
+    /// When the first message was sent that the peer has not answered, in milliseconds. 0 if no
+    /// message waits for an answer.
     #[prost(uint64, tag = "9")]
     pub(crate) unanswered_since_ms: u64,
     /// Whether the last session that this device started had no one-time prekey.

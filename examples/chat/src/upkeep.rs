@@ -43,7 +43,7 @@ impl Chat {
             Err(failure) => return self.put_off(failure),
         };
         let Ok(identity) = IdentityKey::from_bytes(&identity) else {
-            return self.put_off(Failure::new("the relay named an identity that is none"));
+            return self.put_off(Failure::new("the relay named an invalid identity"));
         };
         self.client.learn_identity(account, &identity)?;
         Ok(true)

@@ -56,7 +56,7 @@ impl PqChainKey {
     }
 
     /// Takes a chain step in place: `self` becomes the next chain key, and the message's key is
-    /// written to `message`, or not computed if there is none.
+    /// written to `message`. With `None` the key is not computed.
     pub(crate) fn advance(&mut self, message: Option<&mut [u8; 32]>) {
         kdf::chain_step(&mut self.0, message);
     }

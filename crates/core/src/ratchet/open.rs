@@ -30,7 +30,8 @@ pub const MAX_GAP: u32 = 50_000;
 /// Maximum number of keys that one message makes us keep per chain: those of the last messages that
 /// are missing. The messages before them are given up. They are lost if they arrive later.
 ///
-/// Bounds the memory that one message can claim. (Double Ratchet, “External functions”: `MAX_SKIP`)
+/// Bounds the memory that one message can claim.
+/// (Double Ratchet, “External functions”: `MAX_SKIP`)
 pub const MAX_SKIPPED_AT_ONCE: u32 = 2_000;
 
 /// The decrypted header of a message, and the chain whose header key opened it.

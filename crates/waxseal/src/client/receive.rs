@@ -44,8 +44,9 @@ impl<S: Store> Client<S> {
     /// [safety number](Client::safety_number).
     ///
     /// # Errors
-    /// [`ReceiveError`]. Nothing changed, except with [`ReceiveError::Withheld`], where the message
-    /// key is spent, and if the commit failed, after which only the store knows.
+    /// [`ReceiveError`]. Nothing changed, with three exceptions. With [`ReceiveError::Withheld`]
+    /// the message key is spent. With the advice [`AskAgain`](crate::Advice::AskAgain) the store
+    /// may keep that the delivery did not open. If the commit failed, only the store knows.
     pub fn receive(&mut self, delivery: &[u8]) -> Result<Received, ReceiveError<S::Error>> {
         let received = self.receive_many([delivery])?.pop();
         // There is one result for the first delivery, always.

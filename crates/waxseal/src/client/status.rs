@@ -28,8 +28,8 @@ pub enum Status {
         /// When the relay accepted the peer's receipt.
         at: Timestamp,
     },
-    /// The peer's device could not open it, and it is not sealed again any more. Write it again to
-    /// send it under another tag.
+    /// As far as is known it did not arrive, and it is not sealed again. Write it again to send it
+    /// under another tag.
     NotDelivered(NotDelivered),
 }
 
@@ -43,6 +43,8 @@ pub enum NotDelivered {
     TooOld,
     /// The recipient's device has later messages and not this one, eight days after it was
     /// accepted: the provider dropped it, or the recipient's user blocked this account for a while.
+    /// Counts only after the first receipt of that peer. A later receipt or refusal of the message
+    /// lifts it.
     Lost,
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct UpkeepRecord {
 }
 
 /// A delivery that did not open. Deleted when the message arrives again and opens, and after a
-/// week.
+/// week if it was asked for or cannot be.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct UnopenedRecord {

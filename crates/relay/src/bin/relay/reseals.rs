@@ -14,7 +14,8 @@ use crate::extract::{AccountName, BinaryBody, Device};
 use crate::messages::{accept, clock_differs};
 use crate::state::Relay;
 
-/// How long a sender is told to wait while the relay's clock is behind its own stamps.
+/// How long a sender is told to wait while the relay's clock shows an earlier time than its own
+/// stamps.
 const CLOCK_RETRY_SECS: u64 = 60;
 
 pub async fn send_again(
