@@ -49,9 +49,7 @@ pub fn seal<C: SealingChannel>(
     payload: &Payload,
     rng: &mut impl CryptoRng,
 ) -> Result<Sealed, SealError<C::Error>> {
-    let franked = payload.franked(&FrankingKey::generate(rng));
-    let header = payload.header().clone();
-    let sent = SentMessage::new(Format::V2, sender.clone(), *conversation, header, franked);
+    let sent = SentMessage::commit(sender, conversation, payload, rng);
     let envelope = sent.seal_for(channel, rng)?;
     Ok(Sealed { envelope, sent })
 }
@@ -93,6 +91,19 @@ impl SentMessage {
             header,
             franked,
         }
+    }
+
+    /// Commits to the payload under a fresh franking key, as [`seal`] does, and encrypts nothing. For
+    /// a message that waits for a channel: [`seal_for`](Self::seal_for) seals it later.
+    pub fn commit(
+        sender: &DeviceAddress,
+        conversation: &ConversationId,
+        payload: &Payload,
+        rng: &mut impl CryptoRng,
+    ) -> Self {
+        let franked = payload.franked(&FrankingKey::generate(rng));
+        let header = payload.header().clone();
+        Self::new(Format::V2, sender.clone(), *conversation, header, franked)
     }
 
     /// The message's franking tag.

@@ -16,6 +16,7 @@ mod delete;
 mod delivery_key;
 mod due;
 mod history;
+mod hold;
 mod keys;
 mod outbox;
 mod page;

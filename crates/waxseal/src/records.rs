@@ -23,7 +23,7 @@ mod upkeep;
 
 pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
 pub(crate) use self::upkeep::{
-    AskedRecord, AwaitedRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,
+    AskedRecord, AwaitedRecord, HeldRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,
 };
 
 /// The version byte of every record.
@@ -159,6 +159,9 @@ pub(crate) struct ConversationRecord {
     /// taken from a history without sent messages after damage.
     #[prost(bool, tag = "13")]
     pub(crate) is_sequence_guessed: bool,
+    /// Whether messages wait for a session with the peer.
+    #[prost(bool, tag = "15")]
+    pub(crate) has_held: bool,
 }
 
 /// A history that is being deleted. Written by the first transaction of the deletion, deleted by

@@ -110,6 +110,8 @@ impl<S: Store> Client<S> {
                 Some(known) => known,
                 None => client.new_peer(peer)?,
             };
+            // The first session with a peer is no restart.
+            let restarted = restarted.filter(|_| known.sessions.is_some());
             if let Some(now) = restarted {
                 if let Some(at) = next_restart(&known.conversation, now) {
                     client.keep_peer(peer, known);

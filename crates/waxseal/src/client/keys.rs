@@ -24,6 +24,7 @@
 //! | delivery that did not open | `q account` | tag, 32 bytes |
 //! | message that the peer could not open | `w account` | tag, 32 bytes |
 //! | message that the peer has not confirmed | `t account` | tag, 32 bytes |
+//! | message that waits for a session | `g account` | ordinal |
 //! | receipt still to be sent | `y account` | kind, tag: 33 bytes |
 //! | in layout 1: peer | `p` | `account` |
 //! | in layout 1: where the message with a tag is | `i account tag` | only |
@@ -200,6 +201,14 @@ pub(super) fn receipt(peer: &AccountId, is_opened: bool, tag: &FrankingTag) -> K
     Key::new(receipts(peer), Row::Name(name))
 }
 
+pub(super) fn all_held(peer: &AccountId) -> Table {
+    of_account(b'g', peer)
+}
+
+pub(super) fn held(peer: &AccountId, ordinal: u64) -> Key {
+    Key::new(all_held(peer), Row::Number(ordinal))
+}
+
 pub(super) fn earlier_peers() -> Table {
     Table::new(b"p")
 }
@@ -220,7 +229,7 @@ pub(super) fn damage(key: &Key) -> Damage {
         (b'k' | b'1' | b'h', _) => return Damage::PreKeys,
         (b'n' | b'p' | b'x' | b'z', Row::Name(name)) => name,
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
-        (b'd' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y', _) => rest,
+        (b'd' | b'g' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y', _) => rest,
         _ => return Damage::Account,
     };
     let account = name

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use rand_core::CryptoRng;
-use waxseal_reporting::message::{Attachment, Content, Payload, PayloadHeader};
+use waxseal_reporting::message::{Attachment, Content, Payload, PayloadError, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::Receipt;
 use waxseal_reporting::sender::{SentMessage, seal};
@@ -14,7 +14,9 @@ use super::history::damaged_message;
 use super::{Client, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
 use crate::error::{ConfirmError, SendError, StateError};
-use crate::records::{IndexRecord, MessageRecord, MessageState, OutboxRecord};
+use crate::records::{
+    ConversationRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord,
+};
 use crate::store::{Store, Transaction};
 
 /// A message about to be sent: its content, its attachments and its header fields.
@@ -62,6 +64,37 @@ impl Draft {
     pub fn expires_after_secs(mut self, seconds: u32) -> Self {
         self.expires_after_secs = seconds;
         self
+    }
+}
+
+impl Draft {
+    /// The payload of this draft as the next message of a conversation.
+    pub(super) fn payload(
+        self,
+        conversation: &ConversationRecord,
+        now: Timestamp,
+    ) -> Result<Payload, PayloadError> {
+        let mut header = PayloadHeader::new(conversation.next_sequence, now);
+        header.last_seen = tag_of(&conversation.last_seen);
+        header.reply_to = self.reply_to;
+        header.forward_count = self.forward_count;
+        header.expires_after_secs = self.expires_after_secs;
+        Payload::with_attachments(header, self.content, self.attachments)
+    }
+}
+
+impl ConversationRecord {
+    /// Counts one more message that this device sends. Returns its ordinal, or `None` if the
+    /// numbers are used up.
+    pub(super) fn count_sent(&mut self, now: Timestamp) -> Option<u64> {
+        let ordinal = self.next_ordinal;
+        let (next, sequence) = (ordinal.checked_add(1)?, self.next_sequence.checked_add(1)?);
+        (self.next_ordinal, self.next_sequence) = (next, sequence);
+        self.is_accepted = true;
+        if self.unanswered_since_ms == 0 {
+            self.unanswered_since_ms = now.as_millis();
+        }
+        Some(ordinal)
     }
 }
 
@@ -125,31 +158,22 @@ impl<S: Store> Client<S> {
         let draft = message.into();
         self.run(|client| {
             client.seal_waiting(recipient, rng)?;
+            client.seal_held_first(recipient, rng)?;
             let mut peer = client.take_peer(recipient)?.ok_or(SendError::NoSession)?;
             let audience = Audience::Direct(recipient.clone());
             let conversation = audience.conversation(&client.me.account);
-            let draft = draft.clone();
-            let mut header = PayloadHeader::new(peer.conversation.next_sequence, now);
-            header.last_seen = tag_of(&peer.conversation.last_seen);
-            header.reply_to = draft.reply_to;
-            header.forward_count = draft.forward_count;
-            header.expires_after_secs = draft.expires_after_secs;
-            let payload = Payload::with_attachments(header, draft.content, draft.attachments)?;
+            let payload = draft.clone().payload(&peer.conversation, now)?;
 
             let sessions = peer.sessions.as_mut().ok_or(SendError::NoSession)?;
             let mut channel = SessionSealer::new(sessions);
             let sealed = seal(&mut channel, &client.me, &conversation, &payload, rng)?;
             let id = *sealed.sent.tag();
 
-            let ordinal = peer.conversation.next_ordinal;
-            let sequence = peer.conversation.next_sequence;
             let mut counters = client.counters()?;
             let number = counters.next_outbox;
             counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
-            peer.conversation.next_ordinal =
-                ordinal.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
-            peer.conversation.next_sequence =
-                sequence.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
+            let ordinal = peer.conversation.count_sent(now);
+            let ordinal = ordinal.ok_or(SendError::NumbersUsedUp)?;
             let message = MessageRecord {
                 ordinal,
                 state: Some(MessageState::Sent(take_secret_bytes(sealed.sent.encode()))),
@@ -167,10 +191,6 @@ impl<S: Store> Client<S> {
                 envelope: sealed.envelope.encode(),
                 ..OutboxRecord::default()
             };
-            peer.conversation.is_accepted = true;
-            if peer.conversation.unanswered_since_ms == 0 {
-                peer.conversation.unanswered_since_ms = now.as_millis();
-            }
 
             // The message is persisted before its ciphertext leaves the device.
             let mut transaction = Transaction::default();

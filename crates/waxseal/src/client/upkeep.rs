@@ -185,15 +185,16 @@ impl<S: Store> Client<S> {
         };
         let parts = [
             self.refuse(account, &mut record, now, rng, upkeep)?,
+            self.seal_held(account, rng, upkeep)?,
             self.seal_asked(account, now, rng, upkeep)?,
             self.tell(account, now, rng, upkeep)?,
             self.give_up_awaited(account, record.unopened_ms, now, upkeep)?,
         ];
-        if parts == [true; 4] {
+        if parts == [true; 5] {
             let mut transaction = Transaction::default();
             transaction.delete(keys::upkeep(account));
             self.commit(transaction)?;
-        } else if parts.get(2) == Some(&false) {
+        } else if parts.get(3) == Some(&false) {
             upkeep.again_at(now.as_millis());
         }
         Ok(())
@@ -209,6 +210,7 @@ impl<S: Store> Client<S> {
             keys::all_unopened(peer),
             keys::all_asked(peer),
             keys::all_awaited(peer),
+            keys::all_held(peer),
             keys::receipts(peer),
         ] {
             for row in self.first_rows(&table, ROWS_AT_ONCE)? {

@@ -87,6 +87,18 @@ pub(crate) struct AwaitedRecord {
     pub(crate) accepted_ms: u64,
 }
 
+/// A sent message that waits for a session with its recipient. Deleted when it is sealed.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct HeldRecord {
+    /// The message's tag.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) id: Vec<u8>,
+    /// The ordinal of the message's record.
+    #[prost(uint64, tag = "2")]
+    pub(crate) ordinal: u64,
+}
+
 /// A received message of which the peer is still to be told that it arrived or was shown.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
@@ -104,5 +116,6 @@ quiet_debug!(
     UnopenedRecord,
     AskedRecord,
     AwaitedRecord,
+    HeldRecord,
     ReceiptRecord
 );

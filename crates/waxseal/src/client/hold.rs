@@ -1,0 +1,195 @@
+//! Holding: a message to a peer without a session is stored, and sealed once there is one.
+
+use rand_core::CryptoRng;
+use waxseal_reporting::sender::SentMessage;
+use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
+
+use super::upkeep::Upkeep;
+use super::{Client, Draft, keys, tag_of, take_secret_bytes};
+use crate::channel::SessionSealer;
+use crate::error::{SendError, StateError};
+use crate::records::{self, HeldRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
+use crate::store::{Store, Transaction};
+
+/// Held messages that are read at once.
+const ROWS_AT_ONCE: usize = 64;
+
+impl<S: Store> Client<S> {
+    /// Stores a message to a peer with which there is no session yet, and returns its identifier.
+    ///
+    /// The message is in the history at once, with the status
+    /// [`Waiting`](super::Status::Waiting). The next [`upkeep`](Self::upkeep) lists the peer in
+    /// [`bundles`](field@Upkeep::bundles). Once a session has started, by either side, the upkeep
+    /// or the next [`send`](Self::send) to the peer seals the message under the same identifier.
+    /// [`delete_message`](Self::delete_message) gives it up.
+    ///
+    /// # Errors
+    /// [`SendError::Content`], [`SendError::NumbersUsedUp`], [`SendError::State`].
+    pub fn hold(
+        &mut self,
+        recipient: &AccountId,
+        message: impl Into<Draft>,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<FrankingTag, SendError<S::Error>> {
+        let draft = message.into();
+        self.run(|client| {
+            let mut peer = match client.take_peer(recipient)? {
+                Some(peer) => peer,
+                None => client.new_peer(recipient)?,
+            };
+            let payload = draft.clone().payload(&peer.conversation, now)?;
+            let conversation = Audience::Direct(recipient.clone()).conversation(&client.me.account);
+            let sent = SentMessage::commit(&client.me, &conversation, &payload, rng);
+            let id = *sent.tag();
+            let ordinal = peer.conversation.count_sent(now);
+            let ordinal = ordinal.ok_or(SendError::NumbersUsedUp)?;
+            let message = MessageRecord {
+                ordinal,
+                state: Some(MessageState::Sent(take_secret_bytes(sent.encode()))),
+                ..MessageRecord::default()
+            };
+            let index = IndexRecord {
+                ordinal: Some(ordinal),
+                ..IndexRecord::default()
+            };
+            let held = HeldRecord {
+                id: id.as_bytes().to_vec(),
+                ordinal,
+            };
+            peer.conversation.has_held = true;
+            let upkeep = client.upkeep_or_new(recipient)?;
+            let mut transaction = Transaction::default();
+            peer.put(recipient, &mut transaction);
+            transaction.put_message(recipient, &message);
+            client.put_index(&mut transaction, recipient, id, &index);
+            transaction.put_record(keys::held(recipient, ordinal), &held);
+            transaction.put_record(keys::upkeep(recipient), &upkeep);
+            client.commit(transaction)?;
+            client.keep_peer(recipient, peer);
+            Ok(id)
+        })
+    }
+
+    /// Seals what waits for a session with a peer, in the order in which it was written. Returns
+    /// whether nothing is left.
+    pub(super) fn seal_held(
+        &mut self,
+        account: &AccountId,
+        rng: &mut impl CryptoRng,
+        upkeep: &mut Upkeep,
+    ) -> Result<bool, StateError<S::Error>> {
+        let has = self.look_at_peer(account, |peer| {
+            (peer.conversation.has_held, peer.sessions.is_some())
+        })?;
+        match has {
+            None | Some((false, _)) => return Ok(true),
+            Some((true, false)) => {
+                upkeep.bundles.push(account.clone());
+                return Ok(false);
+            }
+            Some((true, true)) => {}
+        }
+        loop {
+            let table = keys::all_held(account);
+            let page = self.page(&table, None, ROWS_AT_ONCE, |_, bytes| {
+                let record: HeldRecord = records::decode(bytes)?;
+                Some((tag_of(&record.id)?, record.ordinal))
+            })?;
+            if page.items.is_empty() && page.damaged.is_empty() {
+                return self.end_held(account);
+            }
+            let mut damaged = Transaction::default();
+            for row in &page.damaged {
+                row.delete_in(&mut damaged);
+            }
+            if !damaged.changes().is_empty() {
+                self.commit(damaged)?;
+            }
+            for (id, ordinal) in page.items {
+                if !self.seal_one_held(account, id, ordinal, rng)? {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// Seals one held message into the outbox. Returns whether to go on with the next one.
+    fn seal_one_held(
+        &mut self,
+        account: &AccountId,
+        id: FrankingTag,
+        ordinal: u64,
+        rng: &mut impl CryptoRng,
+    ) -> Result<bool, StateError<S::Error>> {
+        let mut transaction = Transaction::default();
+        transaction.delete(keys::held(account, ordinal));
+        let message: Option<MessageRecord> = self.readable(&keys::message(account, ordinal))?;
+        let sent = message.and_then(|message| match &message.state {
+            Some(MessageState::Sent(sent)) => SentMessage::decode(sent).ok(),
+            _ => None,
+        });
+        let Some(sent) = sent.filter(|sent| *sent.tag() == id) else {
+            self.commit(transaction)?; // it was deleted
+            return Ok(true);
+        };
+        let Some(mut peer) = self.take_peer(account)? else {
+            return Ok(false);
+        };
+        let sealed = peer
+            .sessions
+            .as_mut()
+            .map(|sessions| sent.seal_for(&mut SessionSealer::new(sessions), rng));
+        let Some(Ok(envelope)) = sealed else {
+            return Ok(false); // the session cannot send: it starts over with the next message
+        };
+        let mut counters = self.counters()?;
+        let number = counters.next_outbox;
+        let Some(next) = number.checked_add(1) else {
+            return Ok(false);
+        };
+        counters.next_outbox = next;
+        let index = IndexRecord {
+            ordinal: Some(ordinal),
+            outbox: Some(number),
+            ..IndexRecord::default()
+        };
+        let waiting = OutboxRecord {
+            ordinal: number,
+            recipient: account.as_str().to_owned(),
+            id: id.as_bytes().to_vec(),
+            envelope: envelope.encode(),
+            ..OutboxRecord::default()
+        };
+        transaction.put_record(keys::counters(), &counters);
+        peer.put(account, &mut transaction);
+        self.put_index(&mut transaction, account, id, &index);
+        transaction.put_record(keys::envelope(number), &waiting);
+        self.commit(transaction)?;
+        self.keep_peer(account, peer);
+        Ok(true)
+    }
+
+    /// Notes that nothing waits for a session with this peer any more.
+    fn end_held(&mut self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
+        if let Some(mut peer) = self.take_peer(account)? {
+            peer.conversation.has_held = false;
+            let mut transaction = Transaction::default();
+            peer.put(account, &mut transaction);
+            self.commit(transaction)?;
+            self.keep_peer(account, peer);
+        }
+        Ok(true)
+    }
+
+    /// Seals what waits for a session with a peer, before a further message to it is sealed.
+    pub(super) fn seal_held_first(
+        &mut self,
+        recipient: &AccountId,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StateError<S::Error>> {
+        // What it would tell an application is in the outbox, and with the next upkeep.
+        self.seal_held(recipient, rng, &mut Upkeep::default())?;
+        Ok(())
+    }
+}
