@@ -57,11 +57,13 @@ mod answer;
 pub mod b64;
 mod card;
 mod error;
+mod exchange;
 mod frame;
 mod message;
 mod name;
 mod proof;
 mod report_id;
+mod request;
 mod sealing;
 
 pub use answer::{
@@ -70,6 +72,7 @@ pub use answer::{
 };
 pub use card::{CardError, ModerationKeyChange, PinnedKeys, RelayCard, fingerprint};
 pub use error::{ErrorBody, ErrorCode};
+pub use exchange::{AnswerError, HttpAnswer, HttpRequest, RequestError};
 pub use frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN};
 pub use message::{
     Bundle, Challenge, Identity, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, Session,
@@ -78,6 +81,7 @@ pub use message::{
 pub use name::{BadName, account_name, name_skeleton, new_account_name};
 pub use proof::{account_proof_input, length_prefixed, register_context, session_context};
 pub use report_id::{parse_report_id, report_id_text};
+pub use request::Request;
 pub use sealing::{
     SEALING_OVERHEAD, SealingError, SealingKeyPair, SealingPublicKey, seal_delivery_key,
     unseal_delivery_key,

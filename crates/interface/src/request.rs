@@ -1,0 +1,213 @@
+//! The requests of clients, one per route, in a form that any HTTP client can send.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use rand_core::CryptoRng;
+use serde::Serialize;
+use waxseal_reporting::AccountId;
+use waxseal_reporting::intake::ReportId;
+
+use crate::answer::AskedRequest;
+use crate::exchange::{HttpRequest, RequestError};
+use crate::message::{PreKeys, Register, SignIn};
+use crate::name::{BadName, account_name};
+use crate::report_id::report_id_text;
+
+const JSON: &str = "application/json";
+const OCTETS: &str = "application/octet-stream";
+
+/// A request of a client: one variant for each route of the provider interface.
+///
+/// ```
+/// use waxseal_interface::{PreKeysLeft, Request};
+/// # use waxseal_interface::{HttpAnswer, HttpRequest};
+/// # fn left(send: impl Fn(&HttpRequest) -> HttpAnswer, token: &str, relay_key: &[u8; 32],
+/// #     key: &waxseal_reporting::relay::DeliveryKey) -> Result<(), Box<dyn std::error::Error>> {
+/// let (request, asked) = Request::PreKeysLeft.ask(Some(token), &mut rand::rng())?;
+/// let answer = send(&request);
+/// let header = |name| answer.header(name);
+/// if !asked.is_authentic(relay_key, Some(key), header, answer.status, &answer.body) {
+///     return Err("someone else answered: treat it as a broken connection".into());
+/// }
+/// let left: PreKeysLeft = answer.json()?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Request {
+    /// Fetches the relay's card.
+    Card,
+    /// Asks for a challenge, which a proof must sign.
+    Challenge,
+    /// Registers an account, or signs in if this device has registered it already.
+    Register(Register),
+    /// Signs a registered device in.
+    SignIn(SignIn),
+    /// Asks how many one-time parts the relay has left.
+    PreKeysLeft,
+    /// Publishes prekeys.
+    PutPreKeys(PreKeys),
+    /// Fetches the identity that an account registered.
+    Identity(AccountId),
+    /// Fetches the prekeys that start a conversation with an account.
+    Bundle(AccountId),
+    /// Sends a message to an account.
+    Post {
+        /// The account that gets the message.
+        recipient: AccountId,
+        /// An encoded `PostedEnvelope`.
+        posted: Vec<u8>,
+    },
+    /// Sends a message that was sealed again for one device of an account.
+    Reseal {
+        /// The account of the device that the reseal names.
+        recipient: AccountId,
+        /// An encoded `PostedReseal`.
+        posted: Vec<u8>,
+    },
+    /// Submits an encoded report.
+    Report(Vec<u8>),
+    /// Asks what became of a report.
+    ReportState(ReportId),
+    /// Opens the WebSocket on which the relay sends deliveries.
+    Deliveries,
+}
+
+impl Request {
+    /// The HTTP method.
+    pub fn method(&self) -> &'static str {
+        match self {
+            Self::Card
+            | Self::PreKeysLeft
+            | Self::Identity(_)
+            | Self::Bundle(_)
+            | Self::ReportState(_)
+            | Self::Deliveries => "GET",
+            Self::PutPreKeys(_) => "PUT",
+            Self::Challenge
+            | Self::Register(_)
+            | Self::SignIn(_)
+            | Self::Post { .. }
+            | Self::Reseal { .. }
+            | Self::Report(_) => "POST",
+        }
+    }
+
+    /// The path, which begins with `/v1/`. A name that [`account_name`] accepts needs no percent
+    /// signs.
+    ///
+    /// # Errors
+    /// [`BadName`] if the request is about an account whose name a relay does not accept. An
+    /// [`AccountId`] can be such a name, and then it could lead to another route.
+    pub fn path(&self) -> Result<String, BadName> {
+        let of_account = |before: &str, account: &AccountId, after: &str| {
+            let name = account_name(account.as_str())?;
+            Ok(format!("{before}{}{after}", name.as_str()))
+        };
+        let fixed = match self {
+            Self::Card => "/v1/relay",
+            Self::Challenge => "/v1/challenges",
+            Self::Register(_) => "/v1/accounts",
+            Self::SignIn(_) => "/v1/sessions",
+            Self::PreKeysLeft | Self::PutPreKeys(_) => "/v1/prekeys",
+            Self::Identity(peer) => return of_account("/v1/accounts/", peer, "/identity"),
+            Self::Bundle(peer) => return of_account("/v1/accounts/", peer, "/bundle"),
+            Self::Post { recipient, .. } => return of_account("/v1/messages/", recipient, ""),
+            Self::Reseal { recipient, .. } => return of_account("/v1/reseals/", recipient, ""),
+            Self::Report(_) => "/v1/reports",
+            Self::ReportState(id) => return Ok(format!("/v1/reports/{}", report_id_text(id))),
+            Self::Deliveries => "/v1/deliveries",
+        };
+        Ok(fixed.to_owned())
+    }
+
+    /// The content type, if the request has a body.
+    pub fn content_type(&self) -> Option<&'static str> {
+        match self {
+            Self::Register(_) | Self::SignIn(_) | Self::PutPreKeys(_) => Some(JSON),
+            Self::Post { .. } | Self::Reseal { .. } | Self::Report(_) => Some(OCTETS),
+            Self::Card
+            | Self::Challenge
+            | Self::PreKeysLeft
+            | Self::Identity(_)
+            | Self::Bundle(_)
+            | Self::ReportState(_)
+            | Self::Deliveries => None,
+        }
+    }
+
+    /// The body, which is empty if the request has none.
+    pub fn body(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Register(register) => json(register),
+            Self::SignIn(sign_in) => json(sign_in),
+            Self::PutPreKeys(prekeys) => json(prekeys),
+            Self::Post { posted, .. } | Self::Reseal { posted, .. } => posted.into(),
+            Self::Report(report) => report.into(),
+            Self::Card
+            | Self::Challenge
+            | Self::PreKeysLeft
+            | Self::Identity(_)
+            | Self::Bundle(_)
+            | Self::ReportState(_)
+            | Self::Deliveries => Cow::Borrowed(&[]),
+        }
+    }
+
+    /// Whether only a device that is signed in may ask this, with the token of its session.
+    pub fn needs_token(&self) -> bool {
+        !matches!(
+            self,
+            Self::Card | Self::Challenge | Self::Register(_) | Self::SignIn(_)
+        )
+    }
+
+    /// Makes the request that goes to the relay, and what later authenticates its answer. Pass the
+    /// token if the request [needs one](Self::needs_token).
+    ///
+    /// Call this again for every try: an answer is authentic for one nonce only.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn ask(
+        &self,
+        token: Option<&str>,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(HttpRequest, AskedRequest), RequestError> {
+        let (path, body) = (self.path()?, self.body().into_owned());
+        HttpRequest::ask(self.method(), path, self.content_type(), body, token, rng)
+    }
+}
+
+/// Does not fail for the bodies of requests: they are structs of strings, numbers and lists. If it
+/// did, the relay would refuse the empty body.
+fn json<'a>(body: &impl Serialize) -> Cow<'a, [u8]> {
+    serde_json::to_vec(body).unwrap_or_default().into()
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Card => "Card",
+            Self::Challenge => "Challenge",
+            Self::Register(_) => "Register",
+            Self::SignIn(_) => "SignIn",
+            Self::PreKeysLeft => "PreKeysLeft",
+            Self::PutPreKeys(prekeys) => {
+                return write!(f, "PutPreKeys({} one-time parts)", prekeys.one_time.len());
+            }
+            Self::Identity(_) => "Identity",
+            Self::Bundle(_) => "Bundle",
+            Self::Post { posted, .. } => return write!(f, "Post({} bytes)", posted.len()),
+            Self::Reseal { posted, .. } => return write!(f, "Reseal({} bytes)", posted.len()),
+            Self::Report(report) => return write!(f, "Report({} bytes)", report.len()),
+            Self::ReportState(_) => "ReportState",
+            Self::Deliveries => "Deliveries",
+        };
+        f.write_str(name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

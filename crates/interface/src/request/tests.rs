@@ -1,0 +1,228 @@
+use std::collections::BTreeSet;
+
+use waxseal_reporting::AccountId;
+use waxseal_reporting::intake::ReportId;
+
+use super::*;
+use crate::message::{PreKeys, Register, SignIn};
+
+const SPECIFICATION: &str = include_str!("../../SPEC.md");
+
+/// One request of each variant. `{name}` is `alice` and `{id}` is 32 digits `a`.
+fn one_of_each() -> Vec<Request> {
+    let alice = || AccountId::new("alice").unwrap();
+    let all = vec![
+        Request::Card,
+        Request::Challenge,
+        Request::Register(Register {
+            name: "alice".to_owned(),
+            device: 1,
+            identity: [2; 64],
+            sealed_delivery_key: vec![3; 1_168],
+            challenge: vec![4; 64],
+            proof: [5; 64],
+        }),
+        Request::SignIn(SignIn {
+            name: "alice".to_owned(),
+            device: 1,
+            challenge: vec![4; 64],
+            proof: [5; 64],
+        }),
+        Request::PreKeysLeft,
+        Request::PutPreKeys(PreKeys {
+            base: vec![6; 9],
+            one_time: vec![vec![7; 8]; 3],
+            replace: true,
+        }),
+        Request::Identity(alice()),
+        Request::Bundle(alice()),
+        Request::Post {
+            recipient: alice(),
+            posted: b"posted".to_vec(),
+        },
+        Request::Reseal {
+            recipient: alice(),
+            posted: b"resealed".to_vec(),
+        },
+        Request::Report(b"report".to_vec()),
+        Request::ReportState(ReportId::from_bytes([0xaa; 16])),
+        Request::Deliveries,
+    ];
+    for request in &all {
+        // Whoever adds a variant adds it to the list, and its route to the specification.
+        match request {
+            Request::Card
+            | Request::Challenge
+            | Request::Register(_)
+            | Request::SignIn(_)
+            | Request::PreKeysLeft
+            | Request::PutPreKeys(_)
+            | Request::Identity(_)
+            | Request::Bundle(_)
+            | Request::Post { .. }
+            | Request::Reseal { .. }
+            | Request::Report(_)
+            | Request::ReportState(_)
+            | Request::Deliveries => {}
+        }
+    }
+    all
+}
+
+/// The rows of the table of routes: method, path, caller and request body.
+fn routes() -> Vec<[&'static str; 4]> {
+    let section = SPECIFICATION.split("## Routes\n").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.contains("`/v1/"));
+    rows.map(|row| {
+        let mut cells = row.trim_matches('|').split('|').map(str::trim);
+        let mut cell = || cells.next().unwrap();
+        [cell(), cell().trim_matches('`'), cell(), cell()]
+    })
+    .collect()
+}
+
+#[test]
+fn the_requests_are_the_routes_of_the_specification() {
+    let (requests, routes) = (one_of_each(), routes());
+    assert_eq!(requests.len(), routes.len());
+    let name_of_body = |request: &Request| match request {
+        Request::Register(_) => "`Register`",
+        Request::SignIn(_) => "`SignIn`",
+        Request::PutPreKeys(_) => "`PreKeys`",
+        Request::Post { .. } => "binary `PostedEnvelope`",
+        Request::Reseal { .. } => "binary `PostedReseal`",
+        Request::Report(_) => "binary `Report`",
+        _ => "",
+    };
+    for request in requests {
+        let path = request.path().unwrap();
+        let row = routes.iter().find(|[method, route, ..]| {
+            let route = route.replace("{name}", "alice");
+            *method == request.method() && route.replace("{id}", &"a".repeat(32)) == path
+        });
+        let [_, _, caller, body] = row.unwrap_or_else(|| panic!("{request:?} has no route"));
+        assert_eq!(*body, name_of_body(&request), "{request:?}");
+        let content_type = match *body {
+            "" => None,
+            binary if binary.starts_with("binary ") => Some("application/octet-stream"),
+            _ => Some("application/json"),
+        };
+        assert_eq!(request.content_type(), content_type, "{request:?}");
+        assert_eq!(request.body().is_empty(), body.is_empty(), "{request:?}");
+        assert_eq!(request.needs_token(), *caller == "device", "{request:?}");
+    }
+}
+
+#[test]
+fn the_bodies_are_those_that_the_relay_reads() {
+    for request in one_of_each() {
+        let body = request.body();
+        match &request {
+            Request::Register(register) => {
+                let read: Register = serde_json::from_slice(&body).unwrap();
+                assert_eq!(read.identity, register.identity);
+                assert_eq!(read.sealed_delivery_key, register.sealed_delivery_key);
+            }
+            Request::SignIn(sign_in) => {
+                let read: SignIn = serde_json::from_slice(&body).unwrap();
+                assert_eq!(
+                    (read.name, read.proof),
+                    (sign_in.name.clone(), sign_in.proof)
+                );
+            }
+            Request::PutPreKeys(_) => {
+                let text = r#"{"base":"BgYGBgYGBgYG","one_time":["BwcHBwcHBwc=","BwcHBwcHBwc=","BwcHBwcHBwc="],"replace":true}"#;
+                assert_eq!(std::str::from_utf8(&body).unwrap(), text);
+            }
+            Request::Post { posted, .. } | Request::Reseal { posted, .. } => {
+                assert_eq!(*body, **posted);
+            }
+            Request::Report(report) => assert_eq!(*body, **report),
+            _ => assert!(body.is_empty()),
+        }
+    }
+}
+
+#[test]
+fn a_name_that_a_relay_does_not_accept_reaches_no_path() {
+    for bad in ["..", ".", "a/b", "a?b", "a#b", "a%2e", "a b", "é", "@a"] {
+        let bad = || AccountId::new(bad).unwrap();
+        for request in [
+            Request::Identity(bad()),
+            Request::Bundle(bad()),
+            Request::Post {
+                recipient: bad(),
+                posted: Vec::new(),
+            },
+            Request::Reseal {
+                recipient: bad(),
+                posted: Vec::new(),
+            },
+        ] {
+            assert_eq!(request.path(), Err(BadName));
+            let asked = request.ask(None, &mut rand::rng());
+            assert_eq!(asked.unwrap_err(), RequestError::BadName(BadName));
+        }
+    }
+}
+
+#[test]
+fn what_is_asked_has_the_headers_of_its_answer_token_and_body() {
+    let rng = &mut rand::rng();
+    let mut nonces = BTreeSet::new();
+    for request in one_of_each() {
+        let (http, asked) = request.ask(Some("t.o-k"), rng).unwrap();
+        let header = |name| {
+            let mut values = http.headers.iter().filter(|(header, _)| *header == name);
+            let value = values.next().map(|(_, value)| value.as_str());
+            assert!(values.next().is_none());
+            value
+        };
+        assert_eq!(header("authorization"), Some("Bearer t.o-k"));
+        assert_eq!(header("content-type"), request.content_type());
+        for (name, value) in asked.headers() {
+            assert_eq!(header(name), Some(value.as_str()));
+        }
+        assert_eq!(
+            (http.method, http.path),
+            (request.method(), request.path().unwrap())
+        );
+        assert_eq!(http.body, *request.body());
+        assert!(nonces.insert(*asked.nonce().as_bytes()));
+    }
+    let (http, _) = Request::Card.ask(None, rng).unwrap();
+    assert!(
+        http.headers
+            .iter()
+            .all(|(name, _)| *name != "authorization")
+    );
+    for token in ["a\r\nb: c", "a b", "é", "a\u{0}"] {
+        let asked = Request::PreKeysLeft.ask(Some(token), rng);
+        assert_eq!(asked.unwrap_err(), RequestError::BadToken);
+    }
+}
+
+#[test]
+fn debug_shows_no_name_no_token_and_no_content() {
+    let rng = &mut rand::rng();
+    let all: Vec<String> = one_of_each()
+        .iter()
+        .map(|request| {
+            let (http, _) = request.ask(Some("token"), rng).unwrap();
+            format!("{request:?} {http:?}")
+        })
+        .collect();
+    assert_eq!(
+        all[5],
+        "PutPreKeys(3 one-time parts) HttpRequest(PUT, 96 bytes)"
+    );
+    assert_eq!(all[6], "Identity HttpRequest(GET, 0 bytes)");
+    assert_eq!(all[8], "Post(6 bytes) HttpRequest(POST, 6 bytes)");
+    for shown in all {
+        assert!(
+            !shown.contains("token") && !shown.contains("alice"),
+            "{shown}"
+        );
+    }
+}
