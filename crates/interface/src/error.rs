@@ -26,21 +26,28 @@ pub struct ErrorBody {
 }
 
 impl ErrorBody {
+    /// The body that says a code and nothing more.
+    pub fn of_code(code: ErrorCode) -> Self {
+        Self {
+            error: code,
+            message: code.message().to_owned(),
+            retry_after_secs: None,
+            check: None,
+            claim: None,
+            relay_time_ms: None,
+        }
+    }
+
     /// Reads the body of an answer that is not a success. A proxy between client and relay may have
     /// answered with something else. Then the body says [`ErrorCode::Busy`] for a status from 500
     /// on, and [`ErrorCode::Other`] for any other.
     pub fn of_answer(status: u16, body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_else(|_| Self {
-            error: if status >= 500 {
-                ErrorCode::Busy
-            } else {
-                ErrorCode::Other
-            },
             message: format!("status {status}"),
-            retry_after_secs: None,
-            check: None,
-            claim: None,
-            relay_time_ms: None,
+            ..Self::of_code(match status {
+                500.. => ErrorCode::Busy,
+                _ => ErrorCode::Other,
+            })
         })
     }
 }

@@ -12,6 +12,8 @@ mod awaited;
 mod calls;
 mod contact;
 mod convert;
+#[cfg(feature = "courier")]
+mod courier;
 mod delete;
 mod delivery_key;
 mod due;

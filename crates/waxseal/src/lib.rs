@@ -144,6 +144,8 @@
 mod channel;
 mod client;
 pub mod conformance;
+#[cfg(feature = "courier")]
+pub mod courier;
 mod error;
 #[cfg(feature = "sqlite")]
 mod labels;
@@ -158,6 +160,8 @@ pub use client::{
     NotDelivered, Outgoing, OutgoingReport, Page, PeerState, Received, ReportId, Status, Upkeep,
     Waiting,
 };
+#[cfg(feature = "courier")]
+pub use courier::Courier;
 pub use error::Advice;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteError, SqliteStore, StoreKey};

@@ -18,9 +18,13 @@ macro_rules! quiet_debug {
     )*};
 }
 
+#[cfg(feature = "courier")]
+mod courier;
 mod report;
 mod upkeep;
 
+#[cfg(feature = "courier")]
+pub(crate) use self::courier::{CourierRecord, KeptRecord};
 pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
 pub(crate) use self::upkeep::{
     AskedRecord, AwaitedRecord, HeldRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,

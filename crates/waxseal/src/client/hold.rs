@@ -14,6 +14,9 @@ use crate::store::{Store, Transaction};
 /// Held messages that are read at once.
 const ROWS_AT_ONCE: usize = 64;
 
+/// Held messages that one call lists.
+const MAX_LISTED: usize = 2_000;
+
 impl<S: Store> Client<S> {
     /// Stores a message to a peer with which there is no session yet, and returns its identifier.
     ///
@@ -68,6 +71,17 @@ impl<S: Store> Client<S> {
             client.commit(transaction)?;
             client.keep_peer(recipient, peer);
             Ok(id)
+        })
+    }
+
+    /// The identifiers of up to 2,000 messages that wait for a session with a peer, oldest first.
+    pub fn held(&self, peer: &AccountId) -> Result<Vec<FrankingTag>, StateError<S::Error>> {
+        self.look(|client| {
+            let page = client.page(&keys::all_held(peer), None, MAX_LISTED, |_, bytes| {
+                let record: HeldRecord = records::decode(bytes)?;
+                tag_of(&record.id)
+            })?;
+            Ok(page.items)
         })
     }
 

@@ -26,6 +26,8 @@
 //! | message that the peer has not confirmed | `t account` | tag, 32 bytes |
 //! | message that waits for a session | `g account` | ordinal |
 //! | receipt still to be sent | `y account` | kind, tag: 33 bytes |
+//! | what the courier knows of the provider | `b` | only |
+//! | delivery that the courier left with the provider | `l` | number |
 //! | in layout 1: peer | `p` | `account` |
 //! | in layout 1: where the message with a tag is | `i account tag` | only |
 //!
@@ -207,6 +209,21 @@ pub(super) fn all_held(peer: &AccountId) -> Table {
 
 pub(super) fn held(peer: &AccountId, ordinal: u64) -> Key {
     Key::new(all_held(peer), Row::Number(ordinal))
+}
+
+#[cfg(feature = "courier")]
+pub(super) fn courier() -> Key {
+    only(b"b")
+}
+
+#[cfg(feature = "courier")]
+pub(super) fn all_kept() -> Table {
+    Table::new(b"l")
+}
+
+#[cfg(feature = "courier")]
+pub(super) fn kept(number: u64) -> Key {
+    Key::new(all_kept(), Row::Number(number))
 }
 
 pub(super) fn earlier_peers() -> Table {

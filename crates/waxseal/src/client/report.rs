@@ -150,12 +150,23 @@ impl<S: Store> Client<S> {
         moderation_key: &ModerationPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<OutgoingReport, ReportError<S::Error>> {
+        let draft = self.kept_draft(id)?;
+        self.seal_draft(id, &draft, moderation_key, rng)
+    }
+
+    /// Seals a draft as the report with this id, in place of what the report was before.
+    pub(crate) fn seal_draft(
+        &mut self,
+        id: ReportId,
+        draft: &ReportDraft,
+        moderation_key: &ModerationPublicKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<OutgoingReport, ReportError<S::Error>> {
         self.run(|client| {
-            let draft = client.read_kept_draft(id)?;
             let report = draft
                 .seal(client.delivery_key(), moderation_key, rng)?
                 .encode();
-            let draft = client.draft_record(&draft);
+            let draft = client.draft_record(draft);
             client.put_report(id, report, draft)
         })
     }
@@ -195,6 +206,7 @@ impl<S: Store> Client<S> {
             id: id.0.to_vec(),
             report: report.clone(),
             draft: Some(draft),
+            ..ReportRecord::default()
         };
         let mut transaction = Transaction::default();
         transaction.put_record(keys::report(&id.0), &record);
@@ -280,7 +292,7 @@ fn chosen_of(record: &DraftRecord) -> Option<Chosen> {
     Some((account, reason, messages))
 }
 
-fn outgoing_of(bytes: &[u8], key: &DeliveryKey) -> Option<OutgoingReport> {
+pub(super) fn outgoing_of(bytes: &[u8], key: &DeliveryKey) -> Option<OutgoingReport> {
     let ReportRecord { id, report, .. } = records::decode(bytes)?;
     Some(OutgoingReport {
         id: ReportId(id.try_into().ok()?),

@@ -14,9 +14,7 @@ use super::history::damaged_message;
 use super::{Client, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
 use crate::error::{ConfirmError, SendError, StateError};
-use crate::records::{
-    ConversationRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord,
-};
+use crate::records::{ConversationRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
 use crate::store::{Store, Transaction};
 
 /// A message about to be sent: its content, its attachments and its header fields.

@@ -13,6 +13,15 @@ pub(crate) struct ReportRecord {
     /// What the user chose, to seal it again. Absent if an earlier version stored the report.
     #[prost(message, optional, tag = "3")]
     pub(crate) draft: Option<DraftRecord>,
+    /// The id that the provider gave the report, 16 bytes. Empty before it accepted the report.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) submitted_as: Vec<u8>,
+    /// When the provider accepted the report, in milliseconds.
+    #[prost(uint64, tag = "5")]
+    pub(crate) submitted_ms: u64,
+    /// When the provider was last asked what became of the report, in milliseconds.
+    #[prost(uint64, tag = "6")]
+    pub(crate) asked_ms: u64,
 }
 
 /// The draft of a report. Its messages stay in the history. A draft without messages is about the

@@ -1,0 +1,373 @@
+//! The courier: what every application does between its [`Client`] and the provider, without I/O.
+//!
+//! Each file of `courier/` is one thing that it tends: `session`, `prekeys`, `bundles`, `outbox`,
+//! `stream`, `reports`, `expiry`. `next` chooses what is asked, `answer` takes what came back, and
+//! `pause` is how long to wait after a failure.
+
+mod answer;
+mod bundles;
+mod event;
+mod expiry;
+mod next;
+mod outbox;
+mod pause;
+mod prekeys;
+mod reports;
+mod session;
+mod stream;
+
+use std::collections::VecDeque;
+
+use rand_core::CryptoRng;
+use waxseal_interface::{CardError, ModerationKeyChange, PinnedKeys, RelayCard};
+use waxseal_reporting::relay::DeliveryKey;
+use waxseal_reporting::reporter::ReportDraft;
+use waxseal_reporting::{AccountId, DeviceAddress, FrankingTag, Timestamp};
+
+use self::bundles::Bundles;
+pub use self::event::{Event, Trouble};
+use self::next::InFlight;
+pub use self::next::Request;
+use self::outbox::Outbox;
+use self::pause::Pause;
+use self::reports::Reports;
+use self::session::Token;
+use self::stream::Stream;
+use crate::client::{Client, Draft, ReportId};
+use crate::error::{OpenAccountError, ReportError, SendError, StateError};
+use crate::records::CourierRecord;
+use crate::store::Store;
+
+/// A [`Client`] with everything that keeps it in touch with a provider. It does no I/O: the
+/// application, or the feature `transport`, sends what [`next`](Self::next) returns.
+///
+/// ```rust
+/// use waxseal::courier::{Courier, Event, Request};
+/// # use waxseal::{Store, Timestamp};
+/// # use waxseal_interface::{HttpAnswer, HttpRequest};
+/// # struct Network;
+/// # impl Network {
+/// #     fn call(&self, _: &HttpRequest) -> Option<HttpAnswer> { None }
+/// #     fn connect(&self, _: &HttpRequest) -> Option<HttpAnswer> { None }
+/// #     fn send(&self, _: Vec<u8>) {}
+/// #     fn frames(&self) -> Vec<Vec<u8>> { Vec::new() }
+/// # }
+/// # fn turn<S: Store>(courier: &mut Courier<S>, network: &Network, now: Timestamp)
+/// #     -> Result<(), Box<dyn std::error::Error>> {
+/// # let rng = &mut rand::rng();
+/// while let Some(request) = courier.next(now, rng)? {
+///     match request {
+///         Request::Call { id, http, .. } => courier.answer(id, network.call(&http), now, rng)?,
+///         Request::Connect { id, http } => courier.answer(id, network.connect(&http), now, rng)?,
+///         Request::Frame(frame) => network.send(frame),
+///     }
+/// }
+/// courier.deliver(&network.frames(), now)?; // what has arrived on the WebSocket
+/// for event in courier.events() {
+///     if let Event::Message { from, message, .. } = event {
+///         println!("{}: {}", from.as_str(), message.text().unwrap_or_default());
+///     }
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// # What it does
+///
+/// It registers the device and signs in, pins the relay's keys, publishes and replaces prekeys,
+/// posts the outbox, connects for deliveries, receives and acknowledges them, starts sessions, asks
+/// for what did not open, seals again what others could not open, tells peers what arrived, submits
+/// reports and seals them again when the moderation key changes, and deletes what is due. It waits
+/// longer after each failure, and never longer than the provider asks for plus some minutes.
+///
+/// # What survives a crash
+///
+/// Everything that matters is in the client's store, and each step can be repeated. A message may be
+/// posted twice and arrives once. A delivery is acknowledged only after it was committed. What
+/// [`events`](Self::events) has not returned when the process ends is not told again: read
+/// [`Client::messages`] at the start.
+pub struct Courier<S: Store> {
+    client: Client<S>,
+    record: CourierRecord,
+    is_listening: bool,
+    card: Option<(RelayCard, Timestamp)>,
+    token: Option<Token>,
+    challenge: Option<Vec<u8>>,
+    /// Whether to register the device again before anything else, although no key is due.
+    must_register: bool,
+    in_flight: Option<InFlight>,
+    next_id: u64,
+    pause: Pause,
+    /// Number of answers in a row that the relay did not make under this device's key.
+    unauthentic: u32,
+    /// How far the relay's clock is ahead of this device's.
+    relay_ahead_ms: i64,
+    stream: Stream,
+    /// When the relay is next asked how many prekeys it has.
+    prekeys_at: Option<Timestamp>,
+    /// How many one-time parts the relay has left, if it needs more.
+    left: Option<usize>,
+    /// When the client's upkeep is next called.
+    upkeep_at: Option<Timestamp>,
+    /// When to look for messages that are due.
+    due_at: Option<Timestamp>,
+    bundles: Bundles,
+    outbox: Outbox,
+    reports: Reports,
+    events: VecDeque<Event>,
+}
+
+impl<S: Store> Courier<S> {
+    /// Creates an account in an empty store. [`next`](Self::next) registers it with the provider.
+    ///
+    /// # Errors
+    /// As for [`Client::create`].
+    ///
+    /// # Security
+    /// Pass the system's generator as `rng`, as for [`Client::create`].
+    pub fn create(
+        store: S,
+        me: DeviceAddress,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, OpenAccountError<S::Error>> {
+        // This key is replaced when the device is registered.
+        let client = Client::create(store, me, DeliveryKey::generate(rng), rng)?;
+        Ok(Self::of(client)?)
+    }
+
+    /// Opens the account that a store holds, whether a courier or a [`Client`] created it.
+    ///
+    /// # Errors
+    /// As for [`Client::open`].
+    pub fn open(store: S) -> Result<Self, OpenAccountError<S::Error>> {
+        Ok(Self::of(Client::open(store)?)?)
+    }
+
+    fn of(client: Client<S>) -> Result<Self, StateError<S::Error>> {
+        let now = Some(Timestamp::from_millis(0));
+        Ok(Self {
+            record: client.courier_record()?,
+            client,
+            is_listening: true,
+            card: None,
+            token: None,
+            challenge: None,
+            must_register: false,
+            in_flight: None,
+            next_id: 0,
+            pause: Pause::default(),
+            unauthentic: 0,
+            relay_ahead_ms: 0,
+            stream: Stream::default(),
+            prekeys_at: now,
+            left: None,
+            upkeep_at: now,
+            due_at: now,
+            bundles: Bundles::default(),
+            outbox: Outbox::default(),
+            reports: Reports::default(),
+            events: VecDeque::new(),
+        })
+    }
+
+    /// Pins the keys of the provider, if the application knows them. Without this call, the keys
+    /// that the relay shows first are pinned, and [`Event::Pinned`] names them.
+    ///
+    /// Call it after each [`create`](Self::create) and [`open`](Self::open), before
+    /// [`next`](Self::next).
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn pin(&mut self, keys: &PinnedKeys) -> Result<(), StateError<S::Error>> {
+        let record = CourierRecord {
+            relay_key: keys.relay_key.to_vec(),
+            moderation_fingerprint: keys.moderation_fingerprint.clone(),
+            ..self.record.clone()
+        };
+        self.put(record)
+    }
+
+    /// The keys of the provider that are pinned. `None` before the first contact.
+    pub fn pinned(&self) -> Option<PinnedKeys> {
+        Some(PinnedKeys {
+            relay_key: self.relay_key()?,
+            moderation_fingerprint: self.record.moderation_fingerprint.clone(),
+        })
+    }
+
+    /// The client, for reading: messages, peers, safety numbers, drafts of reports.
+    pub fn client(&self) -> &Client<S> {
+        &self.client
+    }
+
+    /// The client, for calls that the courier does not have, such as
+    /// [`delete_conversation`](Client::delete_conversation). What they leave to be said, the courier
+    /// says.
+    pub fn client_mut(&mut self) -> &mut Client<S> {
+        self.look_again();
+        &mut self.client
+    }
+
+    /// Ends the courier and returns its client.
+    pub fn into_client(self) -> Client<S> {
+        self.client
+    }
+
+    /// Writes a message to `recipient`, and returns its identifier. It is stored when this returns,
+    /// and posted by [`next`](Self::next). Without a session it [waits](Client::hold) for one, which
+    /// the courier starts.
+    ///
+    /// [`Message::status`](crate::Message::status) and the [`Event`]s tell where it is.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn send(
+        &mut self,
+        recipient: &AccountId,
+        message: impl Into<Draft>,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<FrankingTag, SendError<S::Error>> {
+        let message = message.into();
+        self.outbox.look_again();
+        match self.client.send(recipient, message.clone(), now, rng) {
+            Err(SendError::NoSession | SendError::Session(_)) => {
+                self.upkeep_at = Some(now); // asks for the peer's prekeys
+                self.client.hold(recipient, message, now, rng)
+            }
+            sent => Ok(sent?.id),
+        }
+    }
+
+    /// Keeps a report that the user agreed to. [`next`](Self::next) seals it to the relay's
+    /// moderation key and submits it. Show [`ReportDraft::preview`] and the fingerprint of
+    /// [`pinned`](Self::pinned) before.
+    ///
+    /// # Errors
+    /// As for [`Client::keep_report`].
+    pub fn report(
+        &mut self,
+        draft: &ReportDraft,
+        rng: &mut impl CryptoRng,
+    ) -> Result<ReportId, ReportError<S::Error>> {
+        let kept = self.client.keep_report(draft, rng)?;
+        self.reports.look_again();
+        Ok(kept.id)
+    }
+
+    /// Goes on with a peer whose identity changed, after the user accepted the new one. What the
+    /// relay kept of the peer is delivered again.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub fn accept_identity(
+        &mut self,
+        peer: &AccountId,
+        identity: &waxseal_core::IdentityKey,
+    ) -> Result<(), StateError<S::Error>> {
+        self.client.accept_identity(peer, identity)?;
+        self.bundles.forget(peer);
+        self.look_again();
+        self.stream.close();
+        Ok(())
+    }
+
+    /// Whether the courier connects for deliveries. It does from the start.
+    pub fn listen(&mut self, is_listening: bool) {
+        self.is_listening = is_listening;
+        if !is_listening {
+            self.stream.close();
+        }
+    }
+
+    /// What has happened since the last call.
+    pub fn events(&mut self) -> Vec<Event> {
+        self.events.drain(..).collect()
+    }
+
+    /// The present time by the relay's clock, as far as it is known.
+    pub fn relay_time(&self, now: Timestamp) -> Timestamp {
+        Timestamp::from_millis(now.as_millis().saturating_add_signed(self.relay_ahead_ms))
+    }
+
+    /// Until when a message accepted now can be reported, in days. `None` before the first contact.
+    pub fn verify_days(&self) -> Option<u32> {
+        Some(self.record.verify_days).filter(|days| *days > 0)
+    }
+
+    fn relay_key(&self) -> Option<[u8; 32]> {
+        self.record.relay_key.as_slice().try_into().ok()
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    fn put(&mut self, record: CourierRecord) -> Result<(), StateError<S::Error>> {
+        if record != self.record {
+            self.client.put_courier_record(&record)?;
+            self.record = record;
+        }
+        Ok(())
+    }
+
+    /// Looks at everything once more, because something may have changed.
+    fn look_again(&mut self) {
+        self.outbox.look_again();
+        self.reports.look_again();
+        self.upkeep_at = Some(Timestamp::from_millis(0));
+        self.due_at = Some(Timestamp::from_millis(0));
+    }
+
+    /// Pins or checks the keys on a card.
+    fn take_card(
+        &mut self,
+        card: RelayCard,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StateError<S::Error>> {
+        let checked = match self.pinned() {
+            Some(pinned) => pinned.check(&card),
+            None => card.verify().map(|()| None),
+        };
+        let change: Option<ModerationKeyChange> = match checked {
+            Ok(change) => change,
+            Err(CardError::OtherRelay { fingerprint }) => {
+                self.tell_trouble(Trouble::OtherRelay { fingerprint });
+                self.pause.lengthen(now, 0, rng);
+                return Ok(());
+            }
+            Err(_) => {
+                self.pause.lengthen(now, 0, rng);
+                return Ok(());
+            }
+        };
+        let is_first = self.record.relay_key.is_empty();
+        self.put(CourierRecord {
+            relay_key: card.relay_key.to_vec(),
+            moderation_fingerprint: card.moderation_fingerprint(),
+            verify_days: card.verify_days,
+            ..self.record.clone()
+        })?;
+        if is_first {
+            self.tell(Event::Pinned {
+                relay: card.relay_fingerprint(),
+                moderation: card.moderation_fingerprint(),
+            });
+        }
+        if let Some(change) = change {
+            self.tell(Event::ModerationKeyChanged(change));
+        }
+        self.card = Some((card, now));
+        Ok(())
+    }
+
+    /// Tells of trouble, once until something else happens.
+    fn tell_trouble(&mut self, trouble: Trouble) {
+        if self.pause.trouble(&trouble) {
+            self.tell(Event::Trouble(trouble));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! Takes the answers of the provider. An answer that the relay did not make, whatever it says, counts
+//! as a broken connection.
+
+use rand_core::CryptoRng;
+use waxseal_interface::{
+    Bundle, Challenge, ErrorBody, ErrorCode, HttpAnswer, Identity, NONCE_HEADER, PreKeysLeft,
+    RelayCard, ReportState, ReportTaken, Session,
+};
+use waxseal_reporting::Timestamp;
+
+use super::next::{Aim, InFlight};
+use super::{Courier, Trouble};
+use crate::error::StateError;
+use crate::store::Store;
+
+/// The status of an answer that opens a WebSocket.
+const SWITCHING: u16 = 101;
+
+/// Number of answers in a row that are not under this device's key, after which it registers again.
+const MAX_UNAUTHENTIC: u32 = 3;
+
+impl<S: Store> Courier<S> {
+    /// Takes the answer to a request: `None` if there was none. An answer that comes too late, or
+    /// twice, changes nothing.
+    ///
+    /// # Errors
+    /// [`StateError::Store`]. What was asked for is asked for again.
+    pub fn answer(
+        &mut self,
+        id: u64,
+        answer: Option<HttpAnswer>,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StateError<S::Error>> {
+        let Some(flight) = self.in_flight.take_if(|flight| flight.id == id) else {
+            return Ok(());
+        };
+        let is_answered = answer.is_some();
+        let Some(answer) = answer.filter(|answer| self.is_authentic(&flight, answer)) else {
+            if is_answered && flight.aim.is_of_device() {
+                self.unauthentic = self.unauthentic.saturating_add(1);
+            }
+            // Someone who stole the identity may have registered another key. Registering again
+            // ends that.
+            if self.unauthentic >= MAX_UNAUTHENTIC {
+                (self.unauthentic, self.must_register) = (0, true);
+            }
+            self.tell_trouble(Trouble::Unreachable);
+            self.pause.lengthen(now, 0, rng);
+            self.again(flight.aim);
+            return Ok(());
+        };
+        self.unauthentic = 0;
+        let is_success = match flight.aim {
+            Aim::Deliveries => answer.status == SWITCHING,
+            _ => answer.is_success(),
+        };
+        if !is_success {
+            return self.refused(flight.aim, &answer.error(), now, rng);
+        }
+        let (is_of_device, aim) = (flight.aim.is_of_device(), flight.aim.clone());
+        let taken = self.take(flight, &answer, now, rng);
+        match taken {
+            Ok(true) => {
+                if let Some(token) = self.token.as_mut().filter(|_| is_of_device) {
+                    token.is_proven = true;
+                }
+            }
+            // The relay made it, and it is not what the interface says.
+            Ok(false) => {
+                self.pause.lengthen(now, 0, rng);
+                self.again(aim);
+            }
+            Err(_) => self.again(aim),
+        }
+        taken.map(|_| ())
+    }
+
+    fn is_authentic(&self, flight: &InFlight, answer: &HttpAnswer) -> bool {
+        let Some(relay_key) = self
+            .relay_key()
+            .filter(|_| !matches!(flight.aim, Aim::Card))
+        else {
+            // The card has a signature of its own. An error in its place has none, so anyone can
+            // have made it up.
+            return matches!(flight.aim, Aim::Card) && answer.is_success();
+        };
+        let key = flight.aim.is_of_device().then_some(&flight.key);
+        let header = |name| answer.header(name);
+        flight
+            .asked
+            .is_authentic(&relay_key, key, header, answer.status, &answer.body)
+    }
+
+    /// Takes the answer of a success. Returns whether it follows the interface.
+    fn take(
+        &mut self,
+        flight: InFlight,
+        answer: &HttpAnswer,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<bool, StateError<S::Error>> {
+        macro_rules! read {
+            ($kind:ty) => {
+                match answer.json::<$kind>() {
+                    Ok(body) => body,
+                    Err(_) => return Ok(false),
+                }
+            };
+        }
+        self.pause.end();
+        match flight.aim {
+            Aim::Card => {
+                let card = read!(RelayCard);
+                self.take_card(card, now, rng)?;
+            }
+            Aim::Challenge => self.challenge = Some(read!(Challenge).challenge),
+            Aim::Register(key) => {
+                let session = read!(Session);
+                self.take_registration(&key, session, now)?;
+            }
+            Aim::SignIn => {
+                let session = read!(Session);
+                self.take_session(session);
+            }
+            Aim::Left => {
+                let left = read!(PreKeysLeft).one_time_left;
+                self.take_left(left, now);
+            }
+            Aim::Upload(upload) => self.take_upload(&upload)?,
+            Aim::Identity(account) => {
+                let identity = read!(Identity).identity;
+                self.take_identity(&account, &identity, now)?;
+            }
+            Aim::Bundle(peer) => {
+                let bundle = read!(Bundle);
+                self.take_bundle(&peer, &bundle, now, rng)?;
+            }
+            Aim::Post { to, id, is_again } => {
+                self.take_receipt(&to, id, is_again, &answer.body, now, rng)?;
+            }
+            Aim::Report(id) => {
+                let taken = read!(ReportTaken);
+                return self.take_taken(id, &taken, now);
+            }
+            Aim::ReportState(id) => {
+                let state = read!(ReportState);
+                self.take_state(id, state, now)?;
+            }
+            Aim::Deliveries => {
+                let nonce = answer.header(NONCE_HEADER);
+                return Ok(self.stream.open(&flight.key, &flight.asked, nonce));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes a refusal that the relay made.
+    pub(super) fn refused(
+        &mut self,
+        aim: Aim,
+        body: &ErrorBody,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StateError<S::Error>> {
+        let secs = body.retry_after_secs.unwrap_or_default();
+        match (body.error, aim) {
+            (ErrorCode::TokenExpired | ErrorCode::Unauthorized, aim) => {
+                // A token that never worked is not what is wrong.
+                if !self.token.take().is_some_and(|token| token.is_proven) {
+                    self.pause.lengthen(now, secs, rng);
+                }
+                self.again(aim);
+            }
+            // The relay has another delivery key than this device, or does not know the device.
+            (ErrorCode::NotFromDevice, aim) | (ErrorCode::ProofRefused, aim @ Aim::SignIn) => {
+                self.must_register = true;
+                self.pause.lengthen(now, secs, rng);
+                self.again(aim);
+            }
+            (ErrorCode::BadDeliveryKey, _) => {
+                self.card = None;
+                self.pause.lengthen(now, secs, rng);
+            }
+            (_, Aim::Identity(account) | Aim::Bundle(account)) if !is_general(body.error) => {
+                self.bundle_refused(&account, body.error, now)?;
+            }
+            (_, Aim::Post { to, id, is_again }) if !is_general(body.error) => {
+                self.post_refused(&to, &id, is_again, body, now, rng)?;
+            }
+            (_, Aim::Report(id)) if !is_general(body.error) => {
+                self.report_refused(id, body, now, rng)?;
+            }
+            (code, Aim::ReportState(id)) if !is_general(code) => {
+                self.state_refused(id, code, now)?;
+            }
+            (code, aim) => {
+                self.tell_trouble(Trouble::Refused {
+                    code,
+                    message: body.message.clone(),
+                });
+                self.pause.lengthen(now, secs, rng);
+                self.again(aim);
+            }
+        }
+        Ok(())
+    }
+
+    /// Has something asked for again that the courier no longer remembers.
+    fn again(&mut self, aim: Aim) {
+        match aim {
+            Aim::Bundle(peer) => self.bundles.want(&peer),
+            Aim::Identity(account) => self.bundles.want_identity(&account),
+            Aim::Report(_) | Aim::ReportState(_) => self.reports.look_again(),
+            Aim::Left | Aim::Upload(_) => self.prekeys_at = Some(Timestamp::from_millis(0)),
+            Aim::Post { .. } => self.outbox.look_again(),
+            Aim::Card | Aim::Challenge | Aim::Register(_) | Aim::SignIn | Aim::Deliveries => {}
+        }
+    }
+}
+
+/// Whether a refusal is of the caller's requests altogether, and not of this one.
+fn is_general(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::Busy
+            | ErrorCode::BodyAltered
+            | ErrorCode::TooManyRequests
+            | ErrorCode::TooSlow
+            | ErrorCode::Internal
+    )
+}

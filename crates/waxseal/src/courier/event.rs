@@ -1,0 +1,176 @@
+//! What the courier tells the application.
+
+use waxseal_core::IdentityKey;
+use waxseal_interface::{ErrorCode, ModerationKeyChange};
+use waxseal_reporting::intake::ReportId as SubmittedId;
+use waxseal_reporting::{AccountId, FrankingTag};
+
+use crate::client::{DamagedRow, Message, NotDelivered, ReportId};
+use crate::error::Damage;
+
+/// Something that happened, for the application to show or to act on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The keys of the relay were pinned at the first contact. Let the user compare them with those
+    /// that the provider publishes.
+    Pinned {
+        /// The fingerprint of the relay key.
+        relay: String,
+        /// The fingerprint of the moderation key.
+        moderation: String,
+    },
+    /// The provider has registered this device, or its new delivery key.
+    Registered,
+    /// The relay has delivered everything that waited for this device.
+    CaughtUp,
+    /// A message arrived. It is stored, and can be reported.
+    Message {
+        /// The account that sent the message.
+        from: AccountId,
+        /// The message, as it is stored.
+        message: Box<Message>,
+        /// Whether the sender's clock agrees with the relay's. If not, show the relay's time.
+        sent_time_agrees: bool,
+    },
+    /// The relay accepted a message of this device.
+    Accepted {
+        /// The message's recipient.
+        to: AccountId,
+        /// The message's identifier.
+        id: FrankingTag,
+    },
+    /// A peer's device opened and stored messages of this device.
+    Delivered {
+        /// The peer.
+        to: AccountId,
+        /// The messages.
+        ids: Vec<FrankingTag>,
+    },
+    /// A peer's application showed messages of this device.
+    Opened {
+        /// The peer.
+        to: AccountId,
+        /// The messages.
+        ids: Vec<FrankingTag>,
+    },
+    /// A message that the relay had accepted did not arrive, and is not sealed again. It stays in
+    /// the history.
+    NotDelivered {
+        /// The message's recipient.
+        to: AccountId,
+        /// The message's identifier.
+        id: FrankingTag,
+        /// Why it counts as not delivered.
+        reason: NotDelivered,
+    },
+    /// The relay refused a message for good. It is deleted from the history: this is the only copy.
+    GivenUp {
+        /// The message's recipient.
+        to: AccountId,
+        /// The message. `None` if it could not be read.
+        message: Option<Box<Message>>,
+        /// The relay's reason.
+        code: ErrorCode,
+    },
+    /// A peer's identity changed. Nothing is sent to the peer and nothing of it is shown until
+    /// [`Courier::accept_identity`](super::Courier::accept_identity). Warn the user, who asks the
+    /// peer in another way and compares the safety number.
+    IdentityChanged {
+        /// The peer.
+        peer: AccountId,
+        /// The identity that the relay or a message names.
+        new: IdentityKey,
+    },
+    /// A session with a peer was started.
+    Started {
+        /// The peer.
+        peer: AccountId,
+        /// Whether the relay gave a one-time prekey. Without one, someone who steals the peer's keys
+        /// before it answers could read what was sent until then.
+        has_one_time: bool,
+        /// Whether the relay held one-time prekeys back because too many were asked for.
+        held_back: bool,
+    },
+    /// The moderation key changed, and the pinned relay signed the new one. Reports go to its
+    /// holders. Tell the user.
+    ModerationKeyChanged(ModerationKeyChange),
+    /// The provider accepted a report.
+    ReportTaken {
+        /// The report's identifier on this device.
+        id: ReportId,
+        /// The identifier that the provider gave it.
+        submitted_as: SubmittedId,
+        /// Whether everything in it was reported before, so that it counts once.
+        duplicate: bool,
+    },
+    /// A message is left out of a report, because no one can verify a report of it any more.
+    LeftOut {
+        /// The report's identifier on this device.
+        id: ReportId,
+        /// The message.
+        message: FrankingTag,
+    },
+    /// The moderators lost the key of a report, or replaced it before they read the report. It is
+    /// sealed again and submitted.
+    ReportSealedAgain {
+        /// The report's identifier on this device.
+        id: ReportId,
+    },
+    /// A report was given up.
+    ReportGivenUp {
+        /// The report's identifier on this device.
+        id: ReportId,
+        /// The relay's reason. `None` if its messages are gone or too old.
+        code: Option<ErrorCode>,
+    },
+    /// A delivery was dropped, because it can never open and its author cannot be asked for it.
+    Dropped {
+        /// The sender that the relay names.
+        from: Option<AccountId>,
+        /// The reason, for people.
+        why: String,
+    },
+    /// A message expired and was deleted.
+    Expired {
+        /// The peer with which it was exchanged.
+        peer: AccountId,
+        /// The message's identifier.
+        id: FrankingTag,
+    },
+    /// A record of the store cannot be read. [`Damage`] says which call resets it. The rest goes
+    /// on.
+    Damaged(Damage),
+    /// Rows of a list cannot be read. [`Client::delete_damaged`](crate::Client::delete_damaged)
+    /// deletes them. The rest goes on.
+    DamagedRows(Vec<DamagedRow>),
+    /// The provider cannot be reached, or does not do what it should. Told once, until it does. The
+    /// courier tries again by itself.
+    Trouble(Trouble),
+}
+
+/// Why the provider cannot be used at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// No answer came, or one that the relay did not make.
+    Unreachable,
+    /// Another relay key signed the card than the pinned one. Nothing was sent.
+    OtherRelay {
+        /// The fingerprint of that key.
+        fingerprint: String,
+    },
+    /// The relay refused. With [`ErrorCode::AccountTaken`], another device has the name: choose
+    /// another one, in another store.
+    Refused {
+        /// The relay's reason, for programs.
+        code: ErrorCode,
+        /// The relay's reason, for people.
+        message: String,
+    },
+    /// This device's clock differs from the relay's by more than ten minutes. Messages are posted
+    /// with the relay's time. Tell the user to set the clock.
+    ClockDiffers,
+    /// Messages wait because their recipient's queue is full.
+    QueueFull,
+}

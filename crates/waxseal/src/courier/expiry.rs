@@ -1,0 +1,47 @@
+//! Expiry: deletes the messages that are due, by the relay's clock.
+
+use waxseal_reporting::Timestamp;
+
+use super::{Courier, Event};
+use crate::error::StateError;
+use crate::store::Store;
+
+/// Messages that one call deletes at most.
+const AT_ONCE: usize = 64;
+
+/// The longest time until the next look, in milliseconds: a message may come that expires earlier,
+/// and clocks change.
+const LONGEST_MS: u64 = 3_600_000;
+
+impl<S: Store> Courier<S> {
+    pub(super) fn expire(&mut self, now: Timestamp) -> Result<(), StateError<S::Error>> {
+        if self.due_at.is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        let relay_now = self.relay_time(now);
+        let due = self.client.due(None, AT_ONCE, relay_now)?;
+        let is_all = due.next.is_none();
+        for row in &due.damaged {
+            self.client.delete_damaged(row)?;
+        }
+        for due in due.items {
+            self.client.delete_message(&due.peer, &due.id)?;
+            let (peer, id) = (due.peer, due.id);
+            self.tell(Event::Expired { peer, id });
+        }
+        self.due_at = Some(match is_all {
+            false => now,
+            true => {
+                let end = Timestamp::from_millis(u64::MAX);
+                let first = self.client.due(None, 1, end)?.items.pop();
+                let left = first.map(|first| {
+                    let at = first.expired_at.as_millis();
+                    at.saturating_sub(relay_now.as_millis())
+                });
+                let left = left.unwrap_or(LONGEST_MS).clamp(1, LONGEST_MS);
+                Timestamp::from_millis(now.as_millis().saturating_add(left))
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,209 @@
+//! What to ask next. One request is on its way at a time, so that messages to one recipient stay in
+//! order.
+
+use std::fmt;
+
+use rand_core::CryptoRng;
+use waxseal_core::PreKeyUpload;
+use waxseal_interface::{
+    AskedRequest, ErrorBody, ErrorCode, HttpRequest, Request as Call, RequestError,
+};
+use waxseal_reporting::relay::DeliveryKey;
+use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
+
+use super::Courier;
+use crate::client::ReportId;
+use crate::error::StateError;
+use crate::store::Store;
+
+/// How many requests are skipped in one call of `next`, because they cannot be made. Each skip
+/// settles what it was for.
+const MAX_SKIPPED: usize = 64;
+
+/// Something that the application sends to the provider.
+#[non_exhaustive]
+pub enum Request {
+    /// A request of the provider interface. Send it over HTTP, then call
+    /// [`answer`](Courier::answer).
+    Call {
+        /// Names the request.
+        id: u64,
+        /// The request as a type, for transports other than HTTP and for logs.
+        call: Call,
+        /// The request as HTTP has it.
+        http: HttpRequest,
+    },
+    /// Open the WebSocket for deliveries in place of any earlier one, then call
+    /// [`answer`](Courier::answer) with the answer to the handshake. Then pass what arrives to
+    /// [`deliver`](Courier::deliver).
+    Connect {
+        /// Names the request.
+        id: u64,
+        /// The request that asks for the upgrade. Add the headers of the WebSocket handshake.
+        http: HttpRequest,
+    },
+    /// Send this as one binary message on the WebSocket. It has no answer.
+    Frame(Vec<u8>),
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call { id, call, .. } => write!(f, "Call({id}, {call:?})"),
+            Self::Connect { id, .. } => write!(f, "Connect({id})"),
+            Self::Frame(frame) => write!(f, "Frame({} bytes)", frame.len()),
+        }
+    }
+}
+
+/// The request that is on its way.
+pub(super) struct InFlight {
+    pub(super) id: u64,
+    pub(super) asked: AskedRequest,
+    pub(super) aim: Aim,
+    /// The key under which the relay answers a device.
+    pub(super) key: DeliveryKey,
+}
+
+/// What a request is for: what its answer needs that the answer does not say.
+#[derive(Clone)]
+pub(super) enum Aim {
+    Card,
+    Challenge,
+    Register(DeliveryKey),
+    SignIn,
+    Left,
+    Upload(PreKeyUpload),
+    Identity(AccountId),
+    Bundle(AccountId),
+    Post {
+        to: AccountId,
+        id: FrankingTag,
+        is_again: bool,
+    },
+    Report(ReportId),
+    ReportState(ReportId),
+    Deliveries,
+}
+
+impl Aim {
+    /// Whether the relay knows the caller as a device.
+    pub(super) fn is_of_device(&self) -> bool {
+        !matches!(
+            self,
+            Self::Card | Self::Challenge | Self::Register(_) | Self::SignIn
+        )
+    }
+}
+
+impl<S: Store> Courier<S> {
+    /// The next thing to send. `None` while an answer is awaited, and if there is nothing to do
+    /// before [`wake_at`](Self::wake_at) or before something arrives.
+    ///
+    /// # Errors
+    /// [`StateError::Store`]. Everything is done again after the store works.
+    pub fn next(
+        &mut self,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<Request>, StateError<S::Error>> {
+        if let Some(frame) = self.stream.next_frame() {
+            return Ok(Some(Request::Frame(frame)));
+        }
+        for _ in 0..MAX_SKIPPED {
+            if self.in_flight.is_some() || self.pause.until(now).is_some() {
+                return Ok(None);
+            }
+            let Some((aim, call)) = self.choose(now, rng)? else {
+                return Ok(None);
+            };
+            let token = self.token.as_ref().filter(|_| call.needs_token());
+            let token = token.map(|token| token.text.clone());
+            match call.ask(token.as_deref(), rng) {
+                Ok((http, asked)) => {
+                    let id = self.next_id;
+                    self.next_id = self.next_id.wrapping_add(1);
+                    let is_connect = matches!(aim, Aim::Deliveries);
+                    let key = self.client.delivery_key().clone();
+                    self.in_flight = Some(InFlight {
+                        id,
+                        asked,
+                        aim,
+                        key,
+                    });
+                    return Ok(Some(match is_connect {
+                        true => Request::Connect { id, http },
+                        false => Request::Call { id, call, http },
+                    }));
+                }
+                // No relay has an account of this name. It answers the same.
+                Err(RequestError::BadName(_)) => {
+                    let code = ErrorCode::BadName;
+                    self.refused(aim, &ErrorBody::of_code(code), now, rng)?;
+                }
+                Err(_) => self.token = None,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Chooses the first thing that is to be asked. The order is that in which a user waits for
+    /// them.
+    fn choose(
+        &mut self,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<(Aim, Call)>, StateError<S::Error>> {
+        if let Some(chosen) = self.choose_session(now, rng)? {
+            return Ok(Some(chosen));
+        }
+        self.expire(now)?;
+        self.seal_earlier(rng)?;
+        self.keep_up(now, rng)?;
+        if let Some(chosen) = self.choose_prekeys(now, rng)? {
+            return Ok(Some(chosen));
+        }
+        if self.wants_stream() {
+            return Ok(Some((Aim::Deliveries, Call::Deliveries)));
+        }
+        if let Some(chosen) = self.choose_bundle(now) {
+            return Ok(Some(chosen));
+        }
+        if let Some(chosen) = self.choose_envelope(now)? {
+            return Ok(Some(chosen));
+        }
+        self.choose_report(now, rng)
+    }
+
+    /// When to call [`next`](Self::next) again if nothing happens before. `None` while an answer is
+    /// awaited, and if nothing waits for a time.
+    pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.in_flight.is_some() {
+            return None;
+        }
+        if let Some(until) = self.pause.until(now) {
+            return Some(until);
+        }
+        let is_away = self.card.is_none() || self.token.is_none() || self.wants_stream();
+        let times = [
+            is_away.then_some(Timestamp::from_millis(0)),
+            self.prekeys_at,
+            self.upkeep_time(),
+            self.due_at,
+            self.bundles.next(),
+            self.outbox.next(),
+            self.reports.next(),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    /// Whether an answer is awaited, or there is something to send now.
+    pub fn is_busy(&self, now: Timestamp) -> bool {
+        let is_awake = self.wake_at(now).is_some_and(|at| at <= now);
+        self.in_flight.is_some() || self.stream.has_frames() || is_awake
+    }
+
+    fn wants_stream(&self) -> bool {
+        self.is_listening && !self.stream.is_open()
+    }
+}

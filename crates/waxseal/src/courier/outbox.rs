@@ -1,0 +1,275 @@
+//! The outbox: posted in order, each recipient for itself.
+
+use std::collections::BTreeMap;
+
+use rand_core::CryptoRng;
+use waxseal_interface::{ErrorBody, ErrorCode, Request as Call};
+use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
+
+use super::next::Aim;
+use super::{Courier, Event, Trouble};
+use crate::client::{NotDelivered, Outgoing};
+use crate::error::{ConfirmError, StateError};
+use crate::store::Store;
+
+/// How long messages wait whose recipient's queue is full: a minute.
+const FULL_MS: u64 = 60_000;
+
+/// How long messages wait that the relay refuses for a reason that this version does not know: an
+/// hour.
+const UNKNOWN_MS: u64 = 3_600_000;
+
+/// Maximum number of messages of an earlier version that are sealed again at once.
+const MAX_WAITING: usize = 1_000;
+
+/// How far the outbox is posted.
+pub(super) struct Outbox {
+    /// Whether there may be something to post.
+    is_open: bool,
+    /// Everything up to this number is posted or waits.
+    after: Option<u64>,
+    /// Recipients whose messages wait until a time. If one waits, so do all later ones.
+    blocked: BTreeMap<AccountId, Timestamp>,
+    /// A message that the client did not know when its receipt came.
+    unknown: Option<FrankingTag>,
+    has_sealed_earlier: bool,
+    has_told_damage: bool,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self {
+            is_open: true,
+            after: None,
+            blocked: BTreeMap::new(),
+            unknown: None,
+            has_sealed_earlier: false,
+            has_told_damage: false,
+        }
+    }
+}
+
+impl Outbox {
+    pub(super) fn look_again(&mut self) {
+        self.is_open = true;
+    }
+
+    fn block(&mut self, recipient: &AccountId, now: Timestamp, for_ms: u64) {
+        let until = Timestamp::from_millis(now.as_millis().saturating_add(for_ms));
+        self.blocked.insert(recipient.clone(), until);
+    }
+
+    /// Lets those post again whose time has come, or is so far ahead that the clock was wrong.
+    fn unblock(&mut self, now: Timestamp) {
+        let before = self.blocked.len();
+        self.blocked.retain(|_, until| {
+            let left = until.as_millis().checked_sub(now.as_millis());
+            left.is_some_and(|left| left > 0 && left <= UNKNOWN_MS)
+        });
+        if self.blocked.len() != before {
+            (self.is_open, self.after) = (true, None);
+        }
+    }
+
+    /// When the next recipient may be tried again.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        let first = self.blocked.values().min().copied();
+        match self.is_open {
+            true => Some(Timestamp::from_millis(0)),
+            false => first,
+        }
+    }
+}
+
+impl<S: Store> Courier<S> {
+    pub(super) fn choose_envelope(
+        &mut self,
+        now: Timestamp,
+    ) -> Result<Option<(Aim, Call)>, StateError<S::Error>> {
+        self.outbox.unblock(now);
+        while self.outbox.is_open {
+            let (after, relay_now) = (self.outbox.after, self.relay_time(now));
+            let page = self.client.outbox(after, 1, relay_now)?;
+            if !page.damaged.is_empty() && !self.outbox.has_told_damage {
+                self.outbox.has_told_damage = true;
+                self.tell(Event::DamagedRows(page.damaged));
+            }
+            let first = page.items.into_iter().next();
+            let first = first.filter(|one| !self.outbox.blocked.contains_key(&one.recipient));
+            match (first, page.next) {
+                (Some(outgoing), _) => return Ok(Some(post(outgoing))),
+                (None, Some(next)) => self.outbox.after = Some(next),
+                (None, None) => (self.outbox.is_open, self.outbox.after) = (false, None),
+            }
+        }
+        if self.outbox.blocked.is_empty() {
+            self.pause.forget(&Trouble::QueueFull);
+        }
+        Ok(None)
+    }
+
+    /// Seals messages again that an earlier version of the library left in the outbox.
+    pub(super) fn seal_earlier(
+        &mut self,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StateError<S::Error>> {
+        if std::mem::replace(&mut self.outbox.has_sealed_earlier, true) {
+            return Ok(());
+        }
+        for waiting in self.client.waiting(None, MAX_WAITING)?.items {
+            match self.client.has_session(&waiting.recipient)? {
+                true => {
+                    // What cannot be sealed goes on waiting, and keeps no other back.
+                    let _ = self.client.seal_waiting(&waiting.recipient, rng);
+                }
+                false => self.bundles.want(&waiting.recipient),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the receipt of an envelope.
+    pub(super) fn take_receipt(
+        &mut self,
+        to: &AccountId,
+        id: FrankingTag,
+        is_again: bool,
+        receipt: &[u8],
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StateError<S::Error>> {
+        self.outbox.look_again();
+        match self.client.confirm(to, receipt) {
+            Ok(_) => {
+                let to = to.clone();
+                // Refusals and receipts are no messages.
+                let is_message = self.client.message(&to, &id)?.is_some();
+                if is_message && !is_again {
+                    self.tell(Event::Accepted { to, id });
+                }
+                self.due_at = Some(now);
+                // What is awaited from now on.
+                self.upkeep_at.get_or_insert(now);
+                return Ok(());
+            }
+            Err(ConfirmError::State(StateError::Store(error))) => {
+                return Err(StateError::Store(error));
+            }
+            Err(ConfirmError::State(StateError::Damaged(damage))) => {
+                self.tell(Event::Damaged(damage));
+                self.outbox.block(to, now, UNKNOWN_MS);
+            }
+            // It was deleted while it was on its way. If it is still there, it would go out for ever.
+            Err(ConfirmError::NotSent) => {
+                if self.outbox.unknown.replace(id) == Some(id) {
+                    self.outbox.block(to, now, UNKNOWN_MS);
+                }
+            }
+            Err(_) => self.pause.lengthen(now, 0, rng),
+        }
+        Ok(())
+    }
+
+    /// The relay refused an envelope.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the envelope, and the relay's answer"
+    )]
+    pub(super) fn post_refused(
+        &mut self,
+        to: &AccountId,
+        id: &FrankingTag,
+        is_again: bool,
+        body: &ErrorBody,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StateError<S::Error>> {
+        match body.error {
+            ErrorCode::QueueFull => {
+                self.outbox.block(to, now, FULL_MS);
+                self.tell_trouble(Trouble::QueueFull);
+            }
+            ErrorCode::ClockDiffers => {
+                let ahead = body
+                    .relay_time_ms
+                    .map(|relay| i128::from(relay).saturating_sub(i128::from(now.as_millis())));
+                let ahead = ahead.and_then(|ahead| i64::try_from(ahead).ok());
+                // Told the same before: the answer must not be repeated at once.
+                if ahead.is_none_or(|ahead| ahead.abs_diff(self.relay_ahead_ms) < 60_000) {
+                    self.pause.lengthen(now, 0, rng);
+                }
+                self.relay_ahead_ms = ahead.unwrap_or_default();
+                self.tell_trouble(Trouble::ClockDiffers);
+            }
+            code if is_again && is_final(code) => {
+                let reason = match code {
+                    ErrorCode::TooOldToReseal => NotDelivered::TooOld,
+                    _ => NotDelivered::Refused,
+                };
+                // The message was accepted before, so it stays in the history with its evidence.
+                self.client.give_up(to, id, reason)?;
+                let (to, id) = (to.clone(), *id);
+                self.tell(Event::NotDelivered { to, id, reason });
+            }
+            // The relay says these only of what this device sent: a proxy cannot cause them.
+            code @ (ErrorCode::NoSuchAccount | ErrorCode::Malformed | ErrorCode::BadName) => {
+                self.give_up(to, id, code)?;
+            }
+            _ => self.outbox.block(to, now, UNKNOWN_MS),
+        }
+        self.outbox.look_again();
+        Ok(())
+    }
+
+    /// Gives up a message that the relay never accepted.
+    pub(super) fn give_up(
+        &mut self,
+        to: &AccountId,
+        id: &FrankingTag,
+        code: ErrorCode,
+    ) -> Result<(), StateError<S::Error>> {
+        let message = match self.client.message(to, id) {
+            Err(StateError::Damaged(_)) => None,
+            message => message?,
+        };
+        self.client.delete_message(to, id)?;
+        self.tell(Event::GivenUp {
+            to: to.clone(),
+            message: message.map(Box::new),
+            code,
+        });
+        Ok(())
+    }
+}
+
+fn post(outgoing: Outgoing) -> (Aim, Call) {
+    let Outgoing {
+        id,
+        recipient,
+        envelope: posted,
+        is_again,
+    } = outgoing;
+    let aim = Aim::Post {
+        to: recipient.clone(),
+        id,
+        is_again,
+    };
+    let call = match is_again {
+        true => Call::Reseal { recipient, posted },
+        false => Call::Post { recipient, posted },
+    };
+    (aim, call)
+}
+
+/// Whether the relay never takes a message again that it refuses with this code.
+fn is_final(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::TooOldToReseal
+            | ErrorCode::NotStamped
+            | ErrorCode::OtherTarget
+            | ErrorCode::NoSuchAccount
+            | ErrorCode::BadName
+            | ErrorCode::Malformed
+    )
+}

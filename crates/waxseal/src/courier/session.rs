@@ -1,0 +1,119 @@
+//! The session with the provider: its card, a challenge, then registering or signing in.
+
+use rand_core::CryptoRng;
+use waxseal_interface::{
+    Register, Request as Call, Session, SignIn, register_context, seal_delivery_key,
+    session_context,
+};
+use waxseal_reporting::Timestamp;
+
+use super::next::Aim;
+use super::{Courier, Event};
+use crate::error::StateError;
+use crate::store::Store;
+
+/// How long a card is used before it is fetched again: a day. It may have another moderation key.
+const CARD_AGE_MS: u64 = 24 * 3_600_000;
+
+/// How long before its expiry a token is replaced.
+const TOKEN_SPARE_MS: u64 = 30_000;
+
+/// The token of a session with the provider.
+pub(super) struct Token {
+    pub(super) text: String,
+    expires_ms: u64,
+    /// Whether the relay has answered a request with it. If it refuses a new token, another one
+    /// does not help.
+    pub(super) is_proven: bool,
+}
+
+impl<S: Store> Courier<S> {
+    pub(super) fn choose_session(
+        &mut self,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<(Aim, Call)>, StateError<S::Error>> {
+        let age = |at: &Timestamp| now.as_millis().checked_sub(at.as_millis());
+        // A time that is still to come counts as long ago.
+        let is_fresh = |at: &Timestamp| age(at).is_some_and(|age| age < CARD_AGE_MS);
+        let card = self.card.as_ref().filter(|(_, at)| is_fresh(at));
+        let Some((card, _)) = card.cloned() else {
+            return Ok(Some((Aim::Card, Call::Card)));
+        };
+        let is_due = self.must_register || self.client.is_delivery_key_due(now);
+        let relay_now = self.relay_time(now).as_millis();
+        let is_valid = |token: &Token| relay_now < token.expires_ms.saturating_sub(TOKEN_SPARE_MS);
+        if !is_due && self.token.as_ref().is_some_and(is_valid) {
+            return Ok(None);
+        }
+        let Some(challenge) = self.challenge.take() else {
+            return Ok(Some((Aim::Challenge, Call::Challenge)));
+        };
+        let me = self.client.me().clone();
+        let name = me.account.as_str().to_owned();
+        let device = me.device.0;
+        if !is_due {
+            let context = session_context(&card.relay_key, &challenge, &me);
+            let sign_in = SignIn {
+                name,
+                device,
+                proof: self.client.prove_account(&context),
+                challenge,
+            };
+            return Ok(Some((Aim::SignIn, Call::SignIn(sign_in))));
+        }
+        // The key is stored before the relay has it, and used once the relay has said so.
+        let key = self.client.renew_delivery_key(rng)?;
+        let sealed = card
+            .sealing_key()
+            .ok()
+            .and_then(|to| seal_delivery_key(&to, &key, &me, rng).ok());
+        let Some(sealed_delivery_key) = sealed else {
+            self.card = None; // a verified card has a usable key
+            self.pause.lengthen(now, 0, rng);
+            return Ok(None);
+        };
+        let identity = self.client.identity().to_bytes();
+        let context = register_context(
+            &card.relay_key,
+            &challenge,
+            &me,
+            &identity,
+            &sealed_delivery_key,
+        );
+        let register = Register {
+            name,
+            device,
+            identity,
+            proof: self.client.prove_account(&context),
+            sealed_delivery_key,
+            challenge,
+        };
+        Ok(Some((Aim::Register(key), Call::Register(register))))
+    }
+
+    /// Uses a new token.
+    pub(super) fn take_session(&mut self, session: Session) {
+        self.token = Some(Token {
+            text: session.token,
+            expires_ms: session.expires_at_ms,
+            is_proven: false,
+        });
+    }
+
+    /// Uses the delivery key that the relay has registered.
+    pub(super) fn take_registration(
+        &mut self,
+        key: &waxseal_reporting::relay::DeliveryKey,
+        session: Session,
+        now: Timestamp,
+    ) -> Result<(), StateError<S::Error>> {
+        self.client.confirm_delivery_key(key, now)?;
+        self.must_register = false;
+        self.take_session(session);
+        // The relay ends a connection under the earlier key.
+        self.stream.close();
+        self.tell(Event::Registered);
+        Ok(())
+    }
+}

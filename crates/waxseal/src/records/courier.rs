@@ -1,0 +1,47 @@
+//! Records of the courier: what it must still know after a restart.
+
+/// The provider that the account is at, and the state of the prekeys there. Written when one of
+/// them changes.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct CourierRecord {
+    /// The pinned relay key, 32 bytes. Empty before the first contact with the provider.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) relay_key: Vec<u8>,
+    /// The fingerprint of the moderation key that reports were last sealed to.
+    #[prost(string, tag = "2")]
+    pub(crate) moderation_fingerprint: String,
+    /// Number of days during which a message can be reported. 0 if it is not known.
+    #[prost(uint32, tag = "3")]
+    pub(crate) verify_days: u32,
+    /// When the signed prekeys were last replaced, in milliseconds.
+    #[prost(uint64, tag = "4")]
+    pub(crate) rotated_ms: u64,
+    /// Whether the provider has every prekey of this device, as far as this device knows.
+    #[prost(bool, tag = "5")]
+    pub(crate) has_uploaded: bool,
+    /// Whether the next upload replaces the one-time prekeys that the provider has, because this
+    /// device cannot use them any more.
+    #[prost(bool, tag = "6")]
+    pub(crate) replaces: bool,
+}
+
+/// A delivery that did not open and was not acknowledged. It comes again on the next connection.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct KeptRecord {
+    /// The number that the provider gave the delivery.
+    #[prost(uint64, tag = "1")]
+    pub(crate) number: u64,
+    /// When it first came, in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub(crate) since_ms: u64,
+    /// How often it came.
+    #[prost(uint32, tag = "3")]
+    pub(crate) times: u32,
+    /// The sender that the provider names. Empty if the delivery does not authenticate.
+    #[prost(string, tag = "4")]
+    pub(crate) account: String,
+}
+
+quiet_debug!(CourierRecord, KeptRecord);
