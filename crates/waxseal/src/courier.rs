@@ -279,6 +279,11 @@ impl<S: Store> Courier<S> {
         }
     }
 
+    /// Whether the connection for deliveries is open, as far as the courier knows.
+    pub fn is_connected(&self) -> bool {
+        self.stream.is_open()
+    }
+
     /// What has happened since the last call.
     pub fn events(&mut self) -> Vec<Event> {
         self.events.drain(..).collect()

@@ -153,6 +153,8 @@ mod records;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;
+#[cfg(feature = "transport")]
+pub mod transport;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
