@@ -6,7 +6,7 @@ use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyBundle, SafetyNumber, Ses
 use waxseal_reporting::{AccountId, Timestamp};
 
 use super::Client;
-use super::peers::damaged;
+use super::peers::{Peer, damaged};
 use super::upkeep::since;
 use crate::error::{PeerError, StartError, StateError};
 use crate::records::ConversationRecord;
@@ -143,7 +143,7 @@ impl<S: Store> Client<S> {
     /// Whether a conversation with `peer` can go on without a prekey bundle.
     pub fn has_session(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
         self.look(|client| {
-            let has_session = client.look_at_peer(peer, |peer| peer.sessions.is_some())?;
+            let has_session = client.look_at_peer(peer, Peer::can_send)?;
             Ok(has_session.unwrap_or_default())
         })
     }

@@ -129,20 +129,21 @@ impl<S: Store> Client<S> {
             let audience = Audience::Direct(recipient.clone());
             let conversation = audience.conversation(&client.me.account);
             let draft = draft.clone();
-            let mut header = PayloadHeader::new(peer.conversation.next_sequence, now);
+            // After a set-back, the numbers of before may have been used.
+            let sequence = peer.conversation.next_sequence.max(peer.least_sequence());
+            let mut header = PayloadHeader::new(sequence, now);
             header.last_seen = tag_of(&peer.conversation.last_seen);
             header.reply_to = draft.reply_to;
             header.forward_count = draft.forward_count;
             header.expires_after_secs = draft.expires_after_secs;
             let payload = Payload::with_attachments(header, draft.content, draft.attachments)?;
 
-            let sessions = peer.sessions.as_mut().ok_or(SendError::NoSession)?;
+            let sessions = peer.sessions_to_send().ok_or(SendError::NoSession)?;
             let mut channel = SessionSealer::new(sessions);
             let sealed = seal(&mut channel, &client.me, &conversation, &payload, rng)?;
             let id = *sealed.sent.tag();
 
             let ordinal = peer.conversation.next_ordinal;
-            let sequence = peer.conversation.next_sequence;
             let mut counters = client.counters()?;
             let number = counters.next_outbox;
             counters.next_outbox = number.checked_add(1).ok_or(SendError::NumbersUsedUp)?;
