@@ -58,6 +58,7 @@ pub mod b64;
 mod card;
 mod error;
 mod frame;
+mod mark;
 mod message;
 mod name;
 mod proof;
@@ -71,6 +72,7 @@ pub use answer::{
 pub use card::{CardError, ModerationKeyChange, PinnedKeys, RelayCard, fingerprint};
 pub use error::{ErrorBody, ErrorCode};
 pub use frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN};
+pub use mark::{MARK_HEADER, MARK_LEN, decode_mark, encode_mark, is_higher_mark};
 pub use message::{
     Bundle, Challenge, Identity, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, Session,
     SignIn,

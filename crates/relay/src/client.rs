@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::{Method, Request};
 use waxseal_interface::{
-    AskedRequest, CardError, Challenge, Register, RelayCard, ReportState, ReportTaken, SignIn,
-    account_name, parse_report_id, register_context, seal_delivery_key, session_context,
+    AskedRequest, CardError, Challenge, MARK_HEADER, Register, RelayCard, ReportState, ReportTaken,
+    SignIn, account_name, encode_mark, parse_report_id, register_context, seal_delivery_key,
+    session_context,
 };
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress};
@@ -303,6 +304,9 @@ impl RelayClient {
         }
         if let Some(token) = caller.token() {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(mark) = caller.mark() {
+            request = request.header(MARK_HEADER, encode_mark(mark));
         }
         let answer = match body {
             Some((content_type, body)) => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use waxseal_interface::{AskedRequest, Session};
+use waxseal_interface::{AskedRequest, MARK_LEN, Session};
 use waxseal_reporting::relay::DeliveryKey;
 
 use crate::error::ClientError;
@@ -14,6 +14,7 @@ pub struct DeviceSession {
     pub(crate) session: Session,
     pub(crate) relay_key: [u8; 32],
     pub(crate) delivery_key: DeliveryKey,
+    pub(crate) mark: Option<[u8; MARK_LEN]>,
 }
 
 impl DeviceSession {
@@ -23,6 +24,16 @@ impl DeviceSession {
             session,
             relay_key,
             delivery_key,
+            mark: None,
+        }
+    }
+
+    /// The same session with the device's mark, which is then posted with each message.
+    pub fn with_mark(&self, mark: [u8; MARK_LEN]) -> Self {
+        let mark = Some(mark);
+        Self {
+            mark,
+            ..self.clone()
         }
     }
 
@@ -74,6 +85,13 @@ impl<'a> Caller<'a> {
             Self::Guest(relay_key) => Some(relay_key),
             Self::Reviewer(reviewer) => Some(&reviewer.relay_key),
             Self::Device(device) => Some(&device.relay_key),
+        }
+    }
+
+    pub(crate) fn mark(self) -> Option<&'a [u8; MARK_LEN]> {
+        match self {
+            Self::Device(device) => device.mark.as_ref(),
+            _ => None,
         }
     }
 
