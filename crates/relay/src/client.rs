@@ -163,6 +163,7 @@ impl RelayClient {
         let request = Request::Post {
             recipient: peer.clone(),
             posted: posted.to_vec(),
+            mark: session.mark,
         };
         let answer = self.request(Caller::Device(session), &request)?;
         Ok(answer.into_body()?)
@@ -187,6 +188,7 @@ impl RelayClient {
         let request = Request::Reseal {
             recipient: peer.clone(),
             posted: posted.to_vec(),
+            mark: session.mark,
         };
         let answer = self.request(Caller::Device(session), &request)?;
         Ok(answer.into_body()?)
