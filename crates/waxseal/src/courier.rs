@@ -134,6 +134,26 @@ impl<S: Store> Courier<S> {
         Ok(Self::of(client)?)
     }
 
+    /// Opens the account of this device, or creates it in an empty store.
+    ///
+    /// # Errors
+    /// As for [`create`](Self::create) and [`open`](Self::open);
+    /// [`OpenAccountError::AlreadyExists`] if the store holds another account.
+    pub fn open_or_create(
+        store: S,
+        me: DeviceAddress,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, OpenAccountError<S::Error>> {
+        if !Client::has_account(&store)? {
+            return Self::create(store, me, rng);
+        }
+        let courier = Self::open(store)?;
+        match *courier.client.me() == me {
+            true => Ok(courier),
+            false => Err(OpenAccountError::AlreadyExists),
+        }
+    }
+
     /// Opens the account that a store holds, whether a courier or a [`Client`] created it.
     ///
     /// # Errors
