@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (relay, me, peer) = (arg()?, arg()?, AccountId::new(&arg()?)?);
     let (key_file, rng) = (format!("{me}.key"), &mut system_rng());
     if !fs::exists(&key_file)? {
-        fs::write(&key_file, StoreKey::generate(rng).to_bytes())?; // better: the platform's key store
+        fs::write(&key_file, StoreKey::generate(rng).to_bytes())?; // better: a key store
     }
     let key = fs::read(&key_file)?.try_into().map_err(|_| "not a key")?;
     let store = SqliteStore::open(format!("{me}.sqlite"), &StoreKey::from_bytes(key))?;

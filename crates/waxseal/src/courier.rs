@@ -81,8 +81,8 @@ use crate::store::Store;
 ///
 /// # What survives a crash
 ///
-/// Everything that matters is in the client's store, and each step can be repeated. A message may be
-/// posted twice and arrives once. A delivery is acknowledged only after it was committed. What
+/// Everything that matters is in the client's store, and each step can be repeated. A message may
+/// be posted twice and arrives once. A delivery is acknowledged only after it was committed. What
 /// [`events`](Self::events) has not returned when the process ends is not told again: read
 /// [`Client::messages`] at the start.
 pub struct Courier<S: Store> {
@@ -220,8 +220,8 @@ impl<S: Store> Courier<S> {
     }
 
     /// The client, for calls that the courier does not have, such as
-    /// [`delete_conversation`](Client::delete_conversation). What they leave to be said, the courier
-    /// says.
+    /// [`delete_conversation`](Client::delete_conversation). What they leave to be said, the
+    /// courier says.
     pub fn client_mut(&mut self) -> &mut Client<S> {
         self.look_again();
         &mut self.client
@@ -233,8 +233,8 @@ impl<S: Store> Courier<S> {
     }
 
     /// Writes a message to `recipient`, and returns its identifier. It is stored when this returns,
-    /// and posted by [`next`](Self::next). Without a session it [waits](Client::hold) for one, which
-    /// the courier starts.
+    /// and posted by [`next`](Self::next). Without a session it [waits](Client::hold) for one,
+    /// which the courier starts.
     ///
     /// [`Message::status`](crate::Message::status) and the [`Event`]s tell where it is.
     ///

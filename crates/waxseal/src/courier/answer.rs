@@ -1,5 +1,5 @@
-//! Takes the answers of the provider. An answer that the relay did not make, whatever it says, counts
-//! as a broken connection.
+//! Takes the answers of the provider. An answer that the relay did not make, whatever it says,
+//! counts as a broken connection.
 
 use rand_core::CryptoRng;
 use waxseal_interface::{

@@ -160,7 +160,8 @@ impl<S: Store> Courier<S> {
                 self.tell(Event::Damaged(damage));
                 self.outbox.block(to, now, UNKNOWN_MS);
             }
-            // It was deleted while it was on its way. If it is still there, it would go out for ever.
+            // It was deleted while it was on its way. If it is still there, it would go out for
+            // ever.
             Err(ConfirmError::NotSent) => {
                 if self.outbox.unknown.replace(id) == Some(id) {
                     self.outbox.block(to, now, UNKNOWN_MS);

@@ -20,9 +20,9 @@ const CHECK_MS: u64 = 3_600_000;
 /// How old the signed prekeys get: a week.
 const ROTATE_MS: u64 = 7 * 24 * 3_600_000;
 
-/// A noted time that is ahead by more than this was noted while the clock was wrong: a day. One that
-/// is less ahead counts as now, because prekeys that are replaced twice in a row lose the messages
-/// on their way.
+/// A noted time that is ahead by more than this was noted while the clock was wrong: a day. One
+/// that is less ahead counts as now, because prekeys that are replaced twice in a row lose the
+/// messages on their way.
 const AHEAD_MS: u64 = 24 * 3_600_000;
 
 impl<S: Store> Courier<S> {

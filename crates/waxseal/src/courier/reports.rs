@@ -193,8 +193,8 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    /// The provider accepted a report. It stays in the store until its review has ended, because the
-    /// moderators may lose the key that opens it.
+    /// The provider accepted a report. It stays in the store until its review has ended, because
+    /// the moderators may lose the key that opens it.
     pub(super) fn take_taken(
         &mut self,
         id: ReportId,
