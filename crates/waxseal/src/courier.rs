@@ -102,6 +102,8 @@ pub struct Courier<S: Store> {
     /// How far the relay's clock is ahead of this device's.
     relay_ahead_ms: i64,
     stream: Stream,
+    /// When the last connection for deliveries was opened.
+    connected_at: Option<Timestamp>,
     /// When the relay is next asked how many prekeys it has.
     prekeys_at: Option<Timestamp>,
     /// How many one-time parts the relay has left, if it needs more.
@@ -178,6 +180,7 @@ impl<S: Store> Courier<S> {
             unauthentic: 0,
             relay_ahead_ms: 0,
             stream: Stream::default(),
+            connected_at: None,
             prekeys_at: now,
             left: None,
             upkeep_at: now,
@@ -287,7 +290,7 @@ impl<S: Store> Courier<S> {
         self.client.accept_identity(peer, identity)?;
         self.bundles.forget(peer);
         self.look_again();
-        self.stream.close();
+        self.connect_again();
         Ok(())
     }
 
@@ -333,6 +336,12 @@ impl<S: Store> Courier<S> {
             self.record = record;
         }
         Ok(())
+    }
+
+    /// Connects for deliveries again, at once.
+    fn connect_again(&mut self) {
+        self.stream.close();
+        self.connected_at = None;
     }
 
     /// Looks at everything once more, because something may have changed.

@@ -149,6 +149,7 @@ impl<S: Store> Courier<S> {
             }
             Aim::Deliveries => {
                 let nonce = answer.header(NONCE_HEADER);
+                self.connected_at = Some(now);
                 return Ok(self.stream.open(&flight.key, &flight.asked, nonce));
             }
         }

@@ -6,6 +6,7 @@ use waxseal_interface::{PreKeys, Request as Call};
 use waxseal_reporting::Timestamp;
 
 use super::next::Aim;
+use super::pause::later;
 use super::{Courier, Event};
 use crate::error::{Damage, PublishError, StateError};
 use crate::records::CourierRecord;
@@ -85,8 +86,7 @@ impl<S: Store> Courier<S> {
     }
 
     fn check_later(&mut self, now: Timestamp) {
-        let at = now.as_millis().saturating_add(CHECK_MS);
-        self.prekeys_at = Some(Timestamp::from_millis(at));
+        self.prekeys_at = Some(later(now, CHECK_MS));
     }
 
     /// What to upload if the relay has this many one-time parts left.
@@ -149,7 +149,7 @@ impl<S: Store> Courier<S> {
         // Noted first: after a crash, what the relay has is replaced by what is there then.
         self.replace_prekeys(now)?;
         self.client.reset_prekeys(rng)?;
-        self.stream.close(); // what waited for them is delivered again
+        self.connect_again(); // what waited for them is delivered again
         Ok(())
     }
 
