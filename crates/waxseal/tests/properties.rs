@@ -16,7 +16,7 @@
 use proptest::prelude::*;
 use waxseal::store::Key;
 use waxseal::{Client, MemoryStore, Received};
-use waxseal_world::{Action, Script, World, snapshot, targets};
+use waxseal_world::{Action, Script, SignIn, World, snapshot, targets};
 
 /// Configures this many cases, or as many as the variable `PROPTEST_CASES` says.
 fn cases(cases: u32) -> ProptestConfig {
@@ -134,7 +134,10 @@ fn a_restored_store_loses_messages_and_lies_about_none() {
     world.step(Action::Save { who: 0 });
     assert_eq!(send(&mut world, 0), 1);
     assert_eq!(send(&mut world, 0), 1);
-    world.step(Action::RollBack { who: 0 });
+    world.step(Action::RollBack {
+        who: 0,
+        sign_in: SignIn::Never,
+    });
     // The restored store seals these two messages under keys that the peer has already spent, so
     // they are not shown.
     assert_eq!(send(&mut world, 0), 0);
