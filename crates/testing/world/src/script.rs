@@ -47,8 +47,8 @@ pub enum Action {
     },
 }
 
-/// When a device that went back to an earlier copy signs in, and so compares its store with the mark
-/// that the provider keeps. Has no meaning in a `Pair`.
+/// When a device that went back to an earlier copy signs in, and so compares its store with the
+/// mark that the provider keeps. Has no meaning in a `Pair`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignIn {
     /// It does not, or the provider withholds the mark.

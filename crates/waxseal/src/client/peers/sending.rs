@@ -7,7 +7,7 @@
 use waxseal_core::{SessionId, SessionSet};
 
 use super::Peer;
-use crate::records::DeviceRecord;
+use crate::records::{DeviceRecord, NUMBERS};
 
 impl Peer {
     /// The sessions, if this device may send on the one that is chosen.
@@ -40,8 +40,7 @@ impl Peer {
 
     /// The first number of a message that no earlier line of this store used.
     pub(in crate::client) fn least_sequence(&self) -> u64 {
-        self.restarts
-            .saturating_mul(super::super::set_back::NUMBERS)
+        self.restarts.saturating_mul(NUMBERS)
     }
 
     /// The sessions that were left and are still there, as the store has them.
