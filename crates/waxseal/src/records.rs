@@ -325,6 +325,17 @@ pub(crate) struct CountersRecord {
     pub(crate) set_back_ms: u64,
 }
 
+/// How many numbers of the outbox, and of the messages of a conversation, each restart has: more
+/// than a device seals in its life.
+pub(crate) const NUMBERS: u64 = 1 << 32;
+
+impl CountersRecord {
+    /// How often the device noticed that its store was set back.
+    pub(crate) fn restarts(&self) -> u64 {
+        self.next_outbox / NUMBERS
+    }
+}
+
 /// One-time prekeys that the provider has not confirmed yet, in the form in which they are
 /// uploaded.
 #[derive(Clone, PartialEq, prost::Message)]

@@ -60,7 +60,7 @@ pub use liar::{Liar, find};
 pub use network::{Flight, Network};
 pub use pair::{Pair, SentText};
 pub use provider::{Provider, Refusal};
-pub use script::{Action, Script};
+pub use script::{Action, Script, SignIn};
 pub use seeds::seeds;
 pub use world::{Sent, World};
 

@@ -2,6 +2,7 @@
 //! messages, accepts reports and reviews them.
 
 mod intake;
+mod marks;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
@@ -47,6 +48,8 @@ pub struct Provider {
     prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
     handed_out: HashSet<Vec<u8>>,
     reported: HashSet<Nullifier>,
+    /// The highest mark that each device posted.
+    marks: HashMap<DeviceAddress, [u8; 40]>,
 }
 
 impl Provider {
@@ -66,6 +69,7 @@ impl Provider {
             prekeys: HashMap::new(),
             handed_out: HashSet::new(),
             reported: HashSet::new(),
+            marks: HashMap::new(),
             rng,
         }
     }
@@ -118,8 +122,10 @@ impl Provider {
         address(name)
     }
 
-    /// Agrees on a delivery key with any device of an account. Publishes no prekeys.
+    /// Agrees on a delivery key with any device of an account, with a new identity. Publishes no
+    /// prekeys.
     pub fn register_device(&mut self, device: &DeviceAddress) {
+        self.marks.remove(device);
         let key = DeliveryKey::generate(&mut self.rng);
         self.keys.insert(device.clone(), key);
     }
