@@ -41,6 +41,9 @@ pub struct Relay {
     pub provider: Provider,
     /// How many deliveries may wait for one account.
     pub max_queued: usize,
+    /// How many more one-time prekeys of each account the relay claims to have than it has. Devices
+    /// then make only a few, which takes less time.
+    pub claimed_prekeys: usize,
     /// Everything that was asked, in order.
     pub asked: Vec<Asked>,
     /// Requests that were lost on their way to the relay.
@@ -75,6 +78,7 @@ impl Relay {
             sealing: SealingKeyPair::generate(&mut provider.rng),
             provider,
             max_queued: 1_000,
+            claimed_prekeys: 0,
             asked: Vec::new(),
             lost: Vec::new(),
             challenges: BTreeMap::new(),

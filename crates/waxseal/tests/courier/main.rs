@@ -7,8 +7,20 @@
     reason = "tests"
 )]
 
+mod crash;
 #[path = "../crash/disk.rs"]
 #[allow(dead_code, reason = "the crash tests use the rest")]
 mod disk;
+mod expiry;
+mod faults;
 mod first;
+mod forged;
+mod hostile;
+mod pauses;
+mod peers;
 mod phone;
+mod prekeys;
+mod property;
+mod reports;
+mod session;
+mod stream;

@@ -28,6 +28,8 @@ pub(crate) struct Phone {
     pub(crate) ahead_ms: i64,
     /// Whether the application goes on with the same courier after its store failed.
     pub(crate) goes_on: bool,
+    /// The process ends after this many requests, before the answer comes.
+    pub(crate) ends_after: Option<usize>,
     name: &'static str,
 }
 
@@ -51,6 +53,7 @@ impl Phone {
             rng,
             ahead_ms: 0,
             goes_on: false,
+            ends_after: None,
             name,
         }
     }
@@ -148,6 +151,14 @@ impl Phone {
             }
             _ => unreachable!(),
         };
+        match &mut self.ends_after {
+            Some(0) => {
+                self.ends_after = None;
+                return self.restart();
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
         if let Err(error) = self.courier.answer(id, answer, now, &mut self.rng) {
             assert_stopped(&error);
             self.failed();
@@ -268,9 +279,16 @@ impl Town {
         }
     }
 
+    /// Phones that are not registered yet, and that make only a few prekeys.
+    pub(crate) fn quick(names: &[&'static str]) -> Self {
+        let mut town = Self::of(names);
+        town.relay.claimed_prekeys = 97;
+        town
+    }
+
     /// Phones that are registered and connected.
     pub(crate) fn registered(names: &[&'static str]) -> Self {
-        let mut town = Self::of(names);
+        let mut town = Self::quick(names);
         town.turn();
         town
     }

@@ -12,6 +12,7 @@ impl Relay {
     pub(super) fn prekeys_left(&self, me: &DeviceAddress) -> Answered {
         let prekeys = self.provider.prekeys.get(&me.account);
         let one_time_left = prekeys.map_or(0, |(_, one_time)| one_time.len());
+        let one_time_left = one_time_left + self.claimed_prekeys;
         json(200, &PreKeysLeft { one_time_left })
     }
 
