@@ -121,7 +121,7 @@ impl<S: Store> Courier<S> {
             }
             Aim::SignIn => {
                 let session = read!(Session);
-                self.take_session(session);
+                self.take_session(session, now);
             }
             Aim::Left => {
                 let left = read!(PreKeysLeft).one_time_left;

@@ -15,13 +15,15 @@ use crate::store::Store;
 /// How long a card is used before it is fetched again: a day. It may have another moderation key.
 const CARD_AGE_MS: u64 = 24 * 3_600_000;
 
-/// How long before its expiry a token is replaced.
-const TOKEN_SPARE_MS: u64 = 30_000;
+/// How long a token is used: an hour, for which it is valid, less half a minute.
+const TOKEN_MS: u64 = 3_600_000 - 30_000;
 
 /// The token of a session with the provider.
 pub(super) struct Token {
     pub(super) text: String,
-    expires_ms: u64,
+    /// When it came, by this device's clock. The time at which the relay says that it expires is of
+    /// no use here, because the two clocks can differ by any time.
+    since: Timestamp,
     /// Whether the relay has answered a request with it. If it refuses a new token, another one
     /// does not help.
     pub(super) is_proven: bool,
@@ -41,8 +43,7 @@ impl<S: Store> Courier<S> {
             return Ok(Some((Aim::Card, Call::Card)));
         };
         let is_due = self.must_register || self.client.is_delivery_key_due(now);
-        let relay_now = self.relay_time(now).as_millis();
-        let is_valid = |token: &Token| relay_now < token.expires_ms.saturating_sub(TOKEN_SPARE_MS);
+        let is_valid = |token: &Token| age(&token.since).is_some_and(|age| age < TOKEN_MS);
         if !is_due && self.token.as_ref().is_some_and(is_valid) {
             return Ok(None);
         }
@@ -93,10 +94,10 @@ impl<S: Store> Courier<S> {
     }
 
     /// Uses a new token.
-    pub(super) fn take_session(&mut self, session: Session) {
+    pub(super) fn take_session(&mut self, session: Session, now: Timestamp) {
         self.token = Some(Token {
             text: session.token,
-            expires_ms: session.expires_at_ms,
+            since: now,
             is_proven: false,
         });
     }
@@ -110,7 +111,7 @@ impl<S: Store> Courier<S> {
     ) -> Result<(), StateError<S::Error>> {
         self.client.confirm_delivery_key(key, now)?;
         self.must_register = false;
-        self.take_session(session);
+        self.take_session(session, now);
         // The relay ends a connection under the earlier key.
         self.stream.close();
         self.tell(Event::Registered);
