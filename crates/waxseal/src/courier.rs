@@ -318,13 +318,12 @@ impl<S: Store> Courier<S> {
         self.due_at = Some(Timestamp::from_millis(0));
     }
 
-    /// Pins or checks the keys on a card.
+    /// Pins or checks the keys on a card. Returns whether it is the relay's.
     fn take_card(
         &mut self,
         card: RelayCard,
         now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), StateError<S::Error>> {
+    ) -> Result<bool, StateError<S::Error>> {
         let checked = match self.pinned() {
             Some(pinned) => pinned.check(&card),
             None => card.verify().map(|()| None),
@@ -333,13 +332,9 @@ impl<S: Store> Courier<S> {
             Ok(change) => change,
             Err(CardError::OtherRelay { fingerprint }) => {
                 self.tell_trouble(Trouble::OtherRelay { fingerprint });
-                self.pause.lengthen(now, 0, rng);
-                return Ok(());
+                return Ok(false);
             }
-            Err(_) => {
-                self.pause.lengthen(now, 0, rng);
-                return Ok(());
-            }
+            Err(_) => return Ok(false),
         };
         let is_first = self.record.relay_key.is_empty();
         self.put(CourierRecord {
@@ -358,7 +353,7 @@ impl<S: Store> Courier<S> {
             self.tell(Event::ModerationKeyChanged(change));
         }
         self.card = Some((card, now));
-        Ok(())
+        Ok(true)
     }
 
     /// Tells of trouble, once until something else happens.

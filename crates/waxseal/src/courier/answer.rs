@@ -61,11 +61,15 @@ impl<S: Store> Courier<S> {
         let (is_of_device, aim) = (flight.aim.is_of_device(), flight.aim.clone());
         let taken = self.take(flight, &answer, now, rng);
         match taken {
-            Ok(true) => {
-                if let Some(token) = self.token.as_mut().filter(|_| is_of_device) {
+            Ok(true) if is_of_device => {
+                self.pause.end();
+                if let Some(token) = &mut self.token {
                     token.is_proven = true;
                 }
             }
+            // The relay gives its card, challenges and tokens also to a device whose every other
+            // request it refuses.
+            Ok(true) => {}
             // The relay made it, and it is not what the interface says.
             Ok(false) => {
                 self.pause.lengthen(now, 0, rng);
@@ -108,11 +112,10 @@ impl<S: Store> Courier<S> {
                 }
             };
         }
-        self.pause.end();
         match flight.aim {
             Aim::Card => {
                 let card = read!(RelayCard);
-                self.take_card(card, now, rng)?;
+                return self.take_card(card, now);
             }
             Aim::Challenge => self.challenge = Some(read!(Challenge).challenge),
             Aim::Register(key) => {
@@ -137,7 +140,7 @@ impl<S: Store> Courier<S> {
                 self.take_bundle(&peer, &bundle, now, rng)?;
             }
             Aim::Post { to, id, is_again } => {
-                self.take_receipt(&to, id, is_again, &answer.body, now, rng)?;
+                return self.take_receipt(&to, id, is_again, &answer.body, now);
             }
             Aim::Report(id) => {
                 let taken = read!(ReportTaken);

@@ -128,7 +128,7 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    /// Takes the receipt of an envelope.
+    /// Takes the receipt of an envelope. Returns whether it is one.
     pub(super) fn take_receipt(
         &mut self,
         to: &AccountId,
@@ -136,8 +136,7 @@ impl<S: Store> Courier<S> {
         is_again: bool,
         receipt: &[u8],
         now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), StateError<S::Error>> {
+    ) -> Result<bool, StateError<S::Error>> {
         self.outbox.look_again();
         match self.client.confirm(to, receipt) {
             Ok(_) => {
@@ -150,7 +149,6 @@ impl<S: Store> Courier<S> {
                 self.due_at = Some(now);
                 // What is awaited from now on.
                 self.upkeep_at.get_or_insert(now);
-                return Ok(());
             }
             Err(ConfirmError::State(StateError::Store(error))) => {
                 return Err(StateError::Store(error));
@@ -165,9 +163,9 @@ impl<S: Store> Courier<S> {
                     self.outbox.block(to, now, UNKNOWN_MS);
                 }
             }
-            Err(_) => self.pause.lengthen(now, 0, rng),
+            Err(_) => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The relay refused an envelope.
