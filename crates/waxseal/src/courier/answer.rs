@@ -197,16 +197,25 @@ impl<S: Store> Courier<S> {
             (code, Aim::ReportState(id)) if !is_general(code) => {
                 self.state_refused(id, code, now)?;
             }
-            (code, aim) => {
-                self.tell_trouble(Trouble::Refused {
-                    code,
-                    message: body.message.clone(),
-                });
+            // Everything else goes on without new prekeys.
+            (code, Aim::Left | Aim::Upload(_)) if !is_general(code) => {
+                self.tell_refused(body);
+                self.check_later(now);
+            }
+            (_, aim) => {
+                self.tell_refused(body);
                 self.pause.lengthen(now, secs, rng);
                 self.again(aim);
             }
         }
         Ok(())
+    }
+
+    fn tell_refused(&mut self, body: &ErrorBody) {
+        self.tell_trouble(Trouble::Refused {
+            code: body.error,
+            message: body.message.clone(),
+        });
     }
 
     /// Has something asked for again that the courier no longer remembers.

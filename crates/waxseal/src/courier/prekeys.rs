@@ -32,14 +32,14 @@ impl<S: Store> Courier<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<Option<(Aim, Call)>, StateError<S::Error>> {
         self.rotate_if_due(now, rng)?;
-        if self.record.replaces && !self.record.has_uploaded {
-            return self.upload(0, now, rng);
-        }
         if let Some(left) = self.left.take() {
             return self.upload(left, now, rng);
         }
         if self.prekeys_at.is_none_or(|at| at > now) {
             return Ok(None);
+        }
+        if self.record.replaces && !self.record.has_uploaded {
+            return self.upload(0, now, rng);
         }
         Ok(Some((Aim::Left, Call::PreKeysLeft)))
     }
@@ -84,7 +84,7 @@ impl<S: Store> Courier<S> {
         }
     }
 
-    fn check_later(&mut self, now: Timestamp) {
+    pub(super) fn check_later(&mut self, now: Timestamp) {
         let at = now.as_millis().saturating_add(CHECK_MS);
         self.prekeys_at = Some(Timestamp::from_millis(at));
     }
