@@ -38,6 +38,9 @@ use crate::error::{OpenAccountError, ReportError, SendError, StateError};
 use crate::records::CourierRecord;
 use crate::store::Store;
 
+/// A clock that goes back by less than this was corrected a little: a minute.
+const SET_BACK_MS: u64 = 60_000;
+
 /// A [`Client`] with everything that keeps it in touch with a provider. It does no I/O: the
 /// application, or the feature `transport`, sends what [`next`](Self::next) returns.
 ///
@@ -101,6 +104,8 @@ pub struct Courier<S: Store> {
     unauthentic: u32,
     /// How far the relay's clock is ahead of this device's.
     relay_ahead_ms: i64,
+    /// The time of the last call of `next`.
+    seen_at: Timestamp,
     stream: Stream,
     /// When the relay is next asked how many prekeys it has.
     prekeys_at: Option<Timestamp>,
@@ -157,6 +162,7 @@ impl<S: Store> Courier<S> {
             pause: Pause::default(),
             unauthentic: 0,
             relay_ahead_ms: 0,
+            seen_at: Timestamp::from_millis(0),
             stream: Stream::default(),
             prekeys_at: now,
             left: None,
@@ -316,6 +322,22 @@ impl<S: Store> Courier<S> {
         self.reports.look_again();
         self.upkeep_at = Some(Timestamp::from_millis(0));
         self.due_at = Some(Timestamp::from_millis(0));
+    }
+
+    /// Whether the clock was set back since the last call of `next`.
+    fn is_set_back(&self, now: Timestamp) -> bool {
+        now.as_millis().saturating_add(SET_BACK_MS) < self.seen_at.as_millis()
+    }
+
+    /// Looks at everything once more if the clock was set back: the times for which it waits were
+    /// chosen while the clock was wrong, or are now.
+    fn see(&mut self, now: Timestamp) {
+        if self.is_set_back(now) {
+            self.look_again();
+            self.prekeys_at = Some(now);
+            self.relay_ahead_ms = 0;
+        }
+        self.seen_at = now;
     }
 
     /// Pins or checks the keys on a card. Returns whether it is the relay's.

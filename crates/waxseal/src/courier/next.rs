@@ -110,6 +110,7 @@ impl<S: Store> Courier<S> {
         if let Some(frame) = self.stream.next_frame() {
             return Ok(Some(Request::Frame(frame)));
         }
+        self.see(now);
         for _ in 0..MAX_SKIPPED {
             if self.in_flight.is_some() || self.pause.until(now).is_some() {
                 return Ok(None);
@@ -180,6 +181,9 @@ impl<S: Store> Courier<S> {
     pub fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
         if self.in_flight.is_some() {
             return None;
+        }
+        if self.is_set_back(now) {
+            return Some(now);
         }
         if let Some(until) = self.pause.until(now) {
             return Some(until);
