@@ -219,7 +219,7 @@ impl<S: Store> Courier<S> {
     }
 
     /// Has something asked for again that the courier no longer remembers.
-    fn again(&mut self, aim: Aim) {
+    pub(super) fn again(&mut self, aim: Aim) {
         match aim {
             Aim::Bundle(peer) => self.bundles.want(&peer),
             Aim::Identity(account) => self.bundles.want_identity(&account),

@@ -142,7 +142,12 @@ impl<S: Store> Courier<S> {
                     let code = ErrorCode::BadName;
                     self.refused(aim, &ErrorBody::of_code(code), now, rng)?;
                 }
-                Err(_) => self.token = None,
+                // The token cannot be sent. Another one may be as bad.
+                Err(_) => {
+                    self.token = None;
+                    self.pause.lengthen(now, 0, rng);
+                    self.again(aim);
+                }
             }
         }
         Ok(None)
