@@ -192,10 +192,8 @@ impl<S: Store> Courier<S> {
                     .relay_time_ms
                     .map(|relay| i128::from(relay).saturating_sub(i128::from(now.as_millis())));
                 let ahead = ahead.and_then(|ahead| i64::try_from(ahead).ok());
-                // Told the same before: the answer must not be repeated at once.
-                if ahead.is_none_or(|ahead| ahead.abs_diff(self.relay_ahead_ms) < 60_000) {
-                    self.pause.lengthen(now, 0, rng);
-                }
+                // A relay could say another time at each attempt.
+                self.pause.lengthen(now, 0, rng);
                 self.relay_ahead_ms = ahead.unwrap_or_default();
                 self.tell_trouble(Trouble::ClockDiffers);
             }
