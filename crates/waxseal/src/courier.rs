@@ -341,11 +341,7 @@ impl<S: Store> Courier<S> {
     }
 
     /// Pins or checks the keys on a card. Returns whether it is the relay's.
-    fn take_card(
-        &mut self,
-        card: RelayCard,
-        now: Timestamp,
-    ) -> Result<bool, StateError<S::Error>> {
+    fn take_card(&mut self, card: RelayCard, now: Timestamp) -> Result<bool, StateError<S::Error>> {
         let checked = match self.pinned() {
             Some(pinned) => pinned.check(&card),
             None => card.verify().map(|()| None),

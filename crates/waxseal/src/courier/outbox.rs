@@ -204,6 +204,7 @@ impl<S: Store> Courier<S> {
                 };
                 // The message was accepted before, so it stays in the history with its evidence.
                 self.client.give_up(to, id, reason)?;
+                self.client.take_out(to, id)?; // also if it has arrived in the meantime
                 let (to, id) = (to.clone(), *id);
                 self.tell(Event::NotDelivered { to, id, reason });
             }
@@ -225,15 +226,18 @@ impl<S: Store> Courier<S> {
         code: ErrorCode,
     ) -> Result<(), StateError<S::Error>> {
         let message = match self.client.message(to, id) {
-            Err(StateError::Damaged(_)) => None,
-            message => message?,
+            Err(StateError::Damaged(_)) => Some(None),
+            message => message?.map(Some),
         };
         self.client.delete_message(to, id)?;
-        self.tell(Event::GivenUp {
-            to: to.clone(),
-            message: message.map(Box::new),
-            code,
-        });
+        self.client.take_out(to, id)?; // refusals and receipts are no messages
+        if let Some(message) = message {
+            self.tell(Event::GivenUp {
+                to: to.clone(),
+                message: message.map(Box::new),
+                code,
+            });
+        }
         Ok(())
     }
 }
