@@ -111,6 +111,7 @@ impl<S: Store> Courier<S> {
             return Ok(Some(Request::Frame(frame)));
         }
         self.see(now);
+        self.expire(now)?; // without a network, too
         for _ in 0..MAX_SKIPPED {
             if self.in_flight.is_some() || self.pause.until(now).is_some() {
                 return Ok(None);
@@ -163,7 +164,6 @@ impl<S: Store> Courier<S> {
         if let Some(chosen) = self.choose_session(now, rng)? {
             return Ok(Some(chosen));
         }
-        self.expire(now)?;
         self.seal_earlier(rng)?;
         self.keep_up(now, rng)?;
         if let Some(chosen) = self.choose_prekeys(now, rng)? {
@@ -191,7 +191,7 @@ impl<S: Store> Courier<S> {
             return Some(now);
         }
         if let Some(until) = self.pause.until(now) {
-            return Some(until);
+            return Some(self.due_at.map_or(until, |due| due.min(until)));
         }
         let is_away = self.card.is_none() || self.token.is_none() || self.wants_stream();
         let times = [
