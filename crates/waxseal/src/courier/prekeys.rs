@@ -5,7 +5,7 @@ use waxseal_core::PreKeyUpload;
 use waxseal_interface::{PreKeys, Request as Call};
 use waxseal_reporting::Timestamp;
 
-use super::next::Aim;
+use super::next::{Aim, InFlight};
 use super::{Courier, Event};
 use crate::error::{Damage, PublishError, StateError};
 use crate::records::CourierRecord;
@@ -148,6 +148,9 @@ impl<S: Store> Courier<S> {
     ) -> Result<(), StateError<S::Error>> {
         // Noted first: after a crash, what the relay has is replaced by what is there then.
         self.replace_prekeys(now)?;
+        // What is being uploaded would count as the new ones.
+        let is_upload = |flight: &mut InFlight| matches!(flight.aim, Aim::Upload(_));
+        self.in_flight.take_if(is_upload);
         self.client.reset_prekeys(rng)?;
         self.stream.close(); // what waited for them is delivered again
         Ok(())

@@ -364,7 +364,7 @@ impl Town {
                 let at = phone.courier.wake_at(phone.now(&self.relay))?.as_millis();
                 Some(at.saturating_add_signed(-phone.ahead_ms))
             });
-            let next = wakes.min().unwrap_or(end).clamp(now + 100, end);
+            let next = wakes.min().unwrap_or(end).max(now + 100).min(end);
             self.relay.set_now(Timestamp::from_millis(next));
         }
         panic!("the phones are never at rest");
