@@ -111,6 +111,8 @@ impl<S: Store> Courier<S> {
     ) -> Result<(), StateError<S::Error>> {
         self.client.confirm_delivery_key(key, now)?;
         self.must_register = false;
+        // The relay may have lost the account, and the prekeys with it.
+        self.prekeys_at = Some(now);
         self.take_session(session, now);
         // The relay ends a connection under the earlier key.
         self.stream.close();
