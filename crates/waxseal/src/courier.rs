@@ -38,6 +38,9 @@ use crate::error::{OpenAccountError, ReportError, SendError, StateError};
 use crate::records::CourierRecord;
 use crate::store::Store;
 
+/// A clock that goes back by less than this was corrected a little: a minute.
+const SET_BACK_MS: u64 = 60_000;
+
 /// A [`Client`] with everything that keeps it in touch with a provider. It does no I/O: the
 /// application, or the feature `transport`, sends what [`next`](Self::next) returns.
 ///
@@ -101,6 +104,8 @@ pub struct Courier<S: Store> {
     unauthentic: u32,
     /// How far the relay's clock is ahead of this device's.
     relay_ahead_ms: i64,
+    /// The time of the last call of `next`.
+    seen_at: Timestamp,
     stream: Stream,
     /// When the last connection for deliveries was opened.
     connected_at: Option<Timestamp>,
@@ -179,6 +184,7 @@ impl<S: Store> Courier<S> {
             pause: Pause::default(),
             unauthentic: 0,
             relay_ahead_ms: 0,
+            seen_at: Timestamp::from_millis(0),
             stream: Stream::default(),
             connected_at: None,
             prekeys_at: now,
@@ -369,13 +375,24 @@ impl<S: Store> Courier<S> {
         self.due_at = Some(Timestamp::from_millis(0));
     }
 
-    /// Pins or checks the keys on a card.
-    fn take_card(
-        &mut self,
-        card: RelayCard,
-        now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), StateError<S::Error>> {
+    /// Whether the clock was set back since the last call of `next`.
+    fn is_set_back(&self, now: Timestamp) -> bool {
+        now.as_millis().saturating_add(SET_BACK_MS) < self.seen_at.as_millis()
+    }
+
+    /// Looks at everything once more if the clock was set back: the times for which it waits were
+    /// chosen while the clock was wrong, or are now.
+    fn see(&mut self, now: Timestamp) {
+        if self.is_set_back(now) {
+            self.look_again();
+            self.prekeys_at = Some(now);
+            self.relay_ahead_ms = 0;
+        }
+        self.seen_at = now;
+    }
+
+    /// Pins or checks the keys on a card. Returns whether it is the relay's.
+    fn take_card(&mut self, card: RelayCard, now: Timestamp) -> Result<bool, StateError<S::Error>> {
         let checked = match self.pinned() {
             Some(pinned) => pinned.check(&card),
             None => card.verify().map(|()| None),
@@ -384,13 +401,9 @@ impl<S: Store> Courier<S> {
             Ok(change) => change,
             Err(CardError::OtherRelay { fingerprint }) => {
                 self.tell_trouble(Trouble::OtherRelay { fingerprint });
-                self.pause.lengthen(now, 0, rng);
-                return Ok(());
+                return Ok(false);
             }
-            Err(_) => {
-                self.pause.lengthen(now, 0, rng);
-                return Ok(());
-            }
+            Err(_) => return Ok(false),
         };
         let is_first = self.record.relay_key.is_empty();
         self.put(CourierRecord {
@@ -409,7 +422,7 @@ impl<S: Store> Courier<S> {
             self.tell(Event::ModerationKeyChanged(change));
         }
         self.card = Some((card, now));
-        Ok(())
+        Ok(true)
     }
 
     /// Tells of trouble, once until something else happens.

@@ -42,12 +42,12 @@ pub struct Provider {
     /// The vault's key pair, for which reports are encrypted.
     pub moderation: ModerationKeyPair,
     acceptance_key: AcceptanceKey,
-    keys: HashMap<DeviceAddress, DeliveryKey>,
+    pub(crate) keys: HashMap<DeviceAddress, DeliveryKey>,
     /// When the relay accepted each device's last message.
     last_accepted: Mutex<HashMap<DeviceAddress, Timestamp>>,
-    prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
+    pub(crate) prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
     handed_out: HashSet<Vec<u8>>,
-    reported: HashSet<Nullifier>,
+    pub(crate) reported: HashSet<Nullifier>,
     /// The highest mark that each device posted.
     marks: HashMap<DeviceAddress, [u8; 40]>,
 }

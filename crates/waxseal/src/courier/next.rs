@@ -113,6 +113,8 @@ impl<S: Store> Courier<S> {
         if let Some(frame) = self.stream.next_frame() {
             return Ok(Some(Request::Frame(frame)));
         }
+        self.see(now);
+        self.expire(now)?; // without a network, too
         for _ in 0..MAX_SKIPPED {
             if self.in_flight.is_some() || self.pause.until(now).is_some() {
                 return Ok(None);
@@ -144,7 +146,12 @@ impl<S: Store> Courier<S> {
                     let code = ErrorCode::BadName;
                     self.refused(aim, &ErrorBody::of_code(code), now, rng)?;
                 }
-                Err(_) => self.token = None,
+                // The token cannot be sent. Another one may be as bad.
+                Err(_) => {
+                    self.token = None;
+                    self.pause.lengthen(now, 0, rng);
+                    self.again(aim);
+                }
             }
         }
         Ok(None)
@@ -160,7 +167,6 @@ impl<S: Store> Courier<S> {
         if let Some(chosen) = self.choose_session(now, rng)? {
             return Ok(Some(chosen));
         }
-        self.expire(now)?;
         self.seal_earlier(rng)?;
         self.keep_up(now, rng)?;
         if let Some(chosen) = self.choose_prekeys(now, rng)? {
@@ -193,8 +199,11 @@ impl<S: Store> Courier<S> {
         if self.in_flight.is_some() {
             return None;
         }
+        if self.is_set_back(now) {
+            return Some(now);
+        }
         if let Some(until) = self.pause.until(now) {
-            return Some(until);
+            return Some(self.due_at.map_or(until, |due| due.min(until)));
         }
         let is_away = self.card.is_none() || self.token.is_none() || self.wants_stream();
         let times = [
