@@ -107,8 +107,6 @@ pub struct Courier<S: Store> {
     /// The time of the last call of `next`.
     seen_at: Timestamp,
     stream: Stream,
-    /// When the last connection for deliveries was opened.
-    connected_at: Option<Timestamp>,
     /// When the relay is next asked how many prekeys it has.
     prekeys_at: Option<Timestamp>,
     /// How many one-time parts the relay has left, if it needs more.
@@ -186,7 +184,6 @@ impl<S: Store> Courier<S> {
             relay_ahead_ms: 0,
             seen_at: Timestamp::from_millis(0),
             stream: Stream::default(),
-            connected_at: None,
             prekeys_at: now,
             left: None,
             upkeep_at: now,
@@ -296,7 +293,7 @@ impl<S: Store> Courier<S> {
         self.client.accept_identity(peer, identity)?;
         self.bundles.forget(peer);
         self.look_again();
-        self.connect_again();
+        self.stream.close();
         Ok(())
     }
 
@@ -359,12 +356,6 @@ impl<S: Store> Courier<S> {
             self.record = record;
         }
         Ok(())
-    }
-
-    /// Connects for deliveries again, at once.
-    fn connect_again(&mut self) {
-        self.stream.close();
-        self.connected_at = None;
     }
 
     /// Looks at everything once more, because something may have changed.

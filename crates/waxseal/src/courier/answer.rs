@@ -47,6 +47,12 @@ impl<S: Store> Courier<S> {
             }
             self.tell_trouble(Trouble::Unreachable);
             self.pause.lengthen(now, 0, rng);
+            if is_answered && matches!(flight.aim, Aim::Deliveries) {
+                // The answer to a handshake may have come without its body, and then nothing says
+                // why the relay refused. Another answer does.
+                self.reconnect.lengthen(now, 0, rng);
+                self.prekeys_at = Some(now);
+            }
             self.again(flight.aim);
             return Ok(());
         };
@@ -152,7 +158,6 @@ impl<S: Store> Courier<S> {
             }
             Aim::Deliveries => {
                 let nonce = answer.header(NONCE_HEADER);
-                self.connected_at = Some(now);
                 return Ok(self.stream.open(&flight.key, &flight.asked, nonce));
             }
         }
@@ -225,13 +230,9 @@ impl<S: Store> Courier<S> {
             Aim::Bundle(peer) => self.bundles.want(&peer),
             Aim::Identity(account) => self.bundles.want_identity(&account),
             Aim::Report(_) | Aim::ReportState(_) => self.reports.look_again(),
-            // The answer to a handshake may have come without its body, and then nothing says why
-            // the relay refused. The next answer does.
-            Aim::Left | Aim::Upload(_) | Aim::Deliveries => {
-                self.prekeys_at = Some(Timestamp::from_millis(0));
-            }
+            Aim::Left | Aim::Upload(_) => self.prekeys_at = Some(Timestamp::from_millis(0)),
             Aim::Post { .. } => self.outbox.look_again(),
-            Aim::Card | Aim::Challenge | Aim::Register(_) | Aim::SignIn => {}
+            Aim::Card | Aim::Challenge | Aim::Register(_) | Aim::SignIn | Aim::Deliveries => {}
         }
     }
 }

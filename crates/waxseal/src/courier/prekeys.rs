@@ -152,7 +152,7 @@ impl<S: Store> Courier<S> {
         let is_upload = |flight: &mut InFlight| matches!(flight.aim, Aim::Upload(_));
         self.in_flight.take_if(is_upload);
         self.client.reset_prekeys(rng)?;
-        self.connect_again(); // what waited for them is delivered again
+        self.stream.close(); // what waited for them is delivered again
         Ok(())
     }
 

@@ -131,7 +131,7 @@ impl<S: Store> Courier<S> {
         self.prekeys_at = Some(now);
         self.take_session(session, now, rng)?;
         // The relay ends a connection under the earlier key.
-        self.connect_again();
+        self.stream.close();
         self.tell(Event::Registered);
         Ok(())
     }
