@@ -4,8 +4,8 @@
 //!
 //! Each way is a condition that people meet: a new phone, lost sessions, a restored backup. Two
 //! real clients talk through a relay in this process, over a network that loses, repeats and
-//! reorders. The exit code is 0 only if every message was shown once. Messages that the relay itself
-//! dropped or that were skipped must count as not delivered at their sender, and no others.
+//! reorders. The exit code is 0 only if every message was shown once. Messages that the relay
+//! itself dropped or that were skipped must count as not delivered at their sender, and no others.
 
 mod support {
     pub mod lossy;

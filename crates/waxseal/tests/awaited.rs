@@ -3,6 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "tests"
@@ -157,6 +158,7 @@ fn what_a_new_device_showed_before_its_user_accepted_this_account_does_not_count
     assert_eq!(net.shown(BOB).len(), 5);
     net.send(BOB, ALICE, "here I am");
     net.run();
+    nine_days(&mut net);
     nine_days(&mut net);
     for id in &sent {
         assert_eq!(net.status(ALICE, BOB, id), Status::Accepted);

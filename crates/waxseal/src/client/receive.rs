@@ -82,8 +82,8 @@ impl<S: Store> Client<S> {
     ///
     /// For the messages of accounts that the user blocked. The session goes on, so that later
     /// messages open after the user unblocks the account. The sender is told nothing, and nothing
-    /// is sealed again for it. What its device tells of the messages that it received counts. From an account without a session, and if the message does not
-    /// open, nothing changes.
+    /// is sealed again for it. What its device tells of the messages that it received counts. From
+    /// an account without a session, and if the message does not open, nothing changes.
     ///
     /// # Errors
     /// As for [`receive`](Self::receive).

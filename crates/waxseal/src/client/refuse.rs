@@ -76,10 +76,10 @@ impl<S: Store> Client<S> {
             Some((tag_of(&record.id)?, record))
         })?;
         let mut transaction = Transaction::default();
+        let given_up_before = record.unopened_ms;
         for row in &page.damaged {
             row.delete_in(&mut transaction);
             record.give_up_unopened(now.as_millis());
-            transaction.put_record(keys::upkeep(account), record);
         }
         let mut left = Vec::new();
         let can_ask = !page.items.is_empty() && self.identity_of(account, record)?.is_some();
@@ -89,11 +89,13 @@ impl<S: Store> Client<S> {
             match since(noted.accepted_ms, now) {
                 Some(age) if age > MAX_AGE_MS && is_tried => {
                     record.give_up_unopened(noted.accepted_ms);
-                    transaction.put_record(keys::upkeep(account), record);
                     transaction.delete(keys::unopened(account, &id));
                 }
                 _ => left.push((id, noted)),
             }
+        }
+        if record.unopened_ms != given_up_before {
+            transaction.put_record(keys::upkeep(account), record);
         }
         let is_accepted = self
             .numbering(account)?

@@ -51,8 +51,9 @@ pub enum NotDelivered {
     /// may have been a receipt: no message that was accepted before it counts as lost. A message
     /// that is older than thirty days when the next one arrives does not count either.
     ///
-    /// A message that arrived counts as lost if the provider dropped the peer's receipt, or if the
-    /// peer forgot this account as a contact and showed the message before accepting it again.
+    /// A message that arrived counts as lost if the provider dropped the peer's receipt, if this
+    /// device was set back to a store from before the receipt, or if the peer forgot this account
+    /// as a contact and showed the message before accepting it again.
     Lost,
 }
 
