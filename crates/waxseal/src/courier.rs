@@ -107,6 +107,8 @@ pub struct Courier<S: Store> {
     /// The time of the last call of `next`.
     seen_at: Timestamp,
     stream: Stream,
+    /// How long to wait before the next connection.
+    reconnect: Pause,
     /// When the relay is next asked how many prekeys it has.
     prekeys_at: Option<Timestamp>,
     /// How many one-time parts the relay has left, if it needs more.
@@ -164,6 +166,7 @@ impl<S: Store> Courier<S> {
             relay_ahead_ms: 0,
             seen_at: Timestamp::from_millis(0),
             stream: Stream::default(),
+            reconnect: Pause::default(),
             prekeys_at: now,
             left: None,
             upkeep_at: now,

@@ -151,6 +151,8 @@ impl<S: Store> Courier<S> {
                 self.take_state(id, state, now)?;
             }
             Aim::Deliveries => {
+                // A connection can break at once, and so can the next one.
+                self.reconnect.lengthen(now, 0, rng);
                 let nonce = answer.header(NONCE_HEADER);
                 return Ok(self.stream.open(&flight.key, &flight.asked, nonce));
             }

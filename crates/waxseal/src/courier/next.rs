@@ -169,7 +169,7 @@ impl<S: Store> Courier<S> {
         if let Some(chosen) = self.choose_prekeys(now, rng)? {
             return Ok(Some(chosen));
         }
-        if self.wants_stream() {
+        if self.wants_stream() && self.reconnect.until(now).is_none() {
             return Ok(Some((Aim::Deliveries, Call::Deliveries)));
         }
         if let Some(chosen) = self.choose_bundle(now) {
@@ -193,9 +193,11 @@ impl<S: Store> Courier<S> {
         if let Some(until) = self.pause.until(now) {
             return Some(self.due_at.map_or(until, |due| due.min(until)));
         }
-        let is_away = self.card.is_none() || self.token.is_none() || self.wants_stream();
+        let is_away = self.card.is_none() || self.token.is_none();
+        let connect_at = self.reconnect.until(now).unwrap_or(now);
         let times = [
-            is_away.then_some(Timestamp::from_millis(0)),
+            is_away.then_some(now),
+            self.wants_stream().then_some(connect_at),
             self.prekeys_at,
             self.upkeep_time(),
             self.due_at,
