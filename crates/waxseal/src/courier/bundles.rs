@@ -10,6 +10,7 @@ use waxseal_reporting::{AccountId, Timestamp};
 use super::next::Aim;
 use super::pause::later;
 use super::{Courier, Event};
+use crate::client::NotDelivered;
 use crate::error::{PeerError, StartError, StateError};
 use crate::store::Store;
 
@@ -88,6 +89,10 @@ impl<S: Store> Courier<S> {
         self.upkeep_at = upkeep.again_at;
         if !upkeep.outgoing.is_empty() {
             self.outbox.look_again();
+        }
+        for (to, id) in upkeep.lost {
+            let reason = NotDelivered::Lost;
+            self.tell(Event::NotDelivered { to, id, reason });
         }
         for peer in &upkeep.bundles {
             self.bundles.want(peer);
