@@ -125,7 +125,14 @@ impl<S: Store> Courier<S> {
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
         self.client.confirm_prekeys(upload)?;
+        // The week begins when the relay has them. Otherwise they would be replaced twice in a row
+        // after a long time without a network.
+        let rotated_ms = match self.record.has_uploaded {
+            true => self.record.rotated_ms,
+            false => now.as_millis(),
+        };
         self.put(CourierRecord {
+            rotated_ms,
             has_uploaded: true,
             uploaded_ms: now.as_millis(),
             replaces: false,

@@ -10,6 +10,7 @@ use waxseal_reporting::Timestamp;
 use super::next::Aim;
 use super::{Courier, Event};
 use crate::error::StateError;
+use crate::records::CourierRecord;
 use crate::store::Store;
 
 /// How long a card is used before it is fetched again: a day. It may have another moderation key.
@@ -129,6 +130,10 @@ impl<S: Store> Courier<S> {
         self.must_register = false;
         // The relay may have lost the account, and the prekeys with it.
         self.prekeys_at = Some(now);
+        self.put(CourierRecord {
+            has_uploaded: false,
+            ..self.record.clone()
+        })?;
         self.take_session(session, now, rng)?;
         // The relay ends a connection under the earlier key.
         self.stream.close();

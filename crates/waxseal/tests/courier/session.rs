@@ -107,6 +107,7 @@ fn an_account_that_the_relay_lost_is_registered_again_with_its_prekeys() {
     }
     town.say(0, "bob", "still here");
     // The message is refused while Bob's account is gone, so he comes first.
+    town.wait(1_000);
     town.turn_of(1);
     town.live(10 * MINUTE_MS);
     assert_eq!([registered(&town, 0), registered(&town, 1)], [1, 1]);
