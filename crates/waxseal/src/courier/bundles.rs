@@ -76,7 +76,11 @@ impl<S: Store> Courier<S> {
         if self.upkeep_time().is_none_or(|at| at > now) {
             return Ok(());
         }
-        let upkeep = self.client.upkeep(now, rng)?;
+        let upkeep = self.client.upkeep(now, rng);
+        if upkeep.is_err() {
+            self.outbox.look_again(); // for what was sealed before the store failed
+        }
+        let upkeep = upkeep?;
         self.upkeep_at = upkeep.again_at;
         if !upkeep.outgoing.is_empty() {
             self.outbox.look_again();
