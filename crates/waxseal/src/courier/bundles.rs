@@ -76,15 +76,11 @@ impl<S: Store> Courier<S> {
         if self.upkeep_time().is_none_or(|at| at > now) {
             return Ok(());
         }
-        let upkeep = self.client.upkeep(now, rng);
-        if upkeep.is_err() {
-            self.outbox.look_again(); // for what was sealed before the store failed
-        }
-        let upkeep = upkeep?;
+        // For what it seals, also if the store fails later. Held messages are not among what it
+        // returns.
+        self.outbox.look_again();
+        let upkeep = self.client.upkeep(now, rng)?;
         self.upkeep_at = upkeep.again_at;
-        if !upkeep.outgoing.is_empty() {
-            self.outbox.look_again();
-        }
         for peer in &upkeep.bundles {
             self.bundles.want(peer);
         }
