@@ -56,7 +56,11 @@ impl<S: Store> Courier<S> {
             _ => answer.is_success(),
         };
         if !is_success {
-            return self.refused(flight.aim, &answer.error(), now, rng);
+            let refused = self.refused(flight.aim.clone(), &answer.error(), now, rng);
+            if refused.is_err() {
+                self.again(flight.aim);
+            }
+            return refused;
         }
         let (is_of_device, aim) = (flight.aim.is_of_device(), flight.aim.clone());
         let taken = self.take(flight, &answer, now, rng);

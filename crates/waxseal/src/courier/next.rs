@@ -178,7 +178,11 @@ impl<S: Store> Courier<S> {
         if let Some(chosen) = self.choose_envelope(now)? {
             return Ok(Some(chosen));
         }
-        self.choose_report(now, rng)
+        let report = self.choose_report(now, rng);
+        if report.is_err() {
+            self.reports.look_again();
+        }
+        report
     }
 
     /// When to call [`next`](Self::next) again if nothing happens before. `None` while an answer is
