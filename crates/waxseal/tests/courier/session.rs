@@ -99,6 +99,7 @@ fn a_delivery_key_that_someone_else_registered_is_replaced() {
 #[test]
 fn an_account_that_the_relay_lost_is_registered_again_with_its_prekeys() {
     let mut town = Town::of_two();
+    town.relay.claimed_prekeys = 0;
     for name in ["alice", "bob"] {
         town.relay.forget(&account(name));
     }
