@@ -169,10 +169,6 @@ impl<S: Store> Courier<S> {
     }
 
     /// The relay refused an envelope.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the envelope, and the relay's answer"
-    )]
     pub(super) fn post_refused(
         &mut self,
         to: &AccountId,
