@@ -21,7 +21,7 @@
 //! |---|---|---|
 //! | [`Pair`] | two [`Device`]s, each with its sessions | `waxseal-core` alone |
 //! | [`World`] | clients with their stores, and one [`Provider`] | all crates |
-//! | [`Relay`] | a [`Provider`] that speaks the provider interface, over a faulty network | couriers |
+//! | [`Relay`] | a [`Provider`] with the provider interface, on a bad network | couriers |
 //! | [`Network`] | packets on their way: late, lost, repeated, out of order | |
 //! | [`Script`] | a list of [`Action`]s, read from any bytes | |
 //! | [`Liar`] | a sender with a modified client | a recipient, the relay |

@@ -128,6 +128,7 @@ impl<S: Store> Client<S> {
             }
             for (id, ordinal) in page.items {
                 if !self.seal_one_held(account, id, ordinal, now, rng, upkeep)? {
+                    upkeep.bundles.push(account.clone()); // its session cannot send
                     return Ok(false);
                 }
             }

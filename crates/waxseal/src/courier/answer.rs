@@ -46,12 +46,14 @@ impl<S: Store> Courier<S> {
                 (self.unauthentic, self.must_register) = (0, true);
             }
             self.tell_trouble(Trouble::Unreachable);
-            self.pause.lengthen(now, 0, rng);
-            if is_answered && matches!(flight.aim, Aim::Deliveries) {
-                // The answer to a handshake may have come without its body, and then nothing says
-                // why the relay refused. Another answer does.
+            if matches!(flight.aim, Aim::Deliveries) {
+                // A network can let requests through and no WebSocket. The answer to a handshake
+                // may also have come without its body, and then nothing says why the relay refused.
+                // Another answer does.
                 self.reconnect.lengthen(now, 0, rng);
                 self.prekeys_at = Some(now);
+            } else {
+                self.pause.lengthen(now, 0, rng);
             }
             self.again(flight.aim);
             return Ok(());
@@ -62,7 +64,11 @@ impl<S: Store> Courier<S> {
             _ => answer.is_success(),
         };
         if !is_success {
-            return self.refused(flight.aim, &answer.error(), now, rng);
+            let refused = self.refused(flight.aim.clone(), &answer.error(), now, rng);
+            if refused.is_err() {
+                self.again(flight.aim);
+            }
+            return refused;
         }
         let (is_of_device, aim) = (flight.aim.is_of_device(), flight.aim.clone());
         let taken = self.take(flight, &answer, now, rng);
@@ -159,6 +165,9 @@ impl<S: Store> Courier<S> {
             Aim::Deliveries => {
                 // A connection can break at once, and so can the next one.
                 self.reconnect.lengthen(now, 0, rng);
+                if !self.is_listening {
+                    return Ok(true);
+                }
                 let nonce = answer.header(NONCE_HEADER);
                 return Ok(self.stream.open(&flight.key, &flight.asked, nonce));
             }
@@ -244,6 +253,7 @@ fn is_general(code: ErrorCode) -> bool {
     matches!(
         code,
         ErrorCode::Busy
+            | ErrorCode::RelayFull
             | ErrorCode::BodyAltered
             | ErrorCode::TooManyRequests
             | ErrorCode::TooSlow

@@ -88,11 +88,10 @@ impl<S: Store> Courier<S> {
         if self.upkeep_time().is_none_or(|at| at > now) {
             return Ok(());
         }
+        // For what it seals, also if the store fails later.
+        self.outbox.look_again();
         let upkeep = self.client.upkeep(now, rng)?;
         self.upkeep_at = upkeep.again_at;
-        if !upkeep.outgoing.is_empty() {
-            self.outbox.look_again();
-        }
         for (to, id) in upkeep.lost {
             let reason = NotDelivered::Lost;
             self.tell(Event::NotDelivered { to, id, reason });

@@ -22,6 +22,10 @@ const MAX_SKIPPED: usize = 64;
 
 /// Something that the application sends to the provider.
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, and soon consumed"
+)]
 pub enum Request {
     /// A request of the provider interface. Send it over HTTP, then call
     /// [`answer`](Courier::answer).
@@ -182,7 +186,11 @@ impl<S: Store> Courier<S> {
         if let Some(chosen) = self.choose_envelope(now)? {
             return Ok(Some(chosen));
         }
-        self.choose_report(now, rng)
+        let report = self.choose_report(now, rng);
+        if report.is_err() {
+            self.reports.look_again();
+        }
+        report
     }
 
     /// When to call [`next`](Self::next) again if nothing happens before. `None` while an answer is

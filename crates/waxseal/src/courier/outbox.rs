@@ -174,10 +174,6 @@ impl<S: Store> Courier<S> {
     }
 
     /// The relay refused an envelope.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the envelope, and the relay's answer"
-    )]
     pub(super) fn post_refused(
         &mut self,
         to: &AccountId,
@@ -189,7 +185,12 @@ impl<S: Store> Courier<S> {
     ) -> Result<(), StateError<S::Error>> {
         match body.error {
             ErrorCode::QueueFull => {
-                self.outbox.block(to, now, FULL_MS);
+                let asked_ms = body
+                    .retry_after_secs
+                    .unwrap_or_default()
+                    .saturating_mul(1_000);
+                self.outbox
+                    .block(to, now, asked_ms.clamp(FULL_MS, UNKNOWN_MS));
                 self.tell_trouble(Trouble::QueueFull);
             }
             ErrorCode::ClockDiffers => {

@@ -60,7 +60,7 @@ impl<S: Store> Courier<S> {
             Some(age) => age > ROTATE_MS,
             None => rotated_ms.saturating_sub(now.as_millis()) > AHEAD_MS,
         };
-        if !is_first && !(is_due && self.record.has_uploaded) {
+        if !(is_first || is_due && self.record.has_uploaded) {
             return Ok(());
         }
         // It is noted first that the relay lacks them, so that they are not replaced once more

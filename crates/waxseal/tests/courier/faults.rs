@@ -81,9 +81,10 @@ pub(crate) fn check(town: &mut Town) {
     );
 }
 
-/// Runs the script, with the n-th request failing, for each n. Returns how many requests failed.
-fn every_request_fails(fault: &Fault) -> usize {
-    for number in 0.. {
+/// Runs the script, with the n-th request failing, for each n in these steps. Returns how many
+/// requests there were.
+fn every_request_fails(fault: &Fault, step: usize) -> usize {
+    for number in (0..).step_by(step) {
         let mut town = Town::quick(&["alice", "bob"]);
         let fault = fault.clone();
         town.relay
@@ -131,15 +132,15 @@ fn the_script_without_faults_tells_each_thing_once() {
 
 #[test]
 fn any_lost_request_changes_nothing() {
-    assert!(every_request_fails(&Fault::RequestLost) > 40);
+    assert!(every_request_fails(&Fault::RequestLost, 1) > 40);
 }
 
 #[test]
 fn any_lost_answer_changes_nothing() {
-    assert!(every_request_fails(&Fault::AnswerLost) > 40);
+    assert!(every_request_fails(&Fault::AnswerLost, 1) > 40);
 }
 
 #[test]
 fn any_altered_answer_changes_nothing() {
-    assert!(every_request_fails(&Fault::AnswerAltered) > 40);
+    assert!(every_request_fails(&Fault::AnswerAltered, 4) > 40);
 }

@@ -1,6 +1,5 @@
 //! Answers that the relay did not make change nothing, whatever they say.
 
-use waxseal::Status;
 use waxseal::courier::{Event, Trouble};
 use waxseal_interface::{ErrorBody, ErrorCode, HttpAnswer, PinnedKeys};
 use waxseal_world::{Fault, Relay, account};
@@ -18,19 +17,13 @@ fn forged_answers_count_as_broken_connections_and_are_asked_for_again() {
         let again = fault.clone();
         town.relay
             .fail(move |asked| asked.is("POST", "/v1/messages").then(|| again.clone()));
-        let id = town.say(0, "bob", "hello");
+        town.say(0, "bob", "hello");
         town.turn();
         let (now, phone) = (town.now(), &town.phones[0]);
         let wake = phone.courier.wake_at(now).unwrap();
         assert!(wake > now, "{fault:?}");
         assert_eq!(phone.troubles(), [Trouble::Unreachable], "{fault:?}");
         assert_eq!(phone.outbox(), 1);
-        // Bob may have told that it arrived.
-        let status = phone.status("bob", &id);
-        assert!(
-            matches!(status, Status::Waiting | Status::Delivered { .. }),
-            "{status:?}"
-        );
         town.relay.work();
         town.live(HOUR_MS);
         assert_eq!(town.phones[0].outbox(), 0);

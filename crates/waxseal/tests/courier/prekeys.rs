@@ -69,7 +69,8 @@ fn signed_prekeys_are_replaced_each_week() {
 
 #[test]
 fn prekeys_are_not_replaced_again_before_the_relay_has_them() {
-    let mut town = Town::registered(&["alice", "bob"]);
+    let mut town = Town::of(&["alice", "bob"]);
+    town.turn();
     let before = base(&mut town, "alice");
     // Bob starts a session with the prekeys that the relay has, and Alice is away for weeks.
     town.relay
