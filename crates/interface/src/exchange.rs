@@ -106,32 +106,39 @@ impl HttpAnswer {
         (200..300).contains(&self.status)
     }
 
-    /// Reads the body of a success.
+    /// Reads the JSON body of a success.
     ///
     /// # Errors
     /// [`AnswerError`].
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, AnswerError> {
-        serde_json::from_slice(self.success()?).map_err(|_| AnswerError::Malformed)
+        if !self.is_success() {
+            return Err(self.refused());
+        }
+        serde_json::from_slice(&self.body).map_err(|_| AnswerError::Malformed)
     }
 
-    /// The body of a success as it came.
+    /// The body of a success as it came, such as a receipt.
     ///
     /// # Errors
     /// [`AnswerError::Refused`].
-    pub fn success(&self) -> Result<&[u8], AnswerError> {
+    pub fn into_body(self) -> Result<Vec<u8>, AnswerError> {
         if self.is_success() {
-            Ok(&self.body)
+            Ok(self.body)
         } else {
-            Err(AnswerError::Refused {
-                status: self.status,
-                body: self.error(),
-            })
+            Err(self.refused())
         }
     }
 
     /// Reads the body of a refusal, see [`ErrorBody::of_answer`].
     pub fn error(&self) -> ErrorBody {
         ErrorBody::of_answer(self.status, &self.body)
+    }
+
+    fn refused(&self) -> AnswerError {
+        AnswerError::Refused {
+            status: self.status,
+            body: self.error(),
+        }
     }
 }
 
@@ -185,7 +192,7 @@ mod tests {
         assert_eq!(malformed.unwrap_err(), AnswerError::Malformed);
         let refusal = answer(507, r#"{"error":"queue_full","message":"m"}"#);
         assert_eq!(refusal.error().error, ErrorCode::QueueFull);
-        let refused = refusal.success().unwrap_err().to_string();
+        let refused = refusal.into_body().unwrap_err().to_string();
         assert_eq!(refused, "the relay refused (507): m");
     }
 

@@ -1,25 +1,25 @@
 //! The interface between a provider's relay and its clients: requests, answers, errors, frames, and
-//! what authenticates them. The crate has no transport, so it fits any HTTP client and server.
+//! what authenticates them. Without features, the crate has no transport, so it fits any HTTP
+//! client and server. The feature `http` adds a blocking one: `http::Link`.
 //!
-//! A client sends each request with the headers of an [`AskedRequest`], and takes only answers that
-//! are authentic for it:
+//! A client makes each call from a [`Request`], and takes only answers that are authentic for it:
 //!
 //! ```
-//! use waxseal_interface::{AskedRequest, ErrorBody, PreKeysLeft};
-//! # use waxseal_interface::MAC_HEADER;
+//! use waxseal_interface::{HttpAnswer, PreKeysLeft, Request};
+//! # use waxseal_interface::{HttpRequest, MAC_HEADER};
 //! # use waxseal_reporting::relay::DeliveryKey;
-//! # let (relay_key, key) = ([7; 32], DeliveryKey::generate(&mut rand::rng()));
-//! # let (status, body) = (200, br#"{"one_time_left":100}"#);
-//! let asked = AskedRequest::new("GET", "/v1/prekeys", b"", &mut rand::rng());
-//! // Send it with `asked.headers()`. The answer has a status, a body and headers.
-//! # let mac = asked.mac(&key, status, body).unwrap().1;
-//! # let header = |name| (name == MAC_HEADER).then_some(mac.as_str());
-//! assert!(asked.is_authentic(&relay_key, Some(&key), header, status, body));
-//! let left = match status {
-//!     200 => serde_json::from_slice::<PreKeysLeft>(body)?.one_time_left,
-//!     _ => return Err(ErrorBody::of_answer(status, body).message.into()),
-//! };
-//! # assert_eq!(left, 100);
+//! # let (relay_key, key, token) = ([7; 32], DeliveryKey::generate(&mut rand::rng()), "token");
+//! let (request, asked) = Request::PreKeysLeft.ask(Some(token), &mut rand::rng())?;
+//! # let send = |_: &HttpRequest| {
+//! #     let body = br#"{"one_time_left":100}"#;
+//! #     let (name, mac) = asked.mac(&key, 200, body).unwrap();
+//! #     HttpAnswer { status: 200, headers: vec![(name.to_owned(), mac)], body: body.to_vec() }
+//! # };
+//! let answer: HttpAnswer = send(&request); // over any HTTP client
+//! let header = |name| answer.header(name);
+//! assert!(asked.is_authentic(&relay_key, Some(&key), header, answer.status, &answer.body));
+//! let left: PreKeysLeft = answer.json()?; // or the `ErrorBody` of a refusal
+//! # assert_eq!(left.one_time_left, 100);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -53,12 +53,16 @@
 //! (end to end), the delivery key (sealed), and what the relay answers and delivers (authenticated
 //! by a MAC under the delivery key, or by the relay key, which clients pin).
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod answer;
 pub mod b64;
 mod card;
 mod error;
 mod exchange;
 mod frame;
+#[cfg(feature = "http")]
+pub mod http;
 mod message;
 mod name;
 mod proof;

@@ -1,10 +1,20 @@
-//! Tests that SPEC.md, the code and the tests name the same checks, error codes and labels.
+//! Tests that SPEC.md, the code and the tests name the same checks, error codes and fields.
 
 #![allow(clippy::restriction, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use waxseal_interface::ErrorCode;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::SigningKey;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use waxseal_interface::{
+    Bundle, Challenge, ErrorBody, ErrorCode, Identity, PreKeys, PreKeysLeft, Register, RelayCard,
+    ReportState, ReportTaken, SealingKeyPair, Session, SignIn,
+};
+use waxseal_reporting::vault::ModerationKeyPair;
 use waxseal_vectors::checks;
 
 const SPECIFICATION: &str = include_str!("../SPEC.md");
@@ -15,46 +25,139 @@ fn every_check_is_in_the_specification_in_the_code_and_in_the_name_of_a_test() {
 }
 
 #[test]
-fn every_error_code_is_in_the_specification() {
+fn every_error_code_has_its_status_in_the_specification() {
     let code = include_str!("../src/error.rs");
     let variants = code.split("pub enum ErrorCode {").nth(1).unwrap();
     let variants = variants.split("\n}").next().unwrap();
     let lines = variants.lines().map(str::trim);
     let names = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
-    let mut codes = 0;
-    for name in names.filter(|name| *name != "Other,") {
-        let mut snake = String::new();
-        for c in name.trim_end_matches(',').chars() {
-            if c.is_ascii_uppercase() && !snake.is_empty() {
-                snake.push('_');
-            }
-            snake.push(c.to_ascii_lowercase());
-        }
-        assert!(SPECIFICATION.contains(&format!("`{snake}`")), "{snake}");
-        let code: ErrorCode = serde_json::from_str(&format!("\"{snake}\"")).unwrap();
-        assert_ne!(code, ErrorCode::Other, "{name}");
-        codes += 1;
+    let names: Vec<_> = names.filter(|name| *name != "Other,").collect();
+    let rows: Vec<_> = rows("## Errors\n", "\n## ").collect();
+    for [code, status, transient, _] in &rows {
+        let code: ErrorCode = serde_json::from_str(&code.replace('`', "\"")).unwrap();
+        assert_ne!(code, ErrorCode::Other);
+        assert_eq!(code.status().to_string(), *status, "{code:?}");
+        assert_eq!(code.is_transient(), *transient == "yes", "{code:?}");
+        assert!(names.contains(&format!("{code:?},").as_str()), "{code:?}");
     }
-    assert!(codes > 30);
+    let codes: BTreeSet<_> = rows.iter().map(|[code, ..]| *code).collect();
+    assert_eq!((codes.len(), rows.len()), (names.len(), names.len()));
 }
 
 #[test]
-fn every_label_is_in_the_specification() {
-    let sources = [
-        include_str!("../src/answer.rs"),
-        include_str!("../src/card.rs"),
-        include_str!("../src/frame.rs"),
-        include_str!("../src/proof.rs"),
-        include_str!("../src/sealing.rs"),
-    ];
-    let mut labels = 0;
-    for rest in sources
-        .iter()
-        .flat_map(|text| text.split("b\"waxseal/").skip(1))
-    {
-        let label = format!("waxseal/{}", rest.split('"').next().unwrap());
-        assert!(SPECIFICATION.contains(&label), "{label}");
-        labels += 1;
+fn every_body_has_the_fields_of_the_specification() {
+    let (relay, rng) = (SigningKey::from_bytes(&[1; 32]), &mut rand::rng());
+    let sealing = SealingKeyPair::generate(rng);
+    let moderation = ModerationKeyPair::generate(rng);
+    let card = RelayCard::sign("eu", &relay, sealing.public(), moderation.public_key(), 30);
+    let (challenge, name) = (vec![2; 64], "alice".to_owned());
+    let register = Register {
+        name: name.clone(),
+        device: 1,
+        identity: [3; 64],
+        sealed_delivery_key: vec![4; 1_168],
+        challenge: challenge.clone(),
+        proof: [5; 64],
+    };
+    let sign_in = SignIn {
+        name,
+        device: 1,
+        challenge: challenge.clone(),
+        proof: [5; 64],
+    };
+    let pre_keys = PreKeys {
+        base: vec![6; 2],
+        one_time: vec![vec![7; 2]],
+        replace: false,
+    };
+    let bundle = Bundle {
+        base: vec![6; 2],
+        one_time: None,
+        held_back: false,
+    };
+    let error = ErrorBody {
+        error: ErrorCode::Busy,
+        message: String::new(),
+        retry_after_secs: Some(1),
+        check: Some(2),
+        claim: Some(3),
+        relay_time_ms: Some(4),
+    };
+    let session = Session {
+        token: "t".to_owned(),
+        expires_at_ms: 1,
+    };
+    let taken = ReportTaken {
+        report_id: "0".repeat(32),
+        duplicate: false,
+    };
+    compare("RelayCard", card, "");
+    compare("Challenge", Challenge { challenge }, "");
+    compare("Register", register, "");
+    compare("SignIn", sign_in, "");
+    compare("Session", session, "");
+    compare("PreKeysLeft", PreKeysLeft { one_time_left: 1 }, "");
+    compare("PreKeys", pre_keys, "replace");
+    compare("Identity", Identity { identity: [3; 64] }, "");
+    compare("Bundle", bundle, "held_back");
+    compare("ReportTaken", taken, "");
+    let optional = "retry_after_secs check claim relay_time_ms";
+    compare("ErrorBody", error, optional);
+    for (state, text) in [
+        (ReportState::Waiting, "\"waiting\""),
+        (ReportState::Unreadable, "\"unreadable\""),
+        (ReportState::Ended, "\"ended\""),
+    ] {
+        assert_eq!(serde_json::to_string(&state).unwrap(), text);
+        assert!(SPECIFICATION.contains(&format!("`{text}`")), "{text}");
     }
-    assert_eq!(labels, 8);
+}
+
+/// Compares the fields of a body with those of its table, and their lengths. A field may be left
+/// out exactly if the table calls it optional.
+fn compare<T: Serialize + DeserializeOwned>(name: &str, body: T, optional: &str) {
+    let body = serde_json::to_value(body).unwrap();
+    let body = body.as_object().unwrap();
+    let rows: Vec<_> = rows(&format!("\n`{name}`: "), "\n\n`").collect();
+    let names: BTreeSet<_> = rows
+        .iter()
+        .map(|[name, ..]| name.trim_matches('`'))
+        .collect();
+    assert_eq!(names, body.keys().map(String::as_str).collect(), "{name}");
+    for [field, json, len, _] in rows {
+        let field = field.trim_matches('`');
+        let value = body.get(field).unwrap();
+        let is_of_type = match json.split([' ', ',']).next().unwrap() {
+            "bytes" if json == "bytes or null" => value.is_null(),
+            "bytes" => {
+                let bytes = STANDARD.decode(value.as_str().unwrap()).unwrap();
+                len.contains(" to ") || len.replace(',', "") == bytes.len().to_string()
+            }
+            "string" => value.is_string(),
+            "bool" => value.is_boolean(),
+            "u8" | "u32" | "u64" => value.is_u64(),
+            "list" => value.is_array(),
+            _ => false,
+        };
+        assert!(is_of_type, "{name}.{field} is {json}");
+        let mut without = body.clone();
+        without.remove(field);
+        let is_read = serde_json::from_value::<T>(without.into()).is_ok();
+        let is_optional = optional.split(' ').any(|optional| optional == field);
+        assert_eq!(is_read, is_optional, "{name}.{field}");
+        assert_eq!(json.contains("optional"), is_optional, "{name}.{field}");
+    }
+}
+
+/// The cells of the rows whose first cell is code, from a heading up to the next.
+fn rows(from: &str, to: &str) -> impl Iterator<Item = [&'static str; 4]> {
+    let section = SPECIFICATION.split_once(from).unwrap().1;
+    let section = section.split(to).next().unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let mut cells = row.trim_matches('|').split('|').map(str::trim);
+        let mut cell = || cells.next().unwrap();
+        [cell(), cell(), cell(), cell()]
+    })
 }

@@ -1,35 +1,21 @@
 //! A client of a relay. Each request is one blocking call. The client keeps only its connections.
 
-use std::time::Duration;
-
 use rand_core::CryptoRng;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ureq::Agent;
-use ureq::http::{Method, Request};
+use waxseal_interface::http::Link;
 use waxseal_interface::{
-    AskedRequest, CardError, Challenge, Register, RelayCard, ReportState, ReportTaken, SignIn,
-    account_name, parse_report_id, register_context, seal_delivery_key, session_context,
+    AskedRequest, CardError, Challenge, HttpAnswer, HttpRequest, Register, RelayCard, ReportState,
+    ReportTaken, Request, SignIn, account_name, parse_report_id, register_context,
+    seal_delivery_key, session_context,
 };
+use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress};
 
 use crate::deliveries::Deliveries;
 use crate::error::ClientError;
-use crate::link::{Link, Trust, io_reason};
 use crate::session::{Caller, DeviceSession, check_answer};
 use crate::system_rng::system_rng;
-
-/// Maximum time for a whole request and its answer.
-const TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Maximum length in bytes of an answer. The largest is an accepted report with thirty messages.
-const MAX_ANSWER_LEN: u64 = 4 << 20;
-
-const NOT_HTTP: &str = "it does not answer in HTTP: if this relay has TLS, give https://";
-
-const JSON: &str = "application/json";
-const OCTETS: &str = "application/octet-stream";
 
 /// A relay, reached over HTTPS, or over plain HTTP on the same machine. Clone it for other threads.
 ///
@@ -48,7 +34,6 @@ const OCTETS: &str = "application/octet-stream";
 /// redirects and uses no proxy.
 #[derive(Clone, Debug)]
 pub struct RelayClient {
-    agent: Agent,
     link: Link,
 }
 
@@ -60,7 +45,9 @@ impl RelayClient {
     /// # Errors
     /// [`ClientError::BadUrl`], [`ClientError::PlainHttp`], [`ClientError::NoAuthority`].
     pub fn new(url: &str) -> Result<Self, ClientError> {
-        Self::trusting(url, &Trust::Platform)
+        Ok(Self {
+            link: Link::new(url)?,
+        })
     }
 
     /// A client that accepts only certificates by the authorities in this PEM file, such as the
@@ -70,7 +57,9 @@ impl RelayClient {
     /// # Errors
     /// [`ClientError::BadUrl`], [`ClientError::PlainHttp`], [`ClientError::NoAuthority`].
     pub fn with_ca(url: &str, pem: &[u8]) -> Result<Self, ClientError> {
-        Self::trusting(url, &Trust::Only(pem))
+        Ok(Self {
+            link: Link::with_ca(url, pem)?,
+        })
     }
 
     /// A client of the relay at `http://HOST:PORT`, also on another machine.
@@ -82,21 +71,9 @@ impl RelayClient {
     /// Anyone who listens learns who talks to whom, and can use a token for up to an hour. See
     /// [the crate's documentation](crate#security).
     pub fn with_plain_http(url: &str) -> Result<Self, ClientError> {
-        Self::trusting(url, &Trust::PlainHttp)
-    }
-
-    fn trusting(url: &str, trust: &Trust<'_>) -> Result<Self, ClientError> {
-        let link = Link::new(url, trust)?;
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .https_only(link.is_tls())
-            .tls_config(link.tls_config())
-            .max_redirects(0)
-            .proxy(None)
-            .timeout_global(Some(TIMEOUT))
-            .build()
-            .new_agent();
-        Ok(Self { agent, link })
+        Ok(Self {
+            link: Link::with_plain_http(url)?,
+        })
     }
 
     /// Fetches and verifies the relay's card. Check it against the
@@ -105,7 +82,7 @@ impl RelayClient {
     /// # Errors
     /// [`ClientError`].
     pub fn card(&self) -> Result<RelayCard, ClientError> {
-        let card: RelayCard = self.get("/v1/relay", Caller::Stranger)?;
+        let card: RelayCard = self.ask(Caller::Stranger, &Request::Card)?;
         card.verify()?;
         Ok(card)
     }
@@ -142,7 +119,7 @@ impl RelayClient {
             challenge,
         };
         let guest = Caller::Guest(&card.relay_key);
-        let session = self.json(Method::POST, "/v1/accounts", guest, &register)?;
+        let session = self.ask(guest, &Request::Register(register))?;
         let key = delivery_key.clone();
         Ok(DeviceSession::new(session, card.relay_key, key))
     }
@@ -167,7 +144,7 @@ impl RelayClient {
             challenge,
         };
         let guest = Caller::Guest(relay_key);
-        let session = self.json(Method::POST, "/v1/sessions", guest, &sign_in)?;
+        let session = self.ask(guest, &Request::SignIn(sign_in))?;
         let key = delivery_key.clone();
         Ok(DeviceSession::new(session, *relay_key, key))
     }
@@ -183,9 +160,12 @@ impl RelayClient {
         peer: &AccountId,
         posted: &[u8],
     ) -> Result<Vec<u8>, ClientError> {
-        let peer = account_name(peer.as_str())?;
-        let path = format!("/v1/messages/{}", peer.as_str());
-        self.send_body(Method::POST, &path, Caller::Device(session), OCTETS, posted)
+        let request = Request::Post {
+            recipient: peer.clone(),
+            posted: posted.to_vec(),
+        };
+        let answer = self.request(Caller::Device(session), &request)?;
+        Ok(answer.into_body()?)
     }
 
     /// Sends a message that was sealed again for one device of `peer`, as `Envelope::post_again`
@@ -204,9 +184,12 @@ impl RelayClient {
         peer: &AccountId,
         posted: &[u8],
     ) -> Result<Vec<u8>, ClientError> {
-        let peer = account_name(peer.as_str())?;
-        let path = format!("/v1/reseals/{}", peer.as_str());
-        self.send_body(Method::POST, &path, Caller::Device(session), OCTETS, posted)
+        let request = Request::Reseal {
+            recipient: peer.clone(),
+            posted: posted.to_vec(),
+        };
+        let answer = self.request(Caller::Device(session), &request)?;
+        Ok(answer.into_body()?)
     }
 
     /// Connects for deliveries. The relay closes any earlier connection of this device.
@@ -229,14 +212,8 @@ impl RelayClient {
         session: &DeviceSession,
         report: &[u8],
     ) -> Result<ReportTaken, ClientError> {
-        let answer = self.send_body(
-            Method::POST,
-            "/v1/reports",
-            Caller::Device(session),
-            OCTETS,
-            report,
-        )?;
-        parse(&answer)
+        let request = Request::Report(report.to_vec());
+        self.ask(Caller::Device(session), &request)
     }
 
     /// Asks what became of a report that this account submitted, by the id that the relay gave it.
@@ -249,104 +226,48 @@ impl RelayClient {
         session: &DeviceSession,
         report_id: &str,
     ) -> Result<ReportState, ClientError> {
-        let path = format!("/v1/reports/{}", checked_report_id(report_id)?);
-        self.get(&path, Caller::Device(session))
+        let request = Request::ReportState(checked_report_id(report_id)?);
+        self.ask(Caller::Device(session), &request)
     }
 
     fn challenge(&self, relay_key: &[u8; 32]) -> Result<Vec<u8>, ClientError> {
-        let guest = Caller::Guest(relay_key);
-        let answer = self.send_body(Method::POST, "/v1/challenges", guest, JSON, b"")?;
-        let challenge: Challenge = parse(&answer)?;
+        let challenge: Challenge = self.ask(Caller::Guest(relay_key), &Request::Challenge)?;
         Ok(challenge.challenge)
     }
 
-    fn get<T: DeserializeOwned>(&self, path: &str, caller: Caller<'_>) -> Result<T, ClientError> {
-        parse(&self.call(Method::GET, path, caller, None)?)
-    }
-
-    fn json<T: DeserializeOwned>(
+    /// Asks for a JSON body.
+    fn ask<T: DeserializeOwned>(
         &self,
-        method: Method,
-        path: &str,
         caller: Caller<'_>,
-        body: &impl Serialize,
+        request: &Request,
     ) -> Result<T, ClientError> {
-        let body = serde_json::to_vec(body).map_err(|_| ClientError::Malformed)?;
-        parse(&self.send_body(method, path, caller, JSON, &body)?)
+        Ok(self.request(caller, request)?.json()?)
     }
 
-    fn send_body(
-        &self,
-        method: Method,
-        path: &str,
-        caller: Caller<'_>,
-        content_type: &str,
-        body: &[u8],
-    ) -> Result<Vec<u8>, ClientError> {
-        self.call(method, path, caller, Some((content_type, body)))
+    fn request(&self, caller: Caller<'_>, request: &Request) -> Result<HttpAnswer, ClientError> {
+        let (request, asked) = request.ask(caller.token(), &mut system_rng())?;
+        self.call(caller, &request, &asked)
     }
 
+    /// Sends a request. Returns the answer, which may be a refusal, if the relay made it.
     fn call(
         &self,
-        method: Method,
-        path: &str,
         caller: Caller<'_>,
-        body: Option<(&str, &[u8])>,
-    ) -> Result<Vec<u8>, ClientError> {
-        let sent_body = body.map_or(b"".as_slice(), |(_, body)| body);
-        let asked = AskedRequest::new(method.as_str(), path, sent_body, &mut system_rng());
-        let mut request = Request::builder()
-            .method(method)
-            .uri(self.link.url("http", path));
-        for (name, value) in asked.headers() {
-            request = request.header(name, value);
-        }
-        if let Some(token) = caller.token() {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let answer = match body {
-            Some((content_type, body)) => {
-                let request = request.header("content-type", content_type).body(body);
-                self.agent.run(request.map_err(|_| ClientError::BadUrl)?)
-            }
-            None => {
-                let request = request.body(());
-                self.agent.run(request.map_err(|_| ClientError::BadUrl)?)
-            }
-        };
-        let unreachable = |error: ureq::Error| {
-            ClientError::Unreachable(match &error {
-                ureq::Error::Io(error) => io_reason(error),
-                ureq::Error::Protocol(_) if !self.link.is_tls() => NOT_HTTP.to_owned(),
-                _ => error.to_string(),
-            })
-        };
-        let mut answer = answer.map_err(unreachable)?;
-        let status = answer.status();
-        let limited = answer.body_mut().with_config().limit(MAX_ANSWER_LEN);
-        let body = limited.read_to_vec().map_err(unreachable)?;
-        let header = |name| answer.headers().get(name)?.to_str().ok();
-        check_answer(caller, &asked, header, status.as_u16(), &body)?;
-        if status.is_success() {
-            Ok(body)
-        } else {
-            Err(ClientError::refused(status.as_u16(), &body))
-        }
+        request: &HttpRequest,
+        asked: &AskedRequest,
+    ) -> Result<HttpAnswer, ClientError> {
+        let answer = self.link.call(request)?;
+        check_answer(caller, asked, &answer)?;
+        Ok(answer)
     }
 }
 
-/// Checks a report id before it goes into a path, because it comes from a command line or a relay.
-fn checked_report_id(id: &str) -> Result<&str, ClientError> {
-    if parse_report_id(id).is_some() {
-        Ok(id)
-    } else {
+/// Reads a report id, which comes from a command line or a relay, before it goes into a path.
+fn checked_report_id(id: &str) -> Result<ReportId, ClientError> {
+    parse_report_id(id).ok_or_else(|| {
         let body = br#"{"error":"no_such_report","message":"a report id is 32 hex digits"}"#;
-        Err(ClientError::refused(404, body))
-    }
-}
-
-fn parse<T: DeserializeOwned>(answer: &[u8]) -> Result<T, ClientError> {
-    serde_json::from_slice(answer).map_err(|_| ClientError::Malformed)
+        ClientError::refused(404, body)
+    })
 }
 
 mod prekeys;

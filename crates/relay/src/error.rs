@@ -1,7 +1,8 @@
 //! The error that the client returns.
 
 use thiserror::Error;
-use waxseal_interface::{BadName, CardError, ErrorBody, ErrorCode};
+use waxseal_interface::http::LinkError;
+use waxseal_interface::{AnswerError, BadName, CardError, ErrorBody, ErrorCode, RequestError};
 
 /// Why a call to a relay failed.
 #[derive(Debug, Error)]
@@ -27,21 +28,15 @@ pub enum ClientError {
     Card(#[from] CardError),
     /// The given text is not the URL of a relay. Use `https://HOST:PORT`, or `http://HOST:PORT` on
     /// the same machine.
-    #[error("not the URL of a relay: give https://HOST:PORT, or http://HOST:PORT on this machine")]
+    #[error("{}", LinkError::BadUrl)]
     BadUrl,
     /// The URL is `http://` with another machine. Use `https://`, or
     /// [`RelayClient::with_plain_http`](crate::RelayClient::with_plain_http).
-    #[error(
-        "plain HTTP to another machine is refused, because the network would learn who talks to \
-         whom: give https://HOST:PORT, or allow plain HTTP"
-    )]
+    #[error("{}", LinkError::PlainHttp)]
     PlainHttp,
     /// There is no certificate of an authority in the PEM file, or none on this system. Pass a file
     /// to [`RelayClient::with_ca`](crate::RelayClient::with_ca).
-    #[error(
-        "no certificate of an authority to trust: give a PEM file with the one that signed the \
-         relay's certificate"
-    )]
+    #[error("{}", LinkError::NoAuthority)]
     NoAuthority,
     /// The name passed to the call is not one that a relay accepts.
     #[error(transparent)]
@@ -97,6 +92,37 @@ impl ClientError {
         match self {
             Self::Refused { body, .. } => body.retry_after_secs,
             _ => None,
+        }
+    }
+}
+
+impl From<LinkError> for ClientError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::BadUrl => Self::BadUrl,
+            LinkError::PlainHttp => Self::PlainHttp,
+            LinkError::NoAuthority => Self::NoAuthority,
+            LinkError::Unreachable(why) => Self::Unreachable(why),
+            other => Self::Unreachable(other.to_string()),
+        }
+    }
+}
+
+impl From<RequestError> for ClientError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::BadName(error) => Self::BadName(error),
+            // The token came in an answer of the relay.
+            _ => Self::Malformed,
+        }
+    }
+}
+
+impl From<AnswerError> for ClientError {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Refused { status, body } => Self::Refused { status, body },
+            _ => Self::Malformed,
         }
     }
 }

@@ -47,12 +47,10 @@ mod acceptance;
 mod client;
 mod deliveries;
 mod error;
-mod link;
 mod reviewer_keys;
 mod reviewer_messages;
 mod session;
 mod system_rng;
-mod timed;
 mod vault;
 mod vault_keys;
 

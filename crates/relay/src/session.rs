@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use waxseal_interface::{AskedRequest, Session};
+use waxseal_interface::{AskedRequest, HttpAnswer, Session};
 use waxseal_reporting::relay::DeliveryKey;
 
 use crate::error::ClientError;
@@ -90,24 +90,23 @@ pub(crate) const NOT_AUTHENTIC: &str = "not authenticated by the relay";
 const NOT_UNDER_KEY: &str = "not authenticated by the relay: if this goes on, register again";
 
 /// Checks that the relay made this answer to this request.
-pub(crate) fn check_answer<'a>(
+pub(crate) fn check_answer(
     caller: Caller<'_>,
     asked: &AskedRequest,
-    header: impl Fn(&'static str) -> Option<&'a str>,
-    status: u16,
-    body: &[u8],
+    answer: &HttpAnswer,
 ) -> Result<(), ClientError> {
     let unauthentic = |reason: &str| ClientError::Unreachable(reason.to_owned());
     let Some(relay_key) = caller.relay_key() else {
         // The card has a signature of its own. An error in its place has none, so anyone can have
         // made it up.
-        let is_card = (200..300).contains(&status);
-        return is_card
+        return answer
+            .is_success()
             .then_some(())
             .ok_or_else(|| unauthentic("the answer is not authenticated by the relay"));
     };
     let key = caller.delivery_key();
-    if asked.is_authentic(relay_key, key, header, status, body) {
+    let header = |name| answer.header(name);
+    if asked.is_authentic(relay_key, key, header, answer.status, &answer.body) {
         return Ok(());
     }
     Err(unauthentic(match key {

@@ -1,10 +1,9 @@
 //! The calls about identities and prekeys.
 
-use ureq::http::Method;
-use waxseal_interface::{Bundle, Identity, PreKeys, PreKeysLeft, account_name};
+use waxseal_interface::{Bundle, Identity, PreKeys, PreKeysLeft, Request};
 use waxseal_reporting::AccountId;
 
-use super::{JSON, RelayClient};
+use super::RelayClient;
 use crate::error::ClientError;
 use crate::session::{Caller, DeviceSession};
 
@@ -14,7 +13,7 @@ impl RelayClient {
     /// # Errors
     /// [`ClientError`].
     pub fn prekeys_left(&self, session: &DeviceSession) -> Result<usize, ClientError> {
-        let left: PreKeysLeft = self.get("/v1/prekeys", Caller::Device(session))?;
+        let left: PreKeysLeft = self.ask(Caller::Device(session), &Request::PreKeysLeft)?;
         Ok(left.one_time_left)
     }
 
@@ -58,14 +57,9 @@ impl RelayClient {
             one_time: one_time.to_vec(),
             replace,
         };
-        let body = serde_json::to_vec(&prekeys).map_err(|_| ClientError::Malformed)?;
-        self.send_body(
-            Method::PUT,
-            "/v1/prekeys",
-            Caller::Device(session),
-            JSON,
-            &body,
-        )?;
+        let request = Request::PutPreKeys(prekeys);
+        self.request(Caller::Device(session), &request)?
+            .into_body()?;
         Ok(())
     }
 
@@ -79,9 +73,8 @@ impl RelayClient {
         session: &DeviceSession,
         peer: &AccountId,
     ) -> Result<[u8; 64], ClientError> {
-        let peer = account_name(peer.as_str())?;
-        let path = format!("/v1/accounts/{}/identity", peer.as_str());
-        let identity: Identity = self.get(&path, Caller::Device(session))?;
+        let request = Request::Identity(peer.clone());
+        let identity: Identity = self.ask(Caller::Device(session), &request)?;
         Ok(identity.identity)
     }
 
@@ -92,8 +85,6 @@ impl RelayClient {
     /// [`ClientError`]; [`NoSuchAccount`](waxseal_interface::ErrorCode::NoSuchAccount),
     /// [`NoPreKeys`](waxseal_interface::ErrorCode::NoPreKeys).
     pub fn bundle(&self, session: &DeviceSession, peer: &AccountId) -> Result<Bundle, ClientError> {
-        let peer = account_name(peer.as_str())?;
-        let path = format!("/v1/accounts/{}/bundle", peer.as_str());
-        self.get(&path, Caller::Device(session))
+        self.ask(Caller::Device(session), &Request::Bundle(peer.clone()))
     }
 }

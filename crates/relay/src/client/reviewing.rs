@@ -1,11 +1,13 @@
 //! The reviewer's calls.
 
-use ureq::http::Method;
+use serde::Serialize;
+use waxseal_interface::{HttpAnswer, HttpRequest, report_id_text};
 
-use super::{JSON, RelayClient, checked_report_id};
+use super::{RelayClient, checked_report_id};
 use crate::error::ClientError;
 use crate::reviewer_messages::{Rejected, ReportList, ReviewerSignIn, SealedKey, reviewer_context};
 use crate::session::{Caller, ReviewerSession};
+use crate::system_rng::system_rng;
 
 impl RelayClient {
     /// Signs the reviewer in.
@@ -23,9 +25,9 @@ impl RelayClient {
             challenge,
         };
         let guest = Caller::Guest(relay_key);
-        let session = self.json(Method::POST, "/v1/reviewer/sessions", guest, &sign_in)?;
+        let answer = self.post(guest, "/v1/reviewer/sessions".to_owned(), Some(&sign_in))?;
         Ok(ReviewerSession {
-            session,
+            session: answer.json()?,
             relay_key: *relay_key,
         })
     }
@@ -36,7 +38,8 @@ impl RelayClient {
     /// # Errors
     /// [`ClientError`].
     pub fn acceptance_keys(&self, reviewer: &ReviewerSession) -> Result<SealedKey, ClientError> {
-        self.get("/v1/review/key", Caller::Reviewer(reviewer))
+        let answer = self.get(reviewer, "/v1/review/key".to_owned())?;
+        Ok(answer.json()?)
     }
 
     /// Lists at most 100 reports that come after number `after`. With 0, the list begins with the
@@ -49,8 +52,8 @@ impl RelayClient {
         reviewer: &ReviewerSession,
         after: u64,
     ) -> Result<ReportList, ClientError> {
-        let path = format!("/v1/review/reports?after={after}");
-        self.get(&path, Caller::Reviewer(reviewer))
+        let answer = self.get(reviewer, format!("/v1/review/reports?after={after}"))?;
+        Ok(answer.json()?)
     }
 
     /// Fetches an encoded accepted report. The relay records that the reviewer opened it.
@@ -63,8 +66,8 @@ impl RelayClient {
         reviewer: &ReviewerSession,
         report_id: &str,
     ) -> Result<Vec<u8>, ClientError> {
-        let path = format!("/v1/review/reports/{}", checked_report_id(report_id)?);
-        self.call(Method::GET, &path, Caller::Reviewer(reviewer), None)
+        let answer = self.get(reviewer, path_of(report_id, "")?)?;
+        Ok(answer.into_body()?)
     }
 
     /// Tells the relay that a report failed in review. Its messages can then be reported again. The
@@ -80,10 +83,9 @@ impl RelayClient {
         report_id: &str,
         check: u8,
     ) -> Result<(), ClientError> {
-        let report_id = checked_report_id(report_id)?;
-        let path = format!("/v1/review/reports/{report_id}/rejected");
-        let body = serde_json::to_vec(&Rejected { check }).map_err(|_| ClientError::Malformed)?;
-        self.send_body(Method::POST, &path, Caller::Reviewer(reviewer), JSON, &body)?;
+        let path = path_of(report_id, "/rejected")?;
+        let answer = self.post(Caller::Reviewer(reviewer), path, Some(&Rejected { check }))?;
+        answer.into_body()?;
         Ok(())
     }
 
@@ -97,9 +99,44 @@ impl RelayClient {
         reviewer: &ReviewerSession,
         report_id: &str,
     ) -> Result<(), ClientError> {
-        let report_id = checked_report_id(report_id)?;
-        let path = format!("/v1/review/reports/{report_id}/closed");
-        self.send_body(Method::POST, &path, Caller::Reviewer(reviewer), JSON, b"")?;
+        let path = path_of(report_id, "/closed")?;
+        let answer = self.post(Caller::Reviewer(reviewer), path, None::<&()>)?;
+        answer.into_body()?;
         Ok(())
     }
+
+    fn get(&self, reviewer: &ReviewerSession, path: String) -> Result<HttpAnswer, ClientError> {
+        self.ask_route("GET", path, Caller::Reviewer(reviewer), None)
+    }
+
+    fn post(
+        &self,
+        caller: Caller<'_>,
+        path: String,
+        body: Option<&impl Serialize>,
+    ) -> Result<HttpAnswer, ClientError> {
+        let body = body.map(serde_json::to_vec).transpose();
+        let body = body.map_err(|_| ClientError::Malformed)?;
+        self.ask_route("POST", path, caller, body)
+    }
+
+    /// Asks a route that only this relay has. A body is JSON.
+    fn ask_route(
+        &self,
+        method: &'static str,
+        path: String,
+        caller: Caller<'_>,
+        body: Option<Vec<u8>>,
+    ) -> Result<HttpAnswer, ClientError> {
+        let content_type = body.as_ref().map(|_| "application/json");
+        let (body, rng) = (body.unwrap_or_default(), &mut system_rng());
+        let (request, asked) =
+            HttpRequest::ask(method, path, content_type, body, caller.token(), rng)?;
+        self.call(caller, &request, &asked)
+    }
+}
+
+fn path_of(report_id: &str, after: &str) -> Result<String, ClientError> {
+    let id = report_id_text(&checked_report_id(report_id)?);
+    Ok(format!("/v1/review/reports/{id}{after}"))
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// sends a byte now and then would hold a caller, who waits for a whole frame, for as long as it
 /// likes.
 #[derive(Debug)]
-pub(crate) struct TimedStream {
+pub(super) struct TimedStream {
     stream: TcpStream,
     deadline: Instant,
     /// Whether anything was read since the deadline was set. The first read is always tried.
@@ -16,7 +16,7 @@ pub(crate) struct TimedStream {
 }
 
 impl TimedStream {
-    pub(crate) fn new(stream: TcpStream, timeout: Duration) -> Self {
+    pub(super) fn new(stream: TcpStream, timeout: Duration) -> Self {
         let mut timed = Self {
             stream,
             deadline: Instant::now(),
@@ -28,7 +28,7 @@ impl TimedStream {
 
     /// Sets the time for all reads from now on. When it is over, a read fails with
     /// [`ErrorKind::WouldBlock`], and what was read before is not lost.
-    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
+    pub(super) fn set_timeout(&mut self, timeout: Duration) {
         let now = Instant::now();
         self.deadline = now.checked_add(timeout).unwrap_or(now);
         self.has_read = false;
