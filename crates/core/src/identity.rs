@@ -247,6 +247,16 @@ impl IdentityKeyPair {
         &self.dh
     }
 
+    /// Ed25519 seed (32), X25519 private key (32).
+    pub(crate) fn secret_bytes(&self) -> Zeroizing<[u8; 64]> {
+        let mut secrets = Zeroizing::new([0; 64]);
+        let bytes = self.signing.as_bytes().iter().chain(self.dh.secret_bytes());
+        for (to, from) in secrets.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        secrets
+    }
+
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.signing.sign(message).to_bytes()
     }

@@ -51,6 +51,8 @@ pub(crate) const HEADER_MAC: &[u8] = b"waxseal/2/core/header-mac";
 pub(crate) const REFUSAL: &[u8] = b"waxseal/2/core/refusal";
 /// Hash that names a session.
 pub(crate) const SESSION_ID: &[u8] = b"waxseal/2/core/session-id";
+/// HKDF info of the key that makes the marks of a device.
+pub(crate) const MARK: &[u8] = b"waxseal/2/core/mark";
 /// First hash of a fingerprint in a safety number.
 pub(crate) const FINGERPRINT_START: &[u8] = b"waxseal/1/core/fingerprint-start";
 /// Each later hash of a fingerprint in a safety number.
@@ -81,6 +83,7 @@ pub(crate) const ALL: &[&[u8]] = &[
     HEADER_MAC,
     REFUSAL,
     SESSION_ID,
+    MARK,
     FINGERPRINT_START,
     FINGERPRINT_STEP,
 ];
@@ -103,13 +106,14 @@ mod tests {
     fn derivations_that_changed_or_are_new_have_labels_of_version_2() {
         let of_version_2 = ALL.iter().filter(|label| label.starts_with(b"waxseal/2/"));
         let names = of_version_2.map(|label| &label["waxseal/2/core/".len()..]);
-        let changed: [&[u8]; 6] = [
+        let changed: [&[u8]; 7] = [
             b"message-key",
             b"header-encryption-key",
             b"header-authentication-key",
             b"header-mac",
             b"refusal",
             b"session-id",
+            b"mark",
         ];
         assert_eq!(names.collect::<Vec<_>>(), changed);
     }

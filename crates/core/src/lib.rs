@@ -200,6 +200,7 @@
 //! | [`Session`] | one handshake and its ratchet |
 //! | [`SessionSet`] | all sessions that two devices share: the type that applications use |
 //! | [`OpenedRefusal`] | what a device says that cannot open messages |
+//! | [`IdentityKeyPair::mark`] | how a device learns that its state was set back |
 //! | [`SafetyNumber`] | what people compare |
 
 #[doc = include_str!("../SPEC.md")]
@@ -215,6 +216,7 @@ mod identity;
 mod kdf;
 mod kem;
 mod labels;
+mod mark;
 mod message;
 mod message_key;
 mod post_quantum;
@@ -270,6 +272,7 @@ pub mod export {
 pub mod limits {
     pub use crate::bundle::MAX_BUNDLE_PART_LEN;
     pub use crate::identity::{ACCOUNT_PROOF_LEN, IDENTITY_CERTIFICATE_LEN, IDENTITY_KEY_LEN};
+    pub use crate::mark::MARK_LEN;
     pub use crate::message::MAX_REFUSAL_LEN;
     pub use crate::message::{MAX_ASSOCIATED_DATA_LEN, MAX_MESSAGE_LEN, MAX_PLAINTEXT_LEN};
     pub use crate::prekeys::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_ONE_TIME_PREKEYS};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::b64;
+use crate::mark::MARK_LEN;
 
 /// `POST /v1/challenges`: the challenge that a proof must sign. It is valid for one proof and for
 /// one minute.
@@ -62,6 +63,11 @@ pub struct Session {
     pub token: String,
     /// When the token expires, in milliseconds since the Unix epoch. Tokens are valid for an hour.
     pub expires_at_ms: u64,
+    /// The highest mark that the device posted. Absent if there is none.
+    ///
+    /// The device compares it with its own counter. The relay cannot make a mark.
+    #[serde(default, with = "b64_option", skip_serializing_if = "Option::is_none")]
+    pub mark: Option<[u8; MARK_LEN]>,
 }
 
 impl std::fmt::Debug for Session {
@@ -157,7 +163,7 @@ mod b64_option {
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(
-        bytes: &Option<Vec<u8>>,
+        bytes: &Option<impl AsRef<[u8]>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         match bytes {
@@ -166,9 +172,9 @@ mod b64_option {
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(super) fn deserialize<'de, D: Deserializer<'de>, T: TryFrom<Vec<u8>>>(
         deserializer: D,
-    ) -> Result<Option<Vec<u8>>, D::Error> {
+    ) -> Result<Option<T>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
         text.map(|text| crate::b64::decode(&text)).transpose()
     }
@@ -191,5 +197,25 @@ mod b64_list {
     ) -> Result<Vec<Vec<u8>>, D::Error> {
         let list = Vec::<String>::deserialize(deserializer)?;
         list.iter().map(|text| crate::b64::decode(text)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::restriction, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_session_of_before_has_no_mark_and_a_mark_has_40_bytes() {
+        let before = r#"{"token":"t","expires_at_ms":7}"#;
+        let mut session: Session = serde_json::from_str(before).unwrap();
+        assert_eq!(session.mark, None);
+        assert_eq!(serde_json::to_string(&session).unwrap(), before);
+        session.mark = Some([7; MARK_LEN]);
+        let text = serde_json::to_string(&session).unwrap();
+        assert_eq!(serde_json::from_str::<Session>(&text).unwrap(), session);
+        let cut = text.replace("Bw==", "");
+        assert!(cut != text && serde_json::from_str::<Session>(&cut).is_err());
     }
 }

@@ -10,6 +10,7 @@ use waxseal_reporting::intake::ReportId;
 
 use crate::answer::AskedRequest;
 use crate::exchange::{HttpRequest, RequestError};
+use crate::mark::{MARK_HEADER, MARK_LEN, encode_mark};
 use crate::message::{PreKeys, Register, SignIn};
 use crate::name::{BadName, account_name};
 use crate::report_id::report_id_text;
@@ -58,6 +59,8 @@ pub enum Request {
         recipient: AccountId,
         /// An encoded `PostedEnvelope`.
         posted: Vec<u8>,
+        /// The device's mark against set-back.
+        mark: Option<[u8; MARK_LEN]>,
     },
     /// Sends a message that was sealed again for one device of an account.
     Reseal {
@@ -65,6 +68,8 @@ pub enum Request {
         recipient: AccountId,
         /// An encoded `PostedReseal`.
         posted: Vec<u8>,
+        /// The device's mark against set-back.
+        mark: Option<[u8; MARK_LEN]>,
     },
     /// Submits an encoded report.
     Report(Vec<u8>),
@@ -176,7 +181,13 @@ impl Request {
         rng: &mut impl CryptoRng,
     ) -> Result<(HttpRequest, AskedRequest), RequestError> {
         let (path, body) = (self.path()?, self.body().into_owned());
-        HttpRequest::ask(self.method(), path, self.content_type(), body, token, rng)
+        let (method, content_type) = (self.method(), self.content_type());
+        let (mut request, asked) = HttpRequest::ask(method, path, content_type, body, token, rng)?;
+        if let Self::Post { mark, .. } | Self::Reseal { mark, .. } = self {
+            let mark = mark.as_ref().map(|mark| (MARK_HEADER, encode_mark(mark)));
+            request.headers.extend(mark);
+        }
+        Ok((request, asked))
     }
 }
 

@@ -86,6 +86,7 @@ fn every_body_has_the_fields_of_the_specification() {
     let session = Session {
         token: "t".to_owned(),
         expires_at_ms: 1,
+        mark: Some([1; 40]),
     };
     let taken = ReportTaken {
         report_id: "0".repeat(32),
@@ -95,7 +96,7 @@ fn every_body_has_the_fields_of_the_specification() {
     compare("Challenge", Challenge { challenge }, "");
     compare("Register", register, "");
     compare("SignIn", sign_in, "");
-    compare("Session", session, "");
+    compare("Session", session, "mark");
     compare("PreKeysLeft", PreKeysLeft { one_time_left: 1 }, "");
     compare("PreKeys", pre_keys, "replace");
     compare("Identity", Identity { identity: [3; 64] }, "");

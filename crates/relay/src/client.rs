@@ -19,6 +19,8 @@ use crate::system_rng::system_rng;
 
 /// A relay, reached over HTTPS, or over plain HTTP on the same machine. Clone it for other threads.
 ///
+/// It adds sessions and the check of answers to a [`Link`], which sends the [`Request`]s.
+///
 /// The client does not retry by itself. [`ClientError::is_transient`] says which errors are worth
 /// another try. Repeating a call does no harm, except that each [`bundle`](Self::bundle) uses up a
 /// one-time part.
@@ -163,6 +165,7 @@ impl RelayClient {
         let request = Request::Post {
             recipient: peer.clone(),
             posted: posted.to_vec(),
+            mark: session.mark,
         };
         let answer = self.request(Caller::Device(session), &request)?;
         Ok(answer.into_body()?)
@@ -187,6 +190,7 @@ impl RelayClient {
         let request = Request::Reseal {
             recipient: peer.clone(),
             posted: posted.to_vec(),
+            mark: session.mark,
         };
         let answer = self.request(Caller::Device(session), &request)?;
         Ok(answer.into_body()?)

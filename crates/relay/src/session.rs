@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use waxseal_interface::{AskedRequest, HttpAnswer, Session};
+use waxseal_interface::{AskedRequest, HttpAnswer, MARK_LEN, Session};
 use waxseal_reporting::relay::DeliveryKey;
 
 use crate::error::ClientError;
@@ -14,6 +14,7 @@ pub struct DeviceSession {
     pub(crate) session: Session,
     pub(crate) relay_key: [u8; 32],
     pub(crate) delivery_key: DeliveryKey,
+    pub(crate) mark: Option<[u8; MARK_LEN]>,
 }
 
 impl DeviceSession {
@@ -23,6 +24,16 @@ impl DeviceSession {
             session,
             relay_key,
             delivery_key,
+            mark: None,
+        }
+    }
+
+    /// The same session with the device's mark, which is then posted with each message.
+    pub fn with_mark(&self, mark: [u8; MARK_LEN]) -> Self {
+        let mark = Some(mark);
+        Self {
+            mark,
+            ..self.clone()
         }
     }
 

@@ -32,6 +32,7 @@ mod refuse;
 mod report;
 mod reset;
 mod send;
+mod set_back;
 mod state;
 mod status;
 mod unopened;
@@ -57,6 +58,7 @@ use self::peers::{OLDEST_SESSIONS, Peers};
 pub use self::receive::{MAX_RECEIVED_AT_ONCE, Received};
 pub use self::report::{OutgoingReport, ReportId};
 pub use self::send::{Draft, Outgoing};
+pub use self::set_back::SetBack;
 pub use self::status::{NotDelivered, Status};
 pub use self::upkeep::Upkeep;
 use crate::error::{Damage, OpenAccountError, StateError};
@@ -221,6 +223,7 @@ impl<S: Store> Client<S> {
             delivery_key: delivery_key.to_bytes().to_vec(),
             next_delivery_key: Vec::new(),
             delivery_key_since_ms: 0,
+            restarts: 0,
         };
         let keys = DeliveryKeys::of(&record).ok_or(StateError::Damaged(Damage::Account))?;
         let mut client = Self::new(store, me, identity, keys);

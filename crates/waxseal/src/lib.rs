@@ -159,8 +159,8 @@ pub mod transport;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     Client, ConversationHealth, DamagedRow, Direction, Draft, Due, MAX_RECEIVED_AT_ONCE, Message,
-    NotDelivered, Outgoing, OutgoingReport, Page, PeerState, Received, ReportId, Status, Upkeep,
-    Waiting,
+    NotDelivered, Outgoing, OutgoingReport, Page, PeerState, Received, ReportId, SetBack, Status,
+    Upkeep, Waiting,
 };
 #[cfg(feature = "courier")]
 pub use courier::Courier;

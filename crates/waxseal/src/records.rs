@@ -20,11 +20,13 @@ macro_rules! quiet_debug {
 
 #[cfg(feature = "courier")]
 mod courier;
+mod earlier;
 mod report;
 mod upkeep;
 
 #[cfg(feature = "courier")]
 pub(crate) use self::courier::{CourierRecord, KeptRecord};
+pub(crate) use self::earlier::EarlierPeerRecord;
 pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
 pub(crate) use self::upkeep::{
     AskedRecord, AwaitedRecord, HeldRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,
@@ -51,6 +53,10 @@ pub(crate) struct AccountRecord {
     /// When the provider registered the delivery key, in milliseconds. 0 if that is not known.
     #[prost(uint64, tag = "6")]
     pub(crate) delivery_key_since_ms: u64,
+    /// How often the device noticed that its store was set back. The counters say so too, and take
+    /// it from here if they are damaged.
+    #[prost(uint64, tag = "7")]
+    pub(crate) restarts: u64,
 }
 
 /// How the records of a store are laid out. Written when the account is created, and after a store
@@ -107,6 +113,13 @@ pub(crate) struct DeviceRecord {
     /// A copy of the conversation's number.
     #[prost(uint64, tag = "5")]
     pub(crate) next_ordinal: u64,
+    /// How often the store had been set back when this record was written. If it was set back
+    /// since, nothing is sealed any more on any session in this record.
+    #[prost(uint64, tag = "6")]
+    pub(crate) restarts: u64,
+    /// The sessions on which nothing is sealed any more because of that, 16 bytes each.
+    #[prost(bytes = "vec", repeated, tag = "7")]
+    pub(crate) left: Vec<Vec<u8>>,
 }
 
 /// A conversation: its numbering. Written with each message.
@@ -203,27 +216,6 @@ pub(crate) struct DueRecord {
     pub(crate) id: Vec<u8>,
 }
 
-/// One peer in layout 1: what are now the records of a contact, its device and its conversation.
-/// Only read, to convert it.
-#[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
-#[prost(skip_debug)]
-pub(crate) struct EarlierPeerRecord {
-    #[prost(bytes = "vec", tag = "1")]
-    pub(crate) identity: Vec<u8>,
-    #[prost(bytes = "vec", tag = "2")]
-    pub(crate) sessions: Vec<u8>,
-    #[prost(uint64, tag = "3")]
-    pub(crate) next_sequence: u64,
-    #[prost(bytes = "vec", tag = "4")]
-    pub(crate) last_seen: Vec<u8>,
-    #[prost(uint64, tag = "5")]
-    pub(crate) next_ordinal: u64,
-    #[prost(string, tag = "6")]
-    pub(crate) account: String,
-    #[prost(uint64, tag = "7")]
-    pub(crate) skipped_len: u64,
-}
-
 /// One message, sent or received.
 ///
 /// A received message is stored with its evidence. A sent message is first stored without evidence.
@@ -310,7 +302,8 @@ pub(crate) struct OutboxRecord {
 /// What all conversations share.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct CountersRecord {
-    /// The ordinal of the next outbox entry. Goes up by one with each message sent.
+    /// The ordinal of the next outbox entry. Goes up by one with each envelope that is sealed, and
+    /// to the next multiple of 2^32 each time that the device notices that its store was set back.
     #[prost(uint64, tag = "1")]
     pub(crate) next_outbox: u64,
     /// The version byte of the sessions below which no peer has any. 0 until the first look.
@@ -326,6 +319,10 @@ pub(crate) struct CountersRecord {
     /// How many messages were sealed again in that hour.
     #[prost(uint32, tag = "5")]
     pub(crate) again: u32,
+    /// When the device noticed that its store was set back, in milliseconds. 0 if it was not, or
+    /// once the provider has the new prekeys.
+    #[prost(uint64, tag = "6")]
+    pub(crate) set_back_ms: u64,
 }
 
 /// One-time prekeys that the provider has not confirmed yet, in the form in which they are
@@ -345,7 +342,6 @@ quiet_debug!(
     DeletionRecord,
     RecentRecord,
     DueRecord,
-    EarlierPeerRecord,
     MessageRecord,
     MessageState,
     OutboxRecord,

@@ -71,6 +71,7 @@ fn checks_of(variant: &str) -> &'static [u8] {
         "HeaderNotAuthentic" => &[43],
         "NotAuthentic" => &[43, 45],
         "KeyMismatch" => &[44],
+        "MarkRefused" => &[99],
         _ => &[],
     }
 }
@@ -86,6 +87,8 @@ pub(crate) fn run(operation: &str, input: Input<'_>) -> Outcome {
         "verify_identity" => keys::verify_identity(input),
         "prove_account" => keys::prove_account(input),
         "verify_account_proof" => keys::verify_account_proof(input),
+        "mark" => keys::mark(input),
+        "verify_mark" => keys::verify_mark(input),
         "signed_prekeys" => prekeys::signed_prekeys(input),
         "one_time_prekeys" => prekeys::one_time_prekeys(input),
         "decode_bundle" => prekeys::decode_bundle(input),
@@ -118,6 +121,7 @@ fn labels_of(operation: &str) -> Vec<&'static [u8]> {
     match operation {
         "identity" => vec![labels::IDENTITY_CERTIFICATE],
         "prove_account" => vec![labels::ACCOUNT_PROOF],
+        "mark" => vec![labels::MARK],
         "signed_prekeys" => vec![labels::SIGNED_PREKEYS],
         "one_time_prekeys" => vec![labels::ONE_TIME_PREKEYS],
         "accept" => vec![
@@ -181,7 +185,7 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
             "parts are storage of this device, and no other implementation reads them",
         ),
     ];
-    let checks = (1..=50).chain([100]);
+    let checks = (1..=50).chain([99, 100]);
     harness::assert_coverage(CRATE.folder, checks, &without, labels::ALL, labels_of);
 }
 

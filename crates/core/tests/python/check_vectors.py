@@ -222,6 +222,22 @@ def verify_account_proof(given):
     return {}
 
 
+def mark_of(secrets, counter):
+    private = secrets["ed25519_seed"] + secrets["x25519_private"]
+    key = HKDF(bytes(32), private, label2("mark"), 32)
+    return counter + HMAC(key, counter)
+
+
+def mark(given):
+    return {"mark": mark_of(given["identity"], given["counter"])}
+
+
+def verify_mark(given):
+    counter = given["mark"][:8]
+    require(given["mark"] == mark_of(given["identity"], counter), 99)
+    return {"counter": counter}
+
+
 # ------------------------------------------------------------------------------------ wire messages
 
 # Each field by its number: its name and its kind. The kind is a length in bytes, `...` for bytes

@@ -39,10 +39,12 @@ fn one_of_each() -> Vec<Request> {
         Request::Post {
             recipient: alice(),
             posted: b"posted".to_vec(),
+            mark: None,
         },
         Request::Reseal {
             recipient: alice(),
             posted: b"resealed".to_vec(),
+            mark: Some([7; 40]),
         },
         Request::Report(b"report".to_vec()),
         Request::ReportState(ReportId::from_bytes([0xaa; 16])),
@@ -154,10 +156,12 @@ fn a_name_that_a_relay_does_not_accept_reaches_no_path() {
             Request::Post {
                 recipient: bad(),
                 posted: Vec::new(),
+                mark: None,
             },
             Request::Reseal {
                 recipient: bad(),
                 posted: Vec::new(),
+                mark: None,
             },
         ] {
             assert_eq!(request.path(), Err(BadName));
@@ -224,5 +228,31 @@ fn debug_shows_no_name_no_token_and_no_content() {
             !shown.contains("token") && !shown.contains("alice"),
             "{shown}"
         );
+    }
+}
+
+#[test]
+fn a_mark_is_sent_with_what_is_posted() {
+    for mark in [None, Some([7; 40])] {
+        let (recipient, posted) = (AccountId::new("alice").unwrap(), Vec::new());
+        let post = Request::Post {
+            recipient: recipient.clone(),
+            posted: posted.clone(),
+            mark,
+        };
+        let reseal = Request::Reseal {
+            recipient,
+            posted,
+            mark,
+        };
+        for request in [post, reseal] {
+            let (request, _) = request.ask(None, &mut rand::rng()).unwrap();
+            let header = request
+                .headers
+                .iter()
+                .find(|(name, _)| *name == "waxseal-mark");
+            let sent = header.map(|(_, value)| crate::decode_mark(value).unwrap());
+            assert_eq!(sent, mark);
+        }
     }
 }

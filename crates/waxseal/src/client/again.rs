@@ -2,12 +2,13 @@
 //! tag, from its own store.
 
 use rand_core::CryptoRng;
-use waxseal_core::{IdentityKey, SessionId, SessionSet};
+use waxseal_core::{IdentityKey, SessionId};
 use waxseal_reporting::recipient::{AuthenticDelivery, Evidence, Refusal, refusal_associated_data};
 use waxseal_reporting::relay::Claim;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
 use super::contact::{is_other, next_restart};
+use super::peers::Peer;
 use super::receive::{Batch, Received};
 use super::status::NotDelivered;
 use super::upkeep::{Upkeep, since};
@@ -69,7 +70,7 @@ impl<S: Store> Client<S> {
         let (mut again, mut not_delivered) = (Vec::new(), Vec::new());
         let mut room = MAX_ASKED.saturating_sub(self.count(&keys::all_asked(&from), MAX_ASKED)?);
         let sessions = batch.peer(&from).and_then(|peer| peer.sessions.as_ref());
-        let sending = sessions.map(SessionSet::sending_id);
+        let sending = batch.peer(&from).and_then(Peer::sending_id);
         // A session that the peer's refusals made necessary and that it has not answered is too new
         // to be in every refusal.
         let new = batch
@@ -263,7 +264,7 @@ impl<S: Store> Client<S> {
         let Some(mut peer) = self.take_peer(account)? else {
             return Ok(false);
         };
-        let sending = peer.sessions.as_ref().map(|one| one.sending_id());
+        let sending = peer.sending_id();
         let sending = sending.filter(|id| id.as_bytes().as_slice() != asked.not_on);
         let Some((sessions, sending)) = peer.sessions.as_mut().zip(sending) else {
             match next_restart(&peer.conversation, now) {

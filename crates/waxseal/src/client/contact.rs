@@ -6,7 +6,7 @@ use waxseal_core::{IdentityKey, PostQuantumStop, PreKeyBundle, SafetyNumber, Ses
 use waxseal_reporting::{AccountId, Timestamp};
 
 use super::Client;
-use super::peers::damaged;
+use super::peers::{Peer, damaged};
 use super::upkeep::since;
 use crate::error::{PeerError, StartError, StateError};
 use crate::records::ConversationRecord;
@@ -111,7 +111,7 @@ impl<S: Store> Client<S> {
                 None => client.new_peer(peer)?,
             };
             // The first session with a peer is no restart.
-            let restarted = restarted.filter(|_| known.sessions.is_some());
+            let restarted = restarted.filter(|_| known.can_send());
             if let Some(now) = restarted {
                 if let Some(at) = next_restart(&known.conversation, now) {
                     client.keep_peer(peer, known);
@@ -145,7 +145,7 @@ impl<S: Store> Client<S> {
     /// Whether a conversation with `peer` can go on without a prekey bundle.
     pub fn has_session(&self, peer: &AccountId) -> Result<bool, StateError<S::Error>> {
         self.look(|client| {
-            let has_session = client.look_at_peer(peer, |peer| peer.sessions.is_some())?;
+            let has_session = client.look_at_peer(peer, Peer::can_send)?;
             Ok(has_session.unwrap_or_default())
         })
     }

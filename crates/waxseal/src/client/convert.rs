@@ -86,6 +86,8 @@ fn put_peer(
         identity: peer.identity.clone(),
         next_sequence: peer.next_sequence,
         next_ordinal: peer.next_ordinal,
+        restarts: 0,
+        left: Vec::new(),
     };
     transaction.put_record(keys::contact(account), &contact);
     transaction.put_record(keys::conversation(account), &conversation);

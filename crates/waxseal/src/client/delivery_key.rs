@@ -147,7 +147,7 @@ impl<S: Store> Client<S> {
         }
     }
 
-    fn account_record(&self) -> Result<AccountRecord, StateError<S::Error>> {
+    pub(super) fn account_record(&self) -> Result<AccountRecord, StateError<S::Error>> {
         let record = self.get_record(&keys::account())?;
         record.ok_or(StateError::Damaged(Damage::Account))
     }

@@ -41,6 +41,7 @@ impl<S: Store> Client<S> {
                 Some(peer) => peer,
                 None => client.new_peer(recipient)?,
             };
+            peer.skip_used_numbers();
             let payload = draft.clone().payload(&peer.conversation, now)?;
             let conversation = Audience::Direct(recipient.clone()).conversation(&client.me.account);
             let sent = SentMessage::commit(&client.me, &conversation, &payload, rng);
@@ -94,7 +95,7 @@ impl<S: Store> Client<S> {
         upkeep: &mut Upkeep,
     ) -> Result<bool, StateError<S::Error>> {
         let has = self.look_at_peer(account, |peer| {
-            (peer.conversation.has_held, peer.sessions.is_some())
+            (peer.conversation.has_held, peer.can_send())
         })?;
         match has {
             None | Some((false, _)) => return Ok(true),
@@ -151,8 +152,7 @@ impl<S: Store> Client<S> {
             return Ok(false);
         };
         let sealed = peer
-            .sessions
-            .as_mut()
+            .sessions_to_send()
             .map(|sessions| sent.seal_for(&mut SessionSealer::new(sessions), rng));
         let Some(Ok(envelope)) = sealed else {
             return Ok(false); // the session cannot send: it starts over with the next message

@@ -9,6 +9,7 @@ use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
 use super::again::again_of;
 use super::page::{Page, number_of};
+use super::peers::Peer;
 use super::send::Outgoing;
 use super::{Client, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
@@ -126,7 +127,7 @@ impl<S: Store> Client<S> {
             }
             let waiting = client.waiting_for(recipient)?;
             for (number, id) in waiting {
-                let has_session = client.look_at_peer(recipient, |peer| peer.sessions.is_some())?;
+                let has_session = client.look_at_peer(recipient, Peer::can_send)?;
                 if has_session != Some(true) {
                     break;
                 }
@@ -187,7 +188,7 @@ impl<S: Store> Client<S> {
         };
         let mut peer = self.take_peer(recipient)?.ok_or(SendError::NoSession)?;
         let conversation = Audience::Direct(recipient.clone()).conversation(&self.me.account);
-        let sessions = peer.sessions.as_mut().ok_or(SendError::NoSession)?;
+        let sessions = peer.sessions_to_send().ok_or(SendError::NoSession)?;
         let mut channel = SessionSealer::new(sessions);
         let sealed = seal(&mut channel, &self.me, &conversation, &payload, rng)?;
         let new = *sealed.sent.tag();

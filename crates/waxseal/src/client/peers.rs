@@ -1,25 +1,24 @@
 //! Peers: the records of each peer with its sessions ready for use, and a cache of recent ones.
 
 mod cache;
+mod pages;
+mod sending;
 
 use std::sync::atomic::Ordering;
 
-use waxseal_core::SessionSet;
 use waxseal_core::export::{PageChange, PageId};
-use waxseal_core::limits::{MAX_SESSIONS, MAX_SKIPPED_KEYS};
+use waxseal_core::{SessionId, SessionSet};
 use waxseal_reporting::AccountId;
 use zeroize::Zeroizing;
 
 pub(super) use self::cache::Peers;
+use self::sending::left_of;
 use super::page::Page;
+use super::set_back::restarts_of;
 use super::{Client, keys, take_secret_bytes};
 use crate::error::{Damage, StateError};
 use crate::records::{self, ContactRecord, ConversationRecord, DeviceRecord};
-use crate::store::{Cursor, Listed, Store, Transaction};
-
-/// Maximum length of all pages of a peer's skipped keys: the message keys that the sessions keep
-/// for messages that have not arrived. The longest case is one key per page, which takes 121 bytes.
-const MAX_SKIPPED_LEN: usize = MAX_SESSIONS * MAX_SKIPPED_KEYS * 121;
+use crate::store::{Cursor, Store, Transaction};
 
 /// The version byte of stored sessions that are no longer read: their peers spoke the protocol
 /// before this one. Pages of their skipped keys have it too.
@@ -27,9 +26,6 @@ const EARLIER_VERSION: u8 = 0x01;
 
 /// The version byte of the sessions that this version writes, which a new store has from the start.
 pub(super) const OLDEST_SESSIONS: u32 = 2;
-
-/// Pages of skipped keys that one call to the store reads, each of up to five thousand bytes.
-const PAGES_AT_ONCE: usize = 32;
 
 /// One peer: its pinned identity, the numbering of its conversation, and the sessions with it.
 ///
@@ -45,6 +41,10 @@ pub(super) struct Peer {
     /// `None` before first contact, after an identity change was accepted, and if the stored
     /// sessions have an earlier version.
     pub(super) sessions: Option<SessionSet>,
+    /// How often the store was set back, as the device noticed.
+    restarts: u64,
+    /// The sessions on which nothing is sealed any more, because the store was set back.
+    left: Vec<SessionId>,
     /// Whether the stored sessions have an earlier version. The next write deletes them.
     has_earlier: bool,
     /// Stored pages of sessions with an earlier version. The next write deletes them.
@@ -65,6 +65,8 @@ impl Peer {
                 ..ConversationRecord::default()
             },
             sessions: None,
+            restarts: 0,
+            left: Vec::new(),
             has_earlier: false,
             earlier_pages: Vec::new(),
             len: 0,
@@ -114,6 +116,8 @@ impl Peer {
             device.sessions = take_secret_bytes(parts.state);
             skipped_len = sessions.pages_len();
         }
+        device.restarts = self.restarts;
+        device.left = self.left_in_store();
         device.skipped_len = u64::try_from(skipped_len).unwrap_or(u64::MAX);
         device.identity = self.identity.clone();
         device.next_sequence = self.conversation.next_sequence;
@@ -238,8 +242,10 @@ impl<S: Store> Client<S> {
     /// A peer before the first contact.
     pub(super) fn new_peer(&self, account: &AccountId) -> Result<Peer, StateError<S::Error>> {
         let mut peer = Peer::new(account);
+        let counters = self.counters()?;
+        peer.restarts = restarts_of(&counters);
         // The account may be that of a contact that was forgotten.
-        peer.conversation.deleted_before_ms = self.counters()?.forgotten_before_ms;
+        peer.conversation.deleted_before_ms = counters.forgotten_before_ms;
         Ok(peer)
     }
 
@@ -338,6 +344,8 @@ impl<S: Store> Client<S> {
                 Some(sessions.map_err(|_| damaged(account))?)
             }
         };
+        let restarts = restarts_of(&self.counters()?);
+        let left = left_of(sessions.as_ref(), &device, restarts);
         let skipped_len = sessions.as_ref().map_or(0, SessionSet::pages_len);
         let ids_len = earlier_pages.len().saturating_mul(size_of::<PageId>());
         let record_len = bytes.map_or(0, |bytes| bytes.len());
@@ -347,42 +355,12 @@ impl<S: Store> Client<S> {
             stored_identity: Some(contact.identity),
             conversation,
             sessions,
+            restarts,
+            left,
             has_earlier,
             earlier_pages,
             len: len.saturating_add(ids_len),
         }))
-    }
-
-    /// Reads a peer's skipped keys, which take `len` bytes together.
-    fn read_pages(
-        &self,
-        account: &AccountId,
-        len: u64,
-    ) -> Result<Vec<Zeroizing<Vec<u8>>>, StateError<S::Error>> {
-        if len > MAX_SKIPPED_LEN as u64 {
-            return Err(damaged(account));
-        }
-        let (mut pages, mut left, mut after) = (Vec::new(), len, None);
-        // Each turn goes on after the last page, so the loop ends even on a damaged store.
-        while left > 0 {
-            let table = keys::skipped_keys(account);
-            let some = self.store.list(&table, after.as_ref(), PAGES_AT_ONCE);
-            let some = some.map_err(|error| match S::is_damage(&error) {
-                true => damaged(account),
-                false => StateError::Store(error),
-            })?;
-            after = some.last().map(|page| page.cursor.clone());
-            if after.is_none() {
-                return Err(damaged(account));
-            }
-            for Listed { value: page, .. } in some {
-                let page = page.ok_or_else(|| damaged(account))?;
-                let len = page.len() as u64;
-                left = left.checked_sub(len).ok_or_else(|| damaged(account))?;
-                pages.push(page);
-            }
-        }
-        Ok(pages)
     }
 }
 

@@ -62,6 +62,9 @@ impl<S: Store> Client<S> {
 
     /// Records that the provider has this upload, so that its one-time parts are not uploaded
     /// again.
+    ///
+    /// After a [set-back](Self::check_mark), this also ends what that call returns, if the upload
+    /// has the present base bundle.
     pub fn confirm_prekeys(&mut self, upload: &PreKeyUpload) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
             let mut waiting = client.waiting_upload()?;
@@ -70,6 +73,11 @@ impl<S: Store> Client<S> {
                 .retain(|part| !upload.one_time.contains(part));
             let mut transaction = Transaction::default();
             transaction.put_record(keys::prekey_upload(), &waiting);
+            let mut counters = client.counters()?;
+            if counters.set_back_ms != 0 && client.is_base(&upload.base)? {
+                counters.set_back_ms = 0;
+                transaction.put_record(keys::counters(), &counters);
+            }
             client.commit(transaction)
         })
     }
@@ -108,6 +116,14 @@ impl<S: Store> Client<S> {
             client.prekeys = Some(prekeys);
             Ok(left)
         })
+    }
+
+    /// Whether this is the base bundle that the provider should hand out.
+    fn is_base(&mut self, base: &[u8]) -> Result<bool, StateError<S::Error>> {
+        let prekeys = self.take_prekeys()?;
+        let upload = prekeys.upload(&self.identity);
+        self.prekeys = Some(prekeys);
+        Ok(upload.is_ok_and(|upload| upload.base == base))
     }
 
     fn change_prekeys(

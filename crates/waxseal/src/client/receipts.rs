@@ -5,6 +5,7 @@ use rand_core::CryptoRng;
 use waxseal_reporting::sender::{Control, seal_control};
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
+use super::peers::Peer;
 use super::receive::{Batch, Received};
 use super::unopened::is_accepted;
 use super::upkeep::Upkeep;
@@ -96,7 +97,7 @@ impl<S: Store> Client<S> {
             return Ok(true);
         }
         let mut known = self.take_peer(peer)?;
-        let sessions = known.as_mut().and_then(|peer| peer.sessions.as_mut());
+        let sessions = known.as_mut().and_then(Peer::sessions_to_send);
         let conversation = Audience::Direct(peer.clone()).conversation(&self.me.account);
         let sealed = sessions.map(|sessions| {
             let mut channel = SessionSealer::new(sessions);

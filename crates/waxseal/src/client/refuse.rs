@@ -5,7 +5,7 @@
 //! the message does not come. A stranger gets one refusal, after some minutes.
 
 use rand_core::CryptoRng;
-use waxseal_core::{IdentityKey, SessionSet};
+use waxseal_core::IdentityKey;
 use waxseal_reporting::recipient::{Refusal, refusal_associated_data};
 use waxseal_reporting::relay::Envelope;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
@@ -180,9 +180,9 @@ impl<S: Store> Client<S> {
         let sessions = self.look_at_peer(account, |peer| {
             // A stranger would learn from a session that its message was opened.
             let is_accepted = is_accepted(&peer.conversation);
-            let told = peer.sessions.iter().filter(|_| is_accepted);
-            let sessions = told.flat_map(SessionSet::ids);
-            sessions.map(|id| *id.as_bytes()).collect::<Vec<_>>()
+            let told = is_accepted.then(|| peer.common_ids());
+            let told = told.into_iter().flatten();
+            told.map(|id| *id.as_bytes()).collect::<Vec<_>>()
         })?;
         let refusal = Refusal {
             messages: due

@@ -160,9 +160,10 @@ impl<S: Store> Client<S> {
             let mut peer = client.take_peer(recipient)?.ok_or(SendError::NoSession)?;
             let audience = Audience::Direct(recipient.clone());
             let conversation = audience.conversation(&client.me.account);
+            peer.skip_used_numbers();
             let payload = draft.clone().payload(&peer.conversation, now)?;
 
-            let sessions = peer.sessions.as_mut().ok_or(SendError::NoSession)?;
+            let sessions = peer.sessions_to_send().ok_or(SendError::NoSession)?;
             let mut channel = SessionSealer::new(sessions);
             let sealed = seal(&mut channel, &client.me, &conversation, &payload, rng)?;
             let id = *sealed.sent.tag();

@@ -3,9 +3,10 @@
 use waxseal_reporting::{AccountId, FrankingTag};
 use zeroize::Zeroizing;
 
+use super::set_back::NUMBERS;
 use super::{Client, keys};
 use crate::error::StateError;
-use crate::records::{self, CountersRecord, IndexRecord, MessageRecord};
+use crate::records::{self, AccountRecord, CountersRecord, IndexRecord, MessageRecord};
 use crate::store::{Key, Store, Transaction};
 
 /// Reads a value, and tells damage from a store that failed.
@@ -59,10 +60,15 @@ impl<S: Store> Client<S> {
     pub(super) fn counters(&self) -> Result<CountersRecord, StateError<S::Error>> {
         match self.get_record(&keys::counters()) {
             // They are damaged, or nothing was sent yet.
-            Ok(None) | Err(StateError::Damaged(_)) => Ok(CountersRecord {
-                next_outbox: self.number_after_last(&keys::outbox())?,
-                ..CountersRecord::default()
-            }),
+            Ok(None) | Err(StateError::Damaged(_)) => {
+                let account: Option<AccountRecord> = self.readable(&keys::account())?;
+                let restarts = account.map_or(0, |account| account.restarts);
+                let after_last = self.number_after_last(&keys::outbox())?;
+                Ok(CountersRecord {
+                    next_outbox: after_last.max(restarts.saturating_mul(NUMBERS)),
+                    ..CountersRecord::default()
+                })
+            }
             counters => Ok(counters?.unwrap_or_default()),
         }
     }

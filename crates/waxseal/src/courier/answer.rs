@@ -117,11 +117,11 @@ impl<S: Store> Courier<S> {
             Aim::Challenge => self.challenge = Some(read!(Challenge).challenge),
             Aim::Register(key) => {
                 let session = read!(Session);
-                self.take_registration(&key, session, now)?;
+                self.take_registration(&key, session, now, rng)?;
             }
             Aim::SignIn => {
                 let session = read!(Session);
-                self.take_session(session);
+                self.take_session(session, now, rng)?;
             }
             Aim::Left => {
                 let left = read!(PreKeysLeft).one_time_left;

@@ -5,7 +5,7 @@ use waxseal_interface::{ErrorCode, ModerationKeyChange};
 use waxseal_reporting::intake::ReportId as SubmittedId;
 use waxseal_reporting::{AccountId, FrankingTag};
 
-use crate::client::{DamagedRow, Message, NotDelivered, ReportId};
+use crate::client::{DamagedRow, Message, NotDelivered, ReportId, SetBack};
 use crate::error::Damage;
 
 /// Something that happened, for the application to show or to act on.
@@ -22,6 +22,10 @@ pub enum Event {
     },
     /// The provider has registered this device, or its new delivery key.
     Registered,
+    /// The store is older than what this device once posted: it comes from a backup, or a disk lost
+    /// what was written last. Messages since then are missing here: tell the user. Everything goes
+    /// on by itself.
+    SetBack(SetBack),
     /// The relay has delivered everything that waited for this device.
     CaughtUp,
     /// A message arrived. It is stored, and can be reported.

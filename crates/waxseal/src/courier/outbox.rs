@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use rand_core::CryptoRng;
+use waxseal_core::limits::MARK_LEN;
 use waxseal_interface::{ErrorBody, ErrorCode, Request as Call};
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
@@ -97,7 +98,7 @@ impl<S: Store> Courier<S> {
             let first = page.items.into_iter().next();
             let first = first.filter(|one| !self.outbox.blocked.contains_key(&one.recipient));
             match (first, page.next) {
-                (Some(outgoing), _) => return Ok(Some(post(outgoing))),
+                (Some(outgoing), _) => return Ok(Some(post(outgoing, self.client.mark()?))),
                 (None, Some(next)) => self.outbox.after = Some(next),
                 (None, None) => (self.outbox.is_open, self.outbox.after) = (false, None),
             }
@@ -242,7 +243,7 @@ impl<S: Store> Courier<S> {
     }
 }
 
-fn post(outgoing: Outgoing) -> (Aim, Call) {
+fn post(outgoing: Outgoing, mark: [u8; MARK_LEN]) -> (Aim, Call) {
     let Outgoing {
         id,
         recipient,
@@ -254,9 +255,18 @@ fn post(outgoing: Outgoing) -> (Aim, Call) {
         id,
         is_again,
     };
+    let mark = Some(mark);
     let call = match is_again {
-        true => Call::Reseal { recipient, posted },
-        false => Call::Post { recipient, posted },
+        true => Call::Reseal {
+            recipient,
+            posted,
+            mark,
+        },
+        false => Call::Post {
+            recipient,
+            posted,
+            mark,
+        },
     };
     (aim, call)
 }

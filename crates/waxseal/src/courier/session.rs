@@ -92,13 +92,26 @@ impl<S: Store> Courier<S> {
         Ok(Some((Aim::Register(key), Call::Register(register))))
     }
 
-    /// Uses a new token.
-    pub(super) fn take_session(&mut self, session: Session) {
+    /// Uses a new token. Learns from the mark in the session whether the store was set back, before
+    /// anything is posted.
+    pub(super) fn take_session(
+        &mut self,
+        session: Session,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StateError<S::Error>> {
+        if let Some(mark) = &session.mark
+            && let Some(set_back) = self.client.check_mark(mark, now, rng)?
+        {
+            self.replace_prekeys(now)?;
+            self.tell(Event::SetBack(set_back));
+        }
         self.token = Some(Token {
             text: session.token,
             expires_ms: session.expires_at_ms,
             is_proven: false,
         });
+        Ok(())
     }
 
     /// Uses the delivery key that the relay has registered.
@@ -107,10 +120,11 @@ impl<S: Store> Courier<S> {
         key: &waxseal_reporting::relay::DeliveryKey,
         session: Session,
         now: Timestamp,
+        rng: &mut impl CryptoRng,
     ) -> Result<(), StateError<S::Error>> {
         self.client.confirm_delivery_key(key, now)?;
         self.must_register = false;
-        self.take_session(session);
+        self.take_session(session, now, rng)?;
         // The relay ends a connection under the earlier key.
         self.stream.close();
         self.tell(Event::Registered);

@@ -1,4 +1,4 @@
-//! `keys.json`: public keys, Diffie–Hellman, identities, account proofs.
+//! `keys.json`: public keys, Diffie–Hellman, identities, account proofs, marks.
 
 use super::*;
 use crate::dh::DhPublicKey;
@@ -56,6 +56,22 @@ pub(super) fn verify_account_proof(input: Input<'_>) -> Outcome {
     Ok(json!({}))
 }
 
+pub(super) fn mark(input: Input<'_>) -> Outcome {
+    let counter = u64::from_be_bytes(input.get("counter").array());
+    Ok(json!({ "mark": hex(identity_of(input.get("identity")).mark(counter)) }))
+}
+
+/// The identity did not make the mark.
+#[derive(Debug)]
+struct MarkRefused;
+
+pub(super) fn verify_mark(input: Input<'_>) -> Outcome {
+    let bytes = input.get("mark").bytes();
+    let mark = bytes.as_slice().try_into().ok();
+    let counter = mark.and_then(|mark| identity_of(input.get("identity")).verify_mark(mark));
+    Ok(json!({ "counter": hex(counter.ok_or_else(|| refused(MarkRefused))?.to_be_bytes()) }))
+}
+
 /// Canonical u-coordinates of small order.
 pub(super) const SMALL_ORDER: [(&str, &str); 5] = [
     ("u = 0", "0000000000000000000000000000000000000000000000000000000000000000"),
@@ -80,13 +96,14 @@ fn public_keys() {
     let mut file = Vectors::new(
         CRATE,
         "keys.json",
-        "Public keys that are taken and refused, Diffie–Hellman, identities with certificates, account proofs. SPEC.md, “Keys”, “Account proof”.",
+        "Public keys that are taken and refused, Diffie–Hellman, identities with certificates, account proofs, marks. SPEC.md, “Keys”, “Account proof”, “Marks”.",
         "secrets are single bytes repeated: Alice's identity a1 and a2, Bob's b1 and b2",
     );
     curve_keys(&mut file);
     kem_keys(&mut file);
     identities(&mut file);
     account_proofs(&mut file);
+    marks(&mut file);
     file.finish();
 }
 
@@ -200,4 +217,28 @@ fn account_proofs(file: &mut Vectors) {
     // An identity certificate must not pass as an account proof in any context.
     let certificate = &identity_of(alice())["certificate"];
     fails("account-proof-certificate", "the identity's certificate, for its X25519 key", with(&with(&good, "proof", certificate.clone()), "context", identity_of(alice())["identity"].as_str().unwrap()[64..].to_owned()));
+}
+
+fn marks(file: &mut Vectors) {
+    let counter = |counter: u64| json!({ "identity": alice(), "counter": hex(counter.to_be_bytes()) });
+    file.passes("mark-zero", "the mark of counter 0", "mark", counter(0));
+    file.passes("mark-restarted", "after one set-back, 2^32", "mark", counter(1 << 32));
+    file.passes("mark-highest", "the highest counter", "mark", counter(u64::MAX));
+    let made = file.passes("mark", "the mark of counter 7", "mark", counter(7));
+    let good = json!({ "identity": alice(), "mark": made["mark"] });
+    file.passes("verify-mark", "the same verified", "verify_mark", good.clone());
+    let mut fails = |id: &str, comment: &str, input: Value| {
+        file.fails(id, comment, "verify_mark", input, 99);
+    };
+    fails("mark-other-identity", "of another identity", with(&good, "identity", bob()));
+    let mixed = json!({ "ed25519_seed": alice()["ed25519_seed"], "x25519_private": bob()["x25519_private"] });
+    fails("mark-other-x25519", "of an identity with another X25519 key", with(&good, "identity", mixed));
+    fails("mark-other-counter", "with the counter 8", flipped(&good, "mark", 7, 15));
+    fails("mark-higher-counter", "with the counter 2^63 + 7", flipped(&good, "mark", 0, 0x80));
+    fails("mark-first-bit", "one bit of the MAC", flipped(&good, "mark", 8, 1));
+    fails("mark-last-bit", "the last bit of the MAC", flipped(&good, "mark", 39, 0x80));
+    fails("mark-zeros", "40 bytes 00", with(&good, "mark", hex([0; 40])));
+    fails("mark-cut", "without its last byte", changed(&good, "mark", |mark| { mark.pop(); }));
+    fails("mark-empty", "no mark", with(&good, "mark", ""));
+    fails("mark-extended", "a byte 00 after it", changed(&good, "mark", |mark| mark.push(0)));
 }

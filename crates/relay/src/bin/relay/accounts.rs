@@ -9,8 +9,9 @@ use axum::http::StatusCode;
 use ed25519_dalek::{Signature, VerifyingKey};
 use rusqlite::{Connection, OptionalExtension, params};
 use waxseal_interface::{
-    Challenge, ErrorCode, Identity, Register, Session, SignIn, account_name, account_proof_input,
-    name_skeleton, new_account_name, register_context, session_context, unseal_delivery_key,
+    Challenge, ErrorCode, Identity, MARK_LEN, Register, Session, SignIn, account_name,
+    account_proof_input, name_skeleton, new_account_name, register_context, session_context,
+    unseal_delivery_key,
 };
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId};
@@ -76,10 +77,34 @@ pub async fn register(
     }
     let account = relay.account(&me.account);
     let account = account.ok_or_else(|| Refusal::internal(&"a stored account is not cached"))?;
+    Ok((status, Json(session_of(&relay, &account).await?)))
+}
+
+/// A session of an account, with the highest mark that its device posted.
+async fn session_of(relay: &Relay, account: &Account) -> Result<Session, Refusal> {
+    let id = account.id;
+    let read = relay.database.run(move |db| {
+        let mark = db
+            .prepare("SELECT mark FROM account WHERE id = ?")?
+            .query_row([id], |row| row.get(0))?;
+        Ok(mark)
+    });
+    let mark = read.await?;
     let session = relay
         .tokens
         .issue(&account.holder(), relay.now().as_millis());
-    Ok((status, Json(session)))
+    Ok(Session { mark, ..session })
+}
+
+/// Keeps the mark that a device posted, unless it has one with the same or a higher counter. The
+/// counter is the first 8 bytes. Only the device can verify a mark.
+pub fn keep_mark(db: &Connection, account: i64, mark: [u8; MARK_LEN]) -> Result<(), Refusal> {
+    db.prepare(
+        "UPDATE account SET mark = ?1
+         WHERE id = ?2 AND (mark IS NULL OR substr(mark, 1, 8) < substr(?1, 1, 8))",
+    )?
+    .execute(params![mark, account])?;
+    Ok(())
 }
 
 /// Says which identity an account registered. Takes no prekey, so asking costs the account nothing.
@@ -176,8 +201,7 @@ pub async fn sign_in(
     relay
         .tokens
         .answer_challenge(&request.challenge, uptime_ms)?;
-    let now_ms = relay.now().as_millis();
-    Ok(Json(relay.tokens.issue(&account.holder(), now_ms)))
+    Ok(Json(session_of(&relay, &account).await?))
 }
 
 fn check_proof(identity: &[u8; 64], context: &[u8], proof: &[u8; 64]) -> Result<(), Refusal> {

@@ -12,7 +12,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use waxseal_interface::{AskedRequest, ErrorCode, account_name};
+use waxseal_interface::{
+    AskedRequest, ErrorCode, MARK_HEADER, MARK_LEN, account_name, decode_mark,
+};
 use waxseal_reporting::AccountId;
 
 use crate::errors::Refusal;
@@ -119,6 +121,22 @@ impl<S: Send + Sync> FromRequestParts<S> for AccountName {
         let name = Path::<String>::from_request_parts(parts, state).await;
         let Path(name) = name.map_err(|_| ErrorCode::BadName)?;
         Ok(Self(account_name(&name).map_err(|_| ErrorCode::BadName)?))
+    }
+}
+
+/// The mark that a device posts along with a message, if it does.
+pub struct Mark(pub Option<[u8; MARK_LEN]>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Mark {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let value = parts.headers.get(MARK_HEADER);
+        let mark = value.map(|value| value.to_str().ok().and_then(decode_mark));
+        match mark {
+            None => Ok(Self(None)),
+            Some(mark) => Ok(Self(Some(mark.ok_or(ErrorCode::Malformed)?))),
+        }
     }
 }
 

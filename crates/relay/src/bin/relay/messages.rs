@@ -6,12 +6,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use waxseal_interface::ErrorCode;
+use waxseal_interface::{ErrorCode, MARK_LEN};
 use waxseal_reporting::relay::{PostError, PostedEnvelope, Receipt, StampKeys, StampedEnvelope};
 use waxseal_reporting::{Audience, Timestamp};
 
+use crate::accounts::keep_mark;
 use crate::errors::Refusal;
-use crate::extract::{AccountName, BinaryBody, Device};
+use crate::extract::{AccountName, BinaryBody, Device, Mark};
 use crate::limits::MAX_MESSAGE_LEN;
 use crate::queue;
 use crate::state::{Account, Relay};
@@ -20,6 +21,7 @@ pub async fn send(
     State(relay): State<Arc<Relay>>,
     device: Device,
     AccountName(recipient): AccountName,
+    Mark(mark): Mark,
     BinaryBody(posted): BinaryBody<MAX_MESSAGE_LEN>,
 ) -> Result<Response, Refusal> {
     let sender = device.account;
@@ -32,11 +34,17 @@ pub async fn send(
         _ => ErrorCode::NotFromDevice.into(),
     })?;
     let recipient = relay.account(&recipient).ok_or(ErrorCode::NoSuchAccount)?;
-    accept(&relay, &sender, recipient.id, move |keys, accepted_at| {
-        let claim = keys.stamp(&authentic, accepted_at);
-        let claim = claim.map_err(|error| Refusal::internal(&error))?;
-        StampedEnvelope::new(claim, authentic).map_err(|error| Refusal::internal(&error))
-    })
+    accept(
+        &relay,
+        &sender,
+        mark,
+        recipient.id,
+        move |keys, accepted_at| {
+            let claim = keys.stamp(&authentic, accepted_at);
+            let claim = claim.map_err(|error| Refusal::internal(&error))?;
+            StampedEnvelope::new(claim, authentic).map_err(|error| Refusal::internal(&error))
+        },
+    )
     .await
 }
 
@@ -48,11 +56,12 @@ pub fn clock_differs(relay: &Relay) -> Refusal {
     }
 }
 
-/// Takes the time for a message, has it stamped, queues it for the recipient with this row, and
-/// answers with the receipt.
+/// Takes the time for a message, has it stamped, queues it for the recipient with this row, keeps
+/// the sender's mark, and answers with the receipt.
 pub async fn accept(
     relay: &Arc<Relay>,
     sender: &Account,
+    mark: Option<[u8; MARK_LEN]>,
     to: i64,
     stamp: impl FnOnce(&StampKeys, Timestamp) -> Result<StampedEnvelope, Refusal> + Send + 'static,
 ) -> Result<Response, Refusal> {
@@ -65,6 +74,9 @@ pub async fn accept(
             let accepted_at = queue::next_accepted_at(db, from, relay.now())?;
             let stamped = stamp(&relay.keys.stamp(), accepted_at)?;
             queue::push(db, from, to, &stamped)?;
+            if let Some(mark) = mark {
+                keep_mark(db, from, mark)?;
+            }
             // The recipient's connection is woken from within the job, so that this happens even if
             // the sender has hung up. The connection reads the queue on the database's thread too,
             // and so after the commit.

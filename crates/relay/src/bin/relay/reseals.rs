@@ -10,7 +10,7 @@ use waxseal_reporting::limits::MAX_POSTED_RESEAL_LEN;
 use waxseal_reporting::relay::{PostedReseal, ResealError, StampedEnvelope};
 
 use crate::errors::Refusal;
-use crate::extract::{AccountName, BinaryBody, Device};
+use crate::extract::{AccountName, BinaryBody, Device, Mark};
 use crate::messages::{accept, clock_differs};
 use crate::state::Relay;
 
@@ -22,6 +22,7 @@ pub async fn send_again(
     State(relay): State<Arc<Relay>>,
     device: Device,
     AccountName(recipient): AccountName,
+    Mark(mark): Mark,
     BinaryBody(posted): BinaryBody<MAX_POSTED_RESEAL_LEN>,
 ) -> Result<Response, Refusal> {
     let sender = device.account;
@@ -47,11 +48,17 @@ pub async fn send_again(
     if account.me != *target {
         return Err(ErrorCode::OtherTarget.into());
     }
-    accept(&relay, &sender, account.id, move |keys, accepted_at| {
-        let claim = keys.stamp_again(&authentic, accepted_at);
-        let claim = claim.map_err(|error| Refusal::internal(&error))?;
-        StampedEnvelope::resealed(claim, authentic).map_err(|error| Refusal::internal(&error))
-    })
+    accept(
+        &relay,
+        &sender,
+        mark,
+        account.id,
+        move |keys, accepted_at| {
+            let claim = keys.stamp_again(&authentic, accepted_at);
+            let claim = claim.map_err(|error| Refusal::internal(&error))?;
+            StampedEnvelope::resealed(claim, authentic).map_err(|error| Refusal::internal(&error))
+        },
+    )
     .await
 }
 

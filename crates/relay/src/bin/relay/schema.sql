@@ -1,7 +1,7 @@
 -- SQLite stores the text of each statement, and with it the comments inside. Changing those changes
 -- the database.
 
--- Once an account is registered, only its delivery key, prekeys and accepted time change.
+-- Once an account is registered, only its delivery key, prekeys, accepted time and mark change.
 CREATE TABLE account (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE COLLATE NOCASE, -- "Bob" is not another account than "bob"
@@ -11,7 +11,8 @@ CREATE TABLE account (
     base BLOB,
     accepted_at_ms INTEGER, -- of the last message that the device sent; NULL before the first
     -- what the name looks like; NULL if an earlier account of before looks the same
-    skeleton TEXT
+    skeleton TEXT,
+    mark BLOB -- the highest that the device posted; NULL before the first
 ) STRICT;
 CREATE UNIQUE INDEX account_skeleton ON account (skeleton);
 

@@ -130,6 +130,7 @@ impl Tokens {
         let mac = mac(&self.token_key, TOKEN, &token).finalize();
         token.extend_from_slice(&mac.into_bytes());
         Session {
+            mark: None,
             token: URL_SAFE_NO_PAD.encode(token),
             expires_at_ms,
         }

@@ -2,7 +2,7 @@
 
 /// The changes from each version of the schema to the next, from version 1 on. `schema.sql` is the
 /// newest version.
-pub const MIGRATIONS: [&str; 7] = [
+pub const MIGRATIONS: [&str; 8] = [
     // Messages of format 01 in the queue are dropped: no recipient accepts them any more.
     "DELETE FROM queue;
      ALTER TABLE queue RENAME COLUMN delivery TO stamped;
@@ -104,4 +104,6 @@ pub const MIGRATIONS: [&str; 7] = [
          DELETE FROM share
              WHERE recipient = old.recipient AND sender IN (old.sender, 0) AND messages = 0;
      END;",
+    // Devices post marks against set-back.
+    "ALTER TABLE account ADD COLUMN mark BLOB;",
 ];

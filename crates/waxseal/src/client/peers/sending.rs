@@ -1,0 +1,74 @@
+//! On which session with a peer this device may send.
+//!
+//! After a set-back, none of the sessions in the store may be used for sending: their next keys may
+//! have been used. They still open what is on its way. Only their names are kept, since the first
+//! answer on such a session can make it the chosen one again.
+
+use waxseal_core::{SessionId, SessionSet};
+
+use super::Peer;
+use crate::records::DeviceRecord;
+
+impl Peer {
+    /// The sessions, if this device may send on the one that is chosen.
+    pub(in crate::client) fn sessions_to_send(&mut self) -> Option<&mut SessionSet> {
+        match self.can_send() {
+            true => self.sessions.as_mut(),
+            false => None,
+        }
+    }
+
+    /// Whether this device may send without another session.
+    pub(in crate::client) fn can_send(&self) -> bool {
+        let sessions = self.sessions.as_ref();
+        sessions.is_some_and(|sessions| {
+            self.left.is_empty() || !self.left.contains(&sessions.sending_id())
+        })
+    }
+
+    /// The session on which this device may send.
+    pub(in crate::client) fn sending_id(&self) -> Option<SessionId> {
+        let sessions = self.sessions.as_ref().filter(|_| self.can_send());
+        sessions.map(SessionSet::sending_id)
+    }
+
+    /// The sessions on which the peer may send, too: without those that were left.
+    pub(in crate::client) fn common_ids(&self) -> impl Iterator<Item = SessionId> {
+        let ids = self.sessions.iter().flat_map(SessionSet::ids);
+        ids.filter(|id| !self.left.contains(id))
+    }
+
+    /// Goes on with the first number of a message that no earlier line of this store used.
+    pub(in crate::client) fn skip_used_numbers(&mut self) {
+        let least = self
+            .restarts
+            .saturating_mul(super::super::set_back::NUMBERS);
+        let next = &mut self.conversation.next_sequence;
+        *next = (*next).max(least);
+    }
+
+    /// The sessions that were left and are still there, as the store has them.
+    pub(super) fn left_in_store(&self) -> Vec<Vec<u8>> {
+        if self.left.is_empty() {
+            return Vec::new(); // almost always, and then no session is named
+        }
+        let ids = self.sessions.iter().flat_map(SessionSet::ids);
+        let left = ids.filter(|id| self.left.contains(id));
+        left.map(|id| id.as_bytes().to_vec()).collect()
+    }
+}
+
+/// The sessions of a stored device on which nothing is sealed any more.
+pub(super) fn left_of(
+    sessions: Option<&SessionSet>,
+    device: &DeviceRecord,
+    restarts: u64,
+) -> Vec<SessionId> {
+    let is_current = device.restarts == restarts;
+    if is_current && device.left.is_empty() {
+        return Vec::new();
+    }
+    let ids = sessions.into_iter().flat_map(SessionSet::ids);
+    let was_left = |id: &SessionId| device.left.iter().any(|left| left == id.as_bytes());
+    ids.filter(|id| !is_current || was_left(id)).collect()
+}
