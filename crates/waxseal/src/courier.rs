@@ -271,6 +271,18 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
+    /// Asks the provider which identity a peer has now. [`Event::IdentityChanged`] tells if it is
+    /// not the pinned one.
+    pub fn ask_identity(&mut self, peer: &AccountId) {
+        self.bundles.check_identity(peer);
+    }
+
+    /// Registers the device once more, with another delivery key. That takes the name back from
+    /// someone who stole the identity and registered a key of their own.
+    pub fn register_again(&mut self) {
+        self.must_register = true;
+    }
+
     /// Whether the courier connects for deliveries. It does from the start.
     pub fn listen(&mut self, is_listening: bool) {
         self.is_listening = is_listening;
@@ -282,6 +294,11 @@ impl<S: Store> Courier<S> {
     /// Whether the connection for deliveries is open, as far as the courier knows.
     pub fn is_connected(&self) -> bool {
         self.stream.is_open()
+    }
+
+    /// Until when the courier asks nothing, because something failed.
+    pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.pause.until(now)
     }
 
     /// What has happened since the last call.

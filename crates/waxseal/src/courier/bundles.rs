@@ -1,6 +1,6 @@
 //! Bundles: the prekeys and identities of others, fetched when a session or a refusal needs them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand_core::CryptoRng;
 use waxseal_core::IdentityKey;
@@ -9,7 +9,7 @@ use waxseal_reporting::{AccountId, Timestamp};
 
 use super::next::Aim;
 use super::{Courier, Event};
-use crate::error::{StartError, StateError};
+use crate::error::{PeerError, StartError, StateError};
 use crate::store::Store;
 
 /// How long after a failure the prekeys of an account are asked for again: ten minutes.
@@ -20,6 +20,8 @@ const PUT_OFF_MS: u64 = 600_000;
 pub(super) struct Bundles {
     wanted: VecDeque<AccountId>,
     identities: VecDeque<AccountId>,
+    /// Accounts whose identity the application asked for.
+    checked: BTreeSet<AccountId>,
     /// Accounts that are not asked for before a time.
     put_off: BTreeMap<AccountId, Timestamp>,
 }
@@ -37,6 +39,13 @@ impl Bundles {
         if !self.identities.contains(account) {
             self.identities.push_back(account.clone());
         }
+    }
+
+    /// Has the identity of a peer fetched and compared with the pinned one.
+    pub(super) fn check_identity(&mut self, peer: &AccountId) {
+        self.forget(peer);
+        self.checked.insert(peer.clone());
+        self.want_identity(peer);
     }
 
     fn put_off(&mut self, account: &AccountId, now: Timestamp) {
@@ -121,6 +130,9 @@ impl<S: Store> Courier<S> {
             Ok(identity) => {
                 self.client.learn_identity(account, &identity)?;
                 self.upkeep_at = Some(now);
+                if self.bundles.checked.remove(account) {
+                    self.compare_identity(account, identity, now)?;
+                }
             }
             Err(_) => {
                 self.bundles.put_off(account, now);
@@ -166,6 +178,26 @@ impl<S: Store> Courier<S> {
     fn want_later(&mut self, peer: &AccountId, now: Timestamp) {
         self.bundles.put_off(peer, now);
         self.bundles.want(peer);
+    }
+
+    fn compare_identity(
+        &mut self,
+        peer: &AccountId,
+        identity: IdentityKey,
+        now: Timestamp,
+    ) -> Result<(), StateError<S::Error>> {
+        match self.client.peer_identity(peer) {
+            Ok(pinned) if pinned == identity => {}
+            Ok(_) => {
+                self.bundles.forget(peer); // tells also if it was told just now
+                self.identity_changed(peer, identity, now);
+            }
+            Err(PeerError::State(StateError::Store(error))) => {
+                return Err(StateError::Store(error));
+            }
+            Err(_) => {} // no identity is pinned
+        }
+        Ok(())
     }
 
     /// Tells once in a while that a peer's identity changed.

@@ -128,6 +128,12 @@ pub enum Event {
         /// The relay's reason. `None` if its messages are gone or too old.
         code: Option<ErrorCode>,
     },
+    /// A message of a peer did not open. Its author is asked to seal it again, and it may come
+    /// later.
+    AskedAgain {
+        /// The sender that the relay names.
+        from: Option<AccountId>,
+    },
     /// A delivery was dropped, because it can never open and its author cannot be asked for it.
     Dropped {
         /// The sender that the relay names.

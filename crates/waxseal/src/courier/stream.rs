@@ -194,7 +194,11 @@ impl<S: Store> Courier<S> {
             max_times: u32::MAX,
         };
         Ok(match error.advice() {
-            Advice::AskAgain => Verdict::Settled,
+            Advice::AskAgain => {
+                let from = self.sender_of(delivery);
+                self.tell(Event::AskedAgain { from });
+                Verdict::Settled
+            }
             Advice::WarnIdentityChange => {
                 if let (ReceiveError::IdentityChanged { new }, Some(peer)) =
                     (&error, self.sender_of(delivery))
