@@ -4,8 +4,8 @@
 
 mod world;
 
+use waxseal::Store;
 use waxseal::store::{Key, Row, Table, Transaction};
-use waxseal::{SqliteStore, Store, StoreKey};
 use world::World;
 
 const ALICE: usize = 0;
@@ -20,10 +20,7 @@ fn of_alice(family: u8) -> Table {
 
 /// Damages records of Bob's store.
 fn damage(world: &World, keys: impl IntoIterator<Item = Key>) {
-    let home = world.home(BOB);
-    let key = std::fs::read(home.join("store.key")).unwrap();
-    let key = StoreKey::from_bytes(key.try_into().unwrap());
-    let mut store = SqliteStore::open(home.join("store.sqlite"), &key).unwrap();
+    let mut store = world.store(BOB);
     let mut transaction = Transaction::default();
     for key in keys {
         assert!(store.get(&key).unwrap().is_some());

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use serde_json::Value;
+use waxseal::store::{Key, Row, Table, Transaction};
+use waxseal::{Client, SqliteStore, Store, StoreKey};
 
 use super::World;
 
@@ -27,25 +28,38 @@ impl World {
 
     /// Makes it look as if the account had not asked about its reports for long.
     pub fn let_a_day_pass(&self, account: usize) {
-        let path = self
-            .folder
-            .join(self.clients[account].0)
-            .join("memory.json");
-        let mut memory: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        let submitted = memory["submitted"].as_object_mut().unwrap();
-        for report in submitted.values_mut() {
-            report["asked_at_ms"] = 0.into();
+        // Field 6 of the record is when it asked last. The last value of a field counts.
+        const NEVER_ASKED: [u8; 2] = [6 << 3, 0];
+        let client = self.client(account);
+        let reports = client.pending_reports(None, 100).unwrap().items;
+        let mut store = client.into_store();
+        let mut transaction = Transaction::default();
+        for report in reports {
+            let name = Row::Name(report.id.as_bytes().to_vec());
+            let key = Key::new(Table::new(b"r"), name);
+            let mut record = store.get(&key).unwrap().unwrap();
+            record.extend(NEVER_ASKED);
+            transaction.put(key, record);
         }
-        fs::write(&path, serde_json::to_vec(&memory).unwrap()).unwrap();
+        store.commit(transaction).unwrap();
     }
 
-    /// Reports that the account keeps notes of.
+    /// Number of reports that the account keeps.
     pub fn submitted(&self, account: usize) -> usize {
-        let path = self
-            .folder
-            .join(self.clients[account].0)
-            .join("memory.json");
-        let memory: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-        memory["submitted"].as_object().unwrap().len()
+        let client = self.client(account);
+        client.pending_reports(None, 100).unwrap().items.len()
+    }
+
+    /// Opens the account of a chat that does not run.
+    pub fn client(&self, account: usize) -> Client<SqliteStore> {
+        Client::open(self.store(account)).unwrap()
+    }
+
+    /// Opens the store of a chat that does not run.
+    pub fn store(&self, account: usize) -> SqliteStore {
+        let home = self.home(account);
+        let key = fs::read(home.join("store.key")).unwrap();
+        let key = StoreKey::from_bytes(key.try_into().unwrap());
+        SqliteStore::open(home.join("store.sqlite"), &key).unwrap()
     }
 }
