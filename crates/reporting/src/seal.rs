@@ -93,8 +93,8 @@ impl SentMessage {
         }
     }
 
-    /// Commits to the payload under a fresh franking key, as [`seal`] does, and encrypts nothing. For
-    /// a message that waits for a channel: [`seal_for`](Self::seal_for) seals it later.
+    /// Commits to the payload under a fresh franking key, as [`seal`] does, and encrypts nothing.
+    /// For a message that waits for a channel: [`seal_for`](Self::seal_for) seals it later.
     pub fn commit(
         sender: &DeviceAddress,
         conversation: &ConversationId,

@@ -81,8 +81,8 @@ use crate::store::Store;
 ///
 /// # What survives a crash
 ///
-/// Everything that matters is in the client's store, and each step can be repeated. A message may be
-/// posted twice and arrives once. A delivery is acknowledged only after it was committed. What
+/// Everything that matters is in the client's store, and each step can be repeated. A message may
+/// be posted twice and arrives once. A delivery is acknowledged only after it was committed. What
 /// [`events`](Self::events) has not returned when the process ends is not told again: read
 /// [`Client::messages`] at the start.
 pub struct Courier<S: Store> {
@@ -102,6 +102,8 @@ pub struct Courier<S: Store> {
     /// How far the relay's clock is ahead of this device's.
     relay_ahead_ms: i64,
     stream: Stream,
+    /// When the last connection for deliveries was opened.
+    connected_at: Option<Timestamp>,
     /// When the relay is next asked how many prekeys it has.
     prekeys_at: Option<Timestamp>,
     /// How many one-time parts the relay has left, if it needs more.
@@ -134,6 +136,26 @@ impl<S: Store> Courier<S> {
         Ok(Self::of(client)?)
     }
 
+    /// Opens the account of this device, or creates it in an empty store.
+    ///
+    /// # Errors
+    /// As for [`create`](Self::create) and [`open`](Self::open);
+    /// [`OpenAccountError::AlreadyExists`] if the store holds another account.
+    pub fn open_or_create(
+        store: S,
+        me: DeviceAddress,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, OpenAccountError<S::Error>> {
+        if !Client::has_account(&store)? {
+            return Self::create(store, me, rng);
+        }
+        let courier = Self::open(store)?;
+        match *courier.client.me() == me {
+            true => Ok(courier),
+            false => Err(OpenAccountError::AlreadyExists),
+        }
+    }
+
     /// Opens the account that a store holds, whether a courier or a [`Client`] created it.
     ///
     /// # Errors
@@ -158,6 +180,7 @@ impl<S: Store> Courier<S> {
             unauthentic: 0,
             relay_ahead_ms: 0,
             stream: Stream::default(),
+            connected_at: None,
             prekeys_at: now,
             left: None,
             upkeep_at: now,
@@ -200,8 +223,8 @@ impl<S: Store> Courier<S> {
     }
 
     /// The client, for calls that the courier does not have, such as
-    /// [`delete_conversation`](Client::delete_conversation). What they leave to be said, the courier
-    /// says.
+    /// [`delete_conversation`](Client::delete_conversation). What they leave to be said, the
+    /// courier says.
     pub fn client_mut(&mut self) -> &mut Client<S> {
         self.look_again();
         &mut self.client
@@ -213,8 +236,8 @@ impl<S: Store> Courier<S> {
     }
 
     /// Writes a message to `recipient`, and returns its identifier. It is stored when this returns,
-    /// and posted by [`next`](Self::next). Without a session it [waits](Client::hold) for one, which
-    /// the courier starts.
+    /// and posted by [`next`](Self::next). Without a session it [waits](Client::hold) for one,
+    /// which the courier starts.
     ///
     /// [`Message::status`](crate::Message::status) and the [`Event`]s tell where it is.
     ///
@@ -267,7 +290,7 @@ impl<S: Store> Courier<S> {
         self.client.accept_identity(peer, identity)?;
         self.bundles.forget(peer);
         self.look_again();
-        self.stream.close();
+        self.connect_again();
         Ok(())
     }
 
@@ -330,6 +353,12 @@ impl<S: Store> Courier<S> {
             self.record = record;
         }
         Ok(())
+    }
+
+    /// Connects for deliveries again, at once.
+    fn connect_again(&mut self) {
+        self.stream.close();
+        self.connected_at = None;
     }
 
     /// Looks at everything once more, because something may have changed.

@@ -29,6 +29,15 @@
 //! # }
 //! ```
 //!
+#![cfg_attr(
+    feature = "courier",
+    doc = "[`Courier`] does most of what follows: it stands between a [`Client`] and its provider."
+)]
+#![cfg_attr(
+    not(feature = "courier"),
+    doc = "`Courier` (feature `courier`) does most of what follows: it stands between a [`Client`] and its provider."
+)]
+//!
 //! # What an application does
 //!
 //! | when | call | then |
@@ -37,6 +46,7 @@
 //! | every start | [`open`], [`outbox`], [`pending_reports`] | send again what these return |
 //! | an upload was lost | [`publish_prekeys`] | upload what it returns |
 //! | after an update | [`waiting`] | [`start`], or [`seal_waiting`] if there is a session |
+//! | a message to a new peer, without a network | [`hold`] | [`upkeep`] |
 //! | a new peer | [`start`], with the bundle the provider hands out | |
 //! | writing | [`send`] | upload the envelope, [`confirm`] the relay's receipt |
 //! | a delivery arrives | [`receive`] | show the message, acknowledge the delivery |
@@ -61,6 +71,7 @@
 //! [`seal_waiting`]: Client::seal_waiting
 //! [`pending_reports`]: Client::pending_reports
 //! [`start`]: Client::start
+//! [`hold`]: Client::hold
 //! [`send`]: Client::send
 //! [`confirm`]: Client::confirm
 //! [`receive`]: Client::receive
@@ -128,7 +139,9 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | none, the default | everything but a durable store |
+//! | none, the default | [`Client`], with everything but a durable store |
+//! | `courier` | `Courier`: delivery policy without I/O, over the provider interface |
+//! | `transport` | `Transport`: runs a `Courier` over HTTPS; needs a C compiler |
 //! | `sqlite` | `SqliteStore`; compiles SQLite, so it needs a C compiler |
 //!
 //! # Underneath

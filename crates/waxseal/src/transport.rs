@@ -93,8 +93,8 @@ impl Transport {
         }
     }
 
-    /// Sends what the courier has to send, and receives what arrives. Returns what happened, as soon
-    /// as something did, or nothing after `wait`.
+    /// Sends what the courier has to send, and receives what arrives. Returns what happened, as
+    /// soon as something did, or nothing after `wait`.
     ///
     /// A request blocks until it is answered, for 20 seconds at most. Call this again and again,
     /// because the relay wants an answer to its pings every minute.

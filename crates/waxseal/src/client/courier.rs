@@ -17,8 +17,8 @@ pub(crate) struct Submitted {
 }
 
 impl<S: Store> Client<S> {
-    /// What the courier knows of the provider. Nothing if it was never written. A damaged record is an
-    /// error: without the pinned key, another relay could take this one's place.
+    /// What the courier knows of the provider. Nothing if it was never written. A damaged record is
+    /// an error: without the pinned key, another relay could take this one's place.
     pub(crate) fn courier_record(&self) -> Result<CourierRecord, StateError<S::Error>> {
         self.look(|client| Ok(client.get_record(&keys::courier())?.unwrap_or_default()))
     }

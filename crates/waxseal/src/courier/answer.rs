@@ -1,5 +1,5 @@
-//! Takes the answers of the provider. An answer that the relay did not make, whatever it says, counts
-//! as a broken connection.
+//! Takes the answers of the provider. An answer that the relay did not make, whatever it says,
+//! counts as a broken connection.
 
 use rand_core::CryptoRng;
 use waxseal_interface::{
@@ -149,6 +149,7 @@ impl<S: Store> Courier<S> {
             }
             Aim::Deliveries => {
                 let nonce = answer.header(NONCE_HEADER);
+                self.connected_at = Some(now);
                 return Ok(self.stream.open(&flight.key, &flight.asked, nonce));
             }
         }
@@ -212,9 +213,13 @@ impl<S: Store> Courier<S> {
             Aim::Bundle(peer) => self.bundles.want(&peer),
             Aim::Identity(account) => self.bundles.want_identity(&account),
             Aim::Report(_) | Aim::ReportState(_) => self.reports.look_again(),
-            Aim::Left | Aim::Upload(_) => self.prekeys_at = Some(Timestamp::from_millis(0)),
+            // The answer to a handshake may have come without its body, and then nothing says why
+            // the relay refused. The next answer does.
+            Aim::Left | Aim::Upload(_) | Aim::Deliveries => {
+                self.prekeys_at = Some(Timestamp::from_millis(0));
+            }
             Aim::Post { .. } => self.outbox.look_again(),
-            Aim::Card | Aim::Challenge | Aim::Register(_) | Aim::SignIn | Aim::Deliveries => {}
+            Aim::Card | Aim::Challenge | Aim::Register(_) | Aim::SignIn => {}
         }
     }
 }

@@ -8,6 +8,7 @@ use waxseal_interface::{Bundle, ErrorCode, Request as Call};
 use waxseal_reporting::{AccountId, Timestamp};
 
 use super::next::Aim;
+use super::pause::later;
 use super::{Courier, Event};
 use crate::error::{PeerError, StartError, StateError};
 use crate::store::Store;
@@ -49,9 +50,7 @@ impl Bundles {
     }
 
     fn put_off(&mut self, account: &AccountId, now: Timestamp) {
-        let until = now.as_millis().saturating_add(PUT_OFF_MS);
-        let until = Timestamp::from_millis(until);
-        self.put_off.insert(account.clone(), until);
+        self.put_off.insert(account.clone(), later(now, PUT_OFF_MS));
     }
 
     /// Forgets that a peer was put off.

@@ -90,8 +90,8 @@ pub enum Event {
     Started {
         /// The peer.
         peer: AccountId,
-        /// Whether the relay gave a one-time prekey. Without one, someone who steals the peer's keys
-        /// before it answers could read what was sent until then.
+        /// Whether the relay gave a one-time prekey. Without one, someone who steals the peer's
+        /// keys before it answers could read what was sent until then.
         has_one_time: bool,
         /// Whether the relay held one-time prekeys back because too many were asked for.
         held_back: bool,

@@ -2,6 +2,7 @@
 
 use waxseal_reporting::Timestamp;
 
+use super::pause::later;
 use super::{Courier, Event};
 use crate::error::StateError;
 use crate::store::Store;
@@ -39,7 +40,7 @@ impl<S: Store> Courier<S> {
                     at.saturating_sub(relay_now.as_millis())
                 });
                 let left = left.unwrap_or(LONGEST_MS).clamp(1, LONGEST_MS);
-                Timestamp::from_millis(now.as_millis().saturating_add(left))
+                later(now, left)
             }
         });
         Ok(())

@@ -16,6 +16,9 @@ use crate::client::ReportId;
 use crate::error::StateError;
 use crate::store::Store;
 
+/// A connection for deliveries that lasts less than this is followed by a pause.
+const SHORT_MS: u64 = 10_000;
+
 /// How many requests are skipped in one call of `next`, because they cannot be made. Each skip
 /// settles what it was for.
 const MAX_SKIPPED: usize = 64;
@@ -164,6 +167,15 @@ impl<S: Store> Courier<S> {
             return Ok(Some(chosen));
         }
         if self.wants_stream() {
+            // A connection that ends at once is not opened again at once.
+            let lasted = self.connected_at.take().map(|at| {
+                let lasted = now.as_millis().checked_sub(at.as_millis());
+                lasted.unwrap_or_default()
+            });
+            if lasted.is_some_and(|lasted| lasted < SHORT_MS) {
+                self.pause.lengthen(now, 0, rng);
+                return Ok(None);
+            }
             return Ok(Some((Aim::Deliveries, Call::Deliveries)));
         }
         if let Some(chosen) = self.choose_bundle(now) {

@@ -8,6 +8,7 @@ use waxseal_interface::{ErrorBody, ErrorCode, Request as Call};
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
 use super::next::Aim;
+use super::pause::later;
 use super::{Courier, Event, Trouble};
 use crate::client::{NotDelivered, Outgoing};
 use crate::error::{ConfirmError, StateError};
@@ -19,6 +20,9 @@ const FULL_MS: u64 = 60_000;
 /// How long messages wait that the relay refuses for a reason that this version does not know: an
 /// hour.
 const UNKNOWN_MS: u64 = 3_600_000;
+
+/// How long after a message was accepted the upkeep is called at the latest: an hour.
+const AWAITED_MS: u64 = 3_600_000;
 
 /// Maximum number of messages of an earlier version that are sealed again at once.
 const MAX_WAITING: usize = 1_000;
@@ -33,6 +37,8 @@ pub(super) struct Outbox {
     blocked: BTreeMap<AccountId, Timestamp>,
     /// A message that the client did not know when its receipt came.
     unknown: Option<FrankingTag>,
+    /// The last message that was refused because of the clock.
+    other_clock: Option<FrankingTag>,
     has_sealed_earlier: bool,
     has_told_damage: bool,
 }
@@ -44,6 +50,7 @@ impl Default for Outbox {
             after: None,
             blocked: BTreeMap::new(),
             unknown: None,
+            other_clock: None,
             has_sealed_earlier: false,
             has_told_damage: false,
         }
@@ -56,8 +63,7 @@ impl Outbox {
     }
 
     fn block(&mut self, recipient: &AccountId, now: Timestamp, for_ms: u64) {
-        let until = Timestamp::from_millis(now.as_millis().saturating_add(for_ms));
-        self.blocked.insert(recipient.clone(), until);
+        self.blocked.insert(recipient.clone(), later(now, for_ms));
     }
 
     /// Lets those post again whose time has come, or is so far ahead that the clock was wrong.
@@ -149,8 +155,8 @@ impl<S: Store> Courier<S> {
                     self.tell(Event::Accepted { to, id });
                 }
                 self.due_at = Some(now);
-                // What is awaited from now on.
-                self.upkeep_at.get_or_insert(now);
+                // The upkeep looks some day at what is awaited from now on.
+                self.upkeep_at.get_or_insert(later(now, AWAITED_MS));
                 return Ok(());
             }
             Err(ConfirmError::State(StateError::Store(error))) => {
@@ -160,7 +166,8 @@ impl<S: Store> Courier<S> {
                 self.tell(Event::Damaged(damage));
                 self.outbox.block(to, now, UNKNOWN_MS);
             }
-            // It was deleted while it was on its way. If it is still there, it would go out for ever.
+            // It was deleted while it was on its way. If it is still there, it would go out for
+            // ever.
             Err(ConfirmError::NotSent) => {
                 if self.outbox.unknown.replace(id) == Some(id) {
                     self.outbox.block(to, now, UNKNOWN_MS);
@@ -195,8 +202,8 @@ impl<S: Store> Courier<S> {
                     .relay_time_ms
                     .map(|relay| i128::from(relay).saturating_sub(i128::from(now.as_millis())));
                 let ahead = ahead.and_then(|ahead| i64::try_from(ahead).ok());
-                // Told the same before: the answer must not be repeated at once.
-                if ahead.is_none_or(|ahead| ahead.abs_diff(self.relay_ahead_ms) < 60_000) {
+                // The message is posted again at once, but not for ever.
+                if self.outbox.other_clock.replace(*id) == Some(*id) {
                     self.pause.lengthen(now, 0, rng);
                 }
                 self.relay_ahead_ms = ahead.unwrap_or_default();

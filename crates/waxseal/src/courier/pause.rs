@@ -14,6 +14,11 @@ const LONGEST_MS: u64 = 300_000;
 /// The longest pause that a relay can ask for, in seconds.
 const LONGEST_ASKED_SECS: u64 = 3_600;
 
+/// A time this many milliseconds later.
+pub(super) fn later(now: Timestamp, by_ms: u64) -> Timestamp {
+    Timestamp::from_millis(now.as_millis().saturating_add(by_ms))
+}
+
 /// How long to wait before the next request, and of what the application was told.
 #[derive(Debug, Default)]
 pub(super) struct Pause {
@@ -39,8 +44,7 @@ impl Pause {
         let random = u64::from(rng.next_u32()).checked_rem(half.saturating_add(1));
         let own = half.saturating_add(random.unwrap_or_default());
         let asked = at_least_secs.min(LONGEST_ASKED_SECS).saturating_mul(1_000);
-        let until = now.as_millis().saturating_add(own.max(asked));
-        self.until = Some(Timestamp::from_millis(until));
+        self.until = Some(later(now, own.max(asked)));
     }
 
     /// Ends the pause, because the relay did what it was asked for.

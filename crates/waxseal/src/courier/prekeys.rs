@@ -6,6 +6,7 @@ use waxseal_interface::{PreKeys, Request as Call};
 use waxseal_reporting::Timestamp;
 
 use super::next::Aim;
+use super::pause::later;
 use super::{Courier, Event};
 use crate::error::{Damage, PublishError, StateError};
 use crate::records::CourierRecord;
@@ -20,9 +21,9 @@ const CHECK_MS: u64 = 3_600_000;
 /// How old the signed prekeys get: a week.
 const ROTATE_MS: u64 = 7 * 24 * 3_600_000;
 
-/// A noted time that is ahead by more than this was noted while the clock was wrong: a day. One that
-/// is less ahead counts as now, because prekeys that are replaced twice in a row lose the messages
-/// on their way.
+/// A noted time that is ahead by more than this was noted while the clock was wrong: a day. One
+/// that is less ahead counts as now, because prekeys that are replaced twice in a row lose the
+/// messages on their way.
 const AHEAD_MS: u64 = 24 * 3_600_000;
 
 impl<S: Store> Courier<S> {
@@ -85,8 +86,7 @@ impl<S: Store> Courier<S> {
     }
 
     fn check_later(&mut self, now: Timestamp) {
-        let at = now.as_millis().saturating_add(CHECK_MS);
-        self.prekeys_at = Some(Timestamp::from_millis(at));
+        self.prekeys_at = Some(later(now, CHECK_MS));
     }
 
     /// What to upload if the relay has this many one-time parts left.
@@ -149,7 +149,7 @@ impl<S: Store> Courier<S> {
         // Noted first: after a crash, what the relay has is replaced by what is there then.
         self.replace_prekeys(now)?;
         self.client.reset_prekeys(rng)?;
-        self.stream.close(); // what waited for them is delivered again
+        self.connect_again(); // what waited for them is delivered again
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use waxseal_interface::{
 use waxseal_reporting::Timestamp;
 
 use super::next::Aim;
+use super::pause::later;
 use super::{Courier, Event};
 use crate::client::ReportId;
 use crate::error::{Advice, ReportError, StateError};
@@ -55,7 +56,7 @@ impl Reports {
     }
 
     fn at(&mut self, now: Timestamp, later_ms: u64) {
-        let at = Timestamp::from_millis(now.as_millis().saturating_add(later_ms));
+        let at = later(now, later_ms);
         self.again_at = Some(self.again_at.map_or(at, |before| before.min(at)));
     }
 
@@ -193,8 +194,8 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    /// The provider accepted a report. It stays in the store until its review has ended, because the
-    /// moderators may lose the key that opens it.
+    /// The provider accepted a report. It stays in the store until its review has ended, because
+    /// the moderators may lose the key that opens it.
     pub(super) fn take_taken(
         &mut self,
         id: ReportId,

@@ -15,13 +15,14 @@ use crate::store::Store;
 /// How long a card is used before it is fetched again: a day. It may have another moderation key.
 const CARD_AGE_MS: u64 = 24 * 3_600_000;
 
-/// How long before its expiry a token is replaced.
-const TOKEN_SPARE_MS: u64 = 30_000;
+/// How long a token is used before it is replaced: 50 minutes. It is valid for an hour by the
+/// relay's clock, which may differ from this one.
+const TOKEN_AGE_MS: u64 = 50 * 60_000;
 
 /// The token of a session with the provider.
 pub(super) struct Token {
     pub(super) text: String,
-    expires_ms: u64,
+    since: Timestamp,
     /// Whether the relay has answered a request with it. If it refuses a new token, another one
     /// does not help.
     pub(super) is_proven: bool,
@@ -41,8 +42,8 @@ impl<S: Store> Courier<S> {
             return Ok(Some((Aim::Card, Call::Card)));
         };
         let is_due = self.must_register || self.client.is_delivery_key_due(now);
-        let relay_now = self.relay_time(now).as_millis();
-        let is_valid = |token: &Token| relay_now < token.expires_ms.saturating_sub(TOKEN_SPARE_MS);
+        // If the clock was set back, the relay says when the token has expired.
+        let is_valid = |token: &Token| age(&token.since).is_none_or(|age| age < TOKEN_AGE_MS);
         if !is_due && self.token.as_ref().is_some_and(is_valid) {
             return Ok(None);
         }
@@ -108,7 +109,7 @@ impl<S: Store> Courier<S> {
         }
         self.token = Some(Token {
             text: session.token,
-            expires_ms: session.expires_at_ms,
+            since: now,
             is_proven: false,
         });
         Ok(())
@@ -126,7 +127,7 @@ impl<S: Store> Courier<S> {
         self.must_register = false;
         self.take_session(session, now, rng)?;
         // The relay ends a connection under the earlier key.
-        self.stream.close();
+        self.connect_again();
         self.tell(Event::Registered);
         Ok(())
     }

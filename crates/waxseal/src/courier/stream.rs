@@ -16,8 +16,8 @@ use crate::store::Store;
 /// How long a delivery that does not open is left with the relay: seven days.
 const KEEP_MS: u64 = 7 * 24 * 3_600_000;
 
-/// Maximum number of deliveries of one sender that are left with the relay. A peer can make messages
-/// that never open, and these must not displace the messages of others.
+/// Maximum number of deliveries of one sender that are left with the relay. A peer can make
+/// messages that never open, and these must not displace the messages of others.
 const MAX_KEPT_OF_ONE: usize = 64;
 
 /// Maximum number of deliveries that are left with the relay.
