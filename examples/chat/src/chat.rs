@@ -218,7 +218,6 @@ impl Chat {
         let (client, mut waiting, mut after) = (self.client(), 0_usize, None);
         loop {
             let page = client.outbox(after, PAGE, self.relay_time())?;
-            self.notice_damage(&page.damaged, "messages in the outbox");
             for outgoing in page.items {
                 let message = client.message(&outgoing.recipient, &outgoing.id)?;
                 waiting += usize::from(message.is_some());
