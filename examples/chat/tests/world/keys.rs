@@ -1,4 +1,4 @@
-//! Loses keys, and lets time pass, in a world.
+//! Loses keys and accounts, and lets time pass, in a world.
 
 use std::fs;
 
@@ -24,6 +24,43 @@ impl World {
         self.run_program("vault", &vault).output();
         self.start_relay();
         self.start_vault();
+    }
+
+    /// Makes the relay forget every account, and deletes the home folder of the account
+    /// `loses_home`.
+    pub fn forget_accounts(&self, loses_home: usize) {
+        self.relay.kill();
+        for suffix in ["", "-wal", "-shm"] {
+            drop(fs::remove_file(
+                self.folder.join(format!("relay-data/relay.sqlite{suffix}")),
+            ));
+        }
+        fs::remove_dir_all(self.folder.join(self.clients[loses_home].0)).unwrap();
+        self.start_relay();
+    }
+
+    /// Deletes the home of an account, and registers the account again with another identity, which
+    /// its provider allows.
+    pub fn change_identity(&self, account: usize) {
+        let (name, _) = &self.clients[account];
+        fs::remove_dir_all(self.home(account)).unwrap();
+        // The relay refuses the identity, which is in the new home by then.
+        let taken = self.chat(account, &["register", name]);
+        assert!(taken.stderr.contains("taken"), "{}", taken.stderr);
+        let identity = self.client(account).identity().to_bytes();
+        self.relay.kill();
+        let db = rusqlite::Connection::open(self.folder.join("relay-data/relay.sqlite")).unwrap();
+        let changed = db.execute(
+            "UPDATE account SET identity = ?, base = NULL WHERE name = ?",
+            (&identity[..], name),
+        );
+        assert_eq!(changed.unwrap(), 1);
+        let of_account =
+            "DELETE FROM one_time WHERE account = (SELECT id FROM account WHERE name = ?)";
+        db.execute(of_account, [name]).unwrap();
+        drop(db);
+        self.start_relay();
+        self.chat(account, &["register", name]).output();
     }
 
     /// Makes it look as if the account had not asked about its reports for long.
