@@ -10,7 +10,7 @@ use waxseal::core::PreKeyBundle;
 use waxseal::errors::ReceiveError;
 use waxseal::{
     AccountId, Advice, Client, DeliveryKey, DeviceAddress, DeviceId, Disclosure, FrankingTag,
-    MemoryStore, NotDelivered, Outgoing, Reason, Received, Status, Timestamp,
+    MemoryStore, Outgoing, Reason, Received, Status, Timestamp,
 };
 use waxseal_reporting::vault::ModerationKeyPair;
 
@@ -285,20 +285,22 @@ impl Lossy {
         }
     }
 
-    /// How many of a phone's sent messages count as not delivered.
-    pub fn not_delivered(&self, from: usize) -> usize {
-        let peer = self.account(1 - from);
-        let sent = self
-            .sent
-            .iter()
-            .filter(|sent| sent.from == from && sent.shown == 0);
-        let status = sent.filter_map(|sent| {
-            let message = self.phones[from].message(&peer, &sent.id).ok()??;
-            message.status()
-        });
-        status
-            .filter(|status| matches!(status, Status::NotDelivered(NotDelivered::Lost)))
-            .count()
+    /// How many messages count as not delivered at their sender: of those that were never shown,
+    /// and of those that were.
+    pub fn not_delivered(&self) -> (usize, usize) {
+        let (mut rightly, mut wrongly) = (0, 0);
+        for sent in &self.sent {
+            let peer = self.account(1 - sent.from);
+            let message = self.phones[sent.from].message(&peer, &sent.id);
+            let message = message.expect("the store is in memory");
+            if let Some(Status::NotDelivered(_)) = message.and_then(|message| message.status()) {
+                match sent.shown {
+                    0 => rightly += 1,
+                    _ => wrongly += 1,
+                }
+            }
+        }
+        (rightly, wrongly)
     }
 
     /// How many of the messages that a phone has of its peer verify in a report.

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::identity::IdentityKeyPair;
 use crate::kdf::hkdf;
 use crate::labels;
+use crate::secret::with_wiped_stack;
 
 /// Length of a mark in bytes: a counter of 8 bytes and a MAC of 32.
 pub const MARK_LEN: usize = 40;
@@ -27,7 +28,7 @@ impl IdentityKeyPair {
     #[must_use]
     pub fn mark(&self, counter: u64) -> [u8; MARK_LEN] {
         let counter = counter.to_be_bytes();
-        let tag = self.mark_mac(&counter).finalize().into_bytes();
+        let tag = with_wiped_stack(|| self.mark_mac(&counter).finalize().into_bytes());
         let mut mark = [0; MARK_LEN];
         for (to, from) in mark.iter_mut().zip(counter.into_iter().chain(tag)) {
             *to = from;
@@ -40,7 +41,7 @@ impl IdentityKeyPair {
     pub fn verify_mark(&self, mark: &[u8; MARK_LEN]) -> Option<u64> {
         let (counter, tag) = mark.split_first_chunk::<COUNTER_LEN>()?;
         // CHK-99: this identity made the mark, for this counter.
-        self.mark_mac(counter).verify_slice(tag).ok()?;
+        with_wiped_stack(|| self.mark_mac(counter).verify_slice(tag)).ok()?;
         Some(u64::from_be_bytes(*counter))
     }
 

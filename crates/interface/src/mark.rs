@@ -17,7 +17,7 @@ pub fn encode_mark(mark: &[u8; MARK_LEN]) -> String {
 /// The mark that a header's value states. `None` if it is not the base64 of 40 bytes.
 pub fn decode_mark(value: &str) -> Option<[u8; MARK_LEN]> {
     // The length comes first, so that a long header is not decoded.
-    let is_whole = value.len() == MARK_LEN.div_ceil(3) * 4;
+    let is_whole = value.len() == MARK_LEN.div_ceil(3).saturating_mul(4);
     let bytes = STANDARD.decode(value).ok().filter(|_| is_whole)?;
     bytes.try_into().ok()
 }

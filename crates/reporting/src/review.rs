@@ -337,6 +337,9 @@ impl VerifiedMessage {
     /// How many messages of the sending device are missing between its previous message in this
     /// report and this one. `None` for the device's first message in the report, or if the numbers
     /// contradict each other.
+    ///
+    /// A device that was set back to an older store goes on at a multiple of 2^32, so a gap of that
+    /// size says nothing about missing messages.
     pub fn gap_before(&self) -> Option<u64> {
         self.position.gap_before
     }

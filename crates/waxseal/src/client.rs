@@ -3,9 +3,9 @@
 //! Each file of `client/` is one step of a message's journey: `delivery_key`, `prekeys`, `contact`,
 //! `send`, `outbox`, `receive`, `history`, `due`, `delete`, `report`. A message that does not open
 //! goes on: `unopened` notes it, `refuse` asks its author for it, and the author's `again` seals it
-//! again. `receipts` tells what arrived, `awaited` waits for that, and `upkeep` does all of it. The
-//! steps share four files: `peers` caches recently used peers, `state` reads and writes records,
-//! `page` lists them, `keys` names them.
+//! again. `receipts` tells what arrived, `awaited` waits for that, and `upkeep` does all of it.
+//! `set_back` notices that the store is an older copy. The steps share four files: `peers` caches
+//! recently used peers, `state` reads and writes records, `page` lists them, `keys` names them.
 
 mod again;
 mod awaited;
@@ -85,8 +85,9 @@ use crate::store::{Store, Transaction};
 /// | account | [`create`] once, then [`open`] at each start |
 /// | key, if [due] | [`renew_delivery_key`], register, [`confirm_delivery_key`] |
 /// | prekeys | [`publish_prekeys`], upload, [`confirm_prekeys`]; weekly [`rotate_prekeys`] |
+/// | sign-in | [`check_mark`]; if the store was set back, prekeys as above |
 /// | contact | [`start`]; after a warning [`accept_identity`] |
-/// | send | [`send`], upload, [`confirm`] |
+/// | send | [`send`], upload with the [`mark`], [`confirm`] |
 /// | receive | [`receive`], show, acknowledge |
 /// | keep up | [`upkeep`]; [`learn_identity`], [`restart`] as it says; post the [`outbox`] |
 /// | delete | [`due`], [`delete_message`]; [`delete_conversation`], [`forget_contact`] |
@@ -101,6 +102,7 @@ use crate::store::{Store, Transaction};
 /// | account | the empty store; [`open`] converts a store of an earlier version |
 /// | key | [`delivery_key`], [`outbox`], [`pending_reports`] |
 /// | prekeys | [`one_time_prekeys_left`] |
+/// | sign-in, if the store was set back | [`one_time_prekeys_left`], [`has_session`], [`mark`] |
 /// | contact | [`peers`], [`has_session`], [`peer_identity`], [`safety_number`], [`waiting`] |
 /// | send | [`messages`], [`next_ordinal`], [`outbox`], [`waiting`], [`conversation_health`] |
 /// | receive | [`messages`], [`next_ordinal`], [`conversation_health`], [`due`] |
@@ -123,6 +125,8 @@ use crate::store::{Store, Transaction};
 /// [`accept_identity`]: Self::accept_identity
 /// [`send`]: Self::send
 /// [`confirm`]: Self::confirm
+/// [`mark`]: Self::mark
+/// [`check_mark`]: Self::check_mark
 /// [`receive`]: Self::receive
 /// [`upkeep`]: Self::upkeep
 /// [`learn_identity`]: Self::learn_identity
@@ -153,8 +157,9 @@ use crate::store::{Store, Transaction};
 ///
 /// # Security
 /// A store that is set back to an older copy never encrypts two messages under one key stream, but
-/// messages may be shown a second time, and the next ones do not open until [`upkeep`] has mended
-/// that. Move a store, never copy it.
+/// messages may be shown a second time. With the provider's [mark](Self::check_mark) the device
+/// notices it and starts over. Without the mark, the next messages do not open until [`upkeep`] has
+/// mended that. Move a store, never copy it.
 ///
 /// # Several processes
 /// An application and its notification extension open one store with

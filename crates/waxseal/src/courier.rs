@@ -38,6 +38,9 @@ use crate::error::{OpenAccountError, ReportError, SendError, StateError};
 use crate::records::CourierRecord;
 use crate::store::Store;
 
+/// A clock that goes back by less than this was corrected a little: a minute.
+const SET_BACK_MS: u64 = 60_000;
+
 /// A [`Client`] with everything that keeps it in touch with a provider. It does no I/O: the
 /// application, or the feature `transport`, sends what [`next`](Self::next) returns.
 ///
@@ -101,9 +104,11 @@ pub struct Courier<S: Store> {
     unauthentic: u32,
     /// How far the relay's clock is ahead of this device's.
     relay_ahead_ms: i64,
+    /// The time of the last call of `next`.
+    seen_at: Timestamp,
     stream: Stream,
-    /// When the last connection for deliveries was opened.
-    connected_at: Option<Timestamp>,
+    /// How long to wait before the next connection.
+    reconnect: Pause,
     /// When the relay is next asked how many prekeys it has.
     prekeys_at: Option<Timestamp>,
     /// How many one-time parts the relay has left, if it needs more.
@@ -179,8 +184,9 @@ impl<S: Store> Courier<S> {
             pause: Pause::default(),
             unauthentic: 0,
             relay_ahead_ms: 0,
+            seen_at: Timestamp::from_millis(0),
             stream: Stream::default(),
-            connected_at: None,
+            reconnect: Pause::default(),
             prekeys_at: now,
             left: None,
             upkeep_at: now,
@@ -290,7 +296,7 @@ impl<S: Store> Courier<S> {
         self.client.accept_identity(peer, identity)?;
         self.bundles.forget(peer);
         self.look_again();
-        self.connect_again();
+        self.stream.close();
         Ok(())
     }
 
@@ -355,12 +361,6 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    /// Connects for deliveries again, at once.
-    fn connect_again(&mut self) {
-        self.stream.close();
-        self.connected_at = None;
-    }
-
     /// Looks at everything once more, because something may have changed.
     fn look_again(&mut self) {
         self.outbox.look_again();
@@ -369,13 +369,24 @@ impl<S: Store> Courier<S> {
         self.due_at = Some(Timestamp::from_millis(0));
     }
 
-    /// Pins or checks the keys on a card.
-    fn take_card(
-        &mut self,
-        card: RelayCard,
-        now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), StateError<S::Error>> {
+    /// Whether the clock was set back since the last call of `next`.
+    fn is_set_back(&self, now: Timestamp) -> bool {
+        now.as_millis().saturating_add(SET_BACK_MS) < self.seen_at.as_millis()
+    }
+
+    /// Looks at everything once more if the clock was set back: the times for which it waits were
+    /// chosen while the clock was wrong, or are now.
+    fn see(&mut self, now: Timestamp) {
+        if self.is_set_back(now) {
+            self.look_again();
+            self.prekeys_at = Some(now);
+            self.relay_ahead_ms = 0;
+        }
+        self.seen_at = now;
+    }
+
+    /// Pins or checks the keys on a card. Returns whether it is the relay's.
+    fn take_card(&mut self, card: RelayCard, now: Timestamp) -> Result<bool, StateError<S::Error>> {
         let checked = match self.pinned() {
             Some(pinned) => pinned.check(&card),
             None => card.verify().map(|()| None),
@@ -384,13 +395,9 @@ impl<S: Store> Courier<S> {
             Ok(change) => change,
             Err(CardError::OtherRelay { fingerprint }) => {
                 self.tell_trouble(Trouble::OtherRelay { fingerprint });
-                self.pause.lengthen(now, 0, rng);
-                return Ok(());
+                return Ok(false);
             }
-            Err(_) => {
-                self.pause.lengthen(now, 0, rng);
-                return Ok(());
-            }
+            Err(_) => return Ok(false),
         };
         let is_first = self.record.relay_key.is_empty();
         self.put(CourierRecord {
@@ -409,7 +416,7 @@ impl<S: Store> Courier<S> {
             self.tell(Event::ModerationKeyChanged(change));
         }
         self.card = Some((card, now));
-        Ok(())
+        Ok(true)
     }
 
     /// Tells of trouble, once until something else happens.

@@ -48,12 +48,13 @@
 //! | after an update | [`waiting`] | [`start`], or [`seal_waiting`] if there is a session |
 //! | a message to a new peer, without a network | [`hold`] | [`upkeep`] |
 //! | a new peer | [`start`], with the bundle the provider hands out | |
-//! | writing | [`send`] | upload the envelope, [`confirm`] the relay's receipt |
+//! | writing | [`send`], [`mark`] | upload the envelope, [`confirm`] the relay's receipt |
 //! | a delivery arrives | [`receive`] | show the message, acknowledge the delivery |
 //! | many deliveries waited | [`receive_many`] | as for each delivery |
 //! | all deliveries were received | [`upkeep`] | do what it returns |
 //! | a message was shown | [`opened`], if others may know | |
 //! | a delivery of a blocked account arrives | [`skip`] | acknowledge the delivery |
+//! | each sign-in | [`check_mark`] with the relay's mark | if the store was set back: new prekeys |
 //! | a record is damaged | [`reset_peer`], [`reset_prekeys`], [`delete_damaged`] | |
 //! | once in a while | [`due`] | [`delete_message`] for each |
 //! | the user deletes a conversation | [`delete_conversation`] | [`compact`], now or later |
@@ -79,6 +80,8 @@
 //! [`upkeep`]: Client::upkeep
 //! [`opened`]: Client::opened
 //! [`skip`]: Client::skip
+//! [`check_mark`]: Client::check_mark
+//! [`mark`]: Client::mark
 //! [`reset_peer`]: Client::reset_peer
 //! [`reset_prekeys`]: Client::reset_prekeys
 //! [`delete_damaged`]: Client::delete_damaged

@@ -168,10 +168,10 @@ pub(crate) struct ConversationRecord {
     /// When the provider accepted the newest message of this device that arrived, in milliseconds.
     #[prost(uint64, tag = "11")]
     pub(crate) last_delivered_ms: u64,
-    /// When the provider accepted the oldest message of this device that arrived, in milliseconds.
-    /// 0 if none did, as far as the peer told.
+    /// When the provider accepted the first receipt of the peer's device, in milliseconds. What it
+    /// accepted later, the peer tells of. 0 before the first receipt.
     #[prost(uint64, tag = "14")]
-    pub(crate) first_delivered_ms: u64,
+    pub(crate) first_told_ms: u64,
     /// Whether `next_sequence` does not tell that this device wrote to the peer, because it was
     /// taken from a history without sent messages after damage.
     #[prost(bool, tag = "13")]
@@ -323,6 +323,17 @@ pub(crate) struct CountersRecord {
     /// once the provider has the new prekeys.
     #[prost(uint64, tag = "6")]
     pub(crate) set_back_ms: u64,
+}
+
+/// How many numbers of the outbox, and of the messages of a conversation, each restart has: more
+/// than a device seals in its life.
+pub(crate) const NUMBERS: u64 = 1 << 32;
+
+impl CountersRecord {
+    /// How often the device noticed that its store was set back.
+    pub(crate) fn restarts(&self) -> u64 {
+        self.next_outbox / NUMBERS
+    }
 }
 
 /// One-time prekeys that the provider has not confirmed yet, in the form in which they are

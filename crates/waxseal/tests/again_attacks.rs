@@ -325,6 +325,22 @@ fn a_refusal_leaves_the_outbox_although_its_tag_was_used_by_another() {
 }
 
 #[test]
+fn a_message_that_a_refusal_names_twice_is_listed_once() {
+    let mut net = Network::of(&NAMES);
+    net.converse(ALICE, BOB);
+    let id = net.send(ALICE, BOB, "hello?");
+    let peer = IdentityKeyPair::generate(&mut net.world.rng);
+    let (bob, alice) = (account("bob"), *net.clients[ALICE].identity());
+    net.clients[ALICE]
+        .accept_identity(&bob, peer.public())
+        .unwrap();
+    let tag = FrankingTag::from_bytes([5; 32]);
+    let delivery = forged_refusal(&mut net, &peer, &alice, tag, &[id, id]);
+    let taken = net.clients[ALICE].receive(&delivery).unwrap();
+    assert!(matches!(taken, Received::Refused { again, .. } if again == [id]));
+}
+
+#[test]
 fn a_refusal_of_a_blocked_account_is_skipped() {
     let mut net = Network::of(&NAMES);
     net.converse(ALICE, BOB);
@@ -419,6 +435,7 @@ fn what_counted_as_lost_is_sealed_again_when_the_peer_refuses_it() {
     net.converse(ALICE, BOB);
     net.send(ALICE, BOB, "before");
     net.run();
+    net.wait(HOUR_MS);
     let sent = seal(&mut net, ALICE, BOB, "hello?");
     let (delivery, receipt) = relay(&mut net, ALICE, &sent);
     let bob = account("bob");

@@ -16,7 +16,7 @@
 use proptest::prelude::*;
 use waxseal::store::Key;
 use waxseal::{Client, MemoryStore, Received};
-use waxseal_world::{Action, Script, World, snapshot, targets};
+use waxseal_world::{Action, Script, SignIn, World, snapshot, targets};
 
 /// Configures this many cases, or as many as the variable `PROPTEST_CASES` says.
 fn cases(cases: u32) -> ProptestConfig {
@@ -47,8 +47,35 @@ fn of_the_network(action: &Action) -> bool {
     )
 }
 
+/// Actions of devices whose stores are set back often, and which sign in at once or later.
+fn set_backs() -> impl Strategy<Value = Vec<Action>> {
+    const SENDS: [u8; 5] = [0; 5];
+    const ARRIVALS: [u8; 10] = [20; 10];
+    const OTHERS: [u8; 10] = [44, 47, 53, 54, 56, 56, 57, 57, 60, 60];
+    let kinds = [&SENDS[..], &ARRIVALS, &OTHERS].concat();
+    let action = (prop::sample::select(kinds), 0_u8..3, any::<u8>());
+    let action = action.prop_map(|(kind, who, other)| Action::from([kind, who, other]));
+    let signs_in = |action: &Action| {
+        let sign_in = match action {
+            Action::RollBack { sign_in, .. } => *sign_in,
+            _ => SignIn::AtOnce,
+        };
+        sign_in != SignIn::Never
+    };
+    prop::collection::vec(action.prop_filter("signs in", signs_in), 1..100)
+}
+
 proptest! {
     #![proptest_config(cases(40))]
+
+    #[test]
+    fn devices_that_are_set_back_and_sign_in_all_converse_in_the_end(seed: u64, script in set_backs()) {
+        let mut world = World::new(seed, 3);
+        for action in script {
+            world.step(action);
+        }
+        world.settle();
+    }
 
     #[test]
     fn over_any_network_each_message_is_shown_once_and_can_be_reported(seed: u64, script in actions(of_the_network)) {
@@ -134,7 +161,10 @@ fn a_restored_store_loses_messages_and_lies_about_none() {
     world.step(Action::Save { who: 0 });
     assert_eq!(send(&mut world, 0), 1);
     assert_eq!(send(&mut world, 0), 1);
-    world.step(Action::RollBack { who: 0 });
+    world.step(Action::RollBack {
+        who: 0,
+        sign_in: SignIn::Never,
+    });
     // The restored store seals these two messages under keys that the peer has already spent, so
     // they are not shown.
     assert_eq!(send(&mut world, 0), 0);

@@ -1,5 +1,3 @@
-#![expect(clippy::indexing_slicing, reason = "a test may fail by a panic")]
-
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 

@@ -21,6 +21,7 @@
 //! |---|---|---|
 //! | [`Pair`] | two [`Device`]s, each with its sessions | `waxseal-core` alone |
 //! | [`World`] | clients with their stores, and one [`Provider`] | all crates |
+//! | [`Relay`] | a [`Provider`] that speaks the provider interface, over a faulty network | couriers |
 //! | [`Network`] | packets on their way: late, lost, repeated, out of order | |
 //! | [`Script`] | a list of [`Action`]s, read from any bytes | |
 //! | [`Liar`] | a sender with a modified client | a recipient, the relay |
@@ -43,6 +44,7 @@ mod liar;
 mod network;
 mod pair;
 mod provider;
+mod relay;
 mod script;
 mod seeds;
 pub mod targets;
@@ -60,7 +62,8 @@ pub use liar::{Liar, find};
 pub use network::{Flight, Network};
 pub use pair::{Pair, SentText};
 pub use provider::{Provider, Refusal};
-pub use script::{Action, Script};
+pub use relay::{Asked, Fault, Relay, TakenReport};
+pub use script::{Action, Script, SignIn};
 pub use seeds::seeds;
 pub use world::{Sent, World};
 

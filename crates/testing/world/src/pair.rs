@@ -133,7 +133,7 @@ impl Pair {
                 self.devices[who % 2].import(&state);
             }
             Action::Save { who } => self.saved[who % 2] = Some(self.devices[who % 2].export()),
-            Action::RollBack { who } => {
+            Action::RollBack { who, .. } => {
                 if let Some(state) = &self.saved[who % 2] {
                     self.devices[who % 2].import(state);
                     self.set_back[who % 2] += 1;

@@ -2,6 +2,7 @@
 //! messages, accepts reports and reviews them.
 
 mod intake;
+mod marks;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
@@ -41,12 +42,14 @@ pub struct Provider {
     /// The vault's key pair, for which reports are encrypted.
     pub moderation: ModerationKeyPair,
     acceptance_key: AcceptanceKey,
-    keys: HashMap<DeviceAddress, DeliveryKey>,
+    pub(crate) keys: HashMap<DeviceAddress, DeliveryKey>,
     /// When the relay accepted each device's last message.
     last_accepted: Mutex<HashMap<DeviceAddress, Timestamp>>,
-    prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
+    pub(crate) prekeys: HashMap<AccountId, (Vec<u8>, VecDeque<Vec<u8>>)>,
     handed_out: HashSet<Vec<u8>>,
-    reported: HashSet<Nullifier>,
+    pub(crate) reported: HashSet<Nullifier>,
+    /// The highest mark that each device posted.
+    marks: HashMap<DeviceAddress, [u8; 40]>,
 }
 
 impl Provider {
@@ -66,6 +69,7 @@ impl Provider {
             prekeys: HashMap::new(),
             handed_out: HashSet::new(),
             reported: HashSet::new(),
+            marks: HashMap::new(),
             rng,
         }
     }
@@ -118,8 +122,10 @@ impl Provider {
         address(name)
     }
 
-    /// Agrees on a delivery key with any device of an account. Publishes no prekeys.
+    /// Agrees on a delivery key with any device of an account, with a new identity. Publishes no
+    /// prekeys.
     pub fn register_device(&mut self, device: &DeviceAddress) {
+        self.marks.remove(device);
         let key = DeliveryKey::generate(&mut self.rng);
         self.keys.insert(device.clone(), key);
     }

@@ -28,7 +28,7 @@ pub enum Action {
     /// A copy is made of a device's store; in a `Pair`, of its prekeys and sessions.
     Save { who: usize },
     /// A device goes back to the last copy that `Save` made.
-    RollBack { who: usize },
+    RollBack { who: usize, sign_in: SignIn },
     /// A device loses everything that it stored; in a `Pair`, everything except its identity.
     StartOver { who: usize },
     /// A device makes new prekeys and sends them to the provider.
@@ -45,6 +45,28 @@ pub enum Action {
         about: usize,
         forget: bool,
     },
+}
+
+/// When a device that went back to an earlier copy signs in, and so compares its store with the
+/// mark that the provider keeps. Has no meaning in a `Pair`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// It does not, or the provider withholds the mark.
+    Never,
+    /// Before it next sends its unconfirmed messages again. It may seal some before that.
+    Later,
+    /// At once.
+    AtOnce,
+}
+
+impl From<u8> for SignIn {
+    fn from(byte: u8) -> Self {
+        match byte {
+            0..0x40 => Self::Never,
+            0x40..0x80 => Self::Later,
+            _ => Self::AtOnce,
+        }
+    }
 }
 
 impl From<[u8; 3]> for Action {
@@ -75,7 +97,10 @@ impl From<[u8; 3]> for Action {
             },
             54 | 55 => Self::Restart { who: one },
             56 => Self::Save { who: one },
-            57 => Self::RollBack { who: one },
+            57 => Self::RollBack {
+                who: one,
+                sign_in: SignIn::from(b),
+            },
             58 => Self::StartOver { who: one },
             59 => Self::Publish {
                 who: one,

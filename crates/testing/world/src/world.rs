@@ -1,6 +1,7 @@
 //! Clients, their provider, and the network between them.
 
 mod app;
+mod bounded;
 mod packets;
 mod reports;
 mod upkeep;
@@ -8,12 +9,12 @@ mod upkeep;
 use std::collections::BTreeMap;
 
 use waxseal::core::PreKeyUpload;
-use waxseal::core::limits::{MAX_KEPT_ONE_TIME_PREKEYS, MAX_SESSIONS, MAX_SKIPPED_CHAINS};
+use waxseal::core::limits::{MAX_SESSIONS, MAX_SKIPPED_CHAINS};
 use waxseal::{AccountId, Client, FrankingTag, MemoryStore, Timestamp};
 
 use crate::network::Network;
 use crate::provider::Provider;
-use crate::script::Action;
+use crate::script::{Action, SignIn};
 use crate::{Records, snapshot};
 
 const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
@@ -46,6 +47,8 @@ pub struct Sent {
     /// Whether the sender deleted the message while it waited in the outbox.
     pub given_up: bool,
     envelope: Vec<u8>,
+    /// The sender's mark when it posted the envelope.
+    mark: [u8; 40],
     /// The message in the relay's queue, with the relay's last stamp for it.
     queued: Vec<u8>,
 }
@@ -56,9 +59,9 @@ enum Packet {
     Delivery(usize, Vec<u8>),
     Receipt(usize, Vec<u8>),
     /// A message that is sealed again.
-    Again(usize, Vec<u8>),
+    Again(usize, Vec<u8>, [u8; 40]),
     /// A posted refusal, or receipts.
-    Note(Vec<u8>),
+    Note(Vec<u8>, [u8; 40]),
     NoteDelivery(Vec<u8>),
     NoteReceipt(Vec<u8>),
     Prekeys(PreKeyUpload),
@@ -70,6 +73,8 @@ enum Packet {
 struct Memory {
     /// Sequence number of the next message to each peer.
     next_sequence: BTreeMap<usize, u64>,
+    /// The first number after the last set-back that the client noticed.
+    least_sequence: u64,
     /// The last message that was shown from each peer.
     last_seen: BTreeMap<usize, FrankingTag>,
     /// How many messages the store holds.
@@ -105,6 +110,8 @@ pub struct World {
     saved: Vec<Option<(Records, Memory)>>,
     /// How often each store was rolled back to an earlier state.
     set_back: Vec<u32>,
+    /// The devices that sign in before they next send again.
+    signs_in: Vec<bool>,
     /// How often each device lost its store.
     started_over: Vec<u32>,
     /// How often each device deleted a conversation, and how often it forgot the contact as well.
@@ -137,6 +144,7 @@ impl World {
             memories: vec![Memory::default(); clients.len()],
             saved: clients.iter().map(|_| None).collect(),
             set_back: vec![0; clients.len()],
+            signs_in: vec![false; clients.len()],
             started_over: vec![0; clients.len()],
             deleted: vec![0; clients.len()],
             forgotten: vec![0; clients.len()],
@@ -218,12 +226,16 @@ impl World {
                 let memory = self.memories[who].clone();
                 self.saved[who] = Some((snapshot(&self.clients[who]), memory));
             }
-            Action::RollBack { who } => {
+            Action::RollBack { who, sign_in } => {
                 let who = who % self.clients.len();
                 if let Some((records, memory)) = self.saved[who].clone() {
                     self.clients[who] = Client::open(MemoryStore::from_records(records)).unwrap();
                     self.memories[who] = memory;
                     self.set_back[who] += 1;
+                    self.signs_in[who] |= sign_in != SignIn::Never;
+                    if sign_in == SignIn::AtOnce {
+                        self.sign_in(who);
+                    }
                 }
             }
             Action::StartOver { who } => {
@@ -231,11 +243,13 @@ impl World {
                 self.clients[who] = self.provider.register_with(NAMES[who], ONE_TIME);
                 self.memories[who] = Memory::default();
                 self.saved[who] = None;
+                self.signs_in[who] = false;
                 self.started_over[who] += 1;
             }
             Action::Publish { who, rotate } => self.publish(who % self.clients.len(), rotate),
             Action::Resend { who } => {
                 let who = who % self.clients.len();
+                self.sign_in(who);
                 self.resend(who);
                 self.upkeep(who);
             }
@@ -264,6 +278,7 @@ impl World {
         let outgoing = outgoing.unwrap();
         let memory = &mut self.memories[from];
         let sequence = memory.next_sequence.entry(to).or_default();
+        *sequence = (*sequence).max(memory.least_sequence);
         self.sent.push(Sent {
             from,
             to,
@@ -276,6 +291,7 @@ impl World {
             refused: 0,
             given_up: false,
             envelope: outgoing.envelope,
+            mark: self.clients[from].mark().unwrap(),
             queued: Vec::new(),
         });
         *sequence += 1;
@@ -301,6 +317,22 @@ impl World {
                 .unwrap();
         }
         self.provider.start(&mut self.clients[from], &peer);
+    }
+
+    /// A client that went back compares its store with the mark that the provider keeps.
+    fn sign_in(&mut self, who: usize) {
+        if !std::mem::take(&mut self.signs_in[who]) {
+            return;
+        }
+        let there = waxseal::core::limits::MAX_ONE_TIME_PREKEYS - ONE_TIME;
+        let noticed = self.provider.sign_in_with(&mut self.clients[who], there);
+        if let Some(set_back) = noticed {
+            self.memories[who].least_sequence = set_back.times << 32;
+            for peer in (0..self.clients.len()).filter(|peer| *peer != who) {
+                let peer = self.account(peer);
+                assert!(!self.clients[who].has_session(&peer).unwrap());
+            }
+        }
     }
 
     fn publish(&mut self, who: usize, rotate: bool) {
@@ -330,59 +362,6 @@ impl World {
             && self.rotations <= 1
             && self.sent.len() < 1_000
             && (0..self.clients.len()).all(|who| self.unseen(who) <= MAX_SKIPPED_CHAINS)
-    }
-
-    /// Number of messages to a device that were never shown there. If the device was rolled back,
-    /// all messages to it count.
-    fn unseen(&self, who: usize) -> usize {
-        let theirs = self.sent.iter().filter(|sent| sent.to == who);
-        theirs
-            .filter(|sent| sent.shown == 0 || self.set_back[who] > 0)
-            .count()
-    }
-
-    /// Asserts that a store holds only as many records and bytes as its messages need.
-    fn assert_bounded(&self, who: usize) {
-        let client = &self.clients[who];
-        let peers = self.clients.len() - 1;
-        let waiting = client
-            .outbox(None, usize::MAX, self.provider.now)
-            .unwrap()
-            .items
-            .len();
-        // What upkeep sealed can be skipped too.
-        let unseen = self.unseen(who) + self.kept_up;
-        let of_family = |families: &'static [u8]| {
-            let records = client.store().records();
-            records.filter(move |(key, _)| {
-                let family = key.table.as_bytes().first();
-                family.is_some_and(|family| families.contains(family))
-            })
-        };
-        // The store has one record each for the account, the layout, the prekeys, the upload and
-        // the counters. Then it has three for each peer, two for each message (the message and its
-        // index), one for each message in the outbox, and one for each page of skipped keys. There
-        // are at most as many pages as messages that were not shown. One-time prekeys and replay
-        // memories follow, and what is still to be said. A refusal or receipt leaves an index.
-        let messages = 2 * self.memories[who].messages + self.notes;
-        let most = 5 + 3 * peers + messages + waiting + unseen;
-        let (prekeys, memories) = (of_family(b"1").count(), of_family(b"h").count());
-        let upkeep = of_family(b"jqtwyz").count();
-        assert!(upkeep <= 2 * peers + 3 * self.sent.len() + self.notes);
-        let count = client.store().records().count() - prekeys - memories - upkeep;
-        assert!(
-            count <= most,
-            "{count} records are stored, {most} at most are expected"
-        );
-        // A peer that lost its store has a new identity, and so another memory.
-        let identities = peers + self.started_over.iter().sum::<u32>() as usize;
-        assert!(prekeys <= MAX_KEPT_ONE_TIME_PREKEYS && memories <= identities);
-        let most = peers * (512 + MAX_SESSIONS * 4_300) + (45 + 76) * unseen;
-        let len: usize = of_family(b"ndvs").map(|(_, value)| value.len()).sum();
-        assert!(
-            len <= most,
-            "sessions take {len} bytes, at most {most} are expected"
-        );
     }
 }
 

@@ -78,6 +78,9 @@ impl<S: Store> Client<S> {
             .map(|one| one.restarted_on.clone());
         let new = new.filter(|_| sessions.is_some_and(|sessions| !sessions.is_established()));
         for (tag, refused_at) in &refusal.messages {
+            if again.contains(tag) || not_delivered.contains(tag) {
+                continue; // named twice
+            }
             let Some(mut message) = self.sent_message(&from, tag)? else {
                 continue;
             };
@@ -157,7 +160,7 @@ impl<S: Store> Client<S> {
 
     /// Whether a message is in the outbox, in an entry that can be read. From one that cannot, it
     /// is never posted.
-    fn is_in_outbox(&self, index: &IndexRecord) -> Result<bool, StateError<S::Error>> {
+    pub(super) fn is_in_outbox(&self, index: &IndexRecord) -> Result<bool, StateError<S::Error>> {
         let Some(number) = index.outbox else {
             return Ok(false);
         };

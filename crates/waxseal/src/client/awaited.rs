@@ -16,6 +16,11 @@ const ROWS_AT_ONCE: usize = 256;
 /// eight days, a day longer than the reference relay keeps a message.
 const LOST_AFTER_MS: u64 = 8 * 24 * 3_600_000;
 
+/// How long after its first receipt the peer is sure to tell of all that arrives: ten minutes. What
+/// arrived before its user accepted this account may have been posted again since, and the clocks
+/// of a provider's servers differ.
+const TOLD_AFTER_MS: u64 = 10 * 60_000;
+
 /// How long a receipt is waited for. A peer that did not accept this account sends none.
 const MAX_AGE_MS: u64 = 30 * 24 * 3_600_000;
 
@@ -42,7 +47,8 @@ impl<S: Store> Client<S> {
     /// Returns whether none is awaited any more.
     ///
     /// Receipts of what was accepted before `unopened_ms` may be among what did not open. Of what
-    /// arrived before its user accepted this account, the peer never tells.
+    /// arrived before its user accepted this account, the peer never tells, so what was accepted
+    /// before its first receipt never counts as lost.
     pub(super) fn give_up_awaited(
         &mut self,
         peer: &AccountId,
@@ -51,7 +57,8 @@ impl<S: Store> Client<S> {
         upkeep: &mut Upkeep,
     ) -> Result<bool, StateError<S::Error>> {
         let conversation = self.numbering(peer)?.unwrap_or_default();
-        let told_from_ms = unopened_ms.max(conversation.first_delivered_ms);
+        let told_from_ms = conversation.first_told_ms.saturating_add(TOLD_AFTER_MS);
+        let told_from_ms = told_from_ms.max(unopened_ms);
         let last_delivered_ms = conversation.last_delivered_ms;
         let (table, mut after): (_, Option<Cursor>) = (keys::all_awaited(peer), None);
         let mut is_done = true;
@@ -67,10 +74,12 @@ impl<S: Store> Client<S> {
             for (id, accepted_ms) in page.items {
                 let age = since(accepted_ms, now).unwrap_or_default();
                 let is_later_there = (told_from_ms..last_delivered_ms).contains(&accepted_ms);
-                let asked: Option<AskedRecord> = self.readable(&keys::asked(peer, &id))?;
                 if age > MAX_AGE_MS {
                     transaction.delete(keys::awaited(peer, &id));
-                } else if is_later_there && age > LOST_AFTER_MS && asked.is_none() {
+                } else if is_later_there
+                    && age > LOST_AFTER_MS
+                    && !self.is_sealed_again_soon(peer, &id)?
+                {
                     transaction.delete(keys::awaited(peer, &id));
                     if let Some(mut message) = self.sent_message(peer, &id)?
                         && message.not_delivered == 0
@@ -80,7 +89,7 @@ impl<S: Store> Client<S> {
                     }
                 } else {
                     is_done = false;
-                    if is_later_there && asked.is_none() {
+                    if is_later_there && age <= LOST_AFTER_MS {
                         let lost_at = accepted_ms.saturating_add(LOST_AFTER_MS);
                         upkeep.again_at(lost_at.saturating_add(1));
                     }
@@ -93,6 +102,20 @@ impl<S: Store> Client<S> {
             if after.is_none() {
                 return Ok(is_done);
             }
+        }
+    }
+
+    /// Whether the peer asked for a message that is still to be sealed again, or to be posted.
+    fn is_sealed_again_soon(
+        &self,
+        peer: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<bool, StateError<S::Error>> {
+        let asked: Option<AskedRecord> = self.readable(&keys::asked(peer, id))?;
+        match asked {
+            None => Ok(false),
+            Some(asked) if asked.waits => Ok(true),
+            Some(_) => self.is_in_outbox(&self.index(peer, id)?.unwrap_or_default()),
         }
     }
 }

@@ -193,6 +193,10 @@ impl<S: Store> Client<S> {
             };
             if known.identity != identity.to_bytes() {
                 known.identity = identity.to_bytes().to_vec();
+                // The peer's new device has not accepted this account yet. Until it has, it does
+                // not tell what arrives.
+                known.conversation.first_told_ms = 0;
+                known.conversation.last_delivered_ms = 0;
                 let mut transaction = Transaction::default();
                 known.destroy_sessions(peer, &mut transaction);
                 known.put(peer, &mut transaction);

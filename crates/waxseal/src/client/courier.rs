@@ -1,7 +1,7 @@
 //! What the courier keeps in the client's store.
 
-use waxseal_reporting::Timestamp;
 use waxseal_reporting::intake::ReportId as SubmittedId;
+use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
 use super::report::outgoing_of;
 use super::{Client, OutgoingReport, Page, ReportId, keys};
@@ -30,6 +30,27 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let mut transaction = Transaction::default();
             transaction.put_record(keys::courier(), record);
+            client.commit(transaction)
+        })
+    }
+
+    /// Takes an envelope out of the outbox that the provider refused for good, whatever it is.
+    pub(crate) fn take_out(
+        &mut self,
+        recipient: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<(), StateError<S::Error>> {
+        self.run(|client| {
+            let Some(number) = client.number_in_outbox(id)? else {
+                return Ok(());
+            };
+            let mut transaction = Transaction::default();
+            transaction.delete(keys::envelope(number));
+            let index = client.index(recipient, id)?;
+            if let Some(mut index) = index.filter(|index| index.outbox == Some(number)) {
+                index.outbox = None;
+                client.put_index(&mut transaction, recipient, *id, &index);
+            }
             client.commit(transaction)
         })
     }

@@ -378,6 +378,7 @@ fn mark(transaction: &mut Transaction, peer: &AccountId) {
 fn delete_indexed(transaction: &mut Transaction, peer: &AccountId, index: &IndexRecord) {
     if let Some(ordinal) = index.ordinal {
         transaction.delete(keys::message(peer, ordinal));
+        transaction.delete(keys::held(peer, ordinal));
     }
     if let Some(number) = index.outbox {
         transaction.delete(keys::envelope(number));

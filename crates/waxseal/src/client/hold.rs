@@ -100,6 +100,10 @@ impl<S: Store> Client<S> {
         match has {
             None | Some((false, _)) => return Ok(true),
             Some((true, false)) => {
+                // What waited may have been deleted.
+                if self.first_rows(&keys::all_held(account), 1)?.is_empty() {
+                    return self.end_held(account);
+                }
                 upkeep.bundles.push(account.clone());
                 return Ok(false);
             }

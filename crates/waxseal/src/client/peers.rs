@@ -14,7 +14,6 @@ use zeroize::Zeroizing;
 pub(super) use self::cache::Peers;
 use self::sending::left_of;
 use super::page::Page;
-use super::set_back::restarts_of;
 use super::{Client, keys, take_secret_bytes};
 use crate::error::{Damage, StateError};
 use crate::records::{self, ContactRecord, ConversationRecord, DeviceRecord};
@@ -243,7 +242,7 @@ impl<S: Store> Client<S> {
     pub(super) fn new_peer(&self, account: &AccountId) -> Result<Peer, StateError<S::Error>> {
         let mut peer = Peer::new(account);
         let counters = self.counters()?;
-        peer.restarts = restarts_of(&counters);
+        peer.restarts = counters.restarts();
         // The account may be that of a contact that was forgotten.
         peer.conversation.deleted_before_ms = counters.forgotten_before_ms;
         Ok(peer)
@@ -344,7 +343,7 @@ impl<S: Store> Client<S> {
                 Some(sessions.map_err(|_| damaged(account))?)
             }
         };
-        let restarts = restarts_of(&self.counters()?);
+        let restarts = self.counters()?.restarts();
         let left = left_of(sessions.as_ref(), &device, restarts);
         let skipped_len = sessions.as_ref().map_or(0, SessionSet::pages_len);
         let ids_len = earlier_pages.len().saturating_mul(size_of::<PageId>());

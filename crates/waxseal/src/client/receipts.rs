@@ -138,6 +138,14 @@ impl<S: Store> Client<S> {
             let Some(mut message) = message else {
                 continue;
             };
+            let awaited: Option<AwaitedRecord> = self.readable(&keys::awaited(from, id))?;
+            if awaited.is_some() || message.delivered_ms == 0 {
+                // Without the relay's receipt, it is known only that the relay accepted the message
+                // before it accepted what the peer tells.
+                let accepted_ms = awaited.map(|one| one.accepted_ms).unwrap_or(u64::MAX);
+                batch.note_arrived(from, accepted_ms.min(at.as_millis()), at);
+                batch.transaction.delete(keys::awaited(from, id));
+            }
             message.not_delivered = 0;
             if message.delivered_ms == 0 {
                 message.delivered_ms = at.as_millis();
@@ -147,11 +155,6 @@ impl<S: Store> Client<S> {
             }
             batch.put_told(from, *id, message);
             batch.transaction.delete(keys::asked(from, id));
-            let awaited: Option<AwaitedRecord> = self.readable(&keys::awaited(from, id))?;
-            if let Some(awaited) = awaited {
-                batch.note_arrived(from, awaited.accepted_ms);
-                batch.transaction.delete(keys::awaited(from, id));
-            }
             match is_opened {
                 true => opened.push(*id),
                 false => delivered.push(*id),

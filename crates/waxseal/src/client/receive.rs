@@ -82,8 +82,8 @@ impl<S: Store> Client<S> {
     ///
     /// For the messages of accounts that the user blocked. The session goes on, so that later
     /// messages open after the user unblocks the account. The sender is told nothing, and nothing
-    /// is sealed again for it. From an account without a session, and if the message does not
-    /// open, nothing changes.
+    /// is sealed again for it. What its device tells of the messages that it received counts. From
+    /// an account without a session, and if the message does not open, nothing changes.
     ///
     /// # Errors
     /// As for [`receive`](Self::receive).
@@ -265,9 +265,14 @@ impl<S: Store> Client<S> {
                 self.put_index(&mut batch.transaction, &from, id, &nowhere);
                 match opened {
                     None => Err(ReceiveError::Withheld),
-                    Some(Opened::Control(control)) if !batch.skips => {
+                    Some(Opened::Control(control)) => {
                         let at = delivery.claim().context().accepted_at;
-                        Ok(self.take_receipts(batch, &from, at, &control)?)
+                        let receipts = self.take_receipts(batch, &from, at, &control)?;
+                        // They come once: without them, what arrived would count as lost.
+                        Ok(match batch.skips {
+                            true => Received::Skipped { from, id },
+                            false => receipts,
+                        })
                     }
                     Some(_) => Ok(Received::Skipped { from, id }),
                 }

@@ -60,7 +60,8 @@ impl<S: Store> Client<S> {
         })
     }
 
-    /// Asks an account for what did not open. Returns whether nothing is left to ask for.
+    /// Asks an account for what did not open. Returns whether nothing is left to ask for, and when
+    /// the newest delivery was accepted that did not open since, in milliseconds.
     pub(super) fn refuse(
         &mut self,
         account: &AccountId,
@@ -68,15 +69,17 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
         upkeep: &mut Upkeep,
-    ) -> Result<bool, StateError<S::Error>> {
+    ) -> Result<(bool, u64), StateError<S::Error>> {
         let table = keys::all_unopened(account);
         let page = self.page(&table, None, MAX_UNOPENED, |_, bytes| {
             let record: UnopenedRecord = records::decode(bytes)?;
             Some((tag_of(&record.id)?, record))
         })?;
         let mut transaction = Transaction::default();
+        let given_up_before = record.unopened_ms;
         for row in &page.damaged {
             row.delete_in(&mut transaction);
+            record.give_up_unopened(now.as_millis());
         }
         let mut left = Vec::new();
         let can_ask = !page.items.is_empty() && self.identity_of(account, record)?.is_some();
@@ -85,10 +88,14 @@ impl<S: Store> Client<S> {
             let is_tried = noted.refusals > 0 || noted.again > 0 || !can_ask;
             match since(noted.accepted_ms, now) {
                 Some(age) if age > MAX_AGE_MS && is_tried => {
-                    transaction.delete(keys::unopened(account, &id))
+                    record.give_up_unopened(noted.accepted_ms);
+                    transaction.delete(keys::unopened(account, &id));
                 }
                 _ => left.push((id, noted)),
             }
+        }
+        if record.unopened_ms != given_up_before {
+            transaction.put_record(keys::upkeep(account), record);
         }
         let is_accepted = self
             .numbering(account)?
@@ -107,8 +114,11 @@ impl<S: Store> Client<S> {
         }
         // Only now: what another process kept from being committed must not leave this device.
         upkeep.outgoing.extend(outgoing);
+        let newest = left.iter().map(|(_, noted)| noted.accepted_ms).max();
+        let newest = newest.unwrap_or_default().max(record.unopened_ms);
         // The record stays, so that the pause is kept.
-        Ok(left.is_empty() && (is_accepted || strangers_pause(record, now).is_none()))
+        let is_done = left.is_empty() && (is_accepted || strangers_pause(record, now).is_none());
+        Ok((is_done, newest))
     }
 
     /// What the one refusal to a stranger names, once its time has come.

@@ -1,5 +1,26 @@
 //! Set back: a device whose store is an older copy learns it from the mark that its provider keeps,
 //! and starts over.
+//!
+//! # Why nothing is used twice, and nothing is lost but what was lost with the store
+//!
+//! The *earlier line* is what the device did after the copy was made.
+//!
+//! - **Message keys.** The earlier line may have used the next keys of each sending chain. So
+//!   nothing is sealed on a session of the copy: no message, no receipt, no message sealed again.
+//!   This still holds when the peer's first answer makes such a session the chosen one again.
+//!   Refusals do not name these sessions, so that the peer seals again on another one.
+//! - **The outbox of the copy.** Its entries are posted as they are. They were sealed before the
+//!   copy was made, so the earlier line posted the same bytes or nothing, and used later keys
+//!   itself. A peer that has a message recognises it by its tag. A peer that does not have it
+//!   kept the key for the gap, or asks for it.
+//! - **What was sealed after the copy was restored and before this was noticed.** The peer may
+//!   have opened another message in the same place. It then asks for this one, which is sealed
+//!   again. Receipts in such a place are lost.
+//! - **What is on its way.** It opens on the sessions of the copy, unless the earlier line had
+//!   moved them on. Then the peer is asked for it.
+//! - **Numbers.** The counter of the mark is the number of the next outbox entry. It jumps to the
+//!   next multiple of 2^32, and so tells how often the device started over. The numbers of each
+//!   conversation go on at the same multiple, with the next message to the peer.
 
 use rand_core::CryptoRng;
 use waxseal_core::PreKeys;
@@ -10,17 +31,8 @@ use super::peers::Peers;
 use super::prekeys::put_prekeys;
 use super::{Client, keys};
 use crate::error::StateError;
-use crate::records::CountersRecord;
+use crate::records::{CountersRecord, NUMBERS};
 use crate::store::{Store, Transaction};
-
-/// Numbers of the outbox, and of the messages of a conversation, that are kept for each restart:
-/// more than a device seals in its life.
-pub(super) const NUMBERS: u64 = 1 << 32;
-
-/// How often the device noticed that its store was set back: the upper half of its counter.
-pub(super) fn restarts_of(counters: &CountersRecord) -> u64 {
-    counters.next_outbox / NUMBERS
-}
 
 /// The store is older than what this device once posted: it comes from a backup, or a disk lost
 /// what was written last.
@@ -90,7 +102,7 @@ impl<S: Store> Client<S> {
                 client.start_over(&counters, rng)?;
             }
             let set_back = (counters.set_back_ms != 0).then_some(SetBack {
-                times: restarts_of(&counters),
+                times: counters.restarts(),
                 noticed_at: Timestamp::from_millis(counters.set_back_ms),
             });
             Ok::<_, StateError<S::Error>>((set_back, first.is_some()))
@@ -112,7 +124,7 @@ impl<S: Store> Client<S> {
     ) -> Result<(), StateError<S::Error>> {
         let mut prekeys = PreKeys::generate(&self.identity, rng);
         let mut account = self.account_record()?;
-        account.restarts = restarts_of(counters);
+        account.restarts = counters.restarts();
         self.prekeys = None;
         self.peers = Peers::default();
         let mut transaction = Transaction::default();

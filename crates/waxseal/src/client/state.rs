@@ -3,10 +3,9 @@
 use waxseal_reporting::{AccountId, FrankingTag};
 use zeroize::Zeroizing;
 
-use super::set_back::NUMBERS;
 use super::{Client, keys};
 use crate::error::StateError;
-use crate::records::{self, AccountRecord, CountersRecord, IndexRecord, MessageRecord};
+use crate::records::{self, AccountRecord, CountersRecord, IndexRecord, MessageRecord, NUMBERS};
 use crate::store::{Key, Store, Transaction};
 
 /// Reads a value, and tells damage from a store that failed.

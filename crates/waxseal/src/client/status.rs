@@ -43,8 +43,17 @@ pub enum NotDelivered {
     TooOld,
     /// The recipient's device has later messages and not this one, eight days after it was
     /// accepted: the provider dropped it, or the recipient's user blocked this account for a while.
-    /// Counts only after the first receipt of that peer. A later receipt or refusal of the message
-    /// lifts it.
+    /// A later receipt or refusal of the message lifts it.
+    ///
+    /// Not every lost message is noticed. The message must have been accepted at least ten minutes
+    /// after the first receipt of the peer's present identity, because a peer never tells what
+    /// arrived before its user accepted this account. If a delivery from the peer never opened, it
+    /// may have been a receipt: no message that was accepted before it counts as lost. A message
+    /// that is older than thirty days when the next one arrives does not count either.
+    ///
+    /// A message that arrived counts as lost if the provider dropped the peer's receipt, if this
+    /// device was set back to a store from before the receipt, or if the peer forgot this account
+    /// as a contact and showed the message before accepting it again.
     Lost,
 }
 

@@ -61,8 +61,7 @@ impl<S: Store> Client<S> {
                 }
                 batch.transaction.put_record(key, &noted);
                 batch.unopened.insert(name, noted);
-                let upkeep = self.upkeep_in(batch, from)?;
-                upkeep.unopened_ms = upkeep.unopened_ms.max(accepted_ms);
+                self.upkeep_in(batch, from)?;
             }
             return Ok(());
         }
@@ -74,13 +73,15 @@ impl<S: Store> Client<S> {
         let of_one = batch.unopened.keys().filter(|(account, _)| account == from);
         let noted = self.count(&keys::all_unopened(from), max)?;
         if noted.saturating_add(of_one.count()) >= max {
+            if is_accepted {
+                self.upkeep_in(batch, from)?.give_up_unopened(accepted_ms);
+            }
             return Ok(());
         }
         if !is_accepted && self.has_no_room_for(batch, from)? {
             return Ok(());
         }
         let upkeep = self.upkeep_in(batch, from)?;
-        upkeep.unopened_ms = upkeep.unopened_ms.max(accepted_ms);
         if let Some(claimed) = claimed {
             upkeep.identity = claimed.to_bytes().to_vec();
         }

@@ -183,12 +183,13 @@ impl<S: Store> Client<S> {
         let Some(mut record) = record else {
             return Ok(());
         };
+        let (is_asked, unopened_ms) = self.refuse(account, &mut record, now, rng, upkeep)?;
         let parts = [
-            self.refuse(account, &mut record, now, rng, upkeep)?,
+            is_asked,
             self.seal_held(account, rng, upkeep)?,
             self.seal_asked(account, now, rng, upkeep)?,
             self.tell(account, now, rng, upkeep)?,
-            self.give_up_awaited(account, record.unopened_ms, now, upkeep)?,
+            self.give_up_awaited(account, unopened_ms, now, upkeep)?,
         ];
         if parts == [true; 5] {
             let mut transaction = Transaction::default();

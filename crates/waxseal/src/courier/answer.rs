@@ -47,6 +47,12 @@ impl<S: Store> Courier<S> {
             }
             self.tell_trouble(Trouble::Unreachable);
             self.pause.lengthen(now, 0, rng);
+            if is_answered && matches!(flight.aim, Aim::Deliveries) {
+                // The answer to a handshake may have come without its body, and then nothing says
+                // why the relay refused. Another answer does.
+                self.reconnect.lengthen(now, 0, rng);
+                self.prekeys_at = Some(now);
+            }
             self.again(flight.aim);
             return Ok(());
         };
@@ -61,11 +67,15 @@ impl<S: Store> Courier<S> {
         let (is_of_device, aim) = (flight.aim.is_of_device(), flight.aim.clone());
         let taken = self.take(flight, &answer, now, rng);
         match taken {
-            Ok(true) => {
-                if let Some(token) = self.token.as_mut().filter(|_| is_of_device) {
+            Ok(true) if is_of_device => {
+                self.pause.end();
+                if let Some(token) = &mut self.token {
                     token.is_proven = true;
                 }
             }
+            // The relay gives its card, challenges and tokens also to a device whose every other
+            // request it refuses.
+            Ok(true) => {}
             // The relay made it, and it is not what the interface says.
             Ok(false) => {
                 self.pause.lengthen(now, 0, rng);
@@ -108,11 +118,10 @@ impl<S: Store> Courier<S> {
                 }
             };
         }
-        self.pause.end();
         match flight.aim {
             Aim::Card => {
                 let card = read!(RelayCard);
-                self.take_card(card, now, rng)?;
+                return self.take_card(card, now);
             }
             Aim::Challenge => self.challenge = Some(read!(Challenge).challenge),
             Aim::Register(key) => {
@@ -137,7 +146,7 @@ impl<S: Store> Courier<S> {
                 self.take_bundle(&peer, &bundle, now, rng)?;
             }
             Aim::Post { to, id, is_again } => {
-                self.take_receipt(&to, id, is_again, &answer.body, now, rng)?;
+                return self.take_receipt(&to, id, is_again, &answer.body, now);
             }
             Aim::Report(id) => {
                 let taken = read!(ReportTaken);
@@ -148,8 +157,9 @@ impl<S: Store> Courier<S> {
                 self.take_state(id, state, now)?;
             }
             Aim::Deliveries => {
+                // A connection can break at once, and so can the next one.
+                self.reconnect.lengthen(now, 0, rng);
                 let nonce = answer.header(NONCE_HEADER);
-                self.connected_at = Some(now);
                 return Ok(self.stream.open(&flight.key, &flight.asked, nonce));
             }
         }
@@ -195,11 +205,13 @@ impl<S: Store> Courier<S> {
             (code, Aim::ReportState(id)) if !is_general(code) => {
                 self.state_refused(id, code, now)?;
             }
-            (code, aim) => {
-                self.tell_trouble(Trouble::Refused {
-                    code,
-                    message: body.message.clone(),
-                });
+            // Everything else goes on without new prekeys.
+            (code, Aim::Left | Aim::Upload(_)) if !is_general(code) => {
+                self.tell_refused(body);
+                self.check_later(now);
+            }
+            (_, aim) => {
+                self.tell_refused(body);
                 self.pause.lengthen(now, secs, rng);
                 self.again(aim);
             }
@@ -207,19 +219,22 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
+    fn tell_refused(&mut self, body: &ErrorBody) {
+        self.tell_trouble(Trouble::Refused {
+            code: body.error,
+            message: body.message.clone(),
+        });
+    }
+
     /// Has something asked for again that the courier no longer remembers.
-    fn again(&mut self, aim: Aim) {
+    pub(super) fn again(&mut self, aim: Aim) {
         match aim {
             Aim::Bundle(peer) => self.bundles.want(&peer),
             Aim::Identity(account) => self.bundles.want_identity(&account),
             Aim::Report(_) | Aim::ReportState(_) => self.reports.look_again(),
-            // The answer to a handshake may have come without its body, and then nothing says why
-            // the relay refused. The next answer does.
-            Aim::Left | Aim::Upload(_) | Aim::Deliveries => {
-                self.prekeys_at = Some(Timestamp::from_millis(0));
-            }
+            Aim::Left | Aim::Upload(_) => self.prekeys_at = Some(Timestamp::from_millis(0)),
             Aim::Post { .. } => self.outbox.look_again(),
-            Aim::Card | Aim::Challenge | Aim::Register(_) | Aim::SignIn => {}
+            Aim::Card | Aim::Challenge | Aim::Register(_) | Aim::SignIn | Aim::Deliveries => {}
         }
     }
 }

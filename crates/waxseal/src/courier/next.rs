@@ -16,9 +16,6 @@ use crate::client::ReportId;
 use crate::error::StateError;
 use crate::store::Store;
 
-/// A connection for deliveries that lasts less than this is followed by a pause.
-const SHORT_MS: u64 = 10_000;
-
 /// How many requests are skipped in one call of `next`, because they cannot be made. Each skip
 /// settles what it was for.
 const MAX_SKIPPED: usize = 64;
@@ -113,6 +110,8 @@ impl<S: Store> Courier<S> {
         if let Some(frame) = self.stream.next_frame() {
             return Ok(Some(Request::Frame(frame)));
         }
+        self.see(now);
+        self.expire(now)?; // without a network, too
         for _ in 0..MAX_SKIPPED {
             if self.in_flight.is_some() || self.pause.until(now).is_some() {
                 return Ok(None);
@@ -144,7 +143,12 @@ impl<S: Store> Courier<S> {
                     let code = ErrorCode::BadName;
                     self.refused(aim, &ErrorBody::of_code(code), now, rng)?;
                 }
-                Err(_) => self.token = None,
+                // The token cannot be sent. Another one may be as bad.
+                Err(_) => {
+                    self.token = None;
+                    self.pause.lengthen(now, 0, rng);
+                    self.again(aim);
+                }
             }
         }
         Ok(None)
@@ -160,22 +164,12 @@ impl<S: Store> Courier<S> {
         if let Some(chosen) = self.choose_session(now, rng)? {
             return Ok(Some(chosen));
         }
-        self.expire(now)?;
         self.seal_earlier(rng)?;
         self.keep_up(now, rng)?;
         if let Some(chosen) = self.choose_prekeys(now, rng)? {
             return Ok(Some(chosen));
         }
-        if self.wants_stream() {
-            // A connection that ends at once is not opened again at once.
-            let lasted = self.connected_at.take().map(|at| {
-                let lasted = now.as_millis().checked_sub(at.as_millis());
-                lasted.unwrap_or_default()
-            });
-            if lasted.is_some_and(|lasted| lasted < SHORT_MS) {
-                self.pause.lengthen(now, 0, rng);
-                return Ok(None);
-            }
+        if self.wants_stream() && self.reconnect.until(now).is_none() {
             return Ok(Some((Aim::Deliveries, Call::Deliveries)));
         }
         if let Some(chosen) = self.choose_bundle(now) {
@@ -193,12 +187,17 @@ impl<S: Store> Courier<S> {
         if self.in_flight.is_some() {
             return None;
         }
-        if let Some(until) = self.pause.until(now) {
-            return Some(until);
+        if self.is_set_back(now) {
+            return Some(now);
         }
-        let is_away = self.card.is_none() || self.token.is_none() || self.wants_stream();
+        if let Some(until) = self.pause.until(now) {
+            return Some(self.due_at.map_or(until, |due| due.min(until)));
+        }
+        let is_away = self.card.is_none() || self.token.is_none();
+        let connect_at = self.reconnect.until(now).unwrap_or(now);
         let times = [
-            is_away.then_some(Timestamp::from_millis(0)),
+            is_away.then_some(now),
+            self.wants_stream().then_some(connect_at),
             self.prekeys_at,
             self.upkeep_time(),
             self.due_at,

@@ -37,8 +37,6 @@ pub(super) struct Outbox {
     blocked: BTreeMap<AccountId, Timestamp>,
     /// A message that the client did not know when its receipt came.
     unknown: Option<FrankingTag>,
-    /// The last message that was refused because of the clock.
-    other_clock: Option<FrankingTag>,
     has_sealed_earlier: bool,
     has_told_damage: bool,
 }
@@ -50,7 +48,6 @@ impl Default for Outbox {
             after: None,
             blocked: BTreeMap::new(),
             unknown: None,
-            other_clock: None,
             has_sealed_earlier: false,
             has_told_damage: false,
         }
@@ -135,7 +132,7 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    /// Takes the receipt of an envelope.
+    /// Takes the receipt of an envelope. Returns whether it is one.
     pub(super) fn take_receipt(
         &mut self,
         to: &AccountId,
@@ -143,8 +140,7 @@ impl<S: Store> Courier<S> {
         is_again: bool,
         receipt: &[u8],
         now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), StateError<S::Error>> {
+    ) -> Result<bool, StateError<S::Error>> {
         self.outbox.look_again();
         match self.client.confirm(to, receipt) {
             Ok(_) => {
@@ -157,7 +153,6 @@ impl<S: Store> Courier<S> {
                 self.due_at = Some(now);
                 // The upkeep looks some day at what is awaited from now on.
                 self.upkeep_at.get_or_insert(later(now, AWAITED_MS));
-                return Ok(());
             }
             Err(ConfirmError::State(StateError::Store(error))) => {
                 return Err(StateError::Store(error));
@@ -173,9 +168,9 @@ impl<S: Store> Courier<S> {
                     self.outbox.block(to, now, UNKNOWN_MS);
                 }
             }
-            Err(_) => self.pause.lengthen(now, 0, rng),
+            Err(_) => return Ok(false),
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The relay refused an envelope.
@@ -202,10 +197,8 @@ impl<S: Store> Courier<S> {
                     .relay_time_ms
                     .map(|relay| i128::from(relay).saturating_sub(i128::from(now.as_millis())));
                 let ahead = ahead.and_then(|ahead| i64::try_from(ahead).ok());
-                // The message is posted again at once, but not for ever.
-                if self.outbox.other_clock.replace(*id) == Some(*id) {
-                    self.pause.lengthen(now, 0, rng);
-                }
+                // A relay could say another time at each attempt.
+                self.pause.lengthen(now, 0, rng);
                 self.relay_ahead_ms = ahead.unwrap_or_default();
                 self.tell_trouble(Trouble::ClockDiffers);
             }
@@ -216,6 +209,7 @@ impl<S: Store> Courier<S> {
                 };
                 // The message was accepted before, so it stays in the history with its evidence.
                 self.client.give_up(to, id, reason)?;
+                self.client.take_out(to, id)?; // also if it has arrived in the meantime
                 let (to, id) = (to.clone(), *id);
                 self.tell(Event::NotDelivered { to, id, reason });
             }
@@ -237,15 +231,18 @@ impl<S: Store> Courier<S> {
         code: ErrorCode,
     ) -> Result<(), StateError<S::Error>> {
         let message = match self.client.message(to, id) {
-            Err(StateError::Damaged(_)) => None,
-            message => message?,
+            Err(StateError::Damaged(_)) => Some(None),
+            message => message?.map(Some),
         };
         self.client.delete_message(to, id)?;
-        self.tell(Event::GivenUp {
-            to: to.clone(),
-            message: message.map(Box::new),
-            code,
-        });
+        self.client.take_out(to, id)?; // refusals and receipts are no messages
+        if let Some(message) = message {
+            self.tell(Event::GivenUp {
+                to: to.clone(),
+                message: message.map(Box::new),
+                code,
+            });
+        }
         Ok(())
     }
 }

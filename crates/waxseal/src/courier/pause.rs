@@ -54,6 +54,11 @@ impl Pause {
             .retain(|told| matches!(told, Trouble::ClockDiffers | Trouble::QueueFull));
     }
 
+    /// The next pause is a short one. This one goes on.
+    pub(super) fn shorten(&mut self) {
+        self.failures = 0;
+    }
+
     /// Forgets that the application was told of this, so that it is told again.
     pub(super) fn forget(&mut self, trouble: &Trouble) {
         self.told.retain(|told| told != trouble);

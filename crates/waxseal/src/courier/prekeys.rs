@@ -5,7 +5,7 @@ use waxseal_core::PreKeyUpload;
 use waxseal_interface::{PreKeys, Request as Call};
 use waxseal_reporting::Timestamp;
 
-use super::next::Aim;
+use super::next::{Aim, InFlight};
 use super::pause::later;
 use super::{Courier, Event};
 use crate::error::{Damage, PublishError, StateError};
@@ -33,14 +33,14 @@ impl<S: Store> Courier<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<Option<(Aim, Call)>, StateError<S::Error>> {
         self.rotate_if_due(now, rng)?;
-        if self.record.replaces && !self.record.has_uploaded {
-            return self.upload(0, now, rng);
-        }
         if let Some(left) = self.left.take() {
             return self.upload(left, now, rng);
         }
         if self.prekeys_at.is_none_or(|at| at > now) {
             return Ok(None);
+        }
+        if self.record.replaces && !self.record.has_uploaded {
+            return self.upload(0, now, rng);
         }
         Ok(Some((Aim::Left, Call::PreKeysLeft)))
     }
@@ -85,7 +85,7 @@ impl<S: Store> Courier<S> {
         }
     }
 
-    fn check_later(&mut self, now: Timestamp) {
+    pub(super) fn check_later(&mut self, now: Timestamp) {
         self.prekeys_at = Some(later(now, CHECK_MS));
     }
 
@@ -148,8 +148,11 @@ impl<S: Store> Courier<S> {
     ) -> Result<(), StateError<S::Error>> {
         // Noted first: after a crash, what the relay has is replaced by what is there then.
         self.replace_prekeys(now)?;
+        // What is being uploaded would count as the new ones.
+        let is_upload = |flight: &mut InFlight| matches!(flight.aim, Aim::Upload(_));
+        self.in_flight.take_if(is_upload);
         self.client.reset_prekeys(rng)?;
-        self.connect_again(); // what waited for them is delivered again
+        self.stream.close(); // what waited for them is delivered again
         Ok(())
     }
 

@@ -138,14 +138,17 @@ impl<S: Store> Courier<S> {
             Ok(draft) => draft,
             Err(error) => return self.no_draft(id, error).map(|()| None),
         };
-        let refused = refused.and_then(|claim| {
+        let mut left_out = Vec::new();
+        if let Some(claim) = refused {
             let preview = draft.preview();
-            preview.messages().get(claim).map(|message| *message.tag())
-        });
-        let mut left_out: Vec<_> = refused
-            .into_iter()
-            .filter(|tag| draft.remove(tag))
-            .collect();
+            let tag = preview.messages().get(claim).map(|message| *message.tag());
+            let Some(tag) = tag.filter(|tag| draft.remove(tag)) else {
+                // Without a change, the relay would refuse it for ever.
+                self.end_report(id, Some(ErrorCode::ReportRefused))?;
+                return Ok(None);
+            };
+            left_out.push(tag);
+        }
         if let Some(days) = self.verify_days() {
             left_out.extend(draft.remove_too_old(days, self.relay_time(now)));
         }

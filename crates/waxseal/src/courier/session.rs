@@ -22,6 +22,8 @@ const TOKEN_AGE_MS: u64 = 50 * 60_000;
 /// The token of a session with the provider.
 pub(super) struct Token {
     pub(super) text: String,
+    /// When it came, by this device's clock. The time at which the relay says that it expires is of
+    /// no use here, because the two clocks can differ by any time.
     since: Timestamp,
     /// Whether the relay has answered a request with it. If it refuses a new token, another one
     /// does not help.
@@ -125,9 +127,11 @@ impl<S: Store> Courier<S> {
     ) -> Result<(), StateError<S::Error>> {
         self.client.confirm_delivery_key(key, now)?;
         self.must_register = false;
+        // The relay may have lost the account, and the prekeys with it.
+        self.prekeys_at = Some(now);
         self.take_session(session, now, rng)?;
         // The relay ends a connection under the earlier key.
-        self.connect_again();
+        self.stream.close();
         self.tell(Event::Registered);
         Ok(())
     }

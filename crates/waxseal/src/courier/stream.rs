@@ -167,6 +167,7 @@ impl<S: Store> Courier<S> {
         }
         if is_caught_up {
             self.stream.is_caught_up = true;
+            self.reconnect.shorten();
             self.upkeep_at = Some(now);
             self.tell(Event::CaughtUp);
         }

@@ -25,6 +25,9 @@ fn the_longest_report_with_its_draft_is_a_value_that_a_store_takes() {
             note: "x".repeat(MAX_NOTE_LEN),
             messages: vec![shown; MAX_REPORTED],
         }),
+        submitted_as: vec![1; 16],
+        submitted_ms: u64::MAX,
+        asked_ms: u64::MAX,
     };
     let len = encode(&record).len();
     assert!(len <= MAX_VALUE_LEN && len > MAX_VALUE_LEN - 128, "{len}");

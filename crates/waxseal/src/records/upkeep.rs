@@ -2,7 +2,8 @@
 //! it could not open, and which of its messages arrived.
 
 /// An account to which something is still to be said. Written with the first such record of the
-/// account, deleted after the last. That of a stranger that was refused stays for six days.
+/// account, deleted after the last. That of a stranger that was refused stays for six days. It is
+/// also deleted if only receipts are left that no session can send: they wait without it.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct UpkeepRecord {
@@ -18,10 +19,17 @@ pub(crate) struct UpkeepRecord {
     /// Whether the one refusal to a stranger went out.
     #[prost(bool, tag = "4")]
     pub(crate) has_refused: bool,
-    /// When the provider accepted the newest delivery that did not open, in milliseconds. It may
-    /// have been of receipts. 0 if there was none.
+    /// When the provider accepted the newest delivery that did not open and is not asked for any
+    /// more, in milliseconds. It may have been of receipts. 0 if there was none.
     #[prost(uint64, tag = "5")]
     pub(crate) unopened_ms: u64,
+}
+
+impl UpkeepRecord {
+    /// Notes that a delivery did not open, which is not asked for any more.
+    pub(crate) fn give_up_unopened(&mut self, accepted_ms: u64) {
+        self.unopened_ms = self.unopened_ms.max(accepted_ms);
+    }
 }
 
 /// A delivery that did not open. Deleted when the message arrives again and opens, and after a
@@ -99,7 +107,9 @@ pub(crate) struct HeldRecord {
     pub(crate) ordinal: u64,
 }
 
-/// A received message of which the peer is still to be told that it arrived or was shown.
+/// A received message of which the peer is still to be told that it arrived or was shown. Without a
+/// session that can send, it stays, possibly without an [`UpkeepRecord`], until the next message of
+/// the peer arrives: that writes the other record again.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct ReceiptRecord {

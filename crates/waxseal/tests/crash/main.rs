@@ -16,6 +16,7 @@ mod again;
 mod disk;
 mod files;
 mod script;
+mod set_back;
 use disk::{Disk, Medium, Stop};
 use files::Files;
 use waxseal::errors::ReceiveError;
@@ -87,6 +88,20 @@ fn a_stop_in_any_commit_of_a_repair_breaks_no_promise() {
         for disk in [Disk::new, Disk::outlived] {
             let disk = || disk(MemoryStore::new());
             let stops = stop_everywhere(again::run, who, 2, disk);
+            assert_eq!(stops, 2 * commits);
+        }
+    }
+}
+
+/// How many commits the script of a set-back makes on each device.
+const SET_BACK_COMMITS: [u32; 2] = [23, 12];
+
+#[test]
+fn a_stop_in_any_commit_of_a_set_back_breaks_no_promise() {
+    for (who, commits) in SET_BACK_COMMITS.into_iter().enumerate() {
+        for disk in [Disk::new, Disk::outlived] {
+            let disk = || disk(MemoryStore::new());
+            let stops = stop_everywhere(set_back::run, who, 2, disk);
             assert_eq!(stops, 2 * commits);
         }
     }

@@ -14,7 +14,7 @@ use waxseal_world::{Liar, NOW, Provider, account, address};
 pub(crate) const NAMES: [&str; 2] = ["alice", "bob"];
 /// How many one-time prekeys the provider claims to have left. So few are missing that each device
 /// makes only a few new ones.
-const AT_PROVIDER: usize = 97;
+pub(crate) const AT_PROVIDER: usize = 97;
 
 pub(crate) struct Script<'a> {
     pub(crate) world: Provider,
@@ -95,7 +95,7 @@ impl<'a> Script<'a> {
         self.upload(who, upload);
     }
 
-    fn upload(&mut self, who: usize, upload: PreKeyUpload) {
+    pub(crate) fn upload(&mut self, who: usize, upload: PreKeyUpload) {
         let mut new = upload.clone();
         new.one_time
             .retain(|part| self.uploaded.insert(part.clone()));
@@ -195,7 +195,7 @@ impl<'a> Script<'a> {
     }
 
     /// Receives a delivery until it is acknowledged, and asserts that its message is shown once.
-    fn receive(&mut self, who: usize, delivery: &[u8]) {
+    pub(crate) fn receive(&mut self, who: usize, delivery: &[u8]) {
         let shown = &mut self.shown[who];
         self.disks[who].until_done(|client| match client.receive(delivery) {
             Ok(Received::Message { message, .. }) => {

@@ -103,7 +103,7 @@ impl Network {
         self.names.iter().position(|known| *known == name).unwrap()
     }
 
-    fn post(&mut self, from: usize, outgoing: &Outgoing) {
+    pub(crate) fn post(&mut self, from: usize, outgoing: &Outgoing) {
         let to = self.index(outgoing.recipient.as_str());
         let (sender, recipient) = (
             self.clients[from].me().clone(),
@@ -121,6 +121,8 @@ impl Network {
             let receipt = waxseal::reporting::relay::Receipt::new(stamped.claim(), &key);
             (stamped, receipt.encode())
         };
+        let mark = self.clients[from].mark().unwrap();
+        self.world.keep_mark(&sender, mark);
         self.clients[from]
             .confirm(&outgoing.recipient, &receipt)
             .unwrap();

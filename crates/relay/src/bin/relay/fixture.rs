@@ -22,7 +22,7 @@ use waxseal_reporting::sender::{SealingChannel, seal};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
 
 use crate::errors::Refusal;
-use crate::extract::{AccountName, BinaryBody, Device};
+use crate::extract::{AccountName, BinaryBody, Device, Mark};
 use crate::serve::Stopping;
 use crate::state::{Account, Relay, Vault};
 use crate::time::Reading;
@@ -173,6 +173,7 @@ pub async fn send(
         state,
         caller(from),
         AccountName(to),
+        Mark(None),
         BinaryBody(posted.into()),
     );
     let body = answer.await?.into_response().into_body();

@@ -34,6 +34,10 @@ pub fn show(report_id: &str, report: &VerifiedReport) {
     for (place, message) in report.messages().iter().enumerate() {
         match message.gap_before() {
             Some(0) | None => {}
+            // A device that was set back to an older store goes on at a multiple of 2^32.
+            Some(missing) if missing >= 1 << 31 => {
+                println!("  ... this sender's numbers jump, as after a restored backup ...");
+            }
             Some(missing) => println!("  ... {missing} message(s) of this sender not shown ..."),
         }
         let (what, text) = what(&context, message);

@@ -21,7 +21,7 @@ const REPORT: u8 = 62;
 const DELETE: u8 = 63;
 
 pub(super) fn scripts(seeds: &mut Seeds) {
-    let scripts: [(&str, &[[u8; 3]]); 14] = [
+    let scripts: [(&str, &[[u8; 3]]); 16] = [
         (
             "overtaken",
             &[
@@ -111,6 +111,48 @@ pub(super) fn scripts(seeds: &mut Seeds) {
                 [ROLL_BACK, 0, 0],
                 [SEND, 0, 0],
                 [ARRIVE, 1, 0],
+            ],
+        ),
+        (
+            "set-back-noticed",
+            &[
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [SEND, 1, 1],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [SAVE, 0, 0],
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [SEND, 1, 1],
+                [ROLL_BACK, 0, 0x80],
+                [ARRIVE, 0, 0],
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [RESEND, 0, 0],
+            ],
+        ),
+        (
+            "set-back-twice-noticed-later",
+            &[
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ARRIVE, 0, 0],
+                [SAVE, 0, 0],
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ROLL_BACK, 0, 0x80],
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [ROLL_BACK, 0, 0x40],
+                [SEND, 0, 0],
+                [RESEND, 0, 0],
+                [SEND, 0, 0],
+                [ARRIVE, 0, 0],
+                [REPORT, 1, 1],
             ],
         ),
         (

@@ -157,6 +157,9 @@ impl World {
     pub fn settle(&mut self) {
         self.is_fair = true;
         self.network.join();
+        for who in 0..self.clients.len() {
+            self.sign_in(who);
+        }
         for _ in 0..ROUNDS {
             // A session is started over at most once an hour.
             let later = self.provider.now.as_millis() + HOUR_MS;

@@ -26,8 +26,8 @@ impl World {
                     "a receipt was refused: {confirmed:?}"
                 );
             }
-            Packet::Again(number, posted) => self.relay_again(number, &posted),
-            Packet::Note(posted) => self.relay_note(from, to, &posted),
+            Packet::Again(number, posted, mark) => self.relay_again(number, &posted, mark),
+            Packet::Note(posted, mark) => self.relay_note(from, to, &posted, mark),
             Packet::NoteDelivery(delivery) => {
                 // A refusal or receipts: what they say is checked by what they lead to.
                 let received = self.clients[to].receive(&delivery);
@@ -63,6 +63,7 @@ impl World {
                 return;
             }
         };
+        self.provider.keep_mark(&sender, sent.mark);
         let claim = stamped.claim();
         sent.accepted.push(claim.context().accepted_at);
         let receipt = Receipt::new(claim, &self.provider.key(&sender)).encode();
@@ -75,7 +76,7 @@ impl World {
     }
 
     /// Stamps a message once more that was sealed again.
-    fn relay_again(&mut self, number: usize, posted: &[u8]) {
+    fn relay_again(&mut self, number: usize, posted: &[u8], mark: [u8; 40]) {
         let sent = &mut self.sent[number];
         let (from, to) = (sent.from, sent.to);
         let (sender, recipient) = (address(NAMES[from]), address(NAMES[to]));
@@ -87,6 +88,7 @@ impl World {
                 return;
             }
         };
+        self.provider.keep_mark(&sender, mark);
         sent.accepted.push(stamped.claim().context().accepted_at);
         sent.queued = stamped.encode();
         sent.acknowledged = false;
@@ -98,13 +100,14 @@ impl World {
     }
 
     /// Stamps a refusal or receipts.
-    fn relay_note(&mut self, from: usize, to: usize, posted: &[u8]) {
+    fn relay_note(&mut self, from: usize, to: usize, posted: &[u8], mark: [u8; 40]) {
         let (sender, recipient) = (address(NAMES[from]), address(NAMES[to]));
         // One that was posted too long ago is refused, and so is one of a device that registered
         // again. It is posted again, if it is still in the outbox.
         let Ok((delivery, receipt)) = self.provider.post(&sender, &recipient, posted) else {
             return;
         };
+        self.provider.keep_mark(&sender, mark);
         self.notes += 1;
         self.network.send(from, to, Packet::NoteDelivery(delivery));
         self.network.send(to, from, Packet::NoteReceipt(receipt));
@@ -155,7 +158,7 @@ impl World {
                     "an altered receipt was accepted"
                 );
             }
-            Packet::Again(_, posted) => {
+            Packet::Again(_, posted, _) => {
                 let altered = PostedReseal::decode(&flip(posted));
                 let sender = address(NAMES[flight.from]);
                 let key = self.provider.key(&sender);
@@ -163,7 +166,7 @@ impl World {
                 let taken = altered.map(|reseal| reseal.authenticate(&key, &sender, stamps, now));
                 assert!(!matches!(taken, Ok(Ok(_))), "an altered reseal was stamped");
             }
-            Packet::Note(posted) => {
+            Packet::Note(posted, _) => {
                 let (sender, recipient) = (address(NAMES[flight.from]), address(NAMES[to]));
                 let altered = flip(posted);
                 assert!(

@@ -63,14 +63,16 @@ impl World {
             .sent
             .iter()
             .position(|sent| sent.from == who && sent.id == id);
+        let mark = self.clients[who].mark().unwrap();
         let packet = match number {
-            None => Packet::Note(outgoing.envelope),
-            Some(number) if outgoing.is_again => Packet::Again(number, outgoing.envelope),
+            None => Packet::Note(outgoing.envelope, mark),
+            Some(number) if outgoing.is_again => Packet::Again(number, outgoing.envelope, mark),
             Some(number) => {
                 // Only the time of posting and its MAC are new.
                 let before = envelope_of(&self.sent[number].envelope);
                 assert!(is_repeat && envelope_of(&outgoing.envelope) == before);
                 self.sent[number].envelope = outgoing.envelope;
+                self.sent[number].mark = mark;
                 Packet::Envelope(number)
             }
         };

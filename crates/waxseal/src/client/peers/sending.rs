@@ -7,7 +7,7 @@
 use waxseal_core::{SessionId, SessionSet};
 
 use super::Peer;
-use crate::records::DeviceRecord;
+use crate::records::{DeviceRecord, NUMBERS};
 
 impl Peer {
     /// The sessions, if this device may send on the one that is chosen.
@@ -40,11 +40,8 @@ impl Peer {
 
     /// Goes on with the first number of a message that no earlier line of this store used.
     pub(in crate::client) fn skip_used_numbers(&mut self) {
-        let least = self
-            .restarts
-            .saturating_mul(super::super::set_back::NUMBERS);
         let next = &mut self.conversation.next_sequence;
-        *next = (*next).max(least);
+        *next = (*next).max(self.restarts.saturating_mul(NUMBERS));
     }
 
     /// The sessions that were left and are still there, as the store has them.

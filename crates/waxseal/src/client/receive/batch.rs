@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal_core::limits::IDENTITY_KEY_LEN;
 use waxseal_core::{PreKeys, ReplayMemory};
-use waxseal_reporting::{AccountId, FrankingTag};
+use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
 use crate::client::peers::Peer;
 use crate::client::prekeys::put_prekeys;
@@ -69,12 +69,18 @@ impl Batch {
         self.told.get(&(peer.clone(), *id.as_bytes())).cloned()
     }
 
-    /// Notes that a message of this device arrived, which was accepted at this time.
-    pub(in crate::client) fn note_arrived(&mut self, peer: &AccountId, accepted_ms: u64) {
+    /// Notes that a message of this device arrived, which was accepted at this time. The peer's
+    /// receipt was accepted `at`.
+    pub(in crate::client) fn note_arrived(
+        &mut self,
+        peer: &AccountId,
+        accepted_ms: u64,
+        at: Timestamp,
+    ) {
         if let Some(InBatch { peer, is_changed }) = self.peers.get_mut(peer) {
-            let first = &mut peer.conversation.first_delivered_ms;
-            if *first == 0 || accepted_ms < *first {
-                *first = accepted_ms;
+            let first = &mut peer.conversation.first_told_ms;
+            if *first == 0 || at.as_millis() < *first {
+                *first = at.as_millis();
             }
             let last = &mut peer.conversation.last_delivered_ms;
             *last = (*last).max(accepted_ms);

@@ -22,7 +22,7 @@ async fn seal_again(
     let posted = envelope.post_again(sent.claim(), key, &from.me, &to.me, relay.now());
     let name = AccountName(to.me.account.clone());
     let body = BinaryBody(posted.into());
-    send_again(State(relay.clone()), caller(from), name, body).await
+    send_again(State(relay.clone()), caller(from), name, Mark(None), body).await
 }
 
 #[tokio::test]

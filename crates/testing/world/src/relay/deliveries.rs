@@ -1,0 +1,156 @@
+//! Deliveries: numbered, sent on a connection, and kept until they are acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use waxseal::DeviceAddress;
+use waxseal::reporting::relay::{RequestNonce, StampedEnvelope};
+use waxseal_interface::{
+    Answer, ErrorCode, Event, FrameMacs, HttpAnswer, HttpRequest, NONCE_HEADER,
+};
+
+use super::{IntoBody, Relay, asked};
+
+/// Maximum number of deliveries that are sent and not answered.
+const WINDOW: usize = 64;
+
+/// What waits for one account.
+#[derive(Default)]
+pub(super) struct Queue {
+    last: u64,
+    pub(super) waiting: BTreeMap<u64, StampedEnvelope>,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, stamped: StampedEnvelope) {
+        self.last += 1;
+        self.waiting.insert(self.last, stamped);
+    }
+}
+
+/// A connection for deliveries.
+pub(super) struct Connection {
+    pub(super) me: DeviceAddress,
+    token_expires_ms: u64,
+    macs: FrameMacs,
+    sent_up_to: u64,
+    in_window: BTreeSet<u64>,
+    put_off: BTreeSet<u64>,
+    is_caught_up: bool,
+}
+
+impl Relay {
+    /// Answers a request for a WebSocket, and opens the connection. The device's earlier one ends.
+    pub fn connect(&mut self, request: &HttpRequest) -> (HttpAnswer, Option<u64>) {
+        let device = self.device_of(request);
+        let me = match &device {
+            Ok(me) if request.path == "/v1/deliveries" && request.method == "GET" => me.clone(),
+            Ok(me) => {
+                let answered = Err(ErrorCode::NotFound.into_body());
+                return (self.authentic(request, Some(me), answered), None);
+            }
+            Err(code) => return (self.authentic(request, None, Err(code.into_body())), None),
+        };
+        let nonce = RequestNonce::from_bytes(self.random());
+        let headers = vec![(NONCE_HEADER.to_owned(), STANDARD.encode(nonce.as_bytes()))];
+        let answer = self.authentic(request, Some(&me), Ok((101, Vec::new(), headers)));
+        self.connections.retain(|_, one| one.me != me);
+        let connection = Connection {
+            token_expires_ms: self.expiry_of(request),
+            macs: FrameMacs::of_relay(&self.provider.keys[&me], &asked(request), &nonce),
+            me,
+            sent_up_to: 0,
+            in_window: BTreeSet::new(),
+            put_off: BTreeSet::new(),
+            is_caught_up: false,
+        };
+        let id = u64::from_be_bytes(self.random());
+        self.connections.insert(id, connection);
+        (answer, Some(id))
+    }
+
+    /// Whether the relay keeps this connection open.
+    #[must_use]
+    pub fn is_connected(&self, id: u64) -> bool {
+        let connection = self.connections.get(&id);
+        connection.is_some_and(|one| self.provider.now.as_millis() < one.token_expires_ms)
+    }
+
+    /// Ends a connection, as a broken network does.
+    pub fn disconnect(&mut self, id: u64) {
+        self.connections.remove(&id);
+    }
+
+    /// What the relay sends on a connection now: deliveries until 64 are unanswered, and after the
+    /// last one that it is caught up.
+    pub fn frames(&mut self, id: u64) -> Vec<Vec<u8>> {
+        if !self.is_connected(id) {
+            return Vec::new();
+        }
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return Vec::new();
+        };
+        let key = &self.provider.keys[&connection.me];
+        let queue = self
+            .queues
+            .entry(connection.me.account.clone())
+            .or_default();
+        let mut frames = Vec::new();
+        let after = connection.sent_up_to + 1;
+        for (number, stamped) in queue.waiting.range(after..) {
+            if connection.in_window.len() >= WINDOW {
+                return frames;
+            }
+            let delivery = stamped.deliver(key).encode();
+            let event = Event::Delivery {
+                id: *number,
+                delivery,
+            };
+            frames.push(connection.macs.seal(event.encode()));
+            connection.sent_up_to = *number;
+            connection.in_window.insert(*number);
+            connection.is_caught_up = false;
+        }
+        if !connection.is_caught_up {
+            connection.is_caught_up = true;
+            frames.push(connection.macs.seal(Event::CaughtUp.encode()));
+        }
+        frames
+    }
+
+    /// Sends any content on a connection, under the right MAC.
+    pub fn frame(&mut self, id: u64, event: &Event) -> Option<Vec<u8>> {
+        let connection = self.connections.get_mut(&id)?;
+        Some(connection.macs.seal(event.encode()))
+    }
+
+    /// Takes a device's frame. A frame that it may not send ends the connection. Returns whether
+    /// the frame was taken.
+    pub fn take(&mut self, id: u64, frame: &[u8]) -> bool {
+        let taken = self.take_answer(id, frame).is_some();
+        if !taken {
+            self.disconnect(id);
+        }
+        taken
+    }
+
+    fn take_answer(&mut self, id: u64, frame: &[u8]) -> Option<()> {
+        let connection = self.connections.get_mut(&id)?;
+        match Answer::decode(connection.macs.open(frame)?)? {
+            Answer::Acknowledged { id } => {
+                let was_sent = connection.in_window.remove(&id) || connection.put_off.remove(&id);
+                let queue = self.queues.get_mut(&connection.me.account);
+                if let Some(queue) = queue.filter(|_| was_sent) {
+                    queue.waiting.remove(&id);
+                }
+                was_sent.then_some(())
+            }
+            Answer::PutOff { id } => {
+                let was_sent = connection.in_window.remove(&id);
+                connection.put_off.insert(id);
+                was_sent.then_some(())
+            }
+        }
+    }
+}

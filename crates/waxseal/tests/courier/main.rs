@@ -1,0 +1,26 @@
+//! Couriers and a relay, with everything that can go wrong in between.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+mod crash;
+#[path = "../crash/disk.rs"]
+#[allow(dead_code, reason = "the crash tests use the rest")]
+mod disk;
+mod expiry;
+mod faults;
+mod first;
+mod forged;
+mod hostile;
+mod pauses;
+mod peers;
+mod phone;
+mod prekeys;
+mod property;
+mod reports;
+mod session;
+mod stream;
