@@ -264,9 +264,8 @@ fn a_message_that_cannot_be_sent_waits_and_the_exit_code_says_so() {
     let received = world.chat(bob, &["receive", "--json"]).objects();
     let texts: Vec<&Value> = received.iter().map(|message| &message["text"]).collect();
     assert_eq!(texts, ["hello", "later", "latest"]);
-    let received = world.chat(carol, &["receive", "--json"]).objects();
-    assert_eq!(received[0]["text"], "first");
-    assert_eq!(received[0]["reportable"], true);
+    let received = world.chat(carol, &["receive"]).output();
+    assert!(received.contains("alice: first"), "{received}");
 
     // A recipient that does not exist and an incomplete command each give their own exit code.
     assert_eq!(
