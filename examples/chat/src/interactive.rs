@@ -102,7 +102,10 @@ pub fn run(chat: Chat) -> Outcome<()> {
         show::print(&line)?;
     }
     if let Err(waits) = chat.expect_nothing_waits() {
-        return Err(ended.err().unwrap_or(waits));
+        return Err(match ended {
+            Err(why) => Failure::with_code(why.code, format!("{}: {}", waits.message, why.message)),
+            Ok(()) => waits,
+        });
     }
     failed.or(chat.failed.take()).map_or(Ok(()), Err)
 }
