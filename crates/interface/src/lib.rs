@@ -79,7 +79,7 @@ pub use card::{CardError, ModerationKeyChange, PinnedKeys, RelayCard, fingerprin
 pub use error::{ErrorBody, ErrorCode};
 pub use exchange::{AnswerError, HttpAnswer, HttpRequest, RequestError};
 pub use frame::{Answer, Event, FrameMacs, MAX_FRAME_LEN};
-pub use mark::{MARK_HEADER, MARK_LEN, decode_mark, encode_mark, is_higher_mark};
+pub use mark::{MARK_HEADER, MARK_LEN, decode_mark, encode_mark};
 pub use message::{
     Bundle, Challenge, Identity, PreKeys, PreKeysLeft, Register, ReportState, ReportTaken, Session,
     SignIn,

@@ -22,11 +22,6 @@ pub fn decode_mark(value: &str) -> Option<[u8; MARK_LEN]> {
     bytes.try_into().ok()
 }
 
-/// Whether a mark has a higher counter than another one. Does not verify either: the relay cannot.
-pub fn is_higher_mark(mark: &[u8; MARK_LEN], than: &[u8; MARK_LEN]) -> bool {
-    mark.first_chunk::<8>() > than.first_chunk::<8>()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::restriction, reason = "tests")]
@@ -51,17 +46,5 @@ mod tests {
         ] {
             assert_eq!(decode_mark(bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn only_the_counter_makes_a_mark_higher() {
-        let mark = |counter: u64, rest: u8| {
-            let mut mark = [rest; MARK_LEN];
-            mark[..8].copy_from_slice(&counter.to_be_bytes());
-            mark
-        };
-        assert!(is_higher_mark(&mark(256, 0), &mark(255, 9)));
-        assert!(!is_higher_mark(&mark(7, 9), &mark(7, 0)));
-        assert!(!is_higher_mark(&mark(6, 9), &mark(7, 0)));
     }
 }

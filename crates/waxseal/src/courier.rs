@@ -113,6 +113,8 @@ pub struct Courier<S: Store> {
     prekeys_at: Option<Timestamp>,
     /// How many one-time parts the relay has left, if it needs more.
     left: Option<usize>,
+    /// Since when the relay may have something for this device.
+    away_since: Option<Timestamp>,
     /// When the client's upkeep is next called.
     upkeep_at: Option<Timestamp>,
     /// When to look for messages that are due.
@@ -189,6 +191,7 @@ impl<S: Store> Courier<S> {
             reconnect: Pause::default(),
             prekeys_at: now,
             left: None,
+            away_since: None,
             upkeep_at: now,
             due_at: now,
             bundles: Bundles::default(),

@@ -53,7 +53,7 @@
 //! | many deliveries waited | [`receive_many`] | as for each delivery |
 //! | all deliveries were received | [`upkeep`] | do what it returns |
 //! | a message was shown | [`opened`], if others may know | |
-//! | a delivery of a blocked account arrives | [`skip`] | acknowledge the delivery |
+//! | the user blocks an account | [`block`] | what it sends is opened and dropped |
 //! | each sign-in | [`check_mark`] with the relay's mark | if the store was set back: new prekeys |
 //! | a record is damaged | [`reset_peer`], [`reset_prekeys`], [`delete_damaged`] | |
 //! | once in a while | [`due`] | [`delete_message`] for each |
@@ -79,7 +79,7 @@
 //! [`receive_many`]: Client::receive_many
 //! [`upkeep`]: Client::upkeep
 //! [`opened`]: Client::opened
-//! [`skip`]: Client::skip
+//! [`block`]: Client::block
 //! [`check_mark`]: Client::check_mark
 //! [`mark`]: Client::mark
 //! [`reset_peer`]: Client::reset_peer

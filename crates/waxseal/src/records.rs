@@ -176,6 +176,9 @@ pub(crate) struct ConversationRecord {
     /// taken from a history without sent messages after damage.
     #[prost(bool, tag = "13")]
     pub(crate) is_sequence_guessed: bool,
+    /// Whether the user blocked the peer. Its messages are opened and dropped.
+    #[prost(bool, tag = "17")]
+    pub(crate) is_blocked: bool,
     /// Whether messages wait for a session with the peer.
     #[prost(bool, tag = "15")]
     pub(crate) has_held: bool,

@@ -191,6 +191,33 @@ fn what_is_on_its_way_opens_on_the_session_that_was_left_and_nothing_is_sealed_o
 }
 
 #[test]
+fn an_answer_that_makes_a_session_of_the_backup_the_chosen_one_again_does_not_make_it_send() {
+    let mut net = Network::of(&["alice", "bob"]);
+    net.converse(ALICE, BOB);
+    (0..3).for_each(|_| net.start(BOB, ALICE)); // so Bob's choices count from a higher number
+    net.start(ALICE, BOB);
+    net.send(ALICE, BOB, "first");
+    let backup = snapshot(&net.clients[ALICE]);
+    net.send(ALICE, BOB, "lost with the store");
+    net.deliver_all();
+    net.send(BOB, ALICE, "answer");
+
+    restore(&mut net, &backup).unwrap();
+    let bob = account("bob");
+    net.start(ALICE, BOB);
+    assert!(net.clients[ALICE].has_session(&bob).unwrap());
+    net.deliver_all();
+    assert_eq!(net.shown(ALICE).last().unwrap(), "answer");
+    for _ in 0..2 {
+        assert!(!net.clients[ALICE].has_session(&bob).unwrap());
+        net.clients[ALICE] = open(&snapshot(&net.clients[ALICE]));
+    }
+    let texts = talk(&mut net, "after", 2);
+    assert_shown(&net, &texts);
+    assert_none_of_alice_again(&net);
+}
+
+#[test]
 fn unconfirmed_messages_of_the_backup_are_posted_as_they_are_and_shown_once() {
     let mut net = Network::of(&["alice", "bob"]);
     net.converse(ALICE, BOB);

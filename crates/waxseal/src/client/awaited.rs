@@ -67,7 +67,7 @@ impl<S: Store> Client<S> {
                 let record: AwaitedRecord = records::decode(bytes)?;
                 Some((tag_of(&record.id)?, record.accepted_ms))
             })?;
-            let mut transaction = Transaction::default();
+            let (mut transaction, mut lost) = (Transaction::default(), Vec::new());
             for row in &page.damaged {
                 row.delete_in(&mut transaction);
             }
@@ -86,6 +86,7 @@ impl<S: Store> Client<S> {
                     {
                         message.not_delivered = NotDelivered::Lost.number();
                         transaction.put_message(peer, &message);
+                        lost.push((peer.clone(), id));
                     }
                 } else {
                     is_done = false;
@@ -98,6 +99,7 @@ impl<S: Store> Client<S> {
             if !transaction.changes().is_empty() {
                 self.commit(transaction)?;
             }
+            upkeep.lost.extend(lost);
             after = page.next;
             if after.is_none() {
                 return Ok(is_done);

@@ -5,7 +5,7 @@ use waxseal_reporting::sender::SentMessage;
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
 use super::upkeep::Upkeep;
-use super::{Client, Draft, keys, tag_of, take_secret_bytes};
+use super::{Client, Draft, Outgoing, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
 use crate::error::{SendError, StateError};
 use crate::records::{self, HeldRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
@@ -91,6 +91,7 @@ impl<S: Store> Client<S> {
     pub(super) fn seal_held(
         &mut self,
         account: &AccountId,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
         upkeep: &mut Upkeep,
     ) -> Result<bool, StateError<S::Error>> {
@@ -126,7 +127,7 @@ impl<S: Store> Client<S> {
                 self.commit(damaged)?;
             }
             for (id, ordinal) in page.items {
-                if !self.seal_one_held(account, id, ordinal, rng)? {
+                if !self.seal_one_held(account, id, ordinal, now, rng, upkeep)? {
                     return Ok(false);
                 }
             }
@@ -139,7 +140,9 @@ impl<S: Store> Client<S> {
         account: &AccountId,
         id: FrankingTag,
         ordinal: u64,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
+        upkeep: &mut Upkeep,
     ) -> Result<bool, StateError<S::Error>> {
         let mut transaction = Transaction::default();
         transaction.delete(keys::held(account, ordinal));
@@ -185,6 +188,13 @@ impl<S: Store> Client<S> {
         transaction.put_record(keys::envelope(number), &waiting);
         self.commit(transaction)?;
         self.keep_peer(account, peer);
+        let audience = Audience::Direct(account.clone());
+        upkeep.outgoing.push(Outgoing {
+            id,
+            recipient: account.clone(),
+            envelope: envelope.post(self.delivery_key(), &self.me, &audience, now),
+            is_again: false,
+        });
         Ok(true)
     }
 
@@ -204,10 +214,11 @@ impl<S: Store> Client<S> {
     pub(super) fn seal_held_first(
         &mut self,
         recipient: &AccountId,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<(), StateError<S::Error>> {
         // What it would tell an application is in the outbox, and with the next upkeep.
-        self.seal_held(recipient, rng, &mut Upkeep::default())?;
+        self.seal_held(recipient, now, rng, &mut Upkeep::default())?;
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use waxseal_core::PostQuantumStop;
 use waxseal_reporting::{AccountId, Timestamp};
 
 use super::{Client, keys};
-use crate::error::PeerError;
+use crate::error::{PeerError, StateError};
 use crate::records::{self, AskedRecord};
 use crate::store::{Store, Transaction};
 
@@ -18,6 +18,8 @@ pub struct PeerState {
     /// Whether the user accepted the peer, by [`Client::accept_contact`] or by writing to it. Only
     /// accepted peers are told what arrived.
     pub is_accepted: bool,
+    /// Whether the user [blocked](Client::block) the peer.
+    pub is_blocked: bool,
     /// When this device sent the first message since the peer's last one. `None` if the peer wrote
     /// last.
     pub unanswered_since: Option<Timestamp>,
@@ -47,6 +49,7 @@ impl<S: Store> Client<S> {
             };
             let state = client.look_at_peer(peer, |known| PeerState {
                 is_accepted: super::unopened::is_accepted(&known.conversation),
+                is_blocked: known.conversation.is_blocked,
                 unanswered_since: time(known.conversation.unanswered_since_ms),
                 waiting: 0,
                 last_opened: time(known.conversation.last_accepted_ms),
@@ -66,6 +69,31 @@ impl<S: Store> Client<S> {
                     return Ok(state);
                 }
             }
+        })
+    }
+
+    /// Blocks an account, or unblocks it. What a blocked account sends is [skipped](Self::skip): it
+    /// is opened and dropped, and its sender is told nothing. The account can be unknown so far.
+    ///
+    /// [`forget_contact`](Self::forget_contact) ends a block, too.
+    pub fn block(
+        &mut self,
+        account: &AccountId,
+        is_blocked: bool,
+    ) -> Result<(), StateError<S::Error>> {
+        self.run(|client| {
+            let mut known = match client.take_peer(account)? {
+                Some(known) => known,
+                None => client.new_peer(account)?,
+            };
+            if known.conversation.is_blocked != is_blocked {
+                known.conversation.is_blocked = is_blocked;
+                let mut transaction = Transaction::default();
+                known.put(account, &mut transaction);
+                client.commit(transaction)?;
+            }
+            client.keep_peer(account, known);
+            Ok(())
         })
     }
 

@@ -165,8 +165,11 @@ impl<S: Store> Client<S> {
                 .peers
                 .insert(from.clone(), InBatch { peer, is_changed });
         }
+        let conversation = batch.conversation(&from);
+        let is_blocked = conversation.is_some_and(|conversation| conversation.is_blocked);
+        let skips = batch.skips || is_blocked;
         if let MessageKind::Refusal { identity } = &kind {
-            if batch.skips {
+            if skips {
                 return Ok(Received::Skipped { from, id });
             }
             return self.take_refusal(batch, &delivery, identity);
@@ -174,7 +177,7 @@ impl<S: Store> Client<S> {
         let Some(InBatch { peer, is_changed }) = batch.peers.get_mut(&from) else {
             return Err(damaged(&from).into()); // it was inserted above
         };
-        if batch.skips && peer.sessions.is_none() {
+        if skips && peer.sessions.is_none() {
             return Ok(Received::Skipped { from, id });
         }
         if let MessageKind::Initial { identity } = kind
@@ -182,6 +185,9 @@ impl<S: Store> Client<S> {
             // user since.
             && is_other(&peer.identity, &identity.to_bytes())
         {
+            if is_blocked {
+                return Ok(Received::Skipped { from, id });
+            }
             return Err(ReceiveError::IdentityChanged { new: identity });
         }
 
@@ -231,7 +237,7 @@ impl<S: Store> Client<S> {
                     before => accepted_at_ms < before || self.is_recent(&from, &id)?,
                 };
                 return match can_be_asked(&error) {
-                    true if batch.skips => Ok(Received::Skipped { from, id }),
+                    true if skips => Ok(Received::Skipped { from, id }),
                     true if was_deleted => Ok(Received::Duplicate { from, id }),
                     true => {
                         let claimed = match &kind {
@@ -257,7 +263,7 @@ impl<S: Store> Client<S> {
         peer.conversation.unanswered_since_ms = 0;
         self.forget_unopened(batch, &from, &id)?;
         match opened {
-            Some(Opened::Message(opened)) if !batch.skips => {
+            Some(Opened::Message(opened)) if !skips => {
                 self.store_message(batch, &from, &id, *opened)
             }
             opened => {
@@ -269,7 +275,7 @@ impl<S: Store> Client<S> {
                         let at = delivery.claim().context().accepted_at;
                         let receipts = self.take_receipts(batch, &from, at, &control)?;
                         // They come once: without them, what arrived would count as lost.
-                        Ok(match batch.skips {
+                        Ok(match skips {
                             true => Received::Skipped { from, id },
                             false => receipts,
                         })

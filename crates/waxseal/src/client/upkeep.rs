@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rand_core::CryptoRng;
 use waxseal_reporting::relay::Envelope;
-use waxseal_reporting::{AccountId, Audience, Timestamp};
+use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
 use super::{Client, Outgoing, keys};
 use crate::error::StateError;
@@ -33,6 +33,9 @@ pub struct Upkeep {
     /// Peers with which a new session is needed. Fetch a prekey bundle and call
     /// [`Client::restart`].
     pub bundles: Vec<AccountId>,
+    /// Messages that count as [lost](super::NotDelivered::Lost) from now on, each with its
+    /// recipient. Their [status](super::Message::status) says so, too.
+    pub lost: Vec<(AccountId, FrankingTag)>,
     /// When to call again, if nothing arrives before. `None` if nothing waits for a time.
     pub again_at: Option<Timestamp>,
 }
@@ -55,6 +58,7 @@ impl std::fmt::Debug for Upkeep {
             .field("outgoing", &self.outgoing.len())
             .field("identities", &self.identities.len())
             .field("bundles", &self.bundles.len())
+            .field("lost", &self.lost.len())
             .field("again_at", &self.again_at)
             .finish()
     }
@@ -186,7 +190,7 @@ impl<S: Store> Client<S> {
         let (is_asked, unopened_ms) = self.refuse(account, &mut record, now, rng, upkeep)?;
         let parts = [
             is_asked,
-            self.seal_held(account, rng, upkeep)?,
+            self.seal_held(account, now, rng, upkeep)?,
             self.seal_asked(account, now, rng, upkeep)?,
             self.tell(account, now, rng, upkeep)?,
             self.give_up_awaited(account, unopened_ms, now, upkeep)?,

@@ -136,7 +136,7 @@ impl<S: Store> Courier<S> {
                 let left = read!(PreKeysLeft).one_time_left;
                 self.take_left(left, now);
             }
-            Aim::Upload(upload) => self.take_upload(&upload)?,
+            Aim::Upload(upload) => self.take_upload(&upload, now)?,
             Aim::Identity(account) => {
                 let identity = read!(Identity).identity;
                 self.take_identity(&account, &identity, now)?;

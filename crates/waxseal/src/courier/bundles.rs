@@ -10,11 +10,15 @@ use waxseal_reporting::{AccountId, Timestamp};
 use super::next::Aim;
 use super::pause::later;
 use super::{Courier, Event};
+use crate::client::NotDelivered;
 use crate::error::{PeerError, StartError, StateError};
 use crate::store::Store;
 
 /// How long after a failure the prekeys of an account are asked for again: ten minutes.
 const PUT_OFF_MS: u64 = 600_000;
+
+/// How long the upkeep waits for everything that the relay has for this device: a minute.
+const AWAY_MS: u64 = 60_000;
 
 /// What is to be fetched of others.
 #[derive(Default)]
@@ -89,6 +93,10 @@ impl<S: Store> Courier<S> {
         if !upkeep.outgoing.is_empty() {
             self.outbox.look_again();
         }
+        for (to, id) in upkeep.lost {
+            let reason = NotDelivered::Lost;
+            self.tell(Event::NotDelivered { to, id, reason });
+        }
         for peer in &upkeep.bundles {
             self.bundles.want(peer);
         }
@@ -98,11 +106,14 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    /// When the upkeep is next called. First everything that waits is received: what has not opened
-    /// may have come again.
+    /// When the upkeep is next called. First everything that waits is received, because what has
+    /// not opened may have come again. Without a connection, that is waited for only a while.
     pub(super) fn upkeep_time(&self) -> Option<Timestamp> {
-        let may = !self.is_listening || self.stream.is_caught_up();
-        self.upkeep_at.filter(|_| may)
+        let at = self.upkeep_at?;
+        match self.is_listening && !self.stream.is_caught_up() {
+            true => Some(at.max(later(self.away_since?, AWAY_MS))),
+            false => Some(at),
+        }
     }
 
     pub(super) fn choose_bundle(&mut self, now: Timestamp) -> Option<(Aim, Call)> {

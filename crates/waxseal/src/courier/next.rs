@@ -165,6 +165,10 @@ impl<S: Store> Courier<S> {
             return Ok(Some(chosen));
         }
         self.seal_earlier(rng)?;
+        match self.is_listening && !self.stream.is_caught_up() {
+            true => _ = self.away_since.get_or_insert(now),
+            false => self.away_since = None,
+        }
         self.keep_up(now, rng)?;
         if let Some(chosen) = self.choose_prekeys(now, rng)? {
             return Ok(Some(chosen));

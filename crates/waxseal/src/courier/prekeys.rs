@@ -18,6 +18,9 @@ const FEW: usize = 25;
 /// How often the relay is asked how many it has: every hour.
 const CHECK_MS: u64 = 3_600_000;
 
+/// How often the relay gets the signed prekeys although it should have them: every day.
+const UPLOAD_MS: u64 = 24 * 3_600_000;
+
 /// How old the signed prekeys get: a week.
 const ROTATE_MS: u64 = 7 * 24 * 3_600_000;
 
@@ -80,7 +83,10 @@ impl<S: Store> Courier<S> {
     /// Takes the number of one-time parts that the relay has left.
     pub(super) fn take_left(&mut self, left: usize, now: Timestamp) {
         self.check_later(now);
-        if left < FEW || !self.record.has_uploaded {
+        // A store that was set back has other prekeys than the relay, and may not know it.
+        let age = now.as_millis().checked_sub(self.record.uploaded_ms);
+        let is_old = age.is_none_or(|age| age > UPLOAD_MS);
+        if left < FEW || !self.record.has_uploaded || is_old {
             self.left = Some(left);
         }
     }
@@ -116,10 +122,12 @@ impl<S: Store> Courier<S> {
     pub(super) fn take_upload(
         &mut self,
         upload: &PreKeyUpload,
+        now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
         self.client.confirm_prekeys(upload)?;
         self.put(CourierRecord {
             has_uploaded: true,
+            uploaded_ms: now.as_millis(),
             replaces: false,
             ..self.record.clone()
         })

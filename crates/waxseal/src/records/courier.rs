@@ -20,6 +20,9 @@ pub(crate) struct CourierRecord {
     /// Whether the provider has every prekey of this device, as far as this device knows.
     #[prost(bool, tag = "5")]
     pub(crate) has_uploaded: bool,
+    /// When the provider last got the signed prekeys, in milliseconds.
+    #[prost(uint64, tag = "7")]
+    pub(crate) uploaded_ms: u64,
     /// Whether the next upload replaces the one-time prekeys that the provider has, because this
     /// device cannot use them any more.
     #[prost(bool, tag = "6")]

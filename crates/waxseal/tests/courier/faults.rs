@@ -9,10 +9,12 @@ use crate::phone::{DAY_MS, HOUR_MS, MINUTE_MS, Town};
 
 /// Two phones register, write to each other, tell what arrived, report, and renew their keys.
 pub(crate) fn script(town: &mut Town) {
+    // Bob's name must be registered before someone writes to it.
     town.live(MINUTE_MS);
     let first = town.say(0, "bob", "first");
     town.live(HOUR_MS);
     town.accept(1, "alice");
+    town.live(1);
     town.say(1, "alice", "answer");
     town.live(MINUTE_MS);
     town.say(0, "bob", "second");

@@ -53,7 +53,8 @@ pub enum Received {
         /// The messages that were shown to the peer.
         opened: Vec<FrankingTag>,
     },
-    /// A message that was opened and dropped, by [`Client::skip`].
+    /// A message that was opened and dropped: by [`Client::skip`], or because the sender is
+    /// [blocked](Client::block).
     Skipped {
         /// The account that sent the message.
         from: AccountId,
