@@ -1,52 +1,54 @@
-//! An account with its home folder and its relay. Every command first finishes what earlier
-//! commands left undone.
+//! An account with its home folder and the way to its relay. The courier does everything that is
+//! due, whatever the command is.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use waxseal::courier::{Courier, Event, Trouble};
 use waxseal::errors::OpenAccountError;
+use waxseal::transport::{Transport, now, system_rng};
 use waxseal::{AccountId, Client, Evidence, FrankingTag, Message, SqliteStore, Timestamp};
-use waxseal_interface::{ErrorCode, RelayCard, account_name};
-use waxseal_relay::{ClientError, DeviceSession, RelayClient, system_rng};
+use waxseal_interface::{CardError, ErrorCode, account_name};
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, TRY_LATER};
 use crate::home::Home;
 use crate::reach::RelayOptions;
 use crate::text::{hex, printable};
 
-/// If the relay has fewer one-time prekeys than this, it gets new ones.
-const FEW_PREKEYS: usize = 25;
-/// Maximum number of pauses when the relay answers that there were too many requests.
-const MAX_PAUSES: u32 = 5;
-/// Maximum length of one such pause.
-const MAX_PAUSE_SECS: u64 = 3;
-pub const DAY_MS: u64 = 24 * 3600 * 1000;
-const WEEK_MS: u64 = 7 * DAY_MS;
+/// How long one turn waits for what arrives.
+pub const TURN: Duration = Duration::from_millis(100);
+/// Maximum time without news while something is awaited.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Longest pause that a command waits out.
+const PAUSE_MS: u64 = 3_000;
+/// Maximum time that a command spends on pauses.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Number of records to read at once.
 pub const PAGE: usize = 64;
 
-/// The account that a command works with: its client, its home folder and its relay.
+/// The account that a command works with.
 pub struct Chat {
-    pub client: Client<SqliteStore>,
+    pub courier: Courier<SqliteStore>,
     pub home: Home,
-    pub relay: RelayClient,
-    pub session: Option<DeviceSession>,
-    /// How far the relay's clock is ahead of this one. The relay says so when it refuses a message
-    /// because of the time at which it was posted.
-    pub relay_ahead_ms: i64,
-    verbose: bool,
-    /// Whether a report is being sealed again, which is tried once.
-    pub is_resealing: bool,
-    /// Whether a peer's identity has changed, which decides the exit code.
-    pub identity_changed: bool,
+    transport: Transport,
+    pub verbose: bool,
+    /// The trouble with the relay that the courier told last.
+    pub trouble: Option<Trouble>,
     /// The peers about whose change of identity the user was warned.
-    pub warned: BTreeSet<AccountId>,
+    pub changed: BTreeSet<AccountId>,
+    /// Messages that the relay accepted.
+    pub accepted: Vec<(AccountId, FrankingTag)>,
+    /// Whether there may be messages that were not shown yet.
+    pub has_unseen: bool,
+    /// The first message or report that was given up.
+    pub failed: Option<Failure>,
+    /// Whether the prekeys were found damaged.
+    pub prekeys_damaged: bool,
     /// The notices about damage that the user got already.
     pub told: RefCell<BTreeSet<String>>,
-    notices: RefCell<Vec<String>>,
+    pub notices: RefCell<Vec<String>>,
 }
 
 impl Chat {
@@ -57,209 +59,198 @@ impl Chat {
             return Err(unregistered());
         }
         let (home, store) = Home::open(folder, &mut system_rng())?;
-        let client = match Client::open(store) {
+        let courier = match Courier::open(store) {
             Err(OpenAccountError::NoAccount) => return Err(unregistered()),
-            client => client?,
+            courier => courier?,
         };
-        let pinned = home.memory.relay.as_ref().ok_or_else(unregistered)?;
-        let relay = options.address(Some(&pinned.address))?.client()?;
-        Ok(Self::new(client, home, relay, verbose))
+        let remembered = home.memory.relay.as_ref().ok_or_else(unregistered)?;
+        let transport = options.address(Some(&remembered.address))?.transport()?;
+        Self::new(courier, home, transport, verbose)
     }
 
-    pub fn new(client: Client<SqliteStore>, home: Home, relay: RelayClient, verbose: bool) -> Self {
-        Self {
-            client,
+    pub fn new(
+        mut courier: Courier<SqliteStore>,
+        home: Home,
+        transport: Transport,
+        verbose: bool,
+    ) -> Outcome<Self> {
+        if courier.pinned().is_none()
+            && let Some(keys) = home.memory.pinned()?
+        {
+            courier.pin(&keys)?;
+        }
+        Ok(Self {
+            courier,
             home,
-            relay,
-            session: None,
-            relay_ahead_ms: 0,
+            transport,
             verbose,
-            is_resealing: false,
-            identity_changed: false,
-            warned: BTreeSet::new(),
+            trouble: None,
+            changed: BTreeSet::new(),
+            accepted: Vec::new(),
+            has_unseen: true,
+            failed: None,
+            prekeys_damaged: false,
             told: RefCell::default(),
             notices: RefCell::default(),
+        })
+    }
+
+    pub fn client(&self) -> &Client<SqliteStore> {
+        self.courier.client()
+    }
+
+    /// Sends what is to be sent, and receives what arrives. Waits this long for something.
+    pub fn turn(&mut self, wait: Duration) -> Outcome<Vec<Event>> {
+        Ok(self.transport.turn(&mut self.courier, wait)?)
+    }
+
+    /// Runs the courier until it has nothing more to do now. `each` takes what happened, keeps the
+    /// rest for the notices, and says whether nothing more is awaited.
+    ///
+    /// Fails if the relay cannot be used at the moment.
+    pub fn run(
+        &mut self,
+        mut each: impl FnMut(&mut Self, &mut Vec<Event>) -> Outcome<bool>,
+    ) -> Outcome<()> {
+        let (began, mut heard) = (Instant::now(), Instant::now());
+        let mut wait = Duration::ZERO;
+        loop {
+            let mut events = self.turn(wait)?;
+            if !events.is_empty() {
+                heard = Instant::now();
+            }
+            let is_done = each(self, &mut events)?;
+            self.tell(events);
+            wait = Duration::ZERO;
+            if self.courier.is_busy(now()) {
+                continue;
+            }
+            match self.courier.paused_until(now()) {
+                Some(until) if self.is_worth_waiting(until) && began.elapsed() < PATIENCE => {}
+                Some(_) => return Err(self.why_not()),
+                None if is_done => return Ok(()),
+                None if heard.elapsed() > SILENCE => {
+                    return Err(Failure::with_code(TRY_LATER, "the relay fell silent"));
+                }
+                None => {}
+            }
+            wait = TURN;
         }
     }
 
-    /// Sends the messages, reports and prekeys that are still waiting, and what upkeep asks for.
-    /// Every command that talks to the relay calls this. If one of them fails, the others are still
-    /// sent.
+    /// Receives what waits at the relay, and does everything that is due. Shows no messages.
     pub fn catch_up(&mut self) -> Outcome<()> {
-        let rotated = self.rotate_when_due();
-        self.open_session()?;
-        let outcomes = [
-            rotated,
-            self.flush_outbox(),
-            self.flush_reports(),
-            self.maintain_prekeys(),
-            self.upkeep(),
-        ];
-        outcomes.into_iter().collect()
+        let mut is_caught_up = false;
+        self.run(|_, events| {
+            is_caught_up |= has_caught_up(events);
+            Ok(is_caught_up)
+        })
     }
 
-    /// Replaces the signed prekeys once a week, whether or not the relay can be reached.
-    fn rotate_when_due(&mut self) -> Outcome<()> {
-        if is_week_old(self.home.memory.rotated_at_ms) && !self.home.memory.upload_pending {
-            // Records the upload as pending first, so that the prekeys are not replaced again
-            // before the relay has them.
-            self.home.memory.rotated_at_ms = now().as_millis();
-            self.home.memory.upload_pending = true;
-            self.home.remember()?;
-            self.client.rotate_prekeys(&mut system_rng())?;
-        }
-        Ok(())
+    /// Whether the relay only asks for a short pause.
+    fn is_worth_waiting(&self, until: Timestamp) -> bool {
+        let left_ms = until.as_millis().saturating_sub(now().as_millis());
+        let asks_for_it = match &self.trouble {
+            Some(Trouble::Refused { code, .. }) => {
+                matches!(code, ErrorCode::TooManyRequests | ErrorCode::Busy)
+            }
+            Some(Trouble::Unreachable | Trouble::OtherRelay { .. }) => false,
+            _ => true,
+        };
+        left_ms <= PAUSE_MS && asks_for_it && self.transport.last_error().is_none()
     }
 
-    /// Uploads prekeys if the relay has few or an upload may be missing.
-    fn maintain_prekeys(&mut self) -> Outcome<()> {
-        let left = self.with_session(|relay, session| relay.prekeys_left(session))?;
-        if left < FEW_PREKEYS || self.home.memory.upload_pending {
-            self.upload_prekeys(left)?;
+    /// Why the relay cannot be used at the moment.
+    pub fn why_not(&self) -> Failure {
+        if let Some(error) = self.transport.last_error() {
+            return error.clone().into();
         }
-        Ok(())
+        match &self.trouble {
+            Some(Trouble::OtherRelay { fingerprint }) => CardError::OtherRelay {
+                fingerprint: fingerprint.clone(),
+            }
+            .into(),
+            Some(Trouble::Refused {
+                code: ErrorCode::AccountTaken,
+                ..
+            }) => Failure::new("this name is taken: choose another, with another --home"),
+            Some(Trouble::Refused { code, message }) => {
+                let mut failure =
+                    Failure::new(format!("the relay refused: {}", printable(message)));
+                if code.is_transient() {
+                    failure.code = TRY_LATER;
+                }
+                failure
+            }
+            Some(Trouble::Unreachable) => {
+                let message = "no answer from the relay: what answers does not have its keys";
+                Failure::with_code(TRY_LATER, message)
+            }
+            Some(Trouble::QueueFull) => {
+                let message = "messages wait until their recipients fetch earlier ones";
+                Failure::with_code(TRY_LATER, message)
+            }
+            _ => Failure::with_code(TRY_LATER, "the relay asks to wait"),
+        }
     }
 
-    /// Uploads the prekeys that the relay lacks. After an interruption, this can be repeated.
-    pub fn upload_prekeys(&mut self, left: usize) -> Outcome<()> {
-        let replace = self.home.memory.replace_prekeys;
-        let left = if replace { 0 } else { left };
-        let upload = self.client.publish_prekeys(left, &mut system_rng())?;
-        self.with_session(|relay, session| match replace {
-            true => relay.replace_prekeys(session, &upload.base, &upload.one_time),
-            false => relay.put_prekeys(session, &upload.base, &upload.one_time),
-        })?;
-        self.client.confirm_prekeys(&upload)?;
-        self.home.memory.upload_pending = false;
-        self.home.memory.replace_prekeys = false;
-        self.home.remember()?;
-        self.detail(format!(
-            "{} one-time prekeys published",
-            upload.one_time.len()
-        ));
-        Ok(())
+    /// Ends the connection, so that the relay has every acknowledgement.
+    pub fn close(mut self) {
+        self.transport.close(&mut self.courier);
     }
 
-    /// Fetches the relay's card and checks that the pinned key signed it. Tells the user, once, if
-    /// the moderation key is another one than before.
-    pub fn card(&mut self) -> Outcome<RelayCard> {
-        let card = self.relay.card()?;
-        let pinned = self.home.memory.relay.as_mut();
-        let pinned = pinned.ok_or_else(|| Failure::new("no relay is pinned"))?;
-        let before = pinned.clone();
-        let change = pinned.take(&card)?;
-        let is_new = *pinned != before;
-        if let Some(change) = change {
-            self.notice(format!(
-                "THE MODERATION KEY CHANGED: {} -> {}. Your relay signed the new one. Reports now \
-                 go to its holders: compare it with what the provider publishes",
-                change.before, change.now
-            ));
+    /// Fails if messages wait.
+    pub fn expect_nothing_waits(&self) -> Outcome<()> {
+        let waiting = self.waiting()?;
+        if waiting == 0 {
+            return Ok(());
         }
-        if is_new {
-            self.home.remember()?;
+        let until = match self.trouble {
+            Some(Trouble::QueueFull) => "until their recipients fetch earlier ones",
+            _ => "and go out with a later command",
+        };
+        let message = format!("{waiting} messages wait {until}");
+        Err(Failure::with_code(TRY_LATER, message))
+    }
+
+    /// Number of messages that wait in the outbox or for a session.
+    fn waiting(&self) -> Outcome<usize> {
+        let (client, mut waiting, mut after) = (self.client(), 0_usize, None);
+        loop {
+            let page = client.outbox(after, PAGE, self.relay_time())?;
+            for outgoing in page.items {
+                let message = client.message(&outgoing.recipient, &outgoing.id)?;
+                waiting += usize::from(message.is_some());
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
         }
-        Ok(card)
+        for peer in self.peers()? {
+            waiting += client.held(&peer)?.len();
+        }
+        Ok(waiting)
     }
 
     /// Whether the relay can still verify a report of the message.
     pub fn is_reportable(&self, message: &Message) -> bool {
-        let relay = self.home.memory.relay.as_ref();
-        let days = relay.and_then(|relay| relay.verify_days);
-        let until = |evidence: &Evidence| match days {
+        let until = |evidence: &Evidence| match self.courier.verify_days() {
             Some(days) => evidence.reportable_until(days) >= self.relay_time(),
             None => true,
         };
         message.evidence().is_some_and(until)
     }
 
-    /// Makes a call with a session. Signs in again if the session has expired.
-    pub fn with_session<T>(
-        &mut self,
-        call: impl Fn(&RelayClient, &DeviceSession) -> Result<T, ClientError>,
-    ) -> Outcome<T> {
-        let session = match self.session.take() {
-            Some(session) => session,
-            None => self.new_session()?,
-        };
-        match with_pauses(|| call(&self.relay, &session)) {
-            Err(error) if is_expired(&error) => {}
-            outcome => {
-                self.session = Some(session);
-                return Ok(outcome?);
-            }
-        }
-        // The delivery key is not renewed here: the call may send what the present one
-        // authenticates.
-        let card = self.card()?;
-        let session = self.sign_in(&card)?;
-        let outcome = with_pauses(|| call(&self.relay, &session));
-        self.session = Some(session);
-        Ok(outcome?)
-    }
-
-    /// Signs in, if that is needed, and renews the delivery key when it is due. Call this before
-    /// reading from the store what is to be sent, because the key authenticates that.
-    pub fn open_session(&mut self) -> Outcome<()> {
-        if self.session.is_none() || self.client.is_delivery_key_due(now()) {
-            self.session = Some(self.new_session()?);
-        }
-        Ok(())
-    }
-
-    fn new_session(&mut self) -> Outcome<DeviceSession> {
-        let card = self.card()?;
-        if self.client.is_delivery_key_due(now()) {
-            self.register_device(&card)
-        } else {
-            self.sign_in(&card)
-        }
-    }
-
-    fn sign_in(&self, card: &RelayCard) -> Outcome<DeviceSession> {
-        let (client, me) = (&self.client, self.client.me());
-        let prove = |context: &[u8]| client.prove_account(context);
-        let key = client.delivery_key();
-        match self.relay.sign_in(&card.relay_key, me, key, prove) {
-            Err(error) if error.code() == Some(ErrorCode::ProofRefused) => {
-                let message = format!("{error}; if `register` was interrupted, run it again");
-                Err(Failure::new(printable(&message)))
-            }
-            session => Ok(session?),
-        }
-    }
-
-    /// Registers the device with another delivery key, whether or not the relay already knows the
-    /// device. After an interruption, this can be repeated: the key is stored before the relay has
-    /// it, and used only once the relay has said so.
-    pub fn register_device(&mut self, card: &RelayCard) -> Outcome<DeviceSession> {
-        let rng = &mut system_rng();
-        let key = self.client.renew_delivery_key(rng)?;
-        let (client, me) = (&self.client, self.client.me());
-        let prove = |context: &[u8]| client.prove_account(context);
-        let identity = client.identity().to_bytes();
-        let session = match self.relay.register(card, me, &identity, &key, prove, rng) {
-            Err(error) if error.code() == Some(ErrorCode::AccountTaken) => {
-                return Err(Failure::new(
-                    "this name is taken: choose another, with another --home",
-                ));
-            }
-            session => session?,
-        };
-        self.client.confirm_delivery_key(&key, now())?;
-        Ok(session)
-    }
-
     /// The present time by the relay's clock, as far as it is known.
     pub fn relay_time(&self) -> Timestamp {
-        let now = now().as_millis();
-        Timestamp::from_millis(now.saturating_add_signed(self.relay_ahead_ms))
+        self.courier.relay_time(now())
     }
 
     /// Parses the name of a peer. Refuses the user's own name.
     pub fn peer(&self, name: &str) -> Outcome<AccountId> {
         let peer = account_name(name)?;
-        if peer == self.client.me().account {
+        if peer == self.client().me().account {
             return Err(Failure::new("that is you"));
         }
         Ok(peer)
@@ -269,7 +260,7 @@ impl Chat {
     pub fn peers(&self) -> Outcome<Vec<AccountId>> {
         let (mut peers, mut after) = (Vec::new(), None);
         loop {
-            let page = self.client.peers(after.as_ref(), PAGE)?;
+            let page = self.client().peers(after.as_ref(), PAGE)?;
             self.notice_damage(&page.damaged, "contacts");
             peers.extend(page.items);
             after = page.next;
@@ -289,7 +280,7 @@ impl Chat {
     ) -> Outcome<()> {
         let mut after = from.checked_sub(1);
         loop {
-            let page = self.client.messages(peer, after, PAGE)?;
+            let page = self.client().messages(peer, after, PAGE)?;
             self.notice_damage(&page.damaged, &format!("messages with {}", peer.as_str()));
             page.items.into_iter().for_each(&mut each);
             after = page.next;
@@ -323,73 +314,9 @@ impl Chat {
             )),
         }
     }
-
-    /// Keeps a notice until the caller can print it, because the user may be typing now.
-    pub fn notice(&self, notice: impl AsRef<str>) {
-        let notice = printable(notice.as_ref());
-        self.notices.borrow_mut().push(notice);
-    }
-
-    /// Keeps a notice if the user asked for details.
-    pub fn detail(&self, notice: impl AsRef<str>) {
-        if self.verbose {
-            self.notice(notice);
-        }
-    }
-
-    pub fn take_notices(&self) -> Vec<String> {
-        self.notices.take()
-    }
-
-    /// Prints all notices. Call this only when the user is not typing.
-    pub fn print_notices(&self) {
-        for notice in self.take_notices() {
-            eprintln!("{notice}");
-        }
-    }
 }
 
-/// Makes a call, and repeats it after a pause if the relay answers that there were too many
-/// requests.
-fn with_pauses<T>(call: impl Fn() -> Result<T, ClientError>) -> Result<T, ClientError> {
-    for _ in 0..MAX_PAUSES {
-        match call() {
-            Err(error) if error.code() == Some(ErrorCode::TooManyRequests) => {
-                let pause = error.retry_after_secs().unwrap_or(1).min(MAX_PAUSE_SECS);
-                thread::sleep(Duration::from_secs(pause));
-            }
-            outcome => return outcome,
-        }
-    }
-    call()
-}
-
-/// Whether a noted time was more than a week ago. A time that is more than a day ahead was noted
-/// while this device's clock was wrong, so it counts as long ago. One that is less ahead counts as
-/// now, because prekeys that are replaced twice in a row lose the messages on their way.
-fn is_week_old(noted_ms: u64) -> bool {
-    match age_ms(noted_ms) {
-        Some(age_ms) => age_ms > WEEK_MS,
-        None => noted_ms - now().as_millis() > DAY_MS,
-    }
-}
-
-/// How long ago a noted time was. `None` if it is ahead: this device's clock was wrong then, or is
-/// now, so the note says nothing.
-pub fn age_ms(noted_ms: u64) -> Option<u64> {
-    now().as_millis().checked_sub(noted_ms)
-}
-
-fn is_expired(error: &ClientError) -> bool {
-    matches!(
-        error.code(),
-        Some(ErrorCode::TokenExpired | ErrorCode::Unauthorized)
-    )
-}
-
-pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Timestamp::from_millis(since.map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    }))
+/// Whether the relay has delivered everything that waited.
+pub fn has_caught_up(events: &[Event]) -> bool {
+    events.iter().any(|event| matches!(event, Event::CaughtUp))
 }

@@ -2,13 +2,9 @@
 
 use std::error::Error;
 
-use waxseal::errors::{
-    ConfirmError, PeerError, PublishError, ReceiveError, ReportError, SendError, StartError,
-    StateError,
-};
+use waxseal::errors::{PeerError, ReportError, SendError, StateError};
+use waxseal::transport::LinkError;
 use waxseal::{Advice, SqliteError};
-use waxseal_interface::ErrorCode;
-use waxseal_relay::ClientError;
 
 use crate::text::printable;
 
@@ -26,12 +22,6 @@ pub const IDENTITY_CHANGED: u8 = 4;
 pub struct Failure {
     pub code: u8,
     pub message: String,
-    /// The relay's reason, if it refused.
-    pub refused: Option<ErrorCode>,
-    /// The relay's time in milliseconds, if it refused because the clocks differ.
-    pub relay_time_ms: Option<u64>,
-    /// The index of the message for which the relay refused a report, because it is too old.
-    pub too_old_claim: Option<usize>,
 }
 
 impl Failure {
@@ -40,13 +30,8 @@ impl Failure {
     }
 
     pub fn with_code(code: u8, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            refused: None,
-            relay_time_ms: None,
-            too_old_claim: None,
-        }
+        let message = message.into();
+        Self { code, message }
     }
 }
 
@@ -54,14 +39,10 @@ impl Failure {
 /// print.
 impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let relay = (&error as &(dyn Error + 'static)).downcast_ref::<ClientError>();
-        let refused = relay.and_then(ClientError::code);
-        let relay_time_ms = relay.and_then(ClientError::relay_time_ms);
-        let too_old_claim = relay.and_then(ClientError::too_old_claim);
-        let code = if relay.is_some_and(ClientError::is_transient) {
-            TRY_LATER
-        } else {
-            FAILED
+        let link = (&error as &(dyn Error + 'static)).downcast_ref::<LinkError>();
+        let code = match link {
+            Some(LinkError::Unreachable(_)) => TRY_LATER,
+            _ => FAILED,
         };
         let mut message = error.to_string();
         let mut cause = error.source();
@@ -72,13 +53,8 @@ impl<E: Error + 'static> From<E> for Failure {
         if is_damage(&error) {
             message += ": run `repair`";
         }
-        Self {
-            code,
-            message: printable(&message),
-            refused,
-            relay_time_ms,
-            too_old_claim,
-        }
+        let message = printable(&message);
+        Self { code, message }
     }
 }
 
@@ -89,11 +65,7 @@ fn is_damage(error: &(dyn Error + 'static)) -> bool {
             None$(.or_else(|| Some(error.downcast_ref::<$kind<SqliteError>>()?.advice())))*
         };
     }
-    #[rustfmt::skip]
-    let advice = advice!(
-        StateError, PublishError, PeerError, StartError, SendError, ConfirmError, ReceiveError,
-        ReportError
-    );
+    let advice = advice!(StateError, PeerError, SendError, ReportError);
     matches!(
         advice,
         Some(Advice::ResetPeer | Advice::ResetPreKeys | Advice::DeleteMessage)

@@ -8,104 +8,69 @@ use std::path::{Path, PathBuf};
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use waxseal::{SqliteError, SqliteStore, StoreKey};
-use waxseal_interface::{ModerationKeyChange, PinnedKeys, RelayCard};
+use waxseal_interface::PinnedKeys;
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Outcome};
 use crate::reach::RelayAddress;
-use crate::text::{hex, unhex};
+use crate::text::unhex;
 
-/// The application's own notes, next to the store.
+/// The application's own notes, next to the store. What a chat of before noted here and the courier
+/// keeps in the store now is ignored, but for the pinned keys.
 ///
 /// The file holds no secret key and no text. It names the peers, which the store hides, so a real
-/// application encrypts the file too. If the file is lost, messages may be shown again, and the
-/// pinned key of the relay is gone.
+/// application encrypts the file too. If the file is lost, messages may be shown again.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
-    /// The relay's address and its key, which `register` pinned.
-    pub relay: Option<PinnedRelay>,
+    /// The relay, once it has registered the account.
+    pub relay: Option<Relay>,
     /// For each conversation, the ordinal of the first message that was not shown yet.
     ///
     /// The ordinal advances after a message was printed. A message that was stored but not printed
     /// before a crash is printed at the next start. After a crash between printing and this note,
     /// the message is printed again with the same id. In any case, the store has the message once.
     pub unseen_from: BTreeMap<String, u64>,
-    /// When the signed prekeys were last replaced.
-    pub rotated_at_ms: u64,
-    /// Whether prekeys may not have reached the relay yet.
-    pub upload_pending: bool,
-    /// Whether the prekeys were found damaged and are not reset yet.
-    pub prekeys_damaged: bool,
-    /// Whether the next upload replaces the one-time prekeys that the relay has, because this
-    /// device lost them.
-    pub replace_prekeys: bool,
-    /// Reports that the relay has accepted, by their id on this device. They are kept until their
-    /// review has ended, because the moderators may lose the key that opens them.
-    pub submitted: BTreeMap<String, SubmittedReport>,
-    /// Deliveries that did not open and were not acknowledged, by the number that the relay gave
-    /// them.
-    pub kept: BTreeMap<u64, KeptDelivery>,
 }
 
 /// The relay that this home folder uses.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PinnedRelay {
+#[derive(Serialize, Deserialize)]
+pub struct Relay {
     #[serde(flatten)]
     pub address: RelayAddress,
-    /// The relay's Ed25519 key, in hexadecimal.
-    pub key: String,
-    /// The fingerprint of the moderation key. A home of before pinned none.
-    #[serde(default)]
-    pub moderation_fingerprint: Option<String>,
-    /// Number of days during which a message can be reported, as the relay's card says.
-    #[serde(default)]
-    pub verify_days: Option<u32>,
+    /// The relay's key in hexadecimal, if a chat of before pinned it here.
+    #[serde(default, skip_serializing)]
+    key: Option<String>,
+    /// The fingerprint of the moderation key that a chat of before pinned here.
+    #[serde(default, skip_serializing)]
+    moderation_fingerprint: Option<String>,
 }
 
-impl PinnedRelay {
-    /// Pins the keys on a card.
-    pub fn new(address: RelayAddress, card: &RelayCard) -> Self {
+impl Relay {
+    pub fn at(address: RelayAddress) -> Self {
         Self {
             address,
-            key: hex(&card.relay_key),
-            moderation_fingerprint: Some(card.moderation_fingerprint()),
-            verify_days: Some(card.verify_days),
+            key: None,
+            moderation_fingerprint: None,
         }
     }
+}
 
-    /// Checks a card against the pinned keys, and takes over what else it says. Returns the change
-    /// of the moderation key, if it changed.
-    pub fn take(&mut self, card: &RelayCard) -> Outcome<Option<ModerationKeyChange>> {
-        let now = card.moderation_fingerprint();
-        let pinned = PinnedKeys {
-            relay_key: unhex(&self.key).ok_or_else(|| Failure::new("memory.json is damaged"))?,
-            moderation_fingerprint: self.moderation_fingerprint.clone().unwrap_or(now),
+impl Memory {
+    /// The keys that a chat of before pinned here.
+    pub fn pinned(&self) -> Outcome<Option<PinnedKeys>> {
+        let Some(relay) = &self.relay else {
+            return Ok(None);
         };
-        let change = pinned.check(card)?;
-        *self = Self::new(self.address.clone(), card);
-        Ok(change)
+        let Some(key) = &relay.key else {
+            return Ok(None);
+        };
+        let damaged = || Failure::new("the pinned relay key in memory.json is damaged");
+        Ok(Some(PinnedKeys {
+            relay_key: unhex(key).ok_or_else(damaged)?,
+            moderation_fingerprint: relay.moderation_fingerprint.clone().unwrap_or_default(),
+        }))
     }
-}
-
-/// A report that the relay has accepted.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct SubmittedReport {
-    /// The id that the relay gave it.
-    pub report_id: String,
-    pub at_ms: u64,
-    /// When the relay was last asked what became of it.
-    pub asked_at_ms: u64,
-}
-
-/// A delivery that did not open and may open later: since when it is kept, and how often it came.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct KeptDelivery {
-    pub since_ms: u64,
-    pub times: u32,
-    /// The sender as named by the relay. No session has confirmed it.
-    pub from: String,
 }
 
 /// The folder given by `--home`.
@@ -204,3 +169,6 @@ fn create_folder(folder: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
 }
+
+#[cfg(test)]
+mod tests;

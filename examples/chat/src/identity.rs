@@ -1,9 +1,8 @@
 //! Identities: the safety number that two people compare, and what to do if a peer's identity
 //! changed.
 
-use waxseal::core::PreKeyBundle;
+use waxseal::courier::Event;
 use waxseal::{AccountId, SafetyNumber};
-use waxseal_relay::system_rng;
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome};
@@ -13,7 +12,7 @@ use crate::text::printable;
 /// Shows the safety number to compare with a peer.
 pub fn safety_number(chat: &Chat, peer: &str) -> Outcome<()> {
     let peer = chat.peer(peer)?;
-    println!("{}", chat.client.safety_number(&peer)?);
+    println!("{}", chat.client().safety_number(&peer)?);
     Ok(())
 }
 
@@ -28,19 +27,33 @@ pub fn warning(peer: &AccountId) -> String {
     )
 }
 
-/// Pins the identity that the relay now hands out for a peer, if the user accepts it, and starts a
-/// session with it.
+/// Asks the relay which identity a peer has now, and goes on with it if the user accepts it.
 pub fn accept(chat: &mut Chat, peer: &str, yes: bool) -> Outcome<()> {
     let peer = chat.peer(peer)?;
-    let bundle = chat.with_session(|relay, session| relay.bundle(session, &peer))?;
-    let one_time = bundle.one_time.as_deref();
-    let new = *PreKeyBundle::decode(&bundle.base, one_time)?.identity();
-    if chat.client.peer_identity(&peer)? == new {
-        println!("the identity of {} has not changed", peer.as_str());
-        return Ok(());
-    }
     let name = peer.as_str();
-    let (me, ours) = (chat.client.me().account.as_str(), chat.client.identity());
+    chat.client().peer_identity(&peer)?;
+    chat.courier.ask_identity(&peer);
+    let mut found = None;
+    let ended = chat.run(|_, events| {
+        events.retain(|event| match event {
+            Event::IdentityChanged { peer: of, new } if *of == peer => {
+                found = Some(*new);
+                false
+            }
+            _ => true,
+        });
+        Ok(true)
+    });
+    chat.print_notices();
+    let Some(new) = found else {
+        ended?;
+        println!("the identity of {name} has not changed");
+        return Ok(());
+    };
+    let (me, ours) = (
+        chat.client().me().account.as_str(),
+        chat.client().identity(),
+    );
     let number = SafetyNumber::new((ours, me.as_bytes()), (&new, name.as_bytes()))?;
     println!("{}", warning(&peer));
     println!("The safety number with the new identity. {name} must see the same:\n\n{number}\n");
@@ -51,11 +64,12 @@ pub fn accept(chat: &mut Chat, peer: &str, yes: bool) -> Outcome<()> {
     {
         return Err(Failure::new("not accepted: nothing changed"));
     }
-    chat.tell_of_missing_one_time(&peer, &bundle);
-    chat.client.accept_identity(&peer, &new)?;
-    chat.client
-        .start(&peer, &bundle.base, one_time, &mut system_rng())?;
-    chat.warned.remove(&peer);
+    chat.courier.accept_identity(&peer, &new)?;
+    chat.changed.remove(&peer);
     println!("accepted the new identity of {name}");
+    // What waits for it can also go out later.
+    if let Err(failure) = chat.run(|_, _| Ok(true)) {
+        chat.notice(failure.message);
+    }
     Ok(())
 }

@@ -1,17 +1,23 @@
 //! Interactive mode: one thread reads lines, and another receives messages. They share the account.
 
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use crate::chat::Chat;
-use crate::failure::{Failure, Outcome, TRY_LATER};
-use crate::receive::{Arrived, RECONNECT_PAUSE, answer, next_arrived};
-use crate::{Command, perform, send, show};
 use clap::Parser;
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 use rustyline::{Config, Editor, ExternalPrinter};
+use waxseal::courier::{Event, Trouble};
+use waxseal::transport::now;
+
+use crate::chat::{Chat, TURN};
+use crate::failure::{Failure, Outcome, TRY_LATER};
+use crate::text::short;
+use crate::{Command, perform, send, show};
+
+/// How long the account is free between two turns, so that a typed line gets it.
+const BREATH: Duration = Duration::from_millis(5);
 
 const HELP: &str = "  @PEER TEXT   send TEXT to PEER\n  \
                     @PEER        send the lines that follow to PEER\n  \
@@ -28,7 +34,7 @@ struct SlashCommand {
 }
 
 /// The state that both threads use. A thread holds the account for one step at a time, and never
-/// while it waits for a line of input or for the relay's next event.
+/// while it waits for a line of input.
 struct Shared {
     chat: Mutex<Chat>,
     /// Held while messages are printed and recorded as shown, so that the program does not end
@@ -44,7 +50,7 @@ impl Shared {
 
 /// Reads and carries out lines until the input ends or a line says `/quit`.
 pub fn run(chat: Chat) -> Outcome<()> {
-    let me = chat.client.me().account.as_str().to_owned();
+    let me = chat.client().me().account.as_str().to_owned();
     // The history stays in memory only, because typed lines are as secret as sent messages.
     let config = Config::builder().auto_add_history(true).build();
     let mut editor = Editor::<(), MemHistory>::with_history(config, MemHistory::new())?;
@@ -85,10 +91,23 @@ pub fn run(chat: Chat) -> Outcome<()> {
 
     let _showing = shared.showing.lock();
     let mut chat = shared.chat();
-    let flushed = chat.flush_outbox();
+    // Posts what is left. What arrives now is shown by the next command.
+    chat.courier.listen(false);
+    let ended = match chat.expect_nothing_waits() {
+        Err(_) => chat.run(|_, _| Ok(true)),
+        Ok(()) => Ok(()),
+    };
     chat.print_notices();
-    flushed?;
-    failed.map_or(Ok(()), Err)
+    for line in chat.take_sent() {
+        show::print(&line)?;
+    }
+    if let Err(waits) = chat.expect_nothing_waits() {
+        return Err(match ended {
+            Err(why) => Failure::with_code(why.code, format!("{}: {}", waits.message, why.message)),
+            Ok(()) => waits,
+        });
+    }
+    failed.or(chat.failed.take()).map_or(Ok(()), Err)
 }
 
 /// Carries out one line: a command, or a message to send.
@@ -100,6 +119,9 @@ fn run_line(chat: &mut Chat, to: &mut Option<String>, line: &str) -> Outcome<()>
             Ok(SlashCommand {
                 command: Command::Receive { .. },
             }) => Err(Failure::new("messages appear by themselves")),
+            Ok(SlashCommand {
+                command: Command::Send { peer, text },
+            }) => write(chat, &peer, &text),
             Ok(SlashCommand { command }) => perform(chat, command),
             Err(error) => Ok(error.print()?),
         };
@@ -114,50 +136,57 @@ fn run_line(chat: &mut Chat, to: &mut Option<String>, line: &str) -> Outcome<()>
     };
     match to {
         _ if text.is_empty() => Ok(()),
-        Some(to) => send::deliver(chat, to, text),
+        Some(to) => write(chat, to, text),
         None => Err(Failure::new("no recipient: begin with @PEER")),
     }
 }
 
-/// Receives messages, and connects again whenever the connection ends.
+/// Stores a message. The other thread posts it.
+fn write(chat: &mut Chat, to: &str, text: &str) -> Outcome<()> {
+    let (_, id) = send::write(chat, to, text)?;
+    if chat.courier.paused_until(now()).is_some() {
+        let why = chat.why_not().message;
+        chat.notice(format!("message {} waits in the outbox: {why}", short(&id)));
+    }
+    Ok(())
+}
+
+/// Runs the courier for ever.
 fn keep_listening(shared: &Shared, mut printer: Printer<impl ExternalPrinter>) {
-    let mut trouble = None;
+    let mut is_away = false;
     loop {
-        let Err(failure) = listen(shared, &mut printer, &mut trouble);
-        // Tells the user once, not at each attempt, that the relay cannot be reached.
-        if trouble.replace(failure.code) != Some(failure.code) {
+        if let Err(failure) = listen(shared, &mut printer, &mut is_away) {
             printer.notice(&failure.message);
+            thread::sleep(Duration::from_secs(1)); // the store or the terminal failed
         }
-        thread::sleep(RECONNECT_PAUSE);
+        thread::sleep(BREATH);
     }
 }
 
 fn listen(
     shared: &Shared,
     printer: &mut Printer<impl ExternalPrinter>,
-    trouble: &mut Option<u8>,
-) -> Outcome<Infallible> {
-    let mut deliveries = {
-        let mut chat = shared.chat();
-        let caught_up = chat.catch_up();
-        let deliveries = chat.with_session(|relay, session| relay.deliveries(session))?;
-        if let Err(failure) = caught_up {
-            chat.notice(failure.message);
-        }
-        deliveries
-    };
-    if trouble.take().is_some() {
-        printer.notice("connected again");
+    is_away: &mut bool,
+) -> Outcome<()> {
+    let mut chat = shared.chat();
+    let events = chat.turn(TURN)?;
+    let mut troubles = events.iter().filter_map(|event| match event {
+        Event::Trouble(Trouble::ClockDiffers) => None,
+        Event::Trouble(trouble) => Some(trouble.clone()),
+        _ => None,
+    });
+    let trouble = troubles.next_back();
+    chat.tell(events);
+    if let Some(trouble) = trouble {
+        *is_away |= matches!(trouble, Trouble::Unreachable | Trouble::OtherRelay { .. });
+        let why = chat.why_not().message;
+        chat.notice(why);
+    } else if *is_away && chat.courier.is_connected() {
+        *is_away = false;
+        chat.notice("connected again");
     }
-    show_unseen(shared, printer)?;
-    loop {
-        let Arrived { waiting, .. } = next_arrived(&mut deliveries)?;
-        if !waiting.is_empty() {
-            let verdicts = shared.chat().take(&waiting)?;
-            show_unseen(shared, printer)?;
-            answer(&mut deliveries, verdicts)?;
-        }
-    }
+    drop(chat);
+    show_unseen(shared, printer)
 }
 
 /// Shows new messages as `receive` does. Does not hold the account while printing, because the
@@ -166,6 +195,12 @@ fn show_unseen(shared: &Shared, printer: &mut Printer<impl ExternalPrinter>) -> 
     let _showing = shared.showing.lock();
     let notices = shared.chat().take_notices();
     notices.iter().for_each(|notice| printer.notice(notice));
+    for line in shared.chat().take_sent() {
+        printer.message(&line)?;
+    }
+    if !std::mem::take(&mut shared.chat().has_unseen) {
+        return Ok(());
+    }
     let unseen = shared.chat().unseen()?;
     for shown in &unseen {
         printer.message(&show::line(shown.from.as_str(), &shown.message))?;

@@ -17,6 +17,7 @@ mod failure;
 mod home;
 mod identity;
 mod interactive;
+mod notices;
 mod reach;
 mod receive;
 mod register;
@@ -25,8 +26,6 @@ mod report;
 mod send;
 mod show;
 mod text;
-mod upkeep;
-mod waiting;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -174,8 +173,11 @@ fn run(arguments: Arguments) -> Outcome<()> {
     let Some(command) = command else {
         return interactive::run(chat);
     };
+    let receives = matches!(command, Command::Receive { .. } | Command::Repair { .. });
+    chat.courier.listen(receives);
     let outcome = perform(&mut chat, command);
     chat.print_notices();
+    chat.close();
     outcome
 }
 

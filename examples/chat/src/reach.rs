@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use waxseal_relay::{ClientError, RelayClient};
+use waxseal::transport::{LinkError, Transport};
 
 use crate::failure::{Failure, Outcome};
 
@@ -56,11 +56,11 @@ impl RelayOptions {
 }
 
 impl RelayAddress {
-    pub fn client(&self) -> Result<RelayClient, ClientError> {
+    pub fn transport(&self) -> Result<Transport, LinkError> {
         match &self.ca {
-            Some(pem) => RelayClient::with_ca(&self.url, pem.as_bytes()),
-            None if self.plain_http => RelayClient::with_plain_http(&self.url),
-            None => RelayClient::new(&self.url),
+            Some(pem) => Transport::with_ca(&self.url, pem.as_bytes()),
+            None if self.plain_http => Transport::with_plain_http(&self.url),
+            None => Transport::new(&self.url),
         }
     }
 }

@@ -1,59 +1,58 @@
-//! Registering. The account is stored before the relay learns of it, so every step can be repeated.
+//! Registering. The account is stored before the relay learns of it, so this can be repeated.
 
 use std::path::Path;
 
-use waxseal::{Client, DeliveryKey, DeviceAddress, DeviceId};
-use waxseal_interface::account_name;
-use waxseal_relay::system_rng;
+use waxseal::courier::{Courier, Event};
+use waxseal::transport::system_rng;
+use waxseal::{Client, DeviceAddress, DeviceId};
+use waxseal_interface::{account_name, fingerprint};
 
-use crate::chat::{Chat, now};
+use crate::chat::Chat;
 use crate::failure::{Failure, Outcome};
-use crate::home::{Home, PinnedRelay};
+use crate::home::{Home, Relay};
 use crate::reach::RelayOptions;
 
-/// Creates an account, or finishes creating it.
+/// Creates an account, or finishes creating it, or registers its device again.
 pub fn register(folder: &Path, options: &RelayOptions, name: &str) -> Outcome<()> {
     let rng = &mut system_rng();
     let account = account_name(name)?;
-    let (mut home, store) = Home::open(folder, rng)?;
-    let pinned = home.memory.relay.as_ref();
-    let address = options.address(pinned.map(|relay| &relay.address))?;
-    let relay = address.client()?;
-
-    // Pins the relay's keys at first contact. The user compares their fingerprints with those that
-    // the provider publishes.
-    if home.memory.relay.is_none() {
-        home.memory.relay = Some(PinnedRelay::new(address.clone(), &relay.card()?));
-        home.memory.rotated_at_ms = now().as_millis();
-        home.memory.upload_pending = true;
-        home.remember()?;
-    }
-
-    let client = if Client::has_account(&store)? {
-        Client::open(store)?
+    let (home, store) = Home::open(folder, rng)?;
+    let remembered = home.memory.relay.as_ref();
+    let address = options.address(remembered.map(|relay| &relay.address))?;
+    let transport = address.transport()?;
+    let courier = if Client::has_account(&store)? {
+        Courier::open(store)?
     } else {
         let me = DeviceAddress::new(account.clone(), DeviceId(1));
-        // The first key is replaced when the device is registered.
-        Client::create(store, me, DeliveryKey::generate(rng), rng)?
+        Courier::create(store, me, rng)?
     };
-    if client.me().account != account {
-        let owner = client.me().account.as_str();
+    let owner = &courier.client().me().account;
+    if *owner != account {
+        let owner = owner.as_str();
         return Err(Failure::new(format!("this home belongs to {owner}")));
     }
-
-    let mut chat = Chat::new(client, home, relay, false);
-    let card = chat.card()?;
-    // The relay of the pinned key may have moved, or have a new certificate.
-    if let Some(pinned) = &mut chat.home.memory.relay {
-        pinned.address = address;
+    let mut chat = Chat::new(courier, home, transport, false)?;
+    chat.courier.listen(false);
+    chat.courier.register_again();
+    let mut is_registered = false;
+    let ended = chat.run(|_, events| {
+        is_registered |= events.iter().any(|one| matches!(one, Event::Registered));
+        // The keys are printed below.
+        events.retain(|one| !matches!(one, Event::Pinned { .. }));
+        Ok(true)
+    });
+    chat.print_notices();
+    if is_registered {
+        // The relay of the pinned key may have moved, or have a new certificate.
+        chat.home.memory.relay = Some(Relay::at(address));
         chat.home.remember()?;
     }
-    chat.session = Some(chat.register_device(&card)?);
-    let left = chat.with_session(|relay, session| relay.prekeys_left(session))?;
-    chat.upload_prekeys(left)?;
+    ended?;
+    let pinned = chat.courier.pinned();
+    let pinned = pinned.ok_or_else(|| Failure::new("no relay is pinned"))?;
     println!("registered {name}");
-    println!("  relay key       {}", card.relay_fingerprint());
-    println!("  moderation key  {}", card.moderation_fingerprint());
+    println!("  relay key       {}", fingerprint(&pinned.relay_key));
+    println!("  moderation key  {}", pinned.moderation_fingerprint);
     println!("Compare both with what the provider publishes.");
     Ok(())
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use waxseal::errors::StateError;
-use waxseal::{AccountId, DamagedRow, Direction, FrankingTag};
-use waxseal_relay::system_rng;
+use waxseal::transport::{now, system_rng};
+use waxseal::{AccountId, DamagedRow, Direction, FrankingTag, Message};
 
-use crate::chat::{Chat, PAGE, now};
+use crate::chat::{Chat, PAGE};
 use crate::failure::{Failure, Outcome};
 use crate::show::ask;
 use crate::text::short;
@@ -23,6 +23,8 @@ struct Lost {
 
 /// Deletes what cannot be read, and starts over where something was lost. Everything else stays.
 pub fn repair(chat: &mut Chat, yes: bool) -> Outcome<()> {
+    // What the relay has may show more damage. Without the relay, this repairs what is known.
+    drop(chat.catch_up());
     let lost = chat.lost()?;
     let Lost {
         rows,
@@ -60,26 +62,9 @@ pub fn repair(chat: &mut Chat, yes: bool) -> Outcome<()> {
 }
 
 impl Chat {
-    /// Tells the user once that something cannot be read.
-    pub fn notice_damage(&self, damaged: &[DamagedRow], what: &str) {
-        if !damaged.is_empty() {
-            let count = damaged.len();
-            self.notice_once(format!(
-                "{count} {what} cannot be read, because the store is damaged: run `repair`"
-            ));
-        }
-    }
-
-    /// Keeps a notice that the user did not get before.
-    pub fn notice_once(&self, notice: String) {
-        if self.told.borrow_mut().insert(notice.clone()) {
-            self.notice(notice);
-        }
-    }
-
     fn lost(&mut self) -> Outcome<Lost> {
         let mut lost = Lost::default();
-        let (client, rows) = (&self.client, &mut lost.rows);
+        let (client, rows) = (self.client(), &mut lost.rows);
         lost.peers.extend(client.damaged_peers()?);
         let mut peers = lost.peers.clone();
         let mut after = None;
@@ -120,6 +105,8 @@ impl Chat {
             }
         }
         for peer in &peers {
+            let held = client.held(peer)?;
+            waiting.extend(held.iter().map(|id| *id.as_bytes()));
             let mut after = None;
             loop {
                 let page = client.messages(peer, after, PAGE)?;
@@ -137,41 +124,34 @@ impl Chat {
                 }
             }
         }
-        lost.prekeys = match self.client.one_time_prekeys_left() {
+        lost.prekeys = match self.courier.client_mut().one_time_prekeys_left() {
             Err(StateError::Damaged(_)) => true,
-            left => left.map(|_| self.home.memory.prekeys_damaged)?,
+            left => left.map(|_| self.prekeys_damaged)?,
         };
         Ok(lost)
     }
 
     /// Each step can be repeated after an interruption.
     fn reset(&mut self, lost: Lost) -> Outcome<()> {
+        let client = self.courier.client_mut();
+        let mut strangers = Vec::new();
         for peer in &lost.peers {
-            if self.client.reset_peer(peer)?.is_none() {
-                self.notice(format!(
-                    "the identity of {} is lost too: compare the safety number again",
-                    peer.as_str()
-                ));
+            if client.reset_peer(peer)?.is_none() {
+                strangers.push(peer);
             }
         }
         for row in &lost.rows {
-            self.client.delete_damaged(row)?;
+            client.delete_damaged(row)?;
         }
         if lost.prekeys {
-            let memory = &mut self.home.memory;
-            (memory.prekeys_damaged, memory.replace_prekeys) = (true, true);
-            (memory.upload_pending, memory.rotated_at_ms) = (true, now().as_millis());
-            self.home.remember()?;
-            self.client.reset_prekeys(&mut system_rng())?;
-            self.home.memory.prekeys_damaged = false;
-            self.home.remember()?;
+            self.courier.reset_prekeys(now(), &mut system_rng())?;
+            self.prekeys_damaged = false;
         }
-        // The next message to the peer is on it. What the peer sends on the lost one is asked for
-        // again.
-        for peer in &lost.peers {
-            if let Err(failure) = self.start(peer) {
-                self.notice(failure.message);
-            }
+        for peer in strangers {
+            let peer = peer.as_str();
+            self.notice(format!(
+                "the identity of {peer} is lost too: compare the safety number again"
+            ));
         }
         for (peer, id) in &lost.unsent {
             if let Err(failure) = self.send_again(peer, id) {
@@ -182,11 +162,19 @@ impl Chat {
         Ok(())
     }
 
+    /// Seals a message again. If its session is lost too, it is written once more, because it then
+    /// waits for another session.
     fn send_again(&mut self, peer: &AccountId, id: &FrankingTag) -> Outcome<()> {
-        if !self.client.has_session(peer)? {
-            self.start(peer)?;
+        let (client, rng) = (self.courier.client_mut(), &mut system_rng());
+        if client.has_session(peer)? {
+            client.send_again(peer, id, rng)?;
+            return Ok(());
         }
-        self.client.send_again(peer, id, &mut system_rng())?;
+        let message = client.message(peer, id)?;
+        if let Some(text) = message.as_ref().and_then(Message::text) {
+            client.hold(peer, text, now(), rng)?;
+            client.delete_message(peer, id)?;
+        }
         Ok(())
     }
 }

@@ -3,11 +3,12 @@
 
 use std::str::FromStr;
 
+use waxseal::courier::Event;
+use waxseal::transport::system_rng;
 use waxseal::{
     AccountId, Disclosure, FrankingTag, Message, PayloadHeader, Preview, Reason, ReportDraft,
 };
-use waxseal_interface::{ReportTaken, account_name};
-use waxseal_relay::system_rng;
+use waxseal_interface::{account_name, report_id_text};
 
 use crate::chat::Chat;
 use crate::failure::{Failure, Outcome, TRY_LATER};
@@ -57,7 +58,7 @@ pub fn draft(
 ) -> Outcome<Selected> {
     if let Some(name) = id.strip_prefix('@') {
         let account = account_name(name)?;
-        let mut draft = chat.client.draft_account_report(&account, reason)?;
+        let mut draft = chat.client().draft_account_report(&account, reason)?;
         draft.note(note)?;
         return Ok(Selected {
             peer: account,
@@ -101,7 +102,7 @@ pub fn draft(
         };
         shown.push((*tag, disclosure));
     }
-    let mut draft = chat.client.draft_report(&peer, reason, shown)?;
+    let mut draft = chat.client().draft_report(&peer, reason, shown)?;
     draft.note(note)?;
     Ok(Selected { peer, draft })
 }
@@ -130,58 +131,68 @@ fn with_neighbours(
 /// Shows the preview, asks the user, and submits the report. A report submitted twice counts once.
 /// Without the relay, the report is kept and goes out with a later command.
 pub fn report(chat: &mut Chat, selected: Selected, yes: bool) -> Outcome<()> {
-    // The pinned relay key signed the card, and so vouches for the moderation key on it.
-    let card = match chat.card() {
-        Err(failure) if failure.code == TRY_LATER => Err(failure),
-        card => Ok(card?),
-    };
+    // Fetches the moderation key that the preview names. The pinned one is there in any case.
+    let reached = chat.run(|_, _| Ok(true));
     chat.print_notices();
     let Selected { peer, mut draft } = selected;
-    for too_old in chat.remove_too_old(&mut draft)? {
-        println!("{too_old}");
+    if let Some(days) = chat.courier.verify_days() {
+        for id in draft.remove_too_old(days, chat.relay_time()) {
+            println!("{}", too_old(&id));
+        }
     }
-    let pinned = chat.home.memory.relay.as_ref();
-    let fingerprint = pinned.and_then(|relay| relay.moderation_fingerprint.clone());
-    chat.print_preview(&peer, &draft.preview(), &fingerprint.unwrap_or_default())?;
+    let preview = draft.preview();
+    if preview.messages().is_empty() && preview.about_account().is_none() {
+        return Err(Failure::new(
+            "the message is too old: no one can verify a report of it any more",
+        ));
+    }
+    let Some(pinned) = chat.courier.pinned() else {
+        return reached.and(Err(Failure::new("no relay is pinned")));
+    };
+    chat.print_preview(&peer, &preview, &pinned.moderation_fingerprint)?;
     if !yes && !ask("Send this report?")? {
         return Err(Failure::new("not sent"));
     }
-    let waits = |failure: Failure| {
-        let message = format!(
-            "the report waits and goes out with the next command: {}",
-            failure.message
-        );
-        Failure::with_code(TRY_LATER, message)
-    };
-    let card = match card {
-        Ok(card) => card,
-        Err(failure) => {
-            chat.client.keep_report(&draft, &mut system_rng())?;
-            return Err(waits(failure));
-        }
-    };
-    let key = card.moderation_key()?;
-    chat.open_session()?;
-    let outgoing = chat.client.report(&draft, &key, &mut system_rng())?;
-    match chat.submit(&outgoing) {
-        Ok(ReportTaken {
-            report_id,
-            duplicate,
-        }) => {
-            let id = printable(&report_id);
-            if duplicate {
-                println!("reported before, as {id}: it counts once");
-            } else {
-                println!("reported as {id}");
+    let kept = chat.courier.report(&draft, &mut system_rng())?;
+    let mut taken = None;
+    let ended = chat.run(|_, events| {
+        events.retain(|event| match event {
+            Event::ReportTaken {
+                id,
+                submitted_as,
+                duplicate,
+            } if *id == kept => {
+                taken = Some((report_id_text(submitted_as), *duplicate));
+                false
             }
+            _ => true,
+        });
+        Ok(true)
+    });
+    match (taken, chat.failed.take(), ended) {
+        (Some((id, true)), ..) => println!("reported before, as {id}: it counts once"),
+        (Some((id, false)), ..) => println!("reported as {id}"),
+        (None, Some(failure), _) => return Err(failure),
+        (None, None, ended) => {
+            let wait = || Failure::with_code(TRY_LATER, "the relay cannot take it now");
+            let failure = ended.err().unwrap_or_else(wait);
+            let why = failure.message;
+            return Err(Failure::with_code(
+                TRY_LATER,
+                format!("the report waits and goes out with the next command: {why}"),
+            ));
         }
-        Err(failure) if failure.code == TRY_LATER => return Err(waits(failure)),
-        Err(failure) => return Err(failure),
-    }
-    if let Err(failure) = chat.catch_up() {
-        chat.notice(failure.message);
     }
     Ok(())
+}
+
+/// Says that a message is left out of a report.
+pub fn too_old(tag: &FrankingTag) -> String {
+    format!(
+        "message {} is too old: no one can verify a report of it any more. It is left out, and the \
+         others are reported",
+        short(tag)
+    )
 }
 
 impl Chat {
@@ -211,7 +222,7 @@ impl Chat {
                 utc(message.accepted_at())
             );
             println!("    part 0  {}", header(message.header()));
-            let stored = self.client.message(peer, message.tag())?;
+            let stored = self.client().message(peer, message.tag())?;
             let text = stored.as_ref().and_then(Message::text);
             for part in message.parts().iter().skip(1) {
                 let what = match (part.shown, part.index, text) {

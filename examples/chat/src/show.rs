@@ -34,7 +34,7 @@ impl Chat {
             })?;
             if unseen.len() == known {
                 // The new messages have no text to show, so they need not be read again.
-                let next = self.client.next_ordinal(&from)?;
+                let next = self.client().next_ordinal(&from)?;
                 self.home
                     .memory
                     .unseen_from
@@ -49,7 +49,8 @@ impl Chat {
         let next = shown.message.ordinal().saturating_add(1);
         let from = shown.from.as_str().to_owned();
         self.home.memory.unseen_from.insert(from, next);
-        self.client.opened(&shown.from, shown.message.id())?;
+        let (from, id) = (&shown.from, shown.message.id());
+        self.courier.client_mut().opened(from, id)?;
         self.home.note()
     }
 }
@@ -76,7 +77,7 @@ pub fn messages(chat: &Chat, peer: Option<&str>, json: bool) -> Outcome<()> {
         Some(peer) => vec![chat.peer(peer)?],
         None => chat.peers()?,
     };
-    let me = chat.client.me().account.as_str();
+    let me = chat.client().me().account.as_str();
     let mut lines = Vec::new();
     for peer in &peers {
         chat.each_message(peer, 0, |message| {

@@ -1,6 +1,7 @@
-//! Kills the relay and the clients with SIGKILL at random moments while several accounts exchange
-//! messages. Every message must arrive exactly once and be reportable, and a report that is
-//! submitted twice must count once.
+//! Kills relay, vault, reviewer and clients with SIGKILL at random moments while several accounts
+//! exchange messages. Every message must arrive exactly once and be reportable. A report that is
+//! submitted twice must count once, and must open. In some rounds an account loses its device, and
+//! the others accept its new identity.
 //!
 //! By default there are ten rounds of 100 messages, which take about a minute. Ten rounds of 1,000
 //! take some minutes: `cargo test -p waxseal-chat --test kill -- --ignored --nocapture`. The
@@ -11,6 +12,10 @@
 
 #[path = "kill/counts.rs"]
 mod counts;
+#[path = "kill/identity.rs"]
+mod identity;
+#[path = "kill/review.rs"]
+mod review;
 mod world;
 
 use std::collections::{BTreeSet, HashMap};
@@ -35,7 +40,7 @@ const REPORTS: usize = 1;
 
 #[test]
 fn nothing_is_lost_or_doubled_in_ten_rounds_of_100() {
-    Exchange::new(100, 12, Duration::from_millis(250)).run();
+    Exchange::new(100, 14, Duration::from_millis(250)).run();
 }
 
 #[test]
@@ -55,11 +60,13 @@ struct Exchange {
     world: World,
     seed: u64,
     per_round: usize,
-    /// Number of kills attempted in a round. On average, three in ten are aimed at the relay.
+    /// Number of kills attempted in a round. On average, half of them are aimed at clients.
     kills: usize,
     /// Maximum pause between two kills.
     pause: Duration,
     planned: Vec<Planned>,
+    /// The first planned message that each account's present home has.
+    since: [usize; ACCOUNTS.len()],
     counts: Mutex<Counts>,
     /// How often each account's processes printed each received text.
     printed: Mutex<HashMap<(usize, String), usize>>,
@@ -89,6 +96,7 @@ impl Exchange {
             kills,
             pause,
             planned: Vec::new(),
+            since: [0; ACCOUNTS.len()],
             counts: Mutex::default(),
             printed: Mutex::default(),
             reported: Mutex::default(),
@@ -104,6 +112,7 @@ impl Exchange {
         let started = Instant::now();
         for round in 0..ROUNDS {
             let rng = &mut ChaCha20Rng::seed_from_u64(self.seed ^ (round as u64) << 32);
+            let changed = self.change_identity(round);
             for number in 0..self.per_round {
                 let from = rng.random_range(0..ACCOUNTS.len());
                 let to = (from + rng.random_range(1..ACCOUNTS.len())) % ACCOUNTS.len();
@@ -113,7 +122,7 @@ impl Exchange {
                 );
                 self.planned.push(Planned { from, to, text });
             }
-            self.round(rng);
+            self.round(changed, rng);
             self.check();
             let counts = self.counts();
             println!(
@@ -125,7 +134,8 @@ impl Exchange {
     }
 
     /// Runs one round: every account sends, receives and reports while processes are killed.
-    fn round(&self, rng: &mut ChaCha20Rng) {
+    /// The others first accept the new identity of the account `changed`.
+    fn round(&self, changed: Option<usize>, rng: &mut ChaCha20Rng) {
         let killer_done = AtomicBool::new(false);
         self.settled.store(0, Ordering::Relaxed);
         let seeds: Vec<u64> = ACCOUNTS.iter().map(|_| rng.random()).collect();
@@ -135,6 +145,9 @@ impl Exchange {
                 let killer_done = &killer_done;
                 scope.spawn(move || {
                     let _fuse = Fuse(&self.failed);
+                    if let Some(changed) = changed.filter(|changed| *changed != account) {
+                        self.accept(account, changed);
+                    }
                     self.send_all(account);
                     self.settled.fetch_add(1, Ordering::Relaxed);
                     self.receive_all(account);
@@ -145,6 +158,12 @@ impl Exchange {
                     }
                 });
             }
+            let mut review = ChaCha20Rng::from_rng(rng);
+            let done = &killer_done;
+            scope.spawn(move || {
+                let _fuse = Fuse(&self.failed);
+                self.open_at_random(&mut review, done);
+            });
             self.kill_at_random(rng);
             killer_done.store(true, Ordering::Relaxed);
         });
@@ -155,21 +174,35 @@ impl Exchange {
         for _ in 0..self.kills {
             self.go_on();
             thread::sleep(self.pause.mul_f64(rng.random()));
-            if rng.random_bool(0.3) {
-                assert!(
-                    self.world.kill_relay(),
-                    "the relay ended by itself: {}",
-                    self.world.relay_log()
-                );
-                self.counts().relay_kills += 1;
-                // Clients cannot reach the relay for a while.
-                thread::sleep(Duration::from_millis(rng.random_range(0..200)));
-                self.world.start_relay();
-            } else {
-                let account = rng.random_range(0..ACCOUNTS.len());
-                self.counts().client_kills += usize::from(self.world.kill_client(account));
+            match rng.random_range(0..8) {
+                0..2 => {
+                    let was_running = self.world.kill_relay();
+                    assert!(was_running, "it ended: {}", self.world.relay_log());
+                    self.counts().relay_kills += 1;
+                    // Clients cannot reach the relay for a while.
+                    thread::sleep(Duration::from_millis(rng.random_range(0..200)));
+                    self.world.start_relay();
+                }
+                2 => {
+                    assert!(self.world.kill_vault(), "the vault ended by itself");
+                    self.counts().vault_kills += 1;
+                    self.world.start_vault();
+                }
+                3 => {
+                    self.counts().review_kills += usize::from(self.world.kill_reviewer());
+                }
+                _ => {
+                    let account = rng.random_range(0..ACCOUNTS.len());
+                    self.counts().client_kills += usize::from(self.world.kill_client(account));
+                }
             }
         }
+    }
+
+    /// The messages that an account's home must have, sent or received.
+    fn planned_of(&self, account: usize) -> impl Iterator<Item = &Planned> {
+        let planned = self.planned[self.since[account]..].iter();
+        planned.filter(move |planned| planned.from == account || planned.to == account)
     }
 
     /// Sends an account's messages in interactive mode. After a kill, writes again the messages
@@ -189,8 +222,7 @@ impl Exchange {
                 sent.any(|message| message["text"] == planned.text)
             };
             let mut missing = self
-                .planned
-                .iter()
+                .planned_of(account)
                 .filter(|planned| planned.from == account)
                 .filter(|planned| !has(planned))
                 .peekable();
@@ -214,7 +246,10 @@ impl Exchange {
     /// Receives until the store has every message that is planned for an account.
     fn receive_all(&self, account: usize) {
         let mut planned = BTreeSet::new();
-        for message in self.planned.iter().filter(|message| message.to == account) {
+        for message in self
+            .planned_of(account)
+            .filter(|message| message.to == account)
+        {
             planned.insert(message.text.as_str());
         }
         loop {
@@ -280,16 +315,10 @@ impl Exchange {
         (!ended.was_killed()).then(|| ended.objects())
     }
 
-    /// Asserts that a process succeeded, was killed, or could not reach the relay. Counts the
-    /// deliveries that came again.
+    /// Asserts that a process succeeded, was killed, or could not reach the relay.
     fn note(&self, ended: &Ended) {
         let expected = ended.was_killed() || matches!(ended.code(), Some(0 | RELAY_GONE));
         assert!(expected, "{}\n{}", ended.status, ended.stderr);
-        let again = ended
-            .stderr
-            .lines()
-            .filter(|line| line.contains("came again"));
-        self.counts().duplicates_ignored += again.count();
     }
 
     /// Checks how a process ended, and records which received messages it showed.
@@ -313,11 +342,9 @@ impl Exchange {
             self.receive(account);
             let stored = self.stored(account).unwrap();
             let mut expected = BTreeSet::new();
-            for planned in &self.planned {
-                if planned.from == account || planned.to == account {
-                    let (from, to) = (ACCOUNTS[planned.from], ACCOUNTS[planned.to]);
-                    expected.insert((from, to, planned.text.as_str()));
-                }
+            for planned in self.planned_of(account) {
+                let (from, to) = (ACCOUNTS[planned.from], ACCOUNTS[planned.to]);
+                expected.insert((from, to, planned.text.as_str()));
             }
             assert_eq!(stored.len(), expected.len(), "{me}");
             for message in &stored {
@@ -342,35 +369,6 @@ impl Exchange {
             counts.lines_repeated += times - 1;
         }
         assert!(counts.lines_repeated <= counts.client_kills, "{counts:?}");
-    }
-
-    /// Checks that the reviewer gets each reported message once, with the text that was sent.
-    fn check_reports(&self) {
-        let listed = self.world.review_objects(&["list", "--json"]);
-        let mut expected = self.reported.lock().unwrap().clone();
-        assert_eq!(
-            listed.len(),
-            expected.len(),
-            "reported messages and reports"
-        );
-        for report in &listed {
-            let id = report["report_id"].as_str().unwrap();
-            let opened = self.world.review_objects(&["open", id, "--json"]).remove(0);
-            assert_eq!(opened["verified"], true, "{opened}");
-            let message = &opened["messages"][0];
-            let reporter = ACCOUNTS.iter().position(|name| report["reporter"] == *name);
-            let text = (
-                reporter.unwrap(),
-                message["text"].as_str().unwrap().to_owned(),
-            );
-            assert!(
-                expected.remove(&text),
-                "not reported, or listed twice: {opened}"
-            );
-        }
-        let mut counts = self.counts();
-        counts.reports = listed.len();
-        println!("{counts:?}");
     }
 
     /// Panics if the round can no longer succeed.

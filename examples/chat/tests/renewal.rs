@@ -6,21 +6,13 @@ mod world;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use waxseal::{Client, DeliveryKey, SqliteStore, StoreKey, Timestamp};
+use waxseal::{DeliveryKey, Timestamp};
 use world::World;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
-/// Opens the account of a chat that does not run.
-fn client(world: &World, account: usize) -> Client<SqliteStore> {
-    let home = world.home(account);
-    let key = std::fs::read(home.join("store.key")).unwrap();
-    let key = StoreKey::from_bytes(key.try_into().unwrap());
-    Client::open(SqliteStore::open(home.join("store.sqlite"), &key).unwrap()).unwrap()
-}
-
 fn key(world: &World, account: usize) -> DeliveryKey {
-    client(world, account).delivery_key().clone()
+    world.client(account).delivery_key().clone()
 }
 
 /// The present time, moved by this many days.
@@ -32,7 +24,7 @@ fn in_days(days: i64) -> Timestamp {
 
 /// Makes it look as if the account had confirmed its delivery key on another day.
 fn confirmed_in_days(world: &World, account: usize, days: i64) {
-    let mut client = client(world, account);
+    let mut client = world.client(account);
     let key = client.delivery_key().clone();
     client.confirm_delivery_key(&key, in_days(days)).unwrap();
 }
@@ -71,12 +63,12 @@ fn a_delivery_key_is_renewed_when_it_is_due_and_nothing_that_waits_is_lost() {
         let received = world.chat(bob, &["receive"]).output();
         assert!(received.contains("Last warning."), "{received}");
         assert!(!key(&world, bob).is_same(&before), "{days}");
-        assert!(!client(&world, bob).is_delivery_key_due(in_days(0)));
+        assert!(!world.client(bob).is_delivery_key_due(in_days(0)));
         let received = world.chat(alice, &["receive"]).output();
         assert!(received.contains("No."), "{received}");
     }
     // A renewal that was interrupted after the relay had the key, or before, is finished.
-    let mut interrupted = client(&world, bob);
+    let mut interrupted = world.client(bob);
     let next = interrupted.renew_delivery_key(&mut rand::rng()).unwrap();
     drop(interrupted);
     let messages = world.chat(bob, &["messages", "--json"]).objects();

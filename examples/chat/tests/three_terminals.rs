@@ -239,27 +239,33 @@ fn the_json_output_is_as_documented() {
 
 #[test]
 fn a_message_that_cannot_be_sent_waits_and_the_exit_code_says_so() {
-    let world = World::new("waiting", &["alice", "bob"]);
-    let (alice, bob) = (0, 1);
+    let world = World::new("waiting", &["alice", "bob", "carol"]);
+    let (alice, bob, carol) = (0, 1, 2);
     world.make_keys();
     world.start_relay();
     world.chat(alice, &["register", "alice"]).output();
     world.chat(bob, &["register", "bob"]).output();
+    world.chat(carol, &["register", "carol"]).output();
     world.chat(alice, &["send", "bob", "hello"]).output();
     assert!(world.kill_relay());
     assert_eq!(world.chat(alice, &["send", "bob", "later"]).code(), Some(3));
+    // So does the first message to a peer.
+    let first = world.chat(alice, &["send", "carol", "first"]);
+    assert_eq!(first.code(), Some(3), "{}", first.stderr);
     assert_eq!(
         world.chat_lines(alice, &[], "@bob latest\n").code(),
         Some(3)
     );
     assert_eq!(world.chat(bob, &["receive"]).code(), Some(3));
-    let waiting = world.chat(alice, &["messages", "--json"]).objects();
+    let waiting = world.chat(alice, &["messages", "bob", "--json"]).objects();
     assert_eq!(waiting[2]["accepted_at_ms"], Value::Null);
     world.start_relay();
     world.chat(alice, &["receive"]).output();
     let received = world.chat(bob, &["receive", "--json"]).objects();
     let texts: Vec<&Value> = received.iter().map(|message| &message["text"]).collect();
     assert_eq!(texts, ["hello", "later", "latest"]);
+    let received = world.chat(carol, &["receive"]).output();
+    assert!(received.contains("alice: first"), "{received}");
 
     // A recipient that does not exist and an incomplete command each give their own exit code.
     assert_eq!(

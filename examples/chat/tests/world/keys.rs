@@ -1,8 +1,9 @@
-//! Loses keys, and lets time pass, in a world.
+//! Loses keys and accounts, and lets time pass, in a world.
 
 use std::fs;
 
-use serde_json::Value;
+use waxseal::store::{Key, Row, Table, Transaction};
+use waxseal::{Client, SqliteStore, Store, StoreKey};
 
 use super::World;
 
@@ -25,27 +26,77 @@ impl World {
         self.start_vault();
     }
 
-    /// Makes it look as if the account had not asked about its reports for long.
-    pub fn let_a_day_pass(&self, account: usize) {
-        let path = self
-            .folder
-            .join(self.clients[account].0)
-            .join("memory.json");
-        let mut memory: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        let submitted = memory["submitted"].as_object_mut().unwrap();
-        for report in submitted.values_mut() {
-            report["asked_at_ms"] = 0.into();
+    /// Makes the relay forget every account, and deletes the home folder of the account
+    /// `loses_home`.
+    pub fn forget_accounts(&self, loses_home: usize) {
+        self.relay.kill();
+        for suffix in ["", "-wal", "-shm"] {
+            drop(fs::remove_file(
+                self.folder.join(format!("relay-data/relay.sqlite{suffix}")),
+            ));
         }
-        fs::write(&path, serde_json::to_vec(&memory).unwrap()).unwrap();
+        fs::remove_dir_all(self.folder.join(self.clients[loses_home].0)).unwrap();
+        self.start_relay();
     }
 
-    /// Reports that the account keeps notes of.
+    /// Deletes the home of an account, and registers the account again with another identity, which
+    /// its provider allows.
+    pub fn change_identity(&self, account: usize) {
+        let (name, _) = &self.clients[account];
+        fs::remove_dir_all(self.home(account)).unwrap();
+        // The relay refuses the identity, which is in the new home by then.
+        let taken = self.chat(account, &["register", name]);
+        assert!(taken.stderr.contains("taken"), "{}", taken.stderr);
+        let identity = self.client(account).identity().to_bytes();
+        self.relay.kill();
+        let db = rusqlite::Connection::open(self.folder.join("relay-data/relay.sqlite")).unwrap();
+        let changed = db.execute(
+            "UPDATE account SET identity = ?, base = NULL WHERE name = ?",
+            (&identity[..], name),
+        );
+        assert_eq!(changed.unwrap(), 1);
+        let of_account =
+            "DELETE FROM one_time WHERE account = (SELECT id FROM account WHERE name = ?)";
+        db.execute(of_account, [name]).unwrap();
+        drop(db);
+        self.start_relay();
+        self.chat(account, &["register", name]).output();
+    }
+
+    /// Makes it look as if the account had not asked about its reports for long.
+    pub fn let_a_day_pass(&self, account: usize) {
+        // Field 6 of the record is when it asked last. The last value of a field counts.
+        const NEVER_ASKED: [u8; 2] = [6 << 3, 0];
+        let client = self.client(account);
+        let reports = client.pending_reports(None, 100).unwrap().items;
+        let mut store = client.into_store();
+        let mut transaction = Transaction::default();
+        for report in reports {
+            let name = Row::Name(report.id.as_bytes().to_vec());
+            let key = Key::new(Table::new(b"r"), name);
+            let mut record = store.get(&key).unwrap().unwrap();
+            record.extend(NEVER_ASKED);
+            transaction.put(key, record);
+        }
+        store.commit(transaction).unwrap();
+    }
+
+    /// Number of reports that the account keeps.
     pub fn submitted(&self, account: usize) -> usize {
-        let path = self
-            .folder
-            .join(self.clients[account].0)
-            .join("memory.json");
-        let memory: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-        memory["submitted"].as_object().unwrap().len()
+        let client = self.client(account);
+        client.pending_reports(None, 100).unwrap().items.len()
+    }
+
+    /// Opens the account of a chat that does not run.
+    pub fn client(&self, account: usize) -> Client<SqliteStore> {
+        Client::open(self.store(account)).unwrap()
+    }
+
+    /// Opens the store of a chat that does not run.
+    pub fn store(&self, account: usize) -> SqliteStore {
+        let home = self.home(account);
+        let key = fs::read(home.join("store.key")).unwrap();
+        let key = StoreKey::from_bytes(key.try_into().unwrap());
+        SqliteStore::open(home.join("store.sqlite"), &key).unwrap()
     }
 }

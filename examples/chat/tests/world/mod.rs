@@ -101,6 +101,15 @@ impl Ended {
     }
 }
 
+/// What the reviewer's command prints with `--json`: one object per line, or one array.
+pub fn objects_of(output: &str) -> Vec<Value> {
+    match serde_json::from_str(output) {
+        Ok(Value::Array(objects)) => objects,
+        Ok(object) => vec![object],
+        Err(_) => lines_of(output),
+    }
+}
+
 fn lines_of(output: &str) -> Vec<Value> {
     let lines = output.lines().map(serde_json::from_str);
     lines.collect::<Result<_, _>>().unwrap()
@@ -112,6 +121,7 @@ pub struct World {
     address: SocketAddr,
     relay: Slot,
     vault: Slot,
+    reviewer: Slot,
     clients: Vec<(&'static str, Slot)>,
 }
 
@@ -126,12 +136,12 @@ impl World {
         let address = port.local_addr().unwrap();
         let clients = accounts.iter().map(|account| (*account, Slot::default()));
         let clients = clients.collect();
-        let (relay, vault) = (Slot::default(), Slot::default());
         Self {
             folder,
             address,
-            relay,
-            vault,
+            relay: Slot::default(),
+            vault: Slot::default(),
+            reviewer: Slot::default(),
             clients,
         }
     }
@@ -199,19 +209,6 @@ impl World {
         self.serve("vault", &VAULT);
     }
 
-    /// Makes the relay forget every account, and deletes the home folder of the account
-    /// `loses_home`.
-    pub fn forget_accounts(&self, loses_home: usize) {
-        self.relay.kill();
-        for suffix in ["", "-wal", "-shm"] {
-            drop(fs::remove_file(
-                self.folder.join(format!("relay-data/relay.sqlite{suffix}")),
-            ));
-        }
-        fs::remove_dir_all(self.folder.join(self.clients[loses_home].0)).unwrap();
-        self.start_relay();
-    }
-
     /// Makes it look as if the account's queue were full.
     pub fn fill_queue(&self, account: &str) {
         self.relay.kill();
@@ -254,21 +251,26 @@ impl World {
         self.clients[account].1.kill()
     }
 
-    /// Runs the reviewer's command to its end.
+    /// Kills the vault.
+    pub fn kill_vault(&self) -> bool {
+        self.vault.kill()
+    }
+
+    /// Kills the reviewer's command.
+    pub fn kill_reviewer(&self) -> bool {
+        self.reviewer.kill()
+    }
+
+    /// Runs the reviewer's command until it ends or is killed. One runs at a time.
     pub fn review(&self, arguments: &[&str]) -> Ended {
         let relay = self.url();
         let arguments = [&["--relay", &relay, "--key", "review.key"], arguments].concat();
-        self.run_program("review", &arguments)
+        self.run(&mut self.command("review", &arguments), &self.reviewer, "")
     }
 
-    /// Runs the reviewer's command with `--json`. It prints one object per line, or one array.
+    /// Runs the reviewer's command with `--json`.
     pub fn review_objects(&self, arguments: &[&str]) -> Vec<Value> {
-        let output = self.review(arguments).output();
-        match serde_json::from_str(&output) {
-            Ok(Value::Array(objects)) => objects,
-            Ok(object) => vec![object],
-            Err(_) => lines_of(&output),
-        }
+        objects_of(&self.review(arguments).output())
     }
 
     /// Runs the chat of an account until it ends or is killed.
@@ -347,6 +349,7 @@ impl Drop for World {
     fn drop(&mut self) {
         self.relay.kill();
         self.vault.kill();
+        self.reviewer.kill();
         for (_, slot) in &self.clients {
             slot.kill();
         }

@@ -1,0 +1,179 @@
+//! What the user is told of what the courier did.
+
+use waxseal::courier::{Event, Trouble};
+use waxseal::errors::Damage;
+use waxseal::{AccountId, DamagedRow};
+use waxseal_interface::report_id_text;
+
+use crate::chat::Chat;
+use crate::failure::Failure;
+use crate::text::{printable, short};
+use crate::{identity, report};
+
+impl Chat {
+    /// Keeps the notices of what happened, until the caller prints them.
+    pub fn tell(&mut self, events: Vec<Event>) {
+        for event in events {
+            self.tell_one(event);
+        }
+    }
+
+    fn tell_one(&mut self, event: Event) {
+        match event {
+            Event::Pinned { relay, moderation } => self.notice(format!(
+                "the relay's keys are pinned: relay key {relay}, moderation key {moderation}. \
+                 Compare both with what the provider publishes"
+            )),
+            Event::SetBack(_) => self.notice(
+                "THIS HOME IS OLDER than what was sent from it: it comes from a backup, or the \
+                 disk lost what was written last. Messages since then are missing here. \
+                 Conversations go on",
+            ),
+            Event::Accepted { to, id } => self.accepted.push((to, id)),
+            Event::Message { .. } => self.has_unseen = true,
+            Event::NotDelivered { to, id, .. } => {
+                let (id, to) = (short(&id), to.as_str());
+                self.notice(format!("message {id} to {to} did not arrive"));
+            }
+            Event::GivenUp { to, message, code } => {
+                let id = message.map_or_else(|| "?".into(), |message| short(message.id()));
+                let (to, why) = (to.as_str(), code.message());
+                self.notice(format!("message {id} to {to} is given up: {why}"));
+                let failure = Failure::new(format!("message {id} was not sent"));
+                self.failed.get_or_insert(failure);
+            }
+            Event::IdentityChanged { peer, .. } => {
+                for line in identity::warning(&peer).lines() {
+                    self.notice(line);
+                }
+                self.changed.insert(peer);
+            }
+            Event::Started {
+                peer,
+                has_one_time,
+                held_back,
+            } => self.tell_started(&peer, has_one_time, held_back),
+            Event::ModerationKeyChanged(change) if change.before.is_empty() => {}
+            Event::ModerationKeyChanged(change) => self.notice(format!(
+                "THE MODERATION KEY CHANGED: {} -> {}. Your relay signed the new one. Reports now \
+                 go to its holders: compare it with what the provider publishes",
+                change.before, change.now
+            )),
+            Event::ReportTaken { submitted_as, .. } => self.notice(format!(
+                "a waiting report was submitted as {}",
+                report_id_text(&submitted_as)
+            )),
+            Event::LeftOut { message, .. } => self.notice(report::too_old(&message)),
+            Event::ReportSealedAgain { .. } => {
+                self.notice("the moderators lost the key of a report: it is sealed again");
+            }
+            Event::ReportGivenUp { code, .. } => {
+                let why = code.map_or("its messages are gone or too old", |code| code.message());
+                let message = format!("a waiting report was given up: {why}");
+                self.notice(&message);
+                self.failed.get_or_insert(Failure::new(message));
+            }
+            Event::AskedAgain { from } => self.detail(format!(
+                "a message from {} does not open, and is asked for again",
+                name(from.as_ref())
+            )),
+            Event::Dropped { from, why } => self.notice(format!(
+                "a message from {} was dropped: {why}",
+                name(from.as_ref())
+            )),
+            Event::Expired { id, .. } => self.detail(format!("message {} expired", short(&id))),
+            Event::Damaged(damage) => self.tell_damage(&damage),
+            Event::DamagedRows(rows) => self.notice_damage(&rows, "records"),
+            Event::Trouble(Trouble::ClockDiffers) => {
+                self.notice("this device's clock differs from the relay's by minutes: set it");
+            }
+            Event::Trouble(trouble) => self.trouble = Some(trouble),
+            Event::Registered => self.detail("the relay has registered this device"),
+            _ => {}
+        }
+    }
+
+    /// Tells the user that a session starts without a one-time prekey. Until the peer answers, its
+    /// messages can be read by someone who steals the peer's keys later.
+    fn tell_started(&self, peer: &AccountId, has_one_time: bool, held_back: bool) {
+        let peer = peer.as_str();
+        self.detail(format!("a new session with {peer} was started"));
+        if !has_one_time {
+            let why = match held_back {
+                true => "too many were asked for",
+                false => "none is left",
+            };
+            self.notice(format!(
+                "no one-time prekey of {peer} ({why}): until they answer, someone who steals their \
+                 keys could read what you send"
+            ));
+        }
+    }
+
+    fn tell_damage(&mut self, damage: &Damage) {
+        let what = match damage {
+            Damage::PreKeys => {
+                self.prekeys_damaged = true;
+                "the prekeys are damaged, so first messages wait".into()
+            }
+            Damage::Peer(peer) => {
+                let peer = peer.as_str();
+                format!("the session with {peer} is damaged, so messages from {peer} wait")
+            }
+            Damage::Message(peer) => format!("a message with {} is damaged", peer.as_str()),
+            _ => "the store is damaged".into(),
+        };
+        self.notice_once(format!("{what}: run `repair`"));
+    }
+
+    /// Tells the user once that something cannot be read.
+    pub fn notice_damage(&self, damaged: &[DamagedRow], what: &str) {
+        if !damaged.is_empty() {
+            let count = damaged.len();
+            self.notice_once(format!(
+                "{count} {what} cannot be read, because the store is damaged: run `repair`"
+            ));
+        }
+    }
+
+    fn notice_once(&self, notice: String) {
+        if self.told.borrow_mut().insert(notice.clone()) {
+            self.notice(notice);
+        }
+    }
+
+    /// Keeps a notice until the caller can print it, because the user may be typing now.
+    pub fn notice(&self, notice: impl AsRef<str>) {
+        let notice = printable(notice.as_ref());
+        self.notices.borrow_mut().push(notice);
+    }
+
+    /// Keeps a notice if the user asked for details.
+    pub fn detail(&self, notice: impl AsRef<str>) {
+        if self.verbose {
+            self.notice(notice);
+        }
+    }
+
+    /// What to print of the messages that the relay accepted.
+    pub fn take_sent(&mut self) -> Vec<String> {
+        let sent = std::mem::take(&mut self.accepted).into_iter();
+        let line = |(to, id): (AccountId, _)| format!("sent {} to {}", short(&id), to.as_str());
+        sent.map(line).collect()
+    }
+
+    pub fn take_notices(&self) -> Vec<String> {
+        self.notices.take()
+    }
+
+    /// Prints all notices. Call this only when the user is not typing.
+    pub fn print_notices(&self) {
+        for notice in self.take_notices() {
+            eprintln!("{notice}");
+        }
+    }
+}
+
+fn name(account: Option<&AccountId>) -> &str {
+    account.map_or("an unknown sender", AccountId::as_str)
+}
