@@ -1,6 +1,6 @@
 //! The courier: what every application does between its [`Client`] and the provider, without I/O.
 //!
-//! Each file of `courier/` is one thing that it tends: `session`, `prekeys`, `bundles`, `outbox`,
+//! Each file of `courier/` is one thing that it tends: `pinned`, `session`, `prekeys`, `bundles`, `outbox`,
 //! `stream`, `reports`, `expiry`. `next` chooses what is asked, `answer` takes what came back, and
 //! `pause` is how long to wait after a failure.
 
@@ -11,6 +11,7 @@ mod expiry;
 mod next;
 mod outbox;
 mod pause;
+mod pinned;
 mod prekeys;
 mod reports;
 mod session;
@@ -19,7 +20,7 @@ mod stream;
 use std::collections::VecDeque;
 
 use rand_core::CryptoRng;
-use waxseal_interface::{CardError, ModerationKeyChange, PinnedKeys, RelayCard};
+use waxseal_interface::RelayCard;
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::ReportDraft;
 use waxseal_reporting::{AccountId, DeviceAddress, FrankingTag, Timestamp};
@@ -201,31 +202,6 @@ impl<S: Store> Courier<S> {
         })
     }
 
-    /// Pins the keys of the provider, if the application knows them. Without this call, the keys
-    /// that the relay shows first are pinned, and [`Event::Pinned`] names them.
-    ///
-    /// Call it after each [`create`](Self::create) and [`open`](Self::open), before
-    /// [`next`](Self::next).
-    ///
-    /// # Errors
-    /// [`StateError`].
-    pub fn pin(&mut self, keys: &PinnedKeys) -> Result<(), StateError<S::Error>> {
-        let record = CourierRecord {
-            relay_key: keys.relay_key.to_vec(),
-            moderation_fingerprint: keys.moderation_fingerprint.clone(),
-            ..self.record.clone()
-        };
-        self.put(record)
-    }
-
-    /// The keys of the provider that are pinned. `None` before the first contact.
-    pub fn pinned(&self) -> Option<PinnedKeys> {
-        Some(PinnedKeys {
-            relay_key: self.relay_key()?,
-            moderation_fingerprint: self.record.moderation_fingerprint.clone(),
-        })
-    }
-
     /// The client, for reading: messages, peers, safety numbers, drafts of reports.
     pub fn client(&self) -> &Client<S> {
         &self.client
@@ -328,6 +304,13 @@ impl<S: Store> Courier<S> {
         self.stream.is_open()
     }
 
+    /// Ends the pause after a failure. Call it when the network is back, or when the user asks to
+    /// try again.
+    pub fn try_now(&mut self) {
+        self.pause.end();
+        self.reconnect.end();
+    }
+
     /// Until when the courier asks nothing, because something failed.
     pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.pause.until(now)
@@ -346,10 +329,6 @@ impl<S: Store> Courier<S> {
     /// Until when a message accepted now can be reported, in days. `None` before the first contact.
     pub fn verify_days(&self) -> Option<u32> {
         Some(self.record.verify_days).filter(|days| *days > 0)
-    }
-
-    fn relay_key(&self) -> Option<[u8; 32]> {
-        self.record.relay_key.as_slice().try_into().ok()
     }
 
     fn tell(&mut self, event: Event) {
@@ -386,40 +365,6 @@ impl<S: Store> Courier<S> {
             self.relay_ahead_ms = 0;
         }
         self.seen_at = now;
-    }
-
-    /// Pins or checks the keys on a card. Returns whether it is the relay's.
-    fn take_card(&mut self, card: RelayCard, now: Timestamp) -> Result<bool, StateError<S::Error>> {
-        let checked = match self.pinned() {
-            Some(pinned) => pinned.check(&card),
-            None => card.verify().map(|()| None),
-        };
-        let change: Option<ModerationKeyChange> = match checked {
-            Ok(change) => change,
-            Err(CardError::OtherRelay { fingerprint }) => {
-                self.tell_trouble(Trouble::OtherRelay { fingerprint });
-                return Ok(false);
-            }
-            Err(_) => return Ok(false),
-        };
-        let is_first = self.record.relay_key.is_empty();
-        self.put(CourierRecord {
-            relay_key: card.relay_key.to_vec(),
-            moderation_fingerprint: card.moderation_fingerprint(),
-            verify_days: card.verify_days,
-            ..self.record.clone()
-        })?;
-        if is_first {
-            self.tell(Event::Pinned {
-                relay: card.relay_fingerprint(),
-                moderation: card.moderation_fingerprint(),
-            });
-        }
-        if let Some(change) = change {
-            self.tell(Event::ModerationKeyChanged(change));
-        }
-        self.card = Some((card, now));
-        Ok(true)
     }
 
     /// Tells of trouble, once until something else happens.

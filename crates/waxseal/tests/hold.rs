@@ -42,9 +42,15 @@ fn what_is_held_is_sealed_in_order_when_a_session_starts() {
     assert_eq!(stored.text(), Some("one"));
 
     // Each upkeep asks for the prekeys, until there is a session. A restart loses nothing.
-    assert_eq!(alice.upkeep(now, rng).unwrap().bundles, [bob_id.clone()]);
+    assert_eq!(
+        alice.upkeep(now, rng).unwrap().bundles,
+        std::slice::from_ref(&bob_id)
+    );
     let mut alice = Client::open(alice.into_store()).unwrap();
-    assert_eq!(alice.upkeep(now, rng).unwrap().bundles, [bob_id.clone()]);
+    assert_eq!(
+        alice.upkeep(now, rng).unwrap().bundles,
+        std::slice::from_ref(&bob_id)
+    );
     let (base, one_time) = provider.bundle(&bob_id);
     alice
         .restart(&bob_id, &base, one_time.as_deref(), now, rng)
