@@ -4,12 +4,13 @@ use rand_core::CryptoRng;
 use waxseal_reporting::sender::SentMessage;
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
+use super::page::{DamagedRow, number_of};
 use super::upkeep::Upkeep;
-use super::{Client, Draft, keys, tag_of, take_secret_bytes};
+use super::{Client, Draft, Outgoing, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
 use crate::error::{SendError, StateError};
 use crate::records::{self, HeldRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
-use crate::store::{Store, Transaction};
+use crate::store::{Cursor, Store, Transaction};
 
 /// Held messages that are read at once.
 const ROWS_AT_ONCE: usize = 64;
@@ -78,11 +79,8 @@ impl<S: Store> Client<S> {
     /// The identifiers of up to 2,000 messages that wait for a session with a peer, oldest first.
     pub fn held(&self, peer: &AccountId) -> Result<Vec<FrankingTag>, StateError<S::Error>> {
         self.look(|client| {
-            let page = client.page(&keys::all_held(peer), None, MAX_LISTED, |_, bytes| {
-                let record: HeldRecord = records::decode(bytes)?;
-                tag_of(&record.id)
-            })?;
-            Ok(page.items)
+            let page = client.page(&keys::all_held(peer), None, MAX_LISTED, held_of)?;
+            Ok(page.items.into_iter().map(|(_, id)| id).collect())
         })
     }
 
@@ -91,6 +89,7 @@ impl<S: Store> Client<S> {
     pub(super) fn seal_held(
         &mut self,
         account: &AccountId,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
         upkeep: &mut Upkeep,
     ) -> Result<bool, StateError<S::Error>> {
@@ -111,22 +110,24 @@ impl<S: Store> Client<S> {
         }
         loop {
             let table = keys::all_held(account);
-            let page = self.page(&table, None, ROWS_AT_ONCE, |_, bytes| {
-                let record: HeldRecord = records::decode(bytes)?;
-                Some((tag_of(&record.id)?, record.ordinal))
-            })?;
-            if page.items.is_empty() && page.damaged.is_empty() {
+            let page = self.page(&table, None, ROWS_AT_ONCE, held_of)?;
+            let read = page
+                .items
+                .into_iter()
+                .map(|(ordinal, id)| (ordinal, Some(id)));
+            // The row tells the ordinal, so a damaged record costs no message.
+            let damaged = page.damaged.iter().filter_map(DamagedRow::number);
+            let mut held: Vec<_> = read.chain(damaged.map(|ordinal| (ordinal, None))).collect();
+            if held.is_empty() {
                 return self.end_held(account);
             }
-            let mut damaged = Transaction::default();
-            for row in &page.damaged {
-                row.delete_in(&mut damaged);
-            }
-            if !damaged.changes().is_empty() {
-                self.commit(damaged)?;
-            }
-            for (id, ordinal) in page.items {
-                if !self.seal_one_held(account, id, ordinal, rng)? {
+            held.sort_unstable_by_key(|(ordinal, _)| *ordinal);
+            for (ordinal, id) in held {
+                if upkeep.is_full() {
+                    upkeep.again_at(now.as_millis());
+                    return Ok(false);
+                }
+                if !self.seal_one_held(account, id, ordinal, now, rng, upkeep)? {
                     return Ok(false);
                 }
             }
@@ -137,9 +138,11 @@ impl<S: Store> Client<S> {
     fn seal_one_held(
         &mut self,
         account: &AccountId,
-        id: FrankingTag,
+        id: Option<FrankingTag>,
         ordinal: u64,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
+        upkeep: &mut Upkeep,
     ) -> Result<bool, StateError<S::Error>> {
         let mut transaction = Transaction::default();
         transaction.delete(keys::held(account, ordinal));
@@ -148,10 +151,16 @@ impl<S: Store> Client<S> {
             Some(MessageState::Sent(sent)) => SentMessage::decode(sent).ok(),
             _ => None,
         });
-        let Some(sent) = sent.filter(|sent| *sent.tag() == id) else {
-            self.commit(transaction)?; // it was deleted
+        let sent = sent.filter(|sent| id.is_none_or(|id| id == *sent.tag()));
+        let index = match &sent {
+            Some(sent) => self.index(account, sent.tag())?.unwrap_or_default(),
+            None => IndexRecord::default(),
+        };
+        let Some(sent) = sent.filter(|_| index.outbox.is_none()) else {
+            self.commit(transaction)?; // it was deleted, or is in the outbox under another tag
             return Ok(true);
         };
+        let id = *sent.tag();
         let Some(mut peer) = self.take_peer(account)? else {
             return Ok(false);
         };
@@ -185,6 +194,13 @@ impl<S: Store> Client<S> {
         transaction.put_record(keys::envelope(number), &waiting);
         self.commit(transaction)?;
         self.keep_peer(account, peer);
+        let audience = Audience::Direct(account.clone());
+        upkeep.outgoing.push(Outgoing {
+            id,
+            recipient: account.clone(),
+            envelope: envelope.post(self.delivery_key(), &self.me, &audience, now),
+            is_again: false,
+        });
         Ok(true)
     }
 
@@ -204,10 +220,24 @@ impl<S: Store> Client<S> {
     pub(super) fn seal_held_first(
         &mut self,
         recipient: &AccountId,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<(), StateError<S::Error>> {
-        // What it would tell an application is in the outbox, and with the next upkeep.
-        self.seal_held(recipient, rng, &mut Upkeep::default())?;
-        Ok(())
+        loop {
+            // What it would tell an application is in the outbox, and with the next upkeep.
+            let mut upkeep = Upkeep::default();
+            let is_done = self.seal_held(recipient, now, rng, &mut upkeep)?;
+            if is_done || !upkeep.is_full() {
+                return Ok(());
+            }
+        }
     }
+}
+
+/// Ordinal and tag of a held message. The record says its row, so that a value which was moved is
+/// noticed.
+fn held_of(at: &Cursor, bytes: &[u8]) -> Option<(u64, FrankingTag)> {
+    let record: HeldRecord = records::decode(bytes)?;
+    (number_of(at) == Some(record.ordinal)).then_some(())?;
+    Some((record.ordinal, tag_of(&record.id)?))
 }

@@ -156,7 +156,7 @@ impl<S: Store> Client<S> {
         let draft = message.into();
         self.run(|client| {
             client.seal_waiting(recipient, rng)?;
-            client.seal_held_first(recipient, rng)?;
+            client.seal_held_first(recipient, now, rng)?;
             let mut peer = client.take_peer(recipient)?.ok_or(SendError::NoSession)?;
             let audience = Audience::Direct(recipient.clone());
             let conversation = audience.conversation(&client.me.account);

@@ -190,7 +190,7 @@ impl<S: Store> Client<S> {
         let (is_asked, unopened_ms) = self.refuse(account, &mut record, now, rng, upkeep)?;
         let parts = [
             is_asked,
-            self.seal_held(account, rng, upkeep)?,
+            self.seal_held(account, now, rng, upkeep)?,
             self.seal_asked(account, now, rng, upkeep)?,
             self.tell(account, now, rng, upkeep)?,
             self.give_up_awaited(account, unopened_ms, now, upkeep)?,
