@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use network::Network;
-use waxseal::store::{Cursor, Key, Listed, Table, Transaction};
+use waxseal::store::{Cursor, Key, Listed, Row, Table, Transaction};
 use waxseal::{Client, MemoryStore, Received, Store};
 use waxseal_world::{Provider, Records, account, address, snapshot};
 use zeroize::Zeroizing;
@@ -135,6 +135,26 @@ fn damage_to_the_list_of_held_messages_costs_no_message_and_seals_none_twice() {
         let shown = start_and_post(&mut world, &mut alice, &mut bob);
         assert_eq!(shown, ["one", "two", "three"], "case {case}");
     }
+}
+
+#[test]
+fn a_held_message_of_a_conversation_that_another_process_is_deleting_is_not_sent() {
+    let (mut world, mut alice, _) = Provider::of_two();
+    let (bob, now) = (account("bob"), world.now);
+    let rng = &mut world.rng;
+    alice.hold(&bob, "deleted", now, rng).unwrap();
+    let mut store = Shared::of(snapshot(&alice));
+    let mut alice = Client::open(store.clone()).unwrap();
+    // The first transaction of the other process.
+    let mut transaction = Transaction::default();
+    let row = Row::Name(b"\x03bob".to_vec());
+    let mark = Zeroizing::new(b"\x01\x0a\x03bob".to_vec());
+    transaction.put(Key::new(Table::new(b"x"), row), mark);
+    store.commit(transaction).unwrap();
+    let sent = alice.send(&bob, "after", now, rng).unwrap();
+    let waiting = alice.outbox(None, 9, now).unwrap().items;
+    let ids: Vec<_> = waiting.iter().map(|outgoing| outgoing.id).collect();
+    assert_eq!(ids, [sent.id]);
 }
 
 #[test]

@@ -223,6 +223,8 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<(), StateError<S::Error>> {
+        // What the user deleted is not sent.
+        self.finish_deletion(recipient)?;
         loop {
             // What it would tell an application is in the outbox, and with the next upkeep.
             let mut upkeep = Upkeep::default();
