@@ -138,6 +138,20 @@ fn damage_to_the_list_of_held_messages_costs_no_message_and_seals_none_twice() {
 }
 
 #[test]
+fn what_is_held_is_still_sent_after_the_numbering_of_the_conversation_was_damaged() {
+    let mut world = Provider::new(2);
+    let (mut records, mut bob) = holding(&mut world);
+    let mut of_bob = records.iter_mut().filter(|(key, _)| is_in(key, b'v'));
+    of_bob.next().unwrap().1 = vec![9];
+    let mut alice = Client::open(Shared::of(records)).unwrap();
+    let upkeep = alice.upkeep(world.now, &mut world.rng).unwrap();
+    assert!(upkeep.bundles.is_empty());
+    alice.reset_peer(&account("bob")).unwrap();
+    let shown = start_and_post(&mut world, &mut alice, &mut bob);
+    assert_eq!(shown, ["one", "two", "three"]);
+}
+
+#[test]
 fn a_held_message_of_a_conversation_that_another_process_is_deleting_is_not_sent() {
     let (mut world, mut alice, _) = Provider::of_two();
     let (bob, now) = (account("bob"), world.now);
