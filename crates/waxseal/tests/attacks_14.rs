@@ -17,10 +17,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use network::Network;
+use network::{HOUR_MS, Network};
+use waxseal::reporting::relay::Envelope;
 use waxseal::store::{Cursor, Key, Listed, Row, Table, Transaction};
-use waxseal::{Client, MemoryStore, Received, Store};
-use waxseal_world::{Provider, Records, account, address, snapshot};
+use waxseal::{Client, FrankingTag, MemoryStore, Received, Status, Store};
+use waxseal_world::{Provider, Records, account, address, envelope_of, snapshot};
 use zeroize::Zeroizing;
 
 const ALICE: usize = 0;
@@ -189,6 +190,52 @@ fn more_held_messages_than_an_upkeep_seals_keep_their_order() {
         let waiting = alice.outbox(None, 100, now).unwrap().items;
         let order: Vec<_> = waiting.iter().map(|outgoing| outgoing.id).collect();
         assert_eq!(order, ids, "{is_upkeep}");
+    }
+}
+
+/// Alice's message has arrived, and Bob's receipt of it is garbage when it reaches her.
+fn receipt_that_does_not_open(net: &mut Network) -> (FrankingTag, Vec<u8>) {
+    net.converse(ALICE, BOB);
+    net.send(ALICE, BOB, "good");
+    net.run();
+    net.wait(HOUR_MS);
+    let id = net.send(ALICE, BOB, "arrives");
+    net.deliver_all();
+    let (now, rng) = (net.world.now, &mut net.world.rng);
+    let told = net.clients[BOB].upkeep(now, rng).unwrap().outgoing;
+    let mut bytes = envelope_of(&told[0].envelope).encode();
+    *bytes.last_mut().unwrap() ^= 1;
+    let garbage = Envelope::decode(&bytes).unwrap();
+    net.wait(1);
+    let (bob, alice) = (address("bob"), address("alice"));
+    let (delivery, receipt) = net.world.stamp_as(&bob, &alice, &garbage);
+    let alice = account("alice");
+    net.clients[BOB].confirm(&alice, &receipt).unwrap();
+    (id, delivery)
+}
+
+#[test]
+fn what_arrived_does_not_count_as_lost_because_a_blocked_peers_receipt_did_not_open() {
+    for is_skipped in [false, true] {
+        let mut net = Network::of(&NAMES);
+        let (id, delivery) = receipt_that_does_not_open(&mut net);
+        let (alice, bob) = (&mut net.clients[ALICE], account("bob"));
+        let received = if is_skipped {
+            alice.skip(&delivery).unwrap()
+        } else {
+            alice.block(&bob, true).unwrap();
+            alice.receive(&delivery).unwrap()
+        };
+        assert!(matches!(received, Received::Skipped { .. }), "{received:?}");
+        alice.block(&bob, false).unwrap();
+        net.wait(1);
+        let next = net.send(ALICE, BOB, "next");
+        net.run();
+        net.wait(9 * 24 * HOUR_MS);
+        net.run();
+        let status = net.status(ALICE, BOB, &next);
+        assert!(matches!(status, Status::Delivered { .. }), "{status:?}");
+        assert_eq!(net.status(ALICE, BOB, &id), Status::Accepted);
     }
 }
 
