@@ -92,10 +92,8 @@ fn start_and_post<S: Store>(
     bob: &mut Client<MemoryStore>,
 ) -> Vec<String> {
     let (bob_id, now) = (account("bob"), world.now);
-    assert_eq!(
-        alice.upkeep(now, &mut world.rng).unwrap().bundles,
-        [bob_id.clone()]
-    );
+    let upkeep = alice.upkeep(now, &mut world.rng).unwrap();
+    assert_eq!(upkeep.bundles, std::slice::from_ref(&bob_id));
     let (base, one_time) = world.bundle(&bob_id);
     let rng = &mut world.rng;
     alice
