@@ -4,12 +4,13 @@ use rand_core::CryptoRng;
 use waxseal_reporting::sender::SentMessage;
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
+use super::page::{DamagedRow, number_of};
 use super::upkeep::Upkeep;
 use super::{Client, Draft, Outgoing, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
 use crate::error::{SendError, StateError};
 use crate::records::{self, HeldRecord, IndexRecord, MessageRecord, MessageState, OutboxRecord};
-use crate::store::{Store, Transaction};
+use crate::store::{Cursor, Store, Transaction};
 
 /// Held messages that are read at once.
 const ROWS_AT_ONCE: usize = 64;
@@ -78,11 +79,8 @@ impl<S: Store> Client<S> {
     /// The identifiers of up to 2,000 messages that wait for a session with a peer, oldest first.
     pub fn held(&self, peer: &AccountId) -> Result<Vec<FrankingTag>, StateError<S::Error>> {
         self.look(|client| {
-            let page = client.page(&keys::all_held(peer), None, MAX_LISTED, |_, bytes| {
-                let record: HeldRecord = records::decode(bytes)?;
-                tag_of(&record.id)
-            })?;
-            Ok(page.items)
+            let page = client.page(&keys::all_held(peer), None, MAX_LISTED, held_of)?;
+            Ok(page.items.into_iter().map(|(_, id)| id).collect())
         })
     }
 
@@ -112,21 +110,23 @@ impl<S: Store> Client<S> {
         }
         loop {
             let table = keys::all_held(account);
-            let page = self.page(&table, None, ROWS_AT_ONCE, |_, bytes| {
-                let record: HeldRecord = records::decode(bytes)?;
-                Some((tag_of(&record.id)?, record.ordinal))
-            })?;
-            if page.items.is_empty() && page.damaged.is_empty() {
+            let page = self.page(&table, None, ROWS_AT_ONCE, held_of)?;
+            let read = page
+                .items
+                .into_iter()
+                .map(|(ordinal, id)| (ordinal, Some(id)));
+            // The row tells the ordinal, so a damaged record costs no message.
+            let damaged = page.damaged.iter().filter_map(DamagedRow::number);
+            let mut held: Vec<_> = read.chain(damaged.map(|ordinal| (ordinal, None))).collect();
+            if held.is_empty() {
                 return self.end_held(account);
             }
-            let mut damaged = Transaction::default();
-            for row in &page.damaged {
-                row.delete_in(&mut damaged);
-            }
-            if !damaged.changes().is_empty() {
-                self.commit(damaged)?;
-            }
-            for (id, ordinal) in page.items {
+            held.sort_unstable_by_key(|(ordinal, _)| *ordinal);
+            for (ordinal, id) in held {
+                if upkeep.is_full() {
+                    upkeep.again_at(now.as_millis());
+                    return Ok(false);
+                }
                 if !self.seal_one_held(account, id, ordinal, now, rng, upkeep)? {
                     upkeep.bundles.push(account.clone()); // its session cannot send
                     return Ok(false);
@@ -139,7 +139,7 @@ impl<S: Store> Client<S> {
     fn seal_one_held(
         &mut self,
         account: &AccountId,
-        id: FrankingTag,
+        id: Option<FrankingTag>,
         ordinal: u64,
         now: Timestamp,
         rng: &mut impl CryptoRng,
@@ -152,10 +152,16 @@ impl<S: Store> Client<S> {
             Some(MessageState::Sent(sent)) => SentMessage::decode(sent).ok(),
             _ => None,
         });
-        let Some(sent) = sent.filter(|sent| *sent.tag() == id) else {
-            self.commit(transaction)?; // it was deleted
+        let sent = sent.filter(|sent| id.is_none_or(|id| id == *sent.tag()));
+        let index = match &sent {
+            Some(sent) => self.index(account, sent.tag())?.unwrap_or_default(),
+            None => IndexRecord::default(),
+        };
+        let Some(sent) = sent.filter(|_| index.outbox.is_none()) else {
+            self.commit(transaction)?; // it was deleted, or is in the outbox under another tag
             return Ok(true);
         };
+        let id = *sent.tag();
         let Some(mut peer) = self.take_peer(account)? else {
             return Ok(false);
         };
@@ -218,8 +224,23 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<(), StateError<S::Error>> {
-        // What it would tell an application is in the outbox, and with the next upkeep.
-        self.seal_held(recipient, now, rng, &mut Upkeep::default())?;
-        Ok(())
+        // What the user deleted is not sent.
+        self.finish_deletion(recipient)?;
+        loop {
+            // What it would tell an application is in the outbox, and with the next upkeep.
+            let mut upkeep = Upkeep::default();
+            let is_done = self.seal_held(recipient, now, rng, &mut upkeep)?;
+            if is_done || !upkeep.is_full() {
+                return Ok(());
+            }
+        }
     }
+}
+
+/// Ordinal and tag of a held message. The record says its row, so that a value which was moved is
+/// noticed.
+fn held_of(at: &Cursor, bytes: &[u8]) -> Option<(u64, FrankingTag)> {
+    let record: HeldRecord = records::decode(bytes)?;
+    (number_of(at) == Some(record.ordinal)).then_some(())?;
+    Some((record.ordinal, tag_of(&record.id)?))
 }

@@ -83,7 +83,8 @@ impl<S: Store> Client<S> {
     /// For the messages of accounts that the user blocked. The session goes on, so that later
     /// messages open after the user unblocks the account. The sender is told nothing, and nothing
     /// is sealed again for it. What its device tells of the messages that it received counts. From
-    /// an account without a session, and if the message does not open, nothing changes.
+    /// an account without a session, and if the message does not open, nothing changes, except that
+    /// it may have been a receipt: see [`NotDelivered::Lost`](super::NotDelivered::Lost).
     ///
     /// # Errors
     /// As for [`receive`](Self::receive).
@@ -178,7 +179,7 @@ impl<S: Store> Client<S> {
             return Err(damaged(&from).into()); // it was inserted above
         };
         if skips && peer.sessions.is_none() {
-            return Ok(Received::Skipped { from, id });
+            return self.skip_unopened(batch, from, id, accepted_at_ms);
         }
         if let MessageKind::Initial { identity } = kind
             // The contact holds the identity that was pinned at first contact, or accepted by the
@@ -186,7 +187,7 @@ impl<S: Store> Client<S> {
             && is_other(&peer.identity, &identity.to_bytes())
         {
             if is_blocked {
-                return Ok(Received::Skipped { from, id });
+                return self.skip_unopened(batch, from, id, accepted_at_ms);
             }
             return Err(ReceiveError::IdentityChanged { new: identity });
         }
@@ -237,7 +238,7 @@ impl<S: Store> Client<S> {
                     before => accepted_at_ms < before || self.is_recent(&from, &id)?,
                 };
                 return match can_be_asked(&error) {
-                    true if skips => Ok(Received::Skipped { from, id }),
+                    true if skips => self.skip_unopened(batch, from, id, accepted_at_ms),
                     true if was_deleted => Ok(Received::Duplicate { from, id }),
                     true => {
                         let claimed = match &kind {
@@ -284,6 +285,18 @@ impl<S: Store> Client<S> {
                 }
             }
         }
+    }
+
+    /// Drops a delivery that does not open.
+    fn skip_unopened(
+        &self,
+        batch: &mut Batch,
+        from: AccountId,
+        id: FrankingTag,
+        accepted_ms: u64,
+    ) -> Result<Received, ReceiveError<S::Error>> {
+        self.note_skipped(batch, &from, accepted_ms)?;
+        Ok(Received::Skipped { from, id })
     }
 
     /// Stores a message that opened, with the evidence for a report.

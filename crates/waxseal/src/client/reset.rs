@@ -62,6 +62,8 @@ impl<S: Store> Client<S> {
             reset.identity = identity.unwrap_or_default();
             reset.conversation = numbering.unwrap_or_default();
             peer.as_str().clone_into(&mut reset.conversation.account);
+            let held = client.first_rows(&keys::all_held(peer), 1)?;
+            reset.conversation.has_held = !held.is_empty();
             let pinned = IdentityKey::from_bytes(&reset.identity).ok();
             let mut transaction = Transaction::default();
             reset.put(peer, &mut transaction);

@@ -15,7 +15,8 @@
 //!   kept the key for the gap, or asks for it.
 //! - **What was sealed after the copy was restored and before this was noticed.** The peer may
 //!   have opened another message in the same place. It then asks for this one, which is sealed
-//!   again. Receipts in such a place are lost.
+//!   again. Receipts in such a place are lost. These messages, and those that were held meanwhile,
+//!   can have numbers that the earlier line used.
 //! - **What is on its way.** It opens on the sessions of the copy, unless the earlier line had
 //!   moved them on. Then the peer is asked for it.
 //! - **Numbers.** The counter of the mark is the number of the next outbox entry. It jumps to the
@@ -81,8 +82,11 @@ impl<S: Store> Client<S> {
     ///
     /// # Security
     /// The provider can withhold a mark: then the set-back goes unnoticed. It cannot make one. An
-    /// older mark has no effect. If the record of the counters is damaged, the counter may fall,
-    /// and the next mark then counts as a set-back, which does no harm.
+    /// older mark has no effect. A set-back also goes unnoticed if this device sealed as many
+    /// envelopes since the copy was restored as it had posted since the copy was made. So seal
+    /// nothing before the first sign-in after a restore, upkeep included. If the record of the
+    /// counters is damaged, the counter may fall, and the next mark then counts as a set-back,
+    /// which does no harm.
     pub fn check_mark(
         &mut self,
         mark: &[u8; MARK_LEN],

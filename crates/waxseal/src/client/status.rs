@@ -52,8 +52,9 @@ pub enum NotDelivered {
     /// that is older than thirty days when the next one arrives does not count either.
     ///
     /// A message that arrived counts as lost if the provider dropped the peer's receipt, if this
-    /// device was set back to a store from before the receipt, or if the peer forgot this account
-    /// as a contact and showed the message before accepting it again.
+    /// device was set back to a store from before the receipt, or if the peer showed the message
+    /// before accepting this account again: because it forgot this account as a contact, or was set
+    /// back to a store from before it had accepted it.
     Lost,
 }
 

@@ -95,6 +95,21 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
+    /// Notes that a delivery was dropped unopened, which may have been of receipts. It is noted of
+    /// accepted accounts only, and only while this device waits for receipts.
+    pub(super) fn note_skipped(
+        &self,
+        batch: &mut Batch,
+        from: &AccountId,
+        accepted_ms: u64,
+    ) -> Result<(), StateError<S::Error>> {
+        let is_accepted = batch.conversation(from).is_some_and(is_accepted);
+        if is_accepted && (batch.upkeeps.contains_key(from) || self.has_upkeep(from)?) {
+            self.upkeep_in(batch, from)?.give_up_unopened(accepted_ms);
+        }
+        Ok(())
+    }
+
     /// Forgets that a message did not open, because it opened now.
     pub(super) fn forget_unopened(
         &self,
