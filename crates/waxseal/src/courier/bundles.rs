@@ -85,11 +85,16 @@ impl<S: Store> Courier<S> {
         if self.upkeep_time().is_none_or(|at| at > now) {
             return Ok(());
         }
-        let upkeep = self.client.upkeep(now, rng)?;
-        self.upkeep_at = upkeep.again_at;
-        if !upkeep.outgoing.is_empty() {
+        let upkeep = self.client.upkeep(now, rng);
+        // If it failed, what it sealed before is in the outbox too, and no later call lists it.
+        if !upkeep
+            .as_ref()
+            .is_ok_and(|upkeep| upkeep.outgoing.is_empty())
+        {
             self.outbox.look_again();
         }
+        let upkeep = upkeep?;
+        self.upkeep_at = upkeep.again_at;
         for (to, id) in upkeep.lost {
             let reason = NotDelivered::Lost;
             self.tell(Event::NotDelivered { to, id, reason });
