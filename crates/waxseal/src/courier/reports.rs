@@ -118,8 +118,8 @@ impl<S: Store> Courier<S> {
     }
 
     /// Seals a report from its draft to the relay's present moderation key. Leaves out the message
-    /// that the relay refused because it is too old. Only the relay says so: this device's clock may
-    /// be wrong. `None` if nothing is left of the report.
+    /// that the relay refused because it is too old. Only the relay says so: this device's clock
+    /// may be wrong. `None` if nothing is left of the report.
     fn seal_report(
         &mut self,
         id: ReportId,
