@@ -134,7 +134,13 @@ impl Transport {
     /// Ends the connection for deliveries, and waits until the relay has every acknowledgement.
     /// Gives up after ten seconds.
     pub fn close<S: Store>(mut self, courier: &mut Courier<S>) {
-        if let Some(frames) = self.frames.take() {
+        if let Some(mut frames) = self.frames.take() {
+            // What arrived in the last turn is acknowledged now.
+            while let Some(frame) = courier.next_frame() {
+                if frames.send(frame).is_err() {
+                    break;
+                }
+            }
             frames.close();
         }
         courier.disconnected();

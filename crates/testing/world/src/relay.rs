@@ -180,12 +180,12 @@ impl Relay {
             ("GET", ["v1", "accounts", peer, "bundle"]) => self.bundle(&name(peer)?),
             ("POST", ["v1", "messages", to]) => {
                 let answered = self.post(&me, &name(to)?, body)?;
-                self.keep_mark(&me, request)?;
+                self.keep_mark(&me, request);
                 Ok(answered)
             }
             ("POST", ["v1", "reseals", to]) => {
                 let answered = self.post_again(&me, &name(to)?, body)?;
-                self.keep_mark(&me, request)?;
+                self.keep_mark(&me, request);
                 Ok(answered)
             }
             ("POST", ["v1", "reports"]) => self.take_report(&me, body),
@@ -194,17 +194,12 @@ impl Relay {
         }
     }
 
-    /// Keeps the mark that a device posted along with a message.
-    fn keep_mark(
-        &mut self,
-        me: &DeviceAddress,
-        request: &HttpRequest,
-    ) -> Result<(), Box<ErrorBody>> {
-        if let Some(mark) = header(request, MARK_HEADER) {
-            let mark = decode_mark(mark).ok_or_else(|| ErrorCode::Malformed.into_body())?;
+    /// Keeps the mark that a device posted along with a message. A header of another form counts as
+    /// absent.
+    fn keep_mark(&mut self, me: &DeviceAddress, request: &HttpRequest) {
+        if let Some(mark) = header(request, MARK_HEADER).and_then(decode_mark) {
             self.provider.keep_mark(me, mark);
         }
-        Ok(())
     }
 
     /// The registered device that the request's token names.

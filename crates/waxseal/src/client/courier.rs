@@ -55,6 +55,18 @@ impl<S: Store> Client<S> {
         })
     }
 
+    /// Whether a message still waits in the outbox.
+    pub(crate) fn waits_in_outbox(
+        &self,
+        recipient: &AccountId,
+        id: &FrankingTag,
+    ) -> Result<bool, StateError<S::Error>> {
+        self.look(|client| {
+            let index = client.index(recipient, id)?.unwrap_or_default();
+            client.is_in_outbox(&index)
+        })
+    }
+
     /// The deliveries that were left with the provider, at most `limit`.
     pub(crate) fn kept(&self, limit: usize) -> Result<Page<KeptRecord>, StateError<S::Error>> {
         self.look(|client| {

@@ -65,7 +65,8 @@ impl<S: Store> Client<S> {
     /// come; and as long as a renewal is unfinished.
     pub fn is_delivery_key_due(&self, now: Timestamp) -> bool {
         let DeliveryKeys { next, since, .. } = &self.delivery_keys;
-        let age = since.and_then(|since| now.as_millis().checked_sub(since.as_millis()));
+        let now_ms = now.as_millis().max(1); // as it is stored
+        let age = since.and_then(|since| now_ms.checked_sub(since.as_millis()));
         next.is_some() || age.is_none_or(|age| age >= MAX_AGE_MS)
     }
 
@@ -116,7 +117,7 @@ impl<S: Store> Client<S> {
             record
                 .delivery_key
                 .extend_from_slice(&*registered.to_bytes());
-            record.delivery_key_since_ms = now.as_millis();
+            record.delivery_key_since_ms = now.as_millis().max(1); // 0 says that it is not known
             client.put_account(record)
         })
     }

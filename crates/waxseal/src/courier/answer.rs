@@ -97,15 +97,30 @@ impl<S: Store> Courier<S> {
             .relay_key()
             .filter(|_| !matches!(flight.aim, Aim::Card))
         else {
-            // The card has a signature of its own. An error in its place has none, so anyone can
-            // have made it up.
-            return matches!(flight.aim, Aim::Card) && answer.is_success();
+            return matches!(flight.aim, Aim::Card) && self.is_card_authentic(flight, answer);
         };
         let key = flight.aim.is_of_device().then_some(&flight.key);
         let header = |name| answer.header(name);
         flight
             .asked
             .is_authentic(&relay_key, key, header, answer.status, &answer.body)
+    }
+
+    /// Whether the relay that a card names made this answer. Its signature on the card alone does
+    /// not say when: a card of before has an earlier moderation key. The key of an error in place
+    /// of the card may not be known yet.
+    fn is_card_authentic(&self, flight: &InFlight, answer: &HttpAnswer) -> bool {
+        let Ok(card) = answer.json::<RelayCard>() else {
+            return false;
+        };
+        // Nothing of another relay's card is used, so it does not matter who sent it.
+        let is_other = self.relay_key().is_some_and(|key| key != card.relay_key);
+        let header = |name| answer.header(name);
+        let (status, body) = (answer.status, &answer.body);
+        is_other
+            || flight
+                .asked
+                .is_authentic(&card.relay_key, None, header, status, body)
     }
 
     /// Takes the answer of a success. Returns whether it follows the interface.
@@ -198,9 +213,10 @@ impl<S: Store> Courier<S> {
                 self.pause.lengthen(now, secs, rng);
                 self.again(aim);
             }
-            (ErrorCode::BadDeliveryKey, _) => {
+            (ErrorCode::BadDeliveryKey, aim) => {
                 self.card = None;
                 self.pause.lengthen(now, secs, rng);
+                self.again(aim);
             }
             (_, Aim::Identity(account) | Aim::Bundle(account)) if !is_general(body.error) => {
                 self.bundle_refused(&account, body.error, now)?;

@@ -205,7 +205,7 @@ impl<S: Store> Courier<S> {
         if let Some(until) = self.pause.until(now) {
             return Some(self.due_at.map_or(until, |due| due.min(until)));
         }
-        let is_away = self.card.is_none() || self.token.is_none();
+        let is_away = self.card.is_none() || self.token.is_none() || self.must_register;
         let connect_at = self.reconnect.until(now).unwrap_or(now);
         let times = [
             is_away.then_some(now),

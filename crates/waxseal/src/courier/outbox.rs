@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use rand_core::CryptoRng;
 use waxseal_core::limits::MARK_LEN;
 use waxseal_interface::{ErrorBody, ErrorCode, Request as Call};
+use waxseal_reporting::relay::Receipt;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
 use super::next::Aim;
 use super::pause::later;
 use super::{Courier, Event, Trouble};
 use crate::client::{NotDelivered, Outgoing};
-use crate::error::{ConfirmError, StateError};
+use crate::error::{ConfirmError, SendError, StateError};
 use crate::store::Store;
 
 /// How long messages wait whose recipient's queue is full: a minute.
@@ -117,18 +118,24 @@ impl<S: Store> Courier<S> {
         &mut self,
         rng: &mut impl CryptoRng,
     ) -> Result<(), StateError<S::Error>> {
-        if std::mem::replace(&mut self.outbox.has_sealed_earlier, true) {
+        if self.outbox.has_sealed_earlier {
             return Ok(());
         }
         for waiting in self.client.waiting(None, MAX_WAITING)?.items {
-            match self.client.has_session(&waiting.recipient)? {
-                true => {
-                    // What cannot be sealed goes on waiting, and keeps no other back.
-                    let _ = self.client.seal_waiting(&waiting.recipient, rng);
+            let sealed = match self.client.has_session(&waiting.recipient) {
+                Ok(true) => self.client.seal_waiting(&waiting.recipient, rng).err(),
+                Ok(false) => {
+                    self.bundles.want(&waiting.recipient);
+                    None
                 }
-                false => self.bundles.want(&waiting.recipient),
+                Err(error) => Some(SendError::State(error)),
+            };
+            // What cannot be sealed goes on waiting, and keeps no other back.
+            if let Some(SendError::State(StateError::Store(error))) = sealed {
+                return Err(StateError::Store(error));
             }
         }
+        self.outbox.has_sealed_earlier = true;
         Ok(())
     }
 
@@ -142,7 +149,13 @@ impl<S: Store> Courier<S> {
         now: Timestamp,
     ) -> Result<bool, StateError<S::Error>> {
         self.outbox.look_again();
+        // A receipt of another message is no answer to this request.
+        if !Receipt::decode(receipt).is_ok_and(|receipt| *receipt.tag() == id) {
+            return Ok(false);
+        }
         match self.client.confirm(to, receipt) {
+            // The receipt of an earlier posting. What was sealed again would go out for ever.
+            Ok(_) if self.client.waits_in_outbox(to, &id)? => return Ok(false),
             Ok(_) => {
                 let to = to.clone();
                 // Refusals and receipts are no messages.

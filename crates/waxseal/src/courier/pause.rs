@@ -74,12 +74,20 @@ impl Pause {
         })
     }
 
-    /// Notes that the application is told of this. Returns whether it was not told before.
+    /// Notes that the application is told of this. Returns whether it was not told before. Texts
+    /// and fingerprints do not count: a relay or a proxy can send other ones each time.
     pub(super) fn trouble(&mut self, trouble: &Trouble) -> bool {
-        if self.told.contains(trouble) {
+        let mut trouble = trouble.clone();
+        match &mut trouble {
+            Trouble::OtherRelay { fingerprint: text } | Trouble::Refused { message: text, .. } => {
+                *text = String::new();
+            }
+            _ => {}
+        }
+        if self.told.contains(&trouble) {
             return false;
         }
-        self.told.push(trouble.clone());
+        self.told.push(trouble);
         true
     }
 }

@@ -66,7 +66,7 @@ impl<S: Store> Courier<S> {
         // It is noted first that the relay lacks them, so that they are not replaced once more
         // before it has them.
         self.put(CourierRecord {
-            rotated_ms: now.as_millis(),
+            rotated_ms: now.as_millis().max(1), // 0 says that they were never replaced
             has_uploaded: false,
             ..self.record.clone()
         })?;
@@ -144,7 +144,7 @@ impl<S: Store> Courier<S> {
     pub(super) fn replace_prekeys(&mut self, now: Timestamp) -> Result<(), StateError<S::Error>> {
         self.prekeys_at = Some(now);
         self.put(CourierRecord {
-            rotated_ms: now.as_millis(),
+            rotated_ms: now.as_millis().max(1),
             has_uploaded: false,
             replaces: true,
             ..self.record.clone()

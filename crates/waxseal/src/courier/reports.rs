@@ -107,7 +107,7 @@ impl<S: Store> Courier<S> {
             }
             let must_seal = self.reports.to_reseal.remove(id.as_bytes());
             let report = match must_seal || outgoing.report.is_empty() {
-                true => self.seal_report(id, None, now, rng)?,
+                true => self.seal_report(id, None, rng)?,
                 false => Some(outgoing.report),
             };
             if let Some(report) = report {
@@ -117,13 +117,13 @@ impl<S: Store> Courier<S> {
         Ok(None)
     }
 
-    /// Seals a report from its draft to the relay's present moderation key. Leaves out what is too
-    /// old to be verified, and the message that the relay refused. `None` if nothing is left of it.
+    /// Seals a report from its draft to the relay's present moderation key. Leaves out the message
+    /// that the relay refused because it is too old. Only the relay says so: this device's clock
+    /// may be wrong. `None` if nothing is left of the report.
     fn seal_report(
         &mut self,
         id: ReportId,
         refused: Option<usize>,
-        now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<Vec<u8>>, StateError<S::Error>> {
         let key = self
@@ -138,7 +138,6 @@ impl<S: Store> Courier<S> {
             Ok(draft) => draft,
             Err(error) => return self.no_draft(id, error).map(|()| None),
         };
-        let mut left_out = Vec::new();
         if let Some(claim) = refused {
             let preview = draft.preview();
             let tag = preview.messages().get(claim).map(|message| *message.tag());
@@ -147,13 +146,7 @@ impl<S: Store> Courier<S> {
                 self.end_report(id, Some(ErrorCode::ReportRefused))?;
                 return Ok(None);
             };
-            left_out.push(tag);
-        }
-        if let Some(days) = self.verify_days() {
-            left_out.extend(draft.remove_too_old(days, self.relay_time(now)));
-        }
-        for message in left_out {
-            self.tell(Event::LeftOut { id, message });
+            self.tell(Event::LeftOut { id, message: tag });
         }
         let preview = draft.preview();
         if preview.messages().is_empty() && preview.about_account().is_none() {
@@ -261,7 +254,7 @@ impl<S: Store> Courier<S> {
                 self.pause.lengthen(now, 0, rng);
             }
             (ErrorCode::ReportRefused, Some(claim)) => {
-                if self.seal_report(id, Some(claim), now, rng)?.is_some() {
+                if self.seal_report(id, Some(claim), rng)?.is_some() {
                     self.reports.look_again();
                 }
             }

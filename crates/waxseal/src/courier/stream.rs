@@ -129,6 +129,12 @@ impl<S: Store> Courier<S> {
         taken
     }
 
+    /// The next frame to send, also while a request is on its way.
+    #[cfg(feature = "transport")]
+    pub(crate) fn next_frame(&mut self) -> Option<Vec<u8>> {
+        self.stream.next_frame()
+    }
+
     /// The WebSocket is closed or broken. [`next`](Self::next) connects again.
     pub fn disconnected(&mut self) {
         self.stream.close();

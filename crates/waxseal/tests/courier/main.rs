@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod attacks;
 mod crash;
 #[path = "../crash/disk.rs"]
 #[allow(dead_code, reason = "the crash tests use the rest")]

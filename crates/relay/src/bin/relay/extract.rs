@@ -2,6 +2,7 @@
 //! size. They are taken in this order, so that only registered accounts can make the relay read a
 //! large body.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -124,19 +125,18 @@ impl<S: Send + Sync> FromRequestParts<S> for AccountName {
     }
 }
 
-/// The mark that a device posts along with a message, if it does.
+/// The mark that a device posts along with a message, if it does. A header of another form counts
+/// as absent: a proxy can alter the header, and a refusal would let it have the message deleted.
 pub struct Mark(pub Option<[u8; MARK_LEN]>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Mark {
-    type Rejection = Refusal;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let value = parts.headers.get(MARK_HEADER);
-        let mark = value.map(|value| value.to_str().ok().and_then(decode_mark));
-        match mark {
-            None => Ok(Self(None)),
-            Some(mark) => Ok(Self(Some(mark.ok_or(ErrorCode::Malformed)?))),
-        }
+        Ok(Self(
+            value.and_then(|value| decode_mark(value.to_str().ok()?)),
+        ))
     }
 }
 
