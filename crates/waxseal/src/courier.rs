@@ -99,6 +99,8 @@ pub struct Courier<S: Store> {
     /// Whether to register the device again before anything else, although no key is due.
     must_register: bool,
     in_flight: Option<InFlight>,
+    /// Whether this process has compared the store with the mark that the relay keeps.
+    is_compared: bool,
     next_id: u64,
     pause: Pause,
     /// Number of answers in a row that the relay did not make under this device's key.
@@ -183,6 +185,7 @@ impl<S: Store> Courier<S> {
             challenge: None,
             must_register: false,
             in_flight: None,
+            is_compared: false,
             next_id: 0,
             pause: Pause::default(),
             unauthentic: 0,
@@ -237,6 +240,11 @@ impl<S: Store> Courier<S> {
     ) -> Result<FrankingTag, SendError<S::Error>> {
         let message = message.into();
         self.outbox.look_again();
+        if !self.is_compared {
+            // What is sealed before could hide that the store was set back.
+            self.upkeep_at = Some(now);
+            return self.client.hold(recipient, message, now, rng);
+        }
         match self.client.send(recipient, message.clone(), now, rng) {
             Err(SendError::NoSession | SendError::Session(_)) => {
                 self.upkeep_at = Some(now); // asks for the peer's prekeys

@@ -153,6 +153,9 @@ pub enum StartError<E: std::error::Error + 'static> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError<E: std::error::Error + 'static> {
+    /// The recipient is this device's own account. Choose another one.
+    #[error("the recipient is this device's own account")]
+    OwnAccount,
     /// There is no session with the recipient: there was no contact yet, or a change of its
     /// identity was accepted. Fetch its prekey bundle and call
     /// [`Client::start`](crate::Client::start).
@@ -310,7 +313,7 @@ impl<E: std::error::Error + 'static> SendError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::NoSession | Self::Session(_) | Self::NumbersUsedUp => Advice::FetchBundle,
-            Self::Content(_) => Advice::FixCall,
+            Self::Content(_) | Self::OwnAccount => Advice::FixCall,
             Self::State(error) => error.advice(),
         }
     }

@@ -1,10 +1,12 @@
 //! Holding: a message to a peer without a session is stored, and sealed once there is one.
 
 use rand_core::CryptoRng;
+use waxseal_reporting::message::Payload;
 use waxseal_reporting::sender::SentMessage;
 use waxseal_reporting::{AccountId, Audience, FrankingTag, Timestamp};
 
 use super::page::{DamagedRow, number_of};
+use super::peers::Peer;
 use super::upkeep::Upkeep;
 use super::{Client, Draft, Outgoing, keys, tag_of, take_secret_bytes};
 use crate::channel::SessionSealer;
@@ -28,7 +30,8 @@ impl<S: Store> Client<S> {
     /// [`delete_message`](Self::delete_message) gives it up.
     ///
     /// # Errors
-    /// [`SendError::Content`], [`SendError::NumbersUsedUp`], [`SendError::State`].
+    /// [`SendError::OwnAccount`], [`SendError::Content`], [`SendError::NumbersUsedUp`],
+    /// [`SendError::State`].
     pub fn hold(
         &mut self,
         recipient: &AccountId,
@@ -38,6 +41,9 @@ impl<S: Store> Client<S> {
     ) -> Result<FrankingTag, SendError<S::Error>> {
         let draft = message.into();
         self.run(|client| {
+            if *recipient == client.me.account {
+                return Err(SendError::OwnAccount);
+            }
             let mut peer = match client.take_peer(recipient)? {
                 Some(peer) => peer,
                 None => client.new_peer(recipient)?,
@@ -161,10 +167,27 @@ impl<S: Store> Client<S> {
             self.commit(transaction)?; // it was deleted, or is in the outbox under another tag
             return Ok(true);
         };
-        let id = *sent.tag();
         let Some(mut peer) = self.take_peer(account)? else {
             return Ok(false);
         };
+        let sent = match self.renumbered(account, &mut peer, &sent, rng) {
+            None => sent,
+            Some(renewed) => {
+                let message = MessageRecord {
+                    ordinal,
+                    state: Some(MessageState::Sent(take_secret_bytes(renewed.encode()))),
+                    ..MessageRecord::default()
+                };
+                let earlier = IndexRecord {
+                    renewed: renewed.tag().as_bytes().to_vec(),
+                    ..IndexRecord::default()
+                };
+                transaction.put_message(account, &message);
+                self.put_index(&mut transaction, account, *sent.tag(), &earlier);
+                renewed
+            }
+        };
+        let id = *sent.tag();
         let sealed = peer
             .sessions_to_send()
             .map(|sessions| sent.seal_for(&mut SessionSealer::new(sessions), rng));
@@ -203,6 +226,30 @@ impl<S: Store> Client<S> {
             is_again: false,
         });
         Ok(true)
+    }
+
+    /// The same message under another number and tag, if it was numbered before a set-back was
+    /// noticed: the earlier line of the store may have used its number.
+    fn renumbered(
+        &self,
+        account: &AccountId,
+        peer: &mut Peer,
+        sent: &SentMessage,
+        rng: &mut impl CryptoRng,
+    ) -> Option<SentMessage> {
+        if !peer.has_used(sent.header().sequence) {
+            return None;
+        }
+        peer.skip_used_numbers();
+        let payload = sent.payload()?;
+        let mut header = payload.header().clone();
+        header.sequence = peer.conversation.next_sequence;
+        let content = payload.content().clone();
+        let payload =
+            Payload::with_attachments(header, content, payload.attachments().to_vec()).ok()?;
+        peer.conversation.next_sequence = peer.conversation.next_sequence.checked_add(1)?;
+        let conversation = Audience::Direct(account.clone()).conversation(&self.me.account);
+        Some(SentMessage::commit(&self.me, &conversation, &payload, rng))
     }
 
     /// Notes that nothing waits for a session with this peer any more.

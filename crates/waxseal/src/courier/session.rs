@@ -110,6 +110,7 @@ impl<S: Store> Courier<S> {
             self.replace_prekeys(now)?;
             self.tell(Event::SetBack(set_back));
         }
+        self.is_compared = true;
         self.token = Some(Token {
             text: session.token,
             since: now,

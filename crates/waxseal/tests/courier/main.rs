@@ -24,4 +24,5 @@ mod prekeys;
 mod property;
 mod reports;
 mod session;
+mod set_back;
 mod stream;

@@ -38,6 +38,11 @@ impl Peer {
         ids.filter(|id| !self.left.contains(id))
     }
 
+    /// Whether an earlier line of this store may have used this number of a message.
+    pub(in crate::client) fn has_used(&self, sequence: u64) -> bool {
+        sequence < self.restarts.saturating_mul(NUMBERS)
+    }
+
     /// Goes on with the first number of a message that no earlier line of this store used.
     pub(in crate::client) fn skip_used_numbers(&mut self) {
         let next = &mut self.conversation.next_sequence;
