@@ -138,7 +138,7 @@ fn a_header_that_is_not_the_base64_of_40_bytes_costs_no_message_and_stores_no_ma
         "\u{e9}".to_owned(),
         String::new(),
     ];
-    let mut post = |alice: &mut Device, value: &str| {
+    let post = |alice: &mut Device, value: &str| {
         let (_, posted) = alice.seal(&bob.me, "hello");
         let head = format!(
             "POST /v1/messages/bob HTTP/1.1\r\nhost: relay\r\nconnection: close\r\n\

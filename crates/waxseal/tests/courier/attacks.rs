@@ -251,7 +251,7 @@ fn whatever_a_hostile_relay_answers_the_courier_comes_to_rest_and_goes_on_later(
         // One code or body for each route, for a while: that is where a loop would be.
         let mut chosen = std::collections::BTreeMap::new();
         town.relay.fail(move |asked| {
-            if random.next_u32() % 16 == 0 {
+            if random.next_u32().is_multiple_of(16) {
                 chosen.clear();
             }
             let route = (asked.method, asked.path.clone());
