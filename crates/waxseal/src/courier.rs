@@ -243,7 +243,7 @@ impl<S: Store> Courier<S> {
         if !self.is_compared {
             // What is sealed before could hide that the store was set back.
             self.upkeep_at = Some(now);
-            return self.client.hold(recipient, message, now, rng);
+            return self.client.hold_unsure(recipient, message, now, rng);
         }
         match self.client.send(recipient, message.clone(), now, rng) {
             Err(SendError::NoSession | SendError::Session(_)) => {

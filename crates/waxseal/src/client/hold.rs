@@ -39,7 +39,31 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<FrankingTag, SendError<S::Error>> {
-        let draft = message.into();
+        self.hold_as(recipient, message.into(), false, now, rng)
+    }
+
+    /// Stores a message to any peer like [`hold`](Self::hold), before the store is compared with
+    /// the provider's mark. If it then turns out that the store was set back, the message is sealed
+    /// under another number and identifier.
+    #[cfg(feature = "courier")]
+    pub(crate) fn hold_unsure(
+        &mut self,
+        recipient: &AccountId,
+        draft: Draft,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<FrankingTag, SendError<S::Error>> {
+        self.hold_as(recipient, draft, true, now, rng)
+    }
+
+    fn hold_as(
+        &mut self,
+        recipient: &AccountId,
+        draft: Draft,
+        is_unsure: bool,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<FrankingTag, SendError<S::Error>> {
         self.run(|client| {
             if *recipient == client.me.account {
                 return Err(SendError::OwnAccount);
@@ -67,6 +91,7 @@ impl<S: Store> Client<S> {
             let held = HeldRecord {
                 id: id.as_bytes().to_vec(),
                 ordinal,
+                is_unsure,
             };
             peer.conversation.has_held = true;
             let upkeep = client.upkeep_or_new(recipient)?;
@@ -117,10 +142,8 @@ impl<S: Store> Client<S> {
         loop {
             let table = keys::all_held(account);
             let page = self.page(&table, None, ROWS_AT_ONCE, held_of)?;
-            let read = page
-                .items
-                .into_iter()
-                .map(|(ordinal, id)| (ordinal, Some(id)));
+            let read = page.items.into_iter();
+            let read = read.map(|(record, id)| (record.ordinal, Some((id, record.is_unsure))));
             // The row tells the ordinal, so a damaged record costs no message.
             let damaged = page.damaged.iter().filter_map(DamagedRow::number);
             let mut held: Vec<_> = read.chain(damaged.map(|ordinal| (ordinal, None))).collect();
@@ -128,12 +151,12 @@ impl<S: Store> Client<S> {
                 return self.end_held(account);
             }
             held.sort_unstable_by_key(|(ordinal, _)| *ordinal);
-            for (ordinal, id) in held {
+            for (ordinal, record) in held {
                 if upkeep.is_full() {
                     upkeep.again_at(now.as_millis());
                     return Ok(false);
                 }
-                if !self.seal_one_held(account, id, ordinal, now, rng, upkeep)? {
+                if !self.seal_one_held(account, record, ordinal, now, rng, upkeep)? {
                     upkeep.bundles.push(account.clone()); // its session cannot send
                     return Ok(false);
                 }
@@ -145,7 +168,7 @@ impl<S: Store> Client<S> {
     fn seal_one_held(
         &mut self,
         account: &AccountId,
-        id: Option<FrankingTag>,
+        record: Option<(FrankingTag, bool)>,
         ordinal: u64,
         now: Timestamp,
         rng: &mut impl CryptoRng,
@@ -158,7 +181,7 @@ impl<S: Store> Client<S> {
             Some(MessageState::Sent(sent)) => SentMessage::decode(sent).ok(),
             _ => None,
         });
-        let sent = sent.filter(|sent| id.is_none_or(|id| id == *sent.tag()));
+        let sent = sent.filter(|sent| record.is_none_or(|(id, _)| id == *sent.tag()));
         let index = match &sent {
             Some(sent) => self.index(account, sent.tag())?.unwrap_or_default(),
             None => IndexRecord::default(),
@@ -170,7 +193,12 @@ impl<S: Store> Client<S> {
         let Some(mut peer) = self.take_peer(account)? else {
             return Ok(false);
         };
-        let sent = match self.renumbered(account, &mut peer, &sent, rng) {
+        let is_unsure = record.is_some_and(|(_, is_unsure)| is_unsure);
+        let renewed = match is_unsure && peer.has_used(sent.header().sequence) {
+            true => self.renumbered(account, &mut peer, &sent, rng),
+            false => None,
+        };
+        let sent = match renewed {
             None => sent,
             Some(renewed) => {
                 let message = MessageRecord {
@@ -228,8 +256,8 @@ impl<S: Store> Client<S> {
         Ok(true)
     }
 
-    /// The same message under another number and tag, if it was numbered before a set-back was
-    /// noticed: the earlier line of the store may have used its number.
+    /// The same message under another number and tag, because the earlier line of the store may
+    /// have used its number.
     fn renumbered(
         &self,
         account: &AccountId,
@@ -237,9 +265,6 @@ impl<S: Store> Client<S> {
         sent: &SentMessage,
         rng: &mut impl CryptoRng,
     ) -> Option<SentMessage> {
-        if !peer.has_used(sent.header().sequence) {
-            return None;
-        }
         peer.skip_used_numbers();
         let payload = sent.payload()?;
         let mut header = payload.header().clone();
@@ -284,10 +309,11 @@ impl<S: Store> Client<S> {
     }
 }
 
-/// Ordinal and tag of a held message. The record says its row, so that a value which was moved is
+/// A held message with its tag. The record says its row, so that a value which was moved is
 /// noticed.
-fn held_of(at: &Cursor, bytes: &[u8]) -> Option<(u64, FrankingTag)> {
+fn held_of(at: &Cursor, bytes: &[u8]) -> Option<(HeldRecord, FrankingTag)> {
     let record: HeldRecord = records::decode(bytes)?;
     (number_of(at) == Some(record.ordinal)).then_some(())?;
-    Some((record.ordinal, tag_of(&record.id)?))
+    let id = tag_of(&record.id)?;
+    Some((record, id))
 }

@@ -129,7 +129,7 @@ impl<S: Store> Courier<S> {
         // after a long time without a network.
         let rotated_ms = match self.record.has_uploaded {
             true => self.record.rotated_ms,
-            false => now.as_millis(),
+            false => now.as_millis().max(1),
         };
         self.put(CourierRecord {
             rotated_ms,

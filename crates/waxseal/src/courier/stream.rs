@@ -13,8 +13,13 @@ use crate::error::{Advice, Damage, ReceiveError, StateError};
 use crate::records::KeptRecord;
 use crate::store::Store;
 
-/// How long a delivery that does not open is left with the relay: seven days.
-const KEEP_MS: u64 = 7 * 24 * 3_600_000;
+/// On how many days a delivery that does not open is left with the relay. Days on which it comes are
+/// counted, so that a clock that jumps loses no message.
+const KEEP_DAYS: u32 = 7;
+const DAY_MS: u64 = 24 * 3_600_000;
+
+/// How long after a delivery came last its record is forgotten: the relay has dropped it.
+const FORGET_MS: u64 = 14 * DAY_MS;
 
 /// Maximum number of deliveries of one sender that are left with the relay. A peer can make
 /// messages that never open, and these must not displace the messages of others.
@@ -294,33 +299,37 @@ impl<S: Store> Courier<S> {
         let mut kept = page.items;
         let (mut put, mut deleted) = (Vec::new(), Vec::new());
         // The relay has dropped these by itself.
-        let age = |one: &KeptRecord| now.as_millis().saturating_sub(one.since_ms);
-        let old = kept.iter().filter(|one| age(one) > 2 * KEEP_MS);
+        let age = |one: &KeptRecord| now.as_millis().saturating_sub(one.day_ms);
+        let old = kept.iter().filter(|one| age(one) > FORGET_MS);
         deleted.extend(old.map(|one| one.number));
-        kept.retain(|one| age(one) <= 2 * KEEP_MS);
+        kept.retain(|one| age(one) <= FORGET_MS);
         for (number, delivery, verdict) in verdicts {
-            let at = kept.iter().position(|one| one.number == number);
+            let from = self.sender_of(delivery);
+            let account = from.map_or_else(String::new, |from| from.as_str().to_owned());
+            // After a relay lost its database, the same number is of another delivery.
+            let is_same = |one: &KeptRecord| one.number == number && one.account == account;
+            let at = kept.iter().position(is_same);
             let known = at.map(|at| kept.remove(at));
             let Verdict::Kept { max_times } = verdict else {
                 deleted.extend(known.map(|known| known.number));
                 self.stream.answer(Answer::Acknowledged { id: number });
                 continue;
             };
-            let mut one = known.unwrap_or_else(|| {
-                let from = self.sender_of(delivery);
-                KeptRecord {
-                    number,
-                    since_ms: now.as_millis(),
-                    times: 0,
-                    account: from.map_or_else(String::new, |from| from.as_str().to_owned()),
-                }
+            let mut one = known.unwrap_or_else(|| KeptRecord {
+                number,
+                day_ms: now.as_millis(),
+                account,
+                ..KeptRecord::default()
             });
-            // If the clock was ahead when it was first kept, the days count from now.
-            one.since_ms = one.since_ms.min(now.as_millis());
+            // If the clock was ahead when the day began, it begins now.
+            one.day_ms = one.day_ms.min(now.as_millis());
+            if age(&one) >= DAY_MS {
+                (one.day_ms, one.days) = (now.as_millis(), one.days.saturating_add(1));
+            }
             one.times = one.times.saturating_add(1);
             let of_one = kept.iter().filter(|other| other.account == one.account);
             let is_full = of_one.count() >= MAX_KEPT_OF_ONE || kept.len() >= MAX_KEPT;
-            if one.times >= max_times || age(&one) >= KEEP_MS || is_full {
+            if one.times >= max_times || one.days >= KEEP_DAYS || is_full {
                 deleted.push(number);
                 self.tell(Event::Dropped {
                     from: AccountId::new(&one.account).ok(),

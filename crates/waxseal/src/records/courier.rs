@@ -36,12 +36,15 @@ pub(crate) struct KeptRecord {
     /// The number that the provider gave the delivery.
     #[prost(uint64, tag = "1")]
     pub(crate) number: u64,
-    /// When it first came, in milliseconds.
+    /// When its last day began, in milliseconds.
     #[prost(uint64, tag = "2")]
-    pub(crate) since_ms: u64,
+    pub(crate) day_ms: u64,
     /// How often it came.
     #[prost(uint32, tag = "3")]
     pub(crate) times: u32,
+    /// On how many further days it came. A clock that jumps counts as one day.
+    #[prost(uint32, tag = "5")]
+    pub(crate) days: u32,
     /// The sender that the provider names. Empty if the delivery does not authenticate.
     #[prost(string, tag = "4")]
     pub(crate) account: String,

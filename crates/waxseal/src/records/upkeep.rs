@@ -105,6 +105,10 @@ pub(crate) struct HeldRecord {
     /// The ordinal of the message's record.
     #[prost(uint64, tag = "2")]
     pub(crate) ordinal: u64,
+    /// Whether the store was not yet compared with the provider's mark when the message was
+    /// written, so that its number may have been used.
+    #[prost(bool, tag = "3")]
+    pub(crate) is_unsure: bool,
 }
 
 /// A received message of which the peer is still to be told that it arrived or was shown. Without a

@@ -137,7 +137,8 @@ fn a_report_whose_messages_are_all_too_old_is_given_up() {
     town.live(2 * HOUR_MS);
     let given_up = |event: &Event| matches!(event, Event::ReportGivenUp { code: None, .. });
     assert_eq!(town.phones[1].count(given_up), 1);
-    assert_eq!((pending(&town), submits(&town)), (0, 0));
+    // Only the relay knows that it is too old: the clock could be wrong.
+    assert_eq!((pending(&town), submits(&town)), (0, 1));
 }
 
 #[test]

@@ -138,13 +138,26 @@ fn one_sender_cannot_have_more_than_sixty_four_kept() {
 }
 
 #[test]
-fn what_waits_longer_than_a_week_is_dropped() {
+fn what_does_not_open_on_seven_days_is_dropped_and_a_jump_of_the_clock_drops_nothing() {
     let mut town = Town::of_two();
-    deliver(&mut town, 1, 77, b"no delivery");
-    assert!(is_put_off(&answers(&mut town, 1)[0]));
-    town.live(8 * DAY_MS);
-    deliver(&mut town, 1, 77, b"no delivery");
-    assert!(!is_put_off(&answers(&mut town, 1)[0]));
+    town.relay.forget(&account("alice"));
+    town.phones[0] = Phone::new("alice", 31);
+    town.live(MINUTE_MS);
+    town.say(0, "bob", "from a phone that Bob does not know");
+    town.live(MINUTE_MS);
+    let queued = |town: &Town| town.relay.queued(&account("bob"));
+    assert_eq!(queued(&town), 1);
+    let mut waits = vec![10 * DAY_MS];
+    waits.resize(7, DAY_MS);
+    for wait in waits {
+        assert_eq!(queued(&town), 1);
+        town.wait(wait);
+        town.phones[1].restart();
+        town.live(MINUTE_MS);
+    }
+    assert_eq!(queued(&town), 0);
+    let dropped = town.phones[1].count(|event| matches!(event, Event::Dropped { .. }));
+    assert_eq!(dropped, 1);
 }
 
 #[test]
