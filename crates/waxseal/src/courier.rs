@@ -1,8 +1,8 @@
 //! The courier: what every application does between its [`Client`] and the provider, without I/O.
 //!
-//! Each file of `courier/` is one thing that it tends: `pinned`, `session`, `prekeys`, `bundles`, `outbox`,
-//! `stream`, `reports`, `expiry`. `next` chooses what is asked, `answer` takes what came back, and
-//! `pause` is how long to wait after a failure.
+//! Each file of `courier/` is one thing that it tends: `pinned`, `session`, `prekeys`, `bundles`,
+//! `outbox`, `stream`, `reports`, `expiry`. `next` chooses what is asked, `answer` takes what came
+//! back, and `pause` is how long to wait after a failure.
 
 mod answer;
 mod bundles;

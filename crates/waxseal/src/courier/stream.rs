@@ -13,8 +13,8 @@ use crate::error::{Advice, Damage, ReceiveError, StateError};
 use crate::records::KeptRecord;
 use crate::store::Store;
 
-/// On how many days a delivery that does not open is left with the relay. Days on which it comes are
-/// counted, so that a clock that jumps loses no message.
+/// On how many days a delivery that does not open is left with the relay. Days on which it comes
+/// are counted, so that a clock that jumps loses no message.
 const KEEP_DAYS: u32 = 7;
 const DAY_MS: u64 = 24 * 3_600_000;
 
