@@ -21,7 +21,6 @@ use crate::store::Store;
 const MAX_SKIPPED: usize = 64;
 
 /// Something that the application sends to the provider.
-#[non_exhaustive]
 #[expect(
     clippy::large_enum_variant,
     reason = "one at a time, and soon consumed"

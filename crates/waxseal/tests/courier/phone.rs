@@ -149,7 +149,6 @@ impl Phone {
                 assert_ne!(taken, Some(false), "the relay does not take a frame");
                 return;
             }
-            _ => unreachable!(),
         };
         match &mut self.ends_after {
             Some(0) => {
