@@ -30,7 +30,7 @@ fn damage(world: &World, keys: impl IntoIterator<Item = Key>) {
     store.commit(transaction).unwrap();
 }
 
-/// Seals the message that Bob wrote to Alice last, as a process does that stops before it is posted.
+/// Seals the message that Bob wrote to Alice last, as a process does that stops before it posts.
 /// Returns its number in the outbox.
 fn sealed(world: &World) -> u64 {
     let mut client = Client::open(world.store(BOB)).unwrap();
