@@ -225,7 +225,9 @@ impl<S: Store> Courier<S> {
 
     /// Writes a message to `recipient`, and returns its identifier. It is stored when this returns,
     /// and posted by [`next`](Self::next). Without a session it [waits](Client::hold) for one,
-    /// which the courier starts.
+    /// which the courier starts. It also waits before the first sign-in of this process: only then
+    /// the courier knows that the store was not set back. If it was, the message gets another
+    /// identifier, which [`Event::Accepted`] names.
     ///
     /// [`Message::status`](crate::Message::status) and the [`Event`]s tell where it is.
     ///
