@@ -171,7 +171,7 @@ impl Request {
     /// Makes the request that goes to the relay, and what later authenticates its answer. Pass the
     /// token if the request [needs one](Self::needs_token).
     ///
-    /// Call this again for every try: an answer is authentic for one nonce only.
+    /// Call this again forevery try: an answer is authentic for one nonce only.
     ///
     /// # Errors
     /// [`RequestError`].

@@ -14,7 +14,7 @@ pub const MAX_LAST_AHEAD_MS: u64 = 300_000;
 /// `last` is the accepted time of the device's message before, which the relay keeps with the
 /// device. Store the result there before the delivery is written. If `last` is more than
 /// [`MAX_LAST_AHEAD_MS`] ahead of the clock, the result is the clock's time: a clock that was ahead
-/// for a while does not keep a device ahead for ever.
+/// for a while does not keep a device ahead forever.
 ///
 /// ```
 /// # use waxseal_reporting::{Timestamp, relay::next_accepted_at};

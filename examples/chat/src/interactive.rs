@@ -151,7 +151,7 @@ fn write(chat: &mut Chat, to: &str, text: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// Runs the courier for ever.
+/// Runs the courier forever.
 fn keep_listening(shared: &Shared, mut printer: Printer<impl ExternalPrinter>) {
     let mut is_away = false;
     loop {

@@ -54,7 +54,7 @@ fn a_draft_without_its_messages_that_are_too_old_keeps_the_rest_in_order() {
         .map(|message| *message.tag())
         .collect();
     assert_eq!(left, [*messages[0].tag(), *messages[2].tag()]);
-    // A provider that is far ahead, or that keeps keys for ever, overflows nothing.
+    // A provider that is far ahead, or that keeps keys forever, overflows nothing.
     let never = messages[0].reportable_until(u32::MAX);
     assert!(never > after);
 }

@@ -225,7 +225,7 @@ impl Relay {
             .map_or(0, |(_, expires_ms)| *expires_ms)
     }
 
-    /// Authenticates an answer: with a MAC for a device, with the relay's signature for everyone
+    /// Authenticates an answer: with a MAC for a device, with the relay's signature foreveryone
     /// else.
     fn authentic(
         &self,

@@ -154,7 +154,7 @@ impl<S: Store> Courier<S> {
             return Ok(false);
         }
         match self.client.confirm(to, receipt) {
-            // The receipt of an earlier posting. What was sealed again would go out for ever.
+            // The receipt of an earlier posting. What was sealed again would go out forever.
             Ok(_) if self.client.waits_in_outbox(to, &id)? => return Ok(false),
             Ok(_) => {
                 let to = to.clone();

@@ -142,7 +142,7 @@ impl<S: Store> Courier<S> {
             let preview = draft.preview();
             let tag = preview.messages().get(claim).map(|message| *message.tag());
             let Some(tag) = tag.filter(|tag| draft.remove(tag)) else {
-                // Without a change, the relay would refuse it for ever.
+                // Without a change, the relay would refuse it forever.
                 self.end_report(id, Some(ErrorCode::ReportRefused))?;
                 return Ok(None);
             };
