@@ -12,7 +12,7 @@ use crate::message_key::{NONCE_LEN, TAG_LEN};
 use crate::post_quantum::{HeaderPart, PART_LEN};
 use crate::pqxdh::SessionAd;
 
-/// Length of a header in bytes, the same forevery message.
+/// Length of a header in bytes, the same for every message.
 pub(crate) const HEADER_LEN: usize = 44 + PART_LEN;
 /// Length of an encrypted header in bytes.
 pub(crate) const SEALED_HEADER_LEN: usize = HEADER_LEN + MAC_LEN;

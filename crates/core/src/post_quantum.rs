@@ -27,7 +27,7 @@ use erasure::CHUNK_LEN;
 use secrets::PqChainKey;
 pub(crate) use secrets::{PqMessageKey, PqSeed};
 
-/// Length of a [`HeaderPart`] in bytes. It is the same forevery message.
+/// Length of a [`HeaderPart`] in bytes. It is the same for every message.
 pub(crate) const PART_LEN: usize = 2 + 2 + 1 + 2 + CHUNK_LEN;
 /// Maximum length of this ratchet in an export, in bytes.
 pub(crate) const MAX_POST_QUANTUM_EXPORT_LEN: usize = Chains::MAX_EXPORT_LEN + MAX_BRAID_EXPORT_LEN;

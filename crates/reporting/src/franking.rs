@@ -93,7 +93,7 @@ impl FrankingTag {
         &self.0
     }
 
-    /// Constant-time comparison, forevery decision that authenticates.
+    /// Constant-time comparison, for every decision that authenticates.
     pub(crate) fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }

@@ -121,7 +121,7 @@ fn a_tag_of_one_format_is_none_of_the_other() {
     let parts: &[&[u8]] = &[b"header", b"text"];
     let of = |format, name| tag_from(format, &device(name, 1), club(), 1, parts);
     assert!(!of(Format::V1, "alice").matches(&of(Format::V2, "alice")));
-    // A tag of format 01 is the same forevery sender.
+    // A tag of format 01 is the same for every sender.
     assert!(of(Format::V1, "alice").matches(&of(Format::V1, "bob")));
     assert!(!of(Format::V2, "alice").matches(&of(Format::V2, "bob")));
 }

@@ -1,4 +1,4 @@
-//! Compares in full what `Debug` prints forevery public type that holds a secret or a text.
+//! Compares in full what `Debug` prints for every public type that holds a secret or a text.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -180,7 +180,7 @@ fn whatever_a_peer_puts_into_its_chunks_messages_go_on() {
         let mut rng = rng(65);
         for turn in 0..200_u32 {
             let message = with_part(&mut to_bob, |part| {
-                // Alter every chunk of one kind, or (for 0) claim another kind forevery piece.
+                // Alter every chunk of one kind, or (for 0) claim another kind for every piece.
                 if part[4] == spoiled {
                     part[38] ^= 1;
                 }

@@ -1,5 +1,5 @@
 //! Authenticates every answer: with a MAC under the delivery key of the device that asks, and with
-//! the relay's signature foreveryone else.
+//! the relay's signature for everyone else.
 //!
 //! A client that sends no nonce gets answers without either. The library always sends one.
 
