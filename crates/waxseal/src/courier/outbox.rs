@@ -11,7 +11,7 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 use super::next::Aim;
 use super::pause::later;
 use super::{Courier, Event, Trouble};
-use crate::client::{NotDelivered, Outgoing};
+use crate::client::{NotDelivered, Outgoing, Status};
 use crate::error::{ConfirmError, SendError, StateError};
 use crate::store::Store;
 
@@ -224,8 +224,12 @@ impl<S: Store> Courier<S> {
                 // The message was accepted before, so it stays in the history with its evidence.
                 self.client.give_up(to, id, reason)?;
                 self.client.take_out(to, id)?; // also if it has arrived in the meantime
-                let (to, id) = (to.clone(), *id);
-                self.tell(Event::NotDelivered { to, id, reason });
+                let message = self.client.message(to, id);
+                let status = message.ok().flatten().and_then(|message| message.status());
+                if matches!(status, Some(Status::NotDelivered(_))) {
+                    let (to, id) = (to.clone(), *id);
+                    self.tell(Event::NotDelivered { to, id, reason });
+                }
             }
             // The relay says these only of what this device sent: a proxy cannot cause them.
             code @ (ErrorCode::NoSuchAccount | ErrorCode::Malformed | ErrorCode::BadName) => {

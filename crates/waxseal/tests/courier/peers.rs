@@ -3,7 +3,7 @@
 use waxseal::courier::{Event, Trouble};
 use waxseal::{Direction, Status};
 use waxseal_interface::ErrorCode;
-use waxseal_world::{Asked, account};
+use waxseal_world::{Asked, Fault, account};
 
 use crate::phone::{DAY_MS, HOUR_MS, MINUTE_MS, Phone, Town};
 
@@ -235,4 +235,34 @@ fn a_message_is_posted_again_with_the_time_of_the_relay() {
     town.say(0, "bob", "later");
     town.live(MINUTE_MS);
     assert_eq!(posts(&town, "bob"), 1);
+}
+
+#[test]
+fn a_message_that_has_arrived_is_not_told_as_not_delivered_when_its_reseal_is_refused() {
+    let mut town = Town::of_two();
+    // Bob's phone loses its sessions, so the next message does not open and is sealed again.
+    let bob = town.phones[1].courier.client_mut();
+    bob.reset_peer(&account("alice")).unwrap();
+    let mut reseals = 0;
+    town.relay.fail(move |asked| {
+        if !asked.path.starts_with("/v1/reseals") {
+            return None;
+        }
+        reseals += 1;
+        // The relay has the first, and later does not verify its own stamp any more.
+        Some(match reseals {
+            1 => Fault::AnswerLost,
+            _ => ErrorCode::TooOldToReseal.into(),
+        })
+    });
+    let id = town.say(0, "bob", "hello");
+    town.live(HOUR_MS);
+    let is_reseal = |asked: &&Asked| asked.path.starts_with("/v1/reseals");
+    assert_eq!(town.relay.asked.iter().filter(is_reseal).count(), 2);
+    let phone = &town.phones[0];
+    assert!(matches!(phone.status("bob", &id), Status::Delivered { .. }));
+    assert_eq!(phone.outbox(), 0);
+    let told = phone.count(|event| matches!(event, Event::NotDelivered { .. }));
+    assert_eq!(told, 0);
+    assert_eq!(town.phones[1].heard("alice").last().unwrap(), "hello");
 }
