@@ -263,7 +263,7 @@ impl Lossy {
             Ok(Received::Message { from, message, .. }) => {
                 let sent = self.sent.iter_mut().find(|sent| sent.id == *message.id());
                 sent.expect("it was sent").shown += 1;
-                // Bob's application accepts whoever writes to him.
+                // Bob's application accepts everyone who writes to him.
                 let accepted = self.phones[who].accept_contact(&from);
                 accepted.expect("the store is in memory");
                 true

@@ -21,7 +21,7 @@ pub struct HttpRequest {
     pub path: String,
     /// Names in lower case, and values.
     pub headers: Vec<(&'static str, String)>,
-    /// The body, which is empty if there is none.
+    /// The body. It is empty if the request has none.
     pub body: Vec<u8>,
 }
 

@@ -63,7 +63,7 @@ pub struct Session {
     pub token: String,
     /// When the token expires, in milliseconds since the Unix epoch. Tokens are valid for an hour.
     pub expires_at_ms: u64,
-    /// The highest mark that the device posted. Absent if there is none.
+    /// The highest mark that the device posted. `None` if it has not posted one.
     ///
     /// The device compares it with its own counter. The relay cannot make a mark.
     #[serde(default, with = "b64_option", skip_serializing_if = "Option::is_none")]

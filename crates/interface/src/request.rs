@@ -142,7 +142,7 @@ impl Request {
         }
     }
 
-    /// The body, which is empty if the request has none.
+    /// The body. It is empty if the request has none.
     pub fn body(&self) -> Cow<'_, [u8]> {
         match self {
             Self::Register(register) => json(register),
@@ -171,7 +171,7 @@ impl Request {
     /// Makes the request that goes to the relay, and what later authenticates its answer. Pass the
     /// token if the request [needs one](Self::needs_token).
     ///
-    /// Call this again forevery try: an answer is authentic for one nonce only.
+    /// Call this again for every try: an answer is authentic for one nonce only.
     ///
     /// # Errors
     /// [`RequestError`].

@@ -384,6 +384,3 @@ impl<S: Store> Courier<S> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

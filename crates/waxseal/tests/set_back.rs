@@ -398,7 +398,7 @@ fn damaged_counters_forget_no_restart_and_count_as_a_set_back_at_most() {
     let mut texts = talk(&mut net, "after", 1);
     assert_numbered_once(&net);
 
-    // Damaged after it posted, the counter may be behind the mark.
+    // If the counter is damaged after a post, it may fall below that of the mark.
     let mut records = snapshot(&net.clients[ALICE]);
     let counters = records
         .iter_mut()

@@ -51,7 +51,7 @@ fn one_of_each() -> Vec<Request> {
         Request::Deliveries,
     ];
     for request in &all {
-        // Whoever adds a variant adds it to the list, and its route to the specification.
+        // If you add a variant, add it to the list, and its route to the specification.
         match request {
             Request::Card
             | Request::Challenge

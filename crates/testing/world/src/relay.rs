@@ -30,8 +30,8 @@ use crate::{NOW, Provider};
 /// Number of days after which the relay destroys a stamp key.
 const VERIFY_DAYS: u32 = 30;
 
-/// A relay: a [`Provider`] behind the routes of the provider interface. It authenticates requests,
-/// answers and frames as the interface's specification says.
+/// A relay in memory. It answers the routes of the provider interface with a [`Provider`], and
+/// authenticates requests, answers and frames as the interface's specification says.
 ///
 /// [`call`](Self::call) and [`connect`](Self::connect) are the relay. [`send`](Self::send) and
 /// [`open`](Self::open) are the way there, on which a test can put any [`Fault`].
@@ -225,7 +225,7 @@ impl Relay {
             .map_or(0, |(_, expires_ms)| *expires_ms)
     }
 
-    /// Authenticates an answer: with a MAC for a device, with the relay's signature foreveryone
+    /// Authenticates an answer: with a MAC for a device, with the relay's signature for everyone
     /// else.
     fn authentic(
         &self,

@@ -293,13 +293,9 @@ impl<S: Store> Client<S> {
         asked.tries = asked.tries.saturating_add(1);
         asked.sealed_on = sending.as_bytes().to_vec();
         let entry = OutboxRecord {
-            ordinal: number,
-            recipient: account.as_str().to_owned(),
-            id: id.as_bytes().to_vec(),
-            envelope: envelope.encode(),
             again_for: Some(asked.device),
             accepted: claim.encode(),
-            is_note: false,
+            ..OutboxRecord::new(number, account, &envelope)
         };
         let index = IndexRecord {
             outbox: Some(number),

@@ -157,7 +157,7 @@ impl<S: Store> Client<S> {
                     return Ok(false);
                 }
                 if !self.seal_one_held(account, record, ordinal, now, rng, upkeep)? {
-                    upkeep.bundles.push(account.clone()); // its session cannot send
+                    upkeep.bundles.push(account.clone()); // for a session that can send
                     return Ok(false);
                 }
             }
@@ -220,7 +220,7 @@ impl<S: Store> Client<S> {
             .sessions_to_send()
             .map(|sessions| sent.seal_for(&mut SessionSealer::new(sessions), rng));
         let Some(Ok(envelope)) = sealed else {
-            return Ok(false); // the session cannot send: it starts over with the next message
+            return Ok(false); // the session cannot send
         };
         let mut counters = self.counters()?;
         let number = counters.next_outbox;
@@ -233,13 +233,7 @@ impl<S: Store> Client<S> {
             outbox: Some(number),
             ..IndexRecord::default()
         };
-        let waiting = OutboxRecord {
-            ordinal: number,
-            recipient: account.as_str().to_owned(),
-            id: id.as_bytes().to_vec(),
-            envelope: envelope.encode(),
-            ..OutboxRecord::default()
-        };
+        let waiting = OutboxRecord::new(number, account, &envelope);
         transaction.put_record(keys::counters(), &counters);
         peer.put(account, &mut transaction);
         self.put_index(&mut transaction, account, id, &index);

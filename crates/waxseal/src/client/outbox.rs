@@ -210,13 +210,7 @@ impl<S: Store> Client<S> {
             renewed: new.as_bytes().to_vec(),
             ..IndexRecord::default()
         };
-        let entry = OutboxRecord {
-            ordinal: next,
-            recipient: recipient.as_str().to_owned(),
-            id: new.as_bytes().to_vec(),
-            envelope: sealed.envelope.encode(),
-            ..OutboxRecord::default()
-        };
+        let entry = OutboxRecord::new(next, recipient, &sealed.envelope);
         let mut transaction = Transaction::default();
         transaction.put_record(keys::counters(), &counters);
         peer.put(recipient, &mut transaction);

@@ -183,13 +183,7 @@ impl<S: Store> Client<S> {
                 outbox: Some(number),
                 ..IndexRecord::default()
             };
-            let waiting = OutboxRecord {
-                ordinal: number,
-                recipient: recipient.as_str().to_owned(),
-                id: id.as_bytes().to_vec(),
-                envelope: sealed.envelope.encode(),
-                ..OutboxRecord::default()
-            };
+            let waiting = OutboxRecord::new(number, recipient, &sealed.envelope);
 
             // The message is persisted before its ciphertext leaves the device.
             let mut transaction = Transaction::default();

@@ -245,12 +245,8 @@ impl<S: Store> Client<S> {
         };
         counters.next_outbox = next;
         let entry = OutboxRecord {
-            ordinal: number,
-            recipient: recipient.as_str().to_owned(),
-            id: envelope.tag().as_bytes().to_vec(),
-            envelope: envelope.encode(),
             is_note: true,
-            ..OutboxRecord::default()
+            ..OutboxRecord::new(number, recipient, envelope)
         };
         transaction.put_record(keys::counters(), &counters);
         transaction.put_record(keys::envelope(number), &entry);

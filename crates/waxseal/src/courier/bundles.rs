@@ -17,7 +17,7 @@ use crate::store::Store;
 /// How long after a failure the prekeys of an account are asked for again: ten minutes.
 const PUT_OFF_MS: u64 = 600_000;
 
-/// How long the upkeep waits foreverything that the relay has for this device: a minute.
+/// How long the upkeep waits for everything that the relay has for this device: a minute.
 const AWAY_MS: u64 = 60_000;
 
 /// What is to be fetched of others.

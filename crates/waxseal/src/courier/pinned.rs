@@ -12,8 +12,8 @@ impl<S: Store> Courier<S> {
     /// Pins the keys of the provider, if the application knows them. Without this call, the keys
     /// that the relay shows first are pinned, and [`Event::Pinned`] names them.
     ///
-    /// Call it after each [`create`](Self::create) and [`open`](Self::open), before
-    /// [`next`](Self::next).
+    /// Call it before [`next`](Self::next) while [`pinned`](Self::pinned) is `None`. It replaces
+    /// what is pinned, so later calls forget that a moderation key was told already.
     ///
     /// # Errors
     /// [`StateError`].

@@ -1,20 +1,16 @@
 //! What a hostile relay with all its keys, a hostile proxy without keys, damage, and a clock that
 //! is wrong may try.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use rand_core::Rng;
 use waxseal::courier::{Event, Request, Trouble};
-use waxseal::store::{Cursor, Key, Listed, Table, Transaction};
-use waxseal::{Disclosure, MemoryStore, Reason, Status, Store};
+use waxseal::{Disclosure, MemoryStore, Reason, Status};
 use waxseal_interface::{
     ErrorBody, ErrorCode, HttpAnswer, HttpRequest, MARK_HEADER, Request as Call,
 };
 use waxseal_world::{Fault, NOW, account, rng};
-use zeroize::Zeroizing;
 
-use crate::disk::{Disk, Medium};
+use crate::copied::Copied;
+use crate::disk::Disk;
 use crate::phone::{HOUR_MS, MINUTE_MS, Phone, Town};
 
 const YEAR_MS: i64 = 365 * 24 * HOUR_MS as i64;
@@ -297,31 +293,11 @@ fn whatever_a_hostile_relay_answers_the_courier_comes_to_rest_and_goes_on_later(
     }
 }
 
-/// A store whose records a test can damage.
-#[derive(Clone)]
-struct Shared(Rc<RefCell<MemoryStore>>);
-
-impl Medium for Shared {
-    fn get(&self, key: &Key) -> Option<Zeroizing<Vec<u8>>> {
-        Store::get(&*self.0.borrow(), key).unwrap()
-    }
-
-    fn list(&self, table: &Table, after: Option<&Cursor>, limit: usize) -> Vec<Listed> {
-        Store::list(&*self.0.borrow(), table, after, limit).unwrap()
-    }
-
-    fn commit(&mut self, transaction: Transaction) {
-        Store::commit(&mut *self.0.borrow_mut(), transaction).unwrap();
-    }
-
-    fn stop_in(&mut self, _: Transaction, _: u32) {}
-}
-
 #[test]
 fn one_damaged_record_stops_no_one_elses_messages() {
     // Bob and Carol have written, and messages to both wait.
     let mut town = Town::registered(&["bob", "carol"]);
-    let store = Shared(Rc::default());
+    let store = Copied::default();
     town.phones
         .push(Phone::on(Disk::new(store.clone()), "alice", 9));
     town.turn();
@@ -350,9 +326,7 @@ fn one_damaged_record_stops_no_one_elses_messages() {
         for damage in [&b"\xff\xff"[..], b""] {
             let mut damaged = records.clone();
             damaged[at].1 = damage.to_vec();
-            let disk = Disk::new(Shared(Rc::new(RefCell::new(MemoryStore::from_records(
-                damaged,
-            )))));
+            let disk = Disk::new(Copied::of(MemoryStore::from_records(damaged)));
             let Ok(mut courier) = waxseal::courier::Courier::open(disk) else {
                 continue; // the account
             };

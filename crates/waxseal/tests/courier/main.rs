@@ -8,6 +8,7 @@
 )]
 
 mod attacks;
+mod copied;
 mod crash;
 #[path = "../crash/disk.rs"]
 #[allow(dead_code, reason = "the crash tests use the rest")]

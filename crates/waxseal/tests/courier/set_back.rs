@@ -1,49 +1,11 @@
 //! Stores that are set back: the courier notices it at its sign-in, whatever was written before.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use waxseal::courier::Event;
-use waxseal::store::{Cursor, Key, Listed, Table, Transaction};
-use waxseal::{MemoryStore, Store};
 use waxseal_world::account;
-use zeroize::Zeroizing;
 
-use crate::disk::{Disk, Medium};
+use crate::copied::Copied;
+use crate::disk::Disk;
 use crate::phone::{HOUR_MS, MINUTE_MS, Phone, Town};
-
-/// A disk of which copies can be made.
-#[derive(Clone)]
-struct Copied(Rc<RefCell<MemoryStore>>);
-
-impl Copied {
-    fn new() -> Self {
-        Self(Rc::new(RefCell::new(MemoryStore::new())))
-    }
-
-    fn backup(&self) -> Self {
-        let store = self.0.borrow();
-        let records = store.records();
-        let records = records.map(|(key, value)| (key.clone(), value.to_vec()));
-        Self(Rc::new(RefCell::new(MemoryStore::from_records(records))))
-    }
-}
-
-impl Medium for Copied {
-    fn get(&self, key: &Key) -> Option<Zeroizing<Vec<u8>>> {
-        Store::get(&*self.0.borrow(), key).unwrap()
-    }
-
-    fn list(&self, table: &Table, after: Option<&Cursor>, limit: usize) -> Vec<Listed> {
-        Store::list(&*self.0.borrow(), table, after, limit).unwrap()
-    }
-
-    fn commit(&mut self, transaction: Transaction) {
-        Store::commit(&mut *self.0.borrow_mut(), transaction).unwrap();
-    }
-
-    fn stop_in(&mut self, _: Transaction, _: u32) {}
-}
 
 fn set_backs(phone: &Phone) -> usize {
     phone.count(|event| matches!(event, Event::SetBack(_)))
@@ -51,7 +13,7 @@ fn set_backs(phone: &Phone) -> usize {
 
 #[test]
 fn a_restored_store_is_noticed_however_much_is_written_before_the_sign_in() {
-    let disk = Copied::new();
+    let disk = Copied::default();
     let mut town = Town::quick(&["bob"]);
     town.phones
         .insert(0, Phone::on(Disk::new(disk.clone()), "alice", 4));

@@ -1,0 +1,140 @@
+//! Records of a peer: the contact, its device, their conversation, and what stays of one that is
+//! deleted.
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// A contact: an account, and the identity pinned for it.
+///
+/// Written at first contact, and when a changed identity is accepted.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct ContactRecord {
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+    /// The pinned identity, 64 bytes. Empty if it was lost with a damaged record: the next contact
+    /// pins one.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) identity: Vec<u8>,
+}
+
+/// A device of a contact: the sessions with it. Written with each message to or from it.
+///
+/// The pinned identity and the numbers of the conversation are in records of their own. The copies
+/// here replace them when those records are damaged.
+#[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
+#[prost(skip_debug)]
+pub(crate) struct DeviceRecord {
+    /// All sessions with the device, exported without their skipped keys. Empty after an identity
+    /// change was accepted.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) sessions: Vec<u8>,
+    /// Total length of the pages that store the sessions' skipped keys. 0 if there are none.
+    #[prost(uint64, tag = "2")]
+    pub(crate) skipped_len: u64,
+    /// A copy of the contact's identity.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) identity: Vec<u8>,
+    /// A copy of the conversation's number.
+    #[prost(uint64, tag = "4")]
+    pub(crate) next_sequence: u64,
+    /// A copy of the conversation's number.
+    #[prost(uint64, tag = "5")]
+    pub(crate) next_ordinal: u64,
+    /// How often the store had been set back when this record was written. If it was set back
+    /// since, nothing is sealed any more on any session in this record.
+    #[prost(uint64, tag = "6")]
+    pub(crate) restarts: u64,
+    /// The sessions on which nothing is sealed any more because of that, 16 bytes each.
+    #[prost(bytes = "vec", repeated, tag = "7")]
+    pub(crate) left: Vec<Vec<u8>>,
+}
+
+/// A conversation: its numbering. Written with each message.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct ConversationRecord {
+    /// The peer's account, in a conversation with one peer.
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+    /// The sequence number of the next message that this device sends.
+    #[prost(uint64, tag = "2")]
+    pub(crate) next_sequence: u64,
+    /// The tag of the last message seen from the peer. Empty before the first.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) last_seen: Vec<u8>,
+    /// The ordinal of the next message record.
+    #[prost(uint64, tag = "4")]
+    pub(crate) next_ordinal: u64,
+    /// When the provider accepted the newest message from the peer, in milliseconds. 0 before the
+    /// first.
+    #[prost(uint64, tag = "5")]
+    pub(crate) last_accepted_ms: u64,
+    /// Messages accepted before this time may have been received and deleted with the conversation,
+    /// in milliseconds. So if such a message does not open, it counts as received. 0 if none was
+    /// deleted.
+    #[prost(uint64, tag = "6")]
+    pub(crate) deleted_before_ms: u64,
+    /// Whether the user accepted the peer, by a call or by writing to it. Only accepted peers are
+    /// told what arrived.
+    #[prost(bool, tag = "7")]
+    pub(crate) is_accepted: bool,
+    /// When a session was last started over because the peer refused a message, in milliseconds. 0
+    /// if none was.
+    #[prost(uint64, tag = "8")]
+    pub(crate) restarted_ms: u64,
+    /// The session that was started then, 16 bytes.
+    #[prost(bytes = "vec", tag = "12")]
+    pub(crate) restarted_on: Vec<u8>,
+    /// When the first message was sent that the peer has not answered, in milliseconds. 0 if no
+    /// message waits for an answer.
+    #[prost(uint64, tag = "9")]
+    pub(crate) unanswered_since_ms: u64,
+    /// Whether the last session that this device started had no one-time prekey.
+    #[prost(bool, tag = "10")]
+    pub(crate) had_no_one_time: bool,
+    /// When the provider accepted the newest message of this device that arrived, in milliseconds.
+    #[prost(uint64, tag = "11")]
+    pub(crate) last_delivered_ms: u64,
+    /// When the provider accepted the first receipt of the peer's device, in milliseconds. What it
+    /// accepted later, the peer tells of. 0 before the first receipt.
+    #[prost(uint64, tag = "14")]
+    pub(crate) first_told_ms: u64,
+    /// Whether `next_sequence` does not tell that this device wrote to the peer, because it was
+    /// taken from a history without sent messages after damage.
+    #[prost(bool, tag = "13")]
+    pub(crate) is_sequence_guessed: bool,
+    /// Whether the user blocked the peer. Its messages are opened and dropped.
+    #[prost(bool, tag = "17")]
+    pub(crate) is_blocked: bool,
+    /// Whether messages wait for a session with the peer.
+    #[prost(bool, tag = "15")]
+    pub(crate) has_held: bool,
+}
+
+/// A history that is being deleted. Written by the first transaction of the deletion, deleted by
+/// the last one.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct DeletionRecord {
+    /// The peer's account.
+    #[prost(string, tag = "1")]
+    pub(crate) account: String,
+}
+
+/// What is known of a deleted conversation: the last messages from the peer. Written by the first
+/// transaction of the deletion.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct RecentRecord {
+    /// The tags of the messages, the newest last.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub(crate) ids: Vec<Vec<u8>>,
+}
+
+quiet_debug!(
+    ContactRecord,
+    DeviceRecord,
+    ConversationRecord,
+    DeletionRecord,
+    RecentRecord,
+);
