@@ -93,11 +93,8 @@ fn messages_and_receipts_to_an_account_that_is_gone_are_given_up() {
     town.say(1, "alice", "for a receipt");
     town.turn_of(1);
     // Alice has the message, and has not posted the receipt when the account goes.
-    town.relay.fail(|asked| {
-        asked
-            .is("POST", "/v1/")
-            .then_some(waxseal_world::Fault::RequestLost)
-    });
+    town.relay
+        .fail(|asked| asked.is("POST", "/v1/").then_some(Fault::RequestLost));
     town.turn_of(0);
     town.relay.work();
     town.relay.forget(&account("bob"));
