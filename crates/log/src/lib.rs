@@ -1,0 +1,1 @@
+//! Transparency log of what a provider does with abuse reports.
