@@ -1,0 +1,1 @@
+//! The witness protocol, without its transport. (C2SP tlog-witness)
