@@ -47,11 +47,6 @@ impl<'a> Reader<'a> {
         self.take(usize::from(len))
     }
 
-    /// Whether nothing remains.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
     /// Ends reading; `None` if bytes remain.
     pub(crate) fn finish(self) -> Option<()> {
         self.rest.is_empty().then_some(())

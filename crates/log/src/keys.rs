@@ -163,7 +163,9 @@ impl LogKeys {
 /// Sorts values, and says whether one occurs twice.
 fn has_twice<T: Ord>(values: &mut [T]) -> bool {
     values.sort_unstable();
-    values.windows(2).any(|pair| matches!(pair, [a, b] if a == b))
+    values
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if a == b))
 }
 
 /// Checks that a log signed a checkpoint of its own.
