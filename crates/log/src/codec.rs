@@ -41,6 +41,12 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
+    /// Reads a field of at most 255 bytes, preceded by its length in one byte.
+    pub(crate) fn short(&mut self) -> Option<&'a [u8]> {
+        let len = self.u8()?;
+        self.take(usize::from(len))
+    }
+
     /// Reads a field of at most 65,535 bytes, preceded by its length in two bytes.
     pub(crate) fn medium(&mut self) -> Option<&'a [u8]> {
         let len = self.u16()?;
@@ -51,6 +57,14 @@ impl<'a> Reader<'a> {
     pub(crate) fn finish(self) -> Option<()> {
         self.rest.is_empty().then_some(())
     }
+}
+
+/// Appends the one-byte length of a field of at most 255 bytes, then the field.
+///
+/// The length saturates; every caller passes a value whose constructor bounds it.
+pub(crate) fn put_short(out: &mut Vec<u8>, field: &[u8]) {
+    out.push(u8::try_from(field.len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(field);
 }
 
 /// Appends the two-byte length of a field of at most 65,535 bytes, then the field.

@@ -1,11 +1,18 @@
 //! Transparency log of what a provider does with abuse reports.
 
+pub mod audit;
 pub mod checkpoint;
+pub mod counts;
+pub mod decision;
 pub mod entry;
 pub mod keys;
 pub mod limits;
+pub mod link;
 pub mod note;
+pub mod promise;
 pub mod proof;
+pub mod receipt;
+pub mod report;
 pub mod tiles;
 pub mod tree;
 pub mod witness;
@@ -13,3 +20,4 @@ pub mod witness;
 mod appender;
 mod codec;
 mod labels;
+mod order;

@@ -34,3 +34,26 @@ pub const MAX_ADD_CHECKPOINT_LEN: usize = 69_632;
 pub const MAX_WITNESS_PROOF_HASHES: usize = 63;
 /// Most logs that one [`Witness`](crate::witness::Witness) follows.
 pub const MAX_WITNESSED_LOGS: usize = 1_024;
+/// Longest rule that a decision names, in bytes: its length has one byte.
+pub const MAX_RULE_LEN: usize = 255;
+/// Longest statement of reasons in bytes: a page of text, which fits a detail with all else.
+pub const MAX_STATEMENT_LEN: usize = 3_600;
+/// Days after the end of a promise's day by which its entry is in the log. A daily batch that
+/// fails can be repeated the next day.
+pub const PROMISE_DAYS: u32 = 2;
+/// Longest encoded [`Promise`](crate::promise::Promise) in bytes. One with the longest origin, and
+/// as many signatures as a note may have, fits.
+pub const MAX_PROMISE_LEN: usize = 65_536;
+/// Most entries in one [`Receipt`](crate::receipt::Receipt). A grant allows 100 openings of a
+/// report.
+pub const MAX_RECEIPT_ITEMS: usize = 1_024;
+/// Longest encoded [`Receipt`](crate::receipt::Receipt) in bytes. Bounds what a reader holds.
+pub const MAX_RECEIPT_LEN: usize = 1_048_576;
+/// Most findings that an [`Audit`](crate::audit::Audit) keeps. A hostile log could have one in each
+/// entry.
+pub const MAX_FINDINGS: usize = 1_024;
+/// Longest time between two checkpoints that the vault cosigned, in milliseconds: a day and a half,
+/// so that one missed day shows.
+pub const MAX_VAULT_SILENCE_MS: u64 = 129_600_000;
+/// How far the clock of the vault may be behind that of the log, in milliseconds.
+pub const VAULT_CLOCK_SKEW_MS: u64 = 300_000;

@@ -1,0 +1,196 @@
+//! The rules that public entries and checkpoints can break.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::entry::{Day, Entry, Event, Mark, Number, PublishedPolicy};
+use crate::keys::{LogKeys, VerifiedCheckpoint};
+use crate::limits::{MAX_FINDINGS, MAX_VAULT_SILENCE_MS, PROMISE_DAYS, VAULT_CLOCK_SKEW_MS};
+use crate::order::{Newest, days_late, vault_time_ms};
+use crate::promise::PromisedLeaf;
+use crate::tree::TreeHash;
+
+use super::Finding;
+
+/// What is known of a case.
+#[derive(Clone, Copy, Debug, Default)]
+struct Case {
+    open_appeals: u64,
+}
+
+/// The rules, and what is remembered to check them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rules {
+    found: Vec<Finding>,
+    newest: Newest,
+    /// When the vault cosigned the last checkpoint.
+    vault_time_ms: Option<u64>,
+    /// Latest day among the entries after the last checkpoint, with the index of the entry.
+    latest: Option<(Day, u64)>,
+    policy_version: Option<u32>,
+    marks: BTreeSet<Mark>,
+    received: BTreeSet<Number>,
+    /// Reports that were sorted or opened before their arrival was logged: index and day.
+    unreceived: BTreeMap<Number, (u64, Day)>,
+    requested: BTreeSet<Number>,
+    cases: BTreeMap<Number, Case>,
+    /// Promised leaves that were not found yet.
+    promised: BTreeMap<TreeHash, PromisedLeaf>,
+}
+
+impl Rules {
+    pub(super) fn expect_promise(&mut self, promised: PromisedLeaf) {
+        self.promised.insert(promised.leaf_hash, promised);
+    }
+
+    fn find(&mut self, finding: Finding) {
+        if self.found.len() < MAX_FINDINGS {
+            self.found.push(finding);
+        }
+    }
+
+    pub(super) fn entry(&mut self, index: u64, entry: &Entry, leaf: &TreeHash, keys: &LogKeys) {
+        // CHK-159: the entry breaks no rule that public entries can break.
+        if self.is_back_dated(entry) {
+            self.find(Finding::BackDated { index });
+        }
+        if self.latest.is_none_or(|(day, _)| day < entry.day) {
+            self.latest = Some((entry.day, index));
+        }
+        if let Some(finding) = self.event(index, entry, keys) {
+            self.find(finding);
+        }
+        self.promised.remove(leaf);
+    }
+
+    /// Whether the day is too long before that of an earlier entry, or before the time at which the
+    /// vault saw the log without this entry.
+    fn is_back_dated(&mut self, entry: &Entry) -> bool {
+        let is_ordered = self.newest.take(entry);
+        let earliest = self.vault_time_ms.map(|time| Day::of_ms(time).0);
+        let latest = entry.day.0.saturating_add(days_late(&entry.event));
+        !is_ordered || earliest.is_some_and(|earliest| latest < earliest)
+    }
+
+    fn event(&mut self, index: u64, entry: &Entry, keys: &LogKeys) -> Option<Finding> {
+        let number = entry.number;
+        match &entry.event {
+            Event::ReportReceived => {
+                self.unreceived.remove(&number);
+                let is_new = self.received.insert(number);
+                (!is_new).then_some(Finding::ReceivedTwice { index })
+            }
+            Event::ReportSorted { .. } => {
+                self.used(index, entry);
+                None
+            }
+            Event::ContentOpened { mark, .. } => {
+                self.used(index, entry);
+                let is_new = self.marks.insert(*mark);
+                (!is_new).then_some(Finding::MarkTwice { index })
+            }
+            Event::GrantRequested { .. } => {
+                self.requested.insert(number);
+                None
+            }
+            Event::GrantApproved { .. }
+            | Event::GrantDenied { .. }
+            | Event::GrantExpired { .. }
+            | Event::EmergencyReviewed { .. }
+            | Event::EmergencyOverdue => {
+                let is_requested = self.requested.contains(&number);
+                (!is_requested).then_some(Finding::WithoutRequest { index })
+            }
+            Event::Decision { .. } => {
+                self.cases.entry(number).or_default();
+                None
+            }
+            Event::NoticeSent { .. } => {
+                let is_decided = self.cases.contains_key(&number);
+                (!is_decided).then_some(Finding::WithoutDecision { index })
+            }
+            Event::AppealFiled { .. } => {
+                let Some(case) = self.cases.get_mut(&number) else {
+                    return Some(Finding::WithoutDecision { index });
+                };
+                case.open_appeals = case.open_appeals.saturating_add(1);
+                None
+            }
+            Event::AppealDecided { .. } => {
+                let case = self.cases.get_mut(&number);
+                let open = case.and_then(|case| {
+                    case.open_appeals = case.open_appeals.checked_sub(1)?;
+                    Some(())
+                });
+                open.is_none().then_some(Finding::WithoutAppeal { index })
+            }
+            Event::PolicyPublished(policy) => self.policy(index, policy, keys),
+            _ => None,
+        }
+    }
+
+    /// Remembers that a report was sorted or opened.
+    fn used(&mut self, index: u64, entry: &Entry) {
+        if !self.received.contains(&entry.number) {
+            let first = self.unreceived.entry(entry.number);
+            first.or_insert((index, entry.day));
+        }
+    }
+
+    fn policy(&mut self, index: u64, policy: &PublishedPolicy, keys: &LogKeys) -> Option<Finding> {
+        if let Some(key) = keys.policy()
+            && policy.verify(keys.origin(), key).is_err()
+        {
+            return Some(Finding::PolicyNotSigned { index });
+        }
+        if self
+            .policy_version
+            .is_some_and(|version| version >= policy.version)
+        {
+            return Some(Finding::PolicyNotNewer { index });
+        }
+        self.policy_version = Some(policy.version);
+        None
+    }
+
+    pub(super) fn checkpoint(&mut self, checkpoint: &VerifiedCheckpoint) {
+        let (size, time) = (checkpoint.size(), vault_time_ms(checkpoint));
+        // CHK-159: the vault cosigned in time, and no entry is later than its cosignature.
+        if let Some(last) = self.vault_time_ms {
+            match time.checked_sub(last) {
+                None => self.find(Finding::VaultClockBack { size }),
+                Some(gap) if gap > MAX_VAULT_SILENCE_MS => {
+                    let hours = gap.div_euclid(3_600_000);
+                    self.find(Finding::VaultSilent { size, hours });
+                }
+                Some(_) => {}
+            }
+        }
+        let last_day = Day::of_ms(time.saturating_add(VAULT_CLOCK_SKEW_MS));
+        if let Some((_, index)) = self.latest.take().filter(|(day, _)| *day > last_day) {
+            self.find(Finding::PostDated { index });
+        }
+        self.vault_time_ms = self.vault_time_ms.max(Some(time));
+    }
+
+    /// The broken rules so far.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let mut found = self.found.clone();
+        let Some(now) = self.vault_time_ms else {
+            return found;
+        };
+        let is_overdue = |day: Day| Day(day.0.saturating_add(PROMISE_DAYS)).end_ms() <= now;
+        // CHK-159: what was sorted or opened has arrived, and each promised leaf is there.
+        let unreceived = self.unreceived.values().filter(|(_, day)| is_overdue(*day));
+        found.extend(unreceived.map(|(index, _)| Finding::NeverReceived { index: *index }));
+        let broken = self
+            .promised
+            .values()
+            .filter(|promised| promised.is_overdue(now));
+        found.extend(broken.map(|promised| Finding::PromiseBroken {
+            day: promised.day.0,
+            leaf_hash: promised.leaf_hash,
+        }));
+        found.truncate(MAX_FINDINGS);
+        found
+    }
+}

@@ -1,0 +1,56 @@
+//! Compares a receipt with an earlier one, and with the whole published log.
+
+use crate::entry::Entry;
+
+use super::told::{Contradiction, Told};
+
+impl Told {
+    /// What this receipt contradicts in an earlier one of the same reader.
+    ///
+    /// Every entry that the earlier receipt showed must still be there. The log never shrinks, and
+    /// two receipts of the same size have the same root. That the larger log contains the smaller
+    /// one is shown by [`missing_from`](Self::missing_from) alone.
+    pub fn contradicts(&self, earlier: &Self) -> Vec<Contradiction> {
+        // CHK-157: also agrees with what the reader was told before.
+        let mut found = Vec::new();
+        let (now, then) = (&self.checkpoint, &earlier.checkpoint);
+        if now.size() < then.size() {
+            found.push(Contradiction::OlderCheckpoint);
+        }
+        if now.size() == then.size() && now.root() != then.root() {
+            found.push(Contradiction::Forked);
+        }
+        for (index, leaf) in &earlier.entries {
+            match self.entries.iter().find(|(shown, _)| shown == index) {
+                None if *index < now.size() => found.push(Contradiction::Dropped { index: *index }),
+                Some((_, shown)) if shown != leaf => found.push(Contradiction::Forked),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// What the receipt leaves out of the published log.
+    ///
+    /// `entries` are all entries of the log, from index 0 on, as an [`Audit`](crate::audit::Audit)
+    /// verified them. They may end before the receipt's checkpoint, since tiles are published later
+    /// than checkpoints, and may go on after it.
+    pub fn missing_from<'a>(
+        &self,
+        entries: impl IntoIterator<Item = &'a Entry>,
+    ) -> Vec<Contradiction> {
+        // CHK-157: also agrees with the published log, and leaves out nothing of it.
+        let mut found = Vec::new();
+        let mut shown = self.entries.iter().peekable();
+        for (index, entry) in (0..self.checkpoint.size()).zip(entries) {
+            if let Some((_, leaf)) = shown.next_if(|(shown, _)| *shown == index) {
+                if *leaf != entry.leaf_hash() {
+                    found.push(Contradiction::NotInLog { index });
+                }
+            } else if self.numbers.contains(&entry.number) {
+                found.push(Contradiction::LeftOut { index });
+            }
+        }
+        found
+    }
+}
