@@ -2,8 +2,8 @@
 
 use rand_core::CryptoRng;
 use waxseal_log::entry::{Number, ReasonCode};
-use waxseal_reporting::reporter::{Reason, Report};
-use waxseal_reporting::{AccountId, Audience, Timestamp};
+use waxseal_reporting::reporter::Reason;
+use waxseal_reporting::{AccountId, Timestamp};
 
 use crate::codec::Reader;
 use crate::desk::{Batch, Desk};
@@ -36,22 +36,6 @@ pub fn severity(reason: ReasonCode) -> u8 {
         Some(Reason::Harassment | Reason::Hate | Reason::UnwantedSexual | Reason::Scam) => 2,
         _ => 1,
     }
-}
-
-/// The account that a report is about: the one that it names, or the sender of the last message
-/// that is not the reporter's own. If all are, the other side of a direct conversation.
-pub fn reported_account(report: &Report) -> Option<AccountId> {
-    let reporter = &report.reporter().account;
-    if let Some(account) = report.about_account() {
-        return Some(account.clone());
-    }
-    let senders = report.claims().iter().rev().map(|claim| &claim.context().sender.account);
-    let mut others = senders.filter(|sender| *sender != reporter);
-    let other_side = || match &report.claims().first()?.context().audience {
-        Audience::Direct(recipient) => Some(recipient.clone()),
-        Audience::Group(_) => None,
-    };
-    others.next().cloned().or_else(other_side)
 }
 
 /// An officer takes a case for some time, or gives it to another officer.

@@ -2,7 +2,7 @@
 
 use rand_core::CryptoRng;
 use waxseal_log::decision::DecisionDetail;
-use waxseal_log::entry::{Day, Event, Measure, Number, PolicyDigest, ReasonCode};
+use waxseal_log::entry::{Day, Event, Measure, Number, PolicyDigest, ReasonCode, Side};
 use waxseal_log::limits::{MAX_RULE_LEN, MAX_STATEMENT_LEN};
 use waxseal_log::link::{account_commitment, officer_commitment, report_commitment, reports_root};
 use waxseal_log::report::ReportDigest;
@@ -15,6 +15,7 @@ use crate::codec::{Reader, put_medium, put_short};
 use crate::desk::Desk;
 use crate::error::{DeskError, Refused};
 use crate::ids::{CaseId, OfficerId};
+use crate::notice::unsent;
 use crate::officer::{Act, ActKind, Signed};
 use crate::store::{
     AppealList, CaseRow, CaseStatus, DecisionRow, GrantList, ReportList, ReportRow, Store,
@@ -132,6 +133,10 @@ impl<S: Store> Desk<S> {
             appeal_until_ms,
             signed: signed.encode(),
         });
+        let text = notice_text(&decision, appeal_until_ms);
+        for side in [Side::Reporter, Side::Account] {
+            batch.add(unsent(&logged.leaf_hash, side, &id, &text, now));
+        }
         let new = CaseRow {
             status: CaseStatus::Decided,
             ..old.clone()
@@ -236,6 +241,16 @@ impl<S: Store> Desk<S> {
         let fields: [&[u8]; 4] = [labels::SALT, case, &[whose], &index.to_be_bytes()];
         hash::mac(&self.setup.secret, &fields)
     }
+}
+
+/// What both sides are told.
+fn notice_text(decision: &Decision, appeal_until_ms: u64) -> String {
+    let last_day = Day::of_ms(appeal_until_ms).0;
+    format!(
+        "Decision: {}\nRule: {}\nReasons: {}\nAn appeal is possible for days before day {last_day} \
+         since 1970-01-01, UTC.\n",
+        decision.measure, decision.rule, decision.statement,
+    )
 }
 
 /// Whole days from a time to now, counted by their dates.

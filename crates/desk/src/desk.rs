@@ -7,7 +7,6 @@ mod tests;
 
 use core::fmt;
 
-use waxseal_log::entry::PolicyPublicKey;
 use waxseal_log::keys::{LogKeys, Signer};
 use waxseal_log::tree::Appender;
 use zeroize::Zeroizing;
@@ -23,12 +22,11 @@ pub(crate) use open::Tiles;
 pub struct DeskSetup {
     /// The key that signs checkpoints and promises. Its name is the log's origin.
     pub log: Signer,
-    /// The public keys of log, vault and witnesses, as everyone pins them.
+    /// The public keys of log, vault, witnesses and policies, as everyone pins them.
     pub keys: LogKeys,
-    /// The key that signs policies.
-    pub policy_key: PolicyPublicKey,
-    /// Hashes the accounts of reporters, to count the distinct ones in a case. 32 random bytes.
-    pub reporter_key: Zeroizing<[u8; 32]>,
+    /// The desk's own secret: hashes the accounts of reporters, and makes the salts of the
+    /// commitments in decisions. 32 random bytes.
+    pub secret: Zeroizing<[u8; 32]>,
 }
 
 impl fmt::Debug for DeskSetup {

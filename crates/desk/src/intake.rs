@@ -53,7 +53,7 @@ impl<S: Store> Desk<S> {
         let mut row = report_row(*accepted.id().as_bytes(), &digest, &promise, now);
         row.accepted_digest = Some(*AcceptedDigest::of(encoded).as_bytes());
         row.reporter = Some(hash::mac(
-            &self.setup.reporter_key,
+            &self.setup.secret,
             &[labels::REPORTER, reporter.as_bytes()],
         ));
         let mut batch = self.begin(now);
@@ -164,9 +164,9 @@ impl<S: Store> Desk<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Promise, DeskError> {
-        let (log, origin) = (&self.setup.log, self.setup.keys.origin());
-        let promise = Promise::make(log, origin, digest, rejected, now.as_millis(), rng);
-        Ok(promise.map_err(|_| Refused::Origin)?)
+        let log = &self.setup.log;
+        let promise = Promise::make(log, digest, rejected, now.as_millis(), rng);
+        Ok(promise.map_err(|_| Refused::OtherKey)?)
     }
 }
 

@@ -7,8 +7,11 @@ use waxseal_reporting::Timestamp;
 
 use crate::desk::Desk;
 use crate::error::{DeskError, Refused};
-use crate::limits::MAX_AHEAD;
 use crate::store::{Change, EntryRow, Row, Store, TileRow};
+
+/// Maximum number of entries by which the log may be ahead of the vault: as many as the vault reads
+/// in one step.
+pub const MAX_AHEAD: u64 = 65_536;
 
 /// Collects what one act changes.
 pub(crate) struct Batch {
@@ -76,6 +79,9 @@ impl<S: Store> Desk<S> {
 
     /// Writes an act, whole or not at all. After an error, the desk reads its state again.
     pub(crate) fn commit(&mut self, batch: Batch) -> Result<(), DeskError> {
+        if batch.entries.is_empty() && batch.changes.is_empty() {
+            return Ok(());
+        }
         let mut tree = self.tree.clone();
         let mut changes = Vec::with_capacity(batch.entries.len().saturating_add(8));
         for (entry, detail) in &batch.entries {
