@@ -10,7 +10,7 @@ use crate::codec::{Reader, count16, put_long, put_medium};
 use crate::format::{self, DecodeError, VERSION};
 use crate::ids::{AcceptedDigest, CaseId, GrantDigest, GrantId, OfficerId, VaultId};
 use crate::officer::{Act, ActKind, OfficerKey};
-use crate::policy::{MAX_OPENINGS, MAX_ORIGIN_LEN, Policy, Roles, read_origin};
+use crate::policy::{MAX_OPENINGS, MAX_ORIGIN_LEN, read_origin};
 use crate::{hash, labels};
 
 mod check;
@@ -20,9 +20,21 @@ pub use check::GrantError;
 /// Maximum number of reports that one grant names.
 pub const MAX_GRANTED_REPORTS: usize = 64;
 /// Maximum length of an encoded grant, in bytes: the sum of its fields.
-pub const MAX_GRANT_LEN: usize =
-    1 + 16 + 2 + MAX_ORIGIN_LEN + 32 + 16 + 1 + 32 + 32 + 33 + 8 + 8 + 2 + 2
-        + MAX_GRANTED_REPORTS * 36;
+pub const MAX_GRANT_LEN: usize = 1
+    + 16
+    + 2
+    + MAX_ORIGIN_LEN
+    + 32
+    + 16
+    + 1
+    + 32
+    + 32
+    + 33
+    + 8
+    + 8
+    + 2
+    + 2
+    + MAX_GRANTED_REPORTS * 36;
 /// Maximum length of a signed grant, in bytes: the grant, its length and two signatures.
 pub const MAX_SIGNED_GRANT_LEN: usize = 4 + MAX_GRANT_LEN + 2 * 64;
 /// How far the time of a request may be ahead of the vault's clock: five minutes.
@@ -239,7 +251,9 @@ fn read_reports(reader: &mut Reader<'_>) -> Option<Vec<GrantedReport>> {
             digest: AcceptedDigest::from_bytes(reader.array()?),
             messages: reader.u32()?,
         };
-        let ascends = reports.last().is_none_or(|last| last.digest < report.digest);
+        let ascends = reports
+            .last()
+            .is_none_or(|last| last.digest < report.digest);
         if !ascends || report.messages >> MAX_REPORTED != 0 {
             return None;
         }

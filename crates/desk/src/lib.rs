@@ -4,10 +4,12 @@ pub mod grant;
 pub mod ids;
 pub mod officer;
 pub mod policy;
+pub mod vault;
 
 mod codec;
 mod format;
 mod hash;
 mod labels;
+mod secret;
 
 pub use format::{DecodeError, VERSION};

@@ -24,7 +24,7 @@ mod follow;
 mod local;
 mod open;
 #[cfg(unix)]
-pub mod process;
+mod process;
 pub mod requests;
 mod setup;
 mod state;
@@ -46,7 +46,7 @@ use crate::{hash, labels};
 use challenge::Pending;
 use state::State;
 
-pub use challenge::{Challenge, MAX_CHALLENGES, MAX_CHALLENGE_MS, OpeningDetail};
+pub use challenge::{Challenge, MAX_CHALLENGE_MS, MAX_CHALLENGES, OpeningDetail};
 pub use error::VaultError;
 pub use follow::{MAX_FOLLOWED_AGE_MS, MAX_FOLLOWED_ENTRIES, MAX_WITNESS_AHEAD_MS};
 pub use local::{LocalVault, VaultCalls};

@@ -112,7 +112,12 @@ impl Vault {
             return Err(VaultError::ReportNotGranted);
         }
         let waits = |pending: &&Pending| pending.until > now;
-        let taken: Vec<Mark> = self.pending.values().filter(waits).map(|one| one.mark).collect();
+        let taken: Vec<Mark> = self
+            .pending
+            .values()
+            .filter(waits)
+            .map(|one| one.mark)
+            .collect();
         if taken.len() >= MAX_CHALLENGES {
             return Err(VaultError::TooManyChallenges);
         }

@@ -38,7 +38,6 @@ impl Vault {
         now: Timestamp,
         memory: &mut impl Memory,
     ) -> Result<NoteSignature, VaultError> {
-        // CHK-181: at most 65,536 entries a call.
         if entries.len() > MAX_FOLLOWED_ENTRIES {
             return Err(VaultError::TooManyEntries);
         }
@@ -138,7 +137,9 @@ impl Vault {
         state
             .marks
             .retain(|_, seen| seen.saturating_add(MARK_DAYS) >= today);
-        state.marks.extend(marks.into_iter().map(|mark| (mark, seen)));
+        state
+            .marks
+            .extend(marks.into_iter().map(|mark| (mark, seen)));
         if state.marks.len() > MAX_MARKS {
             return Err(VaultError::TooManyMarks);
         }
@@ -147,7 +148,9 @@ impl Vault {
 
     /// Puts a published policy in force.
     fn publish(&self, state: &mut State, policy: &PublishedPolicy) {
-        let newer = state.policy.is_none_or(|(version, _)| policy.version > version);
+        let newer = state
+            .policy
+            .is_none_or(|(version, _)| policy.version > version);
         let signed = |key| policy.verify(self.log.origin(), key).is_ok();
         // CHK-187: a policy comes into force only if the pinned policy key signed it for this log,
         // with a higher version than the one before. Any other is ignored.

@@ -134,7 +134,7 @@ impl VaultSecrets {
     }
 
     fn read(body: &[u8]) -> Option<Self> {
-        // CHK-199: the secrets are complete, with 1 to 16 keys of each kind, and nothing follows.
+        // CHK-181: the secrets are complete, with 1 to 16 keys of each kind, and nothing follows.
         let mut reader = Reader::new(body);
         let signing = Secret::from_bytes(reader.take(32)?.try_into().ok()?);
         let own = Secret::from_bytes(reader.take(32)?.try_into().ok()?);
