@@ -137,7 +137,7 @@ impl<S: Store> Desk<S> {
             outcome: answer.outcome,
             items: answer.items,
         };
-        let digest = hash::digest(labels::ACT_DIGEST, &[&signed.encode()]);
+        let digest = hash::digest(labels::SIGNED_ACT, &[&signed.encode()]);
         batch.log(answer.request, event, detail(digest.to_vec(), rng)?);
         let new = LegalRow {
             outcome: Some(answer.outcome.number()),

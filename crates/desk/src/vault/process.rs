@@ -1,0 +1,1 @@
+//! A vault in a process of its own: the desk's server never holds its keys.
