@@ -189,5 +189,3 @@ pub(crate) fn is_reversed(appeal: &AppealRow) -> bool {
     appeal.outcome == Some(AppealOutcome::Reversed.number())
 }
 
-#[cfg(test)]
-mod tests;

@@ -250,5 +250,3 @@ pub(crate) fn check_assigned(
     Ok(())
 }
 
-#[cfg(test)]
-mod tests;

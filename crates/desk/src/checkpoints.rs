@@ -98,5 +98,3 @@ pub(crate) fn decode(row: &CheckpointRow) -> Result<Note, DeskError> {
     Ok(Note::decode(&row.note).map_err(|_| Refused::Damaged("checkpoint"))?)
 }
 
-#[cfg(test)]
-mod tests;

@@ -259,5 +259,3 @@ pub(crate) fn days_between(from_ms: u64, now: Timestamp) -> u32 {
     to.0.saturating_sub(from.0)
 }
 
-#[cfg(test)]
-mod tests;

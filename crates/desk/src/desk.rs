@@ -2,8 +2,6 @@
 
 mod batch;
 mod open;
-#[cfg(test)]
-mod tests;
 
 use core::fmt;
 

@@ -112,5 +112,3 @@ impl<S: Store> Desk<S> {
     }
 }
 
-#[cfg(test)]
-mod tests;

@@ -250,5 +250,3 @@ pub(crate) fn purpose(row: &GrantRow) -> Result<Purpose, DeskError> {
     Ok(Purpose::from_number(row.purpose).ok_or(Refused::Damaged("grant"))?)
 }
 
-#[cfg(test)]
-mod tests;

@@ -132,5 +132,3 @@ fn hold_row(act: &Hold, signed: &Signed<Hold>, now: Timestamp) -> HoldRow {
     }
 }
 
-#[cfg(test)]
-mod tests;

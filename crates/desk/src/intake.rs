@@ -220,5 +220,3 @@ fn read_promise(row: &ReportRow) -> Result<Promise, DeskError> {
     Ok(Promise::decode(&row.promise).map_err(|_| Refused::Damaged("report"))?)
 }
 
-#[cfg(test)]
-mod tests;

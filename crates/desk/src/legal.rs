@@ -169,5 +169,3 @@ pub(crate) fn request_digest(row: &LegalRow) -> [u8; 32] {
     hash::digest(labels::LEGAL_REQUEST, &[&out])
 }
 
-#[cfg(test)]
-mod tests;

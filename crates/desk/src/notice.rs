@@ -67,5 +67,3 @@ pub(crate) fn unsent(
     }
 }
 
-#[cfg(test)]
-mod tests;

@@ -162,5 +162,3 @@ impl<S: Store> Desk<S> {
     }
 }
 
-#[cfg(test)]
-mod tests;

@@ -201,5 +201,3 @@ pub enum WriteError {
     Io(#[from] io::Error),
 }
 
-#[cfg(test)]
-mod tests;

@@ -118,5 +118,3 @@ fn is_told(event: &Event) -> bool {
     )
 }
 
-#[cfg(test)]
-mod tests;

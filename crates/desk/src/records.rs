@@ -166,5 +166,3 @@ pub(crate) fn epoch_digest(row: &KeyEpochRow) -> [u8; 32] {
     hash::digest(labels::KEY_EPOCH, &[&[row.key_kind], &epoch, &row.public])
 }
 
-#[cfg(test)]
-mod tests;

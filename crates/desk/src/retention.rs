@@ -136,5 +136,3 @@ impl<S: Store> Desk<S> {
     }
 }
 
-#[cfg(test)]
-mod tests;

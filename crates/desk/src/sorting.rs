@@ -131,5 +131,3 @@ fn account_of(accepted: &[u8]) -> Option<AccountId> {
     Some(account.unwrap_or_else(|| reporter.clone()))
 }
 
-#[cfg(test)]
-mod tests;

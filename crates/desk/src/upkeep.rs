@@ -74,5 +74,3 @@ impl<S: Store> Desk<S> {
     }
 }
 
-#[cfg(test)]
-mod tests;
