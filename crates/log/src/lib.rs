@@ -43,12 +43,18 @@ pub mod limits;
 pub mod note;
 pub mod proof;
 pub mod tiles;
-pub mod tree;
 pub mod witness;
 
 mod appender;
 mod codec;
 mod labels;
+mod merkle;
+
+/// The Merkle tree: its hashes, the frontier of a follower, and appending.
+pub mod tree {
+    pub use crate::appender::Appender;
+    pub use crate::merkle::{Frontier, FrontierError, TreeHash};
+}
 
 /// Runs the README's example as a test.
 #[cfg(doctest)]

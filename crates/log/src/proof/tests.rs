@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::merkle::tests::{hash, leaves, published, root_of};
 use crate::tiles::tests::{Memory, Missing};
-use crate::tree::tests::{hash, leaves, published, root_of};
 
 /// PATH of RFC 6962, word by word.
 fn path(index: usize, leaves: &[TreeHash]) -> Vec<TreeHash> {

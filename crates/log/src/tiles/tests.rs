@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::appender::Appender;
-use crate::tree::tests::leaves;
+use crate::merkle::tests::leaves;
 
 /// Keeps the widest form of each tile.
 #[derive(Clone, Default, PartialEq, Eq)]

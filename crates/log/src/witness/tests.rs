@@ -1,10 +1,10 @@
 //! Tests of the witness protocol, between a log in memory and a witness.
 
 use super::*;
+use crate::merkle::tests::{leaves, root_of};
 use crate::note::{Note, Signer};
 use crate::proof::prove_consistency;
 use crate::tiles::tests::Memory;
-use crate::tree::tests::{leaves, root_of};
 
 fn log() -> Signer {
     Signer::from_seed("log.example/1", &[1; 32]).unwrap()

@@ -1,6 +1,7 @@
 //! Tests of the tree against published roots, and a plain reading of RFC 6962 to compare with.
 
 use super::*;
+use crate::appender::Appender;
 use crate::tiles::tests::Memory;
 
 /// Entries of the published test trees of Certificate Transparency.
