@@ -5,7 +5,8 @@ mod open;
 
 use core::fmt;
 
-use waxseal_log::keys::{LogKeys, Signer};
+use waxseal_log::keys::LogKeys;
+use waxseal_log::note::Signer;
 use waxseal_log::tree::Appender;
 use zeroize::Zeroizing;
 
@@ -13,8 +14,9 @@ use crate::error::{DeskError, Refused};
 use crate::policy::Policy;
 use crate::store::Store;
 
-pub(crate) use batch::Batch;
-pub(crate) use open::Tiles;
+pub use batch::MAX_AHEAD;
+pub(crate) use batch::{Batch, detail};
+pub(crate) use open::{Tiles, tile_error};
 
 /// What a desk is set up with.
 pub struct DeskSetup {
