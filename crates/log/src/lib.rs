@@ -21,3 +21,6 @@ mod appender;
 mod codec;
 mod labels;
 mod order;
+
+#[cfg(test)]
+mod tests;
