@@ -31,6 +31,11 @@
 //! | [`checkpoint`] | size and root of the tree, as the text of a note |
 //! | [`keys`] | the keys of a log, and the check that all of them signed a checkpoint |
 //! | [`witness`] | the witness protocol, and a small witness |
+//! | [`report`] | digest and number of a report |
+//! | [`promise`] | the provider's signed answer to a report |
+//! | [`decision`], [`link`] | what decisions and appeals are about, and to whom they are shown |
+//! | [`receipt`] | what was done with a report or decided about an account, with proofs |
+//! | [`audit`], [`counts`] | follows the whole log, finds broken rules, and counts |
 //! | [`limits`] | all limits |
 //!
 //! The crate has no clock, no randomness and no I/O of its own, and does not panic on any input.
@@ -57,6 +62,8 @@ mod codec;
 mod labels;
 mod merkle;
 mod order;
+#[cfg(test)]
+mod tests;
 
 /// The Merkle tree: its hashes, the frontier of a follower, and appending.
 pub mod tree {

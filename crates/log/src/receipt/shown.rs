@@ -212,12 +212,25 @@ impl<'a> Shown<'a> {
             openings,
             days,
         });
+        Ok(self.miscounts(item))
+    }
+
+    /// A decision that counts less than the entries before it show.
+    fn miscounts(&self, item: &Item) -> Option<Contradiction> {
+        let Event::Decision { openings, days, .. } = item.entry.event else {
+            return None;
+        };
+        let index = item.index;
         let shown = u32::try_from(self.told.openings.len()).unwrap_or(u32::MAX);
-        Ok((openings < shown).then_some(Contradiction::FewerOpenings {
-            index,
-            told: openings,
-            shown,
-        }))
+        if openings < shown {
+            let told = openings;
+            return Some(Contradiction::FewerOpenings { index, told, shown });
+        }
+        // Days are counted in whole days, so the last one may not be over.
+        let shown = item.entry.day.0.saturating_sub(self.told.received?.0);
+        let told = days;
+        let is_short = told.saturating_add(1) < shown;
+        is_short.then_some(Contradiction::FewerDays { index, told, shown })
     }
 
     fn is_about_reader(&self, item: &Item, detail: &DecisionDetail) -> bool {

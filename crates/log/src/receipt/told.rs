@@ -157,6 +157,16 @@ pub enum Contradiction {
         /// Openings of this report before the decision.
         shown: u32,
     },
+    /// The decision counts fewer days than have passed since the report.
+    #[error("decision {index} counts {told} days, and the report is {shown} days older")]
+    FewerDays {
+        /// Index of the decision.
+        index: u64,
+        /// Days from the first report of the case, by the decision.
+        told: u32,
+        /// Days from this report to the decision.
+        shown: u32,
+    },
     /// The decision is about another report or account.
     #[error("decision {index} is not about this reader")]
     NotAboutReader {
