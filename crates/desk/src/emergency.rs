@@ -111,4 +111,3 @@ impl<S: Store> Desk<S> {
         Ok(overdue.len())
     }
 }
-
