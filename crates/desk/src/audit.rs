@@ -177,3 +177,6 @@ impl<S: Store> Auditor<'_, S> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -255,3 +255,6 @@ pub(crate) fn check_assigned(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

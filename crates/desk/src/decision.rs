@@ -262,3 +262,6 @@ pub(crate) fn days_between(from_ms: u64, now: Timestamp) -> u32 {
     let (from, to) = (Day::of_ms(from_ms), Day::of_ms(now.as_millis()));
     to.0.saturating_sub(from.0)
 }
+
+#[cfg(test)]
+mod tests;

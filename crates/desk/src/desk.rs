@@ -2,6 +2,8 @@
 
 mod batch;
 mod open;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use core::fmt;
 

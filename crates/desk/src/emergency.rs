@@ -111,3 +111,6 @@ impl<S: Store> Desk<S> {
         Ok(overdue.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -266,3 +266,6 @@ pub(crate) fn log_grant(
 pub(crate) fn purpose(row: &GrantRow) -> Result<Purpose, DeskError> {
     Ok(Purpose::from_number(row.purpose).ok_or(Refused::Damaged("grant"))?)
 }
+
+#[cfg(test)]
+mod tests;

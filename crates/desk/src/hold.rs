@@ -136,3 +136,6 @@ fn hold_row(act: &Hold, signed: &Signed<Hold>, now: Timestamp) -> HoldRow {
         lifted_at_ms: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -214,3 +214,6 @@ fn pending(promise: &Promise) -> Result<PendingRow, DeskError> {
 fn read_promise(row: &ReportRow) -> Result<Promise, DeskError> {
     Ok(Promise::decode(&row.promise).map_err(|_| Refused::Damaged("report"))?)
 }
+
+#[cfg(test)]
+mod tests;

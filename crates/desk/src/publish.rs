@@ -207,3 +207,6 @@ pub enum WriteError {
     #[error("the public folder could not be written; make space or repair the disk")]
     Io(#[from] io::Error),
 }
+
+#[cfg(test)]
+mod tests;

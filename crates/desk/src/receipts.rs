@@ -120,3 +120,6 @@ fn is_told(event: &Event) -> bool {
         Kind::Decision | Kind::NoticeSent | Kind::AppealFiled | Kind::AppealDecided
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,3 +171,6 @@ pub(crate) fn epoch_digest(row: &KeyEpochRow) -> [u8; 32] {
     let epoch = row.epoch.to_be_bytes();
     hash::digest(labels::KEY_EPOCH, &[&[row.key_kind], &epoch, &row.public])
 }
+
+#[cfg(test)]
+mod tests;

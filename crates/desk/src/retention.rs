@@ -145,3 +145,6 @@ impl<S: Store> Desk<S> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,3 +136,6 @@ fn account_of(accepted: &[u8]) -> Option<AccountId> {
     let account = reported_account(reporter, report.about_account(), report.claims());
     Some(account.unwrap_or_else(|| reporter.clone()))
 }
+
+#[cfg(test)]
+mod tests;

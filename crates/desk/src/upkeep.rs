@@ -75,3 +75,6 @@ impl<S: Store> Desk<S> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,7 +83,7 @@ impl Intake {
         let conversation = audience.conversation(&sender.account);
         let mut draft = ReportDraft::new(reporter.clone(), reason);
         for (number, text) in (0..).zip(texts) {
-            let payload = Payload::text(PayloadHeader::new(number, now), text).unwrap();
+            let payload = Payload::text(PayloadHeader::new(number, now), *text).unwrap();
             let sealed = seal(&mut Toy, &sender, &conversation, &payload, rng).unwrap();
             let posted = sealed
                 .envelope
