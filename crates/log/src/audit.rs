@@ -13,7 +13,7 @@ use crate::entry::{Entry, EntryError};
 use crate::keys::{LogKeys, VerifiedCheckpoint};
 use crate::note::Note;
 use crate::promise::PromisedLeaf;
-use crate::tree::{Frontier, TreeHash};
+use crate::merkle::{Frontier, TreeHash};
 
 use rules::Rules;
 

@@ -11,7 +11,7 @@ use crate::labels;
 use crate::limits::MAX_PROOF_HASHES;
 use crate::proof::verify_inclusion;
 use crate::report::ReportDigest;
-use crate::tree::{Frontier, TreeHash};
+use crate::merkle::{Frontier, TreeHash};
 
 /// Commits to the account that a decision is about.
 ///

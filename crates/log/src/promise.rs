@@ -16,7 +16,7 @@ use crate::labels;
 use crate::limits::{MAX_PROMISE_LEN, PROMISE_DAYS};
 use crate::note::{Note, NoteError, Signer, Verifier};
 use crate::report::{ReportDetail, ReportDigest};
-use crate::tree::TreeHash;
+use crate::merkle::TreeHash;
 
 /// The answer to a report: a signed note that the log will contain its entry, and what the entry
 /// says.

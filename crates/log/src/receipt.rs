@@ -22,7 +22,7 @@ use crate::entry::{Detail, Entry, Event};
 use crate::limits::{MAX_RECEIPT_ITEMS, MAX_RECEIPT_LEN};
 use crate::link::{Link, read_hashes};
 use crate::note::Note;
-use crate::tree::TreeHash;
+use crate::merkle::TreeHash;
 
 pub use told::{Contradiction, Expected, Told, ToldAppeal, ToldDecision};
 

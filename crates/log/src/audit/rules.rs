@@ -7,7 +7,7 @@ use crate::keys::{LogKeys, VerifiedCheckpoint};
 use crate::limits::{MAX_FINDINGS, MAX_VAULT_SILENCE_MS, PROMISE_DAYS, VAULT_CLOCK_SKEW_MS};
 use crate::order::{Newest, days_late, vault_time_ms};
 use crate::promise::PromisedLeaf;
-use crate::tree::TreeHash;
+use crate::merkle::TreeHash;
 
 use super::Finding;
 

@@ -4,7 +4,7 @@ use crate::decision::{AppealDecisionDetail, AppealDetail, DecisionDetail, Notice
 use crate::entry::{Day, Detail, Event, Mark, Number};
 use crate::keys::VerifiedCheckpoint;
 use crate::order::{Newest, vault_time_ms};
-use crate::tree::TreeHash;
+use crate::merkle::TreeHash;
 
 use super::told::{Contradiction, Expected, Told, ToldAppeal, ToldDecision};
 use super::{Item, ReceiptError};

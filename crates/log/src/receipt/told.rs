@@ -6,7 +6,7 @@ use crate::entry::{AppealOutcome, Day, Event, Measure, Number, Purpose, ReasonCo
 use crate::keys::{LogKeys, VerifiedCheckpoint};
 use crate::promise::PromisedReport;
 use crate::proof::verify_inclusion;
-use crate::tree::TreeHash;
+use crate::merkle::TreeHash;
 
 use super::shown::Shown;
 use super::{Receipt, ReceiptError, Role};

@@ -15,7 +15,7 @@ use waxseal_vectors::harness::{
 use crate::labels;
 use crate::note::Note;
 use crate::tests::world::*;
-use crate::tree::TreeHash;
+use crate::merkle::TreeHash;
 
 // These modules hold one test vector per line.
 #[rustfmt::skip]

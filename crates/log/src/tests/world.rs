@@ -12,7 +12,7 @@ use crate::note::{Cosigner, Note, Signer};
 use crate::promise::{Promise, PromisedReport};
 use crate::receipt::{Item, Receipt, Role};
 use crate::report::ReportDigest;
-use crate::tree::{Frontier, TreeHash};
+use crate::merkle::{Frontier, TreeHash};
 
 /// Name of the log.
 pub(crate) const ORIGIN: &str = "desk.example/log";

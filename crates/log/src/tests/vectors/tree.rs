@@ -3,7 +3,7 @@
 use super::*;
 use crate::proof;
 use crate::tiles::{bundle_path, encode_bundle, hash_tile_path, decode_bundle as decode};
-use crate::tree::Frontier;
+use crate::merkle::Frontier;
 
 pub(super) fn tree(input: Input<'_>) -> Outcome {
     let entries: Vec<_> = input.list("entries").into_iter().map(Input::bytes).collect();
