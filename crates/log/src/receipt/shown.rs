@@ -3,8 +3,8 @@
 use crate::decision::{AppealDecisionDetail, AppealDetail, DecisionDetail, NoticeDetail};
 use crate::entry::{Day, Detail, Event, Mark, Number};
 use crate::keys::VerifiedCheckpoint;
-use crate::order::{Newest, vault_time_ms};
 use crate::merkle::TreeHash;
+use crate::order::{Newest, vault_time_ms};
 
 use super::told::{Contradiction, Expected, Told, ToldAppeal, ToldDecision};
 use super::{Item, ReceiptError};

@@ -4,9 +4,9 @@ use core::fmt;
 
 use crate::entry::{AppealOutcome, Day, Event, Measure, Number, Purpose, ReasonCode, Side};
 use crate::keys::{LogKeys, VerifiedCheckpoint};
+use crate::merkle::TreeHash;
 use crate::promise::PromisedReport;
 use crate::proof::verify_inclusion;
-use crate::merkle::TreeHash;
 
 use super::shown::Shown;
 use super::{Receipt, ReceiptError, Role};

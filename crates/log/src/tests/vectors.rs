@@ -13,9 +13,9 @@ use waxseal_vectors::harness::{
 };
 
 use crate::labels;
+use crate::merkle::TreeHash;
 use crate::note::Note;
 use crate::tests::world::*;
-use crate::merkle::TreeHash;
 
 // These modules hold one test vector per line.
 #[rustfmt::skip]
@@ -46,9 +46,7 @@ fn checks_of(variant: &str) -> &'static [u8] {
         "TooManySignatures" => &[136],
         "UnknownVersion" => &[130, 132, 148, 153],
         "UnknownKind" => &[130],
-        "Malformed" => &[
-            130, 132, 136, 138, 142, 143, 146, 148, 153, 158,
-        ],
+        "Malformed" => &[130, 132, 136, 138, 142, 143, 146, 148, 153, 158],
         "OtherDetail" => &[131, 155],
         "DetailTooLong" => &[131],
         "BundleError" => &[133],
@@ -125,8 +123,14 @@ fn vectors_cover_every_label_and_every_check_that_bytes_can_break() {
     let labels: Vec<String> = labels.map(|label| label.replace("\\n", "\n")).collect();
     let labels: Vec<&[u8]> = labels.iter().map(|label| label.as_bytes()).collect();
     let without = [
-        (147, "it refuses nothing; compare_receipts in receipt.json tells what contradicts"),
-        (157, "it refuses nothing; verify_receipt in receipt.json tells what contradicts"),
+        (
+            147,
+            "it refuses nothing; compare_receipts in receipt.json tells what contradicts",
+        ),
+        (
+            157,
+            "it refuses nothing; verify_receipt in receipt.json tells what contradicts",
+        ),
     ];
     harness::assert_coverage(CRATE.folder, 130..=159, &without, &labels, labels_of);
 }
