@@ -143,8 +143,8 @@ impl Promise {
     /// sent. `now_ms` is the client's clock.
     ///
     /// # Errors
-    /// [`PromiseError`] says what is wrong. Treat the answer as if it had no promise: tell the user,
-    /// and report to the provider again later.
+    /// [`PromiseError`] says what is wrong. Treat the answer as if it had no promise: tell the
+    /// user, and report to the provider again later.
     pub fn verify(
         &self,
         log: &Verifier,

@@ -288,6 +288,7 @@ fn decoded<T>(
     let Some(detail) = &item.detail else {
         return Ok(None);
     };
+    // CHK-155: the detail has the form of its kind.
     let decoded = decode(detail).ok_or(ReceiptError::OtherDetail { index })?;
     Ok(Some(decoded))
 }
