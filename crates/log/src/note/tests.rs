@@ -113,7 +113,7 @@ fn keys_with_unusable_names_or_points_are_refused() {
 }
 
 #[test]
-fn a_vkey_of_another_form_is_refused() {
+fn chk146_vkey_of_another_form_is_refused() {
     let parse = |vkey: &str| vkey.parse::<Verifier>();
     let malformed = Err(VerifierError::Malformed);
     assert_eq!(parse(""), malformed);

@@ -13,9 +13,9 @@ use waxseal_vectors::harness::{
 };
 
 use crate::labels;
+use crate::merkle::TreeHash;
 use crate::note::Note;
 use crate::tests::world::*;
-use crate::tree::TreeHash;
 
 // These modules hold one test vector per line.
 #[rustfmt::skip]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::proof;
 use crate::tiles::{bundle_path, encode_bundle, hash_tile_path, decode_bundle as decode};
-use crate::tree::Frontier;
+use crate::merkle::Frontier;
 
 pub(super) fn tree(input: Input<'_>) -> Outcome {
     let entries: Vec<_> = input.list("entries").into_iter().map(Input::bytes).collect();
@@ -191,7 +191,7 @@ fn growth(file: &mut Vectors) {
     fails("consistency-old-root", "another old root", flipped(&good, "old_root", 0, 1));
     fails("consistency-new-root", "another new root", flipped(&good, "new_root", 0, 1));
     fails("consistency-old-size", "another old size", with(&good, "old_size", 5));
-    fails("consistency-new-size", "another new size", with(&good, "new_size", 12));
+    fails("consistency-new-size", "a new size of another form", with(&good, "new_size", 17));
     fails("consistency-back", "a tree that shrank", with(&with(&good, "new_size", 5), "old_size", 6));
     let proof: Vec<_> = good["proof"].as_array().unwrap().clone();
     fails("consistency-short", "the last hash is missing", with(&good, "proof", proof[..proof.len() - 1].to_vec()));
