@@ -1,3 +1,4 @@
 //! What a provider does after an abuse report, and proof that it happened by the rules.
 
+pub mod conformance;
 pub mod store;
