@@ -11,5 +11,8 @@ mod format;
 mod hash;
 mod labels;
 mod secret;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+mod tests;
 
 pub use format::{DecodeError, VERSION};
