@@ -222,6 +222,3 @@ impl fmt::Debug for Vault {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;
