@@ -180,10 +180,10 @@ fn exchanged(file: &mut Vectors) {
     let reply = message + 3 + 16 + 1 + 1 + 4;
     fails("view-reference", "a reference of kind 3", &|bytes| bytes[reply] = 3, 181);
     fails("view-reference-beyond", "a reference to message 2 of 2", &|bytes| drop(bytes.splice(reply..reply + 1, [1, 2])), 181);
-    fails("view-contradiction", "an unknown contradiction", &|bytes| bytes[reply + 3] = 8, 181);
-    fails("view-parts-1", "a message of one part", &|bytes| bytes[reply + 4] = 1, 181);
-    fails("view-content-7", "content of kind 7", &|bytes| bytes[reply + 5] = 7, 181);
-    fails("view-text", "text that is not UTF-8", &|bytes| bytes[reply + 10] = 0xff, 181);
+    fails("view-contradiction", "an unknown contradiction", &|bytes| bytes[reply + 11] = 8, 181);
+    fails("view-parts-1", "a message of one part", &|bytes| bytes[reply + 12] = 1, 181);
+    fails("view-content-7", "content of kind 7", &|bytes| bytes[reply + 13] = 7, 181);
+    fails("view-text", "text that is not UTF-8", &|bytes| bytes[reply + 18] = 0xff, 181);
 }
 
 #[test]
