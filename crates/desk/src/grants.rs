@@ -124,6 +124,7 @@ impl<S: Store> Desk<S> {
         self.keep_act(&mut batch, "denial", &old.id, signed)?;
         let new = GrantRow {
             state: GrantState::Denied,
+            review_until_ms: None,
             approver: Some(*signed.officer().as_bytes()),
             ..old.clone()
         };
@@ -145,6 +146,10 @@ impl<S: Store> Desk<S> {
             log_grant(&mut batch, old, Event::GrantExpired { purpose }, rng)?;
             let new = GrantRow {
                 state: GrantState::Expired,
+                // What was never in force needs no review.
+                review_until_ms: old
+                    .review_until_ms
+                    .filter(|_| old.state == GrantState::Approved),
                 ..old.clone()
             };
             batch.swap(old.clone(), new);

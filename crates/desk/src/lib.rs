@@ -85,8 +85,3 @@ mod tests;
 
 pub use error::{DeskError, Refused};
 pub use format::{DecodeError, VERSION};
-
-/// Runs the README's example as a test.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;

@@ -27,7 +27,10 @@ fn chk206_an_act_needs_an_officer_of_the_policy_with_the_role() {
     let signed = Signed::sign(&assignment, "other.example/log", key, world.now).unwrap();
     let refusal = refused(world.desk.assign(&signed, world.now));
     assert_eq!(refusal, Refused::Act(ActError::NotSigned));
-    assert_eq!(world.store.case(case.as_bytes()).unwrap().unwrap().officer, None);
+    assert_eq!(
+        world.store.case(case.as_bytes()).unwrap().unwrap().officer,
+        None
+    );
 
     let signed = world.sign(&assignment, &world.officers.ask);
     world.desk.assign(&signed, world.now).unwrap();

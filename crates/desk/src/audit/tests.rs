@@ -22,11 +22,20 @@ fn whole() -> (World, crate::ids::CaseId) {
     let grant = world.request(&terms).unwrap();
     world.open(&grant, &report).unwrap();
     let decision = world.decide(case).unwrap();
-    world.desk.notice_sent(&decision, Side::Account, world.now, &mut world.rng).unwrap();
+    world
+        .desk
+        .notice_sent(&decision, Side::Account, world.now, &mut world.rng)
+        .unwrap();
     let (now, side) = (world.now, Side::Account);
-    world.desk.appeal(&decision, side, "No.", now, &mut world.rng).unwrap();
+    world
+        .desk
+        .appeal(&decision, side, "No.", now, &mut world.rng)
+        .unwrap();
     world.pass(DAY);
-    world.desk.append_waiting(world.now, &mut world.rng).unwrap();
+    world
+        .desk
+        .append_waiting(world.now, &mut world.rng)
+        .unwrap();
     world.complete().unwrap();
     world.is_sound();
     (world, case)
@@ -50,7 +59,11 @@ fn chk226_an_entry_without_a_row_is_found() {
         purpose: Purpose::UserReport,
         mark: waxseal_log::entry::Mark::from_bytes([1; 16]),
     };
-    batch.log(waxseal_log::entry::Number::from_bytes([1; 16]), event, detail);
+    batch.log(
+        waxseal_log::entry::Number::from_bytes([1; 16]),
+        event,
+        detail,
+    );
     world.desk.commit(batch).unwrap();
     let index = world.desk.log_size() - 1;
     assert_eq!(findings(&world), [Finding::WithoutRow { index }]);
@@ -90,7 +103,9 @@ fn chk227_a_row_without_an_entry_is_found() {
     let (_, report) = world.case();
     let row = world.store.report(report.as_bytes()).unwrap().unwrap();
     let leaf = entries::promised(&row).unwrap();
-    world.store.tamper(&[Change::Remove(Key::Pending(*leaf.as_bytes()))]);
+    world
+        .store
+        .tamper(&[Change::Remove(Key::Pending(*leaf.as_bytes()))]);
     let found = Finding::WithoutEntry {
         table: "report",
         id: *report.as_bytes(),
@@ -129,7 +144,11 @@ fn chk228_an_act_without_the_signature_of_an_officer_is_found() {
     new.officer = Some(*thief.id().as_bytes());
     swap(&world, old.clone(), new.clone());
     assert_eq!(findings(&world), [found("case")]);
-    let kept = world.store.meta(&name("assign", case.as_bytes())).unwrap().unwrap();
+    let kept = world
+        .store
+        .meta(&name("assign", case.as_bytes()))
+        .unwrap()
+        .unwrap();
     let forged = Assignment {
         case,
         officer: thief.id(),
@@ -137,7 +156,14 @@ fn chk228_an_act_without_the_signature_of_an_officer_is_found() {
     };
     let forged = Signed::sign(&forged, world.keys.origin(), &thief, world.now).unwrap();
     let value = forged.encode();
-    swap(&world, kept.clone(), MetaRow { value, ..kept.clone() });
+    swap(
+        &world,
+        kept.clone(),
+        MetaRow {
+            value,
+            ..kept.clone()
+        },
+    );
     assert_eq!(findings(&world), [found("case")]);
     swap(&world, world.store.meta(&kept.name).unwrap().unwrap(), kept);
     swap(&world, new, old);
@@ -166,7 +192,10 @@ fn chk228_acts_of_every_kind_are_checked() {
         authority: "Court".into(),
         asked: "All".into(),
     };
-    let number = world.desk.legal_request(&request, world.now, &mut world.rng).unwrap();
+    let number = world
+        .desk
+        .legal_request(&request, world.now, &mut world.rng)
+        .unwrap();
     let answer = crate::legal::LegalAnswer {
         request: number,
         outcome: LegalOutcome::NotHeld,
@@ -175,7 +204,10 @@ fn chk228_acts_of_every_kind_are_checked() {
         not_held: "All of it.".into(),
     };
     let signed = world.sign(&answer, &world.officers.decide);
-    world.desk.answer_request(&signed, world.now, &mut world.rng).unwrap();
+    world
+        .desk
+        .answer_request(&signed, world.now, &mut world.rng)
+        .unwrap();
     let hold = crate::hold::Hold {
         id: waxseal_log::entry::Number::from_bytes([5; 16]),
         case,
@@ -227,9 +259,13 @@ fn content_of_the_store_is_not_the_audits_business() {
     let mut accepted = old.accepted.clone();
     accepted[200] ^= 1;
     let report_id = old.report_id;
-    swap(&world, old, ContentRow {
-        report_id,
-        accepted,
-    });
+    swap(
+        &world,
+        old,
+        ContentRow {
+            report_id,
+            accepted,
+        },
+    );
     world.is_sound();
 }

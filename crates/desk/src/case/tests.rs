@@ -5,12 +5,7 @@ use crate::desk::tests::world::{HOUR, World, refused};
 use crate::sorting::Sorting;
 use crate::store::{Assigned, Order, Query};
 
-fn assign(
-    world: &mut World,
-    case: CaseId,
-    to: OfficerId,
-    hours: u64,
-) -> Result<(), DeskError> {
+fn assign(world: &mut World, case: CaseId, to: OfficerId, hours: u64) -> Result<(), DeskError> {
     let assignment = Assignment {
         case,
         officer: to,
@@ -41,7 +36,10 @@ fn reports_about_one_account_are_one_case_until_it_is_decided() {
     let view = world.desk.case(&case).unwrap();
     assert_eq!(view.reports.len(), 4);
     assert_eq!((view.case.reports, view.case.reporters), (4, 3));
-    assert_eq!((view.case.reason, view.case.severity), (Reason::Csam.number(), 4));
+    assert_eq!(
+        (view.case.reason, view.case.severity),
+        (Reason::Csam.number(), 4)
+    );
     assert_eq!(view.case.account.as_deref(), Some("mallory"));
 
     world.decide(case).unwrap();
@@ -57,10 +55,16 @@ fn chk209_a_case_is_assigned_to_one_officer_at_a_time() {
     let (case, _) = world.case();
     let (one, two) = (world.officers.decide.id(), world.officers.decide_too.id());
     for hours in [0, 14 * 24 + 1] {
-        assert_eq!(refused(assign(&mut world, case, one, hours)), Refused::Assignment);
+        assert_eq!(
+            refused(assign(&mut world, case, one, hours)),
+            Refused::Assignment
+        );
     }
     let outsider = OfficerId::from_bytes([5; 32]);
-    assert_eq!(refused(assign(&mut world, case, outsider, 1)), Refused::Assignment);
+    assert_eq!(
+        refused(assign(&mut world, case, outsider, 1)),
+        Refused::Assignment
+    );
 
     assign(&mut world, case, one, 2).unwrap();
     let query = Query {
@@ -69,7 +73,10 @@ fn chk209_a_case_is_assigned_to_one_officer_at_a_time() {
     };
     assert_eq!(world.store.queue(&query).unwrap().cases.len(), 1);
     // Another officer neither takes it over nor decides it.
-    assert_eq!(refused(assign(&mut world, case, two, 1)), Refused::AssignedToOther);
+    assert_eq!(
+        refused(assign(&mut world, case, two, 1)),
+        Refused::AssignedToOther
+    );
     let signed = world.sign(&world.decision(case), &world.officers.decide_too);
     let refusal = refused(world.desk.decide(&signed, world.now, &mut world.rng));
     assert_eq!(refusal, Refused::AssignedToOther);
@@ -77,8 +84,14 @@ fn chk209_a_case_is_assigned_to_one_officer_at_a_time() {
     world.pass(2 * HOUR);
     assign(&mut world, case, two, 1).unwrap();
     let signed = world.sign(&world.decision(case), &world.officers.decide_too);
-    world.desk.decide(&signed, world.now, &mut world.rng).unwrap();
-    assert_eq!(refused(assign(&mut world, case, two, 1)), Refused::AlreadyDecided);
+    world
+        .desk
+        .decide(&signed, world.now, &mut world.rng)
+        .unwrap();
+    assert_eq!(
+        refused(assign(&mut world, case, two, 1)),
+        Refused::AlreadyDecided
+    );
     world.is_sound();
 }
 

@@ -10,7 +10,10 @@ fn chk203_only_known_cosignatures_of_this_checkpoint_are_added() {
     world.pass(crate::desk::tests::world::DAY);
     let old = world.desk.checkpoint(world.now).unwrap();
     let old_size = world.desk.log_size();
-    world.desk.append_waiting(world.now, &mut world.rng).unwrap();
+    world
+        .desk
+        .append_waiting(world.now, &mut world.rng)
+        .unwrap();
     let note = world.desk.checkpoint(world.now).unwrap();
     let size = world.desk.log_size();
     assert_ne!(old_size, size);
@@ -19,7 +22,10 @@ fn chk203_only_known_cosignatures_of_this_checkpoint_are_added() {
 
     let stranger = Cosigner::generate("witness.example/w", &mut world.rng).unwrap();
     let line = stranger.cosign(note.text(), 1);
-    assert_eq!(refused(world.desk.cosigned(size, &[line])), Refused::NotACosignature);
+    assert_eq!(
+        refused(world.desk.cosigned(size, &[line])),
+        Refused::NotACosignature
+    );
     // The witness's own, over the older checkpoint.
     let request = waxseal_log::witness::AddCheckpoint {
         old: old_size,
@@ -28,11 +34,17 @@ fn chk203_only_known_cosignatures_of_this_checkpoint_are_added() {
     };
     let line = world.witness.add(&request.encode(), 1).unwrap();
     let lines = [line];
-    assert_eq!(refused(world.desk.cosigned(size, &lines)), Refused::NotACosignature);
+    assert_eq!(
+        refused(world.desk.cosigned(size, &lines)),
+        Refused::NotACosignature
+    );
     let stored = world.store.checkpoint(size).unwrap().unwrap();
     assert_eq!(stored.note, note.encode());
     world.desk.cosigned(old_size, &lines).unwrap();
-    assert_eq!(refused(world.desk.cosigned(99, &lines)), Refused::NoCheckpoint);
+    assert_eq!(
+        refused(world.desk.cosigned(99, &lines)),
+        Refused::NoCheckpoint
+    );
 }
 
 #[test]
@@ -40,7 +52,10 @@ fn a_checkpoint_is_complete_with_the_vault_and_enough_witnesses() {
     let mut world = World::new();
     world.case();
     world.pass(crate::desk::tests::world::DAY);
-    world.desk.append_waiting(world.now, &mut world.rng).unwrap();
+    world
+        .desk
+        .append_waiting(world.now, &mut world.rng)
+        .unwrap();
     world.desk.checkpoint(world.now).unwrap();
     let size = world.desk.log_size();
     let is_complete = |world: &World| {

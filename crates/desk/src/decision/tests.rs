@@ -57,7 +57,10 @@ fn another_desk_that_was_slower_at_the_log_gets_a_conflict_and_can_go_on() {
         authority: "Court".into(),
         asked: "All".into(),
     };
-    world.desk.legal_request(&request, world.now, &mut world.rng).unwrap();
+    world
+        .desk
+        .legal_request(&request, world.now, &mut world.rng)
+        .unwrap();
     let late = other.decide(&signed, world.now, &mut world.rng);
     assert!(late.is_err_and(|error| error.is_conflict()));
     other.decide(&signed, world.now, &mut world.rng).unwrap();

@@ -19,10 +19,16 @@ fn chk201_a_smaller_or_other_tree_is_not_signed() {
     world.case();
     world.pass(DAY);
     let before = world.desk.tree.clone();
-    world.desk.append_waiting(world.now, &mut world.rng).unwrap();
+    world
+        .desk
+        .append_waiting(world.now, &mut world.rng)
+        .unwrap();
     world.complete().unwrap();
     let after = std::mem::replace(&mut world.desk.tree, before);
-    assert_eq!(refused(world.desk.checkpoint(world.now)), Refused::OtherTree);
+    assert_eq!(
+        refused(world.desk.checkpoint(world.now)),
+        Refused::OtherTree
+    );
     world.desk.tree = after;
     world.desk.checkpoint(world.now).unwrap();
 
@@ -31,7 +37,10 @@ fn chk201_a_smaller_or_other_tree_is_not_signed() {
     tile.bytes[0] ^= 1;
     world.store.tamper(&[Change::Tile(tile)]);
     let setup = World::new().desk.setup;
-    assert_eq!(refused(Desk::open(world.store.clone(), setup)), Refused::OtherTree);
+    assert_eq!(
+        refused(Desk::open(world.store.clone(), setup)),
+        Refused::OtherTree
+    );
 }
 
 #[test]
@@ -65,7 +74,10 @@ fn another_key_than_the_logs_opens_no_desk() {
     let world = World::new();
     let mut setup = World::new().desk.setup;
     setup.log = waxseal_log::note::Signer::from_seed(world::ORIGIN, &[8; 32]).unwrap();
-    assert_eq!(refused(Desk::open(world.store.clone(), setup)), Refused::OtherKey);
+    assert_eq!(
+        refused(Desk::open(world.store.clone(), setup)),
+        Refused::OtherKey
+    );
 }
 
 #[test]

@@ -12,7 +12,9 @@ fn review(world: &mut World, grant: [u8; 32], key: &OfficerKey) -> Result<(), De
         statement: "A life was in danger.".into(),
     };
     let signed = world.sign(&review, key);
-    world.desk.review_emergency(&signed, world.now, &mut world.rng)
+    world
+        .desk
+        .review_emergency(&signed, world.now, &mut world.rng)
 }
 
 #[test]
@@ -36,15 +38,24 @@ fn chk217_an_emergency_is_reviewed_once_by_another_officer() {
     world.open(&id, &report).unwrap();
     let digest = world.store.grant(id.as_bytes()).unwrap().unwrap().digest;
     let (ask, other) = (world.officers.ask.clone(), world.officers.review.clone());
-    assert_eq!(refused(review(&mut world, digest, &ask)), Refused::SameOfficer);
+    assert_eq!(
+        refused(review(&mut world, digest, &ask)),
+        Refused::SameOfficer
+    );
     review(&mut world, digest, &other).unwrap();
     assert_eq!(world.kinds().last(), Some(&Kind::EmergencyReviewed));
     assert_eq!(refused(review(&mut world, digest, &other)), Refused::Review);
-    assert_eq!(refused(review(&mut world, [1; 32], &other)), Refused::NoGrant);
+    assert_eq!(
+        refused(review(&mut world, [1; 32], &other)),
+        Refused::NoGrant
+    );
 
     let ordinary = world.grant(case, &report);
     let ordinary = world.store.grant(ordinary.as_bytes()).unwrap().unwrap();
-    assert_eq!(refused(review(&mut world, ordinary.digest, &other)), Refused::Review);
+    assert_eq!(
+        refused(review(&mut world, ordinary.digest, &other)),
+        Refused::Review
+    );
     world.is_sound();
 }
 
@@ -55,11 +66,32 @@ fn an_overdue_review_is_logged_once_and_can_still_be_made() {
     let terms = world.terms(case, &report, Purpose::Emergency);
     let id = world.request(&terms).unwrap();
     world.pass(23 * HOUR);
-    assert_eq!(world.desk.upkeep(world.now, &mut world.rng).unwrap().overdue, 0);
+    assert_eq!(
+        world
+            .desk
+            .upkeep(world.now, &mut world.rng)
+            .unwrap()
+            .overdue,
+        0
+    );
     world.pass(HOUR);
-    assert_eq!(world.desk.upkeep(world.now, &mut world.rng).unwrap().overdue, 1);
+    assert_eq!(
+        world
+            .desk
+            .upkeep(world.now, &mut world.rng)
+            .unwrap()
+            .overdue,
+        1
+    );
     assert_eq!(world.kinds().last(), Some(&Kind::EmergencyOverdue));
-    assert_eq!(world.desk.upkeep(world.now, &mut world.rng).unwrap().overdue, 0);
+    assert_eq!(
+        world
+            .desk
+            .upkeep(world.now, &mut world.rng)
+            .unwrap()
+            .overdue,
+        0
+    );
     let digest = world.store.grant(id.as_bytes()).unwrap().unwrap().digest;
     let key = world.officers.review.clone();
     review(&mut world, digest, &key).unwrap();

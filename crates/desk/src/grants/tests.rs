@@ -16,7 +16,9 @@ fn deny(world: &mut World, terms: &GrantTerms, key: &OfficerKey) -> Result<(), D
 
 fn approve(world: &mut World, terms: &GrantTerms, key: &OfficerKey) -> Result<(), DeskError> {
     let signature = Grant::new(terms.clone()).unwrap().sign_as_approver(key);
-    world.desk.approve_grant(&terms.id, &signature, world.now, &mut world.rng)
+    world
+        .desk
+        .approve_grant(&terms.id, &signature, world.now, &mut world.rng)
 }
 
 #[test]
@@ -28,7 +30,9 @@ fn chk212_a_grant_is_within_the_policy_and_signed_by_its_requester() {
         let terms = world.terms(case, &report, purpose);
         let grant = Grant::new(terms.clone()).unwrap();
         let signature = grant.sign_as_requester(&world.officers.decide);
-        let refusal = world.desk.request_grant(&grant, &signature, world.now, &mut world.rng);
+        let refusal = world
+            .desk
+            .request_grant(&grant, &signature, world.now, &mut world.rng);
         assert_eq!(refused(refusal), Refused::Grant(GrantError::NotSigned));
 
         let expired = GrantTerms {
@@ -42,7 +46,10 @@ fn chk212_a_grant_is_within_the_policy_and_signed_by_its_requester() {
             requested: Timestamp::from_millis(world.now.as_millis() + MAX_ACT_AHEAD_MS + 1),
             ..terms.clone()
         };
-        assert_eq!(refused(world.request(&ahead)), Refused::Grant(GrantError::NotYet));
+        assert_eq!(
+            refused(world.request(&ahead)),
+            Refused::Grant(GrantError::NotYet)
+        );
         let longer = GrantTerms {
             expires: Timestamp::from_millis(world.now.as_millis() + 48 * HOUR + 1),
             ..terms
@@ -66,7 +73,11 @@ fn chk213_a_grant_is_new_and_for_reports_of_its_case() {
     world.sort(&other).unwrap();
     let foreign = world.terms(case, &other, Purpose::UserReport);
     assert_eq!(refused(world.request(&foreign)), Refused::NotOfCase);
-    let unknown = world.terms(crate::ids::CaseId::from_bytes([1; 16]), &report, Purpose::Appeal);
+    let unknown = world.terms(
+        crate::ids::CaseId::from_bytes([1; 16]),
+        &report,
+        Purpose::Appeal,
+    );
     assert_eq!(refused(world.request(&unknown)), Refused::NoCase);
     let terms = world.terms(case, &report, Purpose::UserReport);
     world.request(&terms).unwrap();
@@ -113,7 +124,10 @@ fn chk215_a_grant_is_approved_or_denied_once() {
     assert_eq!(refused(refusal), Refused::GrantState);
     let unknown = world.terms(case, &report, Purpose::LegalRequest);
     assert_eq!(refused(deny(&mut world, &unknown, &key)), Refused::NoGrant);
-    assert_eq!(refused(approve(&mut world, &unknown, &key)), Refused::NoGrant);
+    assert_eq!(
+        refused(approve(&mut world, &unknown, &key)),
+        Refused::NoGrant
+    );
     // One that needs no approval is in force already.
     let alone = world.terms(case, &report, Purpose::UserReport);
     world.request(&alone).unwrap();

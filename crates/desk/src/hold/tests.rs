@@ -36,7 +36,11 @@ fn chk223_a_hold_is_placed_once_and_lifted_once() {
     assert_eq!(refused(hold(&mut world, 2, other, true)), Refused::Hold);
     hold(&mut world, 2, case, true).unwrap();
     assert!(!held(&world));
-    let lifted = world.kinds().into_iter().filter(|kind| *kind == Kind::HoldLifted).count();
+    let lifted = world
+        .kinds()
+        .into_iter()
+        .filter(|kind| *kind == Kind::HoldLifted)
+        .count();
     assert_eq!(lifted, 2);
     world.is_sound();
 }
@@ -45,7 +49,10 @@ fn chk223_a_hold_is_placed_once_and_lifted_once() {
 fn a_hold_names_a_case_and_a_request_that_are_there() {
     let mut world = World::new();
     let unknown = CaseId::from_bytes([1; 16]);
-    assert_eq!(refused(hold(&mut world, 1, unknown, false)), Refused::NoCase);
+    assert_eq!(
+        refused(hold(&mut world, 1, unknown, false)),
+        Refused::NoCase
+    );
     let (case, _) = world.case();
     let act = Hold {
         id: Number::from_bytes([1; 16]),

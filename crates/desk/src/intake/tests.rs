@@ -29,7 +29,9 @@ fn chk200_a_report_has_one_answer() {
     );
     assert_eq!(again.unwrap(), first);
     // Once accepted, it is not rejected either.
-    let answer = world.desk.refuse(&reported.sealed, 80, world.now, &mut world.rng);
+    let answer = world
+        .desk
+        .refuse(&reported.sealed, 80, world.now, &mut world.rng);
     assert_eq!(answer.unwrap(), first);
 
     let digest = ReportDigest::of(&reported.sealed);
@@ -37,14 +39,22 @@ fn chk200_a_report_has_one_answer() {
     assert_eq!(verified.unwrap().rejected(), None);
 
     let rejected = world.reported("mallory", "eve", Reason::Spam);
-    let answer = world.desk.refuse(&rejected.sealed, 77, world.now, &mut world.rng);
-    assert_eq!(answer.unwrap().entry().event, Event::ReportRejected { check: 77 });
+    let answer = world
+        .desk
+        .refuse(&rejected.sealed, 77, world.now, &mut world.rng);
+    assert_eq!(
+        answer.unwrap().entry().event,
+        Event::ReportRejected { check: 77 }
+    );
     assert_eq!(refused(world.take_in(&rejected)), Refused::AlreadyRejected);
 
     let mut other = world.reported("mallory", "eve", Reason::Spam);
     other.encoded = reported.encoded;
     assert_eq!(refused(world.take_in(&other)), Refused::OtherReport);
-    assert_eq!(world.store.report(other.accepted.id().as_bytes()).unwrap(), None);
+    assert_eq!(
+        world.store.report(other.accepted.id().as_bytes()).unwrap(),
+        None
+    );
     world.is_sound();
 }
 
@@ -59,16 +69,38 @@ fn leaves_wait_for_the_end_of_their_day_and_come_in_the_order_of_their_hashes() 
         promised.push(promise.entry().leaf_hash());
         world.pass(1_000);
     }
-    assert_eq!(world.desk.append_waiting(world.now, &mut world.rng).unwrap(), 0);
+    assert_eq!(
+        world
+            .desk
+            .append_waiting(world.now, &mut world.rng)
+            .unwrap(),
+        0
+    );
     assert_eq!(world.desk.log_size(), size);
 
     world.pass(DAY);
-    assert_eq!(world.desk.append_waiting(world.now, &mut world.rng).unwrap(), 20);
-    assert_eq!(world.desk.append_waiting(world.now, &mut world.rng).unwrap(), 0);
+    assert_eq!(
+        world
+            .desk
+            .append_waiting(world.now, &mut world.rng)
+            .unwrap(),
+        20
+    );
+    assert_eq!(
+        world
+            .desk
+            .append_waiting(world.now, &mut world.rng)
+            .unwrap(),
+        0
+    );
     let rows = world.store.entries(size, 100).unwrap();
     let logged: Vec<_> = rows
         .iter()
-        .map(|row| waxseal_log::entry::Entry::decode(&row.entry).unwrap().leaf_hash())
+        .map(|row| {
+            waxseal_log::entry::Entry::decode(&row.entry)
+                .unwrap()
+                .leaf_hash()
+        })
         .collect();
     promised.sort_unstable();
     assert_eq!(logged, promised);
@@ -83,10 +115,25 @@ fn the_reason_is_logged_after_the_report() {
     let late = world.take_in(&late).unwrap();
     assert_eq!(world.kinds(), [Kind::PolicyPublished]);
     world.pass(DAY);
-    world.desk.append_waiting(world.now, &mut world.rng).unwrap();
+    world
+        .desk
+        .append_waiting(world.now, &mut world.rng)
+        .unwrap();
     let after_batch = world.kinds();
-    assert_eq!(after_batch.iter().filter(|kind| **kind == Kind::ReportReceived).count(), 2);
-    assert_eq!(after_batch.iter().filter(|kind| **kind == Kind::ReportSorted).count(), 1);
+    assert_eq!(
+        after_batch
+            .iter()
+            .filter(|kind| **kind == Kind::ReportReceived)
+            .count(),
+        2
+    );
+    assert_eq!(
+        after_batch
+            .iter()
+            .filter(|kind| **kind == Kind::ReportSorted)
+            .count(),
+        1
+    );
     world.complete().unwrap();
     world.sort(&late).unwrap();
     assert_eq!(world.kinds().last(), Some(&Kind::ReportSorted));
@@ -105,9 +152,18 @@ fn a_thousand_reports_are_taken_in_within_a_minute() {
     let start = std::time::Instant::now();
     for number in 0..1_000u32 {
         let sealed = [number.to_be_bytes(); 300].concat();
-        world.desk.refuse(&sealed, 77, world.now, &mut world.rng).unwrap();
+        world
+            .desk
+            .refuse(&sealed, 77, world.now, &mut world.rng)
+            .unwrap();
     }
     assert!(start.elapsed().as_secs() < 60);
     world.pass(DAY);
-    assert_eq!(world.desk.append_waiting(world.now, &mut world.rng).unwrap(), 1_000);
+    assert_eq!(
+        world
+            .desk
+            .append_waiting(world.now, &mut world.rng)
+            .unwrap(),
+        1_000
+    );
 }

@@ -20,7 +20,10 @@ fn large() -> World {
     let mut world = World::new();
     for number in 0..600u32 {
         let sealed = [number.to_be_bytes(); 10].concat();
-        world.desk.refuse(&sealed, 77, world.now, &mut world.rng).unwrap();
+        world
+            .desk
+            .refuse(&sealed, 77, world.now, &mut world.rng)
+            .unwrap();
     }
     world.pass(DAY);
     world.desk.upkeep(world.now, &mut world.rng).unwrap();
@@ -33,7 +36,10 @@ fn checkpoints_are_public_at_once_and_tiles_after_seven_days() {
     let mut world = large();
     let (early, size) = files(&world, Delay::default(), 0);
     let paths: Vec<_> = early.keys().map(String::as_str).collect();
-    assert_eq!(paths, ["checkpoint", "checkpoints/1", "checkpoints/601", "keys"]);
+    assert_eq!(
+        paths,
+        ["checkpoint", "checkpoints/1", "checkpoints/601", "keys"]
+    );
     assert_eq!(size, 0);
     assert_eq!(early["checkpoint"], early["checkpoints/601"]);
 
@@ -43,7 +49,12 @@ fn checkpoints_are_public_at_once_and_tiles_after_seven_days() {
     world.pass(DAY);
     let (later, size) = files(&world, Delay::default(), 0);
     assert_eq!(size, 601);
-    for path in ["tile/0/000", "tile/0/002.p/89", "tile/1/000.p/2", "tile/entries/002.p/89"] {
+    for path in [
+        "tile/0/000",
+        "tile/0/002.p/89",
+        "tile/1/000.p/2",
+        "tile/entries/002.p/89",
+    ] {
         assert!(later.contains_key(path), "{path}");
     }
     // What the folder has is not repeated.

@@ -49,7 +49,10 @@ fn chk225_a_case_is_erased_when_nothing_more_can_happen() {
     let other = world.decide(case).unwrap();
     assert_ne!(other, decision);
     let (now, side) = (world.now, Side::Account);
-    let appeal = world.desk.appeal(&other, side, "No.", now, &mut world.rng).unwrap();
+    let appeal = world
+        .desk
+        .appeal(&other, side, "No.", now, &mut world.rng)
+        .unwrap();
     world.pass(KEEP + 1);
     assert_eq!(refused(erase(&mut world, case)), Refused::NotOver);
     let act = AppealDecision {
@@ -58,7 +61,10 @@ fn chk225_a_case_is_erased_when_nothing_more_can_happen() {
         statement: "Yes.".into(),
     };
     let signed = world.sign(&act, &world.officers.appeals);
-    world.desk.decide_appeal(&signed, world.now, &mut world.rng).unwrap();
+    world
+        .desk
+        .decide_appeal(&signed, world.now, &mut world.rng)
+        .unwrap();
     assert!(erase(&mut world, case).unwrap());
 }
 
@@ -77,11 +83,20 @@ fn erasure_removes_content_and_personal_data_and_keeps_log_and_digests() {
     assert_eq!(world.store.content(report.as_bytes()).unwrap(), None);
     let view = world.desk.case(&case).unwrap();
     assert_eq!(view.case.account, None);
-    assert!(view.reports.iter().all(|row| row.is_erased && row.reporter.is_none()));
+    assert!(
+        view.reports
+            .iter()
+            .all(|row| row.is_erased && row.reporter.is_none())
+    );
     assert!(view.decisions.iter().all(|row| row.signed.is_empty()));
     let after = world.store.entries(0, 1_000).unwrap();
     assert_eq!(after.len(), before.len() + 1);
-    assert!(before.iter().zip(&after).all(|(old, new)| old.entry == new.entry));
+    assert!(
+        before
+            .iter()
+            .zip(&after)
+            .all(|(old, new)| old.entry == new.entry)
+    );
     assert_eq!(world.kinds().last(), Some(&Kind::ContentErased));
     let everything = format!("{after:?} {view:?}");
     assert!(!everything.contains("mallory") && !everything.contains("ask for a code"));

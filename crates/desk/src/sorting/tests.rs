@@ -25,21 +25,37 @@ fn reports_that_wait_are_sorted_and_a_broken_one_is_rejected() {
     let mut altered = world.store.content(ids[0].as_bytes()).unwrap().unwrap();
     let old = altered.clone();
     altered.accepted[100] ^= 1;
-    world.store.tamper(&[crate::store::Change::swap(old.clone(), altered.clone())]);
+    world
+        .store
+        .tamper(&[crate::store::Change::swap(old.clone(), altered.clone())]);
     let (desk, vault) = (&mut world.desk, &mut world.vault);
     let refusal = desk.sort(&ids[0], vault, world.now, &mut world.rng);
-    assert!(matches!(refusal, Err(DeskError::Vault(VaultError::NotAccepted))));
-    world.store.tamper(&[crate::store::Change::swap(altered, old)]);
+    assert!(matches!(
+        refusal,
+        Err(DeskError::Vault(VaultError::NotAccepted))
+    ));
+    world
+        .store
+        .tamper(&[crate::store::Change::swap(altered, old)]);
 
     let (desk, vault) = (&mut world.desk, &mut world.vault);
-    let sorted = desk.sort_waiting(vault, 2, world.now, &mut world.rng).unwrap();
+    let sorted = desk
+        .sort_waiting(vault, 2, world.now, &mut world.rng)
+        .unwrap();
     assert_eq!(sorted.len(), 2);
-    let sorted = desk.sort_waiting(vault, 9, world.now, &mut world.rng).unwrap();
+    let sorted = desk
+        .sort_waiting(vault, 9, world.now, &mut world.rng)
+        .unwrap();
     assert_eq!(sorted.len(), 1);
-    let sorted = desk.sort_waiting(vault, 9, world.now, &mut world.rng).unwrap();
+    let sorted = desk
+        .sort_waiting(vault, 9, world.now, &mut world.rng)
+        .unwrap();
     assert_eq!(sorted, []);
     world.pass(DAY);
-    world.desk.append_waiting(world.now, &mut world.rng).unwrap();
+    world
+        .desk
+        .append_waiting(world.now, &mut world.rng)
+        .unwrap();
     world.is_sound();
 }
 
@@ -52,7 +68,10 @@ fn a_report_to_an_unknown_moderation_key_waits() {
         ModerationKeyPair::generate(&mut world.rng)
     };
     let unknown = world.reported("mallory", "carol", Reason::Scam);
-    let (old, unknown) = (world.take_in(&old).unwrap(), world.take_in(&unknown).unwrap());
+    let (old, unknown) = (
+        world.take_in(&old).unwrap(),
+        world.take_in(&unknown).unwrap(),
+    );
     assert_eq!(world.sort(&unknown).unwrap(), Sorting::Waits { check: 82 });
     assert!(matches!(world.sort(&old).unwrap(), Sorting::Case(_)));
     let row = world.store.report(unknown.as_bytes()).unwrap().unwrap();

@@ -8,6 +8,7 @@ use waxseal_reporting::Timestamp;
 use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::reporter::Reason;
 
+use super::shared::Shared;
 use super::world::{DAY, HOUR, Saved, World};
 use crate::appeal::AppealDecision;
 use crate::error::DeskError;
@@ -114,8 +115,12 @@ fn life(world: &mut World, vault: &mut Stopping, views: &mut usize) -> Result<()
     };
     let terms = world.terms(case, &report, Purpose::Identify);
     let grant = world.request(&terms)?;
-    let signature = Grant::new(terms).unwrap().sign_as_approver(&world.officers.approve);
-    world.desk.approve_grant(&grant, &signature, world.now, &mut world.rng)?;
+    let signature = Grant::new(terms)
+        .unwrap()
+        .sign_as_approver(&world.officers.approve);
+    world
+        .desk
+        .approve_grant(&grant, &signature, world.now, &mut world.rng)?;
     for _ in 0..2 {
         let (now, desk) = (world.now, &mut world.desk);
         let opening = desk.begin_opening(&grant, &report, vault, now, &mut world.rng)?;
@@ -125,17 +130,23 @@ fn life(world: &mut World, vault: &mut Stopping, views: &mut usize) -> Result<()
     }
     let decision = world.decide(case)?;
     for side in [Side::Reporter, Side::Account] {
-        world.desk.notice_sent(&decision, side, world.now, &mut world.rng)?;
+        world
+            .desk
+            .notice_sent(&decision, side, world.now, &mut world.rng)?;
     }
     let (now, side) = (world.now, Side::Account);
-    let appeal = world.desk.appeal(&decision, side, "No.", now, &mut world.rng)?;
+    let appeal = world
+        .desk
+        .appeal(&decision, side, "No.", now, &mut world.rng)?;
     let act = AppealDecision {
         appeal,
         outcome: AppealOutcome::Upheld,
         statement: "Yes.".into(),
     };
     let signed = world.sign(&act, &world.officers.appeals);
-    world.desk.decide_appeal(&signed, world.now, &mut world.rng)?;
+    world
+        .desk
+        .decide_appeal(&signed, world.now, &mut world.rng)?;
     world.pass(DAY);
     world.desk.upkeep(world.now, &mut world.rng)?;
     world.witness()?;
@@ -152,8 +163,15 @@ fn life(world: &mut World, vault: &mut Stopping, views: &mut usize) -> Result<()
 fn recovers(mut world: World, vault: Stopping, views: usize) {
     world.store.stop_after(usize::MAX);
     world.reopen();
-    let logged = world.kinds().into_iter().filter(|kind| *kind == Kind::ContentOpened).count();
-    let openings = world.store.openings(&OpeningList::NotShown, None, 99).unwrap();
+    let logged = world
+        .kinds()
+        .into_iter()
+        .filter(|kind| *kind == Kind::ContentOpened)
+        .count();
+    let openings = world
+        .store
+        .openings(&OpeningList::NotShown, None, 99)
+        .unwrap();
     // Never content without an entry. An entry without content shows as such.
     assert!(views <= vault.opened && vault.opened <= logged);
     assert!(logged - openings.len() <= vault.opened);
@@ -170,7 +188,10 @@ fn recovers(mut world: World, vault: Stopping, views: usize) {
     let mut views = 0;
     let reported = world.reported("oscar", "bob", Reason::Scam);
     let report = world.take_in(&reported).unwrap();
-    world.desk.sort(&report, &mut vault, world.now, &mut world.rng).unwrap();
+    world
+        .desk
+        .sort(&report, &mut vault, world.now, &mut world.rng)
+        .unwrap();
     // What was interrupted is taken up by the next report about the same account.
     life(&mut world, &mut vault, &mut views).unwrap();
     assert_eq!(views, 2);
@@ -207,6 +228,22 @@ fn a_crash_after_any_write_never_leaves_content_without_an_entry() {
         join(&mut world, &mut vault, stop % 2 == 0);
         recovers(world, vault, views);
     }
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn a_whole_life_in_sqlite_is_sound_and_is_found_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("desk.db");
+    let mut world = World::on(crate::store::SqliteStore::open(&path).unwrap());
+    let vault = world.restart_vault();
+    life(&mut world, &mut Stopping::new(vault, usize::MAX), &mut 0).unwrap();
+    world.is_sound();
+    let kinds = world.kinds();
+    world.store = Shared::new(crate::store::SqliteStore::open(&path).unwrap());
+    world.reopen();
+    assert_eq!(world.kinds(), kinds);
+    world.is_sound();
 }
 
 #[test]

@@ -28,11 +28,7 @@ impl SealingChannel for Toy {
 
 impl OpeningChannel for Toy {
     type Error = std::fmt::Error;
-    fn decrypt(
-        &mut self,
-        ciphertext: &[u8],
-        _: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Self::Error> {
+    fn decrypt(&mut self, ciphertext: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, Self::Error> {
         Ok(Zeroizing::new(ciphertext.to_vec()))
     }
 }

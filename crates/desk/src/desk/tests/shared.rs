@@ -6,18 +6,18 @@ use std::rc::Rc;
 
 use crate::store::*;
 
-/// A store in memory, behind a handle. Copies of the handle are the same store.
+/// A store behind a handle. Copies of the handle are the same store.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    inner: Rc<RefCell<MemoryStore>>,
+    inner: Rc<RefCell<dyn Store>>,
     writes_left: Rc<Cell<usize>>,
     pub(crate) writes: Rc<Cell<usize>>,
 }
 
 impl Shared {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(store: impl Store + 'static) -> Self {
         Self {
-            inner: Rc::new(RefCell::new(MemoryStore::new())),
+            inner: Rc::new(RefCell::new(store)),
             writes_left: Rc::new(Cell::new(usize::MAX)),
             writes: Rc::new(Cell::new(0)),
         }

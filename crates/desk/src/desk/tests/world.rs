@@ -5,9 +5,7 @@ use std::io;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use waxseal_log::decision::DecisionDetail;
-use waxseal_log::entry::{
-    Entry, Event, Kind, Measure, PolicyKey, Purpose, ReasonCode,
-};
+use waxseal_log::entry::{Entry, Event, Kind, Measure, PolicyKey, Purpose, ReasonCode};
 use waxseal_log::keys::LogKeys;
 use waxseal_log::note::{Cosigner, Note, Signer};
 use waxseal_log::tree::TreeHash;
@@ -28,7 +26,7 @@ use crate::ids::{AcceptedDigest, CaseId, GrantId};
 use crate::officer::{Act, OfficerKey, Signed};
 use crate::policy::{Officer, Policy, PolicyTerms, Roles, Rule};
 use crate::sorting::Sorting;
-use crate::store::Store;
+use crate::store::{MemoryStore, Store};
 use crate::vault::{LocalVault, Memory, Vault, VaultSecrets, View};
 
 pub(crate) const HOUR: u64 = 3_600_000;
@@ -120,6 +118,10 @@ fn rule(two_persons: bool, review_hours: u16) -> Rule {
 impl World {
     /// A desk with a policy in force, which the vault has adopted.
     pub(crate) fn new() -> Self {
+        Self::on(MemoryStore::new())
+    }
+
+    pub(crate) fn on(store: impl Store + 'static) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(15);
         let now = Timestamp::from_millis(NOON);
         let log_seed = [7; 32];
@@ -159,7 +161,7 @@ impl World {
         .unwrap();
         let vault = Vault::new(keys.clone(), &secrets, None).unwrap();
         let vault_rng = ChaCha20Rng::seed_from_u64(16);
-        let store = Shared::new();
+        let store = Shared::new(store);
         let desk = Desk::open(store.clone(), setup(&keys, &log_seed)).unwrap();
         let mut world = Self {
             intake,
@@ -204,8 +206,11 @@ impl World {
     }
 
     pub(crate) fn publish(&mut self, policy: &Policy) -> Result<(), DeskError> {
-        let published = self.policy_key.publish(ORIGIN, policy.version(), policy.digest());
-        self.desk.publish_policy(policy, &published, self.now, &mut self.rng)
+        let published = self
+            .policy_key
+            .publish(ORIGIN, policy.version(), policy.digest());
+        self.desk
+            .publish_policy(policy, &published, self.now, &mut self.rng)
     }
 
     /// Signs a checkpoint, and lets the witness cosign it.
@@ -217,7 +222,10 @@ impl World {
             proof: self.desk.consistency(self.witnessed, size)?,
             note: note.clone(),
         };
-        let line = self.witness.add(&request.encode(), self.now.as_millis() / 1_000).unwrap();
+        let line = self
+            .witness
+            .add(&request.encode(), self.now.as_millis() / 1_000)
+            .unwrap();
         self.witnessed = size;
         self.desk.cosigned(size, &[line])?;
         Ok(note)
@@ -233,13 +241,15 @@ impl World {
     /// `from` sends texts to `to`, who reports them.
     pub(crate) fn reported(&mut self, from: &str, to: &str, reason: Reason) -> Reported {
         let texts = ["You have won!", "Send me your code."];
-        self.intake.report(from, to, &texts, reason, self.now, &mut self.rng)
+        self.intake
+            .report(from, to, &texts, reason, self.now, &mut self.rng)
     }
 
     pub(crate) fn take_in(&mut self, reported: &Reported) -> Result<ReportId, DeskError> {
         let (sealed, accepted) = (&reported.sealed, &reported.accepted);
         let encoded = &reported.encoded;
-        self.desk.take_in(sealed, accepted, encoded, self.now, &mut self.rng)?;
+        self.desk
+            .take_in(sealed, accepted, encoded, self.now, &mut self.rng)?;
         Ok(*accepted.id())
     }
 
@@ -262,7 +272,12 @@ impl World {
     }
 
     /// What a grant for all messages of a report says.
-    pub(crate) fn terms(&mut self, case: CaseId, report: &ReportId, purpose: Purpose) -> GrantTerms {
+    pub(crate) fn terms(
+        &mut self,
+        case: CaseId,
+        report: &ReportId,
+        purpose: Purpose,
+    ) -> GrantTerms {
         let row = self.store.report(report.as_bytes()).unwrap().unwrap();
         let two = self.policy.rule(purpose).two_persons;
         let mut id = [0; 16];
@@ -289,7 +304,8 @@ impl World {
     pub(crate) fn request(&mut self, terms: &GrantTerms) -> Result<GrantId, DeskError> {
         let grant = Grant::new(terms.clone()).unwrap();
         let signature = grant.sign_as_requester(&self.officers.ask);
-        self.desk.request_grant(&grant, &signature, self.now, &mut self.rng)?;
+        self.desk
+            .request_grant(&grant, &signature, self.now, &mut self.rng)?;
         Ok(terms.id)
     }
 
@@ -330,7 +346,9 @@ impl World {
 
     pub(crate) fn events(&self) -> Vec<Event> {
         let rows = self.store.entries(0, 1_000).unwrap();
-        rows.iter().map(|row| Entry::decode(&row.entry).unwrap().event).collect()
+        rows.iter()
+            .map(|row| Entry::decode(&row.entry).unwrap().event)
+            .collect()
     }
 
     /// The detail of the last decision.
