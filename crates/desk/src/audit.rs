@@ -179,4 +179,5 @@ impl<S: Store> Auditor<'_, S> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod tests;

@@ -257,4 +257,5 @@ pub(crate) fn check_assigned(
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod tests;

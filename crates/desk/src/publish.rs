@@ -186,7 +186,8 @@ pub fn write_folder(
         let path = folder.join(path);
         let parent = path.parent().unwrap_or(folder);
         fs::create_dir_all(parent)?;
-        let part = path.with_added_extension("part");
+        let mut part = path.clone().into_os_string();
+        part.push(".part");
         let mut file = File::create(&part)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
