@@ -29,8 +29,8 @@ impl<S: Store> Desk<S> {
     ///
     /// # Errors
     /// [`Refused::Held`] if a hold is on the case, [`Refused::NotOver`] if it is not decided, an
-    /// appeal is open or can still be filed, or `keep_ms` is not over. [`Refused::Erased`] if it was
-    /// erased before. Or the store's.
+    /// appeal is open or can still be filed, or `keep_ms` is not over, [`Refused::Erased`] if it
+    /// was erased before, or the store's.
     pub fn erase(
         &mut self,
         case: &CaseId,
@@ -87,7 +87,7 @@ impl<S: Store> Desk<S> {
         if case.status == CaseStatus::Closed {
             return Err(Refused::Erased.into());
         }
-        // CHK-225: the case is decided and its time is over, an appeal is neither open nor possible.
+        // CHK-225: the case is decided and its time is over; no appeal is open or possible.
         let decisions = self.store.decisions(&case.id, MAX_OF_CASE)?;
         let last = decisions.last().ok_or(Refused::NotOver)?;
         let appeals = self

@@ -36,8 +36,8 @@ pub enum Sorting {
 }
 
 impl<S: Store> Desk<S> {
-    /// Sorts a report by the reason that the vault tells: into the undecided case about its account,
-    /// or into a new one.
+    /// Sorts a report by the reason that the vault tells: into the undecided case about its
+    /// account, or into a new one.
     ///
     /// # Errors
     /// [`Refused::NoReport`], [`Refused::AlreadySorted`], the vault's, or the store's.
