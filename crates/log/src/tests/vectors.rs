@@ -3,7 +3,6 @@
 //!
 //! `WAXSEAL_REGENERATE=1 cargo test -p waxseal-log vectors` rewrites them from the code. If a byte
 //! changes, the format has changed.
-#![expect(clippy::type_complexity, reason = "tables of vectors")]
 
 use core::fmt::Debug;
 

@@ -56,7 +56,7 @@ fn audits() {
     file.passes("range", "two days of it", "audit", with(&with(&good, "from", DAY + 1), "to", DAY + 2));
     let mut each = World::new();
     let number = Number::from_bytes([0x4e; 16]);
-    for event in super::entry::one_of_each() {
+    for event in entry::one_of_each() {
         each.append(DAY, number, event, b"");
     }
     file.passes("each", "an entry of each kind", "audit", of(&each, noon(DAY)));
@@ -97,7 +97,7 @@ fn refusals(file: &mut Vectors, good: &Value, world: &World) {
     let text = alone.text().to_owned();
     world.witnesses.iter().for_each(|witness| alone.add(witness.cosign(&text, noon(DAY + 10))).unwrap());
     fails("no-vault", "a checkpoint that the vault never saw", steps(good, |steps| steps[last] = json!({ "note": alone.to_string() })), 140);
-    let bad = super::note::with_bad_signature(&world.checkpoint(last, noon(DAY + 10)), ORIGIN);
+    let bad = note::with_bad_signature(&world.checkpoint(last, noon(DAY + 10)), ORIGIN);
     fails("bad-log", "a wrong signature of the log", steps(good, |steps| steps[last] = json!({ "note": bad })), 137);
 }
 

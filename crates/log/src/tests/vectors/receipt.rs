@@ -157,7 +157,7 @@ fn refusals(file: &mut Vectors) {
         }
     };
     fails("no-vault", "a checkpoint without the vault", input(&without_vault), 140);
-    let bad = super::note::with_bad_signature(&receipt.checkpoint, "desk.example/vault");
+    let bad = note::with_bad_signature(&receipt.checkpoint, "desk.example/vault");
     fails("bad-vault", "a wrong cosignature of the vault", input(&|receipt| {
         receipt.checkpoint = Note::decode(bad.as_bytes()).unwrap();
     }), 137);
