@@ -68,7 +68,8 @@ pub struct ToldDecision {
     pub reason: ReasonCode,
     /// What was done.
     pub measure: Measure,
-    /// Statement of reasons. `None` after the content was erased.
+    /// Statement of reasons. `None` after the content was erased: the receipt then no longer proves
+    /// that the decision is about the reader. Compare it with an earlier receipt.
     pub statement: Option<String>,
     /// The rule that was applied. `None` after the content was erased.
     pub rule: Option<String>,
