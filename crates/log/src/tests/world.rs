@@ -8,11 +8,11 @@ use crate::decision::{AppealDecisionDetail, AppealDetail, DecisionDetail, Notice
 use crate::entry::*;
 use crate::keys::LogKeys;
 use crate::link::{Link, account_commitment, officer_commitment, report_commitment, reports_root};
+use crate::merkle::{Frontier, TreeHash};
 use crate::note::{Cosigner, Note, Signer};
 use crate::promise::{Promise, PromisedReport};
 use crate::receipt::{Item, Receipt, Role};
 use crate::report::ReportDigest;
-use crate::tree::{Frontier, TreeHash};
 
 /// Name of the log.
 pub(crate) const ORIGIN: &str = "desk.example/log";
