@@ -425,6 +425,32 @@ fn a_receipt_about_this_account_is_kept_and_compared() {
 }
 
 #[test]
+fn promises_are_listed_in_pages() {
+    let mut at = prepared();
+    let keys = at.log.keys();
+    let mut numbers = Vec::new();
+    for _ in 0..3 {
+        let report = reported(&mut at.world, &mut at.bob);
+        let promise = at.log.promise(&report.report, None, NOW, &mut at.world.rng);
+        let kept = at.bob.keep_promise(&report, &promise.encode(), &keys, NOW);
+        numbers.push(kept.unwrap().number());
+    }
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = at.bob.promises(after.as_ref(), 2, NOW).unwrap();
+        assert!(page.items.len() <= 2);
+        listed.extend(page.items.iter().map(KeptPromise::number));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    listed.sort();
+    numbers.sort();
+    assert_eq!(listed, numbers);
+}
+
+#[test]
 fn a_damaged_promise_costs_itself() {
     let mut at = prepared();
     at.keep().unwrap();
