@@ -61,6 +61,8 @@
 //! | the user deletes a contact | [`forget_contact`] | [`compact`], now or later |
 //! | the relay refuses a message for good | [`delete_message`] | |
 //! | the user reports | [`draft_report`], [`preview`], [`report`] | upload it, [`confirm_report`] |
+//! | the intake answers a report | [`keep_promise`] | [`promises`] tells which are overdue |
+//! | the provider gives a receipt | [`verify_receipt`] | show what it tells and contradicts |
 //! | users meet | [`safety_number`] | compare or scan |
 //!
 //! [`create`]: Client::create
@@ -93,11 +95,24 @@
 //! [`draft_report`]: Client::draft_report
 //! [`report`]: Client::report
 //! [`confirm_report`]: Client::confirm_report
+//! [`keep_promise`]: Client::keep_promise
+//! [`promises`]: Client::promises
+//! [`verify_receipt`]: Client::verify_receipt
 //! [`safety_number`]: Client::safety_number
 //! [`preview`]: ReportDraft::preview
 //!
 //! Every error has an `advice()` that tells what to do next: fetch a bundle, ask again, warn of an
 //! identity change, drop, keep or retry ([`Advice`]).
+//!
+//! # What the provider answers for
+//!
+//! A provider that runs a transparency log answers each report with a promise: a signed note that
+//! its log will contain an entry about the report. [`Client::keep_promise`] checks that it is about
+//! exactly the report that was sent, and keeps it. Later a receipt shows entries of the log: that
+//! the report arrived, each time that it was opened, and what was decided.
+//! [`Client::verify_receipt`] verifies it offline. [`Client::promises`] lists which promises wait,
+//! which are included, and which are overdue, with evidence that names no user. All of it needs the
+//! keys of the log ([`log::keys::LogKeys`]), which the application pins.
 //!
 //! # Where a message is
 //!
@@ -174,9 +189,9 @@ pub mod transport;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
-    Client, ConversationHealth, DamagedRow, Direction, Draft, Due, MAX_RECEIVED_AT_ONCE, Message,
-    NotDelivered, Outgoing, OutgoingReport, Page, PeerState, Received, ReportId, SetBack, Status,
-    Upkeep, Waiting,
+    Client, ConversationHealth, DamagedRow, Direction, Draft, Due, KeptPromise, KeptReceipt,
+    MAX_RECEIVED_AT_ONCE, Message, NotDelivered, Outgoing, OutgoingReport, Page, PeerState,
+    PromiseState, Received, ReportId, SetBack, Status, Upkeep, Waiting,
 };
 #[cfg(feature = "courier")]
 pub use courier::Courier;
@@ -200,14 +215,16 @@ pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Tim
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        ConfirmError, Damage, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
-        SendError, StartError, StateError,
+        ConfirmError, Damage, KeepPromiseError, OpenAccountError, PeerError, PublishError,
+        ReceiveError, ReportError, SendError, StartError, StateError, VerifyReceiptError,
     };
 }
 
 /// The encrypted sessions on which [`Client`] is built, for applications that bring their own
 /// storage or reporting.
 pub use waxseal_core as core;
+/// The provider's transparency log: the keys to pin, promises, and what receipts tell.
+pub use waxseal_log as log;
 /// The provider's and the reviewers' side, and the types that a client's messages are made of.
 pub use waxseal_reporting as reporting;
 
