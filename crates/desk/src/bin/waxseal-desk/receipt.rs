@@ -144,13 +144,11 @@ fn compare(
         }
     })?;
     outcome.text.push_str(&followed.describe());
-    let is_compared = followed.standings.first() == Some(&Standing::Contained);
-    let compared = followed
-        .audit
-        .last_checkpoint()
-        .map_or(0, |last| last.size());
-    let text = story::compared(told.checkpoint.size(), compared, is_compared);
-    outcome.text.push_str(&text);
+    let size = followed.audit.size();
+    if let Some(standing) = followed.standings.first() {
+        let text = story::compared(told.checkpoint.size(), size, *standing);
+        outcome.text.push_str(&text);
+    }
     outcome
         .problems
         .extend(contradictions.shown().iter().cloned());
