@@ -50,6 +50,12 @@ impl Problems {
         problems.into_iter().for_each(|problem| self.push(problem));
     }
 
+    /// Adds the problems of another step.
+    pub fn append(&mut self, other: Self) {
+        self.extend(other.shown);
+        self.more = self.more.saturating_add(other.more);
+    }
+
     pub fn is_empty(&self) -> bool {
         self.shown.is_empty()
     }

@@ -149,12 +149,8 @@ fn compare(
         let text = story::compared(told.checkpoint.size(), size, *standing);
         outcome.text.push_str(&text);
     }
-    outcome
-        .problems
-        .extend(contradictions.shown().iter().cloned());
-    outcome
-        .problems
-        .extend(followed.problems.shown().iter().cloned());
+    outcome.problems.append(contradictions);
+    outcome.problems.append(followed.problems);
     Ok(())
 }
 

@@ -50,7 +50,7 @@ pub fn run(mut parser: lexopt::Parser) -> Result<Outcome, Unusable> {
     for (reference, standing) in references.iter().zip(&followed.standings) {
         describe(&mut text, reference, *standing, &mut problems);
     }
-    problems.extend(followed.problems.shown().iter().cloned());
+    problems.append(followed.problems);
     if problems.is_empty() {
         text.push_str("Good      nothing is wrong\n");
     }

@@ -1,4 +1,5 @@
 //! Runs the command over a published log and over damaged ones.
+#![allow(unreachable_pub, missing_docs, reason = "a test, not a library")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -176,7 +176,7 @@ fn an_earlier_receipt_must_still_hold() {
 fn an_altered_receipt_is_refused() {
     let world = World::new();
     let mut receipt = world.of_reporter(6);
-    receipt.items[2].index += 1;
+    receipt.items[3].index += 1;
     read(&reporter(&world, &receipt), &[]).is_wrong(154, "receipt: entry 57 is not in the log");
 
     let mut receipt = world.of_reporter(6);
