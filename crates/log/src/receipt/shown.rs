@@ -3,8 +3,8 @@
 use crate::decision::{AppealDecisionDetail, AppealDetail, DecisionDetail, NoticeDetail};
 use crate::entry::{Day, Detail, Event, Mark, Number};
 use crate::keys::VerifiedCheckpoint;
+use crate::merkle::TreeHash;
 use crate::order::{Newest, vault_time_ms};
-use crate::tree::TreeHash;
 
 use super::told::{Contradiction, Expected, Told, ToldAppeal, ToldDecision};
 use super::{Item, ReceiptError};
@@ -288,6 +288,7 @@ fn decoded<T>(
     let Some(detail) = &item.detail else {
         return Ok(None);
     };
+    // CHK-155: the detail has the form of its kind.
     let decoded = decode(detail).ok_or(ReceiptError::OtherDetail { index })?;
     Ok(Some(decoded))
 }

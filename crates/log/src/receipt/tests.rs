@@ -173,7 +173,7 @@ fn a_receipt_that_would_not_decode_is_not_encoded() {
 }
 
 #[test]
-fn receipt_for_the_other_role_is_refused() {
+fn chk156_receipt_for_the_other_role_is_refused() {
     let story = Story::new();
     let other = Err(ReceiptError::OtherRole);
     assert_eq!(as_reporter(&story, &story.of_account()).map(|_| ()), other);

@@ -8,11 +8,11 @@ use crate::decision::{AppealDecisionDetail, AppealDetail, DecisionDetail, Notice
 use crate::entry::*;
 use crate::keys::LogKeys;
 use crate::link::{Link, account_commitment, officer_commitment, report_commitment, reports_root};
+use crate::merkle::{Frontier, TreeHash};
 use crate::note::{Cosigner, Note, Signer};
 use crate::promise::{Promise, PromisedReport};
 use crate::receipt::{Item, Receipt, Role};
 use crate::report::ReportDigest;
-use crate::tree::{Frontier, TreeHash};
 
 /// Name of the log.
 pub(crate) const ORIGIN: &str = "desk.example/log";
@@ -46,9 +46,9 @@ pub(crate) fn path(index: usize, leaves: &[TreeHash]) -> Vec<TreeHash> {
     let split = leaves.len().next_power_of_two() / 2;
     let (left, right) = leaves.split_at(split);
     let (mut path, sibling) = if index < split {
-        (self::path(index, left), right)
+        (path(index, left), right)
     } else {
-        (self::path(index - split, right), left)
+        (path(index - split, right), left)
     };
     path.push(root(sibling));
     path
