@@ -67,7 +67,7 @@ pub fn follow(task: &Task<'_>, mut each: impl FnMut(u64, &Entry)) -> Result<Foll
     if tiles.entries() > covered.unwrap_or_default() {
         let first = grouped(covered.unwrap_or_default());
         problems.add(
-            223,
+            233,
             format!("the tiles have entries from {first} on that no published checkpoint covers"),
             "Nobody signed for them. Fetch the folder again; if it stays like this, ask why.",
         );
@@ -178,13 +178,13 @@ impl Reader<'_> {
         let size = self.audit.size();
         let references = self.task.references.iter().zip(&mut self.standings);
         for (reference, standing) in references.filter(|(reference, _)| reference.size == size) {
-            // CHK-225: a checkpoint from elsewhere has the root of the log at its size.
+            // CHK-235: a checkpoint from elsewhere has the root of the log at its size.
             *standing = Some(match reference.root == self.appender.root() {
                 true => Standing::Contained,
                 false => {
                     let count = counted(size, "entry", "entries");
                     let what = format!("{}: the log has another root over {count}", reference.name);
-                    self.problems.add(225, what, FORK);
+                    self.problems.add(235, what, FORK);
                     Standing::Contradicted
                 }
             });
@@ -223,7 +223,7 @@ impl Reader<'_> {
                 } else if root.is_some() {
                     let what =
                         format!("{name}: the published checkpoint over {count} has another root");
-                    self.problems.add(225, what, FORK);
+                    self.problems.add(235, what, FORK);
                 }
             } else if newest.is_some_and(|newest| newest < reference.size) {
                 *standing = Some(Standing::Ahead);
@@ -233,7 +233,7 @@ impl Reader<'_> {
                     true => format!("{name}: the check ended before it reached {count}"),
                     false => format!("{name}: no published checkpoint is over {count}"),
                 };
-                self.problems.add(225, what, CUT);
+                self.problems.add(235, what, CUT);
             }
         }
         Ok(())

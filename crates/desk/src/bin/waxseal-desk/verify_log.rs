@@ -72,7 +72,7 @@ fn describe(text: &mut String, reference: &Reference, standing: Standing, proble
         ),
         Standing::Ahead => {
             problems.add(
-                225,
+                235,
                 format!("{name}: your checkpoint is over {count}, which is more than the folder has"),
                 "The folder is older than your checkpoint, or the log was rolled back. Fetch it again.",
             );
@@ -80,7 +80,7 @@ fn describe(text: &mut String, reference: &Reference, standing: Standing, proble
         }
         Standing::Contradicted => {
             let what = format!("{name}: the log does not contain your checkpoint over {count}");
-            problems.add(225, what, "The other problems say why.");
+            problems.add(235, what, "The other problems say why.");
             Ok(())
         }
     };

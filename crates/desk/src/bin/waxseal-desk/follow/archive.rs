@@ -46,12 +46,12 @@ pub fn note(folder: &Folder, size: u64, problems: &mut Problems) -> Result<Optio
     };
     match Checkpoint::decode(note.text()) {
         Err(error) => problems.push(meaning::of_checkpoint(&name, &error)),
-        // CHK-221: an archived checkpoint is over as many entries as its name says.
+        // CHK-231: an archived checkpoint is over as many entries as its name says.
         Ok(checkpoint) if checkpoint.size() != size => {
             let count = counted(checkpoint.size(), "entry", "entries");
             let what = format!("{name}: the checkpoint is over {count}");
             problems.add(
-                221,
+                231,
                 what,
                 "Someone exchanged the files. Fetch the folder again.",
             );
@@ -102,25 +102,25 @@ impl Archive {
         newest: &VerifiedCheckpoint,
         problems: &mut Problems,
     ) -> Result<(), Unusable> {
-        // CHK-222: the newest checkpoint is archived with the same root, and none is larger.
+        // CHK-232: the newest checkpoint is archived with the same root, and none is larger.
         let (name, size) = (folder.name("checkpoint"), newest.size());
         let count = counted(size, "entry", "entries");
         if !self.has(size) {
             let what = format!("{name}: the checkpoint over {count} is not in checkpoints/");
-            problems.add(222, what, UNLISTED);
+            problems.add(232, what, UNLISTED);
         } else if let Some(archived) = note(folder, size, problems)? {
             let archived = Checkpoint::decode(archived.text()).ok();
             if archived.is_some_and(|archived| archived.root() != newest.root()) {
                 let other = folder.name(&path(size));
                 let what = format!("{name} and {other} have different roots over {count}");
-                problems.add(222, what, FORK);
+                problems.add(232, what, FORK);
             }
         }
         if let Some(largest) = self.sizes.last().filter(|largest| **largest > size) {
             let largest = grouped(*largest);
             let what = format!("{name} is over {count}, and checkpoints/ has one over {largest}");
             problems.add(
-                222,
+                232,
                 what,
                 "The log was rolled back, or the folder is a mixture of two.",
             );
@@ -168,14 +168,14 @@ impl Archive {
                     continue;
                 }
             };
-            // CHK-223: the tiles follow the checkpoints within nine days.
+            // CHK-233: the tiles follow the checkpoints within nine days.
             let due = days(checkpoint.vault_time()).saturating_add(MAX_TILE_DELAY_DAYS);
             if !is_late && newest.is_some_and(|newest| newest > due) {
                 is_late = true;
                 let first = grouped(entries);
                 let what =
                     format!("{name} is more than nine days old, and entry {first} is missing");
-                problems.add(223, what, HELD_BACK);
+                problems.add(233, what, HELD_BACK);
             }
         }
         Ok(())

@@ -32,13 +32,13 @@ impl<'a> Tiles<'a> {
         let last = folder.partial_widths(&bundle_path(full, TILE_WIDTH))?;
         let last = last.last().copied().unwrap_or_default();
         let tiles = Self { folder, full, last };
-        // CHK-223: no tile is missing before another one.
+        // CHK-233: no tile is missing before another one.
         let furthest = folder.furthest("entries")?.max(folder.furthest("0")?);
         if furthest > tiles.entries() {
             let name = folder.name(&bundle_path(full, TILE_WIDTH));
             let first = grouped(tiles.entries());
             let what = format!("{name} is missing: entry {first} is not there, and later ones are");
-            problems.add(223, what, MISSING);
+            problems.add(233, what, MISSING);
         }
         Ok(tiles)
     }
@@ -72,7 +72,7 @@ impl<'a> Tiles<'a> {
         let width = self.width(index);
         let (path, name) = (bundle_path(index, width), self.bundle_name(index));
         let Some(bytes) = self.folder.read(&path, MAX_BUNDLE_LEN)? else {
-            problems.add(223, format!("{name} is missing"), MISSING);
+            problems.add(233, format!("{name} is missing"), MISSING);
             return Ok(None);
         };
         let Ok(mut entries) = decode_bundle(&bytes, width) else {
@@ -89,11 +89,11 @@ impl<'a> Tiles<'a> {
                 continue;
             };
             let path = bundle_path(index, narrow);
-            // CHK-224: a partial tile has the same entries as a wider one.
+            // CHK-234: a partial tile has the same entries as a wider one.
             let bytes = self.folder.read(&path, MAX_BUNDLE_LEN)?;
             if bytes.is_some_and(|bytes| bytes != encode_bundle(part)) {
                 let what = format!("{} has other entries than {name}", self.folder.name(&path));
-                problems.add(224, what, DIFFERS);
+                problems.add(234, what, DIFFERS);
             }
         }
         let mut leaves = Vec::new();
@@ -117,19 +117,19 @@ impl<'a> Tiles<'a> {
         if self.folder.has(&full)? {
             widths.push(TILE_WIDTH);
         }
-        // CHK-223: no hash tile is missing.
+        // CHK-233: no hash tile is missing.
         if widths.last().is_none_or(|widest| *widest < width) {
             let name = self.folder.name(&hash_tile_path(level, index, width));
-            problems.add(223, format!("{name} is missing"), MISSING);
+            problems.add(233, format!("{name} is missing"), MISSING);
         }
         for found in widths {
             let path = hash_tile_path(level, index, found);
             let Some(bytes) = self.folder.read(&path, MAX_TILE_LEN)? else {
                 continue;
             };
-            // CHK-224: a tile has as many hashes as its name says, and those of the entries.
+            // CHK-234: a tile has as many hashes as its name says, and those of the entries.
             if let Some(what) = difference(tile, found, &bytes) {
-                problems.add(224, format!("{} {what}", self.folder.name(&path)), DIFFERS);
+                problems.add(234, format!("{} {what}", self.folder.name(&path)), DIFFERS);
             }
         }
         Ok(())

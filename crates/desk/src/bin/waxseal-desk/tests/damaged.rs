@@ -81,7 +81,7 @@ fn an_altered_entry_is_named() {
     let published = World::new().publish();
     change_entries(&published, |entries| *entries[100].last_mut().unwrap() ^= 1);
     verify(&published)
-        .is_wrong(224, "tile/0/000 has another hash than that of entry 100")
+        .is_wrong(234, "tile/0/000 has another hash than that of entry 100")
         .is_wrong(
             158,
             "the entries are not those that the checkpoint over 107 entries",
@@ -126,24 +126,24 @@ fn swapped_entries_are_noticed() {
     );
     let published = world.publish();
     change_entries(&published, |entries| entries.swap(10, 11));
-    verify(&published).is_wrong(224, "hash than that of entry 10");
+    verify(&published).is_wrong(234, "hash than that of entry 10");
 }
 
 #[test]
-fn chk224_an_altered_hash_tile_is_named() {
+fn chk234_an_altered_hash_tile_is_named() {
     let published = World::new().publish();
     published.change("tile/0/000", |tile| tile[32 * 7] ^= 1);
-    verify(&published).is_wrong(224, "tile/0/000 has another hash than that of entry 7");
+    verify(&published).is_wrong(234, "tile/0/000 has another hash than that of entry 7");
     let published = World::new().publish();
     published.change("tile/1/000.p/1", |tile| tile[0] ^= 1);
     verify(&published).is_wrong(
-        224,
+        234,
         "tile/1/000.p/1 has another hash 0 than the entries below it",
     );
 }
 
 #[test]
-fn chk224_a_short_or_long_tile_is_named() {
+fn chk234_a_short_or_long_tile_is_named() {
     for (len, words) in [
         (8_160, "tile/0/000 is too short: 256 hashes have 8192 bytes"),
         (8_191, "tile/0/000 is too short"),
@@ -153,7 +153,7 @@ fn chk224_a_short_or_long_tile_is_named() {
     ] {
         let published = World::new().publish();
         published.change("tile/0/000", |tile| tile.resize(len, 0));
-        verify(&published).is_wrong(224, words);
+        verify(&published).is_wrong(234, words);
     }
     let published = World::new().publish();
     published.change("tile/entries/000", |tile| tile.push(0));
@@ -163,19 +163,19 @@ fn chk224_a_short_or_long_tile_is_named() {
 }
 
 #[test]
-fn chk224_a_partial_tile_with_other_contents_is_named() {
+fn chk234_a_partial_tile_with_other_contents_is_named() {
     // The full tile is there too, and a client may have read this one before.
     let published = World::new().publish();
     published.change("tile/0/000.p/53", |tile| tile[32 * 52] ^= 1);
     verify(&published).is_wrong(
-        224,
+        234,
         "tile/0/000.p/53 has another hash than that of entry 52",
     );
     let published = World::new().publish();
     published.change("tile/entries/000.p/53", |tile| {
         *tile.last_mut().unwrap() ^= 1
     });
-    verify(&published).is_wrong(224, "tile/entries/000.p/53 has other entries than");
+    verify(&published).is_wrong(234, "tile/entries/000.p/53 has other entries than");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn partial_tiles_of_earlier_sizes_may_be_missing() {
 }
 
 #[test]
-fn chk223_a_missing_tile_is_named() {
+fn chk233_a_missing_tile_is_named() {
     let world = World::new();
     let last = world.covered() - 256;
     for (path, words) in [
@@ -200,25 +200,25 @@ fn chk223_a_missing_tile_is_named() {
     ] {
         let published = world.publish();
         published.remove(path);
-        verify(&published).is_wrong(223, words);
+        verify(&published).is_wrong(233, words);
     }
     let published = world.publish();
     published.remove(&format!("tile/0/001.p/{last}"));
-    verify(&published).is_wrong(223, &format!("tile/0/001.p/{last} is missing"));
+    verify(&published).is_wrong(233, &format!("tile/0/001.p/{last} is missing"));
     let published = world.publish();
     published.remove("tile/entries/001.p");
-    verify(&published).is_wrong(223, "tile/entries/001 is missing: entry 256 is not there");
+    verify(&published).is_wrong(233, "tile/entries/001 is missing: entry 256 is not there");
 }
 
 #[test]
-fn chk223_tiles_that_come_too_late_are_noticed() {
+fn chk233_tiles_that_come_too_late_are_noticed() {
     // Nine days before the newest checkpoint is in time, and ten are not.
     let world = World::new();
     for (drop_from, is_good) in [(4, true), (3, false)] {
         let published = world.publish_tiles(world.checkpoints[drop_from - 1].0);
         match is_good {
             true => verify(&published).is_good(),
-            false => verify(&published).is_wrong(223, "is more than nine days old, and entry 160"),
+            false => verify(&published).is_wrong(233, "is more than nine days old, and entry 160"),
         };
     }
 }
@@ -228,7 +228,7 @@ fn entries_that_no_checkpoint_covers_are_noticed() {
     let world = World::new();
     let published = world.publish();
     published.remove(&format!("checkpoints/{}", world.covered()));
-    verify(&published).is_wrong(223, "the tiles have entries from 312 on that no published");
+    verify(&published).is_wrong(233, "the tiles have entries from 312 on that no published");
 }
 
 #[test]
@@ -266,42 +266,42 @@ fn a_checkpoint_of_another_log_is_refused() {
 }
 
 #[test]
-fn chk221_exchanged_checkpoints_are_noticed() {
+fn chk231_exchanged_checkpoints_are_noticed() {
     let published = World::new().publish();
     let other = published.read("checkpoints/160");
     published.write("checkpoints/107", &other);
-    verify(&published).is_wrong(221, "checkpoints/107: the checkpoint is over 160 entries");
+    verify(&published).is_wrong(231, "checkpoints/107: the checkpoint is over 160 entries");
 }
 
 #[test]
-fn chk222_a_fork_between_the_newest_checkpoint_and_the_archive_is_noticed() {
+fn chk232_a_fork_between_the_newest_checkpoint_and_the_archive_is_noticed() {
     let world = World::new();
     let published = world.publish();
     let fork = world.cosigned(world.signed(712, world.root(711)), noon(DAY + 13));
     published.write("checkpoint", &fork.encode());
     verify(&published).is_wrong(
-        222,
+        232,
         "checkpoint and ./checkpoints/712 have different roots over 712 entries",
     );
 }
 
 #[test]
-fn chk222_a_newest_checkpoint_that_is_not_archived_is_noticed() {
+fn chk232_a_newest_checkpoint_that_is_not_archived_is_noticed() {
     let published = World::new().publish();
     published.remove("checkpoints/712");
     verify(&published).is_wrong(
-        222,
+        232,
         "the checkpoint over 712 entries is not in checkpoints/",
     );
 }
 
 #[test]
-fn chk222_a_log_that_was_rolled_back_is_noticed() {
+fn chk232_a_log_that_was_rolled_back_is_noticed() {
     let published = World::new().publish();
     let older = published.read("checkpoints/662");
     published.write("checkpoint", &older);
     verify(&published).is_wrong(
-        222,
+        232,
         "is over 662 entries, and checkpoints/ has one over 712",
     );
 }

@@ -1,0 +1,150 @@
+//! Retention: when a case is over, its content and the personal data in it are erased. The log and
+//! the digests stay.
+
+use rand_core::CryptoRng;
+use waxseal_log::entry::{Event, Kind, Number};
+use waxseal_reporting::Timestamp;
+
+use crate::appeal::is_reversed;
+use crate::case::MAX_OF_CASE;
+use crate::desk::{Desk, detail};
+use crate::error::{DeskError, Refused};
+use crate::ids::CaseId;
+use crate::store::{
+    AppealList, AppealRow, CaseRow, CaseStatus, Change, DecisionRow, Key, NoticeList, NoticeRow,
+    ReportRow, Store,
+};
+use crate::{hash, labels};
+
+/// Maximum number of reports whose content one step erases.
+pub const MAX_ERASED: usize = 1_000;
+
+impl<S: Store> Desk<S> {
+    /// Erases the content and the personal data of a case: the reports, the account, the texts of
+    /// notices and appeals, and the details that hold statements of reasons. Returns whether all is
+    /// erased now; a case of many reports takes several calls.
+    ///
+    /// `keep_ms` is how long a case is kept after its last decision. Call the store's `compact`
+    /// afterwards.
+    ///
+    /// # Errors
+    /// [`Refused::Held`] if a hold is on the case, [`Refused::NotOver`] if it is not decided, an
+    /// appeal is open or can still be filed, or `keep_ms` is not over. [`Refused::Erased`] if it was
+    /// erased before. Or the store's.
+    pub fn erase(
+        &mut self,
+        case: &CaseId,
+        keep_ms: u64,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<bool, DeskError> {
+        let old = self.store.case(case.as_bytes())?.ok_or(Refused::NoCase)?;
+        self.check_over(&old, keep_ms, now)?;
+        let reports = self.reports_of(&old.id)?;
+        let mut left = reports
+            .into_iter()
+            .filter(|report| !report.is_erased)
+            .peekable();
+        let mut batch = self.begin(now);
+        let mut digests = Vec::new();
+        for report in left.by_ref().take(MAX_ERASED) {
+            digests.extend_from_slice(&report.digest);
+            if self.store.content(&report.id)?.is_some() {
+                batch.change(Change::Remove(Key::Content(report.id)));
+            }
+            let new = ReportRow {
+                is_erased: true,
+                reporter: None,
+                ..report.clone()
+            };
+            batch.swap(report, new);
+        }
+        let is_done = left.peek().is_none();
+        if is_done {
+            self.erase_texts(&mut batch, &old)?;
+            let new = CaseRow {
+                account: None,
+                status: CaseStatus::Closed,
+                ..old.clone()
+            };
+            batch.swap(old.clone(), new);
+        } else {
+            batch.change(Change::unchanged(old.clone()));
+        }
+        let digest = hash::digest(labels::ERASED, &[&digests]);
+        let number = Number::from_bytes(old.number);
+        batch.log(number, Event::ContentErased, detail(digest.to_vec(), rng)?);
+        self.commit(batch)?;
+        Ok(is_done)
+    }
+
+    /// Checks that nothing more can happen in a case, and that its time is over.
+    fn check_over(&self, case: &CaseRow, keep_ms: u64, now: Timestamp) -> Result<(), DeskError> {
+        // CHK-224: no hold is on the case.
+        if case.is_held {
+            return Err(Refused::Held.into());
+        }
+        if case.status == CaseStatus::Closed {
+            return Err(Refused::Erased.into());
+        }
+        // CHK-225: the case is decided and its time is over, an appeal is neither open nor possible.
+        let decisions = self.store.decisions(&case.id, MAX_OF_CASE)?;
+        let last = decisions.last().ok_or(Refused::NotOver)?;
+        let appeals = self
+            .store
+            .appeals(&AppealList::OfCase(case.id), None, MAX_OF_CASE)?;
+        let end = last
+            .decided_at_ms
+            .saturating_add(keep_ms)
+            .max(last.appeal_until_ms);
+        let is_open = |appeal: &AppealRow| {
+            appeal.outcome.is_none() || (appeal.decision == last.leaf_hash && is_reversed(appeal))
+        };
+        if now.as_millis() <= end || appeals.iter().any(is_open) {
+            return Err(Refused::NotOver.into());
+        }
+        Ok(())
+    }
+
+    /// Erases the texts of a case, and the salts and details of the entries that hold texts.
+    fn erase_texts(&self, batch: &mut crate::desk::Batch, case: &CaseRow) -> Result<(), DeskError> {
+        for decision in self.store.decisions(&case.id, MAX_OF_CASE)? {
+            batch.change(Change::Remove(Key::Detail(decision.log_index)));
+            let new = DecisionRow {
+                signed: Vec::new(),
+                ..decision.clone()
+            };
+            batch.swap(decision.clone(), new);
+            for notice in self
+                .store
+                .notices(&NoticeList::OfDecision(decision.leaf_hash), 2)?
+            {
+                let new = NoticeRow {
+                    body: Vec::new(),
+                    ..notice.clone()
+                };
+                batch.swap(notice, new);
+            }
+        }
+        for appeal in self
+            .store
+            .appeals(&AppealList::OfCase(case.id), None, MAX_OF_CASE)?
+        {
+            let new = AppealRow {
+                text: None,
+                signed: None,
+                ..appeal.clone()
+            };
+            batch.swap(appeal, new);
+        }
+        let entries = self.store.entries_with(&case.number, MAX_OF_CASE)?;
+        let is_text = |kind: u8| Kind::from_number(kind) == Some(Kind::AppealDecided);
+        for entry in entries.iter().filter(|entry| is_text(entry.kind)) {
+            batch.change(Change::Remove(Key::Detail(entry.log_index)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Sorts reports into cases by the reason that the vault tells.
+
+use rand_core::CryptoRng;
+use waxseal_log::entry::ReasonCode;
+use waxseal_reporting::intake::ReportId;
+use waxseal_reporting::reporter::Report;
+use waxseal_reporting::{AccountId, Timestamp};
+
+use crate::desk::Desk;
+use crate::error::{DeskError, Refused};
+use crate::ids::CaseId;
+use crate::store::limits::MAX_LISTED;
+use crate::store::{ReportList, ReportRow, Store};
+use crate::vault::{VaultCalls, VaultError, reported_account};
+
+/// Length of what precedes the report in an encoded accepted report of version 02.
+const ACCEPTED_PREFIX_LEN: usize = 1 + 16 + 8 + 4 + 4;
+/// Length of the MAC at its end.
+const ACCEPTED_MAC_LEN: usize = 32;
+
+/// What became of a report that was to be sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sorting {
+    /// It is in this case.
+    Case(CaseId),
+    /// It failed this check in the vault. The intake releases its nullifiers.
+    Rejected {
+        /// Number of the check.
+        check: u8,
+    },
+    /// The vault lacks its moderation key (check 82) or knows a later version only (97). It waits.
+    Waits {
+        /// Number of the check.
+        check: u8,
+    },
+}
+
+impl<S: Store> Desk<S> {
+    /// Sorts a report by the reason that the vault tells: into the undecided case about its account,
+    /// or into a new one.
+    ///
+    /// # Errors
+    /// [`Refused::NoReport`], [`Refused::AlreadySorted`], the vault's, or the store's.
+    pub fn sort(
+        &mut self,
+        id: &ReportId,
+        vault: &mut impl VaultCalls,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Sorting, DeskError> {
+        let row = self.store.report(id.as_bytes())?.ok_or(Refused::NoReport)?;
+        // CHK-208: a report is sorted once.
+        if row.reason.is_some() || row.rejected.is_some() {
+            return Err(Refused::AlreadySorted.into());
+        }
+        let content = self
+            .store
+            .content(id.as_bytes())?
+            .ok_or(Refused::NoReport)?;
+        let reason = match vault.sort(id, &content.accepted, now) {
+            Ok(sorted) => sorted.reason.number(),
+            Err(VaultError::Rejected { check }) => return self.not_sorted(row, check, now),
+            Err(error) => return Err(error.into()),
+        };
+        let reason = ReasonCode::from_number(reason).ok_or(Refused::Damaged("report"))?;
+        let account = account_of(&content.accepted).ok_or(Refused::Damaged("report"))?;
+        let case = self.enter_sorted(row, &account, reason, now, rng)?;
+        Ok(Sorting::Case(case))
+    }
+
+    /// Sorts up to `limit` of the reports that wait, in random order, so that the log does not show
+    /// in which order they arrived. Returns each with what became of it.
+    ///
+    /// # Errors
+    /// The vault's, or the store's. Reports before the failing one are sorted.
+    pub fn sort_waiting(
+        &mut self,
+        vault: &mut impl VaultCalls,
+        limit: usize,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<(ReportId, Sorting)>, DeskError> {
+        let (mut waiting, mut after) = (Vec::new(), None);
+        let mut done = Vec::new();
+        loop {
+            let page = self
+                .store
+                .reports(&ReportList::Unsorted, after, MAX_LISTED)?;
+            let Some(last) = page.last() else { break };
+            after = Some((last.received_at_ms, last.id));
+            let waits = page.into_iter().filter(|row| row.rejected.is_none());
+            waiting.extend(waits.map(|row| {
+                let mut key = [0; 8];
+                rng.fill_bytes(&mut key);
+                (key, ReportId::from_bytes(row.id))
+            }));
+        }
+        waiting.sort_unstable();
+        for (_, id) in waiting {
+            if done.len() >= limit {
+                break;
+            }
+            let sorting = self.sort(&id, vault, now, rng)?;
+            done.push((id, sorting));
+        }
+        Ok(done)
+    }
+
+    /// Keeps a report that the vault cannot read yet, or marks it as rejected.
+    fn not_sorted(
+        &mut self,
+        old: ReportRow,
+        check: u8,
+        now: Timestamp,
+    ) -> Result<Sorting, DeskError> {
+        if [82, 97].contains(&check) {
+            return Ok(Sorting::Waits { check });
+        }
+        let new = ReportRow {
+            rejected: Some(check),
+            ..old.clone()
+        };
+        let mut batch = self.begin(now);
+        batch.swap(old, new);
+        self.commit(batch)?;
+        Ok(Sorting::Rejected { check })
+    }
+}
+
+/// The account that an accepted report is about. A report of the reporter's own messages in a group
+/// accuses no one else, and is in a case about the reporter.
+fn account_of(accepted: &[u8]) -> Option<AccountId> {
+    let end = accepted.len().checked_sub(ACCEPTED_MAC_LEN)?;
+    let report = Report::decode(accepted.get(ACCEPTED_PREFIX_LEN..end)?).ok()?;
+    let reporter = &report.reporter().account;
+    let account = reported_account(reporter, report.about_account(), report.claims());
+    Some(account.unwrap_or_else(|| reporter.clone()))
+}
+
+#[cfg(test)]
+mod tests;

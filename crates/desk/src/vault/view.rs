@@ -1,0 +1,230 @@
+//! What an officer sees of a report.
+
+mod make;
+mod read;
+mod write;
+
+use core::fmt;
+
+use waxseal_reporting::limits::MAX_UNSEALED_LEN;
+use waxseal_reporting::reporter::Reason;
+use waxseal_reporting::reviewer::Contradiction;
+use waxseal_reporting::{AccountId, Timestamp};
+use zeroize::Zeroizing;
+
+pub(super) use make::Viewer;
+
+/// Maximum length of an encoded view, in bytes: a view shows no more than an unsealed report, and
+/// the names of up to 31 participants.
+pub const MAX_VIEW_LEN: usize = MAX_UNSEALED_LEN + 8_192;
+
+/// What an officer sees of a report: the granted messages, without the names of those who are not
+/// accused.
+///
+/// The reported account has its name. Every other participant is a number that holds for one case.
+/// Tags of messages are replaced by ordinals. The reporter, conversations and devices are not
+/// shown.
+///
+/// # Security
+/// Texts may name people all the same. So may the locations of attachments, and content of a kind
+/// that this version cannot show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct View {
+    /// The account that the report accuses. `None` for a group's report of own messages only.
+    pub reported: Option<AccountId>,
+    /// Whether the report is about the account itself, and has no messages.
+    pub about_account: bool,
+    /// The reason that the reporter gave.
+    pub reason: Reason,
+    /// The reporter's note.
+    pub note: Zeroizing<String>,
+    /// When the intake accepted the report.
+    pub accepted_at: Timestamp,
+    /// Whether the relay's times contradict the order of the messages by more than five minutes.
+    pub clock_stepped_back: bool,
+    /// Number of messages in the report, granted or not.
+    pub messages_in_report: u8,
+    /// The granted messages, in the order of the conversation.
+    pub messages: Vec<ViewedMessage>,
+    /// The names, if the grant's purpose is to identify.
+    pub names: Option<Names>,
+}
+
+/// One message of a view.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ViewedMessage {
+    /// Place among all messages of the report, in the order of the conversation, starting at 0.
+    pub ordinal: u8,
+    /// Index of the message's claim, which is its bit in the grant.
+    pub claim: u8,
+    /// Who sent it.
+    pub sender: Participant,
+    /// When the relay accepted it.
+    pub accepted_at: Timestamp,
+    /// When it was sent, as claimed by its sender.
+    pub sent_at: Timestamp,
+    /// Whether its tag names its sender. Messages of format 01 do not.
+    pub tag_names_sender: bool,
+    /// Whether this reporter had already reported it.
+    pub repeated: bool,
+    /// How often the content had been forwarded before, as claimed by its sender.
+    pub forward_count: u8,
+    /// Seconds until it disappears, as claimed by its sender. 0 for never.
+    pub expires_after_secs: u32,
+    /// The message that it answers.
+    pub reply_to: Reference,
+    /// The last message from others that its sender had seen.
+    pub last_seen: Reference,
+    /// How many messages of the sending device are missing before it, if that is known.
+    pub gap_before: Option<u64>,
+    /// Contradictions between its number or references and the relay's order.
+    pub contradictions: Vec<Contradiction>,
+    /// What it says, if the reporter showed it.
+    pub content: Option<ViewedContent>,
+    /// Number of its parts: header, content and attachments.
+    pub parts: u8,
+    /// The shown attachments, each with the number of its part.
+    pub attachments: Vec<(u8, ViewedAttachment)>,
+}
+
+impl ViewedMessage {
+    /// The numbers of the parts that the reporter withheld: 1 is the content, 2 and up are the
+    /// attachments.
+    pub fn withheld(&self) -> impl Iterator<Item = u8> {
+        (1..self.parts).filter(|part| match part {
+            1 => self.content.is_none(),
+            part => !self.attachments.iter().any(|(shown, _)| shown == part),
+        })
+    }
+}
+
+/// Someone who takes part in the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Participant {
+    /// The reported account.
+    Reported,
+    /// Another account. The number is the same in all reports of one case, and another one in every
+    /// other case.
+    ///
+    /// `HMAC-SHA-256(participant key, case 16 || account)[..4]`
+    Number(u32),
+}
+
+/// Another message to which one refers, as claimed by its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// No message.
+    None,
+    /// The message with this ordinal in the report.
+    InReport(u8),
+    /// A message that is not in the report.
+    NotInReport,
+}
+
+/// What a message says.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ViewedContent {
+    /// Text, or the caption of the attachments.
+    Text(Zeroizing<String>),
+    /// New text for an earlier message.
+    Edit {
+        /// The message that is edited.
+        of: Reference,
+        /// Its new text.
+        text: Zeroizing<String>,
+    },
+    /// Takes back an earlier message.
+    Deletion {
+        /// The message that is deleted.
+        of: Reference,
+    },
+    /// A reaction to a message.
+    Reaction {
+        /// The message reacted to.
+        to: Reference,
+        /// The reaction; empty takes an earlier one back.
+        reaction: Zeroizing<String>,
+    },
+    /// Content of the application's own kind.
+    Application {
+        /// The kind, for example a media type.
+        kind: String,
+        /// The bytes.
+        body: Zeroizing<Vec<u8>>,
+    },
+    /// Content that this version cannot show.
+    Unknown {
+        /// Number of the kind.
+        kind: u8,
+        /// The bytes after it.
+        body: Zeroizing<Vec<u8>>,
+    },
+}
+
+/// An attachment that the reporter showed.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ViewedAttachment {
+    /// A file that is encrypted as a whole.
+    File(AttachedFile),
+    /// An attachment that this version cannot show.
+    Unknown {
+        /// Number of its scheme.
+        scheme: u8,
+        /// Length of its description, in bytes.
+        description_len: u32,
+    },
+}
+
+/// A file that is encrypted as a whole, as the message describes it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AttachedFile {
+    /// Size of the plaintext in bytes, as claimed by the sender.
+    pub size_bytes: u64,
+    /// SHA-256 of the ciphertext.
+    pub ciphertext_digest: [u8; 32],
+    /// SHA-256 of the plaintext.
+    pub plaintext_digest: [u8; 32],
+    /// The key under which the file is encrypted.
+    pub key: Zeroizing<[u8; 32]>,
+    /// The media type, as claimed by the sender.
+    pub media_type: String,
+    /// Where the ciphertext is kept, as claimed by the sender. Treat it as an untrusted address.
+    pub location: String,
+}
+
+/// The names of those who are not accused.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Names {
+    /// The account that reported.
+    pub reporter: AccountId,
+    /// The senders of the shown messages other than the reported account, by their numbers.
+    pub participants: Vec<(u32, AccountId)>,
+}
+
+impl View {
+    /// The view as bytes.
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        write::write(self)
+    }
+
+    /// Reads a view.
+    ///
+    /// # Errors
+    /// [`DecodeError`](crate::DecodeError) if the bytes are not one.
+    pub fn decode(bytes: &[u8]) -> Result<Self, crate::DecodeError> {
+        let body = crate::format::versioned(bytes, MAX_VIEW_LEN)?;
+        read::read(body).ok_or(crate::DecodeError::Malformed)
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View")
+            .field("reason", &self.reason)
+            .field("messages", &self.messages.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
