@@ -15,6 +15,7 @@ mod shown;
 mod story;
 mod text;
 mod usage;
+mod vault;
 mod verify_log;
 
 use std::ffi::OsString;
@@ -50,6 +51,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<Outcome, Unusable> {
             Some("verify-log") => verify_log::run(parser),
             Some("verify-receipt") => receipt::run(parser),
             Some("transparency") => numbers::run(parser),
+            Some("vault") => vault::run(parser),
             _ => Err(usage::refuse(&usage::ALL, "there is no such command")),
         },
         Some(Arg::Long("help") | Arg::Short('h')) => Ok(usage::ALL.show()),

@@ -18,13 +18,14 @@ pub fn refuse(usage: &Usage, why: &str) -> Unusable {
 
 pub const ALL: Usage = Usage(
     "\
-Checks what a provider publishes about its handling of abuse reports.
+Checks what a provider publishes about its handling of abuse reports, and runs a provider's vault.
 
 Usage: waxseal-desk COMMAND ...
 
   verify-log      check a published log: that nothing was altered, dropped or hidden
   verify-receipt  read a receipt: what happened to a report or an account, and what is missing
   transparency    count the transparency report from a published log
+  vault           for the provider: set up the vault, and run it as a process of its own
 
 Each command explains itself with --help. Exit code 0: all is as it should be. 1: something is
 wrong, and the output says what. 2: wrong arguments, or a file cannot be read.",
@@ -80,4 +81,26 @@ Usage: waxseal-desk transparency --from YYYY-MM-DD --to YYYY-MM-DD DIR [--csv | 
 
 Example:
   waxseal-desk transparency --from 2026-01-01 --to 2026-03-31 log-2026-04 --csv",
+);
+
+pub const VAULT: Usage = Usage(
+    "\
+Runs the vault: the process that holds the keys which open reports. Run it as a user of its own.
+
+Usage: waxseal-desk vault init --folder F --name NAME --keys FILE --acceptance FILE --public FILE
+       waxseal-desk vault --folder F (--socket PATH | --listen 127.0.0.1:PORT)
+
+  init               draw the vault's keys, and pin those of its log in the new folder F
+  --folder F         the vault's folder, with its secrets and its memory of the log
+  --name NAME        the name of the vault's key in the keys of the log
+  --keys FILE        the keys of the log, without the line `vault`
+  --acceptance FILE  the key with which the intake accepts reports; it is made if it does not exist
+  --public FILE      where to write the public moderation key, to which apps seal reports
+  --socket PATH      listen on a Unix socket, which only its owner can use
+  --listen ADDRESS   listen on a port of this machine, which each of its users can reach
+
+It prints `serving on ...` once it is ready, and answers until it is ended.
+
+Example:
+  waxseal-desk vault --folder /var/lib/vault --socket /run/vault.sock",
 );

@@ -12,7 +12,7 @@ fn each_command_explains_itself_with_an_example() {
     here(&["--help"])
         .is_good()
         .says("Usage: waxseal-desk COMMAND");
-    for command in ["verify-log", "verify-receipt", "transparency"] {
+    for command in ["verify-log", "verify-receipt", "transparency", "vault"] {
         let example = format!("Example:\n  waxseal-desk {command} ");
         here(&[command, "--help"]).is_good().says(&example);
         here(&[command, "-h"]).is_good().says(&example);
@@ -22,12 +22,17 @@ fn each_command_explains_itself_with_an_example() {
 #[test]
 fn the_example_of_each_command_has_arguments_that_the_command_takes() {
     let published = World::new().publish();
-    for command in ["verify-log", "verify-receipt", "transparency"] {
+    // The examples name files that are not there.
+    for (command, words) in [
+        ("verify-log", "cannot be read"),
+        ("verify-receipt", "cannot be read"),
+        ("transparency", "cannot be read"),
+        ("vault", "a file of the vault's folder is missing"),
+    ] {
         let help = here(&[command, "--help"]).out;
         let (_, example) = help.split_once("Example:\n  waxseal-desk ").unwrap();
         let arguments: Vec<&str> = example.split_whitespace().collect();
-        // It names files that are not there.
-        run(published.root(), &arguments).is_unusable("cannot be read");
+        run(published.root(), &arguments).is_unusable(words);
     }
 }
 

@@ -14,7 +14,9 @@ mod damaged;
 mod hostile;
 mod kept;
 mod numbers;
+mod published;
 mod receipts;
+mod vault;
 mod world;
 
 use std::path::Path;

@@ -309,7 +309,7 @@ impl World {
         Item {
             index,
             entry: *entry,
-            proof: path(index as usize, &leaves),
+            proof: proof(index as usize, &leaves),
             detail: (index >= self.decision).then(|| detail.clone()),
             link: is_decision.then(|| match role {
                 Role::Reporter => Link::to_report(LINK_SALT, 0, &[commitment()]).unwrap(),
@@ -345,15 +345,15 @@ fn commitment() -> [u8; 32] {
 }
 
 /// The proof that the leaf at `index` is in the tree over `leaves`. RFC 6962, by its definition.
-fn path(index: usize, leaves: &[TreeHash]) -> Vec<TreeHash> {
+fn proof(index: usize, leaves: &[TreeHash]) -> Vec<TreeHash> {
     if leaves.len() <= 1 {
         return Vec::new();
     }
     let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
     let (mut path, sibling) = if index < left.len() {
-        (self::path(index, left), right)
+        (proof(index, left), right)
     } else {
-        (self::path(index - left.len(), right), left)
+        (proof(index - left.len(), right), left)
     };
     path.push(root(sibling));
     path
