@@ -22,7 +22,7 @@ fn large() -> World {
         let sealed = [number.to_be_bytes(); 10].concat();
         world
             .desk
-            .refuse(&sealed, 77, world.now, &mut world.rng)
+            .refuse(&ReportDigest::of(&sealed), 77, world.now, &mut world.rng)
             .unwrap();
     }
     world.pass(DAY);

@@ -16,7 +16,7 @@ fn reporter_told(world: &World, reported: &Reported) -> Told {
         .unwrap()
         .unwrap();
     let promise = Promise::decode(&row.promise).unwrap();
-    let digest = ReportDigest::of(&reported.sealed);
+    let digest = digest_of(reported.accepted.report());
     let promise = promise
         .verify(world.keys.log(), &digest, world.now.as_millis())
         .unwrap();

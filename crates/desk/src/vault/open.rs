@@ -1,9 +1,10 @@
 //! Opens a report for an opening that the log shows, and tells the reason of any report.
 
-use waxseal_reporting::intake::ReportId;
+use waxseal_log::report::ReportDigest;
+use waxseal_reporting::intake::{AcceptedReport, ReportId};
 use waxseal_reporting::limits::MAX_ACCEPTED_LEN;
 use waxseal_reporting::relay::Claim;
-use waxseal_reporting::reporter::Reason;
+use waxseal_reporting::reporter::{Reason, Report};
 use waxseal_reporting::reviewer::{VerifiedReport, review};
 use waxseal_reporting::vault::{Unseal as _, UnsealError, UnsealedReport};
 use waxseal_reporting::{AccountId, Audience, Rejection, Timestamp};
@@ -58,6 +59,12 @@ impl Vault {
         // CHK-196: the accepted report is the one that the challenge was drawn for.
         if pending.report != digest {
             return Err(VaultError::OtherReport);
+        }
+        // CHK-230: the entry has the number of this report, so that its reporter finds it.
+        let report = AcceptedReport::report_of(&request.accepted);
+        let report = report.map_err(|_| VaultError::NotAccepted)?;
+        if !pending.has_number(&digest_of(&report).number()) {
+            return Err(VaultError::NotLogged);
         }
         let granted = grant.report(&digest).ok_or(VaultError::ReportNotGranted)?;
         self.use_up(&request.challenge);
@@ -131,6 +138,11 @@ fn rejected(rejection: Rejection) -> VaultError {
 
 fn count(claims: &[Claim]) -> u32 {
     u32::try_from(claims.len()).unwrap_or(u32::MAX)
+}
+
+/// Digest of a report, by which promises and the log name it.
+pub fn digest_of(report: &Report) -> ReportDigest {
+    ReportDigest::of(&report.without_mac())
 }
 
 /// The account that a report accuses: the one that it is about, or else the account that sent most

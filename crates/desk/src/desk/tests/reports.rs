@@ -44,8 +44,6 @@ pub(crate) struct Intake {
 /// An accepted report in the forms in which it is used.
 pub(crate) struct Reported {
     pub(crate) accepted: AcceptedReport,
-    /// The report as the client sent it.
-    pub(crate) sealed: Vec<u8>,
     /// The accepted report under the acceptance key.
     pub(crate) encoded: Vec<u8>,
 }
@@ -110,7 +108,6 @@ impl Intake {
         let encoded = accepted.encode(&self.acceptance_key);
         Reported {
             accepted,
-            sealed,
             encoded,
         }
     }
