@@ -169,8 +169,7 @@ impl World {
     pub(crate) fn checkpoint(&self, size: usize, secs: u64) -> Note {
         let mut note = self.signed(size);
         for cosigner in self.witnesses[..2].iter().chain([&self.vault]) {
-            note.add(cosigner.cosign(&note.text().to_owned(), secs))
-                .unwrap();
+            note.add(cosigner.cosign(note.text(), secs)).unwrap();
         }
         note
     }

@@ -2,8 +2,8 @@
 //! seeds from a seeded generator.
 //!
 //! `WAXSEAL_MUTATIONS=1000000` sets how many mutations are tried: a half of this number for each
-//! decoder and for `log`, a sixteenth for each other target. `WAXSEAL_REGENERATE=1` writes the seeds that
-//! `waxseal_world::seeds` makes into the folder of committed seeds.
+//! decoder and for `log`, a sixteenth for each other target. `WAXSEAL_REGENERATE=1` writes the
+//! seeds that `waxseal_world::seeds` makes into the folder of committed seeds.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,5 +1,5 @@
-//! Runs the decoders of `waxseal-log` on any bytes, and an audit and a receipt of a hostile provider
-//! that has all keys.
+//! Runs the decoders of `waxseal-log` on any bytes, and an audit and a receipt of a hostile
+//! provider that has all keys.
 //!
 //! Asserts that nothing panics, that each value has one encoding, and that audit and receipt tell
 //! what the entries say.
@@ -66,7 +66,7 @@ impl Provider {
         let checkpoint = Checkpoint::new("log.example", size, root).unwrap();
         let mut note = checkpoint.sign(&self.log).unwrap();
         for cosigner in [&self.vault, &self.witness] {
-            let signature = cosigner.cosign(&note.text().to_owned(), secs);
+            let signature = cosigner.cosign(note.text(), secs);
             note.add(signature).unwrap();
         }
         note
