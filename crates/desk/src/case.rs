@@ -140,6 +140,8 @@ impl<S: Store> Desk<S> {
             return Err(Refused::Assignment.into());
         }
         let mut batch = self.begin(now);
+        // An assignment has no entry. The policy is still in force if the log is as it was read.
+        batch.change(Change::Expect(Condition::LogSize(self.tree.size())));
         let new = CaseRow {
             officer: Some(*assignment.officer.as_bytes()),
             assigned_until_ms: Some(assignment.until.as_millis()),
