@@ -939,7 +939,7 @@ class Auditor:
         self.decided, self.open_appeals, self.used = set(), {}, {}
 
     def entry(self, data):
-        index, entry = len(self.entries), self.read(data)
+        index, entry = len(self.entries), read_entry(data, 158)
         kind, day, number, fields = entry["kind"], entry["day"], entry["number"], entry["fields"]
 
         def find(name, condition):
@@ -974,10 +974,6 @@ class Auditor:
             self.policy(fields, find)
         self.entries.append(entry)
         self.since.append((day, index))
-
-    def read(self, data):
-        known = data[:1] == b"\1" and data[1:2] != b"" and data[1] in FIELDS and len(data) <= MAX_ENTRY
-        return read_entry(data, 158 if known or len(data) < 2 else 130)
 
     def policy(self, fields, find):
         key, origin = self.keys["policy_key"], self.keys["log"]["name"]

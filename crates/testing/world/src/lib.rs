@@ -26,7 +26,7 @@
 //! | [`Script`] | a list of [`Action`]s, read from any bytes | |
 //! | [`Liar`] | a sender with a modified client | a recipient, the relay |
 //! | [`Forgery`] | a reporter with a modified client | intake and review |
-//! | [`targets`] | the bodies of the fuzz targets | decoders, sessions, stores, reports |
+//! | [`targets`] | the bodies of the fuzz targets | decoders, sessions, stores, reports, the log |
 //! | [`seeds()`] | small genuine inputs for each fuzz target | |
 #![allow(
     clippy::unwrap_used,
