@@ -97,7 +97,7 @@ pub(crate) const MAX_OF_CASE: usize = crate::store::limits::MAX_LISTED;
 
 impl<S: Store> Desk<S> {
     /// A case with all that belongs to it. To list cases, use
-    /// [`Store::queue`](crate::store::Store::queue).
+    /// [`Store::queue`].
     ///
     /// # Errors
     /// [`Refused::NoCase`], or the store's.
