@@ -67,7 +67,7 @@ impl Act for Hold {
 }
 
 impl<S: Store> Desk<S> {
-    /// Places a hold on a case, or lifts one. A case can have several, and its content is kept until
+    /// Places a hold on a case, or lifts one. A case can have several. Its content is kept until
     /// all are lifted.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! Records of what is neither an act of an officer nor a case's step: policies that come into force,
-//! data that leaves, keys that are created and destroyed.
+//! Records of what is neither an act of an officer nor a case's step: policies that come into
+//! force, data that leaves, keys that are created and destroyed.
 
 use rand_core::CryptoRng;
 use waxseal_log::entry::{Event, KeyKind, Number, PublishedPolicy, Target};
@@ -94,7 +94,8 @@ impl<S: Store> Desk<S> {
         self.commit(batch)
     }
 
-    /// Enters that a key was created. `public` is the public key, or the identifier of a secret key.
+    /// Enters that a key was created. `public` is the public key, or the identifier of a secret
+    /// key.
     ///
     /// # Errors
     /// [`Refused::TooLong`], [`StoreError::Conflict`](crate::store::StoreError::Conflict) if the

@@ -1,5 +1,5 @@
-//! Makes accepted reports as a provider's relay and intake do: messages are sealed, stamped, opened,
-//! reported and examined. The channel encrypts nothing.
+//! Makes accepted reports as a provider's relay and intake do: messages are sealed, stamped,
+//! opened, reported and examined. The channel encrypts nothing.
 
 use rand_chacha::ChaCha20Rng;
 use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId, examine};
