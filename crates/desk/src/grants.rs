@@ -239,7 +239,7 @@ impl<S: Store> Desk<S> {
     }
 
     /// The vault, as grants name it.
-    pub(crate) fn vault_id(&self) -> VaultId {
+    pub fn vault_id(&self) -> VaultId {
         VaultId::from_bytes(*self.setup.keys.vault().key())
     }
 }

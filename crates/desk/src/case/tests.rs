@@ -104,3 +104,31 @@ fn danger_to_children_and_to_life_comes_first() {
     assert_eq!(severity(Reason::Spam), 1);
     assert_eq!(severity(Reason::Other), 1);
 }
+
+#[test]
+fn an_officer_whom_a_newer_policy_removed_assigns_nothing_at_a_desk_that_is_behind() {
+    let mut world = World::new();
+    let (case, _) = world.case();
+    let mut behind = world.other_desk();
+    let mut terms = world.policy.terms().clone();
+    terms.version = 2;
+    terms
+        .officers
+        .retain(|officer| officer.id != world.officers.ask.id());
+    world
+        .publish(&crate::policy::Policy::new(terms).unwrap())
+        .unwrap();
+    let assignment = Assignment {
+        case,
+        officer: world.officers.decide.id(),
+        until: Timestamp::from_millis(world.now.as_millis() + HOUR),
+    };
+    let signed = world.sign(&assignment, &world.officers.ask);
+    let late = behind.assign(&signed, world.now);
+    assert!(late.is_err_and(|error| error.is_conflict()));
+    let refusal = refused(behind.assign(&signed, world.now));
+    assert_eq!(
+        refusal,
+        Refused::Act(crate::officer::ActError::OtherOfficer)
+    );
+}

@@ -20,8 +20,9 @@ const HIDDEN: &str = "hidden";
 /// Name of the row and the column of totals.
 const TOTAL: &str = "total";
 
-/// A table of the provider's own data, such as decisions by country and reason. Not for publication:
-/// publish what [`suppress`](Self::suppress) returns.
+/// A table of the provider's own data, such as decisions by country and reason.
+///
+/// Do not publish it. Publish what [`suppress`](Self::suppress) returns.
 ///
 /// ```
 /// use waxseal_desk::transparency::CrossTable;
@@ -249,8 +250,8 @@ impl<'a> Hiding<'a> {
         })
     }
 
-    /// The cells of the cheapest path from the row of a cell to its column, without the cell itself.
-    /// A hidden cell costs nothing, and a published one its value. (Dijkstra)
+    /// The cells of the cheapest path from the row of a cell to its column, without the cell
+    /// itself. A hidden cell costs nothing, and a published one its value. (Dijkstra)
     ///
     /// With the totals there are two rows and two columns at least, so there is always a path.
     fn path_around(&self, cell: At) -> Vec<At> {
@@ -341,4 +342,5 @@ pub enum CrossTableError {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod tests;

@@ -120,10 +120,13 @@ fn a_year() -> Counts {
     ])
 }
 
+/// A number, its dimensions with their values, and how many.
+type Expected = (&'static str, &'static [(&'static str, &'static str)], u64);
+
 #[test]
 fn rows_have_the_totals_and_the_parts() {
     let counts = a_year();
-    let expected: &[(&str, &[(&str, &str)], u64)] = &[
+    let expected: &[Expected] = &[
         ("entries", &[], 18),
         ("reports_received", &[], 3),
         ("reports_rejected", &[], 1),

@@ -120,6 +120,7 @@ fn label(row: &Row) -> String {
     }
     let by = row.by.iter().map(|(dimension, value)| match *dimension {
         "check" => format!("check {value}"),
+        "openings" if value == "1" => "opened once".to_owned(),
         "openings" => format!("opened {value} times"),
         "statistic" => format!("{}, {value}", row.number.replace('_', " ")),
         _ => value.replace('_', " "),

@@ -9,13 +9,11 @@ fn here(arguments: &[&str]) -> super::Ran {
 
 #[test]
 fn each_command_explains_itself_with_an_example() {
-    here(&["--help"])
-        .is_good()
-        .says("Usage: waxseal-desk COMMAND");
+    here(&["--help"]).good().says("Usage: waxseal-desk COMMAND");
     for command in ["verify-log", "verify-receipt", "transparency", "vault"] {
         let example = format!("Example:\n  waxseal-desk {command} ");
-        here(&[command, "--help"]).is_good().says(&example);
-        here(&[command, "-h"]).is_good().says(&example);
+        here(&[command, "--help"]).good().says(&example);
+        here(&[command, "-h"]).good().says(&example);
     }
 }
 
@@ -32,7 +30,7 @@ fn the_example_of_each_command_has_arguments_that_the_command_takes() {
         let help = here(&[command, "--help"]).out;
         let (_, example) = help.split_once("Example:\n  waxseal-desk ").unwrap();
         let arguments: Vec<&str> = example.split_whitespace().collect();
-        run(published.root(), &arguments).is_unusable(words);
+        run(published.root(), &arguments).unusable(words);
     }
 }
 
@@ -72,6 +70,6 @@ fn wrong_arguments_are_refused() {
         ),
         (&["transparency", ".", "--csv", "--json"], "--json"),
     ] {
-        here(arguments).is_unusable(words);
+        here(arguments).unusable(words);
     }
 }

@@ -4,7 +4,8 @@ use waxseal_log::entry::PolicyKey;
 use waxseal_log::note::{Note, Signer};
 use waxseal_log::tiles::{bundle_path, decode_bundle, encode_bundle};
 
-use super::world::{DAY, DAYS, Published, World, noon};
+use super::published::Published;
+use super::world::{DAY, DAYS, World, noon};
 use super::{Ran, run};
 
 fn verify(published: &Published) -> Ran {
@@ -33,7 +34,7 @@ fn publish_entries_of(other: &World, world: &World) -> Published {
 fn a_good_folder_is_good() {
     let world = World::new();
     verify(&world.publish())
-        .is_good()
+        .good()
         .says("They prove nothing unless you compare them")
         .says("log      desk.example/log+")
         .says("362 entries and 7 checkpoints, up to the checkpoint over 362")
@@ -51,7 +52,7 @@ fn pinned_keys_are_not_said_to_prove_nothing() {
     let pinned = pinned.to_str().unwrap();
     let arguments = ["verify-log", ".", "--keys", pinned];
     run(published.root(), &arguments)
-        .is_good()
+        .good()
         .says("pinned by")
         .does_not_say("prove nothing")
         .does_not_say("other keys");
@@ -60,10 +61,10 @@ fn pinned_keys_are_not_said_to_prove_nothing() {
         *keys = text.replace("quorum 2", "quorum 1").into_bytes();
     });
     run(published.root(), &arguments)
-        .is_good()
+        .good()
         .says("The folder's file `keys` has other keys");
     published.remove("keys");
-    run(published.root(), &arguments).is_good();
+    run(published.root(), &arguments).good();
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn pinned_keys_of_another_log_refuse_the_folder() {
     other.log = Signer::from_seed("other.example/log", &[0x99; 32]).unwrap();
     published.write("pinned", other.keys().to_string().as_bytes());
     run(published.root(), &["verify-log", ".", "--keys", "pinned"])
-        .is_wrong(139, "checkpoint: the log did not sign the checkpoint");
+        .wrong(139, "checkpoint: the log did not sign the checkpoint");
 }
 
 #[test]
@@ -81,8 +82,8 @@ fn an_altered_entry_is_named() {
     let published = World::new().publish();
     change_entries(&published, |entries| *entries[100].last_mut().unwrap() ^= 1);
     verify(&published)
-        .is_wrong(234, "tile/0/000 has another hash than that of entry 100")
-        .is_wrong(
+        .wrong(234, "tile/0/000 has another hash than that of entry 100")
+        .wrong(
             158,
             "the entries are not those that the checkpoint over 107 entries",
         );
@@ -92,9 +93,9 @@ fn an_altered_entry_is_named() {
 fn an_entry_that_is_none_is_named() {
     let published = World::new().publish();
     change_entries(&published, |entries| entries[100][0] = 2);
-    verify(&published).is_wrong(130, "tile/entries/000: entry 100: the entry has version 2");
+    verify(&published).wrong(130, "tile/entries/000: entry 100: the entry has version 2");
     change_entries(&published, |entries| entries[100] = vec![1; 250]);
-    verify(&published).is_wrong(130, "entry 100: the entry is malformed");
+    verify(&published).wrong(130, "entry 100: the entry is malformed");
 }
 
 #[test]
@@ -103,13 +104,13 @@ fn a_dropped_entry_is_noticed() {
     change_entries(&published, |entries| {
         entries.remove(100);
     });
-    verify(&published).is_wrong(133, "tile/entries/000 does not hold exactly 256 entries");
+    verify(&published).wrong(133, "tile/entries/000 does not hold exactly 256 entries");
     // The attacker makes all tiles again, and cannot sign.
     let world = World::new();
     let mut other = world.clone();
     let dropped = other.entries.remove(usize::try_from(other.opened).unwrap());
     other.entries.push(dropped);
-    verify(&publish_entries_of(&other, &world)).is_wrong(
+    verify(&publish_entries_of(&other, &world)).wrong(
         158,
         "the entries are not those that the checkpoint over 107 entries",
     );
@@ -120,23 +121,23 @@ fn swapped_entries_are_noticed() {
     let world = World::new();
     let mut other = world.clone();
     other.entries.swap(10, 11);
-    verify(&publish_entries_of(&other, &world)).is_wrong(
+    verify(&publish_entries_of(&other, &world)).wrong(
         158,
         "the entries are not those that the checkpoint over 53 entries",
     );
     let published = world.publish();
     change_entries(&published, |entries| entries.swap(10, 11));
-    verify(&published).is_wrong(234, "hash than that of entry 10");
+    verify(&published).wrong(234, "hash than that of entry 10");
 }
 
 #[test]
 fn chk234_an_altered_hash_tile_is_named() {
     let published = World::new().publish();
     published.change("tile/0/000", |tile| tile[32 * 7] ^= 1);
-    verify(&published).is_wrong(234, "tile/0/000 has another hash than that of entry 7");
+    verify(&published).wrong(234, "tile/0/000 has another hash than that of entry 7");
     let published = World::new().publish();
     published.change("tile/1/000.p/1", |tile| tile[0] ^= 1);
-    verify(&published).is_wrong(
+    verify(&published).wrong(
         234,
         "tile/1/000.p/1 has another hash 0 than the entries below it",
     );
@@ -153,13 +154,13 @@ fn chk234_a_short_or_long_tile_is_named() {
     ] {
         let published = World::new().publish();
         published.change("tile/0/000", |tile| tile.resize(len, 0));
-        verify(&published).is_wrong(234, words);
+        verify(&published).wrong(234, words);
     }
     let published = World::new().publish();
     published.change("tile/entries/000", |tile| tile.push(0));
-    verify(&published).is_wrong(133, "tile/entries/000 does not hold exactly 256 entries");
+    verify(&published).wrong(133, "tile/entries/000 does not hold exactly 256 entries");
     published.change("tile/entries/000", |tile| tile.resize(10_000_000, 0));
-    verify(&published).is_wrong(133, "tile/entries/000 does not hold exactly 256 entries");
+    verify(&published).wrong(133, "tile/entries/000 does not hold exactly 256 entries");
 }
 
 #[test]
@@ -167,7 +168,7 @@ fn chk234_a_partial_tile_with_other_contents_is_named() {
     // The full tile is there too, and a client may have read this one before.
     let published = World::new().publish();
     published.change("tile/0/000.p/53", |tile| tile[32 * 52] ^= 1);
-    verify(&published).is_wrong(
+    verify(&published).wrong(
         234,
         "tile/0/000.p/53 has another hash than that of entry 52",
     );
@@ -175,7 +176,7 @@ fn chk234_a_partial_tile_with_other_contents_is_named() {
     published.change("tile/entries/000.p/53", |tile| {
         *tile.last_mut().unwrap() ^= 1
     });
-    verify(&published).is_wrong(234, "tile/entries/000.p/53 has other entries than");
+    verify(&published).wrong(234, "tile/entries/000.p/53 has other entries than");
 }
 
 #[test]
@@ -183,7 +184,7 @@ fn partial_tiles_of_earlier_sizes_may_be_missing() {
     let published = World::new().publish();
     published.remove("tile/0/000.p");
     published.remove("tile/entries/000.p");
-    verify(&published).is_good();
+    verify(&published).good();
 }
 
 #[test]
@@ -200,14 +201,14 @@ fn chk233_a_missing_tile_is_named() {
     ] {
         let published = world.publish();
         published.remove(path);
-        verify(&published).is_wrong(233, words);
+        verify(&published).wrong(233, words);
     }
     let published = world.publish();
     published.remove(&format!("tile/0/001.p/{last}"));
-    verify(&published).is_wrong(233, &format!("tile/0/001.p/{last} is missing"));
+    verify(&published).wrong(233, &format!("tile/0/001.p/{last} is missing"));
     let published = world.publish();
     published.remove("tile/entries/001.p");
-    verify(&published).is_wrong(233, "tile/entries/001 is missing: entry 256 is not there");
+    verify(&published).wrong(233, "tile/entries/001 is missing: entry 256 is not there");
 }
 
 #[test]
@@ -217,8 +218,8 @@ fn chk233_tiles_that_come_too_late_are_noticed() {
     for (drop_from, is_good) in [(4, true), (3, false)] {
         let published = world.publish_tiles(world.checkpoints[drop_from - 1].0);
         match is_good {
-            true => verify(&published).is_good(),
-            false => verify(&published).is_wrong(233, "is more than nine days old, and entry 160"),
+            true => verify(&published).good(),
+            false => verify(&published).wrong(233, "is more than nine days old, and entry 160"),
         };
     }
 }
@@ -228,7 +229,7 @@ fn entries_that_no_checkpoint_covers_are_noticed() {
     let world = World::new();
     let published = world.publish();
     published.remove(&format!("checkpoints/{}", world.covered()));
-    verify(&published).is_wrong(233, "the tiles have entries from 312 on that no published");
+    verify(&published).wrong(233, "the tiles have entries from 312 on that no published");
 }
 
 #[test]
@@ -238,16 +239,16 @@ fn an_altered_checkpoint_is_refused() {
         let text = String::from_utf8(note.clone()).unwrap();
         *note = text.replacen("\n712\n", "\n711\n", 1).into_bytes();
     });
-    verify(&published).is_wrong(
+    verify(&published).wrong(
         137,
         "checkpoint: a signature of a known key does not verify",
     );
     let published = World::new().publish();
     published.change("checkpoints/107", |note| note.truncate(40));
-    verify(&published).is_wrong(136, "checkpoints/107: the note is malformed");
+    verify(&published).wrong(136, "checkpoints/107: the note is malformed");
     let published = World::new().publish();
     published.change("checkpoint", |note| note.resize(70_000, b'x'));
-    verify(&published).is_wrong(136, "checkpoint: the note is longer than 64 KiB");
+    verify(&published).wrong(136, "checkpoint: the note is longer than 64 KiB");
 }
 
 #[test]
@@ -262,7 +263,7 @@ fn a_checkpoint_of_another_log_is_refused() {
     let note = Note::sign(text, &other.log).unwrap();
     let published = world.publish();
     published.write("checkpoint", &world.cosigned(note, noon(DAY + 13)).encode());
-    verify(&published).is_wrong(139, "the log did not sign the checkpoint");
+    verify(&published).wrong(139, "the log did not sign the checkpoint");
 }
 
 #[test]
@@ -270,7 +271,7 @@ fn chk231_exchanged_checkpoints_are_noticed() {
     let published = World::new().publish();
     let other = published.read("checkpoints/160");
     published.write("checkpoints/107", &other);
-    verify(&published).is_wrong(231, "checkpoints/107: the checkpoint is over 160 entries");
+    verify(&published).wrong(231, "checkpoints/107: the checkpoint is over 160 entries");
 }
 
 #[test]
@@ -279,7 +280,7 @@ fn chk232_a_fork_between_the_newest_checkpoint_and_the_archive_is_noticed() {
     let published = world.publish();
     let fork = world.cosigned(world.signed(712, world.root(711)), noon(DAY + 13));
     published.write("checkpoint", &fork.encode());
-    verify(&published).is_wrong(
+    verify(&published).wrong(
         232,
         "checkpoint and ./checkpoints/712 have different roots over 712 entries",
     );
@@ -289,7 +290,7 @@ fn chk232_a_fork_between_the_newest_checkpoint_and_the_archive_is_noticed() {
 fn chk232_a_newest_checkpoint_that_is_not_archived_is_noticed() {
     let published = World::new().publish();
     published.remove("checkpoints/712");
-    verify(&published).is_wrong(
+    verify(&published).wrong(
         232,
         "the checkpoint over 712 entries is not in checkpoints/",
     );
@@ -300,7 +301,7 @@ fn chk232_a_log_that_was_rolled_back_is_noticed() {
     let published = World::new().publish();
     let older = published.read("checkpoints/662");
     published.write("checkpoint", &older);
-    verify(&published).is_wrong(
+    verify(&published).wrong(
         232,
         "is over 662 entries, and checkpoints/ has one over 712",
     );
@@ -312,7 +313,7 @@ fn a_fork_in_the_archive_is_noticed() {
     let published = world.publish();
     let fork = world.cosigned(world.signed(160, world.root(159)), noon(DAY + 2));
     published.write("checkpoints/160", &fork.encode());
-    verify(&published).is_wrong(158, "checkpoints/160: the entries are not those");
+    verify(&published).wrong(158, "checkpoints/160: the entries are not those");
 }
 
 #[test]
@@ -332,7 +333,7 @@ fn a_missing_cosignature_is_named() {
             .unwrap();
         published.write(file, &note.encode());
         let words = format!("{file}: the vault did not cosign the checkpoint");
-        verify(&published).is_wrong(140, &words);
+        verify(&published).wrong(140, &words);
 
         let mut note = world.signed(size as u64, world.root(size));
         note.add(world.witnesses[0].cosign(&text, noon(DAY + 1)))
@@ -340,7 +341,7 @@ fn a_missing_cosignature_is_named() {
         note.add(world.vault.cosign(&text, noon(DAY + 1))).unwrap();
         published.write(file, &note.encode());
         let words = format!("{file}: 1 witnesses cosigned the checkpoint, and 2 must");
-        verify(&published).is_wrong(141, &words);
+        verify(&published).wrong(141, &words);
     }
 }
 
@@ -350,7 +351,7 @@ fn a_mark_that_comes_twice_is_noticed() {
     let published = world.publish();
     let second = world.opened + 1;
     verify(&published)
-        .is_wrong(
+        .wrong(
             159,
             &format!("entry {second} has the mark of an earlier opening"),
         )
@@ -361,7 +362,7 @@ fn a_mark_that_comes_twice_is_noticed() {
 fn a_policy_of_another_key_is_noticed() {
     let world = World::with(PolicyKey::from_seed(&[0x45; 32]), [1, 2], "Reasons.");
     let words = "the policy in entry 0 is not signed by the policy key";
-    verify(&world.publish()).is_wrong(159, words);
+    verify(&world.publish()).wrong(159, words);
 }
 
 #[test]
@@ -369,7 +370,7 @@ fn a_vault_that_was_silent_is_noticed() {
     let mut world = World::new();
     world.checkpoints.remove(2);
     let words = "the vault cosigned nothing for 48 hours before the checkpoint of size 211";
-    verify(&world.publish()).is_wrong(159, words);
+    verify(&world.publish()).wrong(159, words);
 }
 
 #[test]
@@ -379,7 +380,7 @@ fn a_log_in_its_first_week_is_good() {
     let published = world.publish();
     published.remove("tile");
     verify(&published)
-        .is_good()
+        .good()
         .says("no entry: the tiles reach no published checkpoint");
     assert_eq!(DAYS, 14);
 }

@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::world::{DAY, Published, World, noon};
+use super::published::Published;
+use super::world::{DAY, World, noon};
 use super::{Ran, run};
 
 /// Runs the check, and asserts that it ended soon.
@@ -21,17 +22,17 @@ fn verify(published: &Published) -> Ran {
 fn an_empty_folder_is_unusable() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &["verify-log", "."])
-        .is_unusable("keys is missing. Is this the public folder of a log?");
-    run(folder.path(), &["verify-log", "nowhere"]).is_unusable("nowhere cannot be read");
+        .unusable("keys is missing. Is this the public folder of a log?");
+    run(folder.path(), &["verify-log", "nowhere"]).unusable("nowhere cannot be read");
     let published = World::new().publish();
     published.remove("checkpoint");
-    verify(&published).is_unusable("checkpoint is missing. Is this the public folder of a log?");
+    verify(&published).unusable("checkpoint is missing. Is this the public folder of a log?");
 }
 
 #[test]
 fn a_file_in_place_of_the_folder_is_unusable() {
     let published = World::new().publish();
-    run(published.root(), &["verify-log", "keys"]).is_unusable("keys is not a folder");
+    run(published.root(), &["verify-log", "keys"]).unusable("keys is not a folder");
 }
 
 #[test]
@@ -56,7 +57,7 @@ fn a_broken_file_of_keys_is_unusable() {
         ),
     ] {
         published.write("keys", &broken);
-        verify(&published).is_unusable(words);
+        verify(&published).unusable(words);
     }
 }
 
@@ -74,10 +75,10 @@ fn an_enormous_size_costs_nothing() {
             published.write(&format!("checkpoints/{size}"), &note);
             // It claims no more than that its entries are not published yet.
             let words = "9,223,372,036,854,775,445 entries are not in the tiles yet";
-            verify(&published).is_good().says(words);
+            verify(&published).good().says(words);
         } else {
             let words = "over 9,223,372,036,854,775,807 entries is not in checkpoints/";
-            verify(&published).is_wrong(232, words);
+            verify(&published).wrong(232, words);
         }
     }
 }
@@ -110,17 +111,17 @@ fn names_that_are_no_sizes_and_no_tiles_are_ignored() {
         published.write(&format!("tile/entries/{name}"), b"x");
         published.write(&format!("tile/0/{name}"), b"x");
     }
-    verify(&published).is_good();
+    verify(&published).good();
 }
 
 #[test]
 fn a_tile_of_a_large_index_shows_that_others_are_missing() {
     let published = World::new().publish();
     published.write("tile/entries/x999/x999/999", b"x");
-    verify(&published).is_wrong(233, "tile/entries/001 is missing: entry 362 is not there");
+    verify(&published).wrong(233, "tile/entries/001 is missing: entry 362 is not there");
     let published = World::new().publish();
     published.write("tile/0/x999/x999/x999/x999/x999/999.p/3", b"x");
-    verify(&published).is_wrong(233, "tile/entries/001 is missing: entry 362 is not there");
+    verify(&published).wrong(233, "tile/entries/001 is missing: entry 362 is not there");
 }
 
 #[test]
@@ -135,10 +136,10 @@ fn links_are_not_followed() {
         let published = World::new().publish();
         published.remove(path);
         symlink(published.path(path), published.path(path)).unwrap();
-        verify(&published).is_unusable("is not a regular file");
+        verify(&published).unusable("is not a regular file");
         published.remove_link(path);
         symlink("/dev/zero", published.path(path)).unwrap();
-        verify(&published).is_unusable("is not a regular file");
+        verify(&published).unusable("is not a regular file");
     }
 }
 
@@ -152,12 +153,12 @@ fn circles_of_links_end() {
     .unwrap();
     symlink(".", published.path("tile/0/x002")).unwrap();
     symlink("..", published.path("checkpoints/up")).unwrap();
-    verify(&published).is_good();
+    verify(&published).good();
     for folder in ["checkpoints", "tile"] {
         let published = World::new().publish();
         published.remove(folder);
         symlink(folder, published.path(folder)).unwrap();
-        verify(&published).is_unusable("cannot be read");
+        verify(&published).unusable("cannot be read");
     }
 }
 
@@ -173,7 +174,7 @@ fn a_pipe_is_not_opened() {
             .unwrap()
             .success()
     );
-    verify(&published).is_unusable("is not a regular file");
+    verify(&published).unusable("is not a regular file");
 }
 
 #[test]
@@ -188,7 +189,7 @@ fn folders_in_place_of_files_and_files_in_place_of_folders_end_the_check() {
         let published = World::new().publish();
         published.remove(path);
         fs::create_dir(published.path(path)).unwrap();
-        verify(&published).is_unusable("is not a regular file");
+        verify(&published).unusable("is not a regular file");
     }
     for path in [
         "checkpoints",
@@ -200,7 +201,7 @@ fn folders_in_place_of_files_and_files_in_place_of_folders_end_the_check() {
         let published = World::new().publish();
         published.remove(path);
         published.write(path, b"x");
-        verify(&published).is_unusable("cannot be read");
+        verify(&published).unusable("cannot be read");
     }
 }
 
@@ -210,7 +211,7 @@ fn too_many_names_in_a_folder_end_the_check() {
     for number in 0..1_100 {
         published.write(&format!("tile/0/000.p/{number}x"), b"");
     }
-    verify(&published).is_unusable("tile/0/000.p has more than 1024 files");
+    verify(&published).unusable("tile/0/000.p has more than 1024 files");
 }
 
 #[test]
@@ -220,7 +221,7 @@ fn only_a_hundred_problems_are_shown() {
     for size in 1_000..1_150 {
         published.write(&format!("checkpoints/{size}"), b"x");
     }
-    let ran = verify(&published).is_wrong(136, "checkpoints/1000: the note is malformed");
+    let ran = verify(&published).wrong(136, "checkpoints/1000: the note is malformed");
     assert_eq!(
         ran.err.lines().filter(|line| line.ends_with(')')).count(),
         100
@@ -239,10 +240,10 @@ fn names_from_outside_are_escaped() {
     let inner = published.path("a\u{1b}[2Jb\u{202e}");
     fs::create_dir(&inner).unwrap();
     let inner = inner.to_str().unwrap();
-    let ran = run(published.root(), &["verify-log", inner]).is_unusable("a\\u{1b}[2Jb\\u{202e}");
+    let ran = run(published.root(), &["verify-log", inner]).unusable("a\\u{1b}[2Jb\\u{202e}");
     assert!(!ran.err.contains('\u{1b}'));
-    let ran = run(published.root(), &["\u{1b}[2J"]).is_unusable("no such command");
+    let ran = run(published.root(), &["\u{1b}[2J"]).unusable("no such command");
     assert!(!ran.err.contains('\u{1b}'));
-    let ran = run(published.root(), &["verify-log", ".", "\u{1b}[2J"]).is_unusable("unexpected");
+    let ran = run(published.root(), &["verify-log", ".", "\u{1b}[2J"]).unusable("unexpected");
     assert!(!ran.err.contains('\u{1b}'));
 }

@@ -21,13 +21,13 @@ fn an_older_checkpoint_is_contained() {
     for (size, day) in &world.checkpoints[..7] {
         let words = format!("the log continues your checkpoint over {size} entries");
         with(&world, &world.checkpoint(*size, *day))
-            .is_good()
+            .good()
             .says(&words);
     }
     // A size that was never published is contained too: its root follows from the entries.
     let note = world.checkpoint(100, DAY + 1);
     with(&world, &note)
-        .is_good()
+        .good()
         .says("the log continues your checkpoint over 100 entries");
 }
 
@@ -36,15 +36,15 @@ fn a_checkpoint_that_the_tiles_do_not_reach_is_compared_with_the_archive() {
     let world = World::new();
     let note = world.checkpoint(712, DAY + 13);
     with(&world, &note)
-        .is_good()
+        .good()
         .says("your checkpoint over 712 entries is published, and the tiles do not");
     let fork = world.cosigned(world.signed(712, world.root(711)), noon(DAY + 13));
-    with(&world, &fork).is_wrong(
+    with(&world, &fork).wrong(
         235,
         "kept: the published checkpoint over 712 entries has another root",
     );
     let note = world.checkpoint(700, DAY + 13);
-    with(&world, &note).is_wrong(235, "kept: no published checkpoint is over 700 entries");
+    with(&world, &note).wrong(235, "kept: no published checkpoint is over 700 entries");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn chk235_a_fork_is_noticed() {
     for size in [107, 100, 362] {
         let fork = world.cosigned(world.signed(size, world.root(99)), noon(DAY + 1));
         let words = format!("kept: the log has another root over {size} entries");
-        with(&world, &fork).is_wrong(235, &words);
+        with(&world, &fork).wrong(235, &words);
     }
 }
 
@@ -62,7 +62,7 @@ fn chk235_a_future_checkpoint_is_not_covered() {
     let mut world = World::new();
     let future = world.checkpoint(712, DAY + 13);
     world.checkpoints.truncate(10);
-    with(&world, &future).is_wrong(
+    with(&world, &future).wrong(
         235,
         "kept: your checkpoint is over 712 entries, which is more than the folder has",
     );
@@ -72,11 +72,11 @@ fn chk235_a_future_checkpoint_is_not_covered() {
 fn a_checkpoint_without_cosignatures_is_wrong_and_compared_all_the_same() {
     let world = World::new();
     with(&world, &world.signed(107, world.root(107)))
-        .is_wrong(141, "kept: 0 witnesses cosigned the checkpoint, and 2 must")
+        .wrong(141, "kept: 0 witnesses cosigned the checkpoint, and 2 must")
         .says("the log continues your checkpoint over 107 entries");
     with(&world, &world.signed(107, world.root(106)))
-        .is_wrong(141, "kept: 0 witnesses cosigned the checkpoint, and 2 must")
-        .is_wrong(235, "kept: the log has another root over 107 entries");
+        .wrong(141, "kept: 0 witnesses cosigned the checkpoint, and 2 must")
+        .wrong(235, "kept: the log has another root over 107 entries");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_checkpoint_of_another_log_is_refused() {
     let mut other = World::new();
     other.log = Signer::from_seed("desk.example/log", &[0x99; 32]).unwrap();
     let note = other.checkpoint(107, DAY + 1);
-    with(&World::new(), &note).is_wrong(139, "kept: the log did not sign the checkpoint");
+    with(&World::new(), &note).wrong(139, "kept: the log did not sign the checkpoint");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_check_that_ends_early_does_not_say_that_the_checkpoint_is_contained() {
         published.root(),
         &["verify-log", ".", "--checkpoint", "kept"],
     )
-    .is_wrong(235, "kept: the check ended before it reached 100 entries")
+    .wrong(235, "kept: the check ended before it reached 100 entries")
     .does_not_say("continues");
 }
 
@@ -109,10 +109,10 @@ fn a_file_that_is_no_note_is_refused() {
         published.root(),
         &["verify-log", ".", "--checkpoint", "kept"],
     )
-    .is_unusable("kept: the note is malformed");
+    .unusable("kept: the note is malformed");
     run(
         published.root(),
         &["verify-log", ".", "--checkpoint", "nowhere"],
     )
-    .is_unusable("nowhere cannot be read");
+    .unusable("nowhere cannot be read");
 }

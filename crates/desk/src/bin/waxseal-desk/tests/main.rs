@@ -11,6 +11,7 @@
 
 mod arguments;
 mod damaged;
+mod desk;
 mod hostile;
 mod kept;
 mod numbers;
@@ -32,7 +33,7 @@ struct Ran {
 impl Ran {
     /// Asserts that all was as it should be.
     #[track_caller]
-    fn is_good(self) -> Self {
+    fn good(self) -> Self {
         assert_eq!(self.code, 0, "{}\n{}", self.out, self.err);
         assert_eq!(self.err, "");
         self
@@ -40,7 +41,7 @@ impl Ran {
 
     /// Asserts that something was wrong, with this check and these words.
     #[track_caller]
-    fn is_wrong(self, check: u8, words: &str) -> Self {
+    fn wrong(self, check: u8, words: &str) -> Self {
         assert_eq!(self.code, 1, "{}\n{}", self.out, self.err);
         let check = format!("(CHK-{check})");
         let mut lines = self.err.lines().filter(|line| line.ends_with(&check));
@@ -55,7 +56,7 @@ impl Ran {
 
     /// Asserts that the command could not do its work.
     #[track_caller]
-    fn is_unusable(self, words: &str) -> Self {
+    fn unusable(self, words: &str) -> Self {
         assert_eq!(self.code, 2, "{}\n{}", self.out, self.err);
         assert!(self.err.contains(words), "{words}:\n{}", self.err);
         assert_eq!(self.out, "");

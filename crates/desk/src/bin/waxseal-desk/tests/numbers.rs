@@ -28,7 +28,7 @@ fn counted(world: &World) -> Counts {
 #[test]
 fn csv_from_the_tiles_equals_the_providers_own() {
     let world = World::new();
-    let ran = run(world.publish().root(), &[&RANGE[..], &["--csv"]].concat()).is_good();
+    let ran = run(world.publish().root(), &[&RANGE[..], &["--csv"]].concat()).good();
     assert_eq!(ran.out, csv(&counted(&world), 362));
     // Both days are included: each has 50 reports.
     let days = "2024-10-05,2024-10-07,362,reports_received,,,,,,,,,,,,150\r\n";
@@ -40,7 +40,7 @@ fn csv_from_the_tiles_equals_the_providers_own() {
 #[test]
 fn json_from_the_tiles_equals_the_providers_own() {
     let world = World::new();
-    let ran = run(world.publish().root(), &[&RANGE[..], &["--json"]].concat()).is_good();
+    let ran = run(world.publish().root(), &[&RANGE[..], &["--json"]].concat()).good();
     let json: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(json["log"], "desk.example/log");
     assert_eq!(json["keys_pinned"], false);
@@ -62,7 +62,7 @@ fn json_from_the_tiles_equals_the_providers_own() {
 #[test]
 fn the_table_says_over_which_checkpoint() {
     run(World::new().publish().root(), &RANGE)
-        .is_good()
+        .good()
         .says("up to the checkpoint over 362")
         .says("Numbers   from 2024-10-05 to 2024-10-07, both included")
         .says("reports received                                          150\n")
@@ -81,7 +81,7 @@ fn a_range_that_the_checkpoint_does_not_cover_is_said() {
         ".",
     ];
     run(World::new().publish().root(), &arguments)
-        .is_good()
+        .good()
         .says("the checkpoint is of 2024-10-10 12:00:00 UTC: later entries are not counted");
 }
 
@@ -92,9 +92,9 @@ fn a_damaged_log_has_no_numbers() {
         *bytes.last_mut().unwrap() ^= 1
     });
     let words = "the entries are not those that the checkpoint over 362 entries";
-    let ran = run(published.root(), &[&RANGE[..], &["--csv"]].concat()).is_wrong(158, words);
+    let ran = run(published.root(), &[&RANGE[..], &["--csv"]].concat()).wrong(158, words);
     assert_eq!(ran.out, "");
-    let ran = run(published.root(), &[&RANGE[..], &["--json"]].concat()).is_wrong(158, words);
+    let ran = run(published.root(), &[&RANGE[..], &["--json"]].concat()).wrong(158, words);
     let json: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(json["rows"], Value::Null);
     let checks = json["problems"].as_array().unwrap().iter();
@@ -104,7 +104,7 @@ fn a_damaged_log_has_no_numbers() {
             .any(|check| *check == 158)
     );
     run(published.root(), &RANGE)
-        .is_wrong(158, words)
+        .wrong(158, words)
         .says("Numbers   none: no checkpoint proves them");
 }
 
@@ -112,7 +112,6 @@ fn a_damaged_log_has_no_numbers() {
 fn a_broken_rule_is_said_next_to_the_numbers() {
     let world = World::with(PolicyKey::from_seed(&[0x44; 32]), [1, 1], "Reasons.");
     let arguments = [&RANGE[..], &["--csv"]].concat();
-    let ran =
-        run(world.publish().root(), &arguments).is_wrong(159, "the mark of an earlier opening");
+    let ran = run(world.publish().root(), &arguments).wrong(159, "the mark of an earlier opening");
     assert_eq!(ran.out, csv(&counted(&world), 362));
 }

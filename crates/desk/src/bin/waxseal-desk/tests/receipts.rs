@@ -5,7 +5,8 @@ use waxseal_log::promise::Promise;
 use waxseal_log::receipt::{Receipt, Role};
 use waxseal_log::report::ReportDigest;
 
-use super::world::{ACCOUNT, DAY, Published, World, noon};
+use super::published::Published;
+use super::world::{ACCOUNT, DAY, World, noon};
 use super::{Ran, run};
 
 /// Publishes the log, with the files of a reporter.
@@ -32,7 +33,7 @@ fn read(published: &Published, more: &[&str]) -> Ran {
 fn the_reporter_reads_what_happened_day_by_day() {
     let world = World::new();
     let ran = read(&reporter(&world, &world.of_reporter(13)), &[])
-        .is_good()
+        .good()
         .says("the report that the provider took in on 2024-10-04 12:00:00 UTC")
         .says("It shows the log of 2024-10-17 12:00:00 UTC, which had 712 entries.")
         .says("The time to appeal against the decision of 2024-10-06 ended at 2024-11-06 12:00:00 UTC")
@@ -65,28 +66,27 @@ fn the_account_reads_what_was_decided() {
     published.write("receipt", &world.of_account(13).encode().unwrap());
     let arguments = |name| ["verify-receipt", "receipt", "--log", ".", "--account", name];
     run(published.root(), &arguments(ACCOUNT))
-        .is_good()
+        .good()
         .says("decisions against the account \"mallory\"")
         .says("A notice of the decision was sent to you.")
         .says("An appeal by you arrived.")
         .does_not_say("The report arrived");
-    run(published.root(), &arguments("alice"))
-        .is_wrong(157, "decision 107 is not about this reader");
+    run(published.root(), &arguments("alice")).wrong(157, "decision 107 is not about this reader");
 }
 
 #[test]
 fn an_early_receipt_says_what_is_still_missing() {
     let world = World::new();
     read(&reporter(&world, &world.of_reporter(0)), &[])
-        .is_good()
+        .good()
         .says("It shows no opening: no officer saw the content.")
         .says("It shows no decision.");
     let before_arrival = world.receipt(Role::Reporter, &[], 0);
     read(&reporter(&world, &before_arrival), &[])
-        .is_good()
+        .good()
         .says("The log does not show the report yet. The provider promised it by 2024-10-07 00:00");
     read(&reporter(&world, &world.of_reporter(3)), &[])
-        .is_good()
+        .good()
         .says("An appeal is not decided yet.");
 }
 
@@ -95,15 +95,15 @@ fn a_broken_promise_is_said() {
     let world = World::new();
     let empty = world.receipt(Role::Reporter, &[], 6);
     let words = "the promise is broken: the report should be in the log by now";
-    read(&reporter(&world, &empty), &[]).is_wrong(157, words);
+    read(&reporter(&world, &empty), &[]).wrong(157, words);
     // The published log does not have the entry either.
     let mut other = world.clone();
     let report = ReportDigest::of(b"a report that was never logged");
     let now_ms = noon(DAY) * 1_000;
     other.promise = Promise::make(&world.log, &report, None, now_ms, &mut other.rng).unwrap();
     read(&reporter(&other, &empty), &["--log", "."])
-        .is_wrong(157, words)
-        .is_wrong(
+        .wrong(157, words)
+        .wrong(
             159,
             "the promise for day 20000 is broken: its leaf is not in the log",
         );
@@ -117,9 +117,9 @@ fn what_the_receipt_leaves_out_is_named() {
     let receipt = world.receipt(Role::Reporter, &shown, 6);
     let published = reporter(&world, &receipt);
     read(&published, &[])
-        .is_good()
+        .good()
         .says("Not shown whether the provider left something out");
-    read(&published, &["--log", "."]).is_wrong(
+    read(&published, &["--log", "."]).wrong(
         147,
         &format!("entry {left_out} of the log is left out of the receipt"),
     );
@@ -129,11 +129,11 @@ fn what_the_receipt_leaves_out_is_named() {
 fn a_whole_receipt_is_compared_with_the_log() {
     let world = World::new();
     read(&reporter(&world, &world.of_reporter(6)), &["--log", "."])
-        .is_good()
+        .good()
         .says("Compared  the receipt with the whole log up to its checkpoint")
         .does_not_say("Not shown whether");
     read(&reporter(&world, &world.of_reporter(13)), &["--log", "."])
-        .is_good()
+        .good()
         .says("with the first 362 of 712 entries of its log");
 }
 
@@ -144,7 +144,7 @@ fn a_receipt_from_another_log_than_the_published_one_is_noticed() {
     let (last, _) = world.checkpoints[6];
     other.entries.remove(last - 1);
     let receipt = other.of_reporter(6);
-    read(&reporter(&world, &receipt), &["--log", "."]).is_wrong(
+    read(&reporter(&world, &receipt), &["--log", "."]).wrong(
         235,
         "the checkpoint in receipt: the log has another root over 362 entries",
     );
@@ -155,21 +155,21 @@ fn an_earlier_receipt_must_still_hold() {
     let world = World::new();
     let published = reporter(&world, &world.of_reporter(6));
     published.write("earlier", &world.of_reporter(3).encode().unwrap());
-    read(&published, &["--earlier", "earlier"]).is_good();
-    read(&published, &["--earlier", "earlier", "--log", "."]).is_good();
+    read(&published, &["--earlier", "earlier"]).good();
+    read(&published, &["--earlier", "earlier", "--log", "."]).good();
 
     let mut shown = world.of_reporter.clone();
     let dropped = shown.remove(3);
     let receipt = world.receipt(Role::Reporter, &shown, 6);
     published.write("receipt", &receipt.encode().unwrap());
-    read(&published, &["--earlier", "earlier"]).is_wrong(
+    read(&published, &["--earlier", "earlier"]).wrong(
         147,
         &format!("entry {dropped} was in an earlier receipt and is not shown"),
     );
 
     published.write("receipt", &world.of_reporter(2).encode().unwrap());
     read(&published, &["--earlier", "earlier"])
-        .is_wrong(147, "the log is smaller than in an earlier receipt");
+        .wrong(147, "the log is smaller than in an earlier receipt");
 }
 
 #[test]
@@ -177,23 +177,23 @@ fn an_altered_receipt_is_refused() {
     let world = World::new();
     let mut receipt = world.of_reporter(6);
     receipt.items[3].index += 1;
-    read(&reporter(&world, &receipt), &[]).is_wrong(154, "receipt: entry 57 is not in the log");
+    read(&reporter(&world, &receipt), &[]).wrong(154, "receipt: entry 57 is not in the log");
 
     let mut receipt = world.of_reporter(6);
     receipt.items[4].detail = receipt.items[5].detail.clone();
-    read(&reporter(&world, &receipt), &[]).is_wrong(
+    read(&reporter(&world, &receipt), &[]).wrong(
         155,
         "receipt: the detail of entry 107 is not the one in the log",
     );
 
     let foreign = world.receipt(Role::Reporter, &[1, 5], 6);
-    read(&reporter(&world, &foreign), &[]).is_wrong(156, "receipt: entry 5 is not for this reader");
+    read(&reporter(&world, &foreign), &[]).wrong(156, "receipt: entry 5 is not for this reader");
 
     let published = reporter(&world, &world.of_reporter(6));
     published.change("receipt", |bytes| bytes.push(0));
-    read(&published, &[]).is_wrong(153, "receipt: the receipt is malformed");
+    read(&published, &[]).wrong(153, "receipt: the receipt is malformed");
     published.change("receipt", |bytes| bytes.resize(2_000_000, 0));
-    read(&published, &[]).is_wrong(153, "receipt: the receipt is too long");
+    read(&published, &[]).wrong(153, "receipt: the receipt is too long");
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_receipt_without_the_vaults_cosignature_is_refused() {
             .add(witness.cosign(&text, noon(day)))
             .unwrap();
     }
-    read(&reporter(&world, &receipt), &[]).is_wrong(
+    read(&reporter(&world, &receipt), &[]).wrong(
         140,
         "the checkpoint in receipt: the vault did not cosign the checkpoint",
     );
@@ -220,7 +220,7 @@ fn a_promise_that_does_not_bind_is_refused() {
     let world = World::new();
     let published = reporter(&world, &world.of_reporter(6));
     published.change("promise", |bytes| bytes.push(0));
-    read(&published, &[]).is_wrong(148, "promise: the promise is malformed");
+    read(&published, &[]).wrong(148, "promise: the promise is malformed");
     let mut other = world.clone();
     other.log = waxseal_log::note::Signer::from_seed("desk.example/log", &[0x99; 32]).unwrap();
     let report = ReportDigest::of(b"a sealed report");
@@ -231,11 +231,11 @@ fn a_promise_that_does_not_bind_is_refused() {
     };
     let forged = make(&other, noon(DAY) * 1_000, &mut other.rng.clone());
     published.write("promise", &forged);
-    read(&published, &[]).is_wrong(149, "promise's note");
+    read(&published, &[]).wrong(149, "promise's note");
     // A promise for the year 2399.
     let late = make(&world, noon(DAY * 8) * 1_000, &mut other.rng);
     published.write("promise", &late);
-    read(&published, &[]).is_wrong(152, "promise: the promise is for a later day");
+    read(&published, &[]).wrong(152, "promise: the promise is for a later day");
 }
 
 #[test]
@@ -246,14 +246,14 @@ fn whom_the_receipt_is_for_is_said() {
         let arguments = ["verify-receipt", "receipt", "--keys", "keys"];
         run(published.root(), &[&arguments[..], more].concat())
     };
-    with(&[]).is_unusable("this receipt is for who reported: give the promise with --promise");
-    with(&["--account", "mallory"]).is_unusable("this receipt is for who reported");
+    with(&[]).unusable("this receipt is for who reported: give the promise with --promise");
+    with(&["--account", "mallory"]).unusable("this receipt is for who reported");
     with(&["--account", "mallory", "--promise", "promise"])
-        .is_unusable("give either --promise or --account");
+        .unusable("give either --promise or --account");
     published.write("receipt", &world.of_account(6).encode().unwrap());
-    with(&["--promise", "promise"]).is_unusable("this receipt is for who was decided against");
+    with(&["--promise", "promise"]).unusable("this receipt is for who was decided against");
     published.write("receipt", b"");
-    with(&[]).is_unusable("this is no receipt");
+    with(&[]).unusable("this is no receipt");
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn a_statement_cannot_write_on_the_terminal_or_pass_for_the_programs_words() {
     let statement = "\u{1b}[2J\u{202e}\r\nGood      nothing is missing\u{7}";
     let world = World::with(PolicyKey::from_seed(&[0x44; 32]), [1, 2], statement);
     let ran = read(&reporter(&world, &world.of_reporter(6)), &[])
-        .is_good()
+        .good()
         .says("  | \\u{1b}[2J\\u{202e}\n")
         .says("  | Good      nothing is missing\\u{7}\n");
     assert!(!ran.out.contains(['\u{1b}', '\u{202e}', '\u{7}', '\r']));

@@ -79,7 +79,7 @@ impl Drop for Running {
 #[test]
 fn a_vault_is_set_up_once() {
     let folder = before();
-    let ran = run(folder.path(), &INIT).is_good();
+    let ran = run(folder.path(), &INIT).good();
     let keys = fs::read_to_string(folder.path().join("vault/keys")).unwrap();
     assert!(ran.out.contains(&keys), "{}", ran.out);
     let keys: LogKeys = keys.parse().unwrap();
@@ -102,9 +102,9 @@ fn a_vault_is_set_up_once() {
     let acceptance = fs::read(folder.path().join("acceptance")).unwrap();
     assert!(secrets.windows(32).any(|part| part == acceptance));
 
-    run(folder.path(), &INIT).is_unusable("moderation.pub exists already");
+    run(folder.path(), &INIT).unusable("moderation.pub exists already");
     fs::remove_file(folder.path().join("moderation.pub")).unwrap();
-    run(folder.path(), &INIT).is_unusable("exists");
+    run(folder.path(), &INIT).unusable("exists");
     assert_eq!(
         fs::read(folder.path().join("vault/secrets")).unwrap(),
         secrets
@@ -115,13 +115,13 @@ fn a_vault_is_set_up_once() {
 fn an_acceptance_key_that_the_intake_has_is_taken() {
     let folder = before();
     fs::write(folder.path().join("acceptance"), [7; 32]).unwrap();
-    run(folder.path(), &INIT).is_good();
+    run(folder.path(), &INIT).good();
     let secrets = fs::read(folder.path().join("vault/secrets")).unwrap();
     assert!(secrets.windows(32).any(|part| part == [7; 32]));
     for len in [0, 31, 33] {
         let folder = before();
         fs::write(folder.path().join("acceptance"), vec![7; len]).unwrap();
-        run(folder.path(), &INIT).is_unusable("acceptance is no acceptance key");
+        run(folder.path(), &INIT).unusable("acceptance is no acceptance key");
         assert!(!folder.path().join("vault").exists());
     }
 }
@@ -148,7 +148,7 @@ fn keys_that_a_vault_cannot_pin_are_refused() {
         (String::new(), "the file of keys is malformed"),
     ] {
         fs::write(&path, keys).unwrap();
-        run(folder.path(), &INIT).is_unusable(words);
+        run(folder.path(), &INIT).unusable(words);
         assert!(!folder.path().join("vault/secrets").exists());
     }
 }
@@ -156,7 +156,7 @@ fn keys_that_a_vault_cannot_pin_are_refused() {
 #[test]
 fn a_vault_answers_on_its_socket_and_on_its_port() {
     let folder = before();
-    run(folder.path(), &INIT).is_good();
+    run(folder.path(), &INIT).good();
     let (_running, place) = Running::start(folder.path(), &["--socket", "vault.sock"]);
     assert_eq!(place, "vault.sock");
     let socket = folder.path().join("vault.sock");
@@ -165,7 +165,7 @@ fn a_vault_answers_on_its_socket_and_on_its_port() {
     assert_eq!(client.status().unwrap().size, 0);
     // Another one does not take its place.
     let arguments = ["vault", "--folder", "vault", "--socket", "vault.sock"];
-    run(folder.path(), &arguments).is_unusable("vault.sock: ");
+    run(folder.path(), &arguments).unusable("vault.sock: ");
     assert_eq!(client.status().unwrap().size, 0);
 
     let (_running, place) = Running::start(folder.path(), &["--listen", "127.0.0.1:0"]);
@@ -182,14 +182,14 @@ fn a_vault_that_cannot_start_says_why() {
         let arguments = [&["vault", "--folder", "vault"][..], more].concat();
         run(folder.path(), &arguments)
     };
-    start(&["--socket", "s"]).is_unusable("a file of the vault's folder is missing or damaged");
-    run(folder.path(), &INIT).is_good();
-    start(&["--listen", "192.0.2.1:7000"]).is_unusable("give a loopback address");
-    start(&["--listen", "nowhere"]).is_unusable("nowhere");
-    start(&[]).is_unusable("give either --socket or --listen");
-    start(&["--socket", "s", "--listen", "127.0.0.1:0"]).is_unusable("give either");
-    start(&["--socket", "s", "--name", "n"]).is_unusable("a vault runs with --folder");
-    run(folder.path(), &INIT[..6]).is_unusable("a vault is set up with --folder, --name");
+    start(&["--socket", "s"]).unusable("a file of the vault's folder is missing or damaged");
+    run(folder.path(), &INIT).good();
+    start(&["--listen", "192.0.2.1:7000"]).unusable("give a loopback address");
+    start(&["--listen", "nowhere"]).unusable("nowhere");
+    start(&[]).unusable("give either --socket or --listen");
+    start(&["--socket", "s", "--listen", "127.0.0.1:0"]).unusable("give either");
+    start(&["--socket", "s", "--name", "n"]).unusable("a vault runs with --folder");
+    run(folder.path(), &INIT[..6]).unusable("a vault is set up with --folder, --name");
     fs::write(folder.path().join("vault/secrets"), b"x").unwrap();
-    start(&["--socket", "s"]).is_unusable("a file of the vault's folder is missing or damaged");
+    start(&["--socket", "s"]).unusable("a file of the vault's folder is missing or damaged");
 }
