@@ -16,3 +16,6 @@ mod secret;
 mod tests;
 
 pub use format::{DecodeError, VERSION};
+
+#[doc = include_str!("../SPEC.md")]
+pub mod spec {}
