@@ -6,6 +6,7 @@
 mod braid;
 mod client;
 mod decode;
+mod desk;
 mod edit;
 mod report;
 mod sqlite;
@@ -17,6 +18,8 @@ pub use braid::braid;
 pub use client::client;
 pub(crate) use decode::{Clear, accepted_id};
 pub use decode::{core_decode, reporting_decode};
+pub use desk::desk;
+pub(crate) use desk::desk_seeds;
 pub use report::report;
 pub use sqlite::sqlite;
 pub use store::store;
@@ -25,7 +28,7 @@ pub use store::store;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by their names in `fuzz/`.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
@@ -33,6 +36,7 @@ pub const TARGETS: [Target; 9] = [
     ("world", world),
     ("client", client),
     ("report", report),
+    ("desk", desk),
     ("store", store),
     ("sqlite", sqlite),
 ];
