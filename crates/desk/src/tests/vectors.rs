@@ -3,6 +3,7 @@
 //!
 //! `WAXSEAL_REGENERATE=1 cargo test -p waxseal-desk vectors` rewrites them from the code. If a byte
 //! changes, the format has changed.
+#![expect(clippy::type_complexity, reason = "tables of vectors")]
 
 use serde_json::{Value, json};
 use waxseal_vectors::harness::{self, Crate, Input, Outcome, Vectors, changed, flipped, hex, with};

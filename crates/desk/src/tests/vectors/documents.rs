@@ -144,7 +144,7 @@ fn grants(file: &mut Vectors) {
     let purpose = 4 + 1 + 16 + 2 + ORIGIN.len() + 32 + 16;
     let approver = purpose + 1 + 32 + 32;
     let openings = approver + 33 + 16;
-    fails("grant-long", "one byte more than the longest signed grant", &|bytes| bytes.resize(2_879, 0), 160);
+    fails("grant-long", "one byte more than the longest signed grant", &|bytes| bytes.resize(2_877, 0), 160);
     fails("grant-version-2", "version 02", &|bytes| bytes[4] = 2, 161);
     fails("grant-cut", "the last byte is missing", &|bytes| { bytes.pop(); }, 168);
     fails("grant-extended", "a byte after the signatures", &|bytes| bytes.push(0), 168);

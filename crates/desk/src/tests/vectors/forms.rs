@@ -163,7 +163,8 @@ fn exchanged(file: &mut Vectors) {
     let mut fails = |id: &str, comment: &str, change: &dyn Fn(&mut Vec<u8>), check| {
         file.fails(id, comment, "view", changed(&good, "view", change), check);
     };
-    // 01 || 01 || short("alice") || reason || medium(note) || accepted || flags || messages in report
+    // 01 || 01 || short("alice") || reason || medium(note) || accepted || flags
+    //   || messages in report
     let flags = 1 + 1 + 6 + 1 + 2 + 8;
     let message = flags + 3;
     fails("view-version-2", "version 02", &|bytes| bytes[0] = 2, 161);
