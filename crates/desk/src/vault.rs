@@ -51,12 +51,8 @@ pub use challenge::{Challenge, MAX_CHALLENGE_MS, MAX_CHALLENGES, OpeningDetail};
 pub use error::VaultError;
 pub use follow::{MAX_FOLLOWED_AGE_MS, MAX_FOLLOWED_ENTRIES, MAX_WITNESS_AHEAD_MS};
 pub use local::{LocalVault, VaultCalls};
-<<<<<<< HEAD
 pub use open::{OpenRequest, Sorted, digest_of};
-=======
-pub use open::{OpenRequest, Sorted};
 pub use reported::reported_account;
->>>>>>> i15-acts
 pub use setup::{MAX_VAULT_KEYS, SetupError, VaultSecrets};
 pub use state::{MARK_DAYS, MAX_MARKS, MAX_STATE_LEN};
 pub use view::{

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use waxseal_log::report::ReportDigest;
 
 use waxseal_log::audit::Audit;
 use waxseal_log::counts::Counts;

@@ -1,7 +1,7 @@
+use crate::vault::digest_of;
 use waxseal_log::entry::{Measure, Purpose, Side};
 use waxseal_log::promise::Promise;
 use waxseal_log::receipt::{Contradiction, Expected, Told};
-use waxseal_log::report::ReportDigest;
 use waxseal_reporting::reporter::Reason;
 
 use super::*;

@@ -11,7 +11,7 @@ use waxseal_log::entry::{Day, Detail, Digest, Entry, Event, Number, PolicyKey, P
 use waxseal_log::keys::LogKeys;
 use waxseal_log::note::{Cosigner, Note, Signer};
 use waxseal_log::tree::{Frontier, TreeHash};
-use waxseal_reporting::intake::{AcceptanceKey, ReportId};
+use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId};
 use waxseal_reporting::relay::{DeliveryKey, StampKeys};
 use waxseal_reporting::vault::ModerationKeyPair;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
@@ -22,6 +22,7 @@ use crate::officer::OfficerKey;
 use crate::policy::{Officer, Policy, PolicyTerms, Roles, Rule};
 use crate::vault::{
     Challenge, Memory, OpenRequest, OpeningDetail, Vault, VaultError, VaultSecrets, View,
+    digest_of,
 };
 
 pub(crate) const ORIGIN: &str = "log.example/desk";
@@ -56,6 +57,11 @@ pub(crate) struct Waiting {
 impl Waiting {
     pub(crate) fn digest(&self) -> AcceptedDigest {
         AcceptedDigest::of(&self.accepted)
+    }
+
+    /// The number that all entries about the report have.
+    pub(crate) fn number(&self) -> Number {
+        digest_of(&AcceptedReport::report_of(&self.accepted).unwrap()).number()
     }
 }
 
@@ -194,9 +200,14 @@ impl World {
     }
 
     pub(crate) fn append(&mut self, event: Event, digest: Digest) -> Entry {
+        let number = Number::generate(&mut self.rng);
+        self.append_with(number, event, digest)
+    }
+
+    pub(crate) fn append_with(&mut self, number: Number, event: Event, digest: Digest) -> Entry {
         let entry = Entry {
             day: Day::of_ms(self.now.as_millis()),
-            number: Number::generate(&mut self.rng),
+            number,
             event,
             digest,
         };
@@ -333,7 +344,7 @@ impl World {
             purpose: grant.grant().terms().purpose,
             mark: challenge.mark,
         };
-        self.append(event, detail.digest());
+        self.append_with(waiting.number(), event, detail.digest());
         *detail.salt()
     }
 

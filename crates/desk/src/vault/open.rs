@@ -62,9 +62,9 @@ impl Vault {
         }
         // CHK-230: the entry has the number of this report, so that its reporter finds it.
         let report = AcceptedReport::report_of(&request.accepted);
-        let report = report.map_err(|_| VaultError::NotAccepted)?;
+        let report = report.map_err(|_| VaultError::Malformed)?;
         if !pending.has_number(&digest_of(&report).number()) {
-            return Err(VaultError::NotLogged);
+            return Err(VaultError::OtherNumber);
         }
         let granted = grant.report(&digest).ok_or(VaultError::ReportNotGranted)?;
         self.use_up(&request.challenge);

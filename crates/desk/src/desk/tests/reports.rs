@@ -99,16 +99,12 @@ impl Intake {
         let report = draft
             .seal(&self.delivery_key, self.moderation.public_key(), rng)
             .unwrap();
-        let sealed = report.encode();
         let examined = examine(report, &self.stamp_keys, &self.delivery_key, now).unwrap();
         let known = vec![false; examined.nullifiers().len()];
         let accepted = examined
             .accept(ReportId::generate(rng), &known, &[])
             .unwrap();
         let encoded = accepted.encode(&self.acceptance_key);
-        Reported {
-            accepted,
-            encoded,
-        }
+        Reported { accepted, encoded }
     }
 }

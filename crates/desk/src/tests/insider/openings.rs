@@ -227,6 +227,27 @@ fn chk195_an_entry_that_is_there_twice_opens_nothing() {
 }
 
 #[test]
+fn chk230_an_opening_under_the_number_of_another_report_is_refused() {
+    let mut world = World::new();
+    let (one, two) = (world.report(&["first"]), world.report(&["second"]));
+    let grant = world.grant(&one);
+    let challenge = world.challenge(&grant, &one).unwrap();
+    let detail = OpeningDetail::new(grant.grant().digest(), one.digest(), &challenge);
+    let detail = Detail::from_parts([6; 32], detail.encode()).unwrap();
+    let event = Event::ContentOpened {
+        purpose: Purpose::UserReport,
+        mark: challenge.mark,
+    };
+    world.append_with(two.number(), event, detail.digest());
+    world.follow().unwrap();
+    let request = World::request(&grant, &one, &challenge, [6; 32]);
+    assert_eq!(
+        world.vault.open(&request, world.now),
+        Err(VaultError::OtherNumber)
+    );
+}
+
+#[test]
 fn chk196_another_report_than_that_of_the_challenge_is_refused() {
     let mut world = World::new();
     let (one, two) = (world.report(&["first"]), world.report(&["second"]));

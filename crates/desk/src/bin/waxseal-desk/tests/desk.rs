@@ -37,7 +37,9 @@ fn what_a_desk_publishes_day_by_day_is_good() {
         }
         for number in 0..40 {
             let sealed = format!("report {number} of day {day}");
-            let made = desk.refuse(&ReportDigest::of(sealed.as_bytes()), 74, now, &mut rng).unwrap();
+            let made = desk
+                .refuse(&ReportDigest::of(sealed.as_bytes()), 74, now, &mut rng)
+                .unwrap();
             counts.add(made.entry());
             promise.get_or_insert(made);
         }
