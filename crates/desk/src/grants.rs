@@ -245,12 +245,19 @@ impl<S: Store> Desk<S> {
 }
 
 /// The grant and the requester's signature, as the store keeps them before the approval.
-pub(crate) fn read_requested(bytes: &[u8]) -> Result<(Grant, [u8; 64]), DeskError> {
-    let mut reader = Reader::new(bytes);
-    let grant = reader.long().and_then(|grant| Grant::decode(grant).ok());
-    let (grant, signature) = (grant, reader.array());
-    let read = grant.zip(signature).filter(|_| reader.finish().is_some());
+fn read_requested(bytes: &[u8]) -> Result<(Grant, [u8; 64]), DeskError> {
+    let read = read_request(bytes).filter(|(grant, _)| {
+        let len = grant.encode().len().saturating_add(4 + 64);
+        len == bytes.len()
+    });
     Ok(read.ok_or(Refused::Damaged("grant"))?)
+}
+
+/// The grant and the requester's signature, with which both stored forms begin.
+pub(crate) fn read_request(bytes: &[u8]) -> Option<(Grant, [u8; 64])> {
+    let mut reader = Reader::new(bytes);
+    let grant = Grant::decode(reader.long()?).ok()?;
+    Some((grant, reader.array()?))
 }
 
 /// Adds an entry about a grant: all of them have its number, and its digest as their detail.
