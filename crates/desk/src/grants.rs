@@ -68,7 +68,7 @@ impl<S: Store> Desk<S> {
     /// Approves a grant with the signature of the officer that it names.
     ///
     /// # Errors
-    /// [`Refused::NoGrant`], [`Refused::GrantState`] if it does not wait for an approval,
+    /// [`Refused::NoGrant`], [`Refused::GrantDecided`] if it does not wait for an approval,
     /// [`Refused::Grant`] if it does not hold now, or the store's.
     pub fn approve_grant(
         &mut self,
@@ -102,7 +102,7 @@ impl<S: Store> Desk<S> {
     /// Denies a grant.
     ///
     /// # Errors
-    /// [`Refused::NoGrant`], [`Refused::GrantState`] if it does not wait for an approval,
+    /// [`Refused::NoGrant`], [`Refused::GrantDecided`] if it does not wait for an approval,
     /// [`Refused::SameOfficer`] if the requester denies it, [`Refused`] for the checks of the act,
     /// or the store's.
     pub fn deny_grant(
@@ -233,7 +233,7 @@ impl<S: Store> Desk<S> {
         let row = self.store.grant(id.as_bytes())?.ok_or(Refused::NoGrant)?;
         // CHK-215: a grant is approved or denied once, while it waits.
         if row.state != GrantState::Requested {
-            return Err(Refused::GrantState.into());
+            return Err(Refused::GrantDecided.into());
         }
         Ok(row)
     }
