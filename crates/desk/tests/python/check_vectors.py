@@ -811,7 +811,7 @@ class Vault:
         else:
             raise Refused("CHK-192")
         challenge = self.random * 32
-        until = min(now + CHALLENGE_MS, given["expires"])
+        until = now + CHALLENGE_MS
         waits = {"grant": given["digest"], "report": read["report"], "ordinal": ordinal}
         waits |= {"mark": mark, "purpose": given["purpose"], "until": until, "seen": []}
         self.pending[challenge] = waits
