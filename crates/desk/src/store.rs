@@ -26,6 +26,8 @@ mod lists;
 mod memory;
 mod queue;
 mod rows;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod stored;
 
 pub use self::change::{Change, Condition, Key, Row};
@@ -34,6 +36,8 @@ pub use self::lists::{AppealList, GrantList, NoticeList, OpeningList, ReportList
 pub use self::memory::MemoryStore;
 pub use self::queue::{Assigned, Cursor, Order, Page, Query};
 pub use self::rows::*;
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteStore;
 
 /// Keeps the log and the rows of one desk.
 ///

@@ -260,9 +260,8 @@ in_memory!(PolicyRow, policies);
 in_memory!(KeyEpochRow, key_epochs);
 in_memory!(MetaRow, meta);
 
-in_memory!(
-    ReportRow,
-    reports,
+in_memory! {
+    ReportRow, reports,
     fn link(&self, store: &mut MemoryStore) -> Result<(), Conflict> {
         link_unique::<_, Self>(&mut store.report_digests, self.digest, self.id)?;
         link_unique::<_, Self>(&mut store.report_numbers, self.number, self.id)?;
@@ -272,7 +271,7 @@ in_memory!(
             store.case_reports.put(place, ());
         }
         Ok(())
-    },
+    }
     fn unlink(&self, store: &mut MemoryStore) {
         store.report_digests.remove(&self.digest);
         store.report_numbers.remove(&self.number);
@@ -282,11 +281,10 @@ in_memory!(
             store.case_reports.remove(&place);
         }
     }
-);
+}
 
-in_memory!(
-    CaseRow,
-    cases,
+in_memory! {
+    CaseRow, cases,
     fn link(&self, store: &mut MemoryStore) -> Result<(), Conflict> {
         link_unique::<_, Self>(&mut store.case_numbers, self.number, self.id)?;
         for order in Order::ALL {
@@ -297,7 +295,7 @@ in_memory!(
             store.case_accounts.put(place, ());
         }
         Ok(())
-    },
+    }
     fn unlink(&self, store: &mut MemoryStore) {
         store.case_numbers.remove(&self.number);
         for order in Order::ALL {
@@ -308,18 +306,17 @@ in_memory!(
             store.case_accounts.remove(&place);
         }
     }
-);
+}
 
-in_memory!(
-    GrantRow,
-    grants,
+in_memory! {
+    GrantRow, grants,
     fn link(&self, store: &mut MemoryStore) -> Result<(), Conflict> {
         link_unique::<_, Self>(&mut store.grant_digests, self.digest, self.id)
-    },
+    }
     fn unlink(&self, store: &mut MemoryStore) {
         store.grant_digests.remove(&self.digest);
     }
-);
+}
 
 impl CaseRow {
     /// Its place in a queue.

@@ -1,0 +1,197 @@
+//! Rows of the store as rows of SQLite. Each field is the column with its name.
+
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, OptionalExtension, Params, Row, params_from_iter};
+
+use super::columns::{Column, int};
+use crate::store::bounds::Bounded;
+use crate::store::error::StoreError;
+use crate::store::limits::{
+    MAX_ACCOUNT_LEN, MAX_CONTENT_LEN, MAX_DETAIL_LEN, MAX_LISTED, MAX_NOTE_LEN, MAX_POLICY_LEN,
+    MAX_SIGNED_LEN, MAX_TEXT_LEN, MAX_TILE_LEN, MAX_VALUE_LEN,
+};
+use crate::store::rows::{
+    AppealRow, CaseRow, CheckpointRow, ContentRow, DecisionRow, EntryRow, GrantRow, HoldRow,
+    KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, PendingRow, PolicyRow, ReportRow,
+    TileRow,
+};
+use crate::store::stored::Stored;
+
+/// A row that is a row of SQLite.
+pub(super) trait InSqlite: Stored + Bounded {
+    /// Names of the columns, comma separated.
+    const COLUMNS: &'static str;
+    /// A question mark for each column, comma separated.
+    const PLACES: &'static str;
+    /// Names of the columns of the key, comma separated.
+    const KEY: &'static str;
+    /// Sets each column to the value of the row that was refused.
+    const REPLACE: &'static str;
+    /// A condition for the key.
+    const IS_KEY: &'static str;
+
+    fn values(&self) -> Vec<ToSqlOutput<'_>>;
+    fn key_values(&self) -> Vec<ToSqlOutput<'_>>;
+    /// Reads a row with all columns. It may still break the bounds.
+    fn read(row: &Row<'_>) -> Result<Option<Self>, rusqlite::Error>;
+}
+
+macro_rules! place {
+    ($column:ident) => {
+        "?"
+    };
+}
+
+macro_rules! in_sqlite {
+    ($($row:ident, $longest:expr, $key:ident $(+ $keys:ident)*: $first:ident $(, $field:ident)*;)+) => {
+        $(impl InSqlite for $row {
+            const COLUMNS: &'static str = concat!(stringify!($first) $(, ", ", stringify!($field))*);
+            const PLACES: &'static str = concat!(place!($first) $(, ", ", place!($field))*);
+            const KEY: &'static str = concat!(stringify!($key) $(, ", ", stringify!($keys))*);
+            const REPLACE: &'static str = concat!(
+                stringify!($first), " = excluded.", stringify!($first)
+                $(, ", ", stringify!($field), " = excluded.", stringify!($field))*
+            );
+            const IS_KEY: &'static str =
+                concat!(stringify!($key), " = ?" $(, " AND ", stringify!($keys), " = ?")*);
+
+            fn values(&self) -> Vec<ToSqlOutput<'_>> {
+                vec![self.$first.write() $(, self.$field.write())*]
+            }
+            fn key_values(&self) -> Vec<ToSqlOutput<'_>> {
+                vec![self.$key.write() $(, self.$keys.write())*]
+            }
+            fn read(row: &Row<'_>) -> Result<Option<Self>, rusqlite::Error> {
+                let longest: usize = $longest;
+                let read = || -> Result<Option<Self>, rusqlite::Error> {
+                    Ok(Some(Self {
+                        $first: match Column::read(row.get_ref(stringify!($first))?, longest) {
+                            Some(value) => value,
+                            None => return Ok(None),
+                        },
+                        $($field: match Column::read(row.get_ref(stringify!($field))?, longest) {
+                            Some(value) => value,
+                            None => return Ok(None),
+                        },)*
+                    }))
+                };
+                read()
+            }
+        })+
+    };
+}
+
+in_sqlite! {
+    EntryRow, MAX_DETAIL_LEN, log_index: log_index, kind, day, number, entry, salt, detail;
+    TileRow, MAX_TILE_LEN, level + tile_index: level, tile_index, bytes;
+    CheckpointRow, MAX_NOTE_LEN, size: size, note, made_at_ms, is_complete;
+    PendingRow, MAX_DETAIL_LEN, leaf_hash: leaf_hash, day, entry, salt, detail;
+    ReportRow, MAX_SIGNED_LEN, id:
+        id, digest, accepted_digest, number, promise, reason, rejected, received_day,
+        received_at_ms, case_id, reporter, is_erased;
+    ContentRow, MAX_CONTENT_LEN, report_id: report_id, accepted;
+    CaseRow, MAX_ACCOUNT_LEN, id:
+        id, number, account, reason, severity, first_report_at_ms, last_report_at_ms, reports,
+        reporters, status, officer, assigned_until_ms, is_held;
+    GrantRow, MAX_SIGNED_LEN, id:
+        id, digest, number, case_id, purpose, signed, state, requester, approver, requested_at_ms,
+        expires_at_ms, max_openings, openings, review_until_ms, review, is_overdue;
+    OpeningRow, 0, grant_digest + ordinal:
+        grant_digest, ordinal, report_digest, report_id, case_id, officer, log_index, logged_at_ms,
+        shown_at_ms;
+    DecisionRow, MAX_SIGNED_LEN, leaf_hash:
+        leaf_hash, log_index, case_id, officer, reason, measure, openings, decided_at_ms,
+        appeal_until_ms, signed;
+    NoticeRow, MAX_TEXT_LEN, decision + side + recipient:
+        decision, side, recipient, body, made_at_ms, sent_at_ms, log_index;
+    AppealRow, MAX_TEXT_LEN, leaf_hash:
+        leaf_hash, log_index, decision, case_id, side, text, filed_at_ms, outcome, officer,
+        decided_at_ms, signed;
+    LegalRow, MAX_TEXT_LEN, id:
+        id, number, basis, authority, asked, received_at_ms, outcome, items, produced, not_held,
+        officer, answered_at_ms;
+    HoldRow, MAX_TEXT_LEN, id:
+        id, number, case_id, legal_id, statement, officer, placed_at_ms, lifted_at_ms;
+    PolicyRow, MAX_POLICY_LEN, version: version, document, signature, log_index, published_at_ms;
+    KeyEpochRow, MAX_VALUE_LEN, key_kind + epoch:
+        key_kind, epoch, public, created_at_ms, destroyed_at_ms;
+    MetaRow, MAX_VALUE_LEN, name: name, value;
+}
+
+/// Reads the row of a statement, and refuses one that no desk writes.
+fn read<R: InSqlite>(row: &Row<'_>) -> Result<R, StoreError> {
+    let row = R::read(row)?.ok_or(StoreError::Damaged)?;
+    row.check().map_err(|_| StoreError::Damaged)?;
+    Ok(row)
+}
+
+/// The first row that `tail` selects: conditions, and the order.
+pub(super) fn one<R: InSqlite>(
+    db: &Connection,
+    tail: &str,
+    params: impl Params,
+) -> Result<Option<R>, StoreError> {
+    let sql = format!("SELECT {} FROM {} {tail} LIMIT 1", R::COLUMNS, R::TABLE);
+    let mut select = db.prepare(&sql)?;
+    let mut rows = select.query(params)?;
+    rows.next()?.map(read).transpose()
+}
+
+/// The first `limit` rows that `tail` selects: conditions, and the order.
+pub(super) fn many<R: InSqlite>(
+    db: &Connection,
+    tail: &str,
+    params: impl Params,
+    limit: usize,
+) -> Result<Vec<R>, StoreError> {
+    let limit = int(limit.min(MAX_LISTED) as u64);
+    let sql = format!(
+        "SELECT {} FROM {} {tail} LIMIT {limit}",
+        R::COLUMNS,
+        R::TABLE
+    );
+    let mut select = db.prepare(&sql)?;
+    let mut rows = select.query(params)?;
+    let mut read_rows = Vec::new();
+    while let Some(row) = rows.next()? {
+        read_rows.push(read(row)?);
+    }
+    Ok(read_rows)
+}
+
+/// The stored row with the key of this one.
+pub(super) fn stored<R: InSqlite>(db: &Connection, row: &R) -> Result<Option<R>, StoreError> {
+    let tail = format!("WHERE {}", R::IS_KEY);
+    one(db, &tail, params_from_iter(row.key_values()))
+}
+
+/// Adds the row.
+pub(super) fn insert<R: InSqlite>(db: &Connection, row: &R) -> Result<(), rusqlite::Error> {
+    let (table, columns, places) = (R::TABLE, R::COLUMNS, R::PLACES);
+    let sql = format!("INSERT INTO {table} ({columns}) VALUES ({places})");
+    db.prepare(&sql)?.execute(params_from_iter(row.values()))?;
+    Ok(())
+}
+
+/// Adds the row, or replaces the one with its key.
+pub(super) fn put<R: InSqlite>(db: &Connection, row: &R) -> Result<(), rusqlite::Error> {
+    let (table, columns, places) = (R::TABLE, R::COLUMNS, R::PLACES);
+    let sql = format!(
+        "INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT ({}) DO UPDATE SET {}",
+        R::KEY,
+        R::REPLACE,
+    );
+    db.prepare(&sql)?.execute(params_from_iter(row.values()))?;
+    Ok(())
+}
+
+/// A single number.
+pub(super) fn number(
+    db: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> Result<Option<i64>, StoreError> {
+    let mut select = db.prepare(sql)?;
+    let found = select.query_row(params, |row| row.get(0)).optional()?;
+    Ok(found.flatten())
+}

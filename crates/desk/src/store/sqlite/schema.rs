@@ -1,0 +1,131 @@
+//! Opens the SQLite file of a store: checks what kind of file it is and its version.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::store::error::StoreError;
+use crate::store::limits::MAX_CONTENT_LEN;
+
+/// `Waxd` in the header of the file, where tools look up what kind of SQLite database it is.
+pub(super) const APPLICATION_ID: i32 = 0x5761_7864;
+
+/// The tables of this version.
+pub(super) const TABLES: &str = include_str!("schema.sql");
+
+/// The version of the tables.
+pub(super) const VERSION: i32 = 1;
+
+/// Settings of the connection. The journal mode is not among them: it is a property of the file.
+const SETTINGS: &str = "
+    PRAGMA synchronous = FULL;
+    PRAGMA fullfsync = ON;
+    PRAGMA secure_delete = ON;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cache_size = -65536; -- 64 MiB
+    PRAGMA trusted_schema = OFF;
+    PRAGMA cell_size_check = ON;
+";
+
+/// How long a call waits while another process writes.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// Length of a row's other fields, with room to spare.
+const OTHER_FIELDS: usize = 4_096;
+
+/// Opens a store, or makes one in an empty file. Any other file is refused and not changed.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    let path = std::path::absolute(path).map_err(failed)?; // SQLite's special names are not absolute
+    create_for_owner(&path).map_err(failed)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(&path, flags)?;
+    if db.is_readonly(rusqlite::MAIN_DB)? {
+        return Err(failed(io::Error::from(io::ErrorKind::PermissionDenied)));
+    }
+    db.busy_timeout(WAIT)?;
+    // Someone else may have written the file. Until it is known to be a store, nothing in it
+    // changes, and no SQL that is stored in it ever runs.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
+    // With this limit SQLite refuses a longer row before it allocates memory for it.
+    let longest = i32::try_from(MAX_CONTENT_LEN.saturating_add(OTHER_FIELDS));
+    db.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest.unwrap_or(i32::MAX))?;
+    db.execute_batch(SETTINGS)?;
+
+    let opening = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    create_or_check(&opening)?;
+    opening.commit()?;
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Failed(
+            "the file system has no write-ahead log".into(),
+        ));
+    }
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(db)
+}
+
+fn failed(error: io::Error) -> StoreError {
+    StoreError::Failed(Box::new(error))
+}
+
+/// Creates the file, if there is none, with permissions for its owner alone. SQLite gives the log
+/// the same permissions.
+fn create_for_owner(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        created => created.map(drop),
+    }
+}
+
+fn create_or_check(db: &Transaction<'_>) -> Result<(), StoreError> {
+    let number = |sql| db.query_row(sql, [], |row| row.get::<_, i32>(0));
+    match (
+        number("PRAGMA application_id")?,
+        number("PRAGMA user_version")?,
+    ) {
+        (APPLICATION_ID, VERSION) => check_tables(db),
+        (APPLICATION_ID, version) if version > VERSION => Err(StoreError::Newer { version }),
+        (0, 0) if number("SELECT count(*) FROM sqlite_schema")? == 0 => {
+            db.execute_batch(TABLES)?;
+            db.pragma_update(None, "application_id", APPLICATION_ID)?;
+            db.pragma_update(None, "user_version", VERSION)?;
+            Ok(())
+        }
+        _ => Err(StoreError::NotAStore),
+    }
+}
+
+/// Checks that the file has the tables of this version and nothing else. Otherwise an index or a
+/// check that someone put into the file would run at each read or write.
+fn check_tables(db: &Connection) -> Result<(), StoreError> {
+    let made = Connection::open_in_memory()?;
+    made.execute_batch(TABLES)?;
+    if tables(db)? == tables(&made)? {
+        Ok(())
+    } else {
+        Err(StoreError::Damaged)
+    }
+}
+
+type Table = (String, String, String, Option<String>);
+
+fn tables(db: &Connection) -> Result<Vec<Table>, StoreError> {
+    let sql = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name";
+    let mut select = db.prepare(sql)?;
+    let tables = select.query_map([], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    Ok(tables.collect::<Result<_, _>>()?)
+}
