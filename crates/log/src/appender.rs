@@ -1,8 +1,8 @@
 //! Appends entries to a tree and says which tiles to write.
 
 use crate::limits::{MAX_TILE_LEN, MAX_TREE_SIZE};
+use crate::merkle::{Frontier, TreeHash};
 use crate::tiles::{ReadTiles, Subtrees, Tile, TileError, hashes_at, read_tile};
-use crate::tree::{Frontier, TreeHash};
 
 /// The right edge of a tree: what is needed to append.
 ///

@@ -11,9 +11,9 @@ use crate::checkpoint::CheckpointError;
 use crate::counts::Counts;
 use crate::entry::{Entry, EntryError};
 use crate::keys::{LogKeys, VerifiedCheckpoint};
+use crate::merkle::{Frontier, TreeHash};
 use crate::note::Note;
 use crate::promise::PromisedLeaf;
-use crate::tree::{Frontier, TreeHash};
 
 use rules::Rules;
 

@@ -9,8 +9,8 @@ use thiserror::Error;
 use crate::codec::decimal;
 use crate::labels;
 use crate::limits::{MAX_NAME_LEN, MAX_TREE_SIZE};
+use crate::merkle::TreeHash;
 use crate::note::{Note, NoteError, Signer};
-use crate::tree::TreeHash;
 
 #[cfg(test)]
 mod tests;

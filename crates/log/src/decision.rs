@@ -9,7 +9,7 @@ use rand_core::CryptoRng;
 use crate::codec::{Reader, put_medium, put_short};
 use crate::entry::{Detail, DetailTooLong, Side};
 use crate::limits::{MAX_RULE_LEN, MAX_STATEMENT_LEN};
-use crate::tree::TreeHash;
+use crate::merkle::TreeHash;
 
 /// Detail of the entry `decision`. 159 to 4,014 bytes.
 ///

@@ -21,7 +21,7 @@ pub use values::{Day, Digest, Mark, Number, PolicyDigest, ReasonCode};
 
 use crate::codec::Reader;
 use crate::limits::MAX_ENTRY_LEN;
-use crate::tree::TreeHash;
+use crate::merkle::TreeHash;
 
 /// Version byte of an entry.
 const VERSION: u8 = 0x01;

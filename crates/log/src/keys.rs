@@ -11,8 +11,8 @@ use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::codec::decimal;
 use crate::entry::PolicyPublicKey;
 use crate::limits::{MAX_KEYS_LEN, MAX_WITNESSES};
+use crate::merkle::TreeHash;
 use crate::note::{Algorithm, Note, NoteError, Verifier, VerifierError};
-use crate::tree::TreeHash;
 
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 use crate::codec::Reader;
 use crate::labels;
 use crate::limits::MAX_PROOF_HASHES;
+use crate::merkle::{Frontier, TreeHash};
 use crate::proof::verify_inclusion;
 use crate::report::ReportDigest;
-use crate::tree::{Frontier, TreeHash};
 
 /// Commits to the account that a decision is about.
 ///

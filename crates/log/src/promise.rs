@@ -14,9 +14,9 @@ use crate::codec::{Reader, decimal, put_medium, put_short};
 use crate::entry::{Day, Detail, Entry, Event, Number};
 use crate::labels;
 use crate::limits::{MAX_PROMISE_LEN, PROMISE_DAYS};
+use crate::merkle::TreeHash;
 use crate::note::{Note, NoteError, Signer, Verifier};
 use crate::report::{ReportDetail, ReportDigest};
-use crate::tree::TreeHash;
 
 /// The answer to a report: a signed note that the log will contain its entry, and what the entry
 /// says.
@@ -143,8 +143,8 @@ impl Promise {
     /// sent. `now_ms` is the client's clock.
     ///
     /// # Errors
-    /// [`PromiseError`] says what is wrong. Treat the answer as if it had no promise: tell the user,
-    /// and report to the provider again later.
+    /// [`PromiseError`] says what is wrong. Treat the answer as if it had no promise: tell the
+    /// user, and report to the provider again later.
     pub fn verify(
         &self,
         log: &Verifier,

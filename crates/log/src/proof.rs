@@ -4,10 +4,11 @@
 use thiserror::Error;
 
 use crate::limits::{MAX_PROOF_HASHES, MAX_TREE_SIZE};
+use crate::merkle::TreeHash;
 use crate::tiles::{ReadTiles, Subtrees, TileError};
-use crate::tree::TreeHash;
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod tests;
 
 /// Proves that the entry at an index is in the tree of a size.

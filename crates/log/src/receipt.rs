@@ -21,8 +21,8 @@ use crate::codec::{Reader, put_medium, put_short};
 use crate::entry::{Detail, Entry, Event};
 use crate::limits::{MAX_RECEIPT_ITEMS, MAX_RECEIPT_LEN};
 use crate::link::{Link, read_hashes};
+use crate::merkle::TreeHash;
 use crate::note::Note;
-use crate::tree::TreeHash;
 
 pub use told::{Contradiction, Expected, Told, ToldAppeal, ToldDecision};
 

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::codec::{Reader, put_medium};
 use crate::limits::{MAX_BUNDLE_LEN, MAX_ENTRY_LEN, MAX_TILE_LEN, TILE_WIDTH};
-use crate::tree::{Frontier, TreeHash, fold};
+use crate::merkle::{Frontier, TreeHash, fold};
 
 #[cfg(test)]
 pub(crate) mod tests;

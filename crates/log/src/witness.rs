@@ -16,9 +16,9 @@ pub use state::WitnessStateError;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::keys::of_log;
 use crate::limits::MAX_WITNESSED_LOGS;
+use crate::merkle::TreeHash;
 use crate::note::{Algorithm, Cosigner, NoteSignature, Verifier};
 use crate::proof::verify_consistency;
-use crate::tree::TreeHash;
 
 /// Cosigns the checkpoints of logs that only grow.
 ///
@@ -66,8 +66,9 @@ impl Witness {
 
     /// Answers the body of an `add-checkpoint` request with a cosignature.
     ///
-    /// Before the cosignature leaves, store [`export`](Self::export). If storing fails, send
-    /// nothing, and start again from what is stored. `now_secs` is in seconds since 1970-01-01, UTC.
+    /// Store [`export`](Self::export) before the cosignature is sent. If storing fails, send
+    /// nothing, and start again from what is stored. `now_secs` is the time in seconds since
+    /// 1970-01-01, UTC.
     ///
     /// # Errors
     /// [`Refusal`], with which the witness answers instead. Its memory is then unchanged.

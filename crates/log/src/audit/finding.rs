@@ -1,6 +1,6 @@
 //! What an audit can find.
 
-use crate::tree::TreeHash;
+use crate::merkle::TreeHash;
 
 /// A broken rule. An `index` is the position of an entry in the log, starting at 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

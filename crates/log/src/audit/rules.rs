@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::entry::{Day, Entry, Event, Mark, Number, PublishedPolicy};
 use crate::keys::{LogKeys, VerifiedCheckpoint};
 use crate::limits::{MAX_FINDINGS, MAX_VAULT_SILENCE_MS, PROMISE_DAYS, VAULT_CLOCK_SKEW_MS};
+use crate::merkle::TreeHash;
 use crate::order::{Newest, days_late, vault_time_ms};
 use crate::promise::PromisedLeaf;
-use crate::tree::TreeHash;
 
 use super::Finding;
 

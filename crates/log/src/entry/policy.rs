@@ -14,7 +14,8 @@ use crate::labels;
 /// Public fields of `policy_published`: which policy document is in force.
 ///
 /// ```text
-/// signature = Ed25519("waxseal/log/1/policy" || length be16 || origin || version be32 || digest 32)
+/// signature = Ed25519("waxseal/log/1/policy"
+///     || length be16 || origin || version be32 || digest 32)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublishedPolicy {

@@ -141,6 +141,7 @@ impl FromStr for Verifier {
     type Err = VerifierError;
 
     fn from_str(vkey: &str) -> Result<Self, VerifierError> {
+        // CHK-146: name, id and key in their one form, of a known algorithm.
         // The name has no plus, but base64 may have one.
         let mut parts = vkey.splitn(3, '+');
         let (Some(name), Some(_), Some(key)) = (parts.next(), parts.next(), parts.next()) else {

@@ -11,7 +11,7 @@ impl Told {
     /// two receipts of the same size have the same root. That the larger log contains the smaller
     /// one is shown by [`missing_from`](Self::missing_from) alone.
     pub fn contradicts(&self, earlier: &Self) -> Vec<Contradiction> {
-        // CHK-157: also agrees with what the reader was told before.
+        // CHK-147: the receipt agrees with what the reader was told before.
         let mut found = Vec::new();
         let (now, then) = (&self.checkpoint, &earlier.checkpoint);
         if now.size() < then.size() {
@@ -39,7 +39,7 @@ impl Told {
         &self,
         entries: impl IntoIterator<Item = &'a Entry>,
     ) -> Vec<Contradiction> {
-        // CHK-157: also agrees with the published log, and leaves out nothing of it.
+        // CHK-147: the receipt agrees with the published log, and leaves out nothing of it.
         let mut found = Vec::new();
         let mut shown = self.entries.iter().peekable();
         for (index, entry) in (0..self.checkpoint.size()).zip(entries) {

@@ -3,8 +3,8 @@
 use crate::decision::{AppealDecisionDetail, AppealDetail, DecisionDetail, NoticeDetail};
 use crate::entry::{Day, Detail, Event, Mark, Number};
 use crate::keys::VerifiedCheckpoint;
+use crate::merkle::TreeHash;
 use crate::order::{Newest, vault_time_ms};
-use crate::tree::TreeHash;
 
 use super::told::{Contradiction, Expected, Told, ToldAppeal, ToldDecision};
 use super::{Item, ReceiptError};
@@ -212,12 +212,25 @@ impl<'a> Shown<'a> {
             openings,
             days,
         });
+        Ok(self.miscounts(item))
+    }
+
+    /// A decision that counts less than the entries before it show.
+    fn miscounts(&self, item: &Item) -> Option<Contradiction> {
+        let Event::Decision { openings, days, .. } = item.entry.event else {
+            return None;
+        };
+        let index = item.index;
         let shown = u32::try_from(self.told.openings.len()).unwrap_or(u32::MAX);
-        Ok((openings < shown).then_some(Contradiction::FewerOpenings {
-            index,
-            told: openings,
-            shown,
-        }))
+        if openings < shown {
+            let told = openings;
+            return Some(Contradiction::FewerOpenings { index, told, shown });
+        }
+        // Days are counted in whole days, so the last one may not be over.
+        let shown = item.entry.day.0.saturating_sub(self.told.received?.0);
+        let told = days;
+        let is_short = told.saturating_add(1) < shown;
+        is_short.then_some(Contradiction::FewerDays { index, told, shown })
     }
 
     fn is_about_reader(&self, item: &Item, detail: &DecisionDetail) -> bool {
@@ -275,6 +288,7 @@ fn decoded<T>(
     let Some(detail) = &item.detail else {
         return Ok(None);
     };
+    // CHK-155: the detail has the form of its kind.
     let decoded = decode(detail).ok_or(ReceiptError::OtherDetail { index })?;
     Ok(Some(decoded))
 }

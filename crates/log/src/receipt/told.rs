@@ -4,9 +4,9 @@ use core::fmt;
 
 use crate::entry::{AppealOutcome, Day, Event, Measure, Number, Purpose, ReasonCode, Side};
 use crate::keys::{LogKeys, VerifiedCheckpoint};
+use crate::merkle::TreeHash;
 use crate::promise::PromisedReport;
 use crate::proof::verify_inclusion;
-use crate::tree::TreeHash;
 
 use super::shown::Shown;
 use super::{Receipt, ReceiptError, Role};
@@ -76,8 +76,8 @@ pub struct ToldDecision {
     pub statement: Option<String>,
     /// The rule that was applied. `None` after the content was erased.
     pub rule: Option<String>,
-    /// Until when an appeal is taken, in milliseconds since the Unix epoch. `None` after the content
-    /// was erased.
+    /// Until when an appeal is taken, in milliseconds since the Unix epoch. `None` after the
+    /// content was erased.
     pub appeal_until_ms: Option<u64>,
     /// How often reports of the case were opened before the decision.
     pub openings: u32,
@@ -157,6 +157,16 @@ pub enum Contradiction {
         /// Openings of this report before the decision.
         shown: u32,
     },
+    /// The decision counts fewer days than have passed since the report.
+    #[error("decision {index} counts {told} days, and the report is {shown} days older")]
+    FewerDays {
+        /// Index of the decision.
+        index: u64,
+        /// Days from the first report of the case, by the decision.
+        told: u32,
+        /// Days from this report to the decision.
+        shown: u32,
+    },
     /// The decision is about another report or account.
     #[error("decision {index} is not about this reader")]
     NotAboutReader {
@@ -219,6 +229,7 @@ impl Receipt {
             Expected::Report { .. } => Role::Reporter,
             Expected::Account { .. } => Role::Account,
         };
+        // CHK-156: the receipt is for this kind of reader.
         if self.role != role {
             return Err(ReceiptError::OtherRole);
         }

@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use crate::codec::decimal;
 use crate::limits::{MAX_ADD_CHECKPOINT_LEN, MAX_WITNESS_PROOF_HASHES};
+use crate::merkle::TreeHash;
 use crate::note::Note;
-use crate::tree::TreeHash;
 
 /// A request to cosign a checkpoint.
 ///

@@ -5,8 +5,8 @@ use thiserror::Error;
 use super::{Witness, WitnessedLog};
 use crate::codec::{Reader, put_medium};
 use crate::limits::{MAX_TREE_SIZE, MAX_WITNESSED_LOGS};
+use crate::merkle::TreeHash;
 use crate::note::{Cosigner, Verifier};
-use crate::tree::TreeHash;
 
 /// Version byte of a witness's memory.
 const VERSION: u8 = 0x01;

@@ -5,11 +5,11 @@ use core::fmt;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-pub use crate::appender::Appender;
 use crate::codec::Reader;
 use crate::limits::MAX_TREE_SIZE;
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 pub(crate) mod tests;
 
 /// Version byte of an encoded frontier.

@@ -1,0 +1,4 @@
+//! Tests that concern the whole crate.
+
+mod vectors;
+pub(crate) mod world;
