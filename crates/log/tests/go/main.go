@@ -132,7 +132,7 @@ type tiles struct {
 	alter int
 }
 
-func (t tiles) Height() int                      { return 8 }
+func (t tiles) Height() int                     { return 8 }
 func (t tiles) SaveTiles([]tlog.Tile, [][]byte) {}
 
 func (t tiles) ReadTiles(wanted []tlog.Tile) (data [][]byte, err error) {
