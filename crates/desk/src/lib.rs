@@ -3,6 +3,7 @@
 pub mod acts;
 pub mod appeal;
 pub mod case;
+pub mod conformance;
 pub mod decision;
 pub mod desk;
 pub mod emergency;

@@ -51,7 +51,7 @@ pub use self::sqlite::SqliteStore;
 ///   position of the last row of the page before: lists go on after it, whether or not the row is
 ///   still there.
 ///
-/// `conformance::check` tests a store.
+/// [`conformance::check`](crate::conformance::check) tests a store.
 pub trait Store {
     /// Applies all changes in their order, or none of them.
     ///

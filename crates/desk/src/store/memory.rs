@@ -7,7 +7,7 @@ use self::table::Table;
 use super::bounds;
 use super::change::{Change, Condition, Key, Row, with_row, with_rows};
 use super::error::{Conflict, StoreError};
-use super::queue::Order;
+use super::queue::{Order, Query};
 use super::rows::{
     AppealRow, CaseRow, CaseStatus, CheckpointRow, ContentRow, DecisionRow, EntryRow, GrantRow,
     HoldRow, KeyEpochRow, LegalRow, MetaRow, NoticeRow, OpeningRow, PendingRow, PolicyRow,
@@ -68,8 +68,8 @@ tables! {
     case_numbers: Id => Id,
     /// Account, time of the first report, and identifier of each case.
     case_accounts: (String, u64, Id) => (),
-    /// Status, order, rank, time of the first report, and identifier of each case.
-    queue: (CaseStatus, Order, u32, u64, Id) => (),
+    /// Status, order, rank, time of the first report, and identifier of each case, in each order.
+    queue: (CaseStatus, Order, u32, u64, Id) => Facets,
     grant_digests: Hash => Id,
 }
 
@@ -220,6 +220,31 @@ impl MemoryStore {
     }
 }
 
+/// What a queue filters by, so that it skips cases without reading them.
+#[derive(Clone, Copy, Debug)]
+struct Facets {
+    reason: u8,
+    officer: Option<Hash>,
+    assigned_until_ms: Option<u64>,
+}
+
+impl Facets {
+    fn of(case: &CaseRow) -> Self {
+        Self {
+            reason: case.reason,
+            officer: case.officer,
+            assigned_until_ms: case.assigned_until_ms,
+        }
+    }
+
+    fn fit(&self, query: &Query) -> bool {
+        let (officer, until) = (self.officer, self.assigned_until_ms);
+        let assigned = query.assigned;
+        query.reason.is_none_or(|reason| reason == self.reason)
+            && assigned.is_none_or(|wanted| wanted.fits(officer, until, query.now_ms))
+    }
+}
+
 /// A row with a table in memory, and perhaps indexes.
 trait InMemory: Stored {
     fn table(store: &MemoryStore) -> &Table<Self::Key, Self>;
@@ -288,7 +313,7 @@ in_memory! {
     fn link(&self, store: &mut MemoryStore) -> Result<(), Conflict> {
         link_unique::<_, Self>(&mut store.case_numbers, self.number, self.id)?;
         for order in Order::ALL {
-            store.queue.put(self.place(order), ());
+            store.queue.put(self.place(order), Facets::of(self));
         }
         if let Some(account) = self.account.clone() {
             let place = (account, self.first_report_at_ms, self.id);

@@ -71,12 +71,17 @@ pub enum Assigned {
 }
 
 impl Assigned {
-    /// Whether the case is assigned like this.
-    pub(super) fn fits(self, case: &CaseRow, now_ms: u64) -> bool {
-        let in_force = case.assigned_until_ms.is_some_and(|until| until > now_ms);
+    /// Whether a case with this officer and end of the assignment is assigned like this.
+    pub(super) fn fits(
+        self,
+        officer: Option<[u8; 32]>,
+        until_ms: Option<u64>,
+        now_ms: u64,
+    ) -> bool {
+        let in_force = until_ms.is_some_and(|until| until > now_ms);
         match self {
             Self::Free => !in_force,
-            Self::To(officer) => in_force && case.officer == Some(officer),
+            Self::To(wanted) => in_force && officer == Some(wanted),
         }
     }
 }

@@ -204,14 +204,8 @@ impl Store for MemoryStore {
         let to = Included((status, order, u32::MAX, u64::MAX, LAST));
         let limit = query.limit.min(MAX_PAGE);
         let places = self.queue.range((from, to));
-        let cases = places
-            .filter_map(|((.., id), ())| self.cases.get(id))
-            .filter(|case| {
-                let assigned = query
-                    .assigned
-                    .is_none_or(|wanted| wanted.fits(case, query.now_ms));
-                assigned && query.reason.is_none_or(|reason| reason == case.reason)
-            });
+        let places = places.filter(|(_, facets)| facets.fit(query));
+        let cases = places.filter_map(|((.., id), _)| self.cases.get(id));
         let cases = cases.take(limit.saturating_add(1)).cloned().collect();
         Ok(Page::new(order, cases, limit))
     }

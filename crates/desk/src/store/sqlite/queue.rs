@@ -14,10 +14,10 @@ pub(super) fn page(db: &Connection, query: &Query) -> Result<Page, StoreError> {
     let (index, first) = match (query.order, query.reason.is_some()) {
         (Order::Age, false) => ("queue_by_age", ""),
         (Order::Age, true) => ("queue_of_reason_by_age", ""),
-        (Order::Severity, false) => ("queue_by_severity", "-severity, "),
-        (Order::Severity, true) => ("queue_of_reason_by_severity", "-severity, "),
-        (Order::Reporters, false) => ("queue_by_reporters", "-reporters, "),
-        (Order::Reporters, true) => ("queue_of_reason_by_reporters", "-reporters, "),
+        (Order::Severity, false) => ("queue_by_severity", "severity_rank, "),
+        (Order::Severity, true) => ("queue_of_reason_by_severity", "severity_rank, "),
+        (Order::Reporters, false) => ("queue_by_reporters", "reporters_rank, "),
+        (Order::Reporters, true) => ("queue_of_reason_by_reporters", "reporters_rank, "),
     };
     let order = format!("{first}first_report_at_ms, id");
     let mut tail = format!("INDEXED BY {index} WHERE status = ?");
@@ -40,7 +40,7 @@ pub(super) fn page(db: &Connection, query: &Query) -> Result<Page, StoreError> {
         }
     }
     let place = query.after.map(|at| {
-        let rank = i64::from(at.rank).saturating_sub(largest(query.order));
+        let rank = i64::from(at.rank).saturating_sub(offset(query.order));
         (rank, int(at.first_report_at_ms), at.id)
     });
     if let Some((rank, time, id)) = &place {
@@ -58,8 +58,8 @@ pub(super) fn page(db: &Connection, query: &Query) -> Result<Page, StoreError> {
     Ok(Page::new(query.order, cases, limit))
 }
 
-/// What a rank is subtracted from: the index has the negative number, the cursor its complement.
-fn largest(order: Order) -> i64 {
+/// The difference between the rank in a cursor, which is not negative, and the one in SQL.
+fn offset(order: Order) -> i64 {
     match order {
         Order::Age => 0,
         Order::Severity => i64::from(u8::MAX),

@@ -86,7 +86,9 @@ CREATE TABLE cases (
     status TEXT NOT NULL CHECK (status IN ('open', 'waiting', 'decided', 'closed')),
     officer BLOB, -- to whom the case is assigned
     assigned_until_ms INTEGER, -- from then on the case is free again
-    is_held INTEGER NOT NULL -- 1: a hold forbids to erase its content
+    is_held INTEGER NOT NULL, -- 1: a hold forbids to erase its content
+    severity_rank INTEGER AS (-severity) VIRTUAL, -- ascending, as a page of the queue needs it
+    reporters_rank INTEGER AS (-reporters) VIRTUAL
 ) STRICT;
 CREATE INDEX cases_of_account ON cases (account, first_report_at_ms, id);
 -- The queue, in three orders, of all cases and of those with one reason. The last columns let a
@@ -94,15 +96,15 @@ CREATE INDEX cases_of_account ON cases (account, first_report_at_ms, id);
 CREATE INDEX queue_by_age ON cases
     (status, first_report_at_ms, id, officer, assigned_until_ms);
 CREATE INDEX queue_by_severity ON cases
-    (status, -severity, first_report_at_ms, id, officer, assigned_until_ms);
+    (status, severity_rank, first_report_at_ms, id, officer, assigned_until_ms);
 CREATE INDEX queue_by_reporters ON cases
-    (status, -reporters, first_report_at_ms, id, officer, assigned_until_ms);
+    (status, reporters_rank, first_report_at_ms, id, officer, assigned_until_ms);
 CREATE INDEX queue_of_reason_by_age ON cases
     (status, reason, first_report_at_ms, id, officer, assigned_until_ms);
 CREATE INDEX queue_of_reason_by_severity ON cases
-    (status, reason, -severity, first_report_at_ms, id, officer, assigned_until_ms);
+    (status, reason, severity_rank, first_report_at_ms, id, officer, assigned_until_ms);
 CREATE INDEX queue_of_reason_by_reporters ON cases
-    (status, reason, -reporters, first_report_at_ms, id, officer, assigned_until_ms);
+    (status, reason, reporters_rank, first_report_at_ms, id, officer, assigned_until_ms);
 
 -- Grants: who may open which reports, why, how often and until when.
 CREATE TABLE grants (
