@@ -34,6 +34,9 @@ mod labels;
 mod notice;
 mod receipts;
 mod secret;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+mod tests;
 
 pub use error::{DeskError, Refused};
 pub use format::{DecodeError, VERSION};

@@ -24,7 +24,7 @@ mod follow;
 mod local;
 mod open;
 #[cfg(unix)]
-mod process;
+pub mod process;
 pub mod requests;
 mod setup;
 mod state;
@@ -146,6 +146,12 @@ impl Vault {
         })
     }
 
+    /// The stored form of the state, to see that it is unchanged.
+    #[cfg(test)]
+    pub(crate) fn state_for_tests(&self) -> Vec<u8> {
+        self.state.encode(&self.keys)
+    }
+
     /// The key by which grants name the vault.
     pub fn id(&self) -> &VaultId {
         &self.id
@@ -216,6 +222,3 @@ impl fmt::Debug for Vault {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

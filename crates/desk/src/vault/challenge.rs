@@ -188,6 +188,10 @@ impl Vault {
             .filter(|pending| pending.until > now && pending.grant == *grant)
             .ok_or(VaultError::UnknownChallenge)?;
         let entry = pending.seen.as_ref().ok_or(VaultError::NotLogged)?;
+        // CHK-195: the log shows the mark once.
+        if pending.count != 1 {
+            return Err(VaultError::MarkRepeated);
+        }
         let detail = pending.detail(challenge, salt);
         let detail = detail.map_err(|_| VaultError::NotLogged)?;
         let event = Event::ContentOpened {
@@ -199,10 +203,6 @@ impl Vault {
         // opening, with its purpose, and with today as its day, or the day before or after.
         if entry.event != event || today.abs_diff(day) > 1 || !entry.is_about(&detail) {
             return Err(VaultError::NotLogged);
-        }
-        // CHK-195: the log shows the mark once.
-        if pending.count != 1 {
-            return Err(VaultError::MarkRepeated);
         }
         Ok(pending)
     }
