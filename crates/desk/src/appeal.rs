@@ -74,7 +74,10 @@ impl<S: Store> Desk<S> {
         if text.is_empty() || text.len() > MAX_APPEAL_LEN {
             return Err(Refused::TooLong.into());
         }
-        let row = self.store.decision(decision.as_bytes())?.ok_or(Refused::NoDecision)?;
+        let row = self
+            .store
+            .decision(decision.as_bytes())?
+            .ok_or(Refused::NoDecision)?;
         let case = self.store.case(&row.case_id)?.ok_or(Refused::NoCase)?;
         // CHK-219: an appeal is against a decision, in time, and each side has one. A decision that
         // was reversed has no further appeal.
@@ -124,24 +127,28 @@ impl<S: Store> Desk<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<(), DeskError> {
         let act = self.authorise(signed, now)?;
-        let old = self.store.appeal(act.appeal.as_bytes())?.ok_or(Refused::NoAppeal)?;
+        let old = self
+            .store
+            .appeal(act.appeal.as_bytes())?
+            .ok_or(Refused::NoAppeal)?;
         let case = self.store.case(&old.case_id)?.ok_or(Refused::NoCase)?;
         // CHK-221: an appeal is decided once.
         if old.outcome.is_some() {
             return Err(Refused::AppealDecided.into());
         }
         self.check_other_officer(&case, signed.officer())?;
-        let appeals = self.store.appeals(&AppealList::OfCase(case.id), None, MAX_OF_CASE)?;
-        let ordinal = appeals.iter().position(|appeal| appeal.leaf_hash == old.leaf_hash);
+        let appeals = self
+            .store
+            .appeals(&AppealList::OfCase(case.id), None, MAX_OF_CASE)?;
+        let ordinal = appeals
+            .iter()
+            .position(|appeal| appeal.leaf_hash == old.leaf_hash);
         let ordinal = ordinal.and_then(|ordinal| u32::try_from(ordinal).ok());
         let ordinal = Salt::AppealDecider(ordinal.ok_or(Refused::NoAppeal)?);
         let detail = AppealDecisionDetail {
             appeal: act.appeal,
             statement: act.statement,
-            officer: officer_commitment(
-                &self.salt(&case.id, ordinal),
-                signed.officer().as_bytes(),
-            ),
+            officer: officer_commitment(&self.salt(&case.id, ordinal), signed.officer().as_bytes()),
         };
         let detail = detail.encode(rng).map_err(|_| Refused::TooLong)?;
         let event = Event::AppealDecided {
@@ -165,10 +172,14 @@ impl<S: Store> Desk<S> {
     fn check_other_officer(&self, case: &CaseRow, officer: &OfficerId) -> Result<(), DeskError> {
         let officer = officer.as_bytes();
         let decisions = self.store.decisions(&case.id, MAX_OF_CASE)?;
-        let grants = self.store.grants(&GrantList::OfCase(case.id), MAX_OF_CASE)?;
+        let grants = self
+            .store
+            .grants(&GrantList::OfCase(case.id), MAX_OF_CASE)?;
         // CHK-220: another officer decides the appeal than one who decided the case or approved a
         // grant for it.
-        let decided = decisions.iter().any(|decision| decision.officer == *officer);
+        let decided = decisions
+            .iter()
+            .any(|decision| decision.officer == *officer);
         if decided || grants.iter().any(|grant| grant.approver == Some(*officer)) {
             return Err(Refused::SameOfficer.into());
         }
@@ -188,6 +199,3 @@ impl<S: Store> Desk<S> {
 pub(crate) fn is_reversed(appeal: &AppealRow) -> bool {
     appeal.outcome == Some(AppealOutcome::Reversed.number())
 }
-
-#[cfg(test)]
-mod tests;

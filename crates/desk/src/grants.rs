@@ -41,7 +41,11 @@ impl<S: Store> Desk<S> {
             case_id: *terms.case.as_bytes(),
             purpose: terms.purpose.number(),
             signed,
-            state: if alone { GrantState::Approved } else { GrantState::Requested },
+            state: if alone {
+                GrantState::Approved
+            } else {
+                GrantState::Requested
+            },
             requester: *terms.requester.as_bytes(),
             approver: None,
             requested_at_ms: now.as_millis(),
@@ -188,11 +192,16 @@ impl<S: Store> Desk<S> {
     /// Checks that a grant is for a case that is there, and for reports of that case.
     fn check_reports(&self, grant: &Grant) -> Result<(), DeskError> {
         let terms = grant.terms();
-        let case = self.store.case(terms.case.as_bytes())?.ok_or(Refused::NoCase)?;
+        let case = self
+            .store
+            .case(terms.case.as_bytes())?
+            .ok_or(Refused::NoCase)?;
         if case.status == CaseStatus::Closed {
             return Err(Refused::Erased.into());
         }
-        let grants = self.store.grants(&GrantList::OfCase(case.id), MAX_OF_CASE)?;
+        let grants = self
+            .store
+            .grants(&GrantList::OfCase(case.id), MAX_OF_CASE)?;
         // CHK-213: the grant is new, and every report in it is one of its case. A case has at most
         // 1,000 grants.
         let is_known = self.store.grant(terms.id.as_bytes())?.is_some();
@@ -204,7 +213,11 @@ impl<S: Store> Desk<S> {
             let mut reports = reports.iter();
             reports.any(|report| report.accepted_digest == Some(*digest) && !report.is_erased)
         };
-        if !terms.reports.iter().all(|report| is_of_case(report.digest.as_bytes())) {
+        if !terms
+            .reports
+            .iter()
+            .all(|report| is_of_case(report.digest.as_bytes()))
+        {
             return Err(Refused::NotOfCase.into());
         }
         Ok(())
@@ -242,13 +255,14 @@ pub(crate) fn log_grant(
     event: Event,
     rng: &mut impl CryptoRng,
 ) -> Result<(), DeskError> {
-    batch.log(Number::from_bytes(row.number), event, detail(row.digest.to_vec(), rng)?);
+    batch.log(
+        Number::from_bytes(row.number),
+        event,
+        detail(row.digest.to_vec(), rng)?,
+    );
     Ok(())
 }
 
 pub(crate) fn purpose(row: &GrantRow) -> Result<Purpose, DeskError> {
     Ok(Purpose::from_number(row.purpose).ok_or(Refused::Damaged("grant"))?)
 }
-
-#[cfg(test)]
-mod tests;

@@ -81,7 +81,10 @@ impl<S: Store> Desk<S> {
         rng: &mut impl CryptoRng,
     ) -> Result<(), DeskError> {
         let act = self.authorise(signed, now)?;
-        let case = self.store.case(act.case.as_bytes())?.ok_or(Refused::NoCase)?;
+        let case = self
+            .store
+            .case(act.case.as_bytes())?
+            .ok_or(Refused::NoCase)?;
         let before = self.store.hold(act.id.as_bytes())?;
         let holds = self.store.holds(&case.id, MAX_OF_CASE)?;
         let mut batch = self.begin(now);
@@ -100,7 +103,9 @@ impl<S: Store> Desk<S> {
                 return Err(Refused::Hold.into());
             }
             if let Some(request) = &act.request {
-                self.store.legal_request(request.as_bytes())?.ok_or(Refused::NoRequest)?;
+                self.store
+                    .legal_request(request.as_bytes())?
+                    .ok_or(Refused::NoRequest)?;
             }
             batch.add(hold_row(&act, signed, now));
             Event::HoldPlaced
@@ -131,6 +136,3 @@ fn hold_row(act: &Hold, signed: &Signed<Hold>, now: Timestamp) -> HoldRow {
         lifted_at_ms: None,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -183,12 +183,7 @@ pub(crate) fn log_sorted(
     Ok(())
 }
 
-fn report_row(
-    id: [u8; 16],
-    digest: &ReportDigest,
-    promise: &Promise,
-    now: Timestamp,
-) -> ReportRow {
+fn report_row(id: [u8; 16], digest: &ReportDigest, promise: &Promise, now: Timestamp) -> ReportRow {
     ReportRow {
         id,
         digest: *digest.as_bytes(),
@@ -219,6 +214,3 @@ fn pending(promise: &Promise) -> Result<PendingRow, DeskError> {
 fn read_promise(row: &ReportRow) -> Result<Promise, DeskError> {
     Ok(Promise::decode(&row.promise).map_err(|_| Refused::Damaged("report"))?)
 }
-
-#[cfg(test)]
-mod tests;

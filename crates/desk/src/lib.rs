@@ -2,6 +2,7 @@
 
 pub mod acts;
 pub mod appeal;
+pub mod audit;
 pub mod case;
 pub mod conformance;
 pub mod decision;

@@ -36,7 +36,10 @@ impl<S: Store> Desk<S> {
             side,
         };
         let mut batch = self.begin(now);
-        let (number, event) = (Number::from_bytes(old.recipient), Event::NoticeSent { side });
+        let (number, event) = (
+            Number::from_bytes(old.recipient),
+            Event::NoticeSent { side },
+        );
         let logged = batch.log(number, event, detail.encode(rng)?);
         let new = NoticeRow {
             sent_at_ms: Some(now.as_millis()),
@@ -66,6 +69,3 @@ pub(crate) fn unsent(
         log_index: None,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -147,7 +147,10 @@ impl<S: Store> Desk<S> {
         report: &ReportId,
         now: Timestamp,
     ) -> Result<(GrantRow, ReportRow, ContentRow), DeskError> {
-        let grant = self.store.grant(grant.as_bytes())?.ok_or(Refused::NoGrant)?;
+        let grant = self
+            .store
+            .grant(grant.as_bytes())?
+            .ok_or(Refused::NoGrant)?;
         // CHK-216: the grant is in force, and the report is one of its case whose content is there.
         // The vault checks all else.
         let expired = now.as_millis() >= grant.expires_at_ms;
@@ -161,6 +164,3 @@ impl<S: Store> Desk<S> {
         Ok((grant, row, content))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -91,7 +91,11 @@ impl<S: Store> Desk<S> {
         let mut jobs = vec![Job::Keys];
         add_tiles(&mut jobs, published, size);
         jobs.extend(checkpoints);
-        jobs.extend(self.store.newest_checkpoint(true)?.map(|row| Job::Newest(row.size)));
+        jobs.extend(
+            self.store
+                .newest_checkpoint(true)?
+                .map(|row| Job::Newest(row.size)),
+        );
         Ok(PublicFiles {
             desk: self,
             jobs: jobs.into_iter(),
@@ -109,7 +113,10 @@ impl<S: Store> Desk<S> {
                 index,
                 width,
             } => {
-                let tile = self.store.tile(level, index)?.ok_or(Refused::Damaged("tile"))?;
+                let tile = self
+                    .store
+                    .tile(level, index)?
+                    .ok_or(Refused::Damaged("tile"))?;
                 let len = usize::from(width).saturating_mul(32);
                 let bytes = tile.bytes.get(..len).ok_or(Refused::Damaged("tile"))?;
                 (hash_tile_path(level, index, width), bytes.to_vec())
@@ -200,6 +207,3 @@ pub enum WriteError {
     #[error("the public folder could not be written; make space or repair the disk")]
     Io(#[from] io::Error),
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,10 +1,10 @@
 //! Receipts: shows reporters, and accounts that were decided against, what the log holds about them.
 
+use waxseal_log::decision::DecisionDetail;
 use waxseal_log::entry::{Detail, Entry, Event, Kind};
 use waxseal_log::link::Link;
 use waxseal_log::proof::prove_inclusion;
 use waxseal_log::receipt::{Item, Receipt, Role};
-use waxseal_log::decision::DecisionDetail;
 use waxseal_reporting::intake::ReportId;
 
 use crate::case::MAX_OF_CASE;
@@ -22,7 +22,10 @@ impl<S: Store> Desk<S> {
     /// [`Refused::NoReport`], [`Refused::NoCheckpoint`] if the vault has cosigned nothing yet,
     /// [`Refused::TooLong`] if there are more entries than a receipt holds, or the store's.
     pub fn reporter_receipt(&self, report: &ReportId) -> Result<Receipt, DeskError> {
-        let row = self.store.report(report.as_bytes())?.ok_or(Refused::NoReport)?;
+        let row = self
+            .store
+            .report(report.as_bytes())?
+            .ok_or(Refused::NoReport)?;
         let mut rows = self.store.entries_with(&row.number, MAX_OF_CASE)?;
         if let Some(case) = row.case_id {
             rows.extend(self.told_entries(&case)?);
@@ -117,6 +120,3 @@ fn is_told(event: &Event) -> bool {
         Kind::Decision | Kind::NoticeSent | Kind::AppealFiled | Kind::AppealDecided
     )
 }
-
-#[cfg(test)]
-mod tests;

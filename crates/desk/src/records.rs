@@ -35,7 +35,9 @@ impl<S: Store> Desk<S> {
         let is_signed = policy.origin() == keys.origin()
             && published.version == policy.version()
             && published.digest == policy.digest()
-            && keys.policy().is_some_and(|key| published.verify(keys.origin(), key).is_ok());
+            && keys
+                .policy()
+                .is_some_and(|key| published.verify(keys.origin(), key).is_ok());
         let is_newer = self
             .policy
             .as_ref()
@@ -76,7 +78,11 @@ impl<S: Store> Desk<S> {
         let number = Number::generate(rng);
         let digest = export_digest(sent);
         let mut batch = self.begin(now);
-        batch.log(number, Event::Exported { target }, detail(digest.to_vec(), rng)?);
+        batch.log(
+            number,
+            Event::Exported { target },
+            detail(digest.to_vec(), rng)?,
+        );
         let mut value = case.as_bytes().to_vec();
         value.push(target.number());
         value.extend_from_slice(&now.as_millis().to_be_bytes());
@@ -165,6 +171,3 @@ pub(crate) fn epoch_digest(row: &KeyEpochRow) -> [u8; 32] {
     let epoch = row.epoch.to_be_bytes();
     hash::digest(labels::KEY_EPOCH, &[&[row.key_kind], &epoch, &row.public])
 }
-
-#[cfg(test)]
-mod tests;

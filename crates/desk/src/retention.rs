@@ -41,7 +41,10 @@ impl<S: Store> Desk<S> {
         let old = self.store.case(case.as_bytes())?.ok_or(Refused::NoCase)?;
         self.check_over(&old, keep_ms, now)?;
         let reports = self.reports_of(&old.id)?;
-        let mut left = reports.into_iter().filter(|report| !report.is_erased).peekable();
+        let mut left = reports
+            .into_iter()
+            .filter(|report| !report.is_erased)
+            .peekable();
         let mut batch = self.begin(now);
         let mut digests = Vec::new();
         for report in left.by_ref().take(MAX_ERASED) {
@@ -87,8 +90,13 @@ impl<S: Store> Desk<S> {
         // CHK-225: the case is decided and its time is over, an appeal is neither open nor possible.
         let decisions = self.store.decisions(&case.id, MAX_OF_CASE)?;
         let last = decisions.last().ok_or(Refused::NotOver)?;
-        let appeals = self.store.appeals(&AppealList::OfCase(case.id), None, MAX_OF_CASE)?;
-        let end = last.decided_at_ms.saturating_add(keep_ms).max(last.appeal_until_ms);
+        let appeals = self
+            .store
+            .appeals(&AppealList::OfCase(case.id), None, MAX_OF_CASE)?;
+        let end = last
+            .decided_at_ms
+            .saturating_add(keep_ms)
+            .max(last.appeal_until_ms);
         let is_open = |appeal: &AppealRow| {
             appeal.outcome.is_none() || (appeal.decision == last.leaf_hash && is_reversed(appeal))
         };
@@ -99,11 +107,7 @@ impl<S: Store> Desk<S> {
     }
 
     /// Erases the texts of a case, and the salts and details of the entries that hold texts.
-    fn erase_texts(
-        &self,
-        batch: &mut crate::desk::Batch,
-        case: &CaseRow,
-    ) -> Result<(), DeskError> {
+    fn erase_texts(&self, batch: &mut crate::desk::Batch, case: &CaseRow) -> Result<(), DeskError> {
         for decision in self.store.decisions(&case.id, MAX_OF_CASE)? {
             batch.change(Change::Remove(Key::Detail(decision.log_index)));
             let new = DecisionRow {
@@ -111,7 +115,10 @@ impl<S: Store> Desk<S> {
                 ..decision.clone()
             };
             batch.swap(decision.clone(), new);
-            for notice in self.store.notices(&NoticeList::OfDecision(decision.leaf_hash), 2)? {
+            for notice in self
+                .store
+                .notices(&NoticeList::OfDecision(decision.leaf_hash), 2)?
+            {
                 let new = NoticeRow {
                     body: Vec::new(),
                     ..notice.clone()
@@ -119,7 +126,10 @@ impl<S: Store> Desk<S> {
                 batch.swap(notice, new);
             }
         }
-        for appeal in self.store.appeals(&AppealList::OfCase(case.id), None, MAX_OF_CASE)? {
+        for appeal in self
+            .store
+            .appeals(&AppealList::OfCase(case.id), None, MAX_OF_CASE)?
+        {
             let new = AppealRow {
                 text: None,
                 signed: None,
@@ -135,6 +145,3 @@ impl<S: Store> Desk<S> {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

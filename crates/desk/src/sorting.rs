@@ -53,7 +53,10 @@ impl<S: Store> Desk<S> {
         if row.reason.is_some() || row.rejected.is_some() {
             return Err(Refused::AlreadySorted.into());
         }
-        let content = self.store.content(id.as_bytes())?.ok_or(Refused::NoReport)?;
+        let content = self
+            .store
+            .content(id.as_bytes())?
+            .ok_or(Refused::NoReport)?;
         let reason = match vault.sort(id, &content.accepted, now) {
             Ok(sorted) => sorted.reason.number(),
             Err(VaultError::Rejected { check }) => return self.not_sorted(row, check, now),
@@ -80,10 +83,13 @@ impl<S: Store> Desk<S> {
         let (mut waiting, mut after) = (Vec::new(), None);
         let mut done = Vec::new();
         loop {
-            let page = self.store.reports(&ReportList::Unsorted, after, MAX_LISTED)?;
+            let page = self
+                .store
+                .reports(&ReportList::Unsorted, after, MAX_LISTED)?;
             let Some(last) = page.last() else { break };
             after = Some((last.received_at_ms, last.id));
-            waiting.extend(page.into_iter().map(|row| {
+            let waits = page.into_iter().filter(|row| row.rejected.is_none());
+            waiting.extend(waits.map(|row| {
                 let mut key = [0; 8];
                 rng.fill_bytes(&mut key);
                 (key, ReportId::from_bytes(row.id))
@@ -130,6 +136,3 @@ fn account_of(accepted: &[u8]) -> Option<AccountId> {
     let account = reported_account(reporter, report.about_account(), report.claims());
     Some(account.unwrap_or_else(|| reporter.clone()))
 }
-
-#[cfg(test)]
-mod tests;

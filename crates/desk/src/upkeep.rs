@@ -57,7 +57,9 @@ impl<S: Store> Desk<S> {
             expired = self.expire_grants(now, rng)?;
             overdue = self.flag_overdue(now, rng)?;
         }
-        let not_shown = self.store.openings(&OpeningList::NotShown, None, MAX_OF_CASE)?;
+        let not_shown = self
+            .store
+            .openings(&OpeningList::NotShown, None, MAX_OF_CASE)?;
         let to_cosign = if self.tree.size() > self.followed {
             Some(self.checkpoint(now)?)
         } else {
@@ -73,6 +75,3 @@ impl<S: Store> Desk<S> {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;
