@@ -5,6 +5,7 @@
 //! contain. A failed call has changed nothing, unless its variant says otherwise. After a failed
 //! commit only the store knows whether the change was made.
 
+mod promise;
 mod state;
 
 use waxseal_core::IdentityKey;
@@ -18,6 +19,7 @@ use waxseal_reporting::reporter::DraftError;
 use waxseal_reporting::sender::SealError;
 use waxseal_reporting::{DecodeError, Timestamp};
 
+pub use self::promise::{KeepPromiseError, VerifyReceiptError};
 pub(crate) use self::state::OfStore;
 pub use self::state::{Damage, StateError};
 
@@ -73,6 +75,12 @@ pub enum Advice {
     /// The message is lost. Call [`Client::delete_message`](crate::Client::delete_message) or, with
     /// its row, [`Client::delete_damaged`](crate::Client::delete_damaged).
     DeleteMessage,
+    /// A kept promise, or the last receipt about this account, is lost. Delete its row as
+    /// [`Damage::Promise`] says, then ask the provider for the promise or the receipt again.
+    ForgetPromise,
+    /// Ask the provider again for the promise or the receipt. If the answer is the same, tell the
+    /// user that the provider does not answer for the report.
+    AskProvider,
     /// The store holds something that this version cannot read. Restore the store or start over.
     Damaged,
 }

@@ -174,9 +174,9 @@ pub mod transport;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
-    Client, ConversationHealth, DamagedRow, Direction, Draft, Due, MAX_RECEIVED_AT_ONCE, Message,
-    NotDelivered, Outgoing, OutgoingReport, Page, PeerState, Received, ReportId, SetBack, Status,
-    Upkeep, Waiting,
+    Client, ConversationHealth, DamagedRow, Direction, Draft, Due, KeptPromise, KeptReceipt,
+    MAX_RECEIVED_AT_ONCE, Message, NotDelivered, Outgoing, OutgoingReport, Page, PeerState,
+    PromiseState, Received, ReportId, SetBack, Status, Upkeep, Waiting,
 };
 #[cfg(feature = "courier")]
 pub use courier::Courier;
@@ -200,14 +200,16 @@ pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Tim
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        ConfirmError, Damage, OpenAccountError, PeerError, PublishError, ReceiveError, ReportError,
-        SendError, StartError, StateError,
+        ConfirmError, Damage, KeepPromiseError, OpenAccountError, PeerError, PublishError,
+        ReceiveError, ReportError, SendError, StartError, StateError, VerifyReceiptError,
     };
 }
 
 /// The encrypted sessions on which [`Client`] is built, for applications that bring their own
 /// storage or reporting.
 pub use waxseal_core as core;
+/// The provider's transparency log: the keys to pin, promises, and what receipts tell.
+pub use waxseal_log as log;
 /// The provider's and the reviewers' side, and the types that a client's messages are made of.
 pub use waxseal_reporting as reporting;
 

@@ -24,6 +24,7 @@ macro_rules! quiet_debug {
 mod courier;
 mod earlier;
 mod peer;
+mod promise;
 mod report;
 mod upkeep;
 
@@ -33,6 +34,7 @@ pub(crate) use self::earlier::EarlierPeerRecord;
 pub(crate) use self::peer::{
     ContactRecord, ConversationRecord, DeletionRecord, DeviceRecord, RecentRecord,
 };
+pub(crate) use self::promise::{LastReceiptRecord, PromiseRecord};
 pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
 pub(crate) use self::upkeep::{
     AskedRecord, AwaitedRecord, HeldRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,

@@ -25,6 +25,7 @@
 //! | [`Network`] | packets on their way: late, lost, repeated, out of order | |
 //! | [`Script`] | a list of [`Action`]s, read from any bytes | |
 //! | [`Liar`] | a sender with a modified client | a recipient, the relay |
+//! | [`Log`] | a provider's transparency log, which can lie | promises and receipts |
 //! | [`Forgery`] | a reporter with a modified client | intake and review |
 //! | [`targets`] | the bodies of the fuzz targets | decoders, sessions, stores, reports |
 //! | [`seeds()`] | small genuine inputs for each fuzz target | |
@@ -41,6 +42,7 @@ mod device;
 mod forgery;
 pub mod golden;
 mod liar;
+mod log;
 mod network;
 mod pair;
 mod provider;
@@ -59,6 +61,7 @@ use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Received,
 pub use device::{AD, Device};
 pub use forgery::{ForgedClaim, ForgedOpening, Forgery};
 pub use liar::{Liar, find};
+pub use log::Log;
 pub use network::{Flight, Network};
 pub use pair::{Pair, SentText};
 pub use provider::{Provider, Refusal};

@@ -20,6 +20,8 @@
 //! | history that is being deleted | `x` | `account` of its only peer |
 //! | last messages of a deleted conversation | `j account` | only |
 //! | report not confirmed yet | `r` | id, 16 bytes |
+//! | promise about a report, with its last receipt | `2` | number in the log, 16 bytes |
+//! | last receipt about this account | `3` | only |
 //! | account to which something is still to be said | `z` | `account` |
 //! | delivery that did not open | `q account` | tag, 32 bytes |
 //! | message that the peer could not open | `w account` | tag, 32 bytes |
@@ -36,6 +38,7 @@
 
 use waxseal_core::IdentityKey;
 use waxseal_core::export::{OneTimeId, PageId};
+use waxseal_log::entry::Number;
 use waxseal_reporting::{AccountId, FrankingTag};
 
 use crate::error::Damage;
@@ -162,6 +165,18 @@ pub(super) fn report(id: &[u8; 16]) -> Key {
     Key::new(reports(), Row::Name(id.to_vec()))
 }
 
+pub(super) fn promises() -> Table {
+    Table::new(b"2")
+}
+
+pub(super) fn promise(number: &Number) -> Key {
+    Key::new(promises(), Row::Name(number.as_bytes().to_vec()))
+}
+
+pub(super) fn account_receipt() -> Key {
+    only(b"3")
+}
+
 pub(super) fn upkeeps() -> Table {
     Table::new(b"z")
 }
@@ -244,6 +259,7 @@ pub(super) fn damage(key: &Key) -> Damage {
     let (family, rest) = key.table.as_bytes().split_first().unwrap_or((&0, &[]));
     let name: &[u8] = match (family, &key.row) {
         (b'k' | b'1' | b'h', _) => return Damage::PreKeys,
+        (b'2' | b'3', _) => return Damage::Promise,
         (b'n' | b'p' | b'x' | b'z', Row::Name(name)) => name,
         (b'v', Row::Name(name)) => name.get(1..).unwrap_or_default(),
         (b'd' | b'g' | b's' | b'm' | b'i' | b'j' | b'q' | b't' | b'w' | b'y', _) => rest,

@@ -22,6 +22,10 @@ impl ReportId {
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    pub(super) fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
 }
 
 /// A sealed report on its way to the provider's intake.

@@ -34,6 +34,11 @@ pub enum Damage {
     /// [`Client::delete_message`](crate::Client::delete_message), or
     /// [`Client::delete_damaged`](crate::Client::delete_damaged) with its row.
     Message(AccountId),
+    /// A promise about a report, or the last receipt. It is lost: call
+    /// [`Client::delete_damaged`](crate::Client::delete_damaged) with its row in
+    /// [`Client::promises`](crate::Client::promises), or
+    /// [`Client::forget_account_receipt`](crate::Client::forget_account_receipt).
+    Promise,
 }
 
 impl<E: std::error::Error + 'static> StateError<E> {
@@ -44,6 +49,7 @@ impl<E: std::error::Error + 'static> StateError<E> {
             Self::Damaged(Damage::PreKeys) => Advice::ResetPreKeys,
             Self::Damaged(Damage::Peer(_)) => Advice::ResetPeer,
             Self::Damaged(Damage::Message(_)) => Advice::DeleteMessage,
+            Self::Damaged(Damage::Promise) => Advice::ForgetPromise,
             Self::Store(_) => Advice::Retry,
         }
     }
@@ -84,5 +90,7 @@ of_store!(
     SendError,
     ConfirmError,
     ReceiveError,
-    ReportError
+    ReportError,
+    KeepPromiseError,
+    VerifyReceiptError
 );

@@ -1,0 +1,96 @@
+//! The last receipt about a report or about this account, with which later ones are compared.
+
+use waxseal_log::keys::LogKeys;
+use waxseal_log::receipt::{Contradiction, Expected, Receipt, Told};
+
+use crate::records::LastReceiptRecord;
+
+/// The last receipt that took back nothing of the receipts before it.
+#[derive(Clone)]
+pub struct KeptReceipt {
+    told: Told,
+    record: LastReceiptRecord,
+}
+
+impl KeptReceipt {
+    /// What the receipt told, with what contradicts within it.
+    pub fn told(&self) -> &Told {
+        &self.told
+    }
+
+    /// The encoded receipt. Together with a receipt that contradicts it, it is evidence against
+    /// the provider. It shows what was decided, to anyone who reads it.
+    pub fn bytes(&self) -> &[u8] {
+        &self.record.receipt
+    }
+
+    /// Whether another receipt contradicted this one. The other one is not kept.
+    pub fn is_contradicted(&self) -> bool {
+        self.record.is_contradicted
+    }
+
+    /// The origin of the log.
+    pub(super) fn origin(&self) -> &str {
+        self.told.checkpoint.checkpoint().origin()
+    }
+
+    /// Whether the receipt shows the promised entry.
+    pub(super) fn shows_arrival(&self) -> bool {
+        self.told.received.is_some() || self.told.rejected.is_some()
+    }
+
+    /// Reads and verifies a kept receipt. `None` if the record is damaged.
+    pub(super) fn of(record: &LastReceiptRecord, expected: Expected<'_>) -> Option<Self> {
+        let keys: LogKeys = record.keys.parse().ok()?;
+        let receipt = Receipt::decode(&record.receipt).ok()?;
+        Some(Self {
+            told: receipt.verify(&keys, expected).ok()?,
+            record: record.clone(),
+        })
+    }
+}
+
+impl std::fmt::Debug for KeptReceipt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeptReceipt")
+            .field("is_contradicted", &self.is_contradicted())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Compares a receipt with the last one, and adds to `told` what contradicts. Returns the record to
+/// write, or `None` if the one that is stored stays as it is.
+pub(super) fn compare(
+    told: &mut Told,
+    receipt: &[u8],
+    keys: &LogKeys,
+    last: Option<&KeptReceipt>,
+) -> Option<LastReceiptRecord> {
+    let new = |is_contradicted| LastReceiptRecord {
+        receipt: receipt.to_vec(),
+        keys: keys.to_string(),
+        is_contradicted,
+    };
+    let Some(last) = last else {
+        return Some(new(false));
+    };
+    let is_older = told.checkpoint.size() < last.told.checkpoint.size();
+    let found = match is_older {
+        true => last.told.contradicts(told),
+        false => told.contradicts(&last.told),
+    };
+    let agrees = found.is_empty();
+    if is_older {
+        told.contradictions.push(Contradiction::OlderCheckpoint);
+    }
+    told.contradictions.extend(found);
+    match (agrees, is_older) {
+        (true, false) => Some(new(last.is_contradicted())),
+        (true, true) => None,
+        // The last receipt stays: the next ones are compared with it, and it is evidence.
+        (false, _) => (!last.is_contradicted()).then(|| LastReceiptRecord {
+            is_contradicted: true,
+            ..last.record.clone()
+        }),
+    }
+}

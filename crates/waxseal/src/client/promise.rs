@@ -1,0 +1,210 @@
+//! Promises: what the provider said about each report, kept until its log shows the entry.
+
+use waxseal_log::entry::Number;
+use waxseal_log::keys::LogKeys;
+use waxseal_log::note::{Note, Verifier};
+use waxseal_log::promise::{Promise, PromiseError, PromisedReport};
+use waxseal_log::receipt::Expected;
+use waxseal_log::report::ReportDigest;
+use waxseal_reporting::Timestamp;
+
+use super::kept_receipt::KeptReceipt;
+use super::page::Page;
+use super::report::{OutgoingReport, ReportId};
+use super::{Client, keys};
+use crate::error::{KeepPromiseError, StateError};
+use crate::records::{self, PromiseRecord};
+use crate::store::{Cursor, Store, Transaction};
+
+/// How far a kept promise is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PromiseState {
+    /// No receipt has shown the entry yet, and the provider still has time.
+    Waiting {
+        /// When the entry must be in the log: two days after the day of the promise.
+        until: Timestamp,
+    },
+    /// A receipt has shown that the entry is in the log. [`KeptPromise::receipt`] is the last one.
+    Included,
+    /// No receipt has shown the entry, and it must be in the log by now. Ask the provider for a
+    /// receipt. If none shows the entry, the promise is broken, and [`KeptPromise::evidence`] is
+    /// the evidence.
+    Overdue {
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+/// A promise that this device keeps: the log will contain the entry about a report.
+#[derive(Clone)]
+pub struct KeptPromise {
+    report: ReportId,
+    promised: PromisedReport,
+    log: Verifier,
+    evidence: Vec<u8>,
+    receipt: Option<KeptReceipt>,
+    state: PromiseState,
+}
+
+impl KeptPromise {
+    /// The report's identifier on this device, as the report outbox had it.
+    pub fn report(&self) -> ReportId {
+        self.report
+    }
+
+    /// The number that all entries about the report have in the log.
+    pub fn number(&self) -> Number {
+        self.promised.number()
+    }
+
+    /// What the provider promised: when it took the report, and whether it rejected it.
+    pub fn promised(&self) -> &PromisedReport {
+        &self.promised
+    }
+
+    /// How far the promise is, at the time that the call was given.
+    pub fn state(&self) -> PromiseState {
+        self.state
+    }
+
+    /// The last receipt about the report that took nothing back. `None` before the first.
+    pub fn receipt(&self) -> Option<&KeptReceipt> {
+        self.receipt.as_ref()
+    }
+
+    /// The evidence that the provider broke an overdue promise: a signed note, for anyone who has
+    /// the log and its key. `None` unless the promise is overdue.
+    ///
+    /// The note says that the log must contain an entry with a given hash, and from which day on.
+    /// It names neither reporter nor reported account, and has no signature but the log's.
+    pub fn evidence(&self) -> Option<&[u8]> {
+        matches!(self.state, PromiseState::Overdue { .. }).then_some(&self.evidence)
+    }
+
+    /// The origin of the log that signed the promise.
+    pub(super) fn origin(&self) -> &str {
+        self.log.name()
+    }
+
+    /// Reads and verifies a kept promise. `None` if the record is damaged.
+    pub(super) fn of(record: &PromiseRecord, now: Timestamp) -> Option<Self> {
+        let digest = ReportDigest::from_bytes(record.digest.as_slice().try_into().ok()?);
+        let log: Verifier = record.log.parse().ok()?;
+        let promise = Promise::decode(&record.promise).ok()?;
+        // The day was compared with the clock when the promise was kept.
+        let promised = promise.verify(&log, &digest, u64::MAX).ok()?;
+        let expected = Expected::Report { promise: &promised };
+        let receipt = match &record.last {
+            Some(last) => Some(KeptReceipt::of(last, expected)?),
+            None => None,
+        };
+        let due = Timestamp::from_millis(promised.leaf().due_at_ms());
+        let state = match &receipt {
+            Some(receipt) if receipt.shows_arrival() => PromiseState::Included,
+            _ if promised.is_overdue(now.as_millis()) => PromiseState::Overdue { since: due },
+            _ => PromiseState::Waiting { until: due },
+        };
+        Some(Self {
+            report: ReportId::from_bytes(record.report.as_slice().try_into().ok()?),
+            promised,
+            evidence: evidence_of(promise.note(), &log)?,
+            log,
+            receipt,
+            state,
+        })
+    }
+}
+
+impl std::fmt::Debug for KeptPromise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeptPromise")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The note with one signature, the log's. Others could name the user.
+fn evidence_of(note: &Note, log: &Verifier) -> Option<Vec<u8>> {
+    let mut signatures = note.signatures().iter();
+    let signature = signatures.find(|one| one.name() == log.name() && one.id() == log.id())?;
+    Some(format!("{}\n{signature}\n", note.text()).into_bytes())
+}
+
+impl<S: Store> Client<S> {
+    /// Keeps the promise with which the provider answered a report, accepted or rejected.
+    ///
+    /// `report` is what was uploaded, byte for byte. It may be confirmed already: the promise does
+    /// not need it again. `keys` are the pinned keys of the provider's log. Keeping the same
+    /// promise again changes nothing. After a crash before this call, upload the report again: the
+    /// provider answers with the same promise.
+    ///
+    /// # Errors
+    /// * [`KeepPromiseError::Promise`] if the log did not sign it, or it is about another report.
+    /// * [`KeepPromiseError::AnotherPromise`] if an earlier promise about the report says something
+    ///   else. The earlier one stays.
+    /// * [`KeepPromiseError::NotSealed`] if the report was never sealed.
+    pub fn keep_promise(
+        &mut self,
+        report: &OutgoingReport,
+        promise: &[u8],
+        keys: &LogKeys,
+        now: Timestamp,
+    ) -> Result<KeptPromise, KeepPromiseError<S::Error>> {
+        if report.report.is_empty() {
+            return Err(KeepPromiseError::NotSealed);
+        }
+        let digest = ReportDigest::of(&report.report);
+        let decoded = Promise::decode(promise)?;
+        let promised = decoded.verify(keys.log(), &digest, now.as_millis())?;
+        let record = PromiseRecord {
+            report: report.id.as_bytes().to_vec(),
+            digest: digest.as_bytes().to_vec(),
+            promise: promise.to_vec(),
+            log: keys.log().to_string(),
+            last: None,
+        };
+        let kept = KeptPromise::of(&record, now).ok_or(PromiseError::Malformed)?;
+        let key = keys::promise(&promised.number());
+        self.run(|client| {
+            let before: Option<PromiseRecord> = client.readable(&key)?;
+            if let Some(before) = before.and_then(|record| KeptPromise::of(&record, now)) {
+                return match before.promised == promised {
+                    true => Ok(before),
+                    false => Err(KeepPromiseError::AnotherPromise),
+                };
+            }
+            let mut transaction = Transaction::default();
+            transaction.put_record(key.clone(), &record);
+            client.commit(transaction)?;
+            Ok(kept.clone())
+        })
+    }
+
+    /// Lists up to `limit` kept promises, after `after`, with their state at the time `now`.
+    ///
+    /// Each is verified again, with its last receipt. A receipt has up to
+    /// [`MAX_RECEIPT_LEN`](waxseal_log::limits::MAX_RECEIPT_LEN) bytes.
+    pub fn promises(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Page<KeptPromise>, StateError<S::Error>> {
+        self.look(|client| {
+            client.page(&keys::promises(), after, limit, |_, bytes| {
+                KeptPromise::of(&records::decode(bytes)?, now)
+            })
+        })
+    }
+
+    /// Forgets a promise and what receipts told of its report. Later receipts about the report are
+    /// refused, unless the promise is kept again.
+    pub fn forget_promise(&mut self, number: &Number) -> Result<(), StateError<S::Error>> {
+        self.run(|client| {
+            let mut transaction = Transaction::default();
+            transaction.delete(keys::promise(number));
+            client.commit(transaction)
+        })
+    }
+}
