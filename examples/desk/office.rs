@@ -136,6 +136,13 @@ impl Office {
         Ok(())
     }
 
+    /// Starts the vault again as if it had no state.
+    pub fn forget_state(&mut self) -> Result<()> {
+        let secrets = &self.secrets.vault;
+        self.vault = vault(&self.folder, secrets, &self.keys, None, &mut self.rng)?;
+        Ok(())
+    }
+
     /// The key to which apps seal reports.
     pub fn moderation_key(&mut self) -> Result<ModerationPublicKey> {
         Ok(ModerationPublicKey::decode(&self.vault.status()?.moderation_key)?)

@@ -9,10 +9,10 @@ use waxseal::{
 };
 use waxseal_desk::ids::AcceptedDigest;
 use waxseal_log::promise::{Promise, PromisedReport};
-use waxseal_log::report::ReportDigest;
 use waxseal_reporting::intake::{AcceptedReport, ReportId};
 use waxseal_reporting::reporter::ModerationPublicKey;
 
+use crate::insider::Hidden;
 use crate::lines::Line;
 use crate::office::Office;
 use crate::support::network::{Flight, Network};
@@ -22,7 +22,7 @@ use crate::{DAY_MS, Result, Rng};
 
 /// How many people a person writes to.
 const FRIENDS: usize = 5;
-/// How many recipients a spammer writes to.
+/// How many recipients a spammer writes to, at most.
 const TARGETS: usize = 6;
 /// A reporter sends every 50th report a second time.
 const REPEATED: usize = 50;
@@ -32,6 +32,8 @@ pub struct Filed {
     pub id: ReportId,
     /// Digest of the accepted report.
     pub accepted: AcceptedDigest,
+    /// The reported message.
+    pub tag: FrankingTag,
     /// Index of the reporter among the clients.
     pub reporter: usize,
     /// Index of the sender among the clients.
@@ -72,6 +74,7 @@ impl People {
     /// Registers spammers and recipients, as many as suit the lines.
     pub fn new(lines: &[Line], start: Timestamp, seed: u64) -> Result<Self> {
         let spam = lines.iter().filter(|line| line.is_spam).count();
+        let targets = (spam / 20).clamp(3, TARGETS);
         let spammers = (spam / 12).clamp(3, 60);
         let recipients = (lines.len() / 50).clamp(8, 100);
         let mut rng = Rng::seed_from_u64(seed);
@@ -84,7 +87,7 @@ impl People {
                 false => format!("person-{}", number - spammers),
             };
             clients.push(register(&name, &mut provider, &mut rng)?);
-            let circle = if number < spammers { TARGETS } else { FRIENDS };
+            let circle = if number < spammers { targets } else { FRIENDS };
             let mut others: Vec<usize> = Vec::new();
             while others.len() < circle {
                 let other = rng.random_range(spammers..spammers + recipients);
@@ -123,6 +126,11 @@ impl People {
 
     pub fn account(&self, index: usize) -> &AccountId {
         &self.network.clients[index].me().account
+    }
+
+    /// The client of this account.
+    pub fn index_of(&self, account: &str) -> Option<usize> {
+        (0..self.network.clients.len()).find(|index| self.account(*index).as_str() == account)
     }
 
     /// Sends lines over the faulty network, and returns which flights were spam.
@@ -172,6 +180,7 @@ impl People {
         let filed = Filed {
             id: *accepted.id(),
             accepted: AcceptedDigest::of(&encoded),
+            tag: id,
             reporter: to,
             accused: from,
             texts: self.texts_of(&accepted)?,
@@ -204,6 +213,25 @@ impl People {
         Ok(())
     }
 
+    /// A report of a message that no one reported yet. The intake accepts it, and the desk does not
+    /// have it: the insider wants to hide it.
+    pub fn hidden(&mut self, office: &mut Office) -> Result<Hidden> {
+        let flights = self.network.flights.iter();
+        let flight = flights.rev().find(|flight| flight.from >= self.spammers);
+        let Flight { from, to, id, .. } = *flight.ok_or("no one but sellers wrote")?;
+        let key = office.moderation_key()?;
+        let sent = self.seal(to, from, Reason::Harassment, &[id], &key)?;
+        let now = self.now();
+        let intake = self.network.provider.intake(&sent.report, now, &mut self.rng);
+        let accepted = intake.map_err(|refusal| format!("the intake refused: {refusal:?}"))?;
+        let encoded = accepted.encode(&self.network.provider.acceptance_key());
+        Ok(Hidden {
+            sent,
+            accepted,
+            encoded,
+        })
+    }
+
     fn seal(
         &mut self,
         to: usize,
@@ -227,12 +255,11 @@ impl People {
         to: usize,
         office: &Office,
     ) -> Result<PromisedReport> {
-        let promise = Promise::decode(&promise.encode())?;
-        let digest = ReportDigest::of(&sent.report);
-        let now = self.now().as_millis();
-        let promised = promise.verify(office.keys.log(), &digest, now)?;
-        self.network.clients[to].confirm_report(sent.id)?;
-        Ok(promised)
+        let now = self.now();
+        let client = &mut self.network.clients[to];
+        let kept = client.keep_promise(sent, &promise.encode(), &office.keys, now)?;
+        client.confirm_report(sent.id)?;
+        Ok(*kept.promised())
     }
 
     fn texts_of(&self, accepted: &AcceptedReport) -> Result<Vec<String>> {
