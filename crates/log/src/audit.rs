@@ -3,6 +3,24 @@
 //! An auditor feeds the entries of the tiles in order, and each archived checkpoint when the log
 //! has its size. The audit recomputes the root, checks the rules that public entries can break, and
 //! counts the numbers of the transparency report.
+//!
+//! ```
+//! # use waxseal_log::{audit::Audit, counts::Counts, entry::Day, keys::LogKeys, note::Note};
+//! # fn all(
+//! #     keys: LogKeys, entries: Vec<Vec<u8>>, note: Note,
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
+//! let mut audit = Audit::new(keys, Counts::new(Day(20_000), Day(20_090)));
+//! for entry in entries {
+//!     audit.entry(&entry)?;
+//! }
+//! audit.checkpoint(&note)?; // the entries are those that were signed
+//! for finding in audit.findings() {
+//!     println!("{finding}");
+//! }
+//! println!("{:?}", audit.counts().rows());
+//! # Ok(())
+//! # }
+//! ```
 
 mod finding;
 mod rules;

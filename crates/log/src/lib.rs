@@ -63,6 +63,7 @@ mod labels;
 mod merkle;
 mod order;
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod tests;
 
 /// The Merkle tree: its hashes, the frontier of a follower, and appending.

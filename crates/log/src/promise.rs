@@ -3,6 +3,20 @@
 //! The intake answers an accepted or rejected report with a promise, because the entry itself is
 //! appended later, in a daily batch. The client keeps the promise. If the entry does not come, the
 //! signed note in the promise is evidence against the provider, and names no user.
+//!
+//! ```
+//! # use waxseal_log::{note::Signer, promise::Promise, report::ReportDigest};
+//! # let (rng, now_ms, sealed) = (&mut rand::rng(), 1_728_000_000_000, b"a sealed report");
+//! # let log = Signer::generate("desk.example/log", rng)?;
+//! let report = ReportDigest::of(sealed);
+//! let promise = Promise::make(&log, &report, None, now_ms, rng)?; // the provider, which keeps it
+//!
+//! let answer = Promise::decode(&promise.encode())?; // the reporter's client
+//! let promised = answer.verify(&log.verifier(), &report, now_ms)?;
+//! assert!(!promised.is_overdue(now_ms));
+//! assert!(promised.is_overdue(now_ms + 3 * 86_400_000));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use core::fmt;
 

@@ -13,6 +13,7 @@
 mod compare;
 mod shown;
 mod told;
+mod verify;
 
 use core::fmt;
 

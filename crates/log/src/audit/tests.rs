@@ -8,13 +8,16 @@ fn new(world: &World) -> Audit {
     Audit::new(world.keys(), Counts::new(Day(0), Day(u32::MAX)))
 }
 
+fn feed(audit: &mut Audit, entries: &[(Entry, Detail)]) {
+    for (entry, _) in entries {
+        audit.entry(&entry.encode()).unwrap();
+    }
+}
+
 /// Feeds the whole log, and one checkpoint at its end.
 fn audited(world: &World, secs: u64) -> Audit {
     let mut audit = new(world);
-    world
-        .entries
-        .iter()
-        .for_each(|(entry, _)| drop(audit.entry(&entry.encode()).unwrap()));
+    feed(&mut audit, &world.entries);
     audit
         .checkpoint(&world.checkpoint(world.entries.len(), secs))
         .unwrap();
@@ -27,6 +30,9 @@ fn found_after(number: [u8; 16], day: u32, event: Event) -> (Vec<Finding>, u64) 
     let index = world.append(day, Number::from_bytes(number), event, b"");
     (audited(&world, noon(DAY + 10)).findings(), index)
 }
+
+/// Changes the entries of a log.
+type Change = fn(&mut Vec<(Entry, Detail)>);
 
 const NEW: [u8; 16] = [0xdd; 16];
 
@@ -76,7 +82,7 @@ fn chk158_checkpoint_over_other_entries_is_refused() {
     let size = world.entries.len();
     let note = world.checkpoint(size, noon(DAY + 10));
     // An entry altered, two swapped, one back-dated: the root differs each time.
-    let changes: [fn(&mut Vec<(Entry, Detail)>); 3] = [
+    let changes: [Change; 3] = [
         |entries| entries[3].0.digest = Digest::from_bytes([0; 32]),
         |entries| entries.swap(5, 6),
         |entries| entries[8].0.day = Day(DAY + 1),
@@ -85,10 +91,7 @@ fn chk158_checkpoint_over_other_entries_is_refused() {
         let mut changed = Story::new().world;
         change(&mut changed.entries);
         let mut audit = new(&world);
-        changed
-            .entries
-            .iter()
-            .for_each(|(entry, _)| drop(audit.entry(&entry.encode()).unwrap()));
+        feed(&mut audit, &changed.entries);
         let before = format!("{audit:?}");
         let refused = Err(AuditError::OtherRoot { size: size as u64 });
         assert_eq!(audit.checkpoint(&note), refused);
@@ -96,9 +99,7 @@ fn chk158_checkpoint_over_other_entries_is_refused() {
     }
     // One dropped.
     let mut audit = new(&world);
-    world.entries[1..]
-        .iter()
-        .for_each(|(entry, _)| drop(audit.entry(&entry.encode()).unwrap()));
+    feed(&mut audit, &world.entries[1..]);
     let (size, entries) = (size as u64, size as u64 - 1);
     assert_eq!(
         audit.checkpoint(&note),
@@ -112,16 +113,14 @@ fn chk158_checkpoint_without_the_vaults_cosignature_is_refused() {
     let mut audit = new(&world);
     let mut note = world.signed(0);
     for witness in &world.witnesses {
-        note.add(witness.cosign(&note.text().to_owned(), noon(DAY)))
-            .unwrap();
+        note.add(witness.cosign(note.text(), noon(DAY))).unwrap();
     }
     let refused = Err(AuditError::Checkpoint(CheckpointError::NotOfTheVault));
     assert_eq!(audit.checkpoint(&note), refused);
     let other = Cosigner::from_seed("desk.example/vault", &[0x99; 32]).unwrap();
-    note.add(other.cosign(&note.text().to_owned(), noon(DAY)))
-        .unwrap();
+    note.add(other.cosign(note.text(), noon(DAY))).unwrap();
     assert_eq!(audit.checkpoint(&note), refused);
-    note.add(world.vault.cosign(&note.text().to_owned(), noon(DAY)))
+    note.add(world.vault.cosign(note.text(), noon(DAY)))
         .unwrap();
     assert!(audit.checkpoint(&note).is_ok());
 }
@@ -298,10 +297,7 @@ fn chk159_broken_promise_is_found() {
     let audit = |world: &World, secs| {
         let mut audit = new(world);
         audit.expect_promise(promised);
-        world
-            .entries
-            .iter()
-            .for_each(|(entry, _)| drop(audit.entry(&entry.encode()).unwrap()));
+        feed(&mut audit, &world.entries);
         audit
             .checkpoint(&world.checkpoint(world.entries.len(), secs))
             .unwrap();

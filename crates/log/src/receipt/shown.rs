@@ -103,11 +103,10 @@ impl<'a> Shown<'a> {
             }
             Event::ContentOpened { purpose, mark } => {
                 self.told.openings.push((day, purpose));
-                if self.marks.contains(&mark) {
-                    return Ok(Some(Contradiction::MarkTwice { index }));
-                }
+                let is_new = !self.marks.contains(&mark);
                 self.marks.push(mark);
-                self.use_of_rejected(index)
+                let twice = (!is_new).then_some(Contradiction::MarkTwice { index });
+                self.use_of_rejected(index).or(twice)
             }
             Event::Decision { .. } => self.decision(item)?,
             Event::NoticeSent { side } => {

@@ -46,9 +46,9 @@ pub(crate) fn path(index: usize, leaves: &[TreeHash]) -> Vec<TreeHash> {
     let split = leaves.len().next_power_of_two() / 2;
     let (left, right) = leaves.split_at(split);
     let (mut path, sibling) = if index < split {
-        (self::path(index, left), right)
+        (path(index, left), right)
     } else {
-        (self::path(index - split, right), left)
+        (path(index - split, right), left)
     };
     path.push(root(sibling));
     path
@@ -169,8 +169,7 @@ impl World {
     pub(crate) fn checkpoint(&self, size: usize, secs: u64) -> Note {
         let mut note = self.signed(size);
         for cosigner in self.witnesses[..2].iter().chain([&self.vault]) {
-            note.add(cosigner.cosign(&note.text().to_owned(), secs))
-                .unwrap();
+            note.add(cosigner.cosign(note.text(), secs)).unwrap();
         }
         note
     }

@@ -27,7 +27,7 @@
 //! | [`Liar`] | a sender with a modified client | a recipient, the relay |
 //! | [`Log`] | a provider's transparency log, which can lie | promises and receipts |
 //! | [`Forgery`] | a reporter with a modified client | intake and review |
-//! | [`targets`] | the bodies of the fuzz targets | decoders, sessions, stores, reports |
+//! | [`targets`] | the bodies of the fuzz targets | decoders, sessions, stores, reports, the log |
 //! | [`seeds()`] | small genuine inputs for each fuzz target | |
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,6 @@
 //! Small inputs for each fuzz target, made from genuine messages, reports and states.
 
+mod log;
 mod scripts;
 
 use waxseal::core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
@@ -24,6 +25,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let mut seeds = Vec::new();
     core(&mut seeds);
     reporting(&mut seeds);
+    log::log(&mut seeds);
     scripts::scripts(&mut seeds);
     scripts::edits(&mut seeds);
     seeds

@@ -7,6 +7,7 @@ mod braid;
 mod client;
 mod decode;
 mod edit;
+pub(crate) mod log;
 mod report;
 mod sqlite;
 mod store;
@@ -17,6 +18,7 @@ pub use braid::braid;
 pub use client::client;
 pub(crate) use decode::{Clear, accepted_id};
 pub use decode::{core_decode, reporting_decode};
+pub use log::log;
 pub use report::report;
 pub use sqlite::sqlite;
 pub use store::store;
@@ -25,7 +27,7 @@ pub use store::store;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by their names in `fuzz/`.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
@@ -35,6 +37,7 @@ pub const TARGETS: [Target; 9] = [
     ("report", report),
     ("store", store),
     ("sqlite", sqlite),
+    ("log", log),
 ];
 
 /// Runs a script with two devices (see [`Pair`]). Asserts that in the end a device's state opens no

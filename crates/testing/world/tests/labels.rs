@@ -7,6 +7,7 @@
 fn no_label_of_any_crate_is_a_prefix_of_another() {
     let sources = [
         include_str!("../../../core/src/labels.rs"),
+        include_str!("../../../log/src/labels.rs"),
         include_str!("../../../reporting/src/labels.rs"),
         include_str!("../../../waxseal/src/labels.rs"),
     ];

@@ -56,7 +56,7 @@ fn audits() {
     file.passes("range", "two days of it", "audit", with(&with(&good, "from", DAY + 1), "to", DAY + 2));
     let mut each = World::new();
     let number = Number::from_bytes([0x4e; 16]);
-    for event in super::entry::one_of_each() {
+    for event in entry::one_of_each() {
         each.append(DAY, number, event, b"");
     }
     file.passes("each", "an entry of each kind", "audit", of(&each, noon(DAY)));
@@ -90,14 +90,14 @@ fn refusals(file: &mut Vectors, good: &Value, world: &World) {
     fails("dropped", "an entry is missing", steps(good, |steps| { steps.remove(4); }), 158);
     fails("added", "an entry more than was signed", steps(good, |steps| steps.insert(4, steps[3].clone())), 158);
     fails("no-entry", "bytes that are no entry", steps(good, |steps| steps[0] = json!({ "entry": "" })), 158);
-    fails("kind-24", "an entry of an unknown kind", steps(good, |steps| steps[0] = json!({ "entry": hex([1, 24]) })), 130);
+    fails("kind-24", "an entry of an unknown kind", steps(good, |steps| steps[0] = json!({ "entry": hex([1, 24]) })), 158);
     let unwitnessed = world.signed(last).to_string();
     fails("unwitnessed", "a checkpoint without witnesses", steps(good, |steps| steps[last] = json!({ "note": unwitnessed })), 141);
     let mut alone = world.signed(last);
     let text = alone.text().to_owned();
     world.witnesses.iter().for_each(|witness| alone.add(witness.cosign(&text, noon(DAY + 10))).unwrap());
     fails("no-vault", "a checkpoint that the vault never saw", steps(good, |steps| steps[last] = json!({ "note": alone.to_string() })), 140);
-    let bad = super::note::with_bad_signature(&world.checkpoint(last, noon(DAY + 10)), ORIGIN);
+    let bad = note::with_bad_signature(&world.checkpoint(last, noon(DAY + 10)), ORIGIN);
     fails("bad-log", "a wrong signature of the log", steps(good, |steps| steps[last] = json!({ "note": bad })), 137);
 }
 

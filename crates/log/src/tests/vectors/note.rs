@@ -115,7 +115,7 @@ fn vkey_of(name: &str, start: &[u8]) -> String {
 fn forms(file: &mut Vectors) {
     let world = World::new();
     let mut note = world.signed(0);
-    note.add(world.vault.cosign(&note.text().to_owned(), 1)).unwrap();
+    note.add(world.vault.cosign(note.text(), 1)).unwrap();
     let text = note.to_string();
     let input = |text: &str| json!({ "bytes": hex(text) });
     file.passes("note", "a note with two signatures", "decode_note", input(&text));
@@ -139,7 +139,7 @@ fn forms(file: &mut Vectors) {
     fails("note-nothing", "no bytes", input(""));
     fails("note-end", "no newline at the end", input(text.trim_end()));
     fails("note-after", "an empty line at the end", input(&format!("{text}\n")));
-    fails("note-no-text", "no text", input(&text.split_at(note.text().len()).1));
+    fails("note-no-text", "no text", input(text.split_at(note.text().len()).1));
     fails("note-control", "a tab in the text", input(&text.replace("\n0\n", "\n0\t\n")));
     fails("note-return", "lines that end as on Windows", input(&text.replace('\n', "\r\n")));
     fails("note-dash", "a hyphen in place of the dash", input(&text.replace('\u{2014}', "-")));

@@ -157,7 +157,7 @@ fn refusals(file: &mut Vectors) {
         }
     };
     fails("no-vault", "a checkpoint without the vault", input(&without_vault), 140);
-    let bad = super::note::with_bad_signature(&receipt.checkpoint, "desk.example/vault");
+    let bad = note::with_bad_signature(&receipt.checkpoint, "desk.example/vault");
     fails("bad-vault", "a wrong cosignature of the vault", input(&|receipt| {
         receipt.checkpoint = Note::decode(bad.as_bytes()).unwrap();
     }), 137);
@@ -249,7 +249,16 @@ fn contradictions(file: &mut Vectors) {
         "keys": world.keys().to_string(), "account": null, "promise": hex(promise.encode()),
         "report_digest": hex(ReportDigest::of(SEALED).as_bytes()), "receipt": hex(receipt.encode().unwrap()),
     });
-    tells("rejected-opened", "a rejected report was opened", rejected, "RejectedYetUsed 1");
+    tells("rejected-opened", "a rejected report was opened", rejected.clone(), "RejectedYetUsed 1");
+    world.append(DAY, number, Event::ContentOpened { purpose, mark }, b"");
+    let receipt = Receipt {
+        checkpoint: world.checkpoint(3, noon(DAY + 5)),
+        items: vec![world.item(0, true), world.item(1, false), world.item(2, false)],
+        ..receipt
+    };
+    let twice = with(&rejected, "receipt", hex(receipt.encode().unwrap()));
+    let told = file.passes("rejected-opened-twice", "a rejected report was opened twice under one mark", VERIFY, twice);
+    assert_eq!(told["contradictions"], json!(["RejectedYetUsed 1", "RejectedYetUsed 2"]));
     let mut erased = Story::new();
     let index = erased.world.append(DAY + 9, case, Event::ContentErased, b"");
     let mut receipt = erased.receipt(Role::Account, &[erased.decision, index]);
