@@ -1,4 +1,4 @@
-//! The [`Store`] trait, in which the desk keeps everything, with a store in memory and one in SQLite.
+//! The [`Store`] trait, in which the desk keeps everything, and two stores: in memory, in SQLite.
 //!
 //! An act of the desk reads what it needs, decides, and passes the store one list of changes with
 //! all that it changes: the entry of the log and the row that belongs to it are written together or
@@ -56,7 +56,8 @@ pub trait Store {
     /// Applies all changes in their order, or none of them.
     ///
     /// # Errors
-    /// [`StoreError`]. Nothing was changed.
+    /// [`StoreError`]. A [`Conflict`] or any other refusal changed nothing. After
+    /// [`StoreError::Failed`] either all changes are stored or none is.
     fn apply(&mut self, changes: &[Change]) -> Result<(), StoreError>;
 
     /// Number of entries in the log.

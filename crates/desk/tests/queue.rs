@@ -3,7 +3,12 @@
 //! ```text
 //! cargo test --release -p waxseal-desk --test queue -- --ignored --nocapture
 //! ```
-#![allow(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may panic and print"
+)]
 
 use std::time::{Duration, Instant};
 

@@ -14,7 +14,7 @@ fn cases() -> Vec<CaseRow> {
     let statuses = [CaseStatus::Open, CaseStatus::Waiting, CaseStatus::Decided];
     let cases = (0..90_u32).map(|n| {
         let mixed = n.wrapping_mul(2_654_435_761);
-        let pick = |shift: u32, of: u32| (mixed >> shift) % of;
+        let pick = |shift: u32, of: u32| mixed.wrapping_shr(shift).checked_rem(of).unwrap_or(0);
         let small = |number: u32| u8::try_from(number).unwrap_or_default();
         let status = statuses.get(pick(4, 5) as usize).copied();
         let is_assigned = pick(8, 3) > 0;

@@ -7,7 +7,6 @@ fn the_store_in_memory_conforms() {
 }
 
 #[cfg(feature = "sqlite")]
-#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
 mod sqlite {
     use std::cell::Cell;
 

@@ -85,7 +85,6 @@ macro_rules! rows {
     ($($(#[$doc:meta])* $variant:ident($row:ident),)+) => {
         /// A row of any table but those of the log.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "a change lives as long as one call")]
         pub enum Row { $($(#[$doc])* $variant($row),)+ }
 
         $(impl From<$row> for Row {

@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-/// Why a call of a store failed. Nothing was changed.
+/// Why a call of a store failed. Nothing was changed, unless the database itself
+/// [failed](Self::Failed).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -27,7 +28,8 @@ pub enum StoreError {
     /// The file was altered: its tables or values are not such as the desk writes. Restore a copy.
     #[error("the store is damaged")]
     Damaged,
-    /// The database failed: no space, no permission, a broken disk. Remove the cause and try again.
+    /// The database failed: no space, no permission, a broken disk. Either all changes of the call
+    /// are stored or none is. Remove the cause, and read again before the next try.
     #[error("the store could not be read or written")]
     Failed(#[source] Box<dyn Error + Send + Sync>),
 }

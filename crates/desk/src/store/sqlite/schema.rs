@@ -40,7 +40,8 @@ const OTHER_FIELDS: usize = 4_096;
 
 /// Opens a store, or makes one in an empty file. Any other file is refused and not changed.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
-    let path = std::path::absolute(path).map_err(failed)?; // SQLite's special names are not absolute
+    // SQLite's special names are not absolute.
+    let path = std::path::absolute(path).map_err(failed)?;
     create_for_owner(&path).map_err(failed)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(&path, flags)?;
