@@ -41,3 +41,6 @@ mod tests;
 
 pub use error::{DeskError, Refused};
 pub use format::{DecodeError, VERSION};
+
+#[doc = include_str!("../SPEC.md")]
+pub mod spec {}

@@ -1,23 +1,20 @@
 //! A provider with a log, witnesses, officers, a vault, and reports from Bob about Alice.
 
+mod reports;
+
 use std::io;
 
 use rand_chacha::ChaCha20Rng;
-use rand_core::{CryptoRng, SeedableRng};
+use rand_core::SeedableRng;
 use waxseal_log::checkpoint::Checkpoint;
 use waxseal_log::entry::{Day, Detail, Digest, Entry, Event, Number, PolicyKey, Purpose};
 use waxseal_log::keys::LogKeys;
 use waxseal_log::note::{Cosigner, Note, Signer};
 use waxseal_log::tree::{Frontier, TreeHash};
-use waxseal_reporting::intake::{AcceptanceKey, ReportId, examine};
-use waxseal_reporting::message::{Payload, PayloadHeader};
-use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
-use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, StampKeys, StampedEnvelope};
-use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
-use waxseal_reporting::sender::{SealingChannel, seal};
+use waxseal_reporting::intake::{AcceptanceKey, ReportId};
+use waxseal_reporting::relay::{DeliveryKey, StampKeys};
 use waxseal_reporting::vault::ModerationKeyPair;
-use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
-use zeroize::Zeroizing;
+use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
 
 use crate::grant::{Grant, GrantTerms, GrantedReport, SignedGrant};
 use crate::ids::{AcceptedDigest, CaseId, GrantId, VaultId};
@@ -31,28 +28,6 @@ pub(crate) const ORIGIN: &str = "log.example/desk";
 pub(crate) const HOUR: u64 = 3_600_000;
 /// Noon of day 20,000.
 pub(crate) const NOON: u64 = 20_000 * 24 * HOUR + 12 * HOUR;
-
-/// A channel for tests only, which encrypts nothing.
-struct Toy;
-
-impl SealingChannel for Toy {
-    type Error = core::fmt::Error;
-    fn encrypt(
-        &mut self,
-        plaintext: &[u8],
-        _: &[u8],
-        _: &mut impl CryptoRng,
-    ) -> Result<Vec<u8>, Self::Error> {
-        Ok(plaintext.to_vec())
-    }
-}
-
-impl OpeningChannel for Toy {
-    type Error = core::fmt::Error;
-    fn decrypt(&mut self, bytes: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, Self::Error> {
-        Ok(Zeroizing::new(bytes.to_vec()))
-    }
-}
 
 /// Keeps every state that was saved, and fails when told to.
 #[derive(Default)]
@@ -288,78 +263,6 @@ impl World {
         note.add(cosignature).unwrap();
         self.keys.verify(&note).unwrap();
         Ok(())
-    }
-
-    /// Alice says this, and Bob has evidence.
-    pub(crate) fn alice_says(&mut self, text: &str) -> Evidence {
-        self.says("alice", text)
-    }
-
-    pub(crate) fn says(&mut self, from: &str, text: &str) -> Evidence {
-        self.sequence += 1;
-        let header = PayloadHeader::new(self.sequence, self.now);
-        self.sends(from, &Payload::text(header, text).unwrap())
-    }
-
-    pub(crate) fn sends(&mut self, from: &str, payload: &Payload) -> Evidence {
-        self.pass(1_000);
-        let to = if from == "bob" { "alice" } else { "bob" };
-        let (from, to) = (device(from), device(to));
-        let audience = Audience::Direct(to.account.clone());
-        let conversation = audience.conversation(&from.account);
-        let key = DeliveryKey::from_bytes([7; 32]);
-        let sealed = seal(&mut Toy, &from, &conversation, payload, &mut self.rng).unwrap();
-        let posted = sealed.envelope.post(&key, &from, &audience, self.now);
-        let posted = PostedEnvelope::decode(&posted).unwrap();
-        let posted = posted
-            .authenticate(&key, &from, &audience, self.now)
-            .unwrap();
-        let claim = self.stamp_keys.stamp(&posted, self.now).unwrap();
-        let stamped = StampedEnvelope::new(claim, posted).unwrap();
-        let delivery = stamped.deliver(&self.bob_key);
-        let delivery = delivery.authenticate(&self.bob_key, &to.account).unwrap();
-        open(&mut Toy, &delivery).unwrap().evidence().clone()
-    }
-
-    /// Bob reports these messages of his conversation with Alice, whole.
-    pub(crate) fn report_of(&mut self, messages: &[Evidence]) -> Waiting {
-        let mut draft = ReportDraft::new(device("bob"), Reason::Threat);
-        for evidence in messages {
-            draft.add(evidence, Disclosure::Whole).unwrap();
-        }
-        self.accept(&draft)
-    }
-
-    /// Alice says each of these, and Bob reports them.
-    pub(crate) fn report(&mut self, texts: &[&str]) -> Waiting {
-        let messages: Vec<_> = texts.iter().map(|text| self.alice_says(text)).collect();
-        self.report_of(&messages)
-    }
-
-    pub(crate) fn accept(&mut self, draft: &ReportDraft) -> Waiting {
-        let moderation = copy(&self.moderation);
-        self.accept_with(draft, &moderation, &self.acceptance.clone())
-    }
-
-    pub(crate) fn accept_with(
-        &mut self,
-        draft: &ReportDraft,
-        moderation: &ModerationKeyPair,
-        acceptance: &AcceptanceKey,
-    ) -> Waiting {
-        let key = self.bob_key.clone();
-        let report = draft
-            .seal(&key, moderation.public_key(), &mut self.rng)
-            .unwrap();
-        let report = Report::decode(&report.encode()).unwrap();
-        let examined = examine(report, &self.stamp_keys, &key, self.now).unwrap();
-        let id = ReportId::generate(&mut self.rng);
-        let known = vec![false; examined.nullifiers().len()];
-        let accepted = examined.accept(id, &known, &[]).unwrap();
-        Waiting {
-            id,
-            accepted: accepted.encode(acceptance),
-        }
     }
 
     /// A grant of the first officer for these reports, with these bits each.

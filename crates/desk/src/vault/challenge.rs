@@ -180,8 +180,8 @@ impl Vault {
         salt: &[u8; 32],
         now: Timestamp,
     ) -> Result<&Pending, VaultError> {
-        // CHK-193: this vault drew the challenge for this grant, less than ten minutes ago and since
-        // it started, and did not use it.
+        // CHK-193: this vault drew the challenge for this grant, less than ten minutes ago and
+        // since it started, and did not use it.
         let pending = self
             .pending
             .get(&digest(challenge))

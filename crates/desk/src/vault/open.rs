@@ -4,9 +4,9 @@ use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::limits::MAX_ACCEPTED_LEN;
 use waxseal_reporting::relay::Claim;
 use waxseal_reporting::reporter::Reason;
-use waxseal_reporting::reviewer::{VerifiedReport, review};
+use waxseal_reporting::reviewer::review;
 use waxseal_reporting::vault::{Unseal as _, UnsealError, UnsealedReport};
-use waxseal_reporting::{AccountId, Audience, Rejection, Timestamp};
+use waxseal_reporting::{Rejection, Timestamp};
 
 use super::Vault;
 use super::error::VaultError;
@@ -131,37 +131,4 @@ fn rejected(rejection: Rejection) -> VaultError {
 
 fn count(claims: &[Claim]) -> u32 {
     u32::try_from(claims.len()).unwrap_or(u32::MAX)
-}
-
-/// The account that a report accuses: the one that it is about, or else the account that sent most
-/// of its messages, other than the reporter's. If all messages are the reporter's, it is the
-/// recipient. `None` if all are the reporter's, and in a group.
-///
-/// It needs the report's claims only, which the intake sees too. So desk and vault agree.
-pub fn reported_account(
-    reporter: &AccountId,
-    about: Option<&AccountId>,
-    claims: &[Claim],
-) -> Option<AccountId> {
-    if let Some(about) = about {
-        return Some(about.clone());
-    }
-    let senders = || {
-        let senders = claims.iter().map(|claim| &claim.context().sender.account);
-        senders.filter(|sender| *sender != reporter)
-    };
-    let sent = |account: &AccountId| senders().filter(|sender| *sender == account).count();
-    // Among accounts that sent equally many, the smallest in byte order.
-    let most = senders().max_by(|one, other| sent(one).cmp(&sent(other)).then(other.cmp(one)));
-    let recipient = || match &claims.first()?.context().audience {
-        Audience::Direct(recipient) => Some(recipient),
-        Audience::Group(_) => None,
-    };
-    most.or_else(recipient).cloned()
-}
-
-/// [`reported_account`] of a verified report.
-pub(super) fn accused(report: &VerifiedReport, claims: &[Claim]) -> Option<AccountId> {
-    let reporter = &report.reporter().account;
-    reported_account(reporter, report.about_account(), claims)
 }

@@ -16,7 +16,7 @@ use waxseal::{
     Attachment, AttachmentKey, Content, Disclosure, FrankingTag, PayloadHeader, Reason, WholeFile,
 };
 
-use crate::targets::{Clear, accepted_id};
+use crate::targets::{Clear, accepted_id, desk_seeds};
 use crate::{Device, NOW, Provider, account, address, envelope_of, rng};
 
 /// All seeds: (target, name, bytes).
@@ -28,6 +28,8 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     log::log(&mut seeds);
     scripts::scripts(&mut seeds);
     scripts::edits(&mut seeds);
+    let desk = desk_seeds().into_iter();
+    seeds.extend(desk.map(|(name, bytes)| ("desk", name.to_owned(), bytes)));
     seeds
 }
 

@@ -6,6 +6,7 @@
 mod braid;
 mod client;
 mod decode;
+mod desk;
 mod edit;
 pub(crate) mod log;
 mod report;
@@ -18,6 +19,8 @@ pub use braid::braid;
 pub use client::client;
 pub(crate) use decode::{Clear, accepted_id};
 pub use decode::{core_decode, reporting_decode};
+pub use desk::desk;
+pub(crate) use desk::desk_seeds;
 pub use log::log;
 pub use report::report;
 pub use sqlite::sqlite;
@@ -27,7 +30,7 @@ pub use store::store;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by their names in `fuzz/`.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
@@ -35,6 +38,7 @@ pub const TARGETS: [Target; 10] = [
     ("world", world),
     ("client", client),
     ("report", report),
+    ("desk", desk),
     ("store", store),
     ("sqlite", sqlite),
     ("log", log),

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::hash;
 use crate::ids::CaseId;
-use crate::vault::open::accused;
+use crate::vault::reported::reported_account;
 
 /// What decides how much of a report is shown.
 pub(in crate::vault) struct Viewer<'a> {
@@ -32,7 +32,8 @@ pub(in crate::vault) struct Viewer<'a> {
 impl Viewer<'_> {
     /// The view of a report that has these claims.
     pub(in crate::vault) fn view(&self, report: &VerifiedReport, claims: &[Claim]) -> View {
-        let reported = accused(report, claims);
+        let reporter = &report.reporter().account;
+        let reported = reported_account(reporter, report.about_account(), claims);
         let mut participants = BTreeMap::new();
         let mut messages = Vec::new();
         for (ordinal, message) in report.messages().iter().enumerate() {

@@ -73,7 +73,7 @@ fn rich(world: &mut World, purpose: Purpose) -> View {
     let mut draft = ReportDraft::new(device("bob"), Reason::Threat);
     for (index, evidence) in messages.iter().enumerate() {
         let withheld = Disclosure::Parts(vec![1]);
-        let shown = if index == 3 {
+        let shown = if index == 4 {
             withheld
         } else {
             Disclosure::Whole
