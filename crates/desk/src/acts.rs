@@ -64,3 +64,6 @@ pub(crate) fn read_text(bytes: &[u8], max: usize) -> Option<String> {
     let bytes = Some(bytes).filter(|bytes| bytes.len() <= max)?;
     core::str::from_utf8(bytes).ok().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

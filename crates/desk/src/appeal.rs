@@ -199,3 +199,6 @@ impl<S: Store> Desk<S> {
 pub(crate) fn is_reversed(appeal: &AppealRow) -> bool {
     appeal.outcome == Some(AppealOutcome::Reversed.number())
 }
+
+#[cfg(test)]
+mod tests;

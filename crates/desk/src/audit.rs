@@ -177,3 +177,7 @@ impl<S: Store> Auditor<'_, S> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+mod tests;

@@ -97,7 +97,7 @@ pub(crate) const MAX_OF_CASE: usize = crate::store::limits::MAX_LISTED;
 
 impl<S: Store> Desk<S> {
     /// A case with all that belongs to it. To list cases, use
-    /// [`Store::queue`](crate::store::Store::queue).
+    /// [`Store::queue`].
     ///
     /// # Errors
     /// [`Refused::NoCase`], or the store's.
@@ -140,6 +140,8 @@ impl<S: Store> Desk<S> {
             return Err(Refused::Assignment.into());
         }
         let mut batch = self.begin(now);
+        // An assignment has no entry. The policy is still in force if the log is as it was read.
+        batch.change(Change::Expect(Condition::LogSize(self.tree.size())));
         let new = CaseRow {
             officer: Some(*assignment.officer.as_bytes()),
             assigned_until_ms: Some(assignment.until.as_millis()),
@@ -255,3 +257,7 @@ pub(crate) fn check_assigned(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+mod tests;

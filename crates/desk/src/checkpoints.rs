@@ -98,3 +98,6 @@ impl<S: Store> Desk<S> {
 pub(crate) fn decode(row: &CheckpointRow) -> Result<Note, DeskError> {
     Ok(Note::decode(&row.note).map_err(|_| Refused::Damaged("checkpoint"))?)
 }
+
+#[cfg(test)]
+mod tests;

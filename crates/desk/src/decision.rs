@@ -230,21 +230,26 @@ impl<S: Store> Desk<S> {
         Ok((0..).zip(&reports).map(commit).collect())
     }
 
-    /// The salt of one commitment. Only the desk can compute it.
-    ///
-    /// ```text
-    /// HMAC(desk's secret, "waxseal/desk/1/salt" || case 16 || whose u8 || index be32)
-    /// ```
-    pub(crate) fn salt(&self, case: &[u8; 16], salt: Salt) -> [u8; 32] {
-        let (whose, index) = match salt {
-            Salt::Account => (1, 0),
-            Salt::Report(index) => (2, index),
-            Salt::Decider(ordinal) => (3, ordinal),
-            Salt::AppealDecider(ordinal) => (4, ordinal),
-        };
-        let fields: [&[u8]; 4] = [labels::SALT, case, &[whose], &index.to_be_bytes()];
-        hash::mac(&self.setup.secret, &fields)
+    /// The salt of one commitment.
+    pub(crate) fn salt(&self, case: &[u8; 16], of: Salt) -> [u8; 32] {
+        salt(&self.setup.secret, case, of)
     }
+}
+
+/// The salt of one commitment, which only the desk can compute.
+///
+/// ```text
+/// HMAC(desk's secret, "waxseal/desk/1/salt" || case 16 || whose u8 || index be32)
+/// ```
+pub(crate) fn salt(secret: &[u8; 32], case: &[u8; 16], of: Salt) -> [u8; 32] {
+    let (whose, index) = match of {
+        Salt::Account => (1, 0),
+        Salt::Report(index) => (2, index),
+        Salt::Decider(ordinal) => (3, ordinal),
+        Salt::AppealDecider(ordinal) => (4, ordinal),
+    };
+    let fields: [&[u8]; 4] = [labels::SALT, case, &[whose], &index.to_be_bytes()];
+    hash::mac(secret, &fields)
 }
 
 /// What both sides are told.
@@ -262,3 +267,6 @@ pub(crate) fn days_between(from_ms: u64, now: Timestamp) -> u32 {
     let (from, to) = (Day::of_ms(from_ms), Day::of_ms(now.as_millis()));
     to.0.saturating_sub(from.0)
 }
+
+#[cfg(test)]
+mod tests;

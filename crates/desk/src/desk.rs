@@ -2,6 +2,9 @@
 
 mod batch;
 mod open;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test may overflow")]
+pub(crate) mod tests;
 
 use core::fmt;
 

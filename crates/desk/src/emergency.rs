@@ -57,8 +57,8 @@ impl<S: Store> Desk<S> {
     ///
     /// # Errors
     /// [`Refused::NoGrant`], [`Refused::Review`] if the grant is not to be reviewed or was reviewed
-    /// before, [`Refused::SameOfficer`] if the reviewer asked for it or approved it, [`Refused`] for
-    /// the checks of the act, or the store's.
+    /// before, [`Refused::SameOfficer`] if the reviewer asked for it or approved it, [`Refused`]
+    /// for the checks of the act, or the store's.
     pub fn review_emergency(
         &mut self,
         signed: &Signed<EmergencyReview>,
@@ -111,3 +111,6 @@ impl<S: Store> Desk<S> {
         Ok(overdue.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

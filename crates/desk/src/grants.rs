@@ -124,6 +124,7 @@ impl<S: Store> Desk<S> {
         self.keep_act(&mut batch, "denial", &old.id, signed)?;
         let new = GrantRow {
             state: GrantState::Denied,
+            review_until_ms: None,
             approver: Some(*signed.officer().as_bytes()),
             ..old.clone()
         };
@@ -145,6 +146,10 @@ impl<S: Store> Desk<S> {
             log_grant(&mut batch, old, Event::GrantExpired { purpose }, rng)?;
             let new = GrantRow {
                 state: GrantState::Expired,
+                // What was never in force needs no review.
+                review_until_ms: old
+                    .review_until_ms
+                    .filter(|_| old.state == GrantState::Approved),
                 ..old.clone()
             };
             batch.swap(old.clone(), new);
@@ -234,7 +239,7 @@ impl<S: Store> Desk<S> {
     }
 
     /// The vault, as grants name it.
-    pub(crate) fn vault_id(&self) -> VaultId {
+    pub fn vault_id(&self) -> VaultId {
         VaultId::from_bytes(*self.setup.keys.vault().key())
     }
 }
@@ -266,3 +271,6 @@ pub(crate) fn log_grant(
 pub(crate) fn purpose(row: &GrantRow) -> Result<Purpose, DeskError> {
     Ok(Purpose::from_number(row.purpose).ok_or(Refused::Damaged("grant"))?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,7 +67,7 @@ impl Act for Hold {
 }
 
 impl<S: Store> Desk<S> {
-    /// Places a hold on a case, or lifts one. A case can have several, and its content is kept until
+    /// Places a hold on a case, or lifts one. A case can have several. Its content is kept until
     /// all are lifted.
     ///
     /// # Errors
@@ -136,3 +136,6 @@ fn hold_row(act: &Hold, signed: &Signed<Hold>, now: Timestamp) -> HoldRow {
         lifted_at_ms: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

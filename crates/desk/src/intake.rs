@@ -52,10 +52,7 @@ impl<S: Store> Desk<S> {
         let reporter = accepted.report().reporter().account.as_str();
         let mut row = report_row(*accepted.id().as_bytes(), &digest, &promise, now);
         row.accepted_digest = Some(*AcceptedDigest::of(encoded).as_bytes());
-        row.reporter = Some(hash::mac(
-            &self.setup.secret,
-            &[labels::REPORTER, reporter.as_bytes()],
-        ));
+        row.reporter = Some(reporter_hash(&self.setup.secret, reporter));
         let mut batch = self.begin(now);
         batch.add(ContentRow {
             report_id: row.id,
@@ -170,6 +167,11 @@ impl<S: Store> Desk<S> {
     }
 }
 
+/// The keyed hash by which a case counts its distinct reporters.
+pub(crate) fn reporter_hash(secret: &[u8; 32], account: &str) -> [u8; 32] {
+    hash::mac(secret, &[labels::REPORTER, account.as_bytes()])
+}
+
 /// Adds the entry that tells a report's reason.
 pub(crate) fn log_sorted(
     batch: &mut Batch,
@@ -214,3 +216,6 @@ fn pending(promise: &Promise) -> Result<PendingRow, DeskError> {
 fn read_promise(row: &ReportRow) -> Result<Promise, DeskError> {
     Ok(Promise::decode(&row.promise).map_err(|_| Refused::Damaged("report"))?)
 }
+
+#[cfg(test)]
+mod tests;

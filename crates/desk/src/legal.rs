@@ -168,3 +168,6 @@ pub(crate) fn request_digest(row: &LegalRow) -> [u8; 32] {
     out.extend_from_slice(&row.received_at_ms.to_be_bytes());
     hash::digest(labels::LEGAL_REQUEST, &[&out])
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,48 @@
 //! What a provider does after an abuse report, and proof that it happened by the rules.
+//!
+//! The main type is [`Desk`](desk::Desk). It takes in reports, groups them into cases, and carries
+//! out what officers sign. Every act is an entry of a public log, and its rows are written in the
+//! same step.
+//!
+//! ```
+//! # use waxseal_desk::{desk::{Desk, DeskSetup}, store::MemoryStore};
+//! # use waxseal_log::{keys::LogKeys, note::{Cosigner, Signer}};
+//! # use waxseal_reporting::Timestamp;
+//! # let (mut rng, now) = (rand::rng(), Timestamp::from_millis(1_800_000_000_000));
+//! # let log = Signer::generate("provider.example/desk", &mut rng)?;
+//! # let vault = Cosigner::generate("provider.example/vault", &mut rng)?.verifier();
+//! # let keys = LogKeys::new(log.verifier(), vault, vec![], 0, None)?;
+//! # let (sealed, secret) = (b"a sealed report", zeroize::Zeroizing::new([7; 32]));
+//! let setup = DeskSetup { log, keys, secret };
+//! let mut desk = Desk::open(MemoryStore::new(), setup)?;
+//! // A report that fails check 74 is answered with a promise that the log will say so.
+//! let promise = desk.refuse(sealed, 74, now, &mut rng)?;
+//! // The day after, upkeep appends what waits, and signs a checkpoint for witnesses and vault.
+//! let tomorrow = Timestamp::from_millis(now.as_millis() + 86_400_000);
+//! let upkeep = desk.upkeep(tomorrow, &mut rng)?;
+//! assert!(upkeep.appended == 1 && upkeep.to_cosign.is_some());
+//! assert!(desk.audit()?.findings.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The crate links no ratchet and no session: a provider has no code that decrypts messages. Each
+//! role has modules, in the order of a case:
+//!
+//! | role | module | what |
+//! |---|---|---|
+//! | policy key | [`policy`] | who is an officer, and by which rules |
+//! | officer | [`officer`], [`grant`] | keys and signed acts; leave to open content |
+//! | vault | [`vault`] | opens what a grant and the log allow |
+//! | desk | [`desk`], [`upkeep`], [`acts`] | ties all together; what is due; checks of acts |
+//! | desk | [`intake`], [`sorting`], [`case`] | takes in reports, sorts them into cases |
+//! | desk | [`opening`], [`emergency`] | shows a report; reviews of emergencies |
+//! | desk | [`decision`], [`appeal`] | decisions, notices, appeals |
+//! | desk | [`legal`], [`hold`], [`retention`], [`records`] | registers, erasure, exports, keys |
+//! | desk | [`store`], [`conformance`] | where all is kept; the suite that any store runs |
+//! | everyone | [`publish`] | the public folder |
+//! | auditor | [`audit`] | compares entries, rows and signatures |
+//!
+//! The crate has no clock and no randomness of its own. It does not panic on any input.
 
 pub mod acts;
 pub mod appeal;

@@ -69,3 +69,6 @@ pub(crate) fn unsent(
         log_index: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

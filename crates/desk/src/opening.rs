@@ -164,3 +164,6 @@ impl<S: Store> Desk<S> {
         Ok((grant, row, content))
     }
 }
+
+#[cfg(test)]
+mod tests;

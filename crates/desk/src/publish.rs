@@ -186,7 +186,8 @@ pub fn write_folder(
         let path = folder.join(path);
         let parent = path.parent().unwrap_or(folder);
         fs::create_dir_all(parent)?;
-        let part = path.with_added_extension("part");
+        let mut part = path.clone().into_os_string();
+        part.push(".part");
         let mut file = File::create(&part)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
@@ -207,3 +208,6 @@ pub enum WriteError {
     #[error("the public folder could not be written; make space or repair the disk")]
     Io(#[from] io::Error),
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
-//! Receipts: shows reporters, and accounts that were decided against, what the log holds about them.
+//! Receipts: shows reporters, and accounts that were decided against, what the log holds about
+//! them.
 
 use waxseal_log::decision::DecisionDetail;
 use waxseal_log::entry::{Detail, Entry, Event, Kind};
@@ -120,3 +121,6 @@ fn is_told(event: &Event) -> bool {
         Kind::Decision | Kind::NoticeSent | Kind::AppealFiled | Kind::AppealDecided
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
-//! Records of what is neither an act of an officer nor a case's step: policies that come into force,
-//! data that leaves, keys that are created and destroyed.
+//! Records of what is neither an act of an officer nor a case's step: policies that come into
+//! force, data that leaves, keys that are created and destroyed.
 
 use rand_core::CryptoRng;
 use waxseal_log::entry::{Event, KeyKind, Number, PublishedPolicy, Target};
@@ -94,7 +94,8 @@ impl<S: Store> Desk<S> {
         self.commit(batch)
     }
 
-    /// Enters that a key was created. `public` is the public key, or the identifier of a secret key.
+    /// Enters that a key was created. `public` is the public key, or the identifier of a secret
+    /// key.
     ///
     /// # Errors
     /// [`Refused::TooLong`], [`StoreError::Conflict`](crate::store::StoreError::Conflict) if the
@@ -171,3 +172,6 @@ pub(crate) fn epoch_digest(row: &KeyEpochRow) -> [u8; 32] {
     let epoch = row.epoch.to_be_bytes();
     hash::digest(labels::KEY_EPOCH, &[&[row.key_kind], &epoch, &row.public])
 }
+
+#[cfg(test)]
+mod tests;

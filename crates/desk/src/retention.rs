@@ -7,7 +7,7 @@ use waxseal_reporting::Timestamp;
 
 use crate::appeal::is_reversed;
 use crate::case::MAX_OF_CASE;
-use crate::desk::{Desk, detail};
+use crate::desk::{Batch, Desk, detail};
 use crate::error::{DeskError, Refused};
 use crate::ids::CaseId;
 use crate::store::{
@@ -29,8 +29,8 @@ impl<S: Store> Desk<S> {
     ///
     /// # Errors
     /// [`Refused::Held`] if a hold is on the case, [`Refused::NotOver`] if it is not decided, an
-    /// appeal is open or can still be filed, or `keep_ms` is not over. [`Refused::Erased`] if it was
-    /// erased before. Or the store's.
+    /// appeal is open or can still be filed, or `keep_ms` is not over, [`Refused::Erased`] if it
+    /// was erased before, or the store's.
     pub fn erase(
         &mut self,
         case: &CaseId,
@@ -41,25 +41,14 @@ impl<S: Store> Desk<S> {
         let old = self.store.case(case.as_bytes())?.ok_or(Refused::NoCase)?;
         self.check_over(&old, keep_ms, now)?;
         let reports = self.reports_of(&old.id)?;
-        let mut left = reports
+        let left: Vec<_> = reports
             .into_iter()
             .filter(|report| !report.is_erased)
-            .peekable();
+            .collect();
+        let (now_erased, later) = left.split_at(left.len().min(MAX_ERASED));
+        let is_done = later.is_empty();
         let mut batch = self.begin(now);
-        let mut digests = Vec::new();
-        for report in left.by_ref().take(MAX_ERASED) {
-            digests.extend_from_slice(&report.digest);
-            if self.store.content(&report.id)?.is_some() {
-                batch.change(Change::Remove(Key::Content(report.id)));
-            }
-            let new = ReportRow {
-                is_erased: true,
-                reporter: None,
-                ..report.clone()
-            };
-            batch.swap(report, new);
-        }
-        let is_done = left.peek().is_none();
+        let digest = self.erase_reports(&mut batch, now_erased)?;
         if is_done {
             self.erase_texts(&mut batch, &old)?;
             let new = CaseRow {
@@ -71,11 +60,32 @@ impl<S: Store> Desk<S> {
         } else {
             batch.change(Change::unchanged(old.clone()));
         }
-        let digest = hash::digest(labels::ERASED, &[&digests]);
         let number = Number::from_bytes(old.number);
         batch.log(number, Event::ContentErased, detail(digest.to_vec(), rng)?);
         self.commit(batch)?;
         Ok(is_done)
+    }
+
+    /// Erases the content of reports. Returns the digest of their digests.
+    fn erase_reports(
+        &self,
+        batch: &mut Batch,
+        reports: &[ReportRow],
+    ) -> Result<[u8; 32], DeskError> {
+        let mut digests = Vec::new();
+        for report in reports {
+            digests.extend_from_slice(&report.digest);
+            if self.store.content(&report.id)?.is_some() {
+                batch.change(Change::Remove(Key::Content(report.id)));
+            }
+            let new = ReportRow {
+                is_erased: true,
+                reporter: None,
+                ..report.clone()
+            };
+            batch.swap(report.clone(), new);
+        }
+        Ok(hash::digest(labels::ERASED, &[&digests]))
     }
 
     /// Checks that nothing more can happen in a case, and that its time is over.
@@ -87,7 +97,7 @@ impl<S: Store> Desk<S> {
         if case.status == CaseStatus::Closed {
             return Err(Refused::Erased.into());
         }
-        // CHK-225: the case is decided and its time is over, an appeal is neither open nor possible.
+        // CHK-225: the case is decided and its time is over; no appeal is open or possible.
         let decisions = self.store.decisions(&case.id, MAX_OF_CASE)?;
         let last = decisions.last().ok_or(Refused::NotOver)?;
         let appeals = self
@@ -107,7 +117,7 @@ impl<S: Store> Desk<S> {
     }
 
     /// Erases the texts of a case, and the salts and details of the entries that hold texts.
-    fn erase_texts(&self, batch: &mut crate::desk::Batch, case: &CaseRow) -> Result<(), DeskError> {
+    fn erase_texts(&self, batch: &mut Batch, case: &CaseRow) -> Result<(), DeskError> {
         for decision in self.store.decisions(&case.id, MAX_OF_CASE)? {
             batch.change(Change::Remove(Key::Detail(decision.log_index)));
             let new = DecisionRow {
@@ -145,3 +155,6 @@ impl<S: Store> Desk<S> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use crate::desk::Desk;
 use crate::error::{DeskError, Refused};
 use crate::ids::CaseId;
 use crate::store::limits::MAX_LISTED;
-use crate::store::{ReportList, ReportRow, Store};
+use crate::store::{Change, Key, ReportList, ReportRow, Store};
 use crate::vault::{VaultCalls, VaultError, reported_account};
 
 /// Length of what precedes the report in an encoded accepted report of version 02.
@@ -23,7 +23,7 @@ const ACCEPTED_MAC_LEN: usize = 32;
 pub enum Sorting {
     /// It is in this case.
     Case(CaseId),
-    /// It failed this check in the vault. The intake releases its nullifiers.
+    /// It failed this check in the vault, and was erased. The intake releases its nullifiers.
     Rejected {
         /// Number of the check.
         check: u8,
@@ -36,8 +36,8 @@ pub enum Sorting {
 }
 
 impl<S: Store> Desk<S> {
-    /// Sorts a report by the reason that the vault tells: into the undecided case about its account,
-    /// or into a new one.
+    /// Sorts a report by the reason that the vault tells: into the undecided case about its
+    /// account, or into a new one.
     ///
     /// # Errors
     /// [`Refused::NoReport`], [`Refused::AlreadySorted`], the vault's, or the store's.
@@ -88,8 +88,7 @@ impl<S: Store> Desk<S> {
                 .reports(&ReportList::Unsorted, after, MAX_LISTED)?;
             let Some(last) = page.last() else { break };
             after = Some((last.received_at_ms, last.id));
-            let waits = page.into_iter().filter(|row| row.rejected.is_none());
-            waiting.extend(waits.map(|row| {
+            waiting.extend(page.into_iter().map(|row| {
                 let mut key = [0; 8];
                 rng.fill_bytes(&mut key);
                 (key, ReportId::from_bytes(row.id))
@@ -106,7 +105,7 @@ impl<S: Store> Desk<S> {
         Ok(done)
     }
 
-    /// Keeps a report that the vault cannot read yet, or marks it as rejected.
+    /// Keeps a report that the vault cannot read yet. Erases one that it rejected: no one sees it.
     fn not_sorted(
         &mut self,
         old: ReportRow,
@@ -118,9 +117,12 @@ impl<S: Store> Desk<S> {
         }
         let new = ReportRow {
             rejected: Some(check),
+            reporter: None,
+            is_erased: true,
             ..old.clone()
         };
         let mut batch = self.begin(now);
+        batch.change(Change::Remove(Key::Content(old.id)));
         batch.swap(old, new);
         self.commit(batch)?;
         Ok(Sorting::Rejected { check })
@@ -136,3 +138,6 @@ fn account_of(accepted: &[u8]) -> Option<AccountId> {
     let account = reported_account(reporter, report.about_account(), report.claims());
     Some(account.unwrap_or_else(|| reporter.clone()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,8 +28,9 @@ pub struct Upkeep {
 }
 
 impl<S: Store> Desk<S> {
-    /// Does what is due: appends the leaves of past days, lets grants expire, flags overdue reviews,
-    /// and signs a checkpoint over what is new. Call it at the start, and every few minutes.
+    /// Does what is due: appends the leaves of past days, lets grants expire, flags overdue
+    /// reviews, and signs a checkpoint over what is new. Call it at the start, and every few
+    /// minutes.
     ///
     /// It can stop at any point and be called again.
     ///
@@ -75,3 +76,6 @@ impl<S: Store> Desk<S> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

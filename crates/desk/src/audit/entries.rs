@@ -188,6 +188,7 @@ impl<S: Store> Auditor<'_, S> {
         let is_row = opening.as_ref().is_some_and(|opening| {
             opening.log_index == row.log_index
                 && opening.report_digest == report
+                && opening.officer == grant.requester
                 && numbered.is_some_and(|numbered| numbered.id == opening.report_id)
         });
         if let Some(opening) = &opening {

@@ -10,7 +10,8 @@ use crate::ids::CaseId;
 use crate::records::epoch_digest;
 use crate::store::limits::{MAX_LISTED, MAX_PAGE};
 use crate::store::{
-    CaseStatus, GrantRow, GrantState, NoticeList, Order, Query, ReportList, ReportRow, Store,
+    CaseStatus, GrantRow, GrantState, NoticeList, OpeningList, Order, Query, ReportList, ReportRow,
+    Store,
 };
 
 const STATUSES: [CaseStatus; 4] = [
@@ -83,10 +84,7 @@ impl<S: Store> Auditor<'_, S> {
             let is_there = self.has_steps(grant)?;
             self.expect_entry(is_there, "grant", &grant.id);
         }
-        for opening in &view.openings {
-            let is_there = self.is(Some(opening.log_index), Kind::ContentOpened)?;
-            self.expect_entry(is_there, "opening", &half(&opening.grant_digest));
-        }
+        self.openings(&case.id)?;
         for decision in &view.decisions {
             let is_there = self.is_leaf(decision.log_index, &decision.leaf_hash)?;
             self.expect_entry(is_there, "decision", &half(&decision.leaf_hash));
@@ -113,6 +111,22 @@ impl<S: Store> Auditor<'_, S> {
         let is_there = is_decided && (case.status != CaseStatus::Closed || is_erased);
         self.expect_entry(is_there, "case", &case.id);
         Ok(())
+    }
+
+    fn openings(&mut self, case: &[u8; 16]) -> Result<(), DeskError> {
+        let mut after = None;
+        loop {
+            let list = OpeningList::OfCase(*case);
+            let page = self.desk.store.openings(&list, after, MAX_LISTED)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.log_index);
+            for opening in &page {
+                let is_there = self.is(Some(opening.log_index), Kind::ContentOpened)?;
+                self.expect_entry(is_there, "opening", &half(&opening.grant_digest));
+            }
+        }
     }
 
     /// Whether the log has the entries of a grant's steps.

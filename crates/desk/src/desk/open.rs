@@ -1,6 +1,7 @@
 //! Opens a desk on what is stored, and checks that the stored tree is the one it signed.
 
 use waxseal_log::checkpoint::Checkpoint;
+use waxseal_log::entry::PublishedPolicy;
 use waxseal_log::note::Note;
 use waxseal_log::proof::{prove_consistency, verify_consistency};
 use waxseal_log::tiles::{ReadTiles, TileError};
@@ -9,7 +10,7 @@ use waxseal_log::tree::Appender;
 use super::{Desk, DeskSetup};
 use crate::error::{DeskError, Refused};
 use crate::policy::Policy;
-use crate::store::{Store, StoreError};
+use crate::store::{PolicyRow, Store, StoreError};
 
 /// Reads the tiles of a store.
 pub(crate) struct Tiles<'a, S>(pub(crate) &'a S);
@@ -49,18 +50,31 @@ impl<S: Store> Desk<S> {
         let size = self.store.log_size()?;
         let tree = Appender::resume(size, &Tiles(&self.store)).map_err(tile_error)?;
         self.check_against_newest(&tree)?;
-        let policy = match self.store.newest_policy()? {
-            Some(row) => {
-                let policy = Policy::decode(&row.document);
-                Some(policy.map_err(|_| Refused::Damaged("policy"))?)
-            }
-            None => None,
-        };
+        let newest = self.store.newest_policy()?;
+        let policy = newest.map(|row| self.published(&row)).transpose()?;
         let complete = self.store.newest_checkpoint(true)?;
         self.followed = complete.map_or(0, |row| row.size);
         self.policy = policy;
         self.tree = tree;
         Ok(())
+    }
+
+    /// The policy in a row, if the policy key signed it for this log.
+    fn published(&self, row: &PolicyRow) -> Result<Policy, DeskError> {
+        let keys = &self.setup.keys;
+        let policy = Policy::decode(&row.document).map_err(|_| Refused::Damaged("policy"))?;
+        let published = PublishedPolicy {
+            version: policy.version(),
+            digest: policy.digest(),
+            signature: row.signature,
+        };
+        // CHK-204: the stored policy is the one that the policy key signed.
+        let is_signed = |key| published.verify(keys.origin(), key).is_ok();
+        let is_ours = policy.origin() == keys.origin() && keys.policy().is_some_and(is_signed);
+        if !is_ours || row.version != policy.version() {
+            return Err(Refused::Damaged("policy").into());
+        }
+        Ok(policy)
     }
 
     /// Checks that a tree contains the tree of the newest checkpoint.

@@ -12,6 +12,8 @@ use crate::labels;
 
 // These modules hold one test vector per line.
 #[rustfmt::skip]
+mod acts;
+#[rustfmt::skip]
 mod documents;
 #[rustfmt::skip]
 mod forms;
@@ -68,6 +70,9 @@ fn checks_of(variant: &str) -> &'static [u8] {
 
 fn run(operation: &str, input: Input<'_>) -> Outcome {
     match operation {
+        "body" => acts::body(input),
+        "desk_secret" => acts::desk_secret(input),
+        "desk_digests" => acts::desk_digests(input),
         "policy" => documents::policy(input),
         "act" => documents::act(input),
         "grant" => documents::grant(input),
@@ -87,6 +92,14 @@ fn run(operation: &str, input: Input<'_>) -> Outcome {
 /// The labels that an operation uses.
 fn labels_of(operation: &str) -> Vec<&'static [u8]> {
     match operation {
+        "desk_secret" => vec![labels::SALT, labels::REPORTER],
+        "desk_digests" => vec![
+            labels::LEGAL_REQUEST,
+            labels::KEY_EPOCH,
+            labels::EXPORT,
+            labels::SIGNED_ACT,
+            labels::ERASED,
+        ],
         "policy" => vec![labels::POLICY],
         "act" => vec![labels::ACT],
         "grant" => vec![labels::GRANT],

@@ -1,5 +1,5 @@
-//! Makes accepted reports as a provider's relay and intake do: messages are sealed, stamped, opened,
-//! reported and examined. The channel encrypts nothing.
+//! Makes accepted reports as a provider's relay and intake do: messages are sealed, stamped,
+//! opened, reported and examined. The channel encrypts nothing.
 
 use rand_chacha::ChaCha20Rng;
 use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId, examine};
@@ -28,11 +28,7 @@ impl SealingChannel for Toy {
 
 impl OpeningChannel for Toy {
     type Error = std::fmt::Error;
-    fn decrypt(
-        &mut self,
-        ciphertext: &[u8],
-        _: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, Self::Error> {
+    fn decrypt(&mut self, ciphertext: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, Self::Error> {
         Ok(Zeroizing::new(ciphertext.to_vec()))
     }
 }
@@ -83,7 +79,7 @@ impl Intake {
         let conversation = audience.conversation(&sender.account);
         let mut draft = ReportDraft::new(reporter.clone(), reason);
         for (number, text) in (0..).zip(texts) {
-            let payload = Payload::text(PayloadHeader::new(number, now), text).unwrap();
+            let payload = Payload::text(PayloadHeader::new(number, now), *text).unwrap();
             let sealed = seal(&mut Toy, &sender, &conversation, &payload, rng).unwrap();
             let posted = sealed
                 .envelope

@@ -1,0 +1,89 @@
+//! A provider with its desk, its vault, a witness and six officers, for the tests of all acts.
+
+mod crash;
+pub(crate) mod reports;
+pub(crate) mod shared;
+pub(crate) mod world;
+
+use waxseal_log::entry::Event;
+
+use crate::desk::{Desk, MAX_AHEAD};
+use crate::error::Refused;
+use crate::store::{Change, Store};
+use world::{DAY, World, refused};
+
+#[test]
+fn chk201_a_smaller_or_other_tree_is_not_signed() {
+    // A store that was rolled back, while the newest checkpoint is known.
+    let mut world = World::new();
+    world.case();
+    world.pass(DAY);
+    let before = world.desk.tree.clone();
+    world
+        .desk
+        .append_waiting(world.now, &mut world.rng)
+        .unwrap();
+    world.complete().unwrap();
+    let after = std::mem::replace(&mut world.desk.tree, before);
+    assert_eq!(
+        refused(world.desk.checkpoint(world.now)),
+        Refused::OtherTree
+    );
+    world.desk.tree = after;
+    world.desk.checkpoint(world.now).unwrap();
+
+    // An entry below the checkpoint that was changed, with its tile.
+    let mut tile = world.store.tile(0, 0).unwrap().unwrap();
+    tile.bytes[0] ^= 1;
+    world.store.tamper(&[Change::Tile(tile)]);
+    let setup = World::new().desk.setup;
+    assert_eq!(
+        refused(Desk::open(world.store.clone(), setup)),
+        Refused::OtherTree
+    );
+}
+
+#[test]
+fn chk202_the_log_stays_within_reach_of_the_vault() {
+    let mut world = World::new();
+    let (case, _) = world.case();
+    world.desk.followed = 0;
+    let full = MAX_AHEAD - world.desk.log_size();
+    for chunk in 0..full.div_ceil(8_192) {
+        let mut batch = world.desk.begin(world.now);
+        for _ in 0..(full - chunk * 8_192).min(8_192) {
+            let number = waxseal_log::entry::Number::generate(&mut world.rng);
+            let detail = waxseal_log::entry::Detail::new(Vec::new(), &mut world.rng).unwrap();
+            batch.log(number, Event::HoldPlaced, detail);
+        }
+        world.desk.commit(batch).unwrap();
+    }
+    assert_eq!(world.desk.log_size(), MAX_AHEAD);
+    assert_eq!(refused(world.decide(case)), Refused::TooFarAhead);
+    // Reports are still taken in.
+    world.case();
+    world.pass(DAY);
+    let upkeep = world.desk.upkeep(world.now, &mut world.rng).unwrap();
+    assert!(upkeep.leaves_wait);
+    world.complete().unwrap();
+    world.decide(case).unwrap();
+}
+
+#[test]
+fn another_key_than_the_logs_opens_no_desk() {
+    let world = World::new();
+    let mut setup = World::new().desk.setup;
+    setup.log = waxseal_log::note::Signer::from_seed(world::ORIGIN, &[8; 32]).unwrap();
+    assert_eq!(
+        refused(Desk::open(world.store.clone(), setup)),
+        Refused::OtherKey
+    );
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let world = World::new();
+    assert_eq!(format!("{:?}", world.desk), "Desk { log_size: 1, .. }");
+    let setup = format!("{:?}", world.desk.setup);
+    assert_eq!(setup, "DeskSetup { origin: \"provider.example/desk\", .. }");
+}

@@ -1,0 +1,90 @@
+use std::collections::BTreeMap;
+
+use waxseal_log::audit::Audit;
+use waxseal_log::counts::Counts;
+use waxseal_log::entry::Day;
+use waxseal_log::note::Note;
+use waxseal_log::tiles::decode_bundle;
+
+use super::*;
+use crate::desk::tests::world::{DAY, World};
+
+fn files(world: &World, delay: Delay, published: u64) -> (BTreeMap<String, Vec<u8>>, u64) {
+    let files = world.desk.publish(world.now, delay, published).unwrap();
+    let size = files.size();
+    (files.map(Result::unwrap).collect(), size)
+}
+
+/// A log of several tiles.
+fn large() -> World {
+    let mut world = World::new();
+    for number in 0..600u32 {
+        let sealed = [number.to_be_bytes(); 10].concat();
+        world
+            .desk
+            .refuse(&sealed, 77, world.now, &mut world.rng)
+            .unwrap();
+    }
+    world.pass(DAY);
+    world.desk.upkeep(world.now, &mut world.rng).unwrap();
+    world.complete().unwrap();
+    world
+}
+
+#[test]
+fn checkpoints_are_public_at_once_and_tiles_after_seven_days() {
+    let mut world = large();
+    let (early, size) = files(&world, Delay::default(), 0);
+    let paths: Vec<_> = early.keys().map(String::as_str).collect();
+    assert_eq!(
+        paths,
+        ["checkpoint", "checkpoints/1", "checkpoints/601", "keys"]
+    );
+    assert_eq!(size, 0);
+    assert_eq!(early["checkpoint"], early["checkpoints/601"]);
+
+    world.pass(6 * DAY);
+    let (_, size) = files(&world, Delay::default(), 0);
+    assert_eq!(size, 1);
+    world.pass(DAY);
+    let (later, size) = files(&world, Delay::default(), 0);
+    assert_eq!(size, 601);
+    for path in [
+        "tile/0/000",
+        "tile/0/002.p/89",
+        "tile/1/000.p/2",
+        "tile/entries/002.p/89",
+    ] {
+        assert!(later.contains_key(path), "{path}");
+    }
+    // What the folder has is not repeated.
+    let (rest, size) = files(&world, Delay::default(), 601);
+    assert_eq!((rest.len(), size), (2, 601));
+    let (rest, _) = files(&world, Delay::default(), 300);
+    assert!(!rest.contains_key("tile/0/000") && rest.contains_key("tile/0/001"));
+}
+
+#[test]
+fn the_public_folder_passes_the_audit_of_outsiders() {
+    let world = large();
+    let folder = tempfile::tempdir().unwrap();
+    let published = world.desk.publish(world.now, Delay { ms: 0 }, 0).unwrap();
+    let written = write_folder(folder.path(), published).unwrap();
+    assert_eq!(written, 11);
+    let read = |path: &str| fs::read(folder.path().join(path)).unwrap();
+    assert!(!folder.path().join("checkpoint.part").exists());
+
+    let keys = String::from_utf8(read("keys")).unwrap().parse().unwrap();
+    let mut audit = Audit::new(keys, Counts::new(Day(0), Day(u32::MAX)));
+    for (path, width) in [("000", 256), ("001", 256), ("002.p/89", 89)] {
+        for entry in decode_bundle(&read(&format!("tile/entries/{path}")), width).unwrap() {
+            audit.entry(entry).unwrap();
+            let archived = folder.path().join(format!("checkpoints/{}", audit.size()));
+            if let Ok(note) = fs::read(archived) {
+                audit.checkpoint(&Note::decode(&note).unwrap()).unwrap();
+            }
+        }
+    }
+    assert_eq!(audit.last_checkpoint().unwrap().size(), 601);
+    assert_eq!(audit.findings(), []);
+}
