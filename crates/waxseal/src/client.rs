@@ -4,6 +4,8 @@
 //! `send`, `outbox`, `receive`, `history`, `due`, `delete`, `report`. A message that does not open
 //! goes on: `unopened` notes it, `refuse` asks its author for it, and the author's `again` seals it
 //! again. `receipts` tells what arrived, `awaited` waits for that, and `upkeep` does all of it.
+//! After a report, `promise` keeps what the provider promised, and `told` verifies its receipts and
+//! compares them with the `kept_receipt`.
 //! `set_back` notices that the store is an older copy. The steps share four files: `peers` caches
 //! recently used peers, `state` reads and writes records, `page` lists them, `keys` names them.
 
@@ -98,6 +100,7 @@ use crate::store::{Store, Transaction};
 /// | delete | [`due`], [`delete_message`]; [`delete_conversation`], [`forget_contact`] |
 /// | report | [`draft_report`], show the preview, [`report`], upload, [`confirm_report`] |
 /// | report an account | [`draft_account_report`], then as above |
+/// | answer | [`keep_promise`]; [`verify_receipt`]; at last [`forget_promise`] |
 ///
 /// Each step may change what the calls in its row return, and nothing else. Accepting an identity
 /// also sets [`conversation_health`] back.
@@ -116,6 +119,7 @@ use crate::store::{Store, Transaction};
 /// | delete | [`messages`], [`outbox`], [`due`] |
 /// | delete, if the contact is forgotten | also what a contact step changes |
 /// | report | [`pending_reports`]; a draft changes nothing |
+/// | answer | [`promises`], [`account_receipt`] |
 ///
 /// [`create`]: Self::create
 /// [`open`]: Self::open
@@ -145,6 +149,11 @@ use crate::store::{Store, Transaction};
 /// [`draft_account_report`]: Self::draft_account_report
 /// [`report`]: Self::report
 /// [`confirm_report`]: Self::confirm_report
+/// [`keep_promise`]: Self::keep_promise
+/// [`verify_receipt`]: Self::verify_receipt
+/// [`forget_promise`]: Self::forget_promise
+/// [`promises`]: Self::promises
+/// [`account_receipt`]: Self::account_receipt
 /// [`one_time_prekeys_left`]: Self::one_time_prekeys_left
 /// [`peers`]: Self::peers
 /// [`has_session`]: Self::has_session

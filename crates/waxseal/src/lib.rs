@@ -61,6 +61,8 @@
 //! | the user deletes a contact | [`forget_contact`] | [`compact`], now or later |
 //! | the relay refuses a message for good | [`delete_message`] | |
 //! | the user reports | [`draft_report`], [`preview`], [`report`] | upload it, [`confirm_report`] |
+//! | the intake answers a report | [`keep_promise`] | [`promises`] tells which are overdue |
+//! | the provider gives a receipt | [`verify_receipt`] | show what it tells and contradicts |
 //! | users meet | [`safety_number`] | compare or scan |
 //!
 //! [`create`]: Client::create
@@ -93,11 +95,24 @@
 //! [`draft_report`]: Client::draft_report
 //! [`report`]: Client::report
 //! [`confirm_report`]: Client::confirm_report
+//! [`keep_promise`]: Client::keep_promise
+//! [`promises`]: Client::promises
+//! [`verify_receipt`]: Client::verify_receipt
 //! [`safety_number`]: Client::safety_number
 //! [`preview`]: ReportDraft::preview
 //!
 //! Every error has an `advice()` that tells what to do next: fetch a bundle, ask again, warn of an
 //! identity change, drop, keep or retry ([`Advice`]).
+//!
+//! # What the provider answers for
+//!
+//! A provider that runs a transparency log answers each report with a promise: a signed note that
+//! its log will contain an entry about the report. [`Client::keep_promise`] checks that it is about
+//! exactly the report that was sent, and keeps it. Later a receipt shows entries of the log: that
+//! the report arrived, each time that it was opened, and what was decided.
+//! [`Client::verify_receipt`] verifies it offline. [`Client::promises`] lists which promises wait,
+//! which are included, and which are overdue, with evidence that names no user. All of it needs the
+//! keys of the log ([`log::keys::LogKeys`]), which the application pins.
 //!
 //! # Where a message is
 //!

@@ -12,12 +12,13 @@ use std::collections::BTreeSet;
 use std::error::Error;
 
 use waxseal::errors::{Damage, ReceiveError, SendError, StateError};
+use waxseal::log::receipt::Role;
 use waxseal::store::Key;
 use waxseal::{
     AccountId, Advice, Client, Direction, Disclosure, FrankingTag, MemoryStore, Reason, Received,
     SqliteStore, Store, StoreKey,
 };
-use waxseal_world::{NOW, Provider, account, snapshot};
+use waxseal_world::{Log, NOW, Provider, account, snapshot};
 
 const PEERS: [&str; 2] = ["alice", "carol"];
 /// Messages of Bob with each peer: four texts, one deleted by Bob, one in his outbox.
@@ -53,7 +54,14 @@ fn prepared() -> Prepared {
     let shown = [(*messages[0].id(), Disclosure::Whole)];
     let draft = bob.draft_report(&account("alice"), Reason::Spam, shown);
     let key = world.moderation.public_key();
-    bob.report(&draft.unwrap(), key, &mut world.rng).unwrap();
+    let report = bob.report(&draft.unwrap(), key, &mut world.rng).unwrap();
+    let mut log = Log::new("desk.example/log");
+    let promise = log.promise(&report.report, None, NOW, &mut world.rng);
+    bob.keep_promise(&report, &promise.encode(), &log.keys(), NOW)
+        .unwrap();
+    let decided = log.decide(promise.entry().day, 1, &account("bob"), b"someone's");
+    let receipt = log.receipt(Role::Account, &[decided], NOW);
+    bob.verify_receipt(&receipt, &log.keys()).unwrap();
     bob.publish_prekeys(97, &mut world.rng).unwrap();
     Prepared {
         world,
@@ -99,6 +107,16 @@ fn use_damaged<S: Store>(prepared: &mut Prepared, bob: &mut Client<S>) -> Seen {
     assert_eq!(listed.items.len() + listed.damaged.len(), 1);
     seen.lists.extend(listed.damaged.iter().map(|_| "reports"));
     rows.extend(listed.damaged);
+    let listed = bob.promises(None, 10, NOW).unwrap();
+    assert_eq!(listed.items.len() + listed.damaged.len(), 1);
+    seen.lists.extend(listed.damaged.iter().map(|_| "promises"));
+    rows.extend(listed.damaged);
+    if let Err(error) = bob.account_receipt() {
+        assert_eq!(error.advice(), Advice::ForgetPromise);
+        seen.resets.insert("receipt".to_owned());
+        bob.forget_account_receipt().unwrap();
+        assert!(bob.account_receipt().unwrap().is_none());
+    }
     assert!(seen.lists.len() <= 1, "{seen:?}");
     for row in &rows {
         bob.delete_damaged(row).unwrap();
@@ -278,6 +296,8 @@ fn a_damaged_record_costs_itself_and_is_reset() -> Result<(), Box<dyn Error>> {
     }
     let expected = [
         ('1', 0), // it counts as spent
+        ('2', 1),
+        ('3', 1),
         ('c', 0),
         ('d', 1),
         ('f', 0),

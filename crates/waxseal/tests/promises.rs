@@ -381,7 +381,7 @@ fn nothing_that_a_receipt_showed_may_disappear() {
 #[test]
 fn a_receipt_about_this_account_is_kept_and_compared() {
     let mut at = prepared();
-    let (keys, log) = (at.log.keys(), at.log.clone());
+    let keys = at.log.keys();
     let mine = [1, 2].map(|case| at.log.decide(today(), case, &account("bob"), b"by someone"));
     let foreign = at
         .log
@@ -422,7 +422,32 @@ fn a_receipt_about_this_account_is_kept_and_compared() {
     bob.forget_account_receipt().unwrap();
     assert!(bob.account_receipt().unwrap().is_none());
     bob.verify_receipt(&receipt, &other.keys()).unwrap();
-    drop(log);
+}
+
+#[test]
+fn promises_are_listed_in_pages() {
+    let mut at = prepared();
+    let keys = at.log.keys();
+    let mut numbers = Vec::new();
+    for _ in 0..3 {
+        let report = reported(&mut at.world, &mut at.bob);
+        let promise = at.log.promise(&report.report, None, NOW, &mut at.world.rng);
+        let kept = at.bob.keep_promise(&report, &promise.encode(), &keys, NOW);
+        numbers.push(kept.unwrap().number());
+    }
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = at.bob.promises(after.as_ref(), 2, NOW).unwrap();
+        assert!(page.items.len() <= 2);
+        listed.extend(page.items.iter().map(KeptPromise::number));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    listed.sort();
+    numbers.sort();
+    assert_eq!(listed, numbers);
 }
 
 #[test]
@@ -466,7 +491,7 @@ fn a_damaged_promise_costs_itself() {
         });
         let page = bob.promises(None, 10, NOW).unwrap();
         if page.damaged.is_empty() {
-            // The report's own identifier is all that nothing verifies.
+            // Nothing verifies the report's identifier, nor that there was a receipt.
             assert_eq!(page.items.len(), 2);
             continue;
         }

@@ -63,7 +63,8 @@ impl<S: Store> Client<S> {
     ///   gets a new time: for 30 days it is a `Duplicate` if its key is known to be used. If it is
     ///   one of the last 64, it always is: their digests stay.
     /// - A [report](Client::report) that was sealed stays in the
-    ///   [list of reports](Client::pending_reports), and is sent. A
+    ///   [list of reports](Client::pending_reports), and is sent. Its promise also stays, until
+    ///   [`Client::forget_promise`] is called. A
     ///   [`ReportDraft`](crate::ReportDraft) in memory has copies of its messages, and can still be
     ///   sealed: drop it to forget them. A new draft of a deleted message fails with
     ///   [`NoSuchMessage`](crate::errors::ReportError::NoSuchMessage).

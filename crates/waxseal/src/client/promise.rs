@@ -134,10 +134,11 @@ fn evidence_of(note: &Note, log: &Verifier) -> Option<Vec<u8>> {
 impl<S: Store> Client<S> {
     /// Keeps the promise with which the provider answered a report, accepted or rejected.
     ///
-    /// `report` is what was uploaded, byte for byte. It may be confirmed already: the promise does
-    /// not need it again. `keys` are the pinned keys of the provider's log. Keeping the same
-    /// promise again changes nothing. After a crash before this call, upload the report again: the
-    /// provider answers with the same promise.
+    /// `report` is what was uploaded, byte for byte: the report outbox makes other bytes after the
+    /// delivery key was renewed, or the report was sealed again. The report may be confirmed
+    /// already. `keys` are the pinned keys of the provider's log. Keeping the same promise again
+    /// changes nothing. After a crash before this call, upload the report again: the provider
+    /// answers with the same promise.
     ///
     /// # Errors
     /// * [`KeepPromiseError::Promise`] if the log did not sign it, or it is about another report.

@@ -16,8 +16,8 @@ pub enum KeepPromiseError<E: std::error::Error + 'static> {
     /// promise, nothing shows that it got the report.
     #[error("the promise does not bind the provider")]
     Promise(#[from] PromiseError),
-    /// The provider made another promise about this report before. The earlier one stays. Tell the
-    /// user that the provider says two things about one report.
+    /// The provider made another promise about this report before. The earlier one stays. Keep this
+    /// one outside: two promises about one report are evidence against the provider.
     #[error("the provider made another promise about this report before")]
     AnotherPromise,
     /// The promise could not be stored.

@@ -1,3 +1,4 @@
+use waxseal_log::limits::{MAX_KEYS_LEN, MAX_NAME_LEN, MAX_PROMISE_LEN, MAX_RECEIPT_LEN};
 use waxseal_reporting::limits::{MAX_ACCOUNT_LEN, MAX_NOTE_LEN, MAX_REPORT_LEN, MAX_REPORTED};
 
 use super::*;
@@ -31,6 +32,23 @@ fn the_longest_report_with_its_draft_is_a_value_that_a_store_takes() {
     };
     let len = encode(&record).len();
     assert!(len <= MAX_VALUE_LEN && len > MAX_VALUE_LEN - 128, "{len}");
+}
+
+#[test]
+fn the_longest_promise_with_its_receipt_is_a_value_that_a_store_takes() {
+    let last = LastReceiptRecord {
+        receipt: vec![1; MAX_RECEIPT_LEN],
+        keys: "x".repeat(MAX_KEYS_LEN),
+        is_contradicted: true,
+    };
+    let record = PromiseRecord {
+        report: vec![1; 16],
+        digest: vec![1; 32],
+        promise: vec![1; MAX_PROMISE_LEN],
+        log: "x".repeat(MAX_NAME_LEN + 64), // name+id+key
+        last: Some(last),
+    };
+    assert!(encode(&record).len() <= MAX_VALUE_LEN);
 }
 
 #[test]

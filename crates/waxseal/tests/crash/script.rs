@@ -5,10 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::core::PreKeyUpload;
 use waxseal::errors::{OpenAccountError, ReceiveError};
-use waxseal::{Client, Disclosure, Draft, FrankingTag, MemoryStore, Reason, Received, Timestamp};
+use waxseal::log::entry::Day;
+use waxseal::log::receipt::Role;
+use waxseal::{
+    Client, Disclosure, Draft, FrankingTag, MemoryStore, OutgoingReport, PromiseState, Reason,
+    Received, Timestamp,
+};
 
 use crate::disk::{Disk, until_done};
-use waxseal_world::{Liar, NOW, Provider, account, address};
+use waxseal_world::{Liar, Log, NOW, Provider, account, address};
 
 /// The account of each disk.
 pub(crate) const NAMES: [&str; 2] = ["alice", "bob"];
@@ -346,6 +351,38 @@ impl<'a> Script<'a> {
                 .items
                 .is_empty()
         );
+        self.answer_for(&report);
+    }
+
+    /// The provider promises the entry about a report, and shows it. Bob keeps both, then forgets.
+    fn answer_for(&mut self, report: &OutgoingReport) {
+        let (bob, mut log) = (&self.disks[1], Log::new("desk.example/log"));
+        let (keys, day) = (log.keys(), Day::of_ms(NOW.as_millis()));
+        let promise = log.promise(&report.report, None, NOW, &mut self.world.rng);
+        let kept = bob.until_done(|client| {
+            let promise = promise.encode();
+            client.keep_promise(report, &promise, &keys, NOW).ok()
+        });
+        let index = log.append_promised(&promise);
+        let decided = log.decide(day, 1, &account("bob"), &report.report);
+        for (role, index) in [(Role::Reporter, index), (Role::Account, decided)] {
+            let receipt = log.receipt(role, &[index], NOW);
+            let told = bob.until_done(|client| client.verify_receipt(&receipt, &keys).ok());
+            assert!(told.contradictions.is_empty());
+        }
+        let listed = bob.client().promises(None, 10, NOW).unwrap().items;
+        assert_eq!(listed[0].state(), PromiseState::Included);
+        assert!(bob.client().account_receipt().unwrap().is_some());
+        bob.until_done(|client| client.forget_promise(&kept.number()).ok());
+        bob.until_done(|client| client.forget_account_receipt().ok());
+        assert!(
+            bob.client()
+                .promises(None, 10, NOW)
+                .unwrap()
+                .items
+                .is_empty()
+        );
+        assert!(bob.client().account_receipt().unwrap().is_none());
     }
 
     fn end(&mut self) {

@@ -6,13 +6,16 @@
 
 use std::sync::LazyLock;
 
+use waxseal::log::keys::LogKeys;
+use waxseal::log::promise::Promise;
+use waxseal::log::receipt::Role;
 use waxseal::{
-    Advice, Client, DamagedRow, Disclosure, Draft, FrankingTag, MemoryStore, Reason, Received,
-    Store, Timestamp,
+    Advice, Client, DamagedRow, Disclosure, Draft, FrankingTag, MemoryStore, OutgoingReport,
+    Reason, Received, Store, Timestamp,
 };
 
 use super::edit::edit_once;
-use crate::{Provider, Records, account, rng, snapshot};
+use crate::{Log, Provider, Records, account, rng, snapshot};
 
 /// Bob's store, and what he can receive from his provider and his peers.
 pub(super) struct Prepared {
@@ -27,6 +30,64 @@ pub(super) struct Prepared {
     receipt: Vec<u8>,
     bundle: Vec<u8>,
     ids: Vec<FrankingTag>,
+    answers: Answers,
+}
+
+/// What the provider answers for: a promise about a report, and a receipt for each role. They are
+/// in Bob's store.
+struct Answers {
+    report: OutgoingReport,
+    keys: LogKeys,
+    promise: Promise,
+    receipts: [Vec<u8>; 2],
+}
+
+impl Answers {
+    fn new(provider: &mut Provider, bob: &mut Client<MemoryStore>, report: OutgoingReport) -> Self {
+        let (mut log, now) = (Log::new("desk.example/log"), provider.now);
+        let promise = log.promise(&report.report, None, now, &mut provider.rng);
+        let index = log.append_promised(&promise);
+        let decided = log.decide(promise.entry().day, 1, &account("bob"), &report.report);
+        let answers = Self {
+            keys: log.keys(),
+            receipts: [(Role::Reporter, index), (Role::Account, decided)]
+                .map(|(role, index)| log.receipt(role, &[index], now)),
+            report,
+            promise,
+        };
+        answers.give(bob, now).unwrap();
+        answers
+    }
+
+    /// Gives the promise and the receipts to a client. If a call fails, returns its advice.
+    fn give<S: Store>(&self, bob: &mut Client<S>, now: Timestamp) -> Result<(), Advice> {
+        let promise = self.promise.encode();
+        bob.keep_promise(&self.report, &promise, &self.keys, now)
+            .map_err(|error| error.advice())?;
+        for receipt in &self.receipts {
+            bob.verify_receipt(receipt, &self.keys)
+                .map_err(|error| error.advice())?;
+        }
+        Ok(())
+    }
+
+    /// Uses what is kept, which may be damaged. What it shows is what the provider said, unless it
+    /// says that something contradicts.
+    fn use_kept<S: Store>(&self, bob: &mut Client<S>, now: Timestamp) {
+        for kept in bob.promises(None, 100, now).unwrap_or_default().items {
+            assert_eq!(kept.number(), self.promise.entry().number);
+        }
+        if let Ok(Some(last)) = bob.account_receipt() {
+            let is_whole = last.bytes() == self.receipts[1];
+            assert!(is_whole || !last.told().contradictions.is_empty());
+        }
+        let _ = self.give(bob, now);
+        // Once it is forgotten, it is kept again.
+        let _ = bob.forget_account_receipt();
+        let _ = bob.forget_promise(&self.promise.entry().number);
+        let kept = self.give(bob, now);
+        assert!(matches!(kept, Ok(()) | Err(Advice::Retry)), "{kept:?}");
+    }
 }
 
 pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
@@ -62,7 +123,8 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     let whole = ids[..1].iter().map(|id| (*id, Disclosure::Whole));
     let draft = bob.draft_report(&account("alice"), Reason::Spam, whole);
     let key = provider.moderation.public_key();
-    bob.report(&draft.unwrap(), key, &mut provider.rng).unwrap();
+    let report = bob.report(&draft.unwrap(), key, &mut provider.rng).unwrap();
+    let answers = Answers::new(&mut provider, &mut bob, report);
     bob.publish_prekeys(99, &mut provider.rng).unwrap();
     let bundle = provider.bundle(&account("carol")).0;
     Prepared {
@@ -73,6 +135,7 @@ pub(super) static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
         receipt,
         bundle,
         ids,
+        answers,
     }
 });
 
@@ -133,6 +196,7 @@ pub(super) fn use_client<S: Store>(mut client: Client<S>, prepared: &Prepared) {
         }
     }
     let _ = client.pending_reports(None, 100);
+    prepared.answers.use_kept(&mut client, now);
     let _ = (client.outbox(None, 100, now), client.waiting(None, 100));
     let _ = client.seal_waiting(&alice, rng);
     let _ = client.one_time_prekeys_left();
@@ -178,6 +242,9 @@ fn damaged_rows<S: Store>(client: &Client<S>, now: Timestamp) -> Vec<DamagedRow>
         rows.extend(page.damaged);
     }
     if let Ok(page) = client.pending_reports(None, 100) {
+        rows.extend(page.damaged);
+    }
+    if let Ok(page) = client.promises(None, 100, now) {
         rows.extend(page.damaged);
     }
     if let Ok(page) = client.due(None, 100, Timestamp::from_millis(u64::MAX)) {
