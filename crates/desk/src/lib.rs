@@ -39,7 +39,7 @@
 //! | desk | [`decision`], [`appeal`] | decisions, notices, appeals |
 //! | desk | [`legal`], [`hold`], [`retention`], [`records`] | registers, erasure, exports, keys |
 //! | desk | [`store`], [`conformance`] | where all is kept; the suite that any store runs |
-//! | everyone | [`publish`] | the public folder |
+//! | everyone | [`publish`], [`transparency`] | the public folder; the transparency report |
 //! | auditor | [`audit`] | compares entries, rows and signatures |
 //!
 //! The crate has no clock and no randomness of its own. It does not panic on any input.
@@ -65,6 +65,7 @@ pub mod records;
 pub mod retention;
 pub mod sorting;
 pub mod store;
+pub mod transparency;
 pub mod upkeep;
 pub mod vault;
 

@@ -39,18 +39,29 @@ impl Told {
         &self,
         entries: impl IntoIterator<Item = &'a Entry>,
     ) -> Vec<Contradiction> {
+        (0..)
+            .zip(entries)
+            .filter_map(|(index, entry)| self.contradicts_entry(index, entry))
+            .collect()
+    }
+
+    /// What the receipt contradicts in one entry of the published log, for a reader that does not
+    /// hold all entries at once. See [`missing_from`](Self::missing_from).
+    pub fn contradicts_entry(&self, index: u64, entry: &Entry) -> Option<Contradiction> {
         // CHK-147: the receipt agrees with the published log, and leaves out nothing of it.
-        let mut found = Vec::new();
-        let mut shown = self.entries.iter().peekable();
-        for (index, entry) in (0..self.checkpoint.size()).zip(entries) {
-            if let Some((_, leaf)) = shown.next_if(|(shown, _)| *shown == index) {
-                if *leaf != entry.leaf_hash() {
-                    found.push(Contradiction::NotInLog { index });
-                }
-            } else if self.numbers.contains(&entry.number) {
-                found.push(Contradiction::LeftOut { index });
-            }
+        if index >= self.checkpoint.size() {
+            return None;
         }
-        found
+        // The items of a receipt ascend, so its entries do.
+        let shown = self
+            .entries
+            .binary_search_by_key(&index, |(shown, _)| *shown);
+        match shown.ok().and_then(|at| self.entries.get(at)) {
+            Some((_, leaf)) if *leaf != entry.leaf_hash() => {
+                Some(Contradiction::NotInLog { index })
+            }
+            None if self.numbers.contains(&entry.number) => Some(Contradiction::LeftOut { index }),
+            _ => None,
+        }
     }
 }

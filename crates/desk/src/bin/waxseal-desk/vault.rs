@@ -1,0 +1,122 @@
+//! `vault`: sets up a vault, and runs it as a process of its own.
+
+mod init;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
+use lexopt::{Arg, ValueExt as _};
+use waxseal_desk::vault::LocalVault;
+use waxseal_desk::vault::process::{Endpoint, VaultFolder, serve};
+use waxseal_reporting::Timestamp;
+
+use crate::files::shown;
+use crate::problem::{Outcome, Unusable};
+use crate::text::printable;
+use crate::usage::{VAULT, refuse};
+
+/// The command line.
+#[derive(Default)]
+struct Arguments {
+    is_init: bool,
+    folder: Option<PathBuf>,
+    socket: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    name: Option<String>,
+    keys: Option<PathBuf>,
+    acceptance: Option<PathBuf>,
+    public: Option<PathBuf>,
+}
+
+pub fn run(mut parser: lexopt::Parser) -> Result<Outcome, Unusable> {
+    let mut arguments = Arguments::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("folder") => arguments.folder = Some(parser.value()?.into()),
+            Arg::Long("socket") => arguments.socket = Some(parser.value()?.into()),
+            Arg::Long("listen") => arguments.listen = Some(parser.value()?.parse()?),
+            Arg::Long("name") => arguments.name = Some(parser.value()?.string()?),
+            Arg::Long("keys") => arguments.keys = Some(parser.value()?.into()),
+            Arg::Long("acceptance") => arguments.acceptance = Some(parser.value()?.into()),
+            Arg::Long("public") => arguments.public = Some(parser.value()?.into()),
+            Arg::Long("help") | Arg::Short('h') => return Ok(VAULT.show()),
+            Arg::Value(value) if value == "init" && !arguments.is_init => arguments.is_init = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    match arguments {
+        Arguments {
+            is_init: true,
+            folder: Some(folder),
+            name: Some(name),
+            keys: Some(keys),
+            acceptance: Some(acceptance),
+            public: Some(public),
+            socket: None,
+            listen: None,
+        } => init::init(&folder, &name, &keys, &acceptance, &public),
+        Arguments { is_init: true, .. } => Err(refuse(
+            &VAULT,
+            "a vault is set up with --folder, --name, --keys, --acceptance and --public",
+        )),
+        Arguments {
+            folder: Some(folder),
+            socket,
+            listen,
+            name: None,
+            keys: None,
+            acceptance: None,
+            public: None,
+            ..
+        } => match (socket, listen) {
+            (Some(path), None) => run_vault(folder, &Endpoint::Socket(path)),
+            (None, Some(address)) => run_vault(folder, &Endpoint::Port(address)),
+            _ => Err(refuse(&VAULT, "give either --socket or --listen")),
+        },
+        _ => Err(refuse(
+            &VAULT,
+            "a vault runs with --folder, and --socket or --listen",
+        )),
+    }
+}
+
+/// Answers until the process is ended.
+fn run_vault(folder: PathBuf, endpoint: &Endpoint) -> Result<Outcome, Unusable> {
+    let name = shown(&folder);
+    let opened = VaultFolder::new(folder).open();
+    let (vault, memory) = opened.map_err(|error| failed(&name, &error))?;
+    let place = |endpoint: &Endpoint| match endpoint {
+        Endpoint::Socket(path) => shown(path),
+        Endpoint::Port(address) => address.to_string(),
+    };
+    let listener = endpoint
+        .listen()
+        .map_err(|error| failed(&place(endpoint), &error))?;
+    let endpoint = listener
+        .endpoint()
+        .map_err(|error| failed(&place(endpoint), &error))?;
+    let mut out = std::io::stdout();
+    // The vault runs without a reader of its output too.
+    let _ = writeln!(out, "serving on {}", place(&endpoint)).and_then(|()| out.flush());
+    let vault = LocalVault::new(vault, memory, UnwrapErr(SysRng));
+    let ended = serve(&listener, vault, now, &AtomicBool::new(false));
+    ended.map_err(|error| failed(&place(&endpoint), &error))?;
+    Ok(Outcome::of_text(String::new()))
+}
+
+/// The time of this computer. Before 1970 it is 0, and then no witness's cosignature is in time.
+fn now() -> Timestamp {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn failed(what: &str, error: &impl std::fmt::Display) -> Unusable {
+    Unusable(format!("{what}: {}", printable(&error.to_string())))
+}
