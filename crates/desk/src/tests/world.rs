@@ -57,6 +57,12 @@ impl Waiting {
     pub(crate) fn digest(&self) -> AcceptedDigest {
         AcceptedDigest::of(&self.accepted)
     }
+
+    /// The number of the report in the log.
+    pub(crate) fn number(&self) -> Number {
+        let report = &self.accepted[1 + 16 + 8 + 4 + 4..self.accepted.len() - 32];
+        waxseal_log::report::ReportDigest::of(report).number()
+    }
 }
 
 pub(crate) struct World {
@@ -194,9 +200,14 @@ impl World {
     }
 
     pub(crate) fn append(&mut self, event: Event, digest: Digest) -> Entry {
+        let number = Number::generate(&mut self.rng);
+        self.append_under(number, event, digest)
+    }
+
+    pub(crate) fn append_under(&mut self, number: Number, event: Event, digest: Digest) -> Entry {
         let entry = Entry {
             day: Day::of_ms(self.now.as_millis()),
-            number: Number::generate(&mut self.rng),
+            number,
             event,
             digest,
         };
@@ -333,7 +344,7 @@ impl World {
             purpose: grant.grant().terms().purpose,
             mark: challenge.mark,
         };
-        self.append(event, detail.digest());
+        self.append_under(waiting.number(), event, detail.digest());
         *detail.salt()
     }
 

@@ -1,7 +1,7 @@
 //! Challenges: what one opening is bound to, before the log shows it.
 
 use rand_core::CryptoRng;
-use waxseal_log::entry::{Day, Detail, DetailTooLong, Entry, Event, Mark, Purpose};
+use waxseal_log::entry::{Day, Detail, DetailTooLong, Entry, Event, Mark, Number, Purpose};
 use waxseal_reporting::Timestamp;
 use zeroize::Zeroizing;
 
@@ -214,6 +214,11 @@ impl Vault {
 }
 
 impl Pending {
+    /// Whether the entry that the log shows has this number.
+    pub(super) fn is_logged_under(&self, number: &Number) -> bool {
+        self.seen.as_ref().is_some_and(|entry| entry.number == *number)
+    }
+
     fn detail(&self, challenge: &[u8; 32], salt: &[u8; 32]) -> Result<Detail, DetailTooLong> {
         let detail = OpeningDetail {
             grant: self.grant,

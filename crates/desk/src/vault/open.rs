@@ -1,5 +1,7 @@
 //! Opens a report for an opening that the log shows, and tells the reason of any report.
 
+use waxseal_log::entry::Number;
+use waxseal_log::report::ReportDigest;
 use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::limits::MAX_ACCEPTED_LEN;
 use waxseal_reporting::relay::Claim;
@@ -11,6 +13,7 @@ use waxseal_reporting::{Rejection, Timestamp};
 use super::Vault;
 use super::error::VaultError;
 use super::view::{View, Viewer};
+use crate::codec::Reader;
 use crate::format;
 use crate::grant::SignedGrant;
 use crate::ids::AcceptedDigest;
@@ -58,6 +61,11 @@ impl Vault {
         // CHK-196: the accepted report is the one that the challenge was drawn for.
         if pending.report != digest {
             return Err(VaultError::OtherReport);
+        }
+        // CHK-194: the entry has the number of this report, under which its reporter looks for it.
+        let number = number_of(&request.accepted).ok_or(VaultError::Malformed)?;
+        if !pending.is_logged_under(&number) {
+            return Err(VaultError::NotLogged);
         }
         let granted = grant.report(&digest).ok_or(VaultError::ReportNotGranted)?;
         self.use_up(&request.challenge);
@@ -127,6 +135,20 @@ fn rejected(rejection: Rejection) -> VaultError {
     VaultError::Rejected {
         check: rejection.check(),
     }
+}
+
+/// The number of a report in the log. It follows from the report as its client sent it, which stands
+/// in the accepted report: `version u8 || id 16 || accepted be64 || repeated be32 || long(report) ||
+/// MAC 32`. Version 01 has no id.
+fn number_of(accepted: &[u8]) -> Option<Number> {
+    let (accepted, _) = accepted.split_last_chunk::<32>()?;
+    let mut reader = Reader::new(accepted);
+    if reader.u8()? != 1 {
+        reader.take(16)?;
+    }
+    reader.take(12)?;
+    let report = reader.long()?;
+    Some(ReportDigest::of(report).number())
 }
 
 fn count(claims: &[Claim]) -> u32 {

@@ -324,6 +324,13 @@ def opening_detail(grant_digest, report, ordinal, challenge):
     return grant_digest + report + be(ordinal, 2) + digest
 
 
+def number_of(accepted):
+    """The number of a report in the log, from the report as its client sent it."""
+    reader = Reader(accepted[1 + 16 + 8 + 4 :])
+    digest = sha256(b"waxseal/log/1/report", reader.long())
+    return sha256(b"waxseal/log/1/number", digest)[:16]
+
+
 def entry_digest(salt, detail):
     return sha256(b"waxseal/log/1/detail", salt, detail)
 
@@ -553,11 +560,11 @@ FIELDS |= {15: 1, 16: 1, 17: 5, 18: 0, 19: 0, 20: 1, 21: 1, 22: 100, 23: 0}
 def read_entry(data):
     reader = Reader(data)
     reader.must(reader.int(1) == 1)
-    kind, day, _ = reader.int(1), reader.int(4), reader.take(16)
+    kind, day, number = reader.int(1), reader.int(4), reader.take(16)
     reader.must(kind in FIELDS)
     fields, digest = reader.take(FIELDS[kind]), reader.take(32)
     reader.end()
-    return kind, day, fields, digest
+    return kind, day, number, fields, digest
 
 
 def peaks(leaves):
@@ -660,7 +667,7 @@ class Vault:
         require(len(entries) == at - size, 185)
         leaves, policy, openings = list(self.leaves), self.policy, []
         for entry in entries:
-            kind, day, fields, digest = read_entry(entry)
+            kind, day, number, fields, digest = read_entry(entry)
             leaves.append(sha256(b"\x00", entry))
             if kind == 22:
                 version, document, signature = fields[:4], fields[4:36], fields[36:]
@@ -670,7 +677,7 @@ class Vault:
                 if signed and (policy is None or version > policy[0]):
                     policy = (version, document)
             if kind == 4:
-                openings.append((fields[0], fields[1:], day, digest))
+                openings.append((fields[0], fields[1:], day, digest, number))
         require(tree_root(leaves) == root, 185)
         followed = max(self.followed or 0, time)
         marks = {
@@ -678,7 +685,7 @@ class Vault:
             for mark, day in self.marks.items()
             if day + MARK_DAYS >= followed // DAY_MS
         }
-        marks |= {mark: max(now, time) // DAY_MS for _, mark, _, _ in openings}
+        marks |= {mark: max(now, time) // DAY_MS for _, mark, *_ in openings}
         self.saved = self.state(leaves, followed, policy, marks)
         if policy != self.policy:
             self.adopted = None
@@ -740,12 +747,13 @@ class Vault:
         require(waits and waits["until"] > now and waits["grant"] == given["digest"], 193)
         require(waits["seen"], 194)
         require(len(waits["seen"]) == 1, 195)
-        purpose, _, day, digest = waits["seen"][0]
+        purpose, _, day, digest, number = waits["seen"][0]
         detail = opening_detail(given["digest"], waits["report"], waits["ordinal"], challenge)
         require(purpose == given["purpose"] and abs(day - now // DAY_MS) <= 1, 194)
         require(digest == entry_digest(read["salt"], detail), 194)
         report = accepted_digest(read["accepted"])
         require(report == waits["report"], 196)
+        require(number == number_of(read["accepted"]), 194)
         del self.pending[challenge]
         claims = self.accepted_claims(read)
         bits = given["reports"][report]

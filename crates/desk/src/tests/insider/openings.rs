@@ -108,7 +108,7 @@ fn not_logged(change: impl Fn(&mut Entry, &mut OpeningDetail)) {
     let mut detail = OpeningDetail::new(grant.grant().digest(), waiting.digest(), &challenge);
     let mut entry = Entry {
         day: Day::of_ms(world.now.as_millis()),
-        number: Number::from_bytes([8; 16]),
+        number: waiting.number(),
         event: Event::ContentOpened {
             purpose: Purpose::UserReport,
             mark: challenge.mark,
@@ -144,6 +144,7 @@ fn chk194_an_entry_of_another_grant_report_ordinal_challenge_purpose_or_day_is_r
             *mark = waxseal_log::entry::Mark::from_bytes([1; 16]);
         }
     });
+    not_logged(|entry, _| entry.number = Number::from_bytes([8; 16]));
     not_logged(|entry, _| entry.day = Day(entry.day.0 - 2));
     not_logged(|entry, _| entry.day = Day(entry.day.0 + 2));
 }
