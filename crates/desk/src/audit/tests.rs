@@ -79,6 +79,51 @@ fn chk226_an_entry_without_a_row_is_found() {
 }
 
 #[test]
+fn chk226_a_row_that_says_another_thing_than_its_entry_is_found() {
+    // The text of an appeal.
+    let (world, case) = whole();
+    let list = crate::store::AppealList::OfCase(*case.as_bytes());
+    let old = world.store.appeals(&list, None, 9).unwrap().remove(0);
+    let mut new = old.clone();
+    new.text = Some("I admit it.".into());
+    let index = old.log_index;
+    swap(&world, old, new);
+    assert_eq!(findings(&world), [Finding::WithoutRow { index }]);
+
+    // The officer who looked, and the report that was looked at.
+    let (world, case) = whole();
+    let list = crate::store::OpeningList::OfCase(*case.as_bytes());
+    let old = world.store.openings(&list, None, 9).unwrap().remove(0);
+    let index = old.log_index;
+    let mut by_other = old.clone();
+    by_other.officer = *world.officers.decide.id().as_bytes();
+    let mut of_other = old.clone();
+    of_other.report_digest = [1; 32];
+    for new in [by_other, of_other] {
+        swap(&world, old.clone(), new.clone());
+        assert_eq!(findings(&world), [Finding::WithoutRow { index }]);
+        swap(&world, new, old.clone());
+    }
+
+    // The reason of a report, and the account of a case.
+    let report = world.desk.case(&case).unwrap().reports.remove(0);
+    let mut new = report.clone();
+    new.reason = Some(1);
+    swap(&world, report.clone(), new.clone());
+    assert!(matches!(findings(&world)[..], [Finding::WithoutRow { .. }]));
+    swap(&world, new, report);
+    let old = world.store.case(case.as_bytes()).unwrap().unwrap();
+    let mut new = old.clone();
+    new.account = Some("oscar".into());
+    swap(&world, old, new);
+    let found = Finding::NotSigned {
+        table: "decision",
+        id: *case.as_bytes(),
+    };
+    assert_eq!(findings(&world), [found]);
+}
+
+#[test]
 fn chk227_a_row_without_an_entry_is_found() {
     let (world, case) = whole();
     let hold = HoldRow {

@@ -97,3 +97,28 @@ fn an_overdue_review_is_logged_once_and_can_still_be_made() {
     review(&mut world, digest, &key).unwrap();
     world.is_sound();
 }
+
+#[test]
+fn an_emergency_grant_that_was_never_in_force_needs_no_review() {
+    let mut world = World::new();
+    let (case, report) = world.case();
+    let mut terms = world.terms(case, &report, Purpose::Emergency);
+    terms.approver = Some(world.officers.approve.id());
+    world.request(&terms).unwrap();
+    let denied = terms.clone();
+    terms.id = crate::ids::GrantId::from_bytes([2; 16]);
+    world.request(&terms).unwrap();
+    let denial = crate::grant::GrantDenial {
+        grant: crate::grant::Grant::new(denied).unwrap().digest(),
+        reason: "No emergency.".into(),
+    };
+    let signed = world.sign(&denial, &world.officers.approve);
+    world
+        .desk
+        .deny_grant(&signed, world.now, &mut world.rng)
+        .unwrap();
+    world.pass(25 * HOUR);
+    let upkeep = world.desk.upkeep(world.now, &mut world.rng).unwrap();
+    assert_eq!((upkeep.expired, upkeep.overdue), (1, 0));
+    world.is_sound();
+}

@@ -93,6 +93,13 @@ fn chk216_only_a_grant_in_force_opens_a_report_of_its_case() {
         refused(begin(&mut world, &grant, &unknown)),
         Refused::NotOfCase
     );
+    let other = world.reported("oscar", "bob", waxseal_reporting::reporter::Reason::Spam);
+    let other = world.take_in(&other).unwrap();
+    world.sort(&other).unwrap();
+    assert_eq!(
+        refused(begin(&mut world, &grant, &other)),
+        Refused::NotOfCase
+    );
     // A report that joined the case after the grant was signed is not in it.
     let later = world.reported(
         "mallory",

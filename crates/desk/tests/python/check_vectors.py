@@ -244,6 +244,85 @@ def act(given):
     return {"grant_digest": grant_digest, "reason": reason, "at_ms": at, "officer": officer}
 
 
+ROLES = {4: 4, 5: 8, 6: 16, 7: 1, 8: 4, 9: 4}
+
+
+@form(165)
+def body(given):
+    reader = Reader(given["body"])
+
+    def statement(limit, least=0):
+        text = reader.medium()
+        reader.must(least <= len(text) <= limit)
+        reader.text(text)
+
+    def number(first, last):
+        reader.must(first <= reader.int(1) <= last)
+
+    kind = given["kind"]
+    if kind == 4:
+        reader.take(16 + 32)
+        number(1, 16)
+        number(0, 6)
+        rule = reader.short()
+        reader.must(rule)
+        reader.text(rule)
+        statement(3_600, 1)
+    elif kind == 5:
+        reader.take(32)
+        number(1, 2)
+        statement(3_600, 1)
+    elif kind == 6:
+        reader.take(32)
+        number(1, 2)
+        statement(4_000)
+    elif kind == 7:
+        reader.take(16 + 32 + 8)
+    elif kind == 8:
+        reader.take(16)
+        number(1, 4)
+        reader.int(4)
+        statement(4_000)
+        statement(4_000)
+    else:
+        reader.take(16 + 16)
+        reader.flag()
+        if reader.flag():
+            reader.take(16)
+        statement(4_000)
+    reader.end()
+    return {"role": ROLES[kind]}
+
+
+def desk_secret(given):
+    def salt(whose, index):
+        label = b"waxseal/desk/1/salt"
+        return mac(given["desk_secret"], label, given["case"], be(whose, 1), be(index, 4))
+
+    account = given["account"].encode()
+    return {
+        "account_salt": salt(1, 0),
+        "report_salt": salt(2, given["index"]),
+        "decider_salt": salt(3, given["index"]),
+        "appeal_decider_salt": salt(4, given["index"]),
+        "reporter": mac(given["desk_secret"], b"waxseal/desk/1/reporter", account),
+    }
+
+
+def desk_digests(given):
+    asked = given["asked"].encode()
+    request = given["number"] + be(given["basis"], 1) + medium(given["authority"].encode())
+    request += be(len(asked), 4) + asked + be(given["at"], 8)
+    epoch = be(given["key_kind"], 1) + be(given["epoch"], 8) + given["public"]
+    return {
+        "legal_request": sha256(b"waxseal/desk/1/legal-request", request),
+        "key_epoch": sha256(b"waxseal/desk/1/key-epoch", epoch),
+        "export": sha256(b"waxseal/desk/1/export", given["bytes"]),
+        "signed_act": sha256(b"waxseal/desk/1/signed-act", given["bytes"]),
+        "erased": sha256(b"waxseal/desk/1/erased", given["bytes"]),
+    }
+
+
 @form(168)
 def read_grant(data):
     require(len(data) <= MAX_SIGNED_GRANT, 160)
@@ -805,7 +884,7 @@ def vault(given):
 
 # ------------------------------------------------------------------------------------------- harness
 
-PLAIN = {"keys", "account", "text", "note", "reason", "origin"}
+PLAIN = {"keys", "account", "text", "note", "reason", "origin", "authority", "asked"}
 
 
 def unhex(text):
