@@ -63,8 +63,8 @@ impl Vault {
             return Err(VaultError::OtherReport);
         }
         // CHK-194: the entry has the number of this report, under which its reporter looks for it.
-        let number = number_of(&request.accepted).ok_or(VaultError::Malformed)?;
-        if !pending.is_logged_under(&number) {
+        let number = number_of(&request.accepted);
+        if !number.is_some_and(|number| pending.is_logged_under(&number)) {
             return Err(VaultError::NotLogged);
         }
         let granted = grant.report(&digest).ok_or(VaultError::ReportNotGranted)?;
