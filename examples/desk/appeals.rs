@@ -58,7 +58,13 @@ pub fn hear(
         let reports = reports_of(&decided, people, office)?;
         // The second lead decides appeals; the first one approved the grants that needed it.
         let [approver, judge] = &officers.leads;
-        let ask = Ask::all(decided.case, Purpose::Appeal, judge, Some(approver), &reports);
+        let ask = Ask::all(
+            decided.case,
+            Purpose::Appeal,
+            judge,
+            Some(approver),
+            &reports,
+        );
         let grant = ask.at_desk(office, now)?.grant().terms().id;
         let opened: Vec<_> = reports.iter().map(|filed| (grant, *filed)).collect();
         work.open(&opened, people, office, now)?;
@@ -90,8 +96,14 @@ pub fn decide_again(
     let spam = ReasonCode::from_number(Reason::Spam.number()).ok_or("an unknown reason")?;
     for decided in work.decided.iter_mut().filter(|decided| decided.reversed) {
         let officer = officers.reviewer(office, 0);
-        decided.leaf =
-            decide(&decided.case, Measure::None, spam.number(), officer, office, now)?;
+        decided.leaf = decide(
+            &decided.case,
+            Measure::None,
+            spam.number(),
+            officer,
+            office,
+            now,
+        )?;
     }
     office.settle(now)
 }

@@ -72,7 +72,10 @@ impl Effect {
         is_meant: impl Fn(&VaultError) -> bool,
     ) -> Result<Self> {
         match view {
-            Ok(view) => Ok(Self::Succeeded(format!("{} messages were read", view.messages.len()))),
+            Ok(view) => Ok(Self::Succeeded(format!(
+                "{} messages were read",
+                view.messages.len()
+            ))),
             Err(error) if is_meant(&error) => Ok(Self::Refused(error.to_string())),
             Err(error) => Err(format!("refused for another reason than meant: {error}").into()),
         }
@@ -83,9 +86,7 @@ impl Effect {
     fn of_check<T>(checked: Result<T>, meant: &str) -> Result<Self> {
         match checked {
             Ok(_) => Ok(Self::Succeeded("the check finds nothing".to_owned())),
-            Err(error) if error.to_string().contains(meant) => {
-                Ok(Self::Noticed(error.to_string()))
-            }
+            Err(error) if error.to_string().contains(meant) => Ok(Self::Noticed(error.to_string())),
             Err(error) => Err(format!("noticed for another reason than meant: {error}").into()),
         }
     }

@@ -59,7 +59,13 @@ impl Secrets {
         let quorum = witnesses.len();
         let vault = self.vault()?.cosigner(VAULT)?.verifier();
         let policy = Some(self.policy.public_key());
-        Ok(LogKeys::new(self.log.verifier(), vault, witnesses, quorum, policy)?)
+        Ok(LogKeys::new(
+            self.log.verifier(),
+            vault,
+            witnesses,
+            quorum,
+            policy,
+        )?)
     }
 
     pub fn vault(&self) -> Result<VaultSecrets> {

@@ -65,7 +65,10 @@ impl Count {
     fn grants(&mut self) -> Result<()> {
         let grants = [
             ("grants_requested", "1"),
-            ("grants_approved", "approver IS NOT NULL AND state <> 'denied'"),
+            (
+                "grants_approved",
+                "approver IS NOT NULL AND state <> 'denied'",
+            ),
             ("grants_denied", "state = 'denied'"),
             ("grants_expired", "state = 'expired'"),
         ];
@@ -98,7 +101,11 @@ impl Count {
         let side = |code| name(code, Side::from_number);
         let sent = "SELECT side, count(*) FROM notices WHERE sent_at_ms IS NOT NULL GROUP BY 1";
         self.by("notices", sent, side)?;
-        self.by("appeals_filed", "SELECT side, count(*) FROM appeals GROUP BY 1", side)?;
+        self.by(
+            "appeals_filed",
+            "SELECT side, count(*) FROM appeals GROUP BY 1",
+            side,
+        )?;
         self.by(
             "appeals_decided",
             "SELECT outcome, count(*) FROM appeals WHERE outcome IS NOT NULL GROUP BY 1",
@@ -130,15 +137,25 @@ impl Count {
         let ones = [
             ("legal_items", "coalesce(sum(items), 0) FROM legal_requests"),
             ("holds_placed", "count(*) FROM holds"),
-            ("holds_lifted", "count(*) FROM holds WHERE lifted_at_ms IS NOT NULL"),
+            (
+                "holds_lifted",
+                "count(*) FROM holds WHERE lifted_at_ms IS NOT NULL",
+            ),
             ("policies_published", "count(*) FROM policies"),
-            ("contents_erased", "count(*) FROM cases WHERE status = 'closed'"),
+            (
+                "contents_erased",
+                "count(*) FROM cases WHERE status = 'closed'",
+            ),
         ];
         for (number, sql) in ones {
             self.one(number, &format!("SELECT {sql}"))?;
         }
         let key = |code| name(code, KeyKind::from_number);
-        self.by("keys_created", "SELECT key_kind, count(*) FROM key_epochs GROUP BY 1", key)?;
+        self.by(
+            "keys_created",
+            "SELECT key_kind, count(*) FROM key_epochs GROUP BY 1",
+            key,
+        )?;
         self.by(
             "keys_destroyed",
             "SELECT key_kind, count(*) FROM key_epochs WHERE destroyed_at_ms IS NOT NULL
@@ -164,7 +181,9 @@ impl Count {
     /// Median, maximum and sum of the days between two times, counted by their dates.
     fn days(&mut self, of: &str, sql: &str) -> Result<()> {
         let times = self.pairs(sql)?.into_iter();
-        let mut days: Vec<_> = times.map(|(from, to)| to / DAY_MS - from / DAY_MS).collect();
+        let mut days: Vec<_> = times
+            .map(|(from, to)| to / DAY_MS - from / DAY_MS)
+            .collect();
         days.sort_unstable();
         let Some(maximum) = days.last() else {
             return Ok(());
@@ -182,7 +201,8 @@ impl Count {
 
     fn pairs(&self, sql: &str) -> Result<Vec<(u64, u64)>> {
         let mut statement = self.db.prepare(sql)?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
+        let rows =
+            statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?;
         let mut pairs = Vec::new();
         for row in rows {
             let (one, other) = row?;

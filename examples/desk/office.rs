@@ -93,7 +93,10 @@ impl Office {
         fs::create_dir_all(to)?;
         let store = Connection::open(&self.store)?;
         let target = to.join(STORE);
-        store.execute("VACUUM INTO ?1", [target.to_str().ok_or("a path is not UTF-8")?])?;
+        store.execute(
+            "VACUUM INTO ?1",
+            [target.to_str().ok_or("a path is not UTF-8")?],
+        )?;
         fs::copy(self.folder.join(STATE), to.join(STATE))?;
         Ok(())
     }
@@ -145,7 +148,9 @@ impl Office {
 
     /// The key to which apps seal reports.
     pub fn moderation_key(&mut self) -> Result<ModerationPublicKey> {
-        Ok(ModerationPublicKey::decode(&self.vault.status()?.moderation_key)?)
+        Ok(ModerationPublicKey::decode(
+            &self.vault.status()?.moderation_key,
+        )?)
     }
 
     /// Does what is due, and completes a checkpoint over the whole log.

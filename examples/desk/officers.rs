@@ -74,9 +74,8 @@ impl Officers {
     pub fn reviewer(&self, office: &Office, turn: usize) -> &OfficerKey {
         let all: Vec<_> = self.reviewers.iter().chain([&self.leaver]).collect();
         let policy = office.desk.policy();
-        let works = |key: &&&OfficerKey| {
-            policy.is_some_and(|policy| policy.officer(&key.id()).is_some())
-        };
+        let works =
+            |key: &&&OfficerKey| policy.is_some_and(|policy| policy.officer(&key.id()).is_some());
         let present: Vec<_> = all.iter().filter(works).collect();
         present[turn % present.len()]
     }
@@ -91,7 +90,11 @@ fn rules() -> [Rule; 7] {
             two_persons: !matches!(purpose, Purpose::UserReport | Purpose::Emergency),
             max_openings: 50,
             max_hours: 48,
-            review_hours: if *purpose == Purpose::Emergency { 24 } else { 0 },
+            review_hours: if *purpose == Purpose::Emergency {
+                24
+            } else {
+                0
+            },
         })
         .collect::<Vec<_>>()
         .try_into()
@@ -134,7 +137,11 @@ impl<'a> Ask<'a> {
 
     /// The grant, by the policy in force.
     pub fn terms(&self, office: &mut Office, now: Timestamp) -> Result<GrantTerms> {
-        let policy = office.desk.policy().ok_or("no policy is in force")?.digest();
+        let policy = office
+            .desk
+            .policy()
+            .ok_or("no policy is in force")?
+            .digest();
         Ok(GrantTerms {
             id: GrantId::from_bytes(*Number::generate(&mut office.rng).as_bytes()),
             origin: ORIGIN.to_owned(),
@@ -163,12 +170,16 @@ impl<'a> Ask<'a> {
     pub fn at_desk(&self, office: &mut Office, now: Timestamp) -> Result<SignedGrant> {
         let grant = Grant::new(self.terms(office, now)?)?;
         let requested = grant.sign_as_requester(self.requester);
-        office.desk.request_grant(&grant, &requested, now, &mut office.rng)?;
+        office
+            .desk
+            .request_grant(&grant, &requested, now, &mut office.rng)?;
         let mut approved = None;
         if let Some(key) = self.approver {
             let signature = grant.sign_as_approver(key);
             let id = grant.terms().id;
-            office.desk.approve_grant(&id, &signature, now, &mut office.rng)?;
+            office
+                .desk
+                .approve_grant(&id, &signature, now, &mut office.rng)?;
             approved = Some(signature);
         }
         Ok(SignedGrant::new(grant, requested, approved)?)

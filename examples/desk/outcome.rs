@@ -41,7 +41,10 @@ pub struct Outcome {
 
 impl Outcome {
     pub fn attacks_succeeded(&self) -> usize {
-        self.attacks.iter().filter(|attack| attack.succeeded()).count()
+        self.attacks
+            .iter()
+            .filter(|attack| attack.succeeded())
+            .count()
     }
 
     /// Whether all is as it should be.
@@ -106,8 +109,10 @@ impl Outcome {
             ("wrong", json!(self.wrong)),
         ];
         // A map of `serde_json` would sort the keys.
-        let fields: Vec<_> =
-            fields.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(key, value)| format!("\"{key}\":{value}"))
+            .collect();
         format!("{{{}}}", fields.join(","))
     }
 
@@ -136,8 +141,15 @@ impl Outcome {
             println!("{what:<24}{count:>12}");
         }
         println!("{:<24}{:>12.2}\n", "seconds", self.seconds);
-        let equal = if self.transparency_equal { "the same" } else { "OTHER" };
-        println!("Outsiders count {equal} numbers as the desk. The log is in {}\n", self.tiles);
+        let equal = if self.transparency_equal {
+            "the same"
+        } else {
+            "OTHER"
+        };
+        println!(
+            "Outsiders count {equal} numbers as the desk. The log is in {}\n",
+            self.tiles
+        );
         println!("What the insider tried:");
         for attack in &self.attacks {
             println!("- {}: {attack}", attack.name);

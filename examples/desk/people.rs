@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use rand::{RngExt, SeedableRng};
 use waxseal::{
-    AccountId, Client, DeviceAddress, DeviceId, Disclosure, FrankingTag, MemoryStore, OutgoingReport,
-    Reason, Timestamp,
+    AccountId, Client, DeviceAddress, DeviceId, Disclosure, FrankingTag, MemoryStore,
+    OutgoingReport, Reason, Timestamp,
 };
 use waxseal_desk::ids::AcceptedDigest;
 use waxseal_log::promise::{Promise, PromisedReport};
@@ -171,11 +171,16 @@ impl People {
         let key = office.moderation_key()?;
         let sent = self.seal(to, from, reason, &shown, &key)?;
         let now = self.now();
-        let intake = self.network.provider.intake(&sent.report, now, &mut self.rng);
+        let intake = self
+            .network
+            .provider
+            .intake(&sent.report, now, &mut self.rng);
         let accepted = intake.map_err(|refusal| format!("the intake refused: {refusal:?}"))?;
         let encoded = accepted.encode(&self.network.provider.acceptance_key());
         let promise =
-            office.desk.take_in(&sent.report, &accepted, &encoded, now, &mut office.rng)?;
+            office
+                .desk
+                .take_in(&sent.report, &accepted, &encoded, now, &mut office.rng)?;
         let promised = self.keep(&promise, &sent, to, office)?;
         let filed = Filed {
             id: *accepted.id(),
@@ -198,12 +203,18 @@ impl People {
     /// so in the log.
     fn report_again(&mut self, sent: OutgoingReport, to: usize, office: &mut Office) -> Result<()> {
         let now = self.now();
-        let check = match self.network.provider.intake(&sent.report, now, &mut self.rng) {
+        let check = match self
+            .network
+            .provider
+            .intake(&sent.report, now, &mut self.rng)
+        {
             Err(Refusal::Rejected(rejection)) => rejection.check(),
             Err(refusal) => return Err(format!("the intake refused: {refusal:?}").into()),
             Ok(_) => return Err("the intake accepted a message twice".into()),
         };
-        let promise = office.desk.refuse(&sent.report, check, now, &mut office.rng)?;
+        let promise = office
+            .desk
+            .refuse(&sent.report, check, now, &mut office.rng)?;
         let promised = self.keep(&promise, &sent, to, office)?;
         let rejected = Rejected {
             reporter: to,
@@ -222,7 +233,10 @@ impl People {
         let key = office.moderation_key()?;
         let sent = self.seal(to, from, Reason::Harassment, &[id], &key)?;
         let now = self.now();
-        let intake = self.network.provider.intake(&sent.report, now, &mut self.rng);
+        let intake = self
+            .network
+            .provider
+            .intake(&sent.report, now, &mut self.rng);
         let accepted = intake.map_err(|refusal| format!("the intake refused: {refusal:?}"))?;
         let encoded = accepted.encode(&self.network.provider.acceptance_key());
         Ok(Hidden {
@@ -264,8 +278,15 @@ impl People {
 
     fn texts_of(&self, accepted: &AcceptedReport) -> Result<Vec<String>> {
         let claims = accepted.report().claims().iter();
-        let text = |tag| self.texts.get(tag).cloned().ok_or("a message was never sent");
-        Ok(claims.map(|claim| text(claim.tag())).collect::<Result<_, _>>()?)
+        let text = |tag| {
+            self.texts
+                .get(tag)
+                .cloned()
+                .ok_or("a message was never sent")
+        };
+        Ok(claims
+            .map(|claim| text(claim.tag()))
+            .collect::<Result<_, _>>()?)
     }
 }
 

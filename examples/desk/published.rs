@@ -80,7 +80,11 @@ pub fn read_entries(folder: &Path, size: u64) -> Result<Vec<Vec<u8>>> {
         let width = tile_width(size, 0, index);
         let path = bundle_path(index, width);
         let bytes = fs::read(folder.join(&path)).map_err(|error| format!("{path}: {error}"))?;
-        entries.extend(decode_bundle(&bytes, width)?.iter().map(|entry| entry.to_vec()));
+        entries.extend(
+            decode_bundle(&bytes, width)?
+                .iter()
+                .map(|entry| entry.to_vec()),
+        );
     }
     Ok(entries)
 }

@@ -31,8 +31,11 @@ pub fn verify(
     entries: &[Entry],
 ) -> Result<Receipts> {
     let mut receipts = Receipts::default();
-    let mut reporters: Vec<_> =
-        people.filed.iter().map(|filed| (filed.reporter, filed.promised.number())).collect();
+    let mut reporters: Vec<_> = people
+        .filed
+        .iter()
+        .map(|filed| (filed.reporter, filed.promised.number()))
+        .collect();
     let rejected = people.rejected.iter();
     reporters.extend(rejected.map(|one| (one.reporter, one.promised.number())));
     for (reporter, number) in reporters {
@@ -58,7 +61,11 @@ pub fn verify(
 impl Receipts {
     fn take(&mut self, told: &Told, is_complete: bool, entries: &[Entry]) {
         self.made += 1;
-        let mut wrong: Vec<_> = told.contradictions.iter().map(ToString::to_string).collect();
+        let mut wrong: Vec<_> = told
+            .contradictions
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         wrong.extend(told.missing_from(entries).iter().map(ToString::to_string));
         if !is_complete {
             wrong.push("the receipt shows no arrival or no decision".to_owned());

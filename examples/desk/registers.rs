@@ -32,7 +32,9 @@ pub fn create_keys(office: &mut Office, now: Timestamp) -> Result<()> {
     ];
     created.push((KeyKind::Moderation, 2, office.moderation_key()?.encode()));
     for (kind, epoch, public) in created {
-        office.desk.key_created(kind, epoch, &public, now, &mut office.rng)?;
+        office
+            .desk
+            .key_created(kind, epoch, &public, now, &mut office.rng)?;
     }
     new_stamp_key(office, now)
 }
@@ -40,7 +42,9 @@ pub fn create_keys(office: &mut Office, now: Timestamp) -> Result<()> {
 /// Enters the stamp key of a new day.
 pub fn new_stamp_key(office: &mut Office, now: Timestamp) -> Result<()> {
     let (epoch, public) = (now.as_millis() / DAY_MS, b"stamp");
-    Ok(office.desk.key_created(KeyKind::Stamp, epoch, public, now, &mut office.rng)?)
+    Ok(office
+        .desk
+        .key_created(KeyKind::Stamp, epoch, public, now, &mut office.rng)?)
 }
 
 /// Destroys the first moderation key, to which no report was sealed.
@@ -51,7 +55,9 @@ pub fn destroy_key(office: &mut Office, now: Timestamp) -> Result<()> {
     }
     let state = office.state()?;
     office.restart_vault(&state, &secrets.export())?;
-    office.desk.key_destroyed(KeyKind::Moderation, 1, now, &mut office.rng)?;
+    office
+        .desk
+        .key_destroyed(KeyKind::Moderation, 1, now, &mut office.rng)?;
     office.settle(now)
 }
 
@@ -64,7 +70,11 @@ pub fn review_emergencies(
 ) -> Result<()> {
     let late = usize::from(work.emergencies.len() > 1);
     for (number, id) in (0..).zip(work.emergencies.drain(..).skip(late)) {
-        let row = office.desk.store().grant(id.as_bytes())?.ok_or("the grant is gone")?;
+        let row = office
+            .desk
+            .store()
+            .grant(id.as_bytes())?
+            .ok_or("the grant is gone")?;
         let review = EmergencyReview {
             grant: waxseal_desk::ids::GrantDigest::from_bytes(row.digest),
             outcome: match number % 4 {
@@ -74,7 +84,9 @@ pub fn review_emergencies(
             statement: "Someone was threatened with violence that night.".to_owned(),
         };
         let signed = sign(&review, &officers.auditor, now)?;
-        office.desk.review_emergency(&signed, now, &mut office.rng)?;
+        office
+            .desk
+            .review_emergency(&signed, now, &mut office.rng)?;
     }
     office.settle(now)
 }
@@ -134,7 +146,9 @@ pub fn answer_court(
     for (target, index) in exports {
         let case = work.decided[index % work.decided.len()].case;
         let sent = format!("{target}: a record of this case");
-        office.desk.exported(&case, target, sent.as_bytes(), now, &mut office.rng)?;
+        office
+            .desk
+            .exported(&case, target, sent.as_bytes(), now, &mut office.rng)?;
     }
     office.settle(now)?;
     Ok(held)
@@ -185,7 +199,13 @@ pub fn erase(
     let mut erased = 0;
     for one in decided.iter().step_by(4) {
         while !office.desk.erase(&one.case, 0, now, &mut office.rng)? {}
-        if office.desk.case(&one.case)?.reports.iter().any(|report| !report.is_erased) {
+        if office
+            .desk
+            .case(&one.case)?
+            .reports
+            .iter()
+            .any(|report| !report.is_erased)
+        {
             return Err("a report of an erased case was not erased".into());
         }
         erased += 1;

@@ -46,7 +46,11 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let hidden = story.people.hidden(&mut story.office)?;
     let scene = Scene {
         before: backup,
-        after: Backup::of(&story.office, scratch.path().join("after"), story.people.now())?,
+        after: Backup::of(
+            &story.office,
+            scratch.path().join("after"),
+            story.people.now(),
+        )?,
         people: &story.people,
         officers: &story.officers,
         decided: &story.work.decided,
@@ -65,7 +69,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
 /// The folder that was named, or a new temporary one, which is left for other tools.
 fn folder(named: Option<&Path>) -> Result<PathBuf> {
     let Some(folder) = named else {
-        return Ok(tempfile::Builder::new().prefix("waxseal-desk-").tempdir()?.keep());
+        return Ok(tempfile::Builder::new()
+            .prefix("waxseal-desk-")
+            .tempdir()?
+            .keep());
     };
     fs::create_dir_all(folder)?;
     if fs::read_dir(folder)?.next().is_some() {
@@ -117,7 +124,10 @@ impl Story {
         let key = &self.office.secrets.policy;
         let signed = key.publish(policy.origin(), version, policy.digest());
         let (now, rng) = (self.people.now(), &mut self.office.rng);
-        Ok(self.office.desk.publish_policy(&policy, &signed, now, rng)?)
+        Ok(self
+            .office
+            .desk
+            .publish_policy(&policy, &signed, now, rng)?)
     }
 
     /// The days on which people write and report. Each night the leaves of the day are appended,
@@ -143,7 +153,8 @@ impl Story {
                 backup = Some(Backup::of(&self.office, scratch.join("before"), now)?);
             }
             self.people.wait_until(day + 1, OFFICE_HOURS)?;
-            self.work.day(&self.people, &self.officers, &mut self.office)?;
+            self.work
+                .day(&self.people, &self.officers, &mut self.office)?;
         }
         backup.ok_or_else(|| "there are fewer lines than days".into())
     }
@@ -211,7 +222,12 @@ impl Story {
         let public = self.office.folder.join("public");
         let held_back = self.held_back()?;
         publish(&self.office, now, Delay { ms: 0 }, self.published)?;
-        let promises: Vec<_> = self.people.filed.iter().map(|filed| *filed.promised.leaf()).collect();
+        let promises: Vec<_> = self
+            .people
+            .filed
+            .iter()
+            .map(|filed| *filed.promised.leaf())
+            .collect();
         let Published {
             entries,
             counts,
@@ -220,14 +236,20 @@ impl Story {
         } = published::verify(&public, &self.office.keys, &promises)?;
         let mut wrong = findings;
         let audited = self.office.desk.audit()?.findings;
-        wrong.extend(audited.iter().map(|finding| format!("the desk's audit: {finding}")));
+        wrong.extend(
+            audited
+                .iter()
+                .map(|finding| format!("the desk's audit: {finding}")),
+        );
 
         let counted: numbers::Numbers = counts.rows().into_iter().collect();
         let own = numbers::count(&self.office.store)?;
         for (name, number) in &own {
             let other = counted.get(name).copied().unwrap_or_default();
             if other != *number {
-                wrong.push(format!("{name} is {number} in the tables, and {other} in the log"));
+                wrong.push(format!(
+                    "{name} is {number} in the tables, and {other} in the log"
+                ));
             }
         }
         let receipts =
@@ -242,7 +264,9 @@ impl Story {
         let filed = self.people.filed.iter();
         let cases: u64 = self.work.decided.len() as u64;
         Ok(Outcome {
-            reports: filed.filter(|filed| logged(&filed.promised.number())).count() as u64,
+            reports: filed
+                .filter(|filed| logged(&filed.promised.number()))
+                .count() as u64,
             rejected: self.people.rejected.len() as u64,
             cases,
             undecided: 0,
@@ -274,12 +298,21 @@ impl Story {
         for filed in &self.people.filed {
             let list = OpeningList::OfReport(*filed.id.as_bytes());
             for row in self.office.desk.store().openings(&list, None, 1_000)? {
-                let kept = self.office.desk.store().entry(row.log_index)?.ok_or("no such entry")?;
+                let kept = self
+                    .office
+                    .desk
+                    .store()
+                    .entry(row.log_index)?
+                    .ok_or("no such entry")?;
                 let (Some(salt), Some(bytes)) = (kept.salt, kept.detail) else {
                     continue;
                 };
                 let detail = Detail::from_parts(salt, bytes)?;
-                let told = [&row.grant_digest[..], &row.report_digest, &row.ordinal.to_be_bytes()];
+                let told = [
+                    &row.grant_digest[..],
+                    &row.report_digest,
+                    &row.ordinal.to_be_bytes(),
+                ];
                 let public = entries.get(usize::try_from(row.log_index)?);
                 let is_entry = public.is_some_and(|entry| {
                     matches!(entry.event, Event::ContentOpened { mark, .. } if marks.insert(mark))
@@ -303,7 +336,9 @@ impl Story {
         for file in files {
             let (path, bytes) = file?;
             if path.starts_with("tile/entries/") {
-                let width = path.rsplit_once(".p/").map_or(Ok(256), |(_, width)| width.parse())?;
+                let width = path
+                    .rsplit_once(".p/")
+                    .map_or(Ok(256), |(_, width)| width.parse())?;
                 for entry in waxseal_log::tiles::decode_bundle(&bytes, width)? {
                     let day = waxseal_log::entry::Entry::decode(entry)?.day;
                     if day.start_ms() > oldest {
@@ -328,8 +363,14 @@ pub fn publish(office: &Office, now: Timestamp, delay: Delay, published: u64) ->
     Ok(size)
 }
 
-/// Writes the whole public folder of an office now, and returns its path.
+/// Writes the whole public folder of an office in scratch, and returns its path. Nothing is synced.
 pub fn publish_at_once(office: &Office, now: Timestamp) -> Result<PathBuf> {
-    publish(office, now, Delay { ms: 0 }, 0)?;
-    Ok(office.folder.join("public"))
+    let folder = office.folder.join("public");
+    for file in office.desk.publish(now, Delay { ms: 0 }, 0)? {
+        let (path, bytes) = file?;
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().ok_or("no folder")?)?;
+        fs::write(path, bytes)?;
+    }
+    Ok(folder)
 }

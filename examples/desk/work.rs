@@ -30,7 +30,6 @@ pub struct Decided {
     pub case: CaseId,
     /// Index of the reported account among the clients.
     pub accused: usize,
-    pub purpose: Purpose,
     pub leaf: TreeHash,
     /// Whether an appeal reversed the decision. The case was decided again then.
     pub reversed: bool,
@@ -51,15 +50,13 @@ pub struct Work {
 
 impl Work {
     /// Works until no case is left in the queue.
-    pub fn day(
-        &mut self,
-        people: &People,
-        officers: &Officers,
-        office: &mut Office,
-    ) -> Result<()> {
+    pub fn day(&mut self, people: &People, officers: &Officers, office: &mut Office) -> Result<()> {
         let now = people.now();
-        let filed: HashMap<_, _> =
-            people.filed.iter().map(|filed| (*filed.id.as_bytes(), filed)).collect();
+        let filed: HashMap<_, _> = people
+            .filed
+            .iter()
+            .map(|filed| (*filed.id.as_bytes(), filed))
+            .collect();
         loop {
             let mut query = Query::open(Order::Severity, now.as_millis(), TOGETHER);
             query.assigned = Some(Assigned::Free);
@@ -82,14 +79,16 @@ impl Work {
                 let reports: Vec<&Filed> = reports.iter().map(|row| filed[&row.id]).collect();
                 let purpose = purpose(case);
                 let grant = self.ask(&id, purpose, officer, officers, &reports, office, now)?;
-                taken.push((id, purpose, grant, officer.clone(), reports));
+                taken.push((id, grant, officer.clone(), reports));
             }
-            let opened: Vec<_> =
-                taken.iter().flat_map(|(_, _, grant, _, reports)| {
+            let opened: Vec<_> = taken
+                .iter()
+                .flat_map(|(_, grant, _, reports)| {
                     reports.iter().map(move |filed| (*grant, *filed))
-                }).collect();
+                })
+                .collect();
             self.open(&opened, people, office, now)?;
-            for ((id, purpose, _, officer, _), case) in taken.iter().zip(&cases) {
+            for ((id, _, officer, _), case) in taken.iter().zip(&cases) {
                 let measure = measure(case, self.turn + self.decided.len());
                 let leaf = decide(id, measure, case.reason, officer, office, now)?;
                 let account = case.account.as_deref().ok_or("the case has no account")?;
@@ -97,7 +96,6 @@ impl Work {
                 self.decided.push(Decided {
                     case: *id,
                     accused,
-                    purpose: *purpose,
                     leaf,
                     reversed: false,
                 });
@@ -123,12 +121,16 @@ impl Work {
             let ask = Ask::all(*case, Purpose::QualityAudit, officer, Some(lead), reports);
             let grant = waxseal_desk::grant::Grant::new(ask.terms(office, now)?)?;
             let signature = grant.sign_as_requester(officer);
-            office.desk.request_grant(&grant, &signature, now, &mut office.rng)?;
+            office
+                .desk
+                .request_grant(&grant, &signature, now, &mut office.rng)?;
             let denial = GrantDenial {
                 grant: grant.digest(),
                 reason: "This is a report, not an audit.".to_owned(),
             };
-            office.desk.deny_grant(&sign(&denial, lead, now)?, now, &mut office.rng)?;
+            office
+                .desk
+                .deny_grant(&sign(&denial, lead, now)?, now, &mut office.rng)?;
         }
         let alone = matches!(purpose, Purpose::UserReport | Purpose::Emergency);
         let approver = (!alone).then_some(lead);
@@ -152,11 +154,18 @@ impl Work {
         let mut openings = Vec::new();
         for (grant, filed) in reports {
             let (vault, rng) = (&mut office.vault, &mut office.rng);
-            openings.push(office.desk.begin_opening(grant, &filed.id, vault, now, rng)?);
+            openings.push(
+                office
+                    .desk
+                    .begin_opening(grant, &filed.id, vault, now, rng)?,
+            );
         }
         office.witness(now)?;
+        office.desk.follow(&mut office.vault, now)?;
         for (opening, (_, filed)) in openings.iter().zip(reports) {
-            let view = office.desk.finish_opening(opening, &mut office.vault, now)?;
+            let view = office
+                .desk
+                .finish_opening(opening, &mut office.vault, now)?;
             self.views += 1;
             let is_right = texts(&view) == filed.texts
                 && view.reported.as_ref() == Some(people.account(filed.accused));
@@ -174,7 +183,10 @@ pub fn texts(view: &View) -> Vec<String> {
         ViewedContent::Text(text) => Some(text.to_string()),
         _ => None,
     };
-    messages.iter().filter_map(|message| text(message.content.as_ref()?)).collect()
+    messages
+        .iter()
+        .filter_map(|message| text(message.content.as_ref()?))
+        .collect()
 }
 
 /// Decides a case, and sends the notices to both sides.
@@ -186,7 +198,11 @@ pub fn decide(
     office: &mut Office,
     now: Timestamp,
 ) -> Result<TreeHash> {
-    let policy = office.desk.policy().ok_or("no policy is in force")?.digest();
+    let policy = office
+        .desk
+        .policy()
+        .ok_or("no policy is in force")?
+        .digest();
     let decision = Decision {
         case: *case,
         policy,

@@ -98,10 +98,12 @@ impl<'a> Scene<'a> {
                 reports,
             });
         }
-        let suits = |target: &Target<'_>| {
-            target.reports.len() > 1 && target.reports[0].texts.len() > 1
-        };
-        let first = targets.iter().position(suits).ok_or("no waiting case suits the attacks")?;
+        let suits =
+            |target: &Target<'_>| target.reports.len() > 1 && target.reports[0].texts.len() > 1;
+        let first = targets
+            .iter()
+            .position(suits)
+            .ok_or("no waiting case suits the attacks")?;
         let first = targets.swap_remove(first);
         let second = targets.pop().ok_or("only one case waits")?;
         Ok([first, second])

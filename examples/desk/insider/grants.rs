@@ -21,7 +21,10 @@ pub const ATTACKS: &[(&str, Try)] = &[
     ("draw two challenges for one opening", two_challenges),
     ("ask with the key of a forged officer", forged_officer),
     ("ask with the key of a removed officer", removed_officer),
-    ("ask as a removed officer under the old policy", removed_officer_old_policy),
+    (
+        "ask as a removed officer under the old policy",
+        removed_officer_old_policy,
+    ),
     ("be both persons", both_persons),
     ("ask alone where two are needed", alone),
     ("approve with another officer's key", other_approver),
@@ -92,7 +95,11 @@ fn two_challenges(scene: &Scene<'_>) -> Result<Effect> {
 }
 
 /// Opens with a grant that this officer asked for alone.
-fn asked_by(world: &mut World<'_>, officer: &OfficerKey, policy: Option<&Policy>) -> Result<Effect> {
+fn asked_by(
+    world: &mut World<'_>,
+    officer: &OfficerKey,
+    policy: Option<&Policy>,
+) -> Result<Effect> {
     let ask = Ask {
         requester: officer,
         ..world.ask(Purpose::UserReport)
@@ -174,7 +181,10 @@ fn extended(scene: &Scene<'_>) -> Result<Effect> {
     // The signature of the granted one ends its encoding.
     let bytes = grant.encode();
     let signature: [u8; 64] = bytes[bytes.len() - 64..].try_into()?;
-    let view = world.whole(&SignedGrant::new(Grant::new(terms)?, signature, None)?, world.report())?;
+    let view = world.whole(
+        &SignedGrant::new(Grant::new(terms)?, signature, None)?,
+        world.report(),
+    )?;
     Effect::of_view(view, grant_error(GrantError::NotSigned))
 }
 
@@ -185,7 +195,9 @@ fn outside(scene: &Scene<'_>) -> Result<Effect> {
     let view = world.whole(&grant, filed)?;
     let view = view.map_err(|error| format!("the granted opening fails: {error}"))?;
     if texts(&view) != filed.texts[..1] || contains(&view.encode(), &filed.texts[1]) {
-        return Ok(Effect::Succeeded("the view has more than was granted".to_owned()));
+        return Ok(Effect::Succeeded(
+            "the view has more than was granted".to_owned(),
+        ));
     }
     // The insider asks alone for a message that the report does not have.
     let grant = world.granted(0b111 << filed.texts.len())?;
@@ -215,7 +227,9 @@ fn named(scene: &Scene<'_>) -> Result<Effect> {
     let view = world.whole(&grant, filed)?;
     let view = view.map_err(|error| format!("the granted opening fails: {error}"))?;
     if view.names.is_some() || contains(&view.encode(), reporter) {
-        return Ok(Effect::Succeeded("the view has the reporter's name".to_owned()));
+        return Ok(Effect::Succeeded(
+            "the view has the reporter's name".to_owned(),
+        ));
     }
     // The name needs two persons. The insider asks alone.
     let ask = Ask {
@@ -231,7 +245,9 @@ fn named(scene: &Scene<'_>) -> Result<Effect> {
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
 }
 
 /// A detail that is no opening's.

@@ -24,8 +24,14 @@ pub const ATTACKS: &[(&str, Try)] = &[
     ("show the vault a forked log", forked),
     ("show the vault a rolled-back log", rolled_back),
     ("keep a second log for the vault alone", second_log),
-    ("keep a second log, cosigned before the public one", second_log_first),
-    ("keep a second log where no witness is pinned", second_log_unwitnessed),
+    (
+        "keep a second log, cosigned before the public one",
+        second_log_first,
+    ),
+    (
+        "keep a second log where no witness is pinned",
+        second_log_unwitnessed,
+    ),
     ("let witnesses cosign two trees of one size", two_trees),
 ];
 
@@ -44,7 +50,12 @@ fn other_challenge(scene: &Scene<'_>) -> Result<Effect> {
     let grant = world.granted(1)?;
     let challenge = world.challenge(&grant, world.report())?;
     let detail = no_detail(&mut world)?;
-    world.log(&grant, &challenge, world.report().promised.number(), &detail)?;
+    world.log(
+        &grant,
+        &challenge,
+        world.report().promised.number(),
+        &detail,
+    )?;
     world.office.settle(world.now)?;
     let view = world.open(&grant, world.report(), &challenge.challenge, &detail)?;
     Effect::of_view(view, |error| *error == VaultError::NotLogged)
@@ -123,7 +134,10 @@ fn show(
             note.add(line)?;
         }
     }
-    let followed = world.office.vault.follow(entries, &note.encode(), world.now);
+    let followed = world
+        .office
+        .vault
+        .follow(entries, &note.encode(), world.now);
     Ok(followed.map(|line| {
         let added = note.add(line);
         added.map(|()| note.clone()).unwrap_or(note)
@@ -195,7 +209,11 @@ fn second_log(scene: &Scene<'_>) -> Result<Effect> {
     world.office.witness(world.now)?;
     let mut entries = prepared.public.clone();
     entries.push(prepared.entry.clone());
-    let followed = show(&mut world, &OtherLog::new(&entries), &entries[entries.len() - 1..])?;
+    let followed = show(
+        &mut world,
+        &OtherLog::new(&entries),
+        &entries[entries.len() - 1..],
+    )?;
     shown(&mut world, &prepared, followed, too_few)
 }
 
@@ -229,10 +247,15 @@ fn stalled(world: &mut World<'_>) -> Result<Effect> {
     let settled = world.office.settle(world.now);
     let note = world.office.desk.checkpoint(world.now)?;
     match (settled, world.office.keys.verify(&note)) {
-        (Err(error), Err(CheckpointError::NotOfTheVault | CheckpointError::TooFewWitnesses { .. })) => {
-            Ok(Effect::Noticed(format!("the public checkpoint stays incomplete: {error}")))
-        }
-        (_, Ok(_)) => Ok(Effect::Succeeded("the public log is complete without it".to_owned())),
+        (
+            Err(error),
+            Err(CheckpointError::NotOfTheVault | CheckpointError::TooFewWitnesses { .. }),
+        ) => Ok(Effect::Noticed(format!(
+            "the public checkpoint stays incomplete: {error}"
+        ))),
+        (_, Ok(_)) => Ok(Effect::Succeeded(
+            "the public log is complete without it".to_owned(),
+        )),
         (settled, Err(error)) => Err(format!("{error}, and {settled:?}").into()),
     }
 }

@@ -32,7 +32,12 @@ pub fn append(office: &mut Office, entry: &Entry, detail: &Detail) -> Result<u64
     let size = store.log_size()?;
     let mut tree = Appender::resume(size, &StoreTiles(&store))?;
     let index = tree.append(entry.leaf_hash());
-    let row = EntryRow::new(index, entry.encode(), *detail.salt(), detail.bytes().to_vec());
+    let row = EntryRow::new(
+        index,
+        entry.encode(),
+        *detail.salt(),
+        detail.bytes().to_vec(),
+    );
     let mut changes = vec![Change::Append(row.ok_or("no entry")?)];
     for tile in tree.take_changed() {
         changes.push(Change::Tile(TileRow {
@@ -82,7 +87,9 @@ impl OtherLog {
             tree.append(TreeHash::of_leaf(entry));
         }
         let changed = tree.take_changed().into_iter();
-        let tiles = changed.map(|tile| ((tile.level, tile.index), tile.bytes)).collect();
+        let tiles = changed
+            .map(|tile| ((tile.level, tile.index), tile.bytes))
+            .collect();
         Self { tree, tiles }
     }
 

@@ -29,9 +29,14 @@ fn under(
     finding: &str,
 ) -> Result<Effect> {
     let now = world.now;
-    let asked = world.office.desk.publish_policy(policy, &published, now, &mut world.office.rng);
+    let asked = world
+        .office
+        .desk
+        .publish_policy(policy, &published, now, &mut world.office.rng);
     if !matches!(asked, Err(DeskError::Refused(Refused::Policy))) {
-        return Ok(Effect::Succeeded("the desk published the policy".to_owned()));
+        return Ok(Effect::Succeeded(
+            "the desk published the policy".to_owned(),
+        ));
     }
     let detail = Detail::new(policy.digest().as_bytes().to_vec(), &mut world.office.rng)?;
     let number = Number::generate(&mut world.office.rng);
@@ -48,8 +53,9 @@ fn under(
     let mut terms = ask.terms(&mut world.office, now)?;
     terms.policy = policy.digest();
     let view = world.whole(&ask.sign(terms)?, world.report())?;
-    let refused =
-        Effect::of_view(view, |error| *error == VaultError::Grant(GrantError::OtherPolicy))?;
+    let refused = Effect::of_view(view, |error| {
+        *error == VaultError::Grant(GrantError::OtherPolicy)
+    })?;
     let Effect::Refused(why) = refused else {
         return Ok(refused);
     };
@@ -74,7 +80,13 @@ fn own(scene: &Scene<'_>) -> Result<Effect> {
     });
     let policy = Policy::new(terms)?;
     let published = key.publish(policy.origin(), 9, policy.digest());
-    under(world, &policy, published, &me, "not signed by the policy key")
+    under(
+        world,
+        &policy,
+        published,
+        &me,
+        "not signed by the policy key",
+    )
 }
 
 /// The first policy, with its genuine signature. It still names the officer who left.
@@ -83,5 +95,11 @@ fn old(scene: &Scene<'_>) -> Result<Effect> {
     let policy = scene.officers.policy(1)?;
     let key = &world.office.secrets.policy;
     let published = key.publish(policy.origin(), 1, policy.digest());
-    under(world, &policy, published, &scene.officers.leaver, "not newer")
+    under(
+        world,
+        &policy,
+        published,
+        &scene.officers.leaver,
+        "not newer",
+    )
 }

@@ -20,7 +20,10 @@ pub const ATTACKS: &[(&str, Try)] = &[
     ("give the receipt of another account", other_account),
     ("change an entry in a receipt", changed),
     ("give a receipt on another log", other_log),
-    ("alter the reasons of a decision in the database", altered_reasons),
+    (
+        "alter the reasons of a decision in the database",
+        altered_reasons,
+    ),
 ];
 
 /// A report of a decided case, with its receipt.
@@ -35,7 +38,11 @@ fn made<'a>(scene: &Scene<'a>) -> Result<Made<'a>> {
     let office = scene.office(&scene.after, true)?;
     let case = kept_case(scene, &office)?;
     let row = office.desk.case(&case)?.reports.remove(0);
-    let filed = scene.people.filed.iter().find(|filed| *filed.id.as_bytes() == row.id);
+    let filed = scene
+        .people
+        .filed
+        .iter()
+        .find(|filed| *filed.id.as_bytes() == row.id);
     let filed = filed.ok_or("the report is unknown")?;
     let receipt = of_report(&office, &filed.promised.number())?;
     verify(&office, &receipt, filed)?; // the control
@@ -71,7 +78,10 @@ fn left_out(scene: &Scene<'_>) -> Result<Effect> {
         mut receipt,
         ..
     } = made(scene)?;
-    let at = receipt.items.iter().position(|item| is_opening(&item.entry.event));
+    let at = receipt
+        .items
+        .iter()
+        .position(|item| is_opening(&item.entry.event));
     receipt.items.remove(at.ok_or("the report was not opened")?);
     let told = verify(&office, &receipt, filed)?;
     let entries = published::verify(&scene.public, &office.keys, &[])?.entries;
@@ -83,7 +93,10 @@ fn left_out(scene: &Scene<'_>) -> Result<Effect> {
 
 fn other_report(scene: &Scene<'_>) -> Result<Effect> {
     let Made {
-        office, filed, receipt, ..
+        office,
+        filed,
+        receipt,
+        ..
     } = made(scene)?;
     let other = scene.people.filed.iter().find(|other| other.id != filed.id);
     let verified = verify(&office, &receipt, other.ok_or("there is one report only")?);
@@ -92,7 +105,10 @@ fn other_report(scene: &Scene<'_>) -> Result<Effect> {
 
 fn other_account(scene: &Scene<'_>) -> Result<Effect> {
     let Made {
-        office, case, filed, ..
+        office,
+        case,
+        filed,
+        ..
     } = made(scene)?;
     let receipt = of_account(&office, &case)?;
     let told = |account: usize| {
@@ -116,7 +132,10 @@ fn changed(scene: &Scene<'_>) -> Result<Effect> {
         mut receipt,
         ..
     } = made(scene)?;
-    let opening = receipt.items.iter_mut().find(|item| is_opening(&item.entry.event));
+    let opening = receipt
+        .items
+        .iter_mut()
+        .find(|item| is_opening(&item.entry.event));
     let opening = opening.ok_or("the report was not opened")?;
     opening.entry = Entry {
         day: Day(opening.entry.day.0 + 1),
@@ -134,7 +153,10 @@ fn other_log(scene: &Scene<'_>) -> Result<Effect> {
         ..
     } = made(scene)?;
     let mut entries = pen::entries(&office)?;
-    let at = receipt.items.iter().position(|item| is_opening(&item.entry.event));
+    let at = receipt
+        .items
+        .iter()
+        .position(|item| is_opening(&item.entry.event));
     let opening = receipt.items.remove(at.ok_or("the report was not opened")?);
     entries.remove(usize::try_from(opening.index)?);
     let other = OtherLog::new(&entries);
@@ -150,12 +172,22 @@ fn other_log(scene: &Scene<'_>) -> Result<Effect> {
 /// The account is told other reasons than were decided.
 fn altered_reasons(scene: &Scene<'_>) -> Result<Effect> {
     let Made {
-        mut office, case, filed, ..
+        mut office,
+        case,
+        filed,
+        ..
     } = made(scene)?;
     let row = office.desk.store().decisions(case.as_bytes(), 1)?.remove(0);
-    let entry = office.desk.store().entry(row.log_index)?.ok_or("no entry")?;
+    let entry = office
+        .desk
+        .store()
+        .entry(row.log_index)?
+        .ok_or("no entry")?;
     let mut detail = entry.detail.ok_or("the detail was erased")?;
-    let at = detail.windows(8).position(|part| part == b"Unwanted").ok_or("other reasons")?;
+    let at = detail
+        .windows(8)
+        .position(|part| part == b"Unwanted")
+        .ok_or("other reasons")?;
     detail[at..at + 8].copy_from_slice(b"Terrible");
     let update = "UPDATE entries SET detail = ?1 WHERE log_index = ?2";
     pen::sql(&mut office, update, (detail, i64::try_from(row.log_index)?))?;

@@ -6,9 +6,7 @@ use waxseal_desk::ids::CaseId;
 use waxseal_desk::store::{AppealList, AppealRow, Change, SqliteStore, Store};
 use waxseal_desk::{DeskError, Refused};
 use waxseal_log::decision::AppealDecisionDetail;
-use waxseal_log::entry::{
-    AppealOutcome, Detail, Entry, Event, Measure, Number, ReasonCode, Side,
-};
+use waxseal_log::entry::{AppealOutcome, Detail, Entry, Event, Measure, Number, ReasonCode, Side};
 use waxseal_log::promise::PromisedLeaf;
 use waxseal_log::tree::TreeHash;
 
@@ -28,7 +26,10 @@ pub const ATTACKS: &[(&str, Try)] = &[
     ("alter a decision in the database", alter_decision),
     ("decide a case without an officer", no_officer),
     ("decide the appeal against one's own decision", own_appeal),
-    ("write the decision on one's own appeal past the desk", own_appeal_past_desk),
+    (
+        "write the decision on one's own appeal past the desk",
+        own_appeal_past_desk,
+    ),
     ("drop an opening from the database", drop_opening),
     ("publish other numbers", other_numbers),
 ];
@@ -39,7 +40,9 @@ fn days(office: &mut Office, from_ms: u64, days: u64) -> Result<waxseal::Timesta
     for _ in 0..days {
         now = waxseal::Timestamp::from_millis(now.as_millis() + DAY_MS);
         let (key, epoch) = (waxseal_log::entry::KeyKind::Stamp, now.as_millis());
-        office.desk.key_created(key, epoch, b"stamp", now, &mut office.rng)?;
+        office
+            .desk
+            .key_created(key, epoch, b"stamp", now, &mut office.rng)?;
         office.settle(now)?;
     }
     Ok(now)
@@ -51,11 +54,20 @@ fn never_log(scene: &Scene<'_>) -> Result<Effect> {
     let (now, hidden) = (scene.after.now, &scene.hidden);
     office.settle(now)?;
     let (desk, rng) = (&mut office.desk, &mut office.rng);
-    let promise =
-        desk.take_in(&hidden.sent.report, &hidden.accepted, &hidden.encoded, now, rng)?;
+    let promise = desk.take_in(
+        &hidden.sent.report,
+        &hidden.accepted,
+        &hidden.encoded,
+        now,
+        rng,
+    )?;
     let leaf = PromisedLeaf::verify(promise.note(), office.keys.log())?;
     pen::sql(&mut office, "DELETE FROM pending", [])?;
-    pen::sql(&mut office, "DELETE FROM reports WHERE id = ?1", [hidden.accepted.id().as_bytes()])?;
+    pen::sql(
+        &mut office,
+        "DELETE FROM reports WHERE id = ?1",
+        [hidden.accepted.id().as_bytes()],
+    )?;
     office.reopen()?;
     let later = days(&mut office, now.as_millis(), 4)?;
     if !leaf.is_overdue(later.as_millis()) {
@@ -76,7 +88,13 @@ fn finding(found: &[String], meant: &str) -> Result<Effect> {
 
 /// What the desk's own audit says.
 fn audit(office: &Office) -> Result<Vec<String>> {
-    Ok(office.desk.audit()?.findings.iter().map(ToString::to_string).collect())
+    Ok(office
+        .desk
+        .audit()?
+        .findings
+        .iter()
+        .map(ToString::to_string)
+        .collect())
 }
 
 /// In the stored log, a decision becomes a harmless one.
@@ -106,7 +124,10 @@ fn alter_entry(scene: &Scene<'_>) -> Result<Effect> {
         return Ok(Effect::Succeeded("the audit finds nothing".to_owned()));
     }
     let public = publish_at_once(&office, scene.after.now)?;
-    Effect::of_check(published::verify(&public, &office.keys, &[]), "not those that the checkpoint")
+    Effect::of_check(
+        published::verify(&public, &office.keys, &[]),
+        "not those that the checkpoint",
+    )
 }
 
 /// The index and the entry of a decision in the log.
@@ -131,7 +152,10 @@ fn back_date(scene: &Scene<'_>) -> Result<Effect> {
     pen::append(&mut office, &entry, &detail)?;
     office.settle(now)?;
     let public = publish_at_once(&office, now)?;
-    finding(&published::verify(&public, &office.keys, &[])?.findings, "back-dated")
+    finding(
+        &published::verify(&public, &office.keys, &[])?.findings,
+        "back-dated",
+    )
 }
 
 /// The row says another measure than the officer signed.
@@ -140,7 +164,7 @@ fn alter_decision(scene: &Scene<'_>) -> Result<Effect> {
     let other = "UPDATE decisions SET measure = 5 WHERE rowid =
                  (SELECT rowid FROM decisions WHERE measure <> 5 LIMIT 1)";
     pen::sql(&mut office, other, [])?;
-    finding(&audit(&office)?, "decision")
+    finding(&audit(&office)?, "no row that says the same")
 }
 
 /// The insider decides by himself, with an entry, and a row without an officer's signature.
@@ -185,7 +209,11 @@ fn own<'a>(scene: &Scene<'a>) -> Result<Own<'a>> {
 fn own_appeal(scene: &Scene<'_>) -> Result<Effect> {
     let Own { mut world, act, .. } = own(scene)?;
     let signed = sign(&act, &world.leads[1], world.now)?;
-    match world.office.desk.decide_appeal(&signed, world.now, &mut world.office.rng) {
+    match world
+        .office
+        .desk
+        .decide_appeal(&signed, world.now, &mut world.office.rng)
+    {
         Err(DeskError::Refused(error @ Refused::SameOfficer)) => {
             Ok(Effect::Refused(error.to_string()))
         }
@@ -227,7 +255,7 @@ fn own_appeal_past_desk(scene: &Scene<'_>) -> Result<Effect> {
     };
     SqliteStore::open(&world.office.store)?.apply(&[Change::swap(old, new)])?;
     world.office.settle(now)?;
-    finding(&audit(&world.office)?, "")
+    finding(&audit(&world.office)?, "an act in appeal has no signature")
 }
 
 /// The openings of a case become fewer in the database. The log keeps them.
@@ -242,9 +270,8 @@ fn drop_opening(scene: &Scene<'_>) -> Result<Effect> {
 fn other_numbers(scene: &Scene<'_>) -> Result<Effect> {
     let mut office = scene.office(&scene.after, true)?;
     for table in ["openings", "decisions"] {
-        let one = format!(
-            "DELETE FROM {table} WHERE log_index = (SELECT max(log_index) FROM {table})"
-        );
+        let one =
+            format!("DELETE FROM {table} WHERE log_index = (SELECT max(log_index) FROM {table})");
         pen::sql(&mut office, &one, [])?;
     }
     let told = numbers::count(&office.store)?;
@@ -259,7 +286,10 @@ fn other_numbers(scene: &Scene<'_>) -> Result<Effect> {
         .iter()
         .all(|meant| other.iter().any(|name| name.starts_with(meant)));
     match is_meant {
-        true => Ok(Effect::Noticed(format!("the log counts other {}", other.join(", ")))),
+        true => Ok(Effect::Noticed(format!(
+            "the log counts other {}",
+            other.join(", ")
+        ))),
         false => Ok(Effect::Succeeded("the log counts the same".to_owned())),
     }
 }

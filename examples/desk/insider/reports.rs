@@ -5,6 +5,7 @@ use waxseal_desk::ids::AcceptedDigest;
 use waxseal_desk::store::Store;
 use waxseal_desk::vault::{VaultCalls, VaultError};
 use waxseal_log::entry::Purpose;
+use waxseal_log::report::ReportDigest;
 use waxseal_reporting::intake::ReportId;
 
 use super::facts::Scene;
@@ -19,8 +20,9 @@ pub const ATTACKS: &[(&str, Try)] = &[
     ("accept a report under another id", other_id),
 ];
 
-/// What stands before the report in an accepted report, and the length of the MAC after it.
-const PREFIX: usize = 33;
+/// Length of what stands before the report in an accepted report: version, id, time, repeated ones.
+const PREFIX: usize = 1 + 16 + 8 + 4;
+/// Length of the MAC after it.
 const MAC: usize = 32;
 
 /// Together with a reporter and an officer, the insider makes reports of what was never said. The
@@ -31,20 +33,30 @@ fn invented(scene: &Scene<'_>) -> Result<Effect> {
     let content = world.office.desk.store().content(filed.id.as_bytes())?;
     let genuine = content.ok_or("the content is gone")?.accepted;
     let (prefix, rest) = genuine.split_at(PREFIX);
-    let (report, mac) = rest.split_at(rest.len() - MAC);
+    let (report, mac) = rest[4..].split_at(rest.len() - 4 - MAC);
 
     let network = &scene.people.network;
     let client = &network.clients[filed.reporter];
     let peer = scene.people.account(filed.accused);
-    let message = client.message(peer, &filed.tag)?.ok_or("the message is gone")?;
+    let message = client
+        .message(peer, &filed.tag)?
+        .ok_or("the message is gone")?;
     let evidence = message.evidence().ok_or("the message has no evidence")?;
     let key = world.office.moderation_key()?;
     let rng = &mut world.office.rng;
-    let forged =
-        forge::variants(&network.provider, client.me(), &key, evidence, None, report, rng);
+    let forged = forge::variants(
+        &network.provider,
+        client.me(),
+        &key,
+        evidence,
+        None,
+        report,
+        rng,
+    );
     let mut refused = 0;
     for (what, report) in &forged {
-        let accepted = [prefix, report, mac].concat();
+        let len = u32::try_from(report.len())?.to_be_bytes();
+        let accepted = [prefix, &len, report, mac].concat();
         match world.office.vault.sort(&filed.id, &accepted, world.now) {
             Err(VaultError::NotAccepted) => {}
             Err(error) => return Err(format!("{what}: {error}").into()),
@@ -60,13 +72,17 @@ fn invented(scene: &Scene<'_>) -> Result<Effect> {
         };
         let terms = ask.terms(&mut world.office, world.now)?;
         let grant = ask.sign(terms)?;
-        let view = world.whole_of(&grant, filed, accepted)?;
+        let number = ReportDigest::of(report).number();
+        let view = world.whole_of(&grant, filed, number, accepted)?;
         match Effect::of_view(view, |error| *error == VaultError::NotAccepted)? {
             Effect::Refused(_) => refused += 1,
             other => return Ok(other),
         }
     }
-    Ok(Effect::Refused(format!("{refused} reports: {}", VaultError::NotAccepted)))
+    Ok(Effect::Refused(format!(
+        "{refused} reports: {}",
+        VaultError::NotAccepted
+    )))
 }
 
 /// The same report again as another one, so that it can be opened under another case.
@@ -84,6 +100,8 @@ fn other_id(scene: &Scene<'_>) -> Result<Effect> {
             Ok(Effect::Refused(error.to_string()))
         }
         (Err(error), Err(_)) => Err(error.into()),
-        _ => Ok(Effect::Succeeded("the vault takes it under another id".to_owned())),
+        _ => Ok(Effect::Succeeded(
+            "the vault takes it under another id".to_owned(),
+        )),
     }
 }

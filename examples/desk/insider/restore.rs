@@ -17,7 +17,10 @@ pub const ATTACKS: &[(&str, Try)] = &[
     ("start the vault without its state", no_state),
     ("restore both", both),
     ("restart the vault with a kept challenge", kept_challenge),
-    ("restart the vault with a kept challenge and yesterday's state", kept_challenge_and_state),
+    (
+        "restart the vault with a kept challenge and yesterday's state",
+        kept_challenge_and_state,
+    ),
 ];
 
 /// A world in which the only opening of a grant is used, and copies from before.
@@ -64,12 +67,19 @@ fn database(scene: &Scene<'_>) -> Result<Effect> {
     match begun {
         Err(DeskError::Vault(VaultError::NoOpeningLeft)) => {}
         Err(error) => return Err(error.into()),
-        Ok(_) => return Ok(Effect::Succeeded("the opening began a second time".to_owned())),
+        Ok(_) => {
+            return Ok(Effect::Succeeded(
+                "the opening began a second time".to_owned(),
+            ));
+        }
     }
     // The restored log cannot go on either: it would be another one than the witnesses have seen.
     match office.settle(now) {
         Ok(()) => Ok(Effect::Succeeded("the log was rolled back".to_owned())),
-        Err(error) => Ok(Effect::Refused(format!("{}; {error}", VaultError::NoOpeningLeft))),
+        Err(error) => Ok(Effect::Refused(format!(
+            "{}; {error}",
+            VaultError::NoOpeningLeft
+        ))),
     }
 }
 

@@ -36,7 +36,11 @@ fn changed(
     if is_signed_again {
         for file in fs::read_dir(folder.join("checkpoints"))? {
             let path = file?.path();
-            let size: usize = path.file_name().and_then(|name| name.to_str()).ok_or("no name")?.parse()?;
+            let size: usize = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .ok_or("no name")?
+                .parse()?;
             let note = OtherLog::new(&entries[..size]).sign(&office.secrets.log)?;
             fs::write(path, note.encode())?;
         }
@@ -52,7 +56,10 @@ fn write(folder: &Path, entries: &[Vec<u8>]) -> Result<()> {
     }
     for (index, bundle) in (0..).zip(entries.chunks(256)) {
         let width = tile_width(entries.len() as u64, 0, index);
-        write_file(folder.join(bundle_path(index, width)), &encode_bundle(bundle))?;
+        write_file(
+            folder.join(bundle_path(index, width)),
+            &encode_bundle(bundle),
+        )?;
     }
     Ok(())
 }
@@ -156,5 +163,8 @@ fn alter_hash(scene: &Scene<'_>) -> Result<Effect> {
     let mut bytes = fs::read(&path)?;
     bytes[40] ^= 1;
     fs::write(path, bytes)?;
-    Effect::of_check(published::verify(&folder, &office.keys, &[]), "other hashes")
+    Effect::of_check(
+        published::verify(&folder, &office.keys, &[]),
+        "other hashes",
+    )
 }

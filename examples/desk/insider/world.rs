@@ -59,7 +59,13 @@ impl<'a> World<'a> {
 
     /// What the insider's officer asks for: all messages of all reports of the target.
     pub fn ask(&self, purpose: Purpose) -> Ask<'a> {
-        Ask::all(self.target.case, purpose, self.officer, None, &self.target.reports)
+        Ask::all(
+            self.target.case,
+            purpose,
+            self.officer,
+            None,
+            &self.target.reports,
+        )
     }
 
     /// An honest grant for some messages of the first report, once.
@@ -80,7 +86,9 @@ impl<'a> World<'a> {
         grant: &SignedGrant,
         filed: &Filed,
     ) -> Result<Challenge, VaultError> {
-        self.office.vault.challenge(grant, &filed.accepted, self.now)
+        self.office
+            .vault
+            .challenge(grant, &filed.accepted, self.now)
     }
 
     /// What the entry of an opening is about.
@@ -153,14 +161,16 @@ impl<'a> World<'a> {
         filed: &Filed,
     ) -> Result<Result<View, VaultError>> {
         let accepted = self.accepted(filed)?;
-        self.whole_of(grant, filed, accepted)
+        self.whole_of(grant, filed, filed.promised.number(), accepted)
     }
 
-    /// All steps of an opening, with these bytes in place of the accepted report.
+    /// All steps of an opening, with these bytes in place of the accepted report, and an entry under
+    /// this number.
     pub fn whole_of(
         &mut self,
         grant: &SignedGrant,
         filed: &Filed,
+        number: Number,
         accepted: Vec<u8>,
     ) -> Result<Result<View, VaultError>> {
         let digest = AcceptedDigest::of(&accepted);
@@ -174,7 +184,7 @@ impl<'a> World<'a> {
         };
         let detail = OpeningDetail::new(grant.grant().digest(), digest, &challenge);
         let detail = Detail::new(detail.encode(), &mut self.office.rng)?;
-        self.log(grant, &challenge, filed.promised.number(), &detail)?;
+        self.log(grant, &challenge, number, &detail)?;
         self.office.settle(self.now)?;
         Ok(self.show(grant, accepted, filed, &challenge.challenge, &detail))
     }
