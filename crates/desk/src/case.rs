@@ -181,8 +181,9 @@ impl<S: Store> Desk<S> {
             ..old.clone()
         };
         // The leaf that tells the reason follows the leaf that tells the report's arrival.
-        if self.waiting_leaf(&old)?.is_none() {
-            log_sorted(&mut batch, &old, reason, rng)?;
+        match self.waiting_leaf(&old)? {
+            Some(leaf) => batch.change(Change::unchanged(leaf)),
+            None => log_sorted(&mut batch, &old, reason, rng)?,
         }
         batch.swap(old, new);
         self.commit(batch)?;

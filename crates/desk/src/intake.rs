@@ -151,6 +151,8 @@ impl<S: Store> Desk<S> {
         if let Some(reason) = report.reason.and_then(ReasonCode::from_number) {
             log_sorted(batch, &report, reason, rng)?;
         }
+        // If another desk sorts the report meanwhile, the reason would get no leaf.
+        batch.change(Change::unchanged(report));
         Ok(())
     }
 

@@ -146,6 +146,28 @@ fn the_reason_is_logged_after_the_report() {
     world.is_sound();
 }
 
+#[test]
+fn a_report_that_another_desk_sorts_meanwhile_is_a_conflict() {
+    let mut world = World::new();
+    let reported = world.reported("mallory", "bob", Reason::Scam);
+    let id = world.take_in(&reported).unwrap();
+    let mut other = world.other_desk();
+    let row = world.store.report(id.as_bytes()).unwrap().unwrap();
+    let mut batch = other.begin(world.now);
+    other
+        .append_leaf_of(&mut batch, &row, &mut world.rng)
+        .unwrap();
+    world.sort(&id).unwrap();
+    assert!(other.commit(batch).is_err_and(|error| error.is_conflict()));
+    world.is_sound();
+    world.pass(DAY);
+    world
+        .desk
+        .append_waiting(world.now, &mut world.rng)
+        .unwrap();
+    world.is_sound();
+}
+
 #[cfg(feature = "sqlite")]
 #[test]
 fn a_thousand_reports_are_taken_in_within_a_minute() {

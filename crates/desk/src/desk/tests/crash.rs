@@ -4,10 +4,13 @@
 use rand_chacha::ChaCha20Rng;
 use waxseal_log::entry::{AppealOutcome, Kind, Purpose, Side};
 use waxseal_log::note::NoteSignature;
+#[cfg(feature = "sqlite")]
+use waxseal_log::witness::AddCheckpoint;
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::reporter::Reason;
 
+#[cfg(feature = "sqlite")]
 use super::shared::Shared;
 use super::world::{DAY, HOUR, Saved, World};
 use crate::appeal::AppealDecision;
@@ -263,4 +266,43 @@ fn a_vault_that_stops_at_any_call_never_leaves_content_without_an_entry() {
         join(&mut world, &mut vault, answer_is_lost);
         recovers(world, vault, views);
     }
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn yesterdays_database_signs_nothing_that_witness_or_vault_take() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let mut world = World::on(crate::store::SqliteStore::open(path("desk.db")).unwrap());
+    let (case, report) = world.case();
+    let terms = world.terms(case, &report, Purpose::UserReport);
+    let grant = world.request(&terms).unwrap();
+    world.complete().unwrap();
+    for end in ["", "-wal"] {
+        let (from, to) = (format!("desk.db{end}"), format!("yesterday.db{end}"));
+        std::fs::copy(path(&from), path(&to)).unwrap();
+    }
+    for _ in 0..2 {
+        world.open(&grant, &report).unwrap();
+    }
+    // An insider restores the copy, where the grant is not used yet.
+    world.store = Shared::new(crate::store::SqliteStore::open(path("yesterday.db")).unwrap());
+    world.reopen();
+    let (now, desk) = (world.now, &mut world.desk);
+    let spent = desk.begin_opening(&grant, &report, &mut world.vault, now, &mut world.rng);
+    assert!(matches!(
+        spent,
+        Err(DeskError::Vault(VaultError::NoOpeningLeft))
+    ));
+    let size = world.desk.log_size();
+    world.decide(case).unwrap();
+    let note = world.desk.checkpoint(now).unwrap();
+    let request = AddCheckpoint {
+        old: size,
+        proof: world.desk.consistency(size, world.desk.log_size()).unwrap(),
+        note,
+    };
+    assert!(world.witness.add(&request.encode(), 1).is_err());
+    let refusal = world.desk.follow(&mut world.vault, now);
+    assert!(matches!(refusal, Err(DeskError::Vault(_))));
 }

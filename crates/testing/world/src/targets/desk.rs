@@ -10,8 +10,14 @@ use std::io;
 
 use rand_chacha::ChaCha20Rng;
 use waxseal::Timestamp;
+use waxseal_desk::appeal::AppealDecision;
+use waxseal_desk::case::Assignment;
+use waxseal_desk::decision::Decision;
+use waxseal_desk::emergency::EmergencyReview;
 use waxseal_desk::grant::{GrantDenial, SignedGrant};
+use waxseal_desk::hold::Hold;
 use waxseal_desk::ids::AcceptedDigest;
+use waxseal_desk::legal::LegalAnswer;
 use waxseal_desk::officer::Signed;
 use waxseal_desk::policy::Policy;
 use waxseal_desk::vault::requests::{Answer, Request};
@@ -47,7 +53,16 @@ pub fn desk(input: &[u8]) {
     };
     match kind % 8 {
         0 => one_encoding!(bytes, Policy::decode(bytes), policy => policy.encode()),
-        1 => one_encoding!(bytes, Signed::<GrantDenial>::decode(bytes), act => act.encode()),
+        1 => {
+            // The second byte says which of them it is.
+            one_encoding!(bytes, Signed::<GrantDenial>::decode(bytes), act => act.encode());
+            one_encoding!(bytes, Signed::<Decision>::decode(bytes), act => act.encode());
+            one_encoding!(bytes, Signed::<AppealDecision>::decode(bytes), act => act.encode());
+            one_encoding!(bytes, Signed::<EmergencyReview>::decode(bytes), act => act.encode());
+            one_encoding!(bytes, Signed::<Assignment>::decode(bytes), act => act.encode());
+            one_encoding!(bytes, Signed::<LegalAnswer>::decode(bytes), act => act.encode());
+            one_encoding!(bytes, Signed::<Hold>::decode(bytes), act => act.encode());
+        }
         2 => one_encoding!(bytes, SignedGrant::decode(bytes), grant => grant.encode()),
         3 => one_encoding!(bytes, VaultSecrets::import(bytes), secrets => secrets.export()),
         4 => one_encoding!(bytes, Request::decode(bytes), request => request.encode()),
