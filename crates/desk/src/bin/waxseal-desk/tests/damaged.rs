@@ -4,7 +4,8 @@ use waxseal_log::entry::PolicyKey;
 use waxseal_log::note::{Note, Signer};
 use waxseal_log::tiles::{bundle_path, decode_bundle, encode_bundle};
 
-use super::world::{DAY, DAYS, Published, World, noon};
+use super::published::Published;
+use super::world::{DAY, DAYS, World, noon};
 use super::{Ran, run};
 
 fn verify(published: &Published) -> Ran {

@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::world::{DAY, Published, World, noon};
+use super::published::Published;
+use super::world::{DAY, World, noon};
 use super::{Ran, run};
 
 /// Runs the check, and asserts that it ended soon.

@@ -11,6 +11,7 @@
 
 mod arguments;
 mod damaged;
+mod desk;
 mod hostile;
 mod kept;
 mod numbers;

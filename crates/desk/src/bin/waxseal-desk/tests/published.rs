@@ -1,76 +1,55 @@
-//! The folder that a desk publishes, day by day, and a promise that it gave.
+//! The public folder of a log.
 
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng as _;
-use waxseal_desk::desk::{Desk, DeskSetup};
-use waxseal_desk::publish::{Delay, write_folder};
-use waxseal_desk::store::MemoryStore;
-use waxseal_desk::transparency::csv;
-use waxseal_log::counts::Counts;
-use waxseal_log::entry::Day;
-use waxseal_reporting::Timestamp;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use super::run;
-use super::world::{DAY, World, noon};
+use tempfile::TempDir;
 
-#[test]
-fn what_a_desk_publishes_day_by_day_is_good() {
-    let world = World::new();
-    let mut rng = ChaCha20Rng::seed_from_u64(3);
-    let setup = DeskSetup {
-        log: world.log.clone(),
-        keys: world.keys(),
-        secret: [7; 32].into(),
-    };
-    let mut desk = Desk::open(MemoryStore::new(), setup).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let (mut published, mut promise) = (0, None);
-    let mut counts = Counts::new(Day(DAY), Day(DAY + 4));
-    for day in DAY..DAY + 14 {
-        let now = Timestamp::from_millis(noon(day) * 1_000);
-        let upkeep = desk.upkeep(now, &mut rng).unwrap();
-        if let Some(note) = upkeep.to_cosign {
-            let size = desk.log_size();
-            let note = world.cosigned(note, noon(day));
-            assert!(desk.cosigned(size, &note.signatures()[1..]).unwrap());
-        }
-        for number in 0..40 {
-            let sealed = format!("report {number} of day {day}");
-            let made = desk.refuse(sealed.as_bytes(), 74, now, &mut rng).unwrap();
-            counts.add(made.entry());
-            promise.get_or_insert(made);
-        }
-        let files = desk.publish(now, Delay::default(), published).unwrap();
-        published = files.size();
-        write_folder(folder.path(), files).unwrap();
-        if published > 0 || desk.log_size() > 0 {
-            run(folder.path(), &["verify-log", "."]).good();
+/// The folder of a published log.
+pub struct Published {
+    folder: TempDir,
+}
+
+impl Published {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder }
+    }
+
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root().join(path)
+    }
+
+    pub fn write(&self, path: &str, bytes: &[u8]) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    pub fn read(&self, path: &str) -> Vec<u8> {
+        fs::read(self.path(path)).unwrap()
+    }
+
+    pub fn remove(&self, path: &str) {
+        let path = self.path(path);
+        match path.is_dir() {
+            true => fs::remove_dir_all(path).unwrap(),
+            false => fs::remove_file(path).unwrap(),
         }
     }
-    run(folder.path(), &["verify-log", "."])
-        .good()
-        .says("240 entries and 6 checkpoints")
-        .says("Newest    the checkpoint over 520");
-    // The tiles have the reports of days 0 to 5.
-    let arguments = [
-        "transparency",
-        "--from",
-        "2024-10-04",
-        "--to",
-        "2024-10-08",
-        ".",
-        "--csv",
-    ];
-    let ran = run(folder.path(), &arguments).good();
-    assert_eq!(ran.out, csv(&counts, 240));
-    std::fs::write(folder.path().join("promise"), promise.unwrap().encode()).unwrap();
-    let arguments = [
-        "verify-receipt",
-        "keys",
-        "--promise",
-        "promise",
-        "--log",
-        ".",
-    ];
-    run(folder.path(), &arguments).wrong(153, "keys: unknown version of a receipt");
+
+    /// Changes a file.
+    pub fn change(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = self.read(path);
+        change(&mut bytes);
+        self.write(path, &bytes);
+    }
+    /// Removes a link, not what it leads to.
+    pub fn remove_link(&self, path: &str) {
+        fs::remove_file(self.path(path)).unwrap();
+    }
 }

@@ -5,7 +5,8 @@ use waxseal_log::promise::Promise;
 use waxseal_log::receipt::{Receipt, Role};
 use waxseal_log::report::ReportDigest;
 
-use super::world::{ACCOUNT, DAY, Published, World, noon};
+use super::published::Published;
+use super::world::{ACCOUNT, DAY, World, noon};
 use super::{Ran, run};
 
 /// Publishes the log, with the files of a reporter.

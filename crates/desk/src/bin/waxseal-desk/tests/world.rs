@@ -1,11 +1,7 @@
 //! A log with its keys, two weeks of entries and one story, published in a folder.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
-use tempfile::TempDir;
 use waxseal_log::checkpoint::Checkpoint;
 use waxseal_log::decision::{AppealDecisionDetail, AppealDetail, DecisionDetail, NoticeDetail};
 use waxseal_log::entry::*;
@@ -17,6 +13,8 @@ use waxseal_log::receipt::{Item, Receipt, Role};
 use waxseal_log::report::ReportDigest;
 use waxseal_log::tiles::{bundle_path, encode_bundle};
 use waxseal_log::tree::{Appender, TreeHash};
+
+use super::published::Published;
 
 /// Name of the log.
 pub const ORIGIN: &str = "desk.example/log";
@@ -269,8 +267,7 @@ impl World {
 
     /// Publishes the log with the tiles of its first entries.
     pub fn publish_tiles(&self, covered: usize) -> Published {
-        let folder = tempfile::tempdir().unwrap();
-        let published = Published { folder };
+        let published = Published::new();
         published.write("keys", self.keys().to_string().as_bytes());
         let mut tree = Appender::new();
         let mut written = 0;
@@ -365,48 +362,4 @@ fn root(leaves: &[TreeHash]) -> TreeHash {
         tree.append(*leaf);
     });
     tree.root()
-}
-
-/// The folder of a published log.
-pub struct Published {
-    folder: TempDir,
-}
-
-impl Published {
-    pub fn root(&self) -> &Path {
-        self.folder.path()
-    }
-
-    pub fn path(&self, path: &str) -> PathBuf {
-        self.root().join(path)
-    }
-
-    pub fn write(&self, path: &str, bytes: &[u8]) {
-        let path = self.path(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-
-    pub fn read(&self, path: &str) -> Vec<u8> {
-        fs::read(self.path(path)).unwrap()
-    }
-
-    pub fn remove(&self, path: &str) {
-        let path = self.path(path);
-        match path.is_dir() {
-            true => fs::remove_dir_all(path).unwrap(),
-            false => fs::remove_file(path).unwrap(),
-        }
-    }
-
-    /// Changes a file.
-    pub fn change(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
-        let mut bytes = self.read(path);
-        change(&mut bytes);
-        self.write(path, &bytes);
-    }
-    /// Removes a link, not what it leads to.
-    pub fn remove_link(&self, path: &str) {
-        fs::remove_file(self.path(path)).unwrap();
-    }
 }
