@@ -121,7 +121,9 @@ impl<S: Store> Desk<S> {
         let id = ReportId::from_bytes(opening.row.report_id);
         let grant = opening.grant.grant().terms().id;
         let (_, _, content) = self.to_open(&grant, &id, now)?;
-        self.follow(vault, now)?;
+        if !self.is_followed(opening.row.log_index, vault)? {
+            self.follow(vault, now)?;
+        }
         let request = OpenRequest {
             grant: opening.grant.clone(),
             id,
@@ -138,6 +140,16 @@ impl<S: Store> Desk<S> {
         batch.swap(opening.row.clone(), new);
         self.commit(batch)?;
         Ok(view)
+    }
+
+    /// Whether the vault has read an entry, and its checkpoint is complete. So many openings under
+    /// one checkpoint need the vault to follow once.
+    fn is_followed(&self, index: u64, vault: &mut impl VaultCalls) -> Result<bool, DeskError> {
+        let status = vault.status()?;
+        Ok(status.followed.is_some()
+            && status.adopted
+            && status.size > index
+            && self.followed > index)
     }
 
     /// What an opening needs: a grant in force, and a report with its content.

@@ -122,7 +122,7 @@ impl<S: Store> Auditor<'_, S> {
                 let appeal = appeals.find(|appeal| {
                     is(&appeal.leaf_hash) && appeal.outcome == Some(outcome.number())
                 });
-                self.appeal_is_signed(appeal.as_ref(), said.as_ref())?;
+                self.appeal_is_signed(row.log_index, appeal.as_ref(), said.as_ref())?;
                 appeal.is_some()
             }
             Event::Exported { target } => {

@@ -1,7 +1,7 @@
 //! Checks that officers of the policy in force then signed what the rows say.
 
 use waxseal_log::decision::{AppealDecisionDetail, DecisionDetail};
-use waxseal_log::entry::{Detail, Entry, Event, ReviewOutcome};
+use waxseal_log::entry::{Detail, Entry, Event, Kind, ReviewOutcome};
 use waxseal_log::link::{account_commitment, officer_commitment, reports_root};
 use waxseal_reporting::Timestamp;
 
@@ -21,8 +21,8 @@ use crate::officer::{Act, Signed};
 use crate::policy::Roles;
 use crate::store::limits::MAX_LISTED;
 use crate::store::{
-    AppealRow, CaseRow, CaseStatus, DecisionRow, EntryRow, GrantRow, GrantState, HoldRow,
-    OpeningList, Store,
+    AppealList, AppealRow, CaseRow, CaseStatus, DecisionRow, EntryRow, GrantList, GrantRow,
+    GrantState, HoldRow, OpeningList, Store,
 };
 use crate::{hash, labels};
 
@@ -191,8 +191,10 @@ impl<S: Store> Auditor<'_, S> {
             && commitments.is_ok_and(|all| reports_root(&all) == said.reports_root))
     }
 
+    /// An officer who had no part in the case before decided the appeal, and signed it.
     pub(super) fn appeal_is_signed(
         &mut self,
+        index: u64,
         row: Option<&AppealRow>,
         said: Option<&AppealDecisionDetail>,
     ) -> Result<(), DeskError> {
@@ -203,14 +205,55 @@ impl<S: Store> Auditor<'_, S> {
             .signed
             .as_ref()
             .and_then(|signed| self.act::<AppealDecision>(signed));
+        let had_part = match &act {
+            Some((officer, _)) => self.had_part(index, &row.case_id, officer)?,
+            None => false,
+        };
+        let list = AppealList::OfCase(row.case_id);
+        let appeals = self.desk.store.appeals(&list, None, MAX_OF_CASE)?;
+        let ordinal = appeals
+            .iter()
+            .position(|one| one.leaf_hash == row.leaf_hash);
+        let ordinal = ordinal.and_then(|ordinal| u32::try_from(ordinal).ok());
+        let salt = Salt::AppealDecider(ordinal.unwrap_or(u32::MAX));
+        let salt = self.desk.salt(&row.case_id, salt);
         let is_signed = act.is_some_and(|(officer, act)| {
-            *act.appeal.as_bytes() == row.leaf_hash
+            !had_part
+                && officer_commitment(&salt, officer.as_bytes()) == said.officer
+                && *act.appeal.as_bytes() == row.leaf_hash
                 && row.outcome == Some(act.outcome.number())
                 && row.officer == Some(*officer.as_bytes())
                 && act.statement == said.statement
         });
         self.expect(is_signed, "appeal", &row.case_id);
         Ok(())
+    }
+
+    /// Whether an officer decided the case before this entry, or approved a grant for it.
+    fn had_part(
+        &self,
+        index: u64,
+        case: &[u8; 16],
+        officer: &OfficerId,
+    ) -> Result<bool, DeskError> {
+        let (store, officer) = (&self.desk.store, officer.as_bytes());
+        let decisions = store.decisions(case, MAX_OF_CASE)?;
+        let decided = |one: &DecisionRow| one.officer == *officer && one.log_index < index;
+        if decisions.iter().any(decided) {
+            return Ok(true);
+        }
+        let mut grants = store.grants(&GrantList::OfCase(*case), MAX_OF_CASE)?;
+        grants.retain(|grant| grant.approver == Some(*officer));
+        for grant in grants {
+            let entries = store.entries_with(&grant.number, MAX_OF_CASE)?;
+            let approved = |entry: &EntryRow| {
+                entry.kind == Kind::GrantApproved.number() && entry.log_index < index
+            };
+            if entries.iter().any(approved) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(super) fn answer_is_signed(

@@ -281,6 +281,34 @@ fn chk228_acts_of_every_kind_are_checked() {
 }
 
 #[test]
+fn chk228_an_officer_with_a_part_in_the_case_does_not_decide_the_appeal() {
+    let (mut world, case) = whole();
+    let list = crate::store::AppealList::OfCase(*case.as_bytes());
+    let appeal = world.store.appeals(&list, None, 9).unwrap().remove(0);
+    let act = crate::appeal::AppealDecision {
+        appeal: waxseal_log::tree::TreeHash::from_bytes(appeal.leaf_hash),
+        outcome: waxseal_log::entry::AppealOutcome::Upheld,
+        statement: "Read again.".into(),
+    };
+    let signed = world.sign(&act, &world.officers.appeals);
+    world
+        .desk
+        .decide_appeal(&signed, world.now, &mut world.rng)
+        .unwrap();
+    world.is_sound();
+    let found = |table| Finding::NotSigned {
+        table,
+        id: *case.as_bytes(),
+    };
+    // If the officer of the appeal had decided the case, the appeal would be another officer's.
+    let old = world.store.decisions(case.as_bytes(), 9).unwrap().remove(0);
+    let mut new = old.clone();
+    new.officer = *world.officers.appeals.id().as_bytes();
+    swap(&world, old, new);
+    assert_eq!(findings(&world), [found("decision"), found("appeal")]);
+}
+
+#[test]
 fn chk229_an_altered_detail_or_log_is_found() {
     // A detail that is gone, without an erasure.
     let (world, case) = whole();

@@ -1,0 +1,92 @@
+//! At the end, every reporter and every account that was decided against checks a receipt.
+
+use waxseal_desk::ids::CaseId;
+use waxseal_desk::store::Store;
+use waxseal_log::entry::{Entry, Number};
+use waxseal_log::receipt::{Receipt, Told};
+use waxseal_reporting::intake::ReportId;
+
+use crate::Result;
+use crate::office::Office;
+use crate::people::People;
+use crate::work::Decided;
+
+/// What the receipts told.
+#[derive(Default)]
+pub struct Receipts {
+    pub made: u64,
+    /// Those that their readers verified, and that contradict nothing.
+    pub verified: u64,
+    /// Openings that the reporters were told, together.
+    pub openings: u64,
+    /// What was wrong, in words.
+    pub wrong: Vec<String>,
+}
+
+/// Makes all receipts, and lets the clients verify them. `entries` is the published log.
+pub fn verify(
+    people: &mut People,
+    decided: &[Decided],
+    office: &Office,
+    entries: &[Entry],
+) -> Result<Receipts> {
+    let mut receipts = Receipts::default();
+    let mut reporters: Vec<_> = people
+        .filed
+        .iter()
+        .map(|filed| (filed.reporter, filed.promised.number()))
+        .collect();
+    let rejected = people.rejected.iter();
+    reporters.extend(rejected.map(|one| (one.reporter, one.promised.number())));
+    for (reporter, number) in reporters {
+        let receipt = of_report(office, &number)?;
+        let client = &mut people.network.clients[reporter];
+        let told = client.verify_receipt(&encoded(&receipt)?, &office.keys)?;
+        receipts.openings += told.openings.len() as u64;
+        let is_told = told.received.is_some() && !told.decisions.is_empty();
+        receipts.take(&told, is_told || told.rejected.is_some(), entries);
+    }
+    for one in decided {
+        let receipt = office.desk.account_receipt(&one.case)?;
+        let client = &mut people.network.clients[one.accused];
+        // The desk makes one receipt for each case, and an account has several. The client would
+        // compare a receipt about one case with the last one, about another case.
+        client.forget_account_receipt()?;
+        let told = client.verify_receipt(&encoded(&receipt)?, &office.keys)?;
+        receipts.take(&told, !told.decisions.is_empty(), entries);
+    }
+    Ok(receipts)
+}
+
+impl Receipts {
+    fn take(&mut self, told: &Told, is_complete: bool, entries: &[Entry]) {
+        self.made += 1;
+        let mut wrong: Vec<_> = told
+            .contradictions
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        wrong.extend(told.missing_from(entries).iter().map(ToString::to_string));
+        if !is_complete {
+            wrong.push("the receipt shows no arrival or no decision".to_owned());
+        }
+        self.verified += u64::from(wrong.is_empty());
+        self.wrong.extend(wrong);
+    }
+}
+
+/// The receipt for the reporter of the report with this number.
+pub fn of_report(office: &Office, number: &Number) -> Result<Receipt> {
+    let row = office.desk.store().report_with_number(number.as_bytes())?;
+    let id = ReportId::from_bytes(row.ok_or("the desk has no such report")?.id);
+    Ok(office.desk.reporter_receipt(&id)?)
+}
+
+/// The receipt for the account of a case.
+pub fn of_account(office: &Office, case: &CaseId) -> Result<Receipt> {
+    Ok(office.desk.account_receipt(case)?)
+}
+
+pub fn encoded(receipt: &Receipt) -> Result<Vec<u8>> {
+    Ok(receipt.encode().ok_or("a receipt cannot be encoded")?)
+}
