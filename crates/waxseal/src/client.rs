@@ -119,7 +119,7 @@ use crate::store::{Store, Transaction};
 /// | delete | [`messages`], [`outbox`], [`due`] |
 /// | delete, if the contact is forgotten | also what a contact step changes |
 /// | report | [`pending_reports`]; a draft changes nothing |
-/// | answer | [`promises`], [`account_receipt`] |
+/// | answer | [`promises`], [`account_receipts`] |
 ///
 /// [`create`]: Self::create
 /// [`open`]: Self::open
@@ -153,7 +153,7 @@ use crate::store::{Store, Transaction};
 /// [`verify_receipt`]: Self::verify_receipt
 /// [`forget_promise`]: Self::forget_promise
 /// [`promises`]: Self::promises
-/// [`account_receipt`]: Self::account_receipt
+/// [`account_receipts`]: Self::account_receipts
 /// [`one_time_prekeys_left`]: Self::one_time_prekeys_left
 /// [`peers`]: Self::peers
 /// [`has_session`]: Self::has_session

@@ -75,7 +75,7 @@ pub enum Advice {
     /// The message is lost. Call [`Client::delete_message`](crate::Client::delete_message) or, with
     /// its row, [`Client::delete_damaged`](crate::Client::delete_damaged).
     DeleteMessage,
-    /// A kept promise, or the last receipt about this account, is lost. Delete its row as
+    /// A kept promise, or a last receipt about this account, is lost. Delete its row as
     /// [`Damage::Promise`] says, then ask the provider for the promise or the receipt again.
     ForgetPromise,
     /// Ask the provider again for the promise or the receipt. If the answer is the same, tell the

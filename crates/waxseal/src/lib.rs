@@ -111,8 +111,9 @@
 //! exactly the report that was sent, and keeps it. Later a receipt shows entries of the log: that
 //! the report arrived, each time that it was opened, and what was decided.
 //! [`Client::verify_receipt`] verifies it offline. [`Client::promises`] lists which promises wait,
-//! which are included, and which are overdue, with evidence that names no user. All of it needs the
-//! keys of the log ([`log::keys::LogKeys`]), which the application pins.
+//! which are included, and which are overdue, with evidence that names no user.
+//! [`Client::account_receipts`] lists what was decided about this account, in each case. All of it
+//! needs the keys of the log ([`log::keys::LogKeys`]), which the application pins.
 //!
 //! # Where a message is
 //!

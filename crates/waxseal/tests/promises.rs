@@ -379,49 +379,64 @@ fn nothing_that_a_receipt_showed_may_disappear() {
 }
 
 #[test]
-fn a_receipt_about_this_account_is_kept_and_compared() {
+fn a_promise_is_about_the_report_under_every_delivery_key() {
     let mut at = prepared();
     let keys = at.log.keys();
-    let mine = [1, 2].map(|case| at.log.decide(today(), case, &account("bob"), b"by someone"));
-    let foreign = at
+    at.world.verify(&at.report.report).unwrap();
+    let first = at.keep().unwrap();
+    let stored = snapshot(&at.bob);
+    let id = at.report.id;
+    let sent_again = |at: &Prepared| {
+        let mut waiting = at.bob.pending_reports(None, 10).unwrap().items;
+        assert_eq!((waiting.len(), waiting[0].id), (1, id));
+        waiting.remove(0)
+    };
+
+    let key = at.bob.renew_delivery_key(&mut at.world.rng).unwrap();
+    at.world.register_key(at.bob.me(), key.clone());
+    at.bob.confirm_delivery_key(&key, NOW).unwrap();
+    let renewed = sent_again(&at);
+    assert_ne!(renewed.report, at.report.report, "another MAC");
+    assert!(at.world.verify(&at.report.report).is_err());
+    at.world.verify(&renewed.report).unwrap();
+    // The provider answers what is sent again with the same promise, and makes no other number.
+    let promise = at.promise.encode();
+    let kept = at.bob.keep_promise(&renewed, &promise, &keys, NOW).unwrap();
+    assert_eq!(kept.promised(), first.promised());
+    let again = at
         .log
-        .decide(today(), 3, &account("mallory"), b"by someone");
-    assert!(at.bob.account_receipt().unwrap().is_none());
-    let receipt = at.log.receipt(Role::Account, &mine, NOW);
+        .promise(&renewed.report, None, NOW, &mut at.world.rng);
+    assert_eq!(again.entry().number, at.number());
+    assert_eq!(
+        snapshot(&at.bob)
+            .iter()
+            .filter(|record| stored.contains(record))
+            .count(),
+        stored.len() - 1,
+        "only the account's record has changed, by its delivery key"
+    );
+
+    // The first answer was lost: the promise is kept under the renewed key, and shown in the log.
+    at.bob.forget_promise(&at.number()).unwrap();
+    at.bob.keep_promise(&renewed, &promise, &keys, NOW).unwrap();
+    let index = at.log.append_promised(&at.promise);
+    let receipt = at.log.receipt(Role::Reporter, &[index], after_days(1));
     let told = at.bob.verify_receipt(&receipt, &keys).unwrap();
-    assert_eq!((told.decisions.len(), told.contradictions.len()), (2, 0));
-    let mut bob = Client::open(MemoryStore::from_records(snapshot(&at.bob))).unwrap();
-    let kept = bob.account_receipt().unwrap().unwrap();
     assert_eq!(
-        (kept.told().decisions.len(), kept.bytes()),
-        (2, &receipt[..])
+        (told.received, told.contradictions),
+        (Some(today()), vec![])
     );
 
-    let one = at.log.receipt(Role::Account, &mine[..1], NOW);
-    let told = bob.verify_receipt(&one, &keys).unwrap();
-    assert_eq!(
-        told.contradictions,
-        [Contradiction::Dropped { index: mine[1] }]
-    );
-    let kept = bob.account_receipt().unwrap().unwrap();
-    assert!(kept.is_contradicted() && kept.bytes() == receipt);
-    let all = at
-        .log
-        .receipt(Role::Account, &[mine[0], mine[1], foreign], NOW);
-    let told = bob.verify_receipt(&all, &keys).unwrap();
-    assert_eq!(
-        told.contradictions,
-        [Contradiction::NotAboutReader { index: foreign }]
-    );
-
-    let mut other = Log::new("other.example/log");
-    other.decide(today(), 1, &account("bob"), b"by someone");
-    let receipt = other.receipt(Role::Account, &[0], NOW);
-    let moved = bob.verify_receipt(&receipt, &other.keys());
-    assert!(matches!(moved, Err(VerifyReceiptError::OtherLog)));
-    bob.forget_account_receipt().unwrap();
-    assert!(bob.account_receipt().unwrap().is_none());
-    bob.verify_receipt(&receipt, &other.keys()).unwrap();
+    // A report that was sealed again is another one.
+    let moderation = at.world.moderation.public_key().clone();
+    let resealed = at.bob.reseal_report(id, &moderation, &mut at.world.rng);
+    let error = at
+        .bob
+        .keep_promise(&resealed.unwrap(), &promise, &keys, NOW);
+    assert!(matches!(
+        error,
+        Err(KeepPromiseError::Promise(PromiseError::OtherReport))
+    ));
 }
 
 #[test]
@@ -460,32 +475,29 @@ fn a_damaged_promise_costs_itself() {
     let encoded = promise.encode();
     at.bob.keep_promise(&other, &encoded, &keys, NOW).unwrap();
     let [arrival, second] = [at.promise.clone(), promise].map(|one| at.log.append_promised(&one));
-    let decided = at.log.decide(today(), 1, &account("bob"), b"by someone");
-    let [receipt, own] = [(Role::Reporter, arrival), (Role::Account, decided)]
-        .map(|(role, index)| at.log.receipt(role, &[index], NOW));
+    let receipt = at.log.receipt(Role::Reporter, &[arrival], NOW);
     at.bob.verify_receipt(&receipt, &keys).unwrap();
-    at.bob.verify_receipt(&own, &keys).unwrap();
     let number = at.number();
-    let is_of = |key: &waxseal::store::Key, table: &[u8]| key.table.as_bytes() == table;
+    let is_promise = |key: &waxseal::store::Key| key.table.as_bytes() == b"2";
     let whole = snapshot(&at.bob);
-    let damaged_at = |table: &'static [u8], alter: &dyn Fn(&mut Vec<u8>)| {
+    let damaged_by = |alter: &dyn Fn(&mut Vec<u8>)| {
         let mut records = whole.clone();
         let name = waxseal::store::Row::Name(number.as_bytes().to_vec());
         let found = records
             .iter_mut()
-            .find(|(key, _)| is_of(key, table) && (table == b"3" || key.row == name));
+            .find(|(key, _)| is_promise(key) && key.row == name);
         alter(&mut found.unwrap().1);
         Client::open(MemoryStore::from_records(records)).unwrap()
     };
 
     let len = whole
         .iter()
-        .find(|(key, _)| is_of(key, b"2"))
+        .find(|(key, _)| is_promise(key))
         .unwrap()
         .1
         .len();
     for at_byte in (0..len).step_by(7) {
-        let mut bob = damaged_at(b"2", &|value| {
+        let mut bob = damaged_by(&|value| {
             let at_byte = at_byte.min(value.len() - 1);
             value[at_byte] ^= 1;
         });
@@ -512,18 +524,11 @@ fn a_damaged_promise_costs_itself() {
         bob.verify_receipt(&receipt, &keys).unwrap();
     }
 
-    let mut bob = damaged_at(b"3", &|value| value[40] ^= 1);
-    let error = bob.account_receipt().unwrap_err();
-    assert_eq!(error.advice(), Advice::ForgetPromise);
-    assert!(bob.verify_receipt(&own, &keys).is_err());
-    bob.forget_account_receipt().unwrap();
-    bob.verify_receipt(&own, &keys).unwrap();
-
     // A promise that was moved to the place of another one is not taken for it.
     let mut records = whole.clone();
-    let values: Vec<_> = whole.iter().filter(|(key, _)| is_of(key, b"2")).collect();
+    let values: Vec<_> = whole.iter().filter(|(key, _)| is_promise(key)).collect();
     let swapped = [values[1].1.clone(), values[0].1.clone()];
-    let places = records.iter_mut().filter(|(key, _)| is_of(key, b"2"));
+    let places = records.iter_mut().filter(|(key, _)| is_promise(key));
     places
         .zip(swapped)
         .for_each(|((_, value), other)| *value = other);

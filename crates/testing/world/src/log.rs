@@ -11,6 +11,7 @@ use waxseal::log::promise::Promise;
 use waxseal::log::receipt::{Item, Receipt, Role};
 use waxseal::log::report::ReportDigest;
 use waxseal::log::tree::TreeHash;
+use waxseal::reporting::reporter::Report;
 use waxseal::{AccountId, Timestamp};
 
 use crate::rng;
@@ -63,7 +64,8 @@ impl Log {
         LogKeys::new(log, vault, witnesses, 1, None).unwrap()
     }
 
-    /// Promises the entry about a sealed report, and does not append it.
+    /// Promises the entry about a sealed report, and does not append it. Other bytes count as a
+    /// foreign report.
     ///
     /// # Panics
     /// Never.
@@ -74,8 +76,14 @@ impl Log {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Promise {
-        let digest = ReportDigest::of(sealed);
-        Promise::make(&self.log, &digest, rejected, now.as_millis(), rng).unwrap()
+        Promise::make(
+            &self.log,
+            &digest_of(sealed),
+            rejected,
+            now.as_millis(),
+            rng,
+        )
+        .unwrap()
     }
 
     /// Appends the promised entry. Returns its index.
@@ -99,7 +107,7 @@ impl Log {
     /// Never.
     pub fn decide(&mut self, day: Day, case: u8, account: &AccountId, sealed: &[u8]) -> u64 {
         let case = [case; 16];
-        let report = report_commitment(&LINK_SALT, &ReportDigest::of(sealed));
+        let report = report_commitment(&LINK_SALT, &digest_of(sealed));
         let detail = DecisionDetail {
             case,
             officer: [8; 32],
@@ -167,6 +175,13 @@ impl Log {
             items: indices.iter().map(item).collect(),
         };
         receipt.encode().unwrap()
+    }
+}
+
+fn digest_of(sealed: &[u8]) -> ReportDigest {
+    match Report::decode(sealed) {
+        Ok(report) => ReportDigest::of(&report.without_mac()),
+        Err(_) => ReportDigest::of(sealed),
     }
 }
 

@@ -1,18 +1,25 @@
-//! The last receipt about a report or about this account, with which later ones are compared.
+//! The last receipt about a report or about a case, with which later ones are compared.
 
+use waxseal_log::entry::{Entry, Event, Number};
 use waxseal_log::keys::LogKeys;
-use waxseal_log::receipt::{Contradiction, Expected, Receipt, Told};
+use waxseal_log::receipt::{Contradiction, Expected, Receipt, Role, Told};
 
 use crate::records::LastReceiptRecord;
 
 /// The last receipt that took back nothing of the receipts before it.
 #[derive(Clone)]
 pub struct KeptReceipt {
+    number: Number,
     told: Told,
     record: LastReceiptRecord,
 }
 
 impl KeptReceipt {
+    /// The number that the report, or the case about this account, has in the log.
+    pub fn number(&self) -> Number {
+        self.number
+    }
+
     /// What the receipt told, with what contradicts within it.
     pub fn told(&self) -> &Told {
         &self.told
@@ -44,6 +51,7 @@ impl KeptReceipt {
         let keys: LogKeys = record.keys.parse().ok()?;
         let receipt = Receipt::decode(&record.receipt).ok()?;
         Some(Self {
+            number: number_of(&receipt)?,
             told: receipt.verify(&keys, expected).ok()?,
             record: record.clone(),
         })
@@ -56,6 +64,34 @@ impl std::fmt::Debug for KeptReceipt {
             .field("is_contradicted", &self.is_contradicted())
             .finish_non_exhaustive()
     }
+}
+
+/// The number of what a receipt is about: for a reporter the report, for an account the case.
+/// `None` if no entry has it, or if the receipt of an account has entries of several cases.
+pub(super) fn number_of(receipt: &Receipt) -> Option<Number> {
+    let mut entries = receipt.items.iter().map(|item| &item.entry);
+    match receipt.role {
+        Role::Reporter => {
+            let about = entries.find(|entry| is_about_report(entry));
+            about.map(|entry| entry.number)
+        }
+        Role::Account => {
+            let number = entries.next()?.number;
+            entries
+                .all(|entry| entry.number == number)
+                .then_some(number)
+        }
+    }
+}
+
+fn is_about_report(entry: &Entry) -> bool {
+    matches!(
+        entry.event,
+        Event::ReportReceived
+            | Event::ReportRejected { .. }
+            | Event::ReportSorted { .. }
+            | Event::ContentOpened { .. }
+    )
 }
 
 /// Compares a receipt with the last one, and adds to `told` what contradicts. Returns the record to

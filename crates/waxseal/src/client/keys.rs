@@ -21,7 +21,7 @@
 //! | last messages of a deleted conversation | `j account` | only |
 //! | report not confirmed yet | `r` | id, 16 bytes |
 //! | promise about a report, with its last receipt | `2` | number in the log, 16 bytes |
-//! | last receipt about this account | `3` | only |
+//! | last receipt about this account in a case | `3` | number in the log, 16 bytes |
 //! | account to which something is still to be said | `z` | `account` |
 //! | delivery that did not open | `q account` | tag, 32 bytes |
 //! | message that the peer could not open | `w account` | tag, 32 bytes |
@@ -173,8 +173,12 @@ pub(super) fn promise(number: &Number) -> Key {
     Key::new(promises(), Row::Name(number.as_bytes().to_vec()))
 }
 
-pub(super) fn account_receipt() -> Key {
-    only(b"3")
+pub(super) fn account_receipts() -> Table {
+    Table::new(b"3")
+}
+
+pub(super) fn account_receipt(number: &Number) -> Key {
+    Key::new(account_receipts(), Row::Name(number.as_bytes().to_vec()))
 }
 
 pub(super) fn upkeeps() -> Table {

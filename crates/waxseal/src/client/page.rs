@@ -83,7 +83,8 @@ impl<S: Store> Client<S> {
     /// Of a message, its text and its evidence are lost with the row. Of an envelope, the message
     /// is still in the history, without evidence: it counts as not sent. Of a report, the messages
     /// are still there and can be reported again. Of a promise, what receipts told of its report is
-    /// lost too. Of a due message, the message stays, and is not listed as due any more.
+    /// lost too. Of a receipt, the next one is not compared with it. Of a due message, the message
+    /// stays, and is not listed as due any more.
     pub fn delete_damaged(&mut self, row: &DamagedRow) -> Result<(), StateError<S::Error>> {
         self.run(|client| {
             // A reset writes the record of a contact again, at the same place.

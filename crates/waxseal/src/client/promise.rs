@@ -135,9 +135,9 @@ fn evidence_of(note: &Note, log: &Verifier) -> Option<Vec<u8>> {
 impl<S: Store> Client<S> {
     /// Keeps the promise with which the provider answered a report, accepted or rejected.
     ///
-    /// `report` is what was uploaded, byte for byte: the report outbox makes other bytes after the
-    /// delivery key was renewed, or the report was sealed again. The report may be confirmed
-    /// already. `keys` are the pinned keys of the provider's log. Keeping the same promise again
+    /// `report` is what was uploaded. Its MAC does not count, so a renewed delivery key does not
+    /// make it another report. A report that was sealed again is another one. The report may be
+    /// confirmed already. `keys` are the pinned keys of the provider's log. Keeping a promise again
     /// changes nothing. After a crash before this call, upload the report again: the provider
     /// answers with the same promise.
     ///

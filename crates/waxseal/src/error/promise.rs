@@ -38,13 +38,17 @@ pub enum VerifyReceiptError<E: std::error::Error + 'static> {
     /// overdue.
     #[error("the receipt has no entry about a report")]
     NamesNoReport,
+    /// The receipt is about this account, and has entries of several cases or none. Ask the
+    /// provider for the receipt of one case.
+    #[error("the receipt about this account is not about one case")]
+    NotOneCase,
     /// No promise is kept for the report that the receipt is about: it is another device's report,
     /// or its promise was forgotten.
     #[error("no promise is kept for the report of this receipt")]
     NoPromise,
     /// The keys are those of another log than the one that signed the promise, or the earlier
     /// receipt. Pass the keys of that log. If the provider has another log now, forget the earlier
-    /// receipt about this account first.
+    /// receipt about the case first.
     #[error("the receipt is of another log than the promise or the earlier receipt")]
     OtherLog,
     /// What was kept could not be read or written.
@@ -72,7 +76,7 @@ impl<E: std::error::Error + 'static> VerifyReceiptError<E> {
     pub fn advice(&self) -> Advice {
         match self {
             Self::Receipt(ReceiptError::UnknownVersion) => Advice::KeepAndRetry,
-            Self::Receipt(_) | Self::NamesNoReport => Advice::AskProvider,
+            Self::Receipt(_) | Self::NamesNoReport | Self::NotOneCase => Advice::AskProvider,
             Self::NoPromise => Advice::Drop,
             Self::OtherLog => Advice::FixCall,
             Self::State(error) => error.advice(),

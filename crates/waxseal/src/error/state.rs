@@ -36,8 +36,8 @@ pub enum Damage {
     Message(AccountId),
     /// A promise about a report, or the last receipt. It is lost: call
     /// [`Client::delete_damaged`](crate::Client::delete_damaged) with its row in
-    /// [`Client::promises`](crate::Client::promises), or
-    /// [`Client::forget_account_receipt`](crate::Client::forget_account_receipt).
+    /// [`Client::promises`](crate::Client::promises) or
+    /// [`Client::account_receipts`](crate::Client::account_receipts).
     Promise,
 }
 

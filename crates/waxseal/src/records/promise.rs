@@ -10,7 +10,7 @@ pub(crate) struct PromiseRecord {
     /// The report's random identifier on this device, 16 bytes.
     #[prost(bytes = "vec", tag = "1")]
     pub(crate) report: Vec<u8>,
-    /// Digest of the sealed report that was sent, 32 bytes.
+    /// Digest of the sealed report without its MAC, 32 bytes.
     #[prost(bytes = "vec", tag = "2")]
     pub(crate) digest: Vec<u8>,
     /// The encoded promise.
@@ -24,8 +24,8 @@ pub(crate) struct PromiseRecord {
     pub(crate) last: Option<LastReceiptRecord>,
 }
 
-/// The last receipt that took back nothing of the receipts before it. That of this account is a
-/// record of its own, written with each receipt about the account.
+/// The last receipt that took back nothing of the receipts before it. About this account, each case
+/// has a record of its own, written with each receipt about the case.
 #[derive(Clone, PartialEq, prost::Message)]
 #[prost(skip_debug)]
 pub(crate) struct LastReceiptRecord {

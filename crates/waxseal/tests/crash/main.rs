@@ -50,7 +50,7 @@ fn stop_everywhere(run: fn(&[Disk; 2]), who: usize, ways: u32, disk: impl Fn() -
 }
 
 /// How many commits the script makes on each device.
-const COMMITS: [u32; 2] = [26, 39];
+const COMMITS: [u32; 2] = [26, 41];
 
 #[test]
 fn a_stop_before_or_after_any_commit_breaks_no_promise() {

@@ -364,17 +364,25 @@ impl<'a> Script<'a> {
             client.keep_promise(report, &promise, &keys, NOW).ok()
         });
         let index = log.append_promised(&promise);
-        let decided = log.decide(day, 1, &account("bob"), &report.report);
-        for (role, index) in [(Role::Reporter, index), (Role::Account, decided)] {
+        let [one, two] = [1, 2].map(|case| log.decide(day, case, &account("bob"), b"another"));
+        let shown = [
+            (Role::Reporter, index),
+            (Role::Account, one),
+            (Role::Account, two),
+        ];
+        for (role, index) in shown {
             let receipt = log.receipt(role, &[index], NOW);
             let told = bob.until_done(|client| client.verify_receipt(&receipt, &keys).ok());
             assert!(told.contradictions.is_empty());
         }
         let listed = bob.client().promises(None, 10, NOW).unwrap().items;
         assert_eq!(listed[0].state(), PromiseState::Included);
-        assert!(bob.client().account_receipt().unwrap().is_some());
+        let receipts = bob.client().account_receipts(None, 10).unwrap().items;
+        assert_eq!(receipts.len(), 2);
         bob.until_done(|client| client.forget_promise(&kept.number()).ok());
-        bob.until_done(|client| client.forget_account_receipt().ok());
+        for receipt in &receipts {
+            bob.until_done(|client| client.forget_account_receipt(&receipt.number()).ok());
+        }
         assert!(
             bob.client()
                 .promises(None, 10, NOW)
@@ -382,7 +390,8 @@ impl<'a> Script<'a> {
                 .items
                 .is_empty()
         );
-        assert!(bob.client().account_receipt().unwrap().is_none());
+        let left = bob.client().account_receipts(None, 10).unwrap().items;
+        assert!(left.is_empty());
     }
 
     fn end(&mut self) {

@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use waxseal::log::entry::Number;
 use waxseal::log::keys::LogKeys;
 use waxseal::log::promise::Promise;
 use waxseal::log::receipt::Role;
@@ -33,13 +34,13 @@ pub(super) struct Prepared {
     answers: Answers,
 }
 
-/// What the provider answers for: a promise about a report, and a receipt for each role. They are
-/// in Bob's store.
+/// What the provider answers for: a promise about a report, a receipt of it, and receipts of two
+/// cases about Bob's account. They are in Bob's store.
 struct Answers {
     report: OutgoingReport,
     keys: LogKeys,
     promise: Promise,
-    receipts: [Vec<u8>; 2],
+    receipts: [Vec<u8>; 3],
 }
 
 impl Answers {
@@ -47,11 +48,16 @@ impl Answers {
         let (mut log, now) = (Log::new("desk.example/log"), provider.now);
         let promise = log.promise(&report.report, None, now, &mut provider.rng);
         let index = log.append_promised(&promise);
-        let decided = log.decide(promise.entry().day, 1, &account("bob"), &report.report);
+        let day = promise.entry().day;
+        let [one, two] = [1, 2].map(|case| log.decide(day, case, &account("bob"), b"another"));
+        let shown = [
+            (Role::Reporter, index),
+            (Role::Account, one),
+            (Role::Account, two),
+        ];
         let answers = Self {
             keys: log.keys(),
-            receipts: [(Role::Reporter, index), (Role::Account, decided)]
-                .map(|(role, index)| log.receipt(role, &[index], now)),
+            receipts: shown.map(|(role, index)| log.receipt(role, &[index], now)),
             report,
             promise,
         };
@@ -77,13 +83,16 @@ impl Answers {
         for kept in bob.promises(None, 100, now).unwrap_or_default().items {
             assert_eq!(kept.number(), self.promise.entry().number);
         }
-        if let Ok(Some(last)) = bob.account_receipt() {
-            let is_whole = last.bytes() == self.receipts[1];
+        for last in bob.account_receipts(None, 100).unwrap_or_default().items {
+            let index = usize::from(last.number().as_bytes()[0]);
+            let is_whole = last.bytes() == self.receipts[index];
             assert!(is_whole || !last.told().contradictions.is_empty());
         }
         let _ = self.give(bob, now);
         // Once it is forgotten, it is kept again.
-        let _ = bob.forget_account_receipt();
+        for case in [1, 2] {
+            let _ = bob.forget_account_receipt(&Number::from_bytes([case; 16]));
+        }
         let _ = bob.forget_promise(&self.promise.entry().number);
         let kept = self.give(bob, now);
         assert!(matches!(kept, Ok(()) | Err(Advice::Retry)), "{kept:?}");
@@ -245,6 +254,9 @@ fn damaged_rows<S: Store>(client: &Client<S>, now: Timestamp) -> Vec<DamagedRow>
         rows.extend(page.damaged);
     }
     if let Ok(page) = client.promises(None, 100, now) {
+        rows.extend(page.damaged);
+    }
+    if let Ok(page) = client.account_receipts(None, 100) {
         rows.extend(page.damaged);
     }
     if let Ok(page) = client.due(None, 100, Timestamp::from_millis(u64::MAX)) {
