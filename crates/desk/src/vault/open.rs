@@ -137,9 +137,12 @@ fn rejected(rejection: Rejection) -> VaultError {
     }
 }
 
-/// The number of a report in the log. It follows from the report as its client sent it, which stands
-/// in the accepted report: `version u8 || id 16 || accepted be64 || repeated be32 || long(report) ||
-/// MAC 32`. Version 01 has no id.
+/// The number of a report in the log. It follows from the report as its client sent it, which
+/// stands in the accepted report:
+///
+/// ```text
+/// version u8 || id 16, not in version 01 || accepted be64 || repeated be32 || long(report) || MAC 32
+/// ```
 fn number_of(accepted: &[u8]) -> Option<Number> {
     let (accepted, _) = accepted.split_last_chunk::<32>()?;
     let mut reader = Reader::new(accepted);
