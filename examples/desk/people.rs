@@ -12,7 +12,6 @@ use waxseal_log::promise::{Promise, PromisedReport};
 use waxseal_reporting::intake::{AcceptedReport, ReportId};
 use waxseal_reporting::reporter::ModerationPublicKey;
 
-use crate::insider::Hidden;
 use crate::lines::Line;
 use crate::office::Office;
 use crate::support::network::{Flight, Network};
@@ -54,6 +53,13 @@ impl Filed {
 pub struct Rejected {
     pub reporter: usize,
     pub promised: PromisedReport,
+}
+
+/// A report that someone at the provider wants to hide.
+pub struct Hidden {
+    pub sent: OutgoingReport,
+    pub accepted: AcceptedReport,
+    pub encoded: Vec<u8>,
 }
 
 /// The accounts, the relay and the intake.
