@@ -138,7 +138,7 @@ impl Vault {
             ordinal,
             mark,
             purpose: grant.terms().purpose,
-            until: until.min(grant.terms().expires),
+            until,
             seen: None,
             count: 0,
         };

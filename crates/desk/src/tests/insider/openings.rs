@@ -38,7 +38,7 @@ fn chk191_a_report_that_the_grant_does_not_name_is_refused() {
 }
 
 #[test]
-fn chk192_once_too_often_is_refused_also_while_challenges_wait() {
+fn chk192_once_too_often_is_refused_whatever_was_restored() {
     let mut world = World::new();
     let waiting = world.report(&["first"]);
     let grant = world.grant(&waiting);
@@ -67,6 +67,21 @@ fn chk192_once_too_often_is_refused_also_while_challenges_wait() {
         world.adopt();
         refused(&mut world);
     }
+}
+
+#[test]
+fn chk192_an_opening_for_which_a_challenge_waits_is_not_given_again() {
+    let mut world = World::new();
+    let waiting = world.report(&["first"]);
+    let grant = world.grant(&waiting);
+    let drawn: Vec<_> = (0..3)
+        .map(|_| world.challenge(&grant, &waiting).unwrap().ordinal)
+        .collect();
+    assert_eq!(drawn, [1, 2, 3]);
+    assert_eq!(
+        world.challenge(&grant, &waiting),
+        Err(VaultError::NoOpeningLeft)
+    );
 }
 
 #[test]
