@@ -19,7 +19,7 @@ use crate::desk::Desk;
 use crate::error::{DeskError, Refused};
 use crate::policy::Policy;
 use crate::store::limits::MAX_LISTED;
-use crate::store::{EntryRow, Store};
+use crate::store::{CheckpointRow, EntryRow, Store};
 
 /// Maximum number of findings of one audit. A damaged store could have one for each row.
 pub const MAX_FINDINGS: usize = 1_000;
@@ -28,7 +28,8 @@ pub const MAX_FINDINGS: usize = 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Finding {
-    /// The entry is not the one that the tree holds, or a checkpoint is over another tree.
+    /// The entries are not those that the tree holds, or a checkpoint is over another tree or lacks
+    /// cosignatures.
     #[error("the entries up to {size} are not those that were signed")]
     OtherTree {
         /// Size of the tree, or of the checkpoint.
@@ -83,6 +84,7 @@ pub(crate) struct Auditor<'a, S> {
     policies: Vec<Policy>,
     /// Details of the entries about keys.
     created: BTreeSet<Vec<u8>>,
+    destroyed: BTreeSet<Vec<u8>>,
 }
 
 impl<S: Store> Desk<S> {
@@ -97,6 +99,7 @@ impl<S: Store> Desk<S> {
             policy: None,
             policies: Vec::new(),
             created: BTreeSet::new(),
+            destroyed: BTreeSet::new(),
         };
         let entries = auditor.walk()?;
         auditor.rows()?;
@@ -138,12 +141,8 @@ impl<S: Store> Auditor<'_, S> {
                     .last()
                     .is_some_and(|row| row.size <= tree.size())
                 {
-                    let row = checkpoints.pop();
-                    let note = row.map(|row| decode(&row)).transpose()?;
-                    let checkpoint = note.and_then(|note| self.checkpoint_of(&note));
-                    // CHK-229: every checkpoint is signed by the log, over exactly these entries.
-                    if checkpoint.is_none_or(|root| root != tree.root()) {
-                        self.found(Finding::OtherTree { size: tree.size() });
+                    if let Some(row) = checkpoints.pop() {
+                        self.checkpoint(&row, &tree)?;
                     }
                 }
             }
@@ -152,6 +151,17 @@ impl<S: Store> Auditor<'_, S> {
             self.found(Finding::OtherTree { size: tree.size() });
         }
         Ok(tree.size())
+    }
+
+    fn checkpoint(&mut self, row: &CheckpointRow, tree: &Frontier) -> Result<(), DeskError> {
+        let note = decode(row)?;
+        // CHK-229: every checkpoint is signed by the log, over exactly these entries, and is as
+        // complete as its row says.
+        let is_signed = self.root_of(&note) == Some(tree.root());
+        if !is_signed || row.is_complete != self.desk.setup.keys.verify(&note).is_ok() {
+            self.found(Finding::OtherTree { size: row.size });
+        }
+        Ok(())
     }
 
     fn entry(&mut self, row: &EntryRow, entry: &Entry) -> Result<(), DeskError> {

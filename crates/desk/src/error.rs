@@ -33,7 +33,7 @@ impl DeskError {
                     | Refused::AppealDecided
                     | Refused::AlreadyAnswered
                     | Refused::AssignedToOther
-                    | Refused::GrantState
+                    | Refused::GrantDecided
             ),
             Self::Vault(_) => false,
         }
@@ -119,8 +119,11 @@ pub enum Refused {
     /// There is no such grant.
     #[error("there is no such grant")]
     NoGrant,
-    /// The grant is known already, was decided before, expired, or the case has too many.
-    #[error("the grant does not wait for this, or is not in force; ask for another one")]
+    /// Another officer has approved or denied the grant, or it expired.
+    #[error("the grant does not wait for an approval any more; read it again")]
+    GrantDecided,
+    /// The grant is known already, is not in force, or the case has too many.
+    #[error("the grant is not new, or is not in force; ask for another one")]
     GrantState,
     /// The grant is not to be reviewed, or was reviewed before.
     #[error("the grant is not to be reviewed, or was reviewed before")]

@@ -68,7 +68,7 @@ impl<S: Store> Desk<S> {
     /// Approves a grant with the signature of the officer that it names.
     ///
     /// # Errors
-    /// [`Refused::NoGrant`], [`Refused::GrantState`] if it does not wait for an approval,
+    /// [`Refused::NoGrant`], [`Refused::GrantDecided`] if it does not wait for an approval,
     /// [`Refused::Grant`] if it does not hold now, or the store's.
     pub fn approve_grant(
         &mut self,
@@ -102,7 +102,7 @@ impl<S: Store> Desk<S> {
     /// Denies a grant.
     ///
     /// # Errors
-    /// [`Refused::NoGrant`], [`Refused::GrantState`] if it does not wait for an approval,
+    /// [`Refused::NoGrant`], [`Refused::GrantDecided`] if it does not wait for an approval,
     /// [`Refused::SameOfficer`] if the requester denies it, [`Refused`] for the checks of the act,
     /// or the store's.
     pub fn deny_grant(
@@ -233,7 +233,7 @@ impl<S: Store> Desk<S> {
         let row = self.store.grant(id.as_bytes())?.ok_or(Refused::NoGrant)?;
         // CHK-215: a grant is approved or denied once, while it waits.
         if row.state != GrantState::Requested {
-            return Err(Refused::GrantState.into());
+            return Err(Refused::GrantDecided.into());
         }
         Ok(row)
     }
@@ -245,12 +245,19 @@ impl<S: Store> Desk<S> {
 }
 
 /// The grant and the requester's signature, as the store keeps them before the approval.
-pub(crate) fn read_requested(bytes: &[u8]) -> Result<(Grant, [u8; 64]), DeskError> {
-    let mut reader = Reader::new(bytes);
-    let grant = reader.long().and_then(|grant| Grant::decode(grant).ok());
-    let (grant, signature) = (grant, reader.array());
-    let read = grant.zip(signature).filter(|_| reader.finish().is_some());
+fn read_requested(bytes: &[u8]) -> Result<(Grant, [u8; 64]), DeskError> {
+    let read = read_request(bytes).filter(|(grant, _)| {
+        let len = grant.encode().len().saturating_add(4 + 64);
+        len == bytes.len()
+    });
     Ok(read.ok_or(Refused::Damaged("grant"))?)
+}
+
+/// The grant and the requester's signature, with which both stored forms begin.
+pub(crate) fn read_request(bytes: &[u8]) -> Option<(Grant, [u8; 64])> {
+    let mut reader = Reader::new(bytes);
+    let grant = Grant::decode(reader.long()?).ok()?;
+    Some((grant, reader.array()?))
 }
 
 /// Adds an entry about a grant: all of them have its number, and its digest as their detail.

@@ -23,7 +23,7 @@ use crate::store::{
 
 impl<S: Store> Auditor<'_, S> {
     /// The root of a checkpoint that the log signed.
-    pub(super) fn checkpoint_of(&self, note: &Note) -> Option<TreeHash> {
+    pub(super) fn root_of(&self, note: &Note) -> Option<TreeHash> {
         note.signed_by(self.desk.setup.keys.log()).ok()?;
         Some(*Checkpoint::decode(note.text()).ok()?.root())
     }
@@ -156,7 +156,10 @@ impl<S: Store> Auditor<'_, S> {
                 self.created.insert(bytes.to_vec());
                 self.has_epoch(key.number(), bytes, false)?
             }
-            Event::KeyEpochDestroyed { key } => self.has_epoch(key.number(), bytes, true)?,
+            Event::KeyEpochDestroyed { key } => {
+                self.destroyed.insert(bytes.to_vec());
+                self.has_epoch(key.number(), bytes, true)?
+            }
             Event::PolicyPublished(published) => {
                 self.published(row.log_index, published)?.is_some()
             }

@@ -77,11 +77,14 @@ impl<S: Store> Auditor<'_, S> {
 
     fn case(&mut self, view: &CaseView) -> Result<(), DeskError> {
         let case = &view.case;
-        for report in self.desk.reports_of(&case.id)? {
-            self.report(&report)?;
+        let reports = self.desk.reports_of(&case.id)?;
+        for report in &reports {
+            self.report(report)?;
         }
         for grant in &view.grants {
-            let is_there = self.has_steps(grant)?;
+            let list = OpeningList::UnderGrant(grant.digest);
+            let openings = self.desk.store.openings(&list, None, MAX_LISTED)?.len();
+            let is_there = self.has_steps(grant)? && openings == usize::from(grant.openings);
             self.expect_entry(is_there, "grant", &grant.id);
         }
         self.openings(&case.id)?;
@@ -108,7 +111,11 @@ impl<S: Store> Auditor<'_, S> {
         }
         let is_decided = !view.decisions.is_empty() || case.status.is_undecided();
         let is_erased = self.has(&case.number, Kind::ContentErased)?;
-        let is_there = is_decided && (case.status != CaseStatus::Closed || is_erased);
+        let is_held = view.holds.iter().any(|hold| hold.lifted_at_ms.is_none());
+        let is_there = is_decided
+            && is_held == case.is_held
+            && u32::try_from(reports.len()) == Ok(case.reports)
+            && (case.status != CaseStatus::Closed || is_erased);
         self.expect_entry(is_there, "case", &case.id);
         Ok(())
     }
@@ -211,7 +218,9 @@ impl<S: Store> Auditor<'_, S> {
                 after = Some(last.epoch);
                 for epoch in &page {
                     let digest = epoch_digest(epoch);
-                    let is_there = self.created.contains(digest.as_slice());
+                    let is_there = self.created.contains(digest.as_slice())
+                        && self.destroyed.contains(digest.as_slice())
+                            == epoch.destroyed_at_ms.is_some();
                     self.expect_entry(is_there, "key_epoch", &half(&digest));
                 }
             }

@@ -12,16 +12,17 @@ use crate::case::{Assignment, MAX_OF_CASE};
 use crate::decision::{Decision, Salt};
 use crate::emergency::EmergencyReview;
 use crate::error::DeskError;
-use crate::grant::{GrantDenial, SignedGrant};
-use crate::grants::read_requested;
+use crate::grant::{Grant, GrantDenial, SignedGrant};
+use crate::grants::read_request;
 use crate::hold::Hold;
 use crate::ids::OfficerId;
 use crate::legal::LegalAnswer;
 use crate::officer::{Act, Signed};
 use crate::policy::Roles;
+use crate::store::limits::MAX_LISTED;
 use crate::store::{
     AppealList, AppealRow, CaseRow, CaseStatus, DecisionRow, EntryRow, GrantList, GrantRow,
-    HoldRow, Store,
+    GrantState, HoldRow, OpeningList, Store,
 };
 use crate::{hash, labels};
 
@@ -47,22 +48,15 @@ impl<S: Store> Auditor<'_, S> {
         Ok(row.and_then(|row| self.act(&row.value)))
     }
 
-    /// The requester signed the grant.
+    /// The requester signed the grant, which is as the row says.
     pub(super) fn request_is_signed(&mut self, row: &GrantRow) {
-        let signed = SignedGrant::decode(&row.signed).ok();
-        let officers = |id: &OfficerId| {
-            let policy = self.policy.as_ref();
-            policy.is_some_and(|policy| policy.has_roles(id, Roles::ASK))
-        };
-        let is_signed = match (signed, read_requested(&row.signed)) {
-            // It was approved meanwhile, or needs no approval. Its openings and its approval are
-            // checked with their own entries.
-            (Some(signed), _) => officers(&signed.grant().terms().requester),
-            (None, Ok((grant, signature))) => {
-                officers(&grant.terms().requester) && grant.is_requested(&signature)
-            }
-            (None, Err(_)) => false,
-        };
+        let policy = self.policy.as_ref();
+        let is_signed = read_request(&row.signed).is_some_and(|(grant, signature)| {
+            let requester = &grant.terms().requester;
+            is_row(row, &grant)
+                && grant.is_requested(&signature)
+                && policy.is_some_and(|policy| policy.has_roles(requester, Roles::ASK))
+        });
         self.expect(is_signed, "grant", &row.id);
     }
 
@@ -72,8 +66,7 @@ impl<S: Store> Auditor<'_, S> {
         let (vault, at) = (self.desk.vault_id(), Timestamp::from_millis(at_ms));
         let policy = self.policy.as_ref();
         let is_signed = signed.zip(policy).is_some_and(|(signed, policy)| {
-            *signed.grant().digest().as_bytes() == row.digest
-                && signed.verify(policy, &vault, at).is_ok()
+            is_row(row, signed.grant()) && signed.verify(policy, &vault, at).is_ok()
         });
         self.expect(is_signed, "grant", &row.id);
         Ok(())
@@ -125,7 +118,9 @@ impl<S: Store> Auditor<'_, S> {
             return Ok(false);
         };
         let case = store.case(&decision.case_id)?;
+        let before = self.openings_before(&decision.case_id, row.log_index)?;
         let is_row = decision.log_index == row.log_index
+            && before == openings
             && decision.case_id == *entry.number.as_bytes()
             && decision.reason == reason.number()
             && decision.measure == measure.number()
@@ -142,6 +137,21 @@ impl<S: Store> Auditor<'_, S> {
             self.expect(is_signed, "decision", &decision.case_id);
         }
         Ok(true)
+    }
+
+    /// Number of openings of a case before an entry.
+    fn openings_before(&self, case: &[u8; 16], index: u64) -> Result<u32, DeskError> {
+        let (mut count, mut after) = (0u32, None);
+        loop {
+            let list = OpeningList::OfCase(*case);
+            let page = self.desk.store.openings(&list, after, MAX_LISTED)?;
+            let Some(last) = page.last() else {
+                return Ok(count);
+            };
+            after = Some(last.log_index);
+            let before = page.iter().filter(|row| row.log_index < index).count();
+            count = count.saturating_add(u32::try_from(before).unwrap_or(u32::MAX));
+        }
     }
 
     /// Whether the signed decision says what the entry's detail says.
@@ -307,4 +317,20 @@ impl<S: Store> Auditor<'_, S> {
         self.expect(is_signed, "case", &row.id);
         Ok(())
     }
+}
+
+/// Whether a row says what its grant says.
+fn is_row(row: &GrantRow, grant: &Grant) -> bool {
+    let terms = grant.terms();
+    let approver = terms.approver.map(|approver| *approver.as_bytes());
+    let is_denied = row.state == GrantState::Denied;
+    *grant.digest().as_bytes() == row.digest
+        && *terms.id.as_bytes() == row.id
+        && row.number == row.id
+        && *terms.case.as_bytes() == row.case_id
+        && terms.purpose.number() == row.purpose
+        && *terms.requester.as_bytes() == row.requester
+        && (row.approver.is_none() || row.approver == approver || is_denied)
+        && terms.expires.as_millis() == row.expires_at_ms
+        && terms.max_openings == row.max_openings
 }

@@ -1,3 +1,6 @@
+mod everything;
+mod tamper;
+
 use super::*;
 use crate::acts::name;
 use crate::case::Assignment;
@@ -134,7 +137,7 @@ fn chk227_a_row_without_an_entry_is_found() {
         statement: "Invented.".into(),
         officer: *world.officers.decide.id().as_bytes(),
         placed_at_ms: 1,
-        lifted_at_ms: None,
+        lifted_at_ms: Some(2),
     };
     world.store.tamper(&[Change::add(hold)]);
     let found = Finding::WithoutEntry {
@@ -341,4 +344,33 @@ fn content_of_the_store_is_not_the_audits_business() {
         },
     );
     world.is_sound();
+}
+
+#[test]
+fn chk226_a_policy_that_the_policy_key_did_not_sign_is_found_and_puts_nothing_in_force() {
+    let (mut world, _) = whole();
+    let mut terms = world.policy.terms().clone();
+    terms.version = 2;
+    let policy = Policy::new(terms).unwrap();
+    let thief = waxseal_log::entry::PolicyKey::generate(&mut world.rng);
+    let published = thief.publish(world.keys.origin(), 2, policy.digest());
+    let mut batch = world.desk.begin(world.now);
+    let detail = policy.digest().as_bytes().to_vec();
+    let detail = waxseal_log::entry::Detail::new(detail, &mut world.rng).unwrap();
+    let number = waxseal_log::entry::Number::from_bytes([1; 16]);
+    let logged = batch.log(number, Event::PolicyPublished(published), detail);
+    batch.add(crate::store::PolicyRow {
+        version: 2,
+        document: policy.encode().to_vec(),
+        signature: published.signature,
+        log_index: logged.index,
+        published_at_ms: 1,
+    });
+    world.desk.commit(batch).unwrap();
+    assert_eq!(
+        findings(&world),
+        [Finding::WithoutRow {
+            index: logged.index
+        }]
+    );
 }

@@ -5,11 +5,12 @@ pub(crate) mod reports;
 pub(crate) mod shared;
 pub(crate) mod world;
 
-use waxseal_log::entry::Event;
+use waxseal_log::entry::{Detail, Event, Number};
 
 use crate::desk::{Desk, MAX_AHEAD};
 use crate::error::Refused;
 use crate::store::{Change, Store};
+use crate::vault::VaultCalls;
 use world::{DAY, World, refused};
 
 #[test]
@@ -43,22 +44,25 @@ fn chk201_a_smaller_or_other_tree_is_not_signed() {
     );
 }
 
-#[test]
-fn chk202_the_log_stays_within_reach_of_the_vault() {
-    let mut world = World::new();
-    let (case, _) = world.case();
-    world.desk.followed = 0;
-    let full = MAX_AHEAD - world.desk.log_size();
-    for chunk in 0..full.div_ceil(8_192) {
+/// Logs this many entries that mean nothing.
+fn fill(world: &mut World, count: u64) {
+    for from in (0..count).step_by(8_192) {
         let mut batch = world.desk.begin(world.now);
-        for _ in 0..(full - chunk * 8_192).min(8_192) {
-            let number = waxseal_log::entry::Number::generate(&mut world.rng);
-            let detail = waxseal_log::entry::Detail::new(Vec::new(), &mut world.rng).unwrap();
+        for _ in 0..(count - from).min(8_192) {
+            let number = Number::generate(&mut world.rng);
+            let detail = Detail::new(Vec::new(), &mut world.rng).unwrap();
             batch.log(number, Event::HoldPlaced, detail);
         }
         world.desk.commit(batch).unwrap();
     }
-    assert_eq!(world.desk.log_size(), MAX_AHEAD);
+}
+
+#[test]
+fn chk202_the_log_stays_within_reach_of_the_vault() {
+    let mut world = World::new();
+    let (case, _) = world.case();
+    fill(&mut world, MAX_AHEAD);
+    assert_eq!(world.desk.log_size(), MAX_AHEAD + 1);
     assert_eq!(refused(world.decide(case)), Refused::TooFarAhead);
     // Reports are still taken in.
     world.case();
@@ -67,6 +71,20 @@ fn chk202_the_log_stays_within_reach_of_the_vault() {
     assert!(upkeep.leaves_wait);
     world.complete().unwrap();
     world.decide(case).unwrap();
+}
+
+#[test]
+fn a_vault_without_its_state_follows_in_steps_from_one_complete_checkpoint_to_the_next() {
+    let mut world = World::new();
+    fill(&mut world, 40_000);
+    world.complete().unwrap();
+    fill(&mut world, 20_000);
+    world.desk.checkpoint(world.now).unwrap();
+    fill(&mut world, 20_000);
+    world.complete().unwrap();
+    world.restart_vault();
+    world.complete().unwrap();
+    assert_eq!(world.vault.status().unwrap().size, 80_001);
 }
 
 #[test]

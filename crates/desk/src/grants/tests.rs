@@ -118,10 +118,13 @@ fn chk215_a_grant_is_approved_or_denied_once() {
     world.request(&terms).unwrap();
     deny(&mut world, &terms, &key).unwrap();
     assert_eq!(world.kinds().last(), Some(&Kind::GrantDenied));
-    assert_eq!(refused(deny(&mut world, &terms, &key)), Refused::GrantState);
+    assert_eq!(
+        refused(deny(&mut world, &terms, &key)),
+        Refused::GrantDecided
+    );
     let refusal = approve(&mut world, &terms, &key);
     assert!(refusal.as_ref().is_err_and(DeskError::is_conflict));
-    assert_eq!(refused(refusal), Refused::GrantState);
+    assert_eq!(refused(refusal), Refused::GrantDecided);
     let unknown = world.terms(case, &report, Purpose::LegalRequest);
     assert_eq!(refused(deny(&mut world, &unknown, &key)), Refused::NoGrant);
     assert_eq!(
@@ -131,6 +134,9 @@ fn chk215_a_grant_is_approved_or_denied_once() {
     // One that needs no approval is in force already.
     let alone = world.terms(case, &report, Purpose::UserReport);
     world.request(&alone).unwrap();
-    assert_eq!(refused(deny(&mut world, &alone, &key)), Refused::GrantState);
+    assert_eq!(
+        refused(deny(&mut world, &alone, &key)),
+        Refused::GrantDecided
+    );
     world.is_sound();
 }

@@ -94,6 +94,13 @@ fn both_sides_are_told_what_happened_and_can_verify_it() {
         assert_eq!((told.openings.len(), told.decisions.len()), (0, 1));
     }
 
+    // What is logged after the newest complete checkpoint comes with the next one.
+    let (now, side) = (world.now, Side::Reporter);
+    world
+        .desk
+        .notice_sent(&decision, side, now, &mut world.rng)
+        .unwrap();
+    assert_eq!(reporter_told(&world, &reports[1]).notices.len(), 1);
     let told = account_told(&world, &case, b"mallory");
     assert_eq!(told.contradictions, []);
     assert_eq!((told.received, told.openings.len()), (None, 0));
