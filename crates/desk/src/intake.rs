@@ -17,6 +17,7 @@ use crate::hash;
 use crate::ids::AcceptedDigest;
 use crate::labels;
 use crate::store::{Change, ContentRow, Key, PendingRow, ReportRow, Store};
+use crate::vault::digest_of;
 
 /// Maximum number of waiting leaves that one step appends.
 pub const BATCH: usize = 1_000;
@@ -24,20 +25,19 @@ pub const BATCH: usize = 1_000;
 impl<S: Store> Desk<S> {
     /// Takes in a report that the intake accepted.
     ///
-    /// `sealed` is the report as its client sent it, and `encoded` is `accepted` as the vault takes
-    /// it. A report that was taken in before gets its first promise again.
+    /// `encoded` is `accepted` as the vault takes it. A report that was taken in before gets its
+    /// first promise again.
     ///
     /// # Errors
     /// [`Refused::OtherReport`], [`Refused::AlreadyRejected`], or the store's.
     pub fn take_in(
         &mut self,
-        sealed: &[u8],
         accepted: &AcceptedReport,
         encoded: &[u8],
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Promise, DeskError> {
-        let digest = ReportDigest::of(sealed);
+        let digest = digest_of(accepted.report());
         // CHK-200: a report has one answer, and its encoded form is the one of its id.
         if let Some(before) = self.store.report_with_digest(digest.as_bytes())? {
             if before.rejected.is_some() {
@@ -66,24 +66,24 @@ impl<S: Store> Desk<S> {
 
     /// Answers a report that the intake rejected, with the number of the failed check.
     ///
+    /// [`digest_of`] makes the digest.
     /// A report that was answered before gets its first promise again.
     ///
     /// # Errors
     /// The store's.
     pub fn refuse(
         &mut self,
-        sealed: &[u8],
+        report: &ReportDigest,
         check: u8,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Promise, DeskError> {
-        let digest = ReportDigest::of(sealed);
-        if let Some(before) = self.store.report_with_digest(digest.as_bytes())? {
+        if let Some(before) = self.store.report_with_digest(report.as_bytes())? {
             return read_promise(&before);
         }
-        let promise = self.promise(&digest, Some(check), now, rng)?;
+        let promise = self.promise(report, Some(check), now, rng)?;
         let id = *Number::generate(rng).as_bytes();
-        let mut row = report_row(id, &digest, &promise, now);
+        let mut row = report_row(id, report, &promise, now);
         row.rejected = Some(check);
         let mut batch = self.begin(now);
         batch.add(row);

@@ -12,11 +12,12 @@
 //! # let log = Signer::generate("provider.example/desk", &mut rng)?;
 //! # let vault = Cosigner::generate("provider.example/vault", &mut rng)?.verifier();
 //! # let keys = LogKeys::new(log.verifier(), vault, vec![], 0, None)?;
-//! # let (sealed, secret) = (b"a sealed report", zeroize::Zeroizing::new([7; 32]));
+//! # let report = waxseal_log::report::ReportDigest::of(b"a report");
+//! # let secret = zeroize::Zeroizing::new([7; 32]);
 //! let setup = DeskSetup { log, keys, secret };
 //! let mut desk = Desk::open(MemoryStore::new(), setup)?;
 //! // A report that fails check 74 is answered with a promise that the log will say so.
-//! let promise = desk.refuse(sealed, 74, now, &mut rng)?;
+//! let promise = desk.refuse(&report, 74, now, &mut rng)?;
 //! // The day after, upkeep appends what waits, and signs a checkpoint for witnesses and vault.
 //! let tomorrow = Timestamp::from_millis(now.as_millis() + 86_400_000);
 //! let upkeep = desk.upkeep(tomorrow, &mut rng)?;

@@ -51,7 +51,7 @@ pub use challenge::{Challenge, MAX_CHALLENGE_MS, MAX_CHALLENGES, OpeningDetail};
 pub use error::VaultError;
 pub use follow::{MAX_FOLLOWED_AGE_MS, MAX_FOLLOWED_ENTRIES, MAX_WITNESS_AHEAD_MS};
 pub use local::{LocalVault, VaultCalls};
-pub use open::{OpenRequest, Sorted};
+pub use open::{OpenRequest, Sorted, digest_of};
 pub use reported::reported_account;
 pub use setup::{MAX_VAULT_KEYS, SetupError, VaultSecrets};
 pub use state::{MARK_DAYS, MAX_MARKS, MAX_STATE_LEN};

@@ -1,7 +1,7 @@
 //! Names a report without showing it: its digest, its number in the log, and the detail of the
 //! entry that says it arrived.
 //!
-//! This crate does not know what is in a report. It sees the bytes that the client sent.
+//! This crate does not know what is in a report. It sees sealed bytes.
 
 use core::fmt;
 
@@ -12,11 +12,14 @@ use crate::codec::Reader;
 use crate::entry::{Day, Detail, DetailTooLong, Number};
 use crate::labels;
 
-/// Digest of a sealed report, as its client sent it. 32 bytes.
+/// Digest of a sealed report. 32 bytes.
 ///
 /// ```text
 /// SHA-256("waxseal/log/1/report" || sealed report)
 /// ```
+///
+/// The sealed report is without its reporter MAC, as `Report::without_mac` of `waxseal-reporting`
+/// has it: the MAC is made again for each delivery key.
 ///
 /// Reporter and provider know it. The log shows it to no one else: it appears in salted details.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

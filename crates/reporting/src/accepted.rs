@@ -143,6 +143,20 @@ impl AcceptedReport {
         Ok(Self::new(*id, report, accepted_at, repeated))
     }
 
+    /// Reads the report inside an encoded accepted report. Does not check that an intake accepted
+    /// it.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes do not have the form of an accepted report.
+    pub fn report_of(bytes: &[u8]) -> Result<Report, DecodeError> {
+        let (version, _) = wire::versioned_as(bytes, MAX_ACCEPTED_LEN, &[VERSION, VERSION_2])?;
+        let accepted = bytes.split_last_chunk::<32>();
+        let (accepted, _) = accepted.ok_or(DecodeError::Malformed)?;
+        let read = Self::read(version, &mut Reader::new(accepted));
+        let (_, _, _, report) = read.ok_or(DecodeError::Malformed)?;
+        Report::decode(report)
+    }
+
     fn read<'a>(
         version: u8,
         reader: &mut Reader<'a>,

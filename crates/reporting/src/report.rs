@@ -230,6 +230,16 @@ impl Report {
         wire::encode_as(self.version, &self.sections)
     }
 
+    /// The encoded report without its reporter MAC, the last 34 bytes.
+    ///
+    /// [`under_key`](Self::under_key) changes nothing of it. So a transparency log names a report by
+    /// a digest of these bytes.
+    pub fn without_mac(&self) -> Vec<u8> {
+        let mut sections = self.sections.clone();
+        sections.reporter_mac = Vec::new();
+        wire::encode_as(self.version, &sections)
+    }
+
     /// Reads a report.
     ///
     /// # Errors

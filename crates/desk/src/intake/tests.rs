@@ -1,3 +1,4 @@
+use crate::vault::digest_of;
 use waxseal_log::entry::{Event, Kind};
 use waxseal_log::report::ReportDigest;
 use waxseal_reporting::intake::ReportId;
@@ -12,7 +13,6 @@ fn chk200_a_report_has_one_answer() {
     let mut world = World::new();
     let reported = world.reported("mallory", "bob", Reason::Scam);
     let first = world.desk.take_in(
-        &reported.sealed,
         &reported.accepted,
         &reported.encoded,
         world.now,
@@ -21,7 +21,6 @@ fn chk200_a_report_has_one_answer() {
     let first = first.unwrap();
     world.pass(HOUR);
     let again = world.desk.take_in(
-        &reported.sealed,
         &reported.accepted,
         &reported.encoded,
         world.now,
@@ -29,19 +28,25 @@ fn chk200_a_report_has_one_answer() {
     );
     assert_eq!(again.unwrap(), first);
     // Once accepted, it is not rejected either.
-    let answer = world
-        .desk
-        .refuse(&reported.sealed, 80, world.now, &mut world.rng);
+    let answer = world.desk.refuse(
+        &digest_of(reported.accepted.report()),
+        80,
+        world.now,
+        &mut world.rng,
+    );
     assert_eq!(answer.unwrap(), first);
 
-    let digest = ReportDigest::of(&reported.sealed);
+    let digest = digest_of(reported.accepted.report());
     let verified = first.verify(world.keys.log(), &digest, world.now.as_millis());
     assert_eq!(verified.unwrap().rejected(), None);
 
     let rejected = world.reported("mallory", "eve", Reason::Spam);
-    let answer = world
-        .desk
-        .refuse(&rejected.sealed, 77, world.now, &mut world.rng);
+    let answer = world.desk.refuse(
+        &digest_of(rejected.accepted.report()),
+        77,
+        world.now,
+        &mut world.rng,
+    );
     assert_eq!(
         answer.unwrap().entry().event,
         Event::ReportRejected { check: 77 }
@@ -65,7 +70,10 @@ fn leaves_wait_for_the_end_of_their_day_and_come_in_the_order_of_their_hashes() 
     let mut promised = Vec::new();
     for number in 0..20u8 {
         let (sealed, now) = ([number; 40], world.now);
-        let promise = world.desk.refuse(&sealed, 77, now, &mut world.rng).unwrap();
+        let promise = world
+            .desk
+            .refuse(&ReportDigest::of(&sealed), 77, now, &mut world.rng)
+            .unwrap();
         promised.push(promise.entry().leaf_hash());
         world.pass(1_000);
     }
@@ -179,7 +187,7 @@ fn a_thousand_reports_are_taken_in_within_a_minute() {
         let sealed = [number.to_be_bytes(); 300].concat();
         world
             .desk
-            .refuse(&sealed, 77, world.now, &mut world.rng)
+            .refuse(&ReportDigest::of(&sealed), 77, world.now, &mut world.rng)
             .unwrap();
     }
     let seconds = start.elapsed().as_secs();

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use waxseal_log::report::ReportDigest;
 
 use waxseal_log::audit::Audit;
 use waxseal_log::counts::Counts;
@@ -22,7 +23,7 @@ fn large() -> World {
         let sealed = [number.to_be_bytes(); 10].concat();
         world
             .desk
-            .refuse(&sealed, 77, world.now, &mut world.rng)
+            .refuse(&ReportDigest::of(&sealed), 77, world.now, &mut world.rng)
             .unwrap();
     }
     world.pass(DAY);

@@ -1,7 +1,7 @@
+use crate::vault::digest_of;
 use waxseal_log::entry::{Measure, Purpose, Side};
 use waxseal_log::promise::Promise;
 use waxseal_log::receipt::{Contradiction, Expected, Told};
-use waxseal_log::report::ReportDigest;
 use waxseal_reporting::reporter::Reason;
 
 use super::*;
@@ -16,7 +16,7 @@ fn reporter_told(world: &World, reported: &Reported) -> Told {
         .unwrap()
         .unwrap();
     let promise = Promise::decode(&row.promise).unwrap();
-    let digest = ReportDigest::of(&reported.sealed);
+    let digest = digest_of(reported.accepted.report());
     let promise = promise
         .verify(world.keys.log(), &digest, world.now.as_millis())
         .unwrap();

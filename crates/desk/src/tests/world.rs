@@ -11,7 +11,7 @@ use waxseal_log::entry::{Day, Detail, Digest, Entry, Event, Number, PolicyKey, P
 use waxseal_log::keys::LogKeys;
 use waxseal_log::note::{Cosigner, Note, Signer};
 use waxseal_log::tree::{Frontier, TreeHash};
-use waxseal_reporting::intake::{AcceptanceKey, ReportId};
+use waxseal_reporting::intake::{AcceptanceKey, AcceptedReport, ReportId};
 use waxseal_reporting::relay::{DeliveryKey, StampKeys};
 use waxseal_reporting::vault::ModerationKeyPair;
 use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
@@ -22,6 +22,7 @@ use crate::officer::OfficerKey;
 use crate::policy::{Officer, Policy, PolicyTerms, Roles, Rule};
 use crate::vault::{
     Challenge, Memory, OpenRequest, OpeningDetail, Vault, VaultError, VaultSecrets, View,
+    digest_of,
 };
 
 pub(crate) const ORIGIN: &str = "log.example/desk";
@@ -58,10 +59,9 @@ impl Waiting {
         AcceptedDigest::of(&self.accepted)
     }
 
-    /// The number of the report in the log.
+    /// The number that all entries about the report have.
     pub(crate) fn number(&self) -> Number {
-        let report = &self.accepted[1 + 16 + 8 + 4 + 4..self.accepted.len() - 32];
-        waxseal_log::report::ReportDigest::of(report).number()
+        digest_of(&AcceptedReport::report_of(&self.accepted).unwrap()).number()
     }
 }
 
@@ -201,10 +201,10 @@ impl World {
 
     pub(crate) fn append(&mut self, event: Event, digest: Digest) -> Entry {
         let number = Number::generate(&mut self.rng);
-        self.append_under(number, event, digest)
+        self.append_with(number, event, digest)
     }
 
-    pub(crate) fn append_under(&mut self, number: Number, event: Event, digest: Digest) -> Entry {
+    pub(crate) fn append_with(&mut self, number: Number, event: Event, digest: Digest) -> Entry {
         let entry = Entry {
             day: Day::of_ms(self.now.as_millis()),
             number,
@@ -344,7 +344,7 @@ impl World {
             purpose: grant.grant().terms().purpose,
             mark: challenge.mark,
         };
-        self.append_under(waiting.number(), event, detail.digest());
+        self.append_with(waiting.number(), event, detail.digest());
         *detail.salt()
     }
 

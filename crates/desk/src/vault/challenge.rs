@@ -214,11 +214,10 @@ impl Vault {
 }
 
 impl Pending {
-    /// Whether the entry that the log shows has this number.
-    pub(super) fn is_logged_under(&self, number: &Number) -> bool {
-        self.seen
-            .as_ref()
-            .is_some_and(|entry| entry.number == *number)
+    /// Whether the entry of this opening has this number.
+    pub(super) fn has_number(&self, number: &Number) -> bool {
+        let seen = self.seen.as_ref();
+        seen.is_some_and(|entry| entry.number == *number)
     }
 
     fn detail(&self, challenge: &[u8; 32], salt: &[u8; 32]) -> Result<Detail, DetailTooLong> {

@@ -9,7 +9,7 @@ use crate::policy::PolicyError;
 
 /// The errors without numbers, with the codes that stand for them. The first number is that of the
 /// check that failed, or 0 for a limit or a failure of the vault itself.
-const PLAIN: [(VaultError, u8, u64); 33] = [
+const PLAIN: [(VaultError, u8, u64); 34] = [
     (VaultError::NotSaved, 0, 1),
     (VaultError::TooManyChallenges, 0, 2),
     (VaultError::TooManyMarks, 0, 3),
@@ -46,6 +46,7 @@ const PLAIN: [(VaultError, u8, u64); 33] = [
     (VaultError::OtherReport, 196, 0),
     (VaultError::NotAccepted, 197, 0),
     (VaultError::MessagesNotGranted, 198, 0),
+    (VaultError::OtherNumber, 230, 0),
     (VaultError::Unreachable, 0, 0),
 ];
 

@@ -91,6 +91,9 @@ pub enum VaultError {
     /// The accepted report is not the one of the challenge.
     #[error("the accepted report is not the one that the challenge is for; bring that one")]
     OtherReport,
+    /// The entry of the opening has the number of another report.
+    #[error("the entry has the number of another report; append one with this report's")]
+    OtherNumber,
     /// The intake did not accept this report under this id. The challenge is used up.
     #[error("the intake did not accept this report; look for who wrote it")]
     NotAccepted,

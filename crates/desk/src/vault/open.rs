@@ -1,11 +1,10 @@
 //! Opens a report for an opening that the log shows, and tells the reason of any report.
 
-use waxseal_log::entry::Number;
 use waxseal_log::report::ReportDigest;
-use waxseal_reporting::intake::ReportId;
+use waxseal_reporting::intake::{AcceptedReport, ReportId};
 use waxseal_reporting::limits::MAX_ACCEPTED_LEN;
 use waxseal_reporting::relay::Claim;
-use waxseal_reporting::reporter::Reason;
+use waxseal_reporting::reporter::{Reason, Report};
 use waxseal_reporting::reviewer::review;
 use waxseal_reporting::vault::{Unseal as _, UnsealError, UnsealedReport};
 use waxseal_reporting::{Rejection, Timestamp};
@@ -13,7 +12,6 @@ use waxseal_reporting::{Rejection, Timestamp};
 use super::Vault;
 use super::error::VaultError;
 use super::view::{View, Viewer};
-use crate::codec::Reader;
 use crate::format;
 use crate::grant::SignedGrant;
 use crate::ids::AcceptedDigest;
@@ -62,10 +60,11 @@ impl Vault {
         if pending.report != digest {
             return Err(VaultError::OtherReport);
         }
-        // CHK-194: the entry has the number of this report, under which its reporter looks for it.
-        let number = number_of(&request.accepted);
-        if !number.is_some_and(|number| pending.is_logged_under(&number)) {
-            return Err(VaultError::NotLogged);
+        // CHK-230: the entry has the number of this report, so that its reporter finds it.
+        let report = AcceptedReport::report_of(&request.accepted);
+        let report = report.map_err(|_| VaultError::Malformed)?;
+        if !pending.has_number(&digest_of(&report).number()) {
+            return Err(VaultError::OtherNumber);
         }
         let granted = grant.report(&digest).ok_or(VaultError::ReportNotGranted)?;
         self.use_up(&request.challenge);
@@ -137,23 +136,11 @@ fn rejected(rejection: Rejection) -> VaultError {
     }
 }
 
-/// The number of a report in the log. It follows from the report as its client sent it, which
-/// stands in the accepted report:
-///
-/// ```text
-/// version u8 || id 16, not in version 01 || accepted be64 || repeated be32 || long(report) || MAC 32
-/// ```
-fn number_of(accepted: &[u8]) -> Option<Number> {
-    let (accepted, _) = accepted.split_last_chunk::<32>()?;
-    let mut reader = Reader::new(accepted);
-    if reader.u8()? != 1 {
-        reader.take(16)?;
-    }
-    reader.take(12)?;
-    let report = reader.long()?;
-    Some(ReportDigest::of(report).number())
-}
-
 fn count(claims: &[Claim]) -> u32 {
     u32::try_from(claims.len()).unwrap_or(u32::MAX)
+}
+
+/// Digest of a report, by which promises and the log name it.
+pub fn digest_of(report: &Report) -> ReportDigest {
+    ReportDigest::of(&report.without_mac())
 }

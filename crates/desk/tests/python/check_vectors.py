@@ -186,7 +186,7 @@ def read_account(reader):
     return account
 
 
-# -------------------------------------------------------------------------- policy, acts and grants
+# --------------------------------------------------------------------------- policy, acts and grants
 
 
 @form(162)
@@ -383,7 +383,7 @@ def verify_grant(given):
     return {}
 
 
-# ------------------------------------------------------------------------------- what a vault holds
+# -------------------------------------------------------------------------------- what a vault holds
 
 
 def derive(given):
@@ -398,16 +398,14 @@ def accepted_digest(accepted):
     return sha256(b"waxseal/desk/1/accepted", accepted)
 
 
+def report_number(accepted):
+    report = Reader(accepted[1 + 16 + 8 + 4 : -32]).long()
+    return sha256(b"waxseal/log/1/number", sha256(b"waxseal/log/1/report", report[:-34]))[:16]
+
+
 def opening_detail(grant_digest, report, ordinal, challenge):
     digest = sha256(b"waxseal/desk/1/challenge", challenge)
     return grant_digest + report + be(ordinal, 2) + digest
-
-
-def number_of(accepted):
-    """The number of a report in the log, from the report as its client sent it."""
-    reader = Reader(accepted[1 + 16 + 8 + 4 :])
-    digest = sha256(b"waxseal/log/1/report", reader.long())
-    return sha256(b"waxseal/log/1/number", digest)[:16]
 
 
 def entry_digest(salt, detail):
@@ -468,7 +466,7 @@ def state(given):
     return {"size": size, "policy_version": version}
 
 
-# ------------------------------------------------------------------------------------------- frames
+# -------------------------------------------------------------------------------------------- frames
 
 
 @form(181)
@@ -549,7 +547,7 @@ def answer(given):
     return {"kind": kind}
 
 
-# --------------------------------------------------------------------------------------------- view
+# ---------------------------------------------------------------------------------------------- view
 
 
 @form(181)
@@ -629,7 +627,7 @@ def view(given):
     return read_view(given["view"])[0]
 
 
-# ----------------------------------------------------------------- the log, as `waxseal-log` has it
+# ------------------------------------------------------------------- the log, as `waxseal-log` has it
 
 FIELDS = {1: 0, 2: 1, 3: 1, 4: 17, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 0, 11: 10, 12: 1, 13: 1, 14: 5}
 FIELDS |= {15: 1, 16: 1, 17: 5, 18: 0, 19: 0, 20: 1, 21: 1, 22: 100, 23: 0}
@@ -712,7 +710,7 @@ def read_note(note, keys):
     return text, int(size), base64.b64decode(root), times
 
 
-# -------------------------------------------------------------------------------------------- vault
+# --------------------------------------------------------------------------------------------- vault
 
 
 class Vault:
@@ -832,7 +830,7 @@ class Vault:
         require(digest == entry_digest(read["salt"], detail), 194)
         report = accepted_digest(read["accepted"])
         require(report == waits["report"], 196)
-        require(number == number_of(read["accepted"]), 194)
+        require(number == report_number(read["accepted"]), 230)
         del self.pending[challenge]
         claims = self.accepted_claims(read)
         bits = given["reports"][report]
@@ -840,7 +838,7 @@ class Vault:
         return {claim for claim in range(claims) if bits >> claim & 1}
 
     def accepted_claims(self, read):
-        """The number of claims of an accepted report, as `waxseal-reporting` has it."""
+        """The number of claims of a report that the intake accepted, as `waxseal-reporting` has it."""
         inside, tag = read["accepted"][:-32], read["accepted"][-32:]
         macs = [mac(key, b"waxseal/2/acceptance-mac", inside) for key in self.held["acceptance"]]
         require(tag in macs and inside[1:17] == read["id"], 197)
@@ -882,7 +880,7 @@ def vault(given):
     return {"answer": answered, "state": opened.saved}
 
 
-# ------------------------------------------------------------------------------------------ harness
+# ------------------------------------------------------------------------------------------- harness
 
 PLAIN = {"keys", "account", "text", "note", "reason", "origin", "authority", "asked"}
 

@@ -7,6 +7,7 @@ use waxseal_log::promise::{Promise, PromiseError, PromisedReport};
 use waxseal_log::receipt::Expected;
 use waxseal_log::report::ReportDigest;
 use waxseal_reporting::Timestamp;
+use waxseal_reporting::reporter::Report;
 
 use super::kept_receipt::KeptReceipt;
 use super::page::Page;
@@ -152,10 +153,8 @@ impl<S: Store> Client<S> {
         keys: &LogKeys,
         now: Timestamp,
     ) -> Result<KeptPromise, KeepPromiseError<S::Error>> {
-        if report.report.is_empty() {
-            return Err(KeepPromiseError::NotSealed);
-        }
-        let digest = ReportDigest::of(&report.report);
+        let sealed = Report::decode(&report.report).map_err(|_| KeepPromiseError::NotSealed)?;
+        let digest = ReportDigest::of(&sealed.without_mac());
         let decoded = Promise::decode(promise)?;
         let promised = decoded.verify(keys.log(), &digest, now.as_millis())?;
         let record = PromiseRecord {

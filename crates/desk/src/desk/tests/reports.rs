@@ -44,8 +44,6 @@ pub(crate) struct Intake {
 /// An accepted report in the forms in which it is used.
 pub(crate) struct Reported {
     pub(crate) accepted: AcceptedReport,
-    /// The report as the client sent it.
-    pub(crate) sealed: Vec<u8>,
     /// The accepted report under the acceptance key.
     pub(crate) encoded: Vec<u8>,
 }
@@ -101,17 +99,12 @@ impl Intake {
         let report = draft
             .seal(&self.delivery_key, self.moderation.public_key(), rng)
             .unwrap();
-        let sealed = report.encode();
         let examined = examine(report, &self.stamp_keys, &self.delivery_key, now).unwrap();
         let known = vec![false; examined.nullifiers().len()];
         let accepted = examined
             .accept(ReportId::generate(rng), &known, &[])
             .unwrap();
         let encoded = accepted.encode(&self.acceptance_key);
-        Reported {
-            accepted,
-            sealed,
-            encoded,
-        }
+        Reported { accepted, encoded }
     }
 }

@@ -246,10 +246,9 @@ impl World {
     }
 
     pub(crate) fn take_in(&mut self, reported: &Reported) -> Result<ReportId, DeskError> {
-        let (sealed, accepted) = (&reported.sealed, &reported.accepted);
-        let encoded = &reported.encoded;
+        let (accepted, encoded) = (&reported.accepted, &reported.encoded);
         self.desk
-            .take_in(sealed, accepted, encoded, self.now, &mut self.rng)?;
+            .take_in(accepted, encoded, self.now, &mut self.rng)?;
         Ok(*accepted.id())
     }
 

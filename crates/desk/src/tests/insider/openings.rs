@@ -123,7 +123,7 @@ fn not_logged(change: impl Fn(&mut Entry, &mut OpeningDetail)) {
     let mut detail = OpeningDetail::new(grant.grant().digest(), waiting.digest(), &challenge);
     let mut entry = Entry {
         day: Day::of_ms(world.now.as_millis()),
-        number: waiting.number(),
+        number: Number::from_bytes([8; 16]),
         event: Event::ContentOpened {
             purpose: Purpose::UserReport,
             mark: challenge.mark,
@@ -159,7 +159,6 @@ fn chk194_an_entry_of_another_grant_report_ordinal_challenge_purpose_or_day_is_r
             *mark = waxseal_log::entry::Mark::from_bytes([1; 16]);
         }
     });
-    not_logged(|entry, _| entry.number = Number::from_bytes([8; 16]));
     not_logged(|entry, _| entry.day = Day(entry.day.0 - 2));
     not_logged(|entry, _| entry.day = Day(entry.day.0 + 2));
 }
@@ -239,6 +238,27 @@ fn chk195_an_entry_that_is_there_twice_opens_nothing() {
     assert_eq!(
         world.vault.open(&request, world.now),
         Err(VaultError::MarkRepeated)
+    );
+}
+
+#[test]
+fn chk230_an_opening_under_the_number_of_another_report_is_refused() {
+    let mut world = World::new();
+    let (one, two) = (world.report(&["first"]), world.report(&["second"]));
+    let grant = world.grant(&one);
+    let challenge = world.challenge(&grant, &one).unwrap();
+    let detail = OpeningDetail::new(grant.grant().digest(), one.digest(), &challenge);
+    let detail = Detail::from_parts([6; 32], detail.encode()).unwrap();
+    let event = Event::ContentOpened {
+        purpose: Purpose::UserReport,
+        mark: challenge.mark,
+    };
+    world.append_with(two.number(), event, detail.digest());
+    world.follow().unwrap();
+    let request = World::request(&grant, &one, &challenge, [6; 32]);
+    assert_eq!(
+        world.vault.open(&request, world.now),
+        Err(VaultError::OtherNumber)
     );
 }
 

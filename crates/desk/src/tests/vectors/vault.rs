@@ -101,7 +101,7 @@ impl Script {
         let mut detail = OpeningDetail::new(grant.grant().digest(), waiting.digest(), challenge);
         change(&mut detail);
         let digest = Detail::from_parts([0x5a; 32], detail.encode()).unwrap().digest();
-        self.world.append_under(waiting.number(), Event::ContentOpened { purpose: grant.grant().terms().purpose, mark: challenge.mark }, digest);
+        self.world.append_with(waiting.number(), Event::ContentOpened { purpose: grant.grant().terms().purpose, mark: challenge.mark }, digest);
     }
 
     fn open(&mut self, grant: &SignedGrant, waiting: &Waiting, challenge: &Challenge) {
@@ -313,15 +313,6 @@ fn openings(file: &mut Vectors) {
             script.open(grant, waiting, &challenge);
         });
     }
-    fails("open-entry-number", "an entry under the number of another report", 194, &|script, grant, waiting| {
-        let challenge = script.challenge(grant, waiting);
-        let detail = OpeningDetail::new(grant.grant().digest(), waiting.digest(), &challenge);
-        let digest = Detail::from_parts([0x5a; 32], detail.encode()).unwrap().digest();
-        let event = Event::ContentOpened { purpose: grant.grant().terms().purpose, mark: challenge.mark };
-        script.world.append_under(waxseal_log::entry::Number::from_bytes([8; 16]), event, digest);
-        script.follow();
-        script.open(grant, waiting, &challenge);
-    });
     fails("open-entry-day", "an entry of two days ago", 194, &|script, grant, waiting| {
         let challenge = script.challenge(grant, waiting);
         let now = script.world.now;
@@ -346,6 +337,16 @@ fn openings(file: &mut Vectors) {
         script.log(&grant, waiting, &challenge, |_| {});
         script.follow();
         script.open(&grant, &other, &challenge);
+    });
+    fails("open-other-number", "the entry has the number of another report", 230, &|script, grant, waiting| {
+        let other = script.world.report(&["other"]);
+        let challenge = script.challenge(grant, waiting);
+        let detail = OpeningDetail::new(grant.grant().digest(), waiting.digest(), &challenge);
+        let digest = Detail::from_parts([0x5a; 32], detail.encode()).unwrap().digest();
+        let event = Event::ContentOpened { purpose: grant.grant().terms().purpose, mark: challenge.mark };
+        script.world.append_with(other.number(), event, digest);
+        script.follow();
+        script.open(grant, waiting, &challenge);
     });
     fails("open-invented", "an accepted report under another acceptance key", 197, &|script, _, _| {
         let evidence = script.world.alice_says("invented");

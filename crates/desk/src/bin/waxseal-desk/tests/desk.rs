@@ -8,6 +8,7 @@ use waxseal_desk::store::MemoryStore;
 use waxseal_desk::transparency::csv;
 use waxseal_log::counts::Counts;
 use waxseal_log::entry::Day;
+use waxseal_log::report::ReportDigest;
 use waxseal_reporting::Timestamp;
 
 use super::run;
@@ -36,7 +37,9 @@ fn what_a_desk_publishes_day_by_day_is_good() {
         }
         for number in 0..40 {
             let sealed = format!("report {number} of day {day}");
-            let made = desk.refuse(sealed.as_bytes(), 74, now, &mut rng).unwrap();
+            let made = desk
+                .refuse(&ReportDigest::of(sealed.as_bytes()), 74, now, &mut rng)
+                .unwrap();
             counts.add(made.entry());
             promise.get_or_insert(made);
         }
