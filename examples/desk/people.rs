@@ -8,9 +8,10 @@ use waxseal::{
     OutgoingReport, Reason, Timestamp,
 };
 use waxseal_desk::ids::AcceptedDigest;
+use waxseal_desk::vault::digest_of;
 use waxseal_log::promise::{Promise, PromisedReport};
 use waxseal_reporting::intake::{AcceptedReport, ReportId};
-use waxseal_reporting::reporter::ModerationPublicKey;
+use waxseal_reporting::reporter::{ModerationPublicKey, Report};
 
 use crate::lines::Line;
 use crate::office::Office;
@@ -57,7 +58,6 @@ pub struct Rejected {
 
 /// A report that someone at the provider wants to hide.
 pub struct Hidden {
-    pub sent: OutgoingReport,
     pub accepted: AcceptedReport,
     pub encoded: Vec<u8>,
 }
@@ -183,10 +183,9 @@ impl People {
             .intake(&sent.report, now, &mut self.rng);
         let accepted = intake.map_err(|refusal| format!("the intake refused: {refusal:?}"))?;
         let encoded = accepted.encode(&self.network.provider.acceptance_key());
-        let promise =
-            office
-                .desk
-                .take_in(&sent.report, &accepted, &encoded, now, &mut office.rng)?;
+        let promise = office
+            .desk
+            .take_in(&accepted, &encoded, now, &mut office.rng)?;
         let promised = self.keep(&promise, &sent, to, office)?;
         let filed = Filed {
             id: *accepted.id(),
@@ -218,9 +217,8 @@ impl People {
             Err(refusal) => return Err(format!("the intake refused: {refusal:?}").into()),
             Ok(_) => return Err("the intake accepted a message twice".into()),
         };
-        let promise = office
-            .desk
-            .refuse(&sent.report, check, now, &mut office.rng)?;
+        let digest = digest_of(&Report::decode(&sent.report)?);
+        let promise = office.desk.refuse(&digest, check, now, &mut office.rng)?;
         let promised = self.keep(&promise, &sent, to, office)?;
         let rejected = Rejected {
             reporter: to,
@@ -245,11 +243,7 @@ impl People {
             .intake(&sent.report, now, &mut self.rng);
         let accepted = intake.map_err(|refusal| format!("the intake refused: {refusal:?}"))?;
         let encoded = accepted.encode(&self.network.provider.acceptance_key());
-        Ok(Hidden {
-            sent,
-            accepted,
-            encoded,
-        })
+        Ok(Hidden { accepted, encoded })
     }
 
     fn seal(

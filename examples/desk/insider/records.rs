@@ -58,13 +58,7 @@ fn never_log(scene: &Scene<'_>) -> Result<Effect> {
     let (now, hidden) = (scene.after.now, &scene.hidden);
     office.settle(now)?;
     let (desk, rng) = (&mut office.desk, &mut office.rng);
-    let promise = desk.take_in(
-        &hidden.sent.report,
-        &hidden.accepted,
-        &hidden.encoded,
-        now,
-        rng,
-    )?;
+    let promise = desk.take_in(&hidden.accepted, &hidden.encoded, now, rng)?;
     let leaf = PromisedLeaf::verify(promise.note(), office.keys.log())?;
     pen::sql(&mut office, "DELETE FROM pending", [])?;
     pen::sql(
