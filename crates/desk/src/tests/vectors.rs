@@ -64,6 +64,7 @@ fn checks_of(variant: &str) -> &'static [u8] {
         "OtherReport" => &[196],
         "NotAccepted" | "Rejected" => &[197],
         "MessagesNotGranted" => &[198],
+        "OtherNumber" => &[230],
         _ => panic!("no check for {variant}"),
     }
 }

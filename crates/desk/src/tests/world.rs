@@ -21,8 +21,7 @@ use crate::ids::{AcceptedDigest, CaseId, GrantId, VaultId};
 use crate::officer::OfficerKey;
 use crate::policy::{Officer, Policy, PolicyTerms, Roles, Rule};
 use crate::vault::{
-    Challenge, Memory, OpenRequest, OpeningDetail, Vault, VaultError, VaultSecrets, View,
-    digest_of,
+    Challenge, Memory, OpenRequest, OpeningDetail, Vault, VaultError, VaultSecrets, View, digest_of,
 };
 
 pub(crate) const ORIGIN: &str = "log.example/desk";

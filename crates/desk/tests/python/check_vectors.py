@@ -186,7 +186,7 @@ def read_account(reader):
     return account
 
 
-# --------------------------------------------------------------------------- policy, acts and grants
+# -------------------------------------------------------------------------- policy, acts and grants
 
 
 @form(162)
@@ -383,7 +383,7 @@ def verify_grant(given):
     return {}
 
 
-# -------------------------------------------------------------------------------- what a vault holds
+# ------------------------------------------------------------------------------- what a vault holds
 
 
 def derive(given):
@@ -466,7 +466,7 @@ def state(given):
     return {"size": size, "policy_version": version}
 
 
-# -------------------------------------------------------------------------------------------- frames
+# ------------------------------------------------------------------------------------------- frames
 
 
 @form(181)
@@ -547,7 +547,7 @@ def answer(given):
     return {"kind": kind}
 
 
-# ---------------------------------------------------------------------------------------------- view
+# --------------------------------------------------------------------------------------------- view
 
 
 @form(181)
@@ -627,7 +627,7 @@ def view(given):
     return read_view(given["view"])[0]
 
 
-# ------------------------------------------------------------------- the log, as `waxseal-log` has it
+# ----------------------------------------------------------------- the log, as `waxseal-log` has it
 
 FIELDS = {1: 0, 2: 1, 3: 1, 4: 17, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1, 10: 0, 11: 10, 12: 1, 13: 1, 14: 5}
 FIELDS |= {15: 1, 16: 1, 17: 5, 18: 0, 19: 0, 20: 1, 21: 1, 22: 100, 23: 0}
@@ -710,7 +710,7 @@ def read_note(note, keys):
     return text, int(size), base64.b64decode(root), times
 
 
-# --------------------------------------------------------------------------------------------- vault
+# -------------------------------------------------------------------------------------------- vault
 
 
 class Vault:
@@ -838,7 +838,7 @@ class Vault:
         return {claim for claim in range(claims) if bits >> claim & 1}
 
     def accepted_claims(self, read):
-        """The number of claims of a report that the intake accepted, as `waxseal-reporting` has it."""
+        """The number of claims of an accepted report, as `waxseal-reporting` has it."""
         inside, tag = read["accepted"][:-32], read["accepted"][-32:]
         macs = [mac(key, b"waxseal/2/acceptance-mac", inside) for key in self.held["acceptance"]]
         require(tag in macs and inside[1:17] == read["id"], 197)
@@ -880,7 +880,7 @@ def vault(given):
     return {"answer": answered, "state": opened.saved}
 
 
-# ------------------------------------------------------------------------------------------- harness
+# ------------------------------------------------------------------------------------------ harness
 
 PLAIN = {"keys", "account", "text", "note", "reason", "origin", "authority", "asked"}
 

@@ -1,6 +1,6 @@
 //! Openings that the log does not show, or shows otherwise.
 
-use waxseal_log::entry::{Day, Detail, Entry, Event, Number, Purpose};
+use waxseal_log::entry::{Day, Detail, Entry, Event, Purpose};
 use waxseal_reporting::Timestamp;
 use waxseal_reporting::intake::{AcceptanceKey, ReportId};
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
@@ -123,7 +123,7 @@ fn not_logged(change: impl Fn(&mut Entry, &mut OpeningDetail)) {
     let mut detail = OpeningDetail::new(grant.grant().digest(), waiting.digest(), &challenge);
     let mut entry = Entry {
         day: Day::of_ms(world.now.as_millis()),
-        number: Number::from_bytes([8; 16]),
+        number: waiting.number(),
         event: Event::ContentOpened {
             purpose: Purpose::UserReport,
             mark: challenge.mark,

@@ -1,6 +1,6 @@
-//! Runs the decoders of `waxseal-desk` on any bytes, and a vault with any requests of an insider who
-//! has the desk, the log's key and the officers' keys. Asserts that the vault opens nothing without
-//! the entry of exactly this opening, and nothing twice.
+//! Runs the decoders of `waxseal-desk` on any bytes, and a vault with any requests of an insider
+//! who has the desk, the log's key and the officers' keys. Asserts that the vault opens nothing
+//! without the entry of exactly this opening, and nothing twice.
 
 mod prepared;
 mod seeds;
@@ -22,12 +22,13 @@ use waxseal_desk::officer::Signed;
 use waxseal_desk::policy::Policy;
 use waxseal_desk::vault::requests::{Answer, Request};
 use waxseal_desk::vault::{
-    Challenge, Memory, OpenRequest, OpeningDetail, Vault, VaultError, VaultSecrets, View,
+    Challenge, Memory, OpenRequest, OpeningDetail, Vault, VaultError, VaultSecrets, View, digest_of,
 };
 use waxseal_log::checkpoint::Checkpoint;
 use waxseal_log::entry::{Day, Detail, Digest, Entry, Event, Number, Purpose};
 use waxseal_log::note::Note;
 use waxseal_log::tree::{Frontier, TreeHash};
+use waxseal_reporting::intake::AcceptedReport;
 
 use crate::{NOW, rng};
 use prepared::{ORIGIN, PREPARED};
@@ -267,10 +268,9 @@ impl Insider {
             panic!("{} entries with the mark of an opening", logged.len())
         };
         let about = Detail::from_parts(SALT, expected.encode()).unwrap();
-        assert!(
-            Entry::decode(bytes).unwrap().is_about(&about),
-            "another entry"
-        );
+        let entry = Entry::decode(bytes).unwrap();
+        assert!(entry.is_about(&about), "another entry");
+        assert_eq!(entry.number, number(report));
         assert!(self.public >= read, "an entry that is not public");
         self.drawn[one].used = true;
         let opened = self.opened.entry(grant).or_default();
@@ -287,13 +287,19 @@ fn start(state: Option<&[u8]>) -> Vault {
 fn entry(drawn: &Drawn, now: Timestamp) -> Entry {
     Entry {
         day: Day::of_ms(now.as_millis()),
-        number: Number::from_bytes([9; 16]),
+        number: number(drawn.report),
         event: Event::ContentOpened {
             purpose: Purpose::UserReport,
             mark: drawn.challenge.mark,
         },
         digest: Digest::from_bytes([0; 32]),
     }
+}
+
+/// The number of a report in the log.
+fn number(report: usize) -> Number {
+    let report = AcceptedReport::report_of(&PREPARED.reports[report].1).unwrap();
+    digest_of(&report).number()
 }
 
 fn detail(drawn: &Drawn) -> OpeningDetail {
