@@ -25,7 +25,7 @@ use waxseal_desk::vault::{VaultError, View};
 
 use crate::Result;
 
-pub use facts::{Backup, Hidden, Scene};
+pub use facts::{Backup, Scene};
 
 /// One attack and what became of it.
 pub struct Attack {
@@ -81,8 +81,8 @@ impl Effect {
         }
     }
 
-    /// The effect of an attempt to deceive someone who checks. The check counts only if what it says
-    /// contains `meant`.
+    /// The effect of an attempt to deceive someone who checks. The check counts only if what it
+    /// says contains `meant`.
     fn of_check<T>(checked: Result<T>, meant: &str) -> Result<Self> {
         match checked {
             Ok(_) => Ok(Self::Succeeded("the check finds nothing".to_owned())),

@@ -16,16 +16,8 @@ mod published;
 mod receipts;
 mod registers;
 mod story;
+mod support;
 mod work;
-
-#[path = "../support"]
-mod support {
-    pub mod forge;
-    pub mod network;
-    pub mod no_channel;
-    pub mod progress;
-    pub mod provider;
-}
 
 use std::process::ExitCode;
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use rand::SeedableRng;
 use rusqlite::Connection;
 use waxseal_desk::desk::{Desk, DeskSetup};
+use waxseal_desk::publish::{Delay, write_folder};
 use waxseal_desk::store::SqliteStore;
 use waxseal_desk::vault::{LocalVault, Memory, Vault, VaultCalls};
 use waxseal_log::checkpoint::Checkpoint;
@@ -50,8 +51,8 @@ pub struct Office {
 }
 
 impl Office {
-    /// Opens the office in a folder, which may be empty. `witnesses` remember what they cosigned; if
-    /// there are none, no witness is pinned.
+    /// Opens the office in a folder, which may be empty. `witnesses` remember what they cosigned.
+    /// If there are none, no witness is pinned.
     pub fn open(
         folder: &Path,
         secrets: &Rc<Secrets>,
@@ -167,6 +168,27 @@ impl Office {
         }
     }
 
+    /// Adds to the public folder what is new after this many entries, without the usual delay.
+    /// Returns how many entries it has.
+    pub fn publish(&self, now: Timestamp, published: u64) -> Result<u64> {
+        let files = self.desk.publish(now, Delay { ms: 0 }, published)?;
+        let size = files.size();
+        write_folder(&self.folder.join("public"), files)?;
+        Ok(size)
+    }
+
+    /// Writes the whole public folder, and returns its path. Nothing is synced.
+    pub fn publish_copy(&self, now: Timestamp) -> Result<PathBuf> {
+        let folder = self.folder.join("public");
+        for file in self.desk.publish(now, Delay { ms: 0 }, 0)? {
+            let (path, bytes) = file?;
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().ok_or("no folder")?)?;
+            fs::write(path, bytes)?;
+        }
+        Ok(folder)
+    }
+
     /// Signs a checkpoint over the whole log, and gets the witnesses' cosignatures.
     pub fn witness(&mut self, now: Timestamp) -> Result<()> {
         let note = self.desk.checkpoint(now)?;
@@ -182,8 +204,8 @@ impl Office {
     }
 }
 
-/// Asks a witness to cosign a checkpoint, over the witness protocol. `prove` makes the proof from an
-/// older size.
+/// Asks a witness to cosign a checkpoint, over the witness protocol. `prove` makes the proof from
+/// an older size.
 pub fn ask(
     witness: &mut Witness,
     note: &Note,

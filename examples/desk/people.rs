@@ -13,7 +13,6 @@ use waxseal_log::promise::{Promise, PromisedReport};
 use waxseal_reporting::intake::{AcceptedReport, ReportId};
 use waxseal_reporting::reporter::{ModerationPublicKey, Report};
 
-use crate::insider::Hidden;
 use crate::lines::Line;
 use crate::office::Office;
 use crate::support::network::{Flight, Network};
@@ -55,6 +54,12 @@ impl Filed {
 pub struct Rejected {
     pub reporter: usize,
     pub promised: PromisedReport,
+}
+
+/// A report that someone at the provider wants to hide.
+pub struct Hidden {
+    pub accepted: AcceptedReport,
+    pub encoded: Vec<u8>,
 }
 
 /// The accounts, the relay and the intake.
@@ -238,11 +243,7 @@ impl People {
             .intake(&sent.report, now, &mut self.rng);
         let accepted = intake.map_err(|refusal| format!("the intake refused: {refusal:?}"))?;
         let encoded = accepted.encode(&self.network.provider.acceptance_key());
-        Ok(Hidden {
-            sent,
-            accepted,
-            encoded,
-        })
+        Ok(Hidden { accepted, encoded })
     }
 
     fn seal(

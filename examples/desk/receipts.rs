@@ -1,5 +1,6 @@
 //! At the end, every reporter and every account that was decided against checks a receipt.
 
+use waxseal::PromiseState;
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::store::Store;
 use waxseal_log::entry::{Entry, Number};
@@ -46,6 +47,7 @@ pub fn verify(
         let is_told = told.received.is_some() && !told.decisions.is_empty();
         receipts.take(&told, is_told || told.rejected.is_some(), entries);
     }
+    receipts.wrong.extend(not_kept(people)?);
     for one in decided {
         let receipt = office.desk.account_receipt(&one.case)?;
         let client = &mut people.network.clients[one.accused];
@@ -56,6 +58,24 @@ pub fn verify(
         receipts.take(&told, !told.decisions.is_empty(), entries);
     }
     Ok(receipts)
+}
+
+/// Promises of which no receipt has shown the entry.
+fn not_kept(people: &People) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    let mut promises = 0;
+    for client in &people.network.clients {
+        for promise in client.promises(None, usize::MAX, people.now())?.items {
+            promises += 1;
+            if promise.state() != PromiseState::Included {
+                wrong.push(format!("a promise is {:?}", promise.state()));
+            }
+        }
+    }
+    if promises != people.filed.len() + people.rejected.len() {
+        wrong.push(format!("the clients keep {promises} promises"));
+    }
+    Ok(wrong)
 }
 
 impl Receipts {

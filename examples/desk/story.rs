@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use rand::SeedableRng;
 use waxseal::Timestamp;
-use waxseal_desk::publish::{Delay, write_folder};
+use waxseal_desk::publish::Delay;
 use waxseal_desk::sorting::Sorting;
-use waxseal_desk::store::{OpeningList, Store};
+use waxseal_desk::store::{OpeningList, Order, Query, Store};
 use waxseal_log::entry::{Detail, Event, Number};
 
 use crate::arguments::Arguments;
@@ -187,7 +187,7 @@ impl Story {
         let day = people.now().as_millis() / DAY_MS;
         registers::review_emergencies(&mut self.work, officers, office, people.now())?;
         // The public folder is written now for the first time, and completed at the end.
-        self.published = publish(office, people.now(), Delay { ms: 0 }, 0)?;
+        self.published = office.publish(people.now(), 0)?;
         // Cases of the first nights can no longer be appealed against.
         let open = |decided: &crate::work::Decided| {
             let row = office.desk.store().decision(decided.leaf.as_bytes());
@@ -221,7 +221,7 @@ impl Story {
         let now = self.people.now();
         let public = self.office.folder.join("public");
         let held_back = self.held_back()?;
-        publish(&self.office, now, Delay { ms: 0 }, self.published)?;
+        self.office.publish(now, self.published)?;
         let promises: Vec<_> = self
             .people
             .filed
@@ -262,14 +262,16 @@ impl Story {
             entries.iter().any(|entry| is(&entry))
         };
         let filed = self.people.filed.iter();
-        let cases: u64 = self.work.decided.len() as u64;
+        let query = Query::open(Order::Age, now.as_millis(), 1_000);
+        let undecided = self.office.desk.store().queue(&query)?.cases.len() as u64;
+        let cases = self.work.decided.len() as u64 + undecided;
         Ok(Outcome {
             reports: filed
                 .filter(|filed| logged(&filed.promised.number()))
                 .count() as u64,
             rejected: self.people.rejected.len() as u64,
             cases,
-            undecided: 0,
+            undecided,
             openings: self.work.views,
             wrong_views: self.work.wrong_views,
             openings_without_entry: self.without_entry(&entries)?,
@@ -353,24 +355,4 @@ impl Story {
         }
         Ok(self.office.desk.log_size() - size)
     }
-}
-
-/// Writes the public folder of an office. Returns how many entries it has.
-pub fn publish(office: &Office, now: Timestamp, delay: Delay, published: u64) -> Result<u64> {
-    let files = office.desk.publish(now, delay, published)?;
-    let size = files.size();
-    write_folder(&office.folder.join("public"), files)?;
-    Ok(size)
-}
-
-/// Writes the whole public folder of an office in scratch, and returns its path. Nothing is synced.
-pub fn publish_at_once(office: &Office, now: Timestamp) -> Result<PathBuf> {
-    let folder = office.folder.join("public");
-    for file in office.desk.publish(now, Delay { ms: 0 }, 0)? {
-        let (path, bytes) = file?;
-        let path = folder.join(path);
-        fs::create_dir_all(path.parent().ok_or("no folder")?)?;
-        fs::write(path, bytes)?;
-    }
-    Ok(folder)
 }

@@ -142,8 +142,8 @@ impl Work {
         Ok(id)
     }
 
-    /// Opens reports under their grants: all are logged, one checkpoint is witnessed, then the vault
-    /// shows them. Compares each view with what was sent.
+    /// Opens reports under their grants. All are logged, and one checkpoint is witnessed. Then the
+    /// vault shows them, and each view is compared with what was sent.
     pub fn open(
         &mut self,
         reports: &[(GrantId, &Filed)],
@@ -235,7 +235,7 @@ fn measure(case: &CaseRow, turn: usize) -> Measure {
         Some(Reason::Threat) => Measure::Terminated,
         _ if case.reporters > 3 => Measure::Suspended,
         _ if turn % 11 == 5 => Measure::None,
-        _ if turn % 3 == 0 => Measure::FeatureRestricted,
+        _ if turn.is_multiple_of(3) => Measure::FeatureRestricted,
         _ => Measure::Warning,
     }
 }

@@ -4,17 +4,16 @@ use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use waxseal::{OutgoingReport, Timestamp};
+use waxseal::Timestamp;
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::store::{Order, Query, Store};
 use waxseal_log::witness::Witness;
-use waxseal_reporting::intake::AcceptedReport;
 
 use crate::Result;
 use crate::keys::Secrets;
 use crate::office::Office;
 use crate::officers::Officers;
-use crate::people::{Filed, People};
+use crate::people::{Filed, Hidden, People};
 use crate::work::Decided;
 
 /// A copy of an office, from which each attack gets its own.
@@ -35,13 +34,6 @@ impl Backup {
             now,
         })
     }
-}
-
-/// A report that the insider wants to hide.
-pub struct Hidden {
-    pub sent: OutgoingReport,
-    pub accepted: AcceptedReport,
-    pub encoded: Vec<u8>,
 }
 
 /// What all attacks share.
@@ -83,7 +75,7 @@ impl<'a> Scene<'a> {
         self.scratch.join(name)
     }
 
-    /// Two waiting cases. The first one has at least two reports, and the first of them has at least
+    /// Two waiting cases. The first one has at least two reports, of which the first has at least
     /// two messages.
     pub fn targets(&self, office: &Office) -> Result<[Target<'a>; 2]> {
         let query = Query::open(Order::Age, 0, 1_000);

@@ -88,7 +88,7 @@ fn other_number(scene: &Scene<'_>) -> Result<Effect> {
     world.log(&grant, &challenge, other, &detail)?;
     world.office.settle(world.now)?;
     let view = world.open(&grant, filed, &challenge.challenge, &detail)?;
-    Effect::of_view(view, |error| *error == VaultError::NotLogged)
+    Effect::of_view(view, |error| *error == VaultError::OtherNumber)
 }
 
 /// What the insider needs for another log: a challenge, and the entry of its opening.

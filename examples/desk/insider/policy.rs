@@ -13,7 +13,6 @@ use super::{Effect, Try, pen};
 use crate::Result;
 use crate::officers::Ask;
 use crate::published;
-use crate::story::publish_at_once;
 
 pub const ATTACKS: &[(&str, Try)] = &[
     ("publish a policy of one's own", own),
@@ -60,7 +59,7 @@ fn under(
         return Ok(refused);
     };
     // Outsiders notice the attempt.
-    let public = publish_at_once(&world.office, now)?;
+    let public = world.office.publish_copy(now)?;
     let found = published::verify(&public, &world.office.keys, &[])?.findings;
     match found.iter().find(|found| found.contains(finding)) {
         Some(found) => Ok(Effect::Refused(format!("{why}; outsiders see: {found}"))),

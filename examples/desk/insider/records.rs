@@ -1,6 +1,8 @@
 //! Attacks on what the desk records: reports that are hidden, rows that are altered, acts that are
 //! not those of the officers.
 
+use std::collections::BTreeSet;
+
 use waxseal_desk::appeal::AppealDecision;
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::store::{AppealList, AppealRow, Change, SqliteStore, Store};
@@ -8,6 +10,7 @@ use waxseal_desk::{DeskError, Refused};
 use waxseal_log::decision::AppealDecisionDetail;
 use waxseal_log::entry::{AppealOutcome, Detail, Entry, Event, Measure, Number, ReasonCode, Side};
 use waxseal_log::promise::PromisedLeaf;
+use waxseal_log::receipt::Expected;
 use waxseal_log::tree::TreeHash;
 
 use super::facts::Scene;
@@ -15,7 +18,7 @@ use super::world::World;
 use super::{Effect, Try, pen};
 use crate::office::Office;
 use crate::officers::sign;
-use crate::story::publish_at_once;
+use crate::receipts::of_report;
 use crate::work::decide;
 use crate::{DAY_MS, Result, numbers, published};
 
@@ -32,6 +35,7 @@ pub const ATTACKS: &[(&str, Try)] = &[
     ),
     ("drop an opening from the database", drop_opening),
     ("publish other numbers", other_numbers),
+    ("decide with fewer openings than there were", fewer_openings),
 ];
 
 /// Days pass, and the log goes on.
@@ -67,7 +71,7 @@ fn never_log(scene: &Scene<'_>) -> Result<Effect> {
     if !leaf.is_overdue(later.as_millis()) {
         return Ok(Effect::Succeeded("the promise is not overdue".to_owned()));
     }
-    let public = publish_at_once(&office, later)?;
+    let public = office.publish_copy(later)?;
     let found = published::verify(&public, &office.keys, &[leaf])?.findings;
     finding(&found, "promise")
 }
@@ -117,7 +121,7 @@ fn alter_entry(scene: &Scene<'_>) -> Result<Effect> {
     if audit(&office)?.is_empty() {
         return Ok(Effect::Succeeded("the audit finds nothing".to_owned()));
     }
-    let public = publish_at_once(&office, scene.after.now)?;
+    let public = office.publish_copy(scene.after.now)?;
     Effect::of_check(
         published::verify(&public, &office.keys, &[]),
         "not those that the checkpoint",
@@ -145,7 +149,7 @@ fn back_date(scene: &Scene<'_>) -> Result<Effect> {
     let entry = pen::entry(old, number, Event::HoldPlaced, &detail);
     pen::append(&mut office, &entry, &detail)?;
     office.settle(now)?;
-    let public = publish_at_once(&office, now)?;
+    let public = office.publish_copy(now)?;
     finding(
         &published::verify(&public, &office.keys, &[])?.findings,
         "back-dated",
@@ -271,10 +275,11 @@ fn other_numbers(scene: &Scene<'_>) -> Result<Effect> {
     let told = numbers::count(&office.store)?;
     let published = published::verify(&scene.public, &office.keys, &[])?;
     let counted: numbers::Numbers = published.counts.rows().into_iter().collect();
-    let other: Vec<_> = told
-        .iter()
-        .filter(|(name, number)| counted.get(*name) != Some(number))
-        .map(|(name, _)| name.as_str())
+    let names: BTreeSet<_> = told.keys().chain(counted.keys()).collect();
+    let other: Vec<_> = names
+        .into_iter()
+        .filter(|name| counted.get(*name) != told.get(*name))
+        .map(String::as_str)
         .collect();
     let is_meant = ["openings.", "decisions."]
         .iter()
@@ -286,6 +291,29 @@ fn other_numbers(scene: &Scene<'_>) -> Result<Effect> {
         ))),
         false => Ok(Effect::Succeeded("the log counts the same".to_owned())),
     }
+}
+
+/// The desk counts the openings in its rows. This one was logged past them.
+fn fewer_openings(scene: &Scene<'_>) -> Result<Effect> {
+    let mut world = World::new(scene)?;
+    let (filed, now) = (world.report(), world.now);
+    let grant = world.granted(1)?;
+    let first = world.whole(&grant, filed)?;
+    first.map_err(|error| format!("the granted opening fails: {error}"))?;
+    let (case, lead) = (world.target.case, &world.leads[1]);
+    decide(&case, Measure::Warning, 1, lead, &mut world.office, now)?;
+    world.office.settle(now)?;
+    let receipt = of_report(&world.office, &filed.promised.number())?;
+    let expected = Expected::Report {
+        promise: &filed.promised,
+    };
+    let told = receipt.verify(&world.office.keys, expected)?;
+    let found: Vec<_> = told
+        .contradictions
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    finding(&found, "counts 0 openings")
 }
 
 /// The first decided case whose content was not erased.

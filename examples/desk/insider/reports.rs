@@ -3,8 +3,7 @@
 use waxseal_desk::grant::GrantedReport;
 use waxseal_desk::ids::AcceptedDigest;
 use waxseal_desk::store::Store;
-use waxseal_desk::vault::digest_of;
-use waxseal_desk::vault::{VaultCalls, VaultError};
+use waxseal_desk::vault::{VaultCalls, VaultError, digest_of};
 use waxseal_log::entry::Purpose;
 use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::reporter::Report;
@@ -73,9 +72,18 @@ fn invented(scene: &Scene<'_>) -> Result<Effect> {
         };
         let terms = ask.terms(&mut world.office, world.now)?;
         let grant = ask.sign(terms)?;
-        let number = digest_of(&Report::decode(report)?).number();
+        // What is no report at all has no number. The vault looks for one before anything else.
+        let decoded = Report::decode(report).ok();
+        let number = match &decoded {
+            Some(report) => digest_of(report).number(),
+            None => filed.promised.number(),
+        };
+        let meant = match decoded {
+            Some(_) => VaultError::NotAccepted,
+            None => VaultError::Malformed,
+        };
         let view = world.whole_of(&grant, filed, number, accepted)?;
-        match Effect::of_view(view, |error| *error == VaultError::NotAccepted)? {
+        match Effect::of_view(view, |error| *error == meant)? {
             Effect::Refused(_) => refused += 1,
             other => return Ok(other),
         }

@@ -164,8 +164,8 @@ impl<'a> World<'a> {
         self.whole_of(grant, filed, filed.promised.number(), accepted)
     }
 
-    /// All steps of an opening, with these bytes in place of the accepted report, and an entry under
-    /// this number.
+    /// All steps of an opening, with these bytes in place of the accepted report, and an entry
+    /// under this number.
     pub fn whole_of(
         &mut self,
         grant: &SignedGrant,
