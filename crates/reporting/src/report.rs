@@ -232,7 +232,7 @@ impl Report {
 
     /// The encoded report without its reporter MAC, the last 34 bytes.
     ///
-    /// [`under_key`](Self::under_key) changes nothing of it. So a transparency log names a report by
+    /// [`under_key`](Self::under_key) changes nothing of it. A transparency log names a report by
     /// a digest of these bytes.
     pub fn without_mac(&self) -> Vec<u8> {
         let mut sections = self.sections.clone();
