@@ -51,9 +51,6 @@ pub fn verify(
     for one in decided {
         let receipt = office.desk.account_receipt(&one.case)?;
         let client = &mut people.network.clients[one.accused];
-        // The desk makes one receipt for each case, and an account has several. The client would
-        // compare a receipt about one case with the last one, about another case.
-        client.forget_account_receipt()?;
         let told = client.verify_receipt(&encoded(&receipt)?, &office.keys)?;
         receipts.take(&told, !told.decisions.is_empty(), entries);
     }
