@@ -2,6 +2,7 @@
 
 use rand_core::CryptoRng;
 use waxseal_log::entry::{Number, ReasonCode};
+use waxseal_reporting::intake::{AcceptedReport, ReportId};
 use waxseal_reporting::reporter::Reason;
 use waxseal_reporting::{AccountId, Timestamp};
 
@@ -118,6 +119,19 @@ impl<S: Store> Desk<S> {
                 .appeals(&AppealList::OfCase(*id), None, MAX_OF_CASE)?,
             holds: self.store.holds(id, MAX_OF_CASE)?,
         })
+    }
+
+    /// Number of messages in a report, whose claims the intake saw too. A grant has one bit for
+    /// each. 0 for a report about an account.
+    ///
+    /// # Errors
+    /// [`Refused::NoReport`] if there is none, or it was erased; or the store's.
+    pub fn messages_of(&self, report: &ReportId) -> Result<usize, DeskError> {
+        let content = self.store.content(report.as_bytes())?;
+        let content = content.ok_or(Refused::NoReport)?;
+        let report = AcceptedReport::report_of(&content.accepted);
+        let report = report.map_err(|_| Refused::Damaged("content"))?;
+        Ok(report.claims().len())
     }
 
     /// Assigns a case to an officer, for some time.

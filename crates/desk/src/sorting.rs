@@ -2,8 +2,7 @@
 
 use rand_core::CryptoRng;
 use waxseal_log::entry::ReasonCode;
-use waxseal_reporting::intake::ReportId;
-use waxseal_reporting::reporter::Report;
+use waxseal_reporting::intake::{AcceptedReport, ReportId};
 use waxseal_reporting::{AccountId, Timestamp};
 
 use crate::desk::Desk;
@@ -12,11 +11,6 @@ use crate::ids::CaseId;
 use crate::store::limits::MAX_LISTED;
 use crate::store::{Change, Key, ReportList, ReportRow, Store};
 use crate::vault::{VaultCalls, VaultError, reported_account};
-
-/// Length of what precedes the report in an encoded accepted report of version 02.
-const ACCEPTED_PREFIX_LEN: usize = 1 + 16 + 8 + 4 + 4;
-/// Length of the MAC at its end.
-const ACCEPTED_MAC_LEN: usize = 32;
 
 /// What became of a report that was to be sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,8 +126,7 @@ impl<S: Store> Desk<S> {
 /// The account that an accepted report is about. A report of the reporter's own messages in a group
 /// accuses no one else, and is in a case about the reporter.
 fn account_of(accepted: &[u8]) -> Option<AccountId> {
-    let end = accepted.len().checked_sub(ACCEPTED_MAC_LEN)?;
-    let report = Report::decode(accepted.get(ACCEPTED_PREFIX_LEN..end)?).ok()?;
+    let report = AcceptedReport::report_of(accepted).ok()?;
     let reporter = &report.reporter().account;
     let account = reported_account(reporter, report.about_account(), report.claims());
     Some(account.unwrap_or_else(|| reporter.clone()))

@@ -92,6 +92,7 @@ impl<S: Store> Auditor<'_, S> {
             *review.grant.as_bytes() == row.digest
                 && review.outcome == outcome
                 && *officer.as_bytes() != row.requester
+                && Some(*officer.as_bytes()) != row.approver
         });
         self.expect(is_signed, "grant", &row.id);
         Ok(())

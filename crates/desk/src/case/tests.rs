@@ -1,3 +1,4 @@
+use waxseal_reporting::intake::ReportId;
 use waxseal_reporting::reporter::Reason;
 
 use super::*;
@@ -41,6 +42,9 @@ fn reports_about_one_account_are_one_case_until_it_is_decided() {
         (Reason::Csam.number(), 4)
     );
     assert_eq!(view.case.account.as_deref(), Some("mallory"));
+    assert_eq!(world.desk.messages_of(&other).unwrap(), 2);
+    let unknown = ReportId::from_bytes([9; 16]);
+    assert_eq!(refused(world.desk.messages_of(&unknown)), Refused::NoReport);
 
     world.decide(case).unwrap();
     let later = world.reported("mallory", "erin", Reason::Scam);
