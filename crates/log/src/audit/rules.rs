@@ -22,8 +22,10 @@ struct Case {
 pub(super) struct Rules {
     found: Vec<Finding>,
     newest: Newest,
-    /// When the vault cosigned the last checkpoint.
+    /// When the vault cosigned the last checkpoint whose entries were read.
     vault_time_ms: Option<u64>,
+    /// When the vault cosigned the last checkpoint, also one whose entries are not public yet.
+    cosigned_ms: Option<u64>,
     /// Latest day among the entries after the last checkpoint, with the index of the entry.
     latest: Option<(Day, u64)>,
     policy_version: Option<u32>,
@@ -153,9 +155,21 @@ impl Rules {
     }
 
     pub(super) fn checkpoint(&mut self, checkpoint: &VerifiedCheckpoint) {
+        self.cosigned(checkpoint);
+        let time = vault_time_ms(checkpoint);
+        // CHK-159: no entry is later than the vault's cosignature.
+        let last_day = Day::of_ms(time.saturating_add(VAULT_CLOCK_SKEW_MS));
+        if let Some((_, index)) = self.latest.take().filter(|(day, _)| *day > last_day) {
+            self.find(Finding::PostDated { index });
+        }
+        self.vault_time_ms = self.vault_time_ms.max(Some(time));
+    }
+
+    /// The rules on the times of the vault, which need no entries.
+    pub(super) fn cosigned(&mut self, checkpoint: &VerifiedCheckpoint) {
         let (size, time) = (checkpoint.size(), vault_time_ms(checkpoint));
-        // CHK-159: the vault cosigned in time, and no entry is later than its cosignature.
-        if let Some(last) = self.vault_time_ms {
+        // CHK-159: the vault cosigned in time.
+        if let Some(last) = self.cosigned_ms {
             match time.checked_sub(last) {
                 None => self.find(Finding::VaultClockBack { size }),
                 Some(gap) if gap > MAX_VAULT_SILENCE_MS => {
@@ -165,11 +179,7 @@ impl Rules {
                 Some(_) => {}
             }
         }
-        let last_day = Day::of_ms(time.saturating_add(VAULT_CLOCK_SKEW_MS));
-        if let Some((_, index)) = self.latest.take().filter(|(day, _)| *day > last_day) {
-            self.find(Finding::PostDated { index });
-        }
-        self.vault_time_ms = self.vault_time_ms.max(Some(time));
+        self.cosigned_ms = self.cosigned_ms.max(Some(time));
     }
 
     /// The broken rules so far.

@@ -290,6 +290,58 @@ fn chk159_vault_that_is_silent_or_goes_back_is_found() {
 }
 
 #[test]
+fn chk159_vault_that_is_silent_before_a_checkpoint_without_public_entries_is_found() {
+    let mut world = Story::new().world;
+    let read = world.entries.len();
+    let mut audit = audited(&world, noon(DAY + 10));
+    for _ in 0..3 {
+        world.append(DAY + 10, Number::from_bytes(NEW), Event::HoldPlaced, b"");
+    }
+    let mut ahead = |size: usize, secs: u64| {
+        audit
+            .checkpoint_ahead(&world.checkpoint(size, secs))
+            .unwrap();
+        audit.findings()
+    };
+    let last = noon(DAY + 10) + 36 * 3_600;
+    assert_eq!(ahead(read + 1, last), []);
+    let size = read as u64 + 2;
+    let silent = Finding::VaultSilent { size, hours: 36 };
+    assert_eq!(ahead(read + 2, last + 36 * 3_600 + 1), [silent]);
+    let size = read as u64 + 3;
+    let back = Finding::VaultClockBack { size };
+    assert_eq!(ahead(read + 3, last), [silent, back]);
+    assert_eq!(audit.size(), read as u64);
+    assert_eq!(audit.last_checkpoint().unwrap().size(), audit.size());
+    let (size, entries) = (audit.size(), audit.size());
+    assert_eq!(
+        audit.checkpoint_ahead(&world.checkpoint(read, last)),
+        Err(AuditError::OtherSize { size, entries })
+    );
+    let unsigned = world.signed(read + 1);
+    audit.checkpoint_ahead(&unsigned).unwrap_err();
+}
+
+#[test]
+fn checkpoint_ahead_makes_no_promise_and_no_arrival_due() {
+    let mut world = World::new();
+    let promise = world.promise(DAY, SEALED, None);
+    let mut audit = new(&world);
+    audit.expect_promise(*world.promised(&promise, SEALED).leaf());
+    let event = Event::ReportSorted { reason: reason(1) };
+    world.append(DAY, Number::from_bytes(NEW), event, b"");
+    feed(&mut audit, &world.entries);
+    audit.checkpoint(&world.checkpoint(1, noon(DAY))).unwrap();
+    world.append(DAY, Number::from_bytes(NEW), Event::ReportReceived, b"");
+    for day in 1..7 {
+        audit
+            .checkpoint_ahead(&world.checkpoint(2, noon(DAY + day)))
+            .unwrap();
+    }
+    assert_eq!(audit.findings(), []);
+}
+
+#[test]
 fn chk159_broken_promise_is_found() {
     let mut world = World::new();
     let promise: Promise = world.promise(DAY, SEALED, None);

@@ -933,7 +933,7 @@ def count(entries, first, last):
 class Auditor:
     def __init__(self, keys):
         self.keys, self.entries, self.found = keys, [], []
-        self.latest = self.vault_time = self.version = None
+        self.latest = self.vault_time = self.last_cosigned = self.version = None
         self.since = []  # entries after the last checkpoint
         self.marks, self.received, self.requested = set(), set(), set()
         self.decided, self.open_appeals, self.used = set(), {}, {}
@@ -989,11 +989,7 @@ class Auditor:
         size, time = checkpoint["size"], checkpoint["vault_time"]
         require(size == len(self.entries), 158)
         require(root_of([entry["leaf_hash"] for entry in self.entries]) == checkpoint["root"], 158)
-        if self.vault_time is not None:
-            if time < self.vault_time:
-                self.found.append(f"VaultClockBack {size}")
-            elif time - self.vault_time > MAX_SILENCE_S:
-                self.found.append(f"VaultSilent {size} {(time - self.vault_time) // 3_600}")
+        self.cosigned(size, time)
         if self.since:
             day = max(day for day, _ in self.since)
             first = min(index for other, index in self.since if other == day)
@@ -1001,6 +997,19 @@ class Auditor:
                 self.found.append(f"PostDated {first}")
         self.since = []
         self.vault_time = time if self.vault_time is None else max(time, self.vault_time)
+
+    def ahead(self, text):
+        checkpoint = accept(self.keys, read_note(text.encode()))
+        require(checkpoint["size"] > len(self.entries), 158)
+        self.cosigned(checkpoint["size"], checkpoint["vault_time"])
+
+    def cosigned(self, size, time):
+        last = self.last_cosigned
+        if last is not None and time < last:
+            self.found.append(f"VaultClockBack {size}")
+        elif last is not None and time - last > MAX_SILENCE_S:
+            self.found.append(f"VaultSilent {size} {(time - last) // 3_600}")
+        self.last_cosigned = time if last is None else max(time, last)
 
     def findings(self, promised):
         found, now = self.found[:MAX_FINDINGS], self.vault_time
@@ -1023,6 +1032,8 @@ def audit(given):
     for step in given["steps"]:
         if "entry" in step:
             auditor.entry(step["entry"])
+        elif "ahead" in step:
+            auditor.ahead(step["ahead"])
         else:
             auditor.checkpoint(step["note"])
     return {
@@ -1034,7 +1045,7 @@ def audit(given):
 
 # ------------------------------------------------------------------------------------------- driver
 
-TEXTS = {"bundle_path", "contradictions", "findings", "keys", "line", "lines", "missing", "name", "note"}
+TEXTS = {"ahead", "bundle_path", "contradictions", "findings", "keys", "line", "lines", "missing", "name", "note"}
 TEXTS |= {"origin", "path", "promises", "rule", "statement", "text", "vkey"}
 
 

@@ -17,9 +17,10 @@ pub(super) fn audit(input: Input<'_>) -> Outcome {
         audit.expect_promise(PromisedLeaf::verify(&note, &log).unwrap());
     }
     for step in input.list("steps") {
-        match step.optional("entry") {
-            Some(entry) => drop(audit.entry(&entry.bytes()).map_err(refused)?),
-            None => drop(audit.checkpoint(&note_of(step.get("note"))?).map_err(refused)?),
+        match (step.optional("entry"), step.optional("ahead")) {
+            (Some(entry), _) => drop(audit.entry(&entry.bytes()).map_err(refused)?),
+            (None, Some(note)) => drop(audit.checkpoint_ahead(&note_of(note)?).map_err(refused)?),
+            (None, None) => drop(audit.checkpoint(&note_of(step.get("note"))?).map_err(refused)?),
         }
     }
     let rows: serde_json::Map<_, _> = audit.counts().rows().into_iter().map(|(name, number)| (name, number.into())).collect();
@@ -97,6 +98,11 @@ fn refusals(file: &mut Vectors, good: &Value, world: &World) {
     let text = alone.text().to_owned();
     world.witnesses.iter().for_each(|witness| alone.add(witness.cosign(&text, noon(DAY + 10))).unwrap());
     fails("no-vault", "a checkpoint that the vault never saw", steps(good, |steps| steps[last] = json!({ "note": alone.to_string() })), 140);
+    let mut longer = Story::new().world;
+    longer.append(DAY + 10, Number::from_bytes([0xdd; 16]), Event::HoldPlaced, b"");
+    let ahead = |note: String| steps(good, |steps| steps.push(json!({ "ahead": note })));
+    fails("ahead-unwitnessed", "a checkpoint ahead of the entries, without witnesses", ahead(longer.signed(last + 1).to_string()), 141);
+    fails("not-ahead", "a checkpoint ahead that is over the entries that were read", ahead(world.checkpoint(last, noon(DAY + 10)).to_string()), 158);
     let bad = note::with_bad_signature(&world.checkpoint(last, noon(DAY + 10)), ORIGIN);
     fails("bad-log", "a wrong signature of the log", steps(good, |steps| steps[last] = json!({ "note": bad })), 137);
 }
@@ -141,6 +147,15 @@ fn findings(file: &mut Vectors) {
     finds("daily", "36 hours between two checkpoints", silent(&[start, start + 129_600]), &[]);
     finds("silent", "a second more", silent(&[start, start + 129_601]), &["VaultSilent 0 36"]);
     finds("clock-back", "the vault's clock went back", silent(&[start, start - 1]), &["VaultClockBack 0"]);
+    let mut more = World::new();
+    more.append(DAY, Number::from_bytes(new), Event::HoldPlaced, b"");
+    let ahead = |secs: u64| {
+        let ahead = json!({ "ahead": more.checkpoint(1, secs).to_string() });
+        steps(&silent(&[start]), |steps| steps.push(ahead))
+    };
+    finds("ahead", "a checkpoint whose entries are not public, 36 hours later", ahead(start + 129_600), &[]);
+    finds("ahead-silent", "a second more", ahead(start + 129_601), &["VaultSilent 1 36"]);
+    finds("ahead-back", "the vault's clock went back", ahead(start - 1), &["VaultClockBack 1"]);
     let mut late = World::new();
     late.append(DAY, Number::from_bytes(new), Event::HoldPlaced, b"");
     let old = steps(&of(&late, noon(DAY + 3)), |steps| steps.insert(0, json!({ "note": world.checkpoint(0, noon(DAY + 2)).to_string() })));
