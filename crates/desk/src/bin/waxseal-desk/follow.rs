@@ -89,7 +89,8 @@ pub fn follow(task: &Task<'_>, mut each: impl FnMut(u64, &Entry)) -> Result<Foll
     if let Some(end) = covered {
         reader.read(&tiles, end, &mut each)?;
     }
-    archive.check_ahead(task, tiles.entries(), &mut reader.problems)?;
+    let entries = tiles.entries();
+    archive.check_ahead(task, entries, &mut reader.audit, &mut reader.problems)?;
     reader.compare_ahead(covered)?;
     let findings = reader.audit.findings();
     let findings = findings.iter().map(meaning::of_finding);

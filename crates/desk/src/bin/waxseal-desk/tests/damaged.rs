@@ -233,6 +233,22 @@ fn entries_that_no_checkpoint_covers_are_noticed() {
 }
 
 #[test]
+fn entries_that_are_withheld_behind_the_newest_checkpoint_are_noticed() {
+    // The provider publishes no checkpoint between the tiles and the newest one, so none is old.
+    let world = World::new();
+    let published = world.publish();
+    for (size, _) in &world.checkpoints {
+        if (363..712).contains(size) {
+            published.remove(&format!("checkpoints/{size}"));
+        }
+    }
+    verify(&published).wrong(
+        159,
+        "the vault cosigned nothing for 168 hours before the checkpoint of size 712",
+    );
+}
+
+#[test]
 fn an_altered_checkpoint_is_refused() {
     let published = World::new().publish();
     published.change("checkpoint", |note| {
