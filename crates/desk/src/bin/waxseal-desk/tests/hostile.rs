@@ -158,8 +158,25 @@ fn circles_of_links_end() {
         let published = World::new().publish();
         published.remove(folder);
         symlink(folder, published.path(folder)).unwrap();
-        verify(&published).unusable("cannot be read");
+        verify(&published).unusable("is a link");
     }
+}
+
+#[test]
+fn links_between_folders_do_not_multiply_the_tiles() {
+    let published = World::new().publish();
+    for level in ["entries", "0"] {
+        let first = published.path(&format!("tile/{level}/000"));
+        for index in 1..1_000 {
+            let other = published.path(&format!("tile/{level}/{index:03}"));
+            fs::hard_link(&first, other).unwrap();
+        }
+        // With x000 to x999, the index could have any length: 10^18 tiles of 1,000 files.
+        for group in 1..10 {
+            symlink(".", published.path(&format!("tile/{level}/x{group:03}"))).unwrap();
+        }
+    }
+    verify(&published).unusable("tile/entries/x001 is a link");
 }
 
 #[test]
