@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::entry::{Day, Entry, Event, Mark, Number, PublishedPolicy};
+use crate::entry::{Day, Entry, Event, Mark, Number, PublishedPolicy, Purpose};
 use crate::keys::{LogKeys, VerifiedCheckpoint};
 use crate::limits::{MAX_FINDINGS, MAX_VAULT_SILENCE_MS, PROMISE_DAYS, VAULT_CLOCK_SKEW_MS};
 use crate::merkle::TreeHash;
@@ -10,6 +10,16 @@ use crate::order::{Newest, days_late, vault_time_ms};
 use crate::promise::PromisedLeaf;
 
 use super::Finding;
+
+/// What is known of a grant.
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    purpose: Purpose,
+    is_answered: bool,
+    is_expired: bool,
+    is_reviewed: bool,
+    is_overdue: bool,
+}
 
 /// What is known of a case.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,9 +41,11 @@ pub(super) struct Rules {
     policy_version: Option<u32>,
     marks: BTreeSet<Mark>,
     received: BTreeSet<Number>,
+    rejected: BTreeSet<Number>,
+    sorted: BTreeSet<Number>,
     /// Reports that were sorted or opened before their arrival was logged: index and day.
     unreceived: BTreeMap<Number, (u64, Day)>,
-    requested: BTreeSet<Number>,
+    grants: BTreeMap<Number, Grant>,
     cases: BTreeMap<Number, Case>,
     /// Promised leaves that were not found yet.
     promised: BTreeMap<TreeHash, PromisedLeaf>,
@@ -78,30 +90,29 @@ impl Rules {
         match &entry.event {
             Event::ReportReceived => {
                 self.unreceived.remove(&number);
-                let is_new = self.received.insert(number);
+                let is_new = self.received.insert(number) && !self.rejected.contains(&number);
+                (!is_new).then_some(Finding::ReceivedTwice { index })
+            }
+            Event::ReportRejected { .. } => {
+                let is_new = self.rejected.insert(number) && !self.received.contains(&number);
                 (!is_new).then_some(Finding::ReceivedTwice { index })
             }
             Event::ReportSorted { .. } => {
                 self.used(index, entry);
-                None
+                let is_new = self.sorted.insert(number);
+                (!is_new).then_some(Finding::SortedTwice { index })
             }
             Event::ContentOpened { mark, .. } => {
                 self.used(index, entry);
                 let is_new = self.marks.insert(*mark);
                 (!is_new).then_some(Finding::MarkTwice { index })
             }
-            Event::GrantRequested { .. } => {
-                self.requested.insert(number);
-                None
-            }
-            Event::GrantApproved { .. }
+            Event::GrantRequested { .. }
+            | Event::GrantApproved { .. }
             | Event::GrantDenied { .. }
             | Event::GrantExpired { .. }
             | Event::EmergencyReviewed { .. }
-            | Event::EmergencyOverdue => {
-                let is_requested = self.requested.contains(&number);
-                (!is_requested).then_some(Finding::WithoutRequest { index })
-            }
+            | Event::EmergencyOverdue => self.grant(index, entry),
             Event::Decision { .. } => {
                 self.cases.entry(number).or_default();
                 None
@@ -128,6 +139,36 @@ impl Rules {
             Event::PolicyPublished(policy) => self.policy(index, policy, keys),
             _ => None,
         }
+    }
+
+    /// An entry about a grant: it was requested, and no entry says the same or the contrary again.
+    fn grant(&mut self, index: u64, entry: &Entry) -> Option<Finding> {
+        if let Event::GrantRequested { purpose } = entry.event {
+            let grant = Grant {
+                purpose,
+                is_answered: false,
+                is_expired: false,
+                is_reviewed: false,
+                is_overdue: false,
+            };
+            let is_new = !self.grants.contains_key(&entry.number);
+            self.grants.entry(entry.number).or_insert(grant);
+            return (!is_new).then_some(Finding::GrantContradicts { index });
+        }
+        let Some(grant) = self.grants.get_mut(&entry.number) else {
+            return Some(Finding::WithoutRequest { index });
+        };
+        let (said, purpose) = match entry.event {
+            Event::GrantApproved { purpose } | Event::GrantDenied { purpose } => {
+                (&mut grant.is_answered, purpose)
+            }
+            Event::GrantExpired { purpose } => (&mut grant.is_expired, purpose),
+            Event::EmergencyReviewed { .. } => (&mut grant.is_reviewed, Purpose::Emergency),
+            Event::EmergencyOverdue => (&mut grant.is_overdue, Purpose::Emergency),
+            _ => return None,
+        };
+        let is_again = core::mem::replace(said, true);
+        (is_again || grant.purpose != purpose).then_some(Finding::GrantContradicts { index })
     }
 
     /// Remembers that a report was sorted or opened.

@@ -4,6 +4,8 @@ use crate::note::Cosigner;
 use crate::promise::Promise;
 use crate::tests::world::*;
 
+mod repeated;
+
 fn new(world: &World) -> Audit {
     Audit::new(world.keys(), Counts::new(Day(0), Day(u32::MAX)))
 }
@@ -203,24 +205,6 @@ fn chk159_entry_dated_after_its_checkpoint_is_found() {
 }
 
 #[test]
-fn chk159_grant_that_was_not_requested_is_found() {
-    let purpose = Purpose::Emergency;
-    let outcome = ReviewOutcome::Justified;
-    let events = [
-        Event::GrantApproved { purpose },
-        Event::GrantDenied { purpose },
-        Event::GrantExpired { purpose },
-        Event::EmergencyReviewed { outcome },
-        Event::EmergencyOverdue,
-    ];
-    for event in events {
-        let (found, index) = found_after(NEW, DAY + 7, event);
-        assert_eq!(found, [Finding::WithoutRequest { index }]);
-        assert_eq!(found_after([2; 16], DAY + 7, event).0, []);
-    }
-}
-
-#[test]
 fn chk159_notice_or_appeal_without_a_decision_is_found() {
     let side = Side::Account;
     for event in [Event::NoticeSent { side }, Event::AppealFiled { side }] {
@@ -240,13 +224,6 @@ fn chk159_end_of_an_appeal_that_is_not_open_is_found() {
         let (found, index) = found_after(number, DAY + 7, event);
         assert_eq!(found, [Finding::WithoutAppeal { index }]);
     }
-}
-
-#[test]
-fn chk159_report_that_arrives_twice_is_found() {
-    let number = *Story::new().promise.entry().number.as_bytes();
-    let (found, index) = found_after(number, DAY + 7, Event::ReportReceived);
-    assert_eq!(found, [Finding::ReceivedTwice { index }]);
 }
 
 #[test]

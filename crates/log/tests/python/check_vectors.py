@@ -935,7 +935,7 @@ class Auditor:
         self.keys, self.entries, self.found = keys, [], []
         self.latest = self.vault_time = self.last_cosigned = self.version = None
         self.since = []  # entries after the last checkpoint
-        self.marks, self.received, self.requested = set(), set(), set()
+        self.marks, self.received, self.arrived, self.sorted, self.grants = set(), set(), set(), set(), {}
         self.decided, self.open_appeals, self.used = set(), {}, {}
 
     def entry(self, data):
@@ -952,16 +952,20 @@ class Auditor:
         find("BackDated", before or seen)
         self.latest = day if self.latest is None else max(self.latest, day)
         if kind == 1:
-            find("ReceivedTwice", number in self.received)
             self.received.add(number)
+        if kind in (1, 2):
+            find("ReceivedTwice", number in self.arrived)
+            self.arrived.add(number)
+        if kind == 3:
+            find("SortedTwice", number in self.sorted)
+            self.sorted.add(number)
         if kind in (3, 4):
             self.used.setdefault(number, (index, day))
         if kind == 4:
             find("MarkTwice", fields["mark"] in self.marks)
             self.marks.add(fields["mark"])
-        if kind == 5:
-            self.requested.add(number)
-        find("WithoutRequest", 6 <= kind <= 10 and number not in self.requested)
+        if 5 <= kind <= 10:
+            self.grant(kind, number, fields.get("purpose"), find)
         if kind == 11:
             self.decided.add(number)
         find("WithoutDecision", kind in (12, 13) and number not in self.decided)
@@ -974,6 +978,19 @@ class Auditor:
             self.policy(fields, find)
         self.entries.append(entry)
         self.since.append((day, index))
+
+    def grant(self, kind, number, purpose, find):
+        grant = self.grants.get(number)
+        if kind == 5:
+            find("GrantContradicts", grant is not None)
+            self.grants.setdefault(number, {"purpose": purpose, "said": set()})
+        elif grant is None:
+            find("WithoutRequest", True)
+        else:
+            said = 6 if kind == 7 else kind
+            wanted = PURPOSES.index("emergency") if kind in (9, 10) else purpose
+            find("GrantContradicts", said in grant["said"] or wanted != grant["purpose"])
+            grant["said"].add(said)
 
     def policy(self, fields, find):
         key, origin = self.keys["policy_key"], self.keys["log"]["name"]

@@ -128,6 +128,26 @@ fn findings(file: &mut Vectors) {
     finds("late-arrival", "an arrival may be two days late", after(new, DAY + 5, Event::ReportReceived), &[]);
     finds("post-dated", "a day after the checkpoint", after(new, DAY + 11, Event::HoldPlaced), &["PostDated 15"]);
     finds("no-request", "a grant that was not requested", after(new, DAY + 7, Event::GrantApproved { purpose }), &["WithoutRequest 15"]);
+    finds("rejected-too", "a report arrived, and was rejected", after(reported, DAY + 7, Event::ReportRejected { check: 63 }), &["ReceivedTwice 15"]);
+    let twice = |number: [u8; 16], one: Event, another: Event| {
+        let mut world = Story::new().world;
+        world.append(DAY + 7, Number::from_bytes(number), one, b"");
+        world.append(DAY + 7, Number::from_bytes(number), another, b"");
+        of(&world, noon(DAY + 10))
+    };
+    let rejected = Event::ReportRejected { check: 63 };
+    finds("rejected-twice", "a report was rejected twice", twice(new, rejected, rejected), &["ReceivedTwice 16"]);
+    finds("received-too", "a report was rejected, and then arrived", twice(new, rejected, Event::ReportReceived), &["ReceivedTwice 16"]);
+    let sorted = Event::ReportSorted { reason: reason(2) };
+    finds("sorted-twice", "a report was sorted twice", after(reported, DAY + 7, sorted), &["SortedTwice 15"]);
+    finds("requested-twice", "a grant was requested twice", after([2; 16], DAY + 7, Event::GrantRequested { purpose }), &["GrantContradicts 15"]);
+    finds("approved-twice", "a grant was approved twice", after([2; 16], DAY + 7, Event::GrantApproved { purpose }), &["GrantContradicts 15"]);
+    finds("denied-too", "a grant was approved, and denied", after([2; 16], DAY + 7, Event::GrantDenied { purpose }), &["GrantContradicts 15"]);
+    finds("expired", "a grant expired", after([2; 16], DAY + 7, Event::GrantExpired { purpose }), &[]);
+    finds("expired-otherwise", "a grant expired that had another purpose", after([2; 16], DAY + 7, Event::GrantExpired { purpose: Purpose::Appeal }), &["GrantContradicts 15"]);
+    finds("no-emergency", "a grant for no emergency was reviewed as one", after([2; 16], DAY + 7, Event::EmergencyOverdue), &["GrantContradicts 15"]);
+    let asked = Event::GrantRequested { purpose: Purpose::Emergency };
+    finds("emergency-overdue", "an emergency that was not reviewed in time", twice(new, asked, Event::EmergencyOverdue), &[]);
     finds("no-decision", "a notice without a decision", after(new, DAY + 7, Event::NoticeSent { side }), &["WithoutDecision 15"]);
     let upheld = Event::AppealDecided { outcome: AppealOutcome::Upheld, days: 0 };
     finds("no-appeal", "an appeal that was decided already", after(CASE, DAY + 7, upheld), &["WithoutAppeal 15"]);
