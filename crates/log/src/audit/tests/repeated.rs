@@ -20,8 +20,7 @@ fn chk159_grant_that_was_not_requested_is_found() {
     }
 }
 
-/// What is found after the request of a grant and these entries about it, of which the last has
-/// index 1 or more.
+/// What is found after the request of a grant and these entries about it.
 fn after_request(purpose: Purpose, events: &[Event]) -> Vec<Finding> {
     let (mut world, number) = (World::new(), Number::from_bytes(NEW));
     world.append(DAY, number, Event::GrantRequested { purpose }, b"");
