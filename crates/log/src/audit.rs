@@ -139,7 +139,7 @@ impl Audit {
     }
 
     /// The broken rules so far, in the order of the log. At most
-    /// [`MAX_FINDINGS`](crate::limits::MAX_FINDINGS) are kept.
+    /// [`MAX_FINDINGS_OF_KIND`](crate::limits::MAX_FINDINGS_OF_KIND) of each kind are kept.
     pub fn findings(&self) -> Vec<Finding> {
         self.rules.findings()
     }

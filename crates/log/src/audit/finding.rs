@@ -42,8 +42,8 @@ pub enum Finding {
         /// Index of the entry.
         index: u64,
     },
-    /// An entry repeats or contradicts what earlier ones say of its grant: the purpose, or how it was
-    /// answered. One grant would be counted twice.
+    /// An entry repeats or contradicts what earlier ones say of its grant: the purpose, or how it
+    /// was answered. One grant would be counted twice.
     #[error("entry {index} contradicts what earlier entries say of its grant")]
     GrantContradicts {
         /// Index of the entry.

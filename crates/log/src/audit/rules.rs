@@ -1,10 +1,13 @@
 //! The rules that public entries and checkpoints can break.
 
-use std::collections::{BTreeMap, BTreeSet};
+use core::mem::{Discriminant, discriminant};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::entry::{Day, Entry, Event, Mark, Number, PublishedPolicy, Purpose};
 use crate::keys::{LogKeys, VerifiedCheckpoint};
-use crate::limits::{MAX_FINDINGS, MAX_VAULT_SILENCE_MS, PROMISE_DAYS, VAULT_CLOCK_SKEW_MS};
+use crate::limits::{
+    MAX_FINDINGS_OF_KIND, MAX_VAULT_SILENCE_MS, PROMISE_DAYS, VAULT_CLOCK_SKEW_MS,
+};
 use crate::merkle::TreeHash;
 use crate::order::{Newest, days_late, vault_time_ms};
 use crate::promise::PromisedLeaf;
@@ -31,6 +34,8 @@ struct Case {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rules {
     found: Vec<Finding>,
+    /// Number of findings of each kind, with those that were not kept.
+    of_kind: HashMap<Discriminant<Finding>, u64>,
     newest: Newest,
     /// When the vault cosigned the last checkpoint whose entries were read.
     vault_time_ms: Option<u64>,
@@ -57,7 +62,9 @@ impl Rules {
     }
 
     fn find(&mut self, finding: Finding) {
-        if self.found.len() < MAX_FINDINGS {
+        let count = self.of_kind.entry(discriminant(&finding)).or_default();
+        *count = count.saturating_add(1);
+        if usize::try_from(*count).is_ok_and(|count| count <= MAX_FINDINGS_OF_KIND) {
             self.found.push(finding);
         }
     }
@@ -232,16 +239,17 @@ impl Rules {
         let is_overdue = |day: Day| Day(day.0.saturating_add(PROMISE_DAYS)).end_ms() <= now;
         // CHK-159: what was sorted or opened has arrived, and each promised leaf is there.
         let unreceived = self.unreceived.values().filter(|(_, day)| is_overdue(*day));
-        found.extend(unreceived.map(|(index, _)| Finding::NeverReceived { index: *index }));
+        let unreceived = unreceived.map(|(index, _)| Finding::NeverReceived { index: *index });
+        found.extend(unreceived.take(MAX_FINDINGS_OF_KIND));
         let broken = self
             .promised
             .values()
             .filter(|promised| promised.is_overdue(now));
-        found.extend(broken.map(|promised| Finding::PromiseBroken {
+        let broken = broken.map(|promised| Finding::PromiseBroken {
             day: promised.day.0,
             leaf_hash: promised.leaf_hash,
-        }));
-        found.truncate(MAX_FINDINGS);
+        });
+        found.extend(broken.take(MAX_FINDINGS_OF_KIND));
         found
     }
 }

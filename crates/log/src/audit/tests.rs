@@ -1,5 +1,6 @@
 use super::*;
 use crate::entry::*;
+use crate::limits::MAX_FINDINGS_OF_KIND;
 use crate::note::Cosigner;
 use crate::promise::Promise;
 use crate::tests::world::*;
@@ -350,12 +351,24 @@ fn chk159_broken_promise_is_found() {
 
 #[test]
 fn findings_are_bounded() {
-    let mut audit = new(&World::new());
     let mut world = World::new();
-    world.append(DAY, Number::from_bytes(NEW), Event::EmergencyOverdue, b"");
-    let entry = world.entries[0].0.encode();
-    for _ in 0..crate::limits::MAX_FINDINGS + 10 {
-        audit.entry(&entry).unwrap();
+    let number = Number::from_bytes(NEW);
+    for _ in 0..MAX_FINDINGS_OF_KIND + 1 {
+        world.append(DAY, number, Event::EmergencyOverdue, b"");
     }
-    assert_eq!(audit.findings().len(), crate::limits::MAX_FINDINGS);
+    // Many findings of one kind hide none of another.
+    for n in 0..MAX_FINDINGS_OF_KIND as u8 + 2 {
+        let mark = Mark::from_bytes([n.saturating_sub(1); 16]);
+        let purpose = Purpose::Appeal;
+        let number = Number::from_bytes([n; 16]);
+        world.append(DAY, number, Event::ContentOpened { purpose, mark }, b"");
+    }
+    let found = audited(&world, noon(DAY + 10)).findings();
+    let without = |finding: &&Finding| matches!(finding, Finding::WithoutRequest { .. });
+    assert_eq!(found.iter().filter(without).count(), MAX_FINDINGS_OF_KIND);
+    let index = MAX_FINDINGS_OF_KIND as u64 + 2;
+    assert!(found.contains(&Finding::MarkTwice { index }));
+    let never = |finding: &&Finding| matches!(finding, Finding::NeverReceived { .. });
+    assert_eq!(found.iter().filter(never).count(), MAX_FINDINGS_OF_KIND);
+    assert_eq!(found.len(), 2 * MAX_FINDINGS_OF_KIND + 1);
 }

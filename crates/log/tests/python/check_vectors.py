@@ -30,7 +30,7 @@ MAX_RULE, MAX_STATEMENT = 255, 3_600
 MAX_NOTE, MAX_SIGNATURES, MAX_NAME = 65_536, 32, 255
 MAX_WITNESSES, MAX_KEYS, MAX_REQUEST = 14, 16_384, 69_632
 MAX_PROMISE, MAX_RECEIPT, MAX_ITEMS, MAX_PROOF = 65_536, 1_048_576, 1_024, 64
-MAX_FINDINGS, MAX_SILENCE_S, SKEW_S = 1_024, 36 * 3_600, 300
+MAX_OF_KIND, MAX_SILENCE_S, SKEW_S = 64, 36 * 3_600, 300
 PROMISE_LINE = "waxseal.promise/1"
 
 
@@ -1029,9 +1029,9 @@ class Auditor:
         self.last_cosigned = time if last is None else max(time, last)
 
     def findings(self, promised):
-        found, now = self.found[:MAX_FINDINGS], self.vault_time
+        found, now = list(self.found), self.vault_time
         if now is None:
-            return found
+            return first_of_each_kind(found)
         for number, (index, day) in sorted(self.used.items()):
             if number not in self.received and (day + 3) * 86_400 <= now:
                 found.append(f"NeverReceived {index}")
@@ -1039,7 +1039,17 @@ class Auditor:
         for day, leaf in sorted(promised, key=lambda one: one[1]):
             if leaf not in leaves and due_ms(day) <= now * 1_000:
                 found.append(f"PromiseBroken {day}")
-        return found[:MAX_FINDINGS]
+        return first_of_each_kind(found)
+
+
+def first_of_each_kind(found):
+    kept, count = [], {}
+    for finding in found:
+        kind = finding.split()[0]
+        count[kind] = count.get(kind, 0) + 1
+        if count[kind] <= MAX_OF_KIND:
+            kept.append(finding)
+    return kept
 
 
 def audit(given):

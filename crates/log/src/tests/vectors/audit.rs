@@ -176,6 +176,14 @@ fn findings(file: &mut Vectors) {
     finds("ahead", "a checkpoint whose entries are not public, 36 hours later", ahead(start + 129_600), &[]);
     finds("ahead-silent", "a second more", ahead(start + 129_601), &["VaultSilent 1 36"]);
     finds("ahead-back", "the vault's clock went back", ahead(start - 1), &["VaultClockBack 1"]);
+    let mut flooded = World::new();
+    for n in 0..130u8 {
+        let event = if n < 65 { Event::EmergencyOverdue } else { Event::NoticeSent { side } };
+        flooded.append(DAY, Number::from_bytes(new), event, b"");
+    }
+    let (first, second) = (0..64).map(|n| format!("WithoutRequest {n}")).zip((65..129).map(|n| format!("WithoutDecision {n}"))).unzip::<_, _, Vec<_>, Vec<_>>();
+    let expected = [first, second].concat();
+    finds("flood", "65 findings of each of two kinds", of(&flooded, noon(DAY)), &expected.iter().map(String::as_str).collect::<Vec<_>>());
     let mut late = World::new();
     late.append(DAY, Number::from_bytes(new), Event::HoldPlaced, b"");
     let old = steps(&of(&late, noon(DAY + 3)), |steps| steps.insert(0, json!({ "note": world.checkpoint(0, noon(DAY + 2)).to_string() })));

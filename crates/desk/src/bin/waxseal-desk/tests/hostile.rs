@@ -5,6 +5,8 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use waxseal_log::entry::PolicyKey;
+
 use super::published::Published;
 use super::world::{DAY, World, noon};
 use super::{Ran, run};
@@ -248,6 +250,18 @@ fn only_a_hundred_problems_are_shown() {
         "{}",
         ran.err
     );
+}
+
+#[test]
+fn many_problems_do_not_hide_a_broken_rule() {
+    let world = World::with(PolicyKey::from_seed(&[0x44; 32]), [1, 1], "Reasons.");
+    let published = world.publish();
+    for size in 1_000..1_150 {
+        published.write(&format!("checkpoints/{size}"), b"x");
+    }
+    verify(&published)
+        .wrong(136, "the note is malformed")
+        .wrong(159, "has the mark of an earlier opening");
 }
 
 #[test]
