@@ -13,6 +13,7 @@ use waxseal::{
     Advice, Client, DamagedRow, Disclosure, Draft, FrankingTag, MemoryStore, OutgoingReport,
     Reason, Received, Store, Timestamp,
 };
+use waxseal_reporting::reporter::Report;
 
 use super::edit::edit_once;
 use crate::{Log, Provider, Records, account, rng, snapshot};
@@ -45,9 +46,10 @@ struct Answers {
 impl Answers {
     fn new(provider: &mut Provider, bob: &mut Client<MemoryStore>, report: OutgoingReport) -> Self {
         let (mut log, now) = (Log::new("desk.example/log"), provider.now);
-        let promise = log.promise(&report.report, None, now, &mut provider.rng);
+        let sealed = Report::decode(&report.report).unwrap().without_mac();
+        let promise = log.promise(&sealed, None, now, &mut provider.rng);
         let index = log.append_promised(&promise);
-        let decided = log.decide(promise.entry().day, 1, &account("bob"), &report.report);
+        let decided = log.decide(promise.entry().day, 1, &account("bob"), &sealed);
         let answers = Self {
             keys: log.keys(),
             receipts: [(Role::Reporter, index), (Role::Account, decided)]
