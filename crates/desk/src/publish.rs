@@ -76,7 +76,7 @@ impl<S: Store> Desk<S> {
         published: u64,
     ) -> Result<PublicFiles<'_, S>, DeskError> {
         let until = now.as_millis().saturating_sub(delay.ms);
-        let (mut size, mut checkpoints, mut after) = (published, Vec::new(), published);
+        let (mut sizes, mut checkpoints, mut after) = (Vec::new(), Vec::new(), published);
         loop {
             let page = self.store.checkpoints(after, MAX_LISTED)?;
             let Some(last) = page.last() else { break };
@@ -84,12 +84,14 @@ impl<S: Store> Desk<S> {
             for row in page.iter().filter(|row| row.is_complete) {
                 checkpoints.push(Job::Checkpoint(row.size));
                 if row.made_at_ms <= until {
-                    size = row.size;
+                    sizes.push(row.size);
                 }
             }
         }
         let mut jobs = vec![Job::Keys];
+        let size = sizes.last().copied().unwrap_or(published);
         add_tiles(&mut jobs, published, size);
+        add_partial_tiles(&mut jobs, &sizes, size);
         jobs.extend(checkpoints);
         jobs.extend(
             self.store
@@ -149,6 +151,33 @@ fn add_tiles(jobs: &mut Vec<Job>, published: u64, size: u64) {
             let width = tile_width(size, level, index);
             if width == 0 || width == tile_width(published, level, index) {
                 break;
+            }
+            jobs.push(Job::Hashes {
+                level,
+                index,
+                width,
+            });
+            if level == 0 {
+                jobs.push(Job::Entries { index, width });
+            }
+        }
+    }
+}
+
+/// Adds the partial tiles of trees of smaller sizes, while the full ones are not public. For each
+/// checkpoint there must be a tile of its width. (C2SP tlog-tiles, “Partial Tiles”)
+fn add_partial_tiles(jobs: &mut Vec<Job>, sizes: &[u64], size: u64) {
+    for level in 0..8u8 {
+        let height = u32::from(level).saturating_mul(8);
+        let mut last = None;
+        for smaller in sizes {
+            let hashes = smaller.checked_shr(height).unwrap_or(0);
+            let index = hashes.checked_div(TILE).unwrap_or(0);
+            let width = tile_width(*smaller, level, index);
+            let widest = tile_width(size, level, index);
+            let is_needed = width > 0 && width < widest && u64::from(widest) < TILE;
+            if !is_needed || last.replace((index, width)) == Some((index, width)) {
+                continue;
             }
             jobs.push(Job::Hashes {
                 level,

@@ -106,6 +106,23 @@ impl Audit {
         Ok(checkpoint)
     }
 
+    /// Checks an archived checkpoint whose entries are not public yet: its signatures, and the time
+    /// of the vault. Call it after all entries, with ascending sizes. A provider that publishes no
+    /// checkpoints between the entries and the newest one could withhold entries for years.
+    ///
+    /// # Errors
+    /// [`AuditError`] if the checkpoint is not signed and cosigned, or is over no more entries than
+    /// were read. The audit is unchanged.
+    pub fn checkpoint_ahead(&mut self, note: &Note) -> Result<VerifiedCheckpoint, AuditError> {
+        let checkpoint = self.keys.verify(note)?;
+        let (size, entries) = (checkpoint.size(), self.frontier.size());
+        if size <= entries {
+            return Err(AuditError::OtherSize { size, entries });
+        }
+        self.rules.cosigned(&checkpoint);
+        Ok(checkpoint)
+    }
+
     /// Number of entries so far.
     pub fn size(&self) -> u64 {
         self.frontier.size()
@@ -122,7 +139,7 @@ impl Audit {
     }
 
     /// The broken rules so far, in the order of the log. At most
-    /// [`MAX_FINDINGS`](crate::limits::MAX_FINDINGS) are kept.
+    /// [`MAX_FINDINGS_OF_KIND`](crate::limits::MAX_FINDINGS_OF_KIND) of each kind are kept.
     pub fn findings(&self) -> Vec<Finding> {
         self.rules.findings()
     }

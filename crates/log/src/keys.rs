@@ -66,7 +66,8 @@ impl LogKeys {
         }
         let mut keys: Vec<&[u8; 32]> = cosigners().chain([&log]).map(Verifier::key).collect();
         keys.extend(policy.as_ref().map(PolicyPublicKey::as_bytes));
-        let mut ids: Vec<_> = cosigners().map(|key| (key.name(), key.id())).collect();
+        let all = cosigners().chain([&log]);
+        let mut ids: Vec<_> = all.map(|key| (key.name(), key.id())).collect();
         if has_twice(&mut keys) || has_twice(&mut ids) {
             return Err(KeysError::Twice);
         }

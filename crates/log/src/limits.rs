@@ -49,9 +49,9 @@ pub const MAX_PROMISE_LEN: usize = 65_536;
 pub const MAX_RECEIPT_ITEMS: usize = 1_024;
 /// Longest encoded [`Receipt`](crate::receipt::Receipt) in bytes. Bounds what a reader holds.
 pub const MAX_RECEIPT_LEN: usize = 1_048_576;
-/// Most findings that an [`Audit`](crate::audit::Audit) keeps. A hostile log could have one in each
-/// entry.
-pub const MAX_FINDINGS: usize = 1_024;
+/// Most findings of one kind that an [`Audit`](crate::audit::Audit) keeps. A hostile log could have
+/// one in each entry, to hide those of another kind.
+pub const MAX_FINDINGS_OF_KIND: usize = 64;
 /// Longest time between two checkpoints that the vault cosigned, in milliseconds: a day and a half,
 /// so that one missed day shows.
 pub const MAX_VAULT_SILENCE_MS: u64 = 129_600_000;

@@ -66,6 +66,38 @@ fn checkpoints_are_public_at_once_and_tiles_after_seven_days() {
 }
 
 #[test]
+fn each_checkpoint_has_partial_tiles_of_its_size_until_the_full_ones_are_public() {
+    let mut world = large();
+    for sealed in [[1; 40], [2; 40]] {
+        let (report, now) = (ReportDigest::of(&sealed), world.now);
+        world.desk.refuse(&report, 77, now, &mut world.rng).unwrap();
+        world.pass(DAY);
+        world.desk.upkeep(world.now, &mut world.rng).unwrap();
+        world.complete().unwrap();
+    }
+    let (all, size) = files(&world, Delay { ms: 0 }, 0);
+    assert_eq!(size, 603);
+    let partial = |path: &&String| path.contains(".p/");
+    let paths: Vec<_> = all.keys().filter(partial).map(String::as_str).collect();
+    assert_eq!(
+        paths,
+        [
+            "tile/0/002.p/89",
+            "tile/0/002.p/90",
+            "tile/0/002.p/91",
+            "tile/1/000.p/2",
+            "tile/entries/002.p/89",
+            "tile/entries/002.p/90",
+            "tile/entries/002.p/91",
+        ]
+    );
+    // What the folder has is not repeated.
+    let (rest, _) = files(&world, Delay { ms: 0 }, 601);
+    assert!(!rest.contains_key("tile/0/002.p/89") && rest.contains_key("tile/0/002.p/90"));
+    assert_eq!(rest.keys().filter(partial).count(), 4);
+}
+
+#[test]
 fn the_public_folder_passes_the_audit_of_outsiders() {
     let world = large();
     let folder = tempfile::tempdir().unwrap();

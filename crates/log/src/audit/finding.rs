@@ -42,6 +42,13 @@ pub enum Finding {
         /// Index of the entry.
         index: u64,
     },
+    /// An entry repeats or contradicts what earlier ones say of its grant: the purpose, or how it
+    /// was answered. One grant would be counted twice.
+    #[error("entry {index} contradicts what earlier entries say of its grant")]
+    GrantContradicts {
+        /// Index of the entry.
+        index: u64,
+    },
     /// A notice or an appeal follows no decision of its case.
     #[error("entry {index} follows no decision")]
     WithoutDecision {
@@ -54,9 +61,15 @@ pub enum Finding {
         /// Index of the entry.
         index: u64,
     },
-    /// The report says a second time that it arrived.
+    /// A report arrives a second time: it is received or rejected again, or both.
     #[error("entry {index} says a second time that a report arrived")]
     ReceivedTwice {
+        /// Index of the second entry.
+        index: u64,
+    },
+    /// A report is sorted a second time.
+    #[error("entry {index} sorts a report a second time")]
+    SortedTwice {
         /// Index of the second entry.
         index: u64,
     },

@@ -1,15 +1,28 @@
 //! The rules that public entries and checkpoints can break.
 
-use std::collections::{BTreeMap, BTreeSet};
+use core::mem::{Discriminant, discriminant};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::entry::{Day, Entry, Event, Mark, Number, PublishedPolicy};
+use crate::entry::{Day, Entry, Event, Mark, Number, PublishedPolicy, Purpose};
 use crate::keys::{LogKeys, VerifiedCheckpoint};
-use crate::limits::{MAX_FINDINGS, MAX_VAULT_SILENCE_MS, PROMISE_DAYS, VAULT_CLOCK_SKEW_MS};
+use crate::limits::{
+    MAX_FINDINGS_OF_KIND, MAX_VAULT_SILENCE_MS, PROMISE_DAYS, VAULT_CLOCK_SKEW_MS,
+};
 use crate::merkle::TreeHash;
 use crate::order::{Newest, days_late, vault_time_ms};
 use crate::promise::PromisedLeaf;
 
 use super::Finding;
+
+/// What is known of a grant.
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    purpose: Purpose,
+    is_answered: bool,
+    is_expired: bool,
+    is_reviewed: bool,
+    is_overdue: bool,
+}
 
 /// What is known of a case.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,17 +34,23 @@ struct Case {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rules {
     found: Vec<Finding>,
+    /// Number of findings of each kind, with those that were not kept.
+    of_kind: HashMap<Discriminant<Finding>, u64>,
     newest: Newest,
-    /// When the vault cosigned the last checkpoint.
+    /// When the vault cosigned the last checkpoint whose entries were read.
     vault_time_ms: Option<u64>,
+    /// When the vault cosigned the last checkpoint, also one whose entries are not public yet.
+    cosigned_ms: Option<u64>,
     /// Latest day among the entries after the last checkpoint, with the index of the entry.
     latest: Option<(Day, u64)>,
     policy_version: Option<u32>,
     marks: BTreeSet<Mark>,
     received: BTreeSet<Number>,
+    rejected: BTreeSet<Number>,
+    sorted: BTreeSet<Number>,
     /// Reports that were sorted or opened before their arrival was logged: index and day.
     unreceived: BTreeMap<Number, (u64, Day)>,
-    requested: BTreeSet<Number>,
+    grants: BTreeMap<Number, Grant>,
     cases: BTreeMap<Number, Case>,
     /// Promised leaves that were not found yet.
     promised: BTreeMap<TreeHash, PromisedLeaf>,
@@ -43,7 +62,9 @@ impl Rules {
     }
 
     fn find(&mut self, finding: Finding) {
-        if self.found.len() < MAX_FINDINGS {
+        let count = self.of_kind.entry(discriminant(&finding)).or_default();
+        *count = count.saturating_add(1);
+        if usize::try_from(*count).is_ok_and(|count| count <= MAX_FINDINGS_OF_KIND) {
             self.found.push(finding);
         }
     }
@@ -76,30 +97,29 @@ impl Rules {
         match &entry.event {
             Event::ReportReceived => {
                 self.unreceived.remove(&number);
-                let is_new = self.received.insert(number);
+                let is_new = self.received.insert(number) && !self.rejected.contains(&number);
+                (!is_new).then_some(Finding::ReceivedTwice { index })
+            }
+            Event::ReportRejected { .. } => {
+                let is_new = self.rejected.insert(number) && !self.received.contains(&number);
                 (!is_new).then_some(Finding::ReceivedTwice { index })
             }
             Event::ReportSorted { .. } => {
                 self.used(index, entry);
-                None
+                let is_new = self.sorted.insert(number);
+                (!is_new).then_some(Finding::SortedTwice { index })
             }
             Event::ContentOpened { mark, .. } => {
                 self.used(index, entry);
                 let is_new = self.marks.insert(*mark);
                 (!is_new).then_some(Finding::MarkTwice { index })
             }
-            Event::GrantRequested { .. } => {
-                self.requested.insert(number);
-                None
-            }
-            Event::GrantApproved { .. }
+            Event::GrantRequested { .. }
+            | Event::GrantApproved { .. }
             | Event::GrantDenied { .. }
             | Event::GrantExpired { .. }
             | Event::EmergencyReviewed { .. }
-            | Event::EmergencyOverdue => {
-                let is_requested = self.requested.contains(&number);
-                (!is_requested).then_some(Finding::WithoutRequest { index })
-            }
+            | Event::EmergencyOverdue => self.grant(index, entry),
             Event::Decision { .. } => {
                 self.cases.entry(number).or_default();
                 None
@@ -128,6 +148,36 @@ impl Rules {
         }
     }
 
+    /// An entry about a grant: it was requested, and no entry says the same or the contrary again.
+    fn grant(&mut self, index: u64, entry: &Entry) -> Option<Finding> {
+        if let Event::GrantRequested { purpose } = entry.event {
+            let grant = Grant {
+                purpose,
+                is_answered: false,
+                is_expired: false,
+                is_reviewed: false,
+                is_overdue: false,
+            };
+            let is_new = !self.grants.contains_key(&entry.number);
+            self.grants.entry(entry.number).or_insert(grant);
+            return (!is_new).then_some(Finding::GrantContradicts { index });
+        }
+        let Some(grant) = self.grants.get_mut(&entry.number) else {
+            return Some(Finding::WithoutRequest { index });
+        };
+        let (said, purpose) = match entry.event {
+            Event::GrantApproved { purpose } | Event::GrantDenied { purpose } => {
+                (&mut grant.is_answered, purpose)
+            }
+            Event::GrantExpired { purpose } => (&mut grant.is_expired, purpose),
+            Event::EmergencyReviewed { .. } => (&mut grant.is_reviewed, Purpose::Emergency),
+            Event::EmergencyOverdue => (&mut grant.is_overdue, Purpose::Emergency),
+            _ => return None,
+        };
+        let is_again = core::mem::replace(said, true);
+        (is_again || grant.purpose != purpose).then_some(Finding::GrantContradicts { index })
+    }
+
     /// Remembers that a report was sorted or opened.
     fn used(&mut self, index: u64, entry: &Entry) {
         if !self.received.contains(&entry.number) {
@@ -153,9 +203,21 @@ impl Rules {
     }
 
     pub(super) fn checkpoint(&mut self, checkpoint: &VerifiedCheckpoint) {
+        self.cosigned(checkpoint);
+        let time = vault_time_ms(checkpoint);
+        // CHK-159: no entry is later than the vault's cosignature.
+        let last_day = Day::of_ms(time.saturating_add(VAULT_CLOCK_SKEW_MS));
+        if let Some((_, index)) = self.latest.take().filter(|(day, _)| *day > last_day) {
+            self.find(Finding::PostDated { index });
+        }
+        self.vault_time_ms = self.vault_time_ms.max(Some(time));
+    }
+
+    /// The rules on the times of the vault, which need no entries.
+    pub(super) fn cosigned(&mut self, checkpoint: &VerifiedCheckpoint) {
         let (size, time) = (checkpoint.size(), vault_time_ms(checkpoint));
-        // CHK-159: the vault cosigned in time, and no entry is later than its cosignature.
-        if let Some(last) = self.vault_time_ms {
+        // CHK-159: the vault cosigned in time.
+        if let Some(last) = self.cosigned_ms {
             match time.checked_sub(last) {
                 None => self.find(Finding::VaultClockBack { size }),
                 Some(gap) if gap > MAX_VAULT_SILENCE_MS => {
@@ -165,11 +227,7 @@ impl Rules {
                 Some(_) => {}
             }
         }
-        let last_day = Day::of_ms(time.saturating_add(VAULT_CLOCK_SKEW_MS));
-        if let Some((_, index)) = self.latest.take().filter(|(day, _)| *day > last_day) {
-            self.find(Finding::PostDated { index });
-        }
-        self.vault_time_ms = self.vault_time_ms.max(Some(time));
+        self.cosigned_ms = self.cosigned_ms.max(Some(time));
     }
 
     /// The broken rules so far.
@@ -181,16 +239,17 @@ impl Rules {
         let is_overdue = |day: Day| Day(day.0.saturating_add(PROMISE_DAYS)).end_ms() <= now;
         // CHK-159: what was sorted or opened has arrived, and each promised leaf is there.
         let unreceived = self.unreceived.values().filter(|(_, day)| is_overdue(*day));
-        found.extend(unreceived.map(|(index, _)| Finding::NeverReceived { index: *index }));
+        let unreceived = unreceived.map(|(index, _)| Finding::NeverReceived { index: *index });
+        found.extend(unreceived.take(MAX_FINDINGS_OF_KIND));
         let broken = self
             .promised
             .values()
             .filter(|promised| promised.is_overdue(now));
-        found.extend(broken.map(|promised| Finding::PromiseBroken {
+        let broken = broken.map(|promised| Finding::PromiseBroken {
             day: promised.day.0,
             leaf_hash: promised.leaf_hash,
-        }));
-        found.truncate(MAX_FINDINGS);
+        });
+        found.extend(broken.take(MAX_FINDINGS_OF_KIND));
         found
     }
 }

@@ -1,8 +1,11 @@
 use super::*;
 use crate::entry::*;
+use crate::limits::MAX_FINDINGS_OF_KIND;
 use crate::note::Cosigner;
 use crate::promise::Promise;
 use crate::tests::world::*;
+
+mod repeated;
 
 fn new(world: &World) -> Audit {
     Audit::new(world.keys(), Counts::new(Day(0), Day(u32::MAX)))
@@ -203,24 +206,6 @@ fn chk159_entry_dated_after_its_checkpoint_is_found() {
 }
 
 #[test]
-fn chk159_grant_that_was_not_requested_is_found() {
-    let purpose = Purpose::Emergency;
-    let outcome = ReviewOutcome::Justified;
-    let events = [
-        Event::GrantApproved { purpose },
-        Event::GrantDenied { purpose },
-        Event::GrantExpired { purpose },
-        Event::EmergencyReviewed { outcome },
-        Event::EmergencyOverdue,
-    ];
-    for event in events {
-        let (found, index) = found_after(NEW, DAY + 7, event);
-        assert_eq!(found, [Finding::WithoutRequest { index }]);
-        assert_eq!(found_after([2; 16], DAY + 7, event).0, []);
-    }
-}
-
-#[test]
 fn chk159_notice_or_appeal_without_a_decision_is_found() {
     let side = Side::Account;
     for event in [Event::NoticeSent { side }, Event::AppealFiled { side }] {
@@ -240,13 +225,6 @@ fn chk159_end_of_an_appeal_that_is_not_open_is_found() {
         let (found, index) = found_after(number, DAY + 7, event);
         assert_eq!(found, [Finding::WithoutAppeal { index }]);
     }
-}
-
-#[test]
-fn chk159_report_that_arrives_twice_is_found() {
-    let number = *Story::new().promise.entry().number.as_bytes();
-    let (found, index) = found_after(number, DAY + 7, Event::ReportReceived);
-    assert_eq!(found, [Finding::ReceivedTwice { index }]);
 }
 
 #[test]
@@ -290,6 +268,58 @@ fn chk159_vault_that_is_silent_or_goes_back_is_found() {
 }
 
 #[test]
+fn chk159_vault_that_is_silent_before_a_checkpoint_without_public_entries_is_found() {
+    let mut world = Story::new().world;
+    let read = world.entries.len();
+    let mut audit = audited(&world, noon(DAY + 10));
+    for _ in 0..3 {
+        world.append(DAY + 10, Number::from_bytes(NEW), Event::HoldPlaced, b"");
+    }
+    let mut ahead = |size: usize, secs: u64| {
+        audit
+            .checkpoint_ahead(&world.checkpoint(size, secs))
+            .unwrap();
+        audit.findings()
+    };
+    let last = noon(DAY + 10) + 36 * 3_600;
+    assert_eq!(ahead(read + 1, last), []);
+    let size = read as u64 + 2;
+    let silent = Finding::VaultSilent { size, hours: 36 };
+    assert_eq!(ahead(read + 2, last + 36 * 3_600 + 1), [silent]);
+    let size = read as u64 + 3;
+    let back = Finding::VaultClockBack { size };
+    assert_eq!(ahead(read + 3, last), [silent, back]);
+    assert_eq!(audit.size(), read as u64);
+    assert_eq!(audit.last_checkpoint().unwrap().size(), audit.size());
+    let (size, entries) = (audit.size(), audit.size());
+    assert_eq!(
+        audit.checkpoint_ahead(&world.checkpoint(read, last)),
+        Err(AuditError::OtherSize { size, entries })
+    );
+    let unsigned = world.signed(read + 1);
+    audit.checkpoint_ahead(&unsigned).unwrap_err();
+}
+
+#[test]
+fn checkpoint_ahead_makes_no_promise_and_no_arrival_due() {
+    let mut world = World::new();
+    let promise = world.promise(DAY, SEALED, None);
+    let mut audit = new(&world);
+    audit.expect_promise(*world.promised(&promise, SEALED).leaf());
+    let event = Event::ReportSorted { reason: reason(1) };
+    world.append(DAY, Number::from_bytes(NEW), event, b"");
+    feed(&mut audit, &world.entries);
+    audit.checkpoint(&world.checkpoint(1, noon(DAY))).unwrap();
+    world.append(DAY, Number::from_bytes(NEW), Event::ReportReceived, b"");
+    for day in 1..7 {
+        audit
+            .checkpoint_ahead(&world.checkpoint(2, noon(DAY + day)))
+            .unwrap();
+    }
+    assert_eq!(audit.findings(), []);
+}
+
+#[test]
 fn chk159_broken_promise_is_found() {
     let mut world = World::new();
     let promise: Promise = world.promise(DAY, SEALED, None);
@@ -321,12 +351,24 @@ fn chk159_broken_promise_is_found() {
 
 #[test]
 fn findings_are_bounded() {
-    let mut audit = new(&World::new());
     let mut world = World::new();
-    world.append(DAY, Number::from_bytes(NEW), Event::EmergencyOverdue, b"");
-    let entry = world.entries[0].0.encode();
-    for _ in 0..crate::limits::MAX_FINDINGS + 10 {
-        audit.entry(&entry).unwrap();
+    let number = Number::from_bytes(NEW);
+    for _ in 0..MAX_FINDINGS_OF_KIND + 1 {
+        world.append(DAY, number, Event::EmergencyOverdue, b"");
     }
-    assert_eq!(audit.findings().len(), crate::limits::MAX_FINDINGS);
+    // Many findings of one kind hide none of another.
+    for n in 0..MAX_FINDINGS_OF_KIND as u8 + 2 {
+        let mark = Mark::from_bytes([n.saturating_sub(1); 16]);
+        let purpose = Purpose::Appeal;
+        let number = Number::from_bytes([n; 16]);
+        world.append(DAY, number, Event::ContentOpened { purpose, mark }, b"");
+    }
+    let found = audited(&world, noon(DAY + 10)).findings();
+    let without = |finding: &&Finding| matches!(finding, Finding::WithoutRequest { .. });
+    assert_eq!(found.iter().filter(without).count(), MAX_FINDINGS_OF_KIND);
+    let index = MAX_FINDINGS_OF_KIND as u64 + 2;
+    assert!(found.contains(&Finding::MarkTwice { index }));
+    let never = |finding: &&Finding| matches!(finding, Finding::NeverReceived { .. });
+    assert_eq!(found.iter().filter(never).count(), MAX_FINDINGS_OF_KIND);
+    assert_eq!(found.len(), 2 * MAX_FINDINGS_OF_KIND + 1);
 }

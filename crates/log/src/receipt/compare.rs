@@ -45,6 +45,13 @@ impl Told {
             .collect()
     }
 
+    /// Whether an entry of the published log is about what the receipt is about: it has the number
+    /// of the report, or of a decision that the receipt shows. One after the receipt's checkpoint
+    /// belongs into a newer receipt.
+    pub fn concerns(&self, entry: &Entry) -> bool {
+        self.numbers.contains(&entry.number)
+    }
+
     /// What the receipt contradicts in one entry of the published log, for a reader that does not
     /// hold all entries at once. See [`missing_from`](Self::missing_from).
     pub fn contradicts_entry(&self, index: u64, entry: &Entry) -> Option<Contradiction> {
@@ -60,7 +67,7 @@ impl Told {
             Some((_, leaf)) if *leaf != entry.leaf_hash() => {
                 Some(Contradiction::NotInLog { index })
             }
-            None if self.numbers.contains(&entry.number) => Some(Contradiction::LeftOut { index }),
+            None if self.concerns(entry) => Some(Contradiction::LeftOut { index }),
             _ => None,
         }
     }

@@ -30,7 +30,7 @@ MAX_RULE, MAX_STATEMENT = 255, 3_600
 MAX_NOTE, MAX_SIGNATURES, MAX_NAME = 65_536, 32, 255
 MAX_WITNESSES, MAX_KEYS, MAX_REQUEST = 14, 16_384, 69_632
 MAX_PROMISE, MAX_RECEIPT, MAX_ITEMS, MAX_PROOF = 65_536, 1_048_576, 1_024, 64
-MAX_FINDINGS, MAX_SILENCE_S, SKEW_S = 1_024, 36 * 3_600, 300
+MAX_OF_KIND, MAX_SILENCE_S, SKEW_S = 64, 36 * 3_600, 300
 PROMISE_LINE = "waxseal.promise/1"
 
 
@@ -933,9 +933,9 @@ def count(entries, first, last):
 class Auditor:
     def __init__(self, keys):
         self.keys, self.entries, self.found = keys, [], []
-        self.latest = self.vault_time = self.version = None
+        self.latest = self.vault_time = self.last_cosigned = self.version = None
         self.since = []  # entries after the last checkpoint
-        self.marks, self.received, self.requested = set(), set(), set()
+        self.marks, self.received, self.arrived, self.sorted, self.grants = set(), set(), set(), set(), {}
         self.decided, self.open_appeals, self.used = set(), {}, {}
 
     def entry(self, data):
@@ -952,16 +952,20 @@ class Auditor:
         find("BackDated", before or seen)
         self.latest = day if self.latest is None else max(self.latest, day)
         if kind == 1:
-            find("ReceivedTwice", number in self.received)
             self.received.add(number)
+        if kind in (1, 2):
+            find("ReceivedTwice", number in self.arrived)
+            self.arrived.add(number)
+        if kind == 3:
+            find("SortedTwice", number in self.sorted)
+            self.sorted.add(number)
         if kind in (3, 4):
             self.used.setdefault(number, (index, day))
         if kind == 4:
             find("MarkTwice", fields["mark"] in self.marks)
             self.marks.add(fields["mark"])
-        if kind == 5:
-            self.requested.add(number)
-        find("WithoutRequest", 6 <= kind <= 10 and number not in self.requested)
+        if 5 <= kind <= 10:
+            self.grant(kind, number, fields.get("purpose"), find)
         if kind == 11:
             self.decided.add(number)
         find("WithoutDecision", kind in (12, 13) and number not in self.decided)
@@ -974,6 +978,19 @@ class Auditor:
             self.policy(fields, find)
         self.entries.append(entry)
         self.since.append((day, index))
+
+    def grant(self, kind, number, purpose, find):
+        grant = self.grants.get(number)
+        if kind == 5:
+            find("GrantContradicts", grant is not None)
+            self.grants.setdefault(number, {"purpose": purpose, "said": set()})
+        elif grant is None:
+            find("WithoutRequest", True)
+        else:
+            said = 6 if kind == 7 else kind
+            wanted = PURPOSES.index("emergency") if kind in (9, 10) else purpose
+            find("GrantContradicts", said in grant["said"] or wanted != grant["purpose"])
+            grant["said"].add(said)
 
     def policy(self, fields, find):
         key, origin = self.keys["policy_key"], self.keys["log"]["name"]
@@ -989,11 +1006,7 @@ class Auditor:
         size, time = checkpoint["size"], checkpoint["vault_time"]
         require(size == len(self.entries), 158)
         require(root_of([entry["leaf_hash"] for entry in self.entries]) == checkpoint["root"], 158)
-        if self.vault_time is not None:
-            if time < self.vault_time:
-                self.found.append(f"VaultClockBack {size}")
-            elif time - self.vault_time > MAX_SILENCE_S:
-                self.found.append(f"VaultSilent {size} {(time - self.vault_time) // 3_600}")
+        self.cosigned(size, time)
         if self.since:
             day = max(day for day, _ in self.since)
             first = min(index for other, index in self.since if other == day)
@@ -1002,10 +1015,23 @@ class Auditor:
         self.since = []
         self.vault_time = time if self.vault_time is None else max(time, self.vault_time)
 
+    def ahead(self, text):
+        checkpoint = accept(self.keys, read_note(text.encode()))
+        require(checkpoint["size"] > len(self.entries), 158)
+        self.cosigned(checkpoint["size"], checkpoint["vault_time"])
+
+    def cosigned(self, size, time):
+        last = self.last_cosigned
+        if last is not None and time < last:
+            self.found.append(f"VaultClockBack {size}")
+        elif last is not None and time - last > MAX_SILENCE_S:
+            self.found.append(f"VaultSilent {size} {(time - last) // 3_600}")
+        self.last_cosigned = time if last is None else max(time, last)
+
     def findings(self, promised):
-        found, now = self.found[:MAX_FINDINGS], self.vault_time
+        found, now = list(self.found), self.vault_time
         if now is None:
-            return found
+            return first_of_each_kind(found)
         for number, (index, day) in sorted(self.used.items()):
             if number not in self.received and (day + 3) * 86_400 <= now:
                 found.append(f"NeverReceived {index}")
@@ -1013,7 +1039,17 @@ class Auditor:
         for day, leaf in sorted(promised, key=lambda one: one[1]):
             if leaf not in leaves and due_ms(day) <= now * 1_000:
                 found.append(f"PromiseBroken {day}")
-        return found[:MAX_FINDINGS]
+        return first_of_each_kind(found)
+
+
+def first_of_each_kind(found):
+    kept, count = [], {}
+    for finding in found:
+        kind = finding.split()[0]
+        count[kind] = count.get(kind, 0) + 1
+        if count[kind] <= MAX_OF_KIND:
+            kept.append(finding)
+    return kept
 
 
 def audit(given):
@@ -1023,6 +1059,8 @@ def audit(given):
     for step in given["steps"]:
         if "entry" in step:
             auditor.entry(step["entry"])
+        elif "ahead" in step:
+            auditor.ahead(step["ahead"])
         else:
             auditor.checkpoint(step["note"])
     return {
@@ -1034,7 +1072,7 @@ def audit(given):
 
 # ------------------------------------------------------------------------------------------- driver
 
-TEXTS = {"bundle_path", "contradictions", "findings", "keys", "line", "lines", "missing", "name", "note"}
+TEXTS = {"ahead", "bundle_path", "contradictions", "findings", "keys", "line", "lines", "missing", "name", "note"}
 TEXTS |= {"origin", "path", "promises", "rule", "statement", "text", "vkey"}
 
 

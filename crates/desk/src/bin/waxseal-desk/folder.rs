@@ -53,6 +53,9 @@ impl Folder {
 
     /// Whether there is a file.
     pub fn has(&self, path: &str) -> Result<bool, Unusable> {
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            self.refuse_links(folder)?;
+        }
         let path = self.root.join(path);
         // A link could lead anywhere, and a pipe or device would never end.
         match fs::symlink_metadata(&path) {
@@ -66,6 +69,22 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(unreadable(&path, &error)),
         }
+    }
+
+    /// Refuses links in the path of a folder. With links to itself, a folder of 1,000 tiles would
+    /// have more tiles than anyone can read.
+    fn refuse_links(&self, folder: &str) -> Result<(), Unusable> {
+        let mut path = self.root.clone();
+        for name in folder.split('/') {
+            path.push(name);
+            if fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) {
+                let name = shown(&path);
+                return Err(Unusable(format!(
+                    "{name} is a link; replace it with the folder"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The sizes of the archived checkpoints, ascending.
@@ -108,6 +127,7 @@ impl Folder {
         limit: usize,
         mut each: impl FnMut(&str),
     ) -> Result<(), Unusable> {
+        self.refuse_links(path)?;
         let path = self.root.join(path);
         let entries = match fs::read_dir(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

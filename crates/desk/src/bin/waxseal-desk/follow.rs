@@ -6,7 +6,8 @@
 mod archive;
 mod tiles;
 
-use std::collections::BTreeMap;
+use core::mem::discriminant;
+use std::collections::{BTreeMap, HashMap};
 
 use waxseal_log::audit::{Audit, AuditError};
 use waxseal_log::counts::Counts;
@@ -28,6 +29,9 @@ use tiles::Tiles;
 /// Days after a checkpoint by which the tiles must contain it: seven, and two in which the
 /// provider may repeat what failed.
 const MAX_TILE_DELAY_DAYS: u64 = 9;
+
+/// Findings of each kind that are shown before other problems.
+const FIRST_OF_KIND: u64 = 3;
 
 const FORK: &str =
     "The provider signed two different logs. Keep both checkpoints: together they prove it.";
@@ -89,14 +93,24 @@ pub fn follow(task: &Task<'_>, mut each: impl FnMut(u64, &Entry)) -> Result<Foll
     if let Some(end) = covered {
         reader.read(&tiles, end, &mut each)?;
     }
-    archive.check_ahead(task, tiles.entries(), &mut reader.problems)?;
+    let entries = tiles.entries();
+    archive.check_ahead(task, entries, &mut reader.audit, &mut reader.problems)?;
     reader.compare_ahead(covered)?;
-    let findings = reader.audit.findings();
-    let findings = findings.iter().map(meaning::of_finding);
-    reader.problems.extend(findings);
+    // Not all problems are shown. The first of each kind of finding come before all others.
+    let mut of_kind = HashMap::new();
+    let findings = reader.audit.findings().into_iter();
+    let (first, more): (Vec<_>, Vec<_>) = findings.partition(|finding| {
+        let count = of_kind.entry(discriminant(finding)).or_insert(0u64);
+        *count = count.saturating_add(1);
+        *count <= FIRST_OF_KIND
+    });
+    let mut problems = Problems::default();
+    problems.extend(first.iter().map(meaning::of_finding));
+    problems.append(reader.problems);
+    problems.extend(more.iter().map(meaning::of_finding));
     let standings = reader.standings.into_iter();
     Ok(Followed {
-        problems: reader.problems,
+        problems,
         audit: reader.audit,
         checked: reader.checked,
         newest: archive.newest,

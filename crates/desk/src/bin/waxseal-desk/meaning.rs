@@ -75,7 +75,12 @@ pub fn of_finding(finding: &Finding) -> Problem {
         | Finding::WithoutAppeal { .. } => {
             "An entry that must come before it is missing, or this one is invented."
         }
-        Finding::ReceivedTwice { .. } => "One report was counted twice.",
+        Finding::ReceivedTwice { .. } | Finding::SortedTwice { .. } => {
+            "One report was counted twice."
+        }
+        Finding::GrantContradicts { .. } => {
+            "One grant was counted twice, or under another purpose."
+        }
         Finding::NeverReceived { .. } => {
             "The provider worked on a report and did not log in time that it arrived."
         }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use waxseal_desk::transparency::{Row, csv, date, date_and_time, day, rows};
 use waxseal_log::counts::Counts;
 use waxseal_log::entry::Day;
+use waxseal_log::limits::PROMISE_DAYS;
 
 use crate::folder::Folder;
 use crate::follow::{Followed, Task, follow};
@@ -89,7 +90,9 @@ fn proven(followed: &Followed) -> Option<u64> {
 fn incomplete(followed: &Followed) -> Option<String> {
     let last = followed.audit.last_checkpoint()?;
     let to = followed.audit.counts().to;
-    let is_complete = to.end_ms() <= last.vault_time().saturating_mul(1_000);
+    // The arrivals of a day are logged until their promises are due.
+    let until = Day(to.0.saturating_add(PROMISE_DAYS)).end_ms();
+    let is_complete = until <= last.vault_time().saturating_mul(1_000);
     let until = date_and_time(last.vault_time());
     (!is_complete).then(|| format!("the checkpoint is of {until}: later entries are not counted"))
 }

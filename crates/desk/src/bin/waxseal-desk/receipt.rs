@@ -138,7 +138,11 @@ fn compare(
         references,
         promised: promised.map(|promise| *promise.leaf()),
     };
+    let mut later = 0u64;
     let followed = follow(&task, |index, entry| {
+        if index >= told.checkpoint.size() && told.concerns(entry) {
+            later = later.saturating_add(1);
+        }
         if let Some(found) = told.contradicts_entry(index, entry) {
             contradictions.push(meaning::of_contradiction(&found));
         }
@@ -149,6 +153,7 @@ fn compare(
         let text = story::compared(told.checkpoint.size(), size, *standing);
         outcome.text.push_str(&text);
     }
+    outcome.text.push_str(&story::later(later));
     outcome.problems.append(contradictions);
     outcome.problems.append(followed.problems);
     Ok(())

@@ -39,6 +39,17 @@ pub fn compared(receipt: u64, entries: u64, standing: Standing) -> String {
     }
 }
 
+/// Says that the published log has more entries than the receipt could show.
+pub fn later(entries: u64) -> String {
+    match entries {
+        0 => String::new(),
+        entries => format!(
+            "Later     the log has {} about it after the receipt's checkpoint: ask for a newer one\n",
+            counted(entries, "more entry", "more entries"),
+        ),
+    }
+}
+
 /// Tells what happened, day by day, then until when to appeal and what is still missing.
 pub fn tell(told: &Told, reader: Reader<'_>, now_ms: u64) -> String {
     let mut out = String::from("\n");
@@ -169,10 +180,13 @@ fn decided(decision: &ToldDecision) -> Vec<String> {
     ));
     match (&decision.rule, &decision.statement) {
         (Some(rule), Some(statement)) => {
-            lines.push(format!("Rule: {}", printable(rule)));
+            lines.extend(quote("Rule", rule));
             lines.extend(quote("Reasons", statement));
         }
-        _ => lines.push("The reasons are not shown.".to_owned()),
+        _ => {
+            lines.push("The reasons are not shown, since the content was erased.".to_owned());
+            lines.push("So nothing proves that this decision is about you.".to_owned());
+        }
     }
     lines
 }
@@ -213,7 +227,7 @@ fn missing(told: &Told, reader: Reader<'_>) -> Vec<String> {
             ));
         }
         if told.openings.is_empty() {
-            missing.push("It shows no opening: no officer saw the content.".to_owned());
+            missing.push("It shows no opening of the content.".to_owned());
         }
     }
     if told.decisions.is_empty() {

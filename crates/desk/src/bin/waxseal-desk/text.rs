@@ -10,9 +10,34 @@ pub fn printable(text: &str) -> String {
     text.chars().map(escaped).collect()
 }
 
-/// The lines of a text, each safe to print.
+/// Most columns of a line from outside. With what marks it, it fits a terminal of 80 columns: the
+/// terminal itself would begin the next line without a mark.
+const MAX_COLUMNS: usize = 60;
+
+/// The lines of a text, each safe to print and not too long.
 pub fn printable_lines(text: &str) -> Vec<String> {
-    text.lines().map(printable).collect()
+    text.lines()
+        .flat_map(|line| wrapped(&printable(line)))
+        .collect()
+}
+
+/// Divides a line after spaces, or within a word that is too long.
+fn wrapped(line: &str) -> Vec<String> {
+    // Some characters take two columns.
+    let columns = |c: char| if c.is_ascii() { 1usize } else { 2 };
+    let mut lines = Vec::new();
+    let mut last = String::new();
+    for c in line.chars() {
+        let width: usize = last.chars().chain([c]).map(columns).sum();
+        if width > MAX_COLUMNS {
+            let word = last.rfind(' ').map(|at| at.saturating_add(1));
+            let rest = last.split_off(word.unwrap_or(last.len()));
+            lines.push(core::mem::replace(&mut last, rest));
+        }
+        last.push(c);
+    }
+    lines.push(last);
+    lines
 }
 
 /// Whether a terminal would act on this character or show nothing, instead of showing it.

@@ -17,9 +17,10 @@ pub(super) fn audit(input: Input<'_>) -> Outcome {
         audit.expect_promise(PromisedLeaf::verify(&note, &log).unwrap());
     }
     for step in input.list("steps") {
-        match step.optional("entry") {
-            Some(entry) => drop(audit.entry(&entry.bytes()).map_err(refused)?),
-            None => drop(audit.checkpoint(&note_of(step.get("note"))?).map_err(refused)?),
+        match (step.optional("entry"), step.optional("ahead")) {
+            (Some(entry), _) => drop(audit.entry(&entry.bytes()).map_err(refused)?),
+            (None, Some(note)) => drop(audit.checkpoint_ahead(&note_of(note)?).map_err(refused)?),
+            (None, None) => drop(audit.checkpoint(&note_of(step.get("note"))?).map_err(refused)?),
         }
     }
     let rows: serde_json::Map<_, _> = audit.counts().rows().into_iter().map(|(name, number)| (name, number.into())).collect();
@@ -97,6 +98,11 @@ fn refusals(file: &mut Vectors, good: &Value, world: &World) {
     let text = alone.text().to_owned();
     world.witnesses.iter().for_each(|witness| alone.add(witness.cosign(&text, noon(DAY + 10))).unwrap());
     fails("no-vault", "a checkpoint that the vault never saw", steps(good, |steps| steps[last] = json!({ "note": alone.to_string() })), 140);
+    let mut longer = Story::new().world;
+    longer.append(DAY + 10, Number::from_bytes([0xdd; 16]), Event::HoldPlaced, b"");
+    let ahead = |note: String| steps(good, |steps| steps.push(json!({ "ahead": note })));
+    fails("ahead-unwitnessed", "a checkpoint ahead of the entries, without witnesses", ahead(longer.signed(last + 1).to_string()), 141);
+    fails("not-ahead", "a checkpoint ahead that is over the entries that were read", ahead(world.checkpoint(last, noon(DAY + 10)).to_string()), 158);
     let bad = note::with_bad_signature(&world.checkpoint(last, noon(DAY + 10)), ORIGIN);
     fails("bad-log", "a wrong signature of the log", steps(good, |steps| steps[last] = json!({ "note": bad })), 137);
 }
@@ -122,6 +128,26 @@ fn findings(file: &mut Vectors) {
     finds("late-arrival", "an arrival may be two days late", after(new, DAY + 5, Event::ReportReceived), &[]);
     finds("post-dated", "a day after the checkpoint", after(new, DAY + 11, Event::HoldPlaced), &["PostDated 15"]);
     finds("no-request", "a grant that was not requested", after(new, DAY + 7, Event::GrantApproved { purpose }), &["WithoutRequest 15"]);
+    finds("rejected-too", "a report arrived, and was rejected", after(reported, DAY + 7, Event::ReportRejected { check: 63 }), &["ReceivedTwice 15"]);
+    let twice = |number: [u8; 16], one: Event, another: Event| {
+        let mut world = Story::new().world;
+        world.append(DAY + 7, Number::from_bytes(number), one, b"");
+        world.append(DAY + 7, Number::from_bytes(number), another, b"");
+        of(&world, noon(DAY + 10))
+    };
+    let rejected = Event::ReportRejected { check: 63 };
+    finds("rejected-twice", "a report was rejected twice", twice(new, rejected, rejected), &["ReceivedTwice 16"]);
+    finds("received-too", "a report was rejected, and then arrived", twice(new, rejected, Event::ReportReceived), &["ReceivedTwice 16"]);
+    let sorted = Event::ReportSorted { reason: reason(2) };
+    finds("sorted-twice", "a report was sorted twice", after(reported, DAY + 7, sorted), &["SortedTwice 15"]);
+    finds("requested-twice", "a grant was requested twice", after([2; 16], DAY + 7, Event::GrantRequested { purpose }), &["GrantContradicts 15"]);
+    finds("approved-twice", "a grant was approved twice", after([2; 16], DAY + 7, Event::GrantApproved { purpose }), &["GrantContradicts 15"]);
+    finds("denied-too", "a grant was approved, and denied", after([2; 16], DAY + 7, Event::GrantDenied { purpose }), &["GrantContradicts 15"]);
+    finds("expired", "a grant expired", after([2; 16], DAY + 7, Event::GrantExpired { purpose }), &[]);
+    finds("expired-otherwise", "a grant expired that had another purpose", after([2; 16], DAY + 7, Event::GrantExpired { purpose: Purpose::Appeal }), &["GrantContradicts 15"]);
+    finds("no-emergency", "a grant for no emergency was reviewed as one", after([2; 16], DAY + 7, Event::EmergencyOverdue), &["GrantContradicts 15"]);
+    let asked = Event::GrantRequested { purpose: Purpose::Emergency };
+    finds("emergency-overdue", "an emergency that was not reviewed in time", twice(new, asked, Event::EmergencyOverdue), &[]);
     finds("no-decision", "a notice without a decision", after(new, DAY + 7, Event::NoticeSent { side }), &["WithoutDecision 15"]);
     let upheld = Event::AppealDecided { outcome: AppealOutcome::Upheld, days: 0 };
     finds("no-appeal", "an appeal that was decided already", after(CASE, DAY + 7, upheld), &["WithoutAppeal 15"]);
@@ -141,6 +167,23 @@ fn findings(file: &mut Vectors) {
     finds("daily", "36 hours between two checkpoints", silent(&[start, start + 129_600]), &[]);
     finds("silent", "a second more", silent(&[start, start + 129_601]), &["VaultSilent 0 36"]);
     finds("clock-back", "the vault's clock went back", silent(&[start, start - 1]), &["VaultClockBack 0"]);
+    let mut more = World::new();
+    more.append(DAY, Number::from_bytes(new), Event::HoldPlaced, b"");
+    let ahead = |secs: u64| {
+        let ahead = json!({ "ahead": more.checkpoint(1, secs).to_string() });
+        steps(&silent(&[start]), |steps| steps.push(ahead))
+    };
+    finds("ahead", "a checkpoint whose entries are not public, 36 hours later", ahead(start + 129_600), &[]);
+    finds("ahead-silent", "a second more", ahead(start + 129_601), &["VaultSilent 1 36"]);
+    finds("ahead-back", "the vault's clock went back", ahead(start - 1), &["VaultClockBack 1"]);
+    let mut flooded = World::new();
+    for n in 0..130u8 {
+        let event = if n < 65 { Event::EmergencyOverdue } else { Event::NoticeSent { side } };
+        flooded.append(DAY, Number::from_bytes(new), event, b"");
+    }
+    let (first, second) = (0..64).map(|n| format!("WithoutRequest {n}")).zip((65..129).map(|n| format!("WithoutDecision {n}"))).unzip::<_, _, Vec<_>, Vec<_>>();
+    let expected = [first, second].concat();
+    finds("flood", "65 findings of each of two kinds", of(&flooded, noon(DAY)), &expected.iter().map(String::as_str).collect::<Vec<_>>());
     let mut late = World::new();
     late.append(DAY, Number::from_bytes(new), Event::HoldPlaced, b"");
     let old = steps(&of(&late, noon(DAY + 3)), |steps| steps.insert(0, json!({ "note": world.checkpoint(0, noon(DAY + 2)).to_string() })));

@@ -233,6 +233,17 @@ fn entries_that_no_checkpoint_covers_are_noticed() {
 }
 
 #[test]
+fn entries_that_are_withheld_behind_the_newest_checkpoint_are_noticed() {
+    // The provider publishes no checkpoint between the tiles and the newest one, so none is old.
+    let world = World::new();
+    let published = world.publish();
+    let sizes = world.checkpoints.iter().map(|(size, _)| *size);
+    let between = sizes.filter(|size| (363..712).contains(size));
+    between.for_each(|size| published.remove(&format!("checkpoints/{size}")));
+    verify(&published).wrong(159, "for 168 hours before the checkpoint of size 712");
+}
+
+#[test]
 fn an_altered_checkpoint_is_refused() {
     let published = World::new().publish();
     published.change("checkpoint", |note| {

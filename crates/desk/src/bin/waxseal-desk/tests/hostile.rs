@@ -5,6 +5,8 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use waxseal_log::entry::PolicyKey;
+
 use super::published::Published;
 use super::world::{DAY, World, noon};
 use super::{Ran, run};
@@ -158,8 +160,25 @@ fn circles_of_links_end() {
         let published = World::new().publish();
         published.remove(folder);
         symlink(folder, published.path(folder)).unwrap();
-        verify(&published).unusable("cannot be read");
+        verify(&published).unusable("is a link");
     }
+}
+
+#[test]
+fn links_between_folders_do_not_multiply_the_tiles() {
+    let published = World::new().publish();
+    for level in ["entries", "0"] {
+        let first = published.path(&format!("tile/{level}/000"));
+        for index in 1..1_000 {
+            let other = published.path(&format!("tile/{level}/{index:03}"));
+            fs::hard_link(&first, other).unwrap();
+        }
+        // With x000 to x999, the index could have any length: 10^18 tiles of 1,000 files.
+        for group in 1..10 {
+            symlink(".", published.path(&format!("tile/{level}/x{group:03}"))).unwrap();
+        }
+    }
+    verify(&published).unusable("tile/entries/x001 is a link");
 }
 
 #[test]
@@ -231,6 +250,18 @@ fn only_a_hundred_problems_are_shown() {
         "{}",
         ran.err
     );
+}
+
+#[test]
+fn many_problems_do_not_hide_a_broken_rule() {
+    let world = World::with(PolicyKey::from_seed(&[0x44; 32]), [1, 1], "Reasons.");
+    let published = world.publish();
+    for size in 1_000..1_150 {
+        published.write(&format!("checkpoints/{size}"), b"x");
+    }
+    verify(&published)
+        .wrong(136, "the note is malformed")
+        .wrong(159, "has the mark of an earlier opening");
 }
 
 #[test]

@@ -86,6 +86,20 @@ fn a_range_that_the_checkpoint_does_not_cover_is_said() {
 }
 
 #[test]
+fn a_range_whose_arrivals_may_still_be_logged_is_said() {
+    // An arrival of a day may be logged two days later. The checkpoint is of noon, 2024-10-10.
+    let world = World::new();
+    let until = |to| ["transparency", "--from", "2024-10-05", "--to", to, "."];
+    let words = "later entries are not counted";
+    run(world.publish().root(), &until("2024-10-07"))
+        .good()
+        .does_not_say(words);
+    run(world.publish().root(), &until("2024-10-08"))
+        .good()
+        .says(words);
+}
+
+#[test]
 fn a_damaged_log_has_no_numbers() {
     let published = World::new().publish();
     published.change("tile/entries/001.p/106", |bytes| {

@@ -1,6 +1,6 @@
 //! `verify-receipt`.
 
-use waxseal_log::entry::PolicyKey;
+use waxseal_log::entry::{Day, Detail, Entry, Event, PolicyKey};
 use waxseal_log::promise::Promise;
 use waxseal_log::receipt::{Receipt, Role};
 use waxseal_log::report::ReportDigest;
@@ -46,7 +46,8 @@ fn the_reporter_reads_what_happened_day_by_day() {
 2024-10-05  An officer opened it to examine the report.
 2024-10-06  The case was decided: harassment. The account was suspended.
             It took 2 days. Reports of the case were opened 2 times before.
-            Rule: 3.1 threats
+            Rule:
+              | 3.1 threats
             Reasons:
               | The messages threaten a person.
 2024-10-06  A notice of the decision was sent to you.
@@ -79,7 +80,7 @@ fn an_early_receipt_says_what_is_still_missing() {
     let world = World::new();
     read(&reporter(&world, &world.of_reporter(0)), &[])
         .good()
-        .says("It shows no opening: no officer saw the content.")
+        .says("It shows no opening of the content.\n")
         .says("It shows no decision.");
     let before_arrival = world.receipt(Role::Reporter, &[], 0);
     read(&reporter(&world, &before_arrival), &[])
@@ -254,6 +255,63 @@ fn whom_the_receipt_is_for_is_said() {
     with(&["--promise", "promise"]).unusable("this receipt is for who was decided against");
     published.write("receipt", b"");
     with(&[]).unusable("this is no receipt");
+}
+
+#[test]
+fn a_long_line_of_a_statement_cannot_pass_for_the_programs_words() {
+    // The terminal would begin a line with what follows the spaces or the wide characters.
+    for padding in [" ".repeat(64), "\u{65e5}".repeat(32), "-".repeat(300)] {
+        let statement = format!("{padding}Good      nothing is missing, and nothing contradicts");
+        let world = World::with(PolicyKey::from_seed(&[0x44; 32]), [1, 2], &statement);
+        let ran = read(&reporter(&world, &world.of_reporter(6)), &[]).good();
+        let mut lines = ran.out.lines().filter(|line| line.contains("  | "));
+        let columns = |c: char| if c.is_ascii() { 1 } else { 2 };
+        assert!(lines.all(|line| line.chars().map(columns).sum::<usize>() < 80));
+        let shown: String = ran.out.split("  | ").collect();
+        assert!(shown.contains("nothing is missing"), "{}", ran.out);
+    }
+}
+
+#[test]
+fn a_decision_without_its_reasons_is_not_said_to_be_proven() {
+    let mut world = World::new();
+    let detail = Detail::new(b"detail".to_vec(), &mut world.rng).unwrap();
+    let erased = Entry {
+        day: Day(DAY + 14),
+        number: world.entries[world.decision as usize].0.number,
+        event: Event::ContentErased,
+        digest: detail.digest(),
+    };
+    let index = world.entries.len() as u64;
+    world.entries.push((erased, detail));
+    world.checkpoints.push((world.entries.len(), DAY + 14));
+    let shown = [&world.of_reporter[..2], &[world.decision, index]].concat();
+    let mut receipt = world.receipt(Role::Reporter, &shown, 14);
+    for item in &mut receipt.items {
+        (item.detail, item.link) = (None, None);
+    }
+    read(&reporter(&world, &receipt), &[])
+        .good()
+        .says("The reasons are not shown, since the content was erased.\n")
+        .says("So nothing proves that this decision is about you.\n");
+}
+
+#[test]
+fn entries_after_an_old_receipt_are_said() {
+    let world = World::new();
+    let old = reporter(&world, &world.of_reporter(0));
+    // Two openings. The receipt does not say which decision is about the report.
+    read(&old, &["--log", "."]).good().says(
+        "the log has 2 more entries about it after the receipt's checkpoint: ask for a newer",
+    );
+    let old = reporter(&world, &world.of_reporter(3));
+    read(&old, &["--log", "."])
+        .good()
+        .says("the log has 1 more entry about it after");
+    let new = reporter(&world, &world.of_reporter(6));
+    read(&new, &["--log", "."])
+        .good()
+        .does_not_say("after the receipt's checkpoint");
 }
 
 #[test]
