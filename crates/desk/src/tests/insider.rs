@@ -3,4 +3,5 @@
 
 mod grants;
 mod logs;
+mod marks;
 mod openings;

@@ -16,11 +16,11 @@ fn received(world: &mut World) {
 /// A follow that is refused changes nothing, and the right one succeeds afterwards.
 fn refused(world: &mut World, entries: &[Vec<u8>], note: &Note, error: VaultError) {
     let (before, saved) = (world.vault.status(), world.memory.states.len());
-    let state = world.vault.state_for_tests();
+    let state = world.vault.export_state();
     assert_eq!(world.follow_with(entries, note), Err(error));
     assert_eq!(world.vault.status(), before);
     assert_eq!(world.memory.states.len(), saved);
-    assert_eq!(world.vault.state_for_tests(), state);
+    assert_eq!(world.vault.export_state(), state);
     world.follow().unwrap();
 }
 
@@ -271,10 +271,10 @@ fn a_crash_while_the_state_is_saved_changes_nothing() {
     let grant = world.grant(&waiting);
     let challenge = world.challenge(&grant, &waiting).unwrap();
     let salt = world.log_opening(&grant, &waiting, &challenge);
-    let before = world.vault.state_for_tests();
+    let before = world.vault.export_state();
     world.memory.fails = true;
     assert_eq!(world.follow(), Err(VaultError::NotSaved));
-    assert_eq!(world.vault.state_for_tests(), before);
+    assert_eq!(world.vault.export_state(), before);
     let request = World::request(&grant, &waiting, &challenge, salt);
     assert_eq!(
         world.vault.open(&request, world.now),
