@@ -6,12 +6,14 @@
 //! fit.
 
 mod entries;
+mod erased;
+mod outcomes;
 mod rows;
 mod signed;
 
 use std::collections::BTreeSet;
 
-use waxseal_log::entry::{Entry, Event};
+use waxseal_log::entry::{Day, Entry, Event};
 use waxseal_log::tree::Frontier;
 
 use crate::checkpoints::decode;
@@ -82,6 +84,8 @@ pub(crate) struct Auditor<'a, S> {
     policy: Option<Policy>,
     /// All policies so far: an assignment has no entry that says when it was made.
     policies: Vec<Policy>,
+    /// Day of the entry that is looked at.
+    day: Day,
     /// Details of the entries about keys.
     created: BTreeSet<Vec<u8>>,
     destroyed: BTreeSet<Vec<u8>>,
@@ -98,6 +102,7 @@ impl<S: Store> Desk<S> {
             findings: Vec::new(),
             policy: None,
             policies: Vec::new(),
+            day: Day(0),
             created: BTreeSet::new(),
             destroyed: BTreeSet::new(),
         };
@@ -166,6 +171,7 @@ impl<S: Store> Auditor<'_, S> {
 
     fn entry(&mut self, row: &EntryRow, entry: &Entry) -> Result<(), DeskError> {
         let index = row.log_index;
+        self.day = entry.day;
         let detail = crate::receipts::detail_of(row);
         let fits = match &detail {
             Some(detail) => entry.is_about(detail),
@@ -180,8 +186,8 @@ impl<S: Store> Auditor<'_, S> {
             self.policies.extend(policy.clone());
             self.policy = policy.or(self.policy.take());
         }
-        // CHK-226: a row says what the entry says.
-        if !self.has_row(row, entry, detail.as_ref())? {
+        // CHK-226: a row says what the entry says, and has one entry of this kind.
+        if !self.has_row(row, entry, detail.as_ref())? || self.is_repeated(row, entry)? {
             self.found(Finding::WithoutRow { index });
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::ids::{GrantId, VaultId};
 use crate::officer::Signed;
 use crate::store::{CaseStatus, GrantList, GrantRow, GrantState, Store};
 
-const HOUR_MS: u64 = 3_600_000;
+pub(crate) const HOUR_MS: u64 = 3_600_000;
 
 impl<S: Store> Desk<S> {
     /// Enters a grant that an officer asks for. If it names no approver, it is in force at once.

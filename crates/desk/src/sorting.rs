@@ -131,7 +131,7 @@ impl<S: Store> Desk<S> {
 
 /// The account that an accepted report is about. A report of the reporter's own messages in a group
 /// accuses no one else, and is in a case about the reporter.
-fn account_of(accepted: &[u8]) -> Option<AccountId> {
+pub(crate) fn account_of(accepted: &[u8]) -> Option<AccountId> {
     let end = accepted.len().checked_sub(ACCEPTED_MAC_LEN)?;
     let report = Report::decode(accepted.get(ACCEPTED_PREFIX_LEN..end)?).ok()?;
     let reporter = &report.reporter().account;

@@ -10,8 +10,7 @@ use crate::ids::CaseId;
 use crate::records::epoch_digest;
 use crate::store::limits::{MAX_LISTED, MAX_PAGE};
 use crate::store::{
-    CaseStatus, GrantRow, GrantState, NoticeList, OpeningList, Order, Query, ReportList, ReportRow,
-    Store,
+    CaseStatus, GrantRow, GrantState, OpeningList, Order, Query, ReportList, ReportRow, Store,
 };
 
 const STATUSES: [CaseStatus; 4] = [
@@ -47,7 +46,7 @@ impl<S: Store> Auditor<'_, S> {
     }
 
     // CHK-227: an entry says what the row says.
-    fn expect_entry(&mut self, is_there: bool, table: &'static str, id: &[u8; 16]) {
+    pub(super) fn expect_entry(&mut self, is_there: bool, table: &'static str, id: &[u8; 16]) {
         if !is_there {
             self.found(Finding::WithoutEntry { table, id: *id });
         }
@@ -60,7 +59,7 @@ impl<S: Store> Auditor<'_, S> {
     }
 
     /// Whether the entry at an index is of a kind.
-    fn is(&self, index: Option<u64>, kind: Kind) -> Result<bool, DeskError> {
+    pub(super) fn is(&self, index: Option<u64>, kind: Kind) -> Result<bool, DeskError> {
         let row = match index {
             Some(index) => self.desk.store.entry(index)?,
             None => None,
@@ -80,6 +79,7 @@ impl<S: Store> Auditor<'_, S> {
         let reports = self.desk.reports_of(&case.id)?;
         for report in &reports {
             self.report(report)?;
+            self.content(report, case.account.as_deref())?;
         }
         for grant in &view.grants {
             let list = OpeningList::UnderGrant(grant.digest);
@@ -91,17 +91,11 @@ impl<S: Store> Auditor<'_, S> {
         for decision in &view.decisions {
             let is_there = self.is_leaf(decision.log_index, &decision.leaf_hash)?;
             self.expect_entry(is_there, "decision", &half(&decision.leaf_hash));
-            let list = NoticeList::OfDecision(decision.leaf_hash);
-            for notice in self.desk.store.notices(&list, 2)? {
-                let is_there =
-                    notice.sent_at_ms.is_none() || self.is(notice.log_index, Kind::NoticeSent)?;
-                self.expect_entry(is_there, "notice", &half(&notice.decision));
-            }
+            self.notices(case, decision)?;
         }
         for appeal in &view.appeals {
-            let is_decided = self.has(&case.number, Kind::AppealDecided)?;
             let is_there = self.is_leaf(appeal.log_index, &appeal.leaf_hash)?
-                && (appeal.outcome.is_none() || is_decided);
+                && (appeal.outcome.is_none() || self.is_decided(&case.number, appeal, u64::MAX)?);
             self.expect_entry(is_there, "appeal", &half(&appeal.leaf_hash));
         }
         for hold in &view.holds {
@@ -110,7 +104,7 @@ impl<S: Store> Auditor<'_, S> {
             self.expect_entry(is_there, "hold", &hold.id);
         }
         let is_decided = !view.decisions.is_empty() || case.status.is_undecided();
-        let is_erased = self.has(&case.number, Kind::ContentErased)?;
+        let is_erased = self.erasures(case, &reports)?;
         let is_held = view.holds.iter().any(|hold| hold.lifted_at_ms.is_none());
         let is_there = is_decided
             && is_held == case.is_held
@@ -186,6 +180,7 @@ impl<S: Store> Auditor<'_, S> {
             after = Some((last.received_at_ms, last.id));
             for report in &page {
                 self.report(report)?;
+                self.content(report, None)?;
             }
         }
     }
@@ -230,6 +225,6 @@ impl<S: Store> Auditor<'_, S> {
 }
 
 /// The first half of a digest.
-fn half(digest: &[u8; 32]) -> [u8; 16] {
+pub(super) fn half(digest: &[u8; 32]) -> [u8; 16] {
     digest.first_chunk().copied().unwrap_or_default()
 }
