@@ -5,3 +5,4 @@ mod grants;
 mod logs;
 mod marks;
 mod openings;
+mod thieves;
