@@ -82,8 +82,8 @@ impl<S: Store> Auditor<'_, S> {
         Ok(steps >= reports.chunks(MAX_ERASED).len())
     }
 
-    /// Checks that the content of a report is the one that the intake accepted, is about the account
-    /// of its case, and is there unless it was erased.
+    /// Checks that the content of a report is the one that the intake accepted, is about the
+    /// account of its case, and is there unless it was erased.
     pub(super) fn content(
         &mut self,
         report: &ReportRow,

@@ -45,8 +45,8 @@ impl<S: Store> Auditor<'_, S> {
     /// reversed before the officer signed this one.
     pub(super) fn is_open_to(&self, row: &DecisionRow) -> Result<bool, DeskError> {
         let decisions = self.desk.store.decisions(&row.case_id, MAX_OF_CASE)?;
-        let before = decisions.iter().filter(|one| one.log_index < row.log_index);
-        let Some(last) = before.last() else {
+        let before = |one: &&DecisionRow| one.log_index < row.log_index;
+        let Some(last) = decisions.iter().rfind(before) else {
             return Ok(true);
         };
         let signed = Signed::<Decision>::decode(&row.signed).ok();

@@ -368,7 +368,7 @@ fn the_vaults_folder_is_another_vault_that_follows_a_log_of_the_thief() {
     assert_eq!(view.messages.len(), 1);
 }
 
-/// Without witnesses, and with an old state of the vault, a log for the vault alone leaves no trace.
+/// Without witnesses, and with an old state of the vault, a log for it alone leaves no trace.
 #[test]
 fn without_witnesses_the_log_key_and_an_old_state_hide_an_opening() {
     let mut world = World::new();
