@@ -79,6 +79,30 @@ fn chk183_a_witness_in_the_future_is_refused() {
 }
 
 #[test]
+fn chk183_one_witness_in_the_future_does_not_stop_the_vault() {
+    let mut world = World::new();
+    let (log, vault) = (world.keys.log().clone(), world.keys.vault().clone());
+    let (witnesses, policy) = (
+        world.keys.witnesses().to_vec(),
+        world.keys.policy().copied(),
+    );
+    world.keys = waxseal_log::keys::LogKeys::new(log, vault, witnesses, 1, policy).unwrap();
+    world.restart_with(None);
+    let secs = world.now.as_millis() / 1_000;
+    let mut note = world.witnessed(1);
+    note.add(world.witnesses[0].cosign(note.text(), secs + 9_000_000))
+        .unwrap();
+    let entries = world.entries.clone();
+    world.follow_with(&entries, &note).unwrap();
+    let followed = world.vault.status().followed;
+    assert_eq!(followed, Some(Timestamp::from_millis(secs * 1_000)));
+    note.add(world.witnesses[1].cosign(note.text(), secs + 301))
+        .unwrap();
+    let refused = world.follow_with(&[], &note);
+    assert_eq!(refused, Err(VaultError::WitnessAhead));
+}
+
+#[test]
 fn chk184_an_older_checkpoint_is_refused() {
     let mut world = World::new();
     received(&mut world);
