@@ -50,7 +50,9 @@ impl VaultFolder {
         fs::set_permissions(&self.path, Permissions::from_mode(0o700))?;
         replace(&self.path, KEYS, keys.to_string().as_bytes())?;
         replace(&self.path, STATE, &vault.export_state())?;
-        Ok(replace(&self.path, SECRETS, &secrets.export())?)
+        replace(&self.path, SECRETS, &secrets.export())?;
+        // Apps seal reports to these keys from now on, so the folder itself must be durable.
+        Ok(File::open(self.path.join(".."))?.sync_all()?)
     }
 
     /// Pins these keys, and lets the vault read the log again from its first entry. For an owner
