@@ -70,7 +70,9 @@ impl<S: Store> Auditor<'_, S> {
         Ok(match &entry.event {
             Event::ReportReceived | Event::ReportRejected { .. } => {
                 let report = store.report_with_number(number)?;
-                report.is_some_and(|report| promised(&report) == Some(entry.leaf_hash()))
+                report.is_some_and(|report| {
+                    promised(&report) == Some(entry.leaf_hash()) && is_kept(&report, &entry.event)
+                })
             }
             Event::ReportSorted { reason } => {
                 let report = store.report_with_number(number)?;
@@ -254,6 +256,18 @@ impl<S: Store> Auditor<'_, S> {
                 return Ok(row.destroyed_at_ms.is_some() || !destroyed);
             }
         }
+    }
+}
+
+/// Whether a report is rejected as its entry says. One that the intake accepted can be rejected by
+/// the vault; then it has no reason, no case and no content.
+fn is_kept(report: &ReportRow, event: &Event) -> bool {
+    match (event, report.rejected) {
+        (Event::ReportRejected { check }, rejected) => {
+            rejected == Some(*check) && report.accepted_digest.is_none()
+        }
+        (_, None) => report.accepted_digest.is_some(),
+        (_, Some(_)) => report.is_erased && report.reason.is_none() && report.case_id.is_none(),
     }
 }
 

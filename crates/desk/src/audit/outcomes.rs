@@ -1,6 +1,6 @@
 //! Checks that decisions, their notices, appeals and reviews follow each other as they must.
 
-use waxseal_log::decision::AppealDecisionDetail;
+use waxseal_log::decision::{AppealDecisionDetail, NoticeDetail};
 use waxseal_log::entry::{AppealOutcome, Day, Entry, Event, Kind, Side};
 use waxseal_log::promise::Promise;
 use waxseal_reporting::Timestamp;
@@ -121,12 +121,28 @@ impl<S: Store> Auditor<'_, S> {
         }
         for notice in &notices {
             is_there &= match notice.sent_at_ms {
-                Some(_) => self.is(notice.log_index, Kind::NoticeSent)?,
+                Some(_) => self.is_sent(notice)?,
                 None => notice.log_index.is_none(),
             };
         }
         self.expect_entry(is_there, "notice", &half(&decision.leaf_hash));
         Ok(())
+    }
+
+    /// Whether the entry that a notice names says that this notice was sent.
+    fn is_sent(&self, notice: &NoticeRow) -> Result<bool, DeskError> {
+        let row = match notice.log_index {
+            Some(index) => self.desk.store.entry(index)?,
+            None => None,
+        };
+        let Some(row) = row else {
+            return Ok(false);
+        };
+        let said = detail_of(&row).and_then(|detail| NoticeDetail::decode(&detail));
+        Ok(row.kind == Kind::NoticeSent.number()
+            && said.is_some_and(|said| {
+                *said.decision.as_bytes() == notice.decision && said.side.number() == notice.side
+            }))
     }
 
     /// Whether a grant has the time for its review that the policy sets.

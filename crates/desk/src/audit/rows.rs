@@ -6,6 +6,7 @@ use super::entries::promised;
 use super::{Auditor, Finding};
 use crate::case::CaseView;
 use crate::error::DeskError;
+use crate::grants::read_request;
 use crate::ids::CaseId;
 use crate::records::epoch_digest;
 use crate::store::limits::{MAX_LISTED, MAX_PAGE};
@@ -59,7 +60,7 @@ impl<S: Store> Auditor<'_, S> {
     }
 
     /// Whether the entry at an index is of a kind.
-    pub(super) fn is(&self, index: Option<u64>, kind: Kind) -> Result<bool, DeskError> {
+    fn is(&self, index: Option<u64>, kind: Kind) -> Result<bool, DeskError> {
         let row = match index {
             Some(index) => self.desk.store.entry(index)?,
             None => None,
@@ -124,7 +125,14 @@ impl<S: Store> Auditor<'_, S> {
             };
             after = Some(last.log_index);
             for opening in &page {
-                let is_there = self.is(Some(opening.log_index), Kind::ContentOpened)?;
+                let row = self.desk.store.entry(opening.log_index)?;
+                let ordinal = opening.ordinal.to_be_bytes();
+                // See `OpeningDetail`.
+                let said = [&opening.grant_digest[..], &opening.report_digest, &ordinal].concat();
+                let is_there = row.is_some_and(|row| {
+                    row.kind == Kind::ContentOpened.number()
+                        && row.detail.is_some_and(|detail| detail.starts_with(&said))
+                });
                 self.expect_entry(is_there, "opening", &half(&opening.grant_digest));
             }
         }
@@ -133,13 +141,19 @@ impl<S: Store> Auditor<'_, S> {
     /// Whether the log has the entries of a grant's steps.
     fn has_steps(&self, grant: &GrantRow) -> Result<bool, DeskError> {
         let has = |kind| self.has(&grant.number, kind);
-        let is_approved = grant.approver.is_none() || has(Kind::GrantApproved)?;
+        let named = read_request(&grant.signed).map(|(grant, _)| grant.terms().approver);
+        let alone = named == Some(None);
+        let is_approved = has(Kind::GrantApproved)?;
         Ok(has(Kind::GrantRequested)?
             && match grant.state {
-                GrantState::Requested => true,
-                GrantState::Approved => is_approved,
-                GrantState::Denied => has(Kind::GrantDenied)?,
-                GrantState::Expired => has(Kind::GrantExpired)? && is_approved,
+                GrantState::Requested => !alone && !is_approved && grant.approver.is_none(),
+                GrantState::Approved => {
+                    is_approved != alone && is_approved == grant.approver.is_some()
+                }
+                GrantState::Denied => has(Kind::GrantDenied)? && !is_approved,
+                GrantState::Expired => {
+                    has(Kind::GrantExpired)? && is_approved == grant.approver.is_some()
+                }
             }
             && (grant.review.is_none() || has(Kind::EmergencyReviewed)?)
             && (!grant.is_overdue || has(Kind::EmergencyOverdue)?))

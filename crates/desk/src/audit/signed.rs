@@ -303,7 +303,10 @@ impl<S: Store> Auditor<'_, S> {
             *act.id.as_bytes() == row.id
                 && *act.case.as_bytes() == row.case_id
                 && act.lift == lift
-                && (lift || (row.officer == *officer.as_bytes() && row.statement == act.statement))
+                && (lift
+                    || (row.officer == *officer.as_bytes()
+                        && row.statement == act.statement
+                        && row.legal_id == act.request.map(|request| *request.as_bytes())))
         });
         self.expect(is_signed, "hold", &row.id);
         Ok(())

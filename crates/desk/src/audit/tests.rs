@@ -1,3 +1,4 @@
+mod erased;
 mod everything;
 mod insider;
 mod tamper;
@@ -105,7 +106,7 @@ fn chk226_a_row_that_says_another_thing_than_its_entry_is_found() {
     of_other.report_digest = [1; 32];
     for new in [by_other, of_other] {
         swap(&world, old.clone(), new.clone());
-        assert_eq!(findings(&world), [Finding::WithoutRow { index }]);
+        assert!(findings(&world).contains(&Finding::WithoutRow { index }));
         swap(&world, new, old.clone());
     }
 

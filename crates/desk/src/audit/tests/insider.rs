@@ -1,9 +1,8 @@
 //! The insider runs the desk: he writes its store, and its log with the log's key. He may have kept
 //! what officers signed before.
 
-use waxseal_log::entry::{AppealOutcome, Entry, Event, Number, Purpose, ReviewOutcome, Side};
+use waxseal_log::entry::{AppealOutcome, Entry, Purpose, ReviewOutcome, Side};
 use waxseal_log::tree::TreeHash;
-use waxseal_reporting::reporter::Reason;
 
 use super::everything::Everything;
 use super::{Finding, findings, swap, whole};
@@ -12,22 +11,18 @@ use crate::appeal::AppealDecision;
 use crate::desk::tests::world::{DAY, World};
 use crate::emergency::EmergencyReview;
 use crate::grant::Grant;
-use crate::hold::Hold;
-use crate::ids::{CaseId, GrantId};
+use crate::ids::GrantId;
 use crate::policy::{Policy, Roles};
-use crate::sorting::Sorting;
 use crate::store::*;
 
-const KEEP: u64 = 180 * DAY;
-
 /// The last entry of the log, as the audit finds it.
-fn last_entry(world: &World) -> Finding {
+pub(super) fn last_entry(world: &World) -> Finding {
     Finding::WithoutRow {
         index: world.desk.log_size() - 1,
     }
 }
 
-fn file(world: &mut World, decision: &TreeHash, side: Side) -> TreeHash {
+pub(super) fn file(world: &mut World, decision: &TreeHash, side: Side) -> TreeHash {
     let (now, rng) = (world.now, &mut world.rng);
     world.desk.appeal(decision, side, "No.", now, rng).unwrap()
 }
@@ -41,51 +36,6 @@ fn decide_appeal(world: &mut World, appeal: TreeHash, outcome: AppealOutcome) {
     let signed = world.sign(&act, &world.officers.appeals);
     let (now, rng) = (world.now, &mut world.rng);
     world.desk.decide_appeal(&signed, now, rng).unwrap();
-}
-
-#[test]
-fn chk227_content_that_was_deleted_altered_or_given_to_another_case_is_found() {
-    let all = Everything::new();
-    let (world, store) = (&all.world, &all.world.store);
-    let report = world.desk.case(&all.case).unwrap().reports.remove(0);
-    let found = |table, id| Finding::WithoutEntry { table, id };
-    let old = store.content(&report.id).unwrap().unwrap();
-    let mut new = old.clone();
-    new.accepted[200] ^= 1;
-    swap(world, old.clone(), new.clone());
-    assert_eq!(findings(world), [found("content", report.id)]);
-    swap(world, new, old.clone());
-    store.tamper(&[Change::Remove(Key::Content(report.id))]);
-    assert_eq!(findings(world), [found("content", report.id)]);
-    // The row says that it was erased by the rules.
-    let mut erased = report.clone();
-    erased.is_erased = true;
-    swap(world, report.clone(), erased.clone());
-    assert_eq!(findings(world), [found("report", report.id)]);
-    swap(world, erased, report);
-    store.tamper(&[Change::add(old)]);
-    world.is_sound();
-
-    // A report about another account, to add weight to a case.
-    let mut world = World::new();
-    let (case, _) = world.case();
-    let other = world.reported("oscar", "bob", Reason::Spam);
-    let id = world.take_in(&other).unwrap();
-    let Sorting::Case(from) = world.sort(&id).unwrap() else {
-        panic!("not sorted");
-    };
-    let old = world.store.report(id.as_bytes()).unwrap().unwrap();
-    let mut new = old.clone();
-    new.case_id = Some(*case.as_bytes());
-    swap(&world, old, new);
-    for (case, reports) in [(case, 2), (from, 0)] {
-        let old = world.store.case(case.as_bytes()).unwrap().unwrap();
-        let mut new = old.clone();
-        new.reports = reports;
-        swap(&world, old, new);
-    }
-    world.decide(case).unwrap();
-    assert!(findings(&world).contains(&found("content", *id.as_bytes())));
 }
 
 #[test]
@@ -305,76 +255,96 @@ fn chk226_an_entry_that_is_logged_twice_is_found() {
     }
 }
 
-fn hold(world: &mut World, case: CaseId) {
-    let act = Hold {
-        id: Number::from_bytes([5; 16]),
-        case,
-        lift: false,
-        request: None,
-        statement: "Keep.".into(),
+#[test]
+fn chk227_a_row_that_borrows_the_entry_of_another_one_is_found() {
+    // An opening that never was, to blame an officer.
+    let (world, case) = whole();
+    let list = OpeningList::OfCase(*case.as_bytes());
+    let opening = world.store.openings(&list, None, 9).unwrap().remove(0);
+    let forged = OpeningRow {
+        ordinal: 2,
+        ..opening.clone()
     };
-    let signed = world.sign(&act, &world.officers.decide);
-    world.desk.hold(&signed, world.now, &mut world.rng).unwrap();
-}
+    let grant = world.store.grant_with_digest(&opening.grant_digest);
+    let grant = grant.unwrap().unwrap();
+    let counted = GrantRow {
+        openings: 2,
+        ..grant.clone()
+    };
+    world.store.tamper(&[Change::add(forged)]);
+    swap(&world, grant, counted);
+    let found = Finding::WithoutEntry {
+        table: "opening",
+        id: *opening.grant_digest.first_chunk().unwrap(),
+    };
+    assert!(findings(&world).contains(&found));
 
-/// Sets the mark of a hold in the row of a case.
-fn set_held(world: &World, case: &CaseId, is_held: bool) {
-    let old = world.store.case(case.as_bytes()).unwrap().unwrap();
-    let new = CaseRow {
-        is_held,
-        ..old.clone()
+    // A notice that was never sent.
+    let (world, case) = whole();
+    let decision = world.store.decisions(case.as_bytes(), 9).unwrap().remove(0);
+    let list = NoticeList::OfDecision(decision.leaf_hash);
+    let notices = world.store.notices(&list, 9).unwrap();
+    let sent = notices.iter().find(|one| one.log_index.is_some()).unwrap();
+    let unsent = notices.iter().find(|one| one.log_index.is_none()).unwrap();
+    let new = NoticeRow {
+        sent_at_ms: sent.sent_at_ms,
+        log_index: sent.log_index,
+        ..unsent.clone()
     };
-    swap(world, old, new);
+    swap(&world, unsent.clone(), new);
+    let found = Finding::WithoutEntry {
+        table: "notice",
+        id: *decision.leaf_hash.first_chunk().unwrap(),
+    };
+    assert_eq!(findings(&world), [found]);
 }
 
 #[test]
-fn chk226_an_erasure_against_the_rules_is_found() {
-    // Under a hold.
-    let mut world = World::new();
-    let (case, _) = world.case();
-    world.decide(case).unwrap();
-    hold(&mut world, case);
-    world.pass(KEEP + 1);
-    world.desk.upkeep(world.now, &mut world.rng).unwrap();
-    set_held(&world, &case, false);
-    let (now, rng) = (world.now, &mut world.rng);
-    assert!(world.desk.erase(&case, KEEP, now, rng).unwrap());
-    set_held(&world, &case, true);
-    assert_eq!(findings(&world), [last_entry(&world)]);
-
-    // Before the time to appeal is over, and with an open appeal.
-    for appeals in [false, true] {
-        let mut world = World::new();
-        let (case, _) = world.case();
-        let decision = world.decide(case).unwrap();
-        if appeals {
-            file(&mut world, &decision, Side::Account);
-            world.pass(KEEP);
+fn chk227_a_grant_that_only_its_row_calls_approved_or_waiting_is_found() {
+    let all = Everything::new();
+    let list = GrantList::OfCase(*all.case.as_bytes());
+    for old in all.world.store.grants(&list, 9).unwrap() {
+        for state in [GrantState::Approved, GrantState::Requested] {
+            let mut new = old.clone();
+            new.state = state;
+            if new == old {
+                continue;
+            }
+            swap(&all.world, old.clone(), new.clone());
+            let found = Finding::WithoutEntry {
+                table: "grant",
+                id: old.id,
+            };
+            assert!(findings(&all.world).contains(&found), "{:?}", old.state);
+            swap(&all.world, new, old.clone());
         }
-        erase_as_insider(&mut world, case);
-        assert!(findings(&world).contains(&last_entry(&world)));
     }
-
-    // Before any decision.
-    let mut world = World::new();
-    let (case, _) = world.case();
-    erase_as_insider(&mut world, case);
-    assert!(findings(&world).contains(&last_entry(&world)));
+    all.world.is_sound();
 }
 
-/// Erases what the desk erases, without its checks.
-fn erase_as_insider(world: &mut World, case: CaseId) {
-    let report = world.desk.case(&case).unwrap().reports.remove(0);
-    let mut batch = world.desk.begin(world.now);
-    batch.change(Change::Remove(Key::Content(report.id)));
-    let erased = ReportRow {
-        is_erased: true,
-        ..report.clone()
-    };
-    let digest = crate::hash::digest(crate::labels::ERASED, &[&report.digest]);
-    batch.swap(report, erased);
-    let detail = crate::desk::detail(digest.to_vec(), &mut world.rng).unwrap();
-    let number = Number::from_bytes(*case.as_bytes());
-    batch.log(number, Event::ContentErased, detail);
-    world.desk.commit(batch).unwrap();
+#[test]
+fn chk226_a_report_that_only_its_row_calls_rejected_is_found() {
+    let all = Everything::new();
+    let world = &all.world;
+    let old = world.desk.case(&all.case).unwrap().reports.remove(0);
+    let mut rejected = old.clone();
+    rejected.rejected = Some(90);
+    swap(world, old.clone(), rejected.clone());
+    assert!(matches!(findings(world)[..], [Finding::WithoutRow { .. }]));
+    swap(world, rejected, old);
+
+    // One that the intake rejected, for another reason.
+    let mut world = World::new();
+    let digest = waxseal_log::report::ReportDigest::of(b"sealed");
+    let (now, rng) = (world.now, &mut world.rng);
+    world.desk.refuse(&digest, 74, now, rng).unwrap();
+    world.pass(DAY);
+    world.desk.upkeep(world.now, &mut world.rng).unwrap();
+    world.is_sound();
+    let row = world.store.report_with_digest(digest.as_bytes()).unwrap();
+    let old = row.unwrap();
+    let mut new = old.clone();
+    new.rejected = Some(75);
+    swap(&world, old, new);
+    assert_eq!(findings(&world), [last_entry(&world)]);
 }
