@@ -14,10 +14,10 @@ mod signed;
 use std::collections::BTreeSet;
 
 use waxseal_log::entry::{Day, Entry, Event};
-use waxseal_log::tree::Frontier;
+use waxseal_log::tree::{Appender, Frontier};
 
 use crate::checkpoints::decode;
-use crate::desk::Desk;
+use crate::desk::{Desk, Tiles};
 use crate::error::{DeskError, Refused};
 use crate::policy::Policy;
 use crate::store::limits::MAX_LISTED;
@@ -152,7 +152,10 @@ impl<S: Store> Auditor<'_, S> {
                 }
             }
         }
-        if tree.size() != self.desk.tree.size() || tree.root() != self.desk.tree.root() {
+        // Another desk may have appended to what this one has in memory.
+        let stored = Appender::resume(tree.size(), &Tiles(&self.desk.store));
+        let is_stored = stored.is_ok_and(|stored| stored.root() == tree.root());
+        if !is_stored || tree.size() < self.desk.tree.size() {
             self.found(Finding::OtherTree { size: tree.size() });
         }
         Ok(tree.size())
