@@ -30,6 +30,14 @@ impl<S: Store> Desk<S> {
         Ok(act)
     }
 
+    /// Whether a number that an officer drew names something in the log already: entries of a
+    /// report or a case would be joined with others, and its receipts would show them.
+    pub(crate) fn is_number_taken(&self, number: &[u8; 16]) -> Result<bool, DeskError> {
+        Ok(!self.store.entries_with(number, 1)?.is_empty()
+            || self.store.report_with_number(number)?.is_some()
+            || self.store.case_with_number(number)?.is_some())
+    }
+
     /// Keeps a signed act about a thing that has no column for it. A later one replaces it.
     pub(crate) fn keep_act<T: Act>(
         &self,

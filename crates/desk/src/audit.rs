@@ -6,16 +6,18 @@
 //! fit.
 
 mod entries;
+mod erased;
+mod outcomes;
 mod rows;
 mod signed;
 
 use std::collections::BTreeSet;
 
-use waxseal_log::entry::{Entry, Event};
-use waxseal_log::tree::Frontier;
+use waxseal_log::entry::{Day, Entry, Event};
+use waxseal_log::tree::{Appender, Frontier};
 
 use crate::checkpoints::decode;
-use crate::desk::Desk;
+use crate::desk::{Desk, Tiles};
 use crate::error::{DeskError, Refused};
 use crate::policy::Policy;
 use crate::store::limits::MAX_LISTED;
@@ -82,6 +84,8 @@ pub(crate) struct Auditor<'a, S> {
     policy: Option<Policy>,
     /// All policies so far: an assignment has no entry that says when it was made.
     policies: Vec<Policy>,
+    /// Day of the entry that is looked at.
+    day: Day,
     /// Details of the entries about keys.
     created: BTreeSet<Vec<u8>>,
     destroyed: BTreeSet<Vec<u8>>,
@@ -98,6 +102,7 @@ impl<S: Store> Desk<S> {
             findings: Vec::new(),
             policy: None,
             policies: Vec::new(),
+            day: Day(0),
             created: BTreeSet::new(),
             destroyed: BTreeSet::new(),
         };
@@ -147,7 +152,10 @@ impl<S: Store> Auditor<'_, S> {
                 }
             }
         }
-        if tree.size() != self.desk.tree.size() || tree.root() != self.desk.tree.root() {
+        // Another desk may have appended to what this one has in memory.
+        let stored = Appender::resume(tree.size(), &Tiles(&self.desk.store));
+        let is_stored = stored.is_ok_and(|stored| stored.root() == tree.root());
+        if !is_stored || tree.size() < self.desk.tree.size() {
             self.found(Finding::OtherTree { size: tree.size() });
         }
         Ok(tree.size())
@@ -166,6 +174,7 @@ impl<S: Store> Auditor<'_, S> {
 
     fn entry(&mut self, row: &EntryRow, entry: &Entry) -> Result<(), DeskError> {
         let index = row.log_index;
+        self.day = entry.day;
         let detail = crate::receipts::detail_of(row);
         let fits = match &detail {
             Some(detail) => entry.is_about(detail),
@@ -180,8 +189,8 @@ impl<S: Store> Auditor<'_, S> {
             self.policies.extend(policy.clone());
             self.policy = policy.or(self.policy.take());
         }
-        // CHK-226: a row says what the entry says.
-        if !self.has_row(row, entry, detail.as_ref())? {
+        // CHK-226: a row says what the entry says, and has one entry of this kind.
+        if !self.has_row(row, entry, detail.as_ref())? || self.is_repeated(row, entry)? {
             self.found(Finding::WithoutRow { index });
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Signs checkpoints, and collects the cosignatures of the witnesses and of the vault.
 
+use core::cmp::Ordering;
+
 use waxseal_log::checkpoint::Checkpoint;
 use waxseal_log::keys::VerifiedCheckpoint;
 use waxseal_log::note::{Note, NoteSignature, Verifier};
@@ -18,7 +20,13 @@ impl<S: Store> Desk<S> {
     /// [`Refused::OtherTree`] if the tree does not contain the tree of the newest checkpoint: it is
     /// smaller, or an entry is another one. Nothing is signed then. Or the store's.
     pub fn checkpoint(&mut self, now: Timestamp) -> Result<Note, DeskError> {
-        self.check_against_newest(&self.tree)?;
+        match self.store.log_size()?.cmp(&self.tree.size()) {
+            // The store was set back while the desk runs.
+            Ordering::Less => return Err(Refused::OtherTree.into()),
+            Ordering::Equal => self.check_against_newest(&self.tree)?,
+            // Another desk appended. What it stored is checked in the same way.
+            Ordering::Greater => self.reload()?,
+        }
         if let Some(row) = self.store.checkpoint(self.tree.size())? {
             return decode(&row);
         }

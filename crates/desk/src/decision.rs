@@ -22,7 +22,7 @@ use crate::store::{
 };
 use crate::{hash, labels};
 
-const DAY_MS: u64 = 86_400_000;
+pub(crate) const DAY_MS: u64 = 86_400_000;
 
 /// An officer decides a case.
 ///
@@ -253,7 +253,7 @@ pub(crate) fn salt(secret: &[u8; 32], case: &[u8; 16], of: Salt) -> [u8; 32] {
 }
 
 /// What both sides are told.
-fn notice_text(decision: &Decision, appeal_until_ms: u64) -> String {
+pub(crate) fn notice_text(decision: &Decision, appeal_until_ms: u64) -> String {
     let last_day = Day::of_ms(appeal_until_ms).0;
     format!(
         "Decision: {}\nRule: {}\nReasons: {}\nAn appeal is possible for days before day {last_day} \

@@ -14,7 +14,7 @@ use crate::ids::{GrantId, VaultId};
 use crate::officer::Signed;
 use crate::store::{CaseStatus, GrantList, GrantRow, GrantState, Store};
 
-const HOUR_MS: u64 = 3_600_000;
+pub(crate) const HOUR_MS: u64 = 3_600_000;
 
 impl<S: Store> Desk<S> {
     /// Enters a grant that an officer asks for. If it names no approver, it is in force at once.
@@ -207,9 +207,10 @@ impl<S: Store> Desk<S> {
         let grants = self
             .store
             .grants(&GrantList::OfCase(case.id), MAX_OF_CASE)?;
-        // CHK-213: the grant is new, and every report in it is one of its case. A case has at most
-        // 1,000 grants.
-        let is_known = self.store.grant(terms.id.as_bytes())?.is_some();
+        // CHK-213: the grant is new, its id names nothing else in the log, and every report in it
+        // is one of its case. A case has at most 1,000 grants.
+        let id = terms.id.as_bytes();
+        let is_known = self.store.grant(id)?.is_some() || self.is_number_taken(id)?;
         if is_known || grants.len() >= MAX_OF_CASE {
             return Err(Refused::GrantState.into());
         }

@@ -99,7 +99,9 @@ impl<S: Store> Desk<S> {
             batch.swap(old, new);
             Event::HoldLifted
         } else {
-            if before.is_some() || holds.len() >= MAX_OF_CASE {
+            // Its id names nothing else in the log.
+            let is_taken = before.is_some() || self.is_number_taken(act.id.as_bytes())?;
+            if is_taken || holds.len() >= MAX_OF_CASE {
                 return Err(Refused::Hold.into());
             }
             if let Some(request) = &act.request {

@@ -125,7 +125,7 @@ impl<S: Store> Desk<S> {
 
 /// The account that an accepted report is about. A report of the reporter's own messages in a group
 /// accuses no one else, and is in a case about the reporter.
-fn account_of(accepted: &[u8]) -> Option<AccountId> {
+pub(crate) fn account_of(accepted: &[u8]) -> Option<AccountId> {
     let report = AcceptedReport::report_of(accepted).ok()?;
     let reporter = &report.reporter().account;
     let account = reported_account(reporter, report.about_account(), report.claims());

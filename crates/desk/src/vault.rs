@@ -148,9 +148,8 @@ impl Vault {
         })
     }
 
-    /// The stored form of the state, to see that it is unchanged.
-    #[cfg(test)]
-    pub(crate) fn state_for_tests(&self) -> Vec<u8> {
+    /// The stored form of the state.
+    pub(crate) fn export_state(&self) -> Vec<u8> {
         self.state.encode(&self.keys)
     }
 

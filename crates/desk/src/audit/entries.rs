@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use waxseal_log::checkpoint::Checkpoint;
 use waxseal_log::decision::{AppealDecisionDetail, AppealDetail};
-use waxseal_log::entry::{Detail, Entry, Event, PublishedPolicy};
+use waxseal_log::entry::{Day, Detail, Entry, Event, PublishedPolicy};
 use waxseal_log::note::Note;
 use waxseal_log::promise::Promise;
 use waxseal_log::tree::TreeHash;
@@ -13,6 +13,8 @@ use crate::acts::name;
 use crate::case::MAX_OF_CASE;
 use crate::codec::Reader;
 use crate::error::DeskError;
+use crate::grant::SignedGrant;
+use crate::ids::AcceptedDigest;
 use crate::legal::request_digest;
 use crate::policy::Policy;
 use crate::records::epoch_digest;
@@ -68,7 +70,9 @@ impl<S: Store> Auditor<'_, S> {
         Ok(match &entry.event {
             Event::ReportReceived | Event::ReportRejected { .. } => {
                 let report = store.report_with_number(number)?;
-                report.is_some_and(|report| promised(&report) == Some(entry.leaf_hash()))
+                report.is_some_and(|report| {
+                    promised(&report) == Some(entry.leaf_hash()) && is_kept(&report, &entry.event)
+                })
             }
             Event::ReportSorted { reason } => {
                 let report = store.report_with_number(number)?;
@@ -111,7 +115,7 @@ impl<S: Store> Auditor<'_, S> {
                         && appeal.text.as_ref().is_none_or(digest)
                 })
             }
-            Event::AppealDecided { outcome, .. } => {
+            Event::AppealDecided { outcome, days } => {
                 let said = detail.and_then(AppealDecisionDetail::decode);
                 let appeals = store.appeals(&AppealList::OfCase(*number), None, MAX_OF_CASE)?;
                 let is = |leaf: &[u8; 32]| {
@@ -123,7 +127,14 @@ impl<S: Store> Auditor<'_, S> {
                     is(&appeal.leaf_hash) && appeal.outcome == Some(outcome.number())
                 });
                 self.appeal_is_signed(row.log_index, appeal.as_ref(), said.as_ref())?;
-                appeal.is_some()
+                match appeal {
+                    Some(appeal) => {
+                        let index = row.log_index;
+                        let again = said.is_some() && self.is_decided(number, &appeal, index)?;
+                        !again && self.days_since(appeal.log_index)? == Some(*days)
+                    }
+                    None => false,
+                }
             }
             Event::Exported { target } => {
                 let export = store.meta(&name("export", number))?;
@@ -153,17 +164,19 @@ impl<S: Store> Auditor<'_, S> {
                 hold.is_some_and(|hold| hold.lifted_at_ms.is_some() || !lift)
             }
             Event::KeyEpochCreated { key } => {
-                self.created.insert(bytes.to_vec());
-                self.has_epoch(key.number(), bytes, false)?
+                self.created.insert(bytes.to_vec()) && self.has_epoch(key.number(), bytes, false)?
             }
             Event::KeyEpochDestroyed { key } => {
-                self.destroyed.insert(bytes.to_vec());
-                self.has_epoch(key.number(), bytes, true)?
+                self.destroyed.insert(bytes.to_vec())
+                    && self.has_epoch(key.number(), bytes, true)?
             }
             Event::PolicyPublished(published) => {
                 self.published(row.log_index, published)?.is_some()
             }
-            Event::ContentErased => store.case_with_number(number)?.is_some(),
+            Event::ContentErased => match store.case_with_number(number)? {
+                Some(case) => self.is_erasure(row, &case, bytes)?,
+                None => false,
+            },
         })
     }
 
@@ -192,11 +205,19 @@ impl<S: Store> Auditor<'_, S> {
             opening.log_index == row.log_index
                 && opening.report_digest == report
                 && opening.officer == grant.requester
-                && numbered.is_some_and(|numbered| numbered.id == opening.report_id)
+                && opening.case_id == grant.case_id
+                && (1..=grant.max_openings).contains(&ordinal)
+                && Day::of_ms(opening.logged_at_ms) == entry.day
+                && numbered.is_some_and(|numbered| {
+                    numbered.id == opening.report_id && numbered.case_id == Some(grant.case_id)
+                })
         });
         if let Some(opening) = &opening {
             self.grant_is_signed(&grant, opening.logged_at_ms)?;
         }
+        let granted = AcceptedDigest::from_bytes(report);
+        let signed = SignedGrant::decode(&grant.signed);
+        let is_row = is_row && signed.is_ok_and(|signed| signed.grant().report(&granted).is_some());
         Ok(is_row)
     }
 
@@ -208,7 +229,7 @@ impl<S: Store> Auditor<'_, S> {
         Ok(match entry.event {
             Event::GrantRequested { .. } => {
                 self.request_is_signed(&grant);
-                true
+                Day::of_ms(grant.requested_at_ms) == entry.day && self.has_review_time(&grant)
             }
             Event::GrantApproved { .. } => {
                 self.grant_is_signed(&grant, grant.requested_at_ms)?;
@@ -235,6 +256,18 @@ impl<S: Store> Auditor<'_, S> {
                 return Ok(row.destroyed_at_ms.is_some() || !destroyed);
             }
         }
+    }
+}
+
+/// Whether a report is rejected as its entry says. One that the intake accepted can be rejected by
+/// the vault; then it has no reason, no case and no content.
+fn is_kept(report: &ReportRow, event: &Event) -> bool {
+    match (event, report.rejected) {
+        (Event::ReportRejected { check }, rejected) => {
+            rejected == Some(*check) && report.accepted_digest.is_none()
+        }
+        (_, None) => report.accepted_digest.is_some(),
+        (_, Some(_)) => report.is_erased && report.reason.is_none() && report.case_id.is_none(),
     }
 }
 

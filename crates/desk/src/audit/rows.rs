@@ -6,12 +6,12 @@ use super::entries::promised;
 use super::{Auditor, Finding};
 use crate::case::CaseView;
 use crate::error::DeskError;
+use crate::grants::read_request;
 use crate::ids::CaseId;
 use crate::records::epoch_digest;
 use crate::store::limits::{MAX_LISTED, MAX_PAGE};
 use crate::store::{
-    CaseStatus, GrantRow, GrantState, NoticeList, OpeningList, Order, Query, ReportList, ReportRow,
-    Store,
+    CaseStatus, GrantRow, GrantState, OpeningList, Order, Query, ReportList, ReportRow, Store,
 };
 
 const STATUSES: [CaseStatus; 4] = [
@@ -47,7 +47,7 @@ impl<S: Store> Auditor<'_, S> {
     }
 
     // CHK-227: an entry says what the row says.
-    fn expect_entry(&mut self, is_there: bool, table: &'static str, id: &[u8; 16]) {
+    pub(super) fn expect_entry(&mut self, is_there: bool, table: &'static str, id: &[u8; 16]) {
         if !is_there {
             self.found(Finding::WithoutEntry { table, id: *id });
         }
@@ -80,6 +80,7 @@ impl<S: Store> Auditor<'_, S> {
         let reports = self.desk.reports_of(&case.id)?;
         for report in &reports {
             self.report(report)?;
+            self.content(report, case.account.as_deref())?;
         }
         for grant in &view.grants {
             let list = OpeningList::UnderGrant(grant.digest);
@@ -91,17 +92,11 @@ impl<S: Store> Auditor<'_, S> {
         for decision in &view.decisions {
             let is_there = self.is_leaf(decision.log_index, &decision.leaf_hash)?;
             self.expect_entry(is_there, "decision", &half(&decision.leaf_hash));
-            let list = NoticeList::OfDecision(decision.leaf_hash);
-            for notice in self.desk.store.notices(&list, 2)? {
-                let is_there =
-                    notice.sent_at_ms.is_none() || self.is(notice.log_index, Kind::NoticeSent)?;
-                self.expect_entry(is_there, "notice", &half(&notice.decision));
-            }
+            self.notices(case, decision)?;
         }
         for appeal in &view.appeals {
-            let is_decided = self.has(&case.number, Kind::AppealDecided)?;
             let is_there = self.is_leaf(appeal.log_index, &appeal.leaf_hash)?
-                && (appeal.outcome.is_none() || is_decided);
+                && (appeal.outcome.is_none() || self.is_decided(&case.number, appeal, u64::MAX)?);
             self.expect_entry(is_there, "appeal", &half(&appeal.leaf_hash));
         }
         for hold in &view.holds {
@@ -110,7 +105,7 @@ impl<S: Store> Auditor<'_, S> {
             self.expect_entry(is_there, "hold", &hold.id);
         }
         let is_decided = !view.decisions.is_empty() || case.status.is_undecided();
-        let is_erased = self.has(&case.number, Kind::ContentErased)?;
+        let is_erased = self.erasures(case, &reports)?;
         let is_held = view.holds.iter().any(|hold| hold.lifted_at_ms.is_none());
         let is_there = is_decided
             && is_held == case.is_held
@@ -130,7 +125,14 @@ impl<S: Store> Auditor<'_, S> {
             };
             after = Some(last.log_index);
             for opening in &page {
-                let is_there = self.is(Some(opening.log_index), Kind::ContentOpened)?;
+                let row = self.desk.store.entry(opening.log_index)?;
+                let ordinal = opening.ordinal.to_be_bytes();
+                // See `OpeningDetail`.
+                let said = [&opening.grant_digest[..], &opening.report_digest, &ordinal].concat();
+                let is_there = row.is_some_and(|row| {
+                    row.kind == Kind::ContentOpened.number()
+                        && row.detail.is_some_and(|detail| detail.starts_with(&said))
+                });
                 self.expect_entry(is_there, "opening", &half(&opening.grant_digest));
             }
         }
@@ -139,13 +141,19 @@ impl<S: Store> Auditor<'_, S> {
     /// Whether the log has the entries of a grant's steps.
     fn has_steps(&self, grant: &GrantRow) -> Result<bool, DeskError> {
         let has = |kind| self.has(&grant.number, kind);
-        let is_approved = grant.approver.is_none() || has(Kind::GrantApproved)?;
+        let named = read_request(&grant.signed).map(|(grant, _)| grant.terms().approver);
+        let alone = named == Some(None);
+        let is_approved = has(Kind::GrantApproved)?;
         Ok(has(Kind::GrantRequested)?
             && match grant.state {
-                GrantState::Requested => true,
-                GrantState::Approved => is_approved,
-                GrantState::Denied => has(Kind::GrantDenied)?,
-                GrantState::Expired => has(Kind::GrantExpired)? && is_approved,
+                GrantState::Requested => !alone && !is_approved && grant.approver.is_none(),
+                GrantState::Approved => {
+                    is_approved != alone && is_approved == grant.approver.is_some()
+                }
+                GrantState::Denied => has(Kind::GrantDenied)? && !is_approved,
+                GrantState::Expired => {
+                    has(Kind::GrantExpired)? && is_approved == grant.approver.is_some()
+                }
             }
             && (grant.review.is_none() || has(Kind::EmergencyReviewed)?)
             && (!grant.is_overdue || has(Kind::EmergencyOverdue)?))
@@ -186,6 +194,7 @@ impl<S: Store> Auditor<'_, S> {
             after = Some((last.received_at_ms, last.id));
             for report in &page {
                 self.report(report)?;
+                self.content(report, None)?;
             }
         }
     }
@@ -230,6 +239,6 @@ impl<S: Store> Auditor<'_, S> {
 }
 
 /// The first half of a digest.
-fn half(digest: &[u8; 32]) -> [u8; 16] {
+pub(super) fn half(digest: &[u8; 32]) -> [u8; 16] {
     digest.first_chunk().copied().unwrap_or_default()
 }

@@ -6,10 +6,10 @@ use waxseal_log::link::{account_commitment, officer_commitment, reports_root};
 use waxseal_reporting::Timestamp;
 
 use super::{Auditor, Finding};
-use crate::acts::name;
+use crate::acts::{MAX_ACT_AGE_MS, MAX_ACT_AHEAD_MS, name};
 use crate::appeal::AppealDecision;
 use crate::case::{Assignment, MAX_OF_CASE};
-use crate::decision::{Decision, Salt};
+use crate::decision::{DAY_MS, Decision, Salt};
 use crate::emergency::EmergencyReview;
 use crate::error::DeskError;
 use crate::grant::{Grant, GrantDenial, SignedGrant};
@@ -39,7 +39,15 @@ impl<S: Store> Auditor<'_, S> {
     fn act<T: Act>(&self, signed: &[u8]) -> Option<(OfficerId, T)> {
         let signed = Signed::<T>::decode(signed).ok()?;
         let act = signed.verify(self.policy.as_ref()?).ok()?;
-        Some((*signed.officer(), act))
+        // As check 207 wants it, as far as the entry's day tells.
+        let start = u64::from(self.day.0).saturating_mul(DAY_MS);
+        let latest = start
+            .saturating_add(DAY_MS)
+            .saturating_add(MAX_ACT_AHEAD_MS);
+        let in_time = start.saturating_sub(MAX_ACT_AGE_MS)..latest;
+        in_time
+            .contains(&signed.at().as_millis())
+            .then(|| (*signed.officer(), act))
     }
 
     /// What a kept act says, likewise.
@@ -75,7 +83,9 @@ impl<S: Store> Auditor<'_, S> {
     pub(super) fn denial_is_signed(&mut self, row: &GrantRow) -> Result<(), DeskError> {
         let kept = self.kept::<GrantDenial>("denial", &row.id)?;
         let is_signed = kept.is_some_and(|(officer, denial)| {
-            *denial.grant.as_bytes() == row.digest && row.approver == Some(*officer.as_bytes())
+            *denial.grant.as_bytes() == row.digest
+                && row.approver == Some(*officer.as_bytes())
+                && *officer.as_bytes() != row.requester
         });
         self.expect(is_signed, "grant", &row.id);
         Ok(())
@@ -113,7 +123,7 @@ impl<S: Store> Auditor<'_, S> {
             reason,
             measure,
             openings,
-            ..
+            days,
         } = entry.event
         else {
             return Ok(false);
@@ -125,7 +135,9 @@ impl<S: Store> Auditor<'_, S> {
             && decision.case_id == *entry.number.as_bytes()
             && decision.reason == reason.number()
             && decision.measure == measure.number()
-            && decision.openings == openings;
+            && decision.openings == openings
+            && self.days_of_case(&decision.case_id)? == Some(days)
+            && self.is_open_to(&decision)?;
         let Some(case) = case.filter(|_| is_row) else {
             return Ok(false);
         };
@@ -291,7 +303,10 @@ impl<S: Store> Auditor<'_, S> {
             *act.id.as_bytes() == row.id
                 && *act.case.as_bytes() == row.case_id
                 && act.lift == lift
-                && (lift || (row.officer == *officer.as_bytes() && row.statement == act.statement))
+                && (lift
+                    || (row.officer == *officer.as_bytes()
+                        && row.statement == act.statement
+                        && row.legal_id == act.request.map(|request| *request.as_bytes())))
         });
         self.expect(is_signed, "hold", &row.id);
         Ok(())

@@ -1,4 +1,6 @@
+mod erased;
 mod everything;
+mod insider;
 mod tamper;
 
 use super::*;
@@ -6,7 +8,7 @@ use crate::acts::name;
 use crate::case::Assignment;
 use crate::desk::tests::world::{DAY, HOUR, World};
 use crate::officer::{OfficerKey, Signed};
-use crate::store::{Change, ContentRow, HoldRow, Key, MetaRow, Row};
+use crate::store::{Change, HoldRow, Key, MetaRow, Row};
 use waxseal_log::entry::{LegalOutcome, Purpose, Side};
 use waxseal_reporting::Timestamp;
 
@@ -104,7 +106,7 @@ fn chk226_a_row_that_says_another_thing_than_its_entry_is_found() {
     of_other.report_digest = [1; 32];
     for new in [by_other, of_other] {
         swap(&world, old.clone(), new.clone());
-        assert_eq!(findings(&world), [Finding::WithoutRow { index }]);
+        assert!(findings(&world).contains(&Finding::WithoutRow { index }));
         swap(&world, new, old.clone());
     }
 
@@ -123,7 +125,7 @@ fn chk226_a_row_that_says_another_thing_than_its_entry_is_found() {
         table: "decision",
         id: *case.as_bytes(),
     };
-    assert_eq!(findings(&world), [found]);
+    assert!(findings(&world).contains(&found));
 }
 
 #[test]
@@ -183,7 +185,7 @@ fn chk228_an_act_without_the_signature_of_an_officer_is_found() {
     let mut new = old.clone();
     new.signed = world.sign(&other, &world.officers.decide).encode();
     swap(&world, old.clone(), new.clone());
-    assert_eq!(findings(&world), [found("decision")]);
+    assert!(findings(&world).contains(&found("decision")));
     swap(&world, new, old);
 
     // The thief gives the case to another officer.
@@ -324,26 +326,6 @@ fn chk229_an_altered_detail_or_log_is_found() {
     let size = newest.size;
     world.store.tamper(&[Change::Checkpoint(newest)]);
     assert_eq!(findings(&world), [Finding::OtherTree { size }]);
-}
-
-#[test]
-fn content_of_the_store_is_not_the_audits_business() {
-    // The vault authenticates content: a report that was altered does not open.
-    let (world, case) = whole();
-    let report = world.desk.case(&case).unwrap().reports.remove(0);
-    let old = world.store.content(&report.id).unwrap().unwrap();
-    let mut accepted = old.accepted.clone();
-    accepted[200] ^= 1;
-    let report_id = old.report_id;
-    swap(
-        &world,
-        old,
-        ContentRow {
-            report_id,
-            accepted,
-        },
-    );
-    world.is_sound();
 }
 
 #[test]

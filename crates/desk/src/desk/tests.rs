@@ -3,13 +3,14 @@
 mod crash;
 pub(crate) mod reports;
 pub(crate) mod shared;
+mod two;
 pub(crate) mod world;
 
 use waxseal_log::entry::{Detail, Event, Number};
 
 use crate::desk::{Desk, MAX_AHEAD};
 use crate::error::Refused;
-use crate::store::{Change, Store};
+use crate::store::{Change, MemoryStore, Store};
 use crate::vault::VaultCalls;
 use world::{DAY, World, refused};
 
@@ -25,18 +26,20 @@ fn chk201_a_smaller_or_other_tree_is_not_signed() {
         .append_waiting(world.now, &mut world.rng)
         .unwrap();
     world.complete().unwrap();
-    let after = std::mem::replace(&mut world.desk.tree, before);
-    assert_eq!(
-        refused(world.desk.checkpoint(world.now)),
-        Refused::OtherTree
-    );
-    world.desk.tree = after;
+    let refusal = refused(world.desk.check_against_newest(&before));
+    assert_eq!(refusal, Refused::OtherTree);
     world.desk.checkpoint(world.now).unwrap();
+    // A store that was rolled back with its checkpoints, under a desk that runs.
+    world.desk.store = shared::Shared::new(MemoryStore::new());
+    let refusal = refused(world.desk.checkpoint(world.now));
+    assert_eq!(refusal, Refused::OtherTree);
+    world.desk.store = world.store.clone();
 
     // An entry below the checkpoint that was changed, with its tile.
     let mut tile = world.store.tile(0, 0).unwrap().unwrap();
     tile.bytes[0] ^= 1;
     world.store.tamper(&[Change::Tile(tile)]);
+    assert!(!world.desk.audit().unwrap().findings.is_empty());
     let setup = World::new().desk.setup;
     assert_eq!(
         refused(Desk::open(world.store.clone(), setup)),

@@ -82,6 +82,13 @@ fn chk213_a_grant_is_new_and_for_reports_of_its_case() {
     let terms = world.terms(case, &report, Purpose::UserReport);
     world.request(&terms).unwrap();
     assert_eq!(refused(world.request(&terms)), Refused::GrantState);
+    // The number of its report or its case joins no entries of a grant.
+    let row = world.store.report(report.as_bytes()).unwrap().unwrap();
+    for number in [row.number, *case.as_bytes()] {
+        let mut terms = world.terms(case, &report, Purpose::UserReport);
+        terms.id = GrantId::from_bytes(number);
+        assert_eq!(refused(world.request(&terms)), Refused::GrantState);
+    }
     world.is_sound();
 }
 

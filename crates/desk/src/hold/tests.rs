@@ -46,6 +46,26 @@ fn chk223_a_hold_is_placed_once_and_lifted_once() {
 }
 
 #[test]
+fn chk223_a_hold_has_no_number_of_a_case_or_of_a_report_whose_leaf_waits() {
+    let mut world = World::new();
+    let (case, report) = world.case();
+    let row = world.store.report(report.as_bytes()).unwrap().unwrap();
+    assert!(world.store.entries_with(&row.number, 1).unwrap().is_empty());
+    for number in [*case.as_bytes(), row.number] {
+        let act = Hold {
+            id: Number::from_bytes(number),
+            case,
+            lift: false,
+            request: None,
+            statement: "Keep.".into(),
+        };
+        let signed = world.sign(&act, &world.officers.decide);
+        let (now, rng) = (world.now, &mut world.rng);
+        assert_eq!(refused(world.desk.hold(&signed, now, rng)), Refused::Hold);
+    }
+}
+
+#[test]
 fn a_hold_names_a_case_and_a_request_that_are_there() {
     let mut world = World::new();
     let unknown = CaseId::from_bytes([1; 16]);

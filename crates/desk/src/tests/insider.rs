@@ -3,4 +3,6 @@
 
 mod grants;
 mod logs;
+mod marks;
 mod openings;
+mod thieves;

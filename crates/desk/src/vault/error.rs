@@ -24,8 +24,8 @@ pub enum VaultError {
         /// Number of witnesses that must.
         quorum: u32,
     },
-    /// A witness cosigned in the future. Check the clocks.
-    #[error("a witness cosigned in the future; check the clocks")]
+    /// Too few witnesses cosigned before now: the others cosigned in the future. Check the clocks.
+    #[error("too many witnesses cosigned in the future; check the clocks")]
     WitnessAhead,
     /// The checkpoint is older than what the vault has read.
     #[error("the vault has read {size} entries, more than the checkpoint has; bring a newer one")]

@@ -1,5 +1,7 @@
 //! Opens a report for an opening that the log shows, and tells the reason of any report.
 
+use core::fmt;
+
 use waxseal_log::report::ReportDigest;
 use waxseal_reporting::intake::{AcceptedReport, ReportId};
 use waxseal_reporting::limits::MAX_ACCEPTED_LEN;
@@ -17,7 +19,7 @@ use crate::grant::SignedGrant;
 use crate::ids::AcceptedDigest;
 
 /// What the desk brings to open a report.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct OpenRequest {
     /// The grant.
     pub grant: SignedGrant,
@@ -29,6 +31,14 @@ pub struct OpenRequest {
     pub salt: [u8; 32],
     /// The encoded accepted report.
     pub accepted: Vec<u8>,
+}
+
+impl fmt::Debug for OpenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenRequest")
+            .field("grant", &self.grant)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the vault tells about a report without a grant, so that it can be queued.

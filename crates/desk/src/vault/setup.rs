@@ -247,7 +247,7 @@ pub enum SetupError {
     #[error("the vault has 16 keys of this kind; destroy the oldest one first")]
     TooManyKeys,
     /// The state cannot be read, is of another vault or log, or was altered.
-    #[error("the vault's state was altered or is of another vault; start without it")]
+    #[error("the vault's state was altered, or is for other keys; pin the keys of the log again")]
     OtherState,
 }
 

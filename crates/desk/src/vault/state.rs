@@ -37,7 +37,7 @@ pub(super) struct State {
     pub(super) followed: Option<Timestamp>,
     /// Version and digest of the policy in force.
     pub(super) policy: Option<(u32, PolicyDigest)>,
-    /// The marks of openings, each with the day on which the vault last read it.
+    /// The marks of openings, each with the last day on which it can have opened anything.
     pub(super) marks: BTreeMap<[u8; 16], u32>,
 }
 

@@ -736,8 +736,8 @@ class Vault:
     def follow(self, read, now):
         entries, size = read["entries"], len(self.leaves)
         text, at, root, times = read_note(read["note"], self.keys)
-        times = sorted(time * 1_000 for time in times)
-        require(not times or times[-1] <= now + SKEW_MS, 183)
+        times = sorted(time * 1_000 for time in times if time * 1_000 <= now + SKEW_MS)
+        require(len(times) >= self.keys["quorum"], 183)
         quorum = max(self.keys["quorum"], 1)
         time = times[-quorum] if len(times) >= quorum else now
         require(at >= size, 184)
@@ -757,12 +757,11 @@ class Vault:
                 openings.append((fields[0], fields[1:], day, digest, number))
         require(tree_root(leaves) == root, 185)
         followed = max(self.followed or 0, time)
-        marks = {
-            mark: day
-            for mark, day in self.marks.items()
-            if day + MARK_DAYS >= followed // DAY_MS
-        }
-        marks |= {mark: max(now, time) // DAY_MS for _, mark, *_ in openings}
+        marks = dict(self.marks)
+        for _, mark, day, *_ in openings:
+            seen = min(day + 1, max(now, time) // DAY_MS)
+            marks[mark] = max(seen, marks.get(mark, 0))
+        marks = {mark: day for mark, day in marks.items() if day + MARK_DAYS >= followed // DAY_MS}
         self.saved = self.state(leaves, followed, policy, marks)
         if policy != self.policy:
             self.adopted = None

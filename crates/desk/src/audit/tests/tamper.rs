@@ -203,6 +203,7 @@ fn chk226_chk227_every_changed_register_is_found() {
             &|row| row.lifted_at_ms = Some(1),
             &|row| row.statement = "Other".into(),
             &|row| row.officer = [1; 32],
+            &|row| row.legal_id = Some(*all.request.as_bytes()),
         ],
     );
     let lifted = store.hold(&LIFTED).unwrap().unwrap();

@@ -88,9 +88,12 @@ pub const VAULT: Usage = Usage(
 Runs the vault: the process that holds the keys which open reports. Run it as a user of its own.
 
 Usage: waxseal-desk vault init --folder F --name NAME --keys FILE --acceptance FILE --public FILE
+       waxseal-desk vault pin --folder F --keys FILE
        waxseal-desk vault --folder F (--socket PATH | --listen 127.0.0.1:PORT)
 
   init               draw the vault's keys, and pin those of its log in the new folder F
+  pin                pin other keys of the log, with the line `vault`, or the same ones if the
+                     vault's state is lost; the vault reads the log from its first entry again
   --folder F         the vault's folder, with its secrets and its memory of the log
   --name NAME        the name of the vault's key in the keys of the log
   --keys FILE        the keys of the log, without the line `vault`

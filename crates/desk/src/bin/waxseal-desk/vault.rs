@@ -1,4 +1,4 @@
-//! `vault`: sets up a vault, and runs it as a process of its own.
+//! `vault`: sets up a vault, pins the keys of its log, and runs it as a process of its own.
 
 mod init;
 
@@ -23,7 +23,8 @@ use crate::usage::{VAULT, refuse};
 /// The command line.
 #[derive(Default)]
 struct Arguments {
-    is_init: bool,
+    /// `init` or `pin`.
+    step: Option<String>,
     folder: Option<PathBuf>,
     socket: Option<PathBuf>,
     listen: Option<SocketAddr>,
@@ -45,35 +46,58 @@ pub fn run(mut parser: lexopt::Parser) -> Result<Outcome, Unusable> {
             Arg::Long("acceptance") => arguments.acceptance = Some(parser.value()?.into()),
             Arg::Long("public") => arguments.public = Some(parser.value()?.into()),
             Arg::Long("help") | Arg::Short('h') => return Ok(VAULT.show()),
-            Arg::Value(value) if value == "init" && !arguments.is_init => arguments.is_init = true,
+            Arg::Value(step) if arguments.step.is_none() && (step == "init" || step == "pin") => {
+                arguments.step = Some(step.string()?);
+            }
             other => return Err(other.unexpected().into()),
         }
     }
-    match arguments {
-        Arguments {
-            is_init: true,
-            folder: Some(folder),
-            name: Some(name),
-            keys: Some(keys),
-            acceptance: Some(acceptance),
-            public: Some(public),
-            socket: None,
-            listen: None,
-        } => init::init(&folder, &name, &keys, &acceptance, &public),
-        Arguments { is_init: true, .. } => Err(refuse(
+    let step = arguments.step.take();
+    match (step.as_deref(), arguments) {
+        (
+            Some("pin"),
+            Arguments {
+                folder: Some(folder),
+                keys: Some(keys),
+                name: None,
+                acceptance: None,
+                public: None,
+                socket: None,
+                listen: None,
+                ..
+            },
+        ) => init::pin(&folder, &keys),
+        (Some("pin"), _) => Err(refuse(&VAULT, "keys are pinned with --folder and --keys")),
+        (
+            Some(_),
+            Arguments {
+                folder: Some(folder),
+                name: Some(name),
+                keys: Some(keys),
+                acceptance: Some(acceptance),
+                public: Some(public),
+                socket: None,
+                listen: None,
+                ..
+            },
+        ) => init::init(&folder, &name, &keys, &acceptance, &public),
+        (Some(_), _) => Err(refuse(
             &VAULT,
             "a vault is set up with --folder, --name, --keys, --acceptance and --public",
         )),
-        Arguments {
-            folder: Some(folder),
-            socket,
-            listen,
-            name: None,
-            keys: None,
-            acceptance: None,
-            public: None,
-            ..
-        } => match (socket, listen) {
+        (
+            None,
+            Arguments {
+                folder: Some(folder),
+                socket,
+                listen,
+                name: None,
+                keys: None,
+                acceptance: None,
+                public: None,
+                ..
+            },
+        ) => match (socket, listen) {
             (Some(path), None) => run_vault(folder, &Endpoint::Socket(path)),
             (None, Some(address)) => run_vault(folder, &Endpoint::Port(address)),
             _ => Err(refuse(&VAULT, "give either --socket or --listen")),

@@ -190,7 +190,12 @@ impl World {
     }
 
     pub(crate) fn other_desk(&self) -> Desk<Shared> {
-        Desk::open(self.store.clone(), setup(&self.keys, &self.log_seed)).unwrap()
+        self.desk_on(self.store.clone())
+    }
+
+    /// The desk, on another store.
+    pub(crate) fn desk_on(&self, store: Shared) -> Desk<Shared> {
+        Desk::open(store, setup(&self.keys, &self.log_seed)).unwrap()
     }
 
     /// The vault starts again, without what it saved.

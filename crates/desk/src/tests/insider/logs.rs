@@ -16,11 +16,11 @@ fn received(world: &mut World) {
 /// A follow that is refused changes nothing, and the right one succeeds afterwards.
 fn refused(world: &mut World, entries: &[Vec<u8>], note: &Note, error: VaultError) {
     let (before, saved) = (world.vault.status(), world.memory.states.len());
-    let state = world.vault.state_for_tests();
+    let state = world.vault.export_state();
     assert_eq!(world.follow_with(entries, note), Err(error));
     assert_eq!(world.vault.status(), before);
     assert_eq!(world.memory.states.len(), saved);
-    assert_eq!(world.vault.state_for_tests(), state);
+    assert_eq!(world.vault.export_state(), state);
     world.follow().unwrap();
 }
 
@@ -76,6 +76,30 @@ fn chk183_a_witness_in_the_future_is_refused() {
     note.add(world.witnesses[0].cosign(note.text(), late - 1))
         .unwrap();
     world.follow_with(&[], &note).unwrap();
+}
+
+#[test]
+fn chk183_one_witness_in_the_future_does_not_stop_the_vault() {
+    let mut world = World::new();
+    let (log, vault) = (world.keys.log().clone(), world.keys.vault().clone());
+    let (witnesses, policy) = (
+        world.keys.witnesses().to_vec(),
+        world.keys.policy().copied(),
+    );
+    world.keys = waxseal_log::keys::LogKeys::new(log, vault, witnesses, 1, policy).unwrap();
+    world.restart_with(None);
+    let secs = world.now.as_millis() / 1_000;
+    let mut note = world.witnessed(1);
+    note.add(world.witnesses[0].cosign(note.text(), secs + 9_000_000))
+        .unwrap();
+    let entries = world.entries.clone();
+    world.follow_with(&entries, &note).unwrap();
+    let followed = world.vault.status().followed;
+    assert_eq!(followed, Some(Timestamp::from_millis(secs * 1_000)));
+    note.add(world.witnesses[1].cosign(note.text(), secs + 301))
+        .unwrap();
+    let refused = world.follow_with(&[], &note);
+    assert_eq!(refused, Err(VaultError::WitnessAhead));
 }
 
 #[test]
@@ -271,10 +295,10 @@ fn a_crash_while_the_state_is_saved_changes_nothing() {
     let grant = world.grant(&waiting);
     let challenge = world.challenge(&grant, &waiting).unwrap();
     let salt = world.log_opening(&grant, &waiting, &challenge);
-    let before = world.vault.state_for_tests();
+    let before = world.vault.export_state();
     world.memory.fails = true;
     assert_eq!(world.follow(), Err(VaultError::NotSaved));
-    assert_eq!(world.vault.state_for_tests(), before);
+    assert_eq!(world.vault.export_state(), before);
     let request = World::request(&grant, &waiting, &challenge, salt);
     assert_eq!(
         world.vault.open(&request, world.now),

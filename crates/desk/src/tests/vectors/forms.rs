@@ -41,7 +41,7 @@ pub(super) fn state(input: Input<'_>) -> Outcome {
     let secrets = VaultSecrets::import(&input.get("secrets").bytes()).unwrap();
     let state = input.get("state").bytes();
     let vault = Vault::new(keys, &secrets, Some(&state)).map_err(refused)?;
-    assert_eq!(vault.state_for_tests(), state);
+    assert_eq!(vault.export_state(), state);
     let status = vault.status();
     Ok(json!({ "size": status.size, "policy_version": status.policy.map(|(version, _)| version) }))
 }

@@ -133,6 +133,18 @@ fn following(file: &mut Vectors) {
     file.passes("follow", "one more entry", "vault", passes.input());
     passes.follow();
     file.passes("follow-equal", "the same checkpoint again", "vault", passes.input());
+    let mut marks = Script::new();
+    let today = marks.world.now.as_millis() / (24 * HOUR);
+    for (mark, ages) in [(1, &[33][..]), (2, &[32]), (3, &[0, 33]), (4, &[0])] {
+        for age in ages {
+            let mark = waxseal_log::entry::Mark::from_bytes([mark; 16]);
+            let mut entry = marks.world.append(Event::ContentOpened { purpose: Purpose::UserReport, mark }, Digest::from_bytes([4; 32]));
+            entry.day = waxseal_log::entry::Day(u32::try_from(today - age).unwrap());
+            *marks.world.entries.last_mut().unwrap() = entry.encode();
+        }
+    }
+    marks.follow();
+    file.passes("follow-marks", "marks of 33, 32, 0 and 33, and 0 days ago, of which three are remembered", "vault", marks.input());
     let mut fails = |id: &str, comment: &str, check, make: &dyn Fn(&mut Script)| {
         let mut script = Script::new();
         received(&mut script);

@@ -5,7 +5,7 @@ use waxseal_reporting::Audience;
 use waxseal_reporting::intake::{AcceptanceKey, ReportId, examine};
 use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
-use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, StampedEnvelope};
+use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, StampKeys, StampedEnvelope};
 use waxseal_reporting::reporter::{Disclosure, Reason, Report, ReportDraft};
 use waxseal_reporting::sender::{SealingChannel, seal};
 use waxseal_reporting::vault::ModerationKeyPair;
@@ -36,6 +36,12 @@ impl OpeningChannel for Toy {
 }
 
 impl World {
+    /// Someone runs a relay of his own, whose stamps are not the provider's.
+    pub(crate) fn relay_of_his_own(&mut self) {
+        self.stamp_keys = StampKeys::generate("own", self.now, &mut self.rng).unwrap();
+        self.stamp_keys.advance_to(self.now).unwrap();
+    }
+
     /// Alice says this, and Bob has evidence.
     pub(crate) fn alice_says(&mut self, text: &str) -> Evidence {
         self.says("alice", text)

@@ -1,8 +1,8 @@
 //! The folder of a vault's process.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use waxseal_log::keys::LogKeys;
@@ -17,9 +17,11 @@ use crate::vault::{MAX_STATE_LEN, Memory, SetupError, Vault, VaultSecrets};
 /// |---|---|
 /// | `keys` | the pinned keys of the log, as text |
 /// | `secrets` | [`VaultSecrets::export`] |
-/// | `state` | the state, once the vault has followed the log |
+/// | `state` | the state, which names the pinned keys under a MAC |
 ///
-/// Each is replaced as a whole: written to a file next to it, synced and renamed.
+/// Each is replaced as a whole: written to a file next to it, synced and renamed. A vault without
+/// its state does not start: who can write its files and does not know its secrets could pin other
+/// keys. [`pin`](Self::pin) makes a new state.
 #[derive(Clone, Debug)]
 pub struct VaultFolder {
     path: PathBuf,
@@ -36,7 +38,7 @@ impl VaultFolder {
     /// # Errors
     /// [`FolderError`] if the keys do not belong together, or the folder has a vault already.
     pub fn create(&self, keys: &LogKeys, secrets: &VaultSecrets) -> Result<(), FolderError> {
-        Vault::new(keys.clone(), secrets, None)?;
+        let vault = Vault::new(keys.clone(), secrets, None)?;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -44,8 +46,24 @@ impl VaultFolder {
         if self.path.join(SECRETS).exists() {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
         }
+        // The folder may have been there.
+        fs::set_permissions(&self.path, Permissions::from_mode(0o700))?;
         replace(&self.path, KEYS, keys.to_string().as_bytes())?;
-        Ok(replace(&self.path, SECRETS, &secrets.export())?)
+        replace(&self.path, STATE, &vault.export_state())?;
+        replace(&self.path, SECRETS, &secrets.export())?;
+        // Apps seal reports to these keys from now on, so the folder itself must be durable.
+        Ok(File::open(self.path.join(".."))?.sync_all()?)
+    }
+
+    /// Pins these keys, and lets the vault read the log again from its first entry. For an owner
+    /// who changes the witnesses, or whose state is lost. The vault must be started again.
+    ///
+    /// # Errors
+    /// [`FolderError`] if the keys are not for this vault, or a file cannot be read or written.
+    pub fn pin(&self, keys: &LogKeys) -> Result<(), FolderError> {
+        let vault = Vault::new(keys.clone(), &self.secrets()?, None)?;
+        replace(&self.path, KEYS, keys.to_string().as_bytes())?;
+        Ok(replace(&self.path, STATE, &vault.export_state())?)
     }
 
     /// The vault's secrets, to add a key.
@@ -73,9 +91,8 @@ impl VaultFolder {
         let keys = read(&self.path.join(KEYS), MAX_KEYS_LEN)?.ok_or(FolderError::Damaged)?;
         let keys = core::str::from_utf8(&keys).map_err(|_| FolderError::Damaged)?;
         let keys = keys.parse().map_err(|_| FolderError::Damaged)?;
-        let state = read(&self.path.join(STATE), MAX_STATE_LEN)?;
-        let state = state.as_ref().map(|state| state.as_slice());
-        let vault = Vault::new(keys, &self.secrets()?, state)?;
+        let state = read(&self.path.join(STATE), MAX_STATE_LEN)?.ok_or(FolderError::Damaged)?;
+        let vault = Vault::new(keys, &self.secrets()?, Some(&state))?;
         let folder = self.path.clone();
         Ok((vault, StateFile { folder }))
     }

@@ -10,7 +10,7 @@ use super::stream::Stream;
 /// Maximum time for one connection in seconds, on either side.
 pub const MAX_CONNECTION_SECS: u64 = 20;
 
-/// How much of a frame is read at once. A frame takes memory only as its bytes arrive.
+/// How much of a frame is read at once.
 const CHUNK_LEN: usize = 65_536;
 
 /// The end of the time for one connection. A peer that sends a byte now and then gains nothing.
@@ -37,11 +37,12 @@ impl Deadline {
         if len > max {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let mut frame = Zeroizing::new(Vec::new());
+        // One buffer, so that none is left unwiped. The system gives its memory as bytes arrive.
+        let mut frame = Zeroizing::new(Vec::with_capacity(len));
         while frame.len() < len {
             let read = frame.len();
             let chunk = len.saturating_sub(read).min(CHUNK_LEN);
-            grow(&mut frame, read.saturating_add(chunk));
+            frame.resize(read.saturating_add(chunk), 0);
             self.fill(stream, frame.get_mut(read..).unwrap_or_default())?;
         }
         Ok(frame)
@@ -76,14 +77,4 @@ impl Deadline {
         }
         Ok(())
     }
-}
-
-/// Makes room for more bytes. If that takes another buffer, the old one is wiped.
-fn grow(frame: &mut Zeroizing<Vec<u8>>, len: usize) {
-    if frame.capacity() < len {
-        let mut larger = Zeroizing::new(Vec::with_capacity(len.saturating_mul(2)));
-        larger.extend_from_slice(frame);
-        *frame = larger;
-    }
-    frame.resize(len, 0);
 }

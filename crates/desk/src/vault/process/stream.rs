@@ -1,9 +1,9 @@
 //! The two ways to reach a vault's process.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,13 +27,7 @@ impl Endpoint {
         match self {
             Self::Socket(path) => {
                 check_unused(path)?;
-                // The socket gets its name when no one else can use it any more.
-                let new = path.with_extension("new");
-                remove(&new)?;
-                let listener = UnixListener::bind(&new)?;
-                fs::set_permissions(&new, Permissions::from_mode(0o600))?;
-                fs::rename(&new, path)?;
-                Ok(Listener::Socket(listener, path.clone()))
+                bind(path).map(|listener| Listener::Socket(listener, path.clone()))
             }
             Self::Port(address) => {
                 check_loopback(address)?;
@@ -73,8 +67,27 @@ fn check_unused(path: &Path) -> io::Result<()> {
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+/// Makes a socket in a folder that its owner alone can enter, and moves it to its path when no one
+/// else can use it any more. So no one connects before that.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    let mut folder = path.as_os_str().to_owned();
+    folder.push(".new");
+    let folder = PathBuf::from(folder);
+    let new = folder.join("s");
+    // A crash may have left them.
+    found(fs::remove_file(&new))?;
+    found(fs::remove_dir(&folder))?;
+    DirBuilder::new().mode(0o700).create(&folder)?;
+    let listener = UnixListener::bind(&new)?;
+    fs::set_permissions(&new, Permissions::from_mode(0o600))?;
+    fs::rename(&new, path)?;
+    fs::remove_dir(&folder)?;
+    Ok(listener)
+}
+
+/// What was removed may not have been there.
+fn found(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

@@ -147,3 +147,66 @@ fn the_folder_keeps_keys_and_state_for_its_owner_alone() {
     assert!(matches!(folder.open(), Err(FolderError::Damaged)));
     assert!(VaultSecrets::import(b"altered").is_err());
 }
+
+#[test]
+fn chk180_who_writes_the_folder_without_its_secrets_cannot_pin_other_keys() {
+    let world = World::empty();
+    let parent = tempfile::tempdir().unwrap();
+    let folder = VaultFolder::new(parent.path().join("vault"));
+    folder.create(&world.keys, &world.secrets).unwrap();
+    folder.open().unwrap();
+    let file = |name: &str| parent.path().join("vault").join(name);
+    let (keys, state) = (file("keys"), file("state"));
+    let first = fs::read(&state).unwrap();
+
+    // Another log and another policy key, without witnesses.
+    let mut rng = world.rng.clone();
+    let log = waxseal_log::note::Signer::generate("log.example/desk", &mut rng).unwrap();
+    let policy = waxseal_log::entry::PolicyKey::generate(&mut rng).public_key();
+    let vault = world.keys.vault().clone();
+    let own = waxseal_log::keys::LogKeys::new(log.verifier(), vault, vec![], 0, Some(policy));
+    let own = own.unwrap();
+    fs::write(&keys, own.to_string()).unwrap();
+    assert!(matches!(folder.open(), Err(FolderError::Setup(_))));
+    fs::remove_file(&state).unwrap();
+    assert!(matches!(folder.open(), Err(FolderError::Damaged)));
+
+    // The owner pins the keys again, or others.
+    folder.pin(&world.keys).unwrap();
+    assert_eq!(fs::read(&state).unwrap(), first);
+    folder.open().unwrap();
+    folder.pin(&own).unwrap();
+    folder.open().unwrap();
+}
+
+#[test]
+fn a_folder_that_was_open_to_others_is_closed() {
+    let world = World::empty();
+    let parent = tempfile::tempdir().unwrap();
+    let mode = |mode| fs::Permissions::from_mode(mode);
+    fs::set_permissions(parent.path(), mode(0o777)).unwrap();
+    let folder = VaultFolder::new(parent.path());
+    folder.create(&world.keys, &world.secrets).unwrap();
+    let found = fs::metadata(parent.path()).unwrap().permissions();
+    assert_eq!(found.mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_socket_is_made_where_no_one_else_can_connect_and_no_other_file_is_removed() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("vault.sock");
+    let kept = parent.path().join("vault.new");
+    fs::write(&kept, b"kept").unwrap();
+    // What a crash left.
+    let left = parent.path().join("vault.sock.new");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("s"), b"").unwrap();
+    drop(Endpoint::Socket(path.clone()).listen().unwrap());
+    assert_eq!(fs::read(&kept).unwrap(), b"kept");
+    assert!(path.exists() && !left.exists());
+    // Someone else's folder is neither used nor emptied.
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("other"), b"kept").unwrap();
+    Endpoint::Socket(path).listen().unwrap_err();
+    assert_eq!(fs::read(left.join("other")).unwrap(), b"kept");
+}

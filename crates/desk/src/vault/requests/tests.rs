@@ -99,3 +99,16 @@ fn chk181_answers_survive_their_encoding_and_others_are_refused() {
     assert!(Answer::decode(&[1, 8]).is_err());
     assert!(Answer::decode(&[1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]).is_err());
 }
+
+#[test]
+fn debug_shows_neither_challenge_nor_report() {
+    let mut world = World::new();
+    let waiting = world.report(&["first"]);
+    let grant = world.grant(&waiting);
+    let request = world.prepare(&grant, &waiting).unwrap();
+    let shown = format!("{:?}", Request::Open(request));
+    assert!(
+        shown.contains("OpenRequest") && shown.len() < 200,
+        "{shown}"
+    );
+}

@@ -193,3 +193,21 @@ fn a_vault_that_cannot_start_says_why() {
     fs::write(folder.path().join("vault/secrets"), b"x").unwrap();
     start(&["--socket", "s"]).unusable("a file of the vault's folder is missing or damaged");
 }
+
+#[test]
+fn a_vault_whose_state_is_lost_starts_after_its_owner_pinned_the_keys_again() {
+    let folder = before();
+    run(folder.path(), &INIT).good();
+    let path = |name: &str| folder.path().join("vault").join(name);
+    fs::copy(path("keys"), folder.path().join("pinned")).unwrap();
+    fs::remove_file(path("state")).unwrap();
+    let start = ["vault", "--folder", "vault", "--socket", "s"];
+    run(folder.path(), &start).unusable("a file of the vault's folder is missing or damaged");
+    let pin = ["vault", "pin", "--folder", "vault", "--keys"];
+    run(folder.path(), &pin).unusable("--keys");
+    run(folder.path(), &pin[..4]).unusable("keys are pinned with --folder and --keys");
+    run(folder.path(), &[&pin[..], &["log-keys"]].concat()).unusable("log-keys: ");
+    run(folder.path(), &[&pin[..], &["pinned"]].concat()).good();
+    let (_running, place) = Running::start(folder.path(), &["--socket", "s"]);
+    assert_eq!(place, "s");
+}

@@ -75,10 +75,28 @@ pub fn init(
     Ok(Outcome::of_text(out))
 }
 
+/// Pins other keys of the log, or the same ones if the vault's state is lost.
+pub fn pin(folder: &Path, keys: &Path) -> Result<Outcome, Unusable> {
+    let text = given(keys, MAX_KEYS_LEN)?;
+    let text = String::from_utf8(text).map_err(|_| not_text(&shown(keys)))?;
+    let pinned: LogKeys = text.parse().map_err(|error| failed(&shown(keys), &error))?;
+    let done = VaultFolder::new(folder).pin(&pinned);
+    done.map_err(|error| failed(&shown(folder), &error))?;
+    let words = "has these keys now, and reads the log from its first entry";
+    Ok(Outcome::of_text(format!(
+        "The vault in {} {words}:\n\n{pinned}",
+        shown(folder)
+    )))
+}
+
+fn not_text(name: &str) -> Unusable {
+    Unusable(format!("{name} is not text"))
+}
+
 /// Adds the vault's key to the keys of its log.
 fn with_vault(file: &Path, text: &[u8], vault: &Verifier) -> Result<LogKeys, Unusable> {
     let name = shown(file);
-    let text = core::str::from_utf8(text).map_err(|_| Unusable(format!("{name} is not text")))?;
+    let text = core::str::from_utf8(text).map_err(|_| not_text(&name))?;
     if text.lines().any(|line| line.starts_with("vault ")) {
         let why = "names a vault already; give the keys without the line `vault`";
         return Err(Unusable(format!("{name} {why}")));
