@@ -1,6 +1,7 @@
 //! What happens in one run, in its order: some days at a provider, then the insider.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -334,23 +335,24 @@ impl Story {
         let files = self.office.desk.publish(now, Delay::default(), 0)?;
         let size = files.size();
         let oldest = now.as_millis() - Delay::default().ms;
-        let mut bundled = 0;
+        // The widest of each bundle: there are partial ones for checkpoints of before.
+        let mut bundles: HashMap<String, u64> = HashMap::new();
         for file in files {
             let (path, bytes) = file?;
             if path.starts_with("tile/entries/") {
-                let width = path
-                    .rsplit_once(".p/")
-                    .map_or(Ok(256), |(_, width)| width.parse())?;
+                let (bundle, width) = path.split_once(".p/").unwrap_or((&path, "256"));
+                let width = width.parse()?;
+                let widest = bundles.entry(bundle.to_owned()).or_default();
+                *widest = (*widest).max(u64::from(width));
                 for entry in waxseal_log::tiles::decode_bundle(&bytes, width)? {
                     let day = waxseal_log::entry::Entry::decode(entry)?.day;
                     if day.start_ms() > oldest {
                         return Err("an entry is published before seven days are over".into());
                     }
-                    bundled += 1;
                 }
             }
         }
-        if bundled != size {
+        if bundles.values().sum::<u64>() != size {
             return Err("the published tiles have other entries than they say".into());
         }
         Ok(self.office.desk.log_size() - size)
