@@ -34,6 +34,9 @@ impl<S: Store> Desk<S> {
     ///
     /// It can stop at any point and be called again.
     ///
+    /// An audit accuses a provider of a log without a new entry for 36 hours. So enter the stamp
+    /// epoch of each day with [`key_created`](Self::key_created), also on days without reports.
+    ///
     /// # Errors
     /// The store's, or [`Refused::OtherTree`].
     pub fn upkeep(
