@@ -114,6 +114,10 @@ pub struct Courier<S: Store> {
     reconnect: Pause,
     /// When the relay is next asked how many prekeys it has.
     prekeys_at: Option<Timestamp>,
+    /// Whether the relay may have other prekeys than the store.
+    are_prekeys_in_doubt: bool,
+    /// When that was last doubted.
+    doubted_at: Option<Timestamp>,
     /// How many one-time parts the relay has left, if it needs more.
     left: Option<usize>,
     /// Since when the relay may have something for this device.
@@ -194,6 +198,8 @@ impl<S: Store> Courier<S> {
             stream: Stream::default(),
             reconnect: Pause::default(),
             prekeys_at: now,
+            are_prekeys_in_doubt: false,
+            doubted_at: None,
             left: None,
             away_since: None,
             upkeep_at: now,

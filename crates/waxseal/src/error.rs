@@ -35,6 +35,9 @@ pub enum Advice {
     ///
     /// The client has noted the delivery, which will never open. If it was genuine, the two devices
     /// are out of step. Do not start a session because of it.
+    ///
+    /// The provider may have other prekeys than this device. So before the upkeep, and at most once
+    /// an hour, upload what [`Client::publish_prekeys`](crate::Client::publish_prekeys) returns.
     AskAgain,
     /// Show the user that the peer's identity changed, and go on only after the user accepted it. A
     /// message alone does not prove the change. Fetch the peer's prekey bundle to see whether the

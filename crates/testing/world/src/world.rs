@@ -6,7 +6,7 @@ mod packets;
 mod reports;
 mod upkeep;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::core::PreKeyUpload;
 use waxseal::core::limits::{MAX_SESSIONS, MAX_SKIPPED_CHAINS};
@@ -119,6 +119,8 @@ pub struct World {
     forgotten: Vec<u32>,
     starts: usize,
     rotations: usize,
+    /// The devices that a delivery reached which did not open: they publish their prekeys again.
+    in_doubt: BTreeSet<usize>,
     /// Whether the network has become fair and applications act on errors.
     is_fair: bool,
     /// How many refusals and receipts the relay accepted.
@@ -150,6 +152,7 @@ impl World {
             forgotten: vec![0; clients.len()],
             starts: 0,
             rotations: 0,
+            in_doubt: BTreeSet::new(),
             is_fair: false,
             notes: 0,
             kept_up: 0,

@@ -29,7 +29,9 @@ impl<S: Store> Client<S> {
     /// The upload holds the base bundle and every one-time part that [`Client::confirm_prekeys`]
     /// has not confirmed yet. `at_provider` is how many one-time parts the provider says it has
     /// left: 0 after [`Client::create`]. Call this after `create`, when an upload may have been
-    /// lost, and whenever the provider has few left.
+    /// lost, and whenever the provider has few left. Call it also once a day, and when a delivery
+    /// did not open ([`AskAgain`](crate::Advice::AskAgain)), at most once an hour: a store that was
+    /// set back has other prekeys than the provider, and may not know it.
     ///
     /// The provider hands out the newest base bundle with at most one one-time part. It hands out
     /// each one-time part only once, even if the part was uploaded twice.

@@ -15,7 +15,8 @@ use crate::store::Store;
 /// If the relay has fewer one-time prekeys than this, it gets new ones.
 const FEW: usize = 25;
 
-/// How often the relay is asked how many it has: every hour.
+/// How often the relay is asked how many it has, and how often a delivery that does not open is a
+/// reason to upload: every hour.
 const CHECK_MS: u64 = 3_600_000;
 
 /// How often the relay gets the signed prekeys although it should have them: every day.
@@ -86,9 +87,24 @@ impl<S: Store> Courier<S> {
         // A store that was set back has other prekeys than the relay, and may not know it.
         let age = now.as_millis().checked_sub(self.record.uploaded_ms);
         let is_old = age.is_none_or(|age| age > UPLOAD_MS);
-        if left < FEW || !self.record.has_uploaded || is_old {
+        if left < FEW || !self.record.has_uploaded || is_old || self.are_prekeys_in_doubt {
             self.left = Some(left);
         }
+    }
+
+    /// Uploads the prekeys once more, because a delivery did not open: a store that was set back
+    /// has other prekeys than the relay, and may not know it. The relay gets them before the
+    /// refusal is posted. Anyone can make deliveries that do not open, so this happens at most once
+    /// an hour.
+    pub(super) fn doubt_prekeys(&mut self, now: Timestamp) {
+        let since = |at: Timestamp| now.as_millis().checked_sub(at.as_millis());
+        let age = self.doubted_at.and_then(since);
+        if age.is_some_and(|age| age < CHECK_MS) {
+            return;
+        }
+        self.doubted_at = Some(now);
+        self.are_prekeys_in_doubt = true;
+        self.prekeys_at = Some(now);
     }
 
     pub(super) fn check_later(&mut self, now: Timestamp) {
@@ -125,6 +141,7 @@ impl<S: Store> Courier<S> {
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
         self.client.confirm_prekeys(upload)?;
+        self.are_prekeys_in_doubt = false;
         // The week begins when the relay has them. Otherwise they would be replaced twice in a row
         // after a long time without a network.
         let rotated_ms = match self.record.has_uploaded {

@@ -209,6 +209,7 @@ impl<S: Store> Courier<S> {
             Advice::AskAgain => {
                 let from = self.sender_of(delivery);
                 self.tell(Event::AskedAgain { from });
+                self.doubt_prekeys(now);
                 Verdict::Settled
             }
             Advice::WarnIdentityChange => {

@@ -1,8 +1,13 @@
 //! Prekeys: enough of them at the relay, replaced each week, and never twice before it has them.
 
+use waxseal::Status;
+use waxseal::core::PreKeyUpload;
 use waxseal::courier::{Event, Request};
+use waxseal_interface::ErrorCode;
 use waxseal_world::{Asked, Fault, account};
 
+use crate::copied::Copied;
+use crate::disk::Disk;
 use crate::phone::{DAY_MS, HOUR_MS, MINUTE_MS, Phone, Town};
 
 fn uploads(town: &Town) -> usize {
@@ -152,4 +157,67 @@ fn prekeys_that_are_reset_reach_the_relay_even_if_an_upload_is_on_its_way() {
         let again = |asked: &&Asked| asked.is("POST", "/v1/reseals");
         assert_eq!(town.relay.asked.iter().filter(again).count(), 0);
     }
+}
+
+/// Bob's store is set back to what it was before he replaced his signed prekeys. He posted nothing
+/// since, so no mark tells him.
+fn set_back_before_a_rotation(names: &[&'static str]) -> (Town, PreKeyUpload) {
+    let mut town = Town::quick(names);
+    let disk = Copied::default();
+    let bob = town.phones.len();
+    town.phones
+        .push(Phone::on(Disk::new(disk.clone()), "bob", 9));
+    town.turn();
+    let backup = disk.backup();
+    let phone = &mut town.phones[bob];
+    let lost = phone.courier.client_mut().rotate_prekeys(&mut phone.rng);
+    let lost = lost.unwrap();
+    town.relay.provider.publish(&account("bob"), &lost);
+    town.phones[bob] = Phone::on(Disk::new(backup), "bob", 10);
+    town.turn();
+    assert_eq!(base(&mut town, "bob"), lost.base);
+    (town, lost)
+}
+
+#[test]
+fn after_an_unnoticed_set_back_a_first_message_opens_once_the_relay_has_the_prekeys_again() {
+    let (mut town, lost) = set_back_before_a_rotation(&["alice"]);
+    let before = uploads(&town);
+    let id = town.say(0, "bob", "hello");
+    town.live(15 * MINUTE_MS); // a stranger is asked again after ten minutes at most
+    assert_eq!(town.phones[1].heard("alice"), ["hello"]);
+    assert_eq!(town.phones[0].status("bob", &id), Status::Accepted);
+    assert_ne!(base(&mut town, "bob"), lost.base);
+    assert_eq!(uploads(&town), before + 1);
+}
+
+#[test]
+fn deliveries_that_do_not_open_are_a_reason_to_upload_once_an_hour() {
+    let (mut town, lost) = set_back_before_a_rotation(&["alice", "carol", "dave"]);
+    let before = uploads(&town);
+    for (stranger, uploaded) in [(0, 1), (1, 1)] {
+        town.relay.provider.publish(&account("bob"), &lost);
+        town.say(stranger, "bob", "hello");
+        town.turn();
+        town.live(10_000);
+        assert_eq!(uploads(&town), before + uploaded, "stranger {stranger}");
+    }
+    town.live(HOUR_MS);
+    town.relay.fail(|asked| {
+        let is_upload = asked.is("PUT", "/v1/prekeys");
+        is_upload.then(|| ErrorCode::TooManyPreKeys.into())
+    });
+    let before = uploads(&town);
+    town.relay.provider.publish(&account("bob"), &lost);
+    for minute in 0..3 * 60 {
+        if minute % 5 == 0 {
+            town.say(2, "bob", "hello");
+        }
+        town.live(MINUTE_MS);
+    }
+    let refused = uploads(&town) - before;
+    assert!(
+        (2..=6).contains(&refused),
+        "{refused} uploads in three hours"
+    );
 }

@@ -21,7 +21,7 @@ const REPORT: u8 = 62;
 const DELETE: u8 = 63;
 
 pub(super) fn scripts(seeds: &mut Seeds) {
-    let scripts: [(&str, &[[u8; 3]]); 16] = [
+    let scripts: [(&str, &[[u8; 3]]); 17] = [
         (
             "overtaken",
             &[
@@ -153,6 +153,17 @@ pub(super) fn scripts(seeds: &mut Seeds) {
                 [SEND, 0, 0],
                 [ARRIVE, 0, 0],
                 [REPORT, 1, 1],
+            ],
+        ),
+        (
+            "set-back-with-other-prekeys-published",
+            &[
+                [SAVE, 1, 0],
+                [SEND, 1, 0],
+                [SEND, 2, 1],
+                [PUBLISH, 1, 1],
+                [ARRIVE, 0, 0],
+                [ROLL_BACK, 1, 0],
             ],
         ),
         (

@@ -91,7 +91,7 @@ impl World {
         *refused += 1;
         let give_up = *refused >= PATIENCE;
         match error.advice() {
-            Advice::AskAgain => {}
+            Advice::AskAgain => drop(self.in_doubt.insert(to)),
             Advice::WarnIdentityChange => {
                 let ReceiveError::IdentityChanged { new } = error else {
                     panic!("this advice comes only with a changed identity")
@@ -164,6 +164,9 @@ impl World {
             // A session is started over at most once an hour.
             let later = self.provider.now.as_millis() + HOUR_MS;
             self.provider.now = Timestamp::from_millis(later);
+            for who in std::mem::take(&mut self.in_doubt) {
+                self.publish(who, false);
+            }
             self.drain();
             for who in 0..self.clients.len() {
                 self.resend(who);

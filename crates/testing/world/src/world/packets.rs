@@ -4,7 +4,7 @@ use waxseal::core::{PreKeyBundle, PreKeyUpload};
 use waxseal::reporting::relay::{
     Envelope, PostError, PostedEnvelope, PostedReseal, Receipt, ResealError,
 };
-use waxseal::{Client, MemoryStore, Received};
+use waxseal::{Advice, Client, MemoryStore, Received};
 
 use super::{NAMES, Packet, World};
 use crate::network::Flight;
@@ -33,6 +33,9 @@ impl World {
                 let received = self.clients[to].receive(&delivery);
                 let is_shown = matches!(received, Ok(Received::Message { .. }));
                 assert!(!is_shown, "a note was shown");
+                if received.is_err_and(|error| error.advice() == Advice::AskAgain) {
+                    self.in_doubt.insert(to);
+                }
             }
             Packet::NoteReceipt(receipt) => {
                 let recipient = self.account(from);
