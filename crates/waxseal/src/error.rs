@@ -37,7 +37,8 @@ pub enum Advice {
     /// are out of step. Do not start a session because of it.
     ///
     /// The provider may have other prekeys than this device. So before the upkeep, and at most once
-    /// an hour, upload what [`Client::publish_prekeys`](crate::Client::publish_prekeys) returns.
+    /// an hour, upload what [`Client::republish_prekeys`](crate::Client::republish_prekeys)
+    /// returns.
     AskAgain,
     /// Show the user that the peer's identity changed, and go on only after the user accepted it. A
     /// message alone does not prove the change. Fetch the peer's prekey bundle to see whether the

@@ -166,6 +166,37 @@ fn a_stranger_who_repeats_handshakes_writes_little_and_fills_its_own_memory_only
 }
 
 #[test]
+fn prekeys_published_in_place_of_others_are_those_of_the_store() {
+    let mut world = Provider::new(7);
+    let mut gone = world.register("bob");
+    let mut bob = world.register("bob");
+    // The provider has prekeys of a store that is gone.
+    let lost = gone.publish_prekeys(0, &mut world.rng).unwrap();
+    world.forget_one_time(&account("bob"));
+    world.publish(&account("bob"), &lost);
+
+    let upload = bob.republish_prekeys(&mut world.rng).unwrap();
+    assert_eq!(upload.one_time.len(), 100);
+    world.forget_one_time(&account("bob"));
+    world.publish(&account("bob"), &upload);
+    // Until it is confirmed, the upload may have been lost.
+    let again = bob.publish_prekeys(100, &mut world.rng).unwrap();
+    assert_eq!(again, upload);
+    bob.confirm_prekeys(&upload).unwrap();
+    let after = bob.publish_prekeys(100, &mut world.rng).unwrap();
+    assert!(after.one_time.is_empty());
+
+    let mut alice = world.register("alice");
+    world.start(&mut alice, &account("bob"));
+    deliver(&mut world, &mut alice, &mut bob).unwrap();
+    // The one that Alice used is not published again, and another one takes its place.
+    let next = bob.republish_prekeys(&mut world.rng).unwrap();
+    let kept = |part: &&Vec<u8>| upload.one_time.contains(part);
+    assert_eq!(next.one_time.len(), 100);
+    assert_eq!(next.one_time.iter().filter(kept).count(), 99);
+}
+
+#[test]
 fn prekeys_are_written_only_when_one_was_spent() {
     let mut world = Provider::new(7);
     let mut bob = world.register_in(Counting::default(), "bob");

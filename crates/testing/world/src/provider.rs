@@ -153,6 +153,13 @@ impl Provider {
         }
     }
 
+    /// Deletes the one-time parts of an account that are left to hand out.
+    pub fn forget_one_time(&mut self, account: &AccountId) {
+        if let Some((_, one_time)) = self.prekeys.get_mut(account) {
+            one_time.clear();
+        }
+    }
+
     /// Hands out a bundle of an account's prekeys. Each one-time part is handed out once. When all
     /// are used up, bundles have no one-time part.
     pub fn bundle(&mut self, account: &AccountId) -> (Vec<u8>, Option<Vec<u8>>) {

@@ -65,6 +65,8 @@ enum Packet {
     NoteDelivery(Vec<u8>),
     NoteReceipt(Vec<u8>),
     Prekeys(PreKeyUpload),
+    /// Prekeys in place of those that the provider has.
+    OtherPrekeys(PreKeyUpload),
 }
 
 /// The values that a device's store should hold, by the world's own count: sequence numbers, the
@@ -351,6 +353,12 @@ impl World {
         };
         self.network
             .send(who, who, Packet::Prekeys(upload.unwrap()));
+    }
+
+    fn republish(&mut self, who: usize) {
+        let upload = self.clients[who].republish_prekeys(&mut self.provider.rng);
+        self.network
+            .send(who, who, Packet::OtherPrekeys(upload.unwrap()));
     }
 
     /// Whether no state was rolled back or lost, signed prekeys were replaced at most once, and no

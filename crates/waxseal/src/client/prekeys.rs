@@ -29,9 +29,7 @@ impl<S: Store> Client<S> {
     /// The upload holds the base bundle and every one-time part that [`Client::confirm_prekeys`]
     /// has not confirmed yet. `at_provider` is how many one-time parts the provider says it has
     /// left: 0 after [`Client::create`]. Call this after `create`, when an upload may have been
-    /// lost, and whenever the provider has few left. Call it also once a day, and when a delivery
-    /// did not open ([`AskAgain`](crate::Advice::AskAgain)), at most once an hour: a store that was
-    /// set back has other prekeys than the provider, and may not know it.
+    /// lost, whenever the provider has few left, and once a day.
     ///
     /// The provider hands out the newest base bundle with at most one one-time part. It hands out
     /// each one-time part only once, even if the part was uploaded twice.
@@ -58,6 +56,39 @@ impl<S: Store> Client<S> {
                     base: all.base,
                     one_time: waiting.one_time,
                 })
+            })
+        })
+    }
+
+    /// Returns the prekeys that the provider shall have, to upload in place of those that it has.
+    ///
+    /// A store that was set back has other prekeys than the provider, and may not know it. So call
+    /// this when a delivery did not open ([`AskAgain`](crate::Advice::AskAgain)), at most once an
+    /// hour: anyone can make such deliveries. The provider first deletes the one-time parts that it
+    /// still has. Then call [`Client::confirm_prekeys`].
+    ///
+    /// # Size
+    /// The base bundle and up to 100 one-time parts: 170 kB.
+    ///
+    /// # Errors
+    /// [`PublishError`]. Nothing was changed, unless the commit failed: then only the store knows.
+    pub fn republish_prekeys(
+        &mut self,
+        rng: &mut impl CryptoRng,
+    ) -> Result<PreKeyUpload, PublishError<S::Error>> {
+        self.run(|client| {
+            client.change_prekeys(|prekeys, identity, transaction| {
+                let missing = MAX_ONE_TIME_PREKEYS.saturating_sub(prekeys.one_time_left());
+                prekeys.replenish(identity, missing, rng)?;
+                let mut all = prekeys.upload(identity)?;
+                // The oldest come first, and were handed out first.
+                let more = all.one_time.len().saturating_sub(MAX_ONE_TIME_PREKEYS);
+                all.one_time.drain(..more);
+                let waiting = UploadRecord {
+                    one_time: all.one_time.clone(),
+                };
+                transaction.put_record(keys::prekey_upload(), &waiting);
+                Ok(all)
             })
         })
     }

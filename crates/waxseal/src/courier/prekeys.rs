@@ -92,8 +92,8 @@ impl<S: Store> Courier<S> {
         }
     }
 
-    /// Uploads the prekeys once more, because a delivery did not open: a store that was set back
-    /// has other prekeys than the relay, and may not know it. The relay gets them before the
+    /// Uploads the prekeys in place of those that the relay has, because a delivery did not open: a
+    /// store that was set back has others, and may not know it. The relay gets them before the
     /// refusal is posted. Anyone can make deliveries that do not open, so this happens at most once
     /// an hour.
     pub(super) fn doubt_prekeys(&mut self, now: Timestamp) {
@@ -118,7 +118,12 @@ impl<S: Store> Courier<S> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Option<(Aim, Call)>, StateError<S::Error>> {
-        let upload: PreKeyUpload = match self.client.publish_prekeys(left, rng) {
+        let replace = self.record.replaces || self.are_prekeys_in_doubt;
+        let upload = match replace {
+            true => self.client.republish_prekeys(rng),
+            false => self.client.publish_prekeys(left, rng),
+        };
+        let upload: PreKeyUpload = match upload {
             Ok(upload) => upload,
             Err(error) => {
                 self.no_prekeys(error)?;
@@ -129,7 +134,7 @@ impl<S: Store> Courier<S> {
         let call = Call::PutPreKeys(PreKeys {
             base: upload.base.clone(),
             one_time: upload.one_time.clone(),
-            replace: self.record.replaces,
+            replace,
         });
         Ok(Some((Aim::Upload(upload), call)))
     }

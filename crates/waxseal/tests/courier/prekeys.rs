@@ -159,8 +159,8 @@ fn prekeys_that_are_reset_reach_the_relay_even_if_an_upload_is_on_its_way() {
     }
 }
 
-/// Bob's store is set back to what it was before he replaced his signed prekeys. He posted nothing
-/// since, so no mark tells him.
+/// Bob's store is set back to what it was before he replaced his signed prekeys and made other
+/// one-time prekeys. He posted nothing since, so no mark tells him.
 fn set_back_before_a_rotation(names: &[&'static str]) -> (Town, PreKeyUpload) {
     let mut town = Town::quick(names);
     let disk = Copied::default();
@@ -170,8 +170,11 @@ fn set_back_before_a_rotation(names: &[&'static str]) -> (Town, PreKeyUpload) {
     town.turn();
     let backup = disk.backup();
     let phone = &mut town.phones[bob];
-    let lost = phone.courier.client_mut().rotate_prekeys(&mut phone.rng);
-    let lost = lost.unwrap();
+    let client = phone.courier.client_mut();
+    client.rotate_prekeys(&mut phone.rng).unwrap();
+    let lost = client.publish_prekeys(0, &mut phone.rng).unwrap();
+    assert_eq!(lost.one_time.len(), 100);
+    town.relay.provider.forget_one_time(&account("bob"));
     town.relay.provider.publish(&account("bob"), &lost);
     town.phones[bob] = Phone::on(Disk::new(backup), "bob", 10);
     town.turn();

@@ -34,8 +34,8 @@ impl Relay {
         if named != identity.as_ref().map(<[u8; 64]>::as_slice) {
             return Err(ErrorCode::OtherIdentity.into_body());
         }
-        if replace && let Some((_, one_time)) = self.provider.prekeys.get_mut(&me.account) {
-            one_time.clear();
+        if replace {
+            self.provider.forget_one_time(&me.account);
         }
         let upload = PreKeyUpload { base, one_time };
         self.provider.publish(&me.account, &upload);

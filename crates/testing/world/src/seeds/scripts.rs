@@ -21,7 +21,7 @@ const REPORT: u8 = 62;
 const DELETE: u8 = 63;
 
 pub(super) fn scripts(seeds: &mut Seeds) {
-    let scripts: [(&str, &[[u8; 3]]); 17] = [
+    let scripts: [(&str, &[[u8; 3]]); 18] = [
         (
             "overtaken",
             &[
@@ -162,6 +162,27 @@ pub(super) fn scripts(seeds: &mut Seeds) {
                 [SEND, 1, 0],
                 [SEND, 2, 1],
                 [PUBLISH, 1, 1],
+                [ARRIVE, 0, 0],
+                [ROLL_BACK, 1, 0],
+            ],
+        ),
+        (
+            "set-back-with-other-one-time-prekeys-published",
+            &[
+                [SAVE, 1, 0],
+                [SEND, 1, 0],
+                [SEND, 2, 1],
+                [START, 0, 0],
+                [START, 0, 0],
+                [START, 0, 0],
+                [PUBLISH, 1, 0],
+                [ARRIVE, 2, 0],
+                [PUBLISH, 1, 0],
+                [ARRIVE, 2, 0],
+                [PUBLISH, 1, 0],
+                [ARRIVE, 2, 0],
+                [PUBLISH, 1, 0],
+                [ARRIVE, 2, 0],
                 [ARRIVE, 0, 0],
                 [ROLL_BACK, 1, 0],
             ],

@@ -165,7 +165,7 @@ impl World {
             let later = self.provider.now.as_millis() + HOUR_MS;
             self.provider.now = Timestamp::from_millis(later);
             for who in std::mem::take(&mut self.in_doubt) {
-                self.publish(who, false);
+                self.republish(who);
             }
             self.drain();
             for who in 0..self.clients.len() {

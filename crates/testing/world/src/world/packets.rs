@@ -48,6 +48,14 @@ impl World {
                     self.clients[from].confirm_prekeys(&upload).unwrap();
                 }
             }
+            Packet::OtherPrekeys(upload) => {
+                let account = self.account(from);
+                if upload_is_of(&upload, &self.clients[from]) {
+                    self.provider.forget_one_time(&account);
+                    self.provider.publish(&account, &upload);
+                    self.clients[from].confirm_prekeys(&upload).unwrap();
+                }
+            }
         }
     }
 
@@ -183,7 +191,7 @@ impl World {
                 assert!(received.is_err(), "an altered note was accepted");
             }
             Packet::NoteReceipt(_) => {}
-            Packet::Prekeys(upload) => {
+            Packet::Prekeys(upload) | Packet::OtherPrekeys(upload) => {
                 let (other, peer) = (self.pair(to, 0).1, self.account(to));
                 let before = snapshot(&self.clients[other]);
                 let base = flip(&upload.base);
