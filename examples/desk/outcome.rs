@@ -37,6 +37,10 @@ pub struct Outcome {
     pub wrong: Vec<String>,
     pub seconds: f64,
     pub tiles: String,
+    /// The folder with the files of a reporter and of an account.
+    pub receipts: String,
+    /// The account whose receipt is there.
+    pub account: String,
 }
 
 impl Outcome {
@@ -96,6 +100,7 @@ impl Outcome {
             ("transparency_equal", json!(self.transparency_equal)),
             ("seconds", json!((self.seconds * 100.0).round() / 100.0)),
             ("tiles", json!(self.tiles)),
+            ("receipts", json!(self.receipts)),
             ("messages", json!(self.messages)),
             ("reports_rejected", json!(self.rejected)),
             ("wrong_views", json!(self.wrong_views)),
@@ -147,8 +152,12 @@ impl Outcome {
             "OTHER"
         };
         println!(
-            "Outsiders count {equal} numbers as the desk. The log is in {}\n",
+            "Outsiders count {equal} numbers as the desk. The log is in {}",
             self.tiles
+        );
+        println!(
+            "Receipts of a reporter and of the account {} are in {}\n",
+            self.account, self.receipts
         );
         println!("What the insider tried:");
         for attack in &self.attacks {

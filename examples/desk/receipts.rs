@@ -1,5 +1,8 @@
 //! At the end, every reporter and every account that was decided against checks a receipt.
 
+use std::fs;
+use std::path::Path;
+
 use waxseal::PromiseState;
 use waxseal_desk::ids::CaseId;
 use waxseal_desk::store::Store;
@@ -90,6 +93,30 @@ impl Receipts {
         self.verified += u64::from(wrong.is_empty());
         self.wrong.extend(wrong);
     }
+}
+
+/// Leaves files of one reporter and of one account that was decided against, as their apps would
+/// save them. Returns the name of the account.
+///
+/// # Errors
+/// A file cannot be written, or there is no report.
+pub fn leave(
+    folder: &Path,
+    people: &People,
+    decided: &[Decided],
+    office: &Office,
+) -> Result<String> {
+    fs::create_dir_all(folder)?;
+    let number = people.filed.last().ok_or("no report")?.promised.number();
+    let row = office.desk.store().report_with_number(number.as_bytes())?;
+    let promise = row.ok_or("the desk has no such report")?.promise;
+    let one = decided.last().ok_or("no decision")?;
+    let (reporter, account) = (of_report(office, &number)?, of_account(office, &one.case)?);
+    fs::write(folder.join("report.promise"), promise)?;
+    fs::write(folder.join("report.receipt"), encoded(&reporter)?)?;
+    fs::write(folder.join("account.receipt"), encoded(&account)?)?;
+    fs::write(folder.join("keys"), office.keys.to_string())?;
+    Ok(people.account(one.accused).as_str().to_owned())
 }
 
 /// The receipt for the reporter of the report with this number.

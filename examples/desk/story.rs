@@ -27,7 +27,7 @@ use crate::work::Work;
 use crate::{DAY_MS, HOUR_MS, Result, Rng, appeals, numbers, receipts, registers};
 
 /// Eight o'clock in the morning of the first day.
-const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const START: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 /// Days on which messages are sent.
 const DAYS: u64 = 3;
 /// When the daily batch is appended, on the day after.
@@ -44,6 +44,10 @@ pub fn run(arguments: &Arguments) -> Result<Outcome> {
     let backup = story.days(&lines, scratch.path())?;
     story.afterwards()?;
     let mut outcome = story.end()?;
+    let receipts = folder.join("receipts");
+    outcome.account =
+        receipts::leave(&receipts, &story.people, &story.work.decided, &story.office)?;
+    outcome.receipts = receipts.display().to_string();
     let hidden = story.people.hidden(&mut story.office)?;
     let scene = Scene {
         before: backup,

@@ -60,12 +60,19 @@ fn verify(arguments: &Arguments, now_ms: u64) -> Result<Outcome, Unusable> {
         .as_deref()
         .ok_or_else(|| refuse("name the receipt"))?;
     let folder = arguments.log.as_deref().map(Folder::new).transpose()?;
-    let keys = Keys::load(arguments.keys.as_deref(), folder.as_ref())?
+    // What an app saves in the same folder as a receipt, for who names nothing else.
+    let parent = file.parent().filter(|path| !path.as_os_str().is_empty());
+    let near = Folder::new(parent.unwrap_or(Path::new(".")))?;
+    let near = Some(near).filter(|near| near.has("keys").unwrap_or(false));
+    let keys = Keys::load(arguments.keys.as_deref(), folder.as_ref().or(near.as_ref()))?
         .ok_or_else(|| refuse("name the keys of the log with --keys, or its folder with --log"))?;
+    let promise = file.with_extension("promise");
+    let is_near = arguments.account.is_none() && promise.is_file();
+    let promise = arguments.promise.clone().or(is_near.then_some(promise));
     let mut outcome = Outcome::of_text(keys.describe());
     let problems = &mut outcome.problems;
 
-    let promised = match arguments.promise.as_deref() {
+    let promised = match promise.as_deref() {
         None => None,
         Some(promise) => match promised(promise, &keys.keys, now_ms, problems)? {
             None => return Ok(outcome),

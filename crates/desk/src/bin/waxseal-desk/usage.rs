@@ -52,13 +52,15 @@ pub const VERIFY_RECEIPT: Usage = Usage(
     "\
 Reads a receipt: what happened to your report, or what was decided about your account.
 
-Usage: waxseal-desk verify-receipt FILE (--promise FILE | --account NAME) [--keys FILE]
+Usage: waxseal-desk verify-receipt FILE [--promise FILE | --account NAME] [--keys FILE]
                                    [--log DIR] [--earlier FILE]
 
   FILE            the receipt
   --promise FILE  for who reported: the promise that the provider gave for the report
+                  [FILE with the extension .promise]
   --account NAME  for who was decided against: the account, as the provider names it
-  --keys FILE     the keys of the log, from a source that you trust [DIR/keys of --log]
+  --keys FILE     the keys of the log, from a source that you trust
+                  [DIR/keys of --log, or `keys` in the folder of FILE]
   --log DIR       the public folder of the log: shows whether the receipt leaves something out
   --earlier FILE  an earlier receipt for the same report or account
 

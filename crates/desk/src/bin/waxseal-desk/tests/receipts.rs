@@ -61,6 +61,27 @@ fn the_reporter_reads_what_happened_day_by_day() {
 }
 
 #[test]
+fn promise_and_keys_are_found_next_to_the_receipt() {
+    let world = World::new();
+    let published = reporter(&world, &world.of_reporter(13));
+    let receipt = world.of_reporter(13).encode().unwrap();
+    published.write("mine.receipt", &receipt);
+    let alone = ["verify-receipt", "mine.receipt"];
+    run(published.root(), &alone).unusable("give the promise with --promise");
+    published.write("mine.promise", &world.promise.encode());
+    run(published.root(), &alone)
+        .good()
+        .says("keys, not pinned")
+        .says("2024-10-04  The report arrived.");
+    // Keys and promises that are named come first.
+    published.write("mine.promise", b"no promise");
+    let named = ["--promise", "promise", "--keys", "keys"];
+    run(published.root(), &[&alone[..], &named].concat()).good();
+    published.write("keys", b"no keys");
+    run(published.root(), &alone).unusable("keys");
+}
+
+#[test]
 fn the_account_reads_what_was_decided() {
     let world = World::new();
     let published = world.publish();
