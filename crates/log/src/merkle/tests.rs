@@ -1,7 +1,8 @@
-//! Tests of the tree against published roots, and a plain reading of RFC 6962 to compare with.
+//! Tests of the tree against published roots, and against a plain reading of RFC 6962.
 
 use super::*;
 use crate::appender::Appender;
+use crate::tests::rfc6962::root_of;
 use crate::tiles::tests::Memory;
 
 /// Entries of the published test trees of Certificate Transparency.
@@ -47,18 +48,6 @@ pub(crate) fn published() -> Vec<TreeHash> {
 pub(crate) fn leaves(count: u64) -> Vec<TreeHash> {
     let leaf = |n: u64| TreeHash::of_leaf(&n.to_be_bytes());
     (0..count).map(leaf).collect()
-}
-
-/// MTH of RFC 6962, word by word.
-pub(crate) fn root_of(leaves: &[TreeHash]) -> TreeHash {
-    match leaves {
-        [] => TreeHash::of_nothing(),
-        [leaf] => *leaf,
-        leaves => {
-            let (left, right) = leaves.split_at(leaves.len().div_ceil(2).next_power_of_two());
-            TreeHash::of_children(&root_of(left), &root_of(right))
-        }
-    }
 }
 
 #[test]

@@ -3,44 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::merkle::tests::{hash, leaves, published, root_of};
+use crate::merkle::tests::{hash, leaves, published};
+use crate::tests::rfc6962::{path, root_of, subproof};
 use crate::tiles::tests::{Memory, Missing};
-
-/// PATH of RFC 6962, word by word.
-fn path(index: usize, leaves: &[TreeHash]) -> Vec<TreeHash> {
-    if leaves.len() == 1 {
-        return Vec::new();
-    }
-    let middle = leaves.len().div_ceil(2).next_power_of_two();
-    let (left, right) = leaves.split_at(middle);
-    let (mut proof, other) = if index < middle {
-        (path(index, left), right)
-    } else {
-        (path(index - middle, right), left)
-    };
-    proof.push(root_of(other));
-    proof
-}
-
-/// SUBPROOF of RFC 6962, word by word.
-fn subproof(old: usize, leaves: &[TreeHash], complete: bool) -> Vec<TreeHash> {
-    if old == leaves.len() {
-        return if complete {
-            Vec::new()
-        } else {
-            vec![root_of(leaves)]
-        };
-    }
-    let middle = leaves.len().div_ceil(2).next_power_of_two();
-    let (left, right) = leaves.split_at(middle);
-    let (mut proof, other) = if old <= middle {
-        (subproof(old, left, complete), right)
-    } else {
-        (subproof(old - middle, right, false), left)
-    };
-    proof.push(root_of(other));
-    proof
-}
 
 #[test]
 fn proofs_of_the_published_tree_verify() {

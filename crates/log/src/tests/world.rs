@@ -13,6 +13,7 @@ use crate::note::{Cosigner, Note, Signer};
 use crate::promise::{Promise, PromisedReport};
 use crate::receipt::{Item, Receipt, Role};
 use crate::report::ReportDigest;
+use crate::tests::rfc6962::path;
 
 /// Name of the log.
 pub(crate) const ORIGIN: &str = "desk.example/log";
@@ -36,34 +37,6 @@ pub(crate) fn noon(day: u32) -> u64 {
 /// A reason that exists.
 pub(crate) fn reason(number: u8) -> ReasonCode {
     ReasonCode::from_number(number).unwrap()
-}
-
-/// The proof that the leaf at `index` is in the tree over `leaves`. RFC 6962, by its definition.
-pub(crate) fn path(index: usize, leaves: &[TreeHash]) -> Vec<TreeHash> {
-    if leaves.len() <= 1 {
-        return Vec::new();
-    }
-    let split = leaves.len().next_power_of_two() / 2;
-    let (left, right) = leaves.split_at(split);
-    let (mut path, sibling) = if index < split {
-        (path(index, left), right)
-    } else {
-        (path(index - split, right), left)
-    };
-    path.push(root(sibling));
-    path
-}
-
-/// The root over leaf hashes. RFC 6962, by its definition.
-pub(crate) fn root(leaves: &[TreeHash]) -> TreeHash {
-    match leaves {
-        [] => TreeHash::of_nothing(),
-        [leaf] => *leaf,
-        _ => {
-            let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-            TreeHash::of_children(&root(left), &root(right))
-        }
-    }
 }
 
 /// A log with all its keys.

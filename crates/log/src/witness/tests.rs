@@ -1,9 +1,10 @@
 //! Tests of the witness protocol, between a log in memory and a witness.
 
 use super::*;
-use crate::merkle::tests::{leaves, root_of};
+use crate::merkle::tests::leaves;
 use crate::note::{Note, Signer};
 use crate::proof::prove_consistency;
+use crate::tests::rfc6962::root_of;
 use crate::tiles::tests::Memory;
 
 fn log() -> Signer {

@@ -4,13 +4,14 @@ use super::*;
 use crate::proof;
 use crate::tiles::{bundle_path, encode_bundle, hash_tile_path, decode_bundle as decode};
 use crate::merkle::Frontier;
+use crate::tests::rfc6962::{path, root_of, subproof};
 
 pub(super) fn tree(input: Input<'_>) -> Outcome {
     let entries: Vec<_> = input.list("entries").into_iter().map(Input::bytes).collect();
     let mut frontier = Frontier::new();
     let leaves: Vec<_> = entries.iter().map(|entry| TreeHash::of_leaf(entry)).collect();
     leaves.iter().for_each(|leaf| frontier.push(*leaf));
-    assert_eq!(frontier.root(), root(&leaves));
+    assert_eq!(frontier.root(), root_of(&leaves));
     Ok(json!({ "root": hash_hex(&frontier.root()), "frontier": hex(frontier.encode()) }))
 }
 
@@ -56,20 +57,6 @@ fn leaves(count: u8) -> Vec<TreeHash> {
 
 fn texts(hashes: &[TreeHash]) -> Vec<String> {
     hashes.iter().map(hash_hex).collect()
-}
-
-/// RFC 6962, “Merkle Consistency Proofs”, by its definition.
-fn consistency(old: usize, leaves: &[TreeHash], is_whole: bool) -> Vec<TreeHash> {
-    if old == leaves.len() {
-        return if is_whole { Vec::new() } else { vec![root(leaves)] };
-    }
-    let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-    let (mut proof, sibling) = match old.checked_sub(left.len()) {
-        Some(rest) if rest > 0 => (consistency(rest, right, false), left),
-        _ => (consistency(old, left, is_whole), right),
-    };
-    proof.push(root(sibling));
-    proof
 }
 
 #[test]
@@ -139,7 +126,7 @@ fn inclusion(file: &mut Vectors) {
     let input = |index: usize, size: u8| {
         let leaves = leaves(size);
         json!({
-            "leaf_hash": hash_hex(&leaves[index]), "index": index, "size": size, "root": hash_hex(&root(&leaves)),
+            "leaf_hash": hash_hex(&leaves[index]), "index": index, "size": size, "root": hash_hex(&root_of(&leaves)),
             "proof": texts(&path(index, &leaves)),
         })
     };
@@ -176,10 +163,10 @@ fn inclusion(file: &mut Vectors) {
 fn growth(file: &mut Vectors) {
     let input = |old: usize, new: u8| {
         let leaves = leaves(new);
-        let proof = if old == 0 { Vec::new() } else { consistency(old, &leaves, true) };
+        let proof = if old == 0 { Vec::new() } else { subproof(old, &leaves, true) };
         json!({
-            "old_size": old, "old_root": hash_hex(&root(&leaves[..old])), "new_size": new,
-            "new_root": hash_hex(&root(&leaves)), "proof": texts(&proof),
+            "old_size": old, "old_root": hash_hex(&root_of(&leaves[..old])), "new_size": new,
+            "new_root": hash_hex(&root_of(&leaves)), "proof": texts(&proof),
         })
     };
     for (old, new) in [(0, 0), (0, 5), (1, 1), (1, 2), (2, 3), (4, 8), (3, 7), (6, 7), (6, 11), (8, 11), (11, 11)] {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::note::{Cosigner, Verifier};
 use crate::proof::prove_consistency;
+use crate::tests::rfc6962::root_of;
 use crate::tiles::{ReadTiles, tile_width};
 use crate::witness::{AddCheckpoint, Answer, Witness};
 
@@ -86,7 +87,7 @@ fn requests(file: &mut Vectors, world: &World) {
     };
     let input = |size: usize, request: &AddCheckpoint| json!({
         "name": "w49.example", "seed": hex([0x31; 32]), "time_secs": noon(DAY),
-        "state": state(size, &root(&leaves[..size])), "body": hex(request.encode()),
+        "state": state(size, &root_of(&leaves[..size])), "body": hex(request.encode()),
     });
     let add = "add_checkpoint";
     for (old, new) in [(0, 0), (0, 5), (3, 11), (8, 15), (11, 11)] {
