@@ -115,6 +115,7 @@ impl Audit {
     /// were read. The audit is unchanged.
     pub fn checkpoint_ahead(&mut self, note: &Note) -> Result<VerifiedCheckpoint, AuditError> {
         let checkpoint = self.keys.verify(note)?;
+        // CHK-158: the checkpoint is over more entries than were read.
         let (size, entries) = (checkpoint.size(), self.frontier.size());
         if size <= entries {
             return Err(AuditError::OtherSize { size, entries });

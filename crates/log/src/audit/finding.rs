@@ -18,19 +18,20 @@ pub enum Finding {
         /// Index of the entry.
         index: u64,
     },
-    /// The policy does not have a higher version than the policy before it.
+    /// The version of the policy is not above that of the last valid policy before it.
     #[error("the policy in entry {index} is not newer than the one before it")]
     PolicyNotNewer {
         /// Index of the entry.
         index: u64,
     },
-    /// The entry has an earlier day than an entry before it, or than the checkpoint before it.
+    /// The day is earlier than that of an entry or checkpoint before it, by more days than the
+    /// kind may be late.
     #[error("entry {index} is back-dated")]
     BackDated {
         /// Index of the entry.
         index: u64,
     },
-    /// The entry has a later day than the checkpoint that contains it.
+    /// The entry has a later day than the vault's cosignature of the checkpoint that contains it.
     #[error("entry {index} is dated after the checkpoint that contains it")]
     PostDated {
         /// Index of the entry.
@@ -73,7 +74,7 @@ pub enum Finding {
         /// Index of the second entry.
         index: u64,
     },
-    /// A report was sorted or opened, and its arrival was not logged in time.
+    /// A report was sorted or opened. Its arrival is due, and not in the log.
     #[error("entry {index} is about a report whose arrival is not in the log")]
     NeverReceived {
         /// Index of the first such entry of the report.
@@ -87,7 +88,7 @@ pub enum Finding {
         /// Whole hours in between.
         hours: u64,
     },
-    /// The vault cosigned a checkpoint at an earlier time than the checkpoint before it.
+    /// The vault cosigned a checkpoint at an earlier time than one before it.
     #[error("the vault's clock went back before the checkpoint of size {size}")]
     VaultClockBack {
         /// Size of the checkpoint.

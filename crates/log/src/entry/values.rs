@@ -76,7 +76,10 @@ macro_rules! bytes {
 }
 
 bytes! {
-    /// Random number that joins the entries of one report, one case or one grant. 16 bytes.
+    /// Number that joins the entries of one report, one case or one grant. 16 bytes.
+    ///
+    /// That of a report follows from the report, see
+    /// [`ReportDigest::number`](crate::report::ReportDigest::number). All others are random.
     Number, 16
 }
 

@@ -120,7 +120,7 @@ pub enum Contradiction {
         /// Index of the entry.
         index: u64,
     },
-    /// The report was sorted or erased a second time.
+    /// The promised entry occurs a second time, or the report was sorted a second time.
     #[error("entry {index} repeats what happens once")]
     Repeated {
         /// Index of the entry.
@@ -138,7 +138,7 @@ pub enum Contradiction {
         /// Index of the second entry.
         index: u64,
     },
-    /// The entry has an earlier day than an entry before it.
+    /// The day is earlier than that of an entry before it, by more days than its kind may be late.
     #[error("entry {index} is back-dated: an entry before it has a later day")]
     BackDated {
         /// Index of the entry.

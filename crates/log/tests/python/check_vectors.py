@@ -512,9 +512,10 @@ def read_keys(text):
     cosigners = [vault] + witnesses
     require(log["algorithm"] == 1 and all(one["algorithm"] == 4 for one in cosigners), 142)
     require(len(witnesses) <= MAX_WITNESSES and quorum <= len(witnesses), 142)
-    keys = [one["public_key"] for one in cosigners + [log]] + ([policy] if policy else [])
+    notes = cosigners + [log]
+    keys = [one["public_key"] for one in notes] + ([policy] if policy else [])
     require(len(set(keys)) == len(keys), 142)
-    require(len({(one["name"], one["key_id"]) for one in cosigners}) == len(cosigners), 142)
+    require(len({(one["name"], one["key_id"]) for one in notes}) == len(notes), 142)
     require(log["name"] != PROMISE_LINE, 142)
     return {"log": log, "vault": vault, "witnesses": witnesses, "quorum": quorum, "policy_key": policy}
 
