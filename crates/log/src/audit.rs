@@ -107,8 +107,10 @@ impl Audit {
     }
 
     /// Checks an archived checkpoint whose entries are not public yet: its signatures, and the time
-    /// of the vault. Call it after all entries, with ascending sizes. A provider that publishes no
-    /// checkpoints between the entries and the newest one could withhold entries for years.
+    /// of the vault. Call it after all entries, with ascending sizes.
+    ///
+    /// Without this check, a provider could withhold entries for years: it would archive no
+    /// checkpoint between the last public entries and the newest checkpoint.
     ///
     /// # Errors
     /// [`AuditError`] if the checkpoint is not signed and cosigned, or is over no more entries than

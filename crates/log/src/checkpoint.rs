@@ -147,7 +147,7 @@ pub enum CheckpointError {
     #[error("the log did not sign the checkpoint")]
     NotOfTheLog,
     /// The vault did not cosign the checkpoint. Wait for its cosignature. If it never comes, the
-    /// log shows others another tree than the vault.
+    /// log may show you another tree than the vault.
     #[error("the vault did not cosign the checkpoint; wait for its cosignature")]
     NotOfTheVault,
     /// Too few witnesses cosigned the checkpoint.

@@ -167,10 +167,10 @@ impl Counts {
         }
     }
 
-    /// How many reports were opened how often within the range: openings, and number of reports.
+    /// Number of reports by their number of openings within the range.
     ///
-    /// It concerns the reports that were received or opened within the range. So the key 0 counts
-    /// those that were received and not opened.
+    /// Only reports that were received or opened within the range count. So the key 0 counts those
+    /// that were received and not opened.
     pub fn openings_per_report(&self) -> BTreeMap<u64, u64> {
         let mut reports = BTreeMap::new();
         for openings in self.by_report.values() {

@@ -29,7 +29,7 @@ pub struct DecisionDetail {
     pub rule: String,
     /// Statement of reasons. At most [`MAX_STATEMENT_LEN`] bytes.
     pub statement: String,
-    /// Until when an appeal is taken, in milliseconds since the Unix epoch.
+    /// The time until which an appeal is accepted, in milliseconds since the Unix epoch.
     pub appeal_until_ms: u64,
     /// Commitment to the account that the decision is about.
     pub account: [u8; 32],
@@ -97,7 +97,7 @@ impl fmt::Debug for DecisionDetail {
 pub struct NoticeDetail {
     /// Leaf hash of the decision that the notice tells.
     pub decision: TreeHash,
-    /// Who got the notice.
+    /// The side that got the notice.
     pub side: Side,
 }
 

@@ -17,7 +17,7 @@ use crate::note::{Algorithm, Note, NoteError, Verifier, VerifierError};
 #[cfg(test)]
 mod tests;
 
-/// The public keys of a log. Whoever checks the log or a receipt pins them.
+/// The public keys of a log. Anyone who checks the log or a receipt pins them.
 ///
 /// Its text form is the file `keys` in the log's folder. [`Display`](fmt::Display) writes it, and
 /// [`FromStr`] reads it. The last line is optional.

@@ -71,9 +71,9 @@ impl fmt::Debug for TreeHash {
 
 /// All that a follower keeps of a tree: its size, and one hash for each bit set in the size.
 ///
-/// The hashes are the roots of the largest complete subtrees, from left to right. From them follow
-/// the root, and the root after further entries. Which hash stands for which entries follows from
-/// the size alone.
+/// The hashes are the roots of the largest complete subtrees, from left to right. They give
+/// the root, and the root after further entries. The size alone says which hash stands for which
+/// entries.
 ///
 /// # Size
 /// At most 63 hashes of 32 bytes.
@@ -164,8 +164,8 @@ impl Frontier {
     }
 }
 
-/// The root over subtrees from left to right, of which each is larger than the next; `None` of
-/// none.
+/// The root over subtrees from left to right, each of which is larger than the next. `None` if the
+/// list is empty.
 pub(crate) fn fold(peaks: &[TreeHash]) -> Option<TreeHash> {
     peaks
         .iter()

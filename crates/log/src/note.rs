@@ -114,8 +114,8 @@ impl Note {
     /// Checks that this key signed the text.
     ///
     /// # Errors
-    /// [`NoteError::NotSigned`] if there is no signature of this key, or the key is one for
-    /// cosignatures. [`NoteError::BadSignature`] if a signature of this key does not verify.
+    /// [`NoteError::NotSigned`] if the note has no signature of this key, or the key only
+    /// cosigns. [`NoteError::BadSignature`] if a signature of this key does not verify.
     pub fn signed_by(&self, key: &Verifier) -> Result<(), NoteError> {
         match key.algorithm() {
             Algorithm::Note => self.check(key).map(|_| ()),
@@ -127,8 +127,8 @@ impl Note {
     /// since 1970-01-01, UTC. If there are several, the last time counts.
     ///
     /// # Errors
-    /// [`NoteError::NotSigned`] if there is no cosignature of this key, or the key is none for
-    /// cosignatures. [`NoteError::BadSignature`] if a cosignature of this key does not verify.
+    /// [`NoteError::NotSigned`] if the note has no cosignature of this key, or the key does not
+    /// cosign. [`NoteError::BadSignature`] if a cosignature of this key does not verify.
     pub fn cosigned_by(&self, key: &Verifier) -> Result<u64, NoteError> {
         match key.algorithm() {
             Algorithm::Note => Err(NoteError::NotSigned),

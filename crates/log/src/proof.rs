@@ -1,5 +1,7 @@
-//! Proofs that an entry is in a tree, and that a tree continues an earlier one. (RFC 6962, “Merkle
-//! Audit Paths” and “Merkle Consistency Proofs”; RFC 9162 for the verification)
+//! Proofs that an entry is in a tree, and that a tree continues an earlier one.
+//!
+//! RFC 6962, “Merkle Audit Paths” and “Merkle Consistency Proofs”. The verification is that of RFC
+//! 9162.
 
 use thiserror::Error;
 
@@ -140,8 +142,8 @@ pub fn verify_consistency(
     valid.then_some(()).ok_or(ProofError)
 }
 
-/// The two roots to which a proof leads, of 0 < `old` < `new`; `None` if it has too few or too many
-/// hashes.
+/// The old and the new root to which a proof leads. `None` if it has too few or too many hashes.
+/// `old` is above 0 and below `new`.
 fn roots(
     old: u64,
     old_root: &TreeHash,

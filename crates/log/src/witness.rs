@@ -22,8 +22,8 @@ use crate::proof::verify_consistency;
 
 /// Cosigns the checkpoints of logs that only grow.
 ///
-/// It remembers the last checkpoint of each log that it cosigned, and cosigns another only if that
-/// one is consistent with it.
+/// For each log, it remembers the last checkpoint that it cosigned. It cosigns another one only if
+/// its tree continues the last one.
 #[derive(Clone, Debug)]
 pub struct Witness {
     cosigner: Cosigner,
@@ -39,7 +39,7 @@ struct WitnessedLog {
 }
 
 impl Witness {
-    /// A witness of these logs, of which it has seen nothing yet. A log's origin is the name of its
+    /// Makes a witness that has seen nothing of these logs yet. A log's origin is the name of its
     /// key.
     ///
     /// # Errors

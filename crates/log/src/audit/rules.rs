@@ -148,7 +148,7 @@ impl Rules {
         }
     }
 
-    /// An entry about a grant: it was requested, and no entry says the same or the contrary again.
+    /// Checks that a grant was requested, and that no entry repeats or contradicts an earlier one.
     fn grant(&mut self, index: u64, entry: &Entry) -> Option<Finding> {
         if let Event::GrantRequested { purpose } = entry.event {
             let grant = Grant {

@@ -90,7 +90,7 @@ codes! {
 }
 
 codes! {
-    /// For what content is opened.
+    /// The purpose for which content is opened.
     Purpose {
         /// A user's report is examined.
         UserReport = 1, "user_report";
@@ -132,7 +132,7 @@ codes! {
 codes! {
     /// One of the two sides of a case.
     Side {
-        /// Who reported.
+        /// The person who reported.
         Reporter = 1, "reporter";
         /// The reported account.
         Account = 2, "account";
@@ -144,7 +144,7 @@ codes! {
     ReviewOutcome {
         /// There was an emergency.
         Justified = 1, "justified";
-        /// There was none.
+        /// There was no emergency.
         NotJustified = 2, "not_justified";
     }
 }
@@ -160,7 +160,7 @@ codes! {
 }
 
 codes! {
-    /// To what data was exported.
+    /// The system that got exported data.
     Target {
         /// ROOST Coop.
         Coop = 1, "coop";
@@ -176,7 +176,7 @@ codes! {
 }
 
 codes! {
-    /// On what basis an authority asks for data.
+    /// The legal basis on which an authority asks for data.
     LegalBasis {
         /// A court's order.
         CourtOrder = 1, "court_order";

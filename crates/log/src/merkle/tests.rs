@@ -165,7 +165,7 @@ fn appender_does_not_resume_without_a_tile() {
 /// `cargo test --release -p waxseal-log -- --ignored --nocapture hundred_thousand`.
 #[test]
 #[ignore = "measures; run it by hand"]
-fn hundred_thousand_entries_are_appended_in_a_moment() {
+fn hundred_thousand_entries_are_appended() {
     let entries: Vec<_> = (0..100_000u64)
         .map(|n| n.to_be_bytes().repeat(10))
         .collect();

@@ -46,8 +46,8 @@ impl Told {
     }
 
     /// Whether an entry of the published log is about what the receipt is about: it has the number
-    /// of the report, or of a decision that the receipt shows. One after the receipt's checkpoint
-    /// belongs into a newer receipt.
+    /// of the report, or of a decision that the receipt shows. An entry after the receipt's
+    /// checkpoint belongs in a newer receipt.
     pub fn concerns(&self, entry: &Entry) -> bool {
         self.numbers.contains(&entry.number)
     }

@@ -248,7 +248,7 @@ impl<'a> Shown<'a> {
         })
     }
 
-    /// Closes an open appeal of this case. `false` if there is none.
+    /// Closes an open appeal of this case. `false` if no such appeal is open.
     fn decides_appeal(&mut self, number: Number, appeal: Option<TreeHash>) -> bool {
         let open = self.appeals.iter_mut().find(|shown| {
             shown.is_open && shown.number == number && appeal.is_none_or(|leaf| leaf == shown.leaf)

@@ -53,7 +53,7 @@ pub struct Told {
     pub contradictions: Vec<Contradiction>,
     /// Index and leaf hash of each entry in the receipt.
     pub(super) entries: Vec<(u64, TreeHash)>,
-    /// The numbers whose entries belong into the receipt.
+    /// The numbers whose entries belong in the receipt.
     pub(super) numbers: Vec<Number>,
     /// The promise of a reporter.
     pub(super) promise: Option<PromisedReport>,
@@ -73,8 +73,8 @@ pub struct ToldDecision {
     pub statement: Option<String>,
     /// The rule that was applied. `None` after the content was erased.
     pub rule: Option<String>,
-    /// Until when an appeal is taken, in milliseconds since the Unix epoch. `None` after the
-    /// content was erased.
+    /// The time until which an appeal is accepted, in milliseconds since the Unix epoch. `None`
+    /// after the content was erased.
     pub appeal_until_ms: Option<u64>,
     /// How often reports of the case were opened before the decision.
     pub openings: u32,
@@ -115,7 +115,7 @@ pub enum Contradiction {
     #[error("the promise is broken: the report should be in the log by now, and is not shown")]
     PromiseBroken,
     /// Another entry than the promised one says that the report arrived or was rejected.
-    #[error("entry {index} says of the report's arrival something else than the promise")]
+    #[error("entry {index} about the report's arrival is not the promised one")]
     NotAsPromised {
         /// Index of the entry.
         index: u64,
@@ -155,7 +155,7 @@ pub enum Contradiction {
         shown: u32,
     },
     /// The decision counts fewer days than have passed since the report.
-    #[error("decision {index} counts {told} days, and the report is {shown} days older")]
+    #[error("decision {index} counts {told} days, and {shown} have passed since the report")]
     FewerDays {
         /// Index of the decision.
         index: u64,

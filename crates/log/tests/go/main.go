@@ -4,7 +4,7 @@
 //
 // It checks the signatures of every archived checkpoint, that the checkpoints are consistent, that
 // each entry has the hash in the tiles, and that each entry is included. Then it alters an entry,
-// each kind of tile and a checkpoint, and expects to be refused.
+// a tile of each level and a checkpoint, and expects to be refused.
 package main
 
 import (

@@ -252,7 +252,7 @@ fn signatures(file: &mut Vectors) {
     file.fails("signed-origin", "the checkpoint of another log, signed by this log's key", verify, input(&elsewhere), 139);
     let promise = Note::sign(format!("{}x\n", text.replace(ORIGIN, "waxseal.promise/1")), &world.log).unwrap();
     file.fails("signed-promise", "a promise, signed by the log's key", verify, input(&promise), 138);
-    // A signature of a known key that is wrong refuses the note, whoever else signed.
+    // A wrong signature of a known key refuses the note, even if all others are right.
     let changed = good.to_string().replace("\n0\n", "\n1\n");
     file.fails("signed-changed", "another size than was signed", verify, with(&input(&good), "note", changed), 137);
     for (id, name) in [("log", ORIGIN), ("vault", "desk.example/vault"), ("witness", "w50.example")] {

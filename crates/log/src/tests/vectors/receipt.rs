@@ -173,10 +173,10 @@ fn refusals(file: &mut Vectors) {
     let mut odd = Story::new();
     let (entry, case) = (odd.world.entries[odd.decision as usize].0, Number::from_bytes(CASE));
     let index = odd.world.append(DAY + 8, case, entry.event, b"not the detail of a decision");
-    fails("detail-form", "a detail that is none of a decision", for_account(&odd, &odd.receipt(Role::Account, &[index])), 155);
+    fails("detail-form", "a decision with a detail of another form", for_account(&odd, &odd.receipt(Role::Account, &[index])), 155);
     let side = Side::Account;
     let index = odd.world.append(DAY + 8, case, Event::NoticeSent { side }, b"");
-    fails("detail-notice", "a detail that is none of a notice", for_account(&odd, &odd.receipt(Role::Account, &[odd.decision, index])), 155);
+    fails("detail-notice", "a notice with a detail of another form", for_account(&odd, &odd.receipt(Role::Account, &[odd.decision, index])), 155);
     let opened = Receipt { role: Role::Account, ..story.receipt(Role::Account, &[story.opened]) };
     fails("foreign-opening", "an opening, shown to the account", for_account(&story, &opened), 156);
     fails("foreign-report", "the other report, shown to this reporter", for_reporter(&story, &story.receipt(Role::Reporter, &[1, 2])), 156);
