@@ -81,7 +81,8 @@ impl<'a> Reader<'a> {
 
 /// The number of items of a list that its type bounds to 65,535 items.
 ///
-/// Saturates; every caller passes a list whose constructor bounds it.
+/// Saturates. The constructors of policies, grants and acts read what they wrote, and refuse a
+/// field that was too long. Every other caller passes a bounded field.
 pub(crate) fn count16<T>(items: &[T]) -> u16 {
     u16::try_from(items.len()).unwrap_or(u16::MAX)
 }

@@ -108,7 +108,12 @@ impl Grant {
     /// [`DecodeError`] if a field is out of bounds, or a report is named twice.
     pub fn new(mut terms: GrantTerms) -> Result<Self, DecodeError> {
         terms.reports.sort_by_key(|report| report.digest);
-        Self::decode(&encode(&terms))
+        let grant = Self::decode(&encode(&terms))?;
+        // A field that is too long for its length prefix would be read as others.
+        if grant.terms != terms {
+            return Err(DecodeError::Malformed);
+        }
+        Ok(grant)
     }
 
     /// Reads a grant.

@@ -174,8 +174,12 @@ impl Policy {
     /// for its purpose.
     pub fn new(mut terms: PolicyTerms) -> Result<Self, PolicyError> {
         terms.officers.sort_by_key(|officer| officer.id);
-        let bytes = encode(&terms);
-        Self::decode(&bytes)
+        let policy = Self::decode(&encode(&terms))?;
+        // A field that is too long for its length prefix would be read as others.
+        if policy.terms != terms {
+            return Err(DecodeError::Malformed.into());
+        }
+        Ok(policy)
     }
 
     /// Reads a policy.

@@ -1,6 +1,9 @@
+use waxseal_log::entry::{Measure, ReasonCode};
+
 use super::*;
+use crate::decision::Decision;
 use crate::grant::GrantDenial;
-use crate::ids::GrantDigest;
+use crate::ids::{CaseId, GrantDigest};
 use crate::tests::world::{ORIGIN, terms};
 
 fn key(seed: u8) -> OfficerKey {
@@ -23,7 +26,7 @@ fn signed(seed: u8) -> Signed<GrantDenial> {
 }
 
 /// An act of another kind with the same body.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Other;
 
 impl Act for Other {
@@ -85,6 +88,26 @@ fn chk165_an_act_of_another_kind_or_out_of_form_is_refused() {
     };
     let fits = Signed::sign(&fits, ORIGIN, &key(3), at).unwrap();
     assert_eq!(fits.encode().len(), MAX_ACT_LEN);
+}
+
+#[test]
+fn chk165_a_rule_that_is_too_long_does_not_become_the_statement() {
+    let statement = "It is spam.".to_owned();
+    // Read with a length of 255, the rule goes on with a statement that holds the real one.
+    let len = char::from(u8::try_from("A threat.".len() + 2 + statement.len()).unwrap());
+    let decision = Decision {
+        case: CaseId::from_bytes([1; 16]),
+        policy: policy().digest(),
+        reason: ReasonCode::from_number(1).unwrap(),
+        measure: Measure::from_number(1).unwrap(),
+        rule: format!("{}\0{len}A threat.", "r".repeat(255)),
+        statement,
+    };
+    let read = Decision::decode(&decision.encode()).unwrap();
+    assert!(read.statement.starts_with("A threat."));
+    let at = Timestamp::from_millis(7);
+    let signed = Signed::sign(&decision, ORIGIN, &key(4), at);
+    assert_eq!(signed, Err(DecodeError::Malformed));
 }
 
 #[test]

@@ -90,6 +90,29 @@ fn chk162_a_policy_out_of_form_is_refused() {
 }
 
 #[test]
+fn chk162_a_name_that_is_too_long_does_not_become_other_fields() {
+    let mut terms = terms(&officers());
+    terms.appeal_days = 100;
+    terms.officers.truncate(1);
+    terms.rules[5].review_hours = 24;
+    // Read with a length of 255, the name goes on with roles, rules, days, and a text that holds
+    // what follows the name.
+    let rest = encode(&terms).len() - (1 + 4 + 2 + terms.origin.len() + 2 + 32 + 1);
+    let rest = rest - terms.officers[0].name.len();
+    let mut name = "a".repeat(255);
+    name.push('\x1f');
+    for two in ["\0", "\0", "\x01", "\0", "\x01", "\x01", "\x01"] {
+        name += &format!("\x01{two}\0\x64\0\x64\0\0");
+    }
+    name += &format!("\0\0\0\0\0{}", char::from(u8::try_from(rest).unwrap()));
+    terms.officers[0].name = name;
+    let read = Policy::decode(&encode(&terms)).unwrap();
+    assert_eq!(read.rule(Purpose::UserReport).max_openings, 100);
+    let error = Policy::new(terms).unwrap_err();
+    assert_eq!(error, PolicyError::Decode(DecodeError::Malformed));
+}
+
+#[test]
 fn at_most_a_thousand_officers() {
     let mut terms = terms(&officers());
     terms.officers = (1..=1_001)
@@ -115,9 +138,9 @@ fn chk163_an_officers_key_that_is_no_key_or_of_small_order_is_refused() {
     // No point has y = 2.
     let mut none = [0; 32];
     none[0] = 2;
-    // The order-4 point y = 0, and y = 1 written as p + 1.
+    // y = 0 has order 4. y = 3 is a key, but not if it is written as p + 3.
     let mut twice = [0xff; 32];
-    (twice[0], twice[31]) = (0xee, 0x7f);
+    (twice[0], twice[31]) = (0xf0, 0x7f);
     for key in [small, none, [0; 32], twice] {
         let mut terms = terms(&officers());
         terms.officers[0].id = OfficerId::from_bytes(key);
