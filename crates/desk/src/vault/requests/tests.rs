@@ -106,9 +106,14 @@ fn debug_shows_neither_challenge_nor_report() {
     let waiting = world.report(&["first"]);
     let grant = world.grant(&waiting);
     let request = world.prepare(&grant, &waiting).unwrap();
-    let shown = format!("{:?}", Request::Open(request));
+    let shown = format!("{request:?}");
     assert!(
         shown.contains("OpenRequest") && shown.len() < 200,
         "{shown}"
     );
+    let (id, accepted) = (waiting.id, waiting.accepted);
+    for request in [Request::Open(request), Request::Sort { id, accepted }] {
+        let shown = format!("{request:?}");
+        assert!(shown.ends_with("(..)") && shown.len() < 20, "{shown}");
+    }
 }
