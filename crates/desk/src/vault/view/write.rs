@@ -53,7 +53,7 @@ pub(super) fn write(view: &View) -> Zeroizing<Vec<u8>> {
 }
 
 /// Enough room, so that the buffer does not grow and leave a copy of the content behind.
-fn len(view: &View) -> usize {
+pub(super) fn len(view: &View) -> usize {
     let lens = view.messages.iter().map(|message| {
         let content = match &message.content {
             Some(ViewedContent::Text(text) | ViewedContent::Edit { text, .. }) => text.len(),
