@@ -15,7 +15,6 @@ import hashlib
 import hmac
 import json
 import re
-import struct
 import sys
 import unicodedata
 from pathlib import Path
@@ -31,7 +30,7 @@ MAX_POLICY, MAX_TEXT, MAX_ACT_BODY = 65_536, 16_384, 8_192
 MAX_ACT, MAX_GRANT, MAX_SIGNED_GRANT = 8_300, 2_744, 2_876
 MAX_SECRETS, MAX_REQUEST, MAX_ANSWER = 1_140, 16_973_834, 2_082_976
 MAX_VIEW, MAX_ACCEPTED, MAX_NOTE, MAX_ENTRY = 2_082_974, 2_076_046, 65_536, 256
-MAX_STATE, MAX_ENTRIES, MAX_PENDING, MARK_DAYS = 20_973_662, 65_536, 1_024, 31
+MAX_STATE, MAX_ENTRIES, MARK_DAYS = 20_973_662, 65_536, 31
 ASK, APPROVE, DECIDE, APPEALS, REVIEW = 1, 2, 4, 8, 16
 
 
@@ -244,7 +243,7 @@ def act(given):
     return {"grant_digest": grant_digest, "reason": reason, "at_ms": at, "officer": officer}
 
 
-ROLES = {4: 4, 5: 8, 6: 16, 7: 1, 8: 4, 9: 4}
+ROLES = {4: DECIDE, 5: APPEALS, 6: REVIEW, 7: ASK, 8: DECIDE, 9: DECIDE}
 
 
 @form(165)
@@ -516,7 +515,8 @@ def is_refusal(check, rest):
         return True
     if check == 197:
         return rest <= 255
-    return rest == 0 and (162 <= check <= 163 or 169 <= check <= 198) and check != 187
+    known = check in (162, 163, 230) or 169 <= check <= 198 and check not in (180, 187)
+    return known and rest == 0
 
 
 @form(181)

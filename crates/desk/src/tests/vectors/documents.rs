@@ -96,6 +96,10 @@ fn policies(file: &mut Vectors) {
     fails("policy-key-small-order", "an officer's key of small order, y = 0", &key(small), 163);
     small[0] = 2;
     fails("policy-key-no-point", "an officer's key that is no point, y = 2", &key(small), 163);
+    let last = rule - 34 - the_policy().terms().officers[3].name.len();
+    let mut twice = [0xff; 32];
+    (twice[0], twice[31]) = (0xf0, 0x7f);
+    fails("policy-key-not-canonical", "an officer's key with y = 3 as p + 3", &|bytes| bytes[last..last + 32].copy_from_slice(&twice), 163);
     let lax = |place: usize, flag: u8, review: u8| move |bytes: &mut Vec<u8>| { bytes[rule + 8 * place + 1] = flag; bytes[rule + 8 * place + 7] = review; };
     fails("policy-legal-alone", "one person for a legal request", &lax(2, 0, 0), 164);
     fails("policy-audit-alone", "one person for an audit", &lax(4, 0, 0), 164);

@@ -137,7 +137,7 @@ fn exchanged(file: &mut Vectors) {
     fails("request-sort-cut", "the id is cut", "sort", &|bytes| bytes.truncate(17), 181);
 
     let answers = [
-        ("refused", Answer::Refused(VaultError::TooFewWitnesses { found: 1, quorum: 2 })), ("status", Answer::Status(vault.status().unwrap())), ("adopt", Answer::Adopt),
+        ("refused", Answer::Refused(VaultError::TooFewWitnesses { found: 1, quorum: 2 })), ("refused-number", Answer::Refused(VaultError::OtherNumber)), ("status", Answer::Status(vault.status().unwrap())), ("adopt", Answer::Adopt),
         ("challenge", Answer::Challenge(Challenge { ordinal: 2, mark: waxseal_log::entry::Mark::from_bytes([3; 16]), challenge: [4; 32] })),
         ("open", Answer::Open(vault.open(&open, now).unwrap().into())), ("sort", Answer::Sort(vault.sort(&waiting.id, &waiting.accepted, now).unwrap())),
     ];
@@ -152,6 +152,7 @@ fn exchanged(file: &mut Vectors) {
     fails("answer-version-2", "version 02", "adopt", &|bytes| bytes[0] = 2, 161);
     fails("answer-kind-7", "kind 7", "adopt", &|bytes| bytes[1] = 7, 181);
     fails("answer-refused-check", "a check that no vault makes", "refused", &|bytes| bytes[2] = 1, 181);
+    fails("answer-refused-state", "the check 180, which comes before any request", "refused-number", &|bytes| bytes[2] = 180, 181);
     fails("answer-refused-cut", "the last byte is missing", "refused", &|bytes| { bytes.pop(); }, 181);
     fails("answer-status-flag", "the last flag is 2", "status", &|bytes| { let at = bytes.len() - 1_218; bytes[at] = 2; }, 181);
     fails("answer-challenge-extended", "a byte after the challenge", "challenge", &|bytes| bytes.push(0), 181);
