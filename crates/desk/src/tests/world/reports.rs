@@ -35,8 +35,13 @@ impl OpeningChannel for Toy {
     }
 }
 
+/// Who gets a message from this account.
+fn receiver(from: &str) -> &'static str {
+    if from == "bob" { "alice" } else { "bob" }
+}
+
 impl World {
-    /// Someone runs a relay of his own, whose stamps are not the provider's.
+    /// Replaces the provider's relay by a relay of a thief.
     pub(crate) fn relay_of_his_own(&mut self) {
         self.stamp_keys = StampKeys::generate("own", self.now, &mut self.rng).unwrap();
         self.stamp_keys.advance_to(self.now).unwrap();
@@ -54,22 +59,31 @@ impl World {
     }
 
     pub(crate) fn sends(&mut self, from: &str, payload: &Payload) -> Evidence {
+        let audience = Audience::Direct(device(receiver(from)).account);
+        self.sends_to(from, &audience, payload)
+    }
+
+    pub(crate) fn sends_to(
+        &mut self,
+        from: &str,
+        audience: &Audience,
+        payload: &Payload,
+    ) -> Evidence {
         self.pass(1_000);
-        let to = if from == "bob" { "alice" } else { "bob" };
-        let (from, to) = (device(from), device(to));
-        let audience = Audience::Direct(to.account.clone());
+        let (from, to) = (device(from), device(receiver(from)));
         let conversation = audience.conversation(&from.account);
         let key = DeliveryKey::from_bytes([7; 32]);
         let sealed = seal(&mut Toy, &from, &conversation, payload, &mut self.rng).unwrap();
-        let posted = sealed.envelope.post(&key, &from, &audience, self.now);
+        let posted = sealed.envelope.post(&key, &from, audience, self.now);
         let posted = PostedEnvelope::decode(&posted).unwrap();
         let posted = posted
-            .authenticate(&key, &from, &audience, self.now)
+            .authenticate(&key, &from, audience, self.now)
             .unwrap();
         let claim = self.stamp_keys.stamp(&posted, self.now).unwrap();
         let stamped = StampedEnvelope::new(claim, posted).unwrap();
         let delivery = stamped.deliver(&self.bob_key);
-        let delivery = delivery.authenticate(&self.bob_key, &to.account).unwrap();
+        let delivery = delivery.authenticate_in_groups(&self.bob_key, &to.account, |_| true);
+        let delivery = delivery.unwrap();
         open(&mut Toy, &delivery).unwrap().evidence().clone()
     }
 

@@ -1,11 +1,11 @@
 use waxseal_log::entry::Purpose;
-use waxseal_reporting::FrankingTag;
 use waxseal_reporting::limits::{MAX_LOCATION_LEN, MAX_MEDIA_TYPE_LEN};
 use waxseal_reporting::message::{
     Attachment, AttachmentKey, Content, Extensions, Payload, PayloadHeader, WholeFile,
 };
 use waxseal_reporting::relay::Claim;
 use waxseal_reporting::reporter::{Disclosure, ReportDraft};
+use waxseal_reporting::{Audience, ConversationId, FrankingTag};
 
 use super::*;
 use crate::DecodeError;
@@ -311,8 +311,14 @@ fn the_account_that_sent_most_or_the_recipient_is_accused() {
     // Own messages accuse the recipient.
     assert_eq!(reported_account(&alice, None, &claims), Some(bob.clone()));
     assert_eq!(reported_account(&bob, None, &[]), None);
-    // Among others the one that sent most, or the smallest in byte order. Own messages do not count.
+    let header = PayloadHeader::new(90, world.now);
+    let payload = Payload::text(header, "to all").unwrap();
+    let group = Audience::Group(ConversationId::group(b"chess club"));
+    let in_group = [world.sends_to("alice", &group, &payload).claim().clone()];
+    assert_eq!(reported_account(&bob, None, &in_group), Some(alice.clone()));
+    assert_eq!(reported_account(&alice, None, &in_group), None);
     let mut by = |from: &str| world.says(from, "more").claim().clone();
+    // The one that sent most, or the smallest in byte order. The reporter's do not count.
     let [one, two] = [by("carol"), by("carol")];
     let [own, again] = [by("bob"), by("bob")];
     let accused = |claims: &[Claim]| reported_account(&bob, None, claims);
