@@ -3,7 +3,7 @@
 /// The version byte of every format of this crate.
 pub const VERSION: u8 = 0x01;
 
-/// Why bytes could not be decoded. Whoever made them, or the place that kept them, is at fault.
+/// Why bytes could not be decoded. They were written wrongly, or damaged in storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {

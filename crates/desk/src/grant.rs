@@ -78,7 +78,7 @@ pub struct GrantTerms {
     pub approver: Option<OfficerId>,
     /// When the requester asked.
     pub requested: Timestamp,
-    /// From when on nothing opens.
+    /// The time from which on nothing opens.
     pub expires: Timestamp,
     /// How many openings the grant allows: one opening shows one report once.
     pub max_openings: u16,
@@ -168,7 +168,7 @@ impl Grant {
         hash::is_signed(requester, &self.message(REQUESTER), signature)
     }
 
-    /// Whether the approver that the grant names signed it.
+    /// Whether the approver whom the grant names signed it.
     pub fn is_approved(&self, signature: &[u8; 64]) -> bool {
         let message = self.message(APPROVER);
         let approver = self.terms.approver.as_ref();

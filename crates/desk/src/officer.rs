@@ -62,8 +62,8 @@ impl fmt::Debug for OfficerKey {
     }
 }
 
-/// The kinds of acts. 1 and 2 stand for the request and the approval of a grant, which the grant's
-/// own signatures cover.
+/// The kinds of acts. The numbers 1 and 2 stand for the request and the approval of a grant. These
+/// are signatures in the grant itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ActKind {
@@ -140,7 +140,7 @@ pub trait Act: Sized + PartialEq {
 ///     || medium(body))
 /// ```
 ///
-/// What the act says is out of reach until [`verify`](Self::verify).
+/// Only [`verify`](Self::verify) returns what the act says.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signed<T> {
     officer: OfficerId,

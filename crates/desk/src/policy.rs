@@ -37,7 +37,7 @@ impl Roles {
     pub const DECIDE: Self = Self(4);
     /// May decide appeals.
     pub const APPEALS: Self = Self(8);
-    /// May review emergency grants and audit.
+    /// May review emergency grants.
     pub const REVIEW: Self = Self(16);
 
     const ALL: u8 = 31;
@@ -143,7 +143,7 @@ pub struct PolicyTerms {
     pub text: String,
 }
 
-/// A policy: a document that names the officers, and says what they may open.
+/// A policy: a document that names the officers and says what they may open.
 ///
 /// The policy key signs its digest, and the entry `policy_published` puts it in force. Every grant
 /// names the digest. The document itself may be public.
@@ -197,8 +197,8 @@ impl Policy {
             }
         }
         for (purpose, rule) in Purpose::ALL.iter().zip(&terms.rules) {
-            // CHK-164: two persons for what concerns authorities, audits and names; an emergency
-            // needs a second person or a review; nothing else has a review.
+            // CHK-164: legal requests, audits and names need two persons. An emergency needs a
+            // second person or a review. No other purpose has a review.
             if !rule.suits(*purpose) {
                 return Err(PolicyError::Rule { purpose: *purpose });
             }

@@ -79,7 +79,8 @@ pub struct Status {
     pub vault: VaultId,
     /// Number of entries that the vault has read.
     pub size: u64,
-    /// Time of the newest checkpoint that it has read, as its witnesses have it.
+    /// Time of the newest checkpoint that it has read, by the witnesses' clocks. `None` until it
+    /// has followed the log since it started.
     pub followed: Option<Timestamp>,
     /// Version and digest of the policy in force.
     pub policy: Option<(u32, PolicyDigest)>,
@@ -91,9 +92,9 @@ pub struct Status {
 
 /// The vault in this process. See the [module](self) for what it does.
 ///
-/// Its state moves with [`follow`](Self::follow) and is saved there. The policy's document and the
-/// challenges are in memory only: after a restart the desk lets the vault follow the log and adopt
-/// the document again, and challenges from before the restart open nothing.
+/// Only [`follow`](Self::follow) changes its state, and saves it. The policy's document and the
+/// challenges are in memory only. After a restart the desk lets the vault follow the log and adopt
+/// the document again. Challenges from before the restart open nothing.
 pub struct Vault {
     log: LogKeys,
     id: VaultId,
@@ -113,7 +114,8 @@ impl Vault {
     /// Starts a vault with pinned keys of the log, and its saved state. Without a state it starts
     /// with the log's first entry.
     ///
-    /// An older state than the last is harmless: the vault reads the entries after it again.
+    /// A state that is older than the last one is harmless: the vault reads the entries after it
+    /// again.
     ///
     /// # Errors
     /// [`SetupError`] if the keys do not belong together, or the state is of another vault or log,
@@ -199,12 +201,12 @@ impl Vault {
         self.adopted.as_ref().ok_or(VaultError::NoPolicy)
     }
 
-    /// Refuses everything while log and witnesses are away.
+    /// Checks that the log and its witnesses are not away.
     fn check_followed(&self, now: Timestamp) -> Result<(), VaultError> {
         let followed = self.state.followed.filter(|_| self.has_followed);
         let followed = followed.ok_or(VaultError::NotFollowed)?.as_millis();
         let now = now.as_millis();
-        // CHK-190: the vault has read a checkpoint since it started, which is at most 24 hours old,
+        // CHK-190: since it started, the vault has read a checkpoint that is at most 24 hours old,
         // and the clock did not step back before it.
         if now > followed.saturating_add(MAX_FOLLOWED_AGE_MS)
             || followed > now.saturating_add(MAX_WITNESS_AHEAD_MS)

@@ -49,7 +49,7 @@ impl SignedGrant {
             return Err(GrantError::ApproverMissing);
         }
         if let Some(approver) = &terms.approver {
-            // CHK-175: the approver is another person than the requester.
+            // CHK-175: the approver is another officer than the requester.
             if *approver == terms.requester {
                 return Err(GrantError::SamePerson);
             }
@@ -65,7 +65,7 @@ impl SignedGrant {
             return Err(GrantError::BeyondPolicy);
         }
         let approved = self.approver.as_ref();
-        // CHK-178: every officer that the grant names signed it.
+        // CHK-178: every officer whom the grant names signed it, each in their own role.
         if !self.grant.is_requested(&self.requester)
             || approved.is_some_and(|signature| !self.grant.is_approved(signature))
         {
@@ -96,7 +96,7 @@ pub enum GrantError {
     #[error("the grant names a policy that is not in force; ask for a grant under the one that is")]
     OtherPolicy,
     /// The requester is not an officer of the policy who may ask.
-    #[error("the requester may not ask under the policy; let an officer ask who may")]
+    #[error("the requester may not ask under the policy; ask an officer who may")]
     Requester,
     /// The policy does not allow the purpose.
     #[error("the policy does not allow the purpose")]
@@ -108,7 +108,7 @@ pub enum GrantError {
     #[error("requester and approver are the same person; let another officer approve")]
     SamePerson,
     /// The approver is not an officer of the policy who may approve.
-    #[error("the approver may not approve under the policy; let an officer approve who may")]
+    #[error("the approver may not approve under the policy; ask an officer who may")]
     Approver,
     /// The grant lasts longer or opens more often than the policy allows.
     #[error("the grant lasts longer or opens more often than the policy allows; ask for less")]

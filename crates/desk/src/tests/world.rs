@@ -72,7 +72,7 @@ pub(crate) struct World {
     pub(crate) policy_key: PolicyKey,
     pub(crate) secrets: VaultSecrets,
     pub(crate) keys: LogKeys,
-    /// Asks; asks and approves; approves; decides only.
+    /// The first asks, the second asks and approves, the third approves, and the fourth decides.
     pub(crate) officers: [OfficerKey; 4],
     pub(crate) policy: Policy,
     pub(crate) entries: Vec<Vec<u8>>,

@@ -13,7 +13,7 @@ use crate::{hash, labels};
 
 /// Maximum number of challenges that wait. Bounds the vault's memory.
 pub const MAX_CHALLENGES: usize = 1_024;
-/// How long a challenge waits: ten minutes, some checkpoints of a log.
+/// How long a challenge waits: ten minutes. In this time a log makes several checkpoints.
 pub const MAX_CHALLENGE_MS: u64 = 600_000;
 
 /// What the vault draws for one opening of a grant. The desk enters it in the log.

@@ -10,7 +10,7 @@ pub enum VaultError {
     /// The request is malformed or too long. Correct it, or update the vault.
     #[error("the request is malformed or too long; correct it, or update the vault")]
     Malformed,
-    /// More entries than one call may bring. Follow in several steps, each with a checkpoint.
+    /// The call brings too many entries. Follow in several steps, each with a checkpoint.
     #[error("too many entries for one call; follow in several steps, each with a checkpoint")]
     TooManyEntries,
     /// The note is not a checkpoint that the log signed.
@@ -24,7 +24,7 @@ pub enum VaultError {
         /// Number of witnesses that must.
         quorum: u32,
     },
-    /// Too few witnesses cosigned before now: the others cosigned in the future. Check the clocks.
+    /// Too few witnesses cosigned before now. The others cosigned in the future. Check the clocks.
     #[error("too many witnesses cosigned in the future; check the clocks")]
     WitnessAhead,
     /// The checkpoint is older than what the vault has read.
@@ -95,7 +95,7 @@ pub enum VaultError {
     #[error("the entry has the number of another report; append one with this report's")]
     OtherNumber,
     /// The intake did not accept this report under this id. The challenge is used up.
-    #[error("the intake did not accept this report; look for who wrote it")]
+    #[error("the intake did not accept this report; find out who wrote it")]
     NotAccepted,
     /// The report failed this check of the reporting specification. The challenge is used up. If it
     /// is 82, give the vault the moderation key of the report.
@@ -104,9 +104,9 @@ pub enum VaultError {
         /// The number of the check.
         check: u8,
     },
-    /// The grant names messages that the report does not have, or none of it. The challenge is used
-    /// up.
-    #[error("the grant names messages that the report does not have, or none; ask for another")]
+    /// The grant names a message that the report does not have, or no message of a report that has
+    /// some. The challenge is used up.
+    #[error("the grant names a message that is not in the report, or no message; ask for another")]
     MessagesNotGranted,
     /// The vault could not be reached, or its answer is malformed.
     #[error("no answer from the vault; see that it runs, and try again")]

@@ -20,9 +20,9 @@ pub const MAX_FOLLOWED_AGE_MS: u64 = 86_400_000;
 impl Vault {
     /// Reads all entries between the last checkpoint and this one, and cosigns this one.
     ///
-    /// `entries` are those after the first [`Status::size`](super::Status::size), in order. There
-    /// are none if the log did not grow. `note` is the checkpoint with the signature of the log and
-    /// the cosignatures of the witnesses.
+    /// `entries` are all entries after the first [`Status::size`](super::Status::size), in order.
+    /// If the log did not grow, `entries` is empty. `note` is the checkpoint, which the log signed
+    /// and the witnesses cosigned.
     ///
     /// An old checkpoint is accepted, so that a vault can catch up in steps. The vault opens
     /// nothing until it has read one that is at most 24 hours old.
@@ -68,7 +68,7 @@ impl Vault {
         Ok(self.cosigner.cosign(note.text(), secs))
     }
 
-    /// The time that enough witnesses agree is over. Without witnesses, the vault's own.
+    /// The latest time that enough witnesses have reached. Without witnesses, the vault's own.
     fn witnessed_at(
         &self,
         checkpoint: &WitnessedCheckpoint,

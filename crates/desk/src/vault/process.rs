@@ -1,9 +1,9 @@
 //! A vault in a process of its own, so that the desk's server never holds its keys.
 //!
-//! A connection carries one request and one answer. A frame is `len be32 || bytes`, in each
-//! direction one. The vault listens on a Unix socket that its owner alone can use, or on a port of
-//! this machine. A port is open to every user of the machine; nothing opens without its challenge
-//! all the same.
+//! A connection carries one request and one answer, each in a frame `len be32 || bytes`. The vault
+//! listens on a Unix socket that its owner alone can use, or on a port of this machine. A port is
+//! open to every user of the machine. Still, the vault opens nothing without grant and entry. But
+//! when it is down, another user can listen there and answer in its place.
 //!
 //! ```no_run
 //! # use waxseal_desk::vault::{LocalVault, process::{Endpoint, VaultFolder, serve}};

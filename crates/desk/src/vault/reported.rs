@@ -3,11 +3,13 @@
 use waxseal_reporting::relay::Claim;
 use waxseal_reporting::{AccountId, Audience};
 
-/// The account that a report accuses: the one that it is about, or else the account that sent most
-/// of its messages, other than the reporter's. If all messages are the reporter's, it is the
-/// recipient. `None` if all are the reporter's, and in a group.
+/// The account that a report accuses.
 ///
-/// It needs the report's claims only, which the intake sees too. So desk and vault agree.
+/// It is the account that the report is about. Otherwise it is the account that sent most of the
+/// messages, other than the reporter's. If the reporter sent all messages, it is the recipient, or
+/// `None` in a group.
+///
+/// This needs only the report's claims, which the intake sees too. So desk and vault agree.
 pub fn reported_account(
     reporter: &AccountId,
     about: Option<&AccountId>,

@@ -11,8 +11,8 @@ use crate::format::{self, DecodeError, VERSION};
 use crate::secret::Secret;
 use crate::{hash, labels};
 
-/// Maximum number of moderation keys, and of acceptance keys, in one vault. The oldest go when no
-/// report is left that needs them.
+/// Maximum number of moderation keys, and of acceptance keys, in one vault. Destroy the oldest when
+/// no report needs it any more.
 pub const MAX_VAULT_KEYS: usize = 16;
 
 /// Maximum length of exported secrets, in bytes: the sum of the fields.
@@ -75,8 +75,8 @@ impl VaultSecrets {
         Ok(())
     }
 
-    /// Sets the acceptance key of before version 02, with which accepted reports of version 01
-    /// open, and no others.
+    /// Sets the acceptance key from the time before version 02. It opens accepted reports of
+    /// version 01 only.
     pub fn set_old_acceptance_key(&mut self, key: Option<AcceptanceKey>) {
         self.old_acceptance = key;
     }
@@ -231,7 +231,7 @@ fn read_count(reader: &mut Reader<'_>) -> Option<usize> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// The name of the vault's key is not one that a key may have.
+    /// No key may have the name that the vault's key has.
     #[error("the vault's name cannot be the name of a key; choose another one")]
     Name,
     /// The pinned keys name another key for the vault.

@@ -11,8 +11,8 @@ use crate::codec::{Reader, count32, put_medium};
 use crate::format::{self, VERSION};
 use crate::hash;
 
-/// Days for which a vault remembers a mark. No grant lives longer than 30 days, and one more day
-/// makes up for days that are counted whole.
+/// Days for which a vault remembers a mark. No grant lives longer than 30 days. One more day is
+/// added because a part of a day counts as a day.
 pub const MARK_DAYS: u32 = 31;
 /// Maximum number of marks that a vault remembers: 33,000 openings a day. Bounds its memory.
 pub const MAX_MARKS: usize = 1_048_576;
@@ -21,8 +21,8 @@ pub const MAX_STATE_LEN: usize = 1 + 32 + 9 + 37 + 2 + 9 + 63 * 32 + 4 + MAX_MAR
 
 /// What a vault remembers of the log that it follows.
 ///
-/// It moves only forward, with each checkpoint. A state of before is no danger: with it, the vault
-/// reads the later entries again.
+/// It moves only forward, with each checkpoint. An older state is no danger: the vault reads the
+/// later entries again.
 ///
 /// ```text
 /// 01 || setup digest 32 || 00, or 01 and followed be64 || 00, or 01 and version be32 || digest 32
@@ -33,7 +33,7 @@ pub const MAX_STATE_LEN: usize = 1 + 32 + 9 + 37 + 2 + 9 + 63 * 32 + 4 + MAX_MAR
 pub(super) struct State {
     /// The tree of all entries that were read.
     pub(super) frontier: Frontier,
-    /// Time of the newest checkpoint, as enough witnesses have it.
+    /// Time of the newest checkpoint, which enough witnesses have reached.
     pub(super) followed: Option<Timestamp>,
     /// Version and digest of the policy in force.
     pub(super) policy: Option<(u32, PolicyDigest)>,

@@ -18,8 +18,8 @@ pub(super) use make::Viewer;
 /// the names of up to 31 participants.
 pub const MAX_VIEW_LEN: usize = MAX_UNSEALED_LEN + 8_192;
 
-/// What an officer sees of a report: the granted messages, without the names of those who are not
-/// accused.
+/// What an officer sees of a report: the granted messages, without the names of accounts that are
+/// not accused.
 ///
 /// The reported account has its name. Every other participant is a number that holds for one case.
 /// Tags of messages are replaced by ordinals. The reporter, conversations and devices are not
@@ -30,7 +30,8 @@ pub const MAX_VIEW_LEN: usize = MAX_UNSEALED_LEN + 8_192;
 /// that this version cannot show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct View {
-    /// The account that the report accuses. `None` for a group's report of own messages only.
+    /// The account that the report accuses. `None` if the report shows only the reporter's own
+    /// messages in a group.
     pub reported: Option<AccountId>,
     /// Whether the report is about the account itself, and has no messages.
     pub about_account: bool,
@@ -75,7 +76,7 @@ pub struct ViewedMessage {
     pub reply_to: Reference,
     /// The last message from others that its sender had seen.
     pub last_seen: Reference,
-    /// How many messages of the sending device are missing before it, if that is known.
+    /// Number of messages of the sending device that are missing before it, if known.
     pub gap_before: Option<u64>,
     /// Contradictions between its number or references and the relay's order.
     pub contradictions: Vec<Contradiction>,
@@ -192,7 +193,7 @@ pub struct AttachedFile {
     pub location: String,
 }
 
-/// The names of those who are not accused.
+/// The names of the accounts that are not accused.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Names {
     /// The account that reported.

@@ -225,7 +225,7 @@ fn a_challenge_does_not_outlive_its_grant() {
 }
 
 #[test]
-fn chk187_a_policy_of_his_own_comes_not_into_force() {
+fn chk187_a_policy_that_an_insider_made_is_ignored() {
     let mut world = World::new();
     let insider = OfficerKey::from_seed(&[6; 32]);
     let mut own = terms(&world.officers);

@@ -137,7 +137,7 @@ fn chk185_a_fork_a_missing_an_additional_or_an_altered_entry_is_refused() {
     }
     world.follow_with(&unread, &note).unwrap();
 
-    // The log signs another history. Its witnesses are with it.
+    // The log signs another history, and its witnesses cosign it.
     let mut fork = World::new();
     fork.append(Event::HoldPlaced, Digest::from_bytes([5; 32]));
     let mut frontier = Frontier::new();
@@ -191,7 +191,7 @@ fn chk190_nothing_opens_before_the_log_was_followed_today() {
     let seconds = followed.as_millis() / 1_000 * 1_000;
     world.now = Timestamp::from_millis(seconds + 24 * HOUR + 1);
     all_refuse(&mut world);
-    // The clock runs before the last checkpoint.
+    // The clock is more than five minutes before the last checkpoint.
     world.now = Timestamp::from_millis(seconds - 300_001);
     all_refuse(&mut world);
     world.now = followed;

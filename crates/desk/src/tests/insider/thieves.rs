@@ -1,5 +1,8 @@
-//! What a thief of each key can do, and what he cannot: the table of SPEC.md, row by row. The
-//! audit's tests have the row about writing access to the desk's database.
+//! What a thief of each key can do, and what he cannot: the table of SPEC.md, row by row.
+//!
+//! Four rows have their tests elsewhere: writing access to the desk's database in the audit's
+//! tests, the running desk in `grants.rs` and `openings.rs`, an old state of the vault in
+//! `openings.rs`, and writing access to the vault's folder in `vault/process/tests.rs`.
 
 use waxseal_log::audit::{Audit, Finding};
 use waxseal_log::counts::Counts;
@@ -96,7 +99,7 @@ fn the_desks_secret_tests_accounts() {
 }
 
 #[test]
-fn who_reaches_the_vault_has_reports_sorted_and_opens_nothing() {
+fn a_thief_with_access_to_the_vault_sorts_reports_and_opens_nothing() {
     let mut world = World::new();
     let waiting = world.report(&["first"]);
     let terms = world.terms(Purpose::UserReport, &[(&waiting, 1)]);

@@ -1,4 +1,4 @@
-//! The desk's side of the way to a vault's process.
+//! The desk's side: asks a vault in another process.
 
 use std::io;
 use std::time::Duration;

@@ -20,8 +20,8 @@ use crate::vault::{MAX_STATE_LEN, Memory, SetupError, Vault, VaultSecrets};
 /// | `state` | the state, which names the pinned keys under a MAC |
 ///
 /// Each is replaced as a whole: written to a file next to it, synced and renamed. A vault without
-/// its state does not start: who can write its files and does not know its secrets could pin other
-/// keys. [`pin`](Self::pin) makes a new state.
+/// its state does not start. Otherwise anyone who can write its files could pin other keys, without
+/// knowing its secrets. [`pin`](Self::pin) makes a new state.
 #[derive(Clone, Debug)]
 pub struct VaultFolder {
     path: PathBuf,
@@ -46,7 +46,7 @@ impl VaultFolder {
         if self.path.join(SECRETS).exists() {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
         }
-        // The folder may have been there.
+        // The folder may have existed with other permissions.
         fs::set_permissions(&self.path, Permissions::from_mode(0o700))?;
         replace(&self.path, KEYS, keys.to_string().as_bytes())?;
         replace(&self.path, STATE, &vault.export_state())?;
@@ -55,8 +55,8 @@ impl VaultFolder {
         Ok(File::open(self.path.join(".."))?.sync_all()?)
     }
 
-    /// Pins these keys, and lets the vault read the log again from its first entry. For an owner
-    /// who changes the witnesses, or whose state is lost. The vault must be started again.
+    /// Pins these keys, and lets the vault read the log again from its first entry. An owner needs
+    /// this to change the witnesses, or after the state was lost. Start the vault again afterwards.
     ///
     /// # Errors
     /// [`FolderError`] if the keys are not for this vault, or a file cannot be read or written.
@@ -157,7 +157,7 @@ fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
 #[non_exhaustive]
 pub enum FolderError {
     /// A file could not be read or written.
-    #[error("the vault's folder cannot be used: {0}; see to its owner and its disk")]
+    #[error("the vault's folder cannot be used: {0}; check its owner and its disk")]
     Io(#[from] io::Error),
     /// A file is missing or damaged.
     #[error("a file of the vault's folder is missing or damaged; restore the folder")]

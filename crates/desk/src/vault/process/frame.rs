@@ -1,4 +1,4 @@
-//! Frames on a connection, within a time that does not start again with each byte.
+//! Reads and writes frames on a connection, with one time limit for the whole connection.
 
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};

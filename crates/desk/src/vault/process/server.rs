@@ -17,7 +17,7 @@ use crate::vault::{VaultCalls, VaultError};
 /// unfinished requests take.
 pub const MAX_CONNECTIONS: usize = 16;
 
-/// Pause after a connection could not be accepted, so that an error that stays costs no time.
+/// Pause after a failure to accept a connection, so that a lasting error does not keep a core busy.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Answers requests until `stop` is set. A process that sets it connects once more, so that the
@@ -49,7 +49,7 @@ pub fn serve(
             let (vault, clock) = (&vault, &clock);
             thread::Builder::new().spawn_scoped(scope, move || {
                 let _place = place;
-                // A connection that breaks is the client's loss. It asks again.
+                // If the connection breaks, the client asks again.
                 let _ = answer(&mut stream, vault, clock);
             })?;
         }
@@ -82,7 +82,7 @@ fn answer(
     let answer = match Request::decode(&request) {
         Err(_) => Answer::Refused(VaultError::Malformed),
         Ok(request) => {
-            // A vault changes only at the end of a call, so one that panicked left it whole.
+            // A call changes the vault only in complete steps, so a panic leaves it consistent.
             let mut vault = vault.lock().unwrap_or_else(PoisonError::into_inner);
             request.answer(&mut *vault, clock())
         }

@@ -56,7 +56,7 @@ fn check_loopback(address: &SocketAddr) -> io::Result<()> {
     }
 }
 
-/// Refuses a path on which another process listens, or where a file is that is no socket.
+/// Refuses a path on which another process listens, or which is a file other than a socket.
 fn check_unused(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -67,14 +67,16 @@ fn check_unused(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a socket in a folder that its owner alone can enter, and moves it to its path when no one
-/// else can use it any more. So no one connects before that.
+/// Makes a socket that its owner alone can use.
+///
+/// A new socket has wider permissions at first. So it is made in a folder that its owner alone can
+/// enter, and moves to its path when its permissions are set.
 fn bind(path: &Path) -> io::Result<UnixListener> {
     let mut folder = path.as_os_str().to_owned();
     folder.push(".new");
     let folder = PathBuf::from(folder);
     let new = folder.join("s");
-    // A crash may have left them.
+    // A crash may have left both behind.
     found(fs::remove_file(&new))?;
     found(fs::remove_dir(&folder))?;
     DirBuilder::new().mode(0o700).create(&folder)?;
@@ -85,7 +87,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// What was removed may not have been there.
+/// Ignores that there was nothing to remove.
 fn found(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -149,7 +149,7 @@ fn the_folder_keeps_keys_and_state_for_its_owner_alone() {
 }
 
 #[test]
-fn chk180_who_writes_the_folder_without_its_secrets_cannot_pin_other_keys() {
+fn chk180_a_thief_who_can_write_the_folder_without_its_secrets_cannot_pin_other_keys() {
     let world = World::empty();
     let parent = tempfile::tempdir().unwrap();
     let folder = VaultFolder::new(parent.path().join("vault"));
