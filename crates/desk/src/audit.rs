@@ -124,14 +124,8 @@ impl<S: Store> Auditor<'_, S> {
 
     /// Compares all entries, and the tree over them with every checkpoint.
     fn walk(&mut self) -> Result<u64, DeskError> {
-        let (mut tree, mut checkpoints) = (Frontier::new(), Vec::new());
+        let mut tree = Frontier::new();
         loop {
-            if checkpoints.is_empty() {
-                let after = tree.size().saturating_sub(1);
-                checkpoints = self.desk.store.checkpoints(after, MAX_LISTED)?;
-                checkpoints.retain(|row| row.size > tree.size());
-                checkpoints.reverse();
-            }
             let page = self.desk.store.entries(tree.size(), MAX_LISTED)?;
             if page.is_empty() {
                 break;
@@ -142,13 +136,8 @@ impl<S: Store> Auditor<'_, S> {
                 };
                 tree.push(entry.leaf_hash());
                 self.entry(row, &entry)?;
-                while checkpoints
-                    .last()
-                    .is_some_and(|row| row.size <= tree.size())
-                {
-                    if let Some(row) = checkpoints.pop() {
-                        self.checkpoint(&row, &tree)?;
-                    }
+                if let Some(row) = self.desk.store.checkpoint(tree.size())? {
+                    self.checkpoint(&row, &tree)?;
                 }
             }
         }

@@ -1,12 +1,15 @@
 //! A thief of the store changes one field of one row after the other. The audit finds each change.
 
-use waxseal_log::entry::{AppealOutcome, KeyKind, Purpose};
-use waxseal_log::tree::TreeHash;
+use waxseal_log::checkpoint::Checkpoint;
+use waxseal_log::entry::{AppealOutcome, Entry, Event, KeyKind, Number, Purpose, Target};
+use waxseal_log::tree::{Frontier, TreeHash};
 
 use super::everything::{Everything, HOLD, LIFTED};
+use super::{Finding, findings, whole};
 use crate::acts::name;
 use crate::appeal::AppealDecision;
 use crate::ids::CaseId;
+use crate::store::limits::MAX_LISTED;
 use crate::store::*;
 
 impl Everything {
@@ -247,5 +250,58 @@ fn chk229_a_checkpoint_that_only_its_row_calls_complete_is_found() {
     let size = newest.size;
     all.world.store.tamper(&[Change::Checkpoint(newest)]);
     let found = all.world.desk.audit().unwrap().findings;
-    assert_eq!(found, [super::Finding::OtherTree { size }]);
+    assert_eq!(found, [Finding::OtherTree { size }]);
+}
+
+#[test]
+fn chk229_each_of_many_checkpoints_is_checked() {
+    let (mut world, case) = whole();
+    let mut batch = world.desk.begin(world.now);
+    for _ in 0..1_700 {
+        let number = Number::generate(&mut world.rng);
+        let digest = crate::records::export_digest(b"sent");
+        let detail = crate::desk::detail(digest.to_vec(), &mut world.rng).unwrap();
+        let target = Target::Dsa;
+        batch.log(number, Event::Exported { target }, detail);
+        let value = [&case.as_bytes()[..], &[target.number()], &[0; 8], &digest].concat();
+        let name = name("export", number.as_bytes());
+        batch.add(MetaRow { name, value });
+    }
+    world.desk.commit(batch).unwrap();
+    // More checkpoints than one page of the store, and not one for each entry.
+    let mut tree = Frontier::new();
+    let mut checkpoints = Vec::new();
+    for row in (0..world.desk.log_size()).map(|index| world.store.entry(index).unwrap().unwrap()) {
+        tree.push(Entry::decode(&row.entry).unwrap().leaf_hash());
+        if tree.size().is_multiple_of(3) || world.store.checkpoint(tree.size()).unwrap().is_some() {
+            continue;
+        }
+        let (size, root) = (tree.size(), tree.root());
+        let checkpoint = Checkpoint::new(world.keys.origin(), size, root);
+        checkpoints.push(CheckpointRow {
+            size,
+            note: checkpoint
+                .unwrap()
+                .sign(&world.desk.setup.log)
+                .unwrap()
+                .encode(),
+            made_at_ms: 1,
+            is_complete: false,
+        });
+    }
+    assert!(checkpoints.len() > MAX_LISTED);
+    let changes: Vec<_> = checkpoints
+        .iter()
+        .cloned()
+        .map(Change::Checkpoint)
+        .collect();
+    world.store.tamper(&changes);
+    world.is_sound();
+    for old in checkpoints.iter().rev().step_by(50) {
+        let mut new = old.clone();
+        new.is_complete = true;
+        world.store.tamper(&[Change::Checkpoint(new)]);
+        assert_eq!(findings(&world), [Finding::OtherTree { size: old.size }]);
+        world.store.tamper(&[Change::Checkpoint(old.clone())]);
+    }
 }
