@@ -11,7 +11,7 @@ use waxseal_reporting::Timestamp;
 
 use crate::desk::{Desk, Tiles};
 use crate::error::{DeskError, Refused};
-use crate::store::{Change, CheckpointRow, Store};
+use crate::store::{Change, CheckpointRow, Condition, Store};
 
 impl<S: Store> Desk<S> {
     /// Signs a checkpoint over all entries, or returns the one that was signed for this size.
@@ -34,7 +34,13 @@ impl<S: Store> Desk<S> {
         let checkpoint = Checkpoint::new(self.setup.keys.origin(), size, root);
         let note = checkpoint.and_then(|checkpoint| checkpoint.sign(&self.setup.log));
         let note = note.map_err(|_| Refused::OtherKey)?;
-        self.store_checkpoint(size, &note, now.as_millis(), false)?;
+        let new = CheckpointRow {
+            size,
+            note: note.encode(),
+            made_at_ms: now.as_millis(),
+            is_complete: false,
+        };
+        self.store_checkpoint(None, new)?;
         Ok(note)
     }
 
@@ -69,7 +75,12 @@ impl<S: Store> Desk<S> {
             }
         }
         let is_complete = keys.verify(&note).is_ok();
-        self.store_checkpoint(size, &note, row.made_at_ms, is_complete)?;
+        let new = CheckpointRow {
+            note: note.encode(),
+            is_complete,
+            ..row.clone()
+        };
+        self.store_checkpoint(Some(row), new)?;
         if is_complete {
             self.followed = self.followed.max(size);
         }
@@ -86,20 +97,16 @@ impl<S: Store> Desk<S> {
         Ok((verified, note))
     }
 
+    /// Stores a checkpoint in place of the one that was read. If another desk changed it meanwhile,
+    /// that is a conflict, so no cosignature is lost.
     fn store_checkpoint(
         &mut self,
-        size: u64,
-        note: &Note,
-        made_at_ms: u64,
-        is_complete: bool,
+        old: Option<CheckpointRow>,
+        new: CheckpointRow,
     ) -> Result<(), DeskError> {
-        let row = CheckpointRow {
-            size,
-            note: note.encode(),
-            made_at_ms,
-            is_complete,
-        };
-        Ok(self.store.apply(&[Change::Checkpoint(row)])?)
+        let (size, row) = (new.size, old);
+        let unchanged = Change::Expect(Condition::Checkpoint { size, row });
+        Ok(self.store.apply(&[unchanged, Change::Checkpoint(new)])?)
     }
 }
 

@@ -67,3 +67,24 @@ fn a_checkpoint_is_complete_with_the_vault_and_enough_witnesses() {
     world.complete().unwrap();
     assert!(is_complete(&world));
 }
+
+#[test]
+fn cosignatures_that_another_desk_added_meanwhile_are_kept() {
+    let mut world = World::new();
+    world.case();
+    world.pass(crate::desk::tests::world::DAY);
+    let upkeep = world.desk.upkeep(world.now, &mut world.rng).unwrap();
+    assert!(upkeep.to_cosign.is_some());
+    let mut other = world.other_desk();
+    let read = world.store.newest_checkpoint(false).unwrap().unwrap();
+    world.complete().unwrap();
+    let complete = world.store.newest_checkpoint(true).unwrap().unwrap();
+    assert_eq!(complete.size, read.size);
+    // The other desk had read the checkpoint before, or had found none.
+    for old in [Some(read.clone()), None] {
+        let late = other.store_checkpoint(old, read.clone());
+        assert!(late.is_err_and(|error| error.is_conflict()));
+    }
+    let kept = world.store.checkpoint(read.size).unwrap();
+    assert_eq!(kept, Some(complete));
+}

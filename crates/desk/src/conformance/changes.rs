@@ -6,8 +6,8 @@ use super::samples::{
 };
 use super::{Problem, conflict, ensure, refused};
 use crate::store::{
-    CaseRow, CaseStatus, Change, Condition, Conflict, GrantRow, Key, MetaRow, ReportRow, Row,
-    Store, TileRow,
+    CaseRow, CaseStatus, Change, CheckpointRow, Condition, Conflict, GrantRow, Key, MetaRow,
+    ReportRow, Row, Store, TileRow,
 };
 
 pub(super) fn added_once(store: &mut dyn Store) -> Result<(), Problem> {
@@ -227,6 +227,7 @@ pub(super) fn conditions(store: &mut dyn Store) -> Result<(), Problem> {
         "the table is told",
     )?;
 
+    checkpoint_conditions(store, &with)?;
     for (n, status) in (1..).zip([CaseStatus::Open, CaseStatus::Waiting]) {
         let undecided = of_mallory(n, status);
         store.apply(&[Change::add(undecided.clone())])?;
@@ -248,6 +249,39 @@ pub(super) fn conditions(store: &mut dyn Store) -> Result<(), Problem> {
         store.meta("changed")?.is_some(),
         "a condition that holds lets changes through",
     )
+}
+
+fn checkpoint_conditions(
+    store: &mut dyn Store,
+    with: &dyn Fn(Change) -> Vec<Change>,
+) -> Result<(), Problem> {
+    let of = |row: Option<CheckpointRow>| Change::Expect(Condition::Checkpoint { size: 1, row });
+    let complete = CheckpointRow {
+        is_complete: true,
+        ..checkpoint(1)
+    };
+    conflict(
+        store,
+        &with(of(Some(checkpoint(1)))),
+        "a checkpoint that is not there is not unchanged",
+    )?;
+    store.apply(&[of(None), Change::Checkpoint(checkpoint(1))])?;
+    store.apply(&[of(Some(checkpoint(1)))])?;
+    for row in [None, Some(complete)] {
+        let found = conflict(
+            store,
+            &with(of(row)),
+            "a checkpoint that is another one is not unchanged",
+        )?;
+        ensure(
+            found
+                == Conflict::Changed {
+                    table: "checkpoints",
+                },
+            "the table is told",
+        )?;
+    }
+    Ok(())
 }
 
 pub(super) fn whole(store: &mut dyn Store) -> Result<(), Problem> {

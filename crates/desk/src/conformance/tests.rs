@@ -51,12 +51,16 @@ mod sqlite {
         let kind = std::mem::discriminant(&row);
         let new: Vec<_> = old.iter().filter(same(kind)).collect();
         let new = (*new.choose(rng).unwrap()).clone();
-        match rng.random_range(0..20) {
+        match rng.random_range(0..21) {
             0..6 => Change::Add(row),
             6..11 => Change::Swap { old: row, new },
             11 => Change::Expect(Condition::Unchanged(other)),
             12 => Change::Expect(Condition::NoUndecidedCase("mallory".into())),
             13 => Change::Checkpoint(checkpoint(n.into())),
+            20 => Change::Expect(Condition::Checkpoint {
+                size: n.into(),
+                row: Some(checkpoint(n.into())),
+            }),
             14 => Change::Tile(samples::tile(n)),
             15 => Change::Append(entry(n)),
             16 => Change::Remove(Key::Pending(hash(n))),

@@ -26,6 +26,10 @@ fn check_one(change: &Change) -> Result<(), StoreError> {
         Change::Expect(Condition::Unchanged(row)) | Change::Add(row) => {
             with_row!(row, row => row.check())
         }
+        Change::Expect(Condition::Checkpoint { size, row }) => {
+            check_numbers([*size])?;
+            row.as_ref().map_or(Ok(()), Bounded::check)
+        }
         Change::Expect(Condition::NoUndecidedCase(account)) => check_account(account),
         Change::Append(entry) => entry.check(),
         Change::Tile(tile) => tile.check(),

@@ -64,6 +64,13 @@ pub enum Condition {
     LogSize(u64),
     /// The row is stored exactly so.
     Unchanged(Row),
+    /// The checkpoint of this size is stored exactly so, or there is none.
+    Checkpoint {
+        /// Size of the checkpoint.
+        size: u64,
+        /// The checkpoint as it was read.
+        row: Option<CheckpointRow>,
+    },
     /// This account has no case that is open or waiting.
     NoUndecidedCase(String),
 }

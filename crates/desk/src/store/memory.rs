@@ -116,6 +116,12 @@ impl MemoryStore {
         match condition {
             Condition::LogSize(size) => self.expect_size(*size),
             Condition::Unchanged(row) => with_row!(row, row => self.expect_row(row)),
+            Condition::Checkpoint { size, row } if self.checkpoints.get(size) == row.as_ref() => {
+                Ok(())
+            }
+            Condition::Checkpoint { .. } => Err(Conflict::Changed {
+                table: CheckpointRow::TABLE,
+            }),
             Condition::NoUndecidedCase(account) => match self.find_undecided(account) {
                 Some(_) => Err(Conflict::UndecidedCase),
                 None => Ok(()),

@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, Params, ffi};
 
-use super::rows::{InSqlite, insert, number, put, stored};
+use super::columns::int;
+use super::rows::{InSqlite, insert, number, one, put, stored};
 use crate::store::change::{Change, Condition, Key, Row, with_row, with_rows};
 use crate::store::error::{Conflict, StoreError};
 use crate::store::rows::{CheckpointRow, ContentRow, EntryRow, MetaRow, PendingRow};
@@ -42,6 +43,14 @@ fn expect(db: &Connection, condition: &Condition) -> Result<(), StoreError> {
     match condition {
         Condition::LogSize(size) => expect_size(db, *size),
         Condition::Unchanged(row) => with_row!(row, row => expect_row(db, row)),
+        Condition::Checkpoint { size, row } => {
+            let found = one::<CheckpointRow>(db, "WHERE size = ?", [int(*size)])?;
+            if found == *row {
+                return Ok(());
+            }
+            let table = CheckpointRow::TABLE;
+            Err(Conflict::Changed { table }.into())
+        }
         Condition::NoUndecidedCase(account) => {
             let sql = "SELECT 1 FROM cases
                 WHERE account = ? AND status IN ('open', 'waiting') LIMIT 1";
@@ -116,7 +125,7 @@ fn remove(db: &Connection, key: &Key) -> Result<(), StoreError> {
         Key::Detail(index) => {
             let sql = "UPDATE entries SET salt = NULL, detail = NULL
                 WHERE log_index = ? AND detail IS NOT NULL";
-            delete::<EntryRow>(db, sql, [super::columns::int(*index)])
+            delete::<EntryRow>(db, sql, [int(*index)])
         }
     }
 }
