@@ -168,15 +168,15 @@ impl<S: Store> Desk<S> {
         self.commit(batch)
     }
 
-    /// Checks that an officer neither decided the case nor approved an opening in it.
+    /// Checks that an officer neither decided the case nor approved or denied a grant in it.
     fn check_other_officer(&self, case: &CaseRow, officer: &OfficerId) -> Result<(), DeskError> {
         let officer = officer.as_bytes();
         let decisions = self.store.decisions(&case.id, MAX_OF_CASE)?;
         let grants = self
             .store
             .grants(&GrantList::OfCase(case.id), MAX_OF_CASE)?;
-        // CHK-220: another officer decides the appeal than one who decided the case or approved a
-        // grant for it.
+        // CHK-220: another officer decides the appeal than one who decided the case, or approved or
+        // denied a grant in it.
         let decided = decisions
             .iter()
             .any(|decision| decision.officer == *officer);

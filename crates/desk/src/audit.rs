@@ -173,14 +173,14 @@ impl<S: Store> Auditor<'_, S> {
         if !fits {
             self.found(Finding::OtherDetail { index });
         }
+        // CHK-226: a row says what the entry says, and has one entry of this kind.
+        if !self.has_row(row, entry, detail.as_ref())? || self.is_repeated(row, entry)? {
+            self.found(Finding::WithoutRow { index });
+        }
         if let Event::PolicyPublished(published) = &entry.event {
             let policy = self.published(index, published)?;
             self.policies.extend(policy.clone());
             self.policy = policy.or(self.policy.take());
-        }
-        // CHK-226: a row says what the entry says, and has one entry of this kind.
-        if !self.has_row(row, entry, detail.as_ref())? || self.is_repeated(row, entry)? {
-            self.found(Finding::WithoutRow { index });
         }
         Ok(())
     }

@@ -30,7 +30,8 @@ impl<S: Store> Auditor<'_, S> {
         Some(*Checkpoint::decode(note.text()).ok()?.root())
     }
 
-    /// The policy that an entry puts into force, if document and signature are right.
+    /// The policy that an entry puts into force: document and signature are right, and it is newer
+    /// than the one before (check 204).
     pub(super) fn published(
         &self,
         index: u64,
@@ -43,7 +44,12 @@ impl<S: Store> Auditor<'_, S> {
         let is_signed = keys
             .policy()
             .is_some_and(|key| published.verify(keys.origin(), key).is_ok());
-        Ok(policy.filter(|policy| is_signed && policy.digest() == published.digest))
+        let is_newer = |policy: &Policy| {
+            let old = self.policy.as_ref();
+            old.is_none_or(|old| old.version() < policy.version())
+        };
+        Ok(policy
+            .filter(|policy| is_signed && policy.digest() == published.digest && is_newer(policy)))
     }
 
     /// Whether the detail of an entry may be gone: those with statements go with their case.
@@ -76,7 +82,9 @@ impl<S: Store> Auditor<'_, S> {
             }
             Event::ReportSorted { reason } => {
                 let report = store.report_with_number(number)?;
-                report.is_some_and(|report| report.reason == Some(reason.number()))
+                report.is_some_and(|report| {
+                    report.reason == Some(reason.number()) && report.digest == bytes
+                })
             }
             Event::ContentOpened { .. } => self.has_opening(row, entry, bytes)?,
             Event::GrantRequested { purpose }
@@ -100,9 +108,12 @@ impl<S: Store> Auditor<'_, S> {
             Event::NoticeSent { side } => {
                 let decision = bytes.first_chunk().copied().unwrap_or_default();
                 let notices = store.notices(&NoticeList::OfDecision(decision), 2)?;
-                let is = |index: Option<u64>| index == Some(row.log_index);
                 let mut notices = notices.iter();
-                notices.any(|one| one.side == side.number() && is(one.log_index))
+                notices.any(|one| {
+                    one.side == side.number()
+                        && one.recipient == *number
+                        && one.log_index == Some(row.log_index)
+                })
             }
             Event::AppealFiled { side } => {
                 let said = detail.and_then(AppealDetail::decode);
@@ -110,6 +121,7 @@ impl<S: Store> Auditor<'_, S> {
                 appeal.zip(said).is_some_and(|(appeal, said)| {
                     let digest = |text: &String| said.text_digest == *Sha256::digest(text);
                     appeal.log_index == row.log_index
+                        && appeal.case_id == *number
                         && appeal.side == side.number()
                         && appeal.decision == *said.decision.as_bytes()
                         && appeal.text.as_ref().is_none_or(digest)
@@ -171,7 +183,8 @@ impl<S: Store> Auditor<'_, S> {
                     && self.has_epoch(key.number(), bytes, true)?
             }
             Event::PolicyPublished(published) => {
-                self.published(row.log_index, published)?.is_some()
+                bytes == published.digest.as_bytes()
+                    && self.published(row.log_index, published)?.is_some()
             }
             Event::ContentErased => match store.case_with_number(number)? {
                 Some(case) => self.is_erasure(row, &case, bytes)?,

@@ -104,7 +104,7 @@ impl<S: Store> Auditor<'_, S> {
                 && (hold.lifted_at_ms.is_none() || self.has(&hold.number, Kind::HoldLifted)?);
             self.expect_entry(is_there, "hold", &hold.id);
         }
-        let is_decided = !view.decisions.is_empty() || case.status.is_undecided();
+        let is_decided = view.decisions.is_empty() == case.status.is_undecided();
         let is_erased = self.erasures(case, &reports)?;
         let is_held = view.holds.iter().any(|hold| hold.lifted_at_ms.is_none());
         let is_there = is_decided

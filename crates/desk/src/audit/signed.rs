@@ -242,7 +242,7 @@ impl<S: Store> Auditor<'_, S> {
         Ok(())
     }
 
-    /// Whether an officer decided the case before this entry, or approved a grant for it.
+    /// Whether an officer decided the case before this entry, or approved or denied a grant in it.
     fn had_part(
         &self,
         index: u64,
@@ -259,10 +259,11 @@ impl<S: Store> Auditor<'_, S> {
         grants.retain(|grant| grant.approver == Some(*officer));
         for grant in grants {
             let entries = store.entries_with(&grant.number, MAX_OF_CASE)?;
-            let approved = |entry: &EntryRow| {
-                entry.kind == Kind::GrantApproved.number() && entry.log_index < index
+            let answered = |entry: &EntryRow| {
+                let kinds = [Kind::GrantApproved, Kind::GrantDenied].map(Kind::number);
+                kinds.contains(&entry.kind) && entry.log_index < index
             };
-            if entries.iter().any(approved) {
+            if entries.iter().any(answered) {
                 return Ok(true);
             }
         }

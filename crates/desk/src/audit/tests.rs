@@ -1,3 +1,4 @@
+mod entries;
 mod erased;
 mod everything;
 mod insider;
@@ -152,7 +153,7 @@ fn chk227_a_row_without_an_entry_is_found() {
     let mut world = World::new();
     let (_, report) = world.case();
     let row = world.store.report(report.as_bytes()).unwrap().unwrap();
-    let leaf = entries::promised(&row).unwrap();
+    let leaf = super::entries::promised(&row).unwrap();
     world
         .store
         .tamper(&[Change::Remove(Key::Pending(*leaf.as_bytes()))]);

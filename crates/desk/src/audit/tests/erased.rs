@@ -114,6 +114,18 @@ fn chk226_an_erasure_against_the_rules_is_found() {
     let (case, _) = world.case();
     erase_as_insider(&mut world, case);
     assert!(findings(&world).contains(&last_entry(&world)));
+
+    // Of nothing, after all was erased.
+    let mut world = World::new();
+    let (case, _) = world.case();
+    world.decide(case).unwrap();
+    world.pass(KEEP + 1);
+    world.desk.upkeep(world.now, &mut world.rng).unwrap();
+    let (now, rng) = (world.now, &mut world.rng);
+    assert!(world.desk.erase(&case, KEEP, now, rng).unwrap());
+    world.is_sound();
+    log_erasure(&mut world, case, &[]);
+    assert_eq!(findings(&world), [last_entry(&world)]);
 }
 
 /// Erases what the desk erases, without its checks.
@@ -125,10 +137,18 @@ fn erase_as_insider(world: &mut World, case: CaseId) {
         is_erased: true,
         ..report.clone()
     };
-    let digest = crate::hash::digest(crate::labels::ERASED, &[&report.digest]);
+    let digest = report.digest;
     batch.swap(report, erased);
+    world.desk.commit(batch).unwrap();
+    log_erasure(world, case, &digest);
+}
+
+/// Logs that the reports with these digests were erased.
+fn log_erasure(world: &mut World, case: CaseId, digests: &[u8]) {
+    let digest = crate::hash::digest(crate::labels::ERASED, &[digests]);
     let detail = crate::desk::detail(digest.to_vec(), &mut world.rng).unwrap();
     let number = Number::from_bytes(*case.as_bytes());
+    let mut batch = world.desk.begin(world.now);
     batch.log(number, Event::ContentErased, detail);
     world.desk.commit(batch).unwrap();
 }

@@ -54,6 +54,7 @@ fn chk226_chk227_every_changed_report_case_and_opening_is_found() {
             &|row| row.is_held = false,
             &|row| row.reports = 2,
             &|row| row.status = CaseStatus::Closed,
+            &|row| row.status = CaseStatus::Open,
             &|row| (row.officer, row.assigned_until_ms) = (Some([1; 32]), Some(1)),
         ],
     );
