@@ -98,7 +98,7 @@ impl<S: Store> Desk<S> {
         let decision = self.authorise(signed, now)?;
         let id = *decision.case.as_bytes();
         let old = self.store.case(&id)?.ok_or(Refused::NoCase)?;
-        let ordinal = self.check_undecided(&old, signed.at())?;
+        let ordinal = self.check_undecided(&old, signed)?;
         check_assigned(&old, signed.officer(), now)?;
         // CHK-211: the officer decides by the policy in force.
         let policy = self.in_force()?;
@@ -146,13 +146,14 @@ impl<S: Store> Desk<S> {
         Ok(logged.leaf_hash)
     }
 
-    /// Checks that a case is to be decided, by an act of this time. Returns the ordinal that the
-    /// decision will have in its case, starting at 0.
-    fn check_undecided(&self, case: &CaseRow, at: Timestamp) -> Result<u32, DeskError> {
+    /// Checks that a case is to be decided, by this act. Returns the ordinal that the decision will
+    /// have in its case, starting at 0.
+    fn check_undecided(&self, case: &CaseRow, signed: &Signed<Decision>) -> Result<u32, DeskError> {
         let decisions = self.store.decisions(&case.id, MAX_OF_CASE)?;
         let ordinal = u32::try_from(decisions.len()).unwrap_or(u32::MAX);
         // CHK-210: the case is not decided, or its last decision was reversed before the officer
-        // signed. So two officers cannot decide at once, and no act is used twice.
+        // signed. So two officers cannot decide at once. No act is used twice, also if the
+        // officer's clock was ahead.
         if case.status.is_undecided() {
             return Ok(ordinal);
         }
@@ -165,9 +166,11 @@ impl<S: Store> Desk<S> {
                 && appeal.outcome == Some(2)
                 && appeal
                     .decided_at_ms
-                    .is_some_and(|time| time < at.as_millis())
+                    .is_some_and(|time| time < signed.at().as_millis())
         });
-        if case.status != CaseStatus::Decided || !was_reversed {
+        let act = signed.encode();
+        let was_used = decisions.iter().any(|decision| decision.signed == act);
+        if case.status != CaseStatus::Decided || !was_reversed || was_used {
             return Err(Refused::AlreadyDecided.into());
         }
         Ok(ordinal)

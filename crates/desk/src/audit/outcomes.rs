@@ -42,7 +42,7 @@ impl<S: Store> Auditor<'_, S> {
     }
 
     /// Whether the case could be decided (check 210): it was not decided, or the last decision was
-    /// reversed before the officer signed this one.
+    /// reversed before the officer signed this one, with an act that was not used before.
     pub(super) fn is_open_to(&self, row: &DecisionRow) -> Result<bool, DeskError> {
         let decisions = self.desk.store.decisions(&row.case_id, MAX_OF_CASE)?;
         let before = |one: &&DecisionRow| one.log_index < row.log_index;
@@ -50,6 +50,10 @@ impl<S: Store> Auditor<'_, S> {
             return Ok(true);
         };
         let signed = Signed::<Decision>::decode(&row.signed).ok();
+        let mut earlier = decisions.iter().filter(before);
+        if signed.is_some() && earlier.any(|one| one.signed == row.signed) {
+            return Ok(false);
+        }
         let list = AppealList::OfCase(row.case_id);
         for appeal in self.desk.store.appeals(&list, None, MAX_OF_CASE)? {
             // The signatures of a case are gone once it is erased.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::desk::tests::world::{DAY, HOUR, World, refused};
+use crate::desk::tests::world::{DAY, HOUR, ORIGIN, World, refused};
 
 #[test]
 fn a_decision_says_openings_days_and_until_when_to_appeal() {
@@ -43,6 +43,38 @@ fn chk210_a_case_is_decided_once_and_the_slower_officer_gets_a_conflict() {
     assert!(slower.is_err_and(|error| error.is_conflict()));
     let slower = other.decide(&two, world.now, &mut world.rng);
     assert_eq!(refused(slower), Refused::AlreadyDecided);
+    world.is_sound();
+}
+
+#[test]
+fn chk210_an_act_of_a_clock_that_was_ahead_is_not_used_again_after_a_reversal() {
+    let mut world = World::new();
+    let (case, _) = world.case();
+    let ahead = Timestamp::from_millis(world.now.as_millis() + 200_000);
+    let decision = world.decision(case);
+    let key = &world.officers.decide;
+    let signed = Signed::sign(&decision, ORIGIN, key, ahead).unwrap();
+    let (now, rng) = (world.now, &mut world.rng);
+    let leaf = world.desk.decide(&signed, now, rng).unwrap();
+    let appeal = world
+        .desk
+        .appeal(&leaf, Side::Account, "No.", now, rng)
+        .unwrap();
+    let act = crate::appeal::AppealDecision {
+        appeal,
+        outcome: waxseal_log::entry::AppealOutcome::Reversed,
+        statement: "Read again.".into(),
+    };
+    let reversal = world.sign(&act, &world.officers.appeals);
+    let (now, rng) = (world.now, &mut world.rng);
+    world.desk.decide_appeal(&reversal, now, rng).unwrap();
+    let replayed = world.desk.decide(&signed, now, rng);
+    assert_eq!(refused(replayed), Refused::AlreadyDecided);
+    // The officer signs again.
+    let later = Timestamp::from_millis(ahead.as_millis() + 1);
+    let key = &world.officers.decide;
+    let signed = Signed::sign(&decision, ORIGIN, key, later).unwrap();
+    world.desk.decide(&signed, now, &mut world.rng).unwrap();
     world.is_sound();
 }
 

@@ -3,15 +3,17 @@
 
 use waxseal_log::entry::{AppealOutcome, Entry, Purpose, ReviewOutcome, Side};
 use waxseal_log::tree::TreeHash;
+use waxseal_reporting::Timestamp;
 
 use super::everything::Everything;
 use super::{Finding, findings, swap, whole};
 use crate::acts::name;
 use crate::appeal::AppealDecision;
-use crate::desk::tests::world::{DAY, World};
+use crate::desk::tests::world::{DAY, ORIGIN, World};
 use crate::emergency::EmergencyReview;
 use crate::grant::Grant;
 use crate::ids::GrantId;
+use crate::officer::Signed;
 use crate::policy::{Policy, Roles};
 use crate::store::*;
 
@@ -156,9 +158,20 @@ fn chk227_an_appeal_that_only_its_row_calls_decided_is_found() {
 
 #[test]
 fn chk226_a_decision_that_is_made_again_with_the_act_of_a_reversed_one_is_found() {
+    // The officer's clock is right, or four minutes ahead.
+    for ahead in [0, 240_000] {
+        decide_again_with_the_first_act(ahead);
+    }
+}
+
+fn decide_again_with_the_first_act(ahead: u64) {
     let mut world = World::new();
     let (case, _) = world.case();
-    let decision = world.decide(case).unwrap();
+    let at = Timestamp::from_millis(world.now.as_millis() + ahead);
+    let key = &world.officers.decide;
+    let signed = Signed::sign(&world.decision(case), ORIGIN, key, at).unwrap();
+    let (now, rng) = (world.now, &mut world.rng);
+    let decision = world.desk.decide(&signed, now, rng).unwrap();
     let appeal = file(&mut world, &decision, Side::Account);
     world.pass(1);
     decide_appeal(&mut world, appeal, AppealOutcome::Reversed);
