@@ -91,7 +91,7 @@ impl<S: Store> Desk<S> {
             changes.push(Change::Append(row.ok_or(Refused::Damaged("entry"))?));
         }
         // CHK-202: the log stays so close to the vault that the vault can follow in one step.
-        if !batch.entries.is_empty() && tree.size().saturating_sub(self.followed) > MAX_AHEAD {
+        if !batch.entries.is_empty() && self.is_too_far(tree.size())? {
             return Err(Refused::TooFarAhead.into());
         }
         for tile in tree.take_changed() {
@@ -109,6 +109,15 @@ impl<S: Store> Desk<S> {
         }
         self.tree = tree;
         Ok(())
+    }
+
+    /// Whether a log of this size is further ahead of the vault than it may be.
+    fn is_too_far(&mut self, size: u64) -> Result<bool, DeskError> {
+        if size.saturating_sub(self.followed) > MAX_AHEAD {
+            // Another desk may have let the vault follow.
+            self.read_followed()?;
+        }
+        Ok(size.saturating_sub(self.followed) > MAX_AHEAD)
     }
 }
 

@@ -52,10 +52,16 @@ impl<S: Store> Desk<S> {
         self.check_against_newest(&tree)?;
         let newest = self.store.newest_policy()?;
         let policy = newest.map(|row| self.published(&row)).transpose()?;
-        let complete = self.store.newest_checkpoint(true)?;
-        self.followed = complete.map_or(0, |row| row.size);
+        self.read_followed()?;
         self.policy = policy;
         self.tree = tree;
+        Ok(())
+    }
+
+    /// Reads how far the vault has followed.
+    pub(crate) fn read_followed(&mut self) -> Result<(), DeskError> {
+        let complete = self.store.newest_checkpoint(true)?;
+        self.followed = complete.map_or(0, |row| row.size);
         Ok(())
     }
 

@@ -48,7 +48,7 @@ fn chk201_a_smaller_or_other_tree_is_not_signed() {
 }
 
 /// Logs this many entries that mean nothing.
-fn fill(world: &mut World, count: u64) {
+pub(crate) fn fill(world: &mut World, count: u64) {
     for from in (0..count).step_by(8_192) {
         let mut batch = world.desk.begin(world.now);
         for _ in 0..(count - from).min(8_192) {
@@ -72,8 +72,11 @@ fn chk202_the_log_stays_within_reach_of_the_vault() {
     world.pass(DAY);
     let upkeep = world.desk.upkeep(world.now, &mut world.rng).unwrap();
     assert!(upkeep.leaves_wait);
+    let mut other = world.other_desk();
     world.complete().unwrap();
-    world.decide(case).unwrap();
+    // Another desk reads that the vault has followed.
+    let signed = world.sign(&world.decision(case), &world.officers.decide);
+    other.decide(&signed, world.now, &mut world.rng).unwrap();
 }
 
 #[test]

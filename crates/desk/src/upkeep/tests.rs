@@ -1,3 +1,5 @@
+use crate::desk::MAX_AHEAD;
+use crate::desk::tests::fill;
 use crate::desk::tests::world::{DAY, HOUR, World};
 
 #[test]
@@ -33,4 +35,22 @@ fn upkeep_shows_what_was_logged_and_not_shown() {
     world.witness().unwrap();
     world.open(&grant, &report).unwrap();
     world.is_sound();
+}
+
+#[test]
+fn upkeep_signs_a_checkpoint_although_the_vault_has_to_follow_before_grants_expire() {
+    let mut world = World::new();
+    let (case, report) = world.case();
+    world.pass(DAY);
+    world.desk.upkeep(world.now, &mut world.rng).unwrap();
+    world.grant(case, &report);
+    let size = world.desk.log_size();
+    fill(&mut world, MAX_AHEAD + 1 - size);
+    world.pass(13 * HOUR);
+    let upkeep = world.desk.upkeep(world.now, &mut world.rng).unwrap();
+    assert!(upkeep.to_cosign.is_some());
+    assert_eq!((upkeep.expired, upkeep.leaves_wait), (0, false));
+    world.complete().unwrap();
+    let upkeep = world.desk.upkeep(world.now, &mut world.rng).unwrap();
+    assert_eq!(upkeep.expired, 1);
 }
