@@ -27,9 +27,9 @@ impl<S: Store> Desk<S> {
             .store
             .report(report.as_bytes())?
             .ok_or(Refused::NoReport)?;
-        let mut rows = self.store.entries_with(&row.number, MAX_OF_CASE)?;
+        let mut rows = self.all_with(&row.number)?;
         if let Some(case) = row.case_id {
-            rows.extend(self.told_entries(&case)?);
+            rows.extend(self.all_with(&case)?);
         }
         let index = match row.case_id {
             Some(case) => self.index_in_case(&case, &row.id)?,
@@ -49,7 +49,7 @@ impl<S: Store> Desk<S> {
     /// As for [`reporter_receipt`](Self::reporter_receipt), and [`Refused::NoCase`].
     pub fn account_receipt(&self, case: &CaseId) -> Result<Receipt, DeskError> {
         self.store.case(case.as_bytes())?.ok_or(Refused::NoCase)?;
-        let rows = self.told_entries(case.as_bytes())?;
+        let rows = self.all_with(case.as_bytes())?;
         self.receipt(Role::Account, rows, |desk, detail| {
             let salt = desk.salt(&detail.case, Salt::Account);
             Ok(Some(Link::Account { salt }))
@@ -95,9 +95,14 @@ impl<S: Store> Desk<S> {
         Ok(receipt)
     }
 
-    /// The entries of a case that its sides are told, which start with its decision.
-    fn told_entries(&self, case: &[u8; 16]) -> Result<Vec<EntryRow>, DeskError> {
-        Ok(self.store.entries_with(case, MAX_OF_CASE)?)
+    /// All entries with the number of a report or a case. Those of a case start with its decision.
+    fn all_with(&self, number: &[u8; 16]) -> Result<Vec<EntryRow>, DeskError> {
+        let rows = self.store.entries_with(number, MAX_OF_CASE)?;
+        // There may be more, and a receipt must not leave out an opening.
+        if rows.len() >= MAX_OF_CASE {
+            return Err(Refused::TooLong.into());
+        }
+        Ok(rows)
     }
 
     /// Position of a report among those of its case.

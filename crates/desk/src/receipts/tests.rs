@@ -135,3 +135,28 @@ fn an_undecided_report_and_a_rejected_one_have_receipts_too() {
         Refused::NoCase
     );
 }
+
+#[test]
+fn a_receipt_that_would_lack_entries_is_refused() {
+    let mut world = World::new();
+    let (_, report) = world.case();
+    world.pass(DAY);
+    world.desk.upkeep(world.now, &mut world.rng).unwrap();
+    let number = world.store.report(report.as_bytes()).unwrap().unwrap();
+    let number = waxseal_log::entry::Number::from_bytes(number.number);
+    let mut batch = world.desk.begin(world.now);
+    for mark in 0..1_000u16 {
+        let mut bytes = [0; 16];
+        bytes[..2].copy_from_slice(&mark.to_be_bytes());
+        let event = Event::ContentOpened {
+            purpose: Purpose::UserReport,
+            mark: waxseal_log::entry::Mark::from_bytes(bytes),
+        };
+        let detail = Detail::new(Vec::new(), &mut world.rng).unwrap();
+        batch.log(number, event, detail);
+    }
+    world.desk.commit(batch).unwrap();
+    world.complete().unwrap();
+    let refusal = refused(world.desk.reporter_receipt(&report));
+    assert_eq!(refusal, Refused::TooLong);
+}
