@@ -17,7 +17,7 @@ use crate::desk::Desk;
 use crate::error::{DeskError, Refused};
 use crate::ids::OfficerId;
 use crate::officer::{Act, ActKind, Signed};
-use crate::store::{AppealList, AppealRow, CaseRow, CaseStatus, DecisionRow, GrantList, Store};
+use crate::store::{AppealList, AppealRow, CaseRow, CaseStatus, GrantList, Store};
 
 /// Maximum length of the text of an appeal, in bytes.
 pub const MAX_APPEAL_LEN: usize = 16_384;
@@ -84,10 +84,17 @@ impl<S: Store> Desk<S> {
         if now.as_millis() > row.appeal_until_ms || case.status == CaseStatus::Closed {
             return Err(Refused::AppealTooLate.into());
         }
-        let appeals = self.appeals_of(&row)?;
-        let is_known = |appeal: &AppealRow| appeal.side == side.number() || is_reversed(appeal);
+        let list = AppealList::OfCase(row.case_id);
+        let appeals = self.store.appeals(&list, None, MAX_OF_CASE)?;
+        let is_known = |appeal: &AppealRow| {
+            appeal.decision == row.leaf_hash
+                && (appeal.side == side.number() || is_reversed(appeal))
+        };
         if appeals.iter().any(is_known) {
             return Err(Refused::AlreadyAppealed.into());
+        }
+        if appeals.len() >= MAX_OF_CASE {
+            return Err(Refused::TooLong.into());
         }
         let detail = AppealDetail {
             decision: *decision,
@@ -184,14 +191,6 @@ impl<S: Store> Desk<S> {
             return Err(Refused::SameOfficer.into());
         }
         Ok(())
-    }
-
-    /// The appeals against a decision.
-    pub(crate) fn appeals_of(&self, decision: &DecisionRow) -> Result<Vec<AppealRow>, DeskError> {
-        let list = AppealList::OfCase(decision.case_id);
-        let mut appeals = self.store.appeals(&list, None, MAX_OF_CASE)?;
-        appeals.retain(|appeal| appeal.decision == decision.leaf_hash);
-        Ok(appeals)
     }
 }
 

@@ -93,7 +93,8 @@ pub struct CaseView {
     pub holds: Vec<HoldRow>,
 }
 
-/// Maximum number of rows in each list of a [`CaseView`], and of grants of one case.
+/// Maximum number of rows in each list of a [`CaseView`], and of the grants, decisions, appeals and
+/// holds of a case.
 pub(crate) const MAX_OF_CASE: usize = crate::store::limits::MAX_LISTED;
 
 impl<S: Store> Desk<S> {

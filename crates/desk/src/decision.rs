@@ -150,6 +150,9 @@ impl<S: Store> Desk<S> {
     /// have in its case, starting at 0.
     fn check_undecided(&self, case: &CaseRow, signed: &Signed<Decision>) -> Result<u32, DeskError> {
         let decisions = self.store.decisions(&case.id, MAX_OF_CASE)?;
+        if decisions.len() >= MAX_OF_CASE {
+            return Err(Refused::TooLong.into());
+        }
         let ordinal = u32::try_from(decisions.len()).unwrap_or(u32::MAX);
         // CHK-210: the case is not decided, or its last decision was reversed before the officer
         // signed. So two officers cannot decide at once. No act is used twice, also if the

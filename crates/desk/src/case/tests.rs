@@ -136,3 +136,69 @@ fn an_officer_whom_a_newer_policy_removed_assigns_nothing_at_a_desk_that_is_behi
         Refused::Act(crate::officer::ActError::OtherOfficer)
     );
 }
+
+/// Adds 999 copies of a row to its case.
+fn add_copies<R: Clone + Into<crate::store::Row>>(
+    world: &World,
+    row: &R,
+    rename: impl Fn(&mut R, [u8; 4]),
+) {
+    let copy = |n: u32| {
+        let mut row = row.clone();
+        rename(&mut row, n.to_le_bytes());
+        Change::add(row)
+    };
+    let copies: Vec<_> = (1..1_000).map(copy).collect();
+    world.store.tamper(&copies);
+}
+
+#[test]
+fn a_case_has_at_most_a_thousand_grants_decisions_appeals_and_holds() {
+    let mut world = World::new();
+    let (case, report) = world.case();
+    let hold = |id: [u8; 2]| crate::hold::Hold {
+        id: Number::from_bytes([&id[..], &[7; 14]].concat().try_into().unwrap()),
+        case,
+        lift: false,
+        request: None,
+        statement: "Keep.".into(),
+    };
+    let place = |world: &mut World, id| {
+        let signed = world.sign(&hold(id), &world.officers.decide);
+        world.desk.hold(&signed, world.now, &mut world.rng)
+    };
+    world.grant(case, &report);
+    place(&mut world, [255, 255]).unwrap();
+    let decision = world.decide(case).unwrap();
+    let view = world.desk.case(&case).unwrap();
+    add_copies(&world, &view.grants[0], |row, n| {
+        row.id[..4].copy_from_slice(&n);
+        row.digest[..4].copy_from_slice(&n);
+    });
+    add_copies(&world, &view.holds[0], |row, n| {
+        row.id[..4].copy_from_slice(&n)
+    });
+
+    let terms = world.terms(case, &report, waxseal_log::entry::Purpose::UserReport);
+    assert_eq!(refused(world.request(&terms)), Refused::GrantState);
+    assert_eq!(refused(place(&mut world, [255, 254])), Refused::Hold);
+
+    let (now, side) = (world.now, waxseal_log::entry::Side::Account);
+    let desk = &mut world.desk;
+    desk.appeal(&decision, side, "No.", now, &mut world.rng)
+        .unwrap();
+    let appeal = world.desk.case(&case).unwrap().appeals.remove(0);
+    add_copies(&world, &appeal, |row, n| {
+        row.leaf_hash[..4].copy_from_slice(&n);
+        row.decision = [1; 32];
+    });
+    let side = waxseal_log::entry::Side::Reporter;
+    let appeal = world
+        .desk
+        .appeal(&decision, side, "No.", now, &mut world.rng);
+    assert_eq!(refused(appeal), Refused::TooLong);
+    add_copies(&world, &view.decisions[0], |row, n| {
+        row.leaf_hash[..4].copy_from_slice(&n)
+    });
+    assert_eq!(refused(world.decide(case)), Refused::TooLong);
+}
