@@ -260,9 +260,9 @@ pub(crate) fn salt(secret: &[u8; 32], case: &[u8; 16], of: Salt) -> [u8; 32] {
 
 /// What both sides are told.
 pub(crate) fn notice_text(decision: &Decision, appeal_until_ms: u64) -> String {
-    let last_day = Day::of_ms(appeal_until_ms).0;
+    let end_day = Day::of_ms(appeal_until_ms).0;
     format!(
-        "Decision: {}\nRule: {}\nReasons: {}\nAn appeal is possible for days before day {last_day} \
+        "Decision: {}\nRule: {}\nReasons: {}\nAn appeal can be filed before day {end_day}, in days \
          since 1970-01-01, UTC.\n",
         decision.measure, decision.rule, decision.statement,
     )
