@@ -30,8 +30,9 @@ impl<S: Store> Desk<S> {
         Ok(act)
     }
 
-    /// Whether a number that an officer drew names something in the log already: entries of a
-    /// report or a case would be joined with others, and its receipts would show them.
+    /// Whether a number that an officer drew is in the log, or that of a report or a case. If a
+    /// grant had the number of a report, the receipts of the report would show the entries of the
+    /// grant.
     pub(crate) fn is_number_taken(&self, number: &[u8; 16]) -> Result<bool, DeskError> {
         Ok(!self.store.entries_with(number, 1)?.is_empty()
             || self.store.report_with_number(number)?.is_some()

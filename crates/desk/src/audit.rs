@@ -1,7 +1,7 @@
 //! The audit: compares every entry of the log with its detail and its rows, every row with its
 //! entry, and checks the signature of every act of an officer.
 //!
-//! It reads the store alone, and changes nothing. A thief of the store, or of the log's key, can
+//! It reads only the store, and changes nothing. A thief of the store, or of the log's key, can
 //! write rows and entries, but no acts: those need an officer's key. [`Finding`] says what does not
 //! fit.
 

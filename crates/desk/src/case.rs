@@ -126,7 +126,7 @@ impl<S: Store> Desk<S> {
     /// each. 0 for a report about an account.
     ///
     /// # Errors
-    /// [`Refused::NoReport`] if there is none, or it was erased; or the store's.
+    /// [`Refused::NoReport`] if there is no such report or its content was erased, or the store's.
     pub fn messages_of(&self, report: &ReportId) -> Result<usize, DeskError> {
         let content = self.store.content(report.as_bytes())?;
         let content = content.ok_or(Refused::NoReport)?;

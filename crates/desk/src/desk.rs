@@ -48,6 +48,7 @@ impl fmt::Debug for DeskSetup {
 ///
 /// Acts of officers are signed by the officers. The desk holds no officer's key, and a thief of the
 /// store or of the log's key cannot act as an officer. [`audit`](Self::audit) checks every act.
+/// Only one act of an officer has no entry: the assignment of a case.
 ///
 /// Several desks may use one store. If another one was faster, the act fails with
 /// [`StoreError::Conflict`](crate::store::StoreError::Conflict); call it again.
@@ -66,7 +67,7 @@ impl<S: Store> Desk<S> {
         &self.store
     }
 
-    /// The store, with which the desk gives up its place.
+    /// Ends the desk, and returns its store.
     pub fn into_store(self) -> S {
         self.store
     }

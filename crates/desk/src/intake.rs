@@ -1,8 +1,8 @@
 //! Takes in reports that the intake accepted or rejected, and answers each with a promise.
 //!
 //! The leaf of a report waits in the store until its day is over. Then the leaves of the day are
-//! appended in the order of their hashes, which is random, so the log does not show in which order
-//! reports arrived.
+//! appended in the order of their hashes. This order is random, so the log does not show in which
+//! order reports arrived. Only an opening appends the leaf of its report earlier.
 
 use rand_core::CryptoRng;
 use waxseal_log::entry::{Day, Detail, Entry, Event, Number, ReasonCode};
@@ -66,8 +66,8 @@ impl<S: Store> Desk<S> {
 
     /// Answers a report that the intake rejected, with the number of the failed check.
     ///
-    /// [`digest_of`] makes the digest.
-    /// A report that was answered before gets its first promise again.
+    /// [`digest_of`] makes the digest. A report that was answered before gets its first promise
+    /// again.
     ///
     /// # Errors
     /// The store's.

@@ -1,8 +1,8 @@
 //! What a provider does after an abuse report, and proof that it happened by the rules.
 //!
 //! The main type is [`Desk`](desk::Desk). It takes in reports, groups them into cases, and carries
-//! out what officers sign. Every act is an entry of a public log, and its rows are written in the
-//! same step.
+//! out what officers sign. Every act of an officer is an entry of a public log, except the
+//! assignment of a case. The rows of an act are written in the same step as its entry.
 //!
 //! ```
 //! # use waxseal_desk::{desk::{Desk, DeskSetup}, store::MemoryStore};
@@ -34,12 +34,12 @@
 //! | policy key | [`policy`] | who is an officer, and by which rules |
 //! | officer | [`officer`], [`grant`] | keys and signed acts; leave to open content |
 //! | vault | [`vault`] | opens what a grant and the log allow |
-//! | desk | [`desk`], [`upkeep`], [`acts`] | ties all together; what is due; checks of acts |
+//! | desk | [`desk`], [`upkeep`], [`acts`] | the main type; what is due; checks of acts |
 //! | desk | [`intake`], [`sorting`], [`case`] | takes in reports, sorts them into cases |
 //! | desk | [`opening`], [`emergency`] | shows a report; reviews of emergencies |
 //! | desk | [`decision`], [`appeal`] | decisions, notices, appeals |
 //! | desk | [`legal`], [`hold`], [`retention`], [`records`] | registers, erasure, exports, keys |
-//! | desk | [`store`], [`conformance`] | where all is kept; the suite that any store runs |
+//! | desk | [`store`], [`conformance`] | keeps all of it; tests that every store must pass |
 //! | everyone | [`publish`], [`transparency`] | the public folder; the transparency report |
 //! | auditor | [`audit`] | compares entries, rows and signatures |
 //!

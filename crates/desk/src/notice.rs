@@ -1,7 +1,7 @@
 //! Notices of decisions to both sides: the reporters, and the account that was decided against.
 //!
-//! [`Desk::decide`] writes both. They wait in the store (`NoticeList::Unsent`) until they were
-//! delivered.
+//! [`Desk::decide`] writes both. They wait in the store ([`NoticeList::Unsent`]) until
+//! [`Desk::notice_sent`] enters that they were sent.
 
 use rand_core::CryptoRng;
 use waxseal_log::decision::NoticeDetail;

@@ -142,8 +142,9 @@ impl<S: Store> Desk<S> {
         Ok(view)
     }
 
-    /// Whether the vault has read an entry, and its checkpoint is complete. So many openings under
-    /// one checkpoint need the vault to follow once.
+    /// Whether the vault has read an entry under a complete checkpoint.
+    ///
+    /// If it has, it need not follow again: many openings can share one checkpoint.
     fn is_followed(&self, index: u64, vault: &mut impl VaultCalls) -> Result<bool, DeskError> {
         let status = vault.status()?;
         Ok(status.followed.is_some()

@@ -1,4 +1,4 @@
-//! Sorts reports into cases by the reason that the vault tells.
+//! Sorts reports into cases, and enters the reason that the vault tells.
 
 use rand_core::CryptoRng;
 use waxseal_log::entry::ReasonCode;
@@ -30,8 +30,8 @@ pub enum Sorting {
 }
 
 impl<S: Store> Desk<S> {
-    /// Sorts a report by the reason that the vault tells: into the undecided case about its
-    /// account, or into a new one.
+    /// Sorts a report into the undecided case about its account, or into a new one, and enters the
+    /// reason that the vault tells.
     ///
     /// # Errors
     /// [`Refused::NoReport`], [`Refused::AlreadySorted`], the vault's, or the store's.
@@ -66,7 +66,8 @@ impl<S: Store> Desk<S> {
     /// in which order they arrived. Returns each with what became of it.
     ///
     /// # Errors
-    /// The vault's, or the store's. Reports before the failing one are sorted.
+    /// The vault's, the store's, or [`Refused::AlreadySorted`] if another desk sorts the same
+    /// reports. Reports before the failing one are sorted.
     pub fn sort_waiting(
         &mut self,
         vault: &mut impl VaultCalls,

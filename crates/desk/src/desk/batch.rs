@@ -77,7 +77,7 @@ impl<S: Store> Desk<S> {
         }
     }
 
-    /// Writes an act, whole or not at all. After an error, the desk reads its state again.
+    /// Writes an act, whole or not at all. If the store fails, the desk reads its state again.
     pub(crate) fn commit(&mut self, batch: Batch) -> Result<(), DeskError> {
         if batch.entries.is_empty() && batch.changes.is_empty() {
             return Ok(());

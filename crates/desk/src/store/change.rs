@@ -100,7 +100,7 @@ macro_rules! rows {
             }
         })+
 
-        /// Runs the same code for the row inside a [`Row`], whichever it is.
+        /// Runs the same code for the row inside a [`Row`], of any table.
         macro_rules! with_row {
             ($any:expr, $name:ident => $run:expr) => {
                 match $any { $(crate::store::Row::$variant($name) => $run,)+ }

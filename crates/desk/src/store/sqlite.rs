@@ -66,7 +66,7 @@ impl SqliteStore {
         Ok(transaction.commit()?)
     }
 
-    /// Folds the write-ahead log into the file, and empties it.
+    /// Copies the write-ahead log into the file, and empties the log.
     fn erase_traces(&self) -> Result<(), StoreError> {
         let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
         let is_busy: i64 = self.db.query_row(sql, [], |row| row.get(0))?;

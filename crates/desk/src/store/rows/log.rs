@@ -12,7 +12,7 @@ pub struct EntryRow {
     pub kind: u8,
     /// Day of the event, as in the entry.
     pub day: u32,
-    /// Random number of the report, case or grant, as in the entry.
+    /// Number of the report, case or grant, as in the entry.
     pub number: [u8; 16],
     /// The public bytes, 54 to 256 of them.
     pub entry: Vec<u8>,

@@ -25,16 +25,16 @@ pub struct DecisionRow {
     pub signed: Vec<u8>,
 }
 
-/// A notice of a decision to one reader.
+/// A notice of a decision to one side: to all reporters of the case, or to the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticeRow {
     /// Leaf hash of the decision.
     pub decision: [u8; 32],
-    /// Who reads it: 1 a reporter, 2 the account.
+    /// Who reads it: 1 the reporters, 2 the account.
     pub side: u8,
-    /// The reporter's report, or the case if the reader is the account.
+    /// The case.
     pub recipient: [u8; 16],
-    /// What the reader is told. Empty once erased.
+    /// What the side is told. Empty once erased.
     pub body: Vec<u8>,
     /// When it was written.
     pub made_at_ms: u64,

@@ -25,7 +25,7 @@ pub(super) trait InSqlite: Stored + Bounded {
     const PLACES: &'static str;
     /// Names of the columns of the key, comma separated.
     const KEY: &'static str;
-    /// Sets each column to the value of the row that was refused.
+    /// Sets each column to its value in the new row. It follows `DO UPDATE SET`.
     const REPLACE: &'static str;
     /// A condition for the key.
     const IS_KEY: &'static str;

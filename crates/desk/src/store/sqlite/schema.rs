@@ -77,8 +77,8 @@ fn failed(error: io::Error) -> StoreError {
     StoreError::Failed(Box::new(error))
 }
 
-/// Creates the file, if there is none, with permissions for its owner alone. SQLite gives the log
-/// the same permissions.
+/// Creates the file if there is none. On Unix, only its owner can read or write the new file.
+/// SQLite gives the write-ahead log the same permissions.
 fn create_for_owner(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

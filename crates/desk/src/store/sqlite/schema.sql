@@ -169,8 +169,8 @@ CREATE INDEX decisions_of_case ON decisions (case_id, log_index);
 -- What reporters and the account were told about a decision.
 CREATE TABLE notices (
     decision BLOB NOT NULL, -- decisions.leaf_hash
-    side INTEGER NOT NULL, -- 1 reporter, 2 account
-    recipient BLOB NOT NULL, -- reports.id for a reporter, cases.id for the account
+    side INTEGER NOT NULL, -- 1 reporters, 2 account
+    recipient BLOB NOT NULL, -- cases.id
     body BLOB NOT NULL,
     made_at_ms INTEGER NOT NULL,
     sent_at_ms INTEGER, -- NULL: still to be sent
