@@ -26,7 +26,7 @@ use crate::published::{self, Published};
 use crate::work::Work;
 use crate::{DAY_MS, HOUR_MS, Result, Rng, appeals, numbers, receipts, registers};
 
-/// Eight o'clock in the morning of the first day.
+/// The morning of the first day, UTC.
 const START: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 /// Days on which messages are sent.
 const DAYS: u64 = 3;

@@ -4,7 +4,7 @@ use waxseal_desk::grant::{Grant, GrantError, GrantedReport, SignedGrant};
 use waxseal_desk::officer::OfficerKey;
 use waxseal_desk::policy::Policy;
 use waxseal_desk::vault::VaultError;
-use waxseal_log::entry::{Detail, Purpose};
+use waxseal_log::entry::Purpose;
 
 use super::facts::Scene;
 use super::world::World;
@@ -248,9 +248,4 @@ fn contains(bytes: &[u8], text: &str) -> bool {
     bytes
         .windows(text.len())
         .any(|window| window == text.as_bytes())
-}
-
-/// A detail that is no opening's.
-pub fn no_detail(world: &mut World<'_>) -> Result<Detail> {
-    Ok(Detail::new(vec![0; 98], &mut world.office.rng)?)
 }

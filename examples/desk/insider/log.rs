@@ -1,15 +1,14 @@
 //! Attacks on the log that the vault follows: entries that are missing, forks, and second logs.
 
 use waxseal_desk::store::Store;
-use waxseal_desk::vault::{VaultCalls, VaultError};
-use waxseal_log::checkpoint::CheckpointError;
+use waxseal_desk::vault::{Challenge, VaultCalls, VaultError};
+use waxseal_log::checkpoint::{Checkpoint, CheckpointError};
 use waxseal_log::entry::{Detail, Event, Number};
 use waxseal_log::note::Note;
 use waxseal_log::proof::prove_consistency;
 use waxseal_log::report::ReportDigest;
 
 use super::facts::Scene;
-use super::grants::no_detail;
 use super::pen::{self, OtherLog};
 use super::world::World;
 use super::{Effect, Try};
@@ -45,19 +44,20 @@ fn missing(scene: &Scene<'_>) -> Result<Effect> {
     Effect::of_view(view, |error| *error == VaultError::NotLogged)
 }
 
+/// All else in the entry is right: mark, grant, report, ordinal and number.
 fn other_challenge(scene: &Scene<'_>) -> Result<Effect> {
     let mut world = World::new(scene)?;
     let grant = world.granted(1)?;
-    let challenge = world.challenge(&grant, world.report())?;
-    let detail = no_detail(&mut world)?;
-    world.log(
-        &grant,
-        &challenge,
-        world.report().promised.number(),
-        &detail,
-    )?;
+    let filed = world.report();
+    let challenge = world.challenge(&grant, filed)?;
+    let other = Challenge {
+        challenge: [7; 32],
+        ..challenge.clone()
+    };
+    let detail = world.detail(&grant, filed, &other)?;
+    world.log(&grant, &challenge, filed.promised.number(), &detail)?;
     world.office.settle(world.now)?;
-    let view = world.open(&grant, world.report(), &challenge.challenge, &detail)?;
+    let view = world.open(&grant, filed, &challenge.challenge, &detail)?;
     Effect::of_view(view, |error| *error == VaultError::NotLogged)
 }
 
@@ -120,20 +120,29 @@ fn prepare(world: &mut World<'_>) -> Result<Prepared> {
     })
 }
 
+/// A checkpoint of another log, with the cosignatures of the witnesses that give one. A witness
+/// may refuse only because it has cosigned another log before.
+fn witnessed(world: &mut World<'_>, other: &OtherLog) -> Result<Note> {
+    let mut note = other.sign(&world.office.secrets.log)?;
+    let size = Checkpoint::decode(note.text())?.size();
+    for witness in &mut world.office.witnesses {
+        let prove = |old| Ok(prove_consistency(old, size, other)?);
+        match ask(witness, &note, prove, world.now) {
+            Ok(line) => note.add(line)?,
+            Err(error) if error.to_string().starts_with("the witness has cosigned") => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(note)
+}
+
 /// Asks both witnesses, and the vault with what they answered. Returns the vault's answer.
 fn show(
     world: &mut World<'_>,
     other: &OtherLog,
     entries: &[Vec<u8>],
 ) -> Result<Result<Note, VaultError>> {
-    let mut note = other.sign(&world.office.secrets.log)?;
-    let size = waxseal_log::checkpoint::Checkpoint::decode(note.text())?.size();
-    for witness in &mut world.office.witnesses {
-        let prove = |old| Ok(prove_consistency(old, size, other)?);
-        if let Ok(line) = ask(witness, &note, prove, world.now) {
-            note.add(line)?;
-        }
-    }
+    let mut note = witnessed(world, other)?;
     let followed = world
         .office
         .vault
@@ -194,7 +203,7 @@ fn rolled_back(scene: &Scene<'_>) -> Result<Effect> {
 
 /// An entry that everyone may see, so that the public log goes on.
 fn go_on(world: &mut World<'_>) -> Result<()> {
-    let detail = no_detail(world)?;
+    let detail = Detail::new(vec![0; 98], &mut world.office.rng)?;
     let number = Number::generate(&mut world.office.rng);
     let entry = pen::entry(world.now, number, Event::HoldPlaced, &detail);
     pen::append(&mut world.office, &entry, &detail)?;
@@ -217,20 +226,17 @@ fn second_log(scene: &Scene<'_>) -> Result<Effect> {
     shown(&mut world, &prepared, followed, too_few)
 }
 
-/// The witnesses and the vault see the second log first. Then no one cosigns the public one.
 fn second_log_first(scene: &Scene<'_>) -> Result<Effect> {
-    let mut world = World::new(scene)?;
-    let prepared = prepare(&mut world)?;
-    let mut entries = prepared.public.clone();
-    entries.push(prepared.entry.clone());
-    let private = OtherLog::new(&entries);
-    show(&mut world, &private, &entries[entries.len() - 1..])??;
-    go_on(&mut world)?;
-    stalled(&mut world)
+    private(World::new(scene)?)
 }
 
 fn second_log_unwitnessed(scene: &Scene<'_>) -> Result<Effect> {
-    let mut world = World::with(scene, false)?;
+    private(World::with(scene, false)?)
+}
+
+/// The witnesses and the vault see the second log first, and the vault opens. Then the public log
+/// goes on.
+fn private(mut world: World<'_>) -> Result<Effect> {
     let prepared = prepare(&mut world)?;
     let mut entries = prepared.public.clone();
     entries.push(prepared.entry.clone());
@@ -269,14 +275,7 @@ fn two_trees(scene: &Scene<'_>) -> Result<Effect> {
     let last = entries.len() - 1;
     entries.swap(last, last - 1);
     let other = OtherLog::new(&entries);
-    let mut note = other.sign(&world.office.secrets.log)?;
-    let size = entries.len() as u64;
-    for witness in &mut world.office.witnesses {
-        let prove = |old| Ok(prove_consistency(old, size, &other)?);
-        if let Ok(line) = ask(witness, &note, prove, world.now) {
-            note.add(line)?;
-        }
-    }
+    let note = witnessed(&mut world, &other)?;
     // Two signed texts of one size are evidence on their own.
     note.signed_by(world.office.keys.log())?;
     public.signed_by(world.office.keys.log())?;

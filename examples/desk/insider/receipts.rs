@@ -169,7 +169,7 @@ fn other_log(scene: &Scene<'_>) -> Result<Effect> {
     Effect::of_check(verify(&office, &receipt, filed), "witnesses cosigned")
 }
 
-/// The account is told other reasons than were decided.
+/// The reporter is told other reasons than were decided.
 fn altered_reasons(scene: &Scene<'_>) -> Result<Effect> {
     let Made {
         mut office,

@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 
 use waxseal_desk::appeal::AppealDecision;
+use waxseal_desk::decision::Decision;
 use waxseal_desk::ids::CaseId;
-use waxseal_desk::store::{AppealList, AppealRow, Change, SqliteStore, Store};
+use waxseal_desk::officer::OfficerKey;
+use waxseal_desk::store::{AppealList, AppealRow, Change, DecisionRow, SqliteStore, Store};
 use waxseal_desk::{DeskError, Refused};
-use waxseal_log::decision::AppealDecisionDetail;
+use waxseal_log::decision::{AppealDecisionDetail, DecisionDetail};
 use waxseal_log::entry::{AppealOutcome, Detail, Entry, Event, Measure, Number, ReasonCode, Side};
 use waxseal_log::promise::PromisedLeaf;
 use waxseal_log::receipt::Expected;
@@ -95,7 +97,7 @@ fn audit(office: &Office) -> Result<Vec<String>> {
         .collect())
 }
 
-/// In the stored log, a decision becomes a harmless one.
+/// In the stored log, a decision gets another measure, and one more opening.
 fn alter_entry(scene: &Scene<'_>) -> Result<Effect> {
     let mut office = scene.office(&scene.after, true)?;
     let (index, entry) = decision(&office)?;
@@ -139,7 +141,8 @@ fn decision(office: &Office) -> Result<(u64, Entry)> {
     Err("the log has no decision".into())
 }
 
-/// Everyone cosigns the entry, since no one looks at its day. Outsiders do.
+/// The vault and the witnesses cosign the log, since they do not look at the day of this entry.
+/// Outsiders look at it.
 fn back_date(scene: &Scene<'_>) -> Result<Effect> {
     let mut office = scene.office(&scene.after, true)?;
     let now = scene.after.now;
@@ -165,21 +168,59 @@ fn alter_decision(scene: &Scene<'_>) -> Result<Effect> {
     finding(&audit(&office)?, "no row that says the same")
 }
 
-/// The insider decides by himself, with an entry, and a row without an officer's signature.
+/// The insider writes the entry and the row of a decision. A key that is no officer's signs it.
 fn no_officer(scene: &Scene<'_>) -> Result<Effect> {
     let mut world = World::new(scene)?;
-    let event = Event::Decision {
+    let (now, id) = (world.now, world.target.case);
+    let case = world.office.desk.case(&id)?.case;
+    let forged = OfficerKey::generate(&mut world.office.rng);
+    let act = Decision {
+        case: id,
+        policy: world.office.desk.policy().ok_or("no policy")?.digest(),
         reason: ReasonCode::from_number(1).ok_or("no reason")?,
         measure: Measure::Terminated,
-        openings: 0,
-        days: 0,
+        rule: "Community rules, section 2".to_owned(),
+        statement: "The insider wants it.".to_owned(),
     };
-    let detail = Detail::new(vec![0; 159], &mut world.office.rng)?;
-    let number = Number::from_bytes(*world.target.case.as_bytes());
-    let entry = pen::entry(world.now, number, event, &detail);
-    pen::append(&mut world.office, &entry, &detail)?;
-    world.office.settle(world.now)?;
-    finding(&audit(&world.office)?, "no row that says the same")
+    let signed = sign(&act, &forged, now)?;
+    let appeal_until_ms = now.as_millis() + DAY_MS;
+    let detail = DecisionDetail {
+        case: case.id,
+        officer: [0; 32],
+        policy: *act.policy.as_bytes(),
+        rule: act.rule,
+        statement: act.statement,
+        appeal_until_ms,
+        account: [0; 32],
+        reports_root: TreeHash::from_bytes([0; 32]),
+        reports_count: case.reports,
+    };
+    let detail = detail.encode(&mut world.office.rng)?;
+    let event = Event::Decision {
+        reason: act.reason,
+        measure: act.measure,
+        openings: 0,
+        days: u32::try_from(now.as_millis() / DAY_MS - case.first_report_at_ms / DAY_MS)?,
+    };
+    let entry = pen::entry(now, Number::from_bytes(case.number), event, &detail);
+    let row = DecisionRow {
+        leaf_hash: *entry.leaf_hash().as_bytes(),
+        log_index: pen::append(&mut world.office, &entry, &detail)?,
+        case_id: case.id,
+        officer: *forged.id().as_bytes(),
+        reason: act.reason.number(),
+        measure: act.measure.number(),
+        openings: 0,
+        decided_at_ms: now.as_millis(),
+        appeal_until_ms,
+        signed: signed.encode(),
+    };
+    SqliteStore::open(&world.office.store)?.apply(&[Change::add(row)])?;
+    world.office.settle(now)?;
+    finding(
+        &audit(&world.office)?,
+        "an act in decision has no signature",
+    )
 }
 
 /// A lead decides a case, the account appeals, and the same lead wants to decide that.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use waxseal_desk::grant::SignedGrant;
-use waxseal_desk::vault::VaultError;
+use waxseal_desk::vault::{VaultCalls, VaultError};
 use waxseal_desk::{DeskError, Refused};
 
 use super::facts::Scene;
@@ -29,6 +29,8 @@ struct Used<'a> {
     grant: SignedGrant,
     backup: PathBuf,
     state: Vec<u8>,
+    /// The complete checkpoint from before the opening.
+    note: Vec<u8>,
 }
 
 fn used<'a>(scene: &Scene<'a>, name: &str) -> Result<Used<'a>> {
@@ -38,6 +40,7 @@ fn used<'a>(scene: &Scene<'a>, name: &str) -> Result<Used<'a>> {
     let backup = scene.folder(name);
     world.office.back_up(&backup)?;
     let state = world.office.state()?;
+    let note = world.office.desk.checkpoint(world.now)?.encode();
     world.later(HOUR_MS);
     let first = world.whole(&grant, filed)?;
     first.map_err(|error| format!("the granted opening fails: {error}"))?;
@@ -48,6 +51,7 @@ fn used<'a>(scene: &Scene<'a>, name: &str) -> Result<Used<'a>> {
         grant,
         backup,
         state,
+        note,
     })
 }
 
@@ -88,18 +92,26 @@ fn again(mut world: World<'_>, grant: &SignedGrant) -> Result<Effect> {
     Effect::of_view(view, |error| *error == VaultError::NoOpeningLeft)
 }
 
-/// The vault reads the entries again that it had read.
+/// Under yesterday's checkpoint the vault does not know that the opening was used, and draws a
+/// challenge for it again. Then it reads the entries again that it had read.
 fn state(scene: &Scene<'_>) -> Result<Effect> {
     let Used {
         mut world,
         grant,
         state,
+        note,
         ..
     } = used(scene, "yesterday-state")?;
     let secrets = world.office.secrets.vault.clone();
     world.office.restart_vault(&state, &secrets)?;
-    world.office.settle(world.now)?;
-    again(world, &grant)
+    let (desk, vault) = (&world.office.desk, &mut world.office.vault);
+    vault.follow(&[], &note, world.now)?;
+    vault.adopt(desk.policy().ok_or("no policy")?.encode())?;
+    let view = world.whole(&grant, world.report())?;
+    match Effect::of_view(view, |error| *error == VaultError::MarkRepeated)? {
+        Effect::Refused(_) => again(world, &grant),
+        other => Ok(other),
+    }
 }
 
 fn no_state(scene: &Scene<'_>) -> Result<Effect> {
@@ -119,6 +131,7 @@ fn both(scene: &Scene<'_>) -> Result<Effect> {
         grant,
         backup,
         state,
+        ..
     } = used(scene, "yesterday-both")?;
     world.office.restore_store(&backup)?;
     let secrets = world.office.secrets.vault.clone();

@@ -6,7 +6,7 @@ use waxseal_desk::ids::AcceptedDigest;
 use waxseal_desk::officer::OfficerKey;
 use waxseal_desk::store::Store;
 use waxseal_desk::vault::{Challenge, OpenRequest, OpeningDetail, VaultCalls, VaultError, View};
-use waxseal_log::entry::{Detail, Event, Number, Purpose};
+use waxseal_log::entry::{Detail, Event, Mark, Number, Purpose};
 
 use super::facts::{Scene, Target};
 use super::pen;
@@ -154,7 +154,7 @@ impl<'a> World<'a> {
     }
 
     /// All steps of an opening, as a desk without any checks would do them. If the vault draws no
-    /// challenge, the insider tries one of his own.
+    /// challenge, the insider logs and tries one of his own.
     pub fn whole(
         &mut self,
         grant: &SignedGrant,
@@ -174,18 +174,18 @@ impl<'a> World<'a> {
         accepted: Vec<u8>,
     ) -> Result<Result<View, VaultError>> {
         let digest = AcceptedDigest::of(&accepted);
-        let challenge = match self.office.vault.challenge(grant, &digest, self.now) {
-            Ok(challenge) => challenge,
-            Err(error) => {
-                let detail = Detail::new(vec![7; 98], &mut self.office.rng)?;
-                let view = self.show(grant, accepted, filed, &[7; 32], &detail);
-                return Ok(view.map_err(|_| error));
-            }
-        };
+        let drawn = self.office.vault.challenge(grant, &digest, self.now);
+        let challenge = drawn.clone().unwrap_or(Challenge {
+            ordinal: 1,
+            mark: Mark::from_bytes([7; 16]),
+            challenge: [7; 32],
+        });
         let detail = OpeningDetail::new(grant.grant().digest(), digest, &challenge);
         let detail = Detail::new(detail.encode(), &mut self.office.rng)?;
         self.log(grant, &challenge, number, &detail)?;
         self.office.settle(self.now)?;
-        Ok(self.show(grant, accepted, filed, &challenge.challenge, &detail))
+        let view = self.show(grant, accepted, filed, &challenge.challenge, &detail);
+        // The refusal of the challenge says more than that of an invented one.
+        Ok(view.map_err(|error| drawn.err().unwrap_or(error)))
     }
 }

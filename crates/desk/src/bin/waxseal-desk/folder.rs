@@ -1,5 +1,4 @@
-//! Reads the public folder of a log. The folder is hostile: whoever made it may have put anything
-//! into it.
+//! Reads the public folder of a log, and trusts none of it: an attacker may have written any file.
 
 use std::fs::{self, File};
 use std::io;
