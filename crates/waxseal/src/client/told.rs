@@ -1,7 +1,7 @@
 //! Receipts of the provider's log: what was done with a report, and decided about this account.
 //!
 //! ```text
-//! receipt ─► decode ─► find the number ─► read what is kept ─► verify ─► compare ─► store
+//! receipt -> decode -> find the number -> read the last one -> verify -> compare -> store
 //! ```
 
 use waxseal_log::entry::Number;

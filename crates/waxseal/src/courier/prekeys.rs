@@ -104,6 +104,7 @@ impl<S: Store> Courier<S> {
         }
         self.doubted_at = Some(now);
         self.are_prekeys_in_doubt = true;
+        self.forget_upload();
         self.prekeys_at = Some(now);
     }
 
@@ -185,12 +186,16 @@ impl<S: Store> Courier<S> {
     ) -> Result<(), StateError<S::Error>> {
         // Noted first: after a crash, what the relay has is replaced by what is there then.
         self.replace_prekeys(now)?;
-        // What is being uploaded would count as the new ones.
-        let is_upload = |flight: &mut InFlight| matches!(flight.aim, Aim::Upload(_));
-        self.in_flight.take_if(is_upload);
+        self.forget_upload();
         self.client.reset_prekeys(rng)?;
         self.stream.close(); // what waited for them is delivered again
         Ok(())
+    }
+
+    /// Ignores the answer to an upload that is on its way: it would count as the next one.
+    fn forget_upload(&mut self) {
+        let is_upload = |flight: &mut InFlight| matches!(flight.aim, Aim::Upload(_));
+        self.in_flight.take_if(is_upload);
     }
 
     fn no_prekeys(&mut self, error: PublishError<S::Error>) -> Result<(), StateError<S::Error>> {

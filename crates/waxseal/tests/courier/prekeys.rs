@@ -195,6 +195,38 @@ fn after_an_unnoticed_set_back_a_first_message_opens_once_the_relay_has_the_prek
 }
 
 #[test]
+fn an_upload_that_is_on_its_way_does_not_count_for_a_delivery_that_does_not_open_meanwhile() {
+    let (mut town, _) = set_back_before_a_rotation(&["alice"]);
+    // The daily upload has the base alone. The relay still has the one-time prekeys of before.
+    town.wait(7 * DAY_MS - 10 * MINUTE_MS);
+    town.turn();
+    town.wait(11 * MINUTE_MS); // new signed prekeys are due
+    let now = town.now();
+    let (id, answer) = loop {
+        let bob = &mut town.phones[1];
+        match bob.courier.next(now, &mut bob.rng).unwrap().unwrap() {
+            Request::Call { id, http, .. } => {
+                let answer = town.relay.send(&http);
+                if http.method == "PUT" {
+                    break (id, answer);
+                }
+                let answered = bob.courier.answer(id, answer, now, &mut bob.rng);
+                answered.unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    town.say(0, "bob", "hello");
+    town.turn_of(0);
+    let bob = &mut town.phones[1];
+    let frames = town.relay.frames(bob.connection.unwrap());
+    bob.courier.deliver(&frames, now).unwrap();
+    bob.courier.answer(id, answer, now, &mut bob.rng).unwrap();
+    town.live(15 * MINUTE_MS);
+    assert_eq!(town.phones[1].heard("alice"), ["hello"]);
+}
+
+#[test]
 fn deliveries_that_do_not_open_are_a_reason_to_upload_once_an_hour() {
     let (mut town, lost) = set_back_before_a_rotation(&["alice", "carol", "dave"]);
     let before = uploads(&town);
