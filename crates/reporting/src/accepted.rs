@@ -130,10 +130,8 @@ impl AcceptedReport {
         if !mac::verify(key.0.as_bytes(), &[label, accepted], mac) {
             return Err(AcceptedError::NotAccepted);
         }
-        let mut reader = Reader::new(accepted);
         let (named, accepted_at, repeated, report) =
-            Self::read(version, &mut reader).ok_or(DecodeError::Malformed)?;
-        reader.finish().ok_or(DecodeError::Malformed)?;
+            Self::read(version, accepted).ok_or(DecodeError::Malformed)?;
         // CHK-113: the accepted report is the one that was asked for.
         if named.is_some_and(|named| named != *id) {
             return Err(AcceptedError::OtherReport);
@@ -152,15 +150,13 @@ impl AcceptedReport {
         let (version, _) = wire::versioned_as(bytes, MAX_ACCEPTED_LEN, &[VERSION, VERSION_2])?;
         let accepted = bytes.split_last_chunk::<32>();
         let (accepted, _) = accepted.ok_or(DecodeError::Malformed)?;
-        let read = Self::read(version, &mut Reader::new(accepted));
-        let (_, _, _, report) = read.ok_or(DecodeError::Malformed)?;
+        let (_, _, _, report) = Self::read(version, accepted).ok_or(DecodeError::Malformed)?;
         Report::decode(report)
     }
 
-    fn read<'a>(
-        version: u8,
-        reader: &mut Reader<'a>,
-    ) -> Option<(Option<ReportId>, Timestamp, u32, &'a [u8])> {
+    /// Reads the fields before the MAC: id, time, repeated claims and report.
+    fn read(version: u8, bytes: &[u8]) -> Option<(Option<ReportId>, Timestamp, u32, &[u8])> {
+        let mut reader = Reader::new(bytes);
         reader.u8()?;
         let id = if version == VERSION {
             None
@@ -168,7 +164,9 @@ impl AcceptedReport {
             Some(ReportId(reader.array()?))
         };
         let accepted_at = Timestamp::from_millis(reader.u64()?);
-        Some((id, accepted_at, reader.u32()?, reader.long()?))
+        let (repeated, report) = (reader.u32()?, reader.long()?);
+        reader.finish()?;
+        Some((id, accepted_at, repeated, report))
     }
 }
 

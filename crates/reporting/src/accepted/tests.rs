@@ -52,6 +52,23 @@ fn chk81_report_not_accepted_by_the_intake_is_refused_by_the_queue() {
     }
 }
 
+#[test]
+fn the_report_inside_is_read_without_a_key() {
+    let mut world = World::new(10);
+    let report = report(&mut world);
+    let accepted = world.accept(report.clone()).unwrap();
+    let bytes = accepted.encode(&world.acceptance_key);
+    let inside = AcceptedReport::report_of(&bytes).unwrap();
+    assert_eq!(inside.encode(), report.encode());
+    let old = AcceptedReport::report_of(&version_1(&world, &report)).unwrap();
+    assert_eq!(old.version(), VERSION);
+    assert_eq!(sections(&old).claims, sections(&report).claims);
+    for cut in 0..bytes.len() {
+        assert!(AcceptedReport::report_of(&bytes[..cut]).is_err(), "{cut}");
+    }
+    assert!(AcceptedReport::report_of(&[&bytes[..], &[0]].concat()).is_err());
+}
+
 /// Someone who can write to the queue cannot show a reviewer one report as another.
 #[test]
 fn chk113_accepted_report_under_another_id_is_refused() {
