@@ -9,6 +9,7 @@ use waxseal_interface::{
 use waxseal_reporting::Timestamp;
 
 use super::next::{Aim, InFlight};
+use super::pinned::is_card_authentic;
 use super::{Courier, Trouble};
 use crate::error::StateError;
 use crate::store::Store;
@@ -93,34 +94,17 @@ impl<S: Store> Courier<S> {
     }
 
     fn is_authentic(&self, flight: &InFlight, answer: &HttpAnswer) -> bool {
-        let Some(relay_key) = self
-            .relay_key()
-            .filter(|_| !matches!(flight.aim, Aim::Card))
-        else {
-            return matches!(flight.aim, Aim::Card) && self.is_card_authentic(flight, answer);
+        if matches!(flight.aim, Aim::Card) {
+            return is_card_authentic(self.relay_key(), &flight.asked, answer);
+        }
+        let Some(relay_key) = self.relay_key() else {
+            return false;
         };
         let key = flight.aim.is_of_device().then_some(&flight.key);
         let header = |name| answer.header(name);
         flight
             .asked
             .is_authentic(&relay_key, key, header, answer.status, &answer.body)
-    }
-
-    /// Whether the relay that a card names made this answer. Its signature on the card alone does
-    /// not say when: a card of before has an earlier moderation key. The key of an error in place
-    /// of the card may not be known yet.
-    fn is_card_authentic(&self, flight: &InFlight, answer: &HttpAnswer) -> bool {
-        let Ok(card) = answer.json::<RelayCard>() else {
-            return false;
-        };
-        // Nothing of another relay's card is used, so it does not matter who sent it.
-        let is_other = self.relay_key().is_some_and(|key| key != card.relay_key);
-        let header = |name| answer.header(name);
-        let (status, body) = (answer.status, &answer.body);
-        is_other
-            || flight
-                .asked
-                .is_authentic(&card.relay_key, None, header, status, body)
     }
 
     /// Takes the answer of a success. Returns whether it follows the interface.

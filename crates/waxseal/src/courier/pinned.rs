@@ -1,6 +1,8 @@
 //! The pinned keys of the provider, and its card.
 
-use waxseal_interface::{CardError, ModerationKeyChange, PinnedKeys, RelayCard};
+use waxseal_interface::{
+    AskedRequest, CardError, HttpAnswer, ModerationKeyChange, PinnedKeys, RelayCard,
+};
 use waxseal_reporting::Timestamp;
 
 use super::{Courier, Event, Trouble};
@@ -44,11 +46,7 @@ impl<S: Store> Courier<S> {
         card: RelayCard,
         now: Timestamp,
     ) -> Result<bool, StateError<S::Error>> {
-        let checked = match self.pinned() {
-            Some(pinned) => pinned.check(&card),
-            None => card.verify().map(|()| None),
-        };
-        let change: Option<ModerationKeyChange> = match checked {
+        let change = match check_card(self.pinned().as_ref(), &card) {
             Ok(change) => change,
             Err(CardError::OtherRelay { fingerprint }) => {
                 self.tell_trouble(Trouble::OtherRelay { fingerprint });
@@ -75,4 +73,33 @@ impl<S: Store> Courier<S> {
         self.card = Some((card, now));
         Ok(true)
     }
+}
+
+/// Checks that a card is signed, and by the pinned relay if there is one.
+pub(super) fn check_card(
+    pinned: Option<&PinnedKeys>,
+    card: &RelayCard,
+) -> Result<Option<ModerationKeyChange>, CardError> {
+    match pinned {
+        Some(pinned) => pinned.check(card),
+        None => card.verify().map(|()| None),
+    }
+}
+
+/// Whether the relay that a card names made this answer. Its signature on the card alone does not
+/// say when: a card of before has an earlier moderation key. The key of an error in place of the
+/// card may not be known yet.
+pub(super) fn is_card_authentic(
+    relay_key: Option<[u8; 32]>,
+    asked: &AskedRequest,
+    answer: &HttpAnswer,
+) -> bool {
+    let Ok(card) = answer.json::<RelayCard>() else {
+        return false;
+    };
+    // Nothing of another relay's card is used, so it does not matter who sent it.
+    let is_other = relay_key.is_some_and(|key| key != card.relay_key);
+    let header = |name| answer.header(name);
+    let (status, body) = (answer.status, &answer.body);
+    is_other || asked.is_authentic(&card.relay_key, None, header, status, body)
 }
