@@ -103,7 +103,13 @@ impl Offer {
             roster: roster.signed().encode(),
         };
         let secret = code.secret();
-        let message = seal(&mut sessions, secret, LinkSlot::Offer, &content.encode()?, rng)?;
+        let message = seal(
+            &mut sessions,
+            secret,
+            LinkSlot::Offer,
+            &content.encode()?,
+            rng,
+        )?;
         Ok(Self {
             secret: Zeroizing::new(*secret),
             made_at_ms: now.as_millis(),
@@ -265,10 +271,7 @@ fn open(
 }
 
 /// The four digits that both sides compute.
-pub(super) fn first_digits(
-    sessions: &SessionSet,
-    opening: &[u8; 16],
-) -> Result<u16, LinkingError> {
+pub(super) fn first_digits(sessions: &SessionSet, opening: &[u8; 16]) -> Result<u16, LinkingError> {
     let digits = waxseal_roster::link_digits(&sessions.digest(), opening);
     digits.parse().map_err(|_| LinkingError::Malformed)
 }

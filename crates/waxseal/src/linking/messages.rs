@@ -192,7 +192,10 @@ struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, len: usize) -> Result<&'a [u8], LinkingError> {
-        let (head, rest) = self.0.split_at_checked(len).ok_or(LinkingError::Malformed)?;
+        let (head, rest) = self
+            .0
+            .split_at_checked(len)
+            .ok_or(LinkingError::Malformed)?;
         self.0 = rest;
         Ok(head)
     }

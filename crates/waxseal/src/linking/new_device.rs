@@ -2,7 +2,7 @@
 
 use rand_core::CryptoRng;
 use waxseal_core::{IdentityKey, IdentityKeyPair, PreKeys, ReplayMemory, SessionSet};
-use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
+use waxseal_reporting::{DeviceAddress, DeviceId, Timestamp};
 use waxseal_roster::{AccountKey, LinkBundle, LinkCode, Roster, SignedRoster};
 use zeroize::Zeroizing;
 
@@ -178,13 +178,26 @@ impl NewDevice {
         if !roster.is_manager(&sessions.peer().to_bytes()) {
             return Err(LinkingError::NotManager);
         }
-        if roster.device_of(&self.identity.public().to_bytes()).is_some() {
+        if roster
+            .device_of(&self.identity.public().to_bytes())
+            .is_some()
+        {
             return Err(LinkingError::Listed);
         }
-        if roster.devices().iter().any(|device| device.id >= offer.device) {
+        if roster
+            .devices()
+            .iter()
+            .any(|device| device.id >= offer.device)
+        {
             return Err(LinkingError::NumberTaken);
         }
-        let reveal = seal(&mut sessions, &self.secret, LinkSlot::Reveal, &**opening, rng)?;
+        let reveal = seal(
+            &mut sessions,
+            &self.secret,
+            LinkSlot::Reveal,
+            &**opening,
+            rng,
+        )?;
         let offered = Offered {
             me: me(&offer),
             account_key: *roster.account_key(),
@@ -210,7 +223,13 @@ impl NewDevice {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<(), LinkingError> {
-        let Stage::Offered { offer, sessions, opening, .. } = &mut self.stage else {
+        let Stage::Offered {
+            offer,
+            sessions,
+            opening,
+            ..
+        } = &mut self.stage
+        else {
             return Err(self.wrong_step());
         };
         check_time(self.made_at_ms, now)?;
@@ -226,7 +245,13 @@ impl NewDevice {
             last: typed.last(),
             proof: self.identity.prove_device(&context),
         };
-        let answer = seal(sessions, &self.secret, LinkSlot::Answer, &content.encode(), rng)?;
+        let answer = seal(
+            sessions,
+            &self.secret,
+            LinkSlot::Answer,
+            &content.encode(),
+            rng,
+        )?;
         self.stage = Stage::Answered {
             offer: offer.clone(),
             answer,

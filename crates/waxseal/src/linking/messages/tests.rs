@@ -17,7 +17,10 @@ fn offer(roster_len: usize) -> OfferContent {
 fn messages_and_contents_come_back() {
     let bytes = LinkMessage::encode(LinkSlot::Answer, &[5; 16], b"sealed");
     let message = LinkMessage::decode(&bytes, LinkSlot::Answer).unwrap();
-    assert_eq!((message.nonce, message.ciphertext), ([5; 16], &b"sealed"[..]));
+    assert_eq!(
+        (message.nonce, message.ciphertext),
+        ([5; 16], &b"sealed"[..])
+    );
 
     let content = OfferContent::decode(&offer(3).encode().unwrap()).unwrap();
     assert_eq!(content.account.as_str(), "alice");
@@ -47,7 +50,10 @@ fn chk349_length_version_slot_and_whole_contents_are_checked() {
         }
     );
     assert_eq!(refused(&[]), LinkingError::Malformed);
-    assert_eq!(refused(&[2; 20]), LinkingError::UnknownVersion { version: 2 });
+    assert_eq!(
+        refused(&[2; 20]),
+        LinkingError::UnknownVersion { version: 2 }
+    );
     assert_eq!(refused(&[1, 2]), LinkingError::WrongSlot);
     assert_eq!(refused(&[1; 17]), LinkingError::Malformed);
 

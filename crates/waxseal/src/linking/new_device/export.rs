@@ -18,13 +18,11 @@ impl NewDevice {
     /// Exports the device as secret bytes for its storage. They are wiped on drop.
     #[must_use]
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
-        let mut record = NewDeviceRecord {
-            identity: self.identity.export().to_vec(),
-            secret: self.secret.to_vec(),
-            made_at_ms: self.made_at_ms,
-            bundle: self.bundle.clone(),
-            ..NewDeviceRecord::default()
-        };
+        let mut record = NewDeviceRecord::default();
+        record.identity = self.identity.export().to_vec();
+        record.secret = self.secret.to_vec();
+        record.made_at_ms = self.made_at_ms;
+        record.bundle.clone_from(&self.bundle);
         let offer = self.offer().map(OfferContent::encode);
         record.offer = offer.and_then(Result::ok).unwrap_or_default();
         match &self.stage {

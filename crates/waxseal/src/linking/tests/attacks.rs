@@ -1,7 +1,7 @@
 //! Attacks on a link: each ends without a device in the roster.
 
 use super::support::{Account, Link, NOW, after, rng};
-use crate::linking::{LINK_LIFETIME_MS, LinkingError, LinkSlot, NewDevice, Offer};
+use crate::linking::{LINK_LIFETIME_MS, LinkSlot, LinkingError, NewDevice, Offer};
 
 /// The last four digits, with one added.
 fn other_last(digits: &str) -> String {
@@ -31,8 +31,14 @@ fn row_16_the_last_digits_are_in_no_message() {
     let shown = [3, 4].map(|seed| {
         let mut offer = Offer::import(&stored).unwrap();
         let manager = &link.account.identity;
-        let digits = offer.take_reveal(manager, &reveal, NOW, &mut rng(seed)).unwrap();
-        assert_eq!(offer.message(), link.offer.message(), "the offer is all that it sends");
+        let digits = offer
+            .take_reveal(manager, &reveal, NOW, &mut rng(seed))
+            .unwrap();
+        assert_eq!(
+            offer.message(),
+            link.offer.message(),
+            "the offer is all that it sends"
+        );
         digits.shown().to_string()
     });
     let [one, other] = shown.each_ref().map(|digits| digits.split_at(4));
@@ -60,7 +66,10 @@ fn row_17_another_manager_that_photographed_the_code_does_not_get_the_device() {
 
     // Digits of any other link of Alice's do not fit Mallory's session.
     let digits = link.offer.digits().unwrap().clone();
-    assert_eq!(victim.accept(&digits, NOW, &mut rng), Err(LinkingError::WrongDigits));
+    assert_eq!(
+        victim.accept(&digits, NOW, &mut rng),
+        Err(LinkingError::WrongDigits)
+    );
     assert_eq!(victim.message(), None);
     link.accept(&digits.shown()).unwrap();
 }
@@ -74,10 +83,14 @@ fn row_17_digits_cannot_be_ground_before_the_reveal_and_no_offer_is_opened_after
     let digits = [[1; 16], [2; 16]].map(|opening| {
         let mut new = NewDevice::import(&stored).unwrap();
         new.replace_opening(opening);
-        new.open_offer(link.offer.message(), NOW, &mut link.rng).unwrap();
+        new.open_offer(link.offer.message(), NOW, &mut link.rng)
+            .unwrap();
         new.first_digits().unwrap()
     });
-    assert_ne!(digits[0], digits[1], "what was not revealed yet decides the digits");
+    assert_ne!(
+        digits[0], digits[1],
+        "what was not revealed yet decides the digits"
+    );
 
     // After the reveal, Mallory could search for an offer with the right digits.
     link.open_offer().unwrap();
@@ -97,7 +110,14 @@ fn row_18_exchanged_prekeys_are_not_those_of_the_code() {
     *altered.last_mut().unwrap() ^= 1;
     for bundle in [relays.bundle(), &altered, &[]] {
         let scanned = (&new.code(), bundle);
-        let refused = Offer::make(&account.identity, &account.roster, 2, scanned, NOW, &mut rng);
+        let refused = Offer::make(
+            &account.identity,
+            &account.roster,
+            2,
+            scanned,
+            NOW,
+            &mut rng,
+        );
         assert_eq!(refused.err(), Some(LinkingError::OtherBundle));
     }
 }
@@ -114,7 +134,9 @@ fn row_19_replayed_messages_are_refused_and_change_nothing() {
     let manager = &link.account.identity;
 
     let before = link.offer.export();
-    let refused = link.offer.take_reveal(manager, &reveal_again, NOW, &mut link.rng);
+    let refused = link
+        .offer
+        .take_reveal(manager, &reveal_again, NOW, &mut link.rng);
     assert_eq!(refused.err(), Some(LinkingError::WrongStep));
     // In the slot of an answer, a reveal is no answer.
     let refused = link.offer.take_answer(manager, &reveal_again, NOW);
@@ -122,12 +144,17 @@ fn row_19_replayed_messages_are_refused_and_change_nothing() {
     assert_eq!(*link.offer.export(), *before);
 
     link.offer.take_answer(manager, &answer, NOW).unwrap();
-    assert_eq!(link.offer.take_answer(manager, &answer, NOW), Err(LinkingError::Over));
+    assert_eq!(
+        link.offer.take_answer(manager, &answer, NOW),
+        Err(LinkingError::Over)
+    );
 
     // Into another link of the same manager.
     let mut other = Link::shown(11).0;
     let before = other.offer.export();
-    let refused = other.offer.take_answer(&other.account.identity, &answer, NOW);
+    let refused = other
+        .offer
+        .take_answer(&other.account.identity, &answer, NOW);
     assert!(matches!(refused, Err(LinkingError::Session(_))));
     assert_eq!(*other.offer.export(), *before);
 }
@@ -147,7 +174,9 @@ fn row_19_messages_after_ten_minutes_are_refused_and_change_nothing() {
     let late = after(LINK_LIFETIME_MS + 1);
     let mut link = Link::answered(13);
     let (before, answer) = (link.offer.export(), link.message(LinkSlot::Answer));
-    let refused = link.offer.take_answer(&link.account.identity, &answer, late);
+    let refused = link
+        .offer
+        .take_answer(&link.account.identity, &answer, late);
     assert_eq!(refused, Err(LinkingError::Expired));
     assert_eq!(*link.offer.export(), *before);
 }
@@ -160,7 +189,9 @@ fn every_altered_byte_of_a_message_is_refused_and_changes_nothing() {
     for index in (0..offer.len()).step_by(offer.len() / 40) {
         let mut altered = offer.clone();
         altered[index] ^= 0x40;
-        link.new.open_offer(&altered, NOW, &mut link.rng).unwrap_err();
+        link.new
+            .open_offer(&altered, NOW, &mut link.rng)
+            .unwrap_err();
         assert_eq!(*link.new.export(), *before, "{index}");
     }
     link.open_offer().unwrap();
@@ -170,8 +201,13 @@ fn every_altered_byte_of_a_message_is_refused_and_changes_nothing() {
     for index in 0..reveal.len() {
         let mut altered = reveal.clone();
         altered[index] ^= 0x40;
-        let refused = link.offer.take_reveal(manager, &altered, NOW, &mut link.rng);
-        assert!(refused.is_err() && *link.offer.export() == *before, "{index}");
+        let refused = link
+            .offer
+            .take_reveal(manager, &altered, NOW, &mut link.rng);
+        assert!(
+            refused.is_err() && *link.offer.export() == *before,
+            "{index}"
+        );
     }
     let digits = link.take_reveal().unwrap();
     link.accept(&digits.shown()).unwrap();
@@ -182,7 +218,10 @@ fn every_altered_byte_of_a_message_is_refused_and_changes_nothing() {
         let mut altered = answer.clone();
         altered[index] ^= 0x40;
         let refused = link.offer.take_answer(manager, &altered, NOW);
-        assert!(refused.is_err() && *link.offer.export() == *before, "{index}");
+        assert!(
+            refused.is_err() && *link.offer.export() == *before,
+            "{index}"
+        );
     }
     link.take_answer().unwrap();
 }

@@ -4,13 +4,16 @@ use waxseal_core::IdentityKeyPair;
 use waxseal_roster::{AccountKeyPair, proof_context};
 
 use super::support::{Account, Link, NOW, after, rng};
-use crate::linking::{LINK_LIFETIME_MS, LinkDigits, LinkingError, LinkSlot, NewDevice, Offer};
+use crate::linking::{LINK_LIFETIME_MS, LinkDigits, LinkSlot, LinkingError, NewDevice, Offer};
 
 #[test]
 fn a_new_device_joins_the_account_after_its_user_typed_the_digits() {
     let mut link = Link::new(1);
     let offered = link.open_offer().unwrap();
-    assert_eq!((offered.me.account.as_str(), offered.me.device.0), ("alice", 2));
+    assert_eq!(
+        (offered.me.account.as_str(), offered.me.device.0),
+        ("alice", 2)
+    );
     assert_eq!(&offered.account_key, link.account.roster.account_key());
     assert_eq!(link.new.offered(), Some(offered));
 
@@ -46,7 +49,14 @@ fn chk348_prekeys_that_the_code_does_not_commit_to_are_refused() {
     let account = Account::new("alice", &mut rng);
     let [one, other] = [(); 2].map(|()| NewDevice::generate(NOW, &mut rng).unwrap());
     let scanned = (&one.code(), other.bundle());
-    let refused = Offer::make(&account.identity, &account.roster, 2, scanned, NOW, &mut rng);
+    let refused = Offer::make(
+        &account.identity,
+        &account.roster,
+        2,
+        scanned,
+        NOW,
+        &mut rng,
+    );
     assert_eq!(refused.err(), Some(LinkingError::OtherBundle));
 }
 
@@ -81,7 +91,14 @@ fn chk351_a_number_that_is_not_above_those_of_the_roster_is_refused() {
     let mut link = Link::new(6);
     let scanned = (&link.new.code(), link.new.bundle());
     let account = &link.account;
-    let offer = Offer::make(&account.identity, &account.roster, 1, scanned, NOW, &mut link.rng);
+    let offer = Offer::make(
+        &account.identity,
+        &account.roster,
+        1,
+        scanned,
+        NOW,
+        &mut link.rng,
+    );
     refuse_offer(&mut link, offer.unwrap(), &LinkingError::NumberTaken);
 }
 
@@ -89,7 +106,11 @@ fn refuse_offer(link: &mut Link, offer: Offer, error: &LinkingError) {
     let before = link.new.export();
     link.offer = offer;
     assert_eq!(link.open_offer().as_ref(), Err(error));
-    assert_eq!(*link.new.export(), *before, "a refused offer changed the device");
+    assert_eq!(
+        *link.new.export(),
+        *before,
+        "a refused offer changed the device"
+    );
 }
 
 #[test]
@@ -160,7 +181,9 @@ fn chk356_after_ten_minutes_nothing_is_taken() {
     let (offer, manager) = (&mut link.offer, &link.account.identity);
     let refused = offer.take_reveal(manager, &reveal, late, &mut link.rng);
     assert_eq!(refused.err(), Some(LinkingError::Expired));
-    let digits = offer.take_reveal(manager, &reveal, at, &mut link.rng).unwrap();
+    let digits = offer
+        .take_reveal(manager, &reveal, at, &mut link.rng)
+        .unwrap();
 
     let refused = link.new.accept(&digits, late, &mut link.rng);
     assert_eq!(refused, Err(LinkingError::Expired));
@@ -169,7 +192,10 @@ fn chk356_after_ten_minutes_nothing_is_taken() {
     let answer = link.message(LinkSlot::Answer);
     let (offer, manager) = (&mut link.offer, &link.account.identity);
     assert!(offer.waits(at) && !offer.waits(late));
-    assert_eq!(offer.take_answer(manager, &answer, late), Err(LinkingError::Expired));
+    assert_eq!(
+        offer.take_answer(manager, &answer, late),
+        Err(LinkingError::Expired)
+    );
     offer.take_answer(manager, &answer, at).unwrap();
     assert!(!offer.waits(at));
 }
@@ -186,15 +212,27 @@ fn chk358_only_a_newer_roster_of_the_account_that_lists_the_device_welcomes_it()
     let old = link.account.roster.signed().encode();
     assert_eq!(link.new.take_welcome(&old), Err(LinkingError::NotWelcome));
     let other_key = same_name.roster.signed().encode();
-    assert_eq!(link.new.take_welcome(&other_key), Err(LinkingError::NotWelcome));
+    assert_eq!(
+        link.new.take_welcome(&other_key),
+        Err(LinkingError::NotWelcome)
+    );
     let other = other_name.roster.signed().encode();
-    assert!(matches!(link.new.take_welcome(&other), Err(LinkingError::Roster(_))));
-    assert!(matches!(link.new.take_welcome(b"x"), Err(LinkingError::Roster(_))));
+    assert!(matches!(
+        link.new.take_welcome(&other),
+        Err(LinkingError::Roster(_))
+    ));
+    assert!(matches!(
+        link.new.take_welcome(b"x"),
+        Err(LinkingError::Roster(_))
+    ));
     assert_eq!(*link.new.export(), *before);
 
     let signed = link.account.add(entry);
     link.new.take_welcome(&signed.encode()).unwrap();
-    assert_eq!(link.new.take_welcome(&signed.encode()), Err(LinkingError::WrongStep));
+    assert_eq!(
+        link.new.take_welcome(&signed.encode()),
+        Err(LinkingError::WrongStep)
+    );
 }
 
 #[test]

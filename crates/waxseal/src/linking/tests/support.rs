@@ -8,7 +8,7 @@ use waxseal_roster::{
     AccountKeyPair, DeviceEntry, Roster, RosterDraft, SignedRoster, proof_context,
 };
 
-use crate::linking::{LinkDigits, LinkingError, LinkSlot, NewDevice, Offer, Offered};
+use crate::linking::{LinkDigits, LinkSlot, LinkingError, NewDevice, Offer, Offered};
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -31,7 +31,9 @@ impl Account {
     pub(super) fn new(name: &str, rng: &mut ChaCha20Rng) -> Self {
         let identity = IdentityKeyPair::generate(rng);
         let key = AccountKeyPair::generate(rng);
-        let delegation = key.delegate(name, 1, &[identity.public().to_bytes()]).unwrap();
+        let delegation = key
+            .delegate(name, 1, &[identity.public().to_bytes()])
+            .unwrap();
         let proof = identity.prove_device(&proof_context(name, &key.public(), 1));
         let entry = DeviceEntry::new(1, identity.public().to_bytes(), proof);
         let draft = RosterDraft::first(name, delegation, entry, NOW.as_millis()).unwrap();
@@ -40,7 +42,11 @@ impl Account {
     }
 
     /// Offers the account to a device.
-    pub(super) fn offer(&self, new: &NewDevice, rng: &mut ChaCha20Rng) -> Result<Offer, LinkingError> {
+    pub(super) fn offer(
+        &self,
+        new: &NewDevice,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<Offer, LinkingError> {
         let scanned = (&new.code(), new.bundle());
         Offer::make(&self.identity, &self.roster, 2, scanned, NOW, rng)
     }
@@ -95,7 +101,8 @@ impl Link {
 
     pub(super) fn take_reveal(&mut self) -> Result<LinkDigits, LinkingError> {
         let reveal = self.message(LinkSlot::Reveal);
-        self.offer.take_reveal(&self.account.identity, &reveal, NOW, &mut self.rng)
+        self.offer
+            .take_reveal(&self.account.identity, &reveal, NOW, &mut self.rng)
     }
 
     pub(super) fn accept(&mut self, typed: &str) -> Result<(), LinkingError> {
