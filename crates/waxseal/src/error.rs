@@ -85,6 +85,8 @@ pub enum Advice {
     /// Ask the provider again for the promise or the receipt. If the answer is the same, tell the
     /// user that the provider does not answer for the report.
     AskProvider,
+    /// Start linking over, with a new code of the new device.
+    LinkAgain,
     /// The store holds something that this version cannot read. Restore the store or start over.
     Damaged,
 }

@@ -179,8 +179,8 @@ pub mod conformance;
 #[cfg(feature = "courier")]
 pub mod courier;
 mod error;
-#[cfg(feature = "sqlite")]
 mod labels;
+pub mod linking;
 mod records;
 #[cfg(feature = "sqlite")]
 mod sqlite;

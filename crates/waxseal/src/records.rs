@@ -23,6 +23,7 @@ macro_rules! quiet_debug {
 #[cfg(feature = "courier")]
 mod courier;
 mod earlier;
+mod link;
 mod peer;
 mod promise;
 mod report;
@@ -31,6 +32,7 @@ mod upkeep;
 #[cfg(feature = "courier")]
 pub(crate) use self::courier::{CourierRecord, KeptRecord};
 pub(crate) use self::earlier::EarlierPeerRecord;
+pub(crate) use self::link::{DigitsRecord, NewDeviceRecord, OfferRecord};
 pub(crate) use self::peer::{
     ContactRecord, ConversationRecord, DeletionRecord, DeviceRecord, RecentRecord,
 };

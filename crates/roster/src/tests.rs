@@ -1,0 +1,6 @@
+//! Tests of the whole crate.
+
+mod above;
+mod attacks;
+mod journey;
+pub(crate) mod support;
