@@ -24,6 +24,7 @@
 //! | [`Relay`] | a [`Provider`] with the provider interface, on a bad network | couriers |
 //! | [`Network`] | packets on their way: late, lost, repeated, out of order | |
 //! | [`Script`] | a list of [`Action`]s, read from any bytes | |
+//! | [`BareDevice`] | a device without a client | what no client would send |
 //! | [`Liar`] | a sender with a modified client | a recipient, the relay |
 //! | [`Log`] | a provider's transparency log, which can lie | promises and receipts |
 //! | [`Forgery`] | a reporter with a modified client | intake and review |
@@ -38,6 +39,7 @@
     reason = "a test may fail by a panic"
 )]
 
+mod bare;
 mod device;
 mod forgery;
 pub mod golden;
@@ -59,6 +61,7 @@ use waxseal::reporting::sender::Fanout;
 use waxseal::store::Key;
 use waxseal::{AccountId, Client, DeviceAddress, DeviceId, MemoryStore, Received, Timestamp};
 
+pub use bare::{BareChannel, BareDevice};
 pub use device::{AD, Device};
 pub use forgery::{ForgedClaim, ForgedOpening, Forgery};
 pub use liar::{Liar, find};

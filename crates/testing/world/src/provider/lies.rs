@@ -17,7 +17,21 @@ pub(crate) struct Shown {
     pub(crate) bytes: Vec<u8>,
     pub(crate) stamp: RosterStamp,
     pub(crate) devices: Vec<u32>,
+    /// What counts as well while the roster is about to be too old: other sets of devices.
+    pub(crate) or: Vec<Vec<u32>>,
 }
+
+impl Shown {
+    /// Whether the roster counts a device.
+    pub(crate) fn lists(&self, device: DeviceId) -> bool {
+        let mut sets = [&self.devices].into_iter().chain(&self.or);
+        sets.any(|set| set.contains(&device.0))
+    }
+}
+
+/// For how long around the day on which a roster becomes too old the provider takes messages to all
+/// devices, and to the managers alone.
+const TOLERANCE_MS: u64 = 2 * 86_400_000;
 
 /// Length of an entry of a roster: id, identity, flags, version, proof.
 const ENTRY_LEN: usize = 4 + 64 + 1 + 4 + 64;
@@ -66,11 +80,13 @@ impl Provider {
             return read(bytes);
         }
         let roster = self.newest_roster(account)?;
-        let devices = roster.counting(self.now.as_millis());
+        let counting = |now_ms| roster.counting(now_ms).map(|device| device.id).collect();
+        let now_ms = self.now.as_millis();
         Some(Shown {
             bytes: roster.signed().encode(),
             stamp: RosterStamp::new(roster.epoch(), roster.version()),
-            devices: devices.map(|device| device.id).collect(),
+            devices: counting(now_ms),
+            or: [now_ms - TOLERANCE_MS, now_ms + TOLERANCE_MS].map(counting).to_vec(),
         })
     }
 }
@@ -94,6 +110,7 @@ fn read(bytes: &[u8]) -> Option<Shown> {
         bytes: bytes.to_vec(),
         stamp: RosterStamp::new(u32::from_be_bytes(*epoch), u32::from_be_bytes(*version)),
         devices: ids.collect(),
+        or: Vec::new(),
     })
 }
 

@@ -152,15 +152,6 @@ impl Provider {
         }
     }
 
-    /// The devices of an account to which a message of this sender goes. `None` if the account has
-    /// no roster.
-    fn wanted(&self, sender: &DeviceAddress, account: &AccountId) -> Option<Vec<DeviceAddress>> {
-        let devices = self.shown(Some(&sender.account), account)?.devices;
-        let devices = devices.into_iter().map(DeviceId);
-        let devices = devices.map(|device| DeviceAddress::new(account.clone(), device));
-        Some(devices.filter(|device| device != sender).collect())
-    }
-
     /// Whether a message names the newest rosters of both accounts, and is for exactly their
     /// devices. What it says about accounts without a roster is not asked.
     fn is_exact(&self, fanout: &AuthenticFanout) -> bool {
@@ -169,10 +160,13 @@ impl Provider {
             let Some(shown) = self.shown(Some(&sender.account), account) else {
                 return true;
             };
-            let wanted = self.wanted(sender, account).unwrap_or_default();
             let targets = targets.iter().map(|(device, _)| device);
-            let targets = targets.filter(|device| device.account == *account);
-            *named == shown.stamp && targets.eq(wanted.iter())
+            let targets: Vec<_> = targets
+                .filter(|device| device.account == *account)
+                .collect();
+            let mut sets = [&shown.devices].into_iter().chain(&shown.or);
+            *named == shown.stamp
+                && sets.any(|set| targets.iter().copied().eq(&others(sender, account, set)))
         })
     }
 
@@ -192,7 +186,7 @@ impl Provider {
             if shown.stamp != named {
                 mismatch.rosters.push(shown.bytes);
             }
-            for device in self.wanted(from, &account).unwrap_or_default() {
+            for device in others(from, &account, &shown.devices) {
                 if targets.iter().any(|(target, _)| *target == device) {
                     continue;
                 }
@@ -334,4 +328,11 @@ impl Provider {
         assert_eq!(message.id(), &sent.id);
         sent.id
     }
+}
+
+/// The devices with these numbers, without the sending one.
+fn others(sender: &DeviceAddress, account: &AccountId, devices: &[u32]) -> Vec<DeviceAddress> {
+    let devices = devices.iter().map(|device| DeviceId(*device));
+    let devices = devices.map(|device| DeviceAddress::new(account.clone(), device));
+    devices.filter(|device| device != sender).collect()
 }
