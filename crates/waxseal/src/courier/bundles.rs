@@ -1,80 +1,181 @@
-//! Bundles: the prekeys and identities of others, fetched when a session or a refusal needs them.
+//! Rosters and prekeys of other devices, fetched when a session or a delivery needs them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand_core::CryptoRng;
-use waxseal_core::IdentityKey;
-use waxseal_interface::{Bundle, ErrorCode, Request as Call};
-use waxseal_reporting::{AccountId, Timestamp};
+use waxseal_interface::{AskBundles, Bundles as Answered, ErrorCode, Request as Call};
+use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, Timestamp};
 
 use super::next::Aim;
 use super::pause::later;
 use super::{Courier, Event};
-use crate::client::NotDelivered;
-use crate::error::{PeerError, StartError, StateError};
+use crate::client::{
+    Bundles as Found, DeviceBundle, NotDelivered, Notice, RosterChange, WantedBundles,
+};
+use crate::error::{StartError, StateError, TakeRosterError};
 use crate::store::Store;
 
 /// How long after a failure the prekeys of an account are asked for again: ten minutes.
 const PUT_OFF_MS: u64 = 600_000;
 
+/// How long after a failure the roster of an account is asked for again: an hour, as often as one
+/// that was fetched.
+const ROSTER_OFF_MS: u64 = 3_600_000;
+
 /// How long the upkeep waits for everything that the relay has for this device: a minute.
 const AWAY_MS: u64 = 60_000;
+
+/// Maximum number of notices that are looked at. There is at most one of each kind for an account.
+const MAX_NOTICES: usize = 256;
+
+/// Maximum number of devices without prekeys that are remembered.
+const MAX_BARE: usize = 1_024;
 
 /// What is to be fetched of others.
 #[derive(Default)]
 pub(super) struct Bundles {
-    wanted: VecDeque<AccountId>,
-    identities: VecDeque<AccountId>,
-    /// Accounts whose identity the application asked for.
-    checked: BTreeSet<AccountId>,
-    /// Accounts that are not asked for before a time.
+    wanted: VecDeque<WantedBundles>,
+    rosters: VecDeque<AccountId>,
+    /// Accounts of which no prekeys are asked for before a time.
     put_off: BTreeMap<AccountId, Timestamp>,
+    /// Accounts of which no roster is asked for before a time.
+    rosters_off: BTreeMap<AccountId, Timestamp>,
+    /// Devices that have published no prekeys, and until when they are not asked for.
+    bare: BTreeMap<DeviceAddress, Timestamp>,
+    /// Accounts of whose unknown devices deliveries wait at the relay.
+    unknown: BTreeSet<AccountId>,
+    /// Notices that were told.
+    told: Vec<Notice>,
 }
 
 impl Bundles {
-    /// Has the prekeys of a peer fetched, if they are not put off.
-    pub(super) fn want(&mut self, peer: &AccountId) {
-        if !self.wanted.contains(peer) {
-            self.wanted.push_back(peer.clone());
+    /// Has prekeys fetched, if they are not put off.
+    pub(super) fn want(&mut self, wanted: &WantedBundles) {
+        let mut all = self.wanted.iter_mut();
+        match all.find(|one| one.account == wanted.account) {
+            None => self.wanted.push_back(wanted.clone()),
+            // An empty list is all devices.
+            Some(known) if known.devices.is_empty() || wanted.devices.is_empty() => {
+                known.devices.clear();
+            }
+            Some(known) => {
+                known.devices.extend_from_slice(&wanted.devices);
+                known.devices.sort_unstable();
+                known.devices.dedup();
+            }
         }
     }
 
-    /// Has the identity of an account fetched.
-    pub(super) fn want_identity(&mut self, account: &AccountId) {
-        if !self.identities.contains(account) {
-            self.identities.push_back(account.clone());
+    /// Has the prekeys of all devices of an account fetched.
+    pub(super) fn want_all(&mut self, account: &AccountId) {
+        self.want(&WantedBundles {
+            account: account.clone(),
+            devices: Vec::new(),
+        });
+    }
+
+    /// Has the roster of an account fetched, if it is not put off.
+    pub(super) fn want_roster(&mut self, account: &AccountId) {
+        if !self.rosters.contains(account) {
+            self.rosters.push_back(account.clone());
         }
     }
 
-    /// Has the identity of a peer fetched and compared with the pinned one.
-    pub(super) fn check_identity(&mut self, peer: &AccountId) {
-        self.forget(peer);
-        self.checked.insert(peer.clone());
-        self.want_identity(peer);
+    /// Has the roster of an account fetched now, and all notices about it told again.
+    pub(super) fn check(&mut self, account: &AccountId) {
+        self.forget(account);
+        self.want_roster(account);
+    }
+
+    /// Notes that deliveries of an unknown device of this account wait at the relay.
+    pub(super) fn note_unknown(&mut self, account: AccountId) {
+        self.unknown.insert(account);
+    }
+
+    /// Forgets that an account was put off, and what was told of it.
+    pub(super) fn forget(&mut self, account: &AccountId) {
+        self.put_off.remove(account);
+        self.rosters_off.remove(account);
+        self.bare.retain(|device, _| device.account != *account);
+        self.told
+            .retain(|notice| notice.account() != Some(account));
     }
 
     fn put_off(&mut self, account: &AccountId, now: Timestamp) {
         self.put_off.insert(account.clone(), later(now, PUT_OFF_MS));
     }
 
-    /// Forgets that a peer was put off.
-    pub(super) fn forget(&mut self, peer: &AccountId) {
-        self.put_off.remove(peer);
+    fn put_roster_off(&mut self, account: &AccountId, now: Timestamp) {
+        self.rosters_off
+            .insert(account.clone(), later(now, ROSTER_OFF_MS));
     }
 
-    /// Whether an account is put off now. A time that is too far ahead was chosen while the clock
-    /// was wrong.
-    fn is_put_off(&self, account: &AccountId, now: Timestamp) -> bool {
-        let until = self.put_off.get(account);
-        let left = until.and_then(|until| until.as_millis().checked_sub(now.as_millis()));
-        left.is_some_and(|left| left > 0 && left <= PUT_OFF_MS)
+    /// Notes which of the devices that were asked for have published no prekeys.
+    fn note_bare(&mut self, wanted: &WantedBundles, found: &Found, now: Timestamp) {
+        let is_found = |device: &DeviceId| found.devices.iter().any(|one| one.device == *device);
+        self.bare.retain(|_, until| is_ahead(*until, now, PUT_OFF_MS));
+        for device in wanted.devices.iter().filter(|device| !is_found(device)) {
+            if self.bare.len() < MAX_BARE {
+                let device = DeviceAddress::new(wanted.account.clone(), *device);
+                self.bare.insert(device, later(now, PUT_OFF_MS));
+            }
+        }
+    }
+
+    /// Leaves out what is put off. `None` if nothing is left.
+    pub(super) fn askable(&self, wanted: WantedBundles, now: Timestamp) -> Option<WantedBundles> {
+        if is_off(&self.put_off, &wanted.account, now, PUT_OFF_MS) {
+            return None;
+        }
+        let WantedBundles { account, devices } = wanted;
+        let is_all = devices.is_empty();
+        let mut devices = devices;
+        devices.retain(|device| {
+            let device = DeviceAddress::new(account.clone(), *device);
+            !is_off(&self.bare, &device, now, PUT_OFF_MS)
+        });
+        (is_all || !devices.is_empty()).then_some(WantedBundles { account, devices })
     }
 
     /// When something can next be fetched.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        let all = self.wanted.iter().chain(&self.identities);
-        let at = all.map(|account| self.put_off.get(account).copied());
-        at.map(|at| at.unwrap_or(Timestamp::from_millis(0))).min()
+        let at = |off: &BTreeMap<AccountId, Timestamp>, account: &AccountId| {
+            let at = off.get(account).copied();
+            at.unwrap_or(Timestamp::from_millis(0))
+        };
+        let wanted = self.wanted.iter().map(|one| at(&self.put_off, &one.account));
+        let rosters = self.rosters.iter().map(|one| at(&self.rosters_off, one));
+        wanted.chain(rosters).min()
+    }
+}
+
+/// Whether something is put off now. A time that is too far ahead was chosen while the clock was
+/// wrong.
+fn is_off<K: Ord>(off: &BTreeMap<K, Timestamp>, key: &K, now: Timestamp, longest_ms: u64) -> bool {
+    off.get(key)
+        .is_some_and(|until| is_ahead(*until, now, longest_ms))
+}
+
+fn is_ahead(until: Timestamp, now: Timestamp, longest_ms: u64) -> bool {
+    let left = until.as_millis().checked_sub(now.as_millis());
+    left.is_some_and(|left| left > 0 && left <= longest_ms)
+}
+
+/// The request for prekeys. If `is_extra`, a message goes without them if there are none.
+pub(super) fn ask(wanted: WantedBundles, is_extra: bool) -> (Aim, Call) {
+    let call = Call::Bundles(AskBundles {
+        name: wanted.account.as_str().to_owned(),
+        devices: wanted.devices.iter().map(|device| device.0).collect(),
+    });
+    (Aim::Bundles { wanted, is_extra }, call)
+}
+
+/// Prekeys of a device, as the client takes them.
+pub(super) fn bundle_of(bundle: waxseal_interface::DeviceBundle) -> DeviceBundle {
+    DeviceBundle {
+        device: DeviceId(bundle.device),
+        base: bundle.base,
+        one_time: bundle.one_time,
     }
 }
 
@@ -96,13 +197,13 @@ impl<S: Store> Courier<S> {
             let reason = NotDelivered::Lost;
             self.tell(Event::NotDelivered { to, id, reason });
         }
-        for peer in &upkeep.bundles {
-            self.bundles.want(peer);
+        for wanted in &upkeep.bundles {
+            self.bundles.want(wanted);
         }
-        for account in &upkeep.identities {
-            self.bundles.want_identity(account);
+        for account in &upkeep.rosters {
+            self.bundles.want_roster(account);
         }
-        Ok(())
+        self.tell_notices()
     }
 
     /// When the upkeep is next called. First everything that waits is received, because what has
@@ -117,121 +218,146 @@ impl<S: Store> Courier<S> {
 
     pub(super) fn choose_bundle(&mut self, now: Timestamp) -> Option<(Aim, Call)> {
         let bundles = &mut self.bundles;
-        let place = |list: &VecDeque<AccountId>, bundles: &Bundles| {
-            list.iter().position(|one| !bundles.is_put_off(one, now))
-        };
-        if let Some(at) = place(&bundles.identities, bundles) {
-            let account = bundles.identities.remove(at)?;
-            return Some((Aim::Identity(account.clone()), Call::Identity(account)));
+        let off = &bundles.rosters_off;
+        let mut rosters = bundles.rosters.iter();
+        if let Some(at) = rosters.position(|one| !is_off(off, one, now, ROSTER_OFF_MS)) {
+            let account = bundles.rosters.remove(at)?;
+            return Some((Aim::Roster(account.clone()), Call::Roster(account)));
         }
-        let at = place(&bundles.wanted, bundles)?;
-        let peer = bundles.wanted.remove(at)?;
-        Some((Aim::Bundle(peer.clone()), Call::Bundle(peer)))
+        let off = &bundles.put_off;
+        let mut wanted = bundles.wanted.iter();
+        let at = wanted.position(|one| !is_off(off, &one.account, now, PUT_OFF_MS))?;
+        bundles.wanted.remove(at).map(|wanted| ask(wanted, false))
     }
 
-    pub(super) fn take_identity(
+    /// Takes the roster of an account, a peer's or the own one.
+    pub(super) fn take_roster(
         &mut self,
         account: &AccountId,
-        identity: &[u8; 64],
+        roster: &[u8],
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
-        match IdentityKey::from_bytes(identity) {
-            Ok(identity) => {
-                self.client.learn_identity(account, &identity)?;
-                self.upkeep_at = Some(now);
-                if self.bundles.checked.remove(account) {
-                    self.compare_identity(account, identity, now)?;
+        match self.client.take_roster(account, roster, now) {
+            Ok(change) => {
+                if change != RosterChange::Unchanged {
+                    self.roster_came(account);
                 }
+                self.upkeep_at = Some(now);
+                self.outbox.look_again();
             }
-            Err(_) => {
-                self.bundles.put_off(account, now);
-                self.bundles.want_identity(account);
+            Err(TakeRosterError::State(StateError::Store(error))) => {
+                return Err(StateError::Store(error));
+            }
+            Err(error) => {
+                if let TakeRosterError::State(StateError::Damaged(damage)) = error {
+                    self.tell(Event::Damaged(damage));
+                }
+                self.bundles.put_roster_off(account, now);
             }
         }
-        Ok(())
+        self.tell_notices()
     }
 
-    /// Starts a session with the prekeys of a peer.
-    pub(super) fn take_bundle(
+    /// Has the relay deliver again what unknown devices of an account sent: there is another roster
+    /// now.
+    fn roster_came(&mut self, account: &AccountId) {
+        if self.bundles.unknown.remove(account) {
+            self.stream.close();
+        }
+    }
+
+    /// Starts sessions with the devices of an account.
+    pub(super) fn take_bundles(
         &mut self,
-        peer: &AccountId,
-        bundle: &Bundle,
+        (wanted, is_extra): (&WantedBundles, bool),
+        answered: Answered,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<(), StateError<S::Error>> {
-        let (base, one_time) = (&bundle.base, bundle.one_time.as_deref());
-        match self.client.restart(peer, base, one_time, now, rng) {
-            Ok(()) => {
-                self.tell(Event::Started {
-                    peer: peer.clone(),
-                    has_one_time: one_time.is_some(),
-                    held_back: bundle.held_back,
-                });
+        let account = &wanted.account;
+        let given = answered.devices.iter();
+        let given: Vec<_> = given
+            .map(|one| (DeviceId(one.device), one.one_time.is_some(), one.held_back))
+            .collect();
+        let found = Found {
+            roster: answered.roster,
+            devices: answered.devices.into_iter().map(bundle_of).collect(),
+        };
+        self.bundles.note_bare(wanted, &found, now);
+        match self.client.restart(account, &found, now, rng) {
+            Ok(started) => {
+                for device in started.devices {
+                    let given = given.iter().find(|(one, ..)| *one == device);
+                    let (_, has_one_time, held_back) = given.copied().unwrap_or((device, false, false));
+                    self.tell(Event::Started {
+                        device: DeviceAddress::new(account.clone(), device),
+                        has_one_time,
+                        held_back,
+                    });
+                }
+                // Deliveries of devices that the new roster lists come again.
+                self.roster_came(account);
                 self.look_again();
             }
             Err(StartError::State(StateError::Store(error))) => {
                 return Err(StateError::Store(error));
             }
-            Err(StartError::IdentityChanged { new }) => self.identity_changed(peer, new, now),
             Err(StartError::State(StateError::Damaged(damage))) => {
                 self.tell(Event::Damaged(damage));
-                self.want_later(peer, now);
+                self.want_later((wanted, is_extra), now);
             }
             // The upkeep asks again at the right time.
             Err(StartError::TooSoon { .. }) => {}
-            Err(_) => self.want_later(peer, now),
+            Err(_) => self.want_later((wanted, is_extra), now),
+        }
+        self.tell_notices()
+    }
+
+    fn want_later(&mut self, (wanted, is_extra): (&WantedBundles, bool), now: Timestamp) {
+        self.bundles.put_off(&wanted.account, now);
+        if !is_extra {
+            self.bundles.want(wanted);
+        }
+    }
+
+    /// Tells the notices that were not told yet.
+    pub(super) fn tell_notices(&mut self) -> Result<(), StateError<S::Error>> {
+        let page = self.client.notices(None, MAX_NOTICES)?;
+        for row in &page.damaged {
+            self.client.delete_damaged(row)?;
+        }
+        // One that was dismissed is told again if it comes again.
+        self.bundles.told.retain(|told| page.items.contains(told));
+        for notice in page.items {
+            if !self.bundles.told.contains(&notice) {
+                self.bundles.told.push(notice.clone());
+                self.tell(Event::Notice(notice));
+            }
         }
         Ok(())
     }
 
-    fn want_later(&mut self, peer: &AccountId, now: Timestamp) {
-        self.bundles.put_off(peer, now);
-        self.bundles.want(peer);
+    /// The relay refused to hand out a roster.
+    pub(super) fn roster_refused(&mut self, account: &AccountId, now: Timestamp) {
+        self.bundles.put_roster_off(account, now);
     }
 
-    fn compare_identity(
+    /// The relay refused to hand out prekeys.
+    pub(super) fn bundles_refused(
         &mut self,
-        peer: &AccountId,
-        identity: IdentityKey,
-        now: Timestamp,
-    ) -> Result<(), StateError<S::Error>> {
-        match self.client.peer_identity(peer) {
-            Ok(pinned) if pinned == identity => {}
-            Ok(_) => {
-                self.bundles.forget(peer); // tells also if it was told just now
-                self.identity_changed(peer, identity, now);
-            }
-            Err(PeerError::State(StateError::Store(error))) => {
-                return Err(StateError::Store(error));
-            }
-            Err(_) => {} // no identity is pinned
-        }
-        Ok(())
-    }
-
-    /// Tells once in a while that a peer's identity changed.
-    pub(super) fn identity_changed(&mut self, peer: &AccountId, new: IdentityKey, now: Timestamp) {
-        if !self.bundles.is_put_off(peer, now) {
-            let peer = peer.clone();
-            self.tell(Event::IdentityChanged { peer, new });
-        }
-        self.bundles.put_off(peer, now);
-    }
-
-    /// The relay refused to hand out prekeys or an identity.
-    pub(super) fn bundle_refused(
-        &mut self,
-        account: &AccountId,
+        (wanted, is_extra): (&WantedBundles, bool),
         code: ErrorCode,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
-        self.bundles.put_off(account, now);
+        let account = &wanted.account;
         if matches!(code, ErrorCode::NoSuchAccount | ErrorCode::BadName) {
+            self.bundles.put_off(account, now);
             for id in self.client.held(account)? {
                 self.give_up(account, &id, code)?;
             }
         } else {
-            self.bundles.want(account);
+            self.bundles.note_bare(wanted, &Found::default(), now);
+            self.want_later((wanted, is_extra), now);
         }
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! What the courier tells the application.
 
-use waxseal_core::IdentityKey;
 use waxseal_interface::{ErrorCode, ModerationKeyChange};
 use waxseal_reporting::intake::ReportId as SubmittedId;
-use waxseal_reporting::{AccountId, FrankingTag};
+use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
-use crate::client::{DamagedRow, Message, NotDelivered, ReportId, SetBack};
+use crate::client::{DamagedRow, Message, NotDelivered, Notice, ReportId, SetBack};
 use crate::error::Damage;
+use crate::linking::{LinkDigits, LinkingError};
+use crate::roster_edit::EditError;
 
 /// Something that happened, for the application to show or to act on.
 #[derive(Clone, Debug)]
@@ -36,6 +37,17 @@ pub enum Event {
         message: Box<Message>,
         /// Whether the sender's clock agrees with the relay's. If not, show the relay's time.
         sent_time_agrees: bool,
+        /// Whether the sending device is no longer among those of its account. The relay accepted
+        /// the message before this device learnt of that. Show it.
+        from_removed_device: bool,
+    },
+    /// Another device of this account sent a message, and this is the copy. It is stored, and can
+    /// be reported.
+    Sent {
+        /// The message's recipient.
+        to: AccountId,
+        /// The message, as it is stored.
+        message: Box<Message>,
     },
     /// The relay accepted a message of this device.
     Accepted {
@@ -77,25 +89,53 @@ pub enum Event {
         /// The relay's reason.
         code: ErrorCode,
     },
-    /// A peer's identity changed. Nothing is sent to the peer and nothing of it is shown until
-    /// [`Courier::accept_identity`](super::Courier::accept_identity). Warn the user, who asks the
-    /// peer in another way and compares the safety number.
-    IdentityChanged {
-        /// The peer.
-        peer: AccountId,
-        /// The identity that the relay or a message names.
-        new: IdentityKey,
-    },
-    /// A session with a peer was started.
+    /// The user is to be told something about an account: it has other devices, another account
+    /// key, or rosters that contradict each other. It is told once in each process, until
+    /// [`Client::dismiss`](crate::Client::dismiss) deletes it.
+    ///
+    /// With [`Notice::IdentityChanged`], nothing is sent to the account and nothing of it is shown
+    /// until [`Courier::accept_identity`](super::Courier::accept_identity). Warn the user, who asks
+    /// the peer in another way and compares the safety number.
+    Notice(Notice),
+    /// The relay says that this device was removed from its account. The courier asks for nothing
+    /// more, until [`Courier::try_now`](super::Courier::try_now) or the next start. Tell the user:
+    /// the device can be linked again, in an empty store.
+    Removed,
+    /// A session with a device was started.
     Started {
-        /// The peer.
-        peer: AccountId,
-        /// Whether the relay gave a one-time prekey. Without one, someone who steals the peer's
+        /// The device: a peer's, or another one of this account.
+        device: DeviceAddress,
+        /// Whether the relay gave a one-time prekey. Without one, someone who steals the device's
         /// keys before it answers could read what was sent until then.
         has_one_time: bool,
         /// Whether the relay held one-time prekeys back because too many were asked for.
         held_back: bool,
     },
+    /// The relay dropped messages for this device, because they waited for too long, or too many
+    /// waited. Tell the user that messages may be missing. Sessions start over with the next
+    /// message to each peer.
+    QueueExpired {
+        /// No dropped message was accepted before this time.
+        from: Timestamp,
+        /// No dropped message was accepted after this time.
+        to: Timestamp,
+    },
+    /// The relay does not take the roster of this account. It is tried again every hour.
+    RosterRefused(ErrorCode),
+    /// A change of this account's devices that the relay had not taken cannot be made any more,
+    /// because another device changed the account meanwhile.
+    NotChanged(EditError),
+    /// Show these digits, next to [`LINK_WARNING`](crate::linking::LINK_WARNING). The user types
+    /// them into the new device.
+    LinkDigits(LinkDigits),
+    /// A new device has joined this account.
+    Linked {
+        /// Its number.
+        device: DeviceId,
+    },
+    /// The link that [`Courier::link_device`](super::Courier::link_device) began is over, and no
+    /// device has joined.
+    LinkFailed(LinkFailure),
     /// The moderation key changed, and the pinned relay signed the new one. Reports go to its
     /// holders. Tell the user.
     ModerationKeyChanged(ModerationKeyChange),
@@ -183,4 +223,24 @@ pub enum Trouble {
     ClockDiffers,
     /// Messages wait because their recipient's queue is full.
     QueueFull,
+}
+
+/// Why a link is over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkFailure {
+    /// A step failed, see [`LinkingError`].
+    #[error(transparent)]
+    Step(#[from] LinkingError),
+    /// Someone else wrote into the mailbox of the code before this device. Start over with a new
+    /// code, and do not show it to others.
+    #[error("someone else answered the code")]
+    SlotTaken,
+    /// The relay refused the roster with the new device for good, or another device changed the
+    /// account meanwhile. Start over.
+    #[error("the account's devices could not be changed")]
+    Roster,
+    /// [`Courier::cancel_link`](super::Courier::cancel_link) ended it.
+    #[error("the link was cancelled")]
+    Cancelled,
 }

@@ -73,12 +73,18 @@ pub(super) struct InFlight {
 pub(super) enum Aim {
     Card,
     Challenge,
-    Register(DeliveryKey),
+    /// With the new delivery key, and the roster that the relay gets.
+    Register(DeliveryKey, Option<RosterVersion>),
     SignIn,
     Left,
     Upload(PreKeyUpload),
-    Identity(AccountId),
-    Bundle(AccountId),
+    Roster(AccountId),
+    Bundles {
+        wanted: WantedBundles,
+        /// Whether a message goes without them if there are none.
+        is_extra: bool,
+    },
+    PutRoster(RosterVersion),
     Post {
         to: AccountId,
         id: FrankingTag,
@@ -87,6 +93,8 @@ pub(super) enum Aim {
     Report(ReportId),
     ReportState(ReportId),
     Deliveries,
+    PutMail(LinkSlot),
+    Mail(LinkSlot),
 }
 
 impl Aim {
@@ -94,7 +102,7 @@ impl Aim {
     pub(super) fn is_of_device(&self) -> bool {
         !matches!(
             self,
-            Self::Card | Self::Challenge | Self::Register(_) | Self::SignIn
+            Self::Card | Self::Challenge | Self::Register(..) | Self::SignIn
         )
     }
 }

@@ -10,9 +10,9 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
 use super::next::Aim;
 use super::pause::later;
-use super::{Courier, Event, Trouble};
-use crate::client::{NotDelivered, Outgoing, Status};
-use crate::error::{ConfirmError, SendError, StateError};
+use super::{Courier, Event, Trouble, bundles};
+use crate::client::{Mismatch, NotDelivered, Outgoing, Status};
+use crate::error::{ConfirmError, RetargetError, SendError, StateError};
 use crate::store::Store;
 
 /// How long messages wait whose recipient's queue is full: a minute.
@@ -38,6 +38,8 @@ pub(super) struct Outbox {
     blocked: BTreeMap<AccountId, Timestamp>,
     /// A message that the client did not know when its receipt came.
     unknown: Option<FrankingTag>,
+    /// A message that waits for prekeys of devices for which it was not sealed.
+    incomplete: Option<FrankingTag>,
     has_sealed_earlier: bool,
     has_told_damage: bool,
 }
@@ -49,6 +51,7 @@ impl Default for Outbox {
             after: None,
             blocked: BTreeMap::new(),
             unknown: None,
+            incomplete: None,
             has_sealed_earlier: false,
             has_told_damage: false,
         }
@@ -90,6 +93,7 @@ impl<S: Store> Courier<S> {
     pub(super) fn choose_envelope(
         &mut self,
         now: Timestamp,
+        rng: &mut impl CryptoRng,
     ) -> Result<Option<(Aim, Call)>, StateError<S::Error>> {
         self.outbox.unblock(now);
         while self.outbox.is_open {
@@ -102,7 +106,14 @@ impl<S: Store> Courier<S> {
             let first = page.items.into_iter().next();
             let first = first.filter(|one| !self.outbox.blocked.contains_key(&one.recipient));
             match (first, page.next) {
-                (Some(outgoing), _) => return Ok(Some(post(outgoing, self.client.mark()?))),
+                (Some(outgoing), _) => {
+                    if let Some(asked) = self.complete(&outgoing, now)? {
+                        return Ok(Some(asked));
+                    }
+                    if !self.completed(&outgoing, now, rng)? {
+                        return Ok(Some(post(outgoing, self.client.mark()?)));
+                    }
+                }
                 (None, Some(next)) => self.outbox.after = Some(next),
                 (None, None) => (self.outbox.is_open, self.outbox.after) = (false, None),
             }
@@ -113,9 +124,84 @@ impl<S: Store> Courier<S> {
         Ok(None)
     }
 
+    /// Asks for the prekeys of devices for which a message was not sealed, because there was no
+    /// session with them. `None` if there is nothing to ask for, or they gave none lately.
+    fn complete(
+        &mut self,
+        outgoing: &Outgoing,
+        now: Timestamp,
+    ) -> Result<Option<(Aim, Call)>, StateError<S::Error>> {
+        if outgoing.without.is_empty() {
+            return Ok(None);
+        }
+        let missing = match self.client.missing(&outgoing.recipient, now) {
+            Err(StateError::Damaged(_)) => return Ok(None),
+            missing => missing?,
+        };
+        let mut missing = missing.into_iter();
+        let wanted = missing.find_map(|wanted| self.bundles.askable(wanted, now));
+        Ok(wanted.map(|wanted| {
+            self.outbox.incomplete = Some(outgoing.id);
+            bundles::ask(wanted, true)
+        }))
+    }
+
+    /// Seals a message for the devices with which there is a session since it was written. Returns
+    /// whether it is another one now.
+    fn completed(
+        &mut self,
+        outgoing: &Outgoing,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<bool, StateError<S::Error>> {
+        if self.outbox.incomplete.take() != Some(outgoing.id) {
+            return Ok(false);
+        }
+        let (to, id) = (&outgoing.recipient, &outgoing.id);
+        match self.client.retarget(to, id, &Mismatch::default(), now, rng) {
+            Err(RetargetError::State(StateError::Store(error))) => Err(StateError::Store(error)),
+            // The devices that got no key ask for one.
+            sealed => Ok(sealed.is_ok()),
+        }
+    }
+
+    /// Seals a message for the devices that the relay names.
+    fn retarget(
+        &mut self,
+        to: &AccountId,
+        id: &FrankingTag,
+        mismatch: waxseal_interface::Mismatch,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StateError<S::Error>> {
+        let bundles = mismatch.bundles.into_iter();
+        let bundles = bundles.filter_map(|one| {
+            let account = AccountId::new(&one.name).ok()?;
+            Some((account, bundles::bundle_of(one.bundle)))
+        });
+        let mismatch = Mismatch {
+            bundles: bundles.collect(),
+            rosters: mismatch.rosters,
+        };
+        match self.client.retarget(to, id, &mismatch, now, rng) {
+            // It was deleted meanwhile.
+            Ok(_) | Err(RetargetError::NotSent) => {}
+            Err(RetargetError::TooManyRounds) => {
+                let (to, id, reason) = (to.clone(), *id, NotDelivered::Targets);
+                self.tell(Event::NotDelivered { to, id, reason });
+            }
+            Err(RetargetError::State(StateError::Store(error))) => {
+                return Err(StateError::Store(error));
+            }
+            Err(_) => self.outbox.block(to, now, UNKNOWN_MS),
+        }
+        self.tell_notices()
+    }
+
     /// Seals messages again that an earlier version of the library left in the outbox.
     pub(super) fn seal_earlier(
         &mut self,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<(), StateError<S::Error>> {
         if self.outbox.has_sealed_earlier {
@@ -123,9 +209,9 @@ impl<S: Store> Courier<S> {
         }
         for waiting in self.client.waiting(None, MAX_WAITING)?.items {
             let sealed = match self.client.has_session(&waiting.recipient) {
-                Ok(true) => self.client.seal_waiting(&waiting.recipient, rng).err(),
+                Ok(true) => self.client.seal_waiting(&waiting.recipient, now, rng).err(),
                 Ok(false) => {
-                    self.bundles.want(&waiting.recipient);
+                    self.bundles.want_all(&waiting.recipient);
                     None
                 }
                 Err(error) => Some(SendError::State(error)),
@@ -214,7 +300,12 @@ impl<S: Store> Courier<S> {
                 // A relay could say another time at each attempt.
                 self.pause.lengthen(now, 0, rng);
                 self.relay_ahead_ms = ahead.unwrap_or_default();
+                self.client.check_clock(self.relay_time(now), now)?;
                 self.tell_trouble(Trouble::ClockDiffers);
+            }
+            ErrorCode::Mismatch if !is_again && body.mismatch.is_some() => {
+                let mismatch = body.mismatch.as_deref().cloned().unwrap_or_default();
+                self.retarget(to, id, mismatch, now, rng)?;
             }
             code if is_again && is_final(code) => {
                 let reason = match code {
@@ -270,21 +361,23 @@ fn post(outgoing: Outgoing, mark: [u8; MARK_LEN]) -> (Aim, Call) {
         id,
         recipient,
         envelope: posted,
-        is_again,
+        again_for,
+        ..
     } = outgoing;
     let aim = Aim::Post {
         to: recipient.clone(),
         id,
-        is_again,
+        is_again: again_for.is_some(),
     };
     let mark = Some(mark);
-    let call = match is_again {
-        true => Call::Reseal {
-            recipient,
+    let call = match again_for {
+        // It may be another device of the own account.
+        Some(device) => Call::Reseal {
+            recipient: device.account,
             posted,
             mark,
         },
-        false => Call::Post {
+        None => Call::Post {
             recipient,
             posted,
             mark,

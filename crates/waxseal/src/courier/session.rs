@@ -6,6 +6,7 @@ use waxseal_interface::{
     session_context,
 };
 use waxseal_reporting::Timestamp;
+use waxseal_roster::RosterVersion;
 
 use super::next::Aim;
 use super::{Courier, Event};
@@ -44,6 +45,7 @@ impl<S: Store> Courier<S> {
         let Some((card, _)) = card.cloned() else {
             return Ok(Some((Aim::Card, Call::Card)));
         };
+        self.make_account_key(now, rng)?;
         let is_due = self.must_register || self.client.is_delivery_key_due(now);
         // If the clock was set back, the relay says when the token has expired.
         let is_valid = |token: &Token| age(&token.since).is_none_or(|age| age < TOKEN_AGE_MS);
@@ -77,6 +79,7 @@ impl<S: Store> Courier<S> {
             self.pause.lengthen(now, 0, rng);
             return Ok(None);
         };
+        let (roster, own) = self.roster_to_register()?;
         let identity = self.client.identity().to_bytes();
         let context = register_context(
             &card.relay_key,
@@ -92,9 +95,9 @@ impl<S: Store> Courier<S> {
             proof: self.client.prove_account(&context),
             sealed_delivery_key,
             challenge,
-            roster: None,
+            roster,
         };
-        Ok(Some((Aim::Register(key), Call::Register(register))))
+        Ok(Some((Aim::Register(key, own), Call::Register(register))))
     }
 
     /// Uses a new token. Learns from the mark in the session whether the store was set back, before
@@ -111,6 +114,8 @@ impl<S: Store> Courier<S> {
             self.replace_prekeys(now)?;
             self.tell(Event::SetBack(set_back));
         }
+        self.client.check_clock(self.relay_time(now), now)?;
+        self.renew_roster(now)?;
         self.is_compared = true;
         self.token = Some(Token {
             text: session.token,
@@ -123,7 +128,7 @@ impl<S: Store> Courier<S> {
     /// Uses the delivery key that the relay has registered.
     pub(super) fn take_registration(
         &mut self,
-        key: &waxseal_reporting::relay::DeliveryKey,
+        (key, own): (&waxseal_reporting::relay::DeliveryKey, Option<RosterVersion>),
         session: Session,
         now: Timestamp,
         rng: &mut impl CryptoRng,
@@ -136,6 +141,10 @@ impl<S: Store> Courier<S> {
             has_uploaded: false,
             ..self.record.clone()
         })?;
+        if let Some(own) = own {
+            self.note_sent(own)?;
+        }
+        self.publish();
         self.take_session(session, now, rng)?;
         // The relay ends a connection under the earlier key.
         self.stream.close();
