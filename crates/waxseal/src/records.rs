@@ -68,6 +68,10 @@ pub(crate) struct AccountRecord {
     /// it from here if they are damaged.
     #[prost(uint64, tag = "7")]
     pub(crate) restarts: u64,
+    /// The own account key, 32 bytes. It replaces the pinned one if that record is damaged. Empty in
+    /// a store of an earlier version.
+    #[prost(bytes = "vec", tag = "8")]
+    pub(crate) account_key: Vec<u8>,
 }
 
 /// How the records of a store are laid out. Written when the account is created, and after a store
@@ -123,6 +127,9 @@ pub(crate) struct MessageRecord {
     /// Why the message counts as not delivered: a number of `NotDelivered`. 0 if it does not.
     #[prost(uint32, tag = "6")]
     pub(crate) not_delivered: u32,
+    /// Whether the sending device had been removed from its account when the message opened.
+    #[prost(bool, tag = "7")]
+    pub(crate) from_removed_device: bool,
 }
 
 /// The message itself, before or after it has its evidence.
@@ -237,6 +244,9 @@ pub(crate) struct NoteRecord {
     /// What it tells the own devices. Empty if it does not.
     #[prost(bytes = "vec", tag = "5")]
     pub(crate) sync: Vec<u8>,
+    /// Whether a refusal tells each device the sessions that this device has with it.
+    #[prost(bool, tag = "6")]
+    pub(crate) tells_sessions: bool,
 }
 
 /// What all conversations share.

@@ -96,7 +96,13 @@ impl Pair {
         }
     }
 
-    fn side(&mut self, is_own: bool) -> &mut Peer {
+    /// The account that the message is for.
+    pub(super) fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The own account, or the peer's.
+    pub(super) fn side(&mut self, is_own: bool) -> &mut Peer {
         match &mut self.peer {
             Some(peer) if !is_own => peer,
             _ => &mut self.own,
@@ -217,6 +223,16 @@ impl Pair {
         }
     }
 
+    /// Writes both peers, but no contact of an account that is none yet.
+    pub(super) fn put_stored(&mut self, me: &DeviceAddress, transaction: &mut Transaction) {
+        if self.own.is_stored() {
+            self.own.put(&me.account, transaction);
+        }
+        if let Some(peer) = self.peer.as_mut().filter(|peer| peer.is_stored()) {
+            peer.put(&self.account, transaction);
+        }
+    }
+
     /// Writes both peers.
     pub(super) fn put(&mut self, me: &DeviceAddress, transaction: &mut Transaction) {
         self.own.put(&me.account, transaction);
@@ -290,28 +306,45 @@ impl<S: Store> Client<S> {
         &mut self,
         account: &AccountId,
     ) -> Result<Option<Pair>, StateError<S::Error>> {
-        let me = self.me.account.clone();
-        let peer = match *account == me {
+        let peer = match *account == self.me.account {
             true => None,
             false => match self.take_peer(account)? {
                 Some(peer) => Some(peer),
                 None => return Ok(None),
             },
         };
+        Ok(Some(self.pair_of(account, peer)?))
+    }
+
+    /// A pair with a peer that is not in the store.
+    pub(super) fn pair_with(
+        &mut self,
+        account: &AccountId,
+        peer: Peer,
+    ) -> Result<Pair, StateError<S::Error>> {
+        self.pair_of(account, Some(peer))
+    }
+
+    fn pair_of(
+        &mut self,
+        account: &AccountId,
+        peer: Option<Peer>,
+    ) -> Result<Pair, StateError<S::Error>> {
+        let me = self.me.account.clone();
         let own = match self.take_peer(&me)? {
             Some(own) => own,
             None => self.new_peer(&me)?, // a store of an earlier version
         };
-        Ok(Some(Pair {
+        Ok(Pair {
             own,
             peer,
             account: account.clone(),
-        }))
+        })
     }
 
     /// Caches both peers of a pair, which are identical to what the store holds.
     pub(super) fn keep_pair(&mut self, pair: Pair) {
-        if let Some(peer) = pair.peer {
+        if let Some(peer) = pair.peer.filter(Peer::is_stored) {
             self.keep_peer(&pair.account, peer);
         }
         if pair.own.is_stored() {

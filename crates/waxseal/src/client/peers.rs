@@ -63,16 +63,15 @@ struct Copies<'a> {
 impl Peer {
     /// A peer before the first contact.
     pub(super) fn new(account: &AccountId) -> Self {
-        let name = account.as_str().to_owned();
         Self {
             contact: ContactRecord {
-                account: name.clone(),
+                account: account.as_str().to_owned(),
                 ..ContactRecord::default()
             },
             stored_contact: None,
             pinned: None,
             conversation: ConversationRecord {
-                account: name,
+                account: account.as_str().to_owned(),
                 ..ConversationRecord::default()
             },
             stored_conversation: None,
@@ -272,6 +271,11 @@ impl<S: Store> Client<S> {
             Some(peer) => Ok(Some(look(peer))),
             None => Ok(self.read_peer(account)?.as_ref().map(look)),
         }
+    }
+
+    /// Whether there is a contact of the account. Reads the contact alone.
+    pub(super) fn is_contact_of(&self, account: &AccountId) -> Result<bool, StateError<S::Error>> {
+        Ok(self.cached(account).is_some() || self.contact(account)?.is_some())
     }
 
     /// The numbering of the conversation with a peer. Reads the conversation alone.

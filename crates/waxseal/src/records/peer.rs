@@ -103,6 +103,10 @@ pub(crate) struct ConversationRecord {
     /// first.
     #[prost(uint64, tag = "5")]
     pub(crate) last_accepted_ms: u64,
+    /// When the provider accepted the newest message to the peer of which another device of this
+    /// account sent a copy, in milliseconds. 0 before the first.
+    #[prost(uint64, tag = "18")]
+    pub(crate) last_copied_ms: u64,
     /// Messages accepted before this time may have been received and deleted with the conversation,
     /// in milliseconds. So if such a message does not open, it counts as received. 0 if none was
     /// deleted.

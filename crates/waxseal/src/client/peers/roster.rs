@@ -8,7 +8,7 @@ use waxseal_roster::{Change, DeviceEntry, PinError, Pinned, Roster, SignedRoster
 use super::{Device, Peer};
 use crate::client::{Client, keys};
 use crate::error::StateError;
-use crate::records::UpkeepRecord;
+use crate::records::{ContactRecord, UpkeepRecord};
 use crate::store::{Store, Transaction};
 
 /// Maximum number of removed devices of one account whose sessions are kept. Those removed first
@@ -71,6 +71,12 @@ impl Peer {
             }
             None => false,
         }
+    }
+
+    /// Makes this the contact, with what is pinned in it.
+    pub(in crate::client) fn set_contact(&mut self, contact: ContactRecord) {
+        self.pinned = Pinned::decode(&contact.pinned).ok();
+        self.contact = contact;
     }
 
     /// Pins a roster with its account key, in place of what was pinned.
