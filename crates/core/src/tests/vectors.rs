@@ -42,7 +42,7 @@ pub(crate) const CRATE: Crate = Crate {
 };
 
 /// Numbers of the checks that can fail with this error variant.
-fn checks_of(variant: &str) -> &'static [u8] {
+fn checks_of(variant: &str) -> &'static [u16] {
     match variant {
         "TooLong" => &[1, 14],
         "UnknownVersion" => &[2],

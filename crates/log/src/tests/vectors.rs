@@ -39,7 +39,7 @@ const CRATE: Crate = Crate {
 };
 
 /// The checks for which an error's variant stands. `Malformed` stands for all checks of form.
-fn checks_of(variant: &str) -> &'static [u8] {
+fn checks_of(variant: &str) -> &'static [u16] {
     match variant {
         "TooLong" => &[130, 136, 142, 148, 153],
         "TooManySignatures" => &[136],

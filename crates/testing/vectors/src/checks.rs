@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// One row of the table of checks in SPEC.md.
 struct Row {
-    number: u8,
+    number: u16,
     code: BTreeSet<String>,
     tests: Vec<String>,
 }
@@ -55,8 +55,8 @@ impl Sources {
     }
 
     /// For each check, the source files whose comments name the check. Test files do not count.
-    fn places(&self) -> BTreeMap<u8, BTreeSet<String>> {
-        let mut places: BTreeMap<u8, BTreeSet<String>> = BTreeMap::new();
+    fn places(&self) -> BTreeMap<u16, BTreeSet<String>> {
+        let mut places: BTreeMap<u16, BTreeSet<String>> = BTreeMap::new();
         let code = self.files.iter().filter(|(file, _)| !is_test(file));
         for (file, text) in code {
             let comments = text
@@ -115,7 +115,7 @@ fn is_test(file: &str) -> bool {
 }
 
 /// The number of two or three digits after each occurrence of `mark`.
-fn numbers(text: &str, mark: &str) -> BTreeSet<u8> {
+fn numbers(text: &str, mark: &str) -> BTreeSet<u16> {
     text.split(mark)
         .skip(1)
         .filter_map(|rest| {
@@ -130,7 +130,7 @@ fn numbers(text: &str, mark: &str) -> BTreeSet<u8> {
 ///
 /// The code must name each check in the files that the table lists, and in no others. Each test in
 /// the table must exist exactly once and have the number of its check in its name.
-pub fn assert_checks_agree(crate_root: &Path, specified: impl IntoIterator<Item = u8>) {
+pub fn assert_checks_agree(crate_root: &Path, specified: impl IntoIterator<Item = u16>) {
     let sources = Sources::read(crate_root);
     let table = sources.table();
     let in_table: Vec<_> = table.iter().map(|row| row.number).collect();

@@ -112,7 +112,7 @@ pub struct Crate {
     /// Runs the operation with this name on an input.
     pub run: fn(&str, Input<'_>) -> Outcome,
     /// Numbers of the checks that can fail with this error variant.
-    pub checks_of: fn(&str) -> &'static [u8],
+    pub checks_of: fn(&str) -> &'static [u16],
 }
 
 /// The innermost variant in an error's debug text, without the variants that wrap it.
@@ -189,7 +189,7 @@ impl Vectors {
 
     /// Adds a vector that the check numbered `check` must reject. Panics if the operation succeeds,
     /// or fails with an error that this check cannot cause.
-    pub fn fails(&mut self, id: &str, comment: &str, operation: &str, input: Value, check: u8) {
+    pub fn fails(&mut self, id: &str, comment: &str, operation: &str, input: Value, check: u16) {
         let Err(error) = (self.of.run)(operation, Input(&input)) else {
             panic!("{id} is not refused");
         };
@@ -259,8 +259,8 @@ pub fn committed(folder: &str) -> Vec<Value> {
 /// - More vectors fail than pass.
 pub fn assert_coverage(
     folder: &str,
-    checks: impl Iterator<Item = u8>,
-    without_vectors: &[(u8, &str)],
+    checks: impl Iterator<Item = u16>,
+    without_vectors: &[(u16, &str)],
     all_labels: &[&[u8]],
     labels_of: fn(&str) -> Vec<&'static [u8]>,
 ) {

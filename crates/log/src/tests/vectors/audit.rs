@@ -84,7 +84,7 @@ fn medians(file: &mut Vectors) {
 
 fn refusals(file: &mut Vectors, good: &Value, world: &World) {
     let last = world.entries.len();
-    let mut fails = |id: &str, comment: &str, bad: Value, check: u8| file.fails(id, comment, "audit", bad, check);
+    let mut fails = |id: &str, comment: &str, bad: Value, check: u16| file.fails(id, comment, "audit", bad, check);
     fails("altered", "an entry with another digest", steps(good, |steps| steps[3] = flipped(&steps[3], "entry", -1, 1)), 158);
     fails("re-dated", "an entry with another day", steps(good, |steps| steps[8] = flipped(&steps[8], "entry", 5, 1)), 158);
     fails("swapped", "two entries swapped", steps(good, |steps| steps.swap(5, 6)), 158);

@@ -83,7 +83,7 @@ fn promises() {
     file.passes("promise-rejected", "a report that check 81 rejected", verify, signed(&rejected));
     file.passes("promise-later", "verified a year later", verify, with(&good, "now_ms", noon_ms(DAY + 365)));
     file.passes("promise-day-before", "the clock of the device is a day behind", verify, with(&good, "now_ms", noon_ms(DAY - 1)));
-    let mut fails = |id: &str, comment: &str, bad: Value, check: u8| file.fails(id, comment, verify, bad, check);
+    let mut fails = |id: &str, comment: &str, bad: Value, check: u16| file.fails(id, comment, verify, bad, check);
     fails("promise-empty", "no bytes", input(Vec::new()), 148);
     fails("promise-version", "version 02", flipped(&good, "promise", 0, 3), 148);
     fails("promise-short", "the last byte is missing", changed(&good, "promise", |bytes| { bytes.pop(); }), 148);

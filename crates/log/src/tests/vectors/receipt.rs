@@ -136,7 +136,7 @@ fn refusals(file: &mut Vectors) {
     let story = Story::new();
     let receipt = story.receipt(Role::Account, &[story.decision]);
     let good = for_account(&story, &receipt);
-    let mut fails = |id: &str, comment: &str, bad: Value, check: u8| file.fails(id, comment, VERIFY, bad, check);
+    let mut fails = |id: &str, comment: &str, bad: Value, check: u16| file.fails(id, comment, VERIFY, bad, check);
     let input = |change: &dyn Fn(&mut Receipt)| {
         let mut receipt = receipt.clone();
         change(&mut receipt);

@@ -95,7 +95,7 @@ fn requests(file: &mut Vectors, world: &World) {
         file.passes(&format!("add-{old}-{new}"), "a log that grew", add, good);
     }
     let good = request(3, 11);
-    let mut fails = |id: &str, comment: &str, bad: Value, check: u8| file.fails(id, comment, add, bad, check);
+    let mut fails = |id: &str, comment: &str, bad: Value, check: u16| file.fails(id, comment, add, bad, check);
     let body = |change: fn(String) -> String| {
         let text = String::from_utf8(good.encode()).unwrap();
         with(&input(3, &good), "body", hex(change(text)))

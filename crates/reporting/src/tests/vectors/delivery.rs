@@ -147,7 +147,7 @@ fn deliveries_and_receipts() {
 
 /// Breaks a wire message in every possible way. Lists the name, a description, the bytes and the
 /// check of each way.
-pub(super) fn broken(good: &[u8], last: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>, u8)> {
+pub(super) fn broken(good: &[u8], last: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>, u16)> {
     let rest = &good[35..];
     vec![
         ("empty", "no bytes at all", vec![], 53),
@@ -213,7 +213,7 @@ fn deliveries(file: &mut Vectors) {
         file.fails(&format!("delivery-{id}"), comment, "open_delivery", with(&good, "delivery", hex(bytes)), check);
     }
     file.fails("delivery-too-long", "76,218 bytes, one past the most, of whatever", "open_delivery", with(&good, "delivery", hex(vec![2; MAX_DELIVERY_LEN + 1])), 51);
-    let edits: [(&str, &str, fn(&mut wire::Delivery), u8); 17] = [
+    let edits: [(&str, &str, fn(&mut wire::Delivery), u16); 17] = [
         ("stamp-stripped", "no stamp", |d| d.stamp.clear(), 63),
         ("mac-stripped", "no delivery MAC", |d| d.delivery_mac.clear(), 63),
         ("both-stripped", "neither stamp nor MAC", |d| { d.stamp.clear(); d.delivery_mac.clear(); }, 63),

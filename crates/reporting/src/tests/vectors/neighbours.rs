@@ -10,7 +10,7 @@ use crate::tests::world::{bytes_of, device};
 use crate::{codec, mac, parts, wire};
 
 /// The id of a vector, what is wrong in it, its input, and the check that refuses it.
-pub(super) type Row<'a> = (&'a str, &'a str, Value, u8);
+pub(super) type Row<'a> = (&'a str, &'a str, Value, u16);
 
 pub(super) fn all_fail<const N: usize>(file: &mut Vectors, operation: &str, rows: [Row<'_>; N]) {
     for (id, comment, input, check) in rows {

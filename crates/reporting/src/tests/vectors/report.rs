@@ -226,7 +226,7 @@ fn forms(file: &mut Vectors) {
     fails("report-mac-twice", "the MAC twice", &[report.as_slice(), mac].concat(), 53);
     fails("report-mac-first", "the MAC before the other fields", &[&[2], mac, &report[1..report.len() - 34]].concat(), 53);
     fails("report-mac-missing", "no MAC", &report[..report.len() - 34], 54);
-    let edits: [(&str, &str, fn(&mut wire::Report), u8); 9] = [
+    let edits: [(&str, &str, fn(&mut wire::Report), u16); 9] = [
         ("report-mac-31", "a MAC of 31 bytes", |r| { r.reporter_mac.pop(); }, 54),
         ("report-fingerprint-31", "a fingerprint of 31 bytes", |r| { r.moderation_key_fingerprint.pop(); }, 54),
         ("report-encapsulated-1119", "an encapsulated key of 1,119 bytes", |r| { r.encapsulated_key.pop(); }, 54),

@@ -1,0 +1,1 @@
+//! Tests of `account_key.rs`.

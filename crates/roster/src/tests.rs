@@ -1,0 +1,5 @@
+//! Tests of the whole crate.
+
+mod attacks;
+mod journey;
+pub(crate) mod support;
