@@ -179,7 +179,6 @@ pub mod conformance;
 #[cfg(feature = "courier")]
 pub mod courier;
 mod error;
-#[cfg(feature = "sqlite")]
 mod labels;
 mod records;
 #[cfg(feature = "sqlite")]
