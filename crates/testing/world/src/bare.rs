@@ -41,7 +41,9 @@ impl BareDevice {
         let draft = RosterDraft::first(name, delegation, entry, at_ms).unwrap();
         let signature = identity.sign_roster(&draft.to_sign());
         let signed = draft.sign(signature);
-        provider.put_roster(&account(name), &signed.encode()).unwrap();
+        provider
+            .put_roster(&account(name), &signed.encode())
+            .unwrap();
         Self {
             me,
             identity,

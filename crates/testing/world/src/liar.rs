@@ -1,13 +1,13 @@
 //! A sender with a modified client, which seals messages that an honest client never would.
 
 use rand_chacha::ChaCha20Rng;
-use waxseal::core::errors::EncryptError;
+use waxseal::FrankingTag;
 use waxseal::core::SessionSet;
+use waxseal::core::errors::EncryptError;
 use waxseal::reporting::Audience;
 use waxseal::reporting::message::{Payload, PayloadHeader};
 use waxseal::reporting::relay::Envelope;
 use waxseal::reporting::sender::{SealingChannel, seal};
-use waxseal::FrankingTag;
 
 use crate::{BareDevice, NOW, Provider, account, address};
 

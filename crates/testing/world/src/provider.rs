@@ -17,9 +17,7 @@ use waxseal::core::limits::MAX_ONE_TIME_PREKEYS;
 use waxseal::reporting::intake::{AcceptanceKey, Nullifier};
 use waxseal::reporting::relay::StampKeys;
 use waxseal::reporting::vault::ModerationKeyPair;
-use waxseal::{
-    AccountId, Client, DeliveryKey, DeviceAddress, MemoryStore, Store, Timestamp,
-};
+use waxseal::{AccountId, Client, DeliveryKey, DeviceAddress, MemoryStore, Store, Timestamp};
 use waxseal_roster::Pinned;
 
 pub use self::intake::Refusal;

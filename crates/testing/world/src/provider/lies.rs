@@ -69,13 +69,16 @@ impl Provider {
 
     /// The roster of an account that `viewer` sees.
     pub(crate) fn shown_to(&self, viewer: Option<&AccountId>, account: &AccountId) -> Shown {
-        self.shown(viewer, account).expect("an account with a roster")
+        self.shown(viewer, account)
+            .expect("an account with a roster")
     }
 
     /// The roster of an account that `viewer` sees. `None` if the account has none.
     pub(crate) fn shown(&self, viewer: Option<&AccountId>, account: &AccountId) -> Option<Shown> {
         let lie = |viewer: Option<&AccountId>| self.lies.0.get(&(account.clone(), viewer.cloned()));
-        let lie = viewer.and_then(|viewer| lie(Some(viewer))).or_else(|| lie(None));
+        let lie = viewer
+            .and_then(|viewer| lie(Some(viewer)))
+            .or_else(|| lie(None));
         if let Some(bytes) = lie {
             return read(bytes);
         }
@@ -86,7 +89,9 @@ impl Provider {
             bytes: roster.signed().encode(),
             stamp: RosterStamp::new(roster.epoch(), roster.version()),
             devices: counting(now_ms),
-            or: [now_ms - TOLERANCE_MS, now_ms + TOLERANCE_MS].map(counting).to_vec(),
+            or: [now_ms - TOLERANCE_MS, now_ms + TOLERANCE_MS]
+                .map(counting)
+                .to_vec(),
         })
     }
 }

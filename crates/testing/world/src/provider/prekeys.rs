@@ -90,7 +90,9 @@ impl Provider {
         let wanted = listed.filter(|device| devices.is_empty() || devices.contains(device));
         let wanted = wanted.map(|device| DeviceAddress::new(account.clone(), device));
         let wanted: Vec<_> = wanted.filter(|device| Some(device) != asker).collect();
-        let bundles = wanted.iter().filter_map(|device| self.device_bundle(device));
+        let bundles = wanted
+            .iter()
+            .filter_map(|device| self.device_bundle(device));
         Bundles {
             devices: bundles.collect(),
             roster: shown.bytes,

@@ -50,11 +50,12 @@ impl Provider {
         let (hash, previous) = (pinned.roster().hash(), roster.previous());
         let mut next = Pinned::decode(&pinned.encode()).unwrap();
         let change = match next.take(roster) {
-            Ok(Change::Newer { removed, replaced, .. }) => [removed, replaced].concat(),
+            Ok(Change::Newer {
+                removed, replaced, ..
+            }) => [removed, replaced].concat(),
             Ok(Change::Same) => return Ok(Vec::new()),
-            Ok(Change::Older) => return Err(conflict()),
             Err(PinError::OtherAccountKey) => return Err(RosterRefused::AccountTaken),
-            Err(_) => return Err(conflict()),
+            Ok(_) | Err(_) => return Err(conflict()),
         };
         if previous != hash {
             return Err(conflict());

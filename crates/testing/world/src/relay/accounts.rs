@@ -4,8 +4,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use waxseal::{DeviceAddress, DeviceId};
 use waxseal_interface::{
     Challenge, ErrorBody, ErrorCode, Register, RosterConflict, Session, SignIn,
-    account_proof_input, new_account_name, register_context, session_context,
-    unseal_delivery_key,
+    account_proof_input, new_account_name, register_context, session_context, unseal_delivery_key,
 };
 
 use super::{Answered, IntoBody, Relay, json, name};
