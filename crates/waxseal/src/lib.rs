@@ -182,6 +182,7 @@ mod error;
 mod labels;
 pub mod linking;
 mod records;
+mod roster_edit;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;
