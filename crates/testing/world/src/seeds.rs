@@ -182,7 +182,11 @@ fn reporting(seeds: &mut Seeds) {
         ("control", vec![id], vec![]),
         ("controls", vec![id], vec![id]),
     ] {
-        let control = Control { delivered, opened };
+        let control = Control {
+            delivered,
+            opened,
+            ..Control::default()
+        };
         let rng = &mut rng(3);
         let sealed = seal_control(&mut Clear, &address("alice"), &conversation, &control, rng);
         decode(name, 18, sealed.unwrap().ciphertext());

@@ -133,8 +133,7 @@ impl<S: Store> Client<S> {
     ) -> Result<Received, ReceiveError<S::Error>> {
         // Check the length, parse, authenticate: the provider must vouch for stamp, sender and time
         // before anything is opened.
-        let delivery =
-            Delivery::decode(delivery)?.authenticate(self.delivery_key(), &self.me.account)?;
+        let delivery = Delivery::decode(delivery)?.authenticate(self.delivery_key(), &self.me)?;
         let from = delivery.claim().context().sender.account.clone();
         // No other device has this account. The relay must not put words into the user's mouth.
         if from == self.me.account {

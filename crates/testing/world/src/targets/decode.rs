@@ -266,7 +266,9 @@ fn open_control(
     let posted = posted.authenticate(&key, sender, audience, NOW).unwrap();
     let claim = Provider::new(1).stamp_keys.stamp(&posted, NOW).unwrap();
     let delivery = StampedEnvelope::new(claim, posted).unwrap().deliver(&key);
-    let delivery = delivery.authenticate(&key, recipient).unwrap();
+    let device = DeviceId(!sender.device.0);
+    let recipient = DeviceAddress::new(recipient.clone(), device);
+    let delivery = delivery.authenticate(&key, &recipient).unwrap();
     match open_any(&mut Clear, &delivery) {
         Ok(Opened::Control(control)) => Some(control),
         _ => None,
@@ -321,7 +323,7 @@ fn payload(plaintext: &[u8]) {
     let evidence = Evidence::unverified(claim.clone(), sent.clone());
     let stamped = StampedEnvelope::new(claim, posted).unwrap();
     let delivery = stamped.deliver(&key);
-    let delivery = delivery.authenticate(&key, &bob.account).unwrap();
+    let delivery = delivery.authenticate(&key, &bob).unwrap();
     let opened = open(&mut Clear, &delivery);
     assert_eq!(opened.is_ok(), unstamped.is_ok());
     if let Ok(opened) = opened {
