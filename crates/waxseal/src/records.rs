@@ -32,7 +32,10 @@ mod upkeep;
 #[cfg(feature = "courier")]
 pub(crate) use self::courier::{CourierRecord, KeptRecord};
 pub(crate) use self::earlier::EarlierPeerRecord;
-pub(crate) use self::link::{DigitsRecord, NewDeviceRecord, OfferRecord};
+pub(crate) use self::link::{
+    DigitsRecord, LinkRecord, LinkStep, NewDeviceRecord, OfferRecord, SignedRecord, SigningRecord,
+    WelcomeRecord,
+};
 pub(crate) use self::peer::{
     ContactRecord, ConversationRecord, DeletionRecord, DeviceRecord, RecentRecord,
 };
