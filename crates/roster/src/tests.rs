@@ -3,4 +3,6 @@
 mod above;
 mod attacks;
 mod journey;
+mod properties;
+pub(crate) mod raw;
 pub(crate) mod support;

@@ -1,5 +1,8 @@
-//! Every label with which this crate derives a key. No label is a prefix of another label, neither
-//! here nor in `waxseal-core` or `waxseal-reporting`.
+//! Every label with which this crate derives a key or names associated data. No label is a prefix
+//! of another label, neither here nor in the crates that this one uses.
+
+/// Associated data: comes before the preamble of a ciphertext.
+pub(crate) const PREAMBLE: &[u8] = b"waxseal/1/preamble";
 
 /// Associated data of a link's messages.
 pub(crate) const LINK_MESSAGE: &[u8] = b"waxseal/1/link/message";

@@ -158,6 +158,8 @@ impl<S: Store> Courier<S> {
                     waiting.push((id, delivery));
                 }
                 Arrived::CaughtUp => is_caught_up = true,
+                // The user is told once the client knows of expired queues.
+                Arrived::QueueExpired { .. } => {}
             }
         }
         let mut left = waiting.as_slice();
