@@ -192,8 +192,9 @@ pub mod transport;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     Client, ConversationHealth, DamagedRow, Direction, Draft, Due, KeptPromise, KeptReceipt,
-    MAX_RECEIVED_AT_ONCE, Message, NotDelivered, Outgoing, OutgoingReport, Page, PeerState,
-    PromiseState, Received, ReportId, SetBack, Status, Upkeep, Waiting,
+    LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, NotDelivered, Outgoing, OutgoingReport, Page,
+    PeerState, PromiseState, Rebased, Received, ReportId, SetBack, Status, Upkeep, Waiting,
+    Welcome,
 };
 #[cfg(feature = "courier")]
 pub use courier::Courier;
@@ -213,12 +214,16 @@ pub use waxseal_reporting::reporter::{
 };
 pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 
+/// Why the own roster cannot be changed in a certain way.
+pub use roster_edit::EditError;
+
 /// The error types of [`Client`] calls, one enum per operation. Each error has an `advice()`: see
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        ConfirmError, Damage, KeepPromiseError, OpenAccountError, PeerError, PublishError,
-        ReceiveError, ReportError, SendError, StartError, StateError, VerifyReceiptError,
+        ConfirmError, Damage, EditRosterError, JoinError, KeepPromiseError, LinkDeviceError,
+        OpenAccountError, PeerError, PublishError, ReceiveError, ReportError, SendError,
+        StartError, StateError, VerifyReceiptError,
     };
 }
 

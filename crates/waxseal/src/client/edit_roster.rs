@@ -9,7 +9,7 @@ use waxseal_roster::{
     DeviceEntry, Pinned, RecoverySecret, Roster, RosterVersion, SignedRoster, proof_context,
 };
 
-use super::peers::{Peer, Taken, damaged};
+use super::peers::Peer;
 use super::{Client, keys};
 use crate::error::{EditRosterError, StateError};
 use crate::records::{SignedRecord, SigningRecord};
@@ -117,8 +117,8 @@ impl<S: Store> Client<S> {
         now: Timestamp,
     ) -> Result<Vec<u8>, EditRosterError<S::Error>> {
         self.run(|client| {
-            let (me, identity) = (client.me.device.0, &client.identity);
             let signing = client.signing()?;
+            let (me, identity) = (client.me.device.0, &client.identity);
             let key = secret.key_pair();
             let newest = signing.newest()?;
             // CHK-360: the secret is that of the pinned account key.
@@ -126,21 +126,29 @@ impl<S: Store> Client<S> {
                 return Err(EditRosterError::WrongSecret);
             }
             let own = identity.public().to_bytes();
-            let is_lost = |entry: &&DeviceEntry| {
-                entry.id != me && lost.iter().any(|lost| lost.0 == entry.id)
-            };
+            let is_lost =
+                |entry: &&DeviceEntry| entry.id != me && lost.iter().any(|lost| lost.0 == entry.id);
             let devices = newest.devices().iter();
             let mut keep: Vec<_> = devices.filter(|entry| !is_lost(entry)).cloned().collect();
-            if !keep.iter().any(|entry| entry.id == me && entry.identity == own) {
+            if !keep
+                .iter()
+                .any(|entry| entry.id == me && entry.identity == own)
+            {
                 let context = proof_context(newest.account(), newest.account_key(), me);
                 keep.retain(|entry| entry.id != me);
                 keep.push(DeviceEntry::new(me, own, identity.prove_device(&context)));
             }
-            let stays = |entry: &&DeviceEntry| {
-                entry.identity == own || newest.is_manager(&entry.identity)
-            };
-            let managers: Vec<_> = keep.iter().filter(stays).map(|entry| entry.identity).collect();
-            let epoch = newest.epoch().checked_add(1).ok_or(EditError::NumbersUsedUp)?;
+            let stays =
+                |entry: &&DeviceEntry| entry.identity == own || newest.is_manager(&entry.identity);
+            let managers: Vec<_> = keep
+                .iter()
+                .filter(stays)
+                .map(|entry| entry.identity)
+                .collect();
+            let epoch = newest
+                .epoch()
+                .checked_add(1)
+                .ok_or(EditError::NumbersUsedUp)?;
             let delegation = key.delegate(newest.account(), epoch, &managers);
             let delegation = delegation.map_err(EditError::from)?;
             let edit = RosterEdit::TakeOver { delegation, keep };
@@ -204,6 +212,8 @@ impl<S: Store> Client<S> {
             client.take_in_call(own, &me, &newest, learnt_ms, &mut transaction)?;
             match client.signed(&signing, &edit, now) {
                 Ok(Some(roster)) => {
+                    // A device that takes over need not be in the roster before.
+                    client.retract_removed(&mut transaction);
                     signing.put_pending(&roster, &edit, &mut transaction);
                     client.commit_own(signing.own, transaction)?;
                     Ok(Rebased::Post(roster.signed().encode()))
@@ -287,12 +297,16 @@ impl<S: Store> Client<S> {
     ) -> Result<Option<Welcome>, EditRosterError<S::Error>> {
         let me = self.me.account.clone();
         let learnt_ms = self.learnt_ms(now)?;
-        let taken = self.take_in_call(&mut signing.own, &me, roster, learnt_ms, transaction)?;
-        let is_add = signing.record.pending.as_ref().is_some_and(|pending| pending.kind == ADD);
+        self.take_in_call(&mut signing.own, &me, roster, learnt_ms, transaction)?;
+        let is_add = signing
+            .record
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.kind == ADD);
         signing.record.pending = None;
         transaction.put_record(keys::signing(), &signing.record);
-        if matches!(taken, Taken::First | Taken::Newer { .. }) {
-            self.undo_removed(&signing.own, transaction);
+        if signing.own.entry(self.me.device).is_some() {
+            self.retract_removed(transaction);
         }
         let welcome = match is_add {
             true => self.welcome(roster, now, transaction)?,
@@ -358,7 +372,10 @@ impl Signing {
     }
 
     /// The change that the pending roster makes.
-    fn edit<E: std::error::Error>(&self, roster: &Roster) -> Result<RosterEdit, EditRosterError<E>> {
+    fn edit<E: std::error::Error>(
+        &self,
+        roster: &Roster,
+    ) -> Result<RosterEdit, EditRosterError<E>> {
         let pending = self.record.pending.as_ref();
         let pending = pending.ok_or(EditRosterError::NothingPending)?;
         let removed = pending.identity.as_slice().try_into();
@@ -400,20 +417,20 @@ pub(super) fn first_pending(
 }
 
 fn record_of(roster: &Roster, edit: &RosterEdit) -> SigningRecord {
-        let (kind, device, identity) = match edit {
-            RosterEdit::Add(entry) => (ADD, entry.id, Vec::new()),
-            RosterEdit::Remove(id, identity) => (REMOVE, *id, identity.to_vec()),
-            RosterEdit::Renew => (RENEW, 0, Vec::new()),
-            RosterEdit::TakeOver { .. } => (TAKE_OVER, 0, Vec::new()),
-        };
-        SigningRecord {
-            epoch: roster.epoch(),
-            version: roster.version(),
-            pending: Some(SignedRecord {
-                signed: roster.signed().encode(),
-                kind,
-                device,
-                identity,
-            }),
-        }
+    let (kind, device, identity) = match edit {
+        RosterEdit::Add(entry) => (ADD, entry.id, Vec::new()),
+        RosterEdit::Remove(id, identity) => (REMOVE, *id, identity.to_vec()),
+        RosterEdit::Renew => (RENEW, 0, Vec::new()),
+        RosterEdit::TakeOver { .. } => (TAKE_OVER, 0, Vec::new()),
+    };
+    SigningRecord {
+        epoch: roster.epoch(),
+        version: roster.version(),
+        pending: Some(SignedRecord {
+            signed: roster.signed().encode(),
+            kind,
+            device,
+            identity,
+        }),
+    }
 }

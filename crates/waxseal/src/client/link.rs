@@ -58,8 +58,8 @@ impl<S: Store> Client<S> {
     ) -> Result<Vec<u8>, LinkDeviceError<S::Error>> {
         self.run(|client| {
             // CHK-357: one link at a time.
-            if let Some(LinkStep::Offer(offer)) = client.link_step()?
-                && let Some(offer) = Offer::import(&offer)
+            if let Some(LinkStep::Offer(ref offer)) = client.link_step()?
+                && let Some(offer) = Offer::import(offer)
                 && offer.waits(now)
             {
                 return match offer.secret() == code.secret() {
@@ -71,7 +71,10 @@ impl<S: Store> Client<S> {
             if signing.record.pending.is_some() {
                 return Err(LinkDeviceError::Pending);
             }
-            let device = signing.pinned()?.next_id().ok_or(EditError::NumbersUsedUp)?;
+            let device = signing
+                .pinned()?
+                .next_id()
+                .ok_or(EditError::NumbersUsedUp)?;
             let (roster, scanned) = (signing.newest()?, (code, bundle));
             let offer = Offer::make(&client.identity, roster, device, scanned, now, rng)?;
             let mut transaction = Transaction::default();
@@ -155,8 +158,8 @@ impl<S: Store> Client<S> {
     ) -> Result<Option<LinkUnderWay>, StateError<S::Error>> {
         self.look(|client| {
             Ok(match client.link_step()? {
-                Some(LinkStep::Offer(offer)) => {
-                    let offer = Offer::import(&offer).filter(|offer| offer.waits(now));
+                Some(LinkStep::Offer(ref offer)) => {
+                    let offer = Offer::import(offer).filter(|offer| offer.waits(now));
                     offer.map(|offer| match offer.digits() {
                         None => LinkUnderWay::Offered {
                             mailbox: offer.mailbox(),
@@ -169,18 +172,18 @@ impl<S: Store> Client<S> {
                     })
                 }
                 Some(LinkStep::Posting(_)) => Some(LinkUnderWay::Posting),
-                Some(LinkStep::Welcome(record)) => {
+                Some(LinkStep::Welcome(ref record)) => {
                     let age_ms = now.as_millis().abs_diff(record.confirmed_ms);
                     let mailbox = record.mailbox.as_slice().try_into().ok();
                     let mailbox = mailbox.filter(|_| age_ms <= LINK_LIFETIME_MS);
                     mailbox.map(|mailbox| {
                         LinkUnderWay::Welcome(Welcome {
                             mailbox,
-                            roster: record.roster,
+                            roster: record.roster.clone(),
                         })
                     })
                 }
-                None => None,
+                Some(LinkStep::NewDevice(_)) | None => None,
             })
         })
     }
@@ -205,7 +208,7 @@ impl<S: Store> Client<S> {
         now: Timestamp,
         transaction: &mut Transaction,
     ) -> Result<Option<Welcome>, StateError<S::Error>> {
-        let Some(LinkStep::Posting(mailbox)) = self.link_step()? else {
+        let Some(LinkStep::Posting(ref mailbox)) = self.link_step()? else {
             return Ok(None);
         };
         let Ok(named) = mailbox.as_slice().try_into() else {
@@ -216,7 +219,7 @@ impl<S: Store> Client<S> {
             roster: roster.signed().encode(),
         };
         let record = WelcomeRecord {
-            mailbox,
+            mailbox: mailbox.clone(),
             roster: welcome.roster.clone(),
             confirmed_ms: now.as_millis(),
         };
@@ -226,9 +229,7 @@ impl<S: Store> Client<S> {
 
     fn offer_under_way(&self) -> Result<Offer, LinkDeviceError<S::Error>> {
         match self.link_step()? {
-            Some(LinkStep::Offer(offer)) => {
-                Offer::import(&offer).ok_or(LinkDeviceError::NoLink)
-            }
+            Some(LinkStep::Offer(ref offer)) => Offer::import(offer).ok_or(LinkDeviceError::NoLink),
             _ => Err(LinkDeviceError::NoLink),
         }
     }

@@ -1,8 +1,8 @@
 //! What can go wrong when a device is linked or removed, or when an account is recovered.
 
-use waxseal_roster::{DraftError, PinError, RosterError};
+use waxseal_roster::{PinError, RosterError};
 
-use super::{Advice, OpenAccountError, StateError, TakeRosterError};
+use super::{Advice, StateError, TakeRosterError};
 use crate::linking::LinkingError;
 use crate::roster_edit::EditError;
 
@@ -136,7 +136,7 @@ impl<E: std::error::Error + 'static> EditRosterError<E> {
                 Advice::FixCall
             }
             Self::Pending | Self::Behind => Advice::PostRoster,
-            Self::Edit(_) => Advice::FixCall,
+            Self::Edit(error) => error.advice(),
             Self::Roster(_) | Self::Refused(_) | Self::Conflict => Advice::FetchNewerRoster,
             Self::State(error) => error.advice(),
         }
@@ -164,6 +164,30 @@ impl<E: std::error::Error + 'static> JoinError<E> {
             Self::Link(error) => error.advice(),
             Self::Roster(_) => Advice::FetchNewerRoster,
             Self::State(error) => error.advice(),
+        }
+    }
+}
+
+impl LinkingError {
+    /// What to do next.
+    #[must_use]
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::TooLong { .. } | Self::WrongSlot | Self::Session(_) => Advice::Drop,
+            Self::UnknownVersion { .. } | Self::NotWelcome => Advice::KeepAndRetry,
+            Self::WrongStep | Self::Listed | Self::Full => Advice::FixCall,
+            _ => Advice::LinkAgain,
+        }
+    }
+}
+
+impl EditError {
+    /// What to do next.
+    #[must_use]
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::Taken => Advice::LinkAgain,
+            _ => Advice::FixCall,
         }
     }
 }
