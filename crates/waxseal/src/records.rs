@@ -34,13 +34,16 @@ mod upkeep;
 #[cfg(feature = "courier")]
 pub(crate) use self::courier::{CourierRecord, KeptRecord};
 pub(crate) use self::earlier::EarlierPeerRecord;
-pub(crate) use self::link::{DigitsRecord, NewDeviceRecord, OfferRecord};
+pub(crate) use self::link::{
+    DigitsRecord, LinkRecord, LinkStep, NewDeviceRecord, OfferRecord, SignedRecord, SigningRecord,
+    WelcomeRecord,
+};
 pub(crate) use self::peer::{
     ContactRecord, ConversationRecord, DeletionRecord, DeviceRecord, RecentRecord,
 };
 pub(crate) use self::promise::{LastReceiptRecord, PromiseRecord};
-pub(crate) use self::roster::{NoticeRecord, OwnSentRecord, SecretRecord};
 pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
+pub(crate) use self::roster::{NoticeRecord, OwnSentRecord, SecretRecord};
 pub(crate) use self::upkeep::{
     AskedRecord, AwaitedRecord, HeldRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,
 };

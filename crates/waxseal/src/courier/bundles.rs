@@ -97,8 +97,7 @@ impl Bundles {
         self.put_off.remove(account);
         self.rosters_off.remove(account);
         self.bare.retain(|device, _| device.account != *account);
-        self.told
-            .retain(|notice| notice.account() != Some(account));
+        self.told.retain(|notice| notice.account() != Some(account));
     }
 
     fn put_off(&mut self, account: &AccountId, now: Timestamp) {
@@ -113,7 +112,8 @@ impl Bundles {
     /// Notes which of the devices that were asked for have published no prekeys.
     fn note_bare(&mut self, wanted: &WantedBundles, found: &Found, now: Timestamp) {
         let is_found = |device: &DeviceId| found.devices.iter().any(|one| one.device == *device);
-        self.bare.retain(|_, until| is_ahead(*until, now, PUT_OFF_MS));
+        self.bare
+            .retain(|_, until| is_ahead(*until, now, PUT_OFF_MS));
         for device in wanted.devices.iter().filter(|device| !is_found(device)) {
             if self.bare.len() < MAX_BARE {
                 let device = DeviceAddress::new(wanted.account.clone(), *device);
@@ -143,7 +143,10 @@ impl Bundles {
             let at = off.get(account).copied();
             at.unwrap_or(Timestamp::from_millis(0))
         };
-        let wanted = self.wanted.iter().map(|one| at(&self.put_off, &one.account));
+        let wanted = self
+            .wanted
+            .iter()
+            .map(|one| at(&self.put_off, &one.account));
         let rosters = self.rosters.iter().map(|one| at(&self.rosters_off, one));
         wanted.chain(rosters).min()
     }
@@ -288,7 +291,8 @@ impl<S: Store> Courier<S> {
             Ok(started) => {
                 for device in started.devices {
                     let given = given.iter().find(|(one, ..)| *one == device);
-                    let (_, has_one_time, held_back) = given.copied().unwrap_or((device, false, false));
+                    let (_, has_one_time, held_back) =
+                        given.copied().unwrap_or((device, false, false));
                     self.tell(Event::Started {
                         device: DeviceAddress::new(account.clone(), device),
                         has_one_time,

@@ -128,7 +128,10 @@ impl<S: Store> Courier<S> {
     /// Uses the delivery key that the relay has registered.
     pub(super) fn take_registration(
         &mut self,
-        (key, own): (&waxseal_reporting::relay::DeliveryKey, Option<RosterVersion>),
+        (key, own): (
+            &waxseal_reporting::relay::DeliveryKey,
+            Option<RosterVersion>,
+        ),
         session: Session,
         now: Timestamp,
         rng: &mut impl CryptoRng,

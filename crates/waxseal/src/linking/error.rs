@@ -3,8 +3,6 @@
 use waxseal_core::errors::{BundleError, DecryptError, EncryptError, HandshakeError};
 use waxseal_roster::{LinkError, RosterError};
 
-use crate::error::Advice;
-
 /// Why a step of a link failed. Each call says which errors end the link; after any other error, the
 /// link is as it was.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,17 +89,4 @@ pub enum LinkingError {
     /// not newer than the offer's, or does not list this device under the number offered.
     #[error("the roster does not welcome this device")]
     NotWelcome,
-}
-
-impl LinkingError {
-    /// What to do next.
-    #[must_use]
-    pub fn advice(&self) -> Advice {
-        match self {
-            Self::TooLong { .. } | Self::WrongSlot | Self::Session(_) => Advice::Drop,
-            Self::UnknownVersion { .. } | Self::NotWelcome => Advice::KeepAndRetry,
-            Self::WrongStep | Self::Listed | Self::Full => Advice::FixCall,
-            _ => Advice::LinkAgain,
-        }
-    }
 }

@@ -129,7 +129,19 @@ impl Offer {
         &self.message
     }
 
-    /// The code's secret, which names the mailbox.
+    /// The mailbox of the new device's code.
+    #[must_use]
+    pub fn mailbox(&self) -> [u8; 16] {
+        LinkCode::new(&[], &self.secret).mailbox()
+    }
+
+    /// Whether the offer is over, for good.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
+    }
+
+    /// The code's secret.
     pub(crate) fn secret(&self) -> &[u8; 16] {
         &self.secret
     }
@@ -158,7 +170,7 @@ impl Offer {
     /// Whether the offer still waits for something of the new device.
     #[must_use]
     pub fn waits(&self, now: Timestamp) -> bool {
-        !matches!(self.stage, Stage::Over) && check_time(self.made_at_ms, now).is_ok()
+        !self.is_over() && check_time(self.made_at_ms, now).is_ok()
     }
 
     /// Takes what the new device had committed to, and draws the digits to show.

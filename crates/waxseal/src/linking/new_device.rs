@@ -292,6 +292,14 @@ impl NewDevice {
         matches!(self.stage, Stage::Welcome { .. })
     }
 
+    /// The identity, the number and the roster of a device that is in it.
+    pub(crate) fn into_welcomed(self) -> Option<(IdentityKeyPair, u32, Roster)> {
+        match self.stage {
+            Stage::Welcome { offer, roster } => Some((self.identity, offer.device, *roster)),
+            _ => None,
+        }
+    }
+
     fn offer(&self) -> Option<&OfferContent> {
         match &self.stage {
             Stage::Offered { offer, .. }

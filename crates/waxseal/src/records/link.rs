@@ -88,4 +88,86 @@ pub(crate) struct NewDeviceRecord {
     pub(crate) roster: Vec<u8>,
 }
 
-quiet_debug!(OfferRecord, DigitsRecord, NewDeviceRecord);
+/// The link under way, on either side. There is at most one.
+#[derive(Clone, PartialEq, prost::Message, Zeroize, ZeroizeOnDrop)]
+#[prost(skip_debug)]
+pub(crate) struct LinkRecord {
+    #[prost(oneof = "LinkStep", tags = "1, 2, 3, 4")]
+    pub(crate) step: Option<LinkStep>,
+}
+
+/// What is stored of a link.
+#[derive(Clone, PartialEq, prost::Oneof, Zeroize, ZeroizeOnDrop)]
+#[prost(skip_debug)]
+pub(crate) enum LinkStep {
+    /// On the manager: the exported offer.
+    #[prost(bytes = "vec", tag = "1")]
+    Offer(Vec<u8>),
+    /// On the manager: the new device answered, and its roster is not confirmed. The mailbox.
+    #[prost(bytes = "vec", tag = "2")]
+    Posting(Vec<u8>),
+    /// On the manager: the provider has the roster, and the new device may not know it.
+    #[prost(message, tag = "3")]
+    Welcome(WelcomeRecord),
+    /// On the new device: the exported device.
+    #[prost(bytes = "vec", tag = "4")]
+    NewDevice(Vec<u8>),
+}
+
+/// What tells a new device that it is in the roster.
+#[derive(Clone, PartialEq, prost::Message, Zeroize)]
+#[prost(skip_debug)]
+pub(crate) struct WelcomeRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) mailbox: Vec<u8>,
+    /// The signed roster.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) roster: Vec<u8>,
+    /// When the roster was confirmed, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub(crate) confirmed_ms: u64,
+}
+
+/// What this device signed of its account's roster. Written with each roster that it signs, before
+/// the roster leaves, and when the provider confirmed it.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct SigningRecord {
+    /// The epoch of the newest roster that this device ever signed.
+    #[prost(uint32, tag = "1")]
+    pub(crate) epoch: u32,
+    /// Its version.
+    #[prost(uint32, tag = "2")]
+    pub(crate) version: u32,
+    /// The roster, until the provider has it.
+    #[prost(message, optional, tag = "3")]
+    pub(crate) pending: Option<SignedRecord>,
+}
+
+/// A signed roster that the provider has not confirmed, and the change that it makes.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(crate) struct SignedRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(crate) signed: Vec<u8>,
+    /// What it changes: 1 adds a device, 2 removes one, 3 renews the roster, 4 begins an epoch.
+    #[prost(uint32, tag = "2")]
+    pub(crate) kind: u32,
+    /// The device that it adds or removes. Else 0.
+    #[prost(uint32, tag = "3")]
+    pub(crate) device: u32,
+    /// The identity of the device that it removes. Else empty.
+    #[prost(bytes = "vec", tag = "4")]
+    pub(crate) identity: Vec<u8>,
+}
+
+quiet_debug!(
+    OfferRecord,
+    DigitsRecord,
+    NewDeviceRecord,
+    LinkRecord,
+    LinkStep,
+    WelcomeRecord,
+    SigningRecord,
+    SignedRecord,
+);
