@@ -26,6 +26,7 @@ mod delivery_key;
 mod devices;
 mod due;
 mod edit_roster;
+mod expired;
 mod fanout;
 mod history;
 mod hold;

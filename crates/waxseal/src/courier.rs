@@ -7,34 +7,45 @@
 mod answer;
 mod bundles;
 mod event;
+mod expired;
 mod expiry;
+mod link;
+mod linking;
 mod next;
 mod outbox;
 mod pause;
 mod pinned;
 mod prekeys;
+mod recovering;
 mod reports;
+mod rosters;
 mod session;
+mod stranger;
 mod stream;
+mod targets;
 
 use std::collections::VecDeque;
 
 use rand_core::CryptoRng;
-use waxseal_interface::RelayCard;
+use waxseal_interface::{PinnedKeys, RelayCard};
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::reporter::ReportDraft;
 use waxseal_reporting::{AccountId, DeviceAddress, FrankingTag, Timestamp};
+use waxseal_roster::AccountKey;
 
 use self::bundles::Bundles;
-pub use self::event::{Event, Trouble};
+pub use self::event::{Event, LinkFailure, Trouble};
+use self::link::Link;
+pub use self::linking::{Linking, LinkingState};
 use self::next::InFlight;
 pub use self::next::Request;
 use self::outbox::Outbox;
 use self::pause::Pause;
+pub use self::recovering::{Recovering, RecoveringState, RecoveryFailure};
 use self::reports::Reports;
 use self::session::Token;
 use self::stream::Stream;
-use crate::client::{Client, Draft, ReportId};
+use crate::client::{Client, Draft, Notice, ReportId};
 use crate::error::{OpenAccountError, ReportError, SendError, StateError};
 use crate::records::CourierRecord;
 use crate::store::Store;
@@ -98,6 +109,10 @@ pub struct Courier<S: Store> {
     challenge: Option<Vec<u8>>,
     /// Whether to register the device again before anything else, although no key is due.
     must_register: bool,
+    /// Whether the relay said that this device was removed.
+    is_removed: bool,
+    /// Whether the store has an account key, as far as it was looked at.
+    has_account_key: bool,
     in_flight: Option<InFlight>,
     /// Whether this process has compared the store with the mark that the relay keeps.
     is_compared: bool,
@@ -126,6 +141,11 @@ pub struct Courier<S: Store> {
     upkeep_at: Option<Timestamp>,
     /// When to look for messages that are due.
     due_at: Option<Timestamp>,
+    /// When to look whether the relay lacks a roster.
+    publish_at: Option<Timestamp>,
+    /// Number of times in a row that the relay had another roster.
+    conflicts: u32,
+    link: Link,
     bundles: Bundles,
     outbox: Outbox,
     reports: Reports,
@@ -133,7 +153,8 @@ pub struct Courier<S: Store> {
 }
 
 impl<S: Store> Courier<S> {
-    /// Creates an account in an empty store. [`next`](Self::next) registers it with the provider.
+    /// Creates an account with its first device in an empty store. [`next`](Self::next) registers
+    /// it with the provider. For a further device of an account, see [`Linking`].
     ///
     /// # Errors
     /// As for [`Client::create`].
@@ -143,10 +164,11 @@ impl<S: Store> Courier<S> {
     pub fn create(
         store: S,
         me: DeviceAddress,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenAccountError<S::Error>> {
         // This key is replaced when the device is registered.
-        let client = Client::create(store, me, DeliveryKey::generate(rng), rng)?;
+        let client = Client::create(store, me, DeliveryKey::generate(rng), now, rng)?;
         Ok(Self::of(client)?)
     }
 
@@ -158,10 +180,11 @@ impl<S: Store> Courier<S> {
     pub fn open_or_create(
         store: S,
         me: DeviceAddress,
+        now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, OpenAccountError<S::Error>> {
         if !Client::has_account(&store)? {
-            return Self::create(store, me, rng);
+            return Self::create(store, me, now, rng);
         }
         let courier = Self::open(store)?;
         match *courier.client.me() == me {
@@ -188,6 +211,8 @@ impl<S: Store> Courier<S> {
             token: None,
             challenge: None,
             must_register: false,
+            is_removed: false,
+            has_account_key: false,
             in_flight: None,
             is_compared: false,
             next_id: 0,
@@ -204,6 +229,9 @@ impl<S: Store> Courier<S> {
             away_since: None,
             upkeep_at: now,
             due_at: now,
+            publish_at: now,
+            conflicts: 0,
+            link: Link::default(),
             bundles: Bundles::default(),
             outbox: Outbox::default(),
             reports: Reports::default(),
@@ -229,9 +257,10 @@ impl<S: Store> Courier<S> {
         self.client
     }
 
-    /// Writes a message to `recipient`, and returns its identifier. It is stored when this returns,
-    /// and posted by [`next`](Self::next). Without a session it [waits](Client::hold) for one,
-    /// which the courier starts. It also waits before the first sign-in of this process: only then
+    /// Writes a message to all devices of `recipient`, and returns its identifier. The other devices
+    /// of this account get copies. It is stored when this returns, and posted by
+    /// [`next`](Self::next). Without a session it [waits](Client::hold) for one, which the courier
+    /// starts. It also waits before the first sign-in of this process: only then
     /// the courier knows that the store was not set back. If it was, the message gets another
     /// identifier, which [`Event::Accepted`] names.
     ///
@@ -258,6 +287,14 @@ impl<S: Store> Courier<S> {
                 self.upkeep_at = Some(now); // asks for the peer's prekeys
                 self.client.hold(recipient, message, now, rng)
             }
+            // Nothing is sent before there is a newer roster.
+            Err(SendError::RosterConflict) => {
+                let me = self.client.me().account.clone();
+                for account in [recipient, &me] {
+                    self.bundles.want_roster(account);
+                }
+                self.client.hold(recipient, message, now, rng)
+            }
             sent => Ok(sent?.id),
         }
     }
@@ -278,27 +315,31 @@ impl<S: Store> Courier<S> {
         Ok(kept.id)
     }
 
-    /// Goes on with a peer whose identity changed, after the user accepted the new one. What the
-    /// relay kept of the peer is delivered again.
+    /// Goes on with a peer whose account key changed, after the user accepted the new one. What the
+    /// relay kept of the peer is delivered again. Dismisses the notice.
     ///
     /// # Errors
     /// [`StateError`].
     pub fn accept_identity(
         &mut self,
         peer: &AccountId,
-        identity: &waxseal_core::IdentityKey,
+        key: &AccountKey,
     ) -> Result<(), StateError<S::Error>> {
-        self.client.accept_identity(peer, identity)?;
-        self.bundles.forget(peer);
+        self.client.accept_identity(peer, key)?;
+        self.client.dismiss(&Notice::IdentityChanged {
+            account: peer.clone(),
+            new: *key,
+        })?;
+        self.bundles.check(peer);
         self.look_again();
         self.stream.close();
         Ok(())
     }
 
-    /// Asks the provider which identity a peer has now. [`Event::IdentityChanged`] tells if it is
-    /// not the pinned one.
-    pub fn ask_identity(&mut self, peer: &AccountId) {
-        self.bundles.check_identity(peer);
+    /// Asks the provider which devices and which account key a peer has now.
+    /// [`Notice::IdentityChanged`] tells, once more too, if the key is not the pinned one.
+    pub fn ask_roster(&mut self, peer: &AccountId) {
+        self.bundles.check(peer);
     }
 
     /// Registers the device once more, with another delivery key. That takes the name back from
@@ -320,9 +361,10 @@ impl<S: Store> Courier<S> {
         self.stream.is_open()
     }
 
-    /// Ends the pause after a failure. Call it when the network is back, or when the user asks to
-    /// try again.
+    /// Ends the pause after a failure, or after [`Event::Removed`]. Call it when the network is
+    /// back, or when the user asks to try again.
     pub fn try_now(&mut self) {
+        self.is_removed = false;
         self.pause.end();
         self.reconnect.end();
     }
@@ -347,6 +389,21 @@ impl<S: Store> Courier<S> {
         Some(self.record.verify_days).filter(|days| *days > 0)
     }
 
+    /// A courier for a device that joined its account, or recovered it, with what was learnt of the
+    /// relay.
+    fn after_contact(
+        client: Client<S>,
+        pinned: Option<&PinnedKeys>,
+        events: Vec<Event>,
+    ) -> Result<Self, StateError<S::Error>> {
+        let mut courier = Self::of(client)?;
+        if let Some(pinned) = pinned {
+            courier.pin(pinned)?;
+        }
+        courier.events.extend(events);
+        Ok(courier)
+    }
+
     fn tell(&mut self, event: Event) {
         self.events.push_back(event);
     }
@@ -363,6 +420,7 @@ impl<S: Store> Courier<S> {
     fn look_again(&mut self) {
         self.outbox.look_again();
         self.reports.look_again();
+        self.publish();
         self.upkeep_at = Some(Timestamp::from_millis(0));
         self.due_at = Some(Timestamp::from_millis(0));
     }

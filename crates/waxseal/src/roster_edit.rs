@@ -8,6 +8,9 @@ use waxseal_roster::{
     DeviceEntry, DraftError, Pinned, Roster, RosterDraft, RosterVersion, SignedDelegation,
 };
 
+/// How far the time of a roster may be off the provider's clock: one day.
+const MAX_CLOCK_OFF_MS: u64 = 24 * 3_600_000;
+
 /// One change of the own roster.
 #[derive(Clone)]
 pub(crate) enum RosterEdit {
@@ -17,6 +20,8 @@ pub(crate) enum RosterEdit {
     Remove(u32, [u8; 64]),
     /// Signs the roster again, because it is 30 days old.
     Renew,
+    /// Signs the roster again, because it has another time than the provider's clock.
+    Date,
     /// Begins the next epoch, with other managers.
     TakeOver {
         /// Names the managers, of which the signing device is one.
@@ -118,6 +123,7 @@ impl RosterEdit {
                 .device(*id)
                 .is_none_or(|device| device.identity != *identity),
             Self::Renew => !newest.is_due(now_ms),
+            Self::Date => newest.at_ms().abs_diff(now_ms) <= MAX_CLOCK_OFF_MS,
             Self::TakeOver { delegation, .. } => newest.delegation() == delegation,
         }
     }
@@ -142,7 +148,7 @@ impl RosterEdit {
                 }
                 Ok(draft.remove(*id)?)
             }
-            Self::Renew => Ok(()),
+            Self::Renew | Self::Date => Ok(()),
             Self::TakeOver { keep, .. } => {
                 let is_kept = |device: &DeviceEntry| {
                     let mut kept = keep.iter();

@@ -24,6 +24,7 @@ const ADD: u32 = 1;
 const REMOVE: u32 = 2;
 const RENEW: u32 = 3;
 const TAKE_OVER: u32 = 4;
+const DATE: u32 = 5;
 
 /// What became of a change of the roster that the provider did not take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,36 @@ impl<S: Store> Client<S> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Signs the roster again that the provider did not take because of its time: the pending one,
+    /// or the own one of a new account. `now` is the provider's time.
+    ///
+    /// `None` if there is nothing to sign, or if this device is no manager.
+    pub fn date_roster(
+        &mut self,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, EditRosterError<S::Error>> {
+        self.run(|client| {
+            let mut signing = client.signing()?;
+            let edit = match signing.record.pending.is_some() {
+                true => signing.edit(&signing.pending()?)?,
+                false => RosterEdit::Date,
+            };
+            // The roster that waited is replaced by one of a higher version.
+            signing.record.pending = None;
+            let record = signing.record.clone();
+            match client.sign_edit(signing, &edit, now, &mut Transaction::default()) {
+                Ok(roster) => Ok(Some(roster)),
+                Err(EditRosterError::NoChange | EditRosterError::Edit(EditError::NotManager)) => {
+                    let mut transaction = Transaction::default();
+                    transaction.put_record(keys::signing(), &record);
+                    client.commit(transaction)?;
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            }
+        })
     }
 
     /// Makes this device a manager in a new epoch, and removes devices that were lost, managers
@@ -219,7 +250,6 @@ impl<S: Store> Client<S> {
                     Ok(Rebased::Post(roster.signed().encode()))
                 }
                 Ok(None) => {
-                    let newest = signing.newest()?;
                     let welcome = client.settle(signing, &newest, now, &mut transaction)?;
                     Ok(Rebased::Done(welcome))
                 }
@@ -383,6 +413,7 @@ impl Signing {
             (ADD, _) => roster.device(pending.device).cloned().map(RosterEdit::Add),
             (REMOVE, Ok(identity)) => Some(RosterEdit::Remove(pending.device, identity)),
             (RENEW, _) => Some(RosterEdit::Renew),
+            (DATE, _) => Some(RosterEdit::Date),
             (TAKE_OVER, _) => Some(RosterEdit::TakeOver {
                 delegation: roster.delegation().clone(),
                 keep: roster.devices().to_vec(),
@@ -421,6 +452,7 @@ fn record_of(roster: &Roster, edit: &RosterEdit) -> SigningRecord {
         RosterEdit::Add(entry) => (ADD, entry.id, Vec::new()),
         RosterEdit::Remove(id, identity) => (REMOVE, *id, identity.to_vec()),
         RosterEdit::Renew => (RENEW, 0, Vec::new()),
+        RosterEdit::Date => (DATE, 0, Vec::new()),
         RosterEdit::TakeOver { .. } => (TAKE_OVER, 0, Vec::new()),
     };
     SigningRecord {

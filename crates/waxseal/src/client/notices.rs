@@ -92,7 +92,7 @@ impl Notice {
     }
 
     /// The account that the notice is about. `None` for the own one.
-    fn account(&self) -> Option<&AccountId> {
+    pub(crate) fn account(&self) -> Option<&AccountId> {
         match self {
             Self::DevicesChanged { account, .. }
             | Self::SplitView { account, .. }

@@ -3,14 +3,14 @@
 
 use rand_core::CryptoRng;
 use waxseal_interface::{
-    Bundle, Challenge, ErrorBody, ErrorCode, HttpAnswer, Identity, NONCE_HEADER, PreKeysLeft,
-    RelayCard, ReportState, ReportTaken, Session,
+    Bundles, Challenge, ErrorBody, ErrorCode, HttpAnswer, NONCE_HEADER, PreKeysLeft, RelayCard,
+    ReportState, ReportTaken, Session,
 };
 use waxseal_reporting::Timestamp;
 
 use super::next::{Aim, InFlight};
 use super::pinned::is_card_authentic;
-use super::{Courier, Trouble};
+use super::{Courier, Event, Trouble};
 use crate::error::StateError;
 use crate::store::Store;
 
@@ -129,9 +129,9 @@ impl<S: Store> Courier<S> {
                 return self.take_card(card, now);
             }
             Aim::Challenge => self.challenge = Some(read!(Challenge).challenge),
-            Aim::Register(key) => {
+            Aim::Register(key, own) => {
                 let session = read!(Session);
-                self.take_registration(&key, session, now, rng)?;
+                self.take_registration((&key, own), session, now, rng)?;
             }
             Aim::SignIn => {
                 let session = read!(Session);
@@ -142,14 +142,14 @@ impl<S: Store> Courier<S> {
                 self.take_left(left, now);
             }
             Aim::Upload(upload) => self.take_upload(&upload, now)?,
-            Aim::Identity(account) => {
-                let identity = read!(Identity).identity;
-                self.take_identity(&account, &identity, now)?;
+            Aim::Roster(account) => self.take_roster(&account, &answer.body, now)?,
+            Aim::Bundles { wanted, is_extra } => {
+                let bundles = read!(Bundles);
+                self.take_bundles((&wanted, is_extra), bundles, now, rng)?;
             }
-            Aim::Bundle(peer) => {
-                let bundle = read!(Bundle);
-                self.take_bundle(&peer, &bundle, now, rng)?;
-            }
+            Aim::PutRoster(sent) => self.take_published(sent, now)?,
+            Aim::Mail(slot) => self.take_mail(slot, &answer.body, now, rng)?,
+            Aim::PutMail(slot) => self.take_put(slot)?,
             Aim::Post { to, id, is_again } => {
                 return self.take_receipt(&to, id, is_again, &answer.body, now);
             }
@@ -202,8 +202,30 @@ impl<S: Store> Courier<S> {
                 self.pause.lengthen(now, secs, rng);
                 self.again(aim);
             }
-            (_, Aim::Identity(account) | Aim::Bundle(account)) if !is_general(body.error) => {
-                self.bundle_refused(&account, body.error, now)?;
+            (ErrorCode::Removed, _) => self.removed(),
+            (code @ (ErrorCode::RosterConflict | ErrorCode::AccountTaken), Aim::Register(..))
+                if body.conflict.is_some() =>
+            {
+                self.roster_conflict(body, now)?;
+                if code == ErrorCode::AccountTaken && self.is_not_listed()? {
+                    self.removed();
+                }
+                self.pause.lengthen(now, secs, rng);
+            }
+            (ErrorCode::RosterConflict, Aim::PutRoster(_)) => self.roster_conflict(body, now)?,
+            (ErrorCode::ClockDiffers, Aim::Register(..) | Aim::PutRoster(_)) => {
+                self.clock_differs(body, now, rng)?;
+                self.sign_again(now)?;
+            }
+            (code, Aim::PutRoster(_)) if !is_general(code) => self.roster_not_taken(code, now),
+            (code, Aim::Roster(account)) if !is_general(code) => {
+                self.roster_refused(&account, now);
+            }
+            (code, Aim::Bundles { wanted, is_extra }) if !is_general(code) => {
+                self.bundles_refused((&wanted, is_extra), code, now)?;
+            }
+            (code, aim @ (Aim::Mail(_) | Aim::PutMail(_))) if !is_general(code) => {
+                self.mail_refused(&aim, body, now)?;
             }
             (_, Aim::Post { to, id, is_again }) if !is_general(body.error) => {
                 self.post_refused(&to, &id, is_again, body, now, rng)?;
@@ -228,7 +250,34 @@ impl<S: Store> Courier<S> {
         Ok(())
     }
 
-    fn tell_refused(&mut self, body: &ErrorBody) {
+    /// The relay says that this device was removed from its account.
+    fn removed(&mut self) {
+        self.token = None;
+        self.is_removed = true;
+        self.stream.close();
+        self.tell(Event::Removed);
+    }
+
+    /// Learns the relay's time from a refusal.
+    pub(super) fn clock_differs(
+        &mut self,
+        body: &ErrorBody,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), StateError<S::Error>> {
+        let ahead = body
+            .relay_time_ms
+            .map(|relay| i128::from(relay).saturating_sub(i128::from(now.as_millis())));
+        let ahead = ahead.and_then(|ahead| i64::try_from(ahead).ok());
+        // A relay could say another time at each attempt.
+        self.pause.lengthen(now, 0, rng);
+        self.relay_ahead_ms = ahead.unwrap_or_default();
+        self.client.check_clock(self.relay_time(now), now)?;
+        self.tell_trouble(Trouble::ClockDiffers);
+        Ok(())
+    }
+
+    pub(super) fn tell_refused(&mut self, body: &ErrorBody) {
         self.tell_trouble(Trouble::Refused {
             code: body.error,
             message: body.message.clone(),
@@ -238,12 +287,21 @@ impl<S: Store> Courier<S> {
     /// Has something asked for again that the courier no longer remembers.
     pub(super) fn again(&mut self, aim: Aim) {
         match aim {
-            Aim::Bundle(peer) => self.bundles.want(&peer),
-            Aim::Identity(account) => self.bundles.want_identity(&account),
+            Aim::Roster(account) => self.bundles.want_roster(&account),
+            // The message that goes without them asks again.
+            Aim::Bundles { is_extra: true, .. } => self.outbox.look_again(),
+            Aim::Bundles { wanted, .. } => self.bundles.want(&wanted),
+            Aim::PutRoster(_) => self.publish(),
             Aim::Report(_) | Aim::ReportState(_) => self.reports.look_again(),
             Aim::Left | Aim::Upload(_) => self.prekeys_at = Some(Timestamp::from_millis(0)),
             Aim::Post { .. } => self.outbox.look_again(),
-            Aim::Card | Aim::Challenge | Aim::Register(_) | Aim::SignIn | Aim::Deliveries => {}
+            Aim::Card
+            | Aim::Challenge
+            | Aim::Register(..)
+            | Aim::SignIn
+            | Aim::Deliveries
+            | Aim::Mail(_)
+            | Aim::PutMail(_) => {}
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::store::Store;
 const REFUSED_MS: u64 = 5_000;
 
 /// The link under way, as far as it is not in the store.
-pub(super) struct Linked {
+pub(super) struct Link {
     /// Whether there may be one.
     is_open: bool,
     /// Whether the application waits for its end.
@@ -35,7 +35,7 @@ pub(super) struct Linked {
     look_at: Timestamp,
 }
 
-impl Default for Linked {
+impl Default for Link {
     fn default() -> Self {
         Self {
             is_open: true,
@@ -49,7 +49,7 @@ impl Default for Linked {
     }
 }
 
-impl Linked {
+impl Link {
     /// When to look into the mailbox again.
     pub(super) fn next(&self, now: Timestamp) -> Option<Timestamp> {
         self.is_open.then(|| self.look_at.min(next_look(now)))
@@ -90,10 +90,10 @@ impl<S: Store> Courier<S> {
             return Err(LinkingError::NotManager.into());
         }
         self.cancel_link()?;
-        self.link = Linked {
+        self.link = Link {
             is_awaited: true,
             code: Some((code, now)),
-            ..Linked::default()
+            ..Link::default()
         };
         Ok(())
     }
@@ -184,10 +184,7 @@ impl<S: Store> Courier<S> {
                 offered.map(|_| self.link.code = None)
             }
             (LinkSlot::Bundle, None) => Ok(()),
-            (LinkSlot::Reveal, _) => self
-                .client
-                .link_digits(content, relay_now, rng)
-                .map(|_| ()),
+            (LinkSlot::Reveal, _) => self.client.link_digits(content, relay_now, rng).map(|_| ()),
             _ => {
                 let finished = self.client.finish_link(content, relay_now);
                 finished.map(|_| self.publish())
@@ -261,9 +258,9 @@ impl<S: Store> Courier<S> {
     }
 
     fn link_failed(&mut self, why: impl Into<LinkFailure>) {
-        self.link = Linked {
+        self.link = Link {
             is_open: false,
-            ..Linked::default()
+            ..Link::default()
         };
         self.tell(Event::LinkFailed(why.into()));
     }

@@ -1,4 +1,4 @@
-//! The new device's side of a link, with its requests: from the code it shows to its courier.
+//! The new device's side of a link, with its requests: from the code that it shows to its courier.
 
 use rand_core::CryptoRng;
 use waxseal_interface::{ErrorBody, ErrorCode, HttpAnswer, PinnedKeys, Request as Call};
@@ -11,8 +11,8 @@ use super::next::Request;
 use super::pause::later;
 use super::stranger::{POLL_MS, Stranger, next_look};
 use super::{Courier, Trouble};
-use crate::error::OpenAccountError;
-use crate::linking::{LINK_LIFETIME_MS, LinkDigits, LinkError, LinkSlot, NewDevice, Offered};
+use crate::error::JoinError;
+use crate::linking::{LINK_LIFETIME_MS, LinkDigits, LinkSlot, LinkingError, NewDevice, Offered};
 use crate::store::Store;
 
 /// How long the welcome is awaited after the digits were typed: twenty minutes. The manager has
@@ -24,16 +24,17 @@ const WELCOME_MS: u64 = 2 * LINK_LIFETIME_MS;
 /// a [`Courier`] does none, and it has the same calls.
 ///
 /// ```rust
+/// use waxseal::MemoryStore;
 /// use waxseal::courier::{Linking, LinkingState, Request};
 /// use waxseal::linking::LinkDigits;
-/// # use waxseal::{Store, Timestamp};
+/// # use waxseal::Timestamp;
 /// # use waxseal_interface::{HttpAnswer, HttpRequest};
 /// # fn link(call: impl Fn(&HttpRequest) -> Option<HttpAnswer>, now: Timestamp, typed: &str)
 /// #     -> Result<(), Box<dyn std::error::Error>> {
 /// # let rng = &mut rand::rng();
-/// let mut linking = Linking::new(now, rng)?;
+/// let mut linking = Linking::new(MemoryStore::new(), now, rng)?;
 /// println!("scan this: {}", *linking.code()); // as a QR code
-/// while let Some(Request::Call { id, http, .. }) = linking.next(now, rng) {
+/// while let Some(Request::Call { id, http, .. }) = linking.next(now, rng)? {
 ///     linking.answer(id, call(&http), now, rng);
 /// }
 /// if let (LinkingState::Digits, Some(digits)) = (linking.state(), LinkDigits::parse(typed)) {
@@ -48,11 +49,17 @@ const WELCOME_MS: u64 = 2 * LINK_LIFETIME_MS;
 /// the device that scanned the code. Then it shows the account and waits for the digits. Once the
 /// account lists it, [`into_courier`](Self::into_courier) makes the courier, which registers it.
 ///
+/// # What survives a crash
+///
+/// Everything, if the store does: [`new`](Self::new) goes on where the link was.
+///
 /// # Security
-/// Show the account before the user types the digits. The device keeps what it did in memory. To
-/// go on after a crash, store [`export`](Self::export) after each call that changes something.
-pub struct Linking {
+/// Show the account before the user types the digits.
+pub struct Linking<S: Store> {
     device: NewDevice,
+    store: S,
+    /// Whether the store has the device as it is.
+    is_kept: bool,
     stranger: Stranger<Aim>,
     /// What is in the mailbox of what this device puts there, as far as it knows.
     put: Option<LinkSlot>,
@@ -75,6 +82,15 @@ enum Awaits {
     Nothing,
 }
 
+fn awaits(device: &NewDevice) -> Awaits {
+    match device.message() {
+        Some((LinkSlot::Bundle, _)) => Awaits::Offer,
+        Some((LinkSlot::Reveal, _)) => Awaits::Digits,
+        Some((LinkSlot::Answer, _)) => Awaits::Welcome,
+        _ => Awaits::Nothing,
+    }
+}
+
 /// How far a [`Linking`] is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -92,38 +108,41 @@ pub enum LinkingState {
     Failed(LinkFailure),
 }
 
-impl Linking {
-    /// Makes a new device, with an identity of its own.
+impl<S: Store> Linking<S> {
+    /// Makes a new device with an identity of its own, in an empty store. If the store has a new
+    /// device whose link is not over, goes on with that one.
     ///
     /// # Errors
-    /// As for [`NewDevice::generate`]: none is expected.
+    /// [`JoinError::AlreadyExists`] if the store has an account.
     ///
     /// # Security
     /// Pass the system's generator as `rng`, as for [`NewDevice::generate`].
-    pub fn new(now: Timestamp, rng: &mut impl CryptoRng) -> Result<Self, LinkError> {
-        Ok(Self::of(NewDevice::generate(now, rng)?))
-    }
-
-    /// Reads what [`export`](Self::export) wrote, and goes on. `None` for any other bytes.
-    pub fn import(bytes: &[u8]) -> Option<Self> {
-        NewDevice::import(bytes).map(Self::of)
-    }
-
-    /// Exports the device as secret bytes for its storage. They are wiped on drop. The keys of the
-    /// relay are not among them: see [`pin`](Self::pin).
-    pub fn export(&self) -> Zeroizing<Vec<u8>> {
-        self.device.export()
-    }
-
-    fn of(device: NewDevice) -> Self {
-        Self {
+    pub fn new(
+        mut store: S,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, JoinError<S::Error>> {
+        let kept = NewDevice::kept(&store)?.filter(|device| {
+            let age_ms = device.made_at_ms().abs_diff(now.as_millis());
+            let is_early = matches!(awaits(device), Awaits::Offer | Awaits::Digits);
+            device.message().is_some() && (!is_early || age_ms <= LINK_LIFETIME_MS)
+                || device.is_welcome()
+        });
+        let device = match kept {
+            Some(device) => device,
+            None => NewDevice::generate(now, rng)?,
+        };
+        device.keep(&mut store)?;
+        Ok(Self {
             device,
+            store,
+            is_kept: true,
             stranger: Stranger::default(),
             put: None,
             look_at: Timestamp::from_millis(0),
             answered_at: None,
             failure: None,
-        }
+        })
     }
 
     /// Pins the keys of the provider, if the application knows them. Without this call, the keys
@@ -152,13 +171,13 @@ impl Linking {
 
     /// How far the link is.
     pub fn state(&self) -> LinkingState {
-        match (&self.failure, self.awaits()) {
+        match (&self.failure, awaits(&self.device)) {
             (Some(failure), _) => LinkingState::Failed(failure.clone()),
             (None, Awaits::Offer) => LinkingState::Code,
             (None, Awaits::Digits) => LinkingState::Digits,
             (None, Awaits::Welcome) => LinkingState::Joining,
             (None, Awaits::Nothing) if self.device.is_welcome() => LinkingState::Welcome,
-            (None, Awaits::Nothing) => LinkingState::Failed(LinkError::Over.into()),
+            (None, Awaits::Nothing) => LinkingState::Failed(LinkingError::Over.into()),
         }
     }
 
@@ -171,28 +190,47 @@ impl Linking {
     /// asks for digits, and after it did, they change nothing.
     ///
     /// # Errors
-    /// As for [`NewDevice::accept`]. [`LinkError::WrongDigits`] ends the link.
+    /// As for [`NewDevice::accept`]. [`LinkingError::WrongDigits`] ends the link.
     pub fn type_digits(
         &mut self,
         typed: &LinkDigits,
         now: Timestamp,
         rng: &mut impl CryptoRng,
-    ) -> Result<(), LinkError> {
+    ) -> Result<(), JoinError<S::Error>> {
         let accepted = self.device.accept(typed, now, rng);
         match &accepted {
             Ok(()) => self.answered_at = Some(now),
-            Err(LinkError::WrongStep) => {}
+            Err(LinkingError::WrongStep) => {}
             Err(error) => self.fail(error.clone()),
         }
-        accepted
+        self.is_kept = false;
+        self.keep()?; // there is one attempt, also after a crash
+        Ok(accepted?)
+    }
+
+    /// Stores the device as it is, if the store has it as it was.
+    fn keep(&mut self) -> Result<(), JoinError<S::Error>> {
+        if !self.is_kept {
+            self.device.keep(&mut self.store)?;
+            self.is_kept = true;
+        }
+        Ok(())
     }
 
     /// The next thing to send, always a [`Request::Call`]. `None` while an answer is awaited, and
     /// if there is nothing to do before [`wake_at`](Self::wake_at).
-    pub fn next(&mut self, now: Timestamp, rng: &mut impl CryptoRng) -> Option<Request> {
+    ///
+    /// # Errors
+    /// [`JoinError::State`]. Nothing leaves before the store works.
+    pub fn next(
+        &mut self,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Option<Request>, JoinError<S::Error>> {
         self.check_time(now);
+        self.keep()?;
         let chosen = self.choose(now);
-        self.stranger.next(now, rng, || chosen)
+        Ok(self.stranger.next(now, rng, || chosen))
     }
 
     fn choose(&self, now: Timestamp) -> Option<(Aim, Call)> {
@@ -222,15 +260,6 @@ impl Linking {
         Some((Aim::Look(slot), call))
     }
 
-    fn awaits(&self) -> Awaits {
-        match self.device.message() {
-            Some((LinkSlot::Bundle, _)) => Awaits::Offer,
-            Some((LinkSlot::Reveal, _)) => Awaits::Digits,
-            Some((LinkSlot::Answer, _)) => Awaits::Welcome,
-            _ => Awaits::Nothing,
-        }
-    }
-
     /// What is to be put into the mailbox now.
     fn to_put(&self) -> Option<(LinkSlot, &[u8])> {
         self.device
@@ -239,7 +268,7 @@ impl Linking {
     }
 
     fn awaited_slot(&self) -> Option<LinkSlot> {
-        match self.awaits() {
+        match awaits(&self.device) {
             Awaits::Offer => Some(LinkSlot::Offer),
             Awaits::Welcome => Some(LinkSlot::Welcome),
             Awaits::Digits | Awaits::Nothing => None,
@@ -251,7 +280,7 @@ impl Linking {
         if self.failure.is_some() {
             return;
         }
-        let since = match self.awaits() {
+        let since = match awaits(&self.device) {
             Awaits::Offer | Awaits::Digits => Some((self.device.made_at_ms(), LINK_LIFETIME_MS)),
             Awaits::Welcome => {
                 let at = self.answered_at.get_or_insert(now);
@@ -260,7 +289,7 @@ impl Linking {
             Awaits::Nothing => None,
         };
         if since.is_some_and(|(since, most)| since.abs_diff(now.as_millis()) > most) {
-            self.fail(LinkError::Expired);
+            self.fail(LinkingError::Expired);
         }
     }
 
@@ -310,13 +339,14 @@ impl Linking {
             LinkSlot::Offer => self.device.open_offer(content, now, rng).map(|_| ()),
             _ => self.device.take_welcome(content),
         };
+        self.is_kept = false;
         // A slot is never replaced, so nothing else comes.
         if let Err(error) = taken {
             self.fail(error);
         }
     }
 
-    fn fail(&mut self, error: LinkError) {
+    fn fail(&mut self, error: LinkingError) {
         self.failure = Some(error.into());
     }
 
@@ -331,7 +361,7 @@ impl Linking {
             Some(_) => Some(self.look_at.min(next_look(now))),
             None => None,
         };
-        let ends_at = match self.awaits() {
+        let ends_at = match awaits(&self.device) {
             Awaits::Digits => Some(later(
                 Timestamp::from_millis(self.device.made_at_ms()),
                 LINK_LIFETIME_MS.saturating_add(1),
@@ -348,15 +378,12 @@ impl Linking {
     ///
     /// # Errors
     /// As for [`NewDevice::into_client`]. The store is as it was.
-    pub fn into_courier<S: Store>(
-        self,
-        store: S,
-        now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Courier<S>, OpenAccountError<S::Error>> {
+    pub fn into_courier(self, rng: &mut impl CryptoRng) -> Result<Courier<S>, JoinError<S::Error>> {
         let pinned = self.stranger.pinned().cloned();
         // This key is replaced when the device is registered.
-        let client = self.device.into_client(store, DeliveryKey::generate(rng), now, rng)?;
-        Courier::after_contact(client, pinned.as_ref(), self.stranger.into_events())
+        let key = DeliveryKey::generate(rng);
+        let client = self.device.into_client(self.store, key, rng)?;
+        let events = self.stranger.into_events();
+        Ok(Courier::after_contact(client, pinned.as_ref(), events)?)
     }
 }

@@ -10,10 +10,12 @@ use waxseal_interface::{
 };
 use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
+use waxseal_roster::RosterVersion;
 
 use super::Courier;
-use crate::client::ReportId;
+use crate::client::{ReportId, WantedBundles};
 use crate::error::StateError;
+use crate::linking::LinkSlot;
 use crate::store::Store;
 
 /// How many requests are skipped in one call of `next`, because they cannot be made. Each skip
@@ -73,7 +75,7 @@ pub(super) struct InFlight {
 pub(super) enum Aim {
     Card,
     Challenge,
-    /// With the new delivery key, and the roster that the relay gets.
+    /// With the new delivery key, and the version of the own roster if the relay gets that.
     Register(DeliveryKey, Option<RosterVersion>),
     SignIn,
     Left,
@@ -107,6 +109,13 @@ impl Aim {
     }
 }
 
+impl Aim {
+    /// Whether it is about a mailbox.
+    pub(super) fn is_mail(&self) -> bool {
+        matches!(self, Self::PutMail(_) | Self::Mail(_))
+    }
+}
+
 impl<S: Store> Courier<S> {
     /// The next thing to send. `None` while an answer is awaited, and if there is nothing to do
     /// before [`wake_at`](Self::wake_at) or before something arrives.
@@ -124,13 +133,15 @@ impl<S: Store> Courier<S> {
         self.see(now);
         self.expire(now)?; // without a network, too
         for _ in 0..MAX_SKIPPED {
-            if self.in_flight.is_some() || self.pause.until(now).is_some() {
+            if self.in_flight.is_some() || self.is_removed || self.pause.until(now).is_some() {
                 return Ok(None);
             }
             let Some((aim, call)) = self.choose(now, rng)? else {
                 return Ok(None);
             };
-            let token = self.token.as_ref().filter(|_| call.needs_token());
+            // With a token, the relay counts what is in mailboxes by account.
+            let needs_token = call.needs_token() || aim.is_mail();
+            let token = self.token.as_ref().filter(|_| needs_token);
             let token = token.map(|token| token.text.clone());
             match call.ask(token.as_deref(), rng) {
                 Ok((http, asked)) => {
@@ -175,7 +186,10 @@ impl<S: Store> Courier<S> {
         if let Some(chosen) = self.choose_session(now, rng)? {
             return Ok(Some(chosen));
         }
-        self.seal_earlier(rng)?;
+        if let Some(chosen) = self.choose_roster(now)? {
+            return Ok(Some(chosen));
+        }
+        self.seal_earlier(now, rng)?;
         match self.is_listening && !self.stream.is_caught_up() {
             true => _ = self.away_since.get_or_insert(now),
             false => self.away_since = None,
@@ -187,10 +201,13 @@ impl<S: Store> Courier<S> {
         if self.wants_stream() && self.reconnect.until(now).is_none() {
             return Ok(Some((Aim::Deliveries, Call::Deliveries)));
         }
+        if let Some(chosen) = self.choose_link(now)? {
+            return Ok(Some(chosen));
+        }
         if let Some(chosen) = self.choose_bundle(now) {
             return Ok(Some(chosen));
         }
-        if let Some(chosen) = self.choose_envelope(now)? {
+        if let Some(chosen) = self.choose_envelope(now, rng)? {
             return Ok(Some(chosen));
         }
         let report = self.choose_report(now, rng);
@@ -209,6 +226,9 @@ impl<S: Store> Courier<S> {
         if self.is_set_back(now) {
             return Some(now);
         }
+        if self.is_removed {
+            return self.due_at;
+        }
         if let Some(until) = self.pause.until(now) {
             return Some(self.due_at.map_or(until, |due| due.min(until)));
         }
@@ -217,8 +237,10 @@ impl<S: Store> Courier<S> {
         let times = [
             is_away.then_some(now),
             self.wants_stream().then_some(connect_at),
+            self.publish_at,
             self.prekeys_at,
             self.upkeep_time(),
+            self.link.next(now),
             self.due_at,
             self.bundles.next(),
             self.outbox.next(),

@@ -10,9 +10,9 @@ use waxseal_reporting::{AccountId, FrankingTag, Timestamp};
 
 use super::next::Aim;
 use super::pause::later;
-use super::{Courier, Event, Trouble, bundles};
-use crate::client::{Mismatch, NotDelivered, Outgoing, Status};
-use crate::error::{ConfirmError, RetargetError, SendError, StateError};
+use super::{Courier, Event, Trouble};
+use crate::client::{NotDelivered, Outgoing, Status};
+use crate::error::{ConfirmError, SendError, StateError};
 use crate::store::Store;
 
 /// How long messages wait whose recipient's queue is full: a minute.
@@ -20,7 +20,7 @@ const FULL_MS: u64 = 60_000;
 
 /// How long messages wait that the relay refuses for a reason that this version does not know: an
 /// hour.
-const UNKNOWN_MS: u64 = 3_600_000;
+pub(super) const UNKNOWN_MS: u64 = 3_600_000;
 
 /// How long after a message was accepted the upkeep is called at the latest: an hour.
 const AWAITED_MS: u64 = 3_600_000;
@@ -39,7 +39,7 @@ pub(super) struct Outbox {
     /// A message that the client did not know when its receipt came.
     unknown: Option<FrankingTag>,
     /// A message that waits for prekeys of devices for which it was not sealed.
-    incomplete: Option<FrankingTag>,
+    pub(super) incomplete: Option<FrankingTag>,
     has_sealed_earlier: bool,
     has_told_damage: bool,
 }
@@ -63,7 +63,7 @@ impl Outbox {
         self.is_open = true;
     }
 
-    fn block(&mut self, recipient: &AccountId, now: Timestamp, for_ms: u64) {
+    pub(super) fn block(&mut self, recipient: &AccountId, now: Timestamp, for_ms: u64) {
         self.blocked.insert(recipient.clone(), later(now, for_ms));
     }
 
@@ -122,80 +122,6 @@ impl<S: Store> Courier<S> {
             self.pause.forget(&Trouble::QueueFull);
         }
         Ok(None)
-    }
-
-    /// Asks for the prekeys of devices for which a message was not sealed, because there was no
-    /// session with them. `None` if there is nothing to ask for, or they gave none lately.
-    fn complete(
-        &mut self,
-        outgoing: &Outgoing,
-        now: Timestamp,
-    ) -> Result<Option<(Aim, Call)>, StateError<S::Error>> {
-        if outgoing.without.is_empty() {
-            return Ok(None);
-        }
-        let missing = match self.client.missing(&outgoing.recipient, now) {
-            Err(StateError::Damaged(_)) => return Ok(None),
-            missing => missing?,
-        };
-        let mut missing = missing.into_iter();
-        let wanted = missing.find_map(|wanted| self.bundles.askable(wanted, now));
-        Ok(wanted.map(|wanted| {
-            self.outbox.incomplete = Some(outgoing.id);
-            bundles::ask(wanted, true)
-        }))
-    }
-
-    /// Seals a message for the devices with which there is a session since it was written. Returns
-    /// whether it is another one now.
-    fn completed(
-        &mut self,
-        outgoing: &Outgoing,
-        now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<bool, StateError<S::Error>> {
-        if self.outbox.incomplete.take() != Some(outgoing.id) {
-            return Ok(false);
-        }
-        let (to, id) = (&outgoing.recipient, &outgoing.id);
-        match self.client.retarget(to, id, &Mismatch::default(), now, rng) {
-            Err(RetargetError::State(StateError::Store(error))) => Err(StateError::Store(error)),
-            // The devices that got no key ask for one.
-            sealed => Ok(sealed.is_ok()),
-        }
-    }
-
-    /// Seals a message for the devices that the relay names.
-    fn retarget(
-        &mut self,
-        to: &AccountId,
-        id: &FrankingTag,
-        mismatch: waxseal_interface::Mismatch,
-        now: Timestamp,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(), StateError<S::Error>> {
-        let bundles = mismatch.bundles.into_iter();
-        let bundles = bundles.filter_map(|one| {
-            let account = AccountId::new(&one.name).ok()?;
-            Some((account, bundles::bundle_of(one.bundle)))
-        });
-        let mismatch = Mismatch {
-            bundles: bundles.collect(),
-            rosters: mismatch.rosters,
-        };
-        match self.client.retarget(to, id, &mismatch, now, rng) {
-            // It was deleted meanwhile.
-            Ok(_) | Err(RetargetError::NotSent) => {}
-            Err(RetargetError::TooManyRounds) => {
-                let (to, id, reason) = (to.clone(), *id, NotDelivered::Targets);
-                self.tell(Event::NotDelivered { to, id, reason });
-            }
-            Err(RetargetError::State(StateError::Store(error))) => {
-                return Err(StateError::Store(error));
-            }
-            Err(_) => self.outbox.block(to, now, UNKNOWN_MS),
-        }
-        self.tell_notices()
     }
 
     /// Seals messages again that an earlier version of the library left in the outbox.
@@ -293,15 +219,7 @@ impl<S: Store> Courier<S> {
                 self.tell_trouble(Trouble::QueueFull);
             }
             ErrorCode::ClockDiffers => {
-                let ahead = body
-                    .relay_time_ms
-                    .map(|relay| i128::from(relay).saturating_sub(i128::from(now.as_millis())));
-                let ahead = ahead.and_then(|ahead| i64::try_from(ahead).ok());
-                // A relay could say another time at each attempt.
-                self.pause.lengthen(now, 0, rng);
-                self.relay_ahead_ms = ahead.unwrap_or_default();
-                self.client.check_clock(self.relay_time(now), now)?;
-                self.tell_trouble(Trouble::ClockDiffers);
+                self.clock_differs(body, now, rng)?;
             }
             ErrorCode::Mismatch if !is_again && body.mismatch.is_some() => {
                 let mismatch = body.mismatch.as_deref().cloned().unwrap_or_default();

@@ -104,6 +104,14 @@ impl<S: Store> Courier<S> {
         Ok(signed.and_then(|signed| signed.verify(account).ok()))
     }
 
+    /// Whether the own roster, as far as this device knows it, does not list this device.
+    pub(super) fn is_not_listed(&self) -> Result<bool, StateError<S::Error>> {
+        let own = self.client.own_roster()?;
+        let identity = self.client.identity().to_bytes();
+        let is_listed = own.is_some_and(|own| own.device_of(&identity).is_some());
+        Ok(!is_listed && self.client.pending_roster()?.is_none())
+    }
+
     /// Publishes what the relay does not have.
     pub(super) fn choose_roster(
         &mut self,
@@ -154,7 +162,10 @@ impl<S: Store> Courier<S> {
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
         self.note_sent(sent)?;
-        if self.pending()?.is_some_and(|pending| pending.stamp() == sent) {
+        if self
+            .pending()?
+            .is_some_and(|pending| pending.stamp() == sent)
+        {
             let confirmed = self.client.confirm_roster(self.relay_time(now));
             self.edited(confirmed, now)?;
         }
@@ -173,7 +184,9 @@ impl<S: Store> Courier<S> {
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
         // A relay can say this each time.
-        let wait_ms = FIRST_WAIT_MS.checked_shl(self.conflicts).unwrap_or(REFUSED_MS);
+        let wait_ms = FIRST_WAIT_MS
+            .checked_shl(self.conflicts)
+            .unwrap_or(REFUSED_MS);
         self.publish_at = Some(later(now, wait_ms.min(REFUSED_MS)));
         self.conflicts = self.conflicts.saturating_add(1).min(16);
         let newest = body.conflict.as_ref().map(|conflict| &conflict.roster);
@@ -223,6 +236,19 @@ impl<S: Store> Courier<S> {
     pub(super) fn roster_not_taken(&mut self, code: ErrorCode, now: Timestamp) {
         self.publish_at = Some(later(now, REFUSED_MS));
         self.tell(Event::RosterRefused(code));
+    }
+
+    /// Signs the own roster again if it is old and this device manages the account.
+    pub(super) fn renew_roster(&mut self, now: Timestamp) -> Result<(), StateError<S::Error>> {
+        match self.client.renew_roster(self.relay_time(now)) {
+            Ok(Some(_)) => self.publish(),
+            Err(EditRosterError::State(StateError::Store(error))) => {
+                return Err(StateError::Store(error));
+            }
+            // Another one waits, or the record is damaged. The next sign-in tries again.
+            Ok(None) | Err(_) => {}
+        }
+        Ok(())
     }
 
     /// The relay does not take the time at which a roster was signed. Signs it again.

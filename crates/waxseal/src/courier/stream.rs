@@ -94,7 +94,7 @@ impl Stream {
         arrived
     }
 
-    fn answer(&mut self, answer: Answer) {
+    pub(super) fn answer(&mut self, answer: Answer) {
         // On another connection, the delivery comes again.
         if let Some(macs) = &mut self.macs {
             self.frames.push_back(macs.seal(answer.encode()));
@@ -150,7 +150,7 @@ impl<S: Store> Courier<S> {
         arrived: Vec<Arrived>,
         now: Timestamp,
     ) -> Result<(), StateError<S::Error>> {
-        let (mut waiting, mut is_caught_up) = (Vec::new(), false);
+        let (mut waiting, mut expired, mut is_caught_up) = (Vec::new(), Vec::new(), false);
         for event in arrived {
             match event {
                 Arrived::Delivery { id, delivery } => {
@@ -158,8 +158,10 @@ impl<S: Store> Courier<S> {
                     waiting.push((id, delivery));
                 }
                 Arrived::CaughtUp => is_caught_up = true,
-                // The user is told once the client knows of expired queues.
-                Arrived::QueueExpired { .. } => {}
+                Arrived::QueueExpired { from_ms, to_ms } => {
+                    let times = [from_ms, to_ms].map(Timestamp::from_millis);
+                    expired.push(times);
+                }
             }
         }
         let mut left = waiting.as_slice();
@@ -174,9 +176,13 @@ impl<S: Store> Courier<S> {
             self.settle(verdicts, now)?;
             left = rest;
         }
+        for [from, to] in expired {
+            self.take_expired(from, to, now)?;
+        }
         if !waiting.is_empty() {
             self.due_at = Some(now);
             self.upkeep_at.get_or_insert(now);
+            self.tell_notices()?;
         }
         if is_caught_up {
             self.stream.is_caught_up = true;
@@ -214,12 +220,12 @@ impl<S: Store> Courier<S> {
                 self.doubt_prekeys(now);
                 Verdict::Settled
             }
-            Advice::WarnIdentityChange => {
-                if let (ReceiveError::IdentityChanged { new }, Some(peer)) =
-                    (&error, self.sender_of(delivery))
-                {
-                    self.identity_changed(&peer, *new, now);
+            // The upkeep says whether its account's roster is fetched now.
+            Advice::FetchRoster => {
+                if let Some(from) = self.sender_of(delivery) {
+                    self.bundles.note_unknown(from);
                 }
+                self.upkeep_at = Some(now);
                 kept
             }
             Advice::DeliverAgain => Verdict::Kept {
@@ -249,11 +255,14 @@ impl<S: Store> Courier<S> {
                 from,
                 message,
                 sent_time_agrees,
+                from_removed_device,
             } => self.tell(Event::Message {
                 from,
                 message,
                 sent_time_agrees,
+                from_removed_device,
             }),
+            Received::Sent { to, message } => self.tell(Event::Sent { to, message }),
             Received::Receipts {
                 from: to,
                 delivered,

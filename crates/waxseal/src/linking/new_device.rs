@@ -116,6 +116,12 @@ impl NewDevice {
         self.identity.public()
     }
 
+    /// When the device was made, in milliseconds.
+    #[cfg(feature = "courier")]
+    pub(crate) fn made_at_ms(&self) -> u64 {
+        self.made_at_ms
+    }
+
     /// What was offered, once an offer was opened.
     #[must_use]
     pub fn offered(&self) -> Option<Offered> {

@@ -27,6 +27,16 @@ pub(crate) struct CourierRecord {
     /// device cannot use them any more.
     #[prost(bool, tag = "6")]
     pub(crate) replaces: bool,
+    /// The epoch of the newest roster of which this device knows that the provider has it. 0 if it
+    /// knows of none.
+    #[prost(uint32, tag = "8")]
+    pub(crate) roster_epoch: u32,
+    /// Its version.
+    #[prost(uint32, tag = "9")]
+    pub(crate) roster_version: u32,
+    /// When sessions last started over because the provider dropped messages, in milliseconds.
+    #[prost(uint64, tag = "10")]
+    pub(crate) expired_ms: u64,
 }
 
 /// A delivery that did not open and was not acknowledged. It comes again on the next connection.

@@ -150,7 +150,8 @@ pub(crate) struct SigningRecord {
 pub(crate) struct SignedRecord {
     #[prost(bytes = "vec", tag = "1")]
     pub(crate) signed: Vec<u8>,
-    /// What it changes: 1 adds a device, 2 removes one, 3 renews the roster, 4 begins an epoch.
+    /// What it changes: 1 adds a device, 2 removes one, 3 renews the roster, 4 begins an epoch, 5
+    /// gives the roster the provider's time.
     #[prost(uint32, tag = "2")]
     pub(crate) kind: u32,
     /// The device that it adds or removes. Else 0.

@@ -50,6 +50,15 @@ impl Device {
 }
 
 impl Peer {
+    /// Leaves all sessions: nothing is sealed on them any more.
+    pub(in crate::client) fn leave_sessions(&mut self) {
+        for device in self.devices.values_mut() {
+            let ids = device.sessions.iter().flat_map(SessionSet::ids);
+            device.left = ids.collect();
+            device.is_changed = true;
+        }
+    }
+
     /// Whether an earlier line of this store may have used this number of a message.
     pub(in crate::client) fn has_used(&self, sequence: u64) -> bool {
         sequence < self.restarts.saturating_mul(NUMBERS)

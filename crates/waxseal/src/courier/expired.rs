@@ -1,0 +1,38 @@
+//! Expired queues: the relay dropped deliveries for this device.
+
+use waxseal_interface::{Answer, QUEUE_EXPIRED_ID};
+use waxseal_reporting::Timestamp;
+
+use super::{Courier, Event};
+use crate::error::StateError;
+use crate::records::CourierRecord;
+use crate::store::Store;
+
+/// How often sessions start over because of it: once a day. A relay can say it at any time, and
+/// each session that starts over costs a peer a prekey.
+const START_OVER_MS: u64 = 24 * 3_600_000;
+
+impl<S: Store> Courier<S> {
+    /// Starts over with all peers, because messages that their sessions need may be among those
+    /// that were dropped.
+    pub(super) fn take_expired(
+        &mut self,
+        from: Timestamp,
+        to: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StateError<S::Error>> {
+        let age = now.as_millis().checked_sub(self.record.expired_ms);
+        if age.is_none_or(|age| age >= START_OVER_MS) {
+            self.client.leave_sessions()?;
+            self.put(CourierRecord {
+                expired_ms: now.as_millis(),
+                ..self.record.clone()
+            })?;
+        }
+        self.tell(Event::QueueExpired { from, to });
+        self.stream.answer(Answer::Acknowledged {
+            id: QUEUE_EXPIRED_ID,
+        });
+        Ok(())
+    }
+}
