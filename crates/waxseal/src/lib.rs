@@ -191,11 +191,12 @@ pub mod transport;
 
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
-    Client, ConversationHealth, DamagedRow, Direction, Draft, Due, KeptPromise, KeptReceipt,
-    LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, NotDelivered, Outgoing, OutgoingReport, Page,
-    PeerState, PromiseState, Rebased, Received, ReportId, SetBack, Status, Upkeep, Waiting,
-    Welcome,
+    Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft, Due,
+    KeptPromise, KeptReceipt, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice,
+    Outgoing, OutgoingReport, Page, PeerState, PromiseState, Received, ReportId, RosterChange,
+    SetBack, Started, Status, Upkeep, Waiting, WantedBundles,
 };
+pub use client::{LinkUnderWay, Rebased, Welcome};
 #[cfg(feature = "courier")]
 pub use courier::Courier;
 pub use error::Advice;
@@ -213,6 +214,7 @@ pub use waxseal_reporting::reporter::{
     Disclosure, ModerationPublicKey, Preview, PreviewMessage, PreviewPart, Reason, ReportDraft,
 };
 pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
+pub use waxseal_roster::{AccountKey, Roster};
 
 /// Why the own roster cannot be changed in a certain way.
 pub use roster_edit::EditError;
@@ -221,10 +223,11 @@ pub use roster_edit::EditError;
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        ConfirmError, Damage, EditRosterError, JoinError, KeepPromiseError, LinkDeviceError,
-        OpenAccountError, PeerError, PublishError, ReceiveError, ReportError, SendError,
-        StartError, StateError, VerifyReceiptError,
+        AccountKeyError, BundleProblem, ConfirmError, Damage, KeepPromiseError, OpenAccountError,
+        PeerError, PublishError, ReceiveError, ReportError, RetargetError, SendError, StartError,
+        StateError, TakeRosterError, VerifyReceiptError,
     };
+    pub use crate::error::{EditRosterError, JoinError, LinkDeviceError};
 }
 
 /// The encrypted sessions on which [`Client`] is built, for applications that bring their own
@@ -234,6 +237,8 @@ pub use waxseal_core as core;
 pub use waxseal_log as log;
 /// The provider's and the reviewers' side, and the types that a client's messages are made of.
 pub use waxseal_reporting as reporting;
+/// Accounts with several devices: account keys, and rosters of devices that managers sign.
+pub use waxseal_roster as roster;
 
 /// Runs the examples of this package's README as tests.
 #[cfg(all(doctest, feature = "sqlite"))]

@@ -254,6 +254,15 @@ pub(crate) struct NoteRecord {
     pub(crate) tells_sessions: bool,
 }
 
+impl NoteRecord {
+    /// A refusal with this content.
+    pub(crate) fn of_refusal(content: Vec<u8>) -> Self {
+        let mut note = Self::default();
+        note.refusal = content;
+        note
+    }
+}
+
 /// What all conversations share.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct CountersRecord {

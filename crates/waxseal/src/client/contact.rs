@@ -183,8 +183,8 @@ impl<S: Store> Client<S> {
     pub fn safety_number(&self, peer: &AccountId) -> Result<SafetyNumber, PeerError<S::Error>> {
         let theirs = self.peer_account_key(peer)?.to_bytes();
         let me = &self.me.account;
-        let ours = self.look(|client| Ok(client.look_at_peer(me, Peer::account_key)?.flatten()));
-        let ours = ours?.ok_or(PeerError::NoAccountKey)?;
+        let ours = self.look(|client| client.look_at_peer(me, Peer::account_key))?;
+        let ours = ours.flatten().ok_or(PeerError::NoAccountKey)?;
         let number = SafetyNumber::of_accounts((&ours, me.as_str()), (&theirs, peer.as_str()));
         Ok(number.map_err(|_| damaged(peer))?)
     }

@@ -219,7 +219,6 @@ impl<S: Store> Client<S> {
                     Ok(Rebased::Post(roster.signed().encode()))
                 }
                 Ok(None) => {
-                    let newest = signing.newest()?;
                     let welcome = client.settle(signing, &newest, now, &mut transaction)?;
                     Ok(Rebased::Done(welcome))
                 }

@@ -144,12 +144,6 @@ impl Pair {
         targets
     }
 
-    /// Whether the own account has other devices that get a copy.
-    pub(super) fn has_own_others(&self, me: &DeviceAddress, roster_ms: u64) -> bool {
-        let mut targets = self.targets(me, roster_ms).into_iter();
-        targets.any(|target| target.is_own)
-    }
-
     /// Makes the slots of a fanout those of the devices that the message is for now. Slots of these
     /// devices that have a ciphertext stay, except those in `replaced`; the others are sealed.
     ///

@@ -14,6 +14,7 @@ use waxseal_roster::Pinned;
 
 pub(super) use self::cache::Peers;
 pub(super) use self::device::Device;
+pub(super) use self::roster::Taken;
 use super::page::{Page, number_of};
 use super::{Client, keys};
 use crate::error::{Damage, StateError};

@@ -172,10 +172,8 @@ impl<S: Store> Client<S> {
                 .collect(),
             sessions: Vec::new(),
         };
-        let note = refusal.encode().map(|content| NoteRecord {
-            refusal: take_secret_bytes(content),
-            ..NoteRecord::default()
-        });
+        let content = refusal.encode().map(take_secret_bytes);
+        let note = content.map(NoteRecord::of_refusal);
         let mut pair = self.pair_to(account)?;
         let mut sealed = None;
         if let Some(mut note) = note {

@@ -12,9 +12,9 @@ use super::peers::Peer;
 use super::rosters::NotTaken;
 use super::send::Outgoing;
 use super::status::NotDelivered;
-use super::{Client, keys, tag_of};
+use super::{Client, keys};
 use crate::error::{RetargetError, SendError, StateError, TakeRosterError};
-use crate::records::{IndexRecord, MessageRecord, OutboxRecord};
+use crate::records::{MessageRecord, OutboxRecord};
 use crate::store::{Store, Transaction};
 
 /// How often one message is sealed for the devices that the relay names. After that it counts as
