@@ -79,7 +79,7 @@ pub use self::notices::Notice;
 pub use self::outbox::Waiting;
 pub use self::page::{DamagedRow, Page};
 pub use self::peer_state::PeerState;
-use self::peers::{OLDEST_SESSIONS, Peer, Peers};
+use self::peers::Peers;
 pub use self::promise::{KeptPromise, PromiseState};
 pub use self::receive::{MAX_RECEIVED_AT_ONCE, Received};
 pub use self::report::{OutgoingReport, ReportId};
@@ -89,7 +89,7 @@ pub use self::set_back::SetBack;
 pub use self::status::{NotDelivered, Status};
 pub use self::upkeep::Upkeep;
 use crate::error::{Damage, OpenAccountError, StateError};
-use crate::records::{self, AccountRecord, CountersRecord, LAYOUT, LayoutRecord};
+use crate::records::{self, AccountRecord};
 use crate::store::{Store, Transaction};
 
 /// One device of one account, with its conversations.

@@ -196,6 +196,7 @@ pub use client::{
     Notice, Outgoing, OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, ReportId,
     RosterChange, SetBack, Started, Status, Upkeep, Waiting, WantedBundles, Welcome,
 };
+pub use client::{LinkUnderWay, Rebased, Welcome};
 #[cfg(feature = "courier")]
 pub use courier::Courier;
 pub use error::Advice;
@@ -227,6 +228,7 @@ pub mod errors {
         ReportError, RetargetError, SendError, StartError, StateError, TakeRosterError,
         VerifyReceiptError,
     };
+    pub use crate::error::{EditRosterError, JoinError, LinkDeviceError};
 }
 
 /// The encrypted sessions on which [`Client`] is built, for applications that bring their own

@@ -20,6 +20,10 @@ use crate::store::{Store, Transaction};
 /// without a confirmation in between.
 const SIGNED_UNSEEN: u32 = 100;
 
+/// How old a signed roster may be that is posted again. A provider refuses one that was signed more
+/// than a day ago by its own clock, so an older one is signed again, with a higher version.
+const MAX_PENDING_AGE_MS: u64 = 12 * 3_600_000;
+
 const ADD: u32 = 1;
 const REMOVE: u32 = 2;
 const RENEW: u32 = 3;
@@ -211,6 +215,9 @@ impl<S: Store> Client<S> {
     /// Makes the pending change again, because the provider refused the roster and handed out a
     /// newer one: another device changed the roster meanwhile. Post what this returns.
     ///
+    /// Call this also with the provider's newest roster if the provider says that the roster was
+    /// signed too long ago. If that is half a day or more, this signs it again.
+    ///
     /// # Errors
     /// [`EditRosterError::Edit`] if the change cannot be made any more. It is dropped, unless it is
     /// a [`take_over`](Self::take_over) that another device's number is in the way of.
@@ -235,7 +242,11 @@ impl<S: Store> Client<S> {
             if newest.stamp() < known.stamp() {
                 return Err(EditRosterError::Behind);
             }
-            if newest.hash() == known.hash() && pending.previous() == known.hash() {
+            let age_ms = now.as_millis().abs_diff(pending.at_ms());
+            if newest.hash() == known.hash()
+                && pending.previous() == known.hash()
+                && age_ms <= MAX_PENDING_AGE_MS
+            {
                 return Ok(Rebased::Post(pending.signed().encode()));
             }
             let learnt_ms = client.learnt_ms(now)?;
