@@ -192,9 +192,9 @@ pub mod transport;
 pub use channel::{SessionOpener, SessionSealer};
 pub use client::{
     Bundles, Client, ConversationHealth, DamagedRow, DeviceBundle, Direction, Draft, Due,
-    KeptPromise, KeptReceipt, LinkUnderWay, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered,
-    Notice, Outgoing, OutgoingReport, Page, PeerState, PromiseState, Rebased, Received, ReportId,
-    RosterChange, SetBack, Started, Status, Upkeep, Waiting, WantedBundles, Welcome,
+    KeptPromise, KeptReceipt, MAX_RECEIVED_AT_ONCE, Message, Mismatch, NotDelivered, Notice,
+    Outgoing, OutgoingReport, Page, PeerState, PromiseState, Received, ReportId, RosterChange,
+    SetBack, Started, Status, Upkeep, Waiting, WantedBundles,
 };
 pub use client::{LinkUnderWay, Rebased, Welcome};
 #[cfg(feature = "courier")]
@@ -223,10 +223,9 @@ pub use roster_edit::EditError;
 /// [`Advice`].
 pub mod errors {
     pub use crate::error::{
-        AccountKeyError, BundleProblem, ConfirmError, Damage, EditRosterError, JoinError,
-        KeepPromiseError, LinkDeviceError, OpenAccountError, PeerError, PublishError, ReceiveError,
-        ReportError, RetargetError, SendError, StartError, StateError, TakeRosterError,
-        VerifyReceiptError,
+        AccountKeyError, BundleProblem, ConfirmError, Damage, KeepPromiseError, OpenAccountError,
+        PeerError, PublishError, ReceiveError, ReportError, RetargetError, SendError, StartError,
+        StateError, TakeRosterError, VerifyReceiptError,
     };
     pub use crate::error::{EditRosterError, JoinError, LinkDeviceError};
 }
