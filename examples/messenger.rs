@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let key = fs::read(&key_file)?.try_into().map_err(|_| "not a key")?;
     let store = SqliteStore::open(format!("{me}.sqlite"), &StoreKey::from_bytes(key))?;
     let me = DeviceAddress::new(AccountId::new(&me)?, DeviceId(1));
-    let mut courier = Courier::open_or_create(store, me, rng)?;
+    let mut courier = Courier::open_or_create(store, me, now(), rng)?;
     let mut transport = Transport::new(&relay)?;
     let (typed, lines) = mpsc::channel();
     thread::spawn(move || io::stdin().lines().try_for_each(|line| typed.send(line)));

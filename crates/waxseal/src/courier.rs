@@ -23,6 +23,7 @@ mod session;
 mod stranger;
 mod stream;
 mod targets;
+mod verdict;
 
 use std::collections::VecDeque;
 

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use getrandom::SysRng;
 use rand_core::{CryptoRng, UnwrapErr};
+use waxseal_interface::HttpAnswer;
 use waxseal_interface::http::{Frames, Link};
 
 pub use waxseal_interface::http::LinkError;
 use waxseal_reporting::Timestamp;
 
 use crate::client::MAX_RECEIVED_AT_ONCE;
-use crate::courier::{Courier, Event, Request};
-use crate::error::StateError;
+use crate::courier::{Courier, Event, Linking, LinkingState, Recovering, RecoveringState, Request};
+use crate::error::{JoinError, StateError};
 use crate::store::Store;
 
 /// Maximum pause between deliveries that are stored together.
@@ -33,7 +34,7 @@ const TURN: Duration = Duration::from_millis(100);
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let (store, bob) = (waxseal::MemoryStore::new(), waxseal::AccountId::new("bob")?);
 /// # let me = waxseal::DeviceAddress::new(waxseal::AccountId::new("alice")?, waxseal::DeviceId(1));
-/// let mut courier = Courier::create(store, me, &mut system_rng())?;
+/// let mut courier = Courier::create(store, me, now(), &mut system_rng())?;
 /// let mut transport = Transport::new("https://relay.example")?;
 /// courier.send(&bob, "Hello!", now(), &mut system_rng())?;
 /// loop {
@@ -124,6 +125,60 @@ impl Transport {
                 return Ok(events);
             }
         }
+    }
+
+    /// Sends what a new device has to send to join an account. Returns how far the link is, as soon
+    /// as that changed, or after `wait`.
+    ///
+    /// # Errors
+    /// As for [`Linking::next`]. Trouble with the relay is tried again.
+    pub fn link<S: Store>(
+        &mut self,
+        linking: &mut Linking<S>,
+        wait: Duration,
+    ) -> Result<LinkingState, JoinError<S::Error>> {
+        let (began, before) = (Instant::now(), linking.state());
+        loop {
+            let rng = &mut system_rng();
+            while let Some(request) = linking.next(now(), rng)? {
+                if let Some((id, answer)) = self.call(request) {
+                    linking.answer(id, answer, now(), rng);
+                }
+            }
+            let state = linking.state();
+            if state != before || began.elapsed() >= wait {
+                return Ok(state);
+            }
+            sleep(linking.wake_at(now()), wait.saturating_sub(began.elapsed()));
+        }
+    }
+
+    /// Sends what a new device has to send to get its account back. Returns how far it is, as soon
+    /// as that changed, or after `wait`.
+    pub fn recover(&mut self, recovering: &mut Recovering, wait: Duration) -> RecoveringState {
+        let (began, before) = (Instant::now(), recovering.state());
+        loop {
+            let rng = &mut system_rng();
+            while let Some(request) = recovering.next(now(), rng) {
+                if let Some((id, answer)) = self.call(request) {
+                    recovering.answer(id, answer, now(), rng);
+                }
+            }
+            let state = recovering.state();
+            if state != before || began.elapsed() >= wait {
+                return state;
+            }
+            let left = wait.saturating_sub(began.elapsed());
+            sleep(recovering.wake_at(now()), left);
+        }
+    }
+
+    fn call(&mut self, request: Request) -> Option<(u64, Option<HttpAnswer>)> {
+        let Request::Call { id, http, .. } = request else {
+            return None;
+        };
+        let answer = self.link.call(&http);
+        Some((id, self.noted(answer)))
     }
 
     /// Why the relay could not be reached when it was last tried.
@@ -230,6 +285,14 @@ impl Transport {
             }
         }
     }
+}
+
+/// Sleeps until it is time to ask again, or for as long as there is time.
+fn sleep(wake_at: Option<Timestamp>, most: Duration) {
+    let until = wake_at.map_or(most, |at| {
+        Duration::from_millis(at.as_millis().saturating_sub(now().as_millis()))
+    });
+    thread::sleep(until.max(SHORTEST_WAIT).min(most));
 }
 
 /// The present time by this device's clock.

@@ -219,7 +219,7 @@ impl<S: Store> Courier<S> {
             }
             (code, Aim::PutRoster(_)) if !is_general(code) => self.roster_not_taken(code, now),
             (code, Aim::Roster(account)) if !is_general(code) => {
-                self.roster_refused(&account, now);
+                self.roster_refused(&account, now)?;
             }
             (code, Aim::Bundles { wanted, is_extra }) if !is_general(code) => {
                 self.bundles_refused((&wanted, is_extra), code, now)?;

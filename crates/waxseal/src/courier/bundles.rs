@@ -109,6 +109,11 @@ impl Bundles {
             .insert(account.clone(), later(now, ROSTER_OFF_MS));
     }
 
+    /// Whether the roster of an account is asked for now.
+    pub(super) fn is_asking(&self, account: &AccountId, now: Timestamp) -> bool {
+        self.rosters.contains(account) && !is_off(&self.rosters_off, account, now, ROSTER_OFF_MS)
+    }
+
     /// Notes which of the devices that were asked for have published no prekeys.
     fn note_bare(&mut self, wanted: &WantedBundles, found: &Found, now: Timestamp) {
         let is_found = |device: &DeviceId| found.devices.iter().any(|one| one.device == *device);
@@ -206,6 +211,7 @@ impl<S: Store> Courier<S> {
         for account in &upkeep.rosters {
             self.bundles.want_roster(account);
         }
+        self.settle_unknown(now)?;
         self.tell_notices()
     }
 
@@ -242,9 +248,7 @@ impl<S: Store> Courier<S> {
     ) -> Result<(), StateError<S::Error>> {
         match self.client.take_roster(account, roster, now) {
             Ok(change) => {
-                if change != RosterChange::Unchanged {
-                    self.roster_came(account);
-                }
+                self.roster_came(account, change != RosterChange::Unchanged, now)?;
                 self.upkeep_at = Some(now);
                 self.outbox.look_again();
             }
@@ -256,17 +260,25 @@ impl<S: Store> Courier<S> {
                     self.tell(Event::Damaged(damage));
                 }
                 self.bundles.put_roster_off(account, now);
+                self.settle_unknown(now)?;
             }
         }
         self.tell_notices()
     }
 
-    /// Has the relay deliver again what unknown devices of an account sent: there is another roster
-    /// now.
-    fn roster_came(&mut self, account: &AccountId) {
-        if self.bundles.unknown.remove(account) {
+    /// Receives again what unknown devices of an account sent. If the roster is another one, the
+    /// relay delivers again what it was left with, too.
+    fn roster_came(
+        &mut self,
+        account: &AccountId,
+        is_other: bool,
+        now: Timestamp,
+    ) -> Result<(), StateError<S::Error>> {
+        self.receive_unknown(account, now)?;
+        if is_other && self.bundles.unknown.remove(account) {
             self.stream.close();
         }
+        Ok(())
     }
 
     /// Starts sessions with the devices of an account.
@@ -299,9 +311,8 @@ impl<S: Store> Courier<S> {
                         held_back,
                     });
                 }
-                // Deliveries of devices that the new roster lists come again.
-                self.roster_came(account);
                 self.look_again();
+                self.roster_came(account, true, now)?;
             }
             Err(StartError::State(StateError::Store(error))) => {
                 return Err(StateError::Store(error));
@@ -342,8 +353,13 @@ impl<S: Store> Courier<S> {
     }
 
     /// The relay refused to hand out a roster.
-    pub(super) fn roster_refused(&mut self, account: &AccountId, now: Timestamp) {
+    pub(super) fn roster_refused(
+        &mut self,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<(), StateError<S::Error>> {
         self.bundles.put_roster_off(account, now);
+        self.settle_unknown(now)
     }
 
     /// The relay refused to hand out prekeys.

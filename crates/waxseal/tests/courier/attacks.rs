@@ -276,7 +276,7 @@ fn whatever_a_hostile_relay_answers_the_courier_comes_to_rest_and_goes_on_later(
                 let client = phone.courier.client();
                 let draft = client.draft_account_report(&carol, Reason::Spam).unwrap();
                 phone.courier.report(&draft, &mut phone.rng).unwrap();
-                phone.courier.ask_identity(&account("bob"));
+                phone.courier.ask_roster(&account("bob"));
             }
             let requests = town.turn_of(0);
             assert!(requests < 60, "{seed} {round}: {requests}");

@@ -61,7 +61,7 @@ pub(crate) fn check(town: &mut Town) {
                     | Event::NotDelivered { .. }
                     | Event::Damaged(_)
                     | Event::DamagedRows(_)
-                    | Event::IdentityChanged { .. }
+                    | Event::Notice(_)
                     | Event::ReportGivenUp { .. }
             )
         };

@@ -1,5 +1,4 @@
 //! Couriers and a relay, with everything that can go wrong in between.
-#![cfg(feature = "courier")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -11,6 +10,7 @@
 mod attacks;
 mod copied;
 mod crash;
+mod devices;
 #[path = "../crash/disk.rs"]
 #[allow(dead_code, reason = "the crash tests use the rest")]
 mod disk;
@@ -19,6 +19,7 @@ mod faults;
 mod first;
 mod forged;
 mod hostile;
+mod newcomer;
 mod pauses;
 mod peers;
 mod phone;

@@ -1,7 +1,7 @@
 //! What one peer causes stops no other: full queues, unknown names, changed identities.
 
 use waxseal::courier::{Event, Trouble};
-use waxseal::{Direction, Status};
+use waxseal::{Direction, Notice, Status};
 use waxseal_interface::ErrorCode;
 use waxseal_world::{Asked, Fault, account};
 
@@ -138,11 +138,12 @@ fn a_changed_identity_is_told_and_nothing_is_lost_once_it_is_accepted() {
     town.live(HOUR_MS);
     town.live(DAY_MS);
     let changed = town.phones[0].events.iter().find_map(|event| match event {
-        Event::IdentityChanged { new, .. } => Some(*new),
+        Event::Notice(Notice::IdentityChanged { new, .. }) => Some(*new),
         _ => None,
     });
     let changed = changed.expect("the user is warned");
-    let told = town.phones[0].count(|event| matches!(event, Event::IdentityChanged { .. }));
+    let told = town.phones[0]
+        .count(|event| matches!(event, Event::Notice(Notice::IdentityChanged { .. })));
     assert!(told < 200, "{told}");
     assert_eq!(town.phones[0].heard("bob"), ["hello yourself"]);
     assert_eq!(town.relay.queued(&account("alice")), 5);
@@ -176,7 +177,7 @@ fn a_message_to_a_changed_identity_waits_until_it_is_accepted() {
     // Bob cannot open it, and refuses it. Alice would have to seal it for the new identity.
     assert!(town.phones[1].heard("alice").is_empty());
     let changed = town.phones[0].events.iter().find_map(|event| match event {
-        Event::IdentityChanged { new, .. } => Some(*new),
+        Event::Notice(Notice::IdentityChanged { new, .. }) => Some(*new),
         _ => None,
     });
     let changed = changed.expect("the user is warned");
@@ -191,13 +192,13 @@ fn a_message_to_a_changed_identity_waits_until_it_is_accepted() {
 fn a_device_that_lost_its_sessions_gets_everything_once_more() {
     let mut town = Town::of_two();
     // Bob's store loses the sessions with Alice while messages are on their way.
-    let other = *waxseal_world::Provider::new(8).register("x").identity();
-    let own = *town.phones[0].courier.client().identity();
-    for identity in [other, own] {
+    let alice = town.phones[0].courier.client();
+    let own = alice.own_roster().unwrap().unwrap();
+    let mut other = waxseal_world::Provider::new(8);
+    other.register("x");
+    for key in [other.account_key(&account("x")), *own.account_key()] {
         let courier = &mut town.phones[1].courier;
-        courier
-            .accept_identity(&account("alice"), &identity)
-            .unwrap();
+        courier.accept_identity(&account("alice"), &key).unwrap();
     }
     for text in ["one", "two", "three"] {
         town.say(0, "bob", text);

@@ -45,6 +45,16 @@ impl Phone {
             Ok(courier) => courier,
             Err(_) => create(&disk, name, &mut rng),
         };
+        Self::of(courier, disk, name, rng)
+    }
+
+    /// A device with this courier.
+    pub(crate) fn of(
+        courier: Courier<Disk>,
+        disk: Disk,
+        name: &'static str,
+        rng: ChaCha20Rng,
+    ) -> Self {
         Self {
             courier,
             disk,
@@ -56,6 +66,10 @@ impl Phone {
             ends_after: None,
             name,
         }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     pub(crate) fn account(&self) -> AccountId {
@@ -251,7 +265,7 @@ impl Phone {
 
 fn create(disk: &Disk, name: &str, rng: &mut ChaCha20Rng) -> Courier<Disk> {
     for _ in 0..3 {
-        if let Ok(courier) = Courier::create(disk.clone(), address(name), rng) {
+        if let Ok(courier) = Courier::create(disk.clone(), address(name), NOW, rng) {
             return courier;
         }
         if let Ok(courier) = Courier::open(disk.clone()) {
