@@ -16,7 +16,7 @@ use crate::records::{SignedRecord, SigningRecord};
 use crate::roster_edit::{EditError, RosterEdit, Signer};
 use crate::store::{Store, Transaction};
 
-/// How many versions count as signed if the record of them is damaged: more than are ever signed
+/// How many versions count as signed if the record of them is damaged or lost: more than are ever signed
 /// without a confirmation in between.
 const SIGNED_UNSEEN: u32 = 100;
 
@@ -343,15 +343,13 @@ impl<S: Store> Client<S> {
         let me = self.me.account.clone();
         let own = self.take_peer(&me)?.ok_or(EditRosterError::NoAccountKey)?;
         let newest = own.roster().ok_or(EditRosterError::NoAccountKey)?.stamp();
-        let record = match self.get_record(&keys::signing()) {
-            Ok(record) => record.unwrap_or_default(),
-            Err(StateError::Damaged(_)) => SigningRecord {
-                epoch: newest.epoch,
-                version: newest.version.saturating_add(SIGNED_UNSEEN),
-                pending: None,
-            },
-            Err(error) => return Err(error.into()),
-        };
+        // A device has this record from the start.
+        let record = self.readable(&keys::signing())?;
+        let record = record.unwrap_or_else(|| SigningRecord {
+            epoch: newest.epoch,
+            version: newest.version.saturating_add(SIGNED_UNSEEN),
+            pending: None,
+        });
         Ok(Signing { record, own })
     }
 }
@@ -424,6 +422,15 @@ pub(super) fn first_pending(
     let base = Pinned::first(newest.clone());
     let signed = edit.sign(&base, &signer, now.as_millis())?;
     Ok(record_of(&signed.ok_or(EditError::Superseded)?, edit))
+}
+
+/// What a device signed that is about to have its first roster: at most that one.
+pub(super) fn nothing_pending(roster: &Roster) -> SigningRecord {
+    SigningRecord {
+        epoch: roster.epoch(),
+        version: roster.version(),
+        pending: None,
+    }
 }
 
 fn record_of(roster: &Roster, edit: &RosterEdit) -> SigningRecord {
