@@ -8,6 +8,7 @@ mod client;
 mod decode;
 mod desk;
 mod edit;
+mod linking;
 pub(crate) mod log;
 mod report;
 mod sqlite;
@@ -21,6 +22,8 @@ pub(crate) use decode::{Clear, accepted_id};
 pub use decode::{core_decode, reporting_decode};
 pub use desk::desk;
 pub(crate) use desk::desk_seeds;
+pub use linking::linking;
+pub(crate) use linking::linking_seeds;
 pub use log::log;
 pub use report::report;
 pub use sqlite::sqlite;
@@ -30,13 +33,14 @@ pub use store::store;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by their names in `fuzz/`.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
     ("braid", braid),
     ("world", world),
     ("client", client),
+    ("linking", linking),
     ("report", report),
     ("desk", desk),
     ("store", store),
