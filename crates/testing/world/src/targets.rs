@@ -11,6 +11,7 @@ mod edit;
 mod linking;
 pub(crate) mod log;
 mod report;
+pub(crate) mod roster;
 mod sqlite;
 mod store;
 
@@ -26,6 +27,7 @@ pub use linking::linking;
 pub(crate) use linking::linking_seeds;
 pub use log::log;
 pub use report::report;
+pub use roster::roster;
 pub use sqlite::sqlite;
 pub use store::store;
 
@@ -46,6 +48,7 @@ pub const TARGETS: [Target; 12] = [
     ("store", store),
     ("sqlite", sqlite),
     ("log", log),
+    ("roster", roster),
 ];
 
 /// Runs a script with two devices (see [`Pair`]). Asserts that in the end a device's state opens no
