@@ -12,7 +12,7 @@
 use waxseal::reporting::limits::MAX_POST_SKEW_MS;
 use waxseal::reporting::relay::PostError;
 use waxseal::{Client, Content, Draft, MemoryStore, Received, Timestamp};
-use waxseal_world::{NOW, Provider, Records, account, envelope_of, find, snapshot};
+use waxseal_world::{NOW, PostRefused, Provider, Records, account, envelope_of, find, snapshot};
 
 #[test]
 fn each_posting_has_the_present_time_and_nothing_else_changes() {
@@ -33,7 +33,7 @@ fn each_posting_has_the_present_time_and_nothing_else_changes() {
         provider.now = Timestamp::from_millis(NOW.as_millis() + after);
         let posted = provider.post(alice.me(), bob.me(), &sent.envelope);
         assert_eq!(posted.is_ok(), is_taken);
-        assert!(is_taken || posted == Err(PostError::ClockDiffers));
+        assert!(is_taken || posted == Err(PostRefused::Post(PostError::ClockDiffers)));
         let again = alice.outbox(None, 10, provider.now).unwrap().items;
         assert_eq!(again.len(), 1);
         assert_eq!((again[0].id, &again[0].recipient), (sent.id, &bob_id));
@@ -50,12 +50,12 @@ fn each_posting_has_the_present_time_and_nothing_else_changes() {
     let carol = provider.register("carol");
     let elsewhere = provider.post(alice.me(), carol.me(), &sent.envelope);
     provider.now = NOW;
-    assert_eq!(elsewhere, Err(PostError::NotAuthentic));
+    assert_eq!(elsewhere, Err(PostRefused::Post(PostError::NotAuthentic)));
     let (_, receipt) = provider.relay(&alice, &bob, &sent.envelope);
     alice.confirm(&bob_id, &receipt).unwrap();
     assert!(alice.outbox(None, 10, NOW).unwrap().items.is_empty());
     assert!(alice.waiting(None, 10).unwrap().items.is_empty());
-    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 0);
+    assert_eq!(alice.seal_waiting(&bob_id, NOW, &mut provider.rng).unwrap(), 0);
 }
 
 /// Changes each record of the outbox.
@@ -101,7 +101,7 @@ fn messages_sealed_again_name_each_other_by_their_new_tags() {
     assert_eq!(waiting.iter().map(|sent| sent.id).collect::<Vec<_>>(), tags);
     assert!(alice.outbox(None, 10, NOW).unwrap().items.is_empty());
 
-    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 3);
+    assert_eq!(alice.seal_waiting(&bob_id, NOW, &mut provider.rng).unwrap(), 3);
     let outbox = alice.outbox(None, 10, NOW).unwrap().items;
     let [first, reply, edit] = outbox.as_slice() else {
         panic!("three messages were sealed again")

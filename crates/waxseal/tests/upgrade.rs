@@ -107,14 +107,14 @@ fn messages_are_sealed_again_once_whichever_commit_fails() {
             applies,
         })
         .unwrap();
-        let error = stopped.seal_waiting(&bob_id, rng).unwrap_err();
+        let error = stopped.seal_waiting(&bob_id, NOW, rng).unwrap_err();
         assert!(matches!(error, SendError::State(StateError::Store(Failed))));
 
         let mut alice = Client::open(stopped.into_store().inner).unwrap();
         let done = commits_left + usize::from(applies);
         assert_eq!(alice.outbox(None, 10, NOW).unwrap().items.len(), done);
         assert_eq!(alice.waiting(None, 10).unwrap().items.len(), 3 - done);
-        assert_eq!(alice.seal_waiting(&bob_id, rng).unwrap(), 3 - done);
+        assert_eq!(alice.seal_waiting(&bob_id, NOW, rng).unwrap(), 3 - done);
         assert!(alice.waiting(None, 10).unwrap().items.is_empty());
         let outbox = alice.outbox(None, 10, NOW).unwrap().items;
         assert_eq!(outbox.len(), 3);
@@ -149,7 +149,7 @@ fn a_message_that_was_sealed_again_is_deleted_by_either_tag() {
             .unwrap()];
         let records = as_left_by_an_earlier_version(&alice, &sent);
         let mut alice = Client::open(MemoryStore::from_records(records)).unwrap();
-        assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 1);
+        assert_eq!(alice.seal_waiting(&bob_id, NOW, &mut provider.rng).unwrap(), 1);
         let present = alice.outbox(None, 10, NOW).unwrap().items[0].id;
         let id = if by_earlier { sent[0].id } else { present };
         alice.delete_message(&bob_id, &id).unwrap();
@@ -178,7 +178,7 @@ fn a_damaged_message_does_not_keep_others_from_being_sealed_again() {
     }
     let mut alice = Client::open(MemoryStore::from_records(records)).unwrap();
     // A message whose place is damaged is found by looking through the history.
-    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 2);
+    assert_eq!(alice.seal_waiting(&bob_id, NOW, &mut provider.rng).unwrap(), 2);
     let outbox = alice.outbox(None, 10, NOW).unwrap().items;
     assert_eq!(outbox.len(), 2);
     for (sent, text) in outbox.iter().zip(["indexed badly", "whole"]) {
@@ -187,5 +187,5 @@ fn a_damaged_message_does_not_keep_others_from_being_sealed_again() {
     }
     // The damaged one goes on waiting, and nothing is sealed twice.
     assert_eq!(alice.waiting(None, 10).unwrap().items.len(), 1);
-    assert_eq!(alice.seal_waiting(&bob_id, &mut provider.rng).unwrap(), 0);
+    assert_eq!(alice.seal_waiting(&bob_id, NOW, &mut provider.rng).unwrap(), 0);
 }

@@ -121,7 +121,8 @@ fn memory_of(client: &mut Client<Disk>) -> impl PartialEq + std::fmt::Debug + us
         .iter()
         .map(|peer| {
             (
-                client.peer_identity(peer).unwrap(),
+                client.peer_account_key(peer).unwrap(),
+                client.devices(peer).unwrap(),
                 client.has_session(peer).unwrap(),
                 client.next_ordinal(peer).unwrap(),
                 client.conversation_health(peer).unwrap(),
