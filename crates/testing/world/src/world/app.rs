@@ -34,7 +34,9 @@ impl World {
                 from,
                 message,
                 sent_time_agrees,
+                from_removed_device,
             }) => {
+                assert!(!from_removed_device, "no device is removed");
                 let from = self.index_of(&from);
                 let sent = &mut self.sent[number];
                 assert_eq!(number_of(message.text()), number);
