@@ -276,7 +276,7 @@ impl<S: Store> Client<S> {
             has_earlier: false,
         };
         transaction.put_record(keys::layout(), &layout);
-        let mut own = Peer::new(&client.me.account);
+        let mut own = Peer::own(&client.me.account);
         client.put_first_roster(&mut own, &roster, &secret, &mut transaction);
         client.commit(transaction)?;
         Ok(client)

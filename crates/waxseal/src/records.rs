@@ -37,8 +37,8 @@ pub(crate) use self::peer::{
     ContactRecord, ConversationRecord, DeletionRecord, DeviceRecord, RecentRecord,
 };
 pub(crate) use self::promise::{LastReceiptRecord, PromiseRecord};
-pub(crate) use self::roster::{NoticeRecord, OwnSentRecord, SecretRecord};
 pub(crate) use self::report::{DraftRecord, ReportRecord, ShownRecord};
+pub(crate) use self::roster::{NoticeRecord, OwnSentRecord, SecretRecord};
 pub(crate) use self::upkeep::{
     AskedRecord, AwaitedRecord, HeldRecord, ReceiptRecord, UnopenedRecord, UpkeepRecord,
 };

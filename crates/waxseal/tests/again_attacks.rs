@@ -210,6 +210,7 @@ fn a_message_whose_place_in_the_outbox_was_damaged_is_sealed_again_once_more() {
 fn a_stranger_does_not_learn_from_a_second_refusal_that_its_message_was_opened() {
     let mut net = Network::of(&NAMES);
     net.start(ALICE, BOB);
+    net.show_roster(BOB, ALICE);
     let first = seal(&mut net, ALICE, BOB, "can you read this?");
     let delivery = garbage(&mut net, ALICE, &first);
     net.clients[BOB].receive(&delivery).unwrap_err();
@@ -489,6 +490,7 @@ fn receipts_are_told_after_a_session_was_lost() {
 fn a_refusal_does_not_tell_a_stranger_that_another_message_was_opened() {
     let mut net = Network::of(&NAMES);
     net.start(ALICE, BOB);
+    net.show_roster(BOB, ALICE);
     net.send(ALICE, BOB, "can you read this?");
     net.deliver_all();
     let probe = seal(&mut net, ALICE, BOB, "probe");

@@ -12,7 +12,9 @@ use waxseal::errors::{
     TakeRosterError,
 };
 use waxseal::reporting::recipient::DeliveryError;
-use waxseal::{Advice, Client, Direction, Disclosure, Draft, MemoryStore, Notice, Reason, Received};
+use waxseal::{
+    Advice, Client, Direction, Disclosure, Draft, MemoryStore, Notice, Reason, Received,
+};
 use waxseal_world::{NOW, Provider, account, address, snapshot, text_of};
 
 #[test]
@@ -57,7 +59,13 @@ fn an_account_is_created_once_and_opened_afterwards() {
     let (mut world, alice, bob) = Provider::of_two();
     let (identity, mut bob) = (*alice.identity(), bob);
     let key = world.key(alice.me());
-    let again = Client::create(alice.into_store(), address("alice"), key, NOW, &mut world.rng);
+    let again = Client::create(
+        alice.into_store(),
+        address("alice"),
+        key,
+        NOW,
+        &mut world.rng,
+    );
     assert!(matches!(again, Err(OpenAccountError::AlreadyExists)));
     assert!(matches!(
         Client::open(MemoryStore::new()),
@@ -177,9 +185,12 @@ fn a_changed_identity_is_reported_and_works_once_accepted() {
     let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
     let error = bob.receive(&delivery).unwrap_err();
     assert_eq!(error.advice(), Advice::FetchRoster);
-    assert_eq!(bob.upkeep(NOW, &mut world.rng).unwrap().rosters, [account("alice")]);
+    let upkeep = bob.upkeep(NOW, &mut world.rng).unwrap();
+    assert_eq!(upkeep.rosters, [account("alice")]);
     let roster = world.roster(&account("alice"));
-    let error = bob.take_roster(&account("alice"), &roster, NOW).unwrap_err();
+    let error = bob
+        .take_roster(&account("alice"), &roster, NOW)
+        .unwrap_err();
     assert_eq!(error.advice(), Advice::WarnIdentityChange);
     let TakeRosterError::IdentityChanged { new } = error else {
         panic!("{error}")
@@ -355,7 +366,8 @@ fn after_a_rotation_the_previous_prekeys_open_what_was_on_its_way() {
     world.publish(&account("bob"), &upload);
     let left = bob.one_time_prekeys_left().unwrap();
     let (delivery, _) = world.relay(&alice, &bob, &sent.envelope);
-    assert_eq!(text_of(bob.receive(&delivery).unwrap()), "late");
+    let received = world.receive(&mut bob, &delivery);
+    assert_eq!(text_of(received.unwrap()), "late");
     assert_eq!(bob.one_time_prekeys_left().unwrap(), left - 1);
     let lost = bob.publish_prekeys(99, &mut world.rng).unwrap();
     assert_eq!(

@@ -85,8 +85,10 @@ fn use_damaged<S: Store>(prepared: &mut Prepared, bob: &mut Client<S>) -> Seen {
 
     // Every list works. At most one row of one list is damaged.
     let mut rows = Vec::new();
+    // A damaged row may be that of the own account, which is no peer.
     let listed = bob.peers(None, 10).unwrap();
-    assert_eq!(listed.items.len() + listed.damaged.len(), 2);
+    assert!([2, 3].contains(&(listed.items.len() + listed.damaged.len())));
+    assert!(listed.items.len() >= 1);
     seen.lists.extend(listed.damaged.iter().map(|_| "peers"));
     let contacts = listed.damaged; // `reset_peer` writes it again
     for name in &names {
@@ -266,9 +268,10 @@ fn follow<S: Store>(
     let error: StateError<S::Error> = StateError::Damaged(damage.clone());
     match damage {
         Damage::Peer(peer) => {
-            assert_eq!((peer, error.advice()), (name, Advice::ResetPeer));
+            assert!(peer == name || *peer == bob.me().account);
+            assert_eq!(error.advice(), Advice::ResetPeer);
             let known = bob.reset_peer(peer).unwrap();
-            assert_eq!(known, Some(world.account_key(name)), "still pinned");
+            assert_eq!(known, Some(world.account_key(peer)), "still pinned");
             world.show_roster(bob, peer);
             seen.resets.insert(format!("peer {}", peer.as_str()));
         }
@@ -399,7 +402,8 @@ fn two_damaged_records_of_a_peer_keep_history_and_numbers() {
     // With contact and device damaged, no record has the pinned key. The reset says so.
     let mut records = snapshot(&bob);
     for (key, value) in &mut records {
-        if matches!(family(key), 'n' | 'd') {
+        let is_alices = key.to_bytes().windows(5).any(|name| name == b"alice");
+        if is_alices && matches!(family(key), 'n' | 'd') {
             *value = vec![9];
         }
     }

@@ -102,7 +102,7 @@ fn start_and_post<S: Store>(
         let (from, to) = (address("alice"), address("bob"));
         let (delivery, receipt) = world.relay_as(&from, &to, &outgoing.envelope);
         assert_eq!(alice.confirm(&bob_id, &receipt).unwrap(), outgoing.id);
-        match bob.receive(&delivery).unwrap() {
+        match world.receive(bob, &delivery).unwrap() {
             Received::Message { message, .. } => shown.push(message.text().unwrap().to_owned()),
             other => panic!("{other:?}"),
         }

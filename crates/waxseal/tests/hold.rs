@@ -19,7 +19,7 @@ fn flush(provider: &mut Provider, from: &mut Device, to: &mut Device) -> Vec<Str
     for outgoing in from.outbox(None, 100, provider.now).unwrap().items {
         let (delivery, receipt) = provider.relay(from, to, &outgoing.envelope);
         from.confirm(&recipient, &receipt).unwrap();
-        if let Received::Message { message, .. } = to.receive(&delivery).unwrap() {
+        if let Received::Message { message, .. } = provider.receive(to, &delivery).unwrap() {
             texts.push(message.text().unwrap().to_owned());
         }
     }

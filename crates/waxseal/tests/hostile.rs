@@ -59,7 +59,6 @@ fn a_message_that_claims_our_own_identity_is_not_an_identity_change() {
         .unwrap();
     let own = envelope_of(&own.envelope);
     let (reflected, _) = world.stamp_as(&address("alice"), bob.me(), &own);
-    let before = snapshot(&bob);
     let error = bob.receive(&reflected).unwrap_err();
     assert!(matches!(
         error,
@@ -67,7 +66,10 @@ fn a_message_that_claims_our_own_identity_is_not_an_identity_change() {
     ));
     assert_eq!(error.advice(), Advice::DeliverAgain);
     // The provider hands out his own prekeys as Carol's.
-    let (mut carols, own) = (world.bundles(&account("carol")), world.bundles(&account("bob")));
+    let (mut carols, own) = (
+        world.bundles(&account("carol")),
+        world.bundles(&account("bob")),
+    );
     carols.devices = own.devices;
     let before_start = snapshot(&bob);
     let started = bob.start(&account("carol"), &carols, NOW, &mut world.rng);
@@ -89,7 +91,7 @@ fn a_message_of_an_earlier_version_advises_a_new_session_and_a_newer_one_is_kept
         .send(&account("bob"), "from the future", NOW, &mut world.rng)
         .unwrap();
     let mut envelope = envelope_of(&sent.envelope).encode();
-    envelope[1 + 32] = 0x7f; // the version byte of the channel's message
+    envelope[1 + 32 + 49] = 0x7f; // the version byte of the session's message
     let envelope = Envelope::decode(&envelope).unwrap();
     let (delivery, _) = world.stamp_as(alice.me(), bob.me(), &envelope);
     let before = snapshot(&bob);
@@ -109,6 +111,7 @@ fn a_third_party_cannot_occupy_another_senders_tag() {
     // on its way. Bob must withhold the liar's message and still open Alice's.
     let squatting = liar.seal_under(&sent.id, &mut world.rng);
     let at_relay = world.register_only("liar");
+    world.show_roster(&mut bob, &account("liar"));
     let (squatting, _) = world.stamp_as(&at_relay, bob.me(), &squatting);
     assert!(matches!(
         bob.receive(&squatting),
@@ -129,6 +132,7 @@ fn a_message_that_lies_about_its_commitment_is_withheld_and_recognised_again() {
     let envelope = liar.seal("looks harmless", 40, &mut world.rng);
     let honest = liar.seal("honest again", usize::MAX, &mut world.rng);
     let liar = world.register_only("liar");
+    world.show_roster(&mut bob, &account("liar"));
     let (delivery, _) = world.stamp_as(&liar, bob.me(), &envelope);
     let error = bob.receive(&delivery).unwrap_err();
     assert!(matches!(error, ReceiveError::Withheld));
@@ -201,7 +205,7 @@ fn a_withheld_message_is_not_named_as_seen() {
         Err(ReceiveError::Withheld)
     ));
     let unopened = peer.seal("may I hit you now?", usize::MAX, &mut world.rng);
-    let garbage = [&unopened.encode()[..33], b"garbage"].concat();
+    let garbage = [&unopened.encode()[..33 + 49], b"garbage"].concat();
     let garbage = Envelope::decode(&garbage).unwrap();
     let (delivery, _) = world.stamp_as(&liar, bob.me(), &garbage);
     assert!(matches!(

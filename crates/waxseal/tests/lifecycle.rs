@@ -339,7 +339,7 @@ fn skipped_keys_are_stored_in_pages_and_all_of_them_are_read_again() {
         world.relay(alice, bob, &sent.envelope).0
     };
     let pages = |bob: &Client<MemoryStore>| {
-        let table = Table::new(b"s\x05alice");
+        let table = Table::new(b"s\x05alice\0\0\0\x01");
         bob.store().list(&table, None, usize::MAX).unwrap()
     };
     // Twice, 2,000 messages are skipped, the most that are allowed at once. Their keys fill more

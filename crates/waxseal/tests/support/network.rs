@@ -161,6 +161,13 @@ impl Network {
         }
     }
 
+    /// The provider shows the roster of a peer.
+    #[allow(dead_code, reason = "only some tests do it by hand")]
+    pub(crate) fn show_roster(&mut self, who: usize, peer: usize) {
+        let peer = account(self.names[peer]);
+        self.world.show_roster(&mut self.clients[who], &peer);
+    }
+
     fn note_identity_change(&mut self, who: usize, peer: usize) {
         if !self.identity_changes.contains(&(who, peer)) {
             self.identity_changes.push((who, peer));
