@@ -109,7 +109,7 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let me = client.me.account.clone();
             let own = client.take_peer(&me)?;
-            let mut own = own.unwrap_or_else(|| Peer::new(&me));
+            let mut own = own.unwrap_or_else(|| Peer::own(&me));
             if own.account_key().is_some() {
                 return Err(AccountKeyError::AlreadyExists);
             }
@@ -165,6 +165,7 @@ impl<S: Store> Client<S> {
                 }
                 return client.keep_offered(account, &roster, now);
             };
+            // Also if the roster is refused, none is fetched soon.
             let mut upkeep = client.upkeep_or_new(account)?;
             upkeep.fetched_ms = now.as_millis().max(1);
             transaction.put_record(keys::upkeep(account), &upkeep);
@@ -172,6 +173,9 @@ impl<S: Store> Client<S> {
             let taken =
                 client.take_in_call(&mut known, account, &roster, learnt_ms, &mut transaction)?;
             upkeep.wants_roster = false;
+            if taken != Taken::Known {
+                upkeep.fetched_ms = 0;
+            }
             transaction.put_record(keys::upkeep(account), &upkeep);
             known.put(account, &mut transaction);
             client.commit(transaction)?;
@@ -199,9 +203,14 @@ impl<S: Store> Client<S> {
             return Err(TakeRosterError::NoRoom);
         }
         let mut upkeep = self.upkeep_or_new(account)?;
-        upkeep.offered = roster.signed().encode();
+        let offered = roster.signed().encode();
+        upkeep.fetched_ms = match upkeep.offered == offered {
+            true => now.as_millis().max(1),
+            false => 0,
+        };
+        upkeep.offered = offered;
+        upkeep.offered_ms = now.as_millis().max(1);
         upkeep.wants_roster = false;
-        upkeep.fetched_ms = now.as_millis().max(1);
         let mut transaction = Transaction::default();
         transaction.put_record(keys::upkeep(account), &upkeep);
         self.commit(transaction)?;
