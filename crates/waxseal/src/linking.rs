@@ -17,6 +17,33 @@
 //! take_welcome          <-------- slot 4 <-------------------    the signed roster
 //! ```
 //!
+//! ```
+//! use waxseal::linking::{LinkDigits, NewDevice};
+//! # use waxseal::{Client, DeliveryKey, MemoryStore};
+//! # use waxseal_world::{NOW as now, Provider, account};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (rng, mut provider) = (&mut rand::rng(), Provider::new(7));
+//! # let (mut phone, store) = (provider.register("alice"), MemoryStore::new());
+//! # let key = DeliveryKey::generate(rng);
+//! let mut laptop = NewDevice::generate(now, rng)?; // shows `laptop.code()`
+//! let offer = phone.offer_link(&laptop.code(), laptop.bundle(), now, rng)?;
+//! let offered = laptop.open_offer(&offer, now, rng)?; // shows `offered.me.account`
+//! let (_, reveal) = laptop.message().ok_or("no reveal")?;
+//! let digits = phone.link_digits(reveal, now, rng)?.shown(); // with `LINK_WARNING`
+//!
+//! let typed = LinkDigits::parse(&digits).ok_or("not eight digits")?;
+//! laptop.accept(&typed, now, rng)?;
+//! let (_, answer) = laptop.message().ok_or("no answer")?;
+//! let roster = phone.finish_link(answer, now)?; // for the provider, which takes it
+//! # provider.put_roster(&account("alice"), &roster).unwrap();
+//! let welcome = phone.confirm_roster(now)?.ok_or("no welcome")?;
+//! laptop.take_welcome(&welcome.roster)?;
+//! let laptop = laptop.into_client(store, key, rng)?;
+//! assert_eq!(laptop.me(), &offered.me);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | attack | what stops it |
 //! |---|---|
 //! | someone photographs the code and offers another account | the first four digits differ |

@@ -5,6 +5,7 @@
 
 use waxseal_core::IdentityKeyPair;
 use waxseal_reporting::{DeviceAddress, DeviceId, Timestamp};
+use waxseal_roster::limits::MAX_MANAGERS;
 use waxseal_roster::{
     DeviceEntry, Pinned, RecoverySecret, Roster, RosterVersion, SignedRoster, proof_context,
 };
@@ -109,11 +110,13 @@ impl<S: Store> Client<S> {
     /// Makes this device a manager in a new epoch, and removes devices that were lost, managers
     /// too. The account key stays, and with it the safety number.
     ///
-    /// The other managers that were not lost stay managers. Post the signed roster, then call
-    /// [`confirm_roster`](Self::confirm_roster).
+    /// The other managers that were not lost stay managers, up to three. Post the signed roster,
+    /// then call [`confirm_roster`](Self::confirm_roster).
     ///
     /// # Errors
     /// [`EditRosterError::WrongSecret`] if the secret is of another account key.
+    /// [`EditError::Taken`] if this device was removed: [recover](Self::recover) the account in an
+    /// empty store.
     pub fn take_over(
         &mut self,
         secret: &RecoverySecret,
@@ -142,12 +145,11 @@ impl<S: Store> Client<S> {
                 keep.retain(|entry| entry.id != me);
                 keep.push(DeviceEntry::new(me, own, identity.prove_device(&context)));
             }
-            let stays =
-                |entry: &&DeviceEntry| entry.identity == own || newest.is_manager(&entry.identity);
-            let managers: Vec<_> = keep
-                .iter()
-                .filter(stays)
-                .map(|entry| entry.identity)
+            let others = keep.iter().map(|entry| entry.identity);
+            let others = others.filter(|other| *other != own && newest.is_manager(other));
+            let managers: Vec<_> = [own]
+                .into_iter()
+                .chain(others.take(MAX_MANAGERS - 1))
                 .collect();
             let epoch = newest
                 .epoch()
@@ -224,7 +226,7 @@ impl<S: Store> Client<S> {
             match client.signed(&signing, &edit, now) {
                 Ok(Some(roster)) => {
                     // A device that takes over need not be in the roster before.
-                    client.retract_removed(&mut transaction);
+                    client.retract_own(&mut transaction);
                     signing.put_pending(&roster, &edit, &mut transaction);
                     client.commit_own(signing.own, transaction)?;
                     Ok(Rebased::Post(roster.signed().encode()))
@@ -315,9 +317,6 @@ impl<S: Store> Client<S> {
             .is_some_and(|pending| pending.kind == ADD);
         signing.record.pending = None;
         transaction.put_record(keys::signing(), &signing.record);
-        if signing.own.entry(self.me.device).is_some() {
-            self.retract_removed(transaction);
-        }
         let welcome = match is_add {
             true => self.welcome(roster, now, transaction)?,
             false => None,

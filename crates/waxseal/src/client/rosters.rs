@@ -274,8 +274,11 @@ impl<S: Store> Client<S> {
             if !added.is_empty() || !removed.is_empty() {
                 self.put_devices_changed(transaction, account, added, removed)?;
             }
-            if *account == self.me.account && known.entry(self.me.device).is_none() {
-                self.put_notice(transaction, Kind::Removed, account, &[], &[]);
+            if *account == self.me.account {
+                match known.entry(self.me.device) {
+                    None => self.put_notice(transaction, Kind::Removed, account, &[], &[]),
+                    Some(_) => self.retract_own(transaction),
+                }
             }
         }
         Ok(Ok(taken))
