@@ -259,9 +259,11 @@ impl<S: Store> Client<S> {
         let (roster, secret) = rosters::first_roster(&me, &identity, now, rng)?;
         let mut transaction = Transaction::default();
         transaction.put_record(keys::account_secret(), &secret);
+        let signing = edit_roster::nothing_pending(&roster);
+        let (founder, rosters) = ((store, me, identity), (&roster, &signing));
         Ok(Self::found(
-            (store, me, identity),
-            &roster,
+            founder,
+            rosters,
             delivery_key,
             transaction,
             rng,

@@ -63,6 +63,12 @@
 //! | the user reports | [`draft_report`], [`preview`], [`report`] | upload it, [`confirm_report`] |
 //! | the intake answers a report | [`keep_promise`] | [`promises`] tells which are overdue |
 //! | the provider gives a receipt | [`verify_receipt`] | show what it tells and contradicts |
+//! | a new device joins | [`linking`] | register it |
+//! | each sign-in | [`renew_roster`], [`pending_roster`] | post the roster, [`confirm_roster`] |
+//! | the provider refuses a roster | [`rebase_roster`] | post what it returns |
+//! | the user removes a device | [`remove_device`] | post the roster, [`confirm_roster`] |
+//! | a manager was stolen | [`take_over`], with the recovery secret | as after a removal |
+//! | all devices were lost | [`recover`], with the recovery secret | register with the roster |
 //! | users meet | [`safety_number`] | compare or scan |
 //!
 //! [`create`]: Client::create
@@ -99,6 +105,13 @@
 //! [`promises`]: Client::promises
 //! [`verify_receipt`]: Client::verify_receipt
 //! [`safety_number`]: Client::safety_number
+//! [`renew_roster`]: Client::renew_roster
+//! [`pending_roster`]: Client::pending_roster
+//! [`confirm_roster`]: Client::confirm_roster
+//! [`rebase_roster`]: Client::rebase_roster
+//! [`remove_device`]: Client::remove_device
+//! [`take_over`]: Client::take_over
+//! [`recover`]: Client::recover
 //! [`preview`]: ReportDraft::preview
 //!
 //! Every error has an `advice()` that tells what to do next: fetch a bundle, ask again, warn of an

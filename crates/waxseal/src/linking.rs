@@ -1,9 +1,9 @@
 //! Linking: how a new device joins an account.
 //!
 //! The new device shows a [code](LinkCode) to scan, which commits to its prekeys. A manager of the
-//! account scans it and offers the account over an encrypted session. The user compares nothing, but
-//! types eight digits that the manager shows into the new device. Both devices write to a mailbox of
-//! the relay, which is named by the code and lasts for ten minutes.
+//! account scans it and offers the account over an encrypted session. The user types eight digits
+//! that the manager shows into the new device. Both devices write to a mailbox of the relay, which
+//! the code names and which lasts for ten minutes.
 //!
 //! ```text
 //! new device                      mailbox                        manager
@@ -17,12 +17,39 @@
 //! take_welcome          <-------- slot 4 <-------------------    the signed roster
 //! ```
 //!
+//! ```
+//! use waxseal::linking::{LinkDigits, NewDevice};
+//! # use waxseal::{Client, DeliveryKey, MemoryStore};
+//! # use waxseal_world::{NOW as now, Provider, account};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (rng, mut provider) = (&mut rand::rng(), Provider::new(7));
+//! # let (mut phone, store) = (provider.register("alice"), MemoryStore::new());
+//! # let key = DeliveryKey::generate(rng);
+//! let mut laptop = NewDevice::generate(now, rng)?; // shows `laptop.code()`
+//! let offer = phone.offer_link(&laptop.code(), laptop.bundle(), now, rng)?;
+//! let offered = laptop.open_offer(&offer, now, rng)?; // shows `offered.me.account`
+//! let (_, reveal) = laptop.message().ok_or("no reveal")?;
+//! let digits = phone.link_digits(reveal, now, rng)?.shown(); // with `LINK_WARNING`
+//!
+//! let typed = LinkDigits::parse(&digits).ok_or("not eight digits")?;
+//! laptop.accept(&typed, now, rng)?;
+//! let (_, answer) = laptop.message().ok_or("no answer")?;
+//! let roster = phone.finish_link(answer, now)?; // for the provider, which takes it
+//! # provider.put_roster(&account("alice"), &roster).unwrap();
+//! let welcome = phone.confirm_roster(now)?.ok_or("no welcome")?;
+//! laptop.take_welcome(&welcome.roster)?;
+//! let laptop = laptop.into_client(store, key, rng)?;
+//! assert_eq!(laptop.me(), &offered.me);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | attack | what stops it |
 //! |---|---|
 //! | someone photographs the code and offers another account | the first four digits differ |
-//! | a website shows the code of an attacker's device | the last four digits, if nobody types them there |
+//! | a website shows the code of an attacker's device | nobody types the last four digits there |
 //! | the relay exchanges the prekeys | the code commits to them |
-//! | someone searches for prekeys that give the same digits | the digits depend on the reveal, to which the code commits |
+//! | someone searches for keys that give the same digits | the digits depend on the reveal |
 //!
 //! Each half of the digits has one attempt, which succeeds by chance once in 10,000 times.
 

@@ -5,6 +5,7 @@
 
 use waxseal_core::IdentityKeyPair;
 use waxseal_reporting::{DeviceAddress, DeviceId, Timestamp};
+use waxseal_roster::limits::MAX_MANAGERS;
 use waxseal_roster::{
     DeviceEntry, Pinned, RecoverySecret, Roster, RosterVersion, SignedRoster, proof_context,
 };
@@ -16,8 +17,8 @@ use crate::records::{SignedRecord, SigningRecord};
 use crate::roster_edit::{EditError, RosterEdit, Signer};
 use crate::store::{Store, Transaction};
 
-/// How many versions count as signed if the record of them is damaged: more than are ever signed
-/// without a confirmation in between.
+/// How many versions count as signed if the record of them is damaged or lost: more than are ever
+/// signed without a confirmation in between.
 const SIGNED_UNSEEN: u32 = 100;
 
 /// How old a signed roster may be that is posted again. A provider refuses one that was signed more
@@ -140,11 +141,13 @@ impl<S: Store> Client<S> {
     /// Makes this device a manager in a new epoch, and removes devices that were lost, managers
     /// too. The account key stays, and with it the safety number.
     ///
-    /// The other managers that were not lost stay managers. Post the signed roster, then call
-    /// [`confirm_roster`](Self::confirm_roster).
+    /// The other managers that were not lost stay managers, up to three. Post the signed roster,
+    /// then call [`confirm_roster`](Self::confirm_roster).
     ///
     /// # Errors
     /// [`EditRosterError::WrongSecret`] if the secret is of another account key.
+    /// [`EditError::Taken`] if this device was removed: [recover](Self::recover) the account in an
+    /// empty store.
     pub fn take_over(
         &mut self,
         secret: &RecoverySecret,
@@ -173,12 +176,11 @@ impl<S: Store> Client<S> {
                 keep.retain(|entry| entry.id != me);
                 keep.push(DeviceEntry::new(me, own, identity.prove_device(&context)));
             }
-            let stays =
-                |entry: &&DeviceEntry| entry.identity == own || newest.is_manager(&entry.identity);
-            let managers: Vec<_> = keep
-                .iter()
-                .filter(stays)
-                .map(|entry| entry.identity)
+            let others = keep.iter().map(|entry| entry.identity);
+            let others = others.filter(|other| *other != own && newest.is_manager(other));
+            let managers: Vec<_> = [own]
+                .into_iter()
+                .chain(others.take(MAX_MANAGERS - 1))
                 .collect();
             let epoch = newest
                 .epoch()
@@ -255,7 +257,7 @@ impl<S: Store> Client<S> {
             match client.signed(&signing, &edit, now) {
                 Ok(Some(roster)) => {
                     // A device that takes over need not be in the roster before.
-                    client.retract_removed(&mut transaction);
+                    client.retract_own(&mut transaction);
                     signing.put_pending(&roster, &edit, &mut transaction);
                     client.commit_own(signing.own, transaction)?;
                     Ok(Rebased::Post(roster.signed().encode()))
@@ -346,9 +348,6 @@ impl<S: Store> Client<S> {
             .is_some_and(|pending| pending.kind == ADD);
         signing.record.pending = None;
         transaction.put_record(keys::signing(), &signing.record);
-        if signing.own.entry(self.me.device).is_some() {
-            self.retract_removed(transaction);
-        }
         let welcome = match is_add {
             true => self.welcome(roster, now, transaction)?,
             false => None,
@@ -374,15 +373,13 @@ impl<S: Store> Client<S> {
         let me = self.me.account.clone();
         let own = self.take_peer(&me)?.ok_or(EditRosterError::NoAccountKey)?;
         let newest = own.roster().ok_or(EditRosterError::NoAccountKey)?.stamp();
-        let record = match self.get_record(&keys::signing()) {
-            Ok(record) => record.unwrap_or_default(),
-            Err(StateError::Damaged(_)) => SigningRecord {
-                epoch: newest.epoch,
-                version: newest.version.saturating_add(SIGNED_UNSEEN),
-                pending: None,
-            },
-            Err(error) => return Err(error.into()),
-        };
+        // A device has this record from the start.
+        let record = self.readable(&keys::signing())?;
+        let record = record.unwrap_or_else(|| SigningRecord {
+            epoch: newest.epoch,
+            version: newest.version.saturating_add(SIGNED_UNSEEN),
+            pending: None,
+        });
         Ok(Signing { record, own })
     }
 }
@@ -456,6 +453,15 @@ pub(super) fn first_pending(
     let base = Pinned::first(newest.clone());
     let signed = edit.sign(&base, &signer, now.as_millis())?;
     Ok(record_of(&signed.ok_or(EditError::Superseded)?, edit))
+}
+
+/// What a device signed that is about to have its first roster: at most that one.
+pub(super) fn nothing_pending(roster: &Roster) -> SigningRecord {
+    SigningRecord {
+        epoch: roster.epoch(),
+        version: roster.version(),
+        pending: None,
+    }
 }
 
 fn record_of(roster: &Roster, edit: &RosterEdit) -> SigningRecord {

@@ -183,9 +183,12 @@ impl<S: Store> Client<S> {
         transaction.put_record(keys::notice(kind.number(), account), &record);
     }
 
-    /// Deletes the notice that this device was removed, because it is in the roster.
-    pub(super) fn retract_removed(&self, transaction: &mut Transaction) {
-        transaction.delete(keys::notice(Kind::Removed.number(), &self.me.account));
+    /// Deletes the notices that this device was removed and that the own roster is old, because
+    /// there is a newer one with this device.
+    pub(super) fn retract_own(&self, transaction: &mut Transaction) {
+        for kind in [Kind::Removed, Kind::RosterOld] {
+            transaction.delete(keys::notice(kind.number(), &self.me.account));
+        }
     }
 
     /// Writes a notice that devices were added or removed, together with those of a notice that was

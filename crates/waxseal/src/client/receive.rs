@@ -273,13 +273,16 @@ impl<S: Store> Client<S> {
 
         *is_changed = true;
         batch.received.insert(name);
-        peer.confirm_offer();
+        let is_pinned_now = peer.confirm_offer();
         let device = peer.device_mut(arrival.sender.device);
         if none.is_some() {
             device.sessions = none;
         }
         device.record.identity = identity.to_vec();
         let is_removed = device.record.removed_ms != 0;
+        if is_pinned_now {
+            self.upkeep_in(batch, from)?.offered.clear(); // it is in the contact now
+        }
         self.note_opened(batch, &arrival);
         self.forget_unopened(batch, &arrival)?;
         if !is_removed {

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use waxseal::linking::{LinkCode, LinkSlot, NewDevice};
-use waxseal::{Client, DeliveryKey, DeviceId, LinkUnderWay, MemoryStore, Rebased};
+use waxseal::linking::{LinkCode, LinkDigits, LinkSlot, NewDevice};
+use waxseal::{Client, DeliveryKey, DeviceId, LinkUnderWay, Rebased};
 use waxseal_roster::SignedRoster;
 use waxseal_world::NOW;
 
@@ -39,12 +39,10 @@ impl Manager {
         let mailbox = code.mailbox();
         match self.client.link_under_way(NOW).map_err(drop)? {
             None if relay.newest().devices().len() == 1 => {
-                let bundle = relay.get(mailbox, LinkSlot::Bundle).unwrap();
-                let offer = self
-                    .client
-                    .offer_link(code, &bundle, NOW, rng)
-                    .map_err(drop)?;
-                relay.put(mailbox, LinkSlot::Offer, &offer);
+                if let Some(bundle) = relay.get(mailbox, LinkSlot::Bundle) {
+                    let offer = self.client.offer_link(code, &bundle, NOW, rng);
+                    relay.put(mailbox, LinkSlot::Offer, &offer.map_err(drop)?);
+                }
             }
             None => {}
             Some(LinkUnderWay::Offered { mailbox, offer }) => {
@@ -78,7 +76,7 @@ impl Manager {
 }
 
 /// The digits on the manager's screen.
-fn screen(manager: &Manager) -> Option<waxseal::linking::LinkDigits> {
+fn screen(manager: &Manager) -> Option<LinkDigits> {
     match manager.client.link_under_way(NOW).unwrap() {
         Some(LinkUnderWay::Shown { digits, .. }) => Some(digits),
         _ => None,
@@ -163,7 +161,8 @@ fn run(manager_crash: Option<(usize, bool)>, new_crash: Option<(usize, bool)>) -
     // It becomes a client, unless it is killed again: then it does so later.
     let key = DeliveryKey::generate(&mut seeded(3));
     new.device.keep(&mut new.store).unwrap();
-    new.store.shared.borrow_mut().crash = Some((new.store.shared.borrow().commits + 1, false));
+    let so_far = new.store.shared.borrow().commits;
+    new.store.shared.borrow_mut().crash = Some((so_far + 1, false));
     let kept = NewDevice::kept(&new.store).unwrap().unwrap();
     kept.into_client(new.store.clone(), key.clone(), &mut seeded(4))
         .unwrap_err();
@@ -275,5 +274,4 @@ fn row_49_changes_of_the_roster_survive_a_crash_at_each_write() {
             change(Some((at, is_done)));
         }
     }
-    let _ = MemoryStore::new();
 }

@@ -1,9 +1,9 @@
 //! A manager or every device is lost, and the recovery secret is there.
 
 use waxseal::errors::{EditRosterError, JoinError};
-use waxseal::{Client, DeliveryKey, DeviceId, EditError, MemoryStore, Notice, Rebased};
-use waxseal_roster::{AccountKeyPair, Pinned, RecoverySecret};
-use waxseal_world::{NOW, account, snapshot};
+use waxseal::{Client, DeliveryKey, DeviceId, EditError, MemoryStore, Notice};
+use waxseal_roster::{Change, Pinned, RecoverySecret, SignedRoster};
+use waxseal_world::{NOW, account};
 
 use super::support::{Answer, Relay, alice, create, ids, link, seeded, settle};
 
@@ -55,12 +55,12 @@ fn row_13_a_stolen_manager_is_replaced_under_the_same_account_key() {
         Answer::Conflict(relay.newest_bytes())
     );
     let taken = peer.take(
-        waxseal_roster::SignedRoster::decode(&ghost)
+        SignedRoster::decode(&ghost)
             .unwrap()
             .verify("alice")
             .unwrap(),
     );
-    assert_eq!(taken, Ok(waxseal_roster::Change::Older));
+    assert_eq!(taken, Ok(Change::Older));
     // The laptop manages the account now.
     link(&mut laptop, &mut relay, rng);
     relay.assert_no_conflict();
@@ -95,20 +95,6 @@ fn a_take_over_wins_against_a_thief_who_posts_first() {
     let notices = laptop.notices(None, 9).unwrap().items;
     assert!(!notices.contains(&Notice::Removed), "{notices:?}");
     relay.assert_no_conflict();
-}
-
-#[test]
-fn chk360_the_secret_of_another_account_is_refused() {
-    let rng = &mut seeded(3);
-    let mut phone = alice(rng);
-    let other = AccountKeyPair::generate(rng).secret();
-    let before = snapshot(&phone);
-    let refused = phone.take_over(&other, &[], NOW);
-    assert!(matches!(refused, Err(EditRosterError::WrongSecret)));
-    assert!(before == snapshot(&phone));
-    let newest = phone.own_roster().unwrap().unwrap().signed().encode();
-    let refused = recover(&other, &newest, &[1], 4);
-    assert!(matches!(refused, Err(JoinError::WrongSecret)));
 }
 
 #[test]
@@ -199,5 +185,4 @@ fn of_two_recoveries_the_later_one_takes_the_next_epoch() {
     assert_eq!((ids(&other), relay.newest().epoch()), (vec![2, 3], 3));
     let done = other.rebase_roster(&relay.newest_bytes(), NOW);
     assert!(matches!(done, Err(EditRosterError::NothingPending)));
-    let _ = Rebased::Done(None);
 }

@@ -5,11 +5,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use rand_chacha::ChaCha20Rng;
-use waxseal::linking::{LinkCode, LinkDigits, LinkSlot, NewDevice};
+use waxseal::linking::{LinkDigits, LinkSlot, NewDevice};
 use waxseal::store::{Cursor, Key, Listed, Table, Transaction};
-use waxseal::{
-    Client, DeliveryKey, DeviceAddress, MemoryStore, Rebased, Store, Timestamp, Welcome,
-};
+use waxseal::{Client, DeliveryKey, MemoryStore, Rebased, Store, Timestamp, Welcome};
 use waxseal_roster::{Change, Pinned, Roster, SignedRoster};
 use waxseal_world::{NOW, account, address, rng};
 use zeroize::Zeroizing;
@@ -179,14 +177,6 @@ pub(crate) fn shown<S: Store>(
 pub(crate) fn ids(client: &Client<impl Store>) -> Vec<u32> {
     let devices = client.devices(&account("alice")).unwrap();
     devices.iter().map(|(device, _)| device.0).collect()
-}
-
-pub(crate) fn code_of(new: &NewDevice) -> LinkCode {
-    new.code()
-}
-
-pub(crate) fn me(client: &Client<impl Store>) -> &DeviceAddress {
-    client.me()
 }
 
 pub(crate) fn seeded(seed: u64) -> ChaCha20Rng {
