@@ -8,8 +8,8 @@ use waxseal::errors::{OpenAccountError, ReceiveError, TakeRosterError};
 use waxseal::log::entry::Day;
 use waxseal::log::receipt::Role;
 use waxseal::{
-    AccountId, Client, DeviceId, Disclosure, Draft, FrankingTag, OutgoingReport, PromiseState, Reason,
-    Received, Timestamp,
+    AccountId, Client, DeviceId, Disclosure, Draft, FrankingTag, OutgoingReport, PromiseState,
+    Reason, Received, Timestamp,
 };
 
 use crate::disk::{Disk, until_done};
