@@ -10,6 +10,7 @@ use waxseal_roster::{
     proof_context,
 };
 
+use super::edit_roster::nothing_pending;
 use super::notices::Kind;
 use super::peers::{Peer, Taken};
 use super::{Client, keys};
@@ -137,6 +138,7 @@ impl<S: Store> Client<S> {
         let _ = own.take_roster(me, roster, 0, transaction);
         own.put(me, transaction);
         transaction.put_record(keys::account_secret(), secret);
+        transaction.put_record(keys::signing(), &nothing_pending(roster));
     }
 
     /// Takes a roster that the provider handed out, of a peer or of the own account.

@@ -36,6 +36,11 @@ impl Peer {
         self.pinned.as_ref().map(Pinned::roster)
     }
 
+    /// The newest roster with the numbers that devices had. `None` before the first.
+    pub(in crate::client) fn pinned(&self) -> Option<&Pinned> {
+        self.pinned.as_ref()
+    }
+
     /// Whether nothing is pinned: before the first contact, and after the pinned key was lost to
     /// damage. Then only the user's call, or the peer's first message, pins an account key.
     pub(in crate::client) fn is_unpinned(&self) -> bool {
