@@ -9,29 +9,44 @@ use crate::support::{MINUTE_MS, Net, at, ids};
 fn a_message_reaches_every_device_of_both_accounts_and_each_can_report_it() {
     let mut net = Net::of_four();
     let expected = [
-        (at("alice", 1), ["bob: two", ">bob: three", "bob: four"].as_slice()),
+        (
+            at("alice", 1),
+            ["bob: two", ">bob: three", "bob: four"].as_slice(),
+        ),
         (at("alice", 2), &["bob: two", "bob: four"]),
-        (at("bob", 1), &["alice: one", "alice: three", ">alice: four"]),
+        (
+            at("bob", 1),
+            &["alice: one", "alice: three", ">alice: four"],
+        ),
         (at("bob", 2), &["alice: one", ">alice: two", "alice: three"]),
     ];
     for (device, texts) in expected {
         let shown: Vec<_> = net.shown(&device).into_iter().map(str::to_owned).collect();
         for text in texts {
-            assert!(shown.iter().any(|one| one == text), "{device:?} {text} {shown:?}");
+            assert!(
+                shown.iter().any(|one| one == text),
+                "{device:?} {text} {shown:?}"
+            );
         }
     }
     let id = net.send(&at("alice", 2), "bob", "I know where you live.");
     net.run();
     // Any device of either account can report it.
     for device in net.clients.keys().cloned().collect::<Vec<_>>() {
-        let peer = if device.account == account("bob") { "alice" } else { "bob" };
+        let peer = if device.account == account("bob") {
+            "alice"
+        } else {
+            "bob"
+        };
         let key = net.world.moderation.public_key().clone();
         let client = net.clients.get_mut(&device).unwrap();
         let message = client.message(&account(peer), &id).unwrap().unwrap();
         assert_eq!(*message.sender(), at("alice", 2));
         let shown = [(id, Disclosure::Whole)];
         let draft = client.draft_report(&account(peer), Reason::Threat, shown);
-        let report = client.report(&draft.unwrap(), &key, &mut net.world.rng).unwrap();
+        let report = client
+            .report(&draft.unwrap(), &key, &mut net.world.rng)
+            .unwrap();
         let verified = net.world.verify(&report.report).unwrap();
         assert_eq!(verified.messages().len(), 1, "{device:?}");
     }
@@ -45,9 +60,14 @@ fn each_device_numbers_its_messages_for_itself() {
         net.run();
     }
     let messages = net.client(&at("bob", 1));
-    let messages = messages.messages(&account("alice"), None, 20).unwrap().items;
+    let messages = messages
+        .messages(&account("alice"), None, 20)
+        .unwrap()
+        .items;
     for device in [1, 2] {
-        let own = messages.iter().filter(|one| *one.sender() == at("alice", device));
+        let own = messages
+            .iter()
+            .filter(|one| *one.sender() == at("alice", device));
         let numbers: Vec<_> = own.map(|one| one.header().sequence).collect();
         assert_eq!(numbers, [0, 1]);
     }
@@ -62,7 +82,10 @@ fn what_any_device_of_the_peer_receives_counts_as_delivered_on_each_device_of_th
         let client = net.client(&at("alice", device));
         let message = client.message(&account("bob"), &id).unwrap().unwrap();
         let status = message.status().unwrap();
-        assert!(matches!(status, Status::Delivered { .. }), "{device} {status:?}");
+        assert!(
+            matches!(status, Status::Delivered { .. }),
+            "{device} {status:?}"
+        );
     }
 }
 
@@ -79,7 +102,10 @@ fn peers_learn_of_a_new_device_by_the_next_message_and_are_told() {
     assert_eq!(net.retargeted, 1);
     net.run();
     for device in [1, 2] {
-        assert!(net.shown(&at("alice", device)).contains(&"bob: both of you"));
+        assert!(
+            net.shown(&at("alice", device))
+                .contains(&"bob: both of you")
+        );
     }
     let changed = Notice::DevicesChanged {
         account: account("alice"),
@@ -98,7 +124,10 @@ fn peers_learn_of_a_new_device_by_the_next_message_and_are_told() {
     net.send(&at("alice", 2), "bob", "from the laptop");
     net.run();
     assert!(net.shown(&at("bob", 1)).contains(&"alice: from the laptop"));
-    assert!(net.shown(&at("alice", 1)).contains(&">bob: from the laptop"));
+    assert!(
+        net.shown(&at("alice", 1))
+            .contains(&">bob: from the laptop")
+    );
     for device in [at("alice", 1), at("alice", 2)] {
         let theirs = net.client(&device).safety_number(&account("bob")).unwrap();
         assert_eq!(theirs.digits(), before.as_ref().unwrap().digits());
@@ -132,7 +161,10 @@ fn a_device_that_got_no_key_asks_for_the_message_and_gets_it() {
     net.post(&at("alice", 1), &sent);
     net.run();
     for device in [1, 2] {
-        assert!(net.shown(&at("bob", device)).contains(&"alice: who gets this?"));
+        assert!(
+            net.shown(&at("bob", device))
+                .contains(&"alice: who gets this?")
+        );
     }
 }
 

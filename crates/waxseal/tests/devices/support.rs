@@ -95,7 +95,9 @@ impl Net {
         new.take_welcome(&roster).unwrap();
         let rng = &mut self.world.rng;
         let key = DeliveryKey::generate(rng);
-        let mut client = new.into_client(MemoryStore::new(), key.clone(), rng).unwrap();
+        let mut client = new
+            .into_client(MemoryStore::new(), key.clone(), rng)
+            .unwrap();
         let upload = client.publish_prekeys(0, rng).unwrap();
         let me = client.me().clone();
         self.world.register_key(&me, key);
@@ -160,7 +162,10 @@ impl Net {
             let (stamped, receipt) = self.world.post_again(from, &outgoing.envelope).unwrap();
             (vec![(target.clone(), stamped)], receipt)
         } else {
-            match self.world.fan_out(from, &outgoing.recipient, &outgoing.envelope) {
+            match self
+                .world
+                .fan_out(from, &outgoing.recipient, &outgoing.envelope)
+            {
                 Ok(accepted) => accepted,
                 Err(PostRefused::Mismatch) => {
                     self.retargeted += 1;
