@@ -214,3 +214,6 @@ impl<S: Store> Client<S> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
