@@ -219,7 +219,7 @@ fn a_note_to_the_own_account_reaches_the_other_devices() {
 }
 
 #[test]
-fn chk294_delivery_without_a_key_is_authentic_and_does_not_open() {
+fn chk294_delivery_without_a_ciphertext_is_authentic_and_does_not_open() {
     let mut devices = Devices::new();
     let (alice, bob) = (device("alice", 1), device("bob", 8));
     let sent = devices.says_without(&alice, "bob", &[bob.clone()]);
@@ -267,7 +267,7 @@ fn a_message_is_sealed_again_for_a_device_of_either_account() {
 }
 
 #[test]
-fn chk290_ones_own_message_and_one_between_others_are_refused() {
+fn chk290_message_of_this_very_device_is_refused() {
     let mut devices = Devices::new();
     let alice = device("alice", 1);
     let sent = devices.says(&alice, "bob");

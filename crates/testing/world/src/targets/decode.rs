@@ -19,7 +19,7 @@ use waxseal_reporting::reporter::{ModerationPublicKey, Report};
 use waxseal_reporting::reviewer::review;
 use waxseal_reporting::sender::{SealingChannel, SentMessage, seal, seal_control};
 use waxseal_reporting::vault::{ModerationKeyPair, UnsealedReport};
-use waxseal_reporting::{AccountId, Audience, DeviceAddress, FrankingTag};
+use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, FrankingTag};
 
 use crate::{NOW, Provider, address, rng};
 
