@@ -19,8 +19,8 @@ fn envelope(tag: u8, ciphertext: &[u8]) -> Envelope {
     Envelope::new(FrankingTag::from_bytes([tag; 32]), ciphertext.to_vec())
 }
 
-/// A message of `alice`, device 1: for Bob's devices 1 and 3, of which the latter has an empty slot,
-/// and for Alice's device 2.
+/// A message of `alice`, device 1: for Bob's devices 1 and 3 and for Alice's device 2. The slot of
+/// Bob's device 3 is empty.
 fn fanout() -> Fanout {
     let mut fanout = Fanout::new(FrankingTag::from_bytes([9; 32]), OWN, PEER);
     let own = envelope(9, b"to alice/2");
