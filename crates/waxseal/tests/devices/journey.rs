@@ -135,7 +135,7 @@ fn peers_learn_of_a_new_device_by_the_next_message_and_are_told() {
 }
 
 #[test]
-fn a_device_that_got_no_key_asks_for_the_message_and_gets_it() {
+fn chk321_a_device_that_got_no_key_asks_for_the_message_and_gets_it() {
     let mut net = Net::of(&["alice", "bob"]);
     net.link("bob");
     net.send(&at("alice", 1), "bob", "hello");

@@ -10,6 +10,7 @@
 )]
 
 mod attacks;
+mod before;
 mod crash;
 mod journey;
 mod removed;

@@ -1,9 +1,11 @@
 //! Rosters: what devices learn from each other, and what a relay or a manager's thief shows.
 
 use waxseal::errors::{SendError, TakeRosterError};
+use waxseal::reporting::Audience;
+use waxseal::reporting::sender::{Control, seal_control};
 use waxseal::{Client, MemoryStore, Notice, RosterChange, Timestamp};
 use waxseal_roster::{Roster, SignedRoster};
-use waxseal_world::{Provider, account, fanout_of, snapshot};
+use waxseal_world::{BareDevice, Provider, account, fanout_of, snapshot};
 
 use crate::support::{DAY_MS, Device, MINUTE_MS, Net, at, ids};
 
@@ -317,6 +319,46 @@ fn chk326_the_own_roster_is_told_once_an_hour_to_a_peer_that_knows_an_older_one(
             .count();
     }
     assert_eq!(told, 1);
+}
+
+#[test]
+fn chk322_a_told_roster_counts_only_for_the_account_that_tells_it_and_if_it_verifies() {
+    let mut net = Net::of_four();
+    let mallory = BareDevice::new(&mut net.world, "mallory");
+    let mut sessions = mallory.initiate(&mut net.world, "bob");
+    let (peer, me) = (account("mallory"), account("bob"));
+    let known = net.world.newest_roster(&peer).unwrap().clone();
+    let draft = known.next(known.at_ms() + 1, 1).unwrap();
+    let signature = mallory.identity.sign_roster(&draft.to_sign());
+    let next = draft.sign(signature).encode();
+    let mut unsigned = next.clone();
+    *unsigned.last_mut().unwrap() ^= 1;
+    let phone = net.clients.get_mut(&at("alice", 1)).unwrap();
+    let alices = next_of(&mut copy_of(phone), net.world.now);
+    let before = net
+        .client(&at("bob", 1))
+        .roster_of(&account("alice"))
+        .unwrap();
+    net.world
+        .show_roster(net.clients.get_mut(&at("bob", 1)).unwrap(), &peer);
+    for (roster, version) in [(alices, 1), (unsigned, 1), (b"none".to_vec(), 1), (next, 2)] {
+        let control = Control {
+            roster: Some(roster),
+            ..Control::default()
+        };
+        let conversation = Audience::Direct(me.clone()).conversation(&peer);
+        let channel = &mut mallory.channel(&mut sessions);
+        let rng = &mut net.world.rng;
+        let sealed = seal_control(channel, &mallory.me, &conversation, &control, rng);
+        let (delivery, _) = net
+            .world
+            .stamp_as(&mallory.me, &at("bob", 1), &sealed.unwrap());
+        let bob = net.client(&at("bob", 1));
+        bob.receive(&delivery).unwrap();
+        let taken = bob.roster_of(&peer).unwrap().unwrap();
+        assert_eq!(taken.version(), version);
+        assert_eq!(bob.roster_of(&account("alice")).unwrap(), before);
+    }
 }
 
 #[test]
