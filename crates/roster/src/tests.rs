@@ -1,7 +1,9 @@
 //! Tests of the whole crate.
 
+mod above;
 mod attacks;
 mod journey;
 mod properties;
 pub(crate) mod raw;
 pub(crate) mod support;
+mod vectors;

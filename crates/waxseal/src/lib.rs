@@ -180,7 +180,9 @@ pub mod conformance;
 pub mod courier;
 mod error;
 mod labels;
+pub mod linking;
 mod records;
+mod roster_edit;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;
@@ -194,6 +196,7 @@ pub use client::{
     Outgoing, OutgoingReport, Page, PeerState, PromiseState, Received, ReportId, RosterChange,
     SetBack, Started, Status, Upkeep, Waiting, WantedBundles,
 };
+pub use client::{LinkUnderWay, Rebased, Welcome};
 #[cfg(feature = "courier")]
 pub use courier::Courier;
 pub use error::Advice;
@@ -213,6 +216,9 @@ pub use waxseal_reporting::reporter::{
 pub use waxseal_reporting::{AccountId, DeviceAddress, DeviceId, FrankingTag, Timestamp};
 pub use waxseal_roster::{AccountKey, Roster};
 
+/// Why the own roster cannot be changed in a certain way.
+pub use roster_edit::EditError;
+
 /// The error types of [`Client`] calls, one enum per operation. Each error has an `advice()`: see
 /// [`Advice`].
 pub mod errors {
@@ -221,6 +227,7 @@ pub mod errors {
         PeerError, PublishError, ReceiveError, ReportError, RetargetError, SendError, StartError,
         StateError, TakeRosterError, VerifyReceiptError,
     };
+    pub use crate::error::{EditRosterError, JoinError, LinkDeviceError};
 }
 
 /// The encrypted sessions on which [`Client`] is built, for applications that bring their own

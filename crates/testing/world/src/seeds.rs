@@ -1,6 +1,7 @@
 //! Small inputs for each fuzz target, made from genuine messages, reports and states.
 
 mod log;
+mod roster;
 mod scripts;
 
 use waxseal::core::{IdentityKeyPair, PreKeyBundle, PreKeys, SessionSet};
@@ -15,7 +16,7 @@ use waxseal::{
     Attachment, AttachmentKey, Content, Disclosure, FrankingTag, PayloadHeader, Reason, WholeFile,
 };
 
-use crate::targets::{Clear, accepted_id, desk_seeds};
+use crate::targets::{Clear, accepted_id, desk_seeds, linking_seeds};
 use crate::{Device, NOW, Provider, account, address, envelope_of, fanout_of, rng};
 
 /// All seeds: (target, name, bytes).
@@ -25,8 +26,11 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     core(&mut seeds);
     reporting(&mut seeds);
     log::log(&mut seeds);
+    roster::roster(&mut seeds);
     scripts::scripts(&mut seeds);
     scripts::edits(&mut seeds);
+    let linking = linking_seeds().into_iter();
+    seeds.extend(linking.map(|(name, bytes)| ("linking", name.to_owned(), bytes)));
     let desk = desk_seeds().into_iter();
     seeds.extend(desk.map(|(name, bytes)| ("desk", name.to_owned(), bytes)));
     seeds

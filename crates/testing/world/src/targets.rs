@@ -8,8 +8,10 @@ mod client;
 mod decode;
 mod desk;
 mod edit;
+mod linking;
 pub(crate) mod log;
 mod report;
+pub(crate) mod roster;
 mod sqlite;
 mod store;
 
@@ -21,8 +23,11 @@ pub(crate) use decode::{Clear, accepted_id};
 pub use decode::{core_decode, reporting_decode};
 pub use desk::desk;
 pub(crate) use desk::desk_seeds;
+pub use linking::linking;
+pub(crate) use linking::linking_seeds;
 pub use log::log;
 pub use report::report;
+pub use roster::roster;
 pub use sqlite::sqlite;
 pub use store::store;
 
@@ -30,18 +35,20 @@ pub use store::store;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by their names in `fuzz/`.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     ("core_decode", core_decode),
     ("reporting_decode", reporting_decode),
     ("sessions", sessions),
     ("braid", braid),
     ("world", world),
     ("client", client),
+    ("linking", linking),
     ("report", report),
     ("desk", desk),
     ("store", store),
     ("sqlite", sqlite),
     ("log", log),
+    ("roster", roster),
 ];
 
 /// Runs a script with two devices (see [`Pair`]). Asserts that in the end a device's state opens no

@@ -10,6 +10,7 @@ use waxseal_roster::{
     proof_context,
 };
 
+use super::edit_roster::nothing_pending;
 use super::notices::Kind;
 use super::peers::{Peer, Taken};
 use super::{Client, keys};
@@ -108,7 +109,7 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let me = client.me.account.clone();
             let own = client.take_peer(&me)?;
-            let mut own = own.unwrap_or_else(|| Peer::new(&me));
+            let mut own = own.unwrap_or_else(|| Peer::own(&me));
             if own.account_key().is_some() {
                 return Err(AccountKeyError::AlreadyExists);
             }
@@ -137,6 +138,7 @@ impl<S: Store> Client<S> {
         let _ = own.take_roster(me, roster, 0, transaction);
         own.put(me, transaction);
         transaction.put_record(keys::account_secret(), secret);
+        transaction.put_record(keys::signing(), &nothing_pending(roster));
     }
 
     /// Takes a roster that the provider handed out, of a peer or of the own account.
@@ -163,6 +165,7 @@ impl<S: Store> Client<S> {
                 }
                 return client.keep_offered(account, &roster, now);
             };
+            // Also if the roster is refused, none is fetched soon.
             let mut upkeep = client.upkeep_or_new(account)?;
             upkeep.fetched_ms = now.as_millis().max(1);
             transaction.put_record(keys::upkeep(account), &upkeep);
@@ -170,6 +173,9 @@ impl<S: Store> Client<S> {
             let taken =
                 client.take_in_call(&mut known, account, &roster, learnt_ms, &mut transaction)?;
             upkeep.wants_roster = false;
+            if taken != Taken::Known {
+                upkeep.fetched_ms = 0;
+            }
             transaction.put_record(keys::upkeep(account), &upkeep);
             known.put(account, &mut transaction);
             client.commit(transaction)?;
@@ -197,9 +203,14 @@ impl<S: Store> Client<S> {
             return Err(TakeRosterError::NoRoom);
         }
         let mut upkeep = self.upkeep_or_new(account)?;
-        upkeep.offered = roster.signed().encode();
+        let offered = roster.signed().encode();
+        upkeep.fetched_ms = match upkeep.offered == offered {
+            true => now.as_millis().max(1),
+            false => 0,
+        };
+        upkeep.offered = offered;
+        upkeep.offered_ms = now.as_millis().max(1);
         upkeep.wants_roster = false;
-        upkeep.fetched_ms = now.as_millis().max(1);
         let mut transaction = Transaction::default();
         transaction.put_record(keys::upkeep(account), &upkeep);
         self.commit(transaction)?;

@@ -200,6 +200,7 @@ fn a_failed_commit_that_evicts_a_session_leaves_all_of_its_skipped_keys_or_none(
             })
         });
         let [before @ .., [late, last]] = &sessions;
+        world.show_roster(&mut bob, &account("alice"));
         for [_, first] in before {
             bob.receive(first).unwrap();
         }
@@ -240,6 +241,9 @@ fn a_failed_commit_on_receiving_leaves_no_prekeys_in_memory_that_differ_from_the
             world.relay(client, &bob, &sent.envelope).0
         };
         let (from_alice, from_carol) = (first(&mut alice, "a"), first(&mut carol, "c"));
+        for name in ["alice", "carol"] {
+            world.show_roster(&mut bob, &account(name));
+        }
         let left = bob.one_time_prekeys_left().unwrap();
         *disk.stop.borrow_mut() = Some(Stop {
             commits_before: 0,

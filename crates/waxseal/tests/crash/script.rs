@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waxseal::core::PreKeyUpload;
-use waxseal::errors::{OpenAccountError, ReceiveError};
+use waxseal::errors::{OpenAccountError, ReceiveError, TakeRosterError};
 use waxseal::log::entry::Day;
 use waxseal::log::receipt::Role;
 use waxseal::{
-    Client, Disclosure, Draft, FrankingTag, MemoryStore, OutgoingReport, PromiseState, Reason,
+    Client, DeviceId, Disclosure, Draft, FrankingTag, OutgoingReport, PromiseState, Reason,
     Received, Timestamp,
 };
 
@@ -85,13 +85,14 @@ impl<'a> Script<'a> {
                     Some(())
                 }
                 Err(OpenAccountError::NoAccount) => {
-                    Client::create(disk, me.clone(), key.clone(), &mut self.world.rng)
+                    Client::create(disk, me.clone(), key.clone(), NOW, &mut self.world.rng)
                         .is_ok()
                         .then_some(())
                 }
                 Err(error) => panic!("{error}"),
             }
         });
+        self.world.take_own_roster(&self.disks[who].client());
         let upload = self.disks[who].until_done(|client| {
             client
                 .publish_prekeys(AT_PROVIDER, &mut self.world.rng)
@@ -109,15 +110,10 @@ impl<'a> Script<'a> {
     }
 
     pub(crate) fn start(&mut self) {
-        let (base, one_time) = self.world.bundle(&account("bob"));
+        let bundles = self.world.bundles(&account("bob"));
         self.disks[0].until_done(|alice| {
             alice
-                .start(
-                    &account("bob"),
-                    &base,
-                    one_time.as_deref(),
-                    &mut self.world.rng,
-                )
+                .start(&account("bob"), &bundles, NOW, &mut self.world.rng)
                 .ok()
         });
     }
@@ -217,9 +213,14 @@ impl<'a> Script<'a> {
                 }
                 Some(())
             }
-            Err(ReceiveError::IdentityChanged { new }) => {
-                // After a stop this call is made again. The second time it changes nothing.
-                let _ = client.accept_identity(&account("carol"), &new);
+            Err(ReceiveError::UnknownDevice { device }) => {
+                // After a stop these calls are made again. The second time they change nothing.
+                let (from, roster) = (&device.account, self.world.roster(&device.account));
+                if let Err(TakeRosterError::IdentityChanged { new }) =
+                    client.take_roster(from, &roster, NOW)
+                {
+                    let _ = client.accept_identity(from, &new);
+                }
                 None
             }
             Err(ReceiveError::State(_)) => None,
@@ -230,10 +231,7 @@ impl<'a> Script<'a> {
     /// Lets Carol write to Bob. Each call gives Carol a new identity, so the second call changes
     /// hers.
     fn carol_writes(&mut self, text: &str) {
-        let me = self.world.register_only("carol");
-        let key = self.world.key(&me);
-        let carol = Client::create(MemoryStore::new(), me, key, &mut self.world.rng);
-        let mut carol = carol.unwrap();
+        let mut carol = self.world.register("carol");
         self.world.start(&mut carol, &account("bob"));
         // Only the second of two messages arrives, so that Bob stores the skipped key of the first.
         let sent = [(); 2].map(|()| {
@@ -244,8 +242,8 @@ impl<'a> Script<'a> {
             .world
             .relay_as(carol.me(), &address("bob"), &sent[1].envelope);
         self.receive(1, &delivery);
-        let pinned = self.disks[1].client().peer_identity(&account("carol"));
-        assert_eq!(pinned.unwrap(), *carol.identity());
+        let known = self.disks[1].client().devices(&account("carol"));
+        assert_eq!(known.unwrap(), [(DeviceId(1), *carol.identity())]);
         assert_eq!(self.disks[1].pages_of("carol"), 1);
     }
 

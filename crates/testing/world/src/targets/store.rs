@@ -11,8 +11,8 @@ use waxseal::log::keys::LogKeys;
 use waxseal::log::promise::Promise;
 use waxseal::log::receipt::Role;
 use waxseal::{
-    Advice, Bundles, Client, DamagedRow, Disclosure, Draft, FrankingTag, MemoryStore, OutgoingReport,
-    Reason, Received, Store, Timestamp,
+    Advice, Bundles, Client, DamagedRow, Disclosure, Draft, FrankingTag, MemoryStore,
+    OutgoingReport, Reason, Received, Store, Timestamp,
 };
 
 use super::edit::edit_once;

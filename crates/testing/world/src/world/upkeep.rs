@@ -65,7 +65,9 @@ impl World {
         let mark = self.clients[who].mark().unwrap();
         let packet = match number {
             None => Packet::Note(outgoing.envelope, mark),
-            Some(number) if outgoing.again_for.is_some() => Packet::Again(number, outgoing.envelope, mark),
+            Some(number) if outgoing.again_for.is_some() => {
+                Packet::Again(number, outgoing.envelope, mark)
+            }
             Some(number) => {
                 // Only the time of posting and its MAC are new.
                 let before = envelope_of(&self.sent[number].envelope);

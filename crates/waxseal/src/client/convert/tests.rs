@@ -145,7 +145,13 @@ fn assert_converted(store: MemoryStore) {
         rng,
     );
     let bundles = Bundles {
-        roster: other.unwrap().own_roster().unwrap().unwrap().signed().encode(),
+        roster: other
+            .unwrap()
+            .own_roster()
+            .unwrap()
+            .unwrap()
+            .signed()
+            .encode(),
         devices: Vec::new(),
     };
     let started = client.start(&damaged, &bundles, NOW, rng);

@@ -36,6 +36,11 @@ impl Peer {
         self.pinned.as_ref().map(Pinned::roster)
     }
 
+    /// The newest roster with the numbers that devices had. `None` before the first.
+    pub(in crate::client) fn pinned(&self) -> Option<&Pinned> {
+        self.pinned.as_ref()
+    }
+
     /// Whether nothing is pinned: before the first contact, and after the pinned key was lost to
     /// damage. Then only the user's call, or the peer's first message, pins an account key.
     pub(in crate::client) fn is_unpinned(&self) -> bool {
@@ -50,12 +55,13 @@ impl Peer {
         }
     }
 
-    /// Pins the roster by which a message opened.
-    pub(in crate::client) fn confirm_offer(&mut self) {
-        if let (true, Some(pinned)) = (self.is_offered, &self.pinned) {
+    /// Pins the roster by which a message opened. Returns whether nothing was pinned before.
+    pub(in crate::client) fn confirm_offer(&mut self) -> bool {
+        let is_new = std::mem::take(&mut self.is_offered);
+        if let (true, Some(pinned)) = (is_new, &self.pinned) {
             self.contact.pinned = pinned.encode();
-            self.is_offered = false;
         }
+        is_new
     }
 
     /// A current device of the account.
@@ -176,12 +182,7 @@ impl Peer {
     }
 
     /// Destroys the sessions with a device whose number has another identity now.
-    fn replace_device(
-        &mut self,
-        account: &AccountId,
-        id: DeviceId,
-        transaction: &mut Transaction,
-    ) {
+    fn replace_device(&mut self, account: &AccountId, id: DeviceId, transaction: &mut Transaction) {
         let identity = self.entry(id).map(|entry| entry.identity);
         let Some(device) = self.devices.get_mut(&id) else {
             return;

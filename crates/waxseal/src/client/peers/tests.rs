@@ -1,5 +1,5 @@
-use waxseal_reporting::relay::DeliveryKey;
 use waxseal_core::export::PageId;
+use waxseal_reporting::relay::DeliveryKey;
 use waxseal_reporting::{DeviceAddress, Timestamp};
 
 use super::*;
@@ -112,9 +112,14 @@ fn opening_a_store_deletes_the_earlier_sessions_of_peers_that_stay_silent() {
 
     let mut client = Client::open(store).unwrap();
     for peer in &silent {
-        let pages = client.store.list(&keys::skipped_keys(peer, BEFORE), None, 9);
+        let pages = client
+            .store
+            .list(&keys::skipped_keys(peer, BEFORE), None, 9);
         assert!(pages.unwrap().is_empty());
-        let device: DeviceRecord = client.get_record(&keys::device(peer, BEFORE)).unwrap().unwrap();
+        let device: DeviceRecord = client
+            .get_record(&keys::device(peer, BEFORE))
+            .unwrap()
+            .unwrap();
         assert!(device.sessions.is_empty() && device.skipped_len == 0);
         let numbering = client.numbering(peer).unwrap().unwrap();
         assert_eq!((numbering.next_sequence, device.identity.len()), (5, 64));
