@@ -2,8 +2,9 @@
 //! seeds from a seeded generator.
 //!
 //! `WAXSEAL_MUTATIONS=1000000` sets how many mutations are tried: a half of this number for each
-//! decoder, for `log` and for `roster`, a sixteenth for each other target. `WAXSEAL_REGENERATE=1`
-//! writes the seeds that `waxseal_world::seeds` makes into the folder of committed seeds.
+//! decoder, for `log` and for `roster`, a sixteenth for each other target. `WAXSEAL_TARGET=world`
+//! runs this target alone. `WAXSEAL_REGENERATE=1` writes the seeds that `waxseal_world::seeds` makes
+//! into the folder of committed seeds.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -21,6 +22,13 @@ use waxseal_world::{rng, seeds, targets};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/seeds")
+}
+
+/// The targets to run.
+fn chosen() -> impl Iterator<Item = targets::Target> {
+    let alone = env::var("WAXSEAL_TARGET").ok();
+    let all = targets::TARGETS.into_iter();
+    all.filter(move |(name, _)| alone.as_deref().is_none_or(|alone| alone == *name))
 }
 
 /// The committed seeds of a target: (path, bytes).
@@ -62,7 +70,7 @@ fn the_seeds_that_the_code_makes_are_committed() {
 
 #[test]
 fn every_target_has_seeds_and_takes_them() {
-    for (name, target) in targets::TARGETS {
+    for (name, target) in chosen() {
         let seeds = committed(name);
         assert!(seeds.len() >= 3, "{name}");
         for (path, bytes) in seeds {
@@ -76,7 +84,7 @@ fn every_target_has_seeds_and_takes_them() {
 fn every_target_takes_mutated_seeds() {
     let mutations = env::var("WAXSEAL_MUTATIONS").map_or(2_400, |count| count.parse().unwrap());
     let rng = &mut rng(1);
-    for (name, target) in targets::TARGETS {
+    for (name, target) in chosen() {
         let seeds = committed(name);
         // Decoders get more mutations, because the other targets are slow: one script takes as long
         // as a thousand decodings.
