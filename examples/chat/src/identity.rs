@@ -2,9 +2,9 @@
 //! changed.
 
 use waxseal::courier::Event;
-use waxseal::{AccountId, SafetyNumber};
+use waxseal::{AccountId, AccountKey, Notice, SafetyNumber};
 
-use crate::chat::Chat;
+use crate::chat::{Chat, PAGE};
 use crate::failure::{Failure, Outcome};
 use crate::show::ask;
 use crate::text::printable;
@@ -21,7 +21,7 @@ pub fn warning(peer: &AccountId) -> String {
     let peer = printable(peer.as_str());
     format!(
         "*** WARNING: THE IDENTITY OF {peer} HAS CHANGED ***\n\
-         *** Someone may be pretending to be {peer}, or {peer} has a new device or lost its data.\n\
+         *** Someone may be pretending to be {peer}, or {peer} lost all devices and the recovery secret.\n\
          *** Until you accept the new identity, nothing is sent to it and nothing from it is shown.\n\
          *** First ask {peer} in person or on the phone. Then run: accept-identity {peer}"
     )
@@ -31,30 +31,29 @@ pub fn warning(peer: &AccountId) -> String {
 pub fn accept(chat: &mut Chat, peer: &str, yes: bool) -> Outcome<()> {
     let peer = chat.peer(peer)?;
     let name = peer.as_str();
-    chat.client().peer_identity(&peer)?;
-    chat.courier.ask_identity(&peer);
-    let mut found = None;
+    chat.client().peer_account_key(&peer)?;
+    chat.courier.ask_roster(&peer);
     let ended = chat.run(|_, events| {
-        events.retain(|event| match event {
-            Event::IdentityChanged { peer: of, new } if *of == peer => {
-                found = Some(*new);
-                false
-            }
-            _ => true,
-        });
+        // The warning is printed below.
+        let is_it = |event: &Event| {
+            matches!(event, Event::Notice(Notice::IdentityChanged { account, .. })
+                if *account == peer)
+        };
+        events.retain(|event| !is_it(event));
         Ok(true)
     });
     chat.print_notices();
-    let Some(new) = found else {
+    let changed = chat.notices_of_keys()?;
+    let found = changed.into_iter().find(|(account, _)| *account == peer);
+    let Some((_, new)) = found else {
         ended?;
         println!("the identity of {name} has not changed");
         return Ok(());
     };
-    let (me, ours) = (
-        chat.client().me().account.as_str(),
-        chat.client().identity(),
-    );
-    let number = SafetyNumber::new((ours, me.as_bytes()), (&new, name.as_bytes()))?;
+    let own = chat.client().own_roster()?;
+    let own = own.ok_or_else(|| Failure::new("this account has no account key yet"))?;
+    let ours = own.account_key().to_bytes();
+    let number = SafetyNumber::of_accounts((&ours, own.account()), (&new.to_bytes(), name))?;
     println!("{}", warning(&peer));
     println!("The safety number with the new identity. {name} must see the same:\n\n{number}\n");
     if !yes
@@ -72,4 +71,23 @@ pub fn accept(chat: &mut Chat, peer: &str, yes: bool) -> Outcome<()> {
         chat.notice(failure.message);
     }
     Ok(())
+}
+
+impl Chat {
+    /// The accounts whose key changed and was not accepted, each with its new key.
+    fn notices_of_keys(&self) -> Outcome<Vec<(AccountId, AccountKey)>> {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.client().notices(after.as_ref(), PAGE)?;
+            let changed = page.items.into_iter().filter_map(|notice| match notice {
+                Notice::IdentityChanged { account, new } => Some((account, new)),
+                _ => None,
+            });
+            found.extend(changed);
+            after = page.next;
+            if after.is_none() {
+                return Ok(found);
+            }
+        }
+    }
 }

@@ -13,13 +13,16 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output")]
 
 mod chat;
+mod devices;
 mod failure;
 mod home;
 mod identity;
 mod interactive;
+mod link;
 mod notices;
 mod reach;
 mod receive;
+mod recovery;
 mod register;
 mod repair;
 mod report;
@@ -81,6 +84,27 @@ pub enum Command {
     Register {
         /// The account name: 1 to 128 ASCII letters, digits and . _ - + @
         name: String,
+    },
+    /// Add a device to an account: without CODE on the new device, with CODE on one that has the
+    /// account
+    Link {
+        /// What the new device shows
+        code: Option<String>,
+    },
+    /// List the devices of your account, or of a peer
+    Devices { peer: Option<String> },
+    /// Remove a device from your account: nothing is sent to it any more
+    RemoveDevice {
+        /// Its number, as `devices` lists it
+        device: u32,
+        /// Remove it without asking for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Show the words that bring the account back, or bring it back with them
+    Recovery {
+        #[command(subcommand)]
+        action: recovery::Action,
     },
     /// Send a message; if the relay cannot be reached, the message waits in the home folder
     Send {
@@ -169,6 +193,15 @@ fn run(arguments: Arguments) -> Outcome<()> {
     if let Some(Command::Register { name }) = command {
         return register::register(&home, &relay, &name);
     }
+    if let Some(Command::Link { code: None }) = command {
+        return link::join(&home, &relay);
+    }
+    if let Some(Command::Recovery {
+        action: recovery::Action::Restore { name, keep },
+    }) = command
+    {
+        return recovery::restore(&home, &relay, &name, &keep);
+    }
     let mut chat = Chat::open(&home, &relay, verbose)?;
     let Some(command) = command else {
         return interactive::run(chat);
@@ -185,6 +218,13 @@ fn run(arguments: Arguments) -> Outcome<()> {
 fn perform(chat: &mut Chat, command: Command) -> Outcome<()> {
     match command {
         Command::Register { .. } => Err(failure::Failure::new("this home already has an account")),
+        Command::Link { code: Some(code) } => link::add(chat, &code),
+        Command::Link { code: None } => {
+            Err(failure::Failure::new("this home already has an account"))
+        }
+        Command::Devices { peer } => devices::list(chat, peer.as_deref()),
+        Command::RemoveDevice { device, yes } => devices::remove(chat, device, yes),
+        Command::Recovery { action } => recovery::perform(chat, &action),
         Command::Send { peer, text } => send::send(chat, &peer, &text),
         Command::Receive { follow, json } => receive::receive(chat, follow, json),
         Command::Messages { peer, json } => show::messages(chat, peer.as_deref(), json),

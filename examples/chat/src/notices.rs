@@ -2,13 +2,13 @@
 
 use waxseal::courier::{Event, Trouble};
 use waxseal::errors::Damage;
-use waxseal::{AccountId, DamagedRow};
+use waxseal::{AccountId, DamagedRow, Notice};
 use waxseal_interface::report_id_text;
 
 use crate::chat::Chat;
 use crate::failure::Failure;
 use crate::text::{printable, short};
-use crate::{identity, report};
+use crate::{devices, report};
 
 impl Chat {
     /// Keeps the notices of what happened, until the caller prints them.
@@ -42,17 +42,25 @@ impl Chat {
                 let failure = Failure::new(format!("message {id} was not sent"));
                 self.failed.get_or_insert(failure);
             }
-            Event::IdentityChanged { peer, .. } => {
-                for line in identity::warning(&peer).lines() {
-                    self.notice(line);
-                }
-                self.changed.insert(peer);
-            }
+            Event::Notice(notice) => self.tell_devices(&notice),
+            Event::Removed => self.tell_removed(),
+            Event::Sent { .. } => self.has_unseen = true,
             Event::Started {
-                peer,
+                device,
                 has_one_time,
                 held_back,
-            } => self.tell_started(&peer, has_one_time, held_back),
+            } => self.tell_started(&device.account, has_one_time, held_back),
+            Event::QueueExpired { .. } => self.notice(
+                "MESSAGES MAY BE MISSING: the relay dropped some that waited for this device for \
+                 too long, or too many waited",
+            ),
+            Event::RosterRefused(code) => self.notice(format!(
+                "the relay does not take the list of your devices: {}",
+                code.message()
+            )),
+            Event::NotChanged(error) => self.notice(format!(
+                "your devices were not changed, because another one of them was faster: {error}"
+            )),
             Event::ModerationKeyChanged(change) if change.before.is_empty() => {}
             Event::ModerationKeyChanged(change) => self.notice(format!(
                 "THE MODERATION KEY CHANGED: {} -> {}. Your relay signed the new one. Reports now \
@@ -108,6 +116,25 @@ impl Chat {
                  keys could read what you send"
             ));
         }
+    }
+
+    /// Tells the user about the devices of an account. Each notice is told once.
+    fn tell_devices(&mut self, notice: &Notice) {
+        for line in devices::told(notice, &self.client().me().account).lines() {
+            self.notice(line);
+        }
+        if let Notice::IdentityChanged { account, .. } = notice {
+            self.changed.insert(account.clone());
+        } else if let Err(error) = self.courier.client_mut().dismiss(notice) {
+            self.notice(format!("a notice will come again: {error}"));
+        }
+    }
+
+    fn tell_removed(&mut self) {
+        let message = "THIS DEVICE WAS REMOVED from its account: it neither sends nor receives. \
+                       Link it again with another --home";
+        self.notice(message);
+        self.failed.get_or_insert(Failure::new("this device was removed from its account"));
     }
 
     fn tell_damage(&mut self, damage: &Damage) {

@@ -23,7 +23,7 @@ pub fn receive(chat: &mut Chat, follow: bool, json: bool) -> Outcome<()> {
         is_caught_up |= has_caught_up(events);
         if events
             .iter()
-            .any(|one| matches!(one, Event::Message { .. }))
+            .any(is_message)
         {
             show_unseen(chat, json)?;
         }
@@ -59,7 +59,7 @@ fn keep_receiving(chat: &mut Chat, json: bool) -> Outcome<()> {
 }
 
 fn is_message(event: &Event) -> bool {
-    matches!(event, Event::Message { .. })
+    matches!(event, Event::Message { .. } | Event::Sent { .. })
 }
 
 /// Prints each new message first, and only then records that it was shown.

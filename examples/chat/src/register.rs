@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use waxseal::courier::{Courier, Event};
-use waxseal::transport::system_rng;
+use waxseal::transport::{now, system_rng};
 use waxseal::{Client, DeviceAddress, DeviceId};
 use waxseal_interface::{account_name, fingerprint};
 
@@ -24,7 +24,7 @@ pub fn register(folder: &Path, options: &RelayOptions, name: &str) -> Outcome<()
         Courier::open(store)?
     } else {
         let me = DeviceAddress::new(account.clone(), DeviceId(1));
-        Courier::create(store, me, rng)?
+        Courier::create(store, me, now(), rng)?
     };
     let owner = &courier.client().me().account;
     if *owner != account {

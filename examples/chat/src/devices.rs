@@ -1,0 +1,98 @@
+//! The devices of an account: listing them, removing one, and what the user is told about them.
+
+use waxseal::transport::now;
+use waxseal::{AccountId, DeviceId, Notice};
+
+use crate::chat::Chat;
+use crate::failure::{Failure, Outcome};
+use crate::show::ask;
+use crate::text::{hex, printable};
+
+/// Lists the devices of an account: the user's own, or a peer's.
+pub fn list(chat: &Chat, peer: Option<&str>) -> Outcome<()> {
+    let client = chat.client();
+    let account = match peer {
+        Some(peer) => chat.peer(peer)?,
+        None => client.me().account.clone(),
+    };
+    let roster = client.roster_of(&account)?;
+    let roster = roster.ok_or_else(|| Failure::new("the devices of this account are not known"))?;
+    println!("account key  {}", hex(&roster.account_key().to_bytes()));
+    for device in roster.devices() {
+        let mut marks = String::new();
+        if roster.is_manager(&device.identity) {
+            marks.push_str("  manages the account");
+        }
+        if peer.is_none() && device.id == client.me().device.0 {
+            marks.push_str("  this device");
+        }
+        let identity = hex(device.identity.get(..8).unwrap_or_default());
+        println!("device {}  {identity}{marks}", device.id);
+    }
+    Ok(())
+}
+
+/// Removes a device of the account, and waits until the relay knows it.
+pub fn remove(chat: &mut Chat, device: u32, yes: bool) -> Outcome<()> {
+    let question = format!("Remove device {device}? It then neither sends nor receives");
+    if !yes && !ask(&question)? {
+        return Err(Failure::new("nothing was changed"));
+    }
+    chat.courier.remove_device(DeviceId(device), now())?;
+    chat.catch_up_posts()?;
+    println!("removed device {device}");
+    Ok(())
+}
+
+impl Chat {
+    /// Runs until the relay has what this device changed.
+    pub fn catch_up_posts(&mut self) -> Outcome<()> {
+        self.run(|chat, _| Ok(chat.client().pending_roster()?.is_none()))
+    }
+}
+
+/// What the user is told of a notice.
+pub fn told(notice: &Notice, me: &AccountId) -> String {
+    let whose = |account: &AccountId| match account == me {
+        true => "your account".to_owned(),
+        false => printable(account.as_str()),
+    };
+    let numbers = |devices: &[DeviceId]| {
+        let numbers: Vec<_> = devices.iter().map(|device| device.0.to_string()).collect();
+        numbers.join(", ")
+    };
+    match notice {
+        Notice::DevicesChanged {
+            account,
+            added,
+            removed,
+        } => {
+            let mut line = format!("the devices of {} changed:", whose(account));
+            if !added.is_empty() {
+                line.push_str(&format!(" added {}", numbers(added)));
+            }
+            if !removed.is_empty() {
+                line.push_str(&format!(" removed {}", numbers(removed)));
+            }
+            line
+        }
+        Notice::SplitView { account, .. } => format!(
+            "*** WARNING: SOMEONE SHOWS DIFFERENT DEVICES OF {0} TO DIFFERENT PEOPLE ***\n\
+             *** The relay may be lying, or someone copied a device that manages {0}.\n\
+             *** Ask in person which devices there are, and compare with `devices`.",
+            whose(account)
+        ),
+        Notice::RosterConflict { account, .. } => format!(
+            "*** WARNING: THERE ARE TWO LISTS OF THE DEVICES OF {0} ***\n\
+             *** Someone may have copied a device that manages {0}. Nothing is sent to {0} until\n\
+             *** there is a newer list.",
+            whose(account)
+        ),
+        Notice::IdentityChanged { account, .. } => crate::identity::warning(account),
+        Notice::RosterOld => "the list of your devices is more than 30 days old: start the device \
+                              that manages your account, or others stop sending to this one"
+            .to_owned(),
+        Notice::Removed => "THIS DEVICE WAS REMOVED from its account".to_owned(),
+        _ => "there is news about an account that this version cannot show".to_owned(),
+    }
+}
