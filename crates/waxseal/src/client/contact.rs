@@ -8,7 +8,7 @@ use waxseal_roster::{AccountKey, SignedRoster};
 use super::Client;
 use super::devices::{Bundles, DeviceBundle, Started};
 use super::peers::{Peer, damaged};
-use super::upkeep::since;
+use super::times::since;
 use crate::error::{BundleProblem, PeerError, StartError, StateError};
 use crate::records::DeviceRecord;
 use crate::store::{Store, Transaction};
