@@ -4,8 +4,8 @@ use rand_core::CryptoRng;
 use serde::de::DeserializeOwned;
 use waxseal_interface::http::Link;
 use waxseal_interface::{
-    AskedRequest, CardError, Challenge, HttpAnswer, HttpRequest, Register, RelayCard, ReportState,
-    ReportTaken, Request, SignIn, account_name, parse_report_id, register_context,
+    AskedRequest, CardError, Challenge, ErrorCode, HttpAnswer, HttpRequest, Register, RelayCard,
+    ReportState, ReportTaken, Request, SignIn, account_name, parse_report_id, register_context,
     seal_delivery_key, session_context,
 };
 use waxseal_reporting::intake::ReportId;
@@ -22,8 +22,8 @@ use crate::system_rng::system_rng;
 /// It adds sessions and the check of answers to a [`Link`], which sends the [`Request`]s.
 ///
 /// The client does not retry by itself. [`ClientError::is_transient`] says which errors are worth
-/// another try. Repeating a call does no harm, except that each [`bundle`](Self::bundle) uses up a
-/// one-time part.
+/// another try. Repeating a call does no harm, except that each [`bundles`](Self::bundles) uses up
+/// one-time parts.
 ///
 /// # Security
 /// Every answer but the card must be authenticated by the relay, for this request: with a MAC under
@@ -89,26 +89,26 @@ impl RelayClient {
         Ok(card)
     }
 
-    /// Registers this device, or signs it in if it is registered already, and replaces its delivery
+    /// Registers a device, or signs it in if it is registered already, and replaces its delivery
     /// key by this one. Call `Client::renew_delivery_key` before, and
     /// `Client::confirm_delivery_key` next. Pass `Client::prove_account` as `prove`. It signs
     /// [`account_proof_input`](waxseal_interface::account_proof_input) of the given context with
     /// the device's identity.
     ///
     /// # Errors
-    /// [`ClientError`]; [`AccountTaken`](waxseal_interface::ErrorCode::AccountTaken) if another
-    /// device has the name, or one that looks like it.
+    /// [`ClientError`]; [`AccountTaken`](waxseal_interface::ErrorCode::AccountTaken) if the name
+    /// belongs to another account, or looks like a registered one, or if the account's roster does
+    /// not list this device: then [`ClientError::newest_roster`] has that roster.
     pub fn register(
         &self,
         card: &RelayCard,
-        me: &DeviceAddress,
-        identity: &[u8; 64],
-        delivery_key: &DeliveryKey,
+        device: &Registrant<'_>,
         prove: impl FnOnce(&[u8]) -> [u8; 64],
         rng: &mut impl CryptoRng,
     ) -> Result<DeviceSession, ClientError> {
+        let (me, identity) = (device.me, device.identity);
         account_name(me.account.as_str())?;
-        let sealed = seal_delivery_key(&card.sealing_key()?, delivery_key, me, rng)
+        let sealed = seal_delivery_key(&card.sealing_key()?, device.delivery_key, me, rng)
             .map_err(|_| CardError::NotSigned)?;
         let challenge = self.challenge(&card.relay_key)?;
         let context = register_context(&card.relay_key, &challenge, me, identity, &sealed);
@@ -119,10 +119,11 @@ impl RelayClient {
             sealed_delivery_key: sealed,
             proof: prove(&context),
             challenge,
+            roster: device.roster.map(<[u8]>::to_vec),
         };
         let guest = Caller::Guest(&card.relay_key);
         let session = self.ask(guest, &Request::Register(register))?;
-        let key = delivery_key.clone();
+        let key = device.delivery_key.clone();
         Ok(DeviceSession::new(session, card.relay_key, key))
     }
 
@@ -151,11 +152,13 @@ impl RelayClient {
         Ok(DeviceSession::new(session, *relay_key, key))
     }
 
-    /// Sends a posted envelope. Returns the encoded receipt; pass it to `Client::confirm`.
+    /// Sends a posted fan-out. Returns the encoded receipt; pass it to `Client::confirm`.
     ///
     /// # Errors
     /// [`ClientError`]; on [`ClockDiffers`](waxseal_interface::ErrorCode::ClockDiffers), post the
-    /// envelope again with [`ClientError::relay_time_ms`].
+    /// message again with [`ClientError::relay_time_ms`]. On
+    /// [`Mismatch`](waxseal_interface::ErrorCode::Mismatch), seal it for the devices in
+    /// [`ClientError::mismatch`] and post it again.
     pub fn send(
         &self,
         session: &DeviceSession,
@@ -202,6 +205,46 @@ impl RelayClient {
     /// [`ClientError`].
     pub fn deliveries(&self, session: &DeviceSession) -> Result<Deliveries, ClientError> {
         Deliveries::connect(&self.link, session)
+    }
+
+    /// Puts content into an empty slot of a mailbox, for ten minutes. `caller` is a session, or the
+    /// pinned relay key of a device that has none.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`SlotTaken`](waxseal_interface::ErrorCode::SlotTaken) if the slot has other
+    /// content.
+    pub fn put_mailbox<'a>(
+        &self,
+        caller: impl Into<MailboxCaller<'a>>,
+        mailbox: [u8; 16],
+        slot: u8,
+        content: &[u8],
+    ) -> Result<(), ClientError> {
+        let request = Request::PutMailbox {
+            mailbox,
+            slot,
+            content: content.to_vec(),
+        };
+        self.request(caller.into().0, &request)?.into_body()?;
+        Ok(())
+    }
+
+    /// Fetches what is in a slot of a mailbox. `None` if nothing is there, or not any more.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn mailbox<'a>(
+        &self,
+        caller: impl Into<MailboxCaller<'a>>,
+        mailbox: [u8; 16],
+        slot: u8,
+    ) -> Result<Option<Vec<u8>>, ClientError> {
+        let request = Request::Mailbox { mailbox, slot };
+        let answer = self.request(caller.into().0, &request)?;
+        if answer.error().error == ErrorCode::NoSuchMailbox && !answer.is_success() {
+            return Ok(None);
+        }
+        Ok(Some(answer.into_body()?))
     }
 
     /// Submits an encoded report. The relay has stored it when this returns, so call
@@ -263,6 +306,47 @@ impl RelayClient {
         let answer = self.link.call(request)?;
         check_answer(caller, asked, &answer)?;
         Ok(answer)
+    }
+}
+
+/// A device that registers.
+#[derive(Clone, Copy)]
+pub struct Registrant<'a> {
+    /// The account's name and the device's number.
+    pub me: &'a DeviceAddress,
+    /// The device's public identity.
+    pub identity: &'a [u8; 64],
+    /// The key that the device and the relay will share.
+    pub delivery_key: &'a DeliveryKey,
+    /// A signed roster that lists the device, encoded. The first device of an account needs one.
+    pub roster: Option<&'a [u8]>,
+}
+
+impl std::fmt::Debug for Registrant<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registrant").finish_non_exhaustive()
+    }
+}
+
+/// Who asks for a mailbox: a device with a session, or one that only knows the relay key.
+#[derive(Clone, Copy)]
+pub struct MailboxCaller<'a>(Caller<'a>);
+
+impl<'a> From<&'a DeviceSession> for MailboxCaller<'a> {
+    fn from(session: &'a DeviceSession) -> Self {
+        Self(Caller::Device(session))
+    }
+}
+
+impl<'a> From<&'a [u8; 32]> for MailboxCaller<'a> {
+    fn from(relay_key: &'a [u8; 32]) -> Self {
+        Self(Caller::Guest(relay_key))
+    }
+}
+
+impl std::fmt::Debug for MailboxCaller<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MailboxCaller").finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use thiserror::Error;
 use waxseal_interface::http::LinkError;
-use waxseal_interface::{AnswerError, BadName, CardError, ErrorBody, ErrorCode, RequestError};
+use waxseal_interface::{
+    AnswerError, BadName, CardError, ErrorBody, ErrorCode, Mismatch, RequestError,
+};
 
 /// Why a call to a relay failed.
 #[derive(Debug, Error)]
@@ -72,6 +74,24 @@ impl ClientError {
     pub fn relay_time_ms(&self) -> Option<u64> {
         match self {
             Self::Refused { body, .. } => body.relay_time_ms,
+            _ => None,
+        }
+    }
+
+    /// What the sender lacks, if the relay refused a message because it was not sealed for exactly
+    /// the devices of both accounts.
+    pub fn mismatch(&self) -> Option<&Mismatch> {
+        match self {
+            Self::Refused { body, .. } => body.mismatch.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The newest roster of the account, encoded, if the relay refused a roster that does not
+    /// follow it, or a device that is missing from it.
+    pub fn newest_roster(&self) -> Option<&[u8]> {
+        match self {
+            Self::Refused { body, .. } => Some(&body.conflict.as_deref()?.roster),
             _ => None,
         }
     }

@@ -55,7 +55,7 @@ mod vault;
 mod vault_keys;
 
 pub use acceptance::{AcceptanceKeys, seal_acceptance_keys, unseal_acceptance_keys};
-pub use client::RelayClient;
+pub use client::{MailboxCaller, Registrant, RelayClient};
 pub use deliveries::Deliveries;
 pub use error::ClientError;
 pub use reviewer_keys::{ReviewerKey, ReviewerPublicKey};

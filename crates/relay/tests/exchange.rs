@@ -87,7 +87,7 @@ fn clients_that_race_for_one_time_prekeys_never_get_the_same_one() {
                 .map(|racer| {
                     scope.spawn(|| {
                         start.wait();
-                        let bundle = racer.client.bundle(racer.session(), &bob.me.account);
+                        let bundle = world::bundle(&racer.client, racer.session(), &bob.me.account);
                         bundle.unwrap().one_time
                     })
                 })
@@ -120,7 +120,7 @@ fn clients_that_race_for_one_time_prekeys_never_get_the_same_one() {
         .unwrap();
     let late = world.device("late");
     let taken = [(); 3].map(|()| {
-        let bundle = late.client.bundle(late.session(), &bob.me.account);
+        let bundle = world::bundle(&late.client, late.session(), &bob.me.account);
         bundle.unwrap().one_time
     });
     let expected = [Some(next[0].clone()), Some(next[2].clone()), None];
@@ -134,10 +134,7 @@ fn answered_requests_survive_a_crash() {
     bob.client
         .put_prekeys(bob.session(), &bob.base(b""), &[vec![1; 50], vec![2; 50]])
         .unwrap();
-    let bundle = alice
-        .client
-        .bundle(alice.session(), &bob.me.account)
-        .unwrap();
+    let bundle = world::bundle(&alice.client, alice.session(), &bob.me.account).unwrap();
     let card = alice.client.card().unwrap();
     for n in 0..20 {
         alice.send(&bob.me, &format!("{n}")).unwrap();
@@ -149,10 +146,7 @@ fn answered_requests_survive_a_crash() {
     assert_eq!(alice.client.card().unwrap(), card, "the same relay");
 
     // The tokens that the relay issued before it was killed are still valid.
-    let next = alice
-        .client
-        .bundle(alice.session(), &bob.me.account)
-        .unwrap();
+    let next = world::bundle(&alice.client, alice.session(), &bob.me.account).unwrap();
     assert_ne!(next.one_time, bundle.one_time);
     alice.send(&bob.me, "20").unwrap();
     let received = bob.receive();

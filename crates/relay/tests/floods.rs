@@ -98,12 +98,8 @@ fn twenty_accounts_cannot_drain_the_one_time_prekeys_of_one() {
         .collect();
     let base = bob.base(b"base");
     bob.client.put_prekeys(bob.session(), &base, &[]).unwrap();
-    let take = |taker: &Device| {
-        taker
-            .client
-            .bundle(taker.session(), &bob.me.account)
-            .unwrap()
-    };
+    let take =
+        |taker: &Device| world::bundle(&taker.client, taker.session(), &bob.me.account).unwrap();
     let bundle = take(&takers[0]);
     assert!(
         bundle.one_time.is_none() && !bundle.held_back,
@@ -137,16 +133,10 @@ fn no_single_account_can_take_all_prekeys_or_fill_a_queue() {
         .unwrap();
     while_others_talk(&world, || {
         for _ in 0..60 {
-            mallory
-                .client
-                .bundle(mallory.session(), &bob.me.account)
-                .unwrap();
+            world::bundle(&mallory.client, mallory.session(), &bob.me.account).unwrap();
         }
         assert_eq!(bob.client.prekeys_left(bob.session()).unwrap(), 95);
-        let for_alice = alice
-            .client
-            .bundle(alice.session(), &bob.me.account)
-            .unwrap();
+        let for_alice = world::bundle(&alice.client, alice.session(), &bob.me.account).unwrap();
         assert!(for_alice.one_time.is_some());
         // Mallory uploads new prekeys again and again. The third upload is over the limit.
         let upload = |n: u8| -> Vec<Vec<u8>> { (0..100).map(|m| vec![n, m, 1]).collect() };

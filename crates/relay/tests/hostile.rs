@@ -11,8 +11,8 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use waxseal_interface::{ErrorCode, Event, Register, SignIn, register_context, seal_delivery_key};
-use waxseal_relay::ClientError;
-use waxseal_reporting::limits::MAX_POSTED_LEN;
+use waxseal_relay::{ClientError, Registrant};
+use waxseal_reporting::limits::MAX_POSTED_FANOUT_LEN;
 use waxseal_reporting::vault::ModerationKeyPair;
 use world::honest::while_others_talk;
 use world::{Device, SOON, World, code, request};
@@ -64,7 +64,7 @@ fn malformed_and_oversized_requests_get_their_codes() {
             ("POST", "/v1/sessions", "", OCTETS, b"{}", 415, "unsupported_media_type"),
             ("POST", "/v1/sessions", "", "", b"{}", 415, "unsupported_media_type"),
             // These bodies are larger than the route accepts.
-            ("POST", "/v1/messages/bob", token, OCTETS, &large[..=MAX_POSTED_LEN], 413, "too_large"),
+            ("POST", "/v1/messages/bob", token, OCTETS, &large[..=MAX_POSTED_FANOUT_LEN], 413, "too_large"),
             ("POST", "/v1/reseals/bob", token, OCTETS, &large, 413, "too_large"),
             ("POST", "/v1/reports", token, OCTETS, &large, 413, "too_large"),
             ("PUT", "/v1/prekeys", token, JSON, &large, 413, "too_large"),
@@ -76,11 +76,21 @@ fn malformed_and_oversized_requests_get_their_codes() {
             ("GET", "/", "", "", b"", 404, "not_found"),
             ("GET", "/v1/accounts/bob", token, "", b"", 404, "not_found"),
             ("DELETE", "/v1/prekeys", token, "", b"", 405, "method_not_allowed"),
-            ("GET", "/v1/accounts/nobody/bundle", token, "", b"", 404, "no_such_account"),
-            ("GET", "/v1/accounts/mallory/bundle", token, "", b"", 404, "no_pre_keys"),
-            ("GET", "/v1/accounts/%00/bundle", token, "", b"", 422, "bad_name"),
-            ("GET", "/v1/accounts/%ff/bundle", token, "", b"", 422, "bad_name"),
-            ("GET", "/v1/accounts/..%2fbob/bundle", token, "", b"", 422, "bad_name"),
+            ("GET", "/v1/accounts/bob/bundle", token, "", b"", 404, "not_found"),
+            ("GET", "/v1/accounts/bob/identity", token, "", b"", 404, "not_found"),
+            ("GET", "/v1/accounts/nobody/roster", token, "", b"", 404, "no_such_account"),
+            ("GET", "/v1/accounts/%00/roster", token, "", b"", 422, "bad_name"),
+            ("GET", "/v1/accounts/%ff/roster", token, "", b"", 422, "bad_name"),
+            ("GET", "/v1/accounts/..%2fbob/roster", token, "", b"", 422, "bad_name"),
+            ("POST", "/v1/bundles", token, JSON, b"{\"name\":\"nobody\"}", 404, "no_such_account"),
+            ("POST", "/v1/bundles", token, JSON, b"{\"name\":\"\"}", 422, "bad_name"),
+            ("POST", "/v1/bundles", token, JSON, b"{}", 400, "malformed"),
+            ("POST", "/v1/bundles", token, JSON, b"{\"name\":\"bob\",\"devices\":[1,2,3,4,5,6,7,8,9]}", 400, "malformed"),
+            ("POST", "/v1/bundles", "", JSON, b"{\"name\":\"bob\"}", 401, "unauthorized"),
+            ("PUT", "/v1/roster", token, OCTETS, b"", 422, "bad_roster"),
+            ("PUT", "/v1/roster", token, OCTETS, &large[..2_048], 422, "bad_roster"),
+            ("PUT", "/v1/roster", token, OCTETS, &large[..2_049], 413, "too_large"),
+            ("PUT", "/v1/roster", "", OCTETS, b"", 401, "unauthorized"),
             ("POST", "/v1/messages/nobody", token, OCTETS, &to_nobody, 404, "no_such_account"),
             ("POST", "/v1/messages/nobody", token, OCTETS, &envelope, 403, "not_from_device"),
             ("GET", "/v1/deliveries", token, "", b"", 400, "malformed"),
@@ -140,9 +150,16 @@ fn a_registration_whose_answer_was_lost_can_be_repeated() {
         let (me, key) = (&device.me, &device.delivery_key);
         let identity = device.identity_bytes();
         let rng = &mut rand::rng();
+        let signed = device.roster.as_ref().unwrap().signed().encode();
+        let registrant = Registrant {
+            me,
+            identity: &identity,
+            delivery_key: key,
+            roster: Some(&signed),
+        };
         let refused = device
             .client
-            .register(&card, me, &identity, key, keep_challenge, rng);
+            .register(&card, &registrant, keep_challenge, rng);
         assert_eq!(code(refused), ErrorCode::ProofRefused);
 
         let sealed = seal_delivery_key(&card.sealing_key().unwrap(), key, me, rng).unwrap();
@@ -154,6 +171,7 @@ fn a_registration_whose_answer_was_lost_can_be_repeated() {
             sealed_delivery_key: sealed,
             proof: device.prove(&context),
             challenge,
+            roster: Some(signed),
         };
         let body = serde_json::to_vec(&register).unwrap();
         hang_up_after(&world, "/v1/accounts", "", JSON, &body);
@@ -334,10 +352,13 @@ fn foreign_replayed_and_expired_proofs_and_tokens_are_refused() {
             left(&token(now_ms - 1, &is_alice, b"alice")),
             (401, "token_expired".into())
         );
-        for (identity, name) in [(is_alice, b"nobody".as_slice()), ([9; 64], b"alice")] {
+        for (identity, name, refused) in [
+            (is_alice, b"nobody".as_slice(), "unauthorized"),
+            ([9; 64], b"alice", "removed"),
+        ] {
             assert_eq!(
                 left(&token(now_ms + 5_000, &identity, name)),
-                (401, "unauthorized".into())
+                (401, refused.into())
             );
         }
     });

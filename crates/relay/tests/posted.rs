@@ -7,7 +7,7 @@ mod world;
 use rusqlite::Connection;
 use waxseal_interface::ErrorCode;
 use waxseal_relay::DeviceSession;
-use waxseal_reporting::relay::{DeliveryKey, PostedEnvelope, Receipt};
+use waxseal_reporting::relay::{DeliveryKey, PostedFanout, Receipt};
 use waxseal_reporting::{Audience, DecodeError, Timestamp};
 use world::{World, code, now};
 
@@ -27,7 +27,7 @@ fn a_stolen_token_stamps_nothing() {
         DeliveryKey::generate(&mut rand::rng()),
         bob.delivery_key.clone(),
     ] {
-        let posted = envelope.post(&key, &alice.me, &to_bob, now());
+        let posted = world::fanout(&envelope).post(&key, &alice.me, &to_bob, now());
         assert_eq!(send(&posted), ErrorCode::NotFromDevice);
     }
     // What Alice posted to someone else, or altered, is no request for this stamp.
@@ -68,7 +68,7 @@ fn a_stolen_token_gives_new_contacts_no_other_identity() {
     for base in [eve.base(b"Eves"), other_dh, elsewhere, cut, vec![1]] {
         assert_eq!(code(put(&base)), ErrorCode::OtherIdentity);
     }
-    let bundle = alice.client.bundle(alice.session(), &bob.me.account);
+    let bundle = world::bundle(&alice.client, alice.session(), &bob.me.account);
     assert_eq!(bundle.unwrap().base, bob.base(b"Bobs"));
     // Devices refuse a base that is not canonical, such as one with two identities, so the relay
     // need not read on.
@@ -83,7 +83,7 @@ fn an_envelope_that_was_posted_long_ago_is_refused_with_the_relays_time() {
     let to_bob = Audience::Direct(bob.me.account.clone());
     let post = |at: u64| {
         let at = Timestamp::from_millis(at);
-        let posted = envelope.post(&alice.delivery_key, &alice.me, &to_bob, at);
+        let posted = world::fanout(&envelope).post(&alice.delivery_key, &alice.me, &to_bob, at);
         alice.client.send(alice.session(), &bob.me.account, &posted)
     };
     let present = now().as_millis();
@@ -109,27 +109,19 @@ fn an_envelope_that_was_posted_long_ago_is_refused_with_the_relays_time() {
     assert_eq!(bob.receive().len(), 1);
 }
 
-/// A device of an earlier release posts an envelope without time and MAC: tag and ciphertext alone.
+/// Devices of earlier releases post a message for one device: of version 01 tag and ciphertext
+/// alone, of version 02 with a time and a MAC.
 #[test]
-fn an_envelope_of_version_01_is_refused_and_nothing_is_stamped() {
+fn a_message_of_an_earlier_version_is_refused_and_nothing_is_stamped() {
     let world = World::new();
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
     let (_, envelope) = alice.seal_only(&bob.me, "from an earlier release");
-    let ciphertext = envelope.ciphertext();
-    let len = u8::try_from(ciphertext.len()).unwrap();
-    assert!((0x80..=0xff).contains(&len), "its varint has two bytes");
-    let fields = [
-        &[1, 0x0a, 32],
-        &envelope.tag().as_bytes()[..],
-        &[0x12, len, 1],
-    ];
-    let old = [&fields.concat(), ciphertext].concat();
     // The fields of the present version under the earlier version byte: the MAC does not cover it.
-    let mut renamed = alice.post(&envelope, &bob.me.account);
-    renamed[0] = 1;
-    for posted in [old, renamed] {
-        let refused = PostedEnvelope::decode(&posted).unwrap_err();
-        assert_eq!(refused, DecodeError::UnknownVersion { version: 1 });
+    for version in [1, 2] {
+        let mut posted = alice.post(&envelope, &bob.me.account);
+        posted[0] = version;
+        let refused = PostedFanout::decode(&posted).unwrap_err();
+        assert_eq!(refused, DecodeError::UnknownVersion { version });
         let refused = code(alice.client.send(alice.session(), &bob.me.account, &posted));
         assert_eq!(refused, ErrorCode::Malformed);
     }
@@ -212,7 +204,7 @@ fn database(world: &World) -> Connection {
 fn accepted_at(world: &World, name: &str) -> Option<u64> {
     database(world)
         .query_row(
-            "SELECT accepted_at_ms FROM account WHERE name = ?",
+            "SELECT accepted_at_ms FROM device d JOIN account a ON a.id = d.account WHERE name = ?",
             [name],
             |row| row.get(0),
         )
@@ -221,7 +213,8 @@ fn accepted_at(world: &World, name: &str) -> Option<u64> {
 
 fn set_accepted_at(world: &World, name: &str, at_ms: u64) {
     let changed = database(world).execute(
-        "UPDATE account SET accepted_at_ms = ? WHERE name = ?",
+        "UPDATE device SET accepted_at_ms = ?
+         WHERE account = (SELECT id FROM account WHERE name = ?)",
         (at_ms, name),
     );
     assert_eq!(changed.unwrap(), 1);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use waxseal_interface::{ErrorCode, MAC_HEADER, SIGNATURE_HEADER};
 use waxseal_relay::{ClientError, RelayClient};
 use waxseal_reporting::DeviceAddress;
-use waxseal_reporting::limits::MAX_POSTED_LEN;
+use waxseal_reporting::limits::MAX_POSTED_FANOUT_LEN;
 use world::proxy::{Change, through_proxy, unchanged};
 use world::{Device, World, code};
 
@@ -62,14 +62,17 @@ fn a_bundle_that_a_proxy_replaced_is_refused() {
             .put_prekeys(device.session(), &base, &[])
             .unwrap();
     }
-    let fetch =
-        |client: &RelayClient, of: &DeviceAddress| client.bundle(alice.session(), &of.account);
+    let fetch = |client: &RelayClient, of: &DeviceAddress| {
+        world::bundle(client, alice.session(), &of.account)
+    };
     let honest = through_proxy(&world, unchanged(), unchanged());
     assert_eq!(fetch(&honest, &bob.me).unwrap().base, bob.base(b"Bobs"));
 
-    // The proxy asks for another account's bundle, and passes on the relay's genuine answer.
-    let other = replace("/accounts/bob/", "/accounts/eve/");
-    broken(fetch(&through_proxy(&world, other, unchanged()), &bob.me));
+    // The proxy asks for another account's bundle. The relay says that this is not what the device
+    // asked.
+    let other = replace(r#""name":"bob""#, r#""name":"eve""#);
+    let altered = fetch(&through_proxy(&world, other, unchanged()), &bob.me);
+    assert_eq!(code(altered), ErrorCode::BodyAltered);
     // It replaces the bundle, drops the MAC, or replaces the MAC by one that was made for another
     // request: base64 of "Bobs" is Qm9icw==, that of "Eves" is RXZlcw==.
     let body = replace("Qm9icw==", "RXZlcw==");
@@ -100,7 +103,7 @@ fn an_error_or_a_status_that_a_proxy_made_up_is_refused() {
     let world = World::new();
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
     let session = &alice.session().clone();
-    let fetch = |client: &RelayClient| client.bundle(session, &bob.me.account);
+    let fetch = |client: &RelayClient| world::bundle(client, session, &bob.me.account);
     let honest = through_proxy(&world, unchanged(), unchanged());
     assert_eq!(code(fetch(&honest)), ErrorCode::NoPreKeys);
     let gone = replace("no_pre_keys", "no_such_key");
@@ -119,7 +122,7 @@ fn an_error_or_a_status_that_a_proxy_made_up_is_refused() {
     broken(client.card());
 
     // The relay refuses a large body before it reads it. This answer is authenticated too.
-    let large = vec![0; MAX_POSTED_LEN + 1];
+    let large = vec![0; MAX_POSTED_FANOUT_LEN + 1];
     let refused = alice.client.send(session, &bob.me.account, &large);
     assert_eq!(code(refused), ErrorCode::TooLarge);
     // A body that was changed on the way is refused, and the answer says nothing about the one that

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use waxseal_interface::register_context;
 use waxseal_interface::{ErrorCode, Event, Register, seal_delivery_key};
-use waxseal_relay::{ClientError, DeviceSession};
+use waxseal_relay::{ClientError, DeviceSession, Registrant};
 use waxseal_reporting::Audience;
 use waxseal_reporting::relay::{Delivery, DeliveryKey, Receipt};
 use world::proxy::{Change, through_proxy, unchanged};
@@ -51,7 +51,7 @@ fn what_waits_is_handed_out_under_the_new_key_and_the_key_of_before_is_refused()
     assert!(is_broken(bob.client.deliveries(&old_session)));
     let (_, envelope) = bob.seal_only(&alice.me, "an old envelope");
     let to_alice = Audience::Direct(alice.me.account.clone());
-    let posted = envelope.post(&old, &bob.me, &to_alice, now());
+    let posted = world::fanout(&envelope).post(&old, &bob.me, &to_alice, now());
     let refused = bob.client.send(bob.session(), &alice.me.account, &posted);
     assert_eq!(code(refused), ErrorCode::NotFromDevice);
 
@@ -83,7 +83,7 @@ fn a_receipt_of_an_envelope_that_is_posted_again_is_under_the_new_key() {
     for key in [alice.delivery_key.clone(), fresh()] {
         alice.delivery_key = key;
         alice.register().unwrap();
-        let posted = alice.post(&envelope, &bob.me);
+        let posted = alice.post(&envelope, &bob.me.account);
         let receipt = alice.client.send(alice.session(), &bob.me.account, &posted);
         let receipt = Receipt::decode(&receipt.unwrap()).unwrap();
         receipt.authenticate(&alice.delivery_key, &message).unwrap();
@@ -128,7 +128,13 @@ fn chk122_a_thief_of_a_token_replaces_no_delivery_key() {
         let prove = |context: &[u8]| mallory.prove(context);
         let rng = &mut rand::rng();
         let client = &mallory.client;
-        let refused = client.register(&card, &alice.me, &identity, &key, prove, rng);
+        let registrant = Registrant {
+            me: &alice.me,
+            identity: &identity,
+            delivery_key: &key,
+            roster: None,
+        };
+        let refused = client.register(&card, &registrant, prove, rng);
         let expected = match identity == alice.identity_bytes() {
             true => ErrorCode::ProofRefused,
             false => ErrorCode::AccountTaken,
@@ -150,6 +156,7 @@ fn chk122_a_thief_of_a_token_replaces_no_delivery_key() {
         sealed_delivery_key: other,
         proof: alice.prove(&context),
         challenge,
+        roster: None,
     };
     let post = |register: &Register| {
         let body = serde_json::to_vec(register).unwrap();
@@ -201,9 +208,13 @@ fn of_many_registrations_at_once_the_relay_keeps_one_key_and_its_database_the_sa
                 });
                 let rng = &mut rand::rng();
                 let client = &alice.client;
-                client
-                    .register(&card, &alice.me, &identity, key, prove, rng)
-                    .unwrap();
+                let registrant = Registrant {
+                    me: &alice.me,
+                    identity: &identity,
+                    delivery_key: key,
+                    roster: None,
+                };
+                client.register(&card, &registrant, prove, rng).unwrap();
             });
         }
     });

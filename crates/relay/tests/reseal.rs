@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use waxseal_interface::ErrorCode;
 use waxseal_relay::ClientError;
 use waxseal_reporting::recipient::Evidence;
-use waxseal_reporting::relay::{Claim, DeliveryKey, Envelope, PostedEnvelope, Receipt, StampKeys};
+use waxseal_reporting::relay::{Claim, DeliveryKey, Envelope, PostedFanout, Receipt, StampKeys};
 use waxseal_reporting::{Audience, DeviceAddress, DeviceId, Timestamp};
 use world::{Device, NoChannel, World, code, now};
 
@@ -47,7 +47,8 @@ fn database(world: &World) -> Connection {
 }
 
 fn accepted_at(world: &World, name: &str) -> Option<u64> {
-    let query = "SELECT accepted_at_ms FROM account WHERE name = ?";
+    let query =
+        "SELECT accepted_at_ms FROM device d JOIN account a ON a.id = d.account WHERE name = ?";
     let accepted_at = database(world).query_row(query, [name], |row| row.get(0));
     accepted_at.unwrap()
 }
@@ -154,7 +155,7 @@ fn a_claim_of_another_device_or_another_relay_is_refused() {
     // Another relay stamped the same message, for the same devices and the same region.
     let to_bob = Audience::Direct(bob.me.account.clone());
     let posted = alice.post(&sealed_again(&first), &bob.me.account);
-    let posted = PostedEnvelope::decode(&posted).unwrap();
+    let posted = PostedFanout::decode(&posted).unwrap();
     let posted = posted.authenticate(&alice.delivery_key, &alice.me, &to_bob, now());
     let region = bob.client.card().unwrap().region;
     let keys = StampKeys::generate(&region, now(), &mut rand::rng()).unwrap();
@@ -169,7 +170,7 @@ fn a_claim_of_another_device_or_another_relay_is_refused() {
 }
 
 #[test]
-fn a_message_is_sealed_again_for_none_but_the_present_device_of_its_recipient() {
+fn a_message_is_sealed_again_for_none_but_the_devices_that_its_recipient_has() {
     let world = World::new();
     let (mut alice, bob) = (world.device("alice"), world.device("bob"));
     let carol = world.device("carol");
@@ -230,7 +231,8 @@ fn a_full_queue_takes_no_message_that_is_sealed_again() {
         let changed = database(&world).execute(
             "UPDATE share SET messages = messages + ?1 WHERE sender = CASE ?2
                  WHEN 0 THEN 0 ELSE (SELECT id FROM account WHERE name = 'alice') END
-                 AND recipient = (SELECT id FROM account WHERE name = 'bob')",
+                 AND recipient = (SELECT d.id FROM device d JOIN account a ON a.id = d.account
+                     WHERE name = 'bob')",
             [messages, sender],
         );
         assert_eq!(changed.unwrap(), 1);

@@ -91,6 +91,7 @@ fn events(deliveries: &mut Deliveries) -> (usize, Result<(), ClientError>) {
         match deliveries.next(SOON) {
             Ok(Some(Event::Delivery { .. })) => count += 1,
             Ok(Some(Event::CaughtUp)) => return (count, Ok(())),
+            Ok(Some(Event::QueueExpired { .. })) => panic!("nothing was dropped"),
             Ok(None) => panic!("no event in time"),
             Err(error) => return (count, Err(error)),
         }

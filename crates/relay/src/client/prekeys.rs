@@ -1,6 +1,6 @@
-//! The calls about identities and prekeys.
+//! The calls about rosters and prekeys.
 
-use waxseal_interface::{Bundle, Identity, PreKeys, PreKeysLeft, Request};
+use waxseal_interface::{AskBundles, Bundles, PreKeys, PreKeysLeft, Request};
 use waxseal_reporting::AccountId;
 
 use super::RelayClient;
@@ -63,28 +63,52 @@ impl RelayClient {
         Ok(())
     }
 
-    /// Fetches the identity that an account registered. It takes no prekey. If the peer's identity
-    /// is pinned, compare the two.
+    /// Publishes the next roster of this device's account.
     ///
     /// # Errors
-    /// [`ClientError`]; [`NoSuchAccount`](waxseal_interface::ErrorCode::NoSuchAccount).
-    pub fn identity(
-        &self,
-        session: &DeviceSession,
-        peer: &AccountId,
-    ) -> Result<[u8; 64], ClientError> {
-        let request = Request::Identity(peer.clone());
-        let identity: Identity = self.ask(Caller::Device(session), &request)?;
-        Ok(identity.identity)
+    /// [`ClientError`]; on [`RosterConflict`](waxseal_interface::ErrorCode::RosterConflict), sign
+    /// the change again after [`ClientError::newest_roster`].
+    pub fn put_roster(&self, session: &DeviceSession, signed: &[u8]) -> Result<(), ClientError> {
+        let request = Request::PutRoster(signed.to_vec());
+        self.request(Caller::Device(session), &request)?
+            .into_body()?;
+        Ok(())
     }
 
-    /// Fetches the prekey bundle that starts a conversation with `peer`. Fetch it once per
-    /// conversation, because one-time parts are few.
+    /// Fetches the newest roster of an account, encoded. It is unverified: pass it to
+    /// `Client::take_roster`.
     ///
     /// # Errors
     /// [`ClientError`]; [`NoSuchAccount`](waxseal_interface::ErrorCode::NoSuchAccount),
+    /// [`NoRoster`](waxseal_interface::ErrorCode::NoRoster).
+    pub fn roster(
+        &self,
+        session: &DeviceSession,
+        account: &AccountId,
+    ) -> Result<Vec<u8>, ClientError> {
+        let request = Request::Roster(account.clone());
+        let answer = self.request(Caller::Device(session), &request)?;
+        Ok(answer.into_body()?)
+    }
+
+    /// Fetches the newest roster of an account, and the prekeys that start sessions with these of
+    /// its devices, or with all if `devices` is empty. Fetch them once per device, because one-time
+    /// parts are few.
+    ///
+    /// # Errors
+    /// [`ClientError`]; [`NoSuchAccount`](waxseal_interface::ErrorCode::NoSuchAccount),
+    /// [`NoRoster`](waxseal_interface::ErrorCode::NoRoster),
     /// [`NoPreKeys`](waxseal_interface::ErrorCode::NoPreKeys).
-    pub fn bundle(&self, session: &DeviceSession, peer: &AccountId) -> Result<Bundle, ClientError> {
-        self.ask(Caller::Device(session), &Request::Bundle(peer.clone()))
+    pub fn bundles(
+        &self,
+        session: &DeviceSession,
+        account: &AccountId,
+        devices: &[u32],
+    ) -> Result<Bundles, ClientError> {
+        let asked = AskBundles {
+            name: account.as_str().to_owned(),
+            devices: devices.to_vec(),
+        };
+        self.ask(Caller::Device(session), &Request::Bundles(asked))
     }
 }

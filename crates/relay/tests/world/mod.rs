@@ -3,12 +3,16 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     unreachable_pub,
     reason = "each test file uses a part of it"
 )]
 
 pub mod conversation;
+pub mod device;
+pub mod family;
 pub mod honest;
+pub mod owner;
 pub mod proxy;
 pub mod socket;
 pub mod tls;
@@ -19,23 +23,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ed25519_dalek::{Signer, SigningKey};
 use tempfile::TempDir;
-use waxseal_interface::{
-    ErrorCode, Event, RelayCard, account_name, account_proof_input, parse_report_id,
-};
+use waxseal_interface::{ErrorCode, parse_report_id};
 use waxseal_relay::{
-    ClientError, Deliveries, DeviceSession, OpenRequest, RelayClient, ReviewerKey, ReviewerSession,
-    VaultError, VaultKeys, ask_vault,
+    ClientError, OpenRequest, RelayClient, ReviewerKey, ReviewerSession, VaultError, VaultKeys,
+    ask_vault,
 };
-use waxseal_reporting::message::{Payload, PayloadHeader};
-use waxseal_reporting::recipient::{Evidence, OpeningChannel, open};
-use waxseal_reporting::relay::{Delivery, DeliveryKey, Envelope, Receipt};
-use waxseal_reporting::reporter::{Disclosure, ModerationPublicKey, Reason, ReportDraft};
-use waxseal_reporting::sender::{SealingChannel, SentMessage, seal};
+use waxseal_reporting::Timestamp;
+use waxseal_reporting::recipient::OpeningChannel;
+use waxseal_reporting::sender::SealingChannel;
 use waxseal_reporting::vault::UnsealedReport;
-use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId, Timestamp};
 use zeroize::Zeroizing;
+
+pub use device::{Device, Sent, bundle, fanout};
 
 /// Maximum time that a test waits for something it expects.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -253,152 +253,6 @@ impl Drop for VaultProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// A device with an identity. Its channel does not encrypt, which the relay cannot tell.
-pub struct Device {
-    pub me: DeviceAddress,
-    pub identity: SigningKey,
-    pub delivery_key: DeliveryKey,
-    pub client: RelayClient,
-    pub session: Option<DeviceSession>,
-    sequence: u64,
-}
-
-pub struct Sent {
-    pub message: SentMessage,
-    pub receipt: Vec<u8>,
-}
-
-impl Device {
-    pub fn new(name: &str, client: RelayClient) -> Self {
-        Self {
-            me: DeviceAddress::new(account_name(name).unwrap(), DeviceId(1)),
-            identity: SigningKey::from_bytes(&rand::random()),
-            delivery_key: DeliveryKey::generate(&mut rand::rng()),
-            client,
-            session: None,
-            sequence: 0,
-        }
-    }
-
-    pub fn prove(&self, context: &[u8]) -> [u8; 64] {
-        let input = account_proof_input(context);
-        self.identity.sign(&input).to_bytes()
-    }
-
-    /// The Ed25519 key, followed by 32 bytes that the relay does not use.
-    pub fn identity_bytes(&self) -> [u8; 64] {
-        let mut bytes = [9; 64];
-        bytes[..32].copy_from_slice(self.identity.verifying_key().as_bytes());
-        bytes
-    }
-
-    pub fn register(&mut self) -> Result<RelayCard, ClientError> {
-        let card = self.client.card()?;
-        let session = self.client.register(
-            &card,
-            &self.me,
-            &self.identity_bytes(),
-            &self.delivery_key,
-            |context| self.prove(context),
-            &mut rand::rng(),
-        )?;
-        self.session = Some(session);
-        Ok(card)
-    }
-
-    /// A base of prekeys: the device's identity where a base has it, then `keys`.
-    pub fn base(&self, keys: &[u8]) -> Vec<u8> {
-        let identity = self.identity_bytes();
-        [&[1, 0x0a, 64], identity.as_slice(), &[0x12, 64], keys].concat()
-    }
-
-    pub fn session(&self) -> &DeviceSession {
-        self.session.as_ref().unwrap()
-    }
-
-    pub fn token(&self) -> &str {
-        &self.session().session().token
-    }
-
-    /// Uses the relay that runs now, after a restart.
-    pub fn use_relay_of(&mut self, world: &World) {
-        self.client = world.client();
-    }
-
-    /// Seals a message, and posts it: asks for a stamp now.
-    pub fn seal(&mut self, to: &DeviceAddress, text: &str) -> (SentMessage, Vec<u8>) {
-        let (sent, envelope) = self.seal_only(to, text);
-        (sent, self.post(&envelope, &to.account))
-    }
-
-    pub fn post(&self, envelope: &Envelope, to: &AccountId) -> Vec<u8> {
-        let audience = Audience::Direct(to.clone());
-        envelope.post(&self.delivery_key, &self.me, &audience, now())
-    }
-
-    pub fn seal_only(&mut self, to: &DeviceAddress, text: &str) -> (SentMessage, Envelope) {
-        let to = Audience::Direct(to.account.clone());
-        let conversation = to.conversation(&self.me.account);
-        let header = PayloadHeader::new(self.sequence, now());
-        self.sequence += 1;
-        let payload = Payload::text(header, text).unwrap();
-        let rng = &mut rand::rng();
-        let sealed = seal(&mut NoChannel, &self.me, &conversation, &payload, rng).unwrap();
-        (sealed.sent, sealed.envelope)
-    }
-
-    pub fn send(&mut self, to: &DeviceAddress, text: &str) -> Result<Sent, ClientError> {
-        let (message, envelope) = self.seal(to, text);
-        let receipt = self.client.send(self.session(), &to.account, &envelope)?;
-        let evidence = Receipt::decode(&receipt).unwrap();
-        evidence.authenticate(&self.delivery_key, &message).unwrap();
-        Ok(Sent { message, receipt })
-    }
-
-    pub fn connect(&self) -> Deliveries {
-        self.client.deliveries(self.session()).unwrap()
-    }
-
-    /// Authenticates and opens a delivery. Returns its text, empty if it has none, and the evidence
-    /// to report it with.
-    pub fn open(&self, delivery: &[u8]) -> (String, Evidence) {
-        let delivery = Delivery::decode(delivery).unwrap();
-        let delivery = delivery.authenticate(&self.delivery_key, &self.me);
-        let opened = open(&mut NoChannel, &delivery.unwrap()).unwrap();
-        let text = opened.content().as_text().unwrap_or_default().to_owned();
-        (text, opened.evidence().clone())
-    }
-
-    /// Receives and acknowledges all queued messages.
-    pub fn receive(&self) -> Vec<(String, Evidence)> {
-        let (mut deliveries, mut received) = (self.connect(), Vec::new());
-        loop {
-            match deliveries
-                .next(SOON)
-                .unwrap()
-                .expect("the relay sends an event in time")
-            {
-                Event::CaughtUp => break,
-                Event::Delivery { id, delivery } => {
-                    received.push(self.open(&delivery));
-                    deliveries.acknowledge(id).unwrap();
-                }
-            }
-        }
-        deliveries.close();
-        received
-    }
-
-    pub fn report(&self, to: &ModerationPublicKey, evidence: &[&Evidence]) -> Vec<u8> {
-        let mut draft = ReportDraft::new(self.me.clone(), Reason::Scam);
-        for evidence in evidence {
-            draft.add(evidence, Disclosure::Whole).unwrap();
-        }
-        let report = draft.seal(&self.delivery_key, to, &mut rand::rng());
-        report.unwrap().encode()
     }
 }
 

@@ -84,7 +84,7 @@ fn account_of(keys: &Keys, rows: &[Row]) -> Option<Account> {
 /// The newest roster of an account.
 pub fn pinned(db: &Connection, account: i64) -> Result<Option<Pinned>, Refusal> {
     let pinned: Option<Vec<u8>> = db
-        .prepare_cached("SELECT pinned FROM account WHERE id = ?")?
+        .prepare("SELECT pinned FROM account WHERE id = ?")?
         .query_row([account], |row| row.get(0))?;
     let pinned = pinned.map(|pinned| Pinned::decode(&pinned));
     pinned
@@ -132,7 +132,7 @@ fn remove_unlisted(db: &Connection, account: i64, roster: &Roster) -> Result<(),
 /// The row of a device that the newest roster of its account lists.
 pub fn find(db: &Connection, account: i64, number: DeviceId) -> Result<Option<i64>, Refusal> {
     let id = db
-        .prepare_cached("SELECT id FROM device WHERE account = ? AND number = ?")?
+        .prepare("SELECT id FROM device WHERE account = ? AND number = ?")?
         .query_row(params![account, number.0], |row| row.get(0))
         .optional()?;
     Ok(id)
@@ -140,7 +140,7 @@ pub fn find(db: &Connection, account: i64, number: DeviceId) -> Result<Option<i6
 
 /// Refuses what a device asks that was removed since its token was looked at.
 pub fn check_present(db: &Connection, device: i64) -> Result<(), Refusal> {
-    let mut row = db.prepare_cached("SELECT 1 FROM device WHERE id = ?")?;
+    let mut row = db.prepare("SELECT 1 FROM device WHERE id = ?")?;
     match row.exists([device])? {
         true => Ok(()),
         false => Err(ErrorCode::Removed.into()),

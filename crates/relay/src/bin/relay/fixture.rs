@@ -18,15 +18,21 @@ use waxseal_reporting::message::{Payload, PayloadHeader};
 use waxseal_reporting::recipient::Evidence;
 use waxseal_reporting::relay::{DeliveryKey, Receipt};
 use waxseal_reporting::reporter::{Disclosure, Reason, ReportDraft};
-use waxseal_reporting::sender::{SealingChannel, seal};
+use waxseal_reporting::sender::{Fanout, RosterStamp, SealingChannel, seal};
 use waxseal_reporting::{AccountId, Audience, DeviceAddress, DeviceId};
+use waxseal_roster::Pinned;
 
 use crate::errors::Refusal;
-use crate::extract::{AccountName, BinaryBody, Device, Mark};
+use crate::extract::{AccountName, BinaryBody, Caller, Mark};
 use crate::serve::Stopping;
-use crate::state::{Account, Relay, Vault};
+use crate::state::{Device, Relay, Vault};
 use crate::time::Reading;
-use crate::{accounts, messages, reports};
+use crate::{devices, messages, reports};
+
+#[path = "../../../tests/world/owner.rs"]
+pub mod owner;
+
+use owner::{Owner, identity_of};
 
 /// The clocks of a test. Only the test moves them, so no test waits.
 #[derive(Clone, Default)]
@@ -104,7 +110,7 @@ impl World {
             mpsc::channel(1).0,
         )
         .await?;
-        accounts::load(&relay).await?;
+        devices::load(&relay).await?;
         Ok(relay)
     }
 
@@ -118,36 +124,38 @@ impl World {
     }
 }
 
-/// Registers a device, whose delivery key follows from its name.
-pub async fn device(relay: &Relay, name: &str) -> Arc<Account> {
+/// Registers the only device of an account, whose keys follow from its name.
+pub async fn device(relay: &Relay, name: &str) -> Arc<Device> {
     let me = DeviceAddress::new(AccountId::new(name).unwrap(), DeviceId(1));
+    let key = key_of(name);
+    let delivery_key = DeliveryKey::from_bytes(key.to_bytes());
+    let roster = Owner::new(name).first(1, &key, relay.now().as_millis());
+    let (owned, sealed) = (name.to_owned(), relay.keys.seal(&delivery_key, &me));
+    let insert = move |db: &Connection| {
+        db.prepare("INSERT INTO account (name) VALUES (?)")?
+            .execute([owned])?;
+        let account = db.last_insert_rowid();
+        devices::store(db, account, &Pinned::first(roster))?;
+        db.prepare("UPDATE device SET delivery_key = ? WHERE identity = ?")?
+            .execute(rusqlite::params![sealed, identity_of(&key)])?;
+        Ok(())
+    };
+    relay.database.run(insert).await.unwrap();
+    devices::load(relay).await.unwrap();
+    relay.device(&me).unwrap()
+}
+
+/// The identity of an account's only device.
+pub fn key_of(name: &str) -> SigningKey {
     let mut key = [0; 32];
     key[..name.len()].copy_from_slice(name.as_bytes());
-    let delivery_key = DeliveryKey::from_bytes(key);
-    let mut identity = [9; 64];
-    identity[..32].copy_from_slice(SigningKey::from_bytes(&key).verifying_key().as_bytes());
-    let (name, sealed) = (name.to_owned(), relay.keys.seal(&delivery_key, &me));
-    let insert = move |db: &Connection| {
-        db.prepare(
-            "INSERT INTO account (name, device, identity, delivery_key) VALUES (?, 1, ?, ?)",
-        )?
-        .execute(rusqlite::params![name, identity, sealed])?;
-        Ok(db.last_insert_rowid())
-    };
-    let id = relay.database.run(insert).await.unwrap();
-    relay.cache_account(Account {
-        id,
-        me: me.clone(),
-        identity,
-        delivery_key,
-    });
-    relay.account(&me.account).unwrap()
+    SigningKey::from_bytes(&key)
 }
 
 /// The caller of a handler.
-pub fn caller(account: &Arc<Account>) -> Device {
-    Device {
-        account: account.clone(),
+pub fn caller(device: &Arc<Device>) -> Caller {
+    Caller {
+        device: device.clone(),
         expires_at_ms: u64::MAX,
     }
 }
@@ -155,8 +163,8 @@ pub fn caller(account: &Arc<Account>) -> Device {
 /// Posts a message at the relay's time. Returns the evidence that its sender keeps.
 pub async fn send(
     relay: &Arc<Relay>,
-    from: &Arc<Account>,
-    to: &Account,
+    from: &Arc<Device>,
+    to: &Device,
     text: &str,
 ) -> Result<Evidence, Refusal> {
     let (now, to) = (relay.now(), to.me.account.clone());
@@ -165,9 +173,11 @@ pub async fn send(
     let payload = Payload::text(PayloadHeader::new(0, now), text).unwrap();
     let rng = &mut rand::rng();
     let sealed = seal(&mut NoChannel, &from.me, &conversation, &payload, rng).unwrap();
-    let posted = sealed
-        .envelope
-        .post(&from.delivery_key, &from.me, &audience, now);
+    let first = RosterStamp::new(1, 1);
+    let mut fanout = Fanout::new(*sealed.envelope.tag(), first, first);
+    let only = fanout.insert(false, DeviceId(1), Some(sealed.envelope));
+    only.unwrap();
+    let posted = fanout.post(&from.delivery_key, &from.me, &audience, now);
     let state = State(relay.clone());
     let answer = messages::send(
         state,
@@ -186,7 +196,7 @@ pub async fn send(
 /// Reports a message.
 pub async fn report(
     relay: &Arc<Relay>,
-    reporter: &Arc<Account>,
+    reporter: &Arc<Device>,
     evidence: &Evidence,
 ) -> Result<ReportTaken, Refusal> {
     report_all(relay, reporter, &[evidence]).await
@@ -195,7 +205,7 @@ pub async fn report(
 /// Reports several messages at once.
 pub async fn report_all(
     relay: &Arc<Relay>,
-    reporter: &Arc<Account>,
+    reporter: &Arc<Device>,
     evidence: &[&Evidence],
 ) -> Result<ReportTaken, Refusal> {
     let mut draft = ReportDraft::new(reporter.me.clone(), Reason::Scam);

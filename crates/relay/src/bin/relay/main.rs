@@ -1,7 +1,7 @@
 //! A relay. It accepts sealed messages, stamps them without reading them, and delivers them. It
 //! also accepts reports for the reviewer.
 //!
-//! Read `messages.rs` first, then `deliveries.rs`, `reports.rs` and `reviewer.rs`.
+//! Read `messages.rs` first, then `targets.rs`, `rosters.rs`, `deliveries.rs`, `reports.rs` and `reviewer.rs`.
 
 #![allow(
     unreachable_pub,
@@ -15,21 +15,25 @@ mod answers;
 mod connected;
 mod database;
 mod deliveries;
+mod devices;
 mod errors;
 mod extract;
 #[cfg(test)]
 mod fixture;
 mod keys;
 mod limits;
+mod mailboxes;
 mod messages;
 mod prekeys;
 mod queue;
 mod reports;
 mod reseals;
 mod reviewer;
+mod rosters;
 mod routes;
 mod serve;
 mod state;
+mod targets;
 mod time;
 mod tls;
 mod tokens;
@@ -133,7 +137,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         working,
     )
     .await?;
-    accounts::load(&relay).await?;
+    devices::load(&relay).await?;
     if options.trust_clock {
         relay.trust_clock()?;
     }

@@ -7,14 +7,17 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use waxseal_interface::{ErrorCode, RelayCard};
 
 use crate::errors::Refusal;
 use crate::extract::ClientAddress;
 use crate::state::Relay;
-use crate::{accounts, answers, deliveries, messages, prekeys, reports, reseals, reviewer};
+use crate::{
+    accounts, answers, deliveries, mailboxes, messages, prekeys, reports, reseals, reviewer,
+    rosters,
+};
 
 /// Maximum time from the head of a request to its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -26,13 +29,18 @@ pub fn router(relay: Arc<Relay>) -> Router {
         .route("/v1/accounts", post(accounts::register))
         .route("/v1/sessions", post(accounts::sign_in))
         .route("/v1/prekeys", get(prekeys::left).put(prekeys::publish))
-        .route("/v1/accounts/{name}/identity", get(accounts::identity))
-        .route("/v1/accounts/{name}/bundle", get(prekeys::bundle))
+        .route("/v1/roster", put(rosters::publish))
+        .route("/v1/accounts/{name}/roster", get(rosters::newest))
+        .route("/v1/bundles", post(prekeys::bundles))
         .route("/v1/messages/{name}", post(messages::send))
         .route("/v1/reseals/{name}", post(reseals::send_again))
         .route("/v1/deliveries", get(deliveries::connect))
         .route("/v1/reports", post(reports::submit))
         .route("/v1/reports/{id}", get(reports::state))
+        .route(
+            "/v1/mailboxes/{mailbox}/{slot}",
+            get(mailboxes::fetch).put(mailboxes::fill),
+        )
         .route("/v1/reviewer/sessions", post(reviewer::sign_in))
         .route("/v1/review/key", get(reviewer::acceptance_keys))
         .route("/v1/review/reports", get(reviewer::list))
@@ -79,8 +87,8 @@ mod tests {
             include_str!("../../../../interface/SPEC.md"),
             include_str!("../../../README.md"),
         ];
-        let routes = include_str!("routes.rs").split("        .route(\"").skip(1);
-        let routes: Vec<_> = routes.filter_map(|rest| rest.split('"').next()).collect();
+        let routes = include_str!("routes.rs").split("        .route(").skip(1);
+        let routes: Vec<_> = routes.filter_map(|rest| rest.split('"').nth(1)).collect();
         assert!(routes.len() > 15);
         for route in routes {
             let row = |document: &&str| {
@@ -111,19 +119,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_account_that_asks_for_identities_too_often_is_told_to_wait() {
+    async fn an_account_that_asks_for_rosters_too_often_is_told_to_wait() {
         let world = World::at(21_000 * 86_400_000);
         let relay = world.open().await;
         let (alice, bob) = (device(&relay, "alice").await, device(&relay, "bob").await);
-        let [of_alice, of_bob] = [&alice, &bob].map(|account| {
+        let [of_alice, of_bob] = [&alice, &bob].map(|device| {
             let session = relay
                 .tokens
-                .issue(&account.holder(), relay.now().as_millis());
+                .issue(&device.holder(), relay.now().as_millis());
             format!("Bearer {}", session.token)
         });
         let router = router(relay);
         let ask = async |token: &str| {
-            let request = Request::get("/v1/accounts/bob/identity").header("authorization", token);
+            let request = Request::get("/v1/accounts/bob/roster").header("authorization", token);
             let request = request.body(Body::empty()).unwrap();
             router.clone().oneshot(request).await.unwrap().status()
         };

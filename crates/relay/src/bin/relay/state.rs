@@ -15,10 +15,10 @@ use crate::connected::ConnectedDevices;
 use crate::database::Database;
 use crate::keys::{DATABASE, Keys, REGION, VERIFY_DAYS};
 use crate::limits::{Limits, MAX_ACCOUNTS};
-use crate::queue;
 use crate::serve::Stopping;
 use crate::time::{Proven, Reading, Time};
 use crate::tokens::{Holder, Tokens};
+use crate::{mailboxes, queue};
 
 /// Everything a handler uses. It lives until the last request has been answered.
 pub struct Relay {
@@ -221,7 +221,11 @@ impl Relay {
         let failed = |_| "the database failed";
         let kept_from = self.keys.stamp().oldest_epoch();
         let proven = self.time.advance(kept_from);
-        let save = self.database.run(move |db| proven.save(db));
+        let now_ms = i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX);
+        let save = self.database.run(move |db| {
+            mailboxes::expire(db, now_ms)?;
+            proven.save(db)
+        });
         save.await.map_err(failed)?;
 
         let oldest = proven.oldest_epoch();

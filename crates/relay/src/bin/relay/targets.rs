@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 use waxseal_interface::{ErrorCode, Mismatch, TargetBundle};
-use waxseal_reporting::relay::{AuthenticFanout, RosterStamp};
+use waxseal_reporting::relay::AuthenticFanout;
+use waxseal_reporting::sender::RosterStamp;
 use waxseal_reporting::{DeviceAddress, DeviceId, Timestamp};
 use waxseal_roster::Pinned;
 
@@ -70,8 +71,12 @@ impl Targets {
         &self,
         db: &Connection,
         relay: &Relay,
+        sender: &Device,
         message: &AuthenticFanout,
     ) -> Result<Mismatch, Refusal> {
+        if let Some(peer) = &self.peer {
+            relay.limits.roster(sender, peer.account)?;
+        }
         let mut mismatch = Mismatch::default();
         for (side, version) in self.sides(message) {
             if side.version() != version {
@@ -109,7 +114,10 @@ impl Targets {
 
     /// Both sides, with the versions of their rosters that a message names.
     fn sides(&self, message: &AuthenticFanout) -> Vec<(&Side, RosterStamp)> {
-        let peer = self.peer.as_ref().map(|side| (side, message.peer_version()));
+        let peer = self
+            .peer
+            .as_ref()
+            .map(|side| (side, message.peer_version()));
         peer.into_iter()
             .chain([(&self.own, message.own_version())])
             .collect()
@@ -131,7 +139,7 @@ impl Targets {
 impl Side {
     fn read(db: &Connection, account: i64, name: &str) -> Result<Self, Refusal> {
         let newest = devices::pinned(db, account)?.ok_or(ErrorCode::NoRoster)?;
-        let mut rows = db.prepare_cached("SELECT number, id FROM device WHERE account = ?")?;
+        let mut rows = db.prepare("SELECT number, id FROM device WHERE account = ?")?;
         let rows = rows.query_map([account], |row| Ok((DeviceId(row.get(0)?), row.get(1)?)))?;
         Ok(Self {
             account,

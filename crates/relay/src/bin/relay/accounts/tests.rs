@@ -1,10 +1,10 @@
 use std::net::IpAddr;
 
-use ed25519_dalek::{Signer, SigningKey};
+use ed25519_dalek::Signer;
 use waxseal_reporting::relay::EPOCH_MS;
 
 use super::*;
-use crate::fixture::{World, device};
+use crate::fixture::{World, device, key_of};
 
 const NOW: u64 = 21_000 * EPOCH_MS;
 
@@ -19,10 +19,8 @@ async fn challenged(relay: &Arc<Relay>) -> Vec<u8> {
 /// Signs in a device of the fixture, whose identity key follows from its name.
 async fn answer(relay: &Arc<Relay>, me: &DeviceAddress, challenge: &[u8]) -> Result<(), ErrorCode> {
     let name = me.account.as_str().to_owned();
-    let mut key = [0; 32];
-    key[..name.len()].copy_from_slice(name.as_bytes());
     let context = session_context(&relay.card.relay_key, challenge, me);
-    let proof = SigningKey::from_bytes(&key).sign(&account_proof_input(&context));
+    let proof = key_of(&name).sign(&account_proof_input(&context));
     let request = SignIn {
         name,
         device: me.device.0,

@@ -131,7 +131,7 @@ async fn a_database_of_version_1_keeps_all_but_its_undelivered_messages() {
             let count = |sql| db.query_row(sql, [], |row| row.get::<_, i64>(0));
             db.prepare("SELECT stamped FROM queue")?;
             Ok((
-                count("SELECT count(*) FROM account WHERE accepted_at_ms IS NULL")?,
+                count("SELECT count(*) FROM device WHERE accepted_at_ms IS NULL")?,
                 count("SELECT count(*) FROM queue")?,
                 count("SELECT coalesce(sum(bytes), 0) FROM share")?,
             ))
@@ -267,6 +267,76 @@ async fn accounts_of_before_keep_their_names_and_the_first_of_those_alike_keeps_
     assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
 }
 
+#[tokio::test]
+async fn each_account_of_before_becomes_one_device_with_its_number_keys_queue_and_prekeys() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("tests/schema_2.sql"))
+        .unwrap();
+    db.execute_batch(
+        "PRAGMA user_version = 2;
+         INSERT INTO account (id, name, device, identity, delivery_key, base, accepted_at_ms)
+             VALUES (3, 'alice', 1, x'0a', x'aa', x'01', 77), (8, 'bob', 4, x'0b', x'bb', NULL, NULL);
+         INSERT INTO one_time (account, digest, part)
+             VALUES (3, x'01', x'11'), (8, x'01', NULL), (3, x'02', NULL);
+         INSERT INTO queue (recipient, sender, epoch, stamped) VALUES (8, 3, 1, x'0203');",
+    )
+    .unwrap();
+    drop(db);
+
+    for _ in 0..2 {
+        let database = Database::open(&path).unwrap();
+        let read = database.run(|db| {
+            let mut devices = db.prepare(
+                "SELECT d.id, account, number, identity, delivery_key, base, accepted_at_ms
+                 FROM device d JOIN account a ON a.id = account
+                 WHERE pinned IS NULL AND lost_from_ms IS NULL ORDER BY d.id",
+            )?;
+            let devices = devices.query_map([], |row| row.try_into())?;
+            let devices: Vec<Migrated> = devices.collect::<Result<_, _>>()?;
+            let mut parts = db.prepare("SELECT device, part FROM one_time ORDER BY id")?;
+            let parts = parts.query_map([], |row| row.try_into())?;
+            let parts: Vec<(i64, Option<Vec<u8>>)> = parts.collect::<Result<_, _>>()?;
+            let queued = db.query_row(
+                "SELECT recipient, number, sender, stamped, next FROM queue JOIN inbox
+                     USING (recipient)",
+                [],
+                |row| row.try_into(),
+            )?;
+            let queued: (i64, i64, i64, Vec<u8>, i64) = queued;
+            // A later device gets a row that no device of before has.
+            db.execute("SAVEPOINT later", [])?;
+            db.execute(
+                "INSERT INTO device (account, number, identity) VALUES (3, 2, x'')",
+                [],
+            )?;
+            let later = db.last_insert_rowid();
+            db.execute_batch("ROLLBACK TO later; RELEASE later")?;
+            Ok((devices, parts, queued, later))
+        });
+        let (devices, parts, queued, later) = read.await.unwrap();
+        let alice = (3, 3, 1, vec![0x0a], vec![0xaa], Some(vec![1]), Some(77));
+        let bob = (8, 8, 4, vec![0x0b], vec![0xbb], None, None);
+        assert_eq!(devices, [alice, bob]);
+        assert_eq!(parts, [(3, Some(vec![0x11])), (8, None), (3, None)]);
+        assert_eq!(queued, (8, 1, 3, vec![2, 3], 2));
+        assert!(later > 8);
+        assert_eq!(columns(&database).await, columns(&fresh(&dir)).await);
+    }
+}
+
+/// A device: its row, its account, its number, identity, delivery key, base and accepted time.
+type Migrated = (
+    i64,
+    i64,
+    u32,
+    Vec<u8>,
+    Vec<u8>,
+    Option<Vec<u8>>,
+    Option<u64>,
+);
+
 /// The number of steps that SQLite takes to delete the message with this number.
 fn steps_to_delete(db: &Connection, number: i64) -> i32 {
     let mut delete = db.prepare("DELETE FROM queue WHERE recipient = 1 AND number = ?");
@@ -287,9 +357,11 @@ async fn deleting_a_delivery_takes_no_longer_with_many_senders_and_recipients() 
     for database in [fresh(&dir), Database::open(&old).unwrap()] {
         let steps = database.run(|db| {
             db.execute_batch(
-                "INSERT INTO account (id, name, device, identity, delivery_key)
+                "INSERT INTO account (id, name)
                      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
-                     SELECT i, 'a' || i, 1, x'', x'' FROM n;
+                     SELECT i, 'a' || i FROM n;
+                 INSERT INTO device (id, account, number, identity)
+                     SELECT id, id, 1, x'' FROM account;
                  INSERT INTO queue VALUES (1, 1, 2, 1, x'00');",
             )?;
             let alone = steps_to_delete(db, 1);

@@ -13,17 +13,20 @@ fn database(dir: &tempfile::TempDir) -> Database {
 }
 
 fn insert(db: &Connection, name: &str) -> i64 {
-    db.execute(
-        "INSERT INTO account (name, device, identity, delivery_key) VALUES (?, 1, x'', x'')",
-        [name],
-    )
-    .unwrap();
-    db.last_insert_rowid()
+    db.execute("INSERT INTO account (name) VALUES (?)", [name])
+        .unwrap();
+    let account = db.last_insert_rowid();
+    let device = "INSERT INTO device (account, number, identity) VALUES (?, 1, x'')";
+    db.execute(device, [account]).unwrap();
+    let device = db.last_insert_rowid();
+    assert_eq!(device, account);
+    device
 }
 
 fn take(db: &Connection, account: i64, clock: u64) -> u64 {
-    let taken = next_accepted_at(db, account, Timestamp::from_millis(clock));
-    taken.unwrap().as_millis()
+    let taken = next_accepted_at(db, account, Timestamp::from_millis(clock)).unwrap();
+    keep_accepted_at(db, account, taken).unwrap();
+    taken.as_millis()
 }
 
 #[tokio::test]
@@ -90,8 +93,12 @@ fn stamped() -> StampedEnvelope {
 }
 
 async fn numbers(database: &Database, recipient: i64, after: i64) -> Vec<i64> {
-    let (messages, _) = read_after(database, recipient, after, 1_000).await.unwrap();
-    messages.into_iter().map(|(number, _)| number).collect()
+    let queued = read_after(database, recipient, after, 1_000).await.unwrap();
+    queued
+        .messages
+        .into_iter()
+        .map(|(number, _)| number)
+        .collect()
 }
 
 #[tokio::test]
@@ -123,7 +130,9 @@ async fn deliveries_are_numbered_per_recipient_without_gaps_and_no_number_comes_
     assert_eq!(numbers(&database, alice, 0).await, [1, 2]);
     assert_eq!(numbers(&database, bob, 0).await, [1, 2, 3, 4]);
     assert_eq!(numbers(&database, bob, 2).await, [3, 4]);
-    delete(&database, bob, vec![1, 2, 3, 4, 99]).await.unwrap();
+    delete(&database, bob, vec![1, 2, 3, 4, 99], None)
+        .await
+        .unwrap();
     assert_eq!(numbers(&database, alice, 0).await, [1, 2]);
     queue(vec![bob], false).await;
     assert_eq!(numbers(&database, bob, 0).await, [5]);

@@ -51,13 +51,13 @@ async fn content(relay: &Arc<Relay>, report_id: &str) -> Result<(), Refusal> {
 /// Makes reports of almost 2 MB. Each has the same 29 long messages, and one that was not reported
 /// before, so none is a duplicate.
 struct Noise {
-    from: Arc<Account>,
-    to: Arc<Account>,
+    from: Arc<Device>,
+    to: Arc<Device>,
     long: Vec<Evidence>,
 }
 
 impl Noise {
-    async fn new(relay: &Arc<Relay>, from: &str, to: &Arc<Account>) -> Self {
+    async fn new(relay: &Arc<Relay>, from: &str, to: &Arc<Device>) -> Self {
         let (from, to) = (device(relay, from).await, to.clone());
         let mut long = Vec::new();
         for _ in 0..29 {

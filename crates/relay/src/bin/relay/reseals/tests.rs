@@ -5,15 +5,15 @@ use waxseal_reporting::relay::{EPOCH_MS, Receipt};
 use super::*;
 use crate::fixture::{NoChannel, World, caller, device, send};
 use crate::keys::VERIFY_DAYS;
-use crate::state::Account;
+use crate::state::Device;
 
 const NOW: u64 = 21_000 * EPOCH_MS;
 
 /// Seals a message again for the account's device, and posts it at the relay's time.
 async fn seal_again(
     relay: &Arc<Relay>,
-    from: &Arc<Account>,
-    to: &Account,
+    from: &Arc<Device>,
+    to: &Device,
     sent: &Evidence,
 ) -> Result<Response, Refusal> {
     let message = sent.sent().unwrap();

@@ -46,8 +46,8 @@ async fn a_clock_40_days_ahead_for_a_second_costs_nothing() {
     drop(relay);
     let relay = world.open().await;
     let (alice, bob) = (
-        relay.account(&alice.me.account).unwrap(),
-        relay.account(&bob.me.account).unwrap(),
+        relay.device(&alice.me).unwrap(),
+        relay.device(&bob.me).unwrap(),
     );
     world.clocks.pass(1_000);
     world.clocks.set(NOON + 1_000);
