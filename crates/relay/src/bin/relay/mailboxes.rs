@@ -64,10 +64,12 @@ pub async fn fetch(
     let now_ms = millis(&relay);
     let content = relay.database.run(move |db| {
         expire(db, now_ms)?;
-        read(db, mailbox, slot)?.ok_or_else(|| ErrorCode::NoSuchMailbox.into())
+        read(db, mailbox, slot)
     });
+    // An error within the job would undo what was deleted.
+    let content = content.await?.ok_or(ErrorCode::NoSuchMailbox)?;
     let octets = [(header::CONTENT_TYPE, "application/octet-stream")];
-    Ok((octets, content.await?))
+    Ok((octets, content))
 }
 
 /// Deletes the content whose time is over. Content from a time when the clock was ahead goes too.
