@@ -73,8 +73,8 @@ pub(crate) struct AccountRecord {
     /// it from here if they are damaged.
     #[prost(uint64, tag = "7")]
     pub(crate) restarts: u64,
-    /// The own account key, 32 bytes. It replaces the pinned one if that record is damaged. Empty in
-    /// a store of an earlier version.
+    /// The own account key, 32 bytes. It replaces the pinned one if that record is damaged. Empty
+    /// in a store of an earlier version.
     #[prost(bytes = "vec", tag = "8")]
     pub(crate) account_key: Vec<u8>,
 }

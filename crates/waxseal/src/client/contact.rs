@@ -8,7 +8,7 @@ use waxseal_roster::{AccountKey, SignedRoster};
 use super::Client;
 use super::devices::{Bundles, DeviceBundle, Started};
 use super::peers::{Peer, damaged};
-use super::upkeep::since;
+use super::times::since;
 use crate::error::{BundleProblem, PeerError, StartError, StateError};
 use crate::records::DeviceRecord;
 use crate::store::{Store, Transaction};
@@ -100,6 +100,7 @@ impl<S: Store> Client<S> {
         self.run(|client| {
             let roster = SignedRoster::decode(&bundles.roster)?.verify(peer.as_str())?;
             let known = client.take_peer(peer)?;
+            // CHK-315: the provider's word pins no roster of the own account.
             if known.is_none() && *peer == client.me.account {
                 return Err(StartError::NoAccountKey);
             }

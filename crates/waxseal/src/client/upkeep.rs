@@ -7,6 +7,7 @@ use waxseal_reporting::{AccountId, DeviceId, FrankingTag, Timestamp};
 
 use super::devices::WantedBundles;
 use super::notices::Kind;
+use super::times::since;
 use super::{Client, Outgoing, keys};
 use crate::error::StateError;
 use crate::records::{self, ContactRecord, UpkeepRecord};
@@ -18,8 +19,9 @@ const MAX_OUTGOING: usize = 64;
 /// Number of accounts that are read at once.
 const ACCOUNTS_AT_ONCE: usize = 64;
 
-/// How long after a fetch of a roster that brought nothing newer none is fetched: one hour. So false
-/// claims of a peer cost one fetch an hour. The own roster is told to an account once an hour, too.
+/// How long after a fetch of a roster that brought nothing newer none is fetched: one hour. So
+/// false claims of a peer cost one fetch an hour. The own roster is told to an account once an
+/// hour, too.
 const ROSTER_PAUSE_MS: u64 = 3_600_000;
 
 /// How long the roster of an account without a contact is kept for its first message: one day.
@@ -82,12 +84,6 @@ impl std::fmt::Debug for Upkeep {
             .field("again_at", &self.again_at)
             .finish()
     }
-}
-
-/// How long ago a stored time is. `None` if it is still to come: it then counts as never, because
-/// the clock was wrong when it was stored, or is now.
-pub(super) fn since(at_ms: u64, now: Timestamp) -> Option<u64> {
-    now.as_millis().checked_sub(at_ms)
 }
 
 impl<S: Store> Client<S> {
@@ -252,8 +248,8 @@ impl<S: Store> Client<S> {
         Ok(())
     }
 
-    /// Lists the account if a newer roster of it is needed. Returns whether nothing is to be kept in
-    /// mind about its roster.
+    /// Lists the account if a newer roster of it is needed. Returns whether nothing is to be kept
+    /// in mind about its roster.
     fn want_roster(
         &mut self,
         account: &AccountId,
