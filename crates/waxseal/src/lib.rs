@@ -179,12 +179,12 @@ pub mod conformance;
 #[cfg(feature = "courier")]
 pub mod courier;
 mod error;
-#[cfg(feature = "sqlite")]
 mod labels;
 mod records;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;
+pub mod sync;
 #[cfg(feature = "transport")]
 pub mod transport;
 

@@ -13,7 +13,7 @@ fn labels_are_versioned_and_no_label_is_a_prefix_of_another() {
         .collect();
     assert_eq!(labels.len(), source.matches("const ").count());
     for (i, label) in labels.iter().enumerate() {
-        assert!(label.starts_with("waxseal/1/store/"), "{label}");
+        assert!(label.starts_with("waxseal/1/"), "{label}");
         for (j, other) in labels.iter().enumerate() {
             assert!(
                 i == j || !other.starts_with(label),
